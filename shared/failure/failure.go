@@ -1,0 +1,61 @@
+// Package failure says what an error means for the order that met it. The class is decided once, where the knowledge
+// is (a step marks its error), and read once (package pipeline): nobody matches on text.
+package failure
+
+import "errors"
+
+// Class is what happens to an order after a failure.
+type Class int
+
+// The classes. Transient is the class of an error that nobody marked.
+const (
+	Transient Class = iota // this attempt failed: try again, then a letter
+	Permanent              // this order can never succeed here: a letter now
+	Down                   // the dependency is away for everyone: wait until it is back, no attempt counted
+)
+
+// String is the class as it stands in a letter.
+func (c Class) String() string {
+	return [...]string{"transient", "permanent", "down"}[c]
+}
+
+// Reason is a code that groups failures of one cause. The list is closed: operators filter and count by it.
+type Reason string
+
+// Every reason.
+const (
+	Internal         Reason = "internal"          // nobody marked the error
+	Undecodable      Reason = "undecodable"       // the record is no order
+	Duplicate        Reason = "duplicate"         // a later record of an order; only on void records
+	NoRoute          Reason = "no-route"          // the rate card does not ship there
+	TooHeavy         Reason = "too-heavy"         // the rate card does not ship that much
+	RecipientRefused Reason = "recipient-refused" // the mail server refuses the address for good
+	MailRejected     Reason = "mail-rejected"     // the mail server refuses the mail for good
+	MailBusy         Reason = "mail-busy"         // the mail server asks to try again
+	MailAway         Reason = "mail-away"         // the mail server cannot be reached
+	RenderRefused    Reason = "render-refused"    // the invoice cannot be rendered
+)
+
+// Error is an error with its class and reason.
+type Error struct {
+	Class  Class
+	Reason Reason
+	Err    error
+}
+
+// Error is the text of the error within: class and reason travel beside it.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error within.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New marks an error with its class and reason.
+func New(c Class, r Reason, err error) error { return &Error{c, r, err} }
+
+// Of returns the class and the reason of an error: those of the outermost mark, else Transient and Internal.
+func Of(err error) (Class, Reason) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Class, e.Reason
+	}
+	return Transient, Internal
+}

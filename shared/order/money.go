@@ -1,0 +1,82 @@
+package order
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+)
+
+// Currency is an ISO 4217 code. Every currency used here has two decimals.
+type Currency string
+
+// EUR is the currency of the catalogue and of every rate card.
+const EUR Currency = "EUR"
+
+// Money is an amount in minor units (cents) of a currency. The zero value is nothing in no currency; adding it changes nothing.
+type Money struct {
+	Minor    int64
+	Currency Currency
+}
+
+// ErrMoney is returned by ParseMoney for text that is no amount.
+var ErrMoney = errors.New("not an amount like 59.80")
+
+// maxMinor bounds every parsed amount: ten billion, far above any order and far below what overflows when multiplied by a quantity.
+const maxMinor = 1_000_000_000_000
+
+// Euros returns an amount in euros from cents.
+func Euros(cents int64) Money { return Money{Minor: cents, Currency: EUR} }
+
+// ParseMoney reads a decimal with at most two decimals, such as "59.80" or "-3"; exponents and more digits than an order can cost are refused with ErrMoney.
+func ParseMoney(text string, c Currency) (Money, error) {
+	digits, negative := strings.CutPrefix(text, "-")
+	whole, fraction, point := strings.Cut(digits, ".")
+	if whole == "" || len(whole) > 11 || len(fraction) > 2 || point && fraction == "" {
+		return Money{}, fmt.Errorf("%w: %.32q", ErrMoney, text)
+	}
+	minor, err := strconv.ParseUint(whole+(fraction + "00")[:2], 10, 63)
+	if err != nil || minor > maxMinor {
+		return Money{}, fmt.Errorf("%w: %.32q", ErrMoney, text)
+	}
+	if negative {
+		return Money{-int64(minor), c}, nil
+	}
+	return Money{int64(minor), c}, nil
+}
+
+// Plus adds two amounts. Adding amounts of different currencies is a bug and panics.
+func (m Money) Plus(n Money) Money {
+	if m.Currency != "" && n.Currency != "" && m.Currency != n.Currency {
+		panic("order: adding " + string(m.Currency) + " and " + string(n.Currency))
+	}
+	return Money{m.Minor + n.Minor, max(m.Currency, n.Currency)}
+}
+
+// Times multiplies an amount by a quantity.
+func (m Money) Times(quantity int) Money { return Money{m.Minor * int64(quantity), m.Currency} }
+
+// Percent is a share of the amount in hundredths of a percent (1900 is 19 %), rounded half away from zero to a cent.
+func (m Money) Percent(hundredths int) Money {
+	minor := m.Minor
+	if minor < 0 {
+		minor = -minor
+	}
+	hi, lo := bits.Mul64(uint64(minor), uint64(hundredths))
+	lo, carry := bits.Add64(lo, 5_000, 0)
+	share, _ := bits.Div64(hi+carry, lo, 10_000)
+	if m.Minor < 0 {
+		return Money{-int64(share), m.Currency}
+	}
+	return Money{int64(share), m.Currency}
+}
+
+// String is the amount as a decimal without the currency, as it stands on the wire: "59.80".
+func (m Money) String() string {
+	sign, minor := "", m.Minor
+	if minor < 0 {
+		sign, minor = "-", -minor
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, minor/100, minor%100)
+}

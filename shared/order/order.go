@@ -1,0 +1,88 @@
+// Package order is the domain: an order as a customer placed it, the steps it goes through, and the progress it has made.
+//
+// It imports the standard library only, knows neither Kafka nor HTTP nor SMTP, and every other package speaks its words.
+// Values are plain data: copying a struct is safe as long as nobody writes through its slices and pointers.
+package order
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// ID identifies an order: "ord_" and 26 lower-case letters and digits, an HMAC or random. It is minted by the API and never parsed by anyone.
+type ID string
+
+// Order is an order as it was placed. It never changes afterwards.
+type Order struct {
+	ID       ID
+	PlacedAt time.Time // UTC, milliseconds
+	Customer Customer
+	ShipTo   Address
+	Service  Service
+	Lines    []Line
+	Note     string // or empty; never printed on the invoice
+}
+
+// Customer is who placed the order and is mailed about it.
+type Customer struct {
+	Name  string
+	Email string
+}
+
+// Address is a postal address. Line2, Region and PostalCode may be empty; Country is ISO 3166-1 alpha-2 in upper case.
+type Address struct {
+	Line1, Line2, City, Region, PostalCode, Country string
+}
+
+// Service is how fast an order is shipped.
+type Service string
+
+// The services a customer can ask for.
+const (
+	Standard Service = "standard"
+	Express  Service = "express"
+)
+
+// Line is one row of an order. A client sends SKU and Quantity; the rest is taken from the catalogue when the order is
+// placed, so that a later change of the catalogue changes nothing.
+type Line struct {
+	SKU       string
+	Quantity  int
+	Name      string
+	UnitPrice Money // net
+	Grams     int   // of one unit, packed
+	Size      Size  // of one unit, packed
+}
+
+// Size is a length, a width and a height in millimetres.
+type Size struct {
+	Length, Width, Height int
+}
+
+// Net is what the line costs without VAT.
+func (l Line) Net() Money { return l.UnitPrice.Times(l.Quantity) }
+
+// ItemsTotal is the net price of all lines, without shipping.
+func (o Order) ItemsTotal() Money {
+	total := Money{Currency: EUR}
+	for _, l := range o.Lines {
+		total = total.Plus(l.Net())
+	}
+	return total
+}
+
+// BodyHash is the SHA-256, in hex, of what the customer asked for: two placements with the same hash are the same
+// order. ID, time and all that the catalogue adds are left out.
+func (o Order) BodyHash() string {
+	h := sha256.New()
+	c, a := o.Customer, o.ShipTo
+	// %q is injective, so no two different orders write the same bytes.
+	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %q %q\n",
+		c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, o.Service, o.Note)
+	for _, l := range o.Lines {
+		fmt.Fprintf(h, "%q %d\n", l.SKU, l.Quantity)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,97 @@
+package order
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Step names one piece of work on an order.
+type Step string
+
+// The steps, in the order in which they are done.
+const (
+	StepShipping Step = "shipping"
+	StepInvoice  Step = "invoice"
+	StepEmail    Step = "email"
+)
+
+// Progress is what the steps of an order have settled and done so far. It travels with the order through every topic,
+// so that work resumes at the step that failed. The zero value is an order that nobody has begun.
+type Progress struct {
+	Finished []Step // in the order in which they finished
+	Shipping *Shipping
+	Invoice  *Invoice
+	Email    *Email
+	// Others holds the results of steps that this package does not know, each as its step wrote it; or nil.
+	Others map[Step]json.RawMessage
+}
+
+// Has reports whether a step is finished.
+func (p *Progress) Has(s Step) bool { return slices.Contains(p.Finished, s) }
+
+// Finish marks a step as finished. Finishing a step twice is harmless.
+func (p *Progress) Finish(s Step) {
+	if !p.Has(s) {
+		p.Finished = append(p.Finished, s)
+	}
+}
+
+// Shipping is what the shipping step settled.
+type Shipping struct {
+	Zone          string
+	Service       Service
+	Price         Money // net
+	BillableGrams int   // the larger of weight and volumetric weight
+	MinDays       int   // working days until delivery
+	MaxDays       int
+	Card          string // version of the rate card that priced it
+}
+
+// Invoice is what the invoice step settled: all that rendering depends on beside the order and its shipping.
+type Invoice struct {
+	Number   string
+	IssuedAt time.Time // UTC, seconds
+	VATTable string    // version of the VAT table
+	Taxes    []Tax     // by rate, highest first
+	Net      Money     // lines and shipping
+	Tax      Money     // sum of Taxes
+	Total    Money     // Net + Tax
+	Kept     *Kept     // where the issued document stands in orders.invoices; nil until it does
+}
+
+// Tax is the VAT of one rate.
+type Tax struct {
+	Rate int // hundredths of a percent: 1900 is 19 %
+	Net  Money
+	Tax  Money
+}
+
+// Kept points at an issued invoice in orders.invoices, in the partition of its order.
+type Kept struct {
+	Offset int64
+	SHA256 string // of the document, in hex
+	Bytes  int
+}
+
+// Email is what the email step settled and did.
+type Email struct {
+	MessageID string    // without angle brackets; the same on every attempt
+	Date      time.Time // UTC, seconds; the same on every attempt
+}
+
+// Origin is where an order stands in the topic orders. It names the order's letter and its invoice for ever.
+type Origin struct {
+	Incarnation string // six characters of the topic's ID: a topic made anew has another
+	Partition   int32
+	Offset      int64
+}
+
+// String is the origin as a letter ID: "3-124".
+func (o Origin) String() string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
+
+// InvoiceNumber is the number of the order's invoice: unique and the same on every attempt without a lock or a counter, because no two records share an offset. It is not gapless.
+func (o Origin) InvoiceNumber() string {
+	return fmt.Sprintf("INV-%s-%02d-%07d", o.Incarnation, o.Partition, o.Offset)
+}

@@ -1,0 +1,80 @@
+package order
+
+import "time"
+
+// Status is where an order is on its way.
+type Status string
+
+// Every status. The last four are final.
+const (
+	Accepted  Status = "accepted"  // in the topic, not begun
+	Working   Status = "working"   // shipping and invoice number are settled
+	Mailing   Status = "mailing"   // the invoice is kept and its mail is about to be sent
+	Waiting   Status = "waiting"   // for a dependency that is down
+	Confirmed Status = "confirmed" // mailed
+	Dead      Status = "dead"      // a letter holds it
+	Cancelled Status = "cancelled"
+	Discarded Status = "discarded"
+)
+
+// Final reports whether the workers are through with the order. A dead order can be replayed.
+func (s Status) Final() bool {
+	return s == Confirmed || s == Dead || s == Cancelled || s == Discarded
+}
+
+// State is all there is to know about an order: what orders.status holds after each change.
+type State struct {
+	Order    Order
+	BodyHash string
+	Origin   Origin
+	Status   Status
+	Rev      int64 // +1 a change, 0 as placed
+	Progress Progress
+	Timeline []Change // oldest first, at most 50
+	Letter   *Letter  // of an order that is dead, or was; else nil
+	Replays  int      // how often it was replayed
+}
+
+// Change is one entry of an order's timeline.
+type Change struct {
+	Rev    int64
+	At     time.Time // UTC, milliseconds
+	Status Status
+	Step   Step   // that failed or is waited for, or empty
+	Reason string // a code of package failure, or empty
+	Replay int    // number of the replay that made the change, or 0
+}
+
+// Letter points at an order's letter in the dead-letter topic.
+type Letter struct {
+	ID        string // coordinates of the order's origin, "3-124"
+	Partition int32
+	Offset    int64
+	Step      Step
+	Reason    string
+}
+
+// Work is one order in a worker's hands.
+type Work struct {
+	State
+	Document []byte // the issued invoice (PDF); nil until it is rendered or loaded
+}
+
+// maxTimeline is how many changes a timeline keeps.
+const maxTimeline = 50
+
+// Record appends a change to the timeline and takes over its status and revision. When the timeline is full its second entry goes: the first says when the order was placed.
+func (s *State) Record(c Change) {
+	s.Status, s.Rev = c.Status, c.Rev
+	if len(s.Timeline) >= maxTimeline {
+		s.Timeline = append(s.Timeline[:1:1], s.Timeline[2:]...)
+	}
+	s.Timeline = append(s.Timeline[:len(s.Timeline):len(s.Timeline)], c)
+}
+
+// NewState is the state of an order that was just placed: accepted, nothing begun.
+func NewState(o Order, at Origin) State {
+	s := State{Order: o, BodyHash: o.BodyHash(), Origin: at}
+	s.Record(Change{At: o.PlacedAt, Status: Accepted})
+	return s
+}

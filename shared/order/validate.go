@@ -1,0 +1,112 @@
+package order
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of what can be ordered. Lengths are in runes.
+const (
+	MaxLines    = 200
+	MaxQuantity = 10_000
+	MaxNote     = 2_000
+	maxText     = 200
+	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
+)
+
+// Invalid is one thing that is wrong with an order: a JSON pointer (RFC 6901) to the field, and what would be right.
+type Invalid struct {
+	Pointer string
+	Detail  string
+}
+
+// Validate says everything that is wrong with what a customer asks for, or nothing. It does not know the catalogue: whether a SKU exists is for the caller to say.
+func (o Order) Validate() []Invalid {
+	var v checker
+	v.text("/customer/name", o.Customer.Name, 1, maxText)
+	v.email("/customer/email", o.Customer.Email)
+	a := o.ShipTo
+	v.text("/ship_to/line1", a.Line1, 1, maxText)
+	v.text("/ship_to/line2", a.Line2, 0, maxText)
+	v.text("/ship_to/city", a.City, 1, maxText)
+	v.text("/ship_to/region", a.Region, 0, maxText)
+	v.text("/ship_to/postal_code", a.PostalCode, 0, 16)
+	if !IsCountry(a.Country) {
+		v.add("/ship_to/country", "must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
+	}
+	if o.Service != Standard && o.Service != Express {
+		v.add("/service", "must be standard or express")
+	}
+	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, MaxNote)
+	v.lines(o.Lines)
+	return v.found
+}
+
+type checker struct{ found []Invalid }
+
+func (v *checker) add(pointer, detail string) {
+	v.found = append(v.found, Invalid{pointer, detail})
+}
+
+func (v *checker) lines(lines []Line) {
+	if len(lines) == 0 || len(lines) > MaxLines {
+		v.add("/items", fmt.Sprintf("must have 1 to %d lines", MaxLines))
+		return
+	}
+	first := make(map[string]int, len(lines))
+	for i, l := range lines {
+		at := fmt.Sprintf("/items/%d", i)
+		v.text(at+"/sku", l.SKU, 1, 64)
+		if l.Quantity < 1 || l.Quantity > MaxQuantity {
+			v.add(at+"/quantity", fmt.Sprintf("must be a whole number from 1 to %d", MaxQuantity))
+		}
+		if j, twice := first[l.SKU]; twice {
+			v.add(at+"/sku", fmt.Sprintf("stands in line %d already", j))
+			continue
+		}
+		first[l.SKU] = i
+	}
+}
+
+func (v *checker) text(pointer, text string, least, most int) {
+	n := utf8.RuneCountInString(text)
+	switch {
+	case n > most:
+		v.add(pointer, fmt.Sprintf("must have at most %d characters", most))
+	case n < least || least > 0 && strings.TrimSpace(text) == "":
+		v.add(pointer, "must not be empty")
+	case strings.ContainsFunc(text, forbidden) || !utf8.ValidString(text):
+		v.add(pointer, "must not contain control characters, line breaks or text direction overrides")
+	}
+}
+
+// forbidden are runes that change the meaning of what is around them: controls, line and paragraph separators, bidirectional overrides and isolates (Unicode UAX #9, section 2).
+func forbidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
+}
+
+// address is the dot-atom form of RFC 5322, 3.4.1, with a host name of at least two labels: what mail systems deliver to in practice.
+var address = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*" +
+	`@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`)
+
+func (v *checker) email(pointer, text string) {
+	local, _, _ := strings.Cut(text, "@")
+	if len(text) > maxEmail || len(local) > 64 || !address.MatchString(text) {
+		v.add(pointer, "must be an e-mail address such as zoe@example.com")
+	}
+}
+
+// countries are the 249 officially assigned codes of ISO 3166-1.
+const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ" +
+	" DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP" +
+	" KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM" +
+	" PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ" +
+	" UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
+
+// IsCountry reports whether a code is an officially assigned ISO 3166-1 alpha-2 code, in upper case.
+func IsCountry(code string) bool {
+	return len(code) == 2 && !strings.Contains(code, " ") && strings.Contains(countries, " "+code+" ")
+}

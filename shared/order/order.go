@@ -23,6 +23,8 @@ type Order struct {
 	Service  Service
 	Lines    []Line
 	Note     string // or empty; never printed on the invoice
+	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil for an order made here.
+	Source []byte
 }
 
 // Customer is who placed the order and is mailed about it.

@@ -1,6 +1,9 @@
 package order
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Status is where an order is on its way.
 type Status string
@@ -33,6 +36,8 @@ type State struct {
 	Timeline []Change // oldest first, at most 50
 	Letter   *Letter  // of an order that is dead, or was; else nil
 	Replays  int      // how often it was replayed
+	// Unknown holds fields of a newer version, so that they survive; or nil.
+	Unknown map[string]json.RawMessage
 }
 
 // Change is one entry of an order's timeline.

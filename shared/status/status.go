@@ -1,0 +1,51 @@
+// Package status is the one rule by which everybody reads orders.status: the worker that owns a partition, the view, and the audit.
+//
+// An owner begins with a claim; the claim's offset is its fencing token, and every state it writes carries it. A state
+// that stands behind a newer claim than its own was written by a worker that had lost the partition without knowing: it
+// is void and counts for nobody. So whoever wakes from a long stop cannot overwrite what its successor wrote.
+package status
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/wire"
+)
+
+// Verdict is what a record of orders.status is worth.
+type Verdict int
+
+// The verdicts.
+const (
+	Claim   Verdict = iota // a worker takes the partition
+	Current                // the state of an order
+	Void                   // written under a claim that was no longer the newest: to be ignored, and counted
+)
+
+// Fold reads one partition of orders.status in order. The zero value stands at its start. It is for one goroutine.
+type Fold struct {
+	claim int64 // offset + 1 of the newest claim, so that zero is none
+}
+
+// At returns a fold that has seen a claim at an offset, for a reader that resumes there; a negative offset is none.
+func At(claim int64) Fold { return Fold{claim + 1} }
+
+// Newest is the offset of the newest claim seen, or -1.
+func (f *Fold) Newest() int64 { return f.claim - 1 }
+
+// Apply takes the next record and says what it is worth. The Head is that of a state, and zero for a claim. A record that is neither is wire.ErrUndecodable: skip it.
+func (f *Fold) Apply(r *kgo.Record) (wire.Head, Verdict, error) {
+	switch wire.Type(r) {
+	case wire.TypeClaim:
+		f.claim = r.Offset + 1
+		return wire.Head{}, Claim, nil
+	case wire.TypeStatus:
+		h, err := wire.ReadHead(r)
+		if err == nil && h.Owner < f.Newest() {
+			return h, Void, nil
+		}
+		return h, Current, err
+	}
+	return wire.Head{}, Void, fmt.Errorf("%w: type %.40q in orders.status", wire.ErrUndecodable, wire.Type(r))
+}

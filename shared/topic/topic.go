@@ -1,0 +1,80 @@
+// Package topic is the one table of topics: their names under a prefix, and the settings each must have.
+//
+// All topics of a prefix have the same number of partitions, fixed for the life of the prefix: everything derived from
+// a record goes to the partition number of its origin, and nobody hashes a second time.
+package topic
+
+import (
+	"strconv"
+	"time"
+)
+
+// Set holds the topic names of one prefix.
+type Set struct {
+	Orders   string // orders as placed: the queue
+	Replay   string // what operators ask for
+	Status   string // after each change the whole state of an order, and the owners' claims
+	Invoices string // issued invoices, and void records for orders that will never have one
+	DLQ      string // letters
+}
+
+// Names returns the topic names of a prefix, such as "orders".
+func Names(prefix string) Set {
+	return Set{
+		Orders:   prefix,
+		Replay:   prefix + ".replay",
+		Status:   prefix + ".status",
+		Invoices: prefix + ".invoices",
+		DLQ:      prefix + ".dlq",
+	}
+}
+
+// Partitions is the number of partitions of a new prefix.
+const Partitions = 12
+
+// MaxOrder is the size in bytes that a record of Orders may have. Derived topics allow a quarter more, for what the workers add.
+const MaxOrder = 1 << 20
+
+// Spec says what a topic is called and how the broker must keep it.
+type Spec struct {
+	Name   string
+	Config map[string]string
+}
+
+// Specs returns the table, one row a topic.
+func (s Set) Specs() []Spec {
+	const month = 30 * 24 * time.Hour
+	return []Spec{
+		{s.Orders, kept(month, MaxOrder)},
+		{s.Replay, kept(month, maxDerived)},
+		{s.Status, compacted()},
+		{s.Invoices, kept(forever, maxDerived)},
+		{s.DLQ, kept(forever, maxDerived)},
+	}
+}
+
+const (
+	maxDerived = MaxOrder + MaxOrder/4
+	forever    = -time.Millisecond
+)
+
+func kept(retention time.Duration, maxBytes int) map[string]string {
+	return map[string]string{
+		"cleanup.policy":         "delete",
+		"retention.ms":           millis(retention),
+		"max.message.bytes":      decimal(int64(maxBytes)),
+		"message.timestamp.type": "LogAppendTime",
+	}
+}
+
+// compacted sets retention.ms although Kafka ignores it for a compacted topic: kfake does not, and would lose every state older than a week.
+func compacted() map[string]string {
+	c := kept(forever, maxDerived)
+	c["cleanup.policy"] = "compact"
+	c["min.compaction.lag.ms"] = millis(time.Hour)
+	return c
+}
+
+func millis(d time.Duration) string { return decimal(d.Milliseconds()) }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }

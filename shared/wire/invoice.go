@@ -1,0 +1,37 @@
+package wire
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/order"
+)
+
+// Invoice is the record that keeps an issued invoice: the document as it is, keyed by its number.
+func Invoice(w *order.Work, at time.Time) *kgo.Record {
+	r := record(TypeInvoice, w.Progress.Invoice.Number, at, w.Document,
+		"order", string(w.Order.ID),
+		"origin", decimal(w.Origin.Offset),
+		"sha256", SHA256(w.Document),
+	)
+	r.Headers[6].Value = []byte("application/pdf")
+	return r
+}
+
+// Void is the record that says why an offset of the topic orders will never have an invoice.
+func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
+	value := mustJSON(struct {
+		Schema int    `json:"schema"`
+		Reason string `json:"reason"`
+	}{Schema, reason})
+	return record(TypeVoid, origin.InvoiceNumber(), at, value, "origin", decimal(origin.Offset), "reason", reason)
+}
+
+// SHA256 is the hash of a document in hex, as it stands in its record and in its pointer.
+func SHA256(document []byte) string {
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,149 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/order"
+)
+
+// Order is the record that places an order, keyed by its ID.
+func Order(o order.Order) *kgo.Record {
+	return record(TypePlaced, string(o.ID), o.PlacedAt, orderJSON(o))
+}
+
+// ReadOrder reads a record of the topic orders. A record that is no valid order is ErrUndecodable.
+func ReadOrder(r *kgo.Record) (order.Order, error) {
+	o, err := parseOrder(r.Value)
+	if err != nil {
+		return order.Order{}, err
+	}
+	if string(r.Key) != string(o.ID) {
+		return order.Order{}, fmt.Errorf("%w: key %.40q is not the order's ID", ErrUndecodable, r.Key)
+	}
+	if wrong := o.Validate(); len(wrong) > 0 {
+		return order.Order{}, fmt.Errorf("%w: %s %s", ErrUndecodable, wrong[0].Pointer, wrong[0].Detail)
+	}
+	return o, nil
+}
+
+type orderValue struct {
+	Schema   int           `json:"schema"`
+	ID       order.ID      `json:"id"`
+	PlacedAt time.Time     `json:"placed_at"`
+	Customer customer      `json:"customer"`
+	ShipTo   address       `json:"ship_to"`
+	Service  order.Service `json:"service"`
+	Items    []line        `json:"items"`
+	Note     string        `json:"note,omitempty"`
+}
+
+type customer struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+type address struct {
+	Line1      string `json:"line1"`
+	Line2      string `json:"line2,omitempty"`
+	City       string `json:"city"`
+	Region     string `json:"region,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
+	Country    string `json:"country"`
+}
+
+type line struct {
+	SKU       string `json:"sku"`
+	Quantity  int    `json:"quantity"`
+	Name      string `json:"name"`
+	UnitPrice money  `json:"unit_price"`
+	Grams     int    `json:"weight_g"`
+	SizeMM    [3]int `json:"size_mm"`
+}
+
+// money is an amount on the wire: {"amount": "59.80", "currency": "EUR"}.
+type money order.Money
+
+type moneyValue struct {
+	Amount   string         `json:"amount"`
+	Currency order.Currency `json:"currency"`
+}
+
+// MarshalJSON writes the amount as a decimal string.
+func (m money) MarshalJSON() ([]byte, error) {
+	return json.Marshal(moneyValue{order.Money(m).String(), m.Currency})
+}
+
+// UnmarshalJSON refuses what is no amount in euros.
+func (m *money) UnmarshalJSON(data []byte) error {
+	var v moneyValue
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	if v.Currency != order.EUR {
+		return fmt.Errorf("currency %.8q", v.Currency)
+	}
+	amount, err := order.ParseMoney(v.Amount, v.Currency)
+	*m = money(amount)
+	return err
+}
+
+// orderJSON writes an order; one that was read keeps its bytes, and so the fields that this version does not know.
+func orderJSON(o order.Order) []byte {
+	if o.Source != nil {
+		return o.Source
+	}
+	v := orderValue{
+		Schema: Schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
+		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
+	}
+	for _, l := range o.Lines {
+		v.Items = append(v.Items, line{
+			l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams,
+			[3]int{l.Size.Length, l.Size.Width, l.Size.Height},
+		})
+	}
+	return mustJSON(v)
+}
+
+func parseOrder(data []byte) (order.Order, error) {
+	var v orderValue
+	if err := decode(data, &v); err != nil {
+		return order.Order{}, err
+	}
+	o := order.Order{
+		ID: v.ID, PlacedAt: v.PlacedAt, Service: v.Service, Note: v.Note,
+		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
+		Source: compact(data),
+	}
+	if o.ID == "" || len(o.ID) > maxID {
+		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, o.ID)
+	}
+	for _, l := range v.Items {
+		if l.UnitPrice.Currency != order.EUR || min(l.UnitPrice.Minor, int64(l.Grams), int64(slices.Min(l.SizeMM[:]))) < 0 {
+			return order.Order{}, fmt.Errorf("%w: line of %.40q has no price, or something below zero", ErrUndecodable, l.SKU)
+		}
+		size := order.Size{Length: l.SizeMM[0], Width: l.SizeMM[1], Height: l.SizeMM[2]}
+		o.Lines = append(o.Lines, order.Line{
+			SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: order.Money(l.UnitPrice), Grams: l.Grams, Size: size,
+		})
+	}
+	return o, nil
+}
+
+// maxID bounds the ID of an order that somebody else wrote.
+const maxID = 100
+
+// compact is JSON without insignificant space, as encoding/json writes it inside another value.
+func compact(data []byte) []byte {
+	var b bytes.Buffer
+	if err := json.Compact(&b, data); err != nil {
+		return data
+	}
+	return b.Bytes()
+}

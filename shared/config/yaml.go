@@ -1,0 +1,178 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// LoadYAML reads the file at path, or embedded when path is empty, into a pointer to a struct, and then calls check
+// (or nil), which says by Place.Wrong what else is wrong with it. The error has a line for each thing that is wrong.
+// The version, "sha256:" and 12 hex digits, is another one whenever a byte of the file is.
+func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (version string, err error) {
+	name, text := "embedded default", embedded
+	if path != "" {
+		name = path
+		if text, err = os.ReadFile(path); err != nil {
+			return "", err
+		}
+	}
+	f := &file{name: name}
+	root, err := f.decode(text, into)
+	if err != nil {
+		return "", fmt.Errorf("%s:%w", name, err)
+	}
+	if check != nil {
+		check(Place{f, root, root.Line})
+	}
+	return fmt.Sprintf("sha256:%.6x", sha256.Sum256(text)), f.err()
+}
+
+// Place is a place in a YAML file.
+type Place struct {
+	file *file
+	node *yaml.Node // or nil: the file has no such place
+	line int
+}
+
+// At is the place below p that keys of mappings (strings) and positions in lists (ints, from 0) lead to. Where the file
+// has nothing there, it is the nearest place above.
+func (p Place) At(path ...any) Place {
+	for _, key := range path {
+		p.node, p.line = below(p.node, key, p.line)
+	}
+	return p
+}
+
+// Wrong says what is wrong at p. It adds nothing on a line whose keys or kinds are wrong already: that is the cause.
+func (p Place) Wrong(format string, args ...any) {
+	if !slices.ContainsFunc(p.file.found, func(w wrong) bool { return w.structural && w.line == p.line }) {
+		p.file.found = append(p.file.found, wrong{line: p.line, detail: fmt.Sprintf(format, args...)})
+	}
+}
+
+func below(n *yaml.Node, key any, line int) (*yaml.Node, int) {
+	if n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch key := key.(type) {
+	case int:
+		if n != nil && n.Kind == yaml.SequenceNode && key < len(n.Content) {
+			return n.Content[key], n.Content[key].Line
+		}
+	case string:
+		for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return n.Content[i+1], n.Content[i].Line
+			}
+		}
+	}
+	return nil, line
+}
+
+// file collects what is wrong with one file.
+type file struct {
+	name  string
+	found []wrong
+}
+
+type wrong struct {
+	line       int
+	detail     string
+	structural bool // a key or a kind, found before the check
+}
+
+func (f *file) err() error {
+	slices.SortStableFunc(f.found, func(a, b wrong) int { return cmp.Compare(a.line, b.line) })
+	var all []error
+	for _, w := range slices.Compact(f.found) {
+		all = append(all, fmt.Errorf("%s:%d: %s", f.name, w.line, w.detail))
+	}
+	return errors.Join(all...)
+}
+
+// decode reads the one document of a file twice: strictly into the struct, and as nodes, which know their lines. Its
+// error begins with the line, when there is one: nothing can be read then. What can be read around goes to found.
+func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
+	var doc, next yaml.Node
+	nodes := yaml.NewDecoder(bytes.NewReader(text))
+	err := nodes.Decode(&doc)
+	if errors.Is(err, io.EOF) || err == nil && doc.Content[0].Tag == "!!null" {
+		return nil, errors.New("1: is empty")
+	}
+	if err != nil {
+		return nil, syntax(err)
+	}
+	if err := nodes.Decode(&next); !errors.Is(err, io.EOF) {
+		return nil, errors.New(" must hold one YAML document")
+	}
+	strict := yaml.NewDecoder(bytes.NewReader(text))
+	strict.KnownFields(true)
+	err = strict.Decode(into)
+	if kinds, ok := errors.AsType[*yaml.TypeError](err); ok {
+		for _, text := range kinds.Errors {
+			f.found = append(f.found, structural(text))
+		}
+		err = nil
+	}
+	if err != nil {
+		return nil, syntax(err)
+	}
+	return doc.Content[0], nil
+}
+
+var (
+	atLine   = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)`)
+	unknown  = regexp.MustCompile(`^field (.*) not found in type`)
+	repeated = regexp.MustCompile(`^mapping key "(.*)" already defined at line (\d+)|^field (.*) already set in type`)
+	misfit   = regexp.MustCompile(`^cannot unmarshal .* into (\S+)$`)
+)
+
+func syntax(err error) error {
+	if m := atLine.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%s: %s", m[1], m[2])
+	}
+	return fmt.Errorf(" %s", strings.TrimPrefix(err.Error(), "yaml: "))
+}
+
+// structural says in words for people what yaml.v3 says about Go types.
+func structural(text string) wrong {
+	w := wrong{detail: text, structural: true}
+	if m := atLine.FindStringSubmatch(text); m != nil {
+		w.line, _ = strconv.Atoi(m[1])
+		w.detail = m[2]
+	}
+	if m := unknown.FindStringSubmatch(w.detail); m != nil {
+		w.detail = fmt.Sprintf("unknown key %q", m[1])
+	} else if m := repeated.FindStringSubmatch(w.detail); m != nil {
+		w.detail = fmt.Sprintf("key %q is given twice", m[1]+m[3])
+	} else if m := misfit.FindStringSubmatch(w.detail); m != nil {
+		w.detail = "must be " + kind(m[1])
+	}
+	return w
+}
+
+func kind(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "[]"), strings.HasPrefix(goType, "["):
+		return "a list"
+	case goType == "string":
+		return "text"
+	case goType == "bool":
+		return "true or false"
+	case strings.HasPrefix(goType, "int"):
+		return "a whole number"
+	default:
+		return "a mapping of keys to values"
+	}
+}

@@ -1,0 +1,144 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+)
+
+type shop struct {
+	Name   string            `yaml:"name"`
+	Opens  int               `yaml:"opens"`
+	Always bool              `yaml:"always"`
+	Prices map[string]string `yaml:"prices"`
+	Desks  []desk            `yaml:"desks"`
+	Size   [2]int            `yaml:"size"`
+}
+
+type desk struct {
+	Clerk string `yaml:"clerk"`
+}
+
+func ExampleLoadYAML() {
+	var s shop
+	_, err := config.LoadYAML("", []byte("name: \"\"\nopen: 9\ndesks:\n  - clerk: Zoë\n  - {}\n"), &s, func(root config.Place) {
+		if s.Name == "" {
+			root.At("name").Wrong("must not be empty")
+		}
+		for i, d := range s.Desks {
+			if d.Clerk == "" {
+				root.At("desks", i, "clerk").Wrong("desk %d has no clerk", i+1)
+			}
+		}
+	})
+	fmt.Println(err)
+	// Output:
+	// embedded default:1: must not be empty
+	// embedded default:2: unknown key "open"
+	// embedded default:5: desk 2 has no clerk
+}
+
+func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ name, text, want string }{
+		{"empty", "", "1: is empty"},
+		{"only a comment", "# nothing yet\n", "1: is empty"},
+		{"null", "~", "1: is empty"},
+		{"two documents", "name: a\n---\nname: b\n", " must hold one YAML document"},
+		{"a broken second document", "name: a\n---\n{{{\n", " must hold one YAML document"},
+		{"bad syntax", "name: a\nopens: [1\n", "1: did not find expected ',' or ']'"},
+		{"a tab", "name: a\n\topens: 1\n", "2: found a tab character that violates indentation"},
+		{"no UTF-8", "name: \xff\n", " invalid leading UTF-8 octet"},
+		{"unknown alias", "name: *nobody\n", " unknown anchor 'nobody' referenced"},
+		{"unknown key", "name: a\nnmae: b\n", `2: unknown key "nmae"`},
+		{"unknown key within", "desks:\n  - clerk: a\n    boss: b\n", `3: unknown key "boss"`},
+		{"key given twice", "name: a\nname: b\n", `2: key "name" is given twice`},
+		{"no whole number", "opens: nine\n", "1: must be a whole number"},
+		{"no list", "desks: 3\n", "1: must be a list"},
+		{"no mapping", "prices:\n  - 3\n", "2: must be a mapping of keys to values"},
+		{"no mapping within", "desks:\n  - x\n", "2: must be a mapping of keys to values"},
+		{"no text", "name: [a]\n", "1: must be text"},
+		{"no boolean", "always: 7\n", "1: must be true or false"},
+		{"a list at the top", "- name: a\n", "1: must be a mapping of keys to values"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "shop.yaml")
+			if err := os.WriteFile(path, []byte(row.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := config.LoadYAML(path, nil, new(shop), nil)
+			if err == nil {
+				t.Fatal("got no error")
+			}
+			if diff := cmp.Diff(path+":"+row.want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAllThatIsWrongIsSaidAtOnceInTheOrderOfTheFile(t *testing.T) {
+	t.Parallel()
+	text := "name: \"\"\nopens: nine\nprices:\n  bread: x\nextra: 1\ndesks:\n  - &one {clerk: a}\n  - *one\n"
+	var s shop
+	_, err := config.LoadYAML("", []byte(text), &s, func(root config.Place) {
+		root.At("desks", 1, "clerk").Wrong("clerk %s has two desks", s.Desks[1].Clerk)
+		root.At("prices", "bread").Wrong("no price")
+		root.At("opens").Wrong("never said: its kind is wrong already")
+		root.At("desks", 7).Wrong("no third desk")
+		root.At("name", "first").Wrong("must not be empty")
+	})
+	want := `embedded default:1: must not be empty
+embedded default:2: must be a whole number
+embedded default:4: no price
+embedded default:5: unknown key "extra"
+embedded default:6: no third desk
+embedded default:7: clerk a has two desks`
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheVersionIsThatOfTheBytes(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, text := range []string{"name: a\n", "name: a", "name: b\n", "# new\nname: a\n"} {
+		version, err := config.LoadYAML("", []byte(text), new(shop), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(version) != len("sha256:0123456789ab") || !strings.HasPrefix(version, "sha256:") {
+			t.Errorf("got version %q, want sha256: and 12 hex digits", version)
+		}
+		if other, twice := seen[version]; twice {
+			t.Errorf("%q and %q have one version", text, other)
+		}
+		seen[version] = text
+	}
+}
+
+func TestAFileGivenByPathTakesThePlaceOfTheDefault(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "shop.yaml")
+	if err := os.WriteFile(path, []byte("name: given\nprices: {NO: 07}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got shop
+	if _, err := config.LoadYAML(path, []byte("name: default"), &got, nil); err != nil {
+		t.Fatal(err)
+	}
+	// Text stays as written: NO is Norway, not false, and 07 a postal code, not 7.
+	if diff := cmp.Diff(shop{Name: "given", Prices: map[string]string{"NO": "07"}}, got); diff != "" {
+		t.Errorf("shop (-want +got):\n%s", diff)
+	}
+	if _, err := config.LoadYAML(path+".missing", []byte("name: default"), &got, nil); !os.IsNotExist(err) {
+		t.Errorf("got %v, want an error that says that the file does not exist", err)
+	}
+}

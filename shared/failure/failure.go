@@ -2,7 +2,10 @@
 // is (a step marks its error), and read once (package pipeline): nobody matches on text.
 package failure
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Class is what happens to an order after a failure.
 type Class int
@@ -14,9 +17,14 @@ const (
 	Down                   // the dependency is away for everyone: wait until it is back, no attempt counted
 )
 
+var classes = [...]string{Transient: "transient", Permanent: "permanent", Down: "down"}
+
 // String is the class as it stands in a letter.
-func (c Class) String() string {
-	return [...]string{"transient", "permanent", "down"}[c]
+func (c Class) String() string { return classes[c] }
+
+// ParseClass reads what String wrote; anything else is Transient.
+func ParseClass(text string) Class {
+	return Class(max(0, slices.Index(classes[:], text)))
 }
 
 // Reason is a code that groups failures of one cause. The list is closed: operators filter and count by it.

@@ -1,0 +1,176 @@
+// Package dlq is the letter: what stands in the dead-letter topic when an order cannot be finished.
+//
+// Stop 5.
+// From: retry
+// To: view
+//
+// A letter's value and key are the exact bytes of the record that failed, so that nothing is lost even of what nobody
+// could read. All that is known about the failure stands in headers, which are replaced and never appended, so a letter
+// that fails again does not grow. Where Apache Kafka's own dead letters (KIP-1191) have a name for a fact, that name is
+// used. A letter's ID is the place of the order's origin in the topic orders, kept over replays.
+package dlq
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// Letter is one record of the dead-letter topic, or of the replay topic, where it stands when an operator sends it back.
+type Letter struct {
+	Key, Value []byte             // of the record that failed, untouched
+	Headers    []kgo.RecordHeader // of the record that failed, without those of a letter
+
+	Origin      order.Origin // Incarnation is empty: a letter names no topic but its own
+	Topic       string       // in which Origin stands
+	Group       string       // consumer group of the worker
+	Step        order.Step   // that failed, or empty: nothing was begun
+	Class       failure.Class
+	Reason      failure.Reason
+	Message     string // at most 500 bytes
+	Attempts    int
+	FirstFailed time.Time
+	LastFailed  time.Time
+	Worker      string // host and version
+	Replays     int    // how often it was sent back
+	Rev         int64  // of the order's state that the letter goes with, 0 if it has none
+	Progress    order.Progress
+}
+
+// ErrForeign is returned by Read for a record that no worker of this application wrote.
+var ErrForeign = errors.New("not a letter of this application")
+
+// ID is the letter's name: the place of its origin in the topic orders, "3-124".
+func (l *Letter) ID() string { return l.Origin.String() }
+
+// Order is the order within, as far as it can be read.
+func (l *Letter) Order() (order.Order, error) {
+	return wire.ReadOrder(&kgo.Record{Key: l.Key, Value: l.Value})
+}
+
+const (
+	maxMessage = 500
+	maxHeaders = 16 << 10 // of the record that failed; beyond that they are left out
+)
+
+// The names of a letter's headers.
+const (
+	hTopic       = "__dlq.errors.topic"
+	hPartition   = "__dlq.errors.partition"
+	hOffset      = "__dlq.errors.offset"
+	hGroup       = "__dlq.errors.group"
+	hDeliveries  = "__dlq.errors.delivery.count"
+	hMessage     = "__dlq.errors.message"
+	hStep        = "dlq-step"
+	hClass       = "dlq-class"
+	hReason      = "dlq-reason"
+	hFirstFailed = "dlq-first-failed"
+	hLastFailed  = "dlq-last-failed"
+	hWorker      = "dlq-worker"
+	hReplays     = "dlq-replays"
+	hRev         = "dlq-rev"
+	hProgress    = "dlq-progress"
+)
+
+// Record is the letter as it stands in Kafka. It belongs in the partition number of its origin.
+func (l *Letter) Record() *kgo.Record {
+	r := &kgo.Record{Key: l.Key, Value: l.Value, Partition: l.Origin.Partition, Headers: kept(l.Headers)}
+	for _, h := range [][2]string{
+		{hTopic, l.Topic},
+		{hPartition, strconv.Itoa(int(l.Origin.Partition))},
+		{hOffset, strconv.FormatInt(l.Origin.Offset, 10)},
+		{hGroup, l.Group},
+		{hDeliveries, strconv.Itoa(l.Attempts)},
+		{hMessage, clip(l.Message)},
+		{hStep, string(l.Step)},
+		{hClass, l.Class.String()},
+		{hReason, string(l.Reason)},
+		{hFirstFailed, stamp(l.FirstFailed)},
+		{hLastFailed, stamp(l.LastFailed)},
+		{hWorker, l.Worker},
+		{hReplays, strconv.Itoa(l.Replays)},
+		{hRev, strconv.FormatInt(l.Rev, 10)},
+		{hProgress, string(wire.Progress(l.Progress))},
+	} {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+	}
+	return r
+}
+
+// Read reads a letter, or one that was sent back. A record without our headers is ErrForeign.
+func Read(r *kgo.Record) (Letter, error) {
+	partition, err1 := strconv.ParseInt(wire.Header(r, hPartition), 10, 32)
+	offset, err2 := strconv.ParseInt(wire.Header(r, hOffset), 10, 64)
+	if err := errors.Join(err1, err2); err != nil || partition < 0 || offset < 0 {
+		return Letter{}, fmt.Errorf("%w: origin %v", ErrForeign, err)
+	}
+	progress, err := wire.ReadProgress([]byte(wire.Header(r, hProgress)))
+	if err != nil {
+		return Letter{}, fmt.Errorf("%w: %v", ErrForeign, err)
+	}
+	l := Letter{
+		Key: r.Key, Value: r.Value, Headers: kept(r.Headers),
+		Origin: order.Origin{Partition: int32(partition), Offset: offset},
+		Topic:  wire.Header(r, hTopic), Group: wire.Header(r, hGroup),
+		Step: order.Step(wire.Header(r, hStep)), Class: failure.ParseClass(wire.Header(r, hClass)),
+		Reason: failure.Reason(wire.Header(r, hReason)), Message: wire.Header(r, hMessage), Worker: wire.Header(r, hWorker),
+		FirstFailed: unstamp(wire.Header(r, hFirstFailed)), LastFailed: unstamp(wire.Header(r, hLastFailed)),
+		Progress: progress,
+	}
+	// A count that somebody has spoilt is zero: the letter is still a letter.
+	l.Attempts, _ = strconv.Atoi(wire.Header(r, hDeliveries))
+	l.Replays, _ = strconv.Atoi(wire.Header(r, hReplays))
+	l.Rev, _ = strconv.ParseInt(wire.Header(r, hRev), 10, 64)
+	return l, nil
+}
+
+// kept are the headers of the record that failed: those that a letter writes itself are left out, so that they are
+// replaced; more than maxHeaders of them are left out altogether, so that a letter always fits.
+func kept(headers []kgo.RecordHeader) []kgo.RecordHeader {
+	var own []kgo.RecordHeader
+	size := 0
+	for _, h := range headers {
+		if strings.HasPrefix(h.Key, "dlq-") || strings.HasPrefix(h.Key, "__dlq.") {
+			continue
+		}
+		own = append(own, h)
+		size += len(h.Key) + len(h.Value)
+	}
+	if size > maxHeaders {
+		return nil
+	}
+	return own
+}
+
+// clip keeps an error text short and valid, without cutting a rune.
+func clip(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= maxMessage {
+		return text
+	}
+	end := maxMessage - len("…")
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// unstamp reads what stamp wrote; anything else is the zero time.
+func unstamp(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

@@ -1,0 +1,66 @@
+// Package kafka makes franz-go clients with the project's settings, creates and checks the topics, and reads a stretch of a partition.
+//
+// Nothing here hides kgo: callers hold a *kgo.Client. What it adds are the settings that must not be forgotten, each
+// with its reason, and a connection that fails loudly at start instead of retrying for ever.
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kslog"
+)
+
+// Config says how to reach the brokers.
+type Config struct {
+	Brokers []string
+	// Dial replaces net.Dialer.DialContext, for a network in memory; or nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Log  *slog.Logger // or nil for silence
+}
+
+// DeliveryTimeout is how long a record may take to be acknowledged before its produce fails. It is shorter than the
+// workers' session time-out, so that a process that wakes from a long stop has nothing left to flush.
+const DeliveryTimeout = 5 * time.Second
+
+// connectTimeout bounds the first round trip: kgo retries for ever, so a wrong address would look like a hang.
+const connectTimeout = 10 * time.Second
+
+// Connect returns a client whose brokers have answered once. The caller closes it.
+func (c Config) Connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
+	cl, err := kgo.NewClient(append(c.options(), opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the Kafka client: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := cl.Ping(ctx); err != nil {
+		cl.Close()
+		return nil, fmt.Errorf("reaching Kafka at %v: %w", c.Brokers, err)
+	}
+	return cl, nil
+}
+
+func (c Config) options() []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.RecordDeliveryTimeout(DeliveryTimeout),
+		// The default of 5 s would make every change of a leader cost that long.
+		kgo.MetadataMinAge(250 * time.Millisecond),
+		// Orders wait for each acknowledgement; lanes side by side fill batches without lingering.
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(1<<20 + 1<<18),
+		kgo.UnknownTopicRetries(3),
+	}
+	if c.Dial != nil {
+		opts = append(opts, kgo.Dialer(c.Dial))
+	}
+	if c.Log != nil {
+		opts = append(opts, kgo.WithLogger(kslog.New(c.Log)))
+	}
+	return opts
+}

@@ -17,7 +17,7 @@ func Invoice(w *order.Work, at time.Time) *kgo.Record {
 		"origin", decimal(w.Origin.Offset),
 		"sha256", SHA256(w.Document),
 	)
-	r.Headers[6].Value = []byte("application/pdf")
+	r.Headers[5].Value = []byte("application/pdf")
 	return r
 }
 

@@ -1,0 +1,111 @@
+// Package kafkatest gives a test a Kafka with the topics of a fresh prefix, and reads what stands in them.
+//
+// Start runs kfake in memory. Inside a testing/synctest bubble it listens on a network in memory, so that hours of
+// retries pass in milliseconds; such tests stand in files with the build tag synctests, which makes kgo's locks known to
+// the bubble. Real takes the Apache Kafka at ORDERS_TEST_BROKERS, for promises that an imitation cannot prove.
+//
+// Everything that reads blocks until the broker has answered; nothing sleeps and nothing polls.
+package kafkatest
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/topic"
+)
+
+// Partitions is the number of partitions of every topic that Start and Real create: few, so that orders share them.
+const Partitions = 3
+
+// Kafka is a broker, and the topics of one prefix on it. It ends with its test.
+type Kafka struct {
+	Prefix  string
+	Topics  topic.Set
+	Client  *kgo.Client    // sends each record to the partition that it names
+	Cluster *kfake.Cluster // for faults; nil when the broker is real
+	config  kafka.Config
+}
+
+// Start runs a broker in memory.
+func Start(t testing.TB) *Kafka {
+	t.Helper()
+	opts := []kfake.Opt{kfake.NumBrokers(1)}
+	var config kafka.Config
+	if inBubble() {
+		network := new(kfake.VirtualNetwork)
+		opts = append(opts, kfake.Ports(9092), kfake.ListenFn(network.Listen))
+		config.Dial = network.DialContext
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		t.Fatalf("starting kfake: %v", err)
+	}
+	t.Cleanup(cluster.Close)
+	config.Brokers = cluster.ListenAddrs()
+	k := connect(t, config, "orders")
+	k.Cluster = cluster
+	return k
+}
+
+// inBubble knows a synctest bubble by its clock, which starts at the year 2000: the package has no question to ask.
+func inBubble() bool { return time.Now().Year() < 2020 }
+
+// Real uses the Apache Kafka at ORDERS_TEST_BROKERS and deletes its topics at the end. Without the variable it skips the test.
+func Real(t testing.TB) *Kafka {
+	t.Helper()
+	brokers := os.Getenv("ORDERS_TEST_BROKERS")
+	if brokers == "" {
+		t.Skip("needs a real Kafka: start one with scripts/kafka and set ORDERS_TEST_BROKERS to its address")
+	}
+	k := connect(t, kafka.Config{Brokers: strings.Split(brokers, ",")}, "test-"+strings.ToLower(rand.Text()))
+	t.Cleanup(func() {
+		// The context of a test that ends is done already.
+		names := k.names()
+		if _, err := kadm.NewClient(k.Client).DeleteTopics(context.Background(), names...); err != nil {
+			t.Errorf("deleting topics %v: %v", names, err)
+		}
+	})
+	return k
+}
+
+func connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
+	t.Helper()
+	k := &Kafka{Prefix: prefix, Topics: topic.Names(prefix), config: config}
+	var err error
+	if k.Client, err = config.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Client.Close)
+	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, Partitions, 0); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (k *Kafka) names() []string {
+	var names []string
+	for _, spec := range k.Topics.Specs() {
+		names = append(names, spec.Name)
+	}
+	return names
+}
+
+// Config is how the programs under test reach the broker.
+func (k *Kafka) Config() kafka.Config { return k.config }
+
+// Produce appends records, each to the topic and partition that it names, and returns when all are acknowledged. Offsets stand in the records then.
+func (k *Kafka) Produce(t testing.TB, records ...*kgo.Record) {
+	t.Helper()
+	if err := k.Client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatalf("producing: %v", err)
+	}
+}

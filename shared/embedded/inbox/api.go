@@ -1,0 +1,212 @@
+package inbox
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaultLimit is how many mails a page has, as in Mailpit; maxLimit bounds what a client can ask for, because each is read from disk.
+const (
+	defaultLimit = 50
+	maxLimit     = 1_000
+)
+
+// routes are the API, which speaks JSON in the shape of Mailpit's, and the page.
+func (in *Inbox) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/messages", in.listMails)
+	mux.HandleFunc("GET /api/v1/message/{id}", in.showMail)
+	mux.HandleFunc("GET /api/v1/message/{id}/raw", in.rawMail)
+	mux.HandleFunc("GET /api/v1/message/{id}/part/{part}", in.openPart)
+	mux.HandleFunc("GET /api/v1/deliveries", in.listDeliveries)
+
+	mux.HandleFunc("GET /{$}", in.listPage)
+	mux.HandleFunc("GET /message/{id}", in.mailPage)
+	mux.HandleFunc("GET /message/{id}/html", in.htmlPart)
+	mux.HandleFunc("GET /style.css", stylesheet)
+	return guarded(mux)
+}
+
+// guarded sets what every answer has: a mail comes from anybody, so nothing of it may run, frame or be guessed at.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// summary is a mail in a list.
+type summary struct {
+	ID          string
+	MessageID   string
+	From        person
+	To          []person
+	Subject     string
+	Created     time.Time
+	Size        int
+	Attachments int
+	Snippet     string
+}
+
+// summaries reads the mails of a page. A mail that went while the page was made is left out.
+func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
+	entries, total := in.mails.page(start, limit)
+	list := make([]summary, 0, len(entries))
+	for _, e := range entries {
+		id := strconv.FormatUint(e.Mail, 10)
+		_, raw, err := in.mails.find(id)
+		if errors.Is(err, errNoMail) {
+			continue
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		c := parse(raw)
+		list = append(list, summary{id, e.ID, c.From, c.To, c.Subject, e.At, e.Size, len(c.Attachments), c.snippet()})
+	}
+	return list, total, nil
+}
+
+func (in *Inbox) listMails(w http.ResponseWriter, r *http.Request) {
+	start, limit := window(r)
+	list, total, err := in.summaries(start, limit)
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	in.answer(w, map[string]any{"total": total, "count": len(list), "start": start, "messages": list})
+}
+
+// window is which part of a list a request asks for. What is no number means the default.
+func window(r *http.Request) (start, limit int) {
+	start, _ = strconv.Atoi(r.FormValue("start"))
+	limit, _ = strconv.Atoi(r.FormValue("limit"))
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	return max(start, 0), min(limit, maxLimit)
+}
+
+func (in *Inbox) showMail(w http.ResponseWriter, r *http.Request) {
+	e, raw, err := in.mails.find(r.PathValue("id"))
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	c := parse(raw)
+	in.answer(w, struct {
+		ID          string
+		MessageID   string
+		From        person
+		To          []person
+		Subject     string
+		Date        time.Time
+		Size        int
+		Text, HTML  string
+		Attachments []attachment
+	}{r.PathValue("id"), e.ID, c.From, c.To, c.Subject, e.At, e.Size, c.Text, c.HTML, c.Attachments})
+}
+
+func (in *Inbox) rawMail(w http.ResponseWriter, r *http.Request) {
+	_, raw, err := in.mails.find(r.PathValue("id"))
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	in.write(w, raw)
+}
+
+func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
+	_, raw, err := in.mails.find(r.PathValue("id"))
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	for _, a := range parse(raw).Attachments {
+		if a.PartID == r.PathValue("part") {
+			in.sendPart(w, a)
+			return
+		}
+	}
+	in.refuse(w, errNoMail)
+}
+
+func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
+	h := w.Header()
+	h.Set("Content-Type", a.ContentType)
+	h.Set("Content-Disposition", "inline")
+	if named := mime.FormatMediaType("inline", map[string]string{"filename": a.FileName}); a.FileName != "" && named != "" {
+		h.Set("Content-Disposition", named)
+	}
+	if strings.HasPrefix(a.ContentType, "application/pdf") {
+		h.Del("Content-Security-Policy") // browsers do not start their PDF viewer under one
+	} else {
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+	}
+	in.write(w, a.body)
+}
+
+// listDeliveries streams: there is one line for every mail that was ever sent.
+func (in *Inbox) listDeliveries(w http.ResponseWriter, r *http.Request) {
+	start, _ := strconv.Atoi(r.FormValue("start"))
+	limit, _ := strconv.Atoi(r.FormValue("limit"))
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriter(w)
+	out.WriteString(`{"deliveries":{`)
+	n := 0
+	for id, count := range in.mails.deliveries(max(start, 0)) {
+		if limit > 0 && n == limit {
+			break
+		}
+		if n++; n > 1 {
+			out.WriteByte(',')
+		}
+		key, _ := json.Marshal(id) // a string always has a form in JSON
+		fmt.Fprintf(out, "%s:%d", key, count)
+	}
+	out.WriteString("}}\n")
+	if err := out.Flush(); err != nil {
+		in.log.Debug("answering", slog.Any("err", err))
+	}
+}
+
+func (in *Inbox) answer(w http.ResponseWriter, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	in.write(w, append(body, '\n'))
+}
+
+func (in *Inbox) write(w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		in.log.Debug("answering", slog.Any("err", err)) // the reader hung up
+	}
+}
+
+// refuse answers 404, or 500 without the error's text.
+func (in *Inbox) refuse(w http.ResponseWriter, err error) {
+	text, code := errNoMail.Error(), http.StatusNotFound
+	if !errors.Is(err, errNoMail) {
+		in.log.Error("reading a mail", slog.Any("err", err))
+		text, code = "the inbox cannot read its folder", http.StatusInternalServerError
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, "{\"Error\":%q}\n", text)
+}

@@ -1,0 +1,173 @@
+// Package inbox is a mail catcher for trying and testing: an SMTP server that keeps what it is given and delivers
+// nothing, an API in the shape of Mailpit's, and a page to read the mails. It is not for production: whoever can reach
+// it can send and read.
+//
+// A mail is on disk, synced, before it is answered with 250. The last 10,000 mails are kept with their bodies, each an
+// .eml file that a mail program opens; how often each Message-ID was delivered is kept for ever in journal.ndjson, so
+// that a test can say "mailed once" long after the mail is gone. Both survive a kill: a torn last line of the journal is
+// cut off, and a file without its line was never acknowledged and goes.
+//
+// Some addresses make it behave like the servers one meets:
+//
+//	…@refused.test   every RCPT is answered 550 5.1.1
+//	…@busy.test      a Message-ID is answered 451 4.3.0 twice, after DATA, then accepted; a restart does not count anew
+//	…@slow.test      the answer to DATA takes five seconds
+//
+// Tests program further faults with [Inbox.Behave]. Inside a testing/synctest bubble, where sockets never become idle,
+// they reach the SMTP server through [Inbox.Dial] and the API through [Inbox.ServeHTTP].
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"golang.org/x/sync/errgroup"
+)
+
+// Config says where an inbox listens and keeps its mails. The zero value listens nowhere and keeps them in memory.
+type Config struct {
+	SMTP string       // address of the SMTP server, such as "127.0.0.1:1025"; empty: only Dial reaches it
+	HTTP string       // address of the API and the page; empty: only ServeHTTP reaches them
+	Dir  string       // made when missing; empty: the last 1,000 mails, in memory
+	Log  *slog.Logger // or nil
+}
+
+// Inbox is a mail catcher. Its methods are safe for concurrent use.
+type Inbox struct {
+	log     *slog.Logger
+	mails   *store
+	guests  *guests
+	faults  faults
+	handler http.Handler
+	pages   *template.Template
+
+	smtp      *smtp.Server
+	pipes     *pipes
+	smtpTCP   net.Listener // or nil
+	httpTCP   net.Listener // or nil
+	ending    chan struct{}
+	endingNow sync.Once
+}
+
+// maxMail bounds one mail.
+const maxMail = 10 << 20
+
+// grace is how long a reader of the page has to end when Run ends.
+const grace = time.Second
+
+// Open reads what an earlier inbox left in the folder, and starts to listen: clients can connect at once and are served when Run is called.
+func Open(cfg Config) (*Inbox, error) {
+	in := &Inbox{log: cfg.Log, pages: pages(), guests: newGuests(), pipes: newPipes(), ending: make(chan struct{})}
+	if in.log == nil {
+		in.log = slog.New(slog.DiscardHandler)
+	}
+	in.handler = in.routes()
+	in.smtp = in.server()
+
+	var err error
+	if in.mails, err = openStore(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if in.smtpTCP, err = listen(cfg.SMTP); err != nil {
+		return nil, in.abandon(fmt.Errorf("inbox: smtp: %w", err))
+	}
+	if in.httpTCP, err = listen(cfg.HTTP); err != nil {
+		return nil, in.abandon(fmt.Errorf("inbox: http: %w", err))
+	}
+	return in, nil
+}
+
+// listen returns nil for an empty address.
+func listen(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	return net.Listen("tcp", address)
+}
+
+func (in *Inbox) abandon(err error) error {
+	if in.smtpTCP != nil {
+		in.smtpTCP.Close()
+	}
+	in.mails.close()
+	return err
+}
+
+// SMTPAddr is the address that the SMTP server listens on, with its actual port, or empty.
+func (in *Inbox) SMTPAddr() string { return address(in.smtpTCP) }
+
+// HTTPAddr is the address that the API and the page listen on, with its actual port, or empty.
+func (in *Inbox) HTTPAddr() string { return address(in.httpTCP) }
+
+func address(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// Run serves until ctx is cancelled, then cuts every SMTP connection and returns nil within seconds. A mail that was not
+// answered yet may have been kept, as with any server that goes away. An inbox runs once.
+func (in *Inbox) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return in.smtp.Serve(in.guests.gate(in.pipes)) })
+	if in.smtpTCP != nil {
+		g.Go(func() error { return in.smtp.Serve(in.guests.gate(in.smtpTCP)) })
+	}
+	web := &http.Server{
+		Handler: in, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(in.log.Handler(), slog.LevelDebug),
+	}
+	if in.httpTCP != nil {
+		g.Go(func() error {
+			if err := web.Serve(in.httpTCP); err != http.ErrServerClosed {
+				return err
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		<-ctx.Done()
+		in.end(web)
+		return nil
+	})
+	err := g.Wait()
+	in.mails.close()
+	return err
+}
+
+// end makes the servers' goroutines return, and waits for them.
+func (in *Inbox) end(web *http.Server) {
+	in.endingNow.Do(func() { close(in.ending) })
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		web.Close()
+	}
+	// Cut first: Shutdown waits for idle connections too, and a Close after it does nothing.
+	in.guests.shut(true)
+	if err := in.smtp.Shutdown(ctx); err != nil {
+		in.log.Debug("ending the smtp server", slog.Any("err", err))
+	}
+	// Shutdown does not know a listener whose Serve had not begun.
+	in.pipes.Close()
+	if in.smtpTCP != nil {
+		in.smtpTCP.Close()
+	}
+}
+
+// ServeHTTP answers a request for the API or the page.
+func (in *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { in.handler.ServeHTTP(w, r) }
+
+// Deliveries is how often each Message-ID was accepted, since the folder was made.
+func (in *Inbox) Deliveries() map[string]int {
+	return maps.Collect(in.mails.deliveries(0))
+}

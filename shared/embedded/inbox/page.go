@@ -1,0 +1,77 @@
+package inbox
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+//go:embed pages
+var files embed.FS
+
+func pages() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"size": size,
+		"time": func(t time.Time) string { return t.Format("2 Jan 2006 15:04:05") },
+	}).ParseFS(files, "pages/*.html"))
+}
+
+func (in *Inbox) listPage(w http.ResponseWriter, r *http.Request) {
+	start, limit := window(r)
+	list, total, err := in.summaries(start, limit)
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	in.render(w, "list.html", map[string]any{
+		"Mails": list, "Total": total, "First": start + 1, "Last": start + len(list), "Limit": limit,
+		"Newer": max(start-limit, 0), "HasNewer": start > 0, "Older": start + limit, "HasOlder": start+limit < total,
+	})
+}
+
+func (in *Inbox) mailPage(w http.ResponseWriter, r *http.Request) {
+	e, raw, err := in.mails.find(r.PathValue("id"))
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	in.render(w, "mail.html", map[string]any{"ID": strconv.FormatUint(e.Mail, 10), "Entry": e, "Mail": parse(raw)})
+}
+
+// htmlPart serves a mail's HTML as the sender wrote it, in a sandbox: its scripts do not run and nothing is fetched.
+func (in *Inbox) htmlPart(w http.ResponseWriter, r *http.Request) {
+	_, raw, err := in.mails.find(r.PathValue("id"))
+	if err != nil {
+		in.refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	in.write(w, []byte(parse(raw).HTML))
+}
+
+func stylesheet(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "max-age=3600")
+	http.ServeFileFS(w, r, files, "pages/style.css")
+}
+
+func (in *Inbox) render(w http.ResponseWriter, name string, data any) {
+	var page bytes.Buffer
+	if err := in.pages.ExecuteTemplate(&page, name, data); err != nil {
+		in.refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	in.write(w, page.Bytes())
+}
+
+// size is a number of bytes for people.
+func size(n int) string {
+	if n < 1_000_000 {
+		return strconv.Itoa((n+999)/1000) + " kB"
+	}
+	return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) + " MB"
+}

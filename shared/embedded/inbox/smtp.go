@@ -1,0 +1,105 @@
+package inbox
+
+import (
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// The domains that make the server behave like others do.
+const (
+	refusedDomain = "refused.test"
+	busyDomain    = "busy.test"
+	slowDomain    = "slow.test"
+
+	busyAnswers = 2
+	slowAnswer  = 5 * time.Second
+)
+
+// What the server answers when it does not accept. They are read only.
+var (
+	errRefused = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user here"}
+	errBusy    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "busy, try again later"}
+	errDisk    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "the mail cannot be kept"}
+	errEnding  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "the server is ending"}
+)
+
+func (in *Inbox) server() *smtp.Server {
+	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{in: in, conn: c}, nil
+	}))
+	s.Domain = "inbox.test"
+	s.MaxMessageBytes = maxMail
+	s.MaxRecipients = 100
+	s.EnableSMTPUTF8 = true
+	// RFC 5321, 4.5.3.2.7: a server waits five minutes for the next command.
+	s.ReadTimeout, s.WriteTimeout = 5*time.Minute, time.Minute
+	s.ErrorLog = slog.NewLogLogger(in.log.Handler(), slog.LevelDebug)
+	return s
+}
+
+// session is one connection's conversation. The server calls it from one goroutine.
+type session struct {
+	in   *Inbox
+	conn *smtp.Conn
+	to   []string // domains of the recipients of the mail in hand
+}
+
+// Mail accepts every sender.
+func (s *session) Mail(string, *smtp.MailOptions) error { return s.misbehave("MAIL") }
+
+// Rcpt accepts every recipient but those at refused.test.
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	_, domain, _ := strings.Cut(strings.ToLower(to), "@")
+	if domain == refusedDomain {
+		return errRefused
+	}
+	if err := s.misbehave("RCPT"); err != nil {
+		return err
+	}
+	s.to = append(s.to, domain)
+	return nil
+}
+
+// Data keeps the mail. When it returns nil, the mail is on disk.
+func (s *session) Data(r io.Reader) error {
+	if err := s.misbehave("DATA"); err != nil {
+		return err
+	}
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	id := messageID(raw)
+	if slices.Contains(s.to, busyDomain) {
+		busy, err := s.in.mails.busy(id)
+		if err != nil {
+			return s.unkept(err)
+		}
+		if busy {
+			return errBusy
+		}
+	}
+	if slices.Contains(s.to, slowDomain) && !s.in.wait(slowAnswer) {
+		return errEnding
+	}
+	if err := s.in.mails.keep(raw, id); err != nil {
+		return s.unkept(err)
+	}
+	return s.misbehave(".")
+}
+
+func (s *session) unkept(err error) error {
+	s.in.log.Error("keeping a mail", slog.Any("err", err))
+	return errDisk
+}
+
+// Reset forgets the mail in hand.
+func (s *session) Reset() { s.to = nil }
+
+// Logout has nothing to free.
+func (s *session) Logout() error { return nil }

@@ -1,0 +1,235 @@
+package inbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// How many mails are kept with their bodies: on disk, and in memory, where ten thousand invoices would be 400 MB.
+const (
+	keptOnDisk   = 10_000
+	keptInMemory = 1_000
+)
+
+// errNoMail says that there is no mail with that ID, or not any more.
+var errNoMail = errors.New("no such mail")
+
+// store keeps mails and counts deliveries.
+type store struct {
+	dir     string // of the mails, or empty
+	journal *journal
+	limit   int
+
+	mu     sync.Mutex
+	last   uint64 // the number given out last
+	mails  []entry
+	bodies map[uint64][]byte // nil on disk
+	counts map[string]int    // deliveries by Message-ID
+	ids    []string          // the keys of counts, in the order of their first delivery
+	busied map[string]int    // busy answers by Message-ID
+}
+
+// entry is one line of the journal.
+type entry struct {
+	Mail uint64    `json:"mail,omitempty"` // number of the mail, from 1; zero: it was answered busy
+	ID   string    `json:"id"`             // Message-ID without brackets, or empty
+	At   time.Time `json:"at"`
+	Size int       `json:"size,omitempty"`
+}
+
+func openStore(dir string) (*store, error) {
+	s := &store{limit: keptInMemory, counts: make(map[string]int), busied: make(map[string]int)}
+	if dir == "" {
+		s.bodies = make(map[uint64][]byte)
+		return s, nil
+	}
+	s.limit, s.dir = keptOnDisk, filepath.Join(dir, "mails")
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("inbox: %w", err)
+	}
+	var err error
+	if s.journal, err = openJournal(filepath.Join(dir, "journal.ndjson"), s.dir, s.count); err != nil {
+		return nil, fmt.Errorf("inbox: %w", err)
+	}
+	if err := s.sweep(); err != nil {
+		s.close()
+		return nil, fmt.Errorf("inbox: %w", err)
+	}
+	return s, nil
+}
+
+// sweep forgets the mails whose file somebody deleted, and deletes the files that the journal does not list: those older
+// than the last ten thousand, and those that a kill left before their line was written.
+func (s *store) sweep() error {
+	files, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	there := make(map[string]bool, len(files))
+	for _, f := range files {
+		there[f.Name()] = true
+	}
+	s.mails = slices.DeleteFunc(s.mails, func(e entry) bool { return !there[filename(e.Mail)] })
+	for _, e := range s.mails {
+		delete(there, filename(e.Mail))
+	}
+	for name := range there {
+		if strings.HasSuffix(name, ".eml") {
+			if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *store) close() {
+	if s.journal != nil {
+		s.journal.close()
+	}
+}
+
+// keep returns when the mail and its line are synced.
+func (s *store) keep(raw []byte, id string) error {
+	s.mu.Lock()
+	s.last++
+	e := entry{Mail: s.last, ID: id, At: time.Now().UTC(), Size: len(raw)}
+	s.mu.Unlock()
+	if s.dir != "" {
+		if err := writeSynced(s.path(e.Mail), raw); err != nil {
+			return err
+		}
+		if err := s.journal.add(e); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	if s.bodies != nil {
+		s.bodies[e.Mail] = raw
+	}
+	s.mu.Unlock()
+	return s.drop(s.count(e))
+}
+
+// busy reports whether a mail to a busy address is to be answered so, and counts that it was.
+func (s *store) busy(id string) (bool, error) {
+	s.mu.Lock()
+	enough := s.busied[id] >= busyAnswers
+	s.mu.Unlock()
+	if enough {
+		return false, nil
+	}
+	e := entry{ID: id, At: time.Now().UTC()}
+	if s.journal != nil {
+		if err := s.journal.add(e); err != nil {
+			return false, err
+		}
+	}
+	s.count(e)
+	return true, nil
+}
+
+// count takes a line of the journal over into memory, and returns the numbers of the mails that are now too old to keep.
+func (s *store) count(e entry) (old []uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Mail == 0 {
+		s.busied[e.ID]++
+		return nil
+	}
+	if e.ID != "" {
+		if s.counts[e.ID] == 0 {
+			s.ids = append(s.ids, e.ID)
+		}
+		s.counts[e.ID]++
+	}
+	s.last = max(s.last, e.Mail)
+	// Mails that came side by side are counted in any order.
+	at, _ := slices.BinarySearchFunc(s.mails, e.Mail, func(m entry, n uint64) int { return cmp.Compare(m.Mail, n) })
+	s.mails = slices.Insert(s.mails, at, e)
+	for len(s.mails) > s.limit {
+		old = append(old, s.mails[0].Mail)
+		delete(s.bodies, s.mails[0].Mail)
+		s.mails = s.mails[1:]
+	}
+	return old
+}
+
+// drop deletes the files of old mails.
+func (s *store) drop(old []uint64) error {
+	if s.dir == "" {
+		return nil
+	}
+	for _, n := range old {
+		if err := os.Remove(s.path(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// page returns the mails from the start-th newest on, newest first, and how many there are.
+func (s *store) page(start, limit int) (entries []entry, total int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total = len(s.mails)
+	to := max(total-start, 0)
+	entries = slices.Clone(s.mails[max(to-limit, 0):to])
+	slices.Reverse(entries)
+	return entries, total
+}
+
+// find returns the mail with an ID, as the API gives them out, and its bytes; or errNoMail.
+func (s *store) find(id string) (entry, []byte, error) {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return entry{}, nil, errNoMail
+	}
+	s.mu.Lock()
+	at, found := slices.BinarySearchFunc(s.mails, n, func(m entry, n uint64) int { return cmp.Compare(m.Mail, n) })
+	if !found {
+		s.mu.Unlock()
+		return entry{}, nil, errNoMail
+	}
+	e, raw := s.mails[at], s.bodies[n]
+	s.mu.Unlock()
+	if s.dir == "" {
+		return e, raw, nil
+	}
+	raw, err = os.ReadFile(s.path(n))
+	if errors.Is(err, fs.ErrNotExist) {
+		return entry{}, nil, errNoMail
+	}
+	return e, raw, err
+}
+
+// deliveries yields the Message-IDs from the start-th on, in the order of their first delivery, with their counts. It holds no lock while it yields.
+func (s *store) deliveries(start int) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		s.mu.Lock()
+		ids := s.ids[min(start, len(s.ids)):]
+		s.mu.Unlock()
+		for _, id := range ids {
+			s.mu.Lock()
+			n := s.counts[id]
+			s.mu.Unlock()
+			if !yield(id, n) {
+				return
+			}
+		}
+	}
+}
+
+func filename(n uint64) string { return fmt.Sprintf("%010d.eml", n) }
+
+func (s *store) path(n uint64) string { return filepath.Join(s.dir, filename(n)) }

@@ -162,17 +162,20 @@ func structural(text string) wrong {
 	return w
 }
 
+// kind is what a Go type is in a YAML file. The name of a type does not say what it is made of.
 func kind(goType string) string {
 	switch {
-	case strings.HasPrefix(goType, "[]"), strings.HasPrefix(goType, "["):
+	case strings.HasPrefix(goType, "["):
 		return "a list"
+	case strings.HasPrefix(goType, "map["):
+		return "a mapping of keys to values"
+	case strings.HasPrefix(goType, "int"):
+		return "a whole number"
 	case goType == "string":
 		return "text"
 	case goType == "bool":
 		return "true or false"
-	case strings.HasPrefix(goType, "int"):
-		return "a whole number"
 	default:
-		return "a mapping of keys to values"
+		return "of another kind"
 	}
 }

@@ -62,10 +62,10 @@ func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
 		{"no whole number", "opens: nine\n", "1: must be a whole number"},
 		{"no list", "desks: 3\n", "1: must be a list"},
 		{"no mapping", "prices:\n  - 3\n", "2: must be a mapping of keys to values"},
-		{"no mapping within", "desks:\n  - x\n", "2: must be a mapping of keys to values"},
+		{"no struct", "desks:\n  - x\n", "2: must be of another kind"},
 		{"no text", "name: [a]\n", "1: must be text"},
 		{"no boolean", "always: 7\n", "1: must be true or false"},
-		{"a list at the top", "- name: a\n", "1: must be a mapping of keys to values"},
+		{"a list at the top", "- name: a\n", "1: must be of another kind"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -141,4 +141,16 @@ func TestAFileGivenByPathTakesThePlaceOfTheDefault(t *testing.T) {
 	if _, err := config.LoadYAML(path+".missing", []byte("name: default"), &got, nil); !os.IsNotExist(err) {
 		t.Errorf("got %v, want an error that says that the file does not exist", err)
 	}
+}
+
+func FuzzLoadYAML(f *testing.F) {
+	f.Add([]byte("name: a\nopens: 9\nalways: true\nprices: {bread: \"1\"}\ndesks: [{clerk: b}]\nsize: [1, 2]\n"))
+	f.Add([]byte("a: &a [*a]\n? [b]\n: c\n--- !!set {d}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var s shop
+		_, err := config.LoadYAML("", text, &s, func(root config.Place) { root.At("desks", 0, "clerk").Wrong("seen") })
+		if err == nil || strings.Contains(err.Error(), "reflect") || strings.Contains(err.Error(), "config_test") {
+			t.Errorf("got %v, want an error in words for people", err)
+		}
+	})
 }

@@ -1,0 +1,132 @@
+package config_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+)
+
+type settings struct {
+	config.Kafka
+	HTTP    string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address to listen on."`
+	Workers int           `env:"ORDERS_WORKERS" default:"2" help:"How many."`
+	Drain   time.Duration `env:"ORDERS_DRAIN" default:"4s" help:"How long."`
+	Loose   bool          `env:"ORDERS_LOOSE" help:"Whether."`
+	Mode    string        `env:"ORDERS_MODE" enum:"fast,slow" default:"fast" help:"Which of ${enum}."`
+	SMTP    string        `name:"smtp" env:"ORDERS_SMTP" help:"Mail server."`
+	Secret  string        `env:"ORDERS_SECRET" secret:"" help:"Key."`
+	Hidden  func()        `kong:"-"`
+}
+
+// parse reads settings from a command line and variables as KEY=VALUE.
+func parse(args string, variables ...string) (settings, string, error) {
+	env := map[string]string{}
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
+	var s settings
+	var out bytes.Buffer
+	err := config.Parse(&s, "shop", "Shop sells.", strings.Fields(args), func(name string) string { return env[name] }, &out, &out)
+	return s, out.String(), err
+}
+
+func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
+	t.Parallel()
+	got, _, err := parse("--workers 5 --brokers a:1,b:2", "ORDERS_WORKERS=7", "ORDERS_DRAIN=9s", "ORDERS_LOOSE=true", "ORDERS_PREFIX=", "ORDERS_MODE=slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings{
+		Kafka: config.Kafka{Brokers: []string{"a:1", "b:2"}, Prefix: "orders"},
+		HTTP:  "127.0.0.1:8080", Workers: 5, Drain: 9 * time.Second, Loose: true, Mode: "slow",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	if got, _, err = parse("", "ORDERS_BROKERS=c:3,d:4"); err != nil || len(got.Brokers) != 2 {
+		t.Errorf("got brokers %q, %v; want c:3 and d:4", got.Brokers, err)
+	}
+}
+
+func TestTheEnvironmentOfTheProcessIsNotRead(t *testing.T) {
+	t.Setenv("ORDERS_WORKERS", "7")
+	if got, _, err := parse(""); err != nil || got.Workers != 2 {
+		t.Errorf("got %d workers, %v; want the default of 2", got.Workers, err)
+	}
+}
+
+func TestWrongSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ args, env, want string }{
+		{"--worker 5", "", `unknown flag --worker, did you mean "--workers"?`},
+		{"-workers 5", "", `unknown flag -w, did you mean "-h"?`},
+		{"--workers five", "", `--workers: expected a valid 64 bit int but got "five"`},
+		{"", "ORDERS_WORKERS=five", `--workers: expected a valid 64 bit int but got "five"`},
+		{"--mode odd", "", `--mode must be one of "fast","slow" but got "odd"`},
+		{"extra", "", "unexpected argument extra"},
+		{"--prefix a/b", "", `--prefix "a/b": must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit`},
+		{"--prefix ..", "", `--prefix "..": must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit`},
+		{"--brokers here", "", `--brokers "here": must be addresses such as 127.0.0.1:9092`},
+	} {
+		t.Run(row.args+row.env, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := parse(row.args, row.env)
+			if got := fmt.Sprint(err); got != row.want {
+				t.Errorf("got  %s\nwant %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestHelpShowsEveryFlagWithItsVariable(t *testing.T) {
+	t.Setenv("COLUMNS", "100")
+	_, out, err := parse("--help")
+	if err != config.ErrHelp {
+		t.Errorf("got error %v, want ErrHelp", err)
+	}
+	golden(t, "testdata/help.txt", out)
+}
+
+func TestEffectiveSettingsHideSecrets(t *testing.T) {
+	t.Parallel()
+	s, _, err := parse("--smtp smtp://me:hush@mail.test:25 --secret hush")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "settings", config.Effective(&s)...)
+	_, got, _ := strings.Cut(out.String(), "msg=settings ")
+	want := `brokers=[127.0.0.1:9092] prefix=orders http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=***` + "\n"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares with a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Program is what a main does. It returns when ctx is done and its work in hand is finished.
+type Program func(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error
+
+// Main runs a program and ends the process. The first SIGINT or SIGTERM cancels the program's context, a second one ends
+// the process at once. It exits with 0 when the program returns nil or ErrHelp, with 2 on wrong usage, else with 1.
+func Main(name string, run Program) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { // ends with the process
+		<-signals
+		// Before the program hears of the first signal, the next one has its usual effect again: it ends the process.
+		signal.Stop(signals)
+		cancel()
+	}()
+	os.Exit(report(os.Stderr, name, run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)))
+}
+
+// report prints an error and returns the exit code.
+func report(w io.Writer, name string, err error) int {
+	if err == nil || errors.Is(err, ErrHelp) {
+		return 0
+	}
+	// An error without text has been told already, order by order.
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(w, "%s: %s\n", name, text)
+	}
+	if h, ok := errors.AsType[*hinted](err); ok {
+		fmt.Fprintf(w, "hint: %s\n", h.hint)
+	}
+	if _, ok := errors.AsType[*usage](err); !ok {
+		return 1
+	}
+	fmt.Fprintf(w, "hint: run %s --help to see what there is\n", name)
+	return 2
+}
+
+// Usage marks an error as one of usage: the program was called wrongly, and Main exits with 2.
+func Usage(err error) error { return &usage{err} }
+
+// usage is an error of the person who typed the command.
+type usage struct{ err error }
+
+func (u *usage) Error() string { return u.err.Error() }
+func (u *usage) Unwrap() error { return u.err }
+
+// Hint adds to an error what a person can do about it: a line of its own that Main prints after it. The text of the error stays.
+func Hint(err error, hint string) error { return &hinted{err, hint} }
+
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }

@@ -1,0 +1,134 @@
+package config_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+)
+
+// TestMain lets the test binary be the program that the tests start: Main ends its process.
+func TestMain(m *testing.M) {
+	if os.Getenv("CONFIG_TEST_PROGRAM") != "" {
+		config.Main("shop", program)
+	}
+	os.Exit(m.Run())
+}
+
+// program ends as its first argument says.
+func program(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
+	switch strings.Join(args[:min(1, len(args))], "") {
+	case "fine":
+		return nil
+	case "fail":
+		return fmt.Errorf("selling: %w", config.Hint(errors.New("no bread"), "bake some"))
+	case "told":
+		return errors.New("")
+	case "usage":
+		return config.Usage(errors.New("two breads"))
+	case "hang":
+		fmt.Fprintln(stdout, "open")
+		<-ctx.Done()
+		fmt.Fprintln(stdout, "closing")
+		if args[1] == "on" {
+			select {}
+		}
+		return nil
+	}
+	var shop struct {
+		Breads int `env:"BREADS" help:"How many."`
+	}
+	return config.Parse(&shop, "shop", "Shop sells.", args, env, stdout, stderr)
+}
+
+func command(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *strings.Builder) {
+	t.Helper()
+	cmd = exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "CONFIG_TEST_PROGRAM=1")
+	stderr = new(strings.Builder)
+	cmd.Stderr = stderr
+	return cmd, stderr
+}
+
+func TestMainSaysHowItEnded(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		arg, stderr string
+		code        int
+	}{
+		{"fine", "", 0},
+		{"--help", "", 0},
+		{"fail", "shop: selling: no bread\nhint: bake some\n", 1},
+		{"told", "", 1},
+		{"usage", "shop: two breads\nhint: run shop --help to see what there is\n", 2},
+		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the variable BREADS\n" +
+			"hint: run shop --help to see what there is\n", 2},
+		{"--what", "shop: unknown flag --what\nhint: run shop --help to see what there is\n", 2},
+	} {
+		t.Run(row.arg, func(t *testing.T) {
+			t.Parallel()
+			cmd, stderr := command(t, strings.Fields(row.arg)...)
+			cmd.Env = append(cmd.Env, "BREADS=x")
+			if err := cmd.Run(); cmd.ProcessState.ExitCode() != row.code {
+				t.Errorf("got %v, want exit code %d", err, row.code)
+			}
+			if diff := cmp.Diff(row.stderr, stderr.String()); diff != "" {
+				t.Errorf("stderr (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFirstSignalAsksSecondSignalEnds(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		goes    string // on after the first signal, or ends
+		signals []syscall.Signal
+		want    string
+	}{
+		{"SIGINT", "ends", []syscall.Signal{syscall.SIGINT}, "exit status 0"},
+		{"SIGTERM", "ends", []syscall.Signal{syscall.SIGTERM}, "exit status 0"},
+		{"SIGINT twice", "on", []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, "signal: interrupt"},
+		{"SIGTERM twice", "on", []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, "signal: terminated"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			cmd, _ := command(t, "hang", row.goes)
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			// It says "open", and after the first signal "closing": each line is the sign for the next signal.
+			lines := bufio.NewScanner(stdout)
+			for _, s := range row.signals {
+				if !lines.Scan() {
+					t.Fatalf("the program ended before %v", s)
+				}
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for lines.Scan() {
+				continue
+			}
+			_ = cmd.Wait() // its error is the state that is looked at next
+			if got := cmd.ProcessState.String(); got != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package invoice
+
+import "fmt"
+
+// foot is what stands at the foot of every page: columns of lines about the seller.
+type foot [][]string
+
+// foot wraps what is known about the seller into three columns.
+func (l *layout) foot() foot {
+	s := l.seller
+	texts := [][]string{
+		append(append([]string{s.Name}, s.Address...), country(s.Country)),
+		{s.Email, s.Website, s.Register},
+		{named("VAT ID", s.VATID), named("IBAN", s.IBAN), named("BIC", s.BIC)},
+	}
+	f := make(foot, len(texts))
+	for i, column := range texts {
+		for _, text := range column {
+			if text != "" {
+				f[i] = append(f[i], l.wrap(text, small, l.footWidth(len(texts))-4)...)
+			}
+		}
+	}
+	return f
+}
+
+func (l *layout) footWidth(columns int) float64 { return (right - left) / float64(columns) }
+
+func (f foot) height() int {
+	most := 0
+	for _, column := range f {
+		most = max(most, len(column))
+	}
+	return most
+}
+
+// feet puts the foot and "Page 1 of 3" on every page, now that their number is known. gofpdf's own way, a placeholder in
+// the text, would also replace what a customer happens to have written.
+func (l *layout) feet(f foot) {
+	pages := l.pdf.PageCount()
+	for p := 1; p <= pages; p++ {
+		l.turnTo(p)
+		l.rule(left, right, l.bottom+3, 0.1, 200)
+		for i, column := range f {
+			for n, line := range column {
+				l.text(left+float64(i)*l.footWidth(len(f)), l.bottom+7+float64(n)*small.leading(), small, line)
+			}
+		}
+		l.text(left, a4-8, small, l.invoice.Number)
+		l.textTo(right, a4-8, small, fmt.Sprintf("Page %d of %d", p, pages))
+	}
+}
+
+func named(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return name + " " + value
+}

@@ -1,0 +1,137 @@
+// Package invoice is the step that settles an order's invoice (number, date, VAT) and renders it as a PDF document.
+//
+// Plan decides all that may differ between two attempts and writes it to the order's progress; Do renders from the
+// order, its progress and the seller alone. So the same order gives the same bytes, on every attempt and in every worker.
+//
+// # Arithmetic
+//
+// Prices are net. Lines and shipping add up to the net amount, and net and VAT to the total, exactly. The VAT of a rate
+// is the rate of the summed net (not the sum of rounded lines), rounded half away from zero to a cent.
+//
+// The rate is the standard rate of the country the order is shipped to, for all lines and for shipping, as of the table
+// in folder vat, whose version the progress records. A country outside the European Union is an export at 0 %, and the
+// invoice says so. Simplifications: reduced rates are not used; a country counts as a whole (the Canary Islands are
+// Spain); Northern Ireland and Monaco are outside, although goods shipped there are taxed as in the Union.
+//
+// # Text
+//
+// Text is put into Unicode's composed form (NFC) and set in Noto Sans, cut into code pages that cover the Latin, Greek
+// and Cyrillic scripts; a document holds the cuts that it uses. A character that no page has is printed as a box (□),
+// which the document explains: emoji, and for now all right-to-left and East Asian scripts. No text makes rendering fail.
+//
+// # Failures
+//
+// An order that cannot be invoiced is refused for good (failure.RenderRefused): there is nothing to wait for.
+package invoice
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// Step makes invoices of one seller. It is safe for concurrent use.
+type Step struct {
+	seller Seller
+	rates  *rates
+	fonts  *fonts
+}
+
+// New returns the step for a seller. An error means that the embedded fonts or VAT table are damaged.
+func New(seller Seller) (*Step, error) {
+	r, err := loadRates()
+	if err != nil {
+		return nil, fmt.Errorf("reading VAT table: %w", err)
+	}
+	f, err := loadFonts()
+	if err != nil {
+		return nil, fmt.Errorf("reading fonts: %w", err)
+	}
+	return &Step{seller, r, f}, nil
+}
+
+// Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
+func (s *Step) Plan(_ context.Context, w *order.Work) error {
+	if w.Progress.Invoice != nil {
+		return nil
+	}
+	if w.Progress.Shipping == nil {
+		return refuse(errors.New("planning invoice: shipping has no price"))
+	}
+	net, err := add(w.Order.Lines, w.Progress.Shipping.Price)
+	if err != nil {
+		return refuse(fmt.Errorf("planning invoice: %w", err))
+	}
+	rate := s.rates.of(w.Order.ShipTo.Country)
+	tax := net.Percent(rate)
+	w.Progress.Invoice = &order.Invoice{
+		Number:   w.Origin.InvoiceNumber(),
+		IssuedAt: time.Now().UTC().Truncate(time.Second),
+		VATTable: s.rates.version,
+		Taxes:    []order.Tax{{Rate: rate, Net: net, Tax: tax}},
+		Net:      net,
+		Tax:      tax,
+		Total:    net.Plus(tax),
+	}
+	return nil
+}
+
+// Do renders the document into w.Document. A document that is there already, because it was issued, stays.
+func (s *Step) Do(_ context.Context, w *order.Work) error {
+	if w.Document != nil {
+		return nil
+	}
+	// Without a date gofpdf would take the time of day.
+	if w.Progress.Shipping == nil || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() {
+		return refuse(errors.New("rendering invoice: nothing is planned"))
+	}
+	document, err := s.render(w)
+	if err != nil {
+		return refuse(fmt.Errorf("rendering invoice %s: %w", w.Progress.Invoice.Number, err))
+	}
+	w.Document = document
+	return nil
+}
+
+// render is the one place where a panic of gofpdf, which it has for input that it does not expect, becomes an error.
+func (s *Step) render(w *order.Work) (document []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			document, err = nil, fmt.Errorf("panic: %v", r)
+		}
+	}()
+	l := newLayout(s, w)
+	l.draw()
+	var out bytes.Buffer
+	if err := l.pdf.Output(&out); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// add sums lines and shipping. Everything must be in euros: amounts of two currencies have no sum.
+func add(lines []order.Line, shipping order.Money) (order.Money, error) {
+	sum := order.Euros(0)
+	for _, m := range append(nets(lines), shipping) {
+		if m.Currency != "" && m.Currency != order.EUR {
+			return order.Money{}, fmt.Errorf("%s %s among amounts in %s", m.Currency, m, order.EUR)
+		}
+		sum = sum.Plus(m)
+	}
+	return sum, nil
+}
+
+func nets(lines []order.Line) []order.Money {
+	nets := make([]order.Money, 0, len(lines)+1)
+	for _, l := range lines {
+		nets = append(nets, l.Net())
+	}
+	return nets
+}
+
+func refuse(err error) error { return failure.New(failure.Permanent, failure.RenderRefused, err) }

@@ -1,0 +1,279 @@
+package invoice
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"example.com/orders/shared/order"
+)
+
+// The page, in millimetres.
+const (
+	left   = 20.0
+	right  = 190.0
+	top    = 20.0
+	middle = 112.0 // where the right half begins
+)
+
+// How things look.
+var (
+	title   = style{bold, 20, 0}
+	plain   = style{regular, 9, 0}
+	address = style{regular, 10, 0}
+	label   = style{regular, 9, 95}
+	small   = style{regular, 7.5, 95}
+	heading = style{bold, 8, 60}
+	sum     = style{bold, 11, 0}
+)
+
+// column is a column of the table of lines. A column of numbers ends at its place and is never wrapped.
+type column struct {
+	name  string
+	at    float64
+	width float64 // 0: numbers
+}
+
+var columns = []column{
+	{"Pos.", 27, 0},
+	{"SKU", 31, 30},
+	{"Description", 64, 60},
+	{"Qty", 136, 0},
+	{"Unit price EUR", 163, 0},
+	{"Net EUR", right - 1.5, 0},
+}
+
+// padding is the space above and below the text of a row.
+const padding = 1.3
+
+// layout draws one invoice, from the top of its first page to the foot of its last: y is how far it has come.
+type layout struct {
+	*sheet
+	seller   Seller
+	order    order.Order
+	shipping order.Shipping
+	invoice  order.Invoice
+	y        float64
+	bottom   float64 // where the foot of every page begins
+	inTable  bool    // a new page repeats the headings of the table
+}
+
+func newLayout(s *Step, w *order.Work) *layout {
+	return &layout{
+		sheet: newSheet(s.fonts), seller: s.seller,
+		order: w.Order, shipping: *w.Progress.Shipping, invoice: *w.Progress.Invoice,
+	}
+}
+
+func (l *layout) draw() {
+	l.describe()
+	foot := l.foot()
+	l.bottom = a4 - 18 - float64(foot.height())*small.leading()
+	l.sheet.addPage()
+	l.y = top
+	l.head()
+	l.parties()
+	l.table()
+	l.totals()
+	l.notes()
+	l.feet(foot)
+}
+
+// describe sets what a reader's window shows. All of it comes from the order, so that the bytes are the same each time.
+func (l *layout) describe() {
+	l.pdf.SetTitle("Invoice "+l.invoice.Number, true)
+	l.pdf.SetAuthor(l.seller.Name, true)
+	l.pdf.SetCreationDate(l.invoice.IssuedAt.UTC())
+	l.pdf.SetModificationDate(l.invoice.IssuedAt.UTC())
+}
+
+// head is the top of the first page: who sends it, and what it is.
+func (l *layout) head() {
+	l.y += 4
+	l.textTo(right, l.y+1, title, "Invoice")
+	for i, line := range l.wrap(l.seller.Name, sum, middle-left) {
+		if i > 0 {
+			l.y += sum.leading()
+		}
+		l.text(left, l.y, sum, line)
+	}
+	l.y += 4
+	l.rule(left, right, l.y, 0.4, 0)
+	l.y += 14
+}
+
+// parties are the buyer, on the left, and what identifies the invoice, on the right.
+func (l *layout) parties() {
+	below := l.identity(l.y)
+	sender := append([]string{l.seller.Name}, l.seller.Address...)
+	l.paragraph(strings.Join(sender, " · "), small, middle-left-12)
+	l.y += 2
+	a := l.order.ShipTo
+	for _, line := range []string{
+		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, country(a.Country),
+	} {
+		if line != "" {
+			l.paragraph(line, address, middle-left-12)
+		}
+	}
+	// A buyer that fills a page leaves the identity behind.
+	if l.pdf.PageNo() == 1 {
+		l.y = max(l.y, below)
+	}
+	l.y += 8
+}
+
+// identity prints the facts of the invoice from y on and returns where they end.
+func (l *layout) identity(y float64) float64 {
+	const day = "2 January 2006"
+	for _, fact := range [][2]string{
+		{"Invoice number", l.invoice.Number},
+		{"Invoice date", l.invoice.IssuedAt.UTC().Format(day)},
+		{"Order", string(l.order.ID)},
+		{"Order date", l.order.PlacedAt.UTC().Format(day)},
+	} {
+		l.text(middle, y, label, fact[0])
+		l.textTo(right, y, plain, l.fonts.clean(fact[1]))
+		y += 5.2
+	}
+	return y
+}
+
+// table lists the lines and, as the last row, shipping.
+func (l *layout) table() {
+	l.headings()
+	l.inTable = true
+	for i, o := range l.order.Lines {
+		l.row([]string{
+			strconv.Itoa(i + 1), o.SKU, o.Name, strconv.Itoa(o.Quantity), o.UnitPrice.String(), o.Net().String(),
+		}, 0)
+	}
+	price := l.shipping.Price.String()
+	// The totals never stand alone on a page: at least shipping goes with them.
+	l.row([]string{"", "", "Shipping, " + string(l.shipping.Service), "1", price, price}, l.totalsHeight())
+	l.inTable = false
+}
+
+func (l *layout) headings() {
+	height := heading.leading() + 2*padding
+	l.band(left, right, l.y, height, 238)
+	base := l.y + padding + heading.size*dot
+	for _, c := range columns {
+		l.cell(c, base, heading, c.name)
+	}
+	l.y += height
+}
+
+func (l *layout) cell(c column, y float64, st style, text string) {
+	if c.width == 0 {
+		l.textTo(c.at, y, st, text)
+		return
+	}
+	l.text(c.at, y, st, text)
+}
+
+// row prints a row of the table, on one page if it fits on any, together with what must stand below it.
+func (l *layout) row(cells []string, below float64) {
+	wrapped, lines := make([][]string, len(columns)), 1
+	for i, c := range columns {
+		wrapped[i] = []string{cells[i]}
+		if c.width > 0 {
+			wrapped[i] = l.wrap(cells[i], plain, c.width)
+		}
+		lines = max(lines, len(wrapped[i]))
+	}
+	l.room(float64(lines)*plain.leading() + 2*padding + below)
+	l.y += padding
+	for n := range lines {
+		l.room(plain.leading())
+		for i, c := range columns {
+			if n < len(wrapped[i]) {
+				l.cell(c, l.y+plain.size*dot, plain, wrapped[i][n])
+			}
+		}
+		l.y += plain.leading()
+	}
+	l.y += padding
+	l.rule(left, right, l.y, 0.1, 200)
+}
+
+// totals are the net amount, the VAT of each rate and the total.
+func (l *layout) totals() {
+	l.y += 5
+	line := func(st style, name string, m order.Money) {
+		l.y += st.leading()
+		l.text(middle, l.y, st, name)
+		l.textTo(right-1.5, l.y, st, m.String())
+		l.y += 1
+	}
+	line(plain, "Net amount", l.invoice.Net)
+	for _, t := range l.invoice.Taxes {
+		line(plain, fmt.Sprintf("VAT %s %% on %s", percent(t.Rate), t.Net), t.Tax)
+	}
+	l.y += 1
+	l.rule(middle, right, l.y, 0.3, 0)
+	l.y += 0.8
+	line(sum, "Total "+string(order.EUR), l.invoice.Total)
+	l.y += 1
+	l.rule(middle, right, l.y, 0.3, 0)
+}
+
+func (l *layout) totalsHeight() float64 {
+	return 9 + sum.leading() + float64(1+len(l.invoice.Taxes))*(plain.leading()+1)
+}
+
+// notes explain what is unusual about this invoice.
+func (l *layout) notes() {
+	l.y += 8
+	for _, t := range l.invoice.Taxes {
+		if t.Rate == 0 {
+			l.paragraph("Export to a country outside the European Union: exempt from VAT (Article 146 of Directive 2006/112/EC).", plain, right-left)
+		}
+	}
+	if l.boxed {
+		l.paragraph("□ stands for a character that this document has no font for.", small, right-left)
+	}
+}
+
+// paragraph prints a text over as many lines as it needs.
+func (l *layout) paragraph(text string, st style, width float64) {
+	for _, line := range l.wrap(text, st, width) {
+		l.room(st.leading())
+		l.text(left, l.y, st, line)
+		l.y += st.leading()
+	}
+}
+
+// room begins a new page when a height does not fit on this one, unless it would fit on none.
+func (l *layout) room(height float64) {
+	if l.y+height <= l.bottom || height > l.bottom-top-30 {
+		return
+	}
+	l.sheet.addPage()
+	l.y = top
+	l.text(left, l.y, label, l.fonts.clean(l.seller.Name))
+	l.textTo(right, l.y, label, "Invoice "+l.invoice.Number)
+	l.y += 3
+	l.rule(left, right, l.y, 0.1, 200)
+	l.y += 6
+	if l.inTable {
+		l.headings()
+	}
+}
+
+// percent writes a rate without needless zeros: 19, 25.5.
+func percent(rate int) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", rate/100, rate%100), "0"), ".")
+}
+
+// country is the English name of a country: what carriers everywhere read.
+func country(code string) string {
+	region, err := language.ParseRegion(code)
+	if err != nil {
+		return code
+	}
+	return display.English.Regions().Name(region)
+}

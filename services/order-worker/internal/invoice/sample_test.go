@@ -1,0 +1,57 @@
+package invoice
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"example.com/orders/shared/order"
+)
+
+// setup returns a step of the built-in seller.
+func setup(t testing.TB) *Step {
+	t.Helper()
+	seller, err := LoadSeller("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(seller)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// products are what the sample orders are made of.
+var products = []order.Line{
+	{SKU: "BOTTLE-750", Name: "Insulated bottle, 750 ml", UnitPrice: order.Euros(2990)},
+	{SKU: "TENT-2P-TRK", Name: "Trekking tent for two, 3-season, 2.1 kg – with footprint, repair kit and eight titanium pegs", UnitPrice: order.Euros(34900)},
+	{SKU: "SOCK-MERINO-M", Name: "Merino socks, size M", UnitPrice: order.Euros(1450)},
+	{SKU: "STOVE-GAS-01", Name: "Gas stove, 2,800 W, piezo ignition", UnitPrice: order.Euros(5999)},
+	{SKU: "MAP-ALPS-50", Name: "Hiking map, Alps, 1:50 000", UnitPrice: order.Euros(1280)},
+	{SKU: "BAG-SLP-M10", Name: "Sleeping bag, down, comfort −10 °C", UnitPrice: order.Euros(27900)},
+	{SKU: "ROPE-98-60M", Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.Euros(15900)},
+}
+
+// shipped is an order of so many lines whose shipping is settled.
+func shipped(lines int) *order.Work {
+	o := order.Order{
+		ID:       "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t",
+		PlacedAt: time.Date(2026, 9, 29, 8, 15, 42, 0, time.UTC),
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "Unter den Linden 1", City: "Berlin", PostalCode: "10117", Country: "DE"},
+		Service:  order.Standard,
+		Note:     "please leave it with the neighbour",
+	}
+	for i := range lines {
+		l := products[i%len(products)]
+		l.Quantity = i%3 + 1
+		if i >= len(products) {
+			l.SKU = fmt.Sprintf("%s-%d", l.SKU, i/len(products))
+		}
+		o.Lines = append(o.Lines, l)
+	}
+	w := &order.Work{State: order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})}
+	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.Euros(490), Card: "2026-09"}
+	return w
+}

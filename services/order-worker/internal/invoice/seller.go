@@ -1,0 +1,76 @@
+package invoice
+
+import (
+	_ "embed"
+	"strings"
+	"unicode/utf8"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
+)
+
+//go:embed seller.yaml
+var defaultSeller []byte
+
+// Bounds of what stands at the foot of every page, so that it leaves room for an invoice.
+const (
+	maxAddress    = 6
+	maxSellerText = 100
+)
+
+// Seller is who issues the invoices. Register, Website, IBAN and BIC may be empty.
+type Seller struct {
+	Name     string   `yaml:"name"`
+	Address  []string `yaml:"address"` // street and city, a line each, without the country
+	Country  string   `yaml:"country"` // ISO 3166-1 alpha-2
+	VATID    string   `yaml:"vat_id"`
+	Register string   `yaml:"register"` // court and number of the commercial register
+	Email    string   `yaml:"email"`
+	Website  string   `yaml:"website"`
+	IBAN     string   `yaml:"iban"`
+	BIC      string   `yaml:"bic"`
+}
+
+// LoadSeller reads the seller at path, or the built-in example shop when path is empty. Its error says all that is wrong
+// with the file, one line each, with file and line.
+func LoadSeller(path string) (Seller, error) {
+	var s Seller
+	_, err := config.LoadYAML(path, defaultSeller, &s, s.check)
+	return s, err
+}
+
+// check says what the law asks for on an invoice and the seller lacks, and what would not fit on one.
+func (s *Seller) check(root config.Place) {
+	for _, f := range []struct {
+		key, value string
+		needed     bool
+	}{
+		{"name", s.Name, true},
+		{"vat_id", s.VATID, true},
+		{"email", s.Email, true},
+		{"register", s.Register, false},
+		{"website", s.Website, false},
+		{"iban", s.IBAN, false},
+		{"bic", s.BIC, false},
+	} {
+		checkText(root.At(f.key), f.key, f.value, f.needed)
+	}
+	if len(s.Address) == 0 || len(s.Address) > maxAddress {
+		root.At("address").Wrong("address must have 1 to %d lines", maxAddress)
+	}
+	for i, line := range s.Address {
+		checkText(root.At("address", i), "a line of the address", line, true)
+	}
+	if !order.IsCountry(s.Country) {
+		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
+	}
+}
+
+func checkText(at config.Place, name, text string, needed bool) {
+	if needed && strings.TrimSpace(text) == "" {
+		at.Wrong("%s must not be empty", name)
+	}
+	if utf8.RuneCountInString(text) > maxSellerText {
+		at.Wrong("%s must have at most %d characters", name, maxSellerText)
+	}
+}

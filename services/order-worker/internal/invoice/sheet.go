@@ -1,0 +1,113 @@
+package invoice
+
+import (
+	"strings"
+
+	"github.com/jung-kurt/gofpdf"
+)
+
+// sheet is a document while it is drawn: it puts text in the cut fonts where it is told, in millimetres from the top left
+// corner of the page. Of gofpdf it uses what draws, never its cells and page breaks, which know one font at a time.
+type sheet struct {
+	pdf   *gofpdf.Fpdf
+	fonts *fonts
+	// What the content of the current page has set: gofpdf forgets neither, but each page's content starts anew.
+	font string
+	size float64
+	grey int
+	// boxed reports whether anything that was printed holds a box.
+	boxed bool
+}
+
+// style is how a text looks. Grey is 0 for black.
+type style struct {
+	weight weight
+	size   float64 // points
+	grey   int
+}
+
+const (
+	// dot is one point in millimetres.
+	dot = 25.4 / 72
+	a4  = 297.0
+)
+
+func newSheet(f *fonts) *sheet {
+	pdf := gofpdf.New("P", "mm", "A4", "")
+	// A box is drawn where it is told to be, even at the foot of a page.
+	pdf.SetAutoPageBreak(false, 0)
+	// The fonts, most of a document, are deflated already. Deflating the rest as well would save 5 % and double the time.
+	pdf.SetCompression(false)
+	// Without it gofpdf writes fonts in the random order of its maps.
+	pdf.SetCatalogSort(true)
+	return &sheet{pdf: pdf, fonts: f}
+}
+
+func (s *sheet) addPage() {
+	s.pdf.AddPage()
+	s.forget()
+}
+
+// turnTo goes to a page that exists already. Nothing can be drawn on a page after the document was written.
+func (s *sheet) turnTo(page int) {
+	s.pdf.SetPage(page)
+	s.forget()
+}
+
+func (s *sheet) forget() { s.font, s.size, s.grey = "", 0, -1 }
+
+// text prints a line of clean text whose base line begins at x, y.
+func (s *sheet) text(x, y float64, st style, text string) {
+	if st.grey != s.grey {
+		s.pdf.SetTextColor(st.grey, st.grey, st.grey)
+		s.grey = st.grey
+	}
+	s.boxed = s.boxed || strings.ContainsRune(text, box)
+	for _, r := range s.fonts.runs(text, st.weight) {
+		s.use(s.fonts.pages[r.page][st.weight], st.size)
+		s.pdf.Text(x, y, r.codes)
+		x += st.millimetres(r.width)
+	}
+}
+
+// textTo prints a line of clean text whose base line ends at x, y.
+func (s *sheet) textTo(x, y float64, st style, text string) {
+	s.text(x-st.millimetres(s.fonts.width(text, st.weight)), y, st, text)
+}
+
+func (s *sheet) use(f font, size float64) {
+	if f.name == s.font && size == s.size {
+		return
+	}
+	// gofpdf only reads the bytes that it is given here, and does nothing when it knows the name: documents that are
+	// rendered at the same time share them.
+	s.pdf.AddFontFromBytes(f.name, "", f.definition, f.data)
+	s.pdf.SetFont(f.name, "", size)
+	s.font, s.size = f.name, size
+}
+
+// wrap cleans a text and breaks it into lines of at most a width.
+func (s *sheet) wrap(text string, st style, width float64) []string {
+	return s.fonts.wrap(s.fonts.clean(text), st.weight, int(width/dot/st.size*1000))
+}
+
+// rule draws a horizontal line.
+func (s *sheet) rule(from, to, y, thickness float64, grey int) {
+	s.pdf.SetDrawColor(grey, grey, grey)
+	s.pdf.SetLineWidth(thickness)
+	s.pdf.Line(from, y, to, y)
+}
+
+// band fills a rectangle.
+func (s *sheet) band(from, to, y, height float64, grey int) {
+	s.pdf.SetFillColor(grey, grey, grey)
+	s.pdf.Rect(from, y, to-from, height, "F")
+}
+
+// millimetres converts a width from thousandths of the font size.
+func (st style) millimetres(thousandths int) float64 {
+	return float64(thousandths) * st.size / 1000 * dot
+}
+
+// leading is the distance between two lines.
+func (st style) leading() float64 { return st.size * 1.36 * dot }

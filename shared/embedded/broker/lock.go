@@ -1,0 +1,51 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// lock makes a folder this process's own until the file is closed or the process ends, however it ends.
+func lock(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("the broker's folder %q is %w%s", dir, ErrInUse, holder(f))
+		}
+		return nil, fmt.Errorf("locking the broker's folder %q: %w", dir, err)
+	}
+	if err := sign(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking the broker's folder %q: %w", dir, err), f.Close())
+	}
+	return f, nil
+}
+
+// sign leaves the process ID for whoever comes next.
+func sign(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(f, os.Getpid())
+	return err
+}
+
+// holder is what the holder of the lock has signed with, or nothing.
+func holder(f *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(f, 20))
+	if err != nil || len(text) == 0 {
+		return ""
+	}
+	return " (pid " + strings.TrimSpace(string(text)) + ")"
+}

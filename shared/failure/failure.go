@@ -41,6 +41,7 @@ const (
 	MailRejected     Reason = "mail-rejected"     // the mail server refuses the mail for good
 	MailBusy         Reason = "mail-busy"         // the mail server asks to try again
 	MailAway         Reason = "mail-away"         // the mail server cannot be reached
+	TooLarge         Reason = "too-large"         // a record about the order is larger than its topic allows
 	RenderRefused    Reason = "render-refused"    // the invoice cannot be rendered
 )
 

@@ -1,0 +1,229 @@
+// Package consumer is a member of the worker group: it takes records from Kafka, works on many at once, and commits what is finished.
+//
+// Stop 2.
+// From: intake
+// To: pipeline
+//
+// The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of the other topics too, with
+// a second client, and so an order has one lane in one process, whatever topic it comes from. Both kinds of offsets are
+// committed in one request under the group's member and generation.
+//
+// Records of one key are worked on one after the other (a lane), all others side by side. Committed is only what stands
+// below the oldest unfinished record (the watermark). A partition that goes, for a rebalance or because the worker stops,
+// is drained first: nothing new is begun, what is in hand is finished within the drain time, then committed, then let
+// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up.
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/topic"
+)
+
+// Handler works on one record until it is finished and returns nil then. It gives up waiting when stopping is closed, and everything when ctx ends.
+type Handler func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error
+
+// Config says what to consume and how. All fields are needed but Assigned.
+type Config struct {
+	Kafka       kafka.Config
+	Topics      topic.Set
+	Group       string
+	Concurrency int           // orders in hand at once
+	Drain       time.Duration // how long a partition that goes may finish what is in hand
+	Ledger      ledger.Config
+	Log         *slog.Logger
+	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
+	Assigned func(partitions []int32)
+}
+
+// The group's times. A killed worker's partitions go to another one after sessionTimeout: the client's default of 45 s
+// would leave them idle that long. How often it says that it is alive must be well below.
+const (
+	sessionTimeout = 8 * time.Second
+	heartbeat      = time.Second
+	commitEvery    = time.Second
+	pollRecords    = 1000
+)
+
+// The reasons for which work is abandoned.
+var (
+	errLost    = errors.New("the partition belongs to another worker")
+	errDrained = errors.New("the drain time is over")
+)
+
+// Consumer is a member of the group. Make one with New, and Run it once.
+type Consumer struct {
+	cfg    Config
+	handle Handler
+	group  *kgo.Client // subscribes to orders; commits for all topics
+	side   *kgo.Client // reads the owned partition numbers of the other topics
+	lanes  *lanes
+
+	commits sync.Mutex // held during a commit, so that an old one never overtakes a new one
+}
+
+// New returns a consumer whose brokers have answered. It joins the group in Run.
+func New(ctx context.Context, cfg Config, handle Handler) (*Consumer, error) {
+	c := &Consumer{cfg: cfg, handle: handle}
+	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
+	var err error
+	c.side, err = cfg.Kafka.Connect(ctx, append(fetching(), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		return nil, err
+	}
+	// The callbacks end when this does, which is when the worker has let go of everything.
+	callbacks := context.WithoutCancel(ctx)
+	c.group, err = cfg.Kafka.Connect(ctx, append(fetching(),
+		kgo.ConsumerGroup(cfg.Group),
+		kgo.ConsumeTopics(cfg.Topics.Orders),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(sessionTimeout),
+		kgo.HeartbeatInterval(heartbeat),
+		// Whoever drains must not be thrown out of the group for it.
+		kgo.RebalanceTimeout(cfg.Drain+30*time.Second),
+		kgo.DisableAutoCommit(),
+		// A rebalance waits until what was polled is handed over: otherwise records of a partition that went and came back would arrive out of order.
+		kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[cfg.Topics.Orders]) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+			c.revoked(callbacks, gone[cfg.Topics.Orders])
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone[cfg.Topics.Orders]) }),
+	)...)
+	if err != nil {
+		c.side.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func fetching() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxBytes(8 << 20),
+		kgo.FetchMaxPartitionBytes(1 << 20),
+		kgo.FetchMaxWait(500 * time.Millisecond),
+	}
+}
+
+// Run works until ctx ends, then drains all partitions, commits, leaves the group and returns nil.
+func (c *Consumer) Run(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return c.poll(ctx, c.group) })
+	g.Go(func() error { return c.poll(ctx, c.side) })
+	g.Go(func() error { return c.commitPeriodically(ctx) })
+	<-ctx.Done()
+	err := g.Wait()
+	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
+	// partitions, with mails in hand, after the session time-out.
+	c.revoked(context.WithoutCancel(ctx), c.lanes.numbers())
+	c.group.CloseAllowingRebalance()
+	c.side.Close()
+	c.lanes.wg.Wait()
+	return err
+}
+
+// poll hands records over until ctx ends. It never waits for their work: a member that does not poll is thrown out.
+func (c *Consumer) poll(ctx context.Context, cl *kgo.Client) error {
+	for {
+		fetches := cl.PollRecords(ctx, pollRecords)
+		if ctx.Err() != nil {
+			cl.AllowRebalance()
+			return nil
+		}
+		fetches.EachError(func(topic string, partition int32, err error) {
+			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted", slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
+		})
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if len(p.Records) > 0 {
+				c.lanes.offer(p.Topic, p.Partition, p.Records)
+			}
+		})
+		cl.AllowRebalance()
+	}
+}
+
+// fetch pauses or resumes one topic's partition with the client that reads it.
+func (c *Consumer) fetch(topic string, partition int32, paused bool) {
+	cl, which := c.side, map[string][]int32{topic: {partition}}
+	if topic == c.cfg.Topics.Orders {
+		cl = c.group
+	}
+	if paused {
+		cl.PauseFetchPartitions(which)
+	} else {
+		cl.ResumeFetchPartitions(which)
+	}
+}
+
+// commitPeriodically bounds what a crash makes the next owner look at again.
+func (c *Consumer) commitPeriodically(ctx context.Context) error {
+	tick := time.NewTicker(commitEvery)
+	defer tick.Stop()
+	last := c.lanes.committable()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if now := c.lanes.committable(); !equal(last, now) && c.commit(ctx) == nil {
+			last = now
+		}
+	}
+}
+
+// commit commits what is finished, for all owned partitions over all their topics, in one request.
+func (c *Consumer) commit(ctx context.Context) error {
+	c.commits.Lock()
+	defer c.commits.Unlock()
+	offsets := c.lanes.committable()
+	if len(offsets) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	defer cancel()
+	var answer error
+	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
+	if answer != nil && ctx.Err() == nil {
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any("error", answer))
+	}
+	return answer
+}
+
+// abandoned reports whether an unfinished record was left for the partition's next owner on purpose.
+func abandoned(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, retry.ErrStopping)
+}
+
+// work is how one partition's records are worked on, under the ctx that ends when the partition is lost.
+func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
+	return func(r *kgo.Record) error {
+		err := c.handle(ctx, l, r, stopping)
+		if err == nil || abandoned(ctx, err) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errHeld, err)
+	}
+}
+
+func (c *Consumer) announce() {
+	numbers := c.lanes.numbers()
+	slices.Sort(numbers)
+	c.cfg.Log.Info("partitions owned", "partitions", numbers)
+	if c.cfg.Assigned != nil {
+		c.cfg.Assigned(numbers)
+	}
+}

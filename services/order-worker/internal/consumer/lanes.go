@@ -1,0 +1,183 @@
+package consumer
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// errHeld is how a record's work says that nothing of its partition may be begun any more.
+var errHeld = errors.New("held")
+
+// lanes works on the records of all owned partitions: many at once, but one after the other where they have the same key, in turn between partitions, and never more than limit.
+type lanes struct {
+	limit int
+	log   *slog.Logger
+	// fetch pauses (true) and resumes the fetching of one topic's partition. It is called with mu held, so that a resume never overtakes the pause before it.
+	fetch func(topic string, partition int32, paused bool)
+
+	mu     sync.Mutex
+	owned  []*partition // in turn: the first is asked first
+	inHand int
+	wg     sync.WaitGroup
+}
+
+// add begins to accept the records of a partition.
+func (l *lanes) add(p *partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owned = append(l.owned, p)
+	for _, s := range p.sources {
+		l.fetch(s.topic, p.number, false)
+	}
+}
+
+// offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or about to go, are dropped: its next owner fetches them again.
+func (l *lanes) offer(topic string, number int32, records []*kgo.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil || p.idle != nil {
+		return
+	}
+	for _, s := range p.sources {
+		if s.topic != topic {
+			continue
+		}
+		for _, r := range records {
+			s.queue, s.bytes = append(s.queue, r), s.bytes+len(r.Value)
+		}
+		if s.full() && !s.paused {
+			s.paused = true
+			l.fetch(topic, number, true)
+		}
+	}
+	l.begin()
+}
+
+// begin starts as much work as there are free slots, one record of each partition in turn. While several partitions are owned, one takes at most half of the slots.
+func (l *lanes) begin() {
+	for i := 0; i < len(l.owned) && l.inHand < l.limit; {
+		p := l.owned[0]
+		l.owned = append(l.owned[1:], p)
+		r, ok := record{}, false
+		if p.inHand < l.share() {
+			r, ok = p.next()
+		}
+		if !ok {
+			i++
+			continue
+		}
+		i = 0
+		l.inHand, p.inHand = l.inHand+1, p.inHand+1
+		l.wg.Go(func() { l.finish(p, r, p.work(r.Record)) })
+	}
+	for _, p := range l.owned {
+		for _, s := range p.sources {
+			if s.paused && s.low() {
+				s.paused = false
+				l.fetch(s.topic, p.number, false)
+			}
+		}
+	}
+}
+
+func (l *lanes) share() int {
+	if len(l.owned) == 1 {
+		return l.limit
+	}
+	return max(1, l.limit/2)
+}
+
+func (l *lanes) finish(p *partition, r record, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inHand, p.inHand = l.inHand-1, p.inHand-1
+	p.finish(r, err == nil)
+	if errors.Is(err, errHeld) && !p.held {
+		p.held = true
+		l.log.Error("partition held: a record that this version cannot handle",
+			"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+	}
+	if p.idle != nil && p.inHand == 0 {
+		close(p.idle)
+	}
+	l.begin()
+}
+
+// drain stops beginning records of a partition, and returns it: its idle is closed when none is in hand. It returns nil if the partition is not owned.
+func (l *lanes) drain(number int32) *partition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil {
+		return nil
+	}
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+		close(p.stopping)
+		if p.inHand == 0 {
+			close(p.idle)
+		}
+	}
+	return p
+}
+
+// remove forgets a partition and returns how many of its records were begun and not finished.
+func (l *lanes) remove(p *partition) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, q := range l.owned {
+		if q == p {
+			l.owned = append(l.owned[:i:i], l.owned[i+1:]...)
+			break
+		}
+	}
+	unfinished := 0
+	for _, s := range p.sources {
+		unfinished += len(s.mark.begun)
+	}
+	return unfinished
+}
+
+// numbers are the owned partition numbers.
+func (l *lanes) numbers() []int32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var numbers []int32
+	for _, p := range l.owned {
+		numbers = append(numbers, p.number)
+	}
+	return numbers
+}
+
+// committable is what may be committed for all owned partitions, over all their topics.
+func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for _, p := range l.owned {
+		for _, s := range p.sources {
+			at, ok := s.mark.committable()
+			if !ok {
+				continue
+			}
+			if offsets[s.topic] == nil {
+				offsets[s.topic] = map[int32]kgo.EpochOffset{}
+			}
+			offsets[s.topic][p.number] = kgo.EpochOffset{Epoch: -1, Offset: at}
+		}
+	}
+	return offsets
+}
+
+func (l *lanes) find(number int32) *partition {
+	for _, p := range l.owned {
+		if p.number == number {
+			return p
+		}
+	}
+	return nil
+}

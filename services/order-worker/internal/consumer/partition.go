@@ -1,0 +1,99 @@
+package consumer
+
+import (
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// partition is one owned partition number over all topics that it is read from. Its fields are guarded by lanes.mu, but for those set at the start.
+type partition struct {
+	number   int32
+	work     func(r *kgo.Record) error // works on one record until it is finished; nil means that it is
+	abandon  func(cause error)         // ends every work in hand before its next effect
+	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
+
+	sources []*source
+	lanes   map[string][]record // by key, while an order of it is in hand: what waits behind it
+	ready   []record            // heads of lanes whose predecessor has finished
+	inHand  int
+	held    bool          // a record that this version cannot handle stands at the watermark: begin nothing
+	idle    chan struct{} // set while draining; closed when nothing is in hand
+}
+
+// source is one topic's part of a partition number.
+type source struct {
+	topic  string
+	queue  []*kgo.Record // fetched, not begun
+	bytes  int           // of queue
+	paused bool
+	mark   watermark
+}
+
+// record is a fetched record and where it came from.
+type record struct {
+	*kgo.Record
+	from *source
+}
+
+// What a source holds before its fetches are paused, and when they are resumed.
+const (
+	queueRecords = 500
+	queueBytes   = 2 << 20
+	queueLow     = 100
+)
+
+// maxSpan is the most that a crash can make a partition look at again.
+const maxSpan = 1000
+
+func (s *source) full() bool { return len(s.queue) >= queueRecords || s.bytes >= queueBytes }
+
+func (s *source) low() bool { return len(s.queue) <= queueLow && s.bytes <= queueBytes/2 }
+
+// next begins the next record that may be worked on: the head of a lane that is free. Records of a busy lane are begun too, in their place behind it.
+func (p *partition) next() (record, bool) {
+	if p.idle != nil || p.held {
+		return record{}, false
+	}
+	if len(p.ready) > 0 {
+		r := p.ready[0]
+		p.ready = p.ready[1:]
+		return r, true
+	}
+	for _, s := range p.sources {
+		for len(s.queue) > 0 && s.mark.span() < maxSpan {
+			r := record{s.queue[0], s}
+			s.queue, s.bytes = s.queue[1:], s.bytes-len(r.Value)
+			s.mark.begin(r.Offset)
+			key := lane(r)
+			behind, busy := p.lanes[key]
+			if !busy {
+				p.lanes[key] = nil
+				return r, true
+			}
+			p.lanes[key] = append(behind, r)
+		}
+	}
+	return record{}, false
+}
+
+// finish frees the lane of a record, and marks the record if it is finished.
+func (p *partition) finish(r record, finished bool) {
+	if finished {
+		r.from.mark.finish(r.Offset)
+	}
+	key := lane(r)
+	if behind := p.lanes[key]; len(behind) > 0 {
+		p.ready, p.lanes[key] = append(p.ready, behind[0]), behind[1:]
+		return
+	}
+	delete(p.lanes, key)
+}
+
+// lane is the key by which records are worked on one after the other: the order's ID, whatever topic the record comes from. A record without a key stands alone.
+func lane(r record) string {
+	if len(r.Key) > 0 {
+		return string(r.Key)
+	}
+	return r.from.topic + "@" + strconv.FormatInt(r.Offset, 10)
+}

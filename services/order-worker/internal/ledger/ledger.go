@@ -1,0 +1,190 @@
+// Package ledger is what the owner of a partition knows about its orders, and the only writer of what it learns.
+//
+// A ledger is opened when a worker is assigned a partition. It appends a claim to orders.status, whose offset is the
+// worker's fencing token, and restores itself by reading that partition up to its own claim: whatever a predecessor
+// wrote later is void for every reader (package status). From then on the ledger is right without reading, because
+// nobody else's writes count.
+//
+// Every write is acknowledged by all in-sync replicas before it returns, and blocks while Kafka is away: that is never
+// the failure of an order. Only the end of ctx ends the wait, and what was not acknowledged then may stand in Kafka or not.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
+)
+
+// Config is what all ledgers of a worker share.
+type Config struct {
+	Kafka       kafka.Config
+	Topics      topic.Set
+	Incarnation string      // of the topic orders
+	Worker      string      // who claims: host and version
+	Producer    *kgo.Client // with kgo.ManualPartitioner: everything goes to the partition number of its origin
+	Log         *slog.Logger
+}
+
+// Ledger knows the orders of one owned partition. Its methods are safe for concurrent use by different orders.
+type Ledger struct {
+	cfg       Config
+	partition int32
+	claim     int64 // offset of our claim: the fencing token of all that we write
+
+	mu     sync.Mutex
+	orders map[order.ID]entry
+}
+
+// entry is what the ledger remembers of an order; the rest it reads when it needs it.
+type entry struct {
+	origin int64
+	status order.Status
+	offset int64 // of the newest state in orders.status
+}
+
+// Open claims a partition and restores its ledger. It blocks until both are done, or returns the cause of the end of ctx.
+func Open(ctx context.Context, cfg Config, partition int32) (*Ledger, error) {
+	l := &Ledger{cfg: cfg, partition: partition, orders: map[order.ID]entry{}}
+	claim, err := l.append(ctx, cfg.Topics.Status, wire.Claim(cfg.Worker, time.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
+	}
+	l.claim = claim.Offset
+	for {
+		err := l.restore(ctx)
+		if err == nil || ctx.Err() != nil {
+			return l, err
+		}
+		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "ledger restore interrupted", slog.Int("partition", int(partition)), slog.Any("error", err))
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// restore reads orders.status from its start up to our claim.
+func (l *Ledger) restore(ctx context.Context) error {
+	clear(l.orders)
+	var fold status.Fold
+	var voids int
+	began := time.Now()
+	err := l.cfg.Kafka.Read(ctx, l.cfg.Topics.Status, l.partition, 0, l.claim, func(r *kgo.Record) error {
+		head, verdict, err := fold.Apply(r)
+		switch {
+		case err != nil || verdict == status.Void:
+			voids++
+		case verdict == status.Current:
+			l.orders[order.ID(r.Key)] = entry{head.Origin, head.Status, r.Offset}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "ledger restored", slog.Int("partition", int(l.partition)),
+		slog.Int("orders", len(l.orders)), slog.Int("void", voids), slog.Duration("took", time.Since(began)))
+	return nil
+}
+
+// Standing is what the ledger knows of an order without reading.
+type Standing struct {
+	Origin int64 // offset in orders of the first record with this ID: the one that counts
+	Status order.Status
+}
+
+// Standing returns what is known of an order; false means that it was never begun.
+func (l *Ledger) Standing(id order.ID) (Standing, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.orders[id]
+	return Standing{e.origin, e.status}, ok
+}
+
+// Origin names an offset of the topic orders in the ledger's partition.
+func (l *Ledger) Origin(offset int64) order.Origin {
+	return order.Origin{Incarnation: l.cfg.Incarnation, Partition: l.partition, Offset: offset}
+}
+
+// State reads the whole newest state of an order that has a Standing, and the broker's time of it.
+func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time, error) {
+	l.mu.Lock()
+	at := l.orders[id].offset
+	l.mu.Unlock()
+	r, err := l.read(ctx, l.cfg.Topics.Status, at)
+	if err != nil {
+		return order.State{}, time.Time{}, err
+	}
+	s, err := wire.ReadState(r)
+	return s, r.Timestamp, err
+}
+
+// Write records a change of an order, whose Rev and At it fills in, and appends the whole state.
+func (l *Ledger) Write(ctx context.Context, w *order.Work, c order.Change) error {
+	c.Rev, c.At = w.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
+	w.Record(c)
+	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(w.State, l.claim))
+	if err != nil {
+		return fmt.Errorf("writing status %s: %w", c.Status, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orders[w.Order.ID] = entry{w.Origin.Offset, c.Status, r.Offset}
+	return nil
+}
+
+// append appends to our partition of a topic and returns the record with its offset.
+func (l *Ledger) append(ctx context.Context, topic string, r *kgo.Record) (*kgo.Record, error) {
+	for {
+		attempt := *r
+		attempt.Topic, attempt.Partition = topic, l.partition
+		err := l.cfg.Producer.ProduceSync(ctx, &attempt).FirstErr()
+		switch {
+		case err == nil:
+			return &attempt, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case errors.Is(err, kerr.MessageTooLarge):
+			return nil, failure.New(failure.Permanent, failure.TooLarge, err)
+		}
+		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "append held", slog.String("topic", topic), slog.Int("partition", int(l.partition)), slog.Any("error", err))
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// read reads one record of our partition, and blocks while Kafka is away.
+func (l *Ledger) read(ctx context.Context, topic string, offset int64) (*kgo.Record, error) {
+	for {
+		r, err := l.cfg.Kafka.ReadOne(ctx, topic, l.partition, offset)
+		if err == nil || errors.Is(err, kafka.ErrGone) {
+			return r, err
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// pause waits before Kafka is asked again.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(time.Second):
+		return nil
+	}
+}

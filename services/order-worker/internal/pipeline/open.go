@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// attempt is a worker's attempt at one record.
+type attempt struct {
+	letter dlq.Letter // what a letter would hold: the bytes that came, and what earlier attempts left
+	work   *order.Work
+	replay int  // number of the replay that sent it, or 0
+	done   bool // there is nothing to do
+
+	intent order.Status // the last intent that this attempt or its predecessor stated
+	adopt  *time.Time   // when a predecessor announced an invoice that it may have kept; or nil
+	step   order.Step   // that failed last
+	failed time.Time    // first failure of this attempt
+}
+
+// open reads a record and asks the ledger whether there is anything to do, and from where.
+func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
+	a := p.read(l, r)
+	if a.done {
+		return a, nil
+	}
+	o, err := a.letter.Order()
+	if err != nil {
+		return a, err
+	}
+	standing, begun := l.Standing(o.ID)
+	if !begun {
+		a.work = &order.Work{State: order.NewState(o, a.letter.Origin)}
+		a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
+		return a, nil
+	}
+	if standing.Origin != a.letter.Origin.Offset {
+		a.done = true
+		return a, l.Void(ctx, a.letter.Origin, failure.Duplicate)
+	}
+	if a.replay == 0 && standing.Status.Final() {
+		a.done = true
+		return a, nil
+	}
+	return a, p.resume(ctx, l, a, o.ID)
+}
+
+// read makes a task of a record: of an order as it was placed, or of a letter that was sent back.
+func (p *Pipeline) read(l *ledger.Ledger, r *kgo.Record) *attempt {
+	if r.Topic != p.topics.Replay {
+		return &attempt{letter: dlq.Letter{
+			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.group,
+		}}
+	}
+	letter, err := dlq.Read(r)
+	if err == nil && (letter.Origin.Partition != r.Partition || letter.Replays < 1) {
+		err = fmt.Errorf("%w: origin %s, replay %d", dlq.ErrForeign, letter.Origin, letter.Replays)
+	}
+	if err != nil {
+		// Nobody can say what it is: there is nothing to bury, and no order waits for it.
+		p.log.Warn("replay ignored", "partition", r.Partition, "offset", r.Offset, "error", err)
+		return &attempt{done: true}
+	}
+	letter.Origin = l.Origin(letter.Origin.Offset)
+	return &attempt{letter: letter, replay: letter.Replays}
+}
+
+// resume takes up an order where its last state left it.
+func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) error {
+	s, since, err := l.State(ctx, id)
+	if err != nil {
+		return fmt.Errorf("resuming %s: %w", id, err)
+	}
+	a.work = &order.Work{State: s}
+	if a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev == s.Rev {
+		a.work.Replays = a.replay
+		return nil
+	}
+	if s.Status.Final() {
+		a.done = true
+		return p.answer(ctx, l, a)
+	}
+	a.replay, a.intent = s.Replays, s.Status
+	if i := s.Progress.Invoice; i != nil && i.Kept == nil {
+		a.adopt = &since
+	}
+	return nil
+}
+
+// answer says of a replay that there is nothing to do: the order has moved on since the operator looked at it. A replay that has its answer gets no second one.
+func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	w := a.work
+	answered := func(c order.Change) bool { return c.Replay == a.replay }
+	if a.replay == 0 || slices.ContainsFunc(w.Timeline, answered) {
+		return nil
+	}
+	reason := alreadyDone
+	if w.Status == order.Dead {
+		reason = conflict
+	}
+	return l.Write(ctx, w, order.Change{Status: w.Status, Reason: reason, Replay: a.replay})
+}
+
+// What a replay without effect is told.
+const (
+	alreadyDone = "already-done" // the order is finished
+	conflict    = "conflict"     // the letter is not the newest of its order
+)

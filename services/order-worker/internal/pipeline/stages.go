@@ -1,0 +1,25 @@
+package pipeline
+
+import (
+	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/services/order-worker/internal/invoice"
+	"example.com/orders/services/order-worker/internal/shipping"
+	"example.com/orders/shared/order"
+)
+
+// Stage is a step and its place in the pipeline.
+type Stage struct {
+	Name   order.Step
+	Step   Step
+	Intent order.Status // written and acknowledged between Plan and Do; empty for a step without an effect
+	Keeps  bool         // the document that Do leaves in w.Document is kept in orders.invoices
+}
+
+// Stages is the one list of steps. A new step is a package with Plan and Do, and a line here.
+func Stages(s *shipping.Step, i *invoice.Step, e *email.Step) []Stage {
+	return []Stage{
+		{Name: order.StepShipping, Step: s},
+		{Name: order.StepInvoice, Step: i, Intent: order.Working, Keeps: true},
+		{Name: order.StepEmail, Step: e, Intent: order.Mailing},
+	}
+}

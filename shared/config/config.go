@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -112,26 +113,33 @@ func (v *variables) explain(err error) error {
 	return err
 }
 
-// Effective returns the settings in force, for the one line that a program logs at its start. Settings tagged secret
-// are masked, and so are passwords in URLs.
-func Effective(settings any) []slog.Attr {
-	k, err := kong.New(settings)
-	if err != nil {
-		panic("config: " + err.Error())
-	}
+// Effective returns the settings in force, for the one line that a program logs at its start, each under the name of its
+// variable without ORDERS_. Settings tagged secret are masked, and so are passwords in URLs.
+func Effective(settings any) []slog.Attr { return effective(reflect.Indirect(reflect.ValueOf(settings))) }
+
+func effective(v reflect.Value) []slog.Attr {
 	var attrs []slog.Attr
-	for _, f := range k.Model.Flags {
-		if f.Name == "help" {
-			continue
+	for f, value := range v.Fields() {
+		_, embedded := f.Tag.Lookup("embed")
+		variable, setting := f.Tag.Lookup("env")
+		switch {
+		case f.Anonymous || embedded:
+			attrs = append(attrs, effective(value)...)
+		case setting:
+			_, secret := f.Tag.Lookup("secret")
+			key := strings.ToLower(strings.TrimPrefix(variable, "ORDERS_"))
+			attrs = append(attrs, slog.String(key, mask(fmt.Sprint(value), secret)))
 		}
-		text := fmt.Sprint(f.Target.Interface())
-		if f.Tag.Has("secret") && text != "" {
-			text = "***"
-		}
-		if u, err := url.Parse(text); err == nil && u.User != nil {
-			text = u.Redacted()
-		}
-		attrs = append(attrs, slog.String(strings.ReplaceAll(f.Name, "-", "_"), text))
 	}
 	return attrs
+}
+
+func mask(text string, secret bool) string {
+	if secret && text != "" {
+		return "***"
+	}
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return text
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/shared/config"
@@ -24,7 +25,12 @@ type settings struct {
 	Mode    string        `env:"ORDERS_MODE" enum:"fast,slow" default:"fast" help:"Which of ${enum}."`
 	SMTP    string        `name:"smtp" env:"ORDERS_SMTP" help:"Mail server."`
 	Secret  string        `env:"ORDERS_SECRET" secret:"" help:"Key."`
+	Depth   depth         `embed:""`
 	Hidden  func()        `kong:"-"`
+}
+
+type depth struct {
+	Depth int `env:"ORDERS_DEPTH" default:"${depth}" help:"How deep."`
 }
 
 // parse reads settings from a command line and variables as KEY=VALUE.
@@ -36,7 +42,7 @@ func parse(args string, variables ...string) (settings, string, error) {
 	}
 	var s settings
 	var out bytes.Buffer
-	err := config.Parse(&s, "shop", "Shop sells.", strings.Fields(args), func(name string) string { return env[name] }, &out, &out)
+	err := config.Parse(&s, "shop", "Shop sells.", strings.Fields(args), func(name string) string { return env[name] }, &out, &out, kong.Vars{"depth": "3"})
 	return s, out.String(), err
 }
 
@@ -48,7 +54,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 	}
 	want := settings{
 		Kafka: config.Kafka{Brokers: []string{"a:1", "b:2"}, Prefix: "orders"},
-		HTTP:  "127.0.0.1:8080", Workers: 5, Drain: 9 * time.Second, Loose: true, Mode: "slow",
+		HTTP:  "127.0.0.1:8080", Workers: 5, Drain: 9 * time.Second, Loose: true, Mode: "slow", Depth: depth{3},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -106,7 +112,7 @@ func TestEffectiveSettingsHideSecrets(t *testing.T) {
 	var out bytes.Buffer
 	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "settings", config.Effective(&s)...)
 	_, got, _ := strings.Cut(out.String(), "msg=settings ")
-	want := `brokers=[127.0.0.1:9092] prefix=orders http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=***` + "\n"
+	want := `brokers=[127.0.0.1:9092] prefix=orders http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=*** depth=3` + "\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -1,0 +1,21 @@
+# Sourced by the other scripts: need COMMAND PACKAGE… installs Debian packages when COMMAND is missing.
+# It returns 1, after a sentence on stderr, where that cannot be done.
+need() {
+  local command=$1 sudo=()
+  shift
+  command -v "$command" >/dev/null && return 0
+  if [ "$(id -u)" -ne 0 ]; then sudo=(sudo -n); fi
+  if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
+    echo "${0##*/}: $command is missing: install it (on Debian: apt-get install $*), or run this as root" >&2
+    return 1
+  fi
+  echo "${0##*/}: installing $*" >&2
+  {
+    "${sudo[@]}" apt-get -qq update &&
+      "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
+  } >/dev/null 2>&1
+  hash -r
+  command -v "$command" >/dev/null && return 0
+  echo "${0##*/}: $command is missing, and apt-get could not install $*" >&2
+  return 1
+}

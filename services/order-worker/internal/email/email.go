@@ -1,0 +1,92 @@
+// Package email mails the customer the confirmation of an order, with its invoice attached.
+//
+// A mail cannot be called back, so everything is arranged to send it once. Message-ID and date are settled before
+// anything is sent, and are the same on every attempt: whoever gets a mail twice can tell. A connection that the server
+// dropped while it lay in the pool is replaced without anybody noticing, but only while nothing of the mail has been
+// sent. What an error means for the order is decided here, in verdict.go, and nowhere else.
+//
+// The customer's words go into the mail as text: encoded in headers, escaped in HTML, without control characters.
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"net"
+	netmail "net/mail"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	"example.com/orders/shared/order"
+)
+
+// Config says whom to hand mails to, and in whose name.
+type Config struct {
+	SMTP   string // host:port of the mail server; STARTTLS is used when it is offered
+	From   string // address of the sender
+	Seller string // name of the sender, who also signs; empty: the address does
+
+	HELO        string        // what to greet the server with; empty: the host's name
+	Connections int           // kept open at most, each for one mail at a time; zero: 8
+	Timeout     time.Duration // of connecting, and of handing over one mail; zero: 30 s
+
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // or nil: TCP
+}
+
+// Step mails confirmations. It is safe for concurrent use; Do waits while all connections are in use.
+type Step struct {
+	from   netmail.Address
+	domain string // of the sender
+	text   *texttemplate.Template
+	html   *htmltemplate.Template
+	pool   *pool
+}
+
+// New returns a step that connects when the first mail is sent: a server that is away is no error yet.
+func New(cfg Config) (*Step, error) {
+	from, err := netmail.ParseAddress(cfg.From)
+	if err != nil {
+		return nil, fmt.Errorf("sender %q: %w", cfg.From, err)
+	}
+	if cfg.Seller != "" {
+		from.Name = cfg.Seller
+	}
+	p, err := newPool(cfg)
+	if err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	s := &Step{from: *from, domain: domain, pool: p}
+	s.text, s.html = parseTemplates()
+	return s, nil
+}
+
+// Plan settles Message-ID and date, unless an earlier attempt has.
+func (s *Step) Plan(_ context.Context, w *order.Work) error {
+	if w.Progress.Email == nil {
+		w.Progress.Email = &order.Email{
+			MessageID: fmt.Sprintf("%s.invoice@%s", w.Order.ID, s.domain),
+			Date:      time.Now().UTC().Truncate(time.Second),
+		}
+	}
+	return nil
+}
+
+// Do sends the mail with w.Document attached, and returns nil when the server has taken it over. When ctx is cancelled it
+// hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
+func (s *Step) Do(ctx context.Context, w *order.Work) error {
+	p := &w.Progress
+	if p.Shipping == nil || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
+		return errors.New("nothing to mail: an earlier step is not finished")
+	}
+	m, err := s.compose(w)
+	if err != nil {
+		return err
+	}
+	return s.pool.send(ctx, m)
+}
+
+// Close closes the connections that are not in use; the others close when their mail is through.
+func (s *Step) Close() error { return s.pool.close() }

@@ -1,0 +1,306 @@
+package email_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/order"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// shop is a step and the mail server that it talks to.
+type shop struct {
+	*email.Step
+	inbox *inbox.Inbox
+}
+
+// setup connects a step to an inbox in memory, for use in a synctest bubble.
+func setup(t *testing.T, change ...func(*email.Config)) shop {
+	t.Helper()
+	in, err := inbox.Open(inbox.Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx) }()
+
+	cfg := email.Config{SMTP: "mail.example.com:25", From: "shop@example.com", Seller: "Example Trail Goods GmbH", Dial: in.Dial}
+	for _, c := range change {
+		c(&cfg)
+	}
+	step, err := email.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := step.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("inbox: %v", err)
+		}
+	})
+	return shop{step, in}
+}
+
+// invoiced is an order whose invoice waits to be mailed.
+func invoiced(id, name, address string) *order.Work {
+	o := order.Order{
+		ID:       order.ID("ord_" + id),
+		PlacedAt: time.Date(2026, 9, 29, 8, 15, 42, 0, time.UTC),
+		Customer: order.Customer{Name: name, Email: address},
+		ShipTo:   order.Address{Line1: "Unter den Linden 1", City: "Berlin", PostalCode: "10117", Country: "DE"},
+		Service:  order.Standard,
+		Lines: []order.Line{
+			{SKU: "BOTTLE-750", Quantity: 2, Name: "Insulated bottle, 750 ml", UnitPrice: order.Euros(2990)},
+			{SKU: "ROPE-98-60M", Quantity: 1, Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.Euros(15900)},
+		},
+		Note: "please leave it with the neighbour",
+	}
+	w := &order.Work{State: order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})}
+	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.Euros(490), MinDays: 2, MaxDays: 4, Card: "2026-09"}
+	w.Progress.Invoice = &order.Invoice{
+		Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt, VATTable: "2026-09",
+		Taxes: []order.Tax{{Rate: 1900, Net: order.Euros(22370), Tax: order.Euros(4250)}},
+		Net:   order.Euros(22370), Tax: order.Euros(4250), Total: order.Euros(26620),
+	}
+	w.Document = []byte("%PDF-1.4 of " + id)
+	return w
+}
+
+// mail plans and sends.
+func (s shop) mail(ctx context.Context, w *order.Work) error {
+	if err := s.Plan(ctx, w); err != nil {
+		return err
+	}
+	return s.Do(ctx, w)
+}
+
+// received is a mail as the inbox gives it out.
+type received struct {
+	ID, MessageID, Subject, Text, HTML string
+	From, To                           any
+	Attachments                        []struct {
+		PartID, FileName, ContentType string
+		Size                          int
+	}
+}
+
+func (s shop) get(t *testing.T, path string) []byte {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.inbox.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	if w.Code != 200 {
+		t.Fatalf("GET %s: got %d, want 200: %s", path, w.Code, w.Body)
+	}
+	return w.Body.Bytes()
+}
+
+func (s shop) received(t *testing.T, id string) received {
+	t.Helper()
+	var r received
+	if err := json.Unmarshal(s.get(t, "/api/v1/message/"+id), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// header is the header fields of a mail, unfolded, in their order.
+func (s shop) header(t *testing.T, id string) (fields []string) {
+	t.Helper()
+	head, _, _ := strings.Cut(string(s.get(t, "/api/v1/message/"+id+"/raw")), "\r\n\r\n")
+	return strings.Split(strings.ReplaceAll(head, "\r\n ", " "), "\r\n")
+}
+
+func TestMailIsWhatTheCustomerReads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+
+		got := s.received(t, "1")
+		golden(t, "mail.txt", got.Text)
+		golden(t, "mail.html", got.HTML)
+		got.Text, got.HTML = "", ""
+		want := received{
+			ID: "1", MessageID: "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t.invoice@example.com",
+			Subject: "Your order and invoice INV-7KQ2MX-03-0000124",
+			From:    map[string]any{"Name": "Example Trail Goods GmbH", "Address": "shop@example.com"},
+			To:      []any{map[string]any{"Name": "Zoë Łukasiewicz", "Address": "zoe@example.com"}},
+		}
+		want.Attachments = append(want.Attachments, got.Attachments...)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("mail (-want +got):\n%s", diff)
+		}
+		if len(got.Attachments) != 1 || got.Attachments[0].FileName != "INV-7KQ2MX-03-0000124.pdf" || got.Attachments[0].ContentType != "application/pdf" {
+			t.Fatalf("attachments: got %+v, want the invoice", got.Attachments)
+		}
+		if pdf := s.get(t, "/api/v1/message/1/part/"+got.Attachments[0].PartID); !bytes.Equal(pdf, w.Document) {
+			t.Errorf("attachment: got %q, want %q", pdf, w.Document)
+		}
+	})
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it):\n%s", name, diff)
+	}
+}
+
+func TestNamesOfAllScriptsArrive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		for i, name := range []string{
+			"Zoë Łukasiewicz", "Παπαδόπουλος", "Иванов", "山田 太郎", "محمد عبد الله", "שרה כהן", "Nguyễn Thị Ánh", "Anna 🎿",
+			`Mary "Ann" O'Neil, Jr.`, "a@b", "<Ann>", strings.Repeat("é", 200), "=?utf-8?q?x?=", "  two  spaces",
+		} {
+			id := fmt.Sprint(i + 1)
+			if err := s.mail(t.Context(), invoiced(id, name, "zoe@example.com")); err != nil {
+				t.Fatalf("%q: %v", name, err)
+			}
+			got := s.received(t, id)
+			want := []any{map[string]any{"Name": name, "Address": "zoe@example.com"}}
+			if diff := cmp.Diff(want, got.To); diff != "" {
+				t.Errorf("recipient (-want +got):\n%s", diff)
+			}
+			if !strings.HasPrefix(got.Text, "Hello "+name+",\n") {
+				t.Errorf("text of %q begins %.60q", name, got.Text)
+			}
+		}
+	})
+}
+
+func TestCustomersWordsInjectNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := invoiced("1", "Zoë\r\nBcc: evil@example.com\r\n\r\n<script>alert(1)</script>", "zoe@example.com")
+		w.Order.Lines[0].Name = "</td><img src=x onerror=alert(1)>\n  999.00 EUR  refund"
+		w.Order.ShipTo.City = "Berlin\u2028{{.Document}}"
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+
+		var names []string
+		for _, field := range s.header(t, "1") {
+			name, _, _ := strings.Cut(field, ":")
+			names = append(names, name)
+		}
+		want := []string{"Auto-Submitted", "Date", "MIME-Version", "Message-ID", "Subject", "From", "To", "Content-Type"}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("header fields (-want +got):\n%s", diff)
+		}
+		got := s.received(t, "1")
+		for _, tag := range []string{"<script", "<img"} {
+			if strings.Contains(got.HTML, tag) {
+				t.Errorf("HTML holds the customer's %s:\n%s", tag, got.HTML)
+			}
+		}
+		for _, line := range strings.Split(got.Text, "\n") {
+			if strings.HasPrefix(line, "Bcc") || strings.HasPrefix(line, "  999.00") {
+				t.Errorf("text holds the customer's line %q", line)
+			}
+		}
+	})
+}
+
+func TestMailIsTheSameOnEveryAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := invoiced("1", "Zoë", "zoe@example.com")
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		planned := *w.Progress.Email
+		time.Sleep(time.Hour)
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff(planned, *w.Progress.Email); diff != "" {
+			t.Errorf("planned again (-first +second):\n%s", diff)
+		}
+		first, second := s.header(t, "1"), s.header(t, "2")
+		boundary := len(first) - 1 // Content-Type, which is random
+		if diff := cmp.Diff(first[:boundary], second[:boundary]); diff != "" {
+			t.Errorf("header (-first +second):\n%s", diff)
+		}
+	})
+}
+
+func TestUnfinishedStepsAreNotMailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		for name, spoil := range map[string]func(*order.Work){
+			"no document": func(w *order.Work) { w.Document = nil },
+			"no invoice":  func(w *order.Work) { w.Progress.Invoice = nil },
+			"no shipping": func(w *order.Work) { w.Progress.Shipping = nil },
+		} {
+			w := invoiced("1", "Zoë", "zoe@example.com")
+			spoil(w)
+			if err := s.mail(t.Context(), w); err == nil {
+				t.Errorf("%s: got nil, want an error", name)
+			}
+		}
+		if got := s.inbox.Deliveries(); len(got) != 0 {
+			t.Errorf("deliveries: got %v, want none", got)
+		}
+	})
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	good := email.Config{SMTP: "127.0.0.1:25", From: "Shop <shop@example.com>"}
+	for name, spoil := range map[string]func(*email.Config){
+		"no server":   func(c *email.Config) { c.SMTP = "" },
+		"no port":     func(c *email.Config) { c.SMTP = "mail.example.com" },
+		"a word":      func(c *email.Config) { c.SMTP = "mail.example.com:smtp" },
+		"port 0":      func(c *email.Config) { c.SMTP = "mail.example.com:0" },
+		"no sender":   func(c *email.Config) { c.From = "" },
+		"two senders": func(c *email.Config) { c.From = "a@example.com, b@example.com" },
+	} {
+		cfg := good
+		spoil(&cfg)
+		if _, err := email.New(cfg); err == nil {
+			t.Errorf("%s: got nil, want an error", name)
+		}
+	}
+	if _, err := email.New(good); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}

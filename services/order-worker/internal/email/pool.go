@@ -1,0 +1,195 @@
+package email
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+)
+
+const (
+	defaultConnections = 8
+	defaultTimeout     = 30 * time.Second
+
+	// maxIdle is how long a connection may lie in the pool. Servers hang up after one to five minutes.
+	maxIdle = 50 * time.Second
+)
+
+// pool hands mails over, on few connections that are used again and again: connecting costs more than a mail does.
+type pool struct {
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	address string
+	host    string
+	options []gomail.Option
+	slots   chan struct{} // one in it for each mail that is being handed over
+
+	mu     sync.Mutex
+	closed bool
+	idle   []*connection // the one that was used last is the last
+}
+
+// connection is one conversation with the server. go-mail keeps its socket to itself and looks at no context while it
+// waits for an answer; so each connection has a gomail.Client of its own that was handed its socket, and closing the
+// socket ends whatever goes on. It also means that mails never wait for each other's locks.
+type connection struct {
+	socket net.Conn
+	client *gomail.Client
+	smtp   *smtp.Client
+	used   bool      // has carried a mail before
+	since  time.Time // when it was put into the pool
+}
+
+func newPool(cfg Config) (*pool, error) {
+	host, number, err := net.SplitHostPort(cfg.SMTP)
+	if err != nil {
+		return nil, fmt.Errorf("mail server: %w", err)
+	}
+	port, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, fmt.Errorf("mail server %q: the port is no number", cfg.SMTP)
+	}
+	if cfg.Connections == 0 {
+		cfg.Connections = defaultConnections
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
+	}
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: make(chan struct{}, cfg.Connections)}
+	p.options = []gomail.Option{
+		gomail.WithPort(port), gomail.WithTimeout(cfg.Timeout), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		// Neither NOOP before a mail nor RSET after it: each is a round trip. A stale connection shows at MAIL FROM, and
+		// the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
+		gomail.WithoutNoop(), gomail.WithoutRset(),
+	}
+	if cfg.HELO != "" {
+		p.options = append(p.options, gomail.WithHELO(cfg.HELO))
+	}
+	// The options are wrong now or never.
+	if _, err := gomail.NewClient(host, p.options...); err != nil {
+		return nil, fmt.Errorf("mail server %q: %w", cfg.SMTP, err)
+	}
+	return p, nil
+}
+
+// send returns nil when the server has taken the mail over, else an error that says what to do.
+func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	c := p.take()
+	if c == nil {
+		var err error
+		if c, err = p.connect(ctx); err != nil {
+			return away(ctx, err)
+		}
+	}
+	err := c.send(ctx, m)
+	if c.used && hungUp(err) && ctx.Err() == nil {
+		// The server went or grew tired of this connection while it lay idle, and has seen nothing of the mail. The
+		// others have lain longer.
+		drop(append(p.takeAll(), c))
+		if c, err = p.connect(ctx); err != nil {
+			return away(ctx, err)
+		}
+		err = c.send(ctx, m)
+	}
+	p.put(c, err)
+	return verdict(ctx, m, err)
+}
+
+// send hands over one mail. A context that is cancelled meanwhile closes the socket.
+func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
+	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
+	defer stop()
+	return c.client.SendWithSMTPClient(c.smtp, m)
+}
+
+// connect dials and greets.
+func (p *pool) connect(ctx context.Context) (*connection, error) {
+	socket, err := p.dial(ctx, "tcp", p.address)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { socket.Close() })
+	defer stop()
+	dialled := gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return socket, nil })
+	client, err := gomail.NewClient(p.host, append(p.options[:len(p.options):len(p.options)], dialled)...)
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	greeted, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return &connection{socket: socket, client: client, smtp: greeted}, nil
+}
+
+// take returns the connection that was used last, or nil, and drops those that have lain too long.
+func (p *pool) take() *connection {
+	p.mu.Lock()
+	all := p.idle
+	young := len(all)
+	for young > 0 && time.Since(all[young-1].since) <= maxIdle {
+		young--
+	}
+	var c *connection
+	if young < len(all) {
+		c, all = all[len(all)-1], all[:len(all)-1]
+	}
+	p.idle = all[young:]
+	p.mu.Unlock()
+	drop(all[:young])
+	return c
+}
+
+func (p *pool) takeAll() []*connection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.idle
+	p.idle = nil
+	return all
+}
+
+// put gives a connection back after a mail, unless the way it ended leaves the conversation in doubt.
+func (p *pool) put(c *connection, err error) {
+	c.used, c.since = true, time.Now()
+	p.mu.Lock()
+	keep := !p.closed && inStep(err)
+	if keep {
+		p.idle = append(p.idle, c)
+	}
+	p.mu.Unlock()
+	if !keep {
+		drop([]*connection{c})
+	}
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	drop(p.takeAll())
+	return nil
+}
+
+// drop says goodbye without waiting for the answer. Nothing depends on it, so its errors are nobody's.
+func drop(all []*connection) {
+	for _, c := range all {
+		_ = c.socket.SetDeadline(time.Now().Add(100 * time.Millisecond))
+		_ = c.smtp.Text.PrintfLine("QUIT")
+		_ = c.socket.Close()
+	}
+}

@@ -1,0 +1,105 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"example.com/orders/shared/failure"
+)
+
+// Answers that concern us, not this mail (RFC 5321, 4.2.2; RFC 4954, 6).
+var aboutUs = []int{
+	421, // the server is going away
+	530, // authentication is required
+	535, // our credentials are wrong
+}
+
+// verdict decides what the end of a mail means for its order. A nil error is success.
+func verdict(ctx context.Context, m *gomail.Msg, err error) error {
+	if err == nil || m.IsDelivered() {
+		return nil // whatever went wrong after the server took the mail over
+	}
+	failed, ok := errors.AsType[*gomail.SendError](err)
+	if !ok {
+		return err
+	}
+	code, said := failed.ErrorCode(), words(m, failed)
+	switch {
+	case code == 0 && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case slices.Contains(aboutUs, code):
+		return failure.New(failure.Down, failure.MailAway, said)
+	case code >= 500 && failed.Reason == gomail.ErrSMTPRcptTo:
+		return failure.New(failure.Permanent, failure.RecipientRefused, said)
+	case code >= 500:
+		return failure.New(failure.Permanent, failure.MailRejected, said)
+	case code >= 400:
+		return failure.New(failure.Transient, failure.MailBusy, said)
+	case begun(failed):
+		// The connection was lost after DATA: nobody can know whether the server has the mail. Were this Down, a mail that
+		// the server takes and then dies of would be sent for ever; so it counts as an attempt, and the mail that is sent
+		// again has the same Message-ID.
+		return failure.New(failure.Transient, failure.MailBusy, said)
+	case hungUp(err):
+		return failure.New(failure.Down, failure.MailAway, said)
+	}
+	return said // go-mail refused the mail before it said a word to the server
+}
+
+// away is the verdict when there is no connection.
+func away(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return failure.New(failure.Down, failure.MailAway, fmt.Errorf("connecting to the mail server: %w", err))
+}
+
+// begun reports whether the server had asked for the mail's content.
+func begun(err *gomail.SendError) bool {
+	return err.Reason == gomail.ErrWriteContent || err.Reason == gomail.ErrSMTPDataClose
+}
+
+// hungUp reports whether the server went away before any of the mail's content was sent.
+func hungUp(err error) bool {
+	failed, ok := errors.AsType[*gomail.SendError](err)
+	if !ok || failed.ErrorCode() != 0 && failed.ErrorCode() != 421 {
+		return false
+	}
+	switch failed.Reason {
+	case gomail.ErrConnCheck, gomail.ErrSMTPMailFrom, gomail.ErrSMTPRcptTo, gomail.ErrSMTPData:
+		return true
+	}
+	return false
+}
+
+// inStep reports whether both sides still agree on where the conversation is: after success, and after a refusal that
+// go-mail followed with RSET or that ended DATA.
+func inStep(err error) bool {
+	if err == nil {
+		return true
+	}
+	failed, ok := errors.AsType[*gomail.SendError](err)
+	if !ok || failed.ErrorCode() == 0 || failed.ErrorCode() == 421 {
+		return false
+	}
+	switch failed.Reason {
+	case gomail.ErrSMTPMailFrom, gomail.ErrSMTPRcptTo, gomail.ErrSMTPDataClose:
+		return true
+	}
+	return false
+}
+
+// words is what the server said, without the customer's address and the Message-ID: the text is kept in letters and logs,
+// and grouped by.
+func words(m *gomail.Msg, err *gomail.SendError) error {
+	text, _, _ := strings.Cut(err.Error(), ", affected ")
+	for _, to := range m.GetTo() {
+		text = strings.ReplaceAll(text, to.Address, "the recipient")
+	}
+	return errors.New(text)
+}

@@ -1,0 +1,192 @@
+package view
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// schemaVersion is the number of the schema below. A file with another number is thrown away.
+const schemaVersion = 1
+
+// schema is the whole file. who is the customer's name and e-mail in lower case; value is the record's value as Kafka
+// has it: of the order as placed, and of its newest state once it is begun. Times are in Unix milliseconds.
+const schema = `
+CREATE TABLE topics (name TEXT PRIMARY KEY, id BLOB NOT NULL);
+CREATE TABLE positions (
+  topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, claim INTEGER NOT NULL, void INTEGER NOT NULL,
+  PRIMARY KEY (topic, partition)
+);
+CREATE TABLE orders (
+  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, placed_at INTEGER NOT NULL,
+  status TEXT NOT NULL, rev INTEGER NOT NULL, begun INTEGER NOT NULL, who TEXT NOT NULL, value BLOB NOT NULL
+);
+CREATE INDEX orders_placed ON orders (placed_at, id);
+CREATE INDEX orders_status ON orders (status, placed_at, id);
+CREATE INDEX orders_origin ON orders (partition, origin);
+CREATE TABLE letters (
+  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, "offset" INTEGER NOT NULL,
+  step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
+  first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, replays INTEGER NOT NULL, rev INTEGER NOT NULL
+);
+CREATE INDEX letters_failed ON letters (last_failed, id);
+`
+
+// file is the SQLite file, and the lock that keeps other processes away from it.
+type file struct {
+	db   *sql.DB
+	lock *sql.DB
+}
+
+// openFile opens the file of this schema, and replaces one of another schema or one that is no database.
+func openFile(ctx context.Context, path string) (*file, error) {
+	lock, err := lockFile(ctx, path+".lock")
+	if err != nil {
+		return nil, err
+	}
+	db, version, err := openDatabase(ctx, path)
+	if damaged(err) || err == nil && version != schemaVersion && version != 0 {
+		db.Close()
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				lock.Close()
+				return nil, fmt.Errorf("removing an old view: %w", err)
+			}
+		}
+		db, _, err = openDatabase(ctx, path)
+	}
+	if err != nil {
+		db.Close()
+		lock.Close()
+		return nil, fmt.Errorf("opening the view %q: %w", path, err)
+	}
+	return &file{db, lock}, nil
+}
+
+// openDatabase opens a database and reads its schema version, which touches the file for the first time. It always returns the database.
+func openDatabase(ctx context.Context, path string) (*sql.DB, int, error) {
+	// Without a sync of each commit a power cut costs the last records, and those are in Kafka.
+	db := mustOpen(path, "journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(5000)")
+	var version int
+	err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return db, version, err
+}
+
+// lockFile holds an exclusive transaction on a database of its own until it is closed or the process ends: two views on one file would overwrite each other's positions.
+func lockFile(ctx context.Context, path string) (*sql.DB, error) {
+	lock := mustOpen(path, "locking_mode(EXCLUSIVE)")
+	lock.SetMaxOpenConns(1)
+	_, err := lock.ExecContext(ctx, "BEGIN EXCLUSIVE")
+	if err == nil {
+		return lock, nil
+	}
+	lock.Close()
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+		return nil, fmt.Errorf("the view in %q is in use by another process: give this one a --data of its own", filepath.Dir(path))
+	}
+	return nil, fmt.Errorf("locking the view with %q: %w", path, err)
+}
+
+// mustOpen only prepares: nothing is opened before the first query.
+func mustOpen(path string, pragmas ...string) *sql.DB {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	dsn.RawQuery = url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}.Encode()
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		panic("view: " + err.Error())
+	}
+	return db
+}
+
+// damaged reports whether an error says that the file is no database, or a broken one.
+func damaged(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT)
+}
+
+// position is how far a partition is applied.
+type position struct {
+	next  int64
+	claim int64 // offset of the newest claim in orders.status, or -1
+	void  int64 // how many void states were skipped so far
+}
+
+// positions returns where to read on; nil when the file is empty or was built from topics with other IDs.
+func (f *file) positions(ctx context.Context, ids map[string]kadm.TopicID) (map[source]position, error) {
+	var version int
+	if err := f.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == 0 {
+		return nil, err
+	}
+	kept, err := f.ids(ctx)
+	if err != nil || !maps.Equal(kept, ids) {
+		return nil, err
+	}
+	rows, err := f.db.QueryContext(ctx, "SELECT topic, partition, next, claim, void FROM positions")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[source]position{}
+	for rows.Next() {
+		var s source
+		var p position
+		if err := rows.Scan(&s.topic, &s.partition, &p.next, &p.claim, &p.void); err != nil {
+			return nil, err
+		}
+		found[s] = p
+	}
+	return found, rows.Err()
+}
+
+// ids returns the IDs of the topics that the file was built from.
+func (f *file) ids(ctx context.Context) (map[string]kadm.TopicID, error) {
+	rows, err := f.db.QueryContext(ctx, "SELECT name, id FROM topics")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	kept := map[string]kadm.TopicID{}
+	for rows.Next() {
+		var name string
+		var id []byte
+		if err := rows.Scan(&name, &id); err != nil {
+			return nil, err
+		}
+		kept[name] = kadm.TopicID(append(id, make([]byte, 16)...)[:16])
+	}
+	return kept, rows.Err()
+}
+
+// reset empties the file and notes which topics it is built from.
+func (f *file) reset(ctx context.Context, ids map[string]kadm.TopicID) error {
+	tx, err := f.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after the commit
+	for _, table := range []string{"topics", "positions", "orders", "letters"} {
+		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+		return err
+	}
+	for name, id := range ids {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO topics (name, id) VALUES (?, ?)", name, id[:]); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+func (f *file) close() error { return errors.Join(f.db.Close(), f.lock.Close()) }

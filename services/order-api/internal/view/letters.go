@@ -1,0 +1,114 @@
+package view
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// LetterState is what has become of a letter. It follows from the order's status.
+type LetterState string
+
+// The states of a letter.
+const (
+	Open     LetterState = "open"     // nobody has dealt with it
+	Replayed LetterState = "replayed" // it was sent back and is being worked on
+	Closed   LetterState = "closed"   // its order has ended otherwise since
+)
+
+// Letter is the newest letter of an origin.
+type Letter struct {
+	dlq.Letter               // without Key, Value, Headers and Progress: those stay in the topic
+	Offset      int64        // in the dead-letter topic, in the partition of its origin
+	Order       order.ID     // or empty: a record that is no order has no other trace than its letter
+	OrderStatus order.Status // empty without an order
+	OrderRev    int64        // 0 without an order
+	State       LetterState
+}
+
+// LetterFilter says which letters to list. Its zero value is all of them.
+type LetterFilter struct {
+	State  LetterState    // or empty
+	Step   order.Step     // or empty
+	Reason failure.Reason // or empty
+	Limit  int            // at least 1
+	Cursor string         // where the page before ended; empty for the first
+}
+
+// Letter returns a letter by its ID, or ErrUnknown.
+func (v *View) Letter(ctx context.Context, id string) (Letter, error) {
+	letters, _, err := v.letters(ctx, "WHERE id = ?", []any{id}, 1)
+	if err != nil {
+		return Letter{}, err
+	}
+	if len(letters) == 0 {
+		return Letter{}, fmt.Errorf("letter %.100q: %w", id, ErrUnknown)
+	}
+	return letters[0], nil
+}
+
+// Letters returns a page of letters, those that failed last first, and the cursor of the next page or "".
+func (v *View) Letters(ctx context.Context, f LetterFilter) ([]Letter, string, error) {
+	var w where
+	if f.State != "" {
+		w.add("state = ?", f.State)
+	}
+	if f.Step != "" {
+		w.add("step = ?", f.Step)
+	}
+	if f.Reason != "" {
+		w.add("reason = ?", f.Reason)
+	}
+	if err := w.after(f.Cursor, "(last_failed, id)"); err != nil {
+		return nil, "", err
+	}
+	return v.letters(ctx, w.String()+" ORDER BY last_failed DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
+}
+
+// joined is each letter with its order, found by its origin: another order may have used the same key. A letter is
+// acknowledged before the status that says dead, so an order that has not reached the letter's rev yet is not past it.
+const joined = `WITH joined AS (
+SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_status, coalesce(o.rev, 0) AS order_rev,
+  CASE WHEN o.id IS NULL OR o.status = 'dead' OR o.rev < l.rev THEN 'open'
+    WHEN o.status IN ('confirmed', 'cancelled', 'discarded') THEN 'closed' ELSE 'replayed' END AS state
+FROM letters l LEFT JOIN orders o ON o.partition = l.partition AND o.origin = l.origin)
+SELECT partition, origin, "offset", step, class, reason, message, attempts, first_failed, last_failed, worker, replays, rev,
+  order_id, order_status, order_rev, state FROM joined `
+
+// letters returns at most limit letters, and a cursor if there is one more.
+func (v *View) letters(ctx context.Context, tail string, args []any, limit int) ([]Letter, string, error) {
+	rows, err := v.read(ctx, joined+tail, args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking the view for letters: %w", err)
+	}
+	defer rows.Close()
+	var letters []Letter
+	for rows.Next() {
+		l, err := v.scanLetter(rows)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(letters) == limit {
+			last := letters[limit-1]
+			return letters, cursor(last.LastFailed, last.ID()), nil
+		}
+		letters = append(letters, l)
+	}
+	return letters, "", rows.Err()
+}
+
+func (v *View) scanLetter(rows *sql.Rows) (Letter, error) {
+	l := Letter{Letter: dlq.Letter{Topic: v.cfg.Topics.Orders}}
+	var class string
+	var first, last int64
+	err := rows.Scan(&l.Origin.Partition, &l.Origin.Offset, &l.Offset, &l.Step, &class, &l.Reason, &l.Message, &l.Attempts,
+		&first, &last, &l.Worker, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev, &l.State)
+	l.Class = failure.ParseClass(class)
+	l.FirstFailed, l.LastFailed = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
+	return l, err
+}

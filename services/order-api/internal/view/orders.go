@@ -1,0 +1,153 @@
+package view
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// Order returns an order as it stands, or ErrUnknown.
+func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
+	states, _, err := v.orders(ctx, "WHERE id = ?", []any{id}, 1)
+	if err != nil {
+		return order.State{}, err
+	}
+	if len(states) == 0 {
+		return order.State{}, fmt.Errorf("order %.100q: %w", id, ErrUnknown)
+	}
+	return states[0], nil
+}
+
+// Filter says which orders to list. Its zero value is all of them.
+type Filter struct {
+	Status   order.Status // or empty
+	Customer string       // part of a name or an e-mail address, in any case; or empty
+	From, To time.Time    // placed at From or later, and before To; zero is open
+	Limit    int          // at least 1
+	Cursor   string       // where the page before ended; empty for the first
+}
+
+// Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that are placed in between do not shift the pages.
+func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, error) {
+	var w where
+	if f.Status != "" {
+		w.add("status = ?", f.Status)
+	}
+	if f.Customer != "" {
+		w.add("instr(who, ?) > 0", strings.ToLower(f.Customer))
+	}
+	if !f.From.IsZero() {
+		w.add("placed_at >= ?", f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		w.add("placed_at < ?", f.To.UnixMilli())
+	}
+	if err := w.after(f.Cursor, "(placed_at, id)"); err != nil {
+		return nil, "", err
+	}
+	return v.orders(ctx, w.String()+" ORDER BY placed_at DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
+}
+
+// Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown for an order whose invoice is not issued.
+func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
+	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
+		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
+	}
+	kept := s.Progress.Invoice.Kept
+	r, err := v.cfg.Kafka.ReadOne(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, kept.Offset)
+	if err != nil {
+		return nil, err
+	}
+	if got := wire.SHA256(r.Value); got != kept.SHA256 {
+		return nil, fmt.Errorf("invoice of %s at offset %d: hash is %s, want %s", s.Order.ID, kept.Offset, got, kept.SHA256)
+	}
+	return r.Value, nil
+}
+
+// orders returns at most limit orders, and a cursor if there is one more.
+func (v *View) orders(ctx context.Context, tail string, args []any, limit int) ([]order.State, string, error) {
+	rows, err := v.read(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking the view for orders: %w", err)
+	}
+	defer rows.Close()
+	var states []order.State
+	for rows.Next() {
+		s, err := v.scan(rows)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(states) == limit {
+			last := states[limit-1].Order
+			return states, cursor(last.PlacedAt, string(last.ID)), nil
+		}
+		states = append(states, s)
+	}
+	return states, "", rows.Err()
+}
+
+// scan reads a row as the records it was made from: the order as placed, and its newest state once it is begun.
+func (v *View) scan(rows *sql.Rows) (order.State, error) {
+	var r kgo.Record
+	var begun bool
+	if err := rows.Scan(&r.Key, &r.Partition, &r.Offset, &begun, &r.Value); err != nil {
+		return order.State{}, err
+	}
+	if begun {
+		return wire.ReadState(&r)
+	}
+	o, err := wire.ReadOrder(&r)
+	if err != nil {
+		return order.State{}, err
+	}
+	return order.NewState(o, order.Origin{Incarnation: v.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+}
+
+// where collects the conditions of a query.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) add(condition string, args ...any) {
+	w.conditions = append(w.conditions, condition)
+	w.args = append(w.args, args...)
+}
+
+// after continues behind a cursor. Pages go down by time and then by ID.
+func (w *where) after(text, columns string) error {
+	if text == "" {
+		return nil
+	}
+	plain, err := base64.RawURLEncoding.DecodeString(text)
+	millis, id, ok := strings.Cut(string(plain), " ")
+	at, err2 := strconv.ParseInt(millis, 10, 64)
+	if errors.Join(err, err2) != nil || !ok {
+		return ErrCursor
+	}
+	w.add(columns+" < (?, ?)", at, id)
+	return nil
+}
+
+// String is the WHERE clause, or nothing.
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return "WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// cursor names the last row of a page, for after.
+func cursor(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", at.UnixMilli(), id))
+}

@@ -1,0 +1,161 @@
+package view
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/wire"
+)
+
+// batchSize is how many records one transaction takes at most: enough to rebuild fast, few enough that readers see progress.
+const batchSize = 1_000
+
+// tail applies what the topics bring until ctx is done.
+func (v *View) tail(ctx context.Context) error {
+	for {
+		fetches := v.cl.PollRecords(ctx, batchSize)
+		if ctx.Err() != nil {
+			return nil
+		}
+		fetches.EachError(func(topic string, partition int32, err error) {
+			v.cfg.Log.Warn("reading for the view", "topic", topic, "partition", partition, "error", err)
+		})
+		if fetches.NumRecords() == 0 {
+			continue
+		}
+		err := v.apply(ctx, fetches)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("applying records to the view: %w", err)
+		}
+	}
+}
+
+// batch is one transaction on the view.
+type batch struct {
+	v       *View
+	tx      *sql.Tx
+	next    map[source]int64
+	changed map[order.ID]bool
+}
+
+// apply takes records over, in one transaction with their positions. An error leaves the folds ahead of the file: Run must end.
+func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
+	tx, err := v.file.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after the commit
+	b := &batch{v, tx, map[source]int64{}, map[order.ID]bool{}}
+	for r := range fetches.RecordsAll() {
+		s := source{r.Topic, r.Partition}
+		// After a reset to the start of a topic the known comes again, and must not turn the view back.
+		if r.Offset < max(v.position(s), b.next[s]) {
+			continue
+		}
+		if err := b.record(ctx, r); err != nil {
+			return fmt.Errorf("%s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
+		}
+		b.next[s] = r.Offset + 1
+	}
+	for s, next := range b.next {
+		claim := int64(-1)
+		if s.topic == v.cfg.Topics.Status {
+			claim = v.folds[s.partition].Newest()
+		}
+		const put = "INSERT INTO positions (topic, partition, next, claim, void) VALUES (?, ?, ?, ?, ?)" +
+			" ON CONFLICT DO UPDATE SET next = excluded.next, claim = excluded.claim, void = excluded.void"
+		if _, err := tx.ExecContext(ctx, put, s.topic, s.partition, next, claim, v.void[s.partition]); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	v.publish(b)
+	return nil
+}
+
+// record applies one record. What cannot be read is skipped: the worker has made a letter of it, or it is not ours.
+func (b *batch) record(ctx context.Context, r *kgo.Record) error {
+	var err error
+	switch {
+	case r.Attrs.IsControl():
+		return nil
+	case r.Topic == b.v.cfg.Topics.Orders:
+		err = b.placed(ctx, r)
+	case r.Topic == b.v.cfg.Topics.Status:
+		err = b.status(ctx, r)
+	default:
+		err = b.letter(ctx, r)
+	}
+	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, dlq.ErrForeign) {
+		b.v.cfg.Log.Debug("skipping a record", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+		return nil
+	}
+	return err
+}
+
+func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
+	o, err := wire.ReadOrder(r)
+	if err != nil {
+		return err
+	}
+	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, who, value)" +
+		" VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT DO NOTHING"
+	_, err = b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), r.Value)
+	b.changed[o.ID] = true
+	return err
+}
+
+func (b *batch) status(ctx context.Context, r *kgo.Record) error {
+	head, verdict, err := b.v.folds[r.Partition].Apply(r)
+	if err != nil || verdict == status.Claim {
+		return err
+	}
+	if verdict == status.Void {
+		b.v.void[r.Partition]++
+		return nil
+	}
+	s, err := wire.ReadState(r)
+	if err != nil {
+		return err
+	}
+	o := s.Order
+	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, who, value)" +
+		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)" +
+		" ON CONFLICT DO UPDATE SET status = excluded.status, rev = excluded.rev, begun = 1, who = excluded.who, value = excluded.value"
+	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, who(o), r.Value)
+	b.changed[o.ID] = true
+	return err
+}
+
+func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
+	l, err := dlq.Read(r)
+	if err != nil {
+		return err
+	}
+	const newest = `INSERT INTO letters (id, partition, origin, "offset", step, class, reason, message, attempts,` +
+		" first_failed, last_failed, worker, replays, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" +
+		` ON CONFLICT DO UPDATE SET "offset" = excluded."offset", step = excluded.step, class = excluded.class, reason = excluded.reason,` +
+		" message = excluded.message, attempts = excluded.attempts, first_failed = excluded.first_failed," +
+		" last_failed = excluded.last_failed, worker = excluded.worker, replays = excluded.replays, rev = excluded.rev"
+	_, err = b.tx.ExecContext(ctx, newest, l.ID(), l.Origin.Partition, l.Origin.Offset, r.Offset, l.Step, l.Class.String(), l.Reason,
+		l.Message, l.Attempts, l.FirstFailed.UnixMilli(), l.LastFailed.UnixMilli(), l.Worker, l.Replays, l.Rev)
+	return err
+}
+
+// who is what a search for a customer looks in.
+func who(o order.Order) string {
+	return strings.ToLower(o.Customer.Name + "\n" + o.Customer.Email)
+}

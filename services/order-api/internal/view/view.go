@@ -1,0 +1,204 @@
+// Package view is the read model: what orders, orders.status and orders.dlq add up to, in an SQLite file that the API answers from.
+//
+// Stop 6.
+// From: dlq
+// To: customer
+//
+// The topics are the truth and the file is derived from them. Records are applied in batches, in one transaction with
+// the positions they were read up to, so a restart resumes where it stopped and no record counts twice. A file that is
+// missing, damaged, of another schema, or made from topics that have been made anew since, is thrown away and built
+// again; there are no migrations.
+//
+// The first record of an ID in orders is the order; later ones change nothing. A status replaces the whole state of its
+// order, unless package status finds it void. Of the letters of one ID the newest counts. A record that nobody can read
+// is skipped, because its letter tells of it; one that a newer version wrote ends Run.
+//
+// All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how old the answers are.
+package view
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/topic"
+)
+
+// Config is what a view is built from and where it is kept.
+type Config struct {
+	Kafka       kafka.Config
+	Topics      topic.Set
+	Incarnation string // of the topic orders, as kafka.Check found it
+	Path        string // of the file; its folder must exist
+	Log         *slog.Logger
+}
+
+// View is the read model. New makes one, Run keeps it up to date, Close ends it.
+type View struct {
+	cfg  Config
+	file *file
+	cl   *kgo.Client
+	ids  map[string]kadm.TopicID
+
+	// Owned by the goroutine of Run.
+	folds map[int32]*status.Fold
+	void  map[int32]int64
+
+	mu       sync.Mutex
+	next     map[source]int64 // the offset after the last one applied
+	ends     map[source]int64 // where the partitions ended when measured
+	measured time.Time        // when that was
+	fresh    time.Time        // the newest time at which nothing was missing; zero before the first
+	voids    int64
+	changed  chan struct{} // closed and made anew when next or fresh changes
+	watchers map[order.ID]map[chan struct{}]bool
+}
+
+// source is one partition that the view reads.
+type source struct {
+	topic     string
+	partition int32
+}
+
+// Errors that callers tell apart.
+var (
+	ErrUnknown = errors.New("not in the view")
+	ErrCursor  = errors.New("not a cursor that this API gave out")
+	ErrBehind  = errors.New("the view has not kept up with Kafka")
+)
+
+// errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.
+var errMadeAnew = errors.New("a topic was deleted and made anew while this ran: start again")
+
+// New opens the file, or makes it, and prepares to read on from where it stands. The caller closes the view.
+func New(ctx context.Context, cfg Config) (*View, error) {
+	f, err := openFile(ctx, cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{
+		cfg: cfg, file: f,
+		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{},
+		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
+	}
+	if err := v.prepare(ctx); err != nil {
+		f.close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// prepare finds out where to read on, and throws away what belongs to other topics than those of today.
+func (v *View) prepare(ctx context.Context) error {
+	cl, err := v.cfg.Kafka.Connect(ctx, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// They hold nothing, but a partition may end with one, and the view must see that it has read that far.
+		kgo.KeepControlRecords())
+	if err != nil {
+		return err
+	}
+	v.cl = cl
+	ids, ends, err := v.topics(ctx)
+	if err == nil {
+		v.ids = ids
+		err = v.resume(ctx, ends)
+	}
+	if err != nil {
+		cl.Close()
+		return err
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	for s := range ends {
+		if from[s.topic] == nil {
+			from[s.topic] = map[int32]kgo.Offset{}
+		}
+		from[s.topic][s.partition] = kgo.NewOffset().At(v.next[s])
+	}
+	cl.AddConsumePartitions(from)
+	return nil
+}
+
+// resume loads the positions, or empties the file when it does not fit the topics.
+func (v *View) resume(ctx context.Context, ends map[source]int64) error {
+	kept, err := v.file.positions(ctx, v.ids)
+	if err != nil {
+		return err
+	}
+	for s, p := range kept {
+		// A topic that ends before what was read of it has lost records, and holds others at those offsets soon.
+		if end, ok := ends[s]; !ok || p.next > end {
+			v.cfg.Log.Warn("rebuilding the view: a topic is shorter than it was", "topic", s.topic, "partition", s.partition)
+			kept = nil
+			break
+		}
+	}
+	if kept == nil {
+		if err := v.file.reset(ctx, v.ids); err != nil {
+			return err
+		}
+	}
+	for s := range ends {
+		p, ok := kept[s]
+		if !ok {
+			p.claim = -1
+		}
+		v.next[s] = p.next
+		if s.topic == v.cfg.Topics.Status {
+			fold := status.At(p.claim)
+			v.folds[s.partition], v.void[s.partition] = &fold, p.void
+			v.voids += p.void
+		}
+	}
+	return nil
+}
+
+// topics asks Kafka for the IDs and the ends of all that the view reads.
+func (v *View) topics(ctx context.Context) (map[string]kadm.TopicID, map[source]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	defer cancel()
+	names := []string{v.cfg.Topics.Orders, v.cfg.Topics.Status, v.cfg.Topics.DLQ}
+	adm := kadm.NewClient(v.cl)
+	found, err := adm.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing topics: %w", err)
+	}
+	listed, err := adm.ListEndOffsets(ctx, names...)
+	if err = errors.Join(err, found.Error(), listed.Error()); err != nil {
+		return nil, nil, fmt.Errorf("listing the ends of %v: %w", names, err)
+	}
+	ids, ends := map[string]kadm.TopicID{}, map[source]int64{}
+	for _, name := range names {
+		ids[name] = found[name].ID
+	}
+	listed.Each(func(o kadm.ListedOffset) { ends[source{o.Topic, o.Partition}] = o.Offset })
+	return ids, ends, nil
+}
+
+// Run keeps the view up to date until ctx is done; then it returns nil. It is called once.
+func (v *View) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return v.tail(ctx) })
+	g.Go(func() error { return v.measure(ctx) })
+	return g.Wait()
+}
+
+// Close ends the view. Run must have returned.
+func (v *View) Close() error {
+	v.cl.Close()
+	return v.file.close()
+}
+
+// read is a query for readers: the database may be asked by many at once.
+func (v *View) read(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return v.file.db.QueryContext(ctx, query, args...)
+}

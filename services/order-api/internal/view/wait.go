@@ -1,0 +1,153 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"example.com/orders/shared/order"
+)
+
+// Health is how far the view is behind the topics.
+type Health struct {
+	Lag   int64     // records not applied yet, as of the last look
+	Fresh time.Time // the newest time at which nothing was missing; zero before the first
+	Void  int64     // states that were skipped because their writer had lost the partition
+}
+
+// Health returns the view's health without asking anybody.
+func (v *View) Health() Health {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h := Health{Fresh: v.fresh, Void: v.voids}
+	for s, end := range v.ends {
+		h.Lag += max(0, end-v.next[s])
+	}
+	return h
+}
+
+// MaxAge is how old the view may be for those who append a record about an order that may be known already.
+const MaxAge = time.Minute
+
+// Fresh returns nil when the view is at most MaxAge old. It waits for that until ctx is done, and is ErrBehind then.
+func (v *View) Fresh(ctx context.Context) error {
+	return v.await(ctx, func() bool { return time.Since(v.fresh) <= MaxAge })
+}
+
+// Applied returns nil when the record at an offset of orders has been applied. It waits for that until ctx is done, and is ErrBehind then.
+func (v *View) Applied(ctx context.Context, partition int32, offset int64) error {
+	s := source{v.cfg.Topics.Orders, partition}
+	return v.await(ctx, func() bool { return v.next[s] > offset })
+}
+
+// await blocks until a condition on what mu guards is true.
+func (v *View) await(ctx context.Context, condition func() bool) error {
+	for {
+		v.mu.Lock()
+		met, changed := condition(), v.changed
+		v.mu.Unlock()
+		if met {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrBehind, context.Cause(ctx))
+		}
+	}
+}
+
+// Watch returns a channel that holds a value whenever an order may have changed since the last receive; several changes may be one value, so a slow reader holds up nobody. The
+// order need not exist yet. The caller must call stop.
+func (v *View) Watch(id order.ID) (changes <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.watchers[id] == nil {
+		v.watchers[id] = map[chan struct{}]bool{}
+	}
+	v.watchers[id][c] = true
+	return c, func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.watchers[id], c)
+		if len(v.watchers[id]) == 0 {
+			delete(v.watchers, id)
+		}
+	}
+}
+
+// position is how far a partition is applied.
+func (v *View) position(s source) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.next[s]
+}
+
+// publish tells everybody who waits what a committed batch has changed.
+func (v *View) publish(b *batch) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.Copy(v.next, b.next)
+	v.voids = 0
+	for _, n := range v.void {
+		v.voids += n
+	}
+	for id := range b.changed {
+		for c := range v.watchers[id] {
+			select {
+			case c <- struct{}{}:
+			default: // it holds one already
+			}
+		}
+	}
+	v.settle()
+}
+
+// settle notes that the view is as fresh as the last look at the topics' ends, if it has reached them. The caller holds mu.
+func (v *View) settle() {
+	reached := v.ends != nil
+	for s, end := range v.ends {
+		reached = reached && v.next[s] >= end
+	}
+	if reached {
+		v.fresh = v.measured
+	}
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+// measurePeriod is how often the view looks how far the topics go: idle partitions bring nothing that would say so.
+const measurePeriod = time.Second
+
+// measure looks at the topics' ends until ctx is done. It returns an error when a topic is no longer the one it was.
+func (v *View) measure(ctx context.Context) error {
+	ticker := time.NewTicker(measurePeriod)
+	defer ticker.Stop()
+	for lost := false; ; {
+		asked := time.Now()
+		ids, ends, err := v.topics(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			if !lost { // once an outage: from here on the view grows old, and Fresh says so
+				v.cfg.Log.Warn("the view cannot reach Kafka", "error", err)
+			}
+		case !maps.Equal(ids, v.ids):
+			return errMadeAnew
+		default:
+			v.mu.Lock()
+			v.ends, v.measured = ends, asked
+			v.settle()
+			v.mu.Unlock()
+		}
+		lost = err != nil
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,165 @@
+// Package batch reads files of orders: one JSON object, NDJSON with an order a line, and CSV with a row for each line of an order.
+//
+// It looks at the form only: what an order must hold is for the API to say, once, in one place. So the body of an order
+// goes on as it was written, and a bad order does not stop the good ones around it. What makes the whole file unreadable
+// (a wrong header, a quote that never ends, bytes that are no UTF-8) is the error of the file, and then nothing of it is
+// placed. All errors name the line.
+package batch
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// Order is one order of a file.
+type Order struct {
+	Line int    // in the file, from 1
+	Key  string // its idempotency key, or empty: the file gives none
+	Body []byte // as the API takes it; nil if Err is set
+	Err  error  // why the order cannot be placed, or nil
+}
+
+// maxBytes bounds a file: it is read as a whole, because the rows of an order may stand anywhere.
+const maxBytes = 256 << 20
+
+// Read reads the orders of a file in their order. The name's ending says what it is (.json, .ndjson, .jsonl, .csv); with
+// any other, its first characters do.
+func Read(name string, r io.Reader) ([]Order, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if len(text) > maxBytes {
+		return nil, fmt.Errorf("%s: has more than %d MiB: split it", name, maxBytes>>20)
+	}
+	orders, err := parse(filepath.Ext(name), bytes.TrimPrefix(text, []byte("\ufeff")))
+	if w, ok := errors.AsType[*wrong](err); ok && w.line > 0 {
+		return nil, fmt.Errorf("%s:%d: %s", name, w.line, w.what)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return orders, nil
+}
+
+// wrong is what is wrong with a file, and where; line 0 is the file as a whole.
+type wrong struct {
+	line int
+	what string
+}
+
+func (w *wrong) Error() string { return w.what }
+
+func parse(ending string, text []byte) ([]Order, error) {
+	if i := firstInvalid(text); i >= 0 {
+		return nil, &wrong{1 + bytes.Count(text[:i], []byte("\n")), "is not UTF-8 (save the file with that encoding)"}
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, &wrong{0, "is empty"}
+	}
+	switch strings.ToLower(ending) {
+	case ".csv":
+		return readCSV(text)
+	case ".ndjson", ".jsonl":
+		return readLines(text), nil
+	case ".json":
+		return readObject(text)
+	}
+	first, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+	switch {
+	case first[0] != '{':
+		return readCSV(text)
+	case json.Valid(first):
+		return readLines(text), nil
+	default:
+		return readObject(text)
+	}
+}
+
+// firstInvalid is where the first byte stands that is not UTF-8, or -1.
+func firstInvalid(text []byte) int {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+// readObject reads a file that is one order.
+func readObject(text []byte) ([]Order, error) {
+	key, body, err := object(text)
+	if err != nil {
+		return nil, err
+	}
+	return []Order{{Line: 1, Key: key, Body: body}}, nil
+}
+
+// readLines reads an order from each line that is not blank.
+func readLines(text []byte) []Order {
+	var orders []Order
+	line := 0
+	for one := range bytes.Lines(text) {
+		line++
+		if len(bytes.TrimSpace(one)) == 0 {
+			continue
+		}
+		o := Order{Line: line}
+		o.Key, o.Body, o.Err = object(one)
+		orders = append(orders, o)
+	}
+	return orders
+}
+
+// object takes the field "order", the idempotency key, out of a JSON object and leaves the other fields as they are.
+func object(text []byte) (key string, body []byte, err error) {
+	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
+		return "", nil, syntax(text, err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t := must(d.Token()); t != json.Delim('{') {
+		return "", nil, &wrong{1, "is not a JSON object (" + several + ")"}
+	}
+	var rest []byte
+	for d.More() {
+		name := must(json.Marshal(must(d.Token())))
+		line := 1 + bytes.Count(text[:d.InputOffset()], []byte("\n"))
+		var value json.RawMessage
+		must(0, d.Decode(&value))
+		if string(name) != `"order"` {
+			rest = fmt.Appendf(rest, ",%s:%s", name, value)
+			continue
+		}
+		if err := json.Unmarshal(value, &key); err != nil || key == "" {
+			return "", nil, &wrong{line, `"order" must be text: it is the idempotency key`}
+		}
+	}
+	return key, fmt.Appendf(nil, "{%s}", bytes.TrimPrefix(rest, []byte(","))), nil
+}
+
+const several = "several orders: one a line, in a file that ends in .ndjson"
+
+func syntax(text []byte, err error) error {
+	s, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return err
+	}
+	line := 1 + bytes.Count(bytes.TrimRight(text[:s.Offset], "\n"), []byte("\n"))
+	return &wrong{line, fmt.Sprintf("is not a JSON object: %v (%s)", s, several)}
+}
+
+// must is for JSON that is known to be valid.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic("batch: " + err.Error())
+	}
+	return v
+}

@@ -1,0 +1,209 @@
+package batch_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/services/order-api/internal/batch"
+)
+
+const header = "order,name,email,line1,line2,city,region,postal_code,country,service,sku,quantity,note\n"
+
+const several = " (several orders: one a line, in a file that ends in .ndjson)"
+
+func Example() {
+	orders, err := batch.Read("orders.csv", strings.NewReader(header+
+		"k1,Zoë,zoe@example.com,1 Main Street,,Berlin,,10115,DE,standard,BOTTLE-750,2,\n"+
+		"k2,Иван,ivan@example.com,ул. Мира 1,,София,,1000,BG,express,MUG-RED,many,\n"+
+		"k1,Zoë,zoe@example.com,1 Main Street,,Berlin,,10115,DE,standard,MUG-RED,1,\n"))
+	fmt.Println(err)
+	for _, o := range orders {
+		fmt.Printf("%d %s %v %s\n", o.Line, o.Key, o.Err, o.Body)
+	}
+	// Output:
+	// <nil>
+	// 2 k1 <nil> {"customer":{"name":"Zoë","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin","postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2},{"sku":"MUG-RED","quantity":1}]}
+	// 3 k2 quantity "many" is not a whole number
+}
+
+// told is what a test compares: an order in a line of text.
+func told(orders []batch.Order) string {
+	var all []string
+	for _, o := range orders {
+		text := fmt.Sprintf("%d %s %s", o.Line, o.Key, o.Body)
+		if o.Err != nil {
+			text = fmt.Sprintf("%d %s ! %v", o.Line, o.Key, o.Err)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestJSONGoesOnAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ name, file, text, want string }{
+		{"an object", "o.json", "{\n \"note\": 1\n}\n", `1  {"note":1}`},
+		{"an object with a key", "o.json", `{"a": [1, 2], "order": "k1", "b": {"x": 1, "x": 2}}`, `1 k1 {"a":[1, 2],"b":{"x": 1, "x": 2}}`},
+		{"nothing but a key", "o.json", `{"order": "k1"}`, `1 k1 {}`},
+		{"repeated fields go on", "o.json", `{"a": 1, "a": 2}`, `1  {"a":1,"a":2}`},
+		{"a byte order mark", "o.json", "\ufeff{}", `1  {}`},
+		{"lines", "o.ndjson", "{\"a\":1}\r\n\n{\"a\":2}", "1  {\"a\":1}\n3  {\"a\":2}"},
+		{"a bad line", "o.jsonl", "{\"a\":1}\n{\"a\"\n[]\n{\"order\":7}\n{} {}\n{\"a\":2}\n", "1  {\"a\":1}\n" +
+			"2  ! is not a JSON object: unexpected end of JSON input" + several + "\n3  ! is not a JSON object" + several + "\n" +
+			"4  ! \"order\" must be text: it is the idempotency key\n" +
+			"5  ! is not a JSON object: invalid character '{' after top-level value" + several + "\n6  {\"a\":2}"},
+		{"an object by its looks", "-", "{\n\"a\":1}", `1  {"a":1}`},
+		{"lines by their looks", "-", "{\"a\":1}\n{\"a\":2}", "1  {\"a\":1}\n2  {\"a\":2}"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			orders, err := batch.Read(row.file, strings.NewReader(row.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(row.want, told(orders)); diff != "" {
+				t.Errorf("orders (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// cells fills a row of a CSV file: key, name, sku, quantity and note differ, the rest is always the same.
+func cells(key, name, sku, quantity, note string) string {
+	return fmt.Sprintf("%s,%s,a@example.com,1 St,,B,,1,DE,standard,%s,%s,%s\n", key, name, sku, quantity, note)
+}
+
+func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
+	t.Parallel()
+	const rest = `{"customer":{"name":"Ann","email":"a@example.com"},"ship_to":{"line1":"1 St","city":"B","postal_code":"1","country":"DE"},"service":"standard",`
+	good := rest + `"items":[{"sku":"A","quantity":1}]}`
+	ann := cells("k1", "Ann", "A", "1", "")
+	for _, row := range []struct{ name, text, want string }{
+		{"two orders", ann + cells("k2", "Ann", "A", "1", ""), "2 k1 " + good + "\n3 k2 " + good},
+		{"windows", strings.ReplaceAll(ann, "\n", "\r\n"), "2 k1 " + good},
+		{"a note over two lines", cells("k1", "Ann", "A", "1", "\"Ring,\ntwice\"") + cells("k2", "Ann", "A", "1", ""),
+			"2 k1 " + strings.TrimSuffix(good, "}") + `,"note":"Ring,\ntwice"}` + "\n4 k2 " + good},
+		{"another name", ann + cells("k2", "Ann", "A", "1", "") + cells("k1", "Bob", "B", "1", ""),
+			`2 k1 ! its row in line 4: column "name" is "Bob", but "Ann" in line 2` + "\n3 k2 " + good},
+		{"a fraction", cells("k1", "Ann", "A", "1.5", ""), `2 k1 ! quantity "1.5" is not a whole number`},
+		{"no quantity", cells("k1", "Ann", "A", "", ""), `2 k1 ! quantity "" is not a whole number`},
+		{"a huge quantity", cells("k1", "Ann", "A", "99999999999999999999", ""), `2 k1 ! quantity "99999999999999999999" is not a whole number`},
+		{"a quantity below zero goes on", cells("k1", "Ann", "A", "-1", ""), "2 k1 " + strings.Replace(good, ":1}]", ":-1}]", 1)},
+		{"a short row", "k1,Ann\n" + cells("k2", "Ann", "A", "1", ""), "2 k1 ! has 2 cells, must have 13\n3 k2 " + good},
+		{"a long row", strings.TrimSuffix(ann, "\n") + ",x\n", "2 k1 ! has 14 cells, must have 13"},
+		{"rows without a key", cells("", "Ann", "A", "1", "") + cells("", "Ann", "A", "1", ""),
+			"2  ! column \"order\" must not be empty\n3  ! column \"order\" must not be empty"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			orders, err := batch.Read("o.csv", strings.NewReader(header+row.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(row.want, told(orders)); diff != "" {
+				t.Errorf("orders (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
+	t.Parallel()
+	orders, err := batch.Read("o.csv", strings.NewReader("\ufeff"+strings.ReplaceAll(header+cells("k1", "Ann", "A", "1", ""), "\n", "\r\n")))
+	if err != nil || len(orders) != 1 || orders[0].Key != "k1" || orders[0].Err != nil {
+		t.Errorf("got %s, %v; want one order", told(orders), err)
+	}
+}
+
+func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
+	t.Parallel()
+	const columns = "; the header must be: order,name,email,line1,line2,city,region,postal_code,country,service,sku,quantity,note"
+	for _, row := range []struct{ name, file, text, want string }{
+		{"empty", "o.csv", "", "o.csv: is empty"},
+		{"blank", "o.json", " \n\n", "o.json: is empty"},
+		{"only a mark", "-", "\ufeff", "-: is empty"},
+		{"only a header", "o.csv", header, "o.csv: has a header and no rows"},
+		{"missing columns", "o.csv", "order,name,email\nk1,Ann,a@example.com\n",
+			`o.csv:1: no column "line1", no column "city", no column "country", no column "service", no column "sku", no column "quantity"` + columns},
+		{"unknown and repeated columns", "-", "Order,name,name," + strings.TrimPrefix(header, "order,name,"),
+			`-:1: unknown column "Order", column "name" stands there twice, no column "order"` + columns},
+		{"a stray quote", "o.csv", header + "k1,An\"n,", `o.csv:2: is not CSV: bare " in non-quoted-field`},
+		{"an open quote", "o.csv", header + "k1,\"Ann,\n,,\n", `o.csv:2: is not CSV: extraneous or missing " in quoted-field`},
+		{"latin-1", "o.csv", header + "k1,Zo\xeb,", "o.csv:2: is not UTF-8 (save the file with that encoding)"},
+		{"utf-16", "o.csv", "\xff\xfeo\x00", "o.csv:1: is not UTF-8 (save the file with that encoding)"},
+		{"half an object", "o.json", "{\"a\":\n1\n", "o.json:2: is not a JSON object: unexpected end of JSON input" + several},
+		{"half a value", "o.json", "{\"a\":\n[1,\n", "o.json:2: is not a JSON object: unexpected end of JSON input" + several},
+		{"no JSON", "o.json", "{\"a\":\n x}", "o.json:2: is not a JSON object: invalid character 'x' looking for beginning of value" + several},
+		{"a list", "o.json", "[{}]", "o.json:1: is not a JSON object" + several},
+		{"two objects", "o.json", "{}\n{}", "o.json:2: is not a JSON object: invalid character '{' after top-level value" + several},
+		{"a key that is no text", "o.json", "{\n\"order\":7}", `o.json:2: "order" must be text: it is the idempotency key`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			orders, err := batch.Read(row.file, strings.NewReader(row.text))
+			if got := fmt.Sprint(err); got != row.want || orders != nil {
+				t.Errorf("got  %s %v\nwant %s", got, orders, row.want)
+			}
+		})
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, name := range []string{"o.csv", "o.json", "o.ndjson", "-"} {
+		f.Add(name, header+cells("k1", "Ann", "A", "1", "\"a\nb\""))
+		f.Add(name, `{"order":"k1","a":[{}]}`)
+		f.Add(name, "\ufeff{\n}\xff")
+	}
+	f.Fuzz(func(t *testing.T, name, text string) {
+		orders, err := batch.Read(name, strings.NewReader(text))
+		if err == nil && len(orders) == 0 {
+			t.Error("got neither orders nor an error")
+		}
+		for _, o := range orders {
+			if (o.Err == nil) != json.Valid(o.Body) || o.Line < 1 || o.Line > 1+strings.Count(text, "\n") {
+				t.Errorf("got %+v, want an error or a body in JSON, and a line of the file", o)
+			}
+		}
+	})
+}
+
+func FuzzCSVKeepsEveryCell(f *testing.F) {
+	f.Add("k1", "Zoë \"the\" Łukasiewicz", "1 Main\nStreet", "a,b", 2)
+	f.Fuzz(func(t *testing.T, key, name, street, note string, quantity int) {
+		if key == "" || !utf8.ValidString(key+","+name+","+street+","+note) {
+			t.Skip("refused, as other tests show")
+		}
+		var file bytes.Buffer
+		w := csv.NewWriter(&file)
+		row := []string{key, name, "a@example.com", street, "", "B", "", "1", "DE", "standard", "A", fmt.Sprint(quantity), note}
+		if err := w.WriteAll([][]string{strings.Split(strings.TrimSpace(header), ","), row}); err != nil {
+			t.Fatal(err)
+		}
+		orders, err := batch.Read("o.csv", &file)
+		if err != nil || len(orders) != 1 || orders[0].Err != nil {
+			t.Fatalf("got %+v, %v; want one order", orders, err)
+		}
+		var got struct {
+			Customer struct{ Name string }
+			ShipTo   struct{ Line1 string } `json:"ship_to"`
+			Items    []struct{ Quantity int }
+			Note     string
+		}
+		if err := json.Unmarshal(orders[0].Body, &got); err != nil {
+			t.Fatal(err)
+		}
+		// A line break within a cell is one character, however the file writes it.
+		oneBreak := strings.NewReplacer("\r\n", "\n")
+		want := []string{oneBreak.Replace(key), oneBreak.Replace(name), oneBreak.Replace(street), oneBreak.Replace(note), fmt.Sprint(quantity)}
+		if diff := cmp.Diff(want, []string{orders[0].Key, got.Customer.Name, got.ShipTo.Line1, got.Note, fmt.Sprint(got.Items[0].Quantity)}); diff != "" {
+			t.Errorf("cells (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,185 @@
+package batch
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// columns are all that a CSV file may have, in any order of columns.
+var columns = []string{
+	"order", "name", "email", "line1", "line2", "city", "region", "postal_code", "country", "service", "sku", "quantity", "note",
+}
+
+// optional are the columns that a file may leave out.
+var optional = []string{"line2", "region", "postal_code", "note"}
+
+// row is one line of an order, as its cells by column.
+type row struct {
+	line  int
+	cells map[string]string
+	err   error // or nil
+}
+
+// readCSV gathers the rows of each order, wherever they stand. Orders come in the order of their first rows.
+func readCSV(text []byte) ([]Order, error) {
+	r := csv.NewReader(bytes.NewReader(text))
+	r.FieldsPerRecord = -1 // counted below, so that a short row spoils its order and not the file
+	r.ReuseRecord = true
+	first, err := r.Read()
+	if err != nil {
+		return nil, csvError(err)
+	}
+	header := slices.Clone(first)
+	if err := checkHeader(header); err != nil {
+		return nil, err
+	}
+	var keys []string
+	rows := map[string][]row{}
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, csvError(err)
+		}
+		next := newRow(r, header, record)
+		key := next.cells["order"]
+		if key == "" {
+			// Without a key it belongs to no other row: it gets a name that no cell can have.
+			key = "\x00" + strconv.Itoa(next.line)
+		}
+		if rows[key] == nil {
+			keys = append(keys, key)
+		}
+		rows[key] = append(rows[key], next)
+	}
+	if len(keys) == 0 {
+		return nil, &wrong{0, "has a header and no rows"}
+	}
+	orders := make([]Order, 0, len(keys))
+	for _, key := range keys {
+		orders = append(orders, gather(rows[key]))
+	}
+	return orders, nil
+}
+
+func csvError(err error) error {
+	if p, ok := errors.AsType[*csv.ParseError](err); ok {
+		// Of a quote that never ends, the row in which it begins is the one to look at.
+		return &wrong{p.StartLine, "is not CSV: " + p.Err.Error()}
+	}
+	return err
+}
+
+func checkHeader(header []string) error {
+	var faults []string
+	for i, name := range header {
+		if !slices.Contains(columns, name) {
+			faults = append(faults, fmt.Sprintf("unknown column %q", name))
+		}
+		if slices.Contains(header[:i], name) {
+			faults = append(faults, fmt.Sprintf("column %q stands there twice", name))
+		}
+	}
+	for _, name := range columns {
+		if !slices.Contains(header, name) && !slices.Contains(optional, name) {
+			faults = append(faults, fmt.Sprintf("no column %q", name))
+		}
+	}
+	if len(faults) > 0 {
+		return &wrong{1, strings.Join(faults, ", ") + "; the header must be: " + strings.Join(columns, ",")}
+	}
+	return nil
+}
+
+func newRow(r *csv.Reader, header, record []string) row {
+	line, _ := r.FieldPos(0)
+	next := row{line: line, cells: make(map[string]string, len(header))}
+	for i, name := range header[:min(len(header), len(record))] {
+		next.cells[name] = record[i]
+	}
+	if len(record) != len(header) {
+		next.err = fmt.Errorf("has %d cells, must have %d", len(record), len(header))
+	} else if next.cells["order"] == "" {
+		next.err = errors.New(`column "order" must not be empty`)
+	}
+	return next
+}
+
+// body is an order as the API takes it.
+type body struct {
+	Customer customer `json:"customer"`
+	ShipTo   address  `json:"ship_to"`
+	Service  string   `json:"service"`
+	Items    []item   `json:"items"`
+	Note     string   `json:"note,omitempty"`
+}
+
+type customer struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+type address struct {
+	Line1      string `json:"line1"`
+	Line2      string `json:"line2,omitempty"`
+	City       string `json:"city"`
+	Region     string `json:"region,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
+	Country    string `json:"country"`
+}
+
+type item struct {
+	SKU      string `json:"sku"`
+	Quantity int    `json:"quantity"`
+}
+
+// gather makes one order of its rows. What is no column of a line must be the same in all of them.
+func gather(rows []row) Order {
+	head := rows[0]
+	o := Order{Line: head.line, Key: head.cells["order"]}
+	c := head.cells
+	b := body{
+		Customer: customer{c["name"], c["email"]},
+		ShipTo:   address{c["line1"], c["line2"], c["city"], c["region"], c["postal_code"], c["country"]},
+		Service:  c["service"], Note: c["note"],
+	}
+	for _, r := range rows {
+		one, err := line(head, r)
+		if err != nil && r.line != head.line {
+			// The line of the order is said by whoever prints this; that of another row must be said here.
+			err = fmt.Errorf("its row in line %d: %w", r.line, err)
+		}
+		if err != nil {
+			o.Err = err
+			return o
+		}
+		b.Items = append(b.Items, one)
+	}
+	o.Body, o.Err = json.Marshal(b)
+	return o
+}
+
+func line(head, r row) (item, error) {
+	if r.err != nil {
+		return item{}, r.err
+	}
+	for _, name := range columns {
+		if name != "sku" && name != "quantity" && r.cells[name] != head.cells[name] {
+			return item{}, fmt.Errorf("column %q is %.60q, but %.60q in line %d", name, r.cells[name], head.cells[name], head.line)
+		}
+	}
+	quantity, err := strconv.Atoi(r.cells["quantity"])
+	if err != nil {
+		return item{}, fmt.Errorf("quantity %.40q is not a whole number", r.cells["quantity"])
+	}
+	return item{r.cells["sku"], quantity}, nil
+}

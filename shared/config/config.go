@@ -115,7 +115,9 @@ func (v *variables) explain(err error) error {
 
 // Effective returns the settings in force, for the one line that a program logs at its start, each under the name of its
 // variable without ORDERS_. Settings tagged secret are masked, and so are passwords in URLs.
-func Effective(settings any) []slog.Attr { return effective(reflect.Indirect(reflect.ValueOf(settings))) }
+func Effective(settings any) []slog.Attr {
+	return effective(reflect.Indirect(reflect.ValueOf(settings)))
+}
 
 func effective(v reflect.Value) []slog.Attr {
 	var attrs []slog.Attr

@@ -1,0 +1,93 @@
+package catalogue
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
+)
+
+// file is a catalogue as it stands in YAML.
+type file struct {
+	Currency string `yaml:"currency"`
+	Rows     []row  `yaml:"products"`
+}
+
+// row is one product as it stands in YAML. The price is text, because a float is no amount of money.
+type row struct {
+	SKU         string `yaml:"sku"`
+	Name        string `yaml:"name"`
+	Description string `yaml:"description"`
+	Price       string `yaml:"price"`
+	Grams       int    `yaml:"weight_g"`
+	Size        []int  `yaml:"size_mm"` // length, width, height
+
+	price order.Money // Price, once it is checked
+}
+
+// Limits of a product: far above what a parcel service takes, so that they catch a slip of the keyboard only.
+const (
+	maxGrams = 1_000_000
+	maxSide  = 10_000
+	maxName  = 120
+	maxText  = 500
+)
+
+// skuForm keeps a SKU plain enough for a URL, a CSV file and a label.
+var skuForm = regexp.MustCompile(`^[A-Z0-9]+(-[A-Z0-9]+)*$`)
+
+// check says all that is wrong with the file and parses its prices.
+func (f *file) check(root config.Place) {
+	if f.Currency != string(order.EUR) {
+		root.At("currency").Wrong("currency must be %s", order.EUR)
+	}
+	if len(f.Rows) == 0 {
+		root.At("products").Wrong("the catalogue has no products")
+	}
+	listed := make(map[string]int, len(f.Rows))
+	for i := range f.Rows {
+		r, at := &f.Rows[i], root.At("products", i)
+		if first, twice := listed[r.SKU]; twice {
+			at.At("sku").Wrong("sku %q is product %d already", r.SKU, first+1)
+		} else {
+			listed[r.SKU] = i
+		}
+		r.check(at)
+	}
+}
+
+// check looks at all fields of a product, so that one reading of the error is enough to mend it.
+func (r *row) check(at config.Place) {
+	if len(r.SKU) > 64 || !skuForm.MatchString(r.SKU) {
+		at.At("sku").Wrong("sku %.80q must be up to 64 capitals, digits and single hyphens", r.SKU)
+	}
+	checkText(at, "name", r.Name, maxName)
+	checkText(at, "description", r.Description, maxText)
+	// A price of zero is a slip of the keyboard: nothing in the shop is for free.
+	price, err := order.ParseMoney(r.Price, order.EUR)
+	if err != nil || price.Minor <= 0 {
+		at.At("price").Wrong("price %.40q must be an amount above 0, like 59.80", r.Price)
+	}
+	r.price = price
+	if r.Grams < 1 || r.Grams > maxGrams {
+		at.At("weight_g").Wrong("weight_g must be from 1 to %d, got %d", maxGrams, r.Grams)
+	}
+	if len(r.Size) != 3 {
+		at.At("size_mm").Wrong("size_mm must be length, width and height, got %d numbers", len(r.Size))
+	}
+	for i, side := range r.Size {
+		if side < 1 || side > maxSide {
+			at.At("size_mm", i).Wrong("a side must be from 1 to %d mm, got %d", maxSide, side)
+		}
+	}
+}
+
+// checkText keeps names and descriptions to what fits on an invoice and a page; any script will do.
+func checkText(at config.Place, key, text string, most int) {
+	if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > most || strings.ContainsFunc(text, unicode.IsControl) {
+		at.At(key).Wrong("%s must be one line of 1 to %d characters", key, most)
+	}
+}

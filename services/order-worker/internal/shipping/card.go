@@ -37,6 +37,7 @@ type rates struct {
 	Zones    []zone         `yaml:"zones"`
 }
 
+// zone is where one set of prices holds. Its name ends up on the order, so it is for people to read.
 type zone struct {
 	Name      string   `yaml:"name"`
 	Areas     []area   `yaml:"areas"`
@@ -44,7 +45,7 @@ type zone struct {
 	FreeFrom  string   `yaml:"free_from"` // or empty: never free
 	Services  services `yaml:"services"`
 
-	freeFrom order.Money
+	freeFrom order.Money // FreeFrom, once it is checked
 }
 
 // area is the part of a country whose postal codes begin with one of the prefixes.
@@ -59,6 +60,7 @@ type services struct {
 	Express  *offer `yaml:"express"`
 }
 
+// offer is one service in one zone: how long it takes and what it costs.
 type offer struct {
 	Days struct {
 		Min int `yaml:"min"`
@@ -67,11 +69,12 @@ type offer struct {
 	Brackets []bracket `yaml:"brackets"` // lightest first
 }
 
+// bracket is the price of all weights up to its own that a lighter bracket does not take.
 type bracket struct {
 	UpTo  int    `yaml:"up_to_g"`
 	Price string `yaml:"price"`
 
-	price order.Money
+	price order.Money // Price, once it is checked
 }
 
 // zone is the first that takes an address, or nil.
@@ -85,6 +88,7 @@ func (r *rates) zone(country, postalCode string) *zone {
 	return nil
 }
 
+// takes reports whether an address is in the zone. A few hundred comparisons an order need no index.
 func (z *zone) takes(country, code string) bool {
 	within := func(a area) bool {
 		return a.Country == country &&
@@ -99,6 +103,7 @@ func postal(code, country string) string {
 	return strings.TrimPrefix(bare, country)
 }
 
+// offer is what the zone asks for a service, or nil. A service that this version does not know is never offered.
 func (s services) offer(service order.Service) *offer {
 	switch service {
 	case order.Standard:
@@ -110,6 +115,7 @@ func (s services) offer(service order.Service) *offer {
 	}
 }
 
+// free reports whether the net price of all lines is enough for standard to cost nothing.
 func (z *zone) free(items order.Money) bool {
 	return z.FreeFrom != "" && items.Minor >= z.freeFrom.Minor
 }
@@ -123,6 +129,7 @@ func (f *offer) price(grams int) (order.Money, bool) {
 	return f.Brackets[i].price, true
 }
 
+// most is the heaviest weight that is shipped. A checked offer has a bracket at least.
 func (f *offer) most() int { return f.Brackets[len(f.Brackets)-1].UpTo }
 
 // beyond is more grams, or cubic millimetres, than anybody ships. Sums and products stop there instead of overflowing:
@@ -140,6 +147,8 @@ func (r *rates) billable(lines []order.Line) int {
 	return max(grams, (volume+r.Divisor-1)/r.Divisor)
 }
 
+// product multiplies up to beyond. A factor below zero, which no catalogue has, counts as beyond too: a mistake must
+// not make anything cheap.
 func product(factors ...int) int {
 	p := 1
 	for _, f := range factors {

@@ -34,6 +34,10 @@ zones:
           - {up_to_g: 2000, price: "5.00"}
 `
 
+const northServices = `    services:
+      express: {days: {min: 2, max: 3}, brackets: [{up_to_g: 500, price: "30"}]}
+`
+
 func write(t testing.TB, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "card.yaml")
@@ -76,8 +80,8 @@ func TestAWrongCardIsRefusedWithLineAndReason(t *testing.T) {
 		{"prefix twice", `["9"]`, `["9", "91"]`, `6: zone "north" never gets NO 91: zone "north" has it already`},
 		{"area without prefixes", `["9"]`, `[]`, "6: an area needs postal_prefixes; all of NO belongs in countries"},
 		{"empty prefix", `["9"]`, `[" "]`, "6: an empty prefix is all of NO, which belongs in countries"},
-		{"zone without services", "    services:\n      express: {days: {min: 2, max: 3}, brackets: [{up_to_g: 500, price: \"30\"}]}\n", "", `4: zone "north" has no services`},
-		{"free without standard", "    services:\n      express", "    free_from: \"9\"\n    services:\n      express", `7: free_from is for standard, which zone "north" does not have`},
+		{"zone without services", northServices, "", `4: zone "north" has no services`},
+		{"free without standard", northServices, "    free_from: \"9\"\n" + northServices, `7: free_from is for standard, which zone "north" does not have`},
 		{"free from no amount", `"50.00"`, `"much"`, `11: not an amount like 59.80: "much"`},
 		{"free from below zero", `"50.00"`, `"-1"`, "11: -1.00 is below zero"},
 		{"days the wrong way round", "min: 1, max: 2", "min: 3, max: 2", "14: days must have min <= max and none below 0, got 3 to 2"},

@@ -21,6 +21,7 @@ func (r *rates) check(root config.Place) {
 	if len(r.Zones) == 0 {
 		root.At("zones").Wrong("the card has no zones")
 	}
+	// The name is all that an order keeps of its zone.
 	named := map[string]bool{}
 	var taken claims
 	for i := range r.Zones {
@@ -52,6 +53,8 @@ func (c *claims) add(at config.Place, country, prefix, zone string) {
 	*c = append(*c, claim{country, prefix, zone})
 }
 
+// checkPlaces looks at areas before countries: a zone that has a whole country may name parts of it, which is useless
+// but harmless, while a part after its country in a later zone is a mistake.
 func (z *zone) checkPlaces(at config.Place, taken *claims) {
 	if len(z.Areas)+len(z.Countries) == 0 {
 		at.Wrong("zone %q has no countries and no areas", z.Name)
@@ -76,12 +79,14 @@ func (z *zone) checkPlaces(at config.Place, taken *claims) {
 	}
 }
 
+// checkCountry catches the codes that people write by habit, such as UK or de: no address ever has them.
 func checkCountry(at config.Place, code string) {
 	if !order.IsCountry(code) {
 		at.Wrong("%q is no ISO 3166-1 alpha-2 country code in upper case", code)
 	}
 }
 
+// checkServices says nothing of free_from where the services are missing altogether: that is the cause.
 func (z *zone) checkServices(at config.Place) {
 	s, under := z.Services, at.At("services")
 	if s.Standard == nil && s.Express == nil {
@@ -102,6 +107,7 @@ func (z *zone) checkServices(at config.Place) {
 	z.freeFrom, _ = amount(at.At("free_from"), z.FreeFrom)
 }
 
+// check holds brackets to prices that never fall with weight, so that no customer pays less by ordering more.
 func (f *offer) check(at config.Place) {
 	if f.Days.Min < 0 || f.Days.Min > f.Days.Max {
 		at.At("days").Wrong("days must have min <= max and none below 0, got %d to %d", f.Days.Min, f.Days.Max)
@@ -124,6 +130,7 @@ func (f *offer) check(at config.Place) {
 	}
 }
 
+// amount parses a price. Zero is one: a zone may ship for nothing.
 func amount(at config.Place, text string) (m order.Money, ok bool) {
 	m, err := order.ParseMoney(text, order.EUR)
 	if err != nil {

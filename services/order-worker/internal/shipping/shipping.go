@@ -24,6 +24,7 @@ func New(card *Card) *Step { return &Step{card} }
 
 // Plan settles zone, price and delivery time, unless an earlier attempt has settled them. It does no I/O.
 func (s *Step) Plan(_ context.Context, w *order.Work) error {
+	// The customer was told this price, and the invoice may be issued with it: a newer card must not change it.
 	if w.Progress.Shipping != nil {
 		return nil
 	}
@@ -38,6 +39,8 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 // Do does nothing: a price has no effect outside the process.
 func (s *Step) Do(context.Context, *order.Work) error { return nil }
 
+// price finds the zone first, then the service, then the bracket: each refusal names the first thing that stands in the
+// way, in the words of the card, since the operator who reads it can change only the card.
 func (c *Card) price(o *order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
 	z := c.rates.zone(to.Country, to.PostalCode)
@@ -54,6 +57,7 @@ func (c *Card) price(o *order.Order) (*order.Shipping, error) {
 		err := fmt.Errorf("zone %s ships up to %d g by %s: the order counts as %d g", z.Name, offer.most(), o.Service, grams)
 		return nil, failure.New(failure.Permanent, failure.TooHeavy, err)
 	}
+	// Only standard is ever free: who asks for express pays for the hurry.
 	if o.Service == order.Standard && z.free(o.ItemsTotal()) {
 		price = order.Euros(0)
 	}
@@ -63,6 +67,7 @@ func (c *Card) price(o *order.Order) (*order.Shipping, error) {
 	}, nil
 }
 
+// noRoute is permanent: trying again changes nothing, but a replay after a new card does.
 func noRoute(format string, args ...any) error {
 	return failure.New(failure.Permanent, failure.NoRoute, fmt.Errorf(format, args...))
 }

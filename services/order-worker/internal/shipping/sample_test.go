@@ -1,0 +1,89 @@
+package shipping_test
+
+import (
+	"encoding/csv"
+	"os"
+	"strconv"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+const root = "../../../../"
+
+// units are the products of the default catalogue, each as a line of one.
+func units(t *testing.T) map[string]order.Line {
+	t.Helper()
+	var shop struct {
+		Currency string `yaml:"currency"`
+		Products []struct {
+			SKU         string `yaml:"sku"`
+			Name        string `yaml:"name"`
+			Description string `yaml:"description"`
+			Price       string `yaml:"price"`
+			Grams       int    `yaml:"weight_g"`
+			Size        [3]int `yaml:"size_mm"`
+		} `yaml:"products"`
+	}
+	if _, err := config.LoadYAML(root+"services/order-api/internal/catalogue/catalogue.yaml", nil, &shop, nil); err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]order.Line{}
+	for _, p := range shop.Products {
+		price, err := order.ParseMoney(p.Price, order.EUR)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := order.Size{Length: p.Size[0], Width: p.Size[1], Height: p.Size[2]}
+		of[p.SKU] = order.Line{SKU: p.SKU, Quantity: 1, UnitPrice: price, Grams: p.Grams, Size: size}
+	}
+	return of
+}
+
+func TestOfTheSampleOnlyAntarcticaHasNoRoute(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open(root + "deploy/sample/orders.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	product := units(t)
+	orders := map[string]*order.Work{}
+	for _, row := range rows[1:] {
+		key, postalCode, country, service, sku := row[0], row[7], row[8], row[9], row[10]
+		if orders[key] == nil {
+			orders[key] = &order.Work{State: order.State{Order: order.Order{
+				ShipTo: order.Address{PostalCode: postalCode, Country: country}, Service: order.Service(service),
+			}}}
+		}
+		line := product[sku]
+		if line.Quantity, err = strconv.Atoi(row[11]); err != nil {
+			t.Fatal(err)
+		}
+		orders[key].Order.Lines = append(orders[key].Order.Lines, line)
+	}
+	step, zones, failed := defaultStep(t), map[string]int{}, map[string]int{}
+	for key, w := range orders {
+		if err := step.Plan(t.Context(), w); err != nil {
+			_, reason := failure.Of(err)
+			failed[w.Order.ShipTo.Country+" "+string(reason)]++
+			t.Logf("%s: %v", key, err)
+			continue
+		}
+		zones[w.Progress.Shipping.Zone]++
+	}
+	if diff := gocmp.Diff(map[string]int{"AQ no-route": 3}, failed); diff != "" {
+		t.Errorf("failed orders (-want +got):\n%s", diff)
+	}
+	if len(zones) != 9 {
+		t.Errorf("got orders to %v, want some to all 9 zones", zones)
+	}
+}

@@ -61,6 +61,7 @@ func (p Place) Wrong(format string, args ...any) {
 	}
 }
 
+// below is one step down a path. The line of a key is where people look; its value may begin lines later.
 func below(n *yaml.Node, key any, line int) (*yaml.Node, int) {
 	if n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -86,12 +87,14 @@ type file struct {
 	found []wrong
 }
 
+// wrong is one thing that is wrong.
 type wrong struct {
 	line       int
 	detail     string
 	structural bool // a key or a kind, found before the check
 }
 
+// err is all that was found in the order of the file, or nil. yaml.v3 reports a key given twice in two ways: one is enough.
 func (f *file) err() error {
 	slices.SortStableFunc(f.found, func(a, b wrong) int { return cmp.Compare(a.line, b.line) })
 	var all []error
@@ -131,6 +134,7 @@ func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
+// What yaml.v3 says; its errors have no other form than text.
 var (
 	atLine   = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)`)
 	unknown  = regexp.MustCompile(`^field (.*) not found in type`)
@@ -138,6 +142,7 @@ var (
 	misfit   = regexp.MustCompile(`^cannot unmarshal .* into (\S+)$`)
 )
 
+// syntax is an error of yaml.v3 with its line, where it names one, in front.
 func syntax(err error) error {
 	if m := atLine.FindStringSubmatch(err.Error()); m != nil {
 		return fmt.Errorf("%s: %s", m[1], m[2])

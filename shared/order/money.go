@@ -23,17 +23,17 @@ type Money struct {
 // ErrMoney is returned by ParseMoney for text that is no amount.
 var ErrMoney = errors.New("not an amount like 59.80")
 
-// maxMinor bounds every parsed amount: ten billion, far above any order and far below what overflows when multiplied by a quantity.
-const maxMinor = 1_000_000_000_000
+// maxMinor bounds every parsed amount. It is more than the largest order that Validate accepts comes to with shipping and VAT, so that a total that was written can be read.
+const maxMinor = 1_000_000_000_000_000
 
 // Euros returns an amount in euros from cents.
 func Euros(cents int64) Money { return Money{Minor: cents, Currency: EUR} }
 
-// ParseMoney reads a decimal with at most two decimals, such as "59.80" or "-3"; exponents and more digits than an order can cost are refused with ErrMoney.
+// ParseMoney reads a decimal with at most two decimals, such as "59.80" or "-3"; exponents, and amounts beyond any that an order can come to, are ErrMoney.
 func ParseMoney(text string, c Currency) (Money, error) {
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, fraction, point := strings.Cut(digits, ".")
-	if whole == "" || len(whole) > 11 || len(fraction) > 2 || point && fraction == "" {
+	if whole == "" || len(whole) > 14 || len(fraction) > 2 || point && fraction == "" {
 		return Money{}, fmt.Errorf("%w: %.32q", ErrMoney, text)
 	}
 	minor, err := strconv.ParseUint(whole+(fraction + "00")[:2], 10, 63)
@@ -46,7 +46,8 @@ func ParseMoney(text string, c Currency) (Money, error) {
 	return Money{int64(minor), c}, nil
 }
 
-// Plus adds two amounts. Adding amounts of different currencies is a bug and panics.
+// Plus adds two amounts. Adding amounts of different currencies is a bug and panics. Like Times it does not look for
+// overflow: Validate keeps orders far from it.
 func (m Money) Plus(n Money) Money {
 	if m.Currency != "" && n.Currency != "" && m.Currency != n.Currency {
 		panic("order: adding " + string(m.Currency) + " and " + string(n.Currency))
@@ -57,13 +58,9 @@ func (m Money) Plus(n Money) Money {
 // Times multiplies an amount by a quantity.
 func (m Money) Times(quantity int) Money { return Money{m.Minor * int64(quantity), m.Currency} }
 
-// Percent is a share of the amount in hundredths of a percent (1900 is 19 %), rounded half away from zero to a cent.
+// Percent is a share of the amount in hundredths of a percent (1900 is 19 %), rounded half away from zero to a cent. A share below nothing is a bug.
 func (m Money) Percent(hundredths int) Money {
-	minor := m.Minor
-	if minor < 0 {
-		minor = -minor
-	}
-	hi, lo := bits.Mul64(uint64(minor), uint64(hundredths))
+	hi, lo := bits.Mul64(m.magnitude(), uint64(hundredths))
 	lo, carry := bits.Add64(lo, 5_000, 0)
 	share, _ := bits.Div64(hi+carry, lo, 10_000)
 	if m.Minor < 0 {
@@ -74,9 +71,17 @@ func (m Money) Percent(hundredths int) Money {
 
 // String is the amount as a decimal without the currency, as it stands on the wire: "59.80".
 func (m Money) String() string {
-	sign, minor := "", m.Minor
-	if minor < 0 {
-		sign, minor = "-", -minor
+	sign := ""
+	if m.Minor < 0 {
+		sign = "-"
 	}
-	return fmt.Sprintf("%s%d.%02d", sign, minor/100, minor%100)
+	return fmt.Sprintf("%s%d.%02d", sign, m.magnitude()/100, m.magnitude()%100)
+}
+
+// magnitude is the amount without its sign. The conversion of the least int64, whose negation overflows into itself, is right too.
+func (m Money) magnitude() uint64 {
+	if m.Minor < 0 {
+		return uint64(-m.Minor)
+	}
+	return uint64(m.Minor)
 }

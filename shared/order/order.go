@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -78,13 +79,15 @@ func (o Order) ItemsTotal() Money {
 // BodyHash is the SHA-256, in hex, of what the customer asked for: two placements with the same hash are the same
 // order. ID, time and all that the catalogue adds are left out.
 func (o Order) BodyHash() string {
-	h := sha256.New()
 	c, a := o.Customer, o.ShipTo
-	// %q is injective, so no two different orders write the same bytes.
-	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %q %q\n",
-		c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, o.Service, o.Note)
+	fields := []string{c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, string(o.Service), o.Note}
 	for _, l := range o.Lines {
-		fmt.Fprintf(h, "%q %d\n", l.SKU, l.Quantity)
+		fields = append(fields, l.SKU, strconv.Itoa(l.Quantity))
+	}
+	h := sha256.New()
+	for _, f := range fields {
+		// The length before each field keeps text from moving over to its neighbour.
+		fmt.Fprintf(h, "%d:%s,", len(f), f)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

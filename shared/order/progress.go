@@ -24,7 +24,8 @@ type Progress struct {
 	Shipping *Shipping
 	Invoice  *Invoice
 	Email    *Email
-	// Others holds the results of steps that this package does not know, each as its step wrote it; or nil.
+	// Others holds what a newer version wrote: by step, its whole result when this package does not know the step, else
+	// the fields that it does not know; or nil.
 	Others map[Step]json.RawMessage
 }
 
@@ -34,7 +35,8 @@ func (p *Progress) Has(s Step) bool { return slices.Contains(p.Finished, s) }
 // Finish marks a step as finished. Finishing a step twice is harmless.
 func (p *Progress) Finish(s Step) {
 	if !p.Has(s) {
-		p.Finished = append(p.Finished, s)
+		// Clip, so that the copy of a Progress keeps its own list.
+		p.Finished = append(slices.Clip(p.Finished), s)
 	}
 }
 

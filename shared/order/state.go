@@ -2,6 +2,7 @@ package order
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func (s *State) Record(c Change) {
 	if len(s.Timeline) >= maxTimeline {
 		s.Timeline = append(s.Timeline[:1:1], s.Timeline[2:]...)
 	}
-	s.Timeline = append(s.Timeline[:len(s.Timeline):len(s.Timeline)], c)
+	s.Timeline = append(slices.Clip(s.Timeline), c)
 }
 
 // NewState is the state of an order that was just placed: accepted, nothing begun.

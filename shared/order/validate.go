@@ -13,6 +13,9 @@ const (
 	MaxLines    = 200
 	MaxQuantity = 10_000
 	MaxNote     = 2_000
+	MaxPrice    = 100_000_000 // of one unit, in cents
+	MaxGrams    = 1_000_000   // of one unit
+	MaxSide     = 10_000      // of one unit, in millimetres
 	maxText     = 200
 	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
 )
@@ -23,7 +26,8 @@ type Invalid struct {
 	Detail  string
 }
 
-// Validate says everything that is wrong with what a customer asks for, or nothing. It does not know the catalogue: whether a SKU exists is for the caller to say.
+// Validate says everything that is wrong with an order, or nothing. It does not know the catalogue: whether a SKU exists
+// is for the caller to say, and what the catalogue adds to a line may be missing, but not be beyond what can be added up.
 func (o Order) Validate() []Invalid {
 	var v checker
 	v.text("/customer/name", o.Customer.Name, 1, maxText)
@@ -63,11 +67,26 @@ func (v *checker) lines(lines []Line) {
 		if l.Quantity < 1 || l.Quantity > MaxQuantity {
 			v.add(at+"/quantity", fmt.Sprintf("must be a whole number from 1 to %d", MaxQuantity))
 		}
+		v.product(at, l)
 		if j, twice := first[l.SKU]; twice {
-			v.add(at+"/sku", fmt.Sprintf("stands in line %d already", j))
+			v.add(at+"/sku", fmt.Sprintf("stands in /items/%d already", j))
 			continue
 		}
 		first[l.SKU] = i
+	}
+}
+
+// product looks at what the catalogue adds. Whoever writes to the topic can add anything.
+func (v *checker) product(at string, l Line) {
+	v.text(at+"/name", l.Name, 0, maxText)
+	if l.UnitPrice.Minor < 0 || l.UnitPrice.Minor > MaxPrice {
+		v.add(at+"/unit_price", "must be from 0.00 to "+Euros(MaxPrice).String())
+	}
+	if l.Grams < 0 || l.Grams > MaxGrams {
+		v.add(at+"/weight_g", fmt.Sprintf("must be from 0 to %d", MaxGrams))
+	}
+	if s := l.Size; min(s.Length, s.Width, s.Height) < 0 || max(s.Length, s.Width, s.Height) > MaxSide {
+		v.add(at+"/size_mm", fmt.Sprintf("must have sides from 0 to %d", MaxSide))
 	}
 }
 

@@ -12,13 +12,12 @@ import (
 
 // Invoice is the record that keeps an issued invoice: the document as it is, keyed by its number.
 func Invoice(w *order.Work, at time.Time) *kgo.Record {
-	r := record(TypeInvoice, w.Progress.Invoice.Number, at, w.Document,
+	number := w.Progress.Invoice.Number
+	return record(TypeInvoice, number, number, at, w.Document,
 		"order", string(w.Order.ID),
 		"origin", decimal(w.Origin.Offset),
 		"sha256", SHA256(w.Document),
 	)
-	r.Headers[5].Value = []byte("application/pdf")
-	return r
 }
 
 // Void is the record that says why an offset of the topic orders will never have an invoice.
@@ -27,7 +26,8 @@ func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
 		Schema int    `json:"schema"`
 		Reason string `json:"reason"`
 	}{Schema, reason})
-	return record(TypeVoid, origin.InvoiceNumber(), at, value, "origin", decimal(origin.Offset), "reason", reason)
+	number := origin.InvoiceNumber()
+	return record(TypeVoid, number, number, at, value, "origin", decimal(origin.Offset), "reason", reason)
 }
 
 // SHA256 is the hash of a document in hex, as it stands in its record and in its pointer.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,10 +14,11 @@ import (
 
 // Order is the record that places an order, keyed by its ID.
 func Order(o order.Order) *kgo.Record {
-	return record(TypePlaced, string(o.ID), o.PlacedAt, orderJSON(o))
+	return record(TypePlaced, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
 }
 
-// ReadOrder reads a record of the topic orders. A record that is no valid order is ErrUndecodable.
+// ReadOrder reads a record of the topic orders. A record that is no valid order is ErrUndecodable. The order's Source is
+// the record's value without its insignificant space.
 func ReadOrder(r *kgo.Record) (order.Order, error) {
 	o, err := parseOrder(r.Value)
 	if err != nil {
@@ -116,17 +117,24 @@ func parseOrder(data []byte) (order.Order, error) {
 	if err := decode(data, &v); err != nil {
 		return order.Order{}, err
 	}
+	if err := foreign(data); err != nil {
+		return order.Order{}, err
+	}
+	if !wellFormed(v.ID) {
+		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, v.ID)
+	}
 	o := order.Order{
-		ID: v.ID, PlacedAt: v.PlacedAt, Service: v.Service, Note: v.Note,
+		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,
 		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
 		Source: compact(data),
 	}
-	if o.ID == "" || len(o.ID) > maxID {
-		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, o.ID)
+	// In UTC, a time at the edge of the years that JSON can hold may lie beyond it.
+	if year := o.PlacedAt.Year(); year < 0 || year > 9999 {
+		return order.Order{}, fmt.Errorf("%w: placed in the year %d", ErrUndecodable, year)
 	}
 	for _, l := range v.Items {
-		if l.UnitPrice.Currency != order.EUR || min(l.UnitPrice.Minor, int64(l.Grams), int64(slices.Min(l.SizeMM[:]))) < 0 {
-			return order.Order{}, fmt.Errorf("%w: line of %.40q has no price, or something below zero", ErrUndecodable, l.SKU)
+		if l.UnitPrice.Currency == "" {
+			return order.Order{}, fmt.Errorf("%w: line of %.40q has no price", ErrUndecodable, l.SKU)
 		}
 		size := order.Size{Length: l.SizeMM[0], Width: l.SizeMM[1], Height: l.SizeMM[2]}
 		o.Lines = append(o.Lines, order.Line{
@@ -136,14 +144,19 @@ func parseOrder(data []byte) (order.Order, error) {
 	return o, nil
 }
 
-// maxID bounds the ID of an order that somebody else wrote.
+// wellFormed keeps an ID that somebody else wrote plain enough for a URL, a header of a mail and a line of a log.
+func wellFormed(id order.ID) bool {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
+	}
+	return id != "" && len(id) <= maxID && !strings.ContainsFunc(string(id), func(r rune) bool { return !plain(r) })
+}
+
 const maxID = 100
 
-// compact is JSON without insignificant space, as encoding/json writes it inside another value.
+// compact is valid JSON without insignificant space, as it will stand inside a state.
 func compact(data []byte) []byte {
-	var b bytes.Buffer
-	if err := json.Compact(&b, data); err != nil {
-		return data
-	}
+	b := bytes.NewBuffer(make([]byte, 0, len(data)))
+	_ = json.Compact(b, data) // decode has read it
 	return b.Bytes()
 }

@@ -2,8 +2,8 @@ package wire
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"example.com/orders/shared/order"
@@ -14,8 +14,6 @@ type progressValue struct {
 	Shipping *shippingValue `json:"shipping,omitempty"`
 	Invoice  *invoiceValue  `json:"invoice,omitempty"`
 	Email    *emailValue    `json:"email,omitempty"`
-
-	others map[order.Step]json.RawMessage
 }
 
 type shippingValue struct {
@@ -56,34 +54,48 @@ type emailValue struct {
 	Date      time.Time `json:"date"`
 }
 
-// plainProgress is progressValue without its methods.
-type plainProgress progressValue
+// Progress writes an order's progress, as it travels in a letter's header.
+func Progress(p order.Progress) []byte { return merge(mustJSON(fromProgress(p)), p.Others) }
 
-// MarshalJSON writes the known steps and, beside them, those that only other versions know.
-func (v progressValue) MarshalJSON() ([]byte, error) {
-	extra := make(map[string]json.RawMessage, len(v.others))
-	for step, result := range v.others {
-		extra[string(step)] = result
+// ReadProgress reads what Progress wrote. Nothing at all is an order that nobody has begun.
+func ReadProgress(data []byte) (order.Progress, error) {
+	if len(data) == 0 {
+		return order.Progress{}, nil
 	}
-	return merge(mustJSON(plainProgress(v)), extra), nil
+	var v progressValue
+	if err := parse(data, &v); err != nil {
+		return order.Progress{}, fmt.Errorf("progress: %w", err)
+	}
+	if err := foreign(data); err != nil {
+		return order.Progress{}, fmt.Errorf("progress: %w", err)
+	}
+	p := v.progress()
+	p.Others = others(data)
+	return p, nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (v *progressValue) UnmarshalJSON(data []byte) error {
-	if err := json.Unmarshal(data, (*plainProgress)(v)); err != nil {
-		return err
-	}
-	for name, result := range unknown(data, plainProgress{}) {
-		if v.others == nil {
-			v.others = map[order.Step]json.RawMessage{}
+// others returns what a newer version has written beside the results that this one knows, and within them.
+func others(data []byte) map[order.Step]json.RawMessage {
+	found := unknown[order.Step](data, reflect.TypeFor[progressValue]())
+	var results map[order.Step]json.RawMessage
+	_ = json.Unmarshal(data, &results) // ReadProgress has read it
+	for step, known := range map[order.Step]reflect.Type{
+		order.StepShipping: reflect.TypeFor[shippingValue](),
+		order.StepInvoice:  reflect.TypeFor[invoiceValue](),
+		order.StepEmail:    reflect.TypeFor[emailValue](),
+	} {
+		if added := unknown[string](results[step], known); added != nil {
+			if found == nil {
+				found = map[order.Step]json.RawMessage{}
+			}
+			found[step] = mustJSON(added)
 		}
-		v.others[order.Step(name)] = result
 	}
-	return nil
+	return found
 }
 
 func fromProgress(p order.Progress) progressValue {
-	v := progressValue{Finished: p.Finished, others: p.Others}
+	v := progressValue{Finished: p.Finished}
 	if s := p.Shipping; s != nil {
 		v.Shipping = &shippingValue{s.Zone, s.Service, money(s.Price), s.BillableGrams, s.MinDays, s.MaxDays, s.Card}
 	}
@@ -101,7 +113,7 @@ func fromProgress(p order.Progress) progressValue {
 }
 
 func (v progressValue) progress() order.Progress {
-	p := order.Progress{Finished: v.Finished, Others: v.others}
+	p := order.Progress{Finished: v.Finished}
 	if s := v.Shipping; s != nil {
 		p.Shipping = &order.Shipping{
 			Zone: s.Zone, Service: s.Service, Price: order.Money(s.Price), BillableGrams: s.BillableGrams,
@@ -119,35 +131,4 @@ func (v progressValue) progress() order.Progress {
 	}
 	p.Email = (*order.Email)(v.Email)
 	return p
-}
-
-// unknown returns the fields of a JSON object that a struct has no tag for, or nil.
-func unknown(data []byte, known any) map[string]json.RawMessage {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
-		return nil
-	}
-	for f := range reflect.TypeOf(known).Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		delete(all, name)
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return all
-}
-
-// merge adds fields to a JSON object; a field that it has already stays.
-func merge(object []byte, extra map[string]json.RawMessage) []byte {
-	if len(extra) == 0 {
-		return object
-	}
-	all := make(map[string]json.RawMessage, len(extra))
-	for name, value := range extra {
-		all[name] = value
-	}
-	if err := json.Unmarshal(object, &all); err != nil {
-		panic("wire: " + err.Error())
-	}
-	return mustJSON(all)
 }

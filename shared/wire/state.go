@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,10 +20,10 @@ type Head struct {
 	Origin int64 // offset of the order in orders, same partition
 }
 
-// State is the record of an order's whole state, written by an owner.
+// State is the record of an order's whole state, written by an owner. A state has at least one change in its timeline.
 func State(s order.State, owner int64) *kgo.Record {
 	at := s.Timeline[len(s.Timeline)-1].At
-	return record(TypeStatus, string(s.Order.ID), at, stateJSON(s),
+	return record(TypeStatus, string(s.Order.ID), string(s.Order.ID)+"/"+decimal(s.Rev), at, stateJSON(s),
 		"owner", decimal(owner),
 		"rev", decimal(s.Rev),
 		"state", string(s.Status),
@@ -31,19 +33,20 @@ func State(s order.State, owner int64) *kgo.Record {
 
 // ReadHead reads the headers of a state, and no JSON.
 func ReadHead(r *kgo.Record) (Head, error) {
-	var h Head
-	for name, into := range map[string]*int64{"owner": &h.Owner, "rev": &h.Rev, "origin": &h.Origin} {
-		n, err := number(r, name)
-		if err != nil {
-			return Head{}, err
-		}
-		*into = n
+	owner, err1 := number(r, "owner")
+	rev, err2 := number(r, "rev")
+	origin, err3 := number(r, "origin")
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return Head{}, err
 	}
-	h.Status = order.Status(Header(r, "state"))
-	return h, nil
+	status := order.Status(Header(r, "state"))
+	if status == "" {
+		return Head{}, fmt.Errorf("%w: no header state", ErrUndecodable)
+	}
+	return Head{Owner: owner, Rev: rev, Status: status, Origin: origin}, nil
 }
 
-// ReadState reads the whole state.
+// ReadState reads the whole state. The partition of its origin is that of the record.
 func ReadState(r *kgo.Record) (order.State, error) {
 	var v stateValue
 	if err := decode(r.Value, &v); err != nil {
@@ -53,11 +56,18 @@ func ReadState(r *kgo.Record) (order.State, error) {
 	if err != nil {
 		return order.State{}, err
 	}
+	progress, err := ReadProgress(v.Progress)
+	if err != nil {
+		return order.State{}, err
+	}
+	if len(v.Timeline) == 0 {
+		return order.State{}, fmt.Errorf("%w: a state without a timeline", ErrUndecodable)
+	}
 	s := order.State{
-		Order: o, BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Progress: v.Progress.progress(), Replays: v.Replays,
+		Order: o, BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Progress: progress, Replays: v.Replays,
 		Origin:  order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
 		Letter:  (*order.Letter)(v.Letter),
-		Unknown: unknown(r.Value, stateValue{}),
+		Unknown: unknown[string](r.Value, reflect.TypeFor[stateValue]()),
 	}
 	for _, c := range v.Timeline {
 		s.Timeline = append(s.Timeline, order.Change(c))
@@ -71,9 +81,7 @@ func Claim(worker string, at time.Time) *kgo.Record {
 		Schema int    `json:"schema"`
 		Worker string `json:"worker"`
 	}{Schema, worker})
-	r := record(TypeClaim, worker, at, value)
-	r.Key = []byte("claim")
-	return r
+	return record(TypeClaim, "claim", worker+"/"+at.UTC().Format(time.RFC3339Nano), at, value)
 }
 
 type stateValue struct {
@@ -84,7 +92,7 @@ type stateValue struct {
 	Origin      int64           `json:"origin"`
 	Status      order.Status    `json:"status"`
 	Rev         int64           `json:"rev"`
-	Progress    progressValue   `json:"progress"`
+	Progress    json.RawMessage `json:"progress"`
 	Timeline    []change        `json:"timeline"`
 	Letter      *letter         `json:"letter,omitempty"`
 	Replays     int             `json:"replays,omitempty"`
@@ -110,26 +118,11 @@ type letter struct {
 func stateJSON(s order.State) []byte {
 	v := stateValue{
 		Schema: Schema, Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
-		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: fromProgress(s.Progress), Replays: s.Replays,
+		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays,
 		Letter: (*letter)(s.Letter),
 	}
 	for _, c := range s.Timeline {
 		v.Timeline = append(v.Timeline, change(c))
 	}
 	return merge(mustJSON(v), s.Unknown)
-}
-
-// Progress writes an order's progress as it travels in a letter's header.
-func Progress(p order.Progress) []byte { return mustJSON(fromProgress(p)) }
-
-// ReadProgress reads what Progress wrote. Nothing at all is an order that nobody has begun.
-func ReadProgress(data []byte) (order.Progress, error) {
-	var v progressValue
-	if len(data) == 0 {
-		return order.Progress{}, nil
-	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		return order.Progress{}, fmt.Errorf("%w: progress: %v", ErrUndecodable, err)
-	}
-	return v.progress(), nil
 }

@@ -3,13 +3,16 @@
 // Values are JSON with a schema version; headers follow the CloudEvents 1.0 Kafka binding in binary mode. What a reader
 // needs of every record (status, owner, rev, origin) stands in headers too, so that a ledger is restored without parsing
 // JSON. A record of a newer schema is refused with ErrNewer and must stop its reader, never become a letter. Fields that
-// this version does not know survive being read and written again.
+// this version does not know survive being read and written again: an order keeps its bytes, a state and the result of
+// each step keep what a newer version added to them. Only what it added to the entries of a list is lost.
+//
+// Anybody may write to the topic orders. What is read from it can always be written again: text is UTF-8, nesting and
+// times stay where JSON can hold them, and an order does not grow when a state takes it in.
 //
 // Records come without a topic and a partition: whoever appends them knows where they belong.
 package wire
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -49,30 +52,35 @@ func Header(r *kgo.Record, name string) string {
 	return ""
 }
 
-// record makes a record with the CloudEvents attributes; extra are more headers, name and value in turn.
-func record(kind, id string, at time.Time, value []byte, extra ...string) *kgo.Record {
+// record makes a record with the CloudEvents attributes; the ID is that of the event, of which one key has many. Extra
+// are more headers, name and value in turn.
+func record(kind, key, id string, at time.Time, value []byte, extra ...string) *kgo.Record {
+	content := "application/json"
+	if kind == TypeInvoice {
+		content = "application/pdf"
+	}
 	pairs := append([]string{
 		"ce_specversion", "1.0",
 		"ce_type", kind,
 		"ce_source", "/orders",
 		"ce_id", id,
 		"ce_time", at.UTC().Format(time.RFC3339Nano),
-		"content-type", "application/json",
+		"content-type", content,
 	}, extra...)
-	r := &kgo.Record{Key: []byte(id), Value: value}
+	r := &kgo.Record{Key: []byte(key), Value: value}
 	for i := 0; i < len(pairs); i += 2 {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: pairs[i], Value: []byte(pairs[i+1])})
 	}
 	return r
 }
 
-// decode reads a JSON value after looking at its schema version.
+// decode reads a JSON value after looking at its schema version: a newer one may have other types in its fields.
 func decode(value []byte, into any) error {
 	var head struct {
 		Schema int `json:"schema"`
 	}
-	if err := json.Unmarshal(value, &head); err != nil {
-		return fmt.Errorf("%w: %v", ErrUndecodable, err)
+	if err := parse(value, &head); err != nil {
+		return err
 	}
 	if head.Schema > Schema {
 		return fmt.Errorf("%w: schema %d", ErrNewer, head.Schema)
@@ -80,27 +88,17 @@ func decode(value []byte, into any) error {
 	if head.Schema < 1 {
 		return fmt.Errorf("%w: no schema version", ErrUndecodable)
 	}
-	if err := json.Unmarshal(value, into); err != nil {
-		return fmt.Errorf("%w: %v", ErrUndecodable, err)
-	}
-	return nil
+	return parse(value, into)
 }
 
+// number reads a header that is a count or an offset.
 func number(r *kgo.Record, header string) (int64, error) {
-	n, err := strconv.ParseInt(Header(r, header), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%w: header %q: %v", ErrUndecodable, header, err)
+	text := Header(r, header)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%w: header %s is %.40q", ErrUndecodable, header, text)
 	}
 	return n, nil
-}
-
-// mustJSON is for values of this package, which always marshal.
-func mustJSON(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic("wire: " + err.Error())
-	}
-	return data
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,104 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxNesting is how deep the JSON may be nested that others wrote. encoding/json reads 10,000 levels but writes no more
+// than it reads: an order at that limit could not be put into a state.
+const maxNesting = 100
+
+// foreign refuses JSON that could be read but not be written again.
+func foreign(data []byte) error {
+	if !utf8.Valid(data) {
+		return fmt.Errorf("%w: not UTF-8", ErrUndecodable)
+	}
+	if nesting(data) > maxNesting {
+		return fmt.Errorf("%w: nested deeper than %d", ErrUndecodable, maxNesting)
+	}
+	return nil
+}
+
+// nesting is how deep valid JSON is nested.
+func nesting(data []byte) int {
+	depth, most, quoted := 0, 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			most = max(most, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return most
+}
+
+// parse reads JSON. The text of its error is bounded: it can quote what it could not read.
+func parse(data []byte, into any) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%w: %.200v", ErrUndecodable, err)
+	}
+	return nil
+}
+
+// mustJSON is for values of this package, which always marshal.
+func mustJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	// An order full of "<" would grow sixfold on its way into a state, and no longer fit.
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("wire: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// unknown returns the fields of a JSON object that a struct has no tag for, or nil.
+func unknown[K ~string](data []byte, known reflect.Type) map[K]json.RawMessage {
+	var all map[K]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil
+	}
+	for f := range known.Fields() {
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		for name := range all {
+			// encoding/json has read a field of this name, whatever its case.
+			if strings.EqualFold(string(name), tag) {
+				delete(all, name)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// merge adds fields to a JSON object. Of a field that both have, objects are merged and anything else stays as it is.
+func merge[K ~string](object []byte, extra map[K]json.RawMessage) []byte {
+	var all map[K]json.RawMessage
+	if len(extra) == 0 || json.Unmarshal(object, &all) != nil {
+		return object
+	}
+	for name, value := range extra {
+		have, twice := all[name]
+		if twice {
+			var within map[string]json.RawMessage
+			_ = json.Unmarshal(value, &within) // what is no object adds nothing
+			value = merge(have, within)
+		}
+		all[name] = value
+	}
+	return mustJSON(all)
+}

@@ -61,6 +61,7 @@ type run struct {
 	width int // in thousandths of the font size
 }
 
+// loadFonts reads the cut fonts once, for all documents.
 func loadFonts() (*fonts, error) {
 	table, err := fontFiles.ReadFile("font/pages.txt")
 	if err != nil {
@@ -76,10 +77,12 @@ func loadFonts() (*fonts, error) {
 			return nil, fmt.Errorf("page %s: %w", name, err)
 		}
 	}
+	// No page has it, because it looks like a space: only wrap tells them apart.
 	f.glyphs[noBreak] = f.glyphs[' ']
 	return f, nil
 }
 
+// addPage adds a page in both weights. Upper are its characters from code 128 on, a space where it has none.
 func (f *fonts) addPage(name string, upper []rune) error {
 	var faces [weights]font
 	for w, suffix := range []string{"-regular", "-bold"} {
@@ -109,6 +112,8 @@ func (f *fonts) addPage(name string, upper []rune) error {
 	return nil
 }
 
+// readFont reads one cut. Its metrics are read here as well, because gofpdf tells widths only of the font that it uses
+// at the moment.
 func readFont(name string) (font, error) {
 	definition, err := fontFiles.ReadFile("font/" + name + ".json")
 	if err != nil {
@@ -161,7 +166,8 @@ func invisible(r rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// runs splits a text into as few runs as there can be: each goes as far as any page covers it.
+// runs splits a text into as few runs as there can be: each goes as far as any page covers it. Where several do, the
+// first in pages.txt is taken, so that plain English stays in one font.
 func (f *fonts) runs(text string, w weight) []run {
 	var runs []run
 	for text != "" {
@@ -182,6 +188,7 @@ func (f *fonts) runs(text string, w weight) []run {
 	return runs
 }
 
+// encode is a text in the codes of a page that covers it.
 func (f *fonts) encode(text string, page int) string {
 	codes := make([]byte, 0, len(text))
 	for _, r := range text {

@@ -24,8 +24,10 @@ func (l *layout) foot() foot {
 	return f
 }
 
+// footWidth is how wide one of so many columns is.
 func (l *layout) footWidth(columns int) float64 { return (right - left) / float64(columns) }
 
+// height is how many lines the longest column has.
 func (f foot) height() int {
 	most := 0
 	for _, column := range f {
@@ -51,6 +53,7 @@ func (l *layout) feet(f foot) {
 	}
 }
 
+// named is a value with its name, or nothing where there is no value.
 func named(name, value string) string {
 	if value == "" {
 		return ""

@@ -126,6 +126,7 @@ func add(lines []order.Line, shipping order.Money) (order.Money, error) {
 	return sum, nil
 }
 
+// nets are the net amounts of the lines.
 func nets(lines []order.Line) []order.Money {
 	nets := make([]order.Money, 0, len(lines)+1)
 	for _, l := range lines {
@@ -134,4 +135,5 @@ func nets(lines []order.Line) []order.Money {
 	return nets
 }
 
+// refuse marks an error as final. Another attempt has the same order, and ends the same way.
 func refuse(err error) error { return failure.New(failure.Permanent, failure.RenderRefused, err) }

@@ -11,15 +11,16 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The page, in millimetres.
+// The page, in millimetres. What is above bottom (see layout) and below top is filled from top to bottom.
 const (
 	left   = 20.0
 	right  = 190.0
 	top    = 20.0
-	middle = 112.0 // where the right half begins
+	middle = 112.0 // where the right part begins: facts above the table, totals below it
 )
 
-// How things look.
+// How things look. Only what is the same on every invoice is bold: a text that is not Western European brings a font of
+// its own into the document, 11 KB in each weight.
 var (
 	title   = style{bold, 20, 0}
 	plain   = style{regular, 9, 0}
@@ -37,11 +38,12 @@ type column struct {
 	width float64 // 0: numbers
 }
 
+// columns leave room for a SKU of 18 characters on one line and for amounts of ten digits before the point.
 var columns = []column{
 	{"Pos.", 27, 0},
-	{"SKU", 31, 30},
-	{"Description", 64, 60},
-	{"Qty", 136, 0},
+	{"SKU", 30, 36},
+	{"Description", 68, 58},
+	{"Qty", 137, 0},
 	{"Unit price EUR", 163, 0},
 	{"Net EUR", right - 1.5, 0},
 }
@@ -61,6 +63,7 @@ type layout struct {
 	inTable  bool    // a new page repeats the headings of the table
 }
 
+// newLayout takes over all that the document is made of, so that nothing else can find its way into it.
 func newLayout(s *Step, w *order.Work) *layout {
 	return &layout{
 		sheet: newSheet(s.fonts), seller: s.seller,
@@ -68,6 +71,8 @@ func newLayout(s *Step, w *order.Work) *layout {
 	}
 }
 
+// draw goes from top to bottom. The foot is set first, because its height says where pages end, and drawn last, because
+// it says how many there are.
 func (l *layout) draw() {
 	l.describe()
 	foot := l.foot()
@@ -108,9 +113,11 @@ func (l *layout) head() {
 // parties are the buyer, on the left, and what identifies the invoice, on the right.
 func (l *layout) parties() {
 	below := l.identity(l.y)
+	// Above the buyer, where the window of an envelope shows it: where to send back what cannot be delivered.
 	sender := append([]string{l.seller.Name}, l.seller.Address...)
 	l.paragraph(strings.Join(sender, " · "), small, middle-left-12)
 	l.y += 2
+	// Neither e-mail nor note: both may be edited when an order is replayed, after its invoice was issued.
 	a := l.order.ShipTo
 	for _, line := range []string{
 		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, country(a.Country),
@@ -128,6 +135,7 @@ func (l *layout) parties() {
 
 // identity prints the facts of the invoice from y on and returns where they end.
 func (l *layout) identity(y float64) float64 {
+	// With the month in words, because 02.03. and 03/02 are different days in different countries.
 	const day = "2 January 2006"
 	for _, fact := range [][2]string{
 		{"Invoice number", l.invoice.Number},
@@ -157,6 +165,7 @@ func (l *layout) table() {
 	l.inTable = false
 }
 
+// headings are the first row of the table, on each of its pages.
 func (l *layout) headings() {
 	height := heading.leading() + 2*padding
 	l.band(left, right, l.y, height, 238)
@@ -167,6 +176,8 @@ func (l *layout) headings() {
 	l.y += height
 }
 
+// cell prints one line of a cell. Numbers end at the same place, so that their digits stand below each other: in Noto
+// Sans all digits are equally wide.
 func (l *layout) cell(c column, y float64, st style, text string) {
 	if c.width == 0 {
 		l.textTo(c.at, y, st, text)
@@ -188,6 +199,7 @@ func (l *layout) row(cells []string, below float64) {
 	l.room(float64(lines)*plain.leading() + 2*padding + below)
 	l.y += padding
 	for n := range lines {
+		// Breaks only a row that is higher than a page.
 		l.room(plain.leading())
 		for i, c := range columns {
 			if n < len(wrapped[i]) {
@@ -221,6 +233,7 @@ func (l *layout) totals() {
 	l.rule(middle, right, l.y, 0.3, 0)
 }
 
+// totalsHeight is what totals takes at most.
 func (l *layout) totalsHeight() float64 {
 	return 9 + sum.leading() + float64(1+len(l.invoice.Taxes))*(plain.leading()+1)
 }
@@ -229,6 +242,7 @@ func (l *layout) totalsHeight() float64 {
 func (l *layout) notes() {
 	l.y += 8
 	for _, t := range l.invoice.Taxes {
+		// Taken from what was settled, not from the country: the table of today may have another member state.
 		if t.Rate == 0 {
 			l.paragraph("Export to a country outside the European Union: exempt from VAT (Article 146 of Directive 2006/112/EC).", plain, right-left)
 		}
@@ -252,6 +266,7 @@ func (l *layout) room(height float64) {
 	if l.y+height <= l.bottom || height > l.bottom-top-30 {
 		return
 	}
+	// A page that gets separated from the others tells where it belongs.
 	l.sheet.addPage()
 	l.y = top
 	l.text(left, l.y, label, l.fonts.clean(l.seller.Name))
@@ -269,7 +284,7 @@ func percent(rate int) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", rate/100, rate%100), "0"), ".")
 }
 
-// country is the English name of a country: what carriers everywhere read.
+// country is the English name of a country, which carriers everywhere read, or the code of one that nobody knows.
 func country(code string) string {
 	region, err := language.ParseRegion(code)
 	if err != nil {

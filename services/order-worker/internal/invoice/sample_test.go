@@ -25,7 +25,10 @@ func setup(t testing.TB) *Step {
 // products are what the sample orders are made of.
 var products = []order.Line{
 	{SKU: "BOTTLE-750", Name: "Insulated bottle, 750 ml", UnitPrice: order.Euros(2990)},
-	{SKU: "TENT-2P-TRK", Name: "Trekking tent for two, 3-season, 2.1 kg – with footprint, repair kit and eight titanium pegs", UnitPrice: order.Euros(34900)},
+	{
+		SKU: "TENT-2P-TRK", UnitPrice: order.Euros(34900),
+		Name: "Trekking tent for two, 3-season, 2.1 kg – with footprint, repair kit and eight titanium pegs",
+	},
 	{SKU: "SOCK-MERINO-M", Name: "Merino socks, size M", UnitPrice: order.Euros(1450)},
 	{SKU: "STOVE-GAS-01", Name: "Gas stove, 2,800 W, piezo ignition", UnitPrice: order.Euros(5999)},
 	{SKU: "MAP-ALPS-50", Name: "Hiking map, Alps, 1:50 000", UnitPrice: order.Euros(1280)},
@@ -54,4 +57,37 @@ func shipped(lines int) *order.Work {
 	w := &order.Work{State: order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})}
 	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.Euros(490), Card: "2026-09"}
 	return w
+}
+
+// planned settles an order's invoice as of a fixed date.
+func planned(t testing.TB, w *order.Work) *order.Work {
+	t.Helper()
+	if err := setup(t).Plan(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	w.Progress.Invoice.IssuedAt = time.Date(2026, 9, 29, 8, 15, 43, 0, time.UTC)
+	return w
+}
+
+// mixed is an order in which all pages of the fonts are used, and some characters that are in none.
+func mixed(t testing.TB) *order.Work {
+	t.Helper()
+	w := shipped(3)
+	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
+	w.Order.ShipTo = order.Address{
+		Line1: "Bulevardul Ștefan cel Mare 12", Line2: "Қабанбай батыр даңғылы", City: "Şişli", Region: "Žemaitija",
+		PostalCode: "34360", Country: "GE",
+	}
+	w.Order.Lines[0].Name = "Ĉapelo, Ḥamza, שלום, 👩‍🚀"
+	return planned(t, w)
+}
+
+// document renders a planned order.
+func document(t testing.TB, s *Step, w *order.Work) []byte {
+	t.Helper()
+	w.Document = nil
+	if err := s.Do(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	return w.Document
 }

@@ -66,6 +66,7 @@ func (s *Seller) check(root config.Place) {
 	}
 }
 
+// checkText checks one text of the file, which messages call by name.
 func checkText(at config.Place, name, text string, needed bool) {
 	if needed && strings.TrimSpace(text) == "" {
 		at.Wrong("%s must not be empty", name)

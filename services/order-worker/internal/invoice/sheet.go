@@ -32,6 +32,7 @@ const (
 	a4  = 297.0
 )
 
+// newSheet returns a sheet without pages. Settings that gofpdf would take from its surroundings are made here.
 func newSheet(f *fonts) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	// A box is drawn where it is told to be, even at the foot of a page.
@@ -43,6 +44,7 @@ func newSheet(f *fonts) *sheet {
 	return &sheet{pdf: pdf, fonts: f}
 }
 
+// addPage begins a new page after the last one.
 func (s *sheet) addPage() {
 	s.pdf.AddPage()
 	s.forget()
@@ -54,9 +56,11 @@ func (s *sheet) turnTo(page int) {
 	s.forget()
 }
 
+// forget makes the next text set its font and colour again.
 func (s *sheet) forget() { s.font, s.size, s.grey = "", 0, -1 }
 
-// text prints a line of clean text whose base line begins at x, y.
+// text prints a line of clean text whose base line begins at x, y: its runs beside each other, each as wide as the sum
+// of its characters.
 func (s *sheet) text(x, y float64, st style, text string) {
 	if st.grey != s.grey {
 		s.pdf.SetTextColor(st.grey, st.grey, st.grey)
@@ -75,6 +79,8 @@ func (s *sheet) textTo(x, y float64, st style, text string) {
 	s.text(x-st.millimetres(s.fonts.width(text, st.weight)), y, st, text)
 }
 
+// use makes a font the current one. A font enters the document when it is first used, so that an invoice holds two or
+// three of the eighteen.
 func (s *sheet) use(f font, size float64) {
 	if f.name == s.font && size == s.size {
 		return

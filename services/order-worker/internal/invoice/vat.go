@@ -18,6 +18,7 @@ type rates struct {
 	members map[string]int // by country, in hundredths of a percent
 }
 
+// loadRates keeps what is needed of the table. It also has countries outside the Union and reduced rates.
 func loadRates() (*rates, error) {
 	var data struct {
 		Version string

@@ -1,0 +1,275 @@
+package invoice
+
+import (
+	"encoding/xml"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/order"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+// read renders an order and returns its text, a page each.
+func read(t testing.TB, w *order.Work) []string {
+	t.Helper()
+	text := poppler(t, document(t, setup(t), planned(t, w)), "pdftotext", "-layout", "-", "-")
+	return strings.Split(strings.TrimSuffix(text, "\f"), "\f")
+}
+
+// squeeze makes a text independent of how wide poppler thinks that a gap is.
+func squeeze(text string) string {
+	text = regexp.MustCompile(` {2,}`).ReplaceAllString(text, "  ")
+	return regexp.MustCompile(`\n{2,}`).ReplaceAllString(text, "\n")
+}
+
+func TestInvoiceReadsAsItStandsInTestdata(t *testing.T) {
+	t.Parallel()
+	w := shipped(3)
+	w.Order.ShipTo.Country = "FI"
+	got, file := squeeze(strings.Join(read(t, w), "\f")), "testdata/invoice.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestNamesAreReadBackInTheirOwnScript(t *testing.T) {
+	t.Parallel()
+	w := shipped(len(names))
+	for i, name := range names {
+		w.Order.Lines[i].Name = name
+	}
+	got := strings.Join(read(t, w), "")
+	for _, name := range names {
+		if !strings.Contains(got, name) {
+			t.Errorf("%q is not read back from\n%s", name, got)
+		}
+	}
+	if strings.ContainsRune(got, box) {
+		t.Errorf("there is a box in\n%s", got)
+	}
+}
+
+func TestWhatCannotBePrintedIsBoxedAndExplained(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, want string }{
+		{"王小明 Lee", "□□□ Lee"},
+		{"שלום Cohen", "□□□□ Cohen"},
+		{"Ann 👩‍🚀", "Ann □□"},
+		{"ສົມ", "□□□"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := shipped(1)
+			w.Order.Customer.Name = tt.name
+			got := strings.Join(read(t, w), "")
+			for _, want := range []string{tt.want + " ", "□ stands for a character that this document has no font for."} {
+				if !strings.Contains(got, want) {
+					t.Errorf("%q is not in\n%s", want, got)
+				}
+			}
+		})
+	}
+}
+
+// row matches what the table, and the totals below it, end with: an amount.
+var row = regexp.MustCompile(`(?m)^ *(\d+ +\S+ .*|Shipping.*) (\d+) +(\d+\.\d\d) +(\d+\.\d\d)$|^ *(Net amount|VAT|Total EUR).* (\d+\.\d\d)$`)
+
+func TestTotalsEqualAnIndependentSumOfTheRows(t *testing.T) {
+	t.Parallel()
+	cents := func(amount string) int64 {
+		n, err := strconv.ParseInt(strings.Replace(amount, ".", "", 1), 10, 64)
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	for _, lines := range []int{1, 40, 200} {
+		t.Run(strconv.Itoa(lines), func(t *testing.T) {
+			t.Parallel()
+			var rows int
+			var net int64
+			got := map[string]int64{}
+			for _, m := range row.FindAllStringSubmatch(strings.Join(read(t, shipped(lines)), "\n"), -1) {
+				if m[5] != "" {
+					got[m[5]] = cents(m[6])
+					continue
+				}
+				rows++
+				net += cents(m[4])
+				if want := cents(m[2]) * cents(m[3]); cents(m[4]) != want {
+					t.Errorf("row %q: got %s, want %s × %s", m[0], m[4], m[2], m[3])
+				}
+			}
+			tax := (net*19 + 50) / 100
+			want := map[string]int64{"Net amount": net, "VAT": tax, "Total EUR": net + tax}
+			if diff := cmp.Diff(want, got); diff != "" || rows != lines+1 {
+				t.Errorf("%d rows, want %d; totals (-want +got):\n%s", rows, lines+1, diff)
+			}
+		})
+	}
+}
+
+func TestEveryPageCarriesHeadingsAndItsNumber(t *testing.T) {
+	t.Parallel()
+	w := shipped(200)
+	pages := read(t, w)
+	if len(pages) < 5 {
+		t.Fatalf("got %d pages, want more for 200 lines", len(pages))
+	}
+	for i, page := range pages {
+		for _, want := range []string{
+			"Pos. +SKU +Description +Qty", "INV-7KQ2MX-03-0000124", "VAT ID DE0", fmt.Sprintf("Page %d of %d\n", i+1, len(pages)),
+		} {
+			if !regexp.MustCompile(want).MatchString(page) {
+				t.Errorf("page %d has no %q:\n%s", i+1, want, page)
+			}
+		}
+	}
+	all := strings.Join(pages, "")
+	for i, l := range w.Order.Lines {
+		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ +%d +%s `, i+1, l.SKU)).MatchString(all) {
+			t.Errorf("line %d, %s, is on no page", i+1, l.SKU)
+		}
+	}
+}
+
+func TestTotalsNeverStandAlone(t *testing.T) {
+	t.Parallel()
+	for lines := 20; lines < 32; lines++ {
+		pages := read(t, shipped(lines))
+		last := pages[len(pages)-1]
+		if !strings.Contains(last, "Total EUR") || !strings.Contains(last, "Shipping, standard") {
+			t.Errorf("%d lines: totals without a row on the last page:\n%s", lines, last)
+		}
+	}
+}
+
+func TestLongTextsStayInTheirPlace(t *testing.T) {
+	t.Parallel()
+	w := shipped(3)
+	long := func(r string) string { return strings.Repeat(r, 200) }
+	w.Order.Customer.Name = long("W")
+	w.Order.ShipTo = order.Address{
+		Line1: long("Щ"), Line2: long("ab "), City: long("Ω"), Region: long("王"), PostalCode: "WWWWWWWWWWWWWWWW", Country: "GS",
+	}
+	w.Order.Lines[0].Name, w.Order.Lines[0].SKU = long("M"), strings.Repeat("Q", 64)
+	w.Order.Lines[1].Name = strings.Repeat("higher than a page ", 400)
+	w.Order.Lines[2].UnitPrice, w.Order.Lines[2].Quantity = order.Euros(1_000_000_000_000), order.MaxQuantity
+	for _, b := range boxes(t, document(t, setup(t), planned(t, w))) {
+		if b.XMin < left/dot-1 || b.XMax > right/dot+1 || b.YMin < 40 || b.YMax > a4/dot-15 {
+			t.Errorf("%q is outside the margins: %+v", b.Text, b)
+		}
+		if strings.HasPrefix(b.Text, "QQ") && b.XMax > 67/dot || strings.HasPrefix(b.Text, "MM") && b.XMax > 127/dot {
+			t.Errorf("%q is outside its column: %+v", b.Text, b)
+		}
+	}
+}
+
+// word is a word and where it stands, in points.
+type word struct {
+	XMin float64 `xml:"xMin,attr"`
+	XMax float64 `xml:"xMax,attr"`
+	YMin float64 `xml:"yMin,attr"`
+	YMax float64 `xml:"yMax,attr"`
+	Text string  `xml:",chardata"`
+}
+
+func boxes(t testing.TB, document []byte) []word {
+	t.Helper()
+	var found struct {
+		Words []word `xml:"body>doc>page>word"`
+	}
+	if err := xml.Unmarshal([]byte(poppler(t, document, "pdftotext", "-bbox", "-", "-")), &found); err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Words) < 50 {
+		t.Fatalf("got %d words, want a whole invoice", len(found.Words))
+	}
+	return found.Words
+}
+
+func TestWhatMayBeEditedLaterIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	w := shipped(1)
+	got := strings.Join(read(t, w), "")
+	for _, text := range []string{w.Order.Note, w.Order.Customer.Email} {
+		if strings.Contains(got, text) {
+			t.Errorf("%q is printed", text)
+		}
+	}
+}
+
+func TestExportIsExplained(t *testing.T) {
+	t.Parallel()
+	for country, want := range map[string]bool{"DE": false, "CH": true, "AQ": true} {
+		w := shipped(1)
+		w.Order.ShipTo.Country = country
+		if got := strings.Contains(strings.Join(read(t, w), ""), "Export to a country outside the European Union"); got != want {
+			t.Errorf("%s: export explained: got %t, want %t", country, got, want)
+		}
+	}
+}
+
+func TestReadersAreToldWhatTheDocumentIs(t *testing.T) {
+	t.Parallel()
+	got := poppler(t, document(t, setup(t), planned(t, shipped(1))), "pdfinfo", "-isodates", "-")
+	for _, want := range []string{
+		"Title: +Invoice INV-7KQ2MX-03-0000124\n", "Author: +Example Trail Goods GmbH\n", "Pages: +1\n", `Page size: +595.\d+ x 841.\d+ pts \(A4\)`,
+		"CreationDate: +2026-09-29T08:15:43", "ModDate: +2026-09-29T08:15:43",
+	} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}
+
+// The largest invoice that a customer can bring about fits into a record of orders.invoices, 1.25 MiB.
+func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
+	t.Parallel()
+	w := shipped(order.MaxLines)
+	scripts := strings.Repeat("ЖŁΩọǺ", 40) // no two neighbours in one page
+	w.Order.Customer.Name = scripts
+	w.Order.ShipTo = order.Address{Line1: scripts, Line2: scripts, City: scripts, Region: scripts, PostalCode: scripts[:16], Country: "GS"}
+	for i := range w.Order.Lines {
+		w.Order.Lines[i].Name, w.Order.Lines[i].SKU = strings.Repeat("Żółty but żeglarski ", 10), strings.Repeat("S", 64)
+	}
+	if got := len(document(t, setup(t), planned(t, w))); got > 1<<20 {
+		t.Errorf("got %d bytes, want at most 1 MiB", got)
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add("Zoë Łukasiewicz", "1 Main Street", "BOTTLE-750", "Bottle", "DE")
+	f.Add("👩‍🚀 שלום", "a\x00b\xff(\\)", "\u202e", "王小明 x\u0301", "AQ")
+	f.Add("{nb}", strings.Repeat("W", 10_000), "", "\n\n\n", "")
+	f.Add("\u00a0", "\u200b", " ", "\ufffd", "��")
+	s := setup(f)
+	f.Fuzz(func(t *testing.T, name, line, sku, product, country string) {
+		w := shipped(1)
+		w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: name, PostalCode: line, Country: country}
+		w.Order.Lines[0].SKU, w.Order.Lines[0].Name = sku, product
+		if err := s.Plan(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		if got := document(t, s, w); len(got) < 20_000 {
+			t.Errorf("got %d bytes, want an invoice with its fonts", len(got))
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package invoice
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const smallSeller = "name: Shop\naddress: [Street 1, 1000 Town]\ncountry: BE\nvat_id: BE0\nemail: shop@example.com\n"
+
+func TestSellerIsReadFromItsFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "seller.yaml")
+	if err := os.WriteFile(path, []byte(smallSeller), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := LoadSeller(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Seller{Name: "Shop", Address: []string{"Street 1", "1000 Town"}, Country: "BE", VATID: "BE0", Email: "shop@example.com"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("seller (-want +got):\n%s", diff)
+	}
+}
+
+func TestBuiltInSellerIsPlainlyMadeUp(t *testing.T) {
+	t.Parallel()
+	got, err := LoadSeller("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(got.Name, "Example ") || !strings.HasSuffix(got.Email, ".example.com") || strings.Trim(got.VATID, "DE0") != "" {
+		t.Errorf("got %+v, want an example on example.com with numbers of noughts", got)
+	}
+}
+
+func TestWrongSellerIsNamedWithFileAndLine(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", maxSellerText+1)
+	for _, tt := range []struct{ name, from, to, want string }{
+		{"unknown key", "vat_id", "vatid", "seller.yaml:4: unknown key \"vatid\""},
+		{"missing name", "name: Shop", "bic: X", "seller.yaml:1: name must not be empty"},
+		{"blank e-mail", "shop@example.com", "' '", "seller.yaml:5: email must not be empty"},
+		{"country in words", "BE\n", "Belgium\n", "seller.yaml:3: country must be an ISO 3166-1 alpha-2 code in upper case, such as DE"},
+		{"no address", "[Street 1, 1000 Town]", "[]", "seller.yaml:2: address must have 1 to 6 lines"},
+		{"blank line of the address", "Street 1", "''", "seller.yaml:2: a line of the address must not be empty"},
+		{"a text as long as a page", "Shop", long, "seller.yaml:1: name must have at most 100 characters"},
+		{"an address as long as a page", "Street 1", "1,2,3,4,5,6", "seller.yaml:2: address must have 1 to 6 lines"},
+		{"text for a list", "[Street 1, 1000 Town]", "Street 1", "seller.yaml:2: must be a list"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "seller.yaml")
+			if err := os.WriteFile(path, []byte(strings.Replace(smallSeller, tt.from, tt.to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := LoadSeller(path)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}

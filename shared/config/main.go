@@ -28,23 +28,25 @@ func Main(name string, run Program) {
 	os.Exit(report(os.Stderr, name, run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)))
 }
 
-// report prints an error and returns the exit code.
+// report tells the error and returns the exit code.
 func report(w io.Writer, name string, err error) int {
 	if err == nil || errors.Is(err, ErrHelp) {
 		return 0
 	}
-	// An error without text has been told already, order by order.
-	if text := err.Error(); text != "" {
-		fmt.Fprintf(w, "%s: %s\n", name, text)
-	}
-	if h, ok := errors.AsType[*hinted](err); ok {
-		fmt.Fprintf(w, "hint: %s\n", h.hint)
-	}
+	Tell(w, name, err)
 	if _, ok := errors.AsType[*usage](err); !ok {
 		return 1
 	}
 	fmt.Fprintf(w, "hint: run %s --help to see what there is\n", name)
 	return 2
+}
+
+// Tell prints an error the way every program does: a line that begins with the program's name, and the hint that the error has.
+func Tell(w io.Writer, name string, err error) {
+	fmt.Fprintf(w, "%s: %s\n", name, err)
+	if h, ok := errors.AsType[*hinted](err); ok {
+		fmt.Fprintf(w, "hint: %s\n", h.hint)
+	}
 }
 
 // Usage marks an error as one of usage: the program was called wrongly, and Main exits with 2.

@@ -32,8 +32,6 @@ func program(ctx context.Context, args []string, env func(string) string, stdout
 		return nil
 	case "fail":
 		return fmt.Errorf("selling: %w", config.Hint(errors.New("no bread"), "bake some"))
-	case "told":
-		return errors.New("")
 	case "usage":
 		return config.Usage(errors.New("two breads"))
 	case "hang":
@@ -69,7 +67,6 @@ func TestMainSaysHowItEnded(t *testing.T) {
 		{"fine", "", 0},
 		{"--help", "", 0},
 		{"fail", "shop: selling: no bread\nhint: bake some\n", 1},
-		{"told", "", 1},
 		{"usage", "shop: two breads\nhint: run shop --help to see what there is\n", 2},
 		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the variable BREADS\n" +
 			"hint: run shop --help to see what there is\n", 2},

@@ -1,4 +1,6 @@
-# Sourced by the other scripts: need COMMAND PACKAGE… installs Debian packages when COMMAND is missing.
+# Sourced by the other scripts, which need things that a fresh machine lacks.
+
+# need COMMAND PACKAGE… installs Debian packages when COMMAND is missing.
 # It returns 1, after a sentence on stderr, where that cannot be done.
 need() {
   local command=$1 sudo=()
@@ -18,4 +20,18 @@ need() {
   command -v "$command" >/dev/null && return 0
   echo "${0##*/}: $command is missing, and apt-get could not install $*" >&2
   return 1
+}
+
+# need_go returns 1, after a sentence on stderr, unless there is a Go that this project can be built with.
+need_go() {
+  local found
+  if ! found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null); then
+    echo "${0##*/}: Go is missing: install Go 1.26 or newer" >&2
+    return 1
+  fi
+  # A pre-release such as go1.27rc1 counts as its release.
+  if [ "$(printf '%s\n' go1.26 "$found" | sort -V | head -n 1)" != go1.26 ]; then
+    echo "${0##*/}: Go 1.26 or newer is needed, this is $found" >&2
+    return 1
+  fi
 }

@@ -1,0 +1,45 @@
+# Reads the JSON of `go test -json`: prints each package as it ends, failed tests with all their output, skipped ones with their
+# reason. Appends "passed failed skipped" to the file in the variable totals.
+
+# field returns the string value of a key, still quoted as in JSON. A key inside of another string has escaped quotes, so it cannot match.
+function field(key) {
+  if (!match($0, "[{,]\"" key "\":\"([^\"\\\\]|\\\\.)*\"")) return ""
+  return substr($0, RSTART + length(key) + 5, RLENGTH - length(key) - 6)
+}
+
+function plain(s) {
+  gsub(/\\\\/, "\001", s)
+  gsub(/\\n/, "\n", s); gsub(/\\t/, "\t", s); gsub(/\\r/, "", s); gsub(/\\"/, "\"", s)
+  gsub(/\\u003c/, "<", s); gsub(/\\u003e/, ">", s); gsub(/\\u0026/, "\\&", s); gsub(/\\u001b/, "\033", s)
+  gsub(/\001/, "\\", s)
+  return s
+}
+
+# The last thing that a skipped test said, without the place in the source.
+function reason(s) {
+  sub(/\n *--- SKIP.*/, "", s); sub(/\n$/, "", s); sub(/.*\n/, "", s); sub(/^ *[a-z_0-9]*\.go:[0-9]*: /, "", s)
+  return s
+}
+
+{
+  action = field("Action"); pkg = field("Package"); name = field("Test"); key = pkg " " name
+  if (action == "build-output") { printf "%s", plain(field("Output")); next }
+  if (action == "output") { said[key] = said[key] plain(field("Output")); next }
+  if (action != "pass" && action != "fail" && action != "skip") next
+  if (name != "") {
+    count[action]++; tests[pkg]++
+    if (action == "fail") { broken[pkg]++; printf "FAIL %s\n%s", key, said[key] }
+    if (action == "skip") printf "skip %s: %s\n", key, reason(said[key])
+  } else if (action == "fail") {
+    # A package fails by itself when it does not compile, or ends without naming a test: that is a failure too.
+    if (!broken[pkg]) count["fail"]++
+    printf "%sFAIL %s\n", said[key], pkg
+  } else if (action == "pass") {
+    match($0, /"Elapsed":[0-9.]*/)
+    printf "ok   %s (%d tests, %s s)\n", pkg, tests[pkg], substr($0, RSTART + 10, RLENGTH - 10)
+  }
+  delete said[key]
+  fflush()
+}
+
+END { print count["pass"] + 0, count["fail"] + 0, count["skip"] + 0 >>totals }

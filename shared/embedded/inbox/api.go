@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -19,7 +18,15 @@ const (
 	maxLimit     = 1_000
 )
 
-// routes are the API, which speaks JSON in the shape of Mailpit's, and the page.
+// routes are the API, which speaks JSON in the shape of Mailpit's, and the page:
+//
+//	GET /api/v1/messages?start=&limit=   {"total", "count", "start", "messages": […]}, newest first
+//	GET /api/v1/message/{ID}             one mail with its text, HTML and list of attachments
+//	GET /api/v1/message/{ID}/raw         its bytes
+//	GET /api/v1/message/{ID}/part/{n}    an attachment's bytes, to be opened in the browser
+//	GET /api/v1/deliveries?start=&limit= {"deliveries": {Message-ID: how often}}, all of them without a limit; Mailpit has no such thing
+//
+// Nothing here changes anything, so no request can be forged, and nobody is asked who they are.
 func (in *Inbox) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/messages", in.listMails)
@@ -47,7 +54,7 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// summary is a mail in a list.
+// summary is a mail in a list. The names of its fields are those of the JSON, as everywhere here.
 type summary struct {
 	ID          string
 	MessageID   string
@@ -60,7 +67,8 @@ type summary struct {
 	Snippet     string
 }
 
-// summaries reads the mails of a page. A mail that went while the page was made is left out.
+// summaries reads the mails of a page. Nothing but their numbers is kept in memory: a page of fifty is read and parsed in
+// milliseconds, and is asked for by people. A mail that went while the page was made is left out.
 func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 	entries, total := in.mails.page(start, limit)
 	list := make([]summary, 0, len(entries))
@@ -79,6 +87,7 @@ func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 	return list, total, nil
 }
 
+// listMails answers with a page of summaries. Mails that come meanwhile shift the pages: start counts from the newest.
 func (in *Inbox) listMails(w http.ResponseWriter, r *http.Request) {
 	start, limit := window(r)
 	list, total, err := in.summaries(start, limit)
@@ -99,6 +108,7 @@ func window(r *http.Request) (start, limit int) {
 	return max(start, 0), min(limit, maxLimit)
 }
 
+// showMail answers with what can be read of a mail. The date is when it came: what its header says is the sender's word.
 func (in *Inbox) showMail(w http.ResponseWriter, r *http.Request) {
 	e, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -119,6 +129,7 @@ func (in *Inbox) showMail(w http.ResponseWriter, r *http.Request) {
 	}{r.PathValue("id"), e.ID, c.From, c.To, c.Subject, e.At, e.Size, c.Text, c.HTML, c.Attachments})
 }
 
+// rawMail answers with the bytes as they came, as text, so that a browser shows them whatever they say they are.
 func (in *Inbox) rawMail(w http.ResponseWriter, r *http.Request) {
 	_, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -129,6 +140,7 @@ func (in *Inbox) rawMail(w http.ResponseWriter, r *http.Request) {
 	in.write(w, raw)
 }
 
+// openPart parses the mail again: nobody opens so many attachments that it would be worth remembering.
 func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
 	_, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -144,6 +156,7 @@ func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
 	in.refuse(w, errNoMail)
 }
 
+// sendPart lets the browser open an attachment, as the type that the mail gives it, in a sandbox: it may be a web page.
 func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
 	h := w.Header()
 	h.Set("Content-Type", a.ContentType)
@@ -152,37 +165,42 @@ func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
 		h.Set("Content-Disposition", named)
 	}
 	if strings.HasPrefix(a.ContentType, "application/pdf") {
-		h.Del("Content-Security-Policy") // browsers do not start their PDF viewer under one
+		h.Del("Content-Security-Policy") // browsers do not start their PDF viewer in a sandbox
 	} else {
 		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 	}
 	in.write(w, a.body)
 }
 
-// listDeliveries streams: there is one line for every mail that was ever sent.
+// listDeliveries streams, because there is a line for every mail that was ever sent; start and limit page through them in
+// the order of their first delivery.
 func (in *Inbox) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	start, _ := strconv.Atoi(r.FormValue("start"))
 	limit, _ := strconv.Atoi(r.FormValue("limit"))
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriter(w)
-	out.WriteString(`{"deliveries":{`)
-	n := 0
+	text, n := []byte(`{"deliveries":{`), 0
 	for id, count := range in.mails.deliveries(max(start, 0)) {
 		if limit > 0 && n == limit {
 			break
 		}
 		if n++; n > 1 {
-			out.WriteByte(',')
+			text = append(text, ',')
 		}
 		key, _ := json.Marshal(id) // a string always has a form in JSON
-		fmt.Fprintf(out, "%s:%d", key, count)
+		text = strconv.AppendInt(append(append(text, key...), ':'), int64(count), 10)
+		if _, err := out.Write(text); err != nil {
+			break // the reader hung up
+		}
+		text = text[:0]
 	}
-	out.WriteString("}}\n")
+	_, _ = out.Write(append(text, "}}\n"...)) // a bufio.Writer keeps its first error for Flush
 	if err := out.Flush(); err != nil {
 		in.log.Debug("answering", slog.Any("err", err))
 	}
 }
 
+// answer makes the whole body first, so that an error is a 500 and not half an answer.
 func (in *Inbox) answer(w http.ResponseWriter, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -208,5 +226,5 @@ func (in *Inbox) refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	fmt.Fprintf(w, "{\"Error\":%q}\n", text)
+	in.write(w, []byte(`{"Error":"`+text+"\"}\n"))
 }

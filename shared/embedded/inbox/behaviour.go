@@ -1,10 +1,7 @@
 package inbox
 
 import (
-	"context"
-	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -27,7 +24,8 @@ func (in *Inbox) Behave(b Behaviour) {
 	in.guests.shut(b.Down)
 }
 
-// faults hands out the behaviour of the moment.
+// faults hands out the behaviour of the moment. It is asked from as many goroutines as there are connections, so Times is
+// counted under its lock: three means three, whoever comes first.
 type faults struct {
 	mu   sync.Mutex
 	b    Behaviour
@@ -58,6 +56,7 @@ func (s *session) misbehave(command string) error {
 		return errEnding
 	}
 	if b.HangUp {
+		// Whatever is answered after that reaches nobody, but the server needs an error so that it does not go on.
 		s.conn.Conn().Close()
 		return &smtp.SMTPError{Code: 421, Message: "nobody reads this"}
 	}
@@ -80,135 +79,4 @@ func (in *Inbox) wait(d time.Duration) bool {
 	case <-in.ending:
 		return false
 	}
-}
-
-// Dial connects to the SMTP server in memory; network and addr are ignored. It has the shape of net.Dialer.DialContext, waits for Run, and is refused after it.
-func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if in.guests.refused() {
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
-	}
-	return in.pipes.dial(ctx)
-}
-
-// pipes is a listener for connections in memory.
-type pipes struct {
-	dialled chan net.Conn
-	closed  chan struct{}
-	once    sync.Once
-}
-
-func newPipes() *pipes {
-	return &pipes{dialled: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.dialled <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
-	case <-ctx.Done():
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: context.Cause(ctx)}
-	}
-}
-
-// Accept waits for a Dial.
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.dialled:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close refuses every later Dial.
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-// Addr is that of a pipe.
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
-// guests are the open SMTP connections, so that all can be cut at once.
-type guests struct {
-	mu     sync.Mutex
-	closed bool
-	open   map[*guest]struct{}
-}
-
-func newGuests() *guests { return &guests{open: make(map[*guest]struct{})} }
-
-// shut cuts every connection and admits no further one, or admits them again.
-func (g *guests) shut(closed bool) {
-	g.mu.Lock()
-	g.closed = closed
-	var cut []*guest
-	for c := range g.open {
-		if closed {
-			cut = append(cut, c)
-		}
-	}
-	g.mu.Unlock()
-	for _, c := range cut {
-		c.Close()
-	}
-}
-
-func (g *guests) refused() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.closed
-}
-
-// gate is a listener that admits only while the server is up.
-func (g *guests) gate(l net.Listener) net.Listener { return &gate{l, g} }
-
-type gate struct {
-	net.Listener
-	guests *guests
-}
-
-// Accept hangs up on whoever calls while the server is down.
-func (g *gate) Accept() (net.Conn, error) {
-	for {
-		c, err := g.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if guest, admitted := g.guests.admit(c); admitted {
-			return guest, nil
-		}
-		c.Close()
-	}
-}
-
-func (g *guests) admit(c net.Conn) (net.Conn, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return nil, false
-	}
-	guest := &guest{Conn: c, leave: g.leave}
-	g.open[guest] = struct{}{}
-	return guest, true
-}
-
-func (g *guests) leave(c *guest) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.open, c)
-}
-
-type guest struct {
-	net.Conn
-	leave func(*guest)
-}
-
-// Close also forgets the connection.
-func (c *guest) Close() error {
-	c.leave(c)
-	return c.Conn.Close()
 }

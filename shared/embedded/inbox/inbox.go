@@ -13,19 +13,22 @@
 //	…@busy.test      a Message-ID is answered 451 4.3.0 twice, after DATA, then accepted; a restart does not count anew
 //	…@slow.test      the answer to DATA takes five seconds
 //
+// The folder is one inbox's own, and holds mails/0000000001.eml, mails/0000000002.eml, … and journal.ndjson, where each line
+// is a mail that was accepted or was answered busy.
+//
 // Tests program further faults with [Inbox.Behave]. Inside a testing/synctest bubble, where sockets never become idle,
 // they reach the SMTP server through [Inbox.Dial] and the API through [Inbox.ServeHTTP].
 package inbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -44,20 +47,21 @@ type Config struct {
 type Inbox struct {
 	log     *slog.Logger
 	mails   *store
-	guests  *guests
-	faults  faults
+	smtp    *smtp.Server
 	handler http.Handler
 	pages   *template.Template
 
-	smtp      *smtp.Server
-	pipes     *pipes
-	smtpTCP   net.Listener // or nil
-	httpTCP   net.Listener // or nil
-	ending    chan struct{}
-	endingNow sync.Once
+	// The SMTP server accepts from both listeners, and guests has all that they accepted.
+	pipes   *pipes
+	smtpTCP net.Listener // or nil
+	httpTCP net.Listener // or nil
+	guests  *guests
+
+	faults faults
+	ending chan struct{} // closed when Run ends: nobody waits on purpose any longer
 }
 
-// maxMail bounds one mail.
+// maxMail bounds one mail; a longer one is answered 552. It is in memory while it is received.
 const maxMail = 10 << 20
 
 // grace is how long a reader of the page has to end when Run ends.
@@ -93,6 +97,7 @@ func listen(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
+// abandon frees what Open has taken so far.
 func (in *Inbox) abandon(err error) error {
 	if in.smtpTCP != nil {
 		in.smtpTCP.Close()
@@ -107,6 +112,7 @@ func (in *Inbox) SMTPAddr() string { return address(in.smtpTCP) }
 // HTTPAddr is the address that the API and the page listen on, with its actual port, or empty.
 func (in *Inbox) HTTPAddr() string { return address(in.httpTCP) }
 
+// address is empty for no listener.
 func address(l net.Listener) string {
 	if l == nil {
 		return ""
@@ -117,18 +123,18 @@ func address(l net.Listener) string {
 // Run serves until ctx is cancelled, then cuts every SMTP connection and returns nil within seconds. A mail that was not
 // answered yet may have been kept, as with any server that goes away. An inbox runs once.
 func (in *Inbox) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.smtp.Serve(in.guests.gate(in.pipes)) })
-	if in.smtpTCP != nil {
-		g.Go(func() error { return in.smtp.Serve(in.guests.gate(in.smtpTCP)) })
-	}
 	web := &http.Server{
 		Handler: in, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(in.log.Handler(), slog.LevelDebug),
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return in.smtp.Serve(gate{in.pipes, in.guests}) })
+	if in.smtpTCP != nil {
+		g.Go(func() error { return in.smtp.Serve(gate{in.smtpTCP, in.guests}) })
+	}
 	if in.httpTCP != nil {
 		g.Go(func() error {
-			if err := web.Serve(in.httpTCP); err != http.ErrServerClosed {
+			if err := web.Serve(in.httpTCP); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
@@ -146,18 +152,18 @@ func (in *Inbox) Run(ctx context.Context) error {
 
 // end makes the servers' goroutines return, and waits for them.
 func (in *Inbox) end(web *http.Server) {
-	in.endingNow.Do(func() { close(in.ending) })
+	close(in.ending)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if err := web.Shutdown(ctx); err != nil {
 		web.Close()
 	}
-	// Cut first: Shutdown waits for idle connections too, and a Close after it does nothing.
+	// Cut first: Shutdown waits for idle connections too, and go-smtp's Close does nothing after it.
 	in.guests.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
 		in.log.Debug("ending the smtp server", slog.Any("err", err))
 	}
-	// Shutdown does not know a listener whose Serve had not begun.
+	// Shutdown does not know a listener whose Serve had not begun when ctx was cancelled.
 	in.pipes.Close()
 	if in.smtpTCP != nil {
 		in.smtpTCP.Close()

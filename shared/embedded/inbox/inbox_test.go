@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/shared/embedded/inbox"
 )
@@ -271,5 +274,97 @@ func TestMailOverTheLimitIsRefused(t *testing.T) {
 	}
 	if got := in.Deliveries(); len(got) != 0 {
 		t.Errorf("deliveries: got %v, want none", got)
+	}
+}
+
+func TestOpenRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	taken := start(t, inbox.Config{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, row := range []struct {
+		name string
+		cfg  inbox.Config
+	}{
+		{"an SMTP address in use", inbox.Config{SMTP: taken.SMTPAddr(), Dir: dir}},
+		{"an HTTP address in use", inbox.Config{SMTP: "127.0.0.1:0", HTTP: taken.HTTPAddr(), Dir: dir}},
+		{"no address", inbox.Config{SMTP: "where?", Dir: dir}},
+		{"a file for a folder", inbox.Config{Dir: file}},
+	} {
+		if _, err := inbox.Open(row.cfg); err == nil {
+			t.Errorf("%s: got nil, want an error", row.name)
+		}
+	}
+	start(t, inbox.Config{Dir: dir}) // which the failed ones have let go
+}
+
+func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	in, err := inbox.Open(inbox.Config{}) // and nobody calls Run
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := in.Dial(ctx, "", ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestManyClientsAtOnce(t *testing.T) {
+	t.Parallel()
+	in := start(t, inbox.Config{SMTP: "127.0.0.1:0", Dir: t.TempDir()})
+	const clients, each = 16, 8
+	var g errgroup.Group
+	for i := range clients {
+		g.Go(func() error {
+			c, err := smtp.Dial(in.SMTPAddr())
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for j := range each {
+				if err := send(c, "zoe@example.com", plainMail(fmt.Sprintf("%d@example.com", i*each+j/2))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, n := range in.Deliveries() {
+		total += n
+	}
+	if total != clients*each {
+		t.Errorf("counted %d deliveries, want %d", total, clients*each)
+	}
+	got := get[struct{ Total int }](t, in, "/api/v1/messages?limit=1")
+	if got.Total != clients*each {
+		t.Errorf("listed %d mails, want %d", got.Total, clients*each)
+	}
+}
+
+func TestRestartLosesNothingThatWasAnswered(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in, stop := open(t, inbox.Config{Dir: dir})
+	if err := send(client(t, in), "zoe@example.com", plainMail("a@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	before := fetch(in, "/api/v1/messages").Body.String()
+	stop()
+
+	in = start(t, inbox.Config{Dir: dir})
+	if diff := cmp.Diff(before, fetch(in, "/api/v1/messages").Body.String()); diff != "" {
+		t.Errorf("messages (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"a@example.com": 1}, in.Deliveries()); diff != "" {
+		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 )
 
 // journal is a file of lines that is only ever appended to. Lines that come while others are being synced share the next
@@ -24,6 +25,7 @@ type journal struct {
 	broken  error      // of the first write that went wrong, or nil
 }
 
+// batch is what one sync puts on disk. Whoever gets to write first writes for all who are in it.
 type batch struct {
 	lines   bytes.Buffer // guarded by journal.mu
 	written bool         // guarded by journal.writing, as is err
@@ -35,6 +37,10 @@ func openJournal(path, mails string, read func(entry) []uint64) (*journal, error
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	// Two processes would give their mails the same numbers.
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: another process keeps its mails here: %w", path, err), file.Close())
 	}
 	folder, err := os.Open(mails)
 	if err != nil {
@@ -48,6 +54,7 @@ func openJournal(path, mails string, read func(entry) []uint64) (*journal, error
 	return j, nil
 }
 
+// restore stops at a damaged line that is not the last: no kill leaves one, and to go on would forget deliveries.
 func (j *journal) restore(read func(entry) []uint64) error {
 	lines := bufio.NewReaderSize(j.file, 1<<16)
 	var whole int64
@@ -109,6 +116,7 @@ func (j *journal) write(lines []byte) error {
 	return j.broken
 }
 
+// close lets the folder go. A line that is added later fails.
 func (j *journal) close() {
 	j.file.Close()
 	j.mails.Close()

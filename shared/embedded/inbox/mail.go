@@ -34,6 +34,7 @@ type content struct {
 	Problem     string // or empty
 }
 
+// person is a name and an address, either of which may be empty.
 type person struct{ Name, Address string }
 
 // attachment is every part of a mail that is neither its text nor its HTML.
@@ -54,28 +55,30 @@ func messageID(raw []byte) string {
 	return trimID(m.Header.Get("Message-Id"))
 }
 
+// trimID takes the brackets off.
 func trimID(id string) string {
 	return strings.ToValidUTF8(strings.Trim(strings.TrimSpace(id), "<>"), "\uFFFD")
 }
 
 // parse reads a mail. It always returns something to show: at worst the bytes as text.
 func parse(raw []byte) content {
-	var c content
+	c := content{To: []person{}, Attachments: []attachment{}} // not nil: the API says [], never null
 	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
-		return content{Text: plain(raw), Problem: err.Error()}
+		c.Text, c.Problem = plain(raw), err.Error()
+		return c
 	}
 	header, _, _ := bytes.Cut(bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n")), []byte("\n\n"))
 	c.Header = plain(header)
 	c.MessageID = trimID(m.Header.Get("Message-Id"))
 	c.Subject = decoded(m.Header.Get("Subject"))
-	c.To = people(m.Header.Get("To"))
+	c.To = append(c.To, people(m.Header.Get("To"))...)
 	if from := people(m.Header.Get("From")); len(from) > 0 {
 		c.From = from[0]
 	}
 	r := reader{c: &c}
 	if err := r.part(textproto.MIMEHeader(m.Header), m.Body, 0); err != nil {
-		c.Problem = err.Error()
+		c.Problem = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	return c
 }
@@ -105,14 +108,16 @@ func people(text string) []person {
 	return all
 }
 
-// reader walks through the parts of a mail.
+// reader walks through the parts of a mail, and files each where it belongs.
 type reader struct {
 	c     *content
-	parts int
+	parts int // leaves met so far; their numbers are the PartIDs
 }
 
+// errTooMany ends the reading of a mail; any other error only ends that of its part.
 var errTooMany = errors.New("more parts than are read here")
 
+// part reads a leaf, or the parts of a multipart. It returns what went wrong after it has kept what went right.
 func (r *reader) part(header textproto.MIMEHeader, body io.Reader, depth int) error {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if media == "" {
@@ -135,6 +140,7 @@ func (r *reader) part(header textproto.MIMEHeader, body io.Reader, depth int) er
 	return err
 }
 
+// multipart goes on after a part that cannot be decoded, and stops where the structure itself is broken.
 func (r *reader) multipart(body io.Reader, boundary string, depth int) error {
 	if boundary == "" || depth == maxDepth {
 		return errTooMany
@@ -181,6 +187,7 @@ func (r *reader) place(media string, params map[string]string, header textproto.
 	}
 }
 
+// transferDecoded is done by hand, since multipart.Reader decodes quoted-printable only and hides that it did.
 func transferDecoded(encoding string, body io.Reader) io.Reader {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
@@ -203,6 +210,7 @@ func text(body []byte, charset string) string {
 	return plain(body)
 }
 
+// plain is text that JSON and HTML can hold, with the line ends of this side.
 func plain(body []byte) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(string(body), "\uFFFD"), "\r\n", "\n")
 }

@@ -12,6 +12,7 @@ import (
 //go:embed pages
 var files embed.FS
 
+// pages are parsed once, when an inbox opens. They work without scripts: the policy in guarded allows none.
 func pages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"size": size,
@@ -19,6 +20,7 @@ func pages() *template.Template {
 	}).ParseFS(files, "pages/*.html"))
 }
 
+// listPage shows what listMails answers with, newest first.
 func (in *Inbox) listPage(w http.ResponseWriter, r *http.Request) {
 	start, limit := window(r)
 	list, total, err := in.summaries(start, limit)
@@ -32,6 +34,7 @@ func (in *Inbox) listPage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// mailPage shows one mail. Its HTML is in a frame of its own, so that its style does not leak into the page.
 func (in *Inbox) mailPage(w http.ResponseWriter, r *http.Request) {
 	e, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -58,6 +61,7 @@ func stylesheet(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, files, "pages/style.css")
 }
 
+// render writes into memory first: an error halfway would leave half a page with status 200.
 func (in *Inbox) render(w http.ResponseWriter, name string, data any) {
 	var page bytes.Buffer
 	if err := in.pages.ExecuteTemplate(&page, name, data); err != nil {

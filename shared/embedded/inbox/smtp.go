@@ -28,6 +28,7 @@ var (
 	errEnding  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "the server is ending"}
 )
 
+// server is the SMTP server, which listens nowhere yet.
 func (in *Inbox) server() *smtp.Server {
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &session{in: in, conn: c}, nil
@@ -65,7 +66,8 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Data keeps the mail. When it returns nil, the mail is on disk.
+// Data keeps the mail. When it returns nil, the mail is on disk. Whether a busy server accepts is known only here, where
+// the Message-ID is: a client that counts its attempts by recipient would see another order's.
 func (s *session) Data(r io.Reader) error {
 	if err := s.misbehave("DATA"); err != nil {
 		return err
@@ -93,6 +95,7 @@ func (s *session) Data(r io.Reader) error {
 	return s.misbehave(".")
 }
 
+// unkept asks the client to try again: it is the inbox that has a problem, not the mail.
 func (s *session) unkept(err error) error {
 	s.in.log.Error("keeping a mail", slog.Any("err", err))
 	return errDisk

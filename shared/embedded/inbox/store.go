@@ -24,7 +24,9 @@ const (
 // errNoMail says that there is no mail with that ID, or not any more.
 var errNoMail = errors.New("no such mail")
 
-// store keeps mails and counts deliveries.
+// store keeps mails and counts deliveries. A mail has a number, one more than the last, which is the name of its file
+// and its ID for clients. The journal says which numbers were acknowledged, under which Message-ID; all else about a mail
+// is read from its file when somebody asks.
 type store struct {
 	dir     string // of the mails, or empty
 	journal *journal
@@ -39,7 +41,9 @@ type store struct {
 	busied map[string]int    // busy answers by Message-ID
 }
 
-// entry is one line of the journal.
+// entry is one line of the journal:
+//
+//	{"mail":124,"id":"ord_….invoice@example.com","at":"2026-09-29T08:15:42.123Z","size":35210}
 type entry struct {
 	Mail uint64    `json:"mail,omitempty"` // number of the mail, from 1; zero: it was answered busy
 	ID   string    `json:"id"`             // Message-ID without brackets, or empty
@@ -47,6 +51,7 @@ type entry struct {
 	Size int       `json:"size,omitempty"`
 }
 
+// openStore reads the journal of a folder; an empty one is a store in memory.
 func openStore(dir string) (*store, error) {
 	s := &store{limit: keptInMemory, counts: make(map[string]int), busied: make(map[string]int)}
 	if dir == "" {
@@ -58,6 +63,7 @@ func openStore(dir string) (*store, error) {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
 	var err error
+	// What count finds too old is deleted by sweep.
 	if s.journal, err = openJournal(filepath.Join(dir, "journal.ndjson"), s.dir, s.count); err != nil {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
@@ -99,13 +105,15 @@ func (s *store) close() {
 	}
 }
 
-// keep returns when the mail and its line are synced.
+// keep returns when the mail and its line are synced. After an error the mail may be there after a restart or not, as after
+// a connection that was lost before the answer.
 func (s *store) keep(raw []byte, id string) error {
 	s.mu.Lock()
 	s.last++
 	e := entry{Mail: s.last, ID: id, At: time.Now().UTC(), Size: len(raw)}
 	s.mu.Unlock()
 	if s.dir != "" {
+		// First the file, then the line that makes it count; no lock is held, so that mails sync side by side.
 		if err := writeSynced(s.path(e.Mail), raw); err != nil {
 			return err
 		}
@@ -154,7 +162,7 @@ func (s *store) count(e entry) (old []uint64) {
 		s.counts[e.ID]++
 	}
 	s.last = max(s.last, e.Mail)
-	// Mails that came side by side are counted in any order.
+	// Mails that came side by side are counted in any order, and listed by their numbers.
 	at, _ := slices.BinarySearchFunc(s.mails, e.Mail, func(m entry, n uint64) int { return cmp.Compare(m.Mail, n) })
 	s.mails = slices.Insert(s.mails, at, e)
 	for len(s.mails) > s.limit {
@@ -165,7 +173,7 @@ func (s *store) count(e entry) (old []uint64) {
 	return old
 }
 
-// drop deletes the files of old mails.
+// drop deletes the files of old mails. A kill in the midst of it leaves some, for sweep.
 func (s *store) drop(old []uint64) error {
 	if s.dir == "" {
 		return nil

@@ -21,6 +21,7 @@ import (
 //go:embed templates
 var templates embed.FS
 
+// parseTemplates panics when a template does not parse: they are part of the program.
 func parseTemplates() (*texttemplate.Template, *htmltemplate.Template) {
 	funcs := map[string]any{"line": line, "percent": percent}
 	return texttemplate.Must(texttemplate.New("mail.txt").Funcs(funcs).ParseFS(templates, "templates/mail.txt")),
@@ -54,6 +55,7 @@ func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
 	return m, nil
 }
 
+// body writes the same facts twice, for people who read text and for those who read HTML.
 func (s *Step) body(w *order.Work) (text, html string, err error) {
 	data := struct {
 		*order.Work
@@ -69,6 +71,7 @@ func (s *Step) body(w *order.Work) (text, html string, err error) {
 	return t.String(), h.String(), nil
 }
 
+// signature is the seller's name, or the address where there is none.
 func (s *Step) signature() string {
 	if s.from.Name != "" {
 		return s.from.Name

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -30,7 +31,7 @@ type pool struct {
 
 	mu     sync.Mutex
 	closed bool
-	idle   []*connection // the one that was used last is the last
+	idle   []*connection // the one that was used last is the last, and goes out first: the rest may grow old and go
 }
 
 // connection is one conversation with the server. go-mail keeps its socket to itself and looks at no context while it
@@ -40,10 +41,10 @@ type connection struct {
 	socket net.Conn
 	client *gomail.Client
 	smtp   *smtp.Client
-	used   bool      // has carried a mail before
 	since  time.Time // when it was put into the pool
 }
 
+// newPool connects to nothing yet.
 func newPool(cfg Config) (*pool, error) {
 	host, number, err := net.SplitHostPort(cfg.SMTP)
 	if err != nil {
@@ -53,18 +54,12 @@ func newPool(cfg Config) (*pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail server %q: the port is no number", cfg.SMTP)
 	}
-	if cfg.Connections == 0 {
-		cfg.Connections = defaultConnections
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))}
+	if p.dial == nil {
+		p.dial = new(net.Dialer).DialContext
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
-	}
-	if cfg.Dial == nil {
-		cfg.Dial = new(net.Dialer).DialContext
-	}
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: make(chan struct{}, cfg.Connections)}
 	p.options = []gomail.Option{
-		gomail.WithPort(port), gomail.WithTimeout(cfg.Timeout), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		gomail.WithPort(port), gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
 		// Neither NOOP before a mail nor RSET after it: each is a round trip. A stale connection shows at MAIL FROM, and
 		// the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
 		gomail.WithoutNoop(), gomail.WithoutRset(),
@@ -72,7 +67,7 @@ func newPool(cfg Config) (*pool, error) {
 	if cfg.HELO != "" {
 		p.options = append(p.options, gomail.WithHELO(cfg.HELO))
 	}
-	// The options are wrong now or never.
+	// Connecting uses the options again; what is wrong with them is to be told at the start.
 	if _, err := gomail.NewClient(host, p.options...); err != nil {
 		return nil, fmt.Errorf("mail server %q: %w", cfg.SMTP, err)
 	}
@@ -87,35 +82,37 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	c := p.take()
-	if c == nil {
-		var err error
-		if c, err = p.connect(ctx); err != nil {
-			return away(ctx, err)
-		}
+	if ctx.Err() != nil { // select does not say which was first
+		return context.Cause(ctx)
 	}
-	err := c.send(ctx, m)
-	if c.used && hungUp(err) && ctx.Err() == nil {
-		// The server went or grew tired of this connection while it lay idle, and has seen nothing of the mail. The
-		// others have lain longer.
+	if c := p.take(); c != nil {
+		err := c.send(ctx, m)
+		if !hungUp(err) || ctx.Err() != nil {
+			p.put(c, err)
+			return verdict(ctx, m, err)
+		}
+		// The server left while this connection lay idle, and has seen nothing of the mail: that is no news about the
+		// server. The others have lain longer.
 		drop(append(p.takeAll(), c))
-		if c, err = p.connect(ctx); err != nil {
-			return away(ctx, err)
-		}
-		err = c.send(ctx, m)
 	}
+	c, err := p.connect(ctx)
+	if err != nil {
+		return away(ctx, err)
+	}
+	err = c.send(ctx, m)
 	p.put(c, err)
 	return verdict(ctx, m, err)
 }
 
-// send hands over one mail. A context that is cancelled meanwhile closes the socket.
+// send hands over one mail. A context that is cancelled meanwhile closes the socket: go-mail would wait for the answer,
+// holding a lock that its own Close needs.
 func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	defer stop()
 	return c.client.SendWithSMTPClient(c.smtp, m)
 }
 
-// connect dials and greets.
+// connect dials and greets. go-mail forgets a socket over which the greeting goes wrong, so it is closed here.
 func (p *pool) connect(ctx context.Context) (*connection, error) {
 	socket, err := p.dial(ctx, "tcp", p.address)
 	if err != nil {
@@ -155,6 +152,7 @@ func (p *pool) take() *connection {
 	return c
 }
 
+// takeAll empties the pool.
 func (p *pool) takeAll() []*connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +163,7 @@ func (p *pool) takeAll() []*connection {
 
 // put gives a connection back after a mail, unless the way it ended leaves the conversation in doubt.
 func (p *pool) put(c *connection, err error) {
-	c.used, c.since = true, time.Now()
+	c.since = time.Now()
 	p.mu.Lock()
 	keep := !p.closed && inStep(err)
 	if keep {
@@ -177,6 +175,7 @@ func (p *pool) put(c *connection, err error) {
 	}
 }
 
+// close lets mails go on that are being handed over; put closes their connections.
 func (p *pool) close() error {
 	p.mu.Lock()
 	p.closed = true

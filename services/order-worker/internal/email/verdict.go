@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -99,7 +100,7 @@ func inStep(err error) bool {
 func words(m *gomail.Msg, err *gomail.SendError) error {
 	text, _, _ := strings.Cut(err.Error(), ", affected ")
 	for _, to := range m.GetTo() {
-		text = strings.ReplaceAll(text, to.Address, "the recipient")
+		text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(to.Address)).ReplaceAllLiteralString(text, "the recipient")
 	}
 	return errors.New(text)
 }

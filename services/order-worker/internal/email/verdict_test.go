@@ -237,6 +237,26 @@ func dialSilence(context.Context, string, string) (net.Conn, error) {
 	return conn, nil
 }
 
+func TestCancelledContextSendsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		if err := s.mail(t.Context(), invoiced("1", "Zoë", "zoe@example.com")); err != nil { // leaves a connection in the pool
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 50 { // select chooses at random
+			if err := s.mail(ctx, invoiced("2", "Zoë", "zoe@example.com")); err != context.Canceled {
+				t.Fatalf("got %v, want %v", err, context.Canceled)
+			}
+		}
+		if n := len(s.inbox.Deliveries()); n != 1 {
+			t.Errorf("delivered %d mails, want 1", n)
+		}
+	})
+}
+
 func TestWaitingForAConnectionEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -80,13 +80,13 @@ func (m money) MarshalJSON() ([]byte, error) {
 	return json.Marshal(moneyValue{order.Money(m).String(), m.Currency})
 }
 
-// UnmarshalJSON refuses what is no amount in euros.
+// UnmarshalJSON refuses what is no amount in euros, except nothing in no currency.
 func (m *money) UnmarshalJSON(data []byte) error {
 	var v moneyValue
 	if err := json.Unmarshal(data, &v); err != nil {
 		return err
 	}
-	if v.Currency != order.EUR {
+	if v.Currency != order.EUR && v != (moneyValue{Amount: order.Money{}.String()}) {
 		return fmt.Errorf("currency %.8q", v.Currency)
 	}
 	amount, err := order.ParseMoney(v.Amount, v.Currency)

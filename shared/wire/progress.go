@@ -70,26 +70,32 @@ func ReadProgress(data []byte) (order.Progress, error) {
 		return order.Progress{}, fmt.Errorf("progress: %w", err)
 	}
 	p := v.progress()
-	p.Others = others(data)
+	p.Others = v.others(data)
 	return p, nil
 }
 
 // others returns what a newer version has written beside the results that this one knows, and within them.
-func others(data []byte) map[order.Step]json.RawMessage {
+func (v progressValue) others(data []byte) map[order.Step]json.RawMessage {
 	found := unknown[order.Step](data, reflect.TypeFor[progressValue]())
 	var results map[order.Step]json.RawMessage
 	_ = json.Unmarshal(data, &results) // ReadProgress has read it
-	for step, known := range map[order.Step]reflect.Type{
-		order.StepShipping: reflect.TypeFor[shippingValue](),
-		order.StepInvoice:  reflect.TypeFor[invoiceValue](),
-		order.StepEmail:    reflect.TypeFor[emailValue](),
+	for _, known := range []struct {
+		step   order.Step
+		there  bool
+		fields reflect.Type
+	}{
+		{order.StepShipping, v.Shipping != nil, reflect.TypeFor[shippingValue]()},
+		{order.StepInvoice, v.Invoice != nil, reflect.TypeFor[invoiceValue]()},
+		{order.StepEmail, v.Email != nil, reflect.TypeFor[emailValue]()},
 	} {
-		if added := unknown[string](results[step], known); added != nil {
-			if found == nil {
-				found = map[order.Step]json.RawMessage{}
-			}
-			found[step] = mustJSON(added)
+		added := unknown[string](results[known.step], known.fields)
+		if !known.there || added == nil {
+			continue
 		}
+		if found == nil {
+			found = map[order.Step]json.RawMessage{}
+		}
+		found[known.step] = mustJSON(added)
 	}
 	return found
 }

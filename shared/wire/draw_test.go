@@ -1,0 +1,124 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"example.com/orders/shared/order"
+)
+
+// text draws what customers write, and what JSON, HTML and terminals trip over.
+func text(t *rapid.T, label string) string {
+	return rapid.StringOfN(rapid.OneOf(
+		rapid.RuneFrom([]rune(`aZ09 <>&"'\/{}[]:,`)),
+		rapid.RuneFrom([]rune("ëŁ名محמ👩\u200d\u200f\ufffd\ufeff\U0010ffff")),
+	), 0, 20, -1).Draw(t, label)
+}
+
+func instant(t *rapid.T, label string) time.Time {
+	return time.UnixMilli(rapid.Int64Range(946_684_800_000, 4_102_444_800_000).Draw(t, label)).UTC()
+}
+
+func euros(t *rapid.T, label string) order.Money {
+	return order.Euros(rapid.Int64Range(-1e15, 1e15).Draw(t, label))
+}
+
+func count(t *rapid.T, label string, most int) int { return rapid.IntRange(0, most).Draw(t, label) }
+
+// drawOrder draws an order without faults.
+func drawOrder(t *rapid.T) order.Order {
+	o := order.Order{
+		ID:       order.ID(rapid.StringMatching("ord_[a-z0-9]{26}").Draw(t, "id")),
+		PlacedAt: instant(t, "placed at"),
+		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "x" + text(t, "line1"), Line2: text(t, "line2"), City: "x" + text(t, "city"), PostalCode: "10115", Country: "DE"},
+		Service:  rapid.SampledFrom([]order.Service{order.Standard, order.Express}).Draw(t, "service"),
+		Note:     text(t, "note"),
+	}
+	for i := range rapid.IntRange(1, 4).Draw(t, "lines") {
+		o.Lines = append(o.Lines, order.Line{
+			SKU: fmt.Sprintf("SKU-%d", i), Quantity: 1 + count(t, "quantity", order.MaxQuantity-1), Name: text(t, "product"),
+			UnitPrice: order.Euros(int64(count(t, "price", order.MaxPrice))), Grams: count(t, "grams", order.MaxGrams),
+			Size: order.Size{Length: count(t, "length", order.MaxSide), Width: 1, Height: 2},
+		})
+	}
+	return o
+}
+
+// drawProgress draws progress, of a newer version too.
+func drawProgress(t *rapid.T) order.Progress {
+	p := order.Progress{Others: drawExtra[order.Step](t, "gift", "finished_at")}
+	for _, s := range []order.Step{order.StepShipping, order.StepInvoice, order.StepEmail, "gift"}[:count(t, "finished", 4)] {
+		p.Finish(s)
+	}
+	if rapid.Bool().Draw(t, "shipped") {
+		p.Shipping = &order.Shipping{
+			Zone: text(t, "zone"), Service: order.Express, Price: euros(t, "price"), BillableGrams: count(t, "billable", 1e9), MinDays: 1, MaxDays: 2,
+			Card: "sha256:0123456789ab",
+		}
+		addTo(&p, t, order.StepShipping)
+	}
+	if rapid.Bool().Draw(t, "invoiced") {
+		p.Invoice = &order.Invoice{
+			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29",
+			Net: euros(t, "net"), Tax: euros(t, "tax"), Total: euros(t, "total"),
+		}
+		for range count(t, "taxes", 3) {
+			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Rate: count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate")})
+		}
+		if rapid.Bool().Draw(t, "kept") {
+			p.Invoice.Kept = &order.Kept{Offset: rapid.Int64Min(0).Draw(t, "offset"), SHA256: "ab", Bytes: count(t, "bytes", 1e6)}
+		}
+		addTo(&p, t, order.StepInvoice)
+	}
+	if rapid.Bool().Draw(t, "mailed") {
+		p.Email = &order.Email{MessageID: "ord_1@example.com", Date: instant(t, "date")}
+	}
+	return p
+}
+
+// addTo adds a field of a newer version to the result of a step.
+func addTo(p *order.Progress, t *rapid.T, s order.Step) {
+	if added := drawExtra[string](t, "carrier", "colour"); added != nil {
+		if p.Others == nil {
+			p.Others = map[order.Step]json.RawMessage{}
+		}
+		p.Others[s], _ = json.Marshal(added)
+	}
+}
+
+// drawExtra draws fields that this version does not know, or nil.
+func drawExtra[K ~string](t *rapid.T, names ...K) map[K]json.RawMessage {
+	values := []string{`null`, `1e3`, `"\u003c"`, `{"a":[{}]}`, `[1,{"b":2}]`, `"ë"`}
+	var extra map[K]json.RawMessage
+	for _, name := range names {
+		if !rapid.Bool().Draw(t, "has "+string(name)) {
+			continue
+		}
+		if extra == nil {
+			extra = map[K]json.RawMessage{}
+		}
+		extra[name] = json.RawMessage(rapid.SampledFrom(values).Draw(t, string(name)))
+	}
+	return extra
+}
+
+// drawState draws a state that an owner may have written.
+func drawState(t *rapid.T) order.State {
+	o := drawOrder(t)
+	s := order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: rapid.Int64Min(0).Draw(t, "origin")})
+	s.Progress, s.Replays, s.Unknown = drawProgress(t), count(t, "replays", 9), drawExtra(t, "priority", "Region")
+	for rev := range int64(count(t, "changes", 60)) {
+		s.Record(order.Change{
+			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Dead, "newer"}).Draw(t, "status"),
+			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
+		})
+	}
+	if rapid.Bool().Draw(t, "has a letter") {
+		s.Letter = &order.Letter{ID: s.Origin.String(), Partition: 3, Offset: 7, Step: order.StepInvoice, Reason: "render-refused"}
+	}
+	return s
+}

@@ -1,0 +1,221 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"pgregory.net/rapid"
+
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+func ExampleReadHead() {
+	o := order.Order{ID: "ord_7", PlacedAt: time.UnixMilli(1_700_000_000_000)}
+	r := wire.State(order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}), 17)
+	h, err := wire.ReadHead(r)
+	fmt.Println(wire.Type(r), string(r.Key), h, err)
+	// Output: orders.status ord_7 {17 0 accepted 124} <nil>
+}
+
+func TestOrdersSurviveARoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawOrder(t)
+		r := wire.Order(want)
+		got, err := wire.ReadOrder(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Source = r.Value
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("order (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(r, wire.Order(got), sameRecord); diff != "" {
+			t.Errorf("record, written again (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestStatesSurviveARoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want, owner := drawState(t), rapid.Int64Min(0).Draw(t, "owner")
+		r := wire.State(want, owner)
+		r.Partition = want.Origin.Partition
+		got, err := wire.ReadState(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r, wire.State(got, owner), sameRecord); diff != "" {
+			t.Errorf("record, written again (-want +got):\n%s", diff)
+		}
+		want.Order.Source = wire.Order(want.Order).Value
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("state (-want +got):\n%s", diff)
+		}
+		head, err := wire.ReadHead(r)
+		if want := (wire.Head{Owner: owner, Rev: want.Rev, Status: want.Status, Origin: want.Origin.Offset}); err != nil || head != want {
+			t.Errorf("got head %+v, %v; want %+v", head, err, want)
+		}
+	})
+}
+
+// sameRecord compares what a record says, not where it stands.
+var sameRecord = cmp.Transformer("record", func(r *kgo.Record) [3]any {
+	return [3]any{string(r.Key), string(r.Value), r.Headers}
+})
+
+func TestProgressSurvivesARoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawProgress(t)
+		got, err := wire.ReadProgress(wire.Progress(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("progress (-want +got):\n%s", diff)
+		}
+	})
+	if got, err := wire.ReadProgress(nil); err != nil || !cmp.Equal(order.Progress{}, got) {
+		t.Errorf("got %+v, %v from nothing, want an order that nobody has begun", got, err)
+	}
+}
+
+// TestFieldsOfANewerVersionSurvive lets this version take up a state of a newer one, work on it, and write it.
+func TestFieldsOfANewerVersionSurvive(t *testing.T) {
+	t.Parallel()
+	const (
+		placed = `{"schema":1,"id":"ord_1","placed_at":"2026-03-02T09:30:00+02:00","customer":{"name":"A & B","email":"a@example.com","vat":"DE1"},` +
+			`"ship_to":{"line1":"1 Main","city":"B","country":"DE","geo":[1.50,2e0]},"service":"standard","gift":{"wrap":"<red>"},` +
+			`"items":[{"sku":"A","quantity":1,"name":"a","unit_price":{"amount":"1.00","currency":"EUR"},"weight_g":1,"size_mm":[1,1,1],"hs":"4202"}]}`
+		state = `{"schema":1,"order":ORDER,"origin":5,"status":"working","rev":1,"timeline":[{"rev":1}],` +
+			`"progress":{"finished":["shipping"],"shipping":{"zone":"eu","price":{"amount":"4.90","currency":"EUR"},"carrier":"DHL"},"gift":{"wrapped":true}},"priority":"high"}`
+	)
+	// Another client may write JSON with space in it.
+	spaced := strings.Replace(placed, `{"schema":1,`, " {\n\t\"schema\" : 1 , ", 1)
+	s, err := wire.ReadState(&kgo.Record{Value: []byte(strings.Replace(state, "ORDER", spaced, 1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.Order.Source); got != placed {
+		t.Errorf("got source %s, want the bytes of the order without their space, %s", got, placed)
+	}
+	s.Record(order.Change{Rev: 2, Status: order.Mailing})
+	s.Progress.Finish(order.StepInvoice)
+	value := wire.State(s, 3).Value
+	if !bytes.Contains(value, []byte(`"order":`+placed+`,`)) {
+		t.Errorf("got %s, want the bytes of the order in it, %s", value, placed)
+	}
+	var got struct {
+		Rev      int
+		Priority string
+		Progress struct {
+			Finished []string
+			Shipping struct{ Zone, Carrier string }
+			Gift     struct{ Wrapped bool }
+		}
+	}
+	if err := json.Unmarshal(value, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := got
+	want.Rev, want.Priority = 2, "high"
+	want.Progress.Finished = []string{"shipping", "invoice"}
+	want.Progress.Shipping.Zone, want.Progress.Shipping.Carrier = "eu", "DHL"
+	want.Progress.Gift.Wrapped = true
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("state of a newer version, written again (-want +got):\n%s", diff)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestRecordsAreAsOthersKnowThem holds every kind of record against its golden file: other versions and other programs read them.
+func TestRecordsAreAsOthersKnowThem(t *testing.T) {
+	t.Parallel()
+	w, at := finished(), time.Date(2026, 3, 2, 9, 30, 1, 250_000_000, time.UTC)
+	for name, r := range map[string]*kgo.Record{
+		"order":    wire.Order(w.Order),
+		"accepted": wire.State(order.NewState(w.Order, w.Origin), 17),
+		"state":    wire.State(w.State, 17),
+		"claim":    wire.Claim("worker-1", at),
+		"invoice":  wire.Invoice(w, at),
+		"void":     wire.Void(w.Origin, "duplicate", at),
+	} {
+		path := filepath.Join("testdata", name+".golden")
+		got := readable(t, r)
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// finished is an order with all that can be known about it.
+func finished() *order.Work {
+	at := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
+	o := order.Order{
+		ID: "ord_0123456789abcdefghijklmnop", PlacedAt: at, Service: order.Express, Note: "Ring twice.\nThen <wait>.",
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "1 Main Street", Line2: "Flat 2", City: "Berlin", Region: "BE", PostalCode: "10115", Country: "DE"},
+		Lines: []order.Line{
+			{SKU: "BOTTLE-750", Quantity: 2, Name: "Bottle & cup", UnitPrice: order.Euros(1990), Grams: 310, Size: order.Size{Length: 80, Width: 81, Height: 260}},
+		},
+	}
+	s := order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})
+	s.Record(order.Change{Rev: 1, At: at.Add(time.Second), Status: order.Dead, Step: order.StepEmail, Reason: "mail-busy"})
+	s.Record(order.Change{Rev: 2, At: at.Add(time.Minute), Status: order.Confirmed, Replay: 1})
+	s.Letter = &order.Letter{ID: "3-124", Partition: 3, Offset: 9, Step: order.StepEmail, Reason: "mail-busy"}
+	s.Replays, s.Unknown = 1, map[string]json.RawMessage{"priority": []byte(`"high"`)}
+	s.Progress = order.Progress{
+		Finished: []order.Step{order.StepShipping, order.StepInvoice, order.StepEmail},
+		Shipping: &order.Shipping{
+			Zone: "home", Service: order.Express, Price: order.Euros(990), BillableGrams: 674, MinDays: 1, MaxDays: 2, Card: "sha256:0123456789ab",
+		},
+		Invoice: &order.Invoice{
+			Number: s.Origin.InvoiceNumber(), IssuedAt: at, VATTable: "2026-09-29", Taxes: []order.Tax{{Rate: 1900, Net: order.Euros(4970), Tax: order.Euros(944)}},
+			Net: order.Euros(4970), Tax: order.Euros(944), Total: order.Euros(5914),
+			Kept: &order.Kept{Offset: 88, SHA256: wire.SHA256([]byte("%PDF")), Bytes: 4},
+		},
+		Email:  &order.Email{MessageID: "ord_0123456789abcdefghijklmnop.invoice@example.com", Date: at},
+		Others: map[order.Step]json.RawMessage{"gift": []byte(`{"wrapped":true}`), order.StepShipping: []byte(`{"carrier":"DHL"}`)},
+	}
+	return &order.Work{State: s, Document: []byte("%PDF")}
+}
+
+// readable is a record as people review it: key, headers, and JSON over several lines.
+func readable(t *testing.T, r *kgo.Record) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "key: %s\n", r.Key)
+	for _, h := range r.Headers {
+		fmt.Fprintf(&b, "%s: %s\n", h.Key, h.Value)
+	}
+	b.WriteByte('\n')
+	if wire.Type(r) == wire.TypeInvoice {
+		b.Write(r.Value)
+	} else if err := json.Indent(&b, r.Value, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}

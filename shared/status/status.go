@@ -28,13 +28,14 @@ type Fold struct {
 	claim int64 // offset + 1 of the newest claim, so that zero is none
 }
 
-// At returns a fold that has seen a claim at an offset, for a reader that resumes there; a negative offset is none.
+// At returns a fold that has seen a claim at an offset, for a reader that resumes behind it; -1 is none.
 func At(claim int64) Fold { return Fold{claim + 1} }
 
-// Newest is the offset of the newest claim seen, or -1.
+// Newest is the offset of the newest claim that is known of, or -1.
 func (f *Fold) Newest() int64 { return f.claim - 1 }
 
-// Apply takes the next record and says what it is worth. The Head is that of a state, and zero for a claim. A record that is neither is wire.ErrUndecodable: skip it.
+// Apply takes the next record and says what it is worth. The Head is that of a state, and zero for a claim. A record that
+// is neither is wire.ErrUndecodable: skip it.
 func (f *Fold) Apply(r *kgo.Record) (wire.Head, Verdict, error) {
 	switch wire.Type(r) {
 	case wire.TypeClaim:
@@ -42,10 +43,17 @@ func (f *Fold) Apply(r *kgo.Record) (wire.Head, Verdict, error) {
 		return wire.Head{}, Claim, nil
 	case wire.TypeStatus:
 		h, err := wire.ReadHead(r)
-		if err == nil && h.Owner < f.Newest() {
+		if err != nil {
+			return wire.Head{}, Void, err
+		}
+		if h.Owner < f.Newest() {
 			return h, Void, nil
 		}
-		return h, Current, err
+		// Compaction keeps the last claim only: that of an earlier owner is known by what it wrote.
+		if h.Owner < r.Offset {
+			f.claim = h.Owner + 1
+		}
+		return h, Current, nil
 	}
 	return wire.Head{}, Void, fmt.Errorf("%w: type %.40q in orders.status", wire.ErrUndecodable, wire.Type(r))
 }

@@ -5,7 +5,9 @@
 package topic
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -53,15 +55,27 @@ func (s Set) Specs() []Spec {
 	}
 }
 
+// MaxBytes is how large a batch of records may be in the topic of a name: the broker refuses a larger one whole, with
+// every order in it.
+func MaxBytes(name string) int {
+	set := Names(name[:max(0, strings.LastIndexByte(name, '.'))])
+	if name != set.Orders && slices.ContainsFunc(set.Specs(), func(s Spec) bool { return s.Name == name }) {
+		return maxDerived
+	}
+	return MaxOrder
+}
+
 const (
 	maxDerived = MaxOrder + MaxOrder/4
 	forever    = -time.Millisecond
 )
 
+// kept sets retention.bytes, because a broker may have a default that deletes what must stay.
 func kept(retention time.Duration, maxBytes int) map[string]string {
 	return map[string]string{
 		"cleanup.policy":         "delete",
 		"retention.ms":           millis(retention),
+		"retention.bytes":        "-1",
 		"max.message.bytes":      decimal(int64(maxBytes)),
 		"message.timestamp.type": "LogAppendTime",
 	}

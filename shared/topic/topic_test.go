@@ -1,0 +1,77 @@
+package topic_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/topic"
+)
+
+func ExampleNames() {
+	topics := topic.Names("shop")
+	fmt.Println(topics.Orders, topics.DLQ, topic.MaxBytes(topics.Orders), topic.MaxBytes(topics.DLQ))
+	// Output: shop shop.dlq 1048576 1310720
+}
+
+var update = flag.Bool("update", false, "rewrite the golden file")
+
+// TestTheTableStaysAsItIs holds the settings against a golden file: a topic that exists is not changed by a new release, and services refuse one that differs.
+func TestTheTableStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d partitions\n", topic.Partitions)
+	for _, spec := range topic.Names("orders").Specs() {
+		fmt.Fprintf(&b, "\n%s\n", spec.Name)
+		for _, name := range slices.Sorted(maps.Keys(spec.Config)) {
+			fmt.Fprintf(&b, "  %s=%s\n", name, spec.Config[name])
+		}
+	}
+	const path = "testdata/topics.golden"
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("topics (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryTopicHasARow(t *testing.T) {
+	t.Parallel()
+	set := topic.Names("orders")
+	want := []string{set.Orders, set.Replay, set.Status, set.Invoices, set.DLQ}
+	var got []string
+	for _, spec := range set.Specs() {
+		got = append(got, spec.Name)
+		if spec.Config["max.message.bytes"] != fmt.Sprint(topic.MaxBytes(spec.Name)) {
+			t.Errorf("%s: got batches of %d bytes, want those that the topic takes, %s", spec.Name, topic.MaxBytes(spec.Name), spec.Config["max.message.bytes"])
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("topics of the table (-want +got):\n%s", diff)
+	}
+}
+
+func TestATopicOfOrdersIsKnownByAnyPrefix(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{
+		"": topic.MaxOrder, "shop": topic.MaxOrder, "eu.shop": topic.MaxOrder, "eu.shop.replays": topic.MaxOrder, "dlq": topic.MaxOrder,
+		"eu.shop.replay": topic.MaxOrder * 5 / 4, "eu.shop.status": topic.MaxOrder * 5 / 4,
+	} {
+		if got := topic.MaxBytes(name); got != want {
+			t.Errorf("topic %q: got batches of %d bytes, want %d", name, got, want)
+		}
+	}
+}

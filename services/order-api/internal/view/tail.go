@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/wire"
 )
 
@@ -25,18 +27,28 @@ func (v *View) tail(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		fetches.EachError(func(topic string, partition int32, err error) {
-			v.cfg.Log.Warn("reading for the view", "topic", topic, "partition", partition, "error", err)
-		})
-		if fetches.NumRecords() == 0 {
-			continue
-		}
 		err := v.apply(ctx, fetches)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("applying records to the view: %w", err)
+		}
+		v.pause(ctx, fetches)
+	}
+}
+
+// pause waits a while when the topics brought errors, which come again at once: what they mean is for measure to find out.
+func (v *View) pause(ctx context.Context, fetches kgo.Fetches) {
+	failed := false
+	fetches.EachError(func(topic string, partition int32, err error) {
+		failed = true
+		v.cfg.Log.Warn("reading for the view", telemetry.Topic, topic, telemetry.Partition, partition, telemetry.Error, err)
+	})
+	if failed {
+		select {
+		case <-time.After(measurePeriod):
+		case <-ctx.Done():
 		}
 	}
 }
@@ -51,6 +63,9 @@ type batch struct {
 
 // apply takes records over, in one transaction with their positions. An error leaves the folds ahead of the file: Run must end.
 func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
+	if fetches.NumRecords() == 0 {
+		return nil
+	}
 	tx, err := v.file.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -100,7 +115,8 @@ func (b *batch) record(ctx context.Context, r *kgo.Record) error {
 		err = b.letter(ctx, r)
 	}
 	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, dlq.ErrForeign) {
-		b.v.cfg.Log.Debug("skipping a record", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+		b.v.cfg.Log.Debug("skipping a record",
+			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 		return nil
 	}
 	return err

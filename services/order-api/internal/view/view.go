@@ -32,6 +32,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
 )
 
@@ -137,7 +138,7 @@ func (v *View) resume(ctx context.Context, ends map[source]int64) error {
 	for s, p := range kept {
 		// A topic that ends before what was read of it has lost records, and holds others at those offsets soon.
 		if end, ok := ends[s]; !ok || p.next > end {
-			v.cfg.Log.Warn("rebuilding the view: a topic is shorter than it was", "topic", s.topic, "partition", s.partition)
+			v.cfg.Log.Warn("rebuilding the view: a topic is shorter than it was", telemetry.Topic, s.topic, telemetry.Partition, s.partition)
 			kept = nil
 			break
 		}

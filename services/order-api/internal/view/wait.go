@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
 )
 
 // Health is how far the view is behind the topics.
@@ -133,7 +134,7 @@ func (v *View) measure(ctx context.Context) error {
 			return nil
 		case err != nil:
 			if !lost { // once an outage: from here on the view grows old, and Fresh says so
-				v.cfg.Log.Warn("the view cannot reach Kafka", "error", err)
+				v.cfg.Log.Warn("the view cannot reach Kafka", telemetry.Error, err)
 			}
 		case !maps.Equal(ids, v.ids):
 			return errMadeAnew

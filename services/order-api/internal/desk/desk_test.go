@@ -1,0 +1,171 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+var (
+	at     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	placed = order.Order{
+		ID: "ord_1", PlacedAt: at, Service: order.Standard,
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "McMurdo Station", City: "Ross Island", Country: "AQ"},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100)}},
+	}
+	origin = order.Origin{Partition: 2, Offset: 0}
+)
+
+// bench is a desk on a broker that holds one order, dead, with its letter, and the letter of a record that is no order.
+type bench struct {
+	*kafkatest.Kafka
+	desk   *desk.Desk
+	view   *view.View
+	letter dlq.Letter
+	dead   order.State
+}
+
+func setup(t *testing.T) bench {
+	t.Helper()
+	b := bench{Kafka: kafkatest.Start(t), dead: order.NewState(placed, origin)}
+	b.dead.Progress.Invoice = &order.Invoice{Number: "INV-1"}
+	b.dead.Record(order.Change{Rev: 1, At: at, Status: order.Working})
+	b.dead.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
+	r := wire.Order(placed)
+	b.letter = dlq.Letter{
+		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: origin, Topic: b.Topics.Orders, Group: "order-workers",
+		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
+		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: 2, Progress: b.dead.Progress,
+	}
+	junk := dlq.Letter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Reason: failure.Undecodable}
+	b.put(t, b.Topics.Orders, r, &kgo.Record{Key: junk.Key, Value: junk.Value})
+	b.put(t, b.Topics.DLQ, b.letter.Record(), junk.Record())
+	b.put(t, b.Topics.Status, wire.Claim("w", at), wire.State(b.dead, 0))
+
+	layout, err := kafka.Check(t.Context(), b.Client, b.Topics)
+	must(t, err)
+	b.view, err = view.New(t.Context(), view.Config{
+		Kafka: b.Config(), Topics: b.Topics, Incarnation: layout.Incarnation,
+		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.view.Run(ctx) }() // ends with cancel
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, b.view.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	must(t, b.view.Fresh(t.Context()))
+	b.desk = desk.New(b.Client, b.Config(), b.Topics, b.view)
+	return b
+}
+
+func (b bench) put(t *testing.T, topic string, records ...*kgo.Record) {
+	t.Helper()
+	for _, r := range records {
+		r.Topic, r.Partition = topic, 2
+	}
+	b.Produce(t, records...)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReplayIsTheLetterAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for range 2 { // the second is harmless: it has the same number
+		number, err := b.desk.Replay(t.Context(), "2-0")
+		if err != nil || number != 1 {
+			t.Fatalf("got replay %d, %v; want 1", number, err)
+		}
+	}
+	records := b.Records(t, b.Topics.Replay)
+	if len(records) != 2 {
+		t.Fatalf("got %d records, want 2", len(records))
+	}
+	want := b.letter
+	want.Replays = 1
+	for _, r := range records {
+		got, err := dlq.Read(r)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || r.Partition != 2 {
+			t.Errorf("replay in partition %d: %v (-want +got):\n%s", r.Partition, err, diff)
+		}
+	}
+	if got := b.Letters(t); len(got) != 2 {
+		t.Errorf("got %d letters, want the 2 that were there", len(got))
+	}
+}
+
+func TestReplayNamesTheRevThatTheViewShows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	changes, stop := b.view.Watch("ord_1")
+	defer stop()
+	b.dead.Record(order.Change{Rev: 3, At: at, Status: order.Dead, Reason: "conflict", Replay: 1})
+	b.put(t, b.Topics.Status, wire.State(b.dead, 0))
+	<-changes
+	_, err := b.desk.Replay(t.Context(), "2-0")
+	must(t, err)
+	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
+	if err != nil || got.Rev != 3 {
+		t.Errorf("got rev %d, %v; want 3", got.Rev, err)
+	}
+}
+
+func TestLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	changes, stop := b.view.Watch("ord_1")
+	defer stop()
+	b.dead.Record(order.Change{Rev: 3, At: at, Status: order.Working, Replay: 1})
+	b.put(t, b.Topics.Status, wire.State(b.dead, 0))
+	<-changes
+	if _, err := b.desk.Replay(t.Context(), "2-0"); !errors.Is(err, desk.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+	if _, err := b.desk.Replay(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
+		t.Errorf("letter that does not exist: got %v, want ErrUnknown", err)
+	}
+	if got := b.Records(t, b.Topics.Replay); len(got) != 0 {
+		t.Errorf("got %d replays, want none", len(got))
+	}
+}
+
+func TestLetterShowsTheExactBytes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	got, err := b.desk.Letter(t.Context(), "2-1")
+	if err != nil || string(got.Key) != "\xff" || string(got.Value) != "no order" || got.State != view.Open {
+		t.Errorf("got key %q, value %q, %s, %v; want those of the record, open", got.Key, got.Value, got.State, err)
+	}
+	if number, err := b.desk.Replay(t.Context(), "2-1"); err != nil || number != 1 {
+		t.Errorf("replay of what is no order: got %d, %v; want 1: a newer worker may read it", number, err)
+	}
+	if _, err := b.desk.Letter(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
+		t.Errorf("letter that does not exist: got %v, want ErrUnknown", err)
+	}
+}

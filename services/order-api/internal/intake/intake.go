@@ -1,0 +1,198 @@
+// Package intake takes orders: it checks and prices what a customer asks for, gives it an ID, and appends it to the topic orders.
+//
+// Stop 1.
+// From: customer
+// To: consumer
+//
+// Accepted means durable: Place answers after Kafka has acknowledged the one record that it writes, and a customer who
+// hangs up changes nothing. When the acknowledgement does not come in time nobody can know whether the order is placed:
+// that is Unknown, with the ID to ask for.
+//
+// The log arbitrates idempotency. An order with a key has an ID made from the key, so all records of a key stand in one
+// partition, and the first of them is the order, whichever instance of the API appended it. Place therefore waits until
+// its own view has applied the record it wrote, and then compares with what the view holds.
+package intake
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// Config are the settings of an intake.
+type Config struct {
+	Topic       string        // orders
+	Incarnation string        // of the topic, as kafka.Check found it
+	Secret      []byte        // makes the IDs of orders with a key; the same for all instances of the API
+	Deadline    time.Duration // for one order; zero is DefaultDeadline
+}
+
+// DefaultDeadline leaves the producer its time, and the view some to follow.
+const DefaultDeadline = kafka.DeliveryTimeout + 3*time.Second
+
+// freshWithin is how long an order waits for a view that is too old, as it is just after a start.
+const freshWithin = 2 * time.Second
+
+// Intake takes orders. It is safe for concurrent use.
+type Intake struct {
+	cl    *kgo.Client
+	view  *view.View
+	price func(*order.Order) []order.Invalid
+	cfg   Config
+}
+
+// New returns an intake. price fills in what the catalogue knows about an order's lines and says what it does not know.
+func New(cl *kgo.Client, v *view.View, price func(*order.Order) []order.Invalid, cfg Config) *Intake {
+	if cfg.Deadline == 0 {
+		cfg.Deadline = DefaultDeadline
+	}
+	return &Intake{cl, v, price, cfg}
+}
+
+// Rejected is an order that cannot be taken as it is.
+type Rejected struct{ Invalid []order.Invalid }
+
+// Error names the first thing that is wrong.
+func (r *Rejected) Error() string {
+	return fmt.Sprintf("order rejected: %s %s", r.Invalid[0].Pointer, r.Invalid[0].Detail)
+}
+
+// KeyReused is an order under a key that was used for a different order.
+type KeyReused struct{ Key string }
+
+// Error names the key.
+func (k *KeyReused) Error() string {
+	return fmt.Sprintf("idempotency key %s was used for a different order", k.Key)
+}
+
+// Unknown is an order of which nobody can say whether it is placed.
+type Unknown struct {
+	ID  order.ID
+	Err error
+}
+
+// Error names the order.
+func (u *Unknown) Error() string { return fmt.Sprintf("placing %s: result unknown: %v", u.ID, u.Err) }
+
+// Unwrap returns why it is not known.
+func (u *Unknown) Unwrap() error { return u.Err }
+
+// ErrNotTaken is an order that is certainly not placed, for a reason that will pass.
+var ErrNotTaken = errors.New("order not taken")
+
+// Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now when the
+// key and the body are those of an earlier order. An empty key makes every call an order of its own. Errors are Rejected, KeyReused, Unknown, ErrNotTaken and view.ErrBehind.
+func (in *Intake) Place(ctx context.Context, o order.Order, key string) (order.State, error) {
+	if wrong := firstEach(append(o.Validate(), in.price(&o)...)); len(wrong) > 0 {
+		return order.State{}, &Rejected{wrong}
+	}
+	o.ID, o.PlacedAt = in.mint(key), time.Now().UTC().Truncate(time.Millisecond)
+
+	// A client that hangs up must not leave an order half placed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)
+	defer cancel()
+	if key == "" {
+		r, err := in.append(ctx, o)
+		if err != nil {
+			return order.State{}, err
+		}
+		return order.NewState(o, order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+	}
+	return in.arbitrate(ctx, o, key)
+}
+
+// arbitrate places an order under a key, unless the log holds one already.
+func (in *Intake) arbitrate(ctx context.Context, o order.Order, key string) (order.State, error) {
+	soon, cancel := context.WithTimeout(ctx, freshWithin)
+	defer cancel()
+	// The workers remember the orders of the last minutes only: an older repeat must be seen here.
+	if err := in.view.Fresh(soon); err != nil {
+		return order.State{}, err
+	}
+	s, err := in.view.Order(ctx, o.ID)
+	if errors.Is(err, view.ErrUnknown) {
+		r, err2 := in.append(ctx, o)
+		if err2 != nil {
+			return order.State{}, err2
+		}
+		if err := in.view.Applied(ctx, r.Partition, r.Offset); err != nil {
+			return order.State{}, &Unknown{o.ID, err}
+		}
+		s, err = in.view.Order(ctx, o.ID)
+	}
+	if err != nil {
+		return order.State{}, &Unknown{o.ID, err}
+	}
+	if s.BodyHash != o.BodyHash() {
+		return order.State{}, &KeyReused{key}
+	}
+	return s, nil
+}
+
+// append writes the order's record and returns it with its partition and offset.
+func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
+	r := wire.Order(o)
+	r.Topic = in.cfg.Topic
+	done := make(chan error, 1)
+	in.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return r, verdict(o.ID, err)
+	case <-ctx.Done():
+		return nil, &Unknown{o.ID, context.Cause(ctx)}
+	}
+}
+
+// verdict says what an error of the producer means for the order.
+func verdict(id order.ID, err error) error {
+	if err == nil {
+		return nil
+	}
+	refused, ok := errors.AsType[*kerr.Error](err)
+	if errors.Is(err, kgo.ErrMaxBuffered) || ok && !refused.Retriable || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("%w: %w", ErrNotTaken, err)
+	}
+	// A record that timed out may have been written by an attempt whose answer was lost.
+	return &Unknown{id, err}
+}
+
+// mint makes an ID that cannot be guessed: from the key, so that a repeat has the same, or at random. Until there is
+// sign-in the principal before the zero byte is empty.
+func (in *Intake) mint(key string) order.ID {
+	id := make([]byte, 16)
+	if key == "" {
+		rand.Read(id) // never fails: crypto/rand ends the process instead
+	} else {
+		mac := hmac.New(sha256.New, in.cfg.Secret)
+		mac.Write([]byte("\x00" + key))
+		copy(id, mac.Sum(nil))
+	}
+	return order.ID("ord_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id)))
+}
+
+// firstEach keeps what was said first about each field.
+func firstEach(wrong []order.Invalid) []order.Invalid {
+	said := map[string]bool{}
+	var first []order.Invalid
+	for _, w := range wrong {
+		if !said[w.Pointer] {
+			first = append(first, w)
+		}
+		said[w.Pointer] = true
+	}
+	return first
+}

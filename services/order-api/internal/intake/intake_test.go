@@ -1,0 +1,283 @@
+package intake_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"example.com/orders/services/order-api/internal/catalogue"
+	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// start runs an instance of the API's core on a broker: a view of its own, and an intake. Options change its producer.
+func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo.Opt) *intake.Intake {
+	t.Helper()
+	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
+	must(t, err)
+	shop, err := catalogue.Load("")
+	must(t, err)
+	v, err := view.New(t.Context(), view.Config{
+		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation,
+		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	cl, err := k.Config().Connect(t.Context(), opts...)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- v.Run(ctx) }() // ends with cancel
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, v.Close()); err != nil {
+			t.Error(err)
+		}
+		cl.Close()
+	})
+	must(t, v.Fresh(t.Context()))
+	return intake.New(cl, v, shop.Price, intake.Config{
+		Topic: k.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Deadline: deadline,
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wanted() order.Order {
+	return order.Order{
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: order.Standard,
+		ShipTo: order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Lines:  []order.Line{{SKU: "BOTTLE-750", Quantity: 2}},
+	}
+}
+
+func other() order.Order {
+	o := wanted()
+	o.Note = "please ring twice"
+	return o
+}
+
+// placements are the orders in the topic.
+func placements(t *testing.T, k *kafkatest.Kafka) []order.Order {
+	t.Helper()
+	var all []order.Order
+	for _, r := range k.Records(t, k.Topics.Orders) {
+		o, err := wire.ReadOrder(r)
+		must(t, err)
+		all = append(all, o)
+	}
+	return all
+}
+
+func TestAcceptedOrderIsOnePricedRecord(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	in := start(t, k, 0)
+	// The client has hung up already.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s, err := in.Place(ctx, wanted(), "")
+	must(t, err)
+
+	if s.Status != order.Accepted || !regexp.MustCompile(`^ord_[a-z2-7]{26}$`).MatchString(string(s.Order.ID)) {
+		t.Errorf("got %s order %q, want an accepted one with an ID", s.Status, s.Order.ID)
+	}
+	records := k.Records(t, k.Topics.Orders)
+	if len(records) != 1 || records[0].Partition != s.Origin.Partition || records[0].Offset != s.Origin.Offset {
+		t.Fatalf("got records %v, want one at %s", records, s.Origin)
+	}
+	got, err := wire.ReadOrder(records[0])
+	must(t, err)
+	got.Source = nil
+	if diff := cmp.Diff(s.Order, got); diff != "" {
+		t.Errorf("order in the topic (-answer +got):\n%s", diff)
+	}
+	if got.ItemsTotal().Minor <= 0 || got.Lines[0].Grams <= 0 {
+		t.Errorf("got lines %+v, want price and weight from the catalogue", got.Lines)
+	}
+}
+
+func TestKeyMakesOneOrder(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	in := start(t, k, 0)
+	first, err := in.Place(t.Context(), wanted(), "k1")
+	must(t, err)
+	again, err := in.Place(t.Context(), wanted(), "k1")
+	if diff := cmp.Diff(first, again); diff != "" || err != nil {
+		t.Errorf("same key and body: %v (-first +again):\n%s", err, diff)
+	}
+	_, err = in.Place(t.Context(), other(), "k1")
+	if reused, ok := errors.AsType[*intake.KeyReused](err); !ok || reused.Key != "k1" {
+		t.Errorf("same key, other body: got %v, want KeyReused", err)
+	}
+	second, err := in.Place(t.Context(), other(), "k2")
+	if err != nil || second.Order.ID == first.Order.ID {
+		t.Errorf("other key: got %q, %v; want an ID of its own", second.Order.ID, err)
+	}
+	if got := placements(t, k); len(got) != 2 {
+		t.Errorf("got %d records, want 2", len(got))
+	}
+}
+
+// TestLogArbitratesBetweenInstances holds two instances at the moment when neither has seen the other's record.
+func TestLogArbitratesBetweenInstances(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		second   order.Order
+		accepted int
+	}{
+		"same body":  {wanted(), 2},
+		"other body": {other(), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := kafkatest.Start(t)
+			instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
+			meetAtProduce(k, 2)
+			bodies := []order.Order{wanted(), row.second}
+			states, errs := make([]order.State, 2), make([]error, 2)
+			var both sync.WaitGroup
+			for i, in := range instances {
+				both.Go(func() { states[i], errs[i] = in.Place(t.Context(), bodies[i], "k1") })
+			}
+			both.Wait()
+
+			if got := placements(t, k); len(got) != 2 || got[0].ID != got[1].ID {
+				t.Fatalf("got %d records, want 2 of one ID: the test is for the race", len(got))
+			}
+			accepted := 0
+			for i, err := range errs {
+				if err == nil {
+					accepted++
+				} else if _, ok := errors.AsType[*intake.KeyReused](err); !ok {
+					t.Errorf("instance %d: got %v, want KeyReused", i, err)
+				}
+			}
+			if accepted != row.accepted {
+				t.Errorf("got %d accepted, want %d", accepted, row.accepted)
+			}
+			if diff := cmp.Diff(states[0], states[1]); row.accepted == 2 && diff != "" {
+				t.Errorf("the two answers (-0 +1):\n%s", diff)
+			}
+		})
+	}
+}
+
+// meetAtProduce holds produce requests until there are n of them.
+func meetAtProduce(k *kafkatest.Kafka, n int) {
+	met := make(chan struct{})
+	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.KeepControl()
+		if n--; n == 0 {
+			close(met)
+		}
+		k.Cluster.SleepControl(func() { <-met })
+		return nil, nil, false
+	})
+}
+
+// silence keeps the broker from answering produce requests until the returned function is called.
+func silence(t *testing.T, k *kafkatest.Kafka) (speak func()) {
+	t.Helper()
+	silent := make(chan struct{})
+	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.KeepControl()
+		k.Cluster.SleepControl(func() { <-silent })
+		return nil, nil, false
+	})
+	speak = sync.OnceFunc(func() { close(silent) })
+	t.Cleanup(speak)
+	return speak
+}
+
+func TestUnknownResultNamesTheOrder(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	in := start(t, k, 300*time.Millisecond)
+	speak := silence(t, k)
+	_, err := in.Place(t.Context(), wanted(), "k1")
+	unknown, ok := errors.AsType[*intake.Unknown](err)
+	if !ok {
+		t.Fatalf("got %v, want Unknown", err)
+	}
+	speak()
+	s, err := start(t, k, 0).Place(t.Context(), wanted(), "k1")
+	if err != nil || s.Order.ID != unknown.ID {
+		t.Errorf("repeated with the same key: got %q, %v; want the order %q", s.Order.ID, err, unknown.ID)
+	}
+}
+
+func TestFullBufferTakesNoOrder(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	in := start(t, k, 200*time.Millisecond, kgo.MaxBufferedRecords(1))
+	silence(t, k)
+	if _, err := in.Place(t.Context(), wanted(), ""); !isUnknown(err) {
+		t.Errorf("first: got %v, want Unknown", err)
+	}
+	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotTaken) {
+		t.Errorf("second: got %v, want ErrNotTaken", err)
+	}
+}
+
+func isUnknown(err error) bool {
+	_, ok := errors.AsType[*intake.Unknown](err)
+	return ok
+}
+
+func TestRefusedRecordIsNoOrder(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	in := start(t, k, 0)
+	limit := "10"
+	_, err := kadm.NewClient(k.Client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, k.Topics.Orders)
+	must(t, err)
+	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotTaken) {
+		t.Errorf("got %v, want ErrNotTaken", err)
+	}
+}
+
+func TestRejectedOrderNamesEachField(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	in := start(t, k, 0)
+	o := wanted()
+	o.Customer.Email, o.ShipTo.Country = "zoe", "de"
+	o.Lines = []order.Line{{SKU: "", Quantity: 0}, {SKU: "FLYING-CARPET", Quantity: 1_000_000_000}, {SKU: "BOTTLE-750", Quantity: 1}}
+	_, err := in.Place(t.Context(), o, "")
+	rejected, ok := errors.AsType[*intake.Rejected](err)
+	if !ok {
+		t.Fatalf("got %v, want Rejected", err)
+	}
+	var got []string
+	for _, w := range rejected.Invalid {
+		got = append(got, w.Pointer)
+	}
+	want := strings.Fields("/customer/email /ship_to/country /items/0/sku /items/0/quantity /items/1/quantity /items/1/sku")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pointers (-want +got):\n%s", diff)
+	}
+	if got := placements(t, k); len(got) != 0 {
+		t.Errorf("got %d records, want none", len(got))
+	}
+}

@@ -1,0 +1,107 @@
+package shared_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestRulesBite: a rule that is given a few lines that break it says so.
+func TestRulesBite(t *testing.T) {
+	t.Parallel()
+	const (
+		order   = "shared/order/order.go"
+		invoice = "services/order-worker/internal/invoice/invoice.go"
+		retry   = "services/order-worker/internal/retry/retry.go"
+		doc     = "// Package order is the domain.\npackage order\n"
+	)
+	long := strings.Repeat("\n", 100)
+	tests := []struct{ name, rule, file, text, want string }{
+		{"arrow", "imports stand in the table", order, "package order; import _ \"example.com/orders/shared/wire\"", `order imports "wire", its row says ""`},
+		{"no row", "imports stand in the table", "shared/util/util.go", "package util", `shared/util has no row`},
+		{"stale row", "imports stand in the table", order, "package order", "the table has a row for wire, which does not exist"},
+		{"new module", "other modules stand in the table", retry, "package retry; import _ \"example.org/left-pad\"", "retry imports example.org/left-pad, whose module has no row"},
+		{"module elsewhere", "other modules stand in the table", retry, "package retry; import _ \"github.com/jung-kurt/gofpdf\"", `gofpdf is imported by "retry", its row says "invoice"`},
+		{"domain", "the domain needs the standard library only", order, "package order; import _ \"golang.org/x/text\"", "order is the domain, and imports golang.org/x/text"},
+		{"step reaches Kafka", "steps and Kafka do not know each other", invoice, "package invoice; import _ \"example.com/orders/shared/wire\"", "the step invoice reaches wire"},
+		{"Kafka knows a step", "steps and Kafka do not know each other", retry, "package retry; import _ \"" + home + "x/invoice\"", "retry imports the step invoice"},
+		{"embedded", "embedded servers are for trying and testing", retry, "package retry; import _ \"" + home + "shared/embedded/inbox\"", "retry imports shared/embedded/inbox"},
+		{"worker", "embedded servers are for trying and testing", order, "package order; import _ \"" + home + "services/order-worker/worker\"", "order imports services/order-worker/worker"},
+		{"no comment", "a package has one comment", order, "package order", `package comments in [], want one in order.go`},
+		{"comment elsewhere", "a package has one comment", "shared/order/money.go", doc, `package comments in ["money.go"], want one in order.go`},
+		{"no sentence", "exported names are explained", order, doc + "func Total() {}", "Total has no sentence"},
+		{"other sentence", "exported names are explained", order, doc + "// Returns the total.\nfunc Total() {}", "Total has no sentence"},
+		{"method", "exported names are explained", order, doc + "type m int\n// M is money.\ntype M[T any] int\nfunc (m *M[T]) Total() {}", "Total has no sentence"},
+		{"one stop", "the stops of an order close", retry, "// Package retry waits.\n//\n// Stop 4.\n// From: pipeline\n// To: dlq\npackage retry", `stop 4, retry, is from "pipeline" to "dlq", want from "customer"`},
+		{"failed to", "errors are paths of actions", order, doc + "const e = \"failed to add\"", "order.go:3: says what failed"},
+		{"long function", "files and functions are small", order, doc + "func total() {" + long + "}", "total has 101 lines"},
+		{"long file", "files and functions are small", order, doc + strings.Repeat(long, 5), "order.go has 502 lines"},
+		{"broad package", "packages are small", retry, "package retry\n" + exported(13), "nine of ten packages export 13"},
+		{"broad domain", "packages are small", order, doc + exported(21), "order exports 21"},
+		{"bare code", "comments keep their share", order, "package order", "0 % of the lines have a comment"},
+		{"untested", "tests keep up with the code", retry, "package retry", "order-worker has 1 lines of code and 0 of tests"},
+		{"init", "nothing runs before main", order, doc + "func init() {}", "order.go:3: an init function"},
+		{"state", "packages hold no state", order, doc + "var rates map[string]int", "the variable rates"},
+		{"lock", "packages hold no state", order, doc + "import \"sync\"\nvar pool = sync.Pool{}", "the variable pool"},
+		{"unlisted folder", "the README lists the folders", order, doc, "the tree does not list shared/order"},
+		{"no command", "the README begins with a command", order, doc, "no command to paste"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := &house{folders: []string{"shared/order"}}
+			if err := h.add(tt.file, tt.text); err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(rules(), func(r rule) bool { return r.name == tt.rule })
+			if i < 0 {
+				t.Fatalf("no rule %q", tt.rule)
+			}
+			if got := strings.Join(rules()[i].check(h), "\n"); !strings.Contains(got, tt.want) {
+				t.Errorf("complaints:\n%s\nwant one with %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// exported writes n exported functions.
+func exported(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("func F" + string(rune('A'+i)) + "() {}\n")
+	}
+	return b.String()
+}
+
+// TestRulesAllow: what the rules must not complain about.
+func TestRulesAllow(t *testing.T) {
+	t.Parallel()
+	h := &house{
+		folders: []string{"shared", "shared/order", "shared/order/testdata", "scripts", "services"},
+		readme:  "# Orders\n\n```sh\nscripts/demo\n```\n\n```\nREADME.md\nscripts/       demo test\nservices/\nshared/\n  order/       the domain\n```\n",
+	}
+	text := `// Package order is the domain.
+package order
+
+// Every status.
+const (
+	Accepted = "accepted"
+)
+
+// ErrUnknown is returned for an unknown ID.
+var ErrUnknown = new(int)
+
+var rates = map[string]int{"DE": 19}
+
+//go:embed rates.yaml
+var card []byte
+`
+	if err := h.add("shared/order/order.go", text); err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range []func(*house) []string{onePackageComment, namesExplained, noGlobals, domainAlone, errorsAreActions, sizes, readmeTree, readmeCommand} {
+		for _, complaint := range check(h) {
+			t.Error(complaint)
+		}
+	}
+}

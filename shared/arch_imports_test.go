@@ -1,0 +1,233 @@
+package shared_test
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The rings. A package imports from its own ring or from one further in.
+const (
+	domain = iota
+	mechanism
+	program
+)
+
+type arrow struct {
+	ring    int
+	pkg     string
+	imports string // short names
+	reason  string // why it may know them
+}
+
+// arrows is the import table: every package of the workspace has one row. Add a row, or a name to one, with its reason, before
+// adding an import.
+func arrows() []arrow {
+	return []arrow{
+		{domain, "failure", "", "a class and a reason: everybody marks errors with them"},
+		{domain, "order", "", "the words that every other package speaks"},
+
+		{mechanism, "topic", "", "one table of names and settings"},
+		{mechanism, "telemetry", "", "how programs log"},
+		{mechanism, "config", "", "how programs read their settings"},
+		{mechanism, "serve", "config", "ends with the signals that config hands on"},
+		{mechanism, "wire", "order", "records are made of the domain"},
+		{mechanism, "status", "wire", "folds the headers of status records"},
+		{mechanism, "kafka", "topic", "creates and checks the topics of the table"},
+		{mechanism, "dlq", "failure order wire", "a letter is an order's record with the failure in its headers"},
+		{mechanism, "broker", "telemetry", "logs what the broker says"},
+		{mechanism, "inbox", "", "a mail server knows no orders"},
+		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
+
+		{mechanism, "shipping", "config failure order", "a step: its rate card is a file"},
+		{mechanism, "invoice", "config failure order", "a step: its seller is a file"},
+		{mechanism, "email", "failure order", "a step"},
+		{mechanism, "retry", "failure", "how soon depends on the class"},
+		{mechanism, "ledger", "dlq failure kafka order status topic wire", "writes all that the worker writes"},
+		{mechanism, "pipeline", "dlq email failure invoice ledger order retry shipping topic wire", "the one list of steps, and what becomes of a record"},
+		{mechanism, "consumer", "kafka ledger retry topic", "owns partitions, and their ledgers"},
+		{program, "worker", "consumer email invoice kafka ledger pipeline serve shipping topic", "wires the worker"},
+		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
+
+		{mechanism, "catalogue", "config order", "prices the lines of an order"},
+		{mechanism, "batch", "", "reads files of orders"},
+		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "folds the topics into tables"},
+		{mechanism, "intake", "kafka order view wire", "appends what the view does not know yet"},
+		{mechanism, "desk", "dlq kafka topic view", "finds letters in the view, asks for replays"},
+		{mechanism, "ctl", "config kafka topic", "the commands of ordersctl"},
+		{program, "ordersctl", "config ctl", "settings for the commands"},
+	}
+}
+
+type allowed struct {
+	module string
+	pkgs   string // short names
+	reason string
+}
+
+// modules lists which modules of others are used, by whom, and what they save us.
+func modules() []allowed {
+	const franz = "the Kafka client; kept away from the domain and the steps"
+	return []allowed{
+		{"github.com/labstack/echo/v4", "httpapi", "HTTP routes: echo's types stay where v5 will change them"},
+		{"github.com/jung-kurt/gofpdf", "invoice", "writes the PDF; archived, so one package knows it"},
+		{"github.com/wneessen/go-mail", "email inbox", "builds, sends and reads mail"},
+		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
+		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
+		{"github.com/twmb/franz-go", "consumer ctl desk dlq intake kafka kafkatest ledger pipeline status view wire worker", franz},
+		{"github.com/alecthomas/kong", "config order-worker", "flags, variables and help from one struct"},
+		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
+		{"modernc.org/sqlite", "view", "the read model, without cgo"},
+		{"golang.org/x/sync", "consumer inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/text", "invoice", "names of countries, and composed letters"},
+	}
+}
+
+func importsInTable(h *house) (complaints []string) {
+	rows := map[string]arrow{}
+	for _, a := range arrows() {
+		rows[a.pkg] = a
+	}
+	for _, u := range h.units {
+		if len(u.production()) == 0 {
+			continue
+		}
+		row, ok := rows[u.short]
+		if !ok {
+			complaints = append(complaints, fmt.Sprintf("%s has no row; it imports %q", u.path, strings.Join(u.ours(), " ")))
+			continue
+		}
+		if got := strings.Join(sorted(u.ours()), " "); got != row.imports {
+			complaints = append(complaints, fmt.Sprintf("%s imports %q, its row says %q", u.short, got, row.imports))
+		}
+		delete(rows, u.short)
+	}
+	for _, name := range keys(rows) {
+		complaints = append(complaints, "the table has a row for "+name+", which does not exist")
+	}
+	return complaints
+}
+
+func modulesInTable(h *house) (complaints []string) {
+	used := map[string][]string{}
+	for _, u := range h.units {
+		for _, name := range u.others() {
+			i := slices.IndexFunc(modules(), func(m allowed) bool { return name == m.module || strings.HasPrefix(name, m.module+"/") })
+			if i < 0 {
+				complaints = append(complaints, fmt.Sprintf("%s imports %s, whose module has no row", u.path, name))
+				continue
+			}
+			module := modules()[i].module
+			used[module] = append(used[module], u.short)
+		}
+	}
+	for _, m := range modules() {
+		if got := strings.Join(sorted(used[m.module]), " "); got != m.pkgs {
+			complaints = append(complaints, fmt.Sprintf("%s is imported by %q, its row says %q", m.module, got, m.pkgs))
+		}
+	}
+	return complaints
+}
+
+func ringsPointInward(*house) (complaints []string) {
+	ring := map[string]int{}
+	for _, a := range arrows() {
+		ring[a.pkg] = a.ring
+	}
+	for _, a := range arrows() {
+		for _, to := range strings.Fields(a.imports) {
+			if ring[to] > a.ring {
+				complaints = append(complaints, a.pkg+" imports "+to+", which is further out")
+			}
+		}
+	}
+	return complaints
+}
+
+func domainAlone(h *house) (complaints []string) {
+	for _, u := range h.units {
+		if u.short != "order" && u.short != "failure" {
+			continue
+		}
+		for _, name := range slices.Concat(u.ours(), u.others()) {
+			complaints = append(complaints, u.short+" is the domain, and imports "+name)
+		}
+	}
+	return complaints
+}
+
+// stepsWithoutKafka: a step is tested, and could be used, without a broker. Only pipeline joins the two, and worker wires them.
+func stepsWithoutKafka(h *house) (complaints []string) {
+	steps := []string{"shipping", "invoice", "email"}
+	for _, u := range h.units {
+		for _, name := range u.ours() {
+			if slices.Contains(steps, name) && u.short != "pipeline" && u.short != "worker" {
+				complaints = append(complaints, u.short+" imports the step "+name)
+			}
+		}
+		if !slices.Contains(steps, u.short) {
+			continue
+		}
+		for _, name := range h.reach(u) {
+			if slices.Contains([]string{"kafka", "wire", "topic"}, name) || strings.HasPrefix(name, "github.com/twmb/franz-go") {
+				complaints = append(complaints, "the step "+u.short+" reaches "+name)
+			}
+		}
+	}
+	return complaints
+}
+
+// reach returns all that a package imports, directly or through packages of the workspace.
+func (h *house) reach(u *unit) []string {
+	all := u.others()
+	for _, name := range u.ours() {
+		all = append(all, name)
+		for _, next := range h.units {
+			if next.short == name {
+				all = append(all, h.reach(next)...)
+			}
+		}
+	}
+	return sorted(all)
+}
+
+func embeddedApart(h *house) (complaints []string) {
+	for _, u := range h.units {
+		for _, name := range u.imports() {
+			rest := strings.TrimPrefix(name, home)
+			embedded := strings.HasPrefix(rest, "shared/embedded/") || rest == "shared/kafkatest"
+			worker := strings.HasPrefix(rest, "services/order-worker") && !strings.HasPrefix(u.path, "services/order-worker")
+			if (embedded || worker) && u.short != "all-in-one" {
+				complaints = append(complaints, u.short+" imports "+rest+", which is for all-in-one and tests")
+			}
+		}
+	}
+	return complaints
+}
+
+// TestServicesCarryWhatTheyNeed: what a service is built from goes to production and is patched there.
+func TestServicesCarryWhatTheyNeed(t *testing.T) {
+	t.Parallel()
+	workspace(t)
+	unwanted := []string{
+		"github.com/twmb/franz-go/pkg/kfake", "github.com/google/go-cmp", "pgregory.net/rapid", "github.com/getkin/kin-openapi",
+		"github.com/chromedp", "github.com/rogpeppe/go-internal", "github.com/compose-spec", "testing", home + "shared/kafkatest", home + "shared/embedded",
+	}
+	other := map[string]string{"order-api": "order-worker", "order-worker": "order-api"}
+	for service, foreign := range other {
+		out, err := exec.Command("go", "list", "-deps", home+"services/"+service).CombinedOutput()
+		if err != nil {
+			t.Errorf("go list -deps %s: %v\n%s", service, err, out)
+			continue
+		}
+		for name := range strings.Lines(string(out)) {
+			for _, prefix := range append(unwanted, home+"services/"+foreign) {
+				if name = strings.TrimSpace(name); name == prefix || strings.HasPrefix(name, prefix+"/") {
+					t.Errorf("%s is built with %s", service, name)
+				}
+			}
+		}
+	}
+}

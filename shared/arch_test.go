@@ -1,0 +1,242 @@
+// Package shared_test holds the rules of the house over the whole workspace: which package may import which, how names and
+// packages are explained, and how large things may grow.
+//
+// A rule looks at a house, which is read from the disk here, and from a few lines of source in TestRulesBite, where each rule
+// is shown to fail. Run it with -count=1: it reads files that the cache of go test does not see.
+package shared_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// home is the path that all packages of the workspace begin with.
+const home = "example.com/orders/"
+
+// house is what the rules look at.
+type house struct {
+	units   []*unit
+	folders []string // that hold files, and their parents, relative to the root
+	readme  string
+}
+
+// unit is one package. Its short name, the last part of its path, is unique in the workspace: the tables use it.
+type unit struct {
+	path, short string // path is relative to the root of the workspace
+	files       []*source
+}
+
+type source struct {
+	path   string // relative to the root of the workspace
+	test   bool
+	text   string
+	syntax *ast.File
+	places *token.FileSet
+}
+
+// rule is broken by each complaint that it returns.
+type rule struct {
+	name  string
+	check func(*house) []string
+}
+
+func rules() []rule {
+	return []rule{
+		{"imports stand in the table", importsInTable},
+		{"other modules stand in the table", modulesInTable},
+		{"the domain needs the standard library only", domainAlone},
+		{"imports point inward", ringsPointInward},
+		{"steps and Kafka do not know each other", stepsWithoutKafka},
+		{"embedded servers are for trying and testing", embeddedApart},
+		{"a package has one comment", onePackageComment},
+		{"exported names are explained", namesExplained},
+		{"the stops of an order close", stopsClose},
+		{"errors are paths of actions", errorsAreActions},
+		{"files and functions are small", sizes},
+		{"packages are small", exportsFew},
+		{"comments keep their share", commentShare},
+		{"tests keep up with the code", testShare},
+		{"nothing runs before main", noInit},
+		{"packages hold no state", noGlobals},
+		{"the README lists the folders", readmeTree},
+		{"the README begins with a command", readmeCommand},
+		{"the first look is short", topLevel},
+	}
+}
+
+func TestRulesHold(t *testing.T) {
+	t.Parallel()
+	h := workspace(t)
+	for _, r := range rules() {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			for _, complaint := range r.check(h) {
+				t.Error(complaint)
+			}
+		})
+	}
+}
+
+// workspace reads the house from the disk, or skips the test where there is no workspace to read.
+func workspace(t *testing.T) *house {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOWORK").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file := strings.TrimSpace(string(out)); file == "" || file == "off" {
+		t.Skip("needs the workspace: the rules span its modules, and GOWORK is off")
+	}
+	h, err := readHouse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// readHouse reads once: every test looks at the same house.
+var readHouse = sync.OnceValues(func() (*house, error) {
+	const root = ".."
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	h := &house{readme: string(readme)}
+	if h.folders, err = foldersBelow(root); err != nil {
+		return nil, err
+	}
+	list := exec.Command("go", "list", "-e", "-tags", "synctests", "-json=Dir,GoFiles,TestGoFiles,XTestGoFiles", "work")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		return nil, err
+	}
+	base, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p struct {
+			Dir                                string
+			GoFiles, TestGoFiles, XTestGoFiles []string
+		}
+		if err := dec.Decode(&p); err != nil {
+			return nil, err
+		}
+		rel, err := filepath.Rel(base, p.Dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				return nil, err
+			}
+			if err := h.add(path.Join(filepath.ToSlash(rel), name), string(text)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return h, nil
+})
+
+// add puts a Go file into the package of its folder.
+func (h *house) add(file, text string) error {
+	places := token.NewFileSet()
+	syntax, err := parser.ParseFile(places, file, text, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	dir := path.Dir(file)
+	i := slices.IndexFunc(h.units, func(u *unit) bool { return u.path == dir })
+	if i < 0 {
+		i = len(h.units)
+		h.units = append(h.units, &unit{path: dir, short: path.Base(dir)})
+	}
+	src := &source{path: file, test: strings.HasSuffix(file, "_test.go"), text: text, syntax: syntax, places: places}
+	h.units[i].files = append(h.units[i].files, src)
+	return nil
+}
+
+func foldersBelow(root string) (folders []string, err error) {
+	seen := map[string]bool{}
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && rel != "." || rel == "bin") {
+			return fs.SkipDir
+		}
+		if !d.IsDir() {
+			for dir := path.Dir(rel); dir != "." && !seen[dir]; dir = path.Dir(dir) {
+				seen[dir] = true
+				folders = append(folders, dir)
+			}
+		}
+		return nil
+	})
+	slices.Sort(folders)
+	return folders, err
+}
+
+// production returns the files of the package that are no tests.
+func (u *unit) production() []*source {
+	return slices.DeleteFunc(slices.Clone(u.files), func(s *source) bool { return s.test })
+}
+
+// imports returns what the production files of the package import, each once.
+func (u *unit) imports() []string {
+	var all []string
+	for _, s := range u.production() {
+		for _, spec := range s.syntax.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ours returns the short names of those imports that are packages of the workspace.
+func (u *unit) ours() (short []string) {
+	for _, name := range u.imports() {
+		if rest, ok := strings.CutPrefix(name, home); ok {
+			short = append(short, path.Base(rest))
+		}
+	}
+	return short
+}
+
+// others returns those imports that belong to modules of others.
+func (u *unit) others() (names []string) {
+	for _, name := range u.imports() {
+		first, _, _ := strings.Cut(name, "/")
+		if strings.Contains(first, ".") && !strings.HasPrefix(name, home) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// at says where a node stands, for a complaint.
+func (s *source) at(n ast.Node) string {
+	return s.path + ":" + strconv.Itoa(s.places.Position(n.Pos()).Line)
+}

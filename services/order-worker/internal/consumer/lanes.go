@@ -47,17 +47,14 @@ func (l *lanes) offer(topic string, number int32, records []*kgo.Record) {
 			continue
 		}
 		for _, r := range records {
-			s.queue, s.bytes = append(s.queue, r), s.bytes+len(r.Value)
-		}
-		if s.full() && !s.paused {
-			s.paused = true
-			l.fetch(topic, number, true)
+			s.queue, s.bytes = append(s.queue, r), s.bytes+size(r)
 		}
 	}
 	l.begin()
 }
 
 // begin starts as much work as there are free slots, one record of each partition in turn. While several partitions are owned, one takes at most half of the slots.
+// What is left over decides whether fetching goes on.
 func (l *lanes) begin() {
 	for i := 0; i < len(l.owned) && l.inHand < l.limit; {
 		p := l.owned[0]
@@ -76,9 +73,9 @@ func (l *lanes) begin() {
 	}
 	for _, p := range l.owned {
 		for _, s := range p.sources {
-			if s.paused && s.low() {
-				s.paused = false
-				l.fetch(s.topic, p.number, false)
+			if paused := s.full() || s.paused && !s.low(); paused != s.paused {
+				s.paused = paused
+				l.fetch(s.topic, p.number, paused)
 			}
 		}
 	}
@@ -137,7 +134,7 @@ func (l *lanes) remove(p *partition) int {
 	}
 	unfinished := 0
 	for _, s := range p.sources {
-		unfinished += len(s.mark.begun)
+		unfinished += s.mark.unfinished()
 	}
 	return unfinished
 }

@@ -13,7 +13,7 @@ type partition struct {
 	abandon  func(cause error)         // ends every work in hand before its next effect
 	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
 
-	sources []*source
+	sources []*source           // in turn: the first is asked first
 	lanes   map[string][]record // by key, while an order of it is in hand: what waits behind it
 	ready   []record            // heads of lanes whose predecessor has finished
 	inHand  int
@@ -25,7 +25,7 @@ type partition struct {
 type source struct {
 	topic  string
 	queue  []*kgo.Record // fetched, not begun
-	bytes  int           // of queue
+	bytes  int           // of all that waits: in queue, or behind another order of its lane
 	paused bool
 	mark   watermark
 }
@@ -50,7 +50,8 @@ func (s *source) full() bool { return len(s.queue) >= queueRecords || s.bytes >=
 
 func (s *source) low() bool { return len(s.queue) <= queueLow && s.bytes <= queueBytes/2 }
 
-// next begins the next record that may be worked on: the head of a lane that is free. Records of a busy lane are begun too, in their place behind it.
+// next begins the next record that may be worked on: the head of a lane that is free. Records of a busy lane are begun
+// too, in their place behind it. Sources take turns: a flood of replays must not hold up the orders, nor they the replays.
 func (p *partition) next() (record, bool) {
 	if p.idle != nil || p.held {
 		return record{}, false
@@ -58,17 +59,21 @@ func (p *partition) next() (record, bool) {
 	if len(p.ready) > 0 {
 		r := p.ready[0]
 		p.ready = p.ready[1:]
+		r.from.bytes -= size(r.Record)
 		return r, true
 	}
-	for _, s := range p.sources {
-		for len(s.queue) > 0 && s.mark.span() < maxSpan {
+	for range p.sources {
+		s := p.sources[0]
+		p.sources = append(p.sources[1:], s)
+		for len(s.queue) > 0 && s.mark.span(s.queue[0].Offset) < maxSpan {
 			r := record{s.queue[0], s}
-			s.queue, s.bytes = s.queue[1:], s.bytes-len(r.Value)
+			s.queue = s.queue[1:]
 			s.mark.begin(r.Offset)
 			key := lane(r)
 			behind, busy := p.lanes[key]
 			if !busy {
 				p.lanes[key] = nil
+				s.bytes -= size(r.Record)
 				return r, true
 			}
 			p.lanes[key] = append(behind, r)
@@ -88,6 +93,15 @@ func (p *partition) finish(r record, finished bool) {
 		return
 	}
 	delete(p.lanes, key)
+}
+
+// size is what a record holds in memory, near enough.
+func size(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
 }
 
 // lane is the key by which records are worked on one after the other: the order's ID, whatever topic the record comes from. A record without a key stands alone.

@@ -1,10 +1,13 @@
 package consumer
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // watermark knows which offsets of one partition are finished, and so what may be committed: nothing at or above the oldest unfinished one.
 type watermark struct {
-	begun []begun // in order of offset, the oldest first: it is unfinished whenever there is one
+	begun []begun // by offset, the oldest first: it is unfinished whenever there is one
 	next  int64   // what may be committed when begun is empty; meaningful once any is true
 	any   bool
 }
@@ -14,15 +17,23 @@ type begun struct {
 	finished bool
 }
 
-// begin takes the next offset. Offsets rise, but not always by one: compaction and transactions leave gaps.
+// begin takes an offset. Offsets rise, with gaps where transactions end. They step back when a partition's log was cut
+// (an unclean election of its leader): what is committed steps back with them then, and nothing is passed over.
 func (w *watermark) begin(offset int64) {
-	w.begun = append(w.begun, begun{offset: offset})
+	at := len(w.begun)
+	for at > 0 && w.begun[at-1].offset > offset {
+		at--
+	}
+	w.begun = slices.Insert(w.begun, at, begun{offset: offset})
 	w.any = true
 }
 
-// finish marks an offset as finished.
+// finish marks an offset as finished, one of its records if several were begun.
 func (w *watermark) finish(offset int64) {
 	i := sort.Search(len(w.begun), func(i int) bool { return w.begun[i].offset >= offset })
+	for w.begun[i].finished {
+		i++
+	}
 	w.begun[i].finished = true
 	for len(w.begun) > 0 && w.begun[0].finished {
 		w.next = w.begun[0].offset + 1
@@ -38,10 +49,21 @@ func (w *watermark) committable() (int64, bool) {
 	return w.next, w.any
 }
 
-// span is how far the highest begun offset stands above the oldest unfinished one.
-func (w *watermark) span() int64 {
+// span is how far an offset that is not begun yet stands above the oldest unfinished one.
+func (w *watermark) span(offset int64) int64 {
 	if len(w.begun) == 0 {
 		return 0
 	}
-	return w.begun[len(w.begun)-1].offset - w.begun[0].offset + 1
+	return offset - w.begun[0].offset
+}
+
+// unfinished counts what was begun and not finished.
+func (w *watermark) unfinished() int {
+	n := 0
+	for _, b := range w.begun {
+		if !b.finished {
+			n++
+		}
+	}
+	return n
 }

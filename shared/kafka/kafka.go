@@ -13,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kslog"
+
+	"example.com/orders/shared/topic"
 )
 
 // Config says how to reach the brokers.
@@ -53,7 +55,7 @@ func (c Config) options() []kgo.Opt {
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		// Orders wait for each acknowledgement; lanes side by side fill batches without lingering.
 		kgo.ProducerLinger(0),
-		kgo.ProducerBatchMaxBytes(1<<20 + 1<<18),
+		kgo.ProducerBatchMaxBytesFn(func(name string) int32 { return int32(topic.MaxBytes(name)) }),
 		kgo.UnknownTopicRetries(3),
 	}
 	if c.Dial != nil {

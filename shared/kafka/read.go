@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -16,32 +17,91 @@ var ErrGone = errors.New("no record at this offset")
 // negative from, or one below the log's start, is the log's start. It returns the first error of each, and blocks until
 // the records are there or ctx is done.
 func (c Config) Read(ctx context.Context, topic string, partition int32, from, to int64, each func(*kgo.Record) error) error {
-	cl, err := kgo.NewClient(append(c.options(),
-		// Control records carry no data, but the last offset below to may be one.
-		kgo.KeepControlRecords(),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	)...)
-	if err != nil {
-		return fmt.Errorf("configuring the Kafka client: %w", err)
-	}
-	defer cl.Close()
-
-	from, err = clamp(ctx, cl, topic, partition, from)
+	p, err := c.open(ctx, topic, partition)
 	if err != nil {
 		return err
 	}
-	if from >= to {
+	defer p.cl.Close()
+	return p.read(ctx, from, to, each)
+}
+
+// ReadOne returns the record at an offset, or ErrGone when it was deleted or does not stand there yet.
+func (c Config) ReadOne(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
+	p, err := c.open(ctx, topic, partition)
+	if err != nil {
+		return nil, err
+	}
+	defer p.cl.Close()
+
+	var found *kgo.Record
+	err = p.read(ctx, offset, min(offset+1, p.end), func(r *kgo.Record) error {
+		found = r
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("%s/%d offset %d: %w", topic, partition, offset, ErrGone)
+	}
+	return found, err
+}
+
+// part is a partition with a client that reads nothing else.
+type part struct {
+	cl         *kgo.Client
+	topic      string
+	partition  int32
+	start, end int64 // of the log when it was opened; open transactions stand behind the end
+}
+
+func (c Config) open(ctx context.Context, topic string, partition int32) (*part, error) {
+	cl, err := c.Connect(ctx,
+		// Control records carry no data, but the last offset of a stretch may be one.
+		kgo.KeepControlRecords(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	)
+	if err != nil {
+		return nil, err
+	}
+	p := &part{cl: cl, topic: topic, partition: partition}
+	adm := kadm.NewClient(cl)
+	if p.start, err = p.bound(adm.ListStartOffsets(ctx, topic)); err == nil {
+		p.end, err = p.bound(adm.ListCommittedOffsets(ctx, topic))
+	}
+	if err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// bound picks the partition's offset from an answer about the whole topic.
+func (p *part) bound(listed kadm.ListedOffsets, err error) (int64, error) {
+	o, ok := listed.Lookup(p.topic, p.partition)
+	if err == nil {
+		err = o.Err
+	}
+	if err == nil && !ok {
+		err = kerr.UnknownTopicOrPartition
+	}
+	if err != nil {
+		return 0, fmt.Errorf("listing the offsets of %s/%d: %w", p.topic, p.partition, err)
+	}
+	return o.Offset, nil
+}
+
+func (p *part) read(ctx context.Context, from, to int64, each func(*kgo.Record) error) error {
+	// kfake answers a read below the log's start with an error where Kafka serves the next record.
+	if from = max(from, p.start); from >= to {
 		return nil
 	}
-	cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().At(from)}})
+	p.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.partition: kgo.NewOffset().At(from)}})
 	for {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err0(); err != nil {
-			return fmt.Errorf("reading %s/%d: %w", topic, partition, err)
+		fetches := p.cl.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return fmt.Errorf("reading %s/%d: %w", p.topic, p.partition, err)
 		}
 		for _, r := range fetches.Records() {
-			if r.Offset < to && !r.Attrs.IsControl() {
+			if r.Offset >= from && r.Offset < to && !r.Attrs.IsControl() {
 				if err := each(r); err != nil {
 					return err
 				}
@@ -51,30 +111,4 @@ func (c Config) Read(ctx context.Context, topic string, partition int32, from, t
 			}
 		}
 	}
-}
-
-// clamp keeps an offset above the log's start: kfake answers a read below it with an error where Kafka serves the next record.
-func clamp(ctx context.Context, cl *kgo.Client, topic string, partition int32, from int64) (int64, error) {
-	starts, err := kadm.NewClient(cl).ListStartOffsets(ctx, topic)
-	if err != nil {
-		return 0, fmt.Errorf("listing the start of %s/%d: %w", topic, partition, err)
-	}
-	start, ok := starts.Lookup(topic, partition)
-	if !ok || start.Err != nil {
-		return 0, fmt.Errorf("listing the start of %s/%d: %w", topic, partition, start.Err)
-	}
-	return max(from, start.Offset), nil
-}
-
-// ReadOne returns the record at an offset, or ErrGone.
-func (c Config) ReadOne(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
-	var found *kgo.Record
-	err := c.Read(ctx, topic, partition, offset, offset+1, func(r *kgo.Record) error {
-		found = r
-		return nil
-	})
-	if err == nil && found == nil {
-		err = fmt.Errorf("%s/%d offset %d: %w", topic, partition, offset, ErrGone)
-	}
-	return found, err
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"encoding/base32"
 	"errors"
@@ -8,10 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/topic"
 )
@@ -22,8 +25,8 @@ type Layout struct {
 	Incarnation string // six characters of the ID of the topic orders: made anew, it has another
 }
 
-// Create makes the topics of a prefix that are missing and returns their names. Those that exist are left as they are: Check compares them.
-// A replication of zero is 3 where there are three brokers, else 1.
+// Create makes the topics of a prefix that are missing and returns their names when every broker knows them. Those that
+// exist are left as they are: Check compares them. A replication of zero is 3 where there are three brokers, else 1.
 func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, replication int) ([]string, error) {
 	adm := kadm.NewClient(cl)
 	brokers, err := adm.ListBrokers(ctx)
@@ -33,18 +36,10 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 	if replication == 0 && len(brokers) >= 3 {
 		replication = 3
 	}
-	var made []string
+	var made, names []string
 	for _, spec := range set.Specs() {
-		config := make(map[string]*string, len(spec.Config)+1)
-		for name, value := range spec.Config {
-			config[name] = &value
-		}
-		if replication >= 3 {
-			// With acks=all a record is then on two brokers before it counts.
-			two := "2"
-			config["min.insync.replicas"] = &two
-		}
-		_, err := adm.CreateTopic(ctx, int32(partitions), int16(max(1, replication)), config, spec.Name)
+		names = append(names, spec.Name)
+		err := create(ctx, adm, spec, partitions, max(1, replication))
 		if errors.Is(err, kerr.TopicAlreadyExists) {
 			continue
 		}
@@ -53,7 +48,56 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 		}
 		made = append(made, spec.Name)
 	}
-	return made, nil
+	return made, settle(ctx, cl, brokers, names)
+}
+
+func create(ctx context.Context, adm *kadm.Client, spec topic.Spec, partitions, replication int) error {
+	config := make(map[string]*string, len(spec.Config)+1)
+	for name, value := range spec.Config {
+		config[name] = &value
+	}
+	if replication >= 3 {
+		// With acks=all a record is then on two brokers before it counts.
+		two := "2"
+		config["min.insync.replicas"] = &two
+	}
+	answer, err := adm.CreateTopic(ctx, int32(partitions), int16(replication), config, spec.Name)
+	if err != nil && answer.ErrMessage != "" {
+		return fmt.Errorf("%w: %s", err, answer.ErrMessage)
+	}
+	return err
+}
+
+// settleTimeout bounds how long new topics may take to be known everywhere: milliseconds, as a rule.
+const settleTimeout = 10 * time.Second
+
+// settle waits until every broker knows the topics. The controller makes them before the brokers have heard of it, and
+// whoever asks one of them then is told that there are none.
+func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, topics []string) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	ask := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &name
+		ask.Topics = append(ask.Topics, t)
+	}
+	unknown := func(t kmsg.MetadataResponseTopic) bool { return t.ErrorCode != 0 }
+	for i := 0; i < len(brokers); {
+		answer, err := ask.RequestWith(ctx, cl.Broker(int(brokers[i].NodeID)))
+		if err != nil {
+			return fmt.Errorf("waiting for topics %v: %w", topics, err)
+		}
+		if !slices.ContainsFunc(answer.Topics, unknown) {
+			i++
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // ErrTopics is what Check returns when a topic is missing or not as it must be. Its text has a line for each fault.
@@ -67,7 +111,8 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set) (Layout, error) {
 	for i, spec := range specs {
 		names[i] = spec.Name
 	}
-	found, err := adm.ListTopics(ctx, names...)
+	// Asked for what the client is allowed to do, kadm asks the broker, and not a cache from before a topic was created.
+	found, err := adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
 	if err != nil {
 		return Layout{}, fmt.Errorf("listing topics: %w", err)
 	}
@@ -75,18 +120,10 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set) (Layout, error) {
 	if err != nil {
 		return Layout{}, fmt.Errorf("describing topics: %w", err)
 	}
-	var faults []string
 	orders := found[set.Orders]
+	var faults []string
 	for _, spec := range specs {
-		t := found[spec.Name]
-		switch {
-		case t.Err != nil || len(t.Partitions) == 0:
-			faults = append(faults, fmt.Sprintf("%s: missing (create it with: ordersctl topics create)", spec.Name))
-			continue
-		case len(t.Partitions) != len(orders.Partitions):
-			faults = append(faults, fmt.Sprintf("%s: %d partitions, but %s has %d", spec.Name, len(t.Partitions), set.Orders, len(orders.Partitions)))
-		}
-		faults = append(faults, compare(spec, configs)...)
+		faults = append(faults, compare(spec, found[spec.Name], orders, configs)...)
 	}
 	if len(faults) > 0 {
 		return Layout{}, fmt.Errorf("%w:\n  %s", ErrTopics, strings.Join(faults, "\n  "))
@@ -94,19 +131,27 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set) (Layout, error) {
 	return Layout{Partitions: len(orders.Partitions), Incarnation: incarnation(orders.ID)}, nil
 }
 
-func compare(spec topic.Spec, configs kadm.ResourceConfigs) []string {
+// compare says what is wrong with one topic.
+func compare(spec topic.Spec, t, orders kadm.TopicDetail, configs kadm.ResourceConfigs) []string {
+	fault := func(format string, args ...any) string { return spec.Name + ": " + fmt.Sprintf(format, args...) }
+	if len(t.Partitions) == 0 && (t.Err == nil || errors.Is(t.Err, kerr.UnknownTopicOrPartition)) {
+		return []string{fault("missing (create it with: ordersctl topics create)")}
+	}
 	described, err := configs.On(spec.Name, nil)
-	if err != nil || described.Err != nil {
-		return []string{fmt.Sprintf("%s: settings unknown: %v", spec.Name, errors.Join(err, described.Err))}
+	if err := cmp.Or(t.Err, err, described.Err); err != nil {
+		return []string{fault("%v", err)}
+	}
+	var faults []string
+	if n := len(orders.Partitions); n > 0 && len(t.Partitions) != n {
+		faults = append(faults, fault("%d partitions, but %s has %d", len(t.Partitions), orders.Topic, n))
 	}
 	have := map[string]string{}
 	for _, c := range described.Configs {
 		have[c.Key] = c.MaybeValue()
 	}
-	var faults []string
 	for _, name := range slices.Sorted(maps.Keys(spec.Config)) {
 		if want := spec.Config[name]; have[name] != want {
-			faults = append(faults, fmt.Sprintf("%s: %s is %q, must be %q", spec.Name, name, have[name], want))
+			faults = append(faults, fault("%s is %q, must be %q", name, have[name], want))
 		}
 	}
 	return faults

@@ -1,0 +1,72 @@
+//go:build synctests
+
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/topic"
+)
+
+func TestABlackHoleIsGivenTenSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := unreachable(blackHole).Connect(t.Context())
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
+			t.Errorf("got %v after %v, want an error within 10 s", err, took)
+		}
+	})
+}
+
+// TestCreateWaitsUntilTheBrokersKnowTheTopics has brokers that hear late of what the controller did, as real ones do.
+func TestCreateWaitsUntilTheBrokersKnowTheTopics(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		late time.Duration
+		want error
+	}{
+		{"a little late", time.Second, nil},
+		{"never", time.Hour, context.DeadlineExceeded},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k := kafkatest.Start(t)
+			began := time.Now()
+			k.Cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				k.Cluster.KeepControl()
+				if time.Since(began) >= row.late {
+					return nil, nil, false
+				}
+				return ignorant(r.(*kmsg.MetadataRequest)), nil, true
+			})
+			_, err := kafka.Create(t.Context(), k.Client, topic.Names("late"), 1, 1)
+			if took := time.Since(began); !errors.Is(err, row.want) || took < min(row.late, 10*time.Second) || took > 11*time.Second {
+				t.Errorf("%s: got %v after %v, want %v when the brokers know the topics or after 10 s", row.name, err, took, row.want)
+			}
+		})
+	}
+}
+
+// ignorant is the answer of a broker that knows itself and no topic.
+func ignorant(r *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	answer := r.ResponseKind().(*kmsg.MetadataResponse)
+	broker := kmsg.NewMetadataResponseBroker()
+	broker.Host, broker.Port = "127.0.0.1", 9092
+	answer.Brokers = append(answer.Brokers, broker)
+	for _, asked := range r.Topics {
+		t := kmsg.NewMetadataResponseTopic()
+		t.Topic, t.ErrorCode = asked.Topic, kerr.UnknownTopicOrPartition.Code
+		answer.Topics = append(answer.Topics, t)
+	}
+	return answer
+}

@@ -27,3 +27,18 @@ func TestHoursPassInABubble(t *testing.T) {
 		check(t, kafkatest.Start(t))
 	})
 }
+
+func TestNothingIsAnsweredWhileKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t)
+		produce := func() { k.Produce(t, &kgo.Record{Topic: k.Topics.Orders, Value: []byte("?")}) }
+		produce()
+		time.AfterFunc(time.Minute, k.Away())
+		began := time.Now()
+		produce() // sent, and so not given up
+		if took := time.Since(began); took < time.Minute {
+			t.Errorf("acknowledged after %s, want not before a minute", took)
+		}
+	})
+}

@@ -12,10 +12,10 @@ import (
 const (
 	MaxLines    = 200
 	MaxQuantity = 10_000
-	MaxNote     = 2_000
 	MaxPrice    = 100_000_000 // of one unit, in cents
 	MaxGrams    = 1_000_000   // of one unit
 	MaxSide     = 10_000      // of one unit, in millimetres
+	maxNote     = 2_000
 	maxText     = 200
 	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
 )
@@ -44,7 +44,7 @@ func (o Order) Validate() []Invalid {
 	if o.Service != Standard && o.Service != Express {
 		v.add("/service", "must be standard or express")
 	}
-	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, MaxNote)
+	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, maxNote)
 	v.lines(o.Lines)
 	return v.found
 }

@@ -92,7 +92,7 @@ func TestValidatePointsAtEachBadField(t *testing.T) {
 		{"a country that is none", func(o *order.Order) { o.ShipTo.Country = "XX" }, "/ship_to/country"},
 		{"no service", func(o *order.Order) { o.Service = "" }, "/service"},
 		{"an unknown service", func(o *order.Order) { o.Service = "overnight" }, "/service"},
-		{"a long note", func(o *order.Order) { o.Note = strings.Repeat("n", order.MaxNote+1) }, "/note"},
+		{"a long note", func(o *order.Order) { o.Note = strings.Repeat("n", 2_001) }, "/note"},
 		{"a carriage return in a note", func(o *order.Order) { o.Note = "a\r\nb" }, "/note"},
 		{"no lines", func(o *order.Order) { o.Lines = nil }, "/items"},
 		{"201 lines", func(o *order.Order) { o.Lines = lines(order.MaxLines + 1) }, "/items"},

@@ -25,7 +25,7 @@ func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
 	value := mustJSON(struct {
 		Schema int    `json:"schema"`
 		Reason string `json:"reason"`
-	}{Schema, reason})
+	}{schema, reason})
 	number := origin.InvoiceNumber()
 	return record(TypeVoid, number, number, at, value, "origin", decimal(origin.Offset), "reason", reason)
 }

@@ -100,7 +100,7 @@ func orderJSON(o order.Order) []byte {
 		return o.Source
 	}
 	v := orderValue{
-		Schema: Schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
+		Schema: schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
 	}
 	for _, l := range o.Lines {

@@ -141,6 +141,7 @@ func TestAWrongCatalogueIsRefusedWithLineAndReason(t *testing.T) {
 		{"no amount", `"9.50"`, `"9,50"`, `6: price "9,50" must be an amount above 0, like 59.80`},
 		{"for nothing", `"9.50"`, `"0.00"`, `6: price "0.00" must be an amount above 0, like 59.80`},
 		{"below zero", `"9.50"`, `"-9.50"`, `6: price "-9.50" must be an amount above 0, like 59.80`},
+		{"a slip of the keyboard", `"9.50"`, `"1000000.01"`, `6: price 1000000.01 must be at most 1000000.00`},
 		{"weightless", "160", "0", "7: weight_g must be from 1 to 1000000, got 0"},
 		{"weight in words", "160", "light", "7: must be a whole number"},
 		{"a ton", "160", "1000001", "7: weight_g must be from 1 to 1000000, got 1000001"},

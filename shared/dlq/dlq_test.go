@@ -195,7 +195,7 @@ func TestALetterOfTheLargestOrderFitsItsTopic(t *testing.T) {
 	} {
 		l := full()
 		l.Headers, l.Value = row.headers, make([]byte, topic.MaxOrder)
-		l.Message = strings.Repeat("x", 1<<20)
+		l.Message = strings.Repeat("x", 1<<14)
 		l.Worker, l.Group, l.Topic, l.Step, l.Reason = l.Message, l.Message, l.Message, order.Step(l.Message), failure.Reason(l.Message)
 		r := l.Record()
 		size := len(r.Key) + len(r.Value)

@@ -12,10 +12,7 @@ import (
 
 // text draws what customers write, and what JSON, HTML and terminals trip over.
 func text(t *rapid.T, label string) string {
-	return rapid.StringOfN(rapid.OneOf(
-		rapid.RuneFrom([]rune(`aZ09 <>&"'\/{}[]:,`)),
-		rapid.RuneFrom([]rune("ëŁ名محמ👩\u200d\u200f\ufffd\ufeff\U0010ffff")),
-	), 0, 20, -1).Draw(t, label)
+	return rapid.StringOfN(rapid.RuneFrom([]rune("aZ09 <>&\"'\\/{}[]:,ëŁ名محמ👩\u200d\u200f\ufffd\ufeff\U0010ffff")), 0, 20, -1).Draw(t, label)
 }
 
 func instant(t *rapid.T, label string) time.Time {
@@ -31,7 +28,7 @@ func count(t *rapid.T, label string, most int) int { return rapid.IntRange(0, mo
 // drawOrder draws an order without faults.
 func drawOrder(t *rapid.T) order.Order {
 	o := order.Order{
-		ID:       order.ID(rapid.StringMatching("ord_[a-z0-9]{26}").Draw(t, "id")),
+		ID:       order.ID(fmt.Sprintf("ord_%026d", rapid.Uint64().Draw(t, "id"))),
 		PlacedAt: instant(t, "placed at"),
 		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "x" + text(t, "line1"), Line2: text(t, "line2"), City: "x" + text(t, "city"), PostalCode: "10115", Country: "DE"},

@@ -75,7 +75,7 @@ func setup(t *testing.T) bench {
 		}
 	})
 	must(t, b.view.Fresh(t.Context()))
-	b.desk = desk.New(b.Client, b.Config(), b.Topics, b.view)
+	b.desk = desk.New(b.Client, b.Topics, b.view)
 	return b
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -64,7 +65,7 @@ func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
 	}
 	kept := s.Progress.Invoice.Kept
-	r, err := v.cfg.Kafka.ReadOne(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, kept.Offset)
+	r, err := v.Record(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, kept.Offset)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +74,20 @@ func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	}
 	return r.Value, nil
 }
+
+// Record reads from a topic what the view only points at. It is ErrAway when Kafka does not answer in time.
+func (v *View) Record(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	r, err := v.cfg.Kafka.ReadOne(ctx, topic, partition, offset)
+	if err != nil && !errors.Is(err, kafka.ErrGone) {
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return r, err
+}
+
+// readWithin is how long a reader waits for Kafka: whoever asks would rather ask again.
+const readWithin = 3 * time.Second
 
 // orders returns at most limit orders, and a cursor if there is one more.
 func (v *View) orders(ctx context.Context, tail string, args []any, limit int) ([]order.State, string, error) {

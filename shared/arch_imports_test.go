@@ -59,6 +59,7 @@ func arrows() []arrow {
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "ctl", "batch client config kafka topic", "the commands of ordersctl"},
 		{program, "ordersctl", "config ctl", "settings for the commands"},
+		{program, "all-in-one", "api broker config ctl inbox kafka serve telemetry topic worker", "settings for all parts, and the order in which they end"},
 	}
 }
 
@@ -78,10 +79,10 @@ func modules() []allowed {
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
 		{"github.com/twmb/franz-go", "consumer ctl desk dlq intake kafka kafkatest ledger pipeline status view wire worker", franz},
-		{"github.com/alecthomas/kong", "config ctl order-worker", "flags, variables and help from one struct"},
+		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
-		{"golang.org/x/sync", "consumer ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one consumer ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "invoice", "names of countries, and composed letters"},
 	}
 }

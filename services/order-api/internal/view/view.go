@@ -77,7 +77,7 @@ var (
 	ErrUnknown = errors.New("not in the view")
 	ErrCursor  = errors.New("not a cursor that this API gave out")
 	ErrBehind  = errors.New("the view has not kept up with Kafka")
-	ErrAway    = errors.New("Kafka does not answer") // for what the view does not hold itself
+	ErrAway    = errors.New("no answer from Kafka") // for what the view does not hold itself
 )
 
 // errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.

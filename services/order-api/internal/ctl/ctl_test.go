@@ -1,128 +1,26 @@
 package ctl_test
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/ctl"
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafkatest"
 )
-
-// shop stands in for the API where it must fail in ways that the real one cannot be made to. What goes right is in the stories.
-type shop struct {
-	t     *testing.T
-	url   string
-	mu    sync.Mutex
-	fails map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up
-	keys  []string            // of the placements that came, in their order
-	sent  []string            // letters that were replayed
-	walk  map[string][]string // the changes of an order, as the data of its events
-}
-
-func open(t *testing.T) *shop {
-	t.Helper()
-	s := &shop{t: t, fails: map[string][]int{}, walk: map[string][]string{}}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	s.url = server.URL
-	return s
-}
-
-// ServeHTTP takes every order and every replay, unless it is told to fail.
-func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id := filepath.Base(filepath.Dir(r.URL.Path))
-	key := r.Header.Get("Idempotency-Key")
-	if r.URL.Path == "/v1/orders" {
-		s.keys = append(s.keys, key)
-	}
-	if s.fail(w, r.URL.Path) || s.fail(w, key) {
-		return
-	}
-	switch {
-	case r.URL.Path == "/v1/orders":
-		s.answer(w, client.Order{ID: "ord_" + strings.ToLower(key[:2]), Status: "confirmed", Total: &client.Money{Amount: "1.19", Currency: "EUR"}})
-	case strings.HasSuffix(r.URL.Path, "/events"):
-		w.Header().Set("Content-Type", "text/event-stream")
-		for _, change := range s.walk[id] {
-			fmt.Fprintf(w, "data: %s\n\n", change)
-		}
-		if len(s.walk[id]) == 0 {
-			// Nothing has happened yet, and nothing will.
-			s.mu.Unlock()
-			<-r.Context().Done()
-			s.mu.Lock()
-		}
-	case strings.HasSuffix(r.URL.Path, "/replay"):
-		s.sent = append(s.sent, id)
-		s.answer(w, map[string]int{"replay": 2})
-	case r.URL.Path == "/v1/letters":
-		// One letter a page.
-		next := map[string]string{"": "b", "b": "c"}[r.FormValue("cursor")]
-		s.answer(w, map[string]any{"letters": []client.Letter{letter("0-" + r.FormValue("cursor"))}, "next": next})
-	default:
-		s.answer(w, letter(filepath.Base(r.URL.Path)))
-	}
-}
-
-func (s *shop) fail(w http.ResponseWriter, what string) bool {
-	if len(s.fails[what]) == 0 {
-		return false
-	}
-	status := s.fails[what][0]
-	s.fails[what] = s.fails[what][1:]
-	if status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	s.answer(w, client.Problem{Title: "told to fail", Detail: fmt.Sprintf("told to answer %d", status)})
-	return true
-}
-
-func (s *shop) answer(w io.Writer, v any) {
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		s.t.Error(err)
-	}
-}
-
-func letter(id string) client.Letter {
-	return client.Letter{ID: id, State: "open", Order: "ord" + id, Step: "shipping", Class: "permanent", Reason: "no-route", Message: "no route", Attempts: 1}
-}
-
-// run calls ordersctl and returns what it printed and how it ended.
-func (s *shop) run(t *testing.T, stdin string, args ...string) (stdout, stderr string, err error) {
-	t.Helper()
-	var out, errs strings.Builder
-	err = ctl.Run(t.Context(), append(args, "--api", s.url), func(string) string { return "" }, strings.NewReader(stdin), &out, &errs)
-	return out.String(), errs.String(), err
-}
-
-// file writes a file of orders, NDJSON, with a key each.
-func file(t *testing.T, keys ...string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "o.ndjson")
-	var text strings.Builder
-	for _, key := range keys {
-		fmt.Fprintf(&text, "{\"order\": %q}\n", key)
-	}
-	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 	t.Parallel()
@@ -136,8 +34,8 @@ func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 				t.Errorf("got %q, %v; want it confirmed at the second attempt", stdout, err)
 			}
 			// Without a key of its own the order has one for this run: else the second attempt could be a second order.
-			if len(s.keys) != 2 || s.keys[0] != s.keys[1] || s.keys[0] == "" {
-				t.Errorf("got keys %q, want one key twice", s.keys)
+			if keys := s.placements(); len(keys) != 2 || keys[0] != keys[1] || keys[0] == "" {
+				t.Errorf("got keys %q, want one key twice", keys)
 			}
 		})
 	}
@@ -151,10 +49,10 @@ func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
 	path := file(t, "k1", "k2", "k3")
 	stdout, stderr, err := s.run(t, "", "place", path)
 	want := fmt.Sprintf("%[1]s:1 k1 ord_k1 confirmed 1.19 EUR\n%[1]s:2 k2 failed\n%[1]s:3 k3 ord_k3 confirmed 1.19 EUR\n", path)
-	if diff := cmp.Diff(want, stdout); diff != "" {
+	if diff := gocmp.Diff(want, stdout); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(fmt.Sprintf("ordersctl: %s:2: told to answer 422\n", path), stderr); diff != "" {
+	if diff := gocmp.Diff(fmt.Sprintf("ordersctl: %s:2: told to answer 422\n", path), stderr); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
 	}
 	if got := fmt.Sprint(err); got != "1 of 3 orders failed" {
@@ -205,8 +103,8 @@ func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
 			t.Parallel()
 			s := open(t)
 			_, _, err := s.run(t, row.stdin, row.args...)
-			if got := fmt.Sprint(err); got != row.want || len(s.keys)+len(s.sent) != 0 {
-				t.Errorf("got %s and %d placements, want %s and none", got, len(s.keys), row.want)
+			if got := fmt.Sprint(err); got != row.want || len(s.placements()) != 0 {
+				t.Errorf("got %s and placements %q, want %s and none", got, s.placements(), row.want)
 			}
 		})
 	}
@@ -230,7 +128,7 @@ func TestReplayCountsAddUp(t *testing.T) {
 0-5 ord0-5 not sent
 0-6 ord0-6 unfinished
 `
-	if diff := cmp.Diff(want, stdout); diff != "" {
+	if diff := gocmp.Diff(want, stdout); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
 	if got := fmt.Sprint(err); got != "letters 6: already done 2, confirmed 1, failed again 1, not sent 1, unfinished 1" {
@@ -240,7 +138,7 @@ func TestReplayCountsAddUp(t *testing.T) {
 ordersctl: letter 0-5: told to answer 500
 ordersctl: letter 0-6: its order has not ended in time
 `
-	if diff := cmp.Diff(want, stderr); diff != "" {
+	if diff := gocmp.Diff(want, stderr); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
 	}
 }
@@ -252,11 +150,112 @@ func TestReplayAllTakesEveryPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
+	if diff := gocmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
 	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: letters 3: sent 3\n" {
 		t.Errorf("got %q and %q, want %q and the counts", stdout, stderr, want)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.walk["ord_1"] = []string{
+		`{"rev":0,"at":"2026-03-01T12:00:00Z","status":"accepted"}`, `{"rev":1,"at":"2026-03-01T12:00:01Z","status":"confirmed"}`,
+	}
+	s.walk["ord_2"] = []string{`{"rev":1,"at":"2026-03-01T12:00:00Z","status":"dead","step":"shipping","reason":"no-route"}`}
+	s.fails["/v1/orders/ord_9"] = []int{http.StatusNotFound}
+	var all strings.Builder
+	for _, line := range []string{
+		"get ord_1", "get ord_1 --json", "get ord_9", "watch ord_1", "watch ord_1 --json", "watch ord_2", "invoice get ord_1 -o -",
+		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
+	} {
+		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
+		fmt.Fprintf(&all, "$ ordersctl %s\n%s", line, stdout)
+		for text := range strings.Lines(stderr) {
+			fmt.Fprintf(&all, "(stderr) %s", text)
+		}
+		if err != nil {
+			fmt.Fprintf(&all, "(ends with) %v\n", err)
+		}
+	}
+	golden(t, "testdata/output.txt", all.String())
+}
+
+func TestAnInvoiceIsSavedUnderItsNumber(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := open(t)
+	stdout, _, err := s.run(t, "", "invoice", "get", "ord_1")
+	if err != nil || stdout != "INV-1.pdf\n" {
+		t.Errorf("got %q, %v; want the name of the file", stdout, err)
+	}
+	if document, err := os.ReadFile("INV-1.pdf"); string(document) != "%PDF of ord_1" {
+		t.Errorf("got %q, %v; want the document as it came", document, err)
+	}
+}
+
+func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{-1}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	// The first result is when somebody has had enough.
+	stdout := writer(func(p []byte) (int, error) {
+		interrupt()
+		return len(p), nil
+	})
+	args := []string{"place", "--concurrency", "1", "--api", s.url, file(t, "k1", "k2", "k3")}
+	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard)
+	var told strings.Builder
+	config.Tell(&told, "ordersctl", errors.Join(err))
+	want := "ordersctl: 0 of 3 orders failed, and 2 were not tried\nhint: run the same command again: an order that has a key is placed once\n"
+	if diff := gocmp.Diff(want, told.String()); diff != "" {
+		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+	// k2 may have been on its way.
+	if slices.Contains(s.placements(), "k3") {
+		t.Error("k3 was placed all the same")
+	}
+}
+
+func TestAReaderThatLeavesEndsTheRun(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{-1}
+	errGone := errors.New("gone")
+	stdout := writer(func([]byte) (int, error) { return 0, errGone })
+	args := []string{"place", "--concurrency", "1", "--api", s.url, file(t, "k1", "k2", "k3")}
+	if err := ctl.Run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard); !errors.Is(err, errGone) {
+		t.Errorf("got %v, want %v", err, errGone)
+	}
+	// k2 may have been on its way.
+	if slices.Contains(s.placements(), "k3") {
+		t.Error("k3 was placed all the same")
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
+	t.Parallel()
+	s, k := open(t), kafkatest.Start(t)
+	brokers := strings.Join(k.Config().Brokers, ",")
+	for _, row := range []struct{ args, stdout, err string }{
+		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
+		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1 and --replication not negative"},
+		{"topics create --prefix shop --partitions 2", "created shop shop.replay shop.status shop.invoices shop.dlq\n", ""},
+		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
+		{"topics check --prefix shop", "topics of prefix shop are as they must be: 2 partitions, invoice numbers INV-", ""},
+		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
+	} {
+		stdout, _, err := s.run(t, "", append(strings.Fields(row.args), "--brokers", brokers)...)
+		if !strings.Contains(stdout, row.stdout) || !strings.HasPrefix(fmt.Sprint(err), cmp.Or(row.err, "<nil>")) {
+			t.Errorf("%s: got %q, %v; want %q, %s", row.args, stdout, err, row.stdout, row.err)
+		}
 	}
 }
 
@@ -288,7 +287,7 @@ func golden(t *testing.T, path, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
+	if diff := gocmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }

@@ -72,7 +72,7 @@ func letterLine(l client.Letter) string {
 	if who == "" {
 		who, step = "(no order)", "-"
 	}
-	return fmt.Sprintf("%-8s %-9s %-9s %-18s %d× %s %s", l.ID, l.State, step, l.Reason, l.Attempts, l.LastFailed.Local().Format(time.DateTime), who)
+	return fmt.Sprintf("%-8s %-9s %-9s %-18s %d× %s %s", l.ID, l.State, step, l.Reason, l.Attempts, l.LastFailed.UTC().Format(time.RFC3339), who)
 }
 
 type showLetter struct {
@@ -88,7 +88,7 @@ func (c *showLetter) Run(ctx context.Context, p *printer, api *client.Client) er
 	lines := []string{
 		letterLine(l),
 		"  why      " + l.Class + ": " + l.Message,
-		"  failed   first " + l.FirstFailed.Local().Format(time.DateTime) + ", last " + l.LastFailed.Local().Format(time.DateTime),
+		"  failed   first " + l.FirstFailed.UTC().Format(time.RFC3339) + ", last " + l.LastFailed.UTC().Format(time.RFC3339),
 		"  worker   " + l.Worker,
 		fmt.Sprintf("  replays  %d", l.Replays),
 	}

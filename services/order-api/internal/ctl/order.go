@@ -68,7 +68,7 @@ func (c *getOrder) Run(ctx context.Context, p *printer, api *client.Client) erro
 
 // moment is a change of an order in a line.
 func moment(c client.Change) string {
-	words := []string{c.At.Local().Format(time.DateTime), c.Status, c.Step, c.Reason}
+	words := []string{c.At.UTC().Format(time.RFC3339), c.Status, c.Step, c.Reason}
 	if c.Replay > 0 {
 		words = append(words, fmt.Sprintf("(replay %d)", c.Replay))
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"example.com/orders/shared/config"
 )
@@ -28,8 +29,18 @@ func (p *printer) result(text string, v any) error {
 	}
 	p.bar.clear(p.err)
 	defer p.bar.draw(p.err)
-	_, err := fmt.Fprintln(p.out, text)
+	_, err := fmt.Fprintln(p.out, harmless(text))
 	return err
+}
+
+// harmless takes the control characters out of a text, which may hold what strangers wrote: they could rewrite the screen.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // note says something beside the results.

@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,22 +68,6 @@ func TestWatchGoesOnOverADeadOrderAndALostConnection(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"accepted", "dead", "working", "discarded"}, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
-	}
-}
-
-func TestWatchEndsWithItsContextAndWithARefusal(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	state := s.place(t, wanted())
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var last error
-	for _, err := range s.client.Watch(ctx, string(state.Order.ID), -1) {
-		cancel()
-		last = err
-	}
-	if last != context.Canceled {
-		t.Errorf("cancelled: got %v, want context.Canceled", last)
 	}
 }
 

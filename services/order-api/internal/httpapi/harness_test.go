@@ -53,10 +53,25 @@ type shop struct {
 	keys   map[order.ID]string
 }
 
-// setup runs an API. Inside a synctest bubble it is reached over a network in memory.
+// setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in memory.
 func setup(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{Kafka: kafkatest.Start(t), keys: map[order.ID]string{}}
+	return setupOn(t, kafkatest.Start(t))
+}
+
+// onBoth runs a test on a broker in memory, and on a real Kafka where there is one.
+func onBoth(t *testing.T, test func(t *testing.T, s *shop)) {
+	for name, start := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, setupOn(t, start(t)))
+		})
+	}
+}
+
+func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
+	t.Helper()
+	s := &shop{Kafka: k, keys: map[order.ID]string{}}
 	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
 	must(t, err)
 	products, err := catalogue.Load("")

@@ -16,56 +16,60 @@ import (
 
 func TestOrderShowsWhatIsSettled(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	state := s.place(t, wanted())
-	s.work(t, &state)
-	s.advance(t, &state, order.Change{Status: order.Confirmed})
-	got, err := s.client.Order(t.Context(), string(state.Order.ID))
-	must(t, err)
+	onBoth(t, func(t *testing.T, s *shop) {
+		state := s.place(t, wanted())
+		s.work(t, &state)
+		s.advance(t, &state, order.Change{Status: order.Confirmed})
+		got, err := s.client.Order(t.Context(), string(state.Order.ID))
+		must(t, err)
 
-	euros := func(amount string) *client.Money { return &client.Money{Amount: amount, Currency: "EUR"} }
-	later := state.Order.PlacedAt.Add(time.Second)
-	want := client.Order{
-		ID: got.ID, Status: "confirmed", Rev: 3, PlacedAt: state.Order.PlacedAt, Customer: wanted().Customer, ShipTo: wanted().ShipTo,
-		Service: "standard", Items: got.Items, ItemsTotal: *euros("49.80"),
-		Shipping: &client.Shipping{Service: "standard", Zone: "DE", Price: *euros("4.90")},
-		Tax:      euros("10.39"), Total: euros("65.09"),
-		Invoice: &client.Invoice{Number: "INV-1", URL: "/v1/orders/" + got.ID + "/invoice.pdf"},
-		Timeline: []client.Change{
-			{At: state.Order.PlacedAt, Status: "accepted"}, {Rev: 1, At: later, Status: "working"},
-			{Rev: 2, At: later, Status: "mailing"}, {Rev: 3, At: later, Status: "confirmed"},
-		},
-	}
-	want.Shipping.Days.Min, want.Shipping.Days.Max = 1, 2
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("order (-want +got):\n%s", diff)
-	}
+		euros := func(amount string) *client.Money { return &client.Money{Amount: amount, Currency: "EUR"} }
+		later := state.Order.PlacedAt.Add(time.Second)
+		want := client.Order{
+			ID: got.ID, Status: "confirmed", Rev: 3, PlacedAt: state.Order.PlacedAt, Customer: wanted().Customer, ShipTo: wanted().ShipTo,
+			Service: "standard", Items: got.Items, ItemsTotal: *euros("49.80"),
+			Shipping: &client.Shipping{Service: "standard", Zone: "DE", Price: *euros("4.90")},
+			Tax:      euros("10.39"), Total: euros("65.09"),
+			Invoice: &client.Invoice{Number: "INV-1", URL: "/v1/orders/" + got.ID + "/invoice.pdf"},
+			Timeline: []client.Change{
+				{At: state.Order.PlacedAt, Status: "accepted"},
+				{Rev: 1, At: later, Status: "working"},
+				{Rev: 2, At: later, Status: "mailing"},
+				{Rev: 3, At: later, Status: "confirmed"},
+			},
+		}
+		want.Shipping.Days.Min, want.Shipping.Days.Max = 1, 2
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("order (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestInvoiceIsTheIssuedOne(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	state := s.place(t, wanted())
-	id := string(state.Order.ID)
-	_, err := s.client.Invoice(t.Context(), id)
-	isProblem(t, "before it is issued", err, 404, "invoice-not-issued")
+	onBoth(t, func(t *testing.T, s *shop) {
+		state := s.place(t, wanted())
+		id := string(state.Order.ID)
+		_, err := s.client.Invoice(t.Context(), id)
+		isProblem(t, "before it is issued", err, 404, "invoice-not-issued")
 
-	document := s.work(t, &state)
-	got, err := s.client.Invoice(t.Context(), id)
-	if err != nil || string(got) != string(document) {
-		t.Errorf("got %q, %v; want %q", got, err, document)
-	}
-	resp := s.send(t, s.http, "GET", "/v1/orders/"+id+"/invoice.pdf", "")
-	sum := sha256.Sum256(document)
-	tag := `"` + hex.EncodeToString(sum[:]) + `"`
-	h := resp.Header
-	if h.Get("ETag") != tag || h.Get("Content-Type") != "application/pdf" || h.Get("Content-Disposition") != `inline; filename="INV-1.pdf"` {
-		t.Errorf("got headers %v, want ETag %s, a PDF, and its name", h, tag)
-	}
-	resp = s.send(t, s.http, "GET", "/v1/orders/"+id+"/invoice.pdf", "", "If-None-Match", tag)
-	if resp.StatusCode != http.StatusNotModified {
-		t.Errorf("known already: got %s, want 304", resp.Status)
-	}
+		document := s.work(t, &state)
+		got, err := s.client.Invoice(t.Context(), id)
+		if err != nil || string(got) != string(document) {
+			t.Errorf("got %q, %v; want %q", got, err, document)
+		}
+		resp := s.send(t, s.http, "GET", "/v1/orders/"+id+"/invoice.pdf", "")
+		sum := sha256.Sum256(document)
+		tag := `"` + hex.EncodeToString(sum[:]) + `"`
+		h := resp.Header
+		if h.Get("ETag") != tag || h.Get("Content-Type") != "application/pdf" || h.Get("Content-Disposition") != `inline; filename="INV-1.pdf"` {
+			t.Errorf("got headers %v, want ETag %s, a PDF, and its name", h, tag)
+		}
+		resp = s.send(t, s.http, "GET", "/v1/orders/"+id+"/invoice.pdf", "", "If-None-Match", tag)
+		if resp.StatusCode != http.StatusNotModified {
+			t.Errorf("known already: got %s, want 304", resp.Status)
+		}
+	})
 }
 
 func TestOrdersAreListedInPages(t *testing.T) {

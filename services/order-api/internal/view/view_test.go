@@ -31,7 +31,11 @@ type bench struct {
 
 func setup(t *testing.T) bench {
 	t.Helper()
-	k := kafkatest.Start(t)
+	return setupOn(t, kafkatest.Start(t))
+}
+
+func setupOn(t *testing.T, k *kafkatest.Kafka) bench {
+	t.Helper()
 	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
 	if err != nil {
 		t.Fatal(err)
@@ -193,22 +197,27 @@ func TestVoidStatesCountForNobody(t *testing.T) {
 
 func TestRestartResumes(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-	_, stop := b.start(t)
-	if err := stop(); err != nil {
-		t.Fatal(err)
+	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, broker(t))
+			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+			_, stop := b.start(t)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			// What is gone from the topic can only come from the file.
+			b.put(t, b.Topics.Orders, wire.Order(placed(2)))
+			var offsets kadm.Offsets
+			offsets.AddOffset(b.Topics.Orders, 1, 1, -1)
+			if _, err := kadm.NewClient(b.Client).DeleteRecords(t.Context(), offsets); err != nil {
+				t.Fatal(err)
+			}
+			v, _ := b.start(t)
+			same(t, "order from the file", b.at(placed(1), 0), get(t, v, "ord_001"))
+			same(t, "order from the topic", b.at(placed(2), 1), get(t, v, "ord_002"))
+		})
 	}
-	// What is gone from the topic can only come from the file.
-	b.put(t, b.Topics.Orders, wire.Order(placed(2)))
-	var offsets kadm.Offsets
-	offsets.AddOffset(b.Topics.Orders, 1, 1, -1)
-	if _, err := kadm.NewClient(b.Client).DeleteRecords(t.Context(), offsets); err != nil {
-		t.Fatal(err)
-	}
-	v, _ := b.start(t)
-	same(t, "order from the file", b.at(placed(1), 0), get(t, v, "ord_001"))
-	same(t, "order from the topic", b.at(placed(2), 1), get(t, v, "ord_002"))
 }
 
 func TestFileIsBuiltAgain(t *testing.T) {

@@ -92,7 +92,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range map[string]func(*kit, *testscript.TestScript, []string) error{
 		"start": (*kit).start, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
-		"interrupt": (*kit).interrupt, "ended": (*kit).ended, "mail": (*kit).mailServer, "produce": (*kit).produce,
+		"insist": (*kit).insist, "mail": (*kit).mailServer, "produce": (*kit).produce,
 		"fetch": (*kit).fetch, "deliveries": (*kit).deliveries, "let": (*kit).let,
 	} {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
@@ -200,23 +200,24 @@ func (k *kit) crash(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// interrupt NAME sends a Ctrl-C and waits for nothing.
-func (k *kit) interrupt(_ *testscript.TestScript, args []string) error {
+// insist NAME presses Ctrl-C until a program that still has work in hand is ended by it.
+func (k *kit) insist(_ *testscript.TestScript, args []string) error {
 	p, err := k.program(args)
 	if err != nil {
 		return err
 	}
-	return p.cmd.Process.Signal(os.Interrupt)
-}
-
-// ended NAME waits for the end of a program that did not end by itself.
-func (k *kit) ended(_ *testscript.TestScript, args []string) error {
-	p, err := k.program(args)
-	if err != nil {
-		return err
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for ended := false; !ended; {
+		p.signal(os.Interrupt)
+		select {
+		case <-p.ended:
+			ended = true
+		case <-again.C:
+		}
 	}
 	if got := p.end(nil).String(); got != "signal: interrupt" {
-		return fmt.Errorf("%s: %s, want it ended by the signal", args[0], got)
+		return fmt.Errorf("%s: %s, want it ended by the signal:\n%s", args[0], got, p.text())
 	}
 	delete(k.programs, args[0])
 	return nil

@@ -90,10 +90,13 @@ func (p *program) text() string {
 	return strings.Join(p.lines, "\n")
 }
 
+// signal sends a signal to a program, which may have ended already.
+func (p *program) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
+
 // end sends a signal, if one is given, and waits for the end.
 func (p *program) end(signal os.Signal) *os.ProcessState {
 	if signal != nil {
-		_ = p.cmd.Process.Signal(signal) // it may have ended already
+		p.signal(signal)
 	}
 	<-p.ended
 	_ = p.cmd.Wait() // its error is the state

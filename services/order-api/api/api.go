@@ -41,7 +41,7 @@ type Config struct {
 	AllowRemote bool   `env:"ORDERS_ALLOW_REMOTE" help:"Let other machines reach the API. There is no sign-in yet: whoever does may do everything."`
 	Data        string `env:"ORDERS_DATA" default:".data" help:"Folder for what is kept on disk; each process needs its own."`
 	Catalogue   string `env:"ORDERS_CATALOGUE" help:"YAML file of what the shop sells; built in by default."`
-	SecretFile  string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs, which all instances share; made in --data by default. ORDERS_SECRET gives the key itself."`
+	SecretFile  string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs; made in --data by default. Or set ORDERS_SECRET to the key."`
 	Secret      string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
 
 	Kafka  kafka.Config `kong:"-"`

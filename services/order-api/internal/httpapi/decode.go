@@ -12,8 +12,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// decodeOrder reads an order as a customer asks for it. What is no JSON at all is an error; what is not of the right form, or not known, or given twice, is among
-// the wrong fields, beside which the order holds what could be read. Whether that makes sense is for others to say.
+// decodeOrder reads an order as a customer asks for it. What is no JSON at all is an error. What has the wrong form, or is
+// not known, or is given twice, is among the wrong fields; the order holds what else could be read. Whether that makes
+// sense is for others to say.
 func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	var whole json.RawMessage
 	if !utf8.Valid(body) {

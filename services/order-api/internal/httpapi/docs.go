@@ -15,7 +15,8 @@ import (
 var docs embed.FS
 
 // docsPolicy lets the page load what this program serves, and the pictures that stand in its style sheet.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';" +
+	" base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func (a *api) openAPI(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/yaml", a.OpenAPI)

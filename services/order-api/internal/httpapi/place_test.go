@@ -51,7 +51,9 @@ func TestCurlNeedsNoContentType(t *testing.T) {
 func TestEveryScriptIsAName(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for _, name := range []string{"Παπαδόπουλος", "Иванов", "محمد عبد الله", "שרה לוי", "山田太郎", "Zoe 🚲👩‍👩‍👧", "e\u0301", `"<b>&\u00e9`, strings.Repeat("ß", 200)} {
+	for _, name := range []string{
+		"Παπαδόπουλος", "Иванов", "محمد عبد الله", "שרה לוי", "山田太郎", "Zoe 🚲👩‍👩‍👧", "e\u0301", `"<b>&`, strings.Repeat("ß", 200),
+	} {
 		o := wanted()
 		o.Customer.Name = name
 		got, err := s.client.Place(t.Context(), o, "", 0)

@@ -59,7 +59,8 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	return v.orders(ctx, w.String()+" ORDER BY placed_at DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
 }
 
-// Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown for an order whose invoice is not issued.
+// Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown
+// for an order whose invoice is not issued, and ErrAway when Kafka does not answer.
 func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
 		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
@@ -91,7 +92,7 @@ const readWithin = 3 * time.Second
 
 // orders returns at most limit orders, and a cursor if there is one more.
 func (v *View) orders(ctx context.Context, tail string, args []any, limit int) ([]order.State, string, error) {
-	rows, err := v.read(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
+	rows, err := v.file.db.QueryContext(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking the view for orders: %w", err)
 	}

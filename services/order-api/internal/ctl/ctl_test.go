@@ -168,7 +168,7 @@ func TestOutput(t *testing.T) {
 	s.fails["/v1/orders/ord_9"] = []int{http.StatusNotFound}
 	var all strings.Builder
 	for _, line := range []string{
-		"get ord_1", "get ord_1 --json", "get ord_9", "watch ord_1", "watch ord_1 --json", "watch ord_2", "invoice get ord_1 -o -",
+		"get ord_1", "get ord_1 --json", "get ord_9", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "invoice get ord_1 -o -",
 		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)

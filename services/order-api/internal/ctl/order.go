@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,11 +78,13 @@ func moment(c client.Change) string {
 
 // watch is the command that follows an order.
 type watch struct {
-	ID string `arg:"" help:"ID of the order."`
+	ID    string `arg:"" help:"ID of the order."`
+	Until string `placeholder:"STATUS" help:"Stop at this status, such as mailing; when the order has ended by default."`
 }
 
-// Run prints each change of an order as it happens, until the order has ended.
+// Run prints each change of an order as it happens, until the order has ended or has the status that is waited for.
 func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
+	wanted := cmp.Or(c.Until, confirmed)
 	last := client.Change{}
 	for change, err := range api.Watch(ctx, c.ID, -1) {
 		if err != nil {
@@ -91,11 +94,11 @@ func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
 		if err := p.result(moment(change), change); err != nil {
 			return err
 		}
-		if final(change.Status) {
+		if change.Status == wanted || final(change.Status) {
 			break
 		}
 	}
-	if last.Status != confirmed {
+	if last.Status != wanted {
 		return fmt.Errorf("order %s ended as %s %s", c.ID, last.Status, last.Reason)
 	}
 	return nil

@@ -113,7 +113,7 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 		if err != nil {
 			return order.State{}, err
 		}
-		return order.NewState(o, order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+		return o.Begin(order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
 	}
 	return in.arbitrate(ctx, o, key)
 }

@@ -100,6 +100,7 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 	c.leave(calls)
 	hangUp()
 	c.group.Close()
+	c.group.AllowRebalance() // Close leaves once more, and polls
 	c.side.Close()
 	c.lanes.wg.Wait()
 	return err

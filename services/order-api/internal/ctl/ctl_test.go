@@ -70,6 +70,19 @@ func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
+func TestAKeyThatCannotBeSentSpoilsItsOrderAlone(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"two words", "two\nlines", "schlüssel"} {
+		s := open(t)
+		path := file(t, key, "k2")
+		_, stderr, err := s.run(t, "", "place", path)
+		want := fmt.Sprintf("ordersctl: %s:1: idempotency key %q: must be visible ASCII characters\n", path, key)
+		if diff := gocmp.Diff(want, stderr); diff != "" || fmt.Sprint(err) != "1 of 2 orders failed" {
+			t.Errorf("%q: got %v, stderr (-want +got):\n%s", key, err, diff)
+		}
+	}
+}
+
 func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	s := open(t)

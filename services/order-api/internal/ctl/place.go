@@ -147,6 +147,10 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	if o.Key == "" {
 		o.Key = rand.Text()
 	}
+	if strings.ContainsFunc(o.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		// It travels in a header, which could not even be sent.
+		return client.Order{}, fmt.Errorf("idempotency key %q: must be visible ASCII characters", o.Key)
+	}
 	if ctx.Err() != nil {
 		return client.Order{}, errSkipped
 	}

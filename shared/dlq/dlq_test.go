@@ -48,7 +48,7 @@ func full() dlq.Letter {
 		Step: order.StepEmail, Class: failure.Permanent, Reason: failure.RecipientRefused, Message: "step email: 550 5.1.1 no such user",
 		Attempts: 4, FirstFailed: at, LastFailed: at.Add(time.Minute), Worker: "host-1 v1.2.3", Replays: 2, Rev: 9,
 		Progress: order.Progress{
-			Finished: []order.Step{order.StepShipping}, Shipping: &order.Shipping{Zone: "home", Price: order.Euros(490)},
+			Finished: []order.Step{order.StepShipping}, Shipping: &order.Shipping{Zone: "home", Price: order.EUR.Cents(490)},
 			Others: map[order.Step]json.RawMessage{"gift": []byte(`{"wrapped":true}`)},
 		},
 	}
@@ -145,7 +145,7 @@ func TestALetterGivesItsOrderBack(t *testing.T) {
 	placed := wire.Order(order.Order{
 		ID: "ord_1", Customer: order.Customer{Name: "Zoë", Email: "zoe@example.com"}, Service: order.Standard,
 		ShipTo: order.Address{Line1: "1 Main Street", City: "Berlin", Country: "DE"},
-		Lines:  []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.Euros(1)}},
+		Lines:  []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.EUR.Cents(1)}},
 	})
 	want, err := wire.ReadOrder(placed)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // Invoice is the record that keeps an issued invoice: the document as it is, keyed by its number.
-func Invoice(w *order.Work, at time.Time) *kgo.Record {
+func Invoice(w *order.State, at time.Time) *kgo.Record {
 	number := w.Progress.Invoice.Number
 	return record(TypeInvoice, number, number, at, w.Document,
 		"order", string(w.Order.ID),

@@ -65,11 +65,11 @@ func (r *row) check(at config.Place) {
 	checkText(at, "name", r.Name, maxName)
 	checkText(at, "description", r.Description, maxText)
 	// A price of zero is a slip of the keyboard: nothing in the shop is for free.
-	price, err := order.ParseMoney(r.Price, order.EUR)
+	price, err := order.EUR.Parse(r.Price)
 	if err != nil || price.Minor <= 0 {
 		at.At("price").Wrong("price %.40q must be an amount above 0, like 59.80", r.Price)
 	} else if price.Minor > order.MaxPrice {
-		at.At("price").Wrong("price %s must be at most %s", price, order.Euros(order.MaxPrice))
+		at.At("price").Wrong("price %s must be at most %s", price, order.EUR.Cents(order.MaxPrice))
 	}
 	r.price = price
 	if r.Grams < 1 || r.Grams > order.MaxGrams {

@@ -72,7 +72,7 @@ func toMoney(m order.Money) client.Money {
 func toProduct(p catalogue.Product) client.Product {
 	return client.Product{
 		SKU: p.SKU, Name: p.Name, Description: p.Description, Price: toMoney(p.Price), Grams: p.Grams,
-		SizeMM: [3]int{p.Size[0], p.Size[1], p.Size[2]},
+		SizeMM: p.Size,
 	}
 }
 

@@ -273,7 +273,8 @@ func (s *shop) work(t *testing.T, state *order.State) []byte {
 	state.Progress.Invoice = &order.Invoice{Number: "INV-1", Net: net, Tax: net.Percent(1900), Total: net.Plus(net.Percent(1900))}
 	s.advance(t, state, order.Change{Status: order.Working})
 	document := []byte("%PDF-1.7 of " + string(state.Order.ID))
-	r := wire.Invoice(@@ADDR(*state|document)@@, state.Order.PlacedAt)
+	state.Document = document
+	r := wire.Invoice(state, state.Order.PlacedAt)
 	s.put(t, s.Topics.Invoices, state.Origin.Partition, r)
 	state.Progress.Invoice.Kept = &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(document), Bytes: len(document)}
 	s.advance(t, state, order.Change{Status: order.Mailing})

@@ -126,7 +126,7 @@ func (v *View) scan(rows *sql.Rows) (order.State, error) {
 	if err != nil {
 		return order.State{}, err
 	}
-	return order.NewState(o, order.Origin{Incarnation: v.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+	return o.Begin(order.Origin{Incarnation: v.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
 }
 
 // where collects the conditions of a query.

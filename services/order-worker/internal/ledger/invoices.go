@@ -17,7 +17,7 @@ import (
 )
 
 // Keep appends the order's document to orders.invoices and points its progress there.
-func (l *Ledger) Keep(ctx context.Context, w *order.Work) error {
+func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 	r, err := l.append(ctx, l.cfg.Topics.Invoices, wire.Invoice(w, time.Now()))
 	if err != nil {
 		return fmt.Errorf("keeping invoice %s: %w", w.Progress.Invoice.Number, err)
@@ -31,7 +31,7 @@ const adoptMargin = time.Minute
 
 // Adopt looks for the invoice of an order whose worker stopped between keeping it and saying so. Since is the broker's
 // time of the state that announced it. Of several records with one number the lowest offset counts. An order without one is left as it is.
-func (l *Ledger) Adopt(ctx context.Context, w *order.Work, since time.Time) error {
+func (l *Ledger) Adopt(ctx context.Context, w *order.State, since time.Time) error {
 	return l.insist(ctx, "invoice "+w.Progress.Invoice.Number, func() error {
 		from, end, err := l.invoicesSince(ctx, since.Add(-adoptMargin))
 		if err != nil {
@@ -76,7 +76,7 @@ func (l *Ledger) invoicesSince(ctx context.Context, since time.Time) (from, end 
 }
 
 // Load reads the issued document of an order that has one. What was issued is never rendered again: another version might render it differently.
-func (l *Ledger) Load(ctx context.Context, w *order.Work) error {
+func (l *Ledger) Load(ctx context.Context, w *order.State) error {
 	r, err := l.read(ctx, l.cfg.Topics.Invoices, w.Progress.Invoice.Kept.Offset)
 	if err != nil {
 		return fmt.Errorf("loading invoice %s: %w", w.Progress.Invoice.Number, err)

@@ -25,7 +25,7 @@ func TestIssuedInvoiceIsTheOneThatWasKept(t *testing.T) {
 		l := o.open(t)
 		other, w := begun(l, "ord_0", 6), begun(l, "ord_1", 7)
 		issued := w.Document
-		for _, w := range []*order.Work{other, w} {
+		for _, w := range []*order.State{other, w} {
 			if err := l.Keep(t.Context(), w); err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestInvoiceOfAWorkerThatStoppedIsAdopted(t *testing.T) {
 }
 
 // keep appends an invoice as a worker does that stops before it can say so.
-func (o *owner) keep(t *testing.T, w *order.Work, document []byte) {
+func (o *owner) keep(t *testing.T, w *order.State, document []byte) {
 	t.Helper()
 	dying := *w
 	dying.Document = document

@@ -126,10 +126,10 @@ func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time
 }
 
 // Write records a change of an order, whose Rev and At it fills in, and appends the whole state.
-func (l *Ledger) Write(ctx context.Context, w *order.Work, c order.Change) error {
+func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) error {
 	c.Rev, c.At = w.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
 	w.Record(c)
-	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(w.State, l.claim))
+	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(*w, l.claim))
 	if err != nil {
 		return fmt.Errorf("writing status %s: %w", c.Status, err)
 	}

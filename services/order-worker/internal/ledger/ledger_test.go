@@ -58,20 +58,21 @@ func (o *owner) open(t *testing.T) *ledger.Ledger {
 }
 
 // begun is an order that stands at an offset of the partition, with an invoice planned.
-func begun(l *ledger.Ledger, id order.ID, offset int64) *order.Work {
+func begun(l *ledger.Ledger, id order.ID, offset int64) *order.State {
 	o := order.Order{
 		ID: id, PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100)}},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
 	}
-	w := &order.Work{State: order.NewState(o, l.Origin(offset)), Document: []byte("%PDF of " + id)}
-	none := order.Euros(0)
+	w := new(o.Begin(l.Origin(offset)))
+	w.Document = []byte("%PDF of " + id)
+	none := order.EUR.Cents(0)
 	w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt.Truncate(time.Second), Net: none, Tax: none, Total: none}
 	return w
 }
 
-func write(t *testing.T, l *ledger.Ledger, w *order.Work, status order.Status) {
+func write(t *testing.T, l *ledger.Ledger, w *order.State, status order.Status) {
 	t.Helper()
 	if err := l.Write(t.Context(), w, order.Change{Status: status}); err != nil {
 		t.Fatal(err)
@@ -101,7 +102,8 @@ func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			s.Order.Source = nil // what was read keeps its bytes
-			if diff := cmp.Diff(first.State, s); diff != "" {
+			s.Order.Source = nil // what was read keeps its bytes
+			s.Document = first.Document // which stands in another topic
 				t.Errorf("%s: state of ord_1 (-want +got):\n%s", name, diff)
 			}
 			if since.IsZero() || s.Rev != 2 {
@@ -164,25 +166,25 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
-		do   func(context.Context, *owner, *ledger.Ledger, *order.Work) error
+		do   func(context.Context, *owner, *ledger.Ledger, *order.State) error
 	}{
-		{"open", func(ctx context.Context, o *owner, _ *ledger.Ledger, _ *order.Work) error {
+		{"open", func(ctx context.Context, o *owner, _ *ledger.Ledger, _ *order.State) error {
 			_, err := ledger.Open(ctx, o.cfg, partition)
 			return err
 		}},
-		{"write", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.Work) error {
+		{"write", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
 			return l.Write(ctx, w, order.Change{Status: order.Mailing})
 		}},
-		{"state", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.Work) error {
+		{"state", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
 			_, _, err := l.State(ctx, w.Order.ID)
 			return err
 		}},
-		{"keep", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.Work) error { return l.Keep(ctx, w) }},
-		{"load", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.Work) error { return l.Load(ctx, w) }},
-		{"adopt", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.Work) error {
+		{"keep", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error { return l.Keep(ctx, w) }},
+		{"load", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error { return l.Load(ctx, w) }},
+		{"adopt", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
 			return l.Adopt(ctx, w, time.Now())
 		}},
-		{"void", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.Work) error {
+		{"void", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
 			return l.Void(ctx, w.Origin, failure.Duplicate)
 		}},
 	} {

@@ -36,13 +36,13 @@ type line struct {
 
 // step settles what its kind of step settles. Before each call it does what a test asks.
 type step struct {
-	settle        func(w *order.Work)
-	effect        func(w *order.Work)
-	plan, do      func(ctx context.Context, w *order.Work) error // or nil
+	settle        func(w *order.State)
+	effect        func(w *order.State)
+	plan, do      func(ctx context.Context, w *order.State) error // or nil
 	planned, done int
 }
 
-func (s *step) Plan(ctx context.Context, w *order.Work) error {
+func (s *step) Plan(ctx context.Context, w *order.State) error {
 	s.planned++
 	if s.plan != nil {
 		if err := s.plan(ctx, w); err != nil {
@@ -53,7 +53,7 @@ func (s *step) Plan(ctx context.Context, w *order.Work) error {
 	return nil
 }
 
-func (s *step) Do(ctx context.Context, w *order.Work) error {
+func (s *step) Do(ctx context.Context, w *order.State) error {
 	if s.do != nil {
 		if err := s.do(ctx, w); err != nil {
 			return err
@@ -75,20 +75,20 @@ func setup(t *testing.T) *line {
 	l := &line{Kafka: k, stopping: make(chan struct{}), cfg: ledger.Config{
 		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log,
 	}}
-	none := func(*order.Work) {}
-	l.shipping = &step{effect: none, settle: func(w *order.Work) {
+	none := func(*order.State) {}
+	l.shipping = &step{effect: none, settle: func(w *order.State) {
 		if w.Progress.Shipping == nil {
-			w.Progress.Shipping = &order.Shipping{Zone: "here", Price: order.Euros(490)}
+			w.Progress.Shipping = &order.Shipping{Zone: "here", Price: order.EUR.Cents(490)}
 		}
 	}}
-	l.invoice = &step{settle: func(w *order.Work) {
+	l.invoice = &step{settle: func(w *order.State) {
 		if w.Progress.Invoice == nil {
-			net := order.Euros(100)
+			net := order.EUR.Cents(100)
 			w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net}
 		}
 	}}
-	l.invoice.effect = func(w *order.Work) { w.Document = fmt.Appendf(nil, "%s, rendering %d", w.Order.ID, l.invoice.done) }
-	l.email = &step{effect: none, settle: func(w *order.Work) {
+	l.invoice.effect = func(w *order.State) { w.Document = fmt.Appendf(nil, "%s, rendering %d", w.Order.ID, l.invoice.done) }
+	l.email = &step{effect: none, settle: func(w *order.State) {
 		if w.Progress.Email == nil {
 			w.Progress.Email = &order.Email{MessageID: string(w.Order.ID) + "@example.com", Date: time.Now().UTC()}
 		}
@@ -124,7 +124,7 @@ func sample(id order.ID) order.Order {
 		ID: id, PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100)}},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
 	}
 }
 

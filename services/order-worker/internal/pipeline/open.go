@@ -20,7 +20,7 @@ import (
 // attempt is a worker's attempt at one record.
 type attempt struct {
 	letter dlq.Letter // what a letter would hold: the bytes that came, and what earlier attempts left
-	work   *order.Work
+	work   *order.State
 	replay int  // number of the replay that sent it, or 0
 	done   bool // there is nothing to do
 
@@ -46,7 +46,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	}
 	standing, begun := l.Standing(o.ID)
 	if !begun {
-		a.work = &order.Work{State: order.NewState(o, a.letter.Origin)}
+		a.work = new(o.Begin(a.letter.Origin))
 		a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
 		return a, nil
 	}
@@ -96,7 +96,7 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 	if err != nil {
 		return fmt.Errorf("resuming %s: %w", id, err)
 	}
-	a.work = &order.Work{State: s}
+	a.work = &s
 	if a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev >= died(s) {
 		a.work.Replays = a.replay
 		return nil

@@ -135,7 +135,7 @@ func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		r := l.place(t, "ord_1")
-		s := order.NewState(sample("ord_1"), l.ledger.Origin(r.Offset))
+		s := sample("ord_1").Begin(l.ledger.Origin(r.Offset))
 		s.Record(order.Change{Rev: 1, At: time.Now(), Status: order.Working})
 		broken := wire.State(s, 0)
 		broken.Value = []byte("{")
@@ -217,7 +217,7 @@ func TestReplayFindsItsOrderInProgress(t *testing.T) {
 		r := l.place(t, "ord_1")
 		errStopped := errors.New("stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		l.email.do = func(ctx context.Context, w *order.Work) error {
+		l.email.do = func(ctx context.Context, w *order.State) error {
 			// The letter is written, and the worker stops before the state is.
 			letter := dlq.Letter{
 				Key: r.Key, Value: r.Value, Topic: l.Topics.Orders, Origin: w.Origin, Step: order.StepEmail,

@@ -23,7 +23,7 @@ func TestIntentStandsBeforeItsEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		var seen []order.State
-		look := func(_ context.Context, w *order.Work) error {
+		look := func(_ context.Context, w *order.State) error {
 			seen = append(seen, l.States(t)[w.Order.ID])
 			return nil
 		}
@@ -59,7 +59,7 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 				l := setup(t)
 				r := l.place(t, "ord_1")
 				var back func()
-				row.before(l).plan = func(context.Context, *order.Work) error {
+				row.before(l).plan = func(context.Context, *order.State) error {
 					back = l.Away()
 					return nil
 				}
@@ -86,7 +86,7 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 // TestWorkerMayStopAnywhere stops the first worker at each point where something is done but not said, and lets a second one take over.
 func TestWorkerMayStopAnywhere(t *testing.T) {
 	t.Parallel()
-	type stop = func(ctx context.Context, w *order.Work) error
+	type stop = func(ctx context.Context, w *order.State) error
 	for _, row := range []struct {
 		name  string
 		at    func(l *line, stop stop)
@@ -98,7 +98,7 @@ func TestWorkerMayStopAnywhere(t *testing.T) {
 		{"after the invoice was kept", func(l *line, stop stop) { l.email.plan = stop }, 1},
 		{"before the mail goes", func(l *line, stop stop) { l.email.do = stop }, 1},
 		{"after the mail went", func(l *line, stop stop) {
-			l.email.effect = func(w *order.Work) { _ = stop(nil, w) }
+			l.email.effect = func(w *order.State) { _ = stop(nil, w) }
 		}, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWorkerMayStopAnywhere(t *testing.T) {
 				r := l.place(t, "ord_1")
 				errStopped := errors.New("stopped")
 				ctx, cancel := context.WithCancelCause(t.Context())
-				row.at(l, func(context.Context, *order.Work) error {
+				row.at(l, func(context.Context, *order.State) error {
 					cancel(errStopped) // for the second worker this does nothing
 					return context.Cause(ctx)
 				})
@@ -136,10 +136,10 @@ func TestWhatANewerVersionWroteSurvives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		r := l.place(t, "ord_1")
-		newer := &order.Work{State: order.NewState(sample("ord_1"), l.ledger.Origin(r.Offset))}
+		newer := new(sample("ord_1").Begin(l.ledger.Origin(r.Offset)))
 		added := map[order.Step]json.RawMessage{"loyalty": json.RawMessage(`{"points":7}`)}
 		newer.Progress.Others, newer.Progress.Finished = added, []order.Step{"loyalty", order.StepShipping}
-		newer.Progress.Shipping = &order.Shipping{Zone: "there", Price: order.Euros(990)}
+		newer.Progress.Shipping = &order.Shipping{Zone: "there", Price: order.EUR.Cents(990)}
 		if err := l.ledger.Write(t.Context(), newer, order.Change{Status: order.Working}); err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func TestWhatANewerVersionWroteSurvives(t *testing.T) {
 
 func TestPanicOfAStepEndsNothingElse(t *testing.T) {
 	t.Parallel()
-	bug := func(context.Context, *order.Work) error { panic("bug") }
+	bug := func(context.Context, *order.State) error { panic("bug") }
 	for _, row := range []struct {
 		name string
 		put  func(*line)
@@ -188,7 +188,7 @@ func TestOrderThatWaitsIsLeftToTheNextOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		r := l.place(t, "ord_1")
-		l.email.do = func(context.Context, *order.Work) error {
+		l.email.do = func(context.Context, *order.State) error {
 			return failure.New(failure.Down, failure.MailAway, errors.New("away"))
 		}
 		time.AfterFunc(10*time.Hour, func() { close(l.stopping) })

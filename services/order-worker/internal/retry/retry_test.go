@@ -84,7 +84,8 @@ func TestPausesAreRandomWithinBounds(t *testing.T) {
 	}{
 		{
 			"transient", many(errBusy),
-			[]time.Duration{0, 0, 0, 0}, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 128 * time.Second},
+			[]time.Duration{0, 0, 0, 0},
+			[]time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 128 * time.Second},
 		}, {
 			"down", many(errAway),
 			[]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 2500 * time.Millisecond},

@@ -101,9 +101,9 @@ func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			s.Order.Source = nil // what was read keeps its bytes
-			s.Order.Source = nil // what was read keeps its bytes
+			s.Order.Source = nil        // what was read keeps its bytes
 			s.Document = first.Document // which stands in another topic
+			if diff := cmp.Diff(*first, s); diff != "" {
 				t.Errorf("%s: state of ord_1 (-want +got):\n%s", name, diff)
 			}
 			if since.IsZero() || s.Rev != 2 {

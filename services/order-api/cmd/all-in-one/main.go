@@ -53,7 +53,8 @@ func (s *settings) Validate() error {
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
 	err := config.Parse(&s, "all-in-one", "The whole application in one process, for trying and testing.", args, env, stdout, stderr,
-		kong.Vars{"drain": "4s"})
+		// Quieter than a service: somebody is looking at what welcome tells.
+		kong.Vars{"drain": "4s", "log_level": "warn"})
 	if err != nil {
 		return err
 	}

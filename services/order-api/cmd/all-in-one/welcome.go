@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 
 	"example.com/orders/services/order-api/internal/ctl"
-	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/config"
 )
 
 // welcome tells where everything is as soon as the API answers, and places the sample orders.
@@ -50,13 +49,21 @@ Ctrl-C ends it; all data stay in %s.
 	return err
 }
 
-// placeSample places the orders of the sample file with the program that anybody would use. They have keys, so a second start places none twice.
+// placeSample places the orders of the sample file with the program that anybody would use, and tells how they ended.
+// They have keys, so a second start places none twice.
 func (d *demo) placeSample(ctx context.Context, api string) {
 	if d.Sample == "" {
 		return
 	}
-	err := ctl.Run(ctx, []string{"place", "--api", api, d.Sample}, func(string) string { return "" }, strings.NewReader(""), io.Discard, d.stderr)
-	if err != nil && ctx.Err() == nil {
-		d.log.LogAttrs(ctx, slog.LevelWarn, "placing the sample orders", slog.String(telemetry.Error, err.Error()))
+	// No bar: it and the log would write over each other.
+	stderr := struct{ io.Writer }{d.stderr}
+	args := []string{"place", "--api", api, "--wait", "60s", d.Sample}
+	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), io.Discard, stderr)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		config.Tell(d.stderr, "all-in-one", config.Hint(fmt.Errorf("sample orders: %w", err), "ordersctl dlq list shows the letters"))
+	default:
+		fmt.Fprintln(d.stderr, "all-in-one: sample orders: all are confirmed")
 	}
 }

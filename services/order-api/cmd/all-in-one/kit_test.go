@@ -40,7 +40,7 @@ type kit struct {
 const patience = 30 * time.Second
 
 // soon is how long the programs have to start, and to end when no mail is hanging.
-const soon = 5 * time.Second
+const soon = slowdown * 5 * time.Second
 
 // tell tells all stories, on the broker of all-in-one, or on a real Kafka.
 func tell(t *testing.T, real func(testing.TB) *kafkatest.Kafka) {

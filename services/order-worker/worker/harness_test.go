@@ -20,7 +20,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// shop is a Kafka in memory, a mail server in memory, and as many workers as a test starts. It lives in a synctest bubble, so that time passes only while everybody waits.
+// shop is a Kafka in memory, a mail server in memory, and as many workers as a test starts. It lives in a synctest
+// bubble, so that time passes only while everybody waits.
 type shop struct {
 	*kafkatest.Kafka
 	mails *inbox.Inbox

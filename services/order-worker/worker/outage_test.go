@@ -151,6 +151,28 @@ func TestKafkaAwayIsNoOrdersFault(t *testing.T) {
 	}
 }
 
+func TestWorkerEndsWhileKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.mails.Behave(inbox.Behaviour{At: ".", Late: 3 * time.Second})
+		stop := s.work(t)
+		s.place(t, orders(30)...)
+		time.Sleep(2 * time.Second)
+		back := s.Away()
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took > worker.DefaultDrain {
+			t.Errorf("the end took %s, want it within the drain time", took)
+		}
+		back()
+		s.mails.Behave(inbox.Behaviour{})
+		s.work(t)
+		s.Await(t, ended(30))
+		s.mailedAgainOnlyWhatWasInHand(t, 30)
+	})
+}
+
 func TestWorkerThatKafkaLosesIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

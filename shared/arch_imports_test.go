@@ -38,7 +38,7 @@ func arrows() []arrow {
 		{mechanism, "kafka", "topic", "creates and checks the topics of the table"},
 		{mechanism, "dlq", "failure order wire", "a letter is an order's record with the failure in its headers"},
 		{mechanism, "broker", "telemetry", "logs what the broker says"},
-		{mechanism, "inbox", "", "a mail server knows no orders"},
+		{mechanism, "inbox", "telemetry", "a mail server knows no orders"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
 
 		{mechanism, "shipping", "config failure order", "a step: its rate card is a file"},

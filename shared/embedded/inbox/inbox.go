@@ -33,6 +33,8 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/shared/telemetry"
 )
 
 // Config says where an inbox listens and keeps its mails. The zero value listens nowhere and keeps them in memory.
@@ -161,7 +163,7 @@ func (in *Inbox) end(web *http.Server) {
 	// Cut first: Shutdown waits for idle connections too, and go-smtp's Close does nothing after it.
 	in.guests.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
-		in.log.Debug("ending the smtp server", slog.Any("err", err))
+		in.log.Debug("ending the smtp server", slog.Any(telemetry.Error, err))
 	}
 	// Shutdown does not know a listener whose Serve had not begun when ctx was cancelled.
 	in.pipes.Close()

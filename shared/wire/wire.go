@@ -52,7 +52,7 @@ func Header(r *kgo.Record, name string) string {
 	return ""
 }
 
-// record makes a record with the CloudEvents attributes; the ID is that of the event, of which one key has many. Extra
+// record makes a record with the CloudEvents attributes; the ID is the record's own, because many share a key. Extra
 // are more headers, name and value in turn.
 func record(kind, key, id string, at time.Time, value []byte, extra ...string) *kgo.Record {
 	content := "application/json"

@@ -44,6 +44,8 @@ func (c *consumer) take(ctx context.Context, number int32) error {
 	if replay >= 0 {
 		from = from.At(replay)
 	}
+	c.group.flush()
+	c.side.flush()
 	stopping := make(chan struct{})
 	c.lanes.add(&partition{
 		number: number, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
@@ -58,7 +60,7 @@ func (c *consumer) take(ctx context.Context, number int32) error {
 // committed is where the group stands in a topic that it does not subscribe to, or negative. It blocks while Kafka is away.
 func (c *consumer) committed(ctx context.Context, topic string, number int32) (int64, error) {
 	for {
-		offsets, err := kadm.NewClient(c.side).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
+		offsets, err := kadm.NewClient(c.side.Client).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
 		if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
 			return o.At, nil
 		}

@@ -15,6 +15,7 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/kafka"
@@ -88,7 +90,7 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 	}
 	// Only now does it join: what is called when partitions come uses both clients.
 	c.group.AddConsumeTopics(cfg.Topics.Orders)
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.poll(ctx, c.group) })
 	g.Go(func() error { return c.poll(ctx, c.side) })
 	g.Go(func() error { return c.commitPeriodically(ctx) })
@@ -108,6 +110,8 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *consumer) connect(ctx, calls context.Context) error {
+	held := lease.New(sessionTimeout)
+	c.cfg.Ledger.Lease = held
 	var err error
 	c.side, err = c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
@@ -117,6 +121,7 @@ func (c *consumer) connect(ctx, calls context.Context) error {
 	c.group, err = c.cfg.Kafka.Connect(ctx, append(fetching(calls),
 		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.WithHooks(held),
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
 		// Whoever drains must not be thrown out of the group for it.
@@ -168,13 +173,28 @@ func (c *consumer) poll(ctx context.Context, cl *kgo.Client) error {
 			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
 				slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
 		})
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			if len(p.Records) > 0 {
-				c.lanes.offer(p.Topic, p.Partition, p.Records)
-			}
-		})
+		err := c.handOver(fetches)
 		cl.AllowRebalance()
+		if err != nil {
+			return err
+		}
 	}
+}
+
+func (c *consumer) handOver(fetches kgo.Fetches) error {
+	var claimed error
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		records := p.Records
+		if p.Topic == c.cfg.Topics.Status {
+			var err error
+			records, err = c.observe(p.Partition, records)
+			claimed = cmp.Or(claimed, err)
+		}
+		if len(records) > 0 {
+			c.lanes.offer(p.Topic, p.Partition, records)
+		}
+	})
+	return claimed
 }
 
 // fetch pauses or resumes one topic's partition with the client that reads it.

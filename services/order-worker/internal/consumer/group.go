@@ -46,6 +46,8 @@ func (c *consumer) take(ctx context.Context, number int32) error {
 	if replay >= 0 {
 		from = from.At(replay)
 	}
+	c.group.flush()
+	c.side.flush()
 	stopping := make(chan struct{})
 	c.lanes.add(&partition{
 		number: number, ledger: l, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
@@ -67,7 +69,7 @@ func (c *consumer) take(ctx context.Context, number int32) error {
 // committed is where the group stands in a topic that it does not subscribe to, or negative. It blocks while Kafka is away.
 func (c *consumer) committed(ctx context.Context, topic string, number int32) (int64, error) {
 	for {
-		offsets, err := kadm.NewClient(c.side).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
+		offsets, err := kadm.NewClient(c.side.Client).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
 		if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
 			return o.At, nil
 		}
@@ -122,24 +124,32 @@ func (c *consumer) lost(numbers []int32) {
 	}
 }
 
+// offerSide hands over what the second client fetched.
+func (c *consumer) offerSide(topic string, number int32, records []*kgo.Record) {
+	if topic == c.cfg.Topics.Status {
+		records = c.observe(number, records)
+	}
+	c.lanes.offer(topic, number, records)
+}
+
 // observe looks at what comes behind our claim in orders.status, and returns void states: their orders are put right in
-// their lanes. A newer claim ends all work on the partition, and this worker: the group gave the partition to us, so
-// somebody works outside of it.
-func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record, err error) {
+// their lanes. A newer claim ends all work on the partition, and this worker: somebody works outside of the group.
+func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record) {
 	l := c.lanes.ledger(number)
+	if l == nil {
+		return nil
+	}
 	for _, r := range records {
-		if l == nil {
-			return nil, nil
-		}
 		switch l.Judge(r) {
 		case status.Void:
 			void = append(void, r)
 		case status.Claim:
 			c.lost([]int32{number})
-			return nil, fmt.Errorf("partition %d was claimed by another worker, though the group gave it to this one: is there a second group on these topics?", number)
+			c.end(fmt.Errorf("partition %d: %w", number, errClaimed))
+			return nil
 		}
 	}
-	return void, nil
+	return void
 }
 
 // drain begins nothing more of these partitions and returns those that are owned.

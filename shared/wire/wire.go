@@ -15,6 +15,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,9 +45,9 @@ func Type(r *kgo.Record) string { return Header(r, "ce_type") }
 
 // Header returns the last header of a name, or "".
 func Header(r *kgo.Record, name string) string {
-	for i := len(r.Headers) - 1; i >= 0; i-- {
-		if r.Headers[i].Key == name {
-			return string(r.Headers[i].Value)
+	for _, h := range slices.Backward(r.Headers) {
+		if h.Key == name {
+			return string(h.Value)
 		}
 	}
 	return ""

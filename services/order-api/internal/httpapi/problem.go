@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// kind is a kind of problem: the stable end of its type, /problems/…
+// kind is a kind of problem: what its type ends in, for good.
 type kind string
 
 // Every kind of problem.

@@ -14,7 +14,7 @@ const good = `{"customer":{"name":"Zoë Łukasiewicz","email":"zoe@example.com"}
 	`"postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2}],"note":""}`
 
 // with is the good order with something else in it.
-func with(old, new string) string { return strings.Replace(good, old, new, 1) }
+func with(old, other string) string { return strings.Replace(good, old, other, 1) }
 
 // refusals are requests that get a problem; their answers stand in testdata/problems.golden.
 var refusals = []struct {

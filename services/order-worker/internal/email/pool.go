@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -124,7 +125,7 @@ func (p *pool) connect(ctx context.Context) (*connection, error) {
 	stop := context.AfterFunc(ctx, func() { socket.Close() })
 	defer stop()
 	dialled := gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return socket, nil })
-	client, err := gomail.NewClient(p.host, append(p.options[:len(p.options):len(p.options)], dialled)...)
+	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), dialled)...)
 	if err != nil {
 		socket.Close()
 		return nil, err

@@ -25,6 +25,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/kafka"
@@ -61,6 +62,7 @@ const (
 var (
 	errLost    = errors.New("the partition belongs to another worker")
 	errDrained = errors.New("the drain time is over")
+	errClaimed = errors.New("claimed by another worker, though the group gave it to this one: is there a second group on these topics?")
 )
 
 // consumer is a member of the group.
@@ -70,14 +72,17 @@ type consumer struct {
 	group  *feed // subscribes to orders; commits for all topics
 	side   *feed // reads the owned partition numbers of the other topics
 	lanes  *lanes
+	end    context.CancelCauseFunc // ends Run with an error
 
 	commits sync.Mutex // held during a commit, so that an old one never overtakes a new one
 }
 
 // Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
-// It returns an error if the brokers do not answer at the start.
+// It returns an error if the brokers do not answer at the start, or if somebody works on its partitions outside of the group.
 func Run(ctx context.Context, cfg Config, handle Handler) error {
-	c := &consumer{cfg: cfg, handle: handle}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	c := &consumer{cfg: cfg, handle: handle, end: end}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -89,7 +94,7 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 	c.group.AddConsumeTopics(cfg.Topics.Orders)
 	var running sync.WaitGroup
 	running.Go(func() { c.group.poll(ctx, c.lanes.offer) })
-	running.Go(func() { c.side.poll(ctx, c.lanes.offer) })
+	running.Go(func() { c.side.poll(ctx, c.offerSide) })
 	running.Go(func() { c.commitPeriodically(ctx) })
 	<-ctx.Done()
 	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
@@ -101,11 +106,16 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 	c.group.Close()
 	c.side.Close()
 	c.lanes.wg.Wait()
+	if cause := context.Cause(ctx); errors.Is(cause, errClaimed) {
+		return cause
+	}
 	return nil
 }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *consumer) connect(ctx, calls context.Context) error {
+	held := lease.New(sessionTimeout)
+	c.cfg.Ledger.Lease = held
 	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
@@ -114,6 +124,7 @@ func (c *consumer) connect(ctx, calls context.Context) error {
 	group, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
 		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.WithHooks(held),
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
 		// Whoever drains must not be thrown out of the group for it.

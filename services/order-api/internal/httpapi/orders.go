@@ -145,7 +145,7 @@ func (a *api) getOrder(c echo.Context) error {
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := parameters{c: c}
+	q := query(c)
 	f := view.Filter{
 		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Waiting,
 			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),

@@ -55,6 +55,7 @@ var refusals = []struct {
 	{"two keys", "POST", "/v1/orders", good, []string{"Idempotency-Key", "a", "Idempotency-Key", "b"}},
 	{"key of 201 characters", "POST", "/v1/orders", good, []string{"Idempotency-Key", strings.Repeat("k", 201)}},
 	{"key of another order", "POST", "/v1/orders", with(`""`, `"other"`), []string{"Idempotency-Key", "k1"}},
+	{"query badly encoded", "GET", "/v1/orders?status=%zz", "", nil},
 	{"page of another origin", "POST", "/v1/orders", good, []string{"Sec-Fetch-Site", "cross-site"}},
 	{"form of another origin", "POST", "/v1/letters/0-0/replay", "", []string{"Origin", "https://example.com"}},
 	{"name of another host", "GET", "/v1/orders", "", []string{"Host", "evil.example"}},

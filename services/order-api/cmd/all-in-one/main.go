@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -89,6 +90,9 @@ func (d *demo) open(ctx context.Context) error {
 		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Log: d.log})
 		if errors.Is(err, broker.ErrInUse) {
 			return config.Hint(err, ownFolder)
+		}
+		if _, ok := errors.AsType[*fs.PathError](err); ok {
+			return fmt.Errorf("--data: %w", err)
 		}
 		if err != nil {
 			return serve.Taken(fmt.Errorf("--brokers: %w", err), "--brokers", "ORDERS_BROKERS")

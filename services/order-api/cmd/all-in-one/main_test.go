@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,6 +45,18 @@ func TestATakenAddressNamesItsSetting(t *testing.T) {
 				t.Errorf("got %s, want a hint that names %s", got, hint)
 			}
 		})
+	}
+}
+
+func TestFolderThatCannotBeIsNamedByItsFlag(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{"--data", file, "--brokers", "127.0.0.1:0"}, unset, io.Discard, io.Discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "--data: mkdir "+file) {
+		t.Errorf("got %v, want it to begin with --data and name the folder", err)
 	}
 }
 

@@ -138,6 +138,9 @@ func object(text []byte) (key string, body []byte, err error) {
 			rest = fmt.Appendf(rest, ",%s:%s", name, value)
 			continue
 		}
+		if key != "" {
+			return "", nil, &wrong{line, `"order" is given twice`}
+		}
 		if err := json.Unmarshal(value, &key); err != nil || key == "" {
 			return "", nil, &wrong{line, `"order" must be text: it is the idempotency key`}
 		}

@@ -153,6 +153,7 @@ func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
 		{"no JSON", "o.json", "{\"a\":\n x}", "o.json:2: is not a JSON object: invalid character 'x' looking for beginning of value" + several},
 		{"a list", "o.json", "[{}]", "o.json:1: is not a JSON object" + several},
 		{"two objects", "o.json", "{}\n{}", "o.json:2: is not a JSON object: invalid character '{' after top-level value" + several},
+		{"two keys", "o.json", "{\n\"order\":\"a\",\n\"order\":\"b\"}", `o.json:3: "order" is given twice`},
 		{"a key that is no text", "o.json", "{\n\"order\":7}", `o.json:2: "order" must be text: it is the idempotency key`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -74,7 +74,7 @@ type consumer struct {
 	lanes  *lanes
 	end    context.CancelCauseFunc // ends Run with an error
 
-	commits sync.Mutex // held during a commit, so that an old one never overtakes a new one
+	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
 }
 
 // Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
@@ -82,7 +82,7 @@ type consumer struct {
 func Run(ctx context.Context, cfg Config, handle Handler) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	c := &consumer{cfg: cfg, handle: handle, end: end}
+	c := &consumer{cfg: cfg, handle: handle, end: end, commits: make(chan struct{}, 1)}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -196,8 +196,8 @@ func (c *consumer) commitPeriodically(ctx context.Context) {
 
 // commit commits what is finished, for all owned partitions over all their topics, in one request.
 func (c *consumer) commit(ctx context.Context) error {
-	c.commits.Lock()
-	defer c.commits.Unlock()
+	c.commits <- struct{}{}
+	defer func() { <-c.commits }()
 	offsets := c.lanes.committable()
 	if len(offsets) == 0 {
 		return nil

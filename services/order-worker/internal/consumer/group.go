@@ -116,9 +116,9 @@ func (c *consumer) lost(numbers []int32) {
 		p.abandon(errLost)
 	}
 	// A commit that has begun ends before we are in the group again: the broker must not take it for one of a new member.
-	c.commits.Lock()
+	c.commits <- struct{}{}
 	c.forget(gone)
-	c.commits.Unlock()
+	<-c.commits
 	for _, p := range gone {
 		<-p.idle
 	}

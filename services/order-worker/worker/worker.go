@@ -19,7 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-worker/internal/consumer"
@@ -72,7 +71,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer mail.Close()
-	producer, err := cfg.Kafka.Connect(ctx, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	producer, err := ledger.Connect(ctx, cfg.Kafka)
 	if err != nil {
 		return err
 	}

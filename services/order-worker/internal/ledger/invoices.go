@@ -16,13 +16,26 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Keep appends the order's document to orders.invoices and points its progress there.
+// Keep appends the order's document to orders.invoices, once, and points its progress there.
 func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
-	r, err := l.append(ctx, l.cfg.Topics.Invoices, wire.Invoice(w, time.Now()))
+	began, again := time.Now(), false
+	err := l.insist(ctx, l.cfg.Topics.Invoices, func() error {
+		if again {
+			// It was sent, and the answer was lost: it may stand there.
+			if err := l.find(ctx, w, began); err != nil || w.Progress.Invoice.Kept != nil {
+				return err
+			}
+		}
+		again = true
+		r, err := l.appendOnce(ctx, l.cfg.Topics.Invoices, wire.Invoice(w, time.Now()))
+		if err == nil {
+			w.Progress.Invoice.Kept = kept(r)
+		}
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("keeping invoice %s: %w", w.Progress.Invoice.Number, err)
+		return fmt.Errorf("keeping invoice %s: %w", w.Progress.Invoice.Number, tooLarge(err))
 	}
-	w.Progress.Invoice.Kept = kept(r)
 	return nil
 }
 
@@ -32,24 +45,27 @@ const adoptMargin = time.Minute
 // Adopt looks for the invoice of an order whose worker stopped between keeping it and saying so. Since is the broker's
 // time of the state that announced it. Of several records with one number the lowest offset counts. An order without one is left as it is.
 func (l *Ledger) Adopt(ctx context.Context, w *order.State, since time.Time) error {
-	return l.insist(ctx, "invoice "+w.Progress.Invoice.Number, func() error {
-		from, end, err := l.invoicesSince(ctx, since.Add(-adoptMargin))
-		if err != nil {
-			return err
-		}
-		err = l.cfg.Kafka.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
-			if string(r.Key) != w.Progress.Invoice.Number || wire.Type(r) != wire.TypeInvoice {
-				return nil
-			}
-			w.Document = r.Value
-			w.Progress.Invoice.Kept = kept(r)
-			return errFound
-		})
-		if errors.Is(err, errFound) {
+	return l.insist(ctx, l.cfg.Topics.Invoices, func() error { return l.find(ctx, w, since) })
+}
+
+// find looks for the invoice of an order once.
+func (l *Ledger) find(ctx context.Context, w *order.State, since time.Time) error {
+	from, end, err := l.invoicesSince(ctx, since.Add(-adoptMargin))
+	if err != nil {
+		return err
+	}
+	err = l.cfg.Kafka.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
+		if string(r.Key) != w.Progress.Invoice.Number || wire.Type(r) != wire.TypeInvoice {
 			return nil
 		}
-		return err
+		w.Document = r.Value
+		w.Progress.Invoice.Kept = kept(r)
+		return errFound
 	})
+	if errors.Is(err, errFound) {
+		return nil
+	}
+	return err
 }
 
 var errFound = errors.New("found")

@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
@@ -36,6 +39,24 @@ func TestIssuedInvoiceIsTheOneThatWasKept(t *testing.T) {
 		w.Document = nil
 		if err := l.Load(t.Context(), w); err != nil || !bytes.Equal(w.Document, issued) {
 			t.Errorf("loaded %q, %v; want %q", w.Document, err, issued)
+		}
+	})
+}
+
+func TestInvoiceIsKeptOnceHoweverLateTheAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		w := begun(l, "ord_1", 7)
+		// The record is written, and the answer is that nobody knows: for longer than the client waits for a record.
+		late := o.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topics.Invoices, Err: kerr.RequestTimedOut, Count: -1})
+		time.AfterFunc(time.Minute, late.Remove)
+		if err := l.Keep(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		if got := o.Invoices(t)["ord_1"]; len(got) != 1 || w.Progress.Invoice.Kept.Offset != got[0].Offset {
+			t.Errorf("got %d invoices, the order points at %+v; want one, and at it", len(got), w.Progress.Invoice.Kept)
 		}
 	})
 }

@@ -40,6 +40,17 @@ type Config struct {
 	Log         *slog.Logger
 }
 
+// Connect returns the client that all ledgers of a worker append with. The caller closes it.
+func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
+	return k.Connect(ctx,
+		// Everything goes to the partition number of its origin.
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// By itself the client never gives up a record that was sent and not answered. It would write it at the end of an
+		// outage, when the partition has another owner.
+		kgo.AllowIdempotentProduceCancellation(),
+	)
+}
+
 // Ledger knows the orders of one owned partition. Its methods are safe for concurrent use by different orders.
 type Ledger struct {
 	cfg       Config
@@ -146,35 +157,39 @@ func (l *Ledger) remember(s *order.State, offset int64) {
 	l.orders[s.Order.ID] = entry{s.Origin.Offset, s.Status, offset}
 }
 
-// append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away.
-func (l *Ledger) append(ctx context.Context, topic string, r *kgo.Record) (*kgo.Record, error) {
-	var appended *kgo.Record
-	err := l.insist(ctx, topic, func() error {
-		attempt := *r
-		attempt.Topic, attempt.Partition = topic, l.partition
-		appended = &attempt
-		if err := l.cfg.Lease.Hold(ctx); err != nil {
-			return err
-		}
-		return l.produce(ctx, appended)
+// append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away. A
+// record can stand there twice then, when the answer was lost.
+func (l *Ledger) append(ctx context.Context, topic string, r *kgo.Record) (appended *kgo.Record, err error) {
+	err = l.insist(ctx, topic, func() error {
+		appended, err = l.appendOnce(ctx, topic, r)
+		return err
 	})
-	if errors.Is(err, kerr.MessageTooLarge) {
-		return nil, failure.New(failure.Permanent, failure.TooLarge, err)
-	}
-	return appended, err
+	return appended, tooLarge(err)
 }
 
-// produce waits for a record's acknowledgement, or for the end of ctx. The client itself does not give up a record that
-// it has sent and got no answer for: while Kafka is away, the end of ctx would end nothing.
-func (l *Ledger) produce(ctx context.Context, r *kgo.Record) error {
+// appendOnce fails when there is no answer in time. The record may stand there or not.
+func (l *Ledger) appendOnce(ctx context.Context, topic string, r *kgo.Record) (*kgo.Record, error) {
+	if err := l.cfg.Lease.Hold(ctx); err != nil {
+		return nil, err
+	}
+	attempt := *r
+	attempt.Topic, attempt.Partition = topic, l.partition
 	answer := make(chan error, 1)
-	l.cfg.Producer.Produce(ctx, r, func(_ *kgo.Record, err error) { answer <- err })
+	l.cfg.Producer.Produce(ctx, &attempt, func(_ *kgo.Record, err error) { answer <- err })
 	select {
 	case err := <-answer:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+		return &attempt, err
+	case <-ctx.Done(): // the client hears it too, but looks at it only now and then
+		return nil, context.Cause(ctx)
 	}
+}
+
+// tooLarge marks the one failure of an append that no patience helps.
+func tooLarge(err error) error {
+	if errors.Is(err, kerr.MessageTooLarge) {
+		return failure.New(failure.Permanent, failure.TooLarge, err)
+	}
+	return err
 }
 
 // read reads one record of our partition, and blocks while Kafka is away.

@@ -36,7 +36,7 @@ func setup(t *testing.T) *owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	producer, err := k.Config().Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	producer, err := ledger.Connect(t.Context(), k.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +216,32 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatWasGivenUpIsNotWrittenLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		w := begun(l, "ord_1", 7)
+		back := o.Away()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if _, err := ledger.Open(ctx, o.cfg, partition); err == nil {
+			t.Error("claimed a partition while Kafka is away")
+		}
+		if err := l.Write(ctx, w, order.Change{Status: order.Working}); err == nil {
+			t.Error("wrote a state while Kafka is away")
+		}
+		if err := l.Keep(ctx, w); err == nil {
+			t.Error("kept an invoice while Kafka is away")
+		}
+		back()
+		time.Sleep(time.Minute)
+		if got := len(o.Records(t, o.Topics.Status)) + len(o.Records(t, o.Topics.Invoices)); got != 1 {
+			t.Errorf("got %d records, want our claim alone", got)
+		}
+	})
 }
 
 func TestNumbersOfRevisionsRise(t *testing.T) {

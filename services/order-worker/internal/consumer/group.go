@@ -141,6 +141,7 @@ func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Rec
 	}
 	for _, r := range records {
 		switch l.Judge(r) {
+		case status.Current: // ours: the ledger wrote it
 		case status.Void:
 			void = append(void, r)
 		case status.Claim:

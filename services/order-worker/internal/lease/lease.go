@@ -95,8 +95,8 @@ func (l *Lease) Guard(ctx context.Context) context.Context {
 }
 
 type guarded struct {
-	context.Context
-	lease *Lease
+	context.Context //nolint:containedctx // it is one itself
+	lease           *Lease
 }
 
 // Err is that of the context within, else what the lease says now.

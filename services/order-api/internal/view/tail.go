@@ -72,10 +72,15 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	for r := range fetches.RecordsAll() {
 		s := source{r.Topic, r.Partition}
 		// After a reset to the start of a topic the known comes again, and must not turn the view back.
-		if r.Offset < max(v.position(s), b.next[s]) {
+		if r.Offset < max(v.position(s), b.next[s]) || v.holds(s) {
 			continue
 		}
-		if err := b.record(ctx, r); err != nil {
+		err := b.record(ctx, r)
+		if errors.Is(err, wire.ErrNewer) {
+			v.hold(s, r.Offset, err)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("%s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
 		b.next[s] = r.Offset + 1
@@ -96,6 +101,22 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	}
 	v.publish(b)
 	return nil
+}
+
+// hold stops at a record that a newer version wrote. The view counts as fresh without the partition: whoever waits for a record of it waits in vain.
+func (v *View) hold(s source, offset int64, err error) {
+	v.mu.Lock()
+	v.held[s] = true
+	v.mu.Unlock()
+	v.cl.PauseFetchPartitions(map[string][]int32{s.topic: {s.partition}})
+	v.cfg.Log.Error("partition held: this version cannot read on",
+		telemetry.Topic, s.topic, telemetry.Partition, s.partition, telemetry.Offset, offset, telemetry.Error, err)
+}
+
+func (v *View) holds(s source) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.held[s]
 }
 
 // record applies one record. What cannot be read is skipped: the worker has made a letter of it, or it is not ours.

@@ -11,7 +11,8 @@
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status replaces the whole state of its
 // order, unless package status finds it void. Of the letters of one ID the newest counts. A record that nobody can read
-// is skipped, because its letter tells of it; one that a newer version wrote ends Run.
+// is skipped, because its letter tells of it; one that a newer version wrote
+// holds its partition where it is, until an API of that version reads on: all others go on.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how old the answers are.
 package view
@@ -61,7 +62,8 @@ type View struct {
 	measured time.Time        // when that was
 	fresh    time.Time        // the newest time at which nothing was missing; zero before the first
 	voids    int64
-	changed  chan struct{} // closed and made anew when next or fresh changes
+	held     map[source]bool // a record of a newer version comes next: nothing more is applied
+	changed  chan struct{}   // closed and made anew when next or fresh changes
 	watchers map[order.ID]map[chan struct{}]bool
 }
 
@@ -99,7 +101,7 @@ func open(ctx context.Context, cfg Config) (*View, error) {
 	}
 	v := &View{
 		cfg: cfg, file: f,
-		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{},
+		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{}, held: map[source]bool{},
 		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
 	}
 	if err := v.prepare(ctx); err != nil {

@@ -276,7 +276,7 @@ func TestTwoViewsOnOneFileAreRefused(t *testing.T) {
 	b.start(t)
 }
 
-func TestRecordsOfANewerVersionEndRun(t *testing.T) {
+func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]func(bench) string{
 		"order": func(b bench) string { return b.Topics.Orders },
@@ -285,14 +285,20 @@ func TestRecordsOfANewerVersionEndRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			v, err := view.New(t.Context(), b.config())
-			must(t, err)
-			defer v.Close()
+			v, _ := b.start(t)
 			r := wire.State(b.at(placed(1), 0, order.Working), 0)
 			r.Value = []byte(`{"schema": 2}`)
-			b.put(t, topic(b), r)
-			if err := v.Run(t.Context()); !errors.Is(err, wire.ErrNewer) {
-				t.Errorf("got %v, want ErrNewer", err)
+			behind, beside := wire.Order(placed(2)), wire.Order(placed(3))
+			if name == "state" {
+				behind = wire.State(b.at(placed(2), 1, order.Working), 0)
+			}
+			b.put(t, topic(b), r, behind)
+			beside.Topic, beside.Partition = b.Topics.Orders, 2
+			b.Produce(t, beside)
+			must(t, v.Applied(t.Context(), 2, beside.Offset))
+			must(t, v.Fresh(t.Context()))
+			if _, err := v.Order(t.Context(), "ord_002"); !errors.Is(err, view.ErrUnknown) {
+				t.Errorf("behind the record: got %v, want ErrUnknown", err)
 			}
 		})
 	}

@@ -110,7 +110,7 @@ func (v *View) publish(b *batch) {
 func (v *View) settle() {
 	reached := v.ends != nil
 	for s, end := range v.ends {
-		reached = reached && v.next[s] >= end
+		reached = reached && (v.next[s] >= end || v.held[s])
 	}
 	if reached {
 		v.fresh = v.measured

@@ -3,8 +3,6 @@
 package worker_test
 
 import (
-	"context"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,21 +71,21 @@ func TestAVoidStateIsPutRight(t *testing.T) {
 }
 
 // Two groups on the same topics would do everything twice.
-func TestASecondGroupOnTheSameTopicsEndsTheFirst(t *testing.T) {
+func TestASecondGroupOnTheSameTopicsTakesTheWorkOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		ended := make(chan error, 1)
-		cfg := s.settings(t)
-		owned := make(chan struct{}, 10)
-		cfg.Assigned = func([]int32) { owned <- struct{}{} }
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go func() { ended <- worker.Run(ctx, cfg) }() // ends with ctx, or on its own
-		<-owned
+		var first []int32
+		s.work(t, func(c *worker.Config) { c.Assigned = func(partitions []int32) { first = partitions } })
+		time.Sleep(5 * time.Second)
 		s.work(t, func(c *worker.Config) { c.Group = "others" })
-		if err := <-ended; err == nil || !strings.Contains(err.Error(), "second group") {
-			t.Errorf("got %v, want an error that says so", err)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if len(first) != 0 {
+			t.Errorf("the first worker still works on partitions %v, want none", first)
 		}
+		s.place(t, orders(30)...)
+		s.Await(t, ended(30))
+		s.mailedOnce(t, 30)
 	})
 }

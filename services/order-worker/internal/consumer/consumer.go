@@ -62,7 +62,6 @@ const (
 var (
 	errLost    = errors.New("the partition belongs to another worker")
 	errDrained = errors.New("the drain time is over")
-	errClaimed = errors.New("claimed by another worker, though the group gave it to this one: is there a second group on these topics?")
 )
 
 // consumer is a member of the group.
@@ -72,17 +71,14 @@ type consumer struct {
 	group  *feed // subscribes to orders; commits for all topics
 	side   *feed // reads the owned partition numbers of the other topics
 	lanes  *lanes
-	end    context.CancelCauseFunc // ends Run with an error
 
 	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
 }
 
 // Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
-// It returns an error if the brokers do not answer at the start, or if somebody works on its partitions outside of the group.
+// It returns an error if the brokers do not answer at the start.
 func Run(ctx context.Context, cfg Config, handle Handler) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	c := &consumer{cfg: cfg, handle: handle, end: end, commits: make(chan struct{}, 1)}
+	c := &consumer{cfg: cfg, handle: handle, commits: make(chan struct{}, 1)}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -106,9 +102,6 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 	c.group.Close()
 	c.side.Close()
 	c.lanes.wg.Wait()
-	if cause := context.Cause(ctx); errors.Is(cause, errClaimed) {
-		return cause
-	}
 	return nil
 }
 

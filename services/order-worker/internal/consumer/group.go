@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"time"
@@ -133,7 +132,8 @@ func (c *consumer) offerSide(topic string, number int32, records []*kgo.Record) 
 }
 
 // observe looks at what comes behind our claim in orders.status, and returns void states: their orders are put right in
-// their lanes. A newer claim ends all work on the partition, and this worker: somebody works outside of the group.
+// their lanes. A newer claim ends all work on the partition: the group has given it to another worker and we are about to
+// hear of it, or there is a second group on these topics, which must not do everything twice.
 func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record) {
 	l := c.lanes.ledger(number)
 	if l == nil {
@@ -145,8 +145,8 @@ func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Rec
 		case status.Void:
 			void = append(void, r)
 		case status.Claim:
+			c.cfg.Log.Warn("partition claimed by another worker: work on it ends", "partition", number)
 			c.lost([]int32{number})
-			c.end(fmt.Errorf("partition %d: %w", number, errClaimed))
 			return nil
 		}
 	}

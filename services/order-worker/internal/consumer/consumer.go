@@ -29,6 +29,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
 )
 
@@ -151,7 +152,7 @@ func (c *consumer) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
 	if err := c.group.LeaveGroupContext(ctx); err != nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "group not left", slog.Any("error", err))
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "group not left", slog.Any(telemetry.Error, err))
 	}
 }
 
@@ -200,7 +201,7 @@ func (c *consumer) commit(ctx context.Context) error {
 	var answer error
 	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
 	if answer != nil && ctx.Err() == nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any("error", answer))
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
 	}
 	return answer
 }
@@ -227,5 +228,5 @@ func (c *consumer) announce() {
 	if c.cfg.Assigned != nil {
 		c.cfg.Assigned(numbers)
 	}
-	c.cfg.Log.Info("partitions owned", "partitions", numbers)
+	c.cfg.Log.Info("partitions owned", telemetry.Partitions, numbers)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/telemetry"
 )
 
 // feed is a client that is polled, and hands over what it gets.
@@ -37,7 +39,7 @@ func (f *feed) poll(ctx context.Context, offer func(topic string, partition int3
 		fetches.EachError(func(topic string, partition int32, err error) {
 			if !errors.Is(err, context.Canceled) {
 				f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
-					slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
+					slog.String(telemetry.Topic, topic), slog.Int(telemetry.Partition, int(partition)), slog.Any(telemetry.Error, err))
 			}
 		})
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
 )
 
 // assigned takes partitions: it opens their ledgers, and only then are their records fetched. It blocks while Kafka is away; heartbeats go on.
@@ -23,7 +24,7 @@ func (c *consumer) assigned(ctx context.Context, numbers []int32) {
 		g.Go(func() error { return c.take(ctx, number) })
 	}
 	if err := g.Wait(); err != nil && ctx.Err() == nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Any("error", err))
+		c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Any(telemetry.Error, err))
 	}
 	c.announce()
 }
@@ -88,7 +89,7 @@ func (c *consumer) revoked(ctx context.Context, numbers []int32) {
 	gone := c.drain(numbers)
 	c.finish(gone)
 	if err := c.commit(ctx); err != nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "last commit missing: the next owner looks at finished orders again", slog.Any("error", err))
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "last commit missing: the next owner looks at finished orders again", slog.Any(telemetry.Error, err))
 	}
 	c.forget(gone)
 }
@@ -145,7 +146,7 @@ func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Rec
 		case status.Void:
 			void = append(void, r)
 		case status.Claim:
-			c.cfg.Log.Warn("partition claimed by another worker: work on it ends", "partition", number)
+			c.cfg.Log.Warn("partition claimed by another worker: work on it ends", telemetry.Partition, number)
 			c.lost([]int32{number})
 			return nil
 		}
@@ -168,7 +169,7 @@ func (c *consumer) drain(numbers []int32) []*partition {
 func (c *consumer) forget(gone []*partition) {
 	for _, p := range gone {
 		if n := c.lanes.remove(p); n > 0 {
-			c.cfg.Log.Warn("orders abandoned", "partition", p.number, "orders", n)
+			c.cfg.Log.Warn("orders abandoned", telemetry.Partition, p.number, telemetry.Count, n)
 		}
 		p.abandon(errLost) // frees the context
 	}

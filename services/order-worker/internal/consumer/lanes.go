@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/telemetry"
 )
 
 // errHeld is how a record's work says that nothing of its partition may be begun any more.
@@ -101,7 +102,7 @@ func (l *lanes) finish(p *partition, r record, err error) {
 	if errors.Is(err, errHeld) && !p.held {
 		p.held = true
 		l.log.Error("partition held: a record that this version cannot handle",
-			"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 	}
 	if p.idle != nil && p.inHand == 0 {
 		close(p.idle)

@@ -10,6 +10,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/wire"
 )
 
@@ -40,7 +41,7 @@ func (l *Ledger) Repair(ctx context.Context, id order.ID) error {
 	}
 	s, _, err := l.State(ctx, id)
 	if errors.Is(err, kafka.ErrGone) {
-		l.cfg.Log.LogAttrs(ctx, slog.LevelError, "void state not repaired: ours is compacted away", slog.String("order", string(id)))
+		l.cfg.Log.LogAttrs(ctx, slog.LevelError, "void state not repaired: ours is compacted away", slog.String(telemetry.Order, string(id)))
 		return nil
 	}
 	if err != nil {
@@ -51,7 +52,7 @@ func (l *Ledger) Repair(ctx context.Context, id order.ID) error {
 		return err
 	}
 	l.remember(&s, r.Offset)
-	l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "void state repaired", slog.String("order", string(id)), slog.Int("partition", int(l.partition)))
+	l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "void state repaired", slog.String(telemetry.Order, string(id)), slog.Int(telemetry.Partition, int(l.partition)))
 	return nil
 }
 

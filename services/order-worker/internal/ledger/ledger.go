@@ -25,6 +25,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
@@ -102,8 +103,8 @@ func (l *Ledger) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "ledger restored", slog.Int("partition", int(l.partition)),
-		slog.Int("orders", len(l.orders)), slog.Int("void", voids), slog.Duration("took", time.Since(began)))
+	l.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "ledger restored", slog.Int(telemetry.Partition, int(l.partition)),
+		slog.Int(telemetry.Count, len(l.orders)), slog.Int(telemetry.Void, voids), slog.Duration(telemetry.Took, time.Since(began)))
 	return nil
 }
 
@@ -212,7 +213,7 @@ func (l *Ledger) insist(ctx context.Context, what string, try func() error) erro
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting for Kafka", slog.String("for", what), slog.Int("partition", int(l.partition)), slog.Any("error", err))
+		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting for Kafka", slog.String(telemetry.Waiting, what), slog.Int(telemetry.Partition, int(l.partition)), slog.Any(telemetry.Error, err))
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

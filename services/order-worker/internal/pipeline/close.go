@@ -8,6 +8,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
 )
 
 // bury writes the letter of an order that failed for good, and then its state. In this order a crash in between
@@ -23,8 +24,8 @@ func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt, failu
 		return err
 	}
 	w.Letter = at
-	p.log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String("order", string(w.Order.ID)), slog.String("step", string(a.step)),
-		slog.String("reason", string(letter.Reason)), slog.Any("error", cause))
+	p.log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+		slog.String(telemetry.Reason, string(letter.Reason)), slog.Any(telemetry.Error, cause))
 	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(letter.Reason), Replay: a.replay})
 }
 
@@ -36,8 +37,8 @@ func (p *Pipeline) undecodable(ctx context.Context, l *ledger.Ledger, a *attempt
 	if _, err := l.Bury(ctx, letter); err != nil {
 		return err
 	}
-	p.log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int("partition", int(letter.Origin.Partition)),
-		slog.Int64("offset", letter.Origin.Offset), slog.Any("error", cause))
+	p.log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
+		slog.Int64(telemetry.Offset, letter.Origin.Offset), slog.Any(telemetry.Error, cause))
 	if a.replay > 0 {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
@@ -83,7 +84,7 @@ func (p *Pipeline) read(l *ledger.Ledger, r *kgo.Record) *attempt {
 	}
 	if err != nil {
 		// Nobody can say what it is: there is nothing to bury, and no order waits for it.
-		p.log.Warn("replay ignored", "partition", r.Partition, "offset", r.Offset, "error", err)
+		p.log.Warn("replay ignored", telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 		return &attempt{done: true}
 	}
 	letter.Origin = l.Origin(letter.Origin.Offset)

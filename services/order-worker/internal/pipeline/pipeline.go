@@ -27,6 +27,7 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
 )
 
@@ -80,8 +81,8 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 		err = l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
 	}
 	if err == nil {
-		p.log.LogAttrs(ctx, slog.LevelInfo, "order finished", slog.String("order", string(a.work.Order.ID)),
-			slog.String("outcome", string(a.work.Status)), slog.Int("partition", int(r.Partition)), slog.Duration("took", time.Since(began)))
+		p.log.LogAttrs(ctx, slog.LevelInfo, "order finished", slog.String(telemetry.Order, string(a.work.Order.ID)),
+			slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
 	}
 	return err
 }

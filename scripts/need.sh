@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts, which need things that a fresh machine lacks.
 
 # need COMMAND PACKAGE… installs Debian packages when COMMAND is missing.

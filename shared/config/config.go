@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -37,7 +38,7 @@ func (k *Kafka) Validate() error {
 		return fmt.Errorf("--prefix %q: must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit", k.Prefix)
 	}
 	for _, b := range k.Brokers {
-		if host, port, ok := strings.Cut(b, ":"); !ok || host == "" || port == "" {
+		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" {
 			return fmt.Errorf("--brokers %q: must be addresses such as 127.0.0.1:9092", b)
 		}
 	}

@@ -8,25 +8,30 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Program is what a main does. It returns when ctx is done and its work in hand is finished.
 type Program func(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error
 
-// Main runs a program and ends the process. The first SIGINT or SIGTERM cancels the program's context, a second one ends
-// the process at once. It exits with 0 when the program returns nil or ErrHelp, with 2 on wrong usage, else with 1.
+// Main runs a program and ends the process. The first SIGINT or SIGTERM cancels the program's context, one that comes
+// later than echo after it ends the process at once. It exits with 0 when the program returns nil or ErrHelp, with 2 on wrong usage, else with 1.
 func Main(name string, run Program) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { // ends with the process
 		<-signals
-		// Before the program hears of the first signal, the next one has its usual effect again: it ends the process.
-		signal.Stop(signals)
 		cancel()
+		time.Sleep(echo)
+		signal.Stop(signals) // the next one has its usual effect again: it ends the process
 	}()
 	os.Exit(report(os.Stderr, name, run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)))
 }
+
+// echo is how long a repeated signal is the same request: a terminal and timeout(1) signal a whole group of processes, and a
+// parent among them often hands the signal on. Taken for a second request it would end a worker with mails in hand.
+const echo = 300 * time.Millisecond
 
 // report tells the error and returns the exit code.
 func report(w io.Writer, name string, err error) int {

@@ -5,14 +5,17 @@
 // To: view
 //
 // A letter's value and key are the exact bytes of the record that failed, so that nothing is lost even of what nobody
-// could read. All that is known about the failure stands in headers, which are replaced and never appended, so a letter
-// that fails again does not grow. Where Apache Kafka's own dead letters (KIP-1191) have a name for a fact, that name is
-// used. A letter's ID is the place of the order's origin in the topic orders, kept over replays.
+// could read. All that is known about the failure stands in headers, which are bounded, hold no personal data, and are
+// replaced and never appended, so a letter that fails again does not grow. Where Apache Kafka's own dead letters
+// (KIP-1191) have a name for a fact, that name is used. A letter's ID is the place of the order's origin in the topic
+// orders, kept over replays.
 package dlq
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +39,7 @@ type Letter struct {
 	Step        order.Step   // that failed, or empty: nothing was begun
 	Class       failure.Class
 	Reason      failure.Reason
-	Message     string // at most 500 bytes
+	Message     string // in the topic at most 500 bytes, like every text here, and without e-mail addresses
 	Attempts    int
 	FirstFailed time.Time
 	LastFailed  time.Time
@@ -58,8 +61,9 @@ func (l *Letter) Order() (order.Order, error) {
 }
 
 const (
-	maxMessage = 500
+	maxText    = 500
 	maxHeaders = 16 << 10 // of the record that failed; beyond that they are left out
+	perHeader  = 8        // what one takes beside its name and value, or a million empty ones would be free
 )
 
 // The names of a letter's headers.
@@ -90,7 +94,7 @@ func (l *Letter) Record() *kgo.Record {
 		{hOffset, strconv.FormatInt(l.Origin.Offset, 10)},
 		{hGroup, l.Group},
 		{hDeliveries, strconv.Itoa(l.Attempts)},
-		{hMessage, clip(l.Message)},
+		{hMessage, address.ReplaceAllString(l.Message, "…@…")},
 		{hStep, string(l.Step)},
 		{hClass, l.Class.String()},
 		{hReason, string(l.Reason)},
@@ -99,38 +103,49 @@ func (l *Letter) Record() *kgo.Record {
 		{hWorker, l.Worker},
 		{hReplays, strconv.Itoa(l.Replays)},
 		{hRev, strconv.FormatInt(l.Rev, 10)},
-		{hProgress, string(wire.Progress(l.Progress))},
 	} {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(clip(h[1]))})
 	}
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: hProgress, Value: wire.Progress(l.Progress)})
 	return r
 }
 
+// address is whatever looks like an e-mail address: mail servers like to repeat it in what they answer.
+var address = regexp.MustCompile(`[^\s<>@]+@[^\s<>@]+`)
+
 // Read reads a letter, or one that was sent back. A record without our headers is ErrForeign.
 func Read(r *kgo.Record) (Letter, error) {
-	partition, err1 := strconv.ParseInt(wire.Header(r, hPartition), 10, 32)
-	offset, err2 := strconv.ParseInt(wire.Header(r, hOffset), 10, 64)
-	if err := errors.Join(err1, err2); err != nil || partition < 0 || offset < 0 {
-		return Letter{}, fmt.Errorf("%w: origin %v", ErrForeign, err)
+	text := func(name string) string { return clip(wire.Header(r, name)) }
+	partition, err1 := strconv.ParseUint(text(hPartition), 10, 31)
+	offset, err2 := strconv.ParseUint(text(hOffset), 10, 63)
+	if err := cmp.Or(err1, err2); err != nil {
+		return Letter{}, fmt.Errorf("%w: origin: %v", ErrForeign, err)
+	}
+	// Kafka's share groups name the origin too, but give no class.
+	if text(hClass) == "" {
+		return Letter{}, fmt.Errorf("%w: no header %s", ErrForeign, hClass)
 	}
 	progress, err := wire.ReadProgress([]byte(wire.Header(r, hProgress)))
 	if err != nil {
 		return Letter{}, fmt.Errorf("%w: %v", ErrForeign, err)
 	}
-	l := Letter{
+	return Letter{
 		Key: r.Key, Value: r.Value, Headers: kept(r.Headers),
-		Origin: order.Origin{Partition: int32(partition), Offset: offset},
-		Topic:  wire.Header(r, hTopic), Group: wire.Header(r, hGroup),
-		Step: order.Step(wire.Header(r, hStep)), Class: failure.ParseClass(wire.Header(r, hClass)),
-		Reason: failure.Reason(wire.Header(r, hReason)), Message: wire.Header(r, hMessage), Worker: wire.Header(r, hWorker),
-		FirstFailed: unstamp(wire.Header(r, hFirstFailed)), LastFailed: unstamp(wire.Header(r, hLastFailed)),
-		Progress: progress,
+		Origin: order.Origin{Partition: int32(partition), Offset: int64(offset)},
+		Topic:  text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
+		Reason: failure.Reason(text(hReason)), Message: text(hMessage), Attempts: int(count(text(hDeliveries))),
+		FirstFailed: unstamp(text(hFirstFailed)), LastFailed: unstamp(text(hLastFailed)), Worker: text(hWorker),
+		Replays: int(count(text(hReplays))), Rev: count(text(hRev)), Progress: progress,
+	}, nil
+}
+
+// count reads a number that only grows. One that somebody has spoilt is zero: the letter is still a letter.
+func count(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0
 	}
-	// A count that somebody has spoilt is zero: the letter is still a letter.
-	l.Attempts, _ = strconv.Atoi(wire.Header(r, hDeliveries))
-	l.Replays, _ = strconv.Atoi(wire.Header(r, hReplays))
-	l.Rev, _ = strconv.ParseInt(wire.Header(r, hRev), 10, 64)
-	return l, nil
+	return n
 }
 
 // kept are the headers of the record that failed: those that a letter writes itself are left out, so that they are
@@ -143,7 +158,7 @@ func kept(headers []kgo.RecordHeader) []kgo.RecordHeader {
 			continue
 		}
 		own = append(own, h)
-		size += len(h.Key) + len(h.Value)
+		size += len(h.Key) + len(h.Value) + perHeader
 	}
 	if size > maxHeaders {
 		return nil
@@ -151,13 +166,13 @@ func kept(headers []kgo.RecordHeader) []kgo.RecordHeader {
 	return own
 }
 
-// clip keeps an error text short and valid, without cutting a rune.
+// clip keeps a text short and valid, without cutting a rune.
 func clip(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= maxMessage {
+	if len(text) <= maxText {
 		return text
 	}
-	end := maxMessage - len("…")
+	end := maxText - len("…")
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}
@@ -169,8 +184,9 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // unstamp reads what stamp wrote; anything else is the zero time.
 func unstamp(text string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	// In UTC, a time at the edge of the years that can be written may lie beyond it.
+	if year := t.UTC().Year(); err != nil || year < 0 || year > 9999 {
 		return time.Time{}
 	}
-	return t
+	return t.UTC()
 }

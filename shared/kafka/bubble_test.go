@@ -5,6 +5,7 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,26 @@ func TestABlackHoleIsGivenTenSeconds(t *testing.T) {
 		_, err := unreachable(blackHole).Connect(t.Context())
 		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
 			t.Errorf("got %v after %v, want an error within 10 s", err, took)
+		}
+	})
+}
+
+func TestReadWaitsForBrokersThatAreAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t)
+		fill(t, k, k.Topics.Orders, "a")
+		away, config := time.Now().Add(time.Hour), k.Config()
+		dial := config.Dial
+		config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if time.Now().Before(away) {
+				return nil, errors.New("connection refused")
+			}
+			return dial(ctx, network, address)
+		}
+		r, err := config.ReadOne(t.Context(), k.Topics.Orders, 1, 0)
+		if err != nil || string(r.Key) != "a" || time.Since(away) > time.Minute {
+			t.Errorf("got %v, %v %v after the brokers were back; want the record within a minute", r, err, time.Since(away))
 		}
 	})
 }

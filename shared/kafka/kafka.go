@@ -62,7 +62,18 @@ func (c Config) options() []kgo.Opt {
 		opts = append(opts, kgo.Dialer(c.Dial))
 	}
 	if c.Log != nil {
-		opts = append(opts, kgo.WithLogger(kslog.New(c.Log)))
+		opts = append(opts, kgo.WithLogger(quiet{kslog.New(c.Log)}))
 	}
 	return opts
+}
+
+// quiet leaves out what the client says of its ordinary work, a line a partition and more, unless everything is asked for.
+type quiet struct{ *kslog.Logger }
+
+// Level is called by kgo.
+func (q quiet) Level() kgo.LogLevel {
+	if level := q.Logger.Level(); level != kgo.LogLevelInfo {
+		return level
+	}
+	return kgo.LogLevelWarn
 }

@@ -49,11 +49,11 @@ func TestADeadAddressIsSaidAtOnce(t *testing.T) {
 		if !errors.Is(err, row.want) || !strings.HasPrefix(fmt.Sprint(err), "reaching Kafka at [192.0.2.1:9092 192.0.2.2:9092]: ") {
 			t.Errorf("%s: got %v from Connect, want %v and the addresses", row.name, err, row.want)
 		}
-		if err := config.Read(ctx, "orders", 0, 0, 1, nil); !errors.Is(err, row.want) {
-			t.Errorf("%s: got %v from Read, want %v", row.name, err, row.want)
+		if err := config.Read(ctx, "orders", 0, 0, 1, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v from Read, want it to wait for as long as it may", row.name, err)
 		}
-		if _, err := config.ReadOne(ctx, "orders", 0, 0); !errors.Is(err, row.want) {
-			t.Errorf("%s: got %v from ReadOne, want %v", row.name, err, row.want)
+		if _, err := config.ReadOne(ctx, "orders", 0, 0); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v from ReadOne, want it to wait for as long as it may", row.name, err)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,7 +17,7 @@ var ErrGone = errors.New("no record at this offset")
 
 // Read calls each with the records of a partition from offset from up to, but not including, offset to, in order. A
 // negative from, or one below the log's start, is the log's start. It returns the first error of each, and blocks until
-// the records are there or ctx is done.
+// the records are there or ctx is done, also while the brokers are away.
 func (c Config) Read(ctx context.Context, topic string, partition int32, from, to int64, each func(*kgo.Record) error) error {
 	p, err := c.open(ctx, topic, partition)
 	if err != nil {
@@ -52,41 +54,65 @@ type part struct {
 	start, end int64 // of the log when it was opened; open transactions stand behind the end
 }
 
+// open waits for brokers that are away, as a consumer does, where Connect gives up.
 func (c Config) open(ctx context.Context, topic string, partition int32) (*part, error) {
-	cl, err := c.Connect(ctx,
+	cl, err := kgo.NewClient(append(c.options(),
 		// Control records carry no data, but the last offset of a stretch may be one.
 		kgo.KeepControlRecords(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	)
+	)...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring the Kafka client: %w", err)
 	}
 	p := &part{cl: cl, topic: topic, partition: partition}
-	adm := kadm.NewClient(cl)
-	if p.start, err = p.bound(adm.ListStartOffsets(ctx, topic)); err == nil {
-		p.end, err = p.bound(adm.ListCommittedOffsets(ctx, topic))
-	}
-	if err != nil {
+	for {
+		err := p.measure(ctx)
+		if err == nil {
+			return p, nil
+		}
+		if passes(err) && pause(ctx, 250*time.Millisecond) {
+			continue
+		}
 		cl.Close()
-		return nil, err
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return nil, fmt.Errorf("listing the offsets of %s/%d: %w", topic, partition, err)
 	}
-	return p, nil
 }
 
-// bound picks the partition's offset from an answer about the whole topic.
-func (p *part) bound(listed kadm.ListedOffsets, err error) (int64, error) {
-	o, ok := listed.Lookup(p.topic, p.partition)
-	if err == nil {
-		err = o.Err
+// pause waits before brokers are asked again, and reports whether ctx allows that.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
-	if err == nil && !ok {
-		err = kerr.UnknownTopicOrPartition
+}
+
+// passes reports whether what went wrong may pass by itself: the brokers are away, or are choosing a leader.
+func passes(err error) bool {
+	answer, answered := errors.AsType[*kerr.Error](err)
+	return !answered || answer.Retriable && answer != kerr.UnknownTopicOrPartition
+}
+
+// measure asks where the partition begins and ends.
+func (p *part) measure(ctx context.Context) (err error) {
+	pick := func(listed kadm.ListedOffsets, err error) (int64, error) {
+		o, ok := listed.Lookup(p.topic, p.partition)
+		if err == nil && !ok {
+			err = kerr.UnknownTopicOrPartition
+		}
+		return o.Offset, cmp.Or(err, o.Err)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("listing the offsets of %s/%d: %w", p.topic, p.partition, err)
+	adm := kadm.NewClient(p.cl)
+	if p.start, err = pick(adm.ListStartOffsets(ctx, p.topic)); err != nil {
+		return err
 	}
-	return o.Offset, nil
+	p.end, err = pick(adm.ListCommittedOffsets(ctx, p.topic))
+	return err
 }
 
 func (p *part) read(ctx context.Context, from, to int64, each func(*kgo.Record) error) error {

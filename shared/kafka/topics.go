@@ -85,16 +85,15 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 	unknown := func(t kmsg.MetadataResponseTopic) bool { return t.ErrorCode != 0 }
 	for i := 0; i < len(brokers); {
 		answer, err := ask.RequestWith(ctx, cl.Broker(int(brokers[i].NodeID)))
-		if err != nil {
-			return fmt.Errorf("waiting for topics %v: %w", topics, err)
-		}
-		if !slices.ContainsFunc(answer.Topics, unknown) {
+		if err == nil && !slices.ContainsFunc(answer.Topics, unknown) {
 			i++
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
+		if err == nil && !pause(ctx, 20*time.Millisecond) {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for topics %v: %w", topics, err)
 		}
 	}
 	return nil

@@ -53,25 +53,34 @@ func ExampleCheck() {
 
 func TestCheckNamesEverySettingThatDiffers(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
-		adm := kadm.NewClient(k.Client)
+		adm, set := kadm.NewClient(k.Client), topic.Names(k.Prefix+"-wrong")
 		other := map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": "1000", "retention.bytes": "1000000", "max.message.bytes": "1000",
 			"message.timestamp.type": "CreateTime", "min.compaction.lag.ms": "1",
 		}
 		var want []string
-		for _, spec := range k.Topics.Specs() {
-			var changes []kadm.AlterConfig
+		for _, spec := range set.Specs() {
+			wrong := map[string]*string{}
 			for _, name := range slices.Sorted(maps.Keys(spec.Config)) {
-				wrong := other[name]
-				changes = append(changes, kadm.AlterConfig{Name: name, Value: &wrong})
-				want = append(want, fmt.Sprintf("  %s: %s is %q, must be %q", spec.Name, name, wrong, spec.Config[name]))
+				value := other[name]
+				wrong[name] = &value
+				want = append(want, fmt.Sprintf("  %s: %s is %q, must be %q", spec.Name, name, value, spec.Config[name]))
 			}
-			answers, err := adm.AlterTopicConfigs(t.Context(), changes, spec.Name)
-			if err != nil || answers[0].Err != nil {
-				t.Fatalf("altering %s: %v %v", spec.Name, err, answers)
+			if _, err := adm.CreateTopic(t.Context(), 1, 1, wrong, spec.Name); err != nil {
+				t.Fatal(err)
 			}
+			t.Cleanup(func() {
+				// The context of a test that ends is done already.
+				if _, err := adm.DeleteTopics(context.Background(), spec.Name); err != nil {
+					t.Errorf("deleting topic %s: %v", spec.Name, err)
+				}
+			})
 		}
-		_, err := kafka.Check(t.Context(), k.Client, k.Topics)
+		// Nothing is missing, but Create waits until every broker knows that.
+		if made, err := kafka.Create(t.Context(), k.Client, set, 1, 1); err != nil || made != nil {
+			t.Fatalf("got %v, %v; want nothing created", made, err)
+		}
+		_, err := kafka.Check(t.Context(), k.Client, set)
 		if !errors.Is(err, kafka.ErrTopics) {
 			t.Fatalf("got %v, want ErrTopics", err)
 		}

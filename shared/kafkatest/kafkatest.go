@@ -10,8 +10,10 @@ package kafkatest
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ type Kafka struct {
 	Topics  topic.Set
 	Client  *kgo.Client    // sends each record to the partition that it names
 	Cluster *kfake.Cluster // for faults; nil when the broker is real
+	away    *atomic.Bool   // no connection is made while it is set; nil when the broker is real
 	config  kafka.Config
 }
 
@@ -40,11 +43,13 @@ func Start(t testing.TB) *Kafka {
 	t.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(1)}
 	var config kafka.Config
+	away, dial := new(atomic.Bool), new(net.Dialer).DialContext
 	if inBubble() {
 		network := new(kfake.VirtualNetwork)
 		opts = append(opts, kfake.Ports(9092), kfake.ListenFn(network.Listen))
-		config.Dial = network.DialContext
+		dial = network.DialContext
 	}
+	config.Dial = unless(away, dial)
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		t.Fatalf("starting kfake: %v", err)
@@ -52,7 +57,7 @@ func Start(t testing.TB) *Kafka {
 	t.Cleanup(cluster.Close)
 	config.Brokers = cluster.ListenAddrs()
 	k := connect(t, config, "orders")
-	k.Cluster = cluster
+	k.Cluster, k.away = cluster, away
 	return k
 }
 

@@ -20,7 +20,7 @@ var placed = order.Order{
 	ID: "ord_1", PlacedAt: time.UnixMilli(1_700_000_000_000).UTC(), Service: order.Standard,
 	Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 	ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-	Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100)}},
+	Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
 }
 
 func TestOnMemory(t *testing.T) {
@@ -40,7 +40,7 @@ func check(t *testing.T, k *kafkatest.Kafka) {
 		t.Fatalf("got layout %+v, %v; want %d partitions", layout, err, kafkatest.Partitions)
 	}
 	origin := order.Origin{Incarnation: layout.Incarnation, Partition: 2}
-	produceAll(t, k, order.NewState(placed, origin))
+	produceAll(t, k, placed.Begin(origin))
 
 	if diff := cmp.Diff([]int32{0, 2, 2}, partitions(k.Records(t, k.Topics.Orders))); diff != "" {
 		t.Errorf("partitions of orders (-want +got):\n%s", diff)
@@ -76,14 +76,15 @@ func produceAll(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	t.Helper()
 	at := placed.PlacedAt
 	letter := dlq.Letter{Key: []byte("ord_1"), Value: []byte("{"), Origin: s.Origin, Topic: k.Topics.Orders, Reason: failure.NoRoute}
-	s.Progress.Invoice = &order.Invoice{Number: s.Origin.InvoiceNumber(), Net: order.Euros(100), Tax: order.Euros(19), Total: order.Euros(119)}
+	s.Progress.Invoice = &order.Invoice{Number: s.Origin.InvoiceNumber(), Net: order.EUR.Cents(100), Tax: order.EUR.Cents(19), Total: order.EUR.Cents(119)}
 	s.Record(order.Change{Rev: 1, At: at, Status: order.Working})
 	current := wire.State(s, 0)
+	s.Document = []byte("%PDF")
 	s.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
 	k.Produce(t,
 		in(k.Topics.Orders, 2, wire.Order(placed)), in(k.Topics.Orders, 2, &kgo.Record{Value: []byte("?")}), in(k.Topics.Orders, 0, wire.Order(placed)),
 		in(k.Topics.DLQ, 2, letter.Record()),
-		in(k.Topics.Invoices, 2, wire.Invoice(&order.Work{State: s, Document: []byte("%PDF")}, at)),
+		in(k.Topics.Invoices, 2, wire.Invoice(&s, at)),
 		in(k.Topics.Invoices, 2, wire.Void(s.Origin, "duplicate", at)),
 		in(k.Topics.Status, 2, wire.Claim("w1", at)), in(k.Topics.Status, 2, current),
 		in(k.Topics.Status, 2, wire.Claim("w2", at)), in(k.Topics.Status, 2, wire.State(s, 0)),

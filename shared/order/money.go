@@ -20,17 +20,17 @@ type Money struct {
 	Currency Currency
 }
 
-// ErrMoney is returned by ParseMoney for text that is no amount.
+// ErrMoney is returned by Parse for text that is no amount.
 var ErrMoney = errors.New("not an amount like 59.80")
 
 // maxMinor bounds every parsed amount. It is more than the largest order that Validate accepts comes to with shipping and VAT, so that a total that was written can be read.
 const maxMinor = 1_000_000_000_000_000
 
-// Euros returns an amount in euros from cents.
-func Euros(cents int64) Money { return Money{Minor: cents, Currency: EUR} }
+// Cents returns an amount in minor units of the currency.
+func (c Currency) Cents(minor int64) Money { return Money{minor, c} }
 
-// ParseMoney reads a decimal with at most two decimals, such as "59.80" or "-3"; exponents, and amounts beyond any that an order can come to, are ErrMoney.
-func ParseMoney(text string, c Currency) (Money, error) {
+// Parse reads a decimal with at most two decimals, such as "59.80" or "-3"; exponents, and amounts beyond any that an order can come to, are ErrMoney.
+func (c Currency) Parse(text string) (Money, error) {
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, fraction, point := strings.Cut(digits, ".")
 	if whole == "" || len(whole) > 14 || len(fraction) > 2 || point && fraction == "" {

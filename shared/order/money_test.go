@@ -52,11 +52,11 @@ func TestMoneyIsReadFromPlainDecimalsOnly(t *testing.T) {
 		{"٣.٠٠", refused},
 		{"5\x00", refused},
 	} {
-		got, err := order.ParseMoney(row.text, order.EUR)
+		got, err := order.EUR.Parse(row.text)
 		switch {
 		case row.want == refused && !errors.Is(err, order.ErrMoney):
 			t.Errorf("ParseMoney(%q): got %v, %v; want ErrMoney", row.text, got, err)
-		case row.want != refused && (err != nil || got != order.Euros(row.want)):
+		case row.want != refused && (err != nil || got != order.EUR.Cents(row.want)):
 			t.Errorf("ParseMoney(%q): got %v, %v; want %d cents", row.text, got, err, row.want)
 		}
 	}
@@ -65,8 +65,8 @@ func TestMoneyIsReadFromPlainDecimalsOnly(t *testing.T) {
 func TestMoneyReadsWhatItWrites(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		want := order.Euros(rapid.Int64Range(-1e15, 1e15).Draw(t, "cents"))
-		if got, err := order.ParseMoney(want.String(), order.EUR); err != nil || got != want {
+		want := order.EUR.Cents(rapid.Int64Range(-1e15, 1e15).Draw(t, "cents"))
+		if got, err := order.EUR.Parse(want.String()); err != nil || got != want {
 			t.Errorf("got %v, %v from %q; want %d cents", got, err, want, want.Minor)
 		}
 	})
@@ -77,7 +77,7 @@ func TestMoneyTextIsRightForEveryAmount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cents := rapid.OneOf(rapid.Int64(), rapid.Just(int64(math.MinInt64)), rapid.Int64Range(-200, 200)).Draw(t, "cents")
 		want := new(big.Rat).SetFrac64(cents, 100).FloatString(2)
-		if got := order.Euros(cents).String(); got != want {
+		if got := order.EUR.Cents(cents).String(); got != want {
 			t.Errorf("got %q for %d cents, want %q", got, cents, want)
 		}
 	})
@@ -100,7 +100,7 @@ func TestPercentRoundsHalfAwayFromZero(t *testing.T) {
 		{150, 100, 2},      // 1.5: to even would be 2 as well
 		{250, 100, 3},      // 2.5: to even would be 2
 	} {
-		if got := order.Euros(row.cents).Percent(row.hundredths); got != order.Euros(row.want) {
+		if got := order.EUR.Cents(row.cents).Percent(row.hundredths); got != order.EUR.Cents(row.want) {
 			t.Errorf("%d hundredths of a percent of %d cents: got %d, want %d", row.hundredths, row.cents, got.Minor, row.want)
 		}
 	}
@@ -109,7 +109,7 @@ func TestPercentRoundsHalfAwayFromZero(t *testing.T) {
 		exact := big.NewRat(int64(hundredths), 10_000)
 		exact.Mul(exact, new(big.Rat).SetInt64(cents))
 		// FloatString rounds half away from zero.
-		if got, want := order.Euros(cents).Percent(hundredths).Minor, exact.FloatString(0); big.NewInt(got).String() != want && want != "-0" {
+		if got, want := order.EUR.Cents(cents).Percent(hundredths).Minor, exact.FloatString(0); big.NewInt(got).String() != want && want != "-0" {
 			t.Errorf("%d hundredths of a percent of %d cents: got %d, want %s", hundredths, cents, got, want)
 		}
 	})
@@ -117,10 +117,10 @@ func TestPercentRoundsHalfAwayFromZero(t *testing.T) {
 
 func TestNothingInNoCurrencyChangesNoSum(t *testing.T) {
 	t.Parallel()
-	if got := order.Euros(5).Plus(order.Money{}); got != order.Euros(5) {
+	if got := order.EUR.Cents(5).Plus(order.Money{}); got != order.EUR.Cents(5) {
 		t.Errorf("got %+v, want 5 cents", got)
 	}
-	if got := (order.Money{}).Plus(order.Euros(5)); got != order.Euros(5) {
+	if got := (order.Money{}).Plus(order.EUR.Cents(5)); got != order.EUR.Cents(5) {
 		t.Errorf("got %+v, want 5 cents", got)
 	}
 	defer func() {
@@ -128,7 +128,7 @@ func TestNothingInNoCurrencyChangesNoSum(t *testing.T) {
 			t.Error("euros and francs were added, want a panic")
 		}
 	}()
-	order.Euros(5).Plus(order.Money{Minor: 5, Currency: "CHF"})
+	order.EUR.Cents(5).Plus(order.Money{Minor: 5, Currency: "CHF"})
 }
 
 func TestTheLargestOrderAddsUpAndItsTotalCanBeRead(t *testing.T) {
@@ -136,19 +136,19 @@ func TestTheLargestOrderAddsUpAndItsTotalCanBeRead(t *testing.T) {
 	o := valid()
 	o.Lines = lines(order.MaxLines)
 	for i := range o.Lines {
-		o.Lines[i].Quantity, o.Lines[i].UnitPrice = order.MaxQuantity, order.Euros(order.MaxPrice)
+		o.Lines[i].Quantity, o.Lines[i].UnitPrice = order.MaxQuantity, order.EUR.Cents(order.MaxPrice)
 	}
 	if wrong := o.Validate(); wrong != nil {
 		t.Fatalf("got %v, want an order without faults", wrong)
 	}
 	net := o.ItemsTotal()
-	if want := int64(order.MaxLines * order.MaxQuantity * order.MaxPrice); net != order.Euros(want) {
+	if want := int64(order.MaxLines * order.MaxQuantity * order.MaxPrice); net != order.EUR.Cents(want) {
 		t.Errorf("got a total of %d, want %d", net.Minor, want)
 	}
 	// Shipping that costs as much as the goods, and VAT that doubles it all.
 	gross := net.Times(2)
 	gross = gross.Plus(gross.Percent(10_000))
-	if got, err := order.ParseMoney(gross.String(), order.EUR); err != nil || got != gross {
+	if got, err := order.EUR.Parse(gross.String()); err != nil || got != gross {
 		t.Errorf("got %v, %v; want %v read back", got, err, gross)
 	}
 }

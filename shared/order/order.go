@@ -21,7 +21,7 @@ type Order struct {
 	PlacedAt time.Time // UTC, milliseconds
 	Customer Customer
 	ShipTo   Address
-	Service  Service
+	Service  string // Standard or Express
 	Lines    []Line
 	Note     string // or empty; never printed on the invoice
 	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil for an order made here.
@@ -39,13 +39,10 @@ type Address struct {
 	Line1, Line2, City, Region, PostalCode, Country string
 }
 
-// Service is how fast an order is shipped.
-type Service string
-
 // The services a customer can ask for.
 const (
-	Standard Service = "standard"
-	Express  Service = "express"
+	Standard = "standard"
+	Express  = "express"
 )
 
 // Line is one row of an order. A client sends SKU and Quantity; the rest is taken from the catalogue when the order is
@@ -54,14 +51,9 @@ type Line struct {
 	SKU       string
 	Quantity  int
 	Name      string
-	UnitPrice Money // net
-	Grams     int   // of one unit, packed
-	Size      Size  // of one unit, packed
-}
-
-// Size is a length, a width and a height in millimetres.
-type Size struct {
-	Length, Width, Height int
+	UnitPrice Money  // net
+	Grams     int    // of one unit, packed
+	Size      [3]int // length, width and height in millimetres of one unit, packed
 }
 
 // Net is what the line costs without VAT.

@@ -13,7 +13,7 @@ import (
 )
 
 func ExampleMoney_Percent() {
-	net := order.Euros(5025)
+	net := order.EUR.Cents(5025)
 	tax := net.Percent(1900)
 	fmt.Println(net, tax, net.Plus(tax))
 	// Output: 50.25 9.55 59.80
@@ -50,9 +50,9 @@ func TestBodyHashTellsWhatWasAskedForAndNothingElse(t *testing.T) {
 		{"time", func(o *order.Order) { o.PlacedAt = time.Unix(1, 0) }, true},
 		{"source", func(o *order.Order) { o.Source = []byte("{}") }, true},
 		{"product name", func(o *order.Order) { o.Lines[0].Name = "other" }, true},
-		{"price", func(o *order.Order) { o.Lines[0].UnitPrice = order.Euros(1) }, true},
+		{"price", func(o *order.Order) { o.Lines[0].UnitPrice = order.EUR.Cents(1) }, true},
 		{"weight", func(o *order.Order) { o.Lines[0].Grams = 1 }, true},
-		{"size", func(o *order.Order) { o.Lines[0].Size.Length = 1 }, true},
+		{"size", func(o *order.Order) { o.Lines[0].Size[0] = 1 }, true},
 		{"name", func(o *order.Order) { o.Customer.Name += " " }, false},
 		{"e-mail", func(o *order.Order) { o.Customer.Email = "Zoe@example.com" }, false},
 		{"street", func(o *order.Order) { o.ShipTo.Line1 = "x" }, false},
@@ -84,7 +84,7 @@ func TestBodyHashKeepsFieldsApart(t *testing.T) {
 		spread := func(label string) order.Order {
 			i := rapid.IntRange(0, len(text)).Draw(t, label+" first")
 			j := rapid.IntRange(i, len(text)).Draw(t, label+" second")
-			o := order.Order{Service: order.Service(text[:i]), Note: text[i:j]}
+			o := order.Order{Service: text[:i], Note: text[i:j]}
 			if j < len(text) {
 				o.Lines = []order.Line{{SKU: text[j:], Quantity: 1}}
 			}
@@ -106,14 +106,14 @@ func TestANewStateIsAcceptedAndNotBegun(t *testing.T) {
 		Order: o, BodyHash: o.BodyHash(), Origin: at, Status: order.Accepted,
 		Timeline: []order.Change{{At: o.PlacedAt, Status: order.Accepted}},
 	}
-	if diff := cmp.Diff(want, order.NewState(o, at)); diff != "" {
+	if diff := cmp.Diff(want, o.Begin(at)); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
 }
 
 func TestATimelineKeepsItsFirstAndItsLastChanges(t *testing.T) {
 	t.Parallel()
-	s := order.NewState(valid(), order.Origin{})
+	s := valid().Begin(order.Origin{})
 	for rev := int64(1); rev <= 200; rev++ {
 		before := s
 		s.Record(order.Change{Rev: rev, Status: order.Waiting})

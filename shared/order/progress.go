@@ -43,7 +43,7 @@ func (p *Progress) Finish(s Step) {
 // Shipping is what the shipping step settled.
 type Shipping struct {
 	Zone          string
-	Service       Service
+	Service       string
 	Price         Money // net
 	BillableGrams int   // the larger of weight and volumetric weight
 	MinDays       int   // working days until delivery

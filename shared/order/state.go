@@ -37,6 +37,9 @@ type State struct {
 	Timeline []Change // oldest first, at most 50
 	Letter   *Letter  // of an order that is dead, or was; else nil
 	Replays  int      // how often it was replayed
+	// Document is the issued invoice (PDF) while a worker has the order in hand; nil until it is rendered or loaded. It is
+	// kept in orders.invoices and never in orders.status.
+	Document []byte
 	// Unknown holds fields of a newer version, so that they survive; or nil.
 	Unknown map[string]json.RawMessage
 }
@@ -60,12 +63,6 @@ type Letter struct {
 	Reason    string
 }
 
-// Work is one order in a worker's hands.
-type Work struct {
-	State
-	Document []byte // the issued invoice (PDF); nil until it is rendered or loaded
-}
-
 // maxTimeline is how many changes a timeline keeps.
 const maxTimeline = 50
 
@@ -78,8 +75,8 @@ func (s *State) Record(c Change) {
 	s.Timeline = append(slices.Clip(s.Timeline), c)
 }
 
-// NewState is the state of an order that was just placed: accepted, nothing begun.
-func NewState(o Order, at Origin) State {
+// Begin is the state of an order that was just placed: accepted, nothing begun.
+func (o Order) Begin(at Origin) State {
 	s := State{Order: o, BodyHash: o.BodyHash(), Origin: at}
 	s.Record(Change{At: o.PlacedAt, Status: Accepted})
 	return s

@@ -3,6 +3,7 @@ package order
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,10 +13,10 @@ import (
 const (
 	MaxLines    = 200
 	MaxQuantity = 10_000
-	MaxNote     = 2_000
 	MaxPrice    = 100_000_000 // of one unit, in cents
 	MaxGrams    = 1_000_000   // of one unit
 	MaxSide     = 10_000      // of one unit, in millimetres
+	maxNote     = 2_000
 	maxText     = 200
 	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
 )
@@ -38,13 +39,13 @@ func (o Order) Validate() []Invalid {
 	v.text("/ship_to/city", a.City, 1, maxText)
 	v.text("/ship_to/region", a.Region, 0, maxText)
 	v.text("/ship_to/postal_code", a.PostalCode, 0, 16)
-	if !IsCountry(a.Country) {
+	if !a.CountryExists() {
 		v.add("/ship_to/country", "must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
 	if o.Service != Standard && o.Service != Express {
 		v.add("/service", "must be standard or express")
 	}
-	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, MaxNote)
+	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, maxNote)
 	v.lines(o.Lines)
 	return v.found
 }
@@ -80,12 +81,12 @@ func (v *checker) lines(lines []Line) {
 func (v *checker) product(at string, l Line) {
 	v.text(at+"/name", l.Name, 0, maxText)
 	if l.UnitPrice.Minor < 0 || l.UnitPrice.Minor > MaxPrice {
-		v.add(at+"/unit_price", "must be from 0.00 to "+Euros(MaxPrice).String())
+		v.add(at+"/unit_price", "must be from 0.00 to "+EUR.Cents(MaxPrice).String())
 	}
 	if l.Grams < 0 || l.Grams > MaxGrams {
 		v.add(at+"/weight_g", fmt.Sprintf("must be from 0 to %d", MaxGrams))
 	}
-	if s := l.Size; min(s.Length, s.Width, s.Height) < 0 || max(s.Length, s.Width, s.Height) > MaxSide {
+	if slices.Min(l.Size[:]) < 0 || slices.Max(l.Size[:]) > MaxSide {
 		v.add(at+"/size_mm", fmt.Sprintf("must have sides from 0 to %d", MaxSide))
 	}
 }
@@ -125,7 +126,8 @@ const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE 
 	" PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ" +
 	" UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
 
-// IsCountry reports whether a code is an officially assigned ISO 3166-1 alpha-2 code, in upper case.
-func IsCountry(code string) bool {
+// CountryExists reports whether Country is an officially assigned ISO 3166-1 alpha-2 code, in upper case.
+func (a Address) CountryExists() bool {
+	code := a.Country
 	return len(code) == 2 && !strings.Contains(code, " ") && strings.Contains(countries, " "+code+" ")
 }

@@ -22,7 +22,7 @@ func claim(offset int64) *kgo.Record {
 }
 
 func state(offset, owner int64, id order.ID) *kgo.Record {
-	r := wire.State(order.NewState(order.Order{ID: id}, order.Origin{}), owner)
+	r := wire.State(order.Order{ID: id}.Begin(order.Origin{}), owner)
 	r.Offset = offset
 	return r
 }

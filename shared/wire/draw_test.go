@@ -12,10 +12,7 @@ import (
 
 // text draws what customers write, and what JSON, HTML and terminals trip over.
 func text(t *rapid.T, label string) string {
-	return rapid.StringOfN(rapid.OneOf(
-		rapid.RuneFrom([]rune(`aZ09 <>&"'\/{}[]:,`)),
-		rapid.RuneFrom([]rune("ëŁ名محמ👩\u200d\u200f\ufffd\ufeff\U0010ffff")),
-	), 0, 20, -1).Draw(t, label)
+	return rapid.StringOfN(rapid.RuneFrom([]rune("aZ09 <>&\"'\\/{}[]:,ëŁ名محמ👩\u200d\u200f\ufffd\ufeff\U0010ffff")), 0, 20, -1).Draw(t, label)
 }
 
 func instant(t *rapid.T, label string) time.Time {
@@ -23,7 +20,7 @@ func instant(t *rapid.T, label string) time.Time {
 }
 
 func euros(t *rapid.T, label string) order.Money {
-	return order.Euros(rapid.Int64Range(-1e15, 1e15).Draw(t, label))
+	return order.EUR.Cents(rapid.Int64Range(-1e15, 1e15).Draw(t, label))
 }
 
 func count(t *rapid.T, label string, most int) int { return rapid.IntRange(0, most).Draw(t, label) }
@@ -31,18 +28,18 @@ func count(t *rapid.T, label string, most int) int { return rapid.IntRange(0, mo
 // drawOrder draws an order without faults.
 func drawOrder(t *rapid.T) order.Order {
 	o := order.Order{
-		ID:       order.ID(rapid.StringMatching("ord_[a-z0-9]{26}").Draw(t, "id")),
+		ID:       order.ID(fmt.Sprintf("ord_%026d", rapid.Uint64().Draw(t, "id"))),
 		PlacedAt: instant(t, "placed at"),
 		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "x" + text(t, "line1"), Line2: text(t, "line2"), City: "x" + text(t, "city"), PostalCode: "10115", Country: "DE"},
-		Service:  rapid.SampledFrom([]order.Service{order.Standard, order.Express}).Draw(t, "service"),
+		Service:  rapid.SampledFrom([]string{order.Standard, order.Express}).Draw(t, "service"),
 		Note:     text(t, "note"),
 	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "lines") {
 		o.Lines = append(o.Lines, order.Line{
 			SKU: fmt.Sprintf("SKU-%d", i), Quantity: 1 + count(t, "quantity", order.MaxQuantity-1), Name: text(t, "product"),
-			UnitPrice: order.Euros(int64(count(t, "price", order.MaxPrice))), Grams: count(t, "grams", order.MaxGrams),
-			Size: order.Size{Length: count(t, "length", order.MaxSide), Width: 1, Height: 2},
+			UnitPrice: order.EUR.Cents(int64(count(t, "price", order.MaxPrice))), Grams: count(t, "grams", order.MaxGrams),
+			Size: [3]int{count(t, "length", order.MaxSide), 1, 2},
 		})
 	}
 	return o
@@ -109,7 +106,7 @@ func drawExtra[K ~string](t *rapid.T, names ...K) map[K]json.RawMessage {
 // drawState draws a state that an owner may have written.
 func drawState(t *rapid.T) order.State {
 	o := drawOrder(t)
-	s := order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: rapid.Int64Min(0).Draw(t, "origin")})
+	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: rapid.Int64Min(0).Draw(t, "origin")})
 	s.Progress, s.Replays, s.Unknown = drawProgress(t), count(t, "replays", 9), drawExtra(t, "priority", "Region")
 	for rev := range int64(count(t, "changes", 60)) {
 		s.Record(order.Change{

@@ -11,7 +11,7 @@ import (
 )
 
 // Invoice is the record that keeps an issued invoice: the document as it is, keyed by its number.
-func Invoice(w *order.Work, at time.Time) *kgo.Record {
+func Invoice(w *order.State, at time.Time) *kgo.Record {
 	number := w.Progress.Invoice.Number
 	return record(TypeInvoice, number, number, at, w.Document,
 		"order", string(w.Order.ID),
@@ -25,7 +25,7 @@ func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
 	value := mustJSON(struct {
 		Schema int    `json:"schema"`
 		Reason string `json:"reason"`
-	}{Schema, reason})
+	}{schema, reason})
 	number := origin.InvoiceNumber()
 	return record(TypeVoid, number, number, at, value, "origin", decimal(origin.Offset), "reason", reason)
 }

@@ -34,14 +34,14 @@ func ReadOrder(r *kgo.Record) (order.Order, error) {
 }
 
 type orderValue struct {
-	Schema   int           `json:"schema"`
-	ID       order.ID      `json:"id"`
-	PlacedAt time.Time     `json:"placed_at"`
-	Customer customer      `json:"customer"`
-	ShipTo   address       `json:"ship_to"`
-	Service  order.Service `json:"service"`
-	Items    []line        `json:"items"`
-	Note     string        `json:"note,omitempty"`
+	Schema   int       `json:"schema"`
+	ID       order.ID  `json:"id"`
+	PlacedAt time.Time `json:"placed_at"`
+	Customer customer  `json:"customer"`
+	ShipTo   address   `json:"ship_to"`
+	Service  string    `json:"service"`
+	Items    []line    `json:"items"`
+	Note     string    `json:"note,omitempty"`
 }
 
 type customer struct {
@@ -89,7 +89,7 @@ func (m *money) UnmarshalJSON(data []byte) error {
 	if v.Currency != order.EUR && v != (moneyValue{Amount: order.Money{}.String()}) {
 		return fmt.Errorf("currency %.8q", v.Currency)
 	}
-	amount, err := order.ParseMoney(v.Amount, v.Currency)
+	amount, err := v.Currency.Parse(v.Amount)
 	*m = money(amount)
 	return err
 }
@@ -100,14 +100,11 @@ func orderJSON(o order.Order) []byte {
 		return o.Source
 	}
 	v := orderValue{
-		Schema: Schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
+		Schema: schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
 	}
 	for _, l := range o.Lines {
-		v.Items = append(v.Items, line{
-			l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams,
-			[3]int{l.Size.Length, l.Size.Width, l.Size.Height},
-		})
+		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	return mustJSON(v)
 }
@@ -136,9 +133,8 @@ func parseOrder(data []byte) (order.Order, error) {
 		if l.UnitPrice.Currency == "" {
 			return order.Order{}, fmt.Errorf("%w: line of %.40q has no price", ErrUndecodable, l.SKU)
 		}
-		size := order.Size{Length: l.SizeMM[0], Width: l.SizeMM[1], Height: l.SizeMM[2]}
 		o.Lines = append(o.Lines, order.Line{
-			SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: order.Money(l.UnitPrice), Grams: l.Grams, Size: size,
+			SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: order.Money(l.UnitPrice), Grams: l.Grams, Size: l.SizeMM,
 		})
 	}
 	return o, nil

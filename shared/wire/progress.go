@@ -17,13 +17,13 @@ type progressValue struct {
 }
 
 type shippingValue struct {
-	Zone          string        `json:"zone"`
-	Service       order.Service `json:"service"`
-	Price         money         `json:"price"`
-	BillableGrams int           `json:"billable_g"`
-	MinDays       int           `json:"min_days"`
-	MaxDays       int           `json:"max_days"`
-	Card          string        `json:"card"`
+	Zone          string `json:"zone"`
+	Service       string `json:"service"`
+	Price         money  `json:"price"`
+	BillableGrams int    `json:"billable_g"`
+	MinDays       int    `json:"min_days"`
+	MaxDays       int    `json:"max_days"`
+	Card          string `json:"card"`
 }
 
 type invoiceValue struct {

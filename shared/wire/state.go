@@ -80,7 +80,7 @@ func Claim(worker string, at time.Time) *kgo.Record {
 	value := mustJSON(struct {
 		Schema int    `json:"schema"`
 		Worker string `json:"worker"`
-	}{Schema, worker})
+	}{schema, worker})
 	return record(TypeClaim, "claim", worker+"/"+at.UTC().Format(time.RFC3339Nano), at, value)
 }
 
@@ -117,7 +117,7 @@ type letter struct {
 
 func stateJSON(s order.State) []byte {
 	v := stateValue{
-		Schema: Schema, Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
+		Schema: schema, Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
 		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays,
 		Letter: (*letter)(s.Letter),
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Schema is the version of every value this package writes.
-const Schema = 1
+// schema is the version of every value this package writes.
+const schema = 1
 
 // Errors of the Read functions.
 var (
@@ -82,7 +82,7 @@ func decode(value []byte, into any) error {
 	if err := parse(value, &head); err != nil {
 		return err
 	}
-	if head.Schema > Schema {
+	if head.Schema > schema {
 		return fmt.Errorf("%w: schema %d", ErrNewer, head.Schema)
 	}
 	if head.Schema < 1 {

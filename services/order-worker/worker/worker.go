@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config) error {
 	name := name()
 	p := pipeline.New(cfg.Log, cfg.Topics, cfg.Group, name, stages)
 	var ready atomic.Bool
-	c, err := consumer.New(ctx, consumer.Config{
+	member := consumer.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
 		Ledger: ledger.Config{
 			Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
@@ -94,12 +94,9 @@ func Run(ctx context.Context, cfg Config) error {
 				cfg.Assigned(partitions)
 			}
 		},
-	}, p.Handle)
-	if err != nil {
-		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.Run(ctx) })
+	g.Go(func() error { return consumer.Run(ctx, member, p.Handle) })
 	g.Go(func() error { return health(ctx, cfg.Health, &ready) })
 	return g.Wait()
 }

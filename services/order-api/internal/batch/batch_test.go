@@ -88,18 +88,24 @@ func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"two orders", ann + cells("k2", "Ann", "A", "1", ""), "2 k1 " + good + "\n3 k2 " + good},
 		{"windows", strings.ReplaceAll(ann, "\n", "\r\n"), "2 k1 " + good},
-		{"a note over two lines", cells("k1", "Ann", "A", "1", "\"Ring,\ntwice\"") + cells("k2", "Ann", "A", "1", ""),
-			"2 k1 " + strings.TrimSuffix(good, "}") + `,"note":"Ring,\ntwice"}` + "\n4 k2 " + good},
-		{"another name", ann + cells("k2", "Ann", "A", "1", "") + cells("k1", "Bob", "B", "1", ""),
-			`2 k1 ! its row in line 4: column "name" is "Bob", but "Ann" in line 2` + "\n3 k2 " + good},
+		{
+			"a note over two lines", cells("k1", "Ann", "A", "1", "\"Ring,\ntwice\"") + cells("k2", "Ann", "A", "1", ""),
+			"2 k1 " + strings.TrimSuffix(good, "}") + `,"note":"Ring,\ntwice"}` + "\n4 k2 " + good,
+		},
+		{
+			"another name", ann + cells("k2", "Ann", "A", "1", "") + cells("k1", "Bob", "B", "1", ""),
+			`2 k1 ! its row in line 4: column "name" is "Bob", but "Ann" in line 2` + "\n3 k2 " + good,
+		},
 		{"a fraction", cells("k1", "Ann", "A", "1.5", ""), `2 k1 ! quantity "1.5" is not a whole number`},
 		{"no quantity", cells("k1", "Ann", "A", "", ""), `2 k1 ! quantity "" is not a whole number`},
 		{"a huge quantity", cells("k1", "Ann", "A", "99999999999999999999", ""), `2 k1 ! quantity "99999999999999999999" is not a whole number`},
 		{"a quantity below zero goes on", cells("k1", "Ann", "A", "-1", ""), "2 k1 " + strings.Replace(good, ":1}]", ":-1}]", 1)},
 		{"a short row", "k1,Ann\n" + cells("k2", "Ann", "A", "1", ""), "2 k1 ! has 2 cells, must have 13\n3 k2 " + good},
 		{"a long row", strings.TrimSuffix(ann, "\n") + ",x\n", "2 k1 ! has 14 cells, must have 13"},
-		{"rows without a key", cells("", "Ann", "A", "1", "") + cells("", "Ann", "A", "1", ""),
-			"2  ! column \"order\" must not be empty\n3  ! column \"order\" must not be empty"},
+		{
+			"rows without a key", cells("", "Ann", "A", "1", "") + cells("", "Ann", "A", "1", ""),
+			"2  ! column \"order\" must not be empty\n3  ! column \"order\" must not be empty",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -130,10 +136,14 @@ func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
 		{"blank", "o.json", " \n\n", "o.json: is empty"},
 		{"only a mark", "-", "\ufeff", "-: is empty"},
 		{"only a header", "o.csv", header, "o.csv: has a header and no rows"},
-		{"missing columns", "o.csv", "order,name,email\nk1,Ann,a@example.com\n",
-			`o.csv:1: no column "line1", no column "city", no column "country", no column "service", no column "sku", no column "quantity"` + columns},
-		{"unknown and repeated columns", "-", "Order,name,name," + strings.TrimPrefix(header, "order,name,"),
-			`-:1: unknown column "Order", column "name" stands there twice, no column "order"` + columns},
+		{
+			"missing columns", "o.csv", "order,name,email\nk1,Ann,a@example.com\n",
+			`o.csv:1: no column "line1", no column "city", no column "country", no column "service", no column "sku", no column "quantity"` + columns,
+		},
+		{
+			"unknown and repeated columns", "-", "Order,name,name," + strings.TrimPrefix(header, "order,name,"),
+			`-:1: unknown column "Order", column "name" stands there twice, no column "order"` + columns,
+		},
 		{"a stray quote", "o.csv", header + "k1,An\"n,", `o.csv:2: is not CSV: bare " in non-quoted-field`},
 		{"an open quote", "o.csv", header + "k1,\"Ann,\n,,\n", `o.csv:2: is not CSV: extraneous or missing " in quoted-field`},
 		{"latin-1", "o.csv", header + "k1,Zo\xeb,", "o.csv:2: is not UTF-8 (save the file with that encoding)"},

@@ -30,7 +30,7 @@ type Product struct {
 	Description string
 	Price       order.Money
 	Grams       int
-	Size        order.Size
+	Size        [3]int
 }
 
 // Load reads the catalogue at path, or the default when path is empty. Its error says all that is wrong with the file,
@@ -44,7 +44,7 @@ func Load(path string) (*Catalogue, error) {
 	for _, r := range f.Rows {
 		c.products = append(c.products, Product{
 			SKU: r.SKU, Name: r.Name, Description: r.Description, Price: r.price, Grams: r.Grams,
-			Size: order.Size{Length: r.Size[0], Width: r.Size[1], Height: r.Size[2]},
+			Size: [3]int(r.Size),
 		})
 	}
 	// Pointers only now: append moves the products while the list grows.

@@ -63,12 +63,12 @@ func TestProductsStandInTheOrderOfTheFile(t *testing.T) {
 	t.Parallel()
 	shop := load(t, write(t, smallShop))
 	cup := catalogue.Product{
-		SKU: "CUP-1", Name: "Becher Größe 1", Description: "For tea.", Price: order.Euros(950), Grams: 160,
-		Size: order.Size{Length: 95, Width: 110, Height: 85},
+		SKU: "CUP-1", Name: "Becher Größe 1", Description: "For tea.", Price: order.EUR.Cents(950), Grams: 160,
+		Size: [3]int{95, 110, 85},
 	}
 	pot := catalogue.Product{
-		SKU: "POT", Name: "Pot", Description: "For more tea.", Price: order.Euros(3000), Grams: 900,
-		Size: order.Size{Length: 200, Width: 150, Height: 140},
+		SKU: "POT", Name: "Pot", Description: "For more tea.", Price: order.EUR.Cents(3000), Grams: 900,
+		Size: [3]int{200, 150, 140},
 	}
 	if diff := cmp.Diff([]catalogue.Product{cup, pot}, shop.Products()); diff != "" {
 		t.Errorf("products (-want +got):\n%s", diff)
@@ -83,7 +83,7 @@ func TestPricesComeFromTheCatalogueNeverFromTheClient(t *testing.T) {
 	t.Parallel()
 	shop := load(t, write(t, smallShop))
 	o := order.Order{Lines: []order.Line{
-		{SKU: "POT", Quantity: 3, Name: "Gold", UnitPrice: order.Euros(1), Grams: 1, Size: order.Size{Length: 1, Width: 1, Height: 1}},
+		{SKU: "POT", Quantity: 3, Name: "Gold", UnitPrice: order.EUR.Cents(1), Grams: 1, Size: [3]int{1, 1, 1}},
 		{SKU: "pot", Quantity: 1},
 		{SKU: "CUP-1", Quantity: 1},
 		{SKU: "", Quantity: 1},
@@ -97,9 +97,9 @@ func TestPricesComeFromTheCatalogueNeverFromTheClient(t *testing.T) {
 		t.Errorf("invalid (-want +got):\n%s", diff)
 	}
 	wantLines := []order.Line{
-		{SKU: "POT", Quantity: 3, Name: "Pot", UnitPrice: order.Euros(3000), Grams: 900, Size: order.Size{Length: 200, Width: 150, Height: 140}},
+		{SKU: "POT", Quantity: 3, Name: "Pot", UnitPrice: order.EUR.Cents(3000), Grams: 900, Size: [3]int{200, 150, 140}},
 		{SKU: "pot", Quantity: 1},
-		{SKU: "CUP-1", Quantity: 1, Name: "Becher Größe 1", UnitPrice: order.Euros(950), Grams: 160, Size: order.Size{Length: 95, Width: 110, Height: 85}},
+		{SKU: "CUP-1", Quantity: 1, Name: "Becher Größe 1", UnitPrice: order.EUR.Cents(950), Grams: 160, Size: [3]int{95, 110, 85}},
 		{SKU: "", Quantity: 1},
 	}
 	if diff := cmp.Diff(wantLines, o.Lines); diff != "" {
@@ -115,7 +115,7 @@ func TestTheDefaultIsAShop(t *testing.T) {
 	}
 	for _, p := range products {
 		if p.SKU == "BOTTLE-750" {
-			if p.Price != order.Euros(2490) {
+			if p.Price != order.EUR.Cents(2490) {
 				t.Errorf("BOTTLE-750 is %s, want 24.90 as in the documents", p.Price)
 			}
 			return
@@ -141,6 +141,7 @@ func TestAWrongCatalogueIsRefusedWithLineAndReason(t *testing.T) {
 		{"no amount", `"9.50"`, `"9,50"`, `6: price "9,50" must be an amount above 0, like 59.80`},
 		{"for nothing", `"9.50"`, `"0.00"`, `6: price "0.00" must be an amount above 0, like 59.80`},
 		{"below zero", `"9.50"`, `"-9.50"`, `6: price "-9.50" must be an amount above 0, like 59.80`},
+		{"a slip of the keyboard", `"9.50"`, `"1000000.01"`, `6: price 1000000.01 must be at most 1000000.00`},
 		{"weightless", "160", "0", "7: weight_g must be from 1 to 1000000, got 0"},
 		{"weight in words", "160", "light", "7: must be a whole number"},
 		{"a ton", "160", "1000001", "7: weight_g must be from 1 to 1000000, got 1000001"},

@@ -28,12 +28,10 @@ type row struct {
 	price order.Money // Price, once it is checked
 }
 
-// Limits of a product: far above what a parcel service takes, so that they catch a slip of the keyboard only.
+// Limits of what is said about a product, in runes. Those of what it costs and measures are the order's: a worker takes no more.
 const (
-	maxGrams = 1_000_000
-	maxSide  = 10_000
-	maxName  = 120
-	maxText  = 500
+	maxName = 120
+	maxText = 500
 )
 
 // skuForm keeps a SKU plain enough for a URL, a CSV file and a label.
@@ -67,20 +65,22 @@ func (r *row) check(at config.Place) {
 	checkText(at, "name", r.Name, maxName)
 	checkText(at, "description", r.Description, maxText)
 	// A price of zero is a slip of the keyboard: nothing in the shop is for free.
-	price, err := order.ParseMoney(r.Price, order.EUR)
+	price, err := order.EUR.Parse(r.Price)
 	if err != nil || price.Minor <= 0 {
 		at.At("price").Wrong("price %.40q must be an amount above 0, like 59.80", r.Price)
+	} else if price.Minor > order.MaxPrice {
+		at.At("price").Wrong("price %s must be at most %s", price, order.EUR.Cents(order.MaxPrice))
 	}
 	r.price = price
-	if r.Grams < 1 || r.Grams > maxGrams {
-		at.At("weight_g").Wrong("weight_g must be from 1 to %d, got %d", maxGrams, r.Grams)
+	if r.Grams < 1 || r.Grams > order.MaxGrams {
+		at.At("weight_g").Wrong("weight_g must be from 1 to %d, got %d", order.MaxGrams, r.Grams)
 	}
 	if len(r.Size) != 3 {
 		at.At("size_mm").Wrong("size_mm must be length, width and height, got %d numbers", len(r.Size))
 	}
 	for i, side := range r.Size {
-		if side < 1 || side > maxSide {
-			at.At("size_mm", i).Wrong("a side must be from 1 to %d mm, got %d", maxSide, side)
+		if side < 1 || side > order.MaxSide {
+			at.At("size_mm", i).Wrong("a side must be from 1 to %d mm, got %d", order.MaxSide, side)
 		}
 	}
 }

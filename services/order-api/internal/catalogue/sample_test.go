@@ -59,7 +59,7 @@ func head(row []string) order.Order {
 	return order.Order{
 		ID: order.ID(row[0]), Customer: order.Customer{Name: row[1], Email: row[2]},
 		ShipTo:  order.Address{Line1: row[3], Line2: row[4], City: row[5], Region: row[6], PostalCode: row[7], Country: row[8]},
-		Service: order.Service(row[9]), Note: row[12],
+		Service: row[9], Note: row[12],
 	}
 }
 
@@ -111,7 +111,7 @@ func TestTheSampleOrderIsTheOneOfTheDocuments(t *testing.T) {
 		t.Fatalf("got %+v, want one line for Zoë Łukasiewicz", body)
 	}
 	o := order.Order{Lines: []order.Line{{SKU: body.Items[0].SKU, Quantity: body.Items[0].Quantity}}}
-	if unknown := load(t, "").Price(&o); unknown != nil || o.ItemsTotal() != order.Euros(4980) {
+	if unknown := load(t, "").Price(&o); unknown != nil || o.ItemsTotal() != order.EUR.Cents(4980) {
 		t.Errorf("got %v and %s, want the two bottles at 49.80", unknown, o.ItemsTotal())
 	}
 }

@@ -22,21 +22,20 @@ import (
 // Desk deals with letters. It is safe for concurrent use.
 type Desk struct {
 	cl     *kgo.Client
-	kafka  kafka.Config
 	topics topic.Set
 	view   *view.View
 }
 
 // New returns a desk. The client must send each record to the partition that the record names.
-func New(cl *kgo.Client, cfg kafka.Config, topics topic.Set, v *view.View) *Desk {
-	return &Desk{cl, cfg, topics, v}
+func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
+	return &Desk{cl, topics, v}
 }
 
 // ErrClosed is returned by Replay for a letter that is dealt with: its order is being worked on again, or has ended otherwise.
 var ErrClosed = errors.New("the letter is not open any more")
 
-// deadline bounds the reading of a letter, and the writing of a replay.
-const deadline = kafka.DeliveryTimeout + time.Second
+// deadline bounds a replay: the reading of the letter, and its writing.
+const deadline = kafka.DeliveryTimeout - time.Second
 
 // Letter returns a letter with its key and value, the exact bytes of the record that failed; or view.ErrUnknown.
 func (d *Desk) Letter(ctx context.Context, id string) (view.Letter, error) {
@@ -50,9 +49,7 @@ func (d *Desk) Letter(ctx context.Context, id string) (view.Letter, error) {
 
 // read reads a letter from its topic.
 func (d *Desk) read(ctx context.Context, l view.Letter) (dlq.Letter, error) {
-	ctx, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	r, err := d.kafka.ReadOne(ctx, d.topics.DLQ, l.Origin.Partition, l.Offset)
+	r, err := d.view.Record(ctx, d.topics.DLQ, l.Origin.Partition, l.Offset)
 	if err != nil {
 		return dlq.Letter{}, fmt.Errorf("reading letter %s: %w", l.ID(), err)
 	}
@@ -60,8 +57,8 @@ func (d *Desk) read(ctx context.Context, l view.Letter) (dlq.Letter, error) {
 }
 
 // Replay sends a letter back to be worked on from the step that failed, and returns the number of the replay. It is view.ErrUnknown
-// or ErrClosed when there is nothing to send back, and view.ErrBehind when the view is too old to know that. When Kafka
-// does not acknowledge in time the replay may have been sent; repeating it is harmless.
+// or ErrClosed when there is nothing to send back, and view.ErrBehind when the view is too old to know that. With view.ErrAway
+// the replay may have been sent; repeating it is harmless.
 func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
@@ -85,7 +82,7 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	r := l.Record()
 	r.Topic = d.topics.Replay
 	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {
-		return 0, fmt.Errorf("sending letter %s back: %w", id, err)
+		return 0, fmt.Errorf("sending letter %s back: %w: %w", id, view.ErrAway, err)
 	}
 	return l.Replays, nil
 }

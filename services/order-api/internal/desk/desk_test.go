@@ -27,7 +27,7 @@ var (
 		ID: "ord_1", PlacedAt: at, Service: order.Standard,
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "McMurdo Station", City: "Ross Island", Country: "AQ"},
-		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100)}},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
 	}
 	origin = order.Origin{Partition: 2, Offset: 0}
 )
@@ -43,7 +43,7 @@ type bench struct {
 
 func setup(t *testing.T) bench {
 	t.Helper()
-	b := bench{Kafka: kafkatest.Start(t), dead: order.NewState(placed, origin)}
+	b := bench{Kafka: kafkatest.Start(t), dead: placed.Begin(origin)}
 	b.dead.Progress.Invoice = &order.Invoice{Number: "INV-1"}
 	b.dead.Record(order.Change{Rev: 1, At: at, Status: order.Working})
 	b.dead.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
@@ -75,7 +75,7 @@ func setup(t *testing.T) bench {
 		}
 	})
 	must(t, b.view.Fresh(t.Context()))
-	b.desk = desk.New(b.Client, b.Config(), b.Topics, b.view)
+	b.desk = desk.New(b.Client, b.Topics, b.view)
 	return b
 }
 

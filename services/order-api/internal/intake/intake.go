@@ -94,10 +94,13 @@ func (u *Unknown) Unwrap() error { return u.Err }
 // ErrNotTaken is an order that is certainly not placed, for a reason that will pass.
 var ErrNotTaken = errors.New("order not taken")
 
-// Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now when the
-// key and the body are those of an earlier order. An empty key makes every call an order of its own. Errors are Rejected, KeyReused, Unknown, ErrNotTaken and view.ErrBehind.
-func (in *Intake) Place(ctx context.Context, o order.Order, key string) (order.State, error) {
-	if wrong := firstEach(append(o.Validate(), in.price(&o)...)); len(wrong) > 0 {
+// Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now
+// when key and body are those of an earlier order. An empty key makes every call an order of its own. What was found wrong
+// while reading the order is rejected together with what Place finds. Errors are Rejected, KeyReused, Unknown,
+// ErrNotTaken and view.ErrBehind.
+func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
+	found = append(append(found, o.Validate()...), in.price(&o)...)
+	if wrong := firstEach(found); len(wrong) > 0 {
 		return order.State{}, &Rejected{wrong}
 	}
 	o.ID, o.PlacedAt = in.mint(key), time.Now().UTC().Truncate(time.Millisecond)
@@ -110,7 +113,7 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string) (order.S
 		if err != nil {
 			return order.State{}, err
 		}
-		return order.NewState(o, order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+		return o.Begin(order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
 	}
 	return in.arbitrate(ctx, o, key)
 }
@@ -123,22 +126,31 @@ func (in *Intake) arbitrate(ctx context.Context, o order.Order, key string) (ord
 	if err := in.view.Fresh(soon); err != nil {
 		return order.State{}, err
 	}
-	s, err := in.view.Order(ctx, o.ID)
+	held, err := in.view.Order(ctx, o.ID)
 	if errors.Is(err, view.ErrUnknown) {
-		r, err2 := in.append(ctx, o)
-		if err2 != nil {
-			return order.State{}, err2
-		}
-		if err := in.view.Applied(ctx, r.Partition, r.Offset); err != nil {
-			return order.State{}, &Unknown{o.ID, err}
-		}
-		s, err = in.view.Order(ctx, o.ID)
+		held, err = in.settle(ctx, o)
 	}
 	if err != nil {
+		return order.State{}, err
+	}
+	if held.BodyHash != o.BodyHash() {
+		return order.State{}, &KeyReused{key}
+	}
+	return held, nil
+}
+
+// settle appends an order and returns the one that the log holds under its ID then: this one, or one that came before it.
+func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error) {
+	r, err := in.append(ctx, o)
+	if err != nil {
+		return order.State{}, err
+	}
+	if err := in.view.Applied(ctx, r.Partition, r.Offset); err != nil {
 		return order.State{}, &Unknown{o.ID, err}
 	}
-	if s.BodyHash != o.BodyHash() {
-		return order.State{}, &KeyReused{key}
+	s, err := in.view.Order(ctx, o.ID)
+	if err != nil {
+		return order.State{}, &Unknown{o.ID, err}
 	}
 	return s, nil
 }

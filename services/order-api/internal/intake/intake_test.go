@@ -118,24 +118,29 @@ func TestAcceptedOrderIsOnePricedRecord(t *testing.T) {
 
 func TestKeyMakesOneOrder(t *testing.T) {
 	t.Parallel()
-	k := kafkatest.Start(t)
-	in := start(t, k, 0)
-	first, err := in.Place(t.Context(), wanted(), "k1")
-	must(t, err)
-	again, err := in.Place(t.Context(), wanted(), "k1")
-	if diff := cmp.Diff(first, again); diff != "" || err != nil {
-		t.Errorf("same key and body: %v (-first +again):\n%s", err, diff)
-	}
-	_, err = in.Place(t.Context(), other(), "k1")
-	if reused, ok := errors.AsType[*intake.KeyReused](err); !ok || reused.Key != "k1" {
-		t.Errorf("same key, other body: got %v, want KeyReused", err)
-	}
-	second, err := in.Place(t.Context(), other(), "k2")
-	if err != nil || second.Order.ID == first.Order.ID {
-		t.Errorf("other key: got %q, %v; want an ID of its own", second.Order.ID, err)
-	}
-	if got := placements(t, k); len(got) != 2 {
-		t.Errorf("got %d records, want 2", len(got))
+	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := broker(t)
+			in := start(t, k, 0)
+			first, err := in.Place(t.Context(), wanted(), "k1")
+			must(t, err)
+			again, err := in.Place(t.Context(), wanted(), "k1")
+			if diff := cmp.Diff(first, again); diff != "" || err != nil {
+				t.Errorf("same key and body: %v (-first +again):\n%s", err, diff)
+			}
+			_, err = in.Place(t.Context(), other(), "k1")
+			if reused, ok := errors.AsType[*intake.KeyReused](err); !ok || reused.Key != "k1" {
+				t.Errorf("same key, other body: got %v, want KeyReused", err)
+			}
+			second, err := in.Place(t.Context(), other(), "k2")
+			if err != nil || second.Order.ID == first.Order.ID {
+				t.Errorf("other key: got %q, %v; want an ID of its own", second.Order.ID, err)
+			}
+			if got := placements(t, k); len(got) != 2 {
+				t.Errorf("got %d records, want 2", len(got))
+			}
+		})
 	}
 }
 

@@ -43,6 +43,7 @@ CREATE INDEX letters_failed ON letters (last_failed, id);
 
 // file is the SQLite file, and the lock that keeps other processes away from it.
 type file struct {
+	path string
 	db   *sql.DB
 	lock *sql.DB
 }
@@ -53,35 +54,48 @@ func openFile(ctx context.Context, path string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, version, err := openDatabase(ctx, path)
+	f := &file{path: path, lock: lock}
+	var version int
+	f.db, version, err = openDatabase(ctx, path)
 	if damaged(err) || err == nil && version != schemaVersion && version != 0 {
-		db.Close()
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-				lock.Close()
-				return nil, fmt.Errorf("removing an old view: %w", err)
-			}
+		if err = f.remove(); err == nil {
+			f.db, _, err = openDatabase(ctx, path)
 		}
-		db, _, err = openDatabase(ctx, path)
 	}
 	if err != nil {
-		db.Close()
-		lock.Close()
-		return nil, fmt.Errorf("opening the view %q: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("opening the view %q: %w", path, err), f.close())
 	}
-	return &file{db, lock}, nil
+	return f, nil
 }
+
+// remove throws the file away. It is built again from the topics when it is opened next.
+func (f *file) remove() error {
+	errs := []error{f.db.Close()}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(f.path + suffix); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxConnections is one that writes and some that read.
+const maxConnections = 8
 
 // openDatabase opens a database and reads its schema version, which touches the file for the first time. It always returns the database.
 func openDatabase(ctx context.Context, path string) (*sql.DB, int, error) {
 	// Without a sync of each commit a power cut costs the last records, and those are in Kafka.
 	db := mustOpen(path, "journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(5000)")
+	// Each connection has a cache of its own; more readers than this wait for their turn.
+	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(maxConnections)
 	var version int
 	err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return db, version, err
 }
 
-// lockFile holds an exclusive transaction on a database of its own until it is closed or the process ends: two views on one file would overwrite each other's positions.
+// lockFile holds an exclusive transaction on a database of its own until it is closed or the process ends: two views on
+// one file would overwrite each other's positions.
 func lockFile(ctx context.Context, path string) (*sql.DB, error) {
 	lock := mustOpen(path, "locking_mode(EXCLUSIVE)")
 	lock.SetMaxOpenConns(1)

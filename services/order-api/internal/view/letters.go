@@ -82,7 +82,7 @@ SELECT partition, origin, "offset", step, class, reason, message, attempts, firs
 
 // letters returns at most limit letters, and a cursor if there is one more.
 func (v *View) letters(ctx context.Context, tail string, args []any, limit int) ([]Letter, string, error) {
-	rows, err := v.read(ctx, joined+tail, args...)
+	rows, err := v.file.db.QueryContext(ctx, joined+tail, args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking the view for letters: %w", err)
 	}

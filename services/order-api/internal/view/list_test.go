@@ -161,8 +161,11 @@ func TestLetterStateFollowsItsOrder(t *testing.T) {
 		got = append(got, row{l.ID(), l.Order, l.State})
 	}
 	want := []row{
-		{"1-4", "", view.Open}, {"1-3", "ord_003", view.Open}, {"1-2", "ord_002", view.Closed},
-		{"1-1", "ord_001", view.Replayed}, {"1-0", "ord_000", view.Open},
+		{"1-4", "", view.Open},
+		{"1-3", "ord_003", view.Open},
+		{"1-2", "ord_002", view.Closed},
+		{"1-1", "ord_001", view.Replayed},
+		{"1-0", "ord_000", view.Open},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("letters (-want +got):\n%s", diff)

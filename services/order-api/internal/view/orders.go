@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -58,13 +59,14 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	return v.orders(ctx, w.String()+" ORDER BY placed_at DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
 }
 
-// Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown for an order whose invoice is not issued.
+// Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown
+// for an order whose invoice is not issued, and ErrAway when Kafka does not answer.
 func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
 		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
 	}
 	kept := s.Progress.Invoice.Kept
-	r, err := v.cfg.Kafka.ReadOne(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, kept.Offset)
+	r, err := v.Record(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, kept.Offset)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +76,23 @@ func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	return r.Value, nil
 }
 
+// Record reads from a topic what the view only points at. It is ErrAway when Kafka does not answer in time.
+func (v *View) Record(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	r, err := v.cfg.Kafka.ReadOne(ctx, topic, partition, offset)
+	if err != nil && !errors.Is(err, kafka.ErrGone) {
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return r, err
+}
+
+// readWithin is how long a reader waits for Kafka: whoever asks would rather ask again.
+const readWithin = 3 * time.Second
+
 // orders returns at most limit orders, and a cursor if there is one more.
 func (v *View) orders(ctx context.Context, tail string, args []any, limit int) ([]order.State, string, error) {
-	rows, err := v.read(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
+	rows, err := v.file.db.QueryContext(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking the view for orders: %w", err)
 	}
@@ -110,7 +126,7 @@ func (v *View) scan(rows *sql.Rows) (order.State, error) {
 	if err != nil {
 		return order.State{}, err
 	}
-	return order.NewState(o, order.Origin{Incarnation: v.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+	return o.Begin(order.Origin{Incarnation: v.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
 }
 
 // where collects the conditions of a query.

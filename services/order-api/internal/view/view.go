@@ -18,7 +18,6 @@ package view
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -77,6 +76,7 @@ var (
 	ErrUnknown = errors.New("not in the view")
 	ErrCursor  = errors.New("not a cursor that this API gave out")
 	ErrBehind  = errors.New("the view has not kept up with Kafka")
+	ErrAway    = errors.New("no answer from Kafka") // for what the view does not hold itself
 )
 
 // errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.
@@ -84,6 +84,15 @@ var errMadeAnew = errors.New("a topic was deleted and made anew while this ran: 
 
 // New opens the file, or makes it, and prepares to read on from where it stands. The caller closes the view.
 func New(ctx context.Context, cfg Config) (*View, error) {
+	v, err := open(ctx, cfg)
+	if damaged(err) {
+		return open(ctx, cfg)
+	}
+	return v, err
+}
+
+// open is New, but when the file turns out to be damaged it has thrown it away and returns that error.
+func open(ctx context.Context, cfg Config) (*View, error) {
 	f, err := openFile(ctx, cfg.Path)
 	if err != nil {
 		return nil, err
@@ -94,10 +103,18 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
 	}
 	if err := v.prepare(ctx); err != nil {
-		f.close()
-		return nil, err
+		return nil, errors.Join(err, v.discard(err), f.close())
 	}
 	return v, nil
+}
+
+// discard throws the file away if an error says that it is damaged: the next start builds it again.
+func (v *View) discard(err error) error {
+	if !damaged(err) {
+		return nil
+	}
+	v.cfg.Log.Warn("throwing the view away: its file is damaged", telemetry.Error, err)
+	return v.file.remove()
 }
 
 // prepare finds out where to read on, and throws away what belongs to other topics than those of today.
@@ -190,16 +207,12 @@ func (v *View) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return v.tail(ctx) })
 	g.Go(func() error { return v.measure(ctx) })
-	return g.Wait()
+	err := g.Wait()
+	return errors.Join(err, v.discard(err))
 }
 
 // Close ends the view. Run must have returned.
 func (v *View) Close() error {
 	v.cl.Close()
 	return v.file.close()
-}
-
-// read is a query for readers: the database may be asked by many at once.
-func (v *View) read(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return v.file.db.QueryContext(ctx, query, args...)
 }

@@ -31,7 +31,11 @@ type bench struct {
 
 func setup(t *testing.T) bench {
 	t.Helper()
-	k := kafkatest.Start(t)
+	return setupOn(t, kafkatest.Start(t))
+}
+
+func setupOn(t *testing.T, k *kafkatest.Kafka) bench {
+	t.Helper()
 	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
 	if err != nil {
 		t.Fatal(err)
@@ -109,13 +113,13 @@ func placed(n int) order.Order {
 		ID: order.ID(fmt.Sprintf("ord_%03d", n)), PlacedAt: time.Date(2026, 3, 1, 12, n, 0, 0, time.UTC), Service: order.Standard,
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: fmt.Sprintf("zoe%d@example.com", n)},
 		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100), Grams: 5, Size: order.Size{Length: 1, Width: 2, Height: 3}}},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100), Grams: 5, Size: [3]int{1, 2, 3}}},
 	}
 }
 
 // at is the state of an order whose record stands at an offset of partition 1, after it went through some statuses.
 func (b bench) at(o order.Order, offset int64, through ...order.Status) order.State {
-	s := order.NewState(o, order.Origin{Incarnation: b.layout.Incarnation, Partition: 1, Offset: offset})
+	s := o.Begin(order.Origin{Incarnation: b.layout.Incarnation, Partition: 1, Offset: offset})
 	for i, status := range through {
 		s.Record(order.Change{Rev: int64(i + 1), At: o.PlacedAt.Add(time.Second), Status: status})
 	}
@@ -193,22 +197,27 @@ func TestVoidStatesCountForNobody(t *testing.T) {
 
 func TestRestartResumes(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-	_, stop := b.start(t)
-	if err := stop(); err != nil {
-		t.Fatal(err)
+	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, broker(t))
+			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+			_, stop := b.start(t)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			// What is gone from the topic can only come from the file.
+			b.put(t, b.Topics.Orders, wire.Order(placed(2)))
+			var offsets kadm.Offsets
+			offsets.AddOffset(b.Topics.Orders, 1, 1, -1)
+			if _, err := kadm.NewClient(b.Client).DeleteRecords(t.Context(), offsets); err != nil {
+				t.Fatal(err)
+			}
+			v, _ := b.start(t)
+			same(t, "order from the file", b.at(placed(1), 0), get(t, v, "ord_001"))
+			same(t, "order from the topic", b.at(placed(2), 1), get(t, v, "ord_002"))
+		})
 	}
-	// What is gone from the topic can only come from the file.
-	b.put(t, b.Topics.Orders, wire.Order(placed(2)))
-	var offsets kadm.Offsets
-	offsets.AddOffset(b.Topics.Orders, 1, 1, -1)
-	if _, err := kadm.NewClient(b.Client).DeleteRecords(t.Context(), offsets); err != nil {
-		t.Fatal(err)
-	}
-	v, _ := b.start(t)
-	same(t, "order from the file", b.at(placed(1), 0), get(t, v, "ord_001"))
-	same(t, "order from the topic", b.at(placed(2), 1), get(t, v, "ord_002"))
 }
 
 func TestFileIsBuiltAgain(t *testing.T) {
@@ -314,7 +323,9 @@ func TestDocumentIsTheIssuedOne(t *testing.T) {
 		t.Errorf("before it is kept: got %v, want ErrUnknown", err)
 	}
 	document := []byte("%PDF-1.7 an invoice")
-	r := wire.Invoice(&order.Work{State: s, Document: document}, time.Now())
+	s.Document = document
+	r := wire.Invoice(&s, time.Now())
+	s.Document = nil
 	b.put(t, b.Topics.Invoices, r)
 	s.Progress.Invoice.Kept = &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(document), Bytes: len(document)}
 	if got, err := v.Document(t.Context(), s); err != nil || string(got) != string(document) {

@@ -59,8 +59,8 @@ func (v *View) await(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// Watch returns a channel that holds a value whenever an order may have changed since the last receive; several changes may be one value, so a slow reader holds up nobody. The
-// order need not exist yet. The caller must call stop.
+// Watch returns a channel that holds a value whenever an order may have changed since the last receive; several changes
+// may be one value, so a slow reader holds up nobody. The order need not exist yet. The caller must call stop.
 func (v *View) Watch(id order.ID) (changes <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	v.mu.Lock()

@@ -54,6 +54,7 @@ const (
 	sessionTimeout = 8 * time.Second
 	heartbeat      = time.Second
 	commitEvery    = time.Second
+	commitAgain    = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
 	pollRecords    = 1000
 )
 
@@ -63,8 +64,8 @@ var (
 	errDrained = errors.New("the drain time is over")
 )
 
-// Consumer is a member of the group. Make one with New, and Run it once.
-type Consumer struct {
+// consumer is a member of the group.
+type consumer struct {
 	cfg    Config
 	handle Handler
 	group  *kgo.Client // subscribes to orders; commits for all topics
@@ -74,43 +75,69 @@ type Consumer struct {
 	commits sync.Mutex // held during a commit, so that an old one never overtakes a new one
 }
 
-// New returns a consumer whose brokers have answered. It joins the group in Run.
-func New(ctx context.Context, cfg Config, handle Handler) (*Consumer, error) {
-	c := &Consumer{cfg: cfg, handle: handle}
+// Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
+// It returns an error if the brokers do not answer at the start.
+func Run(ctx context.Context, cfg Config, handle Handler) error {
+	c := &consumer{cfg: cfg, handle: handle}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
-	var err error
-	c.side, err = cfg.Kafka.Connect(ctx, append(fetching(), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
-	if err != nil {
-		return nil, err
+	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
+	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	if err := c.connect(ctx, calls); err != nil {
+		return err
 	}
-	// The callbacks end when this does, which is when the worker has let go of everything.
-	callbacks := context.WithoutCancel(ctx)
-	c.group, err = cfg.Kafka.Connect(ctx, append(fetching(),
-		kgo.ConsumerGroup(cfg.Group),
-		kgo.ConsumeTopics(cfg.Topics.Orders),
+	// Only now does it join: what is called when partitions come uses both clients.
+	c.group.AddConsumeTopics(cfg.Topics.Orders)
+	var g errgroup.Group
+	g.Go(func() error { return c.poll(ctx, c.group) })
+	g.Go(func() error { return c.poll(ctx, c.side) })
+	g.Go(func() error { return c.commitPeriodically(ctx) })
+	<-ctx.Done()
+	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
+	// partitions, with mails in hand, after the session time-out.
+	c.finish(c.drain(c.lanes.numbers()))
+	err := g.Wait()
+	c.leave(calls)
+	hangUp()
+	c.group.Close()
+	c.group.AllowRebalance() // Close leaves once more, and polls
+	c.side.Close()
+	c.lanes.wg.Wait()
+	return err
+}
+
+// connect makes both clients, whose calls end with the second context. The group's has no topic yet.
+func (c *consumer) connect(ctx, calls context.Context) error {
+	var err error
+	c.side, err = c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		return err
+	}
+	orders := c.cfg.Topics.Orders
+	c.group, err = c.cfg.Kafka.Connect(ctx, append(fetching(calls),
+		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
 		// Whoever drains must not be thrown out of the group for it.
-		kgo.RebalanceTimeout(cfg.Drain+30*time.Second),
+		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),
-		// A rebalance waits until what was polled is handed over: otherwise records of a partition that went and came back would arrive out of order.
+		// A rebalance waits until what was polled is handed over: otherwise records of a partition that went and came back
+		// would arrive out of order.
 		kgo.BlockRebalanceOnPoll(),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[cfg.Topics.Orders]) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
-			c.revoked(callbacks, gone[cfg.Topics.Orders])
-		}),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone[cfg.Topics.Orders]) }),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone[orders]) }),
 	)...)
 	if err != nil {
 		c.side.Close()
-		return nil, err
 	}
-	return c, nil
+	return err
 }
 
-func fetching() []kgo.Opt {
+func fetching(calls context.Context) []kgo.Opt {
 	return []kgo.Opt{
+		kgo.WithContext(calls),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxBytes(8 << 20),
 		kgo.FetchMaxPartitionBytes(1 << 20),
@@ -118,25 +145,19 @@ func fetching() []kgo.Opt {
 	}
 }
 
-// Run works until ctx ends, then drains all partitions, commits, leaves the group and returns nil.
-func (c *Consumer) Run(ctx context.Context) error {
-	var g errgroup.Group
-	g.Go(func() error { return c.poll(ctx, c.group) })
-	g.Go(func() error { return c.poll(ctx, c.side) })
-	g.Go(func() error { return c.commitPeriodically(ctx) })
-	<-ctx.Done()
-	err := g.Wait()
-	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
-	// partitions, with mails in hand, after the session time-out.
-	c.revoked(context.WithoutCancel(ctx), c.lanes.numbers())
-	c.group.CloseAllowingRebalance()
-	c.side.Close()
-	c.lanes.wg.Wait()
-	return err
+// leave leaves the group, which revokes all partitions: what was finished is committed there. When Kafka is away it gives
+// up soon, and the session time-out does the rest.
+func (c *consumer) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	defer cancel()
+	c.group.AllowRebalance()
+	if err := c.group.LeaveGroupContext(ctx); err != nil {
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "group not left", slog.Any("error", err))
+	}
 }
 
 // poll hands records over until ctx ends. It never waits for their work: a member that does not poll is thrown out.
-func (c *Consumer) poll(ctx context.Context, cl *kgo.Client) error {
+func (c *consumer) poll(ctx context.Context, cl *kgo.Client) error {
 	for {
 		fetches := cl.PollRecords(ctx, pollRecords)
 		if ctx.Err() != nil {
@@ -144,7 +165,8 @@ func (c *Consumer) poll(ctx context.Context, cl *kgo.Client) error {
 			return nil
 		}
 		fetches.EachError(func(topic string, partition int32, err error) {
-			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted", slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
+			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
+				slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
 		})
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 			if len(p.Records) > 0 {
@@ -156,7 +178,7 @@ func (c *Consumer) poll(ctx context.Context, cl *kgo.Client) error {
 }
 
 // fetch pauses or resumes one topic's partition with the client that reads it.
-func (c *Consumer) fetch(topic string, partition int32, paused bool) {
+func (c *consumer) fetch(topic string, partition int32, paused bool) {
 	cl, which := c.side, map[string][]int32{topic: {partition}}
 	if topic == c.cfg.Topics.Orders {
 		cl = c.group
@@ -169,24 +191,26 @@ func (c *Consumer) fetch(topic string, partition int32, paused bool) {
 }
 
 // commitPeriodically bounds what a crash makes the next owner look at again.
-func (c *Consumer) commitPeriodically(ctx context.Context) error {
+func (c *consumer) commitPeriodically(ctx context.Context) error {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
-	last := c.lanes.committable()
+	var last map[string]map[int32]kgo.EpochOffset
+	var at time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if now := c.lanes.committable(); !equal(last, now) && c.commit(ctx) == nil {
-			last = now
+		now := c.lanes.committable()
+		if (!equal(last, now) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
+			last, at = now, time.Now()
 		}
 	}
 }
 
 // commit commits what is finished, for all owned partitions over all their topics, in one request.
-func (c *Consumer) commit(ctx context.Context) error {
+func (c *consumer) commit(ctx context.Context) error {
 	c.commits.Lock()
 	defer c.commits.Unlock()
 	offsets := c.lanes.committable()
@@ -209,7 +233,7 @@ func abandoned(ctx context.Context, err error) bool {
 }
 
 // work is how one partition's records are worked on, under the ctx that ends when the partition is lost.
-func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
+func (c *consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
 	return func(r *kgo.Record) error {
 		err := c.handle(ctx, l, r, stopping)
 		if err == nil || abandoned(ctx, err) {
@@ -219,7 +243,7 @@ func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan s
 	}
 }
 
-func (c *Consumer) announce() {
+func (c *consumer) announce() {
 	numbers := c.lanes.numbers()
 	slices.Sort(numbers)
 	c.cfg.Log.Info("partitions owned", "partitions", numbers)

@@ -16,10 +16,7 @@ import (
 )
 
 // assigned takes partitions: it opens their ledgers, and only then are their records fetched. It blocks while Kafka is away; heartbeats go on.
-func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
-	if len(numbers) == 0 {
-		return
-	}
+func (c *consumer) assigned(ctx context.Context, numbers []int32) {
 	var g errgroup.Group
 	for _, number := range numbers {
 		g.Go(func() error { return c.take(ctx, number) })
@@ -30,7 +27,7 @@ func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 	c.announce()
 }
 
-func (c *Consumer) take(ctx context.Context, number int32) error {
+func (c *consumer) take(ctx context.Context, number int32) error {
 	// What is in hand outlives ctx by the drain time: only its end, or the loss of the partition, ends it.
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	l, err := ledger.Open(ctx, c.cfg.Ledger, number)
@@ -43,40 +40,51 @@ func (c *Consumer) take(ctx context.Context, number int32) error {
 		abandon(err)
 		return err
 	}
+	from := kgo.NewOffset().AtStart()
+	if replay >= 0 {
+		from = from.At(replay)
+	}
 	stopping := make(chan struct{})
 	c.lanes.add(&partition{
 		number: number, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		sources: []*source{{topic: c.cfg.Topics.Replay}, {topic: c.cfg.Topics.Orders}},
+		// What is committed of replays is committed again, also if none comes.
+		sources: []*source{{topic: c.cfg.Topics.Replay, mark: watermark{next: replay, any: replay >= 0}}, {topic: c.cfg.Topics.Orders}},
 		lanes:   map[string][]record{},
 	})
-	c.side.AddConsumePartitions(map[string]map[int32]kgo.Offset{c.cfg.Topics.Replay: {number: replay}})
+	c.side.AddConsumePartitions(map[string]map[int32]kgo.Offset{c.cfg.Topics.Replay: {number: from}})
 	return nil
 }
 
-// committed is where the group stands in a topic that it does not subscribe to. It blocks while Kafka is away.
-func (c *Consumer) committed(ctx context.Context, topic string, number int32) (kgo.Offset, error) {
+// committed is where the group stands in a topic that it does not subscribe to, or negative. It blocks while Kafka is away.
+func (c *consumer) committed(ctx context.Context, topic string, number int32) (int64, error) {
 	for {
 		offsets, err := kadm.NewClient(c.side).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
-		if err == nil {
-			if o, ok := offsets.Lookup(topic, number); ok && o.Err == nil && o.At >= 0 {
-				return kgo.NewOffset().At(o.At), nil
-			}
-			return kgo.NewOffset().AtStart(), nil
+		if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
+			return o.At, nil
 		}
 		select {
 		case <-ctx.Done():
-			return kgo.Offset{}, context.Cause(ctx)
+			return 0, context.Cause(ctx)
 		case <-time.After(time.Second):
 		}
 	}
 }
 
 // revoked gives partitions back: drained, committed, let go. Once it returns, another worker may own them.
-func (c *Consumer) revoked(ctx context.Context, numbers []int32) {
+func (c *consumer) revoked(ctx context.Context, numbers []int32) {
 	if len(numbers) == 0 {
 		return
 	}
 	gone := c.drain(numbers)
+	c.finish(gone)
+	if err := c.commit(ctx); err != nil {
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "last commit missing: the next owner looks at finished orders again", slog.Any("error", err))
+	}
+	c.forget(gone)
+}
+
+// finish waits until nothing of these partitions is in hand, and abandons it when the drain time is over.
+func (c *consumer) finish(gone []*partition) {
 	timer := time.NewTimer(c.cfg.Drain)
 	defer timer.Stop()
 	for _, p := range gone {
@@ -88,26 +96,25 @@ func (c *Consumer) revoked(ctx context.Context, numbers []int32) {
 			<-p.idle
 		}
 	}
-	if err := c.commit(ctx); err != nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "last commit missing: the next owner looks at finished orders again", slog.Any("error", err))
-	}
-	c.forget(gone)
 }
 
 // lost drops partitions that belong to somebody else already: nothing of what is in hand may have another effect, and nothing is committed.
-func (c *Consumer) lost(numbers []int32) {
+func (c *consumer) lost(numbers []int32) {
 	gone := c.drain(numbers)
 	for _, p := range gone {
 		p.abandon(errLost)
 	}
+	// A commit that has begun ends before we are in the group again: the broker must not take it for one of a new member.
+	c.commits.Lock()
+	c.forget(gone)
+	c.commits.Unlock()
 	for _, p := range gone {
 		<-p.idle
 	}
-	c.forget(gone)
 }
 
 // drain begins nothing more of these partitions and returns those that are owned.
-func (c *Consumer) drain(numbers []int32) []*partition {
+func (c *consumer) drain(numbers []int32) []*partition {
 	var gone []*partition
 	for _, number := range numbers {
 		if p := c.lanes.drain(number); p != nil {
@@ -118,7 +125,7 @@ func (c *Consumer) drain(numbers []int32) []*partition {
 	return gone
 }
 
-func (c *Consumer) forget(gone []*partition) {
+func (c *consumer) forget(gone []*partition) {
 	for _, p := range gone {
 		if n := c.lanes.remove(p); n > 0 {
 			c.cfg.Log.Warn("orders abandoned", "partition", p.number, "orders", n)

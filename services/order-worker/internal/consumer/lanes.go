@@ -11,11 +11,13 @@ import (
 // errHeld is how a record's work says that nothing of its partition may be begun any more.
 var errHeld = errors.New("held")
 
-// lanes works on the records of all owned partitions: many at once, but one after the other where they have the same key, in turn between partitions, and never more than limit.
+// lanes works on the records of all owned partitions: many at once, but one after the other where they have the same
+// key, in turn between partitions, and never more than limit.
 type lanes struct {
 	limit int
 	log   *slog.Logger
-	// fetch pauses (true) and resumes the fetching of one topic's partition. It is called with mu held, so that a resume never overtakes the pause before it.
+	// fetch pauses (true) and resumes the fetching of one topic's partition. It is called with mu held, so that a resume
+	// never overtakes the pause before it.
 	fetch func(topic string, partition int32, paused bool)
 
 	mu     sync.Mutex
@@ -34,7 +36,8 @@ func (l *lanes) add(p *partition) {
 	}
 }
 
-// offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or about to go, are dropped: its next owner fetches them again.
+// offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or
+// about to go, are dropped: its next owner fetches them again.
 func (l *lanes) offer(topic string, number int32, records []*kgo.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,8 +56,8 @@ func (l *lanes) offer(topic string, number int32, records []*kgo.Record) {
 	l.begin()
 }
 
-// begin starts as much work as there are free slots, one record of each partition in turn. While several partitions are owned, one takes at most half of the slots.
-// What is left over decides whether fetching goes on.
+// begin starts as much work as there are free slots, one record of each partition in turn. While several partitions
+// are owned, one takes at most half of the slots. What is left over decides whether fetching goes on.
 func (l *lanes) begin() {
 	for i := 0; i < len(l.owned) && l.inHand < l.limit; {
 		p := l.owned[0]
@@ -104,7 +107,8 @@ func (l *lanes) finish(p *partition, r record, err error) {
 	l.begin()
 }
 
-// drain stops beginning records of a partition, and returns it: its idle is closed when none is in hand. It returns nil if the partition is not owned.
+// drain stops beginning records of a partition, and returns it: its idle is closed when none is in hand. It returns
+// nil if the partition is not owned.
 func (l *lanes) drain(number int32) *partition {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -104,7 +104,8 @@ func size(r *kgo.Record) int {
 	return n
 }
 
-// lane is the key by which records are worked on one after the other: the order's ID, whatever topic the record comes from. A record without a key stands alone.
+// lane is the key by which records are worked on one after the other: the order's ID, whatever topic the record comes
+// from. A record without a key stands alone.
 func lane(r record) string {
 	if len(r.Key) > 0 {
 		return string(r.Key)

@@ -29,7 +29,7 @@ func parseTemplates() (*texttemplate.Template, *htmltemplate.Template) {
 }
 
 // compose writes the mail. Only its MIME boundaries differ from attempt to attempt.
-func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
+func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	to, err := netmail.ParseAddress(w.Order.Customer.Email)
 	if err != nil {
 		// Without the address: the text of an error is kept where no personal data belongs.
@@ -56,9 +56,9 @@ func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
 }
 
 // body writes the same facts twice, for people who read text and for those who read HTML.
-func (s *Step) body(w *order.Work) (text, html string, err error) {
+func (s *Step) body(w *order.State) (text, html string, err error) {
 	data := struct {
-		*order.Work
+		*order.State
 		Seller string
 	}{w, s.signature()}
 	var t, h strings.Builder

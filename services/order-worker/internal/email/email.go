@@ -64,7 +64,7 @@ func New(cfg Config) (*Step, error) {
 }
 
 // Plan settles Message-ID and date, unless an earlier attempt has.
-func (s *Step) Plan(_ context.Context, w *order.Work) error {
+func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Email == nil {
 		w.Progress.Email = &order.Email{
 			MessageID: fmt.Sprintf("%s.invoice@%s", w.Order.ID, s.domain),
@@ -76,7 +76,7 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 
 // Do sends the mail with w.Document attached, and returns nil when the server has taken it over. When ctx is cancelled it
 // hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
-func (s *Step) Do(ctx context.Context, w *order.Work) error {
+func (s *Step) Do(ctx context.Context, w *order.State) error {
 	p := &w.Progress
 	if p.Shipping == nil || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
 		return errors.New("nothing to mail: an earlier step is not finished")

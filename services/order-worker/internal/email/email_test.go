@@ -62,7 +62,7 @@ func setup(t *testing.T, change ...func(*email.Config)) shop {
 }
 
 // invoiced is an order whose invoice waits to be mailed.
-func invoiced(id, name, address string) *order.Work {
+func invoiced(id, name, address string) *order.State {
 	o := order.Order{
 		ID:       order.ID("ord_" + id),
 		PlacedAt: time.Date(2026, 9, 29, 8, 15, 42, 0, time.UTC),
@@ -70,24 +70,24 @@ func invoiced(id, name, address string) *order.Work {
 		ShipTo:   order.Address{Line1: "Unter den Linden 1", City: "Berlin", PostalCode: "10117", Country: "DE"},
 		Service:  order.Standard,
 		Lines: []order.Line{
-			{SKU: "BOTTLE-750", Quantity: 2, Name: "Insulated bottle, 750 ml", UnitPrice: order.Euros(2990)},
-			{SKU: "ROPE-98-60M", Quantity: 1, Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.Euros(15900)},
+			{SKU: "BOTTLE-750", Quantity: 2, Name: "Insulated bottle, 750 ml", UnitPrice: order.EUR.Cents(2990)},
+			{SKU: "ROPE-98-60M", Quantity: 1, Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.EUR.Cents(15900)},
 		},
 		Note: "please leave it with the neighbour",
 	}
-	w := &order.Work{State: order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})}
-	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.Euros(490), MinDays: 2, MaxDays: 4, Card: "2026-09"}
+	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}))
+	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 2, MaxDays: 4, Card: "2026-09"}
 	w.Progress.Invoice = &order.Invoice{
 		Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt, VATTable: "2026-09",
-		Taxes: []order.Tax{{Rate: 1900, Net: order.Euros(22370), Tax: order.Euros(4250)}},
-		Net:   order.Euros(22370), Tax: order.Euros(4250), Total: order.Euros(26620),
+		Taxes: []order.Tax{{Rate: 1900, Net: order.EUR.Cents(22370), Tax: order.EUR.Cents(4250)}},
+		Net:   order.EUR.Cents(22370), Tax: order.EUR.Cents(4250), Total: order.EUR.Cents(26620),
 	}
 	w.Document = []byte("%PDF-1.4 of " + id)
 	return w
 }
 
 // mail plans and sends.
-func (s shop) mail(ctx context.Context, w *order.Work) error {
+func (s shop) mail(ctx context.Context, w *order.State) error {
 	if err := s.Plan(ctx, w); err != nil {
 		return err
 	}
@@ -266,10 +266,10 @@ func TestUnfinishedStepsAreNotMailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
-		for name, spoil := range map[string]func(*order.Work){
-			"no document": func(w *order.Work) { w.Document = nil },
-			"no invoice":  func(w *order.Work) { w.Progress.Invoice = nil },
-			"no shipping": func(w *order.Work) { w.Progress.Shipping = nil },
+		for name, spoil := range map[string]func(*order.State){
+			"no document": func(w *order.State) { w.Document = nil },
+			"no invoice":  func(w *order.State) { w.Progress.Invoice = nil },
+			"no shipping": func(w *order.State) { w.Progress.Shipping = nil },
 		} {
 			w := invoiced("1", "Zoë", "zoe@example.com")
 			spoil(w)

@@ -56,7 +56,7 @@ func New(seller Seller) (*Step, error) {
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
-func (s *Step) Plan(_ context.Context, w *order.Work) error {
+func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Invoice != nil {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 }
 
 // Do renders the document into w.Document. A document that is there already, because it was issued, stays.
-func (s *Step) Do(_ context.Context, w *order.Work) error {
+func (s *Step) Do(_ context.Context, w *order.State) error {
 	if w.Document != nil {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (s *Step) Do(_ context.Context, w *order.Work) error {
 }
 
 // render is the one place where a panic of gofpdf, which it has for input that it does not expect, becomes an error.
-func (s *Step) render(w *order.Work) (document []byte, err error) {
+func (s *Step) render(w *order.State) (document []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			document, err = nil, fmt.Errorf("panic: %v", r)
@@ -116,7 +116,7 @@ func (s *Step) render(w *order.Work) (document []byte, err error) {
 
 // add sums lines and shipping. Everything must be in euros: amounts of two currencies have no sum.
 func add(lines []order.Line, shipping order.Money) (order.Money, error) {
-	sum := order.Euros(0)
+	sum := order.EUR.Cents(0)
 	for _, m := range append(nets(lines), shipping) {
 		if m.Currency != "" && m.Currency != order.EUR {
 			return order.Money{}, fmt.Errorf("%s %s among amounts in %s", m.Currency, m, order.EUR)

@@ -40,10 +40,10 @@ func TestPlanSettlesAllThatRenderingDependsOn(t *testing.T) {
 			Number:   "INV-7KQ2MX-03-0000124",
 			IssuedAt: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC),
 			VATTable: "eu-vat-rates-data 2026-09-29",
-			Taxes:    []order.Tax{{Rate: 1900, Net: order.Euros(73280), Tax: order.Euros(13923)}},
-			Net:      order.Euros(73280), // 29.90 + 2 × 349.00 + 4.90
-			Tax:      order.Euros(13923), // 139.232
-			Total:    order.Euros(87203),
+			Taxes:    []order.Tax{{Rate: 1900, Net: order.EUR.Cents(73280), Tax: order.EUR.Cents(13923)}},
+			Net:      order.EUR.Cents(73280), // 29.90 + 2 × 349.00 + 4.90
+			Tax:      order.EUR.Cents(13923), // 139.232
+			Total:    order.EUR.Cents(87203),
 		}
 		if diff := cmp.Diff(want, w.Progress.Invoice); diff != "" {
 			t.Errorf("planned invoice (-want +got):\n%s", diff)
@@ -54,7 +54,7 @@ func TestPlanSettlesAllThatRenderingDependsOn(t *testing.T) {
 func TestPlanKeepsWhatAnEarlierAttemptSettled(t *testing.T) {
 	t.Parallel()
 	w := shipped(1)
-	settled := order.Invoice{Number: "INV-OLD-00-0000001", VATTable: "of then", Total: order.Euros(1)}
+	settled := order.Invoice{Number: "INV-OLD-00-0000001", VATTable: "of then", Total: order.EUR.Cents(1)}
 	earlier := settled
 	w.Progress.Invoice = &earlier
 	if err := setup(t).Plan(t.Context(), w); err != nil {
@@ -81,12 +81,12 @@ func TestVATIsRoundedHalfAwayFromZero(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := shipped(0)
-			w.Order.ShipTo.Country, w.Progress.Shipping.Price = tt.country, order.Euros(tt.net)
+			w.Order.ShipTo.Country, w.Progress.Shipping.Price = tt.country, order.EUR.Cents(tt.net)
 			if err := setup(t).Plan(t.Context(), w); err != nil {
 				t.Fatal(err)
 			}
-			if got, want := w.Progress.Invoice.Tax, order.Euros(tt.tax); got != want {
-				t.Errorf("VAT on %s in %s: got %s, want %s", order.Euros(tt.net), tt.country, got, want)
+			if got, want := w.Progress.Invoice.Tax, order.EUR.Cents(tt.tax); got != want {
+				t.Errorf("VAT on %s in %s: got %s, want %s", order.EUR.Cents(tt.net), tt.country, got, want)
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestLinesAndVATAddUpExactly(t *testing.T) {
 		w := shipped(0)
 		w.Order.ShipTo.Country = rapid.SampledFrom(strings.Fields("AT DE FI FR GR HU LU SE CH GB US AQ")).Draw(t, "country")
 		w.Order.Lines = rapid.SliceOfN(rapid.Custom(randomLine), 1, order.MaxLines).Draw(t, "lines")
-		w.Progress.Shipping.Price = order.Euros(rapid.Int64Range(0, 1_000_000).Draw(t, "shipping"))
+		w.Progress.Shipping.Price = order.EUR.Cents(rapid.Int64Range(0, 1_000_000).Draw(t, "shipping"))
 		if err := s.Plan(context.Background(), w); err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestLinesAndVATAddUpExactly(t *testing.T) {
 
 func randomLine(t *rapid.T) order.Line {
 	return order.Line{
-		UnitPrice: order.Euros(rapid.Int64Range(0, 1_000_000_000_000).Draw(t, "price")),
+		UnitPrice: order.EUR.Cents(rapid.Int64Range(0, 1_000_000_000_000).Draw(t, "price")),
 		Quantity:  rapid.IntRange(1, order.MaxQuantity).Draw(t, "quantity"),
 	}
 }
@@ -132,7 +132,7 @@ func figures(i *order.Invoice) sums {
 }
 
 // independent does the sums with big numbers, and rates typed from the Commission's list.
-func independent(w *order.Work) sums {
+func independent(w *order.State) sums {
 	rate := map[string]int64{"AT": 2000, "DE": 1900, "FI": 2550, "FR": 2000, "GR": 2400, "HU": 2700, "LU": 1700, "SE": 2500}[w.Order.ShipTo.Country]
 	net := big.NewInt(w.Progress.Shipping.Price.Minor)
 	for _, l := range w.Order.Lines {
@@ -150,7 +150,7 @@ func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
 	for p := range unreadable.fonts.pages {
 		unreadable.fonts.pages[p][regular].definition = []byte("no JSON")
 	}
-	planned := func() *order.Work {
+	planned := func() *order.State {
 		w := shipped(1)
 		w.Progress.Invoice = &order.Invoice{Number: "INV-1", IssuedAt: time.Unix(1, 0)}
 		return w
@@ -161,8 +161,8 @@ func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
 	undated.Progress.Invoice.IssuedAt = time.Time{}
 	for _, tt := range []struct {
 		name string
-		do   func(context.Context, *order.Work) error
-		w    *order.Work
+		do   func(context.Context, *order.State) error
+		w    *order.State
 		want string
 	}{
 		{"plan without a shipping price", setup(t).Plan, unpriced, "planning invoice: shipping has no price"},

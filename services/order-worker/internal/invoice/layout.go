@@ -64,7 +64,7 @@ type layout struct {
 }
 
 // newLayout takes over all that the document is made of, so that nothing else can find its way into it.
-func newLayout(s *Step, w *order.Work) *layout {
+func newLayout(s *Step, w *order.State) *layout {
 	return &layout{
 		sheet: newSheet(s.fonts), seller: s.seller,
 		order: w.Order, shipping: *w.Progress.Shipping, invoice: *w.Progress.Invoice,

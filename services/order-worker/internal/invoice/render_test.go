@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata")
 
 // read renders an order and returns its text, a page each.
-func read(t testing.TB, w *order.Work) []string {
+func read(t testing.TB, w *order.State) []string {
 	t.Helper()
 	text := poppler(t, document(t, setup(t), planned(t, w)), "pdftotext", "-layout", "-", "-")
 	return strings.Split(strings.TrimSuffix(text, "\f"), "\f")
@@ -171,7 +171,7 @@ func TestLongTextsStayInTheirPlace(t *testing.T) {
 	}
 	w.Order.Lines[0].Name, w.Order.Lines[0].SKU = long("M"), strings.Repeat("Q", 64)
 	w.Order.Lines[1].Name = strings.Repeat("higher than a page ", 400)
-	w.Order.Lines[2].UnitPrice, w.Order.Lines[2].Quantity = order.Euros(1_000_000_000_000), order.MaxQuantity
+	w.Order.Lines[2].UnitPrice, w.Order.Lines[2].Quantity = order.EUR.Cents(1_000_000_000_000), order.MaxQuantity
 	for _, b := range boxes(t, document(t, setup(t), planned(t, w))) {
 		if b.XMin < left/dot-1 || b.XMax > right/dot+1 || b.YMin < 40 || b.YMax > a4/dot-15 {
 			t.Errorf("%q is outside the margins: %+v", b.Text, b)

@@ -24,20 +24,20 @@ func setup(t testing.TB) *Step {
 
 // products are what the sample orders are made of.
 var products = []order.Line{
-	{SKU: "BOTTLE-750", Name: "Insulated bottle, 750 ml", UnitPrice: order.Euros(2990)},
+	{SKU: "BOTTLE-750", Name: "Insulated bottle, 750 ml", UnitPrice: order.EUR.Cents(2990)},
 	{
-		SKU: "TENT-2P-TRK", UnitPrice: order.Euros(34900),
+		SKU: "TENT-2P-TRK", UnitPrice: order.EUR.Cents(34900),
 		Name: "Trekking tent for two, 3-season, 2.1 kg – with footprint, repair kit and eight titanium pegs",
 	},
-	{SKU: "SOCK-MERINO-M", Name: "Merino socks, size M", UnitPrice: order.Euros(1450)},
-	{SKU: "STOVE-GAS-01", Name: "Gas stove, 2,800 W, piezo ignition", UnitPrice: order.Euros(5999)},
-	{SKU: "MAP-ALPS-50", Name: "Hiking map, Alps, 1:50 000", UnitPrice: order.Euros(1280)},
-	{SKU: "BAG-SLP-M10", Name: "Sleeping bag, down, comfort −10 °C", UnitPrice: order.Euros(27900)},
-	{SKU: "ROPE-98-60M", Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.Euros(15900)},
+	{SKU: "SOCK-MERINO-M", Name: "Merino socks, size M", UnitPrice: order.EUR.Cents(1450)},
+	{SKU: "STOVE-GAS-01", Name: "Gas stove, 2,800 W, piezo ignition", UnitPrice: order.EUR.Cents(5999)},
+	{SKU: "MAP-ALPS-50", Name: "Hiking map, Alps, 1:50 000", UnitPrice: order.EUR.Cents(1280)},
+	{SKU: "BAG-SLP-M10", Name: "Sleeping bag, down, comfort −10 °C", UnitPrice: order.EUR.Cents(27900)},
+	{SKU: "ROPE-98-60M", Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.EUR.Cents(15900)},
 }
 
 // shipped is an order of so many lines whose shipping is settled.
-func shipped(lines int) *order.Work {
+func shipped(lines int) *order.State {
 	o := order.Order{
 		ID:       "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t",
 		PlacedAt: time.Date(2026, 9, 29, 8, 15, 42, 0, time.UTC),
@@ -54,13 +54,13 @@ func shipped(lines int) *order.Work {
 		}
 		o.Lines = append(o.Lines, l)
 	}
-	w := &order.Work{State: order.NewState(o, order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})}
-	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.Euros(490), Card: "2026-09"}
+	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}))
+	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), Card: "2026-09"}
 	return w
 }
 
 // planned settles an order's invoice as of a fixed date.
-func planned(t testing.TB, w *order.Work) *order.Work {
+func planned(t testing.TB, w *order.State) *order.State {
 	t.Helper()
 	if err := setup(t).Plan(t.Context(), w); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func planned(t testing.TB, w *order.Work) *order.Work {
 }
 
 // mixed is an order in which all pages of the fonts are used, and some characters that are in none.
-func mixed(t testing.TB) *order.Work {
+func mixed(t testing.TB) *order.State {
 	t.Helper()
 	w := shipped(3)
 	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
@@ -83,7 +83,7 @@ func mixed(t testing.TB) *order.Work {
 }
 
 // document renders a planned order.
-func document(t testing.TB, s *Step, w *order.Work) []byte {
+func document(t testing.TB, s *Step, w *order.State) []byte {
 	t.Helper()
 	w.Document = nil
 	if err := s.Do(t.Context(), w); err != nil {

@@ -61,7 +61,7 @@ func (s *Seller) check(root config.Place) {
 	for i, line := range s.Address {
 		checkText(root.At("address", i), "a line of the address", line, true)
 	}
-	if !order.IsCountry(s.Country) {
+	if !(order.Address{Country: s.Country}).CountryExists() {
 		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
 }

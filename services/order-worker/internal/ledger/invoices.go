@@ -17,12 +17,12 @@ import (
 )
 
 // Keep appends the order's document to orders.invoices and points its progress there.
-func (l *Ledger) Keep(ctx context.Context, w *order.Work) error {
+func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 	r, err := l.append(ctx, l.cfg.Topics.Invoices, wire.Invoice(w, time.Now()))
 	if err != nil {
 		return fmt.Errorf("keeping invoice %s: %w", w.Progress.Invoice.Number, err)
 	}
-	w.Progress.Invoice.Kept = &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(w.Document), Bytes: len(w.Document)}
+	w.Progress.Invoice.Kept = kept(r)
 	return nil
 }
 
@@ -31,46 +31,52 @@ const adoptMargin = time.Minute
 
 // Adopt looks for the invoice of an order whose worker stopped between keeping it and saying so. Since is the broker's
 // time of the state that announced it. Of several records with one number the lowest offset counts. An order without one is left as it is.
-func (l *Ledger) Adopt(ctx context.Context, w *order.Work, since time.Time) error {
-	from, end, err := l.invoicesSince(ctx, since.Add(-adoptMargin))
-	if err != nil {
-		return err
-	}
-	number := []byte(w.Progress.Invoice.Number)
-	err = l.cfg.Kafka.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
-		if string(r.Key) != string(number) || wire.Type(r) != wire.TypeInvoice {
+func (l *Ledger) Adopt(ctx context.Context, w *order.State, since time.Time) error {
+	return l.insist(ctx, "invoice "+w.Progress.Invoice.Number, func() error {
+		from, end, err := l.invoicesSince(ctx, since.Add(-adoptMargin))
+		if err != nil {
+			return err
+		}
+		err = l.cfg.Kafka.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
+			if string(r.Key) != w.Progress.Invoice.Number || wire.Type(r) != wire.TypeInvoice {
+				return nil
+			}
+			w.Document = r.Value
+			w.Progress.Invoice.Kept = kept(r)
+			return errFound
+		})
+		if errors.Is(err, errFound) {
 			return nil
 		}
-		w.Document = r.Value
-		w.Progress.Invoice.Kept = &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
-		return errFound
+		return err
 	})
-	if err != nil && !errors.Is(err, errFound) {
-		return fmt.Errorf("looking for invoice %s: %w", number, err)
-	}
-	return nil
 }
 
 var errFound = errors.New("found")
 
+// kept points at the record of a document.
+func kept(r *kgo.Record) *order.Kept {
+	return &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
+}
+
 // invoicesSince returns the offsets of our partition of orders.invoices from a time on to its end.
 func (l *Ledger) invoicesSince(ctx context.Context, since time.Time) (from, end int64, err error) {
-	adm := kadm.NewClient(l.cfg.Producer)
-	after, err := adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), l.cfg.Topics.Invoices)
-	if err != nil {
-		return 0, 0, fmt.Errorf("listing offsets of invoices: %w", err)
+	adm, topic := kadm.NewClient(l.cfg.Producer), l.cfg.Topics.Invoices
+	after, err1 := adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic)
+	ends, err2 := adm.ListEndOffsets(ctx, topic)
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, 0, err
 	}
-	ends, err := adm.ListEndOffsets(ctx, l.cfg.Topics.Invoices)
-	if err != nil {
-		return 0, 0, fmt.Errorf("listing the end of invoices: %w", err)
+	a, ok1 := after.Lookup(topic, l.partition)
+	e, ok2 := ends.Lookup(topic, l.partition)
+	if !ok1 || !ok2 {
+		return 0, 0, kerr.UnknownTopicOrPartition
 	}
-	a, _ := after.Lookup(l.cfg.Topics.Invoices, l.partition)
-	e, _ := ends.Lookup(l.cfg.Topics.Invoices, l.partition)
 	return a.Offset, e.Offset, errors.Join(a.Err, e.Err)
 }
 
 // Load reads the issued document of an order that has one. What was issued is never rendered again: another version might render it differently.
-func (l *Ledger) Load(ctx context.Context, w *order.Work) error {
+func (l *Ledger) Load(ctx context.Context, w *order.State) error {
 	r, err := l.read(ctx, l.cfg.Topics.Invoices, w.Progress.Invoice.Kept.Offset)
 	if err != nil {
 		return fmt.Errorf("loading invoice %s: %w", w.Progress.Invoice.Number, err)
@@ -87,11 +93,17 @@ func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.R
 	return nil
 }
 
-// Bury appends a letter and returns the pointer to it. A letter that is too large for its topic goes without the headers of the record that failed.
+// Bury appends a letter and returns the pointer to it. A letter that is too large for its topic goes without the headers
+// of the record that failed; if need be without its key and value, which stand where it came from: Kafka limits the size
+// of what it stores, compressed, and a letter must be written whatever came.
 func (l *Ledger) Bury(ctx context.Context, letter *dlq.Letter) (*order.Letter, error) {
 	r, err := l.append(ctx, l.cfg.Topics.DLQ, letter.Record())
 	if errors.Is(err, kerr.MessageTooLarge) {
 		letter.Headers = nil
+		r, err = l.append(ctx, l.cfg.Topics.DLQ, letter.Record())
+	}
+	if errors.Is(err, kerr.MessageTooLarge) {
+		letter.Key, letter.Value = nil, nil
 		r, err = l.append(ctx, l.cfg.Topics.DLQ, letter.Record())
 	}
 	if err != nil {

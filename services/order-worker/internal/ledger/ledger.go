@@ -63,16 +63,10 @@ func Open(ctx context.Context, cfg Config, partition int32) (*Ledger, error) {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
 	}
 	l.claim = claim.Offset
-	for {
-		err := l.restore(ctx)
-		if err == nil || ctx.Err() != nil {
-			return l, err
-		}
-		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "ledger restore interrupted", slog.Int("partition", int(partition)), slog.Any("error", err))
-		if err := pause(ctx); err != nil {
-			return nil, err
-		}
+	if err := l.insist(ctx, "restore", func() error { return l.restore(ctx) }); err != nil {
+		return nil, err
 	}
+	return l, nil
 }
 
 // restore reads orders.status from its start up to our claim.
@@ -132,10 +126,10 @@ func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time
 }
 
 // Write records a change of an order, whose Rev and At it fills in, and appends the whole state.
-func (l *Ledger) Write(ctx context.Context, w *order.Work, c order.Change) error {
+func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) error {
 	c.Rev, c.At = w.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
 	w.Record(c)
-	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(w.State, l.claim))
+	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(*w, l.claim))
 	if err != nil {
 		return fmt.Errorf("writing status %s: %w", c.Status, err)
 	}
@@ -145,46 +139,59 @@ func (l *Ledger) Write(ctx context.Context, w *order.Work, c order.Change) error
 	return nil
 }
 
-// append appends to our partition of a topic and returns the record with its offset.
+// append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away.
 func (l *Ledger) append(ctx context.Context, topic string, r *kgo.Record) (*kgo.Record, error) {
-	for {
+	var appended *kgo.Record
+	err := l.insist(ctx, topic, func() error {
 		attempt := *r
 		attempt.Topic, attempt.Partition = topic, l.partition
-		err := l.cfg.Producer.ProduceSync(ctx, &attempt).FirstErr()
-		switch {
-		case err == nil:
-			return &attempt, nil
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case errors.Is(err, kerr.MessageTooLarge):
-			return nil, failure.New(failure.Permanent, failure.TooLarge, err)
-		}
-		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "append held", slog.String("topic", topic), slog.Int("partition", int(l.partition)), slog.Any("error", err))
-		if err := pause(ctx); err != nil {
-			return nil, err
-		}
+		appended = &attempt
+		return l.produce(ctx, appended)
+	})
+	if errors.Is(err, kerr.MessageTooLarge) {
+		return nil, failure.New(failure.Permanent, failure.TooLarge, err)
+	}
+	return appended, err
+}
+
+// produce waits for a record's acknowledgement, or for the end of ctx. The client itself does not give up a record that
+// it has sent and got no answer for: while Kafka is away, the end of ctx would end nothing.
+func (l *Ledger) produce(ctx context.Context, r *kgo.Record) error {
+	answer := make(chan error, 1)
+	l.cfg.Producer.Produce(ctx, r, func(_ *kgo.Record, err error) { answer <- err })
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
 // read reads one record of our partition, and blocks while Kafka is away.
 func (l *Ledger) read(ctx context.Context, topic string, offset int64) (*kgo.Record, error) {
-	for {
-		r, err := l.cfg.Kafka.ReadOne(ctx, topic, l.partition, offset)
-		if err == nil || errors.Is(err, kafka.ErrGone) {
-			return r, err
-		}
-		if err := pause(ctx); err != nil {
-			return nil, err
-		}
-	}
+	var found *kgo.Record
+	err := l.insist(ctx, topic, func() (err error) {
+		found, err = l.cfg.Kafka.ReadOne(ctx, topic, l.partition, offset)
+		return err
+	})
+	return found, err
 }
 
-// pause waits before Kafka is asked again.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(time.Second):
-		return nil
+// insist tries again and again while Kafka is away: that is never the failure of an order. Only what no patience helps, and the end of ctx, end it.
+func (l *Ledger) insist(ctx context.Context, what string, try func() error) error {
+	for {
+		err := try()
+		switch {
+		case err == nil, errors.Is(err, kafka.ErrGone), errors.Is(err, kerr.MessageTooLarge):
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting for Kafka", slog.String("for", what), slog.Int("partition", int(l.partition)), slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Second):
+		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// bury writes the letter of an order that failed for good, and then its state. In this order a crash in between leaves a second letter of the same ID, which readers fold, and never an order that nobody can find.
+// bury writes the letter of an order that failed for good, and then its state. In this order a crash in between
+// leaves a second letter of the same ID, which readers fold, and never an order that nobody can find.
 func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
 	w, letter := a.work, &a.letter
 	letter.Class, letter.Reason = failure.Of(cause)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,12 +13,14 @@ import (
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
 )
 
 // attempt is a worker's attempt at one record.
 type attempt struct {
 	letter dlq.Letter // what a letter would hold: the bytes that came, and what earlier attempts left
-	work   *order.Work
+	work   *order.State
 	replay int  // number of the replay that sent it, or 0
 	done   bool // there is nothing to do
 
@@ -33,13 +36,17 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if a.done {
 		return a, nil
 	}
-	o, err := a.letter.Order()
+	o, err := placed(&a.letter)
+	if errors.Is(err, wire.ErrUndecodable) {
+		a.done = true
+		return a, p.undecodable(ctx, l, a, err)
+	}
 	if err != nil {
 		return a, err
 	}
 	standing, begun := l.Standing(o.ID)
 	if !begun {
-		a.work = &order.Work{State: order.NewState(o, a.letter.Origin)}
+		a.work = new(o.Begin(a.letter.Origin))
 		a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
 		return a, nil
 	}
@@ -54,7 +61,16 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	return a, p.resume(ctx, l, a, o.ID)
 }
 
-// read makes a task of a record: of an order as it was placed, or of a letter that was sent back.
+// placed reads the order. Kafka limits the size of what it stores, compressed: what is larger than an order may be would
+// not fit where the workers write about it.
+func placed(letter *dlq.Letter) (order.Order, error) {
+	if n := len(letter.Value); n > topic.MaxOrder {
+		return order.Order{}, fmt.Errorf("%w: %d bytes", wire.ErrUndecodable, n)
+	}
+	return letter.Order()
+}
+
+// read makes an attempt of a record: of an order as it was placed, or of a letter that was sent back.
 func (p *Pipeline) read(l *ledger.Ledger, r *kgo.Record) *attempt {
 	if r.Topic != p.topics.Replay {
 		return &attempt{letter: dlq.Letter{
@@ -62,8 +78,8 @@ func (p *Pipeline) read(l *ledger.Ledger, r *kgo.Record) *attempt {
 		}}
 	}
 	letter, err := dlq.Read(r)
-	if err == nil && (letter.Origin.Partition != r.Partition || letter.Replays < 1) {
-		err = fmt.Errorf("%w: origin %s, replay %d", dlq.ErrForeign, letter.Origin, letter.Replays)
+	if err == nil && (letter.Topic != p.topics.Orders || letter.Origin.Partition != r.Partition || letter.Replays < 1) {
+		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, letter.Origin, letter.Topic, letter.Replays)
 	}
 	if err != nil {
 		// Nobody can say what it is: there is nothing to bury, and no order waits for it.
@@ -80,8 +96,8 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 	if err != nil {
 		return fmt.Errorf("resuming %s: %w", id, err)
 	}
-	a.work = &order.Work{State: s}
-	if a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev == s.Rev {
+	a.work = &s
+	if a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev >= died(s) {
 		a.work.Replays = a.replay
 		return nil
 	}
@@ -89,14 +105,29 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 		a.done = true
 		return p.answer(ctx, l, a)
 	}
-	a.replay, a.intent = s.Replays, s.Status
+	// A replay finds its order in progress when a worker stopped between letter and state: what becomes of the order is
+	// the replay's answer.
+	a.replay, a.intent = max(a.replay, s.Replays), s.Status
+	a.work.Replays = a.replay
 	if i := s.Progress.Invoice; i != nil && i.Kept == nil {
 		a.adopt = &since
 	}
 	return nil
 }
 
-// answer says of a replay that there is nothing to do: the order has moved on since the operator looked at it. A replay that has its answer gets no second one.
+// died is the revision at which an order became dead. Who sends its letter back must have seen it; a conflict that was
+// answered since changes nothing.
+func died(s order.State) int64 {
+	for _, c := range slices.Backward(s.Timeline) {
+		if c.Status == order.Dead && c.Reason != conflict {
+			return c.Rev
+		}
+	}
+	return 0
+}
+
+// answer says of a replay that there is nothing to do: the order has moved on since the operator looked at it. A
+// replay that has its answer gets no second one.
 func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w := a.work
 	answered := func(c order.Change) bool { return c.Replay == a.replay }

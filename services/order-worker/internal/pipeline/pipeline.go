@@ -26,16 +26,16 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
-	"example.com/orders/shared/wire"
 )
 
-// Step is one piece of work on an order. It knows nothing of Kafka. Both methods mark their errors with package failure and are safe for concurrent use by different orders.
+// Step is one piece of work on an order. It knows nothing of Kafka. Both methods mark their errors with package
+// failure and are safe for concurrent use by different orders.
 type Step interface {
 	// Plan settles, without any effect outside the process, all that the step's effect will depend on, and writes it to
 	// w.Progress. It is idempotent: what an earlier attempt settled stays.
-	Plan(ctx context.Context, w *order.Work) error
+	Plan(ctx context.Context, w *order.State) error
 	// Do has the effect. It runs after an acknowledged state holds what Plan settled.
-	Do(ctx context.Context, w *order.Work) error
+	Do(ctx context.Context, w *order.State) error
 }
 
 // Pipeline works on orders. It is safe for concurrent use.
@@ -59,9 +59,6 @@ func New(log *slog.Logger, topics topic.Set, group, worker string, stages []Stag
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 	began := time.Now()
 	a, err := p.open(ctx, l, r)
-	if errors.Is(err, wire.ErrUndecodable) {
-		return p.undecodable(ctx, l, a, err)
-	}
 	if err != nil || a.done {
 		return err
 	}
@@ -130,7 +127,7 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 }
 
 // effect runs a step that needs the issued document, if there is one.
-func (p *Pipeline) effect(ctx context.Context, l *ledger.Ledger, w *order.Work, s Stage) error {
+func (p *Pipeline) effect(ctx context.Context, l *ledger.Ledger, w *order.State, s Stage) error {
 	if i := w.Progress.Invoice; w.Document == nil && i != nil && i.Kept != nil {
 		if err := l.Load(ctx, w); err != nil {
 			return err

@@ -20,7 +20,8 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-// ErrStopping is returned by Do when the worker is asked to let go while the order waits: it is not finished, and nothing is lost by leaving it to the next owner.
+// ErrStopping is returned by Do when the worker is asked to let go while the order waits: it is not finished, and
+// nothing is lost by leaving it to the next owner.
 var ErrStopping = errors.New("stopping while the order waits")
 
 // Policy says how often and how patiently. A zero field means its default.
@@ -30,7 +31,8 @@ type Policy struct {
 	Probe    time.Duration // the longest pause between two looks at a dependency that is down; default 5 s
 }
 
-// Do calls attempt until it succeeds, fails for good, or has failed Attempts times, and returns how often it failed with a counted failure and the last error.
+// Do calls attempt until it succeeds, fails for good, or has failed Attempts times, and returns how often it failed
+// with a counted failure and the last error.
 // It blocks between attempts; the end of ctx or the closing of stopping ends only a pause, never an attempt.
 func (p Policy) Do(ctx context.Context, stopping <-chan struct{}, attempt func() error) (failures int, err error) {
 	longest, probe := cmp.Or(p.Pause, 500*time.Millisecond), 250*time.Millisecond

@@ -104,7 +104,7 @@ func postal(code, country string) string {
 }
 
 // offer is what the zone asks for a service, or nil. A service that this version does not know is never offered.
-func (s services) offer(service order.Service) *offer {
+func (s services) offer(service string) *offer {
 	switch service {
 	case order.Standard:
 		return s.Standard
@@ -141,7 +141,7 @@ func (r *rates) billable(lines []order.Line) int {
 	grams, volume := 0, 0
 	for _, l := range lines {
 		grams = min(beyond, grams+product(l.Grams, l.Quantity))
-		volume = min(beyond, volume+product(l.Size.Length, l.Size.Width, l.Size.Height, l.Quantity))
+		volume = min(beyond, volume+product(l.Size[0], l.Size[1], l.Size[2], l.Quantity))
 	}
 	// Cubic millimetres by cubic centimetres a kilogram are grams; a part of a gram counts as one.
 	return max(grams, (volume+r.Divisor-1)/r.Divisor)

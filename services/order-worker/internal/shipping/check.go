@@ -81,7 +81,7 @@ func (z *zone) checkPlaces(at config.Place, taken *claims) {
 
 // checkCountry catches the codes that people write by habit, such as UK or de: no address ever has them.
 func checkCountry(at config.Place, code string) {
-	if !order.IsCountry(code) {
+	if !(order.Address{Country: code}).CountryExists() {
 		at.Wrong("%q is no ISO 3166-1 alpha-2 country code in upper case", code)
 	}
 }
@@ -132,7 +132,7 @@ func (f *offer) check(at config.Place) {
 
 // amount parses a price. Zero is one: a zone may ship for nothing.
 func amount(at config.Place, text string) (m order.Money, ok bool) {
-	m, err := order.ParseMoney(text, order.EUR)
+	m, err := order.EUR.Parse(text)
 	if err != nil {
 		at.Wrong("%v", err)
 		return m, false

@@ -34,12 +34,11 @@ func units(t *testing.T) map[string]order.Line {
 	}
 	of := map[string]order.Line{}
 	for _, p := range shop.Products {
-		price, err := order.ParseMoney(p.Price, order.EUR)
+		price, err := order.EUR.Parse(p.Price)
 		if err != nil {
 			t.Fatal(err)
 		}
-		size := order.Size{Length: p.Size[0], Width: p.Size[1], Height: p.Size[2]}
-		of[p.SKU] = order.Line{SKU: p.SKU, Quantity: 1, UnitPrice: price, Grams: p.Grams, Size: size}
+		of[p.SKU] = order.Line{SKU: p.SKU, Quantity: 1, UnitPrice: price, Grams: p.Grams, Size: p.Size}
 	}
 	return of
 }
@@ -56,13 +55,13 @@ func TestOfTheSampleOnlyAntarcticaHasNoRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	product := units(t)
-	orders := map[string]*order.Work{}
+	orders := map[string]*order.State{}
 	for _, row := range rows[1:] {
 		key, postalCode, country, service, sku := row[0], row[7], row[8], row[9], row[10]
 		if orders[key] == nil {
-			orders[key] = &order.Work{State: order.State{Order: order.Order{
-				ShipTo: order.Address{PostalCode: postalCode, Country: country}, Service: order.Service(service),
-			}}}
+			orders[key] = &order.State{Order: order.Order{
+				ShipTo: order.Address{PostalCode: postalCode, Country: country}, Service: service,
+			}}
 		}
 		line := product[sku]
 		if line.Quantity, err = strconv.Atoi(row[11]); err != nil {

@@ -23,7 +23,7 @@ type Step struct{ card *Card }
 func New(card *Card) *Step { return &Step{card} }
 
 // Plan settles zone, price and delivery time, unless an earlier attempt has settled them. It does no I/O.
-func (s *Step) Plan(_ context.Context, w *order.Work) error {
+func (s *Step) Plan(_ context.Context, w *order.State) error {
 	// The customer was told this price, and the invoice may be issued with it: a newer card must not change it.
 	if w.Progress.Shipping != nil {
 		return nil
@@ -37,7 +37,7 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 }
 
 // Do does nothing: a price has no effect outside the process.
-func (s *Step) Do(context.Context, *order.Work) error { return nil }
+func (s *Step) Do(context.Context, *order.State) error { return nil }
 
 // price finds the zone first, then the service, then the bracket: each refusal names the first thing that stands in the
 // way, in the words of the card, since the operator who reads it can change only the card.
@@ -59,7 +59,7 @@ func (c *Card) price(o *order.Order) (*order.Shipping, error) {
 	}
 	// Only standard is ever free: who asks for express pays for the hurry.
 	if o.Service == order.Standard && z.free(o.ItemsTotal()) {
-		price = order.Euros(0)
+		price = order.EUR.Cents(0)
 	}
 	return &order.Shipping{
 		Zone: z.Name, Service: o.Service, Price: price, BillableGrams: grams,

@@ -1,0 +1,163 @@
+// Package api is the face of the module: the order API, with its settings.
+//
+// Run wires what the packages of this module provide:
+//
+//	            ┌── Place ──▶ intake ──▶ orders
+//	httpapi ────┼── Order, Orders, Letters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
+//	            └── Replay ──▶ desk ──▶ orders.replay
+//
+// Beside it stands openapi.yaml, the contract that the API is tested against and shows at /docs.
+package api
+
+import (
+	"context"
+	_ "embed" // for the contract
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/services/order-api/internal/catalogue"
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/serve"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/topic"
+)
+
+// Config are the settings of the API. Those tagged for kong are flags and variables; the program that runs it fills in the rest.
+type Config struct {
+	HTTP        string `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the API and its pages."`
+	AllowRemote bool   `env:"ORDERS_ALLOW_REMOTE" help:"Let other machines reach the API. There is no sign-in yet: whoever does may do everything."`
+	Data        string `env:"ORDERS_DATA" default:".data" help:"Folder for what is kept on disk; each process needs its own."`
+	Catalogue   string `env:"ORDERS_CATALOGUE" help:"YAML file of what the shop sells; built in by default."`
+	SecretFile  string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs; made in --data by default. Or set ORDERS_SECRET to the key."`
+	Secret      string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
+
+	Kafka  kafka.Config `kong:"-"`
+	Topics topic.Set    `kong:"-"`
+	Log    *slog.Logger `kong:"-"`
+	// Listening is called once, with the address at which the API answers; or nil.
+	Listening func(address string) `kong:"-"`
+}
+
+//go:embed openapi.yaml
+var contract []byte
+
+// grace is how long answers in hand may take when the API stops.
+const grace = 2 * time.Second
+
+// Run runs the API until ctx is done, and returns nil then. Topics that are missing or not as they must be, an address
+// that is taken or open to other machines, and a folder that another process uses are errors at once.
+func Run(ctx context.Context, cfg Config) error {
+	shop, err := catalogue.Load(cfg.Catalogue)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	k, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	v, err := openView(ctx, cfg, k.layout.Incarnation)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	// The view's folder belongs to this process now, so nobody else makes a secret there.
+	secret, err := cfg.secret()
+	if err != nil {
+		return err
+	}
+	in := intake.New(k.orders, v, shop.Price, intake.Config{Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Secret: secret})
+	d := desk.New(k.replays, cfg.Topics, v)
+	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop)
+	})
+}
+
+// answer keeps the view up to date and serves what handler makes, until ctx is done or one of them fails.
+func answer(ctx context.Context, cfg Config, ln net.Listener, v *view.View, handler func(stopping <-chan struct{}) http.Handler) error {
+	g, running := errgroup.WithContext(ctx)
+	// Orders in hand are answered from the view, so it ends after them.
+	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return v.Run(tailing) })
+	g.Go(func() error {
+		defer stop()
+		return serve.Run(running, ln, handler(running.Done()), grace)
+	})
+	address := ln.Addr().String()
+	cfg.Log.LogAttrs(ctx, slog.LevelInfo, "listening", slog.String(telemetry.Address, address))
+	if cfg.Listening != nil {
+		cfg.Listening(address)
+	}
+	return g.Wait()
+}
+
+// clients are the producers, one for each way to choose a partition.
+type clients struct {
+	orders  *kgo.Client // by the order's ID
+	replays *kgo.Client // to the partition that a record names
+	layout  kafka.Layout
+}
+
+func connect(ctx context.Context, cfg Config) (*clients, error) {
+	orders, err := cfg.Kafka.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := &clients{orders: orders}
+	if k.layout, err = kafka.Check(ctx, orders, cfg.Topics); err == nil {
+		k.replays, err = cfg.Kafka.Connect(ctx, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	}
+	if err != nil {
+		orders.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *clients) close() {
+	k.orders.Close()
+	k.replays.Close()
+}
+
+// listen opens the address, unless it is one that other machines reach and may not.
+func listen(ctx context.Context, cfg Config) (net.Listener, error) {
+	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP")
+	if err != nil {
+		return nil, err
+	}
+	// Only the listener knows what a name, or an address without a host, stands for.
+	if at, ok := ln.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !cfg.AllowRemote {
+		ln.Close()
+		return nil, config.Hint(fmt.Errorf("--http: other machines reach %s, and there is no sign-in yet", cfg.HTTP),
+			"use an address such as 127.0.0.1:8080; or --allow-remote, behind something that lets the right people in only")
+	}
+	return ln, nil
+}
+
+func openView(ctx context.Context, cfg Config, incarnation string) (*view.View, error) {
+	// It holds names and addresses of customers.
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	return view.New(ctx, view.Config{
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: incarnation, Path: filepath.Join(cfg.Data, "view.db"), Log: cfg.Log,
+	})
+}

@@ -1,0 +1,172 @@
+package api_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orders/services/order-api/api"
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/kafkatest"
+)
+
+func settings(t *testing.T, k *kafkatest.Kafka) api.Config {
+	return api.Config{
+		HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), Kafka: k.Config(), Topics: k.Topics, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// start runs an API. The function it returns stops it and gives what Run returned.
+func start(t *testing.T, cfg api.Config) (*client.Client, string, func() error) {
+	t.Helper()
+	listening, done := make(chan string, 1), make(chan error, 1)
+	cfg.Listening = func(address string) { listening <- address }
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	go func() { done <- api.Run(ctx, cfg) }() // ends with cancel
+	stopped := false
+	stop := func() error {
+		cancel()
+		if stopped {
+			return nil
+		}
+		stopped = true
+		return <-done
+	}
+	t.Cleanup(func() { stop() })
+	select {
+	case address := <-listening:
+		return client.New("http://"+address, nil), "http://" + address, stop
+	case err := <-done:
+		stopped = true
+		t.Fatalf("Run ended: %v", err)
+		return nil, "", nil
+	}
+}
+
+func wanted() client.NewOrder {
+	return client.NewOrder{
+		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: "standard",
+		ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 2}},
+	}
+}
+
+func TestRestartKeepsOrdersAndKeys(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	cfg := settings(t, k)
+	c, _, stop := start(t, cfg)
+	placed, err := c.Place(t.Context(), wanted(), "k1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatalf("stopped: got %v, want nil", err)
+	}
+	c, _, _ = start(t, cfg)
+	again, err := c.Place(t.Context(), wanted(), "k1", 0)
+	if err != nil || again.ID != placed.ID {
+		t.Errorf("placed again after a restart: got %q, %v; want %q", again.ID, err, placed.ID)
+	}
+	info, err := os.Stat(filepath.Join(cfg.Data, "secret"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got secret %v, %v; want a file for its owner only", info, err)
+	}
+}
+
+func TestInstancesWithOneSecretShareKeys(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("a key of at least sixteen\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	byFile, byValue := settings(t, k), settings(t, k)
+	byFile.SecretFile, byValue.Secret = file, "a key of at least sixteen"
+	var ids []string
+	for _, cfg := range []api.Config{byFile, byValue} {
+		c, _, _ := start(t, cfg)
+		o, err := c.Place(t.Context(), wanted(), "k1", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, o.ID)
+	}
+	if ids[0] != ids[1] {
+		t.Errorf("got orders %q, want one", ids)
+	}
+}
+
+func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {
+	t.Parallel()
+	c, url, stop := start(t, settings(t, kafkatest.Start(t)))
+	o, err := c.Place(t.Context(), wanted(), "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(url + "/v1/orders/" + o.ID + "/events") //nolint:noctx // the API ends it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	begun := time.Now()
+	if err := stop(); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("took %v, want at most 3s", took)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Errorf("stream: got %v, want its end", err)
+	}
+}
+
+func TestRunRefusesToBegin(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	used := settings(t, k)
+	_, url, _ := start(t, used)
+	address := strings.TrimPrefix(url, "http://")
+	for name, row := range map[string]struct {
+		change func(*api.Config)
+		want   string
+	}{
+		"all addresses":       {func(c *api.Config) { c.HTTP = ":0" }, "other machines reach"},
+		"address of others":   {func(c *api.Config) { c.HTTP = "0.0.0.0:0" }, "other machines reach"},
+		"taken address":       {func(c *api.Config) { c.HTTP = address }, "--http"},
+		"used folder":         {func(c *api.Config) { c.Data = used.Data }, "in use by another process"},
+		"folder that is none": {func(c *api.Config) { c.Data = "/dev/null" }, "--data"},
+		"no catalogue":        {func(c *api.Config) { c.Catalogue = "/nowhere.yaml" }, "/nowhere.yaml"},
+		"no secret file":      {func(c *api.Config) { c.SecretFile = "/nowhere" }, "--secret-file"},
+		"short secret":        {func(c *api.Config) { c.Secret = "short" }, "at least 16"},
+		"topics not there":    {func(c *api.Config) { c.Topics.Orders = "nowhere" }, "missing"},
+		"nobody at --brokers": {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := settings(t, k)
+			row.change(&cfg)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := api.Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("got %v, want an error with %q", err, row.want)
+			}
+		})
+	}
+}
+
+func TestRemoteIsAllowedOnDemand(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t, kafkatest.Start(t))
+	cfg.HTTP, cfg.AllowRemote = ":0", true
+	_, _, stop := start(t, cfg)
+	if err := stop(); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}

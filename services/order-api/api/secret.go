@@ -1,0 +1,52 @@
+package api
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// minSecret is the length of a key that nobody guesses.
+const minSecret = 16
+
+// secret returns the key of order IDs: as given, from the file that is named, or from the one in the data folder, which the first start makes.
+func (cfg *Config) secret() ([]byte, error) {
+	if cfg.Secret != "" {
+		return checkSecret("ORDERS_SECRET", []byte(cfg.Secret))
+	}
+	path := cfg.SecretFile
+	if path == "" {
+		path = filepath.Join(cfg.Data, "secret")
+		if err := makeSecret(path); err != nil {
+			return nil, fmt.Errorf("making a secret: %w", err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--secret-file: %w", err)
+	}
+	return checkSecret(path, bytes.TrimSpace(text))
+}
+
+func checkSecret(name string, secret []byte) ([]byte, error) {
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("%s: the key of order IDs must have at least %d characters", name, minSecret)
+	}
+	return secret, nil
+}
+
+// makeSecret makes a file with a key, unless there is one.
+func makeSecret(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, rand.Text()+rand.Text())
+	return errors.Join(err, f.Sync(), f.Close())
+}

@@ -1,0 +1,193 @@
+// Package client calls the order API over HTTP.
+//
+// Methods return a *Problem when the API refuses, and other errors when it cannot be reached. Placing an order is safe to
+// repeat with the same idempotency key, and only then; a replay is safe to repeat always. Watch resumes by itself.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Client calls one API. It is safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New returns a client of the API at a URL such as "http://127.0.0.1:8080". A nil http.Client is one that gives an answer 75 seconds to begin.
+func New(base string, h *http.Client) *Client {
+	if h == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		// An order may be waited for a minute.
+		transport.ResponseHeaderTimeout = 75 * time.Second
+		h = &http.Client{Transport: transport}
+	}
+	return &Client{strings.TrimSuffix(base, "/"), h}
+}
+
+// Place places an order. A key that is not empty makes repeats of the call one order. With a wait of at least a second (at
+// most a minute) the answer is that of the finished order, if it is finished by then.
+func (c *Client) Place(ctx context.Context, o NewOrder, key string, wait time.Duration) (Order, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Order{}, err
+	}
+	return c.PlaceJSON(ctx, body, key, wait)
+}
+
+// PlaceJSON is Place for an order that is JSON already.
+func (c *Client) PlaceJSON(ctx context.Context, body []byte, key string, wait time.Duration) (Order, error) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
+	if wait >= time.Second {
+		header.Set("Prefer", fmt.Sprintf("wait=%d", int(wait.Seconds())))
+	}
+	var o Order
+	return o, c.call(ctx, http.MethodPost, "/v1/orders", header, body, &o)
+}
+
+// Order returns an order as it stands.
+func (c *Client) Order(ctx context.Context, id string) (Order, error) {
+	var o Order
+	return o, c.get(ctx, "/v1/orders/"+url.PathEscape(id), &o)
+}
+
+// Orders returns a page of orders, newest first, and the cursor of the next page or "".
+func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, error) {
+	var page struct {
+		Orders []Order
+		Next   string
+	}
+	err := c.get(ctx, "/v1/orders"+query("status", q.Status, "customer", q.Customer, "from", moment(q.From), "to", moment(q.To),
+		"limit", number(q.Limit), "cursor", q.Cursor), &page)
+	return page.Orders, page.Next, err
+}
+
+// Invoice returns the issued invoice of an order, a PDF.
+func (c *Client) Invoice(ctx context.Context, id string) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, "/v1/orders/"+url.PathEscape(id)+"/invoice.pdf", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// Products returns all products of the shop.
+func (c *Client) Products(ctx context.Context) ([]Product, error) {
+	var page struct{ Products []Product }
+	err := c.get(ctx, "/v1/products", &page)
+	return page.Products, err
+}
+
+// Letters returns a page of letters, those that failed last first, and the cursor of the next page or "".
+func (c *Client) Letters(ctx context.Context, q LetterQuery) ([]Letter, string, error) {
+	var page struct {
+		Letters []Letter
+		Next    string
+	}
+	err := c.get(ctx, "/v1/letters"+query("state", q.State, "step", q.Step, "reason", q.Reason, "limit", number(q.Limit), "cursor", q.Cursor), &page)
+	return page.Letters, page.Next, err
+}
+
+// Letter returns a letter with the record that failed.
+func (c *Client) Letter(ctx context.Context, id string) (Letter, error) {
+	var l Letter
+	return l, c.get(ctx, "/v1/letters/"+url.PathEscape(id), &l)
+}
+
+// Replay sends a letter back to be worked on again, and returns the number of the replay.
+func (c *Client) Replay(ctx context.Context, id string) (int, error) {
+	var sent struct{ Replay int }
+	err := c.call(ctx, http.MethodPost, "/v1/letters/"+url.PathEscape(id)+"/replay", nil, nil, &sent)
+	return sent.Replay, err
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	return c.call(ctx, http.MethodGet, path, nil, nil, into)
+}
+
+// call sends a request and reads a JSON answer.
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) error {
+	resp, err := c.send(ctx, method, path, header, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("reading the answer of %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// send returns an answer of success, whose body the caller closes.
+func (c *Client) send(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if header != nil {
+		req.Header = header
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode < http.StatusBadRequest {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, problem(resp)
+}
+
+// maxProblem bounds what is read of an answer that may come from anybody on the way.
+const maxProblem = 1 << 20
+
+// problem reads an answer of failure. One that is no problem document, such as a proxy's, has its status alone.
+func problem(resp *http.Response) error {
+	p := &Problem{}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(p); err != nil || p.Title == "" {
+		p = &Problem{Type: "about:blank", Title: "the API answered " + resp.Status}
+	}
+	p.Status = resp.StatusCode
+	return p
+}
+
+// query makes a query of names and values in turn, without empty ones.
+func query(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

@@ -1,0 +1,179 @@
+package client
+
+import "time"
+
+// NewOrder is an order to place. Of its items SKU and Quantity count; prices come from the shop.
+type NewOrder struct {
+	Customer Customer `json:"customer"`
+	ShipTo   Address  `json:"ship_to"`
+	Service  string   `json:"service"` // "standard" or "express"
+	Items    []Item   `json:"items"`
+	Note     string   `json:"note,omitempty"`
+}
+
+// Order is an order as it stands.
+type Order struct {
+	ID         string     `json:"id"`
+	Status     string     `json:"status"`
+	Rev        int64      `json:"rev"` // +1 a change
+	PlacedAt   time.Time  `json:"placed_at"`
+	Customer   Customer   `json:"customer"`
+	ShipTo     Address    `json:"ship_to"`
+	Service    string     `json:"service"`
+	Items      []Item     `json:"items"`
+	Note       string     `json:"note,omitempty"`
+	ItemsTotal Money      `json:"items_total"`        // net, without shipping
+	Shipping   *Shipping  `json:"shipping,omitempty"` // from status working on, like Tax and Total
+	Tax        *Money     `json:"tax,omitempty"`
+	Total      *Money     `json:"total,omitempty"`   // gross
+	Invoice    *Invoice   `json:"invoice,omitempty"` // once it is issued
+	Timeline   []Change   `json:"timeline"`
+	Letter     *LetterRef `json:"letter,omitempty"` // of a dead order
+}
+
+// Customer is who is mailed about an order.
+type Customer struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// Address is a postal address. Country is an ISO 3166-1 alpha-2 code in upper case.
+type Address struct {
+	Line1      string `json:"line1"`
+	Line2      string `json:"line2,omitempty"`
+	City       string `json:"city"`
+	Region     string `json:"region,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
+	Country    string `json:"country"`
+}
+
+// Item is a line of an order. Name, UnitPrice and Net are there once it is placed.
+type Item struct {
+	SKU       string `json:"sku"`
+	Quantity  int    `json:"quantity"`
+	Name      string `json:"name,omitempty"`
+	UnitPrice *Money `json:"unit_price,omitempty"`
+	Net       *Money `json:"net,omitempty"`
+}
+
+// Money is an amount such as "59.80" of a currency such as "EUR".
+type Money struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// Shipping is how an order is shipped, and for how much (net).
+type Shipping struct {
+	Service string `json:"service"`
+	Zone    string `json:"zone"`
+	Price   Money  `json:"price"`
+	Days    struct {
+		Min int `json:"min"`
+		Max int `json:"max"`
+	} `json:"days"`
+}
+
+// Invoice names an issued invoice. URL is relative to that of the API.
+type Invoice struct {
+	Number string `json:"number"`
+	URL    string `json:"url"`
+}
+
+// Change is one change of an order: an entry of its timeline, and what Watch yields.
+type Change struct {
+	Rev    int64     `json:"rev"`
+	At     time.Time `json:"at"`
+	Status string    `json:"status"`
+	Step   string    `json:"step,omitempty"`   // that failed or is waited for
+	Reason string    `json:"reason,omitempty"` // why
+	Replay int       `json:"replay,omitempty"` // number of the replay that made the change
+}
+
+// LetterRef names the letter of a dead order.
+type LetterRef struct {
+	ID     string `json:"id"`
+	Step   string `json:"step,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Letter is what stands in the dead-letter topic for an order that failed.
+type Letter struct {
+	ID          string    `json:"id"`
+	State       string    `json:"state"`           // open, replayed, closed
+	Order       string    `json:"order,omitempty"` // its ID; none for a record that is no order
+	Step        string    `json:"step,omitempty"`  // that failed
+	Class       string    `json:"class"`
+	Reason      string    `json:"reason"`
+	Message     string    `json:"message"`
+	Attempts    int       `json:"attempts"`
+	FirstFailed time.Time `json:"first_failed"`
+	LastFailed  time.Time `json:"last_failed"`
+	Worker      string    `json:"worker"`
+	Replays     int       `json:"replays"`          // how often it was sent back
+	Partition   int32     `json:"partition"`        // in the dead-letter topic
+	Offset      int64     `json:"offset"`           // there
+	Record      *Record   `json:"record,omitempty"` // of a single letter only
+}
+
+// Record is the record that failed. Key and Value are text as it is, or base64 when they are not UTF-8.
+type Record struct {
+	Key      string `json:"key"`
+	Value    string `json:"value"`
+	Encoding string `json:"encoding"` // "utf-8" or "base64"
+}
+
+// Product is one thing that can be ordered. Price is net.
+type Product struct {
+	SKU         string `json:"sku"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Price       Money  `json:"price"`
+	Grams       int    `json:"weight_g"`
+	SizeMM      [3]int `json:"size_mm"` // length, width, height
+}
+
+// Problem is an answer that says what is wrong, by RFC 9457. It is the error of every method that the API refuses.
+type Problem struct {
+	Type   string       `json:"type"` // stable: what programs go by
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail,omitempty"`
+	Errors []FieldError `json:"errors,omitempty"`
+	Order  string       `json:"order,omitempty"` // the ID of an order whose result is unknown
+}
+
+// FieldError is what is wrong with one field. Pointer is a JSON pointer (RFC 6901) into the request.
+type FieldError struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+}
+
+// Error is the detail, or the title where there is none, and a line for each field.
+func (p *Problem) Error() string {
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	for _, e := range p.Errors {
+		text += "\n  " + e.Pointer + " " + e.Detail
+	}
+	return text
+}
+
+// OrderQuery says which orders to list. Zero values are left out.
+type OrderQuery struct {
+	Status   string
+	Customer string // part of a name or an e-mail address
+	From, To time.Time
+	Limit    int
+	Cursor   string
+}
+
+// LetterQuery says which letters to list. Zero values are left out.
+type LetterQuery struct {
+	State  string
+	Step   string
+	Reason string
+	Limit  int
+	Cursor string
+}

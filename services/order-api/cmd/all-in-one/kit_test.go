@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/topic"
+)
+
+// kit is what a story has at hand: the programs it has started, and a mail server that can be taken away.
+type kit struct {
+	t        testing.TB
+	real     *kafkatest.Kafka // or nil: all-in-one is its own broker
+	workdir  string
+	programs map[string]*program
+	worker   func() (string, error) // path of the program order-worker
+	mail     *inbox.Inbox           // or nil: all-in-one catches the mail
+}
+
+// patience bounds whatever a story waits for. Nothing depends on it but how long a broken story takes.
+const patience = 30 * time.Second
+
+// soon is how long the programs have to start, and to end when no mail is hanging.
+const soon = slowdown * 5 * time.Second
+
+// tell tells all stories, on the broker of all-in-one, or on a real Kafka.
+func tell(t *testing.T, real func(testing.TB) *kafkatest.Kafka) {
+	t.Parallel()
+	worker := buildWorker(t.TempDir())
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", Cmds: commands(), RequireExplicitExec: true,
+		Condition: func(name string) (bool, error) {
+			if name != "embedded" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return real == nil, nil
+		},
+		Setup: func(env *testscript.Env) error {
+			k := &kit{t: env.T().(testing.TB), workdir: env.WorkDir, programs: map[string]*program{}, worker: worker}
+			if real != nil {
+				k.real = real(k.t)
+				env.Setenv("ORDERS_PREFIX", k.real.Prefix)
+			}
+			root, err := filepath.Abs("../../../..")
+			env.Setenv("ROOT", root)
+			env.Values["kit"] = k
+			env.Defer(func() {
+				for name, p := range k.programs {
+					p.end(os.Kill)
+					if k.t.Failed() {
+						k.t.Logf("%s printed:\n%s", name, p.text())
+					}
+				}
+			})
+			return err
+		},
+	})
+}
+
+// buildWorker builds order-worker when it is first asked for: a main package cannot be imported.
+func buildWorker(dir string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, "order-worker")
+		if out, err := exec.Command("go", "build", "-o", path, "example.com/orders/services/order-worker").CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building order-worker: %w\n%s", err, out)
+		}
+		return path, nil
+	})
+}
+
+// commands are those of a story beside testscript's own.
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	all := map[string]func(*testscript.TestScript, bool, []string){}
+	for name, do := range map[string]func(*kit, *testscript.TestScript, []string) error{
+		"start": (*kit).start, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
+		"insist": (*kit).insist, "mail": (*kit).mailServer, "produce": (*kit).produce,
+		"fetch": (*kit).fetch, "deliveries": (*kit).deliveries, "let": (*kit).let,
+	} {
+		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg {
+				ts.Fatalf("%s knows no !", name)
+			}
+			ts.Check(do(ts.Value("kit").(*kit), ts, args))
+		}
+	}
+	return all
+}
+
+// start [flags] starts all-in-one and waits until it has told where everything is: HTTP, API, INBOX, SMTP and BROKERS are
+// set then, for the story and for ordersctl. Several starts have the same data.
+func (k *kit) start(ts *testscript.TestScript, args []string) error {
+	embedded, smtp, brokers := []string{"broker", "inbox"}, "127.0.0.1:0", "127.0.0.1:0"
+	if k.mail != nil {
+		embedded, smtp = embedded[:1], k.mail.SMTPAddr()
+	}
+	flags := []string{"--http", "127.0.0.1:0", "--inbox", "127.0.0.1:0", "--data", "data", "--smtp", smtp}
+	if k.real != nil {
+		embedded, brokers = embedded[1:], strings.Join(k.real.Config().Brokers, ",")
+		flags = append(flags, "--prefix", k.real.Prefix, "--group", k.real.Prefix)
+	}
+	if len(embedded) == 0 {
+		embedded = []string{"none"}
+	}
+	flags = append(flags, "--brokers", brokers, "--embedded", strings.Join(embedded, ","))
+	began := time.Now()
+	p, err := k.launch("all-in-one", "all-in-one", append(flags, args...)...)
+	if err != nil {
+		return err
+	}
+	for variable, line := range map[string]string{
+		"API": `^Documentation +(http://\S+)/docs`, "HTTP": `^Documentation +http://(\S+)/docs`,
+		"INBOX": `^Inbox +(http://\S+)/`, "SMTP": `^Mail server +(\S+)`, "BROKERS": `^Kafka +(\S+)`,
+	} {
+		if variable == "INBOX" && k.mail != nil {
+			continue
+		}
+		found, err := p.line(regexp.MustCompile(line), 0)
+		if err != nil {
+			return err
+		}
+		ts.Setenv(variable, found[1])
+		ts.Setenv("ORDERS_"+variable, found[1])
+	}
+	if took := time.Since(began); took > soon {
+		return fmt.Errorf("the addresses stood there after %s, want them within %s", took, soon)
+	}
+	return nil
+}
+
+// worker NAME [flags] starts the program order-worker, as in another terminal.
+func (k *kit) startWorker(ts *testscript.TestScript, args []string) error {
+	path, err := k.worker()
+	if err != nil {
+		return err
+	}
+	flags := []string{"--brokers", ts.Getenv("BROKERS"), "--smtp", ts.Getenv("SMTP")}
+	if k.real != nil {
+		flags = append(flags, "--prefix", k.real.Prefix, "--group", k.real.Prefix)
+	}
+	_, err = k.launch(args[0], path, append(flags, args[1:]...)...)
+	return err
+}
+
+// await NAME REGEXP waits until a program prints a line that matches, after those that were awaited before.
+func (k *kit) await(_ *testscript.TestScript, args []string) error {
+	p, err := k.program(args)
+	if err != nil {
+		return err
+	}
+	_, err = p.line(regexp.MustCompile(args[1]), p.seen)
+	return err
+}
+
+// end NAME [TERM] ends a program as Ctrl-C does, or SIGTERM. It must end cleanly, and soon.
+func (k *kit) end(_ *testscript.TestScript, args []string) error {
+	p, err := k.program(args)
+	if err != nil {
+		return err
+	}
+	var signal os.Signal = os.Interrupt
+	if len(args) > 1 {
+		signal = syscall.SIGTERM
+	}
+	began := time.Now()
+	state := p.end(signal)
+	if took := time.Since(began); took > soon || state.ExitCode() != 0 {
+		return fmt.Errorf("%s: %s after %s, want exit status 0 within %s:\n%s", args[0], state, took, soon, p.text())
+	}
+	delete(k.programs, args[0])
+	return nil
+}
+
+// crash NAME ends a program as a power cut does.
+func (k *kit) crash(_ *testscript.TestScript, args []string) error {
+	p, err := k.program(args)
+	if err != nil {
+		return err
+	}
+	p.end(os.Kill)
+	delete(k.programs, args[0])
+	return nil
+}
+
+// insist NAME presses Ctrl-C until a program that still has work in hand is ended by it.
+func (k *kit) insist(_ *testscript.TestScript, args []string) error {
+	p, err := k.program(args)
+	if err != nil {
+		return err
+	}
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for ended := false; !ended; {
+		p.signal(os.Interrupt)
+		select {
+		case <-p.ended:
+			ended = true
+		case <-again.C:
+		}
+	}
+	if got := p.end(nil).String(); got != "signal: interrupt" {
+		return fmt.Errorf("%s: %s, want it ended by the signal:\n%s", args[0], got, p.text())
+	}
+	delete(k.programs, args[0])
+	return nil
+}
+
+// mail up|down runs a mail server beside the programs, at MAIL, and takes it away and back.
+func (k *kit) mailServer(ts *testscript.TestScript, args []string) error {
+	if k.mail == nil {
+		in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
+		if err != nil {
+			return err
+		}
+		ctx, end := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- in.Run(ctx) }() // ends with the story
+		ts.Defer(func() {
+			end()
+			ts.Check(<-ended)
+		})
+		k.mail = in
+		ts.Setenv("MAIL", in.SMTPAddr())
+		ts.Setenv("INBOX", "http://"+in.HTTPAddr())
+	}
+	k.mail.Behave(inbox.Behaviour{Down: args[0] == "down"})
+	return nil
+}
+
+// produce FILE puts the bytes of a file on every partition of the topic orders.
+func (k *kit) produce(ts *testscript.TestScript, args []string) error {
+	prefix := "orders"
+	if k.real != nil {
+		prefix = k.real.Prefix
+	}
+	cl, err := kafka.Config{Brokers: []string{ts.Getenv("BROKERS")}}.Connect(k.t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	layout, err := kafka.Check(k.t.Context(), cl, topic.Names(prefix))
+	if err != nil {
+		return err
+	}
+	var records []*kgo.Record
+	for p := range int32(layout.Partitions) {
+		records = append(records, &kgo.Record{Topic: prefix, Partition: p, Value: []byte(ts.ReadFile(args[0]))})
+	}
+	return cl.ProduceSync(k.t.Context(), records...).FirstErr()
+}
+
+// deliveries N holds that N different mails were delivered, each of them once.
+func (k *kit) deliveries(ts *testscript.TestScript, args []string) error {
+	body, err := k.get(ts.Getenv("INBOX") + "/api/v1/deliveries")
+	if err != nil {
+		return err
+	}
+	var got struct{ Deliveries map[string]int }
+	if err := json.Unmarshal(body, &got); err != nil {
+		return err
+	}
+	for id, times := range got.Deliveries {
+		if times != 1 {
+			return fmt.Errorf("%s was delivered %d times", id, times)
+		}
+	}
+	if want, err := strconv.Atoi(args[0]); err != nil || len(got.Deliveries) != want {
+		return fmt.Errorf("%d mails were delivered, want %s", len(got.Deliveries), args[0])
+	}
+	return nil
+}
+
+// fetch URL FILE puts what stands at a URL into a file.
+func (k *kit) fetch(ts *testscript.TestScript, args []string) error {
+	body, err := k.get(args[0])
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(ts.MkAbs(args[1]), body, 0o600)
+}
+
+func (k *kit) get(url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(k.t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s\n%s", url, resp.Status, body)
+	}
+	return body, err
+}
+
+// let NAME REGEXP sets a variable to what matches in the last stdout: its first group, if it has one.
+func (k *kit) let(ts *testscript.TestScript, args []string) error {
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if found == nil {
+		return fmt.Errorf("nothing matches %s", args[1])
+	}
+	ts.Setenv(args[0], found[len(found)-1])
+	return nil
+}
+
+func (k *kit) program(args []string) (*program, error) {
+	if p := k.programs[args[0]]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("%s does not run", args[0])
+}

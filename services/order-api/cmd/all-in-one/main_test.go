@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+)
+
+func unset(string) string { return "" }
+
+func TestATakenAddressNamesItsSetting(t *testing.T) {
+	t.Parallel()
+	for flag, hint := range map[string]string{
+		"--http":    "--http or ORDERS_HTTP",
+		"--brokers": "--brokers or ORDERS_BROKERS",
+		"--smtp":    "--smtp or --inbox, or ORDERS_SMTP or ORDERS_INBOX",
+		"--inbox":   "--smtp or --inbox, or ORDERS_SMTP or ORDERS_INBOX",
+	} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			taken, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer taken.Close()
+			args := []string{"--data", t.TempDir(), flag, taken.Addr().String()}
+			for _, other := range []string{"--http", "--brokers", "--smtp", "--inbox"} {
+				if other != flag {
+					args = append(args, other, "127.0.0.1:0")
+				}
+			}
+			err = run(t.Context(), args, unset, io.Discard, io.Discard)
+			var told strings.Builder
+			config.Tell(&told, "all-in-one", errors.Join(err))
+			if got := told.String(); !strings.Contains(got, "address already in use\nhint: another program uses this address: give another one with "+hint+"\n") {
+				t.Errorf("got %s, want a hint that names %s", got, hint)
+			}
+		})
+	}
+}
+
+func TestWrongSettingsAreRefusedBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ args, want string }{
+		{"--workers=-1", "--workers must not be negative"},
+		{"--embedded kafka", `--embedded must be one of "broker","inbox","none" but got "kafka"`},
+		{"--sample nowhere.csv", "nowhere.csv: no such file or directory"},
+		{"--concurrency 0", "--concurrency must be at least 1"},
+	} {
+		err := run(t.Context(), append(strings.Fields(row.args), "--data", t.TempDir()), unset, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want %s", row.args, err, row.want)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestHelpShowsEverySetting(t *testing.T) {
+	t.Setenv("COLUMNS", "130")
+	var got strings.Builder
+	if err := run(t.Context(), []string{"--help"}, unset, &got, io.Discard); !errors.Is(err, config.ErrHelp) {
+		t.Fatal(err)
+	}
+	const path = "testdata/help.golden"
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("help (-want +got):\n%s", diff)
+	}
+}

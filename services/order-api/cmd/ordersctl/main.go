@@ -1,0 +1,17 @@
+// Command ordersctl places orders, follows them, and deals with letters, from a terminal.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"example.com/orders/services/order-api/internal/ctl"
+	"example.com/orders/shared/config"
+)
+
+func main() {
+	config.Main("ordersctl", func(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
+		return ctl.Run(ctx, args, env, os.Stdin, stdout, stderr)
+	})
+}

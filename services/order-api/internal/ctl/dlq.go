@@ -1,0 +1,99 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"example.com/orders/services/order-api/client"
+)
+
+// letters are the commands that deal with letters.
+type letters struct {
+	List   listLetters `cmd:"" help:"List letters, those that failed last first."`
+	Show   showLetter  `cmd:"" help:"Show a letter with the record that failed."`
+	Replay replay      `cmd:"" help:"Send letters back, to go on at the step that failed."`
+}
+
+// filter says which letters are meant.
+type filter struct {
+	Step   string `help:"Only those that failed at this step."`
+	Reason string `help:"Only those that failed for this reason, such as no-route."`
+}
+
+// all yields the letters of a state page by page.
+func (f filter) all(ctx context.Context, api *client.Client, state string) iter.Seq2[client.Letter, error] {
+	return func(yield func(client.Letter, error) bool) {
+		q := client.LetterQuery{State: state, Step: f.Step, Reason: f.Reason, Limit: 100}
+		for {
+			page, next, err := api.Letters(ctx, q)
+			if err != nil {
+				yield(client.Letter{}, explain(err))
+				return
+			}
+			for _, l := range page {
+				if !yield(l, nil) {
+					return
+				}
+			}
+			if q.Cursor = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+type listLetters struct {
+	filter
+	State string `enum:"open,replayed,closed,all" default:"open" help:"Only those that are: ${enum}."`
+}
+
+// Run lists letters, a line each.
+func (c *listLetters) Run(ctx context.Context, p *printer, api *client.Client) error {
+	state := c.State
+	if state == "all" {
+		state = ""
+	}
+	for l, err := range c.all(ctx, api, state) {
+		if err != nil {
+			return err
+		}
+		if err := p.result(letterLine(l), l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func letterLine(l client.Letter) string {
+	who, step := l.Order, l.Step
+	if who == "" {
+		who, step = "(no order)", "-"
+	}
+	return fmt.Sprintf("%-8s %-9s %-9s %-18s %d× %s %s", l.ID, l.State, step, l.Reason, l.Attempts, l.LastFailed.UTC().Format(time.RFC3339), who)
+}
+
+type showLetter struct {
+	ID string `arg:"" help:"ID of the letter, such as 3-124."`
+}
+
+// Run shows a letter.
+func (c *showLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
+	l, err := api.Letter(ctx, c.ID)
+	if err != nil {
+		return explain(err)
+	}
+	lines := []string{
+		letterLine(l),
+		"  why      " + l.Class + ": " + l.Message,
+		"  failed   first " + l.FirstFailed.UTC().Format(time.RFC3339) + ", last " + l.LastFailed.UTC().Format(time.RFC3339),
+		"  worker   " + l.Worker,
+		fmt.Sprintf("  replays  %d", l.Replays),
+	}
+	if r := l.Record; r != nil {
+		lines = append(lines, fmt.Sprintf("  key      %s", r.Key), fmt.Sprintf("  value    (%s)", r.Encoding), r.Value)
+	}
+	return p.result(strings.Join(lines, "\n"), l)
+}

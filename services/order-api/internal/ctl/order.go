@@ -1,0 +1,141 @@
+package ctl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/orders/services/order-api/client"
+)
+
+// confirmed is the status that everybody hopes for.
+const confirmed = "confirmed"
+
+// final reports whether nothing happens to an order any more unless somebody asks for it.
+func final(status string) bool {
+	return slices.Contains([]string{confirmed, "dead", "cancelled", "discarded"}, status)
+}
+
+// outcome is the status of an order, and of a dead one its letter.
+func outcome(o client.Order) string {
+	if o.Letter == nil || o.Status != "dead" {
+		return o.Status
+	}
+	return fmt.Sprintf("%s: %s, letter %s", o.Status, o.Letter.Reason, o.Letter.ID)
+}
+
+// brief is an order in a line.
+func brief(o client.Order) string {
+	words := []string{o.ID, outcome(o)}
+	if o.Total != nil {
+		words = append(words, o.Total.Amount, o.Total.Currency)
+	}
+	if o.Invoice != nil {
+		words = append(words, o.Invoice.Number)
+	}
+	return strings.Join(words, " ")
+}
+
+// drop returns words without those that are equal to one.
+func drop(words []string, one string) []string {
+	return slices.DeleteFunc(words, func(w string) bool { return w == one })
+}
+
+// getOrder is the command that shows an order.
+type getOrder struct {
+	ID string `arg:"" help:"ID of the order."`
+}
+
+// Run shows an order with its timeline.
+func (c *getOrder) Run(ctx context.Context, p *printer, api *client.Client) error {
+	o, err := api.Order(ctx, c.ID)
+	if err != nil {
+		return explain(err)
+	}
+	lines := []string{brief(o), fmt.Sprintf("  for %s <%s>, %s %s", o.Customer.Name, o.Customer.Email, o.ShipTo.City, o.ShipTo.Country)}
+	for _, item := range o.Items {
+		lines = append(lines, fmt.Sprintf("  %d × %s %s", item.Quantity, item.SKU, item.Name))
+	}
+	for _, change := range o.Timeline {
+		lines = append(lines, "  "+moment(change))
+	}
+	return p.result(strings.Join(lines, "\n"), o)
+}
+
+// moment is a change of an order in a line.
+func moment(c client.Change) string {
+	words := []string{c.At.UTC().Format(time.RFC3339), c.Status, c.Step, c.Reason}
+	if c.Replay > 0 {
+		words = append(words, fmt.Sprintf("(replay %d)", c.Replay))
+	}
+	return strings.Join(drop(words, ""), " ")
+}
+
+// watch is the command that follows an order.
+type watch struct {
+	ID    string `arg:"" help:"ID of the order."`
+	Until string `placeholder:"STATUS" help:"Stop at this status, such as mailing; when the order has ended by default."`
+}
+
+// Run prints each change of an order as it happens, until the order has ended or has the status that is waited for.
+func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
+	wanted := cmp.Or(c.Until, confirmed)
+	last := client.Change{}
+	for change, err := range api.Watch(ctx, c.ID, -1) {
+		if err != nil {
+			return explain(err)
+		}
+		last = change
+		if err := p.result(moment(change), change); err != nil {
+			return err
+		}
+		if change.Status == wanted || final(change.Status) {
+			break
+		}
+	}
+	if last.Status != wanted {
+		return fmt.Errorf("order %s ended as %s %s", c.ID, last.Status, last.Reason)
+	}
+	return nil
+}
+
+// invoices are the commands for issued invoices.
+type invoices struct {
+	Get getInvoice `cmd:"" help:"Save the invoice of an order."`
+}
+
+type getInvoice struct {
+	ID     string `arg:"" help:"ID of the order."`
+	Output string `short:"o" placeholder:"FILE" help:"Where to save it, or - for stdout; its number by default."`
+}
+
+// Run saves an invoice as it was issued.
+func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) error {
+	document, err := api.Invoice(ctx, c.ID)
+	if err != nil {
+		return explain(err)
+	}
+	if c.Output == "-" {
+		_, err := p.out.Write(document)
+		return err
+	}
+	if c.Output == "" {
+		o, err := api.Order(ctx, c.ID)
+		if err != nil {
+			return explain(err)
+		}
+		if o.Invoice == nil {
+			return errors.New("the invoice has no number yet: name a file with -o")
+		}
+		c.Output = o.Invoice.Number + ".pdf"
+	}
+	if err := os.WriteFile(c.Output, document, 0o644); err != nil {
+		return err
+	}
+	return p.result(c.Output, map[string]any{"file": c.Output, "bytes": len(document)})
+}

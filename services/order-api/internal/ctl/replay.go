@@ -1,0 +1,158 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/config"
+)
+
+// replay is the command that sends letters back.
+type replay struct {
+	filter
+	IDs  []string      `arg:"" optional:"" name:"id" help:"IDs of letters, such as 3-124."`
+	All  bool          `help:"All open letters, or those that --step and --reason leave."`
+	Wait time.Duration `help:"Wait this long for the orders, and count those as failed that are not confirmed then."`
+}
+
+// What comes of a letter that is sent back.
+const (
+	sent        = "sent"         // nobody waits for more, or it has no order that could be followed
+	alreadyDone = "already done" // its order was finished before
+	failedAgain = "failed again"
+	unfinished  = "unfinished" // within the time
+	refused     = "not sent"
+)
+
+// sending is a letter on its way back.
+type sending struct {
+	letter client.Letter
+	number int // of the replay
+	result string
+	err    error // or nil
+}
+
+// Run sends letters back, follows their orders, and prints a line for each letter. Sending a letter back twice is harmless.
+func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error {
+	if c.All == (len(c.IDs) > 0) || !c.All && c.filter != (filter{}) {
+		return config.Usage(errors.New("give the IDs of letters, or --all, which --step and --reason narrow"))
+	}
+	var all []*sending
+	for l, err := range c.chosen(ctx, api) {
+		if err != nil {
+			return err
+		}
+		all = append(all, &sending{letter: l})
+	}
+	p.show(len(all))
+	defer p.hide()
+	// All are sent before the first is waited for: the workers deal with them side by side.
+	for _, one := range all {
+		if one.send(ctx, api); unreachable(one.err) {
+			return explain(one.err)
+		}
+	}
+	if c.Wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Wait)
+		defer cancel()
+	}
+	tally := map[string]int{}
+	for _, one := range all {
+		if c.Wait > 0 && one.result == sent && one.letter.Order != "" {
+			one.follow(ctx, api)
+		}
+		tally[one.result]++
+		p.bar.step(one.err != nil)
+		if err := one.print(p); err != nil {
+			return err
+		}
+	}
+	return sum(p, tally, len(all))
+}
+
+// chosen yields the letters that are meant, before the first of them is sent.
+func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(client.Letter, error) bool) {
+	if c.All {
+		return c.all(ctx, api, "open")
+	}
+	return func(yield func(client.Letter, error) bool) {
+		for _, id := range c.IDs {
+			l, err := api.Letter(ctx, id)
+			if !yield(l, explain(err)) {
+				return
+			}
+		}
+	}
+}
+
+func (s *sending) send(ctx context.Context, api *client.Client) {
+	s.result = sent
+	s.err = patiently(ctx, func() (err error) {
+		s.number, err = api.Replay(ctx, s.letter.ID)
+		return err
+	})
+	if p, ok := errors.AsType[*client.Problem](s.err); ok && p.Status == http.StatusConflict {
+		s.result, s.err = alreadyDone, nil
+	} else if s.err != nil {
+		s.result = refused
+	}
+}
+
+// follow waits for the end that the replay has brought about.
+func (s *sending) follow(ctx context.Context, api *client.Client) {
+	for change, err := range api.Watch(ctx, s.letter.Order, -1) {
+		switch {
+		case err != nil:
+			s.result, s.err = unfinished, errors.New("its order has not ended in time")
+			return
+		case change.Replay != s.number || !final(change.Status):
+		case change.Reason == "already-done" || change.Reason == "conflict":
+			s.result = alreadyDone
+			return
+		case change.Status == confirmed:
+			s.result = confirmed
+			return
+		default:
+			s.result, s.err = failedAgain, fmt.Errorf("its order is %s again: %s", change.Status, change.Reason)
+			return
+		}
+	}
+}
+
+func (s *sending) print(p *printer) error {
+	if s.err != nil {
+		p.complain(fmt.Errorf("letter %s: %w", s.letter.ID, s.err))
+	}
+	line := struct {
+		Letter string `json:"letter"`
+		Order  string `json:"order,omitempty"`
+		Replay int    `json:"replay,omitempty"`
+		Result string `json:"result"`
+	}{s.letter.ID, s.letter.Order, s.number, s.result}
+	return p.result(strings.Join(drop([]string{s.letter.ID, s.letter.Order, s.result}, ""), " "), line)
+}
+
+// sum says how many letters had which result; the numbers add up to all.
+func sum(p *printer, tally map[string]int, all int) error {
+	var parts []string
+	for _, result := range slices.Sorted(maps.Keys(tally)) {
+		parts = append(parts, fmt.Sprintf("%s %d", result, tally[result]))
+	}
+	text := fmt.Sprintf("letters %d: %s", all, strings.Join(parts, ", "))
+	if all == 0 {
+		text = "no letters to send back"
+	}
+	if tally[failedAgain]+tally[unfinished]+tally[refused] > 0 {
+		return errors.New(text)
+	}
+	p.note(text)
+	return nil
+}

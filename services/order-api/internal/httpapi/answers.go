@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"unicode/utf8"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/catalogue"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+)
+
+// The answers that are pages. What stands in them are the client's types: one set of names on both ends.
+type (
+	orderPage struct {
+		Orders []client.Order `json:"orders"`
+		Next   string         `json:"next,omitempty"`
+	}
+	letterPage struct {
+		Letters []client.Letter `json:"letters"`
+		Next    string          `json:"next,omitempty"`
+	}
+	productPage struct {
+		Products []client.Product `json:"products"`
+	}
+)
+
+// each turns all of a list; an empty list is [] and not null.
+func each[From, To any](list []From, turn func(From) To) []To {
+	all := make([]To, len(list))
+	for i, from := range list {
+		all[i] = turn(from)
+	}
+	return all
+}
+
+func toOrder(s order.State) client.Order {
+	o := s.Order
+	answer := client.Order{
+		ID: string(o.ID), Status: string(s.Status), Rev: s.Rev, PlacedAt: o.PlacedAt,
+		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: string(o.Service), Note: o.Note,
+		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
+	}
+	if p := s.Progress.Shipping; p != nil {
+		answer.Shipping = &client.Shipping{Service: string(p.Service), Zone: p.Zone, Price: toMoney(p.Price)}
+		answer.Shipping.Days.Min, answer.Shipping.Days.Max = p.MinDays, p.MaxDays
+	}
+	if i := s.Progress.Invoice; i != nil {
+		answer.Tax, answer.Total = new(toMoney(i.Tax)), new(toMoney(i.Total))
+		if i.Kept != nil {
+			answer.Invoice = &client.Invoice{Number: i.Number, URL: "/v1/orders/" + string(o.ID) + "/invoice.pdf"}
+		}
+	}
+	if l := s.Letter; l != nil && s.Status == order.Dead {
+		answer.Letter = &client.LetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
+	}
+	return answer
+}
+
+func toItem(l order.Line) client.Item {
+	return client.Item{SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: new(toMoney(l.UnitPrice)), Net: new(toMoney(l.Net()))}
+}
+
+func toChange(c order.Change) client.Change {
+	return client.Change{Rev: c.Rev, At: c.At, Status: string(c.Status), Step: string(c.Step), Reason: c.Reason, Replay: c.Replay}
+}
+
+func toMoney(m order.Money) client.Money {
+	return client.Money{Amount: m.String(), Currency: string(m.Currency)}
+}
+
+func toProduct(p catalogue.Product) client.Product {
+	return client.Product{
+		SKU: p.SKU, Name: p.Name, Description: p.Description, Price: toMoney(p.Price), Grams: p.Grams,
+		SizeMM: p.Size,
+	}
+}
+
+func toLetter(l view.Letter) client.Letter {
+	return client.Letter{
+		ID: l.ID(), State: string(l.State), Order: string(l.Order), Step: string(l.Step), Class: l.Class.String(),
+		Reason: string(l.Reason), Message: l.Message, Attempts: l.Attempts, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed,
+		Worker: l.Worker, Replays: l.Replays, Partition: l.Origin.Partition, Offset: l.Offset,
+	}
+}
+
+// toRecord shows bytes as the text that they are, or in base64.
+func toRecord(key, value []byte) *client.Record {
+	if utf8.Valid(key) && utf8.Valid(value) {
+		return &client.Record{Key: string(key), Value: string(value), Encoding: "utf-8"}
+	}
+	text := base64.StdEncoding.EncodeToString
+	return &client.Record{Key: text(key), Value: text(value), Encoding: "base64"}
+}

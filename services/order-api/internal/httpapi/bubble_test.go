@@ -1,0 +1,151 @@
+//go:build synctests
+
+package httpapi_test
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+)
+
+// took measures a call in the time of the bubble.
+func took(call func()) time.Duration {
+	begun := time.Now()
+	call()
+	return time.Since(begun)
+}
+
+func TestUnknownOrderIsWaitedForASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		var err error
+		if d := took(func() { _, err = s.client.Order(t.Context(), "ord_x") }); d != time.Second {
+			t.Errorf("took %v, want 1s", d)
+		}
+		isProblem(t, "order", err, 404, "unknown-order")
+		for _, err = range s.client.Watch(t.Context(), "ord_x", -1) {
+			isProblem(t, "watch", err, 404, "unknown-order")
+		}
+		_, err = s.client.Invoice(t.Context(), "ord_x")
+		isProblem(t, "invoice", err, 404, "unknown-order")
+	})
+}
+
+func TestPreferWaitEndsWithTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		var got client.Order
+		var err error
+		d := took(func() { got, err = s.client.Place(t.Context(), wanted(), "k1", 20*time.Second) })
+		if err != nil || got.Status != "accepted" || d.Round(time.Second) != 20*time.Second {
+			t.Errorf("got %s, %v after %v; want accepted after 20s", got.Status, err, d)
+		}
+	})
+}
+
+func TestQuietStreamStaysOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		state := s.place(t, wanted())
+		s.bury(t, &state)
+		stream := s.send(t, s.http, "GET", "/v1/orders/"+string(state.Order.ID)+"/events", "", "Last-Event-ID", "1")
+		read := make(chan string)
+		go func() { read <- text(t, stream) }() // received below
+		time.Sleep(time.Hour)                   // longer than any time-out of an answer
+		s.advance(t, &state, order.Change{Status: order.Discarded})
+		all := <-read
+		if beats := withPrefix(all, ":"); len(beats) < 200 || len(withPrefix(all, "id: 2")) != 1 {
+			t.Errorf("got %d comments and %v, want one every 15s and then event 2", len(beats), withPrefix(all, "id:"))
+		}
+	})
+}
+
+func TestSlowReaderOfAStreamIsLetGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		state := s.place(t, wanted())
+		stream := s.send(t, s.http, "GET", "/v1/orders/"+string(state.Order.ID)+"/events", "")
+		time.Sleep(time.Minute) // the network in memory holds nothing, so the first comment waits for its reader
+		if _, err := io.ReadAll(stream.Body); err == nil {
+			t.Error("got the end of the stream, want a connection that was cut")
+		}
+	})
+}
+
+func TestSlowBodyIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		body, w := io.Pipe()
+		defer w.Close()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/v1/orders", body)
+		must(t, err)
+		go func() { _, _ = w.Write([]byte("{")) }() // ends with the pipe
+		resp, err := s.raw.Do(r)
+		must(t, err)
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("got %s, want 408", resp.Status)
+		}
+	})
+}
+
+func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		state := s.place(t, wanted())
+		document := s.work(t, &state)
+		letter := s.bury(t, &state)
+		s.Cluster.Close()
+
+		refused := func(what string, status int, kind string, most time.Duration, call func() error) {
+			t.Helper()
+			var err error
+			if d := took(func() { err = call() }); d > most {
+				t.Errorf("%s: took %v, want at most %v", what, d, most)
+			}
+			isProblem(t, what, err, status, kind)
+		}
+		place := func(key string) func() error {
+			return func() error { _, err := s.client.Place(t.Context(), wanted(), key, 0); return err }
+		}
+		refused("order", 504, "result-unknown", kafka.DeliveryTimeout+3*time.Second, place(""))
+		refused("order with a key", 504, "result-unknown", kafka.DeliveryTimeout+3*time.Second, place("k9"))
+		refused("replay", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), letter); return err })
+		refused("letter", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Letter(t.Context(), letter); return err })
+		refused("invoice", 503, "unavailable", kafka.DeliveryTimeout, func() error {
+			_, err := s.client.Invoice(t.Context(), string(state.Order.ID))
+			return err
+		})
+		if len(document) == 0 {
+			t.Error("got no document to begin with")
+		}
+
+		time.Sleep(view.MaxAge)
+		refused("order with a key, a minute later", 503, "unavailable", 3*time.Second, place("k9"))
+		if resp := s.send(t, s.http, "GET", "/healthz/ready", ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("ready: got %s, Retry-After %q; want 503 and when to try again", resp.Status, resp.Header.Get("Retry-After"))
+		}
+		if got, err := s.client.Order(t.Context(), string(state.Order.ID)); err != nil || got.Status != "dead" {
+			t.Errorf("order: got %s, %v; want it as it was", got.Status, err)
+		}
+		if got, _, err := s.client.Orders(t.Context(), client.OrderQuery{}); err != nil || len(got) != 1 {
+			t.Errorf("orders: got %v, %v; want the one", got, err)
+		}
+		if got, _, err := s.client.Letters(t.Context(), client.LetterQuery{}); err != nil || len(got) != 1 {
+			t.Errorf("letters: got %v, %v; want the one", got, err)
+		}
+	})
+}

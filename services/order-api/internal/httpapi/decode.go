@@ -1,0 +1,182 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"example.com/orders/shared/order"
+)
+
+// decodeOrder reads an order as a customer asks for it. What is no JSON at all is an error. What has the wrong form, or is
+// not known, or is given twice, is among the wrong fields; the order holds what else could be read. Whether that makes
+// sense is for others to say.
+func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
+	var whole json.RawMessage
+	if !utf8.Valid(body) {
+		return order.Order{}, nil, newProblem(malformed, "the body is not UTF-8")
+	}
+	if err := json.Unmarshal(body, &whole); err != nil {
+		return order.Order{}, nil, notJSON(body, err)
+	}
+	var o order.Order
+	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
+	d.UseNumber()
+	d.object("", fields{
+		"customer": d.in(fields{"name": d.text(&o.Customer.Name), "email": d.text(&o.Customer.Email)}),
+		"ship_to": d.in(fields{
+			"line1": d.text(&o.ShipTo.Line1), "line2": d.text(&o.ShipTo.Line2), "city": d.text(&o.ShipTo.City),
+			"region": d.text(&o.ShipTo.Region), "postal_code": d.text(&o.ShipTo.PostalCode), "country": d.text(&o.ShipTo.Country),
+		}),
+		"service": d.text((*string)(&o.Service)),
+		"items":   d.lines(&o.Lines),
+		"note":    d.text(&o.Note),
+	})
+	return o, d.wrong, nil
+}
+
+func notJSON(body []byte, err error) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return newProblem(malformed, "the body is empty")
+	}
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return newProblem(malformed, fmt.Sprintf("the body is not JSON: %s at byte %d", s, s.Offset))
+	}
+	return newProblem(malformed, "the body is not JSON")
+}
+
+// decoder walks through JSON that is known to be well formed. encoding/json alone takes the last of two fields of one
+// name, and any mix of upper and lower case.
+type decoder struct {
+	*json.Decoder
+	wrong []order.Invalid
+}
+
+// fields has, for each field of an object, what reads its value at a pointer. It must read the whole value.
+type fields map[string]func(at string)
+
+// maxWrong bounds the answer to a body that is nothing but wrong.
+const maxWrong = 100
+
+func (d *decoder) add(at, detail string) {
+	if len(d.wrong) < maxWrong {
+		d.wrong = append(d.wrong, order.Invalid{Pointer: at, Detail: detail})
+	}
+}
+
+// token returns the next token. There is one: the text is well formed.
+func (d *decoder) token() json.Token {
+	t, err := d.Token()
+	if err != nil {
+		panic("httpapi: " + err.Error())
+	}
+	return t
+}
+
+// skip reads on to the end of the value that begins with t, however deep it is.
+func (d *decoder) skip(t json.Token) {
+	for depth := nesting(t); depth > 0; {
+		depth += nesting(d.token())
+	}
+}
+
+// nesting is 1 for the beginning of an object or an array, -1 for its end, else 0.
+func nesting(t json.Token) int {
+	switch t {
+	case json.Delim('{'), json.Delim('['):
+		return 1
+	case json.Delim('}'), json.Delim(']'):
+		return -1
+	}
+	return 0
+}
+
+// object reads an object's known fields, each once.
+func (d *decoder) object(at string, known fields) {
+	if t := d.token(); t != json.Delim('{') {
+		d.add(at, "must be an object")
+		d.skip(t)
+		return
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		name, _ := d.token().(string)
+		read, ok := known[name]
+		if ok && !seen[name] {
+			seen[name] = true
+			read(at + "/" + name)
+			continue
+		}
+		if ok {
+			d.add(at+"/"+name, "is given twice")
+		} else {
+			d.add(unknownField(at, name))
+		}
+		d.skip(d.token())
+	}
+	d.token()
+}
+
+// unknownField points at a field of any name. A long one is not repeated to whoever sent it.
+func unknownField(at, name string) (pointer, detail string) {
+	const longest = 64
+	if len(name) > longest {
+		return at, "has a field that is not known, with a name of more than " + strconv.Itoa(longest) + " bytes"
+	}
+	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), "is not a field that is known here"
+}
+
+func (d *decoder) in(known fields) func(at string) {
+	return func(at string) { d.object(at, known) }
+}
+
+func (d *decoder) text(into *string) func(at string) {
+	return func(at string) {
+		t := d.token()
+		text, ok := t.(string)
+		if !ok {
+			d.add(at, "must be text")
+			d.skip(t)
+		}
+		*into = text
+	}
+}
+
+// whole reads a whole number, written as one. What is far out of range is as wrong as what is no number.
+func (d *decoder) whole(into *int) func(at string) {
+	return func(at string) {
+		t := d.token()
+		number, _ := t.(json.Number)
+		n, err := strconv.Atoi(string(number))
+		if err != nil {
+			d.add(at, fmt.Sprintf("must be a whole number from 1 to %d", order.MaxQuantity))
+			d.skip(t)
+		}
+		*into = n
+	}
+}
+
+// lines reads the lines of an order. One too many is kept to be seen, and no more.
+func (d *decoder) lines(into *[]order.Line) func(at string) {
+	return func(at string) {
+		if t := d.token(); t != json.Delim('[') {
+			d.add(at, "must be a list")
+			d.skip(t)
+			return
+		}
+		for n := 0; d.More(); n++ {
+			if n > order.MaxLines {
+				d.skip(d.token())
+				continue
+			}
+			var l order.Line
+			d.object(at+"/"+strconv.Itoa(n), fields{"sku": d.text(&l.SKU), "quantity": d.whole(&l.Quantity)})
+			*into = append(*into, l)
+		}
+		d.token()
+	}
+}

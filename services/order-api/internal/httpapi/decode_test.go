@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/order"
+)
+
+// FuzzDecode holds the reader of orders against encoding/json: it takes what that takes, never panics, and reads nothing
+// else out of what it finds nothing wrong with.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		``, `{}`, `[]`, `null`, `{"customer":{"name":"Zoë","email":"zoe@example.com"},"items":[{"sku":"A","quantity":2}],"note":"\ud83d"}`,
+		`{"note":"a","note":"b"}`, `{"Note":"a"}`, `{"items":[{"quantity":1e400},[[[]]],{"sku":{"a":[1]}}]}`, `{"":{}}`, "{\"note\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		o, wrong, err := decodeOrder(body)
+		if readable := json.Valid(body) && utf8.Valid(body); readable == (err != nil) {
+			t.Fatalf("got %v for a body of which readable is %v", err, readable)
+		}
+		if err != nil || len(wrong) > 0 {
+			return
+		}
+		var want client.NewOrder
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatalf("nothing is wrong with it, but encoding/json says: %v", err)
+		}
+		if diff := cmp.Diff(want, asked(o), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("order (-encoding/json +got):\n%s", diff)
+		}
+		written := asked(o)
+		written.Items = append([]client.Item{}, written.Items...) // none is [], not null
+		again, err := json.Marshal(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second, wrong, err := decodeOrder(again); err != nil || len(wrong) > 0 || second.BodyHash() != o.BodyHash() {
+			t.Errorf("written and read again: got %+v, %v, %v; want %+v", second, wrong, err, o)
+		}
+	})
+}
+
+// asked is what a client sends to ask for an order.
+func asked(o order.Order) client.NewOrder {
+	n := client.NewOrder{Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: string(o.Service), Note: o.Note}
+	for _, l := range o.Lines {
+		n.Items = append(n.Items, client.Item{SKU: l.SKU, Quantity: l.Quantity})
+	}
+	return n
+}

@@ -1,0 +1,332 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/catalogue"
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// shop is the API on a broker of its own, without workers: tests write what workers would.
+type shop struct {
+	*kafkatest.Kafka
+	view   *view.View
+	client *client.Client // checks everything against the contract
+	http   *http.Client   // does too
+	raw    *http.Client   // does not
+	url    string
+	stop   func() // tells streams and waiting answers to end
+	drop   func() // cuts all connections
+	keys   map[order.ID]string
+}
+
+// setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in memory.
+func setup(t *testing.T) *shop {
+	t.Helper()
+	return setupOn(t, kafkatest.Start(t))
+}
+
+// onBoth runs a test on a broker in memory, and on a real Kafka where there is one.
+func onBoth(t *testing.T, test func(t *testing.T, s *shop)) {
+	for name, start := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, setupOn(t, start(t)))
+		})
+	}
+}
+
+func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
+	t.Helper()
+	s := &shop{Kafka: k, keys: map[order.ID]string{}}
+	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
+	must(t, err)
+	products, err := catalogue.Load("")
+	must(t, err)
+	quiet := slog.New(slog.NewTextHandler(t.Output(), nil))
+	s.view, err = view.New(t.Context(), view.Config{
+		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Path: filepath.Join(t.TempDir(), "view.db"), Log: quiet,
+	})
+	must(t, err)
+	cl, err := s.Config().Connect(t.Context())
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.view.Run(ctx) }() // ends with cancel
+	must(t, s.view.Fresh(t.Context()))
+
+	stopping := make(chan struct{})
+	s.stop = sync.OnceFunc(func() { close(stopping) })
+	in := intake.New(cl, s.view, products.Price, intake.Config{Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret")})
+	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products)
+	end := s.serve(t, h)
+	t.Cleanup(func() {
+		s.stop()
+		end()
+		cancel()
+		if err := errors.Join(<-done, s.view.Close()); err != nil {
+			t.Error(err)
+		}
+		cl.Close()
+	})
+	return s
+}
+
+// serve answers with h and makes the clients that reach it.
+func (s *shop) serve(t *testing.T, h http.Handler) (end func()) {
+	t.Helper()
+	listen, transport := net.Listen, &http.Transport{}
+	address := "127.0.0.1:0"
+	if time.Now().Year() < 2020 { // the clock of a synctest bubble
+		network := new(kfake.VirtualNetwork)
+		listen, transport.DialContext, address = network.Listen, network.DialContext, "localhost:80"
+	}
+	ln, err := listen("tcp", address)
+	must(t, err)
+	var mu sync.Mutex
+	open := map[net.Conn]bool{}
+	server := &http.Server{Handler: h, ConnState: func(c net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		if open[c] = true; state == http.StateClosed {
+			delete(open, c)
+		}
+	}}
+	s.drop = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for c := range open {
+			c.Close()
+		}
+	}
+	done := make(chan struct{})
+	go func() { // ends with the server
+		defer close(done)
+		_ = server.Serve(ln)
+	}()
+	s.url = "http://" + ln.Addr().String()
+	s.raw = &http.Client{Transport: transport}
+	s.http = &http.Client{Transport: checked{t, router(t), transport}}
+	s.client = client.New(s.url, s.http)
+	return func() {
+		transport.CloseIdleConnections()
+		server.Close()
+		<-done
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contract(t testing.TB) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../../api/openapi.yaml")
+	must(t, err)
+	return text
+}
+
+func router(t *testing.T) routers.Router {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(contract(t))
+	must(t, err)
+	must(t, doc.Validate(t.Context()))
+	r, err := gorillamux.NewRouter(doc)
+	must(t, err)
+	return r
+}
+
+// checked holds every answer, and every request that was not refused, against the contract.
+type checked struct {
+	t      *testing.T
+	router routers.Router
+	next   http.RoundTripper
+}
+
+func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+		r.Body.Close()
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	resp, err := c.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= http.StatusBadRequest && resp.Header.Get("Content-Type") != "application/problem+json" {
+		c.t.Errorf("%s %s: got %s with type %q, want a problem", r.Method, r.URL, resp.Status, resp.Header.Get("Content-Type"))
+	}
+	route, params, err := c.router.FindRoute(r)
+	if err != nil {
+		return resp, nil // not in the contract: the page, or something that does not exist
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	c.check(&openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route}, resp)
+	return resp, nil
+}
+
+func (c checked) check(in *openapi3filter.RequestValidationInput, resp *http.Response) {
+	ctx, what := context.Background(), in.Request.Method+" "+in.Request.URL.String()
+	if resp.StatusCode < http.StatusBadRequest {
+		if err := openapi3filter.ValidateRequest(ctx, in); err != nil {
+			c.t.Errorf("%s: request is not in the contract: %v", what, err)
+		}
+	}
+	out := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: resp.StatusCode, Header: resp.Header, Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+	if strings.HasSuffix(resp.Header.Get("Content-Type"), "json") {
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		out.SetBodyBytes(body)
+	} else {
+		out.Options.ExcludeResponseBody = true // a stream or a document
+	}
+	if err := openapi3filter.ValidateResponse(ctx, out); err != nil {
+		c.t.Errorf("%s: answer is not in the contract: %v", what, err)
+	}
+}
+
+func wanted() client.NewOrder {
+	return client.NewOrder{
+		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: "standard",
+		ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 2}},
+	}
+}
+
+// place places an order and returns its state as a worker finds it.
+func (s *shop) place(t *testing.T, o client.NewOrder) order.State {
+	t.Helper()
+	key := rand.Text() // with one the view has the order when the answer comes
+	answer, err := s.client.Place(t.Context(), o, key, 0)
+	must(t, err)
+	s.keys[order.ID(answer.ID)] = key
+	state, err := s.view.Order(t.Context(), order.ID(answer.ID))
+	must(t, err)
+	return state
+}
+
+// put appends records to a partition of a topic.
+func (s *shop) put(t *testing.T, topic string, partition int32, records ...*kgo.Record) {
+	t.Helper()
+	for _, r := range records {
+		r.Topic, r.Partition = topic, partition
+	}
+	s.Produce(t, records...)
+}
+
+// advance writes a state of an order as its owner would, and returns when the view has it.
+func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
+	t.Helper()
+	changes, stop := s.view.Watch(state.Order.ID)
+	defer stop()
+	c.Rev, c.At = state.Rev+1, state.Order.PlacedAt.Add(time.Second)
+	state.Record(c)
+	// No claim stands in the partition, so none is newer than this state's.
+	s.put(t, s.Topics.Status, state.Origin.Partition, wire.State(*state, 0))
+	<-changes
+}
+
+// work brings an order as far as mailing: shipping settled, invoice kept. It returns the document.
+func (s *shop) work(t *testing.T, state *order.State) []byte {
+	t.Helper()
+	state.Progress.Shipping = &order.Shipping{Zone: "DE", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 1, MaxDays: 2}
+	net := state.Order.ItemsTotal().Plus(order.EUR.Cents(490))
+	state.Progress.Invoice = &order.Invoice{Number: "INV-1", Net: net, Tax: net.Percent(1900), Total: net.Plus(net.Percent(1900))}
+	s.advance(t, state, order.Change{Status: order.Working})
+	document := []byte("%PDF-1.7 of " + string(state.Order.ID))
+	state.Document = document
+	r := wire.Invoice(state, state.Order.PlacedAt)
+	s.put(t, s.Topics.Invoices, state.Origin.Partition, r)
+	state.Progress.Invoice.Kept = &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(document), Bytes: len(document)}
+	s.advance(t, state, order.Change{Status: order.Mailing})
+	return document
+}
+
+// bury ends an order with a letter, and returns the letter's ID.
+func (s *shop) bury(t *testing.T, state *order.State) string {
+	t.Helper()
+	r := wire.Order(state.Order)
+	at := state.Order.PlacedAt.Add(time.Minute)
+	l := dlq.Letter{
+		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin, Topic: s.Topics.Orders, Group: "order-workers",
+		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
+		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: state.Rev + 1, Replays: state.Replays,
+	}
+	letter := l.Record()
+	s.put(t, s.Topics.DLQ, state.Origin.Partition, letter)
+	state.Letter = &order.Letter{ID: l.ID(), Partition: letter.Partition, Offset: letter.Offset, Step: l.Step, Reason: string(l.Reason)}
+	s.advance(t, state, order.Change{Status: order.Dead, Step: l.Step, Reason: string(l.Reason)})
+	return l.ID()
+}
+
+// send sends a request as it is, header names and values in turn.
+func (s *shop) send(t *testing.T, c *http.Client, method, path, body string, header ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	must(t, err)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
+	}
+	resp, err := c.Do(r)
+	must(t, err)
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+func text(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	must(t, err)
+	return string(body)
+}
+
+// isProblem fails the test unless err is a problem of a kind.
+func isProblem(t *testing.T, what string, err error, status int, kind string) {
+	t.Helper()
+	p, ok := errors.AsType[*client.Problem](err)
+	if !ok || p.Status != status || p.Type != "/problems/"+kind {
+		t.Errorf("%s: got %#v, want problem %d %s", what, err, status, kind)
+	}
+}

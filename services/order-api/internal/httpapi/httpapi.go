@@ -1,0 +1,52 @@
+// Package httpapi is the API over HTTP: it turns requests into calls of intake, view and desk, and what they return into answers.
+//
+// openapi.yaml in package api is the contract; routes.go has all routes, and problem.go alone turns errors into problem
+// documents. The body of a request is read as a whole before its handler runs, so that its size, and a client that
+// dawdles, are one place's business. Every answer has a time by which it must be written; streams have one for each
+// event, and end when the program stops.
+//
+// Until there is sign-in everything is allowed to everybody who can connect. So pages of other origins are refused
+// where they could change something, and without Config.Remote so is every request that names a foreign host: it may
+// come from a page whose own name was made to point at this machine.
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/internal/catalogue"
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/view"
+)
+
+// Config are the settings of the API.
+type Config struct {
+	Log      *slog.Logger
+	OpenAPI  []byte          // the contract, to show
+	Remote   bool            // requests may come from other machines
+	Stopping <-chan struct{} // closed when streams, and answers that wait for an order, must end
+}
+
+// api holds what handlers need.
+type api struct {
+	Config
+	intake    *intake.Intake
+	view      *view.View
+	desk      *desk.Desk
+	catalogue *catalogue.Catalogue
+}
+
+// New returns the handler of the whole API.
+func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalogue.Catalogue) http.Handler {
+	a := &api{cfg, in, v, d, shop}
+	e := echo.New()
+	// Nobody stands in front of the API that could be trusted to say where a request comes from.
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = a.answerProblem
+	e.Use(headed, a.recovered, a.guarded, bounded)
+	a.routes(e)
+	return e
+}

@@ -1,0 +1,189 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+)
+
+func (a *api) placeOrder(c echo.Context) error {
+	r := c.Request()
+	key, err := idempotencyKey(r.Header)
+	if err != nil {
+		return err
+	}
+	if err := checkType(r.Header.Get("Content-Type")); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	o, wrong, err := decodeOrder(body)
+	if err != nil {
+		return err
+	}
+	s, err := a.intake.Place(r.Context(), o, key, wrong...)
+	if err != nil {
+		return err
+	}
+	h, status := c.Response().Header(), http.StatusAccepted
+	h.Set("Location", "/v1/orders/"+string(s.Order.ID))
+	if wait, ok := preferredWait(r.Header); ok {
+		h.Set("Preference-Applied", fmt.Sprintf("wait=%d", int(wait.Seconds())))
+		s = a.finished(r.Context(), s, wait)
+		if s.Status.Final() {
+			status = http.StatusOK
+		}
+	}
+	return c.JSON(status, toOrder(s))
+}
+
+var visible = regexp.MustCompile(`^[!-~]{1,200}$`)
+
+func idempotencyKey(h http.Header) (string, error) {
+	keys := h.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return "", nil
+	}
+	if len(keys) > 1 || !visible.MatchString(keys[0]) {
+		return "", newProblem(badParameter, "Idempotency-Key must be one key of 1 to 200 visible ASCII characters")
+	}
+	return keys[0], nil
+}
+
+// checkType takes JSON, and what curl says of it unless it is told better. Pages of other origins, which can make a
+// browser send a form without asking, are refused before.
+func checkType(contentType string) error {
+	kind, _, err := mime.ParseMediaType(contentType)
+	if contentType == "" || err == nil && (kind == "application/json" || kind == echo.MIMEApplicationForm) {
+		return nil
+	}
+	return newProblem(unsupportedType, "Content-Type must be application/json")
+}
+
+// maxWait is how long a client may wait for its order in one request.
+const maxWait = 60
+
+// preferredWait reads how long a client prefers to wait (RFC 7240). Preferences that make no sense are ignored, as they must be.
+func preferredWait(h http.Header) (time.Duration, bool) {
+	for _, preference := range strings.Split(strings.Join(h.Values("Prefer"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+		if seconds, err := strconv.ParseUint(value, 10, 32); strings.EqualFold(name, "wait") && err == nil {
+			return time.Duration(min(seconds, maxWait)) * time.Second, true
+		}
+	}
+	return 0, false
+}
+
+// finished waits until the workers are through with an order, and returns it as it stands then or when the wait is over.
+func (a *api) finished(ctx context.Context, s order.State, wait time.Duration) order.State {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	changes, stop := a.view.Watch(s.Order.ID)
+	defer stop()
+	for {
+		// The view may not know the order yet.
+		if seen, err := a.view.Order(ctx, s.Order.ID); err == nil {
+			s = seen
+		}
+		if s.Status.Final() {
+			return s
+		}
+		select {
+		case <-changes:
+		case <-ctx.Done():
+			return s
+		case <-a.Stopping:
+			return s
+		}
+	}
+}
+
+// unknownFor is how long an order that nobody knows is waited for: it may have been placed just now.
+const unknownFor = time.Second
+
+// find returns an order, waiting a moment for one that is not there yet.
+func (a *api) find(ctx context.Context, id order.ID) (order.State, error) {
+	changes, stop := a.view.Watch(id)
+	defer stop()
+	s, err := a.view.Order(ctx, id)
+	if errors.Is(err, view.ErrUnknown) {
+		select {
+		case <-changes:
+			s, err = a.view.Order(ctx, id)
+		case <-time.After(unknownFor):
+		case <-ctx.Done():
+		case <-a.Stopping:
+		}
+	}
+	if errors.Is(err, view.ErrUnknown) {
+		return s, newProblem(unknownOrder, "")
+	}
+	return s, err
+}
+
+func (a *api) getOrder(c echo.Context) error {
+	s, err := a.find(c.Request().Context(), order.ID(c.Param("id")))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, toOrder(s))
+}
+
+func (a *api) listOrders(c echo.Context) error {
+	q := parameters{c: c}
+	f := view.Filter{
+		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Waiting,
+			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),
+		Customer: c.QueryParam("customer"), From: q.moment("from"), To: q.moment("to"),
+		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
+	}
+	if q.wrong != nil {
+		return q.wrong
+	}
+	states, next, err := a.view.Orders(c.Request().Context(), f)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, orderPage{each(states, toOrder), next})
+}
+
+func (a *api) getInvoice(c echo.Context) error {
+	ctx := c.Request().Context()
+	s, err := a.find(ctx, order.ID(c.Param("id")))
+	if err != nil {
+		return err
+	}
+	document, err := a.view.Document(ctx, s)
+	if errors.Is(err, view.ErrUnknown) {
+		return newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
+	}
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Content-Type", "application/pdf")
+	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", s.Progress.Invoice.Number+".pdf"))
+	h.Set("ETag", `"`+s.Progress.Invoice.Kept.SHA256+`"`)
+	h.Set("Cache-Control", "private, no-cache") // it never changes, but whoever is asked for it must be asked
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(document))
+	return nil
+}
+
+func (a *api) listProducts(c echo.Context) error {
+	return c.JSON(http.StatusOK, productPage{each(a.catalogue.Products(), toProduct)})
+}

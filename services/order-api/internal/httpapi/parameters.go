@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// parameters reads the query of a request. The first thing that is wrong stays in wrong.
+type parameters struct {
+	c     echo.Context
+	wrong error
+}
+
+func (p *parameters) refuse(format string, args ...any) {
+	if p.wrong == nil {
+		p.wrong = newProblem(badParameter, fmt.Sprintf(format, args...))
+	}
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+func (p *parameters) limit() int {
+	text := p.c.QueryParam("limit")
+	if text == "" {
+		return defaultLimit
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		p.refuse("limit must be a whole number from 1 to %d", maxLimit)
+	}
+	return n
+}
+
+func (p *parameters) moment(name string) time.Time {
+	text := p.c.QueryParam(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		p.refuse("%s must be a time such as 2026-03-01T12:00:00Z", name)
+	}
+	return t
+}
+
+// oneOf reads a value of a closed list, or "".
+func oneOf[T ~string](p *parameters, name string, known ...T) T {
+	text := T(p.c.QueryParam(name))
+	if text == "" {
+		return ""
+	}
+	for _, k := range known {
+		if k == text {
+			return k
+		}
+	}
+	p.refuse("%s must be one of %v", name, known)
+	return ""
+}

@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
+)
+
+// kind is a kind of problem: the stable end of its type, /problems/…
+type kind string
+
+// Every kind of problem.
+const (
+	malformed        kind = "malformed"
+	badParameter     kind = "bad-parameter"
+	crossOrigin      kind = "cross-origin"
+	notFound         kind = "not-found"
+	unknownOrder     kind = "unknown-order"
+	unknownLetter    kind = "unknown-letter"
+	notIssued        kind = "invoice-not-issued"
+	methodNotAllowed kind = "method-not-allowed"
+	timeout          kind = "timeout"
+	letterClosed     kind = "letter-closed"
+	bodyTooLarge     kind = "body-too-large"
+	unsupportedType  kind = "unsupported-media-type"
+	misdirected      kind = "misdirected"
+	invalidOrder     kind = "invalid-order"
+	keyReused        kind = "idempotency-key-reused"
+	internal         kind = "internal"
+	unavailable      kind = "unavailable"
+	resultUnknown    kind = "result-unknown"
+)
+
+var kinds = map[kind]struct {
+	status int
+	title  string
+}{
+	malformed:        {http.StatusBadRequest, "The body cannot be read"},
+	badParameter:     {http.StatusBadRequest, "A parameter is not right"},
+	crossOrigin:      {http.StatusForbidden, "Pages of other origins may not do this"},
+	notFound:         {http.StatusNotFound, "There is nothing here"},
+	unknownOrder:     {http.StatusNotFound, "There is no such order"},
+	unknownLetter:    {http.StatusNotFound, "There is no such letter"},
+	notIssued:        {http.StatusNotFound, "The invoice is not issued yet"},
+	methodNotAllowed: {http.StatusMethodNotAllowed, "This cannot be done here"},
+	timeout:          {http.StatusRequestTimeout, "The request took too long"},
+	letterClosed:     {http.StatusConflict, "The letter is not open any more"},
+	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
+	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
+	misdirected:      {http.StatusMisdirectedRequest, "The request is for another host"},
+	invalidOrder:     {http.StatusUnprocessableEntity, "The order is not right"},
+	keyReused:        {http.StatusUnprocessableEntity, "The idempotency key was used already"},
+	internal:         {http.StatusInternalServerError, "Something went wrong here"},
+	unavailable:      {http.StatusServiceUnavailable, "Not possible at the moment"},
+	resultUnknown:    {http.StatusGatewayTimeout, "Nobody knows yet whether the order is placed"},
+}
+
+func newProblem(k kind, detail string) *client.Problem {
+	return &client.Problem{Type: "/problems/" + string(k), Title: kinds[k].title, Status: kinds[k].status, Detail: detail}
+}
+
+// answerProblem is where every error of a handler ends.
+func (a *api) answerProblem(err error, c echo.Context) {
+	p := toProblem(err)
+	level := slog.LevelDebug
+	switch {
+	case c.Request().Context().Err() != nil: // nobody is there to be answered
+	case p.Status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case p.Status > http.StatusInternalServerError:
+		level = slog.LevelWarn
+	}
+	a.Log.LogAttrs(c.Request().Context(), level, "request refused",
+		slog.String("request", c.Response().Header().Get(echo.HeaderXRequestID)), slog.String("route", c.Path()),
+		slog.Int(telemetry.Status, p.Status), slog.String(telemetry.Error, err.Error()))
+	if c.Response().Committed {
+		return
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		c.Response().Header().Set(echo.HeaderRetryAfter, "2")
+	}
+	body, err := json.Marshal(p)
+	if err == nil {
+		err = c.Blob(p.Status, "application/problem+json", body)
+	}
+	if err != nil {
+		a.Log.Debug("answering a problem", telemetry.Error, err)
+	}
+}
+
+// toProblem says of an error what a client may know.
+func toProblem(err error) *client.Problem {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return p
+	}
+	if r, ok := errors.AsType[*intake.Rejected](err); ok {
+		return rejected(r.Invalid)
+	}
+	if k, ok := errors.AsType[*intake.KeyReused](err); ok {
+		return newProblem(keyReused, k.Error())
+	}
+	if u, ok := errors.AsType[*intake.Unknown](err); ok {
+		p := newProblem(resultUnknown, "ask for the order after a while, or repeat the request with the same Idempotency-Key")
+		p.Order = string(u.ID)
+		return p
+	}
+	if h, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return ofRouter(h)
+	}
+	switch {
+	case errors.Is(err, view.ErrCursor):
+		return newProblem(badParameter, "cursor is not one that this API gave out")
+	case errors.Is(err, desk.ErrClosed):
+		return newProblem(letterClosed, "its order is being worked on again, or has ended otherwise")
+	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):
+		return newProblem(unavailable, "try again in a few seconds: that is safe")
+	}
+	return newProblem(internal, "")
+}
+
+func rejected(invalid []order.Invalid) *client.Problem {
+	p := newProblem(invalidOrder, "")
+	for _, i := range invalid {
+		p.Errors = append(p.Errors, client.FieldError(i))
+	}
+	return p
+}
+
+// ofRouter translates what echo itself answers: no such route, or none for the method.
+func ofRouter(h *echo.HTTPError) *client.Problem {
+	switch h.Code {
+	case http.StatusNotFound:
+		return newProblem(notFound, "see /docs for what there is")
+	case http.StatusMethodNotAllowed:
+		return newProblem(methodNotAllowed, "")
+	}
+	return newProblem(internal, "")
+}

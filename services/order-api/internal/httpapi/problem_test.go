@@ -1,0 +1,108 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const good = `{"customer":{"name":"Zoë Łukasiewicz","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin",` +
+	`"postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2}],"note":""}`
+
+// with is the good order with something else in it.
+func with(old, new string) string { return strings.Replace(good, old, new, 1) }
+
+// refusals are requests that get a problem; their answers stand in testdata/problems.golden.
+var refusals = []struct {
+	name, method, path, body string
+	header                   []string
+}{
+	{"empty body", "POST", "/v1/orders", "", nil},
+	{"no JSON", "POST", "/v1/orders", "{customer", nil},
+	{"ends early", "POST", "/v1/orders", good[:40], nil},
+	{"two orders", "POST", "/v1/orders", good + good, nil},
+	{"invalid UTF-8", "POST", "/v1/orders", with("Zoë", "Zo\xeb"), nil},
+	{"nested too deep", "POST", "/v1/orders", strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000), nil},
+	{"nested in a field", "POST", "/v1/orders", with(`""`, strings.Repeat("[", 5_000)+strings.Repeat("]", 5_000)), nil},
+	{"5 MB", "POST", "/v1/orders", with(`""`, `"`+strings.Repeat("x", 5<<20)+`"`), nil},
+	{"no object", "POST", "/v1/orders", "[]", nil},
+	{"nothing asked for", "POST", "/v1/orders", "{}", nil},
+	{"unknown fields", "POST", "/v1/orders", with(`"note"`, `"total":{"amount":"0.01"},"a/b~c":1,"`+strings.Repeat("x", 99)+`":[{}],"note"`), nil},
+	{"field of another case", "POST", "/v1/orders", with(`"service"`, `"Service"`), nil},
+	{"fields given twice", "POST", "/v1/orders", with(`"note":""`, `"note":"a","note":"b","items":[]`), nil},
+	{"price from the client", "POST", "/v1/orders", with(`"quantity":2`, `"quantity":2,"unit_price":{"amount":"0.01"}`), nil},
+	{"wrong types", "POST", "/v1/orders", `{"customer":"Zoë","ship_to":[{}],"service":1,"items":{"sku":"A"},"note":null}`, nil},
+	{"wrong types in a line", "POST", "/v1/orders", with(`{"sku":"BOTTLE-750","quantity":2}`, `7,{"sku":7,"quantity":"2"},{"sku":"BOTTLE-750","quantity":1.5}`), nil},
+	{"unknown SKU", "POST", "/v1/orders", with("BOTTLE-750", "FLYING-CARPET"), nil},
+	{"a SKU twice", "POST", "/v1/orders", with(`{"sku":"BOTTLE-750","quantity":2}`, `{"sku":"BOTTLE-750","quantity":2},{"sku":"BOTTLE-750","quantity":1}`), nil},
+	{"quantity 0", "POST", "/v1/orders", with(`"quantity":2`, `"quantity":0`), nil},
+	{"quantity 10^9", "POST", "/v1/orders", with(`"quantity":2`, `"quantity":1000000000`), nil},
+	{"quantity 1e400", "POST", "/v1/orders", with(`"quantity":2`, `"quantity":1e400`), nil},
+	{"country in lower case", "POST", "/v1/orders", with(`"DE"`, `"de"`), nil},
+	{"no such country", "POST", "/v1/orders", with(`"DE"`, `"XX"`), nil},
+	{"no e-mail", "POST", "/v1/orders", with("zoe@example.com", "zoe@"), nil},
+	{"CR and LF", "POST", "/v1/orders", with("zoe@example.com", `zoe@example.com\r\nBcc: all@example.com`), nil},
+	{"control characters", "POST", "/v1/orders", with("Main", `\u0000\u202e`), nil},
+	{"10,000 runes", "POST", "/v1/orders", with("Zoë", strings.Repeat("ë", 10_000)), nil},
+	{"201 lines", "POST", "/v1/orders", with(`{"sku":"BOTTLE-750","quantity":2}`, strings.Repeat(`{"sku":"BOTTLE-750","quantity":2},`, 300)+"1"), nil},
+	{"no JSON type", "POST", "/v1/orders", good, []string{"Content-Type", "text/plain"}},
+	{"empty key", "POST", "/v1/orders", good, []string{"Idempotency-Key", ""}},
+	{"key with a space", "POST", "/v1/orders", good, []string{"Idempotency-Key", "a b"}},
+	{"two keys", "POST", "/v1/orders", good, []string{"Idempotency-Key", "a", "Idempotency-Key", "b"}},
+	{"key of 201 characters", "POST", "/v1/orders", good, []string{"Idempotency-Key", strings.Repeat("k", 201)}},
+	{"key of another order", "POST", "/v1/orders", with(`""`, `"other"`), []string{"Idempotency-Key", "k1"}},
+	{"page of another origin", "POST", "/v1/orders", good, []string{"Sec-Fetch-Site", "cross-site"}},
+	{"form of another origin", "POST", "/v1/letters/0-0/replay", "", []string{"Origin", "https://example.com"}},
+	{"name of another host", "GET", "/v1/orders", "", []string{"Host", "evil.example"}},
+	{"unknown status", "GET", "/v1/orders?status=done", "", nil},
+	{"limit 0", "GET", "/v1/orders?limit=0", "", nil},
+	{"limit no number", "GET", "/v1/orders?limit=x", "", nil},
+	{"from no time", "GET", "/v1/orders?from=yesterday", "", nil},
+	{"foreign cursor", "GET", "/v1/orders?cursor=x", "", nil},
+	{"invoice not issued", "GET", "/v1/orders/ORDER/invoice.pdf", "", nil},
+	{"event that cannot be", "GET", "/v1/orders/ORDER/events", "", []string{"Last-Event-ID", "x"}},
+	{"unknown letter", "GET", "/v1/letters/9-9", "", nil},
+	{"replay of an unknown letter", "POST", "/v1/letters/x/replay", "", nil},
+	{"unknown step", "GET", "/v1/letters?step=packing", "", nil},
+	{"unknown path", "GET", "/v2/orders", "", nil},
+	{"file that is not there", "GET", "/docs/..%2fdocs.go", "", nil},
+	{"wrong method", "DELETE", "/v1/orders/ORDER", "", nil},
+}
+
+func TestProblemsAreStable(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	first := s.send(t, s.http, "POST", "/v1/orders", good, "Idempotency-Key", "k1", "Content-Type", "application/json")
+	if first.StatusCode != http.StatusAccepted {
+		t.Fatalf("got %s", first.Status)
+	}
+	id := strings.TrimPrefix(first.Header.Get("Location"), "/v1/orders/")
+	var got strings.Builder
+	for _, r := range refusals {
+		resp := s.send(t, s.http, r.method, strings.Replace(r.path, "ORDER", id, 1), r.body, r.header...)
+		fmt.Fprintf(&got, "## %s\n%s\n%s\n\n", r.name, resp.Status, text(t, resp))
+		if h := resp.Header; h.Get("X-Request-Id") == "" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: got headers %v, want the request's name and nosniff", r.name, h)
+		}
+	}
+	golden(t, "testdata/problems.golden", got.String())
+	if got := len(s.Records(t, s.Topics.Orders)); got != 1 {
+		t.Errorf("got %d records in orders, want the first one alone", got)
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		must(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	must(t, err)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; -update rewrites it):\n%s", path, diff)
+	}
+}

@@ -1,0 +1,36 @@
+// Command order-api takes orders over HTTP and shows what becomes of them.
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"example.com/orders/services/order-api/api"
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/topic"
+)
+
+func main() { config.Main("order-api", run) }
+
+type settings struct {
+	config.Kafka
+	api.Config
+	telemetry.Log
+}
+
+func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
+	var s settings
+	if err := config.Parse(&s, "order-api", "Takes orders over HTTP and shows what becomes of them.", args, env, stdout, stderr); err != nil {
+		return err
+	}
+	log := s.Logger(stderr)
+	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
+	cfg := s.Config
+	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
+	cfg.Topics = topic.Names(s.Prefix)
+	cfg.Log = log
+	return api.Run(ctx, cfg)
+}

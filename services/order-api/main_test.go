@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafkatest"
+)
+
+// until ends a program when it has logged something. It is written to by one goroutine at a time, as loggers do.
+type until struct {
+	bytes.Buffer
+	text string
+	end  context.CancelFunc
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), u.text) {
+		u.end()
+	}
+	return u.Buffer.Write(p)
+}
+
+func TestProgramRunsUntilItIsTold(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	log := &until{text: "listening", end: cancel}
+	env := map[string]string{"ORDERS_BROKERS": k.Config().Brokers[0], "ORDERS_DATA": t.TempDir(), "ORDERS_SECRET": "not for the log at all"}
+	if err := run(ctx, []string{"--http", "127.0.0.1:0"}, func(name string) string { return env[name] }, log, log); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	if got := log.String(); !strings.Contains(got, "http=127.0.0.1:0") || strings.Contains(got, "not for the log") {
+		t.Errorf("got log %s, want the settings without the secret", got)
+	}
+}
+
+func TestWrongFlagIsUsage(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"--nothing"}, func(string) string { return "" }, &out, &out)
+	if err == nil || err == config.ErrHelp {
+		t.Errorf("got %v, want an error", err)
+	}
+}

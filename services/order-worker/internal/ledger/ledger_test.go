@@ -1,0 +1,243 @@
+//go:build synctests
+
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+const partition = 1
+
+// owner is a worker that owns a partition on a Kafka in memory. It lives in a synctest bubble.
+type owner struct {
+	*kafkatest.Kafka
+	cfg ledger.Config
+}
+
+func setup(t *testing.T) *owner {
+	t.Helper()
+	k := kafkatest.Start(t)
+	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	producer, err := k.Config().Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(producer.Close)
+	return &owner{k, ledger.Config{
+		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: producer,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}}
+}
+
+// open claims the partition.
+func (o *owner) open(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), o.cfg, partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// begun is an order that stands at an offset of the partition, with an invoice planned.
+func begun(l *ledger.Ledger, id order.ID, offset int64) *order.State {
+	o := order.Order{
+		ID: id, PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
+	}
+	w := new(o.Begin(l.Origin(offset)))
+	w.Document = []byte("%PDF of " + id)
+	none := order.EUR.Cents(0)
+	w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt.Truncate(time.Second), Net: none, Tax: none, Total: none}
+	return w
+}
+
+func write(t *testing.T, l *ledger.Ledger, w *order.State, status order.Status) {
+	t.Helper()
+	if err := l.Write(t.Context(), w, order.Change{Status: status}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		if _, known := l.Standing("ord_1"); known {
+			t.Error("ord_1 stands in a ledger that nobody has written to")
+		}
+		first, second := begun(l, "ord_1", 7), begun(l, "ord_2", 9)
+		write(t, l, first, order.Working)
+		write(t, l, second, order.Working)
+		write(t, l, first, order.Mailing)
+
+		for name, l := range map[string]*ledger.Ledger{"this owner": l, "the next one": o.open(t)} {
+			standing, known := l.Standing("ord_1")
+			if diff := cmp.Diff(ledger.Standing{Origin: 7, Status: order.Mailing}, standing); diff != "" || !known {
+				t.Errorf("%s: standing of ord_1 (-want +got):\n%s", name, diff)
+			}
+			s, since, err := l.State(t.Context(), "ord_1")
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			s.Order.Source = nil        // what was read keeps its bytes
+			s.Document = first.Document // which stands in another topic
+			if diff := cmp.Diff(*first, s); diff != "" {
+				t.Errorf("%s: state of ord_1 (-want +got):\n%s", name, diff)
+			}
+			if since.IsZero() || s.Rev != 2 {
+				t.Errorf("%s: got rev %d at %s, want rev 2 and the broker's time", name, s.Rev, since)
+			}
+		}
+	})
+}
+
+func TestWhatALateOwnerWritesCountsForNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		late := o.open(t)
+		w := begun(late, "ord_1", 7)
+		write(t, late, w, order.Working)
+		newer := o.open(t)
+		write(t, late, w, order.Dead)
+		write(t, late, begun(late, "ord_2", 8), order.Confirmed)
+
+		for name, l := range map[string]*ledger.Ledger{"newer": newer, "newest": o.open(t)} {
+			standing, _ := l.Standing("ord_1")
+			_, known := l.Standing("ord_2")
+			if standing.Status != order.Working || known {
+				t.Errorf("%s: got ord_1 %s, ord_2 known: %t; want working, and not known", name, standing.Status, known)
+			}
+		}
+	})
+}
+
+func TestRecordsThatAreNoStateAreSkipped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		write(t, l, begun(l, "ord_1", 7), order.Working)
+		o.Produce(t, &kgo.Record{Topic: o.Topics.Status, Partition: partition, Key: []byte("ord_1"), Value: []byte("{")})
+		if standing, _ := o.open(t).Standing("ord_1"); standing.Status != order.Working {
+			t.Errorf("got %q, want working", standing.Status)
+		}
+	})
+}
+
+func TestStateThatCompactionHasTakenIsNotMadeUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		write(t, l, begun(l, "ord_1", 7), order.Working)
+		if err := o.Cluster.DeleteRecords(o.Topics.Status, partition, -1); err != nil {
+			t.Fatal(err)
+		}
+		if s, _, err := l.State(t.Context(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
+			t.Errorf("got state %+v, %v; want %v", s, err, kafka.ErrGone)
+		}
+	})
+}
+
+func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		do   func(context.Context, *owner, *ledger.Ledger, *order.State) error
+	}{
+		{"open", func(ctx context.Context, o *owner, _ *ledger.Ledger, _ *order.State) error {
+			_, err := ledger.Open(ctx, o.cfg, partition)
+			return err
+		}},
+		{"write", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
+			return l.Write(ctx, w, order.Change{Status: order.Mailing})
+		}},
+		{"state", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
+			_, _, err := l.State(ctx, w.Order.ID)
+			return err
+		}},
+		{"keep", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error { return l.Keep(ctx, w) }},
+		{"load", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error { return l.Load(ctx, w) }},
+		{"adopt", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
+			return l.Adopt(ctx, w, time.Now())
+		}},
+		{"void", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
+			return l.Void(ctx, w.Origin, failure.Duplicate)
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := setup(t)
+				l := o.open(t)
+				w := begun(l, "ord_1", 7)
+				write(t, l, w, order.Working)
+				if err := l.Keep(t.Context(), w); err != nil {
+					t.Fatal(err)
+				}
+				back := o.Away()
+
+				// Whoever lets go of the partition meanwhile waits no longer.
+				errLost := errors.New("lost")
+				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errLost)
+				defer cancel()
+				began := time.Now()
+				if err := row.do(ctx, o, l, w); !errors.Is(err, errLost) || time.Since(began) != 10*time.Second {
+					t.Errorf("the wait ended: got %v after %s, want %v after 10s", err, time.Since(began), errLost)
+				}
+
+				time.AfterFunc(3*time.Minute, back)
+				if err := row.do(t.Context(), o, l, w); err != nil || time.Since(began) < 3*time.Minute {
+					t.Errorf("got %v after %s, want nil when Kafka is back", err, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+func TestNumbersOfRevisionsRise(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		w := begun(l, "ord_1", 7)
+		for _, s := range []order.Status{order.Working, order.Mailing, order.Confirmed} {
+			write(t, l, w, s)
+		}
+		var revs []int64
+		for _, r := range o.Records(t, o.Topics.Status) {
+			if head, err := wire.ReadHead(r); err == nil {
+				revs = append(revs, head.Rev)
+			}
+		}
+		if diff := cmp.Diff([]int64{1, 2, 3}, revs); diff != "" {
+			t.Errorf("revisions (-want +got):\n%s", diff)
+		}
+		if states := o.States(t); states["ord_1"].Status != order.Confirmed {
+			t.Errorf("got %s, want confirmed", states["ord_1"].Status)
+		}
+	})
+}

@@ -1,0 +1,183 @@
+//go:build synctests
+
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/pipeline"
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+const partition = 2
+
+// line is a pipeline over a Kafka in memory, in a synctest bubble, whose steps do little but what a test adds.
+type line struct {
+	*kafkatest.Kafka
+	*pipeline.Pipeline
+	cfg      ledger.Config
+	ledger   *ledger.Ledger
+	stopping chan struct{}
+
+	shipping, invoice, email *step
+}
+
+// step settles what its kind of step settles. Before each call it does what a test asks.
+type step struct {
+	settle        func(w *order.State)
+	effect        func(w *order.State)
+	plan, do      func(ctx context.Context, w *order.State) error // or nil
+	planned, done int
+}
+
+func (s *step) Plan(ctx context.Context, w *order.State) error {
+	s.planned++
+	if s.plan != nil {
+		if err := s.plan(ctx, w); err != nil {
+			return err
+		}
+	}
+	s.settle(w)
+	return nil
+}
+
+func (s *step) Do(ctx context.Context, w *order.State) error {
+	if s.do != nil {
+		if err := s.do(ctx, w); err != nil {
+			return err
+		}
+	}
+	s.done++
+	s.effect(w)
+	return nil
+}
+
+func setup(t *testing.T) *line {
+	t.Helper()
+	k := kafkatest.Start(t)
+	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	l := &line{Kafka: k, stopping: make(chan struct{}), cfg: ledger.Config{
+		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log,
+	}}
+	none := func(*order.State) {}
+	l.shipping = &step{effect: none, settle: func(w *order.State) {
+		if w.Progress.Shipping == nil {
+			w.Progress.Shipping = &order.Shipping{Zone: "here", Price: order.EUR.Cents(490)}
+		}
+	}}
+	l.invoice = &step{settle: func(w *order.State) {
+		if w.Progress.Invoice == nil {
+			net := order.EUR.Cents(100)
+			w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net}
+		}
+	}}
+	l.invoice.effect = func(w *order.State) { w.Document = fmt.Appendf(nil, "%s, rendering %d", w.Order.ID, l.invoice.done) }
+	l.email = &step{effect: none, settle: func(w *order.State) {
+		if w.Progress.Email == nil {
+			w.Progress.Email = &order.Email{MessageID: string(w.Order.ID) + "@example.com", Date: time.Now().UTC()}
+		}
+	}}
+	l.Pipeline = pipeline.New(log, k.Topics, "workers", "worker-1", []pipeline.Stage{
+		{Name: order.StepShipping, Step: l.shipping},
+		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
+		{Name: order.StepEmail, Step: l.email, Intent: order.Mailing},
+	})
+	l.takeOver(t)
+	return l
+}
+
+// takeOver is what happens when the partition gets another owner: it knows what stands in Kafka.
+func (l *line) takeOver(t *testing.T) {
+	t.Helper()
+	var err error
+	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// work handles a record and checks that it is finished.
+func (l *line) work(t *testing.T, r *kgo.Record) {
+	t.Helper()
+	if err := l.Handle(t.Context(), l.ledger, r, l.stopping); err != nil {
+		t.Errorf("%s offset %d: got %v, want it finished", r.Topic, r.Offset, err)
+	}
+}
+
+func sample(id order.ID) order.Order {
+	return order.Order{
+		ID: id, PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
+	}
+}
+
+// place appends an order to the topic orders.
+func (l *line) place(t *testing.T, id order.ID) *kgo.Record {
+	t.Helper()
+	return l.put(t, l.Topics.Orders, wire.Order(sample(id)))
+}
+
+func (l *line) put(t *testing.T, topic string, r *kgo.Record) *kgo.Record {
+	t.Helper()
+	r.Topic, r.Partition = topic, partition
+	l.Produce(t, r)
+	return r
+}
+
+// letter returns the newest letter.
+func (l *line) letter(t *testing.T) dlq.Letter {
+	t.Helper()
+	letters := l.Letters(t)
+	if len(letters) == 0 {
+		t.Fatal("got no letter, want one")
+	}
+	return letters[len(letters)-1]
+}
+
+// sendBack appends a letter to the topic for replays, as the desk does.
+func (l *line) sendBack(t *testing.T, letter dlq.Letter) *kgo.Record {
+	t.Helper()
+	letter.Replays++
+	return l.put(t, l.Topics.Replay, letter.Record())
+}
+
+// story is the timeline of an order, one word a change: the status, and of what the change was about.
+func (l *line) story(t *testing.T, id order.ID) []string {
+	t.Helper()
+	var story []string
+	for _, c := range l.States(t)[id].Timeline {
+		word := string(c.Status)
+		if c.Reason != "" {
+			word += " " + c.Reason
+		}
+		if c.Replay != 0 {
+			word += fmt.Sprint(" #", c.Replay)
+		}
+		story = append(story, word)
+	}
+	return story
+}
+
+func (l *line) tells(t *testing.T, id order.ID, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, l.story(t, id)); diff != "" {
+		t.Errorf("timeline of %s (-want +got):\n%s", id, diff)
+	}
+}

@@ -1,0 +1,244 @@
+//go:build synctests
+
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
+)
+
+// voids are the reasons of the offsets that get no invoice.
+func (l *line) voids(t *testing.T) map[string]string {
+	t.Helper()
+	voids := map[string]string{}
+	for _, r := range l.Records(t, l.Topics.Invoices) {
+		if wire.Type(r) == wire.TypeVoid {
+			voids[wire.Header(r, "origin")] = wire.Header(r, "reason")
+		}
+	}
+	return voids
+}
+
+func TestLaterRecordsOfAnOrderAreVoid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		first, second, third := l.place(t, "ord_1"), l.place(t, "ord_1"), l.place(t, "ord_1")
+		l.email.do = refuse
+		l.work(t, first)
+		l.work(t, second)
+		l.email.do = nil
+		l.work(t, l.sendBack(t, l.letter(t)))
+		l.takeOver(t)
+		l.work(t, third)
+		l.work(t, first) // as a worker does that finds no committed offsets
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "dead recipient-refused", "mailing #1", "confirmed #1")
+		if diff := cmp.Diff(map[string]string{"1": "duplicate", "2": "duplicate"}, l.voids(t)); diff != "" {
+			t.Errorf("void (-want +got):\n%s", diff)
+		}
+		if l.email.done != 1 || len(l.Letters(t)) != 1 {
+			t.Errorf("got %d mails, %d letters; want one each", l.email.done, len(l.Letters(t)))
+		}
+	})
+}
+
+func TestRecordThatIsNoOrderBecomesALetter(t *testing.T) {
+	t.Parallel()
+	strange := sample("ord_1")
+	strange.ShipTo.Country = "??"
+	padded := append(wire.Order(sample("ord_1")).Value, bytes.Repeat([]byte(" "), topic.MaxOrder)...)
+	hostile := []kgo.RecordHeader{
+		{Key: "__dlq.errors.offset", Value: []byte("-1")}, {Key: "dlq-step", Value: []byte("email")}, {}, {Key: "x", Value: []byte{0xff}},
+	}
+	for _, row := range []struct {
+		name   string
+		record *kgo.Record
+		own    int // headers that the letter keeps
+	}{
+		{"empty", &kgo.Record{}, 0},
+		{"no JSON", &kgo.Record{Key: []byte("ord_1"), Value: []byte("hello")}, 0},
+		{"no key", &kgo.Record{Value: wire.Order(sample("ord_1")).Value}, 0},
+		{"another key", &kgo.Record{Key: []byte("ord_2"), Value: wire.Order(sample("ord_1")).Value}, 0},
+		{"no valid order", &kgo.Record{Key: []byte("ord_1"), Value: wire.Order(strange).Value}, 0},
+		{"larger than an order", &kgo.Record{Key: []byte("ord_1"), Value: padded}, 0},
+		{"hostile headers", &kgo.Record{Key: []byte{0}, Value: []byte{0xff}, Headers: hostile}, 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				r := *row.record
+				l.Client = stranger(t, l.Kafka)
+				l.work(t, l.put(t, l.Topics.Orders, &r))
+				letter := l.letter(t)
+				if letter.ID() != "2-0" || letter.Reason != failure.Undecodable || letter.Step != "" || letter.Attempts != 1 {
+					t.Errorf("got letter %+v, want 2-0 undecodable", letter)
+				}
+				if !bytes.Equal(letter.Key, row.record.Key) || !bytes.Equal(letter.Value, row.record.Value) || len(letter.Headers) != row.own {
+					t.Errorf("got key %q, value of %d bytes, %d headers; want what came", letter.Key, len(letter.Value), len(letter.Headers))
+				}
+				if diff := cmp.Diff(map[string]string{"0": "undecodable"}, l.voids(t)); diff != "" {
+					t.Errorf("void (-want +got):\n%s", diff)
+				}
+				l.work(t, l.sendBack(t, letter))
+				if again := l.letter(t); again.ID() != "2-0" || again.Replays != 1 || again.Attempts != 2 || len(l.voids(t)) != 1 {
+					t.Errorf("sent back: got letter %+v and %d voids, want the same letter, its second attempt, and nothing else", again, len(l.voids(t)))
+				}
+				l.work(t, l.place(t, "ord_1"))
+				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
+			})
+		})
+	}
+}
+
+// stranger is a client that sends what compression makes small enough.
+func stranger(t *testing.T, k *kafkatest.Kafka) *kgo.Client {
+	t.Helper()
+	cl, err := k.Config().Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(4*topic.MaxOrder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
+}
+
+func TestRecordOfANewerVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		r := l.put(t, l.Topics.Orders, &kgo.Record{Key: []byte("ord_1"), Value: []byte(`{"schema": 2, "id": {"as": "an object"}}`)})
+		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, wire.ErrNewer) {
+			t.Errorf("got %v, want %v", err, wire.ErrNewer)
+		}
+		if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
+			t.Errorf("got letters %v, voids %v; want none", l.Letters(t), l.voids(t))
+		}
+	})
+}
+
+func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		r := l.place(t, "ord_1")
+		s := sample("ord_1").Begin(l.ledger.Origin(r.Offset))
+		s.Record(order.Change{Rev: 1, At: time.Now(), Status: order.Working})
+		broken := wire.State(s, 0)
+		broken.Value = []byte("{")
+		l.put(t, l.Topics.Status, broken)
+		l.takeOver(t)
+		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, wire.ErrUndecodable) {
+			t.Errorf("got %v, want %v", err, wire.ErrUndecodable)
+		}
+		if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
+			t.Errorf("got letters %v, voids %v; want none: the order may have been mailed", l.Letters(t), l.voids(t))
+		}
+	})
+}
+
+func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		change func(*dlq.Letter)
+	}{
+		{"of another partition", func(l *dlq.Letter) { l.Origin.Partition++ }},
+		{"of another shop", func(l *dlq.Letter) { l.Topic = "shop-2" }},
+		{"without a number", func(l *dlq.Letter) { l.Replays = -1 }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				l.email.do = refuse
+				l.work(t, l.place(t, "ord_1"))
+				letter := l.letter(t)
+				row.change(&letter)
+				l.work(t, l.sendBack(t, letter))
+				l.work(t, l.put(t, l.Topics.Replay, &kgo.Record{Key: []byte("ord_1"), Value: []byte("{}")}))
+				l.tells(t, "ord_1", "accepted", "working", "mailing", "dead recipient-refused")
+			})
+		})
+	}
+}
+
+func TestEveryReplayIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		l.email.do = refuse
+		l.work(t, l.place(t, "ord_1"))
+		first := l.letter(t)
+		replay := l.sendBack(t, first)
+		l.work(t, replay) // fails again
+		second := l.letter(t)
+
+		late := first
+		late.Replays = second.Replays // an operator who has seen the number, but an old letter
+		conflicting := l.sendBack(t, late)
+		l.work(t, conflicting)
+		l.work(t, conflicting)
+		l.work(t, replay)
+		history := []string{"accepted", "working", "mailing", "dead recipient-refused", "mailing #1", "dead recipient-refused #1", "dead conflict #2"}
+		l.tells(t, "ord_1", history...)
+
+		l.email.do = nil
+		l.work(t, l.sendBack(t, second)) // the conflict has not made this one old
+		third := second
+		third.Replays = 2
+		done := l.sendBack(t, third)
+		l.work(t, done)
+		l.work(t, done)
+		l.tells(t, "ord_1", append(history, "mailing #2", "confirmed #2", "confirmed already-done #3")...)
+		if l.email.done != 1 {
+			t.Errorf("mailed %d times, want once", l.email.done)
+		}
+	})
+}
+
+func TestReplayFindsItsOrderInProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		r := l.place(t, "ord_1")
+		errStopped := errors.New("stopped")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		l.email.do = func(ctx context.Context, w *order.State) error {
+			// The letter is written, and the worker stops before the state is.
+			letter := dlq.Letter{
+				Key: r.Key, Value: r.Value, Topic: l.Topics.Orders, Origin: w.Origin, Step: order.StepEmail,
+				Reason: failure.RecipientRefused, Rev: w.Rev + 1, Progress: w.Progress,
+			}
+			if _, err := l.ledger.Bury(ctx, &letter); err != nil {
+				return err
+			}
+			cancel(errStopped)
+			return ctx.Err()
+		}
+		if err := l.Handle(ctx, l.ledger, r, l.stopping); !errors.Is(err, errStopped) {
+			t.Fatalf("got %v, want %v", err, errStopped)
+		}
+		l.email.do = nil
+		l.takeOver(t)
+		l.work(t, l.sendBack(t, l.letter(t)))
+		l.work(t, r)
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed #1")
+		if got := l.States(t)["ord_1"]; got.Replays != 1 || l.email.done != 1 {
+			t.Errorf("got %d replays, %d mails; want one each", got.Replays, l.email.done)
+		}
+	})
+}

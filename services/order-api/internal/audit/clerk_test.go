@@ -108,7 +108,7 @@ type clerk struct {
 
 // paper is one record of orders in a clerk's hands.
 type paper struct {
-	order.Work
+	order.State
 	key     []byte
 	value   []byte
 	rev     int64 // of the newest letter's state
@@ -133,15 +133,15 @@ var clock = time.UnixMilli(1_700_000_000_000).UTC()
 func (c *clerk) place(of *paper) *paper {
 	p := &paper{}
 	if of != nil {
-		p.State = order.NewState(of.Order, order.Origin{})
+		p.State = of.Order.Begin(order.Origin{})
 	} else {
 		c.ids++
-		p.State = order.NewState(order.Order{
+		p.State = order.Order{
 			ID: order.ID(fmt.Sprintf("ord_%d_%d", c.partition, c.ids)), PlacedAt: clock, Service: order.Standard,
 			Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 			ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-			Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.Euros(100)}},
-		}, order.Origin{})
+			Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
+		}.Begin(order.Origin{})
 	}
 	return c.put(p, wire.Order(p.Order))
 }
@@ -160,7 +160,7 @@ func (c *clerk) put(p *paper, r *kgo.Record) *paper {
 // write appends the next state of an order.
 func (c *clerk) write(p *paper, s order.Status) {
 	if s == order.Working && p.Progress.Invoice == nil {
-		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: order.Euros(100), Tax: order.Euros(19), Total: order.Euros(119)}
+		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: order.EUR.Cents(100), Tax: order.EUR.Cents(19), Total: order.EUR.Cents(119)}
 	}
 	p.Record(order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
 	p.state = len(c.acts)
@@ -178,7 +178,7 @@ func (c *clerk) haunt(p *paper) {
 func (c *clerk) keep(p *paper, document string) (point func()) {
 	p.Document = []byte(document)
 	at := len(c.acts)
-	offset := c.append(c.topics.Invoices, c.partition, wire.Invoice(&p.Work, clock))
+	offset := c.append(c.topics.Invoices, c.partition, wire.Invoice(&p.State, clock))
 	return func() {
 		p.kept = at
 		p.Progress.Invoice.Kept = &order.Kept{Offset: offset, SHA256: wire.SHA256([]byte(document)), Bytes: len(document)}

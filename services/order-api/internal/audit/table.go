@@ -148,7 +148,7 @@ func (t *table) settle(end int64) {
 	}
 }
 
-// state takes a record of orders.status. Only the states in which orders end are read as a whole: most records are passed by.
+// state takes a record of orders.status. Of a state that is not an end the headers will do.
 func (t *table) state(r *kgo.Record) error {
 	head, verdict, err := t.fold.Apply(r)
 	if err != nil {
@@ -168,7 +168,7 @@ func (t *table) state(r *kgo.Record) error {
 	if e.end == unfinished {
 		return nil
 	}
-	s, err := wire.ReadState(r)
+	trail, err := wire.ReadTrail(r)
 	if errors.Is(err, wire.ErrUndecodable) {
 		t.unreadable++
 		return nil
@@ -176,22 +176,22 @@ func (t *table) state(r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	if i := s.Progress.Invoice; i != nil && i.Number != t.number(head.Origin) {
+	if trail.Number != "" && trail.Number != t.number(head.Origin) {
 		e.facts |= claimedTwice
 	}
-	t.points(e, s)
+	t.follow(e, trail)
 	return nil
 }
 
-// points notes what a state points at.
-func (t *table) points(e *entry, s order.State) {
-	if i := s.Progress.Invoice; i != nil && i.Kept != nil {
-		e.pointer, e.pointerAt = maphash.String(t.seed, i.Kept.SHA256), i.Kept.Offset+1
+// follow notes what a state points at.
+func (t *table) follow(e *entry, trail wire.Trail) {
+	if trail.Kept != nil {
+		e.pointer, e.pointerAt = maphash.String(t.seed, trail.Kept.SHA256), trail.Kept.Offset+1
 	}
-	if s.Letter != nil {
-		e.letterAt = s.Letter.Offset + 1
+	if trail.Letter != nil {
+		e.letterAt = trail.Letter.Offset + 1
 	}
-	if slices.ContainsFunc(s.Timeline, func(c order.Change) bool { return c.Reason == uncertain }) {
+	if slices.Contains(trail.Reasons, uncertain) {
 		e.facts |= hasUncertain
 	}
 }

@@ -64,7 +64,8 @@ func (c *Config) Validate() error {
 // DefaultDrain is longer than the time-out of a mail, so that a worker that stops finishes what it is sending.
 const DefaultDrain = 35 * time.Second
 
-// Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It refuses to start with settings, topics or files that are wrong.
+// Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
+// refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
 	stages, mail, err := steps(cfg)
 	if err != nil {

@@ -41,8 +41,8 @@ func (d *demo) tell(api string) error {
 	_, err := fmt.Fprintf(d.stdout, `
 Try, in another terminal:
   curl -sS -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d @deploy/sample/order.json %s/v1/orders
-  go run ./services/order-api/cmd/ordersctl --api %s dlq list
-  go run ./services/order-worker --brokers %s --smtp %s    # one more worker
+  bin/ordersctl --api %s dlq list
+  bin/order-worker --brokers %s --smtp %s    # one more worker
 
 Ctrl-C ends it; all data stay in %s.
 `, api, api, d.kafka.Brokers[0], d.Worker.SMTP, d.API.Data)

@@ -246,8 +246,8 @@ func (c *consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan s
 func (c *consumer) announce() {
 	numbers := c.lanes.numbers()
 	slices.Sort(numbers)
-	c.cfg.Log.Info("partitions owned", "partitions", numbers)
 	if c.cfg.Assigned != nil {
 		c.cfg.Assigned(numbers)
 	}
+	c.cfg.Log.Info("partitions owned", "partitions", numbers)
 }

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafkatest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// call runs the program with arguments, and variables as KEY=VALUE in pairs, and returns what it printed.
+func call(ctx context.Context, args []string, variables ...string) (stdout, stderr string, err error) {
+	env := map[string]string{}
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
+	var out, log bytes.Buffer
+	err = run(ctx, args, func(name string) string { return env[name] }, &out, &log)
+	return out.String(), log.String(), err
+}
+
+func TestHelpNamesEverySetting(t *testing.T) {
+	t.Parallel()
+	got, _, err := call(t.Context(), []string{"--help"})
+	if !errors.Is(err, config.ErrHelp) {
+		t.Errorf("got %v, want %v", err, config.ErrHelp)
+	}
+	golden := filepath.Join("testdata", "help.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("help (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	brokers := "--brokers=" + strings.Join(k.Config().Brokers, ",")
+	wrong := filepath.Join(t.TempDir(), "card.yaml")
+	if err := os.WriteFile(wrong, []byte("currency: EUR\nvolumetric_divisor: 5000\nzone: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name string
+		args []string
+		env  string
+		says string
+	}{
+		{"unknown flag", []string{"--colour"}, "", "unknown flag --colour"},
+		{"no number", []string{"--concurrency=many"}, "", "--concurrency"},
+		{"no concurrency", []string{"--concurrency=0"}, "", "--concurrency must be at least 1"},
+		{"no concurrency, by a variable", nil, "ORDERS_CONCURRENCY=0", "--concurrency must be at least 1"},
+		{"no port", []string{"--brokers=kafka"}, "", `--brokers "kafka"`},
+		{"nobody there", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
+		{"topics missing", []string{brokers, "--prefix=other"}, "", "other.status: missing (create it with: ordersctl topics create)"},
+		{"rate card wrong", []string{brokers, "--rate-card=" + wrong}, "", wrong + ":3: "},
+		{"rate card missing", []string{brokers, "--rate-card=nowhere.yaml"}, "", "nowhere.yaml"},
+		{"seller missing", []string{brokers, "--seller=nowhere.yaml"}, "", "nowhere.yaml"},
+		{"sender wrong", []string{brokers, "--mail-from=shop"}, "", `sender "shop"`},
+		{"mail server wrong", []string{brokers, "--smtp=mail"}, "", "mail server"},
+		{"health address wrong", []string{brokers, "--health=127.0.0.1:x"}, "", "--health"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			if _, _, err := call(t.Context(), row.args, row.env); err == nil || !strings.Contains(err.Error(), row.says) {
+				t.Errorf("got %v, want an error that says %q", err, row.says)
+			}
+		})
+	}
+}
+
+// owning calls then when the program has been given partitions. It is written to by one goroutine at a time, as loggers do.
+type owning struct{ then func() }
+
+func (o *owning) Write(line []byte) (int, error) {
+	if o.then != nil && bytes.Contains(line, []byte("partitions owned")) {
+		go o.then()
+		o.then = nil
+	}
+	return len(line), nil
+}
+
+func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	health := free.Addr().String()
+	free.Close()
+	ctx, end := context.WithCancel(t.Context())
+	answers := map[string]int{}
+	look := func() {
+		defer end()
+		for _, path := range []string{"/healthz/live", "/healthz/ready", "/other"} {
+			if answer, err := http.Get("http://" + health + path); err == nil {
+				answers[path] = answer.StatusCode
+				answer.Body.Close()
+			}
+		}
+	}
+	args := []string{"--brokers", strings.Join(k.Config().Brokers, ","), "--health", health}
+	if err := run(ctx, args, func(string) string { return "" }, io.Discard, &owning{look}); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	if diff := cmp.Diff(map[string]int{"/healthz/live": 200, "/healthz/ready": 200, "/other": 404}, answers); diff != "" {
+		t.Errorf("health (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettingsInForceAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	_, log, _ := call(t.Context(), []string{"--brokers=127.0.0.1:1", "--concurrency=7", "--log-format=json"}, "ORDERS_GROUP=night", "ORDERS_DRAIN=9s")
+	line, _, _ := strings.Cut(log, "\n")
+	for _, want := range []string{`"msg":"settings"`, `"concurrency":"7"`, `"group":"night"`, `"drain":"9s"`, `"smtp":"127.0.0.1:1025"`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("got %s, want it to hold %s", line, want)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+//go:build synctests
+
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/worker"
+	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// shop is a Kafka in memory, a mail server in memory, and as many workers as a test starts. It lives in a synctest
+// bubble, so that time passes only while everybody waits.
+type shop struct {
+	*kafkatest.Kafka
+	mails *inbox.Inbox
+}
+
+func open(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{Kafka: kafkatest.Start(t)}
+	var err error
+	if s.mails, err = inbox.Open(inbox.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, "inbox", s.mails.Run)
+	return s
+}
+
+// run runs a program until the returned function is called, or the test ends; that function returns when the program has ended.
+func (s *shop) run(t *testing.T, name string, program func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() { // ended by stop
+		defer close(done)
+		if err := program(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s ended: %v", name, err)
+		}
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// settings are those of every worker here.
+func (s *shop) settings(t *testing.T) worker.Config {
+	return worker.Config{
+		Group: "workers", SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
+		Kafka: s.Config(), Topics: s.Topics, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), DialMail: s.mails.Dial,
+	}
+}
+
+// work starts a worker.
+func (s *shop) work(t *testing.T, change ...func(*worker.Config)) (stop func()) {
+	t.Helper()
+	cfg := s.settings(t)
+	for _, c := range change {
+		c(&cfg)
+	}
+	return s.run(t, "worker", func(ctx context.Context) error { return worker.Run(ctx, cfg) })
+}
+
+// place puts orders into Kafka, spread over the partitions, and returns their IDs.
+func (s *shop) place(t *testing.T, orders ...order.Order) []order.ID {
+	t.Helper()
+	var ids []order.ID
+	var records []*kgo.Record
+	for i, o := range orders {
+		ids, records = append(ids, o.ID), append(records, s.record(int32(i%kafkatest.Partitions), o))
+	}
+	s.Produce(t, records...)
+	return ids
+}
+
+func (s *shop) record(partition int32, o order.Order) *kgo.Record {
+	r := wire.Order(o)
+	r.Topic, r.Partition = s.Topics.Orders, partition
+	return r
+}
+
+// sendBack replays the newest letter, as the desk does.
+func (s *shop) sendBack(t *testing.T) {
+	t.Helper()
+	letters := s.Letters(t)
+	if len(letters) == 0 {
+		t.Fatal("got no letter, want one to send back")
+	}
+	letter := letters[len(letters)-1]
+	letter.Replays++
+	r := letter.Record()
+	r.Topic = s.Topics.Replay
+	s.Produce(t, r)
+}
+
+// orders makes n orders that differ in ID and recipient.
+func orders(n int) []order.Order {
+	var all []order.Order
+	for i := range n {
+		all = append(all, sample(fmt.Sprintf("customer-%d@example.com", i), i))
+	}
+	return all
+}
+
+func sample(email string, n int) order.Order {
+	return order.Order{
+		ID: order.ID(fmt.Sprintf("ord_%026d", n)), PlacedAt: time.Now().UTC().Truncate(time.Millisecond),
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: email},
+		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Service:  order.Standard,
+		Lines: []order.Line{{
+			SKU: "BOTTLE-750", Quantity: 2, Name: "Bottle", UnitPrice: order.EUR.Cents(2490), Grams: 400,
+			Size: [3]int{80, 80, 260},
+		}},
+	}
+}
+
+// ended reports whether all n orders have a final state.
+func ended(n int) func(map[order.ID]order.State) bool {
+	return func(states map[order.ID]order.State) bool {
+		final := 0
+		for _, s := range states {
+			if s.Status.Final() {
+				final++
+			}
+		}
+		return final == n
+	}
+}
+
+// count counts the orders of each status.
+func count(states map[order.ID]order.State) map[order.Status]int {
+	counts := map[order.Status]int{}
+	for _, s := range states {
+		counts[s.Status]++
+	}
+	return counts
+}
+
+// mailedOnce checks that n mails were delivered, each once.
+func (s *shop) mailedOnce(t *testing.T, n int) {
+	t.Helper()
+	delivered := s.mails.Deliveries()
+	if len(delivered) != n {
+		t.Errorf("got mails to %d orders, want %d", len(delivered), n)
+	}
+	for id, times := range delivered {
+		if times != 1 {
+			t.Errorf("mail %s: got delivered %d times, want once", id, times)
+		}
+	}
+}
+
+// confirmedOnce checks that all n orders are confirmed, each with one invoice and one mail, and that the offsets say so.
+func (s *shop) confirmedOnce(t *testing.T, n int) {
+	t.Helper()
+	if diff := cmp.Diff(map[order.Status]int{order.Confirmed: n}, count(s.States(t))); diff != "" {
+		t.Errorf("orders (-want +got):\n%s", diff)
+	}
+	s.mailedOnce(t, n)
+	invoices := s.Invoices(t)
+	if len(invoices) != n {
+		t.Errorf("got invoices of %d orders, want %d", len(invoices), n)
+	}
+	for id, records := range invoices {
+		if len(records) != 1 {
+			t.Errorf("%s: got %d invoices, want one", id, len(records))
+		}
+	}
+}
+
+// committedAll checks that no record of the topic orders is left to be worked on.
+func (s *shop) committedAll(t *testing.T) {
+	t.Helper()
+	want := map[int32]int64{}
+	for _, r := range s.Records(t, s.Topics.Orders) {
+		want[r.Partition] = r.Offset + 1
+	}
+	if diff := cmp.Diff(want, s.Committed(t, "workers")[s.Topics.Orders]); diff != "" {
+		t.Errorf("committed (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,236 @@
+//go:build synctests
+
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/services/order-worker/worker"
+	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/order"
+)
+
+func TestMailServerDownForAnHourMakesNoLetters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.place(t, orders(20)...)
+		s.mails.Behave(inbox.Behaviour{Down: true})
+		stop := s.work(t, func(c *worker.Config) { c.Concurrency = 4 })
+		time.Sleep(time.Hour)
+		if got := count(s.States(t)); got[order.Mailing] != 4 || got[order.Dead] != 0 {
+			t.Errorf("after an hour: got %v, want as many mailing as are in hand at once", got)
+		}
+		s.mails.Behave(inbox.Behaviour{})
+		states := s.Await(t, ended(20))
+		stop()
+		s.confirmedOnce(t, 20)
+		s.committedAll(t)
+		for id, state := range states {
+			if len(state.Timeline) != 4 {
+				t.Errorf("%s: got timeline %+v, want no more than accepted, working, mailing, confirmed", id, state.Timeline)
+			}
+		}
+	})
+}
+
+func TestWorkerEndsAtOnceWhileTheMailServerIsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.place(t, orders(40)...)
+		s.mails.Behave(inbox.Behaviour{Down: true})
+		stop := s.work(t)
+		time.Sleep(2 * time.Minute)
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the end took %s, want it at once: nothing but waiting is in hand", took)
+		}
+		s.mails.Behave(inbox.Behaviour{})
+		s.work(t)
+		s.Await(t, ended(40))
+		s.confirmedOnce(t, 40)
+	})
+}
+
+func TestMailsInHandAreFinishedBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.place(t, orders(40)...)
+		s.mails.Behave(inbox.Behaviour{At: ".", Late: 20 * time.Second})
+		stop := s.work(t)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took < 10*time.Second || took > 20*time.Second {
+			t.Errorf("the end took %s, want as long as the mails in hand", took)
+		}
+		s.mailedOnce(t, 16)
+		if got := count(s.States(t)); got[order.Confirmed] != 16 {
+			t.Errorf("got %v, want the 16 in hand confirmed", got)
+		}
+		s.mails.Behave(inbox.Behaviour{})
+		s.work(t)
+		s.Await(t, ended(40))
+		s.confirmedOnce(t, 40)
+	})
+}
+
+func TestWhatTakesTooLongIsSentAgainByTheNextOwner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		hanging := s.place(t, orders(6)...)
+		s.mails.Behave(inbox.Behaviour{At: ".", Late: 25 * time.Second}) // the server has the mail, and says nothing
+		stop := s.work(t, func(c *worker.Config) { c.Drain = 4 * time.Second })
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took < 4*time.Second || took > 5*time.Second {
+			t.Errorf("the end took %s, want the drain time of 4s", took)
+		}
+		s.mails.Behave(inbox.Behaviour{})
+		s.place(t, orders(9)[6:]...)
+		stop = s.work(t)
+		states := s.Await(t, ended(9))
+		stop()
+		s.committedAll(t)
+		want := map[string]int{}
+		for id := range states {
+			want[string(id)+".invoice@example.com"] = 1
+		}
+		for _, id := range hanging {
+			want[string(id)+".invoice@example.com"] = 2
+		}
+		if diff := cmp.Diff(want, s.mails.Deliveries()); diff != "" {
+			t.Errorf("deliveries by Message-ID (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(map[order.Status]int{order.Confirmed: 9}, count(states)); diff != "" || len(s.Invoices(t)) != 9 {
+			t.Errorf("got %d invoices, orders (-want +got):\n%s", len(s.Invoices(t)), diff)
+		}
+	})
+}
+
+func TestKafkaAwayIsNoOrdersFault(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		away time.Duration
+	}{
+		{"a moment", 3 * time.Second}, {"longer than a session", 20 * time.Second}, {"an hour", time.Hour},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t)
+				s.mails.Behave(inbox.Behaviour{At: ".", Late: time.Second})
+				s.work(t)
+				time.Sleep(5 * time.Second)
+				s.place(t, orders(60)...)
+				time.Sleep(1500 * time.Millisecond)
+				back := s.Away()
+				time.Sleep(row.away)
+				back()
+				states := s.Await(t, ended(60))
+				if diff := cmp.Diff(map[order.Status]int{order.Confirmed: 60}, count(states)); diff != "" {
+					t.Errorf("orders (-want +got):\n%s", diff)
+				}
+				s.mailedAgainOnlyWhatWasInHand(t, 60)
+			})
+		})
+	}
+}
+
+func TestWorkerEndsWhileKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.mails.Behave(inbox.Behaviour{At: ".", Late: 3 * time.Second})
+		stop := s.work(t)
+		s.place(t, orders(30)...)
+		time.Sleep(2 * time.Second)
+		back := s.Away()
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took > worker.DefaultDrain {
+			t.Errorf("the end took %s, want it within the drain time", took)
+		}
+		back()
+		s.mails.Behave(inbox.Behaviour{})
+		s.work(t)
+		s.Await(t, ended(30))
+		s.mailedAgainOnlyWhatWasInHand(t, 30)
+	})
+}
+
+func TestWorkerThatKafkaLosesIsReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.mails.Behave(inbox.Behaviour{At: ".", Late: time.Second})
+		var cut atomic.Bool
+		errCut := errors.New("network is unreachable")
+		s.work(t, func(c *worker.Config) {
+			dial := c.Kafka.Dial
+			c.Kafka.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if cut.Load() {
+					return nil, errCut
+				}
+				conn, err := dial(ctx, network, address)
+				return &severable{Conn: conn, cut: &cut}, err
+			}
+		})
+		time.Sleep(5 * time.Second)
+		s.place(t, orders(60)...)
+		time.Sleep(1500 * time.Millisecond)
+		cut.Store(true)
+		s.work(t)
+		states := s.Await(t, ended(60))
+		if diff := cmp.Diff(map[order.Status]int{order.Confirmed: 60}, count(states)); diff != "" {
+			t.Errorf("orders (-want +got):\n%s", diff)
+		}
+		s.mailedAgainOnlyWhatWasInHand(t, 60)
+	})
+}
+
+// mailedAgainOnlyWhatWasInHand checks that each of n orders was invoiced once and mailed, twice at most where a worker
+// could not write down that it was: no more than are in hand at once.
+func (s *shop) mailedAgainOnlyWhatWasInHand(t *testing.T, n int) {
+	t.Helper()
+	times := map[int]int{}
+	for _, delivered := range s.mails.Deliveries() {
+		times[delivered]++
+	}
+	if times[1]+times[2] != n || times[2] > 16 {
+		t.Errorf("got %v by times delivered, want %d once, of which 16 at most twice", times, n)
+	}
+	for id, records := range s.Invoices(t) {
+		if len(records) != 1 {
+			t.Errorf("%s: got %d invoices, want one", id, len(records))
+		}
+	}
+}
+
+// severable is a connection that breaks at its next use once it is cut.
+type severable struct {
+	net.Conn
+	cut *atomic.Bool
+}
+
+// Write breaks the connection when it is cut.
+func (c *severable) Write(b []byte) (int, error) {
+	if c.cut.Load() {
+		c.Conn.Close()
+	}
+	return c.Conn.Write(b)
+}

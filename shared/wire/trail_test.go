@@ -60,7 +60,8 @@ func TestATrailIsOfAStateThatThisVersionKnows(t *testing.T) {
 func FuzzReadTrail(f *testing.F) {
 	f.Add(wire.State(*finished(), 17).Value)
 	f.Add([]byte(`{"schema":1,"order":` + plain + `,"timeline":[{}],"progress":{"invoice":{"number":"x"}},"Progress":{}}`))
-	f.Add([]byte(`{"ſchema":1,"order":` + plain + `,"timeline":[{"reason":"a"}],"TIMELINE":[{},{"reason":"b"}],"progress":{"invoice":null,"Invoice":{"number":"x","net":null}}}`))
+	f.Add([]byte(`{"ſchema":1,"order":` + plain + `,"timeline":[{"reason":"a"}],` +
+		`"TIMELINE":[{},{"reason":"b"}],"progress":{"invoice":null,"Invoice":{"number":"x","net":null}}}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		r := &kgo.Record{Value: value}
 		s, err := wire.ReadState(r)

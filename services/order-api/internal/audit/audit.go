@@ -1,8 +1,8 @@
 // Package audit says from Kafka alone what has become of every order that was accepted. It asks no service and trusts none.
 //
-// Each order is in exactly one place: confirmed, cancelled, discarded, dead with its letter, or in flight; the report
-// names those that are in none or in two, and whatever contradicts itself: letters without a dead order, numbers used
-// twice, invoices that are not the ones their orders point at.
+// Each order is in exactly one place: confirmed, cancelled, discarded, dead with its letter, or in flight. The report
+// counts them and names those that are in none or in two, and whatever contradicts itself: letters without a dead order,
+// numbers used twice, invoices that are not the ones their orders point at.
 //
 // An order is in flight while a worker will still come across it: its record in the topic orders, or one that carries it
 // on in another topic (carriers has the list), stands at or above the offset that the worker group has committed there.
@@ -18,14 +18,14 @@
 //   - behind a state stand the invoice and the letter that it points at;
 //   - an order that is unfinished by its state has a record that was not committed when the audit asked.
 //
-// Nothing promises that against a group whose offsets are set by hand, a leader that forgets records, or a compaction at our heels.
-// So a suspicion becomes a fault only if it is still there after asking and reading on once more. That is repeated
-// while suspicions come and go, up to maxRounds; those that came last are counted as unsettled, and are for the next run.
+// Nothing promises that against a group whose offsets are set by hand, a leader that forgets records, or a compaction
+// at our heels. So a suspicion becomes a fault only if it is still there after asking and reading on once more. That is
+// repeated while suspicions come and go, up to maxRounds; those that came last are unsettled, and for the next run.
 //
 // # The horizon
 //
-// The topic orders forgets, the others do not. Of an order older than the oldest record in orders there is no proof that it was accepted:
-// it is judged by its state, letter and invoice alone, and counted apart. Offsets that the log dropped
+// The topic orders forgets, the others do not. Of an order older than the oldest record in orders there is no proof that
+// it was accepted: it is judged by its state, letter and invoice alone, and counted apart. Offsets that the log dropped
 // before the group had committed them are lost for certain, and named.
 //
 // All there is about an order stands under one partition number, so partitions are audited one by one, a few at a time. An
@@ -52,8 +52,8 @@ const (
 	maxNamed  = 20 // places of each kind of fault that a report names; it counts all
 )
 
-// Run audits the topics, worked on by a consumer group, up to where they end while it runs. It blocks until all of them
-// are read, and refuses topics that are not as they must be. It returns wire.ErrNewer when a worker of a newer version has written there.
+// Run audits topics that a consumer group works on, up to where they end while it runs. It blocks until all of them are
+// read. It returns kafka.ErrTopics for topics that are not as they must be, and wire.ErrNewer for what a newer version wrote.
 func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) (Report, error) {
 	cl, err := cfg.Connect(ctx)
 	if err != nil {

@@ -67,21 +67,27 @@ func named(faults []audit.Fault) (all []string) {
 	return all
 }
 
-// TestEachFaultIsNamed produces by hand, under a committed offset, what no worker writes.
-func TestEachFaultIsNamed(t *testing.T) {
+// fault is produced by hand, under a committed offset: no worker writes that.
+type fault struct {
+	name string
+	does func(*clerk)
+	lost int64
+	want []string
+}
+
+func TestOrdersInNoPlaceOrInTwoAreNamed(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
-		name string
-		does func(*clerk)
-		lost int64
-		want []string
-	}{
+	areNamed(t, []fault{
 		{"nothing is known of it", func(c *clerk) { c.place(nil) }, 1, []string{"lost 1-0 ord_1_1"}},
 		{"its only state is void", func(c *clerk) { c.claim(); c.haunt(c.place(nil)) }, 1, []string{"lost 1-0 ord_1_1"}},
 		{"void as a repeat of nothing", func(c *clerk) { c.void(c.place(nil), failure.Duplicate) }, 1, []string{"lost 1-0 ord_1_1"}},
 		{"void, and cancelled by no state", func(c *clerk) { c.void(c.place(nil), "cancelled") }, 1, []string{"lost 1-0 ord_1_1"}},
 		{"begun and let go", func(c *clerk) { c.write(c.place(nil), order.Working) }, 1, []string{"stuck 1-0 ord_1_1"}},
-		{"replayed, begun and let go", func(c *clerk) { p := c.fail(c.place(nil)); c.replay(p); c.write(p, order.Working) }, 0, []string{"no-death 1-0 ord_1_1"}},
+		{"replayed, begun and let go", func(c *clerk) {
+			p := c.fail(c.place(nil))
+			c.replay(p)
+			c.write(p, order.Working)
+		}, 0, []string{"no-death 1-0 ord_1_1"}},
 		{"dead without a letter", func(c *clerk) { c.write(c.place(nil), order.Dead) }, 1, []string{"no-letter 1-0 ord_1_1"}},
 		{"dead with the letter of another", func(c *clerk) {
 			p, other := c.place(nil), c.fail(c.place(nil))
@@ -94,12 +100,31 @@ func TestEachFaultIsNamed(t *testing.T) {
 			c.write(p, order.Dead)
 		}, 1, []string{"no-letter 1-0 ord_1_1"}},
 		{"a letter without a state", func(c *clerk) { c.bury(c.place(nil)) }, 0, []string{"no-death 1-0 ord_1_1"}},
-		{"a letter newer than its state", func(c *clerk) { p := c.fail(c.place(nil)); c.bury(p) }, 0, []string{"no-death 1-0 ord_1_1"}},
+		{"a letter newer than its state", func(c *clerk) {
+			p := c.fail(c.place(nil))
+			old := *p
+			c.bury(p)
+			old.Rev = 0
+			c.bury(&old)
+		}, 0, []string{"no-death 1-0 ord_1_1"}},
 		{"undecodable without a letter", func(c *clerk) { c.void(c.poison(""), failure.Undecodable) }, 0, []string{"no-letter 1-0 "}},
 		{"undecodable without a void record", func(c *clerk) { c.bury(c.poison("")) }, 0, []string{"no-death 1-0 "}},
 		{"a repeat without a void record", func(c *clerk) { c.place(c.confirm(c.place(nil))) }, 0, []string{"no-void 1-1 ord_1_1"}},
 		{"cancelled without a void record", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, 0, []string{"no-void 1-0 ord_1_1"}},
 		{"discarded without a void record", func(c *clerk) { c.write(c.place(nil), order.Discarded) }, 0, []string{"no-void 1-0 ord_1_1"}},
+		{"confirmed, and void as a repeat", func(c *clerk) { c.void(c.confirm(c.place(nil)), failure.Duplicate) }, 0, []string{"two-places 1-0 ord_1_1"}},
+		{"confirmed, and void as discarded", func(c *clerk) { c.void(c.confirm(c.place(nil)), "discarded") }, 0, []string{"two-places 1-0 ord_1_1"}},
+		{"a state of no order", func(c *clerk) {
+			p := c.place(nil)
+			p.Origin.Offset = 70
+			c.confirm(p)
+		}, 1, []string{"lost 1-0 ord_1_1", "unplaced 1-70 "}},
+	})
+}
+
+func TestInvoicesThatAreNotWhatTheyShouldBeAreNamed(t *testing.T) {
+	t.Parallel()
+	areNamed(t, []fault{
 		{"confirmed without an invoice", func(c *clerk) { c.write(c.place(nil), order.Confirmed) }, 0, []string{"no-invoice 1-0 ord_1_1"}},
 		{"confirmed with the invoice of another", func(c *clerk) {
 			a, b := c.confirm(c.place(nil)), c.place(nil)
@@ -110,15 +135,21 @@ func TestEachFaultIsNamed(t *testing.T) {
 		{"two invoices with different bytes", func(c *clerk) { c.keep(c.confirm(c.place(nil)), "%PDF another") }, 0, []string{"number-twice 1-0 ord_1_1"}},
 		{"an invoice under the number of another", func(c *clerk) {
 			a, b := c.confirm(c.place(nil)), c.place(nil)
+			at := len(c.acts)
+			c.confirm(b)
+			c.acts[at+1].record.Key = []byte(a.Origin.InvoiceNumber())
+		}, 0, []string{"number-twice 1-1 ord_1_2"}},
+		{"a state with the number of another", func(c *clerk) {
+			a, b := c.confirm(c.place(nil)), c.place(nil)
 			c.write(b, order.Working)
-			b.Progress.Invoice.Number = a.Origin.InvoiceNumber()
 			c.keep(b, "%PDF")()
+			b.Progress.Invoice.Number = a.Origin.InvoiceNumber()
 			c.write(b, order.Confirmed)
 		}, 0, []string{"number-twice 1-1 ord_1_2"}},
 		{"two orders at one offset", func(c *clerk) {
 			a, b := c.confirm(c.place(nil)), c.place(nil)
 			b.Origin = a.Origin
-			c.confirm(b)
+			c.fail(b)
 		}, 1, []string{"lost 1-1 ord_1_2", "number-twice 1-0 ord_1_1"}},
 		{"one order at two offsets", func(c *clerk) { c.confirm(c.place(c.confirm(c.place(nil)))) }, 0, []string{"order-twice 1-1 ord_1_1"}},
 		{"an invoice that is not the one pointed at", func(c *clerk) {
@@ -133,14 +164,12 @@ func TestEachFaultIsNamed(t *testing.T) {
 			c.confirm(c.place(nil))
 			c.acts[at+2].record.Value = []byte("%PDF changed")
 		}, 0, []string{"unequal-hash 1-0 ord_1_1"}},
-		{"confirmed, and void as a repeat", func(c *clerk) { c.void(c.confirm(c.place(nil)), failure.Duplicate) }, 0, []string{"two-places 1-0 ord_1_1"}},
-		{"confirmed, and void as discarded", func(c *clerk) { c.void(c.confirm(c.place(nil)), "discarded") }, 0, []string{"two-places 1-0 ord_1_1"}},
-		{"a state of no order", func(c *clerk) {
-			p := c.place(nil)
-			p.Origin.Offset = 70
-			c.confirm(p)
-		}, 1, []string{"lost 1-0 ord_1_1", "unplaced 1-70 "}},
-	} {
+	})
+}
+
+func areNamed(t *testing.T, faults []fault) {
+	t.Helper()
+	for _, row := range faults {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			k := kafkatest.Start(t)
@@ -149,8 +178,8 @@ func TestEachFaultIsNamed(t *testing.T) {
 			if diff := cmp.Diff(row.want, named(report.Faults)); diff != "" || report.OK() {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
-			if report.Orders.Lost != row.lost {
-				t.Errorf("got %d lost, want %d", report.Orders.Lost, row.lost)
+			if report.Orders.Lost != row.lost || report.Repeated != 0 {
+				t.Errorf("got %d lost, %d repeated; want %d, and nothing read twice", report.Orders.Lost, report.Repeated, row.lost)
 			}
 			addsUp(t, report)
 		})
@@ -194,6 +223,11 @@ func TestWhatPromisesAllowIsNoFault(t *testing.T) {
 			"a letter, and then it went well", func(c *clerk) { p := c.place(nil); c.bury(p); c.confirm(p) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
+		{
+			"it went well, and then a letter of a worker that lost the partition",
+			func(c *clerk) { c.bury(c.confirm(c.place(nil))) },
+			audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
+		},
 		{"undecodable then, understood by a newer version", func(c *clerk) {
 			p := c.place(nil)
 			c.bury(p)
@@ -208,6 +242,17 @@ func TestWhatPromisesAllowIsNoFault(t *testing.T) {
 				c.void(p, failure.Reason(s))
 			}
 		}, audit.Report{Orders: audit.Tally{Accepted: 2, Cancelled: 1, Discarded: 1}}},
+		{"discarded under a number that has its invoice", func(c *clerk) {
+			p := c.place(nil)
+			c.write(p, order.Working)
+			c.keep(p, "%PDF")()
+			c.write(p, order.Discarded)
+		}, audit.Report{Orders: audit.Tally{Accepted: 1, Discarded: 1}}},
+		{"a replay that no worker takes up", func(c *clerk) {
+			p := c.fail(c.place(nil))
+			c.commitAll()
+			c.append(c.topics.Replay, 1, c.asLetter(p).Record())
+		}, audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}}},
 		{"a mail that may have gone out twice", func(c *clerk) {
 			p := c.place(nil)
 			p.Record(order.Change{Rev: 0, At: clock, Status: order.Mailing, Reason: "uncertain"})
@@ -215,7 +260,9 @@ func TestWhatPromisesAllowIsNoFault(t *testing.T) {
 		}, audit.Report{Uncertain: 1, Orders: audit.Tally{Accepted: 1, Confirmed: 1}}},
 		{"records of others", func(c *clerk) {
 			c.append(c.topics.DLQ, 1, &kgo.Record{Value: []byte("spring")})
-			other := c.asLetter(&paper{})
+			p := &paper{}
+			p.Origin.Partition = c.partition
+			other := c.asLetter(p)
 			other.Topic = "payments"
 			c.append(c.topics.DLQ, 1, other.Record())
 			c.append(c.topics.Status, 1, &kgo.Record{Key: []byte("k")})

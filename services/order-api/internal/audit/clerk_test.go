@@ -111,7 +111,6 @@ type paper struct {
 	order.State
 	key     []byte
 	value   []byte
-	rev     int64 // of the newest letter's state
 	replays int
 	// acts that would be missed: the newest of each kind.
 	state, kept, letter, voided int
@@ -160,7 +159,8 @@ func (c *clerk) put(p *paper, r *kgo.Record) *paper {
 // write appends the next state of an order.
 func (c *clerk) write(p *paper, s order.Status) {
 	if s == order.Working && p.Progress.Invoice == nil {
-		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: order.EUR.Cents(100), Tax: order.EUR.Cents(19), Total: order.EUR.Cents(119)}
+		net, tax, total := order.EUR.Cents(100), order.EUR.Cents(19), order.EUR.Cents(119)
+		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: net, Tax: tax, Total: total}
 	}
 	p.Record(order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
 	p.state = len(c.acts)

@@ -25,7 +25,9 @@ func withGaps(c *clerk) {
 	c.void(last, failure.Undecodable)
 	c.confirm(last)
 	c.void(last, failure.Undecodable)
-	c.place(nil)
+	later := *c.place(nil)
+	later.Origin.Offset = 99 // placed after the audit has asked where orders ends
+	c.void(&later, failure.Duplicate)
 }
 
 func TestGapsAreExplainedFromTheInvoicesAlone(t *testing.T) {

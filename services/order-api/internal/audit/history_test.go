@@ -20,16 +20,16 @@ import (
 // worker writes what a correct worker writes to one partition, record by record, through takeovers, replays and commits.
 type worker struct {
 	*clerk
-	jobs      []*job // by offset
+	trips     []*trip // by offset
 	replays   []*replay
 	committed struct{ orders, replays int64 }
 }
 
-// job is a record of orders on its way.
-type job struct {
+// trip is the way of a record of orders.
+type trip struct {
 	*paper
 	kind     string // order, poison or repeat
-	of       *job   // that it repeats
+	of       *trip  // that it repeats
 	plan     []string
 	last     string // what was written last
 	finished bool   // as it was placed
@@ -38,7 +38,7 @@ type job struct {
 }
 
 type replay struct {
-	of       *job
+	of       *trip
 	offset   int64
 	answered bool
 }
@@ -58,18 +58,19 @@ func (w *worker) step(n int) {
 	kind, n := n%12, n/12
 	switch kind {
 	case 0, 1:
-		w.jobs = append(w.jobs, &job{paper: w.place(nil), kind: "order", plan: plans()[n%4]})
+		w.trips = append(w.trips, &trip{paper: w.place(nil), kind: "order", plan: plans()[n%4]})
 	case 2:
-		w.jobs = append(w.jobs, &job{paper: w.poison(""), kind: "poison", plan: []string{"letter", "void"}})
+		w.trips = append(w.trips, &trip{paper: w.poison(""), kind: "poison", plan: []string{"letter", "void"}})
 	case 3:
-		if of := choose(w.jobs, n, func(j *job) bool { return j.kind == "order" }); of != nil {
-			w.jobs = append(w.jobs, &job{paper: w.place(of.paper), kind: "repeat", of: of, plan: []string{"repeat"}})
+		if of := choose(w.trips, n, func(tr *trip) bool { return tr.kind == "order" }); of != nil {
+			w.trips = append(w.trips, &trip{paper: w.place(of.paper), kind: "repeat", of: of, plan: []string{"repeat"}})
 		}
 	case 4:
 		w.takeOver(n)
 	case 5:
-		if j := choose(w.jobs, n, func(j *job) bool { return j.state > 0 }); j != nil && len(w.claims) > 1 {
-			w.haunt(j.paper)
+		if tr := choose(w.trips, n, func(tr *trip) bool { return tr.state > 0 }); tr != nil && len(w.claims) > 1 {
+			w.haunt(tr.paper)
+			w.late(tr, n)
 		}
 	case 6:
 		w.commits()
@@ -77,18 +78,18 @@ func (w *worker) step(n int) {
 		w.sendBack(n)
 	default:
 		// What repeats an order waits in its lane until the order is finished.
-		ready := func(j *job) bool { return len(j.plan) > 0 && (j.of == nil || j.of.finished) }
-		if j := choose(w.jobs, n, ready); j != nil {
-			w.advance(j)
+		ready := func(tr *trip) bool { return len(tr.plan) > 0 && (tr.of == nil || tr.of.finished) }
+		if tr := choose(w.trips, n, ready); tr != nil {
+			w.advance(tr)
 		}
 	}
 }
 
-func choose(jobs []*job, n int, fits func(*job) bool) *job {
-	var all []*job
-	for _, j := range jobs {
-		if fits(j) {
-			all = append(all, j)
+func choose(trips []*trip, n int, fits func(*trip) bool) *trip {
+	var all []*trip
+	for _, tr := range trips {
+		if fits(tr) {
+			all = append(all, tr)
 		}
 	}
 	if len(all) == 0 {
@@ -98,50 +99,62 @@ func choose(jobs []*job, n int, fits func(*job) bool) *job {
 	return all[n%min(len(all), 2)]
 }
 
-// advance writes the next record of a job.
-func (w *worker) advance(j *job) {
-	j.last, j.plan = j.plan[0], j.plan[1:]
-	switch j.last {
+// advance writes the next record of a trip.
+func (w *worker) advance(tr *trip) {
+	tr.last, tr.plan = tr.plan[0], tr.plan[1:]
+	switch tr.last {
 	case "invoice":
-		w.keep(j.paper, "%PDF "+j.Origin.InvoiceNumber())()
+		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())()
 	case "letter":
-		j.letters++
-		w.bury(j.paper)
+		tr.letters++
+		w.bury(tr.paper)
 	case "void":
-		w.void(j.paper, failure.Undecodable)
+		w.void(tr.paper, failure.Undecodable)
 	case "repeat":
-		w.void(j.paper, failure.Duplicate)
+		w.void(tr.paper, failure.Duplicate)
 	default:
-		w.write(j.paper, order.Status(j.last))
+		w.write(tr.paper, order.Status(tr.last))
 	}
-	if len(j.plan) > 0 {
+	if len(tr.plan) > 0 {
 		return
 	}
-	j.finished = true
-	if j.asked != nil {
-		j.asked.answered, j.asked = true, nil
+	tr.finished = true
+	if tr.asked != nil {
+		tr.asked.answered, tr.asked = true, nil
 	}
 }
 
-// takeOver is a new owner that finds every job where the last record left it. A letter without the record that follows it is
+// takeOver is a new owner that finds every order where the last record left it. A letter without the record that follows it is
 // nothing that it knows of: it fails again, or it does not.
 func (w *worker) takeOver(n int) {
 	w.claim()
-	for _, j := range w.jobs {
-		if j.last != "letter" || len(j.plan) == 0 {
+	for _, tr := range w.trips {
+		if tr.last != "letter" || len(tr.plan) == 0 {
 			continue
 		}
-		if n++; n%2 == 0 || j.kind == "poison" {
-			j.plan = append([]string{"letter"}, j.plan...)
+		if n++; n%2 == 0 || tr.kind == "poison" {
+			tr.plan = append([]string{"letter"}, tr.plan...)
 		} else {
-			j.plan = w.left(j)
+			tr.plan = w.left(tr)
 		}
 	}
 }
 
-// left is what a job still needs to go well.
-func (w *worker) left(j *job) []string {
-	switch i := j.Progress.Invoice; {
+// late is what an earlier owner sent before it lost the partition, and what arrives only now: the letter or the invoice of
+// an order that the new owner has in hand, or has taken to its end.
+func (w *worker) late(tr *trip, n int) {
+	switch {
+	case tr.finished && tr.asked == nil && tr.Status != order.Confirmed:
+	case n%2 == 0:
+		w.append(w.topics.DLQ, w.partition, w.asLetter(tr.paper).Record())
+	case tr.Progress.Invoice != nil:
+		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())
+	}
+}
+
+// left is what an order still needs to go well.
+func (w *worker) left(tr *trip) []string {
+	switch i := tr.Progress.Invoice; {
 	case i == nil:
 		return plans()[0]
 	case i.Kept == nil:
@@ -153,33 +166,33 @@ func (w *worker) left(j *job) []string {
 
 // sendBack is an operator who replays a letter.
 func (w *worker) sendBack(n int) {
-	dead := func(j *job) bool {
-		return j.finished && j.asked == nil && (j.kind == "poison" || j.Status == order.Dead)
+	dead := func(tr *trip) bool {
+		return tr.finished && tr.asked == nil && (tr.kind == "poison" || tr.Status == order.Dead)
 	}
-	newest := slices.Clone(w.jobs)
+	newest := slices.Clone(w.trips)
 	slices.Reverse(newest)
-	j := choose(newest, n, dead)
-	if j == nil {
+	tr := choose(newest, n, dead)
+	if tr == nil {
 		return
 	}
-	j.asked = &replay{of: j, offset: w.replay(j.paper)}
-	w.replays = append(w.replays, j.asked)
+	tr.asked = &replay{of: tr, offset: w.replay(tr.paper)}
+	w.replays = append(w.replays, tr.asked)
 	switch {
-	case j.kind == "poison":
-		j.plan = []string{"letter"}
+	case tr.kind == "poison":
+		tr.plan = []string{"letter"}
 	case n%2 == 0:
-		j.plan = []string{"letter", "dead"}
+		tr.plan = []string{"letter", "dead"}
 	default:
-		j.plan = w.left(j)
+		tr.plan = w.left(tr)
 	}
 }
 
 // commits commits what stands below the oldest unfinished record.
 func (w *worker) commits() {
-	w.committed.orders = int64(len(w.jobs))
-	for i := len(w.jobs) - 1; i >= 0; i-- {
-		if !w.jobs[i].finished {
-			w.committed.orders = w.jobs[i].Origin.Offset
+	w.committed.orders = int64(len(w.trips))
+	for i := len(w.trips) - 1; i >= 0; i-- {
+		if !w.trips[i].finished {
+			w.committed.orders = w.trips[i].Origin.Offset
 		}
 	}
 	w.committed.replays = int64(len(w.replays))
@@ -194,21 +207,21 @@ func (w *worker) commits() {
 
 // sum is what an audit must count.
 func sum(workers []*worker) (t audit.Tally) {
-	var all []*job
+	var all []*trip
 	for _, w := range workers {
-		all = append(all, w.jobs...)
+		all = append(all, w.trips...)
 	}
-	for _, j := range all {
-		if j.kind == "repeat" {
+	for _, tr := range all {
+		if tr.kind == "repeat" {
 			t.Duplicates++
 			continue
 		}
-		if j.kind == "poison" && j.voided > 0 {
+		if tr.kind == "poison" && tr.voided > 0 {
 			t.Undecodable++
 			continue
 		}
 		t.Accepted++
-		switch j.Status {
+		switch tr.Status {
 		case order.Confirmed:
 			t.Confirmed++
 		case order.Dead:
@@ -222,23 +235,23 @@ func sum(workers []*worker) (t audit.Tally) {
 
 // essential are the acts that nothing else can stand in for: what was written last about each order that is committed.
 func (w *worker) essential() (acts []int) {
-	for _, j := range w.jobs {
-		committed := j.finished && j.Origin.Offset < w.committed.orders
+	for _, tr := range w.trips {
+		committed := tr.finished && tr.Origin.Offset < w.committed.orders
 		for _, r := range w.replays {
-			committed = committed && (r.of != j || r.offset < w.committed.replays)
+			committed = committed && (r.of != tr || r.offset < w.committed.replays)
 		}
 		switch {
 		case !committed:
-		case j.kind == "poison" && j.letters == 1:
-			acts = append(acts, j.voided, j.letter)
-		case j.kind != "order":
-			acts = append(acts, j.voided)
-		case j.Status == order.Confirmed:
-			acts = append(acts, j.state, j.kept)
+		case tr.kind == "poison" && tr.letters == 1:
+			acts = append(acts, tr.voided, tr.letter)
+		case tr.kind != "order":
+			acts = append(acts, tr.voided)
+		case tr.Status == order.Confirmed:
+			acts = append(acts, tr.state, tr.kept)
 		default:
-			acts = append(acts, j.state, j.letter)
-			if j.kept > 0 {
-				acts = append(acts, j.kept)
+			acts = append(acts, tr.state, tr.letter)
+			if tr.kept > 0 {
+				acts = append(acts, tr.kept)
 			}
 		}
 	}

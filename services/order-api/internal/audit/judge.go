@@ -127,40 +127,31 @@ func (j *judgement) tally(offset int64) *Tally {
 // place counts an order in the one place where it is, and says what is missing there.
 func (j *judgement) place(offset int64, e *entry) kinds {
 	tally, inFlight := j.tally(offset), j.inFlight(offset, e)
-	place, missing := j.find(offset, e, tally, inFlight)
+	place, wrong := j.find(offset, e, tally, inFlight)
 	*place++
 	tally.Accepted++
 	if e.facts&hasUncertain != 0 {
 		j.v.uncertain++
 	}
-	// Each letter goes with a state that is written after it: an older one is not the last word.
-	if e.end.final() && e.letterRev > e.rev && !inFlight {
-		missing |= noDeath
-	}
-	return missing
+	return wrong | e.lacks(inFlight)
 }
 
-func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (place *int64, missing kinds) {
-	if (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight {
-		missing |= noVoid
-	}
-	if e.end == confirmed && e.pointerAt == 0 {
-		missing |= noInvoice
-	}
+// find says which count of a tally an order belongs to.
+func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (place *int64, wrong kinds) {
 	letter, buried := j.letters[e.letterAt-1]
 	switch {
 	case e.end == confirmed:
-		return &tally.Confirmed, missing
+		return &tally.Confirmed, 0
 	case e.end == cancelled:
-		return &tally.Cancelled, missing
+		return &tally.Cancelled, 0
 	case e.end == discarded:
-		return &tally.Discarded, missing
+		return &tally.Discarded, 0
 	case e.end == dead && buried && letter == offset:
-		return &tally.Dead, missing
+		return &tally.Dead, 0
 	case e.end == dead:
 		return &tally.Lost, noLetter
 	case inFlight:
-		return &tally.InFlight, missing
+		return &tally.InFlight, 0
 	case e.facts&hasLetter != 0:
 		return &tally.Dead, noDeath // its letter is where an operator finds it
 	case e.end == unfinished:
@@ -170,12 +161,27 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 	}
 }
 
+// lacks says what an order that has ended should have left.
+func (e *entry) lacks(inFlight bool) kinds {
+	switch {
+	case e.end == confirmed && e.pointerAt == 0:
+		return noInvoice
+	case (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
+		return noVoid
+	// Each letter of a dead order goes with a state that is written after it. One of an order that went well came from a
+	// worker that had lost the partition.
+	case e.end == dead && e.letterRev > e.rev && !inFlight:
+		return noDeath
+	}
+	return 0
+}
+
 // repeat counts an offset that is not the order which its ID names.
 func (j *judgement) repeat(offset int64, e *entry) kinds {
-	tally, inFlight := j.tally(offset), j.inFlight(offset, e)
+	tally := j.tally(offset)
 	if e.void == voidUndecodable && e.end == noState {
 		tally.Undecodable++
-		if e.facts&hasLetter == 0 && !inFlight {
+		if e.facts&hasLetter == 0 {
 			return noLetter
 		}
 		return 0
@@ -184,7 +190,7 @@ func (j *judgement) repeat(offset int64, e *entry) kinds {
 	if e.end != noState {
 		return twice
 	}
-	if e.void == notVoid && !inFlight {
+	if e.void == notVoid && !j.inFlight(offset, e) {
 		return noVoid
 	}
 	return 0
@@ -240,10 +246,13 @@ func (j *judgement) dropped(traces []member) {
 	}
 	j.v.older.Accepted += n
 	j.v.older.Lost += n
-	if n > 0 && j.passed {
+	switch {
+	case n > 0 && j.passed:
 		j.v.faults[passedOver.index()].add(split, n)
-	} else if n > 0 {
+	case n > 0:
 		j.v.fresh++
+	case j.passed:
+		j.dismissed++
 	}
 	j.passed = n > 0
 }

@@ -26,14 +26,14 @@ type carrier struct {
 // carriers is the one list of places, beside the topic orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
 	return []carrier{
-		{topics.Replay, letterOrigin},
+		{topics.Replay, ofReplay},
 	}
 }
 
-// letterOrigin reads the origin of a record with a letter's headers.
-func letterOrigin(r *kgo.Record) (int64, bool) {
+// ofReplay is the origin of a letter that was sent back.
+func ofReplay(r *kgo.Record) (int64, bool) {
 	l, err := dlq.Read(r)
-	return l.Origin.Offset, err == nil && l.Origin.Partition == r.Partition
+	return l.Origin.Offset, err == nil && l.Origin.Partition == r.Partition && l.Replays > 0
 }
 
 // bounds is what was asked about one partition number before it was read, by topic.

@@ -44,6 +44,30 @@ func TestASuspicionIsReadAgainBeforeItIsNamed(t *testing.T) {
 	}
 }
 
+// TestARaceWithRetentionIsNoLoss: the log drops what was finished before the commit of it is there.
+func TestARaceWithRetentionIsNoLoss(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	b := newBook(t, k, k.Prefix)
+	c := newClerk(b, 1)
+	c.commit(c.topics.Orders, 0)
+	p := c.place(nil)
+	b.play(t, k, len(b.acts))
+	if err := k.Cluster.DeleteRecords(k.Topics.Orders, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	c.confirm(p)
+	c.commitAll()
+	eachRound(k, func(round int) {
+		if round == 2 {
+			b.play(t, k, len(b.acts))
+		}
+	})
+	if got := run(t, k); !got.OK() || got.Dismissed != 1 || got.Unsettled != 0 || got.Older.Confirmed != 1 {
+		t.Errorf("got %+v, faults %v; want one suspicion dismissed, and the order confirmed", got, named(got.Faults))
+	}
+}
+
 func TestReadingOnEndsAlthoughSuspicionsComeAndGo(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

@@ -199,8 +199,6 @@ func (t *table) follow(e *entry, trail wire.Trail) {
 // uncertain is the reason of a change by which a worker says that nobody can know whether the mail went out.
 const uncertain = "uncertain"
 
-func (e end) final() bool { return e > unfinished }
-
 func ended(s order.Status) end {
 	switch s {
 	case order.Confirmed:

@@ -43,13 +43,16 @@ func TestRulesBite(t *testing.T) {
 		{"init", "nothing runs before main", order, doc + "func init() {}", "order.go:3: an init function"},
 		{"state", "packages hold no state", order, doc + "var rates map[string]int", "the variable rates"},
 		{"lock", "packages hold no state", order, doc + "import \"sync\"\nvar pool = sync.Pool{}", "the variable pool"},
+		{"vague comment", "one word for one idea", order, "// Package order is a set of tasks.\npackage order", "order.go:1: says task"},
+		{"vague doc", "one word for one idea", order, doc, "README.md: says job"},
+		{"dead link", "links lead somewhere", order, doc, "README.md links to plan.md, which does not exist"},
 		{"unlisted folder", "the README lists the folders", order, doc, "the tree does not list shared/order"},
 		{"no command", "the README begins with a command", order, doc, "no command to paste"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := &house{folders: []string{"shared/order"}}
+			h := &house{folders: []string{"shared/order"}, docs: map[string]string{"README.md": "The job: [plan](plan.md#now)."}}
 			if err := h.add(tt.file, tt.text); err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +81,7 @@ func TestRulesAllow(t *testing.T) {
 	t.Parallel()
 	h := &house{
 		folders: []string{"shared", "shared/order", "shared/order/testdata", "scripts", "services"},
-		readme:  "# Orders\n\n```sh\nscripts/demo\n```\n\n```\nREADME.md\nscripts/       demo test\nservices/\nshared/\n  order/       the domain\n```\n",
+		docs:    map[string]string{"README.md": "# [Orders](shared) on [Kafka](https://kafka.apache.org)\n\n```sh\nscripts/demo\n```\n\n```\nREADME.md\nscripts/       demo test\nservices/\nshared/\n  order/       the domain\n```\n"},
 	}
 	text := `// Package order is the domain.
 package order
@@ -99,7 +102,7 @@ var card []byte
 	if err := h.add("shared/order/order.go", text); err != nil {
 		t.Fatal(err)
 	}
-	for _, check := range []func(*house) []string{onePackageComment, namesExplained, noGlobals, domainAlone, errorsAreActions, sizes, readmeTree, readmeCommand} {
+	for _, check := range []func(*house) []string{onePackageComment, namesExplained, noGlobals, domainAlone, errorsAreActions, sizes, wordsOurs, linksLead, readmeTree, readmeCommand} {
 		for _, complaint := range check(h) {
 			t.Error(complaint)
 		}

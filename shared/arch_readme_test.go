@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,7 +13,7 @@ import (
 // readmeTree: the tree is the fenced block of README.md with a line that begins "services/". A folder is a line whose first word
 // ends in "/", and stands in the folder above it that is indented less.
 func readmeTree(h *house) (complaints []string) {
-	listed, there := tree(h.readme), rooms(h)
+	listed, there := tree(h.docs["README.md"]), rooms(h)
 	for _, dir := range there {
 		if !slices.Contains(listed, dir) {
 			complaints = append(complaints, "the tree does not list "+dir)
@@ -92,12 +94,28 @@ func fenced(text string) (blocks [][]string) {
 }
 
 func readmeCommand(h *house) []string {
-	lines := strings.Split(h.readme, "\n")
+	lines := strings.Split(h.docs["README.md"], "\n")
 	first := fenced(strings.Join(lines[:min(20, len(lines))], "\n"))
 	if len(first) == 0 || len(first[0]) == 0 {
 		return []string{"README.md has no command to paste within its first 20 lines"}
 	}
 	return nil
+}
+
+// linksLead looks at links into the tree; whether those to other sites lead anywhere is not ours to say.
+func linksLead(h *house) (complaints []string) {
+	link := regexp.MustCompile(`\]\(([^)#]+)`)
+	for _, file := range keys(h.docs) {
+		for _, m := range link.FindAllStringSubmatch(h.docs[file], -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("..", path.Dir(file), m[1])); err != nil {
+				complaints = append(complaints, file+" links to "+m[1]+", which does not exist")
+			}
+		}
+	}
+	return complaints
 }
 
 func topLevel(*house) []string {

@@ -29,8 +29,8 @@ const home = "example.com/orders/"
 // house is what the rules look at.
 type house struct {
 	units   []*unit
-	folders []string // that hold files, and their parents, relative to the root
-	readme  string
+	folders []string          // that hold files, and their parents, relative to the root
+	docs    map[string]string // what people read, *.md, by path relative to the root
 }
 
 // unit is one package. Its short name, the last part of its path, is unique in the workspace: the tables use it.
@@ -71,6 +71,8 @@ func rules() []rule {
 		{"tests keep up with the code", testShare},
 		{"nothing runs before main", noInit},
 		{"packages hold no state", noGlobals},
+		{"one word for one idea", wordsOurs},
+		{"links lead somewhere", linksLead},
 		{"the README lists the folders", readmeTree},
 		{"the README begins with a command", readmeCommand},
 		{"the first look is short", topLevel},
@@ -110,12 +112,8 @@ func workspace(t *testing.T) *house {
 // readHouse reads once: every test looks at the same house.
 var readHouse = sync.OnceValues(func() (*house, error) {
 	const root = ".."
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	h := &house{readme: string(readme)}
-	if h.folders, err = foldersBelow(root); err != nil {
+	h := &house{docs: map[string]string{}}
+	if err := h.walk(root); err != nil {
 		return nil, err
 	}
 	list := exec.Command("go", "list", "-e", "-tags", "synctests", "-json=Dir,GoFiles,TestGoFiles,XTestGoFiles", "work")
@@ -171,9 +169,10 @@ func (h *house) add(file, text string) error {
 	return nil
 }
 
-func foldersBelow(root string) (folders []string, err error) {
+// walk finds folders and docs.
+func (h *house) walk(root string) error {
 	seen := map[string]bool{}
-	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -188,13 +187,18 @@ func foldersBelow(root string) (folders []string, err error) {
 		if !d.IsDir() {
 			for dir := path.Dir(rel); dir != "." && !seen[dir]; dir = path.Dir(dir) {
 				seen[dir] = true
-				folders = append(folders, dir)
+				h.folders = append(h.folders, dir)
 			}
+		}
+		if path.Ext(rel) == ".md" {
+			text, err := os.ReadFile(file)
+			h.docs[rel] = string(text)
+			return err
 		}
 		return nil
 	})
-	slices.Sort(folders)
-	return folders, err
+	slices.Sort(h.folders)
+	return err
 }
 
 // production returns the files of the package that are no tests.

@@ -143,6 +143,40 @@ func (h *house) stops() (stops []stop) {
 	return stops
 }
 
+// wordsOurs: a record is an order, a letter or a state, and nothing more vague, in comments and in docs.
+func wordsOurs(h *house) (complaints []string) {
+	// Server-Sent Events, and the text of a line in the log, are called what everybody calls them.
+	meant := map[string]string{"httpapi": "event", "client": "event", "telemetry": "message"}
+	for _, u := range h.units {
+		for _, s := range u.production() {
+			for _, g := range s.syntax.Comments {
+				for _, word := range vague(g.Text()) {
+					if meant[u.short] != word {
+						complaints = append(complaints, s.at(g)+": says "+word)
+					}
+				}
+			}
+		}
+	}
+	for _, file := range keys(h.docs) {
+		for _, word := range vague(h.docs[file]) {
+			complaints = append(complaints, file+": says "+word)
+		}
+	}
+	return complaints
+}
+
+// vague returns the words of a text, in the singular, that the glossary has better ones for.
+func vague(text string) (found []string) {
+	for word := range strings.FieldsSeq(text) {
+		word = strings.TrimSuffix(strings.Trim(word, ".,;:()"), "s")
+		if slices.Contains([]string{"task", "event", "message", "job"}, word) {
+			found = append(found, word)
+		}
+	}
+	return found
+}
+
 // errorsAreActions: an error says what was being done, and the error that it wraps says what went wrong.
 func errorsAreActions(h *house) (complaints []string) {
 	for _, u := range h.units {

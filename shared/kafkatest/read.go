@@ -103,6 +103,7 @@ type fold struct {
 }
 
 func newFold(t testing.TB) *fold {
+	t.Helper()
 	return &fold{t: t, partitions: map[int32]*status.Fold{}, states: map[order.ID]order.State{}}
 }
 

@@ -55,9 +55,9 @@ func TestMoneyIsReadFromPlainDecimalsOnly(t *testing.T) {
 		got, err := order.EUR.Parse(row.text)
 		switch {
 		case row.want == refused && !errors.Is(err, order.ErrMoney):
-			t.Errorf("ParseMoney(%q): got %v, %v; want ErrMoney", row.text, got, err)
+			t.Errorf("EUR.Parse(%q): got %v, %v; want ErrMoney", row.text, got, err)
 		case row.want != refused && (err != nil || got != order.EUR.Cents(row.want)):
-			t.Errorf("ParseMoney(%q): got %v, %v; want %d cents", row.text, got, err, row.want)
+			t.Errorf("EUR.Parse(%q): got %v, %v; want %d cents", row.text, got, err, row.want)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (o Order) ItemsTotal() Money {
 // order. ID, time and all that the catalogue adds are left out.
 func (o Order) BodyHash() string {
 	c, a := o.Customer, o.ShipTo
-	fields := []string{c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, string(o.Service), o.Note}
+	fields := []string{c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, o.Service, o.Note}
 	for _, l := range o.Lines {
 		fields = append(fields, l.SKU, strconv.Itoa(l.Quantity))
 	}

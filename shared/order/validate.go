@@ -96,11 +96,17 @@ func (v *checker) text(pointer, text string, least, most int) {
 	switch {
 	case n > most:
 		v.add(pointer, fmt.Sprintf("must have at most %d characters", most))
-	case n < least || least > 0 && strings.TrimSpace(text) == "":
+	case n < least || least > 0 && !strings.ContainsFunc(text, seen):
 		v.add(pointer, "must not be empty")
 	case strings.ContainsFunc(text, forbidden) || !utf8.ValidString(text):
 		v.add(pointer, "must not contain control characters, line breaks or text direction overrides")
 	}
+}
+
+// seen reports whether a rune leaves a mark on an invoice. Spaces do not, nor do runes of no width, which some names need
+// between others (Unicode TR 44, Default_Ignorable_Code_Point).
+func seen(r rune) bool {
+	return !unicode.IsSpace(r) && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // forbidden are runes that change the meaning of what is around them: controls, line and paragraph separators, bidirectional overrides and isolates (Unicode UAX #9, section 2).

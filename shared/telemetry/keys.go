@@ -2,22 +2,21 @@ package telemetry
 
 // The keys of attributes, each with one meaning in every program.
 const (
-	Order     = "order"     // an order's ID
-	Letter    = "letter"    // a letter's ID, "3-124"
-	Topic     = "topic"     // a topic's name
-	Partition = "partition" // a partition's number
-	Offset    = "offset"    // of a record in its partition
-	Owner     = "owner"     // a worker's claim: its fencing token
-	Worker    = "worker"    // a worker's name
-	Outcome   = "outcome"   // how an attempt at an order ended
-	Status    = "status"    // where an order is on its way
-	Step      = "step"      // of the pipeline
-	Class     = "class"     // of a failure
-	Reason    = "reason"    // of a failure
-	Attempt   = "attempt"   // 1 is the first
-	Replay    = "replay"    // number of a replay
-	Took      = "took"      // a duration
-	Count     = "count"     // of whatever the message names
-	Address   = "address"   // on which a program listens, or that it dials
-	Error     = "error"     // the text of an error
+	Order      = "order"      // an order's ID
+	Topic      = "topic"      // a topic's name
+	Partition  = "partition"  // a partition's number
+	Partitions = "partitions" // several numbers
+	Offset     = "offset"     // of a record in its partition
+	Outcome    = "outcome"    // how an attempt at an order ended
+	Step       = "step"       // of the pipeline
+	Reason     = "reason"     // of a failure
+	Took       = "took"       // a duration
+	Count      = "count"      // of whatever the line is about
+	Void       = "void"       // how many records counted for nobody
+	Address    = "address"    // on which a program listens, or that it dials
+	Request    = "request"    // the ID that its answer carried too
+	Route      = "route"      // of a request, with names in place of what varies
+	Status     = "status"     // of an HTTP answer
+	Waiting    = "waiting"    // what cannot go on yet
+	Error      = "error"      // what went wrong
 )

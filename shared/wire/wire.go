@@ -15,6 +15,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,15 +45,15 @@ func Type(r *kgo.Record) string { return Header(r, "ce_type") }
 
 // Header returns the last header of a name, or "".
 func Header(r *kgo.Record, name string) string {
-	for i := len(r.Headers) - 1; i >= 0; i-- {
-		if r.Headers[i].Key == name {
-			return string(r.Headers[i].Value)
+	for _, h := range slices.Backward(r.Headers) {
+		if h.Key == name {
+			return string(h.Value)
 		}
 	}
 	return ""
 }
 
-// record makes a record with the CloudEvents attributes; the ID is that of the event, of which one key has many. Extra
+// record makes a record with the CloudEvents attributes; the ID is the record's own, because many share a key. Extra
 // are more headers, name and value in turn.
 func record(kind, key, id string, at time.Time, value []byte, extra ...string) *kgo.Record {
 	content := "application/json"

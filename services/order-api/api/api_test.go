@@ -110,7 +110,7 @@ func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Get(url + "/v1/orders/" + o.ID + "/events") //nolint:noctx // the API ends it
+	resp, err := http.Get(url + "/v1/orders/" + o.ID + "/events") // the API ends it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,12 @@ type shop struct {
 
 func open(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{Kafka: kafkatest.Start(t)}
+	return openOn(t, kafkatest.Start(t))
+}
+
+func openOn(t *testing.T, k *kafkatest.Kafka) *shop {
+	t.Helper()
+	s := &shop{Kafka: k}
 	var err error
 	if s.mails, err = inbox.Open(inbox.Config{}); err != nil {
 		t.Fatal(err)
@@ -60,7 +65,7 @@ func (s *shop) run(t *testing.T, name string, program func(context.Context) erro
 // settings are those of every worker here.
 func (s *shop) settings(t *testing.T) worker.Config {
 	return worker.Config{
-		Group: "workers", SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
+		Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
 		Kafka: s.Config(), Topics: s.Topics, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), DialMail: s.mails.Dial,
 	}
 }
@@ -190,7 +195,7 @@ func (s *shop) committedAll(t *testing.T) {
 	for _, r := range s.Records(t, s.Topics.Orders) {
 		want[r.Partition] = r.Offset + 1
 	}
-	if diff := cmp.Diff(want, s.Committed(t, "workers")[s.Topics.Orders]); diff != "" {
+	if diff := cmp.Diff(want, s.Committed(t, s.Prefix)[s.Topics.Orders]); diff != "" {
 		t.Errorf("committed (-want +got):\n%s", diff)
 	}
 }

@@ -168,7 +168,7 @@ func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		stop()
-		if got := s.Committed(t, "workers")[s.Topics.Orders][newer.Partition]; got != newer.Offset {
+		if got := s.Committed(t, s.Prefix)[s.Topics.Orders][newer.Partition]; got != newer.Offset {
 			t.Errorf("committed %d of the held partition, want %d: a newer worker begins there", got, newer.Offset)
 		}
 		if letters := s.Letters(t); len(letters) != 0 {

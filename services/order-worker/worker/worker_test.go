@@ -101,7 +101,7 @@ func TestLostOffsetsRepeatNoMail(t *testing.T) {
 		stop := s.work(t)
 		s.Await(t, ended(50))
 		stop()
-		if _, err := kadm.NewClient(s.Client).DeleteGroup(t.Context(), "workers"); err != nil {
+		if _, err := kadm.NewClient(s.Client).DeleteGroup(t.Context(), s.Prefix); err != nil {
 			t.Fatal(err)
 		}
 		s.place(t, orders(51)[50:]...)

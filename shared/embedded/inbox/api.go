@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/orders/shared/telemetry"
 )
 
 // defaultLimit is how many mails a page has, as in Mailpit; maxLimit bounds what a client can ask for, because each is read from disk.
@@ -196,7 +198,7 @@ func (in *Inbox) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = out.Write(append(text, "}}\n"...)) // a bufio.Writer keeps its first error for Flush
 	if err := out.Flush(); err != nil {
-		in.log.Debug("answering", slog.Any("err", err))
+		in.log.Debug("answering", slog.Any(telemetry.Error, err))
 	}
 }
 
@@ -213,7 +215,7 @@ func (in *Inbox) answer(w http.ResponseWriter, value any) {
 
 func (in *Inbox) write(w http.ResponseWriter, body []byte) {
 	if _, err := w.Write(body); err != nil {
-		in.log.Debug("answering", slog.Any("err", err)) // the reader hung up
+		in.log.Debug("answering", slog.Any(telemetry.Error, err)) // the reader hung up
 	}
 }
 
@@ -221,7 +223,7 @@ func (in *Inbox) write(w http.ResponseWriter, body []byte) {
 func (in *Inbox) refuse(w http.ResponseWriter, err error) {
 	text, code := errNoMail.Error(), http.StatusNotFound
 	if !errors.Is(err, errNoMail) {
-		in.log.Error("reading a mail", slog.Any("err", err))
+		in.log.Error("reading a mail", slog.Any(telemetry.Error, err))
 		text, code = "the inbox cannot read its folder", http.StatusInternalServerError
 	}
 	w.Header().Set("Content-Type", "application/json")

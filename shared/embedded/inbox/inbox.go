@@ -13,8 +13,9 @@
 //	…@busy.test      a Message-ID is answered 451 4.3.0 twice, after DATA, then accepted; a restart does not count anew
 //	…@slow.test      the answer to DATA takes five seconds
 //
-// The folder is one inbox's own, and holds mails/0000000001.eml, mails/0000000002.eml, … and journal.ndjson, where each line
-// is a mail that was accepted or was answered busy.
+// The folder is one inbox's own, whatever else the processes share: while one is open, a second on the folder is ErrInUse.
+// It holds mails/0000000001.eml, mails/0000000002.eml, … and journal.ndjson, which carries the lock, and where each line is
+// a mail that was accepted or was answered busy.
 //
 // Tests program further faults with [Inbox.Behave]. Inside a testing/synctest bubble, where sockets never become idle,
 // they reach the SMTP server through [Inbox.Dial] and the API through [Inbox.ServeHTTP].
@@ -33,6 +34,8 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/shared/telemetry"
 )
 
 // Config says where an inbox listens and keeps its mails. The zero value listens nowhere and keeps them in memory.
@@ -60,6 +63,9 @@ type Inbox struct {
 	faults faults
 	ending chan struct{} // closed when Run ends: nobody waits on purpose any longer
 }
+
+// ErrInUse is returned by Open when another process holds the folder: two inboxes would give their mails the same numbers.
+var ErrInUse = errors.New("in use by another process")
 
 // maxMail bounds one mail; a longer one is answered 552. It is in memory while it is received.
 const maxMail = 10 << 20
@@ -94,7 +100,7 @@ func listen(address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
-	return net.Listen("tcp", address)
+	return net.Listen("tcp", address) //nolint:noctx // it waits for nobody
 }
 
 // abandon frees what Open has taken so far.
@@ -161,7 +167,7 @@ func (in *Inbox) end(web *http.Server) {
 	// Cut first: Shutdown waits for idle connections too, and go-smtp's Close does nothing after it.
 	in.guests.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
-		in.log.Debug("ending the smtp server", slog.Any("err", err))
+		in.log.Debug("ending the smtp server", slog.Any(telemetry.Error, err))
 	}
 	// Shutdown does not know a listener whose Serve had not begun when ctx was cancelled.
 	in.pipes.Close()

@@ -38,9 +38,12 @@ func openJournal(path, mails string, read func(entry) []uint64) (*journal, error
 	if err != nil {
 		return nil, err
 	}
-	// Two processes would give their mails the same numbers.
+	// Held until the file is closed or the process ends, however it ends.
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: another process keeps its mails here: %w", path, err), file.Close())
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrInUse
+		}
+		return nil, errors.Join(fmt.Errorf("locking %q: %w", path, err), file.Close())
 	}
 	folder, err := os.Open(mails)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"example.com/orders/shared/telemetry"
 )
 
 // The domains that make the server behave like others do.
@@ -97,7 +99,7 @@ func (s *session) Data(r io.Reader) error {
 
 // unkept asks the client to try again: it is the inbox that has a problem, not the mail.
 func (s *session) unkept(err error) error {
-	s.in.log.Error("keeping a mail", slog.Any("err", err))
+	s.in.log.Error("keeping a mail", slog.Any(telemetry.Error, err))
 	return errDisk
 }
 

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -225,9 +226,8 @@ func TestFolderHasOneInboxAtATime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := openTest(t, dir)
-	if second, err := openStore(dir); err == nil {
-		second.close()
-		t.Error("a second one opened the folder of the first")
+	if _, err := openStore(dir); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second one on the folder of the first: got %v, want %v", err, ErrInUse)
 	}
 	first.close()
 	openTest(t, dir)

@@ -43,7 +43,7 @@ const patience = 30 * time.Second
 const soon = slowdown * 5 * time.Second
 
 // tell tells all stories, on the broker of all-in-one, or on a real Kafka.
-func tell(t *testing.T, real func(testing.TB) *kafkatest.Kafka) {
+func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 	t.Parallel()
 	worker := buildWorker(t.TempDir())
 	testscript.Run(t, testscript.Params{
@@ -52,12 +52,12 @@ func tell(t *testing.T, real func(testing.TB) *kafkatest.Kafka) {
 			if name != "embedded" {
 				return false, fmt.Errorf("unknown condition %q", name)
 			}
-			return real == nil, nil
+			return start == nil, nil
 		},
 		Setup: func(env *testscript.Env) error {
 			k := &kit{t: env.T().(testing.TB), workdir: env.WorkDir, programs: map[string]*program{}, worker: worker}
-			if real != nil {
-				k.real = real(k.t)
+			if start != nil {
+				k.real = start(k.t)
 				env.Setenv("ORDERS_PREFIX", k.real.Prefix)
 			}
 			root, err := filepath.Abs("../../../..")

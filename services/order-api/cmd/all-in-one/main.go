@@ -78,6 +78,9 @@ type demo struct {
 	listening      chan string    // gets the address of the API
 }
 
+// ownFolder is the hint for a folder that another process uses.
+const ownFolder = "end the other one, or give this one a folder of its own with --data or ORDERS_DATA"
+
 // open starts what the parts need before they can begin: a broker with topics, and a mail server.
 func (d *demo) open(ctx context.Context) error {
 	d.kafka = kafka.Config{Brokers: d.Brokers, Log: d.log}
@@ -85,7 +88,7 @@ func (d *demo) open(ctx context.Context) error {
 	if slices.Contains(d.Embedded, "broker") {
 		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Log: d.log})
 		if errors.Is(err, broker.ErrInUse) {
-			return config.Hint(err, "end the other one, or give this one a folder of its own with --data or ORDERS_DATA")
+			return config.Hint(err, ownFolder)
 		}
 		if err != nil {
 			return serve.Taken(fmt.Errorf("--brokers: %w", err), "--brokers", "ORDERS_BROKERS")
@@ -93,7 +96,11 @@ func (d *demo) open(ctx context.Context) error {
 		d.kafka.Brokers = []string{d.broker.Addr()}
 	}
 	if slices.Contains(d.Embedded, "inbox") {
-		if d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Log: d.log}); err != nil {
+		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Log: d.log})
+		if errors.Is(err, inbox.ErrInUse) {
+			err = config.Hint(err, ownFolder)
+		}
+		if err != nil {
 			return errors.Join(serve.Taken(err, "--smtp or --inbox,", "ORDERS_SMTP or ORDERS_INBOX"), d.close())
 		}
 		d.Worker.SMTP = d.inbox.SMTPAddr()

@@ -112,8 +112,9 @@ type paper struct {
 	key     []byte
 	value   []byte
 	replays int
-	// acts that would be missed: the newest of each kind.
+	// Acts that would be missed: the newest of each kind. A state that was repaired stands twice.
 	state, kept, letter, voided int
+	twice                       bool
 }
 
 func newClerk(b *book, partition int32) *clerk {
@@ -163,7 +164,7 @@ func (c *clerk) write(p *paper, s order.Status) {
 		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: net, Tax: tax, Total: total}
 	}
 	p.Record(order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
-	p.state = len(c.acts)
+	p.state, p.twice = len(c.acts), false
 	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
 }
 
@@ -172,6 +173,12 @@ func (c *clerk) haunt(p *paper) {
 	s := p.State
 	s.Record(order.Change{Rev: s.Rev + 1, At: clock, Status: order.Dead})
 	c.append(c.topics.Status, c.partition, wire.State(s, c.claims[len(c.claims)-2]))
+}
+
+// repair appends the newest state again, behind a void one.
+func (c *clerk) repair(p *paper) {
+	p.twice = true
+	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
 }
 
 // keep appends a document; point lets the state point at it.

@@ -71,6 +71,7 @@ func (w *worker) step(n int) {
 		if tr := choose(w.trips, n, func(tr *trip) bool { return tr.state > 0 }); tr != nil && len(w.claims) > 1 {
 			w.haunt(tr.paper)
 			w.late(tr, n)
+			w.repair(tr.paper)
 		}
 	case 6:
 		w.commits()
@@ -247,12 +248,15 @@ func (w *worker) essential() (acts []int) {
 		case tr.kind != "order":
 			acts = append(acts, tr.voided)
 		case tr.Status == order.Confirmed:
-			acts = append(acts, tr.state, tr.kept)
+			acts = append(acts, tr.kept)
 		default:
-			acts = append(acts, tr.state, tr.letter)
+			acts = append(acts, tr.letter)
 			if tr.kept > 0 {
 				acts = append(acts, tr.kept)
 			}
+		}
+		if committed && tr.kind == "order" && !tr.twice {
+			acts = append(acts, tr.state)
 		}
 	}
 	return acts

@@ -129,27 +129,31 @@ func TestReplayCountsAddUp(t *testing.T) {
 	s.fails["/v1/letters/0-1/replay"] = []int{http.StatusServiceUnavailable}
 	s.fails["/v1/letters/0-2/replay"] = []int{http.StatusConflict}
 	s.fails["/v1/letters/0-5/replay"] = []int{http.StatusInternalServerError}
+	s.fails["/v1/letters/0-7/replay"] = []int{http.StatusConflict}
+	s.state["0-2"], s.state["0-7"] = "closed", "replayed"
 	before := `{"rev":2,"status":"dead"}`
 	s.walk["ord0-1"] = []string{before, `{"rev":3,"status":"working","replay":2}`, `{"rev":4,"status":"confirmed","replay":2}`}
 	s.walk["ord0-3"] = []string{before, `{"rev":3,"status":"dead","reason":"no-route","replay":2}`}
 	s.walk["ord0-4"] = []string{before, `{"rev":3,"status":"confirmed","replay":1}`, `{"rev":4,"status":"confirmed","reason":"already-done","replay":2}`}
-	stdout, stderr, err := s.run(t, "", "dlq", "replay", "--wait", "1s", "0-1", "0-2", "0-3", "0-4", "0-5", "0-6")
+	stdout, stderr, err := s.run(t, "", "dlq", "replay", "--wait", "1s", "0-1", "0-2", "0-3", "0-4", "0-5", "0-6", "0-7")
 	want := `0-1 ord0-1 confirmed
 0-2 ord0-2 already done
 0-3 ord0-3 failed again
 0-4 ord0-4 already done
 0-5 ord0-5 not sent
 0-6 ord0-6 unfinished
+0-7 ord0-7 not sent
 `
 	if diff := gocmp.Diff(want, stdout); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if got := fmt.Sprint(err); got != "letters 6: already done 2, confirmed 1, failed again 1, not sent 1, unfinished 1" {
+	if got := fmt.Sprint(err); got != "letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
 		t.Errorf("got error %s, want the counts", got)
 	}
 	want = `ordersctl: letter 0-3: its order is dead again: no-route
 ordersctl: letter 0-5: told to answer 500
 ordersctl: letter 0-6: its order has not ended in time
+ordersctl: letter 0-7: told to answer 409
 `
 	if diff := gocmp.Diff(want, stderr); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)

@@ -99,10 +99,16 @@ func (s *sending) send(ctx context.Context, api *client.Client) {
 		s.number, err = api.Replay(ctx, s.letter.ID)
 		return err
 	})
-	if p, ok := errors.AsType[*client.Problem](s.err); ok && p.Status == http.StatusConflict {
+	if s.err == nil {
+		return
+	}
+	s.result = refused
+	if p, ok := errors.AsType[*client.Problem](s.err); !ok || p.Status != http.StatusConflict {
+		return
+	}
+	// Its order has ended, or somebody else's replay is at work on it: that one has not ended yet.
+	if now, err := api.Letter(ctx, s.letter.ID); err == nil && now.State == "closed" {
 		s.result, s.err = alreadyDone, nil
-	} else if s.err != nil {
-		s.result = refused
 	}
 }
 

@@ -1,6 +1,7 @@
 package ctl_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type shop struct {
 	fails map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
 	keys  []string            // of the placements that came, in their order
 	sent  []string            // letters that were replayed
+	state map[string]string   // of a letter after a replay was tried, if not open
 	walk  map[string][]string // the changes of an order, as the data of its events
 }
 
@@ -34,7 +36,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func open(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, fails: map[string][]int{}, walk: map[string][]string{}}
+	s := &shop{t: t, fails: map[string][]int{}, walk: map[string][]string{}, state: map[string]string{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -75,6 +77,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, map[string]any{"letters": []client.Letter{letter("0-" + r.FormValue("cursor"))}, "next": next})
 	default:
 		l := letter(filepath.Base(r.URL.Path))
+		l.State = cmp.Or(s.state[l.ID], l.State)
 		l.Record = &client.Record{Key: l.Order, Value: "no \x1b[2Jorder\tat all", Encoding: "utf-8"}
 		s.answer(w, l)
 	}

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,7 +28,7 @@ type createTopics struct {
 // Run creates the topics and says which.
 func (c *createTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	if c.Partitions < 1 || c.Replication < 0 {
-		return config.Usage(fmt.Errorf("--partitions must be at least 1 and --replication not negative"))
+		return config.Usage(errors.New("--partitions must be at least 1 and --replication not negative"))
 	}
 	cl, err := connect(ctx, t.Kafka)
 	if err != nil {

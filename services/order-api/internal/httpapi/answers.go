@@ -38,11 +38,11 @@ func toOrder(s order.State) client.Order {
 	o := s.Order
 	answer := client.Order{
 		ID: string(o.ID), Status: string(s.Status), Rev: s.Rev, PlacedAt: o.PlacedAt,
-		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: string(o.Service), Note: o.Note,
+		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note,
 		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
 	}
 	if p := s.Progress.Shipping; p != nil {
-		answer.Shipping = &client.Shipping{Service: string(p.Service), Zone: p.Zone, Price: toMoney(p.Price)}
+		answer.Shipping = &client.Shipping{Service: p.Service, Zone: p.Zone, Price: toMoney(p.Price)}
 		answer.Shipping.Days.Min, answer.Shipping.Days.Max = p.MinDays, p.MaxDays
 	}
 	if i := s.Progress.Invoice; i != nil {

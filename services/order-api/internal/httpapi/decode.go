@@ -32,7 +32,7 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 			"line1": d.text(&o.ShipTo.Line1), "line2": d.text(&o.ShipTo.Line2), "city": d.text(&o.ShipTo.City),
 			"region": d.text(&o.ShipTo.Region), "postal_code": d.text(&o.ShipTo.PostalCode), "country": d.text(&o.ShipTo.Country),
 		}),
-		"service": d.text((*string)(&o.Service)),
+		"service": d.text(&o.Service),
 		"items":   d.lines(&o.Lines),
 		"note":    d.text(&o.Note),
 	})

@@ -50,7 +50,7 @@ func FuzzDecode(f *testing.F) {
 
 // asked is what a client sends to ask for an order.
 func asked(o order.Order) client.NewOrder {
-	n := client.NewOrder{Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: string(o.Service), Note: o.Note}
+	n := client.NewOrder{Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note}
 	for _, l := range o.Lines {
 		n.Items = append(n.Items, client.Item{SKU: l.SKU, Quantity: l.Quantity})
 	}

@@ -18,6 +18,7 @@ import (
 
 const (
 	maxBody     = 256 << 10        // 200 lines and a long note need a tenth; the topic takes four times as much
+	maxUnread   = 16 << 20         // of a body that is refused
 	readWithin  = 15 * time.Second // a body
 	writeWithin = 75 * time.Second // an answer, which may wait for an order for a minute
 )
@@ -77,13 +78,10 @@ func local(host string) bool {
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, w := c.Request(), http.NewResponseController(c.Response())
-		if r.ContentLength > maxBody {
-			return newProblem(bodyTooLarge, tooLarge)
-		}
 		// A writer that knows no deadlines is a test's. The deadline of the body must not outlive it: it would end the
 		// request's context while an answer is waited for.
 		_ = w.SetReadDeadline(time.Now().Add(readWithin))
-		body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
+		body, err := readBody(c.Response(), r)
 		_ = w.SetReadDeadline(time.Time{})
 		_ = w.SetWriteDeadline(time.Now().Add(writeWithin))
 		switch _, large := errors.AsType[*http.MaxBytesError](err); {
@@ -97,6 +95,19 @@ func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return next(c)
 	}
+}
+
+// readBody reads a body, or at most maxUnread of what is too large: many clients look for no answer before they have sent
+// everything, and would find the connection broken. One that expects to be asked to go on has not begun.
+func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
+	err = &http.MaxBytesError{Limit: maxBody}
+	if r.ContentLength <= maxBody {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large && r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, maxUnread) // the answer is the same whatever comes
+	}
+	return body, err
 }
 
 const tooLarge = "the body must have at most 256 KiB"

@@ -80,7 +80,7 @@ const maxWait = 60
 
 // preferredWait reads how long a client prefers to wait (RFC 7240). Preferences that make no sense are ignored, as they must be.
 func preferredWait(h http.Header) (time.Duration, bool) {
-	for _, preference := range strings.Split(strings.Join(h.Values("Prefer"), ","), ",") {
+	for preference := range strings.SplitSeq(strings.Join(h.Values("Prefer"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
 		if seconds, err := strconv.ParseUint(value, 10, 32); strings.EqualFold(name, "wait") && err == nil {
 			return time.Duration(min(seconds, maxWait)) * time.Second, true
@@ -145,7 +145,7 @@ func (a *api) getOrder(c echo.Context) error {
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := parameters{c: c}
+	q := query(c)
 	f := view.Filter{
 		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Waiting,
 			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),

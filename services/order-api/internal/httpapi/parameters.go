@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -12,6 +13,15 @@ import (
 type parameters struct {
 	c     echo.Context
 	wrong error
+}
+
+// query begins to read. Of a query that is not encoded as it must be the rest would be missing, and a filter with it.
+func query(c echo.Context) parameters {
+	p := parameters{c: c}
+	if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
+		p.refuse("the query is not URL-encoded")
+	}
+	return p
 }
 
 func (p *parameters) refuse(format string, args ...any) {

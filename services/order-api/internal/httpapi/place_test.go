@@ -1,8 +1,11 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -154,5 +157,23 @@ func TestStoppingEndsTheWait(t *testing.T) {
 	s.stop()
 	if resp := s.again(t, state, "wait=60"); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("got %s, want 202 at once", resp.Status)
+	}
+}
+
+func TestLargeBodyIsRefusedToWhoSendsBeforeReading(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	must(t, err)
+	defer conn.Close()
+	const size = 5 << 20
+	if _, err := fmt.Fprintf(conn, "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size)); err != nil {
+		t.Fatalf("got %v while sending, want the whole body taken", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %s, want 413", resp.Status)
 	}
 }

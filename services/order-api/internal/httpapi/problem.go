@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// kind is a kind of problem: the stable end of its type, /problems/…
+// kind is a kind of problem: what its type ends in, for good.
 type kind string
 
 // Every kind of problem.
@@ -81,7 +81,7 @@ func (a *api) answerProblem(err error, c echo.Context) {
 		level = slog.LevelWarn
 	}
 	a.Log.LogAttrs(c.Request().Context(), level, "request refused",
-		slog.String("request", c.Response().Header().Get(echo.HeaderXRequestID)), slog.String("route", c.Path()),
+		slog.String(telemetry.Request, c.Response().Header().Get(echo.HeaderXRequestID)), slog.String(telemetry.Route, c.Path()),
 		slog.Int(telemetry.Status, p.Status), slog.String(telemetry.Error, err.Error()))
 	if c.Response().Committed {
 		return

@@ -14,7 +14,7 @@ const good = `{"customer":{"name":"Zoë Łukasiewicz","email":"zoe@example.com"}
 	`"postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2}],"note":""}`
 
 // with is the good order with something else in it.
-func with(old, new string) string { return strings.Replace(good, old, new, 1) }
+func with(old, other string) string { return strings.Replace(good, old, other, 1) }
 
 // refusals are requests that get a problem; their answers stand in testdata/problems.golden.
 var refusals = []struct {
@@ -55,6 +55,7 @@ var refusals = []struct {
 	{"two keys", "POST", "/v1/orders", good, []string{"Idempotency-Key", "a", "Idempotency-Key", "b"}},
 	{"key of 201 characters", "POST", "/v1/orders", good, []string{"Idempotency-Key", strings.Repeat("k", 201)}},
 	{"key of another order", "POST", "/v1/orders", with(`""`, `"other"`), []string{"Idempotency-Key", "k1"}},
+	{"query badly encoded", "GET", "/v1/orders?status=%zz", "", nil},
 	{"page of another origin", "POST", "/v1/orders", good, []string{"Sec-Fetch-Site", "cross-site"}},
 	{"form of another origin", "POST", "/v1/letters/0-0/replay", "", []string{"Origin", "https://example.com"}},
 	{"name of another host", "GET", "/v1/orders", "", []string{"Host", "evil.example"}},

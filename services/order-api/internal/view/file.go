@@ -186,7 +186,7 @@ func (f *file) reset(ctx context.Context, ids map[string]kadm.TopicID) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after the commit
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
 	for _, table := range []string{"topics", "positions", "orders", "letters"} {
 		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 			return err

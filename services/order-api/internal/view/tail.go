@@ -22,24 +22,21 @@ const batchSize = 1_000
 
 // tail applies what the topics bring until ctx is done.
 func (v *View) tail(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		fetches := v.cl.PollRecords(ctx, batchSize)
-		if ctx.Err() != nil {
-			return nil
-		}
-		err := v.apply(ctx, fetches)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err := v.apply(ctx, fetches); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("applying records to the view: %w", err)
 		}
 		v.pause(ctx, fetches)
 	}
+	return nil
 }
 
 // pause waits a while when the topics brought errors, which come again at once: what they mean is for measure to find out.
 func (v *View) pause(ctx context.Context, fetches kgo.Fetches) {
+	if ctx.Err() != nil { // which is among the errors
+		return
+	}
 	failed := false
 	fetches.EachError(func(topic string, partition int32, err error) {
 		failed = true
@@ -70,7 +67,7 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after the commit
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
 	b := &batch{v, tx, map[source]int64{}, map[order.ID]bool{}}
 	for r := range fetches.RecordsAll() {
 		s := source{r.Topic, r.Partition}

@@ -24,8 +24,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
+	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/kafka"
@@ -62,23 +62,27 @@ const (
 var (
 	errLost    = errors.New("the partition belongs to another worker")
 	errDrained = errors.New("the drain time is over")
+	errClaimed = errors.New("claimed by another worker, though the group gave it to this one: is there a second group on these topics?")
 )
 
 // consumer is a member of the group.
 type consumer struct {
 	cfg    Config
 	handle Handler
-	group  *kgo.Client // subscribes to orders; commits for all topics
-	side   *kgo.Client // reads the owned partition numbers of the other topics
+	group  *feed // subscribes to orders; commits for all topics
+	side   *feed // reads the owned partition numbers of the other topics
 	lanes  *lanes
+	end    context.CancelCauseFunc // ends Run with an error
 
 	commits sync.Mutex // held during a commit, so that an old one never overtakes a new one
 }
 
 // Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
-// It returns an error if the brokers do not answer at the start.
+// It returns an error if the brokers do not answer at the start, or if somebody works on its partitions outside of the group.
 func Run(ctx context.Context, cfg Config, handle Handler) error {
-	c := &consumer{cfg: cfg, handle: handle}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	c := &consumer{cfg: cfg, handle: handle, end: end}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -88,51 +92,54 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 	}
 	// Only now does it join: what is called when partitions come uses both clients.
 	c.group.AddConsumeTopics(cfg.Topics.Orders)
-	var g errgroup.Group
-	g.Go(func() error { return c.poll(ctx, c.group) })
-	g.Go(func() error { return c.poll(ctx, c.side) })
-	g.Go(func() error { return c.commitPeriodically(ctx) })
+	var running sync.WaitGroup
+	running.Go(func() { c.group.poll(ctx, c.lanes.offer) })
+	running.Go(func() { c.side.poll(ctx, c.offerSide) })
+	running.Go(func() { c.commitPeriodically(ctx) })
 	<-ctx.Done()
 	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
 	// partitions, with mails in hand, after the session time-out.
 	c.finish(c.drain(c.lanes.numbers()))
-	err := g.Wait()
+	running.Wait()
 	c.leave(calls)
 	hangUp()
 	c.group.Close()
-	c.group.AllowRebalance() // Close leaves once more, and polls
 	c.side.Close()
 	c.lanes.wg.Wait()
-	return err
+	if cause := context.Cause(ctx); errors.Is(cause, errClaimed) {
+		return cause
+	}
+	return nil
 }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *consumer) connect(ctx, calls context.Context) error {
-	var err error
-	c.side, err = c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	held := lease.New(sessionTimeout)
+	c.cfg.Ledger.Lease = held
+	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
 	}
 	orders := c.cfg.Topics.Orders
-	c.group, err = c.cfg.Kafka.Connect(ctx, append(fetching(calls),
+	group, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
 		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.WithHooks(held),
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
 		// Whoever drains must not be thrown out of the group for it.
 		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),
-		// A rebalance waits until what was polled is handed over: otherwise records of a partition that went and came back
-		// would arrive out of order.
-		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone[orders]) }),
 	)...)
 	if err != nil {
-		c.side.Close()
+		side.Close()
+		return err
 	}
-	return err
+	c.side, c.group = newFeed(side, c.cfg.Log), newFeed(group, c.cfg.Log)
+	return nil
 }
 
 func fetching(calls context.Context) []kgo.Opt {
@@ -150,30 +157,8 @@ func fetching(calls context.Context) []kgo.Opt {
 func (c *consumer) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
-	c.group.AllowRebalance()
 	if err := c.group.LeaveGroupContext(ctx); err != nil {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "group not left", slog.Any("error", err))
-	}
-}
-
-// poll hands records over until ctx ends. It never waits for their work: a member that does not poll is thrown out.
-func (c *consumer) poll(ctx context.Context, cl *kgo.Client) error {
-	for {
-		fetches := cl.PollRecords(ctx, pollRecords)
-		if ctx.Err() != nil {
-			cl.AllowRebalance()
-			return nil
-		}
-		fetches.EachError(func(topic string, partition int32, err error) {
-			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
-				slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
-		})
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			if len(p.Records) > 0 {
-				c.lanes.offer(p.Topic, p.Partition, p.Records)
-			}
-		})
-		cl.AllowRebalance()
 	}
 }
 
@@ -191,7 +176,7 @@ func (c *consumer) fetch(topic string, partition int32, paused bool) {
 }
 
 // commitPeriodically bounds what a crash makes the next owner look at again.
-func (c *consumer) commitPeriodically(ctx context.Context) error {
+func (c *consumer) commitPeriodically(ctx context.Context) {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
 	var last map[string]map[int32]kgo.EpochOffset
@@ -199,7 +184,7 @@ func (c *consumer) commitPeriodically(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 		now := c.lanes.committable()

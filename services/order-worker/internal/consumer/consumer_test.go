@@ -267,6 +267,37 @@ func TestWhatIsNotFinishedInTimeIsLeftToTheNextOwner(t *testing.T) {
 	})
 }
 
+func TestPartitionThatIsDrainedHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		slowly := func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
+			if r.Offset == 0 {
+				time.Sleep(drain - time.Second)
+			}
+			return m.work(ctx, l, r, stopping)
+		}
+		m.join(t, slowly)
+		time.Sleep(5 * time.Second)
+		for partition := range int32(kafkatest.Partitions) {
+			m.fill(t, m.Topics.Orders, partition, 1)
+		}
+		m.join(t, slowly)
+		time.Sleep(4 * time.Second) // the first gives one partition to the second now, when its slow record is finished
+		for partition := range int32(kafkatest.Partitions) {
+			m.Produce(t, &kgo.Record{Topic: m.Topics.Orders, Partition: partition, Key: []byte("other")})
+		}
+		time.Sleep(2 * time.Second)
+		if got := m.worked(); len(got) != kafkatest.Partitions-1 {
+			t.Errorf("while one partition is drained: worked on %v, want one record of each other partition", got)
+		}
+		time.Sleep(20 * time.Second)
+		if got := m.worked(); len(got) != 2*kafkatest.Partitions || len(slices.Compact(got)) != len(got) {
+			t.Errorf("worked on %v, want every record once", got)
+		}
+	})
+}
+
 func TestPartitionOfAnotherIsLeftAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

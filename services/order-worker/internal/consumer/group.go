@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/status"
 )
 
 // assigned takes partitions: it opens their ledgers, and only then are their records fetched. It blocks while Kafka is away; heartbeats go on.
@@ -44,21 +46,30 @@ func (c *consumer) take(ctx context.Context, number int32) error {
 	if replay >= 0 {
 		from = from.At(replay)
 	}
+	c.group.flush()
+	c.side.flush()
 	stopping := make(chan struct{})
 	c.lanes.add(&partition{
-		number: number, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		// What is committed of replays is committed again, also if none comes.
-		sources: []*source{{topic: c.cfg.Topics.Replay, mark: watermark{next: replay, any: replay >= 0}}, {topic: c.cfg.Topics.Orders}},
-		lanes:   map[string][]record{},
+		number: number, ledger: l, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
+		sources: []*source{
+			{topic: c.cfg.Topics.Status, tail: true},
+			// What is committed of replays is committed again, also if none comes.
+			{topic: c.cfg.Topics.Replay, mark: watermark{next: replay, any: replay >= 0}},
+			{topic: c.cfg.Topics.Orders},
+		},
+		lanes: map[string][]record{},
 	})
-	c.side.AddConsumePartitions(map[string]map[int32]kgo.Offset{c.cfg.Topics.Replay: {number: from}})
+	c.side.AddConsumePartitions(map[string]map[int32]kgo.Offset{
+		c.cfg.Topics.Replay: {number: from},
+		c.cfg.Topics.Status: {number: kgo.NewOffset().At(l.Claim() + 1)},
+	})
 	return nil
 }
 
 // committed is where the group stands in a topic that it does not subscribe to, or negative. It blocks while Kafka is away.
 func (c *consumer) committed(ctx context.Context, topic string, number int32) (int64, error) {
 	for {
-		offsets, err := kadm.NewClient(c.side).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
+		offsets, err := kadm.NewClient(c.side.Client).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
 		if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
 			return o.At, nil
 		}
@@ -113,13 +124,41 @@ func (c *consumer) lost(numbers []int32) {
 	}
 }
 
+// offerSide hands over what the second client fetched.
+func (c *consumer) offerSide(topic string, number int32, records []*kgo.Record) {
+	if topic == c.cfg.Topics.Status {
+		records = c.observe(number, records)
+	}
+	c.lanes.offer(topic, number, records)
+}
+
+// observe looks at what comes behind our claim in orders.status, and returns void states: their orders are put right in
+// their lanes. A newer claim ends all work on the partition, and this worker: somebody works outside of the group.
+func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record) {
+	l := c.lanes.ledger(number)
+	if l == nil {
+		return nil
+	}
+	for _, r := range records {
+		switch l.Judge(r) {
+		case status.Void:
+			void = append(void, r)
+		case status.Claim:
+			c.lost([]int32{number})
+			c.end(fmt.Errorf("partition %d: %w", number, errClaimed))
+			return nil
+		}
+	}
+	return void
+}
+
 // drain begins nothing more of these partitions and returns those that are owned.
 func (c *consumer) drain(numbers []int32) []*partition {
 	var gone []*partition
 	for _, number := range numbers {
 		if p := c.lanes.drain(number); p != nil {
 			gone = append(gone, p)
-			c.side.RemoveConsumePartitions(map[string][]int32{c.cfg.Topics.Replay: {number}})
+			c.side.RemoveConsumePartitions(map[string][]int32{c.cfg.Topics.Replay: {number}, c.cfg.Topics.Status: {number}})
 		}
 	}
 	return gone

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/ledger"
 )
 
 // errHeld is how a record's work says that nothing of its partition may be begun any more.
@@ -143,6 +145,16 @@ func (l *lanes) remove(p *partition) int {
 	return unfinished
 }
 
+// ledger is that of an owned partition, or nil.
+func (l *lanes) ledger(number int32) *ledger.Ledger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.find(number); p != nil {
+		return p.ledger
+	}
+	return nil
+}
+
 // numbers are the owned partition numbers.
 func (l *lanes) numbers() []int32 {
 	l.mu.Lock()
@@ -162,7 +174,7 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 	for _, p := range l.owned {
 		for _, s := range p.sources {
 			at, ok := s.mark.committable()
-			if !ok {
+			if !ok || s.tail {
 				continue
 			}
 			if offsets[s.topic] == nil {

@@ -4,11 +4,14 @@ import (
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/ledger"
 )
 
 // partition is one owned partition number over all topics that it is read from. Its fields are guarded by lanes.mu, but for those set at the start.
 type partition struct {
 	number   int32
+	ledger   *ledger.Ledger
 	work     func(r *kgo.Record) error // works on one record until it is finished; nil means that it is
 	abandon  func(cause error)         // ends every work in hand before its next effect
 	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
@@ -24,6 +27,7 @@ type partition struct {
 // source is one topic's part of a partition number.
 type source struct {
 	topic  string
+	tail   bool          // read from where the ledger begins: its offsets are not committed
 	queue  []*kgo.Record // fetched, not begun
 	bytes  int           // of all that waits: in queue, or behind another order of its lane
 	paused bool

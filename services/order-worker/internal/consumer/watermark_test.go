@@ -36,7 +36,7 @@ func TestNothingUnfinishedIsEverCommitted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w watermark
 		var n naive
-		if _, any := w.committable(); any {
+		if _, found := w.committable(); found {
 			t.Fatal("something may be committed before anything was begun")
 		}
 		offset := rapid.Int64Range(0, 100).Draw(t, "first offset")
@@ -50,8 +50,8 @@ func TestNothingUnfinishedIsEverCommitted(t *testing.T) {
 			} else {
 				w.finish(n.finish(rapid.IntRange(0, len(n.unfinished)-1).Draw(t, "which")))
 			}
-			if got, any := w.committable(); !any || got != n.committable() {
-				t.Fatalf("committable: got %d, %t, want %d; unfinished are %v", got, any, n.committable(), n.unfinished)
+			if got, found := w.committable(); !found || got != n.committable() {
+				t.Fatalf("committable: got %d, %t, want %d; unfinished are %v", got, found, n.committable(), n.unfinished)
 			}
 			if got := w.unfinished(); got != len(n.unfinished) {
 				t.Fatalf("unfinished: got %d, want %d", got, len(n.unfinished))

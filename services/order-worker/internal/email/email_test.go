@@ -229,7 +229,7 @@ func TestCustomersWordsInjectNothing(t *testing.T) {
 				t.Errorf("HTML holds the customer's %s:\n%s", tag, got.HTML)
 			}
 		}
-		for _, line := range strings.Split(got.Text, "\n") {
+		for line := range strings.SplitSeq(got.Text, "\n") {
 			if strings.HasPrefix(line, "Bcc") || strings.HasPrefix(line, "  999.00") {
 				t.Errorf("text holds the customer's line %q", line)
 			}

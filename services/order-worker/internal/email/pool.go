@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ type pool struct {
 // waits for an answer; so each connection has a gomail.Client of its own that was handed its socket, and closing the
 // socket ends whatever goes on. It also means that mails never wait for each other's locks.
 type connection struct {
-	socket net.Conn
+	socket *socket
 	client *gomail.Client
 	smtp   *smtp.Client
 	since  time.Time // when it was put into the pool
@@ -109,19 +110,22 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	defer stop()
+	c.socket.mail = ctx
+	defer func() { c.socket.mail = nil }()
 	return c.client.SendWithSMTPClient(c.smtp, m)
 }
 
 // connect dials and greets. go-mail forgets a socket over which the greeting goes wrong, so it is closed here.
 func (p *pool) connect(ctx context.Context) (*connection, error) {
-	socket, err := p.dial(ctx, "tcp", p.address)
+	dialed, err := p.dial(ctx, "tcp", p.address)
 	if err != nil {
 		return nil, err
 	}
+	socket := &socket{Conn: dialed}
 	stop := context.AfterFunc(ctx, func() { socket.Close() })
 	defer stop()
 	dialled := gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return socket, nil })
-	client, err := gomail.NewClient(p.host, append(p.options[:len(p.options):len(p.options)], dialled)...)
+	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), dialled)...)
 	if err != nil {
 		socket.Close()
 		return nil, err

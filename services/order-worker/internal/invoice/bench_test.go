@@ -46,6 +46,7 @@ func BenchmarkRender(b *testing.B) {
 
 // core draws texts in Helvetica, as many calls of gofpdf as an invoice takes.
 func core(b *testing.B, cells []string) {
+	b.Helper()
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	pdf.SetCompression(false)
 	pdf.SetCreationDate(time.Unix(1, 0))

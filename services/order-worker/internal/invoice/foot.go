@@ -42,7 +42,7 @@ func (l *layout) feet(f foot) {
 	pages := l.pdf.PageCount()
 	for p := 1; p <= pages; p++ {
 		l.turnTo(p)
-		l.rule(left, right, l.bottom+3, 0.1, 200)
+		l.rule(left, l.bottom+3, 0.1, 200)
 		for i, column := range f {
 			for n, line := range column {
 				l.text(left+float64(i)*l.footWidth(len(f)), l.bottom+7+float64(n)*small.leading(), small, line)

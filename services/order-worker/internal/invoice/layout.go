@@ -106,7 +106,7 @@ func (l *layout) head() {
 		l.text(left, l.y, sum, line)
 	}
 	l.y += 4
-	l.rule(left, right, l.y, 0.4, 0)
+	l.rule(left, l.y, 0.4, 0)
 	l.y += 14
 }
 
@@ -161,7 +161,7 @@ func (l *layout) table() {
 	}
 	price := l.shipping.Price.String()
 	// The totals never stand alone on a page: at least shipping goes with them.
-	l.row([]string{"", "", "Shipping, " + string(l.shipping.Service), "1", price, price}, l.totalsHeight())
+	l.row([]string{"", "", "Shipping, " + l.shipping.Service, "1", price, price}, l.totalsHeight())
 	l.inTable = false
 }
 
@@ -209,7 +209,7 @@ func (l *layout) row(cells []string, below float64) {
 		l.y += plain.leading()
 	}
 	l.y += padding
-	l.rule(left, right, l.y, 0.1, 200)
+	l.rule(left, l.y, 0.1, 200)
 }
 
 // totals are the net amount, the VAT of each rate and the total.
@@ -226,11 +226,11 @@ func (l *layout) totals() {
 		line(plain, fmt.Sprintf("VAT %s %% on %s", percent(t.Rate), t.Net), t.Tax)
 	}
 	l.y += 1
-	l.rule(middle, right, l.y, 0.3, 0)
+	l.rule(middle, l.y, 0.3, 0)
 	l.y += 0.8
 	line(sum, "Total "+string(order.EUR), l.invoice.Total)
 	l.y += 1
-	l.rule(middle, right, l.y, 0.3, 0)
+	l.rule(middle, l.y, 0.3, 0)
 }
 
 // totalsHeight is what totals takes at most.
@@ -272,7 +272,7 @@ func (l *layout) room(height float64) {
 	l.text(left, l.y, label, l.fonts.clean(l.seller.Name))
 	l.textTo(right, l.y, label, "Invoice "+l.invoice.Number)
 	l.y += 3
-	l.rule(left, right, l.y, 0.1, 200)
+	l.rule(left, l.y, 0.1, 200)
 	l.y += 6
 	if l.inTable {
 		l.headings()

@@ -66,7 +66,7 @@ func (s *Seller) check(root config.Place) {
 	}
 }
 
-// checkText checks one text of the file, which messages call by name.
+// checkText checks one text of the file, which an error calls by name.
 func checkText(at config.Place, name, text string, needed bool) {
 	if needed && strings.TrimSpace(text) == "" {
 		at.Wrong("%s must not be empty", name)

@@ -97,11 +97,11 @@ func (s *sheet) wrap(text string, st style, width float64) []string {
 	return s.fonts.wrap(s.fonts.clean(text), st.weight, int(width/dot/st.size*1000))
 }
 
-// rule draws a horizontal line.
-func (s *sheet) rule(from, to, y, thickness float64, grey int) {
+// rule draws a horizontal line to the right margin.
+func (s *sheet) rule(from, y, thickness float64, grey int) {
 	s.pdf.SetDrawColor(grey, grey, grey)
 	s.pdf.SetLineWidth(thickness)
-	s.pdf.Line(from, y, to, y)
+	s.pdf.Line(from, y, right, y)
 }
 
 // band fills a rectangle.

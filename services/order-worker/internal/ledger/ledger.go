@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -32,9 +33,10 @@ import (
 type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
-	Incarnation string      // of the topic orders
-	Worker      string      // who claims: host and version
-	Producer    *kgo.Client // with kgo.ManualPartitioner: everything goes to the partition number of its origin
+	Incarnation string       // of the topic orders
+	Worker      string       // who claims: host and version
+	Lease       *lease.Lease // looked at before every append; nil in tests without a group
+	Producer    *kgo.Client  // with kgo.ManualPartitioner: everything goes to the partition number of its origin
 	Log         *slog.Logger
 }
 
@@ -42,7 +44,8 @@ type Config struct {
 type Ledger struct {
 	cfg       Config
 	partition int32
-	claim     int64 // offset of our claim: the fencing token of all that we write
+	claim     int64       // offset of our claim: the fencing token of all that we write
+	fold      status.Fold // of what comes behind our claim; owned by who calls Judge
 
 	mu     sync.Mutex
 	orders map[order.ID]entry
@@ -62,7 +65,7 @@ func Open(ctx context.Context, cfg Config, partition int32) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
 	}
-	l.claim = claim.Offset
+	l.claim, l.fold = claim.Offset, status.At(claim.Offset)
 	if err := l.insist(ctx, "restore", func() error { return l.restore(ctx) }); err != nil {
 		return nil, err
 	}
@@ -133,10 +136,14 @@ func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) erro
 	if err != nil {
 		return fmt.Errorf("writing status %s: %w", c.Status, err)
 	}
+	l.remember(w, r.Offset)
+	return nil
+}
+
+func (l *Ledger) remember(s *order.State, offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.orders[w.Order.ID] = entry{w.Origin.Offset, c.Status, r.Offset}
-	return nil
+	l.orders[s.Order.ID] = entry{s.Origin.Offset, s.Status, offset}
 }
 
 // append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away.
@@ -146,6 +153,9 @@ func (l *Ledger) append(ctx context.Context, topic string, r *kgo.Record) (*kgo.
 		attempt := *r
 		attempt.Topic, attempt.Partition = topic, l.partition
 		appended = &attempt
+		if err := l.cfg.Lease.Hold(ctx); err != nil {
+			return err
+		}
 		return l.produce(ctx, appended)
 	})
 	if errors.Is(err, kerr.MessageTooLarge) {

@@ -22,8 +22,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
 )
@@ -57,6 +59,9 @@ func New(log *slog.Logger, topics topic.Set, group, worker string, stages []Stag
 // or a letter, or nothing to do. Any error means that it is not finished and must be handed to the partition's next
 // owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
+	if r.Topic == p.topics.Status {
+		return l.Repair(ctx, order.ID(r.Key))
+	}
 	began := time.Now()
 	a, err := p.open(ctx, l, r)
 	if err != nil || a.done {
@@ -120,7 +125,7 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 			return err
 		}
 	}
-	if err := safely(func() error { return s.Step.Do(ctx, w) }); err != nil {
+	if err := p.do(ctx, l, w, s); err != nil {
 		return err
 	}
 	return l.Keep(ctx, w)
@@ -133,7 +138,20 @@ func (p *Pipeline) effect(ctx context.Context, l *ledger.Ledger, w *order.State,
 			return err
 		}
 	}
-	return safely(func() error { return s.Step.Do(ctx, w) })
+	return p.do(ctx, l, w, s)
+}
+
+// do has the effect of a step, while nobody else can have been given the partition. A lease that runs out meanwhile is no failure of the order.
+func (p *Pipeline) do(ctx context.Context, l *ledger.Ledger, w *order.State, s Stage) error {
+	if err := l.Hold(ctx); err != nil {
+		return err
+	}
+	guarded := l.Guard(ctx)
+	err := safely(func() error { return s.Step.Do(guarded, w) })
+	if errors.Is(err, lease.ErrLapsed) {
+		return failure.New(failure.Down, failure.Internal, err)
+	}
+	return err
 }
 
 // safely turns a panic of a step into its error: a bug in one must not end the worker, and with it every other order.

@@ -1,0 +1,62 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// feed is a client that is polled, and hands over what it gets.
+type feed struct {
+	*kgo.Client
+	log *slog.Logger
+
+	mu   sync.Mutex
+	end  context.CancelFunc // of the poll in hand
+	over <-chan struct{}    // closed when what it got is handed over
+}
+
+func newFeed(cl *kgo.Client, log *slog.Logger) *feed {
+	over := make(chan struct{})
+	close(over)
+	return &feed{Client: cl, log: log, end: func() {}, over: over}
+}
+
+// poll hands records over until ctx ends. It never waits for the work on them.
+func (f *feed) poll(ctx context.Context, offer func(topic string, partition int32, records []*kgo.Record)) {
+	for ctx.Err() == nil {
+		round, end := context.WithCancel(ctx)
+		over := make(chan struct{})
+		f.mu.Lock()
+		f.end, f.over = end, over
+		f.mu.Unlock()
+		fetches := f.PollRecords(round, pollRecords)
+		fetches.EachError(func(topic string, partition int32, err error) {
+			if !errors.Is(err, context.Canceled) {
+				f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
+					slog.String("topic", topic), slog.Int("partition", int(partition)), slog.Any("error", err))
+			}
+		})
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if len(p.Records) > 0 {
+				offer(p.Topic, p.Partition, p.Records)
+			}
+		})
+		end()
+		close(over)
+	}
+}
+
+// flush returns when all is handed over that was polled before. A partition that comes back waits for that: its records
+// from the time before, polled but not handed over yet, would be taken for new ones, and come out of order. The client
+// can hold a rebalance up for the same reason (BlockRebalanceOnPoll), but then nothing is polled while a partition drains.
+func (f *feed) flush() {
+	f.mu.Lock()
+	end, over := f.end, f.over
+	f.mu.Unlock()
+	end()
+	<-over
+}

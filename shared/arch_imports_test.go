@@ -61,7 +61,8 @@ func arrows() []arrow {
 		{mechanism, "httpapi", "catalogue client desk failure intake order telemetry view", "the door: its JSON is what the client reads"},
 		{program, "api", "catalogue config desk httpapi intake kafka serve telemetry topic view", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
-		{mechanism, "ctl", "batch client config kafka topic", "the commands of ordersctl"},
+		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
+		{mechanism, "ctl", "audit batch client config kafka topic", "the commands of ordersctl"},
 		{program, "ordersctl", "config ctl", "settings for the commands"},
 		{program, "all-in-one", "api broker config ctl inbox kafka serve telemetry topic worker", "settings for all parts, and the order in which they end"},
 	}
@@ -82,11 +83,11 @@ func modules() []allowed {
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
-		{"github.com/twmb/franz-go", "api consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
+		{"github.com/twmb/franz-go", "api audit consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
-		{"golang.org/x/sync", "all-in-one api consumer ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit consumer ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "invoice", "names of countries, and composed letters"},
 	}
 }

@@ -61,6 +61,8 @@ func (c Config) open(ctx context.Context, topic string, partition int32) (*part,
 		kgo.KeepControlRecords(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// What is fetched is unpacked at once, to ten times its size and more.
+		kgo.FetchMaxPartitionBytes(256<<10),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("configuring the Kafka client: %w", err)

@@ -1,4 +1,4 @@
-// Package status is the one rule by which everybody reads orders.status: the worker that owns a partition, and the view.
+// Package status is the one rule by which everybody reads orders.status: the worker that owns a partition, the view, and the audit.
 //
 // An owner begins with a claim; the claim's offset is its fencing token, and every state it writes carries it. A state
 // that stands behind a newer claim than its own was written by a worker that had lost the partition without knowing: it

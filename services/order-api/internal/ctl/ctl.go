@@ -24,12 +24,13 @@ type commands struct {
 	API  string `name:"api" env:"ORDERS_API" default:"http://127.0.0.1:8080" help:"Where the API is."`
 	JSON bool   `name:"json" help:"Print results as lines of JSON."`
 
-	Place   place    `cmd:"" help:"Place the orders of files: JSON with one order, NDJSON, CSV."`
-	Watch   watch    `cmd:"" help:"Follow an order until it has ended."`
-	Get     getOrder `cmd:"" help:"Show an order."`
-	Invoice invoices `cmd:"" help:"Fetch issued invoices."`
-	DLQ     letters  `cmd:"" name:"dlq" help:"Deal with letters: orders that could not be finished."`
-	Topics  topics   `cmd:"" help:"Create and check the topics (talks to Kafka, not to the API)."`
+	Place   place       `cmd:"" help:"Place the orders of files: JSON with one order, NDJSON, CSV."`
+	Watch   watch       `cmd:"" help:"Follow an order until it has ended."`
+	Get     getOrder    `cmd:"" help:"Show an order."`
+	Invoice invoices    `cmd:"" help:"Fetch issued invoices, and explain gaps in their numbers."`
+	DLQ     letters     `cmd:"" name:"dlq" help:"Deal with letters: orders that could not be finished."`
+	Audit   auditOrders `cmd:"" help:"Say what has become of every order (talks to Kafka, and trusts no service)."`
+	Topics  topics      `cmd:"" help:"Create and check the topics (talks to Kafka, not to the API)."`
 }
 
 // Run does what args say and returns when it is done, or when ctx is.

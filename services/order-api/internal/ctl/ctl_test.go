@@ -280,7 +280,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "watch", "get", "invoice get", "dlq list", "dlq show", "dlq replay", "topics create", "topics check"} {
+	for _, command := range []string{"", "place", "watch", "get", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

@@ -106,7 +106,8 @@ func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
 
 // invoices are the commands for issued invoices.
 type invoices struct {
-	Get getInvoice `cmd:"" help:"Save the invoice of an order."`
+	Get  getInvoice  `cmd:"" help:"Save the invoice of an order."`
+	Gaps explainGaps `cmd:"" help:"Explain gaps in the invoice numbers (talks to Kafka, not to the API)."`
 }
 
 type getInvoice struct {

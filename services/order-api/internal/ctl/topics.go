@@ -30,7 +30,7 @@ func (c *createTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	if c.Partitions < 1 || c.Replication < 0 {
 		return config.Usage(errors.New("--partitions must be at least 1 and --replication not negative"))
 	}
-	cl, err := t.connect(ctx)
+	cl, err := connect(ctx, t.Kafka)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ type checkTopics struct{}
 
 // Run says that the topics are as they must be, or what is wrong with them.
 func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
-	cl, err := t.connect(ctx)
+	cl, err := connect(ctx, t.Kafka)
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	return p.result(text, map[string]any{"prefix": t.Prefix, "partitions": layout.Partitions, "incarnation": layout.Incarnation})
 }
 
-func (t *topics) connect(ctx context.Context) (*kgo.Client, error) {
-	cl, err := kafka.Config{Brokers: t.Brokers}.Connect(ctx)
+func connect(ctx context.Context, to config.Kafka) (*kgo.Client, error) {
+	cl, err := kafka.Config{Brokers: to.Brokers}.Connect(ctx)
 	if err != nil {
 		return nil, config.Hint(err, "give the address of a broker with --brokers or ORDERS_BROKERS")
 	}

@@ -1,0 +1,274 @@
+package audit_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
+)
+
+const group = "order-workers"
+
+// act is one thing that is done to Kafka: a record is appended, or else an offset is committed.
+type act struct {
+	record    *kgo.Record
+	topic     string
+	partition int32
+	commit    int64
+}
+
+// book is all that happens to the topics of a prefix, in its order.
+type book struct {
+	topics      topic.Set
+	incarnation string
+	acts        []act
+	ends        map[string]int64
+}
+
+// newBook makes the topics of a prefix.
+func newBook(t fataler, k *kafkatest.Kafka, prefix string) *book {
+	t.Helper()
+	b := &book{topics: topic.Names(prefix), ends: map[string]int64{}}
+	if _, err := kafka.Create(k.Client.Context(), k.Client, b.topics, kafkatest.Partitions, 0); err != nil {
+		t.Fatal(err)
+	}
+	layout, err := kafka.Check(k.Client.Context(), k.Client, b.topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.incarnation = layout.Incarnation
+	return b
+}
+
+// fataler is a testing.T or a rapid.T.
+type fataler interface {
+	Helper()
+	Fatal(...any)
+}
+
+// append notes that a record is appended, and returns its offset.
+func (b *book) append(name string, partition int32, r *kgo.Record) int64 {
+	r.Topic, r.Partition = name, partition
+	b.acts = append(b.acts, act{record: r})
+	at := fmt.Sprint(name, "/", partition)
+	b.ends[at]++
+	return b.ends[at] - 1
+}
+
+// play does the next n acts, or all that are left.
+func (b *book) play(t fataler, k *kafkatest.Kafka, n int) {
+	t.Helper()
+	n = min(n, len(b.acts))
+	var records []*kgo.Record
+	flush := func() {
+		if err := k.Client.ProduceSync(k.Client.Context(), records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		records = nil
+	}
+	for _, a := range b.acts[:n] {
+		if a.record != nil {
+			records = append(records, a.record)
+			continue
+		}
+		flush()
+		var offsets kadm.Offsets
+		offsets.AddOffset(a.topic, a.partition, a.commit, -1)
+		if err := kadm.NewClient(k.Client).CommitAllOffsets(k.Client.Context(), group, offsets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush()
+	b.acts = b.acts[n:]
+}
+
+// lose puts something that says nothing in the place of a record.
+func (b *book) lose(at int) {
+	r := b.acts[at].record
+	b.acts[at].record = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: []byte("gone"), Value: []byte("gone")}
+}
+
+// clerk writes what the owner of a partition writes, one record at a time.
+type clerk struct {
+	*book
+	partition int32
+	claims    []int64
+	ids       int
+}
+
+// paper is one record of orders in a clerk's hands.
+type paper struct {
+	order.State
+	key     []byte
+	value   []byte
+	replays int
+	// Acts that would be missed: the newest of each kind. A state that was repaired stands twice.
+	state, kept, letter, voided int
+	twice                       bool
+}
+
+func newClerk(b *book, partition int32) *clerk {
+	c := &clerk{book: b, partition: partition}
+	c.claim()
+	return c
+}
+
+func (c *clerk) claim() {
+	c.claims = append(c.claims, c.append(c.topics.Status, c.partition, wire.Claim("w", clock)))
+}
+
+var clock = time.UnixMilli(1_700_000_000_000).UTC()
+
+// place appends an order with a new ID, or a repeat of one.
+func (c *clerk) place(of *paper) *paper {
+	p := &paper{}
+	if of != nil {
+		p.State = of.Order.Begin(order.Origin{})
+	} else {
+		c.ids++
+		p.State = order.Order{
+			ID: order.ID(fmt.Sprintf("ord_%d_%d", c.partition, c.ids)), PlacedAt: clock, Service: order.Standard,
+			Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+			ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+			Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
+		}.Begin(order.Origin{})
+	}
+	return c.put(p, wire.Order(p.Order))
+}
+
+// poison appends a record that is no order.
+func (c *clerk) poison(key string) *paper {
+	return c.put(&paper{}, &kgo.Record{Key: []byte(key), Value: []byte("?")})
+}
+
+func (c *clerk) put(p *paper, r *kgo.Record) *paper {
+	p.key, p.value = r.Key, r.Value
+	p.Origin = order.Origin{Incarnation: c.incarnation, Partition: c.partition, Offset: c.append(c.topics.Orders, c.partition, r)}
+	return p
+}
+
+// write appends the next state of an order.
+func (c *clerk) write(p *paper, s order.Status) {
+	if s == order.Working && p.Progress.Invoice == nil {
+		net, tax, total := order.EUR.Cents(100), order.EUR.Cents(19), order.EUR.Cents(119)
+		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: net, Tax: tax, Total: total}
+	}
+	p.Record(order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
+	p.state, p.twice = len(c.acts), false
+	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
+}
+
+// haunt appends a state of a worker that has lost the partition.
+func (c *clerk) haunt(p *paper) {
+	s := p.State
+	s.Record(order.Change{Rev: s.Rev + 1, At: clock, Status: order.Dead})
+	c.append(c.topics.Status, c.partition, wire.State(s, c.claims[len(c.claims)-2]))
+}
+
+// repair appends the newest state again, behind a void one.
+func (c *clerk) repair(p *paper) {
+	p.twice = true
+	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
+}
+
+// keep appends a document; point lets the state point at it.
+func (c *clerk) keep(p *paper, document string) (point func()) {
+	p.Document = []byte(document)
+	at := len(c.acts)
+	offset := c.append(c.topics.Invoices, c.partition, wire.Invoice(&p.State, clock))
+	return func() {
+		p.kept = at
+		p.Progress.Invoice.Kept = &order.Kept{Offset: offset, SHA256: wire.SHA256([]byte(document)), Bytes: len(document)}
+	}
+}
+
+func (c *clerk) asLetter(p *paper) *dlq.Letter {
+	return &dlq.Letter{
+		Key: p.key, Value: p.value, Origin: p.Origin, Topic: c.topics.Orders, Reason: failure.NoRoute,
+		Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
+	}
+}
+
+// bury appends a letter; a state written later points at it.
+func (c *clerk) bury(p *paper) {
+	l := c.asLetter(p)
+	p.letter = len(c.acts)
+	p.Letter = &order.Letter{ID: l.ID(), Partition: c.partition, Offset: c.append(c.topics.DLQ, c.partition, l.Record())}
+}
+
+func (c *clerk) void(p *paper, reason failure.Reason) {
+	p.voided = len(c.acts)
+	c.append(c.topics.Invoices, c.partition, wire.Void(p.Origin, string(reason), clock))
+}
+
+// replay sends a letter back.
+func (c *clerk) replay(p *paper) int64 {
+	p.replays++
+	return c.append(c.topics.Replay, c.partition, c.asLetter(p).Record())
+}
+
+func (c *clerk) commit(topic string, offset int64) {
+	c.acts = append(c.acts, act{topic: topic, partition: c.partition, commit: offset})
+}
+
+// commitAll commits all that stands in orders and orders.replay.
+func (c *clerk) commitAll() {
+	for _, name := range []string{c.topics.Orders, c.topics.Replay} {
+		c.commit(name, c.ends[fmt.Sprint(name, "/", c.partition)])
+	}
+}
+
+// confirm takes an order all the way.
+func (c *clerk) confirm(p *paper) *paper {
+	c.write(p, order.Working)
+	c.keep(p, "%PDF "+p.Origin.InvoiceNumber())()
+	c.write(p, order.Mailing)
+	c.write(p, order.Confirmed)
+	return p
+}
+
+// fail makes a letter of an order that could not be shipped.
+func (c *clerk) fail(p *paper) *paper {
+	c.bury(p)
+	c.write(p, order.Dead)
+	return p
+}
+
+// clean plays a log with some of everything that goes right.
+func clean(c *clerk) {
+	a := c.confirm(c.place(nil))
+	c.fail(c.place(nil))
+	c.void(c.place(a), failure.Duplicate)
+	x := c.poison("")
+	c.bury(x)
+	c.void(x, failure.Undecodable)
+	again := c.fail(c.place(nil))
+	c.replay(again)
+	c.confirm(again)
+	c.place(nil) // by nobody begun: in flight
+	half := c.place(nil)
+	c.write(half, order.Working)
+	c.commit(c.topics.Orders, 5)
+	c.commit(c.topics.Replay, 1)
+}
+
+// produce writes to partition 1 of the topics that are there already, one clerk for all.
+func produce(t testing.TB, k *kafkatest.Kafka, write ...func(*clerk)) {
+	t.Helper()
+	b := newBook(t, k, k.Prefix)
+	c := newClerk(b, 1)
+	for _, w := range write {
+		w(c)
+	}
+	b.play(t, k, len(b.acts))
+}

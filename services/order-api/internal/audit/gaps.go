@@ -1,0 +1,162 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
+)
+
+// Numbers says which invoice numbers were issued. A number is a place in the topic orders, so every offset is one, and
+// those without an invoice are gaps. Its JSON is for machines, Write is for people.
+type Numbers struct {
+	Incarnation string   `json:"incarnation"`
+	Partitions  []Series `json:"partitions"`
+}
+
+// Series are the numbers of one partition.
+type Series struct {
+	End    int64 `json:"end"`    // the first number that no order has yet
+	Issued int64 `json:"issued"` // how many have an invoice
+	Gaps   []Gap `json:"gaps"`   // ascending
+}
+
+// Gap is a run of numbers without an invoice for one reason.
+type Gap struct {
+	First  int64  `json:"first"`
+	Last   int64  `json:"last"`
+	Reason string `json:"reason,omitempty"` // from the void records; empty where there are none (yet)
+}
+
+// Gaps explains the gaps in the invoice numbers from orders.invoices alone; of the topic orders it only asks where it
+// ends. A gap without a reason is an order in flight, a dead one, or a lost one: Run tells which. It blocks until all invoices are read.
+func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, error) {
+	cl, err := cfg.Connect(ctx)
+	if err != nil {
+		return Numbers{}, err
+	}
+	defer cl.Close()
+	layout, err := kafka.Check(ctx, cl, topics)
+	if err != nil {
+		return Numbers{}, err
+	}
+	// The end of the invoices comes last: an order that was there before it may have got its invoice meanwhile.
+	adm := kadm.NewClient(cl)
+	placed, err1 := adm.ListCommittedOffsets(ctx, topics.Orders)
+	kept, err2 := adm.ListCommittedOffsets(ctx, topics.Invoices)
+	if err := errors.Join(err1, err2); err != nil {
+		return Numbers{}, fmt.Errorf("asking for the ends of %s and %s: %w", topics.Orders, topics.Invoices, err)
+	}
+	all := Numbers{layout.Incarnation, make([]Series, layout.Partitions)}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for number := range all.Partitions {
+		g.Go(func() error {
+			orders, err1 := pick(placed, topics.Orders, int32(number))
+			invoices, err2 := pick(kept, topics.Invoices, int32(number))
+			if err := errors.Join(err1, err2); err != nil {
+				return fmt.Errorf("asking for the ends of partition %d: %w", number, err)
+			}
+			s := newSeries(orders)
+			err := read(ctx, cfg, topics.Invoices, int32(number), 0, invoices, s.record)
+			all.Partitions[number] = s.sum()
+			return err
+		})
+	}
+	return all, g.Wait()
+}
+
+// series is what is known of the numbers of a partition: a byte each.
+type series struct {
+	fates []string // the first two are none and issued; the others are reasons, as they were met
+	of    []uint8  // by number: an index into fates
+}
+
+// The fates of a number that has no reason.
+const (
+	unexplained = iota
+	issued
+)
+
+func newSeries(end int64) *series {
+	return &series{fates: []string{"", "issued"}, of: make([]uint8, end)}
+}
+
+func (s *series) record(r *kgo.Record) error {
+	offset, ok := origin(r)
+	if !ok || offset >= int64(len(s.of)) {
+		return nil
+	}
+	switch wire.Type(r) {
+	case wire.TypeInvoice:
+		s.of[offset] = issued
+	case wire.TypeVoid:
+		if s.of[offset] != issued {
+			s.of[offset] = s.fate(wire.Header(r, "reason"))
+		}
+	}
+	return nil
+}
+
+// fate is the index of a reason. The list of reasons is closed: if it is not, what comes late goes by the last one.
+func (s *series) fate(reason string) uint8 {
+	i := slices.Index(s.fates[issued+1:], reason)
+	if i < 0 && len(s.fates) < 256 {
+		s.fates = append(s.fates, reason)
+	}
+	if i < 0 {
+		return uint8(len(s.fates) - 1)
+	}
+	return uint8(i + issued + 1)
+}
+
+// sum puts what was read into runs.
+func (s *series) sum() Series {
+	all := Series{End: int64(len(s.of)), Gaps: []Gap{}}
+	for i := 0; i < len(s.of); {
+		first, fate := i, s.of[i]
+		for i < len(s.of) && s.of[i] == fate {
+			i++
+		}
+		if fate == issued {
+			all.Issued += int64(i - first)
+			continue
+		}
+		all.Gaps = append(all.Gaps, Gap{int64(first), int64(i - 1), s.fates[fate]})
+	}
+	return all
+}
+
+// Write prints the gaps of each partition for people.
+func (n *Numbers) Write(w io.Writer) error {
+	var b strings.Builder
+	for number, s := range n.Partitions {
+		named := func(offset int64) string {
+			return order.Origin{Incarnation: n.Incarnation, Partition: int32(number), Offset: offset}.InvoiceNumber()
+		}
+		fmt.Fprintf(&b, "partition %d: %d numbers, %d issued\n", number, s.End, s.Issued)
+		for _, gap := range s.Gaps {
+			run, reason := named(gap.First), gap.Reason
+			if gap.Last > gap.First {
+				run += " to " + named(gap.Last)
+			}
+			if reason == "" {
+				reason = "no record: in flight, dead, or lost"
+			}
+			fmt.Fprintf(&b, "  %-48s %s\n", run, reason)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

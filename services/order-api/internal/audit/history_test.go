@@ -1,0 +1,387 @@
+package audit_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"pgregory.net/rapid"
+
+	"example.com/orders/services/order-api/internal/audit"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+)
+
+// worker writes what a correct worker writes to one partition, record by record, through takeovers, replays and commits.
+type worker struct {
+	*clerk
+	trips     []*trip // by offset
+	replays   []*replay
+	committed struct{ orders, replays int64 }
+}
+
+// trip is the way of a record of orders.
+type trip struct {
+	*paper
+	kind     string // order, poison or repeat
+	of       *trip  // that it repeats
+	plan     []string
+	last     string // what was written last
+	finished bool   // as it was placed
+	letters  int
+	asked    *replay // that is not answered yet, or nil
+}
+
+type replay struct {
+	of       *trip
+	offset   int64
+	answered bool
+}
+
+// plans are the ways that an order can go.
+func plans() [][]string {
+	return [][]string{
+		{"working", "invoice", "mailing", "confirmed"},
+		{"letter", "dead"},
+		{"working", "letter", "dead"},
+		{"working", "invoice", "mailing", "letter", "dead"},
+	}
+}
+
+// step does what a number stands for.
+func (w *worker) step(n int) {
+	kind, n := n%12, n/12
+	switch kind {
+	case 0, 1:
+		w.trips = append(w.trips, &trip{paper: w.place(nil), kind: "order", plan: plans()[n%4]})
+	case 2:
+		w.trips = append(w.trips, &trip{paper: w.poison(""), kind: "poison", plan: []string{"letter", "void"}})
+	case 3:
+		if of := choose(w.trips, n, func(tr *trip) bool { return tr.kind == "order" }); of != nil {
+			w.trips = append(w.trips, &trip{paper: w.place(of.paper), kind: "repeat", of: of, plan: []string{"repeat"}})
+		}
+	case 4:
+		w.takeOver(n)
+	case 5:
+		if tr := choose(w.trips, n, func(tr *trip) bool { return tr.state > 0 }); tr != nil && len(w.claims) > 1 {
+			w.haunt(tr.paper)
+			w.late(tr, n)
+			w.repair(tr.paper)
+		}
+	case 6:
+		w.commits()
+	case 7:
+		w.sendBack(n)
+	default:
+		// What repeats an order waits in its lane until the order is finished.
+		ready := func(tr *trip) bool { return len(tr.plan) > 0 && (tr.of == nil || tr.of.finished) }
+		if tr := choose(w.trips, n, ready); tr != nil {
+			w.advance(tr)
+		}
+	}
+}
+
+func choose(trips []*trip, n int, fits func(*trip) bool) *trip {
+	var all []*trip
+	for _, tr := range trips {
+		if fits(tr) {
+			all = append(all, tr)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	// Few are in hand at once, the oldest first: so an order goes all its way between two questions of an audit.
+	return all[n%min(len(all), 2)]
+}
+
+// advance writes the next record of a trip.
+func (w *worker) advance(tr *trip) {
+	tr.last, tr.plan = tr.plan[0], tr.plan[1:]
+	switch tr.last {
+	case "invoice":
+		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())()
+	case "letter":
+		tr.letters++
+		w.bury(tr.paper)
+	case "void":
+		w.void(tr.paper, failure.Undecodable)
+	case "repeat":
+		w.void(tr.paper, failure.Duplicate)
+	default:
+		w.write(tr.paper, order.Status(tr.last))
+	}
+	if len(tr.plan) > 0 {
+		return
+	}
+	tr.finished = true
+	if tr.asked != nil {
+		tr.asked.answered, tr.asked = true, nil
+	}
+}
+
+// takeOver is a new owner that finds every order where the last record left it. A letter without the record that follows it is
+// nothing that it knows of: it fails again, or it does not.
+func (w *worker) takeOver(n int) {
+	w.claim()
+	for _, tr := range w.trips {
+		if tr.last != "letter" || len(tr.plan) == 0 {
+			continue
+		}
+		if n++; n%2 == 0 || tr.kind == "poison" {
+			tr.plan = append([]string{"letter"}, tr.plan...)
+		} else {
+			tr.plan = w.left(tr)
+		}
+	}
+}
+
+// late is what an earlier owner sent before it lost the partition, and what arrives only now: the letter or the invoice of
+// an order that the new owner has in hand, or has taken to its end.
+func (w *worker) late(tr *trip, n int) {
+	switch {
+	case tr.finished && tr.asked == nil && tr.Status != order.Confirmed:
+	case n%2 == 0:
+		w.append(w.topics.DLQ, w.partition, w.asLetter(tr.paper).Record())
+	case tr.Progress.Invoice != nil:
+		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())
+	}
+}
+
+// left is what an order still needs to go well.
+func (w *worker) left(tr *trip) []string {
+	switch i := tr.Progress.Invoice; {
+	case i == nil:
+		return plans()[0]
+	case i.Kept == nil:
+		return plans()[0][1:]
+	default:
+		return plans()[0][2:]
+	}
+}
+
+// sendBack is an operator who replays a letter.
+func (w *worker) sendBack(n int) {
+	dead := func(tr *trip) bool {
+		return tr.finished && tr.asked == nil && (tr.kind == "poison" || tr.Status == order.Dead)
+	}
+	newest := slices.Clone(w.trips)
+	slices.Reverse(newest)
+	tr := choose(newest, n, dead)
+	if tr == nil {
+		return
+	}
+	tr.asked = &replay{of: tr, offset: w.replay(tr.paper)}
+	w.replays = append(w.replays, tr.asked)
+	switch {
+	case tr.kind == "poison":
+		tr.plan = []string{"letter"}
+	case n%2 == 0:
+		tr.plan = []string{"letter", "dead"}
+	default:
+		tr.plan = w.left(tr)
+	}
+}
+
+// commits commits what stands below the oldest unfinished record.
+func (w *worker) commits() {
+	w.committed.orders = int64(len(w.trips))
+	for i := len(w.trips) - 1; i >= 0; i-- {
+		if !w.trips[i].finished {
+			w.committed.orders = w.trips[i].Origin.Offset
+		}
+	}
+	w.committed.replays = int64(len(w.replays))
+	for i := len(w.replays) - 1; i >= 0; i-- {
+		if !w.replays[i].answered {
+			w.committed.replays = w.replays[i].offset
+		}
+	}
+	w.commit(w.topics.Orders, w.committed.orders)
+	w.commit(w.topics.Replay, w.committed.replays)
+}
+
+// sum is what an audit must count.
+func sum(workers []*worker) (t audit.Tally) {
+	var all []*trip
+	for _, w := range workers {
+		all = append(all, w.trips...)
+	}
+	for _, tr := range all {
+		if tr.kind == "repeat" {
+			t.Duplicates++
+			continue
+		}
+		if tr.kind == "poison" && tr.voided > 0 {
+			t.Undecodable++
+			continue
+		}
+		t.Accepted++
+		switch tr.Status {
+		case order.Confirmed:
+			t.Confirmed++
+		case order.Dead:
+			t.Dead++
+		default:
+			t.InFlight++
+		}
+	}
+	return t
+}
+
+// essential are the acts that nothing else can stand in for: what was written last about each order that is committed.
+func (w *worker) essential() (acts []int) {
+	for _, tr := range w.trips {
+		committed := tr.finished && tr.Origin.Offset < w.committed.orders
+		for _, r := range w.replays {
+			committed = committed && (r.of != tr || r.offset < w.committed.replays)
+		}
+		switch {
+		case !committed:
+		case tr.kind == "poison" && tr.letters == 1:
+			acts = append(acts, tr.voided, tr.letter)
+		case tr.kind != "order":
+			acts = append(acts, tr.voided)
+		case tr.Status == order.Confirmed:
+			acts = append(acts, tr.kept)
+		default:
+			acts = append(acts, tr.letter)
+			if tr.kept > 0 {
+				acts = append(acts, tr.kept)
+			}
+		}
+		if committed && tr.kind == "order" && !tr.twice {
+			acts = append(acts, tr.state)
+		}
+	}
+	return acts
+}
+
+// work plays steps on the topics of a prefix.
+func work(b *book, partitions int, steps []int) []*worker {
+	var workers []*worker
+	for p := range int32(partitions) {
+		workers = append(workers, &worker{clerk: newClerk(b, p)})
+	}
+	for _, n := range steps {
+		workers[n%len(workers)].step(n / len(workers))
+	}
+	return workers
+}
+
+// TestTheWorkOfACorrectWorkerIsAlwaysOK stops workers at any moment, and half of the time takes one record away.
+func TestTheWorkOfACorrectWorkerIsAlwaysOK(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	prefix := 0
+	rapid.Check(t, func(t *rapid.T) {
+		prefix++
+		b := newBook(t, k, fmt.Sprintf("shop%d", prefix))
+		workers := work(b, kafkatest.Partitions, rapid.SliceOfN(rapid.IntRange(0, 1<<20), 1, 200).Draw(t, "steps"))
+		var essential []int
+		for _, w := range workers {
+			essential = append(essential, w.essential()...)
+		}
+		lose := len(essential) > 0 && rapid.Bool().Draw(t, "lose")
+		if lose {
+			b.lose(rapid.SampledFrom(essential).Draw(t, "lost"))
+		}
+		b.play(t, k, len(b.acts))
+		report, err := audit.Run(k.Client.Context(), k.Config(), b.topics, group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addsUp(t, report)
+		if lose {
+			if report.OK() {
+				t.Fatalf("got no fault, want one for the record that is lost")
+			}
+			return
+		}
+		if !report.OK() || report.Dismissed+report.Unsettled > 0 {
+			t.Fatalf("got faults %v, %d suspicions dismissed and %d unsettled; want none at all", named(report.Faults), report.Dismissed, report.Unsettled)
+		}
+		if diff := cmp.Diff(sum(workers), report.Orders); diff != "" {
+			t.Fatalf("tally (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestASystemAtWorkRaisesNoAlarm lets workers go on between any two questions of the audit.
+func TestASystemAtWorkRaisesNoAlarm(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			k := kafkatest.Start(t)
+			b := newBook(t, k, k.Prefix)
+			dice := rand.New(rand.NewPCG(seed, 0))
+			steps := make([]int, 2000)
+			for i := range steps {
+				steps[i] = dice.IntN(1 << 20)
+			}
+			workers := work(b, 1, steps)
+			b.play(t, k, 200)
+			atWork(t, k, b, func() int { return dice.IntN(30) })
+			if diff := cmp.Diff(sum(workers), run(t, k).Orders); diff != "" {
+				t.Errorf("tally of the end (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAnOrderMayLiveBetweenTwoQuestions is the worst case of that: all its records stand behind what was asked for
+// before, and below what is asked for next.
+func TestAnOrderMayLiveBetweenTwoQuestions(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	b := newBook(t, k, k.Prefix)
+	c := newClerk(b, 1)
+	life := len(b.acts)
+	for range 200 {
+		life = len(b.acts)
+		p := c.fail(c.place(nil))
+		c.commitAll()
+		c.replay(p)
+		c.confirm(p)
+		c.commitAll()
+	}
+	life = len(b.acts) - life
+	b.play(t, k, 1)
+	atWork(t, k, b, func() int { return life })
+}
+
+// atWork audits while n more acts are done before each question is answered, until none is left.
+func atWork(t *testing.T, k *kafkatest.Kafka, b *book, n func() int) {
+	t.Helper()
+	var mu sync.Mutex
+	for _, key := range []kmsg.Key{kmsg.ListOffsets, kmsg.OffsetFetch} {
+		k.Cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.Cluster.KeepControl()
+			k.Cluster.SleepControl(func() {
+				mu.Lock()
+				defer mu.Unlock()
+				b.play(t, k, n())
+			})
+			return nil, nil, false
+		})
+	}
+	audits := 0
+	for left := len(b.acts); left > 0; audits++ {
+		if report := run(t, k); !report.OK() || report.Dismissed+report.Unsettled > 0 {
+			t.Fatalf("audit %d: got faults %v, %d suspicions dismissed and %d unsettled; want none at all",
+				audits, named(report.Faults), report.Dismissed, report.Unsettled)
+		}
+		mu.Lock()
+		left = len(b.acts)
+		mu.Unlock()
+	}
+	if audits < 3 {
+		t.Errorf("got %d audits of a system at work, want more: the test is for them", audits)
+	}
+}

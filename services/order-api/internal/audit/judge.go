@@ -1,0 +1,268 @@
+package audit
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// verdict is what a round of reading one partition number comes to.
+type verdict struct {
+	orders, older Tally // of what stands in orders, and of what is older than that
+	faults        [len(meanings)]found
+	fresh         int // suspicions that the round before did not have
+	dismissed     int // suspicions of all rounds that the next one did not confirm
+	uncertain     int64
+
+	start, end, committed, untraced     int64
+	oldest                              time.Time
+	void, foreign, unreadable, repeated int64
+}
+
+// found is how often a kind of fault was found, and the first offsets.
+type found struct {
+	count int64
+	where []int64
+}
+
+func (f *found) add(offset, n int64) {
+	f.count += n
+	if len(f.where) < maxNamed {
+		f.where = append(f.where, offset)
+	}
+}
+
+// judgement is a round of judging one partition number.
+type judgement struct {
+	*table
+	v     verdict
+	round uint8
+}
+
+// judge says of each offset what has become of it. Faults are those suspicions that the round before had too.
+func (t *table) judge(b bounds, round uint8) verdict {
+	j := &judgement{table: t, round: round, v: verdict{
+		start: t.start, end: b.ends[t.orders], committed: b.committed[t.orders], oldest: t.oldest,
+		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated,
+	}}
+	all := t.members()
+	for rest := all; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].key == rest[0].key && rest[0].key != 0 {
+			n++
+		}
+		j.order(rest[:n])
+		rest = rest[n:]
+	}
+	// Of many faults the oldest are named.
+	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(a.offset, b.offset) })
+	j.dropped(all)
+	for _, m := range all {
+		j.confirm(m.offset, j.at(m.offset))
+	}
+	j.v.dismissed = j.dismissed
+	return j.v
+}
+
+// order judges the offsets that carry one order ID: one of them is the order, the others are repeats of it.
+func (j *judgement) order(offsets []member) {
+	main := j.main(offsets)
+	for i, m := range offsets {
+		e := j.at(m.offset)
+		e.wrong = j.contradictions(m.offset, e)
+		switch {
+		case !j.stands(m.offset, e):
+			e.wrong |= unplaced
+		case i == main:
+			e.wrong |= j.place(m.offset, e)
+		default:
+			e.wrong |= j.repeat(m.offset, e)
+		}
+	}
+}
+
+// stands reports whether an order stands, or stood, at an offset.
+func (j *judgement) stands(offset int64, e *entry) bool {
+	return offset < j.start || e.facts&hasRecord != 0
+}
+
+// main is the index of the offset that is the order: the one with a state, else the first that nothing is said against.
+// A repeat without an order that it repeats is the order itself, and lost. -1 is none: no record of the ID is an order.
+func (j *judgement) main(offsets []member) int {
+	first, repeat := -1, -1
+	for i, m := range offsets {
+		e := j.at(m.offset)
+		switch {
+		case !j.stands(m.offset, e):
+		case e.end != noState:
+			return i
+		case e.void == voidDuplicate:
+			if repeat < 0 {
+				repeat = i
+			}
+		case e.void != voidUndecodable && first < 0:
+			first = i
+		}
+	}
+	if first < 0 {
+		return repeat
+	}
+	return first
+}
+
+// inFlight reports whether a worker will come across the order at an offset.
+func (j *judgement) inFlight(offset int64, e *entry) bool {
+	return e.facts&hasRecord != 0 && offset >= j.v.committed || e.carried == j.round
+}
+
+// tally is the one that an offset is counted in.
+func (j *judgement) tally(offset int64) *Tally {
+	if offset >= j.start {
+		return &j.v.orders
+	}
+	return &j.v.older
+}
+
+// place counts an order in the one place where it is, and says what is missing there.
+func (j *judgement) place(offset int64, e *entry) kinds {
+	tally, inFlight := j.tally(offset), j.inFlight(offset, e)
+	place, wrong := j.find(offset, e, tally, inFlight)
+	*place++
+	tally.Accepted++
+	if e.facts&hasUncertain != 0 {
+		j.v.uncertain++
+	}
+	return wrong | e.lacks(inFlight)
+}
+
+// find says which count of a tally an order belongs to.
+func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (place *int64, wrong kinds) {
+	letter, buried := j.letters[e.letterAt-1]
+	switch {
+	case e.end == confirmed:
+		return &tally.Confirmed, 0
+	case e.end == cancelled:
+		return &tally.Cancelled, 0
+	case e.end == discarded:
+		return &tally.Discarded, 0
+	case e.end == dead && buried && letter == offset:
+		return &tally.Dead, 0
+	case e.end == dead:
+		return &tally.Lost, noLetter
+	case inFlight:
+		return &tally.InFlight, 0
+	case e.facts&hasLetter != 0:
+		return &tally.Dead, noDeath // its letter is where an operator finds it
+	case e.end == unfinished:
+		return &tally.Lost, stuck
+	default:
+		return &tally.Lost, lost
+	}
+}
+
+// lacks says what an order that has ended should have left.
+func (e *entry) lacks(inFlight bool) kinds {
+	switch {
+	case e.end == confirmed && e.pointerAt == 0:
+		return noInvoice
+	case (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
+		return noVoid
+	// Each letter of a dead order goes with a state that is written after it. One of an order that went well came from a
+	// worker that had lost the partition.
+	case e.end == dead && e.letterRev > e.rev && !inFlight:
+		return noDeath
+	}
+	return 0
+}
+
+// repeat counts an offset that is not the order which its ID names.
+func (j *judgement) repeat(offset int64, e *entry) kinds {
+	tally := j.tally(offset)
+	if e.void == voidUndecodable && e.end == noState {
+		tally.Undecodable++
+		if e.facts&hasLetter == 0 {
+			return noLetter
+		}
+		return 0
+	}
+	tally.Duplicates++
+	if e.end != noState {
+		return twice
+	}
+	if e.void == notVoid && !j.inFlight(offset, e) {
+		return noVoid
+	}
+	return 0
+}
+
+// contradictions are wrong wherever the order is.
+func (j *judgement) contradictions(offset int64, e *entry) (wrong kinds) {
+	if e.facts&(claimedTwice|keptUnlike) != 0 {
+		wrong |= numberTwice
+	}
+	if e.facts&hashedWrong != 0 {
+		wrong |= unequal
+	}
+	if e.pointerAt != 0 {
+		wrong |= j.pointer(offset, e)
+	}
+	if e.void == voidDuplicate && (e.end != noState || e.kept != 0) || e.void == voidOther && e.end == confirmed {
+		wrong |= twoPlaces
+	}
+	return wrong
+}
+
+// pointer follows the pointer of a state to its invoice.
+func (j *judgement) pointer(offset int64, e *entry) kinds {
+	at := document{offset, e.document}
+	if e.pointerAt != e.kept {
+		at = j.copies[e.pointerAt-1]
+		if at == (document{}) || at.origin != offset {
+			return noInvoice
+		}
+	}
+	if at.hash != e.pointer {
+		return unequal
+	}
+	return 0
+}
+
+// dropped judges the offsets below the horizon that left no trace. Below the committed offset they prove nothing: the
+// loss of a backlog may have been accepted. At or above it, the log has dropped what nobody had worked on.
+func (j *judgement) dropped(traces []member) {
+	split := j.start
+	if j.v.committed >= 0 {
+		split = min(split, j.v.committed)
+	}
+	j.v.untraced = split
+	n := j.start - split
+	for _, m := range traces {
+		if m.offset < split {
+			j.v.untraced--
+		} else if m.offset < j.start {
+			n--
+		}
+	}
+	j.v.older.Accepted += n
+	j.v.older.Lost += n
+	switch {
+	case n > 0 && j.passed:
+		j.v.faults[passedOver.index()].add(split, n)
+	case n > 0:
+		j.v.fresh++
+	case j.passed:
+		j.dismissed++
+	}
+	j.passed = n > 0
+}
+
+// confirm turns what is wrong into faults if the round before found it too.
+func (j *judgement) confirm(offset int64, e *entry) {
+	j.v.fresh += bits.OnesCount16(uint16(e.wrong &^ e.suspected))
+	j.dismissed += bits.OnesCount16(uint16(e.suspected &^ e.wrong))
+	for named := e.wrong & e.suspected; named != 0; named &= named - 1 {
+		j.v.faults[named.index()].add(offset, 1)
+	}
+	e.suspected = e.wrong
+}

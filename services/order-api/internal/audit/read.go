@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+)
+
+// carrier is a topic that carries on orders which have left the topic orders.
+type carrier struct {
+	topic string
+	// origin is the offset in orders of the order that a record carries; false means that no worker will take it up.
+	origin func(*kgo.Record) (int64, bool)
+}
+
+// carriers is the one list of places, beside the topic orders, in which an order can be in flight.
+func carriers(topics topic.Set) []carrier {
+	return []carrier{
+		{topics.Replay, ofReplay},
+	}
+}
+
+// ofReplay is the origin of a letter that was sent back.
+func ofReplay(r *kgo.Record) (int64, bool) {
+	l, err := dlq.Read(r)
+	return l.Origin.Offset, err == nil && l.Origin.Partition == r.Partition && l.Replays > 0
+}
+
+// bounds is what was asked about one partition number before it was read, by topic.
+type bounds struct {
+	committed map[string]int64 // by the group; negative where it has committed nothing
+	ends      map[string]int64 // of what is not part of an open transaction
+}
+
+// measure asks for offsets, backwards: what is written last is asked for first.
+func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
+	b := bounds{map[string]int64{}, map[string]int64{}}
+	sources := []string{a.topics.Orders}
+	for _, c := range a.carriers {
+		sources = append(sources, c.topic)
+	}
+	found, err := a.adm.FetchOffsetsForTopics(ctx, a.group, sources...)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return b, fmt.Errorf("asking what group %q has committed: %w", a.group, err)
+	}
+	for _, name := range sources {
+		b.committed[name] = -1
+		if o, ok := found.Lookup(name, number); ok {
+			b.committed[name] = o.At
+		}
+	}
+	slices.Reverse(sources) // orders last
+	for _, name := range append([]string{a.topics.Status, a.topics.Invoices, a.topics.DLQ}, sources...) {
+		listed, err := a.adm.ListCommittedOffsets(ctx, name)
+		if err == nil {
+			b.ends[name], err = pick(listed, name, number)
+		}
+		if err != nil {
+			return b, fmt.Errorf("asking for the end of %s: %w", name, err)
+		}
+	}
+	return b, nil
+}
+
+// pick takes the offset of one partition number out of an answer about a whole topic.
+func pick(listed kadm.ListedOffsets, name string, number int32) (int64, error) {
+	o, ok := listed.Lookup(name, number)
+	if !ok {
+		return 0, kerr.UnknownTopicOrPartition
+	}
+	return o.Offset, o.Err
+}
+
+// readOn reads each topic from where the round before ended. Carriers are read anew: what they carried then may be finished now.
+func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) error {
+	for _, s := range []struct {
+		topic string
+		each  func(*kgo.Record) error
+	}{
+		{a.topics.Orders, t.placed},
+		{a.topics.Status, t.state},
+		{a.topics.Invoices, t.invoice},
+		{a.topics.DLQ, t.letter},
+	} {
+		if err := read(ctx, a.kafka, s.topic, t.origin.Partition, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
+			return err
+		}
+		t.next[s.topic] = max(t.next[s.topic], b.ends[s.topic])
+	}
+	for _, c := range a.carriers {
+		err := read(ctx, a.kafka, c.topic, t.origin.Partition, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
+			if origin, ok := c.origin(r); ok {
+				t.at(origin).carried = round
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	t.settle(b.ends[a.topics.Orders])
+	return nil
+}
+
+// read reads a stretch, and does not connect for an empty one.
+func read(ctx context.Context, cfg kafka.Config, topic string, partition int32, from, to int64, each func(*kgo.Record) error) error {
+	if from >= to {
+		return nil
+	}
+	return cfg.Read(ctx, topic, partition, from, to, each)
+}
+
+// name adds the IDs of the orders to the places that a report names, as far as their records are still there.
+func (a *auditor) name(ctx context.Context, faults []Fault) error {
+	for _, f := range faults {
+		for i := range f.Where {
+			at := &f.Where[i]
+			r, err := a.kafka.ReadOne(ctx, a.topics.Orders, at.Partition, at.Offset)
+			if errors.Is(err, kafka.ErrGone) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("naming order %d-%d: %w", at.Partition, at.Offset, err)
+			}
+			at.Order = order.ID(r.Key)
+		}
+	}
+	return nil
+}

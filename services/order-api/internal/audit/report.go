@@ -1,0 +1,266 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"math/bits"
+	"strings"
+	"time"
+
+	"example.com/orders/shared/order"
+)
+
+// Report is what an audit found. Its JSON is for machines, Write is for people.
+type Report struct {
+	Prefix string    `json:"prefix"`
+	Group  string    `json:"group"`
+	Began  time.Time `json:"began"`
+
+	Orders Tally `json:"orders"` // whose records still stand in the topic
+	Older  Tally `json:"older"`  // known by what was written about them
+
+	Horizon   time.Time `json:"horizon"`   // when the oldest record still in orders was appended; zero if there is none
+	Untraced  int64     `json:"untraced"`  // offsets older than that which nothing is known of
+	Committed bool      `json:"committed"` // the group has committed something
+
+	// Counted, and no fault: the promises are kept in spite of them, or do not cover them.
+	VoidStates int64 `json:"void_states"` // written by workers that had lost their partition
+	Uncertain  int64 `json:"uncertain"`   // orders whose mail may have gone out twice
+	Repeated   int64 `json:"repeated"`    // invoices that were kept again with the same bytes
+	Foreign    int64 `json:"foreign"`     // letters of other applications
+	Unreadable int64 `json:"unreadable"`  // records that are none of ours, in topics of ours
+	Dismissed  int   `json:"dismissed"`   // suspicions that reading on did not confirm
+	Unsettled  int   `json:"unsettled"`   // suspicions that came up last: another run confirms them or does not
+
+	Faults     []Fault     `json:"faults"` // one of each kind that was found
+	Partitions []Partition `json:"partitions"`
+}
+
+// Tally counts orders by the place where they are: Accepted is the sum of the others up to Lost.
+type Tally struct {
+	Accepted  int64 `json:"accepted"`
+	Confirmed int64 `json:"confirmed"`
+	Cancelled int64 `json:"cancelled"`
+	Discarded int64 `json:"discarded"`
+	Dead      int64 `json:"dead"` // with a letter
+	InFlight  int64 `json:"in_flight"`
+	Lost      int64 `json:"lost"` // in no place at all
+
+	Duplicates  int64 `json:"duplicates"`  // later records of an order
+	Undecodable int64 `json:"undecodable"` // records that are no order
+}
+
+func (t *Tally) add(o Tally) {
+	for _, row := range []struct {
+		sum *int64
+		n   int64
+	}{
+		{&t.Accepted, o.Accepted},
+		{&t.Confirmed, o.Confirmed},
+		{&t.Cancelled, o.Cancelled},
+		{&t.Discarded, o.Discarded},
+		{&t.Dead, o.Dead},
+		{&t.InFlight, o.InFlight},
+		{&t.Lost, o.Lost},
+		{&t.Duplicates, o.Duplicates},
+		{&t.Undecodable, o.Undecodable},
+	} {
+		*row.sum += row.n
+	}
+}
+
+// Fault is a kind of broken promise, with how often it was found and the first places.
+type Fault struct {
+	Kind  string  `json:"kind"`
+	Count int64   `json:"count"`
+	Where []Place `json:"where"`
+}
+
+// Place is an offset of the topic orders.
+type Place struct {
+	Partition int32    `json:"partition"`
+	Offset    int64    `json:"offset"`
+	Order     order.ID `json:"order,omitempty"` // or empty: the record is gone
+}
+
+// Partition is how far the worker group has come in a partition of orders.
+type Partition struct {
+	Start     int64 `json:"start"`     // of what is left of the log
+	Committed int64 `json:"committed"` // negative if nothing is
+	End       int64 `json:"end"`
+}
+
+// kinds is a set of kinds of fault, a bit each.
+type kinds uint16
+
+// The kinds of fault.
+const (
+	lost kinds = 1 << iota
+	stuck
+	passedOver
+	noLetter
+	noDeath
+	noInvoice
+	noVoid
+	unequal
+	numberTwice
+	twice
+	twoPlaces
+	unplaced
+)
+
+// index is the place of the lowest of the kinds in meanings.
+func (k kinds) index() int { return bits.TrailingZeros16(uint16(k)) }
+
+// meanings names the kinds of fault, in the order of their bits, and says what is wrong with an offset that has it.
+var meanings = [...]struct{ name, meaning string }{
+	{"lost", "committed as finished, and nothing says what became of it"},
+	{"stuck", "begun and not finished, and no worker will come across it again"},
+	{"passed-over", "from this offset on: dropped by the log before the group had committed it"},
+	{"no-letter", "dead or undecodable, and its letter is not there"},
+	{"no-death", "its letter is there, and the state that goes with it is not"},
+	{"no-invoice", "the invoice that its state must point at is not there"},
+	{"no-void", "will never have an invoice, and no void record says why"},
+	{"unequal-hash", "its invoice has not the SHA-256 that its state, or the invoice's own header, says"},
+	{"number-twice", "its invoice number was used twice"},
+	{"order-twice", "worked on, although its ID stands for an order at another offset"},
+	{"two-places", "has a void record, and was worked on nevertheless"},
+	{"unplaced", "something was written about it, and no order stands there"},
+}
+
+// OK reports whether every promise that the audit can judge was kept.
+func (r *Report) OK() bool { return len(r.Faults) == 0 }
+
+// add takes the verdict on a partition number into the report, but for its faults.
+func (r *Report) add(v verdict) {
+	r.Orders.add(v.orders)
+	r.Older.add(v.older)
+	if !v.oldest.IsZero() && (r.Horizon.IsZero() || v.oldest.Before(r.Horizon)) {
+		r.Horizon = v.oldest.UTC()
+	}
+	r.Untraced += v.untraced
+	r.Committed = r.Committed || v.committed >= 0
+	r.VoidStates += v.void
+	r.Uncertain += v.uncertain
+	r.Repeated += v.repeated
+	r.Foreign += v.foreign
+	r.Unreadable += v.unreadable
+	r.Dismissed += v.dismissed
+	r.Unsettled += v.fresh
+	r.Partitions = append(r.Partitions, Partition{v.start, v.committed, v.end})
+}
+
+// named lists the faults of all partition numbers, by kind.
+func named(verdicts []verdict) []Fault {
+	faults := []Fault{}
+	for kind, m := range meanings {
+		f := Fault{Kind: m.name}
+		for number, v := range verdicts {
+			f.Count += v.faults[kind].count
+			for _, offset := range v.faults[kind].where {
+				f.Where = append(f.Where, Place{Partition: int32(number), Offset: offset})
+			}
+		}
+		if f.Count > 0 {
+			f.Where = f.Where[:min(maxNamed, len(f.Where))]
+			faults = append(faults, f)
+		}
+	}
+	return faults
+}
+
+// Write prints the report for people.
+func (r *Report) Write(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "audit of %s, worked on by group %s, at %s\n\n", r.Prefix, r.Group, r.Began.Format(time.RFC3339))
+	if !r.Committed {
+		fmt.Fprintf(&b, "Group %s has committed nothing: every order that has not ended counts as in flight.\n\n", r.Group)
+	}
+	fmt.Fprintf(&b, "%-22s %12s %12s\n", "orders", "in the topic", "older")
+	for _, row := range []struct {
+		label string
+		count func(Tally) int64
+	}{
+		{"accepted", func(t Tally) int64 { return t.Accepted }},
+		{"  confirmed", func(t Tally) int64 { return t.Confirmed }},
+		{"  cancelled", func(t Tally) int64 { return t.Cancelled }},
+		{"  discarded", func(t Tally) int64 { return t.Discarded }},
+		{"  dead, with a letter", func(t Tally) int64 { return t.Dead }},
+		{"  in flight", func(t Tally) int64 { return t.InFlight }},
+		{"  lost", func(t Tally) int64 { return t.Lost }},
+		{"repeats of them", func(t Tally) int64 { return t.Duplicates }},
+		{"no order at all", func(t Tally) int64 { return t.Undecodable }},
+	} {
+		fmt.Fprintf(&b, "%-22s %12d %12d\n", row.label, row.count(r.Orders), row.count(r.Older))
+	}
+	r.writeHorizon(&b)
+	r.writeNotes(&b)
+	r.writeFaults(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeHorizon says how far back there is proof of what was accepted.
+func (r *Report) writeHorizon(b *strings.Builder) {
+	var dropped int64
+	for _, p := range r.Partitions {
+		dropped += p.Start
+	}
+	from := "no record is left"
+	if !r.Horizon.IsZero() {
+		from = "its oldest record is of " + r.Horizon.Format(time.RFC3339)
+	}
+	if dropped == 0 {
+		fmt.Fprintf(b, "\nhorizon: %s holds everything since its beginning; %s\n", r.Prefix, from)
+		return
+	}
+	fmt.Fprintf(b, "\nhorizon: %s has dropped %d records; %s; of %d nothing is known\n", r.Prefix, dropped, from, r.Untraced)
+}
+
+// writeNotes prints what is counted and is no fault. The first two are always of interest.
+func (r *Report) writeNotes(b *strings.Builder) {
+	for i, row := range []struct {
+		n       int64
+		meaning string
+	}{
+		{r.VoidStates, "void states: written by workers that had lost their partition"},
+		{r.Uncertain, "uncertain mails: may have gone out twice"},
+		{r.Repeated, "invoices kept again with the same bytes"},
+		{r.Foreign, "letters of other applications"},
+		{r.Unreadable, "unreadable records beside those in " + r.Prefix},
+		{int64(r.Dismissed), "suspicions that reading on did not confirm"},
+		{int64(r.Unsettled), "suspicions that are not settled: run it again"},
+	} {
+		if row.n > 0 || i < 2 {
+			fmt.Fprintf(b, "%d %s\n", row.n, row.meaning)
+		}
+	}
+}
+
+func (r *Report) writeFaults(b *strings.Builder) {
+	if r.OK() {
+		fmt.Fprintf(b, "\nok: every order is in exactly one place\n")
+		return
+	}
+	var count int64
+	for _, f := range r.Faults {
+		count += f.Count
+		fmt.Fprintf(b, "\n%d %s: %s\n", f.Count, f.Kind, f.meaning())
+		for _, at := range f.Where {
+			fmt.Fprintf(b, "  %s\n", strings.TrimSpace(fmt.Sprintf("%d-%d %s", at.Partition, at.Offset, at.Order)))
+		}
+		if more := f.Count - int64(len(f.Where)); more > 0 {
+			fmt.Fprintf(b, "  and %d more\n", more)
+		}
+	}
+	fmt.Fprintf(b, "\nnot ok: %d faults\n", count)
+}
+
+func (f Fault) meaning() string {
+	for _, m := range meanings {
+		if m.name == f.Kind {
+			return m.meaning
+		}
+	}
+	return ""
+}

@@ -1,0 +1,92 @@
+package audit_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"example.com/orders/shared/kafkatest"
+)
+
+// eachRound calls do with 1, 2, … before the audit is told what partition 1 has committed, which begins a round.
+func eachRound(k *kafkatest.Kafka, do func(round int)) {
+	asked := 0
+	k.Cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.KeepControl()
+		asked++
+		// The first questions are about all partitions; only one of them has suspicions, and a second round.
+		round := max(1, asked-kafkatest.Partitions+1)
+		k.Cluster.SleepControl(func() { do(round) })
+		return nil, nil, false
+	})
+}
+
+// TestASuspicionIsReadAgainBeforeItIsNamed commits an order whose state stands in Kafka a moment later: a broker that has
+// lost what it acknowledged, and has it back, can look like that.
+func TestASuspicionIsReadAgainBeforeItIsNamed(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	b := newBook(t, k, k.Prefix)
+	c := newClerk(b, 1)
+	p := c.place(nil)
+	c.commitAll()
+	b.play(t, k, len(b.acts))
+	c.confirm(p)
+	eachRound(k, func(round int) {
+		if round == 2 {
+			b.play(t, k, len(b.acts))
+		}
+	})
+	got := run(t, k)
+	if !got.OK() || got.Dismissed != 1 || got.Unsettled != 0 || got.Orders.Confirmed != 1 {
+		t.Errorf("got %+v, faults %v; want one suspicion dismissed, and the order confirmed", got, named(got.Faults))
+	}
+}
+
+// TestARaceWithRetentionIsNoLoss: the log drops what was finished before the commit of it is there.
+func TestARaceWithRetentionIsNoLoss(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	b := newBook(t, k, k.Prefix)
+	c := newClerk(b, 1)
+	c.commit(c.topics.Orders, 0)
+	p := c.place(nil)
+	b.play(t, k, len(b.acts))
+	if err := k.Cluster.DeleteRecords(k.Topics.Orders, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	c.confirm(p)
+	c.commitAll()
+	eachRound(k, func(round int) {
+		if round == 2 {
+			b.play(t, k, len(b.acts))
+		}
+	})
+	if got := run(t, k); !got.OK() || got.Dismissed != 1 || got.Unsettled != 0 || got.Older.Confirmed != 1 {
+		t.Errorf("got %+v, faults %v; want one suspicion dismissed, and the order confirmed", got, named(got.Faults))
+	}
+}
+
+func TestReadingOnEndsAlthoughSuspicionsComeAndGo(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	b := newBook(t, k, k.Prefix)
+	c := newClerk(b, 1)
+	rounds := 0
+	eachRound(k, func(round int) {
+		if round > rounds {
+			rounds = round
+			c.place(nil)
+			c.commitAll()
+			b.play(t, k, len(b.acts))
+		}
+	})
+	got := run(t, k)
+	if diff := cmp.Diff([]string{"lost 1-0 ord_1_1", "lost 1-1 ord_1_2", "lost 1-2 ord_1_3", "lost 1-3 ord_1_4"}, named(got.Faults)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	if got.Unsettled != 1 || rounds != 5 {
+		t.Errorf("got %d unsettled in %d rounds, want 1, of the last of 5", got.Unsettled, rounds)
+	}
+}

@@ -1,0 +1,315 @@
+package audit
+
+import (
+	"cmp"
+	"errors"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/wire"
+)
+
+// table is all that was read about one partition number: an entry for each offset of the topic orders that anything was
+// said about. It is for one goroutine.
+type table struct {
+	origin order.Origin // with offset 0: of the whole partition number
+	orders string       // name of the topic orders
+	seed   maphash.Seed
+	next   map[string]int64 // by topic: where to read on
+
+	pages   map[int64]*[pageSize]entry
+	letters map[int64]int64    // origins, by the offset of the letter
+	copies  map[int64]document // second and later invoices of an origin, by their offset; few
+	fold    status.Fold
+
+	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
+	oldest time.Time // when that was appended; zero if there is none
+
+	void, foreign, unreadable, repeated int64
+	dismissed                           int
+	passed                              bool // the round before found that the log had dropped what was not committed
+}
+
+// pageSize is how many entries are allocated together: few enough that a stray offset costs little.
+const pageSize = 64
+
+// entry is what is known of one offset of orders. Offsets in it are one higher than they are, so that zero is none.
+type entry struct {
+	key       uint64 // of the order's ID; zero is a record without one
+	document  uint64 // of the first invoice's bytes
+	pointer   uint64 // of the hash that the state points with
+	kept      int64  // offset in orders.invoices of the first invoice
+	pointerAt int64  // the offset that the state points at
+	letterAt  int64  // the letter that the state points at
+	rev       int32  // of the state
+	letterRev int32  // of the state that the newest letter goes with
+	facts     facts
+	wrong     kinds // what this round finds wrong
+	suspected kinds // what the round before found wrong
+	end       end
+	void      void
+	carried   uint8 // the last round that found it in a carrier
+}
+
+// document is an invoice that is not the first of its origin.
+type document struct {
+	origin int64
+	hash   uint64
+}
+
+// facts are what is known of an offset beside its numbers.
+type facts uint8
+
+const (
+	hasRecord facts = 1 << iota
+	hasLetter
+	hasUncertain // its mail may have gone out without anybody knowing
+	claimedTwice // by orders with different IDs, or by number of another order
+	keptUnlike   // two invoices with different bytes
+	hashedWrong  // the invoice's own header does not fit its bytes
+)
+
+// end is how an order ended, by its state.
+type end uint8
+
+const (
+	noState end = iota
+	unfinished
+	confirmed
+	cancelled
+	discarded
+	dead
+)
+
+// void is what a void record says.
+type void uint8
+
+const (
+	notVoid void = iota
+	voidDuplicate
+	voidUndecodable
+	voidOther // a reason that comes with a state: cancelled, discarded
+)
+
+func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
+	return &table{
+		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
+		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{},
+	}
+}
+
+// at returns the entry of an offset of orders, and makes it.
+func (t *table) at(offset int64) *entry {
+	p := t.pages[offset/pageSize]
+	if p == nil {
+		p = new([pageSize]entry)
+		t.pages[offset/pageSize] = p
+	}
+	return &p[offset%pageSize]
+}
+
+// belongs notes which order an offset is said to be of.
+func (t *table) belongs(e *entry, key []byte) {
+	if len(key) == 0 {
+		return
+	}
+	hash := maphash.Bytes(t.seed, key)
+	if e.key == 0 {
+		e.key = hash
+	}
+	if e.key != hash {
+		e.facts |= claimedTwice
+	}
+}
+
+// placed takes a record of orders.
+func (t *table) placed(r *kgo.Record) error {
+	if t.start < 0 {
+		t.start, t.oldest = r.Offset, r.Timestamp
+	}
+	e := t.at(r.Offset)
+	e.facts |= hasRecord
+	t.belongs(e, r.Key)
+	return nil
+}
+
+// settle takes the end of orders as the horizon if no record of it is left.
+func (t *table) settle(end int64) {
+	if t.start < 0 {
+		t.start = end
+	}
+}
+
+// state takes a record of orders.status. Of a state that is not an end the headers will do.
+func (t *table) state(r *kgo.Record) error {
+	head, verdict, err := t.fold.Apply(r)
+	if err != nil {
+		t.unreadable++
+		return nil
+	}
+	if verdict == status.Void {
+		t.void++
+	}
+	if verdict != status.Current {
+		return nil
+	}
+	e := t.at(head.Origin)
+	t.belongs(e, r.Key)
+	e.rev, e.end = int32(head.Rev), ended(head.Status)
+	e.pointer, e.pointerAt, e.letterAt = 0, 0, 0
+	if e.end == unfinished {
+		return nil
+	}
+	trail, err := wire.ReadTrail(r)
+	if errors.Is(err, wire.ErrUndecodable) {
+		t.unreadable++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if trail.Number != "" && trail.Number != t.number(head.Origin) {
+		e.facts |= claimedTwice
+	}
+	t.follow(e, trail)
+	return nil
+}
+
+// follow notes what a state points at.
+func (t *table) follow(e *entry, trail wire.Trail) {
+	if trail.Kept != nil {
+		e.pointer, e.pointerAt = maphash.String(t.seed, trail.Kept.SHA256), trail.Kept.Offset+1
+	}
+	if trail.Letter != nil {
+		e.letterAt = trail.Letter.Offset + 1
+	}
+	if slices.Contains(trail.Reasons, uncertain) {
+		e.facts |= hasUncertain
+	}
+}
+
+// uncertain is the reason of a change by which a worker says that nobody can know whether the mail went out.
+const uncertain = "uncertain"
+
+func ended(s order.Status) end {
+	switch s {
+	case order.Confirmed:
+		return confirmed
+	case order.Cancelled:
+		return cancelled
+	case order.Discarded:
+		return discarded
+	case order.Dead:
+		return dead
+	default:
+		return unfinished
+	}
+}
+
+// number is the invoice number that belongs to an offset of orders.
+func (t *table) number(offset int64) string {
+	at := t.origin
+	at.Offset = offset
+	return at.InvoiceNumber()
+}
+
+// invoice takes a record of orders.invoices. Of a document only its hash is kept.
+func (t *table) invoice(r *kgo.Record) error {
+	kind := wire.Type(r)
+	offset, ok := origin(r)
+	if !ok || kind != wire.TypeInvoice && kind != wire.TypeVoid {
+		t.unreadable++
+		return nil
+	}
+	e := t.at(offset)
+	if string(r.Key) != t.number(offset) {
+		e.facts |= claimedTwice
+	}
+	if kind == wire.TypeVoid {
+		e.void = voided(wire.Header(r, "reason"))
+		return nil
+	}
+	t.belongs(e, []byte(wire.Header(r, "order")))
+	sum := wire.SHA256(r.Value)
+	if wire.Header(r, "sha256") != sum {
+		e.facts |= hashedWrong
+	}
+	t.keep(e, document{offset, maphash.String(t.seed, sum)}, r.Offset)
+	return nil
+}
+
+// keep notes an invoice. A second one with the same bytes is what a worker leaves that stopped between keeping it and saying so.
+func (t *table) keep(e *entry, d document, at int64) {
+	if e.kept == 0 {
+		e.document, e.kept = d.hash, at+1
+		return
+	}
+	t.copies[at] = d
+	if d.hash != e.document {
+		e.facts |= keptUnlike
+		return
+	}
+	t.repeated++
+}
+
+// origin reads the header that says which offset of orders a record is about.
+func origin(r *kgo.Record) (int64, bool) {
+	offset, err := strconv.ParseInt(wire.Header(r, "origin"), 10, 64)
+	return offset, err == nil && offset >= 0
+}
+
+func voided(reason string) void {
+	switch failure.Reason(reason) {
+	case failure.Duplicate:
+		return voidDuplicate
+	case failure.Undecodable:
+		return voidUndecodable
+	default:
+		return voidOther
+	}
+}
+
+// letter takes a record of the dead-letter topic. Those of other applications, and about other topics, are not ours to judge.
+func (t *table) letter(r *kgo.Record) error {
+	l, err := dlq.Read(r)
+	if err != nil || l.Topic != t.orders || l.Origin.Partition != r.Partition {
+		t.foreign++
+		return nil
+	}
+	e := t.at(l.Origin.Offset)
+	t.belongs(e, r.Key)
+	e.facts |= hasLetter
+	e.letterRev = max(e.letterRev, int32(l.Rev))
+	t.letters[r.Offset] = l.Origin.Offset
+	return nil
+}
+
+// member is an offset with the key of its order.
+type member struct {
+	key    uint64
+	offset int64
+}
+
+// members lists everything that is known of, the offsets of each order together.
+func (t *table) members() []member {
+	all := make([]member, 0, len(t.pages)*pageSize)
+	for number, p := range t.pages {
+		for i := range p {
+			if p[i] != (entry{}) {
+				all = append(all, member{p[i].key, number*pageSize + int64(i)})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.offset, b.offset))
+	})
+	return all
+}

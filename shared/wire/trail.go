@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"encoding/json"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/order"
+)
+
+// Trail is what a state says about what stands in other topics. It is for readers that hold many orders against each
+// other: it costs a fifth of the whole state.
+type Trail struct {
+	Number  string        // of the invoice, or empty
+	Kept    *order.Kept   // or nil
+	Letter  *order.Letter // or nil
+	Reasons []string      // that the timeline gives, oldest first
+}
+
+// ReadTrail reads the trail of a state. What else stands in the state may be wrong: ReadState tells.
+func ReadTrail(r *kgo.Record) (Trail, error) {
+	var v struct {
+		Progress json.RawMessage `json:"progress"`
+		Timeline []struct {
+			Reason string `json:"reason"`
+		} `json:"timeline"`
+		Letter *letter `json:"letter"`
+	}
+	if err := decode(r.Value, &v); err != nil {
+		return Trail{}, err
+	}
+	t := Trail{Letter: (*order.Letter)(v.Letter)}
+	var p struct {
+		Invoice *struct {
+			Number string     `json:"number"`
+			Kept   *keptValue `json:"kept"`
+		} `json:"invoice"`
+	}
+	if len(v.Progress) > 0 {
+		if err := parse(v.Progress, &p); err != nil {
+			return Trail{}, err
+		}
+	}
+	if i := p.Invoice; i != nil {
+		t.Number, t.Kept = i.Number, (*order.Kept)(i.Kept)
+	}
+	for _, c := range v.Timeline {
+		if c.Reason != "" {
+			t.Reasons = append(t.Reasons, c.Reason)
+		}
+	}
+	return t, nil
+}

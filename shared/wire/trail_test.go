@@ -1,0 +1,76 @@
+package wire_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"pgregory.net/rapid"
+
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// trail is what wire.ReadTrail must find in a state.
+func trail(s order.State) wire.Trail {
+	t := wire.Trail{Letter: s.Letter}
+	if i := s.Progress.Invoice; i != nil {
+		t.Number, t.Kept = i.Number, i.Kept
+	}
+	for _, c := range s.Timeline {
+		if c.Reason != "" {
+			t.Reasons = append(t.Reasons, c.Reason)
+		}
+	}
+	return t
+}
+
+func TestATrailIsThatOfItsState(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawState(t)
+		got, err := wire.ReadTrail(wire.State(s, 17))
+		if diff := cmp.Diff(trail(s), got); diff != "" || err != nil {
+			t.Errorf("%v, trail (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
+func TestATrailIsOfAStateThatThisVersionKnows(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]error{
+		``:                          wire.ErrUndecodable,
+		`{}`:                        wire.ErrUndecodable,
+		`[]`:                        wire.ErrUndecodable,
+		`{"schema":2,"progress":7}`: wire.ErrNewer,
+		`{"schema":1,"progress":7}`: wire.ErrUndecodable,
+		`{"schema":1,"timeline":7}`: wire.ErrUndecodable,
+		`{"schema":1,"letter":"x"}`: wire.ErrUndecodable,
+		`{"schema":1}`:              nil,
+	} {
+		got, err := wire.ReadTrail(&kgo.Record{Value: []byte(value)})
+		if diff := cmp.Diff(wire.Trail{}, got); diff != "" || !errors.Is(err, want) {
+			t.Errorf("%s: got %+v, %v; want nothing and %v", value, got, err, want)
+		}
+	}
+}
+
+// FuzzReadTrail holds that the two readers of a state do not differ about any value that the stricter one takes.
+func FuzzReadTrail(f *testing.F) {
+	f.Add(wire.State(*finished(), 17).Value)
+	f.Add([]byte(`{"schema":1,"order":` + plain + `,"timeline":[{}],"progress":{"invoice":{"number":"x"}},"Progress":{}}`))
+	f.Add([]byte(`{"ſchema":1,"order":` + plain + `,"timeline":[{"reason":"a"}],` +
+		`"TIMELINE":[{},{"reason":"b"}],"progress":{"invoice":null,"Invoice":{"number":"x","net":null}}}`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		r := &kgo.Record{Value: value}
+		s, err := wire.ReadState(r)
+		got, err2 := wire.ReadTrail(r)
+		if err != nil {
+			return
+		}
+		if diff := cmp.Diff(trail(s), got); diff != "" || err2 != nil {
+			t.Errorf("%s: %v, trail (-want +got):\n%s", value, err2, diff)
+		}
+	})
+}

@@ -53,7 +53,7 @@ func arrows() []arrow {
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
-		{mechanism, "batch", "", "reads files of orders"},
+		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
 		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "folds the topics into tables"},
 		{mechanism, "intake", "kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "desk", "dlq kafka topic view", "finds letters in the view, asks for replays"},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"example.com/orders/services/order-api/client"
 )
 
 // columns are all that a CSV file may have, in any order of columns.
@@ -114,43 +116,17 @@ func newRow(r *csv.Reader, header, record []string) row {
 	return next
 }
 
-// body is an order as the API takes it.
-type body struct {
-	Customer customer `json:"customer"`
-	ShipTo   address  `json:"ship_to"`
-	Service  string   `json:"service"`
-	Items    []item   `json:"items"`
-	Note     string   `json:"note,omitempty"`
-}
-
-type customer struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
-}
-
-type address struct {
-	Line1      string `json:"line1"`
-	Line2      string `json:"line2,omitempty"`
-	City       string `json:"city"`
-	Region     string `json:"region,omitempty"`
-	PostalCode string `json:"postal_code,omitempty"`
-	Country    string `json:"country"`
-}
-
-type item struct {
-	SKU      string `json:"sku"`
-	Quantity int    `json:"quantity"`
-}
-
 // gather makes one order of its rows. What is no column of a line must be the same in all of them.
 func gather(rows []row) Order {
 	head := rows[0]
 	o := Order{Line: head.line, Key: head.cells["order"]}
 	c := head.cells
-	b := body{
-		Customer: customer{c["name"], c["email"]},
-		ShipTo:   address{c["line1"], c["line2"], c["city"], c["region"], c["postal_code"], c["country"]},
-		Service:  c["service"], Note: c["note"],
+	b := client.NewOrder{
+		Customer: client.Customer{Name: c["name"], Email: c["email"]},
+		ShipTo: client.Address{
+			Line1: c["line1"], Line2: c["line2"], City: c["city"], Region: c["region"], PostalCode: c["postal_code"], Country: c["country"],
+		},
+		Service: c["service"], Note: c["note"],
 	}
 	for _, r := range rows {
 		one, err := line(head, r)
@@ -168,18 +144,18 @@ func gather(rows []row) Order {
 	return o
 }
 
-func line(head, r row) (item, error) {
+func line(head, r row) (client.Item, error) {
 	if r.err != nil {
-		return item{}, r.err
+		return client.Item{}, r.err
 	}
 	for _, name := range columns {
 		if name != "sku" && name != "quantity" && r.cells[name] != head.cells[name] {
-			return item{}, fmt.Errorf("column %q is %.60q, but %.60q in line %d", name, r.cells[name], head.cells[name], head.line)
+			return client.Item{}, fmt.Errorf("column %q is %.60q, but %.60q in line %d", name, r.cells[name], head.cells[name], head.line)
 		}
 	}
 	quantity, err := strconv.Atoi(r.cells["quantity"])
 	if err != nil {
-		return item{}, fmt.Errorf("quantity %.40q is not a whole number", r.cells["quantity"])
+		return client.Item{}, fmt.Errorf("quantity %.40q is not a whole number", r.cells["quantity"])
 	}
-	return item{r.cells["sku"], quantity}, nil
+	return client.Item{SKU: r.cells["sku"], Quantity: quantity}, nil
 }

@@ -28,7 +28,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Letter is one record of the dead-letter topic, or of the replay topic, where it stands when an operator sends it back.
+// Letter is one record of the dead-letter topic. It is also how an order travels through the topics of retries, of waiting
+// orders, and of replays, where it stands when an operator sends it back.
 type Letter struct {
 	Key, Value []byte             // of the record that failed, untouched
 	Headers    []kgo.RecordHeader // of the record that failed, without those of a letter
@@ -43,9 +44,12 @@ type Letter struct {
 	Attempts    int
 	FirstFailed time.Time
 	LastFailed  time.Time
-	Worker      string // host and version
-	Replays     int    // how often it was sent back
-	Rev         int64  // of the order's state that the letter goes with, 0 if it has none
+	Worker      string    // host and version
+	Replays     int       // how often it was sent back
+	Rev         int64     // of the order's state that the letter goes with, 0 if it has none
+	StateAt     int64     // of a replay: offset of that state in orders.status as the desk saw it; 0 unknown
+	Retries     int       // of an order that is tried again: how often that was put off since it was placed or replayed
+	Since       time.Time // of an order that is tried again: when that was put off first; else zero
 	Progress    order.Progress
 }
 
@@ -82,13 +86,16 @@ const (
 	hWorker      = "dlq-worker"
 	hReplays     = "dlq-replays"
 	hRev         = "dlq-rev"
+	hStateAt     = "dlq-state"
+	hRetries     = "dlq-retries"
+	hSince       = "dlq-since"
 	hProgress    = "dlq-progress"
 )
 
 // Record is the letter as it stands in Kafka. It belongs in the partition number of its origin.
 func (l *Letter) Record() *kgo.Record {
 	r := &kgo.Record{Key: l.Key, Value: l.Value, Partition: l.Origin.Partition, Headers: kept(l.Headers)}
-	for _, h := range [][2]string{
+	facts := [][2]string{
 		{hTopic, l.Topic},
 		{hPartition, strconv.Itoa(int(l.Origin.Partition))},
 		{hOffset, strconv.FormatInt(l.Origin.Offset, 10)},
@@ -103,7 +110,14 @@ func (l *Letter) Record() *kgo.Record {
 		{hWorker, l.Worker},
 		{hReplays, strconv.Itoa(l.Replays)},
 		{hRev, strconv.FormatInt(l.Rev, 10)},
-	} {
+	}
+	if l.StateAt > 0 {
+		facts = append(facts, [2]string{hStateAt, strconv.FormatInt(l.StateAt, 10)})
+	}
+	if l.Retries > 0 {
+		facts = append(facts, [2]string{hRetries, strconv.Itoa(l.Retries)}, [2]string{hSince, stamp(l.Since)})
+	}
+	for _, h := range facts {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(clip(h[1]))})
 	}
 	r.Headers = append(r.Headers, kgo.RecordHeader{Key: hProgress, Value: wire.Progress(l.Progress)})
@@ -135,7 +149,8 @@ func Read(r *kgo.Record) (Letter, error) {
 		Topic:  text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
 		Reason: failure.Reason(text(hReason)), Message: text(hMessage), Attempts: int(count(text(hDeliveries))),
 		FirstFailed: unstamp(text(hFirstFailed)), LastFailed: unstamp(text(hLastFailed)), Worker: text(hWorker),
-		Replays: int(count(text(hReplays))), Rev: count(text(hRev)), Progress: progress,
+		Replays: int(count(text(hReplays))), Rev: count(text(hRev)), StateAt: count(text(hStateAt)),
+		Retries: int(count(text(hRetries))), Since: unstamp(text(hSince)), Progress: progress,
 	}, nil
 }
 

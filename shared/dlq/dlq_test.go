@@ -100,6 +100,10 @@ func TestLettersSurviveARoundTrip(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "headers") {
 			want.Headers = append(want.Headers, kgo.RecordHeader{Key: text.Draw(t, "name"), Value: raw.Draw(t, "of")})
 		}
+		if rapid.Bool().Draw(t, "travels") {
+			want.StateAt = rapid.Int64Min(1).Draw(t, "state")
+			want.Retries, want.Since = rapid.IntMin(1).Draw(t, "retries"), instant.Draw(t, "since")
+		}
 		if rapid.Bool().Draw(t, "begun") {
 			want.Progress = full().Progress
 		}

@@ -40,6 +40,7 @@ const (
 	RecipientRefused Reason = "recipient-refused" // the mail server refuses the address for good
 	MailRejected     Reason = "mail-rejected"     // the mail server refuses the mail for good
 	MailBusy         Reason = "mail-busy"         // the mail server asks to try again
+	Uncertain        Reason = "uncertain"         // the mail may have gone out: its answer was lost
 	MailAway         Reason = "mail-away"         // the mail server cannot be reached
 	TooLarge         Reason = "too-large"         // a record about the order is larger than its topic allows
 	RenderRefused    Reason = "render-refused"    // the invoice cannot be rendered

@@ -47,7 +47,7 @@ func ExampleCheck() {
 	fmt.Println(layout.Partitions, len(layout.Incarnation), err)
 	// Output:
 	// true
-	// 5 <nil>
+	// 8 <nil>
 	// 12 6 <nil>
 }
 

@@ -14,6 +14,7 @@ const (
 	Accepted  Status = "accepted"  // in the topic, not begun
 	Working   Status = "working"   // shipping and invoice number are settled
 	Mailing   Status = "mailing"   // the invoice is kept and its mail is about to be sent
+	Retrying  Status = "retrying"  // the last attempt failed: another one follows by itself
 	Waiting   Status = "waiting"   // for a dependency that is down
 	Confirmed Status = "confirmed" // mailed
 	Dead      Status = "dead"      // a letter holds it
@@ -25,6 +26,9 @@ const (
 func (s Status) Final() bool {
 	return s == Confirmed || s == Dead || s == Cancelled || s == Discarded
 }
+
+// Parked reports whether the order stands in a topic of its own until it is worked on again by itself.
+func (s Status) Parked() bool { return s == Retrying || s == Waiting }
 
 // State is all there is to know about an order: what orders.status holds after each change.
 type State struct {

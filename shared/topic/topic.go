@@ -7,13 +7,15 @@ package topic
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // Set holds the topic names of one prefix.
 type Set struct {
 	Orders   string // orders as placed: the queue
+	Retry10s string // orders whose attempt failed: due 10 s after they were appended
+	Retry2m  string // the same, due after 2 minutes
+	Waiting  string // orders that need a dependency which is down: due when it is back
 	Replay   string // what operators ask for
 	Status   string // after each change the whole state of an order, and the owners' claims
 	Invoices string // issued invoices, and void records for orders that will never have one
@@ -24,11 +26,25 @@ type Set struct {
 func Names(prefix string) Set {
 	return Set{
 		Orders:   prefix,
+		Retry10s: prefix + ".retry.10s",
+		Retry2m:  prefix + ".retry.2m",
+		Waiting:  prefix + ".waiting",
 		Replay:   prefix + ".replay",
 		Status:   prefix + ".status",
 		Invoices: prefix + ".invoices",
 		DLQ:      prefix + ".dlq",
 	}
+}
+
+// Delay is how long after its appending a record of a topic is due; zero for all but the topics of retries.
+func (s Set) Delay(name string) time.Duration {
+	switch name {
+	case s.Retry10s:
+		return 10 * time.Second
+	case s.Retry2m:
+		return 2 * time.Minute
+	}
+	return 0
 }
 
 // Partitions is the number of partitions of a new prefix.
@@ -48,6 +64,9 @@ func (s Set) Specs() []Spec {
 	const month = 30 * 24 * time.Hour
 	return []Spec{
 		{s.Orders, kept(month, MaxOrder)},
+		{s.Retry10s, kept(month, maxDerived)},
+		{s.Retry2m, kept(month, maxDerived)},
+		{s.Waiting, kept(month, maxDerived)},
 		{s.Replay, kept(month, maxDerived)},
 		{s.Status, compacted()},
 		{s.Invoices, kept(forever, maxDerived)},
@@ -58,9 +77,10 @@ func (s Set) Specs() []Spec {
 // MaxBytes is how large a batch of records may be in the topic of a name: the broker refuses a larger one whole, with
 // every order in it.
 func MaxBytes(name string) int {
-	set := Names(name[:max(0, strings.LastIndexByte(name, '.'))])
-	if name != set.Orders && slices.ContainsFunc(set.Specs(), func(s Spec) bool { return s.Name == name }) {
-		return maxDerived
+	for i, c := range name {
+		if c == '.' && slices.ContainsFunc(Names(name[:i]).Specs()[1:], func(s Spec) bool { return s.Name == name }) {
+			return maxDerived
+		}
 	}
 	return MaxOrder
 }

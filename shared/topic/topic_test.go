@@ -51,7 +51,7 @@ func TestTheTableStaysAsItIs(t *testing.T) {
 func TestEveryTopicHasARow(t *testing.T) {
 	t.Parallel()
 	set := topic.Names("orders")
-	want := []string{set.Orders, set.Replay, set.Status, set.Invoices, set.DLQ}
+	want := []string{set.Orders, set.Retry10s, set.Retry2m, set.Waiting, set.Replay, set.Status, set.Invoices, set.DLQ}
 	var got []string
 	for _, spec := range set.Specs() {
 		got = append(got, spec.Name)
@@ -68,7 +68,7 @@ func TestATopicOfOrdersIsKnownByAnyPrefix(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{
 		"": topic.MaxOrder, "shop": topic.MaxOrder, "eu.shop": topic.MaxOrder, "eu.shop.replays": topic.MaxOrder, "dlq": topic.MaxOrder,
-		"eu.shop.replay": topic.MaxOrder * 5 / 4, "eu.shop.status": topic.MaxOrder * 5 / 4,
+		"eu.shop.replay": topic.MaxOrder * 5 / 4, "eu.shop.retry.10s": topic.MaxOrder * 5 / 4, "eu.shop.retry": topic.MaxOrder, "eu.shop.status": topic.MaxOrder * 5 / 4,
 	} {
 		if got := topic.MaxBytes(name); got != want {
 			t.Errorf("topic %q: got batches of %d bytes, want %d", name, got, want)

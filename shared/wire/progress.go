@@ -52,6 +52,7 @@ type keptValue struct {
 type emailValue struct {
 	MessageID string    `json:"message_id"`
 	Date      time.Time `json:"date"`
+	Uncertain int       `json:"uncertain,omitempty"`
 }
 
 // Progress writes an order's progress, as it travels in a letter's header.

@@ -264,7 +264,7 @@ func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
 	for _, row := range []struct{ args, stdout, err string }{
 		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
 		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1 and --replication not negative"},
-		{"topics create --prefix shop --partitions 2", "created shop shop.replay shop.status shop.invoices shop.dlq\n", ""},
+		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq\n", ""},
 		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
 		{"topics check --prefix shop", "topics of prefix shop are as they must be: 2 partitions, invoice numbers INV-", ""},
 		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},

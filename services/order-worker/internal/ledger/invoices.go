@@ -109,6 +109,14 @@ func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.R
 	return nil
 }
 
+// Defer appends an order to a topic in which it waits until it is worked on again by itself.
+func (l *Ledger) Defer(ctx context.Context, topic string, letter *dlq.Letter) error {
+	if _, err := l.append(ctx, topic, letter.Record()); err != nil {
+		return fmt.Errorf("putting %s off: %w", letter.ID(), err)
+	}
+	return nil
+}
+
 // Bury appends a letter and returns the pointer to it. A letter that is too large for its topic goes without the headers
 // of the record that failed; if need be without its key and value, which stand where it came from: Kafka limits the size
 // of what it stores, compressed, and a letter must be written whatever came.

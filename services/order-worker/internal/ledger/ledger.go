@@ -70,8 +70,10 @@ type entry struct {
 	offset int64 // of the newest state in orders.status
 }
 
-// Open claims a partition and restores its ledger. It blocks until both are done, or returns the cause of the end of ctx.
-func Open(ctx context.Context, cfg Config, partition int32) (*Ledger, error) {
+// Open claims a partition and restores its ledger. Since is the broker's time at which the oldest record was appended that
+// the group has not finished, over all topics that orders come from; zero is none. It blocks until both are done, or
+// returns the cause of the end of ctx.
+func Open(ctx context.Context, cfg Config, partition int32, since time.Time) (*Ledger, error) {
 	l := &Ledger{cfg: cfg, partition: partition, orders: map[order.ID]entry{}}
 	claim, err := l.append(ctx, cfg.Topics.Status, wire.Claim(cfg.Worker, time.Now()))
 	if err != nil {

@@ -106,7 +106,7 @@ func setup(t *testing.T) *line {
 func (l *line) takeOver(t *testing.T) {
 	t.Helper()
 	var err error
-	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition); err != nil {
+	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 }

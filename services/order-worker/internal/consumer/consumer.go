@@ -45,6 +45,9 @@ type Config struct {
 	Drain       time.Duration // how long a partition that goes may finish what is in hand
 	Ledger      ledger.Config
 	Log         *slog.Logger
+	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
+	// even if none ends (zero: not before); or nil: as many as of any topic. It must not block.
+	Room func() (orders int, again time.Duration)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
 	Assigned func(partitions []int32)
 }

@@ -76,9 +76,9 @@ func (b *Breaker) Allow() (report func(error), err error) {
 	}, nil
 }
 
-// Room says how many orders that wait may be in hand at once now, and if none, when to ask again. An outage that is over
-// has left many: they are let out at a ramp, twice as many each second, so that they neither knock the dependency over
-// again nor stand before all that is new.
+// Room says how many orders that wait may be in hand at once now, and after how long there may be room for more by itself;
+// zero is never. An outage that is over has left many: they are let out at a ramp, twice as many each second, so that they
+// neither knock the dependency over again nor stand before all that is new.
 func (b *Breaker) Room() (orders int, again time.Duration) {
 	state, tried := b.circuit.State(), b.circuit.Counts()
 	b.mu.Lock()
@@ -94,8 +94,8 @@ func (b *Breaker) Room() (orders int, again time.Duration) {
 		}
 		return 1, 0
 	}
-	if seconds := int(time.Since(since) / time.Second); !since.IsZero() && seconds < 30 {
-		return min(1<<seconds, b.most), 0
+	if seconds := int(time.Since(since) / time.Second); !since.IsZero() && seconds < 30 && 1<<seconds < b.most {
+		return 1 << seconds, time.Second - time.Since(since)%time.Second
 	}
 	return b.most, 0
 }

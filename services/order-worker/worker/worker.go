@@ -19,12 +19,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-worker/internal/consumer"
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/services/order-worker/internal/invoice"
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
@@ -41,7 +43,7 @@ type Config struct {
 	Seller      string        `env:"ORDERS_SELLER" type:"path" help:"Who issues the invoices (YAML); a made-up shop by default."`
 	Concurrency int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Orders in hand at once."`
 	Drain       time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"How long orders in hand may be finished when a partition goes."`
-	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz; off by default."`
+	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz and /metrics; off by default."`
 
 	Kafka  kafka.Config `kong:"-"`
 	Topics topic.Set    `kong:"-"`
@@ -80,7 +82,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	name := name()
+	name, meter := name(), meter.New()
 	p := pipeline.New(cfg.Log, cfg.Topics, cfg.Group, name, stages)
 	var ready atomic.Bool
 	member := consumer.Config{
@@ -90,14 +92,15 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 		Assigned: func(partitions []int32) {
 			ready.Store(true)
+			meter.Owns(len(partitions))
 			if cfg.Assigned != nil {
 				cfg.Assigned(partitions)
 			}
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.Run(ctx, member, p.Handle) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready) })
+	g.Go(func() error { return consumer.Run(ctx, member, held(meter, p.Handle)) })
+	g.Go(func() error { return health(ctx, cfg.Health, &ready, meter.Handler()) })
 	return g.Wait()
 }
 
@@ -125,8 +128,17 @@ func steps(cfg Config) ([]pipeline.Stage, *email.Step, error) {
 	return pipeline.Stages(shipping.New(card), bills, mail), mail, nil
 }
 
-// health answers whether the process lives, and whether it has been given partitions, or told that there are none for it.
-func health(ctx context.Context, address string, ready *atomic.Bool) error {
+// held counts the orders that handle has in hand.
+func held(m *meter.Meter, handle consumer.Handler) consumer.Handler {
+	return func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
+		defer m.Hold()()
+		return handle(ctx, l, r, stopping)
+	}
+}
+
+// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
+// what it has done.
+func health(ctx context.Context, address string, ready *atomic.Bool, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -141,6 +153,7 @@ func health(ctx context.Context, address string, ready *atomic.Bool) error {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	mux.Handle("GET /metrics", metrics)
 	return serve.Run(ctx, ln, mux, time.Second)
 }
 

@@ -20,12 +20,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-worker/internal/consumer"
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/services/order-worker/internal/invoice"
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
@@ -46,7 +48,7 @@ type Config struct {
 	Retries     int           `env:"ORDERS_RETRIES" default:"6" help:"How often a failed order is put off for 10 s; 0: never."`
 	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Since the first time: so long, for 2 min after that."`
 	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail that may have gone out: resend it, or hold it as a letter."`
-	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz; off by default."`
+	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz and /metrics; off by default."`
 
 	Kafka  kafka.Config `kong:"-"`
 	Topics topic.Set    `kong:"-"`
@@ -89,7 +91,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	name := name()
+	name, meter := name(), meter.New()
 	p := pipeline.New(pipeline.Config{
 		Topics: cfg.Topics, Group: cfg.Group, Worker: name, Log: cfg.Log,
 		Retry: retry.Policy{Retries: cfg.Retries, For: cfg.RetryFor}, Hold: cfg.Uncertain == "hold",
@@ -103,14 +105,15 @@ func Run(ctx context.Context, cfg Config) error {
 		Room: server.Room,
 		Assigned: func(partitions []int32) {
 			ready.Store(true)
+			meter.Owns(len(partitions))
 			if cfg.Assigned != nil {
 				cfg.Assigned(partitions)
 			}
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.New(member, p.Handle).Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready) })
+	g.Go(func() error { return consumer.New(member, held(meter, p.Handle)).Run(ctx) })
+	g.Go(func() error { return health(ctx, cfg.Health, &ready, meter.Handler()) })
 	return g.Wait()
 }
 
@@ -138,8 +141,17 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, er
 	return pipeline.Stages(shipping.New(card), bills, mail, server), mail, nil
 }
 
-// health answers whether the process lives, and whether it has been given partitions, or told that there are none for it.
-func health(ctx context.Context, address string, ready *atomic.Bool) error {
+// held counts the orders that handle has in hand.
+func held(m *meter.Meter, handle consumer.Handler) consumer.Handler {
+	return func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
+		defer m.Hold()()
+		return handle(ctx, l, r, stopping)
+	}
+}
+
+// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
+// what it has done.
+func health(ctx context.Context, address string, ready *atomic.Bool, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -154,6 +166,7 @@ func health(ctx context.Context, address string, ready *atomic.Bool) error {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	mux.Handle("GET /metrics", metrics)
 	return serve.Run(ctx, ln, mux, time.Second)
 }
 

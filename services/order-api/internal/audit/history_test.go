@@ -34,6 +34,7 @@ type trip struct {
 	plan     []string
 	last     string // what was written last
 	finished bool   // as it was placed
+	resting  bool   // parked, and not due
 	letters  int
 	next     *errand // written, and its state is not; or nil
 	asked    *errand // that is not answered yet, or nil
@@ -69,7 +70,7 @@ func (w *worker) pens() map[string]string {
 
 // step does what a number stands for.
 func (w *worker) step(n int) {
-	kind, n := n%14, n/14
+	kind, n := n%16, n/16
 	switch kind {
 	case 0, 1:
 		w.trips = append(w.trips, &trip{paper: w.place(nil), kind: "order", plan: plans()[n%len(plans())]})
@@ -96,9 +97,13 @@ func (w *worker) step(n int) {
 			e.answered = true
 		}
 		w.left = nil
+	case 9:
+		if tr := choose(w.trips, n, func(tr *trip) bool { return tr.resting }); tr != nil {
+			tr.resting = false
+		}
 	default:
 		// What repeats an order waits in its lane until the order is finished.
-		ready := func(tr *trip) bool { return len(tr.plan) > 0 && (tr.of == nil || tr.of.finished) }
+		ready := func(tr *trip) bool { return len(tr.plan) > 0 && !tr.resting && (tr.of == nil || tr.of.finished) }
 		if tr := choose(w.trips, n, ready); tr != nil {
 			w.advance(tr)
 		}
@@ -146,6 +151,7 @@ func (w *worker) advance(tr *trip) {
 		tr.asked.answered = true
 	}
 	tr.asked, tr.next = tr.next, nil
+	tr.resting = tr.asked != nil
 }
 
 func (w *worker) errand(tr *trip, topic string, act int, offset int64) *errand {

@@ -145,7 +145,7 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 		kgo.AdjustFetchOffsetsFn(c.resumed),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone[orders]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(calls, gone[orders]) }),
 	)...)
 	if err != nil {
 		side.Close()
@@ -202,43 +202,6 @@ func (c *Consumer) seek(topic string, partition int32, offset int64) {
 
 // thirst has lanes refilled before the next poll, which is at once.
 func (c *Consumer) thirst() { c.side.interrupt() }
-
-// commitPeriodically bounds what a crash makes the next owner look at again.
-func (c *Consumer) commitPeriodically(ctx context.Context) {
-	tick := time.NewTicker(commitEvery)
-	defer tick.Stop()
-	var last map[string]map[int32]kgo.EpochOffset
-	var at time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := c.lanes.committable()
-		if (!equal(last, now) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
-			last, at = now, time.Now()
-		}
-	}
-}
-
-// commit commits what is finished, for all owned partitions over all their topics, in one request.
-func (c *Consumer) commit(ctx context.Context) error {
-	c.commits <- struct{}{}
-	defer func() { <-c.commits }()
-	offsets := c.lanes.committable()
-	if len(offsets) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
-	defer cancel()
-	var answer error
-	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
-	if answer != nil && ctx.Err() == nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
-	}
-	return answer
-}
 
 // abandoned reports whether an unfinished record was left for the partition's next owner on purpose.
 func abandoned(ctx context.Context, err error) bool {

@@ -321,7 +321,7 @@ func TestPartitionOfAnotherIsLeftAtOnce(t *testing.T) {
 		})
 		time.Sleep(5 * time.Second)
 		began := time.Now()
-		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: "team", TopLevel: true, Err: kerr.UnknownMemberID})
+		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: "team", TopLevel: true, Err: kerr.UnknownMemberID, Count: 2})
 		if cause := <-causes; !errors.Is(cause, errLost) || time.Since(began) > 2*heartbeat {
 			t.Errorf("abandoned after %s because %v, want at the next heartbeat because %v", time.Since(began), cause, errLost)
 		}

@@ -3,6 +3,7 @@ package consumer
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,21 +218,19 @@ func (l *lanes) drain(number int32) *partition {
 	return p
 }
 
-// remove forgets a partition and returns how many of its records were begun and not finished.
-func (l *lanes) remove(p *partition) int {
+// remove forgets a partition and returns how many of its records were begun and not finished; false means that it was removed before.
+func (l *lanes) remove(p *partition) (unfinished int, removed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, q := range l.owned {
-		if q == p {
-			l.owned = append(l.owned[:i:i], l.owned[i+1:]...)
-			break
-		}
+	i := slices.Index(l.owned, p)
+	if i < 0 {
+		return 0, false
 	}
-	unfinished := 0
+	l.owned = slices.Delete(slices.Clone(l.owned), i, i+1)
 	for _, s := range p.sources {
 		unfinished += s.mark.unfinished()
 	}
-	return unfinished
+	return unfinished, true
 }
 
 // ledger is that of an owned partition, or nil.

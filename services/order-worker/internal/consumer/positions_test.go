@@ -256,7 +256,7 @@ func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
 			return m.work(t.Context(), nil, r, nil)
 		})
 		time.Sleep(5 * time.Second)
-		c.lost([]int32{0, 1, 2})
+		c.lost(t.Context(), []int32{0, 1, 2})
 		if len(c.taken) != 0 {
 			t.Errorf("still taking %v, want nothing", c.taken)
 		}

@@ -41,6 +41,7 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Group       string
+	Protocol    string        // of the group: "consumer" (KIP-848), or else the classic one
 	Concurrency int           // orders in hand at once
 	Drain       time.Duration // how long a partition that goes may finish what is in hand
 	AcceptLoss  bool          // go on where a log begins now, if what was to be read next is gone
@@ -53,14 +54,10 @@ type Config struct {
 	Assigned func(partitions []int32)
 }
 
-// The group's times. A killed worker's partitions go to another one after sessionTimeout: the client's default of 45 s
-// would leave them idle that long. How often it says that it is alive must be well below.
 const (
-	sessionTimeout = 8 * time.Second
-	heartbeat      = time.Second
-	commitEvery    = time.Second
-	commitAgain    = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
-	pollRecords    = 1000
+	commitEvery = time.Second
+	commitAgain = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
+	pollRecords = 1000
 )
 
 // The reasons for which work is abandoned.
@@ -122,8 +119,6 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
-	held := lease.New(sessionTimeout)
-	c.cfg.Ledger.Lease = held
 	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// Most of what it fetches is not due yet, and is fetched again later.
@@ -132,13 +127,17 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	if err != nil {
 		return err
 	}
+	session, err := c.session(ctx, side)
+	if err != nil {
+		side.Close()
+		return err
+	}
+	held := lease.New(session)
+	c.cfg.Ledger.Lease = held
 	orders := c.cfg.Topics.Orders
-	group, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
+	group, err := c.cfg.Kafka.Connect(ctx, append(append(fetching(calls), c.protocol()...),
 		kgo.ConsumerGroup(c.cfg.Group),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.WithHooks(held),
-		kgo.SessionTimeout(sessionTimeout),
-		kgo.HeartbeatInterval(heartbeat),
 		// Whoever drains must not be thrown out of the group for it.
 		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),

@@ -67,6 +67,9 @@ func (c *Consumer) lost(ctx context.Context, numbers []int32) {
 
 // known asks the group's coordinator whether it still knows us, which renews the lease. If it does not answer, the lease decides.
 func (c *Consumer) known(ctx context.Context) bool {
+	if c.cfg.Protocol == brokered {
+		return false // its client gives up only when it is told to
+	}
 	ctx, cancel := context.WithTimeout(ctx, heartbeat)
 	defer cancel()
 	question := kmsg.NewPtrHeartbeatRequest()

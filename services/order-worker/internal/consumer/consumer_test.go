@@ -40,7 +40,11 @@ const drain = 10 * time.Second
 
 func gather(t *testing.T) *team {
 	t.Helper()
-	k := kafkatest.Start(t)
+	return gatherOn(t, kafkatest.Start(t))
+}
+
+func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
+	t.Helper()
 	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 	if err != nil {
 		return err
 	}
-	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "order put off", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "attempt failed", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(a.letter.Reason)), slog.String(telemetry.Topic, topic), slog.String(telemetry.Error, a.letter.Message))
 	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.letter.Reason), Replay: a.replay})
 }

@@ -85,7 +85,11 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err := p.end(ctx, l, a, failures, err); err != nil {
 		return err
 	}
-	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "attempt ended", slog.String(telemetry.Order, string(a.work.Order.ID)),
+	line := "order finished"
+	if a.work.Status.Parked() {
+		line = "order put off"
+	}
+	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, line, slog.String(telemetry.Order, string(a.work.Order.ID)),
 		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
 	return nil
 }

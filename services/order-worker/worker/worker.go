@@ -39,6 +39,8 @@ import (
 // Config is everything a worker can be told.
 type Config struct {
 	Group       string        `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers."`
+	Protocol    string        `name:"group-protocol" env:"ORDERS_GROUP_PROTOCOL" enum:"classic,consumer" default:"classic" help:"Protocol of the group: classic, or consumer (KIP-848), whose session time-out is the brokers'."`
+	AcceptLoss  bool          `env:"ORDERS_ACCEPT_LOSS" help:"Go on where a topic's log begins now, although orders before were lost."`
 	SMTP        string        `name:"smtp" env:"ORDERS_SMTP" default:"127.0.0.1:1025" help:"Mail server to send to."`
 	MailFrom    string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender of the confirmations."`
 	RateCard    string        `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML); an embedded one by default."`
@@ -99,6 +101,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var ready atomic.Bool
 	member := consumer.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
+		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss,
 		Ledger: ledger.Config{
 			Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
 		},

@@ -117,18 +117,18 @@ func placed(letter *dlq.Letter) (order.Order, error) {
 // read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was
 // put off.
 func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
-	if r.Topic == p.Topics.Orders {
+	if r.Topic == p.cfg.Topics.Orders {
 		return &attempt{letter: dlq.Letter{
-			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.Group,
+			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.cfg.Group,
 		}}, nil
 	}
 	letter, err := dlq.Read(r)
 	a := &attempt{from: carried, letter: letter, replay: letter.Replays}
-	if r.Topic == p.Topics.Replay {
+	if r.Topic == p.cfg.Topics.Replay {
 		// What was put off before counts no more.
 		a.from, a.letter.Retries, a.letter.Since = desk, 0, time.Time{}
 	}
-	if err == nil && (letter.Topic != p.Topics.Orders || letter.Origin.Partition != r.Partition || a.from == desk && letter.Replays < 1) {
+	if err == nil && (letter.Topic != p.cfg.Topics.Orders || letter.Origin.Partition != r.Partition || a.from == desk && letter.Replays < 1) {
 		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, letter.Origin, letter.Topic, letter.Replays)
 	}
 	if err != nil {
@@ -147,7 +147,7 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 
 // ignore says that nobody can say what a record is: there is nothing to bury, and no order waits for it.
 func (p *Pipeline) ignore(r *kgo.Record, err error) {
-	p.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
+	p.cfg.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 }
 
 // resume takes up an order where its last state left it.

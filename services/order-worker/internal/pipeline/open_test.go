@@ -182,6 +182,22 @@ func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
 	}
 }
 
+func TestReplayBeginsNoOrderThatWasNotPlaced(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []int64{1, math.MaxInt64} {
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			l.place(t, "ord_1")
+			forged := dlq.Letter{Key: []byte("ord_2"), Value: wire.Order(sample("ord_2")).Value, Topic: l.Topics.Orders}
+			forged.Origin = order.Origin{Partition: partition, Offset: offset}
+			l.work(t, l.sendBack(t, forged))
+			if len(l.States(t)) != 0 || len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
+				t.Errorf("offset %d: got states %v, letters %v, voids %v; want nothing", offset, l.States(t), l.Letters(t), l.voids(t))
+			}
+		})
+	}
+}
+
 func TestEveryReplayIsAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -41,6 +41,12 @@ type Kafka struct {
 // Start runs a broker in memory.
 func Start(t testing.TB) *Kafka {
 	t.Helper()
+	return StartWide(t, Partitions)
+}
+
+// StartWide is Start with another number of partitions of every topic.
+func StartWide(t testing.TB, partitions int) *Kafka {
+	t.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(1)}
 	var config kafka.Config
 	away, dial := new(atomic.Bool), new(net.Dialer).DialContext
@@ -56,7 +62,7 @@ func Start(t testing.TB) *Kafka {
 	}
 	t.Cleanup(cluster.Close)
 	config.Brokers = cluster.ListenAddrs()
-	k := connect(t, config, "orders")
+	k := connect(t, config, "orders", partitions)
 	k.Cluster, k.away = cluster, away
 	return k
 }
@@ -71,7 +77,7 @@ func Real(t testing.TB) *Kafka {
 	if brokers == "" {
 		t.Skip("needs a real Kafka: start one with scripts/kafka and set ORDERS_TEST_BROKERS to its address")
 	}
-	k := connect(t, kafka.Config{Brokers: strings.Split(brokers, ",")}, "test-"+strings.ToLower(rand.Text()))
+	k := connect(t, kafka.Config{Brokers: strings.Split(brokers, ",")}, "test-"+strings.ToLower(rand.Text()), Partitions)
 	t.Cleanup(func() {
 		// The context of a test that ends is done already.
 		names := k.names()
@@ -82,7 +88,7 @@ func Real(t testing.TB) *Kafka {
 	return k
 }
 
-func connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
+func connect(t testing.TB, config kafka.Config, prefix string, partitions int) *Kafka {
 	t.Helper()
 	k := &Kafka{Prefix: prefix, Topics: topic.Names(prefix), config: config}
 	var err error
@@ -90,7 +96,7 @@ func connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Client.Close)
-	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, Partitions, 0); err != nil {
+	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, partitions, 0); err != nil {
 		t.Fatal(err)
 	}
 	return k

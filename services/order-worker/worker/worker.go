@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -28,7 +27,6 @@ import (
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 )
 
@@ -99,8 +97,9 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.New(member, p.Handle).Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready) })
+	c := consumer.New(member, p.Handle)
+	g.Go(func() error { return c.Run(ctx) })
+	g.Go(func() error { return health(ctx, cfg.Health, &ready, c.Partitions) })
 	return g.Wait()
 }
 
@@ -126,25 +125,6 @@ func steps(cfg Config) ([]pipeline.Stage, *email.Step, error) {
 		return nil, nil, err
 	}
 	return pipeline.Stages(shipping.New(card), bills, mail), mail, nil
-}
-
-// health answers whether the process lives, and whether it has been given partitions, or told that there are none for it.
-func health(ctx context.Context, address string, ready *atomic.Bool) error {
-	if address == "" {
-		return nil
-	}
-	ln, err := serve.Listen(ctx, address, "--health", "ORDERS_HEALTH")
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
-	return serve.Run(ctx, ln, mux, time.Second)
 }
 
 // name says in claims and letters which worker it was: host, process and version.

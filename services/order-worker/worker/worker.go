@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -32,7 +31,6 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 )
 
@@ -115,8 +113,9 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.New(member, held(meter, p.Handle)).Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready, meter.Handler()) })
+	c := consumer.New(member, held(meter, p.Handle))
+	g.Go(func() error { return c.Run(ctx) })
+	g.Go(func() error { return health(ctx, cfg.Health, &ready, c.Partitions, meter.Handler()) })
 	return g.Wait()
 }
 
@@ -150,27 +149,6 @@ func held(m *meter.Meter, handle consumer.Handler) consumer.Handler {
 		defer m.Hold()()
 		return handle(ctx, l, r, stopping)
 	}
-}
-
-// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
-// what it has done.
-func health(ctx context.Context, address string, ready *atomic.Bool, metrics http.Handler) error {
-	if address == "" {
-		return nil
-	}
-	ln, err := serve.Listen(ctx, address, "--health", "ORDERS_HEALTH")
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
-	mux.Handle("GET /metrics", metrics)
-	return serve.Run(ctx, ln, mux, time.Second)
 }
 
 // name says in claims and letters which worker it was: host, process and version.

@@ -114,7 +114,7 @@ func (l *lanes) begin() {
 		p := l.owned[0]
 		l.owned = append(l.owned[1:], p)
 		r, ok := record{}, false
-		if p.inHand < l.share() {
+		if len(p.inHand) < l.share() {
 			r, ok = p.next()
 		}
 		if !ok {
@@ -122,7 +122,8 @@ func (l *lanes) begin() {
 			continue
 		}
 		i = 0
-		l.inHand, p.inHand = l.inHand+1, p.inHand+1
+		l.inHand++
+		p.inHand[r] = time.Now()
 		if room := r.from.room; room != nil {
 			room.inHand++
 		}
@@ -183,7 +184,7 @@ func (l *lanes) share() int {
 func (l *lanes) finish(p *partition, r record, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inHand, p.inHand = l.inHand-1, p.inHand-1
+	l.inHand--
 	if room := r.from.room; room != nil {
 		room.inHand--
 	}
@@ -193,7 +194,7 @@ func (l *lanes) finish(p *partition, r record, err error) {
 		l.log.Error("partition held: a record that this version cannot handle",
 			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 	}
-	if p.idle != nil && p.inHand == 0 {
+	if p.idle != nil && len(p.inHand) == 0 {
 		close(p.idle)
 	}
 	l.begin()
@@ -211,7 +212,7 @@ func (l *lanes) drain(number int32) *partition {
 	if p.idle == nil {
 		p.idle = make(chan struct{})
 		close(p.stopping)
-		if p.inHand == 0 {
+		if len(p.inHand) == 0 {
 			close(p.idle)
 		}
 	}

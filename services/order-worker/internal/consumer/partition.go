@@ -18,12 +18,12 @@ type partition struct {
 	abandon  func(cause error)         // ends every work in hand before its next effect
 	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
 
-	sources []*source           // in turn: the first is asked first
-	lanes   map[string][]record // by key, while an order of it is in hand: what waits behind it
-	ready   []record            // heads of lanes whose predecessor has finished
-	inHand  int
-	held    error         // why nothing of it may be begun any more; or nil
-	idle    chan struct{} // set while draining; closed when nothing is in hand
+	sources []*source            // in turn: the first is asked first
+	lanes   map[string][]record  // by key, while an order of it is in hand: what waits behind it
+	ready   []record             // heads of lanes whose predecessor has finished
+	inHand  map[record]time.Time // since when
+	held    error                // why nothing of it may be begun any more; or nil
+	idle    chan struct{}        // set while draining; closed when nothing is in hand
 }
 
 // record is a fetched record and where it came from.
@@ -80,6 +80,7 @@ func (p *partition) finish(r record, finished bool) {
 		r.from.mark.finish(r.Offset)
 	}
 	key := lane(r)
+	delete(p.inHand, r)
 	if behind := p.lanes[key]; len(behind) > 0 {
 		p.ready, p.lanes[key] = append(p.ready, behind[0]), behind[1:]
 		return

@@ -114,7 +114,7 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 	stopping := make(chan struct{})
 	p := &partition{
 		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1}}, lanes: map[string][]record{},
+		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
 	}
 	for _, f := range found {
 		// What is committed is committed again, also if nothing comes.

@@ -96,7 +96,7 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.Run(ctx, member, p.Handle) })
+	g.Go(func() error { return consumer.New(member, p.Handle).Run(ctx) })
 	g.Go(func() error { return health(ctx, cfg.Health, &ready) })
 	return g.Wait()
 }

@@ -44,12 +44,12 @@ func arrows() []arrow {
 		{mechanism, "shipping", "config failure order", "a step: its rate card is a file"},
 		{mechanism, "invoice", "config failure order", "a step: its seller is a file"},
 		{mechanism, "email", "failure order", "a step"},
-		{mechanism, "retry", "failure", "how soon depends on the class"},
+		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},
 		{mechanism, "ledger", "dlq failure kafka lease order status telemetry topic wire", "writes all that the worker writes"},
 		{mechanism, "pipeline", "dlq email failure invoice lease ledger order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
 		{mechanism, "consumer", "kafka lease ledger retry status telemetry topic", "owns partitions, and their ledgers"},
-		{program, "worker", "consumer email invoice kafka ledger pipeline serve shipping topic", "wires the worker"},
+		{program, "worker", "consumer email invoice kafka ledger pipeline retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
@@ -80,6 +80,7 @@ func modules() []allowed {
 	return []allowed{
 		{"github.com/labstack/echo/v4", "httpapi", "HTTP routes: echo's types stay where v5 will change them"},
 		{"github.com/jung-kurt/gofpdf", "invoice", "writes the PDF; archived, so one package knows it"},
+		{"github.com/sony/gobreaker/v2", "retry", "one state machine that is easily got wrong; small, and kept by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},

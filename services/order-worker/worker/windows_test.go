@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -130,10 +131,11 @@ type scene struct {
 	*shop
 	victim    order.Order
 	partition int32
-	offset    int64  // of the record that matters, in orders
-	source    string // the topic whose commit ends it: where the record stands that was worked on last
-	putOff    int64  // how many orders were put off in the victim's partition
-	place     func() // puts the victim where the worker finds it
+	offset    int64         // of the record that matters, in orders
+	source    string        // the topic whose commit ends it: where the record stands that was worked on last
+	putOff    int64         // how many orders were put off in the victim's partition
+	patience  time.Duration // until nothing can follow any more
+	place     func()        // puts the victim where the worker finds it
 	answer    func(recipient string) string
 }
 
@@ -143,15 +145,16 @@ const others = 12
 // crash kills a worker, starts another one, and looks at what has become of the orders.
 func (s *shop) crash(t *testing.T, w window, k kill) {
 	t.Helper()
-	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 900), answer: func(string) string { return "" }}
+	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 900), patience: 12 * time.Second, answer: func(string) string { return "" }}
 	s.mails.Behave(inbox.Behaviour{At: ".", Late: 300 * time.Millisecond})
 	w.victim(t, sc)
 	cfg := s.settings(t)
 	cfg.Drain = time.Second
 	p := s.tap(t, &cfg, sc.answer)
+	var owned sync.Once
 	p.dies(moment{k.after, func(said said) bool { return sc.is(said, k.what) }})
-	assigned := make(chan struct{}, 10)
-	cfg.Assigned = func([]int32) { assigned <- struct{}{} }
+	assigned := make(chan struct{})
+	cfg.Assigned = func([]int32) { owned.Do(func() { close(assigned) }) }
 	s.run(t, "the worker that dies", func(ctx context.Context) error { return worker.Run(ctx, cfg) })
 	select {
 	case <-assigned:
@@ -169,7 +172,7 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 	s.mails.Behave(inbox.Behaviour{})
 	stop := s.work(t, func(c *worker.Config) { s.tap(t, c, sc.answer) })
 	if s.Cluster != nil {
-		time.Sleep(time.Minute) // whatever would follow
+		time.Sleep(sc.patience)
 	}
 	want := others
 	if w.ends != "" {
@@ -366,12 +369,14 @@ func (sc *scene) refuse(times int64, answer string) {
 // busy is an order that is put off to be tried again, twice.
 func busy(t *testing.T, sc *scene) {
 	placed(t, sc)
+	sc.patience = 50 * time.Second
 	sc.refuse(6, "451 4.3.0 try again later")
 }
 
 // retried is an order that was put off once, and is mailed then.
 func retried(t *testing.T, sc *scene) {
 	placed(t, sc)
+	sc.patience = 25 * time.Second
 	sc.refuse(3, "451 4.3.0 try again later")
 	sc.source = sc.Topics.Retry10s
 }
@@ -379,6 +384,7 @@ func retried(t *testing.T, sc *scene) {
 // cutOff is an order that is placed while the mail server is known to be away.
 func cutOff(t *testing.T, sc *scene) {
 	placed(t, sc)
+	sc.patience = 40 * time.Second
 	sc.place = func() {
 		sc.mails.Behave(inbox.Behaviour{Down: true})
 		time.Sleep(3 * time.Second)

@@ -43,9 +43,9 @@ type Config struct {
 	Seller      string        `env:"ORDERS_SELLER" type:"path" help:"Who issues the invoices (YAML); a made-up shop by default."`
 	Concurrency int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Orders in hand at once."`
 	Drain       time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"How long orders in hand may be finished when a partition goes."`
-	Retries     int           `env:"ORDERS_RETRIES" default:"6" help:"How often an order that failed is put off for 10 s; 0: it becomes a letter at once."`
-	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"How long it is put off for 2 min after that, since the first time."`
-	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail of which nobody can know whether it went out: resend, or hold as a letter."`
+	Retries     int           `env:"ORDERS_RETRIES" default:"6" help:"How often a failed order is put off for 10 s; 0: never."`
+	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Since the first time: so long, for 2 min after that."`
+	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail that may have gone out: resend it, or hold it as a letter."`
 	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz; off by default."`
 
 	Kafka  kafka.Config `kong:"-"`

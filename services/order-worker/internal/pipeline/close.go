@@ -18,7 +18,7 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
 	}
 	p.note(a, failures, cause)
-	letter, now := &a.letter, time.Now()
+	letter, now := &a.letter, l.Now()
 	switch letter.Class {
 	case failure.Down:
 		letter.Retries, letter.Since = 0, time.Time{}

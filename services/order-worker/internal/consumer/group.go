@@ -6,101 +6,13 @@ import (
 	"maps"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sync/errgroup"
 
-	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/status"
 	"example.com/orders/shared/telemetry"
 )
-
-// assigned takes partitions: it opens their ledgers, and only then are their records fetched. It blocks while Kafka is away; heartbeats go on.
-func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
-	var g errgroup.Group
-	for _, number := range numbers {
-		g.Go(func() error { return c.take(ctx, number) })
-	}
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Any(telemetry.Error, err))
-	}
-	c.announce()
-}
-
-func (c *Consumer) take(ctx context.Context, number int32) error {
-	// What is in hand outlives ctx by the drain time: only its end, or the loss of the partition, ends it.
-	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
-	l, err := ledger.Open(ctx, c.cfg.Ledger, number, time.Time{})
-	if err != nil {
-		abandon(err)
-		return err
-	}
-	at, err := c.committed(ctx, number)
-	if err != nil {
-		abandon(err)
-		return err
-	}
-	c.group.flush()
-	c.side.flush()
-	stopping := make(chan struct{})
-	p := &partition{
-		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		sources: []*source{{topic: c.cfg.Topics.Status, tail: true}}, lanes: map[string][]record{},
-	}
-	for _, topic := range c.sideTopics() {
-		p.sources = append(p.sources, c.source(topic, at[topic]))
-	}
-	p.sources = append(p.sources, &source{topic: c.cfg.Topics.Orders})
-	c.lanes.add(p)
-	from := map[string]map[int32]kgo.Offset{c.cfg.Topics.Status: {number: kgo.NewOffset().At(l.Claim() + 1)}}
-	for _, topic := range c.sideTopics() {
-		from[topic] = map[int32]kgo.Offset{number: kgo.NewOffset().AtStart()}
-		if at[topic] >= 0 {
-			from[topic][number] = kgo.NewOffset().At(at[topic])
-		}
-	}
-	c.side.AddConsumePartitions(from)
-	return nil
-}
-
-// sideTopics are read by the owner of a partition number beside orders.
-func (c *Consumer) sideTopics() []string {
-	t := c.cfg.Topics
-	return []string{t.Replay, t.Retry10s, t.Retry2m, t.Waiting}
-}
-
-// source makes a source of a topic from where it goes on, or from its start if that is negative. What is committed is
-// committed again, also if nothing comes.
-func (c *Consumer) source(topic string, at int64) *source {
-	s := &source{topic: topic, delay: c.cfg.Topics.Delay(topic), mark: watermark{next: at, any: at >= 0}}
-	if topic == c.cfg.Topics.Waiting {
-		s.room = &c.lanes.room
-	}
-	return s
-}
-
-// committed is where the group stands in the topics that it does not subscribe to, or negative. It blocks while Kafka is away.
-func (c *Consumer) committed(ctx context.Context, number int32) (map[string]int64, error) {
-	for {
-		at := map[string]int64{}
-		offsets, err := kadm.NewClient(c.side.Client).FetchOffsetsForTopics(ctx, c.cfg.Group, c.sideTopics()...)
-		for _, topic := range c.sideTopics() {
-			if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
-				at[topic] = o.At
-			}
-		}
-		if len(at) == len(c.sideTopics()) {
-			return at, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(time.Second):
-		}
-	}
-}
 
 // revoked gives partitions back: drained, committed, let go. Once it returns, another worker may own them.
 func (c *Consumer) revoked(ctx context.Context, numbers []int32) {
@@ -179,20 +91,22 @@ func (c *Consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Rec
 func (c *Consumer) drain(numbers []int32) []*partition {
 	var gone []*partition
 	for _, number := range numbers {
+		c.untake(number)
 		if p := c.lanes.drain(number); p != nil {
 			gone = append(gone, p)
-			c.side.RemoveConsumePartitions(c.sideParts(number))
+			c.stopReading(number, c.sources()[1:]...)
 		}
 	}
 	return gone
 }
 
-func (c *Consumer) sideParts(number int32) map[string][]int32 {
-	parts := map[string][]int32{c.cfg.Topics.Status: {number}}
-	for _, topic := range c.sideTopics() {
+// stopReading ends what the second client reads of a partition number.
+func (c *Consumer) stopReading(number int32, topics ...string) {
+	parts := map[string][]int32{}
+	for _, topic := range topics {
 		parts[topic] = []int32{number}
 	}
-	return parts
+	c.side.RemoveConsumePartitions(parts)
 }
 
 func (c *Consumer) forget(gone []*partition) {
@@ -200,6 +114,7 @@ func (c *Consumer) forget(gone []*partition) {
 		if n := c.lanes.remove(p); n > 0 {
 			c.cfg.Log.Warn("orders abandoned", telemetry.Partition, p.number, telemetry.Count, n)
 		}
+		c.stopReading(p.number, c.cfg.Topics.Status)
 		p.abandon(errLost) // frees the context
 	}
 	c.announce()

@@ -43,6 +43,33 @@ func (l *lanes) add(p *partition) {
 	for _, s := range p.sources {
 		l.fetch(s.topic, p.number, false)
 	}
+	l.begin()
+}
+
+// hold begins nothing of a partition any more, and has nothing of it fetched. What is in hand goes on.
+func (l *lanes) hold(number int32, reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.find(number); p != nil && p.held == nil {
+		p.held = reason
+		l.begin()
+	}
+}
+
+// reached is the offset of the first record of a topic's partition that is to be fetched; false means that none is.
+func (l *lanes) reached(topic string, number int32) (int64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil || !p.begins() {
+		return 0, false
+	}
+	for _, s := range p.sources {
+		if s.topic == topic {
+			return s.next, true
+		}
+	}
+	return 0, false
 }
 
 // offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or
@@ -71,7 +98,7 @@ func (l *lanes) refill() {
 		for _, s := range p.sources {
 			if p.begins() && s.cut && s.thirsty(p.now()) {
 				s.cut, s.paused = false, false
-				l.seek(s.topic, p.number, s.from)
+				l.seek(s.topic, p.number, s.next)
 				l.fetch(s.topic, p.number, false)
 			}
 		}
@@ -115,7 +142,7 @@ func (l *lanes) regulate() {
 			if s.cut && p.begins() && s.thirsty(now) {
 				l.thirst()
 			}
-			if paused := s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
+			if paused := p.held != nil && !s.tail || s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
 				s.paused = paused
 				l.fetch(s.topic, p.number, paused)
 			}
@@ -160,8 +187,8 @@ func (l *lanes) finish(p *partition, r record, err error) {
 		room.inHand--
 	}
 	p.finish(r, err == nil)
-	if errors.Is(err, errHeld) && !p.held {
-		p.held = true
+	if errors.Is(err, errHeld) && p.held == nil {
+		p.held = err
 		l.log.Error("partition held: a record that this version cannot handle",
 			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 	}

@@ -22,7 +22,7 @@ type partition struct {
 	lanes   map[string][]record // by key, while an order of it is in hand: what waits behind it
 	ready   []record            // heads of lanes whose predecessor has finished
 	inHand  int
-	held    bool          // a record that this version cannot handle stands at the watermark: begin nothing
+	held    error         // why nothing of it may be begun any more; or nil
 	idle    chan struct{} // set while draining; closed when nothing is in hand
 }
 
@@ -36,7 +36,7 @@ type record struct {
 const maxSpan = 1000
 
 // begins reports whether records of it are begun at all.
-func (p *partition) begins() bool { return p.idle == nil && !p.held }
+func (p *partition) begins() bool { return p.idle == nil && p.held == nil }
 
 // next begins the next record that may be worked on: the head of a lane that is free. Records of a busy lane are begun
 // too, in their place behind it. Sources take turns: a flood of replays must not hold up the orders, nor they the replays.

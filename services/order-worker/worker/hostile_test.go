@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -111,7 +113,15 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := open(t)
-				stop := s.work(t)
+				var fetches atomic.Int64
+				stop := s.work(t, func(c *worker.Config) {
+					s.tap(t, c, own).dies(moment{false, func(x said) bool { // never, but it hears everything
+						if x.what == "fetch" && x.topic == name {
+							fetches.Add(1)
+						}
+						return false
+					}})
+				})
 				done := s.record(0, sample("ann@example.com", 1))
 				s.Produce(t, done)
 				state := s.Await(t, ended(1))["ord_00000000000000000000000001"]
@@ -121,7 +131,7 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 				}
 				s.Produce(t, s.record(0, sample("bob@example.com", 2)))
 				s.Await(t, ended(2))
-				time.Sleep(10 * time.Minute)
+				time.Sleep(names.Delay(name) + 30*time.Second) // until all of it is due
 				stop()
 				s.confirmedOnce(t, 2)
 				s.committedAll(t)
@@ -130,6 +140,9 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 					if l.Reason != failure.Undecodable {
 						t.Errorf("got letter %s, %s: %s; want none of an order", l.ID(), l.Reason, l.Message)
 					}
+				}
+				if n := fetches.Load(); n > 100 {
+					t.Errorf("got %d fetches, want some a second: what is not due yet must not be fetched over and over", n)
 				}
 				if n := len(s.Records(t, name)); n != len(forgeries(done, state)) {
 					t.Errorf("got %d records in %s, want no more than were forged", n, name)

@@ -142,10 +142,13 @@ type scene struct {
 // others is how many orders are in hand when the worker dies, at least.
 const others = 12
 
+// own leaves the answer to the mail server.
+func own(string) string { return "" }
+
 // crash kills a worker, starts another one, and looks at what has become of the orders.
 func (s *shop) crash(t *testing.T, w window, k kill) {
 	t.Helper()
-	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 900), patience: 12 * time.Second, answer: func(string) string { return "" }}
+	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 900), patience: 12 * time.Second, answer: own}
 	s.mails.Behave(inbox.Behaviour{At: ".", Late: 300 * time.Millisecond})
 	w.victim(t, sc)
 	cfg := s.settings(t)
@@ -427,7 +430,7 @@ func replayed(t *testing.T, sc *scene) {
 // cured is a letter that is sent back after what was wrong with it is put right.
 func cured(t *testing.T, sc *scene) {
 	replayed(t, sc)
-	sc.answer = func(string) string { return "" }
+	sc.answer = own
 }
 
 // overwritten is a finished order, behind whose state a worker that has lost the partition writes another one.
@@ -439,4 +442,24 @@ func overwritten(t *testing.T, sc *scene) {
 		late.Topic, late.Partition = sc.Topics.Status, sc.partition
 		sc.Produce(t, late)
 	}
+}
+
+// A worker can wake after any time, with a state in hand of an order that is long finished: the owner does not remember
+// such an order, but it must not lose it either.
+func TestAVoidStateOfAnOrderFinishedLongAgoIsPutRight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		sc := &scene{shop: s, partition: 1, victim: sample("ann@example.com", 900), answer: own}
+		overwritten(t, sc)
+		time.Sleep(2 * time.Hour)
+		stop := s.work(t)
+		s.place(t, orders(3)...)
+		s.Await(t, ended(4))
+		sc.place()
+		time.Sleep(5 * time.Second)
+		stop()
+		sc.lastWords(t, s.States(t))
+		s.confirmedOnce(t, 4)
+	})
 }

@@ -27,16 +27,19 @@ import (
 // TestCrashWindowsOnRealKafka dies where the broker's clock, its log and its groups decide what the next owner finds.
 func TestCrashWindowsOnRealKafka(t *testing.T) {
 	t.Parallel()
-	for _, w := range windows() {
-		switch w.name {
-		case "invoice to mailing": // the next owner looks for the invoice by the broker's clock
-		default:
-			continue // nothing in it is the broker's
-		}
-		k := w.kills[0]
+	busyOnce := func(t *testing.T, sc *scene) {
+		placed(t, sc)
+		sc.refuse(3, "451 4.3.0 try again later")
+	}
+	for _, w := range []window{
+		// The next owner looks for the invoice by the broker's clock.
+		{"invoice to mailing", placed, []kill{{true, "invoice", 1}}, order.Confirmed, 0, 0},
+		// An order that was put off is due by it.
+		{"retrying to commit", busyOnce, []kill{{true, "retrying", 1}}, order.Confirmed, 0, 0},
+	} {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			openOn(t, kafkatest.Real(t)).crash(t, w, k)
+			openOn(t, kafkatest.Real(t)).crash(t, w, w.kills[0])
 		})
 	}
 }

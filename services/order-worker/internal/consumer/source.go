@@ -97,10 +97,8 @@ func (s *source) trim() {
 
 // thirsty reports whether a cut source needs what it dropped.
 func (s *source) thirsty(now time.Time) bool {
-	if _, shut := s.shut(now); shut {
-		return s.bytes <= heldBytes/2
-	}
-	return s.low()
+	_, shut := s.shut(now)
+	return !shut && s.low()
 }
 
 func (s *source) full() bool { return len(s.queue) >= queueRecords || s.bytes >= queueBytes }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,10 +30,10 @@ func kinds() []kind {
 		{"broker-rolling", theKafka, 0, 25 * s, 25 * s, 0, 0, (*stage).rollBrokers}, // an estimate: it takes what it takes
 		{"kafka-slow", theKafka, 0, 6 * s, 12 * s, 0, 0, (*stage).slowKafka},
 		{"kafka-cut", theKafka, 0, 1 * s, 15 * s, 0, 0, (*stage).cutKafka},
-		{"smtp-down", theMail, 0, 10 * s, 15 * s, 0, 10, (*stage).mailDown},
-		{"smtp-451", theMail, 0, 6 * s, 12 * s, 0, 0, (*stage).mailBusy},
-		{"smtp-hangup", theMail, 0, 4 * s, 8 * s, 0, 0, (*stage).mailHangUp},
-		{"smtp-slow", theMail, 0, 6 * s, 12 * s, 0, 0, (*stage).mailSlow},
+		{"smtp-down", theMail, 0, 10 * s, 15 * s, 0, 10, (*stage).misbehave},
+		{"smtp-451", theMail, 0, 6 * s, 12 * s, 0, 0, (*stage).misbehave},
+		{"smtp-hangup", theMail, 0, 4 * s, 8 * s, 0, 0, (*stage).misbehave},
+		{"smtp-slow", theMail, 0, 6 * s, 12 * s, 0, 0, (*stage).misbehave},
 	}
 }
 
@@ -40,6 +41,11 @@ func kinds() []kind {
 type played struct {
 	fault
 	began, ended time.Time
+}
+
+// turns are who may break what: one fault at a time.
+func turns() map[string]*sync.Mutex {
+	return map[string]*sync.Mutex{theWorkers: {}, theAPIs: {}, theKafka: {}, theMail: {}}
 }
 
 // perform waits for a fault's time and does it. Faults of the same thing take turns, whatever their schedule says.
@@ -55,13 +61,13 @@ func (s *stage) perform(ctx context.Context, f fault) error {
 	err := f.play(s, ctx, f)
 	done.ended = time.Now()
 	s.say("%s is over", f.name)
-	hold(ctx, restMin) // one that took longer than planned leaves the next one waiting
 	s.mu.Lock()
 	s.played = append(s.played, done)
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
+	hold(ctx, restMin) // it may have taken longer than planned, and the next one be waiting
 	return nil
 }
 
@@ -174,25 +180,21 @@ func (s *stage) fillDisk(ctx context.Context, f fault) error {
 	return os.Remove(filler)
 }
 
-func (s *stage) mailDown(ctx context.Context, f fault) error {
-	return s.misbehave(ctx, f, inbox.Behaviour{Down: true})
+// behaviour is what the mail server does wrong in a kind of fault.
+func behaviour(kind string) inbox.Behaviour {
+	switch kind {
+	case "smtp-down":
+		return inbox.Behaviour{Down: true}
+	case "smtp-451":
+		return inbox.Behaviour{At: "MAIL", Code: 451}
+	case "smtp-hangup": // the mail is kept, and the worker cannot know
+		return inbox.Behaviour{At: ".", HangUp: true}
+	}
+	return inbox.Behaviour{At: "DATA", Late: 10 * time.Second}
 }
 
-func (s *stage) mailBusy(ctx context.Context, f fault) error {
-	return s.misbehave(ctx, f, inbox.Behaviour{At: "MAIL", Code: 451})
-}
-
-// mailHangUp keeps each mail and says so to nobody: the worker cannot know.
-func (s *stage) mailHangUp(ctx context.Context, f fault) error {
-	return s.misbehave(ctx, f, inbox.Behaviour{At: ".", HangUp: true})
-}
-
-func (s *stage) mailSlow(ctx context.Context, f fault) error {
-	return s.misbehave(ctx, f, inbox.Behaviour{At: "DATA", Late: 10 * time.Second})
-}
-
-func (s *stage) misbehave(ctx context.Context, f fault, b inbox.Behaviour) error {
-	s.mail.Behave(b)
+func (s *stage) misbehave(ctx context.Context, f fault) error {
+	s.mail.Behave(behaviour(f.name))
 	hold(ctx, f.lasts)
 	s.mail.Behave(inbox.Behaviour{})
 	return nil

@@ -19,7 +19,9 @@ import (
 var clock = time.UnixMilli(1_700_000_000_000).UTC()
 
 // after is a moment so many seconds into the run.
-func after(seconds float64) time.Time { return clock.Add(time.Duration(seconds * float64(time.Second))) }
+func after(seconds float64) time.Time {
+	return clock.Add(time.Duration(seconds * float64(time.Second)))
+}
 
 // lived is the life of an order that was placed at the start, from its changes: a second apart, and written by owners 1, 2, …
 func lived(owners string, statuses ...order.Status) *life {

@@ -63,7 +63,9 @@ func TestRefusalIsNotRepeated(t *testing.T) {
 
 func TestOverloadIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(n int) int { return map[bool]int{true: http.StatusTooManyRequests, false: http.StatusAccepted}[n == 1] })
+	s := open(t, func(n int) int {
+		return map[bool]int{true: http.StatusTooManyRequests, false: http.StatusAccepted}[n == 1]
+	})
 	l := newLoad(7, []string{s.URL})
 	l.place(t.Context(), hopeless-1)
 	if p := l.accepted[fmt.Sprint("ord_chaos-7-", hopeless-1)]; !p.hopeless || len(l.refused) != 0 {

@@ -98,10 +98,8 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 func try(ctx context.Context, s settings, dir string, plan []fault, out io.Writer) (*findings, error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	st := &stage{settings: s, dir: dir, out: out, skipped: map[string]int{}, turns: map[string]*sync.Mutex{
-		theWorkers: {}, theAPIs: {}, theKafka: {}, theMail: {},
-	}}
-	if err := st.build(ctx); err != nil {
+	st := &stage{settings: s, dir: dir, out: out, skipped: map[string]int{}, turns: turns()}
+	if err := st.build(ctx, plan); err != nil {
 		return nil, err
 	}
 	g, ctx := errgroup.WithContext(ctx)

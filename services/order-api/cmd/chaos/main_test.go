@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -64,16 +63,5 @@ func TestReportIsAnErrorWhenAPromiseIsBroken(t *testing.T) {
 	out.Reset()
 	if err := report(settings{}, f, &out); err == nil || err.Error() != "promises broken: 50" || !strings.HasSuffix(out.String(), "and 10 more\n") {
 		t.Errorf("got %q, %v", &out, err)
-	}
-}
-
-func TestRunThatCannotBeginLeavesNothingBehind(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	dir := t.TempDir()
-	s := settings{Scripts: dir, Bin: dir, Prefix: "orders", Group: "g", Minutes: 1, Rate: 1, Port: 0}
-	defer cancel()
-	if _, err := try(ctx, s, filepath.Join(dir, "missing"), nil, &bytes.Buffer{}); err == nil {
-		t.Error("got no error from a folder that is not there")
 	}
 }

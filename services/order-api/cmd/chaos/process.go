@@ -43,8 +43,8 @@ func (p *process) start(ctx context.Context) error {
 	}
 }
 
-// patience is how long a program may take to start or to end. A worker drains for 35 s.
-const patience = time.Minute
+// patience is how long a program may take to start or to end. A worker drains for 35 s; three brokers start slowly where others work too.
+const patience = 2 * time.Minute
 
 // again is how long a program that ended by itself stays away.
 const again = time.Second
@@ -124,8 +124,11 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// hold waits, and reports whether ctx let it.
+// hold waits, and reports whether ctx let it. What is overdue waits for nobody.
 func hold(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
 	select {
 	case <-ctx.Done():
 		return false

@@ -83,7 +83,7 @@ func (s *stage) direct() kafka.Config {
 }
 
 // build describes every process, and opens the proxies and the mail server.
-func (s *stage) build(ctx context.Context) (err error) {
+func (s *stage) build(ctx context.Context, plan []fault) (err error) {
 	var proxied []string
 	for i := range brokerCount {
 		at := s.address(i*brokersApart + proxyPort)
@@ -111,7 +111,10 @@ func (s *stage) build(ctx context.Context) (err error) {
 		s.workers = append(s.workers, s.process(fmt.Sprint("worker-", i+1), `msg="partitions owned"`, filepath.Join(s.Bin, "order-worker"),
 			"--brokers", kafkaAt, "--smtp", s.address(mailPort), "--concurrency", fmt.Sprint(concurrency)))
 	}
-	return s.mountSmallDisk(ctx)
+	if slices.ContainsFunc(plan, func(f fault) bool { return f.name == "disk-full" }) {
+		return s.mountSmallDisk(ctx)
+	}
+	return nil
 }
 
 func (s *stage) process(name, mark string, args ...string) *process {
@@ -132,6 +135,8 @@ func (s *stage) say(format string, args ...any) {
 	if !s.began.IsZero() {
 		since = time.Since(s.began)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	fmt.Fprintf(s.out, "%6.1fs  %s\n", since.Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -198,7 +203,7 @@ func (s *stage) close(ctx context.Context) {
 
 // inSync returns when every partition has all its copies: only then may another broker go.
 func (s *stage) inSync(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*patience, errors.New("waiting for all copies to be in sync: too long"))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("waiting for all copies to be in sync: too long"))
 	defer cancel()
 	cl, err := s.direct().Connect(ctx)
 	if err != nil {
@@ -225,5 +230,5 @@ func whole(topics kadm.TopicDetails) bool {
 			}
 		}
 	}
-	return true
+	return len(topics) > 0
 }

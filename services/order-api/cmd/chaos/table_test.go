@@ -42,3 +42,21 @@ func TestTablesForPeople(t *testing.T) {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}
 }
+
+func TestSpreadIsLeastMedianAndMost(t *testing.T) {
+	t.Parallel()
+	const s = time.Second
+	for _, row := range []struct {
+		all  []time.Duration
+		want string
+	}{
+		{nil, "-"},
+		{[]time.Duration{2 * s}, "2.0 / 2.0 / 2.0 s"},
+		{[]time.Duration{9 * s, s, 3 * s}, "1.0 / 3.0 / 9.0 s"},
+		{[]time.Duration{s, -1, 3 * s}, "never"},
+	} {
+		if got := spread(row.all); got != row.want {
+			t.Errorf("%v: got %q, want %q", row.all, got, row.want)
+		}
+	}
+}

@@ -41,7 +41,7 @@ type settings struct {
 	Lasting time.Duration `help:"How long every fault lasts; drawn from the seed by default."`
 	Plan    bool          `help:"Print the schedule and end."`
 	Table   string        `type:"path" help:"File for the tables, as Markdown."`
-	Keep    bool          `help:"Keep data and logs; without it only those of a run that broke a promise are kept."`
+	Keep    bool          `help:"Keep data and logs; without it the logs of a run that broke a promise are kept."`
 	Port    int           `default:"21092" help:"First of 50 ports of 127.0.0.1 to use."`
 	Bin     string        `default:"bin" type:"path" help:"Folder of order-api and order-worker."`
 	Scripts string        `default:"scripts" type:"path" help:"Folder of the script kafka."`
@@ -83,15 +83,26 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	found, err := try(ctx, s, dir, plan, stdout)
-	if err != nil || len(found.Violations) > 0 || s.Keep {
-		fmt.Fprintf(stderr, "chaos: data and logs are kept in %s\n", dir)
-	} else if err := os.RemoveAll(dir); err != nil {
+	if err := tidy(ctx, s, dir, err != nil || len(found.Violations) > 0, stderr); err != nil {
 		return err
 	}
 	if err != nil {
 		return err
 	}
 	return report(s, found, stdout)
+}
+
+// tidy removes what a run has written, but for the logs of one that went wrong. One that was interrupted did not.
+func tidy(ctx context.Context, s settings, dir string, wrong bool, stderr io.Writer) error {
+	switch {
+	case s.Keep:
+		fmt.Fprintf(stderr, "chaos: data and logs are kept in %s\n", dir)
+		return nil
+	case wrong && ctx.Err() == nil:
+		fmt.Fprintf(stderr, "chaos: the logs are kept in %s\n", dir)
+		return os.RemoveAll(filepath.Join(dir, "kafka"))
+	}
+	return os.RemoveAll(dir)
 }
 
 // try runs the whole thing; whatever it started is gone when it returns.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,5 +65,38 @@ func TestReportIsAnErrorWhenAPromiseIsBroken(t *testing.T) {
 	out.Reset()
 	if err := report(settings{}, f, &out); err == nil || err.Error() != "promises broken: 50" || !strings.HasSuffix(out.String(), "and 10 more\n") {
 		t.Errorf("got %q, %v", &out, err)
+	}
+}
+
+func TestLogsAreKeptWhenAPromiseWasBroken(t *testing.T) {
+	t.Parallel()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, row := range []struct {
+		name  string
+		ctx   context.Context
+		keep  bool
+		wrong bool
+		want  []string // what is left
+	}{
+		{"all went well", t.Context(), false, false, nil},
+		{"all went well, and is to be kept", t.Context(), true, false, []string{"kafka", "worker-1.log"}},
+		{"a promise was broken", t.Context(), false, true, []string{"worker-1.log"}},
+		{"interrupted", over, false, true, nil},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		err1 := os.MkdirAll(filepath.Join(dir, "kafka", "log"), 0o700)
+		err2 := os.WriteFile(filepath.Join(dir, "worker-1.log"), nil, 0o600)
+		var said bytes.Buffer
+		if err := errors.Join(err1, err2, tidy(row.ctx, settings{Keep: row.keep}, dir, row.wrong, &said)); err != nil {
+			t.Fatal(err)
+		}
+		left, _ := filepath.Glob(filepath.Join(dir, "*"))
+		for i := range left {
+			left[i] = filepath.Base(left[i])
+		}
+		if !slices.Equal(left, row.want) || (len(left) > 0) != strings.Contains(said.String(), dir) {
+			t.Errorf("%s: got %q left, and said %q; want %q, and where it is", row.name, left, &said, row.want)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	case begun && standing.Origin != a.letter.Origin.Offset:
 		a.done = true
 		return a, p.duplicate(ctx, l, a, r)
-	case begun && a.from == queue && (standing.Status.Final() || standing.Status.Parked()):
+	case begun && a.from != desk && standing.Status.Final(), begun && a.from == queue && standing.Status.Parked():
 		a.done = true
 		return a, nil
 	case begun:

@@ -18,7 +18,7 @@ import (
 func TestScalingUnderLoadRepeatsNothingAndLeavesNoPartitionIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const partitions, every, rounds = 6, 250 * time.Millisecond, 120
+		const partitions, every, rounds = 6, 500 * time.Millisecond, 60
 		s := openOn(t, kafkatest.StartWide(t, partitions))
 		s.mails.Behave(inbox.Behaviour{At: ".", Late: 400 * time.Millisecond})
 		stop := []func(){s.work(t)}

@@ -100,6 +100,7 @@ func TestANewerClaimAbandonsAtOnceWhatALostPartitionHasInHand(t *testing.T) {
 		})
 		m.fill(t, m.Topics.Orders, 1, 1)
 		<-began
+		synctest.Wait()
 		go c.lost(t.Context(), []int32{1}) // ended by the claim
 		time.Sleep(2 * time.Second)
 		since := time.Now()

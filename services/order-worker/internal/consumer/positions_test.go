@@ -115,6 +115,7 @@ func TestRecordsLostUnderAMemberThatReadsThem(t *testing.T) {
 					})
 					m.fill(t, topic, 1, 2)
 					time.Sleep(5 * time.Second)
+					synctest.Wait()
 					c.fetch(topic, 1, true) // it reads slowly
 					time.Sleep(time.Second)
 					m.fill(t, topic, 1, 5)
@@ -186,6 +187,7 @@ func TestTheLedgerReachesBackToTheOldestUnfinishedOrder(t *testing.T) {
 		m := gather(t)
 		c, _ := m.member(t, m.work)
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		ask := func() time.Time {
 			t.Helper()
 			found, err := c.positions(t.Context(), 1)
@@ -256,6 +258,7 @@ func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
 			return m.work(t.Context(), nil, r, nil)
 		})
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		c.lost(t.Context(), []int32{0, 1, 2})
 		if len(c.taken) != 0 {
 			t.Errorf("still taking %v, want nothing", c.taken)

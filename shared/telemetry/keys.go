@@ -12,6 +12,7 @@ const (
 	Reason     = "reason"     // of a failure
 	Took       = "took"       // a duration
 	Count      = "count"      // of whatever the line is about
+	Records    = "records"    // how many were read
 	Void       = "void"       // how many records counted for nobody
 	Address    = "address"    // on which a program listens, or that it dials
 	Request    = "request"    // the ID that its answer carried too

@@ -86,7 +86,7 @@ func Run(ctx context.Context, cfg Config) error {
 	member := consumer.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
 		Ledger: ledger.Config{
-			Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
+			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
 		},
 		Assigned: func(partitions []int32) {
 			ready.Store(true)

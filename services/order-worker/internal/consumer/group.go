@@ -32,7 +32,7 @@ func (c *consumer) assigned(ctx context.Context, numbers []int32) {
 func (c *consumer) take(ctx context.Context, number int32) error {
 	// What is in hand outlives ctx by the drain time: only its end, or the loss of the partition, ends it.
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
-	l, err := ledger.Open(ctx, c.cfg.Ledger, number, time.Time{})
+	l, err := ledger.Open(ctx, c.cfg.Ledger, number, time.Unix(0, 0), 0)
 	if err != nil {
 		abandon(err)
 		return err

@@ -46,6 +46,9 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		return a, err
 	}
 	standing, begun := l.Standing(o.ID)
+	if a.replay == 0 {
+		standing, begun = l.Placed(r)
+	}
 	if !begun {
 		a.work = new(o.Begin(a.letter.Origin))
 		a.work.Progress, a.work.Replays = a.letter.Progress, a.replay

@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/wire"
+)
+
+// viewLag is how far behind a view may be from which a replay is asked for, and more than clocks differ.
+const viewLag = 2 * time.Minute
+
+// State reads the whole newest state of an order that has a Standing, and the broker's time of it. A state that compaction
+// took away, because it kept a void one in its place, is made again of that: the void one is what a predecessor knew of
+// the order, and its status is ours. Without either it is kafka.ErrGone.
+func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time, error) {
+	l.mu.Lock()
+	e, known := l.memory.get(keyOf(id))
+	l.mu.Unlock()
+	if !known {
+		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	}
+	r, err := l.read(ctx, l.cfg.Topics.Status, e.at)
+	if !errors.Is(err, kafka.ErrGone) {
+		return parse(r, err)
+	}
+	counts, void, err := l.search(ctx, id)
+	if err != nil {
+		return order.State{}, time.Time{}, err
+	}
+	if counts != nil {
+		return parse(counts, nil)
+	}
+	l.cfg.Log.LogAttrs(ctx, slog.LevelError, "state is compacted away", slog.String(telemetry.Order, string(id)),
+		slog.Int(telemetry.Partition, int(l.partition)), slog.Int64(telemetry.Offset, e.at))
+	if void == nil {
+		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	}
+	s, at, err := parse(void, nil)
+	s.Status = e.standing().Status
+	return s, at, err
+}
+
+func parse(r *kgo.Record, err error) (order.State, time.Time, error) {
+	if err != nil {
+		return order.State{}, time.Time{}, err
+	}
+	s, err := wire.ReadState(r)
+	return s, r.Timestamp, err
+}
+
+// search looks through the whole partition for the newest state of an order that counts, and for the newest that does not.
+func (l *Ledger) search(ctx context.Context, id order.ID) (counts, void *kgo.Record, err error) {
+	err = l.insist(ctx, "search", func() error {
+		end, err := l.end(ctx, l.cfg.Topics.Status)
+		if err != nil {
+			return err
+		}
+		counts, void, err = l.look(ctx, id, 0, end)
+		return err
+	})
+	return counts, void, err
+}
+
+// look is search in a stretch.
+func (l *Ledger) look(ctx context.Context, id order.ID, from, to int64) (counts, void *kgo.Record, err error) {
+	begin := func() { counts, void = nil, nil }
+	begin()
+	err = l.walk(ctx, from, to, begin, func(r *kgo.Record, _ wire.Head, v status.Verdict, err error) {
+		if string(r.Key) != string(id) || err != nil {
+			return
+		}
+		if v == status.Current {
+			counts = r
+		} else {
+			void = r
+		}
+	})
+	return counts, void, err
+}
+
+// Recall gives an order a Standing that has none because it finished too long ago: for a replay. At is where the desk saw
+// its newest state in orders.status, and asked is the broker's time at which it asked for the replay: of what happened
+// to the order before that the desk knew, but for the lag of its view, and what happened since is looked for. A zero at, or
+// one where the state does not stand any more, costs a search of the whole partition. An order that nobody has begun is
+// left without a Standing.
+func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked time.Time) error {
+	if _, known := l.Standing(id); known {
+		return nil
+	}
+	return l.insist(ctx, "recall", func() error {
+		e, err := l.recall(ctx, id, at, asked)
+		if err == nil && e != nil {
+			l.mu.Lock()
+			l.memory.put(keyOf(id), *e)
+			l.mu.Unlock()
+		}
+		return err
+	})
+}
+
+// recall is Recall, once. It returns nil when there is nothing.
+func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.Time) (*entry, error) {
+	l.mu.Lock()
+	whole := l.memory.whole // a state from there on would have a Standing
+	l.mu.Unlock()
+	seen, err := l.seen(ctx, id, at)
+	if err != nil {
+		return nil, err
+	}
+	from := int64(0)
+	if seen != nil {
+		if from, err = l.offsetAt(ctx, l.cfg.Topics.Status, asked.Add(-viewLag)); err != nil {
+			return nil, err
+		}
+	}
+	counts, _, err := l.look(ctx, id, from, whole)
+	if err != nil {
+		return nil, err
+	}
+	if counts == nil {
+		return seen, nil
+	}
+	return entryOf(counts), nil
+}
+
+// seen is what stands where the desk says that the newest state of the order is; nil if it is not a state of it.
+func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*entry, error) {
+	r, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, at)
+	if errors.Is(err, kafka.ErrGone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if string(r.Key) != string(id) || wire.Type(r) != wire.TypeStatus {
+		return nil, nil
+	}
+	return entryOf(r), nil
+}
+
+// entryOf is what is remembered of a state; nil if it says nothing that can be read.
+func entryOf(r *kgo.Record) *entry {
+	h, err := wire.ReadHead(r)
+	if err != nil {
+		return nil
+	}
+	return &entry{h.Origin, r.Offset, codeOf(h.Status)}
+}

@@ -136,7 +136,7 @@ func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) erro
 func (l *Ledger) remember(s *order.State, offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.memory.put(keyOf(s.Order.ID), entry{s.Origin.Offset, offset, codeOf(s.Status)})
+	l.memory.put(keyOf(s.Order.ID), entryOf(s.Origin.Offset, offset, s.Status))
 }
 
 // append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away. A

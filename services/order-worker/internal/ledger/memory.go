@@ -46,28 +46,30 @@ func keyOf[T order.ID | []byte](id T) key {
 	return key(sum[:len(key{})])
 }
 
-// entry is what is remembered of an order; the rest is read when it is needed.
+// entry is what is remembered of an order; the rest is read when it is needed. It is packed, because there are many.
 type entry struct {
 	origin int64 // offset in orders
-	at     int64 // offset of its newest state in orders.status, or unknown
-	status code
+	state  int64 // offset of its newest state in orders.status, or unknown; the lowest byte is the status
 }
 
+// unknown is no offset.
 const unknown = -1
 
-// code stands for a status: the index in statuses. Zero is one of a newer version.
-type code uint8
-
+// statuses has those of a newer version at zero.
 var statuses = [...]order.Status{
 	"", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
 	order.Confirmed, order.Dead, order.Cancelled, order.Discarded,
 }
 
-func codeOf(s order.Status) code { return code(max(0, slices.Index(statuses[:], s))) }
+func entryOf(origin, at int64, s order.Status) entry {
+	return entry{origin, at<<8 | int64(max(0, slices.Index(statuses[:], s)))}
+}
 
-func (e entry) standing() Standing { return Standing{e.origin, statuses[e.status]} }
+func (e entry) at() int64 { return e.state >> 8 }
 
-func (e entry) final() bool { return statuses[e.status].Final() }
+func (e entry) standing() Standing { return Standing{e.origin, statuses[e.state&0xff]} }
+
+func (e entry) final() bool { return e.standing().Status.Final() }
 
 func (m *memory) get(k key) (e entry, known bool) {
 	for _, orders := range []map[key]entry{m.kept, m.young, m.old} {
@@ -87,7 +89,7 @@ func (m *memory) forget(k key) {
 // put remembers the newest state of an order.
 func (m *memory) put(k key, e entry) {
 	m.forget(k)
-	m.newest = max(m.newest, e.at)
+	m.newest = max(m.newest, e.at())
 	if !e.final() || e.origin >= m.next {
 		m.kept[k] = e
 		return
@@ -101,7 +103,7 @@ func (m *memory) place(k key, offset int64, at time.Time) (entry, bool) {
 	m.turn(at)
 	e, known := m.get(k)
 	if !known && m.done.take(offset) {
-		e, known = entry{offset, unknown, codeOf(order.Confirmed)}, true
+		e, known = entryOf(offset, unknown, order.Confirmed), true
 	}
 	if known {
 		m.put(k, e) // its record may have come for the last time

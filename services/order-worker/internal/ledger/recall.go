@@ -29,7 +29,7 @@ func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time
 	if !known {
 		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
 	}
-	r, err := l.read(ctx, l.cfg.Topics.Status, e.at)
+	r, err := l.read(ctx, l.cfg.Topics.Status, e.at())
 	if !errors.Is(err, kafka.ErrGone) {
 		return parse(r, err)
 	}
@@ -41,7 +41,7 @@ func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time
 		return parse(counts, nil)
 	}
 	l.cfg.Log.LogAttrs(ctx, slog.LevelError, "state is compacted away", slog.String(telemetry.Order, string(id)),
-		slog.Int(telemetry.Partition, int(l.partition)), slog.Int64(telemetry.Offset, e.at))
+		slog.Int(telemetry.Partition, int(l.partition)), slog.Int64(telemetry.Offset, e.at()))
 	if void == nil {
 		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
 	}
@@ -98,18 +98,20 @@ func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked time.T
 		return nil
 	}
 	return l.insist(ctx, "recall", func() error {
-		e, err := l.recall(ctx, id, at, asked)
-		if err == nil && e != nil {
-			l.mu.Lock()
-			l.memory.put(keyOf(id), *e)
-			l.mu.Unlock()
+		r, err := l.recall(ctx, id, at, asked)
+		if err != nil || r == nil {
+			return err
 		}
+		h, err := wire.ReadHead(r)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.memory.put(keyOf(id), entryOf(h.Origin, r.Offset, h.Status))
 		return err
 	})
 }
 
-// recall is Recall, once. It returns nil when there is nothing.
-func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.Time) (*entry, error) {
+// recall returns the newest state of an order, or nil.
+func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.Time) (*kgo.Record, error) {
 	l.mu.Lock()
 	whole := l.memory.whole // a state from there on would have a Standing
 	l.mu.Unlock()
@@ -123,18 +125,15 @@ func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.T
 			return nil, err
 		}
 	}
-	counts, _, err := l.look(ctx, id, from, whole)
-	if err != nil {
-		return nil, err
+	newer, _, err := l.look(ctx, id, from, whole)
+	if err != nil || newer != nil {
+		return newer, err
 	}
-	if counts == nil {
-		return seen, nil
-	}
-	return entryOf(counts), nil
+	return seen, nil
 }
 
-// seen is what stands where the desk says that the newest state of the order is; nil if it is not a state of it.
-func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*entry, error) {
+// seen is the state of an order at an offset, where the fold of a view has found it to count; nil if there is none.
+func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*kgo.Record, error) {
 	r, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, at)
 	if errors.Is(err, kafka.ErrGone) {
 		return nil, nil
@@ -142,17 +141,9 @@ func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*entry, error
 	if err != nil {
 		return nil, err
 	}
-	if string(r.Key) != string(id) || wire.Type(r) != wire.TypeStatus {
+	var fold status.Fold
+	if _, v, _ := fold.Apply(r); v != status.Current || string(r.Key) != string(id) {
 		return nil, nil
 	}
-	return entryOf(r), nil
-}
-
-// entryOf is what is remembered of a state; nil if it says nothing that can be read.
-func entryOf(r *kgo.Record) *entry {
-	h, err := wire.ReadHead(r)
-	if err != nil {
-		return nil
-	}
-	return &entry{h.Origin, r.Offset, codeOf(h.Status)}
+	return r, nil
 }

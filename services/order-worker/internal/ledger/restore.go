@@ -100,7 +100,7 @@ func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void
 			voids++
 			void[order.ID(r.Key)] = true
 		case v == status.Current:
-			m.restore(keyOf(r.Key), entry{h.Origin, r.Offset, codeOf(h.Status)}, w)
+			m.restore(keyOf(r.Key), entryOf(h.Origin, r.Offset, h.Status), w)
 			delete(void, order.ID(r.Key))
 		}
 	})
@@ -136,9 +136,9 @@ func (l *Ledger) repair(ctx context.Context, void map[order.ID]bool) error {
 func (m *memory) restore(k key, e entry, w window) {
 	comes := e.origin >= w.next
 	switch {
-	case !e.final(), e.at >= w.recent, !comes && e.origin >= w.repeat:
+	case !e.final(), e.at() >= w.recent, !comes && e.origin >= w.repeat:
 		m.put(k, e)
-	case comes && statuses[e.status] == order.Confirmed:
+	case comes && e.standing().Status == order.Confirmed:
 		m.forget(k)
 		m.done.add(e.origin)
 	case comes:
@@ -148,16 +148,15 @@ func (m *memory) restore(k key, e entry, w window) {
 	}
 }
 
-// walk reads a stretch of orders.status, and says of each record what it is worth. It starts in the middle, where a claim
-// from before is known only by what its owner wrote: when that shows, all that was given so far was void, and it begins anew.
+// walk reads a stretch of orders.status, and says of each record what it is worth. It begins anew when it shows that all
+// that was given so far was void.
 func (l *Ledger) walk(
 	ctx context.Context, from, to int64, anew func(), each func(r *kgo.Record, h wire.Head, v status.Verdict, err error),
 ) error {
-	var fold status.Fold
+	fold := status.From(from)
 	return l.reader.Read(ctx, l.cfg.Topics.Status, l.partition, from, to, func(r *kgo.Record) error {
-		known := fold.Newest()
 		head, verdict, err := fold.Apply(r)
-		if claim := fold.Newest(); known < claim && claim < from {
+		if fold.Anew() {
 			anew()
 		}
 		each(r, head, verdict, err)

@@ -17,7 +17,7 @@ import (
 )
 
 // fill appends records to partition 1 of a topic, one batch each, so that a fetch does not bring more than was asked for.
-func fill(t *testing.T, k *kafkatest.Kafka, topic string, keys ...string) {
+func fill(t testing.TB, k *kafkatest.Kafka, topic string, keys ...string) {
 	t.Helper()
 	for _, key := range keys {
 		k.Produce(t, &kgo.Record{Topic: topic, Partition: 1, Key: []byte(key), Value: []byte("value")})

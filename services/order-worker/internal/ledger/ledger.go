@@ -5,6 +5,22 @@
 // wrote later is void for every reader (package status). From then on the ledger is right without reading, because
 // nobody else's writes count.
 //
+// A restore looks back no further than a quarter of an hour before the oldest record that the group has not finished, and
+// a ledger forgets a finished order when the topic orders is read that much further. Still nothing is done twice:
+//
+//   - A record of orders that is not finished, at or above the committed offset, was begun after it was appended: its
+//     states stand within the restore. Unfinished orders are never forgotten.
+//   - A record that carries an order which was put off was appended before the state that says so: the same holds. One
+//     whose order has no Standing has nothing to do.
+//   - A replay may be about an order that finished long ago. Recall reads the newest state that the desk saw, and what
+//     happened to the order since.
+//   - A customer who repeats a key within a quarter of an hour meets an order that is still remembered: what counts is the
+//     broker's time of the records, so neither a backlog nor a pause makes a difference. Whoever repeats it later is answered
+//     by an API whose view is at most a minute behind, and appends nothing.
+//   - When the group's offsets are deleted, all is read again: the restore reaches back to the first record. Confirmed orders
+//     cost a bit each then, by the offset of their record, until that is read again; from then on their IDs are remembered
+//     as if they had just finished, and so are known to the repeats that follow.
+//
 // Every write is acknowledged by all in-sync replicas before it returns, and blocks while Kafka is away: that is never
 // the failure of an order. Only the end of ctx ends the wait, and what was not acknowledged then may stand in Kafka or not.
 package ledger
@@ -98,7 +114,7 @@ type Standing struct {
 }
 
 // Standing returns what is known of an order. False means that it was never begun, or that it finished before what the
-// ledger remembers: a record of orders asks Placed, and a replay asks again after Recall.
+// ledger remembers: a record of orders asks Known, and a replay asks again after Recall.
 func (l *Ledger) Standing(id order.ID) (Standing, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,10 +122,10 @@ func (l *Ledger) Standing(id order.ID) (Standing, bool) {
 	return e.standing(), known
 }
 
-// Placed is Standing for a record of the topic orders. False means that the order is to be begun: nobody has begun it
+// Known is Standing for a record of the topic orders. False means that the order is to be begun: nobody has begun it
 // under any record. The ledger learns from it how far the topic is read, and so what it may forget; each record must be
 // shown to it, lane by lane in order.
-func (l *Ledger) Placed(r *kgo.Record) (Standing, bool) {
+func (l *Ledger) Known(r *kgo.Record) (Standing, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, known := l.memory.place(keyOf(r.Key), r.Offset, r.Timestamp)

@@ -39,7 +39,7 @@ func (o *owner) place(t *testing.T, id order.ID) *kgo.Record {
 // finish works on a record of orders from its start to its end.
 func finish(t *testing.T, l *ledger.Ledger, r *kgo.Record, end order.Status) {
 	t.Helper()
-	if s, known := l.Placed(r); known {
+	if s, known := l.Known(r); known {
 		t.Fatalf("%s is known before it is begun: %+v", r.Key, s)
 	}
 	w := begun(l, order.ID(r.Key), r.Offset)
@@ -93,11 +93,11 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 		}
 		l = o.openSince(t, time.Unix(0, 0), 0)
 		for i, r := range placed {
-			if s, known := l.Placed(r); !known || !s.Status.Final() || s.Origin != placed[i&^1].Offset {
+			if s, known := l.Known(r); !known || !s.Status.Final() || s.Origin != placed[i&^1].Offset {
 				t.Errorf("offset %d: known: %t, %+v; want it finished, as it was placed at %d", r.Offset, known, s, placed[i&^1].Offset)
 			}
 		}
-		if s, known := l.Placed(o.place(t, "ord_new")); known {
+		if s, known := l.Known(o.place(t, "ord_new")); known {
 			t.Errorf("got %+v for an order that nobody has begun", s)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
@@ -47,11 +49,10 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	}
 	standing, begun := l.Standing(o.ID)
 	if a.replay == 0 {
-		standing, begun = l.Placed(r)
+		standing, begun = l.Known(r)
 	}
 	if !begun {
-		a.work = new(o.Begin(a.letter.Origin))
-		a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
+		a.begin(o)
 		return a, nil
 	}
 	if standing.Origin != a.letter.Origin.Offset {
@@ -62,7 +63,20 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		a.done = true
 		return a, nil
 	}
-	return a, p.resume(ctx, l, a, o.ID)
+	err = p.resume(ctx, l, a, o.ID)
+	if errors.Is(err, kafka.ErrGone) {
+		// Somebody has deleted records. Its number and its origin are the same again, and one order must not hold up the others.
+		p.log.LogAttrs(ctx, slog.LevelError, "order begun anew: its state is gone", slog.String(telemetry.Order, string(o.ID)), slog.Any(telemetry.Error, err))
+		a.begin(o)
+		return a, nil
+	}
+	return a, err
+}
+
+// begin takes an order as the record has it.
+func (a *attempt) begin(o order.Order) {
+	a.work = new(o.Begin(a.letter.Origin))
+	a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
 }
 
 // placed reads the order. Kafka limits the size of what it stores, compressed: what is larger than an order may be would

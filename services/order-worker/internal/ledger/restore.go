@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -93,6 +95,8 @@ func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void
 	var m *memory
 	begin := func() { m, void = newMemory(w.next, w.recent), map[order.ID]bool{} }
 	begin()
+	// Offsets say who is who only within one life of the topic orders.
+	ours := fmt.Appendf(nil, `"incarnation":%q`, l.cfg.Incarnation)
 	err = l.walk(ctx, w.from, l.claim, begin, func(r *kgo.Record, h wire.Head, v status.Verdict, err error) {
 		read++
 		switch {
@@ -100,7 +104,11 @@ func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void
 			voids++
 			void[order.ID(r.Key)] = true
 		case v == status.Current:
-			m.restore(keyOf(r.Key), entryOf(h.Origin, r.Offset, h.Status), w)
+			if k, e := keyOf(r.Key), entryOf(h.Origin, r.Offset, h.Status); !w.packs(e) || bytes.Contains(r.Value, ours) {
+				m.restore(k, e, w)
+			} else {
+				m.forget(k)
+			}
 			delete(void, order.ID(r.Key))
 		}
 	})
@@ -136,16 +144,21 @@ func (l *Ledger) repair(ctx context.Context, void map[order.ID]bool) error {
 func (m *memory) restore(k key, e entry, w window) {
 	comes := e.origin >= w.next
 	switch {
-	case !e.final(), e.at() >= w.recent, !comes && e.origin >= w.repeat:
-		m.put(k, e)
-	case comes && e.standing().Status == order.Confirmed:
+	case w.packs(e):
 		m.forget(k)
 		m.done.add(e.origin)
+	case !e.final(), e.at() >= w.recent, !comes && e.origin >= w.repeat:
+		m.put(k, e)
 	case comes:
 		m.put(k, e) // few, and how they ended matters to a replay
 	default:
 		m.forget(k)
 	}
+}
+
+// packs reports whether a bit is enough to remember an order by.
+func (w window) packs(e entry) bool {
+	return e.origin >= w.next && e.at() < w.recent && e.standing().Status == order.Confirmed
 }
 
 // walk reads a stretch of orders.status, and says of each record what it is worth. It begins anew when it shows that all

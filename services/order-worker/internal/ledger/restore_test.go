@@ -83,6 +83,7 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
+		before := o.cfg.Incarnation
 		var placed []*kgo.Record
 		for _, end := range []order.Status{order.Confirmed, order.Dead, order.Confirmed, order.Cancelled} {
 			r := o.place(t, order.ID("ord_"+end)+order.ID(rune('a'+len(placed))))
@@ -91,6 +92,11 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 			placed = append(placed, r, again)
 			time.Sleep(time.Hour)
 		}
+		o.cfg.Incarnation = "OTHER1"
+		if s, known := o.openSince(t, time.Unix(0, 0), 0).Known(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")})); known {
+			t.Errorf("got %+v for the first order of a topic that was made anew", s)
+		}
+		o.cfg.Incarnation = before
 		l = o.openSince(t, time.Unix(0, 0), 0)
 		for i, r := range placed {
 			if s, known := l.Known(r); !known || !s.Status.Final() || s.Origin != placed[i&^1].Offset {

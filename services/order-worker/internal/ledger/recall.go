@@ -147,3 +147,18 @@ func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*kgo.Record, 
 	}
 	return r, nil
 }
+
+// Placed reports whether an offset of the topic orders has been given to a record. It blocks while Kafka is away.
+func (l *Ledger) Placed(ctx context.Context, offset int64) (bool, error) {
+	l.mu.Lock()
+	next := l.memory.next
+	l.mu.Unlock()
+	if offset < next {
+		return true, nil
+	}
+	err := l.insist(ctx, l.cfg.Topics.Orders, func() (err error) {
+		next, err = l.end(ctx, l.cfg.Topics.Orders)
+		return err
+	})
+	return offset < next, err
+}

@@ -48,7 +48,7 @@ func arrows() []arrow {
 		{mechanism, "lease", "", "hears what the group's client hears"},
 		{mechanism, "meter", "failure order", "counts by outcome, step and class"},
 		{mechanism, "ledger", "dlq failure kafka lease order status telemetry topic wire", "writes all that the worker writes"},
-		{mechanism, "pipeline", "dlq email failure invoice lease ledger order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
+		{mechanism, "pipeline", "dlq email failure invoice kafka lease ledger order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
 		{mechanism, "consumer", "kafka lease ledger retry status telemetry topic", "owns partitions, and their ledgers"},
 		{program, "worker", "consumer email invoice kafka ledger meter pipeline retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},

@@ -14,6 +14,7 @@ const (
 	From       = "from"       // the first offset of a stretch
 	To         = "to"         // the offset behind it
 	Count      = "count"      // of whatever the line is about
+	Records    = "records"    // how many were read
 	Void       = "void"       // how many records counted for nobody
 	Address    = "address"    // on which a program listens, or that it dials
 	Request    = "request"    // the ID that its answer carried too

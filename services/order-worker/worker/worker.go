@@ -101,7 +101,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
 		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss,
 		Ledger: ledger.Config{
-			Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
+			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
 		},
 		Room: server.Room,
 		Assigned: func(partitions []int32) {

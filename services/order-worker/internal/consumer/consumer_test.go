@@ -52,7 +52,7 @@ func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return &team{Kafka: k, cfg: Config{
 		Kafka: k.Config(), Topics: k.Topics, Group: "team", Concurrency: 8, Drain: drain, Log: log,
-		Ledger: ledger.Config{Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log},
+		Ledger: ledger.Config{Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log},
 	}}
 }
 

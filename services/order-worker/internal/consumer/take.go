@@ -96,7 +96,7 @@ func (c *Consumer) take(ctx context.Context, number int32) (from int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	l, err := ledger.Open(ctx, c.cfg.Ledger, number, since)
+	l, err := ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
 	if err != nil {
 		return 0, err
 	}

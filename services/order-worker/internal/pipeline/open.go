@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
@@ -61,7 +63,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil {
 		return a, err
 	}
-	standing, begun, err := p.standing(ctx, l, a, o.ID)
+	standing, begun, err := p.standing(ctx, l, a, o.ID, r)
 	switch {
 	case err != nil:
 		return a, err
@@ -72,27 +74,35 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		a.done = true
 		return a, nil
 	case begun:
-		return a, p.resume(ctx, l, a, o.ID)
+		err := p.resume(ctx, l, a, o.ID)
+		if !errors.Is(err, kafka.ErrGone) {
+			return a, err
+		}
+		// Somebody has deleted records. Its number and its origin are the same again, and one order must not hold up the others.
+		p.cfg.Log.LogAttrs(ctx, slog.LevelError, "order begun anew: its state is gone", slog.String(telemetry.Order, string(o.ID)), slog.Any(telemetry.Error, err))
+	default:
+		// What carries an order that nobody has begun was written by a worker that did not live to say so: the order itself
+		// is not finished, and comes again.
+		a.done = a.from == carried
 	}
-	// What carries an order that nobody has begun was written by a worker that did not live to say so: the order itself
-	// is not finished, and comes again.
-	a.done = a.from == carried
 	a.work = new(o.Begin(a.letter.Origin))
 	a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
 	return a, nil
 }
 
 // standing is what the ledger knows of an order. A replay can be about one that ended before the ledger begins.
-func (p *Pipeline) standing(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) (ledger.Standing, bool, error) {
-	standing, begun := l.Standing(id)
-	if begun || a.from != desk {
+func (p *Pipeline) standing(
+	ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID, r *kgo.Record,
+) (standing ledger.Standing, begun bool, err error) {
+	if a.from == queue {
+		standing, begun = l.Known(r)
 		return standing, begun, nil
 	}
-	if err := l.Recall(ctx, id, a.letter.StateAt); err != nil {
-		return standing, false, err
+	if a.from == desk {
+		err = l.Recall(ctx, id, a.letter.StateAt, r.Timestamp)
 	}
 	standing, begun = l.Standing(id)
-	return standing, begun, nil
+	return standing, begun, err
 }
 
 // duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a letter of such an origin was never

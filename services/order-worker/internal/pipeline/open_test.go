@@ -151,6 +151,26 @@ func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
 	})
 }
 
+// TestOrderWhoseStateIsGoneHoldsNothingUp deletes what nobody but an operator can delete.
+func TestOrderWhoseStateIsGoneHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		r := l.place(t, "ord_1")
+		s := sample("ord_1").Begin(l.ledger.Origin(r.Offset))
+		if err := l.ledger.Write(t.Context(), &s, order.Change{Status: order.Working}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Cluster.DeleteRecords(l.Topics.Status, partition, -1); err != nil {
+			t.Fatal(err)
+		}
+		l.work(t, r)
+		if got := l.States(t)["ord_1"].Status; got != order.Confirmed || l.email.done != 1 {
+			t.Errorf("got %s, %d mails; want it confirmed and mailed", got, l.email.done)
+		}
+	})
+}
+
 func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

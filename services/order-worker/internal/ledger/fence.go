@@ -34,8 +34,12 @@ func (l *Ledger) Judge(r *kgo.Record) status.Verdict {
 }
 
 // Repair appends the newest state of an order again, behind a void one. Readers ignore the void one, but compaction does
-// not: it keeps what stands last. An order that was never begun here has nothing to lose.
+// not: it keeps what stands last. That of an order which finished long ago is looked for; one that was never begun has
+// nothing to lose.
 func (l *Ledger) Repair(ctx context.Context, id order.ID) error {
+	if err := l.Recall(ctx, id, 0, l.Now()); err != nil {
+		return err
+	}
 	if _, begun := l.Standing(id); !begun {
 		return nil
 	}

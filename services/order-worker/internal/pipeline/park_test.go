@@ -35,12 +35,6 @@ func (l *line) patient() *line {
 	return l
 }
 
-// put off are the records that carry orders in a topic.
-func (l *line) putOff(t *testing.T, topic string) []*kgo.Record {
-	t.Helper()
-	return l.Records(t, topic)
-}
-
 // next is the newest record that carries an order.
 func (l *line) next(t *testing.T) (*kgo.Record, dlq.Letter) {
 	t.Helper()
@@ -70,7 +64,7 @@ func (l *line) outage() {
 		if err != nil {
 			return
 		}
-		report(away(nil, nil))
+		report(away(t.Context(), nil))
 	}
 }
 

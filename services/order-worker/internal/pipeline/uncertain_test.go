@@ -54,7 +54,7 @@ func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
 			s := l.States(t)[w.Order.ID]
 			stood = append(stood, s.Progress.Email.Uncertain)
 			if len(stood) <= 2 {
-				return lose(nil, nil)
+				return lose(t.Context(), nil)
 			}
 			return nil
 		}
@@ -291,7 +291,7 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 			ctx, kill := context.WithCancel(t.Context())
 			l.email.do = func(context.Context, *order.State) error {
 				kill()
-				return away(nil, nil) // it was us who hung up
+				return away(t.Context(), nil) // it was us who hung up
 			}
 			if err := l.Handle(ctx, l.ledger, l.place(t, "ord_1"), l.stopping); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want %v", err, context.Canceled)

@@ -64,7 +64,7 @@ func (l *line) outage() {
 		if err != nil {
 			return
 		}
-		report(away(t.Context(), nil))
+		report(away(context.Background(), nil))
 	}
 }
 

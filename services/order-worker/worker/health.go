@@ -14,8 +14,9 @@ import (
 // stuck is how long an order may be in hand. All that it waits for has a time-out that is much shorter.
 const stuck = 5 * time.Minute
 
-// health answers whether the process lives, and whether it has been given partitions, or told that there are none for it.
-func health(ctx context.Context, address string, ready *atomic.Bool, partitions func() []consumer.Partition) error {
+// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
+// what it has done.
+func health(ctx context.Context, address string, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -30,6 +31,7 @@ func health(ctx context.Context, address string, ready *atomic.Bool, partitions 
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	mux.Handle("GET /metrics", metrics)
 	return serve.Run(ctx, ln, mux, time.Second)
 }
 

@@ -145,9 +145,9 @@ func (a *api) getOrder(c echo.Context) error {
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := query(c)
+	q := query(c, "status", "customer", "from", "to", "limit", "cursor")
 	f := view.Filter{
-		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Waiting,
+		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
 			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),
 		Customer: c.QueryParam("customer"), From: q.moment("from"), To: q.moment("to"),
 		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
@@ -180,8 +180,41 @@ func (a *api) getInvoice(c echo.Context) error {
 	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", s.Progress.Invoice.Number+".pdf"))
 	h.Set("ETag", `"`+s.Progress.Invoice.Kept.SHA256+`"`)
 	h.Set("Cache-Control", "private, no-cache") // it never changes, but whoever is asked for it must be asked
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(document))
-	return nil
+	w := &refusing{ResponseWriter: c.Response()}
+	http.ServeContent(w, c.Request(), "", time.Time{}, bytes.NewReader(document))
+	switch w.refused {
+	case http.StatusPreconditionFailed:
+		err = newProblem(failedCondition, "")
+	case http.StatusRequestedRangeNotSatisfiable:
+		err = newProblem(wrongRange, fmt.Sprintf("the invoice has %d bytes", len(document)))
+	}
+	if err != nil {
+		h.Del("Content-Disposition") // it names a document
+	}
+	return err
+}
+
+// refusing writes what is found, and keeps a refusal back: that is to be a problem like any other.
+type refusing struct {
+	http.ResponseWriter
+	refused int // the status, or 0
+}
+
+// WriteHeader is called by net/http.
+func (w *refusing) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.refused = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write is called by net/http.
+func (w *refusing) Write(text []byte) (int, error) {
+	if w.refused != 0 {
+		return len(text), nil
+	}
+	return w.ResponseWriter.Write(text)
 }
 
 func (a *api) listProducts(c echo.Context) error {

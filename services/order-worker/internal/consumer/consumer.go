@@ -6,12 +6,16 @@
 //
 // The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of the other topics too, with
 // a second client, and so an order has one lane in one process, whatever topic it comes from. Both kinds of offsets are
-// committed in one request under the group's member and generation.
+// committed in one request under the group's member and generation. Orders that were put off wait before a gate (source.go).
+//
+// A partition is taken (take.go) when it is known where all its topics are read on, and that nothing is lost there
+// (positions.go); then its ledger is opened, and only then are its records fetched.
 //
 // Records of one key are worked on one after the other (a lane), all others side by side. Committed is only what stands
 // below the oldest unfinished record (the watermark). A partition that goes, for a rebalance or because the worker stops,
 // is drained first: nothing new is begun, what is in hand is finished within the drain time, then committed, then let
-// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up.
+// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up. A partition that is
+// lost is drained no longer than the lease is held, and a newer claim on it ends everything at once.
 package consumer
 
 import (

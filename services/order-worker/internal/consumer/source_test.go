@@ -65,7 +65,7 @@ func TestOrdersThatWaitAreBegunWithinTheRoom(t *testing.T) {
 		change(1, 0)
 		time.Sleep(5*time.Second - 1)
 		b.holds(t, "orders/1@0")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		b.holds(t, "orders/1@0", "waiting/0@0")
 		b.end(nil, "waiting/0@0")
 		b.holds(t, "orders/1@0", "waiting/1@0") // partitions take turns

@@ -48,7 +48,7 @@ func arrows() []arrow {
 		{mechanism, "lease", "", "hears what the group's client hears"},
 		{mechanism, "meter", "failure order", "counts by outcome, step and class"},
 		{mechanism, "ledger", "dlq failure kafka lease order status telemetry topic wire", "writes all that the worker writes"},
-		{mechanism, "pipeline", "dlq email failure invoice lease ledger order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
+		{mechanism, "pipeline", "dlq email failure invoice kafka lease ledger order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
 		{mechanism, "consumer", "kafka lease ledger retry status telemetry topic", "owns partitions, and their ledgers"},
 		{program, "worker", "consumer email invoice kafka ledger meter pipeline retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
@@ -91,7 +91,7 @@ func modules() []allowed {
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
-		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "invoice", "names of countries, and composed letters"},
 	}
 }

@@ -123,11 +123,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
-	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// Most of what it fetches is not due yet, and is fetched again later.
-		kgo.FetchMaxPartitionBytes(heldBytes),
-	)...)
+	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
 	}
@@ -164,8 +160,9 @@ func fetching(calls context.Context) []kgo.Opt {
 		kgo.WithContext(calls),
 		// A position that is gone must not be passed over without a word.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset().AtStart()),
-		kgo.FetchMaxBytes(8 << 20),
-		kgo.FetchMaxPartitionBytes(1 << 20),
+		// What is fetched is unpacked at once, to ten times its size, and a record that waits keeps all that came with it.
+		kgo.FetchMaxBytes(1 << 20),
+		kgo.FetchMaxPartitionBytes(64 << 10),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 	}
 }

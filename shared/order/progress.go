@@ -65,10 +65,21 @@ type Invoice struct {
 
 // Tax is the VAT of one rate.
 type Tax struct {
-	Rate int // hundredths of a percent: 1900 is 19 %
-	Net  Money
-	Tax  Money
+	Category VATCategory // or empty, as old versions wrote it
+	Rate     int         // hundredths of a percent: 1900 is 19 %
+	Net      Money
+	Tax      Money
 }
+
+// VATCategory says why a rate applies, by its code in EN 16931 (UNTDID 5305).
+type VATCategory string
+
+// The categories that a shop of goods needs.
+const (
+	VATStandard       VATCategory = "S"
+	VATIntraCommunity VATCategory = "K" // goods sent to a business in another member state
+	VATExport         VATCategory = "G" // goods sent out of the European Union
+)
 
 // Kept points at an issued invoice in orders.invoices, in the partition of its order.
 type Kept struct {

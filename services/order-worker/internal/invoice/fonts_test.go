@@ -21,6 +21,7 @@ var names = []string{
 	"Šiauliai, Žemaitija", "Łódź, ulica Świętokrzyska 3/4", "Þórður Æsir", "Ĉapelo Ŝanĝo", "Қабанбай батыр", "Ґалаґан, Їжак",
 	"Ђорђевић", "Œuvre à l’île d’Aÿ", "Großstraße", "Llŷr ap Dŵr", "Nguyễn Ỷ", "Adébáyọ Ṣọlá", "Ģirts Ķēniņš",
 	"Søren Ångström (née O'Brien) {nb}",
+	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", // characters without a name of their own
 }
 
 // parse unpacks a cut font and reads it by other means than gofpdf's.

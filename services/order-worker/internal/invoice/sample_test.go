@@ -73,13 +73,18 @@ func planned(t testing.TB, w *order.State) *order.State {
 func mixed(t testing.TB) *order.State {
 	t.Helper()
 	w := shipped(3)
+	manyScripts(w)
+	return planned(t, w)
+}
+
+// manyScripts puts text of all pages of the fonts into an order, and of none.
+func manyScripts(w *order.State) {
 	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
 	w.Order.ShipTo = order.Address{
 		Line1: "Bulevardul Ștefan cel Mare 12", Line2: "Қабанбай батыр даңғылы", City: "Şişli", Region: "Žemaitija",
 		PostalCode: "34360", Country: "GE",
 	}
 	w.Order.Lines[0].Name = "Ĉapelo, Ḥamza, שלום, 👩‍🚀"
-	return planned(t, w)
 }
 
 // document renders a planned order.

@@ -49,7 +49,7 @@ def page_codes(upper):
 def cut(codes, font, name):
     draw_missing(font)
     options = subset.Options(
-        hinting=False, glyph_names=True, notdef_outline=True, layout_features=[],
+        hinting=False, glyph_names=False, notdef_outline=True, layout_features=[],
         drop_tables=["GPOS", "GSUB", "GDEF", "STAT", "kern", "gasp", "meta"], name_IDs=[0, 6], notdef_glyph=True)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=codes.values())

@@ -67,9 +67,14 @@ type table struct {
 func readTable(document []byte) (table, error) {
 	none := fmt.Errorf("%w: no cross-reference table", ErrNotGofpdf)
 	var t table
-	if i := bytes.LastIndex(document, []byte("startxref\n")); i < 0 {
+	const last, eof = "startxref\n", "\n%%EOF\n"
+	i := bytes.LastIndex(document, []byte(last))
+	number, ok := bytes.CutSuffix(document[max(i, 0):], []byte(eof))
+	if i < 0 || !ok {
 		return t, none
-	} else if _, err := fmt.Sscanf(string(document[i:]), "startxref\n%d\n%%%%EOF\n", &t.start); err != nil || t.start < 0 || t.start > i {
+	}
+	var err error
+	if t.start, err = strconv.Atoi(string(number[len(last):])); err != nil || t.start < 0 || t.start > i {
 		return t, none
 	}
 	const head, entry = "0000000000 65535 f \n", 20

@@ -17,6 +17,8 @@ import (
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/pdfa"
+	"example.com/orders/shared/wire"
 )
 
 func (a *api) placeOrder(c echo.Context) error {
@@ -163,24 +165,51 @@ func (a *api) listOrders(c echo.Context) error {
 }
 
 func (a *api) getInvoice(c echo.Context) error {
+	i, document, err := a.issued(c)
+	if err != nil {
+		return err
+	}
+	return serveInvoice(c, "application/pdf", i.Number+".pdf", i.Kept.SHA256, document)
+}
+
+// getInvoiceXML answers with what is attached to the issued document. An invoice of old has nothing attached, and gets
+// nothing later: it was issued without.
+func (a *api) getInvoiceXML(c echo.Context) error {
+	i, document, err := a.issued(c)
+	if err != nil {
+		return err
+	}
+	attached, err := pdfa.Extract(document)
+	if errors.Is(err, pdfa.ErrNone) {
+		return newProblem(noXML, "it was issued as a PDF alone")
+	}
+	if err != nil {
+		return err
+	}
+	return serveInvoice(c, "application/xml", i.Number+".xml", wire.SHA256(attached), attached)
+}
+
+// issued returns the invoice of the order that is asked for, and its document.
+func (a *api) issued(c echo.Context) (*order.Invoice, []byte, error) {
 	ctx := c.Request().Context()
 	s, err := a.find(ctx, order.ID(c.Param("id")))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	document, err := a.view.Document(ctx, s)
 	if errors.Is(err, view.ErrUnknown) {
-		return newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
+		return nil, nil, newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
 	}
-	if err != nil {
-		return err
-	}
+	return s.Progress.Invoice, document, err
+}
+
+func serveInvoice(c echo.Context, contentType, name, hash string, content []byte) error {
 	h := c.Response().Header()
-	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", s.Progress.Invoice.Number+".pdf"))
-	h.Set("ETag", `"`+s.Progress.Invoice.Kept.SHA256+`"`)
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", name))
+	h.Set("ETag", `"`+hash+`"`)
 	h.Set("Cache-Control", "private, no-cache") // it never changes, but whoever is asked for it must be asked
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(document))
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(content))
 	return nil
 }
 

@@ -12,6 +12,7 @@ func (a *api) routes(e *echo.Echo) {
 	e.GET("/v1/orders/:id", a.getOrder)
 	e.GET("/v1/orders/:id/events", a.watchOrder)
 	e.GET("/v1/orders/:id/invoice.pdf", a.getInvoice)
+	e.GET("/v1/orders/:id/invoice.xml", a.getInvoiceXML)
 	e.GET("/v1/products", a.listProducts)
 
 	e.GET("/v1/letters", a.listLetters)

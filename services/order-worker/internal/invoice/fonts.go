@@ -27,8 +27,8 @@ const (
 )
 
 const (
-	box       = '□'      // printed for what no page has; code 127 of every page
-	noBreak   = '\u00a0' // a space that holds two words together
+	box       = '□'         // printed for what no page has; code 127 of every page
+	noBreak   = '\u00a0'    // a space that holds two words together
 	unnamed   = "ȚțǸǹẞЍѝЀѐ" // the characters that go by a borrowed name in the cuts: see cut.py
 	maxPages  = 16
 	upperHalf = 128 // where the characters that differ between pages begin

@@ -62,7 +62,12 @@ func shipped(lines int) *order.State {
 // planned settles an order's invoice as of a fixed date.
 func planned(t testing.TB, w *order.State) *order.State {
 	t.Helper()
-	if err := setup(t).Plan(t.Context(), w); err != nil {
+	return plannedBy(t, setup(t), w)
+}
+
+func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
+	t.Helper()
+	if err := s.Plan(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	w.Progress.Invoice.IssuedAt = time.Date(2026, 9, 29, 8, 15, 43, 0, time.UTC)

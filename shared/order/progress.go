@@ -65,20 +65,17 @@ type Invoice struct {
 
 // Tax is the VAT of one rate.
 type Tax struct {
-	Category VATCategory // or empty, as old versions wrote it
-	Rate     int         // hundredths of a percent: 1900 is 19 %
+	Category string // why the rate applies: VATStandard and so on; or empty, as old versions wrote it
+	Rate     int    // hundredths of a percent: 1900 is 19 %
 	Net      Money
 	Tax      Money
 }
 
-// VATCategory says why a rate applies, by its code in EN 16931 (UNTDID 5305).
-type VATCategory string
-
-// The categories that a shop of goods needs.
+// The categories of VAT that a shop of goods needs, by their codes in EN 16931 (UNTDID 5305).
 const (
-	VATStandard       VATCategory = "S"
-	VATIntraCommunity VATCategory = "K" // goods sent to a business in another member state
-	VATExport         VATCategory = "G" // goods sent out of the European Union
+	VATStandard       = "S"
+	VATIntraCommunity = "K" // goods sent to a business in another member state
+	VATExport         = "G" // goods sent out of the European Union
 )
 
 // Kept points at an issued invoice in orders.invoices, in the partition of its order.

@@ -38,10 +38,10 @@ type invoiceValue struct {
 }
 
 type taxValue struct {
-	Category order.VATCategory `json:"category,omitempty"`
-	Rate     int               `json:"rate"`
-	Net      money             `json:"net"`
-	Tax      money             `json:"tax"`
+	Category string `json:"category,omitempty"`
+	Rate     int    `json:"rate"`
+	Net      money  `json:"net"`
+	Tax      money  `json:"tax"`
 }
 
 type keptValue struct {

@@ -82,8 +82,8 @@ const Freight = "FC"
 
 // Rate is a rate of VAT and why it applies.
 type Rate struct {
-	Category order.VATCategory // BT-118, BT-102, BT-151
-	Percent  string            // BT-119, BT-103, BT-152: 19 or 25.5
+	Category string // BT-118, BT-102, BT-151
+	Percent  string // BT-119, BT-103, BT-152: 19 or 25.5
 }
 
 // Tax is the VAT of a rate. Exemption and its code say why nothing is charged.

@@ -9,7 +9,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Profile names EN 16931 as it is, without a country's rules (BT-24).
+// profile names EN 16931 as it is, without a country's rules (BT-24).
 const profile = "urn:cen.eu:en16931:2017"
 
 const (
@@ -118,7 +118,7 @@ func (w *writer) line(l Line) {
 // rate is all that a line or a charge says about its VAT.
 func (w *writer) rate(r Rate) {
 	w.text("ram:TypeCode", "VAT")
-	w.text("ram:CategoryCode", string(r.Category))
+	w.text("ram:CategoryCode", r.Category)
 	w.text("ram:RateApplicablePercent", r.Percent)
 }
 
@@ -209,7 +209,7 @@ func (w *writer) tax(t Tax) {
 		w.text("ram:TypeCode", "VAT")
 		w.text("ram:ExemptionReason", t.Exemption)
 		w.money("ram:BasisAmount", t.Net)
-		w.text("ram:CategoryCode", string(t.Rate.Category))
+		w.text("ram:CategoryCode", t.Rate.Category)
 		w.text("ram:ExemptionReasonCode", t.ExemptionCode)
 		w.text("ram:RateApplicablePercent", t.Rate.Percent)
 	})

@@ -49,7 +49,7 @@ func loadRates() (*rates, error) {
 // another member state than the seller's, to whose member state or a third one the goods go, acquires them there: that is an
 // exempt intra-community supply (Article 138 of Directive 2006/112/EC), category K. It is no reverse charge, category AE,
 // which is for services and for goods that do not move.
-func (r *rates) category(seller string, c order.Customer, to string) order.VATCategory {
+func (r *rates) category(seller string, c order.Customer, to string) string {
 	_, member := r.members[to]
 	_, within := r.members[seller]
 	state := c.VATState()
@@ -64,7 +64,7 @@ func (r *rates) category(seller string, c order.Customer, to string) order.VATCa
 }
 
 // of is the rate of a category of goods that go to a country.
-func (r *rates) of(category order.VATCategory, country string) int {
+func (r *rates) of(category string, country string) int {
 	if category != order.VATStandard {
 		return 0
 	}
@@ -72,7 +72,7 @@ func (r *rates) of(category order.VATCategory, country string) int {
 }
 
 // categoryOf is the category of a VAT that was settled. Old versions wrote none: they knew exports and nothing else at 0 %.
-func categoryOf(t order.Tax) order.VATCategory {
+func categoryOf(t order.Tax) string {
 	switch {
 	case t.Category != "":
 		return t.Category
@@ -84,7 +84,7 @@ func categoryOf(t order.Tax) order.VATCategory {
 }
 
 // exemption says why no VAT is charged, and by its code in the list VATEX; nothing where VAT is charged.
-func exemption(c order.VATCategory) (reason, code string) {
+func exemption(c string) (reason, code string) {
 	switch c {
 	case order.VATExport:
 		return "Export to a country outside the European Union: exempt from VAT (Article 146 of Directive 2006/112/EC).", "VATEX-EU-G"

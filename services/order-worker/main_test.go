@@ -115,7 +115,7 @@ func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
 	answers := map[string]int{}
 	look := func() {
 		defer end()
-		for _, path := range []string{"/healthz/live", "/healthz/ready", "/other"} {
+		for _, path := range []string{"/healthz/live", "/healthz/ready", "/metrics", "/other"} {
 			if answer, err := http.Get("http://" + health + path); err == nil {
 				answers[path] = answer.StatusCode
 				answer.Body.Close()
@@ -126,7 +126,7 @@ func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
 	if err := run(ctx, args, func(string) string { return "" }, io.Discard, &owning{look}); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
-	if diff := cmp.Diff(map[string]int{"/healthz/live": 200, "/healthz/ready": 200, "/other": 404}, answers); diff != "" {
+	if diff := cmp.Diff(map[string]int{"/healthz/live": 200, "/healthz/ready": 200, "/metrics": 200, "/other": 404}, answers); diff != "" {
 		t.Errorf("health (-want +got):\n%s", diff)
 	}
 }

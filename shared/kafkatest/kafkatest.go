@@ -34,7 +34,8 @@ type Kafka struct {
 	Topics  topic.Set
 	Client  *kgo.Client    // sends each record to the partition that it names
 	Cluster *kfake.Cluster // for faults; nil when the broker is real
-	away    *atomic.Bool   // no connection is made while it is set; nil when the broker is real
+	away    *atomic.Bool   // no connection is made while it is set
+	conns   *conns         // nil when the broker is in memory
 	config  kafka.Config
 }
 
@@ -71,7 +72,10 @@ func Real(t testing.TB) *Kafka {
 	if brokers == "" {
 		t.Skip("needs a real Kafka: start one with scripts/kafka and set ORDERS_TEST_BROKERS to its address")
 	}
-	k := connect(t, kafka.Config{Brokers: strings.Split(brokers, ",")}, "test-"+strings.ToLower(rand.Text()))
+	away, open := new(atomic.Bool), new(conns)
+	config := kafka.Config{Brokers: strings.Split(brokers, ","), Dial: unless(away, open.dial)}
+	k := connect(t, config, "test-"+strings.ToLower(rand.Text()))
+	k.away, k.conns = away, open
 	t.Cleanup(func() {
 		// The context of a test that ends is done already.
 		names := k.names()

@@ -89,7 +89,7 @@ type Kept struct {
 type Email struct {
 	MessageID string    // without angle brackets; the same on every attempt
 	Date      time.Time // UTC, seconds; the same on every attempt
-	Uncertain int       // how often it was sent again although nobody could know whether it had gone out
+	Uncertain int       // how often nobody could know whether it had gone out: each may be one mail too many
 }
 
 // Origin is where an order stands in the topic orders. It names the order's letter and its invoice for ever.

@@ -17,6 +17,8 @@ const (
 	Request    = "request"    // the ID that its answer carried too
 	Route      = "route"      // of a request, with names in place of what varies
 	Status     = "status"     // of an HTTP answer
+	Breaker    = "breaker"    // the dependency that it guards
+	State      = "state"      // of a breaker: closed, half-open, open
 	Waiting    = "waiting"    // what cannot go on yet
 	Error      = "error"      // what went wrong
 )

@@ -53,6 +53,9 @@ const Partitions = 12
 // MaxOrder is the size in bytes that a record of Orders may have. Derived topics allow a quarter more, for what the workers add.
 const MaxOrder = 1 << 20
 
+// Retention is how long the topics that are queues keep a record, finished or not.
+const Retention = 30 * 24 * time.Hour
+
 // Spec says what a topic is called and how the broker must keep it.
 type Spec struct {
 	Name   string
@@ -61,13 +64,12 @@ type Spec struct {
 
 // Specs returns the table, one row a topic.
 func (s Set) Specs() []Spec {
-	const month = 30 * 24 * time.Hour
 	return []Spec{
-		{s.Orders, kept(month, MaxOrder)},
-		{s.Retry10s, kept(month, maxDerived)},
-		{s.Retry2m, kept(month, maxDerived)},
-		{s.Waiting, kept(month, maxDerived)},
-		{s.Replay, kept(month, maxDerived)},
+		{s.Orders, kept(Retention, MaxOrder)},
+		{s.Retry10s, kept(Retention, maxDerived)},
+		{s.Retry2m, kept(Retention, maxDerived)},
+		{s.Waiting, kept(Retention, maxDerived)},
+		{s.Replay, kept(Retention, maxDerived)},
 		{s.Status, compacted()},
 		{s.Invoices, kept(forever, maxDerived)},
 		{s.DLQ, kept(forever, maxDerived)},

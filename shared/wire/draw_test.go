@@ -75,7 +75,7 @@ func drawProgress(t *rapid.T) order.Progress {
 		addTo(&p, t, order.StepInvoice)
 	}
 	if rapid.Bool().Draw(t, "mailed") {
-		p.Email = &order.Email{MessageID: "ord_1@example.com", Date: instant(t, "date")}
+		p.Email = &order.Email{MessageID: "ord_1@example.com", Date: instant(t, "date"), Uncertain: count(t, "uncertain", 2)}
 	}
 	return p
 }
@@ -113,7 +113,7 @@ func drawState(t *rapid.T) order.State {
 	s.Progress, s.Replays, s.Unknown = drawProgress(t), count(t, "replays", 9), drawExtra(t, "priority", "Region")
 	for rev := range int64(count(t, "changes", 60)) {
 		s.Record(order.Change{
-			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Dead, "newer"}).Draw(t, "status"),
+			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Retrying, order.Dead, "newer"}).Draw(t, "status"),
 			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
 		})
 	}

@@ -8,13 +8,14 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Trail is what a state says about what stands in other topics. It is for readers that hold many orders against each
-// other: it costs a fifth of the whole state.
+// Trail is what a state says about what stands in other topics, and about the mail. It is for readers that hold many
+// orders against each other: it costs a fifth of the whole state.
 type Trail struct {
-	Number  string        // of the invoice, or empty
-	Kept    *order.Kept   // or nil
-	Letter  *order.Letter // or nil
-	Reasons []string      // that the timeline gives, oldest first
+	Number    string        // of the invoice, or empty
+	Kept      *order.Kept   // or nil
+	Letter    *order.Letter // or nil
+	Uncertain int           // how often the mail was sent again although it may have gone out
+	Parked    int64         // rev of the newest change to a parked status, with which a carried record goes; 0 if there is none
 }
 
 // ReadTrail reads the trail of a state. What else stands in the state may be wrong: ReadState tells.
@@ -22,7 +23,8 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 	var v struct {
 		Progress json.RawMessage `json:"progress"`
 		Timeline []struct {
-			Reason string `json:"reason"`
+			Rev    int64        `json:"rev"`
+			Status order.Status `json:"status"`
 		} `json:"timeline"`
 		Letter *letter `json:"letter"`
 	}
@@ -35,6 +37,9 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 			Number string     `json:"number"`
 			Kept   *keptValue `json:"kept"`
 		} `json:"invoice"`
+		Email *struct {
+			Uncertain int `json:"uncertain"`
+		} `json:"email"`
 	}
 	if len(v.Progress) > 0 {
 		if err := parse(v.Progress, &p); err != nil {
@@ -44,9 +49,12 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 	if i := p.Invoice; i != nil {
 		t.Number, t.Kept = i.Number, (*order.Kept)(i.Kept)
 	}
+	if p.Email != nil {
+		t.Uncertain = p.Email.Uncertain
+	}
 	for _, c := range v.Timeline {
-		if c.Reason != "" {
-			t.Reasons = append(t.Reasons, c.Reason)
+		if c.Status.Parked() {
+			t.Parked = c.Rev
 		}
 	}
 	return t, nil

@@ -18,9 +18,12 @@ func trail(s order.State) wire.Trail {
 	if i := s.Progress.Invoice; i != nil {
 		t.Number, t.Kept = i.Number, i.Kept
 	}
+	if e := s.Progress.Email; e != nil {
+		t.Uncertain = e.Uncertain
+	}
 	for _, c := range s.Timeline {
-		if c.Reason != "" {
-			t.Reasons = append(t.Reasons, c.Reason)
+		if c.Status.Parked() {
+			t.Parked = c.Rev
 		}
 	}
 	return t
@@ -60,8 +63,8 @@ func TestATrailIsOfAStateThatThisVersionKnows(t *testing.T) {
 func FuzzReadTrail(f *testing.F) {
 	f.Add(wire.State(*finished(), 17).Value)
 	f.Add([]byte(`{"schema":1,"order":` + plain + `,"timeline":[{}],"progress":{"invoice":{"number":"x"}},"Progress":{}}`))
-	f.Add([]byte(`{"ſchema":1,"order":` + plain + `,"timeline":[{"reason":"a"}],` +
-		`"TIMELINE":[{},{"reason":"b"}],"progress":{"invoice":null,"Invoice":{"number":"x","net":null}}}`))
+	f.Add([]byte(`{"ſchema":1,"order":` + plain + `,"timeline":[{"status":"waiting","rev":1}],` +
+		`"TIMELINE":[{},{"status":"retrying","rev":2}],"progress":{"email":null,"Email":{"uncertain":2},"invoice":null,"Invoice":{"number":"x","net":null}}}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		r := &kgo.Record{Value: value}
 		s, err := wire.ReadState(r)

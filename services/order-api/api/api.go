@@ -44,6 +44,8 @@ type Config struct {
 	SecretFile  string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs; made in --data by default. Or set ORDERS_SECRET to the key."`
 	Secret      string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
 
+	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
+
 	Kafka  kafka.Config `kong:"-"`
 	Topics topic.Set    `kong:"-"`
 	Log    *slog.Logger `kong:"-"`
@@ -84,7 +86,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	in := intake.New(k.orders, v, shop.Price, intake.Config{Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Secret: secret})
+	in := intake.New(k.orders, v, shop.Price, intake.Config{Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Secret: secret, Promise: cfg.Promise})
 	d := desk.New(k.replays, cfg.Topics, v)
 	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop)
@@ -111,22 +113,22 @@ func answer(ctx context.Context, cfg Config, ln net.Listener, v *view.View, hand
 
 // clients are the producers, one for each way to choose a partition.
 type clients struct {
-	orders  *kgo.Client // by the order's ID
-	replays *kgo.Client // to the partition that a record names
+	orders  *intake.Producer // by the order's ID
+	replays *kgo.Client      // to the partition that a record names
 	layout  kafka.Layout
 }
 
 func connect(ctx context.Context, cfg Config) (*clients, error) {
-	orders, err := cfg.Kafka.Connect(ctx)
+	replays, err := desk.Connect(ctx, cfg.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	k := &clients{orders: orders}
-	if k.layout, err = kafka.Check(ctx, orders, cfg.Topics); err == nil {
-		k.replays, err = cfg.Kafka.Connect(ctx, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	k := &clients{replays: replays}
+	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics); err == nil {
+		k.orders, err = intake.Connect(ctx, cfg.Kafka)
 	}
 	if err != nil {
-		orders.Close()
+		replays.Close()
 		return nil, err
 	}
 	return k, nil

@@ -66,6 +66,7 @@ func (s *shop) run(t *testing.T, name string, program func(context.Context) erro
 func (s *shop) settings(t *testing.T) worker.Config {
 	return worker.Config{
 		Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
+		Retries: 6, RetryFor: time.Hour, Uncertain: "resend",
 		Kafka: s.Config(), Topics: s.Topics, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), DialMail: s.mails.Dial,
 	}
 }
@@ -188,14 +189,21 @@ func (s *shop) confirmedOnce(t *testing.T, n int) {
 	}
 }
 
-// committedAll checks that no record of the topic orders is left to be worked on.
+// committedAll checks that no record of the topics that orders come from is left to be worked on.
 func (s *shop) committedAll(t *testing.T) {
 	t.Helper()
-	want := map[int32]int64{}
-	for _, r := range s.Records(t, s.Topics.Orders) {
-		want[r.Partition] = r.Offset + 1
-	}
-	if diff := cmp.Diff(want, s.Committed(t, s.Prefix)[s.Topics.Orders]); diff != "" {
-		t.Errorf("committed (-want +got):\n%s", diff)
+	committed := s.Committed(t, s.Prefix)
+	for _, topic := range []string{s.Topics.Orders, s.Topics.Retry10s, s.Topics.Retry2m, s.Topics.Waiting, s.Topics.Replay} {
+		want := map[int32]int64{}
+		for _, r := range s.Records(t, topic) {
+			want[r.Partition] = r.Offset + 1
+		}
+		got := map[int32]int64{}
+		for partition := range want {
+			got[partition] = committed[topic][partition]
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("committed of %s (-want +got):\n%s", topic, diff)
+		}
 	}
 }

@@ -3,8 +3,9 @@
 // Run wires what the packages of this module provide, in the way that an order goes:
 //
 //	consumer ── Handle ──▶ pipeline ── Plan, Do ──▶ shipping, invoice, email
-//	    │                      │
-//	    └── Open ──▶ ledger ◀──┴── Write, Keep, Bury
+//	  │   │                  │   │
+//	  │   └─ Open ─▶ ledger ◀┘   └── Allow ──▶ retry (the mail server's breaker)
+//	  └──────────── Room ────────────────────────┘
 package worker
 
 import (
@@ -19,13 +20,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-worker/internal/consumer"
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/services/order-worker/internal/invoice"
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/services/order-worker/internal/pipeline"
+	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/serve"
@@ -41,7 +45,10 @@ type Config struct {
 	Seller      string        `env:"ORDERS_SELLER" type:"path" help:"Who issues the invoices (YAML); a made-up shop by default."`
 	Concurrency int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Orders in hand at once."`
 	Drain       time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"How long orders in hand may be finished when a partition goes."`
-	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz; off by default."`
+	Retries     int           `env:"ORDERS_RETRIES" default:"6" help:"How often a failed order is put off for 10 s; 0: never."`
+	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Since the first time: so long, for 2 min after that."`
+	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail that may have gone out: resend it, or hold it as a letter."`
+	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz and /metrics; off by default."`
 
 	Kafka  kafka.Config `kong:"-"`
 	Topics topic.Set    `kong:"-"`
@@ -57,6 +64,9 @@ func (c *Config) Validate() error {
 	if c.Concurrency < 1 || c.Drain < 0 || c.Group == "" {
 		return errors.New("--concurrency must be at least 1, --drain not negative, and --group not empty")
 	}
+	if c.Retries < 0 || c.RetryFor < 0 {
+		return errors.New("--retries and --retry-for must not be negative")
+	}
 	return nil
 }
 
@@ -66,7 +76,8 @@ const DefaultDrain = 35 * time.Second
 // Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
-	stages, mail, err := steps(cfg)
+	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency)
+	stages, mail, err := steps(cfg, server)
 	if err != nil {
 		return err
 	}
@@ -80,29 +91,34 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	name := name()
-	p := pipeline.New(cfg.Log, cfg.Topics, cfg.Group, name, stages)
+	name, meter := name(), meter.New()
+	p := pipeline.New(pipeline.Config{
+		Topics: cfg.Topics, Group: cfg.Group, Worker: name, Log: cfg.Log,
+		Retry: retry.Policy{Retries: cfg.Retries, For: cfg.RetryFor}, Hold: cfg.Uncertain == "hold",
+	}, stages)
 	var ready atomic.Bool
 	member := consumer.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
 		Ledger: ledger.Config{
 			Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
 		},
+		Room: server.Room,
 		Assigned: func(partitions []int32) {
 			ready.Store(true)
+			meter.Owns(len(partitions))
 			if cfg.Assigned != nil {
 				cfg.Assigned(partitions)
 			}
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.Run(ctx, member, p.Handle) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready) })
+	g.Go(func() error { return consumer.New(member, held(meter, p.Handle)).Run(ctx) })
+	g.Go(func() error { return health(ctx, cfg.Health, &ready, meter.Handler()) })
 	return g.Wait()
 }
 
 // steps makes the list of steps from the files and settings they need. The caller closes the mail step.
-func steps(cfg Config) ([]pipeline.Stage, *email.Step, error) {
+func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, error) {
 	card, err := shipping.Load(cfg.RateCard)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
@@ -122,11 +138,20 @@ func steps(cfg Config) ([]pipeline.Stage, *email.Step, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return pipeline.Stages(shipping.New(card), bills, mail), mail, nil
+	return pipeline.Stages(shipping.New(card), bills, mail, server), mail, nil
 }
 
-// health answers whether the process lives, and whether it has been given partitions, or told that there are none for it.
-func health(ctx context.Context, address string, ready *atomic.Bool) error {
+// held counts the orders that handle has in hand.
+func held(m *meter.Meter, handle consumer.Handler) consumer.Handler {
+	return func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
+		defer m.Hold()()
+		return handle(ctx, l, r, stopping)
+	}
+}
+
+// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
+// what it has done.
+func health(ctx context.Context, address string, ready *atomic.Bool, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -141,6 +166,7 @@ func health(ctx context.Context, address string, ready *atomic.Bool) error {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	mux.Handle("GET /metrics", metrics)
 	return serve.Run(ctx, ln, mux, time.Second)
 }
 

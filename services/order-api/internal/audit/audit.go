@@ -5,7 +5,8 @@
 // numbers used twice, invoices that are not the ones their orders point at.
 //
 // An order is in flight while a worker will still come across it: its record in the topic orders, or one that carries it
-// on in another topic (carriers has the list), stands at or above the offset that the worker group has committed there.
+// on in another topic (carriers has the list, and says which of them are left behind), stands at or above the offset that
+// the worker group has committed there.
 // Whatever stands below was finished when it was committed, so what its worker wrote about it must be there.
 //
 // # Why a system at work raises no alarm
@@ -50,6 +51,8 @@ const (
 	maxRounds = 5  // of reading on, until no suspicion is new
 	atOnce    = 4  // partitions: the broker and the decoding take turns
 	maxNamed  = 20 // places of each kind of fault that a report names; it counts all
+
+	maxUncertain = 10_000 // orders with uncertain mails that a report names; it counts all
 )
 
 // Run audits topics that a consumer group works on, up to where they end while it runs. It blocks until all of them are
@@ -68,7 +71,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		kafka: cfg, adm: kadm.NewClient(cl), topics: topics, group: group,
 		incarnation: layout.Incarnation, seed: maphash.MakeSeed(), carriers: carriers(topics),
 	}
-	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second)}
+	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}}
 	verdicts := make([]verdict, layout.Partitions)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)

@@ -113,8 +113,8 @@ type paper struct {
 	value   []byte
 	replays int
 	// Acts that would be missed: the newest of each kind. A state that was repaired stands twice.
-	state, kept, letter, voided int
-	twice                       bool
+	state, kept, letter, voided, carried int
+	twice                                bool
 }
 
 func newClerk(b *book, partition int32) *clerk {
@@ -217,13 +217,39 @@ func (c *clerk) replay(p *paper) int64 {
 	return c.append(c.topics.Replay, c.partition, c.asLetter(p).Record())
 }
 
+// carry appends the record that takes an order into a topic of its own; the state that goes with it is written next.
+func (c *clerk) carry(p *paper, topic string) int64 {
+	p.carried = len(c.acts)
+	return c.append(topic, c.partition, c.asLetter(p).Record())
+}
+
+// park lets an order wait for another attempt, or for a dependency.
+func (c *clerk) park(p *paper, s order.Status) *paper {
+	c.carry(p, c.pen(s))
+	c.write(p, s)
+	return p
+}
+
+// pen is a topic in which orders of a parked status stand.
+func (c *clerk) pen(s order.Status) string {
+	if s == order.Waiting {
+		return c.topics.Waiting
+	}
+	return c.topics.Retry10s
+}
+
+// sources are the topics that a worker commits.
+func (c *clerk) sources() []string {
+	return []string{c.topics.Orders, c.topics.Retry10s, c.topics.Retry2m, c.topics.Waiting, c.topics.Replay}
+}
+
 func (c *clerk) commit(topic string, offset int64) {
 	c.acts = append(c.acts, act{topic: topic, partition: c.partition, commit: offset})
 }
 
-// commitAll commits all that stands in orders and orders.replay.
+// commitAll commits all that stands in the topics that a worker reads.
 func (c *clerk) commitAll() {
-	for _, name := range []string{c.topics.Orders, c.topics.Replay} {
+	for _, name := range c.sources() {
 		c.commit(name, c.ends[fmt.Sprint(name, "/", c.partition)])
 	}
 }
@@ -260,6 +286,7 @@ func clean(c *clerk) {
 	c.write(half, order.Working)
 	c.commit(c.topics.Orders, 5)
 	c.commit(c.topics.Replay, 1)
+	c.commit(c.topics.Retry10s, 0)
 }
 
 // produce writes to partition 1 of the topics that are there already, one clerk for all.

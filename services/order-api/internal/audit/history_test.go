@@ -17,12 +17,13 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// worker writes what a correct worker writes to one partition, record by record, through takeovers, replays and commits.
+// worker writes what a correct worker writes to one partition, record by record, through takeovers, retries, waits, replays and commits.
 type worker struct {
 	*clerk
-	trips     []*trip // by offset
-	replays   []*replay
-	committed struct{ orders, replays int64 }
+	trips     []*trip              // by offset
+	errands   map[string][]*errand // by topic and offset
+	left      []*errand            // that a crash left behind: whoever comes across one does nothing
+	committed map[string]int64
 }
 
 // trip is the way of a record of orders.
@@ -33,13 +34,18 @@ type trip struct {
 	plan     []string
 	last     string // what was written last
 	finished bool   // as it was placed
+	resting  bool   // parked, and not due
 	letters  int
-	asked    *replay // that is not answered yet, or nil
+	next     *errand // written, and its state is not; or nil
+	asked    *errand // that is not answered yet, or nil
 }
 
-type replay struct {
+// errand is a record in another topic that carries a trip on.
+type errand struct {
 	of       *trip
+	topic    string
 	offset   int64
+	act      int
 	answered bool
 }
 
@@ -50,15 +56,24 @@ func plans() [][]string {
 		{"letter", "dead"},
 		{"working", "letter", "dead"},
 		{"working", "invoice", "mailing", "letter", "dead"},
+		{"retry.10s", "retrying", "working", "invoice", "mailing", "confirmed"},
+		{"working", "retry.10s", "retrying", "retry.2m", "retrying", "letter", "dead"},
+		{"working", "invoice", "waiting.", "waiting", "mailing", "confirmed"},
+		{"working", "invoice", "mailing", "retry.2m", "retrying", "mailing", "waiting.", "waiting", "mailing", "confirmed"},
 	}
+}
+
+// pens are the topics of parked orders, as plans name them.
+func (w *worker) pens() map[string]string {
+	return map[string]string{"retry.10s": w.topics.Retry10s, "retry.2m": w.topics.Retry2m, "waiting.": w.topics.Waiting}
 }
 
 // step does what a number stands for.
 func (w *worker) step(n int) {
-	kind, n := n%12, n/12
+	kind, n := n%16, n/16
 	switch kind {
 	case 0, 1:
-		w.trips = append(w.trips, &trip{paper: w.place(nil), kind: "order", plan: plans()[n%4]})
+		w.trips = append(w.trips, &trip{paper: w.place(nil), kind: "order", plan: plans()[n%len(plans())]})
 	case 2:
 		w.trips = append(w.trips, &trip{paper: w.poison(""), kind: "poison", plan: []string{"letter", "void"}})
 	case 3:
@@ -77,9 +92,18 @@ func (w *worker) step(n int) {
 		w.commits()
 	case 7:
 		w.sendBack(n)
+	case 8:
+		for _, e := range w.left {
+			e.answered = true
+		}
+		w.left = nil
+	case 9:
+		if tr := choose(w.trips, n, func(tr *trip) bool { return tr.resting }); tr != nil {
+			tr.resting = false
+		}
 	default:
 		// What repeats an order waits in its lane until the order is finished.
-		ready := func(tr *trip) bool { return len(tr.plan) > 0 && (tr.of == nil || tr.of.finished) }
+		ready := func(tr *trip) bool { return len(tr.plan) > 0 && !tr.resting && (tr.of == nil || tr.of.finished) }
 		if tr := choose(w.trips, n, ready); tr != nil {
 			w.advance(tr)
 		}
@@ -103,41 +127,56 @@ func choose(trips []*trip, n int, fits func(*trip) bool) *trip {
 // advance writes the next record of a trip.
 func (w *worker) advance(tr *trip) {
 	tr.last, tr.plan = tr.plan[0], tr.plan[1:]
-	switch tr.last {
-	case "invoice":
+	switch pen := w.pens()[tr.last]; {
+	case pen != "":
+		tr.next = w.errand(tr, pen, len(w.acts), w.carry(tr.paper, pen))
+		return
+	case tr.last == "invoice":
 		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())()
-	case "letter":
+	case tr.last == "letter":
 		tr.letters++
 		w.bury(tr.paper)
-	case "void":
+	case tr.last == "void":
 		w.void(tr.paper, failure.Undecodable)
-	case "repeat":
+	case tr.last == "repeat":
 		w.void(tr.paper, failure.Duplicate)
 	default:
 		w.write(tr.paper, order.Status(tr.last))
 	}
-	if len(tr.plan) > 0 {
+	if len(tr.plan) > 0 && tr.next == nil {
 		return
 	}
 	tr.finished = true
 	if tr.asked != nil {
-		tr.asked.answered, tr.asked = true, nil
+		tr.asked.answered = true
 	}
+	tr.asked, tr.next = tr.next, nil
+	tr.resting = tr.asked != nil
 }
 
-// takeOver is a new owner that finds every order where the last record left it. A letter without the record that follows it is
-// nothing that it knows of: it fails again, or it does not.
+func (w *worker) errand(tr *trip, topic string, act int, offset int64) *errand {
+	e := &errand{of: tr, topic: topic, offset: offset, act: act}
+	w.errands[topic] = append(w.errands[topic], e)
+	return e
+}
+
+// takeOver is a new owner that finds every order where the last record left it. Of a letter, or a retry, without the state that
+// goes with it, nothing is known: the order fails again, or it does not.
 func (w *worker) takeOver(n int) {
 	w.claim()
 	for _, tr := range w.trips {
-		if tr.last != "letter" || len(tr.plan) == 0 {
+		if tr.last != "letter" && tr.next == nil || len(tr.plan) == 0 {
 			continue
 		}
-		if n++; n%2 == 0 || tr.kind == "poison" {
-			tr.plan = append([]string{"letter"}, tr.plan...)
-		} else {
-			tr.plan = w.left(tr)
+		if tr.next != nil {
+			w.left, tr.next = append(w.left, tr.next), nil
 		}
+		if n++; n%2 == 0 || tr.kind == "poison" {
+			tr.plan = append([]string{tr.last}, tr.plan...)
+		} else {
+			tr.plan = w.rest(tr)
+		}
+		tr.last = ""
 	}
 }
 
@@ -153,8 +192,8 @@ func (w *worker) late(tr *trip, n int) {
 	}
 }
 
-// left is what an order still needs to go well.
-func (w *worker) left(tr *trip) []string {
+// rest is what an order still needs to go well.
+func (w *worker) rest(tr *trip) []string {
 	switch i := tr.Progress.Invoice; {
 	case i == nil:
 		return plans()[0]
@@ -176,34 +215,50 @@ func (w *worker) sendBack(n int) {
 	if tr == nil {
 		return
 	}
-	tr.asked = &replay{of: tr, offset: w.replay(tr.paper)}
-	w.replays = append(w.replays, tr.asked)
+	tr.asked = w.errand(tr, w.topics.Replay, len(w.acts), w.replay(tr.paper))
 	switch {
 	case tr.kind == "poison":
 		tr.plan = []string{"letter"}
-	case n%2 == 0:
+	case n%3 == 0:
 		tr.plan = []string{"letter", "dead"}
+	case n%3 == 1:
+		tr.plan = append([]string{"retry.10s", "retrying"}, w.rest(tr)...)
 	default:
-		tr.plan = w.left(tr)
+		tr.plan = w.rest(tr)
 	}
 }
 
-// commits commits what stands below the oldest unfinished record.
+// commits commits what stands below the oldest unfinished record of each topic.
 func (w *worker) commits() {
-	w.committed.orders = int64(len(w.trips))
-	for i := len(w.trips) - 1; i >= 0; i-- {
-		if !w.trips[i].finished {
-			w.committed.orders = w.trips[i].Origin.Offset
+	offset := int64(len(w.trips))
+	for _, tr := range slices.Backward(w.trips) {
+		if !tr.finished {
+			offset = tr.Origin.Offset
 		}
 	}
-	w.committed.replays = int64(len(w.replays))
-	for i := len(w.replays) - 1; i >= 0; i-- {
-		if !w.replays[i].answered {
-			w.committed.replays = w.replays[i].offset
+	w.committed[w.topics.Orders] = offset
+	for topic, errands := range w.errands {
+		w.committed[topic] = int64(len(errands))
+		for _, e := range slices.Backward(errands) {
+			if !e.answered {
+				w.committed[topic] = e.offset
+			}
 		}
 	}
-	w.commit(w.topics.Orders, w.committed.orders)
-	w.commit(w.topics.Replay, w.committed.replays)
+	for _, topic := range w.sources() {
+		w.commit(topic, w.committed[topic])
+	}
+}
+
+// settled reports whether all that carried a trip is committed, but for what it waits in.
+func (w *worker) settled(tr *trip) bool {
+	settled := tr.finished && tr.Origin.Offset < w.committed[w.topics.Orders]
+	for topic, errands := range w.errands {
+		for _, e := range errands {
+			settled = settled && (e.of != tr || e.offset < w.committed[topic] || e == tr.asked && tr.Status.Parked())
+		}
+	}
+	return settled
 }
 
 // sum is what an audit must count.
@@ -227,6 +282,12 @@ func sum(workers []*worker) (t audit.Tally) {
 			t.Confirmed++
 		case order.Dead:
 			t.Dead++
+		case order.Retrying:
+			t.InFlight++
+			t.Retrying++
+		case order.Waiting:
+			t.InFlight++
+			t.Waiting++
 		default:
 			t.InFlight++
 		}
@@ -237,25 +298,28 @@ func sum(workers []*worker) (t audit.Tally) {
 // essential are the acts that nothing else can stand in for: what was written last about each order that is committed.
 func (w *worker) essential() (acts []int) {
 	for _, tr := range w.trips {
-		committed := tr.finished && tr.Origin.Offset < w.committed.orders
-		for _, r := range w.replays {
-			committed = committed && (r.of != tr || r.offset < w.committed.replays)
-		}
 		switch {
-		case !committed:
+		case !w.settled(tr):
+			continue
 		case tr.kind == "poison" && tr.letters == 1:
 			acts = append(acts, tr.voided, tr.letter)
 		case tr.kind != "order":
 			acts = append(acts, tr.voided)
+		case tr.Status.Parked():
+			acts = append(acts, tr.asked.act)
 		case tr.Status == order.Confirmed:
 			acts = append(acts, tr.kept)
 		default:
 			acts = append(acts, tr.letter)
-			if tr.kept > 0 {
-				acts = append(acts, tr.kept)
-			}
 		}
-		if committed && tr.kind == "order" && !tr.twice {
+		if tr.kind != "order" {
+			continue
+		}
+		if tr.Status != order.Confirmed && tr.kept > 0 {
+			acts = append(acts, tr.kept)
+		}
+		// Without the state of a retry, an order that was replayed is dead as it was.
+		if !tr.twice && (tr.letters == 0 || !tr.Status.Parked()) {
 			acts = append(acts, tr.state)
 		}
 	}
@@ -266,7 +330,7 @@ func (w *worker) essential() (acts []int) {
 func work(b *book, partitions int, steps []int) []*worker {
 	var workers []*worker
 	for p := range int32(partitions) {
-		workers = append(workers, &worker{clerk: newClerk(b, p)})
+		workers = append(workers, &worker{clerk: newClerk(b, p), errands: map[string][]*errand{}, committed: map[string]int64{}})
 	}
 	for _, n := range steps {
 		workers[n%len(workers)].step(n / len(workers))

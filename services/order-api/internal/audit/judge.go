@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ type verdict struct {
 	faults        [len(meanings)]found
 	fresh         int // suspicions that the round before did not have
 	dismissed     int // suspicions of all rounds that the next one did not confirm
-	uncertain     int64
+	doubts        []doubt
 
 	start, end, committed, untraced     int64
 	oldest                              time.Time
@@ -62,6 +63,9 @@ func (t *table) judge(b bounds, round uint8) verdict {
 		j.confirm(m.offset, j.at(m.offset))
 	}
 	j.v.dismissed = j.dismissed
+	for _, at := range slices.Sorted(maps.Keys(t.doubts)) {
+		j.v.doubts = append(j.v.doubts, t.doubts[at])
+	}
 	return j.v
 }
 
@@ -130,8 +134,12 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 	place, wrong := j.find(offset, e, tally, inFlight)
 	*place++
 	tally.Accepted++
-	if e.facts&hasUncertain != 0 {
-		j.v.uncertain++
+	switch {
+	case place != &tally.InFlight:
+	case e.end == retrying:
+		tally.Retrying++
+	case e.end == waiting:
+		tally.Waiting++
 	}
 	return wrong | e.lacks(inFlight)
 }
@@ -154,10 +162,10 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 		return &tally.InFlight, 0
 	case e.facts&hasLetter != 0:
 		return &tally.Dead, noDeath // its letter is where an operator finds it
-	case e.end == unfinished:
-		return &tally.Lost, stuck
-	default:
+	case e.end == noState:
 		return &tally.Lost, lost
+	default:
+		return &tally.Lost, stuck
 	}
 }
 

@@ -19,21 +19,21 @@ import (
 // carrier is a topic that carries on orders which have left the topic orders.
 type carrier struct {
 	topic string
-	// origin is the offset in orders of the order that a record carries; false means that no worker will take it up.
-	origin func(*kgo.Record) (int64, bool)
+	// takenUp reports whether a worker that comes across a record, and finds an order as the entry has it, goes on with it.
+	takenUp func(dlq.Letter, *entry) bool
 }
 
 // carriers is the one list of places, beside the topic orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
+	// Of the records that parked an order only the newest is taken up. An older one was left behind by a crash before its
+	// commit, and one without a state by a crash before that.
+	parked := func(l dlq.Letter, e *entry) bool { return l.Rev == int64(e.parked) }
 	return []carrier{
-		{topics.Replay, ofReplay},
+		{topics.Retry10s, parked},
+		{topics.Retry2m, parked},
+		{topics.Waiting, parked},
+		{topics.Replay, func(l dlq.Letter, _ *entry) bool { return l.Replays > 0 }},
 	}
-}
-
-// ofReplay is the origin of a letter that was sent back.
-func ofReplay(r *kgo.Record) (int64, bool) {
-	l, err := dlq.Read(r)
-	return l.Origin.Offset, err == nil && l.Origin.Partition == r.Partition && l.Replays > 0
 }
 
 // bounds is what was asked about one partition number before it was read, by topic.
@@ -99,8 +99,9 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	}
 	for _, c := range a.carriers {
 		err := read(ctx, a.kafka, c.topic, t.origin.Partition, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
-			if origin, ok := c.origin(r); ok {
-				t.at(origin).carried = round
+			l, err := dlq.Read(r)
+			if err == nil && l.Origin.Partition == r.Partition && c.takenUp(l, t.at(l.Origin.Offset)) {
+				t.at(l.Origin.Offset).carried = round
 			}
 			return nil
 		})

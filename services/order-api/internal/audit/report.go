@@ -25,18 +25,26 @@ type Report struct {
 
 	// Counted, and no fault: the promises are kept in spite of them, or do not cover them.
 	VoidStates int64 `json:"void_states"` // written by workers that had lost their partition
-	Uncertain  int64 `json:"uncertain"`   // orders whose mail may have gone out twice
 	Repeated   int64 `json:"repeated"`    // invoices that were kept again with the same bytes
 	Foreign    int64 `json:"foreign"`     // letters of other applications
 	Unreadable int64 `json:"unreadable"`  // records that are none of ours, in topics of ours
 	Dismissed  int   `json:"dismissed"`   // suspicions that reading on did not confirm
 	Unsettled  int   `json:"unsettled"`   // suspicions that came up last: another run confirms them or does not
 
+	Uncertain Uncertain `json:"uncertain"` // counted too, and no fault
+
 	Faults     []Fault     `json:"faults"` // one of each kind that was found
 	Partitions []Partition `json:"partitions"`
 }
 
-// Tally counts orders by the place where they are: Accepted is the sum of the others up to Lost.
+// Uncertain are the mails that were sent again although they may have gone out: nobody lived to say so.
+type Uncertain struct {
+	Mails  int64      `json:"mails"`
+	Orders int64      `json:"orders"`
+	IDs    []order.ID `json:"ids"` // of these orders, at most maxUncertain
+}
+
+// Tally counts orders by the place where they are: Accepted is the sum of Confirmed, Cancelled, Discarded, Dead, InFlight and Lost.
 type Tally struct {
 	Accepted  int64 `json:"accepted"`
 	Confirmed int64 `json:"confirmed"`
@@ -44,7 +52,9 @@ type Tally struct {
 	Discarded int64 `json:"discarded"`
 	Dead      int64 `json:"dead"` // with a letter
 	InFlight  int64 `json:"in_flight"`
-	Lost      int64 `json:"lost"` // in no place at all
+	Retrying  int64 `json:"retrying"` // of those in flight
+	Waiting   int64 `json:"waiting"`  // of those in flight
+	Lost      int64 `json:"lost"`     // in no place at all
 
 	Duplicates  int64 `json:"duplicates"`  // later records of an order
 	Undecodable int64 `json:"undecodable"` // records that are no order
@@ -61,6 +71,8 @@ func (t *Tally) add(o Tally) {
 		{&t.Discarded, o.Discarded},
 		{&t.Dead, o.Dead},
 		{&t.InFlight, o.InFlight},
+		{&t.Retrying, o.Retrying},
+		{&t.Waiting, o.Waiting},
 		{&t.Lost, o.Lost},
 		{&t.Duplicates, o.Duplicates},
 		{&t.Undecodable, o.Undecodable},
@@ -141,7 +153,13 @@ func (r *Report) add(v verdict) {
 	r.Untraced += v.untraced
 	r.Committed = r.Committed || v.committed >= 0
 	r.VoidStates += v.void
-	r.Uncertain += v.uncertain
+	for _, d := range v.doubts {
+		r.Uncertain.Orders++
+		r.Uncertain.Mails += int64(d.mails)
+		if len(r.Uncertain.IDs) < maxUncertain {
+			r.Uncertain.IDs = append(r.Uncertain.IDs, d.id)
+		}
+	}
 	r.Repeated += v.repeated
 	r.Foreign += v.foreign
 	r.Unreadable += v.unreadable
@@ -187,6 +205,8 @@ func (r *Report) Write(w io.Writer) error {
 		{"  discarded", func(t Tally) int64 { return t.Discarded }},
 		{"  dead, with a letter", func(t Tally) int64 { return t.Dead }},
 		{"  in flight", func(t Tally) int64 { return t.InFlight }},
+		{"    retrying", func(t Tally) int64 { return t.Retrying }},
+		{"    waiting", func(t Tally) int64 { return t.Waiting }},
 		{"  lost", func(t Tally) int64 { return t.Lost }},
 		{"repeats of them", func(t Tally) int64 { return t.Duplicates }},
 		{"no order at all", func(t Tally) int64 { return t.Undecodable }},
@@ -224,7 +244,7 @@ func (r *Report) writeNotes(b *strings.Builder) {
 		meaning string
 	}{
 		{r.VoidStates, "void states: written by workers that had lost their partition"},
-		{r.Uncertain, "uncertain mails: may have gone out twice"},
+		{r.Uncertain.Mails, fmt.Sprintf("uncertain mails, of %d orders: may have gone out twice", r.Uncertain.Orders)},
 		{r.Repeated, "invoices kept again with the same bytes"},
 		{r.Foreign, "letters of other applications"},
 		{r.Unreadable, "unreadable records beside those in " + r.Prefix},

@@ -12,6 +12,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/audit"
 	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
 )
 
 // TestReportsAreReadByPeopleAndMachines holds what is printed of an audit without faults, and of one with all there is to say.
@@ -19,14 +20,15 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	fine := audit.Report{
-		Prefix: "orders", Group: "order-workers", Began: at, Horizon: at.Add(-time.Hour), Committed: true, Faults: []audit.Fault{},
-		Orders:     audit.Tally{Accepted: 1200, Confirmed: 1180, Dead: 4, InFlight: 16, Duplicates: 3, Undecodable: 1},
+		Prefix: "orders", Group: "order-workers", Began: at, Horizon: at.Add(-time.Hour), Committed: true, Faults: []audit.Fault{}, Uncertain: audit.Uncertain{IDs: []order.ID{}},
+		Orders:     audit.Tally{Accepted: 1200, Confirmed: 1180, Dead: 4, InFlight: 16, Retrying: 3, Waiting: 12, Duplicates: 3, Undecodable: 1},
 		Partitions: []audit.Partition{{Committed: 1188, End: 1204}},
 	}
 	all := fine
 	all.Committed, all.Untraced = false, 2
 	all.Older = audit.Tally{Accepted: 88_012, Confirmed: 88_000, Cancelled: 5, Discarded: 6, Lost: 1}
-	all.VoidStates, all.Uncertain, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 2, 3, 4, 5, 6, 7
+	all.VoidStates, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 3, 4, 5, 6, 7
+	all.Uncertain = audit.Uncertain{Mails: 3, Orders: 2, IDs: []order.ID{"ord_x", "ord_z"}}
 	all.Faults = []audit.Fault{
 		{Kind: "lost", Count: 3, Where: []audit.Place{{Partition: 3, Offset: 124, Order: "ord_x"}, {Partition: 11, Offset: 7}}},
 		{Kind: "number-twice", Count: 1, Where: []audit.Place{{Partition: 0, Offset: 0, Order: "ord_y"}}},

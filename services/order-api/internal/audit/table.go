@@ -28,6 +28,7 @@ type table struct {
 	pages   map[int64]*[pageSize]entry
 	letters map[int64]int64    // origins, by the offset of the letter
 	copies  map[int64]document // second and later invoices of an origin, by their offset; few
+	doubts  map[int64]doubt    // orders whose mail is uncertain, by their offset; few
 	fold    status.Fold
 
 	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
@@ -51,6 +52,7 @@ type entry struct {
 	letterAt  int64  // the letter that the state points at
 	rev       int32  // of the state
 	letterRev int32  // of the state that the newest letter goes with
+	parked    int32  // rev of the newest change to a parked status
 	facts     facts
 	wrong     kinds // what this round finds wrong
 	suspected kinds // what the round before found wrong
@@ -65,24 +67,31 @@ type document struct {
 	hash   uint64
 }
 
+// doubt is a mail that was sent again although it may have gone out.
+type doubt struct {
+	id    order.ID
+	mails int
+}
+
 // facts are what is known of an offset beside its numbers.
 type facts uint8
 
 const (
 	hasRecord facts = 1 << iota
 	hasLetter
-	hasUncertain // its mail may have gone out without anybody knowing
 	claimedTwice // by orders with different IDs, or by number of another order
 	keptUnlike   // two invoices with different bytes
 	hashedWrong  // the invoice's own header does not fit its bytes
 )
 
-// end is how an order ended, by its state.
+// end is how an order ended, by its state, or how far it is.
 type end uint8
 
 const (
 	noState end = iota
-	unfinished
+	begun
+	retrying
+	waiting
 	confirmed
 	cancelled
 	discarded
@@ -102,7 +111,7 @@ const (
 func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
-		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{},
+		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
 	}
 }
 
@@ -148,7 +157,7 @@ func (t *table) settle(end int64) {
 	}
 }
 
-// state takes a record of orders.status. Of a state that is not an end the headers will do.
+// state takes a record of orders.status. Of most states that are not an end the headers will do.
 func (t *table) state(r *kgo.Record) error {
 	head, verdict, err := t.fold.Apply(r)
 	if err != nil {
@@ -165,7 +174,7 @@ func (t *table) state(r *kgo.Record) error {
 	t.belongs(e, r.Key)
 	e.rev, e.end = int32(head.Rev), ended(head.Status)
 	e.pointer, e.pointerAt, e.letterAt = 0, 0, 0
-	if e.end == unfinished {
+	if straight(head) {
 		return nil
 	}
 	trail, err := wire.ReadTrail(r)
@@ -180,27 +189,36 @@ func (t *table) state(r *kgo.Record) error {
 		e.facts |= claimedTwice
 	}
 	t.follow(e, trail)
+	delete(t.doubts, head.Origin)
+	if trail.Uncertain > 0 {
+		t.doubts[head.Origin] = doubt{order.ID(r.Key), trail.Uncertain}
+	}
 	return nil
+}
+
+// straight reports whether a state is one of the two that an order goes through at its first attempt: nobody needs what
+// they point at, and nothing has gone wrong before them.
+func straight(h wire.Head) bool {
+	return h.Status == order.Working && h.Rev == 1 || h.Status == order.Mailing && h.Rev == 2
 }
 
 // follow notes what a state points at.
 func (t *table) follow(e *entry, trail wire.Trail) {
+	e.parked = int32(trail.Parked)
 	if trail.Kept != nil {
 		e.pointer, e.pointerAt = maphash.String(t.seed, trail.Kept.SHA256), trail.Kept.Offset+1
 	}
 	if trail.Letter != nil {
 		e.letterAt = trail.Letter.Offset + 1
 	}
-	if slices.Contains(trail.Reasons, uncertain) {
-		e.facts |= hasUncertain
-	}
 }
-
-// uncertain is the reason of a change by which a worker says that nobody can know whether the mail went out.
-const uncertain = "uncertain"
 
 func ended(s order.Status) end {
 	switch s {
+	case order.Retrying:
+		return retrying
+	case order.Waiting:
+		return waiting
 	case order.Confirmed:
 		return confirmed
 	case order.Cancelled:
@@ -210,7 +228,7 @@ func ended(s order.Status) end {
 	case order.Dead:
 		return dead
 	default:
-		return unfinished
+		return begun
 	}
 }
 

@@ -26,7 +26,18 @@ type Desk struct {
 	view   *view.View
 }
 
-// New returns a desk. The client must send each record to the partition that the record names.
+// Connect returns the client that a desk appends with. The caller closes it.
+func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
+	return k.Connect(ctx,
+		// Everything goes to the partition number of its letter.
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// By itself the client never gives up a record that was sent and not answered: it would write a replay at the end of
+		// an outage, when its operator has long done something else.
+		kgo.AllowIdempotentProduceCancellation(),
+	)
+}
+
+// New returns a desk. The client is one of Connect.
 func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 	return &Desk{cl, topics, v}
 }
@@ -77,8 +88,9 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 		return 0, err
 	}
 	l.Replays++
-	// The worker goes by the rev that the operator saw. The view may show the letter before the state that goes with it.
-	l.Rev = max(l.Rev, shown.OrderRev)
+	// The worker goes by the rev that the operator saw, and finds the order at its place if it has forgotten it. The view
+	// may show the letter before the state that goes with it.
+	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
 	r := l.Record()
 	r.Topic = d.topics.Replay
 	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {

@@ -108,7 +108,7 @@ func TestReplayIsTheLetterAgain(t *testing.T) {
 		t.Fatalf("got %d records, want 2", len(records))
 	}
 	want := b.letter
-	want.Replays = 1
+	want.Replays, want.StateAt = 1, 1
 	for _, r := range records {
 		got, err := dlq.Read(r)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil || r.Partition != 2 {

@@ -10,17 +10,11 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 )
-
-// took measures a call in the time of the bubble.
-func took(call func()) time.Duration {
-	begun := time.Now()
-	call()
-	return time.Since(begun)
-}
 
 func TestUnknownOrderIsWaitedForASecond(t *testing.T) {
 	t.Parallel()
@@ -121,8 +115,8 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 		place := func(key string) func() error {
 			return func() error { _, err := s.client.Place(t.Context(), wanted(), key, 0); return err }
 		}
-		refused("order", 504, "result-unknown", kafka.DeliveryTimeout+3*time.Second, place(""))
-		refused("order with a key", 504, "result-unknown", kafka.DeliveryTimeout+3*time.Second, place("k9"))
+		refused("order", 503, "unavailable", intake.DefaultDeadline, place(""))
+		refused("order with a key", 503, "unavailable", intake.DefaultDeadline, place("k9"))
 		refused("replay", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), letter); return err })
 		refused("letter", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Letter(t.Context(), letter); return err })
 		refused("invoice", 503, "unavailable", kafka.DeliveryTimeout, func() error {
@@ -148,4 +142,9 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 			t.Errorf("letters: got %v, %v; want the one", got, err)
 		}
 	})
+}
+
+func TestAMinuteWithoutKafka(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { outage(t, setup(t), view.MaxAge+10*time.Second) })
 }

@@ -35,6 +35,9 @@ func (a *api) watchOrder(c echo.Context) error {
 		return c.NoContent(http.StatusNoContent)
 	}
 	c.Response().Header().Set("Content-Type", "text/event-stream")
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(http.StatusOK) // there is no stream to wait for
+	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {

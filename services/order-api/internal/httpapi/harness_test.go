@@ -81,7 +81,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Path: filepath.Join(t.TempDir(), "view.db"), Log: quiet,
 	})
 	must(t, err)
-	cl, err := s.Config().Connect(t.Context())
+	orders, err := intake.Connect(t.Context(), s.Config())
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -90,7 +90,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 
 	stopping := make(chan struct{})
 	s.stop = sync.OnceFunc(func() { close(stopping) })
-	in := intake.New(cl, s.view, products.Price, intake.Config{Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret")})
+	in := intake.New(orders, s.view, products.Price, intake.Config{Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret")})
 	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products)
 	end := s.serve(t, h)
 	t.Cleanup(func() {
@@ -100,7 +100,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 		if err := errors.Join(<-done, s.view.Close()); err != nil {
 			t.Error(err)
 		}
-		cl.Close()
+		orders.Close()
 	})
 	return s
 }

@@ -46,7 +46,7 @@ func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalo
 	// Nobody stands in front of the API that could be trusted to say where a request comes from.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(headed, a.recovered, a.guarded, bounded)
+	e.Use(a.measured(e), headed, a.recovered, a.guarded, bounded)
 	a.routes(e)
 	return e
 }

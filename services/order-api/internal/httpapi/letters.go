@@ -12,7 +12,7 @@ import (
 )
 
 func (a *api) listLetters(c echo.Context) error {
-	q := query(c)
+	q := query(c, "state", "step", "reason", "limit", "cursor")
 	f := view.LetterFilter{
 		State:  oneOf(&q, "state", view.Open, view.Replayed, view.Closed),
 		Step:   oneOf(&q, "step", order.StepShipping, order.StepInvoice, order.StepEmail),

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +16,6 @@ import (
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/pdfa"
-	"example.com/orders/shared/wire"
 )
 
 func (a *api) placeOrder(c echo.Context) error {
@@ -147,9 +144,9 @@ func (a *api) getOrder(c echo.Context) error {
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := query(c)
+	q := query(c, "status", "customer", "from", "to", "limit", "cursor")
 	f := view.Filter{
-		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Waiting,
+		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
 			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),
 		Customer: c.QueryParam("customer"), From: q.moment("from"), To: q.moment("to"),
 		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
@@ -162,55 +159,6 @@ func (a *api) listOrders(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, orderPage{each(states, toOrder), next})
-}
-
-func (a *api) getInvoice(c echo.Context) error {
-	i, document, err := a.issued(c)
-	if err != nil {
-		return err
-	}
-	return serveInvoice(c, "application/pdf", i.Number+".pdf", i.Kept.SHA256, document)
-}
-
-// getInvoiceXML answers with what is attached to the issued document. An invoice of old has nothing attached, and gets
-// nothing later: it was issued without.
-func (a *api) getInvoiceXML(c echo.Context) error {
-	i, document, err := a.issued(c)
-	if err != nil {
-		return err
-	}
-	attached, err := pdfa.Extract(document)
-	if errors.Is(err, pdfa.ErrNone) {
-		return newProblem(noXML, "it was issued as a PDF alone")
-	}
-	if err != nil {
-		return err
-	}
-	return serveInvoice(c, "application/xml", i.Number+".xml", wire.SHA256(attached), attached)
-}
-
-// issued returns the invoice of the order that is asked for, and its document.
-func (a *api) issued(c echo.Context) (*order.Invoice, []byte, error) {
-	ctx := c.Request().Context()
-	s, err := a.find(ctx, order.ID(c.Param("id")))
-	if err != nil {
-		return nil, nil, err
-	}
-	document, err := a.view.Document(ctx, s)
-	if errors.Is(err, view.ErrUnknown) {
-		return nil, nil, newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
-	}
-	return s.Progress.Invoice, document, err
-}
-
-func serveInvoice(c echo.Context, contentType, name, hash string, content []byte) error {
-	h := c.Response().Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", name))
-	h.Set("ETag", `"`+hash+`"`)
-	h.Set("Cache-Control", "private, no-cache") // it never changes, but whoever is asked for it must be asked
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(content))
-	return nil
 }
 
 func (a *api) listProducts(c echo.Context) error {

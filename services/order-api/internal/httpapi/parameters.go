@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,11 +17,21 @@ type parameters struct {
 	wrong error
 }
 
-// query begins to read. Of a query that is not encoded as it must be the rest would be missing, and a filter with it.
-func query(c echo.Context) parameters {
+// query begins to read a query of known parameters, each at most once. What is not encoded as it must be, or misspelt, would
+// be missing, and a filter with it.
+func query(c echo.Context, known ...string) parameters {
 	p := parameters{c: c}
-	if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
+	given, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
 		p.refuse("the query is not URL-encoded")
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(known, name) {
+			p.refuse("the query has a parameter that is none of %v", known)
+		}
+		if len(given[name]) > 1 {
+			p.refuse("%s is given twice", name)
+		}
 	}
 	return p
 }

@@ -35,8 +35,11 @@ const (
 	bodyTooLarge     kind = "body-too-large"
 	unsupportedType  kind = "unsupported-media-type"
 	misdirected      kind = "misdirected"
+	failedCondition  kind = "precondition-failed"
+	wrongRange       kind = "range-not-satisfiable"
 	invalidOrder     kind = "invalid-order"
 	keyReused        kind = "idempotency-key-reused"
+	overdue          kind = "overdue"
 	internal         kind = "internal"
 	unavailable      kind = "unavailable"
 	resultUnknown    kind = "result-unknown"
@@ -60,8 +63,11 @@ var kinds = map[kind]struct {
 	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
 	misdirected:      {http.StatusMisdirectedRequest, "The request is for another host"},
+	failedCondition:  {http.StatusPreconditionFailed, "It is not the one that was asked for"},
+	wrongRange:       {http.StatusRequestedRangeNotSatisfiable, "There is no such part of it"},
 	invalidOrder:     {http.StatusUnprocessableEntity, "The order is not right"},
 	keyReused:        {http.StatusUnprocessableEntity, "The idempotency key was used already"},
+	overdue:          {http.StatusTooManyRequests, "No new orders at the moment"},
 	internal:         {http.StatusInternalServerError, "Something went wrong here"},
 	unavailable:      {http.StatusServiceUnavailable, "Not possible at the moment"},
 	resultUnknown:    {http.StatusGatewayTimeout, "Nobody knows yet whether the order is placed"},
@@ -88,8 +94,11 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	switch p.Status {
+	case http.StatusServiceUnavailable:
 		c.Response().Header().Set(echo.HeaderRetryAfter, "2")
+	case http.StatusTooManyRequests: // a backlog takes its time
+		c.Response().Header().Set(echo.HeaderRetryAfter, "30")
 	}
 	body, err := json.Marshal(p)
 	if err == nil {
@@ -124,6 +133,8 @@ func toProblem(err error) *client.Problem {
 		return newProblem(badParameter, "cursor is not one that this API gave out")
 	case errors.Is(err, desk.ErrClosed):
 		return newProblem(letterClosed, "its order is being worked on again, or has ended otherwise")
+	case errors.Is(err, intake.ErrOverdue):
+		return newProblem(overdue, "orders placed before wait longer than they should: new ones are taken when those are begun")
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):
 		return newProblem(unavailable, "try again in a few seconds: that is safe")
 	}

@@ -39,9 +39,10 @@ type Config struct {
 	Incarnation string        // of the topic, as kafka.Check found it
 	Secret      []byte        // makes the IDs of orders with a key; the same for all instances of the API
 	Deadline    time.Duration // for one order; zero is DefaultDeadline
+	Promise     time.Duration // how long an order may wait to be begun before new ones are refused; zero is for ever
 }
 
-// DefaultDeadline leaves the producer its time, and the view some to follow.
+// DefaultDeadline is by when every order is answered, whatever Kafka does: it leaves the producer its time, and the view some to follow.
 const DefaultDeadline = kafka.DeliveryTimeout + 3*time.Second
 
 // freshWithin is how long an order waits for a view that is too old, as it is just after a start.
@@ -49,18 +50,18 @@ const freshWithin = 2 * time.Second
 
 // Intake takes orders. It is safe for concurrent use.
 type Intake struct {
-	cl    *kgo.Client
-	view  *view.View
-	price func(*order.Order) []order.Invalid
-	cfg   Config
+	producer *Producer
+	view     *view.View
+	price    func(*order.Order) []order.Invalid
+	cfg      Config
 }
 
 // New returns an intake. price fills in what the catalogue knows about an order's lines and says what it does not know.
-func New(cl *kgo.Client, v *view.View, price func(*order.Order) []order.Invalid, cfg Config) *Intake {
+func New(p *Producer, v *view.View, price func(*order.Order) []order.Invalid, cfg Config) *Intake {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = DefaultDeadline
 	}
-	return &Intake{cl, v, price, cfg}
+	return &Intake{p, v, price, cfg}
 }
 
 // Rejected is an order that cannot be taken as it is.
@@ -91,13 +92,16 @@ func (u *Unknown) Error() string { return fmt.Sprintf("placing %s: result unknow
 // Unwrap returns why it is not known.
 func (u *Unknown) Unwrap() error { return u.Err }
 
-// ErrNotTaken is an order that is certainly not placed, for a reason that will pass.
-var ErrNotTaken = errors.New("order not taken")
+// Errors of an order that is certainly not placed, for a reason that will pass.
+var (
+	ErrNotTaken = errors.New("order not taken")
+	ErrOverdue  = errors.New("orders placed before are not begun in time") // by more than Config.Promise
+)
 
 // Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now
 // when key and body are those of an earlier order. An empty key makes every call an order of its own. What was found wrong
 // while reading the order is rejected together with what Place finds. Errors are Rejected, KeyReused, Unknown,
-// ErrNotTaken and view.ErrBehind.
+// ErrNotTaken, ErrOverdue and view.ErrBehind.
 func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
 	found = append(append(found, o.Validate()...), in.price(&o)...)
 	if wrong := firstEach(found); len(wrong) > 0 {
@@ -157,25 +161,30 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 
 // append writes the order's record and returns it with its partition and offset.
 func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
+	if oldest := in.view.Health().Oldest; in.cfg.Promise > 0 && !oldest.IsZero() && time.Since(oldest) > in.cfg.Promise {
+		return nil, ErrOverdue
+	}
 	r := wire.Order(o)
 	r.Topic = in.cfg.Topic
 	done := make(chan error, 1)
-	in.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
+	sent := in.producer.sent.Load()
+	in.producer.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
 	select {
 	case err := <-done:
-		return r, verdict(o.ID, err)
+		return r, verdict(o.ID, err, in.producer.sent.Load() == sent)
 	case <-ctx.Done():
 		return nil, &Unknown{o.ID, context.Cause(ctx)}
 	}
 }
 
-// verdict says what an error of the producer means for the order.
-func verdict(id order.ID, err error) error {
+// verdict says what an error of the producer means for the order. It is silent when nothing has been sent to any broker since
+// the producer got the record, as when none can be reached.
+func verdict(id order.ID, err error, silent bool) error {
 	if err == nil {
 		return nil
 	}
 	refused, ok := errors.AsType[*kerr.Error](err)
-	if errors.Is(err, kgo.ErrMaxBuffered) || ok && !refused.Retriable || errors.Is(err, kerr.UnknownTopicOrPartition) {
+	if silent || errors.Is(err, kgo.ErrMaxBuffered) || ok && !refused.Retriable || errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return fmt.Errorf("%w: %w", ErrNotTaken, err)
 	}
 	// A record that timed out may have been written by an attempt whose answer was lost.

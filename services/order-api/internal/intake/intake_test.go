@@ -37,7 +37,7 @@ func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo
 		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
-	cl, err := k.Config().Connect(t.Context(), opts...)
+	orders, err := intake.Connect(t.Context(), k.Config(), opts...)
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -47,10 +47,10 @@ func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo
 		if err := errors.Join(<-done, v.Close()); err != nil {
 			t.Error(err)
 		}
-		cl.Close()
+		orders.Close()
 	})
 	must(t, v.Fresh(t.Context()))
-	return intake.New(cl, v, shop.Price, intake.Config{
+	return intake.New(orders, v, shop.Price, intake.Config{
 		Topic: k.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Deadline: deadline,
 	})
 }

@@ -28,6 +28,7 @@ type Letter struct {
 	Order       order.ID     // or empty: a record that is no order has no other trace than its letter
 	OrderStatus order.Status // empty without an order
 	OrderRev    int64        // 0 without an order
+	OrderAt     int64        // offset of the order's newest state in orders.status; 0 while there is none
 	State       LetterState
 }
 
@@ -74,11 +75,12 @@ func (v *View) Letters(ctx context.Context, f LetterFilter) ([]Letter, string, e
 // acknowledged before the status that says dead, so an order that has not reached the letter's rev yet is not past it.
 const joined = `WITH joined AS (
 SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_status, coalesce(o.rev, 0) AS order_rev,
+  coalesce(o.state_at, 0) AS order_at,
   CASE WHEN o.id IS NULL OR o.status = 'dead' OR o.rev < l.rev THEN 'open'
     WHEN o.status IN ('confirmed', 'cancelled', 'discarded') THEN 'closed' ELSE 'replayed' END AS state
 FROM letters l LEFT JOIN orders o ON o.partition = l.partition AND o.origin = l.origin)
 SELECT partition, origin, "offset", step, class, reason, message, attempts, first_failed, last_failed, worker, replays, rev,
-  order_id, order_status, order_rev, state FROM joined `
+  order_id, order_status, order_rev, order_at, state FROM joined `
 
 // letters returns at most limit letters, and a cursor if there is one more.
 func (v *View) letters(ctx context.Context, tail string, args []any, limit int) ([]Letter, string, error) {
@@ -107,7 +109,7 @@ func (v *View) scanLetter(rows *sql.Rows) (Letter, error) {
 	var class string
 	var first, last int64
 	err := rows.Scan(&l.Origin.Partition, &l.Origin.Offset, &l.Offset, &l.Step, &class, &l.Reason, &l.Message, &l.Attempts,
-		&first, &last, &l.Worker, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev, &l.State)
+		&first, &last, &l.Worker, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev, &l.OrderAt, &l.State)
 	l.Class = failure.ParseClass(class)
 	l.FirstFailed, l.LastFailed = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
 	return l, err

@@ -145,8 +145,8 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, who, value)" +
-		" VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT DO NOTHING"
+	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, value)" +
+		" VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?) ON CONFLICT DO NOTHING"
 	_, err = b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), r.Value)
 	b.changed[o.ID] = true
 	return err
@@ -166,10 +166,11 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	o := s.Order
-	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, who, value)" +
-		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)" +
-		" ON CONFLICT DO UPDATE SET status = excluded.status, rev = excluded.rev, begun = 1, who = excluded.who, value = excluded.value"
-	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, who(o), r.Value)
+	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, value)" +
+		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)" +
+		" ON CONFLICT DO UPDATE SET status = excluded.status, rev = excluded.rev, begun = 1, state_at = excluded.state_at," +
+		" who = excluded.who, value = excluded.value"
+	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, r.Offset, who(o), r.Value)
 	b.changed[o.ID] = true
 	return err
 }

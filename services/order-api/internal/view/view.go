@@ -61,6 +61,7 @@ type View struct {
 	ends     map[source]int64 // where the partitions ended when measured
 	measured time.Time        // when that was
 	fresh    time.Time        // the newest time at which nothing was missing; zero before the first
+	oldest   time.Time        // when the oldest order was placed that nobody has begun, as of then; zero if there is none
 	voids    int64
 	held     map[source]bool // a record of a newer version comes next: nothing more is applied
 	changed  chan struct{}   // closed and made anew when next or fresh changes

@@ -2,12 +2,14 @@ package view
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"time"
 
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/topic"
 )
 
 // Health is how far the view is behind the topics.
@@ -15,6 +17,9 @@ type Health struct {
 	Lag   int64     // records not applied yet, as of the last look
 	Fresh time.Time // the newest time at which nothing was missing; zero before the first
 	Void  int64     // states that were skipped because their writer had lost the partition
+	// Oldest is when the oldest order was placed that nobody has begun. It is zero if there is none, and while the view is
+	// older than MaxAge: of what it has not read yet, orders may have been begun.
+	Oldest time.Time
 }
 
 // Health returns the view's health without asking anybody.
@@ -22,6 +27,9 @@ func (v *View) Health() Health {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h := Health{Fresh: v.fresh, Void: v.voids}
+	if time.Since(v.fresh) <= MaxAge {
+		h.Oldest = v.oldest
+	}
 	for s, end := range v.ends {
 		h.Lag += max(0, end-v.next[s])
 	}
@@ -142,7 +150,11 @@ func (v *View) measure(ctx context.Context) error {
 			v.mu.Lock()
 			v.ends, v.measured = ends, asked
 			v.settle()
+			current := time.Since(v.fresh) <= 3*measurePeriod
 			v.mu.Unlock()
+			if err := v.lookBack(ctx, current); err != nil {
+				return err
+			}
 		}
 		lost = err != nil
 		select {
@@ -151,4 +163,26 @@ func (v *View) measure(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// lookBack finds the oldest order that nobody has begun, if the view is current: one that is catching up may have read
+// orders, and not their states.
+func (v *View) lookBack(ctx context.Context, current bool) error {
+	if !current {
+		return nil
+	}
+	// What is older than the topic keeps it was lost before it was begun, and will not be.
+	const query = "SELECT min(placed_at) FROM orders WHERE status = ? AND placed_at > ?"
+	var placed sql.NullInt64
+	err := v.file.db.QueryRowContext(ctx, query, order.Accepted, time.Now().Add(-topic.Retention).UnixMilli()).Scan(&placed)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("asking the view for the oldest order: %w", err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.oldest = time.Time{}
+	if placed.Valid {
+		v.oldest = time.UnixMilli(placed.Int64)
+	}
+	return nil
 }

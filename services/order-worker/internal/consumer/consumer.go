@@ -36,7 +36,7 @@ import (
 // Handler works on one record until it is finished and returns nil then. It gives up waiting when stopping is closed, and everything when ctx ends.
 type Handler func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error
 
-// Config says what to consume and how. All fields are needed but Assigned.
+// Config says what to consume and how. All fields are needed but Room and Assigned.
 type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
@@ -45,6 +45,9 @@ type Config struct {
 	Drain       time.Duration // how long a partition that goes may finish what is in hand
 	Ledger      ledger.Config
 	Log         *slog.Logger
+	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
+	// even if none ends (zero: not before); or nil: as many as of any topic. It must not block.
+	Room func() (orders int, again time.Duration)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
 	Assigned func(partitions []int32)
 }
@@ -65,8 +68,8 @@ var (
 	errDrained = errors.New("the drain time is over")
 )
 
-// consumer is a member of the group.
-type consumer struct {
+// Consumer is a member of the group.
+type Consumer struct {
 	cfg    Config
 	handle Handler
 	group  *feed // subscribes to orders; commits for all topics
@@ -76,11 +79,16 @@ type consumer struct {
 	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
 }
 
+// New returns a member that hands records to handle once it runs.
+func New(cfg Config, handle Handler) *Consumer {
+	c := &Consumer{cfg: cfg, handle: handle, commits: make(chan struct{}, 1)}
+	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, room: room{ask: cfg.Room}, fetch: c.fetch, seek: c.seek, thirst: c.thirst}
+	return c
+}
+
 // Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
-// It returns an error if the brokers do not answer at the start.
-func Run(ctx context.Context, cfg Config, handle Handler) error {
-	c := &consumer{cfg: cfg, handle: handle, commits: make(chan struct{}, 1)}
-	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, fetch: c.fetch}
+// It returns an error if the brokers do not answer at the start. It is called once.
+func (c *Consumer) Run(ctx context.Context) error {
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
@@ -88,10 +96,10 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 		return err
 	}
 	// Only now does it join: what is called when partitions come uses both clients.
-	c.group.AddConsumeTopics(cfg.Topics.Orders)
+	c.group.AddConsumeTopics(c.cfg.Topics.Orders)
 	var running sync.WaitGroup
-	running.Go(func() { c.group.poll(ctx, c.lanes.offer) })
-	running.Go(func() { c.side.poll(ctx, c.offerSide) })
+	running.Go(func() { c.group.poll(ctx, func() {}, c.lanes.offer) })
+	running.Go(func() { c.side.poll(ctx, c.lanes.refill, c.offerSide) })
 	running.Go(func() { c.commitPeriodically(ctx) })
 	<-ctx.Done()
 	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
@@ -107,10 +115,14 @@ func Run(ctx context.Context, cfg Config, handle Handler) error {
 }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
-func (c *consumer) connect(ctx, calls context.Context) error {
+func (c *Consumer) connect(ctx, calls context.Context) error {
 	held := lease.New(sessionTimeout)
 	c.cfg.Ledger.Lease = held
-	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// Most of what it fetches is not due yet, and is fetched again later.
+		kgo.FetchMaxPartitionBytes(heldBytes),
+	)...)
 	if err != nil {
 		return err
 	}
@@ -148,7 +160,7 @@ func fetching(calls context.Context) []kgo.Opt {
 
 // leave leaves the group, which revokes all partitions: what was finished is committed there. When Kafka is away it gives
 // up soon, and the session time-out does the rest.
-func (c *consumer) leave(ctx context.Context) {
+func (c *Consumer) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
 	if err := c.group.LeaveGroupContext(ctx); err != nil {
@@ -157,7 +169,7 @@ func (c *consumer) leave(ctx context.Context) {
 }
 
 // fetch pauses or resumes one topic's partition with the client that reads it.
-func (c *consumer) fetch(topic string, partition int32, paused bool) {
+func (c *Consumer) fetch(topic string, partition int32, paused bool) {
 	cl, which := c.side, map[string][]int32{topic: {partition}}
 	if topic == c.cfg.Topics.Orders {
 		cl = c.group
@@ -169,8 +181,16 @@ func (c *consumer) fetch(topic string, partition int32, paused bool) {
 	}
 }
 
+// seek says where a topic's partition is read on by the second client.
+func (c *Consumer) seek(topic string, partition int32, offset int64) {
+	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: offset}}})
+}
+
+// thirst has lanes refilled before the next poll, which is at once.
+func (c *Consumer) thirst() { c.side.interrupt() }
+
 // commitPeriodically bounds what a crash makes the next owner look at again.
-func (c *consumer) commitPeriodically(ctx context.Context) {
+func (c *Consumer) commitPeriodically(ctx context.Context) {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
 	var last map[string]map[int32]kgo.EpochOffset
@@ -189,7 +209,7 @@ func (c *consumer) commitPeriodically(ctx context.Context) {
 }
 
 // commit commits what is finished, for all owned partitions over all their topics, in one request.
-func (c *consumer) commit(ctx context.Context) error {
+func (c *Consumer) commit(ctx context.Context) error {
 	c.commits <- struct{}{}
 	defer func() { <-c.commits }()
 	offsets := c.lanes.committable()
@@ -212,7 +232,7 @@ func abandoned(ctx context.Context, err error) bool {
 }
 
 // work is how one partition's records are worked on, under the ctx that ends when the partition is lost.
-func (c *consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
+func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
 	return func(r *kgo.Record) error {
 		err := c.handle(ctx, l, r, stopping)
 		if err == nil || abandoned(ctx, err) {
@@ -222,7 +242,7 @@ func (c *consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan s
 	}
 }
 
-func (c *consumer) announce() {
+func (c *Consumer) announce() {
 	numbers := c.lanes.numbers()
 	slices.Sort(numbers)
 	if c.cfg.Assigned != nil {

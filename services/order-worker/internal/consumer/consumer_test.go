@@ -69,15 +69,22 @@ func (m *team) worked() []string {
 // join runs a member until the returned function is called, or the test ends.
 func (m *team) join(t *testing.T, handle Handler, change ...func(*Config)) (stop func()) {
 	t.Helper()
+	_, stop = m.member(t, handle, change...)
+	return stop
+}
+
+func (m *team) member(t *testing.T, handle Handler, change ...func(*Config)) (c *Consumer, stop func()) {
+	t.Helper()
 	cfg := m.cfg
 	for _, c := range change {
 		c(&cfg)
 	}
+	c = New(cfg, handle)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() { // ended by stop
 		defer close(done)
-		if err := Run(ctx, cfg, handle); err != nil {
+		if err := c.Run(ctx); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	}()
@@ -86,7 +93,7 @@ func (m *team) join(t *testing.T, handle Handler, change ...func(*Config)) (stop
 		<-done
 	}
 	t.Cleanup(stop)
-	return stop
+	return c, stop
 }
 
 // fill appends n records to a topic's partition.

@@ -27,14 +27,15 @@ func newFeed(cl *kgo.Client, log *slog.Logger) *feed {
 	return &feed{Client: cl, log: log, end: func() {}, over: over}
 }
 
-// poll hands records over until ctx ends. It never waits for the work on them.
-func (f *feed) poll(ctx context.Context, offer func(topic string, partition int32, records []*kgo.Record)) {
+// poll hands records over until ctx ends, and calls between before each poll. It never waits for the work on them.
+func (f *feed) poll(ctx context.Context, between func(), offer func(topic string, partition int32, records []*kgo.Record)) {
 	for ctx.Err() == nil {
 		round, end := context.WithCancel(ctx)
 		over := make(chan struct{})
 		f.mu.Lock()
 		f.end, f.over = end, over
 		f.mu.Unlock()
+		between()
 		fetches := f.PollRecords(round, pollRecords)
 		fetches.EachError(func(topic string, partition int32, err error) {
 			if !errors.Is(err, context.Canceled) {
@@ -50,6 +51,13 @@ func (f *feed) poll(ctx context.Context, offer func(topic string, partition int3
 		end()
 		close(over)
 	}
+}
+
+// interrupt ends the poll in hand, so that another one begins.
+func (f *feed) interrupt() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.end()
 }
 
 // flush returns when all is handed over that was polled before. A partition that comes back waits for that: its records

@@ -31,7 +31,7 @@ func TestFlushWaitsForWhatWasPolledAndForNothingElse(t *testing.T) {
 		taken, polling := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(polling)
-			f.poll(ctx, func(string, int32, []*kgo.Record) { <-taken })
+			f.poll(ctx, func() {}, func(string, int32, []*kgo.Record) { <-taken })
 		}()
 		k.Produce(t, &kgo.Record{Topic: k.Topics.Orders})
 		time.Sleep(time.Minute) // it is polled, and about to be handed over

@@ -18,7 +18,7 @@ import (
 )
 
 // assigned takes partitions: it opens their ledgers, and only then are their records fetched. It blocks while Kafka is away; heartbeats go on.
-func (c *consumer) assigned(ctx context.Context, numbers []int32) {
+func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 	var g errgroup.Group
 	for _, number := range numbers {
 		g.Go(func() error { return c.take(ctx, number) })
@@ -29,7 +29,7 @@ func (c *consumer) assigned(ctx context.Context, numbers []int32) {
 	c.announce()
 }
 
-func (c *consumer) take(ctx context.Context, number int32) error {
+func (c *Consumer) take(ctx context.Context, number int32) error {
 	// What is in hand outlives ctx by the drain time: only its end, or the loss of the partition, ends it.
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	l, err := ledger.Open(ctx, c.cfg.Ledger, number, time.Time{})
@@ -37,52 +37,73 @@ func (c *consumer) take(ctx context.Context, number int32) error {
 		abandon(err)
 		return err
 	}
-	replay, err := c.committed(ctx, c.cfg.Topics.Replay, number)
+	at, err := c.committed(ctx, number)
 	if err != nil {
 		abandon(err)
 		return err
 	}
-	from := kgo.NewOffset().AtStart()
-	if replay >= 0 {
-		from = from.At(replay)
-	}
 	c.group.flush()
 	c.side.flush()
 	stopping := make(chan struct{})
-	c.lanes.add(&partition{
-		number: number, ledger: l, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		sources: []*source{
-			{topic: c.cfg.Topics.Status, tail: true},
-			// What is committed of replays is committed again, also if none comes.
-			{topic: c.cfg.Topics.Replay, mark: watermark{next: replay, any: replay >= 0}},
-			{topic: c.cfg.Topics.Orders},
-		},
-		lanes: map[string][]record{},
-	})
-	c.side.AddConsumePartitions(map[string]map[int32]kgo.Offset{
-		c.cfg.Topics.Replay: {number: from},
-		c.cfg.Topics.Status: {number: kgo.NewOffset().At(l.Claim() + 1)},
-	})
+	p := &partition{
+		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
+		sources: []*source{{topic: c.cfg.Topics.Status, tail: true}}, lanes: map[string][]record{},
+	}
+	for _, topic := range c.sideTopics() {
+		p.sources = append(p.sources, c.source(topic, at[topic]))
+	}
+	p.sources = append(p.sources, &source{topic: c.cfg.Topics.Orders})
+	c.lanes.add(p)
+	from := map[string]map[int32]kgo.Offset{c.cfg.Topics.Status: {number: kgo.NewOffset().At(l.Claim() + 1)}}
+	for _, topic := range c.sideTopics() {
+		from[topic] = map[int32]kgo.Offset{number: kgo.NewOffset().AtStart()}
+		if at[topic] >= 0 {
+			from[topic][number] = kgo.NewOffset().At(at[topic])
+		}
+	}
+	c.side.AddConsumePartitions(from)
 	return nil
 }
 
-// committed is where the group stands in a topic that it does not subscribe to, or negative. It blocks while Kafka is away.
-func (c *consumer) committed(ctx context.Context, topic string, number int32) (int64, error) {
+// sideTopics are read by the owner of a partition number beside orders.
+func (c *Consumer) sideTopics() []string {
+	t := c.cfg.Topics
+	return []string{t.Replay, t.Retry10s, t.Retry2m, t.Waiting}
+}
+
+// source makes a source of a topic from where it goes on, or from its start if that is negative. What is committed is
+// committed again, also if nothing comes.
+func (c *Consumer) source(topic string, at int64) *source {
+	s := &source{topic: topic, delay: c.cfg.Topics.Delay(topic), mark: watermark{next: at, any: at >= 0}}
+	if topic == c.cfg.Topics.Waiting {
+		s.room = &c.lanes.room
+	}
+	return s
+}
+
+// committed is where the group stands in the topics that it does not subscribe to, or negative. It blocks while Kafka is away.
+func (c *Consumer) committed(ctx context.Context, number int32) (map[string]int64, error) {
 	for {
-		offsets, err := kadm.NewClient(c.side.Client).FetchOffsetsForTopics(ctx, c.cfg.Group, topic)
-		if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
-			return o.At, nil
+		at := map[string]int64{}
+		offsets, err := kadm.NewClient(c.side.Client).FetchOffsetsForTopics(ctx, c.cfg.Group, c.sideTopics()...)
+		for _, topic := range c.sideTopics() {
+			if o, ok := offsets.Lookup(topic, number); err == nil && ok && o.Err == nil {
+				at[topic] = o.At
+			}
+		}
+		if len(at) == len(c.sideTopics()) {
+			return at, nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case <-time.After(time.Second):
 		}
 	}
 }
 
 // revoked gives partitions back: drained, committed, let go. Once it returns, another worker may own them.
-func (c *consumer) revoked(ctx context.Context, numbers []int32) {
+func (c *Consumer) revoked(ctx context.Context, numbers []int32) {
 	if len(numbers) == 0 {
 		return
 	}
@@ -95,7 +116,7 @@ func (c *consumer) revoked(ctx context.Context, numbers []int32) {
 }
 
 // finish waits until nothing of these partitions is in hand, and abandons it when the drain time is over.
-func (c *consumer) finish(gone []*partition) {
+func (c *Consumer) finish(gone []*partition) {
 	timer := time.NewTimer(c.cfg.Drain)
 	defer timer.Stop()
 	for _, p := range gone {
@@ -110,7 +131,7 @@ func (c *consumer) finish(gone []*partition) {
 }
 
 // lost drops partitions that belong to somebody else already: nothing of what is in hand may have another effect, and nothing is committed.
-func (c *consumer) lost(numbers []int32) {
+func (c *Consumer) lost(numbers []int32) {
 	gone := c.drain(numbers)
 	for _, p := range gone {
 		p.abandon(errLost)
@@ -125,7 +146,7 @@ func (c *consumer) lost(numbers []int32) {
 }
 
 // offerSide hands over what the second client fetched.
-func (c *consumer) offerSide(topic string, number int32, records []*kgo.Record) {
+func (c *Consumer) offerSide(topic string, number int32, records []*kgo.Record) {
 	if topic == c.cfg.Topics.Status {
 		records = c.observe(number, records)
 	}
@@ -135,7 +156,7 @@ func (c *consumer) offerSide(topic string, number int32, records []*kgo.Record) 
 // observe looks at what comes behind our claim in orders.status, and returns void states: their orders are put right in
 // their lanes. A newer claim ends all work on the partition: the group has given it to another worker and we are about to
 // hear of it, or there is a second group on these topics, which must not do everything twice.
-func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record) {
+func (c *Consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record) {
 	l := c.lanes.ledger(number)
 	if l == nil {
 		return nil
@@ -155,18 +176,26 @@ func (c *consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Rec
 }
 
 // drain begins nothing more of these partitions and returns those that are owned.
-func (c *consumer) drain(numbers []int32) []*partition {
+func (c *Consumer) drain(numbers []int32) []*partition {
 	var gone []*partition
 	for _, number := range numbers {
 		if p := c.lanes.drain(number); p != nil {
 			gone = append(gone, p)
-			c.side.RemoveConsumePartitions(map[string][]int32{c.cfg.Topics.Replay: {number}, c.cfg.Topics.Status: {number}})
+			c.side.RemoveConsumePartitions(c.sideParts(number))
 		}
 	}
 	return gone
 }
 
-func (c *consumer) forget(gone []*partition) {
+func (c *Consumer) sideParts(number int32) map[string][]int32 {
+	parts := map[string][]int32{c.cfg.Topics.Status: {number}}
+	for _, topic := range c.sideTopics() {
+		parts[topic] = []int32{number}
+	}
+	return parts
+}
+
+func (c *Consumer) forget(gone []*partition) {
 	for _, p := range gone {
 		if n := c.lanes.remove(p); n > 0 {
 			c.cfg.Log.Warn("orders abandoned", telemetry.Partition, p.number, telemetry.Count, n)

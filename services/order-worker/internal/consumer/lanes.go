@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -19,13 +20,18 @@ var errHeld = errors.New("held")
 type lanes struct {
 	limit int
 	log   *slog.Logger
-	// fetch pauses (true) and resumes the fetching of one topic's partition. It is called with mu held, so that a resume
-	// never overtakes the pause before it.
+	// fetch pauses (true) and resumes the fetching of one topic's partition, and seek says where it goes on. They are
+	// called with mu held, so that a resume never overtakes the pause before it.
 	fetch func(topic string, partition int32, paused bool)
+	seek  func(topic string, partition int32, offset int64)
+	// thirst asks for a call of refill, soon. It is called with mu held.
+	thirst func()
 
 	mu     sync.Mutex
 	owned  []*partition // in turn: the first is asked first
 	inHand int
+	room   room        // for orders that need a dependency which is down
+	alarm  *time.Timer // for the next record that is due; or nil
 	wg     sync.WaitGroup
 }
 
@@ -49,19 +55,33 @@ func (l *lanes) offer(topic string, number int32, records []*kgo.Record) {
 		return
 	}
 	for _, s := range p.sources {
-		if s.topic != topic {
-			continue
-		}
-		for _, r := range records {
-			s.queue, s.bytes = append(s.queue, r), s.bytes+size(r)
+		if s.topic == topic {
+			s.put(records)
 		}
 	}
 	l.begin()
 }
 
+// refill fetches again what cut sources have dropped and now need. It is called between two polls, so that nothing that was
+// polled before is on its way to offer any more, which would come out of order.
+func (l *lanes) refill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.owned {
+		for _, s := range p.sources {
+			if p.begins() && s.cut && s.thirsty(p.now()) {
+				s.cut, s.paused = false, false
+				l.seek(s.topic, p.number, s.from)
+				l.fetch(s.topic, p.number, false)
+			}
+		}
+	}
+}
+
 // begin starts as much work as there are free slots, one record of each partition in turn. While several partitions
-// are owned, one takes at most half of the slots. What is left over decides whether fetching goes on.
+// are owned, one takes at most half of the slots. What is left over decides whether fetching goes on, and when to look again.
 func (l *lanes) begin() {
+	l.room.look()
 	for i := 0; i < len(l.owned) && l.inHand < l.limit; {
 		p := l.owned[0]
 		l.owned = append(l.owned[1:], p)
@@ -75,15 +95,53 @@ func (l *lanes) begin() {
 		}
 		i = 0
 		l.inHand, p.inHand = l.inHand+1, p.inHand+1
+		if room := r.from.room; room != nil {
+			room.inHand++
+		}
 		l.wg.Go(func() { l.finish(p, r, p.work(r.Record)) })
 	}
+	l.regulate()
+	l.setAlarm()
+}
+
+// regulate pauses, resumes and cuts sources by what they hold.
+func (l *lanes) regulate() {
 	for _, p := range l.owned {
+		now := p.now()
 		for _, s := range p.sources {
-			if paused := s.full() || s.paused && !s.low(); paused != s.paused {
+			if _, shut := s.shut(now); shut {
+				s.trim()
+			}
+			if s.cut && p.begins() && s.thirsty(now) {
+				l.thirst()
+			}
+			if paused := s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
 				s.paused = paused
 				l.fetch(s.topic, p.number, paused)
 			}
 		}
+	}
+}
+
+// setAlarm sets the one timer to the moment at which the first shut gate may open by itself.
+func (l *lanes) setAlarm() {
+	var first time.Duration
+	for _, p := range l.owned {
+		for _, s := range p.sources {
+			if again, shut := s.shut(p.now()); shut && again > 0 && p.begins() && (first == 0 || again < first) {
+				first = again
+			}
+		}
+	}
+	if l.alarm != nil {
+		l.alarm.Stop()
+	}
+	if first > 0 {
+		l.alarm = time.AfterFunc(first, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.begin()
+		})
 	}
 }
 
@@ -98,6 +156,9 @@ func (l *lanes) finish(p *partition, r record, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inHand, p.inHand = l.inHand-1, p.inHand-1
+	if room := r.from.room; room != nil {
+		room.inHand--
+	}
 	p.finish(r, err == nil)
 	if errors.Is(err, errHeld) && !p.held {
 		p.held = true

@@ -19,7 +19,9 @@ import (
 // bench is lanes whose work a test ends by hand. It lives in a synctest bubble: Wait lets everything settle.
 type bench struct {
 	*lanes
-	paused []string
+	paused  []string
+	sought  []string
+	thirsty bool
 
 	mu   sync.Mutex
 	hand map[string]chan error // what is in hand, by topic, partition and offset
@@ -27,7 +29,7 @@ type bench struct {
 
 func setup(t *testing.T, limit int) *bench {
 	b := &bench{hand: map[string]chan error{}}
-	b.lanes = &lanes{limit: limit, log: slog.New(slog.NewTextHandler(t.Output(), nil)), fetch: b.fetch}
+	b.lanes = &lanes{limit: limit, log: slog.New(slog.NewTextHandler(t.Output(), nil)), fetch: b.fetch, seek: b.seek, thirst: func() { b.thirsty = true }}
 	t.Cleanup(func() {
 		for _, number := range b.numbers() {
 			b.drain(number)
@@ -45,11 +47,17 @@ func (b *bench) fetch(topic string, partition int32, paused bool) {
 	}
 }
 
-// own adds a partition of the topics orders and replay.
+func (b *bench) seek(topic string, partition int32, offset int64) {
+	b.sought = append(b.sought, fmt.Sprintf("%s/%d@%d", topic, partition, offset))
+}
+
+// own adds a partition of all topics.
 func (b *bench) own(number int32) *partition {
 	p := &partition{
-		number: number, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{},
-		sources: []*source{{topic: "replay"}, {topic: "orders"}},
+		number: number, now: time.Now, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{},
+		sources: []*source{
+			{topic: "replay"}, {topic: "retry", delay: delay}, {topic: "waiting", room: &b.room}, {topic: "orders"},
+		},
 	}
 	b.add(p)
 	return p

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -12,6 +13,7 @@ import (
 type partition struct {
 	number   int32
 	ledger   *ledger.Ledger
+	now      func() time.Time          // the broker's time
 	work     func(r *kgo.Record) error // works on one record until it is finished; nil means that it is
 	abandon  func(cause error)         // ends every work in hand before its next effect
 	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
@@ -24,40 +26,22 @@ type partition struct {
 	idle    chan struct{} // set while draining; closed when nothing is in hand
 }
 
-// source is one topic's part of a partition number.
-type source struct {
-	topic  string
-	tail   bool          // read from where the ledger begins: its offsets are not committed
-	queue  []*kgo.Record // fetched, not begun
-	bytes  int           // of all that waits: in queue, or behind another order of its lane
-	paused bool
-	mark   watermark
-}
-
 // record is a fetched record and where it came from.
 type record struct {
 	*kgo.Record
 	from *source
 }
 
-// What a source holds before its fetches are paused, and when they are resumed.
-const (
-	queueRecords = 500
-	queueBytes   = 2 << 20
-	queueLow     = 100
-)
-
 // maxSpan is the most that a crash can make a partition look at again.
 const maxSpan = 1000
 
-func (s *source) full() bool { return len(s.queue) >= queueRecords || s.bytes >= queueBytes }
-
-func (s *source) low() bool { return len(s.queue) <= queueLow && s.bytes <= queueBytes/2 }
+// begins reports whether records of it are begun at all.
+func (p *partition) begins() bool { return p.idle == nil && !p.held }
 
 // next begins the next record that may be worked on: the head of a lane that is free. Records of a busy lane are begun
 // too, in their place behind it. Sources take turns: a flood of replays must not hold up the orders, nor they the replays.
 func (p *partition) next() (record, bool) {
-	if p.idle != nil || p.held {
+	if !p.begins() {
 		return record{}, false
 	}
 	if len(p.ready) > 0 {
@@ -66,10 +50,14 @@ func (p *partition) next() (record, bool) {
 		r.from.bytes -= size(r.Record)
 		return r, true
 	}
+	now := p.now()
 	for range p.sources {
 		s := p.sources[0]
 		p.sources = append(p.sources[1:], s)
 		for len(s.queue) > 0 && s.mark.span(s.queue[0].Offset) < maxSpan {
+			if _, shut := s.shut(now); shut {
+				break
+			}
 			r := record{s.queue[0], s}
 			s.queue = s.queue[1:]
 			s.mark.begin(r.Offset)
@@ -97,15 +85,6 @@ func (p *partition) finish(r record, finished bool) {
 		return
 	}
 	delete(p.lanes, key)
-}
-
-// size is what a record holds in memory, near enough.
-func size(r *kgo.Record) int {
-	n := len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
 }
 
 // lane is the key by which records are worked on one after the other: the order's ID, whatever topic the record comes

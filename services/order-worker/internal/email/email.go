@@ -3,7 +3,13 @@
 // A mail cannot be called back, so everything is arranged to send it once. Message-ID and date are settled before
 // anything is sent, and are the same on every attempt: whoever gets a mail twice can tell. A connection that the server
 // dropped while it lay in the pool is replaced without anybody noticing, but only while nothing of the mail has been
-// sent. What an error means for the order is decided here, in verdict.go, and nowhere else.
+// sent. A mail that this process has seen taken over is not sent by it again (delivered.go).
+//
+// What an error means for the order is decided here, in verdict.go, and nowhere else. While nothing of the content was sent,
+// the server is away for everyone. When all of it was, and no answer came, the mail is uncertain. In between, and after an
+// answer 4xx, the attempt has failed, and the mail is not with the customer. But when that befalls 20 attempts in a row, to
+// recipients in three domains or more, with no mail taken over in between, then it is the server and not a recipient: what
+// follows is `down` until a mail is taken over (refusals.go). One domain alone, greylisted or full, never makes it so.
 //
 // The customer's words go into the mail as text: encoded in headers, escaped in HTML, without control characters.
 package email
@@ -42,6 +48,9 @@ type Step struct {
 	text   *texttemplate.Template
 	html   *htmltemplate.Template
 	pool   *pool
+
+	refusals  refusals
+	delivered delivered
 }
 
 // New returns a step that connects when the first mail is sent: a server that is away is no error yet.
@@ -74,18 +83,27 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	return nil
 }
 
-// Do sends the mail with w.Document attached, and returns nil when the server has taken it over. When ctx is cancelled it
-// hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
+// Do sends the mail with w.Document attached, and returns nil when the server has taken it over, now or at an earlier call.
+// When ctx is cancelled it hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
 func (s *Step) Do(ctx context.Context, w *order.State) error {
 	p := &w.Progress
 	if p.Shipping == nil || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
 		return errors.New("nothing to mail: an earlier step is not finished")
 	}
+	key := keyOf(p.Email.MessageID, w.Order.Customer.Email)
+	if s.delivered.has(key) {
+		return nil
+	}
 	m, err := s.compose(w)
 	if err != nil {
 		return err
 	}
-	return s.pool.send(ctx, m)
+	_, domain, _ := strings.Cut(strings.ToLower(m.GetTo()[0].Address), "@")
+	if err := s.refusals.judge(domain, s.pool.send(ctx, m)); err != nil {
+		return err
+	}
+	s.delivered.add(key)
+	return nil
 }
 
 // Close closes the connections that are not in use; the others close when their mail is through.

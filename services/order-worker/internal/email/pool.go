@@ -83,26 +83,27 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if ctx.Err() != nil { // select does not say which was first
-		return context.Cause(ctx)
+	if cause := context.Cause(ctx); cause != nil { // select does not say which was first
+		return cause
 	}
 	if c := p.take(); c != nil {
 		err := c.send(ctx, m)
 		if !hungUp(err) || ctx.Err() != nil {
-			p.put(c, err)
-			return verdict(ctx, m, err)
+			defer p.put(c, err)
+			return c.verdict(ctx, m, err)
 		}
 		// The server left while this connection lay idle, and has seen nothing of the mail: that is no news about the
 		// server. The others have lain longer.
-		drop(append(p.takeAll(), c))
+		c.socket.Close()
+		drop(p.takeAll())
 	}
 	c, err := p.connect(ctx)
 	if err != nil {
 		return away(ctx, err)
 	}
 	err = c.send(ctx, m)
-	p.put(c, err)
-	return verdict(ctx, m, err)
+	defer p.put(c, err)
+	return c.verdict(ctx, m, err)
 }
 
 // send hands over one mail. A context that is cancelled meanwhile closes the socket: go-mail would wait for the answer,
@@ -110,7 +111,7 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	defer stop()
-	c.socket.mail = ctx
+	c.socket.mail, c.socket.refused = ctx, nil
 	defer func() { c.socket.mail = nil }()
 	return c.client.SendWithSMTPClient(c.smtp, m)
 }
@@ -168,8 +169,13 @@ func (p *pool) takeAll() []*connection {
 // put gives a connection back after a mail, unless the way it ended leaves the conversation in doubt.
 func (p *pool) put(c *connection, err error) {
 	c.since = time.Now()
+	if !inStep(err) {
+		// Without a goodbye: in the middle of a mail it would be the end of the mail, and the server would take what it has.
+		c.socket.Close()
+		return
+	}
 	p.mu.Lock()
-	keep := !p.closed && inStep(err)
+	keep := !p.closed
 	if keep {
 		p.idle = append(p.idle, c)
 	}

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ var aboutUs = []int{
 }
 
 // verdict decides what the end of a mail means for its order. A nil error is success.
-func verdict(ctx context.Context, m *gomail.Msg, err error) error {
+func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) error {
 	if err == nil || m.IsDelivered() {
 		return nil // whatever went wrong after the server took the mail over
 	}
@@ -30,32 +31,61 @@ func verdict(ctx context.Context, m *gomail.Msg, err error) error {
 		return err
 	}
 	code, said := failed.ErrorCode(), words(m, failed)
+	if code != 0 {
+		return answered(code, failed.Reason, said)
+	}
+	if c.ended(failed) && !over(ctx) {
+		return failure.New(failure.Transient, failure.Uncertain, said)
+	}
+	// Asked once: a lease that has run out may be back the next moment.
+	if cause := cmp.Or(context.Cause(ctx), c.socket.refused); cause != nil {
+		return cause
+	}
 	switch {
-	case code == 0 && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case slices.Contains(aboutUs, code):
-		return failure.New(failure.Down, failure.MailAway, said)
-	case code >= 500 && failed.Reason == gomail.ErrSMTPRcptTo:
-		return failure.New(failure.Permanent, failure.RecipientRefused, said)
-	case code >= 500:
-		return failure.New(failure.Permanent, failure.MailRejected, said)
-	case code >= 400:
-		return failure.New(failure.Transient, failure.MailBusy, said)
-	case begun(failed):
-		// The connection was lost after DATA: nobody can know whether the server has the mail. Were this Down, a mail that
-		// the server takes and then dies of would be sent for ever; so it counts as an attempt, and the mail that is sent
-		// again has the same Message-ID.
-		return failure.New(failure.Transient, failure.MailBusy, said)
 	case hungUp(err):
 		return failure.New(failure.Down, failure.MailAway, said)
+	case begun(failed):
+		// Without the end of its content no server takes a mail (RFC 5321, 4.1.1.4). It is an attempt of this order all the
+		// same: were it Down, a mail on which the server always hangs up would be sent for ever.
+		return failure.New(failure.Transient, failure.MailAway, said)
 	}
 	return said // go-mail refused the mail before it said a word to the server
 }
 
+// answered is the verdict when the server has refused.
+func answered(code int, at gomail.SendErrReason, said error) error {
+	switch {
+	case slices.Contains(aboutUs, code):
+		return failure.New(failure.Down, failure.MailAway, said)
+	case code >= 500 && at == gomail.ErrSMTPRcptTo:
+		return failure.New(failure.Permanent, failure.RecipientRefused, said)
+	case code >= 500:
+		return failure.New(failure.Permanent, failure.MailRejected, said)
+	}
+	return failure.New(failure.Transient, failure.MailBusy, said)
+}
+
+// ended reports whether the mail was sent to its last byte: nobody but the server knows then what became of it. go-mail
+// does not tell whether the last write succeeded, but its buffer does, which fails for ever after a write that failed.
+func (c *connection) ended(err *gomail.SendError) bool {
+	return err.Reason == gomail.ErrSMTPDataClose && c.smtp.Text.W.Flush() == nil
+}
+
+// over reports whether ctx was cancelled. Its Err also tells of a lease that may come back: this worker may be the one that
+// tries again then, and must know what it does not know.
+func over(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // away is the verdict when there is no connection.
 func away(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
 	}
 	return failure.New(failure.Down, failure.MailAway, fmt.Errorf("connecting to the mail server: %w", err))
 }

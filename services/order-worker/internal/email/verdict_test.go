@@ -42,9 +42,13 @@ func TestAnswersHaveAClass(t *testing.T) {
 		{"hangs up at MAIL", inbox.Behaviour{At: "MAIL", HangUp: true}, "zoe@example.com", failure.Down, failure.MailAway},
 		{"hangs up at RCPT", inbox.Behaviour{At: "RCPT", HangUp: true}, "zoe@example.com", failure.Down, failure.MailAway},
 		{"silent at RCPT", inbox.Behaviour{At: "RCPT", Late: time.Minute}, "zoe@example.com", failure.Down, failure.MailAway},
-		{"hangs up in DATA", inbox.Behaviour{At: "DATA", HangUp: true}, "zoe@example.com", failure.Transient, failure.MailBusy},
-		{"hangs up after DATA", inbox.Behaviour{At: ".", HangUp: true}, "zoe@example.com", failure.Transient, failure.MailBusy},
-		{"silent after DATA", inbox.Behaviour{At: ".", Late: time.Minute}, "zoe@example.com", failure.Transient, failure.MailBusy},
+		{"hangs up in DATA", inbox.Behaviour{At: "DATA", HangUp: true}, "zoe@example.com", failure.Transient, failure.MailAway},
+		{"silent in DATA", inbox.Behaviour{At: "DATA", Late: time.Minute}, "zoe@example.com", failure.Transient, failure.MailAway},
+		{"451 after the dot", inbox.Behaviour{At: ".", Code: 451}, "zoe@example.com", failure.Transient, failure.MailBusy},
+		{"554 after the dot", inbox.Behaviour{At: ".", Code: 554}, "zoe@example.com", failure.Permanent, failure.MailRejected},
+		{"421 after the dot", inbox.Behaviour{At: ".", Code: 421}, "zoe@example.com", failure.Down, failure.MailAway},
+		{"hangs up after the dot", inbox.Behaviour{At: ".", HangUp: true}, "zoe@example.com", failure.Transient, failure.Uncertain},
+		{"silent after the dot", inbox.Behaviour{At: ".", Late: time.Minute}, "zoe@example.com", failure.Transient, failure.Uncertain},
 		{"down", inbox.Behaviour{Down: true}, "zoe@example.com", failure.Down, failure.MailAway},
 		{"no address", inbox.Behaviour{}, "zoe@example.com\r\nRCPT TO:<evil@example.com>", failure.Permanent, failure.RecipientRefused},
 	} {
@@ -147,8 +151,8 @@ func TestLostAnswerIsNotSentAgainOnItsOwn(t *testing.T) {
 		}
 		s.inbox.Behave(inbox.Behaviour{At: ".", HangUp: true, Times: 1})
 		w := invoiced("2", "Zoë", "zoe@example.com")
-		if err := s.mail(t.Context(), w); err == nil {
-			t.Error("got nil, want an error")
+		if _, reason := failure.Of(s.mail(t.Context(), w)); reason != failure.Uncertain {
+			t.Errorf("got %q, want it uncertain", reason)
 		}
 		if n := s.inbox.Deliveries()[w.Progress.Email.MessageID]; n != 1 {
 			t.Errorf("delivered %d times, want once", n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,6 +17,9 @@ import (
 
 // Claim is the offset of our claim in orders.status: what stands behind it is ours, or void.
 func (l *Ledger) Claim() int64 { return l.claim }
+
+// Now is the broker's time as the owner knows it.
+func (l *Ledger) Now() time.Time { return time.Now() }
 
 // Judge says what a record behind our claim is worth: Current is our own, Void was written by a worker that had lost the
 // partition, and Claim means that we have lost it ourselves. It takes the records in order, from one goroutine.

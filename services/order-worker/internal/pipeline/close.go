@@ -11,49 +11,109 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
+// end writes what became of an order in this attempt. What is waited for is down, so an outage uses up none of the
+// order's retries: when it is over, they are counted anew.
+func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
+	if cause == nil {
+		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
+	}
+	p.note(a, failures, cause)
+	letter, now := &a.letter, l.Now()
+	switch letter.Class {
+	case failure.Down:
+		letter.Retries, letter.Since = 0, time.Time{}
+		forgetProbe(a.work)
+		return p.park(ctx, l, a, order.Waiting, p.Topics.Waiting)
+	case failure.Transient:
+		next, ok := p.Retry.Next(p.Topics, letter.Retries, letter.Since, now)
+		if !ok {
+			break
+		}
+		if letter.Retries == 0 {
+			letter.Since = now
+		}
+		letter.Retries++
+		return p.park(ctx, l, a, order.Retrying, next)
+	}
+	return p.bury(ctx, l, a)
+}
+
+// park puts an order off: the record that carries it comes first, then the state that it goes with. In this order a crash
+// in between leaves a record that goes with no state, which counts for nobody, and never an order that nobody carries on.
+func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
+	a.letter.Rev = a.work.Rev + 1
+	err := l.Defer(ctx, topic, &a.letter)
+	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
+		return p.bury(ctx, l, a) // which finds a way to write what is too large
+	}
+	if err != nil {
+		return err
+	}
+	p.Log.LogAttrs(ctx, slog.LevelDebug, "order put off", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+		slog.String(telemetry.Reason, string(a.letter.Reason)), slog.String(telemetry.Topic, topic), slog.String(telemetry.Error, a.letter.Message))
+	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.letter.Reason), Replay: a.replay})
+}
+
+// forgetProbe takes out of a timeline that the order was let through to see whether an outage is over. It can be the same
+// one every few seconds, for days, and would push its own history out.
+func forgetProbe(w *order.State) {
+	for i := len(w.Timeline) - 1; i >= 0; i-- {
+		c := w.Timeline[i]
+		if c.Status == order.Waiting && c.Reason != conflict {
+			w.Timeline = w.Timeline[:i]
+			return
+		}
+		if c.Reason != "" || c.Status.Final() {
+			return
+		}
+	}
+}
+
 // bury writes the letter of an order that failed for good, and then its state. In this order a crash in between
 // leaves a second letter of the same ID, which readers fold, and never an order that nobody can find.
-func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
+func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w, letter := a.work, &a.letter
-	letter.Class, letter.Reason = failure.Of(cause)
-	letter.Step, letter.Message, letter.Progress = a.step, cause.Error(), w.Progress
 	letter.Rev = w.Rev + 1
-	p.stamp(a, failures)
 	at, err := l.Bury(ctx, letter)
 	if err != nil {
 		return err
 	}
 	w.Letter = at
-	p.log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
-		slog.String(telemetry.Reason, string(letter.Reason)), slog.Any(telemetry.Error, cause))
+	p.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+		slog.String(telemetry.Reason, string(letter.Reason)), slog.String(telemetry.Error, letter.Message))
 	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(letter.Reason), Replay: a.replay})
 }
 
 // undecodable writes the letter of a record that is no order. It has no ID and so no state: the letter is its only trace.
 func (p *Pipeline) undecodable(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
 	letter := &a.letter
-	letter.Class, letter.Reason, letter.Message = failure.Permanent, failure.Undecodable, cause.Error()
-	p.stamp(a, 1)
+	p.note(a, 1, cause)
+	letter.Class, letter.Reason = failure.Permanent, failure.Undecodable
 	if _, err := l.Bury(ctx, letter); err != nil {
 		return err
 	}
-	p.log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
+	p.Log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
 		slog.Int64(telemetry.Offset, letter.Origin.Offset), slog.Any(telemetry.Error, cause))
-	if a.replay > 0 {
+	if a.from != queue {
 		return nil
 	}
 	return l.Void(ctx, letter.Origin, failure.Undecodable)
 }
 
-// stamp adds the history of attempts: a letter that was replayed keeps when it first failed, and counts on.
-func (p *Pipeline) stamp(a *attempt, failures int) {
+// note adds a failure to what is known of the order: a letter that was replayed keeps when it first failed, and counts on.
+func (p *Pipeline) note(a *attempt, failures int, cause error) {
 	letter, now := &a.letter, time.Now()
+	letter.Class, letter.Reason = failure.Of(cause)
+	letter.Step, letter.Message = a.step, cause.Error()
+	if a.work != nil {
+		letter.Progress = a.work.Progress
+	}
 	if a.failed.IsZero() {
 		a.failed = now
 	}
 	if letter.FirstFailed.IsZero() {
 		letter.FirstFailed = a.failed
 	}
-	letter.LastFailed, letter.Worker, letter.Group, letter.Replays = now, p.worker, p.group, a.replay
+	letter.LastFailed, letter.Worker, letter.Group, letter.Replays = now, p.Worker, p.Group, a.replay
 	letter.Attempts += failures
 }

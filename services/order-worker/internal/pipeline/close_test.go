@@ -126,21 +126,3 @@ func TestLetterThatFailsAgainKeepsItsHistory(t *testing.T) {
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "dead internal", "mailing #1", "dead internal #1", "mailing #2", "dead internal #2")
 	})
 }
-
-func TestOutageCountsNoAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := setup(t)
-		began := time.Now()
-		l.email.do = func(ctx context.Context, w *order.State) error {
-			if time.Since(began) < time.Hour {
-				return failure.New(failure.Down, failure.MailAway, errors.New("away"))
-			}
-			return fail(ctx, w)
-		}
-		l.work(t, l.place(t, "ord_1"))
-		if letter := l.letter(t); letter.Attempts != 3 || letter.LastFailed.Sub(began) < time.Hour {
-			t.Errorf("got %d attempts, the last after %s; want 3, after an hour", letter.Attempts, letter.LastFailed.Sub(began))
-		}
-	})
-}

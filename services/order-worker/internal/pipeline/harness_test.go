@@ -14,6 +14,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/pipeline"
+	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -27,6 +28,8 @@ const partition = 2
 type line struct {
 	*kafkatest.Kafka
 	*pipeline.Pipeline
+	settings pipeline.Config
+	server   *retry.Breaker
 	cfg      ledger.Config
 	ledger   *ledger.Ledger
 	stopping chan struct{}
@@ -93,13 +96,23 @@ func setup(t *testing.T) *line {
 			w.Progress.Email = &order.Email{MessageID: string(w.Order.ID) + "@example.com", Date: time.Now().UTC()}
 		}
 	}}
-	l.Pipeline = pipeline.New(log, k.Topics, "workers", "worker-1", []pipeline.Stage{
-		{Name: order.StepShipping, Step: l.shipping},
-		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
-		{Name: order.StepEmail, Step: l.email, Intent: order.Mailing},
-	})
+	l.settings = pipeline.Config{Topics: k.Topics, Group: "workers", Worker: "worker-1", Log: log}
+	l.restart()
 	l.takeOver(t)
 	return l
+}
+
+// restart makes the pipeline anew, as changed settings say.
+func (l *line) restart() {
+	l.server = retry.NewBreaker(l.cfg.Log, "email", 8)
+	l.Pipeline = pipeline.New(l.settings, []pipeline.Stage{
+		{Name: order.StepShipping, Step: l.shipping},
+		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
+		{
+			Name: order.StepEmail, Step: l.email, Intent: order.Mailing,
+			Breaker: l.server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ },
+		},
+	})
 }
 
 // takeOver is what happens when the partition gets another owner: it knows what stands in Kafka.

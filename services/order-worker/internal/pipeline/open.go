@@ -18,48 +18,91 @@ import (
 	"example.com/orders/shared/wire"
 )
 
+// source is where a record came from.
+type source int
+
+const (
+	queue   source = iota // the topic orders
+	desk                  // an operator sent it back
+	carried               // a worker has put it off
+)
+
 // attempt is a worker's attempt at one record.
 type attempt struct {
+	from   source
 	letter dlq.Letter // what a letter would hold: the bytes that came, and what earlier attempts left
 	work   *order.State
 	replay int  // number of the replay that sent it, or 0
 	done   bool // there is nothing to do
 
-	intent order.Status // the last intent that this attempt or its predecessor stated
-	adopt  *time.Time   // when a predecessor announced an invoice that it may have kept; or nil
-	step   order.Step   // that failed last
-	failed time.Time    // first failure of this attempt
+	left   order.Status   // what a predecessor was about to do, of which it did not say how it ended; or empty
+	intent order.Status   // the last intent that this attempt or its predecessor stated
+	reason failure.Reason // why the next intent is stated once more; or empty
+	adopt  *time.Time     // when a predecessor announced an invoice that it may have kept; or nil
+	step   order.Step     // that failed last
+	failed time.Time      // first failure of this attempt
 }
 
 // open reads a record and asks the ledger whether there is anything to do, and from where.
 func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
-	a := p.read(l, r)
-	if a.done {
-		return a, nil
+	a, err := p.read(ctx, l, r)
+	if err != nil || a.done {
+		return a, err
 	}
 	o, err := placed(&a.letter)
 	if errors.Is(err, wire.ErrUndecodable) {
 		a.done = true
+		if a.from == carried {
+			p.ignore(r, err)
+			return a, nil
+		}
 		return a, p.undecodable(ctx, l, a, err)
 	}
 	if err != nil {
 		return a, err
 	}
-	standing, begun := l.Standing(o.ID)
-	if !begun {
-		a.work = new(o.Begin(a.letter.Origin))
-		a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
-		return a, nil
-	}
-	if standing.Origin != a.letter.Origin.Offset {
+	standing, begun, err := p.standing(ctx, l, a, o.ID)
+	switch {
+	case err != nil:
+		return a, err
+	case begun && standing.Origin != a.letter.Origin.Offset:
 		a.done = true
-		return a, l.Void(ctx, a.letter.Origin, failure.Duplicate)
-	}
-	if a.replay == 0 && standing.Status.Final() {
+		return a, p.duplicate(ctx, l, a, r)
+	case begun && a.from == queue && (standing.Status.Final() || standing.Status.Parked()):
 		a.done = true
 		return a, nil
+	case begun:
+		return a, p.resume(ctx, l, a, o.ID)
 	}
-	return a, p.resume(ctx, l, a, o.ID)
+	// What carries an order that nobody has begun was written by a worker that did not live to say so: the order itself
+	// is not finished, and comes again.
+	a.done = a.from == carried
+	a.work = new(o.Begin(a.letter.Origin))
+	a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
+	return a, nil
+}
+
+// standing is what the ledger knows of an order. A replay can be about one that ended before the ledger begins.
+func (p *Pipeline) standing(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) (ledger.Standing, bool, error) {
+	standing, begun := l.Standing(id)
+	if begun || a.from != desk {
+		return standing, begun, nil
+	}
+	if err := l.Recall(ctx, id, a.letter.StateAt); err != nil {
+		return standing, false, err
+	}
+	standing, begun = l.Standing(id)
+	return standing, begun, nil
+}
+
+// duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a letter of such an origin was never
+// written.
+func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
+	if a.from == queue {
+		return l.Void(ctx, a.letter.Origin, failure.Duplicate)
+	}
+	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.letter.Origin))
+	return nil
 }
 
 // placed reads the order. Kafka limits the size of what it stores, compressed: what is larger than an order may be would
@@ -71,49 +114,96 @@ func placed(letter *dlq.Letter) (order.Order, error) {
 	return letter.Order()
 }
 
-// read makes an attempt of a record: of an order as it was placed, or of a letter that was sent back.
-func (p *Pipeline) read(l *ledger.Ledger, r *kgo.Record) *attempt {
-	if r.Topic != p.topics.Replay {
+// read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was
+// put off.
+func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
+	if r.Topic == p.Topics.Orders {
 		return &attempt{letter: dlq.Letter{
-			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.group,
-		}}
+			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.Group,
+		}}, nil
 	}
 	letter, err := dlq.Read(r)
-	if err == nil && (letter.Topic != p.topics.Orders || letter.Origin.Partition != r.Partition || letter.Replays < 1) {
+	a := &attempt{from: carried, letter: letter, replay: letter.Replays}
+	if r.Topic == p.Topics.Replay {
+		// What was put off before counts no more.
+		a.from, a.letter.Retries, a.letter.Since = desk, 0, time.Time{}
+	}
+	if err == nil && (letter.Topic != p.Topics.Orders || letter.Origin.Partition != r.Partition || a.from == desk && letter.Replays < 1) {
 		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, letter.Origin, letter.Topic, letter.Replays)
 	}
 	if err != nil {
-		// Nobody can say what it is: there is nothing to bury, and no order waits for it.
-		p.log.Warn("replay ignored", telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
-		return &attempt{done: true}
+		a.done = true
+		p.ignore(r, err)
+		return a, nil
 	}
-	letter.Origin = l.Origin(letter.Origin.Offset)
-	return &attempt{letter: letter, replay: letter.Replays}
+	a.letter.Origin = l.Origin(letter.Origin.Offset)
+	there, err := l.Placed(ctx, letter.Origin.Offset)
+	if err == nil && !there {
+		a.done = true
+		p.ignore(r, fmt.Errorf("%w: nothing was placed at %s yet", dlq.ErrForeign, letter.Origin))
+	}
+	return a, err
+}
+
+// ignore says that nobody can say what a record is: there is nothing to bury, and no order waits for it.
+func (p *Pipeline) ignore(r *kgo.Record, err error) {
+	p.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 }
 
 // resume takes up an order where its last state left it.
 func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) error {
-	s, since, err := l.State(ctx, id)
+	s, at, err := l.State(ctx, id)
 	if err != nil {
 		return fmt.Errorf("resuming %s: %w", id, err)
 	}
 	a.work = &s
-	if a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev >= died(s) {
+	if a.from == desk && a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev >= died(s) {
 		a.work.Replays = a.replay
 		return nil
 	}
-	if s.Status.Final() {
+	if s.Status.Final() || !a.carriesOn(s) {
 		a.done = true
 		return p.answer(ctx, l, a)
 	}
 	// A replay finds its order in progress when a worker stopped between letter and state: what becomes of the order is
 	// the replay's answer.
-	a.replay, a.intent = max(a.replay, s.Replays), s.Status
+	a.replay, a.left, a.intent = max(a.replay, s.Replays), s.Status, s.Status
 	a.work.Replays = a.replay
 	if i := s.Progress.Invoice; i != nil && i.Kept == nil {
-		a.adopt = &since
+		a.adopt = new(announced(s, at))
 	}
 	return nil
+}
+
+// carriesOn reports whether it is this record that an unfinished order goes on with. Since an order was put off, that is
+// the record which carries it, and of several the one that goes with the newest such state.
+func (a *attempt) carriesOn(s order.State) bool {
+	for _, c := range slices.Backward(s.Timeline) {
+		switch {
+		case c.Reason == conflict:
+		case c.Status.Parked():
+			return a.from == carried && a.letter.Rev == c.Rev
+		case c.Status == order.Dead:
+			return a.from != carried
+		}
+	}
+	return a.from != carried
+}
+
+// announced is when the number of an invoice was first written down, at the latest. At is the broker's time of the newest
+// state: the same may have been written again since.
+func announced(s order.State, at time.Time) time.Time {
+	first := s.Timeline[0].At // of an order whose timeline has lost the change
+	for _, c := range s.Timeline {
+		if c.Status == order.Working {
+			first = c.At
+			break
+		}
+	}
+	if first.Before(at) {
+		return first
+	}
+	return at
 }
 
 // died is the revision at which an order became dead. Who sends its letter back must have seen it; a conflict that was
@@ -132,12 +222,12 @@ func died(s order.State) int64 {
 func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w := a.work
 	answered := func(c order.Change) bool { return c.Replay == a.replay }
-	if a.replay == 0 || slices.ContainsFunc(w.Timeline, answered) {
+	if a.from != desk || slices.ContainsFunc(w.Timeline, answered) {
 		return nil
 	}
-	reason := alreadyDone
-	if w.Status == order.Dead {
-		reason = conflict
+	reason := conflict
+	if w.Status.Final() && w.Status != order.Dead {
+		reason = alreadyDone
 	}
 	return l.Write(ctx, w, order.Change{Status: w.Status, Reason: reason, Replay: a.replay})
 }
@@ -145,5 +235,5 @@ func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) err
 // What a replay without effect is told.
 const (
 	alreadyDone = "already-done" // the order is finished
-	conflict    = "conflict"     // the letter is not the newest of its order
+	conflict    = "conflict"     // the letter is not the newest of its order, or the order is on its way again
 )

@@ -8,8 +8,11 @@
 // acknowledged, and only then does the step have its effect (Do). Whoever takes over finds in the status how far the
 // order came and resumes there, with the same price, the same invoice number and the same Message-ID.
 //
+// An effect that cannot be called back, and may or may not have been had, is uncertain: found in that state at take-over,
+// or left so by an answer that was lost. It is counted in the order's progress and stated before it is repeated.
+//
 // Three places, and no others, decide what becomes of a record: open (is there anything to do?), run (the steps), and
-// close.go (confirmed, or a letter).
+// close.go (confirmed, put off, or a letter).
 package pipeline
 
 import (
@@ -41,26 +44,30 @@ type Step interface {
 	Do(ctx context.Context, w *order.State) error
 }
 
+// Config is what a pipeline needs beside its stages.
+type Config struct {
+	Topics topic.Set
+	Group  string // of the worker, named in letters like
+	Worker string // itself
+	Retry  retry.Policy
+	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
+	Log    *slog.Logger
+}
+
 // Pipeline works on orders. It is safe for concurrent use.
 type Pipeline struct {
+	Config
 	stages []Stage
-	topics topic.Set
-	group  string
-	worker string
-	retry  retry.Policy
-	log    *slog.Logger
 }
 
-// New returns a pipeline of the given stages. Group and worker are named in letters.
-func New(log *slog.Logger, topics topic.Set, group, worker string, stages []Stage) *Pipeline {
-	return &Pipeline{stages: stages, topics: topics, group: group, worker: worker, log: log}
-}
+// New returns a pipeline of the given stages.
+func New(cfg Config, stages []Stage) *Pipeline { return &Pipeline{cfg, stages} }
 
-// Handle works on one record of the topic orders or orders.replay until it is finished, and returns nil then: confirmed,
-// or a letter, or nothing to do. Any error means that it is not finished and must be handed to the partition's next
-// owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
+// Handle works on one record of a topic that orders come from until it is finished, and returns nil then: confirmed, or a
+// letter, or put off into another topic, or nothing to do. Any error means that it is not finished and must be handed to
+// the partition's next owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
-	if r.Topic == p.topics.Status {
+	if r.Topic == p.Topics.Status {
 		return l.Repair(ctx, order.ID(r.Key))
 	}
 	began := time.Now()
@@ -68,23 +75,19 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err != nil || a.done {
 		return err
 	}
-	failures, err := p.retry.Do(ctx, stopping, func() error { return p.run(ctx, l, a) })
+	failures, err := p.Retry.Do(ctx, stopping, func() error { return p.run(ctx, l, a) })
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if errors.Is(err, retry.ErrStopping) {
+		return p.leave(ctx, l, a)
+	}
+	if err := p.end(ctx, l, a, failures, err); err != nil {
 		return err
 	}
-	if err != nil {
-		err = p.bury(ctx, l, a, failures, err)
-	} else {
-		err = l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
-	}
-	if err == nil {
-		p.log.LogAttrs(ctx, slog.LevelInfo, "order finished", slog.String(telemetry.Order, string(a.work.Order.ID)),
-			slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
-	}
-	return err
+	p.Log.LogAttrs(ctx, slog.LevelInfo, "attempt ended", slog.String(telemetry.Order, string(a.work.Order.ID)),
+		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
+	return nil
 }
 
 // run does the steps that are not finished yet.
@@ -105,54 +108,102 @@ func (p *Pipeline) run(ctx context.Context, l *ledger.Ledger, a *attempt) error 
 	return nil
 }
 
-// step plans, states its intent, and has its effect.
+// step plans, states its intent, and has its effect, unless what it needs is down.
 func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Stage) error {
 	w := a.work
 	if err := safely(func() error { return s.Step.Plan(ctx, w) }); err != nil {
 		return err
 	}
-	if s.Intent != "" && a.intent != s.Intent {
-		if err := l.Write(ctx, w, order.Change{Status: s.Intent, Replay: a.replay}); err != nil {
-			return err
-		}
-		a.intent = s.Intent
-	}
-	if !s.Keeps {
-		return p.effect(ctx, l, w, s)
-	}
-	if a.adopt != nil {
-		// A worker that stopped between keeping the invoice and saying so left it in the topic: that one counts.
-		if err := l.Adopt(ctx, w, *a.adopt); err != nil || w.Progress.Invoice.Kept != nil {
+	if s.Doubt != nil && a.left == s.Intent {
+		if err := p.doubt(a, s, errLeft); p.Hold {
 			return err
 		}
 	}
-	if err := p.do(ctx, l, w, s); err != nil {
+	report, err := s.Breaker.Allow()
+	if err != nil {
 		return err
 	}
-	return l.Keep(ctx, w)
-}
-
-// effect runs a step that needs the issued document, if there is one.
-func (p *Pipeline) effect(ctx context.Context, l *ledger.Ledger, w *order.State, s Stage) error {
-	if i := w.Progress.Invoice; w.Document == nil && i != nil && i.Kept != nil {
-		if err := l.Load(ctx, w); err != nil {
-			return err
-		}
-	}
-	return p.do(ctx, l, w, s)
-}
-
-// do has the effect of a step, while nobody else can have been given the partition. A lease that runs out meanwhile is no failure of the order.
-func (p *Pipeline) do(ctx context.Context, l *ledger.Ledger, w *order.State, s Stage) error {
-	if err := l.Hold(ctx); err != nil {
+	answer := retry.ErrNoAnswer
+	defer func() { report(answer) }()
+	if done, err := p.ready(ctx, l, a, s); err != nil || done {
 		return err
 	}
-	guarded := l.Guard(ctx)
-	err := safely(func() error { return s.Step.Do(guarded, w) })
-	if errors.Is(err, lease.ErrLapsed) {
-		return failure.New(failure.Down, failure.Internal, err)
+	err = p.do(ctx, l, w, s)
+	if ctx.Err() == nil {
+		answer = err
+	}
+	if _, reason := failure.Of(err); reason == failure.Uncertain && s.Doubt != nil {
+		return p.doubt(a, s, err)
+	}
+	if err == nil && s.Keeps {
+		return l.Keep(ctx, w)
 	}
 	return err
+}
+
+// errLeft is found by whoever takes over.
+var errLeft = errors.New("begun by a worker that did not live to say how it ended")
+
+// doubt takes up that nobody can know whether a step has had its effect: it is counted, and stated before the effect is
+// repeated. It returns what that means: a failure for good, if it is not to be repeated without being asked for.
+func (p *Pipeline) doubt(a *attempt, s Stage, cause error) error {
+	s.Doubt(&a.work.Progress)
+	a.left, a.intent, a.reason = "", "", failure.Uncertain
+	class := failure.Transient
+	if p.Hold {
+		class = failure.Permanent
+	}
+	return failure.New(class, failure.Uncertain, cause)
+}
+
+// ready states the intent of a step, and brings the document that was issued before, if there is one. It reports whether
+// that is all there is to do.
+func (p *Pipeline) ready(ctx context.Context, l *ledger.Ledger, a *attempt, s Stage) (done bool, err error) {
+	w := a.work
+	if s.Intent != "" && a.intent != s.Intent {
+		if err := l.Write(ctx, w, order.Change{Status: s.Intent, Reason: string(a.reason), Replay: a.replay}); err != nil {
+			return false, err
+		}
+		a.intent, a.reason = s.Intent, ""
+	}
+	i := w.Progress.Invoice
+	switch {
+	case s.Keeps && a.adopt != nil:
+		// A worker that stopped between keeping the invoice and saying so left it in the topic: that one counts.
+		err := l.Adopt(ctx, w, *a.adopt)
+		return err == nil && i.Kept != nil, err
+	case !s.Keeps && w.Document == nil && i != nil && i.Kept != nil:
+		return false, l.Load(ctx, w)
+	}
+	return false, nil
+}
+
+// do has the effect of a step, while nobody else can have been given the partition. A lease that runs out meanwhile is no
+// failure: nothing was done then, and it is done when the lease is back.
+func (p *Pipeline) do(ctx context.Context, l *ledger.Ledger, w *order.State, s Stage) error {
+	for {
+		if err := l.Hold(ctx); err != nil {
+			return err
+		}
+		guarded := l.Guard(ctx)
+		if err := safely(func() error { return s.Step.Do(guarded, w) }); !errors.Is(err, lease.ErrLapsed) {
+			return err
+		}
+	}
+}
+
+// leave leaves an order to the partition's next owner. An intent that came to nothing is taken back: the next owner would
+// have to take it for an effect of which nobody knows.
+func (p *Pipeline) leave(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	for _, s := range p.stages {
+		if s.Doubt == nil || a.intent != s.Intent || a.left == s.Intent {
+			continue
+		}
+		if err := l.Write(ctx, a.work, order.Change{Status: order.Working, Replay: a.replay}); err != nil {
+			return err
+		}
+	}
+	return retry.ErrStopping
 }
 
 // safely turns a panic of a step into its error: a bug in one must not end the worker, and with it every other order.

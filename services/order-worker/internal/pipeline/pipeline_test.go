@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -91,15 +90,16 @@ func TestWorkerMayStopAnywhere(t *testing.T) {
 		name  string
 		at    func(l *line, stop stop)
 		mails int
+		again []string // what is said before it is confirmed
 	}{
-		{"before anything is said", func(l *line, stop stop) { l.shipping.plan = stop }, 1},
-		{"after shipping", func(l *line, stop stop) { l.invoice.plan = stop }, 1},
-		{"while it renders", func(l *line, stop stop) { l.invoice.do = stop }, 1},
-		{"after the invoice was kept", func(l *line, stop stop) { l.email.plan = stop }, 1},
-		{"before the mail goes", func(l *line, stop stop) { l.email.do = stop }, 1},
+		{"before anything is said", func(l *line, stop stop) { l.shipping.plan = stop }, 1, nil},
+		{"after shipping", func(l *line, stop stop) { l.invoice.plan = stop }, 1, nil},
+		{"while it renders", func(l *line, stop stop) { l.invoice.do = stop }, 1, nil},
+		{"after the invoice was kept", func(l *line, stop stop) { l.email.plan = stop }, 1, nil},
+		{"before the mail goes", func(l *line, stop stop) { l.email.do = stop }, 1, []string{"mailing uncertain"}},
 		{"after the mail went", func(l *line, stop stop) {
 			l.email.effect = func(w *order.State) { _ = stop(nil, w) }
-		}, 2},
+		}, 2, []string{"mailing uncertain"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,10 @@ func TestWorkerMayStopAnywhere(t *testing.T) {
 				l.shipping.plan, l.invoice.plan, l.invoice.do, l.email.plan, l.email.do = nil, nil, nil, nil, nil
 				l.takeOver(t)
 				l.work(t, r)
-				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
+				l.tells(t, "ord_1", append(append([]string{"accepted", "working", "mailing"}, row.again...), "confirmed")...)
+				if got := l.States(t)["ord_1"].Progress.Email.Uncertain; got != len(row.again) {
+					t.Errorf("got uncertain %d times, want %d", got, len(row.again))
+				}
 				if issued := l.Invoices(t)["ord_1"]; len(issued) != 1 || l.invoice.done != 1 {
 					t.Errorf("got %d invoices of %d renderings, want one", len(issued), l.invoice.done)
 				}
@@ -181,26 +184,4 @@ func TestPanicOfAStepEndsNothingElse(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestOrderThatWaitsIsLeftToTheNextOwner(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := setup(t)
-		r := l.place(t, "ord_1")
-		l.email.do = func(context.Context, *order.State) error {
-			return failure.New(failure.Down, failure.MailAway, errors.New("away"))
-		}
-		time.AfterFunc(10*time.Hour, func() { close(l.stopping) })
-		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, retry.ErrStopping) {
-			t.Errorf("got %v, want %v", err, retry.ErrStopping)
-		}
-		if letters := l.Letters(t); len(letters) != 0 {
-			t.Errorf("got letters %+v, want none: an outage makes no letter", letters)
-		}
-		l.email.do = nil
-		l.takeOver(t)
-		l.work(t, r)
-		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
-	})
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/services/order-worker/internal/invoice"
+	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/order"
 )
@@ -13,13 +14,19 @@ type Stage struct {
 	Step   Step
 	Intent order.Status // written and acknowledged between Plan and Do; empty for a step without an effect
 	Keeps  bool         // the document that Do leaves in w.Document is kept in orders.invoices
+
+	// Breaker is asked before the intent is stated; nil for a step that needs nothing which can be down.
+	Breaker *retry.Breaker
+	// Doubt counts, in the progress that Plan has settled, that nobody can know whether the effect was had; nil for an
+	// effect that may be repeated.
+	Doubt func(*order.Progress)
 }
 
 // Stages is the one list of steps. A new step is a package with Plan and Do, and a line here.
-func Stages(s *shipping.Step, i *invoice.Step, e *email.Step) []Stage {
+func Stages(s *shipping.Step, i *invoice.Step, e *email.Step, server *retry.Breaker) []Stage {
 	return []Stage{
 		{Name: order.StepShipping, Step: s},
 		{Name: order.StepInvoice, Step: i, Intent: order.Working, Keeps: true},
-		{Name: order.StepEmail, Step: e, Intent: order.Mailing},
+		{Name: order.StepEmail, Step: e, Intent: order.Mailing, Breaker: server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ }},
 	}
 }

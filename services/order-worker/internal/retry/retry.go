@@ -5,9 +5,12 @@
 // To: dlq
 //
 // A transient failure is tried again in process, a few times, after a random pause that grows: full jitter, so that
-// orders which failed together do not come back together. A dependency that is down is waited for, however long, and no
-// attempt is counted: an outage must not turn orders into letters. A permanent failure, or the last transient one, is
-// the caller's to bury.
+// orders which failed together do not come back together. Then it is put off, a few times for 10 s and then for 2 min,
+// until its time is over (Policy). A permanent failure, and what is left of a transient one, is the caller's to bury.
+//
+// A dependency that is down is another matter: an outage must not turn orders into letters, so no attempt is counted,
+// however long it lasts. It is tried again in process until its Breaker opens; from then on nobody tries, but for
+// one order every few seconds, and orders wait where they take up no memory.
 package retry
 
 import (
@@ -18,27 +21,45 @@ import (
 	"time"
 
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/topic"
 )
 
 // ErrStopping is returned by Do when the worker is asked to let go while the order waits: it is not finished, and
 // nothing is lost by leaving it to the next owner.
 var ErrStopping = errors.New("stopping while the order waits")
 
-// Policy says how often and how patiently. A zero field means its default.
+// Policy says how often and how patiently.
 type Policy struct {
+	// In process; a zero field means its default.
 	Attempts int           // in all; default 3
 	Pause    time.Duration // the longest pause after the first failure, doubled after each; default 500 ms
 	Probe    time.Duration // the longest pause between two looks at a dependency that is down; default 5 s
+
+	// After that.
+	Retries int           // how often it is put off for 10 s; zero: it is never put off
+	For     time.Duration // since it was put off first: so long it is put off for 2 min after that
 }
 
-// Do calls attempt until it succeeds, fails for good, or has failed Attempts times, and returns how often it failed
-// with a counted failure and the last error.
+// Next is the topic in which an order waits that failed, and was put off some times already, first at since. It returns
+// false if that was enough. The short ones are counted, not timed: a worker that was away must not use them up.
+func (p Policy) Next(topics topic.Set, retries int, since, now time.Time) (name string, ok bool) {
+	switch {
+	case retries < p.Retries:
+		return topics.Retry10s, true
+	case p.Retries > 0 && now.Sub(since) < p.For:
+		return topics.Retry2m, true
+	}
+	return "", false
+}
+
+// Do calls attempt until it succeeds, fails for good, has failed Attempts times, or is not tried (ErrOpen), and returns
+// how often it failed with a counted failure and the last error.
 // It blocks between attempts; the end of ctx or the closing of stopping ends only a pause, never an attempt.
 func (p Policy) Do(ctx context.Context, stopping <-chan struct{}, attempt func() error) (failures int, err error) {
 	longest, probe := cmp.Or(p.Pause, 500*time.Millisecond), 250*time.Millisecond
 	for {
 		err := attempt()
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrOpen) {
 			return failures, err
 		}
 		var pause time.Duration

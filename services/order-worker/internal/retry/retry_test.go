@@ -9,12 +9,14 @@ import (
 
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/topic"
 )
 
 var (
 	errBusy    = failure.New(failure.Transient, failure.MailBusy, errors.New("busy"))
 	errRefused = failure.New(failure.Permanent, failure.RecipientRefused, errors.New("refused"))
 	errAway    = failure.New(failure.Down, failure.MailAway, errors.New("away"))
+	errOpen    = failure.New(failure.Down, failure.MailAway, retry.ErrOpen)
 	errBug     = errors.New("nobody marked this one")
 )
 
@@ -51,6 +53,8 @@ func TestClassDecidesHowOftenItIsTried(t *testing.T) {
 		{"permanent after transient", retry.Policy{}, []error{errBusy, errRefused}, 2, 2, errRefused},
 		{"down does not count", retry.Policy{}, []error{errAway, errBusy, errAway, errAway, errBusy, errAway}, 7, 2, nil},
 		{"down before the last", retry.Policy{}, []error{errBusy, errBusy, errAway, errBusy}, 4, 3, errBusy},
+		{"not tried", retry.Policy{}, []error{errOpen}, 1, 0, errOpen},
+		{"not tried any more", retry.Policy{}, []error{errBusy, errAway, errOpen}, 3, 1, errOpen},
 		{"five attempts", retry.Policy{Attempts: 5}, []error{errBusy, errBusy, errBusy, errBusy, errBusy}, 5, 5, errBusy},
 		{"one attempt", retry.Policy{Attempts: 1}, []error{errBusy}, 1, 1, errBusy},
 	} {
@@ -185,4 +189,31 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 			t.Errorf("got %v after %s, want %v after 1h", err, time.Since(began), errLost)
 		}
 	})
+}
+
+func TestFailuresArePutOffUntilTheirTimeIsOver(t *testing.T) {
+	t.Parallel()
+	topics, began := topic.Names("orders"), time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	usual := retry.Policy{Retries: 6, For: time.Hour}
+	for _, row := range []struct {
+		name    string
+		policy  retry.Policy
+		retries int
+		after   time.Duration
+		want    string
+	}{
+		{"the first", usual, 0, 0, topics.Retry10s},
+		{"the sixth", usual, 5, time.Minute, topics.Retry10s},
+		{"the sixth of a worker that was away", usual, 5, 24 * time.Hour, topics.Retry10s},
+		{"the seventh", usual, 6, time.Minute, topics.Retry2m},
+		{"the last", usual, 35, time.Hour - 1, topics.Retry2m},
+		{"after an hour", usual, 36, time.Hour, ""},
+		{"never", retry.Policy{For: time.Hour}, 0, 0, ""},
+		{"short ones only", retry.Policy{Retries: 1}, 1, 0, ""},
+	} {
+		got, ok := row.policy.Next(topics, row.retries, began, began.Add(row.after))
+		if got != row.want || ok != (row.want != "") {
+			t.Errorf("%s: got %q, %t; want %q", row.name, got, ok, row.want)
+		}
+	}
 }

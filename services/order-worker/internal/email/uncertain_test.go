@@ -1,0 +1,210 @@
+package email_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/failure"
+)
+
+// frail is a connection that breaks after so many bytes were written to it.
+type frail struct {
+	net.Conn
+	left *int
+}
+
+// Write hands over what is left, and then breaks the connection.
+func (c frail) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b[:min(len(b), *c.left)])
+	if *c.left -= n; *c.left == 0 {
+		c.Conn.Close()
+	}
+	if err == nil && n < len(b) {
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+// breaking makes the connections of a step break after so many bytes, together.
+func breaking(left *int) func(*email.Config) {
+	return func(c *email.Config) {
+		dial := c.Dial
+		c.HELO = "shop.example.com"
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			return frail{conn, left}, err
+		}
+	}
+}
+
+// A mail is uncertain when its last byte has left and no answer came: not one byte earlier, and never later.
+func TestUncertainIsExact(t *testing.T) {
+	t.Parallel()
+	for name, document := range map[string]string{"small": "%PDF", "large": strings.Repeat("%PDF", 20_000)} {
+		whole := 1 << 20
+		left := whole
+		synctest.Test(t, func(t *testing.T) {
+			w := invoiced("1", "Zoë", "zoe@example.com")
+			w.Document = []byte(document)
+			if err := setup(t, breaking(&left)).mail(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+			whole -= left
+		})
+		for _, missing := range []int{0, 1, 2, 3, 4, 5, 6, 100, 1000, 4096, 5000} {
+			synctest.Test(t, func(t *testing.T) {
+				left := max(whole-missing, 1)
+				s, w := setup(t, breaking(&left)), invoiced("1", "Zoë", "zoe@example.com")
+				w.Document = []byte(document)
+				err := s.mail(t.Context(), w)
+				synctest.Wait() // the server keeps what it has
+				_, reason := failure.Of(err)
+				kept := s.inbox.Deliveries()[w.Progress.Email.MessageID]
+				if err == nil || (reason == failure.Uncertain) != (missing == 0) || kept == 1 != (missing == 0) {
+					t.Errorf("%s, %d bytes missing: got %v, %d kept", name, missing, err, kept)
+				}
+			})
+		}
+	}
+}
+
+// lapsing is a context like that of a lease: its Err comes and goes while it is not cancelled.
+type lapsing struct {
+	context.Context
+	from, to time.Time
+}
+
+var errLapsed = errors.New("lapsed")
+
+// Err is errLapsed for a while.
+func (l lapsing) Err() error {
+	if now := time.Now(); !now.Before(l.from) && now.Before(l.to) {
+		return errLapsed
+	}
+	return l.Context.Err()
+}
+
+func TestLeaseThatLapsesStopsAMailWhereItIs(t *testing.T) {
+	t.Parallel()
+	const second = time.Second
+	for _, row := range []struct {
+		name     string
+		from, to time.Duration // of the lapse
+		at       string        // where the server takes ten seconds
+		hangUp   bool          // and then hangs up
+		want     error         // or nil
+		reason   failure.Reason
+		took     time.Duration
+		kept     int
+	}{
+		{"before it begins", 0, second, "RCPT", false, errLapsed, failure.Internal, 0, 0},
+		{"before its content", second, time.Hour, "RCPT", false, errLapsed, failure.Internal, 10 * second, 0},
+		{"waiting for the answer", second, time.Hour, ".", false, nil, "", 10 * second, 1},
+		{"waiting for an answer that never comes", second, time.Hour, ".", true, nil, failure.Uncertain, 10 * second, 1},
+		{"and is back in time", second, 9 * second, "RCPT", false, nil, "", 10 * second, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, began := setup(t), time.Now()
+				s.inbox.Behave(inbox.Behaviour{At: row.at, Late: 10 * time.Second, HangUp: row.hangUp})
+				ctx := lapsing{t.Context(), began.Add(row.from), began.Add(row.to)}
+				err := s.mail(ctx, invoiced("1", "Zoë", "zoe@example.com"))
+				if _, reason := failure.Of(err); row.want != nil && err != row.want || (err == nil) != (row.reason == "") || err != nil && reason != row.reason {
+					t.Errorf("got %v, want %v, %q", err, row.want, row.reason)
+				}
+				if took, kept := time.Since(began), len(s.inbox.Deliveries()); took != row.took || kept != row.kept {
+					t.Errorf("took %s, kept %d; want %s and %d", took, kept, row.took, row.kept)
+				}
+			})
+		})
+	}
+}
+
+// A write that is refused leaves go-mail waiting for an answer to what it did not send; by then the lease may be back.
+func TestRefusedWriteIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, began := setup(t), time.Now()
+		first := &once{Context: t.Context()}
+		if err := s.mail(first, invoiced("1", "Zoë", "zoe@example.com")); err != nil {
+			t.Fatal(err)
+		}
+		ctx := &once{Context: t.Context(), at: first.asked} // at the last write, whose error go-mail does not look at
+		if err := s.another(t).mail(ctx, invoiced("2", "Zoë", "zoe@example.com")); err != errLapsed {
+			t.Errorf("got %v, want %v", err, errLapsed)
+		}
+		if took, kept := time.Since(began), len(s.inbox.Deliveries()); took != 0 || kept != 1 {
+			t.Errorf("took %s, kept %d; want it at once, and the first one only", took, kept)
+		}
+	})
+}
+
+// once is a context whose Err tells of a lapse at one call only.
+type once struct {
+	context.Context
+	at, asked int
+}
+
+// Err counts how often it is asked.
+func (o *once) Err() error {
+	if o.asked++; o.asked == o.at {
+		return errLapsed
+	}
+	return o.Context.Err()
+}
+
+func TestTakenOverMailIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := invoiced("1", "Zoë", "zoe@example.com")
+		for range 2 {
+			if err := s.mail(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		delivered := func(want int) {
+			t.Helper()
+			if n := s.inbox.Deliveries()[w.Progress.Email.MessageID]; n != want {
+				t.Errorf("delivered %d times, want %d", n, want)
+			}
+		}
+		delivered(1)
+		w.Order.Customer.Email = "zoe@example.org" // by an operator, who then replays its letter
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		delivered(2)
+	})
+}
+
+func TestMailThatWasNotTakenOverIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string]inbox.Behaviour{
+		"refused": {At: "RCPT", Code: 550, Times: 1}, "busy": {At: "MAIL", Code: 450, Times: 1}, "uncertain": {At: ".", HangUp: true, Times: 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := setup(t)
+			w := invoiced("1", "Zoë", "zoe@example.com")
+			s.inbox.Behave(b)
+			if err := s.mail(t.Context(), w); err == nil {
+				t.Fatalf("%s: got nil, want an error", name)
+			}
+			before := s.inbox.Deliveries()[w.Progress.Email.MessageID]
+			if err := s.mail(t.Context(), w); err != nil {
+				t.Fatalf("%s: got %v, want nil", name, err)
+			}
+			if n := s.inbox.Deliveries()[w.Progress.Email.MessageID]; n != before+1 {
+				t.Errorf("%s: delivered %d times, want %d", name, n, before+1)
+			}
+		})
+	}
+}

@@ -1,0 +1,275 @@
+//go:build synctests
+
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/lease"
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// lose is a server that takes the mail, and never says so.
+func lose(context.Context, *order.State) error {
+	return failure.New(failure.Transient, failure.Uncertain, errors.New("connection lost"))
+}
+
+// uncertain is how often nobody could know, as the state of an order says.
+func (l *line) uncertain(t *testing.T, id order.ID) int {
+	t.Helper()
+	return l.States(t)[id].Progress.Email.Uncertain
+}
+
+// killed is a worker that is killed in the middle of a mail.
+func (l *line) killed(t *testing.T, r *kgo.Record) {
+	t.Helper()
+	ctx, kill := context.WithCancel(t.Context())
+	do := l.email.do
+	l.email.do = func(context.Context, *order.State) error {
+		kill()
+		return ctx.Err()
+	}
+	if err := l.Handle(ctx, l.ledger, r, l.stopping); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want %v", err, context.Canceled)
+	}
+	l.email.do = do
+	l.takeOver(t)
+}
+
+func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t).patient()
+		var stood []int
+		l.email.do = func(_ context.Context, w *order.State) error {
+			s := l.States(t)[w.Order.ID]
+			stood = append(stood, s.Progress.Email.Uncertain)
+			if len(stood) <= 2 {
+				return lose(nil, nil)
+			}
+			return nil
+		}
+		l.work(t, l.place(t, "ord_1"))
+		if diff := cmp.Diff([]int{0, 1, 2}, stood); diff != "" {
+			t.Errorf("uncertain as stated before each mail (-want +got):\n%s", diff)
+		}
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "mailing uncertain", "mailing uncertain", "confirmed")
+	})
+}
+
+func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		cause func(*testing.T, *line)
+		story []string
+		count int
+	}{
+		{
+			"tried again later", func(t *testing.T, l *line) {
+				l.email.do = lose
+				l.work(t, l.place(t, "ord_1"))
+			},
+			[]string{"mailing uncertain", "mailing uncertain", "retrying uncertain"}, 3,
+		}, {
+			"found while the server is down", func(t *testing.T, l *line) {
+				r := l.place(t, "ord_1")
+				l.killed(t, r)
+				l.outage()
+				l.work(t, r)
+				time.Sleep(time.Minute)
+			},
+			[]string{"waiting mail-away"}, 1,
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t).patient()
+				row.cause(t, l)
+				story := append([]string{"accepted", "working", "mailing"}, row.story...)
+				l.tells(t, "ord_1", story...)
+				if got := l.uncertain(t, "ord_1"); got != row.count {
+					t.Errorf("got uncertain %d times, want %d", got, row.count)
+				}
+				l.email.do = nil
+				r, _ := l.next(t)
+				l.work(t, r)
+				l.tells(t, "ord_1", append(story, "mailing", "confirmed")...)
+				if got := l.uncertain(t, "ord_1"); got != row.count {
+					t.Errorf("at the end: got uncertain %d times, want %d", got, row.count)
+				}
+			})
+		})
+	}
+}
+
+func TestHeldUncertainOrderIsSentByItsReplayOnly(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		cause func(*testing.T, *line, *kgo.Record)
+	}{
+		{"an answer that was lost", func(t *testing.T, l *line, r *kgo.Record) {
+			l.email.do = lose
+			l.work(t, r)
+		}},
+		{"found by the next owner", func(t *testing.T, l *line, r *kgo.Record) {
+			l.killed(t, r)
+			l.work(t, r)
+		}},
+		{"found while the server is down", func(t *testing.T, l *line, r *kgo.Record) {
+			l.killed(t, r)
+			l.outage()
+			l.work(t, r)
+			time.Sleep(time.Minute)
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t).patient()
+				l.settings.Hold = true
+				l.restart()
+				r := l.place(t, "ord_1")
+				row.cause(t, l, r)
+				letter := l.letter(t)
+				if letter.Class != failure.Permanent || letter.Reason != failure.Uncertain || letter.Step != order.StepEmail || l.email.done != 0 {
+					t.Errorf("got %d mails, letter %+v; want none, and a permanent one that is uncertain", l.email.done, letter)
+				}
+				l.email.do = nil
+				l.work(t, l.sendBack(t, letter))
+				l.tells(t, "ord_1", "accepted", "working", "mailing", "dead uncertain", "mailing #1", "confirmed #1")
+				if got := l.uncertain(t, "ord_1"); got != 1 || l.email.done != 1 {
+					t.Errorf("got uncertain %d times, %d mails; want one each", got, l.email.done)
+				}
+			})
+		})
+	}
+}
+
+// TestStopTakesBackWhatCameToNothing stops a worker while an order pauses between two attempts.
+func TestStopTakesBackWhatCameToNothing(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		do    func(context.Context, *order.State) error
+		left  order.Status
+		story []string
+	}{
+		{"busy", busy, order.Working, []string{"working", "mailing", "confirmed"}},
+		{"down", away, order.Working, []string{"working", "mailing", "confirmed"}},
+		{"uncertain", lose, order.Mailing, []string{"mailing uncertain", "confirmed"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t).patient()
+				r := l.place(t, "ord_1")
+				l.email.do = func(ctx context.Context, w *order.State) error {
+					close(l.stopping)
+					return row.do(ctx, w)
+				}
+				if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, retry.ErrStopping) {
+					t.Fatalf("got %v, want %v", err, retry.ErrStopping)
+				}
+				if got := l.States(t)["ord_1"].Status; got != row.left {
+					t.Errorf("left %s, want %s", got, row.left)
+				}
+				l.email.do, l.stopping = nil, make(chan struct{})
+				l.takeOver(t)
+				l.work(t, r)
+				l.tells(t, "ord_1", append([]string{"accepted", "working", "mailing"}, row.story...)...)
+			})
+		})
+	}
+}
+
+func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t).patient()
+		l.email.do = busy
+		l.work(t, l.place(t, "ord_1"))
+		r, _ := l.next(t)
+		l.email.do = func(ctx context.Context, w *order.State) error {
+			close(l.stopping)
+			return busy(ctx, w)
+		}
+		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, retry.ErrStopping) {
+			t.Fatalf("got %v, want %v", err, retry.ErrStopping)
+		}
+		l.email.do, l.stopping = nil, make(chan struct{})
+		l.takeOver(t)
+		l.work(t, r)
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying mail-busy", "mailing", "working", "mailing", "confirmed")
+	})
+}
+
+func TestLeaseThatRunsOutIsNoFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		lapses := 0
+		l.email.do = func(context.Context, *order.State) error {
+			if lapses++; lapses <= 10 {
+				return lease.ErrLapsed
+			}
+			return nil
+		}
+		began := time.Now()
+		l.work(t, l.place(t, "ord_1"))
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
+		if l.email.planned != 1 || time.Since(began) > time.Second || l.server.State() != "closed" {
+			t.Errorf("got %d attempts in %s, breaker %s; want one, at once, closed", l.email.planned, time.Since(began), l.server.State())
+		}
+	})
+}
+
+func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		do    func(context.Context, *order.State) error
+		state string
+	}{
+		{"taken over", nil, "closed"}, {"refused", refuse, "closed"}, {"lost", lose, "half-open"}, {"a bug", fail, "half-open"}, {"down", away, "open"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				l.settings.Retry = retry.Policy{Attempts: 1}
+				l.restart()
+				l.outage()
+				time.Sleep(6 * time.Second)
+				l.email.do = row.do
+				l.work(t, l.place(t, "ord_1"))
+				if got := l.server.State(); got != row.state {
+					t.Errorf("got %s, want %s", got, row.state)
+				}
+			})
+		})
+	}
+	t.Run("killed", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			l.outage()
+			time.Sleep(6 * time.Second)
+			l.killed(t, l.place(t, "ord_1"))
+			if got := l.server.State(); got != "half-open" {
+				t.Errorf("got %s, want half-open: nobody has answered", got)
+			}
+		})
+	})
+}

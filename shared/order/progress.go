@@ -65,10 +65,18 @@ type Invoice struct {
 
 // Tax is the VAT of one rate.
 type Tax struct {
-	Rate int // hundredths of a percent: 1900 is 19 %
-	Net  Money
-	Tax  Money
+	Category string // why the rate applies: VATStandard and so on; or empty, as old versions wrote it
+	Rate     int    // hundredths of a percent: 1900 is 19 %
+	Net      Money
+	Tax      Money
 }
+
+// The categories of VAT that a shop of goods needs, by their codes in EN 16931 (UNTDID 5305).
+const (
+	VATStandard       = "S"
+	VATIntraCommunity = "K" // goods sent to a business in another member state
+	VATExport         = "G" // goods sent out of the European Union
+)
 
 // Kept points at an issued invoice in orders.invoices, in the partition of its order.
 type Kept struct {

@@ -30,7 +30,7 @@ func drawOrder(t *rapid.T) order.Order {
 	o := order.Order{
 		ID:       order.ID(fmt.Sprintf("ord_%026d", rapid.Uint64().Draw(t, "id"))),
 		PlacedAt: instant(t, "placed at"),
-		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com"},
+		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com", VATID: rapid.SampledFrom([]string{"", "ATU12345678"}).Draw(t, "VAT ID")},
 		ShipTo:   order.Address{Line1: "x" + text(t, "line1"), Line2: text(t, "line2"), City: "x" + text(t, "city"), PostalCode: "10115", Country: "DE"},
 		Service:  rapid.SampledFrom([]string{order.Standard, order.Express}).Draw(t, "service"),
 		Note:     text(t, "note"),
@@ -64,7 +64,10 @@ func drawProgress(t *rapid.T) order.Progress {
 			Net: euros(t, "net"), Tax: euros(t, "tax"), Total: euros(t, "total"),
 		}
 		for range count(t, "taxes", 3) {
-			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Rate: count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate")})
+			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{
+				Category: rapid.SampledFrom([]string{"", order.VATStandard, "newer"}).Draw(t, "category"),
+				Rate:     count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate"),
+			})
 		}
 		if rapid.Bool().Draw(t, "kept") {
 			p.Invoice.Kept = &order.Kept{Offset: rapid.Int64Min(0).Draw(t, "offset"), SHA256: "ab", Bytes: count(t, "bytes", 1e6)}

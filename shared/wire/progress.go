@@ -38,9 +38,10 @@ type invoiceValue struct {
 }
 
 type taxValue struct {
-	Rate int   `json:"rate"`
-	Net  money `json:"net"`
-	Tax  money `json:"tax"`
+	Category string `json:"category,omitempty"`
+	Rate     int    `json:"rate"`
+	Net      money  `json:"net"`
+	Tax      money  `json:"tax"`
 }
 
 type keptValue struct {
@@ -112,7 +113,7 @@ func fromProgress(p order.Progress) progressValue {
 			Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Kept: (*keptValue)(i.Kept),
 		}
 		for _, t := range i.Taxes {
-			v.Invoice.Taxes = append(v.Invoice.Taxes, taxValue{t.Rate, money(t.Net), money(t.Tax)})
+			v.Invoice.Taxes = append(v.Invoice.Taxes, taxValue{t.Category, t.Rate, money(t.Net), money(t.Tax)})
 		}
 	}
 	v.Email = (*emailValue)(p.Email)
@@ -133,7 +134,7 @@ func (v progressValue) progress() order.Progress {
 			Net: order.Money(i.Net), Tax: order.Money(i.Tax), Total: order.Money(i.Total), Kept: (*order.Kept)(i.Kept),
 		}
 		for _, t := range i.Taxes {
-			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})
+			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Category: t.Category, Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})
 		}
 	}
 	p.Email = (*order.Email)(v.Email)

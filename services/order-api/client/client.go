@@ -76,7 +76,16 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 
 // Invoice returns the issued invoice of an order, a PDF.
 func (c *Client) Invoice(ctx context.Context, id string) ([]byte, error) {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/orders/"+url.PathEscape(id)+"/invoice.pdf", nil, nil)
+	return c.download(ctx, "/v1/orders/"+url.PathEscape(id)+"/invoice.pdf")
+}
+
+// InvoiceXML returns the data of the issued invoice of an order: a Cross Industry Invoice by EN 16931.
+func (c *Client) InvoiceXML(ctx context.Context, id string) ([]byte, error) {
+	return c.download(ctx, "/v1/orders/"+url.PathEscape(id)+"/invoice.xml")
+}
+
+func (c *Client) download(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,7 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 			"GET /v1/orders?cursor=x&customer=a%26b&from=2026-03-01T12%3A00%3A00Z&limit=7&status=dead&to=2026-03-01T13%3A00%3A00Z",
 		},
 		{func() error { _, err := c.Invoice(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.pdf"},
+		{func() error { _, err := c.InvoiceXML(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.xml"},
 		{func() error { _, err := c.Products(ctx); return err }, "GET /v1/products"},
 		{
 			func() error {

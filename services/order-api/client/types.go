@@ -35,6 +35,7 @@ type Order struct {
 type Customer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
+	VATID string `json:"vat_id,omitempty"` // of a business in the European Union
 }
 
 // Address is a postal address. Country is an ISO 3166-1 alpha-2 code in upper case.

@@ -238,12 +238,17 @@ func TestOutput(t *testing.T) {
 func TestAnInvoiceIsSavedUnderItsNumber(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
-	stdout, _, err := s.run(t, "", "invoice", "get", "ord_1")
-	if err != nil || stdout != "INV-1.pdf\n" {
-		t.Errorf("got %q, %v; want the name of the file", stdout, err)
-	}
-	if document, err := os.ReadFile("INV-1.pdf"); string(document) != "%PDF of ord_1" {
-		t.Errorf("got %q, %v; want the document as it came", document, err)
+	for _, row := range []struct{ command, file, want string }{
+		{"invoice get ord_1", "INV-1.pdf", "%PDF of ord_1"},
+		{"invoice get ord_1 --xml", "INV-1.xml", "<xml of ord_1>"},
+	} {
+		stdout, _, err := s.run(t, "", strings.Fields(row.command)...)
+		if err != nil || stdout != row.file+"\n" {
+			t.Errorf("%s: got %q, %v; want the name of the file", row.command, stdout, err)
+		}
+		if document, err := os.ReadFile(row.file); string(document) != row.want {
+			t.Errorf("%s: got %q, %v; want the document as it came", row.command, document, err)
+		}
 	}
 }
 

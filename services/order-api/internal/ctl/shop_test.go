@@ -66,6 +66,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.stream(w, r, s.walk[id])
 	case strings.HasSuffix(r.URL.Path, "/invoice.pdf"):
 		io.WriteString(w, "%PDF of "+id)
+	case strings.HasSuffix(r.URL.Path, "/invoice.xml"):
+		io.WriteString(w, "<xml of "+id+">")
 	case strings.HasPrefix(r.URL.Path, "/v1/orders/"):
 		s.answer(w, dead(filepath.Base(r.URL.Path)))
 	case strings.HasSuffix(r.URL.Path, "/replay"):

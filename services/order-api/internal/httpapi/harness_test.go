@@ -273,11 +273,16 @@ func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
 // work brings an order as far as mailing: shipping settled, invoice kept. It returns the document.
 func (s *shop) work(t *testing.T, state *order.State) []byte {
 	t.Helper()
+	return s.issue(t, state, []byte("%PDF-1.7 of "+string(state.Order.ID)))
+}
+
+// issue is work with a document of its own.
+func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
+	t.Helper()
 	state.Progress.Shipping = &order.Shipping{Zone: "DE", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 1, MaxDays: 2}
 	net := state.Order.ItemsTotal().Plus(order.EUR.Cents(490))
 	state.Progress.Invoice = &order.Invoice{Number: "INV-1", Net: net, Tax: net.Percent(1900), Total: net.Plus(net.Percent(1900))}
 	s.advance(t, state, order.Change{Status: order.Working})
-	document := []byte("%PDF-1.7 of " + string(state.Order.ID))
 	state.Document = document
 	r := wire.Invoice(state, state.Order.PlacedAt)
 	s.put(t, s.Topics.Invoices, state.Origin.Partition, r)

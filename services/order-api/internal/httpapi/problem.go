@@ -28,6 +28,7 @@ const (
 	unknownOrder     kind = "unknown-order"
 	unknownLetter    kind = "unknown-letter"
 	notIssued        kind = "invoice-not-issued"
+	noXML            kind = "invoice-without-xml"
 	methodNotAllowed kind = "method-not-allowed"
 	timeout          kind = "timeout"
 	letterClosed     kind = "letter-closed"
@@ -55,6 +56,7 @@ var kinds = map[kind]struct {
 	unknownOrder:     {http.StatusNotFound, "There is no such order"},
 	unknownLetter:    {http.StatusNotFound, "There is no such letter"},
 	notIssued:        {http.StatusNotFound, "The invoice is not issued yet"},
+	noXML:            {http.StatusNotFound, "The invoice has no XML"},
 	methodNotAllowed: {http.StatusMethodNotAllowed, "This cannot be done here"},
 	timeout:          {http.StatusRequestTimeout, "The request took too long"},
 	letterClosed:     {http.StatusConflict, "The letter is not open any more"},

@@ -12,6 +12,7 @@ func (a *api) routes(e *echo.Echo) {
 	get(e, "/v1/orders/:id", a.getOrder)
 	get(e, "/v1/orders/:id/events", a.watchOrder)
 	get(e, "/v1/orders/:id/invoice.pdf", a.getInvoice)
+	get(e, "/v1/orders/:id/invoice.xml", a.getInvoiceXML)
 	get(e, "/v1/products", a.listProducts)
 
 	get(e, "/v1/letters", a.listLetters)

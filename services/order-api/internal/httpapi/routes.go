@@ -16,6 +16,7 @@ func (a *api) routes(e *echo.Echo) {
 	get("/v1/orders/:id/events", a.watchOrder)
 	get("/v1/orders/:id/invoice.pdf", a.getInvoice)
 	get("/v1/products", a.listProducts)
+	e.POST("/v1/quotes", a.quote)
 
 	get("/v1/letters", a.listLetters)
 	get("/v1/letters/:id", a.getLetter)

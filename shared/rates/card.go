@@ -88,8 +88,8 @@ type place struct{ country, prefix string }
 // String is the place as people write it in a card.
 func (p place) String() string { return strings.TrimSpace(p.country + " " + p.prefix) }
 
-// at is the zone with the longest prefix that an address has, or nil.
-func at(places map[place]*zone, to order.Address) *zone {
+// zoneOf is the zone with the longest prefix that an address has, or nil.
+func zoneOf(places map[place]*zone, to order.Address) *zone {
 	code := postal(to.PostalCode, to.Country)
 	for n := len(code); n >= 0; n-- {
 		if z := places[place{to.Country, code[:n]}]; z != nil {
@@ -124,8 +124,7 @@ func (t *tariff) bracket(grams int) order.Money {
 // billable is what a parcel weighs or, if that is more, what its room counts as, rounded up to the step.
 func (c *carrier) billable(p order.Parcel, step int) int {
 	// Cubic millimetres by cubic centimetres a kilogram are grams.
-	grams := max(p.Grams, divideUp(volume(p.Size), c.Divisor))
-	return max(step, divideUp(grams, step)*step)
+	return divideUp(max(p.Grams, divideUp(volume(p.Size), c.Divisor)), step) * step
 }
 
 func volume(size [3]int) int { return size[0] * size[1] * size[2] }

@@ -92,6 +92,7 @@ func TestAWrongCardIsRefusedWithLineAndReason(t *testing.T) {
 		{"oversize without a length", "over_mm: 500, ", "", "11: oversize needs over_mm and a_parcel"},
 		{"oversize without a price", `, a_parcel: "4"`, "", "11: oversize needs over_mm and a_parcel"},
 		{"unknown country of a remote area", "country: DE", "country: UK", `15: "UK" is no ISO 3166-1 alpha-2 country code in upper case`},
+		{"remote prefix within another one", `["264"]`, `["264", "26465"]`, `15: "remote" has DE 26465 already, by DE 264`},
 		{"no zones", smallCard[strings.Index(smallCard, "zones:"):], "zones: []\n", "16: the card has no zones"},
 		{"unknown key", "free_from:", "free_form:", `24: unknown key "free_form"`},
 		{"unknown carrier", "- carrier: Stork", "- carrier: Dodo", `27: the card has no carrier "Dodo"`},

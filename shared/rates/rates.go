@@ -13,7 +13,9 @@ package rates
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/orders/shared/config"
@@ -56,40 +58,42 @@ func (r *Refused) Error() string { return r.Detail }
 // error is a Refused, which names the first thing that stands in the way: the country, the service, or what is ordered.
 func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
-	z, remote := at(c.file.zones, to), at(c.file.remote, to) != nil
+	z := zoneOf(c.file.zones, to)
 	if z == nil {
 		return nil, &Refused{failure.NoRoute, "/ship_to/country", fmt.Sprintf("the rate card has no zone for country %q", to.Country)}
 	}
-	var best *order.Shipping
+	offered := slices.DeleteFunc(slices.Clone(z.Tariffs), func(t tariff) bool { return !z.promises(o.Service, &t) })
+	if len(offered) == 0 {
+		return nil, &Refused{failure.NoRoute, "/service", fmt.Sprintf("zone %s has no %s service", z.Name, o.Service)}
+	}
+	s, err := cheapest(offered, o.Lines, c.file.Step, zoneOf(c.file.remote, to) != nil)
+	if err != nil {
+		return nil, &Refused{failure.TooHeavy, "/items", fmt.Sprintf("zone %s, %s: %v", z.Name, o.Service, err)}
+	}
+	s.Zone, s.Service, s.Card = z.Name, o.Service, c.version
+	// Only standard is ever free: who asks for express pays for the hurry.
+	if o.Service == order.Standard && z.free(o.ItemsTotal()) {
+		free := order.EUR.Cents(0)
+		s.Price, s.Fuel, s.Remote, s.Oversize = free, free, free, free
+	}
+	return s, nil
+}
+
+// cheapest ships lines by the tariff that asks for least. Its error says for each tariff why its carrier does not take them.
+func cheapest(tariffs []tariff, lines []order.Line, step int, remote bool) (best *order.Shipping, err error) {
 	var refusals []string
-	offered := false
-	for i := range z.Tariffs {
-		t := &z.Tariffs[i]
-		if !z.promises(o.Service, t) {
-			continue
-		}
-		offered = true
-		parcels, err := t.carrier.pack(o.Lines)
+	for _, t := range tariffs {
+		parcels, err := t.carrier.pack(lines)
 		if err != nil {
 			refusals = append(refusals, t.carrier.Name+": "+err.Error())
 			continue
 		}
-		s := t.price(parcels, c.file.Step, remote)
-		if best == nil || cheaper(s, best) {
+		if s := t.price(parcels, step, remote); best == nil || cheaper(s, best) {
 			best = s
 		}
 	}
-	switch {
-	case !offered:
-		return nil, &Refused{failure.NoRoute, "/service", fmt.Sprintf("zone %s has no %s service", z.Name, o.Service)}
-	case best == nil:
-		return nil, &Refused{failure.TooHeavy, "/items", fmt.Sprintf("zone %s, %s: %s", z.Name, o.Service, strings.Join(refusals, "; "))}
-	}
-	best.Zone, best.Service, best.Card = z.Name, o.Service, c.version
-	// Only standard is ever free: who asks for express pays for the hurry.
-	if o.Service == order.Standard && z.free(o.ItemsTotal()) {
-		free := order.EUR.Cents(0)
-		best.Price, best.Fuel, best.Remote, best.Oversize = free, free, free, free
+	if best == nil {
+		return nil, errors.New(strings.Join(refusals, "; "))
 	}
 	return best, nil
 }

@@ -42,7 +42,7 @@ func TestReadWaitsForBrokersThatAreAway(t *testing.T) {
 			}
 			return dial(ctx, network, address)
 		}
-		r, err := config.ReadOne(t.Context(), k.Topics.Orders, 1, 0)
+		r, err := one(t.Context(), t, config, k.Topics.Orders, 1, 0)
 		if err != nil || string(r.Key) != "a" || time.Since(away) > time.Minute {
 			t.Errorf("got %v, %v %v after the brokers were back; want the record within a minute", r, err, time.Since(away))
 		}

@@ -57,6 +57,8 @@ func (c Config) options() []kgo.Opt {
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(func(name string) int32 { return int32(topic.MaxBytes(name)) }),
 		kgo.UnknownTopicRetries(3),
+		// Nothing of ours unpacks to a tenth of it. What does would take the process down.
+		kgo.MaxDecompressBatchBytes(unpackable),
 	}
 	if c.Dial != nil {
 		opts = append(opts, kgo.Dialer(c.Dial))

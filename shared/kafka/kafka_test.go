@@ -52,8 +52,8 @@ func TestADeadAddressIsSaidAtOnce(t *testing.T) {
 		if err := config.Read(ctx, "orders", 0, 0, 1, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: got %v from Read, want it to wait for as long as it may", row.name, err)
 		}
-		if _, err := config.ReadOne(ctx, "orders", 0, 0); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: got %v from ReadOne, want it to wait for as long as it may", row.name, err)
+		if _, err := one(ctx, t, config, "orders", 0, 0); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v from One, want it to wait for as long as it may", row.name, err)
 		}
 	}
 }

@@ -42,6 +42,12 @@ type Kafka struct {
 // Start runs a broker in memory.
 func Start(t testing.TB) *Kafka {
 	t.Helper()
+	return StartWide(t, Partitions)
+}
+
+// StartWide is Start with another number of partitions of every topic.
+func StartWide(t testing.TB, partitions int) *Kafka {
+	t.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(1)}
 	var config kafka.Config
 	away, dial := new(atomic.Bool), new(net.Dialer).DialContext
@@ -57,7 +63,7 @@ func Start(t testing.TB) *Kafka {
 	}
 	t.Cleanup(cluster.Close)
 	config.Brokers = cluster.ListenAddrs()
-	k := connect(t, config, "orders")
+	k := connect(t, config, "orders", partitions)
 	k.Cluster, k.away = cluster, away
 	return k
 }
@@ -74,7 +80,7 @@ func Real(t testing.TB) *Kafka {
 	}
 	away, open := new(atomic.Bool), new(conns)
 	config := kafka.Config{Brokers: strings.Split(brokers, ","), Dial: unless(away, open.dial)}
-	k := connect(t, config, "test-"+strings.ToLower(rand.Text()))
+	k := connect(t, config, "test-"+strings.ToLower(rand.Text()), Partitions)
 	k.away, k.conns = away, open
 	t.Cleanup(func() {
 		// The context of a test that ends is done already.
@@ -86,7 +92,7 @@ func Real(t testing.TB) *Kafka {
 	return k
 }
 
-func connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
+func connect(t testing.TB, config kafka.Config, prefix string, partitions int) *Kafka {
 	t.Helper()
 	k := &Kafka{Prefix: prefix, Topics: topic.Names(prefix), config: config}
 	var err error
@@ -94,7 +100,7 @@ func connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Client.Close)
-	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, Partitions, 0); err != nil {
+	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, partitions, 0); err != nil {
 		t.Fatal(err)
 	}
 	return k

@@ -26,10 +26,20 @@ const (
 // Fold reads one partition of orders.status in order. The zero value stands at its start. It is for one goroutine.
 type Fold struct {
 	claim int64 // offset + 1 of the newest claim, so that zero is none
+	start int64 // nothing is known of what stands before
+	anew  bool  // what Anew says
 }
 
+// From returns a fold that starts at an offset in the middle. The claim before it is known only by what its owner wrote, so
+// a void state may come first, and be taken for current: ask Anew after each record.
+func From(offset int64) Fold { return Fold{start: offset} }
+
+// Anew reports whether the record that was applied last shows that all before it was void: it was written under a newer
+// claim, which stands before the start. A stretch in which that owner wrote nothing does not show it.
+func (f *Fold) Anew() bool { return f.anew }
+
 // At returns a fold that has seen a claim at an offset, for a reader that resumes behind it; -1 is none.
-func At(claim int64) Fold { return Fold{claim + 1} }
+func At(claim int64) Fold { return Fold{claim: claim + 1} }
 
 // Newest is the offset of the newest claim that is known of, or -1.
 func (f *Fold) Newest() int64 { return f.claim - 1 }
@@ -37,6 +47,7 @@ func (f *Fold) Newest() int64 { return f.claim - 1 }
 // Apply takes the next record and says what it is worth. The Head is that of a state, and zero for a claim. A record that
 // is neither is wire.ErrUndecodable: skip it.
 func (f *Fold) Apply(r *kgo.Record) (wire.Head, Verdict, error) {
+	f.anew = false
 	switch wire.Type(r) {
 	case wire.TypeClaim:
 		f.claim = r.Offset + 1
@@ -51,6 +62,7 @@ func (f *Fold) Apply(r *kgo.Record) (wire.Head, Verdict, error) {
 		}
 		// Compaction keeps the last claim only: that of an earlier owner is known by what it wrote.
 		if h.Owner < r.Offset {
+			f.anew = f.claim > 0 && f.Newest() < h.Owner && h.Owner < f.start
 			f.claim = h.Owner + 1
 		}
 		return h, Current, nil

@@ -3,6 +3,7 @@ package status_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -159,6 +160,39 @@ func TestAResumedFoldSaysTheSame(t *testing.T) {
 		apply(t, &before, log[:at])
 		after := status.At(before.Newest())
 		if diff := cmp.Diff(want[at:], apply(t, &after, log[at:])); diff != "" {
+			t.Errorf("verdicts from %d (-want +got):\n%s", at, diff)
+		}
+	})
+}
+
+// TestAFoldFromTheMiddleSaysTheSame starts where the claim is not seen any more. A void state counts for no longer than the
+// owner of that time writes nothing either.
+func TestAFoldFromTheMiddleSaysTheSame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		log, want := drawLog(t)
+		at := rapid.IntRange(0, len(log)-1).Draw(t, "started at")
+		log, want = log[at:], want[at:]
+		fold := status.From(log[0].Offset)
+		var got []status.Verdict
+		for i, r := range log {
+			_, verdict, err := fold.Apply(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fold.Anew() {
+				got = slices.Repeat([]status.Verdict{status.Void}, i)
+			}
+			got = append(got, verdict)
+		}
+		shown := slices.IndexFunc(want, func(v status.Verdict) bool { return v != status.Void })
+		switch {
+		case shown < 0:
+			return // nobody could know
+		case want[shown] == status.Claim:
+			got, want = got[shown:], want[shown:] // what came before it either
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("verdicts from %d (-want +got):\n%s", at, diff)
 		}
 	})

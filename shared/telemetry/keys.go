@@ -11,7 +11,10 @@ const (
 	Step       = "step"       // of the pipeline
 	Reason     = "reason"     // of a failure
 	Took       = "took"       // a duration
+	From       = "from"       // the first offset of a stretch
+	To         = "to"         // the offset behind it
 	Count      = "count"      // of whatever the line is about
+	Records    = "records"    // how many were read
 	Void       = "void"       // how many records counted for nobody
 	Address    = "address"    // on which a program listens, or that it dials
 	Request    = "request"    // the ID that its answer carried too

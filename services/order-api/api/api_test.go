@@ -2,14 +2,19 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/api"
 	"example.com/orders/services/order-api/client"
@@ -101,6 +106,68 @@ func TestInstancesWithOneSecretShareKeys(t *testing.T) {
 	if ids[0] != ids[1] {
 		t.Errorf("got orders %q, want one", ids)
 	}
+}
+
+// TestTwoInstancesAtTheSameMomentPlaceOneOrder holds both when neither has seen the other's record.
+func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
+	t.Parallel()
+	other := wanted()
+	other.Note = "please ring twice"
+	for name, row := range map[string]struct {
+		second   client.NewOrder
+		statuses [2]int // in any order
+	}{
+		"same body":  {wanted(), [2]int{202, 202}},
+		"other body": {other, [2]int{202, 422}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := kafkatest.Start(t)
+			orders := [2]client.NewOrder{wanted(), row.second}
+			var placed [2]client.Order
+			var statuses [2]int
+			var both sync.WaitGroup
+			var clients []*client.Client
+			for range orders {
+				cfg := settings(t, k)
+				cfg.Secret = "a key of at least sixteen"
+				c, _, _ := start(t, cfg)
+				clients = append(clients, c)
+			}
+			meetAtProduce(k, len(orders))
+			for i, c := range clients {
+				both.Go(func() {
+					var err error
+					placed[i], err = c.Place(t.Context(), orders[i], "k1", 0)
+					statuses[i] = http.StatusAccepted
+					if p, refused := errors.AsType[*client.Problem](err); refused {
+						statuses[i] = p.Status
+					}
+				})
+			}
+			both.Wait()
+			slices.Sort(statuses[:])
+			if statuses != row.statuses || statuses[1] == 202 && placed[0].ID != placed[1].ID {
+				t.Errorf("got %v with orders %q and %q, want %v and one order", statuses, placed[0].ID, placed[1].ID, row.statuses)
+			}
+			if records := k.Records(t, k.Topics.Orders); len(records) != 2 || string(records[0].Key) != string(records[1].Key) {
+				t.Errorf("got %d records, want 2 of one ID, of which workers take the first: the test is for the race", len(records))
+			}
+		})
+	}
+}
+
+// meetAtProduce holds produce requests until there are n of them.
+func meetAtProduce(k *kafkatest.Kafka, n int) {
+	met := make(chan struct{})
+	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.KeepControl()
+		if n--; n == 0 {
+			close(met)
+		}
+		k.Cluster.SleepControl(func() { <-met })
+		return nil, nil, false
+	})
 }
 
 func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {

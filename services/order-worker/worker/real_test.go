@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/embedded/inbox"
 	"example.com/orders/shared/kafkatest"
 )
@@ -14,23 +15,31 @@ import (
 // and commits are what an imitation may get wrong.
 func TestScalingRepeatsNothingOnRealKafka(t *testing.T) {
 	t.Parallel()
-	s := openOn(t, kafkatest.Real(t))
-	s.mails.Behave(inbox.Behaviour{At: ".", Late: 100 * time.Millisecond})
-	all := orders(120)
-	stop := []func(){s.work(t)}
-	for n := range 4 {
-		s.place(t, all[:30]...)
-		all = all[30:]
-		switch n {
-		case 0, 1:
-			stop = append(stop, s.work(t))
-		case 2:
-			stop[0]()
-			stop[2]()
-		}
+	for _, protocol := range []string{"classic", "consumer"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			s := openOn(t, kafkatest.Real(t))
+			work := func() (stop func()) {
+				return s.work(t, func(c *worker.Config) { c.Protocol = protocol })
+			}
+			s.mails.Behave(inbox.Behaviour{At: ".", Late: 100 * time.Millisecond})
+			all := orders(120)
+			stop := []func(){work()}
+			for n := range 4 {
+				s.place(t, all[:30]...)
+				all = all[30:]
+				switch n {
+				case 0, 1:
+					stop = append(stop, work())
+				case 2:
+					stop[0]()
+					stop[2]()
+				}
+			}
+			s.Await(t, ended(120))
+			stop[1]()
+			s.confirmedOnce(t, 120)
+			s.committedAll(t)
+		})
 	}
-	s.Await(t, ended(120))
-	stop[1]()
-	s.confirmedOnce(t, 120)
-	s.committedAll(t)
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -33,13 +32,14 @@ import (
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/rates"
-	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 )
 
 // Config is everything a worker can be told.
 type Config struct {
 	Group       string        `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers."`
+	Protocol    string        `name:"group-protocol" env:"ORDERS_GROUP_PROTOCOL" enum:"classic,consumer" default:"classic" help:"Protocol of the group: classic, or consumer (KIP-848), whose session time-out is the brokers'."`
+	AcceptLoss  bool          `env:"ORDERS_ACCEPT_LOSS" help:"Go on where a topic's log begins now, although orders before were lost."`
 	SMTP        string        `name:"smtp" env:"ORDERS_SMTP" default:"127.0.0.1:1025" help:"Mail server to send to."`
 	MailFrom    string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender of the confirmations."`
 	RateCard    string        `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML); an embedded one by default."`
@@ -100,8 +100,9 @@ func Run(ctx context.Context, cfg Config) error {
 	var ready atomic.Bool
 	member := consumer.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
+		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss,
 		Ledger: ledger.Config{
-			Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
+			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
 		},
 		Room: server.Room,
 		Assigned: func(partitions []int32) {
@@ -113,8 +114,9 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return consumer.New(member, held(meter, p.Handle)).Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready, meter.Handler()) })
+	c := consumer.New(member, held(meter, p.Handle))
+	g.Go(func() error { return c.Run(ctx) })
+	g.Go(func() error { return health(ctx, cfg.Health, &ready, c.Partitions, meter.Handler()) })
 	return g.Wait()
 }
 
@@ -148,27 +150,6 @@ func held(m *meter.Meter, handle consumer.Handler) consumer.Handler {
 		defer m.Hold()()
 		return handle(ctx, l, r, stopping)
 	}
-}
-
-// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
-// what it has done.
-func health(ctx context.Context, address string, ready *atomic.Bool, metrics http.Handler) error {
-	if address == "" {
-		return nil
-	}
-	ln, err := serve.Listen(ctx, address, "--health", "ORDERS_HEALTH")
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
-	mux.Handle("GET /metrics", metrics)
-	return serve.Run(ctx, ln, mux, time.Second)
 }
 
 // name says in claims and letters which worker it was: host, process and version.

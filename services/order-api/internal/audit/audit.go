@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		return Report{}, err
 	}
 	a := &auditor{
-		kafka: cfg, adm: kadm.NewClient(cl), topics: topics, group: group,
+		kafka: kafka.NewReader(cl), adm: kadm.NewClient(cl), topics: topics, group: group,
 		incarnation: layout.Incarnation, seed: maphash.MakeSeed(), carriers: carriers(topics),
 	}
 	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}}
@@ -95,7 +95,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 
 // auditor is one run. It is not changed while its partitions are audited side by side.
 type auditor struct {
-	kafka       kafka.Config
+	kafka       kafka.Reader
 	adm         *kadm.Client
 	topics      topic.Set
 	group       string

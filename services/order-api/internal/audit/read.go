@@ -92,13 +92,13 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 		{a.topics.Invoices, t.invoice},
 		{a.topics.DLQ, t.letter},
 	} {
-		if err := read(ctx, a.kafka, s.topic, t.origin.Partition, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
+		if err := a.kafka.Read(ctx, s.topic, t.origin.Partition, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
 			return err
 		}
 		t.next[s.topic] = max(t.next[s.topic], b.ends[s.topic])
 	}
 	for _, c := range a.carriers {
-		err := read(ctx, a.kafka, c.topic, t.origin.Partition, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
+		err := a.kafka.Read(ctx, c.topic, t.origin.Partition, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
 			l, err := dlq.Read(r)
 			if err == nil && l.Origin.Partition == r.Partition && c.takenUp(l, t.at(l.Origin.Offset)) {
 				t.at(l.Origin.Offset).carried = round
@@ -113,20 +113,12 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	return nil
 }
 
-// read reads a stretch, and does not connect for an empty one.
-func read(ctx context.Context, cfg kafka.Config, topic string, partition int32, from, to int64, each func(*kgo.Record) error) error {
-	if from >= to {
-		return nil
-	}
-	return cfg.Read(ctx, topic, partition, from, to, each)
-}
-
 // name adds the IDs of the orders to the places that a report names, as far as their records are still there.
 func (a *auditor) name(ctx context.Context, faults []Fault) error {
 	for _, f := range faults {
 		for i := range f.Where {
 			at := &f.Where[i]
-			r, err := a.kafka.ReadOne(ctx, a.topics.Orders, at.Partition, at.Offset)
+			r, err := a.kafka.One(ctx, a.topics.Orders, at.Partition, at.Offset)
 			if errors.Is(err, kafka.ErrGone) {
 				continue
 			}

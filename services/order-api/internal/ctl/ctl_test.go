@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ import (
 
 func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+	for _, status := range []int{0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
@@ -93,6 +94,35 @@ func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
 	}
 	if strings.Count(stdout, "\n") != 1 || !strings.Contains(stderr, "connection refused\nhint: is the API running?") {
 		t.Errorf("got %q and %q, want one line that failed, and a hint", stdout, stderr)
+	}
+}
+
+func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{http.StatusTooManyRequests}
+	_, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 1 were not tried" {
+		t.Errorf("got error %s", got)
+	}
+	if diff := gocmp.Diff([]string{"k1", "k2"}, s.placements()); diff != "" || !strings.Contains(stderr, "\nhint: are workers running?") {
+		t.Errorf("got %q, want a hint; placements (-want +got):\n%s", stderr, diff)
+	}
+}
+
+func TestAFilterThatTheAPIRefusesIsMisused(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]bool{http.StatusBadRequest: true, http.StatusInternalServerError: false} {
+		for _, command := range []string{"list", "replay --all"} {
+			s := open(t)
+			s.fails["/v1/letters"] = []int{status}
+			_, _, err := s.run(t, "", append(append([]string{"dlq"}, strings.Fields(command)...), "--step", "packing")...)
+			// The type has no name outside its package.
+			usage := reflect.New(reflect.TypeOf(config.Usage(nil))).Interface()
+			if got := errors.As(err, usage); got != want {
+				t.Errorf("%s, %d: got %v, an error of usage %t; want %t", command, status, err, got, want)
+			}
+		}
 	}
 }
 
@@ -181,11 +211,16 @@ func TestOutput(t *testing.T) {
 	s.walk["ord_1"] = []string{
 		`{"rev":0,"at":"2026-03-01T12:00:00Z","status":"accepted"}`, `{"rev":1,"at":"2026-03-01T12:00:01Z","status":"confirmed"}`,
 	}
+	s.walk["ord_3"] = []string{
+		`{"rev":3,"at":"2026-03-01T12:00:00Z","status":"retrying","step":"email","reason":"mail-busy"}`,
+		`{"rev":5,"at":"2026-03-01T12:00:10Z","status":"waiting","step":"email","reason":"mail-away"}`,
+		`{"rev":7,"at":"2026-03-01T12:09:00Z","status":"confirmed"}`,
+	}
 	s.walk["ord_2"] = []string{`{"rev":1,"at":"2026-03-01T12:00:00Z","status":"dead","step":"shipping","reason":"no-route"}`}
 	s.fails["/v1/orders/ord_9"] = []int{http.StatusNotFound}
 	var all strings.Builder
 	for _, line := range []string{
-		"get ord_1", "get ord_1 --json", "get ord_9", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "invoice get ord_1 -o -",
+		"get ord_1", "get ord_1 --json", "get ord_9", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
 		"quote ../../../../deploy/sample/order.json", "quote ../../../../deploy/sample/order.json --json", "quote ../../../../deploy/sample/orders.csv",
 		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
 	} {

@@ -2,12 +2,15 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/config"
 )
 
 // letters are the commands that deal with letters.
@@ -30,7 +33,7 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 		for {
 			page, next, err := api.Letters(ctx, q)
 			if err != nil {
-				yield(client.Letter{}, explain(err))
+				yield(client.Letter{}, misused(explain(err)))
 				return
 			}
 			for _, l := range page {
@@ -43,6 +46,14 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 			}
 		}
 	}
+}
+
+// misused makes an error of usage of what the API says about a filter: it has the list of steps.
+func misused(err error) error {
+	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusBadRequest {
+		return config.Usage(err)
+	}
+	return err
 }
 
 type listLetters struct {

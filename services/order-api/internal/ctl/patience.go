@@ -45,7 +45,7 @@ func passes(err error) bool {
 		return !network || at.Op != "dial"
 	}
 	switch p.Status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false
@@ -57,10 +57,19 @@ func unreachable(err error) bool {
 	return cut
 }
 
-// explain adds what a person can do when nobody answers.
+// overdue reports whether no new orders are taken for now: that passes when old ones are begun, and not in seconds.
+func overdue(err error) bool {
+	p, refused := errors.AsType[*client.Problem](err)
+	return refused && p.Status == http.StatusTooManyRequests
+}
+
+// explain adds what a person can do when nobody answers, or nothing more is taken.
 func explain(err error) error {
-	if !unreachable(err) {
-		return err
+	switch {
+	case unreachable(err):
+		return config.Hint(err, "is the API running? Give its address with --api or ORDERS_API")
+	case overdue(err):
+		return config.Hint(err, "are workers running? Run the same command again later: an order that has a key is placed once")
 	}
-	return config.Hint(err, "is the API running? Give its address with --api or ORDERS_API")
+	return err
 }

@@ -34,7 +34,7 @@ type placement struct {
 	err   error // or nil
 }
 
-// errSkipped is the end of an order that was not tried, because the API is not there or the program was told to stop.
+// errSkipped is the end of an order that was not tried, because the API is not there or takes no more, or the program was told to stop.
 var errSkipped = errors.New("not tried")
 
 // Run places all orders, several at once, and prints a line for each, in the order of the files. Nothing is placed when a file cannot be read.
@@ -108,7 +108,8 @@ func readFile(file string, stdin io.Reader) ([]batch.Order, error) {
 	return batch.Read(file, f)
 }
 
-// placeAll places orders side by side and reports each in its turn. When the API is not there, or report returns an error, the rest is skipped.
+// placeAll places orders side by side and reports each in its turn. When the API is not there or takes no more, or report
+// returns an error, the rest is skipped.
 func (c *place) placeAll(ctx context.Context, api *client.Client, todo []*placement, report func(*placement) error) error {
 	ctx, skip := context.WithCancel(ctx)
 	defer skip()
@@ -119,7 +120,7 @@ func (c *place) placeAll(ctx context.Context, api *client.Client, todo []*placem
 			g.Go(func() error {
 				defer close(one.done)
 				one.order, one.err = c.placeOne(ctx, api, one.Order)
-				if unreachable(one.err) {
+				if unreachable(one.err) || overdue(one.err) {
 					skip()
 				}
 				return nil

@@ -108,7 +108,7 @@ func TestReplayIsTheLetterAgain(t *testing.T) {
 		t.Fatalf("got %d records, want 2", len(records))
 	}
 	want := b.letter
-	want.Replays, want.StateAt = 1, 1
+	want.Replays, want.StateAt = 1, 1 // behind the claim
 	for _, r := range records {
 		got, err := dlq.Read(r)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil || r.Partition != 2 {
@@ -120,7 +120,7 @@ func TestReplayIsTheLetterAgain(t *testing.T) {
 	}
 }
 
-func TestReplayNamesTheRevThatTheViewShows(t *testing.T) {
+func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
@@ -131,8 +131,8 @@ func TestReplayNamesTheRevThatTheViewShows(t *testing.T) {
 	_, err := b.desk.Replay(t.Context(), "2-0")
 	must(t, err)
 	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
-	if err != nil || got.Rev != 3 {
-		t.Errorf("got rev %d, %v; want 3", got.Rev, err)
+	if err != nil || got.Rev != 3 || got.StateAt != 2 {
+		t.Errorf("got rev %d at %d, %v; want 3 at 2", got.Rev, got.StateAt, err)
 	}
 }
 

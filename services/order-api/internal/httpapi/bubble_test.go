@@ -14,6 +14,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 func TestUnknownOrderIsWaitedForASecond(t *testing.T) {
@@ -129,6 +130,7 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 
 		time.Sleep(view.MaxAge)
 		refused("order with a key, a minute later", 503, "unavailable", 3*time.Second, place("k9"))
+		refused("replay, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), letter); return err })
 		if resp := s.send(t, s.http, "GET", "/healthz/ready", ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("ready: got %s, Retry-After %q; want 503 and when to try again", resp.Status, resp.Header.Get("Retry-After"))
 		}
@@ -147,4 +149,21 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 func TestAMinuteWithoutKafka(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { outage(t, setup(t), view.MaxAge+10*time.Second) })
+}
+
+func TestNewOrdersAreRefusedWhileOldOnesWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		o := s.place(t, wanted()).Order
+		o.ID, o.PlacedAt, o.Source = "ord_old", o.PlacedAt.Add(-promise), nil
+		s.put(t, s.Topics.Orders, 0, wire.Order(o))
+		time.Sleep(2 * time.Second) // the view looks once a second
+		_, err := s.client.Place(t.Context(), wanted(), "k9", 0)
+		isProblem(t, "order", err, 429, "overdue")
+		resp := s.send(t, s.http, "POST", "/v1/orders", good, "Content-Type", "application/json")
+		if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "30" {
+			t.Errorf("got %s, Retry-After %q; want 429 and when to try again", resp.Status, resp.Header.Get("Retry-After"))
+		}
+	})
 }

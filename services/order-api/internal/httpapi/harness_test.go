@@ -54,6 +54,9 @@ type shop struct {
 	keys   map[order.ID]string
 }
 
+// promise is how long orders may wait to be begun.
+const promise = 24 * time.Hour
+
 // setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in memory.
 func setup(t *testing.T) *shop {
 	t.Helper()
@@ -93,7 +96,9 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 
 	stopping := make(chan struct{})
 	s.stop = sync.OnceFunc(func() { close(stopping) })
-	in := intake.New(orders, s.view, products.Price, intake.Config{Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret")})
+	in := intake.New(orders, s.view, products.Price, intake.Config{
+		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Promise: promise,
+	})
 	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	end := s.serve(t, h)
 	t.Cleanup(func() {

@@ -25,7 +25,7 @@ func (a *api) measured(e *echo.Echo) echo.MiddlewareFunc {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orders_api_void_states_total", Help: "States that count for nobody: a worker wrote them that had lost its partition."},
 			func() float64 { return float64(a.view.Health().Void) }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	get(e, "/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -193,7 +193,9 @@ func (a *api) getInvoice(c echo.Context) error {
 		err = newProblem(wrongRange, fmt.Sprintf("the invoice has %d bytes", len(document)))
 	}
 	if err != nil {
-		h.Del("Content-Disposition") // it names a document
+		// They are those of a document.
+		h.Del("Content-Type")
+		h.Del("Content-Disposition")
 	}
 	return err
 }

@@ -69,7 +69,37 @@ func TestInvoiceIsTheIssuedOne(t *testing.T) {
 		if resp.StatusCode != http.StatusNotModified {
 			t.Errorf("known already: got %s, want 304", resp.Status)
 		}
+		for _, row := range []struct {
+			header, value string
+			status        int
+		}{
+			{"If-Match", `"other"`, http.StatusPreconditionFailed},
+			{"Range", "bytes=99999-", http.StatusRequestedRangeNotSatisfiable},
+			{"Range", "bytes=0-3", http.StatusPartialContent},
+		} {
+			resp := s.send(t, s.http, "GET", "/v1/orders/"+id+"/invoice.pdf", "", row.header, row.value)
+			if refused := row.status >= 400; resp.StatusCode != row.status || refused && resp.Header.Get("Content-Disposition") != "" {
+				t.Errorf("%s: %s: got %s with %v, want %d", row.header, row.value, resp.Status, resp.Header, row.status)
+			}
+		}
 	})
+}
+
+func TestWhatCanBeGotHasAHead(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	state := s.place(t, wanted())
+	s.work(t, &state)
+	id := string(state.Order.ID)
+	for path, status := range map[string]int{
+		"/v1/orders": 200, "/v1/orders/" + id: 200, "/v1/orders/" + id + "/invoice.pdf": 200, "/v1/orders/" + id + "/events": 200,
+		"/v1/products": 200, "/v1/letters": 200, "/v1/letters/0-0": 404, "/healthz/live": 200, "/healthz/ready": 200, "/openapi.yaml": 200, "/metrics": 200,
+	} {
+		head, got := s.send(t, s.http, "HEAD", path, ""), s.send(t, s.http, "GET", path, "")
+		if head.StatusCode != status || head.Header.Get("Content-Type") != got.Header.Get("Content-Type") || text(t, head) != "" {
+			t.Errorf("HEAD %s: got %s with %v, want %d and the headers of GET", path, head.Status, head.Header, status)
+		}
+	}
 }
 
 func TestOrdersAreListedInPages(t *testing.T) {

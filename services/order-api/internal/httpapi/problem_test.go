@@ -65,6 +65,8 @@ var refusals = []struct {
 	{"page of another origin", "POST", "/v1/orders", good, []string{"Sec-Fetch-Site", "cross-site"}},
 	{"form of another origin", "POST", "/v1/letters/0-0/replay", "", []string{"Origin", "https://example.com"}},
 	{"name of another host", "GET", "/v1/orders", "", []string{"Host", "evil.example"}},
+	{"parameter misspelt", "GET", "/v1/orders?statu=dead", "", nil},
+	{"parameter given twice", "GET", "/v1/letters?step=email&step=invoice", "", nil},
 	{"unknown status", "GET", "/v1/orders?status=done", "", nil},
 	{"limit 0", "GET", "/v1/orders?limit=0", "", nil},
 	{"limit no number", "GET", "/v1/orders?limit=x", "", nil},

@@ -28,6 +28,12 @@ import (
 // start runs an instance of the API's core on a broker: a view of its own, and an intake. Options change its producer.
 func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
+	return open(t, k, intake.Config{Deadline: deadline}, opts...)
+}
+
+// open is start with other settings.
+func open(t *testing.T, k *kafkatest.Kafka, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
+	t.Helper()
 	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
 	must(t, err)
 	shop, err := catalogue.Load("")
@@ -50,9 +56,8 @@ func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo
 		orders.Close()
 	})
 	must(t, v.Fresh(t.Context()))
-	return intake.New(orders, v, shop.Price, intake.Config{
-		Topic: k.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Deadline: deadline,
-	})
+	cfg.Topic, cfg.Incarnation, cfg.Secret = k.Topics.Orders, layout.Incarnation, []byte("secret")
+	return intake.New(orders, v, shop.Price, cfg)
 }
 
 func must(t *testing.T, err error) {

@@ -50,6 +50,7 @@ type View struct {
 	cfg  Config
 	file *file
 	cl   *kgo.Client
+	asks *kgo.Client // consumes nothing, and reads the records that the view only points at
 	ids  map[string]kadm.TopicID
 
 	// Owned by the goroutine of Run.
@@ -128,6 +129,10 @@ func (v *View) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if v.asks, err = v.cfg.Kafka.Connect(ctx); err != nil {
+		cl.Close()
+		return err
+	}
 	v.cl = cl
 	ids, ends, err := v.topics(ctx)
 	if err == nil {
@@ -135,6 +140,7 @@ func (v *View) prepare(ctx context.Context) error {
 		err = v.resume(ctx, ends)
 	}
 	if err != nil {
+		v.asks.Close()
 		cl.Close()
 		return err
 	}
@@ -216,6 +222,7 @@ func (v *View) Run(ctx context.Context) error {
 
 // Close ends the view. Run must have returned.
 func (v *View) Close() error {
+	v.asks.Close()
 	v.cl.Close()
 	return v.file.close()
 }

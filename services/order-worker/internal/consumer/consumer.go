@@ -6,12 +6,16 @@
 //
 // The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of the other topics too, with
 // a second client, and so an order has one lane in one process, whatever topic it comes from. Both kinds of offsets are
-// committed in one request under the group's member and generation.
+// committed in one request under the group's member and generation. Orders that were put off wait before a gate (source.go).
+//
+// A partition is taken (take.go) when it is known where all its topics are read on, and that nothing is lost there
+// (positions.go); then its ledger is opened, and only then are its records fetched.
 //
 // Records of one key are worked on one after the other (a lane), all others side by side. Committed is only what stands
 // below the oldest unfinished record (the watermark). A partition that goes, for a rebalance or because the worker stops,
 // is drained first: nothing new is begun, what is in hand is finished within the drain time, then committed, then let
-// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up.
+// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up. A partition that is
+// lost is drained no longer than the lease is held, and a newer claim on it ends everything at once.
 package consumer
 
 import (
@@ -41,8 +45,10 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Group       string
+	Protocol    string        // of the group: "consumer" (KIP-848), or else the classic one
 	Concurrency int           // orders in hand at once
 	Drain       time.Duration // how long a partition that goes may finish what is in hand
+	AcceptLoss  bool          // go on where a log begins now, if what was to be read next is gone
 	Ledger      ledger.Config
 	Log         *slog.Logger
 	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
@@ -52,14 +58,10 @@ type Config struct {
 	Assigned func(partitions []int32)
 }
 
-// The group's times. A killed worker's partitions go to another one after sessionTimeout: the client's default of 45 s
-// would leave them idle that long. How often it says that it is alive must be well below.
 const (
-	sessionTimeout = 8 * time.Second
-	heartbeat      = time.Second
-	commitEvery    = time.Second
-	commitAgain    = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
-	pollRecords    = 1000
+	commitEvery = time.Second
+	commitAgain = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
+	pollRecords = 1000
 )
 
 // The reasons for which work is abandoned.
@@ -77,11 +79,15 @@ type Consumer struct {
 	lanes  *lanes
 
 	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
+	takings sync.WaitGroup
+
+	mu    sync.Mutex
+	taken map[int32]*taking // by partition number, until it goes
 }
 
 // New returns a member that hands records to handle once it runs.
 func New(cfg Config, handle Handler) *Consumer {
-	c := &Consumer{cfg: cfg, handle: handle, commits: make(chan struct{}, 1)}
+	c := &Consumer{cfg: cfg, handle: handle, commits: make(chan struct{}, 1), taken: map[int32]*taking{}}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, room: room{ask: cfg.Room}, fetch: c.fetch, seek: c.seek, thirst: c.thirst}
 	return c
 }
@@ -98,8 +104,8 @@ func (c *Consumer) Run(ctx context.Context) error {
 	// Only now does it join: what is called when partitions come uses both clients.
 	c.group.AddConsumeTopics(c.cfg.Topics.Orders)
 	var running sync.WaitGroup
-	running.Go(func() { c.group.poll(ctx, func() {}, c.lanes.offer) })
-	running.Go(func() { c.side.poll(ctx, c.lanes.refill, c.offerSide) })
+	running.Go(func() { c.group.poll(ctx) })
+	running.Go(func() { c.side.poll(ctx) })
 	running.Go(func() { c.commitPeriodically(ctx) })
 	<-ctx.Done()
 	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
@@ -107,6 +113,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.finish(c.drain(c.lanes.numbers()))
 	running.Wait()
 	c.leave(calls)
+	c.takings.Wait()
 	hangUp()
 	c.group.Close()
 	c.side.Close()
@@ -116,8 +123,6 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
-	held := lease.New(sessionTimeout)
-	c.cfg.Ledger.Lease = held
 	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// Most of what it fetches is not due yet, and is fetched again later.
@@ -126,32 +131,39 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	if err != nil {
 		return err
 	}
+	session, err := c.session(ctx, side)
+	if err != nil {
+		side.Close()
+		return err
+	}
+	held := lease.New(session)
+	c.cfg.Ledger.Lease = held
 	orders := c.cfg.Topics.Orders
-	group, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
+	group, err := c.cfg.Kafka.Connect(ctx, append(append(fetching(calls), c.protocol()...),
 		kgo.ConsumerGroup(c.cfg.Group),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.WithHooks(held),
-		kgo.SessionTimeout(sessionTimeout),
-		kgo.HeartbeatInterval(heartbeat),
 		// Whoever drains must not be thrown out of the group for it.
 		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),
+		kgo.AdjustFetchOffsetsFn(c.resumed),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone[orders]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(calls, gone[orders]) }),
 	)...)
 	if err != nil {
 		side.Close()
 		return err
 	}
-	c.side, c.group = newFeed(side, c.cfg.Log), newFeed(group, c.cfg.Log)
+	c.group = newFeed(group, c.cfg.Log, func() {}, c.lanes.offer, c.gone)
+	c.side = newFeed(side, c.cfg.Log, c.lanes.refill, c.offerSide, c.gone)
 	return nil
 }
 
 func fetching(calls context.Context) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.WithContext(calls),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// A position that is gone must not be passed over without a word.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset().AtStart()),
 		kgo.FetchMaxBytes(8 << 20),
 		kgo.FetchMaxPartitionBytes(1 << 20),
 		kgo.FetchMaxWait(500 * time.Millisecond),
@@ -168,63 +180,31 @@ func (c *Consumer) leave(ctx context.Context) {
 	}
 }
 
+// reader is the client that reads a topic.
+func (c *Consumer) reader(topic string) *feed {
+	if topic == c.cfg.Topics.Orders {
+		return c.group
+	}
+	return c.side
+}
+
 // fetch pauses or resumes one topic's partition with the client that reads it.
 func (c *Consumer) fetch(topic string, partition int32, paused bool) {
-	cl, which := c.side, map[string][]int32{topic: {partition}}
-	if topic == c.cfg.Topics.Orders {
-		cl = c.group
-	}
+	which := map[string][]int32{topic: {partition}}
 	if paused {
-		cl.PauseFetchPartitions(which)
+		c.reader(topic).PauseFetchPartitions(which)
 	} else {
-		cl.ResumeFetchPartitions(which)
+		c.reader(topic).ResumeFetchPartitions(which)
 	}
 }
 
-// seek says where a topic's partition is read on by the second client.
+// seek says where a topic's partition is read on.
 func (c *Consumer) seek(topic string, partition int32, offset int64) {
-	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: offset}}})
+	c.reader(topic).SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: offset}}})
 }
 
 // thirst has lanes refilled before the next poll, which is at once.
 func (c *Consumer) thirst() { c.side.interrupt() }
-
-// commitPeriodically bounds what a crash makes the next owner look at again.
-func (c *Consumer) commitPeriodically(ctx context.Context) {
-	tick := time.NewTicker(commitEvery)
-	defer tick.Stop()
-	var last map[string]map[int32]kgo.EpochOffset
-	var at time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := c.lanes.committable()
-		if (!equal(last, now) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
-			last, at = now, time.Now()
-		}
-	}
-}
-
-// commit commits what is finished, for all owned partitions over all their topics, in one request.
-func (c *Consumer) commit(ctx context.Context) error {
-	c.commits <- struct{}{}
-	defer func() { <-c.commits }()
-	offsets := c.lanes.committable()
-	if len(offsets) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
-	defer cancel()
-	var answer error
-	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
-	if answer != nil && ctx.Err() == nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
-	}
-	return answer
-}
 
 // abandoned reports whether an unfinished record was left for the partition's next owner on purpose.
 func abandoned(ctx context.Context, err error) bool {

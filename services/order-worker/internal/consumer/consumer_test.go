@@ -40,7 +40,11 @@ const drain = 10 * time.Second
 
 func gather(t *testing.T) *team {
 	t.Helper()
-	k := kafkatest.Start(t)
+	return gatherOn(t, kafkatest.Start(t))
+}
+
+func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
+	t.Helper()
 	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +52,7 @@ func gather(t *testing.T) *team {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return &team{Kafka: k, cfg: Config{
 		Kafka: k.Config(), Topics: k.Topics, Group: "team", Concurrency: 8, Drain: drain, Log: log,
-		Ledger: ledger.Config{Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log},
+		Ledger: ledger.Config{Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log},
 	}}
 }
 
@@ -208,7 +212,7 @@ func TestOffsetsOfUnsubscribedTopicsAreCommittedAgain(t *testing.T) {
 		if at := m.committed(t, m.Topics.Replay, 1); at != -1 {
 			t.Fatalf("got %d, want the offset expired", at)
 		}
-		time.Sleep(2 * time.Hour)
+		time.Sleep(commitAgain + 10*time.Second)
 		if at := m.committed(t, m.Topics.Replay, 1); at != 2 {
 			t.Errorf("got %d, want 2 again", at)
 		}
@@ -321,7 +325,7 @@ func TestPartitionOfAnotherIsLeftAtOnce(t *testing.T) {
 		})
 		time.Sleep(5 * time.Second)
 		began := time.Now()
-		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: "team", TopLevel: true, Err: kerr.UnknownMemberID})
+		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: "team", TopLevel: true, Err: kerr.UnknownMemberID, Count: 2})
 		if cause := <-causes; !errors.Is(cause, errLost) || time.Since(began) > 2*heartbeat {
 			t.Errorf("abandoned after %s because %v, want at the next heartbeat because %v", time.Since(began), cause, errLost)
 		}

@@ -6,50 +6,60 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/telemetry"
 )
 
-// feed is a client that is polled, and hands over what it gets.
+// feed is a client that is polled, and hands over what it gets. What it calls is called from the goroutine that polls.
 type feed struct {
 	*kgo.Client
-	log *slog.Logger
+	log     *slog.Logger
+	between func() // before each poll
+	offer   func(topic string, partition int32, records []*kgo.Record)
+	gone    func(ctx context.Context, topic string, partition int32) // its position stands in the log no more
 
 	mu   sync.Mutex
 	end  context.CancelFunc // of the poll in hand
 	over <-chan struct{}    // closed when what it got is handed over
 }
 
-func newFeed(cl *kgo.Client, log *slog.Logger) *feed {
+func newFeed(cl *kgo.Client, log *slog.Logger, between func(), offer func(string, int32, []*kgo.Record), gone func(context.Context, string, int32)) *feed {
 	over := make(chan struct{})
 	close(over)
-	return &feed{Client: cl, log: log, end: func() {}, over: over}
+	return &feed{Client: cl, log: log, between: between, offer: offer, gone: gone, end: func() {}, over: over}
 }
 
-// poll hands records over until ctx ends, and calls between before each poll. It never waits for the work on them.
-func (f *feed) poll(ctx context.Context, between func(), offer func(topic string, partition int32, records []*kgo.Record)) {
+// poll hands records over until ctx ends. It never waits for the work on them.
+func (f *feed) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		round, end := context.WithCancel(ctx)
 		over := make(chan struct{})
 		f.mu.Lock()
 		f.end, f.over = end, over
 		f.mu.Unlock()
-		between()
+		f.between()
 		fetches := f.PollRecords(round, pollRecords)
-		fetches.EachError(func(topic string, partition int32, err error) {
-			if !errors.Is(err, context.Canceled) {
-				f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
-					slog.String(telemetry.Topic, topic), slog.Int(telemetry.Partition, int(partition)), slog.Any(telemetry.Error, err))
-			}
-		})
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 			if len(p.Records) > 0 {
-				offer(p.Topic, p.Partition, p.Records)
+				f.offer(p.Topic, p.Partition, p.Records)
 			}
 		})
+		fetches.EachError(func(topic string, partition int32, err error) { f.fault(ctx, topic, partition, err) })
 		end()
 		close(over)
+	}
+}
+
+func (f *feed) fault(ctx context.Context, topic string, partition int32, err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		f.gone(ctx, topic, partition)
+	default:
+		f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
+			slog.String(telemetry.Topic, topic), slog.Int(telemetry.Partition, int(partition)), slog.Any(telemetry.Error, err))
 	}
 }
 

@@ -24,14 +24,14 @@ func TestFlushWaitsForWhatWasPolledAndForNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer cl.Close()
-		f := newFeed(cl, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		taken, polling := make(chan struct{}), make(chan struct{})
+		f := newFeed(cl, slog.New(slog.NewTextHandler(t.Output(), nil)), func() {}, func(string, int32, []*kgo.Record) { <-taken }, nil)
 		f.flush() // nobody polls yet
 
 		ctx, cancel := context.WithCancel(t.Context())
-		taken, polling := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(polling)
-			f.poll(ctx, func() {}, func(string, int32, []*kgo.Record) { <-taken })
+			f.poll(ctx)
 		}()
 		k.Produce(t, &kgo.Record{Topic: k.Topics.Orders})
 		time.Sleep(time.Minute) // it is polled, and about to be handed over

@@ -3,6 +3,7 @@ package consumer
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +44,33 @@ func (l *lanes) add(p *partition) {
 	for _, s := range p.sources {
 		l.fetch(s.topic, p.number, false)
 	}
+	l.begin()
+}
+
+// hold begins nothing of a partition any more, and has nothing of it fetched. What is in hand goes on.
+func (l *lanes) hold(number int32, reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.find(number); p != nil && p.held == nil {
+		p.held = reason
+		l.begin()
+	}
+}
+
+// reached is the offset of the first record of a topic's partition that is to be fetched; false means that none is.
+func (l *lanes) reached(topic string, number int32) (int64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil || !p.begins() {
+		return 0, false
+	}
+	for _, s := range p.sources {
+		if s.topic == topic {
+			return s.next, true
+		}
+	}
+	return 0, false
 }
 
 // offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or
@@ -71,7 +99,7 @@ func (l *lanes) refill() {
 		for _, s := range p.sources {
 			if p.begins() && s.cut && s.thirsty(p.now()) {
 				s.cut, s.paused = false, false
-				l.seek(s.topic, p.number, s.from)
+				l.seek(s.topic, p.number, s.next)
 				l.fetch(s.topic, p.number, false)
 			}
 		}
@@ -86,7 +114,7 @@ func (l *lanes) begin() {
 		p := l.owned[0]
 		l.owned = append(l.owned[1:], p)
 		r, ok := record{}, false
-		if p.inHand < l.share() {
+		if len(p.inHand) < l.share() {
 			r, ok = p.next()
 		}
 		if !ok {
@@ -94,7 +122,8 @@ func (l *lanes) begin() {
 			continue
 		}
 		i = 0
-		l.inHand, p.inHand = l.inHand+1, p.inHand+1
+		l.inHand++
+		p.inHand[r] = time.Now()
 		if room := r.from.room; room != nil {
 			room.inHand++
 		}
@@ -115,7 +144,7 @@ func (l *lanes) regulate() {
 			if s.cut && p.begins() && s.thirsty(now) {
 				l.thirst()
 			}
-			if paused := s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
+			if paused := p.held != nil && !s.tail || s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
 				s.paused = paused
 				l.fetch(s.topic, p.number, paused)
 			}
@@ -155,17 +184,17 @@ func (l *lanes) share() int {
 func (l *lanes) finish(p *partition, r record, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inHand, p.inHand = l.inHand-1, p.inHand-1
+	l.inHand--
 	if room := r.from.room; room != nil {
 		room.inHand--
 	}
 	p.finish(r, err == nil)
-	if errors.Is(err, errHeld) && !p.held {
-		p.held = true
+	if errors.Is(err, errHeld) && p.held == nil {
+		p.held = err
 		l.log.Error("partition held: a record that this version cannot handle",
 			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 	}
-	if p.idle != nil && p.inHand == 0 {
+	if p.idle != nil && len(p.inHand) == 0 {
 		close(p.idle)
 	}
 	l.begin()
@@ -183,28 +212,26 @@ func (l *lanes) drain(number int32) *partition {
 	if p.idle == nil {
 		p.idle = make(chan struct{})
 		close(p.stopping)
-		if p.inHand == 0 {
+		if len(p.inHand) == 0 {
 			close(p.idle)
 		}
 	}
 	return p
 }
 
-// remove forgets a partition and returns how many of its records were begun and not finished.
-func (l *lanes) remove(p *partition) int {
+// remove forgets a partition and returns how many of its records were begun and not finished; false means that it was removed before.
+func (l *lanes) remove(p *partition) (unfinished int, removed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, q := range l.owned {
-		if q == p {
-			l.owned = append(l.owned[:i:i], l.owned[i+1:]...)
-			break
-		}
+	i := slices.Index(l.owned, p)
+	if i < 0 {
+		return 0, false
 	}
-	unfinished := 0
+	l.owned = slices.Delete(slices.Clone(l.owned), i, i+1)
 	for _, s := range p.sources {
 		unfinished += s.mark.unfinished()
 	}
-	return unfinished
+	return unfinished, true
 }
 
 // ledger is that of an owned partition, or nil.

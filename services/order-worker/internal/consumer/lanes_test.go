@@ -54,7 +54,7 @@ func (b *bench) seek(topic string, partition int32, offset int64) {
 // own adds a partition of all topics.
 func (b *bench) own(number int32) *partition {
 	p := &partition{
-		number: number, now: time.Now, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{},
+		number: number, now: time.Now, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{}, inHand: map[record]time.Time{},
 		sources: []*source{
 			{topic: "replay"}, {topic: "retry", delay: delay}, {topic: "waiting", room: &b.room}, {topic: "orders"},
 		},
@@ -270,11 +270,11 @@ func TestDrainBeginsNothingAndEndsWhenNoneIsInHand(t *testing.T) {
 		if got := b.committable()["orders"][0].Offset; got != 1 {
 			t.Errorf("committable: got %d, want 1, which waited behind the first", got)
 		}
-		if got := b.remove(p); got != 2 {
+		if got, removed := b.remove(p); got != 2 || !removed {
 			t.Errorf("abandoned: got %d, want 2: the one that failed and the one that waited", got)
 		}
-		if got := b.remove(p); got != 2 || len(b.numbers()) != 0 || len(b.committable()) != 0 {
-			t.Errorf("removed twice: got %d abandoned, numbers %v, committable %v", got, b.numbers(), b.committable())
+		if _, removed := b.remove(p); removed || len(b.numbers()) != 0 || len(b.committable()) != 0 {
+			t.Errorf("removed twice: got %t, numbers %v, committable %v", removed, b.numbers(), b.committable())
 		}
 		b.own(0)
 		b.fetched("orders", 0, 1, "a")

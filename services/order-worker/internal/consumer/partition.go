@@ -18,12 +18,12 @@ type partition struct {
 	abandon  func(cause error)         // ends every work in hand before its next effect
 	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
 
-	sources []*source           // in turn: the first is asked first
-	lanes   map[string][]record // by key, while an order of it is in hand: what waits behind it
-	ready   []record            // heads of lanes whose predecessor has finished
-	inHand  int
-	held    bool          // a record that this version cannot handle stands at the watermark: begin nothing
-	idle    chan struct{} // set while draining; closed when nothing is in hand
+	sources []*source            // in turn: the first is asked first
+	lanes   map[string][]record  // by key, while an order of it is in hand: what waits behind it
+	ready   []record             // heads of lanes whose predecessor has finished
+	inHand  map[record]time.Time // since when
+	held    error                // why nothing of it may be begun any more; or nil
+	idle    chan struct{}        // set while draining; closed when nothing is in hand
 }
 
 // record is a fetched record and where it came from.
@@ -36,7 +36,7 @@ type record struct {
 const maxSpan = 1000
 
 // begins reports whether records of it are begun at all.
-func (p *partition) begins() bool { return p.idle == nil && !p.held }
+func (p *partition) begins() bool { return p.idle == nil && p.held == nil }
 
 // next begins the next record that may be worked on: the head of a lane that is free. Records of a busy lane are begun
 // too, in their place behind it. Sources take turns: a flood of replays must not hold up the orders, nor they the replays.
@@ -80,6 +80,7 @@ func (p *partition) finish(r record, finished bool) {
 		r.from.mark.finish(r.Offset)
 	}
 	key := lane(r)
+	delete(p.inHand, r)
 	if behind := p.lanes[key]; len(behind) > 0 {
 		p.ready, p.lanes[key] = append(p.ready, behind[0]), behind[1:]
 		return

@@ -15,11 +15,11 @@ type source struct {
 	delay time.Duration // how long after its appending a record is due
 	room  *room         // of orders that need a dependency which is down; else nil
 
+	next   int64         // of the first record that is to be fetched
 	queue  []*kgo.Record // fetched, not begun
 	bytes  int           // of all that waits: in queue, or behind another order of its lane
 	paused bool
-	cut    bool  // what was fetched beyond queue was dropped, and fetching is paused
-	from   int64 // of a cut source: where it is fetched again
+	cut    bool // what was fetched beyond queue was dropped, and fetching is paused
 	mark   watermark
 }
 
@@ -72,7 +72,7 @@ func (s *source) put(records []*kgo.Record) {
 		return
 	}
 	for _, r := range records {
-		s.queue, s.bytes = append(s.queue, r), s.bytes+size(r)
+		s.queue, s.bytes, s.next = append(s.queue, r), s.bytes+size(r), r.Offset+1
 	}
 }
 
@@ -89,7 +89,7 @@ func (s *source) trim() {
 		for _, gone := range s.queue[i:] {
 			s.bytes -= size(gone)
 		}
-		s.cut, s.from = true, r.Offset
+		s.cut, s.next = true, r.Offset
 		s.queue = slices.Clone(s.queue[:i]) // the rest is not kept alive
 		return
 	}
@@ -97,10 +97,8 @@ func (s *source) trim() {
 
 // thirsty reports whether a cut source needs what it dropped.
 func (s *source) thirsty(now time.Time) bool {
-	if _, shut := s.shut(now); shut {
-		return s.bytes <= heldBytes/2
-	}
-	return s.low()
+	_, shut := s.shut(now)
+	return !shut && s.low()
 }
 
 func (s *source) full() bool { return len(s.queue) >= queueRecords || s.bytes >= queueBytes }

@@ -30,6 +30,7 @@ type Lease struct {
 	lasts time.Duration
 
 	mu      sync.Mutex
+	since   time.Time     // from when on it has been held without a break; meaningless while it is not
 	heard   time.Time     // when the question was sent that was answered last; zero before the first
 	again   time.Time     // the same, of the first answer after the lease had run out; or zero
 	renewed chan struct{} // closed, and made anew, at each renewal
@@ -53,9 +54,12 @@ func (l *Lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 func (l *Lease) answered(asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.heard) >= l.lasts && time.Since(l.again) >= l.lasts {
-		l.again = asked
-		return
+	if time.Since(l.heard) >= l.lasts {
+		if time.Since(l.again) >= l.lasts {
+			l.again = asked
+			return
+		}
+		l.since = time.Now()
 	}
 	l.heard, l.again = asked, time.Time{}
 	close(l.renewed)
@@ -67,6 +71,17 @@ func (l *Lease) held() (bool, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return time.Since(l.heard) < l.lasts, l.renewed
+}
+
+// Held is for how long the lease has been held without a break, or zero if it is not held.
+func (l *Lease) Held() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.heard) >= l.lasts {
+		return 0
+	}
+	// Not zero in the moment in which it begins.
+	return max(1, time.Since(l.since))
 }
 
 // Hold blocks until the lease is held, or returns the cause of the end of ctx. A nil lease is always held.

@@ -103,3 +103,26 @@ func TestHoldWaitsForTheLeaseOrTheEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestItSaysHowLongItHasBeenHeldWithoutABreak(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := joined()
+		for range 10 {
+			time.Sleep(time.Second)
+			l.answered(time.Now())
+		}
+		if got := l.Held(); got != 10*time.Second {
+			t.Errorf("got %s, want 10s", got)
+		}
+		time.Sleep(time.Minute)
+		if got := l.Held(); got != 0 {
+			t.Errorf("after it has run out: got %s, want 0", got)
+		}
+		l.answered(time.Now())
+		l.answered(time.Now())
+		if got := l.Held(); got <= 0 || got > time.Second {
+			t.Errorf("renewed just now: got %s, want next to nothing", got)
+		}
+	})
+}

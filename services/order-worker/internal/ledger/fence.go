@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -17,9 +16,6 @@ import (
 
 // Claim is the offset of our claim in orders.status: what stands behind it is ours, or void.
 func (l *Ledger) Claim() int64 { return l.claim }
-
-// Now is the broker's time as the owner knows it.
-func (l *Ledger) Now() time.Time { return time.Now() }
 
 // Judge says what a record behind our claim is worth: Current is our own, Void was written by a worker that had lost the
 // partition, and Claim means that we have lost it ourselves. It takes the records in order, from one goroutine.
@@ -38,15 +34,18 @@ func (l *Ledger) Judge(r *kgo.Record) status.Verdict {
 }
 
 // Repair appends the newest state of an order again, behind a void one. Readers ignore the void one, but compaction does
-// not: it keeps what stands last. An order that was never begun here has nothing to lose.
+// not: it keeps what stands last. That of an order which finished long ago is looked for; one that was never begun has
+// nothing to lose.
 func (l *Ledger) Repair(ctx context.Context, id order.ID) error {
+	if err := l.Recall(ctx, id, 0, l.Now()); err != nil {
+		return err
+	}
 	if _, begun := l.Standing(id); !begun {
 		return nil
 	}
 	s, _, err := l.State(ctx, id)
 	if errors.Is(err, kafka.ErrGone) {
-		l.cfg.Log.LogAttrs(ctx, slog.LevelError, "void state not repaired: ours is compacted away", slog.String(telemetry.Order, string(id)))
-		return nil
+		return nil // nothing of it is left that could be hidden
 	}
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -50,11 +49,12 @@ func (l *Ledger) Adopt(ctx context.Context, w *order.State, since time.Time) err
 
 // find looks for the invoice of an order once.
 func (l *Ledger) find(ctx context.Context, w *order.State, since time.Time) error {
-	from, end, err := l.invoicesSince(ctx, since.Add(-adoptMargin))
-	if err != nil {
+	from, err1 := l.offsetAt(ctx, l.cfg.Topics.Invoices, since.Add(-adoptMargin))
+	end, err2 := l.end(ctx, l.cfg.Topics.Invoices)
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	err = l.cfg.Kafka.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
+	err := l.reader.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
 		if string(r.Key) != w.Progress.Invoice.Number || wire.Type(r) != wire.TypeInvoice {
 			return nil
 		}
@@ -73,22 +73,6 @@ var errFound = errors.New("found")
 // kept points at the record of a document.
 func kept(r *kgo.Record) *order.Kept {
 	return &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
-}
-
-// invoicesSince returns the offsets of our partition of orders.invoices from a time on to its end.
-func (l *Ledger) invoicesSince(ctx context.Context, since time.Time) (from, end int64, err error) {
-	adm, topic := kadm.NewClient(l.cfg.Producer), l.cfg.Topics.Invoices
-	after, err1 := adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic)
-	ends, err2 := adm.ListEndOffsets(ctx, topic)
-	if err := errors.Join(err1, err2); err != nil {
-		return 0, 0, err
-	}
-	a, ok1 := after.Lookup(topic, l.partition)
-	e, ok2 := ends.Lookup(topic, l.partition)
-	if !ok1 || !ok2 {
-		return 0, 0, kerr.UnknownTopicOrPartition
-	}
-	return a.Offset, e.Offset, errors.Join(a.Err, e.Err)
 }
 
 // Load reads the issued document of an order that has one. What was issued is never rendered again: another version might render it differently.

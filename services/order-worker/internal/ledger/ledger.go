@@ -5,6 +5,22 @@
 // wrote later is void for every reader (package status). From then on the ledger is right without reading, because
 // nobody else's writes count.
 //
+// A restore looks back no further than a quarter of an hour before the oldest record that the group has not finished, and
+// a ledger forgets a finished order when the topic orders is read that much further. Still nothing is done twice:
+//
+//   - A record of orders that is not finished, at or above the committed offset, was begun after it was appended: its
+//     states stand within the restore. Unfinished orders are never forgotten.
+//   - A record that carries an order which was put off was appended before the state that says so: the same holds. One
+//     whose order has no Standing has nothing to do.
+//   - A replay may be about an order that finished long ago. Recall reads the newest state that the desk saw, and what
+//     happened to the order since.
+//   - A customer who repeats a key within a quarter of an hour meets an order that is still remembered: what counts is the
+//     broker's time of the records, so neither a backlog nor a pause makes a difference. Whoever repeats it later is answered
+//     by an API whose view is at most a minute behind, and appends nothing.
+//   - When the group's offsets are deleted, all is read again: the restore reaches back to the first record. Confirmed orders
+//     cost a bit each then, by the offset of their record, until that is read again; from then on their IDs are remembered
+//     as if they had just finished, and so are known to the repeats that follow.
+//
 // Every write is acknowledged by all in-sync replicas before it returns, and blocks while Kafka is away: that is never
 // the failure of an order. Only the end of ctx ends the wait, and what was not acknowledged then may stand in Kafka or not.
 package ledger
@@ -32,12 +48,11 @@ import (
 
 // Config is what all ledgers of a worker share.
 type Config struct {
-	Kafka       kafka.Config
 	Topics      topic.Set
 	Incarnation string       // of the topic orders
 	Worker      string       // who claims: host and version
 	Lease       *lease.Lease // looked at before every append; nil in tests without a group
-	Producer    *kgo.Client  // with kgo.ManualPartitioner: everything goes to the partition number of its origin
+	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
 	Log         *slog.Logger
 }
 
@@ -56,59 +71,41 @@ func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
 type Ledger struct {
 	cfg       Config
 	partition int32
+	reader    kafka.Reader
 	claim     int64       // offset of our claim: the fencing token of all that we write
+	claimed   time.Time   // the broker's time of our claim
+	heard     time.Time   // when we heard of it, by our clock
 	fold      status.Fold // of what comes behind our claim; owned by who calls Judge
 
 	mu     sync.Mutex
-	orders map[order.ID]entry
+	memory *memory
 }
 
-// entry is what the ledger remembers of an order; the rest it reads when it needs it.
-type entry struct {
-	origin int64
-	status order.Status
-	offset int64 // of the newest state in orders.status
-}
-
-// Open claims a partition and restores its ledger. Since is the broker's time at which the oldest record was appended that
-// the group has not finished, over all topics that orders come from; zero is none. It blocks until both are done, or
-// returns the cause of the end of ctx.
-func Open(ctx context.Context, cfg Config, partition int32, since time.Time) (*Ledger, error) {
-	l := &Ledger{cfg: cfg, partition: partition, orders: map[order.ID]entry{}}
+// Open claims a partition, restores its ledger, and puts right what a predecessor wrote last without being the owner any
+// more. Since is the broker's time at which the oldest record was appended that the group has not finished, over all
+// topics that orders come from; zero is none. Next is the offset of the topic orders at which the group goes on. It blocks
+// until all is done, or returns the cause of the end of ctx.
+func Open(ctx context.Context, cfg Config, partition int32, since time.Time, next int64) (*Ledger, error) {
+	l := &Ledger{cfg: cfg, partition: partition, reader: kafka.NewReader(cfg.Producer), memory: newMemory(next, 0)}
 	claim, err := l.append(ctx, cfg.Topics.Status, wire.Claim(cfg.Worker, time.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
 	}
-	l.claim, l.fold = claim.Offset, status.At(claim.Offset)
-	if err := l.insist(ctx, "restore", func() error { return l.restore(ctx) }); err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// restore reads orders.status from its start up to our claim.
-func (l *Ledger) restore(ctx context.Context) error {
-	clear(l.orders)
-	var fold status.Fold
-	var voids int
-	began := time.Now()
-	err := l.cfg.Kafka.Read(ctx, l.cfg.Topics.Status, l.partition, 0, l.claim, func(r *kgo.Record) error {
-		head, verdict, err := fold.Apply(r)
-		switch {
-		case err != nil || verdict == status.Void:
-			voids++
-		case verdict == status.Current:
-			l.orders[order.ID(r.Key)] = entry{head.Origin, head.Status, r.Offset}
-		}
-		return nil
+	l.claim, l.fold, l.heard = claim.Offset, status.At(claim.Offset), time.Now()
+	var void map[order.ID]bool
+	err = l.insist(ctx, "restore", func() error {
+		void, err = l.restore(ctx, since, next)
+		return err
 	})
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("restoring partition %d: %w", partition, err)
 	}
-	l.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "ledger restored", slog.Int(telemetry.Partition, int(l.partition)),
-		slog.Int(telemetry.Count, len(l.orders)), slog.Int(telemetry.Void, voids), slog.Duration(telemetry.Took, time.Since(began)))
-	return nil
+	return l, l.repair(ctx, void)
 }
+
+// Now is the broker's time as far as we know it: that of our claim, and what our clock has counted since we heard of it.
+// It is behind the broker's clock by no more than that took, and ahead by no more than the two have drifted apart since.
+func (l *Ledger) Now() time.Time { return l.claimed.Add(time.Since(l.heard)) }
 
 // Standing is what the ledger knows of an order without reading.
 type Standing struct {
@@ -116,30 +113,28 @@ type Standing struct {
 	Status order.Status
 }
 
-// Standing returns what is known of an order; false means that it was never begun.
+// Standing returns what is known of an order. False means that it was never begun, or that it finished before what the
+// ledger remembers: a record of orders asks Known, and a replay asks again after Recall.
 func (l *Ledger) Standing(id order.ID) (Standing, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e, ok := l.orders[id]
-	return Standing{e.origin, e.status}, ok
+	e, known := l.memory.get(keyOf(id))
+	return e.standing(), known
+}
+
+// Known is Standing for a record of the topic orders. False means that the order is to be begun: nobody has begun it
+// under any record. The ledger learns from it how far the topic is read, and so what it may forget; each record must be
+// shown to it, lane by lane in order.
+func (l *Ledger) Known(r *kgo.Record) (Standing, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, known := l.memory.place(keyOf(r.Key), r.Offset, r.Timestamp)
+	return e.standing(), known
 }
 
 // Origin names an offset of the topic orders in the ledger's partition.
 func (l *Ledger) Origin(offset int64) order.Origin {
 	return order.Origin{Incarnation: l.cfg.Incarnation, Partition: l.partition, Offset: offset}
-}
-
-// State reads the whole newest state of an order that has a Standing, and the broker's time of it.
-func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time, error) {
-	l.mu.Lock()
-	at := l.orders[id].offset
-	l.mu.Unlock()
-	r, err := l.read(ctx, l.cfg.Topics.Status, at)
-	if err != nil {
-		return order.State{}, time.Time{}, err
-	}
-	s, err := wire.ReadState(r)
-	return s, r.Timestamp, err
 }
 
 // Write records a change of an order, whose Rev and At it fills in, and appends the whole state.
@@ -157,7 +152,7 @@ func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) erro
 func (l *Ledger) remember(s *order.State, offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.orders[s.Order.ID] = entry{s.Origin.Offset, s.Status, offset}
+	l.memory.put(keyOf(s.Order.ID), entryOf(s.Origin.Offset, offset, s.Status))
 }
 
 // append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away. A
@@ -199,27 +194,16 @@ func tooLarge(err error) error {
 func (l *Ledger) read(ctx context.Context, topic string, offset int64) (*kgo.Record, error) {
 	var found *kgo.Record
 	err := l.insist(ctx, topic, func() (err error) {
-		found, err = l.cfg.Kafka.ReadOne(ctx, topic, l.partition, offset)
+		found, err = l.reader.One(ctx, topic, l.partition, offset)
 		return err
 	})
 	return found, err
 }
 
-// insist tries again and again while Kafka is away: that is never the failure of an order. Only what no patience helps, and the end of ctx, end it.
+// insist blocks while Kafka is away: that is never the failure of an order.
 func (l *Ledger) insist(ctx context.Context, what string, try func() error) error {
-	for {
-		err := try()
-		switch {
-		case err == nil, errors.Is(err, kafka.ErrGone), errors.Is(err, kerr.MessageTooLarge):
-			return err
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		}
-		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting for Kafka", slog.String(telemetry.Waiting, what), slog.Int(telemetry.Partition, int(l.partition)), slog.Any(telemetry.Error, err))
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(time.Second):
-		}
-	}
+	return kafka.Insist(ctx, try, func(err error) {
+		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting for Kafka", slog.String(telemetry.Waiting, what),
+			slog.Int(telemetry.Partition, int(l.partition)), slog.Any(telemetry.Error, err))
+	})
 }

@@ -42,7 +42,7 @@ func setup(t *testing.T) *owner {
 	}
 	t.Cleanup(producer.Close)
 	return &owner{k, ledger.Config{
-		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: producer,
+		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: producer,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}}
 }
@@ -50,7 +50,7 @@ func setup(t *testing.T) *owner {
 // open claims the partition.
 func (o *owner) open(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), o.cfg, partition, time.Time{})
+	l, err := ledger.Open(t.Context(), o.cfg, partition, time.Time{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 		do   func(context.Context, *owner, *ledger.Ledger, *order.State) error
 	}{
 		{"open", func(ctx context.Context, o *owner, _ *ledger.Ledger, _ *order.State) error {
-			_, err := ledger.Open(ctx, o.cfg, partition, time.Time{})
+			_, err := ledger.Open(ctx, o.cfg, partition, time.Time{}, 0)
 			return err
 		}},
 		{"write", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
@@ -227,7 +227,7 @@ func TestWhatWasGivenUpIsNotWrittenLater(t *testing.T) {
 		back := o.Away()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		if _, err := ledger.Open(ctx, o.cfg, partition, time.Time{}); err == nil {
+		if _, err := ledger.Open(ctx, o.cfg, partition, time.Time{}, 0); err == nil {
 			t.Error("claimed a partition while Kafka is away")
 		}
 		if err := l.Write(ctx, w, order.Change{Status: order.Working}); err == nil {

@@ -2,56 +2,163 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/wire"
 )
 
-// Recall makes an order known whose newest state lies before what the ledger was restored from. At is where that state
-// stands in orders.status, as somebody saw it. After it, the order has a Standing if it has any state.
-func (l *Ledger) Recall(ctx context.Context, id order.ID, _ int64) error {
-	return l.insist(ctx, l.cfg.Topics.Status, func() error {
+// viewLag is how far behind a view may be from which a replay is asked for, and more than clocks differ.
+const viewLag = 2 * time.Minute
+
+// State reads the whole newest state of an order that has a Standing, and the broker's time of it. A state that compaction
+// took away, because it kept a void one in its place, is made again of that: the void one is what a predecessor knew of
+// the order, and its status is ours. Without either it is kafka.ErrGone.
+func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time, error) {
+	l.mu.Lock()
+	e, known := l.memory.get(keyOf(id))
+	l.mu.Unlock()
+	if !known {
+		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	}
+	r, err := l.read(ctx, l.cfg.Topics.Status, e.at())
+	if !errors.Is(err, kafka.ErrGone) {
+		return parse(r, err)
+	}
+	counts, void, err := l.search(ctx, id)
+	if err != nil {
+		return order.State{}, time.Time{}, err
+	}
+	if counts != nil {
+		return parse(counts, nil)
+	}
+	l.cfg.Log.LogAttrs(ctx, slog.LevelError, "state is compacted away", slog.String(telemetry.Order, string(id)),
+		slog.Int(telemetry.Partition, int(l.partition)), slog.Int64(telemetry.Offset, e.at()))
+	if void == nil {
+		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	}
+	s, at, err := parse(void, nil)
+	s.Status = e.standing().Status
+	return s, at, err
+}
+
+func parse(r *kgo.Record, err error) (order.State, time.Time, error) {
+	if err != nil {
+		return order.State{}, time.Time{}, err
+	}
+	s, err := wire.ReadState(r)
+	return s, r.Timestamp, err
+}
+
+// search looks through the whole partition for the newest state of an order that counts, and for the newest that does not.
+func (l *Ledger) search(ctx context.Context, id order.ID) (counts, void *kgo.Record, err error) {
+	err = l.insist(ctx, "search", func() error {
 		end, err := l.end(ctx, l.cfg.Topics.Status)
 		if err != nil {
 			return err
 		}
-		var fold status.Fold
-		return l.cfg.Kafka.Read(ctx, l.cfg.Topics.Status, l.partition, 0, end, func(r *kgo.Record) error {
-			head, verdict, err := fold.Apply(r)
-			if unreadable := err != nil; unreadable || verdict != status.Current || order.ID(r.Key) != id {
-				return nil
-			}
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.orders[id] = entry{head.Origin, head.Status, r.Offset}
-			return nil
-		})
+		counts, void, err = l.look(ctx, id, 0, end)
+		return err
 	})
+	return counts, void, err
+}
+
+// look is search in a stretch.
+func (l *Ledger) look(ctx context.Context, id order.ID, from, to int64) (counts, void *kgo.Record, err error) {
+	begin := func() { counts, void = nil, nil }
+	begin()
+	err = l.walk(ctx, from, to, begin, func(r *kgo.Record, _ wire.Head, v status.Verdict, err error) {
+		if string(r.Key) != string(id) || err != nil {
+			return
+		}
+		if v == status.Current {
+			counts = r
+		} else {
+			void = r
+		}
+	})
+	return counts, void, err
+}
+
+// Recall gives an order a Standing that has none because it finished too long ago: for a replay. At is where the desk saw
+// its newest state in orders.status, and asked is the broker's time at which it asked for the replay: of what happened
+// to the order before that the desk knew, but for the lag of its view, and what happened since is looked for. A zero at, or
+// one where the state does not stand any more, costs a search of the whole partition. An order that nobody has begun is
+// left without a Standing.
+func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked time.Time) error {
+	if _, known := l.Standing(id); known {
+		return nil
+	}
+	return l.insist(ctx, "recall", func() error {
+		r, err := l.recall(ctx, id, at, asked)
+		if err != nil || r == nil {
+			return err
+		}
+		h, err := wire.ReadHead(r)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.memory.put(keyOf(id), entryOf(h.Origin, r.Offset, h.Status))
+		return err
+	})
+}
+
+// recall returns the newest state of an order, or nil.
+func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.Time) (*kgo.Record, error) {
+	l.mu.Lock()
+	whole := l.memory.whole // a state from there on would have a Standing
+	l.mu.Unlock()
+	seen, err := l.seen(ctx, id, at)
+	if err != nil {
+		return nil, err
+	}
+	from := int64(0)
+	if seen != nil {
+		if from, err = l.offsetAt(ctx, l.cfg.Topics.Status, asked.Add(-viewLag)); err != nil {
+			return nil, err
+		}
+	}
+	newer, _, err := l.look(ctx, id, from, whole)
+	if err != nil || newer != nil {
+		return newer, err
+	}
+	return seen, nil
+}
+
+// seen is the state of an order at an offset, where the fold of a view has found it to count; nil if there is none.
+func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*kgo.Record, error) {
+	r, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, at)
+	if errors.Is(err, kafka.ErrGone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var fold status.Fold
+	if _, v, _ := fold.Apply(r); v != status.Current || string(r.Key) != string(id) {
+		return nil, nil
+	}
+	return r, nil
 }
 
 // Placed reports whether an offset of the topic orders has been given to a record. It blocks while Kafka is away.
 func (l *Ledger) Placed(ctx context.Context, offset int64) (bool, error) {
-	var end int64
+	l.mu.Lock()
+	next := l.memory.next
+	l.mu.Unlock()
+	if offset < next {
+		return true, nil
+	}
 	err := l.insist(ctx, l.cfg.Topics.Orders, func() (err error) {
-		end, err = l.end(ctx, l.cfg.Topics.Orders)
+		next, err = l.end(ctx, l.cfg.Topics.Orders)
 		return err
 	})
-	return offset < end, err
-}
-
-// end is where the next record of our partition of a topic will stand.
-func (l *Ledger) end(ctx context.Context, topic string) (int64, error) {
-	ends, err := kadm.NewClient(l.cfg.Producer).ListEndOffsets(ctx, topic)
-	if err != nil {
-		return 0, err
-	}
-	end, ok := ends.Lookup(topic, l.partition)
-	if !ok {
-		return 0, kerr.UnknownTopicOrPartition
-	}
-	return end.Offset, end.Err
+	return offset < next, err
 }

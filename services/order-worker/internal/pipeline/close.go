@@ -23,9 +23,9 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 	case failure.Down:
 		letter.Retries, letter.Since = 0, time.Time{}
 		forgetProbe(a.work)
-		return p.park(ctx, l, a, order.Waiting, p.Topics.Waiting)
+		return p.park(ctx, l, a, order.Waiting, p.cfg.Topics.Waiting)
 	case failure.Transient:
-		next, ok := p.Retry.Next(p.Topics, letter.Retries, letter.Since, now)
+		next, ok := p.cfg.Retry.Next(p.cfg.Topics, letter.Retries, letter.Since, now)
 		if !ok {
 			break
 		}
@@ -49,7 +49,7 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 	if err != nil {
 		return err
 	}
-	p.Log.LogAttrs(ctx, slog.LevelDebug, "order put off", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "attempt failed", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(a.letter.Reason)), slog.String(telemetry.Topic, topic), slog.String(telemetry.Error, a.letter.Message))
 	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.letter.Reason), Replay: a.replay})
 }
@@ -79,7 +79,7 @@ func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error
 		return err
 	}
 	w.Letter = at
-	p.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(letter.Reason)), slog.String(telemetry.Error, letter.Message))
 	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(letter.Reason), Replay: a.replay})
 }
@@ -92,7 +92,7 @@ func (p *Pipeline) undecodable(ctx context.Context, l *ledger.Ledger, a *attempt
 	if _, err := l.Bury(ctx, letter); err != nil {
 		return err
 	}
-	p.Log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
 		slog.Int64(telemetry.Offset, letter.Origin.Offset), slog.Any(telemetry.Error, cause))
 	if a.from != queue {
 		return nil
@@ -114,6 +114,6 @@ func (p *Pipeline) note(a *attempt, failures int, cause error) {
 	if letter.FirstFailed.IsZero() {
 		letter.FirstFailed = a.failed
 	}
-	letter.LastFailed, letter.Worker, letter.Group, letter.Replays = now, p.Worker, p.Group, a.replay
+	letter.LastFailed, letter.Worker, letter.Group, letter.Replays = now, p.cfg.Worker, p.cfg.Group, a.replay
 	letter.Attempts += failures
 }

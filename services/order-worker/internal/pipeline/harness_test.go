@@ -76,7 +76,7 @@ func setup(t *testing.T) *line {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	l := &line{Kafka: k, stopping: make(chan struct{}), cfg: ledger.Config{
-		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log,
+		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log,
 	}}
 	none := func(*order.State) {}
 	l.shipping = &step{effect: none, settle: func(w *order.State) {
@@ -119,7 +119,7 @@ func (l *line) restart() {
 func (l *line) takeOver(t *testing.T) {
 	t.Helper()
 	var err error
-	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition, time.Time{}); err != nil {
+	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition, time.Unix(0, 0), 0); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
@@ -61,38 +63,46 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil {
 		return a, err
 	}
-	standing, begun, err := p.standing(ctx, l, a, o.ID)
+	standing, begun, err := p.standing(ctx, l, a, o.ID, r)
 	switch {
 	case err != nil:
 		return a, err
 	case begun && standing.Origin != a.letter.Origin.Offset:
 		a.done = true
 		return a, p.duplicate(ctx, l, a, r)
-	case begun && a.from == queue && (standing.Status.Final() || standing.Status.Parked()):
+	case begun && a.from != desk && standing.Status.Final(), begun && a.from == queue && standing.Status.Parked():
 		a.done = true
 		return a, nil
 	case begun:
-		return a, p.resume(ctx, l, a, o.ID)
+		err := p.resume(ctx, l, a, o.ID)
+		if !errors.Is(err, kafka.ErrGone) {
+			return a, err
+		}
+		// Somebody has deleted records. Its number and its origin are the same again, and one order must not hold up the others.
+		p.cfg.Log.LogAttrs(ctx, slog.LevelError, "order begun anew: its state is gone", slog.String(telemetry.Order, string(o.ID)), slog.Any(telemetry.Error, err))
+	default:
+		// What carries an order that nobody has begun was written by a worker that did not live to say so: the order itself
+		// is not finished, and comes again.
+		a.done = a.from == carried
 	}
-	// What carries an order that nobody has begun was written by a worker that did not live to say so: the order itself
-	// is not finished, and comes again.
-	a.done = a.from == carried
 	a.work = new(o.Begin(a.letter.Origin))
 	a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
 	return a, nil
 }
 
 // standing is what the ledger knows of an order. A replay can be about one that ended before the ledger begins.
-func (p *Pipeline) standing(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) (ledger.Standing, bool, error) {
-	standing, begun := l.Standing(id)
-	if begun || a.from != desk {
+func (p *Pipeline) standing(
+	ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID, r *kgo.Record,
+) (standing ledger.Standing, begun bool, err error) {
+	if a.from == queue {
+		standing, begun = l.Known(r)
 		return standing, begun, nil
 	}
-	if err := l.Recall(ctx, id, a.letter.StateAt); err != nil {
-		return standing, false, err
+	if a.from == desk {
+		err = l.Recall(ctx, id, a.letter.StateAt, r.Timestamp)
 	}
 	standing, begun = l.Standing(id)
-	return standing, begun, nil
+	return standing, begun, err
 }
 
 // duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a letter of such an origin was never
@@ -117,18 +127,18 @@ func placed(letter *dlq.Letter) (order.Order, error) {
 // read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was
 // put off.
 func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
-	if r.Topic == p.Topics.Orders {
+	if r.Topic == p.cfg.Topics.Orders {
 		return &attempt{letter: dlq.Letter{
-			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.Group,
+			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.cfg.Group,
 		}}, nil
 	}
 	letter, err := dlq.Read(r)
 	a := &attempt{from: carried, letter: letter, replay: letter.Replays}
-	if r.Topic == p.Topics.Replay {
+	if r.Topic == p.cfg.Topics.Replay {
 		// What was put off before counts no more.
 		a.from, a.letter.Retries, a.letter.Since = desk, 0, time.Time{}
 	}
-	if err == nil && (letter.Topic != p.Topics.Orders || letter.Origin.Partition != r.Partition || a.from == desk && letter.Replays < 1) {
+	if err == nil && (letter.Topic != p.cfg.Topics.Orders || letter.Origin.Partition != r.Partition || a.from == desk && letter.Replays < 1) {
 		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, letter.Origin, letter.Topic, letter.Replays)
 	}
 	if err != nil {
@@ -147,7 +157,7 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 
 // ignore says that nobody can say what a record is: there is nothing to bury, and no order waits for it.
 func (p *Pipeline) ignore(r *kgo.Record, err error) {
-	p.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
+	p.cfg.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 }
 
 // resume takes up an order where its last state left it.

@@ -151,6 +151,26 @@ func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
 	})
 }
 
+// TestOrderWhoseStateIsGoneHoldsNothingUp deletes what nobody but an operator can delete.
+func TestOrderWhoseStateIsGoneHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		r := l.place(t, "ord_1")
+		s := sample("ord_1").Begin(l.ledger.Origin(r.Offset))
+		if err := l.ledger.Write(t.Context(), &s, order.Change{Status: order.Working}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Cluster.DeleteRecords(l.Topics.Status, partition, -1); err != nil {
+			t.Fatal(err)
+		}
+		l.work(t, r)
+		if got := l.States(t)["ord_1"].Status; got != order.Confirmed || l.email.done != 1 {
+			t.Errorf("got %s, %d mails; want it confirmed and mailed", got, l.email.done)
+		}
+	})
+}
+
 func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -178,6 +198,22 @@ func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
 					t.Errorf("got voids %v, %d letters; want nothing written", l.voids(t), len(l.Letters(t)))
 				}
 			})
+		})
+	}
+}
+
+func TestReplayBeginsNoOrderThatWasNotPlaced(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []int64{1, math.MaxInt64} {
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			l.place(t, "ord_1")
+			forged := dlq.Letter{Key: []byte("ord_2"), Value: wire.Order(sample("ord_2")).Value, Topic: l.Topics.Orders}
+			forged.Origin = order.Origin{Partition: partition, Offset: offset}
+			l.work(t, l.sendBack(t, forged))
+			if len(l.States(t)) != 0 || len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
+				t.Errorf("offset %d: got states %v, letters %v, voids %v; want nothing", offset, l.States(t), l.Letters(t), l.voids(t))
+			}
 		})
 	}
 }

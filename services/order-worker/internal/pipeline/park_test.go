@@ -17,6 +17,7 @@ import (
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 func away(context.Context, *order.State) error {
@@ -32,12 +33,6 @@ func (l *line) patient() *line {
 	l.settings.Retry = retry.Policy{Retries: 6, For: time.Hour}
 	l.restart()
 	return l
-}
-
-// put off are the records that carry orders in a topic.
-func (l *line) putOff(t *testing.T, topic string) []*kgo.Record {
-	t.Helper()
-	return l.Records(t, topic)
 }
 
 // next is the newest record that carries an order.
@@ -69,7 +64,7 @@ func (l *line) outage() {
 		if err != nil {
 			return
 		}
-		report(away(nil, nil))
+		report(away(context.Background(), nil))
 	}
 }
 
@@ -315,7 +310,9 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 		name   string
 		change func(*dlq.Letter)
 	}{
-		{"of an order that nobody began", func(l *dlq.Letter) { *l = dlq.Letter{Key: []byte("ord_2"), Value: l.Value, Topic: l.Topic, Origin: l.Origin} }},
+		{"of an order that nobody began", func(l *dlq.Letter) {
+			l.Key, l.Value, l.Origin.Offset = []byte("ord_0"), wire.Order(sample("ord_0")).Value, 0
+		}},
 		{"of another origin", func(l *dlq.Letter) { l.Origin.Offset = 0 }},
 		{"of a state that was never written", func(l *dlq.Letter) { l.Rev++ }},
 		{"of no order", func(l *dlq.Letter) { l.Value = []byte("{") }},
@@ -334,10 +331,38 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 				l.email.do = nil
 				l.work(t, l.put(t, l.Topics.Waiting, letter.Record()))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying mail-busy")
-				if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
-					t.Errorf("got letters %v, voids %v; want nothing written", l.Letters(t), l.voids(t))
+				if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 || len(l.States(t)) != 1 {
+					t.Errorf("got letters %v, voids %v, %d orders; want nothing written", l.Letters(t), l.voids(t), len(l.States(t)))
 				}
 			})
 		})
 	}
+}
+
+func TestInvoiceIsAdoptedHoweverLongItsOrderWasPutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t).patient()
+		r := l.place(t, "ord_1")
+		ctx, kill := context.WithCancel(t.Context())
+		l.email.plan = func(context.Context, *order.State) error {
+			kill() // the invoice is kept, and nobody has said so
+			return ctx.Err()
+		}
+		if err := l.Handle(ctx, l.ledger, r, l.stopping); !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v, want %v", err, context.Canceled)
+		}
+		l.email.plan = nil
+		l.takeOver(t)
+		time.Sleep(time.Hour)
+		l.invoice.plan = fail
+		l.work(t, r)
+		l.invoice.plan = nil
+		carried, _ := l.next(t)
+		l.work(t, carried)
+		l.tells(t, "ord_1", "accepted", "working", "retrying internal", "working", "mailing", "confirmed")
+		if got := len(l.Invoices(t)["ord_1"]); got != 1 || l.invoice.done != 1 {
+			t.Errorf("got %d invoices of %d renderings, want one", got, l.invoice.done)
+		}
+	})
 }

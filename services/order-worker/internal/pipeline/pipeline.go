@@ -56,7 +56,7 @@ type Config struct {
 
 // Pipeline works on orders. It is safe for concurrent use.
 type Pipeline struct {
-	Config
+	cfg    Config
 	stages []Stage
 }
 
@@ -67,7 +67,7 @@ func New(cfg Config, stages []Stage) *Pipeline { return &Pipeline{cfg, stages} }
 // letter, or put off into another topic, or nothing to do. Any error means that it is not finished and must be handed to
 // the partition's next owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
-	if r.Topic == p.Topics.Status {
+	if r.Topic == p.cfg.Topics.Status {
 		return l.Repair(ctx, order.ID(r.Key))
 	}
 	began := time.Now()
@@ -75,7 +75,7 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err != nil || a.done {
 		return err
 	}
-	failures, err := p.Retry.Do(ctx, stopping, func() error { return p.run(ctx, l, a) })
+	failures, err := p.cfg.Retry.Do(ctx, stopping, func() error { return p.run(ctx, l, a) })
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -85,7 +85,11 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err := p.end(ctx, l, a, failures, err); err != nil {
 		return err
 	}
-	p.Log.LogAttrs(ctx, slog.LevelInfo, "attempt ended", slog.String(telemetry.Order, string(a.work.Order.ID)),
+	line := "order finished"
+	if a.work.Status.Parked() {
+		line = "order put off"
+	}
+	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, line, slog.String(telemetry.Order, string(a.work.Order.ID)),
 		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
 	return nil
 }
@@ -115,7 +119,7 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 		return err
 	}
 	if s.Doubt != nil && a.left == s.Intent {
-		if err := p.doubt(a, s, errLeft); p.Hold {
+		if err := p.doubt(a, s, errLeft); p.cfg.Hold {
 			return err
 		}
 	}
@@ -150,7 +154,7 @@ func (p *Pipeline) doubt(a *attempt, s Stage, cause error) error {
 	s.Doubt(&a.work.Progress)
 	a.left, a.intent, a.reason = "", "", failure.Uncertain
 	class := failure.Transient
-	if p.Hold {
+	if p.cfg.Hold {
 		class = failure.Permanent
 	}
 	return failure.New(class, failure.Uncertain, cause)

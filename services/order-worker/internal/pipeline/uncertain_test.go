@@ -54,7 +54,7 @@ func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
 			s := l.States(t)[w.Order.ID]
 			stood = append(stood, s.Progress.Email.Uncertain)
 			if len(stood) <= 2 {
-				return lose(nil, nil)
+				return lose(t.Context(), nil)
 			}
 			return nil
 		}
@@ -79,7 +79,8 @@ func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
 				l.email.do = lose
 				l.work(t, l.place(t, "ord_1"))
 			},
-			[]string{"mailing uncertain", "mailing uncertain", "retrying uncertain"}, 3,
+			[]string{"mailing uncertain", "mailing uncertain", "retrying uncertain"},
+			3,
 		}, {
 			"found while the server is down", func(t *testing.T, l *line) {
 				r := l.place(t, "ord_1")
@@ -88,7 +89,8 @@ func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
 				l.work(t, r)
 				time.Sleep(time.Minute)
 			},
-			[]string{"waiting mail-away"}, 1,
+			[]string{"waiting mail-away"},
+			1,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -194,6 +196,26 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 	}
 }
 
+func TestStopTakesBackNothingOfAPredecessor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t).patient()
+		r := l.place(t, "ord_1")
+		l.killed(t, r)
+		l.email.plan = func(ctx context.Context, w *order.State) error {
+			close(l.stopping)
+			return fail(ctx, w)
+		}
+		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, retry.ErrStopping) {
+			t.Fatalf("got %v, want %v", err, retry.ErrStopping)
+		}
+		l.email.plan, l.stopping = nil, make(chan struct{})
+		l.takeOver(t)
+		l.work(t, r)
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "mailing uncertain", "confirmed")
+	})
+}
+
 func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -266,7 +288,14 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 			l := setup(t)
 			l.outage()
 			time.Sleep(6 * time.Second)
-			l.killed(t, l.place(t, "ord_1"))
+			ctx, kill := context.WithCancel(t.Context())
+			l.email.do = func(context.Context, *order.State) error {
+				kill()
+				return away(t.Context(), nil) // it was us who hung up
+			}
+			if err := l.Handle(ctx, l.ledger, l.place(t, "ord_1"), l.stopping); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want %v", err, context.Canceled)
+			}
 			if got := l.server.State(); got != "half-open" {
 				t.Errorf("got %s, want half-open: nobody has answered", got)
 			}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/wire"
+)
+
+// history is what orders.status said, record by record, with the broker's times. It is the observer's while the run lasts.
+type history struct {
+	mu     sync.Mutex
+	folds  map[int32]*status.Fold
+	orders map[string]*life
+	err    error         // a record that cannot be read
+	news   chan struct{} // full when something has come since it was emptied
+}
+
+// life is what became of one order.
+type life struct {
+	partition int32
+	placed    time.Time
+	mail      string // Message-ID, or empty until it has one
+	uncertain int    // how often the workers say that its mail may have gone out twice
+	changes   []change
+}
+
+// change is one state that counts.
+type change struct {
+	at     time.Time
+	status order.Status
+	owner  int64 // offset of the claim
+}
+
+func newHistory() *history {
+	return &history{folds: map[int32]*status.Fold{}, orders: map[string]*life{}, news: make(chan struct{}, 1)}
+}
+
+// add takes the next record of a partition of orders.status.
+func (h *history) add(r *kgo.Record) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f := h.folds[r.Partition]
+	if f == nil {
+		f = new(status.Fold)
+		h.folds[r.Partition] = f
+	}
+	head, verdict, err := f.Apply(r)
+	switch {
+	case err != nil:
+		h.err = err
+	case verdict == status.Current:
+		h.err = cmp.Or(h.err, h.change(r, head))
+	}
+	select {
+	case h.news <- struct{}{}:
+	default:
+	}
+}
+
+func (h *history) change(r *kgo.Record, head wire.Head) error {
+	s, err := wire.ReadState(r)
+	if err != nil {
+		return err
+	}
+	l := h.orders[string(s.Order.ID)]
+	if l == nil {
+		l = &life{partition: r.Partition, placed: s.Order.PlacedAt}
+		h.orders[string(s.Order.ID)] = l
+	}
+	if e := s.Progress.Email; e != nil {
+		l.mail, l.uncertain = e.MessageID, e.Uncertain
+	}
+	l.changes = append(l.changes, change{r.Timestamp, head.Status, head.Owner})
+	return nil
+}
+
+// final reports whether the order has ended, and how.
+func (l *life) final() (order.Status, bool) {
+	if l == nil || len(l.changes) == 0 {
+		return "", false
+	}
+	last := l.changes[len(l.changes)-1].status
+	return last, last.Final()
+}
+
+// unfinished drops orders from the end of a list until one has not ended.
+func (h *history) unfinished(ids []string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n := len(ids); n > 0; n-- {
+		if _, ok := h.orders[ids[n-1]].final(); !ok {
+			return ids[:n]
+		}
+	}
+	return nil
+}
+
+// inDoubt is how often an owner wrote that it was about to mail an order and, until another owner took the partition, not what
+// came of it: those are the orders that were in hand, with a mail that may have gone out, when a worker was killed or cut off.
+func (l *life) inDoubt() (n int) {
+	for i, c := range l.changes {
+		if c.status == order.Mailing && (i+1 == len(l.changes) || l.changes[i+1].owner != c.owner) {
+			n++
+		}
+	}
+	return n
+}
+
+// pause is a time without any progress while something was due.
+type pause struct{ from, to time.Time }
+
+func (p pause) lasted() time.Duration { return p.to.Sub(p.from) }
+
+// point is a moment in a sweep over time.
+type point struct {
+	at       time.Time
+	due      int // how many orders more, or less, wait for a worker
+	progress bool
+}
+
+// pauses sweeps over the lives of orders: an order is due from when it was placed until it has ended, or is parked because it
+// must wait. What counts as progress is the caller's to say.
+func pauses(lives []*life, progress func(change) bool) (all []pause) {
+	var points []point
+	for _, l := range lives {
+		points = append(points, point{at: l.placed, due: 1})
+		due := true
+		for _, c := range l.changes {
+			p := point{at: c.at, progress: progress(c)}
+			if now := !c.status.Final() && !c.status.Parked(); now != due {
+				p.due, due = map[bool]int{true: 1, false: -1}[now], now
+			}
+			points = append(points, p)
+		}
+	}
+	slices.SortStableFunc(points, func(a, b point) int { return a.at.Compare(b.at) })
+	due, since := 0, time.Time{}
+	for _, p := range points {
+		if p.progress && due > 0 {
+			all = append(all, pause{since, p.at})
+		}
+		if p.progress || due == 0 {
+			since = p.at
+		}
+		due += p.due
+	}
+	return all
+}
+
+// lives are those of one partition, or of all if it is negative.
+func (h *history) lives(partition int32) (all []*life) {
+	for _, l := range h.orders {
+		if partition < 0 || l.partition == partition {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// untilConfirmed is how long after a moment the first order was confirmed, or negative if none was.
+func (h *history) untilConfirmed(after time.Time) time.Duration {
+	first := time.Duration(-1)
+	for _, l := range h.orders {
+		for _, c := range l.changes {
+			if d := c.at.Sub(after); c.status == order.Confirmed && d >= 0 && (first < 0 || d < first) {
+				first = d
+			}
+		}
+	}
+	return first
+}

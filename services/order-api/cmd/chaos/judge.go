@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/orders/services/order-api/internal/audit"
+	"example.com/orders/shared/order"
+)
+
+// evidence is all that a run has left behind, from sources that know nothing of each other.
+type evidence struct {
+	accepted  map[string]placed // by the API, says the load
+	unknown   int               // the API never said
+	refused   []error
+	history   *history       // of orders.status
+	audit     audit.Report   // of all topics
+	delivered map[string]int // by Message-ID, says the mail server
+	played    []played
+	skipped   map[string]int // faults that could not be done here, by kind
+	fallen    []fallen
+}
+
+// findings are what the evidence adds up to.
+type findings struct {
+	Accepted, Confirmed, Letters int
+	Unknown                      int
+	Lost                         int
+	NumbersTwice                 int64
+	TwiceCounted, TwiceUncounted int // mails too many: of orders that say `uncertain`, and of others
+	InDoubt                      int // orders in hand, about to be mailed, when their worker was killed or cut off
+	VoidStates                   int64
+	Fell                         int // processes that ended by themselves
+	Longest, Unexplained         time.Duration
+	Kinds                        []kindFindings
+	Violations                   []string
+}
+
+// kindFindings are what the faults of one kind did.
+type kindFindings struct {
+	Name           string
+	Times, Skipped int
+	Begun, Ended   []time.Duration // until the first confirmation after each began, and after each ended
+	Still          time.Duration   // the longest that a partition with work to do stood still
+}
+
+func (f *findings) violated(format string, args ...any) {
+	f.Violations = append(f.Violations, fmt.Sprintf(format, args...))
+}
+
+// judge holds the promises against the evidence.
+func judge(e evidence) *findings {
+	f := &findings{Accepted: len(e.accepted), Unknown: e.unknown, VoidStates: e.audit.VoidStates, Fell: len(e.fallen)}
+	f.judgeOrders(e)
+	f.judgeMails(e)
+	f.judgeAudit(e)
+	f.measure(e)
+	for _, err := range e.refused {
+		f.violated("refused: %v", err)
+	}
+	if err := e.history.err; err != nil {
+		f.violated("orders.status has a record that cannot be read: %v", err)
+	}
+	return f
+}
+
+// judgeOrders: whatever was accepted has ended as it must.
+func (f *findings) judgeOrders(e evidence) {
+	for id, p := range e.accepted {
+		status, final := e.history.orders[id].final()
+		switch {
+		case status == order.Confirmed:
+			f.Confirmed++
+		case status == order.Dead:
+			f.Letters++
+		}
+		if want := map[bool]order.Status{false: order.Confirmed, true: order.Dead}[p.hopeless]; !final {
+			f.Lost++
+			f.violated("lost: %s was accepted and is %q", id, status)
+		} else if status != want {
+			f.violated("%s is %s, must be %s", id, status, want)
+		}
+	}
+}
+
+// judgeMails: each confirmed order has been mailed, once or as often as its state owns up to.
+func (f *findings) judgeMails(e evidence) {
+	known := map[string]bool{}
+	unexcused := 0
+	for id, l := range e.history.orders {
+		f.InDoubt += l.inDoubt()
+		known[l.mail] = true
+		n := e.delivered[l.mail]
+		if status, _ := l.final(); status == order.Confirmed && n == 0 {
+			f.violated("not mailed: %s is confirmed", id)
+		}
+		if n < 2 {
+			continue
+		}
+		counted := min(n-1, l.uncertain)
+		f.TwiceCounted += counted
+		f.TwiceUncounted += n - 1 - counted
+		if counted < n-1 {
+			f.violated("mailed twice: %s was mailed %d times and says uncertain %d times", id, n, l.uncertain)
+		}
+		if !l.hungUpOn(e.played) {
+			unexcused += n - 1
+		}
+	}
+	if unexcused > f.InDoubt {
+		f.violated("mailed twice: %d mails too many, and only %d orders were in hand when workers were killed or cut off", unexcused, f.InDoubt)
+	}
+	for mail, n := range e.delivered {
+		if !known[mail] {
+			f.violated("mailed for nothing: %d times %s, which belongs to no order", n, mail)
+		}
+	}
+}
+
+// hungUpOn reports whether a mail of the order may have met a mail server that kept it and did not say so.
+func (l *life) hungUpOn(faults []played) bool {
+	for _, p := range faults {
+		for i, c := range l.changes {
+			until := p.ended
+			if i+1 < len(l.changes) {
+				until = l.changes[i+1].at
+			}
+			if p.touches == theMail && c.status == order.Mailing && c.at.Before(p.ended) && until.After(p.began) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// judgeAudit: Kafka alone tells the same.
+func (f *findings) judgeAudit(e evidence) {
+	a := e.audit.Orders
+	if n := int(a.Accepted); n < f.Accepted || n > f.Accepted+e.unknown {
+		f.violated("accepted: %d by the API, %d without an answer, and the audit finds %d", f.Accepted, e.unknown, n)
+	}
+	if a.InFlight > 0 {
+		f.violated("in flight: %d orders, when all should have ended", a.InFlight)
+	}
+	for _, fault := range e.audit.Faults {
+		if fault.Kind == "number-twice" {
+			f.NumbersTwice = fault.Count
+		}
+		f.violated("audit: %d %s, such as %v", fault.Count, fault.Kind, fault.Where[0])
+	}
+	f.Lost = max(f.Lost, int(a.Lost))
+}
+
+// aftermath is how long after its end a fault may explain that nothing is confirmed: a lost session and a new balance.
+const aftermath = 15 * time.Second
+
+// measure times what the faults did.
+func (f *findings) measure(e evidence) {
+	for _, p := range pauses(e.history.lives(-1), func(c change) bool { return c.status == order.Confirmed }) {
+		f.Longest = max(f.Longest, p.lasted())
+		if !slices.ContainsFunc(e.played, func(d played) bool { return p.meets(d.began, d.ended.Add(aftermath)) }) {
+			f.Unexplained = max(f.Unexplained, p.lasted())
+		}
+	}
+	var still []pause
+	for number := range e.history.folds {
+		still = append(still, pauses(e.history.lives(number), func(change) bool { return true })...)
+	}
+	for _, k := range kinds() {
+		row := kindFindings{Name: k.name, Skipped: e.skipped[k.name]}
+		for _, d := range e.played {
+			if d.name != k.name {
+				continue
+			}
+			row.Times++
+			row.Begun = append(row.Begun, e.history.untilConfirmed(d.began))
+			row.Ended = append(row.Ended, e.history.untilConfirmed(d.ended))
+			for _, p := range still {
+				if p.meets(d.began, d.ended) {
+					row.Still = max(row.Still, p.lasted())
+				}
+			}
+		}
+		if row.Times -= row.Skipped; row.Times > 0 || row.Skipped > 0 {
+			f.Kinds = append(f.Kinds, row)
+		}
+	}
+}
+
+// meets reports whether a pause and a time overlap.
+func (p pause) meets(from, to time.Time) bool { return p.from.Before(to) && p.to.After(from) }

@@ -1,0 +1,178 @@
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/wire"
+)
+
+// window is how far a restore looks back, and what it remembers of finished orders.
+type window struct {
+	from   int64 // orders.status: what is read
+	recent int64 // orders.status: what is remembered, finished or not
+	repeat int64 // orders: finished orders from here on may be repeated by a record that is not read yet
+	next   int64 // orders: what stands from here on comes again
+}
+
+// window asks the brokers for the offsets of its times. They are the brokers' own: of our claim, and of what is unfinished.
+func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w window, err error) {
+	oldest := l.claimed
+	if !since.IsZero() && since.Before(oldest) {
+		oldest = since
+	}
+	goesOn := oldest
+	r, err := l.reader.One(ctx, l.cfg.Topics.Orders, l.partition, next)
+	switch {
+	case err == nil:
+		goesOn = r.Timestamp
+	case !errors.Is(err, kafka.ErrGone):
+		return window{}, err
+	}
+	w.next = next
+	for _, row := range []struct {
+		into  *int64
+		topic string
+		time  time.Time
+	}{
+		{&w.from, l.cfg.Topics.Status, oldest},
+		{&w.recent, l.cfg.Topics.Status, l.claimed},
+		{&w.repeat, l.cfg.Topics.Orders, goesOn},
+	} {
+		if *row.into, err = l.offsetAt(ctx, row.topic, row.time.Add(-repeats)); err != nil {
+			return window{}, err
+		}
+	}
+	return w, nil
+}
+
+// offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end.
+func (l *Ledger) offsetAt(ctx context.Context, topic string, at time.Time) (int64, error) {
+	return l.pick(topic)(kadm.NewClient(l.cfg.Producer).ListOffsetsAfterMilli(ctx, max(0, at.UnixMilli()), topic))
+}
+
+// end is where our partition of a topic ends now.
+func (l *Ledger) end(ctx context.Context, topic string) (int64, error) {
+	return l.pick(topic)(kadm.NewClient(l.cfg.Producer).ListEndOffsets(ctx, topic))
+}
+
+// pick picks our partition of a topic.
+func (l *Ledger) pick(topic string) func(kadm.ListedOffsets, error) (int64, error) {
+	return func(listed kadm.ListedOffsets, err error) (int64, error) {
+		o, ok := listed.Lookup(topic, l.partition)
+		if err == nil && !ok {
+			err = kerr.UnknownTopicOrPartition
+		}
+		return o.Offset, cmp.Or(err, o.Err)
+	}
+}
+
+// restore reads orders.status up to our claim. It returns the orders whose last record counts for nobody.
+func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void map[order.ID]bool, err error) {
+	began, read, voids := time.Now(), 0, 0
+	claim, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, l.claim)
+	if err != nil {
+		return nil, err
+	}
+	l.claimed = claim.Timestamp
+	w, err := l.window(ctx, since, next)
+	if err != nil {
+		return nil, err
+	}
+	var m *memory
+	begin := func() { m, void = newMemory(w.next, w.recent), map[order.ID]bool{} }
+	begin()
+	// Offsets say who is who only within one life of the topic orders.
+	ours := fmt.Appendf(nil, `"incarnation":%q`, l.cfg.Incarnation)
+	err = l.walk(ctx, w.from, l.claim, begin, func(r *kgo.Record, h wire.Head, v status.Verdict, err error) {
+		read++
+		switch {
+		case err != nil || v == status.Void:
+			voids++
+			void[order.ID(r.Key)] = true
+		case v == status.Current:
+			if k, e := keyOf(r.Key), entryOf(h.Origin, r.Offset, h.Status); !w.packs(e) || bytes.Contains(r.Value, ours) {
+				m.restore(k, e, w)
+			} else {
+				m.forget(k)
+			}
+			delete(void, order.ID(r.Key))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.memory = m
+	l.mu.Unlock()
+	l.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "ledger restored", slog.Int(telemetry.Partition, int(l.partition)),
+		slog.Int(telemetry.Count, len(m.kept)+len(m.young)), slog.Int(telemetry.Records, read), slog.Int(telemetry.Void, voids),
+		slog.Duration(telemetry.Took, time.Since(began)))
+	return void, nil
+}
+
+// repair puts right what a predecessor wrote last, before our claim, when it was not the owner any more. What comes behind our
+// claim is looked at one by one, but nobody would look here again, and in an hour compaction keeps the void ones alone.
+func (l *Ledger) repair(ctx context.Context, void map[order.ID]bool) error {
+	for id := range void {
+		err := l.Repair(ctx, id)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil { // our own state is one that this version cannot read
+			l.cfg.Log.LogAttrs(ctx, slog.LevelError, "void state not repaired",
+				slog.String(telemetry.Order, string(id)), slog.Int(telemetry.Partition, int(l.partition)), slog.Any(telemetry.Error, err))
+		}
+	}
+	return nil
+}
+
+// restore remembers of what was read as much as is needed.
+func (m *memory) restore(k key, e entry, w window) {
+	comes := e.origin >= w.next
+	switch {
+	case w.packs(e):
+		m.forget(k)
+		m.done.add(e.origin)
+	case !e.final(), e.at() >= w.recent, !comes && e.origin >= w.repeat:
+		m.put(k, e)
+	case comes:
+		m.put(k, e) // few, and how they ended matters to a replay
+	default:
+		m.forget(k)
+	}
+}
+
+// packs reports whether a bit is enough to remember an order by.
+func (w window) packs(e entry) bool {
+	return e.origin >= w.next && e.at() < w.recent && e.standing().Status == order.Confirmed
+}
+
+// walk reads a stretch of orders.status, and says of each record what it is worth. It begins anew when it shows that all
+// that was given so far was void.
+func (l *Ledger) walk(
+	ctx context.Context, from, to int64, anew func(), each func(r *kgo.Record, h wire.Head, v status.Verdict, err error),
+) error {
+	fold := status.From(from)
+	return l.reader.Read(ctx, l.cfg.Topics.Status, l.partition, from, to, func(r *kgo.Record) error {
+		head, verdict, err := fold.Apply(r)
+		if fold.Anew() {
+			anew()
+		}
+		each(r, head, verdict, err)
+		return nil
+	})
+}

@@ -1,0 +1,225 @@
+//go:build synctests
+
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// openSince claims the partition for a group that goes on at an offset of orders, and has not finished what was appended since.
+func (o *owner) openSince(t *testing.T, since time.Time, next int64) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), o.cfg, partition, since, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// place appends an order to the topic orders.
+func (o *owner) place(t *testing.T, id order.ID) *kgo.Record {
+	t.Helper()
+	r := in(o.Topics.Orders, wire.Order(order.Order{ID: id, PlacedAt: time.Now()}))
+	o.Produce(t, r)
+	return r
+}
+
+// finish works on a record of orders from its start to its end.
+func finish(t *testing.T, l *ledger.Ledger, r *kgo.Record, end order.Status) {
+	t.Helper()
+	if s, known := l.Known(r); known {
+		t.Fatalf("%s is known before it is begun: %+v", r.Key, s)
+	}
+	w := begun(l, order.ID(r.Key), r.Offset)
+	for _, s := range []order.Status{order.Working, order.Mailing, end} {
+		write(t, l, w, s)
+	}
+}
+
+func TestRestoreReadsBackToTheOldestUnfinishedOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		finish(t, l, o.place(t, "ord_long_ago"), order.Confirmed)
+		time.Sleep(20 * time.Minute)
+		finish(t, l, o.place(t, "ord_before"), order.Dead)
+		time.Sleep(10 * time.Minute)
+		slow := o.place(t, "ord_slow")
+		since := time.Now()
+		w := begun(l, "ord_slow", slow.Offset)
+		write(t, l, w, order.Waiting)
+		time.Sleep(5 * time.Hour)
+		finish(t, l, o.place(t, "ord_after"), order.Confirmed)
+
+		next := o.openSince(t, since, slow.Offset)
+		got := map[order.ID]ledger.Standing{}
+		for _, id := range []order.ID{"ord_long_ago", "ord_before", "ord_slow", "ord_after"} {
+			if s, known := next.Standing(id); known {
+				got[id] = s
+			}
+		}
+		want := map[order.ID]ledger.Standing{"ord_before": {1, order.Dead}, "ord_slow": {2, order.Waiting}, "ord_after": {3, order.Confirmed}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("standings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		before := o.cfg.Incarnation
+		var placed []*kgo.Record
+		for _, end := range []order.Status{order.Confirmed, order.Dead, order.Confirmed, order.Cancelled} {
+			r := o.place(t, order.ID("ord_"+end)+order.ID(rune('a'+len(placed))))
+			finish(t, l, r, end)
+			again := o.place(t, order.ID(r.Key)) // its key is repeated
+			placed = append(placed, r, again)
+			time.Sleep(time.Hour)
+		}
+		o.cfg.Incarnation = "OTHER1"
+		if s, known := o.openSince(t, time.Unix(0, 0), 0).Known(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")})); known {
+			t.Errorf("got %+v for the first order of a topic that was made anew", s)
+		}
+		o.cfg.Incarnation = before
+		l = o.openSince(t, time.Unix(0, 0), 0)
+		for i, r := range placed {
+			if s, known := l.Known(r); !known || !s.Status.Final() || s.Origin != placed[i&^1].Offset {
+				t.Errorf("offset %d: known: %t, %+v; want it finished, as it was placed at %d", r.Offset, known, s, placed[i&^1].Offset)
+			}
+		}
+		if s, known := l.Known(o.place(t, "ord_new")); known {
+			t.Errorf("got %+v for an order that nobody has begun", s)
+		}
+	})
+}
+
+func TestVoidStateIsRepairedWhenThePartitionIsTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		late := o.open(t)
+		w := begun(late, "ord_1", 7)
+		write(t, late, w, order.Working)
+		o.open(t) // and stops before it has read what the late one writes
+		write(t, late, w, order.Confirmed)
+		write(t, late, begun(late, "ord_2", 8), order.Dead)
+
+		if s, known := o.open(t).Standing("ord_2"); known {
+			t.Errorf("got %+v of an order that only the late owner has begun", s)
+		}
+		write(t, o.open(t), begun(late, "ord_3", 9), order.Working) // compaction leaves the last one alone
+		o.Cluster.Compact()
+		l := o.openSince(t, time.Unix(0, 0), 0)
+		s, _, err := l.State(t.Context(), "ord_1")
+		if err != nil || s.Status != order.Working {
+			t.Errorf("got %q, %v; want it working: the late owner's state counts for nobody", s.Status, err)
+		}
+	})
+}
+
+func TestStateBehindAVoidOneSurvivesCompaction(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		late := o.open(t)
+		w := begun(late, "ord_1", 7)
+		write(t, late, w, order.Working)
+		l := o.open(t)
+		write(t, late, w, order.Confirmed)
+		write(t, l, begun(l, "ord_2", 8), order.Working) // compaction leaves the last one alone
+		o.Cluster.Compact()
+		if err := l.Repair(t.Context(), "ord_1"); err != nil {
+			t.Fatal(err)
+		}
+		for name, l := range map[string]*ledger.Ledger{"this owner": l, "the next": o.open(t)} {
+			s, _, err := l.State(t.Context(), "ord_1")
+			if standing, _ := l.Standing("ord_1"); err != nil || s.Status != order.Working || s.Origin != w.Origin || standing.Status != order.Working {
+				t.Errorf("%s: got %q at %s, standing %q, %v; want it working at %s", name, s.Status, s.Origin, standing.Status, err, w.Origin)
+			}
+		}
+	})
+}
+
+func TestRecallFindsTheNewestState(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		finish(t, l, o.place(t, "ord_dead"), order.Dead) // states at 1, 2, 3
+		finish(t, l, o.place(t, "ord_sent"), order.Dead) // 4, 5, 6
+		finish(t, l, o.place(t, "ord_gone"), order.Dead) // 7, 8, 9
+		w := begun(l, "ord_sent", 1)
+		w.Rev = 3
+		time.Sleep(12 * time.Hour)
+		write(t, l, w, order.Confirmed) // 10: its replay, which the view has not seen yet
+		asked := time.Now()
+		time.Sleep(12 * time.Hour)
+		for _, row := range []struct {
+			name  string
+			id    order.ID
+			at    int64
+			asked time.Time
+			want  ledger.Standing
+		}{
+			{"where the desk saw it", "ord_dead", 3, asked, ledger.Standing{Status: order.Dead}},
+			{"where it stood before the last replay", "ord_sent", 6, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
+			{"where nobody says", "ord_sent", 0, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
+			{"where another order stands", "ord_dead", 6, asked, ledger.Standing{Status: order.Dead}},
+			{"where nothing stands", "ord_dead", 1 << 40, asked, ledger.Standing{Status: order.Dead}},
+			{"where a claim stands", "ord_dead", 11, asked, ledger.Standing{Status: order.Dead}},
+			{"at an unknown time", "ord_sent", 6, time.Time{}, ledger.Standing{Origin: 1, Status: order.Confirmed}},
+			{"of an order that nobody has begun", "ord_none", 0, asked, ledger.Standing{}},
+		} {
+			l := o.openSince(t, time.Time{}, 3)
+			if s, known := l.Standing(row.id); known {
+				t.Fatalf("%s: got %+v before it is recalled, 12 hours later", row.name, s)
+			}
+			if err := l.Recall(t.Context(), row.id, row.at, row.asked); err != nil {
+				t.Fatal(err)
+			}
+			got, known := l.Standing(row.id)
+			if diff := cmp.Diff(row.want, got); diff != "" || known != (row.want.Status != "") {
+				t.Errorf("%s: known: %t (-want +got):\n%s", row.name, known, diff)
+			}
+			if s, _, err := l.State(t.Context(), row.id); known && (err != nil || s.Status != row.want.Status) {
+				t.Errorf("%s: got state %q, %v; want %q", row.name, s.Status, err, row.want.Status)
+			}
+		}
+	})
+}
+
+func TestNowIsTheBrokersTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t).open(t) // kfake takes our time for its own
+		time.Sleep(36 * time.Hour)
+		if behind := time.Since(l.Now()); behind < 0 || behind > time.Second {
+			t.Errorf("got a time %s behind the broker's, want at most what the claim took", behind)
+		}
+	})
+}
+
+func TestStateOfAnUnknownOrderIsGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		if _, _, err := setup(t).open(t).State(context.Background(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
+			t.Errorf("got %v, want %v", err, kafka.ErrGone)
+		}
+	})
+}

@@ -1,0 +1,214 @@
+//go:build synctests
+
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"pgregory.net/rapid"
+
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// fate is what befalls two orders and their workers. What it does not say goes well.
+type fate struct {
+	Hold    bool
+	Mails   []string // how each mail ends
+	Issues  []string // how each rendering ends
+	Deaths  []int    // acknowledged writes after which the worker dies, each counted from its start
+	Next    []int    // which of the records that are left is handled next
+	Replays int      // of letters
+}
+
+func drawFate(t *rapid.T) fate {
+	ends := rapid.SampledFrom([]string{"ok", "busy", "away", "refused", "lost", "lost unseen", "killed", "killed unseen"})
+	return fate{
+		Hold:    rapid.Bool().Draw(t, "hold"),
+		Mails:   rapid.SliceOfN(ends, 0, 12).Draw(t, "mails"),
+		Issues:  rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "busy", "refused", "killed"}), 0, 4).Draw(t, "issues"),
+		Deaths:  rapid.SliceOfN(rapid.IntRange(1, 9), 0, 6).Draw(t, "deaths"),
+		Next:    rapid.SliceOfN(rapid.IntRange(0, 9), 0, 30).Draw(t, "next"),
+		Replays: rapid.IntRange(0, 2).Draw(t, "replays"),
+	}
+}
+
+// take takes the first of what is left, or says what there is when nothing is.
+func take[T any](from *[]T, otherwise T) T {
+	if len(*from) == 0 {
+		return otherwise
+	}
+	first := (*from)[0]
+	*from = (*from)[1:]
+	return first
+}
+
+// life works on two orders as their fate will have it, with one worker after the other.
+type life struct {
+	*line
+	fate
+
+	ctx    context.Context
+	kill   context.CancelFunc
+	writes int              // until this worker dies; or less than one
+	left   []*kgo.Record    // not finished
+	all    []*kgo.Record    // that ever came
+	mailed map[order.ID]int // how often a customer got a mail
+}
+
+var errDied = errors.New("died")
+
+// OnProduceRecordUnbuffered kills the worker behind a write that is acknowledged, and sees what it puts off.
+func (l *life) OnProduceRecordUnbuffered(r *kgo.Record, err error) {
+	if err != nil {
+		return
+	}
+	switch r.Topic {
+	case l.Topics.Orders, l.Topics.Replay, l.Topics.Retry10s, l.Topics.Retry2m, l.Topics.Waiting:
+		l.left, l.all = append(l.left, r), append(l.all, r)
+	}
+	if l.writes--; l.writes == 0 {
+		l.kill()
+	}
+}
+
+// befall is how a step ends.
+func (l *life) befall(end string, had func()) error {
+	switch end {
+	case "busy":
+		return failure.New(failure.Transient, failure.MailBusy, errDied)
+	case "away":
+		return failure.New(failure.Down, failure.MailAway, errDied)
+	case "refused":
+		return failure.New(failure.Permanent, failure.MailRejected, errDied)
+	case "lost", "lost unseen":
+		if end == "lost" {
+			had()
+		}
+		return failure.New(failure.Transient, failure.Uncertain, errDied)
+	case "killed", "killed unseen":
+		if end == "killed" {
+			had()
+		}
+		l.kill()
+		return context.Cause(l.ctx)
+	}
+	had()
+	return nil
+}
+
+// live handles records until none is left. After a death the next worker finds all of them again: no offset was committed.
+func (l *life) live(t *testing.T) {
+	for rounds := 0; len(l.left) > 0 && rounds < 1000; rounds++ {
+		i := take(&l.Next, 0) % len(l.left)
+		r := l.left[i]
+		l.left = slices.Delete(slices.Clone(l.left), i, i+1)
+		time.Sleep(l.Topics.Delay(r.Topic) + 6*time.Second)
+		if err := l.Handle(l.ctx, l.ledger, r, l.stopping); err != nil {
+			if l.ctx.Err() == nil {
+				t.Fatalf("%s offset %d: got %v, want it finished", r.Topic, r.Offset, err)
+			}
+		}
+		if l.ctx.Err() != nil {
+			l.left = slices.Clone(l.all)
+			l.begin(t)
+		}
+		if len(l.left) == 0 && l.Replays > 0 && len(l.Letters(t)) > 0 {
+			l.Replays--
+			l.sendBack(t, l.letter(t))
+		}
+	}
+}
+
+// begin is another worker.
+func (l *life) begin(t *testing.T) {
+	l.ctx, l.kill = context.WithCancel(t.Context())
+	l.writes = 0
+	l.takeOver(t)
+	l.writes = take(&l.Deaths, 0)
+}
+
+// TestEachOrderEndsInOnePlaceWhateverBefallsIt is the promise of the package. Each run draws other fates; the name of one
+// that fails is the seed that brings it back.
+func TestEachOrderEndsInOnePlaceWhateverBefallsIt(t *testing.T) {
+	t.Parallel()
+	fates := rapid.Custom(drawFate)
+	for range 25 {
+		seed := rand.Int()
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			f := fates.Example(seed)
+			synctest.Test(t, func(t *testing.T) {
+				l := &life{line: setup(t), fate: f, mailed: map[order.ID]int{}}
+				l.settle(t)
+				l.live(t)
+				for _, complaint := range l.judge(t) {
+					t.Errorf("%+v: %s", f, complaint)
+				}
+			})
+		})
+	}
+}
+
+// settle places the orders, and has the first worker begin.
+func (l *life) settle(t *testing.T) {
+	t.Helper()
+	l.settings.Hold, l.settings.Retry = l.Hold, retry.Policy{Retries: 2, For: 3 * time.Minute}
+	l.restart()
+	cl, err := l.Config().Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.AllowIdempotentProduceCancellation(), kgo.WithHooks(l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	l.cfg.Producer, l.Client = cl, cl
+	l.invoice.do = func(context.Context, *order.State) error { return l.befall(take(&l.Issues, "ok"), func() {}) }
+	l.email.do = func(_ context.Context, w *order.State) error {
+		return l.befall(take(&l.Mails, "ok"), func() { l.mailed[w.Order.ID]++ })
+	}
+	l.place(t, "ord_1")
+	l.place(t, "ord_2")
+	l.begin(t)
+}
+
+// judge says what is not as promised.
+func (l *life) judge(t *testing.T) (complaints []string) {
+	states, invoices := l.States(t), l.Invoices(t)
+	for _, id := range []order.ID{"ord_1", "ord_2"} {
+		s := states[id]
+		complain := func(format string, args ...any) {
+			complaints = append(complaints, fmt.Sprintf("%s (%v): ", id, l.story(t, id))+fmt.Sprintf(format, args...))
+		}
+		var uncertain int
+		if s.Progress.Email != nil {
+			uncertain = s.Progress.Email.Uncertain
+		}
+		if got := len(invoices[id]); got > 1 || s.Status == order.Confirmed && got != 1 {
+			complain("got %d invoices, want one", got)
+		}
+		switch s.Status {
+		case order.Confirmed:
+			if got := l.mailed[id]; got < 1 || got > 1+uncertain {
+				complain("got %d mails, uncertain %d times; want one, and at most one more each time", got, uncertain)
+			}
+		case order.Dead:
+			if got := l.mailed[id]; got > uncertain {
+				complain("got %d mails, uncertain %d times; want at most one each time", got, uncertain)
+			}
+			if s.Letter == nil {
+				complain("got no letter")
+			}
+		default:
+			complain("got %s, want it at an end", s.Status)
+		}
+	}
+	return complaints
+}

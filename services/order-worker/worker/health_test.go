@@ -1,0 +1,31 @@
+package worker
+
+import (
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"example.com/orders/services/order-worker/internal/consumer"
+)
+
+func TestAStuckOrderFailsLivenessAndAHeldPartitionDoesNot(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name       string
+		partitions []consumer.Partition
+		code       int
+		body       string
+	}{
+		{"nothing owned", nil, 200, `{"stuck":[],"held":[]}`},
+		{"at work", []consumer.Partition{{Number: 3, InHand: stuck}}, 200, `{"stuck":[],"held":[]}`},
+		{"stuck", []consumer.Partition{{Number: 2}, {Number: 3, InHand: stuck + time.Second}}, 503, `{"stuck":[{"partition":3,"in_hand":"5m1s"}],"held":[]}`},
+		{"held", []consumer.Partition{{Number: 1, Held: errors.New("lost")}}, 200, `{"stuck":[],"held":[{"partition":1,"reason":"lost"}]}`},
+	} {
+		w := httptest.NewRecorder()
+		live(func() []consumer.Partition { return row.partitions })(w, httptest.NewRequest("GET", "/healthz/live", nil))
+		if w.Code != row.code || w.Body.String() != row.body+"\n" {
+			t.Errorf("%s: got %d %s, want %d %s", row.name, w.Code, w.Body, row.code, row.body)
+		}
+	}
+}

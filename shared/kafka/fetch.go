@@ -1,0 +1,201 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// How a stretch is fetched: in answers that are large enough for their round trip not to count, and that a worker which
+// takes a dozen partitions at once can hold.
+const (
+	stretchBytes = 1 << 20
+	stretchWait  = 500 * time.Millisecond
+)
+
+// How often a broker is asked again that is away, or is not the leader, and how long a leader is believed to be one.
+const (
+	again      = 250 * time.Millisecond
+	leaderAge  = time.Minute
+	unpackable = 64 << 20 // what a batch may be unpacked to
+)
+
+// part is a partition that is read with plain fetch requests, without the machinery of a consumer.
+type part struct {
+	cl        *kgo.Client
+	topic     string
+	partition int32
+	bytes     int32         // after how much an answer ends
+	wait      time.Duration // for the first record, at the end of the log
+}
+
+// start asks where the log begins. It waits for brokers that are away.
+func (p *part) start(ctx context.Context) (int64, error) {
+	var start int64
+	err := p.patiently(ctx, func(bool) error {
+		listed, err := kadm.NewClient(p.cl).ListStartOffsets(ctx, p.topic)
+		o, ok := listed.Lookup(p.topic, p.partition)
+		if err == nil && !ok {
+			err = kerr.UnknownTopicOrPartition
+		}
+		start = o.Offset
+		return cmp.Or(err, o.Err)
+	})
+	return start, err
+}
+
+// fetch asks the leader for what stands at an offset and behind it. It waits for brokers that are away, or are choosing a leader.
+func (p *part) fetch(ctx context.Context, offset int64) (fetched *kmsg.FetchResponseTopicPartition, err error) {
+	if offset < 0 {
+		return nil, kerr.OffsetOutOfRange
+	}
+	err = p.patiently(ctx, func(anew bool) error {
+		age := leaderAge
+		if anew {
+			age = 0 // no older than the client allows
+		}
+		fetched, err = p.ask(ctx, offset, age)
+		return err
+	})
+	return fetched, err
+}
+
+// patiently tries until it is answered, and says from the second time on that what was known may be wrong.
+func (p *part) patiently(ctx context.Context, try func(anew bool) error) error {
+	for anew := false; ; anew = true {
+		err := try(anew)
+		if err == nil || !passes(err) || !pause(ctx, again) {
+			return err
+		}
+	}
+}
+
+// passes reports whether what went wrong may pass by itself: the brokers are away, or are choosing a leader.
+func passes(err error) bool {
+	answer, answered := errors.AsType[*kerr.Error](err)
+	return !answered || answer.Retriable && answer != kerr.UnknownTopicOrPartition && answer != kerr.OffsetOutOfRange
+}
+
+// pause waits before brokers are asked again, and reports whether ctx allows that.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// failed says which read ended, and why ctx did.
+func (p *part) failed(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return fmt.Errorf("reading %s/%d: %w", p.topic, p.partition, err)
+}
+
+// ask asks once the broker that was the leader a while ago.
+func (p *part) ask(ctx context.Context, offset int64, age time.Duration) (*kmsg.FetchResponseTopicPartition, error) {
+	leader, id, err := p.leader(ctx, age)
+	if err != nil {
+		return nil, err
+	}
+	place := kmsg.NewFetchRequestTopicPartition()
+	place.Partition, place.FetchOffset, place.PartitionMaxBytes = p.partition, offset, p.bytes
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID, topic.Partitions = p.topic, id, []kmsg.FetchRequestTopicPartition{place}
+	req := kmsg.NewPtrFetchRequest()
+	req.MinBytes, req.MaxWaitMillis = 1, int32(p.wait.Milliseconds())
+	req.IsolationLevel = 1 // read committed
+	req.Topics = []kmsg.FetchRequestTopic{topic}
+	answer, err := p.cl.Broker(int(leader)).Request(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	resp := answer.(*kmsg.FetchResponse)
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	for _, t := range resp.Topics {
+		for i := range t.Partitions {
+			return &t.Partitions[i], kerr.ErrorForCode(t.Partitions[i].ErrorCode)
+		}
+	}
+	return &kmsg.FetchResponseTopicPartition{Partition: p.partition}, nil // nothing new
+}
+
+// leader returns the broker to ask, and the topic's ID, by which newer brokers go. The client remembers both.
+func (p *part) leader(ctx context.Context, age time.Duration) (int32, [16]byte, error) {
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &p.topic
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{topic}
+	resp, err := p.cl.RequestCachedMetadata(ctx, req, age)
+	if err != nil {
+		return 0, [16]byte{}, err
+	}
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return 0, [16]byte{}, err
+		}
+		i := slices.IndexFunc(t.Partitions, func(m kmsg.MetadataResponseTopicPartition) bool { return m.Partition == p.partition })
+		if i >= 0 {
+			return t.Partitions[i].Leader, t.TopicID, kerr.ErrorForCode(t.Partitions[i].ErrorCode)
+		}
+	}
+	return 0, [16]byte{}, kerr.UnknownTopicOrPartition
+}
+
+// unpack calls each with the records of an answer from an offset on, and returns the offset behind the last.
+func (p *part) unpack(fetched *kmsg.FetchResponseTopicPartition, at int64, each func(*kgo.Record) error) (int64, error) {
+	decompressor, _ := p.cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	for batch := range batches(fetched) {
+		opts := kgo.ProcessFetchPartitionOpts{
+			Offset: at, Topic: p.topic, Partition: p.partition, IsolationLevel: kgo.ReadCommitted(),
+		}
+		unpacked, next := kgo.ProcessFetchPartition(opts, batch, decompressor, nil)
+		for _, r := range unpacked.Records {
+			if err := each(r); err != nil {
+				return at, err
+			}
+		}
+		if unpacked.Err != nil {
+			return at, fmt.Errorf("unpacking %s/%d at offset %d: %w", p.topic, p.partition, at, unpacked.Err)
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// batches goes through an answer batch by batch, because records take several times the room of their batch. Where
+// transactions were aborted it does not: which records to leave out shows when all are unpacked together.
+func batches(fetched *kmsg.FetchResponseTopicPartition) iter.Seq[*kmsg.FetchResponseTopicPartition] {
+	return func(yield func(*kmsg.FetchResponseTopicPartition) bool) {
+		if len(fetched.AbortedTransactions) > 0 {
+			yield(fetched)
+			return
+		}
+		one := *fetched
+		const head = 12 // offset and length, which does not count them
+		for rest := fetched.RecordBatches; len(rest) >= head; {
+			size := head + int(int32(binary.BigEndian.Uint32(rest[8:])))
+			if size <= head || size > len(rest) {
+				return // the rest was cut off
+			}
+			one.RecordBatches, rest = rest[:size], rest[size:]
+			if !yield(&one) {
+				return
+			}
+		}
+	}
+}

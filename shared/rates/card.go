@@ -101,7 +101,7 @@ func zoneOf(places map[place]*zone, to order.Address) *zone {
 
 // postal is a postal code in the one form in which codes are compared: people write "LV-1010", "1010" and "lv 1010".
 func postal(code, country string) string {
-	bare := strings.NewReplacer(" ", "", "-", "").Replace(strings.ToUpper(code))
+	bare := strings.ReplaceAll(strings.ReplaceAll(strings.ToUpper(code), " ", ""), "-", "")
 	return strings.TrimPrefix(bare, country)
 }
 

@@ -44,11 +44,33 @@ func (p *Progress) Finish(s Step) {
 type Shipping struct {
 	Zone          string
 	Service       string
-	Price         Money // net
-	BillableGrams int   // the larger of weight and volumetric weight
+	Price         Money // net, with all surcharges
+	BillableGrams int   // of all parcels: the larger of weight and volumetric weight, rounded up by the card
 	MinDays       int   // working days until delivery
 	MaxDays       int
 	Card          string // version of the rate card that priced it
+	// What orders do not have that an earlier version settled.
+	Carrier string
+	Parcels []Parcel
+	// Parts of Price beside what is asked for weight and size; zero is none.
+	Fuel     Money // a percentage of the parcels' prices
+	Remote   Money // for an address that is far from everything
+	Oversize Money // for long parcels
+}
+
+// Parcel is how one parcel, or several that are equal, is packed.
+type Parcel struct {
+	Count         int
+	Grams         int       // of one, without its carton
+	BillableGrams int       // of one
+	Size          [3]int    // longest side first, in millimetres
+	Content       []Content // of one
+}
+
+// Content is how many units of a line are in a parcel.
+type Content struct {
+	Line     int // its place in Order.Lines
+	Quantity int
 }
 
 // Invoice is what the invoice step settled: all that rendering depends on beside the order and its shipping.

@@ -54,7 +54,16 @@ func drawProgress(t *rapid.T) order.Progress {
 	if rapid.Bool().Draw(t, "shipped") {
 		p.Shipping = &order.Shipping{
 			Zone: text(t, "zone"), Service: order.Express, Price: euros(t, "price"), BillableGrams: count(t, "billable", 1e9), MinDays: 1, MaxDays: 2,
-			Card: "sha256:0123456789ab",
+			Card: "sha256:0123456789ab", Carrier: text(t, "carrier"),
+		}
+		if rapid.Bool().Draw(t, "surcharged") {
+			p.Shipping.Fuel, p.Shipping.Remote, p.Shipping.Oversize = euros(t, "fuel"), euros(t, "remote"), euros(t, "oversize")
+		}
+		for range count(t, "parcels", 3) {
+			p.Shipping.Parcels = append(p.Shipping.Parcels, order.Parcel{
+				Count: count(t, "equal", 100), Grams: count(t, "grams", 1e6), BillableGrams: count(t, "billable of one", 1e6), Size: [3]int{3, 2, 1},
+				Content: []order.Content{{Line: count(t, "line", 200), Quantity: count(t, "quantity", 10_000)}},
+			})
 		}
 		addTo(&p, t, order.StepShipping)
 	}
@@ -82,7 +91,7 @@ func drawProgress(t *rapid.T) order.Progress {
 
 // addTo adds a field of a newer version to the result of a step.
 func addTo(p *order.Progress, t *rapid.T, s order.Step) {
-	if added := drawExtra[string](t, "carrier", "colour"); added != nil {
+	if added := drawExtra[string](t, "tracking", "colour"); added != nil {
 		if p.Others == nil {
 			p.Others = map[order.Step]json.RawMessage{}
 		}

@@ -100,6 +100,17 @@ func (c *Client) Products(ctx context.Context) ([]Product, error) {
 	return page.Products, err
 }
 
+// Quote says how an order would be shipped, and for how much. Its customer and street may be missing, and an empty service is
+// "standard". What is not shipped there is a *Problem of type /problems/no-route.
+func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Quote{}, err
+	}
+	var q Quote
+	return q, c.call(ctx, http.MethodPost, "/v1/quotes", http.Header{"Content-Type": {"application/json"}}, body, &q)
+}
+
 // Letters returns a page of letters, those that failed last first, and the cursor of the next page or "".
 func (c *Client) Letters(ctx context.Context, q LetterQuery) ([]Letter, string, error) {
 	var page struct {

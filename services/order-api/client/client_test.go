@@ -101,6 +101,14 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 			`POST /v1/orders Content-Type=application/json {"a": 1}`,
 		},
 		{func() error { _, err := c.Order(ctx, "a/b?c"); return err }, "GET /v1/orders/a%2Fb%3Fc"},
+		{
+			func() error {
+				_, err := c.Quote(ctx, client.NewOrder{ShipTo: client.Address{Country: "DE"}, Items: []client.Item{{SKU: "A", Quantity: 1}}})
+				return err
+			},
+			`POST /v1/quotes Content-Type=application/json {"customer":{"name":"","email":""},"ship_to":{"line1":"","city":"","country":"DE"},` +
+				`"service":"","items":[{"sku":"A","quantity":1}]}`,
+		},
 		{func() error { _, _, err := c.Orders(ctx, client.OrderQuery{}); return err }, "GET /v1/orders"},
 		{
 			func() error {

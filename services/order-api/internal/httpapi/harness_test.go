@@ -35,6 +35,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/rates"
 	"example.com/orders/shared/wire"
 )
 
@@ -79,6 +80,8 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	must(t, err)
 	products, err := catalogue.Load("")
 	must(t, err)
+	card, err := rates.Load("")
+	must(t, err)
 	quiet := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.view, err = view.New(t.Context(), view.Config{
 		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Path: filepath.Join(t.TempDir(), "view.db"), Log: quiet,
@@ -96,7 +99,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	in := intake.New(orders, s.view, products.Price, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Promise: promise,
 	})
-	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products)
+	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	end := s.serve(t, h)
 	t.Cleanup(func() {
 		s.stop()

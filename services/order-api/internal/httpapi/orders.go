@@ -24,10 +24,7 @@ func (a *api) placeOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkType(r.Header.Get("Content-Type")); err != nil {
-		return err
-	}
-	body, err := io.ReadAll(r.Body)
+	body, err := readJSON(r)
 	if err != nil {
 		return err
 	}
@@ -62,6 +59,13 @@ func idempotencyKey(h http.Header) (string, error) {
 		return "", newProblem(badParameter, "Idempotency-Key must be one key of 1 to 200 visible ASCII characters")
 	}
 	return keys[0], nil
+}
+
+func readJSON(r *http.Request) ([]byte, error) {
+	if err := checkType(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r.Body)
 }
 
 // checkType takes JSON, and what curl says of it unless it is told better. Pages of other origins, which can make a

@@ -35,6 +35,7 @@ const (
 	Internal         Reason = "internal"          // nobody marked the error
 	Undecodable      Reason = "undecodable"       // the record is no order
 	Duplicate        Reason = "duplicate"         // a later record of an order; only on void records
+	Cancelled        Reason = "cancelled"         // the customer has called the order off; only on void records
 	NoRoute          Reason = "no-route"          // the rate card does not ship there
 	TooHeavy         Reason = "too-heavy"         // the rate card does not ship that much, or things that large
 	RecipientRefused Reason = "recipient-refused" // the mail server refuses the address for good

@@ -58,6 +58,18 @@ type Change struct {
 	Replay int    // number of the replay that made the change, or 0
 }
 
+// The reasons of changes that change nothing: each answers somebody who asked for something.
+const (
+	AlreadyDone   = "already-done"   // a replay: the order is finished
+	Conflict      = "conflict"       // a replay: the letter is not the newest of its order, or the order is on its way again
+	CancelRefused = "cancel-refused" // a cancel: the invoice is issued, or the order has ended
+)
+
+// Answers reports whether the change only answers somebody. The order stands where it stood.
+func (c Change) Answers() bool {
+	return c.Reason == AlreadyDone || c.Reason == Conflict || c.Reason == CancelRefused
+}
+
 // Letter points at an order's letter in the dead-letter topic.
 type Letter struct {
 	ID        string // coordinates of the order's origin, "3-124"

@@ -25,6 +25,7 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 		Timeline []struct {
 			Rev    int64        `json:"rev"`
 			Status order.Status `json:"status"`
+			Reason string       `json:"reason"`
 		} `json:"timeline"`
 		Letter *letter `json:"letter"`
 	}
@@ -53,7 +54,7 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 		t.Uncertain = p.Email.Uncertain
 	}
 	for _, c := range v.Timeline {
-		if c.Status.Parked() {
+		if c.Status.Parked() && !(order.Change{Reason: c.Reason}).Answers() {
 			t.Parked = c.Rev
 		}
 	}

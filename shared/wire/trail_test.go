@@ -22,7 +22,7 @@ func trail(s order.State) wire.Trail {
 		t.Uncertain = e.Uncertain
 	}
 	for _, c := range s.Timeline {
-		if c.Status.Parked() {
+		if c.Status.Parked() && !c.Answers() {
 			t.Parked = c.Rev
 		}
 	}

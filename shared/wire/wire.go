@@ -34,6 +34,7 @@ var (
 // The CloudEvents types of records.
 const (
 	TypePlaced  = "orders.placed"
+	TypeCancel  = "orders.cancel"
 	TypeStatus  = "orders.status"
 	TypeClaim   = "orders.claim"
 	TypeInvoice = "orders.invoice"

@@ -174,6 +174,7 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"state":    wire.State(*w, 17),
 		"claim":    wire.Claim("worker-1", at),
 		"invoice":  wire.Invoice(w, at),
+		"cancel":   wire.Cancel(w.Order.ID, w.Origin, at),
 		"void":     wire.Void(w.Origin, "duplicate", at),
 	} {
 		path := filepath.Join("testdata", name+".golden")

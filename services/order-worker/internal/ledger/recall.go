@@ -19,6 +19,9 @@ import (
 // viewLag is how far behind a view may be from which a replay is asked for, and more than clocks differ.
 const viewLag = 2 * time.Minute
 
+// NotBegun says to Recall that the desk saw no state of the order.
+const NotBegun = -1
+
 // State reads the whole newest state of an order that has a Standing, and the broker's time of it. A state that compaction
 // took away, because it kept a void one in its place, is made again of that: the void one is what a predecessor knew of
 // the order, and its status is ours. Without either it is kafka.ErrGone.
@@ -88,8 +91,8 @@ func (l *Ledger) look(ctx context.Context, id order.ID, from, to int64) (counts,
 	return counts, void, err
 }
 
-// Recall gives an order a Standing that has none because it finished too long ago: for a replay. At is where the desk saw
-// its newest state in orders.status, and asked is the broker's time at which it asked for the replay: of what happened
+// Recall gives an order a Standing that has none because it finished too long ago: for what the desk asks. At is where the
+// desk saw its newest state in orders.status, or NotBegun, and asked is the broker's time at which it asked: of what happened
 // to the order before that the desk knew, but for the lag of its view, and what happened since is looked for. A zero at, or
 // one where the state does not stand any more, costs a search of the whole partition. An order that nobody has begun is
 // left without a Standing.
@@ -120,7 +123,7 @@ func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.T
 		return nil, err
 	}
 	from := int64(0)
-	if seen != nil {
+	if seen != nil || at == NotBegun {
 		if from, err = l.offsetAt(ctx, l.cfg.Topics.Status, asked.Add(-viewLag)); err != nil {
 			return nil, err
 		}
@@ -134,6 +137,9 @@ func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.T
 
 // seen is the state of an order at an offset, where the fold of a view has found it to count; nil if there is none.
 func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*kgo.Record, error) {
+	if at == NotBegun {
+		return nil, nil
+	}
 	r, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, at)
 	if errors.Is(err, kafka.ErrGone) {
 		return nil, nil
@@ -146,6 +152,11 @@ func (l *Ledger) seen(ctx context.Context, id order.ID, at int64) (*kgo.Record, 
 		return nil, nil
 	}
 	return r, nil
+}
+
+// Source reads the record at an offset of the topic orders. It is kafka.ErrGone when there is none (any more).
+func (l *Ledger) Source(ctx context.Context, offset int64) (*kgo.Record, error) {
+	return l.read(ctx, l.cfg.Topics.Orders, offset)
 }
 
 // Placed reports whether an offset of the topic orders has been given to a record. It blocks while Kafka is away.

@@ -59,7 +59,7 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 func forgetProbe(w *order.State) {
 	for i := len(w.Timeline) - 1; i >= 0; i-- {
 		c := w.Timeline[i]
-		if c.Status == order.Waiting && c.Reason != conflict {
+		if c.Status == order.Waiting && !c.Answers() {
 			w.Timeline = w.Timeline[:i]
 			return
 		}

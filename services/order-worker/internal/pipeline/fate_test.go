@@ -28,6 +28,7 @@ type fate struct {
 	Deaths  []int    // acknowledged writes after which the worker dies, each counted from its start
 	Next    []int    // which of the records that are left is handled next
 	Replays int      // of letters
+	CallOff bool     // the customer of the first order cancels it
 }
 
 func drawFate(t *rapid.T) fate {
@@ -39,6 +40,7 @@ func drawFate(t *rapid.T) fate {
 		Deaths:  rapid.SliceOfN(rapid.IntRange(1, 9), 0, 6).Draw(t, "deaths"),
 		Next:    rapid.SliceOfN(rapid.IntRange(0, 9), 0, 30).Draw(t, "next"),
 		Replays: rapid.IntRange(0, 2).Draw(t, "replays"),
+		CallOff: rapid.Bool().Draw(t, "call off"),
 	}
 }
 
@@ -174,14 +176,17 @@ func (l *life) settle(t *testing.T) {
 	l.email.do = func(_ context.Context, w *order.State) error {
 		return l.befall(take(&l.Mails, "ok"), func() { l.mailed[w.Order.ID]++ })
 	}
-	l.place(t, "ord_1")
+	first := l.place(t, "ord_1")
 	l.place(t, "ord_2")
+	if l.CallOff {
+		l.callOff(t, first)
+	}
 	l.begin(t)
 }
 
 // judge says what is not as promised.
 func (l *life) judge(t *testing.T) (complaints []string) {
-	states, invoices := l.States(t), l.Invoices(t)
+	states, invoices, voids := l.States(t), l.Invoices(t), l.voids(t)
 	for _, id := range []order.ID{"ord_1", "ord_2"} {
 		s := states[id]
 		complain := func(format string, args ...any) {
@@ -194,7 +199,14 @@ func (l *life) judge(t *testing.T) (complaints []string) {
 		if got := len(invoices[id]); got > 1 || s.Status == order.Confirmed && got != 1 {
 			complain("got %d invoices, want one", got)
 		}
+		if void := voids[fmt.Sprint(s.Origin.Offset)] != ""; void != (s.Status == order.Cancelled) {
+			complain("got its number void: %t", void)
+		}
 		switch s.Status {
+		case order.Cancelled:
+			if l.mailed[id]+len(invoices[id]) > 0 {
+				complain("got %d mails and %d invoices, want none", l.mailed[id], len(invoices[id]))
+			}
 		case order.Confirmed:
 			if got := l.mailed[id]; got < 1 || got > 1+uncertain {
 				complain("got %d mails, uncertain %d times; want one, and at most one more each time", got, uncertain)

@@ -190,7 +190,7 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 func (a *attempt) carriesOn(s order.State) bool {
 	for _, c := range slices.Backward(s.Timeline) {
 		switch {
-		case c.Reason == conflict:
+		case c.Answers():
 		case c.Status.Parked():
 			return a.from == carried && a.letter.Rev == c.Rev
 		case c.Status == order.Dead:
@@ -216,11 +216,11 @@ func announced(s order.State, at time.Time) time.Time {
 	return at
 }
 
-// died is the revision at which an order became dead. Who sends its letter back must have seen it; a conflict that was
-// answered since changes nothing.
+// died is the revision at which an order became dead. Who sends its letter back must have seen it; what was answered
+// since changes nothing.
 func died(s order.State) int64 {
 	for _, c := range slices.Backward(s.Timeline) {
-		if c.Status == order.Dead && c.Reason != conflict {
+		if c.Status == order.Dead && !c.Answers() {
 			return c.Rev
 		}
 	}
@@ -235,15 +235,9 @@ func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) err
 	if a.from != desk || slices.ContainsFunc(w.Timeline, answered) {
 		return nil
 	}
-	reason := conflict
+	reason := order.Conflict
 	if w.Status.Final() && w.Status != order.Dead {
-		reason = alreadyDone
+		reason = order.AlreadyDone
 	}
 	return l.Write(ctx, w, order.Change{Status: w.Status, Reason: reason, Replay: a.replay})
 }
-
-// What a replay without effect is told.
-const (
-	alreadyDone = "already-done" // the order is finished
-	conflict    = "conflict"     // the letter is not the newest of its order, or the order is on its way again
-)

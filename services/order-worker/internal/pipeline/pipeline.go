@@ -12,7 +12,7 @@
 // or left so by an answer that was lost. It is counted in the order's progress and stated before it is repeated.
 //
 // Three places, and no others, decide what becomes of a record: open (is there anything to do?), run (the steps), and
-// close.go (confirmed, put off, or a letter).
+// close.go (confirmed, put off, or a letter). A record that cancels an order has a place of its own (cancel.go).
 package pipeline
 
 import (
@@ -32,6 +32,7 @@ import (
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
 )
 
 // Step is one piece of work on an order. It knows nothing of Kafka. Both methods mark their errors with package
@@ -69,6 +70,9 @@ func New(cfg Config, stages []Stage) *Pipeline { return &Pipeline{cfg, stages} }
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 	if r.Topic == p.cfg.Topics.Status {
 		return l.Repair(ctx, order.ID(r.Key))
+	}
+	if r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypeCancel {
+		return p.cancel(ctx, l, r)
 	}
 	began := time.Now()
 	a, err := p.open(ctx, l, r)

@@ -1,0 +1,219 @@
+//go:build synctests
+
+package pipeline_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// callOff appends a record that cancels what a record of orders has placed, as the desk does.
+func (l *line) callOff(t *testing.T, placed *kgo.Record) *kgo.Record {
+	t.Helper()
+	return l.put(t, l.Topics.Replay, wire.Cancel(order.ID(placed.Key), l.ledger.Origin(placed.Offset), time.Now()))
+}
+
+// patient is a line whose orders are tried again.
+func patient(t *testing.T) *line {
+	t.Helper()
+	l := setup(t)
+	l.settings.Retry = retry.Policy{Retries: 2, For: time.Hour}
+	l.restart()
+	return l
+}
+
+// isCancelled holds that an order got neither an invoice nor a mail, and that its number says why.
+func (l *line) isCancelled(t *testing.T, placed *kgo.Record) {
+	t.Helper()
+	if n := len(l.Invoices(t)); n != 0 || l.email.done != 0 {
+		t.Errorf("got %d invoices and %d mails, want none", n, l.email.done)
+	}
+	if diff := cmp.Diff(map[string]string{"0": "cancelled"}, l.voids(t)); diff != "" {
+		t.Errorf("void (-want +got):\n%s", diff)
+	}
+}
+
+func TestACancelThatIsReadFirstWins(t *testing.T) {
+	t.Parallel()
+	for name, between := range map[string]func(*line, *testing.T){
+		"one owner":      func(*line, *testing.T) {},
+		"the next owner": (*line).takeOver,
+		"much later":     func(l *line, t *testing.T) { time.Sleep(time.Hour); l.takeOver(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				placed := l.place(t, "ord_1")
+				off := l.callOff(t, placed)
+				l.work(t, off)
+				between(l, t)
+				l.work(t, placed)
+				l.work(t, off) // as after a crash before the commit
+				l.tells(t, "ord_1", "accepted", "cancelled")
+				l.isCancelled(t, placed)
+			})
+		})
+	}
+}
+
+func TestWhatWasPutOffBeforeItsInvoiceIsCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := patient(t)
+		l.invoice.do = fail
+		placed := l.place(t, "ord_1")
+		l.work(t, placed)
+		l.invoice.do = nil
+		l.work(t, l.callOff(t, placed))
+		l.work(t, l.Records(t, l.Topics.Retry10s)[0])
+		l.tells(t, "ord_1", "accepted", "working", "retrying internal", "cancelled")
+		l.isCancelled(t, placed)
+	})
+}
+
+func TestACancelIsRefusedOnceTheInvoiceIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := patient(t)
+		l.email.do = fail
+		placed := l.place(t, "ord_1")
+		l.work(t, placed)
+		l.work(t, l.callOff(t, placed))
+		l.takeOver(t)
+		l.work(t, l.callOff(t, placed)) // has its answer
+		l.email.do = nil
+		l.work(t, l.Records(t, l.Topics.Retry10s)[0]) // goes with the state that was parked, not with the answer
+		l.work(t, l.callOff(t, placed))
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying internal", "retrying cancel-refused", "mailing", "confirmed")
+		if len(l.voids(t)) != 0 || l.email.done != 1 {
+			t.Errorf("got void %v and %d mails, want one mail", l.voids(t), l.email.done)
+		}
+	})
+}
+
+func TestAnOrderThatHasEndedIsNotCancelled(t *testing.T) {
+	t.Parallel()
+	for name, pause := range map[string]time.Duration{"remembered": 0, "long ago": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				confirmed, dead := l.place(t, "ord_1"), l.place(t, "ord_2")
+				l.work(t, confirmed)
+				l.shipping.plan = refuse
+				l.work(t, dead)
+				l.shipping.plan = nil
+				off, off2 := l.callOff(t, confirmed), l.callOff(t, dead)
+				time.Sleep(pause)
+				l.takeOver(t) // reads all again, as when offsets are deleted
+				l.work(t, off)
+				l.work(t, off2)
+				l.work(t, l.sendBack(t, l.letter(t))) // the answer did not make it another letter
+				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed cancel-refused")
+				l.tells(t, "ord_2", "accepted", "dead recipient-refused", "dead cancel-refused", "working #1", "mailing #1", "confirmed #1")
+				if len(l.voids(t)) != 0 {
+					t.Errorf("got void %v, want none", l.voids(t))
+				}
+			})
+		})
+	}
+}
+
+// TestACancelFindsWhatAPredecessorLeft takes over from workers that died in the middle.
+func TestACancelFindsWhatAPredecessorLeft(t *testing.T) {
+	t.Parallel()
+	left := func(l *line, t *testing.T, kept bool) *kgo.Record {
+		placed := l.place(t, "ord_1")
+		w := sample("ord_1").Begin(l.ledger.Origin(0))
+		l.invoice.settle(&w)
+		if err := l.ledger.Write(t.Context(), &w, order.Change{Status: order.Working}); err != nil {
+			t.Fatal(err)
+		}
+		if kept {
+			w.Document = []byte("%PDF")
+			l.put(t, l.Topics.Invoices, wire.Invoice(&w, time.Now()))
+		}
+		l.takeOver(t)
+		return placed
+	}
+	t.Run("invoice kept", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			placed := left(l, t, true)
+			l.work(t, l.callOff(t, placed))
+			l.work(t, placed)
+			l.tells(t, "ord_1", "accepted", "working", "working cancel-refused", "mailing", "confirmed")
+			if n := len(l.Invoices(t)["ord_1"]); n != 1 || l.invoice.done != 0 {
+				t.Errorf("got %d invoices, %d rendered; want the one that was kept", n, l.invoice.done)
+			}
+		})
+	})
+	t.Run("invoice only announced", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			placed := left(l, t, false)
+			l.work(t, l.callOff(t, placed))
+			l.work(t, placed)
+			l.tells(t, "ord_1", "accepted", "working", "cancelled")
+			l.isCancelled(t, placed)
+		})
+	})
+	t.Run("cancelled, and no void record", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			placed := l.place(t, "ord_1")
+			w := sample("ord_1").Begin(l.ledger.Origin(0))
+			if err := l.ledger.Write(t.Context(), &w, order.Change{Status: order.Cancelled}); err != nil {
+				t.Fatal(err)
+			}
+			off := l.callOff(t, placed)
+			l.takeOver(t)
+			l.work(t, placed)
+			l.work(t, off)
+			l.tells(t, "ord_1", "accepted", "cancelled")
+			l.isCancelled(t, placed)
+		})
+	})
+}
+
+func TestACancelOfNothingIsIgnored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		placed := l.place(t, "ord_1")
+		l.put(t, l.Topics.Orders, &kgo.Record{Value: []byte("no order")})
+		junk := wire.Cancel("ord_1", l.ledger.Origin(0), time.Now())
+		junk.Value = []byte("{")
+		for _, r := range []*kgo.Record{
+			wire.Cancel("ord_2", l.ledger.Origin(0), time.Now()),
+			wire.Cancel("ord_2", l.ledger.Origin(1), time.Now()),
+			wire.Cancel("ord_2", l.ledger.Origin(9), time.Now()),
+			junk,
+		} {
+			l.work(t, l.put(t, l.Topics.Replay, r))
+		}
+		newer := wire.Cancel("ord_1", l.ledger.Origin(0), time.Now())
+		newer.Value = []byte(`{"schema":2}`)
+		if err := l.Handle(t.Context(), l.ledger, l.put(t, l.Topics.Replay, newer), l.stopping); !errors.Is(err, wire.ErrNewer) {
+			t.Errorf("cancel of a newer version: got %v, want ErrNewer", err)
+		}
+		l.work(t, placed)
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
+		if len(l.voids(t)) != 0 || len(l.States(t)) != 1 {
+			t.Errorf("got void %v, %d states; want one order, confirmed", l.voids(t), len(l.States(t)))
+		}
+	})
+}

@@ -4,7 +4,7 @@
 //
 //	            ┌── Place ──▶ intake ──▶ orders
 //	httpapi ────┼── Order, Orders, Letters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
-//	            └── Replay ──▶ desk ──▶ orders.replay
+//	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
 //
 // Beside it stands openapi.yaml, the contract that the API is tested against and shows at /docs.
 package api

@@ -1,7 +1,7 @@
 // Package client calls the order API over HTTP.
 //
 // Methods return a *Problem when the API refuses, and other errors when it cannot be reached. Placing an order is safe to
-// repeat with the same idempotency key, and only then; a replay is safe to repeat always. Watch resumes by itself.
+// repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch resumes by itself.
 package client
 
 import (
@@ -72,6 +72,14 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 	err := c.get(ctx, "/v1/orders"+query("status", q.Status, "customer", q.Customer, "from", moment(q.From), "to", moment(q.To),
 		"limit", number(q.Limit), "cursor", q.Cursor), &page)
 	return page.Orders, page.Next, err
+}
+
+// Cancel asks for an order to be cancelled, and returns it as it stands. Whether it was in time is in its timeline: status
+// "cancelled", or a change with reason "cancel-refused". It is safe to repeat. It is a *Problem of type
+// /problems/order-begun when work on the order has begun.
+func (c *Client) Cancel(ctx context.Context, id string) (Order, error) {
+	var o Order
+	return o, c.call(ctx, http.MethodPost, "/v1/orders/"+url.PathEscape(id)+"/cancel", nil, nil, &o)
 }
 
 // Invoice returns the issued invoice of an order, a PDF.

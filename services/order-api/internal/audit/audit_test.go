@@ -251,6 +251,15 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 			c.replay(p)
 			c.confirm(p)
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}}},
+		{"cancels: before it was begun, too late, and of nothing", func(c *clerk) {
+			p := c.place(nil)
+			late := c.confirm(c.place(nil))
+			for _, at := range []order.Origin{p.Origin, late.Origin, {Offset: 70}} {
+				c.append(c.topics.Replay, 1, wire.Cancel("ord_1_1", at, clock))
+			}
+			c.write(p, order.Cancelled)
+			c.void(p, failure.Cancelled)
+		}, audit.Report{Orders: audit.Tally{Accepted: 2, Confirmed: 1, Cancelled: 1}}},
 		{"cancelled and discarded, and void", func(c *clerk) {
 			for _, s := range []order.Status{order.Cancelled, order.Discarded} {
 				p := c.place(nil)
@@ -326,6 +335,13 @@ func TestNothingIsLostThatWorkersWillComeAcross(t *testing.T) {
 		{"not read yet, and no order", func(c *clerk) { c.poison("x") }, audit.Tally{Accepted: 1, InFlight: 1}},
 		{"a repeat", func(c *clerk) { c.place(c.place(nil)) }, audit.Tally{Accepted: 1, InFlight: 1, Duplicates: 1}},
 		{"cancelled, not yet void", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, audit.Tally{Accepted: 1, Cancelled: 1}},
+		{"cancelled after a retry, not yet void", func(c *clerk) {
+			p := c.park(c.place(nil), order.Retrying)
+			c.append(c.topics.Replay, 1, wire.Cancel(p.Order.ID, p.Origin, clock))
+			c.write(p, order.Cancelled)
+			c.commit(c.topics.Orders, 1)
+			c.commit(c.topics.Retry10s, 1)
+		}, audit.Tally{Accepted: 1, Cancelled: 1}},
 		{"replayed, not begun", func(c *clerk) { c.replay(c.fail(c.place(nil))); c.commit(c.topics.Orders, 1) }, audit.Tally{Accepted: 1, Dead: 1}},
 		{"replayed and begun", func(c *clerk) {
 			p := c.fail(c.place(nil))

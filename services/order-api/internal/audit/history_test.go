@@ -54,6 +54,8 @@ func plans() [][]string {
 	return [][]string{
 		{"working", "invoice", "mailing", "confirmed"},
 		{"letter", "dead"},
+		{"cancelled", "call off"},
+		{"retry.10s", "retrying", "cancelled", "call off"},
 		{"working", "letter", "dead"},
 		{"working", "invoice", "mailing", "letter", "dead"},
 		{"retry.10s", "retrying", "working", "invoice", "mailing", "confirmed"},
@@ -138,6 +140,8 @@ func (w *worker) advance(tr *trip) {
 		w.bury(tr.paper)
 	case tr.last == "void":
 		w.void(tr.paper, failure.Undecodable)
+	case tr.last == "call off":
+		w.void(tr.paper, failure.Cancelled)
 	case tr.last == "repeat":
 		w.void(tr.paper, failure.Duplicate)
 	default:
@@ -280,6 +284,8 @@ func sum(workers []*worker) (t audit.Tally) {
 		switch tr.Status {
 		case order.Confirmed:
 			t.Confirmed++
+		case order.Cancelled:
+			t.Cancelled++
 		case order.Dead:
 			t.Dead++
 		case order.Retrying:
@@ -303,7 +309,7 @@ func (w *worker) essential() (acts []int) {
 			continue
 		case tr.kind == "poison" && tr.letters == 1:
 			acts = append(acts, tr.voided, tr.letter)
-		case tr.kind != "order":
+		case tr.kind != "order", tr.Status == order.Cancelled:
 			acts = append(acts, tr.voided)
 		case tr.Status.Parked():
 			acts = append(acts, tr.asked.act)

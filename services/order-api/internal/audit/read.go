@@ -14,6 +14,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
 )
 
 // carrier is a topic that carries on orders which have left the topic orders.
@@ -99,6 +100,13 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	}
 	for _, c := range a.carriers {
 		err := a.kafka.Read(ctx, c.topic, t.origin.Partition, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
+			if _, at, err := wire.ReadCancel(r); wire.Type(r) == wire.TypeCancel {
+				// The void record of its number may be still to come.
+				if err == nil && t.at(at).end == cancelled {
+					t.at(at).carried = round
+				}
+				return nil
+			}
 			l, err := dlq.Read(r)
 			if err == nil && l.Origin.Partition == r.Partition && c.takenUp(l, t.at(l.Origin.Offset)) {
 				t.at(l.Origin.Offset).carried = round

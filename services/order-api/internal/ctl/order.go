@@ -13,12 +13,15 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// confirmed is the status that everybody hopes for.
-const confirmed = "confirmed"
+// How an order ends: as everybody hopes, or because its customer has called it off.
+const (
+	confirmed = "confirmed"
+	cancelled = "cancelled"
+)
 
 // final reports whether nothing happens to an order any more unless somebody asks for it.
 func final(status string) bool {
-	return slices.Contains([]string{confirmed, "dead", "cancelled", "discarded"}, status)
+	return slices.Contains([]string{confirmed, "dead", cancelled, "discarded"}, status)
 }
 
 // outcome is the status of an order, and of a dead one its letter.

@@ -70,6 +70,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "%PDF of "+id)
 	case strings.HasSuffix(r.URL.Path, "/invoice.xml"):
 		io.WriteString(w, "<xml of "+id+">")
+	case strings.HasSuffix(r.URL.Path, "/cancel"):
+		s.answer(w, client.Order{ID: id, Status: "accepted"})
 	case strings.HasPrefix(r.URL.Path, "/v1/orders/"):
 		s.answer(w, dead(filepath.Base(r.URL.Path)))
 	case strings.HasSuffix(r.URL.Path, "/replay"):

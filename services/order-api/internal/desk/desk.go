@@ -1,8 +1,10 @@
-// Package desk is where an operator deals with letters: it shows one with its bytes, and sends one back to be worked on again.
+// Package desk is where orders are dealt with that are placed: it shows an operator's letters with their bytes, sends one
+// back to be worked on again, and has an order cancelled.
 //
-// A replay is a record on the topic for replays, in the partition number of the letter's origin, so it reaches the
-// worker that owns the order. The letter itself stays where it is. Sending a letter back twice is harmless: the worker
-// knows a replay by its letter and its number.
+// What is asked for is a record on the topic for replays, in the partition number of the order, so it reaches the worker
+// that owns the order, and reaches it at once: it does not stand behind those that wait to be begun. What comes of it is
+// in the order's timeline. Asking twice is harmless: a letter itself stays where it is, the worker knows a replay by its
+// letter and its number, and an order is cancelled once.
 package desk
 
 import (
@@ -16,10 +18,12 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
 )
 
-// Desk deals with letters. It is safe for concurrent use.
+// Desk deals with letters and orders. It is safe for concurrent use.
 type Desk struct {
 	cl     *kgo.Client
 	topics topic.Set
@@ -29,7 +33,7 @@ type Desk struct {
 // Connect returns the client that a desk appends with. The caller closes it.
 func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
 	return k.Connect(ctx,
-		// Everything goes to the partition number of its letter.
+		// Everything goes to the partition number of its order.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// By itself the client never gives up a record that was sent and not answered: it would write a replay at the end of
 		// an outage, when its operator has long done something else.
@@ -42,10 +46,13 @@ func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 	return &Desk{cl, topics, v}
 }
 
-// ErrClosed is returned by Replay for a letter that is dealt with: its order is being worked on again, or has ended otherwise.
-var ErrClosed = errors.New("the letter is not open any more")
+// Errors of what cannot be asked for any more.
+var (
+	ErrClosed = errors.New("the letter is not open any more") // its order is being worked on again, or has ended otherwise
+	ErrBegun  = errors.New("work on the order has begun")
+)
 
-// deadline bounds a replay: the reading of the letter, and its writing.
+// deadline bounds whatever is asked: the reading of what it is about, and its writing.
 const deadline = kafka.DeliveryTimeout - time.Second
 
 // Letter returns a letter with its key and value, the exact bytes of the record that failed; or view.ErrUnknown.
@@ -91,10 +98,42 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	// The worker goes by the rev that the operator saw, and finds the order at its place if it has forgotten it. The view
 	// may show the letter before the state that goes with it.
 	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
-	r := l.Record()
-	r.Topic = d.topics.Replay
-	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {
-		return 0, fmt.Errorf("sending letter %s back: %w: %w", id, view.ErrAway, err)
+	if err := d.ask(ctx, l.Record()); err != nil {
+		return 0, fmt.Errorf("sending letter %s back: %w", id, err)
 	}
 	return l.Replays, nil
+}
+
+// Cancel asks for an order to be cancelled, and returns it as it stands. The worker cancels it if it comes across that
+// before it begins the order, and else says in its timeline that it was too late. Of an order that is cancelled nothing is
+// asked. It is view.ErrUnknown or ErrBegun when there is nothing to cancel, and view.ErrBehind when the view is too old to know
+// that. With view.ErrAway it may have been asked for; repeating it is harmless.
+func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	if err := d.view.Fresh(ctx); err != nil {
+		return order.State{}, err
+	}
+	s, err := d.view.Order(ctx, id)
+	if err != nil || s.Status == order.Cancelled {
+		return s, err
+	}
+	if s.Status != order.Accepted {
+		return order.State{}, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
+	}
+	r := wire.Cancel(id, s.Origin, time.Now())
+	r.Partition = s.Origin.Partition
+	if err := d.ask(ctx, r); err != nil {
+		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// ask appends what the owner of an order is asked for.
+func (d *Desk) ask(ctx context.Context, r *kgo.Record) error {
+	r.Topic = d.topics.Replay
+	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return fmt.Errorf("%w: %w", view.ErrAway, err)
+	}
+	return nil
 }

@@ -147,6 +147,18 @@ func (a *api) getOrder(c echo.Context) error {
 	return c.JSON(http.StatusOK, toOrder(s))
 }
 
+func (a *api) cancelOrder(c echo.Context) error {
+	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
+	if _, err := a.find(ctx, id); err != nil {
+		return err
+	}
+	s, err := a.desk.Cancel(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusAccepted, toOrder(s))
+}
+
 func (a *api) listOrders(c echo.Context) error {
 	q := query(c, "status", "customer", "from", "to", "limit", "cursor")
 	f := view.Filter{

@@ -34,6 +34,7 @@ const (
 	methodNotAllowed kind = "method-not-allowed"
 	timeout          kind = "timeout"
 	letterClosed     kind = "letter-closed"
+	orderBegun       kind = "order-begun"
 	bodyTooLarge     kind = "body-too-large"
 	unsupportedType  kind = "unsupported-media-type"
 	misdirected      kind = "misdirected"
@@ -64,6 +65,7 @@ var kinds = map[kind]struct {
 	methodNotAllowed: {http.StatusMethodNotAllowed, "This cannot be done here"},
 	timeout:          {http.StatusRequestTimeout, "The request took too long"},
 	letterClosed:     {http.StatusConflict, "The letter is not open any more"},
+	orderBegun:       {http.StatusConflict, "Work on the order has begun"},
 	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
 	misdirected:      {http.StatusMisdirectedRequest, "The request is for another host"},
@@ -142,6 +144,8 @@ func toProblem(err error) *client.Problem {
 		return newProblem(badParameter, "cursor is not one that this API gave out")
 	case errors.Is(err, desk.ErrClosed):
 		return newProblem(letterClosed, "its order is being worked on again, or has ended otherwise")
+	case errors.Is(err, desk.ErrBegun):
+		return newProblem(orderBegun, "it can be cancelled only before that")
 	case errors.Is(err, intake.ErrOverdue):
 		return newProblem(overdue, "orders placed before wait longer than they should: new ones are taken when those are begun")
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):

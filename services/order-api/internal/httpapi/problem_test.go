@@ -75,6 +75,8 @@ var refusals = []struct {
 	{"foreign cursor", "GET", "/v1/orders?cursor=x", "", nil},
 	{"invoice not issued", "GET", "/v1/orders/ORDER/invoice.pdf", "", nil},
 	{"data of an invoice not issued", "GET", "/v1/orders/ORDER/invoice.xml", "", nil},
+	{"cancel of an unknown order", "POST", "/v1/orders/ord_x/cancel", "", nil},
+	{"form of another origin that cancels", "POST", "/v1/orders/ORDER/cancel", "", []string{"Origin", "https://example.com"}},
 	{"event that cannot be", "GET", "/v1/orders/ORDER/events", "", []string{"Last-Event-ID", "x"}},
 	{"unknown letter", "GET", "/v1/letters/9-9", "", nil},
 	{"replay of an unknown letter", "POST", "/v1/letters/x/replay", "", nil},

@@ -13,6 +13,7 @@ func (a *api) routes(e *echo.Echo) {
 	get(e, "/v1/orders/:id/events", a.watchOrder)
 	get(e, "/v1/orders/:id/invoice.pdf", a.getInvoice)
 	get(e, "/v1/orders/:id/invoice.xml", a.getInvoiceXML)
+	e.POST("/v1/orders/:id/cancel", a.cancelOrder)
 	get(e, "/v1/products", a.listProducts)
 	e.POST("/v1/quotes", a.quote)
 

@@ -1,0 +1,46 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/config"
+)
+
+// cancelOrder is the command that cancels an order.
+type cancelOrder struct {
+	ID   string        `arg:"" help:"ID of the order."`
+	Wait time.Duration `help:"Wait this long for the worker's answer, and fail without one."`
+}
+
+// Run asks for an order to be cancelled, and waits for what comes of it if told to. Asking twice is harmless.
+func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) error {
+	var o client.Order
+	err := patiently(ctx, func() (err error) {
+		o, err = api.Cancel(ctx, c.ID)
+		return err
+	})
+	if err != nil {
+		return explain(err)
+	}
+	if c.Wait == 0 {
+		return p.result(o.ID+" cancel "+sent, map[string]string{"order": o.ID, "result": sent})
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Wait)
+	defer cancel()
+	for change, err := range api.Watch(ctx, c.ID, o.Rev-1) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return config.Hint(fmt.Errorf("order %s: no answer after %s", c.ID, c.Wait), "follow it with: ordersctl watch "+c.ID)
+		case err != nil:
+			return explain(err)
+		case change.Status == cancelled:
+			return p.result(o.ID+" "+cancelled, map[string]string{"order": o.ID, "result": cancelled})
+		case change.Reason == "cancel-refused" || final(change.Status):
+			return fmt.Errorf("order %s is %s: it was begun first", c.ID, change.Status)
+		}
+	}
+	return config.Hint(fmt.Errorf("order %s: no answer", c.ID), "look at it with: ordersctl get "+c.ID)
+}

@@ -1,0 +1,53 @@
+package httpapi_test
+
+import (
+	"testing"
+
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+func TestAnOrderThatNobodyHasBegunCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *shop) {
+		state := s.place(t, wanted())
+		id := string(state.Order.ID)
+		for range 2 { // the second is harmless
+			if got, err := s.client.Cancel(t.Context(), id); err != nil || got.ID != id || got.Status != "accepted" {
+				t.Errorf("got %+v, %v; want the order as it stands", got, err)
+			}
+		}
+		asked := s.Records(t, s.Topics.Replay)
+		if len(asked) != 2 {
+			t.Fatalf("got %d records, want 2", len(asked))
+		}
+		for _, r := range asked {
+			got, origin, err := wire.ReadCancel(r)
+			if err != nil || got != state.Order.ID || origin != state.Origin.Offset || r.Partition != state.Origin.Partition {
+				t.Errorf("got cancel of %s at %d-%d, %v; want %s at %s", got, r.Partition, origin, err, state.Order.ID, state.Origin)
+			}
+		}
+
+		s.advance(t, &state, order.Change{Status: order.Cancelled})
+		if got, err := s.client.Cancel(t.Context(), id); err != nil || got.Status != "cancelled" {
+			t.Errorf("of a cancelled order: got %s, %v; want it as it stands", got.Status, err)
+		}
+		if got := len(s.Records(t, s.Topics.Replay)); got != 2 {
+			t.Errorf("got %d records, want none of an order that is cancelled", got)
+		}
+	})
+}
+
+func TestAnOrderThatIsBegunCannotBeCancelled(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for _, status := range []order.Status{order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead, order.Discarded} {
+		state := s.place(t, wanted())
+		s.advance(t, &state, order.Change{Status: status})
+		_, err := s.client.Cancel(t.Context(), string(state.Order.ID))
+		isProblem(t, string(status), err, 409, "order-begun")
+	}
+	if got := len(s.Records(t, s.Topics.Replay)); got != 0 {
+		t.Errorf("got %d records, want none", got)
+	}
+}

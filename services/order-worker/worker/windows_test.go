@@ -3,6 +3,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math"
@@ -15,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/worker"
@@ -83,6 +84,8 @@ func windows() []window {
 		{"undecodable: void to commit", undecodable, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, "", 1, 0},
 		{"duplicate: begin to void", repeated, []kill{{false, "void", 1}}, ok, 0, 0},
 		{"duplicate: void to commit", repeated, []kill{{true, "void", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
+		{"cancelled to void", calledOff, []kill{{true, "cancelled", 0}, {false, "void", 0}}, order.Cancelled, 0, 0},
+		{"cancelled: void to commit", calledOff, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, order.Cancelled, 0, 0},
 		{"void state to repair", overwritten, []kill{{false, "confirmed", 1}, {true, "confirmed", 1}}, ok, 0, 0},
 	}
 }
@@ -121,7 +124,7 @@ func TestEveryCrashWindowIsInTheDocs(t *testing.T) {
 	for _, w := range windows() {
 		tested = append(tested, w.name)
 	}
-	if diff := cmp.Diff(tested, documented[min(2, len(documented)):]); diff != "" { // behind the head and its rule
+	if diff := gocmp.Diff(tested, documented[min(2, len(documented)):]); diff != "" { // behind the head and its rule
 		t.Errorf("windows in ARCHITECTURE.md (-tested +documented):\n%s", diff)
 	}
 }
@@ -134,6 +137,7 @@ type scene struct {
 	offset    int64         // of the record that matters, in orders
 	source    string        // the topic whose commit ends it: where the record stands that was worked on last
 	putOff    int64         // how many orders were put off in the victim's partition
+	slots     int           // of the worker that dies; or zero: as many as any has
 	patience  time.Duration // until nothing can follow any more
 	place     func()        // puts the victim where the worker finds it
 	answer    func(recipient string) string
@@ -152,7 +156,7 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 	s.mails.Behave(inbox.Behaviour{At: ".", Late: 300 * time.Millisecond})
 	w.victim(t, sc)
 	cfg := s.settings(t)
-	cfg.Drain = time.Second
+	cfg.Drain, cfg.Concurrency = time.Second, cmp.Or(sc.slots, cfg.Concurrency)
 	p := s.tap(t, &cfg, sc.answer)
 	var owned sync.Once
 	p.dies(moment{k.after, func(said said) bool { return sc.is(said, k.what) }})
@@ -220,7 +224,7 @@ func (sc *scene) settled(t *testing.T, w window, k kill) {
 	if w.ends != "" {
 		want[w.ends]++
 	}
-	if diff := cmp.Diff(want, count(states)); diff != "" {
+	if diff := gocmp.Diff(want, count(states)); diff != "" {
 		t.Errorf("orders (-want +got):\n%s", diff)
 	}
 	sc.lastWords(t, states)
@@ -287,7 +291,7 @@ func (sc *scene) invoiced(t *testing.T, states map[order.ID]order.State) {
 			got[id] = append(got[id], string(r.Key))
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("invoices (-want +got):\n%s", diff)
 	}
 }
@@ -344,6 +348,27 @@ func repeated(t *testing.T, sc *scene) {
 	placed(t, sc)
 	sc.offset++
 	sc.place = func() { sc.Produce(t, sc.record(sc.partition, sc.victim), sc.record(sc.partition, sc.victim)) }
+}
+
+// calledOff is an order whose customer cancels it while the one slot is taken: the worker comes across the cancel first.
+func calledOff(t *testing.T, sc *scene) {
+	placed(t, sc)
+	sc.slots, sc.source = 1, sc.Topics.Replay
+	ask := func(r *kgo.Record) {
+		r.Topic, r.Partition = sc.Topics.Replay, sc.partition
+		sc.Produce(t, r)
+	}
+	for range sc.offset { // so that it stands where its order stands in orders
+		ask(&kgo.Record{})
+	}
+	stop := sc.work(t)
+	time.Sleep(5 * time.Second)
+	stop()
+	sc.place = func() {
+		placed := sc.record(sc.partition, sc.victim)
+		sc.Produce(t, placed)
+		ask(wire.Cancel(sc.victim.ID, order.Origin{Offset: placed.Offset}, time.Now()))
+	}
 }
 
 // before lets another worker finish the victim, and ends it.

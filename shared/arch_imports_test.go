@@ -60,7 +60,7 @@ func arrows() []arrow {
 		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
 		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "folds the topics into tables"},
 		{mechanism, "intake", "kafka order view wire", "appends what the view does not know yet"},
-		{mechanism, "desk", "dlq kafka topic view", "finds letters in the view, asks for replays"},
+		{mechanism, "desk", "dlq kafka order topic view wire", "finds letters and orders in the view, asks for replays and cancels"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "catalogue client desk failure intake order pdfa rates telemetry view wire", "the door: its JSON is what the client reads"},
 		{program, "api", "catalogue config desk httpapi intake kafka rates serve telemetry topic view", "wires the API"},

@@ -251,15 +251,6 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 			c.replay(p)
 			c.confirm(p)
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}}},
-		{"cancels: before it was begun, too late, and of nothing", func(c *clerk) {
-			p := c.place(nil)
-			late := c.confirm(c.place(nil))
-			for _, at := range []order.Origin{p.Origin, late.Origin, {Offset: 70}} {
-				c.append(c.topics.Replay, 1, wire.Cancel("ord_1_1", at, clock))
-			}
-			c.write(p, order.Cancelled)
-			c.void(p, failure.Cancelled)
-		}, audit.Report{Orders: audit.Tally{Accepted: 2, Confirmed: 1, Cancelled: 1}}},
 		{"cancelled and discarded, and void", func(c *clerk) {
 			for _, s := range []order.Status{order.Cancelled, order.Discarded} {
 				p := c.place(nil)

@@ -25,7 +25,13 @@ func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) e
 	if err != nil {
 		return explain(err)
 	}
-	if c.Wait == 0 {
+	ended := func() error {
+		return p.result(o.ID+" "+cancelled, map[string]string{"order": o.ID, "result": cancelled})
+	}
+	switch {
+	case o.Status == cancelled:
+		return ended()
+	case c.Wait == 0:
 		return p.result(o.ID+" cancel "+sent, map[string]string{"order": o.ID, "result": sent})
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
@@ -37,7 +43,7 @@ func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) e
 		case err != nil:
 			return explain(err)
 		case change.Status == cancelled:
-			return p.result(o.ID+" "+cancelled, map[string]string{"order": o.ID, "result": cancelled})
+			return ended()
 		case change.Reason == "cancel-refused" || final(change.Status):
 			return fmt.Errorf("order %s is %s: it was begun first", c.ID, change.Status)
 		}

@@ -27,7 +27,7 @@ type shop struct {
 	fails map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
 	keys  []string            // of the placements that came, in their order
 	sent  []string            // letters that were replayed
-	state map[string]string   // of a letter after a replay was tried, if not open
+	state map[string]string   // of a letter after a replay was tried, if not open; of an order that is cancelled, if not accepted
 	walk  map[string][]string // the changes of an order, as the data of its events
 }
 
@@ -71,7 +71,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/invoice.xml"):
 		io.WriteString(w, "<xml of "+id+">")
 	case strings.HasSuffix(r.URL.Path, "/cancel"):
-		s.answer(w, client.Order{ID: id, Status: "accepted"})
+		s.answer(w, client.Order{ID: id, Status: cmp.Or(s.state[id], "accepted")})
 	case strings.HasPrefix(r.URL.Path, "/v1/orders/"):
 		s.answer(w, dead(filepath.Base(r.URL.Path)))
 	case strings.HasSuffix(r.URL.Path, "/replay"):

@@ -145,7 +145,7 @@ func toProblem(err error) *client.Problem {
 	case errors.Is(err, desk.ErrClosed):
 		return newProblem(letterClosed, "its order is being worked on again, or has ended otherwise")
 	case errors.Is(err, desk.ErrBegun):
-		return newProblem(orderBegun, "it can be cancelled only before that")
+		return newProblem(orderBegun, "work on the order has begun: it cannot be cancelled any more")
 	case errors.Is(err, intake.ErrOverdue):
 		return newProblem(overdue, "orders placed before wait longer than they should: new ones are taken when those are begun")
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,7 +117,8 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
 		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
 	}
-	for _, f := range found {
+	// Orders come last in the turn: what is asked about one goes before it.
+	for _, f := range append(slices.Clone(found[1:]), found[0]) {
 		// What is committed is committed again, also if nothing comes.
 		s := &source{topic: f.topic, delay: c.cfg.Topics.Delay(f.topic), next: f.at, mark: watermark{next: f.at, any: f.committed}}
 		if f.topic == c.cfg.Topics.Waiting {

@@ -40,6 +40,19 @@ func TestATrailIsThatOfItsState(t *testing.T) {
 	})
 }
 
+// TestAnAnswerParksNoOrder holds that a carried record still goes with its state when somebody was answered since.
+func TestAnAnswerParksNoOrder(t *testing.T) {
+	t.Parallel()
+	s := finished()
+	s.Record(order.Change{Rev: 3, Status: order.Waiting, Reason: "mail-away"})
+	for _, reason := range []string{order.Conflict, order.AlreadyDone, order.CancelRefused} {
+		s.Record(order.Change{Rev: s.Rev + 1, Status: order.Waiting, Reason: reason})
+	}
+	if got, err := wire.ReadTrail(wire.State(*s, 17)); err != nil || got.Parked != 3 {
+		t.Errorf("got rev %d, %v; want 3, at which it was parked", got.Parked, err)
+	}
+}
+
 func TestATrailIsOfAStateThatThisVersionKnows(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]error{

@@ -33,6 +33,7 @@ type line struct {
 	cfg      ledger.Config
 	ledger   *ledger.Ledger
 	stopping chan struct{}
+	knows    bool // this process has seen all mails go
 
 	shipping, invoice, email *step
 }
@@ -110,7 +111,7 @@ func (l *line) restart() {
 		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
 		{
 			Name: order.StepEmail, Step: l.email, Intent: order.Mailing,
-			Breaker: l.server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ },
+			Breaker: l.server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ }, Had: func(*order.State) bool { return l.knows },
 		},
 	})
 }

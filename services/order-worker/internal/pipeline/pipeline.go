@@ -118,6 +118,9 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 	if err := safely(func() error { return s.Step.Plan(ctx, w) }); err != nil {
 		return err
 	}
+	if s.Had != nil && s.Had(w) {
+		return nil
+	}
 	if s.Doubt != nil && a.left == s.Intent {
 		if err := p.doubt(a, s, errLeft); p.cfg.Hold {
 			return err

@@ -302,3 +302,24 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 		})
 	})
 }
+
+// The mail went out, and the partition came back to the worker that knows it: there is nothing to doubt, and nothing to wait for.
+func TestEffectThatThisProcessKnowsOfIsNotInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, hold := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			l.settings.Hold = hold
+			l.restart()
+			r := l.place(t, "ord_1")
+			l.killed(t, r)
+			l.knows = true
+			l.outage()
+			l.work(t, r)
+			l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
+			if got := l.uncertain(t, "ord_1"); got != 0 || l.email.done != 0 {
+				t.Errorf("hold %t: got uncertain %d times, %d more mails; want none", hold, got, l.email.done)
+			}
+		})
+	}
+}

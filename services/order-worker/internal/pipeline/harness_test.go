@@ -111,7 +111,7 @@ func (l *line) restart() {
 		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
 		{
 			Name: order.StepEmail, Step: l.email, Intent: order.Mailing,
-			Breaker: l.server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ }, Had: func(*order.State) bool { return l.knows },
+			Breaker: l.server, Doubt: func(p *order.Progress) int { p.Email.Uncertain++; return p.Email.Uncertain }, Had: func(*order.State) bool { return l.knows },
 		},
 	})
 }

@@ -122,7 +122,7 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 		return nil
 	}
 	if s.Doubt != nil && a.left == s.Intent {
-		if err := p.doubt(a, s, errLeft); p.cfg.Hold {
+		if class, err := p.doubt(a, s, errLeft); class == failure.Permanent {
 			return err
 		}
 	}
@@ -140,7 +140,8 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 		answer = err
 	}
 	if _, reason := failure.Of(err); reason == failure.Uncertain && s.Doubt != nil {
-		return p.doubt(a, s, err)
+		_, err := p.doubt(a, s, err)
+		return err
 	}
 	if err == nil && s.Keeps {
 		return l.Keep(ctx, w)
@@ -151,16 +152,19 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 // errLeft is found by whoever takes over.
 var errLeft = errors.New("begun by a worker that did not live to say how it ended")
 
+// mostDoubts is how often nobody may know whether an effect was had before it is repeated only when somebody asks for it.
+// Whatever goes wrong, it will go wrong again, and a customer gets no more than three mails of one order.
+const mostDoubts = 3
+
 // doubt takes up that nobody can know whether a step has had its effect: it is counted, and stated before the effect is
 // repeated. It returns what that means: a failure for good, if it is not to be repeated without being asked for.
-func (p *Pipeline) doubt(a *attempt, s Stage, cause error) error {
-	s.Doubt(&a.work.Progress)
-	a.left, a.intent, a.reason = "", "", failure.Uncertain
+func (p *Pipeline) doubt(a *attempt, s Stage, cause error) (failure.Class, error) {
 	class := failure.Transient
-	if p.cfg.Hold {
+	if s.Doubt(&a.work.Progress) >= mostDoubts || p.cfg.Hold {
 		class = failure.Permanent
 	}
-	return failure.New(class, failure.Uncertain, cause)
+	a.left, a.intent, a.reason = "", "", failure.Uncertain
+	return class, failure.New(class, failure.Uncertain, cause)
 }
 
 // ready states the intent of a step, and brings the document that was issued before, if there is one. It reports whether

@@ -23,6 +23,7 @@ var ErrNoAnswer = errors.New("no answer")
 const (
 	downInARow = 5               // as many open a breaker
 	openFor    = 5 * time.Second // until one order is let through
+	restFor    = time.Minute     // the same, after one of which nobody knows how it ended: each is a mail that may go out twice
 	askAgain   = time.Second     // while that one is on its way
 )
 
@@ -37,6 +38,7 @@ type Breaker struct {
 
 	mu    sync.Mutex // never held while the circuit is asked, which calls changed under its own lock
 	last  error      // failure that found the dependency down
+	found time.Time  // when it did
 	since time.Time  // of the last change; zero: there was none
 }
 
@@ -47,7 +49,7 @@ func NewBreaker(log *slog.Logger, name string, slots int) *Breaker {
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, Timeout: openFor, MaxRequests: 1,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= downInARow },
-		IsSuccessful:  func(err error) bool { return !isDown(err) },
+		IsSuccessful:  func(err error) bool { return !counts(err) },
 		IsExcluded:    silent,
 		OnStateChange: b.changed,
 	})
@@ -60,20 +62,50 @@ func (b *Breaker) Allow() (report func(error), err error) {
 	if b == nil {
 		return func(error) {}, nil
 	}
+	if b.rests() > 0 {
+		return nil, b.stopped()
+	}
 	done, err := b.circuit.Allow()
 	if err != nil {
-		last := b.found()
-		_, reason := failure.Of(last)
-		return nil, failure.New(failure.Down, reason, fmt.Errorf("%w: %w", ErrOpen, last))
+		return nil, b.stopped()
 	}
 	return func(err error) {
-		if isDown(err) {
-			b.mu.Lock()
-			b.last = err
-			b.mu.Unlock()
+		if counts(err) {
+			b.heard(err)
 		}
 		done(err)
 	}, nil
+}
+
+// heard keeps why the dependency was found down.
+func (b *Breaker) heard(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last, b.found = err, time.Now()
+}
+
+// rests is how long nobody is let through, although the circuit would.
+func (b *Breaker) rests() time.Duration {
+	if b.circuit.State() == gobreaker.StateClosed {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !isUncertain(b.last) {
+		return 0
+	}
+	return time.Until(b.found.Add(restFor))
+}
+
+// stopped is what an order is told that is not tried. Nothing about it is uncertain, whatever befell others.
+func (b *Breaker) stopped() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, reason := failure.Of(b.last)
+	if isUncertain(b.last) {
+		reason = failure.MailAway
+	}
+	return failure.New(failure.Down, reason, fmt.Errorf("%w: %w", ErrOpen, b.last))
 }
 
 // Room says how many orders that wait may be in hand at once now, and after how long there may be room for more by itself;
@@ -89,6 +121,9 @@ func (b *Breaker) Room() (orders int, again time.Duration) {
 		// The circuit turns when that moment is over, so never sooner than a nanosecond.
 		return 0, max(1, time.Until(since.Add(openFor))+1)
 	case gobreaker.StateHalfOpen:
+		if rest := b.rests(); rest > 0 {
+			return 0, rest
+		}
 		if tried.Requests > tried.TotalExclusions {
 			return 0, askAgain
 		}
@@ -118,23 +153,24 @@ func (b *Breaker) changed(name string, _, to gobreaker.State) {
 	b.log.LogAttrs(context.Background(), level, "breaker changed", attrs...)
 }
 
-func (b *Breaker) found() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.last
+// counts reports whether an attempt's end says that the dependency is down. One that cannot say what became of an order
+// does not work either, and finding that out costs more.
+func counts(err error) bool {
+	class, _ := failure.Of(err)
+	return err != nil && (class == failure.Down || isUncertain(err))
 }
 
-func isDown(err error) bool {
-	class, _ := failure.Of(err)
-	return err != nil && class == failure.Down
+func isUncertain(err error) bool {
+	_, reason := failure.Of(err)
+	return reason == failure.Uncertain
 }
 
 // silent reports whether an attempt's end says nothing about the dependency. A refusal does: something is there to refuse.
-// A connection that was lost half-way and an error that nobody marked do not.
+// An error that nobody marked does not.
 func silent(err error) bool {
 	if err == nil {
 		return false
 	}
 	_, reason := failure.Of(err)
-	return errors.Is(err, ErrNoAnswer) || reason == failure.Uncertain || reason == failure.Internal
+	return errors.Is(err, ErrNoAnswer) || reason == failure.Internal
 }

@@ -66,7 +66,9 @@ func TestOnlyDownInARowOpensIt(t *testing.T) {
 		{"a busy answer between", []error{errAway, errAway, errAway, errAway, errBusy, errAway}, "closed"},
 		{"a refusal between", []error{errAway, errAway, errAway, errAway, errRefused, errAway}, "closed"},
 		{"no answer between", []error{errAway, errAway, errAway, errAway, retry.ErrNoAnswer, errAway}, "open"},
-		{"a loss half-way between", []error{errAway, errAway, errAway, errAway, errHalfWay, errAway}, "open"},
+		{"five lost half-way", []error{errHalfWay, errHalfWay, errHalfWay, errHalfWay, errHalfWay}, "open"},
+		{"the fifth lost half-way", []error{errAway, errAway, errAway, errAway, errHalfWay}, "open"},
+		{"a success between losses", []error{errHalfWay, errHalfWay, errHalfWay, errHalfWay, nil, errHalfWay}, "closed"},
 		{"a bug between", []error{errAway, errAway, errAway, errAway, errBug, errAway}, "open"},
 		{"busy for good", []error{errBusy, errBusy, errBusy, errBusy, errBusy, errBusy, errBusy}, "closed"},
 	} {
@@ -108,7 +110,7 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 		{"that finds it busy", errBusy, "closed"},
 		{"that finds it down", errAway, "open"},
 		{"that learns nothing", retry.ErrNoAnswer, "half-open"},
-		{"that is lost half-way", errHalfWay, "half-open"},
+		{"that is lost half-way", errHalfWay, "open"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -137,6 +139,44 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each order that is let through to a server that loses its answers may be a mail too many.
+func TestLossHalfWayIsNotSoonTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker(t, 64)
+		for range 5 {
+			try(b, errHalfWay)
+		}
+		_, err := b.Allow()
+		if class, reason := failure.Of(err); !errors.Is(err, retry.ErrOpen) || class != failure.Down || reason != failure.MailAway {
+			t.Errorf("got %v, %s %s; want ErrOpen, down, mail-away: nothing was sent of this one", err, class, reason)
+		}
+		var through []time.Duration
+		began := time.Now()
+		for range 1000 {
+			if orders, again := b.Room(); orders == 0 {
+				if try(b, nil) {
+					t.Fatalf("after %s: got an order let through where there is no room", time.Since(began))
+				}
+				time.Sleep(again)
+				continue
+			}
+			end := errHalfWay
+			if len(through) == 1 {
+				end = errAway // now it is known to be down, and costs nothing to look at
+			}
+			if through = append(through, time.Since(began)); len(through) == 4 {
+				break
+			}
+			try(b, end)
+		}
+		want := []time.Duration{time.Minute, 2 * time.Minute, 2*time.Minute + 5*time.Second + 1, 3*time.Minute + 5*time.Second + 1}
+		if diff := cmp.Diff(want, through); diff != "" {
+			t.Errorf("let through after (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestLateNewsChangesNothing(t *testing.T) {

@@ -104,8 +104,9 @@ func TestMailServerThatLosesItsAnswersCostsFewMails(t *testing.T) {
 				states := s.Await(t, ended(60))
 				stop()
 				s.committedAll(t)
-				// Five open the breaker while others are in hand, each time anew. From then on one a minute looks whether it is over.
-				s.mailedAsStated(t, states, row.doubts, (1+row.restarts)*(5+inHand)+minutes)
+				// Five open the breaker while others are in hand, each time anew. Then one looks whether it is over: after 5, 10, 20,
+				// 40 s, and each minute.
+				s.mailedAsStated(t, states, row.doubts, (1+row.restarts)*(5+inHand+4)+minutes)
 			})
 		})
 	}

@@ -23,8 +23,11 @@ var ErrNoAnswer = errors.New("no answer")
 const (
 	downInARow = 5               // as many open a breaker
 	openFor    = 5 * time.Second // until one order is let through
-	restFor    = time.Minute     // the same, after one of which nobody knows how it ended: each is a mail that may go out twice
 	askAgain   = time.Second     // while that one is on its way
+
+	// restMost bounds how far openFor doubles, while nobody knows how it ended with the one that was let through: each is a
+	// mail that may go out twice.
+	restMost = time.Minute
 )
 
 // Breaker knows whether a dependency is down, from what becomes of the orders that need it. Several failures in a row, of
@@ -36,10 +39,11 @@ type Breaker struct {
 	log     *slog.Logger
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 
-	mu    sync.Mutex // never held while the circuit is asked, which calls changed under its own lock
-	last  error      // failure that found the dependency down
-	found time.Time  // when it did
-	since time.Time  // of the last change; zero: there was none
+	mu    sync.Mutex    // never held while the circuit is asked, which calls changed under its own lock
+	last  error         // failure that found the dependency down
+	found time.Time     // when it did
+	since time.Time     // of the last change; zero: there was none
+	rest  time.Duration // since found; nobody is let through, although the circuit would
 }
 
 // NewBreaker returns a breaker that is closed. Slots are the orders that the worker has in hand at once: half of them
@@ -84,17 +88,14 @@ func (b *Breaker) heard(err error) {
 	b.last, b.found = err, time.Now()
 }
 
-// rests is how long nobody is let through, although the circuit would.
+// rests is how much is left of the rest.
 func (b *Breaker) rests() time.Duration {
 	if b.circuit.State() == gobreaker.StateClosed {
 		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !isUncertain(b.last) {
-		return 0
-	}
-	return time.Until(b.found.Add(restFor))
+	return time.Until(b.found.Add(b.rest))
 }
 
 // stopped is what an order is told that is not tried. Nothing about it is uncertain, whatever befell others.
@@ -143,6 +144,12 @@ func (b *Breaker) changed(name string, _, to gobreaker.State) {
 	b.mu.Lock()
 	b.since = time.Now()
 	last := b.last
+	switch {
+	case to == gobreaker.StateOpen && isUncertain(last):
+		b.rest = min(max(2*b.rest, openFor), restMost)
+	case to != gobreaker.StateHalfOpen:
+		b.rest = 0
+	}
 	b.mu.Unlock()
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String(telemetry.Breaker, name), slog.String(telemetry.State, to.String())}

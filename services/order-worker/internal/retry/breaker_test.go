@@ -142,7 +142,7 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 }
 
 // Each order that is let through to a server that loses its answers may be a mail too many.
-func TestLossHalfWayIsNotSoonTriedAgain(t *testing.T) {
+func TestLossHalfWayIsTriedLessAndLess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker(t, 64)
@@ -164,15 +164,18 @@ func TestLossHalfWayIsNotSoonTriedAgain(t *testing.T) {
 				continue
 			}
 			end := errHalfWay
-			if len(through) == 1 {
+			if len(through) == 6 {
 				end = errAway // now it is known to be down, and costs nothing to look at
 			}
-			if through = append(through, time.Since(began)); len(through) == 4 {
+			if through = append(through, time.Since(began).Truncate(time.Second)); len(through) == 9 {
 				break
 			}
 			try(b, end)
 		}
-		want := []time.Duration{time.Minute, 2 * time.Minute, 2*time.Minute + 5*time.Second + 1, 3*time.Minute + 5*time.Second + 1}
+		var want []time.Duration
+		for _, seconds := range []time.Duration{5, 15, 35, 75, 135, 195, 255, 260, 265} {
+			want = append(want, seconds*time.Second)
+		}
 		if diff := cmp.Diff(want, through); diff != "" {
 			t.Errorf("let through after (-want +got):\n%s", diff)
 		}

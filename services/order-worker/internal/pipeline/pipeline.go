@@ -27,6 +27,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -51,6 +52,7 @@ type Config struct {
 	Worker string // itself
 	Retry  retry.Policy
 	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
+	Meter  *meter.Meter
 	Log    *slog.Logger
 }
 
@@ -85,9 +87,13 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err := p.end(ctx, l, a, failures, err); err != nil {
 		return err
 	}
+	p.cfg.Meter.Ended(a.work.Status)
 	line := "order finished"
-	if a.work.Status.Parked() {
+	switch {
+	case a.work.Status.Parked():
 		line = "order put off"
+	case a.replay == 0:
+		p.cfg.Meter.Took(a.work.Order.PlacedAt)
 	}
 	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, line, slog.String(telemetry.Order, string(a.work.Order.ID)),
 		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
@@ -105,6 +111,9 @@ func (p *Pipeline) run(ctx context.Context, l *ledger.Ledger, a *attempt) error 
 				a.failed = time.Now()
 			}
 			a.step = s.Name
+			if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
+				p.cfg.Meter.Failed(s.Name, err)
+			}
 			return fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name, err)
 		}
 		a.work.Progress.Finish(s.Name)
@@ -159,6 +168,7 @@ const mostDoubts = 3
 // doubt takes up that nobody can know whether a step has had its effect: it is counted, and stated before the effect is
 // repeated. It returns what that means: a failure for good, if it is not to be repeated without being asked for.
 func (p *Pipeline) doubt(a *attempt, s Stage, cause error) (failure.Class, error) {
+	p.cfg.Meter.Uncertain()
 	class := failure.Transient
 	if s.Doubt(&a.work.Progress) >= mostDoubts || p.cfg.Hold {
 		class = failure.Permanent

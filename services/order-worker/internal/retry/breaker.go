@@ -37,6 +37,7 @@ type Breaker struct {
 	name    string
 	most    int // orders let out of orders.waiting at once
 	log     *slog.Logger
+	tell    func(open bool)
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu    sync.Mutex    // never held while the circuit is asked, which calls changed under its own lock
@@ -47,9 +48,9 @@ type Breaker struct {
 }
 
 // NewBreaker returns a breaker that is closed. Slots are the orders that the worker has in hand at once: half of them
-// remain for orders that are new.
-func NewBreaker(log *slog.Logger, name string, slots int) *Breaker {
-	b := &Breaker{name: name, most: max(1, slots/2), log: log}
+// remain for orders that are new. Tell is told of each change whether orders have to wait; it must not block.
+func NewBreaker(log *slog.Logger, name string, slots int, tell func(open bool)) *Breaker {
+	b := &Breaker{name: name, most: max(1, slots/2), log: log, tell: tell}
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, Timeout: openFor, MaxRequests: 1,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= downInARow },
@@ -158,6 +159,7 @@ func (b *Breaker) changed(name string, _, to gobreaker.State) {
 		attrs = append(attrs, slog.Any(telemetry.Error, last))
 	}
 	b.log.LogAttrs(context.Background(), level, "breaker changed", attrs...)
+	b.tell(to != gobreaker.StateClosed)
 }
 
 // counts reports whether an attempt's end says that the dependency is down. One that cannot say what became of an order

@@ -20,7 +20,7 @@ var errHalfWay = failure.New(failure.Transient, failure.Uncertain, errors.New("c
 
 func breaker(t *testing.T, slots int) *retry.Breaker {
 	t.Helper()
-	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots)
+	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots, func(bool) {})
 }
 
 // try asks for an order that ends with err, and reports whether it was let through.
@@ -40,7 +40,7 @@ func outage(b *retry.Breaker) {
 }
 
 func ExampleBreaker() {
-	b := retry.NewBreaker(slog.New(slog.DiscardHandler), "email", 64)
+	b := retry.NewBreaker(slog.New(slog.DiscardHandler), "email", 64, func(bool) {})
 	away := failure.New(failure.Down, failure.MailAway, errors.New("connection refused"))
 	for range 5 {
 		report, _ := b.Allow()
@@ -238,11 +238,12 @@ func TestOneSlotIsRoomForOne(t *testing.T) {
 	}
 }
 
-func TestEachChangeIsLoggedOnce(t *testing.T) {
+func TestEachChangeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		b := retry.NewBreaker(slog.New(slog.NewTextHandler(&out, nil)), "email", 64)
+		var told []bool
+		b := retry.NewBreaker(slog.New(slog.NewTextHandler(&out, nil)), "email", 64, func(open bool) { told = append(told, open) })
 		outage(b)
 		for range 100 {
 			try(b, errAway)
@@ -265,6 +266,9 @@ func TestEachChangeIsLoggedOnce(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]bool{true, true, false}, told); diff != "" {
+			t.Errorf("told whether orders have to wait (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -16,7 +18,16 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-func main() { config.Main("order-worker", run) }
+// softLimit is what the heap may grow to before the garbage collector works harder, so that a worker stays below 200 MB
+// whatever waits for it in Kafka. GOMEMLIMIT says otherwise.
+const softLimit = 150 << 20
+
+func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softLimit)
+	}
+	config.Main("order-worker", run)
+}
 
 type settings struct {
 	config.Kafka

@@ -19,21 +19,21 @@ const session = 8 * time.Second
 func kinds() []kind {
 	const s = time.Second
 	return []kind{
-		{"worker-kill", theWorkers, workerCount, 2 * s, 12 * s, session, 0, (*stage).killWorker},
-		{"worker-stop-short", theWorkers, workerCount, 3 * s, 3 * s, 0, 0, (*stage).stopWorker},
-		{"worker-stop-long", theWorkers, workerCount, session + 6*s, session + 6*s, session, 0, (*stage).stopWorker},
-		{"scale-1-6-2", theWorkers, 0, 12 * s, 24 * s, session, 0, (*stage).scale},
-		{"api-kill", theAPIs, apiCount, 2 * s, 6 * s, s, 0, (*stage).killAPI},
-		{"api-stop", theAPIs, apiCount, 3 * s, 14 * s, 0, 0, (*stage).stopAPI},
-		{"disk-full", theAPIs, 0, 4 * s, 10 * s, 0, 0, (*stage).fillDisk},
-		{"broker-kill", theKafka, brokerCount, 4 * s, 12 * s, 6 * s, 0, (*stage).killBroker},
-		{"broker-rolling", theKafka, 0, 25 * s, 25 * s, 0, 0, (*stage).rollBrokers}, // an estimate: it takes what it takes
-		{"kafka-slow", theKafka, 0, 6 * s, 12 * s, 0, 0, (*stage).slowKafka},
-		{"kafka-cut", theKafka, 0, 1 * s, 15 * s, 0, 0, (*stage).cutKafka},
-		{"smtp-down", theMail, 0, 10 * s, 15 * s, 0, 10, (*stage).misbehave},
-		{"smtp-451", theMail, 0, 6 * s, 12 * s, 0, 0, (*stage).misbehave},
-		{"smtp-hangup", theMail, 0, 4 * s, 8 * s, 0, 0, (*stage).misbehave},
-		{"smtp-slow", theMail, 0, 6 * s, 12 * s, 0, 0, (*stage).misbehave},
+		{"worker-kill", theWorkers, workerCount, 2 * s, 12 * s, session, true, 0, (*stage).killWorker},
+		{"worker-stop-short", theWorkers, workerCount, 3 * s, 3 * s, 0, true, 0, (*stage).stopWorker},
+		{"worker-stop-long", theWorkers, workerCount, session + 6*s, session + 6*s, session, true, 0, (*stage).stopWorker},
+		{"scale-1-6-2", theWorkers, 0, 12 * s, 24 * s, session, false, 0, (*stage).scale},
+		{"api-kill", theAPIs, apiCount, 2 * s, 6 * s, s, false, 0, (*stage).killAPI},
+		{"api-stop", theAPIs, apiCount, 3 * s, 14 * s, 0, false, 0, (*stage).stopAPI},
+		{"disk-full", theAPIs, 0, 4 * s, 10 * s, 0, false, 0, (*stage).fillDisk},
+		{"broker-kill", theKafka, brokerCount, 4 * s, 12 * s, 6 * s, true, 0, (*stage).killBroker},
+		{"broker-rolling", theKafka, 0, 25 * s, 25 * s, 0, true, 0, (*stage).rollBrokers}, // an estimate: it takes what it takes
+		{"kafka-slow", theKafka, 0, 6 * s, 12 * s, 0, true, 0, (*stage).slowKafka},
+		{"kafka-cut", theKafka, 0, 1 * s, 15 * s, 0, true, 0, (*stage).cutKafka},
+		{"smtp-down", theMail, 0, 10 * s, 15 * s, 0, false, 10, (*stage).misbehave},
+		{"smtp-451", theMail, 0, 6 * s, 12 * s, 0, false, 0, (*stage).misbehave},
+		{"smtp-hangup", theMail, 0, 4 * s, 8 * s, 0, false, 0, (*stage).misbehave},
+		{"smtp-slow", theMail, 0, 6 * s, 12 * s, 0, false, 0, (*stage).misbehave},
 	}
 }
 

@@ -105,17 +105,6 @@ func (h *history) unfinished(ids []string) []string {
 	return nil
 }
 
-// inDoubt is how often an owner wrote that it was about to mail an order and, until another owner took the partition, not what
-// came of it: those are the orders that were in hand, with a mail that may have gone out, when a worker was killed or cut off.
-func (l *life) inDoubt() (n int) {
-	for i, c := range l.changes {
-		if c.status == order.Mailing && (i+1 == len(l.changes) || l.changes[i+1].owner != c.owner) {
-			n++
-		}
-	}
-	return n
-}
-
 // pause is a time without any progress while something was due.
 type pause struct{ from, to time.Time }
 

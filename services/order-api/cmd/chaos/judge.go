@@ -90,7 +90,7 @@ func (f *findings) judgeMails(e evidence) {
 	known := map[string]bool{}
 	unexcused := 0
 	for id, l := range e.history.orders {
-		f.InDoubt += l.inDoubt()
+		f.InDoubt += l.inDoubt(e.played)
 		known[l.mail] = true
 		n := e.delivered[l.mail]
 		if status, _ := l.final(); status == order.Confirmed && n == 0 {
@@ -119,20 +119,36 @@ func (f *findings) judgeMails(e evidence) {
 	}
 }
 
+// inDoubt is how often an owner wrote that it was about to mail an order and, until another owner took the partition, not what came
+// of it: the order was in hand, and its mail may have gone out, when its worker was killed or cut off. Where nothing like that
+// happened, nothing was in doubt: whoever is told to end finishes what is in hand.
+func (l *life) inDoubt(faults []played) (n int) {
+	for i, c := range l.changes {
+		unfinished := c.status == order.Mailing && (i+1 == len(l.changes) || l.changes[i+1].owner != c.owner)
+		if unfinished && slices.ContainsFunc(faults, func(p played) bool { return p.cuts && l.period(i).meets(p.began, p.ended.Add(aftermath)) }) {
+			n++
+		}
+	}
+	return n
+}
+
 // hungUpOn reports whether a mail of the order may have met a mail server that kept it and did not say so.
 func (l *life) hungUpOn(faults []played) bool {
-	for _, p := range faults {
-		for i, c := range l.changes {
-			until := p.ended
-			if i+1 < len(l.changes) {
-				until = l.changes[i+1].at
-			}
-			if p.touches == theMail && c.status == order.Mailing && c.at.Before(p.ended) && until.After(p.began) {
-				return true
-			}
+	for i, c := range l.changes {
+		met := func(p played) bool { return p.touches == theMail && l.period(i).meets(p.began, p.ended) }
+		if c.status == order.Mailing && slices.ContainsFunc(faults, met) {
+			return true
 		}
 	}
 	return false
+}
+
+// period is how long a change was the newest.
+func (l *life) period(i int) pause {
+	if i+1 == len(l.changes) {
+		return pause{l.changes[i].at, l.changes[i].at.Add(time.Hour)}
+	}
+	return pause{l.changes[i].at, l.changes[i+1].at}
 }
 
 // judgeAudit: Kafka alone tells the same.

@@ -57,6 +57,11 @@ func (e *evidence) taken(counted int) {
 	a.mail, a.uncertain = "mail-a", counted
 	e.history.orders["a"] = a
 	e.delivered["mail-a"] = 2
+	e.played = []played{workerFault(2.5, 3.5)}
+}
+
+func workerFault(from, to float64) played {
+	return played{fault: fault{kind: kind{name: "worker-kill", touches: theWorkers, cuts: true}}, began: after(from), ended: after(to)}
 }
 
 func mailFault(from, to float64) played {
@@ -84,6 +89,8 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 		{"a mail of no order", func(e *evidence) { e.delivered["stray"] = 1 }, []string{"mailed for nothing"}},
 		{"mailed again, and counted", func(e *evidence) { e.taken(1) }, nil},
 		{"mailed again, and not counted", func(e *evidence) { e.taken(0) }, []string{"mailed twice: a"}},
+		{"mailed again, and nobody was killed", func(e *evidence) { e.taken(1); e.played[0].cuts = false }, []string{"mailed twice: 1 mails too many"}},
+		{"mailed again, long after a kill", func(e *evidence) { e.taken(1); e.played[0] = workerFault(-30, -20) }, []string{"mailed twice: 1 mails too many"}},
 		{"counted, and nobody had it in hand", func(e *evidence) {
 			e.history.orders["a"].uncertain, e.delivered["mail-a"] = 1, 2
 		}, []string{"mailed twice: 1 mails too many"}},
@@ -128,7 +135,7 @@ func TestFindingsCount(t *testing.T) {
 	e.audit.Faults = []audit.Fault{{Kind: "number-twice", Count: 3, Where: []audit.Place{{}}}}
 	e.fallen = []fallen{{name: "api-2"}}
 	e.skipped = map[string]int{"disk-full": 1}
-	kill := played{fault: fault{kind: kind{name: "worker-kill", touches: theWorkers}}, began: after(2.5), ended: after(3.5)}
+	kill := workerFault(2.5, 3.5)
 	full := played{fault: fault{kind: kind{name: "disk-full", touches: theAPIs}}, began: after(1), ended: after(1)}
 	e.played = []played{kill, full}
 	got := judge(e)
@@ -201,8 +208,11 @@ func TestInDoubtIsWhatAnOwnerDidNotFinish(t *testing.T) {
 		{"killed twice", lived("123", order.Mailing, order.Mailing, order.Mailing), 3},
 		{"tried again by its owner", lived("111", order.Mailing, order.Mailing, order.Confirmed), 0},
 	} {
-		if got := row.life.inDoubt(); got != row.want {
+		if got := row.life.inDoubt([]played{workerFault(0, 1)}); got != row.want {
 			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
+		}
+		if got := row.life.inDoubt([]played{mailFault(0, 9)}); got != 0 {
+			t.Errorf("%s, and no worker lost anything: got %d, want 0", row.name, got)
 		}
 	}
 }

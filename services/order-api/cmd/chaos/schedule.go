@@ -26,6 +26,7 @@ type kind struct {
 	targets           int // how many there are to choose from; zero: it concerns all
 	shortest, longest time.Duration
 	back              time.Duration // how long it takes, about, until what was broken is back
+	cuts              bool          // a worker may lose what it has in hand
 	share             int           // if not zero: it lasts up to such a part of the run, when that is longer
 	play              func(*stage, context.Context, fault) error
 }

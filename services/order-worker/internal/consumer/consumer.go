@@ -6,12 +6,16 @@
 //
 // The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of the other topics too, with
 // a second client, and so an order has one lane in one process, whatever topic it comes from. Both kinds of offsets are
-// committed in one request under the group's member and generation.
+// committed in one request under the group's member and generation. Orders that were put off wait before a gate (source.go).
+//
+// A partition is taken (take.go) when it is known where all its topics are read on, and that nothing is lost there
+// (positions.go); then its ledger is opened, and only then are its records fetched.
 //
 // Records of one key are worked on one after the other (a lane), all others side by side. Committed is only what stands
 // below the oldest unfinished record (the watermark). A partition that goes, for a rebalance or because the worker stops,
 // is drained first: nothing new is begun, what is in hand is finished within the drain time, then committed, then let
-// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up.
+// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up. A partition that is
+// lost is drained no longer than the lease is held, and a newer claim on it ends everything at once.
 package consumer
 
 import (
@@ -121,11 +125,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
-	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// Most of what it fetches is not due yet, and is fetched again later.
-		kgo.FetchMaxPartitionBytes(heldBytes),
-	)...)
+	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,9 @@ func fetching(calls context.Context) []kgo.Opt {
 		kgo.WithContext(calls),
 		// A position that is gone must not be passed over without a word.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset().AtStart()),
-		kgo.FetchMaxBytes(8 << 20),
-		kgo.FetchMaxPartitionBytes(1 << 20),
+		// What is fetched is unpacked at once, to ten times its size, and a record that waits keeps all that came with it.
+		kgo.FetchMaxBytes(1 << 20),
+		kgo.FetchMaxPartitionBytes(64 << 10),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 	}
 }

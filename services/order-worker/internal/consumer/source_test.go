@@ -51,25 +51,32 @@ func TestOrdersThatWaitAreBegunWithinTheRoom(t *testing.T) {
 		b := setup(t, 10)
 		orders, again := 0, 5*time.Second
 		b.room.ask = func() (int, time.Duration) { return orders, again }
+		change := func(n int, d time.Duration) {
+			b.lanes.mu.Lock() // under which it is asked
+			defer b.lanes.mu.Unlock()
+			orders, again = n, d
+		}
 		b.own(0)
 		b.own(1)
 		b.fetched("waiting", 0, 0, distinct(9)...)
 		b.fetched("waiting", 1, 0, distinct(9)...)
 		b.fetched("orders", 1, 0, "x")
 		b.holds(t, "orders/1@0")
-		orders, again = 1, 0
+		change(1, 0)
 		time.Sleep(5*time.Second - 1)
 		b.holds(t, "orders/1@0")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		b.holds(t, "orders/1@0", "waiting/0@0")
 		b.end(nil, "waiting/0@0")
 		b.holds(t, "orders/1@0", "waiting/1@0") // partitions take turns
 		time.Sleep(time.Hour)                   // nothing ends: nothing is begun
 		b.holds(t, "orders/1@0", "waiting/1@0")
-		orders = 3
+		change(3, 0)
 		b.end(nil, "waiting/1@0")
 		b.holds(t, "orders/1@0", "waiting/0@1", "waiting/0@2", "waiting/1@1")
+		b.lanes.mu.Lock()
 		b.room.ask = nil
+		b.lanes.mu.Unlock()
 		b.end(nil, "orders/1@0")
 		if got := len(b.names()); got != 10 {
 			t.Errorf("without a bound: got %d in hand, want all slots taken", got)
@@ -126,7 +133,9 @@ func TestBeforeAShutGateLittleIsHeldAndNothingIsLost(t *testing.T) {
 		if b.sought != nil {
 			t.Errorf("sought %v before anything is due, want nothing", b.sought)
 		}
+		b.lanes.mu.Lock()
 		held := len(s.queue)
+		b.lanes.mu.Unlock()
 		time.Sleep(delay)
 		synctest.Wait()
 		if !b.thirsty {

@@ -115,6 +115,7 @@ func (c *Consumer) check(ctx context.Context, number int32, found []position) er
 
 // accept names a loss, and reports whether the operator accepts it.
 func (c *Consumer) accept(ctx context.Context, l *loss) bool {
+	c.cfg.Meter.Lost(l.to - l.from)
 	text, level := "records lost: partition refused without --accept-loss", slog.LevelError
 	if c.cfg.AcceptLoss {
 		text, level = "records lost and accepted", slog.LevelWarn
@@ -134,7 +135,7 @@ func (c *Consumer) since(ctx context.Context, number int32, found []position) (o
 			continue
 		}
 		err := c.insist(ctx, p.topic, number, func() error {
-			err := c.cfg.Kafka.Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
+			err := kafka.NewReader(c.cfg.Ledger.Producer).Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
 				if oldest.IsZero() || r.Timestamp.Before(oldest) {
 					oldest = r.Timestamp
 				}

@@ -94,7 +94,7 @@ func modules() []allowed {
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
-		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "invoice", "names of countries, and composed letters"},
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,6 +37,20 @@ func TestProgramRunsUntilItIsTold(t *testing.T) {
 	}
 	if got := log.String(); !strings.Contains(got, "http=127.0.0.1:0") || strings.Contains(got, "not for the log") {
 		t.Errorf("got log %s, want the settings without the secret", got)
+	}
+}
+
+func TestWrongRateCardIsRefusedWithItsLine(t *testing.T) {
+	t.Parallel()
+	card := filepath.Join(t.TempDir(), "card.yaml")
+	if err := os.WriteFile(card, []byte("currency: EUR\nstep_g: 500\nzone: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	env := map[string]string{"ORDERS_RATE_CARD": card, "ORDERS_DATA": t.TempDir()}
+	err := run(t.Context(), nil, func(name string) string { return env[name] }, &out, &out)
+	if want := card + `:3: unknown key "zone"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want an error that says %q", err, want)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 	k := kafkatest.Start(t)
 	brokers := "--brokers=" + strings.Join(k.Config().Brokers, ",")
 	wrong := filepath.Join(t.TempDir(), "card.yaml")
-	if err := os.WriteFile(wrong, []byte("currency: EUR\nvolumetric_divisor: 5000\nzone: []\n"), 0o600); err != nil {
+	if err := os.WriteFile(wrong, []byte("currency: EUR\nstep_g: 500\nzone: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
@@ -75,7 +75,7 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 		{"no port", []string{"--brokers=kafka"}, "", `--brokers "kafka"`},
 		{"nobody there", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
 		{"topics missing", []string{brokers, "--prefix=other"}, "", "other.status: missing (create it with: ordersctl topics create)"},
-		{"rate card wrong", []string{brokers, "--rate-card=" + wrong}, "", wrong + ":3: "},
+		{"rate card wrong", []string{brokers, "--rate-card=" + wrong}, "", wrong + `:3: unknown key "zone"`},
 		{"rate card missing", []string{brokers, "--rate-card=nowhere.yaml"}, "", "nowhere.yaml"},
 		{"seller missing", []string{brokers, "--seller=nowhere.yaml"}, "", "nowhere.yaml"},
 		{"sender wrong", []string{brokers, "--mail-from=shop"}, "", `sender "shop"`},

@@ -36,7 +36,7 @@ const (
 	Undecodable      Reason = "undecodable"       // the record is no order
 	Duplicate        Reason = "duplicate"         // a later record of an order; only on void records
 	NoRoute          Reason = "no-route"          // the rate card does not ship there
-	TooHeavy         Reason = "too-heavy"         // the rate card does not ship that much
+	TooHeavy         Reason = "too-heavy"         // the rate card does not ship that much, or things that large
 	RecipientRefused Reason = "recipient-refused" // the mail server refuses the address for good
 	MailRejected     Reason = "mail-rejected"     // the mail server refuses the mail for good
 	MailBusy         Reason = "mail-busy"         // the mail server asks to try again

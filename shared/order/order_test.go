@@ -55,6 +55,7 @@ func TestBodyHashTellsWhatWasAskedForAndNothingElse(t *testing.T) {
 		{"size", func(o *order.Order) { o.Lines[0].Size[0] = 1 }, true},
 		{"name", func(o *order.Order) { o.Customer.Name += " " }, false},
 		{"e-mail", func(o *order.Order) { o.Customer.Email = "Zoe@example.com" }, false},
+		{"VAT ID", func(o *order.Order) { o.Customer.VATID = "DE123456789" }, false},
 		{"street", func(o *order.Order) { o.ShipTo.Line1 = "x" }, false},
 		{"second line", func(o *order.Order) { o.ShipTo.Line2 = "x" }, false},
 		{"city", func(o *order.Order) { o.ShipTo.City = "x" }, false},

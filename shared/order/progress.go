@@ -44,11 +44,33 @@ func (p *Progress) Finish(s Step) {
 type Shipping struct {
 	Zone          string
 	Service       string
-	Price         Money // net
-	BillableGrams int   // the larger of weight and volumetric weight
+	Price         Money // net, with all surcharges
+	BillableGrams int   // of all parcels: the larger of weight and volumetric weight, rounded up by the card
 	MinDays       int   // working days until delivery
 	MaxDays       int
 	Card          string // version of the rate card that priced it
+	// What orders do not have that an earlier version settled.
+	Carrier string
+	Parcels []Parcel
+	// Parts of Price beside what is asked for weight and size; zero is none.
+	Fuel     Money // a percentage of the parcels' prices
+	Remote   Money // for an address that is far from everything
+	Oversize Money // for long parcels
+}
+
+// Parcel is how one parcel, or several that are equal, is packed.
+type Parcel struct {
+	Count         int
+	Grams         int       // of one, without its carton
+	BillableGrams int       // of one
+	Size          [3]int    // longest side first, in millimetres
+	Content       []Content // of one
+}
+
+// Content is how many units of a line are in a parcel.
+type Content struct {
+	Line     int // its place in Order.Lines
+	Quantity int
 }
 
 // Invoice is what the invoice step settled: all that rendering depends on beside the order and its shipping.
@@ -65,10 +87,18 @@ type Invoice struct {
 
 // Tax is the VAT of one rate.
 type Tax struct {
-	Rate int // hundredths of a percent: 1900 is 19 %
-	Net  Money
-	Tax  Money
+	Category string // why the rate applies: VATStandard and so on; or empty, as old versions wrote it
+	Rate     int    // hundredths of a percent: 1900 is 19 %
+	Net      Money
+	Tax      Money
 }
+
+// The categories of VAT that a shop of goods needs, by their codes in EN 16931 (UNTDID 5305).
+const (
+	VATStandard       = "S"
+	VATIntraCommunity = "K" // goods sent to a business in another member state
+	VATExport         = "G" // goods sent out of the European Union
+)
 
 // Kept points at an issued invoice in orders.invoices, in the partition of its order.
 type Kept struct {

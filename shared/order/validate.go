@@ -33,6 +33,9 @@ func (o Order) Validate() []Invalid {
 	var v checker
 	v.text("/customer/name", o.Customer.Name, 1, maxText)
 	v.email("/customer/email", o.Customer.Email)
+	if o.Customer.VATID != "" && o.Customer.VATState() == "" {
+		v.add("/customer/vat_id", "must be a VAT ID of a member state of the European Union, such as DE123456789, in upper case and without spaces")
+	}
 	a := o.ShipTo
 	v.text("/ship_to/line1", a.Line1, 1, maxText)
 	v.text("/ship_to/line2", a.Line2, 0, maxText)

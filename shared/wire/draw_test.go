@@ -30,7 +30,7 @@ func drawOrder(t *rapid.T) order.Order {
 	o := order.Order{
 		ID:       order.ID(fmt.Sprintf("ord_%026d", rapid.Uint64().Draw(t, "id"))),
 		PlacedAt: instant(t, "placed at"),
-		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com"},
+		Customer: order.Customer{Name: "x" + text(t, "name"), Email: "zoe@example.com", VATID: rapid.SampledFrom([]string{"", "ATU12345678"}).Draw(t, "VAT ID")},
 		ShipTo:   order.Address{Line1: "x" + text(t, "line1"), Line2: text(t, "line2"), City: "x" + text(t, "city"), PostalCode: "10115", Country: "DE"},
 		Service:  rapid.SampledFrom([]string{order.Standard, order.Express}).Draw(t, "service"),
 		Note:     text(t, "note"),
@@ -54,7 +54,16 @@ func drawProgress(t *rapid.T) order.Progress {
 	if rapid.Bool().Draw(t, "shipped") {
 		p.Shipping = &order.Shipping{
 			Zone: text(t, "zone"), Service: order.Express, Price: euros(t, "price"), BillableGrams: count(t, "billable", 1e9), MinDays: 1, MaxDays: 2,
-			Card: "sha256:0123456789ab",
+			Card: "sha256:0123456789ab", Carrier: text(t, "carrier"),
+		}
+		if rapid.Bool().Draw(t, "surcharged") {
+			p.Shipping.Fuel, p.Shipping.Remote, p.Shipping.Oversize = euros(t, "fuel"), euros(t, "remote"), euros(t, "oversize")
+		}
+		for range count(t, "parcels", 3) {
+			p.Shipping.Parcels = append(p.Shipping.Parcels, order.Parcel{
+				Count: count(t, "equal", 100), Grams: count(t, "grams", 1e6), BillableGrams: count(t, "billable of one", 1e6), Size: [3]int{3, 2, 1},
+				Content: []order.Content{{Line: count(t, "line", 200), Quantity: count(t, "quantity", 10_000)}},
+			})
 		}
 		addTo(&p, t, order.StepShipping)
 	}
@@ -64,7 +73,10 @@ func drawProgress(t *rapid.T) order.Progress {
 			Net: euros(t, "net"), Tax: euros(t, "tax"), Total: euros(t, "total"),
 		}
 		for range count(t, "taxes", 3) {
-			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Rate: count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate")})
+			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{
+				Category: rapid.SampledFrom([]string{"", order.VATStandard, "newer"}).Draw(t, "category"),
+				Rate:     count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate"),
+			})
 		}
 		if rapid.Bool().Draw(t, "kept") {
 			p.Invoice.Kept = &order.Kept{Offset: rapid.Int64Min(0).Draw(t, "offset"), SHA256: "ab", Bytes: count(t, "bytes", 1e6)}
@@ -79,7 +91,7 @@ func drawProgress(t *rapid.T) order.Progress {
 
 // addTo adds a field of a newer version to the result of a step.
 func addTo(p *order.Progress, t *rapid.T, s order.Step) {
-	if added := drawExtra[string](t, "carrier", "colour"); added != nil {
+	if added := drawExtra[string](t, "tracking", "colour"); added != nil {
 		if p.Others == nil {
 			p.Others = map[order.Step]json.RawMessage{}
 		}

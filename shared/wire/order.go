@@ -47,6 +47,7 @@ type orderValue struct {
 type customer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
+	VATID string `json:"vat_id,omitempty"`
 }
 
 type address struct {

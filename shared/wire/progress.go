@@ -24,6 +24,21 @@ type shippingValue struct {
 	MinDays       int    `json:"min_days"`
 	MaxDays       int    `json:"max_days"`
 	Card          string `json:"card"`
+
+	Carrier  string        `json:"carrier,omitempty"`
+	Parcels  []parcelValue `json:"parcels,omitempty"`
+	Fuel     money         `json:"fuel,omitzero"`
+	Remote   money         `json:"remote,omitzero"`
+	Oversize money         `json:"oversize,omitzero"`
+}
+
+// parcelValue is short, because an order can have a hundred parcels in every state of it.
+type parcelValue struct {
+	Count         int      `json:"n"`
+	Grams         int      `json:"g"`
+	BillableGrams int      `json:"billable_g"`
+	Size          [3]int   `json:"mm"`
+	Content       [][2]int `json:"content"` // line and quantity
 }
 
 type invoiceValue struct {
@@ -38,9 +53,10 @@ type invoiceValue struct {
 }
 
 type taxValue struct {
-	Rate int   `json:"rate"`
-	Net  money `json:"net"`
-	Tax  money `json:"tax"`
+	Category string `json:"category,omitempty"`
+	Rate     int    `json:"rate"`
+	Net      money  `json:"net"`
+	Tax      money  `json:"tax"`
 }
 
 type keptValue struct {
@@ -104,7 +120,7 @@ func (v progressValue) others(data []byte) map[order.Step]json.RawMessage {
 func fromProgress(p order.Progress) progressValue {
 	v := progressValue{Finished: p.Finished}
 	if s := p.Shipping; s != nil {
-		v.Shipping = &shippingValue{s.Zone, s.Service, money(s.Price), s.BillableGrams, s.MinDays, s.MaxDays, s.Card}
+		v.Shipping = fromShipping(s)
 	}
 	if i := p.Invoice; i != nil {
 		v.Invoice = &invoiceValue{
@@ -112,7 +128,7 @@ func fromProgress(p order.Progress) progressValue {
 			Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Kept: (*keptValue)(i.Kept),
 		}
 		for _, t := range i.Taxes {
-			v.Invoice.Taxes = append(v.Invoice.Taxes, taxValue{t.Rate, money(t.Net), money(t.Tax)})
+			v.Invoice.Taxes = append(v.Invoice.Taxes, taxValue{t.Category, t.Rate, money(t.Net), money(t.Tax)})
 		}
 	}
 	v.Email = (*emailValue)(p.Email)
@@ -122,10 +138,7 @@ func fromProgress(p order.Progress) progressValue {
 func (v progressValue) progress() order.Progress {
 	p := order.Progress{Finished: v.Finished}
 	if s := v.Shipping; s != nil {
-		p.Shipping = &order.Shipping{
-			Zone: s.Zone, Service: s.Service, Price: order.Money(s.Price), BillableGrams: s.BillableGrams,
-			MinDays: s.MinDays, MaxDays: s.MaxDays, Card: s.Card,
-		}
+		p.Shipping = s.shipping()
 	}
 	if i := v.Invoice; i != nil {
 		p.Invoice = &order.Invoice{
@@ -133,9 +146,41 @@ func (v progressValue) progress() order.Progress {
 			Net: order.Money(i.Net), Tax: order.Money(i.Tax), Total: order.Money(i.Total), Kept: (*order.Kept)(i.Kept),
 		}
 		for _, t := range i.Taxes {
-			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})
+			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Category: t.Category, Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})
 		}
 	}
 	p.Email = (*order.Email)(v.Email)
 	return p
+}
+
+func fromShipping(s *order.Shipping) *shippingValue {
+	v := &shippingValue{
+		Zone: s.Zone, Service: s.Service, Price: money(s.Price), BillableGrams: s.BillableGrams,
+		MinDays: s.MinDays, MaxDays: s.MaxDays, Card: s.Card, Carrier: s.Carrier,
+		Fuel: money(s.Fuel), Remote: money(s.Remote), Oversize: money(s.Oversize),
+	}
+	for _, p := range s.Parcels {
+		content := [][2]int{}
+		for _, c := range p.Content {
+			content = append(content, [2]int{c.Line, c.Quantity})
+		}
+		v.Parcels = append(v.Parcels, parcelValue{p.Count, p.Grams, p.BillableGrams, p.Size, content})
+	}
+	return v
+}
+
+func (v *shippingValue) shipping() *order.Shipping {
+	s := &order.Shipping{
+		Zone: v.Zone, Service: v.Service, Price: order.Money(v.Price), BillableGrams: v.BillableGrams,
+		MinDays: v.MinDays, MaxDays: v.MaxDays, Card: v.Card, Carrier: v.Carrier,
+		Fuel: order.Money(v.Fuel), Remote: order.Money(v.Remote), Oversize: order.Money(v.Oversize),
+	}
+	for _, p := range v.Parcels {
+		parcel := order.Parcel{Count: p.Count, Grams: p.Grams, BillableGrams: p.BillableGrams, Size: p.Size}
+		for _, c := range p.Content {
+			parcel.Content = append(parcel.Content, order.Content{Line: c[0], Quantity: c[1]})
+		}
+		s.Parcels = append(s.Parcels, parcel)
+	}
+	return s
 }

@@ -95,6 +95,26 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 	}
 }
 
+// TestShippingOfAnOlderVersionIsReadAsItWas reads what was settled before orders had parcels.
+func TestShippingOfAnOlderVersionIsReadAsItWas(t *testing.T) {
+	t.Parallel()
+	const old = `{"finished":["shipping"],"shipping":{"zone":"eu","service":"standard","price":{"amount":"4.90","currency":"EUR"},` +
+		`"billable_g":840,"min_days":1,"max_days":3,"card":"sha256:0123456789ab"}}`
+	got, err := wire.ReadProgress([]byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := order.Progress{Finished: []order.Step{order.StepShipping}, Shipping: &order.Shipping{
+		Zone: "eu", Service: order.Standard, Price: order.EUR.Cents(490), BillableGrams: 840, MinDays: 1, MaxDays: 3, Card: "sha256:0123456789ab",
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+	if again := wire.Progress(got); string(again) != old {
+		t.Errorf("written again: got %s, want %s", again, old)
+	}
+}
+
 // TestFieldsOfANewerVersionSurvive lets this version take up a state of a newer one, work on it, and write it.
 func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 	t.Parallel()
@@ -103,7 +123,7 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 			`"ship_to":{"line1":"1 Main","city":"B","country":"DE","geo":[1.50,2e0]},"service":"standard","gift":{"wrap":"<red>"},` +
 			`"items":[{"sku":"A","quantity":1,"name":"a","unit_price":{"amount":"1.00","currency":"EUR"},"weight_g":1,"size_mm":[1,1,1],"hs":"4202"}]}`
 		state = `{"schema":1,"order":ORDER,"origin":5,"status":"working","rev":1,"timeline":[{"rev":1}],` +
-			`"progress":{"finished":["shipping"],"shipping":{"zone":"eu","price":{"amount":"4.90","currency":"EUR"},"carrier":"DHL"},"gift":{"wrapped":true}},"priority":"high"}`
+			`"progress":{"finished":["shipping"],"shipping":{"zone":"eu","price":{"amount":"4.90","currency":"EUR"},"tracking":"JD01"},"gift":{"wrapped":true}},"priority":"high"}`
 	)
 	// Another client may write JSON with space in it.
 	spaced := strings.Replace(placed, `{"schema":1,`, " {\n\t\"schema\" : 1 , ", 1)
@@ -125,7 +145,7 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 		Priority string
 		Progress struct {
 			Finished []string
-			Shipping struct{ Zone, Carrier string }
+			Shipping struct{ Zone, Tracking string }
 			Gift     struct{ Wrapped bool }
 		}
 	}
@@ -135,7 +155,7 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 	want := got
 	want.Rev, want.Priority = 2, "high"
 	want.Progress.Finished = []string{"shipping", "invoice"}
-	want.Progress.Shipping.Zone, want.Progress.Shipping.Carrier = "eu", "DHL"
+	want.Progress.Shipping.Zone, want.Progress.Shipping.Tracking = "eu", "JD01"
 	want.Progress.Gift.Wrapped = true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("state of a newer version, written again (-want +got):\n%s", diff)
@@ -193,6 +213,8 @@ func finished() *order.State {
 		Finished: []order.Step{order.StepShipping, order.StepInvoice, order.StepEmail},
 		Shipping: &order.Shipping{
 			Zone: "home", Service: order.Express, Price: order.EUR.Cents(990), BillableGrams: 674, MinDays: 1, MaxDays: 2, Card: "sha256:0123456789ab",
+			Carrier: "Stork Parcel", Fuel: order.EUR.Cents(60),
+			Parcels: []order.Parcel{{Count: 2, Grams: 310, BillableGrams: 337, Size: [3]int{260, 81, 80}, Content: []order.Content{{Line: 0, Quantity: 1}}}},
 		},
 		Invoice: &order.Invoice{
 			Number: s.Origin.InvoiceNumber(), IssuedAt: at, VATTable: "2026-09-29", Taxes: []order.Tax{{Rate: 1900, Net: order.EUR.Cents(4970), Tax: order.EUR.Cents(944)}},
@@ -200,7 +222,7 @@ func finished() *order.State {
 			Kept: &order.Kept{Offset: 88, SHA256: wire.SHA256([]byte("%PDF")), Bytes: 4},
 		},
 		Email:  &order.Email{MessageID: "ord_0123456789abcdefghijklmnop.invoice@example.com", Date: at},
-		Others: map[order.Step]json.RawMessage{"gift": []byte(`{"wrapped":true}`), order.StepShipping: []byte(`{"carrier":"DHL"}`)},
+		Others: map[order.Step]json.RawMessage{"gift": []byte(`{"wrapped":true}`), order.StepShipping: []byte(`{"tracking":"JD01"}`)},
 	}
 	s.Document = []byte("%PDF")
 	return &s

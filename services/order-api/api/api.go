@@ -30,6 +30,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/rates"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
@@ -45,6 +46,9 @@ type Config struct {
 	Secret      string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
 
 	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
+
+	// RateCard is for quotes: the path of the card that the workers have. No flag here, since all-in-one has it once for both.
+	RateCard string `kong:"-"`
 
 	Kafka  kafka.Config `kong:"-"`
 	Topics topic.Set    `kong:"-"`
@@ -65,6 +69,10 @@ func Run(ctx context.Context, cfg Config) error {
 	shop, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
 		return err
+	}
+	card, err := rates.Load(cfg.RateCard)
+	if err != nil {
+		return fmt.Errorf("reading the rate card: %w", err)
 	}
 	ln, err := listen(ctx, cfg)
 	if err != nil {
@@ -89,7 +97,7 @@ func Run(ctx context.Context, cfg Config) error {
 	in := intake.New(k.orders, v, shop.Price, intake.Config{Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Secret: secret, Promise: cfg.Promise})
 	d := desk.New(k.replays, cfg.Topics, v)
 	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop)
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop, card)
 	})
 }
 

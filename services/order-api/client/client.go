@@ -76,7 +76,16 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 
 // Invoice returns the issued invoice of an order, a PDF.
 func (c *Client) Invoice(ctx context.Context, id string) ([]byte, error) {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/orders/"+url.PathEscape(id)+"/invoice.pdf", nil, nil)
+	return c.download(ctx, "/v1/orders/"+url.PathEscape(id)+"/invoice.pdf")
+}
+
+// InvoiceXML returns the data of the issued invoice of an order: a Cross Industry Invoice by EN 16931.
+func (c *Client) InvoiceXML(ctx context.Context, id string) ([]byte, error) {
+	return c.download(ctx, "/v1/orders/"+url.PathEscape(id)+"/invoice.xml")
+}
+
+func (c *Client) download(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +98,17 @@ func (c *Client) Products(ctx context.Context) ([]Product, error) {
 	var page struct{ Products []Product }
 	err := c.get(ctx, "/v1/products", &page)
 	return page.Products, err
+}
+
+// Quote says how an order would be shipped, and for how much. Its customer and street may be missing, and an empty service is
+// "standard". What is not shipped there is a *Problem of type /problems/no-route.
+func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Quote{}, err
+	}
+	var q Quote
+	return q, c.call(ctx, http.MethodPost, "/v1/quotes", http.Header{"Content-Type": {"application/json"}}, body, &q)
 }
 
 // Letters returns a page of letters, those that failed last first, and the cursor of the next page or "".

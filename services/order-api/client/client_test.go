@@ -101,6 +101,14 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 			`POST /v1/orders Content-Type=application/json {"a": 1}`,
 		},
 		{func() error { _, err := c.Order(ctx, "a/b?c"); return err }, "GET /v1/orders/a%2Fb%3Fc"},
+		{
+			func() error {
+				_, err := c.Quote(ctx, client.NewOrder{ShipTo: client.Address{Country: "DE"}, Items: []client.Item{{SKU: "A", Quantity: 1}}})
+				return err
+			},
+			`POST /v1/quotes Content-Type=application/json {"customer":{"name":"","email":""},"ship_to":{"line1":"","city":"","country":"DE"},` +
+				`"service":"","items":[{"sku":"A","quantity":1}]}`,
+		},
 		{func() error { _, _, err := c.Orders(ctx, client.OrderQuery{}); return err }, "GET /v1/orders"},
 		{
 			func() error {
@@ -110,6 +118,7 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 			"GET /v1/orders?cursor=x&customer=a%26b&from=2026-03-01T12%3A00%3A00Z&limit=7&status=dead&to=2026-03-01T13%3A00%3A00Z",
 		},
 		{func() error { _, err := c.Invoice(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.pdf"},
+		{func() error { _, err := c.InvoiceXML(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.xml"},
 		{func() error { _, err := c.Products(ctx); return err }, "GET /v1/products"},
 		{
 			func() error {

@@ -35,6 +35,7 @@ type Order struct {
 type Customer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
+	VATID string `json:"vat_id,omitempty"` // of a business in the European Union
 }
 
 // Address is a postal address. Country is an ISO 3166-1 alpha-2 code in upper case.
@@ -66,11 +67,34 @@ type Money struct {
 type Shipping struct {
 	Service string `json:"service"`
 	Zone    string `json:"zone"`
-	Price   Money  `json:"price"`
+	Carrier string `json:"carrier,omitempty"` // of orders of an earlier version nobody knows it, nor what follows Days
+	Price   Money  `json:"price"`             // with all surcharges
 	Days    struct {
 		Min int `json:"min"`
 		Max int `json:"max"`
 	} `json:"days"`
+	Fuel     *Money   `json:"fuel,omitempty"`   // what part of Price is a percentage for fuel
+	Remote   *Money   `json:"remote,omitempty"` // and for an address far from everything
+	Oversize *Money   `json:"oversize,omitempty"`
+	Parcels  []Parcel `json:"parcels,omitempty"`
+	Card     string   `json:"card,omitempty"` // version of the rate card
+}
+
+// Parcel is how one parcel, or Count equal ones, is packed. Of its items SKU and Quantity are there.
+type Parcel struct {
+	Count         int    `json:"count"`
+	Grams         int    `json:"weight_g"`
+	BillableGrams int    `json:"billable_g"`
+	SizeMM        [3]int `json:"size_mm"` // longest side first
+	Items         []Item `json:"items"`
+}
+
+// Quote is how an order would be shipped if it were placed now. Services has one entry for each service that can be asked
+// for, cheapest first; Service is the one that was.
+type Quote struct {
+	ItemsTotal Money      `json:"items_total"` // net, without shipping
+	Service    string     `json:"service"`
+	Services   []Shipping `json:"services"`
 }
 
 // Invoice names an issued invoice. URL is relative to that of the API.

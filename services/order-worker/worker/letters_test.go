@@ -23,14 +23,14 @@ import (
 // antarctic is a rate card that goes where the embedded one does not.
 const antarctic = `
 currency: EUR
-volumetric_divisor: 5000
+step_g: 500
+carriers:
+  - {name: Penguin, most_g: 10000, most_mm: [600, 400, 200], fill_percent: 90, volumetric_divisor: 5000}
 zones:
   - name: antarctica
     countries: [AQ]
-    services:
-      standard:
-        days: {min: 30, max: 90}
-        brackets: [{up_to_g: 10000, price: "499.00"}]
+    tariffs:
+      - {carrier: Penguin, days: {min: 30, max: 90}, brackets: [{up_to_g: 10000, price: "499.00"}]}
 `
 
 func TestReplayWithANewRateCardKeepsTheNumber(t *testing.T) {

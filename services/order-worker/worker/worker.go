@@ -31,6 +31,7 @@ import (
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/rates"
 	"example.com/orders/shared/topic"
 )
 
@@ -122,7 +123,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 // steps makes the list of steps from the files and settings they need. The caller closes the mail step.
 func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, error) {
-	card, err := shipping.Load(cfg.RateCard)
+	card, err := rates.Load(cfg.RateCard)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}

@@ -158,13 +158,13 @@ func (s *stage) suffer(ctx context.Context, plan []fault) (evidence, error) {
 	l := newLoad(s.Seed, []string{"http://" + s.address(apiPort), "http://" + s.address(apiPort+1)})
 	answering, giveUp := context.WithDeadline(ctx, s.began.Add(s.length()+settleTime))
 	defer giveUp()
-	g, faulty := errgroup.WithContext(ctx)
+	var g errgroup.Group // without a context: what a fault starts again runs on when all faults are over
 	g.Go(func() error {
 		l.run(answering, placing, s.Rate)
 		return nil
 	})
 	for _, f := range plan {
-		g.Go(func() error { return s.perform(faulty, f) })
+		g.Go(func() error { return s.perform(ctx, f) })
 	}
 	if err := g.Wait(); err != nil || ctx.Err() != nil {
 		return evidence{}, errors.Join(err, context.Cause(ctx))

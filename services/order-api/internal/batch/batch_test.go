@@ -120,6 +120,18 @@ func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
 	}
 }
 
+func TestABusinessHasAColumnForItsVATID(t *testing.T) {
+	t.Parallel()
+	const file = "order,name,email,vat_id,line1,city,country,service,sku,quantity\nk1,Ann,a@example.com,ATU12345678,A,B,AT,standard,A,1\n"
+	orders, err := batch.Read("o.csv", strings.NewReader(file))
+	if err != nil || len(orders) != 1 {
+		t.Fatalf("got %v, %v; want one order", orders, err)
+	}
+	if want := `"customer":{"name":"Ann","email":"a@example.com","vat_id":"ATU12345678"}`; !strings.Contains(string(orders[0].Body), want) {
+		t.Errorf("got %s, want %s in it", orders[0].Body, want)
+	}
+}
+
 func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
 	t.Parallel()
 	orders, err := batch.Read("o.csv", strings.NewReader("\ufeff"+strings.ReplaceAll(header+cells("k1", "Ann", "A", "1", ""), "\n", "\r\n")))
@@ -130,7 +142,7 @@ func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
 
 func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
-	const columns = "; the header must be: order,name,email,line1,line2,city,region,postal_code,country,service,sku,quantity,note"
+	const columns = "; the header must be: order,name,email,vat_id,line1,line2,city,region,postal_code,country,service,sku,quantity,note"
 	for _, row := range []struct{ name, file, text, want string }{
 		{"empty", "o.csv", "", "o.csv: is empty"},
 		{"blank", "o.json", " \n\n", "o.json: is empty"},

@@ -16,11 +16,11 @@ import (
 
 // columns are all that a CSV file may have, in any order of columns.
 var columns = []string{
-	"order", "name", "email", "line1", "line2", "city", "region", "postal_code", "country", "service", "sku", "quantity", "note",
+	"order", "name", "email", "vat_id", "line1", "line2", "city", "region", "postal_code", "country", "service", "sku", "quantity", "note",
 }
 
 // optional are the columns that a file may leave out.
-var optional = []string{"line2", "region", "postal_code", "note"}
+var optional = []string{"vat_id", "line2", "region", "postal_code", "note"}
 
 // row is one line of an order, as its cells by column.
 type row struct {
@@ -122,7 +122,7 @@ func gather(rows []row) Order {
 	o := Order{Line: head.line, Key: head.cells["order"]}
 	c := head.cells
 	b := client.NewOrder{
-		Customer: client.Customer{Name: c["name"], Email: c["email"]},
+		Customer: client.Customer{Name: c["name"], Email: c["email"], VATID: c["vat_id"]},
 		ShipTo: client.Address{
 			Line1: c["line1"], Line2: c["line2"], City: c["city"], Region: c["region"], PostalCode: c["postal_code"], Country: c["country"],
 		},

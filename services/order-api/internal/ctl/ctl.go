@@ -25,6 +25,7 @@ type commands struct {
 	JSON bool   `name:"json" help:"Print results as lines of JSON."`
 
 	Place   place       `cmd:"" help:"Place the orders of files: JSON with one order, NDJSON, CSV."`
+	Quote   quote       `cmd:"" help:"Say what shipping of an order would cost."`
 	Watch   watch       `cmd:"" help:"Follow an order until it has ended."`
 	Get     getOrder    `cmd:"" help:"Show an order."`
 	Invoice invoices    `cmd:"" help:"Fetch issued invoices, and explain gaps in their numbers."`

@@ -221,6 +221,7 @@ func TestOutput(t *testing.T) {
 	var all strings.Builder
 	for _, line := range []string{
 		"get ord_1", "get ord_1 --json", "get ord_9", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
+		"quote ../../../../deploy/sample/order.json", "quote ../../../../deploy/sample/order.json --json", "quote ../../../../deploy/sample/orders.csv",
 		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
@@ -238,12 +239,17 @@ func TestOutput(t *testing.T) {
 func TestAnInvoiceIsSavedUnderItsNumber(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
-	stdout, _, err := s.run(t, "", "invoice", "get", "ord_1")
-	if err != nil || stdout != "INV-1.pdf\n" {
-		t.Errorf("got %q, %v; want the name of the file", stdout, err)
-	}
-	if document, err := os.ReadFile("INV-1.pdf"); string(document) != "%PDF of ord_1" {
-		t.Errorf("got %q, %v; want the document as it came", document, err)
+	for _, row := range []struct{ command, file, want string }{
+		{"invoice get ord_1", "INV-1.pdf", "%PDF of ord_1"},
+		{"invoice get ord_1 --xml", "INV-1.xml", "<xml of ord_1>"},
+	} {
+		stdout, _, err := s.run(t, "", strings.Fields(row.command)...)
+		if err != nil || stdout != row.file+"\n" {
+			t.Errorf("%s: got %q, %v; want the name of the file", row.command, stdout, err)
+		}
+		if document, err := os.ReadFile(row.file); string(document) != row.want {
+			t.Errorf("%s: got %q, %v; want the document as it came", row.command, document, err)
+		}
 	}
 }
 
@@ -315,7 +321,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "watch", "get", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

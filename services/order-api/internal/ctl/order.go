@@ -113,11 +113,16 @@ type invoices struct {
 type getInvoice struct {
 	ID     string `arg:"" help:"ID of the order."`
 	Output string `short:"o" placeholder:"FILE" help:"Where to save it, or - for stdout; its number by default."`
+	XML    bool   `name:"xml" help:"The invoice as data (EN 16931), instead of the PDF that holds it."`
 }
 
 // Run saves an invoice as it was issued.
 func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) error {
-	document, err := api.Invoice(ctx, c.ID)
+	fetch, ending := api.Invoice, ".pdf"
+	if c.XML {
+		fetch, ending = api.InvoiceXML, ".xml"
+	}
+	document, err := fetch(ctx, c.ID)
 	if err != nil {
 		return explain(err)
 	}
@@ -133,7 +138,7 @@ func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) er
 		if o.Invoice == nil {
 			return errors.New("the invoice has no number yet: name a file with -o")
 		}
-		c.Output = o.Invoice.Number + ".pdf"
+		c.Output = o.Invoice.Number + ending
 	}
 	if err := os.WriteFile(c.Output, document, 0o644); err != nil {
 		return err

@@ -62,10 +62,14 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/v1/orders":
 		s.answer(w, client.Order{ID: "ord_" + strings.ToLower(key[:2]), Status: "confirmed", Total: &client.Money{Amount: "1.19", Currency: "EUR"}})
+	case r.URL.Path == "/v1/quotes":
+		s.answer(w, quoted())
 	case strings.HasSuffix(r.URL.Path, "/events"):
 		s.stream(w, r, s.walk[id])
 	case strings.HasSuffix(r.URL.Path, "/invoice.pdf"):
 		io.WriteString(w, "%PDF of "+id)
+	case strings.HasSuffix(r.URL.Path, "/invoice.xml"):
+		io.WriteString(w, "<xml of "+id+">")
 	case strings.HasPrefix(r.URL.Path, "/v1/orders/"):
 		s.answer(w, dead(filepath.Base(r.URL.Path)))
 	case strings.HasSuffix(r.URL.Path, "/replay"):
@@ -131,6 +135,18 @@ func (s *shop) answer(w io.Writer, v any) {
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		s.t.Error(err)
 	}
+}
+
+func quoted() client.Quote {
+	euros := func(amount string) client.Money { return client.Money{Amount: amount, Currency: "EUR"} }
+	return client.Quote{ItemsTotal: euros("49.80"), Service: "standard", Services: []client.Shipping{
+		{
+			Service: "standard", Zone: "germany", Carrier: "Stork Parcel", Price: euros("4.90"),
+			Fuel:    &client.Money{Amount: "0.30", Currency: "EUR"},
+			Parcels: []client.Parcel{{Count: 1, Grams: 840, BillableGrams: 1000, SizeMM: [3]int{270, 189, 80}, Items: []client.Item{{SKU: "BOTTLE-750", Quantity: 2}}}},
+		},
+		{Service: "express", Zone: "germany", Carrier: "Falcon Express", Price: euros("13.64")},
+	}}
 }
 
 func letter(id string) client.Letter {

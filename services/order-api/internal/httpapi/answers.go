@@ -42,8 +42,7 @@ func toOrder(s order.State) client.Order {
 		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
 	}
 	if p := s.Progress.Shipping; p != nil {
-		answer.Shipping = &client.Shipping{Service: p.Service, Zone: p.Zone, Price: toMoney(p.Price)}
-		answer.Shipping.Days.Min, answer.Shipping.Days.Max = p.MinDays, p.MaxDays
+		answer.Shipping = new(toShipping(p, o.Lines))
 	}
 	if i := s.Progress.Invoice; i != nil {
 		answer.Tax, answer.Total = new(toMoney(i.Tax)), new(toMoney(i.Total))
@@ -53,6 +52,23 @@ func toOrder(s order.State) client.Order {
 	}
 	if l := s.Letter; l != nil && s.Status == order.Dead {
 		answer.Letter = &client.LetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
+	}
+	return answer
+}
+
+// toShipping names what is in the parcels. An order that came around the API may have lines that nobody knows.
+func toShipping(s *order.Shipping, lines []order.Line) client.Shipping {
+	answer := client.Shipping{Service: s.Service, Zone: s.Zone, Carrier: s.Carrier, Price: toMoney(s.Price), Card: s.Card}
+	answer.Days.Min, answer.Days.Max = s.MinDays, s.MaxDays
+	answer.Fuel, answer.Remote, answer.Oversize = unlessZero(s.Fuel), unlessZero(s.Remote), unlessZero(s.Oversize)
+	for _, p := range s.Parcels {
+		parcel := client.Parcel{Count: p.Count, Grams: p.Grams, BillableGrams: p.BillableGrams, SizeMM: p.Size, Items: []client.Item{}}
+		for _, c := range p.Content {
+			if c.Line >= 0 && c.Line < len(lines) {
+				parcel.Items = append(parcel.Items, client.Item{SKU: lines[c.Line].SKU, Quantity: c.Quantity})
+			}
+		}
+		answer.Parcels = append(answer.Parcels, parcel)
 	}
 	return answer
 }
@@ -67,6 +83,13 @@ func toChange(c order.Change) client.Change {
 
 func toMoney(m order.Money) client.Money {
 	return client.Money{Amount: m.String(), Currency: string(m.Currency)}
+}
+
+func unlessZero(m order.Money) *client.Money {
+	if m.Minor == 0 {
+		return nil
+	}
+	return new(toMoney(m))
 }
 
 func toProduct(p catalogue.Product) client.Product {

@@ -27,7 +27,7 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
 	d.UseNumber()
 	d.object("", fields{
-		"customer": d.in(fields{"name": d.text(&o.Customer.Name), "email": d.text(&o.Customer.Email)}),
+		"customer": d.in(fields{"name": d.text(&o.Customer.Name), "email": d.text(&o.Customer.Email), "vat_id": d.text(&o.Customer.VATID)}),
 		"ship_to": d.in(fields{
 			"line1": d.text(&o.ShipTo.Line1), "line2": d.text(&o.ShipTo.Line2), "city": d.text(&o.ShipTo.City),
 			"region": d.text(&o.ShipTo.Region), "postal_code": d.text(&o.ShipTo.PostalCode), "country": d.text(&o.ShipTo.Country),

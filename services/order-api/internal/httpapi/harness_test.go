@@ -35,6 +35,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/rates"
 	"example.com/orders/shared/wire"
 )
 
@@ -79,6 +80,8 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	must(t, err)
 	products, err := catalogue.Load("")
 	must(t, err)
+	card, err := rates.Load("")
+	must(t, err)
 	quiet := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.view, err = view.New(t.Context(), view.Config{
 		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Path: filepath.Join(t.TempDir(), "view.db"), Log: quiet,
@@ -96,7 +99,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	in := intake.New(orders, s.view, products.Price, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Promise: promise,
 	})
-	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products)
+	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	end := s.serve(t, h)
 	t.Cleanup(func() {
 		s.stop()
@@ -273,11 +276,16 @@ func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
 // work brings an order as far as mailing: shipping settled, invoice kept. It returns the document.
 func (s *shop) work(t *testing.T, state *order.State) []byte {
 	t.Helper()
+	return s.issue(t, state, []byte("%PDF-1.7 of "+string(state.Order.ID)))
+}
+
+// issue is work with a document of its own.
+func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
+	t.Helper()
 	state.Progress.Shipping = &order.Shipping{Zone: "DE", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 1, MaxDays: 2}
 	net := state.Order.ItemsTotal().Plus(order.EUR.Cents(490))
 	state.Progress.Invoice = &order.Invoice{Number: "INV-1", Net: net, Tax: net.Percent(1900), Total: net.Plus(net.Percent(1900))}
 	s.advance(t, state, order.Change{Status: order.Working})
-	document := []byte("%PDF-1.7 of " + string(state.Order.ID))
 	state.Document = document
 	r := wire.Invoice(state, state.Order.PlacedAt)
 	s.put(t, s.Topics.Invoices, state.Origin.Partition, r)

@@ -20,6 +20,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/rates"
 )
 
 // Config are the settings of the API.
@@ -37,11 +38,12 @@ type api struct {
 	view      *view.View
 	desk      *desk.Desk
 	catalogue *catalogue.Catalogue
+	card      *rates.Card
 }
 
 // New returns the handler of the whole API.
-func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalogue.Catalogue) http.Handler {
-	a := &api{cfg, in, v, d, shop}
+func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalogue.Catalogue, card *rates.Card) http.Handler {
+	a := &api{cfg, in, v, d, shop, card}
 	e := echo.New()
 	// Nobody stands in front of the API that could be trusted to say where a request comes from.
 	e.IPExtractor = echo.ExtractIPDirect()

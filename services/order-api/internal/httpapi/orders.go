@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +24,7 @@ func (a *api) placeOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkType(r.Header.Get("Content-Type")); err != nil {
-		return err
-	}
-	body, err := io.ReadAll(r.Body)
+	body, err := readJSON(r)
 	if err != nil {
 		return err
 	}
@@ -63,6 +59,13 @@ func idempotencyKey(h http.Header) (string, error) {
 		return "", newProblem(badParameter, "Idempotency-Key must be one key of 1 to 200 visible ASCII characters")
 	}
 	return keys[0], nil
+}
+
+func readJSON(r *http.Request) ([]byte, error) {
+	if err := checkType(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r.Body)
 }
 
 // checkType takes JSON, and what curl says of it unless it is told better. Pages of other origins, which can make a
@@ -160,63 +163,6 @@ func (a *api) listOrders(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, orderPage{each(states, toOrder), next})
-}
-
-func (a *api) getInvoice(c echo.Context) error {
-	ctx := c.Request().Context()
-	s, err := a.find(ctx, order.ID(c.Param("id")))
-	if err != nil {
-		return err
-	}
-	document, err := a.view.Document(ctx, s)
-	if errors.Is(err, view.ErrUnknown) {
-		return newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
-	}
-	if err != nil {
-		return err
-	}
-	h := c.Response().Header()
-	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", s.Progress.Invoice.Number+".pdf"))
-	h.Set("ETag", `"`+s.Progress.Invoice.Kept.SHA256+`"`)
-	h.Set("Cache-Control", "private, no-cache") // it never changes, but whoever is asked for it must be asked
-	w := &refusing{ResponseWriter: c.Response()}
-	http.ServeContent(w, c.Request(), "", time.Time{}, bytes.NewReader(document))
-	switch w.refused {
-	case http.StatusPreconditionFailed:
-		err = newProblem(failedCondition, "")
-	case http.StatusRequestedRangeNotSatisfiable:
-		err = newProblem(wrongRange, fmt.Sprintf("the invoice has %d bytes", len(document)))
-	}
-	if err != nil {
-		// They are those of a document.
-		h.Del("Content-Type")
-		h.Del("Content-Disposition")
-	}
-	return err
-}
-
-// refusing writes what is found, and keeps a refusal back: that is to be a problem like any other.
-type refusing struct {
-	http.ResponseWriter
-	refused int // the status, or 0
-}
-
-// WriteHeader is called by net/http.
-func (w *refusing) WriteHeader(status int) {
-	if status >= http.StatusBadRequest {
-		w.refused = status
-		return
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write is called by net/http.
-func (w *refusing) Write(text []byte) (int, error) {
-	if w.refused != 0 {
-		return len(text), nil
-	}
-	return w.ResponseWriter.Write(text)
 }
 
 func (a *api) listProducts(c echo.Context) error {

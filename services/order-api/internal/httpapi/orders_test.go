@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -99,6 +100,49 @@ func TestWhatCanBeGotHasAHead(t *testing.T) {
 		if head.StatusCode != status || head.Header.Get("Content-Type") != got.Header.Get("Content-Type") || text(t, head) != "" {
 			t.Errorf("HEAD %s: got %s with %v, want %d and the headers of GET", path, head.Status, head.Header, status)
 		}
+	}
+}
+
+func TestTheXMLOfAnInvoiceIsWhatIsAttachedToIt(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	hybrid, err := os.ReadFile("../../../../shared/pdfa/testdata/hybrid.pdf")
+	must(t, err)
+	state, old := s.place(t, wanted()), s.place(t, wanted())
+	path := "/v1/orders/" + string(state.Order.ID) + "/invoice.xml"
+	_, err = s.client.InvoiceXML(t.Context(), string(state.Order.ID))
+	isProblem(t, "before it is issued", err, 404, "invoice-not-issued")
+
+	s.work(t, &old)
+	_, err = s.client.InvoiceXML(t.Context(), string(old.Order.ID))
+	isProblem(t, "issued as a PDF alone", err, 404, "invoice-without-xml")
+
+	s.issue(t, &state, hybrid)
+	got, err := s.client.InvoiceXML(t.Context(), string(state.Order.ID))
+	if want := "<invoice>7</invoice>"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	resp := s.send(t, s.http, "GET", path, "")
+	sum := sha256.Sum256(got)
+	tag := `"` + hex.EncodeToString(sum[:]) + `"`
+	h := resp.Header
+	if h.Get("ETag") != tag || h.Get("Content-Type") != "application/xml" || h.Get("Content-Disposition") != `inline; filename="INV-1.xml"` {
+		t.Errorf("got headers %v, want ETag %s, XML, and its name", h, tag)
+	}
+	if resp := s.send(t, s.http, "GET", path, "", "If-None-Match", tag); resp.StatusCode != http.StatusNotModified {
+		t.Errorf("known already: got %s, want 304", resp.Status)
+	}
+}
+
+func TestABusinessIsTakenWithItsVATID(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	o := wanted()
+	o.Customer.VATID = "ATU12345678"
+	state := s.place(t, o)
+	got, err := s.client.Order(t.Context(), string(state.Order.ID))
+	if err != nil || got.Customer.VATID != "ATU12345678" {
+		t.Errorf("got %+v, %v; want the VAT ID", got.Customer, err)
 	}
 }
 

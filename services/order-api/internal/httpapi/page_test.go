@@ -50,7 +50,7 @@ func TestHealth(t *testing.T) {
 func TestPanicIsAProblemAndALine(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	h := httpapi.New(httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil, nil, nil, nil)
+	h := httpapi.New(httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil, nil, nil, nil, nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/v1/products", nil))
 	const want = `{"type":"/problems/internal","title":"Something went wrong here","status":500}`
@@ -64,7 +64,7 @@ func TestPanicIsAProblemAndALine(t *testing.T) {
 
 func TestRemoteAPIAnswersToAnyName(t *testing.T) {
 	t.Parallel()
-	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler), Remote: true}, nil, nil, nil, nil)
+	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler), Remote: true}, nil, nil, nil, nil, nil)
 	for host, want := range map[string]int{"api.example.com": http.StatusOK, "localhost:80": http.StatusOK} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/healthz/live", nil))
@@ -76,7 +76,7 @@ func TestRemoteAPIAnswersToAnyName(t *testing.T) {
 
 func TestOnlyNamesOfThisMachineAreLocal(t *testing.T) {
 	t.Parallel()
-	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler)}, nil, nil, nil, nil)
+	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler)}, nil, nil, nil, nil, nil)
 	for host, want := range map[string]int{
 		"localhost": 200, "localhost:8080": 200, "127.0.0.1:8080": 200, "127.9.9.9": 200, "[::1]:8080": 200, "[::1]": 200,
 		"evil.example": 421, "localhost.evil.example:8080": 421, "192.168.0.1:8080": 421, "127.0.0.1.evil.example": 421, "": 421,

@@ -12,7 +12,9 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/rates"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -28,6 +30,7 @@ const (
 	unknownOrder     kind = "unknown-order"
 	unknownLetter    kind = "unknown-letter"
 	notIssued        kind = "invoice-not-issued"
+	noXML            kind = "invoice-without-xml"
 	methodNotAllowed kind = "method-not-allowed"
 	timeout          kind = "timeout"
 	letterClosed     kind = "letter-closed"
@@ -38,6 +41,8 @@ const (
 	wrongRange       kind = "range-not-satisfiable"
 	invalidOrder     kind = "invalid-order"
 	keyReused        kind = "idempotency-key-reused"
+	noRoute          kind = "no-route"
+	tooHeavy         kind = "too-heavy"
 	overdue          kind = "overdue"
 	internal         kind = "internal"
 	unavailable      kind = "unavailable"
@@ -55,6 +60,7 @@ var kinds = map[kind]struct {
 	unknownOrder:     {http.StatusNotFound, "There is no such order"},
 	unknownLetter:    {http.StatusNotFound, "There is no such letter"},
 	notIssued:        {http.StatusNotFound, "The invoice is not issued yet"},
+	noXML:            {http.StatusNotFound, "The invoice has no XML"},
 	methodNotAllowed: {http.StatusMethodNotAllowed, "This cannot be done here"},
 	timeout:          {http.StatusRequestTimeout, "The request took too long"},
 	letterClosed:     {http.StatusConflict, "The letter is not open any more"},
@@ -65,6 +71,8 @@ var kinds = map[kind]struct {
 	wrongRange:       {http.StatusRequestedRangeNotSatisfiable, "There is no such part of it"},
 	invalidOrder:     {http.StatusUnprocessableEntity, "The order is not right"},
 	keyReused:        {http.StatusUnprocessableEntity, "The idempotency key was used already"},
+	noRoute:          {http.StatusUnprocessableEntity, "It is not shipped there"},
+	tooHeavy:         {http.StatusUnprocessableEntity, "It is not shipped, as heavy or as large as it is"},
 	overdue:          {http.StatusTooManyRequests, "No new orders at the moment"},
 	internal:         {http.StatusInternalServerError, "Something went wrong here"},
 	unavailable:      {http.StatusServiceUnavailable, "Not possible at the moment"},
@@ -115,6 +123,9 @@ func toProblem(err error) *client.Problem {
 	if r, ok := errors.AsType[*intake.Rejected](err); ok {
 		return rejected(r.Invalid)
 	}
+	if r, ok := errors.AsType[*rates.Refused](err); ok {
+		return unshipped(r)
+	}
 	if k, ok := errors.AsType[*intake.KeyReused](err); ok {
 		return newProblem(keyReused, k.Error())
 	}
@@ -144,6 +155,17 @@ func rejected(invalid []order.Invalid) *client.Problem {
 	for _, i := range invalid {
 		p.Errors = append(p.Errors, client.FieldError(i))
 	}
+	return p
+}
+
+// unshipped goes by the reasons that a letter would have.
+func unshipped(r *rates.Refused) *client.Problem {
+	k := noRoute
+	if r.Reason == failure.TooHeavy {
+		k = tooHeavy
+	}
+	p := newProblem(k, "")
+	p.Errors = []client.FieldError{{Pointer: r.Pointer, Detail: r.Detail}}
 	return p
 }
 

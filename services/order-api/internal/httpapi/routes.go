@@ -12,7 +12,9 @@ func (a *api) routes(e *echo.Echo) {
 	get(e, "/v1/orders/:id", a.getOrder)
 	get(e, "/v1/orders/:id/events", a.watchOrder)
 	get(e, "/v1/orders/:id/invoice.pdf", a.getInvoice)
+	get(e, "/v1/orders/:id/invoice.xml", a.getInvoiceXML)
 	get(e, "/v1/products", a.listProducts)
+	e.POST("/v1/quotes", a.quote)
 
 	get(e, "/v1/letters", a.listLetters)
 	get(e, "/v1/letters/:id", a.getLetter)

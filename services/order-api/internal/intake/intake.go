@@ -21,6 +21,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,9 +104,8 @@ var (
 // while reading the order is rejected together with what Place finds. Errors are Rejected, KeyReused, Unknown,
 // ErrNotTaken, ErrOverdue and view.ErrBehind.
 func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
-	found = append(append(found, o.Validate()...), in.price(&o)...)
-	if wrong := firstEach(found); len(wrong) > 0 {
-		return order.State{}, &Rejected{wrong}
+	if err := in.check(&o, found, o.Validate()); err != nil {
+		return order.State{}, err
 	}
 	o.ID, o.PlacedAt = in.mint(key), time.Now().UTC().Truncate(time.Millisecond)
 
@@ -120,6 +120,24 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 		return o.Begin(order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
 	}
 	return in.arbitrate(ctx, o, key)
+}
+
+// Basket returns an order as Place would price it, for somebody who only asks: customer and street may be missing or wrong.
+// Its only error is Rejected.
+func (in *Intake) Basket(o order.Order, found ...order.Invalid) (order.Order, error) {
+	asked := slices.DeleteFunc(o.Validate(), func(w order.Invalid) bool {
+		return strings.HasPrefix(w.Pointer, "/customer/") || w.Pointer == "/ship_to/line1" || w.Pointer == "/ship_to/city"
+	})
+	err := in.check(&o, found, asked)
+	return o, err
+}
+
+// check prices an order. What its form has wrong goes before what it says.
+func (in *Intake) check(o *order.Order, form, said []order.Invalid) error {
+	if wrong := firstEach(slices.Concat(form, said, in.price(o))); len(wrong) > 0 {
+		return &Rejected{wrong}
+	}
+	return nil
 }
 
 // arbitrate places an order under a key, unless the log holds one already.

@@ -27,8 +27,9 @@ const (
 )
 
 const (
-	box       = '□'      // printed for what no page has; code 127 of every page
-	noBreak   = '\u00a0' // a space that holds two words together
+	box       = '□'         // printed for what no page has; code 127 of every page
+	noBreak   = '\u00a0'    // a space that holds two words together
+	unnamed   = "ȚțǸǹẞЍѝЀѐ" // the characters that go by a borrowed name in the cuts: see cut.py
 	maxPages  = 16
 	upperHalf = 128 // where the characters that differ between pages begin
 )
@@ -57,6 +58,7 @@ type glyph struct {
 // run is a stretch of text that one page covers.
 type run struct {
 	page  int
+	text  string
 	codes string
 	width int // in thousandths of the font size
 }
@@ -182,7 +184,7 @@ func (f *fonts) runs(text string, w weight) []run {
 			width += g.width[w]
 		}
 		page := bits.TrailingZeros16(shared)
-		runs = append(runs, run{page, f.encode(text[:end], page), width})
+		runs = append(runs, run{page, text[:end], f.encode(text[:end], page), width})
 		text = text[end:]
 	}
 	return runs

@@ -1,4 +1,5 @@
-// Package invoice is the step that settles an order's invoice (number, date, VAT) and renders it as a PDF document.
+// Package invoice is the step that settles an order's invoice (number, date, VAT) and renders it as a hybrid document
+// (Factur-X, ZUGFeRD): a PDF/A-3b for people, with the same figures as XML inside, for programs.
 //
 // Plan decides all that may differ between two attempts and writes it to the order's progress; Do renders from the
 // order, its progress and the seller alone. So the same order gives the same bytes, on every attempt and in every worker.
@@ -9,9 +10,11 @@
 // is the rate of the summed net (not the sum of rounded lines), rounded half away from zero to a cent.
 //
 // The rate is the standard rate of the country the order is shipped to, for all lines and for shipping, as of the table
-// in folder vat, whose version the progress records. A country outside the European Union is an export at 0 %, and the
-// invoice says so. Simplifications: reduced rates are not used; a country counts as a whole (the Canary Islands are
-// Spain); Northern Ireland and Monaco are outside, although goods shipped there are taxed as in the Union.
+// in folder vat, whose version the progress records. A country outside the European Union is an export at 0 %; so is what
+// a business with a VAT ID has sent to another member state, an intra-community supply. The invoice says which.
+// Simplifications: reduced rates are not used; a country counts as a whole (the Canary Islands are
+// Spain); Northern Ireland and Monaco are outside, although goods shipped there are taxed as in the Union; whether a VAT ID
+// is in use, which the seller must know, is not asked.
 //
 // # Text
 //
@@ -31,8 +34,10 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orders/services/order-worker/internal/cii"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/pdfa"
 )
 
 // Step makes invoices of one seller. It is safe for concurrent use.
@@ -40,6 +45,7 @@ type Step struct {
 	seller Seller
 	rates  *rates
 	fonts  *fonts
+	sealer pdfa.Sealer
 }
 
 // New returns the step for a seller. An error means that the embedded fonts or VAT table are damaged.
@@ -52,7 +58,7 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading fonts: %w", err)
 	}
-	return &Step{seller, r, f}, nil
+	return &Step{seller: seller, rates: r, fonts: f}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -67,13 +73,15 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if err != nil {
 		return refuse(fmt.Errorf("planning invoice: %w", err))
 	}
-	rate := s.rates.of(w.Order.ShipTo.Country)
+	to := w.Order.ShipTo.Country
+	category := s.rates.category(s.seller.Country, w.Order.Customer, to)
+	rate := s.rates.of(category, to)
 	tax := net.Percent(rate)
 	w.Progress.Invoice = &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
-		Taxes:    []order.Tax{{Rate: rate, Net: net, Tax: tax}},
+		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,
 		Total:    net.Plus(tax),
@@ -87,7 +95,7 @@ func (s *Step) Do(_ context.Context, w *order.State) error {
 		return nil
 	}
 	// Without a date gofpdf would take the time of day.
-	if w.Progress.Shipping == nil || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() {
+	if w.Progress.Shipping == nil || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() || len(w.Progress.Invoice.Taxes) == 0 {
 		return refuse(errors.New("rendering invoice: nothing is planned"))
 	}
 	document, err := s.render(w)
@@ -111,7 +119,9 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 	if err := l.pdf.Output(&out); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return s.sealer.Seal(out.Bytes(), pdfa.Info{
+		Title: "Invoice " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
+	}, cii.Write(s.data(w)))
 }
 
 // add sums lines and shipping. Everything must be in euros: amounts of two currencies have no sum.

@@ -20,7 +20,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestMain makes 2,000 the number of random orders. The long form is: go test -run Exactly -rapid.checks=100000.
+// TestMain makes 2,000 the number of random orders. The long form is: go test -run 'Exactly|Obey' -rapid.checks=100000.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "2000"); err != nil {
 		panic(err)
@@ -40,7 +40,7 @@ func TestPlanSettlesAllThatRenderingDependsOn(t *testing.T) {
 			Number:   "INV-7KQ2MX-03-0000124",
 			IssuedAt: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC),
 			VATTable: "eu-vat-rates-data 2026-09-29",
-			Taxes:    []order.Tax{{Rate: 1900, Net: order.EUR.Cents(73280), Tax: order.EUR.Cents(13923)}},
+			Taxes:    []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: order.EUR.Cents(73280), Tax: order.EUR.Cents(13923)}},
 			Net:      order.EUR.Cents(73280), // 29.90 + 2 × 349.00 + 4.90
 			Tax:      order.EUR.Cents(13923), // 139.232
 			Total:    order.EUR.Cents(87203),
@@ -152,13 +152,15 @@ func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
 	}
 	planned := func() *order.State {
 		w := shipped(1)
-		w.Progress.Invoice = &order.Invoice{Number: "INV-1", IssuedAt: time.Unix(1, 0)}
+		w.Progress.Invoice = &order.Invoice{Number: "INV-1", IssuedAt: time.Unix(1, 0), Taxes: []order.Tax{{}}}
 		return w
 	}
 	unpriced, dollars, undated := shipped(1), shipped(1), planned()
 	unpriced.Progress.Shipping = nil
 	dollars.Order.Lines[0].UnitPrice.Currency = "USD"
 	undated.Progress.Invoice.IssuedAt = time.Time{}
+	untaxed := planned()
+	untaxed.Progress.Invoice.Taxes = nil
 	for _, tt := range []struct {
 		name string
 		do   func(context.Context, *order.State) error
@@ -169,6 +171,7 @@ func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
 		{"plan with two currencies", setup(t).Plan, dollars, "planning invoice: USD 29.90 among amounts in EUR"},
 		{"render what is not planned", setup(t).Do, shipped(1), "rendering invoice: nothing is planned"},
 		{"render without a date", setup(t).Do, undated, "rendering invoice: nothing is planned"},
+		{"render without a VAT rate", setup(t).Do, untaxed, "rendering invoice: nothing is planned"},
 		{"gofpdf has an error", unreadable.Do, planned(), "rendering invoice INV-1: invalid character 'o' in literal null (expecting 'u')"},
 		{"something panics", damaged.Do, planned(), "rendering invoice INV-1: panic: runtime error: index out of range [0] with length 0"},
 	} {

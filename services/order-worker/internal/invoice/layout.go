@@ -74,7 +74,6 @@ func newLayout(s *Step, w *order.State) *layout {
 // draw goes from top to bottom. The foot is set first, because its height says where pages end, and drawn last, because
 // it says how many there are.
 func (l *layout) draw() {
-	l.describe()
 	foot := l.foot()
 	l.bottom = a4 - 18 - float64(foot.height())*small.leading()
 	l.sheet.addPage()
@@ -85,14 +84,6 @@ func (l *layout) draw() {
 	l.totals()
 	l.notes()
 	l.feet(foot)
-}
-
-// describe sets what a reader's window shows. All of it comes from the order, so that the bytes are the same each time.
-func (l *layout) describe() {
-	l.pdf.SetTitle("Invoice "+l.invoice.Number, true)
-	l.pdf.SetAuthor(l.seller.Name, true)
-	l.pdf.SetCreationDate(l.invoice.IssuedAt.UTC())
-	l.pdf.SetModificationDate(l.invoice.IssuedAt.UTC())
 }
 
 // head is the top of the first page: who sends it, and what it is.
@@ -133,16 +124,22 @@ func (l *layout) parties() {
 	l.y += 8
 }
 
+// day is a date with the month in words, because 02.03. and 03/02 are different days in different countries.
+const day = "2 January 2006"
+
 // identity prints the facts of the invoice from y on and returns where they end.
 func (l *layout) identity(y float64) float64 {
-	// With the month in words, because 02.03. and 03/02 are different days in different countries.
-	const day = "2 January 2006"
 	for _, fact := range [][2]string{
 		{"Invoice number", l.invoice.Number},
 		{"Invoice date", l.invoice.IssuedAt.UTC().Format(day)},
+		{"Date of supply", supplied(l.invoice).Format(day)},
 		{"Order", string(l.order.ID)},
 		{"Order date", l.order.PlacedAt.UTC().Format(day)},
+		{"Buyer's VAT ID", l.order.Customer.VATID},
 	} {
+		if fact[1] == "" {
+			continue
+		}
 		l.text(middle, y, label, fact[0])
 		l.textTo(right, y, plain, l.fonts.clean(fact[1]))
 		y += 5.2
@@ -241,10 +238,11 @@ func (l *layout) totalsHeight() float64 {
 // notes explain what is unusual about this invoice.
 func (l *layout) notes() {
 	l.y += 8
+	l.paragraph(l.seller.terms(l.invoice), plain, right-left)
 	for _, t := range l.invoice.Taxes {
 		// Taken from what was settled, not from the country: the table of today may have another member state.
-		if t.Rate == 0 {
-			l.paragraph("Export to a country outside the European Union: exempt from VAT (Article 146 of Directive 2006/112/EC).", plain, right-left)
+		if reason, _ := exemption(categoryOf(t)); reason != "" {
+			l.paragraph(reason, plain, right-left)
 		}
 	}
 	if l.boxed {

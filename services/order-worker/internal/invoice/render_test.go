@@ -216,13 +216,29 @@ func TestWhatMayBeEditedLaterIsNotPrinted(t *testing.T) {
 	}
 }
 
-func TestExportIsExplained(t *testing.T) {
+func TestWhyNoVATIsChargedIsExplained(t *testing.T) {
 	t.Parallel()
-	for country, want := range map[string]bool{"DE": false, "CH": true, "AQ": true} {
+	for _, tt := range []struct {
+		country, vatID string
+		want           []string
+	}{
+		{"DE", "", nil},
+		{"DE", "ATU12345678", []string{"ATU12345678"}},
+		{"CH", "", []string{"Export to a country outside the European Union"}},
+		{"AQ", "", []string{"Export to a country outside the European Union"}},
+		{"AT", "ATU12345678", []string{"Intra-community supply: exempt from VAT (Article 138", "ATU12345678"}},
+	} {
 		w := shipped(1)
-		w.Order.ShipTo.Country = country
-		if got := strings.Contains(strings.Join(read(t, w), ""), "Export to a country outside the European Union"); got != want {
-			t.Errorf("%s: export explained: got %t, want %t", country, got, want)
+		w.Order.ShipTo.Country, w.Order.Customer.VATID = tt.country, tt.vatID
+		text := strings.Join(read(t, w), "")
+		var got []string
+		for _, words := range []string{"Export to a country outside the European Union", "Intra-community supply: exempt from VAT (Article 138", "ATU12345678"} {
+			if strings.Contains(text, words) {
+				got = append(got, words)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s %s: explained (-want +got):\n%s", tt.country, tt.vatID, diff)
 		}
 	}
 }

@@ -62,7 +62,12 @@ func shipped(lines int) *order.State {
 // planned settles an order's invoice as of a fixed date.
 func planned(t testing.TB, w *order.State) *order.State {
 	t.Helper()
-	if err := setup(t).Plan(t.Context(), w); err != nil {
+	return plannedBy(t, setup(t), w)
+}
+
+func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
+	t.Helper()
+	if err := s.Plan(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	w.Progress.Invoice.IssuedAt = time.Date(2026, 9, 29, 8, 15, 43, 0, time.UTC)
@@ -73,13 +78,18 @@ func planned(t testing.TB, w *order.State) *order.State {
 func mixed(t testing.TB) *order.State {
 	t.Helper()
 	w := shipped(3)
+	manyScripts(w)
+	return planned(t, w)
+}
+
+// manyScripts puts text of all pages of the fonts into an order, and of none.
+func manyScripts(w *order.State) {
 	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
 	w.Order.ShipTo = order.Address{
 		Line1: "Bulevardul Ștefan cel Mare 12", Line2: "Қабанбай батыр даңғылы", City: "Şişli", Region: "Žemaitija",
 		PostalCode: "34360", Country: "GE",
 	}
 	w.Order.Lines[0].Name = "Ĉapelo, Ḥamza, שלום, 👩‍🚀"
-	return planned(t, w)
 }
 
 // document renders a planned order.

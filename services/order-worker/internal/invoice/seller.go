@@ -16,9 +16,10 @@ var defaultSeller []byte
 const (
 	maxAddress    = 6
 	maxSellerText = 100
+	maxDays       = 365
 )
 
-// Seller is who issues the invoices. Register, Website, IBAN and BIC may be empty.
+// Seller is who issues the invoices. Register, Website, IBAN and BIC may be empty, and PaymentDays 0: payable at once.
 type Seller struct {
 	Name     string   `yaml:"name"`
 	Address  []string `yaml:"address"` // street and city, a line each, without the country
@@ -29,6 +30,8 @@ type Seller struct {
 	Website  string   `yaml:"website"`
 	IBAN     string   `yaml:"iban"`
 	BIC      string   `yaml:"bic"`
+
+	PaymentDays int `yaml:"payment_days"` // from the date of an invoice until it is due
 }
 
 // LoadSeller reads the seller at path, or the built-in example shop when path is empty. Its error says all that is wrong
@@ -60,6 +63,9 @@ func (s *Seller) check(root config.Place) {
 	}
 	for i, line := range s.Address {
 		checkText(root.At("address", i), "a line of the address", line, true)
+	}
+	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
+		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}
 	if !(order.Address{Country: s.Country}).CountryExists() {
 		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")

@@ -46,6 +46,7 @@ func TestWrongSellerIsNamedWithFileAndLine(t *testing.T) {
 		{"missing name", "name: Shop", "bic: X", "seller.yaml:1: name must not be empty"},
 		{"blank e-mail", "shop@example.com", "' '", "seller.yaml:5: email must not be empty"},
 		{"country in words", "BE\n", "Belgium\n", "seller.yaml:3: country must be an ISO 3166-1 alpha-2 code in upper case, such as DE"},
+		{"paid before the invoice", "email:", "payment_days: -1\nemail:", "seller.yaml:5: payment_days must be from 0 to 365"},
 		{"no address", "[Street 1, 1000 Town]", "[]", "seller.yaml:2: address must have 1 to 6 lines"},
 		{"blank line of the address", "Street 1", "''", "seller.yaml:2: a line of the address must not be empty"},
 		{"a text as long as a page", "Shop", long, "seller.yaml:1: name must have at most 100 characters"},

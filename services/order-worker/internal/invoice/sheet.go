@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/jung-kurt/gofpdf"
+
+	"example.com/orders/shared/pdfa"
 )
 
 // sheet is a document while it is drawn: it puts text in the cut fonts where it is told, in millimetres from the top left
@@ -69,9 +71,20 @@ func (s *sheet) text(x, y float64, st style, text string) {
 	s.boxed = s.boxed || strings.ContainsRune(text, box)
 	for _, r := range s.fonts.runs(text, st.weight) {
 		s.use(s.fonts.pages[r.page][st.weight], st.size)
-		s.pdf.Text(x, y, r.codes)
+		s.spoken(r, func() { s.pdf.Text(x, y, r.codes) })
 		x += st.millimetres(r.width)
 	}
+}
+
+// spoken draws a run. One with a character that its font has no name for says beside it what it reads.
+func (s *sheet) spoken(r run, draw func()) {
+	if !strings.ContainsAny(r.text, unnamed) {
+		draw()
+		return
+	}
+	s.pdf.RawWriteStr("/Span << /ActualText " + pdfa.Text(r.text) + " >> BDC")
+	draw()
+	s.pdf.RawWriteStr("EMC")
 }
 
 // textTo prints a line of clean text whose base line ends at x, y.

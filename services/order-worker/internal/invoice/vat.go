@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+
+	"example.com/orders/shared/order"
 )
 
 // vatData is PyPI's eu-vat-rates-data, unchanged. To update it, replace the file: its version goes on every invoice.
@@ -43,5 +45,52 @@ func loadRates() (*rates, error) {
 	return r, nil
 }
 
-// of is the rate of what is shipped to a country: 0 outside the European Union.
-func (r *rates) of(country string) int { return r.members[country] }
+// category is why a rate applies to goods that a seller in one country sends to a customer. A business with a VAT ID of
+// another member state than the seller's, to whose member state or a third one the goods go, acquires them there: that is an
+// exempt intra-community supply (Article 138 of Directive 2006/112/EC), category K. It is no reverse charge, category AE,
+// which is for services and for goods that do not move.
+func (r *rates) category(seller string, c order.Customer, to string) string {
+	_, member := r.members[to]
+	_, within := r.members[seller]
+	state := c.VATState()
+	switch {
+	case !member:
+		return order.VATExport
+	case within && to != seller && state != "" && state != seller:
+		return order.VATIntraCommunity
+	default:
+		return order.VATStandard
+	}
+}
+
+// of is the rate of a category of goods that go to a country.
+func (r *rates) of(category string, country string) int {
+	if category != order.VATStandard {
+		return 0
+	}
+	return r.members[country]
+}
+
+// categoryOf is the category of a VAT that was settled. Old versions wrote none: they knew exports and nothing else at 0 %.
+func categoryOf(t order.Tax) string {
+	switch {
+	case t.Category != "":
+		return t.Category
+	case t.Rate == 0:
+		return order.VATExport
+	default:
+		return order.VATStandard
+	}
+}
+
+// exemption says why no VAT is charged, and by its code in the list VATEX; nothing where VAT is charged.
+func exemption(c string) (reason, code string) {
+	switch c {
+	case order.VATExport:
+		return "Export to a country outside the European Union: exempt from VAT (Article 146 of Directive 2006/112/EC).", "VATEX-EU-G"
+	case order.VATIntraCommunity:
+		return "Intra-community supply: exempt from VAT (Article 138 of Directive 2006/112/EC). The buyer accounts for VAT on the acquisition.", "VATEX-EU-IC"
+	default:
+		return "", ""
+	}
+}

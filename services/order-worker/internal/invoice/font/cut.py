@@ -6,7 +6,9 @@ Writes, beside this script and for each page of pages.txt and each face, PAGE-WE
 PAGE-WEIGHT.json (its metrics, in the form that gofpdf.AddFontFromBytes reads).
 
 A page is 224 characters: 32 to 126 are ASCII in all of them, 127 is the box that stands for what no page has, and the
-line of pages.txt fills 128 to 255; a blank there is no character. gofpdf can cut fonts too, but it keeps the hinting:
+line of pages.txt fills 128 to 255; a blank there is no character. PDF/A knows characters by their names in the Adobe Glyph
+List alone. Those that the list lacks (Ț, ẞ and a few more) borrow the name of a small capital, which points at their glyph
+in the cut; the list of them in fonts.go makes sure that they are read back as what they are. gofpdf can cut fonts too, but it keeps the hinting:
 each font would weigh 28 KB instead of 12, in every invoice ever kept.
 """
 import copy
@@ -22,6 +24,12 @@ from fontTools.ttLib import TTFont
 
 HERE = pathlib.Path(__file__).parent
 BOX, MINUS = 0x25A1, 0x2212
+
+# The Adobe Glyph List, both ways; of several names for a character the first in the alphabet.
+LISTED = {n: u[0] for n, u in agl.LEGACY_AGL2UV.items() if len(u) == 1}
+NAMES = {u: n for n, u in sorted(LISTED.items(), reverse=True)}
+# Names of the list that no text needs: they stand for private characters.
+BORROWED = [f"{c}small" for c in "ABCDEFGH"]
 
 
 def main(regular, bold):
@@ -41,11 +49,16 @@ def page_codes(upper):
 def cut(codes, font, name):
     draw_missing(font)
     options = subset.Options(
-        hinting=False, glyph_names=True, notdef_outline=True, layout_features=[],
+        hinting=False, glyph_names=False, notdef_outline=True, layout_features=[],
         drop_tables=["GPOS", "GSUB", "GDEF", "STAT", "kern", "gasp", "meta"], name_IDs=[0, 6], notdef_glyph=True)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=codes.values())
     subsetter.subset(font)
+    names = names_of(codes)
+    for code, glyph_name in names.items():
+        # Readers go from the name to Unicode, by the list, and from there to the glyph.
+        for table in font["cmap"].tables:
+            table.cmap[LISTED[glyph_name]] = font.getBestCmap()[codes[code]]
     missing = set(codes.values()) - set(font.getBestCmap())
     if missing:
         sys.exit(f"{name}: the face has no " + " ".join(map(chr, sorted(missing))))
@@ -53,7 +66,7 @@ def cut(codes, font, name):
     font.save(out)
     packed = zlib.compress(out.getvalue(), 9)
     (HERE / f"{name}.z").write_bytes(packed)
-    definition = describe(codes, font, name, len(out.getvalue()))
+    definition = describe(codes, font, name, names, len(out.getvalue()))
     (HERE / f"{name}.json").write_text(json.dumps(definition, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
     print(f"{name}: {len(packed)} bytes")
 
@@ -72,7 +85,7 @@ def draw_missing(font):
                 table.cmap[code] = name
 
 
-def describe(codes, font, name, size):
+def describe(codes, font, name, names, size):
     """Is the font as gofpdf's fontDefType."""
     cmap, head, os2, post = font.getBestCmap(), font["head"], font["OS/2"], font["post"]
     thousandth = 1000 / head.unitsPerEm
@@ -89,20 +102,23 @@ def describe(codes, font, name, size):
             "ItalicAngle": 0, "StemV": 120 if os2.usWeightClass >= 700 else 70, "MissingWidth": none},
         "Up": round(post.underlinePosition * thousandth), "Ut": round(post.underlineThickness * thousandth),
         "Cw": [round(widths[c] * thousandth) if c in widths else none for c in range(256)],
-        "Enc": "cp1252", "Diff": differences(codes, cmap), "File": name + ".z", "OriginalSize": size}
+        "Enc": "cp1252", "Diff": differences(names), "File": name + ".z", "OriginalSize": size}
 
 
-def differences(codes, cmap):
-    """Lists the glyph names of the codes that mean something else than in cp1252, which is what gofpdf starts from."""
-    out, last = [], None
+def names_of(codes):
+    """Maps the codes that mean something else than in cp1252, which is what gofpdf starts from, to names of the Adobe Glyph List."""
+    borrowed, names = iter(BORROWED), {}
     for code in range(127, 256):
-        if code not in codes or chr(codes[code]) == bytes([code]).decode("cp1252", "replace"):
-            continue
-        glyph = cmap[codes[code]]
-        # Readers know a character by its glyph's name alone: there is no ToUnicode map.
-        assert agl.toUnicode(glyph) == chr(codes[code]), glyph
-        out += [f"/{glyph}"] if last == code - 1 else [str(code), f"/{glyph}"]
-        last = code
+        if code in codes and chr(codes[code]) != bytes([code]).decode("cp1252", "replace"):
+            names[code] = NAMES.get(codes[code]) or next(borrowed)
+    return names
+
+
+def differences(names):
+    """Writes the names as an array of PDF: a code before those that follow each other."""
+    out = []
+    for code, name in names.items():
+        out += [f"/{name}"] if code - 1 in names else [str(code), f"/{name}"]
     return " ".join(out)
 
 

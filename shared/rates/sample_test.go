@@ -1,7 +1,8 @@
-package shipping_test
+package rates_test
 
 import (
 	"encoding/csv"
+	"errors"
 	"os"
 	"strconv"
 	"testing"
@@ -9,11 +10,11 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"example.com/orders/shared/config"
-	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/rates"
 )
 
-const root = "../../../../"
+const root = "../../"
 
 // units are the products of the default catalogue, each as a line of one.
 func units(t *testing.T) map[string]order.Line {
@@ -55,34 +56,36 @@ func TestOfTheSampleOnlyAntarcticaHasNoRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	product := units(t)
-	orders := map[string]*order.State{}
+	orders := map[string]*order.Order{}
 	for _, row := range rows[1:] {
 		key, postalCode, country, service, sku := row[0], row[7], row[8], row[9], row[10]
 		if orders[key] == nil {
-			orders[key] = &order.State{Order: order.Order{
-				ShipTo: order.Address{PostalCode: postalCode, Country: country}, Service: service,
-			}}
+			orders[key] = &order.Order{ShipTo: order.Address{PostalCode: postalCode, Country: country}, Service: service}
 		}
 		line := product[sku]
 		if line.Quantity, err = strconv.Atoi(row[11]); err != nil {
 			t.Fatal(err)
 		}
-		orders[key].Order.Lines = append(orders[key].Order.Lines, line)
+		orders[key].Lines = append(orders[key].Lines, line)
 	}
-	step, zones, failed := defaultStep(t), map[string]int{}, map[string]int{}
-	for key, w := range orders {
-		if err := step.Plan(t.Context(), w); err != nil {
-			_, reason := failure.Of(err)
-			failed[w.Order.ShipTo.Country+" "+string(reason)]++
+	card, zones, failed, several := load(t, string(defaultText(t))), map[string]int{}, map[string]int{}, 0
+	for key, o := range orders {
+		got, err := card.Ship(*o)
+		if r, ok := errors.AsType[*rates.Refused](err); ok {
+			failed[o.ShipTo.Country+" "+string(r.Reason)]++
 			t.Logf("%s: %v", key, err)
 			continue
 		}
-		zones[w.Progress.Shipping.Zone]++
+		sound(t, *o, got)
+		zones[got.Zone]++
+		if count(got.Parcels) > 1 {
+			several++
+		}
 	}
 	if diff := gocmp.Diff(map[string]int{"AQ no-route": 3}, failed); diff != "" {
 		t.Errorf("failed orders (-want +got):\n%s", diff)
 	}
-	if len(zones) != 9 {
-		t.Errorf("got orders to %v, want some to all 9 zones", zones)
+	if len(zones) != 9 || several == 0 {
+		t.Errorf("got orders to %v, %d of several parcels; want some to all 9 zones, and some of several", zones, several)
 	}
 }

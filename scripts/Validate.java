@@ -1,0 +1,48 @@
+import java.io.*;
+import java.nio.file.*;
+import java.util.*;
+import java.util.stream.*;
+import javax.xml.transform.*;
+import javax.xml.transform.stream.*;
+import org.mustangproject.ZUGFeRD.ZUGFeRDImporter;
+import org.mustangproject.validator.ZUGFeRDValidator;
+
+/**
+ * Validates all invoices of a folder in one JVM: most of the time goes into the first. For scripts/validate.
+ *
+ * The validator looks at PDF/A-3b, the schema and the rules of Factur-X. Those do not notice a wrong total (BR-CO-15), so the
+ * rules that the standardisation body itself publishes, which are in the same jar, are applied too.
+ */
+public class Validate {
+  public static void main(String[] args) throws Exception {
+    Templates rules = new net.sf.saxon.TransformerFactoryImpl().newTemplates(
+        new StreamSource(Validate.class.getResourceAsStream("/xslt/en16931schematron/EN16931-CII-validation.xslt")));
+    List<Path> files;
+    try (Stream<Path> all = Files.list(Path.of(args[0]))) {
+      files = all.filter(f -> f.toString().endsWith(".pdf")).sorted().collect(Collectors.toList());
+    }
+    int refused = 0;
+    for (Path file : files) {
+      String complaint = complaint(file, rules);
+      if (complaint.isEmpty()) continue;
+      refused++;
+      System.out.println("validate: " + file.getFileName() + " is refused:\n" + complaint);
+    }
+    System.out.println("validate: " + (files.size() - refused) + " of " + files.size() + " invoices are PDF/A-3b and EN 16931");
+    if (refused > 0 || files.isEmpty()) System.exit(1);
+  }
+
+  /** What is wrong with an invoice, or nothing. */
+  static String complaint(Path file, Templates rules) throws Exception {
+    ZUGFeRDValidator validator = new ZUGFeRDValidator();
+    String report = validator.validate(file.toString());
+    // It calls "valid" what was not looked at, and what it only warns of: a sum that is wrong. Its notices are about the rules of
+    // one country's authorities (XRechnung), which no invoice here claims to keep.
+    if (!validator.wasCompletelyValid() || report.contains("<warning") || report.contains("<error")
+        || !report.contains("isCompliant=true") || !report.contains("<profile>urn:cen.eu:en16931:2017</profile>")) return report;
+    StringWriter found = new StringWriter();
+    rules.newTransformer().transform(
+        new StreamSource(new StringReader(new ZUGFeRDImporter(file.toString()).getUTF8())), new StreamResult(found));
+    return found.toString().lines().filter(l -> l.contains("failed-assert") || l.contains("svrl:text")).collect(Collectors.joining("\n"));
+  }
+}

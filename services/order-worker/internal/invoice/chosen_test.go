@@ -1,0 +1,176 @@
+package invoice
+
+import (
+	"bytes"
+	"encoding/csv"
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/pdfa"
+)
+
+// For scripts/validate, which has others look at the invoices.
+var (
+	keep = flag.String("keep", "", "folder that invoices are left in")
+	all  = flag.Bool("all", false, "leave those of the sample orders too")
+)
+
+// chosen are orders of every kind that an invoice tells apart.
+func chosen() map[string]*order.State {
+	change := func(lines int, how func(*order.State)) *order.State {
+		w := shipped(lines)
+		how(w)
+		return w
+	}
+	to := func(country, vatID string) *order.State {
+		return change(3, func(w *order.State) { w.Order.ShipTo.Country, w.Order.Customer.VATID = country, vatID })
+	}
+	return map[string]*order.State{
+		"domestic":          to("DE", ""),
+		"domestic-business": to("DE", "DE123456789"),
+		"consumer":          to("FI", ""),
+		"business":          to("FR", "FRXX123456789"),
+		"business-of-third": to("AT", "EL123456789"),
+		"export":            to("CH", ""),
+		"export-business":   to("US", "ATU12345678"),
+		"40-lines":          shipped(40),
+		"200-lines":         shipped(order.MaxLines),
+		"mixed":             change(3, manyScripts),
+		"boxes":             change(1, func(w *order.State) { w.Order.Customer.Name = "王小明 👩‍🚀 שלום <&>" }),
+		"free": change(2, func(w *order.State) {
+			w.Order.Lines[0].UnitPrice, w.Progress.Shipping.Price = order.EUR.Cents(0), order.EUR.Cents(0)
+		}),
+		"nothing-to-pay": change(1, func(w *order.State) {
+			w.Order.Lines[0].UnitPrice, w.Progress.Shipping.Price = order.EUR.Cents(0), order.EUR.Cents(0)
+		}),
+		"long": change(2, func(w *order.State) {
+			w.Order.Customer.Name = strings.Repeat("Wołodymyr Щ ", 16)
+			w.Order.ShipTo = order.Address{
+				Line1: strings.Repeat("Ω", 200), Line2: strings.Repeat("ab ", 66), City: strings.Repeat("M", 200),
+				Region: strings.Repeat("r", 200), PostalCode: strings.Repeat("9", 16), Country: "GR",
+			}
+			w.Order.Lines[0].Name, w.Order.Lines[0].SKU = strings.Repeat("W", 200), strings.Repeat("Q", 64)
+			w.Order.Lines[1].Name = ""
+			w.Order.Lines[1].UnitPrice, w.Order.Lines[1].Quantity = order.EUR.Cents(order.MaxPrice), order.MaxQuantity
+		}),
+	}
+}
+
+func TestInvoicesOfEveryKindAreSoundPDFs(t *testing.T) {
+	t.Parallel()
+	for name, w := range chosen() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sound(t, name, w)
+		})
+	}
+}
+
+// sound has qpdf look at an order's invoice, and leaves it in the folder of -keep.
+func sound(t *testing.T, name string, w *order.State) {
+	t.Helper()
+	folder := *keep
+	if folder == "" {
+		folder = t.TempDir()
+	}
+	file := filepath.Join(folder, name+".pdf")
+	if err := os.WriteFile(file, document(t, setup(t), planned(t, w)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	external(t, "qpdf", nil, "qpdf", "--check", "--no-warn", file)
+}
+
+func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
+	t.Parallel()
+	s, countries := setup(t), map[string]bool{}
+	for key, w := range samples(t) {
+		plannedBy(t, s, w)
+		countries[w.Order.ShipTo.Country] = true
+		if i, err := tell(s, w); err != nil || i.broken() != nil {
+			t.Errorf("%s: got %v, broken rules %v", key, err, i.broken())
+		}
+		if attached, err := pdfa.Extract(document(t, s, w)); err != nil || !bytes.Equal(attached, cii.Write(s.data(w))) {
+			t.Errorf("%s: got %d bytes attached, %v; want its data", key, len(attached), err)
+		}
+		if *all {
+			sound(t, key, w)
+		}
+	}
+	if len(countries) < 35 {
+		t.Errorf("got orders to %d countries, want 35 or more", len(countries))
+	}
+}
+
+// samples are the orders of deploy/sample by their keys, at the prices of the default catalogue and with a shipping price.
+func samples(t *testing.T) map[string]*order.State {
+	t.Helper()
+	const root = "../../../../"
+	f, err := os.Open(root + "deploy/sample/orders.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := map[string]int{}
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	product, orders := catalogue(t, root), map[string]*order.State{}
+	for _, row := range rows[1:] {
+		cell := func(name string) string { return row[column[name]] }
+		w := orders[cell("order")]
+		if w == nil {
+			w = shipped(0)
+			w.Order.Customer.Name = cell("name")
+			w.Order.ShipTo = order.Address{
+				Line1: cell("line1"), Line2: cell("line2"), City: cell("city"), Region: cell("region"),
+				PostalCode: cell("postal_code"), Country: cell("country"),
+			}
+			orders[cell("order")] = w
+		}
+		line := product[cell("sku")]
+		if line.Quantity, err = strconv.Atoi(cell("quantity")); err != nil {
+			t.Fatal(err)
+		}
+		w.Order.Lines = append(w.Order.Lines, line)
+	}
+	return orders
+}
+
+// catalogue are the products of the default catalogue, each as a line.
+func catalogue(t *testing.T, root string) map[string]order.Line {
+	t.Helper()
+	var shop struct {
+		Currency string `yaml:"currency"`
+		Products []struct {
+			SKU         string `yaml:"sku"`
+			Name        string `yaml:"name"`
+			Description string `yaml:"description"`
+			Price       string `yaml:"price"`
+			Grams       int    `yaml:"weight_g"`
+			Size        [3]int `yaml:"size_mm"`
+		} `yaml:"products"`
+	}
+	if _, err := config.LoadYAML(root+"services/order-api/internal/catalogue/catalogue.yaml", nil, &shop, nil); err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]order.Line{}
+	for _, p := range shop.Products {
+		price, err := order.EUR.Parse(p.Price)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines[p.SKU] = order.Line{SKU: p.SKU, Name: p.Name, UnitPrice: price}
+	}
+	return lines
+}

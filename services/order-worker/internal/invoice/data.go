@@ -1,0 +1,72 @@
+package invoice
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/shared/order"
+)
+
+// data is the invoice for programs: what the pages say, from the same values. Like the pages it has neither e-mail nor
+// note of the customer, which may be edited after the invoice was issued.
+func (s *Step) data(w *order.State) *cii.Invoice {
+	i, shipping, customer := w.Progress.Invoice, w.Progress.Shipping, w.Order.Customer
+	// All goods go to one country, so there is one rate for all.
+	rate := rateOf(i.Taxes[0])
+	buyer := cii.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
+	data := &cii.Invoice{
+		Type: cii.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: supplied(*i), Currency: order.EUR, Order: string(w.Order.ID),
+		Seller: s.seller.party(), Buyer: buyer, ShipTo: cii.Party{Name: buyer.Name, Address: buyer.Address},
+		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: s.seller.terms(*i), Due: s.seller.due(*i),
+		Charges: []cii.Charge{{Code: cii.Freight, Reason: "Shipping, " + shipping.Service, Net: shipping.Price, Rate: rate}},
+		Items:   w.Order.ItemsTotal(), Charged: shipping.Price, Net: i.Net, Tax: i.Tax, Total: i.Total,
+	}
+	for n, l := range w.Order.Lines {
+		data.Lines = append(data.Lines, cii.Line{
+			// A line must have a name. What a foreign writer left without one goes by its number.
+			ID: strconv.Itoa(n + 1), SKU: l.SKU, Name: cmp.Or(l.Name, l.SKU),
+			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
+		})
+	}
+	for _, t := range i.Taxes {
+		reason, code := exemption(categoryOf(t))
+		data.Taxes = append(data.Taxes, cii.Tax{Rate: rateOf(t), Net: t.Net, Tax: t.Tax, Exemption: reason, ExemptionCode: code})
+	}
+	return data
+}
+
+func rateOf(t order.Tax) cii.Rate { return cii.Rate{Category: categoryOf(t), Percent: percent(t.Rate)} }
+
+func shipTo(a order.Address) cii.Address {
+	return cii.Address{Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country}
+}
+
+// party is the seller. The lines of its address stay lines: which of them is the city is not known.
+func (s Seller) party() cii.Party {
+	lines := make([]string, 3)
+	copy(lines, s.Address)
+	if len(s.Address) > len(lines) {
+		lines[2] = strings.Join(s.Address[2:], ", ")
+	}
+	return cii.Party{
+		Name: s.Name, Legal: s.Register, VATID: s.VATID, Email: s.Email,
+		Address: cii.Address{Line1: lines[0], Line2: lines[1], Line3: lines[2], Country: s.Country},
+	}
+}
+
+// supplied is when the goods are handed to the carrier: on the day of the invoice.
+func supplied(i order.Invoice) time.Time { return i.IssuedAt.UTC() }
+
+// due is the day until which an invoice is to be paid.
+func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.UTC().AddDate(0, 0, s.PaymentDays) }
+
+// terms say when to pay.
+func (s Seller) terms(i order.Invoice) string {
+	if s.PaymentDays == 0 {
+		return "Payable at once, without deduction."
+	}
+	return "Payable by " + s.due(i).Format(day) + ", without deduction."
+}

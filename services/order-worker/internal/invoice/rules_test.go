@@ -1,0 +1,192 @@
+package invoice
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/shared/order"
+)
+
+// decimal is an amount as it stands in the XML, exactly.
+type decimal struct{ *big.Rat }
+
+func (d *decimal) UnmarshalText(text []byte) error {
+	var ok bool
+	if d.Rat, ok = new(big.Rat).SetString(string(text)); !ok {
+		return fmt.Errorf("%q is no number", text)
+	}
+	return nil
+}
+
+// added adds what get takes of each.
+func added[T any](list []T, get func(T) decimal) *big.Rat {
+	all := new(big.Rat)
+	for _, one := range list {
+		all.Add(all, get(one).Rat)
+	}
+	return all
+}
+
+// told is what the rules of EN 16931 look at, by the numbers of its business terms.
+type told struct {
+	Lines   []toldLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
+	Charges []toldCharge `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeAllowanceCharge"`
+	Taxes   []toldTax    `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>ApplicableTradeTax"`
+	Totals  struct {
+		BT106 decimal `xml:"LineTotalAmount"`
+		BT108 decimal `xml:"ChargeTotalAmount"`
+		BT109 decimal `xml:"TaxBasisTotalAmount"`
+		BT110 decimal `xml:"TaxTotalAmount"`
+		BT112 decimal `xml:"GrandTotalAmount"`
+		BT115 decimal `xml:"DuePayableAmount"`
+	} `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeSettlementHeaderMonetarySummation"`
+}
+
+type toldLine struct {
+	BT129 decimal `xml:"SpecifiedLineTradeDelivery>BilledQuantity"`
+	BT131 decimal `xml:"SpecifiedLineTradeSettlement>SpecifiedTradeSettlementLineMonetarySummation>LineTotalAmount"`
+	BT146 decimal `xml:"SpecifiedLineTradeAgreement>NetPriceProductTradePrice>ChargeAmount"`
+	BT151 string  `xml:"SpecifiedLineTradeSettlement>ApplicableTradeTax>CategoryCode"`
+}
+
+type toldCharge struct {
+	BT99  decimal `xml:"ActualAmount"`
+	BT102 string  `xml:"CategoryTradeTax>CategoryCode"`
+}
+
+type toldTax struct {
+	BT116 decimal `xml:"BasisAmount"`
+	BT117 decimal `xml:"CalculatedAmount"`
+	BT118 string  `xml:"CategoryCode"`
+	BT119 decimal `xml:"RateApplicablePercent"`
+	BT120 string  `xml:"ExemptionReason"`
+}
+
+// broken names the rules of EN 16931 about sums that an invoice breaks. Nothing here is computed as the step does it.
+func (i *told) broken() (rules []string) {
+	equal := func(rule string, got decimal, want *big.Rat) {
+		if got.Cmp(want) != 0 {
+			rules = append(rules, fmt.Sprintf("%s: got %s, want %s", rule, got.FloatString(4), want.FloatString(4)))
+		}
+	}
+	t, plus := i.Totals, func(a, b *big.Rat) *big.Rat { return new(big.Rat).Add(a, b) }
+	lines := added(i.Lines, func(l toldLine) decimal { return l.BT131 })
+	charges := added(i.Charges, func(c toldCharge) decimal { return c.BT99 })
+	equal("BR-CO-10", t.BT106, lines)
+	equal("BR-CO-12", t.BT108, charges)
+	equal("BR-CO-13", t.BT109, plus(lines, charges)) // there are no allowances
+	equal("BR-CO-14", t.BT110, added(i.Taxes, func(t toldTax) decimal { return t.BT117 }))
+	equal("BR-CO-15", t.BT112, plus(t.BT109.Rat, t.BT110.Rat))
+	equal("BR-CO-16", t.BT115, t.BT112.Rat) // nothing is paid in advance
+	for _, tax := range i.Taxes {
+		exact := new(big.Rat).Mul(tax.BT116.Rat, tax.BT119.Rat)
+		rounded, _ := new(big.Rat).SetString(exact.Quo(exact, big.NewRat(100, 1)).FloatString(2)) // half away from zero
+		equal("BR-CO-17", tax.BT117, rounded)
+		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l toldLine) bool { return l.BT151 != tax.BT118 })
+		equal("BR-"+tax.BT118+"-08", tax.BT116, plus(added(of, func(l toldLine) decimal { return l.BT131 }), charges))
+		if (tax.BT118 == "S") != (tax.BT120 == "") || (tax.BT118 == "S") != (tax.BT119.Sign() > 0) {
+			rules = append(rules, fmt.Sprintf("BR-%s-10: rate %s and reason %q", tax.BT118, tax.BT119.FloatString(2), tax.BT120))
+		}
+	}
+	for n, l := range i.Lines {
+		equal(fmt.Sprintf("line %d", n+1), l.BT131, new(big.Rat).Mul(l.BT146.Rat, l.BT129.Rat))
+	}
+	return rules
+}
+
+// tell reads the XML of an order's invoice.
+func tell(s *Step, w *order.State) (*told, error) {
+	i := new(told)
+	err := xml.Unmarshal(cii.Write(s.data(w)), i)
+	return i, err
+}
+
+func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	countries := append(slices.Sorted(maps.Keys(s.rates.members)), "CH", "GB", "US", "AQ")
+	ids := []string{"", "DE123456789", "ATU12345678", "EL123456789", "none"}
+	rapid.Check(t, func(t *rapid.T) {
+		w := shipped(0)
+		w.Order.Customer = order.Customer{Name: rapid.String().Draw(t, "name"), VATID: rapid.SampledFrom(ids).Draw(t, "VAT ID")}
+		w.Order.ShipTo.Country = rapid.SampledFrom(countries).Draw(t, "country")
+		w.Order.Lines = rapid.SliceOfN(rapid.Custom(randomLine), 1, 6).Draw(t, "lines")
+		w.Progress.Shipping.Price = order.EUR.Cents(rapid.Int64Range(0, 1_000_000).Draw(t, "shipping"))
+		if err := s.Plan(context.Background(), w); err != nil {
+			t.Fatal(err)
+		}
+		i, err := tell(s, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rules := i.broken(); rules != nil || len(i.Lines) != len(w.Order.Lines) {
+			t.Fatalf("%d lines, want %d; broken rules:\n%s", len(i.Lines), len(w.Order.Lines), strings.Join(rules, "\n"))
+		}
+	})
+}
+
+// Each rule is shown to bite: a cent more in any one term breaks some.
+func TestACentMoreBreaksARule(t *testing.T) {
+	t.Parallel()
+	s, w := setup(t), planned(t, shipped(3))
+	for name, spoil := range map[string]func(*told) decimal{
+		"BR-CO-10": func(i *told) decimal { return i.Totals.BT106 }, "BR-CO-12": func(i *told) decimal { return i.Totals.BT108 },
+		"BR-CO-13": func(i *told) decimal { return i.Totals.BT109 }, "BR-CO-14": func(i *told) decimal { return i.Totals.BT110 },
+		"BR-CO-15": func(i *told) decimal { return i.Totals.BT112 }, "BR-CO-16": func(i *told) decimal { return i.Totals.BT115 },
+		"BR-CO-17": func(i *told) decimal { return i.Taxes[0].BT117 }, "BR-S-08": func(i *told) decimal { return i.Taxes[0].BT116 },
+		"line 1": func(i *told) decimal { return i.Lines[0].BT131 },
+	} {
+		i, err := tell(s, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		term := spoil(i)
+		term.Add(term.Rat, big.NewRat(1, 100))
+		if got := strings.Join(i.broken(), "\n"); !strings.Contains(got, name) {
+			t.Errorf("%s does not bite; broken rules: %q", name, got)
+		}
+	}
+}
+
+func TestTheDataSaysWhatThePagesSay(t *testing.T) {
+	t.Parallel()
+	w := planned(t, shipped(40))
+	w.Order.Customer.VATID = "ATU12345678"
+	s := setup(t)
+	pages := strings.Join(read(t, w), "")
+	data := string(cii.Write(s.data(w)))
+	for _, text := range []string{
+		w.Progress.Invoice.Number, w.Progress.Invoice.Total.String(), w.Progress.Invoice.Tax.String(), w.Progress.Invoice.Net.String(),
+		"ATU12345678", "Payable by 13 October 2026, without deduction.", "Shipping, standard", "TENT-2P-TRK-5", string(w.Order.ID),
+	} {
+		if !strings.Contains(pages, text) || !strings.Contains(data, text) {
+			t.Errorf("%q: on the pages: %t, in the data: %t; want it in both", text, strings.Contains(pages, text), strings.Contains(data, text))
+		}
+	}
+	for _, text := range []string{w.Order.Note, w.Order.Customer.Email} {
+		if strings.Contains(data, text) {
+			t.Errorf("%q, which may be edited later, is in the data", text)
+		}
+	}
+}
+
+func TestASellersAddressKeepsAllItsLines(t *testing.T) {
+	t.Parallel()
+	s := Seller{Address: []string{"a", "b", "c", "d"}, Country: "DE"}
+	want := cii.Address{Line1: "a", Line2: "b", Line3: "c, d", Country: "DE"}
+	if got := s.party().Address; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := s.terms(order.Invoice{}); got != "Payable at once, without deduction." {
+		t.Errorf("without days to pay: got %q", got)
+	}
+}

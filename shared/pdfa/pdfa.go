@@ -1,0 +1,160 @@
+// Package pdfa makes the PDF of an invoice a hybrid (Factur-X, ZUGFeRD): a PDF/A-3b with the invoice as XML inside, for
+// people and for programs. It also takes the XML out again.
+//
+// Seal reads what gofpdf writes and nothing else: the objects are kept as they are, and catalog and document information,
+// which gofpdf writes last, are replaced. What PDF/A asks for beside that is for whoever draws: every font embedded, no
+// transparency, no encryption. Extract reads what Seal writes and nothing else; it does not search or repair.
+//
+// The same input gives the same bytes. The file's ID is made from the XML, which holds the invoice's number.
+package pdfa
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/md5"
+	_ "embed"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf16"
+)
+
+// icc says what the document's colours are. It is small enough not to be deflated.
+//
+//go:embed icc/sRGB-v2-nano.icc
+var icc []byte
+
+// xmp is the metadata, with places for what differs between documents.
+//
+//go:embed xmp.xml
+var xmp string
+
+// ErrNotGofpdf is a document that Seal cannot read.
+var ErrNotGofpdf = errors.New("not a PDF as gofpdf writes it")
+
+// Info is what a reader's window shows of a document.
+type Info struct {
+	Title  string
+	Author string
+	At     time.Time // when it was made, to the second
+}
+
+// Sealer makes hybrids. Its zero value is ready for use, and safe for concurrent use.
+type Sealer struct {
+	writers sync.Pool // of *zlib.Writer, which take longer to make than to use
+}
+
+// The objects that Seal writes: where gofpdf has information and catalog, these, and five more behind them.
+const (
+	infoObject = iota
+	catalogObject
+	metadataObject
+	intentObject
+	profileObject
+	specObject
+	fileObject // the last one, so that Extract finds it
+	ownObjects
+)
+
+// header declares PDF 1.7, on which PDF/A-3 is built, and in its second line that the file is not text.
+const header = "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+
+// Seal returns the document as PDF/A-3b with the XML as its attachment factur-x.xml, in the profile EN 16931.
+func (s *Sealer) Seal(document []byte, i Info, invoice []byte) ([]byte, error) {
+	p, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := s.deflate(invoice)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{out: make([]byte, 0, len(document)+len(packed)+len(xmp)+len(icc)+4096), first: len(p.offsets) + 1}
+	w.out = append(append(w.out, header...), p.body...)
+	shift := len(header) - p.begin
+	for _, offset := range p.offsets {
+		w.offsets = append(w.offsets, offset+shift)
+	}
+	w.objects(i, invoice, packed)
+	w.trailer(md5.Sum(invoice))
+	return w.out, nil
+}
+
+func (s *Sealer) deflate(data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, ok := s.writers.Get().(*zlib.Writer)
+	if !ok {
+		z, _ = zlib.NewWriterLevel(nil, zlib.BestSpeed) // refuses unknown levels only
+	}
+	defer s.writers.Put(z)
+	z.Reset(&out)
+	_, err := z.Write(data)
+	err = errors.Join(err, z.Close())
+	return out.Bytes(), err
+}
+
+// writer appends objects to a document.
+type writer struct {
+	out     []byte
+	first   int   // number of the first own object
+	offsets []int // of all objects, from number 1 on
+}
+
+func (w *writer) number(object int) int { return w.first + object }
+
+// object writes the next object.
+func (w *writer) object(format string, args ...any) {
+	w.offsets = append(w.offsets, len(w.out))
+	w.out = fmt.Appendf(w.out, "%d 0 obj\n", len(w.offsets))
+	w.out = fmt.Appendf(w.out, format, args...)
+	w.out = append(w.out, "\nendobj\n"...)
+}
+
+// objects writes the own objects, in the order of their numbers.
+func (w *writer) objects(i Info, invoice, packed []byte) {
+	at := i.At.UTC().Format("20060102150405")
+	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", Text(i.Title), Text(i.Author), at)
+	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
+		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[3]d 0 R] >> >> >>",
+		w.number(metadataObject), w.number(intentObject), w.number(specObject))
+	metadata := strings.NewReplacer("{title}", escape(i.Title), "{author}", escape(i.Author), "{at}", i.At.UTC().Format(time.RFC3339)).Replace(xmp)
+	w.object("<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream", len(metadata), metadata)
+	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
+	w.object("<< /N 3 /Length %d >>\nstream\n%s\nendstream", len(icc), icc)
+	// Alternative: the XML says what the pages say.
+	w.object("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /AFRelationship /Alternative /Desc (The invoice as XML) /EF << /F %d 0 R /UF %[1]d 0 R >> >>",
+		w.number(fileObject))
+	w.object("<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length %d"+
+		" /Params << /Size %d /ModDate (D:%sZ) /CheckSum <%x> >> >>\nstream\n%s\nendstream",
+		len(packed), len(invoice), at, md5.Sum(invoice), packed)
+}
+
+func (w *writer) trailer(id [md5.Size]byte) {
+	start, size := len(w.out), len(w.offsets)+1
+	w.out = fmt.Appendf(w.out, "xref\n0 %d\n0000000000 65535 f \n", size)
+	for _, offset := range w.offsets {
+		w.out = fmt.Appendf(w.out, "%010d 00000 n \n", offset)
+	}
+	w.out = fmt.Appendf(w.out, "trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R /ID [<%x> <%[4]x>] >>\nstartxref\n%d\n%%%%EOF\n",
+		size, w.number(catalogObject), w.number(infoObject), id, start)
+}
+
+// Text is a string of PDF in UTF-16, which can hold any text, in hex, which needs no escapes.
+func Text(s string) string {
+	var b strings.Builder
+	b.WriteString("<FEFF")
+	for _, unit := range utf16.Encode([]rune(s)) {
+		fmt.Fprintf(&b, "%04X", unit)
+	}
+	return b.String() + ">"
+}
+
+// escape makes a text fit for XML.
+func escape(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	return b.String()
+}

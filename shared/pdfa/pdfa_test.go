@@ -1,0 +1,212 @@
+package pdfa_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"pgregory.net/rapid"
+
+	"example.com/orders/shared/pdfa"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200))}
+
+// drawn is a document of objects, as gofpdf writes it; the last two are information and catalog.
+func drawn(objects ...string) []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.3\n")
+	table := "0000000000 65535 f \n"
+	for i, o := range objects {
+		table += fmt.Sprintf("%010d 00000 n \n", b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	n, start := len(objects), b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n%strailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n>>\nstartxref\n%d\n%%%%EOF\n", n+1, table, n+1, n, n-1, start)
+	return b.Bytes()
+}
+
+// page is a document of one empty page.
+func page() []byte {
+	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<<>>",
+		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>", "<< /Producer (x) >>", "<< /Type /Catalog >>")
+}
+
+func seal(t testing.TB, invoice string) []byte {
+	t.Helper()
+	var s pdfa.Sealer
+	hybrid, err := s.Seal(page(), info, []byte(invoice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hybrid
+}
+
+func ExampleExtract() {
+	var s pdfa.Sealer
+	hybrid, err := s.Seal(page(), pdfa.Info{Title: "Invoice 7", Author: "Shop"}, []byte("<invoice/>"))
+	if err != nil {
+		fmt.Println(err)
+	}
+	attached, err := pdfa.Extract(hybrid)
+	fmt.Println(string(attached), err)
+	_, err = pdfa.Extract(page())
+	fmt.Println(err)
+	// Output:
+	// <invoice/> <nil>
+	// no attached invoice
+}
+
+func TestAHybridStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/hybrid.pdf"
+	got := seal(t, "<invoice>7</invoice>")
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is another document; got\n%q", file, got)
+	}
+}
+
+func TestEveryOffsetOfTheTableIsThatOfItsObject(t *testing.T) {
+	t.Parallel()
+	hybrid := seal(t, "<invoice/>")
+	rows := regexp.MustCompile(`(?m)^(\d{10}) 00000 n $`).FindAllSubmatch(hybrid, -1)
+	if len(rows) != 10 {
+		t.Fatalf("got %d objects, want the 3 that are drawn and 7", len(rows))
+	}
+	for i, row := range rows {
+		offset := 0
+		fmt.Sscanf(string(row[1]), "%d", &offset)
+		if want := fmt.Sprintf("%d 0 obj\n", i+1); !bytes.HasPrefix(hybrid[offset:], []byte(want)) {
+			t.Errorf("object %d: got %.20q at %d", i+1, hybrid[offset:], offset)
+		}
+	}
+}
+
+func TestReadersAreToldWhatItIsInBothPlaces(t *testing.T) {
+	t.Parallel()
+	hybrid := string(seal(t, "<invoice/>"))
+	for _, want := range []string{
+		"/Title <FEFF0049006E0076006F00690063006500200037>", "D83DDE00> /CreationDate (D:20260929081543Z)",
+		">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
+		"/AFRelationship /Alternative", "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
+	} {
+		if !strings.Contains(hybrid, want) {
+			t.Errorf("%q is not in the document", want)
+		}
+	}
+}
+
+func TestWhatIsAttachedIsTakenOutAgain(t *testing.T) {
+	t.Parallel()
+	var s pdfa.Sealer
+	rapid.Check(t, func(t *rapid.T) {
+		invoice := rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "invoice")
+		title := rapid.String().Draw(t, "title")
+		hybrid, err := s.Seal(page(), pdfa.Info{Title: title, At: info.At}, invoice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := pdfa.Extract(hybrid); err != nil || !bytes.Equal(got, invoice) {
+			t.Fatalf("got %q, %v; want %q", got, err, invoice)
+		}
+	})
+}
+
+// One changed byte of what leads to the attachment, or of the attachment, and there is none.
+func TestADamagedAttachmentIsNone(t *testing.T) {
+	t.Parallel()
+	hybrid := seal(t, "<invoice>7</invoice>")
+	begin := bytes.Index(hybrid, []byte("/Type /EmbeddedFile"))
+	end := bytes.LastIndex(hybrid, []byte("trailer"))
+	for i := begin; i < end; i++ {
+		damaged := bytes.Clone(hybrid)
+		damaged[i] ^= 1
+		// Where other objects stand, and when the file was made, does not matter to it.
+		if got, err := pdfa.Extract(damaged); err == nil && string(got) != "<invoice>7</invoice>" {
+			t.Errorf("byte %d: got %q, want none", i, got)
+		}
+	}
+	if _, err := pdfa.Extract(hybrid[:len(hybrid)-1]); !errors.Is(err, pdfa.ErrNone) {
+		t.Errorf("cut short: got %v, want none", err)
+	}
+}
+
+func TestWhatGofpdfDoesNotWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	whole := string(page())
+	for _, row := range []struct{ name, document string }{
+		{"nothing", ""},
+		{"text", "startxref\n"},
+		{"no PDF", strings.Replace(whole, "%PDF-1", "%XDF-1", 1)},
+		{"a hybrid already", string(seal(t, "<invoice/>"))},
+		{"cut short", whole[:len(whole)-1]},
+		{"more behind it", whole + "x"},
+		{"another root", strings.Replace(whole, "/Root 5", "/Root 4", 1)},
+		{"a table elsewhere", strings.Replace(whole, "startxref\n", "startxref\n9", 1)},
+		{"a negative table", strings.Replace(whole, "startxref\n", "startxref\n-", 1)},
+		{"an offset that is none", strings.Replace(whole, "0000000009 00000 n", "000000000x 00000 n", 1)},
+		{"an object behind the information", strings.Replace(whole, "0000000009 00000 n", "0000000200 00000 n", 1)},
+		{"a freed object", strings.Replace(whole, "0000000009 00000 n", "0000000009 00000 f", 1)},
+		{"no objects", string(drawn())},
+	} {
+		var s pdfa.Sealer
+		if got, err := s.Seal([]byte(row.document), info, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
+			t.Errorf("%s: got %d bytes, %v; want it refused", row.name, len(got), err)
+		}
+	}
+}
+
+func TestManySealAtATime(t *testing.T) {
+	t.Parallel()
+	var s pdfa.Sealer
+	want := seal(t, "<invoice>7</invoice>")
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			for range 20 {
+				if got, err := s.Seal(page(), info, []byte("<invoice>7</invoice>")); err != nil || !bytes.Equal(got, want) {
+					return fmt.Errorf("got another document: %q, %w", got, err)
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzExtract(f *testing.F) {
+	f.Add(seal(f, "<invoice/>"))
+	f.Add(page())
+	f.Add([]byte("xref\n0 1\n0000000000 65535 f \nstartxref\n0\n%%EOF\n"))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		var s pdfa.Sealer
+		if got, err := pdfa.Extract(document); (err == nil) != (got != nil) {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if hybrid, err := s.Seal(document, info, []byte("<a/>")); err == nil {
+			if got, err := pdfa.Extract(hybrid); err != nil || string(got) != "<a/>" {
+				t.Errorf("sealed: got %q, %v", got, err)
+			}
+		}
+	})
+}

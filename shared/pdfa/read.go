@@ -1,0 +1,130 @@
+package pdfa
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+)
+
+// ErrNone is a document without an attachment of Seal: it was issued before there were any, or by somebody else.
+var ErrNone = errors.New("no attached invoice")
+
+// file is what Seal writes at the head of the attachment: length, size, and checksum.
+var file = regexp.MustCompile(`^<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length (\d{1,8})` +
+	` /Params << /Size (\d{1,8}) /ModDate \(D:\d{14}Z\) /CheckSum <([0-9a-f]{32})> >> >>\nstream\n`)
+
+// Extract returns the XML that Seal has put into a document, or ErrNone. The checksum that stands beside it is checked.
+func Extract(document []byte) ([]byte, error) {
+	t, err := readTable(document)
+	if err != nil || len(t.offsets) < ownObjects || !bytes.HasPrefix(document, []byte(header)) {
+		return nil, ErrNone
+	}
+	object := document[t.offsets[len(t.offsets)-1]:t.start]
+	object, ok := bytes.CutPrefix(object, fmt.Appendf(nil, "%d 0 obj\n", len(t.offsets)))
+	head := file.FindSubmatch(object)
+	if !ok || head == nil {
+		return nil, ErrNone
+	}
+	packed, ok := bytes.CutSuffix(object[len(head[0]):], []byte("\nendstream\nendobj\n"))
+	if !ok || strconv.Itoa(len(packed)) != string(head[1]) {
+		return nil, ErrNone
+	}
+	size, _ := strconv.ParseInt(string(head[2]), 10, 64) // eight digits
+	invoice, err := inflate(packed, size)
+	if sum := md5.Sum(invoice); err != nil || hex.EncodeToString(sum[:]) != string(head[3]) {
+		return nil, fmt.Errorf("%w that is whole", ErrNone)
+	}
+	return invoice, nil
+}
+
+// inflate unpacks what has a size. Whatever is packed, it takes no more memory than that.
+func inflate(packed []byte, size int64) ([]byte, error) {
+	z, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(z, size+1))
+	if err == nil && int64(len(data)) != size {
+		err = fmt.Errorf("has not %d bytes", size)
+	}
+	return data, err
+}
+
+// table is the cross-reference table of a document.
+type table struct {
+	start   int   // where it stands
+	end     int   // where the trailer begins
+	offsets []int // of the objects, from number 1 on
+}
+
+// readTable reads a table of one section, as both gofpdf and Seal write it. Every offset lies before the table.
+func readTable(document []byte) (table, error) {
+	none := fmt.Errorf("%w: no cross-reference table", ErrNotGofpdf)
+	var t table
+	const last, eof = "startxref\n", "\n%%EOF\n"
+	i := bytes.LastIndex(document, []byte(last))
+	number, ok := bytes.CutSuffix(document[max(i, 0):], []byte(eof))
+	if i < 0 || !ok {
+		return t, none
+	}
+	var err error
+	if t.start, err = strconv.Atoi(string(number[len(last):])); err != nil || t.start < 0 || t.start > i {
+		return t, none
+	}
+	const head, entry = "0000000000 65535 f \n", 20
+	section, ok := bytes.CutPrefix(document[t.start:], []byte("xref\n0 "))
+	count, rows, _ := bytes.Cut(section, []byte("\n"))
+	n, err := strconv.Atoi(string(count))
+	if !ok || err != nil || n < 1 || n > len(rows)/entry || string(rows[:entry]) != head {
+		return t, none
+	}
+	t.end = t.start + len("xref\n0 ") + len(count) + 1 + n*entry
+	for i := 1; i < n; i++ {
+		row := rows[i*entry : (i+1)*entry]
+		offset, err := strconv.Atoi(string(row[:10]))
+		if err != nil || offset < 0 || offset > t.start || string(row[10:]) != " 00000 n \n" {
+			return t, none
+		}
+		t.offsets = append(t.offsets, offset)
+	}
+	return t, nil
+}
+
+// parsed is a document of gofpdf, apart from what Seal replaces.
+type parsed struct {
+	begin   int // where the first object stands
+	body    []byte
+	offsets []int // of the objects in the body, from number 1 on
+}
+
+// parse takes information and catalog off a document of gofpdf: they are its last two objects.
+func parse(document []byte) (parsed, error) {
+	t, err := readTable(document)
+	if err != nil {
+		return parsed{}, err
+	}
+	n := len(t.offsets)
+	trailer := fmt.Sprintf("trailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n>>\nstartxref\n%d\n%%%%EOF\n", n+1, n, n-1, t.start)
+	if n < 2 || string(document[t.end:]) != trailer {
+		return parsed{}, fmt.Errorf("%w: another trailer", ErrNotGofpdf)
+	}
+	begin := bytes.IndexByte(document, '\n') + 1
+	p := parsed{begin: begin, offsets: t.offsets[:n-2]}
+	info := t.offsets[n-2]
+	for _, offset := range p.offsets {
+		if offset < begin || offset >= info {
+			return parsed{}, fmt.Errorf("%w: objects behind the document information", ErrNotGofpdf)
+		}
+	}
+	if info < begin || !bytes.HasPrefix(document, []byte("%PDF-1.")) {
+		return parsed{}, fmt.Errorf("%w: no header", ErrNotGofpdf)
+	}
+	p.body = document[begin:info]
+	return p, nil
+}

@@ -1,0 +1,249 @@
+package rates
+
+import (
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
+)
+
+// Limits that no carrier reaches, and with which nothing overflows.
+const (
+	maxDivisor = 1_000_000
+	maxDays    = 1_000
+)
+
+// check says all that is wrong with the card and settles what the file says in text.
+func (f *file) check(root config.Place) {
+	if f.Currency != order.EUR {
+		root.At("currency").Wrong("currency must be %s, as in the catalogue", order.EUR)
+	}
+	if f.Step < 1 || f.Step > order.MaxGrams {
+		root.At("step_g").Wrong("step_g must be from 1 to %d", order.MaxGrams)
+		f.Step = 1 // what follows divides by it
+	}
+	carriers := f.checkCarriers(root)
+	remote := claims{owners: map[place]*zone{}}
+	f.Remote.take(root.At("remote"), &remote, &zone{Name: "remote"})
+	remote.check()
+	f.remote = remote.owners
+	if len(f.Zones) == 0 {
+		root.At("zones").Wrong("the card has no zones")
+	}
+	// The name is all that an order keeps of its zone.
+	named := map[string]bool{}
+	taken := claims{owners: map[place]*zone{}}
+	for i := range f.Zones {
+		z, at := &f.Zones[i], root.At("zones", i)
+		if z.Name == "" || named[z.Name] {
+			at.At("name").Wrong("zone %d needs a name of its own, got %q", i+1, z.Name)
+		}
+		named[z.Name] = true
+		z.take(at, &taken, z)
+		z.check(at, carriers, f.Step)
+	}
+	taken.check()
+	f.zones = taken.owners
+}
+
+func (f *file) checkCarriers(root config.Place) map[string]*carrier {
+	if len(f.Carriers) == 0 {
+		root.At("carriers").Wrong("the card has no carriers")
+	}
+	named := map[string]*carrier{}
+	for i := range f.Carriers {
+		c, at := &f.Carriers[i], root.At("carriers", i)
+		if c.Name == "" || named[c.Name] != nil {
+			at.At("name").Wrong("carrier %d needs a name of its own, got %q", i+1, c.Name)
+		}
+		named[c.Name] = c
+		c.check(at)
+	}
+	return named
+}
+
+// check keeps the limits to what an order's lines can have, so that their products do not overflow.
+func (c *carrier) check(at config.Place) {
+	// What is wrong becomes something harmless: the tariffs that are checked with it shall not look wrong too.
+	within := func(key string, value *int, most, harmless int, of string) {
+		if *value < 1 || *value > most {
+			at.At(key).Wrong("%s must be from 1 to %d%s", key, most, of)
+			*value = harmless
+		}
+	}
+	within("most_g", &c.Most, order.MaxGrams, 1, "")
+	within("fill_percent", &c.Fill, 100, 1, "")
+	within("volumetric_divisor", &c.Divisor, maxDivisor, maxDivisor, " cubic centimetres a kilogram")
+	if len(c.Size) != 3 {
+		at.At("most_mm").Wrong("most_mm must be length, width and height, got %d numbers", len(c.Size))
+	}
+	for i, side := range c.Size {
+		if side < 1 || side > order.MaxSide || i > 0 && side > c.Size[i-1] {
+			at.At("most_mm", i).Wrong("a side must be from 1 to %d mm, and none longer than the one before it: got %d", order.MaxSide, side)
+			continue
+		}
+		if i < len(c.most) {
+			c.most[i] = side
+		}
+	}
+	// A percentage has the form of an amount: its hundredths are the cents.
+	percent := optional(at.At("fuel_percent"), c.Fuel)
+	if c.fuel = int(percent.Minor); c.fuel > 10_000 {
+		at.At("fuel_percent").Wrong("fuel_percent must be at most 100")
+	}
+	c.remote = optional(at.At("remote_a_parcel"), c.Extra)
+	c.oversize = optional(at.At("oversize", "a_parcel"), c.Oversize.Price)
+	if (c.Oversize.Over < 1) != (c.Oversize.Price == "") {
+		at.At("oversize").Wrong("oversize needs over_mm and a_parcel")
+	}
+}
+
+// heaviest is the most that a parcel of the carrier can count as.
+func (c *carrier) heaviest(step int) int {
+	return c.billable(order.Parcel{Grams: c.Most, Size: c.most}, step)
+}
+
+// claims are the places that zones have taken so far, and where in the file each has.
+type claims struct {
+	owners map[place]*zone
+	made   []claim
+}
+
+type claim struct {
+	at    config.Place
+	place place
+}
+
+// add notes that a zone has a place. A longer prefix goes before a shorter one, so that a place is in doubt only when two
+// zones have the same prefix of it.
+func (c *claims) add(at config.Place, p place, z *zone) {
+	if has := c.owners[p]; has != nil {
+		at.Wrong("%q and %q overlap: both have %s", has.Name, z.Name, p)
+		return
+	}
+	c.owners[p] = z
+	c.made = append(c.made, claim{at, p})
+}
+
+// check refuses prefixes that change nothing, since a shorter one of the same zone has what they have: somebody who wrote
+// them meant something.
+func (c *claims) check() {
+	for _, made := range c.made {
+		z, p := c.owners[made.place], made.place
+		for n := len(p.prefix) - 1; n >= 0; n-- {
+			shorter := place{p.country, p.prefix[:n]}
+			if c.owners[shorter] == z {
+				made.at.Wrong("%q has %s already, by %s", z.Name, p, shorter)
+			}
+			if c.owners[shorter] != nil {
+				break
+			}
+		}
+	}
+}
+
+// take claims all places of a territory for a zone.
+func (t *territory) take(at config.Place, taken *claims, z *zone) {
+	for i, a := range t.Areas {
+		at := at.At("areas", i)
+		checkCountry(at.At("country"), a.Country)
+		if len(a.Prefixes) == 0 {
+			at.Wrong("an area needs postal_prefixes; all of %s belongs in countries", a.Country)
+		}
+		for j, prefix := range a.Prefixes {
+			at := at.At("postal_prefixes", j)
+			if prefix = postal(prefix, a.Country); prefix == "" {
+				at.Wrong("an empty prefix is all of %s, which belongs in countries", a.Country)
+				continue
+			}
+			taken.add(at, place{a.Country, prefix}, z)
+		}
+	}
+	for i, country := range t.Countries {
+		checkCountry(at.At("countries", i), country)
+		taken.add(at.At("countries", i), place{country, ""}, z)
+	}
+}
+
+// checkCountry catches the codes that people write by habit, such as UK or de: no address ever has them.
+func checkCountry(at config.Place, code string) {
+	if !(order.Address{Country: code}).CountryExists() {
+		at.Wrong("%q is no ISO 3166-1 alpha-2 country code in upper case", code)
+	}
+}
+
+func (z *zone) check(at config.Place, carriers map[string]*carrier, step int) {
+	if len(z.Areas)+len(z.Countries) == 0 {
+		at.Wrong("zone %q has no countries and no areas", z.Name)
+	}
+	z.freeFrom = optional(at.At("free_from"), z.FreeFrom)
+	if len(z.Tariffs) == 0 {
+		at.At("tariffs").Wrong("zone %q has no tariffs", z.Name)
+		return
+	}
+	z.checkTariffs(at, carriers, step)
+}
+
+func (z *zone) checkTariffs(at config.Place, carriers map[string]*carrier, step int) {
+	seen := map[string]bool{}
+	fastest := maxDays
+	for i := range z.Tariffs {
+		t, at := &z.Tariffs[i], at.At("tariffs", i)
+		if t.carrier = carriers[t.Carrier]; t.carrier == nil {
+			at.At("carrier").Wrong("the card has no carrier %q", t.Carrier)
+		}
+		if seen[t.Carrier] {
+			at.At("carrier").Wrong("zone %q has a tariff of %q already", z.Name, t.Carrier)
+		}
+		seen[t.Carrier] = true
+		fastest = min(fastest, t.Days.Max)
+		t.check(at, step)
+	}
+	if z.Express < 0 || z.Express > 0 && z.Express < fastest {
+		at.At("express_days").Wrong("no tariff of zone %q arrives within %d days", z.Name, z.Express)
+	}
+}
+
+// check holds brackets to prices that never fall with weight, and to all weights that a parcel can count as.
+func (t *tariff) check(at config.Place, step int) {
+	if t.Days.Min < 0 || t.Days.Min > t.Days.Max || t.Days.Max > maxDays {
+		at.At("days").Wrong("days must have min <= max, and be from 0 to %d, got %d to %d", maxDays, t.Days.Min, t.Days.Max)
+	}
+	var last bracket
+	for i := range t.Brackets {
+		b, at := &t.Brackets[i], at.At("brackets", i)
+		price, ok := amount(at.At("price"), b.Price)
+		b.price = price
+		if b.UpTo <= last.UpTo || b.UpTo%step != 0 {
+			at.At("up_to_g").Wrong("brackets must ascend by whole steps of %d g: %d g follows %d g", step, b.UpTo, last.UpTo)
+		}
+		if ok && price.Minor < last.price.Minor {
+			at.At("price").Wrong("prices must not fall with weight: %s follows %s", b.price, last.price)
+		}
+		last = *b
+	}
+	if t.carrier != nil && last.UpTo < t.carrier.heaviest(step) {
+		at.At("brackets").Wrong("brackets end at %d g, and a parcel of %q can count as %d g", last.UpTo, t.Carrier, t.carrier.heaviest(step))
+	}
+}
+
+// optional is amount for what may be missing: then it is nothing.
+func optional(at config.Place, text string) order.Money {
+	if text == "" {
+		return order.EUR.Cents(0)
+	}
+	m, _ := amount(at, text)
+	return m
+}
+
+// amount parses a price. Zero is one: a zone may ship for nothing.
+func amount(at config.Place, text string) (m order.Money, ok bool) {
+	m, err := order.EUR.Parse(text)
+	if err != nil {
+		at.Wrong("%v", err)
+		return m, false
+	}
+	if m.Minor < 0 || m.Minor > order.MaxPrice {
+		at.Wrong("%s must be from 0.00 to %s", m, order.EUR.Cents(order.MaxPrice))
+		return m, false
+	}
+	return m, true
+}

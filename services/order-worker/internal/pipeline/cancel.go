@@ -41,6 +41,7 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 		if err := l.Write(ctx, w, order.Change{Status: order.Cancelled}); err != nil {
 			return err
 		}
+		p.cfg.Meter.Ended(w.Status)
 		p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "order finished", slog.String(telemetry.Order, string(w.Order.ID)),
 			slog.String(telemetry.Outcome, string(w.Status)), slog.Int(telemetry.Partition, int(r.Partition)))
 	}

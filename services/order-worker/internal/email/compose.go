@@ -10,6 +10,7 @@ import (
 	"mime/quotedprintable"
 	netmail "net/mail"
 	"net/textproto"
+	"strings"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -24,7 +25,8 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 		// Without the address: the text of an error is kept where no personal data belongs.
 		return nil, failure.New(failure.Permanent, failure.RecipientRefused, errors.New("the customer's e-mail is not an address"))
 	}
-	to.Name = line(w.Order.Customer.Name)
+	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
+	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
 	language := spoken(w.Order.ShipTo.Country)
 	if _, known := s.editions[language]; !known {
 		language = fallback

@@ -35,9 +35,18 @@ func TestNumbersGoWithTheirWords(t *testing.T) {
 		n        int
 		want     string
 	}{
-		{"en", 1, "one"}, {"en", 2, "many"}, {"en", 0, "many"}, {"fr", 0, "one"},
-		{"pl", 1, "one"}, {"pl", 4, "few"}, {"pl", 5, "many"}, {"pl", 12, "many"}, {"pl", 22, "few"},
-		{"uk", 21, "one"}, {"uk", 3, "few"}, {"uk", 11, "many"},
+		{"en", 1, "one"},
+		{"en", 2, "many"},
+		{"en", 0, "many"},
+		{"fr", 0, "one"},
+		{"pl", 1, "one"},
+		{"pl", 4, "few"},
+		{"pl", 5, "many"},
+		{"pl", 12, "many"},
+		{"pl", 22, "few"},
+		{"uk", 21, "one"},
+		{"uk", 3, "few"},
+		{"uk", 11, "many"},
 	} {
 		if got := all[row.language].plural(row.n, "one", "few", "many"); got != row.want {
 			t.Errorf("%s, %d: got %q, want %q", row.language, row.n, got, row.want)
@@ -52,8 +61,15 @@ func TestCountriesHaveNames(t *testing.T) {
 	t.Parallel()
 	all := locales()
 	for _, row := range []struct{ language, code, want string }{
-		{"en", "DE", "Germany"}, {"de", "DE", "Deutschland"}, {"el", "GR", "Ελλάδα"}, {"uk", "UA", "Україна"}, {"pl", "PL", "Polska"},
-		{"fr", "CH", "Suisse"}, {"en", "QX", "QX"}, {"en", "", ""}, {"en", "<b>", "<b>"},
+		{"en", "DE", "Germany"},
+		{"de", "DE", "Deutschland"},
+		{"el", "GR", "Ελλάδα"},
+		{"uk", "UA", "Україна"},
+		{"pl", "PL", "Polska"},
+		{"fr", "CH", "Suisse"},
+		{"en", "QX", "QX"},
+		{"en", "", ""},
+		{"en", "<b>", "<b>"},
 	} {
 		if got := all[row.language].country(row.code); got != row.want {
 			t.Errorf("%s, %q: got %q, want %q", row.language, row.code, got, row.want)

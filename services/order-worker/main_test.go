@@ -62,6 +62,10 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("currency: EUR\nstep_g: 500\nzone: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	broken := filepath.Join(t.TempDir(), "mail.html")
+	if err := os.WriteFile(broken, []byte("<p>\n{{.Name\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		name string
 		args []string
@@ -79,6 +83,8 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 		{"rate card missing", []string{brokers, "--rate-card=nowhere.yaml"}, "", "nowhere.yaml"},
 		{"seller missing", []string{brokers, "--seller=nowhere.yaml"}, "", "nowhere.yaml"},
 		{"sender wrong", []string{brokers, "--mail-from=shop"}, "", `sender "shop"`},
+		{"mail template wrong", []string{brokers, "--mail-templates=" + filepath.Dir(broken)}, "", broken + ":3: unclosed action started at " + broken + ":2"},
+		{"shop wrong", []string{brokers}, "ORDERS_SHOP_URL=shop.example.com", `shop "shop.example.com"`},
 		{"mail server wrong", []string{brokers, "--smtp=mail"}, "", "mail server"},
 		{"health address wrong", []string{brokers, "--health=127.0.0.1:x"}, "", "--health"},
 	} {

@@ -42,6 +42,8 @@ type Config struct {
 	AcceptLoss  bool          `env:"ORDERS_ACCEPT_LOSS" help:"Go on where a topic's log begins now, although orders before were lost."`
 	SMTP        string        `name:"smtp" env:"ORDERS_SMTP" default:"127.0.0.1:1025" help:"Mail server to send to."`
 	MailFrom    string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender of the confirmations."`
+	Templates   string        `name:"mail-templates" env:"ORDERS_MAIL_TEMPLATES" type:"path" help:"Folder of mail templates; each replaces the embedded one of its name."`
+	ShopURL     string        `name:"shop-url" env:"ORDERS_SHOP_URL" help:"Where the shop is: mails link to /orders/ID there. No link by default."`
 	RateCard    string        `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML); an embedded one by default."`
 	Seller      string        `env:"ORDERS_SELLER" type:"path" help:"Who issues the invoices (YAML); a made-up shop by default."`
 	Concurrency int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Orders in hand at once."`
@@ -137,7 +139,8 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, er
 	}
 	// A connection for each order in hand: a mail that takes long must not make others wait.
 	mail, err := email.New(email.Config{
-		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Connections: cfg.Concurrency, Dial: cfg.DialMail,
+		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL,
+		Connections: cfg.Concurrency, Dial: cfg.DialMail,
 	})
 	if err != nil {
 		return nil, nil, err

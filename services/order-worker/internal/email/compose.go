@@ -2,15 +2,15 @@ package email
 
 import (
 	"bytes"
-	"embed"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	htmltemplate "html/template"
+	"io"
+	"mime/multipart"
+	"mime/quotedprintable"
 	netmail "net/mail"
-	"strconv"
+	"net/textproto"
 	"strings"
-	texttemplate "text/template"
-	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -18,78 +18,81 @@ import (
 	"example.com/orders/shared/order"
 )
 
-//go:embed templates
-var templates embed.FS
-
-// parseTemplates panics when a template does not parse: they are part of the program.
-func parseTemplates() (*texttemplate.Template, *htmltemplate.Template) {
-	funcs := map[string]any{"line": line, "percent": percent}
-	return texttemplate.Must(texttemplate.New("mail.txt").Funcs(funcs).ParseFS(templates, "templates/mail.txt")),
-		htmltemplate.Must(htmltemplate.New("mail.html").Funcs(funcs).ParseFS(templates, "templates/mail.html"))
-}
-
-// compose writes the mail. Only its MIME boundaries differ from attempt to attempt.
+// compose writes the mail: the same bytes on every attempt, as long as the templates are the same.
 func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	to, err := netmail.ParseAddress(w.Order.Customer.Email)
 	if err != nil {
 		// Without the address: the text of an error is kept where no personal data belongs.
 		return nil, failure.New(failure.Permanent, failure.RecipientRefused, errors.New("the customer's e-mail is not an address"))
 	}
-	to.Name = line(w.Order.Customer.Name)
-	text, html, err := s.body(w)
+	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
+	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
+	language := spoken(w.Order.ShipTo.Country)
+	if _, known := s.editions[language]; !known {
+		language = fallback
+	}
+	e := s.editions[language]
+	mail, err := e.write(s.content(w, language, e.locale))
 	if err != nil {
 		return nil, err
 	}
 
-	number := w.Progress.Invoice.Number
+	p := &w.Progress
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(&s.from)
 	m.ToMailAddress(to)
-	m.Subject("Your order and invoice " + number)
-	m.SetMessageIDWithValue(w.Progress.Email.MessageID)
-	m.SetDateWithValue(w.Progress.Email.Date)
+	m.Subject(mail.subject)
+	m.SetMessageIDWithValue(p.Email.MessageID)
+	m.SetDateWithValue(p.Email.Date)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notes, please
-	m.SetBodyString(gomail.TypeTextPlain, text)
-	m.AddAlternativeString(gomail.TypeTextHTML, html)
-	m.AttachReadSeeker(number+".pdf", bytes.NewReader(w.Document), gomail.WithFileContentType("application/pdf"))
+	m.SetGenHeader("List-Id", "<confirmations."+s.domain+">")
+	m.SetGenHeader("Content-Language", language)
+	inner, outer := boundaries(p.Email.MessageID, mail)
+	m.SetBoundary(outer)
+	m.SetBodyWriter(gomail.ContentType("multipart/alternative;\r\n boundary="+inner), mail.alternatives(inner), gomail.WithPartEncoding(gomail.NoEncoding))
+	m.AttachReadSeeker(p.Invoice.Number+".pdf", bytes.NewReader(w.Document), gomail.WithFileContentType("application/pdf"))
 	return m, nil
 }
 
-// body writes the same facts twice, for people who read text and for those who read HTML.
-func (s *Step) body(w *order.State) (text, html string, err error) {
-	data := struct {
-		*order.State
-		Seller string
-	}{w, s.signature()}
-	var t, h strings.Builder
-	if err := s.text.Execute(&t, data); err != nil {
-		return "", "", fmt.Errorf("writing the text: %w", err)
+// boundaries are of the mail's own making, where others draw them at random. The text is part of them, so that nobody can
+// order something whose name is the boundary of its own mail.
+func boundaries(messageID string, mail written) (inner, outer string) {
+	sum := sha256.New()
+	for _, part := range []string{messageID, mail.subject, mail.text, mail.html} {
+		fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
-	if err := s.html.Execute(&h, data); err != nil {
-		return "", "", fmt.Errorf("writing the HTML: %w", err)
-	}
-	return t.String(), h.String(), nil
+	name := fmt.Sprintf("%.20x", sum.Sum(nil))
+	return name + "-words", name + "-files"
 }
 
-// signature is the seller's name, or the address where there is none.
-func (s *Step) signature() string {
-	if s.from.Name != "" {
-		return s.from.Name
-	}
-	return s.from.Address
-}
-
-// line makes one line of a text: orders that were edited or came around the API may hold what Validate forbids.
-func line(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) {
-			return ' '
+// alternatives writes text and HTML as the parts of one. go-mail would do it, but with a boundary drawn at random, or with
+// that of the part around it.
+func (mail written) alternatives(boundary string) func(io.Writer) (int64, error) {
+	return func(to io.Writer) (int64, error) {
+		var body bytes.Buffer
+		parts := multipart.NewWriter(&body)
+		if err := parts.SetBoundary(boundary); err != nil {
+			return 0, err
 		}
-		return r
-	}, text)
-}
-
-// percent writes hundredths of a percent: 1900 is "19 %", 550 is "5.5 %".
-func percent(hundredths int) string {
-	return strconv.FormatFloat(float64(hundredths)/100, 'f', -1, 64) + " %"
+		// What a reader should like best is last (RFC 2046, 5.1.4).
+		for _, part := range [][2]string{{"text/plain", mail.text}, {"text/html", mail.html}} {
+			w, err := parts.CreatePart(textproto.MIMEHeader{
+				"Content-Type": {part[0] + "; charset=UTF-8"}, "Content-Transfer-Encoding": {"quoted-printable"},
+			})
+			if err != nil {
+				return 0, err
+			}
+			encoded := quotedprintable.NewWriter(w)
+			if _, err := io.WriteString(encoded, part[1]); err != nil {
+				return 0, err
+			}
+			if err := encoded.Close(); err != nil {
+				return 0, err
+			}
+		}
+		if err := parts.Close(); err != nil {
+			return 0, err
+		}
+		return body.WriteTo(to)
+	}
 }

@@ -11,6 +11,8 @@
 // recipients in three domains or more, with no mail taken over in between, then it is the server and not a recipient: what
 // follows is `down` until a mail is taken over (refusals.go). One domain alone, greylisted or full, never makes it so.
 //
+// The mail is in the language of the country that the goods go to, or in English. Its templates are files: two layouts, for
+// text and HTML, and the words of each language, all of which a folder can replace. They are tried when a step is made.
 // The customer's words go into the mail as text: encoded in headers, escaped in HTML, without control characters.
 package email
 
@@ -18,11 +20,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	htmltemplate "html/template"
 	"net"
 	netmail "net/mail"
+	"net/url"
 	"strings"
-	texttemplate "text/template"
 	"time"
 
 	"example.com/orders/shared/order"
@@ -33,6 +34,9 @@ type Config struct {
 	SMTP   string // host:port of the mail server; STARTTLS is used when it is offered
 	From   string // address of the sender
 	Seller string // name of the sender, who also signs; empty: the address does
+
+	Templates string // folder of templates that take the places of the embedded ones of the same names; or empty
+	ShopURL   string // where the shop is; its orders are in /orders/ there. Empty: mails have no link
 
 	HELO        string        // what to greet the server with; empty: the host's name
 	Connections int           // kept open at most, each for one mail at a time; zero: 8
@@ -45,9 +49,10 @@ type Config struct {
 type Step struct {
 	from   netmail.Address
 	domain string // of the sender
-	text   *texttemplate.Template
-	html   *htmltemplate.Template
 	pool   *pool
+
+	editions map[string]edition // by language
+	shop     *url.URL           // or nil
 
 	refusals  refusals
 	delivered delivered
@@ -68,8 +73,28 @@ func New(cfg Config) (*Step, error) {
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
 	s := &Step{from: *from, domain: domain, pool: p}
-	s.text, s.html = parseTemplates()
+	if s.shop, err = shopURL(cfg.ShopURL); err != nil {
+		return nil, err
+	}
+	if s.editions, err = editions(cfg.Templates); err != nil {
+		return nil, fmt.Errorf("reading the mail templates: %w", err)
+	}
 	return s, nil
+}
+
+// shopURL refuses what no browser would follow.
+func shopURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	shop, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("shop: %w", err)
+	}
+	if shop.Scheme != "http" && shop.Scheme != "https" || shop.Host == "" || shop.RawQuery != "" || shop.Fragment != "" {
+		return nil, fmt.Errorf("shop %q: must be like https://shop.example.com", text)
+	}
+	return shop, nil
 }
 
 // Plan settles Message-ID and date, unless an earlier attempt has.

@@ -1,28 +1,23 @@
 package email_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/shared/embedded/inbox"
 	"example.com/orders/shared/order"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // shop is a step and the mail server that it talks to.
 type shop struct {
@@ -112,7 +107,7 @@ type received struct {
 	}
 }
 
-func (s shop) get(t *testing.T, path string) []byte {
+func (s shop) get(t rapid.TB, path string) []byte {
 	t.Helper()
 	w := httptest.NewRecorder()
 	s.inbox.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
@@ -129,62 +124,6 @@ func (s shop) received(t *testing.T, id string) received {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// header is the header fields of a mail, unfolded, in their order.
-func (s shop) header(t *testing.T, id string) (fields []string) {
-	t.Helper()
-	head, _, _ := strings.Cut(string(s.get(t, "/api/v1/message/"+id+"/raw")), "\r\n\r\n")
-	return strings.Split(strings.ReplaceAll(head, "\r\n ", " "), "\r\n")
-}
-
-func TestMailIsWhatTheCustomerReads(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := setup(t)
-		w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
-		if err := s.mail(t.Context(), w); err != nil {
-			t.Fatal(err)
-		}
-
-		got := s.received(t, "1")
-		golden(t, "mail.txt", got.Text)
-		golden(t, "mail.html", got.HTML)
-		got.Text, got.HTML = "", ""
-		want := received{
-			ID: "1", MessageID: "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t.invoice@example.com",
-			Subject: "Your order and invoice INV-7KQ2MX-03-0000124",
-			From:    map[string]any{"Name": "Example Trail Goods GmbH", "Address": "shop@example.com"},
-			To:      []any{map[string]any{"Name": "Zoë Łukasiewicz", "Address": "zoe@example.com"}},
-		}
-		want.Attachments = append(want.Attachments, got.Attachments...)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("mail (-want +got):\n%s", diff)
-		}
-		if len(got.Attachments) != 1 || got.Attachments[0].FileName != "INV-7KQ2MX-03-0000124.pdf" || got.Attachments[0].ContentType != "application/pdf" {
-			t.Fatalf("attachments: got %+v, want the invoice", got.Attachments)
-		}
-		if pdf := s.get(t, "/api/v1/message/1/part/"+got.Attachments[0].PartID); !bytes.Equal(pdf, w.Document) {
-			t.Errorf("attachment: got %q, want %q", pdf, w.Document)
-		}
-	})
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it):\n%s", name, diff)
-	}
 }
 
 func TestNamesOfAllScriptsArrive(t *testing.T) {
@@ -204,68 +143,9 @@ func TestNamesOfAllScriptsArrive(t *testing.T) {
 			if diff := cmp.Diff(want, got.To); diff != "" {
 				t.Errorf("recipient (-want +got):\n%s", diff)
 			}
-			if !strings.HasPrefix(got.Text, "Hello "+name+",\n") {
+			if !strings.Contains(got.Text, "\nGuten Tag "+name+",\n") {
 				t.Errorf("text of %q begins %.60q", name, got.Text)
 			}
-		}
-	})
-}
-
-func TestCustomersWordsInjectNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := setup(t)
-		w := invoiced("1", "Zoë\r\nBcc: evil@example.com\r\n\r\n<script>alert(1)</script>", "zoe@example.com")
-		w.Order.Lines[0].Name = "</td><img src=x onerror=alert(1)>\n  999.00 EUR  refund"
-		w.Order.ShipTo.City = "Berlin\u2028{{.Document}}"
-		if err := s.mail(t.Context(), w); err != nil {
-			t.Fatal(err)
-		}
-
-		var names []string
-		for _, field := range s.header(t, "1") {
-			name, _, _ := strings.Cut(field, ":")
-			names = append(names, name)
-		}
-		want := []string{"Auto-Submitted", "Date", "MIME-Version", "Message-ID", "Subject", "From", "To", "Content-Type"}
-		if diff := cmp.Diff(want, names); diff != "" {
-			t.Errorf("header fields (-want +got):\n%s", diff)
-		}
-		got := s.received(t, "1")
-		for _, tag := range []string{"<script", "<img"} {
-			if strings.Contains(got.HTML, tag) {
-				t.Errorf("HTML holds the customer's %s:\n%s", tag, got.HTML)
-			}
-		}
-		for line := range strings.SplitSeq(got.Text, "\n") {
-			if strings.HasPrefix(line, "Bcc") || strings.HasPrefix(line, "  999.00") {
-				t.Errorf("text holds the customer's line %q", line)
-			}
-		}
-	})
-}
-
-func TestMailIsTheSameOnEveryAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := setup(t)
-		w := invoiced("1", "Zoë", "zoe@example.com")
-		if err := s.mail(t.Context(), w); err != nil {
-			t.Fatal(err)
-		}
-		planned := *w.Progress.Email
-		time.Sleep(time.Hour)
-		if err := s.another(t).mail(t.Context(), w); err != nil {
-			t.Fatal(err)
-		}
-
-		if diff := cmp.Diff(planned, *w.Progress.Email); diff != "" {
-			t.Errorf("planned again (-first +second):\n%s", diff)
-		}
-		first, second := s.header(t, "1"), s.header(t, "2")
-		boundary := len(first) - 1 // Content-Type, which is random
-		if diff := cmp.Diff(first[:boundary], second[:boundary]); diff != "" {
-			t.Errorf("header (-first +second):\n%s", diff)
 		}
 	})
 }
@@ -301,6 +181,10 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"port 0":      func(c *email.Config) { c.SMTP = "mail.example.com:0" },
 		"no sender":   func(c *email.Config) { c.From = "" },
 		"two senders": func(c *email.Config) { c.From = "a@example.com, b@example.com" },
+		"no scheme":   func(c *email.Config) { c.ShopURL = "shop.example.com" },
+		"a script":    func(c *email.Config) { c.ShopURL = "javascript:alert(1)" },
+		"no host":     func(c *email.Config) { c.ShopURL = "https:///orders" },
+		"a query":     func(c *email.Config) { c.ShopURL = "https://shop.example.com/?lang=de" },
 	} {
 		cfg := good
 		spoil(&cfg)

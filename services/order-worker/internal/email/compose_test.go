@@ -1,0 +1,307 @@
+package email_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	netmail "net/mail"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/shared/order"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// inShop is a shop that has an address.
+func inShop(c *email.Config) { c.ShopURL = "https://shop.example.com/" }
+
+// sentTo is an order of somebody in a country, with all that an order can have.
+func sentTo(country string) *order.State {
+	w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
+	w.Order.ShipTo.Line2, w.Order.ShipTo.Country = "2. Etage", country
+	w.Order.Lines[1].Quantity, w.Progress.Shipping.Carrier = 8, "Parcel Post"
+	w.Progress.Invoice.Taxes = []order.Tax{{Rate: 1900, Net: order.EUR.Cents(133670), Tax: order.EUR.Cents(25397)}}
+	w.Progress.Invoice.Net, w.Progress.Invoice.Tax = order.EUR.Cents(133670), order.EUR.Cents(25397)
+	w.Progress.Invoice.Total = order.EUR.Cents(159067)
+	return w
+}
+
+func TestMailIsWhatTheCustomerReads(t *testing.T) {
+	t.Parallel()
+	for country, language := range map[string]string{"IE": "en", "DE": "de", "UA": "uk"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := setup(t, inShop)
+				w := sentTo(country)
+				if err := s.mail(t.Context(), w); err != nil {
+					t.Fatal(err)
+				}
+				got := s.received(t, "1")
+				golden(t, language+".txt", got.Text)
+				golden(t, language+".html", got.HTML)
+				if len(got.Attachments) != 1 || got.Attachments[0].FileName != "INV-7KQ2MX-03-0000124.pdf" || got.Attachments[0].ContentType != "application/pdf" {
+					t.Fatalf("attachments: got %+v, want the invoice", got.Attachments)
+				}
+				if pdf := s.get(t, "/api/v1/message/1/part/"+got.Attachments[0].PartID); !bytes.Equal(pdf, w.Document) {
+					t.Errorf("attachment: got %q, want %q", pdf, w.Document)
+				}
+			})
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it):\n%s", name, diff)
+	}
+}
+
+func TestMailIsInTheLanguageOfTheCountry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		for i, row := range []struct{ country, language, subject string }{
+			{"GB", "en", "Your order and invoice "},
+			{"AT", "de", "Ihre Bestellung und Rechnung "},
+			{"LU", "fr", "Votre commande et facture "},
+			{"PL", "pl", "Twoje zamówienie i faktura "},
+			{"CY", "el", "Η παραγγελία και το τιμολόγιό σας "},
+			{"UA", "uk", "Ваше замовлення та рахунок "},
+			{"JP", "en", "Your order and invoice "},
+			{"", "en", "Your order and invoice "},
+			{"\r\n", "en", "Your order and invoice "},
+		} {
+			id := fmt.Sprint(i + 1)
+			w := invoiced(id, "Zoë", "zoe@example.com")
+			w.Order.ShipTo.Country = row.country
+			if err := s.mail(t.Context(), w); err != nil {
+				t.Fatalf("%q: %v", row.country, err)
+			}
+			m := s.taken(t, id)
+			if got, want := m.subject, row.subject+"INV-7KQ2MX-03-0000124"; got != want || m.header.Get("Content-Language") != row.language {
+				t.Errorf("%q: got %q in %q, want %q in %q", row.country, got, m.header.Get("Content-Language"), want, row.language)
+			}
+		}
+	})
+}
+
+func TestHeaderSaysWhatKindOfMailItIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := sentTo("IE")
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		got := s.taken(t, "1").header
+		delete(got, "Content-Type") // names a boundary
+		want := netmail.Header{
+			"Auto-Submitted":   {"auto-generated"},
+			"Content-Language": {"en"},
+			"Date":             {w.Progress.Email.Date.Format(time.RFC1123Z)},
+			"From":             {`"Example Trail Goods GmbH" <shop@example.com>`},
+			"List-Id":          {"<confirmations.example.com>"},
+			"Message-Id":       {"<ord_4k7m2p9x3c5v8b1n6q0w2e4r7t.invoice@example.com>"},
+			"Mime-Version":     {"1.0"},
+			"Subject":          {"Your order and invoice INV-7KQ2MX-03-0000124"},
+			"To":               {"=?utf-8?q?Zo=C3=AB_=C5=81ukasiewicz?= <zoe@example.com>"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("header (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestMailIsTheSameOnEveryAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := invoiced("1", "Zoë", "zoe@example.com")
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		planned := *w.Progress.Email
+		time.Sleep(time.Hour)
+		if err := s.another(t).mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff(planned, *w.Progress.Email); diff != "" {
+			t.Errorf("planned again (-first +second):\n%s", diff)
+		}
+		if diff := cmp.Diff(string(s.raw(t, "1")), string(s.raw(t, "2"))); diff != "" {
+			t.Errorf("mail (-first +second):\n%s", diff)
+		}
+	})
+}
+
+// hostile are pieces of what people put into forms.
+func hostile() *rapid.Generator[string] {
+	pieces := []string{
+		"\r\nBcc: evil@example.com\r\n", "\r\n\r\n", "\n", "\r", "\r\n.\r\n", "\x00", "\x85", "\u2028", `"`, `\`, ",", ";", "@", "<", ">", " ", "&", "'",
+		"<script>alert(1)</script>", "</title>", "</td></table>", "<!--", "-->", `" onclick="x`, "{{.Total}}", "=?utf-8?q?=0d=0aBcc:?=", "=0D=0A",
+		"\u202e", "\u2066", "\u200e", "--", "\xff", "é", "山田", "مح", "🎿",
+		strings.Repeat("x", 10<<10), strings.Repeat(`"`, 10<<10), strings.Repeat(" ", 300), strings.Repeat("ж", 10<<10),
+	}
+	mixed := rapid.Custom(func(t *rapid.T) string {
+		return "x" + strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(pieces), rapid.String()), 1, 12).Draw(t, "pieces"), "")
+	})
+	return rapid.OneOf(mixed, rapid.SampledFrom([]string{`é \ Co`, strings.Repeat("x", 10<<10)})) // what few mixtures come to
+}
+
+func TestCustomersWordsInjectNothing(t *testing.T) {
+	t.Parallel()
+	// Not in a bubble: its time stands still while rapid looks for the smallest example, for as long as its clock says.
+	s := setup(t, inShop)
+	plain := sentTo("DE")
+	plain.Order.ShipTo.Region = "Berlin"
+	if err := s.mail(t.Context(), plain); err != nil {
+		t.Fatal(err)
+	}
+	want, id := s.taken(t, "1"), 1
+	rapid.Check(t, func(rt *rapid.T) {
+		id++
+		w := sentTo("DE")
+		w.Order.ID = order.ID(fmt.Sprint("ord_", id))
+		a := &w.Order.ShipTo
+		for _, field := range []*string{
+			&w.Order.Customer.Name, &w.Order.Lines[0].Name, &w.Order.Lines[1].Name, &a.Line1, &a.Line2, &a.PostalCode, &a.City, &a.Region,
+			&w.Progress.Shipping.Carrier, &w.Progress.Shipping.Service,
+		} {
+			*field = hostile().Draw(rt, "words")
+		}
+		if err := s.mail(t.Context(), w); err != nil {
+			rt.Fatal(err)
+		}
+		got := s.taken(rt, fmt.Sprint(id))
+		if diff := cmp.Diff(want.shape(), got.shape()); diff != "" {
+			rt.Errorf("shape of the mail (-of harmless words +of these):\n%s", diff)
+		}
+		to, err := netmail.ParseAddressList(got.header.Get("To"))
+		if err != nil || len(to) != 1 || to[0].Address != "zoe@example.com" {
+			rt.Fatalf("recipients: got %v, %v of %q; want zoe@example.com", to, err, got.header.Get("To"))
+		}
+		if strings.ContainsAny(got.text+got.html+to[0].Name, "\u202e\u2066\r\x00\u2028") {
+			rt.Errorf("the mail holds what turns or breaks lines: %q", got.text)
+		}
+	})
+}
+
+// taken is a mail as a strict reader takes it apart.
+type taken struct {
+	header     netmail.Header
+	subject    string
+	text, html string
+	parts      []string // media types, in their order
+}
+
+// shape is what words of the customer must not change: fields, parts, tags and the number of lines.
+func (m taken) shape() map[string]any {
+	var fields []string
+	for name := range m.header {
+		fields = append(fields, name)
+	}
+	slices.Sort(fields)
+	tags := regexp.MustCompile(`<[^>]*>`).FindAllString(m.html, -1)
+	for i, tag := range tags {
+		if strings.HasPrefix(tag, `<a href="https://shop.example.com/orders/ord_`) {
+			tags[i] = "<a>"
+		}
+	}
+	return map[string]any{"fields": fields, "subject": m.subject, "parts": m.parts, "tags": tags, "lines": strings.Count(m.text, "\n")}
+}
+
+func (s shop) raw(t rapid.TB, id string) []byte {
+	t.Helper()
+	return s.get(t, "/api/v1/message/"+id+"/raw")
+}
+
+// taken complains about everything in a mail that is not as RFC 5322 and RFC 2045 to 2047 have it.
+func (s shop) taken(t rapid.TB, id string) (m taken) {
+	t.Helper()
+	raw := s.raw(t, id)
+	head, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	for l := range strings.SplitSeq(strings.TrimSuffix(string(raw), "\r\n"), "\r\n") {
+		// Only names without a place to break may be longer, and they are not encoded.
+		if len(l) > 998 || len(l) > 76 && (!bytes.Contains(head, []byte(l)) || strings.Contains(l, "=?")) {
+			t.Errorf("line of %d bytes: %.200q", len(l), l)
+		}
+		if strings.ContainsFunc(l, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("line is not printable ASCII: %.200q", l)
+		}
+	}
+	read, err := netmail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.header = read.Header
+	for name, values := range m.header {
+		if len(values) != 1 {
+			t.Errorf("%s: got %q, want one", name, values)
+		}
+	}
+	if m.subject, err = new(mime.WordDecoder).DecodeHeader(m.header.Get("Subject")); err != nil {
+		t.Errorf("subject: %v", err)
+	}
+	m.part(t, m.header.Get("Content-Type"), read.Body)
+	return m
+}
+
+// part reads a part, and those in it.
+func (m *taken) part(t rapid.TB, contentType string, body io.Reader) {
+	t.Helper()
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		t.Fatalf("%q: %v", contentType, err)
+	}
+	m.parts = append(m.parts, media)
+	if !strings.HasPrefix(media, "multipart/") {
+		text, err := io.ReadAll(body)
+		if err != nil {
+			t.Fatalf("%s: %v", media, err)
+		}
+		switch media {
+		case "text/plain":
+			m.text = strings.ReplaceAll(string(text), "\r\n", "\n")
+		case "text/html":
+			m.html = strings.ReplaceAll(string(text), "\r\n", "\n")
+		}
+		return
+	}
+	for parts := multipart.NewReader(body, params["boundary"]); ; {
+		p, err := parts.NextPart() // decodes quoted-printable
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", media, err)
+		}
+		m.part(t, p.Header.Get("Content-Type"), p)
+	}
+}

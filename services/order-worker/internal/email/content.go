@@ -1,0 +1,116 @@
+package email
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"example.com/orders/shared/order"
+)
+
+// content is what templates can say. All of it is text of one line that is ready to print: amounts with their currency,
+// in the buyer's language, and the customer's words without what could disturb a line. deploy/README.md lists the fields,
+// because shops write templates of their own.
+type content struct {
+	Language string // of the mail: en, de, …
+	Seller   string
+	Name     string // of the customer
+	Order    string // its ID
+	Invoice  string // its number
+	Link     string // to the order in the shop, or empty
+	Lines    []item
+	Shipping delivery
+	Taxes    []tax
+	Total    string
+	Address  []string // what follows the name
+}
+
+type item struct {
+	Quantity  int
+	Name, Net string
+}
+
+// delivery is empty but for price and service where an older version settled no more.
+type delivery struct {
+	Service, Carrier, Price string
+	Days                    string // working days until delivery: "2–4", "1", or empty
+	MaxDays                 int    // for the word that goes with Days
+}
+
+type tax struct{ Rate, Net, Tax string }
+
+// content tells an order in one language.
+func (s *Step) content(w *order.State, name string, l locale) content {
+	p := &w.Progress
+	c := content{
+		Language: name, Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
+		Order: line(string(w.Order.ID)), Invoice: p.Invoice.Number,
+		Total: l.money(p.Invoice.Total), Address: address(w.Order.ShipTo, l),
+		Shipping: delivery{
+			Service: line(p.Shipping.Service), Carrier: line(p.Shipping.Carrier), Price: l.money(p.Shipping.Price),
+			Days: days(p.Shipping), MaxDays: p.Shipping.MaxDays,
+		},
+	}
+	if s.shop != nil {
+		c.Link = s.shop.JoinPath("orders", c.Order).String()
+	}
+	for _, ordered := range w.Order.Lines {
+		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), l.money(ordered.Net())})
+	}
+	for _, t := range p.Invoice.Taxes {
+		c.Taxes = append(c.Taxes, tax{l.percent(t.Rate), l.money(t.Net), l.money(t.Tax)})
+	}
+	return c
+}
+
+// signature is the seller's name, or the address where there is none.
+func (s *Step) signature() string {
+	if s.from.Name != "" {
+		return s.from.Name
+	}
+	return s.from.Address
+}
+
+func days(s *order.Shipping) string {
+	switch {
+	case s.MaxDays == 0:
+		return ""
+	case s.MinDays == s.MaxDays:
+		return strconv.Itoa(s.MaxDays)
+	default:
+		return fmt.Sprintf("%d–%d", s.MinDays, s.MaxDays)
+	}
+}
+
+// address leaves out what an address does not have.
+func address(a order.Address, l locale) (lines []string) {
+	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.country(a.Country)} {
+		if text != "" {
+			lines = append(lines, line(text))
+		}
+	}
+	return lines
+}
+
+// longest is as long as the text of an order may be, in runes.
+const longest = 200
+
+// line makes one line of a text, on which nothing pretends to stand elsewhere: orders that were edited or came around the
+// API may hold what Validate forbids.
+func line(text string) string {
+	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(runes) > longest {
+		runes = append(runes[:longest-1:longest-1], '…')
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp):
+			return ' '
+		case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069':
+			// They turn the order of what follows them, beyond the end of the name. Marks, which do not, stay.
+			return -1
+		}
+		return r
+	}, string(runes))
+}

@@ -1,0 +1,77 @@
+package email_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"example.com/orders/services/order-worker/internal/email"
+)
+
+// folder is one with a template in it.
+func folder(t *testing.T, name, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestATemplateInTheFolderTakesThePlaceOfOurs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := folder(t, "mail.txt", `{{define "name"}}{{.}}{{end}}{{template "greeting" .}} {{.Total}} <b>{{.Link}}`)
+		if err := os.WriteFile(filepath.Join(dir, ".swp"), []byte("{{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := setup(t, func(c *email.Config) { c.Templates = dir })
+		if err := s.mail(t.Context(), sentTo("DE")); err != nil {
+			t.Fatal(err)
+		}
+		got := s.received(t, "1")
+		if want := "Guten Tag Zoë Łukasiewicz, 1.590,67\u00a0EUR <b>"; got.Text != want {
+			t.Errorf("text: got %q, want %q", got.Text, want)
+		}
+		if !strings.Contains(got.HTML, "<h1") {
+			t.Errorf("HTML: got %.100q, want ours", got.HTML)
+		}
+	})
+}
+
+func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
+	t.Parallel()
+	words, err := os.ReadFile(filepath.Join("templates", "uk.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, others, _ := strings.Cut(string(words), "\n")
+	for _, row := range []struct{ name, file, text, says string }{
+		{"does not parse", "mail.html", "<p>\n{{if}}", "mail.html:2: missing value for if"},
+		{"words do not parse", "de.tmpl", "\n\n{{define}}", "de.tmpl:3:"},
+		{"no such field", "mail.txt", "one\n{{.Totl}}", "mail.txt:2:"},
+		{"no such field of a line", "mail.html", "{{range .Lines}}\n\n{{.Price}}{{end}}", "mail.html:3:"},
+		{"no such field in the words", "pl.tmpl", `{{define "subject"}}` + "\n{{.Number}}{{end}}", "pl.tmpl:2:"},
+		{"no such function", "mail.txt", "{{shout .Name}}", `mail.txt:1: function "shout" not defined`},
+		{"words missing", "fr.tmpl", `{{define "subject"}}Facture{{end}}`, `fr.tmpl: writing the text: template: embedded mail.txt`},
+		{"fails without a link", "mail.txt", "x\n{{slice .Link 8}}", "mail.txt:2:"},
+		{"HTML that ends in a tag", "mail.html", "<p>\n<a href=\"{{.Link}}", "mail.html"},
+		{"nothing in it", "mail.html", "\n", "mail.html: the template writes nothing"},
+		{"subject of nothing", "uk.tmpl", `{{define "subject"}}{{end}}` + others, "uk.tmpl: subject: the template writes nothing"},
+		{"misspelt name", "mail.htm", "<p>", "mail.htm: no template has this name"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, row.file, row.text)
+			_, err := email.New(email.Config{SMTP: "127.0.0.1:25", From: "shop@example.com", Templates: dir})
+			if err == nil || !strings.Contains(err.Error(), row.says) || !strings.Contains(err.Error(), "mail templates: ") {
+				t.Errorf("got %v, want an error that says %q", err, row.says)
+			}
+		})
+	}
+	if _, err := email.New(email.Config{SMTP: "127.0.0.1:25", From: "shop@example.com", Templates: "nowhere"}); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("no folder: got %v, want an error that says nowhere", err)
+	}
+}

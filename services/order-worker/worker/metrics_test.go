@@ -100,7 +100,8 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	}
 	want := map[string]string{
 		`outcomes_total{outcome="confirmed"}`: "3", `outcomes_total{outcome="dead"}`: "3", `outcomes_total{outcome="duplicate"}`: "1",
-		`outcomes_total{outcome="retrying"}`: "2", `outcomes_total{outcome="waiting"}`: "5", "order_seconds_count": "4",
+		`outcomes_total{outcome="cancelled"}`: "0",
+		`outcomes_total{outcome="retrying"}`:  "2", `outcomes_total{outcome="waiting"}`: "5", "order_seconds_count": "4",
 		`failures_total{class="permanent",reason="no-route",step="shipping"}`: "2",
 		`failures_total{class="transient",reason="mail-busy",step="email"}`:   "3",
 		`failures_total{class="transient",reason="uncertain",step="email"}`:   "1",

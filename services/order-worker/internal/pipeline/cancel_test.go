@@ -4,6 +4,8 @@ package pipeline_test
 
 import (
 	"errors"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +63,11 @@ func TestACancelThatIsReadFirstWins(t *testing.T) {
 				l.work(t, off) // as after a crash before the commit
 				l.tells(t, "ord_1", "accepted", "cancelled")
 				l.isCancelled(t, placed)
+				scrape := httptest.NewRecorder()
+				l.settings.Meter.Handler().ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
+				if want := `outcomes_total{outcome="cancelled"} 1`; !strings.Contains(scrape.Body.String(), want) {
+					t.Errorf("got %s, want %s in it", scrape.Body, want)
+				}
 			})
 		})
 	}

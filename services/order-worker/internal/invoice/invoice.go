@@ -18,9 +18,11 @@
 //
 // # Text
 //
-// Text is put into Unicode's composed form (NFC) and set in Noto Sans, cut into code pages that cover the Latin, Greek
-// and Cyrillic scripts; a document holds the cuts that it uses. A character that no page has is printed as a box (□),
-// which the document explains: emoji, and for now all right-to-left and East Asian scripts. No text makes rendering fail.
+// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
+// Arabic scripts here. A document holds the glyphs that it uses. Arabic letters get the forms that their neighbours ask
+// for, and words from right to left are turned, each line on its own; a line itself begins on the left. A character that the
+// faces lack is printed as a box (□), which the document explains: emoji, East Asian scripts, vowel points of Hebrew
+// and Arabic. No text makes rendering fail.
 //
 // # Failures
 //
@@ -28,7 +30,6 @@
 package invoice
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,13 +116,13 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 	}()
 	l := newLayout(s, w)
 	l.draw()
-	var out bytes.Buffer
-	if err := l.pdf.Output(&out); err != nil {
+	drawn, fonts, err := l.output()
+	if err != nil {
 		return nil, err
 	}
-	return s.sealer.Seal(out.Bytes(), pdfa.Info{
+	return s.sealer.Seal(drawn, pdfa.Info{
 		Title: "Invoice " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
-	}, cii.Write(s.data(w)))
+	}, cii.Write(s.data(w)), fonts...)
 }
 
 // add sums lines and shipping. Everything must be in euros: amounts of two currencies have no sum.

@@ -181,7 +181,7 @@ func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
 func TestEveryCharacterIsReadBack(t *testing.T) {
 	t.Parallel()
 	fonts := setup(t).fonts
-	sheet, want := newSheet(fonts), []string{}
+	sheet, want := newSheet(fonts, black), []string{}
 	for w := range weights {
 		sheet.addPage()
 		line, y := "", 10.0
@@ -190,7 +190,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 				line += string(g.char)
 			}
 			if len(line) > 120 || i == len(fonts.faces[w].glyphs)-1 {
-				sheet.text(10, y, style{w, 7, 0}, line)
+				sheet.text(10, y, style{w, 7, black}, line)
 				want, line, y = append(want, line), "", y+5
 			}
 		}

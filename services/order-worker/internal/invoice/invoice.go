@@ -24,6 +24,12 @@
 // faces lack is printed as a box (□), which the document explains: emoji, East Asian scripts, vowel points of Hebrew
 // and Arabic. No text makes rendering fail.
 //
+// # Language
+//
+// Labels, dates and numbers are in the language that most people of the country write that the goods go to (English,
+// German, French, Polish, Greek, Ukrainian), and in English everywhere else. Country names in addresses are English, which
+// carriers read. Plan settles the language, so that an invoice stays in it.
+//
 // # Failures
 //
 // An order that cannot be invoiced is refused for good (failure.RenderRefused): there is nothing to wait for.
@@ -47,9 +53,11 @@ type Step struct {
 	rates  *rates
 	fonts  *fonts
 	sealer pdfa.Sealer
+
+	tongues map[string]*tongue
 }
 
-// New returns the step for a seller. An error means that the embedded fonts or VAT table are damaged.
+// New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
 func New(seller Seller) (*Step, error) {
 	r, err := loadRates()
 	if err != nil {
@@ -59,7 +67,11 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading fonts: %w", err)
 	}
-	return &Step{seller: seller, rates: r, fonts: f}, nil
+	t, err := loadTongues()
+	if err != nil {
+		return nil, fmt.Errorf("reading languages: %w", err)
+	}
+	return &Step{seller: seller, rates: r, fonts: f, tongues: t}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -82,6 +94,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
+		Language: s.languageOf(to),
 		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,
@@ -121,7 +134,7 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 		return nil, err
 	}
 	return s.sealer.Seal(drawn, pdfa.Info{
-		Title: "Invoice " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
+		Title: s.speak(*w.Progress.Invoice).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
 	}, cii.Write(s.data(w)), fonts...)
 }
 

@@ -39,11 +39,11 @@ func TestPlanSettlesAllThatRenderingDependsOn(t *testing.T) {
 		want := &order.Invoice{
 			Number:   "INV-7KQ2MX-03-0000124",
 			IssuedAt: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC),
-			VATTable: "eu-vat-rates-data 2026-09-29",
-			Taxes:    []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: order.EUR.Cents(73280), Tax: order.EUR.Cents(13923)}},
-			Net:      order.EUR.Cents(73280), // 29.90 + 2 × 349.00 + 4.90
-			Tax:      order.EUR.Cents(13923), // 139.232
-			Total:    order.EUR.Cents(87203),
+			VATTable: "eu-vat-rates-data 2026-09-29", Language: "de",
+			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: order.EUR.Cents(73280), Tax: order.EUR.Cents(13923)}},
+			Net:   order.EUR.Cents(73280), // 29.90 + 2 × 349.00 + 4.90
+			Tax:   order.EUR.Cents(13923), // 139.232
+			Total: order.EUR.Cents(87203),
 		}
 		if diff := cmp.Diff(want, w.Progress.Invoice); diff != "" {
 			t.Errorf("planned invoice (-want +got):\n%s", diff)

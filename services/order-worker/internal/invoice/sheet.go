@@ -20,16 +20,40 @@ type sheet struct {
 	// What the content of the current page has set: gofpdf forgets neither, but each page's content starts anew.
 	font string
 	size float64
-	grey int
+	ink  colour
+	// accent is the seller's colour.
+	accent colour
 	// boxed reports whether anything that was printed holds a box.
 	boxed bool
 }
 
-// style is how a text looks. Grey is 0 for black.
+// style is how a text looks.
 type style struct {
 	weight weight
 	size   float64 // points
-	grey   int
+	ink    colour
+}
+
+// colour is red, green and blue, a byte each.
+type colour int
+
+// The colours of an invoice. Accent stands for the seller's own.
+const (
+	unset  colour = -2
+	accent colour = -1
+	white  colour = 0xFFFFFF
+	black  colour = 0x1B2226
+	grey   colour = 0x667077
+	line   colour = 0xD5DADD
+	shade  colour = 0xF2F5F5
+)
+
+// rgb are the parts of a colour, where accent is the one that is given.
+func (c colour) rgb(own colour) (red, green, blue int) {
+	if c == accent {
+		c = own
+	}
+	return int(c >> 16 & 255), int(c >> 8 & 255), int(c & 255)
 }
 
 const (
@@ -44,8 +68,8 @@ var (
 	definitions  = [weights][]byte{[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`)}
 )
 
-// newSheet returns a sheet without pages. Settings that gofpdf would take from its surroundings are made here.
-func newSheet(f *fonts) *sheet {
+// newSheet returns a sheet without pages, for a seller with a colour of its own. Settings that gofpdf would take from its surroundings are made here.
+func newSheet(f *fonts, own colour) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	// A box is drawn where it is told to be, even at the foot of a page.
 	pdf.SetAutoPageBreak(false, 0)
@@ -53,7 +77,7 @@ func newSheet(f *fonts) *sheet {
 	pdf.SetCompression(false)
 	// Without it gofpdf writes fonts in the random order of its maps.
 	pdf.SetCatalogSort(true)
-	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, names: placeholders}
+	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, names: placeholders, accent: own}
 	s.codes = func(st style, text string) string { return s.cuts[st.weight].encode(text) }
 	return s
 }
@@ -71,13 +95,15 @@ func (s *sheet) turnTo(page int) {
 }
 
 // forget makes the next text set its font and colour again.
-func (s *sheet) forget() { s.font, s.size, s.grey = "", 0, -1 }
+func (s *sheet) forget() { s.font, s.size, s.ink = "", 0, unset }
 
 // text prints a line of clean text whose base line begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
-	if st.grey != s.grey {
-		s.pdf.SetTextColor(st.grey, st.grey, st.grey)
-		s.grey = st.grey
+	if st.ink != s.ink {
+		// Both: where they differ, gofpdf sets the colour for each text and takes it back again.
+		s.pdf.SetTextColor(st.ink.rgb(s.accent))
+		s.pdf.SetFillColor(st.ink.rgb(s.accent))
+		s.ink = st.ink
 	}
 	s.boxed = s.boxed || strings.ContainsRune(text, box)
 	s.use(st)
@@ -123,16 +149,17 @@ func (s *sheet) wrap(text string, st style, width float64) []string {
 }
 
 // rule draws a horizontal line to the right margin.
-func (s *sheet) rule(from, y, thickness float64, grey int) {
-	s.pdf.SetDrawColor(grey, grey, grey)
+func (s *sheet) rule(from, y, thickness float64, ink colour) {
+	s.pdf.SetDrawColor(ink.rgb(s.accent))
 	s.pdf.SetLineWidth(thickness)
 	s.pdf.Line(from, y, right, y)
 }
 
-// band fills a rectangle.
-func (s *sheet) band(from, to, y, height float64, grey int) {
-	s.pdf.SetFillColor(grey, grey, grey)
-	s.pdf.Rect(from, y, to-from, height, "F")
+// band fills a rectangle that ends at the right margin.
+func (s *sheet) band(from, y, height float64, ink colour) {
+	s.pdf.SetFillColor(ink.rgb(s.accent))
+	s.pdf.Rect(from, y, right-from, height, "F")
+	s.ink = unset
 }
 
 // millimetres converts a width from thousandths of the font size.

@@ -14,9 +14,11 @@ import (
 	"compress/zlib"
 	"crypto/md5"
 	_ "embed"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"hash/adler32"
 	"slices"
 	"strings"
 	"sync"
@@ -88,12 +90,20 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 		w.embed(numbers[i], f)
 	}
 	w.first = len(w.offsets) + 1
-	w.objects(i, invoice, packed)
-	w.trailer(md5.Sum(invoice))
+	sum := md5.Sum(invoice)
+	w.objects(i, len(invoice), sum, packed)
+	w.trailer(sum)
 	return w.out, nil
 }
 
+// small is up to which size data is stored as it is: to deflate it would take longer than to draw an invoice of few lines.
+const small = 8 << 10
+
+// deflate returns data in the form of zlib.
 func (s *Sealer) deflate(data []byte) ([]byte, error) {
+	if len(data) <= small {
+		return stored(data), nil
+	}
 	var out bytes.Buffer
 	z, ok := s.writers.Get().(*zlib.Writer)
 	if !ok {
@@ -104,6 +114,15 @@ func (s *Sealer) deflate(data []byte) ([]byte, error) {
 	_, err := z.Write(data)
 	err = errors.Join(err, z.Close())
 	return out.Bytes(), err
+}
+
+// stored is data in one block that is not compressed (RFC 1950, and RFC 1951, 3.2.4).
+func stored(data []byte) []byte {
+	size := uint16(len(data))
+	out := append(make([]byte, 0, len(data)+11), 0x78, 0x01, 0x01)
+	out = binary.LittleEndian.AppendUint16(out, size)
+	out = binary.LittleEndian.AppendUint16(out, ^size)
+	return binary.BigEndian.AppendUint32(append(out, data...), adler32.Checksum(data))
 }
 
 // writer appends objects to a document.
@@ -153,7 +172,7 @@ func (w *writer) stream(dictionary string, data []byte) {
 }
 
 // objects writes the own objects, in the order of their numbers.
-func (w *writer) objects(i Info, invoice, packed []byte) {
+func (w *writer) objects(i Info, size int, sum [md5.Size]byte, packed []byte) {
 	at := i.At.UTC().Format("20060102150405")
 	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", text(i.Title), text(i.Author), at)
 	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
@@ -168,7 +187,7 @@ func (w *writer) objects(i Info, invoice, packed []byte) {
 		w.number(fileObject))
 	w.object("<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length %d"+
 		" /Params << /Size %d /ModDate (D:%sZ) /CheckSum <%x> >> >>\nstream\n%s\nendstream",
-		len(packed), len(invoice), at, md5.Sum(invoice), packed)
+		len(packed), size, at, sum, packed)
 }
 
 func (w *writer) trailer(id [md5.Size]byte) {

@@ -21,6 +21,9 @@ type sheet struct {
 	font string
 	size float64
 	ink  colour
+
+	stroke    colour
+	thickness float64
 	// accent is the seller's colour.
 	accent colour
 	// boxed reports whether anything that was printed holds a box.
@@ -94,8 +97,8 @@ func (s *sheet) turnTo(page int) {
 	s.forget()
 }
 
-// forget makes the next text set its font and colour again.
-func (s *sheet) forget() { s.font, s.size, s.ink = "", 0, unset }
+// forget makes what is drawn next set its font and colour again.
+func (s *sheet) forget() { s.font, s.size, s.ink, s.stroke = "", 0, unset, unset }
 
 // text prints a line of clean text whose base line begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
@@ -150,8 +153,11 @@ func (s *sheet) wrap(text string, st style, width float64) []string {
 
 // rule draws a horizontal line to the right margin.
 func (s *sheet) rule(from, y, thickness float64, ink colour) {
-	s.pdf.SetDrawColor(ink.rgb(s.accent))
-	s.pdf.SetLineWidth(thickness)
+	if ink != s.stroke || thickness != s.thickness {
+		s.pdf.SetDrawColor(ink.rgb(s.accent))
+		s.pdf.SetLineWidth(thickness)
+		s.stroke, s.thickness = ink, thickness
+	}
 	s.pdf.Line(from, y, right, y)
 }
 

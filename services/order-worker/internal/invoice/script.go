@@ -14,8 +14,11 @@ import (
 var (
 	presentation = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0xFB50, Hi: 0xFDFF, Stride: 1}, {Lo: 0xFE70, Hi: 0xFEFC, Stride: 1}}}
 	leftwards    = &unicode.RangeTable{R16: []unicode.Range16{
-		{Lo: 0x590, Hi: 0x65F, Stride: 1}, {Lo: 0x66A, Hi: 0x6EF, Stride: 1}, {Lo: 0x6FA, Hi: 0x8FF, Stride: 1},
-		{Lo: 0xFB1D, Hi: 0xFDFF, Stride: 1}, {Lo: 0xFE70, Hi: 0xFEFC, Stride: 1},
+		{Lo: 0x590, Hi: 0x65F, Stride: 1},
+		{Lo: 0x66A, Hi: 0x6EF, Stride: 1},
+		{Lo: 0x6FA, Hi: 0x8FF, Stride: 1},
+		{Lo: 0xFB1D, Hi: 0xFDFF, Stride: 1},
+		{Lo: 0xFE70, Hi: 0xFEFC, Stride: 1},
 	}}
 )
 

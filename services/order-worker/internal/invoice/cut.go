@@ -3,7 +3,6 @@ package invoice
 import (
 	"encoding/binary"
 	"hash/fnv"
-	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -65,7 +64,7 @@ func (c *cut) font(placeholder string) pdfa.Font {
 
 // reads is what is found and copied where a character is printed. That of an Arabic letter in one of its forms is the letter.
 func reads(char rune) string {
-	if unicode.In(char, presentation) {
+	if isForm(char) {
 		return norm.NFKC.String(string(char))
 	}
 	return string(char)

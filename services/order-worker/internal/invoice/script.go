@@ -4,23 +4,18 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// What is written from right to left: Hebrew and Arabic, and the forms that Arabic letters have inside a word, which
-// texts do not hold: shape chooses them.
-var (
-	presentation = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0xFB50, Hi: 0xFDFF, Stride: 1}, {Lo: 0xFE70, Hi: 0xFEFC, Stride: 1}}}
-	leftwards    = &unicode.RangeTable{R16: []unicode.Range16{
-		{Lo: 0x590, Hi: 0x65F, Stride: 1},
-		{Lo: 0x66A, Hi: 0x6EF, Stride: 1},
-		{Lo: 0x6FA, Hi: 0x8FF, Stride: 1},
-		{Lo: 0xFB1D, Hi: 0xFDFF, Stride: 1},
-		{Lo: 0xFE70, Hi: 0xFEFC, Stride: 1},
-	}}
-)
+// isForm reports whether a character is a form that an Arabic letter has inside a word. Texts do not hold them: shape
+// chooses them.
+func isForm(r rune) bool { return 0xFB50 <= r && r <= 0xFDFF || 0xFE70 <= r && r <= 0xFEFC }
+
+// isLeftwards reports whether a character is written from right to left: Hebrew and Arabic, but not their digits.
+func isLeftwards(r rune) bool {
+	return 0x590 <= r && r <= 0x8FF && !unicode.IsDigit(r) || 0xFB1D <= r && r < 0xFB50 || isForm(r)
+}
 
 // The forms of a letter, in the order that Unicode has them in. A letter that joins its neighbour on one side has two.
 const (
@@ -45,16 +40,14 @@ type shapes struct {
 // newShapes takes the forms out of Unicode's own data: each says which letter it is a form of.
 func newShapes() *shapes {
 	s := &shapes{make(map[rune][]rune), make(map[rune][]rune)}
-	for _, part := range presentation.R16 {
-		for r := rune(part.Lo); r <= rune(part.Hi); r++ {
-			letters := []rune(norm.NFKC.String(string(r)))
-			switch {
-			case r == 0xFBE8 || r == 0xFBE9: // two more of a letter that has its own
-			case len(letters) == 1 && letters[0] != r && len(s.of[letters[0]]) < forms:
-				s.of[letters[0]] = append(s.of[letters[0]], r)
-			case len(letters) == 2 && letters[0] == lam && r >= 0xFEF5:
-				s.ligatures[letters[1]] = append(s.ligatures[letters[1]], r)
-			}
+	for r := rune(0xFB50); r <= 0xFEFC; r++ {
+		letters := []rune(norm.NFKC.String(string(r)))
+		switch {
+		case !isForm(r), r == 0xFBE8, r == 0xFBE9: // two more of a letter that has its own
+		case len(letters) == 1 && letters[0] != r && len(s.of[letters[0]]) < forms:
+			s.of[letters[0]] = append(s.of[letters[0]], r)
+		case len(letters) == 2 && letters[0] == lam && r >= 0xFEF5:
+			s.ligatures[letters[1]] = append(s.ligatures[letters[1]], r)
 		}
 	}
 	return s
@@ -120,8 +113,6 @@ func visual(line string) string {
 	}
 	return string(letters)
 }
-
-func isLeftwards(r rune) bool { return r > utf8.RuneSelf && unicode.Is(leftwards, r) }
 
 // stretchEnd is where the stretch that begins at i and is written from right to left ends: with its last letter or number
 // before a letter of another kind.

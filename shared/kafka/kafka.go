@@ -51,6 +51,10 @@ func (c Config) options() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.RecordDeliveryTimeout(DeliveryTimeout),
+		// A broker that hangs keeps its connections open. The defaults would wait 20 s for an answer on each, and records that
+		// come after would not be delivered meanwhile.
+		kgo.ProduceRequestTimeout(DeliveryTimeout),
+		kgo.RequestTimeoutOverhead(DeliveryTimeout),
 		// The default of 5 s would make every change of a leader cost that long.
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		// Orders wait for each acknowledgement; lanes side by side fill batches without lingering.

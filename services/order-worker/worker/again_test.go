@@ -31,5 +31,10 @@ func TestAWorkerDoesNotRepeatTheMailsItSent(t *testing.T) {
 			t.Errorf("orders (-want +got):\n%s", diff)
 		}
 		s.mailedOnce(t, 12)
+		for id, state := range states {
+			if got := state.Progress.Email.Uncertain; got != 0 {
+				t.Errorf("%s: got uncertain %d times, want never: the worker saw each mail taken over", id, got)
+			}
+		}
 	})
 }

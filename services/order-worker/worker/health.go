@@ -51,8 +51,8 @@ func live(partitions func() []consumer.Partition) http.HandlerFunc {
 			Held  []trouble `json:"held"`
 		}{[]trouble{}, []trouble{}}
 		for _, p := range partitions() {
-			if p.InHand > stuck {
-				answer.Stuck = append(answer.Stuck, trouble{Partition: p.Number, InHand: p.InHand.Round(time.Second).String()})
+			if p.Oldest > stuck {
+				answer.Stuck = append(answer.Stuck, trouble{Partition: p.Number, InHand: p.Oldest.Round(time.Second).String()})
 			}
 			if p.Held != nil {
 				answer.Held = append(answer.Held, trouble{Partition: p.Number, Reason: p.Held.Error()})

@@ -18,8 +18,8 @@ func TestAStuckOrderFailsLivenessAndAHeldPartitionDoesNot(t *testing.T) {
 		body       string
 	}{
 		{"nothing owned", nil, 200, `{"stuck":[],"held":[]}`},
-		{"at work", []consumer.Partition{{Number: 3, InHand: stuck}}, 200, `{"stuck":[],"held":[]}`},
-		{"stuck", []consumer.Partition{{Number: 2}, {Number: 3, InHand: stuck + time.Second}}, 503, `{"stuck":[{"partition":3,"in_hand":"5m1s"}],"held":[]}`},
+		{"at work", []consumer.Partition{{Number: 3, Oldest: stuck}}, 200, `{"stuck":[],"held":[]}`},
+		{"stuck", []consumer.Partition{{Number: 2}, {Number: 3, Oldest: stuck + time.Second}}, 503, `{"stuck":[{"partition":3,"in_hand":"5m1s"}],"held":[]}`},
 		{"held", []consumer.Partition{{Number: 1, Held: errors.New("lost")}}, 200, `{"stuck":[],"held":[{"partition":1,"reason":"lost"}]}`},
 	} {
 		w := httptest.NewRecorder()

@@ -5,6 +5,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -70,6 +71,68 @@ func TestMailServerDownUnderLoadDelaysMailsOnly(t *testing.T) {
 		s.confirmedOnce(t, 300)
 		s.committedAll(t)
 	})
+}
+
+// The server keeps each mail and hangs up instead of saying so: each that is sent is one that the customer gets, and may get again.
+func TestMailServerThatLosesItsAnswersCostsFewMails(t *testing.T) {
+	t.Parallel()
+	const inHand, minutes = 4, 10
+	for _, row := range []struct {
+		policy   string
+		restarts int // of the worker, which forgets that the server is down
+		doubts   int // of each order that ended as a letter
+	}{
+		{"resend", 0, 3}, {"resend", 2, 3}, {"hold", 0, 1},
+	} {
+		t.Run(fmt.Sprint(row.policy, row.restarts), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t)
+				s.mails.Behave(inbox.Behaviour{At: ".", HangUp: true})
+				policy := func(c *worker.Config) { c.Concurrency, c.Uncertain = inHand, row.policy }
+				stop := s.work(t, policy)
+				all := orders(60)
+				for minute := range minutes {
+					s.place(t, all[6*minute:6*minute+6]...)
+					time.Sleep(time.Minute)
+					if minute%4 == 3 && minute/4 < row.restarts {
+						stop()
+						stop = s.work(t, policy)
+					}
+				}
+				s.mails.Behave(inbox.Behaviour{})
+				states := s.Await(t, ended(60))
+				stop()
+				s.committedAll(t)
+				// Five open the breaker while others are in hand, each time anew. Then one looks whether it is over: after 5, 10, 20,
+				// 40 s, and each minute.
+				s.mailedAsStated(t, states, row.doubts, (1+row.restarts)*(5+inHand+4)+minutes)
+			})
+		})
+	}
+}
+
+// mailedAsStated checks that no order was mailed more often than its state admits, that only so many doubts made letters, and
+// that there were few.
+func (s *shop) mailedAsStated(t *testing.T, states map[order.ID]order.State, dead, few int) {
+	t.Helper()
+	all, delivered := 0, s.mails.Deliveries()
+	for id, state := range states {
+		doubts, want := state.Progress.Email.Uncertain, 1
+		if state.Status == order.Dead {
+			want = 0
+		}
+		if got := delivered[state.Progress.Email.MessageID]; got != want+doubts || got > 3 {
+			t.Errorf("%s, %s: got %d mails, uncertain %d times; want one for each, and at most 3", id, state.Status, got, doubts)
+		}
+		if (state.Status == order.Dead) != (doubts == dead) {
+			t.Errorf("%s: got %s, uncertain %d times; want a letter after %d", id, state.Status, doubts, dead)
+		}
+		all += doubts
+	}
+	if all == 0 || all > few {
+		t.Errorf("got %d mails of which nobody knew, want some, and at most %d", all, few)
+	}
 }
 
 func TestWorkerEndsAtOnceWhileTheMailServerIsDown(t *testing.T) {

@@ -19,7 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-worker/internal/consumer"
@@ -31,6 +30,7 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
 	"example.com/orders/shared/topic"
 )
@@ -77,7 +77,8 @@ const DefaultDrain = 35 * time.Second
 // Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
-	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency)
+	name, meter := name(), meter.New()
+	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency, func(open bool) { meter.Breaker(order.StepEmail, open) })
 	stages, mail, err := steps(cfg, server)
 	if err != nil {
 		return err
@@ -92,17 +93,16 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	name, meter := name(), meter.New()
 	p := pipeline.New(pipeline.Config{
-		Topics: cfg.Topics, Group: cfg.Group, Worker: name, Log: cfg.Log,
+		Topics: cfg.Topics, Group: cfg.Group, Worker: name, Meter: meter, Log: cfg.Log,
 		Retry: retry.Policy{Retries: cfg.Retries, For: cfg.RetryFor}, Hold: cfg.Uncertain == "hold",
 	}, stages)
 	var ready atomic.Bool
 	member := consumer.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain, Log: cfg.Log,
-		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
+		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
-			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Log: cfg.Log,
+			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Meter: meter, Log: cfg.Log,
 		},
 		Room: server.Room,
 		Assigned: func(partitions []int32) {
@@ -114,7 +114,8 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	c := consumer.New(member, held(meter, p.Handle))
+	c := consumer.New(member, p.Handle)
+	meter.Watch(c.Hands)
 	g.Go(func() error { return c.Run(ctx) })
 	g.Go(func() error { return health(ctx, cfg.Health, &ready, c.Partitions, meter.Handler()) })
 	return g.Wait()
@@ -142,14 +143,6 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, er
 		return nil, nil, err
 	}
 	return pipeline.Stages(shipping.New(card), bills, mail, server), mail, nil
-}
-
-// held counts the orders that handle has in hand.
-func held(m *meter.Meter, handle consumer.Handler) consumer.Handler {
-	return func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
-		defer m.Hold()()
-		return handle(ctx, l, r, stopping)
-	}
 }
 
 // name says in claims and letters which worker it was: host, process and version.

@@ -90,6 +90,9 @@ func (l *life) final() (order.Status, bool) {
 	return last, last.Final()
 }
 
+// doubted reports whether nobody knew so often what became of the order's mail that it must be a letter.
+func (l *life) doubted() bool { return l != nil && l.uncertain >= 3 }
+
 // unfinished drops orders from the end of a list until one has not ended.
 func (h *history) unfinished(ids []string) []string {
 	h.mu.Lock()

@@ -75,7 +75,8 @@ func (f *findings) judgeOrders(e evidence) {
 		case status == order.Dead:
 			f.Letters++
 		}
-		if want := map[bool]order.Status{false: order.Confirmed, true: order.Dead}[p.hopeless]; !final {
+		hopeless := p.hopeless || e.history.orders[id].doubted()
+		if want := map[bool]order.Status{false: order.Confirmed, true: order.Dead}[hopeless]; !final {
 			f.Lost++
 			f.violated("lost: %s was accepted and is %q", id, status)
 		} else if status != want {

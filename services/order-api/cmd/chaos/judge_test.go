@@ -79,6 +79,11 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 		{"accepted, and no state", func(e *evidence) { delete(e.history.orders, "b"); delete(e.delivered, "mail-b") }, []string{"lost: b"}},
 		{"accepted, and not ended", func(e *evidence) { e.history.orders["b"].changes = e.history.orders["b"].changes[:2] }, []string{"lost: b"}},
 		{"a letter that should be none", func(e *evidence) { e.history.orders["b"] = lived("1", order.Dead); delete(e.delivered, "mail-b") }, []string{"b is dead"}},
+		{"a letter after three doubts", func(e *evidence) {
+			e.history.orders["b"] = lived("1", order.Dead)
+			e.history.orders["b"].uncertain, e.audit.Orders.Confirmed, e.audit.Orders.Dead = 3, 1, 2
+			delete(e.delivered, "mail-b")
+		}, nil},
 		{"shipped where nobody ships", func(e *evidence) { e.history.orders["antarctica"] = confirmed("mail-b") }, []string{"antarctica is confirmed"}},
 		{"confirmed, and no mail", func(e *evidence) { delete(e.delivered, "mail-a") }, []string{"not mailed: a"}},
 		{"a mail of no order", func(e *evidence) { e.delivered["stray"] = 1 }, []string{"mailed for nothing"}},

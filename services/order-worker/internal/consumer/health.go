@@ -8,8 +8,17 @@ import (
 // Partition is how an owned partition fares.
 type Partition struct {
 	Number int32
-	InHand time.Duration // how long its oldest order has been in hand while the group was heard of; zero if there is none
+	Orders int           // in hand
+	Oldest time.Duration // how long the oldest of them has been in hand while the group was heard of; zero if there is none
 	Held   error         // why nothing of it is begun any more; or nil
+}
+
+// Hands are how many orders of all partitions are in hand, and for how long the oldest has been.
+func (c *Consumer) Hands() (orders int, oldest time.Duration) {
+	for _, p := range c.Partitions() {
+		orders, oldest = orders+p.Orders, max(oldest, p.Oldest)
+	}
+	return orders, oldest
 }
 
 // Partitions are those that this member owns, by number. It may be called at any time.
@@ -17,7 +26,7 @@ func (c *Consumer) Partitions() []Partition {
 	all := c.lanes.fare()
 	for i := range all {
 		// While Kafka is away orders wait for it. That is not the fault of a lane, and ends with the lease.
-		all[i].InHand = min(all[i].InHand, c.cfg.Ledger.Lease.Held())
+		all[i].Oldest = min(all[i].Oldest, c.cfg.Ledger.Lease.Held())
 	}
 	return all
 }
@@ -27,9 +36,9 @@ func (l *lanes) fare() []Partition {
 	defer l.mu.Unlock()
 	var all []Partition
 	for _, p := range l.owned {
-		f := Partition{Number: p.number, Held: p.held}
+		f := Partition{Number: p.number, Orders: len(p.inHand), Held: p.held}
 		for _, since := range p.inHand {
-			f.InHand = max(f.InHand, time.Since(since))
+			f.Oldest = max(f.Oldest, time.Since(since))
 		}
 		all = append(all, f)
 	}

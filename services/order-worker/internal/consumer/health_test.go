@@ -31,7 +31,7 @@ func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
 		}
 		expect := func(inHand time.Duration) {
 			t.Helper()
-			want := []Partition{{Number: 0}, {Number: 1, InHand: inHand}, {Number: 2}}
+			want := []Partition{{Number: 0}, {Number: 1, Orders: 1, Oldest: inHand}, {Number: 2}}
 			if diff := cmp.Diff(want, c.Partitions(), cmp.Transformer("seconds", time.Duration.Seconds), cmpopts.EquateApprox(0, 4)); diff != "" {
 				t.Errorf("partitions (-want +got):\n%s", diff)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
@@ -65,10 +66,16 @@ func (c *Consumer) positions(ctx context.Context, number int32) (found []positio
 
 func (c *Consumer) ask(ctx context.Context, number int32, topics ...string) ([]position, error) {
 	admin := kadm.NewClient(c.side.Client)
-	committed, err1 := admin.FetchOffsetsForTopics(ctx, c.cfg.Group, topics...)
-	starts, err2 := admin.ListStartOffsets(ctx, topics...)
-	ends, err3 := admin.ListCommittedOffsets(ctx, topics...)
-	if err := cmp.Or(err1, err2, err3); err != nil {
+	var committed kadm.OffsetResponses
+	var starts, ends kadm.ListedOffsets
+	var all errgroup.Group // side by side: nobody works on the partition until all is known
+	all.Go(func() (err error) {
+		committed, err = admin.FetchOffsetsForTopics(ctx, c.cfg.Group, topics...)
+		return err
+	})
+	all.Go(func() (err error) { starts, err = admin.ListStartOffsets(ctx, topics...); return err })
+	all.Go(func() (err error) { ends, err = admin.ListCommittedOffsets(ctx, topics...); return err })
+	if err := all.Wait(); err != nil {
 		return nil, err
 	}
 	var found []position
@@ -115,6 +122,7 @@ func (c *Consumer) check(ctx context.Context, number int32, found []position) er
 
 // accept names a loss, and reports whether the operator accepts it.
 func (c *Consumer) accept(ctx context.Context, l *loss) bool {
+	c.cfg.Meter.Lost(l.to - l.from)
 	text, level := "records lost: partition refused without --accept-loss", slog.LevelError
 	if c.cfg.AcceptLoss {
 		text, level = "records lost and accepted", slog.LevelWarn
@@ -129,24 +137,31 @@ var errFound = errors.New("found")
 // since is when the oldest record was appended that is read again, over all topics: from then on the ledger must know
 // everything. It is zero if there is none.
 func (c *Consumer) since(ctx context.Context, number int32, found []position) (oldest time.Time, err error) {
-	for _, p := range found {
+	times := make([]time.Time, len(found))
+	all, ctx := errgroup.WithContext(ctx)
+	for i, p := range found {
 		if p.at >= p.end {
 			continue
 		}
-		err := c.insist(ctx, p.topic, number, func() error {
-			err := c.cfg.Kafka.Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
-				if oldest.IsZero() || r.Timestamp.Before(oldest) {
-					oldest = r.Timestamp
+		all.Go(func() error {
+			return c.insist(ctx, p.topic, number, func() error {
+				err := kafka.NewReader(c.cfg.Ledger.Producer).Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
+					times[i] = r.Timestamp
+					return errFound
+				})
+				if errors.Is(err, errFound) {
+					return nil
 				}
-				return errFound
+				return err
 			})
-			if errors.Is(err, errFound) {
-				return nil
-			}
-			return err
 		})
-		if err != nil {
-			return time.Time{}, err
+	}
+	if err := all.Wait(); err != nil {
+		return time.Time{}, err
+	}
+	for _, t := range times {
+		if oldest.IsZero() || !t.IsZero() && t.Before(oldest) {
+			oldest = t
 		}
 	}
 	return oldest, nil

@@ -84,6 +84,7 @@ func TestRecordsLostWhileNobodyWorkedAreNamedAndTheirPartitionIsRefused(t *testi
 					if diff := cmp.Diff(want, said.String()); diff != "" {
 						t.Errorf("said (-want +got):\n%s", diff)
 					}
+					m.counted(t, "lost_records_total 2")
 					var worked []string
 					for _, w := range row.worked {
 						worked = append(worked, topic+w)

@@ -22,10 +22,11 @@ import (
 const brokered = "consumer"
 
 // The classic group's times. A killed worker's partitions go to another one after sessionTimeout: the client's default of
-// 45 s would leave them idle that long. How often it says that it is alive must be well below.
+// 45 s would leave them idle that long. A rebalance is heard of by the answer to a heartbeat, and goes on when every member
+// has heard of it; until then the partitions that move stand still, twice.
 const (
 	sessionTimeout = 8 * time.Second
-	heartbeat      = time.Second
+	heartbeat      = 500 * time.Millisecond
 )
 
 // longSession is how long partitions of a killed worker may stay idle before that is worth a warning.

@@ -84,6 +84,7 @@ func (c *Consumer) untake(number int32) {
 // take begins work on a partition: it looks where everything is read on, opens the ledger from there, and has it fetched. It
 // returns where orders is read on.
 func (c *Consumer) take(ctx context.Context, number int32) (from int64, err error) {
+	began := time.Now()
 	found, err := c.positions(ctx, number)
 	if err != nil {
 		return 0, err
@@ -100,6 +101,7 @@ func (c *Consumer) take(ctx context.Context, number int32) (from int64, err erro
 	if err != nil {
 		return 0, err
 	}
+	c.cfg.Meter.Restored(time.Since(began))
 	c.group.flush()
 	c.side.flush()
 	c.lanes.add(c.owned(ctx, l, number, found))

@@ -3,6 +3,8 @@ package email
 import (
 	"crypto/sha256"
 	"sync"
+
+	"example.com/orders/shared/order"
 )
 
 // remembered is how many mails a generation holds: many times what a worker has in hand. A mail costs about 64 bytes, so
@@ -20,8 +22,8 @@ type delivered struct {
 // mailKey names a mail by Message-ID and recipient: a letter that is replayed to another address is another mail.
 type mailKey [sha256.Size]byte
 
-func keyOf(messageID, recipient string) mailKey {
-	return sha256.Sum256([]byte(messageID + "\n" + recipient))
+func keyOf(w *order.State) mailKey {
+	return sha256.Sum256([]byte(w.Progress.Email.MessageID + "\n" + w.Order.Customer.Email))
 }
 
 func (d *delivered) add(k mailKey) {

@@ -3,7 +3,7 @@
 // A mail cannot be called back, so everything is arranged to send it once. Message-ID and date are settled before
 // anything is sent, and are the same on every attempt: whoever gets a mail twice can tell. A connection that the server
 // dropped while it lay in the pool is replaced without anybody noticing, but only while nothing of the mail has been
-// sent. A mail that this process has seen taken over is not sent by it again (delivered.go).
+// sent. The step knows which mails this process has seen taken over: they need not be sent again (delivered.go).
 //
 // What an error means for the order is decided here, in verdict.go, and nowhere else. While nothing of the content was sent,
 // the server is away for everyone. When all of it was, and no answer came, the mail is uncertain. In between, and after an
@@ -83,16 +83,12 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	return nil
 }
 
-// Do sends the mail with w.Document attached, and returns nil when the server has taken it over, now or at an earlier call.
+// Do sends the mail with w.Document attached, and returns nil when the server has taken it over.
 // When ctx is cancelled it hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
 func (s *Step) Do(ctx context.Context, w *order.State) error {
 	p := &w.Progress
 	if p.Shipping == nil || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
 		return errors.New("nothing to mail: an earlier step is not finished")
-	}
-	key := keyOf(p.Email.MessageID, w.Order.Customer.Email)
-	if s.delivered.has(key) {
-		return nil
 	}
 	m, err := s.compose(w)
 	if err != nil {
@@ -102,9 +98,13 @@ func (s *Step) Do(ctx context.Context, w *order.State) error {
 	if err := s.refusals.judge(domain, s.pool.send(ctx, m)); err != nil {
 		return err
 	}
-	s.delivered.add(key)
+	s.delivered.add(keyOf(w))
 	return nil
 }
+
+// Delivered reports whether this process has seen the mail of an order taken over, after Plan. False means that it does
+// not know.
+func (s *Step) Delivered(w *order.State) bool { return s.delivered.has(keyOf(w)) }
 
 // Close closes the connections that are not in use; the others close when their mail is through.
 func (s *Step) Close() error { return s.pool.close() }

@@ -29,6 +29,8 @@ func (l *Ledger) Judge(r *kgo.Record) status.Verdict {
 		return status.Claim
 	case err != nil:
 		return status.Current // nobody can read it, so it hides nothing
+	case verdict == status.Void:
+		l.cfg.Meter.Void()
 	}
 	return verdict
 }

@@ -37,6 +37,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/lease"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -53,6 +54,7 @@ type Config struct {
 	Worker      string       // who claims: host and version
 	Lease       *lease.Lease // looked at before every append; nil in tests without a group
 	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
+	Meter       *meter.Meter
 	Log         *slog.Logger
 }
 

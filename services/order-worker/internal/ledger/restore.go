@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -43,6 +44,7 @@ func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w win
 		return window{}, err
 	}
 	w.next = next
+	all, ctx := errgroup.WithContext(ctx)
 	for _, row := range []struct {
 		into  *int64
 		topic string
@@ -52,11 +54,13 @@ func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w win
 		{&w.recent, l.cfg.Topics.Status, l.claimed},
 		{&w.repeat, l.cfg.Topics.Orders, goesOn},
 	} {
-		if *row.into, err = l.offsetAt(ctx, row.topic, row.time.Add(-repeats)); err != nil {
-			return window{}, err
-		}
+		all.Go(func() (err error) {
+			*row.into, err = l.offsetAt(ctx, row.topic, row.time.Add(-repeats))
+			return err
+		})
 	}
-	return w, nil
+	err = all.Wait()
+	return w, err
 }
 
 // offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end.

@@ -6,7 +6,6 @@ package meter
 
 import (
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,9 +29,6 @@ type Meter struct {
 	restores   prometheus.Histogram
 	partitions prometheus.Gauge
 	breakers   *prometheus.GaugeVec
-
-	mu     sync.Mutex
-	inHand map[*time.Time]struct{} // when each was taken up
 }
 
 // New returns a meter at zero.
@@ -51,14 +47,8 @@ func New() *Meter {
 			0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)),
 		partitions: prometheus.NewGauge(gauge("partitions", "Partitions that the worker owns.")),
 		breakers:   prometheus.NewGaugeVec(gauge("breaker_open", "1 while orders wait for what the step depends on."), []string{"step"}),
-		inHand:     map[*time.Time]struct{}{},
 	}
 	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.void, m.lost, m.refused, m.restores, m.partitions, m.breakers,
-		prometheus.NewGaugeFunc(gauge("in_hand", "Orders in hand."), func() float64 { n, _ := m.hands(); return float64(n) }),
-		prometheus.NewGaugeFunc(gauge("oldest_in_hand_seconds", "How long the worker has had its oldest order in hand."), func() float64 {
-			_, age := m.hands()
-			return age.Seconds()
-		}),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A counter that appears with its first count shows no increase.
 	for _, outcome := range []order.Status{order.Confirmed, order.Retrying, order.Waiting, order.Dead, Duplicate} {
@@ -89,27 +79,17 @@ func (m *Meter) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Hold counts an order as in hand until release is called.
-func (m *Meter) Hold() (release func()) {
-	since := new(time.Now())
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.inHand[since] = struct{}{}
-	return func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.inHand, since)
-	}
-}
-
-// hands says how many orders are in hand, and for how long the oldest one has been. There are few.
-func (m *Meter) hands() (n int, oldest time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for since := range m.inHand {
-		oldest = max(oldest, time.Since(*since))
-	}
-	return len(m.inHand), oldest
+// Watch has scrapes ask how many orders are in hand, and for how long the oldest has been. It is called once.
+func (m *Meter) Watch(hands func() (orders int, oldest time.Duration)) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(gauge("in_hand", "Orders in hand."), func() float64 {
+			orders, _ := hands()
+			return float64(orders)
+		}),
+		prometheus.NewGaugeFunc(gauge("oldest_in_hand_seconds", "How long the worker has had its oldest order in hand while the group was heard of."), func() float64 {
+			_, oldest := hands()
+			return oldest.Seconds()
+		}))
 }
 
 // Ended counts how an attempt at an order ended: with the status that it left the order in, or as a Duplicate.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,10 +42,8 @@ func TestScrapeTellsWhatWasCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := meter.New()
 		placed := time.Now()
-		defer m.Hold()()
+		m.Watch(func() (int, time.Duration) { return 2, time.Since(placed) })
 		time.Sleep(1500 * time.Millisecond)
-		m.Hold()()
-		defer m.Hold()()
 		m.Ended(order.Confirmed)
 		m.Took(placed)
 		m.Took(placed.Add(time.Hour)) // by a clock that is ahead
@@ -83,11 +80,10 @@ func TestGaugesGoBack(t *testing.T) {
 	m := meter.New()
 	m.Owns(4)
 	m.Breaker(order.StepEmail, true)
-	m.Hold()()
 	m.Owns(0)
 	m.Breaker(order.StepEmail, false)
 	got := scrape(t, m)
-	for _, line := range []string{"in_hand 0\n", "oldest_in_hand_seconds 0\n", "partitions 0\n", `breaker_open{step="email"} 0` + "\n"} {
+	for _, line := range []string{"partitions 0\n", `breaker_open{step="email"} 0` + "\n"} {
 		if !strings.Contains(got, "\norders_worker_"+line) {
 			t.Errorf("got no %q in\n%s", line, got)
 		}
@@ -100,23 +96,5 @@ func TestMetersOfOneProcessAreApart(t *testing.T) {
 	a.Lost(1)
 	if got := scrape(t, b); !strings.Contains(got, "\norders_worker_lost_records_total 0\n") {
 		t.Errorf("got what the other worker has lost:\n%s", got)
-	}
-}
-
-func TestOrdersAreTakenUpFromManyGoroutines(t *testing.T) {
-	t.Parallel()
-	m := meter.New()
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() {
-			for range 100 {
-				m.Hold()()
-			}
-			scrape(t, m)
-		})
-	}
-	wg.Wait()
-	if got := scrape(t, m); !strings.Contains(got, "\norders_worker_in_hand 0\n") {
-		t.Errorf("got orders in hand, want none:\n%s", got)
 	}
 }

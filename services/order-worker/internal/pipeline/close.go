@@ -92,6 +92,7 @@ func (p *Pipeline) undecodable(ctx context.Context, l *ledger.Ledger, a *attempt
 	if _, err := l.Bury(ctx, letter); err != nil {
 		return err
 	}
+	p.cfg.Meter.Ended(order.Dead)
 	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
 		slog.Int64(telemetry.Offset, letter.Origin.Offset), slog.Any(telemetry.Error, cause))
 	if a.from != queue {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/dlq"
@@ -33,6 +34,7 @@ type line struct {
 	cfg      ledger.Config
 	ledger   *ledger.Ledger
 	stopping chan struct{}
+	knows    bool // this process has seen all mails go
 
 	shipping, invoice, email *step
 }
@@ -76,7 +78,7 @@ func setup(t *testing.T) *line {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	l := &line{Kafka: k, stopping: make(chan struct{}), cfg: ledger.Config{
-		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Log: log,
+		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: meter.New(), Log: log,
 	}}
 	none := func(*order.State) {}
 	l.shipping = &step{effect: none, settle: func(w *order.State) {
@@ -96,7 +98,7 @@ func setup(t *testing.T) *line {
 			w.Progress.Email = &order.Email{MessageID: string(w.Order.ID) + "@example.com", Date: time.Now().UTC()}
 		}
 	}}
-	l.settings = pipeline.Config{Topics: k.Topics, Group: "workers", Worker: "worker-1", Log: log}
+	l.settings = pipeline.Config{Topics: k.Topics, Group: "workers", Worker: "worker-1", Meter: l.cfg.Meter, Log: log}
 	l.restart()
 	l.takeOver(t)
 	return l
@@ -104,13 +106,13 @@ func setup(t *testing.T) *line {
 
 // restart makes the pipeline anew, as changed settings say.
 func (l *line) restart() {
-	l.server = retry.NewBreaker(l.cfg.Log, "email", 8)
+	l.server = retry.NewBreaker(l.cfg.Log, "email", 8, func(bool) {})
 	l.Pipeline = pipeline.New(l.settings, []pipeline.Stage{
 		{Name: order.StepShipping, Step: l.shipping},
 		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
 		{
 			Name: order.StepEmail, Step: l.email, Intent: order.Mailing,
-			Breaker: l.server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ },
+			Breaker: l.server, Doubt: func(p *order.Progress) int { p.Email.Uncertain++; return p.Email.Uncertain }, Had: func(*order.State) bool { return l.knows },
 		},
 	})
 }

@@ -27,6 +27,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/meter"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -51,6 +52,7 @@ type Config struct {
 	Worker string // itself
 	Retry  retry.Policy
 	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
+	Meter  *meter.Meter
 	Log    *slog.Logger
 }
 
@@ -85,9 +87,13 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err := p.end(ctx, l, a, failures, err); err != nil {
 		return err
 	}
+	p.cfg.Meter.Ended(a.work.Status)
 	line := "order finished"
-	if a.work.Status.Parked() {
+	switch {
+	case a.work.Status.Parked():
 		line = "order put off"
+	case a.replay == 0:
+		p.cfg.Meter.Took(a.work.Order.PlacedAt)
 	}
 	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, line, slog.String(telemetry.Order, string(a.work.Order.ID)),
 		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
@@ -105,6 +111,9 @@ func (p *Pipeline) run(ctx context.Context, l *ledger.Ledger, a *attempt) error 
 				a.failed = time.Now()
 			}
 			a.step = s.Name
+			if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
+				p.cfg.Meter.Failed(s.Name, err)
+			}
 			return fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name, err)
 		}
 		a.work.Progress.Finish(s.Name)
@@ -118,8 +127,11 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 	if err := safely(func() error { return s.Step.Plan(ctx, w) }); err != nil {
 		return err
 	}
+	if s.Had != nil && s.Had(w) {
+		return nil
+	}
 	if s.Doubt != nil && a.left == s.Intent {
-		if err := p.doubt(a, s, errLeft); p.cfg.Hold {
+		if class, err := p.doubt(a, s, errLeft); class == failure.Permanent {
 			return err
 		}
 	}
@@ -137,7 +149,8 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 		answer = err
 	}
 	if _, reason := failure.Of(err); reason == failure.Uncertain && s.Doubt != nil {
-		return p.doubt(a, s, err)
+		_, err := p.doubt(a, s, err)
+		return err
 	}
 	if err == nil && s.Keeps {
 		return l.Keep(ctx, w)
@@ -148,16 +161,20 @@ func (p *Pipeline) step(ctx context.Context, l *ledger.Ledger, a *attempt, s Sta
 // errLeft is found by whoever takes over.
 var errLeft = errors.New("begun by a worker that did not live to say how it ended")
 
+// mostDoubts is how often nobody may know whether an effect was had before it is repeated only when somebody asks for it.
+// Whatever goes wrong, it will go wrong again, and a customer gets no more than three mails of one order.
+const mostDoubts = 3
+
 // doubt takes up that nobody can know whether a step has had its effect: it is counted, and stated before the effect is
 // repeated. It returns what that means: a failure for good, if it is not to be repeated without being asked for.
-func (p *Pipeline) doubt(a *attempt, s Stage, cause error) error {
-	s.Doubt(&a.work.Progress)
-	a.left, a.intent, a.reason = "", "", failure.Uncertain
+func (p *Pipeline) doubt(a *attempt, s Stage, cause error) (failure.Class, error) {
+	p.cfg.Meter.Uncertain()
 	class := failure.Transient
-	if p.cfg.Hold {
+	if s.Doubt(&a.work.Progress) >= mostDoubts || p.cfg.Hold {
 		class = failure.Permanent
 	}
-	return failure.New(class, failure.Uncertain, cause)
+	a.left, a.intent, a.reason = "", "", failure.Uncertain
+	return class, failure.New(class, failure.Uncertain, cause)
 }
 
 // ready states the intent of a step, and brings the document that was issued before, if there is one. It reports whether

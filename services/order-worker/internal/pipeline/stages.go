@@ -17,9 +17,12 @@ type Stage struct {
 
 	// Breaker is asked before the intent is stated; nil for a step that needs nothing which can be down.
 	Breaker *retry.Breaker
-	// Doubt counts, in the progress that Plan has settled, that nobody can know whether the effect was had; nil for an
-	// effect that may be repeated.
-	Doubt func(*order.Progress)
+	// Doubt counts, in the progress that Plan has settled, that nobody can know whether the effect was had, and returns how
+	// often that was; nil for an effect that may be repeated.
+	Doubt func(*order.Progress) int
+	// Had reports, after Plan, whether this process knows that the effect was had: then the step is finished, whatever stands
+	// in Kafka. Nil: it never does.
+	Had func(*order.State) bool
 }
 
 // Stages is the one list of steps. A new step is a package with Plan and Do, and a line here.
@@ -27,6 +30,9 @@ func Stages(s *shipping.Step, i *invoice.Step, e *email.Step, server *retry.Brea
 	return []Stage{
 		{Name: order.StepShipping, Step: s},
 		{Name: order.StepInvoice, Step: i, Intent: order.Working, Keeps: true},
-		{Name: order.StepEmail, Step: e, Intent: order.Mailing, Breaker: server, Doubt: func(p *order.Progress) { p.Email.Uncertain++ }},
+		{
+			Name: order.StepEmail, Step: e, Intent: order.Mailing, Breaker: server,
+			Doubt: func(p *order.Progress) int { p.Email.Uncertain++; return p.Email.Uncertain }, Had: e.Delivered,
+		},
 	}
 }

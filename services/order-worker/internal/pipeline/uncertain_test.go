@@ -59,10 +59,14 @@ func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
 			return nil
 		}
 		l.work(t, l.place(t, "ord_1"))
+		for range 2 {
+			r, _ := l.next(t)
+			l.work(t, r)
+		}
 		if diff := cmp.Diff([]int{0, 1, 2}, stood); diff != "" {
 			t.Errorf("uncertain as stated before each mail (-want +got):\n%s", diff)
 		}
-		l.tells(t, "ord_1", "accepted", "working", "mailing", "mailing uncertain", "mailing uncertain", "confirmed")
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying uncertain", "mailing", "retrying uncertain", "mailing", "confirmed")
 	})
 }
 
@@ -79,8 +83,8 @@ func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
 				l.email.do = lose
 				l.work(t, l.place(t, "ord_1"))
 			},
-			[]string{"mailing uncertain", "mailing uncertain", "retrying uncertain"},
-			3,
+			[]string{"retrying uncertain"},
+			1,
 		}, {
 			"found while the server is down", func(t *testing.T, l *line) {
 				r := l.place(t, "ord_1")
@@ -159,18 +163,62 @@ func TestHeldUncertainOrderIsSentByItsReplayOnly(t *testing.T) {
 	}
 }
 
+// Whatever goes wrong, a customer gets no more than three mails by themselves.
+func TestUncertainThreeTimesIsSentByItsReplayOnly(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		third func(*testing.T, *line, *kgo.Record)
+	}{
+		{"an answer that was lost", func(t *testing.T, l *line, r *kgo.Record) { l.work(t, r) }},
+		{"found by the next owner", func(t *testing.T, l *line, r *kgo.Record) {
+			l.killed(t, r)
+			l.work(t, r)
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l, mails := setup(t).patient(), 0
+				l.email.do = func(context.Context, *order.State) error {
+					mails++
+					return lose(t.Context(), nil)
+				}
+				l.work(t, l.place(t, "ord_1"))
+				r, _ := l.next(t)
+				l.work(t, r)
+				if got := len(l.Letters(t)); got != 0 {
+					t.Errorf("after two mails: got %d letters, want none", got)
+				}
+				r, _ = l.next(t)
+				row.third(t, l, r)
+				letter := l.letter(t)
+				if letter.Class != failure.Permanent || letter.Reason != failure.Uncertain || letter.Progress.Email.Uncertain != 3 || mails > 3 {
+					t.Errorf("got %d mails, letter %+v; want at most 3, and a permanent one that is uncertain three times", mails, letter)
+				}
+				l.work(t, l.sendBack(t, letter))
+				if got := len(l.Letters(t)); got != 2 {
+					t.Errorf("its replay was lost, too: got %d letters, want 2", got)
+				}
+				l.email.do = nil
+				l.work(t, l.sendBack(t, l.letter(t)))
+				if got := l.States(t)["ord_1"]; got.Status != order.Confirmed || got.Progress.Email.Uncertain != 4 {
+					t.Errorf("got %s, uncertain %d times; want it confirmed, 4 times", got.Status, got.Progress.Email.Uncertain)
+				}
+			})
+		})
+	}
+}
+
 // TestStopTakesBackWhatCameToNothing stops a worker while an order pauses between two attempts.
 func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		name  string
-		do    func(context.Context, *order.State) error
-		left  order.Status
-		story []string
+		name string
+		do   func(context.Context, *order.State) error
 	}{
-		{"busy", busy, order.Working, []string{"working", "mailing", "confirmed"}},
-		{"down", away, order.Working, []string{"working", "mailing", "confirmed"}},
-		{"uncertain", lose, order.Mailing, []string{"mailing uncertain", "confirmed"}},
+		{"busy", busy},
+		{"down", away},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -184,13 +232,13 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 				if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, retry.ErrStopping) {
 					t.Fatalf("got %v, want %v", err, retry.ErrStopping)
 				}
-				if got := l.States(t)["ord_1"].Status; got != row.left {
-					t.Errorf("left %s, want %s", got, row.left)
+				if got := l.States(t)["ord_1"].Status; got != order.Working {
+					t.Errorf("left %s, want %s", got, order.Working)
 				}
 				l.email.do, l.stopping = nil, make(chan struct{})
 				l.takeOver(t)
 				l.work(t, r)
-				l.tells(t, "ord_1", append([]string{"accepted", "working", "mailing"}, row.story...)...)
+				l.tells(t, "ord_1", "accepted", "working", "mailing", "working", "mailing", "confirmed")
 			})
 		})
 	}
@@ -264,7 +312,7 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 		do    func(context.Context, *order.State) error
 		state string
 	}{
-		{"taken over", nil, "closed"}, {"refused", refuse, "closed"}, {"lost", lose, "half-open"}, {"a bug", fail, "half-open"}, {"down", away, "open"},
+		{"taken over", nil, "closed"}, {"refused", refuse, "closed"}, {"lost", lose, "open"}, {"a bug", fail, "half-open"}, {"down", away, "open"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -301,4 +349,25 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 			}
 		})
 	})
+}
+
+// The mail went out, and the partition came back to the worker that knows it: there is nothing to doubt, and nothing to wait for.
+func TestEffectThatThisProcessKnowsOfIsNotInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, hold := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			l.settings.Hold = hold
+			l.restart()
+			r := l.place(t, "ord_1")
+			l.killed(t, r)
+			l.knows = true
+			l.outage()
+			l.work(t, r)
+			l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
+			if got := l.uncertain(t, "ord_1"); got != 0 || l.email.done != 0 {
+				t.Errorf("hold %t: got uncertain %d times, %d more mails; want none", hold, got, l.email.done)
+			}
+		})
+	}
 }

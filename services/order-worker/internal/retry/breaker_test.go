@@ -20,7 +20,7 @@ var errHalfWay = failure.New(failure.Transient, failure.Uncertain, errors.New("c
 
 func breaker(t *testing.T, slots int) *retry.Breaker {
 	t.Helper()
-	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots)
+	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots, func(bool) {})
 }
 
 // try asks for an order that ends with err, and reports whether it was let through.
@@ -40,7 +40,7 @@ func outage(b *retry.Breaker) {
 }
 
 func ExampleBreaker() {
-	b := retry.NewBreaker(slog.New(slog.DiscardHandler), "email", 64)
+	b := retry.NewBreaker(slog.New(slog.DiscardHandler), "email", 64, func(bool) {})
 	away := failure.New(failure.Down, failure.MailAway, errors.New("connection refused"))
 	for range 5 {
 		report, _ := b.Allow()
@@ -66,7 +66,9 @@ func TestOnlyDownInARowOpensIt(t *testing.T) {
 		{"a busy answer between", []error{errAway, errAway, errAway, errAway, errBusy, errAway}, "closed"},
 		{"a refusal between", []error{errAway, errAway, errAway, errAway, errRefused, errAway}, "closed"},
 		{"no answer between", []error{errAway, errAway, errAway, errAway, retry.ErrNoAnswer, errAway}, "open"},
-		{"a loss half-way between", []error{errAway, errAway, errAway, errAway, errHalfWay, errAway}, "open"},
+		{"five lost half-way", []error{errHalfWay, errHalfWay, errHalfWay, errHalfWay, errHalfWay}, "open"},
+		{"the fifth lost half-way", []error{errAway, errAway, errAway, errAway, errHalfWay}, "open"},
+		{"a success between losses", []error{errHalfWay, errHalfWay, errHalfWay, errHalfWay, nil, errHalfWay}, "closed"},
 		{"a bug between", []error{errAway, errAway, errAway, errAway, errBug, errAway}, "open"},
 		{"busy for good", []error{errBusy, errBusy, errBusy, errBusy, errBusy, errBusy, errBusy}, "closed"},
 	} {
@@ -108,7 +110,7 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 		{"that finds it busy", errBusy, "closed"},
 		{"that finds it down", errAway, "open"},
 		{"that learns nothing", retry.ErrNoAnswer, "half-open"},
-		{"that is lost half-way", errHalfWay, "half-open"},
+		{"that is lost half-way", errHalfWay, "open"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -137,6 +139,47 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each order that is let through to a server that loses its answers may be a mail too many.
+func TestLossHalfWayIsTriedLessAndLess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker(t, 64)
+		for range 5 {
+			try(b, errHalfWay)
+		}
+		_, err := b.Allow()
+		if class, reason := failure.Of(err); !errors.Is(err, retry.ErrOpen) || class != failure.Down || reason != failure.MailAway {
+			t.Errorf("got %v, %s %s; want ErrOpen, down, mail-away: nothing was sent of this one", err, class, reason)
+		}
+		var through []time.Duration
+		began := time.Now()
+		for range 1000 {
+			if orders, again := b.Room(); orders == 0 {
+				if try(b, nil) {
+					t.Fatalf("after %s: got an order let through where there is no room", time.Since(began))
+				}
+				time.Sleep(again)
+				continue
+			}
+			end := errHalfWay
+			if len(through) == 6 {
+				end = errAway // now it is known to be down, and costs nothing to look at
+			}
+			if through = append(through, time.Since(began).Truncate(time.Second)); len(through) == 9 {
+				break
+			}
+			try(b, end)
+		}
+		var want []time.Duration
+		for _, seconds := range []time.Duration{5, 15, 35, 75, 135, 195, 255, 260, 265} {
+			want = append(want, seconds*time.Second)
+		}
+		if diff := cmp.Diff(want, through); diff != "" {
+			t.Errorf("let through after (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestLateNewsChangesNothing(t *testing.T) {
@@ -195,11 +238,12 @@ func TestOneSlotIsRoomForOne(t *testing.T) {
 	}
 }
 
-func TestEachChangeIsLoggedOnce(t *testing.T) {
+func TestEachChangeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		b := retry.NewBreaker(slog.New(slog.NewTextHandler(&out, nil)), "email", 64)
+		var told []bool
+		b := retry.NewBreaker(slog.New(slog.NewTextHandler(&out, nil)), "email", 64, func(open bool) { told = append(told, open) })
 		outage(b)
 		for range 100 {
 			try(b, errAway)
@@ -222,6 +266,9 @@ func TestEachChangeIsLoggedOnce(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]bool{true, true, false}, told); diff != "" {
+			t.Errorf("told whether orders have to wait (-want +got):\n%s", diff)
 		}
 	})
 }

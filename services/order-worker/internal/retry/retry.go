@@ -6,7 +6,8 @@
 //
 // A transient failure is tried again in process, a few times, after a random pause that grows: full jitter, so that
 // orders which failed together do not come back together. Then it is put off, a few times for 10 s and then for 2 min,
-// until its time is over (Policy). A permanent failure, and what is left of a transient one, is the caller's to bury.
+// until its time is over (Policy). A permanent failure, and what is left of a transient one, is the caller's to bury. An
+// attempt of which nobody knows how it ended is put off at once: what it may do twice is not done twice within seconds.
 //
 // A dependency that is down is another matter: an outage must not turn orders into letters, so no attempt is counted,
 // however long it lasts. It is tried again in process until its Breaker opens; from then on nobody tries, but for
@@ -52,8 +53,8 @@ func (p Policy) Next(topics topic.Set, retries int, since, now time.Time) (name 
 	return "", false
 }
 
-// Do calls attempt until it succeeds, fails for good, has failed Attempts times, or is not tried (ErrOpen), and returns
-// how often it failed with a counted failure and the last error.
+// Do calls attempt until it succeeds, fails for good, has failed Attempts times, is uncertain, or is not tried (ErrOpen), and
+// returns how often it failed with a counted failure and the last error.
 // It blocks between attempts; the end of ctx or the closing of stopping ends only a pause, never an attempt.
 func (p Policy) Do(ctx context.Context, stopping <-chan struct{}, attempt func() error) (failures int, err error) {
 	longest, probe := cmp.Or(p.Pause, 500*time.Millisecond), 250*time.Millisecond
@@ -63,12 +64,12 @@ func (p Policy) Do(ctx context.Context, stopping <-chan struct{}, attempt func()
 			return failures, err
 		}
 		var pause time.Duration
-		switch class, _ := failure.Of(err); class {
+		switch class, reason := failure.Of(err); class {
 		case failure.Permanent:
 			return failures + 1, err
 		case failure.Transient:
 			failures++
-			if failures >= cmp.Or(p.Attempts, 3) {
+			if reason == failure.Uncertain || failures >= cmp.Or(p.Attempts, 3) {
 				return failures, err
 			}
 			pause, longest = jitter(longest), 2*longest

@@ -55,6 +55,8 @@ func TestClassDecidesHowOftenItIsTried(t *testing.T) {
 		{"down before the last", retry.Policy{}, []error{errBusy, errBusy, errAway, errBusy}, 4, 3, errBusy},
 		{"not tried", retry.Policy{}, []error{errOpen}, 1, 0, errOpen},
 		{"not tried any more", retry.Policy{}, []error{errBusy, errAway, errOpen}, 3, 1, errOpen},
+		{"uncertain", retry.Policy{}, []error{errHalfWay}, 1, 1, errHalfWay},
+		{"uncertain after transient", retry.Policy{}, []error{errBusy, errHalfWay}, 2, 2, errHalfWay},
 		{"five attempts", retry.Policy{Attempts: 5}, []error{errBusy, errBusy, errBusy, errBusy, errBusy}, 5, 5, errBusy},
 		{"one attempt", retry.Policy{Attempts: 1}, []error{errBusy}, 1, 1, errBusy},
 	} {

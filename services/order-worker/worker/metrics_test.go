@@ -1,0 +1,113 @@
+//go:build synctests
+
+package worker_test
+
+import (
+	"bufio"
+	"bytes"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/worker"
+	"example.com/orders/shared/embedded/inbox"
+)
+
+// ends hears of each line that a worker logs when it is done with an order. They come after what the meter is told.
+type ends chan struct{}
+
+// Write looks at one line, as handlers write them.
+func (e ends) Write(line []byte) (int, error) {
+	for _, said := range []string{`"order finished"`, `"order put off"`, `"record undecodable"`} {
+		if bytes.Contains(line, []byte(said)) {
+			e <- struct{}{}
+		}
+	}
+	return len(line), nil
+}
+
+func (e ends) await(n int) {
+	for range n {
+		<-e
+	}
+}
+
+// counters are what a scrape says, without buckets, sums and what is not ours.
+func counters(t *testing.T, address string) map[string]string {
+	t.Helper()
+	answer, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	all := map[string]string{}
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if rest, ours := strings.CutPrefix(name, "orders_worker_"); ours && !strings.Contains(rest, "_bucket") && !strings.HasSuffix(rest, "_sum") {
+			all[rest] = value
+		}
+	}
+	return all
+}
+
+// A scrape takes a socket, and real ones have no place in a bubble: so this takes as long as it takes.
+func TestScrapeAgreesWithWhatHappened(t *testing.T) {
+	t.Parallel()
+	s, done := open(t), make(ends, 100)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	s.work(t, func(c *worker.Config) {
+		c.Health, c.Log = address, slog.New(slog.NewTextHandler(done, nil))
+	})
+	all := orders(12)
+	all[0].ShipTo.Country = "AQ" // where nobody ships
+	s.place(t, all[:3]...)
+	s.Produce(t, s.record(1, all[1]))
+	done.await(3)
+	s.sendBack(t) // again to where nobody ships
+	done.await(1)
+	s.mails.Behave(inbox.Behaviour{At: "RCPT", Code: 451, Times: 3})
+	s.place(t, all[3])
+	done.await(1)
+	s.mails.Behave(inbox.Behaviour{At: ".", HangUp: true, Times: 1})
+	s.place(t, all[4])
+	done.await(1)
+	s.Produce(t, s.record(0, all[10]), &kgo.Record{Topic: s.Topics.Orders, Key: []byte("ord_x"), Value: []byte("no order")})
+	done.await(2)
+	s.mails.Behave(inbox.Behaviour{Down: true})
+	s.place(t, all[5:10]...)
+	done.await(5)
+
+	got := counters(t, address)
+	// How long they are in hand, and how many found out before the breaker was open, is a matter of moments.
+	if down := got[`failures_total{class="down",reason="mail-away",step="email"}`]; down < "5" {
+		t.Errorf("got %q failures for a server that is away, want 5 at least", down)
+	}
+	for _, name := range []string{"in_hand", "oldest_in_hand_seconds", `failures_total{class="down",reason="mail-away",step="email"}`} {
+		if _, ok := got[name]; !ok {
+			t.Errorf("got no %s", name)
+		}
+		delete(got, name)
+	}
+	want := map[string]string{
+		`outcomes_total{outcome="confirmed"}`: "3", `outcomes_total{outcome="dead"}`: "3", `outcomes_total{outcome="duplicate"}`: "1",
+		`outcomes_total{outcome="retrying"}`: "2", `outcomes_total{outcome="waiting"}`: "5", "order_seconds_count": "4",
+		`failures_total{class="permanent",reason="no-route",step="shipping"}`: "2",
+		`failures_total{class="transient",reason="mail-busy",step="email"}`:   "3",
+		`failures_total{class="transient",reason="uncertain",step="email"}`:   "1",
+		"uncertain_total": "1", "void_states_total": "0", "lost_records_total": "0", "refused_records_total": "0",
+		"partitions": "3", "restore_seconds_count": "3", `breaker_open{step="email"}`: "1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("counters (-want +got):\n%s", diff)
+	}
+}

@@ -95,7 +95,7 @@ func modules() []allowed {
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
 		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
-		{"golang.org/x/text", "email invoice", "names of countries, what is spoken there, and composed letters"},
+		{"golang.org/x/text", "email invoice", "names and languages of countries, composed letters, and the forms of Arabic ones"},
 	}
 }
 

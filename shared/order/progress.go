@@ -78,6 +78,7 @@ type Invoice struct {
 	Number   string
 	IssuedAt time.Time // UTC, seconds
 	VATTable string    // version of the VAT table
+	Language string    // of labels, dates and numbers, by ISO 639: "de"; empty is English, as old versions wrote it
 	Taxes    []Tax     // by rate, highest first
 	Net      Money     // lines and shipping
 	Tax      Money     // sum of Taxes

@@ -1,8 +1,9 @@
 // Package pdfa makes the PDF of an invoice a hybrid (Factur-X, ZUGFeRD): a PDF/A-3b with the invoice as XML inside, for
 // people and for programs. It also takes the XML out again.
 //
-// Seal reads what gofpdf writes and nothing else: the objects are kept as they are, and catalog and document information,
-// which gofpdf writes last, are replaced. What PDF/A asks for beside that is for whoever draws: every font embedded, no
+// Seal reads what gofpdf writes and nothing else: the objects are kept as they are, but catalog and document information,
+// which gofpdf writes last, are replaced, and so are the fonts that it is given: gofpdf would take as long to read a font as
+// for all the rest. What PDF/A asks for beside that is for whoever draws: every font embedded, no
 // transparency, no encryption. Extract reads what Seal writes and nothing else; it does not search or repair.
 //
 // The same input gives the same bytes. The file's ID is made from the XML, which holds the invoice's number.
@@ -13,9 +14,12 @@ import (
 	"compress/zlib"
 	"crypto/md5"
 	_ "embed"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"hash/adler32"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,28 +66,44 @@ const (
 // header declares PDF 1.7, on which PDF/A-3 is built, and in its second line that the file is not text.
 const header = "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
-// Seal returns the document as PDF/A-3b with the XML as its attachment factur-x.xml, in the profile EN 16931.
-func (s *Sealer) Seal(document []byte, i Info, invoice []byte) ([]byte, error) {
+// Seal returns the document as PDF/A-3b with its fonts embedded and the XML as its attachment factur-x.xml, in the
+// profile EN 16931.
+func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([]byte, error) {
 	p, err := parse(document)
 	if err != nil {
 		return nil, err
+	}
+	numbers, size := make([]int, len(fonts)), len(document)
+	for i, f := range fonts {
+		if numbers[i], err = p.cut(document, f); err != nil {
+			return nil, err
+		}
+		size += len(f.Program) + 24*len(f.Widths) + 1500
 	}
 	packed, err := s.deflate(invoice)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{out: make([]byte, 0, len(document)+len(packed)+len(xmp)+len(icc)+4096), first: len(p.offsets) + 1}
-	w.out = append(append(w.out, header...), p.body...)
-	shift := len(header) - p.begin
-	for _, offset := range p.offsets {
-		w.offsets = append(w.offsets, offset+shift)
+	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
+	w.keep(document, p)
+	for i, f := range fonts {
+		w.embed(numbers[i], f)
 	}
-	w.objects(i, invoice, packed)
-	w.trailer(md5.Sum(invoice))
+	w.first = len(w.offsets) + 1
+	sum := md5.Sum(invoice)
+	w.objects(i, len(invoice), sum, packed)
+	w.trailer(sum)
 	return w.out, nil
 }
 
+// small is up to which size data is stored as it is: to deflate it would take longer than to draw an invoice of few lines.
+const small = 8 << 10
+
+// deflate returns data in the form of zlib.
 func (s *Sealer) deflate(data []byte) ([]byte, error) {
+	if len(data) <= small {
+		return stored(data), nil
+	}
 	var out bytes.Buffer
 	z, ok := s.writers.Get().(*zlib.Writer)
 	if !ok {
@@ -96,11 +116,42 @@ func (s *Sealer) deflate(data []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// stored is data in one block that is not compressed (RFC 1950, and RFC 1951, 3.2.4).
+func stored(data []byte) []byte {
+	size := uint16(len(data))
+	out := append(make([]byte, 0, len(data)+11), 0x78, 0x01, 0x01)
+	out = binary.LittleEndian.AppendUint16(out, size)
+	out = binary.LittleEndian.AppendUint16(out, ^size)
+	return binary.BigEndian.AppendUint32(append(out, data...), adler32.Checksum(data))
+}
+
 // writer appends objects to a document.
 type writer struct {
 	out     []byte
-	first   int   // number of the first own object
+	first   int   // number of the first object that is neither kept nor a font's
 	offsets []int // of all objects, from number 1 on
+}
+
+// keep writes the objects that stay, as they are.
+func (w *writer) keep(document []byte, p parsed) {
+	slices.SortFunc(p.cuts, func(a, b span) int { return a.begin - b.begin })
+	w.out = append(w.out, header...)
+	from := p.begin
+	for _, c := range p.cuts {
+		w.out = append(w.out, document[from:max(from, c.begin)]...)
+		from = c.end
+	}
+	w.out = append(w.out, document[from:p.end]...)
+	w.offsets = slices.Grow(w.offsets, len(p.offsets)+ownObjects+8)
+	for _, offset := range p.offsets {
+		shift := len(header) - p.begin
+		for _, c := range p.cuts {
+			if c.end <= offset {
+				shift -= c.end - c.begin
+			}
+		}
+		w.offsets = append(w.offsets, offset+shift)
+	}
 }
 
 func (w *writer) number(object int) int { return w.first + object }
@@ -113,23 +164,30 @@ func (w *writer) object(format string, args ...any) {
 	w.out = append(w.out, "\nendobj\n"...)
 }
 
+// stream writes the next object, which holds data. Its dictionary begins with what is given.
+func (w *writer) stream(dictionary string, data []byte) {
+	w.offsets = append(w.offsets, len(w.out))
+	w.out = fmt.Appendf(w.out, "%d 0 obj\n<<%s /Length %d >>\nstream\n", len(w.offsets), dictionary, len(data))
+	w.out = append(append(w.out, data...), "\nendstream\nendobj\n"...)
+}
+
 // objects writes the own objects, in the order of their numbers.
-func (w *writer) objects(i Info, invoice, packed []byte) {
+func (w *writer) objects(i Info, size int, sum [md5.Size]byte, packed []byte) {
 	at := i.At.UTC().Format("20060102150405")
-	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", Text(i.Title), Text(i.Author), at)
+	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", text(i.Title), text(i.Author), at)
 	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
 		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[3]d 0 R] >> >> >>",
 		w.number(metadataObject), w.number(intentObject), w.number(specObject))
 	metadata := strings.NewReplacer("{title}", escape(i.Title), "{author}", escape(i.Author), "{at}", i.At.UTC().Format(time.RFC3339)).Replace(xmp)
-	w.object("<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream", len(metadata), metadata)
+	w.stream(" /Type /Metadata /Subtype /XML", []byte(metadata))
 	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
-	w.object("<< /N 3 /Length %d >>\nstream\n%s\nendstream", len(icc), icc)
+	w.stream(" /N 3", icc)
 	// Alternative: the XML says what the pages say.
 	w.object("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /AFRelationship /Alternative /Desc (The invoice as XML) /EF << /F %d 0 R /UF %[1]d 0 R >> >>",
 		w.number(fileObject))
 	w.object("<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length %d"+
 		" /Params << /Size %d /ModDate (D:%sZ) /CheckSum <%x> >> >>\nstream\n%s\nendstream",
-		len(packed), len(invoice), at, md5.Sum(invoice), packed)
+		len(packed), size, at, sum, packed)
 }
 
 func (w *writer) trailer(id [md5.Size]byte) {
@@ -142,14 +200,13 @@ func (w *writer) trailer(id [md5.Size]byte) {
 		size, w.number(catalogObject), w.number(infoObject), id, start)
 }
 
-// Text is a string of PDF in UTF-16, which can hold any text, in hex, which needs no escapes.
-func Text(s string) string {
-	var b strings.Builder
-	b.WriteString("<FEFF")
+// text is a string of PDF in UTF-16, which can hold any text, in hex, which needs no escapes.
+func text(s string) string {
+	out := append(make([]byte, 0, 6+4*len(s)), "<FEFF"...)
 	for _, unit := range utf16.Encode([]rune(s)) {
-		fmt.Fprintf(&b, "%04X", unit)
+		out = hex(out, unit)
 	}
-	return b.String() + ">"
+	return string(append(out, '>'))
 }
 
 // escape makes a text fit for XML.

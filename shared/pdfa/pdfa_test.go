@@ -118,7 +118,7 @@ func TestWhatIsAttachedIsTakenOutAgain(t *testing.T) {
 	t.Parallel()
 	var s pdfa.Sealer
 	rapid.Check(t, func(t *rapid.T) {
-		invoice := rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "invoice")
+		invoice := rapid.OneOf(rapid.SliceOfN(rapid.Byte(), 0, 2000), rapid.Just(bytes.Repeat([]byte("<line/>"), 1500))).Draw(t, "invoice")
 		title := rapid.String().Draw(t, "title")
 		hybrid, err := s.Seal(page(), pdfa.Info{Title: title, At: info.At}, invoice)
 		if err != nil {
@@ -171,6 +171,40 @@ func TestWhatGofpdfDoesNotWriteIsRefused(t *testing.T) {
 		if got, err := s.Seal([]byte(row.document), info, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
 			t.Errorf("%s: got %d bytes, %v; want it refused", row.name, len(got), err)
 		}
+	}
+}
+
+func TestAFontTakesThePlaceThatItIsDrawnIn(t *testing.T) {
+	t.Parallel()
+	const placeholder = "<</Type /Font\n/BaseFont /plain\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>"
+	document := drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Font <</F1 4 0 R>>>>",
+		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>", placeholder, "<< /Producer (x) >>", "<< /Type /Catalog >>")
+	font := pdfa.Font{
+		Placeholder: "plain", Name: "ABCDEF+Face", Widths: make([]int, 102), Texts: make([]string, 102), Program: []byte("outlines"),
+	}
+	font.Texts[1], font.Texts[101] = "A", "😀"
+	var s pdfa.Sealer
+	hybrid, err := s.Seal(document, info, []byte("<a/>"), font)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n4 0 obj\n<< /Type /Font /Subtype /Type0 /BaseFont /ABCDEF+Face /Encoding /Identity-H /DescendantFonts [5 0 R] /ToUnicode 6 0 R >>",
+		"100 beginbfchar\n<0001> <0041>\n", "endbfchar\n1 beginbfchar\n<0065> <D83DDE00>\nendbfchar\n", "/Length1 8 /Length 8 >>\nstream\noutlines\n",
+	} {
+		if !strings.Contains(string(hybrid), want) {
+			t.Errorf("%q is not in\n%s", want, hybrid)
+		}
+	}
+	if strings.Contains(string(hybrid), "WinAnsi") {
+		t.Errorf("the placeholder is still in\n%s", hybrid)
+	}
+	if got, err := pdfa.Extract(hybrid); err != nil || string(got) != "<a/>" {
+		t.Errorf("attached: got %q, %v", got, err)
+	}
+	font.Placeholder = "other"
+	if _, err := s.Seal(document, info, nil, font); !errors.Is(err, pdfa.ErrNotGofpdf) {
+		t.Errorf("a font that is not drawn: got %v, want it refused", err)
 	}
 }
 

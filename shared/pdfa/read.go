@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/zlib"
 	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +36,7 @@ func Extract(document []byte) ([]byte, error) {
 	}
 	size, _ := strconv.ParseInt(string(head[2]), 10, 64) // eight digits
 	invoice, err := inflate(packed, size)
-	if sum := md5.Sum(invoice); err != nil || hex.EncodeToString(sum[:]) != string(head[3]) {
+	if sum := md5.Sum(invoice); err != nil || fmt.Sprintf("%x", sum) != string(head[3]) {
 		return nil, fmt.Errorf("%w that is whole", ErrNone)
 	}
 	return invoice, nil
@@ -98,9 +97,10 @@ func readTable(document []byte) (table, error) {
 
 // parsed is a document of gofpdf, apart from what Seal replaces.
 type parsed struct {
-	begin   int // where the first object stands
-	body    []byte
-	offsets []int // of the objects in the body, from number 1 on
+	begin   int    // where the first object stands
+	end     int    // where those that are kept end
+	offsets []int  // of the objects before end, from number 1 on
+	cuts    []span // of them, what goes
 }
 
 // parse takes information and catalog off a document of gofpdf: they are its last two objects.
@@ -115,8 +115,8 @@ func parse(document []byte) (parsed, error) {
 		return parsed{}, fmt.Errorf("%w: another trailer", ErrNotGofpdf)
 	}
 	begin := bytes.IndexByte(document, '\n') + 1
-	p := parsed{begin: begin, offsets: t.offsets[:n-2]}
 	info := t.offsets[n-2]
+	p := parsed{begin: begin, end: info, offsets: t.offsets[:n-2]}
 	for _, offset := range p.offsets {
 		if offset < begin || offset >= info {
 			return parsed{}, fmt.Errorf("%w: objects behind the document information", ErrNotGofpdf)
@@ -125,6 +125,5 @@ func parse(document []byte) (parsed, error) {
 	if info < begin || !bytes.HasPrefix(document, []byte("%PDF-1.")) {
 		return parsed{}, fmt.Errorf("%w: no header", ErrNotGofpdf)
 	}
-	p.body = document[begin:info]
 	return p, nil
 }

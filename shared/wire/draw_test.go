@@ -69,7 +69,7 @@ func drawProgress(t *rapid.T) order.Progress {
 	}
 	if rapid.Bool().Draw(t, "invoiced") {
 		p.Invoice = &order.Invoice{
-			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29",
+			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29", Language: rapid.SampledFrom([]string{"", "uk"}).Draw(t, "language"),
 			Net: euros(t, "net"), Tax: euros(t, "tax"), Total: euros(t, "total"),
 		}
 		for range count(t, "taxes", 3) {

@@ -45,6 +45,7 @@ type invoiceValue struct {
 	Number   string     `json:"number"`
 	IssuedAt time.Time  `json:"issued_at"`
 	VATTable string     `json:"vat_table"`
+	Language string     `json:"language,omitempty"`
 	Taxes    []taxValue `json:"taxes"`
 	Net      money      `json:"net"`
 	Tax      money      `json:"tax"`
@@ -124,7 +125,7 @@ func fromProgress(p order.Progress) progressValue {
 	}
 	if i := p.Invoice; i != nil {
 		v.Invoice = &invoiceValue{
-			Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable,
+			Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
 			Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Kept: (*keptValue)(i.Kept),
 		}
 		for _, t := range i.Taxes {
@@ -142,7 +143,7 @@ func (v progressValue) progress() order.Progress {
 	}
 	if i := v.Invoice; i != nil {
 		p.Invoice = &order.Invoice{
-			Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable,
+			Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
 			Net: order.Money(i.Net), Tax: order.Money(i.Tax), Total: order.Money(i.Total), Kept: (*order.Kept)(i.Kept),
 		}
 		for _, t := range i.Taxes {

@@ -14,14 +14,15 @@ import (
 // note of the customer, which may be edited after the invoice was issued.
 func (s *Step) data(w *order.State) *cii.Invoice {
 	i, shipping, customer := w.Progress.Invoice, w.Progress.Shipping, w.Order.Customer
+	t := s.speak(*i)
 	// All goods go to one country, so there is one rate for all.
 	rate := rateOf(i.Taxes[0])
 	buyer := cii.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
 	data := &cii.Invoice{
 		Type: cii.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: supplied(*i), Currency: order.EUR, Order: string(w.Order.ID),
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: cii.Party{Name: buyer.Name, Address: buyer.Address},
-		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: s.seller.terms(*i), Due: s.seller.due(*i),
-		Charges: []cii.Charge{{Code: cii.Freight, Reason: "Shipping, " + shipping.Service, Net: shipping.Price, Rate: rate}},
+		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
+		Charges: []cii.Charge{{Code: cii.Freight, Reason: t.Shipping + ", " + shipping.Service, Net: shipping.Price, Rate: rate}},
 		Items:   w.Order.ItemsTotal(), Charged: shipping.Price, Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
 	for n, l := range w.Order.Lines {
@@ -31,9 +32,9 @@ func (s *Step) data(w *order.State) *cii.Invoice {
 			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
 		})
 	}
-	for _, t := range i.Taxes {
-		reason, code := exemption(categoryOf(t))
-		data.Taxes = append(data.Taxes, cii.Tax{Rate: rateOf(t), Net: t.Net, Tax: t.Tax, Exemption: reason, ExemptionCode: code})
+	for _, tax := range i.Taxes {
+		reason, code := t.exemption(categoryOf(tax))
+		data.Taxes = append(data.Taxes, cii.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
 	}
 	return data
 }
@@ -62,11 +63,3 @@ func supplied(i order.Invoice) time.Time { return i.IssuedAt.UTC() }
 
 // due is the day until which an invoice is to be paid.
 func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.UTC().AddDate(0, 0, s.PaymentDays) }
-
-// terms say when to pay.
-func (s Seller) terms(i order.Invoice) string {
-	if s.PaymentDays == 0 {
-		return "Payable at once, without deduction."
-	}
-	return "Payable by " + s.due(i).Format(day) + ", without deduction."
-}

@@ -1,10 +1,15 @@
 package invoice
 
 import (
+	"bytes"
+	"compress/zlib"
 	"embed"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math/bits"
+	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,9 +17,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// fontFiles are what cut.py wrote: see there for what a page is.
+// fontFiles are what cut.py wrote: see there for what is in them.
 //
-//go:embed font/pages.txt font/*.json font/*.z
+//go:embed font/*.z
 var fontFiles embed.FS
 
 // weight is how bold a text is: an index into all that differs between the two faces.
@@ -27,117 +32,118 @@ const (
 )
 
 const (
-	box       = '□'         // printed for what no page has; code 127 of every page
-	noBreak   = '\u00a0'    // a space that holds two words together
-	unnamed   = "ȚțǸǹẞЍѝЀѐ" // the characters that go by a borrowed name in the cuts: see cut.py
-	maxPages  = 16
-	upperHalf = 128 // where the characters that differ between pages begin
+	box     = '□'      // printed for what the faces lack
+	noBreak = '\u00a0' // a space that holds two words together
 )
 
-// fonts are the cut fonts. They are read only, and so may be shared.
+// fonts are the two faces, which have the same characters. They are read only, and so may be shared.
 type fonts struct {
-	pages  [][weights]font
-	glyphs map[rune]glyph
+	faces  [weights]*face
+	shapes *shapes
 }
 
-// font is one cut: a page in one weight.
-type font struct {
-	name       string // as gofpdf knows it
-	definition []byte // what gofpdf reads: metrics and glyph names
-	data       []byte // the font itself, deflated
-	widths     []int  // by code, in thousandths of the font size
+// face is a typeface in one weight.
+type face struct {
+	face   description
+	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
+	glyphs []glyph
+	index  map[rune]int // of a character's glyph
 }
 
-// glyph is one character: in which pages it is (bit p is page p), under which code in each, and how wide.
+// description is what a PDF says about a face, in thousandths of the font size, and three tables in hex.
+type description struct {
+	Name      string `json:"name"`
+	Ascent    int    `json:"ascent"`
+	Descent   int    `json:"descent"`
+	CapHeight int    `json:"cap_height"`
+	Stem      int    `json:"stem"`
+	Box       [4]int `json:"box"`
+	Head      string `json:"head"`
+	Hhea      string `json:"hhea"`
+	Maxp      string `json:"maxp"`
+}
+
+// glyph is one character, or for character 0 what is shown where a reader lacks one.
 type glyph struct {
-	pages uint16
-	code  [maxPages]byte
-	width [weights]int
+	char    rune
+	advance int // to the next character, in thousandths of the font size
+	bearing int
+	outline []byte
 }
 
-// run is a stretch of text that one page covers.
-type run struct {
-	page  int
-	text  string
-	codes string
-	width int // in thousandths of the font size
-}
-
-// loadFonts reads the cut fonts once, for all documents.
+// loadFonts reads the faces once, for all documents.
 func loadFonts() (*fonts, error) {
-	table, err := fontFiles.ReadFile("font/pages.txt")
-	if err != nil {
-		return nil, err
-	}
-	f := &fonts{glyphs: make(map[rune]glyph)}
-	for line := range strings.Lines(string(table)) {
-		name, upper, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if len(f.pages) == maxPages {
-			return nil, fmt.Errorf("more than %d pages", maxPages)
+	f := &fonts{shapes: newShapes()}
+	for w, name := range []string{"regular", "bold"} {
+		data, err := fontFiles.ReadFile("font/" + name + ".z")
+		if err != nil {
+			return nil, err
 		}
-		if err := f.addPage(name, []rune(upper)); err != nil {
-			return nil, fmt.Errorf("page %s: %w", name, err)
+		if f.faces[w], err = readFace(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	// No page has it, because it looks like a space: only wrap tells them apart.
-	f.glyphs[noBreak] = f.glyphs[' ']
 	return f, nil
 }
 
-// addPage adds a page in both weights. Upper are its characters from code 128 on, a space where it has none.
-func (f *fonts) addPage(name string, upper []rune) error {
-	var faces [weights]font
-	for w, suffix := range []string{"-regular", "-bold"} {
-		var err error
-		if faces[w], err = readFont(name + suffix); err != nil {
-			return err
+func readFace(packed []byte) (*face, error) {
+	z, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		return nil, err
+	}
+	line, data, _ := bytes.Cut(data, []byte("\n"))
+	f := &face{index: make(map[rune]int)}
+	if err := json.Unmarshal(line, &f.face); err != nil {
+		return nil, err
+	}
+	for i, table := range []string{f.face.Head, f.face.Hhea, f.face.Maxp} {
+		if f.tables[i], err = hex.DecodeString(table); err != nil {
+			return nil, err
 		}
 	}
-	p := len(f.pages)
-	f.pages = append(f.pages, faces)
-	add := func(r rune, code byte) {
-		g := f.glyphs[r]
-		g.pages |= 1 << p
-		g.code[p] = code
-		g.width = [weights]int{faces[regular].widths[code], faces[bold].widths[code]}
-		f.glyphs[r] = g
+	return f, f.readGlyphs(data)
+}
+
+func (f *face) readGlyphs(data []byte) error {
+	const row = 8
+	number := func(at int) int { return int(binary.BigEndian.Uint16(data[at:])) }
+	if len(data) < 2 || len(data) < 2+row*number(0) {
+		return errors.New("cut short")
 	}
-	for r := ' '; r <= '~'; r++ {
-		add(r, byte(r))
-	}
-	add(box, '~'+1)
-	for i, r := range upper {
-		if r != ' ' {
-			add(r, byte(upperHalf+i))
+	at := 2 + row*number(0)
+	for i := range number(0) {
+		r := 2 + row*i
+		end := at + number(r+6)
+		if end > len(data) {
+			return errors.New("cut short")
 		}
+		g := glyph{rune(number(r)), number(r + 2), int(int16(number(r + 4))), data[at:end]}
+		f.index[g.char] = len(f.glyphs)
+		f.glyphs, at = append(f.glyphs, g), end
 	}
+	// It looks like a space: only wrap tells them apart.
+	f.index[noBreak] = f.index[' ']
 	return nil
 }
 
-// readFont reads one cut. Its metrics are read here as well, because gofpdf tells widths only of the font that it uses
-// at the moment.
-func readFont(name string) (font, error) {
-	definition, err := fontFiles.ReadFile("font/" + name + ".json")
-	if err != nil {
-		return font{}, err
+// of is the index of the glyph that a character is printed with: a box if there is none.
+func (f *face) of(r rune) int {
+	if i, known := f.index[r]; known {
+		return i
 	}
-	data, err := fontFiles.ReadFile("font/" + name + ".z")
-	if err != nil {
-		return font{}, err
-	}
-	var metrics struct{ Cw []int }
-	if err := json.Unmarshal(definition, &metrics); err != nil {
-		return font{}, err
-	}
-	if len(metrics.Cw) != 256 {
-		return font{}, fmt.Errorf("%s.json has %d widths, want 256", name, len(metrics.Cw))
-	}
-	return font{name, definition, data, metrics.Cw}, nil
+	return f.index[box]
 }
 
-// clean makes a text printable: composed, on one line, and with a box for each character that no page has. Cleaning
+// clean makes a text printable: composed, on one line, and with a box for each character that the faces lack. Cleaning
 // twice changes nothing.
 func (f *fonts) clean(text string) string {
+	if plainASCII(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if invisible(r) {
 			return -1
@@ -145,19 +151,21 @@ func (f *fonts) clean(text string) string {
 		if r != noBreak && unicode.IsSpace(r) {
 			return ' '
 		}
-		if _, known := f.glyphs[r]; !known {
+		if _, known := f.faces[regular].index[r]; !known || r == 0 {
 			return box
 		}
 		return r
-	}, norm.NFC.String(text))
+	}, f.shapes.shape(norm.NFC.String(text)))
 }
 
-// glyph is how a character is printed: a box if no page has it.
-func (f *fonts) glyph(r rune) glyph {
-	if g, known := f.glyphs[r]; known {
-		return g
+// plainASCII reports whether a text is clean, as most texts are.
+func plainASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
 	}
-	return f.glyphs[box]
+	return true
 }
 
 // invisible reports whether a character only guides how others look or break, so that leaving it out loses nothing: the
@@ -168,52 +176,24 @@ func invisible(r rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// runs splits a text into as few runs as there can be: each goes as far as any page covers it. Where several do, the
-// first in pages.txt is taken, so that plain English stays in one font.
-func (f *fonts) runs(text string, w weight) []run {
-	var runs []run
-	for text != "" {
-		shared, end, width := ^uint16(0), len(text), 0
-		for i, r := range text {
-			g := f.glyph(r)
-			if shared&g.pages == 0 {
-				end = i
-				break
-			}
-			shared &= g.pages
-			width += g.width[w]
-		}
-		page := bits.TrailingZeros16(shared)
-		runs = append(runs, run{page, text[:end], f.encode(text[:end], page), width})
-		text = text[end:]
-	}
-	return runs
-}
-
-// encode is a text in the codes of a page that covers it.
-func (f *fonts) encode(text string, page int) string {
-	codes := make([]byte, 0, len(text))
-	for _, r := range text {
-		codes = append(codes, f.glyph(r).code[page])
-	}
-	return string(codes)
-}
-
-// width is how wide a text is, in thousandths of the font size. A character is as wide in all pages.
+// width is how wide a text is, in thousandths of the font size.
 func (f *fonts) width(text string, w weight) int {
 	sum := 0
 	for _, r := range text {
-		sum += f.glyph(r).width[w]
+		sum += f.faces[w].advance(r)
 	}
 	return sum
 }
+
+// advance is how wide a character is.
+func (f *face) advance(r rune) int { return f.glyphs[f.of(r)].advance }
 
 // wrap breaks a text into lines of at most so many thousandths of the font size: between words, and inside a word only
 // where it is wider than a line. There is always a line.
 func (f *fonts) wrap(text string, w weight, limit int) []string {
 	var lines []string
 	line, used := "", 0
-	space := f.glyphs[' '].width[w]
+	space := f.faces[w].advance(' ')
 	for word := range strings.SplitSeq(text, " ") {
 		width := f.width(word, w)
 		if line != "" && used+space+width <= limit {
@@ -238,7 +218,7 @@ func (f *fonts) fitting(word string, w weight, limit int) string {
 	_, first := utf8.DecodeRuneInString(word)
 	sum := 0
 	for i, r := range word {
-		sum += f.glyph(r).width[w]
+		sum += f.faces[w].advance(r)
 		if sum > limit && i >= first {
 			return word[:i]
 		}

@@ -3,16 +3,18 @@ package invoice
 import (
 	"bytes"
 	"compress/zlib"
-	"io"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	hint "golang.org/x/image/font"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 	"pgregory.net/rapid"
+
+	"example.com/orders/shared/pdfa"
 )
 
 // names are texts that must be printed as they are, in their own script.
@@ -21,111 +23,86 @@ var names = []string{
 	"Šiauliai, Žemaitija", "Łódź, ulica Świętokrzyska 3/4", "Þórður Æsir", "Ĉapelo Ŝanĝo", "Қабанбай батыр", "Ґалаґан, Їжак",
 	"Ђорђевић", "Œuvre à l’île d’Aÿ", "Großstraße", "Llŷr ap Dŵr", "Nguyễn Ỷ", "Adébáyọ Ṣọlá", "Ģirts Ķēniņš",
 	"Søren Ångström (née O'Brien) {nb}",
-	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", // characters without a name of their own
+	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", "Σωκράτης ὁ Ἀθηναῖος", "דוד בן־גוריון", "محمد علي", "فاطمة الزهراء",
 }
 
-// parse unpacks a cut font and reads it by other means than gofpdf's.
-func parse(t testing.TB, f font) *sfnt.Font {
-	t.Helper()
-	r, err := zlib.NewReader(bytes.NewReader(f.data))
+// Every glyph of a cut is read back by other means than those that made it.
+func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
+	t.Parallel()
+	for _, face := range setup(t).fonts.faces {
+		c := newCut(face)
+		for _, name := range names {
+			c.encode(name)
+		}
+		font := c.font("x")
+		parsed, err := sfnt.Parse(font.Program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parsed.NumGlyphs(); got != len(c.used) || got != len(font.Widths) || got != len(font.Texts) {
+			t.Errorf("%s: got %d glyphs, %d widths, %d texts, want %d", font.Name, got, len(font.Widths), len(font.Texts), len(c.used))
+		}
+		var buffer sfnt.Buffer
+		for code, i := range c.used {
+			g := face.glyphs[i]
+			width, err := parsed.GlyphAdvance(&buffer, sfnt.GlyphIndex(code), fixed.I(1000), hint.HintingNone)
+			if err != nil || width.Round() != g.advance || font.Widths[code] != g.advance {
+				t.Errorf("%q: got advance %v, %v, want %d", g.char, width, err, g.advance)
+			}
+			outline, err := parsed.LoadGlyph(&buffer, sfnt.GlyphIndex(code), fixed.I(1000), nil)
+			if err != nil || (len(outline) == 0) != (g.char == ' ') {
+				t.Errorf("%q: got %d segments, %v", g.char, len(outline), err)
+			}
+		}
+		if got := len(font.Program); got > 30_000 {
+			t.Errorf("got %d bytes for %d glyphs, want 30,000 at most", got, len(c.used))
+		}
+		// The sum over the whole file, by which a font tells whether it is whole.
+		if got := checksum(font.Program); got != 0xB1B0AFBA {
+			t.Errorf("%s: got checksum %X, want B1B0AFBA", font.Name, got)
+		}
+	}
+}
+
+func TestBothFacesHaveTheSameCharacters(t *testing.T) {
+	t.Parallel()
+	fonts := setup(t).fonts
+	for w, f := range fonts.faces {
+		for _, g := range f.glyphs {
+			if _, known := fonts.faces[1-w].index[g.char]; !known {
+				t.Errorf("%q is in %s only", g.char, f.face.Name)
+			}
+		}
+	}
+}
+
+func TestDamagedFacesAreErrors(t *testing.T) {
+	t.Parallel()
+	packed, err := fontFiles.ReadFile("font/bold.z")
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
+	pack := func(data string) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		z.Write([]byte(data))
+		z.Close()
+		return b.Bytes()
 	}
-	parsed, err := sfnt.Parse(data)
-	if err != nil {
-		t.Fatalf("%s: %v", f.name, err)
-	}
-	return parsed
-}
-
-// advance is the width of a character in thousandths of the font size, as the font itself has it. A character without
-// a glyph of its own is an error: readers would show an empty box and still copy the right text.
-func advance(t testing.TB, f *sfnt.Font, r rune) int {
-	t.Helper()
-	var buffer sfnt.Buffer
-	index, err := f.GlyphIndex(&buffer, r)
-	if err != nil || index == 0 {
-		t.Errorf("no glyph for %q (%v)", r, err)
-		return 0
-	}
-	width, err := f.GlyphAdvance(&buffer, index, fixed.I(1000), hint.HintingNone)
-	if err != nil {
-		t.Error(err)
-	}
-	return width.Round()
-}
-
-func TestEveryCharacterOfAPageIsInItsFontAsWideAsTheLayoutThinks(t *testing.T) {
-	t.Parallel()
-	fonts := setup(t).fonts
-	for p, faces := range fonts.pages {
-		for w, face := range faces {
-			t.Run(face.name, func(t *testing.T) {
-				t.Parallel()
-				cut, count := parse(t, face), 0
-				for r, g := range fonts.glyphs {
-					if g.pages&(1<<p) == 0 || r == noBreak {
-						continue
-					}
-					count++
-					if want := advance(t, cut, r); g.width[w] != want || face.widths[g.code[p]] != want {
-						t.Errorf("%q: layout has %d, gofpdf has %d, want %d", r, g.width[w], face.widths[g.code[p]], want)
-					}
-				}
-				if count < 190 || count > 224 {
-					t.Errorf("got a page of %d characters, want 190 to 224", count)
-				}
-			})
-		}
-	}
-}
-
-func TestNamesArePrintedWithGlyphsOfTheirOwn(t *testing.T) {
-	t.Parallel()
-	fonts := setup(t).fonts
-	for _, name := range names {
-		rest := []rune(name)
-		for _, r := range fonts.runs(fonts.clean(name), regular) {
-			cut, width := parse(t, fonts.pages[r.page][regular]), 0
-			for _, c := range rest[:len(r.codes)] {
-				width += advance(t, cut, c)
-			}
-			if r.width != width {
-				t.Errorf("%q in %q: got width %d, want %d", string(rest[:len(r.codes)]), name, r.width, width)
-			}
-			rest = rest[len(r.codes):]
-		}
-		if len(rest) > 0 {
-			t.Errorf("%q: %q is not printed", name, string(rest))
-		}
-	}
-}
-
-func TestTextIsSetInAsFewRunsAsThereCanBe(t *testing.T) {
-	t.Parallel()
-	fonts := setup(t).fonts
-	for text, want := range map[string]string{
-		"":                          "",
-		"Main Street 1":             "cp1252",
-		"Zoë Łukasiewicz":           "cp1250",
-		"Łódź, ulica Świętokrzyska": "cp1250",
-		"Σοφία Παπαδόπουλος":        "cp1253",
-		"Иванов":                    "cp1251",
-		"Đặng Thị Hương":            "vietnamese",
-		"Қабанбай батыр":            "cyrillic",
-		"Παπαδόπουλος & Иванов, Kyiv": "cp1253 cp1251",
-		"王 & Co": "cp1252",
+	for _, row := range []struct {
+		name string
+		data []byte
+	}{
+		{"nothing", nil},
+		{"cut short", packed[:len(packed)/2]},
+		{"no description", pack("x\n\x00\x00")},
+		{"a table that is none", pack(`{"head":"x"}` + "\n\x00\x00")},
+		{"no glyphs", pack("{}\n")},
+		{"too few glyphs", pack("{}\n\x00\x01")},
+		{"too short an outline", pack("{}\n\x00\x01\x00A\x00A\x00\x00\x00\x09")},
 	} {
-		var pages []string
-		for _, r := range fonts.runs(fonts.clean(text), bold) {
-			pages = append(pages, strings.TrimSuffix(fonts.pages[r.page][bold].name, "-bold"))
-		}
-		if got := strings.Join(pages, " "); got != want {
-			t.Errorf("%q: got pages %q, want %q", text, got, want)
+		if _, err := readFace(row.data); err == nil {
+			t.Errorf("%s: got no error", row.name)
 		}
 	}
 }
@@ -136,9 +113,10 @@ func TestWhatNoPageHasBecomesABox(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", ""},
 		{"decomposed letters are composed", "Zoe\u0308 A\u030angstro\u0308m", "Zoë Ångström"},
-		{"a mark that composes with nothing", "x\u0301", "x□"},
+		{"a mark that composes with nothing", "x\u0301", "x\u0301"},
 		{"East Asian", "王小明 Lee", "□□□ Lee"},
-		{"right to left", "שלום 123", "□□□□ 123"},
+		{"right to left", "שלום 123", "שלום 123"},
+		{"Arabic letters in their forms", "محمد ـهـ لا", "ﻣﺤﻤﺪ ـﻬـ ﻻ"},
 		{"above the first plane", "Ann 😀 𝒜", "Ann □ □"},
 		{"an emoji of three with joiner and selector", "👩‍🚀️ ❤️", "□□ □"},
 		{"invisible ones are no loss", "a\u200bb\u00adc\ufeff\u2060d", "abcd"},
@@ -184,7 +162,7 @@ func TestWrappingKeepsEveryCharacterWithinTheWidth(t *testing.T) {
 func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
 	t.Parallel()
 	fonts := setup(t).fonts
-	em := fonts.width("W", regular)
+	em := fonts.faces[regular].advance('W')
 	for text, want := range map[string][]string{
 		"":             {""},
 		"WW WW":        {"WW", "WW"},
@@ -199,34 +177,34 @@ func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
 	}
 }
 
-// Each code of each page is printed and read back: readers know characters by the names of their glyphs, and a few by what is said beside them.
-func TestEveryCharacterOfEveryPageIsReadBack(t *testing.T) {
+// Each character of each face is printed and read back.
+func TestEveryCharacterIsReadBack(t *testing.T) {
 	t.Parallel()
 	fonts := setup(t).fonts
-	sheet, want := newSheet(fonts), []string{}
-	sheet.addPage()
-	for p := range fonts.pages {
-		var codes [256]rune
-		for r, g := range fonts.glyphs {
-			if g.pages&(1<<p) != 0 && r != noBreak {
-				codes[g.code[p]] = r
+	sheet, want := newSheet(fonts, black), []string{}
+	for w := range weights {
+		sheet.addPage()
+		line, y := "", 10.0
+		for i, g := range fonts.faces[w].glyphs {
+			if left := isLeftwards(g.char) || unicode.In(g.char, unicode.Nd, unicode.Mn, unicode.Sk, unicode.Lm) || unicode.IsSpace(g.char); !left && g.char > 0 {
+				line += string(g.char)
 			}
-		}
-		for i := 32; i < 256; i += 32 {
-			line := strings.TrimSpace(strings.ReplaceAll(string(codes[i:i+32]), "\x00", ""))
-			for w := range weights {
-				sheet.use(fonts.pages[p][w], 7)
-				sheet.spoken(run{text: line}, func() { sheet.pdf.Text(5+100*float64(w), float64(8+i/8+p*32), fonts.encode(line, p)) })
-				want = append(want, line)
+			if len(line) > 120 || i == len(fonts.faces[w].glyphs)-1 {
+				sheet.text(10, y, style{w, 7, black}, line)
+				want, line, y = append(want, line), "", y+5
 			}
 		}
 	}
 	sheet.pdf.SetCreationDate(time.Unix(1, 0))
-	var out bytes.Buffer
-	if err := sheet.pdf.Output(&out); err != nil {
+	drawn, used, err := sheet.output()
+	if err != nil {
 		t.Fatal(err)
 	}
-	got := poppler(t, out.Bytes(), "pdftotext", "-layout", "-", "-")
+	sealed, err := new(pdfa.Sealer).Seal(drawn, pdfa.Info{}, nil, used...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := poppler(t, sealed, "pdftotext", "-layout", "-", "-")
 	for _, line := range want {
 		if strings.Count(got, line) < 2 {
 			t.Errorf("%q is not read back in both weights", line)
@@ -234,5 +212,22 @@ func TestEveryCharacterOfEveryPageIsReadBack(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(got)
+	}
+}
+
+func TestLinesStandOnThePageAsTheyAreRead(t *testing.T) {
+	t.Parallel()
+	for logical, want := range map[string]string{
+		"":                    "",
+		"Main Street 1":       "Main Street 1",
+		"שלום Cohen":          "םולש Cohen",
+		"Ann שלום":            "Ann םולש",
+		"הרצל 12, תל אביב":    "ביבא לת ,12 לצרה",
+		"רחוב 3/4 (קומה 2) x": "(2 המוק) 3/4 בוחר x",
+		"Tel אב 12":           "Tel 12 בא",
+	} {
+		if got := visual(logical); got != want {
+			t.Errorf("%q: got %q, want %q", logical, got, want)
+		}
 	}
 }

@@ -1,6 +1,6 @@
 package invoice
 
-import "fmt"
+import "strconv"
 
 // foot is what stands at the foot of every page: columns of lines about the seller.
 type foot [][]string
@@ -11,7 +11,7 @@ func (l *layout) foot() foot {
 	texts := [][]string{
 		append(append([]string{s.Name}, s.Address...), country(s.Country)),
 		{s.Email, s.Website, s.Register},
-		{named("VAT ID", s.VATID), named("IBAN", s.IBAN), named("BIC", s.BIC)},
+		{named(l.SellerVAT, s.VATID), named("IBAN", s.IBAN), named("BIC", s.BIC)},
 	}
 	f := make(foot, len(texts))
 	for i, column := range texts {
@@ -42,14 +42,14 @@ func (l *layout) feet(f foot) {
 	pages := l.pdf.PageCount()
 	for p := 1; p <= pages; p++ {
 		l.turnTo(p)
-		l.rule(left, l.bottom+3, 0.1, 200)
+		l.rule(left, l.bottom+3, 0.1, line)
 		for i, column := range f {
-			for n, line := range column {
-				l.text(left+float64(i)*l.footWidth(len(f)), l.bottom+7+float64(n)*small.leading(), small, line)
+			for n, text := range column {
+				l.text(left+float64(i)*l.footWidth(len(f)), l.bottom+7+float64(n)*small.leading(), small, text)
 			}
 		}
 		l.text(left, a4-8, small, l.invoice.Number)
-		l.textTo(right, a4-8, small, fmt.Sprintf("Page %d of %d", p, pages))
+		l.textTo(right, a4-8, small, fill(l.Page, "page", strconv.Itoa(p), "pages", strconv.Itoa(pages)))
 	}
 }
 

@@ -18,9 +18,17 @@
 //
 // # Text
 //
-// Text is put into Unicode's composed form (NFC) and set in Noto Sans, cut into code pages that cover the Latin, Greek
-// and Cyrillic scripts; a document holds the cuts that it uses. A character that no page has is printed as a box (□),
-// which the document explains: emoji, and for now all right-to-left and East Asian scripts. No text makes rendering fail.
+// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
+// Arabic scripts here. A document holds the glyphs that it uses. Arabic letters get the forms that their neighbours ask
+// for, and words from right to left are turned, each line on its own; a line itself begins on the left. A character that the
+// faces lack is printed as a box (□), which the document explains: emoji, East Asian scripts, vowel points of Hebrew
+// and Arabic. No text makes rendering fail.
+//
+// # Language
+//
+// Labels, dates and numbers are in the language that most people of the country write that the goods go to (English,
+// German, French, Polish, Greek, Ukrainian), and in English everywhere else. Country names in addresses are English, which
+// carriers read. Plan settles the language, so that an invoice stays in it.
 //
 // # Failures
 //
@@ -28,7 +36,6 @@
 package invoice
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,9 +53,11 @@ type Step struct {
 	rates  *rates
 	fonts  *fonts
 	sealer pdfa.Sealer
+
+	tongues map[string]*tongue
 }
 
-// New returns the step for a seller. An error means that the embedded fonts or VAT table are damaged.
+// New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
 func New(seller Seller) (*Step, error) {
 	r, err := loadRates()
 	if err != nil {
@@ -58,7 +67,11 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading fonts: %w", err)
 	}
-	return &Step{seller: seller, rates: r, fonts: f}, nil
+	t, err := loadTongues()
+	if err != nil {
+		return nil, fmt.Errorf("reading languages: %w", err)
+	}
+	return &Step{seller: seller, rates: r, fonts: f, tongues: t}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -81,6 +94,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
+		Language: s.languageOf(to),
 		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,
@@ -115,13 +129,13 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 	}()
 	l := newLayout(s, w)
 	l.draw()
-	var out bytes.Buffer
-	if err := l.pdf.Output(&out); err != nil {
+	drawn, fonts, err := l.output()
+	if err != nil {
 		return nil, err
 	}
-	return s.sealer.Seal(out.Bytes(), pdfa.Info{
-		Title: "Invoice " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
-	}, cii.Write(s.data(w)))
+	return s.sealer.Seal(drawn, pdfa.Info{
+		Title: s.speak(*w.Progress.Invoice).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
+	}, cii.Write(s.data(w)), fonts...)
 }
 
 // add sums lines and shipping. Everything must be in euros: amounts of two currencies have no sum.

@@ -55,7 +55,7 @@ func shipped(lines int) *order.State {
 		o.Lines = append(o.Lines, l)
 	}
 	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}))
-	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), Card: "2026-09"}
+	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), Card: "2026-09", Carrier: "Parcel Post"}
 	return w
 }
 
@@ -70,6 +70,7 @@ func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
 	if err := s.Plan(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
+	w.Progress.Invoice.Language = english // most tests read what is printed
 	w.Progress.Invoice.IssuedAt = time.Date(2026, 9, 29, 8, 15, 43, 0, time.UTC)
 	return w
 }

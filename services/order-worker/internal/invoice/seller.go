@@ -2,6 +2,7 @@ package invoice
 
 import (
 	_ "embed"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,7 +20,7 @@ const (
 	maxDays       = 365
 )
 
-// Seller is who issues the invoices. Register, Website, IBAN and BIC may be empty, and PaymentDays 0: payable at once.
+// Seller is who issues the invoices. Register, Website, IBAN, BIC, Logo and Colour may be empty, and PaymentDays 0: payable at once.
 type Seller struct {
 	Name     string   `yaml:"name"`
 	Address  []string `yaml:"address"` // street and city, a line each, without the country
@@ -32,14 +33,24 @@ type Seller struct {
 	BIC      string   `yaml:"bic"`
 
 	PaymentDays int `yaml:"payment_days"` // from the date of an invoice until it is due
+
+	Logo   string `yaml:"logo"`   // a path of SVG in a square of 24: see drawing
+	Colour string `yaml:"colour"` // of logo, headings and total: six hex digits
+
+	mark   string // Logo, as a PDF draws it
+	accent colour
 }
 
 // LoadSeller reads the seller at path, or the built-in example shop when path is empty. Its error says all that is wrong
 // with the file, one line each, with file and line.
 func LoadSeller(path string) (Seller, error) {
 	var s Seller
-	_, err := config.LoadYAML(path, defaultSeller, &s, s.check)
-	return s, err
+	if _, err := config.LoadYAML(path, defaultSeller, &s, s.check); err != nil {
+		return s, err
+	}
+	s.mark, _ = drawing(s.Logo)
+	s.accent, _ = parseColour(s.Colour)
+	return s, nil
 }
 
 // check says what the law asks for on an invoice and the seller lacks, and what would not fit on one.
@@ -67,9 +78,27 @@ func (s *Seller) check(root config.Place) {
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
 		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}
+	if _, err := drawing(s.Logo); err != nil {
+		root.At("logo").Wrong("logo must be a path of SVG: %v", err)
+	}
+	if _, err := parseColour(s.Colour); err != nil {
+		root.At("colour").Wrong("colour must be six hex digits, such as 1f5b4c")
+	}
 	if !(order.Address{Country: s.Country}).CountryExists() {
 		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
+}
+
+// parseColour reads a colour; black if there is none.
+func parseColour(text string) (colour, error) {
+	if text == "" {
+		return black, nil
+	}
+	n, err := strconv.ParseUint(text, 16, 24)
+	if len(text) != 6 {
+		err = strconv.ErrSyntax
+	}
+	return colour(n), err
 }
 
 // checkText checks one text of the file, which an error calls by name.

@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/jung-kurt/gofpdf"
@@ -13,19 +14,49 @@ import (
 type sheet struct {
 	pdf   *gofpdf.Fpdf
 	fonts *fonts
+	cuts  [weights]*cut
+	names [weights]string                 // of the fonts, as gofpdf knows them
+	codes func(st style, t string) string // how a text is written in them
 	// What the content of the current page has set: gofpdf forgets neither, but each page's content starts anew.
 	font string
 	size float64
-	grey int
+	ink  colour
+
+	stroke    colour
+	thickness float64
+	// accent is the seller's colour.
+	accent colour
 	// boxed reports whether anything that was printed holds a box.
 	boxed bool
 }
 
-// style is how a text looks. Grey is 0 for black.
+// style is how a text looks.
 type style struct {
 	weight weight
 	size   float64 // points
-	grey   int
+	ink    colour
+}
+
+// colour is red, green and blue, a byte each.
+type colour int
+
+// The colours of an invoice. Accent stands for the seller's own.
+const (
+	unset  colour = -2
+	accent colour = -1
+	white  colour = 0xFFFFFF
+	black  colour = 0x1B2226
+	grey   colour = 0x667077
+	line   colour = 0xD5DADD
+	shade  colour = 0xF2F5F5
+)
+
+// rgb are the parts of a colour, where accent is the one that is given.
+func (c colour) rgb(own colour) (red, green, blue int) {
+	if c == accent {
+		c = own
+	}
+	return int(c >> 16 & 255), int(c >> 8 & 255), int(c & 255)
 }
 
 const (
@@ -34,16 +65,24 @@ const (
 	a4  = 297.0
 )
 
-// newSheet returns a sheet without pages. Settings that gofpdf would take from its surroundings are made here.
-func newSheet(f *fonts) *sheet {
+// The fonts as gofpdf knows them: see use.
+var (
+	placeholders = [weights]string{"regular", "bold"}
+	definitions  = [weights][]byte{[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`)}
+)
+
+// newSheet returns a sheet without pages, for a seller with a colour of its own. Settings that gofpdf would take from its surroundings are made here.
+func newSheet(f *fonts, own colour) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	// A box is drawn where it is told to be, even at the foot of a page.
 	pdf.SetAutoPageBreak(false, 0)
-	// The fonts, most of a document, are deflated already. Deflating the rest as well would save 5 % and double the time.
+	// Deflating would halve a document and double the time.
 	pdf.SetCompression(false)
 	// Without it gofpdf writes fonts in the random order of its maps.
 	pdf.SetCatalogSort(true)
-	return &sheet{pdf: pdf, fonts: f}
+	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, names: placeholders, accent: own}
+	s.codes = func(st style, text string) string { return s.cuts[st.weight].encode(text) }
+	return s
 }
 
 // addPage begins a new page after the last one.
@@ -58,33 +97,20 @@ func (s *sheet) turnTo(page int) {
 	s.forget()
 }
 
-// forget makes the next text set its font and colour again.
-func (s *sheet) forget() { s.font, s.size, s.grey = "", 0, -1 }
+// forget makes what is drawn next set its font and colour again.
+func (s *sheet) forget() { s.font, s.size, s.ink, s.stroke = "", 0, unset, unset }
 
-// text prints a line of clean text whose base line begins at x, y: its runs beside each other, each as wide as the sum
-// of its characters.
+// text prints a line of clean text whose base line begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
-	if st.grey != s.grey {
-		s.pdf.SetTextColor(st.grey, st.grey, st.grey)
-		s.grey = st.grey
+	if st.ink != s.ink {
+		// Both: where they differ, gofpdf sets the colour for each text and takes it back again.
+		s.pdf.SetTextColor(st.ink.rgb(s.accent))
+		s.pdf.SetFillColor(st.ink.rgb(s.accent))
+		s.ink = st.ink
 	}
 	s.boxed = s.boxed || strings.ContainsRune(text, box)
-	for _, r := range s.fonts.runs(text, st.weight) {
-		s.use(s.fonts.pages[r.page][st.weight], st.size)
-		s.spoken(r, func() { s.pdf.Text(x, y, r.codes) })
-		x += st.millimetres(r.width)
-	}
-}
-
-// spoken draws a run. One with a character that its font has no name for says beside it what it reads.
-func (s *sheet) spoken(r run, draw func()) {
-	if !strings.ContainsAny(r.text, unnamed) {
-		draw()
-		return
-	}
-	s.pdf.RawWriteStr("/Span << /ActualText " + pdfa.Text(r.text) + " >> BDC")
-	draw()
-	s.pdf.RawWriteStr("EMC")
+	s.use(st)
+	s.pdf.Text(x, y, s.codes(st, visual(text)))
 }
 
 // textTo prints a line of clean text whose base line ends at x, y.
@@ -92,17 +118,32 @@ func (s *sheet) textTo(x, y float64, st style, text string) {
 	s.text(x-st.millimetres(s.fonts.width(text, st.weight)), y, st, text)
 }
 
-// use makes a font the current one. A font enters the document when it is first used, so that an invoice holds two or
-// three of the eighteen.
-func (s *sheet) use(f font, size float64) {
-	if f.name == s.font && size == s.size {
+// use makes a font the current one, which enters the document when it is first used.
+func (s *sheet) use(st style) {
+	name := s.names[st.weight]
+	if name == s.font && st.size == s.size {
 		return
 	}
-	// gofpdf only reads the bytes that it is given here, and does nothing when it knows the name: documents that are
-	// rendered at the same time share them.
-	s.pdf.AddFontFromBytes(f.name, "", f.definition, f.data)
-	s.pdf.SetFont(f.name, "", size)
-	s.font, s.size = f.name, size
+	// To gofpdf it is one of the fonts that every reader has, of which it knows nothing else: the cut takes its place.
+	s.pdf.AddFontFromBytes(name, "", definitions[st.weight], nil)
+	s.pdf.SetFont(name, "", st.size)
+	s.font, s.size = name, st.size
+}
+
+// output returns what gofpdf has drawn, and the fonts that are to be embedded in it.
+func (s *sheet) output() ([]byte, []pdfa.Font, error) {
+	var out bytes.Buffer
+	out.Grow(1 << 14)
+	if err := s.pdf.Output(&out); err != nil {
+		return nil, nil, err
+	}
+	var fonts []pdfa.Font
+	for w, c := range s.cuts {
+		if len(c.used) > 1 {
+			fonts = append(fonts, c.font(placeholders[w]))
+		}
+	}
+	return out.Bytes(), fonts, nil
 }
 
 // wrap cleans a text and breaks it into lines of at most a width.
@@ -111,16 +152,20 @@ func (s *sheet) wrap(text string, st style, width float64) []string {
 }
 
 // rule draws a horizontal line to the right margin.
-func (s *sheet) rule(from, y, thickness float64, grey int) {
-	s.pdf.SetDrawColor(grey, grey, grey)
-	s.pdf.SetLineWidth(thickness)
+func (s *sheet) rule(from, y, thickness float64, ink colour) {
+	if ink != s.stroke || thickness != s.thickness {
+		s.pdf.SetDrawColor(ink.rgb(s.accent))
+		s.pdf.SetLineWidth(thickness)
+		s.stroke, s.thickness = ink, thickness
+	}
 	s.pdf.Line(from, y, right, y)
 }
 
-// band fills a rectangle.
-func (s *sheet) band(from, to, y, height float64, grey int) {
-	s.pdf.SetFillColor(grey, grey, grey)
-	s.pdf.Rect(from, y, to-from, height, "F")
+// band fills a rectangle that ends at the right margin.
+func (s *sheet) band(from, y, height float64, ink colour) {
+	s.pdf.SetFillColor(ink.rgb(s.accent))
+	s.pdf.Rect(from, y, right-from, height, "F")
+	s.ink = unset
 }
 
 // millimetres converts a width from thousandths of the font size.

@@ -82,15 +82,3 @@ func categoryOf(t order.Tax) string {
 		return order.VATStandard
 	}
 }
-
-// exemption says why no VAT is charged, and by its code in the list VATEX; nothing where VAT is charged.
-func exemption(c string) (reason, code string) {
-	switch c {
-	case order.VATExport:
-		return "Export to a country outside the European Union: exempt from VAT (Article 146 of Directive 2006/112/EC).", "VATEX-EU-G"
-	case order.VATIntraCommunity:
-		return "Intra-community supply: exempt from VAT (Article 138 of Directive 2006/112/EC). The buyer accounts for VAT on the acquisition.", "VATEX-EU-IC"
-	default:
-		return "", ""
-	}
-}

@@ -82,3 +82,17 @@ func TestWhatCannotBeShippedIsPermanent(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkShipping(b *testing.B) {
+	card, err := rates.Load("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	step := shipping.New(card)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := step.Plan(b.Context(), work("DE", order.Standard, 840)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

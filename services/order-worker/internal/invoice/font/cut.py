@@ -1,128 +1,90 @@
 #!/usr/bin/env python3
-"""Cuts the fonts that invoices are set in: python3 cut.py NotoSans-Regular.ttf NotoSans-Bold.ttf
+"""Takes the glyphs that invoices are set in out of their fonts: python3 cut.py FOLDER
 
-Needs fontTools (pip install fonttools==4.68.0) and the two faces (Noto Sans 2.004: Debian package fonts-noto-core).
-Writes, beside this script and for each page of pages.txt and each face, PAGE-WEIGHT.z (the cut font, deflated) and
-PAGE-WEIGHT.json (its metrics, in the form that gofpdf.AddFontFromBytes reads).
+Needs fontTools (pip install fonttools==4.68.0) and, in the folder, Noto Sans, Noto Sans Hebrew and Noto Sans Arabic in
+Regular and Bold (Debian package fonts-noto-core 20201225). Writes regular.z and bold.z beside this script.
 
-A page is 224 characters: 32 to 126 are ASCII in all of them, 127 is the box that stands for what no page has, and the
-line of pages.txt fills 128 to 255; a blank there is no character. PDF/A knows characters by their names in the Adobe Glyph
-List alone. Those that the list lacks (Ț, ẞ and a few more) borrow the name of a small capital, which points at their glyph
-in the cut; the list of them in fonts.go makes sure that they are read back as what they are. gofpdf can cut fonts too, but it keeps the hinting:
-each font would weigh 28 KB instead of 12, in every invoice ever kept.
+Such a file, unpacked, is a line of JSON about the face; the number of glyphs; for each, by rising character: character,
+advance, left side bearing and length of the outline; and the outlines. Numbers are big-endian. The first glyph is the one
+for what is missing. Outlines are in the form of TrueType's table glyf, without hints and without references to others, so
+that any few of them make a font: fonts.go does that for each document.
 """
-import copy
-import hashlib
-import io
 import json
 import pathlib
+import struct
 import sys
 import zlib
 
-from fontTools import agl, subset
+from fontTools.pens.recordingPen import DecomposingRecordingPen
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
 HERE = pathlib.Path(__file__).parent
-BOX, MINUS = 0x25A1, 0x2212
+BOX, MINUS, EN_DASH = 0x25A1, 0x2212, 0x2013
 
-# The Adobe Glyph List, both ways; of several names for a character the first in the alphabet.
-LISTED = {n: u[0] for n, u in agl.LEGACY_AGL2UV.items() if len(u) == 1}
-NAMES = {u: n for n, u in sorted(LISTED.items(), reverse=True)}
-# Names of the list that no text needs: they stand for private characters.
-BORROWED = [f"{c}small" for c in "ABCDEFGH"]
-
-
-def main(regular, bold):
-    for line in (HERE / "pages.txt").read_text("utf-8").splitlines():
-        page, upper = line.split("\t")
-        codes = page_codes(upper)
-        for weight, source in (("regular", regular), ("bold", bold)):
-            cut(codes, TTFont(source, recalcTimestamp=False), f"{page}-{weight}")
+# What is taken from which font, as far as it has it. Arabic letters are there in the forms that they have inside a word.
+PARTS = {
+    "NotoSans": [(0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x2AF), (0x2B0, 0x36F), (0x370, 0x3FF), (0x400, 0x52F), (0x1E00, 0x1FFF),
+                 (0x2010, 0x2027), (0x2030, 0x205E), (0x2070, 0x209F), (0x20A0, 0x20BF), (0x2100, 0x215F), (0xFB00, 0xFB06)],
+    "NotoSansHebrew": [(0x5BE, 0x5BE), (0x5D0, 0x5EA), (0x5F0, 0x5F4), (0x20AA, 0x20AA)],
+    "NotoSansArabic": [(0x60C, 0x60C), (0x61B, 0x61B), (0x61F, 0x61F), (0x621, 0x63A), (0x640, 0x64A), (0x660, 0x66D), (0x671, 0x6D5),
+                       (0x6F0, 0x6F9), (0xFB50, 0xFBFF), (0xFE80, 0xFEFC)],
+}
 
 
-def page_codes(upper):
-    """Maps the codes of a page to Unicode."""
-    codes = {c: c for c in range(32, 127)} | {127: BOX}
-    return codes | {128 + i: ord(r) for i, r in enumerate(upper) if r != " "}
+def main(folder):
+    for weight in ("Regular", "Bold"):
+        fonts = {name: TTFont(pathlib.Path(folder) / f"{name}-{weight}.ttf") for name in PARTS}
+        glyphs = {}
+        for name, ranges in PARTS.items():
+            cmap = fonts[name].getBestCmap()
+            for first, last in ranges:
+                for char in range(first, last + 1):
+                    if char in cmap and char not in glyphs:
+                        glyphs[char] = outline(fonts[name], cmap[char])
+        noto = fonts["NotoSans"]
+        # The two that Noto Sans lacks: a box, drawn like its .notdef, and a minus, drawn like its en dash.
+        glyphs[0] = glyphs[BOX] = outline(noto, ".notdef")
+        glyphs.setdefault(MINUS, glyphs[EN_DASH])
+        write(describe(noto, weight), glyphs, HERE / f"{weight.lower()}.z")
 
 
-def cut(codes, font, name):
-    draw_missing(font)
-    options = subset.Options(
-        hinting=False, glyph_names=False, notdef_outline=True, layout_features=[],
-        drop_tables=["GPOS", "GSUB", "GDEF", "STAT", "kern", "gasp", "meta"], name_IDs=[0, 6], notdef_glyph=True)
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=codes.values())
-    subsetter.subset(font)
-    names = names_of(codes)
-    for code, glyph_name in names.items():
-        # Readers go from the name to Unicode, by the list, and from there to the glyph.
-        for table in font["cmap"].tables:
-            table.cmap[LISTED[glyph_name]] = font.getBestCmap()[codes[code]]
-    missing = set(codes.values()) - set(font.getBestCmap())
-    if missing:
-        sys.exit(f"{name}: the face has no " + " ".join(map(chr, sorted(missing))))
-    out = io.BytesIO()
-    font.save(out)
-    packed = zlib.compress(out.getvalue(), 9)
-    (HERE / f"{name}.z").write_bytes(packed)
-    definition = describe(codes, font, name, names, len(out.getvalue()))
-    (HERE / f"{name}.json").write_text(json.dumps(definition, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
-    print(f"{name}: {len(packed)} bytes")
+def outline(font, name):
+    """Is the advance, the left side bearing and the outline of a glyph, drawn on its own."""
+    if font["head"].unitsPerEm != 1000:
+        sys.exit("a font is not drawn in thousandths")
+    glyph_set, pen = font.getGlyphSet(), DecomposingRecordingPen(font.getGlyphSet())
+    glyph_set[name].draw(pen)
+    drawn = TTGlyphPen(None)
+    pen.replay(drawn)
+    glyph = drawn.glyph()
+    data = glyph.compile(None) if glyph.numberOfContours else b""
+    advance, bearing = font["hmtx"][name]
+    return advance, bearing, data + b"\0" * (-len(data) % 4)
 
 
-def draw_missing(font):
-    """Gives the face the two glyphs that it lacks: a box, drawn like its .notdef, and a minus, drawn like its en dash."""
-    cmap = font.getBestCmap()
-    for code, name, model in ((BOX, "uni25A1", ".notdef"), (MINUS, "minus", cmap[0x2013])):
-        if code in cmap:
-            continue
-        font.setGlyphOrder(font.getGlyphOrder() + [name])
-        font["glyf"].glyphs[name] = copy.deepcopy(font["glyf"][model])
-        font["hmtx"][name] = font["hmtx"][model]
-        for table in font["cmap"].tables:
-            if table.isUnicode():
-                table.cmap[code] = name
-
-
-def describe(codes, font, name, names, size):
-    """Is the font as gofpdf's fontDefType."""
-    cmap, head, os2, post = font.getBestCmap(), font["head"], font["OS/2"], font["post"]
-    thousandth = 1000 / head.unitsPerEm
-    widths = {c: font["hmtx"][cmap[u]][0] for c, u in codes.items()}
-    none = round(font["hmtx"][".notdef"][0] * thousandth)
-    # Two cuts of one face need different names, else some viewers show one in place of the other (PDF 32000-1, 9.6.4).
-    tag = "".join(chr(65 + b % 26) for b in hashlib.sha256(name.encode()).digest()[:6])
+def describe(font, weight):
+    """Is what a PDF and the tables of a font say about a face as a whole."""
+    head, os2 = font["head"], font["OS/2"]
     return {
-        "Tp": "TrueType", "Name": tag + "+" + font["name"].getDebugName(6),
-        "Desc": {
-            "Ascent": round(os2.sTypoAscender * thousandth), "Descent": round(os2.sTypoDescender * thousandth),
-            "CapHeight": round(os2.sCapHeight * thousandth), "Flags": 32,
-            "FontBBox": {k: round(getattr(head, k.lower().replace("m", "M")) * thousandth) for k in ("Xmin", "Ymin", "Xmax", "Ymax")},
-            "ItalicAngle": 0, "StemV": 120 if os2.usWeightClass >= 700 else 70, "MissingWidth": none},
-        "Up": round(post.underlinePosition * thousandth), "Ut": round(post.underlineThickness * thousandth),
-        "Cw": [round(widths[c] * thousandth) if c in widths else none for c in range(256)],
-        "Enc": "cp1252", "Diff": differences(names), "File": name + ".z", "OriginalSize": size}
+        "name": f"NotoSans-{weight}", "ascent": os2.sTypoAscender, "descent": os2.sTypoDescender, "cap_height": os2.sCapHeight,
+        "stem": 120 if os2.usWeightClass >= 700 else 70, "box": [head.xMin, head.yMin, head.xMax, head.yMax],
+        "head": font.getTableData("head").hex(), "hhea": font.getTableData("hhea").hex(), "maxp": font.getTableData("maxp").hex(),
+    }
 
 
-def names_of(codes):
-    """Maps the codes that mean something else than in cp1252, which is what gofpdf starts from, to names of the Adobe Glyph List."""
-    borrowed, names = iter(BORROWED), {}
-    for code in range(127, 256):
-        if code in codes and chr(codes[code]) != bytes([code]).decode("cp1252", "replace"):
-            names[code] = NAMES.get(codes[code]) or next(borrowed)
-    return names
-
-
-def differences(names):
-    """Writes the names as an array of PDF: a code before those that follow each other."""
-    out = []
-    for code, name in names.items():
-        out += [f"/{name}"] if code - 1 in names else [str(code), f"/{name}"]
-    return " ".join(out)
+def write(face, glyphs, path):
+    out = json.dumps(face, separators=(",", ":")).encode() + b"\n" + struct.pack(">H", len(glyphs))
+    order = sorted(glyphs)
+    for char in order:
+        advance, bearing, data = glyphs[char]
+        out += struct.pack(">HHhH", char, advance, bearing, len(data))
+    out += b"".join(glyphs[char][2] for char in order)
+    path.write_bytes(zlib.compress(out, 9))
+    print(f"{path.name}: {len(glyphs)} glyphs, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -1,0 +1,160 @@
+package invoice
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+
+	"golang.org/x/text/unicode/norm"
+
+	"example.com/orders/shared/pdfa"
+)
+
+// cut is the part of a face that one document uses: glyphs come into it as text is encoded, and at the end it makes a
+// font of them. So a document weighs what its text needs, whatever the script, and no time goes into the rest.
+type cut struct {
+	face  *face
+	codes map[int]uint16 // by index in the face
+	used  []int          // indexes in the face, by code
+}
+
+// newCut returns a cut with nothing but the glyph for what is missing, which every font has as its first.
+func newCut(f *face) *cut {
+	return &cut{f, make(map[int]uint16, 96), append(make([]int, 0, 96), 0)}
+}
+
+// encode is a text in the codes of the cut, two bytes each.
+func (c *cut) encode(text string) string {
+	out := make([]byte, 0, 2*len(text))
+	for _, r := range text {
+		i := c.face.of(r)
+		code, known := c.codes[i]
+		if !known {
+			code = uint16(len(c.used))
+			c.codes[i] = code
+			c.used = append(c.used, i)
+		}
+		out = append(out, byte(code>>8), byte(code))
+	}
+	return string(out)
+}
+
+// font is the cut as a PDF embeds it, in the place of what gofpdf knows by a name.
+func (c *cut) font(placeholder string) pdfa.Font {
+	d := c.face.face
+	f := pdfa.Font{
+		Placeholder: placeholder, Ascent: d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
+		Widths: make([]int, len(c.used)), Texts: make([]string, len(c.used)),
+	}
+	sum := fnv.New64a()
+	for code, i := range c.used {
+		g := c.face.glyphs[i]
+		f.Widths[code], f.Texts[code] = g.advance, reads(g.char)
+		sum.Write([]byte(f.Texts[code]))
+	}
+	// The name of a cut begins with six letters of its own (ISO 32000-1, 9.6.4): some viewers take fonts of one name for one.
+	letters := sum.Sum64()
+	for range 6 {
+		f.Name += string(rune('A' + letters%26))
+		letters /= 26
+	}
+	f.Name += "+" + d.Name
+	f.Program = c.program()
+	return f
+}
+
+// reads is what is found and copied where a character is printed. That of an Arabic letter in one of its forms is the letter.
+func reads(char rune) string {
+	if isForm(char) {
+		return norm.NFKC.String(string(char))
+	}
+	return string(char)
+}
+
+// The tables of a TrueType font that a PDF asks for (ISO 32000-1, 9.9), and two more, in the order of their names.
+const (
+	cmap = iota
+	glyf
+	head
+	hhea
+	hmtx
+	loca
+	maxp
+	post
+	tables
+)
+
+const tableNames = "cmapglyfheadhheahmtxlocamaxppost"
+
+// The tables that a PDF does not need, but other programs that read fonts: a cmap without characters, in format 4, and a
+// post without names.
+const (
+	noCharacters = "\x00\x00\x00\x01\x00\x03\x00\x01\x00\x00\x00\x0c" +
+		"\x00\x04\x00\x18\x00\x00\x00\x02\x00\x02\x00\x00\x00\x00\xff\xff\x00\x00\xff\xff\x00\x01\x00\x00"
+	noNames  = "\x00\x03\x00\x00" + fourteen + fourteen
+	fourteen = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+)
+
+// program writes the font.
+func (c *cut) program() []byte {
+	var t [tables][]byte
+	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
+	t[head], t[hhea], t[maxp] = c.headers()
+	for _, i := range c.used {
+		g := c.face.glyphs[i]
+		t[loca] = binary.BigEndian.AppendUint32(t[loca], uint32(len(t[glyf])))
+		t[hmtx] = binary.BigEndian.AppendUint16(t[hmtx], uint16(g.advance))
+		t[hmtx] = binary.BigEndian.AppendUint16(t[hmtx], uint16(g.bearing))
+		t[glyf] = append(t[glyf], g.outline...)
+	}
+	t[loca] = binary.BigEndian.AppendUint32(t[loca], uint32(len(t[glyf])))
+	return assemble(t)
+}
+
+// headers are the tables of the whole face, changed to as many glyphs as there are, each with an advance of its own, and
+// to a table loca of four bytes each.
+func (c *cut) headers() (head, hhea, maxp []byte) {
+	clone := func(table int) []byte { return append([]byte(nil), c.face.tables[table]...) }
+	head, hhea, maxp = clone(0), clone(1), clone(2)
+	binary.BigEndian.PutUint32(head[8:], 0) // checkSumAdjustment, set when all is there
+	binary.BigEndian.PutUint16(head[50:], 1)
+	binary.BigEndian.PutUint16(hhea[34:], uint16(len(c.used)))
+	binary.BigEndian.PutUint16(maxp[4:], uint16(len(c.used)))
+	return head, hhea, maxp
+}
+
+// assemble puts tables behind a directory of them.
+func assemble(t [tables][]byte) []byte {
+	const headAt = 12 + 16*tables
+	size := headAt
+	for _, table := range t {
+		size += len(table) + 3
+	}
+	out := make([]byte, headAt, size)
+	// Version; number of tables; and three that help to search the directory: 8 × 16 is the largest power of two in it.
+	copy(out, "\x00\x01\x00\x00\x00\x08\x00\x80\x00\x03\x00\x00")
+	adjustment := 0
+	for i, table := range t {
+		if i == head {
+			adjustment = len(out) + 8
+		}
+		row := out[12+16*i:]
+		copy(row, tableNames[4*i:4*i+4])
+		binary.BigEndian.PutUint32(row[8:], uint32(len(out)))
+		binary.BigEndian.PutUint32(row[12:], uint32(len(table)))
+		begin := len(out)
+		out = append(out, table...)
+		out = append(out, "\x00\x00\x00"[:(4-len(out)%4)%4]...)
+		binary.BigEndian.PutUint32(out[12+16*i+4:], checksum(out[begin:]))
+	}
+	binary.BigEndian.PutUint32(out[adjustment:], 0xB1B0AFBA-checksum(out))
+	return out
+}
+
+// checksum is that of TrueType. The length of data is a multiple of four.
+func checksum(data []byte) uint32 {
+	var sum uint32
+	for ; len(data) >= 4; data = data[4:] {
+		sum += binary.BigEndian.Uint32(data)
+	}
+	return sum
+}

@@ -1,0 +1,50 @@
+package invoice
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A logo is drawn in a square of this many units.
+const logoSide = 24
+
+// operands are the numbers that each command of a path takes, and its operator in a PDF.
+var operands = map[string]struct {
+	count    int
+	operator string
+}{"M": {2, "m"}, "L": {2, "l"}, "C": {6, "c"}, "Z": {0, "h"}}
+
+// drawing turns a path of SVG into one of PDF. It knows the commands that a drawing program writes when it is told to be
+// absolute: M, L, C and Z. What is inside two outlines is left out.
+func drawing(path string) (string, error) {
+	for command := range operands {
+		path = strings.ReplaceAll(path, command, " "+command+" ")
+	}
+	var out strings.Builder
+	words := strings.Fields(strings.ReplaceAll(path, ",", " "))
+	for len(words) > 0 {
+		command, known := operands[words[0]]
+		if !known || len(words) <= command.count || out.Len() == 0 && words[0] != "M" {
+			return "", fmt.Errorf("%q is no command of a path, or lacks numbers", words[0])
+		}
+		for _, word := range words[1 : 1+command.count] {
+			n, err := strconv.ParseFloat(word, 64)
+			if err != nil || !(n >= 0 && n <= logoSide) {
+				return "", fmt.Errorf("%q is no number from 0 to %d", word, logoSide)
+			}
+			out.WriteString(strconv.FormatFloat(n, 'f', -1, 64) + " ")
+		}
+		out.WriteString(command.operator + " ")
+		words = words[1+command.count:]
+	}
+	return out.String(), nil
+}
+
+// logo draws the seller's mark as a square, from its left upper corner.
+func (l *layout) logo(x, y, side float64) {
+	scale := side / dot / logoSide
+	red, green, blue := accent.rgb(l.accent)
+	l.pdf.RawWriteStr(fmt.Sprintf("q %.3f %.3f %.3f rg %.4f 0 0 %.4f %.2f %.2f cm %sf* Q",
+		float64(red)/255, float64(green)/255, float64(blue)/255, scale, -scale, x/dot, (a4-y)/dot, l.seller.mark))
+}

@@ -1,0 +1,150 @@
+package invoice
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// isForm reports whether a character is a form that an Arabic letter has inside a word. Texts do not hold them: shape
+// chooses them.
+func isForm(r rune) bool { return 0xFB50 <= r && r <= 0xFDFF || 0xFE70 <= r && r <= 0xFEFC }
+
+// isLeftwards reports whether a character is written from right to left: Hebrew and Arabic, but not their digits.
+func isLeftwards(r rune) bool {
+	return 0x590 <= r && r <= 0x8FF && !unicode.IsDigit(r) || 0xFB1D <= r && r < 0xFB50 || isForm(r)
+}
+
+// The forms of a letter, in the order that Unicode has them in. A letter that joins its neighbour on one side has two.
+const (
+	alone = iota
+	final
+	initial
+	medial
+	forms
+)
+
+const (
+	stretch = 'ـ' // joins on both sides, and has one form
+	lam     = 'ل' // with an alef behind it one glyph
+)
+
+// shapes are the forms of the Arabic letters.
+type shapes struct {
+	of        map[rune][]rune
+	ligatures map[rune][]rune // of lam and an alef, by the alef
+}
+
+// newShapes takes the forms out of Unicode's own data: each says which letter it is a form of.
+func newShapes() *shapes {
+	s := &shapes{make(map[rune][]rune), make(map[rune][]rune)}
+	for r := rune(0xFB50); r <= 0xFEFC; r++ {
+		letters := []rune(norm.NFKC.String(string(r)))
+		switch {
+		case !isForm(r), r == 0xFBE8, r == 0xFBE9: // two more of a letter that has its own
+		case len(letters) == 1 && letters[0] != r && len(s.of[letters[0]]) < forms:
+			s.of[letters[0]] = append(s.of[letters[0]], r)
+		case len(letters) == 2 && letters[0] == lam && r >= 0xFEF5:
+			s.ligatures[letters[1]] = append(s.ligatures[letters[1]], r)
+		}
+	}
+	return s
+}
+
+// shape puts the forms in the place of the letters, as their neighbours ask for.
+func (s *shapes) shape(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Arabic, r) }) {
+		return text
+	}
+	var out []rune
+	letters := []rune(text)
+	joined := false // to the letter before
+	for i := 0; i < len(letters); i++ {
+		r, next := letters[i], rune(0)
+		if i+1 < len(letters) {
+			next = letters[i+1]
+		}
+		if both := s.ligatures[next]; r == lam && len(both) == 2 {
+			out = append(out, both[formOf(joined, false)])
+			joined = false
+			i++
+			continue
+		}
+		of := s.of[r]
+		joins := (len(of) == forms || r == stretch) && (len(s.of[next]) > 1 || next == stretch)
+		if len(of) > 1 {
+			r = of[formOf(joined, joins)]
+		}
+		out, joined = append(out, r), joins
+	}
+	return string(out)
+}
+
+// formOf is the form of a letter that is joined to the one before, or to the one behind, or to both.
+func formOf(before, behind bool) int {
+	switch {
+	case before && behind:
+		return medial
+	case before:
+		return final
+	case behind:
+		return initial
+	default:
+		return alone
+	}
+}
+
+// visual puts a line in the order in which it stands on the page. It is Unicode's algorithm (UAX 9) for what names and
+// addresses hold, in a line that begins on the left: words written from right to left, with numbers between them.
+func visual(line string) string {
+	if !strings.ContainsFunc(line, isLeftwards) {
+		return line
+	}
+	letters := []rune(line)
+	for i := 0; i < len(letters); i++ {
+		if !isLeftwards(letters[i]) {
+			continue
+		}
+		end := stretchEnd(letters, i)
+		turn(letters[i:end])
+		i = end - 1
+	}
+	return string(letters)
+}
+
+// stretchEnd is where the stretch that begins at i and is written from right to left ends: with its last letter or number
+// before a letter of another kind.
+func stretchEnd(letters []rune, i int) int {
+	end := i + 1
+	for j := end; j < len(letters); j++ {
+		switch r := letters[j]; {
+		case isLeftwards(r) || unicode.IsDigit(r) || r == ')' && slices.Contains(letters[i:j], '('):
+			end = j + 1
+		case unicode.IsLetter(r):
+			return end
+		}
+	}
+	return end
+}
+
+// turn reverses a stretch, but not its numbers; brackets open to the other side.
+func turn(stretch []rune) {
+	slices.Reverse(stretch)
+	mirror := strings.NewReplacer("(", ")", ")", "(", "[", "]", "]", "[", "{", "}", "}", "{", "<", ">", ">", "<", "«", "»", "»", "«")
+	copy(stretch, []rune(mirror.Replace(string(stretch))))
+	for i := 0; i < len(stretch); i++ {
+		if !unicode.IsDigit(stretch[i]) {
+			continue
+		}
+		end := i + 1
+		for j := end; j < len(stretch) && (unicode.IsDigit(stretch[j]) || strings.ContainsRune(".,:/-", stretch[j])); j++ {
+			if unicode.IsDigit(stretch[j]) {
+				end = j + 1
+			}
+		}
+		slices.Reverse(stretch[i:end])
+		i = end
+	}
+}

@@ -1,0 +1,101 @@
+package pdfa
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+)
+
+// Font is what Seal embeds in the place of a font that gofpdf was told to be one of those that every reader has: a cut
+// of a TrueType font. Text in it is written in codes of two bytes, the numbers of its glyphs.
+type Font struct {
+	Placeholder string // the name that gofpdf knows it by
+	Name        string // of the cut: its own among all fonts of a document
+	Ascent      int    // this and all measures below in thousandths of the font size
+	Descent     int
+	CapHeight   int
+	Stem        int
+	Box         [4]int
+	Widths      []int    // by code
+	Texts       []string // what a code reads, which is what is found and copied; none for code 0
+	Program     []byte   // the font file
+}
+
+// placeholder is what gofpdf writes for a font that it takes for one of every reader's.
+func (f Font) placeholder(number int) []byte {
+	return fmt.Appendf(nil, "%d 0 obj\n<</Type /Font\n/BaseFont /%s\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>\nendobj\n", number, f.Placeholder)
+}
+
+// cut takes the placeholder of a font out of a document, and returns the number of its object.
+func (p *parsed) cut(document []byte, f Font) (int, error) {
+	for i, offset := range p.offsets {
+		old := f.placeholder(i + 1)
+		if bytes.HasPrefix(document[offset:], old) {
+			p.cuts = append(p.cuts, span{offset, offset + len(old)})
+			return i + 1, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: no font %q", ErrNotGofpdf, f.Placeholder)
+}
+
+// span is a part of a document.
+type span struct{ begin, end int }
+
+// embed writes the objects of a font: the one that pages refer to under the number of its placeholder, and four more.
+func (w *writer) embed(number int, f Font) {
+	next := len(w.offsets) + 1
+	w.offsets[number-1] = len(w.out)
+	w.out = fmt.Appendf(w.out, "%d 0 obj\n<< /Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H"+
+		" /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>\nendobj\n", number, f.Name, next, next+1)
+	w.object("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"+
+		" /CIDToGIDMap /Identity /FontDescriptor %d 0 R /W [0 %s] >>", f.Name, next+2, numbers(f.Widths))
+	w.stream("", f.unicode())
+	w.object("<< /Type /FontDescriptor /FontName /%s /Flags 4 /FontBBox %s /ItalicAngle 0 /Ascent %d /Descent %d /CapHeight %d"+
+		" /StemV %d /FontFile2 %d 0 R >>", f.Name, numbers(f.Box[:]), f.Ascent, f.Descent, f.CapHeight, f.Stem, next+3)
+	w.stream(" /Length1 "+strconv.Itoa(len(f.Program)), f.Program)
+}
+
+// numbers writes an array.
+func numbers(values []int) []byte {
+	out := append(make([]byte, 0, 2+4*len(values)), '[')
+	for _, v := range values {
+		out = append(strconv.AppendInt(out, int64(v), 10), ' ')
+	}
+	return append(out, ']')
+}
+
+// The frame of a CMap, in which PDF says what codes read (ISO 32000-1, 9.10.3).
+const (
+	mapBegin = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n" +
+		"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n" +
+		"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
+	mapEnd     = "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
+	mapSection = 100 // rows that a section may have
+)
+
+// unicode says what the codes read.
+func (f Font) unicode() []byte {
+	out := make([]byte, 0, len(mapBegin)+len(mapEnd)+40+15*len(f.Texts))
+	out = append(out, mapBegin...)
+	for code := 1; code < len(f.Texts); code++ {
+		if left := len(f.Texts) - code; code%mapSection == 1 {
+			out = append(strconv.AppendInt(out, int64(min(left, mapSection)), 10), " beginbfchar\n"...)
+		}
+		out = append(hex(append(out, '<'), uint16(code)), "> <"...)
+		for _, unit := range utf16.Encode([]rune(f.Texts[code])) {
+			out = hex(out, unit)
+		}
+		out = append(out, ">\n"...)
+		if code%mapSection == 0 || code == len(f.Texts)-1 {
+			out = append(out, "endbfchar\n"...)
+		}
+	}
+	return append(out, mapEnd...)
+}
+
+// hex appends four digits.
+func hex(out []byte, unit uint16) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(out, digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
+}

@@ -14,6 +14,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -27,9 +28,9 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	}
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
 	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
-	language := spoken(w.Order.ShipTo.Country)
+	language := spoken.In(w.Order.ShipTo.Country)
 	if _, known := s.editions[language]; !known {
-		language = fallback
+		language = spoken.English
 	}
 	e := s.editions[language]
 	mail, err := e.write(s.content(w, language, e.locale))

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -19,14 +20,11 @@ type locale struct {
 	places display.Namer
 }
 
-// fallback is the language of those who live where none of the others is spoken first.
-const fallback = "en"
-
 // locales are the languages that mails are written in: each has its words in templates.
 func locales() map[string]locale {
 	all := make(map[string]locale)
 	for _, l := range [][3]string{
-		{fallback, ",", "."}, {"de", ".", ","}, {"fr", noBreak, ","}, {"pl", noBreak, ","}, {"el", ".", ","}, {"uk", noBreak, ","},
+		{spoken.English, ",", "."}, {"de", ".", ","}, {"fr", noBreak, ","}, {"pl", noBreak, ","}, {"el", ".", ","}, {"uk", noBreak, ","},
 	} {
 		tag := language.Make(l[0])
 		all[l[0]] = locale{tag, l[1], l[2], display.Regions(tag)}
@@ -35,20 +33,6 @@ func locales() map[string]locale {
 }
 
 const noBreak = "\u00a0"
-
-// spoken is the language that most people in a country speak, as CLDR has it.
-func spoken(country string) string {
-	region, err := language.ParseRegion(country)
-	if err != nil {
-		return fallback
-	}
-	tag, err := language.Compose(region)
-	if err != nil {
-		return fallback
-	}
-	base, _ := tag.Base()
-	return base.String()
-}
 
 // money is an amount with its currency, such as 1,234.50 EUR. It never breaks over lines.
 func (l locale) money(m order.Money) string {

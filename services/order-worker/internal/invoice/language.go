@@ -11,8 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -23,9 +22,6 @@ var (
 	//go:embed language/cldr.json
 	cldrData []byte
 )
-
-// english is what an invoice is written in when there are no words in the buyer's language.
-const english = "en"
 
 // tongue is a language that invoices are written in.
 type tongue struct {
@@ -83,9 +79,9 @@ type formats struct {
 
 // loadTongues reads all languages. One that lacks a word is an error.
 func loadTongues() (map[string]*tongue, error) {
-	var spoken map[string]words
+	var said map[string]words
 	var written map[string]formats
-	for data, into := range map[*[]byte]any{&wordsData: &spoken, &cldrData: &written} {
+	for data, into := range map[*[]byte]any{&wordsData: &said, &cldrData: &written} {
 		d := json.NewDecoder(bytes.NewReader(*data))
 		d.DisallowUnknownFields()
 		if err := d.Decode(into); err != nil {
@@ -93,7 +89,7 @@ func loadTongues() (map[string]*tongue, error) {
 		}
 	}
 	tongues := make(map[string]*tongue)
-	for name, w := range spoken {
+	for name, w := range said {
 		f, known := written[name]
 		for _, part := range []any{w, f} {
 			for _, v := range reflect.ValueOf(part).Fields() {
@@ -105,7 +101,7 @@ func loadTongues() (map[string]*tongue, error) {
 		}
 		tongues[name] = &tongue{w, f}
 	}
-	if tongues[english] == nil {
+	if tongues[spoken.English] == nil {
 		return nil, errors.New("no English")
 	}
 	return tongues, nil
@@ -113,19 +109,11 @@ func loadTongues() (map[string]*tongue, error) {
 
 // languageOf is the language that most people of a country write, if there are words in it.
 func (s *Step) languageOf(country string) string {
-	region, err := language.ParseRegion(country)
-	if err != nil {
-		return english
+	name := spoken.In(country)
+	if s.tongues[name] == nil {
+		return spoken.English
 	}
-	tag, err := language.Compose(region)
-	if err != nil {
-		return english
-	}
-	base, _ := tag.Base()
-	if s.tongues[base.String()] == nil {
-		return english
-	}
-	return base.String()
+	return name
 }
 
 // speak is the language that an invoice was settled in. Old versions settled none, and wrote English.
@@ -133,7 +121,7 @@ func (s *Step) speak(i order.Invoice) *tongue {
 	if t := s.tongues[i.Language]; t != nil {
 		return t
 	}
-	return s.tongues[english]
+	return s.tongues[spoken.English]
 }
 
 // day is a date with the month in words, because 02.03. and 03/02 are different days in different countries.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -64,7 +65,7 @@ func TestEveryLanguageHasThePlacesOfEnglish(t *testing.T) {
 		return all
 	}
 	for name, other := range s.tongues {
-		if diff := cmp.Diff(texts(s.tongues[english].words), texts(other.words)); diff != "" {
+		if diff := cmp.Diff(texts(s.tongues[spoken.English].words), texts(other.words)); diff != "" {
 			t.Errorf("%s: places (-en +%s):\n%s", name, name, diff)
 		}
 		for _, text := range fields(other.words) {

@@ -1,6 +1,9 @@
 package client
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // NewOrder is an order to place. Of its items SKU and Quantity count; prices come from the shop.
 type NewOrder struct {
@@ -206,7 +209,7 @@ func (p *Problem) Error() string {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
-		text += "\n  " + e.Pointer + " " + e.Detail
+		text += "\n  " + strings.TrimSpace(e.Pointer+" "+e.Detail) // of the whole the pointer is empty
 	}
 	return text
 }

@@ -155,9 +155,9 @@ func toProblem(err error) *client.Problem {
 	case errors.Is(err, desk.ErrBegun):
 		return newProblem(orderBegun, "work on the order has begun: it cannot be cancelled any more")
 	case errors.Is(err, desk.ErrRefund):
-		return newProblem(isRefund, "it cannot be cancelled")
+		return newProblem(isRefund, "a refund cannot be cancelled")
 	case errors.Is(err, intake.ErrRefund):
-		return newProblem(isRefund, "it cannot be refunded")
+		return newProblem(isRefund, "a refund cannot be refunded")
 	case errors.Is(err, intake.ErrNotInvoiced):
 		return newProblem(notInvoiced, "only what is invoiced can be refunded; what is not begun can be cancelled")
 	case errors.Is(err, intake.ErrConflict):

@@ -163,7 +163,8 @@ func TestRefusalIsAProblem(t *testing.T) {
 	}{
 		"of the API": {504, known, client.Problem{Type: "/problems/result-unknown", Title: "Nobody knows", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
 		"of fields, and of the whole": {
-			422, whole, client.Problem{Title: "The refund is not right", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
+			422, whole,
+			client.Problem{Title: "The refund is not right", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
 			"The refund is not right\n  nothing is left\n  /a is b",
 		},
 		"of a proxy":       {502, "<html>", client.Problem{Type: "about:blank", Title: "the API answered 502 Bad Gateway", Status: 502}, "the API answered 502 Bad Gateway"},

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -51,8 +52,8 @@ type Step struct {
 	domain string // of the sender
 	pool   *pool
 
-	editions map[string]edition // by language
-	shop     *url.URL           // or nil
+	editions map[spoken.Language]edition // by language
+	shop     *url.URL                    // or nil
 
 	refusals  refusals
 	delivered delivered

@@ -28,7 +28,7 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	}
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
 	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
-	e := s.editions[spoken.In(w.Order.ShipTo.Country)]
+	e := s.editions[spoken.Of(w.Progress.Invoice.Language)]
 	mail, err := e.write(s.content(w, e.Language))
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Language is one of those that All returns. What it writes never breaks over lines within a number.
+// Language is one of those that All returns. The spaces in the numbers that it writes do not break over lines.
 type Language uint8
 
 // English is the zero Language: that of Great Britain, for those whose own is none of ours.

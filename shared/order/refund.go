@@ -76,6 +76,20 @@ func (o Order) Refunded() Money {
 	return o.ItemsTotal().Plus(o.Refund.Shipping)
 }
 
+// Shipping is what an order's document says of its shipping: what was settled or, of a refund, what is given back of that; nil if
+// that is nothing. It reports false as long as nothing is settled.
+func (s *State) Shipping() (shipping *Shipping, settled bool) {
+	r := s.Order.Refund
+	switch {
+	case r == nil:
+		return s.Progress.Shipping, s.Progress.Shipping != nil
+	case r.Shipping.Minor == 0:
+		return nil, true
+	default:
+		return &Shipping{Service: s.Order.Service, Price: r.Shipping}, true
+	}
+}
+
 // left are the lines to refund: those asked for, or all, as far as earlier refunds have left something of them.
 func (v *checker) left(placed, asked []Line, before []Order, all bool) (lines []Line) {
 	for _, l := range placed {

@@ -200,3 +200,31 @@ func TestARefundThatSomebodyMadeUpIsInvalid(t *testing.T) {
 		}
 	}
 }
+
+func TestShippingIsWhatWasSettledOrWhatIsGivenBack(t *testing.T) {
+	t.Parallel()
+	s := invoiced(valid(), order.EUR.Cents(490), 1900)
+	refund := func(items []order.Line, shipping bool) *order.State {
+		o, wrong := s.Refund(items, shipping, nil)
+		if len(wrong) > 0 {
+			t.Fatal(wrong)
+		}
+		return new(o.Begin(order.Origin{}))
+	}
+	for _, row := range []struct {
+		name    string
+		of      *order.State
+		want    *order.Shipping
+		settled bool
+	}{
+		{"an order", s, s.Progress.Shipping, true},
+		{"an order that nobody has begun", &order.State{}, nil, false},
+		{"a refund of all", refund(nil, false), &order.Shipping{Service: s.Order.Service, Price: order.EUR.Cents(490)}, true},
+		{"a refund of a line", refund(asked(s.Order, 1), false), nil, true},
+	} {
+		got, settled := row.of.Shipping()
+		if diff := cmp.Diff(row.want, got); diff != "" || settled != row.settled {
+			t.Errorf("%s: got settled %t, want %t; shipping (-want +got):\n%s", row.name, settled, row.settled, diff)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 // Package client calls the order API over HTTP.
 //
-// Methods return a *Problem when the API refuses, and other errors when it cannot be reached. Placing an order is safe to
-// repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch resumes by itself.
+// Methods return a *Problem when the API refuses, and other errors when it cannot be reached. Placing an order, or
+// a refund, is safe to repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch resumes by itself.
 package client
 
 import (
@@ -46,6 +46,21 @@ func (c *Client) Place(ctx context.Context, o NewOrder, key string, wait time.Du
 
 // PlaceJSON is Place for an order that is JSON already.
 func (c *Client) PlaceJSON(ctx context.Context, body []byte, key string, wait time.Duration) (Order, error) {
+	return c.place(ctx, "/v1/orders", body, key, wait)
+}
+
+// Refund refunds an order whose invoice is issued, and returns the refund. Key and wait are those of Place. What is not left to
+// refund is a *Problem of type /problems/invalid-refund.
+func (c *Client) Refund(ctx context.Context, id string, r NewRefund, key string, wait time.Duration) (Order, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return Order{}, err
+	}
+	return c.place(ctx, "/v1/orders/"+url.PathEscape(id)+"/refund", body, key, wait)
+}
+
+// place sends what makes an order.
+func (c *Client) place(ctx context.Context, path string, body []byte, key string, wait time.Duration) (Order, error) {
 	header := http.Header{"Content-Type": {"application/json"}}
 	if key != "" {
 		header.Set("Idempotency-Key", key)
@@ -54,7 +69,7 @@ func (c *Client) PlaceJSON(ctx context.Context, body []byte, key string, wait ti
 		header.Set("Prefer", fmt.Sprintf("wait=%d", int(wait.Seconds())))
 	}
 	var o Order
-	return o, c.call(ctx, http.MethodPost, "/v1/orders", header, body, &o)
+	return o, c.call(ctx, http.MethodPost, path, header, body, &o)
 }
 
 // Order returns an order as it stands.
@@ -69,7 +84,7 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 		Orders []Order
 		Next   string
 	}
-	err := c.get(ctx, "/v1/orders"+query("status", q.Status, "customer", q.Customer, "from", moment(q.From), "to", moment(q.To),
+	err := c.get(ctx, "/v1/orders"+query("kind", q.Kind, "status", q.Status, "customer", q.Customer, "from", moment(q.From), "to", moment(q.To),
 		"limit", number(q.Limit), "cursor", q.Cursor), &page)
 	return page.Orders, page.Next, err
 }

@@ -100,6 +100,17 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 			func() error { _, err := c.PlaceJSON(ctx, []byte(`{"a": 1}`), "", 999*time.Millisecond); return err },
 			`POST /v1/orders Content-Type=application/json {"a": 1}`,
 		},
+		{
+			func() error {
+				_, err := c.Refund(ctx, "a/b", client.NewRefund{Items: []client.Item{{SKU: "A", Quantity: 1}}, Shipping: true, Reason: "r"}, "k1", 2*time.Second)
+				return err
+			},
+			`POST /v1/orders/a%2Fb/refund Content-Type=application/json Idempotency-Key=k1 Prefer=wait=2 {"items":[{"sku":"A","quantity":1}],"shipping":true,"reason":"r"}`,
+		},
+		{
+			func() error { _, err := c.Refund(ctx, "ord_1", client.NewRefund{}, "", 0); return err },
+			"POST /v1/orders/ord_1/refund Content-Type=application/json {}",
+		},
 		{func() error { _, err := c.Order(ctx, "a/b?c"); return err }, "GET /v1/orders/a%2Fb%3Fc"},
 		{
 			func() error {
@@ -112,10 +123,10 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 		{func() error { _, _, err := c.Orders(ctx, client.OrderQuery{}); return err }, "GET /v1/orders"},
 		{
 			func() error {
-				_, _, err := c.Orders(ctx, client.OrderQuery{Status: "dead", Customer: "a&b", From: at, To: at.Add(time.Hour), Limit: 7, Cursor: "x"})
+				_, _, err := c.Orders(ctx, client.OrderQuery{Kind: "refund", Status: "dead", Customer: "a&b", From: at, To: at.Add(time.Hour), Limit: 7, Cursor: "x"})
 				return err
 			},
-			"GET /v1/orders?cursor=x&customer=a%26b&from=2026-03-01T12%3A00%3A00Z&limit=7&status=dead&to=2026-03-01T13%3A00%3A00Z",
+			"GET /v1/orders?cursor=x&customer=a%26b&from=2026-03-01T12%3A00%3A00Z&kind=refund&limit=7&status=dead&to=2026-03-01T13%3A00%3A00Z",
 		},
 		{func() error { _, err := c.Invoice(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.pdf"},
 		{func() error { _, err := c.InvoiceXML(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.xml"},
@@ -142,6 +153,7 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 
 func TestRefusalIsAProblem(t *testing.T) {
 	t.Parallel()
+	const whole = `{"title":"The refund is not right","status":422,"errors":[{"pointer":"","detail":"nothing is left"},{"pointer":"/a","detail":"is b"}]}`
 	const known = `{"type":"/problems/result-unknown","title":"Nobody knows","status":504,"detail":"ask later","order":"ord_1"}`
 	for name, row := range map[string]struct {
 		status int
@@ -149,7 +161,12 @@ func TestRefusalIsAProblem(t *testing.T) {
 		want   client.Problem
 		text   string
 	}{
-		"of the API":       {504, known, client.Problem{Type: "/problems/result-unknown", Title: "Nobody knows", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
+		"of the API": {504, known, client.Problem{Type: "/problems/result-unknown", Title: "Nobody knows", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
+		"of fields, and of the whole": {
+			422, whole,
+			client.Problem{Title: "The refund is not right", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
+			"The refund is not right\n  nothing is left\n  /a is b",
+		},
 		"of a proxy":       {502, "<html>", client.Problem{Type: "about:blank", Title: "the API answered 502 Bad Gateway", Status: 502}, "the API answered 502 Bad Gateway"},
 		"of somebody else": {404, `{"message":"no"}`, client.Problem{Type: "about:blank", Title: "the API answered 404 Not Found", Status: 404}, "the API answered 404 Not Found"},
 		"without an end":   {500, `"` + strings.Repeat("x", 2<<20), client.Problem{Type: "about:blank", Title: "the API answered 500 Internal Server Error", Status: 500}, "the API answered 500 Internal Server Error"},

@@ -1,6 +1,9 @@
 package client
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // NewOrder is an order to place. Of its items SKU and Quantity count; prices come from the shop.
 type NewOrder struct {
@@ -11,24 +14,51 @@ type NewOrder struct {
 	Note     string   `json:"note,omitempty"`
 }
 
-// Order is an order as it stands.
+// Order is an order as it stands; or a refund, which is an order of its own.
 type Order struct {
-	ID         string     `json:"id"`
-	Status     string     `json:"status"`
-	Rev        int64      `json:"rev"` // +1 a change
-	PlacedAt   time.Time  `json:"placed_at"`
-	Customer   Customer   `json:"customer"`
-	ShipTo     Address    `json:"ship_to"`
-	Service    string     `json:"service"`
-	Items      []Item     `json:"items"`
-	Note       string     `json:"note,omitempty"`
-	ItemsTotal Money      `json:"items_total"`        // net, without shipping
-	Shipping   *Shipping  `json:"shipping,omitempty"` // from status working on, like Tax and Total
-	Tax        *Money     `json:"tax,omitempty"`
-	Total      *Money     `json:"total,omitempty"`   // gross
-	Invoice    *Invoice   `json:"invoice,omitempty"` // once it is issued
-	Timeline   []Change   `json:"timeline"`
-	Letter     *LetterRef `json:"letter,omitempty"` // of a dead order
+	ID         string      `json:"id"`
+	Status     string      `json:"status"`
+	Rev        int64       `json:"rev"` // +1 a change
+	PlacedAt   time.Time   `json:"placed_at"`
+	Customer   Customer    `json:"customer"`
+	ShipTo     Address     `json:"ship_to"`
+	Service    string      `json:"service"`
+	Items      []Item      `json:"items"`
+	Note       string      `json:"note,omitempty"`
+	ItemsTotal Money       `json:"items_total"`        // net, without shipping
+	Shipping   *Shipping   `json:"shipping,omitempty"` // from status working on, like Tax and Total; never of a refund
+	Tax        *Money      `json:"tax,omitempty"`      // of a refund at once, like Total
+	Total      *Money      `json:"total,omitempty"`    // gross
+	Invoice    *Invoice    `json:"invoice,omitempty"`  // once it is issued; the credit note of a refund
+	Timeline   []Change    `json:"timeline"`
+	Letter     *LetterRef  `json:"letter,omitempty"`  // of a dead order
+	Refund     *Refund     `json:"refund,omitempty"`  // of a refund: its amounts are what is given back
+	Refunds    []RefundRef `json:"refunds,omitempty"` // of an order that is asked for alone, by number
+}
+
+// NewRefund is what to refund of an order: of its items SKU and Quantity count. The zero value is all that is left.
+type NewRefund struct {
+	Items    []Item `json:"items,omitempty"`
+	Shipping bool   `json:"shipping,omitempty"`
+	Reason   string `json:"reason,omitempty"` // printed on the credit note
+}
+
+// Refund is what a refund has beside what every order has. Shipping is the net amount of it that is given back.
+type Refund struct {
+	Of       string  `json:"of"`      // ID of the order
+	Number   int     `json:"number"`  // 1 for its first refund
+	Invoice  Invoice `json:"invoice"` // that is corrected
+	Reason   string  `json:"reason,omitempty"`
+	Shipping Money   `json:"shipping"`
+}
+
+// RefundRef names a refund of an order.
+type RefundRef struct {
+	ID      string   `json:"id"`
+	Number  int      `json:"number"`
+	Status  string   `json:"status"`
+	Total   Money    `json:"total"`             // gross
+	Invoice *Invoice `json:"invoice,omitempty"` // its credit note, once that is issued
 }
 
 // Customer is who is mailed about an order.
@@ -179,13 +209,14 @@ func (p *Problem) Error() string {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
-		text += "\n  " + e.Pointer + " " + e.Detail
+		text += "\n  " + strings.TrimSpace(e.Pointer+" "+e.Detail) // of the whole the pointer is empty
 	}
 	return text
 }
 
 // OrderQuery says which orders to list. Zero values are left out.
 type OrderQuery struct {
+	Kind     string // "refund" for refunds instead of orders
 	Status   string
 	Customer string // part of a name or an e-mail address
 	From, To time.Time

@@ -29,6 +29,7 @@ type commands struct {
 	Watch   watch       `cmd:"" help:"Follow an order until it has ended."`
 	Get     getOrder    `cmd:"" help:"Show an order."`
 	Cancel  cancelOrder `cmd:"" help:"Cancel an order that nobody has begun."`
+	Refund  refund      `cmd:"" help:"Refund an order that is invoiced, wholly or in part."`
 	Invoice invoices    `cmd:"" help:"Fetch issued invoices, and explain gaps in their numbers."`
 	DLQ     letters     `cmd:"" name:"dlq" help:"Deal with letters: orders that could not be finished."`
 	Audit   auditOrders `cmd:"" help:"Say what has become of every order (talks to Kafka, and trusts no service)."`

@@ -60,14 +60,34 @@ func (c *getOrder) Run(ctx context.Context, p *printer, api *client.Client) erro
 	if err != nil {
 		return explain(err)
 	}
+	return p.result(strings.Join(full(o), "\n"), o)
+}
+
+// full is an order with all that belongs to it, in lines.
+func full(o client.Order) []string {
 	lines := []string{brief(o), fmt.Sprintf("  for %s <%s>, %s %s", o.Customer.Name, o.Customer.Email, o.ShipTo.City, o.ShipTo.Country)}
+	if r := o.Refund; r != nil {
+		lines = append(lines, fmt.Sprintf("  refunds %s, %s %s", r.Of, r.Invoice.Number, r.Reason))
+	}
 	for _, item := range o.Items {
 		lines = append(lines, fmt.Sprintf("  %d × %s %s", item.Quantity, item.SKU, item.Name))
+	}
+	if r := o.Refund; r != nil && r.Shipping.Amount != "0.00" {
+		lines = append(lines, fmt.Sprintf("  %s %s of shipping", r.Shipping.Amount, r.Shipping.Currency))
+	}
+	if o.Shipping != nil {
+		lines = append(lines, "  "+offer(*o.Shipping))
+		for _, line := range details(*o.Shipping) {
+			lines = append(lines, "  "+line)
+		}
 	}
 	for _, change := range o.Timeline {
 		lines = append(lines, "  "+moment(change))
 	}
-	return p.result(strings.Join(lines, "\n"), o)
+	for _, r := range o.Refunds {
+		lines = append(lines, "  refund "+brief(client.Order{ID: r.ID, Status: r.Status, Total: &r.Total, Invoice: r.Invoice}))
+	}
+	return lines
 }
 
 // moment is a change of an order in a line.

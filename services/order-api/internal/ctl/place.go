@@ -148,9 +148,8 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	if o.Key == "" {
 		o.Key = rand.Text()
 	}
-	if strings.ContainsFunc(o.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		// It travels in a header, which could not even be sent.
-		return client.Order{}, fmt.Errorf("idempotency key %q: must be visible ASCII characters", o.Key)
+	if err := checkKey(o.Key); err != nil {
+		return client.Order{}, err
 	}
 	if ctx.Err() != nil {
 		return client.Order{}, errSkipped
@@ -165,14 +164,27 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 		return placed, errSkipped
 	case err != nil:
 		return placed, explain(err)
-	case c.Wait == 0 || placed.Status == confirmed:
-		return placed, nil
-	case final(placed.Status):
-		return placed, fmt.Errorf("order %s ended as %s", placed.ID, outcome(placed))
-	default:
-		err := fmt.Errorf("order %s is %s after %s", placed.ID, placed.Status, c.Wait)
-		return placed, config.Hint(err, "follow it with: ordersctl watch "+placed.ID)
 	}
+	return placed, waited(placed, c.Wait)
+}
+
+// checkKey looks at a key that travels in a header: others could not even be sent.
+func checkKey(key string) error {
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("idempotency key %q: must be visible ASCII characters", key)
+	}
+	return nil
+}
+
+// waited says what is wrong with an order that was waited for.
+func waited(o client.Order, wait time.Duration) error {
+	switch {
+	case wait == 0 || o.Status == confirmed:
+		return nil
+	case final(o.Status):
+		return fmt.Errorf("order %s ended as %s", o.ID, outcome(o))
+	}
+	return config.Hint(fmt.Errorf("order %s is %s after %s", o.ID, o.Status, wait), "follow it with: ordersctl watch "+o.ID)
 }
 
 // print prints the line of an order, and what went wrong with one of several: the error of a single one ends the program.

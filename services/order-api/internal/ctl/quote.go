@@ -32,7 +32,7 @@ func (c *quote) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 	}
 	var lines []string
 	for _, s := range q.Services {
-		lines = append(lines, fmt.Sprintf("%s %s %s, %s to %s in %d-%d days", s.Service, s.Price.Amount, s.Price.Currency, s.Carrier, s.Zone, s.Days.Min, s.Days.Max))
+		lines = append(lines, offer(s))
 		if s.Service == q.Service {
 			lines = append(lines, details(s)...)
 		}
@@ -57,6 +57,11 @@ func (c *quote) read(stdin io.Reader) (o client.NewOrder, err error) {
 	}
 	o.Customer = client.Customer{} // who it is for changes no price
 	return o, nil
+}
+
+// offer is a way of shipping in a line.
+func offer(s client.Shipping) string {
+	return fmt.Sprintf("%s %s %s, %s to %s in %d-%d days", s.Service, s.Price.Amount, s.Price.Currency, s.Carrier, s.Zone, s.Days.Min, s.Days.Max)
 }
 
 // details is what is asked for beside weight and size, and what goes into which parcel.

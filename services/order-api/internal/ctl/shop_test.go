@@ -21,14 +21,15 @@ import (
 
 // shop stands in for the API where it must fail in ways that the real one cannot be made to. What goes right is in the stories.
 type shop struct {
-	t     *testing.T
-	url   string
-	mu    sync.Mutex
-	fails map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
-	keys  []string            // of the placements that came, in their order
-	sent  []string            // letters that were replayed
-	state map[string]string   // of a letter after a replay was tried, if not open; of an order that is cancelled, if not accepted
-	walk  map[string][]string // the changes of an order, as the data of its events
+	t      *testing.T
+	url    string
+	mu     sync.Mutex
+	fails  map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
+	keys   []string            // of the placements and refunds that came, in their order
+	bodies []string            // of them
+	sent   []string            // letters that were replayed
+	state  map[string]string   // of a letter after a replay was tried, if not open; of an order that is cancelled, if not accepted
+	walk   map[string][]string // the changes of an order, as the data of its events
 }
 
 // noon is when everything happens in the shop.
@@ -46,15 +47,16 @@ func open(t *testing.T) *shop {
 // ServeHTTP takes every order and every replay, unless it is told to fail.
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only then does the server notice that a client has gone.
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		s.t.Error(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := filepath.Base(filepath.Dir(r.URL.Path))
 	key := r.Header.Get("Idempotency-Key")
-	if r.URL.Path == "/v1/orders" {
-		s.keys = append(s.keys, key)
+	if r.URL.Path == "/v1/orders" || strings.HasSuffix(r.URL.Path, "/refund") {
+		s.keys, s.bodies = append(s.keys, key), append(s.bodies, string(body))
 	}
 	if s.fail(w, r, r.URL.Path) || s.fail(w, r, key) {
 		return
@@ -72,6 +74,14 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "<xml of "+id+">")
 	case strings.HasSuffix(r.URL.Path, "/cancel"):
 		s.answer(w, client.Order{ID: id, Status: cmp.Or(s.state[id], "accepted")})
+	case strings.HasSuffix(r.URL.Path, "/refund"):
+		o := refunded(id)
+		o.Status = cmp.Or(s.state[id], o.Status)
+		s.answer(w, o)
+	case strings.HasPrefix(r.URL.Path, "/v1/orders/ord_sold-refund-"):
+		s.answer(w, refunded("ord_sold"))
+	case r.URL.Path == "/v1/orders/ord_sold":
+		s.answer(w, sold())
 	case strings.HasPrefix(r.URL.Path, "/v1/orders/"):
 		s.answer(w, dead(filepath.Base(r.URL.Path)))
 	case strings.HasSuffix(r.URL.Path, "/replay"):
@@ -149,6 +159,29 @@ func quoted() client.Quote {
 		},
 		{Service: "express", Zone: "germany", Carrier: "Falcon Express", Price: euros("13.64")},
 	}}
+}
+
+// sold is an order in its parcels, of which a part is refunded.
+func sold() client.Order {
+	r := refunded("ord_sold")
+	return client.Order{
+		ID: "ord_sold", Status: "confirmed", PlacedAt: noon, Customer: client.Customer{Name: "Zoë", Email: "zoe@example.com"},
+		ShipTo: client.Address{City: "Berlin", Country: "DE"}, Items: []client.Item{{SKU: "BOTTLE-750", Quantity: 2, Name: "Bottle"}},
+		Shipping: &quoted().Services[0], Total: &client.Money{Amount: "65.09", Currency: "EUR"}, Invoice: &client.Invoice{Number: "INV-1"},
+		Timeline: []client.Change{{At: noon, Status: "accepted"}},
+		Refunds:  []client.RefundRef{{ID: r.ID, Number: 1, Status: r.Status, Total: *r.Total, Invoice: r.Invoice}, {ID: "ord_sold-refund-2", Number: 2, Status: "working", Total: *r.Total}},
+	}
+}
+
+// refunded is the first refund of an order.
+func refunded(of string) client.Order {
+	return client.Order{
+		ID: of + "-refund-1", Status: "confirmed", PlacedAt: noon, Customer: client.Customer{Name: "Zoë", Email: "zoe@example.com"},
+		ShipTo: client.Address{City: "Berlin", Country: "DE"}, Items: []client.Item{{SKU: "BOTTLE-750", Quantity: 1, Name: "Bottle"}},
+		Total: &client.Money{Amount: "29.63", Currency: "EUR"}, Invoice: &client.Invoice{Number: "CRN-1"},
+		Timeline: []client.Change{{At: noon, Status: "accepted"}},
+		Refund:   &client.Refund{Of: of, Number: 1, Invoice: client.Invoice{Number: "INV-1"}, Reason: "Arrived broken", Shipping: client.Money{Amount: "4.90", Currency: "EUR"}},
+	}
 }
 
 func letter(id string) client.Letter {

@@ -50,6 +50,7 @@ func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 var (
 	ErrClosed = errors.New("the letter is not open any more") // its order is being worked on again, or has ended otherwise
 	ErrBegun  = errors.New("work on the order has begun")
+	ErrRefund = errors.New("it is a refund") // nobody cancels one: those that follow count on it
 )
 
 // deadline bounds whatever is asked: the reading of what it is about, and its writing.
@@ -106,8 +107,8 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 
 // Cancel asks for an order to be cancelled, and returns it as it stands. The worker cancels it if it comes across that
 // before it begins the order, and else says in its timeline that it was too late. Of an order that is cancelled nothing is
-// asked. It is view.ErrUnknown or ErrBegun when there is nothing to cancel, and view.ErrBehind when the view is too old to know
-// that. With view.ErrAway it may have been asked for; repeating it is harmless.
+// asked. It is view.ErrUnknown, ErrBegun or ErrRefund when there is nothing to cancel, and view.ErrBehind when the view is too old to
+// know that. With view.ErrAway it may have been asked for; repeating it is harmless.
 func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
@@ -117,6 +118,9 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	s, err := d.view.Order(ctx, id)
 	if err != nil || s.Status == order.Cancelled {
 		return s, err
+	}
+	if s.Order.Refund != nil {
+		return order.State{}, fmt.Errorf("order %s: %w", id, ErrRefund)
 	}
 	if s.Status != order.Accepted {
 		return order.State{}, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)

@@ -41,19 +41,35 @@ func toOrder(s order.State) client.Order {
 		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note,
 		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
 	}
-	if p := s.Progress.Shipping; p != nil {
+	if r := o.Refund; r != nil {
+		answer.Refund, answer.Tax, answer.Total = toRefund(r), new(toMoney(r.Tax)), new(toMoney(o.Refunded().Plus(r.Tax)))
+	} else if p := s.Progress.Shipping; p != nil {
 		answer.Shipping = new(toShipping(p, o.Lines))
 	}
 	if i := s.Progress.Invoice; i != nil {
 		answer.Tax, answer.Total = new(toMoney(i.Tax)), new(toMoney(i.Total))
 		if i.Kept != nil {
-			answer.Invoice = &client.Invoice{Number: i.Number, URL: "/v1/orders/" + string(o.ID) + "/invoice.pdf"}
+			answer.Invoice = toInvoice(o.ID, i)
 		}
 	}
 	if l := s.Letter; l != nil && s.Status == order.Dead {
 		answer.Letter = &client.LetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
 	}
 	return answer
+}
+
+func toInvoice(id order.ID, i *order.Invoice) *client.Invoice {
+	return &client.Invoice{Number: i.Number, URL: "/v1/orders/" + string(id) + "/invoice.pdf"}
+}
+
+func toRefund(r *order.Refund) *client.Refund {
+	return &client.Refund{Of: string(r.Of), Number: r.Number, Invoice: *toInvoice(r.Of, &r.Invoice), Reason: r.Reason, Shipping: toMoney(r.Shipping)}
+}
+
+// toRefundRef is what an order shows of its refunds.
+func toRefundRef(s order.State) client.RefundRef {
+	o := toOrder(s)
+	return client.RefundRef{ID: o.ID, Number: o.Refund.Number, Status: o.Status, Total: *o.Total, Invoice: o.Invoice}
 }
 
 // toShipping names what is in the parcels. An order that came around the API may have lines that nobody knows.

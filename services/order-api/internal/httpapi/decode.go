@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/order"
 )
 
@@ -16,16 +17,11 @@ import (
 // not known, or is given twice, is among the wrong fields; the order holds what else could be read. Whether that makes
 // sense is for others to say.
 func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
-	var whole json.RawMessage
-	if !utf8.Valid(body) {
-		return order.Order{}, nil, newProblem(malformed, "the body is not UTF-8")
-	}
-	if err := json.Unmarshal(body, &whole); err != nil {
-		return order.Order{}, nil, notJSON(body, err)
+	d, err := newDecoder(body)
+	if err != nil {
+		return order.Order{}, nil, err
 	}
 	var o order.Order
-	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
-	d.UseNumber()
 	d.object("", fields{
 		"customer": d.in(fields{"name": d.text(&o.Customer.Name), "email": d.text(&o.Customer.Email), "vat_id": d.text(&o.Customer.VATID)}),
 		"ship_to": d.in(fields{
@@ -37,6 +33,44 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 		"note":    d.text(&o.Note),
 	})
 	return o, d.wrong, nil
+}
+
+// decodeRefund reads what is to be refunded, as decodeOrder reads an order. Nothing at all is everything. A list of no lines
+// is wrong: whoever sends it may mean nothing.
+func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
+	var w intake.Want
+	if len(bytes.TrimSpace(body)) == 0 {
+		return w, nil, nil
+	}
+	d, err := newDecoder(body)
+	if err != nil {
+		return w, nil, err
+	}
+	d.object("", fields{
+		"items": func(at string) {
+			before := len(d.wrong)
+			if d.lines(&w.Items)(at); w.Items == nil && len(d.wrong) == before {
+				d.add(at, "must have lines, or be left out")
+			}
+		},
+		"shipping": d.flag(&w.Shipping),
+		"reason":   d.text(&w.Reason),
+	})
+	return w, d.wrong, nil
+}
+
+// newDecoder returns what reads a body. Its error is a problem: the body is no JSON at all.
+func newDecoder(body []byte) (*decoder, error) {
+	var whole json.RawMessage
+	if !utf8.Valid(body) {
+		return nil, newProblem(malformed, "the body is not UTF-8")
+	}
+	if err := json.Unmarshal(body, &whole); err != nil {
+		return nil, notJSON(body, err)
+	}
+	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
+	d.UseNumber()
+	return d, nil
 }
 
 func notJSON(body []byte, err error) error {
@@ -143,6 +177,18 @@ func (d *decoder) text(into *string) func(at string) {
 			d.skip(t)
 		}
 		*into = text
+	}
+}
+
+func (d *decoder) flag(into *bool) func(at string) {
+	return func(at string) {
+		t := d.token()
+		yes, ok := t.(bool)
+		if !ok {
+			d.add(at, "must be true or false")
+			d.skip(t)
+		}
+		*into = yes
 	}
 }
 

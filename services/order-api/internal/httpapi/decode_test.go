@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"unicode/utf8"
@@ -44,6 +45,37 @@ func FuzzDecode(f *testing.F) {
 		}
 		if second, wrong, err := decodeOrder(again); err != nil || len(wrong) > 0 || second.BodyHash() != o.BodyHash() {
 			t.Errorf("written and read again: got %+v, %v, %v; want %+v", second, wrong, err, o)
+		}
+	})
+}
+
+// FuzzDecodeRefund holds the reader of refunds against encoding/json, in the same way.
+func FuzzDecodeRefund(f *testing.F) {
+	for _, seed := range []string{
+		``, ` `, `{}`, `[]`, `null`, `{"items":[{"sku":"A","quantity":2}],"shipping":true,"reason":"\ud83d"}`, `{"items":[]}`, `{"items":null}`,
+		`{"shipping":true,"shipping":false}`, `{"Shipping":true}`, `{"items":[{"quantity":1e400},[[[]]],{"sku":{"a":[1]}}],"shipping":[]}`, "{\"reason\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, wrong, err := decodeRefund(body)
+		empty := len(bytes.TrimSpace(body)) == 0
+		if readable := empty || json.Valid(body) && utf8.Valid(body); readable == (err != nil) {
+			t.Fatalf("got %v for a body of which readable is %v", err, readable)
+		}
+		if err != nil || len(wrong) > 0 {
+			return
+		}
+		var want client.NewRefund
+		if err := json.Unmarshal(body, &want); err != nil && !empty {
+			t.Fatalf("nothing is wrong with it, but encoding/json says: %v", err)
+		}
+		read := client.NewRefund{Shipping: got.Shipping, Reason: got.Reason}
+		for _, l := range got.Items {
+			read.Items = append(read.Items, client.Item{SKU: l.SKU, Quantity: l.Quantity})
+		}
+		if diff := cmp.Diff(want, read); diff != "" {
+			t.Errorf("refund (-encoding/json +got):\n%s", diff)
 		}
 	})
 }

@@ -273,7 +273,7 @@ func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
 	<-changes
 }
 
-// work brings an order as far as mailing: shipping settled, invoice kept. It returns the document.
+// work brings an order, or a refund, as far as mailing: shipping settled, invoice kept. It returns the document.
 func (s *shop) work(t *testing.T, state *order.State) []byte {
 	t.Helper()
 	return s.issue(t, state, []byte("%PDF-1.7 of "+string(state.Order.ID)))
@@ -282,9 +282,17 @@ func (s *shop) work(t *testing.T, state *order.State) []byte {
 // issue is work with a document of its own.
 func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
 	t.Helper()
-	state.Progress.Shipping = &order.Shipping{Zone: "DE", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 1, MaxDays: 2}
-	net := state.Order.ItemsTotal().Plus(order.EUR.Cents(490))
-	state.Progress.Invoice = &order.Invoice{Number: "INV-1", Net: net, Tax: net.Percent(1900), Total: net.Plus(net.Percent(1900))}
+	number, net := "INV-1", state.Order.ItemsTotal().Plus(order.EUR.Cents(490))
+	tax := net.Percent(1900)
+	if r := state.Order.Refund; r != nil {
+		number, net, tax = "CRN-1", state.Order.Refunded(), r.Tax
+	} else {
+		state.Progress.Shipping = &order.Shipping{Zone: "DE", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 1, MaxDays: 2}
+	}
+	state.Progress.Invoice = &order.Invoice{
+		Number: number, IssuedAt: state.Order.PlacedAt, Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: tax}},
+		Net: net, Tax: tax, Total: net.Plus(tax),
+	}
 	s.advance(t, state, order.Change{Status: order.Working})
 	state.Document = document
 	r := wire.Invoice(state, state.Order.PlacedAt)

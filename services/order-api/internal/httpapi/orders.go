@@ -36,7 +36,12 @@ func (a *api) placeOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	h, status := c.Response().Header(), http.StatusAccepted
+	return a.answerPlaced(c, s)
+}
+
+// answerPlaced answers with an order that was just placed, or with what has become of it when its client prefers to wait.
+func (a *api) answerPlaced(c echo.Context, s order.State) error {
+	r, h, status := c.Request(), c.Response().Header(), http.StatusAccepted
 	h.Set("Location", "/v1/orders/"+string(s.Order.ID))
 	if wait, ok := preferredWait(r.Header); ok {
 		h.Set("Preference-Applied", fmt.Sprintf("wait=%d", int(wait.Seconds())))
@@ -140,11 +145,18 @@ func (a *api) find(ctx context.Context, id order.ID) (order.State, error) {
 }
 
 func (a *api) getOrder(c echo.Context) error {
-	s, err := a.find(c.Request().Context(), order.ID(c.Param("id")))
+	ctx := c.Request().Context()
+	s, err := a.find(ctx, order.ID(c.Param("id")))
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, toOrder(s))
+	refunds, err := a.view.Refunds(ctx, s.Order.ID)
+	if err != nil {
+		return err
+	}
+	answer := toOrder(s)
+	answer.Refunds = each(refunds, toRefundRef)
+	return c.JSON(http.StatusOK, answer)
 }
 
 func (a *api) cancelOrder(c echo.Context) error {
@@ -160,8 +172,9 @@ func (a *api) cancelOrder(c echo.Context) error {
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := query(c, "status", "customer", "from", "to", "limit", "cursor")
+	q := query(c, "kind", "status", "customer", "from", "to", "limit", "cursor")
 	f := view.Filter{
+		Refunds: oneOf(&q, "kind", "order", "refund") == "refund",
 		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
 			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),
 		Customer: c.QueryParam("customer"), From: q.moment("from"), To: q.moment("to"),

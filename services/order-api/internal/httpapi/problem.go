@@ -35,12 +35,16 @@ const (
 	timeout          kind = "timeout"
 	letterClosed     kind = "letter-closed"
 	orderBegun       kind = "order-begun"
+	notInvoiced      kind = "not-invoiced"
+	isRefund         kind = "is-refund"
+	refundConflict   kind = "refund-conflict"
 	bodyTooLarge     kind = "body-too-large"
 	unsupportedType  kind = "unsupported-media-type"
 	misdirected      kind = "misdirected"
 	failedCondition  kind = "precondition-failed"
 	wrongRange       kind = "range-not-satisfiable"
 	invalidOrder     kind = "invalid-order"
+	invalidRefund    kind = "invalid-refund"
 	keyReused        kind = "idempotency-key-reused"
 	noRoute          kind = "no-route"
 	tooHeavy         kind = "too-heavy"
@@ -66,12 +70,16 @@ var kinds = map[kind]struct {
 	timeout:          {http.StatusRequestTimeout, "The request took too long"},
 	letterClosed:     {http.StatusConflict, "The letter is not open any more"},
 	orderBegun:       {http.StatusConflict, "Work on the order has begun"},
+	notInvoiced:      {http.StatusConflict, "The order is not invoiced"},
+	isRefund:         {http.StatusConflict, "The order is a refund itself"},
+	refundConflict:   {http.StatusConflict, "Others refund the order at the same time"},
 	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
 	misdirected:      {http.StatusMisdirectedRequest, "The request is for another host"},
 	failedCondition:  {http.StatusPreconditionFailed, "It is not the one that was asked for"},
 	wrongRange:       {http.StatusRequestedRangeNotSatisfiable, "There is no such part of it"},
 	invalidOrder:     {http.StatusUnprocessableEntity, "The order is not right"},
+	invalidRefund:    {http.StatusUnprocessableEntity, "The refund is not right"},
 	keyReused:        {http.StatusUnprocessableEntity, "The idempotency key was used already"},
 	noRoute:          {http.StatusUnprocessableEntity, "It is not shipped there"},
 	tooHeavy:         {http.StatusUnprocessableEntity, "It is not shipped, as heavy or as large as it is"},
@@ -123,7 +131,7 @@ func toProblem(err error) *client.Problem {
 		return p
 	}
 	if r, ok := errors.AsType[*intake.Rejected](err); ok {
-		return rejected(r.Invalid)
+		return rejected(invalidOrder, r.Invalid)
 	}
 	if r, ok := errors.AsType[*rates.Refused](err); ok {
 		return unshipped(r)
@@ -146,6 +154,14 @@ func toProblem(err error) *client.Problem {
 		return newProblem(letterClosed, "its order is being worked on again, or has ended otherwise")
 	case errors.Is(err, desk.ErrBegun):
 		return newProblem(orderBegun, "work on the order has begun: it cannot be cancelled any more")
+	case errors.Is(err, desk.ErrRefund):
+		return newProblem(isRefund, "a refund cannot be cancelled")
+	case errors.Is(err, intake.ErrRefund):
+		return newProblem(isRefund, "a refund cannot be refunded")
+	case errors.Is(err, intake.ErrNotInvoiced):
+		return newProblem(notInvoiced, "only what is invoiced can be refunded; what is not begun can be cancelled")
+	case errors.Is(err, intake.ErrConflict):
+		return newProblem(refundConflict, "see which refunds the order has, and try again")
 	case errors.Is(err, intake.ErrOverdue):
 		return newProblem(overdue, "orders placed before wait longer than they should: new ones are taken when those are begun")
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):
@@ -154,8 +170,8 @@ func toProblem(err error) *client.Problem {
 	return newProblem(internal, "")
 }
 
-func rejected(invalid []order.Invalid) *client.Problem {
-	p := newProblem(invalidOrder, "")
+func rejected(k kind, invalid []order.Invalid) *client.Problem {
+	p := newProblem(k, "")
 	for _, i := range invalid {
 		p.Errors = append(p.Errors, client.FieldError(i))
 	}

@@ -76,6 +76,21 @@ var refusals = []struct {
 	{"invoice not issued", "GET", "/v1/orders/ORDER/invoice.pdf", "", nil},
 	{"data of an invoice not issued", "GET", "/v1/orders/ORDER/invoice.xml", "", nil},
 	{"cancel of an unknown order", "POST", "/v1/orders/ord_x/cancel", "", nil},
+	{"refund before the invoice", "POST", "/v1/orders/ORDER/refund", "", nil},
+	{"refund that is no JSON", "POST", "/v1/orders/SOLD/refund", "{items", nil},
+	{"refund that is no object", "POST", "/v1/orders/SOLD/refund", "null", nil},
+	{"refund of no lines", "POST", "/v1/orders/SOLD/refund", `{"items":[],"shipping":true}`, nil},
+	{"refund with unknown fields", "POST", "/v1/orders/SOLD/refund", `{"total":{"amount":"999.00"},"items":[{"sku":"BOTTLE-750","quantity":1,"net":"9.00"}]}`, nil},
+	{"refund with fields given twice", "POST", "/v1/orders/SOLD/refund", `{"shipping":true,"reason":"","shipping":false}`, nil},
+	{"refund with wrong types", "POST", "/v1/orders/SOLD/refund", `{"items":{},"shipping":"yes","reason":1}`, nil},
+	{"refund with null", "POST", "/v1/orders/SOLD/refund", `{"items":null,"shipping":null,"reason":null}`, nil},
+	{"refund of wrong lines", "POST", "/v1/orders/SOLD/refund", `{"items":[{"sku":"BOTTLE-750"},{"sku":"BOTTLE-750","quantity":1},{"quantity":1}]}`, nil},
+	{"refund of more than was ordered", "POST", "/v1/orders/SOLD/refund", `{"items":[{"sku":"BOTTLE-750","quantity":3},{"sku":"MUG","quantity":1}]}`, nil},
+	{"refund of 201 lines", "POST", "/v1/orders/SOLD/refund", `{"items":[` + strings.Repeat(`{"sku":"BOTTLE-750","quantity":1},`, 300) + `1]}`, nil},
+	{"refund for a reason of two rows", "POST", "/v1/orders/SOLD/refund", `{"reason":"a\nb"}`, nil},
+	{"refund as text", "POST", "/v1/orders/SOLD/refund", "{}", []string{"Content-Type", "text/plain"}},
+	{"form of another origin that refunds", "POST", "/v1/orders/SOLD/refund", "", []string{"Origin", "https://example.com"}},
+	{"unknown kind of order", "GET", "/v1/orders?kind=invoice", "", nil},
 	{"form of another origin that cancels", "POST", "/v1/orders/ORDER/cancel", "", []string{"Origin", "https://example.com"}},
 	{"event that cannot be", "GET", "/v1/orders/ORDER/events", "", []string{"Last-Event-ID", "x"}},
 	{"unknown letter", "GET", "/v1/letters/9-9", "", nil},
@@ -94,17 +109,20 @@ func TestProblemsAreStable(t *testing.T) {
 		t.Fatalf("got %s", first.Status)
 	}
 	id := strings.TrimPrefix(first.Header.Get("Location"), "/v1/orders/")
+	sold := s.place(t, wanted())
+	s.work(t, &sold)
+	ids := strings.NewReplacer("ORDER", id, "SOLD", string(sold.Order.ID))
 	var got strings.Builder
 	for _, r := range refusals {
-		resp := s.send(t, s.http, r.method, strings.Replace(r.path, "ORDER", id, 1), r.body, r.header...)
+		resp := s.send(t, s.http, r.method, ids.Replace(r.path), r.body, r.header...)
 		fmt.Fprintf(&got, "## %s\n%s\n%s\n\n", r.name, resp.Status, text(t, resp))
 		if h := resp.Header; h.Get("X-Request-Id") == "" || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: got headers %v, want the request's name and nosniff", r.name, h)
 		}
 	}
 	golden(t, "testdata/problems.golden", got.String())
-	if got := len(s.Records(t, s.Topics.Orders)); got != 1 {
-		t.Errorf("got %d records in orders, want the first one alone", got)
+	if got := len(s.Records(t, s.Topics.Orders)); got != 2 {
+		t.Errorf("got %d records in orders, want the two that were placed first", got)
 	}
 }
 

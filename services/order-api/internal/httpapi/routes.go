@@ -14,6 +14,7 @@ func (a *api) routes(e *echo.Echo) {
 	get(e, "/v1/orders/:id/invoice.pdf", a.getInvoice)
 	get(e, "/v1/orders/:id/invoice.xml", a.getInvoiceXML)
 	e.POST("/v1/orders/:id/cancel", a.cancelOrder)
+	e.POST("/v1/orders/:id/refund", a.refundOrder)
 	get(e, "/v1/products", a.listProducts)
 	e.POST("/v1/quotes", a.quote)
 

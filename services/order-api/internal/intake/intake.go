@@ -10,7 +10,8 @@
 //
 // The log arbitrates idempotency. An order with a key has an ID made from the key, so all records of a key stand in one
 // partition, and the first of them is the order, whichever instance of the API appended it. Place therefore waits until
-// its own view has applied the record it wrote, and then compares with what the view holds.
+// its own view has applied the record it wrote, and then compares with what the view holds. Refund does the same: of two
+// refunds of an order with one number, the first record counts.
 package intake
 
 import (
@@ -73,12 +74,15 @@ func (r *Rejected) Error() string {
 	return fmt.Sprintf("order rejected: %s %s", r.Invalid[0].Pointer, r.Invalid[0].Detail)
 }
 
-// KeyReused is an order under a key that was used for a different order.
-type KeyReused struct{ Key string }
+// KeyReused is an order, or a refund, under a key that was used for a different one.
+type KeyReused struct {
+	Key  string
+	what string
+}
 
 // Error names the key.
 func (k *KeyReused) Error() string {
-	return fmt.Sprintf("idempotency key %s was used for a different order", k.Key)
+	return fmt.Sprintf("idempotency key %s was used for a different %s", k.Key, k.what)
 }
 
 // Unknown is an order of which nobody can say whether it is placed.
@@ -142,27 +146,32 @@ func (in *Intake) check(o *order.Order, form, said []order.Invalid) error {
 
 // arbitrate places an order under a key, unless the log holds one already.
 func (in *Intake) arbitrate(ctx context.Context, o order.Order, key string) (order.State, error) {
-	soon, cancel := context.WithTimeout(ctx, freshWithin)
-	defer cancel()
-	// The workers remember the orders of the last minutes only: an older repeat must be seen here.
-	if err := in.view.Fresh(soon); err != nil {
+	if err := in.fresh(ctx); err != nil {
 		return order.State{}, err
 	}
-	held, err := in.view.Order(ctx, o.ID)
-	if errors.Is(err, view.ErrUnknown) {
-		held, err = in.settle(ctx, o)
-	}
+	held, err := in.settle(ctx, o)
 	if err != nil {
 		return order.State{}, err
 	}
 	if held.BodyHash != o.BodyHash() {
-		return order.State{}, &KeyReused{key}
+		return order.State{}, &KeyReused{key, "order"}
 	}
 	return held, nil
 }
 
-// settle appends an order and returns the one that the log holds under its ID then: this one, or one that came before it.
+// fresh waits a moment for a view that can be trusted to see a repeat: the workers remember the orders of the last minutes only.
+func (in *Intake) fresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, freshWithin)
+	defer cancel()
+	return in.view.Fresh(ctx)
+}
+
+// settle returns the order that the log holds under an ID. If the view knows none it appends this one; another may still have
+// come before it.
 func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error) {
+	if held, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
+		return held, err
+	}
 	r, err := in.append(ctx, o)
 	if err != nil {
 		return order.State{}, err
@@ -209,18 +218,23 @@ func verdict(id order.ID, err error, silent bool) error {
 	return &Unknown{id, err}
 }
 
-// mint makes an ID that cannot be guessed: from the key, so that a repeat has the same, or at random. Until there is
-// sign-in the principal before the zero byte is empty.
+// mint makes an ID that cannot be guessed. Until there is sign-in the principal that it is made for is empty.
 func (in *Intake) mint(key string) order.ID {
-	id := make([]byte, 16)
+	return order.ID("ord_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(in.token("", key))))
+}
+
+// token makes 16 bytes that cannot be guessed: from the key, so that a repeat has the same of one scope, or at random. There
+// is no zero byte in a key.
+func (in *Intake) token(scope, key string) []byte {
+	token := make([]byte, 16)
 	if key == "" {
-		rand.Read(id) // never fails: crypto/rand ends the process instead
+		rand.Read(token) // never fails: crypto/rand ends the process instead
 	} else {
 		mac := hmac.New(sha256.New, in.cfg.Secret)
-		mac.Write([]byte("\x00" + key))
-		copy(id, mac.Sum(nil))
+		mac.Write([]byte(scope + "\x00" + key))
+		copy(token, mac.Sum(nil))
 	}
-	return order.ID("ord_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id)))
+	return token
 }
 
 // firstEach keeps what was said first about each field.

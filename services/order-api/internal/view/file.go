@@ -16,10 +16,11 @@ import (
 )
 
 // schemaVersion is the number of the schema below. A file with another number is thrown away.
-const schemaVersion = 2
+const schemaVersion = 3
 
-// schema is the whole file. who is the customer's name and e-mail in lower case; value is the record's value as Kafka
-// has it: of the order as placed, and of its newest state, which stands at state_at in orders.status, once it is begun. Times are in Unix milliseconds.
+// schema is the whole file. who is the customer's name and e-mail in lower case; refund_of is the order that a refund is of,
+// or empty; value is the record's value as Kafka has it: of the order as placed, and of its newest state, which stands at
+// state_at in orders.status, once it is begun. Times are in Unix milliseconds.
 const schema = `
 CREATE TABLE topics (name TEXT PRIMARY KEY, id BLOB NOT NULL);
 CREATE TABLE positions (
@@ -28,11 +29,14 @@ CREATE TABLE positions (
 );
 CREATE TABLE orders (
   id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, placed_at INTEGER NOT NULL,
-  status TEXT NOT NULL, rev INTEGER NOT NULL, begun INTEGER NOT NULL, state_at INTEGER NOT NULL, who TEXT NOT NULL, value BLOB NOT NULL
+  status TEXT NOT NULL, rev INTEGER NOT NULL, begun INTEGER NOT NULL, state_at INTEGER NOT NULL, who TEXT NOT NULL,
+  refund_of TEXT NOT NULL, value BLOB NOT NULL
 );
 CREATE INDEX orders_placed ON orders (placed_at, id);
 CREATE INDEX orders_status ON orders (status, placed_at, id);
 CREATE INDEX orders_origin ON orders (partition, origin);
+CREATE INDEX refunds_of ON orders (refund_of) WHERE refund_of <> '';
+CREATE INDEX refunds_placed ON orders (placed_at, id) WHERE refund_of <> '';
 CREATE TABLE letters (
   id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, "offset" INTEGER NOT NULL,
   step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,

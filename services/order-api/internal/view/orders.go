@@ -1,11 +1,14 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +32,22 @@ func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
 	return states[0], nil
 }
 
+// Refunds returns the refunds of an order as they stand, by their numbers, without gaps. A refund that the view knows is not
+// among them while it does not know one before: they stand in partitions of their own.
+func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) {
+	states, _, err := v.orders(ctx, "WHERE refund_of = ? AND refund_of <> ''", []any{of}, math.MaxInt)
+	slices.SortFunc(states, func(a, b order.State) int { return cmp.Compare(a.Order.Refund.Number, b.Order.Refund.Number) })
+	for i, s := range states {
+		if s.Order.Refund.Number != i+1 {
+			return states[:i], err
+		}
+	}
+	return states, err
+}
+
 // Filter says which orders to list. Its zero value is all of them.
 type Filter struct {
+	Refunds  bool         // the refunds instead of the orders
 	Status   order.Status // or empty
 	Customer string       // part of a name or an e-mail address, in any case; or empty
 	From, To time.Time    // placed at From or later, and before To; zero is open
@@ -41,6 +58,11 @@ type Filter struct {
 // Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that are placed in between do not shift the pages.
 func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, error) {
 	var w where
+	if f.Refunds {
+		w.add("refund_of <> ''")
+	} else {
+		w.add("refund_of = ''")
+	}
 	if f.Status != "" {
 		w.add("status = ?", f.Status)
 	}

@@ -145,10 +145,10 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, value)" +
-		" VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?) ON CONFLICT DO NOTHING"
-	_, err = b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), r.Value)
-	b.changed[o.ID] = true
+	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
+		" VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?) ON CONFLICT DO NOTHING"
+	_, err = b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), refundOf(o), r.Value)
+	b.change(o)
 	return err
 }
 
@@ -166,13 +166,22 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	o := s.Order
-	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, value)" +
-		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)" +
+	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
+		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)" +
 		" ON CONFLICT DO UPDATE SET status = excluded.status, rev = excluded.rev, begun = 1, state_at = excluded.state_at," +
-		" who = excluded.who, value = excluded.value"
-	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, r.Offset, who(o), r.Value)
-	b.changed[o.ID] = true
+		" who = excluded.who, refund_of = excluded.refund_of, value = excluded.value"
+	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, r.Offset, who(o),
+		refundOf(o), r.Value)
+	b.change(o)
 	return err
+}
+
+// change wakes, after the commit, who watches an order: of a refund also who watches the order that it is of.
+func (b *batch) change(o order.Order) {
+	b.changed[o.ID] = true
+	if of := refundOf(o); of != "" {
+		b.changed[of] = true
+	}
 }
 
 func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
@@ -188,6 +197,14 @@ func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
 	_, err = b.tx.ExecContext(ctx, newest, l.ID(), l.Origin.Partition, l.Origin.Offset, r.Offset, l.Step, l.Class.String(), l.Reason,
 		l.Message, l.Attempts, l.FirstFailed.UnixMilli(), l.LastFailed.UnixMilli(), l.Worker, l.Replays, l.Rev)
 	return err
+}
+
+// refundOf is the order that a refund is of; of an order it is empty.
+func refundOf(o order.Order) order.ID {
+	if o.Refund == nil {
+		return ""
+	}
+	return o.Refund.Of
 }
 
 // who is what a search for a customer looks in.

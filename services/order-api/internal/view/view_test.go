@@ -239,6 +239,7 @@ func TestFileIsBuiltAgain(t *testing.T) {
 			must(t, os.WriteFile(b.path, []byte(strings.Repeat("spoilt ", 999)), 0o600))
 		},
 		"of another schema":  func(t *testing.T, b *bench) { query(t, b.path, "PRAGMA user_version = 999") },
+		"of schema 2":        func(t *testing.T, b *bench) { query(t, b.path, "PRAGMA user_version = 2") },
 		"of a longer topic":  func(t *testing.T, b *bench) { query(t, b.path, "UPDATE positions SET next = 999") },
 		"of other topics":    func(t *testing.T, b *bench) { query(t, b.path, "UPDATE topics SET id = x'00'") },
 		"of topics now gone": remade,

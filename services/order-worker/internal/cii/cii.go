@@ -12,14 +12,19 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Commercial is the type of an invoice, by UNTDID 1001. A credit note is 381.
-const Commercial = "380"
+// The types of documents, by UNTDID 1001. The amounts of a credit note are above zero, as those of an invoice are: its type says
+// that they go the other way.
+const (
+	Commercial = "380"
+	CreditNote = "381"
+)
 
 // Invoice is all that is said. Amounts are in one currency.
 type Invoice struct {
 	Type     string         // BT-3
 	Number   string         // BT-1
 	Issued   time.Time      // BT-2
+	Note     string         // BT-22
 	Supplied time.Time      // BT-72
 	Currency order.Currency // BT-5
 	Order    string         // BT-14: the seller's number of the order
@@ -38,6 +43,13 @@ type Invoice struct {
 	Net      order.Money    // BT-109
 	Tax      order.Money    // BT-110
 	Total    order.Money    // BT-112, and BT-115: nothing is paid in advance
+	Corrects Document       // BG-3; the zero value: none
+}
+
+// Document is an earlier invoice.
+type Document struct {
+	Number string    // BT-25
+	Issued time.Time // BT-26
 }
 
 // Party is a seller (the first term), a buyer (the second) or who the goods go to (the third).

@@ -27,6 +27,7 @@ func full() *cii.Invoice {
 	day := time.Date(2026, 9, 29, 23, 30, 0, 0, time.UTC)
 	return &cii.Invoice{
 		Type: cii.Commercial, Number: "INV-7", Issued: day, Supplied: day.AddDate(0, 0, 1), Currency: order.EUR, Order: "ord_1",
+		Note: "Replaces what was lost", Corrects: cii.Document{Number: "INV-6", Issued: day.AddDate(0, -1, 0)},
 		Seller: cii.Party{Name: "Shop", Legal: "HRB 1", VATID: "DE123456789", Email: "shop@example.com", Address: cii.Address{Line1: "Weg 1", Country: "DE"}},
 		Buyer:  cii.Party{Name: "Buyer & <Co>", VATID: "FR12123456789", Address: to},
 		ShipTo: cii.Party{Name: "Buyer's store", Address: to},
@@ -96,6 +97,7 @@ func TestATermWithoutAValueIsLeftOut(t *testing.T) {
 	t.Parallel()
 	i := full()
 	i.Order, i.IBAN, i.BIC, i.Supplied, i.Due = "", "", "", time.Time{}, time.Time{}
+	i.Note, i.Corrects = "", cii.Document{}
 	i.Seller.Legal, i.Seller.Email, i.Buyer.VATID = "", "", ""
 	i.Buyer.Address = cii.Address{Line1: "A", City: "B", Country: "DE"}
 	names, empty := elements(t, cii.Write(i))
@@ -104,7 +106,7 @@ func TestATermWithoutAValueIsLeftOut(t *testing.T) {
 	}
 	for _, name := range []string{
 		"SellerOrderReferencedDocument", "SpecifiedTradeSettlementPaymentMeans", "ActualDeliverySupplyChainEvent", "DueDateDateTime",
-		"URIUniversalCommunication",
+		"URIUniversalCommunication", "IncludedNote", "InvoiceReferencedDocument",
 	} {
 		if whole, _ := elements(t, cii.Write(full())); !slices.Contains(whole, name) || slices.Contains(names, name) {
 			t.Errorf("%s: want it in the full invoice, and left out of this one", name)
@@ -116,7 +118,7 @@ func TestAnyTextMakesWellFormedXML(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"]]>", "<!--", "&amp;", "\x00\x1b", "\xff\xfe", "\ufffe\uffff", "a\nb\tc", "👩‍🚀 שלום", `"'`} {
 		i := full()
-		i.Buyer.Name, i.Lines[0].Name, i.Terms = text, text, text
+		i.Buyer.Name, i.Lines[0].Name, i.Terms, i.Note, i.Corrects.Number = text, text, text, text, text
 		if _, empty := elements(t, cii.Write(i)); empty > 0 {
 			t.Errorf("%q: got %d empty elements, want none", text, empty)
 		}

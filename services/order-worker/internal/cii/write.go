@@ -19,6 +19,8 @@ const (
 		` xmlns:udt="urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100">` + "\n"
 	end = "</rsm:CrossIndustryInvoice>\n"
 
+	qualified = "urn:un:unece:uncefact:data:standard:QualifiedDataType:100"
+
 	piece    = "C62" // UN/ECE Recommendation 20: one
 	transfer = "30"  // UNTDID 4461: credit transfer
 )
@@ -35,6 +37,9 @@ func Write(i *Invoice) []byte {
 		w.text("ram:ID", i.Number)
 		w.text("ram:TypeCode", i.Type)
 		w.date("ram:IssueDateTime", i.Issued)
+		if i.Note != "" {
+			w.in("ram:IncludedNote", func() { w.text("ram:Content", i.Note) })
+		}
 	})
 	w.in("rsm:SupplyChainTradeTransaction", func() {
 		for _, l := range i.Lines {
@@ -185,6 +190,21 @@ func (w *writer) settlement(i *Invoice) {
 			w.marked("ram:TaxTotalAmount", ` currencyID="`+string(i.Currency)+`"`, i.Tax.String())
 			w.money("ram:GrandTotalAmount", i.Total)
 			w.money("ram:DuePayableAmount", i.Total)
+		})
+		w.corrects(i.Corrects)
+	})
+}
+
+// corrects names the invoice that a credit note is for. Its date alone is of a type that no other element here has, so the
+// namespace of that is declared with it.
+func (w *writer) corrects(d Document) {
+	if d.Number == "" {
+		return
+	}
+	w.in("ram:InvoiceReferencedDocument", func() {
+		w.text("ram:IssuerAssignedID", d.Number)
+		w.in("ram:FormattedIssueDateTime", func() {
+			w.marked("qdt:DateTimeString", ` xmlns:qdt="`+qualified+`" format="102"`, d.Issued.UTC().Format("20060102"))
 		})
 	})
 }

@@ -29,10 +29,13 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
 	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
 	language := spoken.In(w.Order.ShipTo.Country)
-	if _, known := s.editions[language]; !known {
-		language = spoken.English
+	e, known := s.editions[language]
+	if !known {
+		language, e = spoken.English, s.editions[spoken.English]
 	}
-	e := s.editions[language]
+	if w.Order.Refund != nil {
+		e = s.editions[language+ofRefunds]
+	}
 	mail, err := e.write(s.content(w, language, e.locale))
 	if err != nil {
 		return nil, err

@@ -16,8 +16,10 @@ type content struct {
 	Language string // of the mail: en, de, …
 	Seller   string
 	Name     string // of the customer
-	Order    string // its ID
-	Invoice  string // its number
+	Order    string // its ID; of a refund, that of the order that is refunded
+	Invoice  string // its number, or that of the credit note
+	Corrects string // of a refund: the number of the invoice; else empty
+	Reason   string // of a refund, or empty
 	Link     string // to the order in the shop, or empty
 	Lines    []item
 	Shipping delivery
@@ -31,7 +33,8 @@ type item struct {
 	Name, Net string
 }
 
-// delivery is empty but for price and service where an older version settled no more.
+// delivery is empty but for price and service where an older version settled no more, and in a refund; all of it is where a
+// refund gives nothing of it back.
 type delivery struct {
 	Service, Carrier, Price string
 	Days                    string // working days until delivery: "2–4", "1", or empty
@@ -47,10 +50,15 @@ func (s *Step) content(w *order.State, name string, l locale) content {
 		Language: name, Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(string(w.Order.ID)), Invoice: p.Invoice.Number,
 		Total: l.money(p.Invoice.Total), Address: address(w.Order.ShipTo, l),
-		Shipping: delivery{
-			Service: line(p.Shipping.Service), Carrier: line(p.Shipping.Carrier), Price: l.money(p.Shipping.Price),
-			Days: days(p.Shipping), MaxDays: p.Shipping.MaxDays,
-		},
+	}
+	if r := w.Order.Refund; r != nil {
+		c.Order, c.Corrects, c.Reason = line(string(r.Of)), line(r.Invoice.Number), line(r.Reason)
+	}
+	if shipping, _ := w.Shipping(); shipping != nil {
+		c.Shipping = delivery{
+			Service: line(shipping.Service), Carrier: line(shipping.Carrier), Price: l.money(shipping.Price),
+			Days: days(shipping), MaxDays: shipping.MaxDays,
+		}
 	}
 	if s.shop != nil {
 		c.Link = s.shop.JoinPath("orders", c.Order).String()

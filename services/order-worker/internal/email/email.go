@@ -1,4 +1,4 @@
-// Package email mails the customer the confirmation of an order, with its invoice attached.
+// Package email mails the customer the confirmation of an order with its invoice attached, or that of a refund with its credit note.
 //
 // A mail cannot be called back, so everything is arranged to send it once. Message-ID and date are settled before
 // anything is sent, and are the same on every attempt: whoever gets a mail twice can tell. A connection that the server
@@ -12,7 +12,8 @@
 // follows is `down` until a mail is taken over (refusals.go). One domain alone, greylisted or full, never makes it so.
 //
 // The mail is in the language of the country that the goods go to, or in English. Its templates are files: two layouts, for
-// text and HTML, and the words of each language, all of which a folder can replace. They are tried when a step is made.
+// text and HTML, and the words of each language, all of which a folder can replace. The mail of a refund has the same layouts, with
+// other words for some. They are tried when a step is made.
 // The customer's words go into the mail as text: encoded in headers, escaped in HTML, without control characters.
 package email
 
@@ -51,7 +52,7 @@ type Step struct {
 	domain string // of the sender
 	pool   *pool
 
-	editions map[string]edition // by language
+	editions map[string]edition // by language; those of credit notes have ofRefunds behind it
 	shop     *url.URL           // or nil
 
 	refusals  refusals
@@ -100,8 +101,12 @@ func shopURL(text string) (*url.URL, error) {
 // Plan settles Message-ID and date, unless an earlier attempt has.
 func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Email == nil {
+		document := "invoice"
+		if w.Order.Refund != nil {
+			document = "credit-note"
+		}
 		w.Progress.Email = &order.Email{
-			MessageID: fmt.Sprintf("%s.invoice@%s", w.Order.ID, s.domain),
+			MessageID: fmt.Sprintf("%s.%s@%s", w.Order.ID, document, s.domain),
 			Date:      time.Now().UTC().Truncate(time.Second),
 		}
 	}
@@ -112,7 +117,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 // When ctx is cancelled it hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
 func (s *Step) Do(ctx context.Context, w *order.State) error {
 	p := &w.Progress
-	if p.Shipping == nil || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
+	if _, shipped := w.Shipping(); !shipped || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
 		return errors.New("nothing to mail: an earlier step is not finished")
 	}
 	m, err := s.compose(w)

@@ -18,16 +18,17 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// The layouts. All other files are words.
+// The layouts. All other files are words: de.tmpl has those of a mail in German, de-credit.tmpl what a credit note calls otherwise.
 const (
 	textLayout = "mail.txt"
 	htmlLayout = "mail.html"
+	ofRefunds  = "-credit"
 )
 
-// edition is the mail in one language.
+// edition is the mail about orders, or about refunds, in one language.
 type edition struct {
 	locale
-	words string // the place of its words
+	words string // the place of its words; of a refund, of those that are its own
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
 }
@@ -46,14 +47,20 @@ func editions(folder string) (map[string]edition, error) {
 	}
 	all, known := make(map[string]edition), locales()
 	for _, language := range slices.Sorted(maps.Keys(known)) {
-		e, err := newEdition(known[language], sources[textLayout], sources[htmlLayout], sources[language+".tmpl"])
-		if err != nil {
-			return nil, err
+		words := []source{sources[language+".tmpl"], sources[language+ofRefunds+".tmpl"]}
+		for i, mail := range []struct {
+			name  string
+			tries []content
+		}{{language, orders(language)}, {language + ofRefunds, refunds(language)}} {
+			e, err := newEdition(known[language], sources[textLayout], sources[htmlLayout], words[:i+1])
+			if err != nil {
+				return nil, err
+			}
+			if err := e.try(mail.tries); err != nil {
+				return nil, fmt.Errorf("with the words of %s: %w", e.words, err)
+			}
+			all[mail.name] = e
 		}
-		if err := e.try(language); err != nil {
-			return nil, fmt.Errorf("with the words of %s: %w", e.words, err)
-		}
-		all[language] = e
 	}
 	return all, nil
 }
@@ -100,24 +107,23 @@ func replace(sources map[string]source, folder string) error {
 	return nil
 }
 
-// newEdition parses the words twice: html/template escapes what they say of the order, text/template does not.
-func newEdition(l locale, text, html, words source) (edition, error) {
-	funcs := map[string]any{"plural": l.plural}
-	t, err := texttemplate.New(words.place).Funcs(funcs).Parse(words.text)
-	if err != nil {
-		return edition{}, err
+// newEdition parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
+// said more than once the last counts.
+func newEdition(l locale, text, html source, words []source) (e edition, err error) {
+	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New("")}
+	e.text.Funcs(map[string]any{"plural": l.plural})
+	e.html.Funcs(map[string]any{"plural": l.plural})
+	for _, s := range append(slices.Clip(words), text) {
+		if e.text, err = e.text.New(s.place).Parse(s.text); err != nil {
+			return e, err
+		}
 	}
-	if t, err = t.New(text.place).Parse(text.text); err != nil {
-		return edition{}, err
+	for _, s := range append(slices.Clip(words), html) {
+		if e.html, err = e.html.New(s.place).Parse(s.text); err != nil {
+			return e, err
+		}
 	}
-	h, err := htmltemplate.New(words.place).Funcs(funcs).Parse(words.text)
-	if err != nil {
-		return edition{}, err
-	}
-	if h, err = h.New(html.place).Parse(html.text); err != nil {
-		return edition{}, err
-	}
-	return edition{l, words.place, t, h}, nil
+	return e, nil
 }
 
 // written is what the templates make of an order.
@@ -138,16 +144,25 @@ func (e edition) write(c content) (written, error) {
 	return written{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
 }
 
-// try writes mails about orders that nobody placed, one with all that an order can have and one with as little as it can,
-// so that a template that cannot be executed stops the worker and not an order.
-func (e edition) try(language string) error {
-	full := content{
+// orders are made up: one has all that an order can have, one as little as it can.
+func orders(language string) []content {
+	return []content{{
 		Language: language, Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR"}}, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
-	}
-	bare := content{Language: language, Shipping: delivery{Service: "standard"}}
-	for _, c := range []content{full, bare} {
+	}, {Language: language, Shipping: delivery{Service: "standard"}}}
+}
+
+// refunds are made up: of all, and of next to nothing.
+func refunds(language string) []content {
+	all := orders(language)[0]
+	all.Invoice, all.Corrects, all.Reason, all.Shipping = "CRN-1", "INV-1", "Broken", delivery{Service: "express", Price: "9.80 EUR"}
+	return []content{all, {Language: language, Invoice: "CRN-2", Corrects: "INV-1"}}
+}
+
+// try writes mails about what nobody ordered, so that a template that cannot be executed stops the worker and not an order.
+func (e edition) try(tries []content) error {
+	for _, c := range tries {
 		mail, err := e.write(c)
 		if err != nil {
 			return err

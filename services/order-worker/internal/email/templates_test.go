@@ -60,6 +60,10 @@ func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
 		{"HTML that ends in a tag", "mail.html", "<p>\n<a href=\"{{.Link}}", "mail.html"},
 		{"nothing in it", "mail.html", "\n", "mail.html: the template writes nothing"},
 		{"subject of nothing", "uk.tmpl", `{{define "subject"}}{{end}}` + others, "uk.tmpl: subject: the template writes nothing"},
+		{"words of refunds do not parse", "el-credit.tmpl", "\n{{define}}", "el-credit.tmpl:2:"},
+		{"no such field in the words of refunds", "uk-credit.tmpl", `{{define "thanks"}}` + "\n{{.Refund}}{{end}}", "uk-credit.tmpl:2:"},
+		{"fails without a reason", "en-credit.tmpl", `{{define "thanks"}}` + "\n{{slice .Reason 2}}{{end}}", "en-credit.tmpl:2:"},
+		{"fails where no shipping is refunded", "mail.txt", "x\n{{slice .Shipping.Service 8}}", "mail.txt:2:"},
 		{"misspelt name", "mail.htm", "<p>", "mail.htm: no template has this name"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -13,17 +13,21 @@ import (
 // data is the invoice for programs: what the pages say, from the same values. Like the pages it has neither e-mail nor
 // note of the customer, which may be edited after the invoice was issued.
 func (s *Step) data(w *order.State) *cii.Invoice {
-	i, shipping, customer := w.Progress.Invoice, w.Progress.Shipping, w.Order.Customer
-	t := s.speak(*i)
+	i, about, customer := w.Progress.Invoice, matterOf(w), w.Order.Customer
+	t := s.speak(w)
 	// All goods go to one country, so there is one rate for all.
 	rate := rateOf(i.Taxes[0])
 	buyer := cii.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
 	data := &cii.Invoice{
-		Type: cii.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: supplied(*i), Currency: order.EUR, Order: string(w.Order.ID),
+		Type: cii.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: about.supplied, Currency: order.EUR, Order: string(about.order),
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: cii.Party{Name: buyer.Name, Address: buyer.Address},
 		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
-		Charges: []cii.Charge{{Code: cii.Freight, Reason: t.Shipping + ", " + shipping.Service, Net: shipping.Price, Rate: rate}},
-		Items:   w.Order.ItemsTotal(), Charged: shipping.Price, Net: i.Net, Tax: i.Tax, Total: i.Total,
+		Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
+	}
+	if c := about.corrects; c != nil {
+		// Nothing is to be paid: there is no account for it, and no day.
+		data.Type, data.IBAN, data.BIC, data.Due = cii.CreditNote, "", "", time.Time{}
+		data.Corrects, data.Note = cii.Document{Number: c.Number, Issued: c.IssuedAt}, about.reason
 	}
 	for n, l := range w.Order.Lines {
 		data.Lines = append(data.Lines, cii.Line{
@@ -32,11 +36,26 @@ func (s *Step) data(w *order.State) *cii.Invoice {
 			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
 		})
 	}
+	ship(data, t, about.shipping, rate)
 	for _, tax := range i.Taxes {
 		reason, code := t.exemption(categoryOf(tax))
 		data.Taxes = append(data.Taxes, cii.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
 	}
 	return data
+}
+
+// ship adds shipping, if it has a part in this: as a charge or, because no invoice may be without lines, as the only line.
+func ship(data *cii.Invoice, t *tongue, s *order.Shipping, rate cii.Rate) {
+	if s == nil {
+		return
+	}
+	reason := t.Shipping + ", " + s.Service
+	if len(data.Lines) == 0 {
+		data.Lines = []cii.Line{{ID: "1", Name: reason, Price: s.Price, Quantity: 1, Net: s.Price, Rate: rate}}
+		data.Items = s.Price
+		return
+	}
+	data.Charges, data.Charged = []cii.Charge{{Code: cii.Freight, Reason: reason, Net: s.Price, Rate: rate}}, s.Price
 }
 
 func rateOf(t order.Tax) cii.Rate { return cii.Rate{Category: categoryOf(t), Percent: percent(t.Rate)} }

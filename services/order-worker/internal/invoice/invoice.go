@@ -16,6 +16,13 @@
 // Spain); Northern Ireland and Monaco are outside, although goods shipped there are taxed as in the Union; whether a VAT ID
 // is in use, which the seller must know, is not asked.
 //
+// # Credit notes
+//
+// A refund is invoiced the other way round. Its credit note says which invoice it corrects, and its amounts are above zero: its
+// name says that they are given back. It has the category, rate and language of that invoice. Its lines, shipping and VAT add up to the total,
+// exactly. Its VAT stands in the refund, as that of all refunds so far less that of all before, and so differs from the rate of
+// its own net by a cent at most; all credit notes together never exceed the invoice, and equal it when all is refunded.
+//
 // # Text
 //
 // Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
@@ -79,18 +86,32 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Invoice != nil {
 		return nil
 	}
+	settle := s.bill
+	if w.Order.Refund != nil {
+		settle = credit
+	}
+	settled, err := settle(w)
+	if err != nil {
+		return refuse(err)
+	}
+	w.Progress.Invoice = settled
+	return nil
+}
+
+// bill settles the invoice of an order.
+func (s *Step) bill(w *order.State) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
-		return refuse(errors.New("planning invoice: shipping has no price"))
+		return nil, errors.New("planning invoice: shipping has no price")
 	}
 	net, err := add(w.Order.Lines, w.Progress.Shipping.Price)
 	if err != nil {
-		return refuse(fmt.Errorf("planning invoice: %w", err))
+		return nil, fmt.Errorf("planning invoice: %w", err)
 	}
 	to := w.Order.ShipTo.Country
 	category := s.rates.category(s.seller.Country, w.Order.Customer, to)
 	rate := s.rates.of(category, to)
 	tax := net.Percent(rate)
-	w.Progress.Invoice = &order.Invoice{
+	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
@@ -99,8 +120,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 		Net:      net,
 		Tax:      tax,
 		Total:    net.Plus(tax),
-	}
-	return nil
+	}, nil
 }
 
 // Do renders the document into w.Document. A document that is there already, because it was issued, stays.
@@ -109,7 +129,7 @@ func (s *Step) Do(_ context.Context, w *order.State) error {
 		return nil
 	}
 	// Without a date gofpdf would take the time of day.
-	if w.Progress.Shipping == nil || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() || len(w.Progress.Invoice.Taxes) == 0 {
+	if _, shipped := w.Shipping(); !shipped || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() || len(w.Progress.Invoice.Taxes) == 0 {
 		return refuse(errors.New("rendering invoice: nothing is planned"))
 	}
 	document, err := s.render(w)
@@ -134,14 +154,14 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 		return nil, err
 	}
 	return s.sealer.Seal(drawn, pdfa.Info{
-		Title: s.speak(*w.Progress.Invoice).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
+		Title: s.speak(w).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
 	}, cii.Write(s.data(w)), fonts...)
 }
 
-// add sums lines and shipping. Everything must be in euros: amounts of two currencies have no sum.
-func add(lines []order.Line, shipping order.Money) (order.Money, error) {
+// add sums lines and more. Everything must be in euros: amounts of two currencies have no sum.
+func add(lines []order.Line, more ...order.Money) (order.Money, error) {
 	sum := order.EUR.Cents(0)
-	for _, m := range append(nets(lines), shipping) {
+	for _, m := range append(nets(lines), more...) {
 		if m.Currency != "" && m.Currency != order.EUR {
 			return order.Money{}, fmt.Errorf("%s %s among amounts in %s", m.Currency, m, order.EUR)
 		}
@@ -152,7 +172,7 @@ func add(lines []order.Line, shipping order.Money) (order.Money, error) {
 
 // nets are the net amounts of the lines.
 func nets(lines []order.Line) []order.Money {
-	nets := make([]order.Money, 0, len(lines)+1)
+	nets := make([]order.Money, 0, len(lines)+2)
 	for _, l := range lines {
 		nets = append(nets, l.Net())
 	}

@@ -65,6 +65,16 @@ type words struct {
 	Intra     string `json:"intra"`
 	Page      string `json:"page"`
 	Box       string `json:"box"`
+
+	// Of credit notes.
+	CreditNote   string `json:"credit_note"`
+	CreditNumber string `json:"credit_number"`
+	CreditDate   string `json:"credit_date"`
+	Corrects     string `json:"corrects"`
+	Reason       string `json:"reason"`
+	CreditNet    string `json:"credit_net"`
+	CreditTotal  string `json:"credit_total"`
+	Settled      string `json:"settled"`
 }
 
 // formats are how dates and numbers are written.
@@ -116,12 +126,16 @@ func (s *Step) languageOf(country string) string {
 	return name
 }
 
-// speak is the language that an invoice was settled in. Old versions settled none, and wrote English.
-func (s *Step) speak(i order.Invoice) *tongue {
-	if t := s.tongues[i.Language]; t != nil {
-		return t
+// speak is the language that a document was settled in, with the words for its kind. Old versions settled none, and wrote English.
+func (s *Step) speak(w *order.State) *tongue {
+	t := s.tongues[w.Progress.Invoice.Language]
+	if t == nil {
+		t = s.tongues[spoken.English]
 	}
-	return s.tongues[spoken.English]
+	if w.Order.Refund != nil {
+		return t.credit()
+	}
+	return t
 }
 
 // day is a date with the month in words, because 02.03. and 03/02 are different days in different countries.

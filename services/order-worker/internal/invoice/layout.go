@@ -32,25 +32,25 @@ var (
 	sum     = style{bold, 11, white}
 )
 
-// layout draws one invoice, from the top of its first page to the foot of its last: y is how far it has come.
+// layout draws one document, from the top of its first page to the foot of its last: y is how far it has come.
 type layout struct {
 	*sheet
 	*tongue
-	seller   Seller
-	order    order.Order
-	shipping order.Shipping
-	invoice  order.Invoice
-	y        float64
-	bottom   float64     // where the foot of every page begins
-	inTable  bool        // a new page repeats the headings of the table
-	carried  order.Money // sum of the rows so far
+	seller  Seller
+	order   order.Order
+	about   matter
+	invoice order.Invoice // or credit note
+	y       float64
+	bottom  float64     // where the foot of every page begins
+	inTable bool        // a new page repeats the headings of the table
+	carried order.Money // sum of the rows so far
 }
 
 // newLayout takes over all that the document is made of, so that nothing else can find its way into it.
 func newLayout(s *Step, w *order.State) *layout {
 	return &layout{
-		sheet: newSheet(s.fonts, s.seller.accent), tongue: s.speak(*w.Progress.Invoice), seller: s.seller,
-		order: w.Order, shipping: *w.Progress.Shipping, invoice: *w.Progress.Invoice, carried: order.EUR.Cents(0),
+		sheet: newSheet(s.fonts, s.seller.accent), tongue: s.speak(w), seller: s.seller,
+		order: w.Order, about: matterOf(w), invoice: *w.Progress.Invoice, carried: order.EUR.Cents(0),
 	}
 }
 
@@ -63,6 +63,7 @@ func (l *layout) draw() {
 	l.y = top
 	l.head()
 	l.parties()
+	l.correction()
 	l.table()
 	l.totals()
 	l.payment()
@@ -79,7 +80,10 @@ func (l *layout) head() {
 		from += side + 5
 	}
 	l.y += 6.4
-	l.textTo(right, l.y+1.6, title, l.Invoice)
+	// What a document is called is longer in some languages than its half of the page.
+	fits := title
+	fits.size *= min(1, (right-middle-4)/title.millimetres(l.fonts.width(l.Invoice, title.weight)))
+	l.textTo(right, l.y+1.6, fits, l.Invoice)
 	for i, line := range l.wrap(l.seller.Name, brand, middle-from) {
 		if i > 0 {
 			l.y += brand.leading()
@@ -114,14 +118,18 @@ func (l *layout) parties() {
 	l.y += 8
 }
 
-// identity prints the facts of the invoice from y on and returns where they end.
+// identity prints the facts of the document from y on and returns where they end.
 func (l *layout) identity(y float64) float64 {
+	placed := ""
+	if !l.about.placed.IsZero() {
+		placed = l.day(l.about.placed)
+	}
 	for _, fact := range [][2]string{
 		{l.words.Number, l.invoice.Number},
 		{l.words.Date, l.day(l.invoice.IssuedAt)},
-		{l.Supply, l.day(supplied(l.invoice))},
-		{l.Order, string(l.order.ID)},
-		{l.OrderDate, l.day(l.order.PlacedAt)},
+		{l.Supply, l.day(l.about.supplied)},
+		{l.Order, string(l.about.order)},
+		{l.OrderDate, placed},
 		{l.BuyerVAT, l.order.Customer.VATID},
 	} {
 		if fact[1] == "" {

@@ -34,7 +34,11 @@ func TestInvoiceReadsAsItStandsInTestdata(t *testing.T) {
 	t.Parallel()
 	w := shipped(3)
 	w.Order.ShipTo.Country = "FI"
-	got, file := squeeze(strings.Join(read(t, w), "\f")), "testdata/invoice.txt"
+	golden(t, "testdata/invoice.txt", squeeze(strings.Join(read(t, w), "\f")))
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)

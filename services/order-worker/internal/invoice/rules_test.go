@@ -39,6 +39,7 @@ func added[T any](list []T, get func(T) decimal) *big.Rat {
 
 // told is what the rules of EN 16931 look at, by the numbers of its business terms.
 type told struct {
+	Type    string       `xml:"ExchangedDocument>TypeCode"`
 	Lines   []toldLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
 	Charges []toldCharge `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeAllowanceCharge"`
 	Taxes   []toldTax    `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>ApplicableTradeTax"`
@@ -91,7 +92,10 @@ func (i *told) broken() (rules []string) {
 	for _, tax := range i.Taxes {
 		exact := new(big.Rat).Mul(tax.BT116.Rat, tax.BT119.Rat)
 		rounded, _ := new(big.Rat).SetString(exact.Quo(exact, big.NewRat(100, 1)).FloatString(2)) // half away from zero
-		equal("BR-CO-17", tax.BT117, rounded)
+		// All credit notes of an invoice are exact together, and each is to a cent.
+		if off := new(big.Rat).Sub(tax.BT117.Rat, rounded); i.Type != cii.CreditNote || off.Abs(off).Cmp(big.NewRat(1, 100)) > 0 {
+			equal("BR-CO-17", tax.BT117, rounded)
+		}
 		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l toldLine) bool { return l.BT151 != tax.BT118 })
 		equal("BR-"+tax.BT118+"-08", tax.BT116, plus(added(of, func(l toldLine) decimal { return l.BT131 }), charges))
 		if (tax.BT118 == "S") != (tax.BT120 == "") || (tax.BT118 == "S") != (tax.BT119.Sign() > 0) {

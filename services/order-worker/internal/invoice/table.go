@@ -43,45 +43,56 @@ type row struct {
 func (l *layout) table() {
 	l.headings()
 	l.inTable = true
+	rows := l.rows()
+	for _, r := range rows[:len(rows)-1] {
+		l.row(r, 0)
+	}
+	// Totals and payment never stand alone on a page: at least the last row goes with them.
+	l.row(rows[len(rows)-1], l.totalsHeight()+paymentHeight)
+	l.inTable = false
+}
+
+// rows are the lines, and shipping if it has a part in the document.
+func (l *layout) rows() (rows []row) {
 	for i, o := range l.order.Lines {
 		note := o.SKU
 		if o.Name == "" {
 			note = ""
 			o.Name = o.SKU
 		}
-		l.row(row{strconv.Itoa(i + 1), o.Name, note, strconv.Itoa(o.Quantity), o.UnitPrice, o.Net()}, 0)
+		rows = append(rows, row{strconv.Itoa(i + 1), o.Name, note, strconv.Itoa(o.Quantity), o.UnitPrice, o.Net()})
 	}
-	price := l.shipping.Price
-	// Totals and payment never stand alone on a page: at least shipping goes with them.
-	l.row(row{"", l.Shipping + ", " + l.service(), l.shippingNote(), "1", price, price}, l.totalsHeight()+paymentHeight)
-	l.inTable = false
+	if s := l.about.shipping; s != nil {
+		rows = append(rows, row{"", l.Shipping + ", " + l.service(s.Service), l.shippingNote(s), "1", s.Price, s.Price})
+	}
+	return rows
 }
 
 // service is the name of the service that was asked for.
-func (l *layout) service() string {
-	switch l.shipping.Service {
+func (l *layout) service(name string) string {
+	switch name {
 	case order.Standard:
 		return l.Standard
 	case order.Express:
 		return l.Express
 	default:
-		return l.shipping.Service
+		return name
 	}
 }
 
 // shippingNote says who carries the parcels, and what the price includes beside that of weight and size.
-func (l *layout) shippingNote() string {
+func (l *layout) shippingNote(s *order.Shipping) string {
 	var parts, surcharges []string
-	for _, s := range []struct {
+	for _, part := range []struct {
 		name   string
 		amount order.Money
-	}{{l.Fuel, l.shipping.Fuel}, {l.Remote, l.shipping.Remote}, {l.Oversize, l.shipping.Oversize}} {
-		if s.amount.Minor != 0 {
-			surcharges = append(surcharges, s.name+" "+l.money(s.amount))
+	}{{l.Fuel, s.Fuel}, {l.Remote, s.Remote}, {l.Oversize, s.Oversize}} {
+		if part.amount.Minor != 0 {
+			surcharges = append(surcharges, part.name+" "+l.money(part.amount))
 		}
 	}
-	if l.shipping.Carrier != "" {
-		parts = append(parts, l.shipping.Carrier)
+	if s.Carrier != "" {
+		parts = append(parts, s.Carrier)
 	}
 	if len(surcharges) > 0 {
 		parts = append(parts, fill(l.Includes, "list", strings.Join(surcharges, "; ")))
@@ -180,11 +191,11 @@ const (
 	paymentGap    = 9.0
 )
 
-// payment says until when and to whom to pay.
+// payment says until when and to whom to pay, or that nothing is to be paid.
 func (l *layout) payment() {
 	l.y += paymentGap
 	terms := l.tongue.terms(l.seller, l.invoice)
-	if l.seller.IBAN == "" {
+	if l.seller.IBAN == "" || l.about.corrects != nil {
 		l.paragraph(terms, plain, right-left)
 		return
 	}

@@ -22,6 +22,10 @@ func New(card *rates.Card) *Step { return &Step{card} }
 
 // Plan settles how the order is shipped, unless an earlier attempt has. It does no I/O.
 func (s *Step) Plan(_ context.Context, w *order.State) error {
+	// A refund ships nothing: what of the price is given back stands in it.
+	if w.Order.Refund != nil {
+		return nil
+	}
 	// The customer was told this price, and the invoice may be issued with it: a newer card must not change it.
 	if w.Progress.Shipping != nil {
 		return nil

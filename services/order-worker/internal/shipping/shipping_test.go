@@ -1,6 +1,7 @@
 package shipping_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -79,6 +80,18 @@ func TestWhatCannotBeShippedIsPermanent(t *testing.T) {
 		}
 		if row.w.Progress.Shipping != nil {
 			t.Errorf("%s: got %+v settled, want nothing", row.name, row.w.Progress.Shipping)
+		}
+	}
+}
+
+func TestARefundShipsNothing(t *testing.T) {
+	t.Parallel()
+	w := work("AQ", order.Standard, 70_001) // nowhere that parcels go, and too heavy
+	w.Order.Refund = &order.Refund{Of: "ord_1", Number: 1, Shipping: order.EUR.Cents(490)}
+	step := setup(t)
+	for _, do := range []func(context.Context, *order.State) error{step.Plan, step.Do} {
+		if err := do(t.Context(), w); err != nil || w.Progress.Shipping != nil {
+			t.Errorf("got %v, %+v; want nothing settled", err, w.Progress.Shipping)
 		}
 	}
 }

@@ -1,0 +1,352 @@
+package intake_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// sold is an order of 9 bottles and 5 mugs, with 4.90 for shipping and its invoice.
+func sold() order.State {
+	o := wanted()
+	o.ID, o.PlacedAt = "ord_1", time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	o.Lines = []order.Line{
+		{SKU: "BOTTLE-750", Quantity: 9, Name: "Bottle", UnitPrice: order.EUR.Cents(2490)},
+		{SKU: "MUG", Quantity: 5, Name: "Mug", UnitPrice: order.EUR.Cents(799)},
+	}
+	s := o.Begin(order.Origin{Partition: 1})
+	s.Progress.Shipping = &order.Shipping{Price: order.EUR.Cents(490)}
+	net := o.ItemsTotal().Plus(order.EUR.Cents(490))
+	tax := net.Percent(1900)
+	s.Progress.Invoice = &order.Invoice{
+		Number: "INV-1", IssuedAt: o.PlacedAt, Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: tax}},
+		Net: net, Tax: tax, Total: net.Plus(tax), Kept: &order.Kept{},
+	}
+	s.Record(order.Change{Rev: 1, At: o.PlacedAt, Status: order.Mailing})
+	s.Record(order.Change{Rev: 2, At: o.PlacedAt, Status: order.Confirmed})
+	return s
+}
+
+// sell puts an order and its state into the topics, before any view reads them.
+func sell(t *testing.T, k *kafkatest.Kafka, s order.State) {
+	t.Helper()
+	write(t, k, k.Topics.Orders, wire.Order(s.Order))
+	write(t, k, k.Topics.Status, wire.State(s, 0))
+}
+
+func write(t *testing.T, k *kafkatest.Kafka, topic string, r *kgo.Record) {
+	t.Helper()
+	r.Topic, r.Partition = topic, 1
+	k.Produce(t, r)
+}
+
+// refunds are those that count: of each number the first record.
+func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) {
+	t.Helper()
+	first := map[order.ID]order.Order{}
+	for _, o := range placements(t, k) {
+		if o.Refund == nil {
+			continue
+		}
+		records++
+		if _, taken := first[o.ID]; !taken {
+			first[o.ID] = o
+		}
+	}
+	for n := range len(first) {
+		o, ok := first[sold().Order.ID.Refund(n+1)]
+		if !ok {
+			t.Fatalf("got %d refunds, and none of number %d", len(first), n+1)
+		}
+		all = append(all, o)
+	}
+	return all, records
+}
+
+// adds adds up what refunds give back. It must be no more than the order has, or all of it.
+func adds(t *testing.T, all []order.Order, wholly bool) {
+	t.Helper()
+	s := sold()
+	left := map[string]int{}
+	for _, l := range s.Order.Lines {
+		left[l.SKU] = l.Quantity
+	}
+	net, tax := s.Progress.Invoice.Net, s.Progress.Invoice.Tax
+	for _, r := range all {
+		net, tax = net.Plus(r.Refunded().Times(-1)), tax.Plus(r.Refund.Tax.Times(-1))
+		for _, l := range r.Lines {
+			left[l.SKU] -= l.Quantity
+		}
+	}
+	if min(left["BOTTLE-750"], left["MUG"]) < 0 || min(net.Minor, tax.Minor) < 0 || wholly && max(net.Minor, tax.Minor) > 0 {
+		t.Errorf("after %d refunds %v pieces, %s net and %s VAT are left (all refunded: %t)", len(all), left, net, tax, wholly)
+	}
+}
+
+func bottles(n int) intake.Want {
+	return intake.Want{Items: []order.Line{{SKU: "BOTTLE-750", Quantity: n}}}
+}
+
+func TestARefundIsOneRecordThatSaysWhatIsGivenBack(t *testing.T) {
+	t.Parallel()
+	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, s := broker(t), sold()
+			sell(t, k, s)
+			in := start(t, k, 0)
+			want := bottles(2)
+			want.Reason = "Arrived broken"
+			got, err := in.Refund(t.Context(), "ord_1", want, "")
+			must(t, err)
+			all, records := refunds(t, k)
+			if diff := cmp.Diff(all, []order.Order{got.Order}); diff != "" || records != 1 || got.Status != order.Accepted {
+				t.Errorf("got %s, %d records (-topic +answer):\n%s", got.Status, records, diff)
+			}
+			r := got.Order.Refund
+			if got.Order.ID != "ord_1-refund-1" || r.Of != "ord_1" || r.Reason != want.Reason || got.Order.Refunded() != order.EUR.Cents(4980) {
+				t.Errorf("got %s of %s for %q, %s; want the first refund, of two bottles", got.Order.ID, r.Of, r.Reason, got.Order.Refunded())
+			}
+			rest, err := in.Refund(t.Context(), "ord_1", intake.Want{}, "")
+			must(t, err)
+			all, _ = refunds(t, k)
+			if rest.Order.ID != "ord_1-refund-2" {
+				t.Errorf("got %s, want the second refund", rest.Order.ID)
+			}
+			adds(t, all, true)
+		})
+	}
+}
+
+// TestInstancesTogetherNeverRefundTooMuch has many refunds asked for at once, of two instances.
+func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
+	t.Parallel()
+	for round := range 5 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			t.Parallel()
+			k := kafkatest.Start(t)
+			sell(t, k, sold())
+			instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
+			meetAtProduce(k, 2)
+			dice := rand.New(rand.NewPCG(1, uint64(round)))
+			answers := make(chan order.Order, 16)
+			var all sync.WaitGroup
+			for i := range cap(answers) {
+				want := []intake.Want{bottles(1), bottles(3), {Shipping: true}, {Items: []order.Line{{SKU: "MUG", Quantity: 2}}}, {}}[dice.IntN(5)]
+				all.Go(func() {
+					s, err := instances[i%2].Refund(t.Context(), "ord_1", want, "")
+					if err == nil {
+						answers <- s.Order
+					} else if _, ok := errors.AsType[*intake.Rejected](err); !ok {
+						t.Errorf("got %v, want Rejected: nothing is left", err)
+					}
+				})
+			}
+			all.Wait()
+			close(answers)
+
+			counted, records := refunds(t, k)
+			if len(counted) == records {
+				t.Errorf("got %d records and as many refunds: the test is for the race", records)
+			}
+			adds(t, counted, false)
+			byID := map[order.ID]order.Order{}
+			for o := range answers {
+				byID[o.ID] = o
+			}
+			for _, r := range counted {
+				if diff := cmp.Diff(r, byID[r.ID]); diff != "" {
+					t.Errorf("%s (-topic +answer):\n%s", r.ID, diff)
+				}
+			}
+			if len(byID) != len(counted) {
+				t.Errorf("got %d answers, want %d: one for each refund that counts", len(byID), len(counted))
+			}
+		})
+	}
+}
+
+func TestAKeyMakesOneRefund(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	sell(t, k, sold())
+	another := sold()
+	another.Order.ID = "ord_2"
+	another.Origin.Offset++
+	sell(t, k, another)
+	in := start(t, k, 0)
+	other := func(change func(*intake.Want)) intake.Want {
+		w := bottles(2)
+		change(&w)
+		return w
+	}
+	for _, row := range []struct {
+		name   string
+		of     order.ID
+		want   intake.Want
+		key    string
+		id     order.ID // or empty: the key is reused
+		number int      // of records in the end
+	}{
+		{"first", "ord_1", bottles(2), "k1", "ord_1-refund-1", 1},
+		{"repeat", "ord_1", bottles(2), "k1", "ord_1-refund-1", 1},
+		{"no key", "ord_1", bottles(2), "", "ord_1-refund-2", 2},
+		{"no key again", "ord_1", bottles(2), "", "ord_1-refund-3", 3},
+		{"another key", "ord_1", bottles(2), "k2", "ord_1-refund-4", 4},
+		{"repeat behind others", "ord_1", bottles(2), "k1", "ord_1-refund-1", 4},
+		{"other quantity", "ord_1", bottles(3), "k1", "", 4},
+		{"other SKU", "ord_1", other(func(w *intake.Want) { w.Items[0].SKU = "MUG" }), "k1", "", 4},
+		{"shipping too", "ord_1", other(func(w *intake.Want) { w.Shipping = true }), "k1", "", 4},
+		{"other reason", "ord_1", other(func(w *intake.Want) { w.Reason = "sorry" }), "k1", "", 4},
+		{"all that is left", "ord_1", intake.Want{}, "k1", "", 4},
+		{"of another order", "ord_2", bottles(3), "k1", "ord_2-refund-1", 5},
+		{"all that is left, first", "ord_1", intake.Want{}, "k3", "ord_1-refund-5", 6},
+		{"all that is left, repeat", "ord_1", intake.Want{}, "k3", "ord_1-refund-5", 6},
+	} {
+		got, err := in.Refund(t.Context(), row.of, row.want, row.key)
+		if reused, ok := errors.AsType[*intake.KeyReused](err); ok != (row.id == "") || ok && reused.Error() != "idempotency key k1 was used for a different refund" {
+			t.Errorf("%s: got %v, want KeyReused: %t", row.name, err, row.id == "")
+		}
+		if got := len(placements(t, k)) - 2; got != row.number {
+			t.Errorf("%s: got %d records of refunds, want %d", row.name, got, row.number)
+		}
+		if got.Order.ID != row.id {
+			t.Errorf("%s: got %q, %v; want %q", row.name, got.Order.ID, err, row.id)
+		}
+	}
+}
+
+// TestOneKeyFromManyClientsIsOneRefund repeats a refund while the first answer is still under way, beside others.
+func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	sell(t, k, sold())
+	instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
+	meetAtProduce(k, 2)
+	ids := make([]order.ID, 12)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			s, err := instances[i%2].Refund(t.Context(), "ord_1", bottles(1), []string{"k1", "k2", "k3"}[i%3])
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = s.Order.ID
+		})
+	}
+	all.Wait()
+	for i, id := range ids {
+		if id != ids[i%3] {
+			t.Errorf("answer %d: got %s, want %s as for the others with this key", i, id, ids[i%3])
+		}
+	}
+	if counted, _ := refunds(t, k); len(counted) != 3 {
+		t.Errorf("got %d refunds, want 3", len(counted))
+	}
+}
+
+func TestWhatHasNoInvoiceIsNotRefunded(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	sell(t, k, sold())
+	for id, spoil := range map[order.ID]func(*order.State){
+		"ord_2": func(s *order.State) { s.Progress.Invoice = nil },
+		"ord_3": func(s *order.State) { s.Progress.Invoice.Kept = nil },
+	} {
+		s := sold()
+		s.Order.ID = id
+		spoil(&s)
+		sell(t, k, s)
+	}
+	in := start(t, k, 0)
+	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "")
+	must(t, err)
+	for id, want := range map[order.ID]error{
+		"ord_2": intake.ErrNotInvoiced, "ord_3": intake.ErrNotInvoiced, "ord_4": view.ErrUnknown, "ord_1-refund-1": intake.ErrRefund,
+	} {
+		if _, err := in.Refund(t.Context(), id, bottles(1), "k1"); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", id, err, want)
+		}
+	}
+	if _, records := refunds(t, k); records != 1 {
+		t.Errorf("got %d records, want the one that could be refunded", records)
+	}
+}
+
+func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	sell(t, k, sold())
+	in := start(t, k, 0)
+	_, err := in.Refund(t.Context(), "ord_1", intake.Want{Items: bottles(8).Items, Shipping: true}, "")
+	must(t, err)
+	for name, row := range map[string]struct {
+		want   intake.Want
+		points string
+	}{
+		"more than is left":  {bottles(2), "/items/0/quantity"},
+		"not in the order":   {intake.Want{Items: []order.Line{{SKU: "A", Quantity: 1}}}, "/items/0/sku"},
+		"shipping twice":     {intake.Want{Shipping: true}, "/shipping"},
+		"two things":         {intake.Want{Items: bottles(2).Items, Shipping: true}, "/items/0/quantity /shipping"},
+		"a reason of 2 rows": {intake.Want{Reason: "a\nb"}, "/reason"},
+		"a reason too long":  {intake.Want{Reason: strings.Repeat("a", 201)}, "/reason"},
+	} {
+		_, err := in.Refund(t.Context(), "ord_1", row.want, "")
+		rejected, _ := errors.AsType[*intake.Rejected](err)
+		var got []string
+		for _, w := range rejected.Invalid {
+			got = append(got, w.Pointer)
+		}
+		if diff := cmp.Diff(strings.Fields(row.points), got); diff != "" {
+			t.Errorf("%s: pointers (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAnOrderInTheWayIsAConflict has somebody write to the topic around the API, under the ID of a refund.
+func TestAnOrderInTheWayIsAConflict(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	sell(t, k, sold())
+	in := start(t, k, 0)
+	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "")
+	must(t, err)
+	foreign := sold().Order
+	foreign.ID = "ord_1-refund-2"
+	write(t, k, k.Topics.Orders, wire.Order(foreign))
+	for range 2 { // the view may not have it yet
+		if _, err := in.Refund(t.Context(), "ord_1", bottles(1), ""); !errors.Is(err, intake.ErrConflict) {
+			t.Errorf("got %v, want ErrConflict", err)
+		}
+	}
+}
+
+func TestUnknownResultNamesTheRefund(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	sell(t, k, sold())
+	in := start(t, k, 300*time.Millisecond)
+	speak := silence(t, k)
+	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "k1")
+	if unknown, ok := errors.AsType[*intake.Unknown](err); !ok || unknown.ID != "ord_1-refund-1" {
+		t.Fatalf("got %v, want Unknown with the refund's ID", err)
+	}
+	speak()
+	s, err := start(t, k, 0).Refund(t.Context(), "ord_1", bottles(1), "k1")
+	if counted, _ := refunds(t, k); err != nil || len(counted) != 1 || s.Order.ID != "ord_1-refund-1" {
+		t.Errorf("repeated with the same key: got %q, %v and %d refunds; want one, the first", s.Order.ID, err, len(counted))
+	}
+}

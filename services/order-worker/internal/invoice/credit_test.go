@@ -1,0 +1,288 @@
+package invoice
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// refunded is the next refund of an invoiced order, as it stands in the queue: of quantities by place of the line, and of shipping
+// or, when neither is asked for, of all that is left.
+func refunded(t rapid.TB, w *order.State, before []order.Order, shipping bool, quantities ...int) *order.State {
+	t.Helper()
+	var items []order.Line
+	for i, n := range quantities {
+		if n > 0 {
+			items = append(items, order.Line{SKU: w.Order.Lines[i].SKU, Quantity: n})
+		}
+	}
+	o, wrong := w.Refund(items, shipping, before)
+	if len(wrong) > 0 {
+		t.Fatalf("refund is refused: %v", wrong)
+	}
+	o.PlacedAt, o.Refund.Key = time.Date(2026, 10, 7, 12, 0, 0, 0, time.UTC), "ab"
+	return new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200 + int64(len(before))}))
+}
+
+// broken is a refund of one line of three, with a reason.
+func broken(t testing.TB, s *Step) *order.State {
+	t.Helper()
+	w := refunded(t, plannedBy(t, s, shipped(3)), nil, false, 0, 1)
+	w.Order.Refund.Reason = "Two poles arrived broken"
+	return w
+}
+
+func TestPlanSettlesACreditNoteAsTheInvoiceHadIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		w := broken(t, s)
+		// As if the rate had changed since: it is that of the invoice that counts.
+		w.Order.Refund.Invoice.Taxes[0].Rate, w.Order.Refund.Invoice.VATTable, w.Order.Refund.Invoice.Language = 1600, "of then", "el"
+		if err := s.Plan(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		net, tax := order.EUR.Cents(34900), order.EUR.Cents(6631)
+		want := &order.Invoice{
+			Number: "CRN-7KQ2MX-03-0000200", IssuedAt: time.Now().UTC(), VATTable: "of then", Language: "el",
+			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1600, Net: net, Tax: tax}}, Net: net, Tax: tax, Total: order.EUR.Cents(41531),
+		}
+		if diff := cmp.Diff(want, w.Progress.Invoice); diff != "" {
+			t.Errorf("planned credit note (-want +got):\n%s", diff)
+		}
+		time.Sleep(time.Hour)
+		if err := s.Plan(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, w.Progress.Invoice); diff != "" {
+			t.Errorf("planned again (-first +second):\n%s", diff)
+		}
+	})
+}
+
+func TestARefundThatCannotBeCreditedIsRefusedForGood(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for name, spoil := range map[string]func(*order.Refund){
+		"an invoice with two rates":  func(r *order.Refund) { r.Invoice.Taxes = append(r.Invoice.Taxes, order.Tax{Rate: 700}) },
+		"an invoice without VAT":     func(r *order.Refund) { r.Invoice.Taxes = nil },
+		"shipping in other currency": func(r *order.Refund) { r.Shipping = order.Money{Minor: 1, Currency: "USD"} },
+		"VAT in another currency":    func(r *order.Refund) { r.Tax.Currency = "USD" },
+	} {
+		w := broken(t, s)
+		spoil(w.Order.Refund)
+		err := s.Plan(t.Context(), w)
+		if class, reason := failure.Of(err); class != failure.Permanent || reason != failure.RenderRefused || w.Progress.Invoice != nil {
+			t.Errorf("%s: got %v and invoice %+v, want it refused for good", name, err, w.Progress.Invoice)
+		}
+	}
+}
+
+func TestCreditNoteReadsAsItStandsInTestdata(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	w := broken(t, s)
+	golden(t, "testdata/credit-note.txt", squeeze(strings.Join(read(t, w), "\f")))
+	golden(t, "testdata/credit-note.xml", strings.ReplaceAll(string(cii.Write(s.data(w))), "><", ">\n<"))
+}
+
+func TestACreditNoteAsksForNoMoney(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for name, other := range s.tongues {
+		w := broken(t, s)
+		w.Order.Refund.Invoice.Language = name
+		got := strings.ReplaceAll(strings.Join(read(t, w), ""), "\u00a0", " ")
+		for _, want := range []string{
+			other.CreditNote, other.CreditNumber, other.CreditNet, other.CreditTotal, other.Settled,
+			fill(other.Corrects, "number", "INV-7KQ2MX-03-0000124", "date", other.day(w.Order.Refund.Invoice.IssuedAt)),
+			fill(other.Reason, "reason", "Two poles arrived broken"), "CRN-7KQ2MX-03-0000200", string(w.Order.Refund.Of),
+		} {
+			if !strings.Contains(got, strings.ReplaceAll(want, "\u00a0", " ")) {
+				t.Errorf("%s: %q is not in\n%s", name, want, got)
+			}
+		}
+		for _, no := range []string{
+			other.Account, other.terms(s.seller, *w.Progress.Invoice), other.Shipping + ",", other.OrderDate, "-refund-", "-0.", "-3", "−",
+		} {
+			if strings.Contains(got, strings.ReplaceAll(no, "\u00a0", " ")) {
+				t.Errorf("%s: %q is in\n%s", name, no, got)
+			}
+		}
+	}
+}
+
+// credited are credit notes of every kind, and in every language.
+func credited(t *testing.T, s *Step) map[string]*order.State {
+	t.Helper()
+	of := func(name, country, language string, lines int) *order.State {
+		w := shipped(lines)
+		w.Order.Customer.Name, w.Order.ShipTo.Country = name, country
+		if country == "PL" {
+			w.Order.Customer.VATID = "PL1234567890"
+		}
+		plannedBy(t, s, w).Progress.Invoice.Language = language
+		return w
+	}
+	because := func(w *order.State, reason string) *order.State {
+		w.Order.Refund.Reason = reason
+		return w
+	}
+	// The VAT of one pair is 0.21 EUR and that of two 0.41: the second gives back 0.20.
+	cents := of("Zoë Łukasiewicz", "DE", "de", 3)
+	cents.Order.Lines[2].UnitPrice = order.EUR.Cents(108)
+	cents.Progress.Invoice = nil
+	plannedBy(t, s, cents).Progress.Invoice.Language = "de"
+	first := refunded(t, cents, nil, false, 0, 0, 1)
+	second := refunded(t, cents, []order.Order{first.Order}, false, 0, 0, 1)
+	if exact := second.Order.Refunded().Percent(1900); second.Order.Refund.Tax == exact {
+		t.Errorf("got VAT of %s, want a sample that is a cent off", exact)
+	}
+	return map[string]*order.State{
+		"credit-all":             because(refunded(t, of("Zoë Łukasiewicz", "DE", "de", 3), nil, false), "Vertrag widerrufen"),
+		"credit-lines":           because(refunded(t, of("Seán Ó Briain", "IE", "en", 3), nil, false, 0, 1), "Two poles arrived broken"),
+		"credit-lines-shipping":  refunded(t, of("Zoé Lefèvre", "FR", "fr", 5), nil, true, 1, 0, 2),
+		"credit-shipping":        because(refunded(t, of("Zoë Łukasiewicz", "DE", "de", 2), nil, true), "Lieferung kam zu spät"),
+		"credit-cent":            second,
+		"credit-intra-community": because(refunded(t, of("Żółw sp. z o.o.", "PL", "pl", 3), nil, true, 1), "Zwrot towaru"),
+		"credit-export":          refunded(t, of("Ürs Müller", "CH", "de", 3), nil, false),
+		"credit-greek":           because(refunded(t, of("Σοφία Παπαδοπούλου", "GR", "el", 3), nil, false, 1, 1), "Το πακέτο έφτασε ανοιχτό"),
+		"credit-ukrainian":       because(refunded(t, of("Оксана Їжакевич", "UA", "uk", 3), nil, false, 1), "Не підійшов розмір"),
+		"credit-arabic":          because(refunded(t, of("محمد عبد الله", "EG", "en", 3), nil, false, 1), "وصلت مكسورة"),
+		"credit-40-lines":        refunded(t, of("Siobhán Ní Dhomhnaill", "IE", "en", 40), nil, false),
+		"credit-long":            because(refunded(t, of("王小明 👩‍🚀 <&>", "US", "en", 1), nil, true), strings.Repeat("<&> {date} Щ", 16)),
+	}
+}
+
+func TestCreditNotesOfEveryKindAreSoundPDFs(t *testing.T) {
+	t.Parallel()
+	for name, w := range credited(t, setup(t)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sound(t, name, w)
+		})
+	}
+}
+
+func TestNoTitleReachesTheSellersName(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.seller.Name = strings.Repeat("Nam e ", 10)
+	for _, w := range credited(t, s) {
+		words := boxes(t, document(t, s, plannedBy(t, s, w)))
+		title, _, _ := strings.Cut(s.speak(w).Invoice, " ")
+		at := slices.IndexFunc(words, func(b word) bool { return b.Text == title })
+		if at < 0 || words[at].XMin < (middle+4)/dot-1 {
+			t.Errorf("%s: got title %q at %d of the words %+v, want it right of the middle", w.Progress.Invoice.Language, title, at, words[:20])
+		}
+	}
+}
+
+// TestCreditNotesAddUpExactly refunds orders bit by bit, and then what is left of them.
+func TestCreditNotesAddUpExactly(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	rapid.Check(t, func(t *rapid.T) {
+		w := randomOrder(t, s)
+		before, left := []order.Order(nil), *w.Progress.Invoice
+		refund := func(items []order.Line, shipping bool) {
+			o, wrong := w.Refund(items, shipping, before)
+			if len(wrong) > 0 {
+				return // nothing of that is left
+			}
+			before = append(before, o)
+			i := creditNote(t, s, new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Offset: int64(len(before))})))
+			left.Net, left.Tax, left.Total = left.Net.Plus(i.Net.Times(-1)), left.Tax.Plus(i.Tax.Times(-1)), left.Total.Plus(i.Total.Times(-1))
+			if min(left.Net.Minor, left.Tax.Minor, left.Total.Minor) < 0 {
+				t.Fatalf("got %s net, %s VAT, %s in all that are left of the invoice, want none below 0.00", left.Net, left.Tax, left.Total)
+			}
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "refunds") {
+			var items []order.Line
+			for _, l := range w.Order.Lines {
+				if n := rapid.IntRange(0, 2).Draw(t, "asked"); n > 0 {
+					items = append(items, order.Line{SKU: l.SKU, Quantity: n})
+				}
+			}
+			refund(items, rapid.Bool().Draw(t, "shipping too"))
+		}
+		refund(nil, false)
+		if max(left.Net.Minor, left.Tax.Minor, left.Total.Minor) > 0 {
+			t.Fatalf("all is refunded but for %s net, %s VAT, %s in all", left.Net, left.Tax, left.Total)
+		}
+	})
+}
+
+// randomOrder is an order of small amounts, of which roundings are the greatest part, and its invoice.
+func randomOrder(t *rapid.T, s *Step) *order.State {
+	w := shipped(rapid.IntRange(1, 4).Draw(t, "lines"))
+	w.Order.Customer.VATID = rapid.SampledFrom([]string{"", "ATU12345678"}).Draw(t, "VAT ID")
+	w.Order.ShipTo.Country = rapid.SampledFrom(strings.Fields("AT DE FI FR GR HU PL CH UA AQ")).Draw(t, "country")
+	for i := range w.Order.Lines {
+		w.Order.Lines[i].UnitPrice = order.EUR.Cents(rapid.Int64Range(0, 999).Draw(t, "price"))
+		w.Order.Lines[i].Quantity = rapid.IntRange(1, 5).Draw(t, "quantity")
+	}
+	w.Progress.Shipping.Price = order.EUR.Cents(rapid.Int64Range(0, 999).Draw(t, "shipping"))
+	if err := s.Plan(context.Background(), w); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// creditNote settles the credit note of a refund and checks that lines, shipping and VAT add up to its total, and that pages and
+// data say the same.
+func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
+	if err := s.Plan(context.Background(), w); err != nil {
+		t.Fatal(err)
+	}
+	i, r := w.Progress.Invoice, w.Order.Refund
+	net := r.Shipping.Minor
+	for _, l := range w.Order.Lines {
+		net += l.UnitPrice.Minor * int64(l.Quantity)
+	}
+	want := sums{fmt.Sprint(net), fmt.Sprint(r.Tax.Minor), fmt.Sprint(net + r.Tax.Minor)}
+	if diff := cmp.Diff(want, figures(i)); diff != "" {
+		t.Fatalf("figures (-want +got):\n%s", diff)
+	}
+	data, err := tell(s, w)
+	if err != nil || data.Type != cii.CreditNote || data.broken() != nil {
+		t.Fatalf("got type %s, %v, broken rules %q; want a credit note that breaks none", data.Type, err, data.broken())
+	}
+	l := newLayout(s, w)
+	told := []string{l.NetTotal}
+	for _, term := range []decimal{data.Totals.BT109, data.Totals.BT110, data.Totals.BT112} {
+		m, err := order.EUR.Parse(term.FloatString(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, l.money(m))
+	}
+	if diff := cmp.Diff(told, totalsOn(l)); diff != "" {
+		t.Fatalf("totals (-data +pages):\n%s", diff)
+	}
+	return i
+}
+
+// totalsOn draws a document, and returns the name of the first total and the amounts of all three.
+func totalsOn(l *layout) []string {
+	var drawn []string
+	codes := l.codes
+	l.codes = func(st style, text string) string {
+		drawn = append(drawn, text)
+		return codes(st, text)
+	}
+	l.draw()
+	at := slices.Index(drawn, l.NetTotal)
+	return []string{drawn[at], drawn[at+1], drawn[at+3], drawn[at+5]}
+}

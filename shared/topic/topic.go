@@ -12,13 +12,13 @@ import (
 
 // Set holds the topic names of one prefix.
 type Set struct {
-	Orders   string // orders as placed: the queue
+	Orders   string // orders as placed, refunds: the queue
 	Retry10s string // orders whose attempt failed: due 10 s after they were appended
 	Retry2m  string // the same, due after 2 minutes
 	Waiting  string // orders that need a dependency which is down: due when it is back
 	Replay   string // what the owner of an order is asked: letters that are sent back, cancels
 	Status   string // after each change the whole state of an order, and the owners' claims
-	Invoices string // issued invoices, and void records for orders that will never have one
+	Invoices string // issued invoices and credit notes, and void records for offsets of Orders that will never have one
 	DLQ      string // letters
 }
 

@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Invoice is the record that keeps an issued invoice: the document as it is, keyed by its number.
+// Invoice is the record that keeps an issued invoice, or a credit note: the document as it is, keyed by its number.
 func Invoice(w *order.State, at time.Time) *kgo.Record {
 	number := w.Progress.Invoice.Number
 	return record(TypeInvoice, number, number, at, w.Document,
@@ -20,7 +20,8 @@ func Invoice(w *order.State, at time.Time) *kgo.Record {
 	)
 }
 
-// Void is the record that says why an offset of the topic orders will never have an invoice.
+// Void is the record that says why an offset of the topic orders will never have an invoice, nor a credit note. Nobody can tell
+// what an undecodable record was to be, so it is keyed by the number of the invoice.
 func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
 	value := mustJSON(struct {
 		Schema int    `json:"schema"`

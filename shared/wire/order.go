@@ -16,7 +16,7 @@ import (
 func Order(o order.Order) *kgo.Record {
 	kind := typePlaced
 	if o.Refund != nil {
-		kind = typeRefund
+		kind = TypeRefund
 	}
 	return record(kind, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
 }

@@ -12,6 +12,7 @@ import (
 // orders against each other: it costs a fifth of the whole state.
 type Trail struct {
 	Number    string        // of the invoice, or empty
+	Total     order.Money   // of the invoice
 	Kept      *order.Kept   // or nil
 	Letter    *order.Letter // or nil
 	Uncertain int           // how often the mail was sent again although it may have gone out
@@ -36,6 +37,7 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 	var p struct {
 		Invoice *struct {
 			Number string     `json:"number"`
+			Total  money      `json:"total"`
 			Kept   *keptValue `json:"kept"`
 		} `json:"invoice"`
 		Email *struct {
@@ -48,7 +50,7 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 		}
 	}
 	if i := p.Invoice; i != nil {
-		t.Number, t.Kept = i.Number, (*order.Kept)(i.Kept)
+		t.Number, t.Total, t.Kept = i.Number, order.Money(i.Total), (*order.Kept)(i.Kept)
 	}
 	if p.Email != nil {
 		t.Uncertain = p.Email.Uncertain

@@ -16,7 +16,7 @@ import (
 func trail(s order.State) wire.Trail {
 	t := wire.Trail{Letter: s.Letter}
 	if i := s.Progress.Invoice; i != nil {
-		t.Number, t.Kept = i.Number, i.Kept
+		t.Number, t.Total, t.Kept = i.Number, i.Total, i.Kept
 	}
 	if e := s.Progress.Email; e != nil {
 		t.Uncertain = e.Uncertain

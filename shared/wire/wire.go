@@ -39,7 +39,7 @@ var (
 // The CloudEvents types of records.
 const (
 	typePlaced  = "orders.placed"
-	typeRefund  = "orders.refund"
+	TypeRefund  = "orders.refund"
 	TypeCancel  = "orders.cancel"
 	TypeStatus  = "orders.status"
 	TypeClaim   = "orders.claim"

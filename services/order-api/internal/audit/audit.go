@@ -2,7 +2,7 @@
 //
 // Each order is in exactly one place: confirmed, cancelled, discarded, dead with its letter, or in flight. The report
 // counts them and names those that are in none or in two, and whatever contradicts itself: letters without a dead order,
-// numbers used twice, invoices that are not the ones their orders point at.
+// numbers used twice, invoices that are not the ones their orders point at, refunds of more than was invoiced.
 //
 // An order is in flight while a worker will still come across it: its record in the topic orders, or one that carries it
 // on in another topic (carriers has the list, and says which of them are left behind), stands at or above the offset that
@@ -31,6 +31,13 @@
 //
 // All there is about an order stands under one partition number, so partitions are audited one by one, a few at a time. An
 // order takes less than 100 bytes of memory; documents are hashed and let go.
+//
+// # Refunds
+//
+// A refund is an order of its own, and may stand under another partition number than the order that it refunds. So refunds
+// are held against invoices, and against each other, when all partitions are read. Whoever appends a refund has seen the invoice and
+// all earlier refunds of its order. So there the audit asks backwards too: it judges those refunds that stood in orders before
+// it asked for anything else.
 package audit
 
 import (
@@ -72,18 +79,11 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		incarnation: layout.Incarnation, seed: maphash.MakeSeed(), carriers: carriers(topics),
 	}
 	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}}
-	verdicts := make([]verdict, layout.Partitions)
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for number := range verdicts {
-		g.Go(func() (err error) {
-			if verdicts[number], err = a.partition(gctx, int32(number)); err != nil {
-				return fmt.Errorf("auditing partition %d: %w", number, err)
-			}
-			return nil
-		})
+	for number := range layout.Partitions {
+		a.tables = append(a.tables, newTable(order.Origin{Incarnation: a.incarnation, Partition: int32(number)}, topics.Orders, a.seed))
 	}
-	if err := g.Wait(); err != nil {
+	verdicts, err := a.judge(ctx)
+	if err != nil {
 		return Report{}, err
 	}
 	for _, v := range verdicts {
@@ -102,13 +102,36 @@ type auditor struct {
 	incarnation string // of the topic orders
 	seed        maphash.Seed
 	carriers    []carrier
+	tables      []*table // by partition number
+}
+
+// judge audits all partition numbers, and then the refunds, which reach over them.
+func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
+	before, err := a.adm.ListCommittedOffsets(ctx, a.topics.Orders)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the ends of %s: %w", a.topics.Orders, err)
+	}
+	verdicts := make([]verdict, len(a.tables))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for number, t := range a.tables {
+		g.Go(func() (err error) {
+			if verdicts[number], err = a.partition(ctx, t); err != nil {
+				return fmt.Errorf("auditing partition %d: %w", number, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return verdicts, a.balance(verdicts, before)
 }
 
 // partition reads a partition number over all topics, and reads on while suspicions come and go.
-func (a *auditor) partition(ctx context.Context, number int32) (verdict, error) {
-	t := newTable(order.Origin{Incarnation: a.incarnation, Partition: number}, a.topics.Orders, a.seed)
+func (a *auditor) partition(ctx context.Context, t *table) (verdict, error) {
 	for round := uint8(1); ; round++ {
-		b, err := a.measure(ctx, number)
+		b, err := a.measure(ctx, t.origin.Partition)
 		if err != nil {
 			return verdict{}, err
 		}

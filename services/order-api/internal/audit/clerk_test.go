@@ -112,6 +112,7 @@ type paper struct {
 	key     []byte
 	value   []byte
 	replays int
+	refunds []order.Order // of this order
 	// Acts that would be missed: the newest of each kind. A state that was repaired stands twice.
 	state, kept, letter, voided, carried int
 	twice                                bool
@@ -140,11 +141,24 @@ func (c *clerk) place(of *paper) *paper {
 			ID: order.ID(fmt.Sprintf("ord_%d_%d", c.partition, c.ids)), PlacedAt: clock, Service: order.Standard,
 			Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 			ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-			Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
+			Lines:    []order.Line{{SKU: "A", Quantity: 2, Name: "a", UnitPrice: order.EUR.Cents(50)}},
 		}.Begin(order.Origin{})
 	}
 	return c.put(p, wire.Order(p.Order))
 }
+
+// refund appends the next refund of an order that may stand anywhere: of one piece, or of all that is left; or nil, if there is nothing.
+func (c *clerk) refund(of *paper, asked ...order.Line) *paper {
+	o, wrong := of.Refund(asked, false, of.refunds)
+	if len(wrong) > 0 {
+		return nil
+	}
+	o.PlacedAt, o.Refund.Key = clock, "ab"
+	of.refunds = append(of.refunds, o)
+	return c.put(&paper{State: o.Begin(order.Origin{})}, wire.Order(o))
+}
+
+var piece = order.Line{SKU: "A", Quantity: 1}
 
 // poison appends a record that is no order.
 func (c *clerk) poison(key string) *paper {
@@ -160,12 +174,22 @@ func (c *clerk) put(p *paper, r *kgo.Record) *paper {
 // write appends the next state of an order.
 func (c *clerk) write(p *paper, s order.Status) {
 	if s == order.Working && p.Progress.Invoice == nil {
-		net, tax, total := order.EUR.Cents(100), order.EUR.Cents(19), order.EUR.Cents(119)
-		p.Progress.Invoice = &order.Invoice{Number: p.Origin.InvoiceNumber(), Net: net, Tax: tax, Total: total}
+		p.Progress.Shipping = &order.Shipping{Price: order.EUR.Cents(0)}
+		p.Progress.Invoice = bill(p)
 	}
 	p.Record(order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
 	p.state, p.twice = len(c.acts), false
 	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
+}
+
+// bill is the invoice of an order, or the credit note of a refund.
+func bill(p *paper) *order.Invoice {
+	number, net, tax := p.Origin.InvoiceNumber(), order.EUR.Cents(100), order.EUR.Cents(19)
+	if r := p.Order.Refund; r != nil {
+		number, net, tax = p.Origin.CreditNoteNumber(), p.Order.Refunded(), r.Tax
+	}
+	taxes := []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: tax}}
+	return &order.Invoice{Number: number, IssuedAt: clock, Taxes: taxes, Net: net, Tax: tax, Total: net.Plus(tax)}
 }
 
 // haunt appends a state of a worker that has lost the partition.
@@ -257,7 +281,7 @@ func (c *clerk) commitAll() {
 // confirm takes an order all the way.
 func (c *clerk) confirm(p *paper) *paper {
 	c.write(p, order.Working)
-	c.keep(p, "%PDF "+p.Origin.InvoiceNumber())()
+	c.keep(p, "%PDF "+p.Progress.Invoice.Number)()
 	c.write(p, order.Mailing)
 	c.write(p, order.Confirmed)
 	return p

@@ -19,7 +19,7 @@ import (
 )
 
 // Numbers says which invoice numbers were issued. A number is a place in the topic orders, so every offset is one, and
-// those without an invoice are gaps. Its JSON is for machines, Write is for people.
+// those without an invoice are gaps. Credit notes have numbers of their own, of the offsets at which refunds stand. Its JSON is for machines, Write is for people.
 type Numbers struct {
 	Incarnation string   `json:"incarnation"`
 	Partitions  []Series `json:"partitions"`
@@ -36,7 +36,7 @@ type Series struct {
 type Gap struct {
 	First  int64  `json:"first"`
 	Last   int64  `json:"last"`
-	Reason string `json:"reason,omitempty"` // from the void records; empty where there are none (yet)
+	Reason string `json:"reason,omitempty"` // creditNote, or from the void records; empty where there are none (yet)
 }
 
 // Gaps explains the gaps in the invoice numbers from orders.invoices alone; of the topic orders it only asks where it
@@ -68,7 +68,7 @@ func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, err
 			if err := errors.Join(err1, err2); err != nil {
 				return fmt.Errorf("asking for the ends of partition %d: %w", number, err)
 			}
-			s := newSeries(orders)
+			s := newSeries(order.Origin{Incarnation: layout.Incarnation, Partition: int32(number)}, orders)
 			err := kafka.NewReader(cl).Read(ctx, topics.Invoices, int32(number), 0, invoices, s.record)
 			all.Partitions[number] = s.sum()
 			return err
@@ -79,18 +79,23 @@ func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, err
 
 // series is what is known of the numbers of a partition: a byte each.
 type series struct {
-	fates []string // the first two are none and issued; the others are reasons, as they were met
-	of    []uint8  // by number: an index into fates
+	fates []string     // the first are those below; the others are reasons, as they were met
+	of    []uint8      // by number: an index into fates
+	place order.Origin // of number 0
 }
 
-// The fates of a number that has no reason.
+// creditNote is the fate of a number whose offset has a credit note instead.
+const creditNote = "credit note"
+
+// The fates that every series knows.
 const (
 	unexplained = iota
 	issued
+	credited
 )
 
-func newSeries(end int64) *series {
-	return &series{fates: []string{"", "issued"}, of: make([]uint8, end)}
+func newSeries(place order.Origin, end int64) *series {
+	return &series{fates: []string{"", "issued", creditNote}, of: make([]uint8, end), place: place}
 }
 
 func (s *series) record(r *kgo.Record) error {
@@ -98,13 +103,16 @@ func (s *series) record(r *kgo.Record) error {
 	if !ok || offset >= int64(len(s.of)) {
 		return nil
 	}
-	switch wire.Type(r) {
-	case wire.TypeInvoice:
-		s.of[offset] = issued
-	case wire.TypeVoid:
-		if s.of[offset] != issued {
-			s.of[offset] = s.fate(wire.Header(r, "reason"))
-		}
+	fate, place := &s.of[offset], s.place
+	place.Offset = offset
+	switch kind := wire.Type(r); {
+	case *fate == issued:
+	case kind == wire.TypeInvoice && string(r.Key) == place.CreditNoteNumber():
+		*fate = credited
+	case kind == wire.TypeInvoice:
+		*fate = issued
+	case kind == wire.TypeVoid && *fate != credited:
+		*fate = s.fate(wire.Header(r, "reason"))
 	}
 	return nil
 }
@@ -142,19 +150,25 @@ func (s *series) sum() Series {
 func (n *Numbers) Write(w io.Writer) error {
 	var b strings.Builder
 	for number, s := range n.Partitions {
-		named := func(offset int64) string {
-			return order.Origin{Incarnation: n.Incarnation, Partition: int32(number), Offset: offset}.InvoiceNumber()
+		run := func(gap Gap, name func(order.Origin) string) string {
+			first := order.Origin{Incarnation: n.Incarnation, Partition: int32(number), Offset: gap.First}
+			last := first
+			last.Offset = gap.Last
+			if first == last {
+				return name(first)
+			}
+			return name(first) + " to " + name(last)
 		}
 		fmt.Fprintf(&b, "partition %d: %d numbers, %d issued\n", number, s.End, s.Issued)
 		for _, gap := range s.Gaps {
-			run, reason := named(gap.First), gap.Reason
-			if gap.Last > gap.First {
-				run += " to " + named(gap.Last)
-			}
-			if reason == "" {
+			reason := gap.Reason
+			switch reason {
+			case "":
 				reason = "no record: in flight, dead, or lost"
+			case creditNote:
+				reason += " " + run(gap, order.Origin.CreditNoteNumber)
 			}
-			fmt.Fprintf(&b, "  %-48s %s\n", run, reason)
+			fmt.Fprintf(&b, "  %-48s %s\n", run(gap, order.Origin.InvoiceNumber), reason)
 		}
 	}
 	_, err := io.WriteString(w, b.String())

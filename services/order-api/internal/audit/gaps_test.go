@@ -9,9 +9,11 @@ import (
 	"example.com/orders/services/order-api/internal/audit"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
 )
 
-// withGaps issues 0, 4 and 7: between them are repeats, records that are no orders, and a dead order.
+// withGaps issues 0, 4 and 7: between them are repeats, records that are no orders, and a dead order. At 9, 10 and 11 stand
+// refunds, the last of which has no credit note yet; at 12 a cancelled one.
 func withGaps(c *clerk) {
 	first := c.confirm(c.place(nil))
 	c.void(c.place(first), failure.Duplicate)
@@ -25,7 +27,13 @@ func withGaps(c *clerk) {
 	c.void(last, failure.Undecodable)
 	c.confirm(last)
 	c.void(last, failure.Undecodable)
-	later := *c.place(nil)
+	c.place(nil)
+	c.confirm(c.refund(first, piece))
+	c.void(c.confirm(c.refund(last, piece)), failure.Undecodable)
+	c.write(c.refund(last, piece), order.Working)
+	cancelled := c.refund(first, piece)
+	c.void(cancelled, failure.Cancelled)
+	later := *first
 	later.Origin.Offset = 99 // placed after the audit has asked where orders ends
 	c.void(&later, failure.Duplicate)
 }
@@ -39,7 +47,7 @@ func TestGapsAreExplainedFromTheInvoicesAlone(t *testing.T) {
 		}
 		want := audit.Numbers{Incarnation: got.Incarnation, Partitions: []audit.Series{
 			{Gaps: []audit.Gap{}},
-			{End: 9, Issued: 3, Gaps: []audit.Gap{{1, 2, "duplicate"}, {3, 3, "undecodable"}, {5, 6, ""}, {8, 8, ""}}},
+			{End: 13, Issued: 3, Gaps: []audit.Gap{{1, 2, "duplicate"}, {3, 3, "undecodable"}, {5, 6, ""}, {8, 8, ""}, {9, 10, "credit note"}, {11, 11, ""}, {12, 12, "cancelled"}}},
 			{Gaps: []audit.Gap{}},
 		}}
 		if diff := cmp.Diff(want, got); diff != "" || len(got.Incarnation) != 6 {
@@ -77,7 +85,7 @@ func TestManyReasonsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	gaps := got.Partitions[1].Gaps
-	if last := gaps[len(gaps)-1]; len(gaps) != 254 || last.First != 253 || last.Last != 299 || len(last.Reason) != 254 {
-		t.Errorf("got %d gaps, the last %d to %d; want 254, and the last from 253 to 299", len(gaps), last.First, last.Last)
+	if last := gaps[len(gaps)-1]; len(gaps) != 253 || last.First != 252 || last.Last != 299 || len(last.Reason) != 253 {
+		t.Errorf("got %d gaps, the last %d to %d; want 253, and the last from 252 to 299", len(gaps), last.First, last.Last)
 	}
 }

@@ -21,6 +21,7 @@ import (
 type worker struct {
 	*clerk
 	trips     []*trip              // by offset
+	shop      *[]*trip             // orders of all partitions
 	errands   map[string][]*errand // by topic and offset
 	left      []*errand            // that a crash left behind: whoever comes across one does nothing
 	committed map[string]int64
@@ -75,7 +76,8 @@ func (w *worker) step(n int) {
 	kind, n := n%16, n/16
 	switch kind {
 	case 0, 1:
-		w.trips = append(w.trips, &trip{paper: w.place(nil), kind: "order", plan: plans()[n%len(plans())]})
+		tr := &trip{paper: w.place(nil), kind: "order", plan: plans()[n%len(plans())]}
+		w.trips, *w.shop = append(w.trips, tr), append(*w.shop, tr)
 	case 2:
 		w.trips = append(w.trips, &trip{paper: w.poison(""), kind: "poison", plan: []string{"letter", "void"}})
 	case 3:
@@ -103,12 +105,25 @@ func (w *worker) step(n int) {
 		if tr := choose(w.trips, n, func(tr *trip) bool { return tr.resting }); tr != nil {
 			tr.resting = false
 		}
+	case 10:
+		w.giveBack(n)
 	default:
 		// What repeats an order waits in its lane until the order is finished.
 		ready := func(tr *trip) bool { return len(tr.plan) > 0 && !tr.resting && (tr.of == nil || tr.of.finished) }
 		if tr := choose(w.trips, n, ready); tr != nil {
 			w.advance(tr)
 		}
+	}
+}
+
+// giveBack refunds an order of any partition, in two parts or at once.
+func (w *worker) giveBack(n int) {
+	of := choose(*w.shop, n, func(tr *trip) bool { return tr.Status == order.Confirmed && len(tr.refunds) <= n%2 })
+	if of == nil {
+		return
+	}
+	if p := w.refund(of.paper, []order.Line{piece}[:n/2%2]...); p != nil {
+		w.trips = append(w.trips, &trip{paper: p, kind: "order", plan: plans()[n/4%len(plans())]})
 	}
 }
 
@@ -134,7 +149,7 @@ func (w *worker) advance(tr *trip) {
 		tr.next = w.errand(tr, pen, len(w.acts), w.carry(tr.paper, pen))
 		return
 	case tr.last == "invoice":
-		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())()
+		w.keep(tr.paper, "%PDF "+tr.Progress.Invoice.Number)()
 	case tr.last == "letter":
 		tr.letters++
 		w.bury(tr.paper)
@@ -192,7 +207,7 @@ func (w *worker) late(tr *trip, n int) {
 	case n%2 == 0:
 		w.append(w.topics.DLQ, w.partition, w.asLetter(tr.paper).Record())
 	case tr.Progress.Invoice != nil:
-		w.keep(tr.paper, "%PDF "+tr.Origin.InvoiceNumber())
+		w.keep(tr.paper, "%PDF "+tr.Progress.Invoice.Number)
 	}
 }
 
@@ -281,6 +296,9 @@ func sum(workers []*worker) (t audit.Tally) {
 			continue
 		}
 		t.Accepted++
+		if tr.Order.Refund != nil {
+			t.Refunds++
+		}
 		switch tr.Status {
 		case order.Confirmed:
 			t.Confirmed++
@@ -335,8 +353,9 @@ func (w *worker) essential() (acts []int) {
 // work plays steps on the topics of a prefix.
 func work(b *book, partitions int, steps []int) []*worker {
 	var workers []*worker
+	var shop []*trip
 	for p := range int32(partitions) {
-		workers = append(workers, &worker{clerk: newClerk(b, p), errands: map[string][]*errand{}, committed: map[string]int64{}})
+		workers = append(workers, &worker{clerk: newClerk(b, p), shop: &shop, errands: map[string][]*errand{}, committed: map[string]int64{}})
 	}
 	for _, n := range steps {
 		workers[n%len(workers)].step(n / len(workers))
@@ -395,7 +414,7 @@ func TestASystemAtWorkRaisesNoAlarm(t *testing.T) {
 			for i := range steps {
 				steps[i] = dice.IntN(1 << 20)
 			}
-			workers := work(b, 1, steps)
+			workers := work(b, 1+int(seed%2)*2, steps)
 			b.play(t, k, 200)
 			atWork(t, k, b, func() int { return dice.IntN(30) })
 			if diff := cmp.Diff(sum(workers), run(t, k).Orders); diff != "" {

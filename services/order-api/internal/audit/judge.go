@@ -134,6 +134,9 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 	place, wrong := j.find(offset, e, tally, inFlight)
 	*place++
 	tally.Accepted++
+	if e.facts&isRefund != 0 {
+		tally.Refunds++
+	}
 	switch {
 	case place != &tally.InFlight:
 	case e.end == retrying:

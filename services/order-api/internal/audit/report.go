@@ -56,6 +56,7 @@ type Tally struct {
 	Waiting   int64 `json:"waiting"`  // of those in flight
 	Lost      int64 `json:"lost"`     // in no place at all
 
+	Refunds     int64 `json:"refunds"`     // of those accepted, wherever they are
 	Duplicates  int64 `json:"duplicates"`  // later records of an order
 	Undecodable int64 `json:"undecodable"` // records that are no order
 }
@@ -74,6 +75,7 @@ func (t *Tally) add(o Tally) {
 		{&t.Retrying, o.Retrying},
 		{&t.Waiting, o.Waiting},
 		{&t.Lost, o.Lost},
+		{&t.Refunds, o.Refunds},
 		{&t.Duplicates, o.Duplicates},
 		{&t.Undecodable, o.Undecodable},
 	} {
@@ -119,6 +121,9 @@ const (
 	twice
 	twoPlaces
 	unplaced
+	noOriginal
+	overRefunded
+	refundGap
 )
 
 // index is the place of the lowest of the kinds in meanings.
@@ -134,10 +139,13 @@ var meanings = [...]struct{ name, meaning string }{
 	{"no-invoice", "the invoice that its state must point at is not there"},
 	{"no-void", "will never have an invoice, and no void record says why"},
 	{"unequal-hash", "its invoice has not the SHA-256 that its state, or the invoice's own header, says"},
-	{"number-twice", "its invoice number was used twice"},
+	{"number-twice", "its number was used twice, or is not of its kind"},
 	{"order-twice", "worked on, although its ID stands for an order at another offset"},
 	{"two-places", "has a void record, and was worked on nevertheless"},
 	{"unplaced", "something was written about it, and no order stands there"},
+	{"no-original", "a refund, and the invoice that it names was not issued for its order, or not over that much"},
+	{"over-refunded", "with its credit note more is given back than was invoiced"},
+	{"refund-gap", "a refund, and the one before it of the same order is not there"},
 }
 
 // OK reports whether every promise that the audit can judge was kept.
@@ -208,6 +216,7 @@ func (r *Report) Write(w io.Writer) error {
 		{"    retrying", func(t Tally) int64 { return t.Retrying }},
 		{"    waiting", func(t Tally) int64 { return t.Waiting }},
 		{"  lost", func(t Tally) int64 { return t.Lost }},
+		{"refunds among them", func(t Tally) int64 { return t.Refunds }},
 		{"repeats of them", func(t Tally) int64 { return t.Duplicates }},
 		{"no order at all", func(t Tally) int64 { return t.Undecodable }},
 	} {

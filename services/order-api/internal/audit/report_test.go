@@ -21,7 +21,7 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	fine := audit.Report{
 		Prefix: "orders", Group: "order-workers", Began: at, Horizon: at.Add(-time.Hour), Committed: true, Faults: []audit.Fault{}, Uncertain: audit.Uncertain{IDs: []order.ID{}},
-		Orders:     audit.Tally{Accepted: 1200, Confirmed: 1180, Dead: 4, InFlight: 16, Retrying: 3, Waiting: 12, Duplicates: 3, Undecodable: 1},
+		Orders:     audit.Tally{Accepted: 1200, Confirmed: 1180, Dead: 4, InFlight: 16, Retrying: 3, Waiting: 12, Refunds: 21, Duplicates: 3, Undecodable: 1},
 		Partitions: []audit.Partition{{Committed: 1188, End: 1204}},
 	}
 	all := fine
@@ -32,6 +32,7 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	all.Faults = []audit.Fault{
 		{Kind: "lost", Count: 3, Where: []audit.Place{{Partition: 3, Offset: 124, Order: "ord_x"}, {Partition: 11, Offset: 7}}},
 		{Kind: "number-twice", Count: 1, Where: []audit.Place{{Partition: 0, Offset: 0, Order: "ord_y"}}},
+		{Kind: "over-refunded", Count: 1, Where: []audit.Place{{Partition: 1, Offset: 9, Order: "ord_y-refund-2"}}},
 	}
 	all.Partitions = []audit.Partition{{Start: 88_014, Committed: -1, End: 89_218}}
 	for name, report := range map[string]audit.Report{"ok": fine, "faults": all} {

@@ -29,6 +29,7 @@ type table struct {
 	letters map[int64]int64    // origins, by the offset of the letter
 	copies  map[int64]document // second and later invoices of an origin, by their offset; few
 	doubts  map[int64]doubt    // orders whose mail is uncertain, by their offset; few
+	refunds map[int64]refund   // by their offset; few
 	fold    status.Fold
 
 	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
@@ -53,6 +54,7 @@ type entry struct {
 	rev       int32  // of the state
 	letterRev int32  // of the state that the newest letter goes with
 	parked    int32  // rev of the newest change to a parked status
+	total     uint32 // of the hash of what the invoice comes to; zero before that is known
 	facts     facts
 	wrong     kinds // what this round finds wrong
 	suspected kinds // what the round before found wrong
@@ -82,6 +84,7 @@ const (
 	claimedTwice // by orders with different IDs, or by number of another order
 	keptUnlike   // two invoices with different bytes
 	hashedWrong  // the invoice's own header does not fit its bytes
+	isRefund     // by its record, or by its state
 )
 
 // end is how an order ended, by its state, or how far it is.
@@ -112,6 +115,7 @@ func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
 		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
+		refunds: map[int64]refund{},
 	}
 }
 
@@ -147,6 +151,10 @@ func (t *table) placed(r *kgo.Record) error {
 	e := t.at(r.Offset)
 	e.facts |= hasRecord
 	t.belongs(e, r.Key)
+	if wire.Type(r) == wire.TypeRefund {
+		o, _ := wire.ReadOrder(r) // what is no order is no refund
+		t.refund(r.Offset, o)
+	}
 	return nil
 }
 
@@ -174,7 +182,7 @@ func (t *table) state(r *kgo.Record) error {
 	t.belongs(e, r.Key)
 	e.rev, e.end = int32(head.Rev), ended(head.Status)
 	e.pointer, e.pointerAt, e.letterAt = 0, 0, 0
-	if straight(head) {
+	if straight(head) && e.facts&hasRecord != 0 {
 		return nil
 	}
 	trail, err := wire.ReadTrail(r)
@@ -184,6 +192,11 @@ func (t *table) state(r *kgo.Record) error {
 	}
 	if err != nil {
 		return err
+	}
+	// A state goes on with the order as it was placed.
+	if e.facts&isRefund == 0 && trail.Number == t.place(head.Origin).CreditNoteNumber() {
+		s, _ := wire.ReadState(r)
+		t.refund(head.Origin, s.Order)
 	}
 	if trail.Number != "" && trail.Number != t.number(head.Origin) {
 		e.facts |= claimedTwice
@@ -205,6 +218,9 @@ func straight(h wire.Head) bool {
 // follow notes what a state points at.
 func (t *table) follow(e *entry, trail wire.Trail) {
 	e.parked = int32(trail.Parked)
+	if trail.Number != "" {
+		e.total = total(t.seed, trail.Total)
+	}
 	if trail.Kept != nil {
 		e.pointer, e.pointerAt = maphash.String(t.seed, trail.Kept.SHA256), trail.Kept.Offset+1
 	}
@@ -232,13 +248,6 @@ func ended(s order.Status) end {
 	}
 }
 
-// number is the invoice number that belongs to an offset of orders.
-func (t *table) number(offset int64) string {
-	at := t.origin
-	at.Offset = offset
-	return at.InvoiceNumber()
-}
-
 // invoice takes a record of orders.invoices. Of a document only its hash is kept.
 func (t *table) invoice(r *kgo.Record) error {
 	kind := wire.Type(r)
@@ -248,7 +257,8 @@ func (t *table) invoice(r *kgo.Record) error {
 		return nil
 	}
 	e := t.at(offset)
-	if string(r.Key) != t.number(offset) {
+	// Why an offset has no document is said under its invoice number, whatever stands there.
+	if number := string(r.Key); number != t.number(offset) && (kind != wire.TypeVoid || number != t.place(offset).InvoiceNumber()) {
 		e.facts |= claimedTwice
 	}
 	if kind == wire.TypeVoid {

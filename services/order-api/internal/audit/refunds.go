@@ -1,0 +1,121 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"example.com/orders/shared/order"
+)
+
+// refund is an order that gives back what another one has paid.
+type refund struct {
+	*order.Refund
+	gives order.Money // with VAT
+}
+
+// refund notes an order if it is one.
+func (t *table) refund(offset int64, o order.Order) {
+	if o.Refund != nil {
+		t.at(offset).facts |= isRefund
+		t.refunds[offset] = refund{o.Refund, o.Refunded().Plus(o.Refund.Tax)}
+	}
+}
+
+// place is an offset of orders.
+func (t *table) place(offset int64) order.Origin {
+	at := t.origin
+	at.Offset = offset
+	return at
+}
+
+// number is the number that belongs to an offset of orders: of an invoice, or of a credit note.
+func (t *table) number(offset int64) string {
+	if t.at(offset).facts&isRefund != 0 {
+		return t.place(offset).CreditNoteNumber()
+	}
+	return t.place(offset).InvoiceNumber()
+}
+
+// total is what is kept of an amount, to be compared with another.
+func total(seed maphash.Seed, m order.Money) uint32 {
+	return uint32(maphash.String(seed, m.String())) | 1
+}
+
+// credit is a refund, and where it stands in orders.
+type credit struct {
+	refund
+	partition int
+	offset    int64
+	issued    bool // its credit note
+	old       bool // older than this audit
+	wrong     kinds
+}
+
+// balance holds the refunds of all partition numbers against what they refund, once these are read. Before is where orders
+// ended before anything else was asked: behind a refund from before that, there is all that was read to make it.
+func (a *auditor) balance(verdicts []verdict, before kadm.ListedOffsets) error {
+	var all []credit
+	whole := true // nothing is missing that an earlier refund could be
+	for number, t := range a.tables {
+		end, err := pick(before, a.topics.Orders, int32(number))
+		if err != nil {
+			return fmt.Errorf("asking for the end of %s: %w", a.topics.Orders, err)
+		}
+		whole = whole && verdicts[number].untraced == 0
+		for offset, r := range t.refunds {
+			all = append(all, credit{refund: r, partition: number, offset: offset, issued: t.at(offset).kept != 0, old: offset < end})
+		}
+	}
+	slices.SortFunc(all, func(a, b credit) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.Number, b.Number)) })
+	a.refunds(all, whole)
+	// Of many faults the oldest are named.
+	slices.SortFunc(all, func(a, b credit) int {
+		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+	})
+	for _, c := range all {
+		for named := c.wrong; c.old && named != 0; named &= named - 1 {
+			verdicts[c.partition].faults[named.index()].add(c.offset, 1)
+		}
+	}
+	return nil
+}
+
+// refunds judges those of each order together, by their numbers.
+func (a *auditor) refunds(all []credit, whole bool) {
+	given, reached := order.Money{}, 0
+	for i := range all {
+		c := &all[i]
+		if i > 0 && all[i-1].Of != c.Of {
+			given, reached = order.Money{}, 0
+		}
+		if whole && c.Number > reached+1 {
+			c.wrong |= refundGap
+		}
+		reached = c.Number
+		switch {
+		case !a.corrects(c.Refund):
+			c.wrong |= noOriginal
+		case c.issued:
+			given = given.Plus(c.gives)
+			if given.Minor > c.Invoice.Total.Minor {
+				c.wrong |= overRefunded
+			}
+		}
+	}
+}
+
+// corrects reports whether the invoice that a refund names was issued for the order that it refunds, and is over that much.
+func (a *auditor) corrects(r *order.Refund) bool {
+	at := order.Origin{Incarnation: a.incarnation}
+	_, err := fmt.Sscanf(r.Invoice.Number, "INV-"+a.incarnation+"-%d-%d", &at.Partition, &at.Offset)
+	if err != nil || at.InvoiceNumber() != r.Invoice.Number || min(int64(at.Partition), at.Offset) < 0 || int(at.Partition) >= len(a.tables) {
+		return false
+	}
+	e := a.tables[at.Partition].at(at.Offset)
+	return e.key == maphash.String(a.seed, string(r.Of)) && e.kept != 0 && e.facts&isRefund == 0 &&
+		(e.total == 0 || e.total == total(a.seed, r.Invoice.Total))
+}

@@ -189,6 +189,19 @@ func TestNoTitleReachesTheSellersName(t *testing.T) {
 	}
 }
 
+func TestNoTotalReachesItsName(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for language, w := range s.tongues {
+		amount := sum.millimetres(s.fonts.width(w.Money(order.EUR.Cents(999_999_999_999)), sum.weight))
+		for _, name := range []string{w.Total, w.CreditTotal} {
+			if got, room := sum.millimetres(s.fonts.width(name, sum.weight)), netAt-middle-amount-2; got > room {
+				t.Errorf("%s: %q takes %.1f mm, want at most %.1f", language, name, got, room)
+			}
+		}
+	}
+}
+
 // TestCreditNotesAddUpExactly refunds orders bit by bit, and then what is left of them.
 func TestCreditNotesAddUpExactly(t *testing.T) {
 	t.Parallel()

@@ -26,8 +26,13 @@ type history struct {
 type life struct {
 	partition int32
 	placed    time.Time
-	mail      string // Message-ID, or empty until it has one
-	uncertain int    // how often the workers say that its mail may have gone out twice
+	of        string // the order that it refunds, or empty
+	numbers   []string
+	total     order.Money // of its invoice or credit note
+	kept      bool        // it has its invoice
+	answered  bool        // a cancel
+	mail      string      // Message-ID, or empty until it has one
+	uncertain int         // how often the workers say that its mail may have gone out twice
 	changes   []change
 }
 
@@ -72,10 +77,23 @@ func (h *history) change(r *kgo.Record, head wire.Head) error {
 	l := h.orders[string(s.Order.ID)]
 	if l == nil {
 		l = &life{partition: r.Partition, placed: s.Order.PlacedAt}
+		if r := s.Order.Refund; r != nil {
+			l.of = string(r.Of)
+		}
 		h.orders[string(s.Order.ID)] = l
 	}
 	if e := s.Progress.Email; e != nil {
 		l.mail, l.uncertain = e.MessageID, e.Uncertain
+	}
+	if i := s.Progress.Invoice; i != nil {
+		l.total, l.kept = i.Total, i.Kept != nil
+		if !slices.Contains(l.numbers, i.Number) {
+			l.numbers = append(l.numbers, i.Number)
+		}
+	}
+	if newest := s.Timeline[len(s.Timeline)-1]; newest.Answers() {
+		l.answered = l.answered || newest.Reason == order.CancelRefused
+		return nil
 	}
 	l.changes = append(l.changes, change{r.Timestamp, head.Status, head.Owner})
 	return nil
@@ -93,12 +111,18 @@ func (l *life) final() (order.Status, bool) {
 // doubted reports whether nobody knew so often what became of the order's mail that it must be a letter.
 func (l *life) doubted() bool { return l != nil && l.uncertain >= 3 }
 
-// unfinished drops orders from the end of a list until one has not ended.
-func (h *history) unfinished(ids []string) []string {
+// settled reports whether there is nothing left to come of an order.
+func (l *life) settled(p placed) bool {
+	status, final := l.final()
+	return final && (!p.taken || l.answered || status == order.Cancelled)
+}
+
+// unfinished drops orders from the end of a list until one is not settled.
+func (h *history) unfinished(ids []string, accepted map[string]placed) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for n := len(ids); n > 0; n-- {
-		if _, ok := h.orders[ids[n-1]].final(); !ok {
+		if id := ids[n-1]; !h.orders[id].settled(accepted[id]) {
 			return ids[:n]
 		}
 	}

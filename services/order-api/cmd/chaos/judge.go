@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/internal/audit"
@@ -25,6 +26,7 @@ type evidence struct {
 // findings are what the evidence adds up to.
 type findings struct {
 	Accepted, Confirmed, Letters int
+	Refunds, Cancelled           int // of the accepted
 	Unknown                      int
 	Lost                         int
 	NumbersTwice                 int64
@@ -54,6 +56,7 @@ func judge(e evidence) *findings {
 	f := &findings{Accepted: len(e.accepted), Unknown: e.unknown, VoidStates: e.audit.VoidStates, Fell: len(e.fallen)}
 	f.judgeOrders(e)
 	f.judgeMails(e)
+	f.judgeRefunds(e)
 	f.judgeAudit(e)
 	f.measure(e)
 	for _, err := range e.refused {
@@ -74,13 +77,20 @@ func (f *findings) judgeOrders(e evidence) {
 			f.Confirmed++
 		case status == order.Dead:
 			f.Letters++
+		case status == order.Cancelled:
+			f.Cancelled++
+		}
+		if p.of != "" {
+			f.Refunds++
 		}
 		hopeless := p.hopeless || e.history.orders[id].doubted()
 		if want := map[bool]order.Status{false: order.Confirmed, true: order.Dead}[hopeless]; !final {
 			f.Lost++
 			f.violated("lost: %s was accepted and is %q", id, status)
-		} else if status != want {
+		} else if status != want && (status != order.Cancelled || !p.called) {
 			f.violated("%s is %s, must be %s", id, status, want)
+		} else if !e.history.orders[id].settled(p) {
+			f.violated("not answered: the cancel of %s, which is %s", id, status)
 		}
 	}
 }
@@ -151,11 +161,35 @@ func (l *life) period(i int) pause {
 	return pause{l.changes[i].at, l.changes[i+1].at}
 }
 
+// judgeRefunds: what was called off is neither invoiced nor mailed, and what is given back has one credit note and was invoiced.
+func (f *findings) judgeRefunds(e evidence) {
+	given := map[string]order.Money{}
+	for id, l := range e.history.orders {
+		if status, _ := l.final(); status == order.Cancelled && (l.kept || e.delivered[l.mail] > 0) {
+			f.violated("called off: %s is invoiced (%t) or mailed (%d times)", id, l.kept, e.delivered[l.mail])
+		}
+		if series := map[bool]string{false: "INV-", true: "CRN-"}[l.of != ""]; l.kept && (len(l.numbers) != 1 || !strings.HasPrefix(l.numbers[0], series)) {
+			f.violated("numbers: %s has %q, must have one of %s", id, l.numbers, series)
+		}
+		if l.of != "" {
+			given[l.of] = given[l.of].Plus(l.total)
+		}
+	}
+	for id, sum := range given {
+		if of := e.history.orders[id]; of == nil || !of.kept || sum.Minor > of.total.Minor {
+			f.violated("refunded: %s of %s, which is more than was invoiced", sum, id)
+		}
+	}
+}
+
 // judgeAudit: Kafka alone tells the same.
 func (f *findings) judgeAudit(e evidence) {
 	a := e.audit.Orders
 	if n := int(a.Accepted); n < f.Accepted || n > f.Accepted+e.unknown {
 		f.violated("accepted: %d by the API, %d without an answer, and the audit finds %d", f.Accepted, e.unknown, n)
+	}
+	if n := int(a.Refunds); n < f.Refunds || n > f.Refunds+e.unknown {
+		f.violated("refunds: %d by the API, %d without an answer, and the audit finds %d", f.Refunds, e.unknown, n)
 	}
 	if a.InFlight > 0 {
 		f.violated("in flight: %d orders, when all should have ended", a.InFlight)

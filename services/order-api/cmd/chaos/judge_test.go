@@ -34,27 +34,32 @@ func lived(owners string, statuses ...order.Status) *life {
 
 func confirmed(mail string) *life {
 	l := lived("111", order.Working, order.Mailing, order.Confirmed)
-	l.mail = mail
+	l.mail, l.kept, l.total, l.numbers = mail, true, order.EUR.Cents(119), []string{"INV-" + mail}
 	return l
 }
 
-// clean is a run of three orders in which nothing went wrong.
+// clean is a run of five orders in which nothing went wrong: two are confirmed, of one of them all is given back, one was called
+// off, and one goes where nobody ships.
 func clean() evidence {
 	h := newHistory()
 	h.folds[0] = new(status.Fold)
-	h.orders = map[string]*life{"a": confirmed("mail-a"), "b": confirmed("mail-b"), "antarctica": lived("1", order.Dead)}
+	refund := confirmed("mail-refund")
+	refund.of, refund.numbers = "a", []string{"CRN-1"}
+	h.orders = map[string]*life{
+		"a": confirmed("mail-a"), "b": confirmed("mail-b"), "refund": refund, "off": lived("1", order.Cancelled), "antarctica": lived("1", order.Dead),
+	}
 	return evidence{
-		accepted:  map[string]placed{"a": {}, "b": {}, "antarctica": {hopeless: true}},
+		accepted:  map[string]placed{"a": {}, "b": {}, "refund": {of: "a"}, "off": {called: true, taken: true}, "antarctica": {hopeless: true}},
 		history:   h,
-		audit:     audit.Report{Orders: audit.Tally{Accepted: 3, Confirmed: 2, Dead: 1}},
-		delivered: map[string]int{"mail-a": 1, "mail-b": 1},
+		audit:     audit.Report{Orders: audit.Tally{Accepted: 5, Confirmed: 3, Cancelled: 1, Dead: 1, Refunds: 1}},
+		delivered: map[string]int{"mail-a": 1, "mail-b": 1, "mail-refund": 1},
 	}
 }
 
 // taken makes the mail of order a one that a second owner sent again, and counts as many times as given.
 func (e *evidence) taken(counted int) {
-	a := lived("1122", order.Working, order.Mailing, order.Mailing, order.Confirmed)
-	a.mail, a.uncertain = "mail-a", counted
+	a := confirmed("mail-a")
+	a.changes, a.uncertain = lived("1122", order.Working, order.Mailing, order.Mailing, order.Confirmed).changes, counted
 	e.history.orders["a"] = a
 	e.delivered["mail-a"] = 2
 	e.played = []played{workerFault(2.5, 3.5)}
@@ -70,18 +75,14 @@ func mailFault(from, to float64) played {
 
 func TestBrokenPromisesAreSeen(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
-		name string
-		does func(*evidence)
-		want []string // what violations begin with
-	}{
+	for _, row := range []broken{
 		{"nothing happened", func(*evidence) {}, nil},
 		{"accepted, and no state", func(e *evidence) { delete(e.history.orders, "b"); delete(e.delivered, "mail-b") }, []string{"lost: b"}},
 		{"accepted, and not ended", func(e *evidence) { e.history.orders["b"].changes = e.history.orders["b"].changes[:2] }, []string{"lost: b"}},
 		{"a letter that should be none", func(e *evidence) { e.history.orders["b"] = lived("1", order.Dead); delete(e.delivered, "mail-b") }, []string{"b is dead"}},
 		{"a letter after three doubts", func(e *evidence) {
 			e.history.orders["b"] = lived("1", order.Dead)
-			e.history.orders["b"].uncertain, e.audit.Orders.Confirmed, e.audit.Orders.Dead = 3, 1, 2
+			e.history.orders["b"].uncertain, e.audit.Orders.Confirmed, e.audit.Orders.Dead = 3, 2, 2
 			delete(e.delivered, "mail-b")
 		}, nil},
 		{"shipped where nobody ships", func(e *evidence) { e.history.orders["antarctica"] = confirmed("mail-b") }, []string{"antarctica is confirmed"}},
@@ -100,9 +101,11 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 		{"counted, and hung up on later", func(e *evidence) {
 			e.history.orders["a"].uncertain, e.delivered["mail-a"], e.played = 1, 2, []played{mailFault(3.5, 4)}
 		}, []string{"mailed twice: 1 mails too many"}},
-		{"the audit finds fewer", func(e *evidence) { e.audit.Orders.Accepted = 2 }, []string{"accepted: 3"}},
-		{"the audit finds more", func(e *evidence) { e.audit.Orders.Accepted = 4 }, []string{"accepted: 3"}},
-		{"one more without an answer", func(e *evidence) { e.audit.Orders.Accepted, e.unknown = 4, 1 }, nil},
+		{"the audit finds fewer", func(e *evidence) { e.audit.Orders.Accepted = 4 }, []string{"accepted: 5"}},
+		{"the audit finds more", func(e *evidence) { e.audit.Orders.Accepted = 6 }, []string{"accepted: 5"}},
+		{"the audit finds no refund", func(e *evidence) { e.audit.Orders.Refunds = 0 }, []string{"refunds: 1"}},
+		{"the audit finds one refund more", func(e *evidence) { e.audit.Orders.Refunds = 2 }, []string{"refunds: 1"}},
+		{"one more without an answer", func(e *evidence) { e.audit.Orders.Accepted, e.audit.Orders.Refunds, e.unknown = 6, 2, 1 }, nil},
 		{"one is in flight", func(e *evidence) { e.audit.Orders.InFlight = 1 }, []string{"in flight: 1"}},
 		{"a fault of the audit", func(e *evidence) {
 			e.audit.Faults = []audit.Fault{{Kind: "number-twice", Count: 2, Where: []audit.Place{{Order: "a"}}}}
@@ -112,18 +115,63 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			e := clean()
-			row.does(&e)
-			got := judge(e).Violations
-			for i, v := range got {
-				if i < len(row.want) && strings.HasPrefix(v, row.want[i]) {
-					got[i] = row.want[i]
-				}
-			}
-			if diff := cmp.Diff(row.want, got); diff != "" {
-				t.Errorf("violations (-want +got):\n%s", diff)
-			}
+			row.sees(t)
 		})
+	}
+}
+
+func TestBrokenPromisesAboutRegretsAreSeen(t *testing.T) {
+	t.Parallel()
+	late := func(e *evidence) *life {
+		e.history.orders["off"], e.delivered["mail-off"] = confirmed("mail-off"), 1
+		return e.history.orders["off"]
+	}
+	for _, row := range []broken{
+		{"cancelled, and nobody asked", func(e *evidence) { e.accepted["off"] = placed{} }, []string{"off is cancelled"}},
+		{"called off too late", func(e *evidence) { late(e).answered = true }, nil},
+		{"called off, and not answered", func(e *evidence) { late(e) }, []string{"not answered: the cancel of off"}},
+		{"called off, and refused", func(e *evidence) { late(e); e.accepted["off"] = placed{called: true} }, nil},
+		{"called off, and dead", func(e *evidence) { e.history.orders["off"].changes[0].status = order.Dead }, []string{"off is dead"}},
+		{"called off, and mailed", func(e *evidence) { e.history.orders["off"].mail, e.delivered["m"] = "m", 1 }, []string{"called off: off"}},
+		{"called off, and invoiced", func(e *evidence) {
+			e.history.orders["off"].kept, e.history.orders["off"].numbers = true, []string{"INV-1"}
+		}, []string{"called off: off"}},
+		{"an invoice for a refund", func(e *evidence) { e.history.orders["refund"].numbers[0] = "INV-1" }, []string{"numbers: refund"}},
+		{"a credit note for an order", func(e *evidence) { e.history.orders["a"].numbers[0] = "CRN-2" }, []string{"numbers: a"}},
+		{"two credit notes for a refund", func(e *evidence) {
+			e.history.orders["refund"].numbers = []string{"CRN-1", "CRN-2"}
+		}, []string{"numbers: refund"}},
+		{"a cent too much", func(e *evidence) { e.history.orders["refund"].total.Minor++ }, []string{"refunded: 1.20 of a"}},
+		{"given back, and not invoiced", func(e *evidence) { e.history.orders["a"].kept = false }, []string{"refunded: 1.19 of a"}},
+		{"a refund of nothing", func(e *evidence) { e.history.orders["refund"].of = "ghost" }, []string{"refunded: 1.19 of ghost"}},
+		{"a refund that is not mailed", func(e *evidence) { delete(e.delivered, "mail-refund") }, []string{"not mailed: refund"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			row.sees(t)
+		})
+	}
+}
+
+// broken is a promise that is broken in a run where nothing else is wrong.
+type broken struct {
+	name string
+	does func(*evidence)
+	want []string // what violations begin with
+}
+
+func (row broken) sees(t *testing.T) {
+	t.Helper()
+	e := clean()
+	row.does(&e)
+	got := judge(e).Violations
+	for i, v := range got {
+		if i < len(row.want) && strings.HasPrefix(v, row.want[i]) {
+			got[i] = row.want[i]
+		}
+	}
+	if diff := cmp.Diff(row.want, got); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
 	}
 }
 
@@ -141,7 +189,7 @@ func TestFindingsCount(t *testing.T) {
 	got := judge(e)
 	got.Violations = nil
 	want := &findings{
-		Accepted: 3, Confirmed: 2, Letters: 1, Unknown: 1, Lost: 2, NumbersTwice: 3, TwiceUncounted: 1, InDoubt: 1, VoidStates: 4, Fell: 1,
+		Accepted: 5, Refunds: 1, Cancelled: 1, Confirmed: 3, Letters: 1, Unknown: 1, Lost: 2, NumbersTwice: 3, TwiceUncounted: 1, InDoubt: 1, VoidStates: 4, Fell: 1,
 		Longest: 3 * time.Second,
 		Kinds: []kindFindings{
 			{Name: "worker-kill", Times: 1, Begun: []time.Duration{time.Second / 2}, Ended: []time.Duration{time.Second / 2}, Still: time.Second},
@@ -248,11 +296,11 @@ func TestHistoryLeavesOutWhatIsVoid(t *testing.T) {
 	if diff := cmp.Diff(want, h.orders, cmp.AllowUnexported(life{}, change{})); diff != "" || h.err != nil {
 		t.Errorf("error %v, orders (-want +got):\n%s", h.err, diff)
 	}
-	if left := h.unfinished([]string{"ord_1"}); len(left) != 1 {
+	if left := h.unfinished([]string{"ord_1"}, nil); len(left) != 1 {
 		t.Errorf("got %v unfinished, want one: a void state confirms nothing", left)
 	}
 	h.add(state(5, 2, 3, order.Confirmed))
-	if left := h.unfinished([]string{"ord_1", "ord_1"}); len(left) != 0 {
+	if left := h.unfinished([]string{"ord_1", "ord_1"}, nil); len(left) != 0 {
 		t.Errorf("got %v unfinished, want none", left)
 	}
 	<-h.news

@@ -12,14 +12,14 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// load places orders at a steady rate, at all instances of the API in turn, and remembers each that was accepted. An order
-// whose answer is an error, or unknown, is placed again with the same key at the next instance.
+// load places orders at a steady rate, at all instances of the API in turn, and remembers each that was accepted. Some are called
+// off, some refunded. A request whose answer is an error, or unknown, is sent again with the same key to the next instance.
 type load struct {
 	seed uint64
 	apis []*client.Client
 
 	mu       sync.Mutex
-	accepted map[string]placed // by order ID
+	accepted map[string]placed // by order ID, refunds too
 	refused  []error           // what no repeat can mend
 	unknown  int               // orders that were given up without an answer
 	repeated int               // requests that were
@@ -28,8 +28,10 @@ type load struct {
 
 // placed is an order that the API has promised.
 type placed struct {
-	at       time.Time
-	hopeless bool // it can end as a letter only
+	hopeless bool   // it can end as a letter only
+	of       string // the order that it refunds, or empty
+	called   bool   // off: whether in time or not
+	taken    bool   // and the API has promised an answer to that
 }
 
 const (
@@ -71,27 +73,63 @@ func (l *load) run(ctx, placing context.Context, rate float64) {
 	}
 }
 
-// place repeats until there is an answer that counts.
+// place places the n-th order, and goes on with it as its customer does.
 func (l *load) place(ctx context.Context, n int) {
-	order := l.order(n)
-	for try := n; ctx.Err() == nil; try++ {
-		o, err := l.apis[try%len(l.apis)].Place(ctx, order, fmt.Sprintf("chaos-%d-%d", l.seed, n), 0)
-		if err == nil {
-			l.mu.Lock()
-			l.accepted[o.ID] = placed{time.Now(), order.ShipTo.Country == "AQ"}
-			l.mu.Unlock()
-			return
-		}
-		if p, ok := errors.AsType[*client.Problem](err); ok && p.Status < 500 && p.Status != http.StatusTooManyRequests {
-			l.mu.Lock()
-			l.refused = append(l.refused, fmt.Errorf("order %d: %w", n, err))
-			l.mu.Unlock()
-			return
+	order, id := l.order(n), ""
+	err := l.insist(ctx, n, func(api *client.Client) error {
+		o, err := api.Place(ctx, order, fmt.Sprintf("chaos-%d-%d", l.seed, n), 0)
+		id = o.ID
+		return err
+	})
+	switch {
+	case err == nil:
+		l.accept(id, placed{hopeless: order.ShipTo.Country == "AQ"})
+		l.regret(ctx, id, n)
+	case errors.Is(err, errSilent):
+		l.count(&l.unknown)
+	default:
+		l.refuse(n, err)
+	}
+}
+
+// errSilent is a request that was given up without an answer.
+var errSilent = errors.New("no answer")
+
+// insist sends a request, to one instance of the API after the other, until there is an answer that counts.
+func (l *load) insist(ctx context.Context, first int, send func(*client.Client) error) error {
+	for try := first; ctx.Err() == nil; try++ {
+		err := send(l.apis[try%len(l.apis)])
+		p, ok := errors.AsType[*client.Problem](err)
+		// What is not there may come: the other instance may have heard of it before this one.
+		later := ok && (p.Status >= 500 || p.Status == http.StatusTooManyRequests || of(err, "unknown-order", "not-invoiced", "refund-conflict"))
+		if err == nil || ok && !later {
+			return err
 		}
 		l.count(&l.repeated)
 		hold(ctx, 500*time.Millisecond+rand.N(500*time.Millisecond))
 	}
-	l.count(&l.unknown)
+	return errSilent
+}
+
+func (l *load) accept(id string, p placed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted[id] = p
+}
+
+// note adds to what is known of an order that was accepted.
+func (l *load) note(id string, what func(*placed)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.accepted[id]
+	what(&p)
+	l.accepted[id] = p
+}
+
+func (l *load) refuse(n int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = append(l.refused, fmt.Errorf("order %d: %w", n, err))
 }
 
 func (l *load) count(n *int) {

@@ -1,7 +1,7 @@
 // Command chaos proves the promises while things are killed.
 //
-// It runs the application as real processes on three brokers of Apache Kafka, places orders at a steady rate through the API, and
-// does to the processes, the network, the disk and the mail server what a schedule says. The schedule is drawn from a seed before
+// It runs the application as real processes on three brokers of Apache Kafka, places orders at a steady rate through the API,
+// calls some of them off and refunds others, and does to the processes, the network, the disk and the mail server what a schedule says. The schedule is drawn from a seed before
 // the run begins: the same seed gives the same schedule. Between faults the system gets time to recover.
 //
 // In the end everything runs again, and when every accepted order has ended, witnesses that know nothing of each other are held
@@ -186,7 +186,7 @@ func (s *stage) settle(ctx context.Context, h *history, accepted map[string]plac
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	for left := slices.Collect(maps.Keys(accepted)); ; {
-		if left = h.unfinished(left); len(left) == 0 {
+		if left = h.unfinished(left, accepted); len(left) == 0 {
 			break
 		}
 		select {

@@ -194,7 +194,7 @@ func TestSettlingEndsWithTheRun(t *testing.T) {
 	cancel()
 	h := newHistory()
 	setup(t).settle(ctx, h, map[string]placed{"ord_1": {}})
-	if left := h.unfinished([]string{"ord_1"}); len(left) != 1 {
+	if left := h.unfinished([]string{"ord_1"}, nil); len(left) != 1 {
 		t.Errorf("got %v unfinished, want the one that never came", left)
 	}
 }

@@ -17,7 +17,9 @@ func (f *findings) tables() []table {
 	sums := table{
 		{"what", "found"},
 		{"orders accepted", count(f.Accepted)},
+		{"refunds among them", count(f.Refunds)},
 		{"confirmed", count(f.Confirmed)},
+		{"cancelled", count(f.Cancelled)},
 		{"letters, each of them meant to be one", count(f.Letters)},
 		{"without an answer from the API", count(f.Unknown)},
 		{"lost", count(f.Lost)},

@@ -11,7 +11,6 @@ package pdfa
 
 import (
 	"bytes"
-	"compress/zlib"
 	"crypto/md5"
 	_ "embed"
 	"encoding/binary"
@@ -21,9 +20,10 @@ import (
 	"hash/adler32"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf16"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // icc says what the document's colours are. It is small enough not to be deflated.
@@ -46,11 +46,6 @@ type Info struct {
 	At     time.Time // when it was made, to the second
 }
 
-// Sealer makes hybrids. Its zero value is ready for use, and safe for concurrent use.
-type Sealer struct {
-	writers sync.Pool // of *zlib.Writer, which take longer to make than to use
-}
-
 // The objects that Seal writes: where gofpdf has information and catalog, these, and five more behind them.
 const (
 	infoObject = iota
@@ -68,7 +63,7 @@ const header = "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 // Seal returns the document as PDF/A-3b with its fonts embedded and the XML as its attachment factur-x.xml, in the
 // profile EN 16931.
-func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([]byte, error) {
+func Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([]byte, error) {
 	p, err := parse(document)
 	if err != nil {
 		return nil, err
@@ -80,49 +75,41 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 		}
 		size += len(f.Program) + 24*len(f.Widths) + 1500
 	}
-	packed, err := s.deflate(invoice)
-	if err != nil {
-		return nil, err
-	}
+	packed := pack(invoice)
 	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
 	w.keep(document, p)
 	for i, f := range fonts {
 		w.embed(numbers[i], f)
 	}
 	w.first = len(w.offsets) + 1
-	sum := md5.Sum(invoice)
-	w.objects(i, len(invoice), sum, packed)
-	w.trailer(sum)
+	w.objects(i, len(invoice), packed)
+	w.trailer(md5.Sum(packed))
 	return w.out, nil
 }
 
-// small is up to which size data is stored as it is: to deflate it would take longer than to draw an invoice of few lines.
+// small is up to which size data is stored as it is: to deflate it would take as long as to draw an invoice of few lines.
 const small = 8 << 10
 
-// deflate returns data in the form of zlib.
-func (s *Sealer) deflate(data []byte) ([]byte, error) {
-	if len(data) <= small {
-		return stored(data), nil
-	}
+// pack returns data in the form of zlib (RFC 1950), whose checksum tells Extract that the data is whole. The standard
+// library's writer takes several times longer to make than to use, and a pool of them is emptied by the garbage collector.
+func pack(data []byte) []byte {
 	var out bytes.Buffer
-	z, ok := s.writers.Get().(*zlib.Writer)
-	if !ok {
-		z, _ = zlib.NewWriterLevel(nil, zlib.BestSpeed) // refuses unknown levels only
+	out.WriteString("\x78\x01")
+	if len(data) <= small {
+		out.Write(stored(data))
+	} else {
+		_ = flate.StatelessDeflate(&out, data, true, nil) // a Buffer takes everything
 	}
-	defer s.writers.Put(z)
-	z.Reset(&out)
-	_, err := z.Write(data)
-	err = errors.Join(err, z.Close())
-	return out.Bytes(), err
+	return binary.BigEndian.AppendUint32(out.Bytes(), adler32.Checksum(data))
 }
 
-// stored is data in one block that is not compressed (RFC 1950, and RFC 1951, 3.2.4).
+// stored is data in one block that is not deflated (RFC 1951, 3.2.4).
 func stored(data []byte) []byte {
 	size := uint16(len(data))
-	out := append(make([]byte, 0, len(data)+11), 0x78, 0x01, 0x01)
+	out := append(make([]byte, 0, len(data)+5), 1)
 	out = binary.LittleEndian.AppendUint16(out, size)
 	out = binary.LittleEndian.AppendUint16(out, ^size)
-	return binary.BigEndian.AppendUint32(append(out, data...), adler32.Checksum(data))
+	return append(out, data...)
 }
 
 // writer appends objects to a document.
@@ -172,7 +159,7 @@ func (w *writer) stream(dictionary string, data []byte) {
 }
 
 // objects writes the own objects, in the order of their numbers.
-func (w *writer) objects(i Info, size int, sum [md5.Size]byte, packed []byte) {
+func (w *writer) objects(i Info, size int, packed []byte) {
 	at := i.At.UTC().Format("20060102150405")
 	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", text(i.Title), text(i.Author), at)
 	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
@@ -186,8 +173,7 @@ func (w *writer) objects(i Info, size int, sum [md5.Size]byte, packed []byte) {
 	w.object("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /AFRelationship /Alternative /Desc (The invoice as XML) /EF << /F %d 0 R /UF %[1]d 0 R >> >>",
 		w.number(fileObject))
 	w.object("<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length %d"+
-		" /Params << /Size %d /ModDate (D:%sZ) /CheckSum <%x> >> >>\nstream\n%s\nendstream",
-		len(packed), size, at, sum, packed)
+		" /Params << /Size %d /ModDate (D:%sZ) >> >>\nstream\n%s\nendstream", len(packed), size, at, packed)
 }
 
 func (w *writer) trailer(id [md5.Size]byte) {

@@ -89,10 +89,7 @@ func sentTo(b *testing.B, name, line, city, country string) *order.State {
 func coreFonts(b *testing.B, s *Step, w *order.State) int {
 	b.Helper()
 	l := newLayout(s, w)
-	l.names = [weights]string{"helvetica", "times"}
-	l.pdf.SetFont("helvetica", "", 9)
-	l.pdf.SetFont("times", "", 9)
-	l.codes = func(_ style, text string) string { return text }
+	byGofpdf(l, [weights]string{"helvetica", "times"})
 	return written(b, l)
 }
 
@@ -103,13 +100,33 @@ func utf8Fonts(b *testing.B, s *Step, w *order.State) int {
 	// gofpdf writes into what it is given.
 	l.pdf.AddUTF8FontFromBytes("regular", "", bytes.Clone(goregular.TTF))
 	l.pdf.AddUTF8FontFromBytes("bold", "", bytes.Clone(gobold.TTF))
-	l.codes = func(_ style, text string) string { return text }
+	byGofpdf(l, [weights]string{"regular", "bold"})
 	return written(b, l)
+}
+
+// byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It is not asked to set what is set already.
+func byGofpdf(l *layout, names [weights]string) {
+	size := 0.0
+	l.put = func(x, y float64, st style, text string) {
+		l.flush()
+		if st.ink != l.ink {
+			// Both: where they differ, gofpdf sets the colour for each text and takes it back again.
+			l.pdf.SetTextColor(st.ink.rgb(l.accent))
+			l.pdf.SetFillColor(st.ink.rgb(l.accent))
+			l.ink = st.ink
+		}
+		if st.weight != l.font || st.size != size {
+			l.pdf.SetFont(names[st.weight], "", st.size)
+			l.font, size = st.weight, st.size
+		}
+		l.pdf.Text(x, y, text)
+	}
 }
 
 func written(b *testing.B, l *layout) int {
 	b.Helper()
 	l.draw()
+	l.flush()
 	var count counter
 	if err := l.pdf.Output(&count); err != nil {
 		b.Fatal(err)

@@ -48,6 +48,8 @@ type face struct {
 	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
 	glyphs []glyph
 	index  map[rune]int // of a character's glyph
+	// early has what index has for the characters that most texts are of: Latin, Greek, Cyrillic, Hebrew, Arabic.
+	early [0x700]int
 }
 
 // description is what a PDF says about a face, in thousandths of the font size, and three tables in hex.
@@ -127,11 +129,21 @@ func (f *face) readGlyphs(data []byte) error {
 	}
 	// It looks like a space: only wrap tells them apart.
 	f.index[noBreak] = f.index[' ']
+	for r := range f.early {
+		f.early[r] = f.find(rune(r))
+	}
 	return nil
 }
 
 // of is the index of the glyph that a character is printed with: a box if there is none.
 func (f *face) of(r rune) int {
+	if r < rune(len(f.early)) {
+		return f.early[r]
+	}
+	return f.find(r)
+}
+
+func (f *face) find(r rune) int {
 	if i, known := f.index[r]; known {
 		return i
 	}

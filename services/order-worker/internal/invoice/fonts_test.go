@@ -32,7 +32,7 @@ func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 	for _, face := range setup(t).fonts.faces {
 		c := newCut(face)
 		for _, name := range names {
-			c.encode(name)
+			c.encode(nil, name)
 		}
 		font := c.font("x")
 		parsed, err := sfnt.Parse(font.Program)
@@ -200,7 +200,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := new(pdfa.Sealer).Seal(drawn, pdfa.Info{}, nil, used...)
+	sealed, err := pdfa.Seal(drawn, pdfa.Info{}, nil, used...)
 	if err != nil {
 		t.Fatal(err)
 	}

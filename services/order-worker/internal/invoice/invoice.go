@@ -52,7 +52,6 @@ type Step struct {
 	seller Seller
 	rates  *rates
 	fonts  *fonts
-	sealer pdfa.Sealer
 
 	tongues map[string]*tongue
 }
@@ -133,7 +132,7 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.sealer.Seal(drawn, pdfa.Info{
+	return pdfa.Seal(drawn, pdfa.Info{
 		Title: s.speak(*w.Progress.Invoice).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
 	}, cii.Write(s.data(w)), fonts...)
 }

@@ -31,7 +31,7 @@ import (
 //go:embed icc/sRGB-v2-nano.icc
 var icc []byte
 
-// xmp is the metadata, with places for what differs between documents.
+// xmp is the metadata, with places for what differs between documents: title, author and time.
 //
 //go:embed xmp.xml
 var xmp string
@@ -165,8 +165,7 @@ func (w *writer) objects(i Info, size int, packed []byte) {
 	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
 		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[3]d 0 R] >> >> >>",
 		w.number(metadataObject), w.number(intentObject), w.number(specObject))
-	metadata := strings.NewReplacer("{title}", escape(i.Title), "{author}", escape(i.Author), "{at}", i.At.UTC().Format(time.RFC3339)).Replace(xmp)
-	w.stream(" /Type /Metadata /Subtype /XML", []byte(metadata))
+	w.stream(" /Type /Metadata /Subtype /XML", fmt.Appendf(nil, xmp, escape(i.Title), escape(i.Author), i.At.UTC().Format(time.RFC3339)))
 	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
 	w.stream(" /N 3", icc)
 	// Alternative: the XML says what the pages say.

@@ -23,6 +23,7 @@ func (s *Step) data(w *order.State) *cii.Invoice {
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: cii.Party{Name: buyer.Name, Address: buyer.Address},
 		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
 		Charges: []cii.Charge{{Code: cii.Freight, Reason: t.Shipping + ", " + shipping.Service, Net: shipping.Price, Rate: rate}},
+		Lines:   make([]cii.Line, 0, len(w.Order.Lines)),
 		Items:   w.Order.ItemsTotal(), Charged: shipping.Price, Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
 	for n, l := range w.Order.Lines {

@@ -82,6 +82,7 @@ func newSheet(f *fonts, own colour) *sheet {
 	// Without it gofpdf writes fonts in the random order of its maps.
 	pdf.SetCatalogSort(true)
 	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, accent: own}
+	s.content = make([]byte, 0, 1<<14) // a full page
 	s.put = s.write
 	return s
 }
@@ -113,8 +114,11 @@ func (s *sheet) forget() { s.font, s.ink, s.stroke = weights, unset, unset }
 
 // text prints a line of clean text whose base line begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
-	s.boxed = s.boxed || strings.ContainsRune(text, box)
-	s.put(x, y, st, visual(text))
+	if !plainASCII(text) {
+		s.boxed = s.boxed || strings.ContainsRune(text, box)
+		text = visual(text)
+	}
+	s.put(x, y, st, text)
 }
 
 // textTo prints a line of clean text whose base line ends at x, y.

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/goregular"
 
-	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -20,16 +19,7 @@ import (
 // ratios takes turns, and compares the shortest times: what else a machine does makes no draw shorter.
 func BenchmarkInvoice(b *testing.B) {
 	s := setup(b)
-	for _, row := range []struct {
-		name string
-		w    *order.State
-	}{
-		{"latin", planned(b, shipped(3))},
-		{"greek", sentTo(b, "Παπαδόπουλος", "Λεωφόρος Αμαλίας 12", "Αθήνα", "GR")},
-		{"cyrillic", sentTo(b, "Иванов, Димітър", "булевард Витоша 12", "София", "UA")},
-		{"mixed", mixed(b)},
-		{"40 lines", planned(b, shipped(40))},
-	} {
+	for _, row := range measured(b, s) {
 		ways := []func() int{
 			func() int { return coreFonts(b, s, row.w) },
 			func() int { return drawn(b, s, row.w) },
@@ -75,15 +65,6 @@ func compare(b *testing.B, ways []func() int) {
 	b.ReportMetric(times(1, 0), "drawn/core")
 	b.ReportMetric(times(2, 0), "hybrid/core")
 	b.ReportMetric(times(3, 2), "utf8/hybrid")
-}
-
-// sentTo is an order of three lines that is planned, and written in the language of its country.
-func sentTo(b *testing.B, name, line, city, country string) *order.State {
-	b.Helper()
-	w := shipped(3)
-	w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: city, PostalCode: "1000", Country: country}
-	planned(b, w).Progress.Invoice.Language = spoken.In(country).String()
-	return w
 }
 
 // coreFonts draws an invoice with two fonts that are not embedded.

@@ -105,6 +105,11 @@ func (c *cut) program() []byte {
 	var t [tables][]byte
 	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
 	t[head], t[hhea], t[maxp] = c.headers()
+	outlines := 0
+	for _, i := range c.used {
+		outlines += len(c.face.glyphs[i].outline)
+	}
+	t[glyf] = make([]byte, 0, outlines)
 	for _, i := range c.used {
 		g := c.face.glyphs[i]
 		t[loca] = binary.BigEndian.AppendUint32(t[loca], uint32(len(t[glyf])))

@@ -200,7 +200,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := pdfa.Seal(drawn, pdfa.Info{}, nil, used...)
+	sealed, err := pdfa.NewSealer().Seal(drawn, pdfa.Info{}, nil, used...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ type Step struct {
 	seller Seller
 	rates  *rates
 	fonts  *fonts
+	sealer *pdfa.Sealer
 
 	tongues map[spoken.Language]*tongue
 }
@@ -71,7 +72,7 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading languages: %w", err)
 	}
-	return &Step{seller: seller, rates: r, fonts: f, tongues: t}, nil
+	return &Step{seller: seller, rates: r, fonts: f, sealer: pdfa.NewSealer(), tongues: t}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -133,7 +134,7 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return pdfa.Seal(drawn, pdfa.Info{
+	return s.sealer.Seal(drawn, pdfa.Info{
 		Title: s.speak(*w.Progress.Invoice).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
 	}, cii.Write(s.data(w)), fonts...)
 }

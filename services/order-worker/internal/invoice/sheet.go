@@ -82,7 +82,6 @@ func newSheet(f *fonts, own colour) *sheet {
 	// Without it gofpdf writes fonts in the random order of its maps.
 	pdf.SetCatalogSort(true)
 	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, accent: own}
-	s.content = make([]byte, 0, 1<<14) // a full page
 	s.put = s.write
 	return s
 }

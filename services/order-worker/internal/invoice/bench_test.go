@@ -89,9 +89,10 @@ func sentTo(b *testing.B, name, line, city, country string) *order.State {
 func coreFonts(b *testing.B, s *Step, w *order.State) int {
 	b.Helper()
 	l := newLayout(s, w)
-	l.names = [weights]string{"helvetica", "times"}
+	l.names = [faces]string{"helvetica", "times", "courier"}
 	l.pdf.SetFont("helvetica", "", 9)
 	l.pdf.SetFont("times", "", 9)
+	l.pdf.SetFont("courier", "", 9)
 	l.codes = func(_ style, text string) string { return text }
 	return written(b, l)
 }
@@ -103,6 +104,7 @@ func utf8Fonts(b *testing.B, s *Step, w *order.State) int {
 	// gofpdf writes into what it is given.
 	l.pdf.AddUTF8FontFromBytes("regular", "", bytes.Clone(goregular.TTF))
 	l.pdf.AddUTF8FontFromBytes("bold", "", bytes.Clone(gobold.TTF))
+	l.pdf.AddUTF8FontFromBytes("eastern", "", bytes.Clone(goregular.TTF))
 	l.codes = func(_ style, text string) string { return text }
 	return written(b, l)
 }

@@ -14,8 +14,8 @@ import (
 type sheet struct {
 	pdf   *gofpdf.Fpdf
 	fonts *fonts
-	cuts  [weights]*cut
-	names [weights]string                 // of the fonts, as gofpdf knows them
+	cuts  [faces]*cut                     // nil until they are used
+	names [faces]string                   // of the fonts, as gofpdf knows them
 	codes func(st style, t string) string // how a text is written in them
 	// What the content of the current page has set: gofpdf forgets neither, but each page's content starts anew.
 	font string
@@ -67,8 +67,10 @@ const (
 
 // The fonts as gofpdf knows them: see use.
 var (
-	placeholders = [weights]string{"regular", "bold"}
-	definitions  = [weights][]byte{[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`)}
+	placeholders = [faces]string{"regular", "bold", "eastern"}
+	definitions  = [faces][]byte{
+		[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`), []byte(`{"Tp":"Core","Name":"eastern"}`),
+	}
 )
 
 // newSheet returns a sheet without pages, for a seller with a colour of its own. Settings that gofpdf would take from its surroundings are made here.
@@ -80,9 +82,17 @@ func newSheet(f *fonts, own colour) *sheet {
 	pdf.SetCompression(false)
 	// Without it gofpdf writes fonts in the random order of its maps.
 	pdf.SetCatalogSort(true)
-	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, names: placeholders, accent: own}
-	s.codes = func(st style, text string) string { return s.cuts[st.weight].encode(text) }
+	s := &sheet{pdf: pdf, fonts: f, names: placeholders, accent: own}
+	s.codes = func(st style, text string) string { return s.cut(st.weight).encode(text) }
 	return s
+}
+
+// cut is the cut of a face.
+func (s *sheet) cut(w weight) *cut {
+	if s.cuts[w] == nil {
+		s.cuts[w] = newCut(s.fonts.face(w))
+	}
+	return s.cuts[w]
 }
 
 // addPage begins a new page after the last one.
@@ -109,8 +119,21 @@ func (s *sheet) text(x, y float64, st style, text string) {
 		s.ink = st.ink
 	}
 	s.boxed = s.boxed || strings.ContainsRune(text, box)
+	text = visual(text)
+	if !strings.ContainsFunc(text, isEastern) {
+		s.run(x, y, st, text)
+		return
+	}
+	for w, run := range s.fonts.runs(text, st.weight) {
+		s.run(x, y, style{w, st.size, st.ink}, run)
+		x += st.millimetres(s.fonts.width(run, st.weight))
+	}
+}
+
+// run prints a text that is all in one face.
+func (s *sheet) run(x, y float64, st style, text string) {
 	s.use(st)
-	s.pdf.Text(x, y, s.codes(st, visual(text)))
+	s.pdf.Text(x, y, s.codes(st, text))
 }
 
 // textTo prints a line of clean text whose base line ends at x, y.
@@ -139,7 +162,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	}
 	var fonts []pdfa.Font
 	for w, c := range s.cuts {
-		if len(c.used) > 1 {
+		if c != nil && len(c.used) > 1 {
 			fonts = append(fonts, c.font(placeholders[w]))
 		}
 	}

@@ -18,7 +18,9 @@ import (
 //
 // ratios takes turns, and compares the shortest times: what else a machine does makes no draw shorter.
 func BenchmarkInvoice(b *testing.B) {
-	s := setup(b)
+	s, chinese := setup(b), shipped(3)
+	inChinese(chinese)
+	planned(b, chinese)
 	for _, row := range []struct {
 		name string
 		w    *order.State
@@ -27,6 +29,7 @@ func BenchmarkInvoice(b *testing.B) {
 		{"greek", sentTo(b, "Παπαδόπουλος", "Λεωφόρος Αμαλίας 12", "Αθήνα", "GR")},
 		{"cyrillic", sentTo(b, "Иванов, Димітър", "булевард Витоша 12", "София", "UA")},
 		{"mixed", mixed(b)},
+		{"chinese", chinese},
 		{"40 lines", planned(b, shipped(40))},
 	} {
 		ways := []func() int{

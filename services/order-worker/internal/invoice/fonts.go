@@ -94,7 +94,7 @@ func (f *fonts) weightOf(r rune, w weight) weight {
 // Hangul and full-width forms. It keeps all other characters away from that face, so that they do not have it read.
 func isEastern(r rune) bool {
 	return 0x2160 <= r && (r < 0x2670 || 0x3000 <= r && r < 0xA000 || 0xAC00 <= r && r < 0xD7B0 ||
-		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE50 || 0xFF00 <= r && r < 0xFFF0)
+		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFF0)
 }
 
 // clean makes a text printable: composed, on one line, and with a box for each character that the faces lack. Cleaning

@@ -60,7 +60,7 @@ func breaks(before, after rune) bool {
 
 // isIdeograph reports whether a character is one of Chinese or Japanese, or stands among them.
 func isIdeograph(r rune) bool {
-	return 0x3000 <= r && (r < 0xA000 || 0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE50 || 0xFF00 <= r && r < 0xFFA0)
+	return 0x3000 <= r && (r < 0xA000 || 0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
 }
 
 // fitting is the longest beginning of a word that fits, and at least one character.

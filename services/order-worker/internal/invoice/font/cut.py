@@ -46,13 +46,22 @@ def listed(encoding, leads=range(0x81, 0xFF)):
                 yield ord(text)
 
 
+# What the standards below lack: the traditional forms of some characters of GB 2312, and characters of names.
+MORE = (
+    "㛃俁俬僨剮劌勱匭厙厴叄嗩嘜嘵噁噝噠噦噲嚌嚙嚦嚳囅圇垚垻埡堃堖壚壠奼姵婭媗嫚嬀嬙嬡嬿孌崬嶁嶗嶧巋巰巹幘幬廕弳彔彣慪憒懞懟懨戧戩摜摳撟撣擼攖攛攢旸曏柺梘棖榪檁櫧櫫櫱櫳櫸欏欞殭毿氌沄淥淩淶溦漚漵潙潷潿澇澩濼"
+    "瀠灃灄灕灧灩烜烴煒熗猻獁獫獼珺璠甡瘂瘞癉癭皁瞘硨碭碸磣礆礱祎禕穭籜籩籪糉糹紓絝綃綆綈綳綹緄緔緗緦緱緶縭縶繢繮繯繾羥翀翯翾耬耮聵腖腡芃葒葤蓯蓽蕆蕒蕢薌薟藶蘄蘞蘺虯蛺螄蟎蟣蠆蠐衊衕衚褳襇襉襝覷觶訁詎詘詡詿"
+    "誆誒諑諗謅譭譾讕讞貺賕賙賧賾赟趲躒躕躚躥躦軤軲軹軺輇郟鄆鄔鄖鄶鄺釃釒釓釔釕釷釹釺鈀鈁鈄鈅鈈鈡鈥鈦鈧鈮鈰鈳鉆鉕鉬鉭鉳鉺鉿銠銣銥銦銩銪銫銱鋃鋝鋟鋣鋥鋦鋨鋮鋯鋱鋶錁錇錈錒錛錸錼鍀鍁鍃鍅鍆鍇鍘鍤鍩鍶鍺鎄鎇鎦鎩"
+    "鎪鎵鎿鏇鏌鏵鏷鏹鐋鐒鐝鐠鐦鐧鐨鐿鑊鑌鑔鑥鑭鑹閆閌閫閬閶閽閿闞隉靚鞝鞽韙韝韞頇頎頦顙顢顬颮飈飠餈餑餱餳餷餼饃饈饊饢駔騍騭騮騸驁驄驊驏骉髕鮁鮐鮚鮞鯁鯇鯗鯝鯪鯫鯴鯿鰠鰣鰨鰩鰳鰵鰷鱅鱘鱝鱭鱺鴝鴯鴰鵂鵒鵓鶓鶘鶥"
+    "鶼鷀鷚鷳鷴鸌鸕鸝鹺黲黿鼉齙"
+)
+
 # What is taken from Noto Sans CJK: what the standards of China, Japan (as Windows has it, with forms of surnames), Taiwan
 # (its first level) and Korea list, and all syllables of Korean. A character that countries draw differently has the form
 # of the first in whose list it is. The number is that of the font in its collection.
 EASTERN = [
     (2, {*listed("gb2312")}),
     (0, {*listed("cp932"), *range(0xFF61, 0xFFA0)}),
-    (3, {*listed("big5", range(0xA1, 0xC7))}),
+    (3, {*listed("big5", range(0xA1, 0xC7)), *map(ord, MORE)}),
     (1, {*range(0xAC00, 0xD7A4), *listed("euc_kr")}),
 ]
 

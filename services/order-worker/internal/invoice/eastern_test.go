@@ -99,8 +99,9 @@ func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
 func TestARunIsAllInOneFace(t *testing.T) {
 	t.Parallel()
 	fonts := setup(t).fonts
+	some := rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م😀𠮷\u0301\u3099\u200d")), 0, 60, -1)
 	rapid.Check(t, func(t *rapid.T) {
-		text := fonts.clean(rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م")), 0, 60, -1).Draw(t, "text"))
+		text := fonts.clean(rapid.OneOf(some, rapid.String()).Draw(t, "text"))
 		w := rapid.SampledFrom([]weight{regular, bold}).Draw(t, "weight")
 		all, width := "", 0
 		for in, run := range fonts.runs(text, w) {
@@ -139,6 +140,25 @@ func TestEastAsianLinesEndWhereReadersExpect(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, fonts.wrap(tt.text, regular, 4200)); diff != "" {
 			t.Errorf("%s: %q (-want +got):\n%s", tt.name, tt.text, diff)
+		}
+	}
+}
+
+func TestNoScriptMakesRenderingFail(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for script, table := range unicode.Scripts {
+		var letters []rune
+		for r := rune(0); r <= unicode.MaxRune && len(letters) < 60; r++ {
+			if unicode.Is(table, r) {
+				letters = append(letters, r, '王', ' ')
+			}
+		}
+		w := shipped(1)
+		w.Order.Customer.Name, w.Order.Lines[0].Name = string(letters), script+string(letters)+"😀"
+		w.Order.ShipTo.City = string(letters[len(letters)-3:])
+		if got := document(t, s, planned(t, w)); len(got) < 20_000 {
+			t.Errorf("%s: got %d bytes, want an invoice with its fonts", script, len(got))
 		}
 	}
 }

@@ -144,8 +144,13 @@ func (f *fonts) width(text string, w weight) int {
 	return sum
 }
 
-// advance is how wide a character is.
-func (f *fonts) advance(r rune, w weight) int { return f.face(f.weightOf(r, w)).advance(r) }
+// advance is how wide a character of a text is.
+func (f *fonts) advance(r rune, w weight) int {
+	if !isEastern(r) {
+		return f.faces[w].advance(r)
+	}
+	return f.face(f.weightOf(r, w)).advance(r)
+}
 
 // runs are the parts of a text of a weight that are printed in one weight each.
 func (f *fonts) runs(text string, w weight) iter.Seq2[weight, string] {

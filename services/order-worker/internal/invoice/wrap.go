@@ -37,11 +37,12 @@ func (f *fonts) wrap(text string, w weight, limit int) []string {
 	return append(lines, text[begin:end])
 }
 
-// partEnd is where the part of a text that begins at from, and is not to be broken, ends.
+// partEnd is where the part of a text that begins at from, and is not to be broken, ends: before a space, or where one of
+// two characters is Chinese or Japanese, which have no spaces. Korean has spaces, and its words stay whole.
 func partEnd(text string, from int) int {
 	before := noBreak
 	for i, r := range text[from:] {
-		if r == ' ' || breaks(before, r) {
+		if r == ' ' || (isIdeograph(before) || isIdeograph(r)) && parted(before, r) {
 			return from + i
 		}
 		before = r
@@ -49,16 +50,15 @@ func partEnd(text string, from int) int {
 	return len(text)
 }
 
-// breaks reports whether a line may end between two characters that no space parts: where one of them is Chinese or
-// Japanese, which have no spaces, but neither behind an opening bracket nor before what belongs to the character before it.
-// Korean has spaces, and its words stay whole.
-func breaks(before, after rune) bool {
-	return (isIdeograph(before) || isIdeograph(after)) && before != noBreak && after != noBreak &&
-		!unicode.In(before, unicode.Ps, unicode.Pi) && !unicode.In(after, unicode.Pe, unicode.Pf, unicode.Po, unicode.Lm, unicode.Mn) &&
+// parted reports whether two characters may stand in two lines: neither is an opening bracket left behind, nor does a line
+// begin with what belongs to the character before it.
+func parted(before, after rune) bool {
+	return before != noBreak && after != noBreak && !unicode.In(before, unicode.Ps, unicode.Pi) &&
+		!unicode.In(after, unicode.Pe, unicode.Pf, unicode.Po, unicode.Lm, unicode.Mn) &&
 		!strings.ContainsRune("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ〜～", after)
 }
 
-// isIdeograph reports whether a character is one of Chinese or Japanese, or stands among them.
+// isIdeograph reports whether a character is one of Chinese or Japanese, or stands among them only.
 func isIdeograph(r rune) bool {
 	return 0x3000 <= r && (r < 0xA000 || 0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
 }

@@ -71,7 +71,7 @@ func compare(b *testing.B, ways []func() int) {
 func coreFonts(b *testing.B, s *Step, w *order.State) int {
 	b.Helper()
 	l := newLayout(s, w)
-	byGofpdf(l, [weights]string{"helvetica", "times"})
+	byGofpdf(l, [faces]string{"helvetica", "times", "helvetica"})
 	return written(b, l)
 }
 
@@ -82,12 +82,12 @@ func utf8Fonts(b *testing.B, s *Step, w *order.State) int {
 	// gofpdf writes into what it is given.
 	l.pdf.AddUTF8FontFromBytes("regular", "", bytes.Clone(goregular.TTF))
 	l.pdf.AddUTF8FontFromBytes("bold", "", bytes.Clone(gobold.TTF))
-	byGofpdf(l, [weights]string{"regular", "bold"})
+	byGofpdf(l, [faces]string{"regular", "bold", "regular"})
 	return written(b, l)
 }
 
 // byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It is not asked to set what is set already.
-func byGofpdf(l *layout, names [weights]string) {
+func byGofpdf(l *layout, names [faces]string) {
 	size := 0.0
 	l.put = func(x, y float64, st style, text string) {
 		l.flush()

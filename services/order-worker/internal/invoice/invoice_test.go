@@ -190,14 +190,18 @@ func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
 func TestSameOrderSameBytes(t *testing.T) {
 	t.Parallel()
 	w := mixed(t)
-	first := document(t, setup(t), w)
-	for range 20 {
+	s := setup(t)
+	first := document(t, s, w)
+	for n := range 20 {
+		if n%5 == 0 {
+			s = setup(t)
+		}
 		again := *w
 		again.Progress.Invoice = new(order.Invoice)
 		*again.Progress.Invoice = *w.Progress.Invoice
 		// As it comes back from a decoder in another time zone.
 		again.Progress.Invoice.IssuedAt = w.Progress.Invoice.IssuedAt.In(time.FixedZone("", 7200))
-		if got := document(t, setup(t), &again); !bytes.Equal(got, first) {
+		if got := document(t, s, &again); !bytes.Equal(got, first) {
 			t.Fatalf("got another document (%d bytes, the first has %d)", len(got), len(first))
 		}
 	}

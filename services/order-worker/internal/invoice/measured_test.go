@@ -20,14 +20,16 @@ type kind struct {
 // measured are the kinds that the benchmark measures: in all scripts, and of more lines than a page has.
 func measured(t testing.TB, s *Step) []kind {
 	t.Helper()
-	mixed := shipped(3)
+	mixed, chinese := shipped(3), shipped(3)
 	manyScripts(mixed)
+	inChinese(chinese)
 	return []kind{
 		{"latin", plannedBy(t, s, shipped(3))},
 		{"greek", sentTo(t, s, "Παπαδόπουλος", "Λεωφόρος Αμαλίας 12", "Αθήνα", "GR")},
 		{"cyrillic", sentTo(t, s, "Иванов, Димітър", "булевард Витоша 12", "София", "UA")},
 		{"hebrew and arabic", sentTo(t, s, "רחל לוי، محمد علي", "רחוב הרצל 12", "حيفا", "IL")},
 		{"mixed", plannedBy(t, s, mixed)},
+		{"chinese", plannedBy(t, s, chinese)},
 		{"10 lines", plannedBy(t, s, shipped(10))},
 		{"40 lines", plannedBy(t, s, shipped(40))},
 	}

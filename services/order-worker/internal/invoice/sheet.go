@@ -17,7 +17,7 @@ import (
 type sheet struct {
 	pdf   *gofpdf.Fpdf
 	fonts *fonts
-	cuts  [weights]*cut
+	cuts  [faces]*cut                               // nil until they are used
 	put   func(x, y float64, st style, text string) // how a text comes to its place
 	// content is what gofpdf does not have yet of the current page. What it has set since the page was turned to:
 	content   []byte
@@ -68,8 +68,10 @@ const (
 
 // The fonts as gofpdf knows them: see use.
 var (
-	placeholders = [weights]string{"regular", "bold"}
-	definitions  = [weights][]byte{[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`)}
+	placeholders = [faces]string{"regular", "bold", "eastern"}
+	definitions  = [faces][]byte{
+		[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`), []byte(`{"Tp":"Core","Name":"eastern"}`),
+	}
 )
 
 // newSheet returns a sheet without pages, for a seller with a colour of its own. Settings that gofpdf would take from its surroundings are made here.
@@ -81,9 +83,17 @@ func newSheet(f *fonts, own colour) *sheet {
 	pdf.SetCompression(false)
 	// Without it gofpdf writes fonts in the random order of its maps.
 	pdf.SetCatalogSort(true)
-	s := &sheet{pdf: pdf, fonts: f, cuts: [weights]*cut{newCut(f.faces[regular]), newCut(f.faces[bold])}, accent: own}
+	s := &sheet{pdf: pdf, fonts: f, accent: own}
 	s.put = s.write
 	return s
+}
+
+// cut is the cut of a face.
+func (s *sheet) cut(w weight) *cut {
+	if s.cuts[w] == nil {
+		s.cuts[w] = newCut(s.fonts.face(w))
+	}
+	return s.cuts[w]
 }
 
 // addPage begins a new page after the last one.
@@ -109,15 +119,19 @@ func (s *sheet) flush() {
 }
 
 // forget makes what is drawn next set its font and colour again.
-func (s *sheet) forget() { s.font, s.ink, s.stroke = weights, unset, unset }
+func (s *sheet) forget() { s.font, s.ink, s.stroke = faces, unset, unset }
 
 // text prints a line of clean text whose base line begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
-	if !plainASCII(text) {
-		s.boxed = s.boxed || strings.ContainsRune(text, box)
-		text = visual(text)
+	if plainASCII(text) {
+		s.put(x, y, st, text)
+		return
 	}
-	s.put(x, y, st, text)
+	s.boxed = s.boxed || strings.ContainsRune(text, box)
+	for w, run := range s.fonts.runs(visual(text), st.weight) {
+		s.put(x, y, style{w, st.size, st.ink}, run)
+		x += st.millimetres(s.fonts.width(run, st.weight))
+	}
 }
 
 // textTo prints a line of clean text whose base line ends at x, y.
@@ -125,13 +139,13 @@ func (s *sheet) textTo(x, y float64, st style, text string) {
 	s.text(x-st.millimetres(s.fonts.width(text, st.weight)), y, st, text)
 }
 
-// write puts a text at x, y, from left to right.
+// write puts a text at x, y, from left to right, all in one face.
 func (s *sheet) write(x, y float64, st style, text string) {
 	s.use(st.weight)
 	s.fill(st.ink)
 	s.content = append(s.content, "BT "...)
 	s.op("Tm", st.size, 0, 0, st.size, x/dot, (a4-y)/dot)
-	s.content = s.cuts[st.weight].encode(append(s.content, '('), text)
+	s.content = s.cut(st.weight).encode(append(s.content, '('), text)
 	s.content = append(s.content, ") Tj ET\n"...)
 }
 
@@ -203,7 +217,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	}
 	var fonts []pdfa.Font
 	for w, c := range s.cuts {
-		if len(c.used) > 1 {
+		if c != nil && len(c.used) > 1 {
 			fonts = append(fonts, c.font(placeholders[w]))
 		}
 	}

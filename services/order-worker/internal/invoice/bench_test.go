@@ -12,9 +12,10 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// BenchmarkInvoice measures documents beside two floors, all of the same layout. Floor core: fonts that every reader has,
-// which are not embedded and know no name outside Western Europe, without XML. Floor utf8: gofpdf's own way to print any
-// name, AddUTF8Font, without XML either. drawn is what is drawn with its fonts embedded; hybrid is all of it.
+// BenchmarkInvoice measures documents beside two floors, all of the same layout; the floors leave their texts to gofpdf.
+// Floor core: fonts that every reader has, which are not embedded and know no name outside Western Europe, without XML.
+// Floor utf8: gofpdf's own way to print any name, AddUTF8Font, without XML either. drawn is what is drawn with its fonts
+// embedded; hybrid is all of it.
 //
 // ratios takes turns, and compares the shortest times: what else a machine does makes no draw shorter.
 func BenchmarkInvoice(b *testing.B) {

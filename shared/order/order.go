@@ -23,7 +23,8 @@ type Order struct {
 	ShipTo   Address
 	Service  string // Standard or Express
 	Lines    []Line
-	Note     string // or empty; never printed on the invoice
+	Note     string  // or empty; never printed on the invoice
+	Refund   *Refund // or nil: nothing is refunded, it is ordered
 	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil for an order made here.
 	Source []byte
 }
@@ -80,6 +81,9 @@ func (o Order) BodyHash() string {
 	if c.VATID != "" {
 		// Last and only if there is one, so that orders without one keep their hash. No line ends like this: it would be no quantity.
 		fields = append(fields, c.VATID)
+	}
+	if r := o.Refund; r != nil {
+		fields = append(fields, "refund", string(r.Of), strconv.Itoa(r.Number), r.Key, r.Reason, r.Shipping.String(), r.Tax.String(), r.Invoice.Number)
 	}
 	h := sha256.New()
 	for _, f := range fields {

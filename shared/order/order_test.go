@@ -23,10 +23,12 @@ func ExampleOrigin() {
 	at := order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}
 	fmt.Println(at)
 	fmt.Println(at.InvoiceNumber())
+	fmt.Println(at.CreditNoteNumber())
 	fmt.Println(order.Origin{Incarnation: "7KQ2MX", Partition: 1024, Offset: 123456789}.InvoiceNumber())
 	// Output:
 	// 3-124
 	// INV-7KQ2MX-03-0000124
+	// CRN-7KQ2MX-03-0000124
 	// INV-7KQ2MX-1024-123456789
 }
 
@@ -68,6 +70,7 @@ func TestBodyHashTellsWhatWasAskedForAndNothingElse(t *testing.T) {
 		{"quantity", func(o *order.Order) { o.Lines[0].Quantity++ }, false},
 		{"one more line", func(o *order.Order) { o.Lines = append(o.Lines, order.Line{SKU: "x", Quantity: 1}) }, false},
 		{"no lines", func(o *order.Order) { o.Lines = nil }, false},
+		{"refund", func(o *order.Order) { o.Refund = &order.Refund{} }, false},
 	} {
 		o := valid()
 		row.change(&o)

@@ -73,7 +73,8 @@ type Content struct {
 	Quantity int
 }
 
-// Invoice is what the invoice step settled: all that rendering depends on beside the order and its shipping.
+// Invoice is what the invoice step settled: all that rendering depends on beside the order and its shipping. Of a refund it
+// is the credit note.
 type Invoice struct {
 	Number   string
 	IssuedAt time.Time // UTC, seconds
@@ -126,6 +127,11 @@ type Origin struct {
 func (o Origin) String() string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
 
 // InvoiceNumber is the number of the order's invoice: unique and the same on every attempt without a lock or a counter, because no two records share an offset. It is not gapless.
-func (o Origin) InvoiceNumber() string {
-	return fmt.Sprintf("INV-%s-%02d-%07d", o.Incarnation, o.Partition, o.Offset)
+func (o Origin) InvoiceNumber() string { return o.number("INV") }
+
+// CreditNoteNumber is the number of a refund's credit note, as unique as that of an invoice.
+func (o Origin) CreditNoteNumber() string { return o.number("CRN") }
+
+func (o Origin) number(series string) string {
+	return fmt.Sprintf("%s-%s-%02d-%07d", series, o.Incarnation, o.Partition, o.Offset)
 }

@@ -49,7 +49,12 @@ func (o Order) Validate() []Invalid {
 		v.add("/service", "must be standard or express")
 	}
 	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, maxNote)
-	v.lines(o.Lines)
+	if o.Refund != nil {
+		v.refund(o)
+	}
+	if o.Refund == nil || len(o.Lines) > 0 {
+		v.lines(o.Lines)
+	}
 	return v.found
 }
 

@@ -22,7 +22,7 @@ func TestACancelNamesItsOrder(t *testing.T) {
 		`{"order":"ord_1","origin":1}`: wire.ErrUndecodable,
 		`{"schema":1,"order":"ord_2","origin":1}`:  wire.ErrUndecodable,
 		`{"schema":1,"order":"ord_1","origin":-1}`: wire.ErrUndecodable,
-		`{"schema":2,"order":7}`:                   wire.ErrNewer,
+		`{"schema":9,"order":7}`:                   wire.ErrNewer,
 	} {
 		if _, _, err := wire.ReadCancel(&kgo.Record{Key: []byte("ord_1"), Value: []byte(value)}); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", value, err, want)

@@ -42,7 +42,23 @@ func drawOrder(t *rapid.T) order.Order {
 			Size: [3]int{count(t, "length", order.MaxSide), 1, 2},
 		})
 	}
+	if rapid.Bool().Draw(t, "is a refund") {
+		refund(t, &o)
+	}
 	return o
+}
+
+// refund makes an order a refund.
+func refund(t *rapid.T, o *order.Order) {
+	net := order.EUR.Cents(1)
+	o.Refund = &order.Refund{
+		Of: o.ID, Number: 1 + count(t, "number", 9), Key: "ab", Reason: text(t, "reason"), Shipping: order.EUR.Cents(int64(count(t, "shipping", 1e6))),
+		Tax: order.EUR.Cents(int64(count(t, "tax", 1e6))), Invoice: order.Invoice{
+			Number: "INV-7KQ2MX-03-0000123", IssuedAt: instant(t, "invoiced"), VATTable: "2026-09-29", Language: "de",
+			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: net}}, Net: net, Tax: net, Total: net,
+		},
+	}
+	o.ID = o.ID.Refund(o.Refund.Number)
 }
 
 // drawProgress draws progress, of a newer version too.

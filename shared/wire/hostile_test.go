@@ -52,6 +52,9 @@ func TestWhatIsNoOrderIsUndecodable(t *testing.T) {
 		{"a NUL", `"name":"A"`, `"name":"A\u0000"`},
 		{"a customer of another kind", `{"name":"A","email":"a@example.com"}`, `"A"`},
 		{"no lines", `"items":[`, `"lines":[`},
+		{"a refund of nothing", `"schema":1,`, `"schema":2,"refund":{},`},
+		{"a refund without an invoice", `"schema":1,"id":"ord_1"`, `"schema":2,"id":"ord_1","refund":{"of":"x","number":1}`},
+		{"a refund of another ID", `"schema":1,`, `"schema":2,"refund":{"of":"ord","number":1,"invoice":{}},`},
 		{"lines of another kind", `"items":[`, `"items":[1,`},
 		{"quantity 0", `"quantity":1`, `"quantity":0`},
 		{"quantity 10^9", `"quantity":1`, `"quantity":1000000000`},
@@ -118,12 +121,12 @@ func TestANewerRecordIsNeverUndecodable(t *testing.T) {
 	t.Parallel()
 	state := `{"schema":1,"order":` + plain + `,"timeline":[{}]}`
 	for name, value := range map[string]string{
-		"an order":                    strings.Replace(plain, `"schema":1`, `"schema":2`, 1),
-		"an order of other types":     `{"schema":2,"id":7,"items":"none"}`,
+		"an order":                    strings.Replace(plain, `"schema":1`, `"schema":9`, 1),
+		"an order of other types":     `{"schema":9,"id":7,"items":"none"}`,
 		"an order of a far version":   `{"schema":9223372036854775807}`,
-		"a state":                     strings.Replace(state, `"schema":1`, `"schema":2`, 1),
-		"the order within a state":    strings.Replace(state, `"order":{"schema":1`, `"order":{"schema":2`, 1),
-		"an order nested as no other": `{"schema":2,"x":` + nested(500) + `}`,
+		"a state":                     strings.Replace(state, `"schema":1`, `"schema":9`, 1),
+		"the order within a state":    strings.Replace(state, `"order":{"schema":1`, `"order":{"schema":9`, 1),
+		"an order nested as no other": `{"schema":9,"x":` + nested(500) + `}`,
 	} {
 		read := func(r *kgo.Record) error { _, err := wire.ReadOrder(r); return err }
 		if strings.Contains(name, "state") {
@@ -234,7 +237,7 @@ func TestTheLastHeaderOfANameCounts(t *testing.T) {
 
 func FuzzReadOrder(f *testing.F) {
 	f.Add([]byte(plain))
-	f.Add([]byte(`{"schema":2}`))
+	f.Add([]byte(`{"schema":9}`))
 	f.Add([]byte(strings.Replace(plain, `"schema":1`, `"ſchema":1,"SCHEMA":1,"items":null,"x":`+nested(98), 1)))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		o, err := wire.ReadOrder(placed(string(value)))

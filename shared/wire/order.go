@@ -12,9 +12,13 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Order is the record that places an order, keyed by its ID.
+// Order is the record that places an order or a refund, keyed by its ID.
 func Order(o order.Order) *kgo.Record {
-	return record(TypePlaced, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
+	kind := typePlaced
+	if o.Refund != nil {
+		kind = typeRefund
+	}
+	return record(kind, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
 }
 
 // ReadOrder reads a record of the topic orders. A record that is no valid order is ErrUndecodable. The order's Source is
@@ -42,6 +46,17 @@ type orderValue struct {
 	Service  string    `json:"service"`
 	Items    []line    `json:"items"`
 	Note     string    `json:"note,omitempty"`
+	Refund   *refund   `json:"refund,omitempty"`
+}
+
+type refund struct {
+	Of       order.ID      `json:"of"`
+	Number   int           `json:"number"`
+	Key      string        `json:"key"`
+	Reason   string        `json:"reason,omitempty"`
+	Shipping money         `json:"shipping"`
+	Tax      money         `json:"tax"`
+	Invoice  *invoiceValue `json:"invoice"`
 }
 
 type customer struct {
@@ -107,6 +122,10 @@ func orderJSON(o order.Order) []byte {
 	for _, l := range o.Lines {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
+	if r := o.Refund; r != nil {
+		v.Schema = refunds
+		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice)}
+	}
 	return mustJSON(v)
 }
 
@@ -118,7 +137,7 @@ func parseOrder(data []byte) (order.Order, error) {
 	if err := foreign(data); err != nil {
 		return order.Order{}, err
 	}
-	if !wellFormed(v.ID) {
+	if !v.identified() {
 		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, v.ID)
 	}
 	o := order.Order{
@@ -138,7 +157,21 @@ func parseOrder(data []byte) (order.Order, error) {
 			SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: order.Money(l.UnitPrice), Grams: l.Grams, Size: l.SizeMM,
 		})
 	}
+	if r := v.Refund; r != nil {
+		o.Refund = &order.Refund{
+			Of: r.Of, Number: r.Number, Key: r.Key, Reason: r.Reason,
+			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Invoice: *r.Invoice.invoice(),
+		}
+	}
 	return o, nil
+}
+
+// identified reports whether an order has an ID that can be worked with. That of a refund is longer than the one it is made of.
+func (v *orderValue) identified() bool {
+	if r := v.Refund; r != nil {
+		return r.Invoice != nil && wellFormed(r.Of) && v.ID == r.Of.Refund(r.Number)
+	}
+	return wellFormed(v.ID)
 }
 
 // wellFormed keeps an ID that somebody else wrote plain enough for a URL, a header of a mail and a line of a log.

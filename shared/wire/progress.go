@@ -124,13 +124,7 @@ func fromProgress(p order.Progress) progressValue {
 		v.Shipping = fromShipping(s)
 	}
 	if i := p.Invoice; i != nil {
-		v.Invoice = &invoiceValue{
-			Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
-			Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Kept: (*keptValue)(i.Kept),
-		}
-		for _, t := range i.Taxes {
-			v.Invoice.Taxes = append(v.Invoice.Taxes, taxValue{t.Category, t.Rate, money(t.Net), money(t.Tax)})
-		}
+		v.Invoice = fromInvoice(i)
 	}
 	v.Email = (*emailValue)(p.Email)
 	return v
@@ -142,16 +136,32 @@ func (v progressValue) progress() order.Progress {
 		p.Shipping = s.shipping()
 	}
 	if i := v.Invoice; i != nil {
-		p.Invoice = &order.Invoice{
-			Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
-			Net: order.Money(i.Net), Tax: order.Money(i.Tax), Total: order.Money(i.Total), Kept: (*order.Kept)(i.Kept),
-		}
-		for _, t := range i.Taxes {
-			p.Invoice.Taxes = append(p.Invoice.Taxes, order.Tax{Category: t.Category, Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})
-		}
+		p.Invoice = i.invoice()
 	}
 	p.Email = (*order.Email)(v.Email)
 	return p
+}
+
+func fromInvoice(i *order.Invoice) *invoiceValue {
+	v := &invoiceValue{
+		Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
+		Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Kept: (*keptValue)(i.Kept),
+	}
+	for _, t := range i.Taxes {
+		v.Taxes = append(v.Taxes, taxValue{t.Category, t.Rate, money(t.Net), money(t.Tax)})
+	}
+	return v
+}
+
+func (v *invoiceValue) invoice() *order.Invoice {
+	i := &order.Invoice{
+		Number: v.Number, IssuedAt: v.IssuedAt, VATTable: v.VATTable, Language: v.Language,
+		Net: order.Money(v.Net), Tax: order.Money(v.Tax), Total: order.Money(v.Total), Kept: (*order.Kept)(v.Kept),
+	}
+	for _, t := range v.Taxes {
+		i.Taxes = append(i.Taxes, order.Tax{Category: t.Category, Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})
+	}
+	return i
 }
 
 func fromShipping(s *order.Shipping) *shippingValue {

@@ -59,7 +59,7 @@ func TestATrailIsOfAStateThatThisVersionKnows(t *testing.T) {
 		``:                          wire.ErrUndecodable,
 		`{}`:                        wire.ErrUndecodable,
 		`[]`:                        wire.ErrUndecodable,
-		`{"schema":2,"progress":7}`: wire.ErrNewer,
+		`{"schema":9,"progress":7}`: wire.ErrNewer,
 		`{"schema":1,"progress":7}`: wire.ErrUndecodable,
 		`{"schema":1,"timeline":7}`: wire.ErrUndecodable,
 		`{"schema":1,"letter":"x"}`: wire.ErrUndecodable,

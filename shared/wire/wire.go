@@ -22,8 +22,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// schema is the version of every value this package writes.
-const schema = 1
+// The versions of values that this package writes. An older reader must not take a refund for an order, and ship it.
+const (
+	schema  = 1
+	refunds = 2 // of an order that is a refund
+
+	newest = refunds
+)
 
 // Errors of the Read functions.
 var (
@@ -33,7 +38,8 @@ var (
 
 // The CloudEvents types of records.
 const (
-	TypePlaced  = "orders.placed"
+	typePlaced  = "orders.placed"
+	typeRefund  = "orders.refund"
 	TypeCancel  = "orders.cancel"
 	TypeStatus  = "orders.status"
 	TypeClaim   = "orders.claim"
@@ -84,7 +90,7 @@ func decode(value []byte, into any) error {
 	if err := parse(value, &head); err != nil {
 		return err
 	}
-	if head.Schema > schema {
+	if head.Schema > newest {
 		return fmt.Errorf("%w: schema %d", ErrNewer, head.Schema)
 	}
 	if head.Schema < 1 {

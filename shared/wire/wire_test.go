@@ -168,8 +168,14 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	t.Parallel()
 	w, at := finished(), time.Date(2026, 3, 2, 9, 30, 1, 250_000_000, time.UTC)
+	back, wrong := w.Refund(nil, false, nil)
+	if len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	back.PlacedAt, back.Refund.Key, back.Refund.Reason = at, "2c26b46b68ffc68ff99b453c1d304134", "Arrived broken"
 	for name, r := range map[string]*kgo.Record{
 		"order":    wire.Order(w.Order),
+		"refund":   wire.Order(back),
 		"accepted": wire.State(w.Order.Begin(w.Origin), 17),
 		"state":    wire.State(*w, 17),
 		"claim":    wire.Claim("worker-1", at),

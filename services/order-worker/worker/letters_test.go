@@ -155,7 +155,7 @@ func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		newer := &kgo.Record{Topic: s.Topics.Orders, Partition: 0, Key: []byte("ord_x"), Value: []byte(`{"schema":2}`)}
+		newer := &kgo.Record{Topic: s.Topics.Orders, Partition: 0, Key: []byte("ord_x"), Value: []byte(`{"schema":9}`)}
 		s.Produce(t, newer)
 		s.Produce(t, s.record(0, sample("zoe@example.com", 90)))
 		stop := s.work(t)

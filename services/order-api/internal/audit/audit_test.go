@@ -486,7 +486,7 @@ func TestAnAuditIsRefused(t *testing.T) {
 			at := len(c.acts)
 			c.confirm(c.place(nil))
 			r := c.acts[at+4].record
-			r.Value = append([]byte(`{"schema":2,`), r.Value[len(`{"schema":1,`):]...)
+			r.Value = append([]byte(`{"schema":9,`), r.Value[len(`{"schema":1,`):]...)
 		})
 		if _, err := audit.Run(t.Context(), k.Config(), k.Topics, group); !errors.Is(err, wire.ErrNewer) {
 			t.Errorf("got %v, want ErrNewer", err)

@@ -287,7 +287,7 @@ func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 			b := setup(t)
 			v, _ := b.start(t)
 			r := wire.State(b.at(placed(1), 0, order.Working), 0)
-			r.Value = []byte(`{"schema": 2}`)
+			r.Value = []byte(`{"schema": 9}`)
 			behind, beside := wire.Order(placed(2)), wire.Order(placed(3))
 			if name == "state" {
 				behind = wire.State(b.at(placed(2), 1, order.Working), 0)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -41,14 +42,14 @@ type delivery struct {
 type tax struct{ Rate, Net, Tax string }
 
 // content tells an order in one language.
-func (s *Step) content(w *order.State, name string, l locale) content {
+func (s *Step) content(w *order.State, l spoken.Language) content {
 	p := &w.Progress
 	c := content{
-		Language: name, Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
+		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(string(w.Order.ID)), Invoice: p.Invoice.Number,
-		Total: l.money(p.Invoice.Total), Address: address(w.Order.ShipTo, l),
+		Total: amount(l, p.Invoice.Total), Address: address(w.Order.ShipTo, l),
 		Shipping: delivery{
-			Service: line(p.Shipping.Service), Carrier: line(p.Shipping.Carrier), Price: l.money(p.Shipping.Price),
+			Service: line(p.Shipping.Service), Carrier: line(p.Shipping.Carrier), Price: amount(l, p.Shipping.Price),
 			Days: days(p.Shipping), MaxDays: p.Shipping.MaxDays,
 		},
 	}
@@ -56,12 +57,17 @@ func (s *Step) content(w *order.State, name string, l locale) content {
 		c.Link = s.shop.JoinPath("orders", c.Order).String()
 	}
 	for _, ordered := range w.Order.Lines {
-		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), l.money(ordered.Net())})
+		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), amount(l, ordered.Net())})
 	}
 	for _, t := range p.Invoice.Taxes {
-		c.Taxes = append(c.Taxes, tax{l.percent(t.Rate), l.money(t.Net), l.money(t.Tax)})
+		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax)})
 	}
 	return c
+}
+
+// amount is as the invoice has it, and its currency. It never breaks over lines.
+func amount(l spoken.Language, m order.Money) string {
+	return l.Money(m) + "\u00a0" + string(m.Currency)
 }
 
 // signature is the seller's name, or the address where there is none.
@@ -84,8 +90,8 @@ func days(s *order.Shipping) string {
 }
 
 // address leaves out what an address does not have.
-func address(a order.Address, l locale) (lines []string) {
-	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.country(a.Country)} {
+func address(a order.Address, l spoken.Language) (lines []string) {
+	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.Country(a.Country)} {
 		if text != "" {
 			lines = append(lines, line(text))
 		}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	texttemplate "text/template"
+
+	"example.com/orders/services/order-worker/internal/spoken"
 )
 
 // templates are two layouts, and the words of each language, which both layouts use.
@@ -26,7 +26,7 @@ const (
 
 // edition is the mail in one language.
 type edition struct {
-	locale
+	spoken.Language
 	words string // the place of its words
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
@@ -36,7 +36,7 @@ type edition struct {
 type source struct{ place, text string }
 
 // editions parses the templates, and tries them. Those in a folder, if one is given, take the places of the embedded ones.
-func editions(folder string) (map[string]edition, error) {
+func editions(folder string) (map[spoken.Language]edition, error) {
 	sources, err := embedded()
 	if err != nil {
 		return nil, err
@@ -44,16 +44,16 @@ func editions(folder string) (map[string]edition, error) {
 	if err := replace(sources, folder); err != nil {
 		return nil, err
 	}
-	all, known := make(map[string]edition), locales()
-	for _, language := range slices.Sorted(maps.Keys(known)) {
-		e, err := newEdition(known[language], sources[textLayout], sources[htmlLayout], sources[language+".tmpl"])
+	all := make(map[spoken.Language]edition)
+	for _, l := range spoken.All() {
+		e, err := newEdition(l, sources[textLayout], sources[htmlLayout], sources[l.String()+".tmpl"])
 		if err != nil {
 			return nil, err
 		}
-		if err := e.try(language); err != nil {
+		if err := e.try(); err != nil {
 			return nil, fmt.Errorf("with the words of %s: %w", e.words, err)
 		}
-		all[language] = e
+		all[l] = e
 	}
 	return all, nil
 }
@@ -101,8 +101,8 @@ func replace(sources map[string]source, folder string) error {
 }
 
 // newEdition parses the words twice: html/template escapes what they say of the order, text/template does not.
-func newEdition(l locale, text, html, words source) (edition, error) {
-	funcs := map[string]any{"plural": l.plural}
+func newEdition(l spoken.Language, text, html, words source) (edition, error) {
+	funcs := map[string]any{"plural": l.Plural}
 	t, err := texttemplate.New(words.place).Funcs(funcs).Parse(words.text)
 	if err != nil {
 		return edition{}, err
@@ -140,13 +140,13 @@ func (e edition) write(c content) (written, error) {
 
 // try writes mails about orders that nobody placed, one with all that an order can have and one with as little as it can,
 // so that a template that cannot be executed stops the worker and not an order.
-func (e edition) try(language string) error {
+func (e edition) try() error {
 	full := content{
-		Language: language, Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
+		Language: e.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR"}}, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
 	}
-	bare := content{Language: language, Shipping: delivery{Service: "standard"}}
+	bare := content{Language: e.String(), Shipping: delivery{Service: "standard"}}
 	for _, c := range []content{full, bare} {
 		mail, err := e.write(c)
 		if err != nil {

@@ -39,6 +39,9 @@ func (s *Step) data(w *order.State) *cii.Invoice {
 	return data
 }
 
+// percent writes a rate as programs read it, without needless zeros: 19, 25.5.
+func percent(rate int) string { return strconv.FormatFloat(float64(rate)/100, 'f', -1, 64) }
+
 func rateOf(t order.Tax) cii.Rate { return cii.Rate{Category: categoryOf(t), Percent: percent(t.Rate)} }
 
 func shipTo(a order.Address) cii.Address {

@@ -42,6 +42,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
@@ -54,7 +55,7 @@ type Step struct {
 	fonts  *fonts
 	sealer pdfa.Sealer
 
-	tongues map[string]*tongue
+	tongues map[spoken.Language]*tongue
 }
 
 // New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
@@ -94,7 +95,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
-		Language: s.languageOf(to),
+		Language: spoken.In(to).String(),
 		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,

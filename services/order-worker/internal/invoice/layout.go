@@ -1,12 +1,9 @@
 package invoice
 
 import (
-	"fmt"
 	"strings"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
-
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -98,10 +95,11 @@ func (l *layout) parties() {
 	sender := append([]string{l.seller.Name}, l.seller.Address...)
 	l.paragraph(strings.Join(sender, " · "), small, middle-left-12)
 	l.y += 2
-	// Neither e-mail nor note: both may be edited when an order is replayed, after its invoice was issued.
+	// Neither e-mail nor note: both may be edited when an order is replayed, after its invoice was issued. The country is in
+	// English, which carriers everywhere read.
 	a := l.order.ShipTo
 	for _, line := range []string{
-		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, country(a.Country),
+		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, spoken.English.Country(a.Country),
 	} {
 		if line != "" {
 			l.paragraph(line, address, middle-left-12)
@@ -118,10 +116,10 @@ func (l *layout) parties() {
 func (l *layout) identity(y float64) float64 {
 	for _, fact := range [][2]string{
 		{l.words.Number, l.invoice.Number},
-		{l.words.Date, l.day(l.invoice.IssuedAt)},
-		{l.Supply, l.day(supplied(l.invoice))},
+		{l.words.Date, l.Language.Date(l.invoice.IssuedAt)},
+		{l.Supply, l.Language.Date(supplied(l.invoice))},
 		{l.Order, string(l.order.ID)},
-		{l.OrderDate, l.day(l.order.PlacedAt)},
+		{l.OrderDate, l.Language.Date(l.order.PlacedAt)},
 		{l.BuyerVAT, l.order.Customer.VATID},
 	} {
 		if fact[1] == "" {
@@ -167,18 +165,4 @@ func (l *layout) room(height float64) {
 		l.headings()
 		l.carry(l.Brought)
 	}
-}
-
-// percent writes a rate without needless zeros: 19, 25.5.
-func percent(rate int) string {
-	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", rate/100, rate%100), "0"), ".")
-}
-
-// country is the English name of a country, which carriers everywhere read, or the code of one that nobody knows.
-func country(code string) string {
-	region, err := language.ParseRegion(code)
-	if err != nil {
-		return code
-	}
-	return display.English.Regions().Name(region)
 }

@@ -13,7 +13,6 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/orders/services/order-worker/internal/cii"
-	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -187,7 +186,7 @@ func TestASellersAddressKeepsAllItsLines(t *testing.T) {
 	if got := s.party().Address; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := setup(t).tongues[spoken.English].terms(s, order.Invoice{}); got != "Payable at once, without deduction." {
+	if got := setup(t).speak(order.Invoice{}).terms(s, order.Invoice{}); got != "Payable at once, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

@@ -213,7 +213,7 @@ func TestACancelOfNothingIsIgnored(t *testing.T) {
 			l.work(t, l.put(t, l.Topics.Replay, r))
 		}
 		newer := wire.Cancel("ord_1", l.ledger.Origin(0), time.Now())
-		newer.Value = []byte(`{"schema":2}`)
+		newer.Value = []byte(`{"schema":9}`)
 		if err := l.Handle(t.Context(), l.ledger, l.put(t, l.Topics.Replay, newer), l.stopping); !errors.Is(err, wire.ErrNewer) {
 			t.Errorf("cancel of a newer version: got %v, want ErrNewer", err)
 		}

@@ -121,7 +121,7 @@ func TestRecordOfANewerVersionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
-		r := l.put(t, l.Topics.Orders, &kgo.Record{Key: []byte("ord_1"), Value: []byte(`{"schema": 2, "id": {"as": "an object"}}`)})
+		r := l.put(t, l.Topics.Orders, &kgo.Record{Key: []byte("ord_1"), Value: []byte(`{"schema": 9, "id": {"as": "an object"}}`)})
 		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, wire.ErrNewer) {
 			t.Errorf("got %v, want %v", err, wire.ErrNewer)
 		}

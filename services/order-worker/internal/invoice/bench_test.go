@@ -68,6 +68,29 @@ func compare(b *testing.B, ways []func() int) {
 	b.ReportMetric(times(3, 2), "utf8/hybrid")
 }
 
+// BenchmarkInvoiceFaces measures what a process pays for faces, in time and in memory that it keeps: at its start, and when
+// a document first needs that of East Asia.
+func BenchmarkInvoiceFaces(b *testing.B) {
+	for name, load := range map[string]func() any{
+		"at start":      func() any { f, _ := loadFonts(); return f },
+		"at first need": func() any { return loadEastern() },
+	} {
+		b.Run(name, func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			var kept any
+			for b.Loop() {
+				kept = load()
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			runtime.KeepAlive(kept)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc), "bytes/kept")
+		})
+	}
+}
+
 // coreFonts draws an invoice with two fonts that are not embedded.
 func coreFonts(b *testing.B, s *Step, w *order.State) int {
 	b.Helper()

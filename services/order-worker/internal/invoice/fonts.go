@@ -23,7 +23,7 @@ const (
 	regular weight = iota
 	bold
 	weights
-	eastern = weights // is for texts of both: the characters that only East Asia has come in one weight
+	eastern = weights // what only East Asia has, which is the same in texts of all weights
 	faces   = eastern + 1
 )
 

@@ -44,17 +44,6 @@ func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.Stat
 	return w
 }
 
-func TestNoInvoiceIsLarge(t *testing.T) {
-	t.Parallel()
-	const limit = 60_000
-	s := setup(t)
-	for _, kind := range measured(t, s) {
-		if got := len(document(t, s, kind.w)); got > limit {
-			t.Errorf("%s: got %d bytes, want at most %d", kind.name, got, limit)
-		}
-	}
-}
-
 // What packs, draws and cuts holds nothing back that the next invoice, or another at the same time, would find.
 func TestAllKindsAtATimeAreAsAlone(t *testing.T) {
 	t.Parallel()

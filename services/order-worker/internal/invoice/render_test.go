@@ -284,7 +284,7 @@ func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 		for i := range w.Order.Lines {
 			w.Order.Lines[i].Name, w.Order.Lines[i].SKU = strings.Repeat("Żółty but żeglarski ", 10), strings.Repeat("S", 64)
 		}
-		if got := len(document(t, s, planned(t, w))); got > 1<<20 {
+		if got := len(document(t, s, plannedBy(t, s, w))); got > 1<<20 {
 			t.Errorf("%s: got %d bytes, want at most 1 MiB", name, got)
 		}
 	}
@@ -294,7 +294,7 @@ func TestOrdinaryInvoicesAreSmall(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for name, w := range chosen() {
-		if got := len(document(t, s, planned(t, w))); len(w.Order.Lines) <= 40 && name != "long" && got > 60_000 {
+		if got := len(document(t, s, plannedBy(t, s, w))); len(w.Order.Lines) <= 40 && name != "long" && got > 60_000 {
 			t.Errorf("%s: got %d bytes, want at most 60,000", name, got)
 		}
 	}

@@ -2,12 +2,16 @@ package invoice
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
+
+// easternFace is read once for all tests, as for all documents of a process.
+var easternFace = sync.OnceValue(loadEastern)
 
 // setup returns a step of the built-in seller.
 func setup(t testing.TB) *Step {
@@ -20,6 +24,7 @@ func setup(t testing.TB) *Step {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.fonts.eastern = easternFace
 	return s
 }
 

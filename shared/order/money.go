@@ -71,11 +71,13 @@ func (m Money) Percent(hundredths int) Money {
 
 // String is the amount as a decimal without the currency, as it stands on the wire: "59.80".
 func (m Money) String() string {
-	sign := ""
+	out := make([]byte, 0, 24)
 	if m.Minor < 0 {
-		sign = "-"
+		out = append(out, '-')
 	}
-	return fmt.Sprintf("%s%d.%02d", sign, m.magnitude()/100, m.magnitude()%100)
+	cents := m.magnitude() % 100
+	out = strconv.AppendUint(out, m.magnitude()/100, 10)
+	return string(append(out, '.', byte('0'+cents/10), byte('0'+cents%10)))
 }
 
 // magnitude is the amount without its sign. The conversion of the least int64, whose negation overflows into itself, is right too.

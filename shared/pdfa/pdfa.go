@@ -19,9 +19,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/adler32"
+	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf16"
 )
@@ -31,7 +31,7 @@ import (
 //go:embed icc/sRGB-v2-nano.icc
 var icc []byte
 
-// xmp is the metadata, with places for what differs between documents.
+// xmp is the metadata, with places for what differs between documents: title, author and time.
 //
 //go:embed xmp.xml
 var xmp string
@@ -46,10 +46,15 @@ type Info struct {
 	At     time.Time // when it was made, to the second
 }
 
-// Sealer makes hybrids. Its zero value is ready for use, and safe for concurrent use.
+// Sealer makes hybrids. It is safe for concurrent use.
 type Sealer struct {
-	writers sync.Pool // of *zlib.Writer, which take longer to make than to use
+	// idle are writers that nobody uses now. To make one takes six times as long as to use it. A sync.Pool would lose them
+	// to the garbage collector, every few invoices.
+	idle chan *zlib.Writer
 }
+
+// NewSealer returns a Sealer, which keeps up to 1.2 MB for each processor.
+func NewSealer() *Sealer { return &Sealer{make(chan *zlib.Writer, runtime.GOMAXPROCS(0))} }
 
 // The objects that Seal writes: where gofpdf has information and catalog, these, and five more behind them.
 const (
@@ -80,46 +85,47 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 		}
 		size += len(f.Program) + 24*len(f.Widths) + 1500
 	}
-	packed, err := s.deflate(invoice)
-	if err != nil {
-		return nil, err
-	}
+	packed := s.pack(invoice)
 	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
 	w.keep(document, p)
 	for i, f := range fonts {
 		w.embed(numbers[i], f)
 	}
 	w.first = len(w.offsets) + 1
-	sum := md5.Sum(invoice)
-	w.objects(i, len(invoice), sum, packed)
-	w.trailer(sum)
+	w.objects(i, len(invoice), packed)
+	w.trailer(md5.Sum(packed))
 	return w.out, nil
 }
 
-// small is up to which size data is stored as it is: to deflate it would take longer than to draw an invoice of few lines.
+// small is up to which size data is stored as it is: to deflate it would take as long as to draw an invoice of few lines.
 const small = 8 << 10
 
-// deflate returns data in the form of zlib.
-func (s *Sealer) deflate(data []byte) ([]byte, error) {
+// pack returns data in the form of zlib (RFC 1950), whose checksum tells Extract that it is whole.
+func (s *Sealer) pack(data []byte) []byte {
 	if len(data) <= small {
-		return stored(data), nil
+		return stored(data)
 	}
-	var out bytes.Buffer
-	z, ok := s.writers.Get().(*zlib.Writer)
-	if !ok {
+	var z *zlib.Writer
+	select {
+	case z = <-s.idle:
+	default:
 		z, _ = zlib.NewWriterLevel(nil, zlib.BestSpeed) // refuses unknown levels only
 	}
-	defer s.writers.Put(z)
+	var out bytes.Buffer // takes everything
 	z.Reset(&out)
-	_, err := z.Write(data)
-	err = errors.Join(err, z.Close())
-	return out.Bytes(), err
+	_, _ = z.Write(data)
+	_ = z.Close()
+	select {
+	case s.idle <- z:
+	default:
+	}
+	return out.Bytes()
 }
 
-// stored is data in one block that is not compressed (RFC 1950, and RFC 1951, 3.2.4).
+// stored is data in one block that is not deflated (RFC 1951, 3.2.4).
 func stored(data []byte) []byte {
 	size := uint16(len(data))
-	out := append(make([]byte, 0, len(data)+11), 0x78, 0x01, 0x01)
+	out := append(make([]byte, 0, len(data)+11), 0x78, 0x01, 1)
 	out = binary.LittleEndian.AppendUint16(out, size)
 	out = binary.LittleEndian.AppendUint16(out, ^size)
 	return binary.BigEndian.AppendUint32(append(out, data...), adler32.Checksum(data))
@@ -172,22 +178,20 @@ func (w *writer) stream(dictionary string, data []byte) {
 }
 
 // objects writes the own objects, in the order of their numbers.
-func (w *writer) objects(i Info, size int, sum [md5.Size]byte, packed []byte) {
+func (w *writer) objects(i Info, size int, packed []byte) {
 	at := i.At.UTC().Format("20060102150405")
 	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", text(i.Title), text(i.Author), at)
 	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
 		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[3]d 0 R] >> >> >>",
 		w.number(metadataObject), w.number(intentObject), w.number(specObject))
-	metadata := strings.NewReplacer("{title}", escape(i.Title), "{author}", escape(i.Author), "{at}", i.At.UTC().Format(time.RFC3339)).Replace(xmp)
-	w.stream(" /Type /Metadata /Subtype /XML", []byte(metadata))
+	w.stream(" /Type /Metadata /Subtype /XML", fmt.Appendf(nil, xmp, escape(i.Title), escape(i.Author), i.At.UTC().Format(time.RFC3339)))
 	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
 	w.stream(" /N 3", icc)
 	// Alternative: the XML says what the pages say.
 	w.object("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /AFRelationship /Alternative /Desc (The invoice as XML) /EF << /F %d 0 R /UF %[1]d 0 R >> >>",
 		w.number(fileObject))
 	w.object("<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length %d"+
-		" /Params << /Size %d /ModDate (D:%sZ) /CheckSum <%x> >> >>\nstream\n%s\nendstream",
-		len(packed), size, at, sum, packed)
+		" /Params << /Size %d /ModDate (D:%sZ) >> >>\nstream\n%s\nendstream", len(packed), size, at, packed)
 }
 
 func (w *writer) trailer(id [md5.Size]byte) {

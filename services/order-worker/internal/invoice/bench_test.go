@@ -9,27 +9,18 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/goregular"
 
-	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
-// BenchmarkInvoice measures documents beside two floors, all of the same layout. Floor core: fonts that every reader has,
-// which are not embedded and know no name outside Western Europe, without XML. Floor utf8: gofpdf's own way to print any
-// name, AddUTF8Font, without XML either. drawn is what is drawn with its fonts embedded; hybrid is all of it.
+// BenchmarkInvoice measures documents beside two floors, all of the same layout; the floors leave their texts to gofpdf.
+// Floor core: fonts that every reader has, which are not embedded and know no name outside Western Europe, without XML.
+// Floor utf8: gofpdf's own way to print any name, AddUTF8Font, without XML either. drawn is what is drawn with its fonts
+// embedded; hybrid is all of it.
 //
 // ratios takes turns, and compares the shortest times: what else a machine does makes no draw shorter.
 func BenchmarkInvoice(b *testing.B) {
 	s := setup(b)
-	for _, row := range []struct {
-		name string
-		w    *order.State
-	}{
-		{"latin", planned(b, shipped(3))},
-		{"greek", sentTo(b, "Παπαδόπουλος", "Λεωφόρος Αμαλίας 12", "Αθήνα", "GR")},
-		{"cyrillic", sentTo(b, "Иванов, Димітър", "булевард Витоша 12", "София", "UA")},
-		{"mixed", mixed(b)},
-		{"40 lines", planned(b, shipped(40))},
-	} {
+	for _, row := range measured(b, s) {
 		ways := []func() int{
 			func() int { return coreFonts(b, s, row.w) },
 			func() int { return drawn(b, s, row.w) },
@@ -77,23 +68,34 @@ func compare(b *testing.B, ways []func() int) {
 	b.ReportMetric(times(3, 2), "utf8/hybrid")
 }
 
-// sentTo is an order of three lines that is planned, and written in the language of its country.
-func sentTo(b *testing.B, name, line, city, country string) *order.State {
-	b.Helper()
-	w := shipped(3)
-	w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: city, PostalCode: "1000", Country: country}
-	planned(b, w).Progress.Invoice.Language = spoken.In(country).String()
-	return w
+// BenchmarkInvoiceFaces measures what a process pays for faces, in time and in memory that it keeps: at its start, and when
+// a document first needs that of East Asia.
+func BenchmarkInvoiceFaces(b *testing.B) {
+	for name, load := range map[string]func() any{
+		"at start":      func() any { f, _ := loadFonts(); return f },
+		"at first need": func() any { return loadEastern() },
+	} {
+		b.Run(name, func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			var kept any
+			for b.Loop() {
+				kept = load()
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			runtime.KeepAlive(kept)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc), "bytes/kept")
+		})
+	}
 }
 
 // coreFonts draws an invoice with two fonts that are not embedded.
 func coreFonts(b *testing.B, s *Step, w *order.State) int {
 	b.Helper()
 	l := newLayout(s, w)
-	l.names = [weights]string{"helvetica", "times"}
-	l.pdf.SetFont("helvetica", "", 9)
-	l.pdf.SetFont("times", "", 9)
-	l.codes = func(_ style, text string) string { return text }
+	byGofpdf(l, [faces]string{"helvetica", "times", "helvetica"})
 	return written(b, l)
 }
 
@@ -104,13 +106,33 @@ func utf8Fonts(b *testing.B, s *Step, w *order.State) int {
 	// gofpdf writes into what it is given.
 	l.pdf.AddUTF8FontFromBytes("regular", "", bytes.Clone(goregular.TTF))
 	l.pdf.AddUTF8FontFromBytes("bold", "", bytes.Clone(gobold.TTF))
-	l.codes = func(_ style, text string) string { return text }
+	byGofpdf(l, [faces]string{"regular", "bold", "regular"})
 	return written(b, l)
+}
+
+// byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It is not asked to set what is set already.
+func byGofpdf(l *layout, names [faces]string) {
+	size := 0.0
+	l.put = func(x, y float64, st style, text string) {
+		l.flush()
+		if st.ink != l.ink {
+			// Both: where they differ, gofpdf sets the colour for each text and takes it back again.
+			l.pdf.SetTextColor(st.ink.rgb(l.accent))
+			l.pdf.SetFillColor(st.ink.rgb(l.accent))
+			l.ink = st.ink
+		}
+		if st.weight != l.font || st.size != size {
+			l.pdf.SetFont(names[st.weight], "", st.size)
+			l.font, size = st.weight, st.size
+		}
+		l.pdf.Text(x, y, text)
+	}
 }
 
 func written(b *testing.B, l *layout) int {
 	b.Helper()
 	l.draw()
+	l.flush()
 	var count counter
 	if err := l.pdf.Output(&count); err != nil {
 		b.Fatal(err)

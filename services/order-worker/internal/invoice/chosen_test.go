@@ -43,7 +43,10 @@ func chosen() map[string]*order.State {
 		"40-lines":          shipped(40),
 		"200-lines":         shipped(order.MaxLines),
 		"mixed":             change(3, manyScripts),
-		"boxes":             change(1, func(w *order.State) { w.Order.Customer.Name = "王小明 👩‍🚀 שלום <&>" }),
+		"chinese":           change(3, inChinese),
+		"japanese":          change(3, inJapanese),
+		"korean":            change(3, inKorean),
+		"boxes":             change(1, func(w *order.State) { w.Order.Customer.Name = "𠮷 王小明 👩‍🚀 שלום <&>" }),
 		"free": change(2, func(w *order.State) {
 			w.Order.Lines[0].UnitPrice, w.Progress.Shipping.Price = order.EUR.Cents(0), order.EUR.Cents(0)
 		}),

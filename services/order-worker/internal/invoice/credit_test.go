@@ -290,10 +290,10 @@ func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
 // totalsOn draws a document, and returns the name of the first total and the amounts of all three.
 func totalsOn(l *layout) []string {
 	var drawn []string
-	codes := l.codes
-	l.codes = func(st style, text string) string {
+	put := l.put
+	l.put = func(x, y float64, st style, text string) {
 		drawn = append(drawn, text)
-		return codes(st, text)
+		put(x, y, st, text)
 	}
 	l.draw()
 	at := slices.Index(drawn, l.NetTotal)

@@ -13,29 +13,35 @@ import (
 // font of them. So a document weighs what its text needs, whatever the script, and no time goes into the rest.
 type cut struct {
 	face  *face
-	codes map[int]uint16 // by index in the face
-	used  []int          // indexes in the face, by code
+	codes []uint16 // by index in the face; 0 for what is not used
+	used  []int    // indexes in the face, by code
 }
 
 // newCut returns a cut with nothing but the glyph for what is missing, which every font has as its first.
 func newCut(f *face) *cut {
-	return &cut{f, make(map[int]uint16, 96), append(make([]int, 0, 96), 0)}
+	return &cut{f, make([]uint16, len(f.glyphs)), append(make([]int, 0, 96), 0)}
 }
 
-// encode is a text in the codes of the cut, two bytes each.
-func (c *cut) encode(text string) string {
-	out := make([]byte, 0, 2*len(text))
+// encode appends a text in the codes of the cut, two bytes each, as a string of PDF has them (ISO 32000-1, 7.3.4.2).
+func (c *cut) encode(out []byte, text string) []byte {
 	for _, r := range text {
 		i := c.face.of(r)
-		code, known := c.codes[i]
-		if !known {
-			code = uint16(len(c.used))
-			c.codes[i] = code
+		if c.codes[i] == 0 {
+			c.codes[i] = uint16(len(c.used))
 			c.used = append(c.used, i)
 		}
-		out = append(out, byte(code>>8), byte(code))
+		for _, half := range [2]byte{byte(c.codes[i] >> 8), byte(c.codes[i])} {
+			switch half {
+			case '(', ')', '\\':
+				out = append(out, '\\', half)
+			case '\r': // alone it would be read as \n
+				out = append(out, `\r`...)
+			default:
+				out = append(out, half)
+			}
+		}
 	}
-	return string(out)
+	return out
 }
 
 // font is the cut as a PDF embeds it, in the place of what gofpdf knows by a name.
@@ -99,6 +105,11 @@ func (c *cut) program() []byte {
 	var t [tables][]byte
 	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
 	t[head], t[hhea], t[maxp] = c.headers()
+	outlines := 0
+	for _, i := range c.used {
+		outlines += len(c.face.glyphs[i].outline)
+	}
+	t[glyf] = make([]byte, 0, outlines)
 	for _, i := range c.used {
 		g := c.face.glyphs[i]
 		t[loca] = binary.BigEndian.AppendUint32(t[loca], uint32(len(t[glyf])))

@@ -22,7 +22,7 @@ func (s *Step) data(w *order.State) *cii.Invoice {
 		Type: cii.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: about.supplied, Currency: order.EUR, Order: string(about.order),
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: cii.Party{Name: buyer.Name, Address: buyer.Address},
 		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
-		Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
+		Lines: make([]cii.Line, 0, len(w.Order.Lines)), Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
 	if c := about.corrects; c != nil {
 		// Nothing is to be paid: there is no account for it, and no day.

@@ -1,18 +1,12 @@
 package invoice
 
 import (
-	"bytes"
-	"compress/zlib"
 	"embed"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"strings"
+	"sync"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -22,13 +16,15 @@ import (
 //go:embed font/*.z
 var fontFiles embed.FS
 
-// weight is how bold a text is: an index into all that differs between the two faces.
+// weight is how bold a text is: an index into all that differs between faces.
 type weight int
 
 const (
 	regular weight = iota
 	bold
 	weights
+	eastern = weights // what only East Asia has, which is the same in texts of all weights
+	faces   = eastern + 1
 )
 
 const (
@@ -36,106 +32,69 @@ const (
 	noBreak = '\u00a0' // a space that holds two words together
 )
 
-// fonts are the two faces, which have the same characters. They are read only, and so may be shared.
+// fonts are the faces. Regular and bold have the same characters, eastern has others. They are read only, and so may be
+// shared.
 type fonts struct {
-	faces  [weights]*face
-	shapes *shapes
+	faces   [weights]*face
+	eastern func() *face
+	shapes  *shapes
 }
 
-// face is a typeface in one weight.
-type face struct {
-	face   description
-	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
-	glyphs []glyph
-	index  map[rune]int // of a character's glyph
-}
-
-// description is what a PDF says about a face, in thousandths of the font size, and three tables in hex.
-type description struct {
-	Name      string `json:"name"`
-	Ascent    int    `json:"ascent"`
-	Descent   int    `json:"descent"`
-	CapHeight int    `json:"cap_height"`
-	Stem      int    `json:"stem"`
-	Box       [4]int `json:"box"`
-	Head      string `json:"head"`
-	Hhea      string `json:"hhea"`
-	Maxp      string `json:"maxp"`
-}
-
-// glyph is one character, or for character 0 what is shown where a reader lacks one.
-type glyph struct {
-	char    rune
-	advance int // to the next character, in thousandths of the font size
-	bearing int
-	outline []byte
-}
-
-// loadFonts reads the faces once, for all documents.
+// loadFonts reads the faces once, for all documents. That of East Asia is twenty times as large as the others: it is read
+// when a document first needs it.
 func loadFonts() (*fonts, error) {
-	f := &fonts{shapes: newShapes()}
-	for w, name := range []string{"regular", "bold"} {
-		data, err := fontFiles.ReadFile("font/" + name + ".z")
-		if err != nil {
+	f := &fonts{eastern: sync.OnceValue(loadEastern), shapes: newShapes()}
+	for w, name := range [weights]string{"regular", "bold"} {
+		var err error
+		if f.faces[w], err = loadFace(name); err != nil {
 			return nil, err
-		}
-		if f.faces[w], err = readFace(data); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return f, nil
 }
 
-func readFace(packed []byte) (*face, error) {
-	z, err := zlib.NewReader(bytes.NewReader(packed))
+// loadEastern panics when the file is damaged, and the program with it: each document that needs the face is refused.
+func loadEastern() *face {
+	f, err := loadFace("eastern")
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func loadFace(name string) (*face, error) {
+	data, err := fontFiles.ReadFile("font/" + name + ".z")
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(z)
+	f, err := readFace(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	line, data, _ := bytes.Cut(data, []byte("\n"))
-	f := &face{index: make(map[rune]int)}
-	if err := json.Unmarshal(line, &f.face); err != nil {
-		return nil, err
-	}
-	for i, table := range []string{f.face.Head, f.face.Hhea, f.face.Maxp} {
-		if f.tables[i], err = hex.DecodeString(table); err != nil {
-			return nil, err
-		}
-	}
-	return f, f.readGlyphs(data)
+	return f, nil
 }
 
-func (f *face) readGlyphs(data []byte) error {
-	const row = 8
-	number := func(at int) int { return int(binary.BigEndian.Uint16(data[at:])) }
-	if len(data) < 2 || len(data) < 2+row*number(0) {
-		return errors.New("cut short")
+// face is the face of a weight.
+func (f *fonts) face(w weight) *face {
+	if w == eastern {
+		return f.eastern()
 	}
-	at := 2 + row*number(0)
-	for i := range number(0) {
-		r := 2 + row*i
-		end := at + number(r+6)
-		if end > len(data) {
-			return errors.New("cut short")
-		}
-		g := glyph{rune(number(r)), number(r + 2), int(int16(number(r + 4))), data[at:end]}
-		f.index[g.char] = len(f.glyphs)
-		f.glyphs, at = append(f.glyphs, g), end
-	}
-	// It looks like a space: only wrap tells them apart.
-	f.index[noBreak] = f.index[' ']
-	return nil
+	return f.faces[w]
 }
 
-// of is the index of the glyph that a character is printed with: a box if there is none.
-func (f *face) of(r rune) int {
-	if i, known := f.index[r]; known {
-		return i
+// weightOf is the weight that a character is printed in within a text of a weight.
+func (f *fonts) weightOf(r rune, w weight) weight {
+	if isEastern(r) && !f.faces[w].has(r) && f.eastern().has(r) {
+		return eastern
 	}
-	return f.index[box]
+	return w
+}
+
+// isEastern reports whether a character is in the ranges that the eastern face fills: symbols, Chinese characters, kana,
+// Hangul and full-width forms. It keeps all other characters away from that face, so that they do not have it read.
+func isEastern(r rune) bool {
+	return 0x2160 <= r && (r < 0x2670 || 0x3000 <= r && r < 0xA000 || 0xAC00 <= r && r < 0xD7B0 ||
+		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFF0)
 }
 
 // clean makes a text printable: composed, on one line, and with a box for each character that the faces lack. Cleaning
@@ -151,7 +110,7 @@ func (f *fonts) clean(text string) string {
 		if r != noBreak && unicode.IsSpace(r) {
 			return ' '
 		}
-		if _, known := f.faces[regular].index[r]; !known || r == 0 {
+		if r == 0 || !f.face(f.weightOf(r, regular)).has(r) {
 			return box
 		}
 		return r
@@ -180,48 +139,33 @@ func invisible(r rune) bool {
 func (f *fonts) width(text string, w weight) int {
 	sum := 0
 	for _, r := range text {
-		sum += f.faces[w].advance(r)
+		sum += f.advance(r, w)
 	}
 	return sum
 }
 
-// advance is how wide a character is.
-func (f *face) advance(r rune) int { return f.glyphs[f.of(r)].advance }
-
-// wrap breaks a text into lines of at most so many thousandths of the font size: between words, and inside a word only
-// where it is wider than a line. There is always a line.
-func (f *fonts) wrap(text string, w weight, limit int) []string {
-	var lines []string
-	line, used := "", 0
-	space := f.faces[w].advance(' ')
-	for word := range strings.SplitSeq(text, " ") {
-		width := f.width(word, w)
-		if line != "" && used+space+width <= limit {
-			line, used = line+" "+word, used+space+width
-			continue
-		}
-		if line != "" {
-			lines = append(lines, line)
-		}
-		for width > limit {
-			head := f.fitting(word, w, limit)
-			lines, word = append(lines, head), word[len(head):]
-			width = f.width(word, w)
-		}
-		line, used = word, width
+// advance is how wide a character of a text is.
+func (f *fonts) advance(r rune, w weight) int {
+	if !isEastern(r) {
+		return f.faces[w].advance(r)
 	}
-	return append(lines, line)
+	return f.face(f.weightOf(r, w)).advance(r)
 }
 
-// fitting is the longest beginning of a word that fits, and at least one character.
-func (f *fonts) fitting(word string, w weight, limit int) string {
-	_, first := utf8.DecodeRuneInString(word)
-	sum := 0
-	for i, r := range word {
-		sum += f.faces[w].advance(r)
-		if sum > limit && i >= first {
-			return word[:i]
+// runs are the parts of a text of a weight that are printed in one weight each.
+func (f *fonts) runs(text string, w weight) iter.Seq2[weight, string] {
+	return func(yield func(weight, string) bool) {
+		begin, current := 0, w
+		for i, r := range text {
+			next := f.weightOf(r, w)
+			if next == current {
+				continue
+			}
+			if i > begin && !yield(current, text[begin:i]) {
+				return
+			}
+			begin, current = i, next
 		}
+		yield(current, text[begin:])
 	}
-	return word
 }

@@ -26,10 +26,16 @@
 // # Text
 //
 // Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
-// Arabic scripts here. A document holds the glyphs that it uses. Arabic letters get the forms that their neighbours ask
-// for, and words from right to left are turned, each line on its own; a line itself begins on the left. A character that the
-// faces lack is printed as a box (□), which the document explains: emoji, East Asian scripts, vowel points of Hebrew
-// and Arabic. No text makes rendering fail.
+// Arabic scripts here; what it lacks, character by character, in Noto Sans CJK, in one weight. A document holds the glyphs
+// that it uses. The face of East Asia has the characters that GB 2312, JIS X 0208 with the additions of Windows, the first
+// level of Big5, and KS X 1001 list, and every syllable of Korean; a character that countries draw differently has
+// mainland China's form where GB 2312 lists it. It is read, which takes 50 ms and 7 MB, when a document first needs it.
+// Lines of Chinese and Japanese end between any two characters, but no line begins with a comma.
+//
+// Arabic letters get the forms that their neighbours ask for, and words from right to left are turned, each line on its own;
+// a line itself begins on the left. A character that the faces lack is printed as a box (□), which the document explains:
+// emoji, rare ideographs, scripts of South and South-East Asia, vowel points of Hebrew and Arabic. No text makes rendering
+// fail.
 //
 // # Language
 //
@@ -60,7 +66,7 @@ type Step struct {
 	seller Seller
 	rates  *rates
 	fonts  *fonts
-	sealer pdfa.Sealer
+	sealer *pdfa.Sealer
 
 	tongues map[spoken.Language]*tongue
 }
@@ -79,7 +85,7 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading languages: %w", err)
 	}
-	return &Step{seller: seller, rates: r, fonts: f, tongues: t}, nil
+	return &Step{seller: seller, rates: r, fonts: f, sealer: pdfa.NewSealer(), tongues: t}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -141,7 +147,8 @@ func (s *Step) Do(_ context.Context, w *order.State) error {
 	return nil
 }
 
-// render is the one place where a panic of gofpdf, which it has for input that it does not expect, becomes an error.
+// render is the one place where a panic of gofpdf, which it has for input that it does not expect, or of loadEastern becomes
+// an error.
 func (s *Step) render(w *order.State) (document []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {

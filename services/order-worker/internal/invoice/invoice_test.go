@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,6 +207,7 @@ func TestSameOrderSameBytes(t *testing.T) {
 func TestManyOrdersAtATimeShareAStep(t *testing.T) {
 	t.Parallel()
 	s, want := setup(t), document(t, setup(t), mixed(t))
+	s.fonts.eastern = sync.OnceValue(loadEastern) // who needs it first reads it for the others
 	var group errgroup.Group
 	for range 8 {
 		group.Go(func() error {

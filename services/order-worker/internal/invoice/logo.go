@@ -44,7 +44,9 @@ func drawing(path string) (string, error) {
 // logo draws the seller's mark as a square, from its left upper corner.
 func (l *layout) logo(x, y, side float64) {
 	scale := side / dot / logoSide
-	red, green, blue := accent.rgb(l.accent)
-	l.pdf.RawWriteStr(fmt.Sprintf("q %.3f %.3f %.3f rg %.4f 0 0 %.4f %.2f %.2f cm %sf* Q",
-		float64(red)/255, float64(green)/255, float64(blue)/255, scale, -scale, x/dot, (a4-y)/dot, l.seller.mark))
+	l.content = append(l.content, "q\n"...)
+	l.fill(accent)
+	l.op("cm", scale, 0, 0, -scale, x/dot, (a4-y)/dot)
+	l.content = append(append(l.content, l.seller.mark...), "f* Q\n"...)
+	l.ink = unset // as it was before q
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,12 +56,13 @@ func golden(t *testing.T, file, got string) {
 
 func TestNamesAreReadBackInTheirOwnScript(t *testing.T) {
 	t.Parallel()
-	w := shipped(len(names))
-	for i, name := range names {
+	all := slices.Concat(names, easternNames)
+	w := shipped(len(all))
+	for i, name := range all {
 		w.Order.Lines[i].Name = name
 	}
 	got := strings.Join(read(t, w), "")
-	for _, name := range names {
+	for _, name := range all {
 		if !strings.Contains(got, name) {
 			t.Errorf("%q is not read back from\n%s", name, got)
 		}
@@ -73,7 +75,7 @@ func TestNamesAreReadBackInTheirOwnScript(t *testing.T) {
 func TestWhatCannotBePrintedIsBoxedAndExplained(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, want string }{
-		{"王小明 Lee", "□□□ Lee"},
+		{"𠮷野 Lee", "□野 Lee"},
 		{"Ann 👩‍🚀", "Ann □□"},
 		{"ສົມ", "□□□"},
 	} {
@@ -268,15 +270,37 @@ func TestReadersAreToldWhatTheDocumentIs(t *testing.T) {
 // The largest invoice that a customer can bring about fits into a record of orders.invoices, 1.25 MiB.
 func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 	t.Parallel()
-	w := shipped(order.MaxLines)
-	scripts := strings.Repeat("ЖŁΩọǺ", 40) // no two neighbours in one page
-	w.Order.Customer.Name = scripts
-	w.Order.ShipTo = order.Address{Line1: scripts, Line2: scripts, City: scripts, Region: scripts, PostalCode: scripts[:16], Country: "GS"}
-	for i := range w.Order.Lines {
-		w.Order.Lines[i].Name, w.Order.Lines[i].SKU = strings.Repeat("Żółty but żeglarski ", 10), strings.Repeat("S", 64)
+	s := setup(t)
+	dense := slices.Clone(s.fonts.eastern().glyphs)
+	slices.SortFunc(dense, func(a, b glyph) int { return len(b.outline) - len(a.outline) })
+	var all strings.Builder
+	for _, g := range dense[:1000] {
+		all.WriteRune(g.char)
 	}
-	if got := len(document(t, setup(t), planned(t, w))); got > 1<<20 {
-		t.Errorf("got %d bytes, want at most 1 MiB", got)
+	ideographs := []rune(all.String())
+	for name, text := range map[string]func(n int) string{
+		"letters":    func(int) string { return strings.Repeat("ЖŁΩọǺ", 40) },
+		"ideographs": func(n int) string { return string(ideographs[200*n : 200*n+200]) },
+	} {
+		w := shipped(order.MaxLines)
+		w.Order.Customer.Name = text(0)
+		w.Order.ShipTo = order.Address{Line1: text(1), Line2: text(2), City: text(3), Region: text(4), PostalCode: "WWWWWWWWWWWWWWWW", Country: "GS"}
+		for i := range w.Order.Lines {
+			w.Order.Lines[i].Name, w.Order.Lines[i].SKU = strings.Repeat("Żółty but żeglarski ", 10), strings.Repeat("S", 64)
+		}
+		if got := len(document(t, s, plannedBy(t, s, w))); got > 1<<20 {
+			t.Errorf("%s: got %d bytes, want at most 1 MiB", name, got)
+		}
+	}
+}
+
+func TestOrdinaryInvoicesAreSmall(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for name, w := range chosen() {
+		if got := len(document(t, s, plannedBy(t, s, w))); len(w.Order.Lines) <= 40 && name != "long" && got > 60_000 {
+			t.Errorf("%s: got %d bytes, want at most 60,000", name, got)
+		}
 	}
 }
 
@@ -285,6 +309,8 @@ func FuzzRender(f *testing.F) {
 	f.Add("👩‍🚀 שלום", "a\x00b\xff(\\)", "\u202e", "王小明 x\u0301", "AQ")
 	f.Add("{nb}", strings.Repeat("W", 10_000), "", "\n\n\n", "")
 	f.Add("\u00a0", "\u200b", " ", "\ufffd", "��")
+	f.Add("髙橋 𠮷子", "東京都千代田区丸の内１丁目９−１", "㈱-★", "（「ッー、。」）", "JP")
+	f.Add("김민수 \u1100\u1161\u11a8", "محمد 王 שלום 가 Łé", "\u3099\u0301", "\xed\xa0\x80 ﷺ ㏂ 鿿", "KR")
 	s := setup(f)
 	f.Fuzz(func(t *testing.T, name, line, sku, product, country string) {
 		w := shipped(1)

@@ -2,12 +2,16 @@ package invoice
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
+
+// easternFace is read once for all tests, as for all documents of a process.
+var easternFace = sync.OnceValue(loadEastern)
 
 // setup returns a step of the built-in seller.
 func setup(t testing.TB) *Step {
@@ -20,6 +24,7 @@ func setup(t testing.TB) *Step {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.fonts.eastern = easternFace
 	return s
 }
 
@@ -80,7 +85,7 @@ func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
 	return w
 }
 
-// mixed is an order in which all pages of the fonts are used, and some characters that are in none.
+// mixed is an order in which all faces are used, and some characters that are in none.
 func mixed(t testing.TB) *order.State {
 	t.Helper()
 	w := shipped(3)
@@ -88,7 +93,7 @@ func mixed(t testing.TB) *order.State {
 	return planned(t, w)
 }
 
-// manyScripts puts text of all pages of the fonts into an order, and of none.
+// manyScripts puts text of all faces into an order of three lines, and of none.
 func manyScripts(w *order.State) {
 	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
 	w.Order.ShipTo = order.Address{
@@ -96,6 +101,26 @@ func manyScripts(w *order.State) {
 		PostalCode: "34360", Country: "GE",
 	}
 	w.Order.Lines[0].Name = "Ĉapelo, Ḥamza, שלום, 👩‍🚀"
+	w.Order.Lines[1].Name = "شارع 12, 東京 ガス №1, 김치"
+}
+
+// inChinese, inJapanese and inKorean change who gets an order of three lines, and the name of one.
+func inChinese(w *order.State) {
+	w.Order.Customer.Name = "王小明"
+	w.Order.ShipTo = order.Address{Line1: "建国门外大街1号国贸大厦A座12层1201室", City: "北京市", Region: "朝阳区", PostalCode: "100004", Country: "CN"}
+	w.Order.Lines[0].Name = "保温水壶，750毫升，不锈钢双层真空保温，适合户外徒步旅行使用"
+}
+
+func inJapanese(w *order.State) {
+	w.Order.Customer.Name = "株式会社山田商店　髙橋 花子"
+	w.Order.ShipTo = order.Address{Line1: "千代田区丸の内１丁目９−１", Line2: "グラントウキョウノースタワー１２階", City: "東京都", PostalCode: "100-0005", Country: "JP"}
+	w.Order.Lines[0].Name = "ステンレスボトル「真空断熱」７５０ｍｌ、キャップユニットセット"
+}
+
+func inKorean(w *order.State) {
+	w.Order.Customer.Name = "김민수"
+	w.Order.ShipTo = order.Address{Line1: "종로구 세종대로 175, 세종문화회관 지하 1층", City: "서울특별시", PostalCode: "03172", Country: "KR"}
+	w.Order.Lines[0].Name = "보온병 750ml, 스테인리스 진공 단열, 세척솔과 어깨끈 포함"
 }
 
 // document renders a planned order.

@@ -1,0 +1,76 @@
+package invoice
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/shared/order"
+)
+
+// kind is a kind of invoice, of which there is an order.
+type kind struct {
+	name string
+	w    *order.State
+}
+
+// measured are the kinds that the benchmark measures: in all scripts, and of more lines than a page has.
+func measured(t testing.TB, s *Step) []kind {
+	t.Helper()
+	mixed, chinese := shipped(3), shipped(3)
+	manyScripts(mixed)
+	inChinese(chinese)
+	return []kind{
+		{"latin", plannedBy(t, s, shipped(3))},
+		{"greek", sentTo(t, s, "Παπαδόπουλος", "Λεωφόρος Αμαλίας 12", "Αθήνα", "GR")},
+		{"cyrillic", sentTo(t, s, "Иванов, Димітър", "булевард Витоша 12", "София", "UA")},
+		{"hebrew and arabic", sentTo(t, s, "רחל לוי، محمد علي", "רחוב הרצל 12", "حيفا", "IL")},
+		{"mixed", plannedBy(t, s, mixed)},
+		{"chinese", plannedBy(t, s, chinese)},
+		{"10 lines", plannedBy(t, s, shipped(10))},
+		{"40 lines", plannedBy(t, s, shipped(40))},
+	}
+}
+
+// sentTo is an order of three lines that is planned, and written in the language of its country.
+func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.State {
+	t.Helper()
+	w := shipped(3)
+	w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: city, PostalCode: "1000", Country: country}
+	plannedBy(t, s, w).Progress.Invoice.Language = spoken.In(country).String()
+	return w
+}
+
+// What packs, draws and cuts holds nothing back that the next invoice, or another at the same time, would find.
+func TestAllKindsAtATimeAreAsAlone(t *testing.T) {
+	t.Parallel()
+	s, other := setup(t), setup(t)
+	kinds := measured(t, other)
+	alone := make([][]byte, len(kinds))
+	for i, kind := range kinds {
+		alone[i] = document(t, other, kind.w)
+	}
+	var group errgroup.Group
+	for n := range 8 {
+		group.Go(func() error {
+			for i := range 2 * len(kinds) {
+				i = (i + n) % len(kinds)
+				again := *kinds[i].w
+				again.Document = nil
+				if err := s.Do(t.Context(), &again); err != nil {
+					return err
+				}
+				if !bytes.Equal(again.Document, alone[i]) {
+					return fmt.Errorf("%s: got another document (%d bytes, alone it has %d)", kinds[i].name, len(again.Document), len(alone[i]))
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}

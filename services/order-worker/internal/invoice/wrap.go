@@ -1,0 +1,77 @@
+package invoice
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// wrap breaks a text into lines of at most so many thousandths of the font size: between words, between East Asian
+// characters, and elsewhere inside a word only where it is wider than a line. There is always a line.
+func (f *fonts) wrap(text string, w weight, limit int) []string {
+	var lines []string
+	space := f.advance(' ', w)
+	begin, end, used := 0, 0, 0 // the line so far, and how wide it is
+	for from := 0; from <= len(text); {
+		to := partEnd(text, from)
+		width := f.width(text[from:to], w)
+		gap := (from - end) * space
+		next := to
+		if to == len(text) || text[to] == ' ' {
+			next++
+		}
+		if end > begin && used+gap+width <= limit {
+			end, used, from = to, used+gap+width, next
+			continue
+		}
+		if end > begin {
+			lines = append(lines, text[begin:end])
+		}
+		for width > limit {
+			head := f.fitting(text[from:to], w, limit)
+			lines, from = append(lines, head), from+len(head)
+			width = f.width(text[from:to], w)
+		}
+		begin, end, used, from = from, to, width, next
+	}
+	return append(lines, text[begin:end])
+}
+
+// partEnd is where the part of a text that begins at from, and is not to be broken, ends: before a space, or where one of
+// two characters is Chinese or Japanese, which have no spaces. Korean has spaces, and its words stay whole.
+func partEnd(text string, from int) int {
+	before := noBreak
+	for i, r := range text[from:] {
+		if r == ' ' || (isIdeograph(before) || isIdeograph(r)) && parted(before, r) {
+			return from + i
+		}
+		before = r
+	}
+	return len(text)
+}
+
+// parted reports whether two characters may stand in two lines: neither is an opening bracket left behind, nor does a line
+// begin with what belongs to the character before it.
+func parted(before, after rune) bool {
+	return before != noBreak && after != noBreak && !unicode.In(before, unicode.Ps, unicode.Pi) &&
+		!unicode.In(after, unicode.Pe, unicode.Pf, unicode.Po, unicode.Lm, unicode.Mn) &&
+		!strings.ContainsRune("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ〜～", after)
+}
+
+// isIdeograph reports whether a character is one of Chinese or Japanese, or stands among them only.
+func isIdeograph(r rune) bool {
+	return 0x3000 <= r && (r < 0xA000 || 0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
+}
+
+// fitting is the longest beginning of a word that fits, and at least one character.
+func (f *fonts) fitting(word string, w weight, limit int) string {
+	_, first := utf8.DecodeRuneInString(word)
+	sum := 0
+	for i, r := range word {
+		sum += f.advance(r, w)
+		if sum > limit && i >= first {
+			return word[:i]
+		}
+	}
+	return word
+}

@@ -45,7 +45,7 @@ func arrows() []arrow {
 		{mechanism, "rates", "config failure order", "a rate card is a file: the worker ships by it, the API quotes by it"},
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "cii", "order", "an invoice for programs: amounts and VAT are the domain's"},
-		{mechanism, "spoken", "", "a language by country: invoice and mail agree"},
+		{mechanism, "spoken", "order", "what a language needs beside words: invoice and mail agree on amounts"},
 		{mechanism, "invoice", "cii config failure order pdfa spoken", "a step: its seller is a file, its document a hybrid"},
 		{mechanism, "email", "failure order spoken", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
@@ -96,7 +96,7 @@ func modules() []allowed {
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
 		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
-		{"golang.org/x/text", "email invoice spoken", "names and languages of countries, composed letters, and the forms of Arabic ones"},
+		{"golang.org/x/text", "invoice spoken", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
 	}
 }
 

@@ -261,7 +261,7 @@ func (sc *scene) mailed(t *testing.T, states map[order.ID]order.State, w window,
 	t.Helper()
 	times := sc.mails.Deliveries()
 	for id, state := range states {
-		got, uncertain := times[string(id)+".invoice@example.com"], 0
+		got, uncertain := times[mailID(state)], 0
 		if e := state.Progress.Email; e != nil {
 			uncertain = e.Uncertain
 		}
@@ -277,13 +277,13 @@ func (sc *scene) mailed(t *testing.T, states map[order.ID]order.State, w window,
 	}
 }
 
-// invoiced checks that each order has one invoice, if it came that far, with the number of its place.
+// invoiced checks that each order has one invoice (a refund: one credit note), if it came that far, with the number of its place.
 func (sc *scene) invoiced(t *testing.T, states map[order.ID]order.State) {
 	t.Helper()
 	want, got := map[order.ID][]string{}, map[order.ID][]string{}
 	for id, state := range states {
 		if state.Progress.Invoice != nil {
-			want[id] = []string{state.Origin.InvoiceNumber()}
+			want[id] = []string{number(state)}
 		}
 	}
 	for id, records := range sc.Invoices(t) {

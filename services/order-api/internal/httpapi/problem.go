@@ -140,7 +140,7 @@ func toProblem(err error) *client.Problem {
 		return newProblem(keyReused, k.Error())
 	}
 	if u, ok := errors.AsType[*intake.Unknown](err); ok {
-		p := newProblem(resultUnknown, "ask for the order after a while, or repeat the request with the same Idempotency-Key")
+		p := newProblem(resultUnknown, "repeat the request with the same Idempotency-Key, or see after a while what is there")
 		p.Order = string(u.ID)
 		return p
 	}

@@ -104,3 +104,22 @@ func TestAChangeOfARefundWakesWhoWatchesItsOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestTheNewestStateSaysWhatIsARefund has states that contradict what was placed under their IDs.
+func TestTheNewestStateSaysWhatIsARefund(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	refund, foreign := refunded(placed(1), 1, 2), placed(2)
+	foreign.ID = placed(3).ID.Refund(1)
+	taken := refunded(placed(3), 1, 2)
+	b.put(t, b.Topics.Orders, wire.Order(refund), wire.Order(foreign))
+	refund.Refund = nil
+	b.put(t, b.Topics.Status, wire.State(b.at(refund, 0, order.Working), 0), wire.State(b.at(taken, 1, order.Working), 0))
+	v, _ := b.start(t)
+	for id, want := range map[order.ID][]order.ID{"ord_001": nil, "ord_003": {taken.ID}} {
+		got, err := v.Refunds(t.Context(), id)
+		if diff := cmp.Diff(want, ids(got)); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", id, err, diff)
+		}
+	}
+}

@@ -28,15 +28,8 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	}
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
 	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
-	language := spoken.In(w.Order.ShipTo.Country)
-	e, known := s.editions[language]
-	if !known {
-		language, e = spoken.English, s.editions[spoken.English]
-	}
-	if w.Order.Refund != nil {
-		e = s.editions[language+ofRefunds]
-	}
-	mail, err := e.write(s.content(w, language, e.locale))
+	e := s.editions[kind{spoken.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
+	mail, err := e.write(s.content(w, e.Language))
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +43,7 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	m.SetDateWithValue(p.Email.Date)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notes, please
 	m.SetGenHeader("List-Id", "<confirmations."+s.domain+">")
-	m.SetGenHeader("Content-Language", language)
+	m.SetGenHeader("Content-Language", e.String())
 	inner, outer := boundaries(p.Email.MessageID, mail)
 	m.SetBoundary(outer)
 	m.SetBodyWriter(gomail.ContentType("multipart/alternative;\r\n boundary="+inner), mail.alternatives(inner), gomail.WithPartEncoding(gomail.NoEncoding))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -44,19 +45,19 @@ type delivery struct {
 type tax struct{ Rate, Net, Tax string }
 
 // content tells an order in one language.
-func (s *Step) content(w *order.State, name string, l locale) content {
+func (s *Step) content(w *order.State, l spoken.Language) content {
 	p := &w.Progress
 	c := content{
-		Language: name, Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
+		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(string(w.Order.ID)), Invoice: p.Invoice.Number,
-		Total: l.money(p.Invoice.Total), Address: address(w.Order.ShipTo, l),
+		Total: amount(l, p.Invoice.Total), Address: address(w.Order.ShipTo, l),
 	}
 	if r := w.Order.Refund; r != nil {
 		c.Order, c.Corrects, c.Reason = line(string(r.Of)), line(r.Invoice.Number), line(r.Reason)
 	}
 	if shipping, _ := w.Shipping(); shipping != nil {
 		c.Shipping = delivery{
-			Service: line(shipping.Service), Carrier: line(shipping.Carrier), Price: l.money(shipping.Price),
+			Service: line(shipping.Service), Carrier: line(shipping.Carrier), Price: amount(l, shipping.Price),
 			Days: days(shipping), MaxDays: shipping.MaxDays,
 		}
 	}
@@ -64,12 +65,17 @@ func (s *Step) content(w *order.State, name string, l locale) content {
 		c.Link = s.shop.JoinPath("orders", c.Order).String()
 	}
 	for _, ordered := range w.Order.Lines {
-		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), l.money(ordered.Net())})
+		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), amount(l, ordered.Net())})
 	}
 	for _, t := range p.Invoice.Taxes {
-		c.Taxes = append(c.Taxes, tax{l.percent(t.Rate), l.money(t.Net), l.money(t.Tax)})
+		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax)})
 	}
 	return c
+}
+
+// amount is as the invoice has it, and its currency. It never breaks over lines.
+func amount(l spoken.Language, m order.Money) string {
+	return l.Money(m) + "\u00a0" + string(m.Currency)
 }
 
 // signature is the seller's name, or the address where there is none.
@@ -92,8 +98,8 @@ func days(s *order.Shipping) string {
 }
 
 // address leaves out what an address does not have.
-func address(a order.Address, l locale) (lines []string) {
-	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.country(a.Country)} {
+func address(a order.Address, l spoken.Language) (lines []string) {
+	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.Country(a.Country)} {
 		if text != "" {
 			lines = append(lines, line(text))
 		}

@@ -11,9 +11,9 @@
 // recipients in three domains or more, with no mail taken over in between, then it is the server and not a recipient: what
 // follows is `down` until a mail is taken over (refusals.go). One domain alone, greylisted or full, never makes it so.
 //
-// The mail is in the language of the country that the goods go to, or in English. Its templates are files: two layouts, for
-// text and HTML, and the words of each language, all of which a folder can replace. The mail of a refund has the same layouts, with
-// other words for some. They are tried when a step is made.
+// The mail is in the language that its invoice was settled in. Its templates are files: two layouts, for text and HTML, and
+// the words of each language, all of which a folder can replace. The mail of a refund has the same layouts, and other words for
+// some. They are tried when a step is made.
 // The customer's words go into the mail as text: encoded in headers, escaped in HTML, without control characters.
 package email
 
@@ -52,8 +52,8 @@ type Step struct {
 	domain string // of the sender
 	pool   *pool
 
-	editions map[string]edition // by language; those of credit notes have ofRefunds behind it
-	shop     *url.URL           // or nil
+	editions map[kind]edition
+	shop     *url.URL // or nil
 
 	refusals  refusals
 	delivered delivered

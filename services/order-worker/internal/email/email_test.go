@@ -81,7 +81,7 @@ func invoiced(id, name, address string) *order.State {
 	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}))
 	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 2, MaxDays: 4, Card: "2026-09"}
 	w.Progress.Invoice = &order.Invoice{
-		Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt, VATTable: "2026-09",
+		Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt, VATTable: "2026-09", Language: "de",
 		Taxes: []order.Tax{{Rate: 1900, Net: order.EUR.Cents(22370), Tax: order.EUR.Cents(4250)}},
 		Net:   order.EUR.Cents(22370), Tax: order.EUR.Cents(4250), Total: order.EUR.Cents(26620),
 	}

@@ -19,14 +19,15 @@ import (
 func refunded(country string) *order.State {
 	w := sentTo(country)
 	o := w.Order
-	o.ID, o.Lines, w.Progress.Invoice.Language = w.Order.ID.Refund(1), o.Lines[:1], "de"
+	o.ID, o.Lines = w.Order.ID.Refund(1), o.Lines[:1]
 	o.Refund = &order.Refund{
 		Of: w.Order.ID, Number: 1, Reason: "Arrived broken", Shipping: order.EUR.Cents(490), Tax: order.EUR.Cents(1229), Invoice: *w.Progress.Invoice,
 	}
 	r := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200}))
 	net, tax := order.EUR.Cents(6470), order.EUR.Cents(1229)
 	r.Progress.Invoice = &order.Invoice{
-		Number: "CRN-7KQ2MX-03-0000200", IssuedAt: o.PlacedAt, Taxes: []order.Tax{{Rate: 1900, Net: net, Tax: tax}}, Net: net, Tax: tax, Total: net.Plus(tax),
+		Number: "CRN-7KQ2MX-03-0000200", IssuedAt: o.PlacedAt, Language: o.Refund.Invoice.Language,
+		Taxes: []order.Tax{{Rate: 1900, Net: net, Tax: tax}}, Net: net, Tax: tax, Total: net.Plus(tax),
 	}
 	r.Document = []byte("%PDF-1.7 of a credit note")
 	return r

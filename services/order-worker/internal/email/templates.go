@@ -5,12 +5,13 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	texttemplate "text/template"
+
+	"example.com/orders/services/order-worker/internal/spoken"
 )
 
 // templates are two layouts, and the words of each language, which both layouts use.
@@ -25,9 +26,15 @@ const (
 	ofRefunds  = "-credit"
 )
 
-// edition is the mail about orders, or about refunds, in one language.
+// kind is what mails are about, and their language.
+type kind struct {
+	language spoken.Language
+	refund   bool
+}
+
+// edition is the mail of a kind.
 type edition struct {
-	locale
+	spoken.Language
 	words string // the place of its words; of a refund, of those that are its own
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
@@ -37,7 +44,7 @@ type edition struct {
 type source struct{ place, text string }
 
 // editions parses the templates, and tries them. Those in a folder, if one is given, take the places of the embedded ones.
-func editions(folder string) (map[string]edition, error) {
+func editions(folder string) (map[kind]edition, error) {
 	sources, err := embedded()
 	if err != nil {
 		return nil, err
@@ -45,21 +52,22 @@ func editions(folder string) (map[string]edition, error) {
 	if err := replace(sources, folder); err != nil {
 		return nil, err
 	}
-	all, known := make(map[string]edition), locales()
-	for _, language := range slices.Sorted(maps.Keys(known)) {
-		words := []source{sources[language+".tmpl"], sources[language+ofRefunds+".tmpl"]}
-		for i, mail := range []struct {
-			name  string
+	all := make(map[kind]edition)
+	for _, l := range spoken.All() {
+		words := []source{sources[l.String()+".tmpl"], sources[l.String()+ofRefunds+".tmpl"]}
+		for _, mail := range []struct {
+			kind
+			words []source
 			tries []content
-		}{{language, orders(language)}, {language + ofRefunds, refunds(language)}} {
-			e, err := newEdition(known[language], sources[textLayout], sources[htmlLayout], words[:i+1])
+		}{{kind{l, false}, words[:1], orders(l)}, {kind{l, true}, words, refunds(l)}} {
+			e, err := newEdition(l, sources[textLayout], sources[htmlLayout], mail.words)
 			if err != nil {
 				return nil, err
 			}
 			if err := e.try(mail.tries); err != nil {
 				return nil, fmt.Errorf("with the words of %s: %w", e.words, err)
 			}
-			all[mail.name] = e
+			all[mail.kind] = e
 		}
 	}
 	return all, nil
@@ -109,10 +117,10 @@ func replace(sources map[string]source, folder string) error {
 
 // newEdition parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
 // said more than once the last counts.
-func newEdition(l locale, text, html source, words []source) (e edition, err error) {
+func newEdition(l spoken.Language, text, html source, words []source) (e edition, err error) {
 	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New("")}
-	e.text.Funcs(map[string]any{"plural": l.plural})
-	e.html.Funcs(map[string]any{"plural": l.plural})
+	e.text.Funcs(map[string]any{"plural": l.Plural})
+	e.html.Funcs(map[string]any{"plural": l.Plural})
 	for _, s := range append(slices.Clip(words), text) {
 		if e.text, err = e.text.New(s.place).Parse(s.text); err != nil {
 			return e, err
@@ -145,19 +153,19 @@ func (e edition) write(c content) (written, error) {
 }
 
 // orders are made up: one has all that an order can have, one as little as it can.
-func orders(language string) []content {
+func orders(l spoken.Language) []content {
 	return []content{{
-		Language: language, Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
+		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR"}}, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
-	}, {Language: language, Shipping: delivery{Service: "standard"}}}
+	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
 
 // refunds are made up: of all, and of next to nothing.
-func refunds(language string) []content {
-	all := orders(language)[0]
+func refunds(l spoken.Language) []content {
+	all := orders(l)[0]
 	all.Invoice, all.Corrects, all.Reason, all.Shipping = "CRN-1", "INV-1", "Broken", delivery{Service: "express", Price: "9.80 EUR"}
-	return []content{all, {Language: language, Invoice: "CRN-2", Corrects: "INV-1"}}
+	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}
 }
 
 // try writes mails about what nobody ordered, so that a template that cannot be executed stops the worker and not an order.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/goregular"
 
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -81,7 +82,7 @@ func sentTo(b *testing.B, name, line, city, country string) *order.State {
 	b.Helper()
 	w := shipped(3)
 	w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: city, PostalCode: "1000", Country: country}
-	planned(b, w).Progress.Invoice.Language = setup(b).languageOf(country)
+	planned(b, w).Progress.Invoice.Language = spoken.In(country).String()
 	return w
 }
 

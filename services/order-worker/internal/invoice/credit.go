@@ -66,7 +66,7 @@ func (l *layout) correction() {
 	if i == nil {
 		return
 	}
-	l.paragraph(fill(l.Corrects, "number", i.Number, "date", l.day(i.IssuedAt)), strong, right-left)
+	l.paragraph(fill(l.Corrects, "number", i.Number, "date", l.Language.Date(i.IssuedAt)), strong, right-left)
 	if l.about.reason != "" {
 		l.paragraph(fill(l.Reason, "reason", l.about.reason), plain, right-left)
 	}

@@ -102,11 +102,11 @@ func TestACreditNoteAsksForNoMoney(t *testing.T) {
 	s := setup(t)
 	for name, other := range s.tongues {
 		w := broken(t, s)
-		w.Order.Refund.Invoice.Language = name
+		w.Order.Refund.Invoice.Language = name.String()
 		got := strings.ReplaceAll(strings.Join(read(t, w), ""), "\u00a0", " ")
 		for _, want := range []string{
 			other.CreditNote, other.CreditNumber, other.CreditNet, other.CreditTotal, other.Settled,
-			fill(other.Corrects, "number", "INV-7KQ2MX-03-0000124", "date", other.day(w.Order.Refund.Invoice.IssuedAt)),
+			fill(other.Corrects, "number", "INV-7KQ2MX-03-0000124", "date", other.Language.Date(w.Order.Refund.Invoice.IssuedAt)),
 			fill(other.Reason, "reason", "Two poles arrived broken"), "CRN-7KQ2MX-03-0000200", string(w.Order.Refund.Of),
 		} {
 			if !strings.Contains(got, strings.ReplaceAll(want, "\u00a0", " ")) {
@@ -189,6 +189,19 @@ func TestNoTitleReachesTheSellersName(t *testing.T) {
 	}
 }
 
+func TestNoTotalReachesItsName(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for language, w := range s.tongues {
+		amount := sum.millimetres(s.fonts.width(w.Money(order.EUR.Cents(999_999_999_999)), sum.weight))
+		for _, name := range []string{w.Total, w.CreditTotal} {
+			if got, room := sum.millimetres(s.fonts.width(name, sum.weight)), netAt-middle-amount-2; got > room {
+				t.Errorf("%s: %q takes %.1f mm, want at most %.1f", language, name, got, room)
+			}
+		}
+	}
+}
+
 // TestCreditNotesAddUpExactly refunds orders bit by bit, and then what is left of them.
 func TestCreditNotesAddUpExactly(t *testing.T) {
 	t.Parallel()
@@ -266,7 +279,7 @@ func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = append(told, l.money(m))
+		told = append(told, l.Money(m))
 	}
 	if diff := cmp.Diff(told, totalsOn(l)); diff != "" {
 		t.Fatalf("totals (-data +pages):\n%s", diff)

@@ -58,6 +58,9 @@ func ship(data *cii.Invoice, t *tongue, s *order.Shipping, rate cii.Rate) {
 	data.Charges, data.Charged = []cii.Charge{{Code: cii.Freight, Reason: reason, Net: s.Price, Rate: rate}}, s.Price
 }
 
+// percent writes a rate as programs read it, without needless zeros: 19, 25.5.
+func percent(rate int) string { return strconv.FormatFloat(float64(rate)/100, 'f', -1, 64) }
+
 func rateOf(t order.Tax) cii.Rate { return cii.Rate{Category: categoryOf(t), Percent: percent(t.Rate)} }
 
 func shipTo(a order.Address) cii.Address {

@@ -49,6 +49,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
@@ -61,7 +62,7 @@ type Step struct {
 	fonts  *fonts
 	sealer pdfa.Sealer
 
-	tongues map[string]*tongue
+	tongues map[spoken.Language]*tongue
 }
 
 // New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
@@ -115,7 +116,7 @@ func (s *Step) bill(w *order.State) (*order.Invoice, error) {
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
-		Language: s.languageOf(to),
+		Language: spoken.In(to).String(),
 		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,

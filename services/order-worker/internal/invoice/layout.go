@@ -1,12 +1,9 @@
 package invoice
 
 import (
-	"fmt"
 	"strings"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
-
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
 )
 
@@ -102,10 +99,11 @@ func (l *layout) parties() {
 	sender := append([]string{l.seller.Name}, l.seller.Address...)
 	l.paragraph(strings.Join(sender, " · "), small, middle-left-12)
 	l.y += 2
-	// Neither e-mail nor note: both may be edited when an order is replayed, after its invoice was issued.
+	// Neither e-mail nor note: both may be edited when an order is replayed, after its invoice was issued. The country is in
+	// English, which carriers everywhere read.
 	a := l.order.ShipTo
 	for _, line := range []string{
-		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, country(a.Country),
+		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, spoken.English.Country(a.Country),
 	} {
 		if line != "" {
 			l.paragraph(line, address, middle-left-12)
@@ -122,12 +120,12 @@ func (l *layout) parties() {
 func (l *layout) identity(y float64) float64 {
 	placed := ""
 	if !l.about.placed.IsZero() {
-		placed = l.day(l.about.placed)
+		placed = l.Language.Date(l.about.placed)
 	}
 	for _, fact := range [][2]string{
 		{l.words.Number, l.invoice.Number},
-		{l.words.Date, l.day(l.invoice.IssuedAt)},
-		{l.Supply, l.day(l.about.supplied)},
+		{l.words.Date, l.Language.Date(l.invoice.IssuedAt)},
+		{l.Supply, l.Language.Date(l.about.supplied)},
 		{l.Order, string(l.about.order)},
 		{l.OrderDate, placed},
 		{l.BuyerVAT, l.order.Customer.VATID},
@@ -175,18 +173,4 @@ func (l *layout) room(height float64) {
 		l.headings()
 		l.carry(l.Brought)
 	}
-}
-
-// percent writes a rate without needless zeros: 19, 25.5.
-func percent(rate int) string {
-	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", rate/100, rate%100), "0"), ".")
-}
-
-// country is the English name of a country, which carriers everywhere read, or the code of one that nobody knows.
-func country(code string) string {
-	region, err := language.ParseRegion(code)
-	if err != nil {
-		return code
-	}
-	return display.English.Regions().Name(region)
 }

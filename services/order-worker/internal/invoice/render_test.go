@@ -296,6 +296,14 @@ func FuzzRender(f *testing.F) {
 		if got := document(t, s, w); len(got) < 20_000 {
 			t.Errorf("got %d bytes, want an invoice with its fonts", len(got))
 		}
+		r := refunded(t, w, nil, false)
+		r.Order.Refund.Reason, r.Order.Refund.Invoice.Number, r.Order.Refund.Invoice.Language = name, sku, country
+		if err := s.Plan(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got := document(t, s, r); len(got) < 20_000 {
+			t.Errorf("got %d bytes, want a credit note with its fonts", len(got))
+		}
 	})
 }
 

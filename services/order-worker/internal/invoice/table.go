@@ -88,7 +88,7 @@ func (l *layout) shippingNote(s *order.Shipping) string {
 		amount order.Money
 	}{{l.Fuel, s.Fuel}, {l.Remote, s.Remote}, {l.Oversize, s.Oversize}} {
 		if part.amount.Minor != 0 {
-			surcharges = append(surcharges, part.name+" "+l.money(part.amount))
+			surcharges = append(surcharges, part.name+" "+l.Money(part.amount))
 		}
 	}
 	if s.Carrier != "" {
@@ -130,7 +130,7 @@ func (l *layout) row(r row, below float64) {
 	}
 	l.room(float64(len(item))*plain.leading() + float64(len(note))*small.leading() + 2*padding + below)
 	l.y += padding
-	cells := [6]string{r.pos, item[0], r.quantity, l.money(r.price), l.rate(l.invoice.Taxes[0].Rate), l.money(r.net)}
+	cells := [6]string{r.pos, item[0], r.quantity, l.Money(r.price), l.Percent(l.invoice.Taxes[0].Rate), l.Money(r.net)}
 	for i, c := range l.columns() {
 		l.cell(c, l.y+plain.size*dot, plain, cells[i])
 	}
@@ -155,7 +155,7 @@ func (l *layout) lines(texts []string, st style) {
 func (l *layout) carry(name string) {
 	base := l.y + 4.4
 	l.textTo(159, base, label, name)
-	l.textTo(netAt, base, label, l.money(l.carried))
+	l.textTo(netAt, base, label, l.Money(l.carried))
 	l.y += carryHeight
 	l.rule(left, l.y, 0.1, line)
 }
@@ -166,17 +166,17 @@ func (l *layout) totals() {
 	amount := func(name string, m order.Money) {
 		l.y += plain.leading()
 		l.text(middle, l.y, plain, name)
-		l.textTo(netAt, l.y, plain, l.money(m))
+		l.textTo(netAt, l.y, plain, l.Money(m))
 		l.y += 1.2
 	}
 	amount(l.NetTotal, l.invoice.Net)
 	for _, t := range l.invoice.Taxes {
-		amount(fill(l.TaxOf, "rate", l.rate(t.Rate), "net", l.money(t.Net)), t.Tax)
+		amount(fill(l.TaxOf, "rate", l.Percent(t.Rate), "net", l.Money(t.Net)), t.Tax)
 	}
 	l.y += 1.4
 	l.band(middle-3, l.y, 9, accent)
 	l.text(middle, l.y+6.2, sum, l.Total)
-	l.textTo(netAt, l.y+6.2, sum, l.money(l.invoice.Total))
+	l.textTo(netAt, l.y+6.2, sum, l.Money(l.invoice.Total))
 	l.y += 9
 }
 

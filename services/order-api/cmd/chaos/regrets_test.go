@@ -18,7 +18,7 @@ type till struct {
 	mu      sync.Mutex
 	bottles int
 	refunds map[string]string // IDs, by key
-	early   int               // requests before there is an invoice
+	early   int               // requests that come too early
 	forgets bool              // what was under a key
 	cancel  int
 	problem string // of a cancel
@@ -43,7 +43,7 @@ func (s *till) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(s.cancel, "ord", s.problem)
 	case s.early > 0:
 		s.early--
-		answer(http.StatusConflict, "", "not-invoiced")
+		answer(http.StatusConflict, "", []string{"unknown-order", "not-invoiced", "refund-conflict"}[s.early])
 	case known && !s.forgets:
 		answer(http.StatusAccepted, id, "")
 	case len(s.refunds) == s.bottles && !known:
@@ -66,12 +66,12 @@ func TestSomeOrdersAreCalledOff(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name          string
-		till          till
+		till          *till
 		taken, wanted bool // what is wanted is no refusal
 	}{
-		{"in time, or not", till{cancel: http.StatusAccepted}, true, true},
-		{"begun", till{cancel: http.StatusConflict, problem: "order-begun"}, false, true},
-		{"forbidden", till{cancel: http.StatusForbidden, problem: "forbidden"}, false, false},
+		{"in time, or not", &till{cancel: http.StatusAccepted}, true, true},
+		{"begun", &till{cancel: http.StatusConflict, problem: "order-begun"}, false, true},
+		{"forbidden", &till{cancel: http.StatusForbidden, problem: "forbidden"}, false, false},
 	} {
 		l := row.till.open(t)
 		l.place(t.Context(), calledOff/2)
@@ -100,17 +100,17 @@ func TestAsManyRefundsAreTakenAsThereAreBottles(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		n       int // of the order
-		till    till
+		till    *till
 		refunds int
 		refused bool
 	}{
-		{"three of three", sentBack / 4, till{bottles: 3}, 3, false},
-		{"two of two", sentBack/4 + sentBack, till{bottles: 2}, 2, false},
-		{"one of one", sentBack/4 + 2*sentBack, till{bottles: 1}, 1, false},
-		{"when it is invoiced", sentBack / 4, till{bottles: 3, early: 2}, 3, false},
-		{"two of one", sentBack/4 + 2*sentBack, till{bottles: 2}, 2, true},
-		{"none of one", sentBack/4 + 2*sentBack, till{}, 0, true},
-		{"another under the same key", sentBack / 4, till{bottles: 3, forgets: true}, 3, true},
+		{"three of three", sentBack / 4, &till{bottles: 3}, 3, false},
+		{"two of two", sentBack/4 + sentBack, &till{bottles: 2}, 2, false},
+		{"one of one", sentBack/4 + 2*sentBack, &till{bottles: 1}, 1, false},
+		{"when it is known and invoiced", sentBack / 4, &till{bottles: 3, early: 3}, 3, false},
+		{"two of one", sentBack/4 + 2*sentBack, &till{bottles: 2}, 2, true},
+		{"none of one", sentBack/4 + 2*sentBack, &till{}, 0, true},
+		{"another under the same key", sentBack / 4, &till{bottles: 3, forgets: true}, 3, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -94,7 +94,9 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	in := intake.New(k.orders, v, shop.Price, intake.Config{Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Secret: secret, Promise: cfg.Promise})
+	in := intake.New(k.orders, v, shop.Price, intake.Config{
+		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
+	})
 	d := desk.New(k.replays, cfg.Topics, v)
 	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop, card)

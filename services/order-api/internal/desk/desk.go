@@ -88,6 +88,9 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := d.view.Held(shown.Origin.Partition); err != nil {
+		return 0, err
+	}
 	if shown.State != view.Open {
 		return 0, fmt.Errorf("letter %s, order %s is %s: %w", id, shown.Order, shown.OrderStatus, ErrClosed)
 	}
@@ -121,6 +124,9 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	}
 	if s.Order.Refund != nil {
 		return order.State{}, fmt.Errorf("order %s: %w", id, ErrRefund)
+	}
+	if err := d.view.Held(s.Origin.Partition); err != nil {
+		return order.State{}, err
 	}
 	if s.Status != order.Accepted {
 		return order.State{}, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)

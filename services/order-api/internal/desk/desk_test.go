@@ -41,7 +41,8 @@ type bench struct {
 	dead   order.State
 }
 
-func setup(t *testing.T) bench {
+// setup takes states that follow the order's own.
+func setup(t *testing.T, more ...*kgo.Record) bench {
 	t.Helper()
 	b := bench{Kafka: kafkatest.Start(t), dead: placed.Begin(origin)}
 	b.dead.Progress.Invoice = &order.Invoice{Number: "INV-1"}
@@ -56,7 +57,7 @@ func setup(t *testing.T) bench {
 	junk := dlq.Letter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Reason: failure.Undecodable}
 	b.put(t, b.Topics.Orders, r, &kgo.Record{Key: junk.Key, Value: junk.Value})
 	b.put(t, b.Topics.DLQ, b.letter.Record(), junk.Record())
-	b.put(t, b.Topics.Status, wire.Claim("w", at), wire.State(b.dead, 0))
+	b.put(t, b.Topics.Status, append([]*kgo.Record{wire.Claim("w", at), wire.State(b.dead, 0)}, more...)...)
 
 	layout, err := kafka.Check(t.Context(), b.Client, b.Topics)
 	must(t, err)
@@ -152,6 +153,25 @@ func TestLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 	}
 	if got := b.Records(t, b.Topics.Replay); len(got) != 0 {
 		t.Errorf("got %d replays, want none", len(got))
+	}
+}
+
+// TestNothingIsAskedWhereTheViewIsHeld has a state of a newer version: what became of the orders since, the view cannot see.
+func TestNothingIsAskedWhereTheViewIsHeld(t *testing.T) {
+	t.Parallel()
+	s := placed.Begin(origin)
+	s.Record(order.Change{Rev: 3, At: at, Status: order.Confirmed})
+	newer := wire.State(s, 0)
+	newer.Value = []byte(`{"schema":9}`)
+	b := setup(t, newer)
+	if _, err := b.desk.Replay(t.Context(), "2-0"); !errors.Is(err, view.ErrBehind) {
+		t.Errorf("replay: got %v, want ErrBehind", err)
+	}
+	if _, err := b.desk.Cancel(t.Context(), "ord_1"); !errors.Is(err, view.ErrBehind) {
+		t.Errorf("cancel: got %v, want ErrBehind", err)
+	}
+	if got := b.Records(t, b.Topics.Replay); len(got) != 0 {
+		t.Errorf("got %d records, want none", len(got))
 	}
 }
 

@@ -97,7 +97,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	stopping := make(chan struct{})
 	s.stop = sync.OnceFunc(func() { close(stopping) })
 	in := intake.New(orders, s.view, products.Price, intake.Config{
-		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Secret: []byte("secret"), Promise: promise,
+		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
 	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	end := s.serve(t, h)

@@ -39,6 +39,7 @@ import (
 type Config struct {
 	Topic       string        // orders
 	Incarnation string        // of the topic, as kafka.Check found it
+	Partitions  int           // of the topic, as kafka.Check found them
 	Secret      []byte        // makes the IDs of orders with a key; the same for all instances of the API
 	Deadline    time.Duration // for one order; zero is DefaultDeadline
 	Promise     time.Duration // how long an order may wait to be begun before new ones are refused; zero is for ever
@@ -172,6 +173,9 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 	if held, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
 		return held, err
 	}
+	if err := in.view.Held(in.partition(o.ID)); err != nil {
+		return order.State{}, err
+	}
 	r, err := in.append(ctx, o)
 	if err != nil {
 		return order.State{}, err
@@ -184,6 +188,12 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 		return order.State{}, &Unknown{o.ID, err}
 	}
 	return s, nil
+}
+
+// partition is where the producer will put the record of an order.
+func (in *Intake) partition(id order.ID) int32 {
+	keyed := kgo.StickyKeyPartitioner(nil).ForTopic(in.cfg.Topic) // the client's own choice
+	return int32(keyed.Partition(&kgo.Record{Key: []byte(id)}, in.cfg.Partitions))
 }
 
 // append writes the order's record and returns it with its partition and offset.

@@ -56,7 +56,7 @@ func open(t *testing.T, k *kafkatest.Kafka, cfg intake.Config, opts ...kgo.Opt) 
 		orders.Close()
 	})
 	must(t, v.Fresh(t.Context()))
-	cfg.Topic, cfg.Incarnation, cfg.Secret = k.Topics.Orders, layout.Incarnation, []byte("secret")
+	cfg.Topic, cfg.Incarnation, cfg.Partitions, cfg.Secret = k.Topics.Orders, layout.Incarnation, layout.Partitions, []byte("secret")
 	return intake.New(orders, v, shop.Price, cfg)
 }
 

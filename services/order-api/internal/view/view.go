@@ -11,8 +11,8 @@
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status replaces the whole state of its
 // order, unless package status finds it void. Of the letters of one ID the newest counts. A record that nobody can read
-// is skipped, because its letter tells of it; one that a newer version wrote
-// holds its partition where it is, until an API of that version reads on: all others go on.
+// is skipped, because its letter tells of it; one that a newer version wrote holds its partition where it is, until an API of
+// that version reads on: all others go on. Held says so to whoever would append something about an order that it cannot see.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how old the answers are.
 package view

@@ -298,6 +298,9 @@ func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 			b.Produce(t, beside)
 			must(t, v.Applied(t.Context(), 2, beside.Offset))
 			must(t, v.Fresh(t.Context()))
+			if here, elsewhere := v.Held(1), v.Held(2); !errors.Is(here, view.ErrBehind) || elsewhere != nil {
+				t.Errorf("held: got %v, and elsewhere %v; want ErrBehind, and nil", here, elsewhere)
+			}
 			if _, err := v.Order(t.Context(), "ord_002"); !errors.Is(err, view.ErrUnknown) {
 				t.Errorf("behind the record: got %v, want ErrUnknown", err)
 			}

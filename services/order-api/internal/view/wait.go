@@ -39,9 +39,20 @@ func (v *View) Health() Health {
 // MaxAge is how old the view may be for those who append a record about an order that may be known already.
 const MaxAge = time.Minute
 
-// Fresh returns nil when the view is at most MaxAge old. It waits for that until ctx is done, and is ErrBehind then.
+// Fresh returns nil when the view is at most MaxAge old, except where it is Held. It waits for that until ctx is done, and is ErrBehind then.
 func (v *View) Fresh(ctx context.Context) error {
 	return v.await(ctx, func() bool { return time.Since(v.fresh) <= MaxAge })
+}
+
+// Held is ErrBehind for a partition number that a record of a newer version holds, as long as this version runs: whoever appends a
+// record about an order that may be known already cannot know it there. Else it is nil.
+func (v *View) Held(partition int32) error {
+	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
+		if v.holds(source{topic, partition}) {
+			return fmt.Errorf("%w: a newer version has written to partition %d of %s", ErrBehind, partition, topic)
+		}
+	}
+	return nil
 }
 
 // Applied returns nil when the record at an offset of orders has been applied. It waits for that until ctx is done, and is ErrBehind then.

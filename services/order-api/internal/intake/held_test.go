@@ -1,0 +1,38 @@
+package intake_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafkatest"
+)
+
+// TestNothingIsRepeatedThatTheViewCannotSee has a record of a newer version in a partition. What stands behind it nobody sees
+// who would append it again, and workers have forgotten it some day.
+func TestNothingIsRepeatedThatTheViewCannotSee(t *testing.T) {
+	t.Parallel()
+	const held = 1
+	k := kafkatest.Start(t)
+	write(t, k, k.Topics.Orders, &kgo.Record{Key: []byte("ord_x"), Value: []byte(`{"schema":9}`)})
+	in := start(t, k, 0)
+	refused, taken := 0, 0
+	for i := range 20 {
+		s, err := in.Place(t.Context(), wanted(), fmt.Sprint("k", i))
+		switch {
+		case errors.Is(err, view.ErrBehind):
+			refused++
+		case err != nil || s.Origin.Partition == held:
+			t.Fatalf("k%d: got %v in partition %d, want ErrBehind there, and no other error", i, err, s.Origin.Partition)
+		default:
+			taken++
+		}
+	}
+	records := k.Records(t, k.Topics.Orders)
+	if got := len(records) - 1; refused == 0 || taken == 0 || got != taken {
+		t.Errorf("got %d refused, %d taken and %d records, want some of each, and a record for each that was taken", refused, taken, got)
+	}
+}

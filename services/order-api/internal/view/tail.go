@@ -168,8 +168,9 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 	o := s.Order
 	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
 		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)" +
-		" ON CONFLICT DO UPDATE SET status = excluded.status, rev = excluded.rev, begun = 1, state_at = excluded.state_at," +
-		" who = excluded.who, refund_of = excluded.refund_of, value = excluded.value"
+		// Also where and when it was placed: of an old order, the topic may hold no more than a repeat.
+		" ON CONFLICT DO UPDATE SET origin = excluded.origin, placed_at = excluded.placed_at, status = excluded.status," +
+		" rev = excluded.rev, begun = 1, state_at = excluded.state_at, who = excluded.who, refund_of = excluded.refund_of, value = excluded.value"
 	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, r.Offset, who(o),
 		refundOf(o), r.Value)
 	b.change(o)

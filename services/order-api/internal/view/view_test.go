@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
@@ -305,6 +306,27 @@ func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 				t.Errorf("behind the record: got %v, want ErrUnknown", err)
 			}
 		})
+	}
+}
+
+// TestARepeatThatOutlivesItsOrderChangesNothing has a view built again when the topic has forgotten an order, and not yet its repeat.
+func TestARepeatThatOutlivesItsOrderChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	repeat := placed(1)
+	repeat.PlacedAt = repeat.PlacedAt.Add(time.Hour)
+	dead := b.at(placed(1), 7, order.Working, order.Dead)
+	letter := dlq.Letter{Topic: b.Topics.Orders, Origin: dead.Origin, Step: order.StepShipping, Rev: 2}
+	b.put(t, b.Topics.Orders, wire.Order(repeat))
+	b.put(t, b.Topics.Status, wire.State(dead, 0))
+	b.put(t, b.Topics.DLQ, letter.Record())
+	v, _ := b.start(t)
+	if got, err := v.Letter(t.Context(), "1-7"); err != nil || got.Order != dead.Order.ID || got.State != view.Open {
+		t.Errorf("got letter of %q, %s, %v; want an open one of %s", got.Order, got.State, err, dead.Order.ID)
+	}
+	before := view.Filter{To: repeat.PlacedAt, Limit: 10}
+	if got, _, err := v.Orders(t.Context(), before); err != nil || len(got) != 1 {
+		t.Errorf("got %d orders placed before the repeat, %v; want 1", len(got), err)
 	}
 }
 

@@ -8,24 +8,29 @@ import (
 
 	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/pdfa"
 )
 
-// easternFace is read once for all tests, as for all documents of a process.
-var easternFace = sync.OnceValue(loadEastern)
-
-// setup returns a step of the built-in seller.
-func setup(t testing.TB) *Step {
-	t.Helper()
+// builtIn reads fonts, words and rates once for all tests.
+var builtIn = sync.OnceValues(func() (*Step, error) {
 	seller, err := LoadSeller("")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	s, err := New(seller)
+	return New(seller)
+})
+
+// setup returns a step of the built-in seller. What was read is shared. What a test may change is its own, and the sealer, whose
+// channel must not leave a test's bubble.
+func setup(t testing.TB) *Step {
+	t.Helper()
+	s, err := builtIn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.fonts.eastern = easternFace
-	return s
+	step, fonts := *s, *s.fonts
+	step.fonts, step.sealer = &fonts, pdfa.NewSealer()
+	return &step
 }
 
 // products are what the sample orders are made of.

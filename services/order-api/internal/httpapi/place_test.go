@@ -131,36 +131,6 @@ func (s *shop) again(t *testing.T, state order.State, prefer string) *http.Respo
 }
 
 // TestParkedOrdersAreNotFinished lets an order wait for another attempt, and for the mail server, before it goes well.
-func TestParkedOrdersAreNotFinished(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	state := s.place(t, wanted())
-	for _, c := range []order.Change{
-		{Status: order.Retrying, Step: order.StepEmail, Reason: "mail-busy"}, {Status: order.Waiting, Step: order.StepEmail, Reason: "mail-away"},
-	} {
-		s.advance(t, &state, c)
-		if resp := s.again(t, state, "wait=1"); resp.StatusCode != http.StatusAccepted {
-			t.Errorf("%s: got %s, want 202", c.Status, resp.Status)
-		}
-		page, _, err := s.client.Orders(t.Context(), client.OrderQuery{Status: string(c.Status)})
-		if err != nil || len(page) != 1 || page[0].Timeline[len(page[0].Timeline)-1].Reason != c.Reason {
-			t.Errorf("%s: got %+v, %v; want the order, with the reason", c.Status, page, err)
-		}
-	}
-	var seen []string
-	for change, err := range s.client.Watch(t.Context(), string(state.Order.ID), -1) {
-		must(t, err)
-		seen = append(seen, strings.TrimSpace(change.Status+" "+change.Step+" "+change.Reason))
-		if change.Status == "waiting" {
-			s.advance(t, &state, order.Change{Status: order.Confirmed})
-		}
-	}
-	want := []string{"accepted", "retrying email mail-busy", "waiting email mail-away", "confirmed"}
-	if diff := cmp.Diff(want, seen); diff != "" {
-		t.Errorf("changes (-want +got):\n%s", diff)
-	}
-}
-
 func TestPreferWaitIsReadLeniently(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

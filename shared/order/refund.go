@@ -45,12 +45,12 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 	r := &Refund{Of: s.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
 	r.Invoice.Kept = nil
 	o := Order{ID: r.Of.Refund(r.Number), Customer: s.Order.Customer, ShipTo: s.Order.ShipTo, Service: s.Order.Service, Refund: r}
+	price, net, tax := s.Progress.Shipping.Price, Money{}, Money{}
+	for _, b := range before {
+		price, net, tax = price.Plus(b.Refund.Shipping.Times(-1)), net.Plus(b.Refunded()), tax.Plus(b.Refund.Tax)
+	}
 	all := len(items) == 0 && !shipping
 	o.Lines = v.left(s.Order.Lines, items, before, all)
-	price := s.Progress.Shipping.Price
-	for _, b := range before {
-		price = price.Plus(b.Refund.Shipping.Times(-1))
-	}
 	if all || shipping {
 		r.Shipping = price
 	}
@@ -60,11 +60,7 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 	case all && len(o.Lines) == 0 && price.Minor == 0:
 		v.add("", "nothing of the order is left to refund")
 	}
-	net, tax := o.Refunded(), Money{}
-	for _, b := range before {
-		net, tax = net.Plus(b.Refunded()), tax.Plus(b.Refund.Tax)
-	}
-	r.Tax = net.Percent(i.Taxes[0].Rate).Plus(tax.Times(-1))
+	r.Tax = net.Plus(o.Refunded()).Percent(i.Taxes[0].Rate).Plus(tax.Times(-1))
 	return o, v.found
 }
 

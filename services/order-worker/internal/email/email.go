@@ -46,7 +46,7 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // or nil: TCP
 }
 
-// Step mails confirmations. It is safe for concurrent use; Do waits while all connections are in use.
+// Step mails invoices and credit notes. It is safe for concurrent use; Do waits while all connections are in use.
 type Step struct {
 	from   netmail.Address
 	domain string // of the sender

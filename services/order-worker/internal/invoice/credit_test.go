@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/services/order-worker/internal/spoken"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -69,6 +70,23 @@ func TestPlanSettlesACreditNoteAsTheInvoiceHadIt(t *testing.T) {
 			t.Errorf("planned again (-first +second):\n%s", diff)
 		}
 	})
+}
+
+// TestAnInvoiceOfAnEarlierVersionIsCredited has invoices without a language, and without a category of VAT.
+func TestAnInvoiceOfAnEarlierVersionIsCredited(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for rate, category := range map[int]string{1900: order.VATStandard, 0: order.VATExport} {
+		w := broken(t, s)
+		w.Order.Refund.Invoice.Language, w.Order.Refund.Invoice.Taxes = "", []order.Tax{{Rate: rate}}
+		text, data := strings.Join(read(t, w), "\n"), s.data(w)
+		if want := s.tongues[spoken.English].CreditNote; !strings.Contains(text, want) {
+			t.Errorf("rate %d: %q is not in\n%s", rate, want, text)
+		}
+		if got := data.Taxes[0].Rate.Category; got != category || data.Lines[0].Rate.Category != category {
+			t.Errorf("rate %d: got category %s, want %s", rate, got, category)
+		}
+	}
 }
 
 func TestARefundThatCannotBeCreditedIsRefusedForGood(t *testing.T) {

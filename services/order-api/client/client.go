@@ -1,7 +1,8 @@
 // Package client calls the order API over HTTP.
 //
-// Methods return a *Problem when the API refuses, and other errors when it cannot be reached. Placing an order, or
-// a refund, is safe to repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch resumes by itself.
+// Methods return a *Problem when the API refuses, and other errors when it cannot be reached. To place an order, or to refund
+// one, is safe to repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch
+// resumes by itself.
 package client
 
 import (

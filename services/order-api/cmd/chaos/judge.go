@@ -83,13 +83,17 @@ func (f *findings) judgeOrders(e evidence) {
 		if p.of != "" {
 			f.Refunds++
 		}
-		hopeless := p.hopeless || e.history.orders[id].doubted()
-		if want := map[bool]order.Status{false: order.Confirmed, true: order.Dead}[hopeless]; !final {
+		want := order.Confirmed
+		if p.hopeless || e.history.orders[id].doubted() {
+			want = order.Dead
+		}
+		switch {
+		case !final:
 			f.Lost++
 			f.violated("lost: %s was accepted and is %q", id, status)
-		} else if status != want && (status != order.Cancelled || !p.called) {
+		case status != want && (status != order.Cancelled || !p.called):
 			f.violated("%s is %s, must be %s", id, status, want)
-		} else if !e.history.orders[id].settled(p) {
+		case !e.history.orders[id].settled(p):
 			f.violated("not answered: the cancel of %s, which is %s", id, status)
 		}
 	}
@@ -168,11 +172,13 @@ func (f *findings) judgeRefunds(e evidence) {
 		if status, _ := l.final(); status == order.Cancelled && (l.kept || e.delivered[l.mail] > 0) {
 			f.violated("called off: %s is invoiced (%t) or mailed (%d times)", id, l.kept, e.delivered[l.mail])
 		}
-		if series := map[bool]string{false: "INV-", true: "CRN-"}[l.of != ""]; l.kept && (len(l.numbers) != 1 || !strings.HasPrefix(l.numbers[0], series)) {
-			f.violated("numbers: %s has %q, must have one of %s", id, l.numbers, series)
-		}
+		series := "INV-"
 		if l.of != "" {
+			series = "CRN-"
 			given[l.of] = given[l.of].Plus(l.total)
+		}
+		if l.kept && (len(l.numbers) != 1 || !strings.HasPrefix(l.numbers[0], series)) {
+			f.violated("numbers: %s has %q, must have one of %s", id, l.numbers, series)
 		}
 	}
 	for id, sum := range given {

@@ -1,8 +1,9 @@
 // Command chaos proves the promises while things are killed.
 //
 // It runs the application as real processes on three brokers of Apache Kafka, places orders at a steady rate through the API,
-// calls some of them off and refunds others, and does to the processes, the network, the disk and the mail server what a schedule says. The schedule is drawn from a seed before
-// the run begins: the same seed gives the same schedule. Between faults the system gets time to recover.
+// calls some of them off and refunds others, and does to the processes, the network, the disk and the mail server what a
+// schedule says. The schedule is drawn from a seed before the run begins: the same seed gives the same schedule. Between faults
+// the system gets time to recover.
 //
 // In the end everything runs again, and when every accepted order has ended, witnesses that know nothing of each other are held
 // against each other: what the API promised to the load, what the states in Kafka say, what the audit finds in all topics, and how

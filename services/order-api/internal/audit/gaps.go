@@ -19,7 +19,8 @@ import (
 )
 
 // Numbers says which invoice numbers were issued. A number is a place in the topic orders, so every offset is one, and
-// those without an invoice are gaps. Credit notes have numbers of their own, of the offsets at which refunds stand. Its JSON is for machines, Write is for people.
+// those without an invoice are gaps. Credit notes have numbers of their own, of the offsets at which refunds stand. Its JSON is
+// for machines, Write is for people.
 type Numbers struct {
 	Incarnation string   `json:"incarnation"`
 	Partitions  []Series `json:"partitions"`

@@ -46,7 +46,7 @@ func (c *cut) encode(out []byte, text string) []byte {
 
 // font is the cut as a PDF embeds it, in the place of what gofpdf knows by a name.
 func (c *cut) font(placeholder string) pdfa.Font {
-	d := c.face.face
+	d := c.face.description
 	f := pdfa.Font{
 		Placeholder: placeholder, Ascent: d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
 		Widths: make([]int, len(c.used)), Texts: make([]string, len(c.used)),

@@ -12,7 +12,7 @@ import (
 
 // face is a typeface in one weight.
 type face struct {
-	face   description
+	description
 	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
 	glyphs []glyph
 	index  map[rune]int // of a character's glyph
@@ -53,10 +53,10 @@ func readFace(packed []byte) (*face, error) {
 	}
 	line, data, _ := bytes.Cut(data, []byte("\n"))
 	f := &face{index: make(map[rune]int)}
-	if err := json.Unmarshal(line, &f.face); err != nil {
+	if err := json.Unmarshal(line, &f.description); err != nil {
 		return nil, err
 	}
-	for i, table := range []string{f.face.Head, f.face.Hhea, f.face.Maxp} {
+	for i, table := range []string{f.Head, f.Hhea, f.Maxp} {
 		if f.tables[i], err = hex.DecodeString(table); err != nil {
 			return nil, err
 		}

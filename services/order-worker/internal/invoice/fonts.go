@@ -53,7 +53,7 @@ func loadFonts() (*fonts, error) {
 	return f, nil
 }
 
-// loadEastern panics when the file is damaged, and the program with it: each document that needs the face is refused.
+// loadEastern panics when the embedded file is damaged: render refuses each document that needs the face.
 func loadEastern() *face {
 	f, err := loadFace("eastern")
 	if err != nil {

@@ -73,7 +73,7 @@ func TestBothFacesHaveTheSameCharacters(t *testing.T) {
 	for w, f := range fonts.faces {
 		for _, g := range f.glyphs {
 			if _, known := fonts.faces[1-w].index[g.char]; !known {
-				t.Errorf("%q is in %s only", g.char, f.face.Name)
+				t.Errorf("%q is in %s only", g.char, f.Name)
 			}
 		}
 	}

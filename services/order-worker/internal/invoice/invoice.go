@@ -19,9 +19,10 @@
 // # Credit notes
 //
 // A refund is invoiced the other way round. Its credit note says which invoice it corrects, and its amounts are above zero: its
-// name says that they are given back. It has the category, rate and language of that invoice. Its lines, shipping and VAT add up to the total,
-// exactly. Its VAT stands in the refund, as that of all refunds so far less that of all before, and so differs from the rate of
-// its own net by a cent at most; all credit notes together never exceed the invoice, and equal it when all is refunded.
+// name says that they are given back. It has the category, rate and language of that invoice. Its lines, shipping and VAT add
+// up to the total, exactly. Its VAT stands in the refund, as that of all refunds so far less that of all before, and so differs
+// from the rate of its own net by a cent at most; all credit notes together never exceed the invoice, and equal it when all is
+// refunded.
 //
 // # Text
 //

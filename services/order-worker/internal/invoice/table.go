@@ -95,7 +95,7 @@ func (l *layout) shippingNote(s *order.Shipping) string {
 		parts = append(parts, s.Carrier)
 	}
 	if len(surcharges) > 0 {
-		parts = append(parts, fill(l.Includes, "list", strings.Join(surcharges, "; ")))
+		parts = append(parts, fill(l.Includes, "list", strings.Join(surcharges, " + ")))
 	}
 	return strings.Join(parts, " · ")
 }

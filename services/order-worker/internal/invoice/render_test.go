@@ -94,7 +94,7 @@ func TestWhatCannotBePrintedIsBoxedAndExplained(t *testing.T) {
 }
 
 // rows matches what the table, and the totals below it, end with: an amount.
-var rows = regexp.MustCompile(`(?m)^ *(\d+ +\S+ .*|Shipping.*) (\d+) +([\d,]+\.\d\d) +19% +([\d,]+\.\d\d)$|^ *(Net amount|VAT|Total EUR).* ([\d,]+\.\d\d)$`)
+var rows = regexp.MustCompile(`(?m)^ *(\d+ +\S+ .*|Shipping.*) (\d+)(?:[ \x{a0}]pc\.)? +([\d,]+\.\d\d) +19% +([\d,]+\.\d\d)$|^ *(Net amount|VAT|Total EUR).* ([\d,]+\.\d\d)$`)
 
 func TestTotalsEqualAnIndependentSumOfTheRows(t *testing.T) {
 	t.Parallel()

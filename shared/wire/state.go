@@ -121,6 +121,9 @@ func stateJSON(s order.State) []byte {
 		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays,
 		Letter: (*letter)(s.Letter),
 	}
+	if s.Order.Refund != nil {
+		v.Schema = refunds
+	}
 	for _, c := range s.Timeline {
 		v.Timeline = append(v.Timeline, change(c))
 	}

@@ -25,7 +25,7 @@ import (
 // The versions of values that this package writes. An older reader must not take a refund for an order, and ship it.
 const (
 	schema  = 1
-	refunds = 2 // of an order that is a refund
+	refunds = 2 // of an order that is a refund, and of its state
 
 	newest = refunds
 )

@@ -176,6 +176,7 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	for name, r := range map[string]*kgo.Record{
 		"order":    wire.Order(w.Order),
 		"refund":   wire.Order(back),
+		"refunded": wire.State(back.Begin(w.Origin), 17),
 		"accepted": wire.State(w.Order.Begin(w.Origin), 17),
 		"state":    wire.State(*w, 17),
 		"claim":    wire.Claim("worker-1", at),

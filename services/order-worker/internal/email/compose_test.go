@@ -44,7 +44,7 @@ func sentTo(country string) *order.State {
 
 func TestMailIsWhatTheCustomerReads(t *testing.T) {
 	t.Parallel()
-	for country, language := range map[string]string{"IE": "en", "DE": "de", "UA": "uk"} {
+	for country, language := range map[string]string{"IE": "en", "DE": "de", "FR": "fr", "UA": "uk"} {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestMailIsInTheLanguageOfItsInvoice(t *testing.T) {
 		for i, row := range []struct{ settled, language, subject string }{
 			{"en", "en", "Your order and invoice "},
 			{"de", "de", "Ihre Bestellung und Rechnung "},
-			{"fr", "fr", "Votre commande et facture "},
+			{"fr", "fr", "Votre commande et votre facture "},
 			{"pl", "pl", "Twoje zamówienie i faktura "},
 			{"el", "el", "Η παραγγελία και το τιμολόγιό σας "},
 			{"uk", "uk", "Ваше замовлення та рахунок "},

@@ -35,7 +35,7 @@ func refunded(country string) *order.State {
 
 func TestARefundsMailIsWhatTheCustomerReads(t *testing.T) {
 	t.Parallel()
-	for country, language := range map[string]string{"IE": "en", "DE": "de", "GR": "el"} {
+	for country, language := range map[string]string{"IE": "en", "DE": "de", "GR": "el", "PL": "pl"} {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -68,9 +68,9 @@ func TestARefundsMailSaysNothingOfAnOrder(t *testing.T) {
 		for i, row := range []struct{ country, language, subject string }{
 			{"GB", "en", "Your refund and credit note "},
 			{"AT", "de", "Ihre Erstattung und Rechnungskorrektur "},
-			{"LU", "fr", "Votre remboursement et avoir "},
-			{"PL", "pl", "Zwrot i faktura korygująca "},
-			{"CY", "el", "Η επιστροφή και το πιστωτικό τιμολόγιό σας "},
+			{"LU", "fr", "Votre remboursement et votre avoir "},
+			{"PL", "pl", "Zwrot pieniędzy i faktura korygująca "},
+			{"CY", "el", "Επιστροφή χρημάτων και πιστωτικό τιμολόγιο "},
 			{"UA", "uk", "Повернення коштів і коригувальний рахунок "},
 			{"JP", "en", "Your refund and credit note "},
 		} {

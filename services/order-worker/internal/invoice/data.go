@@ -49,7 +49,7 @@ func ship(data *cii.Invoice, t *tongue, s *order.Shipping, rate cii.Rate) {
 	if s == nil {
 		return
 	}
-	reason := t.Shipping + ", " + s.Service
+	reason := t.Shipping + ", " + t.service(s.Service)
 	if len(data.Lines) == 0 {
 		data.Lines = []cii.Line{{ID: "1", Name: reason, Price: s.Price, Quantity: 1, Net: s.Price, Rate: rate}}
 		data.Items = s.Price

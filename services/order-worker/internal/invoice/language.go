@@ -34,6 +34,7 @@ type words struct {
 	Pos       string `json:"pos"`
 	Item      string `json:"item"`
 	Quantity  string `json:"quantity"`
+	Piece     string `json:"piece"`
 	Price     string `json:"price"`
 	VAT       string `json:"vat"`
 	Net       string `json:"net"`
@@ -108,6 +109,18 @@ func (t *tongue) exemption(category string) (reason, code string) {
 		return t.Intra, "VATEX-EU-IC"
 	default:
 		return "", ""
+	}
+}
+
+// service is the name of the service that was asked for.
+func (t *tongue) service(name string) string {
+	switch name {
+	case order.Standard:
+		return t.Standard
+	case order.Express:
+		return t.Express
+	default:
+		return name
 	}
 }
 

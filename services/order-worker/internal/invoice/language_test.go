@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +57,23 @@ func TestAnInvoiceIsWrittenInTheLanguageThatWasSettled(t *testing.T) {
 		} {
 			if !strings.Contains(strings.ReplaceAll(got, "\u00a0", " "), strings.ReplaceAll(want, "\u00a0", " ")) {
 				t.Errorf("%s: %q is not in\n%s", l, want, got)
+			}
+		}
+	}
+}
+
+// stumble matches what no language has: two full stops, because a date ends in one, and quotation marks of typewriters. In
+// French a colon has a space before it that does not break.
+var stumble, french = regexp.MustCompile(`\.\.|['"]`), regexp.MustCompile(`[^\x{a0}][:;!?]`)
+
+func TestTextsAreSetAsTheirLanguageSetsThem(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 10, 13, 0, 0, 0, 0, time.UTC)
+	for l, other := range setup(t).tongues {
+		for _, text := range fields(other.words) {
+			text = fill(text, "date", l.Date(day))
+			if stumble.MatchString(text) || l.String() == "fr" && french.MatchString(text) {
+				t.Errorf("%s: %q has a mark that does not belong there, or lacks its space", l, text)
 			}
 		}
 	}

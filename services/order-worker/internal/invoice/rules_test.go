@@ -191,7 +191,7 @@ func TestASellersAddressKeepsAllItsLines(t *testing.T) {
 	if got := s.party().Address; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := setup(t).tongues[spoken.English].terms(s, order.Invoice{}); got != "Payable at once, without deduction." {
+	if got := setup(t).tongues[spoken.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

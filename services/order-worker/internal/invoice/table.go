@@ -17,13 +17,13 @@ type column struct {
 // The table leaves room for amounts of ten digits before the point.
 const (
 	itemAt    = 31.0
-	itemWidth = 72.0
+	itemWidth = 69.0
 	netAt     = right - 2
 )
 
 func (l *layout) columns() [6]column {
 	return [6]column{
-		{l.Pos, 28, true}, {l.Item, itemAt, false}, {l.Quantity, 116, true}, {l.Price, 144, true}, {l.VAT, 159, true}, {l.words.Net, netAt, true},
+		{l.Pos, 28, true}, {l.Item, itemAt, false}, {l.Quantity, 118, true}, {l.Price, 144, true}, {l.VAT, 159, true}, {l.words.Net, netAt, true},
 	}
 }
 
@@ -60,24 +60,12 @@ func (l *layout) rows() (rows []row) {
 			note = ""
 			o.Name = o.SKU
 		}
-		rows = append(rows, row{strconv.Itoa(i + 1), o.Name, note, strconv.Itoa(o.Quantity), o.UnitPrice, o.Net()})
+		rows = append(rows, row{strconv.Itoa(i + 1), o.Name, note, strconv.Itoa(o.Quantity) + string(noBreak) + l.Piece, o.UnitPrice, o.Net()})
 	}
 	if s := l.about.shipping; s != nil {
 		rows = append(rows, row{"", l.Shipping + ", " + l.service(s.Service), l.shippingNote(s), "1", s.Price, s.Price})
 	}
 	return rows
-}
-
-// service is the name of the service that was asked for.
-func (l *layout) service(name string) string {
-	switch name {
-	case order.Standard:
-		return l.Standard
-	case order.Express:
-		return l.Express
-	default:
-		return name
-	}
 }
 
 // shippingNote says who carries the parcels, and what the price includes beside that of weight and size.
@@ -95,7 +83,7 @@ func (l *layout) shippingNote(s *order.Shipping) string {
 		parts = append(parts, s.Carrier)
 	}
 	if len(surcharges) > 0 {
-		parts = append(parts, fill(l.Includes, "list", strings.Join(surcharges, "; ")))
+		parts = append(parts, fill(l.Includes, "list", strings.Join(surcharges, " + ")))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -218,7 +206,7 @@ func (l *layout) payment() {
 
 // notes explain what is unusual about this invoice.
 func (l *layout) notes() {
-	l.y += 5
+	l.y += 7
 	for _, t := range l.invoice.Taxes {
 		// Taken from what was settled, not from the country: the table of today may have another member state.
 		if reason, _ := l.exemption(categoryOf(t)); reason != "" {

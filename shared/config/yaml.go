@@ -32,7 +32,8 @@ func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (v
 	if err != nil {
 		return "", fmt.Errorf("%s:%w", name, err)
 	}
-	if check != nil {
+	// yaml.v3 leaves out a whole mapping that has a key twice: the check would complain about all that stands in it.
+	if check != nil && !slices.ContainsFunc(f.found, func(w wrong) bool { return w.unread }) {
 		check(Place{f, root, root.Line})
 	}
 	return fmt.Sprintf("sha256:%.6x", sha256.Sum256(text)), f.err()
@@ -92,6 +93,7 @@ type wrong struct {
 	line       int
 	detail     string
 	structural bool // a key or a kind, found before the check
+	unread     bool // the mapping that it stands in
 }
 
 // err is all that was found in the order of the file, or nil. yaml.v3 reports a key given twice in two ways: one is enough.
@@ -105,7 +107,7 @@ func (f *file) err() error {
 }
 
 // decode reads the one document of a file twice: strictly into the struct, and as nodes, which know their lines. Its
-// error begins with the line, when there is one: nothing can be read then. What can be read around goes to found.
+// error begins with the line, if it has one: nothing can be read then. What can be read around goes to found.
 func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 	var doc, next yaml.Node
 	nodes := yaml.NewDecoder(bytes.NewReader(text))
@@ -114,7 +116,7 @@ func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 		return nil, errors.New("1: is empty")
 	}
 	if err != nil {
-		return nil, syntax(err)
+		return nil, fmt.Errorf("%d: %s", faulty(text), syntax(err))
 	}
 	if err := nodes.Decode(&next); !errors.Is(err, io.EOF) {
 		return nil, errors.New(" must hold one YAML document")
@@ -129,7 +131,7 @@ func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 		err = nil
 	}
 	if err != nil {
-		return nil, syntax(err)
+		return nil, fmt.Errorf(" %s", syntax(err))
 	}
 	return doc.Content[0], nil
 }
@@ -142,12 +144,21 @@ var (
 	misfit   = regexp.MustCompile(`^cannot unmarshal .* into (\S+)$`)
 )
 
-// syntax is an error of yaml.v3 with its line, where it names one, in front.
-func syntax(err error) error {
+// syntax is what an error of yaml.v3 says, without the line.
+func syntax(err error) string {
 	if m := atLine.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%s: %s", m[1], m[2])
+		return m[2]
 	}
-	return fmt.Errorf(" %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	return strings.TrimPrefix(err.Error(), "yaml: ")
+}
+
+// faulty is the first line of a document that cannot be read with those before it, whatever follows. yaml.v3 names where
+// the list or mapping around it begins, or the line before that, or none.
+func faulty(text []byte) int {
+	for yaml.Unmarshal(text, new(yaml.Node)) != nil {
+		text = text[:bytes.LastIndexByte(text[:len(text)-1], '\n')+1]
+	}
+	return bytes.Count(text, []byte("\n")) + 1
 }
 
 // structural says in words for people what yaml.v3 says about Go types.
@@ -160,7 +171,7 @@ func structural(text string) wrong {
 	if m := unknown.FindStringSubmatch(w.detail); m != nil {
 		w.detail = fmt.Sprintf("unknown key %q", m[1])
 	} else if m := repeated.FindStringSubmatch(w.detail); m != nil {
-		w.detail = fmt.Sprintf("key %q is given twice", m[1]+m[3])
+		w.detail, w.unread = fmt.Sprintf("key %q is given twice", m[1]+m[3]), true
 	} else if m := misfit.FindStringSubmatch(w.detail); m != nil {
 		w.detail = "must be " + kind(m[1])
 	}

@@ -52,13 +52,18 @@ func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
 		{"null", "~", "1: is empty"},
 		{"two documents", "name: a\n---\nname: b\n", " must hold one YAML document"},
 		{"a broken second document", "name: a\n---\n{{{\n", " must hold one YAML document"},
-		{"bad syntax", "name: a\nopens: [1\n", "1: did not find expected ',' or ']'"},
+		{"bad syntax", "name: a\nopens: [1\n", "2: did not find expected ',' or ']'"},
+		{"a line too far to the left", "desks:\n  - clerk: a\n  - clerk: b\n - clerk: c\n", "4: did not find expected key"},
+		{"a line too far to the right", "name: a\nopens: 1\n  always: true\n", "3: mapping values are not allowed in this context"},
+		{"a key too far to the right", "desks:\n  - clerk: a\n      boss: b\nname: c\n", "3: mapping values are not allowed in this context"},
+		{"a quote that does not end", "opens: 1\nname: \"a\nalways: true\nprices: {}\n", "2: found unexpected end of stream"},
 		{"a tab", "name: a\n\topens: 1\n", "2: found a tab character that violates indentation"},
-		{"no UTF-8", "name: \xff\n", " invalid leading UTF-8 octet"},
-		{"unknown alias", "name: *nobody\n", " unknown anchor 'nobody' referenced"},
+		{"no UTF-8", "opens: 1\nname: \xff\n", "2: invalid leading UTF-8 octet"},
+		{"unknown alias", "opens: 1\nname: *nobody\n", "2: unknown anchor 'nobody' referenced"},
 		{"unknown key", "name: a\nnmae: b\n", `2: unknown key "nmae"`},
 		{"unknown key within", "desks:\n  - clerk: a\n    boss: b\n", `3: unknown key "boss"`},
 		{"key given twice", "name: a\nname: b\n", `2: key "name" is given twice`},
+		{"key given twice within", "name: a\ndesks:\n  - clerk: a\n    clerk: b\n", `4: key "clerk" is given twice`},
 		{"no whole number", "opens: nine\n", "1: must be a whole number"},
 		{"no list", "desks: 3\n", "1: must be a list"},
 		{"no mapping", "prices:\n  - 3\n", "2: must be a mapping of keys to values"},
@@ -73,7 +78,12 @@ func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
 			if err := os.WriteFile(path, []byte(row.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := config.LoadYAML(path, nil, new(shop), nil)
+			var s shop
+			_, err := config.LoadYAML(path, nil, &s, func(root config.Place) {
+				if strings.Contains(row.want, "twice") {
+					root.Wrong("never said: what has a key twice is not read")
+				}
+			})
 			if err == nil {
 				t.Fatal("got no error")
 			}

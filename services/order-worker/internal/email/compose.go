@@ -27,7 +27,7 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 		return nil, failure.New(failure.Permanent, failure.RecipientRefused, errors.New("the customer's e-mail is not an address"))
 	}
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
-	to.Name = strings.ReplaceAll(line(w.Order.Customer.Name), `\`, "/")
+	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
 	e := s.editions[kind{spoken.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
 	mail, err := e.write(s.content(w, e.Language))
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(&s.from)
 	m.ToMailAddress(to)
-	m.Subject(mail.subject)
+	m.Subject(unencoded(mail.subject))
 	m.SetMessageIDWithValue(p.Email.MessageID)
 	m.SetDateWithValue(p.Email.Date)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notes, please
@@ -50,6 +50,10 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	m.AttachReadSeeker(p.Invoice.Number+".pdf", bytes.NewReader(w.Document), gomail.WithFileContentType("application/pdf"))
 	return m, nil
 }
+
+// unencoded breaks what readers would take for an encoded word and decode, line breaks included: text that is ASCII already is
+// sent as it is.
+func unencoded(text string) string { return strings.ReplaceAll(text, "=?", "= ?") }
 
 // boundaries are of the mail's own making, where others draw them at random. The text is part of them, so that nobody can
 // order something whose name is the boundary of its own mail.

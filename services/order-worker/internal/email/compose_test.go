@@ -215,6 +215,30 @@ func TestCustomersWordsInjectNothing(t *testing.T) {
 	})
 }
 
+// Many readers decode such words even in quotes, where RFC 2047 forbids it, and some then read what comes out as a header.
+func TestNoNameIsTakenForAnEncodedWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, err := os.ReadFile(filepath.Join("templates", "de.tmpl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, others, _ := strings.Cut(string(ours), "\n")
+		dir := folder(t, "de.tmpl", `{{define "subject"}}For {{.Name}}{{end}}`+others)
+		s := setup(t, func(c *email.Config) { c.Templates = dir })
+		if err := s.mail(t.Context(), invoiced("1", "=?utf-8?q?=0d=0aBcc:_x?=", "zoe@example.com")); err != nil {
+			t.Fatal(err)
+		}
+		m := s.taken(t, "1")
+		if head := m.header.Get("To") + m.header.Get("Subject"); strings.Contains(head, "=?") {
+			t.Errorf("got %q, want no encoded word", head)
+		}
+		if want := "For = ?utf-8?q?=0d=0aBcc:_x?="; m.subject != want {
+			t.Errorf("subject: got %q, want %q", m.subject, want)
+		}
+	})
+}
+
 // taken is a mail as a strict reader takes it apart.
 type taken struct {
 	header     netmail.Header

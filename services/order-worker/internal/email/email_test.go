@@ -132,7 +132,7 @@ func TestNamesOfAllScriptsArrive(t *testing.T) {
 		s := setup(t)
 		for i, name := range []string{
 			"Zoë Łukasiewicz", "Παπαδόπουλος", "Иванов", "山田 太郎", "محمد عبد الله", "שרה כהן", "Nguyễn Thị Ánh", "Anna 🎿",
-			`Mary "Ann" O'Neil, Jr.`, "a@b", "<Ann>", strings.Repeat("é", 200), "=?utf-8?q?x?=", "  two  spaces",
+			`Mary "Ann" O'Neil, Jr.`, "a@b", "<Ann>", strings.Repeat("é", 200), "  two  spaces",
 		} {
 			id := fmt.Sprint(i + 1)
 			if err := s.mail(t.Context(), invoiced(id, name, "zoe@example.com")); err != nil {

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	htmltemplate "html/template"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	texttemplate "text/template"
+	"unicode/utf8"
 
 	"example.com/orders/services/order-worker/internal/spoken"
 )
@@ -109,6 +111,11 @@ func replace(sources map[string]source, folder string) error {
 		text, err := os.ReadFile(place)
 		if err != nil {
 			return err
+		}
+		for i, l := range bytes.Split(text, []byte("\n")) {
+			if !utf8.Valid(l) {
+				return fmt.Errorf("%s:%d: is not UTF-8", place, i+1)
+			}
 		}
 		sources[f.Name()] = source{place, string(text)}
 	}

@@ -64,6 +64,7 @@ func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
 		{"no such field in the words of refunds", "uk-credit.tmpl", `{{define "thanks"}}` + "\n{{.Refund}}{{end}}", "uk-credit.tmpl:2:"},
 		{"fails without a reason", "en-credit.tmpl", `{{define "thanks"}}` + "\n{{slice .Reason 2}}{{end}}", "en-credit.tmpl:2:"},
 		{"fails where no shipping is refunded", "mail.txt", "x\n{{slice .Shipping.Service 8}}", "mail.txt:2:"},
+		{"in Latin-1", "mail.txt", "x\nf\xfcr", "mail.txt:2: is not UTF-8"},
 		{"misspelt name", "mail.htm", "<p>", "mail.htm: no template has this name"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -5,12 +5,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 
@@ -112,7 +114,17 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.createTopics(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
+	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, shop(d.API.HTTP))
 	return nil
+}
+
+// shop is where mails link to when there is no shop: what the API at an address says of an order stands in for its page. It
+// is empty when the address is not known yet.
+func shop(address string) string {
+	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "0" {
+		return ""
+	}
+	return "http://" + address + "/v1"
 }
 
 func (d *demo) folder(name string) string { return filepath.Join(d.API.Data, name) }

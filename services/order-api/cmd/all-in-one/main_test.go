@@ -75,6 +75,17 @@ func TestWrongSettingsAreRefusedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
+func TestMailsLinkToTheAPIWhereThereIsNoShop(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"127.0.0.1:8080": "http://127.0.0.1:8080/v1", "[::1]:80": "http://[::1]:80/v1", "127.0.0.1:0": "", ":8080": "", "nonsense": "",
+	} {
+		if got := shop(address); got != want {
+			t.Errorf("%s: got %q, want %q", address, got, want)
+		}
+	}
+}
+
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestHelpShowsEverySetting(t *testing.T) {

@@ -38,14 +38,18 @@ func (d *demo) tell(api string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	worker := fmt.Sprintf("bin/order-worker --brokers %s --smtp %s", d.kafka.Brokers[0], d.Worker.SMTP)
+	if d.Worker.ShopURL != "" {
+		worker += " --shop-url " + d.Worker.ShopURL
+	}
 	_, err := fmt.Fprintf(d.stdout, `
 Try, in another terminal:
   curl -sS -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d @deploy/sample/order.json %s/v1/orders
   bin/ordersctl --api %s dlq list
-  bin/order-worker --brokers %s --smtp %s    # one more worker
+  %s    # one more worker
 
 Ctrl-C ends it; all data stay in %s.
-`, api, api, d.kafka.Brokers[0], d.Worker.SMTP, d.API.Data)
+`, api, api, worker, d.API.Data)
 	return err
 }
 

@@ -107,33 +107,46 @@ func (f *file) err() error {
 }
 
 // decode reads the one document of a file twice: strictly into the struct, and as nodes, which know their lines. Its
-// error begins with the line, if it has one: nothing can be read then. What can be read around goes to found.
+// error begins with the line: nothing can be read then. What can be read around goes to found.
 func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
-	var doc, next yaml.Node
-	nodes := yaml.NewDecoder(bytes.NewReader(text))
-	err := nodes.Decode(&doc)
-	if errors.Is(err, io.EOF) || err == nil && doc.Content[0].Tag == "!!null" {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err == nil && (doc.Content == nil || doc.Content[0].Tag == "!!null") {
 		return nil, errors.New("1: is empty")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%d: %s", faulty(text), syntax(err))
+	var misfits *yaml.TypeError
+	for _, read := range []func([]byte) error{
+		func(text []byte) error { return yaml.Unmarshal(text, new(yaml.Node)) },
+		alone,
+		func(text []byte) error {
+			strict := yaml.NewDecoder(bytes.NewReader(text))
+			strict.KnownFields(true)
+			err := strict.Decode(into)
+			if errors.Is(err, io.EOF) || errors.As(err, &misfits) {
+				return nil
+			}
+			return err
+		},
+	} {
+		if err := read(text); err != nil {
+			return nil, fmt.Errorf("%d: %s", faulty(text, read), syntax(err))
+		}
 	}
-	if err := nodes.Decode(&next); !errors.Is(err, io.EOF) {
-		return nil, errors.New(" must hold one YAML document")
-	}
-	strict := yaml.NewDecoder(bytes.NewReader(text))
-	strict.KnownFields(true)
-	err = strict.Decode(into)
-	if kinds, ok := errors.AsType[*yaml.TypeError](err); ok {
-		for _, text := range kinds.Errors {
+	if misfits != nil {
+		for _, text := range misfits.Errors {
 			f.found = append(f.found, structural(text))
 		}
-		err = nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf(" %s", syntax(err))
 	}
 	return doc.Content[0], nil
+}
+
+// alone refuses a second document.
+func alone(text []byte) error {
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	_ = documents.Decode(new(yaml.Node)) // which was read before
+	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("must hold one YAML document")
+	}
+	return nil
 }
 
 // What yaml.v3 says; its errors have no other form than text.
@@ -154,8 +167,8 @@ func syntax(err error) string {
 
 // faulty is the first line of a document that cannot be read with those before it, whatever follows. yaml.v3 names where
 // the list or mapping around it begins, or the line before that, or none.
-func faulty(text []byte) int {
-	for yaml.Unmarshal(text, new(yaml.Node)) != nil {
+func faulty(text []byte, read func([]byte) error) int {
+	for read(text) != nil {
 		text = text[:bytes.LastIndexByte(text[:len(text)-1], '\n')+1]
 	}
 	return bytes.Count(text, []byte("\n")) + 1

@@ -110,26 +110,27 @@ func (f *file) err() error {
 // error begins with the line: nothing can be read then. What can be read around goes to found.
 func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err == nil && (doc.Content == nil || doc.Content[0].Tag == "!!null") {
+	if err := fault(text, func(text []byte) error { return yaml.Unmarshal(text, &doc) }); err != nil {
+		return nil, err
+	}
+	if doc.Content == nil || doc.Content[0].Tag == "!!null" {
 		return nil, errors.New("1: is empty")
 	}
+	if err := fault(text, alone); err != nil {
+		return nil, err
+	}
 	var misfits *yaml.TypeError
-	for _, read := range []func([]byte) error{
-		func(text []byte) error { return yaml.Unmarshal(text, new(yaml.Node)) },
-		alone,
-		func(text []byte) error {
-			strict := yaml.NewDecoder(bytes.NewReader(text))
-			strict.KnownFields(true)
-			err := strict.Decode(into)
-			if errors.Is(err, io.EOF) || errors.As(err, &misfits) {
-				return nil
-			}
-			return err
-		},
-	} {
-		if err := read(text); err != nil {
-			return nil, fmt.Errorf("%d: %s", faulty(text, read), syntax(err))
+	err := fault(text, func(text []byte) error {
+		strict := yaml.NewDecoder(bytes.NewReader(text))
+		strict.KnownFields(true)
+		err := strict.Decode(into)
+		if errors.Is(err, io.EOF) || errors.As(err, &misfits) {
+			return nil
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if misfits != nil {
 		for _, text := range misfits.Errors {
@@ -165,13 +166,17 @@ func syntax(err error) string {
 	return strings.TrimPrefix(err.Error(), "yaml: ")
 }
 
-// faulty is the first line of a document that cannot be read with those before it, whatever follows. yaml.v3 names where
-// the list or mapping around it begins, or the line before that, or none.
-func faulty(text []byte, read func([]byte) error) int {
+// fault is what keeps a text from being read, behind the first line that cannot be read with those before it, whatever
+// follows; nil if nothing does. yaml.v3 names where the list or mapping around it begins, or the line before that, or none.
+func fault(text []byte, read func([]byte) error) error {
+	err := read(text)
+	if err == nil {
+		return nil
+	}
 	for read(text) != nil {
 		text = text[:bytes.LastIndexByte(text[:len(text)-1], '\n')+1]
 	}
-	return bytes.Count(text, []byte("\n")) + 1
+	return fmt.Errorf("%d: %s", bytes.Count(text, []byte("\n"))+1, syntax(err))
 }
 
 // structural says in words for people what yaml.v3 says about Go types.

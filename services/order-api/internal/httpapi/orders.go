@@ -20,11 +20,7 @@ import (
 
 func (a *api) placeOrder(c echo.Context) error {
 	r := c.Request()
-	key, err := idempotencyKey(r.Header)
-	if err != nil {
-		return err
-	}
-	body, err := readJSON(r)
+	key, body, err := keyed(r)
 	if err != nil {
 		return err
 	}
@@ -51,6 +47,15 @@ func (a *api) answerPlaced(c echo.Context, s order.State) error {
 		}
 	}
 	return c.JSON(status, toOrder(s))
+}
+
+// keyed reads what makes an order: the idempotency key, or none, and the JSON.
+func keyed(r *http.Request) (key string, body []byte, err error) {
+	if key, err = idempotencyKey(r.Header); err != nil {
+		return "", nil, err
+	}
+	body, err = readJSON(r)
+	return key, body, err
 }
 
 var visible = regexp.MustCompile(`^[!-~]{1,200}$`)

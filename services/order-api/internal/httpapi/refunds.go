@@ -11,11 +11,7 @@ import (
 
 func (a *api) refundOrder(c echo.Context) error {
 	r := c.Request()
-	key, err := idempotencyKey(r.Header)
-	if err != nil {
-		return err
-	}
-	body, err := readJSON(r)
+	key, body, err := keyed(r)
 	if err != nil {
 		return err
 	}

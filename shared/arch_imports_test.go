@@ -33,7 +33,7 @@ func arrows() []arrow {
 		{mechanism, "telemetry", "", "how programs log"},
 		{mechanism, "config", "", "how programs read their settings"},
 		{mechanism, "serve", "config", "ends with the signals that config hands on"},
-		{mechanism, "wire", "order", "records are made of the domain"},
+		{mechanism, "wire", "order topic", "records are made of the domain, and fit into their topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
 		{mechanism, "kafka", "topic", "creates and checks the topics of the table"},
 		{mechanism, "dlq", "failure order wire", "a letter is an order's record with the failure in its headers"},

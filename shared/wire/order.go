@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
 )
 
 // Order is the record that places an order or a refund, keyed by its ID.
@@ -21,9 +22,14 @@ func Order(o order.Order) *kgo.Record {
 	return record(kind, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
 }
 
-// ReadOrder reads a record of the topic orders. A record that is no valid order is ErrUndecodable. The order's Source is
-// the record's value without its insignificant space.
+// ReadOrder reads a record of the topic orders. It is the one rule of what is an order, for all who read that topic: a
+// record that is none is ErrUndecodable, and becomes a dead letter. The order's Source is the record's value without its
+// insignificant space.
 func ReadOrder(r *kgo.Record) (order.Order, error) {
+	// Kafka limits the size of what it stores, compressed: a larger value would not fit into the topics of the workers.
+	if n := len(r.Value); n > topic.MaxOrder {
+		return order.Order{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrUndecodable, n, topic.MaxOrder)
+	}
 	o, err := parseOrder(r.Value)
 	if err != nil {
 		return order.Order{}, err

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -92,7 +91,7 @@ func (p *Pipeline) queued(ctx context.Context, l *ledger.Ledger, id order.ID, or
 	if err != nil {
 		return nil, err
 	}
-	o, err := placed(&dlq.Letter{Key: r.Key, Value: r.Value, Origin: l.Origin(origin)})
+	o, err := wire.ReadOrder(r)
 	if err == nil && o.ID != id {
 		err = fmt.Errorf("%w: order %s at offset %d, not %s", wire.ErrUndecodable, o.ID, origin, id)
 	}

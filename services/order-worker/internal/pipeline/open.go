@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
-	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
@@ -52,7 +52,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil || a.done {
 		return a, err
 	}
-	o, err := placed(&a.letter)
+	o, err := a.letter.Order()
 	if errors.Is(err, wire.ErrUndecodable) {
 		a.done = true
 		if a.from == carried {
@@ -117,15 +117,6 @@ func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, 
 	return nil
 }
 
-// placed reads the order. Kafka limits the size of what it stores, compressed: what is larger than an order may be would
-// not fit where the workers write about it.
-func placed(letter *dlq.Letter) (order.Order, error) {
-	if n := len(letter.Value); n > topic.MaxOrder {
-		return order.Order{}, fmt.Errorf("%w: %d bytes", wire.ErrUndecodable, n)
-	}
-	return letter.Order()
-}
-
 // read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was
 // put off.
 func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
@@ -149,12 +140,35 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		return a, nil
 	}
 	a.letter.Origin = l.Origin(letter.Origin.Offset)
-	there, err := l.Placed(ctx, letter.Origin.Offset)
-	if err == nil && !there {
+	err = origin(ctx, l, a)
+	if errors.Is(err, dlq.ErrForeign) {
 		a.done = true
-		p.ignore(r, fmt.Errorf("%w: nothing was placed at %s yet", dlq.ErrForeign, letter.Origin))
+		p.ignore(r, err)
+		return a, nil
 	}
 	return a, err
+}
+
+// origin compares a letter with the record of orders that it names. Without a record there yet, or with that of another order,
+// it is dlq.ErrForeign: the topic was made again since, or somebody else wrote the letter. A record that is gone contradicts nothing.
+// What carries an order is compared with the order's state.
+func origin(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	at := a.letter.Origin
+	placed, err := l.Placed(ctx, at.Offset)
+	if err == nil && !placed {
+		return fmt.Errorf("%w: nothing was placed at %s yet", dlq.ErrForeign, at)
+	}
+	if err != nil || a.from == carried || len(a.letter.Key) == 0 {
+		return err
+	}
+	r, err := l.Source(ctx, at.Offset)
+	if errors.Is(err, kafka.ErrGone) {
+		return nil
+	}
+	if err == nil && !bytes.Equal(r.Key, a.letter.Key) {
+		return fmt.Errorf("%w: the record at %s has another key", dlq.ErrForeign, at)
+	}
+	return err
 }
 
 // ignore says that nobody can say what a record is: there is nothing to bury, and no order waits for it.

@@ -218,6 +218,23 @@ func TestReplayBeginsNoOrderThatWasNotPlaced(t *testing.T) {
 	}
 }
 
+// TestAReplayOfAnotherPlaceIsIgnored has a letter of an order that names the place of another one, which is not begun yet.
+func TestAReplayOfAnotherPlaceIsIgnored(t *testing.T) {
+	t.Parallel()
+	for _, value := range [][]byte{wire.Order(sample("ord_2")).Value, []byte("no order")} {
+		synctest.Test(t, func(t *testing.T) {
+			l := setup(t)
+			r := l.place(t, "ord_1")
+			other := dlq.Letter{Key: []byte("ord_2"), Value: value, Topic: l.Topics.Orders}
+			other.Origin = order.Origin{Partition: partition, Offset: r.Offset}
+			l.work(t, l.sendBack(t, other))
+			if len(l.States(t)) != 0 || len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
+				t.Errorf("got states %v, letters %v, voids %v; want nothing", l.States(t), l.Letters(t), l.voids(t))
+			}
+		})
+	}
+}
+
 func TestEveryReplayIsAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

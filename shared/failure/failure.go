@@ -44,6 +44,7 @@ const (
 	Uncertain        Reason = "uncertain"         // the mail may have gone out: its answer was lost
 	MailAway         Reason = "mail-away"         // the mail server cannot be reached
 	TooLarge         Reason = "too-large"         // a record about the order is larger than its topic allows
+	InvoiceGone      Reason = "invoice-gone"      // the issued invoice is not in its topic any more
 	RenderRefused    Reason = "render-refused"    // the invoice cannot be rendered
 )
 

@@ -3,6 +3,8 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,6 +20,20 @@ func Invoice(w *order.State, at time.Time) *kgo.Record {
 		"origin", decimal(w.Origin.Offset),
 		"sha256", SHA256(w.Document),
 	)
+}
+
+// ErrNotIssued is a record that is not the document of an order which points at it.
+var ErrNotIssued = errors.New("not the document that was issued for the order")
+
+// Issued reads the document of an order from the record that its progress points at, and compares it with the order: where
+// the topic was made again, another one's document can stand there. Else it is ErrNotIssued.
+func Issued(r *kgo.Record, s *order.State) ([]byte, error) {
+	i := s.Progress.Invoice
+	if string(r.Key) != i.Number || Header(r, "order") != string(s.Order.ID) || Header(r, "origin") != decimal(s.Origin.Offset) ||
+		SHA256(r.Value) != i.Kept.SHA256 {
+		return nil, fmt.Errorf("invoice %s of %s at offset %d: %w", i.Number, s.Order.ID, i.Kept.Offset, ErrNotIssued)
+	}
+	return r.Value, nil
 }
 
 // Void is the record that says why an offset of the topic orders will never have an invoice, nor a credit note. Nobody can tell

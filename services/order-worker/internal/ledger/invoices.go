@@ -11,6 +11,7 @@ import (
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -76,12 +77,18 @@ func kept(r *kgo.Record) *order.Kept {
 }
 
 // Load reads the issued document of an order that has one. What was issued is never rendered again: another version might render it differently.
+// If it is not where the order's state says, no attempt will find it: that is a permanent failure.
 func (l *Ledger) Load(ctx context.Context, w *order.State) error {
 	r, err := l.read(ctx, l.cfg.Topics.Invoices, w.Progress.Invoice.Kept.Offset)
+	if err == nil {
+		w.Document, err = wire.Issued(r, w)
+	}
+	if errors.Is(err, kafka.ErrGone) || errors.Is(err, wire.ErrNotIssued) {
+		err = failure.New(failure.Permanent, failure.InvoiceGone, err)
+	}
 	if err != nil {
 		return fmt.Errorf("loading invoice %s: %w", w.Progress.Invoice.Number, err)
 	}
-	w.Document = r.Value
 	return nil
 }
 

@@ -43,6 +43,29 @@ func TestIssuedInvoiceIsTheOneThatWasKept(t *testing.T) {
 	})
 }
 
+// TestAnotherOrdersDocumentIsNeverLoaded has pointers to what is not the order's document, or not there.
+func TestAnotherOrdersDocumentIsNeverLoaded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		l := o.open(t)
+		other, w := begun(l, "ord_0", 6), begun(l, "ord_1", 7)
+		for _, w := range []*order.State{other, w} {
+			if err := l.Keep(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Document = nil
+		for _, offset := range []int64{other.Progress.Invoice.Kept.Offset, 99} {
+			w.Progress.Invoice.Kept.Offset = offset
+			err := l.Load(t.Context(), w)
+			if class, reason := failure.Of(err); class != failure.Permanent || reason != failure.InvoiceGone || w.Document != nil {
+				t.Errorf("offset %d: got %q, %v; want permanent, %s", offset, w.Document, err, failure.InvoiceGone)
+			}
+		}
+	})
+}
+
 func TestInvoiceIsKeptOnceHoweverLateTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -33,6 +33,9 @@ func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time
 		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
 	}
 	r, err := l.read(ctx, l.cfg.Topics.Status, e.at())
+	if err == nil && string(r.Key) != string(id) {
+		err = fmt.Errorf("%w: that of %.40q stands at offset %d", kafka.ErrGone, r.Key, e.at())
+	}
 	if !errors.Is(err, kafka.ErrGone) {
 		return parse(r, err)
 	}

@@ -29,6 +29,9 @@ type Config struct {
 // workers' session time-out, so that a process that wakes from a long stop has nothing left to flush.
 const DeliveryTimeout = 5 * time.Second
 
+// Blocked is a word in the metadata of a commit: the group does not work on the partition until somebody acts.
+const Blocked = "blocked"
+
 // connectTimeout bounds the first round trip: kgo retries for ever, so a wrong address would look like a hang.
 const connectTimeout = 10 * time.Second
 

@@ -19,6 +19,7 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
 	var last map[string]map[int32]kgo.EpochOffset
+	var blocked map[int32]bool
 	var at time.Time
 	for {
 		select {
@@ -26,9 +27,9 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := c.lanes.committable()
-		if (!equal(last, now) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
-			last, at = now, time.Now()
+		now, stuck := c.lanes.committable(), c.lanes.blocked()
+		if (!equal(last, now) || !maps.Equal(blocked, stuck) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
+			last, blocked, at = now, stuck, time.Now()
 		}
 	}
 }
@@ -44,11 +45,29 @@ func (c *Consumer) commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
 	var answer error
-	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
+	c.group.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, marked(c.lanes.blocked())), offsets, answered(&answer))
 	if answer != nil && ctx.Err() == nil {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
 	}
 	return answer
+}
+
+// marked adds to the metadata of commits which partitions are blocked: the API does not count their orders as a backlog.
+func marked(blocked map[int32]bool) func(*kmsg.OffsetCommitRequest) error {
+	return func(r *kmsg.OffsetCommitRequest) error {
+		for _, t := range r.Topics {
+			for i := range t.Partitions {
+				if p := &t.Partitions[i]; blocked[p.Partition] {
+					text := kafka.Blocked
+					if p.Metadata != nil && *p.Metadata != "" {
+						text = *p.Metadata + " " + text
+					}
+					p.Metadata = &text
+				}
+			}
+		}
+		return nil
+	}
 }
 
 // answered collects the first error of a commit's answer, of the whole or of a partition.

@@ -4,15 +4,20 @@ package consumer
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafka"
 )
 
 func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
@@ -69,6 +74,44 @@ func TestAHeldPartitionIsTold(t *testing.T) {
 		got := c.Partitions()
 		if len(got) != 3 || got[0].Held != nil || got[1].Held == nil || got[1].Held.Error() != "lost: offsets 3 to 4 of orders/1" {
 			t.Errorf("got %v, want partition 1 held, and why", got)
+		}
+		if got := m.blocked(t); !slices.Equal(got, []int32{1}) {
+			t.Errorf("got %v marked as blocked by its commits, want partition 1", got)
+		}
+	})
+}
+
+// blocked are the partitions of orders that the commits of the group say nothing is begun of.
+func (m *team) blocked(t *testing.T) (numbers []int32) {
+	t.Helper()
+	found, err := kadm.NewClient(m.Client).FetchOffsetsForTopics(t.Context(), m.cfg.Group, m.Topics.Orders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found.Each(func(o kadm.OffsetResponse) {
+		if slices.Contains(strings.Fields(o.Metadata), kafka.Blocked) {
+			numbers = append(numbers, o.Partition)
+		}
+	})
+	return numbers
+}
+
+// TestABlockedPartitionIsMarkedUntilItIsWorkedOn has a record that only a newer version can handle.
+func TestABlockedPartitionIsMarkedUntilItIsWorkedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		_, stop := m.member(t, func(context.Context, *ledger.Ledger, *kgo.Record, <-chan struct{}) error { return errors.New("newer") })
+		m.fill(t, m.Topics.Orders, 2, 1)
+		time.Sleep(5 * time.Second)
+		if got := m.blocked(t); !slices.Equal(got, []int32{2}) {
+			t.Errorf("got %v marked as blocked, want partition 2", got)
+		}
+		stop()
+		m.member(t, m.work)
+		time.Sleep(5 * time.Second)
+		if got := m.blocked(t); got != nil {
+			t.Errorf("got %v marked as blocked when all is done, want none", got)
 		}
 	})
 }

@@ -275,6 +275,19 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 	return offsets
 }
 
+// blocked are the owned partition numbers of which nothing is begun until somebody acts.
+func (l *lanes) blocked() map[int32]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[int32]bool{}
+	for _, p := range l.owned {
+		if p.held != nil {
+			all[p.number] = true
+		}
+	}
+	return all
+}
+
 func (l *lanes) find(number int32) *partition {
 	for _, p := range l.owned {
 		if p.number == number {

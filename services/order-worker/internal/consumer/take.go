@@ -91,7 +91,7 @@ func (c *Consumer) take(ctx context.Context, number int32) (from int64, err erro
 		return 0, err
 	}
 	if lost := c.check(ctx, number, found); lost != nil {
-		c.lanes.add(c.refused(number, lost))
+		c.lanes.add(c.refused(number, found[0], lost))
 		return found[0].at, nil
 	}
 	since, err := c.since(ctx, number, found)
@@ -131,11 +131,11 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 	return p
 }
 
-// refused is a partition that is ours, and not worked on.
-func (c *Consumer) refused(number int32, reason error) *partition {
+// refused is a partition that is ours, and not worked on. What is committed of orders is committed again, to say so.
+func (c *Consumer) refused(number int32, orders position, reason error) *partition {
 	return &partition{
 		number: number, now: time.Now, held: reason, abandon: func(error) {}, stopping: make(chan struct{}),
-		sources: []*source{{topic: c.cfg.Topics.Orders}},
+		sources: []*source{{topic: orders.topic, next: orders.at, mark: watermark{next: orders.at, any: orders.committed}}},
 	}
 }
 

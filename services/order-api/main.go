@@ -19,6 +19,7 @@ type settings struct {
 	config.Kafka
 	api.Config
 	RateCard string `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML) to quote by; an embedded one by default. Give the workers the same."`
+	Group    string `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers: orders below what it has committed are no backlog."`
 	telemetry.Log
 }
 
@@ -30,7 +31,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	cfg := s.Config
-	cfg.RateCard = s.RateCard
+	cfg.RateCard, cfg.Group = s.RateCard, s.Group
 	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
 	cfg.Topics = topic.Names(s.Prefix)
 	cfg.Log = log

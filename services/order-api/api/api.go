@@ -47,8 +47,10 @@ type Config struct {
 
 	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
 
-	// RateCard is for quotes: the path of the card that the workers have. No flag here, since all-in-one has it once for both.
+	// RateCard is for quotes: the path of the card that the workers have. Group is the consumer group of the workers: what it has
+	// committed is begun. No flags here, since all-in-one has them once for both.
 	RateCard string `kong:"-"`
+	Group    string `kong:"-"`
 
 	Kafka  kafka.Config `kong:"-"`
 	Topics topic.Set    `kong:"-"`
@@ -170,6 +172,7 @@ func openView(ctx context.Context, cfg Config, incarnation string) (*view.View, 
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	return view.New(ctx, view.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: incarnation, Path: filepath.Join(cfg.Data, "view.db"), Log: cfg.Log,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: incarnation, Group: cfg.Group,
+		Path: filepath.Join(cfg.Data, "view.db"), Log: cfg.Log,
 	})
 }

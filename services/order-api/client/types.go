@@ -153,7 +153,7 @@ type LetterRef struct {
 // Letter is what stands in the dead-letter topic for an order that failed.
 type Letter struct {
 	ID          string    `json:"id"`
-	State       string    `json:"state"`           // open, replayed, closed
+	State       string    `json:"state"`           // open, lost, replayed, closed
 	Order       string    `json:"order,omitempty"` // its ID; none for a record that is no order
 	Step        string    `json:"step,omitempty"`  // that failed
 	Class       string    `json:"class"`
@@ -164,7 +164,7 @@ type Letter struct {
 	LastFailed  time.Time `json:"last_failed"`
 	Worker      string    `json:"worker"`
 	Replays     int       `json:"replays"`          // how often it was sent back
-	Partition   int32     `json:"partition"`        // in the dead-letter topic
+	Partition   int32     `json:"partition"`        // of its record in the dead-letter topic
 	Offset      int64     `json:"offset"`           // there
 	Record      *Record   `json:"record,omitempty"` // of a single letter only
 }
@@ -193,7 +193,7 @@ type Problem struct {
 	Status int          `json:"status"`
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
-	Order  string       `json:"order,omitempty"` // the ID of an order whose result is unknown
+	Order  string       `json:"order,omitempty"` // the ID of an order whose result is unknown, or whose letter is gone
 }
 
 // FieldError is what is wrong with one field. Pointer is a JSON pointer (RFC 6901) into the request.

@@ -180,7 +180,7 @@ func (d *demo) runWorkers(ctx context.Context) error {
 
 func (d *demo) runAPI(ctx context.Context) error {
 	cfg := d.API
-	cfg.RateCard = d.Worker.RateCard
+	cfg.RateCard, cfg.Group = d.Worker.RateCard, d.Worker.Group
 	cfg.Data = d.folder("view")
 	cfg.Kafka, cfg.Topics, cfg.Log = d.kafka, topic.Names(d.Prefix), d.log
 	cfg.Listening = func(address string) { d.listening <- address }

@@ -58,7 +58,7 @@ func misused(err error) error {
 
 type listLetters struct {
 	filter
-	State string `enum:"open,replayed,closed,all" default:"open" help:"Only those that are: ${enum}."`
+	State string `enum:"open,lost,replayed,closed,all" default:"open" help:"Only those that are: ${enum}."`
 }
 
 // Run lists letters, a line each.

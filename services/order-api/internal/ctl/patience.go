@@ -63,6 +63,12 @@ func overdue(err error) bool {
 	return refused && p.Status == http.StatusTooManyRequests
 }
 
+// replayable reports whether a letter is gone, and its order is there.
+func replayable(err error) bool {
+	p, refused := errors.AsType[*client.Problem](err)
+	return refused && p.Status == http.StatusGone && p.Order != ""
+}
+
 // explain adds what a person can do when nobody answers, or nothing more is taken.
 func explain(err error) error {
 	switch {
@@ -70,6 +76,8 @@ func explain(err error) error {
 		return config.Hint(err, "is the API running? Give its address with --api or ORDERS_API")
 	case overdue(err):
 		return config.Hint(err, "are workers running? Run the same command again later: an order that has a key is placed once")
+	case replayable(err):
+		return config.Hint(err, "send it back with: ordersctl dlq replay ID")
 	}
 	return err
 }

@@ -48,7 +48,8 @@ func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 
 // Errors of what cannot be asked for any more.
 var (
-	ErrClosed = errors.New("the letter is not open any more") // its order is being worked on again, or has ended otherwise
+	ErrClosed = errors.New("the letter is not open any more")            // its order is being worked on again, or has ended otherwise
+	ErrLost   = errors.New("the letter's record is gone from its topic") // deleted, or the topic was made again
 	ErrBegun  = errors.New("work on the order has begun")
 	ErrRefund = errors.New("it is a refund") // nobody cancels one: those that follow count on it
 )
@@ -56,27 +57,60 @@ var (
 // deadline bounds whatever is asked: the reading of what it is about, and its writing.
 const deadline = kafka.DeliveryTimeout - time.Second
 
-// Letter returns a letter with its key and value, the exact bytes of the record that failed; or view.ErrUnknown.
+// Letter returns a letter with its key and value, the exact bytes of the record that failed. With ErrLost it returns what the
+// view knows of a letter whose record is gone. It is view.ErrUnknown if there is no such letter.
 func (d *Desk) Letter(ctx context.Context, id string) (view.Letter, error) {
 	l, err := d.view.Letter(ctx, id)
 	if err != nil {
 		return view.Letter{}, err
 	}
-	l.Letter, err = d.read(ctx, l)
+	read, err := d.read(ctx, l)
+	if err == nil {
+		l.Letter = read
+	}
 	return l, err
 }
 
-// read reads a letter from its topic.
+// read reads a letter from its place in its topic, and compares it with what was asked for: another one can stand there when
+// the topic was cut or made again. Else it is ErrLost.
 func (d *Desk) read(ctx context.Context, l view.Letter) (dlq.Letter, error) {
-	r, err := d.view.Record(ctx, d.topics.DLQ, l.Origin.Partition, l.Offset)
+	r, err := d.view.Record(ctx, d.topics.DLQ, l.Partition, l.Offset)
+	if errors.Is(err, view.ErrGone) {
+		err = fmt.Errorf("%w: %w", ErrLost, err)
+	}
 	if err != nil {
 		return dlq.Letter{}, fmt.Errorf("reading letter %s: %w", l.ID(), err)
 	}
-	return dlq.Read(r)
+	read, err := dlq.Read(r)
+	if err != nil || read.Topic != l.Topic || read.Origin != l.Origin || !l.Of(read.Key) {
+		return dlq.Letter{}, fmt.Errorf("reading letter %s: %w: another record stands at its place", l.ID(), ErrLost)
+	}
+	return read, nil
 }
 
-// Replay sends a letter back to be worked on from the step that failed, and returns the number of the replay. It is view.ErrUnknown
-// or ErrClosed when there is nothing to send back, and view.ErrBehind when the view is too old to know that. With view.ErrAway
+// whole is a letter with all that a replay needs. What its record does not hold, because it is gone or was too large to be
+// written whole, is taken from the order as it stands.
+func (d *Desk) whole(ctx context.Context, shown view.Letter) (dlq.Letter, error) {
+	l, err := d.read(ctx, shown)
+	lost := errors.Is(err, ErrLost)
+	if err != nil && !lost || err == nil && len(l.Value) > 0 || shown.Order == "" {
+		return l, err
+	}
+	s, err := d.view.Order(ctx, shown.Order)
+	if err != nil {
+		return dlq.Letter{}, err
+	}
+	if lost {
+		l = shown.Letter
+	}
+	r := wire.Order(s.Order)
+	l.Key, l.Value, l.Headers, l.Progress = r.Key, r.Value, r.Headers, s.Progress
+	return l, nil
+}
+
+// Replay sends a letter back to be worked on from the step that failed, and returns the number of the replay. A letter whose record is
+// gone is made again of its order. It is view.ErrUnknown, ErrClosed or, without an order, ErrLost when there is nothing to send
+// back, and view.ErrBehind when the view is too old to know that. With view.ErrAway
 // the replay may have been sent; repeating it is harmless.
 func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
@@ -91,10 +125,10 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	if err := d.view.Held(shown.Origin.Partition); err != nil {
 		return 0, err
 	}
-	if shown.State != view.Open {
+	if shown.State != view.Open && shown.State != view.Lost {
 		return 0, fmt.Errorf("letter %s, order %s is %s: %w", id, shown.Order, shown.OrderStatus, ErrClosed)
 	}
-	l, err := d.read(ctx, shown)
+	l, err := d.whole(ctx, shown)
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/desk"
@@ -44,6 +45,12 @@ type bench struct {
 // setup takes states that follow the order's own.
 func setup(t *testing.T, more ...*kgo.Record) bench {
 	t.Helper()
+	return setupAfter(t, func(b bench) { b.put(t, b.Topics.Status, more...) })
+}
+
+// setupAfter has something happen before the view reads.
+func setupAfter(t *testing.T, before func(bench)) bench {
+	t.Helper()
 	b := bench{Kafka: kafkatest.Start(t), dead: placed.Begin(origin)}
 	b.dead.Progress.Invoice = &order.Invoice{Number: "INV-1"}
 	b.dead.Record(order.Change{Rev: 1, At: at, Status: order.Working})
@@ -54,10 +61,11 @@ func setup(t *testing.T, more ...*kgo.Record) bench {
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
 		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: 2, Progress: b.dead.Progress,
 	}
-	junk := dlq.Letter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Reason: failure.Undecodable}
+	junk := dlq.Letter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Topic: b.Topics.Orders, Reason: failure.Undecodable}
 	b.put(t, b.Topics.Orders, r, &kgo.Record{Key: junk.Key, Value: junk.Value})
 	b.put(t, b.Topics.DLQ, b.letter.Record(), junk.Record())
-	b.put(t, b.Topics.Status, append([]*kgo.Record{wire.Claim("w", at), wire.State(b.dead, 0)}, more...)...)
+	b.put(t, b.Topics.Status, wire.Claim("w", at), wire.State(b.dead, 0))
+	before(b)
 
 	layout, err := kafka.Check(t.Context(), b.Client, b.Topics)
 	must(t, err)
@@ -187,5 +195,84 @@ func TestLetterShowsTheExactBytes(t *testing.T) {
 	}
 	if _, err := b.desk.Letter(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
 		t.Errorf("letter that does not exist: got %v, want ErrUnknown", err)
+	}
+}
+
+// purge deletes the records of partition 2 of the dead-letter topic below an offset.
+func (b bench) purge(t *testing.T, below int64) {
+	t.Helper()
+	var offsets kadm.Offsets
+	offsets.AddOffset(b.Topics.DLQ, 2, below, -1)
+	_, err := kadm.NewClient(b.Client).DeleteRecords(t.Context(), offsets)
+	must(t, err)
+}
+
+func TestALetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.purge(t, 2)
+	if l, err := b.desk.Letter(t.Context(), "2-0"); !errors.Is(err, desk.ErrLost) || l.Order != "ord_1" {
+		t.Errorf("got letter of %q, %v; want ErrLost and ord_1", l.Order, err)
+	}
+	number, err := b.desk.Replay(t.Context(), "2-0")
+	if err != nil || number != 1 {
+		t.Fatalf("got replay %d, %v; want 1", number, err)
+	}
+	want := b.letter
+	want.Replays, want.StateAt, want.Group = 1, 1, ""
+	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("replay: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := b.desk.Replay(t.Context(), "2-1"); !errors.Is(err, desk.ErrLost) {
+		t.Errorf("replay of what was no order: got %v, want ErrLost", err)
+	}
+}
+
+// TestALetterWithoutItsBytesIsReplayedWhole has a letter that was too large to be written with the record that failed.
+func TestALetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
+	t.Parallel()
+	b := setupAfter(t, func(b bench) {
+		clipped := b.letter
+		clipped.Key, clipped.Value, clipped.Headers = nil, nil, nil
+		b.put(t, b.Topics.DLQ, clipped.Record())
+	})
+	_, err := b.desk.Replay(t.Context(), "2-0")
+	must(t, err)
+	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
+	if err != nil || string(got.Key) != "ord_1" || string(got.Value) != string(b.letter.Value) {
+		t.Errorf("got key %q, value %q, %v; want the order", got.Key, got.Value, err)
+	}
+}
+
+// TestACopyOfALetterIsItself has the letter of an order in another partition, at the offset that it had, behind the letter of
+// another order.
+func TestACopyOfALetterIsItself(t *testing.T) {
+	t.Parallel()
+	b := setupAfter(t, func(b bench) {
+		other := placed
+		other.ID, other.Customer.Email = "ord_2", "other@example.com"
+		r := wire.Order(other)
+		r.Topic, r.Partition = b.Topics.Orders, 1
+		theirs := b.letter
+		theirs.Key, theirs.Value, theirs.Origin = r.Key, r.Value, order.Origin{Partition: 1}
+		first, copied := theirs.Record(), b.letter.Record()
+		first.Topic, copied.Topic, copied.Partition = b.Topics.DLQ, b.Topics.DLQ, 1
+		b.Produce(t, r, first, copied)
+		b.purge(t, 2) // the copy is all there is
+	})
+	for id, want := range map[string]string{"2-0": "ord_1", "1-0": "ord_2"} {
+		l, err := b.desk.Letter(t.Context(), id)
+		if err != nil || string(l.Key) != want {
+			t.Errorf("letter %s: got that of %q, %v; want %s", id, l.Key, err, want)
+		}
+		_, err = b.desk.Replay(t.Context(), id)
+		must(t, err)
+	}
+	for _, r := range b.Records(t, b.Topics.Replay) {
+		l, err := dlq.Read(r)
+		if err != nil || l.Origin.Partition != r.Partition || (r.Partition == 2) != (string(l.Key) == "ord_1") {
+			t.Errorf("got a replay of %q at %s in partition %d, %v", l.Key, l.Origin, r.Partition, err)
+		}
 	}
 }

@@ -119,7 +119,7 @@ func toLetter(l view.Letter) client.Letter {
 	return client.Letter{
 		ID: l.ID(), State: string(l.State), Order: string(l.Order), Step: string(l.Step), Class: l.Class.String(),
 		Reason: string(l.Reason), Message: l.Message, Attempts: l.Attempts, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed,
-		Worker: l.Worker, Replays: l.Replays, Partition: l.Origin.Partition, Offset: l.Offset,
+		Worker: l.Worker, Replays: l.Replays, Partition: l.Partition, Offset: l.Offset,
 	}
 }
 

@@ -39,11 +39,12 @@ type api struct {
 	desk      *desk.Desk
 	catalogue *catalogue.Catalogue
 	card      *rates.Card
+	refused   seldom // that no new orders are taken
 }
 
 // New returns the handler of the whole API.
 func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalogue.Catalogue, card *rates.Card) http.Handler {
-	a := &api{cfg, in, v, d, shop, card}
+	a := &api{Config: cfg, intake: in, view: v, desk: d, catalogue: shop, card: card}
 	e := echo.New()
 	// Nobody stands in front of the API that could be trusted to say where a request comes from.
 	e.IPExtractor = echo.ExtractIPDirect()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/wire"
 )
 
@@ -50,6 +52,10 @@ func (a *api) issued(c echo.Context) (*order.Invoice, []byte, error) {
 	document, err := a.view.Document(ctx, s)
 	if errors.Is(err, view.ErrUnknown) {
 		return nil, nil, newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
+	}
+	if errors.Is(err, view.ErrGone) {
+		a.Log.LogAttrs(ctx, slog.LevelWarn, "invoice is gone", slog.String(telemetry.Order, string(s.Order.ID)), slog.Any(telemetry.Error, err))
+		return nil, nil, newProblem(invoiceGone, "its record was deleted from the topic of the invoices, or the topic was made again")
 	}
 	return s.Progress.Invoice, document, err
 }

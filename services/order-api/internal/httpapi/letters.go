@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -14,7 +15,7 @@ import (
 func (a *api) listLetters(c echo.Context) error {
 	q := query(c, "state", "step", "reason", "limit", "cursor")
 	f := view.LetterFilter{
-		State:  oneOf(&q, "state", view.Open, view.Replayed, view.Closed),
+		State:  oneOf(&q, "state", view.Open, view.Lost, view.Replayed, view.Closed),
 		Step:   oneOf(&q, "step", order.StepShipping, order.StepInvoice, order.StepEmail),
 		Reason: failure.Reason(c.QueryParam("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
@@ -31,7 +32,7 @@ func (a *api) listLetters(c echo.Context) error {
 func (a *api) getLetter(c echo.Context) error {
 	l, err := a.desk.Letter(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return ofLetter(err)
+		return ofLetter(err, l.Order)
 	}
 	answer := toLetter(l)
 	answer.Record = toRecord(l.Key, l.Value)
@@ -41,7 +42,7 @@ func (a *api) getLetter(c echo.Context) error {
 func (a *api) replayLetter(c echo.Context) error {
 	number, err := a.desk.Replay(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return ofLetter(err)
+		return ofLetter(err, "")
 	}
 	return c.JSON(http.StatusAccepted, struct {
 		Letter string `json:"letter"`
@@ -49,9 +50,17 @@ func (a *api) replayLetter(c echo.Context) error {
 	}{c.Param("id"), number})
 }
 
-func ofLetter(err error) error {
-	if errors.Is(err, view.ErrUnknown) {
+// ofLetter is the problem of a letter, and of the order that it is of; or empty.
+func ofLetter(err error, id order.ID) error {
+	switch {
+	case errors.Is(err, view.ErrUnknown):
 		return newProblem(unknownLetter, "")
+	case errors.Is(err, desk.ErrLost) && id == "":
+		return newProblem(letterGone, "its record was deleted from the dead-letter topic, and it has no order that it could be replayed from")
+	case errors.Is(err, desk.ErrLost):
+		p := newProblem(letterGone, "its record was deleted from the dead-letter topic; a replay takes the order as it stands")
+		p.Order = string(id)
+		return p
 	}
 	return err
 }

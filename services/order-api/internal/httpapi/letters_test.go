@@ -57,7 +57,7 @@ func TestLetterIsShownAndReplayedOnce(t *testing.T) {
 func TestLetterOfBytesIsShownInBase64(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	l := dlq.Letter{Key: []byte("k"), Value: []byte{0xff}, Origin: order.Origin{Partition: 1, Offset: 7}, Reason: failure.Undecodable}
+	l := dlq.Letter{Key: []byte("k"), Value: []byte{0xff}, Origin: order.Origin{Partition: 1, Offset: 7}, Topic: s.Topics.Orders, Reason: failure.Undecodable}
 	s.put(t, s.Topics.DLQ, 1, l.Record())
 	s.place(t, wanted()) // the view reads one broker: what came before this is there
 	got, err := s.client.Letter(t.Context(), "1-7")

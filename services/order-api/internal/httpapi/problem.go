@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,6 +31,8 @@ const (
 	notFound         kind = "not-found"
 	unknownOrder     kind = "unknown-order"
 	unknownLetter    kind = "unknown-letter"
+	letterGone       kind = "letter-gone"
+	invoiceGone      kind = "invoice-gone"
 	notIssued        kind = "invoice-not-issued"
 	noXML            kind = "invoice-without-xml"
 	methodNotAllowed kind = "method-not-allowed"
@@ -73,6 +77,8 @@ var kinds = map[kind]struct {
 	notInvoiced:      {http.StatusConflict, "The order is not invoiced"},
 	isRefund:         {http.StatusConflict, "The order is a refund itself"},
 	refundConflict:   {http.StatusConflict, "Others refund the order at the same time"},
+	letterGone:       {http.StatusGone, "The dead letter is gone"},
+	invoiceGone:      {http.StatusGone, "The invoice is gone"},
 	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
 	misdirected:      {http.StatusMisdirectedRequest, "The request is for another host"},
@@ -103,6 +109,8 @@ func (a *api) answerProblem(err error, c echo.Context) {
 		level = slog.LevelError
 	case p.Status > http.StatusInternalServerError:
 		level = slog.LevelWarn
+	case p.Status == http.StatusTooManyRequests && a.refused.due():
+		level = slog.LevelWarn
 	}
 	a.Log.LogAttrs(c.Request().Context(), level, "request refused",
 		slog.String(telemetry.Request, c.Response().Header().Get(echo.HeaderXRequestID)), slog.String(telemetry.Route, c.Path()),
@@ -123,6 +131,14 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if err != nil {
 		a.Log.Debug("answering a problem", telemetry.Error, err)
 	}
+}
+
+// seldom says of a line that could come with every request when it is due: at once, and then once a minute.
+type seldom struct{ last atomic.Int64 }
+
+func (s *seldom) due() bool {
+	last, now := s.last.Load(), time.Now().UnixNano()
+	return (last == 0 || now-last >= int64(time.Minute)) && s.last.CompareAndSwap(last, now)
 }
 
 // toProblem says of an error what a client may know.

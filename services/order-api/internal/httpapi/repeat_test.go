@@ -2,10 +2,13 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/order"
@@ -60,15 +63,45 @@ func TestReadersSeeOnlyWholeStates(t *testing.T) {
 	readers.Wait()
 }
 
-func TestProblemsSayNothingOfTheInside(t *testing.T) {
+func TestAnInvoiceThatIsGoneIsSaidToBe(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	state := s.place(t, wanted())
-	state.Progress.Invoice = &order.Invoice{Number: "INV-1", Kept: &order.Kept{Offset: 99, SHA256: "none"}}
-	s.advance(t, &state, order.Change{Status: order.Mailing})
-	resp := s.send(t, s.http, "GET", "/v1/orders/"+string(state.Order.ID)+"/invoice.pdf", "")
-	got := text(t, resp)
-	if resp.StatusCode != http.StatusInternalServerError || strings.Contains(got, "offset") || strings.Contains(got, "detail") {
-		t.Errorf("invoice that is lost: got %s %s, want 500 without details", resp.Status, got)
-	}
+	onBoth(t, func(t *testing.T, s *shop) {
+		state := s.place(t, wanted())
+		s.work(t, &state)
+		s.purge(t, s.Topics.Invoices, state.Origin.Partition)
+		for _, document := range []string{"invoice.pdf", "invoice.xml"} {
+			resp := s.send(t, s.http, "GET", "/v1/orders/"+string(state.Order.ID)+"/"+document, "")
+			if got := text(t, resp); resp.StatusCode != http.StatusGone || !strings.Contains(got, "/problems/invoice-gone") || strings.Contains(got, "offset") {
+				t.Errorf("%s: got %s %s, want 410 invoice-gone", document, resp.Status, got)
+			}
+		}
+	})
+}
+
+// purge deletes all records of a partition.
+func (s *shop) purge(t *testing.T, topic string, partition int32) {
+	t.Helper()
+	var offsets kadm.Offsets
+	offsets.AddOffset(topic, partition, -1, -1)
+	answer, err := kadm.NewClient(s.Client).DeleteRecords(t.Context(), offsets)
+	must(t, err)
+	must(t, answer.Error())
+}
+
+func TestALetterThatIsGoneIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *shop) {
+		state := s.place(t, wanted())
+		id := s.bury(t, &state)
+		s.purge(t, s.Topics.DLQ, state.Origin.Partition)
+		_, err := s.client.Letter(t.Context(), id)
+		isProblem(t, "letter", err, http.StatusGone, "letter-gone")
+		if p, ok := errors.AsType[*client.Problem](err); !ok || p.Order != string(state.Order.ID) {
+			t.Errorf("got %v, want the order named", err)
+		}
+		number, err := s.client.Replay(t.Context(), id)
+		if err != nil || number != 1 {
+			t.Errorf("replay: got %d, %v; want 1, of the order as it stands", number, err)
+		}
+	})
 }

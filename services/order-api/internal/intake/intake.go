@@ -101,7 +101,7 @@ func (u *Unknown) Unwrap() error { return u.Err }
 // Errors of an order that is certainly not placed, for a reason that will pass.
 var (
 	ErrNotTaken = errors.New("order not taken")
-	ErrOverdue  = errors.New("orders placed before are not begun in time") // by more than Config.Promise
+	ErrOverdue  = errors.New("orders placed before are not begun in time") // by more than Config.Promise; its text names the oldest
 )
 
 // Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now
@@ -198,8 +198,8 @@ func (in *Intake) partition(id order.ID) int32 {
 
 // append writes the order's record and returns it with its partition and offset.
 func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
-	if oldest := in.view.Health().Oldest; in.cfg.Promise > 0 && !oldest.IsZero() && time.Since(oldest) > in.cfg.Promise {
-		return nil, ErrOverdue
+	if err := in.overdue(); err != nil {
+		return nil, err
 	}
 	r := wire.Order(o)
 	r.Topic = in.cfg.Topic
@@ -212,6 +212,17 @@ func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error
 	case <-ctx.Done():
 		return nil, &Unknown{o.ID, context.Cause(ctx)}
 	}
+}
+
+// overdue is ErrOverdue while the oldest order that is still to be begun is older than the promise.
+func (in *Intake) overdue() error {
+	oldest := in.view.Health().Oldest
+	age := time.Since(oldest.Placed)
+	if in.cfg.Promise == 0 || oldest.Placed.IsZero() || age <= in.cfg.Promise {
+		return nil
+	}
+	return fmt.Errorf("%w: order %s, partition %d offset %d of %s, has waited for %s: see whether a worker works on that partition",
+		ErrOverdue, oldest.Order, oldest.Origin.Partition, oldest.Origin.Offset, in.cfg.Topic, age.Round(time.Second))
 }
 
 // verdict says what an error of the producer means for the order. It is silent when nothing has been sent to any broker since

@@ -39,7 +39,7 @@ func open(t *testing.T, k *kafkatest.Kafka, cfg intake.Config, opts ...kgo.Opt) 
 	shop, err := catalogue.Load("")
 	must(t, err)
 	v, err := view.New(t.Context(), view.Config{
-		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation,
+		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Group: "order-workers",
 		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)

@@ -16,11 +16,12 @@ import (
 )
 
 // schemaVersion is the number of the schema below. A file with another number is thrown away.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // schema is the whole file. who is the customer's name and e-mail in lower case; refund_of is the order that a refund is of,
 // or empty; value is the record's value as Kafka has it: of the order as placed, and of its newest state, which stands at
-// state_at in orders.status, once it is begun. Times are in Unix milliseconds.
+// state_at in orders.status, once it is begun. key is that of the record that failed, at_partition and offset are the place of
+// the dead letter itself, and gone says that there is no record at that place any more. Times are in Unix milliseconds.
 const schema = `
 CREATE TABLE topics (name TEXT PRIMARY KEY, id BLOB NOT NULL);
 CREATE TABLE positions (
@@ -35,10 +36,12 @@ CREATE TABLE orders (
 CREATE INDEX orders_placed ON orders (placed_at, id);
 CREATE INDEX orders_status ON orders (status, placed_at, id);
 CREATE INDEX orders_origin ON orders (partition, origin);
+CREATE INDEX orders_accepted ON orders (partition, origin) WHERE status = 'accepted';
 CREATE INDEX refunds_of ON orders (refund_of) WHERE refund_of <> '';
 CREATE INDEX refunds_placed ON orders (placed_at, id) WHERE refund_of <> '';
 CREATE TABLE letters (
-  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, "offset" INTEGER NOT NULL,
+  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, key TEXT NOT NULL,
+  at_partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, gone INTEGER NOT NULL,
   step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
   first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, replays INTEGER NOT NULL, rev INTEGER NOT NULL
 );

@@ -182,7 +182,7 @@ func TestNewestLetterCounts(t *testing.T) {
 	b.put(t, b.Topics.DLQ, records(first, newest)...)
 	v, _ := b.start(t)
 
-	want := view.Letter{Letter: newest, Offset: 1, Order: "ord_000", OrderStatus: order.Accepted, State: view.Open}
+	want := view.Letter{Letter: newest, Partition: 1, Offset: 1, Order: "ord_000", OrderStatus: order.Accepted, State: view.Open}
 	want.Key, want.Value, want.Headers, want.Group = nil, nil, nil, ""
 	got, err := v.Letter(t.Context(), "1-0")
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

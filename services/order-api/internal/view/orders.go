@@ -82,7 +82,8 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 }
 
 // Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown
-// for an order whose invoice is not issued, and ErrAway when Kafka does not answer.
+// for an order whose invoice is not issued, ErrGone when it is not where the order's state says, and ErrAway when Kafka does
+// not answer.
 func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
 		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
@@ -92,18 +93,20 @@ func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := wire.SHA256(r.Value); got != kept.SHA256 {
-		return nil, fmt.Errorf("invoice of %s at offset %d: hash is %s, want %s", s.Order.ID, kept.Offset, got, kept.SHA256)
+	document, err := wire.Issued(r, &s)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	return r.Value, nil
+	return document, nil
 }
 
-// Record reads from a topic what the view only points at. It is ErrAway when Kafka does not answer in time.
+// Record reads from a topic what the view only points at. It is ErrGone when there is no record any more, and ErrAway when Kafka
+// does not answer in time. Whoever reads it compares it with what was asked for.
 func (v *View) Record(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	r, err := kafka.NewReader(v.asks).One(ctx, topic, partition, offset)
-	if err != nil && !errors.Is(err, kafka.ErrGone) {
+	if err != nil && !errors.Is(err, ErrGone) {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return r, err

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
 	"example.com/orders/shared/telemetry"
@@ -169,12 +171,32 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
 		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)" +
 		// Also where and when it was placed: of an old order, the topic may hold no more than a repeat.
-		" ON CONFLICT DO UPDATE SET origin = excluded.origin, placed_at = excluded.placed_at, status = excluded.status," +
+		" ON CONFLICT DO UPDATE SET partition = excluded.partition, origin = excluded.origin, placed_at = excluded.placed_at, status = excluded.status," +
 		" rev = excluded.rev, begun = 1, state_at = excluded.state_at, who = excluded.who, refund_of = excluded.refund_of, value = excluded.value"
 	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, r.Offset, who(o),
 		refundOf(o), r.Value)
 	b.change(o)
+	if err == nil && s.Status == order.Dead && s.Letter != nil {
+		err = b.pointed(ctx, s)
+	}
 	return err
+}
+
+// pointed lists the letter that a dead order points at as far as its state tells, unless the view has the letter itself: that
+// may be gone from its topic.
+func (b *batch) pointed(ctx context.Context, s order.State) error {
+	died := s.Timeline[len(s.Timeline)-1]
+	for _, c := range slices.Backward(s.Timeline) {
+		if c.Status == order.Dead && !c.Answers() {
+			died = c
+			break
+		}
+	}
+	l := dlq.Letter{
+		Key: []byte(s.Order.ID), Origin: s.Origin, Step: s.Letter.Step, Class: failure.Permanent, Reason: failure.Reason(s.Letter.Reason),
+		FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
+	}
+	return b.list(ctx, l, s.Letter.Partition, s.Letter.Offset, "DO NOTHING")
 }
 
 // change wakes, after the commit, who watches an order: of a refund also who watches the order that it is of.
@@ -187,16 +209,32 @@ func (b *batch) change(o order.Order) {
 
 func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
 	l, err := dlq.Read(r)
+	if err == nil && l.Topic != b.v.cfg.Topics.Orders {
+		err = fmt.Errorf("%w: origin in topic %.100q", dlq.ErrForeign, l.Topic)
+	}
 	if err != nil {
 		return err
 	}
-	const newest = `INSERT INTO letters (id, partition, origin, "offset", step, class, reason, message, attempts,` +
-		" first_failed, last_failed, worker, replays, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" +
-		` ON CONFLICT DO UPDATE SET "offset" = excluded."offset", step = excluded.step, class = excluded.class, reason = excluded.reason,` +
+	// The newest counts of those in the partition of their origin, where the workers write. One elsewhere is a copy: it counts
+	// while there is no other.
+	const newest = "DO UPDATE SET key = excluded.key, at_partition = excluded.at_partition, " +
+		`"offset" = excluded."offset", gone = excluded.gone, step = excluded.step, class = excluded.class, reason = excluded.reason,` +
 		" message = excluded.message, attempts = excluded.attempts, first_failed = excluded.first_failed," +
-		" last_failed = excluded.last_failed, worker = excluded.worker, replays = excluded.replays, rev = excluded.rev"
-	_, err = b.tx.ExecContext(ctx, newest, l.ID(), l.Origin.Partition, l.Origin.Offset, r.Offset, l.Step, l.Class.String(), l.Reason,
-		l.Message, l.Attempts, l.FirstFailed.UnixMilli(), l.LastFailed.UnixMilli(), l.Worker, l.Replays, l.Rev)
+		" last_failed = excluded.last_failed, worker = excluded.worker, replays = excluded.replays, rev = excluded.rev" +
+		" WHERE excluded.at_partition = partition OR at_partition <> partition OR gone"
+	return b.list(ctx, l, r.Partition, r.Offset, newest)
+}
+
+// list puts a letter that stands at a place of the dead-letter topic into the file.
+func (b *batch) list(ctx context.Context, l dlq.Letter, partition int32, offset int64, conflict string) error {
+	b.v.mu.Lock()
+	start := b.v.starts[source{b.v.cfg.Topics.DLQ, partition}]
+	b.v.mu.Unlock()
+	const insert = `INSERT INTO letters (id, partition, origin, key, at_partition, "offset", gone, step, class, reason, message, attempts,` +
+		" first_failed, last_failed, worker, replays, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+	_, err := b.tx.ExecContext(ctx, insert+conflict, l.ID(), l.Origin.Partition, l.Origin.Offset, string(l.Key), partition, offset,
+		offset < start, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts, l.FirstFailed.UnixMilli(), l.LastFailed.UnixMilli(),
+		l.Worker, l.Replays, l.Rev)
 	return err
 }
 

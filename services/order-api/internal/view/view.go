@@ -41,6 +41,7 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Incarnation string // of the topic orders, as kafka.Check found it
+	Group       string // of the workers, whose commits say what is still to be begun; or empty: they are not asked for
 	Path        string // of the file; its folder must exist
 	Log         *slog.Logger
 }
@@ -57,12 +58,18 @@ type View struct {
 	folds map[int32]*status.Fold
 	void  map[int32]int64
 
+	// Owned by the goroutine of Run that measures.
+	silent bool             // the group's commits could not be read the last time
+	purged map[source]int64 // the log starts that the file has heard of
+
 	mu       sync.Mutex
-	next     map[source]int64 // the offset after the last one applied
-	ends     map[source]int64 // where the partitions ended when measured
-	measured time.Time        // when that was
-	fresh    time.Time        // the newest time at which nothing was missing; zero before the first
-	oldest   time.Time        // when the oldest order was placed that nobody has begun, as of then; zero if there is none
+	next     map[source]int64      // the offset after the last one applied
+	starts   map[source]int64      // where the logs started when measured
+	ends     map[source]int64      // where the partitions ended when measured
+	measured time.Time             // when that was
+	fresh    time.Time             // the newest time at which nothing was missing; zero before the first
+	group    map[int32]kadm.Offset // what the worker group had committed of orders, as of then
+	oldest   Backlog               // the oldest order that is still to be begun, as of then
 	voids    int64
 	held     map[source]bool // a record of a newer version comes next: nothing more is applied
 	changed  chan struct{}   // closed and made anew when next or fresh changes
@@ -81,6 +88,7 @@ var (
 	ErrCursor  = errors.New("not a cursor that this API gave out")
 	ErrBehind  = errors.New("the view has not kept up with Kafka")
 	ErrAway    = errors.New("no answer from Kafka") // for what the view does not hold itself
+	ErrGone    = kafka.ErrGone                      // the same: Kafka does not have it any more, or has another record in its place
 )
 
 // errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.
@@ -104,6 +112,7 @@ func open(ctx context.Context, cfg Config) (*View, error) {
 	v := &View{
 		cfg: cfg, file: f,
 		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{}, held: map[source]bool{},
+		purged:  map[source]int64{},
 		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
 	}
 	if err := v.prepare(ctx); err != nil {
@@ -134,10 +143,14 @@ func (v *View) prepare(ctx context.Context) error {
 		return err
 	}
 	v.cl = cl
-	ids, ends, err := v.topics(ctx)
+	ids, starts, ends, err := v.topics(ctx)
 	if err == nil {
 		v.ids = ids
 		err = v.resume(ctx, ends)
+	}
+	if err == nil {
+		v.starts = starts
+		err = v.purge(ctx, starts)
 	}
 	if err != nil {
 		v.asks.Close()
@@ -189,26 +202,28 @@ func (v *View) resume(ctx context.Context, ends map[source]int64) error {
 	return nil
 }
 
-// topics asks Kafka for the IDs and the ends of all that the view reads.
-func (v *View) topics(ctx context.Context) (map[string]kadm.TopicID, map[source]int64, error) {
+// topics asks Kafka for the IDs of all that the view reads, and where it starts and ends.
+func (v *View) topics(ctx context.Context) (ids map[string]kadm.TopicID, starts, ends map[source]int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
 	names := []string{v.cfg.Topics.Orders, v.cfg.Topics.Status, v.cfg.Topics.DLQ}
 	adm := kadm.NewClient(v.cl)
 	found, err := adm.ListTopics(ctx, names...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("listing topics: %w", err)
+		return nil, nil, nil, fmt.Errorf("listing topics: %w", err)
 	}
-	listed, err := adm.ListEndOffsets(ctx, names...)
-	if err = errors.Join(err, found.Error(), listed.Error()); err != nil {
-		return nil, nil, fmt.Errorf("listing the ends of %v: %w", names, err)
+	first, err1 := adm.ListStartOffsets(ctx, names...)
+	last, err2 := adm.ListEndOffsets(ctx, names...)
+	if err = errors.Join(err1, err2, found.Error(), first.Error(), last.Error()); err != nil {
+		return nil, nil, nil, fmt.Errorf("listing the starts and ends of %v: %w", names, err)
 	}
-	ids, ends := map[string]kadm.TopicID{}, map[source]int64{}
+	ids, starts, ends = map[string]kadm.TopicID{}, map[source]int64{}, map[source]int64{}
 	for _, name := range names {
 		ids[name] = found[name].ID
 	}
-	listed.Each(func(o kadm.ListedOffset) { ends[source{o.Topic, o.Partition}] = o.Offset })
-	return ids, ends, nil
+	first.Each(func(o kadm.ListedOffset) { starts[source{o.Topic, o.Partition}] = o.Offset })
+	last.Each(func(o kadm.ListedOffset) { ends[source{o.Topic, o.Partition}] = o.Offset })
+	return ids, starts, ends, nil
 }
 
 // Run keeps the view up to date until ctx is done; then it returns nil. It is called once.

@@ -2,14 +2,12 @@ package view
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"maps"
 	"time"
 
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
-	"example.com/orders/shared/topic"
 )
 
 // Health is how far the view is behind the topics.
@@ -17,9 +15,9 @@ type Health struct {
 	Lag   int64     // records not applied yet, as of the last look
 	Fresh time.Time // the newest time at which nothing was missing; zero before the first
 	Void  int64     // states that were skipped because their writer had lost the partition
-	// Oldest is when the oldest order was placed that nobody has begun. It is zero if there is none, and while the view is
-	// older than MaxAge: of what it has not read yet, orders may have been begun.
-	Oldest time.Time
+	// Oldest is the oldest order that is still to be begun. It is zero if there is none, and while the view is older than
+	// MaxAge: of what it has not read yet, orders may have been begun.
+	Oldest Backlog
 }
 
 // Health returns the view's health without asking anybody.
@@ -31,7 +29,7 @@ func (v *View) Health() Health {
 		h.Oldest = v.oldest
 	}
 	for s, end := range v.ends {
-		h.Lag += max(0, end-v.next[s])
+		h.Lag += max(0, end-v.reached(s))
 	}
 	return h
 }
@@ -129,7 +127,7 @@ func (v *View) publish(b *batch) {
 func (v *View) settle() {
 	reached := v.ends != nil
 	for s, end := range v.ends {
-		reached = reached && (v.next[s] >= end || v.held[s])
+		reached = reached && (v.reached(s) >= end || v.held[s])
 	}
 	if reached {
 		v.fresh = v.measured
@@ -137,6 +135,9 @@ func (v *View) settle() {
 	close(v.changed)
 	v.changed = make(chan struct{})
 }
+
+// reached is how far a partition is applied: what the log has dropped will never come. The caller holds mu.
+func (v *View) reached(s source) int64 { return max(v.next[s], v.starts[s]) }
 
 // measurePeriod is how often the view looks how far the topics go: idle partitions bring nothing that would say so.
 const measurePeriod = time.Second
@@ -147,7 +148,7 @@ func (v *View) measure(ctx context.Context) error {
 	defer ticker.Stop()
 	for lost := false; ; {
 		asked := time.Now()
-		ids, ends, err := v.topics(ctx)
+		ids, starts, ends, err := v.topics(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -159,11 +160,11 @@ func (v *View) measure(ctx context.Context) error {
 			return errMadeAnew
 		default:
 			v.mu.Lock()
-			v.ends, v.measured = ends, asked
+			v.starts, v.ends, v.measured = starts, ends, asked
 			v.settle()
 			current := time.Since(v.fresh) <= 3*measurePeriod
 			v.mu.Unlock()
-			if err := v.lookBack(ctx, current); err != nil {
+			if err := v.look(ctx, starts, current); err != nil {
 				return err
 			}
 		}
@@ -176,24 +177,10 @@ func (v *View) measure(ctx context.Context) error {
 	}
 }
 
-// lookBack finds the oldest order that nobody has begun, if the view is current: one that is catching up may have read
-// orders, and not their states.
-func (v *View) lookBack(ctx context.Context, current bool) error {
-	if !current {
-		return nil
+// look notes what the logs have dropped, and finds the backlog of a view that is current.
+func (v *View) look(ctx context.Context, starts map[source]int64, current bool) error {
+	if err := v.purge(ctx, starts); err != nil || !current {
+		return err
 	}
-	// What is older than the topic keeps it was lost before it was begun, and will not be.
-	const query = "SELECT min(placed_at) FROM orders WHERE status = ? AND placed_at > ?"
-	var placed sql.NullInt64
-	err := v.file.db.QueryRowContext(ctx, query, order.Accepted, time.Now().Add(-topic.Retention).UnixMilli()).Scan(&placed)
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("asking the view for the oldest order: %w", err)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.oldest = time.Time{}
-	if placed.Valid {
-		v.oldest = time.UnixMilli(placed.Int64)
-	}
-	return nil
+	return v.backlog(ctx)
 }

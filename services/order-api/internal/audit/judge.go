@@ -19,6 +19,7 @@ type verdict struct {
 	start, end, committed, untraced     int64
 	oldest                              time.Time
 	void, foreign, unreadable, repeated int64
+	lettersGone                         int64
 }
 
 // found is how often a kind of fault was found, and the first offsets.
@@ -144,7 +145,7 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 	case e.end == waiting:
 		tally.Waiting++
 	}
-	return wrong | e.lacks(inFlight)
+	return wrong | j.lacks(e, inFlight)
 }
 
 // find says which count of a tally an order belongs to.
@@ -158,6 +159,9 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 	case e.end == discarded:
 		return &tally.Discarded, 0
 	case e.end == dead && buried && letter == offset:
+		return &tally.Dead, 0
+	case e.end == dead && e.letterAt != 0 && e.letterAt <= j.lettersFrom:
+		j.v.lettersGone++ // its state is where a replay takes it from
 		return &tally.Dead, 0
 	case e.end == dead:
 		return &tally.Lost, noLetter
@@ -173,12 +177,12 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 }
 
 // lacks says what an order that has ended should have left.
-func (e *entry) lacks(inFlight bool) kinds {
+func (j *judgement) lacks(e *entry, inFlight bool) kinds {
 	switch {
 	case e.end == confirmed && e.pointerAt == 0:
 		return noInvoice
 	case (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
-		return noVoid
+		return j.noVoid()
 	// Each letter of a dead order goes with a state that is written after it. One of an order that went well came from a
 	// worker that had lost the partition.
 	case e.end == dead && e.letterRev > e.rev && !inFlight:
@@ -187,12 +191,24 @@ func (e *entry) lacks(inFlight bool) kinds {
 	return 0
 }
 
+// noVoid is that fault, unless the void record may be one of those that were deleted from its topic.
+func (j *judgement) noVoid() kinds {
+	if j.invoicesFrom > 0 {
+		return 0
+	}
+	return noVoid
+}
+
 // repeat counts an offset that is not the order which its ID names.
 func (j *judgement) repeat(offset int64, e *entry) kinds {
 	tally := j.tally(offset)
 	if e.void == voidUndecodable && e.end == noState {
 		tally.Undecodable++
-		if e.facts&hasLetter == 0 {
+		switch {
+		case e.facts&hasLetter != 0:
+		case j.lettersFrom > 0:
+			j.v.lettersGone++
+		default:
 			return noLetter
 		}
 		return 0
@@ -202,7 +218,7 @@ func (j *judgement) repeat(offset int64, e *entry) kinds {
 		return twice
 	}
 	if e.void == notVoid && !j.inFlight(offset, e) {
-		return noVoid
+		return j.noVoid()
 	}
 	return 0
 }
@@ -226,6 +242,9 @@ func (j *judgement) contradictions(offset int64, e *entry) (wrong kinds) {
 
 // pointer follows the pointer of a state to its invoice.
 func (j *judgement) pointer(offset int64, e *entry) kinds {
+	if j.deleted(e) {
+		return invoiceGone
+	}
 	at := document{offset, e.document}
 	if e.pointerAt != e.kept {
 		at = j.copies[e.pointerAt-1]
@@ -270,8 +289,8 @@ func (j *judgement) dropped(traces []member) {
 
 // confirm turns what is wrong into faults if the round before found it too.
 func (j *judgement) confirm(offset int64, e *entry) {
-	j.v.fresh += bits.OnesCount16(uint16(e.wrong &^ e.suspected))
-	j.dismissed += bits.OnesCount16(uint16(e.suspected &^ e.wrong))
+	j.v.fresh += bits.OnesCount32(uint32(e.wrong &^ e.suspected))
+	j.dismissed += bits.OnesCount32(uint32(e.suspected &^ e.wrong))
 	for named := e.wrong & e.suspected; named != 0; named &= named - 1 {
 		j.v.faults[named.index()].add(offset, 1)
 	}

@@ -41,11 +41,12 @@ func carriers(topics topic.Set) []carrier {
 type bounds struct {
 	committed map[string]int64 // by the group; negative where it has committed nothing
 	ends      map[string]int64 // of what is not part of an open transaction
+	starts    map[string]int64 // of the logs that are kept for ever, unless somebody deletes records
 }
 
 // measure asks for offsets, backwards: what is written last is asked for first.
 func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
-	b := bounds{map[string]int64{}, map[string]int64{}}
+	b := bounds{map[string]int64{}, map[string]int64{}, map[string]int64{}}
 	sources := []string{a.topics.Orders}
 	for _, c := range a.carriers {
 		sources = append(sources, c.topic)
@@ -68,6 +69,15 @@ func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
 		}
 		if err != nil {
 			return b, fmt.Errorf("asking for the end of %s: %w", name, err)
+		}
+	}
+	for _, name := range []string{a.topics.Invoices, a.topics.DLQ} {
+		listed, err := a.adm.ListStartOffsets(ctx, name)
+		if err == nil {
+			b.starts[name], err = pick(listed, name, number)
+		}
+		if err != nil {
+			return b, fmt.Errorf("asking for the start of %s: %w", name, err)
 		}
 	}
 	return b, nil
@@ -117,6 +127,7 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 			return err
 		}
 	}
+	t.invoicesFrom, t.lettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
 	t.settle(b.ends[a.topics.Orders])
 	return nil
 }

@@ -67,7 +67,7 @@ func (a *auditor) balance(verdicts []verdict, before kadm.ListedOffsets) error {
 		}
 		whole = whole && verdicts[number].untraced == 0
 		for offset, r := range t.refunds {
-			all = append(all, credit{refund: r, partition: number, offset: offset, issued: t.at(offset).kept != 0, old: offset < end})
+			all = append(all, credit{refund: r, partition: number, offset: offset, issued: t.issued(t.at(offset)), old: offset < end})
 		}
 	}
 	slices.SortFunc(all, func(a, b credit) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.Number, b.Number)) })
@@ -115,7 +115,8 @@ func (a *auditor) corrects(r *order.Refund) bool {
 	if err != nil || at.InvoiceNumber() != r.Invoice.Number || min(int64(at.Partition), at.Offset) < 0 || int(at.Partition) >= len(a.tables) {
 		return false
 	}
-	e := a.tables[at.Partition].at(at.Offset)
-	return e.key == maphash.String(a.seed, string(r.Of)) && e.kept != 0 && e.facts&isRefund == 0 &&
+	t := a.tables[at.Partition]
+	e := t.at(at.Offset)
+	return e.key == maphash.String(a.seed, string(r.Of)) && t.issued(e) && e.facts&isRefund == 0 &&
 		(e.total == 0 || e.total == total(a.seed, r.Invoice.Total))
 }

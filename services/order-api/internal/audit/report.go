@@ -24,12 +24,13 @@ type Report struct {
 	Committed bool      `json:"committed"` // the group has committed something
 
 	// Counted, and no fault: the promises are kept in spite of them, or do not cover them.
-	VoidStates int64 `json:"void_states"` // written by workers that had lost their partition
-	Repeated   int64 `json:"repeated"`    // invoices that were kept again with the same bytes
-	Foreign    int64 `json:"foreign"`     // letters of other applications
-	Unreadable int64 `json:"unreadable"`  // records that are none of ours, in topics of ours
-	Dismissed  int   `json:"dismissed"`   // suspicions that reading on did not confirm
-	Unsettled  int   `json:"unsettled"`   // suspicions that came up last: another run confirms them or does not
+	VoidStates  int64 `json:"void_states"`  // written by workers that had lost their partition
+	Repeated    int64 `json:"repeated"`     // invoices that were kept again with the same bytes
+	LettersGone int64 `json:"letters_gone"` // letters of dead orders, or of what is no order, that were deleted from their topic
+	Foreign     int64 `json:"foreign"`      // letters of other applications
+	Unreadable  int64 `json:"unreadable"`   // records that are none of ours, in topics of ours
+	Dismissed   int   `json:"dismissed"`    // suspicions that reading on did not confirm
+	Unsettled   int   `json:"unsettled"`    // suspicions that came up last: another run confirms them or does not
 
 	Uncertain Uncertain `json:"uncertain"` // counted too, and no fault
 
@@ -105,7 +106,7 @@ type Partition struct {
 }
 
 // kinds is a set of kinds of fault, a bit each.
-type kinds uint16
+type kinds uint32
 
 // The kinds of fault.
 const (
@@ -124,10 +125,11 @@ const (
 	noOriginal
 	overRefunded
 	refundGap
+	invoiceGone
 )
 
 // index is the place of the lowest of the kinds in meanings.
-func (k kinds) index() int { return bits.TrailingZeros16(uint16(k)) }
+func (k kinds) index() int { return bits.TrailingZeros32(uint32(k)) }
 
 // meanings names the kinds of fault, in the order of their bits, and says what is wrong with an offset that has it.
 var meanings = [...]struct{ name, meaning string }{
@@ -146,6 +148,7 @@ var meanings = [...]struct{ name, meaning string }{
 	{"no-original", "a refund, and the invoice that it names was not issued for its order, or not over that much"},
 	{"over-refunded", "with its credit note more is given back than was invoiced"},
 	{"refund-gap", "a refund, and the one before it of the same order is not there"},
+	{"invoice-gone", "its invoice was issued, and deleted from its topic since"},
 }
 
 // OK reports whether every promise that the audit can judge was kept.
@@ -169,6 +172,7 @@ func (r *Report) add(v verdict) {
 		}
 	}
 	r.Repeated += v.repeated
+	r.LettersGone += v.lettersGone
 	r.Foreign += v.foreign
 	r.Unreadable += v.unreadable
 	r.Dismissed += v.dismissed
@@ -255,6 +259,7 @@ func (r *Report) writeNotes(b *strings.Builder) {
 		{r.VoidStates, "void states: written by workers that had lost their partition"},
 		{r.Uncertain.Mails, fmt.Sprintf("uncertain mails, of %d orders: may have gone out twice", r.Uncertain.Orders)},
 		{r.Repeated, "invoices kept again with the same bytes"},
+		{r.LettersGone, "letters deleted from the topic: a replay takes their orders as they stand"},
 		{r.Foreign, "letters of other applications"},
 		{r.Unreadable, "unreadable records beside those in " + r.Prefix},
 		{int64(r.Dismissed), "suspicions that reading on did not confirm"},

@@ -32,6 +32,8 @@ type table struct {
 	refunds map[int64]refund   // by their offset; few
 	fold    status.Fold
 
+	invoicesFrom, lettersFrom int64 // where their logs start: what stood before was deleted
+
 	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
 	oldest time.Time // when that was appended; zero if there is none
 
@@ -142,6 +144,12 @@ func (t *table) belongs(e *entry, key []byte) {
 		e.facts |= claimedTwice
 	}
 }
+
+// issued reports whether an offset has a document, or had one that was deleted.
+func (t *table) issued(e *entry) bool { return e.kept != 0 || t.deleted(e) }
+
+// deleted reports whether the document that a state points at was deleted from its topic.
+func (t *table) deleted(e *entry) bool { return e.pointerAt != 0 && e.pointerAt <= t.invoicesFrom }
 
 // placed takes a record of orders.
 func (t *table) placed(r *kgo.Record) error {

@@ -1,0 +1,58 @@
+package audit_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafkatest"
+)
+
+// TestWhatWasDeletedIsSaidToBe deletes all letters and invoices of a partition with every kind of order that has one.
+func TestWhatWasDeletedIsSaidToBe(t *testing.T) {
+	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
+		produce(t, k, func(c *clerk) {
+			p := c.confirm(c.place(nil))
+			c.confirm(c.refund(p))
+			c.fail(c.place(nil))
+			junk := c.poison("")
+			c.bury(junk)
+			c.void(junk, failure.Undecodable)
+			c.void(c.place(p), failure.Duplicate)
+		}, (*clerk).commitAll)
+		before := run(t, k)
+		if !before.OK() || before.LettersGone != 0 {
+			t.Fatalf("before: got faults %v, %d letters gone; want none", before.Faults, before.LettersGone)
+		}
+		deleteAll(t, k, k.Topics.DLQ)
+		report := run(t, k)
+		if diff := cmp.Diff(before.Orders, report.Orders); diff != "" || !report.OK() || report.LettersGone != 2 {
+			t.Errorf("without letters: got faults %v, %d letters gone; want none, and 2 (-want +got):\n%s", report.Faults, report.LettersGone, diff)
+		}
+		_, err := kadm.NewClient(k.Client).DeleteRecords(t.Context(), below(k.Topics.Invoices, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		report = run(t, k)
+		if diff := cmp.Diff([]string{"invoice-gone 1-0 ord_1_1", "invoice-gone 1-1 " + string(report.Faults[0].Where[1].Order)}, named(report.Faults)); diff != "" {
+			t.Errorf("without invoices (-want +got):\n%s", diff)
+		}
+		addsUp(t, report)
+	})
+}
+
+func below(topic string, offset int64) kadm.Offsets {
+	var offsets kadm.Offsets
+	offsets.AddOffset(topic, 1, offset, -1)
+	return offsets
+}
+
+// deleteAll deletes the records of partition 1 of a topic.
+func deleteAll(t *testing.T, k *kafkatest.Kafka, topic string) {
+	t.Helper()
+	if _, err := kadm.NewClient(k.Client).DeleteRecords(t.Context(), below(topic, -1)); err != nil {
+		t.Fatal(err)
+	}
+}

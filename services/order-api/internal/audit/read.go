@@ -94,6 +94,7 @@ func pick(listed kadm.ListedOffsets, name string, number int32) (int64, error) {
 
 // readOn reads each topic from where the round before ended. Carriers are read anew: what they carried then may be finished now.
 func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) error {
+	t.invoicesFrom, t.lettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
 	for _, s := range []struct {
 		topic string
 		each  func(*kgo.Record) error
@@ -127,7 +128,6 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 			return err
 		}
 	}
-	t.invoicesFrom, t.lettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
 	t.settle(b.ends[a.topics.Orders])
 	return nil
 }

@@ -159,6 +159,12 @@ func (t *table) placed(r *kgo.Record) error {
 	e := t.at(r.Offset)
 	e.facts |= hasRecord
 	t.belongs(e, r.Key)
+	if t.invoicesFrom > 0 && e.void == notVoid {
+		// The void record that says so may have been deleted.
+		if _, err := wire.ReadOrder(r); errors.Is(err, wire.ErrUndecodable) {
+			e.void = voidUndecodable
+		}
+	}
 	if wire.Type(r) == wire.TypeRefund {
 		o, _ := wire.ReadOrder(r) // what is no order is no refund
 		t.refund(r.Offset, o)

@@ -93,6 +93,9 @@ type showLetter struct {
 // Run shows a letter.
 func (c *showLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
 	l, err := api.Letter(ctx, c.ID)
+	if replayable(err) {
+		return config.Hint(err, "send it back with: ordersctl dlq replay "+c.ID)
+	}
 	if err != nil {
 		return explain(err)
 	}

@@ -76,8 +76,6 @@ func explain(err error) error {
 		return config.Hint(err, "is the API running? Give its address with --api or ORDERS_API")
 	case overdue(err):
 		return config.Hint(err, "are workers running? Run the same command again later: an order that has a key is placed once")
-	case replayable(err):
-		return config.Hint(err, "send it back with: ordersctl dlq replay ID")
 	}
 	return err
 }

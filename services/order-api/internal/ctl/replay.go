@@ -86,8 +86,9 @@ func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(clien
 	return func(yield func(client.Letter, error) bool) {
 		for _, id := range c.IDs {
 			l, err := api.Letter(ctx, id)
-			if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusGone && p.Order != "" {
-				l, err = client.Letter{ID: id, Order: p.Order}, nil // the API makes it again of its order
+			if replayable(err) { // the API makes it again of its order
+				p, _ := errors.AsType[*client.Problem](err)
+				l, err = client.Letter{ID: id, Order: p.Order}, nil
 			}
 			if !yield(l, explain(err)) {
 				return

@@ -83,7 +83,9 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 			t.Error(err)
 		}
 	})
-	must(t, b.view.Fresh(t.Context()))
+	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	must(t, b.view.Fresh(bounded))
 	b.desk = desk.New(b.Client, b.Topics, b.view)
 	return b
 }

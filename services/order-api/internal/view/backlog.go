@@ -35,7 +35,7 @@ func (v *View) backlog(ctx context.Context) error {
 	floors := v.floors(ctx)
 	var oldest Backlog
 	for partition, floor := range floors {
-		b, err := v.first(ctx, partition, floor)
+		b, err := v.oldestIn(ctx, partition, floor)
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("asking the view for the oldest order: %w", err)
 		}
@@ -49,12 +49,12 @@ func (v *View) backlog(ctx context.Context) error {
 	return nil
 }
 
-// first is the first order of a partition, at or above an offset, that is accepted and has no dead letter.
-func (v *View) first(ctx context.Context, partition int32, floor int64) (Backlog, error) {
+// oldestIn is the oldest order of a partition, at or above an offset, that is accepted and has no dead letter.
+func (v *View) oldestIn(ctx context.Context, partition int32, floor int64) (Backlog, error) {
 	// The literal status is that of the index orders_accepted. What is older than the topic keeps it will not be begun.
 	const query = "SELECT id, placed_at, origin FROM orders o WHERE status = 'accepted' AND partition = ? AND origin >= ? AND placed_at > ?" +
 		" AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.id = o.partition || '-' || o.origin AND l.key IN ('', o.id))" +
-		" ORDER BY origin LIMIT 1"
+		" ORDER BY placed_at LIMIT 1"
 	b := Backlog{Origin: order.Origin{Incarnation: v.cfg.Incarnation, Partition: partition}}
 	var placed int64
 	kept := time.Now().Add(-topic.Retention).UnixMilli()

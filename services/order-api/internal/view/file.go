@@ -36,7 +36,7 @@ CREATE TABLE orders (
 CREATE INDEX orders_placed ON orders (placed_at, id);
 CREATE INDEX orders_status ON orders (status, placed_at, id);
 CREATE INDEX orders_origin ON orders (partition, origin);
-CREATE INDEX orders_accepted ON orders (partition, origin) WHERE status = 'accepted';
+CREATE INDEX orders_accepted ON orders (partition, placed_at, origin) WHERE status = 'accepted';
 CREATE INDEX refunds_of ON orders (refund_of) WHERE refund_of <> '';
 CREATE INDEX refunds_placed ON orders (placed_at, id) WHERE refund_of <> '';
 CREATE TABLE letters (

@@ -70,9 +70,9 @@ func (b bench) start(t *testing.T) (*view.View, func() error) {
 		return errors.Join(<-done, v.Close())
 	}
 	t.Cleanup(func() { stop() })
-	if err := v.Fresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	must(t, v.Fresh(bounded))
 	return v, stop
 }
 

@@ -112,6 +112,22 @@ func TestALetterOfAnotherOrderIsNotJoined(t *testing.T) {
 	}
 }
 
+// TestALetterIsNotReplacedByThatOfAnotherOrder has a letter that names the place of a dead order, written behind that order's own.
+func TestALetterIsNotReplacedByThatOfAnotherOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	own, _ := b.bury(t, placed(0))
+	_, stop := b.start(t)
+	must(t, stop())
+	other := letter(0, placed(7), failure.TooHeavy, 9)
+	other.Topic = b.Topics.Orders
+	b.put(t, b.Topics.DLQ, other.Record())
+	v, _ := b.start(t)
+	if diff := cmp.Diff([]place{{own.ID(), "ord_000", view.Open, 1, 0}}, places(t, v)); diff != "" {
+		t.Errorf("letters (-want +got):\n%s", diff)
+	}
+}
+
 // TestStateAndPlaceComeFromOneRecord has a record of an order in one partition, and its state in another.
 func TestStateAndPlaceComeFromOneRecord(t *testing.T) {
 	t.Parallel()

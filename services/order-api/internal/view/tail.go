@@ -216,12 +216,14 @@ func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	// The newest counts of those in the partition of their origin, where the workers write. One elsewhere is a copy: it counts
-	// while there is no other.
+	// while there is no other. That of the order at the place which it names is not replaced by that of something else.
 	const newest = "DO UPDATE SET key = excluded.key, at_partition = excluded.at_partition, " +
 		`"offset" = excluded."offset", gone = excluded.gone, step = excluded.step, class = excluded.class, reason = excluded.reason,` +
 		" message = excluded.message, attempts = excluded.attempts, first_failed = excluded.first_failed," +
 		" last_failed = excluded.last_failed, worker = excluded.worker, replays = excluded.replays, rev = excluded.rev" +
-		" WHERE excluded.at_partition = partition OR at_partition <> partition OR gone"
+		" WHERE (excluded.at_partition = partition OR at_partition <> partition OR gone)" +
+		" AND (excluded.key IN ('', key) OR NOT EXISTS (SELECT 1 FROM orders o" +
+		" WHERE o.partition = letters.partition AND o.origin = letters.origin AND o.id = letters.key))"
 	return b.list(ctx, l, r.Partition, r.Offset, newest)
 }
 

@@ -47,6 +47,8 @@ type Config struct {
 
 	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
 
+	PerRecipient int `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"20" help:"Orders accepted for one e-mail address an hour, at once or spread over it; more are answered with 429. 0: no limit."`
+
 	// RateCard is for quotes: the path of the card that the workers have. Group is the consumer group of the workers: what it has
 	// committed is begun. No flags here, since all-in-one has them once for both.
 	RateCard string `kong:"-"`
@@ -98,6 +100,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	in := intake.New(k.orders, v, shop.Price, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
+		PerHour: cfg.PerRecipient,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
 	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -111,3 +112,27 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
 }
 
 const tooLarge = "the body must have at most 256 KiB"
+
+// How many lists are made at once, and how long a request waits for its turn. Lists are the expensive reads: they must not take the
+// processors from new orders.
+const (
+	maxSearches  = 2
+	searchWithin = 2 * time.Second
+)
+
+// search lets few requests be worked on at once. The others wait for a moment, and are answered with 503 when that is over.
+func (a *api) search(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		timer := time.NewTimer(searchWithin)
+		defer timer.Stop()
+		select {
+		case a.searches <- struct{}{}:
+			defer func() { <-a.searches }()
+			return next(c)
+		case <-timer.C:
+			return newProblem(busy, "nothing was searched: others search at the same time; repeat the request")
+		case <-c.Request().Context().Done():
+			return context.Cause(c.Request().Context())
+		}
+	}
+}

@@ -39,12 +39,13 @@ type api struct {
 	desk      *desk.Desk
 	catalogue *catalogue.Catalogue
 	card      *rates.Card
-	refused   seldom // that no new orders are taken
+	refused   seldom        // that no new orders are taken
+	searches  chan struct{} // as many as there are requests that search now
 }
 
 // New returns the handler of the whole API.
 func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalogue.Catalogue, card *rates.Card) http.Handler {
-	a := &api{Config: cfg, intake: in, view: v, desk: d, catalogue: shop, card: card}
+	a := &api{Config: cfg, intake: in, view: v, desk: d, catalogue: shop, card: card, searches: make(chan struct{}, maxSearches)}
 	e := echo.New()
 	// Nobody stands in front of the API that could be trusted to say where a request comes from.
 	e.IPExtractor = echo.ExtractIPDirect()

@@ -3,8 +3,11 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +56,8 @@ const (
 	noRoute          kind = "no-route"
 	tooHeavy         kind = "too-heavy"
 	overdue          kind = "overdue"
+	recipientLimit   kind = "recipient-limit"
+	busy             kind = "busy"
 	internal         kind = "internal"
 	unavailable      kind = "unavailable"
 	resultUnknown    kind = "result-unknown"
@@ -90,6 +95,8 @@ var kinds = map[kind]struct {
 	noRoute:          {http.StatusUnprocessableEntity, "It is not shipped there"},
 	tooHeavy:         {http.StatusUnprocessableEntity, "It is not shipped, as heavy or as large as it is"},
 	overdue:          {http.StatusTooManyRequests, "No new orders at the moment"},
+	recipientLimit:   {http.StatusTooManyRequests, "Too many orders for one e-mail address"},
+	busy:             {http.StatusServiceUnavailable, "Too many searches at once"},
 	internal:         {http.StatusInternalServerError, "Something went wrong here"},
 	unavailable:      {http.StatusServiceUnavailable, "Not possible at the moment"},
 	resultUnknown:    {http.StatusGatewayTimeout, "Nobody knows yet whether the order is placed"},
@@ -118,11 +125,8 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	switch p.Status {
-	case http.StatusServiceUnavailable:
-		c.Response().Header().Set(echo.HeaderRetryAfter, "2")
-	case http.StatusTooManyRequests: // a backlog takes its time
-		c.Response().Header().Set(echo.HeaderRetryAfter, "30")
+	if after := retryAfter(p.Status, err); after > 0 {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
 	body, err := json.Marshal(p)
 	if err == nil {
@@ -131,6 +135,20 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if err != nil {
 		a.Log.Debug("answering a problem", telemetry.Error, err)
 	}
+}
+
+// retryAfter is when it makes sense to repeat a request, or zero: never as it is.
+func retryAfter(status int, err error) time.Duration {
+	crowded, ok := errors.AsType[*intake.CrowdedError](err)
+	switch {
+	case ok:
+		return crowded.Wait
+	case status == http.StatusTooManyRequests: // a backlog takes its time
+		return 30 * time.Second
+	case status == http.StatusServiceUnavailable:
+		return 2 * time.Second
+	}
+	return 0
 }
 
 // seldom says of a line that could come with every request when it is due: at once, and then once a minute.
@@ -159,6 +177,9 @@ func toProblem(err error) *client.Problem {
 		p := newProblem(resultUnknown, "repeat the request with the same Idempotency-Key, or see after a while what is there")
 		p.Order = string(u.ID)
 		return p
+	}
+	if c, ok := errors.AsType[*intake.CrowdedError](err); ok {
+		return newProblem(recipientLimit, fmt.Sprintf("the order is not placed: at most %d orders an hour are accepted for one e-mail address", c.PerHour))
 	}
 	if h, ok := errors.AsType[*echo.HTTPError](err); ok {
 		return ofRouter(h)

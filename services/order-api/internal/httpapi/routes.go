@@ -8,7 +8,7 @@ import (
 
 func (a *api) routes(e *echo.Echo) {
 	e.POST("/v1/orders", a.placeOrder)
-	get(e, "/v1/orders", a.listOrders)
+	get(e, "/v1/orders", a.search(a.listOrders))
 	get(e, "/v1/orders/:id", a.getOrder)
 	get(e, "/v1/orders/:id/events", a.watchOrder)
 	get(e, "/v1/orders/:id/invoice.pdf", a.getInvoice)
@@ -18,7 +18,7 @@ func (a *api) routes(e *echo.Echo) {
 	get(e, "/v1/products", a.listProducts)
 	e.POST("/v1/quotes", a.quote)
 
-	get(e, "/v1/letters", a.listLetters)
+	get(e, "/v1/letters", a.search(a.listLetters))
 	get(e, "/v1/letters/:id", a.getLetter)
 	e.POST("/v1/letters/:id/replay", a.replayLetter)
 

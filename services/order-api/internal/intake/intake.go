@@ -43,6 +43,7 @@ type Config struct {
 	Secret      []byte        // makes the IDs of orders with a key; the same for all instances of the API
 	Deadline    time.Duration // for one order; zero is DefaultDeadline
 	Promise     time.Duration // how long an order may wait to be begun before new ones are refused; zero is for ever
+	PerHour     int           // orders accepted for one e-mail address an hour; zero is no limit
 }
 
 // DefaultDeadline is by when every order is answered, whatever Kafka does: it leaves the producer its time, and the view some to follow.
@@ -57,6 +58,8 @@ type Intake struct {
 	view     *view.View
 	price    func(*order.Order) []order.Invalid
 	cfg      Config
+
+	recipients recipients
 }
 
 // New returns an intake. price fills in what the catalogue knows about an order's lines and says what it does not know.
@@ -64,7 +67,7 @@ func New(p *Producer, v *view.View, price func(*order.Order) []order.Invalid, cf
 	if cfg.Deadline == 0 {
 		cfg.Deadline = DefaultDeadline
 	}
-	return &Intake{p, v, price, cfg}
+	return &Intake{producer: p, view: v, price: price, cfg: cfg, recipients: recipients{perHour: cfg.PerHour}}
 }
 
 // Rejected is an order that cannot be taken as it is.
@@ -107,7 +110,7 @@ var (
 // Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now
 // when key and body are those of an earlier order. An empty key makes every call an order of its own. What was found wrong
 // while reading the order is rejected together with what Place finds. Errors are Rejected, KeyReused, Unknown,
-// ErrNotTaken, ErrOverdue and view.ErrBehind.
+// CrowdedError, ErrNotTaken, ErrOverdue and view.ErrBehind.
 func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
 	if err := in.check(&o, found, o.Validate()); err != nil {
 		return order.State{}, err
@@ -200,6 +203,11 @@ func (in *Intake) partition(id order.ID) int32 {
 func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
 	if err := in.overdue(); err != nil {
 		return nil, err
+	}
+	if o.Refund == nil {
+		if err := in.recipients.take(o.Customer.Email); err != nil {
+			return nil, err
+		}
 	}
 	r := wire.Order(o)
 	r.Topic = in.cfg.Topic

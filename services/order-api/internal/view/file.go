@@ -16,9 +16,10 @@ import (
 )
 
 // schemaVersion is the number of the schema below. A file with another number is thrown away.
-const schemaVersion = 4
+const schemaVersion = 5
 
-// schema is the whole file. who is the customer's name and e-mail in lower case; refund_of is the order that a refund is of,
+// schema is the whole file. who has the words of the customer's name and e-mail address, each with a space before it, and customers
+// has a row for each of them: the first 64 bytes of the word, and the rowid of the order. refund_of is the order that a refund is of,
 // or empty; value is the record's value as Kafka has it: of the order as placed, and of its newest state, which stands at
 // state_at in orders.status, once it is begun. key is that of the record that failed, at_partition and offset are the place of
 // the dead letter itself, and gone says that there is no record at that place any more. Times are in Unix milliseconds.
@@ -33,12 +34,16 @@ CREATE TABLE orders (
   status TEXT NOT NULL, rev INTEGER NOT NULL, begun INTEGER NOT NULL, state_at INTEGER NOT NULL, who TEXT NOT NULL,
   refund_of TEXT NOT NULL, value BLOB NOT NULL
 );
-CREATE INDEX orders_placed ON orders (placed_at, id);
-CREATE INDEX orders_status ON orders (status, placed_at, id);
+CREATE INDEX orders_placed ON orders (placed_at, id) WHERE refund_of = '';
+CREATE INDEX orders_status ON orders (status, placed_at, id) WHERE refund_of = '';
 CREATE INDEX orders_origin ON orders (partition, origin);
 CREATE INDEX orders_accepted ON orders (partition, placed_at, origin) WHERE status = 'accepted';
 CREATE INDEX refunds_of ON orders (refund_of) WHERE refund_of <> '';
 CREATE INDEX refunds_placed ON orders (placed_at, id) WHERE refund_of <> '';
+CREATE INDEX refunds_status ON orders (status, placed_at, id) WHERE refund_of <> '';
+CREATE TABLE customers (
+  word TEXT NOT NULL, placed_at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, placed_at, row)
+) WITHOUT ROWID;
 CREATE TABLE letters (
   id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, key TEXT NOT NULL,
   at_partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, gone INTEGER NOT NULL,
@@ -46,6 +51,8 @@ CREATE TABLE letters (
   first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, replays INTEGER NOT NULL, rev INTEGER NOT NULL
 );
 CREATE INDEX letters_failed ON letters (last_failed, id);
+CREATE INDEX letters_step ON letters (step, last_failed, id);
+CREATE INDEX letters_reason ON letters (reason, last_failed, id);
 `
 
 // file is the SQLite file, and the lock that keeps other processes away from it.
@@ -194,7 +201,7 @@ func (f *file) reset(ctx context.Context, ids map[string]kadm.TopicID) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	for _, table := range []string{"topics", "positions", "orders", "letters"} {
+	for _, table := range []string{"topics", "positions", "orders", "letters", "customers"} {
 		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 			return err
 		}

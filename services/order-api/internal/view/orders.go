@@ -49,7 +49,7 @@ func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) 
 type Filter struct {
 	Refunds  bool         // the refunds instead of the orders
 	Status   order.Status // or empty
-	Customer string       // part of a name or an e-mail address, in any case; or empty
+	Customer string       // the beginnings of words of a name or an e-mail address, in any case and sequence; or empty
 	From, To time.Time    // placed at From or later, and before To; zero is open
 	Limit    int          // at least 1
 	Cursor   string       // where the page before ended; empty for the first
@@ -57,28 +57,41 @@ type Filter struct {
 
 // Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that are placed in between do not shift the pages.
 func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, error) {
-	var w where
-	if f.Refunds {
-		w.add("refund_of <> ''")
-	} else {
-		w.add("refund_of = ''")
-	}
-	if f.Status != "" {
-		w.add("status = ?", f.Status)
-	}
-	if f.Customer != "" {
-		w.add("instr(who, ?) > 0", strings.ToLower(f.Customer))
-	}
-	if !f.From.IsZero() {
-		w.add("placed_at >= ?", f.From.UnixMilli())
-	}
-	if !f.To.IsZero() {
-		w.add("placed_at < ?", f.To.UnixMilli())
-	}
-	if err := w.after(f.Cursor, "(placed_at, id)"); err != nil {
+	w, err := v.chosen(ctx, f)
+	if err != nil {
 		return nil, "", err
 	}
-	return v.orders(ctx, w.String()+" ORDER BY placed_at DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
+	return v.orders(ctx, w.String()+newestFirst, append(w.args, f.Limit+1), f.Limit)
+}
+
+const newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+
+// chosen is the condition of a filter. Where few orders can be meant, a plus sign keeps SQLite from taking the index of a column that
+// all of them may share.
+func (v *View) chosen(ctx context.Context, f Filter) (w where, err error) {
+	few, err := v.ofCustomer(ctx, &w, f.Customer)
+	if err != nil {
+		return w, err
+	}
+	plus := ""
+	if few {
+		plus = "+"
+	}
+	if f.Refunds {
+		w.add(plus + "refund_of <> ''")
+	} else {
+		w.add(plus + "refund_of = ''")
+	}
+	if f.Status != "" {
+		w.add(plus+"status = ?", f.Status)
+	}
+	if !f.From.IsZero() {
+		w.add(plus+"placed_at >= ?", f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		w.add(plus+"placed_at < ?", f.To.UnixMilli())
+	}
+	return w, w.after(f.Cursor, "("+plus+"placed_at, id)")
 }
 
 // Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown

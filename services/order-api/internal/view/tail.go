@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -149,9 +148,19 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 	}
 	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
 		" VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?) ON CONFLICT DO NOTHING"
-	_, err = b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), refundOf(o), r.Value)
+	added, err := b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), refundOf(o), r.Value)
 	b.change(o)
-	return err
+	if err != nil {
+		return err
+	}
+	if n, err := added.RowsAffected(); n == 0 || err != nil {
+		return err
+	}
+	row, err := added.LastInsertId()
+	if err != nil {
+		return err
+	}
+	return b.addCustomer(ctx, customer{row, o.PlacedAt.UnixMilli(), who(o)})
 }
 
 func (b *batch) status(ctx context.Context, r *kgo.Record) error {
@@ -168,6 +177,10 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	o := s.Order
+	was, err := b.customer(ctx, o.ID)
+	if err != nil {
+		return err
+	}
 	const newest = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
 		" VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)" +
 		// Also where and when it was placed: of an old order, the topic may hold no more than a repeat.
@@ -176,6 +189,9 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 	_, err = b.tx.ExecContext(ctx, newest, o.ID, r.Partition, head.Origin, o.PlacedAt.UnixMilli(), head.Status, head.Rev, r.Offset, who(o),
 		refundOf(o), r.Value)
 	b.change(o)
+	if err == nil {
+		err = b.replaceCustomer(ctx, was, o)
+	}
 	if err == nil && s.Status == order.Dead && s.Letter != nil {
 		err = b.pointed(ctx, s)
 	}
@@ -246,9 +262,4 @@ func refundOf(o order.Order) order.ID {
 		return ""
 	}
 	return o.Refund.Of
-}
-
-// who is what a search for a customer looks in.
-func who(o order.Order) string {
-	return strings.ToLower(o.Customer.Name + "\n" + o.Customer.Email)
 }

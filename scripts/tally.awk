@@ -1,5 +1,9 @@
 # Reads the JSON of `go test -json`: prints each package as it ends, failed tests with all their output, skipped ones with their
 # reason. Appends "passed failed skipped" to the file in the variable totals.
+#
+# A test binary that times out, panics or exits ends the whole package. go test attributes the goroutine dump to whichever test
+# wrote last, even to one that passed, and reports no result for tests that still ran. So the output of a test that contains a
+# dump is kept until its package ends, and a package that fails prints it, and the output of each unfinished test.
 
 # field returns the string value of a key, still quoted as in JSON. A key inside of another string has escaped quotes, so it cannot match.
 function field(key) {
@@ -28,10 +32,17 @@ function reason(s) {
   if (action != "pass" && action != "fail" && action != "skip") next
   if (name != "") {
     count[action]++; tests[pkg]++
+    if (action == "pass" && said[key] ~ /(^|\n)(panic: |fatal error: |SIGQUIT: )/) dump[pkg] = dump[pkg] said[key]
     if (action == "fail") { broken[pkg]++; printf "FAIL %s\n%s", key, said[key] }
     if (action == "skip") printf "skip %s: %s\n", key, reason(said[key])
   } else if (action == "fail") {
     # A package fails by itself when it does not compile, or ends without naming a test: that is a failure too.
+    printf "%s", dump[pkg]
+    for (other in said) if (other != key && index(other, pkg " ") == 1) {
+      printf "FAIL %s: it did not finish\n%s", other, said[other]
+      count["fail"]++; broken[pkg]++
+      delete said[other]
+    }
     if (!broken[pkg]) count["fail"]++
     printf "%sFAIL %s\n", said[key], pkg
   } else if (action == "pass") {

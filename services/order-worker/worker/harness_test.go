@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -43,7 +44,8 @@ func openOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	return s
 }
 
-// run runs a program until the returned function is called, or the test ends; that function returns when the program has ended.
+// run runs a program until the returned function is called, or the test ends. That function returns when the program has ended, and
+// fails the test when it does not end.
 func (s *shop) run(t *testing.T, name string, program func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -56,11 +58,19 @@ func (s *shop) run(t *testing.T, name string, program func(context.Context) erro
 	}()
 	stop = func() {
 		cancel()
-		<-done
+		select {
+		case <-done:
+		case <-time.After(stopWithin):
+			stacks := make([]byte, 4<<20)
+			t.Fatalf("%s still runs %s after it was told to stop:\n%s", name, stopWithin, stacks[:runtime.Stack(stacks, true)])
+		}
 	}
 	t.Cleanup(stop)
 	return stop
 }
+
+// stopWithin bounds how long a program may take to stop: its drain time, twice over. A hung test ends here, and shows where.
+const stopWithin = 2 * worker.DefaultDrain
 
 // settings are those of every worker here.
 func (s *shop) settings(t *testing.T) worker.Config {

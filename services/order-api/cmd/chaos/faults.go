@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/topic"
 )
 
 // session is the workers' session time-out: a worker that is stopped for longer loses its partitions.
@@ -22,6 +23,8 @@ func kinds() []kind {
 		{"worker-kill", theWorkers, workerCount, 2 * s, 12 * s, session, true, 0, (*stage).killWorker},
 		{"worker-stop-short", theWorkers, workerCount, 3 * s, 3 * s, 0, true, 0, (*stage).stopWorker},
 		{"worker-stop-long", theWorkers, workerCount, session + 6*s, session + 6*s, session, true, 0, (*stage).stopWorker},
+		{"worker-kill-burst", theWorkers, 0, 20 * s, 20 * s, session, true, 0, (*stage).killBurst},
+		{"foreign-group", theWorkers, 0, 6 * s, 12 * s, 30 * s, true, 0, (*stage).joinForeignGroup},
 		{"scale-1-6-2", theWorkers, 0, 12 * s, 24 * s, session, false, 0, (*stage).scale},
 		{"api-kill", theAPIs, apiCount, 2 * s, 6 * s, s, false, 0, (*stage).killAPI},
 		{"api-stop", theAPIs, apiCount, 3 * s, 14 * s, 0, false, 0, (*stage).stopAPI},
@@ -30,6 +33,8 @@ func kinds() []kind {
 		{"broker-rolling", theKafka, 0, 25 * s, 25 * s, 0, true, 0, (*stage).rollBrokers}, // an estimate: it takes what it takes
 		{"kafka-slow", theKafka, 0, 6 * s, 12 * s, 0, true, 0, (*stage).slowKafka},
 		{"kafka-cut", theKafka, 0, 1 * s, 15 * s, 0, true, 0, (*stage).cutKafka},
+		{"clock-step", theKafka, 0, 6 * s, 12 * s, 0, true, 0, (*stage).stepClock},
+		{"unreadable-batch", theKafka, topic.Partitions, 5 * s, 10 * s, 10 * s, false, 0, (*stage).appendUnreadable},
 		{"smtp-down", theMail, 0, 10 * s, 15 * s, 0, false, 10, (*stage).misbehave},
 		{"smtp-451", theMail, 0, 6 * s, 12 * s, 0, false, 0, (*stage).misbehave},
 		{"smtp-hangup", theMail, 0, 4 * s, 8 * s, 0, false, 0, (*stage).misbehave},
@@ -101,6 +106,23 @@ func stopped(ctx context.Context, p *process, d time.Duration) {
 	p.signal(syscall.SIGSTOP)
 	hold(ctx, d)
 	p.signal(syscall.SIGCONT)
+}
+
+// burst is how many workers a killBurst kills, in turn.
+const burst = 10
+
+// killBurst kills workers one after the other and starts each at once, most of them before the group has balanced. It returns when
+// both own partitions again.
+func (s *stage) killBurst(ctx context.Context, f fault) error {
+	for n := range burst {
+		p := s.workers[n%workerCount]
+		if err := p.end(syscall.SIGKILL); err != nil {
+			return err
+		}
+		p.launch(ctx)
+		hold(ctx, f.lasts/burst)
+	}
+	return each(s.workers[:workerCount], func(p *process) error { return p.ready(ctx) })
 }
 
 // scale goes from two workers to one, to six, and back to two; nobody is killed.

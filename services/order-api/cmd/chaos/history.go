@@ -13,7 +13,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// history is what orders.status said, record by record, with the broker's times. It is the observer's while the run lasts.
+// history is what orders.status said, record by record, with the workers' times: a fault may step the brokers' clock. It is the
+// observer's while the run lasts.
 type history struct {
 	mu     sync.Mutex
 	folds  map[int32]*status.Fold
@@ -91,11 +92,12 @@ func (h *history) change(r *kgo.Record, head wire.Head) error {
 			l.numbers = append(l.numbers, i.Number)
 		}
 	}
-	if newest := s.Timeline[len(s.Timeline)-1]; newest.Answers() {
+	newest := s.Timeline[len(s.Timeline)-1]
+	if newest.Answers() {
 		l.answered = l.answered || newest.Reason == order.CancelRefused
 		return nil
 	}
-	l.changes = append(l.changes, change{r.Timestamp, head.Status, head.Owner})
+	l.changes = append(l.changes, change{newest.At, head.Status, head.Owner})
 	return nil
 }
 

@@ -268,10 +268,10 @@ func TestInDoubtIsWhatAnOwnerDidNotFinish(t *testing.T) {
 // state is a record of orders.status, at an offset.
 func state(offset, owner, rev int64, s order.Status) *kgo.Record {
 	st := order.Order{ID: "ord_1", PlacedAt: clock}.Begin(order.Origin{})
-	st.Record(order.Change{Rev: rev, At: clock, Status: s})
+	st.Record(order.Change{Rev: rev, At: after(float64(offset)), Status: s})
 	st.Progress.Email = &order.Email{MessageID: "mail-1", Uncertain: int(rev)}
 	r := wire.State(st, owner)
-	r.Offset, r.Timestamp = offset, after(float64(offset))
+	r.Offset, r.Timestamp = offset, clock.Add(clockStep) // by the brokers' clock, which is wrong
 	return r
 }
 

@@ -21,18 +21,29 @@ type process struct {
 	mu     sync.Mutex
 	cmd    *exec.Cmd     // or nil: it was never started
 	wanted bool          // it is to be started again
+	out    *marked       // of the last launch
 	done   chan struct{} // closed when it runs no more, and is not wanted
 }
 
 // start runs the program until ctx is done or end is called, and returns when it says that it is ready.
 func (p *process) start(ctx context.Context) error {
+	p.launch(ctx)
+	return p.ready(ctx)
+}
+
+// launch is start without waiting.
+func (p *process) launch(ctx context.Context) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.wanted, p.done = true, make(chan struct{})
-	out := &marked{mark: []byte(p.mark), found: make(chan struct{})}
-	go p.keep(ctx, out, p.done) // ends with ctx or end
-	p.mu.Unlock()
+	p.out = &marked{mark: []byte(p.mark), found: make(chan struct{})}
+	go p.keep(ctx, p.out, p.done) // ends with ctx or end
+}
+
+// ready returns when the program that was launched last says that it is ready.
+func (p *process) ready(ctx context.Context) error {
 	select {
-	case <-out.found:
+	case <-p.out.found:
 		return nil
 	case <-time.After(patience):
 		return fmt.Errorf("starting %s: not ready after %s", p.name, patience)
@@ -60,7 +71,7 @@ func (p *process) keep(ctx context.Context, out *marked, done chan struct{}) {
 	for {
 		cmd := command(ctx, p.args, p.env)
 		cmd.Stdout, cmd.Stderr = out, out
-		if !p.launch(cmd) {
+		if !p.exec(cmd) {
 			return
 		}
 		_ = cmd.Wait() // whatever it ended with: it is wanted or it is not
@@ -75,8 +86,8 @@ func (p *process) keep(ctx context.Context, out *marked, done chan struct{}) {
 	}
 }
 
-// launch starts the command unless the program is not wanted any more.
-func (p *process) launch(cmd *exec.Cmd) bool {
+// exec starts the command unless the program is not wanted any more.
+func (p *process) exec(cmd *exec.Cmd) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.wanted || cmd.Start() != nil {

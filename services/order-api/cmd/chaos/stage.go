@@ -46,6 +46,7 @@ type stage struct {
 	brokers, apis, workers []*process
 	proxies                []*proxy
 	mail                   *inbox.Inbox
+	clock                  string // file that moves the brokers' clock
 	smallDisk              string // folder of an API whose disk can be filled, or empty: it could not be mounted
 
 	turns map[string]*sync.Mutex // by what faults touch
@@ -84,6 +85,10 @@ func (s *stage) direct() kafka.Config {
 
 // build describes every process, and opens the proxies and the mail server.
 func (s *stage) build(ctx context.Context, plan []fault) (err error) {
+	s.clock = filepath.Join(s.dir, "clock")
+	if err := s.setClock(0); err != nil {
+		return err
+	}
 	var proxied []string
 	for i := range brokerCount {
 		at := s.address(i*brokersApart + proxyPort)
@@ -94,7 +99,7 @@ func (s *stage) build(ctx context.Context, plan []fault) (err error) {
 		s.proxies, proxied = append(s.proxies, p), append(proxied, at)
 		s.brokers = append(s.brokers, s.process(fmt.Sprint("broker-", i+1), "Kafka Server started",
 			s.Scripts+"/kafka", "--data", filepath.Join(s.dir, "kafka"), "--port", fmt.Sprint(s.Port), "--apart", fmt.Sprint(brokersApart),
-			"--proxied", "--broker", fmt.Sprint(i+1), fmt.Sprint(brokerCount)))
+			"--proxied", "--clock", s.clock, "--broker", fmt.Sprint(i+1), fmt.Sprint(brokerCount)))
 	}
 	if s.mail, err = inbox.Open(inbox.Config{SMTP: s.address(mailPort)}); err != nil {
 		return err

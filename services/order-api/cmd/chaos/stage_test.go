@@ -112,7 +112,7 @@ func TestRunFindsNothingWhereNothingIsWrong(t *testing.T) {
 		t.Errorf("got %v, %+v\n%s", err, found, &out)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "broker-2.log"))
-	want := fmt.Sprintf("--data %s --port %d --apart 10 --proxied --broker 2 3\n", filepath.Join(dir, "kafka"), port)
+	want := fmt.Sprintf("--data %s --port %d --apart 10 --proxied --clock %s --broker 2 3\n", filepath.Join(dir, "kafka"), port, filepath.Join(dir, "clock"))
 	if err != nil || !strings.HasPrefix(string(log), want) {
 		t.Errorf("broker 2 was started with %q, %v; want %q", log, err, want)
 	}

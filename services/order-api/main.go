@@ -17,6 +17,7 @@ func main() { config.Main("order-api", run) }
 
 type settings struct {
 	config.Kafka
+	config.Access
 	api.Config
 	RateCard string `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML) to quote by; an embedded one by default. Give the workers the same."`
 	telemetry.Log
@@ -30,7 +31,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	cfg := s.Config
-	cfg.RateCard = s.RateCard
+	cfg.RateCard, cfg.Access = s.RateCard, s.Access
 	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
 	cfg.Topics = topic.Names(s.Prefix)
 	cfg.Log = log

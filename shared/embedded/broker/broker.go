@@ -21,6 +21,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -29,6 +31,8 @@ type Config struct {
 	Addr string       // such as "127.0.0.1:9092"; clients are told to come back to this address, so it cannot be 0.0.0.0
 	Dir  string       // made when missing; empty: everything in memory
 	Log  *slog.Logger // or nil
+
+	Access config.Access // whether other machines may reach the address
 }
 
 // Broker is a running Kafka broker.
@@ -47,7 +51,7 @@ const closing = 2 * time.Second
 // Start opens the folder, continues where an earlier broker ended, and returns when clients can connect. The caller closes the broker.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	// Listening comes first: when the address is taken, the folder stays untouched.
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
+	ln, err := serve.Open(ctx, cfg.Addr, cfg.Access)
 	if err != nil {
 		return nil, err
 	}

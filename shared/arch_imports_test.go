@@ -91,7 +91,7 @@ func modules() []allowed {
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
-		{"github.com/twmb/franz-go", "api audit chaos consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
+		{"github.com/twmb/franz-go", "api audit broker chaos consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi meter", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},

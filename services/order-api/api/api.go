@@ -53,6 +53,8 @@ type Config struct {
 	Kafka  kafka.Config  `kong:"-"`
 	Topics topic.Set     `kong:"-"`
 	Log    *slog.Logger  `kong:"-"`
+	// Ready is asked too before /healthz/ready says that the API is ready; or nil.
+	Ready func(context.Context) error `kong:"-"`
 	// Listening is called once, with the address at which the API answers; or nil.
 	Listening func(address string) `kong:"-"`
 }
@@ -99,7 +101,7 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
 	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Stopping: stopping}, in, v, d, shop, card)
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
 	})
 }
 

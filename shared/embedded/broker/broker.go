@@ -1,5 +1,7 @@
 // Package broker is a Kafka for trying and testing, in the process that starts it: franz-go's kfake, on disk.
 //
+// A door stands between strangers and kfake, which ends the whole process on some requests: it passes on what can be read.
+//
 // It is not for production. It is one process and one goroutine: there is no second copy of anything, a large compaction
 // stops it for a second or two, and it does less than Kafka where nobody here noticed yet. What it does keep is what it
 // acknowledged: every batch is synced to disk before its answer, so that records, topic IDs and committed offsets
@@ -58,7 +60,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	b := &Broker{addr: ln.Addr().String()}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return newDoor(ln, cfg.Log), nil }),
 	}
 	if cfg.Log != nil {
 		opts = append(opts, kfake.WithLogger(logger{cfg.Log}))

@@ -184,6 +184,18 @@ func (d *demo) runAPI(ctx context.Context) error {
 	cfg.RateCard = d.Worker.RateCard
 	cfg.Data = d.folder("view")
 	cfg.Access, cfg.Kafka, cfg.Topics, cfg.Log = d.Access, d.kafka, topic.Names(d.Prefix), d.log
+	if d.broker != nil {
+		cfg.Ready = d.reachKafka
+	}
 	cfg.Listening = func(address string) { d.listening <- address }
 	return api.Run(ctx, cfg)
+}
+
+// reachKafka fails when a new client cannot talk to the broker: those that are connected already may not notice.
+func (d *demo) reachKafka(ctx context.Context) error {
+	cl, err := d.kafka.Connect(ctx)
+	if err == nil {
+		cl.Close()
+	}
+	return err
 }

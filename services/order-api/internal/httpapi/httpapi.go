@@ -10,6 +10,7 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
@@ -25,9 +26,11 @@ import (
 
 // Config are the settings of the API.
 type Config struct {
-	Log      *slog.Logger
-	OpenAPI  []byte          // the contract, to show
-	Access   config.Access   // the hosts that it answers to
+	Log     *slog.Logger
+	OpenAPI []byte        // the contract, to show
+	Access  config.Access // the hosts that it answers to
+	// Ready adds to what must be right for /healthz/ready; or nil. It is called within a deadline.
+	Ready    func(context.Context) error
 	Stopping <-chan struct{} // closed when streams, and answers that wait for an order, must end
 }
 

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -45,6 +47,17 @@ func TestHealth(t *testing.T) {
 		if got := strings.TrimSpace(text(t, s.send(t, s.http, "GET", path, ""))); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
+	}
+}
+
+func TestReadyMeansThatClientsReachKafka(t *testing.T) {
+	t.Parallel()
+	away := func(context.Context) error { return errors.New("connection refused") }
+	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler), Ready: away}, nil, nil, nil, nil, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/healthz/ready", nil))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "no client can connect to Kafka") {
+		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
 	}
 }
 

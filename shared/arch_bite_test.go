@@ -27,6 +27,7 @@ func TestRulesBite(t *testing.T) {
 		{"Kafka knows a step", "steps and Kafka do not know each other", retry, "package retry; import _ \"" + home + "x/invoice\"", "retry imports the step invoice"},
 		{"embedded", "embedded servers are for trying and testing", retry, "package retry; import _ \"" + home + "shared/embedded/inbox\"", "retry imports shared/embedded/inbox"},
 		{"worker", "embedded servers are for trying and testing", order, "package order; import _ \"" + home + "services/order-worker/worker\"", "order imports services/order-worker/worker"},
+		{"another door", "one door for HTTP", retry, "package retry; import \"net/http\"; var s = http.Server{}", "retry.go serves HTTP past package serve"},
 		{"no comment", "a package has one comment", order, "package order", `package comments in [], want one in order.go`},
 		{"comment elsewhere", "a package has one comment", "shared/order/money.go", doc, `package comments in ["money.go"], want one in order.go`},
 		{"no sentence", "exported names are explained", order, doc + "func Total() {}", "Total has no sentence"},

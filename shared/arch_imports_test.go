@@ -3,6 +3,7 @@ package shared_test
 import (
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -32,14 +33,14 @@ func arrows() []arrow {
 		{mechanism, "topic", "", "one table of names and settings"},
 		{mechanism, "telemetry", "", "how programs log"},
 		{mechanism, "config", "", "how programs read their settings"},
-		{mechanism, "serve", "config", "ends with the signals that config hands on"},
+		{mechanism, "serve", "config", "lets in whom the settings allow"},
 		{mechanism, "wire", "order topic", "records are made of the domain, and fit into their topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
 		{mechanism, "kafka", "topic", "creates and checks the topics of the table"},
 		{mechanism, "dlq", "failure order wire", "a letter is an order's record with the failure in its headers"},
 		{mechanism, "pdfa", "", "seals documents in the worker, opens them in the API: it knows no orders"},
-		{mechanism, "broker", "telemetry", "logs what the broker says"},
-		{mechanism, "inbox", "telemetry", "a mail server knows no orders"},
+		{mechanism, "broker", "config serve telemetry", "listens as its settings allow, logs what the broker says"},
+		{mechanism, "inbox", "config serve telemetry", "a mail server knows no orders; its page is behind the same door as the API"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
 
 		{mechanism, "rates", "config failure order", "a rate card is a file: the worker ships by it, the API quotes by it"},
@@ -54,7 +55,7 @@ func arrows() []arrow {
 		{mechanism, "ledger", "dlq failure kafka lease meter order status telemetry topic wire", "writes all that the worker writes"},
 		{mechanism, "pipeline", "dlq email failure invoice kafka lease ledger meter order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
 		{mechanism, "consumer", "kafka lease ledger meter retry status telemetry topic", "owns partitions, and their ledgers"},
-		{program, "worker", "consumer email invoice kafka ledger meter order pipeline rates retry serve shipping topic", "wires the worker"},
+		{program, "worker", "config consumer email invoice kafka ledger meter order pipeline rates retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
@@ -63,7 +64,7 @@ func arrows() []arrow {
 		{mechanism, "intake", "kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "desk", "dlq kafka order topic view wire", "finds letters and orders in the view, asks for replays and cancels"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "catalogue client desk failure intake order pdfa rates telemetry view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "httpapi", "catalogue client config desk failure intake order pdfa rates serve telemetry view wire", "the door: its JSON is what the client reads"},
 		{program, "api", "catalogue config desk httpapi intake kafka rates serve telemetry topic view", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
@@ -90,7 +91,7 @@ func modules() []allowed {
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
-		{"github.com/twmb/franz-go", "api audit chaos consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
+		{"github.com/twmb/franz-go", "api audit broker chaos consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi meter", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
@@ -206,6 +207,18 @@ func (h *house) reach(u *unit) []string {
 		}
 	}
 	return sorted(all)
+}
+
+// oneDoor: hosts, origins and bodies that never come are package serve's business, for every listener.
+func oneDoor(h *house) (complaints []string) {
+	for _, u := range h.units {
+		for _, f := range u.production() {
+			if u.short != "serve" && regexp.MustCompile(`http\.(Server\{|Serve\(|ListenAndServe)`).MatchString(f.text) {
+				complaints = append(complaints, f.path+" serves HTTP past package serve")
+			}
+		}
+	}
+	return complaints
 }
 
 func embeddedApart(h *house) (complaints []string) {

@@ -60,6 +60,7 @@ func rules() []rule {
 		{"the domain needs the standard library only", domainAlone},
 		{"imports point inward", ringsPointInward},
 		{"steps and Kafka do not know each other", stepsWithoutKafka},
+		{"one door for HTTP", oneDoor},
 		{"embedded servers are for trying and testing", embeddedApart},
 		{"a package has one comment", onePackageComment},
 		{"exported names are explained", namesExplained},

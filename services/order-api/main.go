@@ -17,6 +17,7 @@ func main() { config.Main("order-api", run) }
 
 type settings struct {
 	config.Kafka
+	config.Access
 	api.Config
 	RateCard string `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML) to quote by; an embedded one by default. Give the workers the same."`
 	Group    string `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers: orders below what it has committed are no backlog."`
@@ -31,7 +32,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	cfg := s.Config
-	cfg.RateCard, cfg.Group = s.RateCard, s.Group
+	cfg.RateCard, cfg.Group, cfg.Access = s.RateCard, s.Group, s.Access
 	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
 	cfg.Topics = topic.Names(s.Prefix)
 	cfg.Log = log

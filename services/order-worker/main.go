@@ -31,6 +31,7 @@ func main() {
 
 type settings struct {
 	config.Kafka
+	config.Access
 	worker.Config
 	telemetry.Log
 }
@@ -44,6 +45,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	cfg := s.Config
+	cfg.Access = s.Access
 	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
 	cfg.Topics = topic.Names(s.Prefix)
 	cfg.Log = log

@@ -18,6 +18,7 @@ import (
 
 type settings struct {
 	config.Kafka
+	Access  config.Access `embed:""`
 	HTTP    string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address to listen on."`
 	Workers int           `env:"ORDERS_WORKERS" default:"2" help:"How many."`
 	Drain   time.Duration `env:"ORDERS_DRAIN" default:"4s" help:"How long."`
@@ -82,6 +83,8 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		{"extra", "", "unexpected argument extra"},
 		{"--prefix a/b", "", `--prefix "a/b": must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit`},
 		{"--prefix ..", "", `--prefix "..": must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit`},
+		{"--allowed-hosts http://a.example", "", `--allowed-hosts "http://a.example": must be host names without scheme and port, such as orders.example.com`},
+		{"--allowed-hosts a.example,*", "", `--allowed-hosts "*": must be host names without scheme and port, such as orders.example.com`},
 		{"--brokers here", "", `--brokers "here": must be addresses such as 127.0.0.1:9092`},
 	} {
 		t.Run(row.args+row.env, func(t *testing.T) {
@@ -112,7 +115,7 @@ func TestEffectiveSettingsHideSecrets(t *testing.T) {
 	var out bytes.Buffer
 	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "settings", config.Effective(&s)...)
 	_, got, _ := strings.Cut(out.String(), "msg=settings ")
-	want := `brokers=[127.0.0.1:9092] prefix=orders http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=*** depth=3` + "\n"
+	want := `brokers=[127.0.0.1:9092] prefix=orders allow_remote=false allowed_hosts=[] http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=*** depth=3` + "\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

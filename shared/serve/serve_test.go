@@ -12,13 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/serve"
 )
 
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	ln, err := serve.Listen(ctx, "127.0.0.1:0", "--http", "ORDERS_HTTP")
+	ln, err := serve.Listen(ctx, "127.0.0.1:0", "--http", "ORDERS_HTTP", config.Access{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -77,12 +78,12 @@ func TestATakenAddressNamesItsSetting(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, "127.0.0.1:0")
 	defer ln.Close()
-	_, err := serve.Listen(t.Context(), ln.Addr().String(), "--http", "ORDERS_HTTP")
+	_, err := serve.Listen(t.Context(), ln.Addr().String(), "--http", "ORDERS_HTTP", config.Access{})
 	want := "--http: listen tcp " + ln.Addr().String() + ": bind: address already in use"
 	if fmt.Sprint(err) != want || !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	if _, err := serve.Listen(t.Context(), "127.0.0.1:http-no", "--http", "ORDERS_HTTP"); err == nil {
+	if _, err := serve.Listen(t.Context(), "127.0.0.1:http-no", "--http", "ORDERS_HTTP", config.Access{}); err == nil {
 		t.Error("got no error for an address that is none")
 	}
 }
@@ -98,7 +99,7 @@ func TestAListenerThatBreaksEndsRun(t *testing.T) {
 
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	ln, err := serve.Listen(t.Context(), address, "--http", "ORDERS_HTTP")
+	ln, err := serve.Listen(t.Context(), address, "--http", "ORDERS_HTTP", config.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,12 +38,11 @@ import (
 
 // Config are the settings of the API. Those tagged for kong are flags and variables; the program that runs it fills in the rest.
 type Config struct {
-	HTTP        string `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the API and its pages."`
-	AllowRemote bool   `env:"ORDERS_ALLOW_REMOTE" help:"Let other machines reach the API. There is no sign-in yet: whoever does may do everything."`
-	Data        string `env:"ORDERS_DATA" default:".data" help:"Folder for what is kept on disk; each process needs its own."`
-	Catalogue   string `env:"ORDERS_CATALOGUE" help:"YAML file of what the shop sells; built in by default."`
-	SecretFile  string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs; made in --data by default. Or set ORDERS_SECRET to the key."`
-	Secret      string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
+	HTTP       string `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the API and its pages."`
+	Data       string `env:"ORDERS_DATA" default:".data" help:"Folder for what is kept on disk; each process needs its own."`
+	Catalogue  string `env:"ORDERS_CATALOGUE" help:"YAML file of what the shop sells; built in by default."`
+	SecretFile string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs; made in --data by default. Or set ORDERS_SECRET to the key."`
+	Secret     string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
 
 	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
 
@@ -54,9 +53,12 @@ type Config struct {
 	RateCard string `kong:"-"`
 	Group    string `kong:"-"`
 
-	Kafka  kafka.Config `kong:"-"`
-	Topics topic.Set    `kong:"-"`
-	Log    *slog.Logger `kong:"-"`
+	Access config.Access `kong:"-"`
+	Kafka  kafka.Config  `kong:"-"`
+	Topics topic.Set     `kong:"-"`
+	Log    *slog.Logger  `kong:"-"`
+	// Ready is asked too before /healthz/ready says that the API is ready; or nil.
+	Ready func(context.Context) error `kong:"-"`
 	// Listening is called once, with the address at which the API answers; or nil.
 	Listening func(address string) `kong:"-"`
 }
@@ -78,7 +80,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("reading the rate card: %w", err)
 	}
-	ln, err := listen(ctx, cfg)
+	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP", cfg.Access)
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
 	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop, card)
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
 	})
 }
 
@@ -152,21 +154,6 @@ func connect(ctx context.Context, cfg Config) (*clients, error) {
 func (k *clients) close() {
 	k.orders.Close()
 	k.replays.Close()
-}
-
-// listen opens the address, unless it is one that other machines reach and may not.
-func listen(ctx context.Context, cfg Config) (net.Listener, error) {
-	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP")
-	if err != nil {
-		return nil, err
-	}
-	// Only the listener knows what a name, or an address without a host, stands for.
-	if at, ok := ln.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !cfg.AllowRemote {
-		ln.Close()
-		return nil, config.Hint(fmt.Errorf("--http: other machines reach %s, and there is no sign-in yet", cfg.HTTP),
-			"use an address such as 127.0.0.1:8080; or --allow-remote, behind something that lets the right people in only")
-	}
-	return ln, nil
 }
 
 func openView(ctx context.Context, cfg Config, incarnation string) (*view.View, error) {

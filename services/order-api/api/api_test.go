@@ -231,7 +231,7 @@ func TestRunRefusesToBegin(t *testing.T) {
 func TestRemoteIsAllowedOnDemand(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t, kafkatest.Start(t))
-	cfg.HTTP, cfg.AllowRemote = ":0", true
+	cfg.HTTP, cfg.Access.AllowRemote = ":0", true
 	_, _, stop := start(t, cfg)
 	if err := stop(); err != nil {
 		t.Errorf("got %v, want nil", err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-worker/internal/consumer"
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/serve"
 )
 
@@ -16,14 +17,19 @@ const stuck = 5 * time.Minute
 
 // health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
 // what it has done.
-func health(ctx context.Context, address string, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) error {
+func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
-	ln, err := serve.Listen(ctx, address, "--health", "ORDERS_HEALTH")
+	ln, err := serve.Listen(ctx, address, "--health", "ORDERS_HEALTH", access)
 	if err != nil {
 		return err
 	}
+	return serve.Run(ctx, ln, probes(access, ready, partitions, metrics), time.Second)
+}
+
+// probes are the routes, for whom the settings let in.
+func probes(access config.Access, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", live(partitions))
 	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
@@ -32,7 +38,7 @@ func health(ctx context.Context, address string, ready *atomic.Bool, partitions 
 		}
 	})
 	mux.Handle("GET /metrics", metrics)
-	return serve.Run(ctx, ln, mux, time.Second)
+	return serve.Guard(access, mux)
 }
 
 // trouble is a partition on which something does not go on.

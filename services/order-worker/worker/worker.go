@@ -29,6 +29,7 @@ import (
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
@@ -53,9 +54,10 @@ type Config struct {
 	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail that may have gone out: resend it, or hold it as a letter."`
 	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz and /metrics; off by default."`
 
-	Kafka  kafka.Config `kong:"-"`
-	Topics topic.Set    `kong:"-"`
-	Log    *slog.Logger `kong:"-"`
+	Access config.Access `kong:"-"`
+	Kafka  kafka.Config  `kong:"-"`
+	Topics topic.Set     `kong:"-"`
+	Log    *slog.Logger  `kong:"-"`
 	// DialMail replaces the network on the way to the mail server; or nil.
 	DialMail func(ctx context.Context, network, address string) (net.Conn, error) `kong:"-"`
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
@@ -119,7 +121,7 @@ func Run(ctx context.Context, cfg Config) error {
 	c := consumer.New(member, p.Handle)
 	meter.Watch(c.Hands)
 	g.Go(func() error { return c.Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, &ready, c.Partitions, meter.Handler()) })
+	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, c.Partitions, meter.Handler()) })
 	return g.Wait()
 }
 

@@ -1,5 +1,7 @@
 // Package broker is a Kafka for trying and testing, in the process that starts it: franz-go's kfake, on disk.
 //
+// A door stands between strangers and kfake, which ends the whole process on some requests: it passes on what can be read.
+//
 // It is not for production. It is one process and one goroutine: there is no second copy of anything, a large compaction
 // stops it for a second or two, and it does less than Kafka where nobody here noticed yet. What it does keep is what it
 // acknowledged: every batch is synced to disk before its answer, so that records, topic IDs and committed offsets
@@ -21,6 +23,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -29,6 +33,8 @@ type Config struct {
 	Addr string       // such as "127.0.0.1:9092"; clients are told to come back to this address, so it cannot be 0.0.0.0
 	Dir  string       // made when missing; empty: everything in memory
 	Log  *slog.Logger // or nil
+
+	Access config.Access // whether other machines may reach the address
 }
 
 // Broker is a running Kafka broker.
@@ -47,14 +53,14 @@ const closing = 2 * time.Second
 // Start opens the folder, continues where an earlier broker ended, and returns when clients can connect. The caller closes the broker.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	// Listening comes first: when the address is taken, the folder stays untouched.
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
+	ln, err := serve.Open(ctx, cfg.Addr, cfg.Access)
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{addr: ln.Addr().String()}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return newDoor(ln, cfg.Log), nil }),
 	}
 	if cfg.Log != nil {
 		opts = append(opts, kfake.WithLogger(logger{cfg.Log}))

@@ -222,3 +222,35 @@ func TestEmptyInboxSaysSo(t *testing.T) {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }
+
+// TestMailsAreForThisHostOnly: a page whose name was made to point at this machine must not read them.
+func TestMailsAreForThisHostOnly(t *testing.T) {
+	t.Parallel()
+	in := start(t, inbox.Config{HTTP: "127.0.0.1:0"})
+	for host, want := range map[string]int{"": http.StatusOK, "localhost": http.StatusOK, "evil.example": http.StatusMisdirectedRequest} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+in.HTTPAddr()+"/api/v1/messages", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("host %q: got %s, want %d", host, resp.Status, want)
+		}
+	}
+}
+
+func TestAddressesOfOtherMachinesAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]inbox.Config{"smtp": {SMTP: "0.0.0.0:0"}, "http": {HTTP: ":0"}} {
+		if _, err := inbox.Open(cfg); err == nil || !strings.Contains(err.Error(), "inbox: "+name+": other machines reach") {
+			t.Errorf("%s: got %v, want a refusal", name, err)
+		}
+		cfg.Access.AllowRemote = true
+		start(t, cfg)
+	}
+}

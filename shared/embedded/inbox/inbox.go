@@ -35,6 +35,8 @@ import (
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
 
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -44,11 +46,14 @@ type Config struct {
 	HTTP string       // address of the API and the page; empty: only ServeHTTP reaches them
 	Dir  string       // made when missing; empty: the last 1,000 mails, in memory
 	Log  *slog.Logger // or nil
+
+	Access config.Access // who may reach both addresses, and by which names
 }
 
 // Inbox is a mail catcher. Its methods are safe for concurrent use.
 type Inbox struct {
 	log     *slog.Logger
+	access  config.Access
 	mails   *store
 	smtp    *smtp.Server
 	handler http.Handler
@@ -75,7 +80,7 @@ const grace = time.Second
 
 // Open reads what an earlier inbox left in the folder, and starts to listen: clients can connect at once and are served when Run is called.
 func Open(cfg Config) (*Inbox, error) {
-	in := &Inbox{log: cfg.Log, pages: pages(), guests: newGuests(), pipes: newPipes(), ending: make(chan struct{})}
+	in := &Inbox{log: cfg.Log, access: cfg.Access, pages: pages(), guests: newGuests(), pipes: newPipes(), ending: make(chan struct{})}
 	if in.log == nil {
 		in.log = slog.New(slog.DiscardHandler)
 	}
@@ -86,21 +91,21 @@ func Open(cfg Config) (*Inbox, error) {
 	if in.mails, err = openStore(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if in.smtpTCP, err = listen(cfg.SMTP); err != nil {
+	if in.smtpTCP, err = listen(cfg.SMTP, cfg.Access); err != nil {
 		return nil, in.abandon(fmt.Errorf("inbox: smtp: %w", err))
 	}
-	if in.httpTCP, err = listen(cfg.HTTP); err != nil {
+	if in.httpTCP, err = listen(cfg.HTTP, cfg.Access); err != nil {
 		return nil, in.abandon(fmt.Errorf("inbox: http: %w", err))
 	}
 	return in, nil
 }
 
 // listen returns nil for an empty address.
-func listen(address string) (net.Listener, error) {
+func listen(address string, access config.Access) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
-	return net.Listen("tcp", address) //nolint:noctx // it waits for nobody
+	return serve.Open(context.Background(), address, access) // it waits for nothing
 }
 
 // abandon frees what Open has taken so far.
@@ -129,26 +134,17 @@ func address(l net.Listener) string {
 // Run serves until ctx is cancelled, then cuts every SMTP connection and returns nil within seconds. A mail that was not
 // answered yet may have been kept, as with any server that goes away. An inbox runs once.
 func (in *Inbox) Run(ctx context.Context) error {
-	web := &http.Server{
-		Handler: in, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(in.log.Handler(), slog.LevelDebug),
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return in.smtp.Serve(gate{in.pipes, in.guests}) })
 	if in.smtpTCP != nil {
 		g.Go(func() error { return in.smtp.Serve(gate{in.smtpTCP, in.guests}) })
 	}
 	if in.httpTCP != nil {
-		g.Go(func() error {
-			if err := web.Serve(in.httpTCP); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
+		g.Go(func() error { return serve.Run(ctx, in.httpTCP, serve.Guard(in.access, in), grace) })
 	}
 	g.Go(func() error {
 		<-ctx.Done()
-		in.end(web)
+		in.end()
 		return nil
 	})
 	err := g.Wait()
@@ -156,14 +152,11 @@ func (in *Inbox) Run(ctx context.Context) error {
 	return err
 }
 
-// end makes the servers' goroutines return, and waits for them.
-func (in *Inbox) end(web *http.Server) {
+// end makes the SMTP server's goroutines return, and waits for them.
+func (in *Inbox) end() {
 	close(in.ending)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
-		web.Close()
-	}
 	// Cut first: Shutdown waits for idle connections too, and go-smtp's Close does nothing after it.
 	in.guests.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
@@ -176,7 +169,7 @@ func (in *Inbox) end(web *http.Server) {
 	}
 }
 
-// ServeHTTP answers a request for the API or the page.
+// ServeHTTP answers a request for the API or the page, whatever host it names.
 func (in *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { in.handler.ServeHTTP(w, r) }
 
 // Deliveries is how often each Message-ID was accepted, since the folder was made.

@@ -35,6 +35,7 @@ func main() { config.Main("all-in-one", run) }
 // settings are those of all parts, and what only this program knows.
 type settings struct {
 	config.Kafka
+	config.Access
 	API    api.Config    `embed:""`
 	Worker worker.Config `embed:""`
 	telemetry.Log
@@ -89,7 +90,7 @@ func (d *demo) open(ctx context.Context) error {
 	d.kafka = kafka.Config{Brokers: d.Brokers, Log: d.log}
 	var err error
 	if slices.Contains(d.Embedded, "broker") {
-		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Log: d.log})
+		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Access: d.Access, Log: d.log})
 		if errors.Is(err, broker.ErrInUse) {
 			return config.Hint(err, ownFolder)
 		}
@@ -102,7 +103,7 @@ func (d *demo) open(ctx context.Context) error {
 		d.kafka.Brokers = []string{d.broker.Addr()}
 	}
 	if slices.Contains(d.Embedded, "inbox") {
-		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Log: d.log})
+		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Access: d.Access, Log: d.log})
 		if errors.Is(err, inbox.ErrInUse) {
 			err = config.Hint(err, ownFolder)
 		}
@@ -166,7 +167,7 @@ func (d *demo) runWorkers(ctx context.Context) error {
 		return nil
 	}
 	cfg := d.Worker
-	cfg.Kafka, cfg.Topics, cfg.Log = d.kafka, topic.Names(d.Prefix), d.log
+	cfg.Access, cfg.Kafka, cfg.Topics, cfg.Log = d.Access, d.kafka, topic.Names(d.Prefix), d.log
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range d.Workers {
 		one := cfg
@@ -182,7 +183,19 @@ func (d *demo) runAPI(ctx context.Context) error {
 	cfg := d.API
 	cfg.RateCard, cfg.Group = d.Worker.RateCard, d.Worker.Group
 	cfg.Data = d.folder("view")
-	cfg.Kafka, cfg.Topics, cfg.Log = d.kafka, topic.Names(d.Prefix), d.log
+	cfg.Access, cfg.Kafka, cfg.Topics, cfg.Log = d.Access, d.kafka, topic.Names(d.Prefix), d.log
+	if d.broker != nil {
+		cfg.Ready = d.reachKafka
+	}
 	cfg.Listening = func(address string) { d.listening <- address }
 	return api.Run(ctx, cfg)
+}
+
+// reachKafka fails when a new client cannot talk to the broker: those that are connected already may not notice.
+func (d *demo) reachKafka(ctx context.Context) error {
+	cl, err := d.kafka.Connect(ctx)
+	if err == nil {
+		cl.Close()
+	}
+	return err
 }

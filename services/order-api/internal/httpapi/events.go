@@ -35,6 +35,8 @@ func (a *api) watchOrder(c echo.Context) error {
 		return c.NoContent(http.StatusNoContent)
 	}
 	c.Response().Header().Set("Content-Type", "text/event-stream")
+	// A proxy that collects an answer before it passes it on would keep the events until the last one.
+	c.Response().Header().Set("X-Accel-Buffering", "no")
 	if c.Request().Method == http.MethodHead {
 		return c.NoContent(http.StatusOK) // there is no stream to wait for
 	}

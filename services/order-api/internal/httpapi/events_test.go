@@ -19,6 +19,10 @@ func TestStreamTellsEachChangeOnceAndEnds(t *testing.T) {
 	if got := stream.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("got type %q, want text/event-stream", got)
 	}
+	// nginx collects answers before it passes them on, unless it is told not to.
+	if got := stream.Header.Get("X-Accel-Buffering"); got != "no" {
+		t.Errorf("got X-Accel-Buffering %q, want no", got)
+	}
 	s.work(t, &state)
 	s.advance(t, &state, order.Change{Status: order.Confirmed})
 	all := text(t, stream) // ends with the stream

@@ -36,6 +36,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/wire"
 )
 
@@ -49,6 +50,7 @@ type shop struct {
 	http   *http.Client   // does too
 	raw    *http.Client   // does not
 	url    string
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	stop   func() // tells streams and waiting answers to end
 	drop   func() // cuts all connections
 	keys   map[order.ID]string
@@ -117,42 +119,55 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 func (s *shop) serve(t *testing.T, h http.Handler) (end func()) {
 	t.Helper()
 	listen, transport := net.Listen, &http.Transport{}
+	s.dial = new(net.Dialer).DialContext
 	address := "127.0.0.1:0"
 	if time.Now().Year() < 2020 { // the clock of a synctest bubble
 		network := new(kfake.VirtualNetwork)
 		listen, transport.DialContext, address = network.Listen, network.DialContext, "localhost:80"
+		s.dial = network.DialContext
 	}
 	ln, err := listen("tcp", address)
 	must(t, err)
-	var mu sync.Mutex
-	open := map[net.Conn]bool{}
-	server := &http.Server{Handler: h, ConnState: func(c net.Conn, state http.ConnState) {
-		mu.Lock()
-		defer mu.Unlock()
-		if open[c] = true; state == http.StateClosed {
-			delete(open, c)
-		}
-	}}
-	s.drop = func() {
-		mu.Lock()
-		defer mu.Unlock()
-		for c := range open {
-			c.Close()
-		}
-	}
-	done := make(chan struct{})
-	go func() { // ends with the server
-		defer close(done)
-		_ = server.Serve(ln)
-	}()
+	tracked := &tracked{Listener: ln}
+	s.drop = tracked.drop
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve.Run(ctx, tracked, h, 0) }() // ends with cancel
 	s.url = "http://" + ln.Addr().String()
 	s.raw = &http.Client{Transport: transport}
 	s.http = &http.Client{Transport: checked{t, router(t), transport}}
 	s.client = client.New(s.url, s.http)
 	return func() {
 		transport.CloseIdleConnections()
-		server.Close()
-		<-done
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// tracked is a listener that can cut all connections that it accepted.
+type tracked struct {
+	net.Listener
+	mu   sync.Mutex
+	open []net.Conn
+}
+
+func (l *tracked) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.open = append(l.open, c)
+	}
+	return c, err
+}
+
+func (l *tracked) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.open {
+		c.Close()
 	}
 }
 

@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/telemetry"
 )
 
 func (a *api) live(c echo.Context) error {
@@ -15,8 +18,19 @@ func (a *api) live(c echo.Context) error {
 	}{"live"})
 }
 
+// readyWithin bounds Config.Ready. Probes wait for a second or a few.
+const readyWithin = 2 * time.Second
+
 // ready is refused while the view is too old to take orders with a key.
 func (a *api) ready(c echo.Context) error {
+	if a.Ready != nil {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), readyWithin)
+		defer cancel()
+		if err := a.Ready(ctx); err != nil {
+			a.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.String(telemetry.Error, err.Error()))
+			return newProblem(unavailable, "no client can connect to Kafka")
+		}
+	}
 	h := a.view.Health()
 	if time.Since(h.Fresh) > view.MaxAge {
 		return newProblem(unavailable, "the view has not caught up with Kafka")

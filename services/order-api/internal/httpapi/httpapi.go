@@ -1,16 +1,16 @@
 // Package httpapi is the API over HTTP: it turns requests into calls of intake, view and desk, and what they return into answers.
 //
 // openapi.yaml in package api is the contract; routes.go has all routes, and problem.go alone turns errors into problem
-// documents. The body of a request is read as a whole before its handler runs, so that its size, and a client that
-// dawdles, are one place's business. Every answer has a time by which it must be written; streams have one for each
-// event, and end when the program stops.
+// documents. The body of a request is read as a whole by package serve before its handler runs. Every answer has a time by
+// which it must be written; streams have one for each event, and end when the program stops.
 //
-// Until there is sign-in everything is allowed to everybody who can connect. So pages of other origins are refused
-// where they could change something, and without Config.Remote so is every request that names a foreign host: it may
+// Until there is sign-in everything is allowed to everybody who can connect. So package serve refuses pages of other
+// origins where they could change something, and every request that names a host which is not in Config.Access: it may
 // come from a page whose own name was made to point at this machine.
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
@@ -20,14 +20,17 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/rates"
 )
 
 // Config are the settings of the API.
 type Config struct {
-	Log      *slog.Logger
-	OpenAPI  []byte          // the contract, to show
-	Remote   bool            // requests may come from other machines
+	Log     *slog.Logger
+	OpenAPI []byte        // the contract, to show
+	Access  config.Access // the hosts that it answers to
+	// Ready adds to what must be right for /healthz/ready; or nil. It is called within a deadline.
+	Ready    func(context.Context) error
 	Stopping <-chan struct{} // closed when streams, and answers that wait for an order, must end
 }
 
@@ -50,7 +53,7 @@ func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalo
 	// Nobody stands in front of the API that could be trusted to say where a request comes from.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(a.measured(e), headed, a.recovered, a.guarded, bounded)
+	e.Use(a.measured(e), headed, a.recovered, a.admitted)
 	a.routes(e)
 	return e
 }

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/shared/config"
 )
 
 func TestDocsComeFromTheProgramAlone(t *testing.T) {
@@ -47,6 +50,17 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+func TestReadyMeansThatClientsReachKafka(t *testing.T) {
+	t.Parallel()
+	away := func(context.Context) error { return errors.New("connection refused") }
+	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler), Ready: away}, nil, nil, nil, nil, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/healthz/ready", nil))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "no client can connect to Kafka") {
+		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
+	}
+}
+
 func TestPanicIsAProblemAndALine(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -62,31 +76,33 @@ func TestPanicIsAProblemAndALine(t *testing.T) {
 	}
 }
 
-func TestRemoteAPIAnswersToAnyName(t *testing.T) {
-	t.Parallel()
-	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler), Remote: true}, nil, nil, nil, nil, nil)
-	for host, want := range map[string]int{"api.example.com": http.StatusOK, "localhost:80": http.StatusOK} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/healthz/live", nil))
-		if w.Code != want {
-			t.Errorf("%s: got %d, want %d", host, w.Code, want)
-		}
-	}
-}
-
-func TestOnlyNamesOfThisMachineAreLocal(t *testing.T) {
-	t.Parallel()
-	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler)}, nil, nil, nil, nil, nil)
-	for host, want := range map[string]int{
-		"localhost": 200, "localhost:8080": 200, "127.0.0.1:8080": 200, "127.9.9.9": 200, "[::1]:8080": 200, "[::1]": 200,
-		"evil.example": 421, "localhost.evil.example:8080": 421, "192.168.0.1:8080": 421, "127.0.0.1.evil.example": 421, "": 421,
-	} {
+// hosts are what a Host header may name, and the status that answers it.
+func hosts(t *testing.T, access config.Access, want map[string]int) {
+	t.Helper()
+	h := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler), Access: access}, nil, nil, nil, nil, nil)
+	for host, status := range want {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/healthz/live", nil)
 		r.Host = host
 		h.ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("host %q: got %d, want %d", host, w.Code, want)
+		if w.Code != status {
+			t.Errorf("host %q: got %d, want %d", host, w.Code, status)
 		}
 	}
+}
+
+func TestRemoteAPIAnswersToItsNamesOnly(t *testing.T) {
+	t.Parallel()
+	hosts(t, config.Access{AllowRemote: true, AllowedHosts: []string{"api.example.com"}}, map[string]int{
+		"api.example.com": 200, "API.example.com.:443": 200, "localhost:80": 200, "127.0.0.1": 200,
+		"evil.example": 421, "x.api.example.com": 421, "api.example.com.evil.example": 421, "10.0.0.1:8080": 421,
+	})
+}
+
+func TestOnlyNamesOfThisMachineAreLocal(t *testing.T) {
+	t.Parallel()
+	hosts(t, config.Access{}, map[string]int{
+		"localhost": 200, "localhost:8080": 200, "127.0.0.1:8080": 200, "127.9.9.9": 200, "[::1]:8080": 200, "[::1]": 200,
+		"evil.example": 421, "localhost.evil.example:8080": 421, "192.168.0.1:8080": 421, "127.0.0.1.evil.example": 421, "": 421,
+	})
 }

@@ -20,6 +20,7 @@ import (
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -30,7 +31,6 @@ type kind string
 const (
 	malformed        kind = "malformed"
 	badParameter     kind = "bad-parameter"
-	crossOrigin      kind = "cross-origin"
 	notFound         kind = "not-found"
 	unknownOrder     kind = "unknown-order"
 	unknownLetter    kind = "unknown-letter"
@@ -39,15 +39,12 @@ const (
 	notIssued        kind = "invoice-not-issued"
 	noXML            kind = "invoice-without-xml"
 	methodNotAllowed kind = "method-not-allowed"
-	timeout          kind = "timeout"
 	letterClosed     kind = "letter-closed"
 	orderBegun       kind = "order-begun"
 	notInvoiced      kind = "not-invoiced"
 	isRefund         kind = "is-refund"
 	refundConflict   kind = "refund-conflict"
-	bodyTooLarge     kind = "body-too-large"
 	unsupportedType  kind = "unsupported-media-type"
-	misdirected      kind = "misdirected"
 	failedCondition  kind = "precondition-failed"
 	wrongRange       kind = "range-not-satisfiable"
 	invalidOrder     kind = "invalid-order"
@@ -69,14 +66,12 @@ var kinds = map[kind]struct {
 }{
 	malformed:        {http.StatusBadRequest, "The body cannot be read"},
 	badParameter:     {http.StatusBadRequest, "A parameter is not right"},
-	crossOrigin:      {http.StatusForbidden, "Pages of other origins may not do this"},
 	notFound:         {http.StatusNotFound, "There is nothing here"},
 	unknownOrder:     {http.StatusNotFound, "There is no such order"},
 	unknownLetter:    {http.StatusNotFound, "There is no such letter"},
 	notIssued:        {http.StatusNotFound, "The invoice is not issued yet"},
 	noXML:            {http.StatusNotFound, "The invoice has no XML"},
 	methodNotAllowed: {http.StatusMethodNotAllowed, "This cannot be done here"},
-	timeout:          {http.StatusRequestTimeout, "The request took too long"},
 	letterClosed:     {http.StatusConflict, "The letter is not open any more"},
 	orderBegun:       {http.StatusConflict, "Work on the order has begun"},
 	notInvoiced:      {http.StatusConflict, "The order is not invoiced"},
@@ -84,9 +79,7 @@ var kinds = map[kind]struct {
 	refundConflict:   {http.StatusConflict, "Others refund the order at the same time"},
 	letterGone:       {http.StatusGone, "The dead letter is gone"},
 	invoiceGone:      {http.StatusGone, "The invoice is gone"},
-	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
-	misdirected:      {http.StatusMisdirectedRequest, "The request is for another host"},
 	failedCondition:  {http.StatusPreconditionFailed, "It is not the one that was asked for"},
 	wrongRange:       {http.StatusRequestedRangeNotSatisfiable, "There is no such part of it"},
 	invalidOrder:     {http.StatusUnprocessableEntity, "The order is not right"},
@@ -163,6 +156,9 @@ func (s *seldom) due() bool {
 func toProblem(err error) *client.Problem {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
 		return p
+	}
+	if r, ok := errors.AsType[*serve.Refusal](err); ok {
+		return &client.Problem{Type: r.Type, Title: r.Title, Status: r.Status, Detail: r.Detail}
 	}
 	if r, ok := errors.AsType[*intake.Rejected](err); ok {
 		return rejected(invalidOrder, r.Invalid)

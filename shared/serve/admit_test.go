@@ -1,0 +1,155 @@
+package serve_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/serve"
+)
+
+// door answers "admitted" to whom it lets in, over a real socket, and returns its address.
+func door(t *testing.T, access config.Access, readWithin time.Duration) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprint(w, "admitted ", string(body), err)
+	})
+	ln := listen(t, "127.0.0.1:0")
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve.RunWithin(ctx, ln, serve.Guard(access, mux), readWithin) }() // ends with stop
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+// say sends text over a connection and returns the answer's status, and all that comes until the connection is closed.
+func say(t *testing.T, address, text string) (status int, body string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	defer resp.Body.Close()
+	all, err := io.ReadAll(resp.Body)
+	if err == nil {
+		_, err = io.ReadAll(in)
+	}
+	if err != nil {
+		t.Errorf("%q: got %v, want the end of the connection", text, err)
+	}
+	return resp.StatusCode, string(all)
+}
+
+// TestABodyThatNeverComesEndsOnEveryListener holds what Run and Guard do for every listener, over sockets.
+func TestABodyThatNeverComesEndsOnEveryListener(t *testing.T) {
+	t.Parallel()
+	address := door(t, config.Access{}, 300*time.Millisecond)
+	for head, want := range map[string]int{
+		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":                408,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{":               408,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n":    408,
+		"GET / HTTP/1.0\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":                408,
+		"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":               408,
+		"POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n":            408,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n":           408,
+		"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":            408,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nContent-Length: 100\r\n\r\n": 417,
+	} {
+		t.Run(head, func(t *testing.T) {
+			t.Parallel()
+			if got, _ := say(t, address, head); got != want {
+				t.Errorf("got %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestWhoIsLetIn(t *testing.T) {
+	t.Parallel()
+	address := door(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
+	for _, row := range []struct {
+		name, head string
+		status     int
+		body       string
+	}{
+		{"this machine", "GET / HTTP/1.1\r\nHost: localhost:80\r\n", 200, "admitted <nil>"},
+		{"a name that is allowed", "GET / HTTP/1.1\r\nHost: Orders.Example.com:443\r\n", 200, "admitted <nil>"},
+		{"no host", "GET / HTTP/1.0\r\n", 421, ""},
+		{"another machine's address", "GET / HTTP/1.1\r\nHost: 10.1.2.3\r\n", 421, ""},
+		{"a name that is not allowed", "GET / HTTP/1.1\r\nHost: evil.example\r\n", 421, `{"type":"/problems/misdirected","title":"The request is for another host",` +
+			`"status":421,"detail":"this program answers to localhost, its IP addresses and the names in --allowed-hosts only"}` + "\n"},
+		{"a name in the request line", "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n", 421, ""},
+		{"a page of another origin", "POST / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n", 403, ""},
+		{"a form of another origin", "POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n", 403, ""},
+		{"no such method", "POST / HTTP/1.1\r\nHost: localhost\r\n", 405, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			status, body := say(t, address, row.head+"Connection: close\r\n\r\n")
+			if status != row.status || row.body != "" && body != row.body {
+				t.Errorf("got %d %s, want %d %s", status, body, row.status, row.body)
+			}
+		})
+	}
+}
+
+// TestProbesByAddressAreLetIn: kubelets and Prometheus ask a pod by its IP address, which no setting knows beforehand.
+func TestProbesByAddressAreLetIn(t *testing.T) {
+	t.Parallel()
+	h := serve.Guard(config.Access{AllowRemote: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	got := map[string]int{}
+	for _, host := range []string{"10.1.2.3:8081", "10.1.2.4:8081", "worker.example:8081"} {
+		r := httptest.NewRequest(http.MethodGet, "http://"+host+"/healthz/live", nil)
+		at := &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 8081}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, at)))
+		got[host] = w.Code
+	}
+	if diff := cmp.Diff(map[string]int{"10.1.2.3:8081": 200, "10.1.2.4:8081": 421, "worker.example:8081": 421}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAddressesOfOtherMachinesNeedTheWord(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0"} {
+		_, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{})
+		if want := "--inbox: other machines reach " + address; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		ln, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{AllowRemote: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln.Close()
+	}
+}

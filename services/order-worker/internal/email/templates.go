@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/shared/order"
 )
 
 // templates are two layouts, and the words of each language, which both layouts use.
@@ -115,6 +116,9 @@ func replace(sources map[string]source, folder string) error {
 		for i, l := range bytes.Split(text, []byte("\n")) {
 			if !utf8.Valid(l) {
 				return fmt.Errorf("%s:%d: is not UTF-8", place, i+1)
+			}
+			if bytes.ContainsFunc(bytes.TrimSuffix(l, []byte("\r")), func(r rune) bool { return r != '\t' && order.Forbidden(r) }) {
+				return fmt.Errorf("%s:%d: %s", place, i+1, order.NotPlain)
 			}
 		}
 		sources[f.Name()] = source{place, string(text)}

@@ -35,7 +35,7 @@ func arrows() []arrow {
 		{mechanism, "serve", "config", "ends with the signals that config hands on"},
 		{mechanism, "wire", "order", "records are made of the domain"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
-		{mechanism, "kafka", "topic", "creates and checks the topics of the table"},
+		{mechanism, "kafka", "telemetry topic", "creates, checks and watches the topics of the table, and logs what has changed"},
 		{mechanism, "dlq", "failure order wire", "a letter is an order's record with the failure in its headers"},
 		{mechanism, "pdfa", "", "seals documents in the worker, opens them in the API: it knows no orders"},
 		{mechanism, "broker", "telemetry", "logs what the broker says"},

@@ -17,13 +17,13 @@ func TextFault(text string, least, most int) string {
 		return fmt.Sprintf("must have at most %d characters", most)
 	case n < least || least > 0 && !strings.ContainsFunc(text, visible):
 		return "must not be empty"
-	case strings.ContainsFunc(text, Forbidden) || !utf8.ValidString(text):
+	case strings.ContainsFunc(text, forbidden) || !utf8.ValidString(text):
 		return NotPlain
 	}
 	return ""
 }
 
-// NotPlain is what is said of a text with characters that are Forbidden.
+// NotPlain is what is said of a text with characters that no text may have.
 const NotPlain = "must not contain control characters, line breaks or text direction overrides"
 
 // visible reports whether a rune leaves a mark on an invoice. Spaces do not, nor does the Braille pattern without a dot, nor
@@ -33,10 +33,10 @@ func visible(r rune) bool {
 		!unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Forbidden reports whether a rune changes the meaning of what is around it, or is no character: controls, line and
+// forbidden reports whether a rune changes the meaning of what is around it, or is no character: controls, line and
 // paragraph separators, bidirectional overrides and isolates (Unicode UAX #9, section 2), and noncharacters, which XML, and
 // so an invoice, cannot hold. A lone surrogate is no rune: Go reads it as bytes that are not UTF-8.
-func Forbidden(r rune) bool {
+func forbidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point) ||
 		r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
 }

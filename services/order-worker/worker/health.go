@@ -16,7 +16,7 @@ const stuck = 5 * time.Minute
 
 // health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
 // what it has done.
-func health(ctx context.Context, address string, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) error {
+func health(ctx context.Context, address string, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -25,9 +25,11 @@ func health(ctx context.Context, address string, ready *atomic.Bool, partitions 
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", live(partitions))
+	mux.HandleFunc("GET /healthz/live", live(c.Partitions))
 	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
+		if reason := c.Blocked(); reason != nil {
+			http.Error(w, reason.Error(), http.StatusServiceUnavailable)
+		} else if !ready.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})

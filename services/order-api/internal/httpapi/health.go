@@ -15,8 +15,11 @@ func (a *api) live(c echo.Context) error {
 	}{"live"})
 }
 
-// ready is refused while the view is too old to take orders with a key.
+// ready is refused while no orders are taken, and while the view is too old to take orders with a key.
 func (a *api) ready(c echo.Context) error {
+	if a.intake.Blocked() != nil {
+		return newProblem(unavailable, repartitioned)
+	}
 	h := a.view.Health()
 	if time.Since(h.Fresh) > view.MaxAge {
 		return newProblem(unavailable, "the view has not caught up with Kafka")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,8 +118,9 @@ func replace(sources map[string]source, folder string) error {
 			if !utf8.Valid(l) {
 				return fmt.Errorf("%s:%d: is not UTF-8", place, i+1)
 			}
-			if bytes.ContainsFunc(bytes.TrimSuffix(l, []byte("\r")), func(r rune) bool { return r != '\t' && order.Forbidden(r) }) {
-				return fmt.Errorf("%s:%d: %s", place, i+1, order.NotPlain)
+			plain := bytes.ReplaceAll(bytes.TrimSuffix(l, []byte("\r")), []byte("\t"), []byte(" "))
+			if fault := order.TextFault(string(plain), 0, math.MaxInt); fault != "" {
+				return fmt.Errorf("%s:%d: %s", place, i+1, fault)
 			}
 		}
 		sources[f.Name()] = source{place, string(text)}

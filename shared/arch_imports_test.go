@@ -36,7 +36,7 @@ func arrows() []arrow {
 		{mechanism, "serve", "config", "lets in whom the settings allow"},
 		{mechanism, "wire", "order topic", "records are made of the domain, and fit into their topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
-		{mechanism, "kafka", "topic", "creates and checks the topics of the table"},
+		{mechanism, "kafka", "telemetry topic", "creates, checks and watches the topics of the table, and logs what has changed"},
 		{mechanism, "dlq", "failure order wire", "a letter is an order's record with the failure in its headers"},
 		{mechanism, "pdfa", "", "seals documents in the worker, opens them in the API: it knows no orders"},
 		{mechanism, "broker", "config serve telemetry", "listens as its settings allow, logs what the broker says"},

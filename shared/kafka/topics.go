@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,16 +53,20 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 	return made, settle(ctx, cl, brokers, names)
 }
 
+const minInsync = "min.insync.replicas"
+
 func create(ctx context.Context, adm *kadm.Client, spec topic.Spec, partitions, replication int) error {
 	config := make(map[string]*string, len(spec.Config)+1)
 	for name, value := range spec.Config {
 		config[name] = &value
 	}
+	// With acks=all a record is then on two brokers before it counts, and one of three may be away. The brokers' own
+	// default may be more than there are replicas.
+	insync := "1"
 	if replication >= 3 {
-		// With acks=all a record is then on two brokers before it counts.
-		two := "2"
-		config["min.insync.replicas"] = &two
+		insync = "2"
 	}
+	config[minInsync] = &insync
 	answer, err := adm.CreateTopic(ctx, int32(partitions), int16(replication), config, spec.Name)
 	if err != nil && answer.ErrMessage != "" {
 		return fmt.Errorf("%w: %s", err, answer.ErrMessage)
@@ -141,6 +147,10 @@ func compare(spec topic.Spec, t, orders kadm.TopicDetail, configs kadm.ResourceC
 		return []string{fault("%v", err)}
 	}
 	var faults []string
+	if spec.Name == orders.Topic && orders.ID == (kadm.TopicID{}) {
+		faults = append(faults, fault("has no topic ID, which makes invoice numbers unique: "+
+			"Kafka 2.8 or later is needed, on all brokers and as inter.broker.protocol.version"))
+	}
 	if n := len(orders.Partitions); n > 0 && len(t.Partitions) != n {
 		faults = append(faults, fault("%d partitions, but %s has %d", len(t.Partitions), orders.Topic, n))
 	}
@@ -149,11 +159,46 @@ func compare(spec topic.Spec, t, orders kadm.TopicDetail, configs kadm.ResourceC
 		have[c.Key] = c.MaybeValue()
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Config)) {
-		if want := spec.Config[name]; have[name] != want {
-			faults = append(faults, fault("%s is %q, must be %q", name, have[name], want))
+		value, reported := have[name]
+		if !reported && name == uncleanElection {
+			continue // a broker that does not know the setting does not do it
+		}
+		if must := spec.Fault(name, value); must != "" {
+			faults = append(faults, fault("%s is %q, %s", name, value, must))
 		}
 	}
+	if must := insyncFault(have[minInsync], replicas(t)); must != "" {
+		faults = append(faults, fault("%s is %q, %s", minInsync, have[minInsync], must))
+	}
 	return faults
+}
+
+const uncleanElection = "unclean.leader.election.enable"
+
+// replicas is how many copies there are of the partition that has the fewest.
+func replicas(t kadm.TopicDetail) int {
+	fewest := math.MaxInt
+	for _, p := range t.Partitions {
+		fewest = min(fewest, len(p.Replicas))
+	}
+	return fewest
+}
+
+// insyncFault says what min.insync.replicas must be when acknowledged records could be lost with one broker, or when
+// nothing could be written without it.
+func insyncFault(value string, replicas int) string {
+	least, most := 1, replicas
+	if replicas >= 3 {
+		least, most = 2, replicas-1
+	}
+	n, err := strconv.Atoi(value)
+	switch {
+	case err == nil && n >= least && n <= most:
+		return ""
+	case least == most:
+		return fmt.Sprintf("must be \"%d\" with %d replicas", least, replicas)
+	}
+	return fmt.Sprintf("must be from \"%d\" to \"%d\" with %d replicas", least, most, replicas)
 }
 
 // incarnation is the start of a topic's ID in Crockford's base 32, which has no letters that are mistaken for digits: 30 of its random bits.

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -56,7 +57,8 @@ func TestCheckNamesEverySettingThatDiffers(t *testing.T) {
 		adm, set := kadm.NewClient(k.Client), topic.Names(k.Prefix+"-wrong")
 		other := map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": "1000", "retention.bytes": "1000000", "max.message.bytes": "1000",
-			"message.timestamp.type": "CreateTime", "min.compaction.lag.ms": "1",
+			"message.timestamp.type": "CreateTime", "min.compaction.lag.ms": "1", "delete.retention.ms": "1",
+			"unclean.leader.election.enable": "true",
 		}
 		var want []string
 		for _, spec := range set.Specs() {
@@ -64,7 +66,7 @@ func TestCheckNamesEverySettingThatDiffers(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(spec.Config)) {
 				value := other[name]
 				wrong[name] = &value
-				want = append(want, fmt.Sprintf("  %s: %s is %q, must be %q", spec.Name, name, value, spec.Config[name]))
+				want = append(want, fmt.Sprintf("  %s: %s is %q, %s", spec.Name, name, value, spec.Fault(name, value)))
 			}
 			if _, err := adm.CreateTopic(t.Context(), 1, 1, wrong, spec.Name); err != nil {
 				t.Fatal(err)
@@ -113,9 +115,9 @@ func TestCheckNamesMissingTopicsAndOtherPartitions(t *testing.T) {
 		{k.Topics.DLQ, 0, []string{"  orders.dlq: missing (create it with: ordersctl topics create)"}},
 		{k.Topics.Replay, 2, []string{
 			"  orders.replay: 2 partitions, but orders has 3",
-			`  orders.replay: max.message.bytes is "1048588", must be "1310720"`,
+			`  orders.replay: max.message.bytes is "1048588", must be at least "1310720"`,
 			`  orders.replay: message.timestamp.type is "CreateTime", must be "LogAppendTime"`,
-			`  orders.replay: retention.ms is "604800000", must be "2592000000"`,
+			`  orders.replay: retention.ms is "604800000", must be at least "2592000000"`,
 		}},
 		{k.Topics.Orders, 0, []string{"  orders: missing (create it with: ordersctl topics create)"}},
 	} {
@@ -186,6 +188,7 @@ func TestThreeBrokersKeepThreeCopies(t *testing.T) {
 		insync               string
 	}{
 		{"one broker", 1, 0, 1, "1"},
+		{"two brokers, two copies asked for", 2, 2, 2, "1"},
 		{"three brokers", 3, 0, 3, "2"},
 		{"three brokers, one copy asked for", 3, 1, 1, "1"},
 	} {
@@ -202,6 +205,9 @@ func TestThreeBrokersKeepThreeCopies(t *testing.T) {
 		set := topic.Names("orders")
 		if _, err := kafka.Create(t.Context(), cl, set, 1, row.replication); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := kafka.Check(t.Context(), cl, set); err != nil {
+			t.Errorf("%s: got %v of what Create made", row.name, err)
 		}
 		adm := kadm.NewClient(cl)
 		found, err := adm.ListTopics(t.Context(), set.Status)
@@ -220,6 +226,107 @@ func TestThreeBrokersKeepThreeCopies(t *testing.T) {
 		}
 		if got := found[set.Status].Partitions.NumReplicas(); got != row.replicas || insync != row.insync {
 			t.Errorf("%s: got %d copies, %s in sync; want %d, %s", row.name, got, insync, row.replicas, row.insync)
+		}
+	}
+}
+
+func TestABrokerWithoutTopicIDsIsRefused(t *testing.T) {
+	t.Parallel()
+	for version, row := range map[string]struct {
+		max  *kversion.Versions
+		want string
+	}{
+		"2.7": {kversion.V2_7_0(), "  orders: has no topic ID, which makes invoice numbers unique: " +
+			"Kafka 2.8 or later is needed, on all brokers and as inter.broker.protocol.version"},
+		"2.8": {kversion.V2_8_0(), ""},
+	} {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.MaxVersions(row.max))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cluster.Close)
+		cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cl.Close)
+		set := topic.Names("orders")
+		if _, err := kafka.Create(t.Context(), cl, set, 3, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, err = kafka.Check(t.Context(), cl, set)
+		if row.want == "" && err != nil || row.want != "" && (!errors.Is(err, kafka.ErrTopics) || !strings.HasSuffix(err.Error(), ":\n"+row.want)) {
+			t.Errorf("Kafka %s: got %v, want %q", version, err, row.want)
+		}
+	}
+}
+
+func TestSettingsThatAreSafeAsWellAreAccepted(t *testing.T) {
+	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
+		more := map[string]string{
+			"retention.ms": "5184000000", "max.message.bytes": "2097152", "min.compaction.lag.ms": "7200000", "delete.retention.ms": "5184000000",
+		}
+		adm := kadm.NewClient(k.Client)
+		for _, spec := range k.Topics.Specs() {
+			var alter []kadm.AlterConfig
+			for name, value := range more {
+				if want := spec.Config[name]; want != "" && want != "-1" && (name != "max.message.bytes" || spec.Name != k.Topics.Orders) {
+					alter = append(alter, kadm.AlterConfig{Name: name, Value: &value})
+				}
+			}
+			if answers, err := adm.AlterTopicConfigs(t.Context(), alter, spec.Name); err != nil || answers[0].Err != nil {
+				t.Fatal(err, answers)
+			}
+		}
+		if _, err := kafka.Check(t.Context(), k.Client, k.Topics); err != nil {
+			t.Errorf("got %v, want nothing wrong", err)
+		}
+	})
+}
+
+func TestReplicasInSyncThatBreakAPromiseAreRefused(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	for _, row := range []struct {
+		replication int
+		insync      string
+		want        string
+	}{
+		{1, "1", ""},
+		{1, "2", `must be "1" with 1 replicas`},
+		{2, "1", ""},
+		{2, "2", ""},
+		{2, "3", `must be from "1" to "2" with 2 replicas`},
+		{3, "1", `must be "2" with 3 replicas`},
+		{3, "2", ""},
+		{3, "3", `must be "2" with 3 replicas`},
+		{5, "1", `must be from "2" to "4" with 5 replicas`},
+		{5, "3", ""},
+	} {
+		set := topic.Names(fmt.Sprintf("r%d-%s", row.replication, row.insync))
+		if _, err := kafka.Create(t.Context(), cl, set, 1, row.replication); err != nil {
+			t.Fatal(err)
+		}
+		answers, err := kadm.NewClient(cl).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "min.insync.replicas", Value: &row.insync}}, set.Status)
+		if err != nil || answers[0].Err != nil {
+			t.Fatal(err, answers)
+		}
+		_, err = kafka.Check(t.Context(), cl, set)
+		want := ""
+		if row.want != "" {
+			want = fmt.Sprintf("%v:\n  %s: min.insync.replicas is %q, %s", kafka.ErrTopics, set.Status, row.insync, row.want)
+		}
+		if got := fmt.Sprint(err); err == nil && want != "" || err != nil && got != want {
+			t.Errorf("%d replicas, %s in sync: got %s, want %q", row.replication, row.insync, got, want)
 		}
 	}
 }

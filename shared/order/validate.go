@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Limits of what can be ordered. Lengths are in runes.
@@ -100,26 +98,9 @@ func (v *checker) product(at string, l Line) {
 }
 
 func (v *checker) text(pointer, text string, least, most int) {
-	n := utf8.RuneCountInString(text)
-	switch {
-	case n > most:
-		v.add(pointer, fmt.Sprintf("must have at most %d characters", most))
-	case n < least || least > 0 && !strings.ContainsFunc(text, seen):
-		v.add(pointer, "must not be empty")
-	case strings.ContainsFunc(text, forbidden) || !utf8.ValidString(text):
-		v.add(pointer, "must not contain control characters, line breaks or text direction overrides")
+	if fault := TextFault(text, least, most); fault != "" {
+		v.add(pointer, fault)
 	}
-}
-
-// seen reports whether a rune leaves a mark on an invoice. Spaces do not, nor do runes of no width, which some names need
-// between others (Unicode TR 44, Default_Ignorable_Code_Point).
-func seen(r rune) bool {
-	return !unicode.IsSpace(r) && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-}
-
-// forbidden are runes that change the meaning of what is around them: controls, line and paragraph separators, bidirectional overrides and isolates (Unicode UAX #9, section 2).
-func forbidden(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
 }
 
 // address is the dot-atom form of RFC 5322, 3.4.1, with a host name of at least two labels: what mail systems deliver to in practice.

@@ -96,6 +96,8 @@ func TestAWrongCardIsRefusedWithLineAndReason(t *testing.T) {
 		{"no zones", smallCard[strings.Index(smallCard, "zones:"):], "zones: []\n", "16: the card has no zones"},
 		{"unknown key", "free_from:", "free_form:", `24: unknown key "free_form"`},
 		{"unknown carrier", "- carrier: Stork", "- carrier: Dodo", `27: the card has no carrier "Dodo"`},
+		{"zone with a line separator", "name: home", `name: "home\u2028"`, "22: name " + order.NotPlain},
+		{"carrier with a direction override", "name: Stork", `name: "St\u202eork"`, "4: name " + order.NotPlain + "\n" + `27: the card has no carrier "Stork"`},
 		{"zone without a name", "name: home", "name: ", `22: zone 2 needs a name of its own, got ""`},
 		{"two zones of one name", "name: home", "name: north", `22: zone 2 needs a name of its own, got "north"`},
 		{"zone without places", "    countries: [DE, NO]\n", "", `22: zone "home" has no countries and no areas`},

@@ -11,6 +11,9 @@ const (
 	maxDays    = 1_000
 )
 
+// maxName bounds the names of carriers and zones, which mails and orders show.
+const maxName = 100
+
 // check says all that is wrong with the card and settles what the file says in text.
 func (f *file) check(root config.Place) {
 	if f.Currency != order.EUR {
@@ -35,6 +38,8 @@ func (f *file) check(root config.Place) {
 		z, at := &f.Zones[i], root.At("zones", i)
 		if z.Name == "" || named[z.Name] {
 			at.At("name").Wrong("zone %d needs a name of its own, got %q", i+1, z.Name)
+		} else if fault := order.TextFault(z.Name, 1, maxName); fault != "" {
+			at.At("name").Wrong("name %s", fault)
 		}
 		named[z.Name] = true
 		z.take(at, &taken, z)
@@ -53,6 +58,8 @@ func (f *file) checkCarriers(root config.Place) map[string]*carrier {
 		c, at := &f.Carriers[i], root.At("carriers", i)
 		if c.Name == "" || named[c.Name] != nil {
 			at.At("name").Wrong("carrier %d needs a name of its own, got %q", i+1, c.Name)
+		} else if fault := order.TextFault(c.Name, 1, maxName); fault != "" {
+			at.At("name").Wrong("name %s", fault)
 		}
 		named[c.Name] = c
 		c.check(at)

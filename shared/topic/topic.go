@@ -5,6 +5,8 @@
 package topic
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -56,10 +58,51 @@ const MaxOrder = 1 << 20
 // Retention is how long the topics that are queues keep a record, finished or not.
 const Retention = 30 * 24 * time.Hour
 
-// Spec says what a topic is called and how the broker must keep it.
+// Spec says what a topic is called and how the broker must keep it: Config has the settings of a new topic.
 type Spec struct {
 	Name   string
 	Config map[string]string
+}
+
+// Fault says what a setting of Config must be when the value that a topic has would break a promise; else it is empty.
+func (s Spec) Fault(setting, value string) string {
+	want := s.Config[setting]
+	switch {
+	case value == want:
+		return ""
+	case !s.orMore(setting) || want == unlimited:
+		return fmt.Sprintf("must be %q", want)
+	case amount(value) < amount(want):
+		return fmt.Sprintf("must be at least %q", want)
+	}
+	return ""
+}
+
+// orMore reports whether a larger value of a setting keeps the promises as well. The size of an order is not such a setting:
+// what the workers derive from a larger order would not fit into their topics.
+func (s Spec) orMore(setting string) bool {
+	switch setting {
+	case "retention.ms", "delete.retention.ms", "min.compaction.lag.ms":
+		return true
+	case "max.message.bytes":
+		return s.Config[setting] != decimal(MaxOrder)
+	}
+	return false
+}
+
+// unlimited is how Kafka writes that there is no limit.
+const unlimited = "-1"
+
+// amount is the number that a setting stands for, or -1 if it is none.
+func amount(value string) int64 {
+	if value == unlimited {
+		return math.MaxInt64
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // Specs returns the table, one row a topic.
@@ -97,9 +140,11 @@ func kept(retention time.Duration, maxBytes int) map[string]string {
 	return map[string]string{
 		"cleanup.policy":         "delete",
 		"retention.ms":           millis(retention),
-		"retention.bytes":        "-1",
+		"retention.bytes":        unlimited,
 		"max.message.bytes":      decimal(int64(maxBytes)),
 		"message.timestamp.type": "LogAppendTime",
+		// A replica that lags and becomes the leader takes acknowledged records away.
+		"unclean.leader.election.enable": "false",
 	}
 }
 
@@ -108,6 +153,9 @@ func compacted() map[string]string {
 	c := kept(forever, maxDerived)
 	c["cleanup.policy"] = "compact"
 	c["min.compaction.lag.ms"] = millis(time.Hour)
+	// A view that was away for less than this, and goes on where it stopped, still reads every tombstone. After a longer time
+	// it would miss records of the queues as well.
+	c["delete.retention.ms"] = millis(Retention)
 	return c
 }
 

@@ -75,3 +75,35 @@ func TestATopicOfOrdersIsKnownByAnyPrefix(t *testing.T) {
 		}
 	}
 }
+
+func TestASettingIsUnsafeOnlyWhereLessIsKept(t *testing.T) {
+	t.Parallel()
+	set := topic.Names("orders")
+	for _, row := range []struct{ topic, setting, value, want string }{
+		{set.Orders, "retention.ms", "2592000000", ""},
+		{set.Orders, "retention.ms", "2592000001", ""},
+		{set.Orders, "retention.ms", "-1", ""},
+		{set.Orders, "retention.ms", "2591999999", `must be at least "2592000000"`},
+		{set.Orders, "retention.ms", "", `must be at least "2592000000"`},
+		{set.Orders, "retention.ms", "-2", `must be at least "2592000000"`},
+		{set.DLQ, "retention.ms", "9223372036854775807", `must be "-1"`},
+		{set.Orders, "retention.bytes", "9223372036854775807", `must be "-1"`},
+		{set.Orders, "max.message.bytes", "1048577", `must be "1048576"`},
+		{set.DLQ, "max.message.bytes", "1310719", `must be at least "1310720"`},
+		{set.DLQ, "max.message.bytes", "1310721", ""},
+		{set.Status, "cleanup.policy", "compact,delete", `must be "compact"`},
+		{set.Status, "min.compaction.lag.ms", "3600001", ""},
+		{set.Status, "delete.retention.ms", "86400000", `must be at least "2592000000"`},
+		{set.Orders, "message.timestamp.type", "CreateTime", `must be "LogAppendTime"`},
+		{set.Orders, "unclean.leader.election.enable", "true", `must be "false"`},
+	} {
+		for _, spec := range set.Specs() {
+			if spec.Name != row.topic {
+				continue
+			}
+			if got := spec.Fault(row.setting, row.value); got != row.want {
+				t.Errorf("%s: %s=%s: got %q, want %q", row.topic, row.setting, row.value, got, row.want)
+			}
+		}
+	}
+}

@@ -105,17 +105,26 @@ func Run(ctx context.Context, cfg Config) error {
 		PerHour: cfg.PerRecipient,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
-	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
+	watch := func(ctx context.Context) error {
+		if changed := k.layout.Watch(ctx, k.replays, cfg.Topics, cfg.Log); changed != nil {
+			in.Block(changed)
+		}
+		return nil
+	}
+	return answer(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
 	})
 }
 
-// answer keeps the view up to date and serves what handler makes, until ctx is done or one of them fails.
-func answer(ctx context.Context, cfg Config, ln net.Listener, v *view.View, handler func(stopping <-chan struct{}) http.Handler) error {
+// answer keeps the view up to date, watches the topics and serves what handler makes, until ctx is done or one of them fails.
+func answer(
+	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
+) error {
 	g, running := errgroup.WithContext(ctx)
 	// Orders in hand are answered from the view, so it ends after them.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })
+	g.Go(func() error { return watch(running) })
 	g.Go(func() error {
 		defer stop()
 		return serve.Run(running, ln, handler(running.Done()), grace)

@@ -17,7 +17,7 @@ const stuck = 5 * time.Minute
 
 // health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
 // what it has done.
-func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) error {
+func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -25,15 +25,17 @@ func health(ctx context.Context, address string, access config.Access, ready *at
 	if err != nil {
 		return err
 	}
-	return serve.Run(ctx, ln, probes(access, ready, partitions, metrics), time.Second)
+	return serve.Run(ctx, ln, probes(access, ready, c, metrics), time.Second)
 }
 
 // probes are the routes, for whom the settings let in.
-func probes(access config.Access, ready *atomic.Bool, partitions func() []consumer.Partition, metrics http.Handler) http.Handler {
+func probes(access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", live(partitions))
+	mux.HandleFunc("GET /healthz/live", live(c.Partitions))
 	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
+		if reason := c.Blocked(); reason != nil {
+			http.Error(w, reason.Error(), http.StatusServiceUnavailable)
+		} else if !ready.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})

@@ -103,7 +103,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}, stages)
 	var ready atomic.Bool
 	member := consumer.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
 		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
 			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Meter: meter, Log: cfg.Log,
@@ -120,8 +120,15 @@ func Run(ctx context.Context, cfg Config) error {
 	g, ctx := errgroup.WithContext(ctx)
 	c := consumer.New(member, p.Handle)
 	meter.Watch(c.Hands)
+	meter.Blocks(c.BlockedPartitions)
 	g.Go(func() error { return c.Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, c.Partitions, meter.Handler()) })
+	g.Go(func() error {
+		if changed := layout.Watch(ctx, producer, cfg.Topics, cfg.Log); changed != nil {
+			c.Block(changed)
+		}
+		return nil
+	})
+	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, c, meter.Handler()) })
 	return g.Wait()
 }
 

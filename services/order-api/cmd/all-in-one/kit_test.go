@@ -91,7 +91,7 @@ func buildWorker(dir string) func() (string, error) {
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range map[string]func(*kit, *testscript.TestScript, []string) error{
-		"start": (*kit).start, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
+		"start": (*kit).start, "beside": (*kit).beside, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
 		"insist": (*kit).insist, "mail": (*kit).mailServer, "produce": (*kit).produce,
 		"fetch": (*kit).fetch, "deliveries": (*kit).deliveries, "let": (*kit).let,
 	} {
@@ -121,8 +121,23 @@ func (k *kit) start(ts *testscript.TestScript, args []string) error {
 		embedded = []string{"none"}
 	}
 	flags = append(flags, "--brokers", brokers, "--embedded", strings.Join(embedded, ","))
+	return k.introduce(ts, "all-in-one", "", append(flags, args...))
+}
+
+// beside NAME PREFIX starts another all-in-one on the same Kafka and mail server, with the topics of another prefix, and sets
+// NAME_API.
+func (k *kit) beside(ts *testscript.TestScript, args []string) error {
+	name, prefix := args[0], args[1]
+	return k.introduce(ts, name, name+"_", []string{
+		"--http", "127.0.0.1:0", "--data", name, "--smtp", ts.Getenv("SMTP"), "--brokers", ts.Getenv("BROKERS"), "--embedded", "none",
+		"--prefix", prefix, "--group", prefix,
+	})
+}
+
+// introduce starts an all-in-one and waits until it has told where everything is.
+func (k *kit) introduce(ts *testscript.TestScript, name, before string, flags []string) error {
 	began := time.Now()
-	p, err := k.launch("all-in-one", "all-in-one", append(flags, args...)...)
+	p, err := k.launch(name, "all-in-one", flags...)
 	if err != nil {
 		return err
 	}
@@ -130,15 +145,17 @@ func (k *kit) start(ts *testscript.TestScript, args []string) error {
 		"API": `^Documentation +(http://\S+)/docs`, "HTTP": `^Documentation +http://(\S+)/docs`,
 		"INBOX": `^Inbox +(http://\S+)/`, "SMTP": `^Mail server +(\S+)`, "BROKERS": `^Kafka +(\S+)`,
 	} {
-		if variable == "INBOX" && k.mail != nil {
+		if variable == "INBOX" && (k.mail != nil || before != "") {
 			continue
 		}
 		found, err := p.line(regexp.MustCompile(line), 0)
 		if err != nil {
 			return err
 		}
-		ts.Setenv(variable, found[1])
-		ts.Setenv("ORDERS_"+variable, found[1])
+		ts.Setenv(before+variable, found[1])
+		if before == "" {
+			ts.Setenv("ORDERS_"+variable, found[1])
+		}
 	}
 	if took := time.Since(began); took > soon {
 		return fmt.Errorf("the addresses stood there after %s, want them within %s", took, soon)

@@ -134,10 +134,17 @@ func TestAWrongCatalogueIsRefusedWithLineAndReason(t *testing.T) {
 		{"no sku", "sku: POT", "sku: ", `9: sku "" must be up to 64 capitals, digits and single hyphens`},
 		{"sku in lower case", "sku: CUP-1", "sku: cup 1", `3: sku "cup 1" must be up to 64 capitals, digits and single hyphens`},
 		{"one sku twice", "sku: POT", "sku: CUP-1", `9: sku "CUP-1" is product 1 already`},
-		{"no name", `"Becher Größe 1"`, `" "`, "4: name must be one line of 1 to 120 characters"},
-		{"long name", "Becher", strings.Repeat("ß", 120), "4: name must be one line of 1 to 120 characters"},
-		{"name of two lines", "Becher ", `Becher\n`, "4: name must be one line of 1 to 120 characters"},
-		{"no description", "For tea.", "", "5: description must be one line of 1 to 500 characters"},
+		{"no name", `"Becher Größe 1"`, `" "`, "4: name must not be empty"},
+		{"long name", "Becher", strings.Repeat("ß", 120), "4: name must have at most 120 characters"},
+		{"name of two lines", "Becher ", `Becher\n`, "4: name " + order.NotPlain},
+		{"name with a line separator", "Becher ", "Becher\u2028", "4: name " + order.NotPlain},
+		{"name with an escaped paragraph separator", "Becher ", `Becher\u2029`, "4: name " + order.NotPlain},
+		{"name with a direction override", "Becher ", "Becher\u202e", "4: name " + order.NotPlain},
+		{"name with a noncharacter", "Becher ", `Becher\ufdd0`, "4: name " + order.NotPlain},
+		{"name of zero-width characters", "Becher Größe 1", "\u200b\u00ad", "4: name must not be empty"},
+		{"name of blank Braille", "Becher Größe 1", "\u2800\u2800", "4: name must not be empty"},
+		{"description with a direction isolate", "For tea.", "\u2066For tea.", "5: description " + order.NotPlain},
+		{"no description", "For tea.", "", "5: description must not be empty"},
 		{"no amount", `"9.50"`, `"9,50"`, `6: price "9,50" must be an amount above 0, like 59.80`},
 		{"for nothing", `"9.50"`, `"0.00"`, `6: price "0.00" must be an amount above 0, like 59.80`},
 		{"below zero", `"9.50"`, `"-9.50"`, `6: price "-9.50" must be an amount above 0, like 59.80`},
@@ -189,6 +196,11 @@ func FuzzLoad(f *testing.F) {
 			o := order.Order{Lines: []order.Line{{SKU: p.SKU, Quantity: 1}}}
 			if wrong := shop.Price(&o); wrong != nil || o.ItemsTotal() != p.Price || p.Price.Minor <= 0 {
 				t.Errorf("product %+v: got %v and total %s, want its price", p, wrong, o.ItemsTotal())
+			}
+			for _, wrong := range o.Validate() {
+				if strings.HasPrefix(wrong.Pointer, "/items") {
+					t.Errorf("product %+v: got %v, want a product that can be ordered", p, wrong)
+				}
 			}
 		}
 	})

@@ -2,9 +2,6 @@ package catalogue
 
 import (
 	"regexp"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
@@ -85,9 +82,9 @@ func (r *row) check(at config.Place) {
 	}
 }
 
-// checkText keeps names and descriptions to what fits on an invoice and a page; any script will do.
+// checkText keeps names and descriptions to what an order can carry, and to what fits on a page.
 func checkText(at config.Place, key, text string, most int) {
-	if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > most || strings.ContainsFunc(text, unicode.IsControl) {
-		at.At(key).Wrong("%s must be one line of 1 to %d characters", key, most)
+	if fault := order.TextFault(text, 1, most); fault != "" {
+		at.At(key).Wrong("%s %s", key, fault)
 	}
 }

@@ -46,6 +46,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 type shop struct {
 	*kafkatest.Kafka
 	view   *view.View
+	intake *intake.Intake
 	client *client.Client // checks everything against the contract
 	http   *http.Client   // does too
 	raw    *http.Client   // does not
@@ -102,6 +103,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
 	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
+	s.intake = in
 	end := s.serve(t, h)
 	t.Cleanup(func() {
 		s.stop()

@@ -21,7 +21,7 @@ func (a *api) live(c echo.Context) error {
 // readyWithin bounds Config.Ready. Probes wait for a second or a few.
 const readyWithin = 2 * time.Second
 
-// ready is refused while the view is too old to take orders with a key.
+// ready is refused while no orders are taken, and while the view is too old to take orders with a key.
 func (a *api) ready(c echo.Context) error {
 	if a.Ready != nil {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), readyWithin)
@@ -30,6 +30,9 @@ func (a *api) ready(c echo.Context) error {
 			a.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.String(telemetry.Error, err.Error()))
 			return newProblem(unavailable, "no client can connect to Kafka")
 		}
+	}
+	if a.intake.Blocked() != nil {
+		return newProblem(unavailable, repartitioned)
 	}
 	h := a.view.Health()
 	if time.Since(h.Fresh) > view.MaxAge {

@@ -197,11 +197,16 @@ func toProblem(err error) *client.Problem {
 		return newProblem(refundConflict, "see which refunds the order has, and try again")
 	case errors.Is(err, intake.ErrOverdue):
 		return newProblem(overdue, "orders placed before wait longer than they should: new ones are taken when those are begun")
+	case errors.Is(err, intake.ErrBlocked):
+		return newProblem(unavailable, repartitioned)
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):
 		return newProblem(unavailable, "try again in a few seconds: that is safe")
 	}
 	return newProblem(internal, "")
 }
+
+// repartitioned is the only reason for which an intake is blocked.
+const repartitioned = "the number of partitions of the topics has changed: new orders are refused until an operator acts; those placed before stay"
 
 func rejected(k kind, invalid []order.Invalid) *client.Problem {
 	p := newProblem(k, "")

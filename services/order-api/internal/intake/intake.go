@@ -22,8 +22,10 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -58,6 +60,7 @@ type Intake struct {
 	view     *view.View
 	price    func(*order.Order) []order.Invalid
 	cfg      Config
+	blocked  atomic.Pointer[error] // why no order is appended any more; or nil
 
 	recipients recipients
 }
@@ -68,6 +71,17 @@ func New(p *Producer, v *view.View, price func(*order.Order) []order.Invalid, cf
 		cfg.Deadline = DefaultDeadline
 	}
 	return &Intake{producer: p, view: v, price: price, cfg: cfg, recipients: recipients{perHour: cfg.PerHour}}
+}
+
+// Block has every new order and refund refused with ErrBlocked from now on. What is placed already is answered as before.
+func (in *Intake) Block(reason error) { in.blocked.Store(&reason) }
+
+// Blocked is the reason that was given to Block, or nil.
+func (in *Intake) Blocked() error {
+	if reason := in.blocked.Load(); reason != nil {
+		return *reason
+	}
+	return nil
 }
 
 // Rejected is an order that cannot be taken as it is.
@@ -101,8 +115,9 @@ func (u *Unknown) Error() string { return fmt.Sprintf("placing %s: result unknow
 // Unwrap returns why it is not known.
 func (u *Unknown) Unwrap() error { return u.Err }
 
-// Errors of an order that is certainly not placed, for a reason that will pass.
+// Errors of an order that is certainly not placed, for a reason that will pass: ErrBlocked only when an operator acts.
 var (
+	ErrBlocked  = errors.New("orders are refused until an operator acts")
 	ErrNotTaken = errors.New("order not taken")
 	ErrOverdue  = errors.New("orders placed before are not begun in time") // by more than Config.Promise; its text names the oldest
 )
@@ -110,7 +125,7 @@ var (
 // Place takes an order, of which ID and time are not set yet, and returns its state: as just placed, or as it is by now
 // when key and body are those of an earlier order. An empty key makes every call an order of its own. What was found wrong
 // while reading the order is rejected together with what Place finds. Errors are Rejected, KeyReused, Unknown,
-// CrowdedError, ErrNotTaken, ErrOverdue and view.ErrBehind.
+// CrowdedError, ErrNotTaken, ErrBlocked, ErrOverdue and view.ErrBehind; any other is a bug, and then nothing was appended.
 func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
 	if err := in.check(&o, found, o.Validate()); err != nil {
 		return order.State{}, err
@@ -193,7 +208,8 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 	return s, nil
 }
 
-// partition is where the producer will put the record of an order.
+// partition is where the record of an order is put. It depends on the partitions that there were at the start, not on those
+// that the client sees: view and workers follow no other.
 func (in *Intake) partition(id order.ID) int32 {
 	keyed := kgo.StickyKeyPartitioner(nil).ForTopic(in.cfg.Topic) // the client's own choice
 	return int32(keyed.Partition(&kgo.Record{Key: []byte(id)}, in.cfg.Partitions))
@@ -204,13 +220,18 @@ func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error
 	if err := in.overdue(); err != nil {
 		return nil, err
 	}
+	if reason := in.Blocked(); reason != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBlocked, reason)
+	}
+	r, err := in.record(o)
+	if err != nil {
+		return nil, err
+	}
 	if o.Refund == nil {
 		if err := in.recipients.take(o.Customer.Email); err != nil {
 			return nil, err
 		}
 	}
-	r := wire.Order(o)
-	r.Topic = in.cfg.Topic
 	done := make(chan error, 1)
 	sent := in.producer.sent.Load()
 	in.producer.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
@@ -231,6 +252,22 @@ func (in *Intake) overdue() error {
 	}
 	return fmt.Errorf("%w: order %s, partition %d offset %d of %s, has waited for %s: see whether a worker works on that partition",
 		ErrOverdue, oldest.Order, oldest.Origin.Partition, oldest.Origin.Offset, in.cfg.Topic, age.Round(time.Second))
+}
+
+// record is what will be appended for an order, read as view and workers will read it: what they would not take for this
+// order must not be acknowledged, and repeats would append it again and again.
+func (in *Intake) record(o order.Order) (*kgo.Record, error) {
+	r := wire.Order(o)
+	r.Topic, r.Partition = in.cfg.Topic, in.partition(o.ID)
+	read, err := wire.ReadOrder(r)
+	read.Source = nil
+	if err == nil && !reflect.DeepEqual(read, o) {
+		err = errors.New("it reads as another order")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checking the record of order %s: %w", o.ID, err)
+	}
+	return r, nil
 }
 
 // verdict says what an error of the producer means for the order. It is silent when nothing has been sent to any broker since

@@ -34,10 +34,22 @@ func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo
 // open is start with other settings.
 func open(t *testing.T, k *kafkatest.Kafka, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
-	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
-	must(t, err)
 	shop, err := catalogue.Load("")
 	must(t, err)
+	return openPriced(t, k, shop.Price, cfg, opts...)
+}
+
+// openPriced is open with another catalogue.
+func openPriced(t *testing.T, k *kafkatest.Kafka, price func(*order.Order) []order.Invalid, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
+	t.Helper()
+	layout, err := kafka.Check(t.Context(), k.Client, k.Topics)
+	must(t, err)
+	return openOn(t, k, layout, price, cfg, opts...)
+}
+
+// openOn is openPriced on topics that had a layout once.
+func openOn(t *testing.T, k *kafkatest.Kafka, layout kafka.Layout, price func(*order.Order) []order.Invalid, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
+	t.Helper()
 	v, err := view.New(t.Context(), view.Config{
 		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Group: "order-workers",
 		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
@@ -57,7 +69,7 @@ func open(t *testing.T, k *kafkatest.Kafka, cfg intake.Config, opts ...kgo.Opt) 
 	})
 	must(t, v.Fresh(t.Context()))
 	cfg.Topic, cfg.Incarnation, cfg.Partitions, cfg.Secret = k.Topics.Orders, layout.Incarnation, layout.Partitions, []byte("secret")
-	return intake.New(orders, v, shop.Price, cfg)
+	return intake.New(orders, v, price, cfg)
 }
 
 func must(t *testing.T, err error) {

@@ -27,7 +27,7 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now, stuck := c.lanes.committable(), c.lanes.blocked()
+		now, stuck := c.lanes.committable(), c.lanes.blockedNumbers()
 		if (!equal(last, now) || !maps.Equal(blocked, stuck) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
 			last, blocked, at = now, stuck, time.Now()
 		}
@@ -45,7 +45,7 @@ func (c *Consumer) commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
 	var answer error
-	c.group.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, marked(c.lanes.blocked())), offsets, answered(&answer))
+	c.group.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, marked(c.lanes.blockedNumbers())), offsets, answered(&answer))
 	if answer != nil && ctx.Err() == nil {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Group       string
+	Partitions  int           // of each topic, as kafka.Check found them: those beyond are not worked on
 	Protocol    string        // of the group: "consumer" (KIP-848), or else the classic one
 	Concurrency int           // orders in hand at once
 	Drain       time.Duration // how long a partition that goes may finish what is in hand
@@ -122,6 +123,13 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.lanes.wg.Wait()
 	return nil
 }
+
+// Block has nothing begun any more in any partition, those included that are assigned later. What is in flight is finished
+// and committed; everything else stays in Kafka.
+func (c *Consumer) Block(reason error) { c.lanes.block(reason) }
+
+// Blocked is the reason that was given to Block, or nil.
+func (c *Consumer) Blocked() error { return c.lanes.blockedBy() }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {

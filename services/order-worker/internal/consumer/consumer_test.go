@@ -52,7 +52,7 @@ func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
 	}
 	log, meter := slog.New(slog.NewTextHandler(t.Output(), nil)), meter.New()
 	return &team{Kafka: k, cfg: Config{
-		Kafka: k.Config(), Topics: k.Topics, Group: "team", Concurrency: 8, Drain: drain, Meter: meter, Log: log,
+		Kafka: k.Config(), Topics: k.Topics, Partitions: layout.Partitions, Group: "team", Concurrency: 8, Drain: drain, Meter: meter, Log: log,
 		Ledger: ledger.Config{Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: meter, Log: log},
 	}}
 }

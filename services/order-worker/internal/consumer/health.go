@@ -21,6 +21,16 @@ func (c *Consumer) Hands() (orders int, oldest time.Duration) {
 	return orders, oldest
 }
 
+// BlockedPartitions are how many owned partitions are not worked on until somebody acts.
+func (c *Consumer) BlockedPartitions() (n int) {
+	for _, p := range c.Partitions() {
+		if p.Held != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // Partitions are those that this member owns, by number. It may be called at any time.
 func (c *Consumer) Partitions() []Partition {
 	all := c.lanes.fare()

@@ -28,12 +28,13 @@ type lanes struct {
 	// thirst asks for a call of refill, soon. It is called with mu held.
 	thirst func()
 
-	mu     sync.Mutex
-	owned  []*partition // in turn: the first is asked first
-	inHand int
-	room   room        // for orders that need a dependency which is down
-	alarm  *time.Timer // for the next record that is due; or nil
-	wg     sync.WaitGroup
+	mu      sync.Mutex
+	owned   []*partition // in turn: the first is asked first
+	inHand  int
+	room    room        // for orders that need a dependency which is down
+	alarm   *time.Timer // for the next record that is due; or nil
+	blocked error       // why nothing of any partition may be begun any more; or nil
+	wg      sync.WaitGroup
 }
 
 // add begins to accept the records of a partition.
@@ -41,6 +42,9 @@ func (l *lanes) add(p *partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.owned = append(l.owned, p)
+	if p.held == nil {
+		p.held = l.blocked
+	}
 	for _, s := range p.sources {
 		l.fetch(s.topic, p.number, false)
 	}
@@ -55,6 +59,28 @@ func (l *lanes) hold(number int32, reason error) {
 		p.held = reason
 		l.begin()
 	}
+}
+
+// block is hold for all partitions, those included that are added later.
+func (l *lanes) block(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.blocked != nil {
+		return
+	}
+	l.blocked = reason
+	for _, p := range l.owned {
+		if p.held == nil {
+			p.held = reason
+		}
+	}
+	l.begin()
+}
+
+func (l *lanes) blockedBy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.blocked
 }
 
 // reached is the offset of the first record of a topic's partition that is to be fetched; false means that none is.
@@ -275,8 +301,8 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 	return offsets
 }
 
-// blocked are the owned partition numbers of which nothing is begun until somebody acts.
-func (l *lanes) blocked() map[int32]bool {
+// blockedNumbers are the owned partition numbers of which nothing is begun until somebody acts.
+func (l *lanes) blockedNumbers() map[int32]bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := map[int32]bool{}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -18,7 +19,7 @@ import (
 type taking struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
-	from   int64 // where orders is read on, once done is closed; negative if the taking was cancelled
+	from   int64 // where orders is read on, once done is closed; negative if the taking was cancelled or blocked
 }
 
 // assigned begins to take partitions.
@@ -83,9 +84,17 @@ func (c *Consumer) untake(number int32) {
 }
 
 // take begins work on a partition: it looks where everything is read on, opens the ledger from there, and has it fetched. It
-// returns where orders is read on.
+// returns where orders is read on; -1 of a blocked partition is where the group stands.
 func (c *Consumer) take(ctx context.Context, number int32) (from int64, err error) {
 	began := time.Now()
+	if orders := c.cfg.Topics.Orders; int(number) >= c.cfg.Partitions {
+		// The group may know of new partitions before anybody else does. No other topic has this one.
+		c.Block(&kafka.Repartitioned{Topic: orders, Was: c.cfg.Partitions, Is: int(number) + 1})
+	}
+	if reason := c.Blocked(); reason != nil {
+		c.lanes.add(c.refused(number, position{topic: c.cfg.Topics.Orders}, reason))
+		return -1, nil
+	}
 	found, err := c.positions(ctx, number)
 	if err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/shared/order"
 )
 
 // templates are two layouts, and the words of each language, which both layouts use.
@@ -115,6 +117,10 @@ func replace(sources map[string]source, folder string) error {
 		for i, l := range bytes.Split(text, []byte("\n")) {
 			if !utf8.Valid(l) {
 				return fmt.Errorf("%s:%d: is not UTF-8", place, i+1)
+			}
+			plain := bytes.ReplaceAll(bytes.TrimSuffix(l, []byte("\r")), []byte("\t"), []byte(" "))
+			if fault := order.TextFault(string(plain), 0, math.MaxInt); fault != "" {
+				return fmt.Errorf("%s:%d: %s", place, i+1, fault)
 			}
 		}
 		sources[f.Name()] = source{place, string(text)}

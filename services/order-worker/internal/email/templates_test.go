@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/shared/order"
 )
 
 // folder is one with a template in it.
@@ -65,6 +66,8 @@ func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
 		{"fails without a reason", "en-credit.tmpl", `{{define "thanks"}}` + "\n{{slice .Reason 2}}{{end}}", "en-credit.tmpl:2:"},
 		{"fails where no shipping is refunded", "mail.txt", "x\n{{slice .Shipping.Service 8}}", "mail.txt:2:"},
 		{"in Latin-1", "mail.txt", "x\nf\xfcr", "mail.txt:2: is not UTF-8"},
+		{"direction override", "mail.txt", "x\n\u202efor", "mail.txt:2: " + order.NotPlain},
+		{"line separator", "en.tmpl", "x\u2028y", "en.tmpl:1: " + order.NotPlain},
 		{"misspelt name", "mail.htm", "<p>", "mail.htm: no template has this name"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

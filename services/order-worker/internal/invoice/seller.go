@@ -3,8 +3,6 @@ package invoice
 import (
 	_ "embed"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
@@ -103,10 +101,11 @@ func parseColour(text string) (colour, error) {
 
 // checkText checks one text of the file, which an error calls by name.
 func checkText(at config.Place, name, text string, needed bool) {
-	if needed && strings.TrimSpace(text) == "" {
-		at.Wrong("%s must not be empty", name)
+	least := 0
+	if needed {
+		least = 1
 	}
-	if utf8.RuneCountInString(text) > maxSellerText {
-		at.Wrong("%s must have at most %d characters", name, maxSellerText)
+	if fault := order.TextFault(text, least, maxSellerText); fault != "" {
+		at.Wrong("%s %s", name, fault)
 	}
 }

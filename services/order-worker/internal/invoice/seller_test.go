@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/order"
 )
 
 const smallSeller = "name: Shop\naddress: [Street 1, 1000 Town]\ncountry: BE\nvat_id: BE0\nemail: shop@example.com\n"
@@ -50,6 +52,7 @@ func TestWrongSellerIsNamedWithFileAndLine(t *testing.T) {
 		{"paid before the invoice", "email:", "payment_days: -1\nemail:", "seller.yaml:5: payment_days must be from 0 to 365"},
 		{"no address", "[Street 1, 1000 Town]", "[]", "seller.yaml:2: address must have 1 to 6 lines"},
 		{"blank line of the address", "Street 1", "''", "seller.yaml:2: a line of the address must not be empty"},
+		{"a line separator", "name: Shop", `name: "Shop\u2028GmbH"`, "seller.yaml:1: name " + order.NotPlain},
 		{"a text as long as a page", "Shop", long, "seller.yaml:1: name must have at most 100 characters"},
 		{"an address as long as a page", "Street 1", "1,2,3,4,5,6", "seller.yaml:2: address must have 1 to 6 lines"},
 		{"a logo that is no path", "email:", "logo: M1 1 L2\nemail:", "seller.yaml:5: logo must be a path of SVG: \"L\" is no command of a path, or lacks numbers"},

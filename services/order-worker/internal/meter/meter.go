@@ -92,6 +92,12 @@ func (m *Meter) Watch(hands func() (orders int, oldest time.Duration)) {
 		}))
 }
 
+// Blocks has scrapes ask how many partitions are blocked. It is called once.
+func (m *Meter) Blocks(partitions func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(gauge("blocked_partitions", "Partitions that are not worked on until an operator acts; see /healthz/live."),
+		func() float64 { return float64(partitions()) }))
+}
+
 // Ended counts how an attempt at an order ended: with the status that it left the order in, or as a Duplicate.
 func (m *Meter) Ended(outcome order.Status) { m.outcomes.WithLabelValues(string(outcome)).Inc() }
 

@@ -1,0 +1,49 @@
+//go:build synctests
+
+package consumer
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+)
+
+// TestAPartitionThatWasAddedBlocksAllAndSaysWhy has the group know of the new partition before anybody asks the brokers.
+func TestAPartitionThatWasAddedBlocksAllAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		c, stop := m.member(t, m.work)
+		m.fill(t, m.Topics.Orders, 1, 3)
+		time.Sleep(5 * time.Second)
+		if _, err := kadm.NewClient(m.Client).UpdatePartitions(t.Context(), kafkatest.Partitions+1, m.Topics.Orders); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute) // by then the client has asked for the topic's metadata
+		m.fill(t, m.Topics.Orders, 1, 2)
+		time.Sleep(time.Minute)
+		got := c.Partitions()
+		if len(got) != kafkatest.Partitions+1 || c.BlockedPartitions() != len(got) {
+			t.Errorf("got %v, want all %d blocked", got, kafkatest.Partitions+1)
+		}
+		want := kafka.Repartitioned{Topic: m.Topics.Orders, Was: kafkatest.Partitions, Is: kafkatest.Partitions + 1}
+		for _, p := range got {
+			if reason, ok := errors.AsType[*kafka.Repartitioned](p.Held); !ok || *reason != want {
+				t.Errorf("partition %d: got %v, want %v", p.Number, p.Held, &want)
+			}
+		}
+		if got := m.worked(); len(got) != 3 {
+			t.Errorf("got %v worked on, want the 3 records of before", got)
+		}
+		stop()
+		if got := m.committed(t, m.Topics.Orders, 1); got != 3 {
+			t.Errorf("got offset %d committed, want 3", got)
+		}
+	})
+}

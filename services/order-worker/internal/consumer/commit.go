@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"time"
@@ -37,11 +38,11 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 func (c *Consumer) commit(ctx context.Context) error {
 	c.commits <- struct{}{}
 	defer func() { <-c.commits }()
-	offsets := c.lanes.committable()
+	offsets, tails := c.lanes.committable(), c.lanes.tails()
 	if len(offsets) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	ctx, cancel := context.WithTimeout(kgo.PreCommitFnContext(ctx, signed(tails)), kafka.DeliveryTimeout)
 	defer cancel()
 	var answer error
 	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
@@ -49,6 +50,31 @@ func (c *Consumer) commit(ctx context.Context) error {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
 	}
 	return answer
+}
+
+// signature is what stands beside a committed offset, and says that an order worker committed it when all below was finished:
+// how far its owner had read orders.status, and the offset itself, so that a copy beside another offset is found out.
+const signature = "order-worker status=%d epoch=%d offset=%d"
+
+// signed signs the offsets of a commit. The client writes the member's ID there by itself.
+func signed(tails map[int32]kgo.EpochOffset) func(*kmsg.OffsetCommitRequest) error {
+	return func(r *kmsg.OffsetCommitRequest) error {
+		for _, t := range r.Topics {
+			for i := range t.Partitions {
+				p := &t.Partitions[i]
+				text := fmt.Sprintf(signature, tails[p.Partition].Offset, tails[p.Partition].Epoch, p.Offset)
+				p.Metadata = &text
+			}
+		}
+		return nil
+	}
+}
+
+// signer reads what signed wrote: how far orders.status was read. False means that the offset is of another client, or of a tool.
+func signer(c kafka.Commit) (tail kgo.EpochOffset, ours bool) {
+	var offset int64
+	n, err := fmt.Sscanf(c.Metadata, signature, &tail.Offset, &tail.Epoch, &offset)
+	return tail, err == nil && n == 3 && offset == c.At
 }
 
 // answered collects the first error of a commit's answer, of the whole or of a partition.

@@ -24,7 +24,7 @@ type lanes struct {
 	// fetch pauses (true) and resumes the fetching of one topic's partition, and seek says where it goes on. They are
 	// called with mu held, so that a resume never overtakes the pause before it.
 	fetch func(topic string, partition int32, paused bool)
-	seek  func(topic string, partition int32, offset int64)
+	seek  func(topic string, partition int32, at kgo.EpochOffset)
 	// thirst asks for a call of refill, soon. It is called with mu held.
 	thirst func()
 
@@ -99,7 +99,7 @@ func (l *lanes) refill() {
 		for _, s := range p.sources {
 			if p.begins() && s.cut && s.thirsty(p.now()) {
 				s.cut, s.paused = false, false
-				l.seek(s.topic, p.number, s.next)
+				l.seek(s.topic, p.number, kgo.EpochOffset{Epoch: s.epoch, Offset: s.next})
 				l.fetch(s.topic, p.number, false)
 			}
 		}
@@ -269,10 +269,25 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 			if offsets[s.topic] == nil {
 				offsets[s.topic] = map[int32]kgo.EpochOffset{}
 			}
-			offsets[s.topic][p.number] = kgo.EpochOffset{Epoch: -1, Offset: at}
+			offsets[s.topic][p.number] = at
 		}
 	}
 	return offsets
+}
+
+// tails is how far orders.status is read, by owned partition number.
+func (l *lanes) tails() map[int32]kgo.EpochOffset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tails := map[int32]kgo.EpochOffset{}
+	for _, p := range l.owned {
+		for _, s := range p.sources {
+			if s.tail {
+				tails[p.number] = kgo.EpochOffset{Epoch: s.epoch, Offset: s.next}
+			}
+		}
+	}
+	return tails
 }
 
 func (l *lanes) find(number int32) *partition {

@@ -60,7 +60,7 @@ func (p *partition) next() (record, bool) {
 			}
 			r := record{s.queue[0], s}
 			s.queue = s.queue[1:]
-			s.mark.begin(r.Offset)
+			s.mark.begin(r.Offset, r.LeaderEpoch)
 			key := lane(r)
 			behind, busy := p.lanes[key]
 			if !busy {

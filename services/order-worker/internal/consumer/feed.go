@@ -18,14 +18,14 @@ type feed struct {
 	log     *slog.Logger
 	between func() // before each poll
 	offer   func(topic string, partition int32, records []*kgo.Record)
-	gone    func(ctx context.Context, topic string, partition int32, cut int64) // its position stands in the log no more
+	gone    func(ctx context.Context, topic string, partition int32) // its position stands in the log no more
 
 	mu   sync.Mutex
 	end  context.CancelFunc // of the poll in hand
 	over <-chan struct{}    // closed when what it got is handed over
 }
 
-func newFeed(cl *kgo.Client, log *slog.Logger, between func(), offer func(string, int32, []*kgo.Record), gone func(context.Context, string, int32, int64)) *feed {
+func newFeed(cl *kgo.Client, log *slog.Logger, between func(), offer func(string, int32, []*kgo.Record), gone func(context.Context, string, int32)) *feed {
 	over := make(chan struct{})
 	close(over)
 	return &feed{Client: cl, log: log, between: between, offer: offer, gone: gone, end: func() {}, over: over}
@@ -53,13 +53,11 @@ func (f *feed) poll(ctx context.Context) {
 }
 
 func (f *feed) fault(ctx context.Context, topic string, partition int32, err error) {
-	cut, isCut := errors.AsType[*kgo.ErrDataLoss](err)
+	_, cut := errors.AsType[*kgo.ErrDataLoss](err)
 	switch {
 	case errors.Is(err, context.Canceled):
-	case errors.Is(err, kerr.OffsetOutOfRange):
-		f.gone(ctx, topic, partition, unknown)
-	case isCut:
-		f.gone(ctx, topic, partition, cut.ResetTo)
+	case cut, errors.Is(err, kerr.OffsetOutOfRange):
+		f.gone(ctx, topic, partition)
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
 		f.log.LogAttrs(ctx, slog.LevelError, "the group has consumers that are no order workers: stop them, or give the workers another --group",
 			slog.Any(telemetry.Error, err))

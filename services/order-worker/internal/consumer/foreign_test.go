@@ -4,6 +4,7 @@ package consumer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -264,4 +265,35 @@ func TestAGroupOfOtherConsumersIsNamed(t *testing.T) {
 			t.Errorf("worked on (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestALogCutUnderAMemberThatReadsItIsALoss(t *testing.T) {
+	t.Parallel()
+	for _, accept := range []bool{false, true} {
+		for _, topic := range []string{"orders", "orders.replay", "orders.status"} {
+			t.Run(fmt.Sprintf("%s accept %t", topic, accept), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					m := gather(t)
+					said := listen(&m.cfg)
+					m.join(t, m.work, func(c *Config) { c.AcceptLoss = accept })
+					m.fill(t, m.Topics.Orders, 1, 5)
+					m.fill(t, m.Topics.Replay, 1, 5)
+					m.fill(t, m.Topics.Status, 1, 4) // behind the claim
+					time.Sleep(10 * time.Second)
+					m.cut(t, topic, 1, 3)
+					m.fill(t, topic, 1, 1)
+					time.Sleep(20 * time.Second)
+					m.fill(t, m.Topics.Orders, 1, 1)
+					time.Sleep(20 * time.Second)
+					if want := "topic=" + topic + " partition=1 from=3 to=5 count=2"; !strings.Contains(said.String(), want) {
+						t.Errorf("said %q, want %q", said, want)
+					}
+					if got := slices.Contains(m.worked(), "orders/1@5") || slices.Contains(m.worked(), "orders/1@6"); got != accept {
+						t.Errorf("worked on %v: got an order that came after the cut %t, want %t", m.worked(), got, accept)
+					}
+				})
+			})
+		}
+	}
 }

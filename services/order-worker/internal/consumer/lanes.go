@@ -57,20 +57,21 @@ func (l *lanes) hold(number int32, reason error) {
 	}
 }
 
-// reached is the offset of the first record of a topic's partition that is to be fetched; false means that none is.
-func (l *lanes) reached(topic string, number int32) (int64, bool) {
+// reached is the offset of the first record of a topic's partition that is to be fetched, with the epoch of the one before
+// it; false means that none is.
+func (l *lanes) reached(topic string, number int32) (kgo.EpochOffset, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.find(number)
 	if p == nil || !p.begins() {
-		return 0, false
+		return kgo.EpochOffset{}, false
 	}
 	for _, s := range p.sources {
 		if s.topic == topic {
-			return s.next, true
+			return kgo.EpochOffset{Epoch: s.epoch, Offset: s.next}, true
 		}
 	}
-	return 0, false
+	return kgo.EpochOffset{}, false
 }
 
 // offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or
@@ -273,6 +274,21 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 		}
 	}
 	return offsets
+}
+
+// observed notes how far orders.status is read of a partition number.
+func (l *lanes) observed(number int32, last *kgo.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil {
+		return
+	}
+	for _, s := range p.sources {
+		if s.tail {
+			s.next, s.epoch = last.Offset+1, last.LeaderEpoch
+		}
+	}
 }
 
 // tails is how far orders.status is read, by owned partition number.

@@ -141,24 +141,23 @@ func (c *Consumer) since(ctx context.Context, number int32, found []position) (o
 	return oldest, nil
 }
 
-// gone hears that a topic's partition cannot be read on where it was read; cut is where a leader has forgotten what was read, or
-// unknown. The client would go on by itself, without a word.
-func (c *Consumer) gone(ctx context.Context, topic string, number int32, cut int64) {
+// gone hears that a topic's partition cannot be read on where it was read, or that a leader has forgotten what was read. The client
+// would go on by itself, without a word.
+func (c *Consumer) gone(ctx context.Context, topic string, number int32) {
 	at, ok := c.lanes.reached(topic, number)
 	if !ok {
 		return
 	}
 	err := c.insist(ctx, topic, number, func() error {
 		part := kafka.Partition{Topic: topic, Number: number}
-		p, err := c.logs(ctx, map[kafka.Partition]kafka.Commit{part: {Offset: kafka.Offset{At: at, Epoch: unknown}}}).position(part)
+		p, err := c.logs(ctx, map[kafka.Partition]kafka.Commit{part: {Offset: kafka.Offset{At: at.Offset, Epoch: at.Epoch}}}).position(part)
 		if err != nil {
 			return err
 		}
-		p.cut = cut
 		lost := p.lost(number)
 		on := kgo.EpochOffset{Epoch: unknown, Offset: p.behind()}
 		switch {
-		case topic == c.cfg.Topics.Status && p.at < p.start:
+		case topic == c.cfg.Topics.Status && (lost == nil || p.at < p.start):
 			// The embedded broker says this of an offset that compaction has removed. What is left is the tail.
 			c.seek(topic, number, on)
 		case lost == nil: // a follower that lags: the client asks again

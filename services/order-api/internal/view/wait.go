@@ -44,12 +44,16 @@ func (v *View) Fresh(ctx context.Context) error {
 	return v.await(ctx, func() bool { return time.Since(v.fresh) <= MaxAge })
 }
 
-// Held is ErrBehind for a partition number that a record of a newer version holds, as long as this version runs: whoever appends a
-// record about an order that may be known already cannot know it there. Else it is nil.
+// Held is ErrBehind for a partition number that a record of a newer version holds, as long as this version runs, and for one that
+// has no leader: whoever appends a record about an order that may be known already cannot know it there. Else it is nil.
 func (v *View) Held(partition int32) error {
 	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
-		if v.holds(source{topic, partition}) {
+		s := source{topic, partition}
+		if v.holds(s) {
 			return fmt.Errorf("%w: a newer version has written to partition %d of %s", ErrBehind, partition, topic)
+		}
+		if err := v.leader(s); err != nil {
+			return fmt.Errorf("%w: %w", ErrBehind, err)
 		}
 	}
 	return nil
@@ -125,7 +129,8 @@ func (v *View) publish(b *batch) {
 	v.settle()
 }
 
-// settle notes that the view is as fresh as the last look at the topics' ends, if it has reached them. The caller holds mu.
+// settle notes that the view is as fresh as the last look at the topics' ends, if it has reached them: those that are known.
+// The caller holds mu.
 func (v *View) settle() {
 	reached := v.ends != nil
 	for s, end := range v.ends {
@@ -159,8 +164,7 @@ func (v *View) measure(ctx context.Context) error {
 			return errMadeAnew
 		default:
 			v.mu.Lock()
-			v.ends, v.measured = ends, asked
-			v.settle()
+			v.measuredAt(asked, ends)
 			current := time.Since(v.fresh) <= 3*measurePeriod
 			v.mu.Unlock()
 			if err := v.lookBack(ctx, current); err != nil {
@@ -183,9 +187,12 @@ func (v *View) lookBack(ctx context.Context, current bool) error {
 		return nil
 	}
 	// What is older than the topic keeps it was lost before it was begun, and will not be.
-	const query = "SELECT min(placed_at) FROM orders WHERE status = ? AND placed_at > ?"
+	query, args := "SELECT min(placed_at) FROM orders WHERE status = ? AND placed_at > ?", []any{order.Accepted, time.Now().Add(-topic.Retention).UnixMilli()}
+	for _, partition := range v.apart() {
+		query, args = query+" AND partition <> ?", append(args, partition)
+	}
 	var placed sql.NullInt64
-	err := v.file.db.QueryRowContext(ctx, query, order.Accepted, time.Now().Add(-topic.Retention).UnixMilli()).Scan(&placed)
+	err := v.file.db.QueryRowContext(ctx, query, args...).Scan(&placed)
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("asking the view for the oldest order: %w", err)
 	}

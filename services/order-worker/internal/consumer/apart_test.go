@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/kafkatest"
@@ -29,15 +27,13 @@ func TestPartitionsWithALeaderAreWorkedOnBesideOneWithout(t *testing.T) {
 				for partition := range int32(kafkatest.Partitions) {
 					m.fill(t, m.Topics.Orders, partition, 1)
 				}
-				gone := m.Cluster.Fault(kfake.Fault{Topic: row.topic, Partitions: []int32{1}, Err: kerr.LeaderNotAvailable, Count: -1, Keys: []kmsg.Key{
-					kmsg.Metadata, kmsg.Produce, kmsg.Fetch, kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch,
-				}})
+				back := m.Leaderless(row.topic, 1)
 				m.join(t, m.work)
 				time.Sleep(10 * time.Second)
 				if diff := cmp.Diff([]string{"orders/0@0", "orders/2@0"}, m.worked()); diff != "" {
 					t.Errorf("without a leader of partition 1 (-want +got):\n%s", diff)
 				}
-				gone.Remove()
+				back()
 				time.Sleep(20 * time.Second)
 				if diff := cmp.Diff([]string{"orders/0@0", "orders/1@0", "orders/2@0"}, m.worked()); diff != "" {
 					t.Errorf("with its leader back (-want +got):\n%s", diff)

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // foreign are the balancers that consumers bring with them which are no order workers.
@@ -129,7 +128,7 @@ func TestALogCutAndWrittenAgainIsALoss(t *testing.T) {
 					time.Sleep(30 * time.Second)
 					stop()
 					m.seen = nil
-					m.cut(t, topic, 1, 3)
+					m.Forget(t, topic, 1, 3)
 					m.fill(t, topic, 1, 4)
 					said := listen(&m.cfg)
 					m.join(t, m.work, func(c *Config) { c.AcceptLoss = accept })
@@ -145,35 +144,6 @@ func TestALogCutAndWrittenAgainIsALoss(t *testing.T) {
 			})
 		}
 	}
-}
-
-// cut has a topic's partition look as if its leader had forgotten all records from an offset on that were written before:
-// what was written until now has an epoch that ends there.
-func (m *team) cut(t *testing.T, topic string, partition int32, end int64) {
-	t.Helper()
-	epoch := m.Cluster.PartitionInfo(topic, partition).Epoch
-	if err := m.Cluster.MoveTopicPartition(topic, partition, m.Cluster.LeaderFor(topic, partition)); err != nil {
-		t.Fatal(err)
-	}
-	m.Cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		m.Cluster.KeepControl()
-		q := r.(*kmsg.OffsetForLeaderEpochRequest)
-		a := q.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
-		for _, qt := range q.Topics {
-			at := kmsg.NewOffsetForLeaderEpochResponseTopic()
-			at.Topic = qt.Topic
-			for _, qp := range qt.Partitions {
-				ap := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
-				ap.Partition, ap.LeaderEpoch, ap.EndOffset = qp.Partition, qp.LeaderEpoch, 1<<40
-				if qt.Topic == topic && qp.Partition == partition && qp.LeaderEpoch <= epoch {
-					ap.EndOffset = end
-				}
-				at.Partitions = append(at.Partitions, ap)
-			}
-			a.Topics = append(a.Topics, at)
-		}
-		return a, nil, true
-	})
 }
 
 // transact writes records to a partition of orders in a transaction, and returns what ends it.
@@ -281,7 +251,7 @@ func TestALogCutUnderAMemberThatReadsItIsALoss(t *testing.T) {
 					m.fill(t, m.Topics.Replay, 1, 5)
 					m.fill(t, m.Topics.Status, 1, 4) // behind the claim
 					time.Sleep(10 * time.Second)
-					m.cut(t, topic, 1, 3)
+					m.Forget(t, topic, 1, 3)
 					m.fill(t, topic, 1, 1)
 					time.Sleep(20 * time.Second)
 					m.fill(t, m.Topics.Orders, 1, 1)

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -43,13 +41,10 @@ type part struct {
 func (p *part) start(ctx context.Context) (int64, error) {
 	var start int64
 	err := p.patiently(ctx, func(bool) error {
-		listed, err := kadm.NewClient(p.cl).ListStartOffsets(ctx, p.topic)
-		o, ok := listed.Lookup(p.topic, p.partition)
-		if err == nil && !ok {
-			err = kerr.UnknownTopicOrPartition
-		}
-		start = o.Offset
-		return cmp.Or(err, o.Err)
+		place := Partition{p.topic, p.partition}
+		o := Starts(ctx, p.cl, place)[place]
+		start = o.At
+		return o.Err
 	})
 	return start, err
 }
@@ -116,7 +111,7 @@ func (p *part) ask(ctx context.Context, offset int64, age time.Duration) (*kmsg.
 	topic.Topic, topic.TopicID, topic.Partitions = p.topic, id, []kmsg.FetchRequestTopicPartition{place}
 	req := kmsg.NewPtrFetchRequest()
 	req.MinBytes, req.MaxWaitMillis = 1, int32(p.wait.Milliseconds())
-	req.IsolationLevel = 1 // read committed
+	req.IsolationLevel = readCommitted
 	req.Topics = []kmsg.FetchRequestTopic{topic}
 	answer, err := p.cl.Broker(int(leader)).Request(ctx, req)
 	if err != nil {

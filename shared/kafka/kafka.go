@@ -32,6 +32,10 @@ const DeliveryTimeout = 5 * time.Second
 // Blocked is a word in the metadata of a commit: the group does not work on the partition until somebody acts.
 const Blocked = "blocked"
 
+// readCommitted is the isolation level of all that is read, in the protocol's words. With two levels one part of a program
+// would work on records of transactions that another part takes for records that do not exist.
+const readCommitted = 1
+
 // connectTimeout bounds the first round trip: kgo retries for ever, so a wrong address would look like a hang.
 const connectTimeout = 10 * time.Second
 
@@ -64,6 +68,8 @@ func (c Config) options() []kgo.Opt {
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(func(name string) int32 { return int32(topic.MaxBytes(name)) }),
 		kgo.UnknownTopicRetries(3),
+		// Orders of a transaction that was aborted do not exist.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// Nothing of ours unpacks to a tenth of it. What does would take the process down.
 		kgo.MaxDecompressBatchBytes(unpackable),
 	}

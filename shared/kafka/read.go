@@ -9,8 +9,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ErrGone is returned by One for an offset that holds no record.
-var ErrGone = errors.New("no record at this offset")
+// What One returns for an offset without a record that can be read.
+var (
+	ErrGone = errors.New("no record at this offset")
+	ErrOpen = errors.New("the record stands behind an open transaction") // which ends sooner or later
+)
 
 // Reader reads stretches of partitions and single records with a client that its owner made and closes, and that consumes
 // nothing: a consumer's long fetches would hold it up. A record costs one round trip once the leader is known. It is safe for concurrent use.
@@ -67,8 +70,8 @@ func (r Reader) Read(ctx context.Context, topic string, partition int32, from, t
 	return nil
 }
 
-// One returns the record at an offset, or ErrGone when it was deleted or does not stand there yet. It waits for brokers
-// that are away until ctx is done.
+// One returns the record at an offset. It is ErrGone when it was deleted or does not stand there yet, and ErrOpen when it
+// cannot be read yet. It waits for brokers that are away until ctx is done.
 func (r Reader) One(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
 	// A broker answers with the one batch that holds the offset, however large, when nothing more fits.
 	p := &part{cl: r.cl, topic: topic, partition: partition, bytes: 1}
@@ -86,7 +89,11 @@ func (r Reader) One(ctx context.Context, topic string, partition int32, offset i
 		return nil, p.failed(ctx, err)
 	}
 	if found == nil {
-		return nil, fmt.Errorf("%s/%d offset %d: %w", topic, partition, offset, ErrGone)
+		why := ErrGone
+		if err == nil && fetched.LastStableOffset <= offset && offset < fetched.HighWatermark {
+			why = ErrOpen
+		}
+		return nil, fmt.Errorf("%s/%d offset %d: %w", topic, partition, offset, why)
 	}
 	return found, nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +40,7 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 	var made, names []string
 	for _, spec := range set.Specs() {
 		names = append(names, spec.Name)
-		err := create(ctx, adm, spec, partitions, max(1, replication))
+		err := create(ctx, cl, spec, place(brokers, partitions, max(1, replication)), replication)
 		if errors.Is(err, kerr.TopicAlreadyExists) {
 			continue
 		}
@@ -55,10 +54,10 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 
 const minInsync = "min.insync.replicas"
 
-func create(ctx context.Context, adm *kadm.Client, spec topic.Spec, partitions, replication int) error {
-	config := make(map[string]*string, len(spec.Config)+1)
-	for name, value := range spec.Config {
-		config[name] = &value
+func create(ctx context.Context, cl *kgo.Client, spec topic.Spec, placed kmsg.CreateTopicsRequestTopic, replication int) error {
+	config := maps.Clone(spec.Config)
+	if config == nil {
+		config = map[string]string{}
 	}
 	// With acks=all a record is then on two brokers before it counts, and one of three may be away. The brokers' own
 	// default may be more than there are replicas.
@@ -66,12 +65,59 @@ func create(ctx context.Context, adm *kadm.Client, spec topic.Spec, partitions, 
 	if replication >= 3 {
 		insync = "2"
 	}
-	config[minInsync] = &insync
-	answer, err := adm.CreateTopic(ctx, int32(partitions), int16(replication), config, spec.Name)
-	if err != nil && answer.ErrMessage != "" {
-		return fmt.Errorf("%w: %s", err, answer.ErrMessage)
+	config[minInsync] = insync
+	placed.Topic = spec.Name
+	for name, value := range config {
+		c := kmsg.NewCreateTopicsRequestTopicConfig()
+		c.Name, c.Value = name, &value
+		placed.Configs = append(placed.Configs, c)
 	}
-	return err
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.Topics = append(req.Topics, placed)
+	answer, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	for _, t := range answer.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil && t.ErrorMessage != nil {
+			return fmt.Errorf("%w: %s", err, *t.ErrorMessage)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place puts a partition number of all topics on the same brokers, with the same leader: who loses brokers loses whole
+// partition numbers, where an order needs all topics of its number, and nothing of the others. Where brokers stand in several
+// racks it is left to Kafka, which spreads copies over them.
+func place(brokers kadm.BrokerDetails, partitions, replication int) kmsg.CreateTopicsRequestTopic {
+	t := kmsg.NewCreateTopicsRequestTopic()
+	if partitions < 1 || replication > len(brokers) || racks(brokers) > 1 {
+		t.NumPartitions, t.ReplicationFactor = int32(partitions), int16(replication)
+		return t
+	}
+	t.NumPartitions, t.ReplicationFactor = -1, -1 // as assigned
+	for number := range partitions {
+		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		a.Partition = int32(number)
+		for i := range replication {
+			a.Replicas = append(a.Replicas, brokers[(number+i)%len(brokers)].NodeID)
+		}
+		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
+	}
+	return t
+}
+
+// racks counts the racks that brokers stand in.
+func racks(brokers kadm.BrokerDetails) int {
+	names := map[string]bool{}
+	for _, b := range brokers {
+		if b.Rack != nil {
+			names[*b.Rack] = true
+		}
+	}
+	return len(names)
 }
 
 // settleTimeout bounds how long new topics may take to be known everywhere: milliseconds, as a rule.
@@ -167,7 +213,7 @@ func compare(spec topic.Spec, t, orders kadm.TopicDetail, configs kadm.ResourceC
 			faults = append(faults, fault("%s is %q, %s", name, value, must))
 		}
 	}
-	if must := insyncFault(have[minInsync], replicas(t)); must != "" {
+	if must := insyncFault(have[minInsync], replicas(t)); must != "" && replicas(t) > 0 {
 		faults = append(faults, fault("%s is %q, %s", minInsync, have[minInsync], must))
 	}
 	return faults
@@ -175,11 +221,14 @@ func compare(spec topic.Spec, t, orders kadm.TopicDetail, configs kadm.ResourceC
 
 const uncleanElection = "unclean.leader.election.enable"
 
-// replicas is how many copies there are of the partition that has the fewest.
+// replicas is how many copies there are of the partition that has the fewest. One without a leader may not have any, as far as a
+// broker can tell.
 func replicas(t kadm.TopicDetail) int {
-	fewest := math.MaxInt
+	fewest := 0
 	for _, p := range t.Partitions {
-		fewest = min(fewest, len(p.Replicas))
+		if n := len(p.Replicas); n > 0 && (fewest == 0 || n < fewest) {
+			fewest = n
+		}
 	}
 	return fewest
 }

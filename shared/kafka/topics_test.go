@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"example.com/orders/shared/kafka"
@@ -328,5 +329,47 @@ func TestReplicasInSyncThatBreakAPromiseAreRefused(t *testing.T) {
 		if got := fmt.Sprint(err); err == nil && want != "" || err != nil && got != want {
 			t.Errorf("%d replicas, %s in sync: got %s, want %q", row.replication, row.insync, got, want)
 		}
+	}
+}
+
+// An order needs all topics of its partition number, so a broker that is lost must not take one topic of each.
+func TestAPartitionNumberHasOneLeaderInAllTopics(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	led := make(chan string, 99) // which broker leads which partition
+	cluster.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		for _, topic := range r.(*kmsg.CreateTopicsRequest).Topics {
+			var leaders []int32
+			for _, p := range topic.ReplicaAssignment {
+				leaders = append(leaders, p.Replicas[0])
+			}
+			led <- fmt.Sprint(leaders)
+		}
+		return nil, nil, false
+	})
+	set := topic.Names("orders")
+	if _, err := kafka.Create(t.Context(), cl, set, 6, 1); err != nil {
+		t.Fatal(err)
+	}
+	close(led)
+	topics := 0
+	for leaders := range led {
+		topics++
+		if want := "[0 1 2 0 1 2]"; leaders != want {
+			t.Errorf("leaders of topic %d: got %s, want %s", topics, leaders, want)
+		}
+	}
+	if want := len(set.Specs()); topics != want {
+		t.Errorf("got %d topics, want %d", topics, want)
 	}
 }

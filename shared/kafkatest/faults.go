@@ -3,11 +3,15 @@ package kafkatest
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -28,6 +32,43 @@ func (k *Kafka) Away() (back func()) {
 		return nil, errors.New("away"), true
 	})
 	return func() { k.away.Store(false) }
+}
+
+// Leaderless takes the leaders of partition numbers away, in a topic or, if it is empty, in all, until back is called. The
+// broker is in memory.
+func (k *Kafka) Leaderless(topic string, numbers ...int32) (back func()) {
+	return k.Cluster.Fault(kfake.Fault{Topic: topic, Partitions: numbers, Err: kerr.LeaderNotAvailable, Count: -1, Keys: []kmsg.Key{
+		kmsg.Metadata, kmsg.Produce, kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch,
+	}}).Remove
+}
+
+// Forget has a partition look as if its leader had forgotten the records from an offset on that stand there now: those of today's
+// epoch end there, and what is appended from now on has a newer one. The broker is in memory.
+func (k *Kafka) Forget(t testing.TB, topic string, partition int32, end int64) {
+	t.Helper()
+	epoch := k.Cluster.PartitionInfo(topic, partition).Epoch
+	if err := k.Cluster.MoveTopicPartition(topic, partition, k.Cluster.LeaderFor(topic, partition)); err != nil {
+		t.Fatal(err)
+	}
+	k.Cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.KeepControl()
+		asked := r.(*kmsg.OffsetForLeaderEpochRequest)
+		answer := asked.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		for _, of := range asked.Topics {
+			t := kmsg.NewOffsetForLeaderEpochResponseTopic()
+			t.Topic = of.Topic
+			for _, o := range of.Partitions {
+				p := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+				p.Partition, p.LeaderEpoch, p.EndOffset = o.Partition, o.LeaderEpoch, math.MaxInt64
+				if of.Topic == topic && o.Partition == partition && o.LeaderEpoch <= epoch {
+					p.EndOffset = end
+				}
+				t.Partitions = append(t.Partitions, p)
+			}
+			answer.Topics = append(answer.Topics, t)
+		}
+		return answer, nil, true
+	})
 }
 
 // dialer has the shape of net.Dialer.DialContext.

@@ -36,7 +36,7 @@ func TestAStuckOrderFailsLivenessAndAHeldPartitionDoesNot(t *testing.T) {
 func TestProbesAndMetricsAreForThisHostOnly(t *testing.T) {
 	t.Parallel()
 	metrics := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	h := probes(config.Access{AllowRemote: true, AllowedHosts: []string{"worker"}}, new(atomic.Bool), func() []consumer.Partition { return nil }, metrics)
+	h := probes(config.Access{AllowRemote: true, AllowedHosts: []string{"worker"}}, new(atomic.Bool), consumer.New(consumer.Config{}, nil), metrics)
 	for url, want := range map[string]int{
 		"http://localhost:8081/healthz/live": 200, "http://worker:8081/metrics": 200, "http://localhost/healthz/ready": 503,
 		"http://evil.example/healthz/live": 421, "http://evil.example/healthz/ready": 421, "http://evil.example/metrics": 421,

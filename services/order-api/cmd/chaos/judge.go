@@ -206,6 +206,9 @@ func (f *findings) judgeAudit(e evidence) {
 		}
 		f.violated("audit: %d %s, such as %v", fault.Count, fault.Kind, fault.Where[0])
 	}
+	for _, u := range e.audit.Unread {
+		f.violated("audit: partition %d: %s", u.Partition, u.Reason)
+	}
 	f.Lost = max(f.Lost, int(a.Lost))
 }
 

@@ -42,11 +42,12 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/shared/kafka"
@@ -63,7 +64,7 @@ const (
 )
 
 // Run audits topics that a consumer group works on, up to where they end while it runs. It blocks until all of them are
-// read. It returns kafka.ErrTopics for topics that are not as they must be, and wire.ErrNewer for what a newer version wrote.
+// read; one whose leader does not answer is named instead. It returns kafka.ErrTopics for topics that are not as they must be, and wire.ErrNewer for what a newer version wrote.
 func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) (Report, error) {
 	cl, err := cfg.Connect(ctx)
 	if err != nil {
@@ -75,7 +76,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		return Report{}, err
 	}
 	a := &auditor{
-		kafka: kafka.NewReader(cl), adm: kadm.NewClient(cl), topics: topics, group: group,
+		cl: cl, kafka: kafka.NewReader(cl), topics: topics, group: group,
 		incarnation: layout.Incarnation, seed: maphash.MakeSeed(), carriers: carriers(topics),
 	}
 	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}}
@@ -95,8 +96,8 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 
 // auditor is one run. It is not changed while its partitions are audited side by side.
 type auditor struct {
+	cl          *kgo.Client
 	kafka       kafka.Reader
-	adm         *kadm.Client
 	topics      topic.Set
 	group       string
 	incarnation string // of the topic orders
@@ -107,16 +108,21 @@ type auditor struct {
 
 // judge audits all partition numbers, and then the refunds, which reach over them.
 func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
-	before, err := a.adm.ListCommittedOffsets(ctx, a.topics.Orders)
-	if err != nil {
-		return nil, fmt.Errorf("asking for the ends of %s: %w", a.topics.Orders, err)
+	var orders []kafka.Partition
+	for number := range a.tables {
+		orders = append(orders, kafka.Partition{Topic: a.topics.Orders, Number: int32(number)})
 	}
+	before := kafka.Ends(ctx, a.cl, orders...)
 	verdicts := make([]verdict, len(a.tables))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for number, t := range a.tables {
 		g.Go(func() (err error) {
-			if verdicts[number], err = a.partition(ctx, t); err != nil {
+			verdicts[number], err = a.partition(ctx, t)
+			if errors.Is(err, errSilent) && ctx.Err() == nil {
+				verdicts[number], err = verdict{unread: err}, nil
+			}
+			if err != nil {
 				return fmt.Errorf("auditing partition %d: %w", number, err)
 			}
 			return nil
@@ -125,7 +131,8 @@ func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return verdicts, a.balance(verdicts, before)
+	a.balance(verdicts, before)
+	return verdicts, nil
 }
 
 // partition reads a partition number over all topics, and reads on while suspicions come and go.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +30,8 @@ type Series struct {
 	End    int64 `json:"end"`    // the first number that no order has yet
 	Issued int64 `json:"issued"` // how many have an invoice
 	Gaps   []Gap `json:"gaps"`   // ascending
+	// Unread says why the partition was not read, and all else means nothing; it is empty for one that was.
+	Unread string `json:"unread,omitempty"`
 }
 
 // Gap is a run of numbers without an invoice for one reason.
@@ -52,30 +53,35 @@ func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, err
 	if err != nil {
 		return Numbers{}, err
 	}
-	// The end of the invoices comes last: an order that was there before it may have got its invoice meanwhile.
-	adm := kadm.NewClient(cl)
-	placed, err1 := adm.ListCommittedOffsets(ctx, topics.Orders)
-	kept, err2 := adm.ListCommittedOffsets(ctx, topics.Invoices)
-	if err := errors.Join(err1, err2); err != nil {
-		return Numbers{}, fmt.Errorf("asking for the ends of %s and %s: %w", topics.Orders, topics.Invoices, err)
-	}
+	a := auditor{cl: cl, kafka: kafka.NewReader(cl), topics: topics}
 	all := Numbers{layout.Incarnation, make([]Series, layout.Partitions)}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for number := range all.Partitions {
-		g.Go(func() error {
-			orders, err1 := pick(placed, topics.Orders, int32(number))
-			invoices, err2 := pick(kept, topics.Invoices, int32(number))
-			if err := errors.Join(err1, err2); err != nil {
-				return fmt.Errorf("asking for the ends of partition %d: %w", number, err)
-			}
-			s := newSeries(order.Origin{Incarnation: layout.Incarnation, Partition: int32(number)}, orders)
-			err := kafka.NewReader(cl).Read(ctx, topics.Invoices, int32(number), 0, invoices, s.record)
-			all.Partitions[number] = s.sum()
+		g.Go(func() (err error) {
+			all.Partitions[number], err = a.series(ctx, order.Origin{Incarnation: layout.Incarnation, Partition: int32(number)})
 			return err
 		})
 	}
 	return all, g.Wait()
+}
+
+// series reads the numbers of one partition.
+func (a *auditor) series(ctx context.Context, place order.Origin) (Series, error) {
+	// The end of the invoices comes last: an order that was there before it may have got its invoice meanwhile.
+	orders, err := a.end(ctx, a.topics.Orders, place.Partition)
+	var invoices int64
+	if err == nil {
+		invoices, err = a.end(ctx, a.topics.Invoices, place.Partition)
+	}
+	if errors.Is(err, errSilent) && ctx.Err() == nil {
+		return Series{Gaps: []Gap{}, Unread: err.Error()}, nil
+	}
+	s := newSeries(place, orders)
+	if err == nil {
+		err = a.kafka.Read(ctx, a.topics.Invoices, place.Partition, 0, invoices, s.record)
+	}
+	return s.sum(), err
 }
 
 // series is what is known of the numbers of a partition: a byte each.
@@ -159,6 +165,10 @@ func (n *Numbers) Write(w io.Writer) error {
 				return name(first)
 			}
 			return name(first) + " to " + name(last)
+		}
+		if s.Unread != "" {
+			fmt.Fprintf(&b, "partition %d: not read: %s\n", number, s.Unread)
+			continue
 		}
 		fmt.Fprintf(&b, "partition %d: %d numbers, %d issued\n", number, s.End, s.Issued)
 		for _, gap := range s.Gaps {

@@ -10,6 +10,7 @@ import (
 
 // verdict is what a round of reading one partition number comes to.
 type verdict struct {
+	unread        error // why nothing was read, and all else means nothing; or nil
 	orders, older Tally // of what stands in orders, and of what is older than that
 	faults        [len(meanings)]found
 	fresh         int // suspicions that the round before did not have

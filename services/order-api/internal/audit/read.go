@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/dlq"
@@ -51,45 +49,49 @@ func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
 	for _, c := range a.carriers {
 		sources = append(sources, c.topic)
 	}
-	found, err := a.adm.FetchOffsetsForTopics(ctx, a.group, sources...)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+	var parts []kafka.Partition
+	for _, name := range sources {
+		parts = append(parts, kafka.Partition{Topic: name, Number: number})
+	}
+	found, err := kafka.Commits(ctx, a.cl, a.group, parts...)
+	if err != nil {
 		return b, fmt.Errorf("asking what group %q has committed: %w", a.group, err)
 	}
-	for _, name := range sources {
-		b.committed[name] = -1
-		if o, ok := found.Lookup(name, number); ok {
-			b.committed[name] = o.At
-		}
+	for p, commit := range found {
+		b.committed[p.Topic] = commit.At
 	}
 	slices.Reverse(sources) // orders last
 	for _, name := range append([]string{a.topics.Status, a.topics.Invoices, a.topics.DLQ}, sources...) {
-		listed, err := a.adm.ListCommittedOffsets(ctx, name)
-		if err == nil {
-			b.ends[name], err = pick(listed, name, number)
-		}
-		if err != nil {
-			return b, fmt.Errorf("asking for the end of %s: %w", name, err)
+		if b.ends[name], err = a.end(ctx, name, number); err != nil {
+			return b, err
 		}
 	}
 	for _, name := range []string{a.topics.Invoices, a.topics.DLQ} {
-		listed, err := a.adm.ListStartOffsets(ctx, name)
-		if err == nil {
-			b.starts[name], err = pick(listed, name, number)
-		}
-		if err != nil {
-			return b, fmt.Errorf("asking for the start of %s: %w", name, err)
+		if b.starts[name], err = a.ask(ctx, "start", kafka.Starts, name, number); err != nil {
+			return b, err
 		}
 	}
 	return b, nil
 }
 
-// pick takes the offset of one partition number out of an answer about a whole topic.
-func pick(listed kadm.ListedOffsets, name string, number int32) (int64, error) {
-	o, ok := listed.Lookup(name, number)
-	if !ok {
-		return 0, kerr.UnknownTopicOrPartition
+// errSilent is of a partition whose leader does not answer. The others are audited.
+var errSilent = errors.New("no answer")
+
+// end asks for the end of one partition.
+func (a *auditor) end(ctx context.Context, name string, number int32) (int64, error) {
+	return a.ask(ctx, "end", kafka.Ends, name, number)
+}
+
+// ask asks one partition's leader for an offset.
+func (a *auditor) ask(
+	ctx context.Context, what string, list func(context.Context, *kgo.Client, ...kafka.Partition) kafka.Offsets, name string, number int32,
+) (int64, error) {
+	p := kafka.Partition{Topic: name, Number: number}
+	found := list(ctx, a.cl, p)[p]
+	if found.Err != nil {
+		return 0, fmt.Errorf("%w for the %s of %s/%d: %w", errSilent, what, name, number, found.Err)
 	}
-	return o.Offset, o.Err
+	return found.At, nil
 }
 
 // readOn reads each topic from where the round before ended. Carriers are read anew: what they carried then may be finished now.

@@ -6,8 +6,7 @@ import (
 	"hash/maphash"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 )
 
@@ -57,21 +56,18 @@ type credit struct {
 
 // balance holds the refunds of all partition numbers against what they refund, once these are read. Before is where orders
 // ended before anything else was asked: behind a refund from before that, there is all that was read to make it.
-func (a *auditor) balance(verdicts []verdict, before kadm.ListedOffsets) error {
+func (a *auditor) balance(verdicts []verdict, before kafka.Offsets) {
 	var all []credit
 	whole := true // nothing is missing that an earlier refund could be
 	for number, t := range a.tables {
-		end, err := pick(before, a.topics.Orders, int32(number))
-		if err != nil {
-			return fmt.Errorf("asking for the end of %s: %w", a.topics.Orders, err)
-		}
-		whole = whole && verdicts[number].untraced == 0
+		end := before[kafka.Partition{Topic: a.topics.Orders, Number: int32(number)}].At // 0 without an answer: nothing is older
+		whole = whole && verdicts[number].untraced == 0 && verdicts[number].unread == nil
 		for offset, r := range t.refunds {
 			all = append(all, credit{refund: r, partition: number, offset: offset, issued: t.issued(t.at(offset)), old: offset < end})
 		}
 	}
 	slices.SortFunc(all, func(a, b credit) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.Number, b.Number)) })
-	a.refunds(all, whole)
+	a.refunds(verdicts, all, whole)
 	// Of many faults the oldest are named.
 	slices.SortFunc(all, func(a, b credit) int {
 		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
@@ -81,11 +77,10 @@ func (a *auditor) balance(verdicts []verdict, before kadm.ListedOffsets) error {
 			verdicts[c.partition].faults[named.index()].add(c.offset, 1)
 		}
 	}
-	return nil
 }
 
 // refunds judges those of each order together, by their numbers.
-func (a *auditor) refunds(all []credit, whole bool) {
+func (a *auditor) refunds(verdicts []verdict, all []credit, whole bool) {
 	given, reached := order.Money{}, 0
 	for i := range all {
 		c := &all[i]
@@ -97,7 +92,7 @@ func (a *auditor) refunds(all []credit, whole bool) {
 		}
 		reached = c.Number
 		switch {
-		case !a.corrects(c.Refund):
+		case !a.corrects(verdicts, c.Refund):
 			c.wrong |= noOriginal
 		case c.issued:
 			given = given.Plus(c.gives)
@@ -108,12 +103,16 @@ func (a *auditor) refunds(all []credit, whole bool) {
 	}
 }
 
-// corrects reports whether the invoice that a refund names was issued for the order that it refunds, and is over that much.
-func (a *auditor) corrects(r *order.Refund) bool {
+// corrects reports whether the invoice that a refund names was issued for the order that it refunds, and is over that much. Of an invoice
+// that was not read there is no telling.
+func (a *auditor) corrects(verdicts []verdict, r *order.Refund) bool {
 	at := order.Origin{Incarnation: a.incarnation}
 	_, err := fmt.Sscanf(r.Invoice.Number, "INV-"+a.incarnation+"-%d-%d", &at.Partition, &at.Offset)
 	if err != nil || at.InvoiceNumber() != r.Invoice.Number || min(int64(at.Partition), at.Offset) < 0 || int(at.Partition) >= len(a.tables) {
 		return false
+	}
+	if verdicts[at.Partition].unread != nil {
+		return true
 	}
 	t := a.tables[at.Partition]
 	e := t.at(at.Offset)

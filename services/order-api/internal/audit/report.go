@@ -34,8 +34,15 @@ type Report struct {
 
 	Uncertain Uncertain `json:"uncertain"` // counted too, and no fault
 
-	Faults     []Fault     `json:"faults"` // one of each kind that was found
+	Unread     []Unread    `json:"unread,omitempty"` // what was not audited
+	Faults     []Fault     `json:"faults"`           // one of each kind that was found
 	Partitions []Partition `json:"partitions"`
+}
+
+// Unread is a partition number that was not audited, and counted nowhere.
+type Unread struct {
+	Partition int32  `json:"partition"`
+	Reason    string `json:"reason"`
 }
 
 // Uncertain are the mails that were sent again although they may have gone out: nobody lived to say so.
@@ -151,11 +158,16 @@ var meanings = [...]struct{ name, meaning string }{
 	{"invoice-gone", "its invoice was issued, and deleted from its topic since"},
 }
 
-// OK reports whether every promise that the audit can judge was kept.
-func (r *Report) OK() bool { return len(r.Faults) == 0 }
+// OK reports whether every partition was read, and every promise that the audit can judge was kept.
+func (r *Report) OK() bool { return len(r.Faults) == 0 && len(r.Unread) == 0 }
 
 // add takes the verdict on a partition number into the report, but for its faults.
 func (r *Report) add(v verdict) {
+	if v.unread != nil {
+		r.Unread = append(r.Unread, Unread{int32(len(r.Partitions)), v.unread.Error()})
+		r.Partitions = append(r.Partitions, Partition{Committed: -1})
+		return
+	}
 	r.Orders.add(v.orders)
 	r.Older.add(v.older)
 	if !v.oldest.IsZero() && (r.Horizon.IsZero() || v.oldest.Before(r.Horizon)) {
@@ -276,6 +288,9 @@ func (r *Report) writeFaults(b *strings.Builder) {
 		fmt.Fprintf(b, "\nok: every order is in exactly one place\n")
 		return
 	}
+	for _, u := range r.Unread {
+		fmt.Fprintf(b, "\npartition %d is not audited: %s\n", u.Partition, u.Reason)
+	}
 	var count int64
 	for _, f := range r.Faults {
 		count += f.Count
@@ -288,6 +303,9 @@ func (r *Report) writeFaults(b *strings.Builder) {
 		}
 	}
 	fmt.Fprintf(b, "\nnot ok: %d faults\n", count)
+	if len(r.Unread) > 0 {
+		fmt.Fprintf(b, "run it again when the %d partitions that are not audited have leaders\n", len(r.Unread))
+	}
 }
 
 func (f Fault) meaning() string {

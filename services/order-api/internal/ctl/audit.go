@@ -34,6 +34,9 @@ func (c *auditOrders) Run(ctx context.Context, p *printer) error {
 	for _, f := range report.Faults {
 		found = append(found, fmt.Sprint(f.Count, " ", f.Kind))
 	}
+	if len(report.Unread) > 0 {
+		found = append(found, fmt.Sprint(len(report.Unread), " partitions not audited"))
+	}
 	if len(found) > 0 {
 		return fmt.Errorf("faults found: %s", strings.Join(found, ", "))
 	}

@@ -199,6 +199,8 @@ func toProblem(err error) *client.Problem {
 		return newProblem(overdue, "orders placed before wait longer than they should: new ones are taken when those are begun")
 	case errors.Is(err, intake.ErrBlocked):
 		return newProblem(unavailable, repartitioned)
+	case errors.Is(err, view.ErrNoLeader):
+		return newProblem(unavailable, "the part of Kafka that this order belongs to does not answer: other orders are taken, this one when it is back")
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):
 		return newProblem(unavailable, "try again in a few seconds: that is safe")
 	}

@@ -130,7 +130,7 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 	if err := in.check(&o, found, o.Validate()); err != nil {
 		return order.State{}, err
 	}
-	o.ID, o.PlacedAt = in.mint(key), time.Now().UTC().Truncate(time.Millisecond)
+	o.ID, o.PlacedAt = in.identify(key), time.Now().UTC().Truncate(time.Millisecond)
 
 	// A client that hangs up must not leave an order half placed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)
@@ -232,6 +232,9 @@ func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error
 			return nil, err
 		}
 	}
+	if err := in.view.Leader(in.partition(o.ID)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotTaken, err)
+	}
 	done := make(chan error, 1)
 	sent := in.producer.sent.Load()
 	in.producer.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
@@ -282,6 +285,19 @@ func verdict(id order.ID, err error, silent bool) error {
 	}
 	// A record that timed out may have been written by an attempt whose answer was lost.
 	return &Unknown{id, err}
+}
+
+// identify makes the ID of an order. One without a key may stand in any partition: it gets one that can be written and read, if a
+// few dozen tries find any.
+func (in *Intake) identify(key string) order.ID {
+	id := in.mint(key)
+	for range 64 {
+		if key != "" || in.view.Held(in.partition(id)) == nil {
+			break
+		}
+		id = in.mint(key)
+	}
+	return id
 }
 
 // mint makes an ID that cannot be guessed. Until there is sign-in the principal that it is made for is empty.

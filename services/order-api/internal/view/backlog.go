@@ -69,11 +69,12 @@ func (v *View) oldestIn(ctx context.Context, partition int32, floor int64) (Back
 // floors are the offsets in orders from which on the workers go on, by partition, without the partitions that are blocked.
 func (v *View) floors(ctx context.Context) map[int32]int64 {
 	v.commits(ctx)
+	apart := v.apart()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	floors := map[int32]int64{}
 	for s, start := range v.starts {
-		if s.topic != v.cfg.Topics.Orders || v.held[s] || v.held[source{v.cfg.Topics.Status, s.partition}] {
+		if s.topic != v.cfg.Topics.Orders || slices.Contains(apart, s.partition) || v.held[s] || v.held[source{v.cfg.Topics.Status, s.partition}] {
 			continue
 		}
 		done := v.group[s.partition]

@@ -16,7 +16,7 @@ import (
 )
 
 // schemaVersion is the number of the schema below. A file with another number is thrown away.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // schema is the whole file. who has the words of the customer's name and e-mail address, each with a space before it, and customers
 // has a row for each of them: the first 64 bytes of the word, and the rowid of the order. refund_of is the order that a refund is of,
@@ -26,7 +26,7 @@ const schemaVersion = 5
 const schema = `
 CREATE TABLE topics (name TEXT PRIMARY KEY, id BLOB NOT NULL);
 CREATE TABLE positions (
-  topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, claim INTEGER NOT NULL, void INTEGER NOT NULL,
+  topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, epoch INTEGER NOT NULL, claim INTEGER NOT NULL, void INTEGER NOT NULL,
   PRIMARY KEY (topic, partition)
 );
 CREATE TABLE orders (
@@ -144,6 +144,7 @@ func damaged(err error) bool {
 // position is how far a partition is applied.
 type position struct {
 	next  int64
+	epoch int32 // leader epoch of the record before next
 	claim int64 // offset of the newest claim in orders.status, or -1
 	void  int64 // how many void states were skipped so far
 }
@@ -158,7 +159,7 @@ func (f *file) positions(ctx context.Context, ids map[string]kadm.TopicID) (map[
 	if err != nil || !maps.Equal(kept, ids) {
 		return nil, err
 	}
-	rows, err := f.db.QueryContext(ctx, "SELECT topic, partition, next, claim, void FROM positions")
+	rows, err := f.db.QueryContext(ctx, "SELECT topic, partition, next, epoch, claim, void FROM positions")
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func (f *file) positions(ctx context.Context, ids map[string]kadm.TopicID) (map[
 	for rows.Next() {
 		var s source
 		var p position
-		if err := rows.Scan(&s.topic, &s.partition, &p.next, &p.claim, &p.void); err != nil {
+		if err := rows.Scan(&s.topic, &s.partition, &p.next, &p.epoch, &p.claim, &p.void); err != nil {
 			return nil, err
 		}
 		found[s] = p

@@ -25,7 +25,13 @@ const batchSize = 1_000
 func (v *View) tail(ctx context.Context) error {
 	for ctx.Err() == nil {
 		fetches := v.cl.PollRecords(ctx, batchSize)
-		if err := v.apply(ctx, fetches); err != nil && ctx.Err() == nil {
+		cut, err := v.forgotten(ctx, fetches)
+		if err == nil && cut {
+			err = v.rebuild(ctx)
+		} else if err == nil {
+			err = v.apply(ctx, fetches)
+		}
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("applying records to the view: %w", err)
 		}
 		v.pause(ctx, fetches)
@@ -56,6 +62,7 @@ type batch struct {
 	v       *View
 	tx      *sql.Tx
 	next    map[source]int64
+	epochs  map[source]int32 // leader epoch of the record before next
 	changed map[order.ID]bool
 }
 
@@ -69,7 +76,7 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	b := &batch{v, tx, map[source]int64{}, map[order.ID]bool{}}
+	b := &batch{v, tx, map[source]int64{}, map[source]int32{}, map[order.ID]bool{}}
 	for r := range fetches.RecordsAll() {
 		s := source{r.Topic, r.Partition}
 		// After a reset to the start of a topic the known comes again, and must not turn the view back.
@@ -84,16 +91,16 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 		if err != nil {
 			return fmt.Errorf("%s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
-		b.next[s] = r.Offset + 1
+		b.next[s], b.epochs[s] = r.Offset+1, r.LeaderEpoch
 	}
 	for s, next := range b.next {
 		claim := int64(-1)
 		if s.topic == v.cfg.Topics.Status {
 			claim = v.folds[s.partition].Newest()
 		}
-		const put = "INSERT INTO positions (topic, partition, next, claim, void) VALUES (?, ?, ?, ?, ?)" +
-			" ON CONFLICT DO UPDATE SET next = excluded.next, claim = excluded.claim, void = excluded.void"
-		if _, err := tx.ExecContext(ctx, put, s.topic, s.partition, next, claim, v.void[s.partition]); err != nil {
+		const put = "INSERT INTO positions (topic, partition, next, epoch, claim, void) VALUES (?, ?, ?, ?, ?, ?)" +
+			" ON CONFLICT DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, void = excluded.void"
+		if _, err := tx.ExecContext(ctx, put, s.topic, s.partition, next, b.epochs[s], claim, v.void[s.partition]); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,8 @@ package view
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -71,8 +71,9 @@ type View struct {
 	group    map[int32]kadm.Offset // what the worker group had committed of orders, as of then
 	oldest   Backlog               // the oldest order that is still to be begun, as of then
 	voids    int64
-	held     map[source]bool // a record of a newer version comes next: nothing more is applied
-	changed  chan struct{}   // closed and made anew when next or fresh changes
+	held     map[source]bool      // a record of a newer version comes next: nothing more is applied
+	away     map[source]time.Time // since when the end of a partition is not known: its leader does not answer
+	changed  chan struct{}        // closed and made anew when next or fresh changes
 	watchers map[order.ID]map[chan struct{}]bool
 }
 
@@ -111,8 +112,8 @@ func open(ctx context.Context, cfg Config) (*View, error) {
 	}
 	v := &View{
 		cfg: cfg, file: f,
-		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{}, held: map[source]bool{},
-		purged:  map[source]int64{},
+		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{}, starts: map[source]int64{},
+		held: map[source]bool{}, away: map[source]time.Time{}, purged: map[source]int64{},
 		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
 	}
 	if err := v.prepare(ctx); err != nil {
@@ -144,12 +145,13 @@ func (v *View) prepare(ctx context.Context) error {
 	}
 	v.cl = cl
 	ids, starts, ends, err := v.topics(ctx)
+	var epochs map[source]int32
 	if err == nil {
 		v.ids = ids
-		err = v.resume(ctx, ends)
+		epochs, err = v.resume(ctx, ends)
 	}
 	if err == nil {
-		v.starts = starts
+		maps.Copy(v.starts, starts)
 		err = v.purge(ctx, starts)
 	}
 	if err != nil {
@@ -162,68 +164,55 @@ func (v *View) prepare(ctx context.Context) error {
 		if from[s.topic] == nil {
 			from[s.topic] = map[int32]kgo.Offset{}
 		}
-		from[s.topic][s.partition] = kgo.NewOffset().At(v.next[s])
+		// With the epoch the client hears of it when a leader has forgotten what was read.
+		from[s.topic][s.partition] = kgo.NewOffset().At(v.next[s]).WithEpoch(epochs[s])
 	}
 	cl.AddConsumePartitions(from)
 	return nil
 }
 
-// resume loads the positions, or empties the file when it does not fit the topics.
-func (v *View) resume(ctx context.Context, ends map[source]int64) error {
+// resume loads the positions and returns their epochs, or empties the file when it does not fit the topics.
+func (v *View) resume(ctx context.Context, ends map[source]kafka.Offset) (map[source]int32, error) {
 	kept, err := v.file.positions(ctx, v.ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for s, p := range kept {
-		// A topic that ends before what was read of it has lost records, and holds others at those offsets soon.
-		if end, ok := ends[s]; !ok || p.next > end {
-			v.cfg.Log.Warn("rebuilding the view: a topic is shorter than it was", telemetry.Topic, s.topic, telemetry.Partition, s.partition)
-			kept = nil
-			break
-		}
-	}
-	if kept == nil {
+	if kept == nil || !v.continues(ctx, kept, ends) {
+		kept = nil
 		if err := v.file.reset(ctx, v.ids); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	epochs := map[source]int32{}
 	for s := range ends {
 		p, ok := kept[s]
 		if !ok {
-			p.claim = -1
+			p.claim, p.epoch = -1, -1
 		}
-		v.next[s] = p.next
+		v.next[s], epochs[s] = p.next, p.epoch
 		if s.topic == v.cfg.Topics.Status {
 			fold := status.At(p.claim)
 			v.folds[s.partition], v.void[s.partition] = &fold, p.void
 			v.voids += p.void
 		}
 	}
-	return nil
+	return epochs, nil
 }
 
-// topics asks Kafka for the IDs of all that the view reads, and where it starts and ends.
-func (v *View) topics(ctx context.Context) (ids map[string]kadm.TopicID, starts, ends map[source]int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
-	defer cancel()
-	names := []string{v.cfg.Topics.Orders, v.cfg.Topics.Status, v.cfg.Topics.DLQ}
-	adm := kadm.NewClient(v.cl)
-	found, err := adm.ListTopics(ctx, names...)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("listing topics: %w", err)
+// continues reports whether the logs still hold what was read of them. Where a leader does not answer, the client asks it again.
+func (v *View) continues(ctx context.Context, kept map[source]position, ends map[source]kafka.Offset) bool {
+	at := map[source]kgo.EpochOffset{}
+	for s, p := range kept {
+		// A topic that ends before what was read of it has lost records, and holds others at those offsets soon.
+		end, ok := ends[s]
+		if !ok || end.Err == nil && p.next > end.At {
+			v.cfg.Log.Warn("rebuilding the view: a topic is shorter than it was", telemetry.Topic, s.topic, telemetry.Partition, s.partition)
+			return false
+		}
+		at[s] = kgo.EpochOffset{Epoch: p.epoch, Offset: p.next}
 	}
-	first, err1 := adm.ListStartOffsets(ctx, names...)
-	last, err2 := adm.ListEndOffsets(ctx, names...)
-	if err = errors.Join(err1, err2, found.Error(), first.Error(), last.Error()); err != nil {
-		return nil, nil, nil, fmt.Errorf("listing the starts and ends of %v: %w", names, err)
-	}
-	ids, starts, ends = map[string]kadm.TopicID{}, map[source]int64{}, map[source]int64{}
-	for _, name := range names {
-		ids[name] = found[name].ID
-	}
-	first.Each(func(o kadm.ListedOffset) { starts[source{o.Topic, o.Partition}] = o.Offset })
-	last.Each(func(o kadm.ListedOffset) { ends[source{o.Topic, o.Partition}] = o.Offset })
-	return ids, starts, ends, nil
+	cut, _ := v.cut(ctx, at)
+	return !cut
 }
 
 // Run keeps the view up to date until ctx is done; then it returns nil. It is called once.

@@ -42,12 +42,16 @@ func (v *View) Fresh(ctx context.Context) error {
 	return v.await(ctx, func() bool { return time.Since(v.fresh) <= MaxAge })
 }
 
-// Held is ErrBehind for a partition number that a record of a newer version holds, as long as this version runs: whoever appends a
-// record about an order that may be known already cannot know it there. Else it is nil.
+// Held is ErrBehind for a partition number that a record of a newer version holds, as long as this version runs, and for one that
+// has no leader: whoever appends a record about an order that may be known already cannot know it there. Else it is nil.
 func (v *View) Held(partition int32) error {
 	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
-		if v.holds(source{topic, partition}) {
+		s := source{topic, partition}
+		if v.holds(s) {
 			return fmt.Errorf("%w: a newer version has written to partition %d of %s", ErrBehind, partition, topic)
+		}
+		if err := v.leader(s); err != nil {
+			return fmt.Errorf("%w: %w", ErrBehind, err)
 		}
 	}
 	return nil
@@ -123,7 +127,8 @@ func (v *View) publish(b *batch) {
 	v.settle()
 }
 
-// settle notes that the view is as fresh as the last look at the topics' ends, if it has reached them. The caller holds mu.
+// settle notes that the view is as fresh as the last look at the topics' ends, if it has reached them: those that are known.
+// The caller holds mu.
 func (v *View) settle() {
 	reached := v.ends != nil
 	for s, end := range v.ends {
@@ -160,8 +165,7 @@ func (v *View) measure(ctx context.Context) error {
 			return errMadeAnew
 		default:
 			v.mu.Lock()
-			v.starts, v.ends, v.measured = starts, ends, asked
-			v.settle()
+			v.measuredAt(asked, starts, ends)
 			current := time.Since(v.fresh) <= 3*measurePeriod
 			v.mu.Unlock()
 			if err := v.look(ctx, starts, current); err != nil {

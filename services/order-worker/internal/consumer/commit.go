@@ -2,8 +2,10 @@ package consumer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -38,36 +40,58 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 func (c *Consumer) commit(ctx context.Context) error {
 	c.commits <- struct{}{}
 	defer func() { <-c.commits }()
-	offsets := c.lanes.committable()
+	offsets, stamps := c.lanes.committable(), c.lanes.stamps()
 	if len(offsets) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	ctx, cancel := context.WithTimeout(kgo.PreCommitFnContext(ctx, signed(stamps)), kafka.DeliveryTimeout)
 	defer cancel()
 	var answer error
-	c.group.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, marked(c.lanes.blockedNumbers())), offsets, answered(&answer))
+	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
 	if answer != nil && ctx.Err() == nil {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
 	}
 	return answer
 }
 
-// marked adds to the metadata of commits which partitions are blocked: the API does not count their orders as a backlog.
-func marked(blocked map[int32]bool) func(*kmsg.OffsetCommitRequest) error {
+// signature is what stands beside a committed offset, and says that an order worker committed it when all below was finished:
+// how far its owner had read orders.status, and the offset itself, so that a copy beside another offset is found out.
+const signature = "order-worker status=%d epoch=%d offset=%d"
+
+// stamp is what the commits of a partition number say beside their offsets.
+type stamp struct {
+	tail    kgo.EpochOffset // how far orders.status is read
+	repeat  string          // the metadata of the commit before, when the partition is not worked on; or empty
+	blocked bool            // the API does not count its orders as a backlog
+}
+
+// signed signs the offsets of a commit. The client writes the member's ID there by itself.
+func signed(stamps map[int32]stamp) func(*kmsg.OffsetCommitRequest) error {
 	return func(r *kmsg.OffsetCommitRequest) error {
 		for _, t := range r.Topics {
 			for i := range t.Partitions {
-				if p := &t.Partitions[i]; blocked[p.Partition] {
-					text := kafka.Blocked
-					if p.Metadata != nil && *p.Metadata != "" {
-						text = *p.Metadata + " " + text
-					}
-					p.Metadata = &text
+				p := &t.Partitions[i]
+				s := stamps[p.Partition]
+				text := s.repeat
+				if text == "" {
+					text = fmt.Sprintf(signature, s.tail.Offset, s.tail.Epoch, p.Offset)
 				}
+				text = strings.TrimSuffix(text, " "+kafka.Blocked)
+				if s.blocked {
+					text += " " + kafka.Blocked
+				}
+				p.Metadata = &text
 			}
 		}
 		return nil
 	}
+}
+
+// signer reads what signed wrote: how far orders.status was read. False means that the offset is of another client, or of a tool.
+func signer(c kafka.Commit) (tail kgo.EpochOffset, ours bool) {
+	var offset int64
+	n, err := fmt.Sscanf(c.Metadata, signature, &tail.Offset, &tail.Epoch, &offset)
+	return tail, err == nil && n == 3 && offset == c.At
 }
 
 // answered collects the first error of a commit's answer, of the whole or of a partition.

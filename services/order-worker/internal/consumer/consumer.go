@@ -4,12 +4,17 @@
 // From: intake
 // To: pipeline
 //
-// The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of the other topics too, with
-// a second client, and so an order has one lane in one process, whatever topic it comes from. Both kinds of offsets are
-// committed in one request under the group's member and generation. Orders that were put off wait before a gate (source.go).
+// The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of all topics, with a second
+// client, and so an order has one lane in one process, whatever topic it comes from. The group's client fetches nothing:
+// it keeps the membership, and commits the offsets of all topics in one request under its member and generation. Orders that
+// were put off wait before a gate (source.go).
 //
 // A partition is taken (take.go) when it is known where all its topics are read on, and that nothing is lost there
-// (positions.go); then its ledger is opened, and only then are its records fetched.
+// (positions.go); then its ledger is opened, and only then are its records fetched. Each partition is taken apart: one
+// whose leader is away is tried again, and holds up none of the others.
+//
+// A committed offset is signed (commit.go). One without a signature was committed by a client that worked on nothing, or set by
+// a tool: the partition is read again from the start of its log, and the ledger knows what was finished.
 //
 // Records of one key are worked on one after the other (a lane), all others side by side. Committed is only what stands
 // below the oldest unfinished record (the watermark). A partition that goes, for a rebalance or because the worker stops,
@@ -77,8 +82,8 @@ var (
 type Consumer struct {
 	cfg    Config
 	handle Handler
-	group  *feed // subscribes to orders; commits for all topics
-	side   *feed // reads the owned partition numbers of the other topics
+	group  *feed // subscribes to orders, and reads nothing; commits for all topics
+	side   *feed // reads the owned partition numbers of all topics
 	lanes  *lanes
 
 	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
@@ -133,7 +138,7 @@ func (c *Consumer) Blocked() error { return c.lanes.blockedBy() }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
-	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	side, err := c.cfg.Kafka.Connect(ctx, fetching(calls)...)
 	if err != nil {
 		return err
 	}
@@ -145,13 +150,14 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	held := lease.New(session)
 	c.cfg.Ledger.Lease = held
 	orders := c.cfg.Topics.Orders
-	group, err := c.cfg.Kafka.Connect(ctx, append(append(fetching(calls), c.protocol()...),
+	group, err := c.cfg.Kafka.Connect(ctx, append(c.protocol(),
+		kgo.WithContext(calls),
 		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.WithHooks(held),
 		// Whoever drains must not be thrown out of the group for it.
 		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),
-		kgo.AdjustFetchOffsetsFn(c.resumed),
+		kgo.AdjustFetchOffsetsFn(nothing),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(calls, gone[orders]) }),
@@ -187,27 +193,24 @@ func (c *Consumer) leave(ctx context.Context) {
 	}
 }
 
-// reader is the client that reads a topic.
-func (c *Consumer) reader(topic string) *feed {
-	if topic == c.cfg.Topics.Orders {
-		return c.group
-	}
-	return c.side
+// nothing has the group's client read none of what it is assigned: the second client does, as soon as a partition is taken.
+func nothing(context.Context, map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	return nil, nil
 }
 
-// fetch pauses or resumes one topic's partition with the client that reads it.
+// fetch pauses or resumes one topic's partition.
 func (c *Consumer) fetch(topic string, partition int32, paused bool) {
 	which := map[string][]int32{topic: {partition}}
 	if paused {
-		c.reader(topic).PauseFetchPartitions(which)
+		c.side.PauseFetchPartitions(which)
 	} else {
-		c.reader(topic).ResumeFetchPartitions(which)
+		c.side.ResumeFetchPartitions(which)
 	}
 }
 
 // seek says where a topic's partition is read on.
-func (c *Consumer) seek(topic string, partition int32, offset int64) {
-	c.reader(topic).SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: offset}}})
+func (c *Consumer) seek(topic string, partition int32, at kgo.EpochOffset) {
+	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: at}})
 }
 
 // thirst has lanes refilled before the next poll, which is at once.

@@ -53,10 +53,14 @@ func (f *feed) poll(ctx context.Context) {
 }
 
 func (f *feed) fault(ctx context.Context, topic string, partition int32, err error) {
+	_, cut := errors.AsType[*kgo.ErrDataLoss](err)
 	switch {
 	case errors.Is(err, context.Canceled):
-	case errors.Is(err, kerr.OffsetOutOfRange):
+	case cut, errors.Is(err, kerr.OffsetOutOfRange):
 		f.gone(ctx, topic, partition)
+	case errors.Is(err, kerr.InconsistentGroupProtocol):
+		f.log.LogAttrs(ctx, slog.LevelError, "the group has consumers that are no order workers: stop them, or give the workers another --group",
+			slog.Any(telemetry.Error, err))
 	default:
 		f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
 			slog.String(telemetry.Topic, topic), slog.Int(telemetry.Partition, int(partition)), slog.Any(telemetry.Error, err))

@@ -106,7 +106,7 @@ func (c *Consumer) drain(numbers []int32) []*partition {
 		c.untake(number)
 		if p := c.lanes.drain(number); p != nil {
 			gone = append(gone, p)
-			c.stopReading(number, c.sources()[1:]...)
+			c.stopReading(number, c.sources()...)
 		}
 	}
 	return gone

@@ -24,7 +24,7 @@ type lanes struct {
 	// fetch pauses (true) and resumes the fetching of one topic's partition, and seek says where it goes on. They are
 	// called with mu held, so that a resume never overtakes the pause before it.
 	fetch func(topic string, partition int32, paused bool)
-	seek  func(topic string, partition int32, offset int64)
+	seek  func(topic string, partition int32, at kgo.EpochOffset)
 	// thirst asks for a call of refill, soon. It is called with mu held.
 	thirst func()
 
@@ -83,20 +83,21 @@ func (l *lanes) blockedBy() error {
 	return l.blocked
 }
 
-// reached is the offset of the first record of a topic's partition that is to be fetched; false means that none is.
-func (l *lanes) reached(topic string, number int32) (int64, bool) {
+// reached is the offset of the first record of a topic's partition that is to be fetched, with the epoch of the one before
+// it; false means that none is.
+func (l *lanes) reached(topic string, number int32) (kgo.EpochOffset, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.find(number)
 	if p == nil || !p.begins() {
-		return 0, false
+		return kgo.EpochOffset{}, false
 	}
 	for _, s := range p.sources {
 		if s.topic == topic {
-			return s.next, true
+			return kgo.EpochOffset{Epoch: s.epoch, Offset: s.next}, true
 		}
 	}
-	return 0, false
+	return kgo.EpochOffset{}, false
 }
 
 // offer hands over fetched records of one topic's partition, in order. Those of a partition that is not owned, or
@@ -125,7 +126,7 @@ func (l *lanes) refill() {
 		for _, s := range p.sources {
 			if p.begins() && s.cut && s.thirsty(p.now()) {
 				s.cut, s.paused = false, false
-				l.seek(s.topic, p.number, s.next)
+				l.seek(s.topic, p.number, kgo.EpochOffset{Epoch: s.epoch, Offset: s.next})
 				l.fetch(s.topic, p.number, false)
 			}
 		}
@@ -295,7 +296,7 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 			if offsets[s.topic] == nil {
 				offsets[s.topic] = map[int32]kgo.EpochOffset{}
 			}
-			offsets[s.topic][p.number] = kgo.EpochOffset{Epoch: -1, Offset: at}
+			offsets[s.topic][p.number] = at
 		}
 	}
 	return offsets
@@ -312,6 +313,38 @@ func (l *lanes) blockedNumbers() map[int32]bool {
 		}
 	}
 	return all
+}
+
+// observed notes how far orders.status is read of a partition number.
+func (l *lanes) observed(number int32, last *kgo.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil {
+		return
+	}
+	for _, s := range p.sources {
+		if s.tail {
+			s.next, s.epoch = last.Offset+1, last.LeaderEpoch
+		}
+	}
+}
+
+// stamps are what is said beside the commits of owned partition numbers.
+func (l *lanes) stamps() map[int32]stamp {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stamps := map[int32]stamp{}
+	for _, p := range l.owned {
+		st := stamp{repeat: p.repeat, blocked: p.held != nil}
+		for _, s := range p.sources {
+			if s.tail {
+				st.tail = kgo.EpochOffset{Epoch: s.epoch, Offset: s.next}
+			}
+		}
+		stamps[p.number] = st
+	}
+	return stamps
 }
 
 func (l *lanes) find(number int32) *partition {

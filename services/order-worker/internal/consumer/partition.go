@@ -16,6 +16,7 @@ type partition struct {
 	now      func() time.Time          // the broker's time
 	work     func(r *kgo.Record) error // works on one record until it is finished; nil means that it is
 	abandon  func(cause error)         // ends every work in hand before its next effect
+	repeat   string                    // of a partition that is not worked on: what was said beside the group's last commit
 	stopping chan struct{}             // closed when the partition is about to go: work that waits gives up
 
 	sources []*source            // in turn: the first is asked first
@@ -60,7 +61,7 @@ func (p *partition) next() (record, bool) {
 			}
 			r := record{s.queue[0], s}
 			s.queue = s.queue[1:]
-			s.mark.begin(r.Offset)
+			s.mark.begin(r.Offset, r.LeaderEpoch)
 			key := lane(r)
 			behind, busy := p.lanes[key]
 			if !busy {

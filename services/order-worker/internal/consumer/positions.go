@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -21,9 +19,17 @@ import (
 type position struct {
 	topic      string
 	at         int64 // of the first record that the group has not finished; of a topic in which it finished none, start
+	epoch      int32 // leader epoch of the records below at; negative if unknown
 	committed  bool
-	start, end int64 // of the log; records of open transactions stand behind the end
+	metadata   string // what was said beside the commit
+	foreign    bool   // what is committed is not an order worker's
+	passed     int64  // that offset, if it is foreign
+	start, end int64  // of the log; records of open transactions stand behind the end
+	cut        int64  // where the records of epoch end: below at, a leader has forgotten some, and others stand there now; or unknown
 }
+
+// unknown is no offset.
+const unknown = -1
 
 // loss is a stretch of a log that is gone although nobody has finished it, as far as anybody knows.
 type loss struct {
@@ -37,75 +43,44 @@ func (l *loss) Error() string {
 	return fmt.Sprintf("lost: offsets %d to %d of %s/%d", l.from, l.to-1, l.topic, l.number)
 }
 
-// lost is what stands between a position and the log, or nil. Behind the end it was the log that was cut, or the topic
-// was made anew: what stands there now may be other records than those that were finished.
+// lost is what stands between a position and the log, or nil. Behind the end, or behind a cut, a leader has forgotten
+// records: what stands there now, or soon, are other records than those that were finished.
 func (p *position) lost(number int32) *loss {
 	switch {
 	case p.at < p.start:
 		return &loss{p.topic, number, p.at, p.start}
+	case p.cut != unknown && p.cut < p.at:
+		return &loss{p.topic, number, p.cut, p.at}
 	case p.at > p.end:
 		return &loss{p.topic, number, p.end, p.at}
 	}
 	return nil
 }
 
-// sources are the topics that orders come from. All but the first are read with the second client.
-func (c *Consumer) sources() []string {
-	t := c.cfg.Topics
-	return []string{t.Orders, t.Retry10s, t.Retry2m, t.Waiting, t.Replay}
-}
-
-// positions asks where a partition number is read on in all topics. It blocks while Kafka is away.
-func (c *Consumer) positions(ctx context.Context, number int32) (found []position, err error) {
-	err = c.insist(ctx, "positions", number, func() error {
-		found, err = c.ask(ctx, number, c.sources()...)
-		return err
-	})
-	return found, err
-}
-
-func (c *Consumer) ask(ctx context.Context, number int32, topics ...string) ([]position, error) {
-	admin := kadm.NewClient(c.side.Client)
-	var committed kadm.OffsetResponses
-	var starts, ends kadm.ListedOffsets
-	var all errgroup.Group // side by side: nobody works on the partition until all is known
-	all.Go(func() (err error) {
-		committed, err = admin.FetchOffsetsForTopics(ctx, c.cfg.Group, topics...)
-		return err
-	})
-	all.Go(func() (err error) { starts, err = admin.ListStartOffsets(ctx, topics...); return err })
-	all.Go(func() (err error) { ends, err = admin.ListCommittedOffsets(ctx, topics...); return err })
-	if err := all.Wait(); err != nil {
-		return nil, err
+// behind is where a position goes on whose loss is accepted.
+func (p *position) behind() int64 {
+	if p.cut != unknown && p.cut < p.at {
+		return max(p.start, p.cut)
 	}
-	var found []position
-	for _, topic := range topics {
-		was, ok1 := committed.Lookup(topic, number)
-		start, ok2 := starts.Lookup(topic, number)
-		end, ok3 := ends.Lookup(topic, number)
-		if err := cmp.Or(was.Err, start.Err, end.Err); err != nil || !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("%s/%d: %w", topic, number, cmp.Or(err, error(kerr.UnknownTopicOrPartition)))
-		}
-		p := position{topic: topic, at: was.At, committed: was.At >= 0, start: start.Offset, end: end.Offset}
-		if !p.committed {
-			p.at = p.start
-		}
-		found = append(found, p)
-	}
-	return found, nil
+	return p.start
 }
 
-// check names what is lost, and returns the first of it unless the operator accepts it: then it goes on at the log's start,
+// check names what is lost, and returns the first of it unless the operator accepts it: then it goes on behind the loss,
 // where the ledger answers for what was finished.
 func (c *Consumer) check(ctx context.Context, number int32, found []position) error {
 	var first error
 	for i := range found {
 		p := &found[i]
-		if !p.committed && p.start > 0 {
+		where := []slog.Attr{slog.String(telemetry.Topic, p.topic), slog.Int(telemetry.Partition, int(number))}
+		if p.foreign {
+			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "offset committed by another client or set by a tool: reading again from the start",
+				append(where, slog.Int64(telemetry.From, p.at), slog.Int64(telemetry.To, p.passed))...)
+		}
+		if (!p.committed || p.foreign) && p.start > 0 {
 			// Retention may have deleted only what an earlier group, or this one until its offsets expired, had finished. Nobody
 			// can know; to refuse would stop a shop that has done nothing wrong.
 			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "nothing committed, and the log does not begin at 0: orders before may be lost",
-				slog.String(telemetry.Topic, p.topic), slog.Int(telemetry.Partition, int(number)), slog.Int64(telemetry.Offset, p.start))
+				append(where, slog.Int64(telemetry.Offset, p.start))...)
 		}
 		lost := p.lost(number)
 		if lost == nil {
@@ -115,7 +90,7 @@ func (c *Consumer) check(ctx context.Context, number int32, found []position) er
 			first = cmp.Or(first, error(lost))
 			continue
 		}
-		p.at = p.start
+		p.at, p.epoch = p.behind(), unknown
 	}
 	return first
 }
@@ -167,28 +142,28 @@ func (c *Consumer) since(ctx context.Context, number int32, found []position) (o
 	return oldest, nil
 }
 
-// gone hears that a topic's partition cannot be read on where it was read. The client would go on at the start by itself,
-// without a word.
+// gone hears that a topic's partition cannot be read on where it was read, or that a leader has forgotten what was read. The client
+// would go on by itself, without a word.
 func (c *Consumer) gone(ctx context.Context, topic string, number int32) {
 	at, ok := c.lanes.reached(topic, number)
 	if !ok {
 		return
 	}
 	err := c.insist(ctx, topic, number, func() error {
-		found, err := c.ask(ctx, number, topic)
+		part := kafka.Partition{Topic: topic, Number: number}
+		p, err := c.logs(ctx, map[kafka.Partition]kafka.Commit{part: {Offset: kafka.Offset{At: at.Offset, Epoch: at.Epoch}}}).position(part)
 		if err != nil {
 			return err
 		}
-		p := found[0]
-		p.at = at
 		lost := p.lost(number)
+		on := kgo.EpochOffset{Epoch: unknown, Offset: p.behind()}
 		switch {
-		case topic == c.cfg.Topics.Status:
+		case topic == c.cfg.Topics.Status && (lost == nil || p.at < p.start):
 			// The embedded broker says this of an offset that compaction has removed. What is left is the tail.
-			c.seek(topic, number, p.start)
+			c.seek(topic, number, on)
 		case lost == nil: // a follower that lags: the client asks again
 		case c.accept(ctx, lost):
-			c.seek(topic, number, p.start)
+			c.seek(topic, number, on)
 		default:
 			c.lanes.hold(number, lost)
 		}

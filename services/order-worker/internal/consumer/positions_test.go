@@ -175,7 +175,7 @@ func TestALogThatEndsBelowWhatWasFinishedIsALoss(t *testing.T) {
 		{2, 3, 9, &loss{"orders", 1, 2, 3}},
 		{9, 0, 7, &loss{"orders", 1, 7, 9}},
 	} {
-		p := position{topic: "orders", at: row.at, start: row.start, end: row.end}
+		p := position{topic: "orders", at: row.at, start: row.start, end: row.end, cut: unknown}
 		if diff := cmp.Diff(row.want, p.lost(1), cmp.AllowUnexported(loss{})); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", p, diff)
 		}
@@ -191,7 +191,7 @@ func TestTheLedgerReachesBackToTheOldestUnfinishedOrder(t *testing.T) {
 		synctest.Wait()
 		ask := func() time.Time {
 			t.Helper()
-			found, err := c.positions(t.Context(), 1)
+			found, err := c.positions(t.Context(), 1, c.together(t.Context(), []int32{1}))
 			if err != nil {
 				t.Fatal(err)
 			}

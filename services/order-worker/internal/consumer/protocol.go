@@ -39,9 +39,17 @@ func (c *Consumer) protocol() []kgo.Opt {
 		return []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}
 	}
 	return []kgo.Opt{
-		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeat),
+		kgo.Balancers(workers{kgo.CooperativeStickyBalancer()}), kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeat),
 	}
 }
+
+// workers shares the partitions out as the cooperative-sticky balancer does, under a name of its own: consumers of any other
+// kind do not offer it, so the brokers refuse them in this group. They would be given partitions, and commit orders that
+// no worker has seen.
+type workers struct{ kgo.GroupBalancer }
+
+// ProtocolName is called by kgo.
+func (workers) ProtocolName() string { return "order-worker" }
 
 // session is after how long of silence a member's partitions go to others.
 func (c *Consumer) session(ctx context.Context, cl *kgo.Client) (time.Duration, error) {

@@ -16,6 +16,7 @@ type source struct {
 	room  *room         // of orders that need a dependency which is down; else nil
 
 	next   int64         // of the first record that is to be fetched
+	epoch  int32         // leader epoch of the record before that; negative if unknown
 	queue  []*kgo.Record // fetched, not begun
 	bytes  int           // of all that waits: in queue, or behind another order of its lane
 	paused bool
@@ -72,7 +73,7 @@ func (s *source) put(records []*kgo.Record) {
 		return
 	}
 	for _, r := range records {
-		s.queue, s.bytes, s.next = append(s.queue, r), s.bytes+size(r), r.Offset+1
+		s.queue, s.bytes, s.next, s.epoch = append(s.queue, r), s.bytes+size(r), r.Offset+1, r.LeaderEpoch
 	}
 }
 
@@ -89,7 +90,7 @@ func (s *source) trim() {
 		for _, gone := range s.queue[i:] {
 			s.bytes -= size(gone)
 		}
-		s.cut, s.next = true, r.Offset
+		s.cut, s.next, s.epoch = true, r.Offset, s.queue[i-1].LeaderEpoch
 		s.queue = slices.Clone(s.queue[:i]) // the rest is not kept alive
 		return
 	}

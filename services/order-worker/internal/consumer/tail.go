@@ -10,6 +10,7 @@ import (
 // offerSide hands over what the second client fetched.
 func (c *Consumer) offerSide(topic string, number int32, records []*kgo.Record) {
 	if topic == c.cfg.Topics.Status {
+		defer c.lanes.observed(number, records[len(records)-1])
 		records = c.observe(number, records)
 	}
 	c.lanes.offer(topic, number, records)

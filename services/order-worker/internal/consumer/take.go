@@ -19,56 +19,49 @@ import (
 type taking struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
-	from   int64 // where orders is read on, once done is closed; negative if the taking was cancelled or blocked
 }
 
 // assigned begins to take partitions.
 func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 	var all sync.WaitGroup
+	first := c.together(ctx, numbers)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, number := range numbers {
-		t := &taking{done: make(chan struct{}), from: -1}
+		t := &taking{done: make(chan struct{})}
 		var cancelled context.Context
 		cancelled, t.cancel = context.WithCancelCause(ctx)
 		c.taken[number] = t
 		all.Go(func() {
 			defer close(t.done)
-			from, err := c.take(cancelled, number)
-			if err == nil {
-				t.from = from
-			} else if cancelled.Err() == nil {
+			if err := c.take(cancelled, number, first); err != nil && cancelled.Err() == nil {
 				c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
 			}
 		})
 	}
+	done := make(chan struct{})
 	c.takings.Go(func() {
 		all.Wait()
-		c.announce()
+		close(done)
 	})
+	c.takings.Go(func() { c.announceUntil(done) })
 }
 
-// resumed is called before orders is fetched from newly assigned partitions, and says from where: it waits until they are
-// taken. Ctx ends when the group changes; who still owns a partition then is asked again.
-func (c *Consumer) resumed(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	of := offsets[c.cfg.Topics.Orders]
-	for number := range of {
-		c.mu.Lock()
-		t := c.taken[number]
-		c.mu.Unlock()
-		if t == nil {
-			continue
-		}
+// announceUntil announces what is taken when all is done, and once a second until then: what can be taken is worked on
+// already, whatever keeps the others.
+func (c *Consumer) announceUntil(done <-chan struct{}) {
+	for owned := len(c.lanes.numbers()); ; {
 		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-t.done:
+		case <-done:
+			c.announce()
+			return
+		case <-time.After(time.Second):
 		}
-		if t.from >= 0 {
-			of[number] = kgo.NewOffset().At(t.from)
+		if now := len(c.lanes.numbers()); now != owned {
+			owned = now
+			c.announce()
 		}
 	}
-	return offsets, nil
 }
 
 // untake ends the taking of a partition, if it still goes on.
@@ -83,9 +76,9 @@ func (c *Consumer) untake(number int32) {
 	}
 }
 
-// take begins work on a partition: it looks where everything is read on, opens the ledger from there, and has it fetched. It
-// returns where orders is read on; -1 of a blocked partition is where the group stands.
-func (c *Consumer) take(ctx context.Context, number int32) (from int64, err error) {
+// take begins work on a partition: it looks where everything is read on, opens the ledger from there, and has it fetched.
+// First was asked for all partitions that were assigned with it.
+func (c *Consumer) take(ctx context.Context, number int32, first *question) error {
 	began := time.Now()
 	if orders := c.cfg.Topics.Orders; int(number) >= c.cfg.Partitions {
 		// The group may know of new partitions before anybody else does. No other topic has this one.
@@ -93,30 +86,57 @@ func (c *Consumer) take(ctx context.Context, number int32) (from int64, err erro
 	}
 	if reason := c.Blocked(); reason != nil {
 		c.lanes.add(c.refused(number, position{topic: c.cfg.Topics.Orders}, reason))
-		return -1, nil
+		return nil
 	}
-	found, err := c.positions(ctx, number)
+	found, err := c.positions(ctx, number, first)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if lost := c.check(ctx, number, found); lost != nil {
 		c.lanes.add(c.refused(number, found[0], lost))
-		return found[0].at, nil
+		return nil
 	}
+	found = found[:len(c.sources())]
 	since, err := c.since(ctx, number, found)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	l, err := ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
 	if err != nil {
-		return 0, err
+		return err
+	}
+	if err := c.namePassed(ctx, number, l, found[0]); err != nil {
+		return err
 	}
 	c.cfg.Meter.Restored(time.Since(began))
-	c.group.flush()
 	c.side.flush()
 	c.lanes.add(c.owned(ctx, l, number, found))
-	c.side.AddConsumePartitions(side(c.cfg.Topics.Status, l.Claim()+1, number, found))
-	return found[0].at, nil
+	c.side.AddConsumePartitions(readings(c.cfg.Topics.Status, l.Claim()+1, number, found))
+	return nil
+}
+
+// namePassed names the orders below an offset that another client has committed of which the ledger knows nothing: they were
+// passed over, and are worked on now.
+func (c *Consumer) namePassed(ctx context.Context, number int32, l *ledger.Ledger, p position) error {
+	if !p.foreign {
+		return nil
+	}
+	passed, from, to := 0, p.passed, p.at
+	err := c.insist(ctx, p.topic, number, func() error {
+		return kafka.NewReader(c.cfg.Ledger.Producer).Read(ctx, p.topic, number, to, min(p.passed, p.end), func(r *kgo.Record) error {
+			if !l.Begun(r) {
+				passed, from = passed+1, min(from, r.Offset)
+				to = r.Offset + 1
+			}
+			return nil
+		})
+	})
+	if passed > 0 {
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "orders passed over by another client: working on them now",
+			slog.String(telemetry.Topic, p.topic), slog.Int(telemetry.Partition, int(number)),
+			slog.Int64(telemetry.From, from), slog.Int64(telemetry.To, to), slog.Int(telemetry.Count, passed))
+	}
+	return err
 }
 
 // owned is a partition to work on.
@@ -126,12 +146,12 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 	stopping := make(chan struct{})
 	p := &partition{
 		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
+		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1, epoch: unknown}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
 	}
 	// Orders come last in the turn: what is asked about one goes before it.
 	for _, f := range append(slices.Clone(found[1:]), found[0]) {
 		// What is committed is committed again, also if nothing comes.
-		s := &source{topic: f.topic, delay: c.cfg.Topics.Delay(f.topic), next: f.at, mark: watermark{next: f.at, any: f.committed}}
+		s := &source{topic: f.topic, delay: c.cfg.Topics.Delay(f.topic), next: f.at, epoch: f.epoch, mark: watermark{next: f.at, epoch: f.epoch, any: f.committed}}
 		if f.topic == c.cfg.Topics.Waiting {
 			s.room = &c.lanes.room
 		}
@@ -143,16 +163,20 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 // refused is a partition that is ours, and not worked on. What is committed of orders is committed again, to say so.
 func (c *Consumer) refused(number int32, orders position, reason error) *partition {
 	return &partition{
-		number: number, now: time.Now, held: reason, abandon: func(error) {}, stopping: make(chan struct{}),
-		sources: []*source{{topic: orders.topic, next: orders.at, mark: watermark{next: orders.at, any: orders.committed}}},
+		number: number, now: time.Now, held: reason, abandon: func(error) {}, stopping: make(chan struct{}), repeat: orders.metadata,
+		sources: []*source{{
+			topic: orders.topic, next: orders.at, epoch: orders.epoch,
+			mark: watermark{next: orders.at, epoch: orders.epoch, any: orders.committed && !orders.foreign},
+		}},
 	}
 }
 
-// side is what the second client reads of a partition number, and from where.
-func side(tail string, behind int64, number int32, found []position) map[string]map[int32]kgo.Offset {
+// readings is what the second client reads of a partition number, and from where.
+func readings(tail string, behind int64, number int32, found []position) map[string]map[int32]kgo.Offset {
 	parts := map[string]map[int32]kgo.Offset{tail: {number: kgo.NewOffset().At(behind)}}
-	for _, p := range found[1:] {
-		parts[p.topic] = map[int32]kgo.Offset{number: kgo.NewOffset().At(p.at)}
+	for _, p := range found {
+		// With the epoch the client hears of it when a leader has forgotten what stood below.
+		parts[p.topic] = map[int32]kgo.Offset{number: kgo.NewOffset().At(p.at).WithEpoch(p.epoch)}
 	}
 	return parts
 }

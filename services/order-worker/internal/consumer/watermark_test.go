@@ -45,13 +45,13 @@ func TestNothingUnfinishedIsEverCommitted(t *testing.T) {
 				// One in a while the log was cut, and offsets come that came before.
 				step := rapid.SampledFrom([]int64{1, 1, 1, 1, 2, 7, -1, -9}).Draw(t, "step")
 				offset = max(0, offset+step)
-				w.begin(offset)
+				w.begin(offset, 0)
 				n.begun, n.unfinished = append(n.begun, offset), append(n.unfinished, offset)
 			} else {
 				w.finish(n.finish(rapid.IntRange(0, len(n.unfinished)-1).Draw(t, "which")))
 			}
-			if got, found := w.committable(); !found || got != n.committable() {
-				t.Fatalf("committable: got %d, %t, want %d; unfinished are %v", got, found, n.committable(), n.unfinished)
+			if got, found := w.committable(); !found || got.Offset != n.committable() {
+				t.Fatalf("committable: got %d, %t, want %d; unfinished are %v", got.Offset, found, n.committable(), n.unfinished)
 			}
 			if got := w.unfinished(); got != len(n.unfinished) {
 				t.Fatalf("unfinished: got %d, want %d", got, len(n.unfinished))
@@ -67,7 +67,7 @@ func TestSpanIsMeasuredFromTheOldestUnfinished(t *testing.T) {
 		t.Errorf("nothing begun: got %d, want 0", got)
 	}
 	for _, offset := range []int64{10, 11, 50} {
-		w.begin(offset)
+		w.begin(offset, 0)
 	}
 	w.finish(11)
 	if got := w.span(60); got != 50 {

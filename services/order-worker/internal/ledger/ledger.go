@@ -134,6 +134,13 @@ func (l *Ledger) Known(r *kgo.Record) (Standing, bool) {
 	return e.standing(), known
 }
 
+// Begun reports whether the ledger knows anything of the order that a record of the topic orders places. Unlike Known it changes nothing.
+func (l *Ledger) Begun(r *kgo.Record) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.memory.begun(keyOf(r.Key), r.Offset)
+}
+
 // Origin names an offset of the topic orders in the ledger's partition.
 func (l *Ledger) Origin(offset int64) order.Origin {
 	return order.Origin{Incarnation: l.cfg.Incarnation, Partition: l.partition, Offset: offset}

@@ -111,6 +111,12 @@ func (m *memory) place(k key, offset int64, at time.Time) (entry, bool) {
 	return e, known
 }
 
+// begun reports whether anything is known of the order that a record of the topic orders places.
+func (m *memory) begun(k key, offset int64) bool {
+	_, known := m.get(k)
+	return known || m.done.has(offset)
+}
+
 // turn forgets the old and lets the young be old, when it is time.
 func (m *memory) turn(at time.Time) {
 	if m.turned.IsZero() {
@@ -139,10 +145,15 @@ func (b bits) add(offset int64) {
 	c[offset>>6&63] |= 1 << (offset & 63)
 }
 
+func (b bits) has(offset int64) bool {
+	c := b[offset>>12]
+	return c != nil && c[offset>>6&63]&(1<<(offset&63)) != 0
+}
+
 // take removes an offset, and reports whether it was there.
 func (b bits) take(offset int64) bool {
 	c := b[offset>>12]
-	if c == nil || c[offset>>6&63]&(1<<(offset&63)) == 0 {
+	if !b.has(offset) {
 		return false
 	}
 	c[offset>>6&63] &^= 1 << (offset & 63)

@@ -2,15 +2,12 @@ package ledger
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -40,6 +37,9 @@ func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w win
 	switch {
 	case err == nil:
 		goesOn = r.Timestamp
+	case errors.Is(err, kafka.ErrOpen):
+		// No broker lets a transaction be open for longer than that by default, so its records are not older.
+		goesOn = oldest.Add(-repeats)
 	case !errors.Is(err, kafka.ErrGone):
 		return window{}, err
 	}
@@ -65,23 +65,16 @@ func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w win
 
 // offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end.
 func (l *Ledger) offsetAt(ctx context.Context, topic string, at time.Time) (int64, error) {
-	return l.pick(topic)(kadm.NewClient(l.cfg.Producer).ListOffsetsAfterMilli(ctx, max(0, at.UnixMilli()), topic))
+	p := kafka.Partition{Topic: topic, Number: l.partition}
+	o := kafka.After(ctx, l.cfg.Producer, at, p)[p]
+	return o.At, o.Err
 }
 
-// end is where our partition of a topic ends now.
+// end is where our partition of a topic ends now, with what we appended behind an open transaction of somebody else.
 func (l *Ledger) end(ctx context.Context, topic string) (int64, error) {
-	return l.pick(topic)(kadm.NewClient(l.cfg.Producer).ListEndOffsets(ctx, topic))
-}
-
-// pick picks our partition of a topic.
-func (l *Ledger) pick(topic string) func(kadm.ListedOffsets, error) (int64, error) {
-	return func(listed kadm.ListedOffsets, err error) (int64, error) {
-		o, ok := listed.Lookup(topic, l.partition)
-		if err == nil && !ok {
-			err = kerr.UnknownTopicOrPartition
-		}
-		return o.Offset, cmp.Or(err, o.Err)
-	}
+	p := kafka.Partition{Topic: topic, Number: l.partition}
+	o := kafka.HighWatermarks(ctx, l.cfg.Producer, p)[p]
+	return o.At, o.Err
 }
 
 // restore reads orders.status up to our claim. It returns the orders whose last record counts for nobody.

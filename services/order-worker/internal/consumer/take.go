@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -18,25 +20,30 @@ import (
 type taking struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	again  bool  // it was ours: the group's client reads it already
 	from   int64 // where orders is read on, once done is closed; negative if the taking was cancelled
 }
 
 // assigned begins to take partitions.
-func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
+func (c *Consumer) assigned(ctx context.Context, numbers []int32) { c.begin(ctx, numbers, false) }
+
+// begin begins to take partitions, for the first time or again.
+func (c *Consumer) begin(ctx context.Context, numbers []int32, again bool) {
 	var all sync.WaitGroup
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, number := range numbers {
-		t := &taking{done: make(chan struct{}), from: -1}
+		t := &taking{done: make(chan struct{}), again: again, from: -1}
 		var cancelled context.Context
 		cancelled, t.cancel = context.WithCancelCause(ctx)
 		c.taken[number] = t
 		all.Go(func() {
 			defer close(t.done)
-			from, err := c.take(cancelled, number)
+			from, err := c.take(cancelled, number, t.again)
 			if err == nil {
 				t.from = from
 			} else if cancelled.Err() == nil {
+				c.final(err)
 				c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
 			}
 		})
@@ -84,7 +91,7 @@ func (c *Consumer) untake(number int32) {
 
 // take begins work on a partition: it looks where everything is read on, opens the ledger from there, and has it fetched. It
 // returns where orders is read on.
-func (c *Consumer) take(ctx context.Context, number int32) (from int64, err error) {
+func (c *Consumer) take(ctx context.Context, number int32, again bool) (from int64, err error) {
 	began := time.Now()
 	found, err := c.positions(ctx, number)
 	if err != nil {
@@ -95,16 +102,24 @@ func (c *Consumer) take(ctx context.Context, number int32) (from int64, err erro
 		return found[0].at, nil
 	}
 	since, err := c.since(ctx, number, found)
-	if err != nil {
-		return 0, err
+	var l *ledger.Ledger
+	if err == nil {
+		l, err = ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
 	}
-	l, err := ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
+	if bad, ok := errors.AsType[*kafka.UnreadableError](err); ok {
+		c.lanes.add(c.refused(number, bad))
+		c.sayBlocked(number, bad)
+		return found[0].at, nil
+	}
 	if err != nil {
 		return 0, err
 	}
 	c.cfg.Meter.Restored(time.Since(began))
 	c.group.flush()
 	c.side.flush()
+	if again {
+		c.seek(c.cfg.Topics.Orders, number, found[0].at)
+	}
 	c.lanes.add(c.owned(ctx, l, number, found))
 	c.side.AddConsumePartitions(side(c.cfg.Topics.Status, l.Claim()+1, number, found))
 	return found[0].at, nil

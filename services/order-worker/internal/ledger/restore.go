@@ -63,9 +63,15 @@ func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w win
 	return w, err
 }
 
-// offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end.
+// offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end. A broker that cannot search the log,
+// because a batch is corrupt, is asked for the start: what is read from there on names the batch, unless it is skipped.
 func (l *Ledger) offsetAt(ctx context.Context, topic string, at time.Time) (int64, error) {
-	return l.pick(topic)(kadm.NewClient(l.cfg.Producer).ListOffsetsAfterMilli(ctx, max(0, at.UnixMilli()), topic))
+	adm := kadm.NewClient(l.cfg.Producer)
+	offset, err := l.pick(topic)(adm.ListOffsetsAfterMilli(ctx, max(0, at.UnixMilli()), topic))
+	if errors.Is(err, kerr.CorruptMessage) {
+		return l.pick(topic)(adm.ListStartOffsets(ctx, topic))
+	}
+	return offset, err
 }
 
 // end is where our partition of a topic ends now.

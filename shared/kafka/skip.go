@@ -26,6 +26,9 @@ type SkippedBatch struct {
 	topicID [16]byte
 }
 
+// Of reports whether the batch stands in a topic with an incarnation, as Check says it of the topic orders.
+func (s SkippedBatch) Of(life string) bool { return incarnation(s.topicID) == life }
+
 // Skip is the record that has every reader pass over the batch. It stands in a topic of the caller's.
 func (u *UnreadableError) Skip(at time.Time) *kgo.Record {
 	r := &kgo.Record{Partition: u.Partition}

@@ -98,14 +98,18 @@ func Run(ctx context.Context, cfg Config) error {
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
-	return answer(ctx, cfg, ln, v, func(stopping <-chan struct{}) http.Handler {
+	watch := func(ctx context.Context) error { return kafka.Watch(ctx, k.replays, k.layout) }
+	return answer(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Remote: cfg.AllowRemote, Stopping: stopping}, in, v, d, shop, card)
 	})
 }
 
-// answer keeps the view up to date and serves what handler makes, until ctx is done or one of them fails.
-func answer(ctx context.Context, cfg Config, ln net.Listener, v *view.View, handler func(stopping <-chan struct{}) http.Handler) error {
+// answer keeps the view up to date, watches, and serves what handler makes, until ctx is done or one of them fails.
+func answer(
+	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
+) error {
 	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return watch(running) })
 	// Orders in hand are answered from the view, so it ends after them.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })

@@ -75,10 +75,10 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		return Report{}, err
 	}
 	a := &auditor{
-		kafka: kafka.NewReader(cl), adm: kadm.NewClient(cl), topics: topics, group: group,
+		kafka: kafka.NewReader(cl, topics.DLQ), adm: kadm.NewClient(cl), topics: topics, group: group,
 		incarnation: layout.Incarnation, seed: maphash.MakeSeed(), carriers: carriers(topics),
 	}
-	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}}
+	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}, Unread: []Batch{}, Skipped: []Batch{}}
 	for number := range layout.Partitions {
 		a.tables = append(a.tables, newTable(order.Origin{Incarnation: a.incarnation, Partition: int32(number)}, topics.Orders, a.seed))
 	}

@@ -45,6 +45,7 @@ func TestEveryOrderIsInOnePlace(t *testing.T) {
 		report := run(t, k)
 		want := audit.Report{
 			Prefix: k.Prefix, Group: group, Committed: true, Faults: []audit.Fault{}, Uncertain: audit.Uncertain{IDs: []order.ID{}},
+			Skipped: []audit.Batch{}, Unread: []audit.Batch{},
 			Orders:     audit.Tally{Accepted: 5, Confirmed: 2, Dead: 1, InFlight: 2, Duplicates: 1, Undecodable: 1},
 			Partitions: []audit.Partition{{Committed: -1}, {Committed: 5, End: 7}, {Committed: -1}},
 		}

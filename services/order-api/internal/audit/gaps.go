@@ -70,7 +70,7 @@ func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, err
 				return fmt.Errorf("asking for the ends of partition %d: %w", number, err)
 			}
 			s := newSeries(order.Origin{Incarnation: layout.Incarnation, Partition: int32(number)}, orders)
-			err := kafka.NewReader(cl).Read(ctx, topics.Invoices, int32(number), 0, invoices, s.record)
+			err := kafka.NewReader(cl, topics.DLQ).Read(ctx, topics.Invoices, int32(number), 0, invoices, s.record)
 			all.Partitions[number] = s.sum()
 			return err
 		})
@@ -114,6 +114,14 @@ func (s *series) record(r *kgo.Record) error {
 		*fate = issued
 	case kind == wire.TypeVoid && *fate != credited:
 		*fate = s.fate(wire.Header(r, "reason"))
+	}
+	if last, ok := wire.Last(r); ok && wire.Type(r) == wire.TypeVoid {
+		reason := s.fate(wire.Header(r, "reason"))
+		for i := offset; i <= min(last, int64(len(s.of))-1); i++ {
+			if s.of[i] == unexplained {
+				s.of[i] = reason
+			}
+		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type verdict struct {
 	start, end, committed, untraced     int64
 	oldest                              time.Time
 	void, foreign, unreadable, repeated int64
+	unread, skipped                     map[Batch]bool
 }
 
 // found is how often a kind of fault was found, and the first offsets.
@@ -45,7 +46,7 @@ type judgement struct {
 func (t *table) judge(b bounds, round uint8) verdict {
 	j := &judgement{table: t, round: round, v: verdict{
 		start: t.start, end: b.ends[t.orders], committed: b.committed[t.orders], oldest: t.oldest,
-		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated,
+		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated, unread: t.unread, skipped: t.skipped,
 	}}
 	all := t.members()
 	for rest := all; len(rest) > 0; {
@@ -59,6 +60,7 @@ func (t *table) judge(b bounds, round uint8) verdict {
 	// Of many faults the oldest are named.
 	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(a.offset, b.offset) })
 	j.dropped(all)
+	j.countSkipped(all)
 	for _, m := range all {
 		j.confirm(m.offset, j.at(m.offset))
 	}
@@ -88,7 +90,34 @@ func (j *judgement) order(offsets []member) {
 
 // stands reports whether an order stands, or stood, at an offset.
 func (j *judgement) stands(offset int64, e *entry) bool {
-	return offset < j.start || e.facts&hasRecord != 0
+	return offset < j.start || e.facts&hasRecord != 0 || j.hole(offset)
+}
+
+// hole reports whether an offset of orders belongs to a batch that could not be read.
+func (j *judgement) hole(offset int64) bool {
+	for _, some := range []map[Batch]bool{j.unread, j.skipped} {
+		for b := range some {
+			if b.Topic == j.orders && b.From <= offset && offset < b.To {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// countSkipped counts the offsets of skipped batches that nothing else is known of: they hold no order.
+func (j *judgement) countSkipped(traces []member) {
+	for b := range j.skipped {
+		if b.Topic != j.orders {
+			continue
+		}
+		j.v.orders.Undecodable += b.To - b.From
+		for _, m := range traces {
+			if b.From <= m.offset && m.offset < b.To {
+				j.v.orders.Undecodable--
+			}
+		}
+	}
 }
 
 // main is the index of the offset that is the order: the one with a state, else the first that nothing is said against.

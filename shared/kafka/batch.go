@@ -121,6 +121,9 @@ func (h head) believed(at, end int64) head {
 }
 
 func (p *part) unreadable(h head, err error) error {
+	if _, ok := errors.AsType[*kgo.ErrDecompressTooLarge](err); ok {
+		err = fmt.Errorf("its %d bytes unpack to more than %d MiB: %w", len(h.bytes), unpackable>>20, kgo.ErrMaxDecompress) // the client's text is for programmers
+	}
 	return &UnreadableError{
 		Topic: p.topic, Partition: p.partition, From: h.from, To: h.to, Batch: bytes.Clone(h.bytes), Err: err, topicID: p.id,
 	}

@@ -11,10 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ProduceBad appends a batch of n records, of which brokers see nothing wrong, and of which readers get the first good ones only:
-// the bytes behind them are none of a record.
-func (k *Kafka) ProduceBad(t testing.TB, topic string, partition int32, n, good int) {
-	t.Helper()
+// BadBatch is a batch of n records, of which brokers see nothing wrong, and of which readers get the first good ones only: the bytes behind
+// them are none of a record.
+func BadBatch(n, good int) []byte {
 	var records []byte
 	for i := range n {
 		r := kmsg.NewRecord()
@@ -28,23 +27,28 @@ func (k *Kafka) ProduceBad(t testing.TB, topic string, partition int32, n, good 
 		}
 		records = append(records, one...)
 	}
-	k.produceBatch(t, topic, partition, n, records)
-}
-
-// produceBatch appends the bytes of records, as one batch, with a sum that is right.
-func (k *Kafka) produceBatch(t testing.TB, topic string, partition int32, n int, records []byte) {
-	t.Helper()
 	b := kmsg.NewRecordBatch()
 	b.PartitionLeaderEpoch, b.Magic, b.LastOffsetDelta, b.NumRecords, b.Records = -1, 2, int32(n-1), int32(n), records
 	b.FirstTimestamp, b.MaxTimestamp = time.Now().UnixMilli(), time.Now().UnixMilli()
 	b.ProducerID, b.ProducerEpoch, b.FirstSequence = -1, -1, -1
 	bytes := b.AppendTo(nil)
-	const lengthAt, crcAt, sumFrom = 8, 17, 21
+	const lengthAt = 8
 	binary.BigEndian.PutUint32(bytes[lengthAt:], uint32(len(bytes)-lengthAt-4))
-	binary.BigEndian.PutUint32(bytes[crcAt:], crc32.Checksum(bytes[sumFrom:], crc32.MakeTable(crc32.Castagnoli)))
+	Sum(bytes)
+	return bytes
+}
 
+// Sum makes the checksum of a batch right.
+func Sum(batch []byte) {
+	const at, from = 17, 21
+	binary.BigEndian.PutUint32(batch[at:], crc32.Checksum(batch[from:], crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// ProduceBad appends a BadBatch.
+func (k *Kafka) ProduceBad(t testing.TB, topic string, partition int32, n, good int) {
+	t.Helper()
 	p := kmsg.NewProduceRequestTopicPartition()
-	p.Partition, p.Records = partition, bytes
+	p.Partition, p.Records = partition, BadBatch(n, good)
 	found, err := kadm.NewClient(k.Client).ListTopics(t.Context(), topic)
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,10 @@ type judgement struct {
 
 // judge says of each offset what has become of it. Faults are those suspicions that the round before had too.
 func (t *table) judge(b bounds, round uint8) verdict {
+	// What cannot be read at the start of the log is there all the same.
+	for b, ok := t.hole(t.start - 1); ok; b, ok = t.hole(t.start - 1) {
+		t.start = b.From
+	}
 	j := &judgement{table: t, round: round, v: verdict{
 		start: t.start, end: b.ends[t.orders], committed: b.committed[t.orders], oldest: t.oldest,
 		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated, unread: t.unread, skipped: t.skipped,
@@ -90,19 +94,20 @@ func (j *judgement) order(offsets []member) {
 
 // stands reports whether an order stands, or stood, at an offset.
 func (j *judgement) stands(offset int64, e *entry) bool {
-	return offset < j.start || e.facts&hasRecord != 0 || j.hole(offset)
+	_, hole := j.hole(offset)
+	return offset < j.start || e.facts&hasRecord != 0 || hole
 }
 
-// hole reports whether an offset of orders belongs to a batch that could not be read.
-func (j *judgement) hole(offset int64) bool {
-	for _, some := range []map[Batch]bool{j.unread, j.skipped} {
+// hole is the batch that could not be read and to which an offset of orders belongs; false if there is none.
+func (t *table) hole(offset int64) (Batch, bool) {
+	for _, some := range []map[Batch]bool{t.unread, t.skipped} {
 		for b := range some {
-			if b.Topic == j.orders && b.From <= offset && offset < b.To {
-				return true
+			if b.Topic == t.orders && b.From <= offset && offset < b.To {
+				return b, true
 			}
 		}
 	}
-	return false
+	return Batch{}, false
 }
 
 // countSkipped counts the offsets of skipped batches that nothing else is known of: they hold no order.

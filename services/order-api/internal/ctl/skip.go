@@ -47,6 +47,8 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	next, err := kafka.NewReader(cl, set.DLQ).Probe(ctx, c.Topic, c.Partition, c.Offset)
 	bad, ok := errors.AsType[*kafka.UnreadableError](err)
 	switch {
+	case kafka.Classify(err) == kafka.Absent:
+		return fmt.Errorf("%s/%d has no record at offset %d", c.Topic, c.Partition, c.Offset)
 	case err != nil && !ok:
 		return err
 	case err == nil && next > c.Offset:

@@ -118,7 +118,7 @@ const tendEvery = 10 * time.Second
 func (v *View) tend(ctx context.Context) error {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
-	before, said := map[source]int64{}, kafka.Backoff{}
+	before, said := map[source]int64{}, map[source]*kafka.Backoff{}
 	for {
 		spinning := false
 		select {
@@ -141,9 +141,14 @@ func (v *View) tend(ctx context.Context) error {
 			if err == nil && next > bad.From {
 				v.cfg.Log.Info("partition goes on: the batch is skipped", telemetry.Topic, s.topic, telemetry.Partition, s.partition)
 				v.resumeAt(s, next)
+				delete(said, s)
 				continue
 			}
-			said.Tell(bad, func(error) { v.sayBlocked(bad) })
+			if said[s] == nil { // it was told when it was blocked
+				said[s] = new(kafka.Backoff)
+				said[s].Tell(bad, func(error) {})
+			}
+			said[s].Tell(bad, func(error) { v.sayBlocked(bad) })
 		}
 	}
 }

@@ -116,8 +116,9 @@ func (c *Consumer) tend(ctx, calls context.Context) {
 				c.reopen(ctx, calls, p.Number)
 				continue
 			}
-			if said[p.Number] == nil {
+			if said[p.Number] == nil { // it was told when it was blocked
 				said[p.Number] = new(kafka.Backoff)
+				said[p.Number].Tell(bad, func(error) {})
 			}
 			said[p.Number].Tell(bad, func(error) { c.sayBlocked(p.Number, bad) })
 		}

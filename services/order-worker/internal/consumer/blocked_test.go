@@ -4,6 +4,7 @@ package consumer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/kafka"
 )
@@ -105,6 +108,45 @@ func (m *team) status(_ *testing.T, running bool) int64 {
 		return 1
 	}
 	return 0
+}
+
+func TestAMemberThatMayNotReadEndsAndSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for _, topic := range []string{"orders", "orders.replay"} {
+		t.Run(topic, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := gather(t)
+				c := New(m.cfg, m.work)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { done <- c.Run(ctx) }() // received below
+				time.Sleep(20 * time.Second)
+				ids, err := kadm.NewClient(m.Client).ListTopics(t.Context(), topic)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m.Cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					m.Cluster.KeepControl()
+					req := r.(*kmsg.FetchRequest)
+					resp := req.ResponseKind().(*kmsg.FetchResponse)
+					of := kmsg.NewFetchResponseTopic()
+					of.Topic, of.TopicID = topic, ids[topic].ID
+					for number := range int32(3) {
+						p := kmsg.NewFetchResponseTopicPartition()
+						p.Partition, p.ErrorCode = number, kerr.TopicAuthorizationFailed.Code
+						of.Partitions = append(of.Partitions, p)
+					}
+					resp.Topics = append(resp.Topics, of)
+					return resp, nil, true
+				})
+				if err := <-done; err == nil || !strings.Contains(err.Error(), "grant this service access") {
+					t.Errorf("got %v, want an error that says what to do", err)
+				}
+			})
+		})
+	}
 }
 
 func TestNoErrorOfDeletedTopicsIsLoggedMoreThanOnceAMinute(t *testing.T) {

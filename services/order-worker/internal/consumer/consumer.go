@@ -82,9 +82,10 @@ type Consumer struct {
 	records kafka.Reader            // of what the clients could not read
 	stop    context.CancelCauseFunc // ends Run with an error that waiting does not cure
 
-	changes sync.Mutex    // held while partitions come, go, or are opened again
-	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
-	takings sync.WaitGroup
+	changes  sync.Mutex    // held while partitions come, go, or are opened again
+	commits  chan struct{} // full during a commit, so that an old one never overtakes a new one
+	refusals kafka.Backoff // of commits; owned by the one that goes on
+	takings  sync.WaitGroup
 
 	mu    sync.Mutex
 	taken map[int32]*taking // by partition number, until it goes

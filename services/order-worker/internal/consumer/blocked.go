@@ -13,8 +13,11 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// tendEvery is how often partitions are looked at of which nothing comes, or which are blocked by a batch that cannot be read.
-const tendEvery = 10 * time.Second
+// How often partitions are looked at that are blocked by a batch that cannot be read, and after how many such looks those of which nothing comes.
+const (
+	tendEvery    = 10 * time.Second
+	stalledEvery = 3
+)
 
 // final ends Run if an error is one that every partition meets and waiting does not cure.
 func (c *Consumer) final(err error) {
@@ -93,7 +96,7 @@ func (c *Consumer) tend(ctx, calls context.Context) {
 	defer tick.Stop()
 	before := map[place]int64{}
 	said := map[int32]*kafka.Backoff{}
-	for {
+	for looks := 1; ; looks++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -105,7 +108,9 @@ func (c *Consumer) tend(ctx, calls context.Context) {
 			continue
 		case <-tick.C:
 		}
-		before = c.findStalled(ctx, before)
+		if looks%stalledEvery == 0 {
+			before = c.findStalled(ctx, before)
+		}
 		for _, p := range c.Partitions() {
 			bad, ok := errors.AsType[*kafka.UnreadableError](p.Held)
 			if !ok {

@@ -88,7 +88,7 @@ var (
 )
 
 // errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.
-var errMadeAnew = errors.New("a topic was deleted and made anew while this ran: start again")
+var errMadeAnew = errors.New("a topic was deleted and created again while this ran: start again")
 
 // New opens the file, or makes it, and prepares to read on from where it stands. The caller closes the view.
 func New(ctx context.Context, cfg Config) (*View, error) {

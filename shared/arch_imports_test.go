@@ -68,7 +68,7 @@ func arrows() []arrow {
 		{program, "api", "catalogue config desk httpapi intake kafka rates serve telemetry topic view", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
-		{mechanism, "ctl", "audit batch client config kafka topic", "the commands of ordersctl"},
+		{mechanism, "ctl", "audit batch client config kafka order topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings for the commands"},
 		{program, "chaos", "audit client config inbox kafka order status topic wire", "breaks the application from outside, and holds what all sides say against each other"},
 		{program, "all-in-one", "api broker config ctl inbox kafka serve telemetry topic worker", "settings for all parts, and the order in which they end"},

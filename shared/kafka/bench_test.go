@@ -16,7 +16,7 @@ func BenchmarkOne(b *testing.B) {
 	}
 	k := start(b)
 	fill(b, k, k.Topics.Invoices, "a", "b", "c", "d")
-	reader, offset := kafka.NewReader(k.Client), int64(0)
+	reader, offset := kafka.NewReader(k.Client, ""), int64(0)
 	for b.Loop() {
 		if _, err := reader.One(b.Context(), k.Topics.Invoices, 1, offset%4); err != nil {
 			b.Fatal(err)

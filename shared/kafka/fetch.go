@@ -2,10 +2,8 @@ package kafka
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -21,9 +19,8 @@ const (
 	stretchWait  = 500 * time.Millisecond
 )
 
-// How often a broker is asked again that is away, or is not the leader, and how long a leader is believed to be one.
+// How long a leader is believed to be one, and how much of a batch is believed at all.
 const (
-	again      = 250 * time.Millisecond
 	leaderAge  = time.Minute
 	unpackable = 64 << 20 // what a batch may be unpacked to
 )
@@ -35,6 +32,7 @@ type part struct {
 	partition int32
 	bytes     int32         // after how much an answer ends
 	wait      time.Duration // for the first record, at the end of the log
+	id        [16]byte      // of the topic, once the leader is known
 }
 
 // start asks where the log begins. It waits for brokers that are away.
@@ -67,27 +65,12 @@ func (p *part) fetch(ctx context.Context, offset int64) (fetched *kmsg.FetchResp
 
 // patiently tries until it is answered, and says from the second time on that what was known may be wrong.
 func (p *part) patiently(ctx context.Context, try func(anew bool) error) error {
+	var b Backoff
 	for anew := false; ; anew = true {
 		err := try(anew)
-		if err == nil || !passes(err) || !pause(ctx, again) {
+		if err == nil || Classify(err) != Away || !b.Pause(ctx, err, func(error) {}) {
 			return err
 		}
-	}
-}
-
-// passes reports whether what went wrong may pass by itself: the brokers are away, or are choosing a leader.
-func passes(err error) bool {
-	answer, answered := errors.AsType[*kerr.Error](err)
-	return !answered || answer.Retriable && answer != kerr.UnknownTopicOrPartition && answer != kerr.OffsetOutOfRange
-}
-
-// pause waits before brokers are asked again, and reports whether ctx allows that.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }
 
@@ -105,6 +88,7 @@ func (p *part) ask(ctx context.Context, offset int64, age time.Duration) (*kmsg.
 	if err != nil {
 		return nil, err
 	}
+	p.id = id
 	place := kmsg.NewFetchRequestTopicPartition()
 	place.Partition, place.FetchOffset, place.PartitionMaxBytes = p.partition, offset, p.bytes
 	topic := kmsg.NewFetchRequestTopic()
@@ -123,7 +107,11 @@ func (p *part) ask(ctx context.Context, offset int64, age time.Duration) (*kmsg.
 	}
 	for _, t := range resp.Topics {
 		for i := range t.Partitions {
-			return &t.Partitions[i], kerr.ErrorForCode(t.Partitions[i].ErrorCode)
+			err := kerr.ErrorForCode(t.Partitions[i].ErrorCode)
+			if errors.Is(err, kerr.CorruptMessage) { // of a fetch it does not pass
+				err = p.unreadable(head{from: offset, to: offset + 1}, err)
+			}
+			return &t.Partitions[i], err
 		}
 	}
 	return &kmsg.FetchResponseTopicPartition{Partition: p.partition}, nil // nothing new
@@ -149,48 +137,4 @@ func (p *part) leader(ctx context.Context, age time.Duration) (int32, [16]byte, 
 		}
 	}
 	return 0, [16]byte{}, kerr.UnknownTopicOrPartition
-}
-
-// unpack calls each with the records of an answer from an offset on, and returns the offset behind the last.
-func (p *part) unpack(fetched *kmsg.FetchResponseTopicPartition, at int64, each func(*kgo.Record) error) (int64, error) {
-	decompressor, _ := p.cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
-	for batch := range batches(fetched) {
-		opts := kgo.ProcessFetchPartitionOpts{
-			Offset: at, Topic: p.topic, Partition: p.partition, IsolationLevel: kgo.ReadCommitted(),
-		}
-		unpacked, next := kgo.ProcessFetchPartition(opts, batch, decompressor, nil)
-		for _, r := range unpacked.Records {
-			if err := each(r); err != nil {
-				return at, err
-			}
-		}
-		if unpacked.Err != nil {
-			return at, fmt.Errorf("unpacking %s/%d at offset %d: %w", p.topic, p.partition, at, unpacked.Err)
-		}
-		at = next
-	}
-	return at, nil
-}
-
-// batches goes through an answer batch by batch, because records take several times the room of their batch. Where
-// transactions were aborted it does not: which records to leave out shows when all are unpacked together.
-func batches(fetched *kmsg.FetchResponseTopicPartition) iter.Seq[*kmsg.FetchResponseTopicPartition] {
-	return func(yield func(*kmsg.FetchResponseTopicPartition) bool) {
-		if len(fetched.AbortedTransactions) > 0 {
-			yield(fetched)
-			return
-		}
-		one := *fetched
-		const head = 12 // offset and length, which does not count them
-		for rest := fetched.RecordBatches; len(rest) >= head; {
-			size := head + int(int32(binary.BigEndian.Uint32(rest[8:])))
-			if size <= head || size > len(rest) {
-				return // the rest was cut off
-			}
-			one.RecordBatches, rest = rest[:size], rest[size:]
-			if !yield(&one) {
-				return
-			}
-		}
-	}
 }

@@ -34,7 +34,7 @@ func TestOneReadsOutOfTheMiddleOfABatch(t *testing.T) {
 				t.Fatal(err)
 			}
 			at := int64(50*i + 42)
-			r, err := kafka.NewReader(k.Client).One(t.Context(), k.Topics.Orders, 1, at)
+			r, err := kafka.NewReader(k.Client, "").One(t.Context(), k.Topics.Orders, 1, at)
 			if err != nil || r.Offset != at || !bytes.Equal(r.Value, batch[42].Value) {
 				t.Errorf("codec %d: got %v, %v; want the 43rd of 50", i, r, err)
 			}
@@ -55,7 +55,7 @@ func TestWhatWouldFillTheMemoryIsNotUnpacked(t *testing.T) {
 	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: k.Topics.Orders, Partition: 1, Value: make([]byte, 70<<20)}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kafka.NewReader(k.Client).One(t.Context(), k.Topics.Orders, 1, 0); !errors.Is(err, kgo.ErrMaxDecompress) {
+	if _, err := kafka.NewReader(k.Client, "").One(t.Context(), k.Topics.Orders, 1, 0); !errors.Is(err, kgo.ErrMaxDecompress) {
 		t.Errorf("got %v, want %v", err, kgo.ErrMaxDecompress)
 	}
 }
@@ -77,7 +77,7 @@ func TestReaderGoesWhereThePartitionWent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	reader := kafka.NewReader(cl)
+	reader := kafka.NewReader(cl, "")
 	for i := range int64(6) {
 		if err := cluster.MoveTopicPartition("orders", 1, int32(i%3)); err != nil {
 			t.Fatal(err)

@@ -132,7 +132,7 @@ func one(ctx context.Context, t *testing.T, config kafka.Config, topic string, p
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	return kafka.NewReader(cl).One(ctx, topic, partition, offset)
+	return kafka.NewReader(cl, "").One(ctx, topic, partition, offset)
 }
 
 // gone checks that nothing stands at some offsets of partition 1.

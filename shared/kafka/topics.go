@@ -24,6 +24,8 @@ import (
 type Layout struct {
 	Partitions  int
 	Incarnation string // six characters of the ID of the topic orders: made anew, it has another
+
+	ids map[string]kadm.TopicID // of all topics
 }
 
 // Create makes the topics of a prefix that are missing and returns their names when every broker knows them. Those that
@@ -173,13 +175,15 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set) (Layout, error) {
 	}
 	orders := found[set.Orders]
 	var faults []string
+	ids := map[string]kadm.TopicID{}
 	for _, spec := range specs {
 		faults = append(faults, compare(spec, found[spec.Name], orders, configs)...)
+		ids[spec.Name] = found[spec.Name].ID
 	}
 	if len(faults) > 0 {
 		return Layout{}, fmt.Errorf("%w:\n  %s", ErrTopics, strings.Join(faults, "\n  "))
 	}
-	return Layout{Partitions: len(orders.Partitions), Incarnation: incarnation(orders.ID)}, nil
+	return Layout{Partitions: len(orders.Partitions), Incarnation: incarnation(orders.ID), ids: ids}, nil
 }
 
 // compare says what is wrong with one topic.

@@ -37,6 +37,20 @@ func (k *Kafka) Records(t testing.TB, topic string) []*kgo.Record {
 	return all
 }
 
+// Count returns how many records stand in a partition of a topic now.
+func (k *Kafka) Count(t testing.TB, topic string, partition int32) (n int) {
+	t.Helper()
+	ends, err := kadm.NewClient(k.Client).ListEndOffsets(t.Context(), topic)
+	end, _ := ends.Lookup(topic, partition)
+	if err == nil {
+		err = k.config.Read(t.Context(), topic, partition, -1, end.Offset, func(*kgo.Record) error { n++; return nil })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // Letters returns all letters, those of one order several times if it failed several times.
 func (k *Kafka) Letters(t testing.TB) []dlq.Letter {
 	t.Helper()

@@ -47,6 +47,20 @@ func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
 	return record(TypeVoid, number, number, at, value, "origin", decimal(origin.Offset), "reason", reason)
 }
 
+// VoidStretch is Void for several offsets: from the origin to the last, which a reader finds with Last. It says of those that have no
+// invoice why.
+func VoidStretch(origin order.Origin, last int64, reason string, at time.Time) *kgo.Record {
+	r := Void(origin, reason, at)
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: "last", Value: []byte(decimal(last))})
+	return r
+}
+
+// Last is the last offset that a void record is about. False means that it is about its origin alone.
+func Last(r *kgo.Record) (int64, bool) {
+	last, err := number(r, "last")
+	return last, err == nil
+}
+
 // SHA256 is the hash of a document in hex, as it stands in its record and in its pointer.
 func SHA256(document []byte) string {
 	sum := sha256.Sum256(document)

@@ -106,10 +106,15 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
 	watch := func(ctx context.Context) error {
-		if changed := k.layout.Watch(ctx, k.replays, cfg.Topics, cfg.Log); changed != nil {
-			in.Block(changed)
-		}
-		return nil
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return kafka.Watch(ctx, k.replays, k.layout) })
+		g.Go(func() error {
+			if changed := k.layout.Watch(ctx, k.replays, cfg.Topics, cfg.Log); changed != nil {
+				in.Block(changed)
+			}
+			return nil
+		})
+		return g.Wait()
 	}
 	return answer(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
@@ -121,6 +126,7 @@ func answer(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return watch(running) })
 	// Orders in hand are answered from the view, so it ends after them.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })

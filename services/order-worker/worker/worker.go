@@ -121,6 +121,14 @@ func Run(ctx context.Context, cfg Config) error {
 	c := consumer.New(member, p.Handle)
 	meter.Watch(c.Hands)
 	meter.Blocks(c.BlockedPartitions)
+	meter.WatchUnreadable(func(say func(topic string, partition int32, offset int64)) {
+		for _, p := range c.Partitions() {
+			if bad, ok := errors.AsType[*kafka.UnreadableError](p.Held); ok {
+				say(bad.Topic, bad.Partition, bad.From)
+			}
+		}
+	})
+	g.Go(func() error { return kafka.Watch(ctx, producer, layout) })
 	g.Go(func() error { return c.Run(ctx) })
 	g.Go(func() error {
 		if changed := layout.Watch(ctx, producer, cfg.Topics, cfg.Log); changed != nil {

@@ -100,7 +100,7 @@ func one(t *testing.T, p *puppets, topic string, partition int32) (*kgo.Record, 
 		return nil, err
 	}
 	defer cl.Close()
-	return kafka.NewReader(cl).One(t.Context(), topic, partition, 0)
+	return kafka.NewReader(cl, "").One(t.Context(), topic, partition, 0)
 }
 
 func TestUnreadableBatchIsOneAndIsSkippedByAnOperator(t *testing.T) {

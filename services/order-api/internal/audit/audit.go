@@ -76,7 +76,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		return Report{}, err
 	}
 	a := &auditor{
-		cl: cl, kafka: kafka.NewReader(cl), topics: topics, group: group,
+		cl: cl, kafka: kafka.NewReader(cl, topics.DLQ), topics: topics, group: group,
 		incarnation: layout.Incarnation, seed: maphash.MakeSeed(), carriers: carriers(topics),
 	}
 	report := Report{Prefix: topics.Orders, Group: group, Began: time.Now().UTC().Truncate(time.Second), Uncertain: Uncertain{IDs: []order.ID{}}}

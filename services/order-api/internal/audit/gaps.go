@@ -53,7 +53,7 @@ func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, err
 	if err != nil {
 		return Numbers{}, err
 	}
-	a := auditor{cl: cl, kafka: kafka.NewReader(cl), topics: topics}
+	a := auditor{cl: cl, kafka: kafka.NewReader(cl, topics.DLQ), topics: topics}
 	all := Numbers{layout.Incarnation, make([]Series, layout.Partitions)}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
@@ -120,6 +120,14 @@ func (s *series) record(r *kgo.Record) error {
 		*fate = issued
 	case kind == wire.TypeVoid && *fate != credited:
 		*fate = s.fate(wire.Header(r, "reason"))
+	}
+	if last, ok := wire.Last(r); ok && wire.Type(r) == wire.TypeVoid {
+		reason := s.fate(wire.Header(r, "reason"))
+		for i := offset; i <= min(last, int64(len(s.of))-1); i++ {
+			if s.of[i] == unexplained {
+				s.of[i] = reason
+			}
+		}
 	}
 	return nil
 }

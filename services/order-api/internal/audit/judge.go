@@ -21,6 +21,7 @@ type verdict struct {
 	oldest                              time.Time
 	void, foreign, unreadable, repeated int64
 	lettersGone                         int64
+	blocked, skipped                    map[Batch]bool
 }
 
 // found is how often a kind of fault was found, and the first offsets.
@@ -45,9 +46,13 @@ type judgement struct {
 
 // judge says of each offset what has become of it. Faults are those suspicions that the round before had too.
 func (t *table) judge(b bounds, round uint8) verdict {
+	// What cannot be read at the start of the log is there all the same.
+	for b, ok := t.hole(t.start - 1); ok; b, ok = t.hole(t.start - 1) {
+		t.start = b.From
+	}
 	j := &judgement{table: t, round: round, v: verdict{
 		start: t.start, end: b.ends[t.orders], committed: b.committed[t.orders], oldest: t.oldest,
-		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated,
+		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated, blocked: t.blocked, skipped: t.skipped,
 	}}
 	all := t.members()
 	for rest := all; len(rest) > 0; {
@@ -61,6 +66,7 @@ func (t *table) judge(b bounds, round uint8) verdict {
 	// Of many faults the oldest are named.
 	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(a.offset, b.offset) })
 	j.dropped(all)
+	j.countSkipped(all)
 	for _, m := range all {
 		j.confirm(m.offset, j.at(m.offset))
 	}
@@ -90,7 +96,35 @@ func (j *judgement) order(offsets []member) {
 
 // stands reports whether an order stands, or stood, at an offset.
 func (j *judgement) stands(offset int64, e *entry) bool {
-	return offset < j.start || e.facts&hasRecord != 0
+	_, hole := j.hole(offset)
+	return offset < j.start || e.facts&hasRecord != 0 || hole
+}
+
+// hole is the batch that could not be read and to which an offset of orders belongs; false if there is none.
+func (t *table) hole(offset int64) (Batch, bool) {
+	for _, some := range []map[Batch]bool{t.blocked, t.skipped} {
+		for b := range some {
+			if b.Topic == t.orders && b.From <= offset && offset < b.To {
+				return b, true
+			}
+		}
+	}
+	return Batch{}, false
+}
+
+// countSkipped counts the offsets of skipped batches that nothing else is known of: they hold no order.
+func (j *judgement) countSkipped(traces []member) {
+	for b := range j.skipped {
+		if b.Topic != j.orders {
+			continue
+		}
+		j.v.orders.Undecodable += b.To - b.From
+		for _, m := range traces {
+			if b.From <= m.offset && m.offset < b.To {
+				j.v.orders.Undecodable--
+			}
+		}
+	}
 }
 
 // main is the index of the offset that is the order: the one with a state, else the first that nothing is said against.

@@ -106,13 +106,13 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 		{a.topics.Invoices, t.invoice},
 		{a.topics.DLQ, t.letter},
 	} {
-		if err := a.kafka.Read(ctx, s.topic, t.origin.Partition, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
+		if err := a.read(ctx, t, s.topic, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
 			return err
 		}
 		t.next[s.topic] = max(t.next[s.topic], b.ends[s.topic])
 	}
 	for _, c := range a.carriers {
-		err := a.kafka.Read(ctx, c.topic, t.origin.Partition, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
+		err := a.read(ctx, t, c.topic, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
 			if _, at, err := wire.ReadCancel(r); wire.Type(r) == wire.TypeCancel {
 				// The void record of its number may be still to come.
 				if err == nil && t.at(at).end == cancelled {
@@ -132,6 +132,19 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	}
 	t.settle(b.ends[a.topics.Orders])
 	return nil
+}
+
+// read reads a stretch of a topic, and goes on behind batches that cannot be read, which the report names.
+func (a *auditor) read(ctx context.Context, t *table, topic string, from, to int64, each func(*kgo.Record) error) error {
+	for {
+		err := a.kafka.Read(ctx, topic, t.origin.Partition, from, to, each)
+		bad, ok := errors.AsType[*kafka.UnreadableError](err)
+		if !ok {
+			return err
+		}
+		t.blocked[Batch{bad.Topic, bad.Partition, bad.From, bad.To, bad.Err.Error()}] = true
+		from = bad.To
+	}
 }
 
 // name adds the IDs of the orders to the places that a report names, as far as their records are still there.

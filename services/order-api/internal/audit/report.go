@@ -1,9 +1,12 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +37,20 @@ type Report struct {
 
 	Uncertain Uncertain `json:"uncertain"` // counted too, and no fault
 
-	Unread     []Unread    `json:"unread,omitempty"` // what was not audited
-	Faults     []Fault     `json:"faults"`           // one of each kind that was found
+	Unread     []Unread    `json:"unread,omitempty"`  // what was not audited
+	Skipped    []Batch     `json:"skipped,omitempty"` // batches that cannot be read, and are skipped by an operator's word
+	Blocked    []Batch     `json:"blocked,omitempty"` // batches that cannot be read, and block their partition
+	Faults     []Fault     `json:"faults"`            // one of each kind that was found
 	Partitions []Partition `json:"partitions"`
+}
+
+// Batch is a batch of a topic that cannot be read.
+type Batch struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	From      int64  `json:"from"`
+	To        int64  `json:"to"` // behind the last offset
+	Reason    string `json:"reason"`
 }
 
 // Unread is a partition number that was not audited, and counted nowhere.
@@ -158,8 +172,8 @@ var meanings = [...]struct{ name, meaning string }{
 	{"invoice-gone", "its invoice was issued, and deleted from its topic since"},
 }
 
-// OK reports whether every partition was read, and every promise that the audit can judge was kept.
-func (r *Report) OK() bool { return len(r.Faults) == 0 && len(r.Unread) == 0 }
+// OK reports whether every promise that the audit can judge was kept, and everything could be read.
+func (r *Report) OK() bool { return len(r.Faults)+len(r.Unread)+len(r.Blocked) == 0 }
 
 // add takes the verdict on a partition number into the report, but for its faults.
 func (r *Report) add(v verdict) {
@@ -183,6 +197,8 @@ func (r *Report) add(v verdict) {
 			r.Uncertain.IDs = append(r.Uncertain.IDs, d.id)
 		}
 	}
+	r.Skipped = append(r.Skipped, sorted(v.skipped)...)
+	r.Blocked = append(r.Blocked, sorted(v.blocked)...)
 	r.Repeated += v.repeated
 	r.LettersGone += v.lettersGone
 	r.Foreign += v.foreign
@@ -190,6 +206,12 @@ func (r *Report) add(v verdict) {
 	r.Dismissed += v.dismissed
 	r.Unsettled += v.fresh
 	r.Partitions = append(r.Partitions, Partition{v.start, v.committed, v.end})
+}
+
+func sorted(batches map[Batch]bool) []Batch {
+	return slices.SortedFunc(maps.Keys(batches), func(a, b Batch) int {
+		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.From, b.From))
+	})
 }
 
 // named lists the faults of all partition numbers, by kind.
@@ -281,6 +303,9 @@ func (r *Report) writeNotes(b *strings.Builder) {
 			fmt.Fprintf(b, "%d %s\n", row.n, row.meaning)
 		}
 	}
+	for _, s := range r.Skipped {
+		fmt.Fprintf(b, "skipped: offsets %d to %d of %s/%d: %s\n", s.From, s.To-1, s.Topic, s.Partition, s.Reason)
+	}
 }
 
 func (r *Report) writeFaults(b *strings.Builder) {
@@ -291,7 +316,11 @@ func (r *Report) writeFaults(b *strings.Builder) {
 	for _, u := range r.Unread {
 		fmt.Fprintf(b, "\npartition %d is not audited: %s\n", u.Partition, u.Reason)
 	}
-	var count int64
+	for _, u := range r.Blocked {
+		fmt.Fprintf(b, "\nunreadable: offsets %d to %d of %s/%d block the partition: %s\n", u.From, u.To-1, u.Topic, u.Partition, u.Reason)
+		fmt.Fprintf(b, "  to skip them: ordersctl topics skip %s %d %d\n", u.Topic, u.Partition, u.From)
+	}
+	count := int64(len(r.Blocked))
 	for _, f := range r.Faults {
 		count += f.Count
 		fmt.Fprintf(b, "\n%d %s: %s\n", f.Count, f.Kind, f.meaning())

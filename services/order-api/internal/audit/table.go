@@ -12,6 +12,7 @@ import (
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
 	"example.com/orders/shared/wire"
@@ -30,6 +31,8 @@ type table struct {
 	copies  map[int64]document // second and later invoices of an origin, by their offset; few
 	doubts  map[int64]doubt    // orders whose mail is uncertain, by their offset; few
 	refunds map[int64]refund   // by their offset; few
+	blocked map[Batch]bool     // of all topics
+	skipped map[Batch]bool     // of all topics
 	fold    status.Fold
 
 	invoicesFrom, lettersFrom int64 // where their logs start: what stood before was deleted
@@ -117,7 +120,7 @@ func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
 		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
-		refunds: map[int64]refund{},
+		refunds: map[int64]refund{}, blocked: map[Batch]bool{}, skipped: map[Batch]bool{},
 	}
 }
 
@@ -270,6 +273,9 @@ func (t *table) invoice(r *kgo.Record) error {
 		t.unreadable++
 		return nil
 	}
+	if _, several := wire.Last(r); several {
+		return nil // it goes with a batch that is skipped
+	}
 	e := t.at(offset)
 	// Why an offset has no document is said under its invoice number, whatever stands there.
 	if number := string(r.Key); number != t.number(offset) && (kind != wire.TypeVoid || number != t.place(offset).InvoiceNumber()) {
@@ -321,6 +327,13 @@ func voided(reason string) void {
 
 // letter takes a record of the dead-letter topic. Those of other applications, and about other topics, are not ours to judge.
 func (t *table) letter(r *kgo.Record) error {
+	if s, ok := kafka.ReadSkip(r); ok {
+		// Other topics may have been created again without orders: what is said of them is never held against anybody.
+		if s.Topic != t.orders || s.Of(t.origin.Incarnation) {
+			t.skipped[Batch{s.Topic, s.Partition, s.From, s.To, s.Reason}] = true
+		}
+		return nil
+	}
 	l, err := dlq.Read(r)
 	if err != nil || l.Topic != t.orders || l.Origin.Partition != r.Partition {
 		t.foreign++

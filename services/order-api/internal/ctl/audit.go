@@ -31,6 +31,9 @@ func (c *auditOrders) Run(ctx context.Context, p *printer) error {
 		return err
 	}
 	var found []string
+	if n := len(report.Unread); n > 0 {
+		found = append(found, fmt.Sprint(n, " unreadable"))
+	}
 	for _, f := range report.Faults {
 		found = append(found, fmt.Sprint(f.Count, " ", f.Kind))
 	}

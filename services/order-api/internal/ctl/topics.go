@@ -18,6 +18,7 @@ type topics struct {
 	config.Kafka
 	Create createTopics `cmd:"" help:"Create the topics that are missing."`
 	Check  checkTopics  `cmd:"" help:"Compare every topic and setting with what they must be."`
+	Skip   skipBatch    `cmd:"" help:"Have every reader pass over one batch that cannot be read."`
 }
 
 type createTopics struct {
@@ -66,8 +67,8 @@ func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	return p.result(text, map[string]any{"prefix": t.Prefix, "partitions": layout.Partitions, "incarnation": layout.Incarnation})
 }
 
-func connect(ctx context.Context, to config.Kafka) (*kgo.Client, error) {
-	cl, err := kafka.Config{Brokers: to.Brokers}.Connect(ctx)
+func connect(ctx context.Context, to config.Kafka, opts ...kgo.Opt) (*kgo.Client, error) {
+	cl, err := kafka.Config{Brokers: to.Brokers}.Connect(ctx, opts...)
 	if err != nil {
 		return nil, config.Hint(err, "give the address of a broker with --brokers or ORDERS_BROKERS")
 	}

@@ -21,6 +21,14 @@ func (a *api) live(c echo.Context) error {
 // readyWithin bounds Config.Ready. Probes wait for a second or a few.
 const readyWithin = 2 * time.Second
 
+// blocked is a partition that the view cannot read on.
+type blocked struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Reason    string `json:"reason"`
+}
+
 // ready is refused while no orders are taken, and while the view is too old to take orders with a key.
 func (a *api) ready(c echo.Context) error {
 	if a.Ready != nil {
@@ -38,9 +46,14 @@ func (a *api) ready(c echo.Context) error {
 	if time.Since(h.Fresh) > view.MaxAge {
 		return newProblem(unavailable, "the view has not caught up with Kafka")
 	}
+	all := []blocked{}
+	for _, b := range a.view.Blocked() {
+		all = append(all, blocked(b))
+	}
 	return c.JSON(http.StatusOK, struct {
-		Status string `json:"status"`
-		Lag    int64  `json:"lag"`
-		Void   int64  `json:"void_states"`
-	}{"ready", h.Lag, h.Void})
+		Status  string    `json:"status"`
+		Lag     int64     `json:"lag"`
+		Void    int64     `json:"void_states"`
+		Blocked []blocked `json:"blocked"`
+	}{"ready", h.Lag, h.Void, all})
 }

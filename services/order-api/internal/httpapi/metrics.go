@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"example.com/orders/services/order-api/internal/view"
 )
 
 // measured counts all requests, and answers GET /metrics with what it counted and with how the view is. Streams, and
@@ -31,6 +33,8 @@ func (a *api) measured(e *echo.Echo) echo.MiddlewareFunc {
 				}
 				return 0
 			}),
+		unreadable{a.view, prometheus.NewDesc("orders_api_unreadable_offset",
+			"Offset of a batch that cannot be read: its partition is blocked for the view until it is skipped.", []string{"topic", "partition"}, nil)},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	get(e, "/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 
@@ -43,6 +47,22 @@ func (a *api) measured(e *echo.Echo) echo.MiddlewareFunc {
 			requests.WithLabelValues(route(e, c), strconv.Itoa(c.Response().Status)).Observe(time.Since(began).Seconds())
 			return nil
 		}
+	}
+}
+
+// unreadable is a collector of what blocks partitions of the view now.
+type unreadable struct {
+	view *view.View
+	desc *prometheus.Desc
+}
+
+// Describe is called by Prometheus.
+func (u unreadable) Describe(all chan<- *prometheus.Desc) { all <- u.desc }
+
+// Collect is called by Prometheus.
+func (u unreadable) Collect(all chan<- prometheus.Metric) {
+	for _, b := range u.view.Blocked() {
+		all <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, float64(b.Offset), b.Topic, strconv.Itoa(int(b.Partition)))
 	}
 }
 

@@ -42,7 +42,7 @@ func TestHealth(t *testing.T) {
 	s := setup(t)
 	for path, want := range map[string]string{
 		"/healthz/live":  `{"status":"live"}`,
-		"/healthz/ready": `{"status":"ready","lag":0,"void_states":0}`,
+		"/healthz/ready": `{"status":"ready","lag":0,"void_states":0,"blocked":[]}`,
 	} {
 		if got := strings.TrimSpace(text(t, s.send(t, s.http, "GET", path, ""))); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)

@@ -74,7 +74,7 @@ func (v *View) floors(ctx context.Context) map[int32]int64 {
 	defer v.mu.Unlock()
 	floors := map[int32]int64{}
 	for s, start := range v.starts {
-		if s.topic != v.cfg.Topics.Orders || slices.Contains(apart, s.partition) || v.held[s] || v.held[source{v.cfg.Topics.Status, s.partition}] {
+		if s.topic != v.cfg.Topics.Orders || slices.Contains(apart, s.partition) || v.held[s] != nil || v.held[source{v.cfg.Topics.Status, s.partition}] != nil {
 			continue
 		}
 		done := v.group[s.partition]

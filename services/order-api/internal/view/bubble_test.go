@@ -48,6 +48,64 @@ func TestViewGrowsOldWithoutKafkaAndStillAnswers(t *testing.T) {
 	})
 }
 
+func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
+	t.Parallel()
+	for _, topic := range []string{"orders", "orders.status", "orders.dlq"} {
+		for name, running := range map[string]bool{"before the start": false, "while it runs": true} {
+			t.Run(topic+" "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					b := setup(t)
+					if !running {
+						b.ProduceBad(t, topic, 1, 2, 0)
+					}
+					v, err := view.New(t.Context(), b.config())
+					must(t, err)
+					defer v.Close()
+					ctx, cancel := context.WithCancel(t.Context())
+					done := make(chan error)
+					go func() { done <- v.Run(ctx) }() // received below
+					time.Sleep(5 * time.Second)
+					if running {
+						b.ProduceBad(t, topic, 1, 2, 0)
+					}
+					behind, other := wire.Order(placed(1)), wire.Order(placed(2))
+					behind.Topic, behind.Partition, other.Topic = b.Topics.Orders, 1, b.Topics.Orders
+					b.Produce(t, behind, other)
+					time.Sleep(30 * time.Second)
+					if _, err := v.Order(t.Context(), "ord_002"); err != nil {
+						t.Errorf("another partition: got %v, want its order", err)
+					}
+					must(t, v.Fresh(t.Context()))
+					if err := v.Held(1); (err != nil) != (topic != "orders.dlq") || v.Held(0) != nil || v.Held(2) != nil {
+						t.Errorf("held: got %v, %v, %v, want partition 1 alone", v.Held(0), err, v.Held(2))
+					}
+					if got := v.Blocked(); len(got) != 1 || got[0].Topic != topic || got[0].Partition != 1 || got[0].Offset != 0 {
+						t.Errorf("blocked: got %+v, want the batch at %s/1@0", got, topic)
+					}
+					_, err = kafka.NewReader(b.Client, b.Topics.DLQ).Probe(t.Context(), topic, 1, 0)
+					var bad *kafka.UnreadableError
+					if !errors.As(err, &bad) {
+						t.Fatalf("got %v, want an UnreadableError", err)
+					}
+					skip := bad.Skip(time.Now())
+					skip.Topic = b.Topics.DLQ
+					b.Produce(t, skip)
+					time.Sleep(30 * time.Second)
+					if got, err := v.Blocked(), v.Held(1); len(got) > 0 || err != nil {
+						t.Errorf("skipped: got %+v, %v, want nothing blocked", got, err)
+					}
+					if _, err := v.Order(t.Context(), "ord_001"); err != nil {
+						t.Errorf("behind the batch: got %v, want its order", err)
+					}
+					cancel()
+					must(t, <-done)
+				})
+			})
+		}
+	}
+}
+
 func TestTopicMadeAnewEndsRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

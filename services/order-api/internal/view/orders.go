@@ -15,7 +15,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -118,7 +117,7 @@ func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 func (v *View) Record(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	r, err := kafka.NewReader(v.asks).One(ctx, topic, partition, offset)
+	r, err := v.records.One(ctx, topic, partition, offset)
 	if err != nil && !errors.Is(err, ErrGone) {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}

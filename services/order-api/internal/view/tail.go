@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
 	"example.com/orders/shared/telemetry"
@@ -21,10 +21,12 @@ import (
 // batchSize is how many records one transaction takes at most: enough to rebuild fast, few enough that readers see progress.
 const batchSize = 1_000
 
-// tail applies what the topics bring until ctx is done.
+// tail applies what the topics bring until ctx is done, and pauses after errors, which come again at once.
 func (v *View) tail(ctx context.Context) error {
+	var backoff kafka.Backoff
 	for ctx.Err() == nil {
 		fetches := v.cl.PollRecords(ctx, batchSize)
+		v.spin.Polled()
 		cut, err := v.forgotten(ctx, fetches)
 		if err == nil && cut {
 			err = v.rebuild(ctx)
@@ -34,27 +36,15 @@ func (v *View) tail(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("applying records to the view: %w", err)
 		}
-		v.pause(ctx, fetches)
-	}
-	return nil
-}
-
-// pause waits a while when the topics brought errors, which come again at once: what they mean is for measure to find out.
-func (v *View) pause(ctx context.Context, fetches kgo.Fetches) {
-	if ctx.Err() != nil { // which is among the errors
-		return
-	}
-	failed := false
-	fetches.EachError(func(topic string, partition int32, err error) {
-		failed = true
-		v.cfg.Log.Warn("reading for the view", telemetry.Topic, topic, telemetry.Partition, partition, telemetry.Error, err)
-	})
-	if failed {
-		select {
-		case <-time.After(measurePeriod):
-		case <-ctx.Done():
+		if err := v.faults(ctx, fetches); err == nil || ctx.Err() != nil {
+			backoff.Succeeded()
+		} else if kafka.Classify(err) == kafka.Denied {
+			return kafka.Explain(err)
+		} else {
+			backoff.Pause(ctx, err, func(err error) { v.cfg.Log.Warn("reading for the view", telemetry.Error, err) })
 		}
 	}
+	return nil
 }
 
 // batch is one transaction on the view.
@@ -79,13 +69,19 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	b := &batch{v, tx, map[source]int64{}, map[source]int32{}, map[order.ID]bool{}}
 	for r := range fetches.RecordsAll() {
 		s := source{r.Topic, r.Partition}
+		if bad := v.gap(ctx, s, max(v.position(s), b.next[s]), r); bad != nil {
+			v.block(s, bad)
+			continue
+		}
 		// After a reset to the start of a topic the known comes again, and must not turn the view back.
 		if r.Offset < max(v.position(s), b.next[s]) || v.holds(s) {
 			continue
 		}
 		err := b.record(ctx, r)
 		if errors.Is(err, wire.ErrNewer) {
-			v.hold(s, r.Offset, err)
+			v.hold(s, err)
+			v.cfg.Log.Error("partition held: this version cannot read on", telemetry.Topic, s.topic, telemetry.Partition, s.partition,
+				telemetry.Offset, r.Offset, telemetry.Error, err)
 			continue
 		}
 		if err != nil {
@@ -111,17 +107,18 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	return nil
 }
 
-// hold stops at a record that a newer version wrote. The view counts as fresh without the partition: whoever waits for a record of it waits in vain.
-func (v *View) hold(s source, offset int64, err error) {
+// hold stops at what cannot be read. The view counts as fresh without the partition: whoever waits for a record of it waits in vain.
+func (v *View) hold(s source, reason error) {
 	v.mu.Lock()
-	v.held[s] = true
+	v.held[s] = reason
 	v.mu.Unlock()
 	v.cl.PauseFetchPartitions(map[string][]int32{s.topic: {s.partition}})
-	v.cfg.Log.Error("partition held: this version cannot read on",
-		telemetry.Topic, s.topic, telemetry.Partition, s.partition, telemetry.Offset, offset, telemetry.Error, err)
 }
 
-func (v *View) holds(s source) bool {
+func (v *View) holds(s source) bool { return v.heldBy(s) != nil }
+
+// heldBy is why nothing more is applied of a partition, or nil.
+func (v *View) heldBy(s source) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.held[s]

@@ -12,7 +12,8 @@
 // The first record of an ID in orders is the order; later ones change nothing. A status replaces the whole state of its
 // order, unless package status finds it void. Of the letters of one ID the newest counts. A record that nobody can read
 // is skipped, because its letter tells of it; one that a newer version wrote holds its partition where it is, until an API of
-// that version reads on: all others go on. Held says so to whoever would append something about an order that it cannot see.
+// that version reads on, and a batch that cannot be read blocks it until it is skipped (blocked.go): all others go on. Held says so to
+// whoever would append something about an order that it cannot see.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how old the answers are.
 package view
@@ -52,7 +53,10 @@ type View struct {
 	file *file
 	cl   *kgo.Client
 	asks *kgo.Client // consumes nothing, and reads the records that the view only points at
-	ids  map[string]kadm.TopicID
+	spin *kafka.Spin // of cl
+	// records reads with asks.
+	records kafka.Reader
+	ids     map[string]kadm.TopicID
 
 	// Owned by the goroutine of Run.
 	folds map[int32]*status.Fold
@@ -71,7 +75,7 @@ type View struct {
 	group    map[int32]kadm.Offset // what the worker group had committed of orders, as of then
 	oldest   Backlog               // the oldest order that is still to be begun, as of then
 	voids    int64
-	held     map[source]bool      // a record of a newer version comes next: nothing more is applied
+	held     map[source]error     // why nothing more is applied: a record of a newer version, or a batch that cannot be read, comes next
 	away     map[source]time.Time // since when the end of a partition is not known: its leader does not answer
 	changed  chan struct{}        // closed and made anew when next or fresh changes
 	watchers map[order.ID]map[chan struct{}]bool
@@ -93,7 +97,7 @@ var (
 )
 
 // errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.
-var errMadeAnew = errors.New("a topic was deleted and made anew while this ran: start again")
+var errMadeAnew = errors.New("a topic was deleted and created again while this ran: start again")
 
 // New opens the file, or makes it, and prepares to read on from where it stands. The caller closes the view.
 func New(ctx context.Context, cfg Config) (*View, error) {
@@ -113,7 +117,7 @@ func open(ctx context.Context, cfg Config) (*View, error) {
 	v := &View{
 		cfg: cfg, file: f,
 		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{}, starts: map[source]int64{},
-		held: map[source]bool{}, away: map[source]time.Time{}, purged: map[source]int64{},
+		held: map[source]error{}, away: map[source]time.Time{}, purged: map[source]int64{}, spin: kafka.NewSpin(),
 		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
 	}
 	if err := v.prepare(ctx); err != nil {
@@ -135,7 +139,7 @@ func (v *View) discard(err error) error {
 func (v *View) prepare(ctx context.Context) error {
 	cl, err := v.cfg.Kafka.Connect(ctx, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		// They hold nothing, but a partition may end with one, and the view must see that it has read that far.
-		kgo.KeepControlRecords())
+		kgo.KeepControlRecords(), kgo.WithHooks(v.spin))
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,7 @@ func (v *View) prepare(ctx context.Context) error {
 		cl.Close()
 		return err
 	}
-	v.cl = cl
+	v.cl, v.records = cl, kafka.NewReader(v.asks, v.cfg.Topics.DLQ)
 	ids, starts, ends, err := v.topics(ctx)
 	var epochs map[source]int32
 	if err == nil {
@@ -220,6 +224,7 @@ func (v *View) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return v.tail(ctx) })
 	g.Go(func() error { return v.measure(ctx) })
+	g.Go(func() error { return v.tend(ctx) })
 	err := g.Wait()
 	return errors.Join(err, v.discard(err))
 }

@@ -42,13 +42,13 @@ func (v *View) Fresh(ctx context.Context) error {
 	return v.await(ctx, func() bool { return time.Since(v.fresh) <= MaxAge })
 }
 
-// Held is ErrBehind for a partition number that a record of a newer version holds, as long as this version runs, and for one that
-// has no leader: whoever appends a record about an order that may be known already cannot know it there. Else it is nil.
+// Held is ErrBehind for a partition number of which the view cannot read on, because of a record of a newer version or a batch that
+// cannot be read, and for one that has no leader: an order that is known already may be unknown to the view there. Else it is nil.
 func (v *View) Held(partition int32) error {
 	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
 		s := source{topic, partition}
-		if v.holds(s) {
-			return fmt.Errorf("%w: a newer version has written to partition %d of %s", ErrBehind, partition, topic)
+		if reason := v.heldBy(s); reason != nil {
+			return fmt.Errorf("%w: partition %d of %s: %w", ErrBehind, partition, topic, reason)
 		}
 		if err := v.leader(s); err != nil {
 			return fmt.Errorf("%w: %w", ErrBehind, err)
@@ -132,7 +132,7 @@ func (v *View) publish(b *batch) {
 func (v *View) settle() {
 	reached := v.ends != nil
 	for s, end := range v.ends {
-		reached = reached && (v.reached(s) >= end || v.held[s])
+		reached = reached && (v.reached(s) >= end || v.held[s] != nil)
 	}
 	if reached {
 		v.fresh = v.measured

@@ -49,7 +49,12 @@ func (c *Consumer) commit(ctx context.Context) error {
 	var answer error
 	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
 	if answer != nil && ctx.Err() == nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
+		c.refusals.Tell(answer, func(err error) {
+			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, err))
+		})
+		if kafka.Classify(answer) == kafka.Denied {
+			c.final(answer)
+		}
 	}
 	return answer
 }

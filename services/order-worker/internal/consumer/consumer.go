@@ -80,14 +80,18 @@ var (
 
 // Consumer is a member of the group.
 type Consumer struct {
-	cfg    Config
-	handle Handler
-	group  *feed // subscribes to orders, and reads nothing; commits for all topics
-	side   *feed // reads the owned partition numbers of all topics
-	lanes  *lanes
+	cfg     Config
+	handle  Handler
+	group   *feed // subscribes to orders, and reads nothing; commits for all topics
+	side    *feed // reads the owned partition numbers of all topics
+	lanes   *lanes
+	records kafka.Reader            // of what the clients could not read
+	stop    context.CancelCauseFunc // ends Run with an error that waiting does not cure
 
-	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
-	takings sync.WaitGroup
+	changes  sync.Mutex    // held while partitions come, go, or are opened again
+	commits  chan struct{} // full during a commit, so that an old one never overtakes a new one
+	refusals kafka.Backoff // of commits; owned by the one that goes on
+	takings  sync.WaitGroup
 
 	mu    sync.Mutex
 	taken map[int32]*taking // by partition number, until it goes
@@ -95,14 +99,20 @@ type Consumer struct {
 
 // New returns a member that hands records to handle once it runs.
 func New(cfg Config, handle Handler) *Consumer {
-	c := &Consumer{cfg: cfg, handle: handle, commits: make(chan struct{}, 1), taken: map[int32]*taking{}}
+	c := &Consumer{
+		cfg: cfg, handle: handle, commits: make(chan struct{}, 1), taken: map[int32]*taking{},
+		records: kafka.NewReader(cfg.Ledger.Producer, cfg.Topics.DLQ), stop: func(error) {},
+	}
 	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, room: room{ask: cfg.Room}, fetch: c.fetch, seek: c.seek, thirst: c.thirst}
 	return c
 }
 
 // Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
-// It returns an error if the brokers do not answer at the start. It is called once.
+// It returns an error if the brokers do not answer at the start, or refuse what waiting does not cure. It is called once.
 func (c *Consumer) Run(ctx context.Context) error {
+	told := ctx
+	ctx, c.stop = context.WithCancelCause(ctx)
+	defer c.stop(nil)
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
@@ -115,6 +125,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	running.Go(func() { c.group.poll(ctx) })
 	running.Go(func() { c.side.poll(ctx) })
 	running.Go(func() { c.commitPeriodically(ctx) })
+	running.Go(func() { c.tend(ctx, calls) })
 	<-ctx.Done()
 	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
 	// partitions, with mails in hand, after the session time-out.
@@ -126,19 +137,23 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.group.Close()
 	c.side.Close()
 	c.lanes.wg.Wait()
+	if told.Err() == nil {
+		return context.Cause(ctx)
+	}
 	return nil
 }
 
 // Block has nothing begun any more in any partition, those included that are assigned later. What is in flight is finished
 // and committed; everything else stays in Kafka.
-func (c *Consumer) Block(reason error) { c.lanes.block(reason) }
+func (c *Consumer) Block(reason error) { c.lanes.blockAll(reason) }
 
 // Blocked is the reason that was given to Block, or nil.
 func (c *Consumer) Blocked() error { return c.lanes.blockedBy() }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
-	side, err := c.cfg.Kafka.Connect(ctx, fetching(calls)...)
+	groupSpin, sideSpin := kafka.NewSpin(), kafka.NewSpin()
+	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.WithHooks(sideSpin))...)
 	if err != nil {
 		return err
 	}
@@ -153,21 +168,33 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	group, err := c.cfg.Kafka.Connect(ctx, append(c.protocol(),
 		kgo.WithContext(calls),
 		kgo.ConsumerGroup(c.cfg.Group),
-		kgo.WithHooks(held),
+		kgo.WithHooks(held, groupSpin),
 		// Whoever drains must not be thrown out of the group for it.
 		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),
 		kgo.AdjustFetchOffsetsFn(nothing),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(calls, gone[orders]) }),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+			c.changes.Lock()
+			defer c.changes.Unlock()
+			c.assigned(ctx, taken[orders])
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+			c.changes.Lock()
+			defer c.changes.Unlock()
+			c.revoked(calls, gone[orders])
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+			c.changes.Lock()
+			defer c.changes.Unlock()
+			c.lost(calls, gone[orders])
+		}),
 	)...)
 	if err != nil {
 		side.Close()
 		return err
 	}
-	c.group = newFeed(group, c.cfg.Log, func() {}, c.lanes.offer, c.gone)
-	c.side = newFeed(side, c.cfg.Log, c.lanes.refill, c.offerSide, c.gone)
+	c.group = newFeed(group, c.cfg.Log, groupSpin, receiver{func() {}, c.whole, c.lanes.offer, c.fault})
+	c.side = newFeed(side, c.cfg.Log, sideSpin, receiver{c.lanes.refill, c.whole, c.offerSide, c.fault})
 	return nil
 }
 
@@ -228,6 +255,7 @@ func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan s
 		if err == nil || abandoned(ctx, err) {
 			return err
 		}
+		c.final(err)
 		c.cfg.Meter.Refused()
 		return fmt.Errorf("%w: %w", errHeld, err)
 	}

@@ -3,68 +3,89 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
 
 // feed is a client that is polled, and hands over what it gets. What it calls is called from the goroutine that polls.
 type feed struct {
 	*kgo.Client
-	log     *slog.Logger
-	between func() // before each poll
-	offer   func(topic string, partition int32, records []*kgo.Record)
-	gone    func(ctx context.Context, topic string, partition int32) // its position stands in the log no more
+	log  *slog.Logger
+	spin *kafka.Spin
+	to   receiver
 
 	mu   sync.Mutex
 	end  context.CancelFunc // of the poll in hand
 	over <-chan struct{}    // closed when what it got is handed over
 }
 
-func newFeed(cl *kgo.Client, log *slog.Logger, between func(), offer func(string, int32, []*kgo.Record), gone func(context.Context, string, int32)) *feed {
+// receiver is what a feed calls.
+type receiver struct {
+	between func() // before each poll
+	// whole returns those of the records before the first batch that cannot be read; or nil: all are whole.
+	whole func(ctx context.Context, topic string, partition int32, records []*kgo.Record) []*kgo.Record
+	offer func(topic string, partition int32, records []*kgo.Record)
+	// fault hears of an error that the client does not retry by itself, and returns it if it may pass.
+	fault func(ctx context.Context, topic string, partition int32, err error) error
+}
+
+func newFeed(cl *kgo.Client, log *slog.Logger, spin *kafka.Spin, to receiver) *feed {
 	over := make(chan struct{})
 	close(over)
-	return &feed{Client: cl, log: log, between: between, offer: offer, gone: gone, end: func() {}, over: over}
+	return &feed{Client: cl, log: log, spin: spin, to: to, end: func() {}, over: over}
 }
 
-// poll hands records over until ctx ends. It never waits for the work on them.
+// poll hands records over until ctx ends. It never waits for the work on them. Errors come again at once: it pauses after them.
 func (f *feed) poll(ctx context.Context) {
+	var backoff kafka.Backoff
 	for ctx.Err() == nil {
-		round, end := context.WithCancel(ctx)
-		over := make(chan struct{})
-		f.mu.Lock()
-		f.end, f.over = end, over
-		f.mu.Unlock()
-		f.between()
-		fetches := f.PollRecords(round, pollRecords)
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			if len(p.Records) > 0 {
-				f.offer(p.Topic, p.Partition, p.Records)
-			}
+		err := f.round(ctx)
+		if err == nil || ctx.Err() != nil {
+			backoff.Succeeded()
+			continue
+		}
+		backoff.Pause(ctx, err, func(err error) {
+			f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted", slog.Any(telemetry.Error, err))
 		})
-		fetches.EachError(func(topic string, partition int32, err error) { f.fault(ctx, topic, partition, err) })
-		end()
-		close(over)
 	}
 }
 
-func (f *feed) fault(ctx context.Context, topic string, partition int32, err error) {
-	_, cut := errors.AsType[*kgo.ErrDataLoss](err)
-	switch {
-	case errors.Is(err, context.Canceled):
-	case cut, errors.Is(err, kerr.OffsetOutOfRange):
-		f.gone(ctx, topic, partition)
-	case errors.Is(err, kerr.InconsistentGroupProtocol):
-		f.log.LogAttrs(ctx, slog.LevelError, "the group has consumers that are no order workers: stop them, or give the workers another --group",
-			slog.Any(telemetry.Error, err))
-	default:
-		f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted",
-			slog.String(telemetry.Topic, topic), slog.Int(telemetry.Partition, int(partition)), slog.Any(telemetry.Error, err))
-	}
+// round is one poll. It returns what it met that may pass.
+func (f *feed) round(ctx context.Context) (err error) {
+	round, end := context.WithCancel(ctx)
+	over := make(chan struct{})
+	defer close(over)
+	defer end()
+	f.mu.Lock()
+	f.end, f.over = end, over
+	f.mu.Unlock()
+	f.to.between()
+	fetches := f.PollRecords(round, pollRecords)
+	f.spin.Polled()
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		records := p.Records
+		if f.to.whole != nil {
+			records = f.to.whole(ctx, p.Topic, p.Partition, records)
+		}
+		if len(records) > 0 {
+			f.to.offer(p.Topic, p.Partition, records)
+		}
+	})
+	fetches.EachError(func(topic string, partition int32, fault error) {
+		if errors.Is(fault, context.Canceled) {
+			return
+		}
+		if fault = f.to.fault(ctx, topic, partition, fault); fault != nil {
+			err = fmt.Errorf("%s/%d: %w", topic, partition, fault)
+		}
+	})
+	return err
 }
 
 // interrupt ends the poll in hand, so that another one begins.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 )
 
@@ -25,7 +26,9 @@ func TestFlushWaitsForWhatWasPolledAndForNothingElse(t *testing.T) {
 		}
 		defer cl.Close()
 		taken, polling := make(chan struct{}), make(chan struct{})
-		f := newFeed(cl, slog.New(slog.NewTextHandler(t.Output(), nil)), func() {}, func(string, int32, []*kgo.Record) { <-taken }, nil)
+		f := newFeed(cl, slog.New(slog.NewTextHandler(t.Output(), nil)), kafka.NewSpin(), receiver{
+			between: func() {}, offer: func(string, int32, []*kgo.Record) { <-taken },
+		})
 		f.flush() // nobody polls yet
 
 		ctx, cancel := context.WithCancel(t.Context())

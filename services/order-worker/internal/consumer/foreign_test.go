@@ -225,7 +225,7 @@ func TestAGroupOfOtherConsumersIsNamed(t *testing.T) {
 		said := listen(&m.cfg)
 		m.join(t, m.work)
 		time.Sleep(20 * time.Second)
-		if !strings.Contains(said.String(), "consumers that are no order workers") {
+		if !strings.Contains(said.String(), "consumers that are not order workers") {
 			t.Errorf("said %q, want that the group has other members", said)
 		}
 		stop()

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
 
@@ -52,17 +53,74 @@ func (l *lanes) add(p *partition) {
 }
 
 // hold begins nothing of a partition any more, and has nothing of it fetched. What is in hand goes on.
-func (l *lanes) hold(number int32, reason error) {
+func (l *lanes) hold(number int32, reason error) { l.block(number, "", reason) }
+
+// block is hold, and has nothing of one topic fetched even if that is the tail. It reports whether the partition was not held yet.
+func (l *lanes) block(number int32, topic string, reason error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.find(number); p != nil && p.held == nil {
+	p := l.find(number)
+	if p == nil {
+		return false
+	}
+	first := p.held == nil
+	if first {
 		p.held = reason
-		l.begin()
+	}
+	for _, s := range p.sources {
+		s.blocked = s.blocked || s.topic == topic
+	}
+	l.begin()
+	return first
+}
+
+// held is why nothing of an owned partition is begun, or nil.
+func (l *lanes) held(number int32) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.find(number); p != nil && p.idle == nil {
+		return p.held
+	}
+	return nil
+}
+
+// place is a topic's partition.
+type place struct {
+	topic  string
+	number int32
+}
+
+// reading is where those sources stand that are being fetched.
+func (l *lanes) reading() map[place]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[place]int64{}
+	for _, p := range l.owned {
+		for _, s := range p.sources {
+			if p.begins() && !s.paused && !s.cut {
+				all[place{s.topic, p.number}] = s.next
+			}
+		}
+	}
+	return all
+}
+
+// jump has a source that stands at an offset fetched from another one on.
+func (l *lanes) jump(topic string, number int32, at, next int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.find(number); p != nil {
+		for _, s := range p.sources {
+			if s.topic == topic && s.next == at {
+				s.next, s.epoch = next, unknown
+				l.seek(topic, number, kgo.EpochOffset{Epoch: unknown, Offset: next})
+			}
+		}
 	}
 }
 
-// block is hold for all partitions, those included that are added later.
-func (l *lanes) block(reason error) {
+// blockAll is hold for all partitions, those included that are added later.
+func (l *lanes) blockAll(reason error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.blocked != nil {
@@ -171,7 +229,7 @@ func (l *lanes) regulate() {
 			if s.cut && p.begins() && s.thirsty(now) {
 				l.thirst()
 			}
-			if paused := p.held != nil && !s.tail || s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
+			if paused := p.held != nil && !s.tail || s.blocked || s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
 				s.paused = paused
 				l.fetch(s.topic, p.number, paused)
 			}
@@ -218,7 +276,11 @@ func (l *lanes) finish(p *partition, r record, err error) {
 	p.finish(r, err == nil)
 	if errors.Is(err, errHeld) && p.held == nil {
 		p.held = err
-		l.log.Error("partition held: a record that this version cannot handle",
+		text := "partition held: a record that this version cannot handle"
+		if kafka.Classify(err) != kafka.Away {
+			text = "partition blocked: Kafka does not give what an order needs"
+		}
+		l.log.Error(text,
 			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 	}
 	if p.idle != nil && len(p.inHand) == 0 {

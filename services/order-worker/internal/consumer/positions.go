@@ -120,7 +120,7 @@ func (c *Consumer) since(ctx context.Context, number int32, found []position) (o
 		}
 		all.Go(func() error {
 			return c.insist(ctx, p.topic, number, func() error {
-				err := kafka.NewReader(c.cfg.Ledger.Producer).Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
+				err := c.records.Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
 					times[i] = r.Timestamp
 					return errFound
 				})

@@ -20,8 +20,10 @@ type source struct {
 	queue  []*kgo.Record // fetched, not begun
 	bytes  int           // of all that waits: in queue, or behind another order of its lane
 	paused bool
-	cut    bool // what was fetched beyond queue was dropped, and fetching is paused
-	mark   watermark
+	// blocked says that its next batch cannot be read: nothing of it is fetched.
+	blocked bool
+	cut     bool // what was fetched beyond queue was dropped, and fetching is paused
+	mark    watermark
 }
 
 // What a source holds before its fetches are paused, and when they are resumed.

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -21,7 +22,7 @@ type taking struct {
 	done   chan struct{}
 }
 
-// assigned begins to take partitions.
+// assigned begins to take partitions, for the first time or again.
 func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 	var all sync.WaitGroup
 	first := c.together(ctx, numbers)
@@ -35,6 +36,7 @@ func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 		all.Go(func() {
 			defer close(t.done)
 			if err := c.take(cancelled, number, first); err != nil && cancelled.Err() == nil {
+				c.final(err)
 				c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
 			}
 		})
@@ -98,10 +100,15 @@ func (c *Consumer) take(ctx context.Context, number int32, first *question) erro
 	}
 	found = found[:len(c.sources())]
 	since, err := c.since(ctx, number, found)
-	if err != nil {
-		return err
+	var l *ledger.Ledger
+	if err == nil {
+		l, err = ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
 	}
-	l, err := ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
+	if bad, ok := errors.AsType[*kafka.UnreadableError](err); ok {
+		c.lanes.add(c.refused(number, found[0], bad))
+		c.sayBlocked(number, bad)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -123,7 +130,7 @@ func (c *Consumer) namePassed(ctx context.Context, number int32, l *ledger.Ledge
 	}
 	passed, from, to := 0, p.passed, p.at
 	err := c.insist(ctx, p.topic, number, func() error {
-		return kafka.NewReader(c.cfg.Ledger.Producer).Read(ctx, p.topic, number, to, min(p.passed, p.end), func(r *kgo.Record) error {
+		return c.records.Read(ctx, p.topic, number, to, min(p.passed, p.end), func(r *kgo.Record) error {
 			if !l.Begun(r) {
 				passed, from = passed+1, min(from, r.Offset)
 				to = r.Offset + 1

@@ -88,7 +88,7 @@ type Ledger struct {
 // topics that orders come from; zero is none. Next is the offset of the topic orders at which the group goes on. It blocks
 // until all is done, or returns the cause of the end of ctx.
 func Open(ctx context.Context, cfg Config, partition int32, since time.Time, next int64) (*Ledger, error) {
-	l := &Ledger{cfg: cfg, partition: partition, reader: kafka.NewReader(cfg.Producer), memory: newMemory(next, 0)}
+	l := &Ledger{cfg: cfg, partition: partition, reader: kafka.NewReader(cfg.Producer, cfg.Topics.DLQ), memory: newMemory(next, 0)}
 	claim, err := l.append(ctx, cfg.Topics.Status, wire.Claim(cfg.Worker, time.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
@@ -209,10 +209,21 @@ func (l *Ledger) read(ctx context.Context, topic string, offset int64) (*kgo.Rec
 	return found, err
 }
 
+// ErrBlocked marks an error of Kafka that waiting does not cure. It is never the failure of an order: the partition is blocked.
+var ErrBlocked = errors.New("blocked")
+
 // insist blocks while Kafka is away: that is never the failure of an order.
 func (l *Ledger) insist(ctx context.Context, what string, try func() error) error {
-	return kafka.Insist(ctx, try, func(err error) {
+	err := kafka.Insist(ctx, try, func(err error) {
 		l.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting for Kafka", slog.String(telemetry.Waiting, what),
 			slog.Int(telemetry.Partition, int(l.partition)), slog.Any(telemetry.Error, err))
 	})
+	switch kafka.Classify(err) {
+	case kafka.Away, kafka.Absent:
+		return err
+	}
+	if errors.Is(err, kerr.MessageTooLarge) { // that is the order's
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBlocked, err)
 }

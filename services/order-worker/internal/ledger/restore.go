@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -63,10 +64,14 @@ func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w win
 	return w, err
 }
 
-// offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end.
+// offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end. A broker that cannot search the log,
+// because a batch is corrupt, is asked for the start: what is read from there on names the batch, unless it is skipped.
 func (l *Ledger) offsetAt(ctx context.Context, topic string, at time.Time) (int64, error) {
 	p := kafka.Partition{Topic: topic, Number: l.partition}
 	o := kafka.After(ctx, l.cfg.Producer, at, p)[p]
+	if errors.Is(o.Err, kerr.CorruptMessage) {
+		o = kafka.Starts(ctx, l.cfg.Producer, p)[p] // a batch that cannot be read stands there: nothing before it is passed over
+	}
 	return o.At, o.Err
 }
 

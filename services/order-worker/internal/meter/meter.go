@@ -6,6 +6,7 @@ package meter
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -96,6 +97,31 @@ func (m *Meter) Watch(hands func() (orders int, oldest time.Duration)) {
 func (m *Meter) Blocks(partitions func() int) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(gauge("blocked_partitions", "Partitions that are not worked on until an operator acts; see /healthz/live."),
 		func() float64 { return float64(partitions()) }))
+}
+
+// WatchUnreadable has scrapes ask which batches block partitions, because they cannot be read. It is called once.
+func (m *Meter) WatchUnreadable(ask func(say func(topic string, partition int32, offset int64))) {
+	m.registry.MustRegister(unreadable{
+		prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "unreadable_offset"),
+			"Offset of a batch that cannot be read: its partition is blocked until it is skipped.", []string{"topic", "partition"}, nil),
+		ask,
+	})
+}
+
+// unreadable is a collector: what blocks now is known by asking only.
+type unreadable struct {
+	desc *prometheus.Desc
+	ask  func(say func(topic string, partition int32, offset int64))
+}
+
+// Describe is called by Prometheus.
+func (u unreadable) Describe(all chan<- *prometheus.Desc) { all <- u.desc }
+
+// Collect is called by Prometheus.
+func (u unreadable) Collect(all chan<- prometheus.Metric) {
+	u.ask(func(topic string, partition int32, offset int64) {
+		all <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, float64(offset), topic, strconv.Itoa(int(partition)))
+	})
 }
 
 // Ended counts how an attempt at an order ended: with the status that it left the order in, or as a Duplicate.

@@ -81,9 +81,19 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if err != nil || a.done {
 		return err
 	}
-	failures, err := p.cfg.Retry.Do(ctx, stopping, func() error { return p.run(ctx, l, a) })
+	var blocked error
+	failures, err := p.cfg.Retry.Do(ctx, stopping, func() error {
+		err := p.run(ctx, l, a)
+		if errors.Is(err, ledger.ErrBlocked) {
+			blocked, err = err, nil
+		}
+		return err
+	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if blocked != nil {
+		return blocked
 	}
 	if errors.Is(err, retry.ErrStopping) {
 		return p.leave(ctx, l, a)

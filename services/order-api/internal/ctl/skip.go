@@ -1,0 +1,98 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
+)
+
+// skipBatch is the command that unblocks a partition with a batch that cannot be read.
+type skipBatch struct {
+	Topic     string `arg:"" help:"Topic, as the error names it."`
+	Partition int32  `arg:"" help:"Number of the partition."`
+	Offset    int64  `arg:"" help:"Any offset of the batch."`
+	Out       string `type:"path" help:"File for the bytes of the batch; TOPIC-PARTITION-OFFSET.batch by default. It must not exist."`
+}
+
+// Run keeps the bytes of the batch in a file, and says in Kafka that it is skipped: workers, APIs and audits go on behind it. What can be
+// read is never skipped.
+func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
+	set := topic.Names(t.Prefix)
+	if !slices.ContainsFunc(set.Specs(), func(s topic.Spec) bool { return s.Name == c.Topic }) {
+		return config.Usage(fmt.Errorf("topic %q is none of the prefix %q", c.Topic, t.Prefix))
+	}
+	cl, err := connect(ctx, t.Kafka, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	layout, err := kafka.Check(ctx, cl, set)
+	if err != nil {
+		return err
+	}
+	if c.Partition < 0 || int(c.Partition) >= layout.Partitions {
+		return config.Usage(fmt.Errorf("partition %d: %s has 0 to %d", c.Partition, c.Topic, layout.Partitions-1))
+	}
+	next, err := kafka.NewReader(cl, set.DLQ).Probe(ctx, c.Topic, c.Partition, c.Offset)
+	bad, ok := errors.AsType[*kafka.UnreadableError](err)
+	switch {
+	case kafka.Classify(err) == kafka.Absent:
+		return fmt.Errorf("%s/%d has no record at offset %d", c.Topic, c.Partition, c.Offset)
+	case err != nil && !ok:
+		return err
+	case err == nil && next > c.Offset:
+		return p.result(fmt.Sprintf("the batch at offset %d of %s/%d is skipped already", c.Offset, c.Topic, c.Partition), c.told(c.Offset, next, ""))
+	case err == nil:
+		return fmt.Errorf("the records at offset %d of %s/%d can be read: nothing is skipped", c.Offset, c.Topic, c.Partition)
+	}
+	if c.Out == "" {
+		c.Out = fmt.Sprintf("%s-%d-%d.batch", c.Topic, c.Partition, bad.From)
+	}
+	if err := keep(c.Out, bad.Batch); err != nil {
+		return fmt.Errorf("keeping the bytes of the batch: %w", err)
+	}
+	if err := cl.ProduceSync(ctx, said(set, layout, bad)...).FirstErr(); err != nil {
+		return fmt.Errorf("skipping the batch: %w", err)
+	}
+	return p.result(fmt.Sprintf("skipped offsets %d to %d of %s/%d; the bytes are in %s", bad.From, bad.To-1, c.Topic, c.Partition, c.Out),
+		c.told(bad.From, bad.To, c.Out))
+}
+
+// told is the result for programs.
+func (c *skipBatch) told(from, to int64, file string) map[string]any {
+	return map[string]any{"topic": c.Topic, "partition": c.Partition, "from": from, "to": to, "file": file}
+}
+
+// said is what is written: why the offsets of orders have no invoice, and that the batch is skipped.
+func said(set topic.Set, layout kafka.Layout, bad *kafka.UnreadableError) (records []*kgo.Record) {
+	if bad.Topic == set.Orders {
+		first := order.Origin{Incarnation: layout.Incarnation, Partition: bad.Partition, Offset: bad.From}
+		void := wire.VoidStretch(first, bad.To-1, "unreadable", time.Now())
+		void.Topic, void.Partition = set.Invoices, bad.Partition
+		records = append(records, void)
+	}
+	skip := bad.Skip(time.Now())
+	skip.Topic = set.DLQ
+	return append(records, skip)
+}
+
+// keep writes a file that does not exist yet.
+func keep(name string, content []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}

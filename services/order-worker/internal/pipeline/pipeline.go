@@ -183,22 +183,27 @@ func (p *Pipeline) doubt(a *attempt, s Stage, cause error) (failure.Class, error
 
 // ready states the intent of a step, and brings the document that was issued before, if there is one. It reports whether
 // that is all there is to do.
+//
+// The document is loaded first: a worker that is killed while Kafka does not answer must not leave an intent behind, because
+// its successor would have to count an effect that was never had as uncertain.
 func (p *Pipeline) ready(ctx context.Context, l *ledger.Ledger, a *attempt, s Stage) (done bool, err error) {
 	w := a.work
+	i := w.Progress.Invoice
+	if !s.Keeps && w.Document == nil && i != nil && i.Kept != nil {
+		if err := l.Load(ctx, w); err != nil {
+			return false, err
+		}
+	}
 	if s.Intent != "" && a.intent != s.Intent {
 		if err := l.Write(ctx, w, order.Change{Status: s.Intent, Reason: string(a.reason), Replay: a.replay}); err != nil {
 			return false, err
 		}
 		a.intent, a.reason = s.Intent, ""
 	}
-	i := w.Progress.Invoice
-	switch {
-	case s.Keeps && a.adopt != nil:
+	if s.Keeps && a.adopt != nil {
 		// A worker that stopped between keeping the invoice and saying so left it in the topic: that one counts.
 		err := l.Adopt(ctx, w, *a.adopt)
 		return err == nil && i.Kept != nil, err
-	case !s.Keeps && w.Document == nil && i != nil && i.Kept != nil:
-		return false, l.Load(ctx, w)
 	}
 	return false, nil
 }

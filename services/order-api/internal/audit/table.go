@@ -30,6 +30,7 @@ type table struct {
 	copies  map[int64]document // second and later invoices of an origin, by their offset; few
 	doubts  map[int64]doubt    // orders whose mail is uncertain, by their offset; few
 	refunds map[int64]refund   // by their offset; few
+	erased  map[uint64]bool    // keys of orders whose newest record in orders.status is a tombstone; few
 	fold    status.Fold
 
 	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
@@ -115,7 +116,7 @@ func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
 		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
-		refunds: map[int64]refund{},
+		refunds: map[int64]refund{}, erased: map[uint64]bool{},
 	}
 }
 
@@ -175,11 +176,15 @@ func (t *table) state(r *kgo.Record) error {
 	if verdict == status.Void {
 		t.void++
 	}
+	if verdict == status.Erased {
+		t.erased[maphash.Bytes(t.seed, r.Key)] = true
+	}
 	if verdict != status.Current {
 		return nil
 	}
 	e := t.at(head.Origin)
 	t.belongs(e, r.Key)
+	delete(t.erased, maphash.Bytes(t.seed, r.Key))
 	e.rev, e.end = int32(head.Rev), ended(head.Status)
 	e.pointer, e.pointerAt, e.letterAt = 0, 0, 0
 	if straight(head) && e.facts&hasRecord != 0 {

@@ -18,7 +18,7 @@ type LetterState string
 const (
 	Open     LetterState = "open"     // nobody has dealt with it
 	Replayed LetterState = "replayed" // it was sent back and is being worked on
-	Closed   LetterState = "closed"   // its order has ended otherwise since
+	Closed   LetterState = "closed"   // its order has ended otherwise since, or was erased
 )
 
 // Letter is the newest letter of an origin.
@@ -76,9 +76,10 @@ func (v *View) Letters(ctx context.Context, f LetterFilter) ([]Letter, string, e
 const joined = `WITH joined AS (
 SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_status, coalesce(o.rev, 0) AS order_rev,
   coalesce(o.state_at, 0) AS order_at,
-  CASE WHEN o.id IS NULL OR o.status = 'dead' OR o.rev < l.rev THEN 'open'
+  CASE WHEN o.id IS NULL AND e.id IS NOT NULL THEN 'closed' WHEN o.id IS NULL OR o.status = 'dead' OR o.rev < l.rev THEN 'open'
     WHEN o.status IN ('confirmed', 'cancelled', 'discarded') THEN 'closed' ELSE 'replayed' END AS state
-FROM letters l LEFT JOIN orders o ON o.partition = l.partition AND o.origin = l.origin)
+FROM letters l LEFT JOIN orders o ON o.partition = l.partition AND o.origin = l.origin
+LEFT JOIN erased e ON e.partition = l.partition AND e.origin = l.origin)
 SELECT partition, origin, "offset", step, class, reason, message, attempts, first_failed, last_failed, worker, replays, rev,
   order_id, order_status, order_rev, order_at, state FROM joined `
 

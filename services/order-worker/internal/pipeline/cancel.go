@@ -25,7 +25,7 @@ import (
 // who finds the order cancelled. The other way round the order could still be begun, and its number be void and issued.
 func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) error {
 	w, late, err := p.called(ctx, l, r)
-	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) {
+	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) || errors.Is(err, ledger.ErrErased) {
 		p.ignore(r, err)
 		return nil
 	}

@@ -65,6 +65,13 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		return a, err
 	}
 	standing, begun, err := p.standing(ctx, l, a, o.ID, r)
+	if err == nil && begun && standing.Status == ledger.Erased {
+		begun, err = p.outlived(ctx, l, a, r)
+		if begun {
+			a.done = true
+			return a, err
+		}
+	}
 	switch {
 	case err != nil:
 		return a, err
@@ -76,6 +83,10 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		return a, nil
 	case begun:
 		err := p.resume(ctx, l, a, o.ID)
+		if errors.Is(err, ledger.ErrErased) {
+			a.done = true
+			return a, nil
+		}
 		if !errors.Is(err, kafka.ErrGone) {
 			return a, err
 		}
@@ -104,6 +115,15 @@ func (p *Pipeline) standing(
 	}
 	standing, begun = l.Standing(id)
 	return standing, begun, err
+}
+
+// outlived reports whether a record is about an order that was erased on purpose, and not about a later one under the same ID.
+func (p *Pipeline) outlived(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) (bool, error) {
+	if a.from == queue {
+		return l.Outlived(ctx, r)
+	}
+	p.ignore(r, ledger.ErrErased)
+	return true, nil
 }
 
 // duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a letter of such an origin was never

@@ -71,6 +71,9 @@ func New(cfg Config, stages []Stage) *Pipeline { return &Pipeline{cfg, stages} }
 // the partition's next owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 	if r.Topic == p.cfg.Topics.Status {
+		if r.Value == nil {
+			return l.Erase(ctx, r)
+		}
 		return l.Repair(ctx, order.ID(r.Key))
 	}
 	if r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypeCancel {

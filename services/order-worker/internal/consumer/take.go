@@ -116,13 +116,14 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	stopping := make(chan struct{})
 	p := &partition{
-		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
+		number: number, ledger: l, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
 		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
 	}
 	// Orders come last in the turn: what is asked about one goes before it.
 	for _, f := range append(slices.Clone(found[1:]), found[0]) {
 		// What is committed is committed again, also if nothing comes.
-		s := &source{topic: f.topic, delay: c.cfg.Topics.Delay(f.topic), next: f.at, mark: watermark{next: f.at, any: f.committed}}
+		s := &source{topic: f.topic, next: f.at, mark: watermark{next: f.at, any: f.committed}}
+		s.arrivals = arrivals{delay: c.cfg.Topics.Delay(f.topic), end: f.end, assigned: time.Now(), stamped: l.Now()}
 		if f.topic == c.cfg.Topics.Waiting {
 			s.room = &c.lanes.room
 		}
@@ -134,7 +135,7 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 // refused is a partition that is ours, and not worked on.
 func (c *Consumer) refused(number int32, reason error) *partition {
 	return &partition{
-		number: number, now: time.Now, held: reason, abandon: func(error) {}, stopping: make(chan struct{}),
+		number: number, held: reason, abandon: func(error) {}, stopping: make(chan struct{}),
 		sources: []*source{{topic: c.cfg.Topics.Orders}},
 	}
 }

@@ -18,19 +18,19 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
 	}
 	p.note(a, failures, cause)
-	letter, now := &a.letter, l.Now()
+	letter := &a.letter
 	switch letter.Class {
 	case failure.Down:
 		letter.Retries, letter.Since = 0, time.Time{}
 		forgetProbe(a.work)
 		return p.park(ctx, l, a, order.Waiting, p.cfg.Topics.Waiting)
 	case failure.Transient:
-		next, ok := p.cfg.Retry.Next(p.cfg.Topics, letter.Retries, letter.Since, now)
+		next, ok := p.cfg.Retry.Next(p.cfg.Topics, letter.Retries)
 		if !ok {
 			break
 		}
 		if letter.Retries == 0 {
-			letter.Since = now
+			letter.Since = letter.LastFailed
 		}
 		letter.Retries++
 		return p.park(ctx, l, a, order.Retrying, next)

@@ -52,14 +52,14 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil || a.done {
 		return a, err
 	}
-	o, err := placed(&a.letter)
-	if errors.Is(err, wire.ErrUndecodable) {
+	o, err := p.placed(&a.letter)
+	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
 		a.done = true
 		if a.from == carried {
 			p.ignore(r, err)
 			return a, nil
 		}
-		return a, p.undecodable(ctx, l, a, err)
+		return a, p.refuse(ctx, l, a, err)
 	}
 	if err != nil {
 		return a, err
@@ -137,13 +137,22 @@ func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, 
 	return nil
 }
 
-// placed reads the order. Kafka limits the size of what it stores, compressed: what is larger than an order may be would
+// placed reads the order. What is none, or is one that does not belong where it stands, is a permanent failure: elsewhere nobody
+// would know whether the order was worked on, and its ID could stand for two. Kafka limits the size of what it stores, compressed: what is larger than an order may be would
 // not fit where the workers write about it.
-func placed(letter *dlq.Letter) (order.Order, error) {
+func (p *Pipeline) placed(letter *dlq.Letter) (order.Order, error) {
 	if n := len(letter.Value); n > topic.MaxOrder {
-		return order.Order{}, fmt.Errorf("%w: %d bytes", wire.ErrUndecodable, n)
+		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, fmt.Errorf("%w: %d bytes", wire.ErrUndecodable, n))
 	}
-	return letter.Order()
+	o, err := letter.Order()
+	if errors.Is(err, wire.ErrUndecodable) {
+		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, err)
+	}
+	if there := p.cfg.Partition(letter.Key); err == nil && there != letter.Origin.Partition {
+		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, letter.Origin.Partition)
+		return order.Order{}, failure.New(failure.Permanent, failure.WrongPartition, err)
+	}
+	return o, err
 }
 
 // read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was

@@ -49,12 +49,14 @@ type Step interface {
 // Config is what a pipeline needs beside its stages.
 type Config struct {
 	Topics topic.Set
-	Group  string // of the worker, named in letters like
-	Worker string // itself
-	Retry  retry.Policy
-	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
-	Meter  *meter.Meter
-	Log    *slog.Logger
+	// Partition is where the topic orders has the records of a key, as the API appends them.
+	Partition func(key []byte) int32
+	Group     string // of the worker, named in letters like
+	Worker    string // itself
+	Retry     retry.Policy
+	Hold      bool // an effect of which nobody can know whether it was had is not repeated without being asked for
+	Meter     *meter.Meter
+	Log       *slog.Logger
 }
 
 // Pipeline works on orders. It is safe for concurrent use.

@@ -303,7 +303,7 @@ func voided(reason string) void {
 	switch failure.Reason(reason) {
 	case failure.Duplicate:
 		return voidDuplicate
-	case failure.Undecodable:
+	case failure.Undecodable, failure.WrongPartition: // an order that does not count where it stands is none there
 		return voidUndecodable
 	default:
 		return voidOther

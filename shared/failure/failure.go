@@ -34,6 +34,7 @@ type Reason string
 const (
 	Internal         Reason = "internal"          // nobody marked the error
 	Undecodable      Reason = "undecodable"       // the record is no order
+	WrongPartition   Reason = "wrong-partition"   // the record is not in the partition of its key
 	Duplicate        Reason = "duplicate"         // a later record of an order; only on void records
 	Cancelled        Reason = "cancelled"         // the customer has called the order off; only on void records
 	NoRoute          Reason = "no-route"          // the rate card does not ship there

@@ -153,6 +153,13 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 	return nil
 }
 
+// Partition is where the topic orders has the records of a key: the client's default, by which the API appends. All records of
+// an order stand there, so its ID is unique over all partitions if it is unique in one.
+func (l Layout) Partition(key []byte) int32 {
+	keyed := kgo.StickyKeyPartitioner(nil).ForTopic("")
+	return int32(keyed.Partition(&kgo.Record{Key: key}, l.Partitions))
+}
+
 // ErrTopics is what Check returns when a topic is missing or not as it must be. Its text has a line for each fault.
 var ErrTopics = errors.New("topics are not as they must be")
 

@@ -132,6 +132,9 @@ func (f *fold) apply(r *kgo.Record) {
 	if err != nil {
 		f.t.Fatalf("%s/%d offset %d: %v", r.Topic, r.Partition, r.Offset, err)
 	}
+	if verdict == status.Erased {
+		delete(f.states, order.ID(r.Key))
+	}
 	if verdict != status.Current {
 		return
 	}

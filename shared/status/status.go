@@ -3,6 +3,9 @@
 // An owner begins with a claim; the claim's offset is its fencing token, and every state it writes carries it. A state
 // that stands behind a newer claim than its own was written by a worker that had lost the partition without knowing: it
 // is void and counts for nobody. So whoever wakes from a long stop cannot overwrite what its successor wrote.
+//
+// A record without a value is a tombstone: somebody has erased the order on purpose, and compaction removes what stands
+// before. It carries no claim, because no worker writes one by itself, and it counts where it stands, until a state follows.
 package status
 
 import (
@@ -21,6 +24,7 @@ const (
 	Claim   Verdict = iota // a worker takes the partition
 	Current                // the state of an order
 	Void                   // written under a claim that was no longer the newest: to be ignored, and counted
+	Erased                 // a tombstone: what stands before of the order does not count any more
 )
 
 // Fold reads one partition of orders.status in order. The zero value stands at its start. It is for one goroutine.
@@ -44,10 +48,13 @@ func At(claim int64) Fold { return Fold{claim: claim + 1} }
 // Newest is the offset of the newest claim that is known of, or -1.
 func (f *Fold) Newest() int64 { return f.claim - 1 }
 
-// Apply takes the next record and says what it is worth. The Head is that of a state, and zero for a claim. A record that
-// is neither is wire.ErrUndecodable: skip it.
+// Apply takes the next record and says what it is worth. The Head is that of a state, and zero for all others. A record that
+// is no state, claim or tombstone is wire.ErrUndecodable: skip it.
 func (f *Fold) Apply(r *kgo.Record) (wire.Head, Verdict, error) {
 	f.anew = false
+	if r.Value == nil && len(r.Key) > 0 {
+		return wire.Head{}, Erased, nil
+	}
 	switch wire.Type(r) {
 	case wire.TypeClaim:
 		f.claim = r.Offset + 1

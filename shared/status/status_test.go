@@ -56,7 +56,7 @@ func TestWhatIsNeitherClaimNorStateIsSkipped(t *testing.T) {
 	headless := state(8, 5, "ord_1")
 	headless.Headers = headless.Headers[:7] // the type is among them, the owner is not
 	for name, r := range map[string]*kgo.Record{
-		"a tombstone":             {Key: []byte("ord_1"), Offset: 8},
+		"nothing of no order":     {Offset: 8},
 		"an order":                wire.Order(order.Order{ID: "ord_1"}),
 		"a kind of a newer day":   {Headers: []kgo.RecordHeader{{Key: "ce_type", Value: []byte("orders.lease")}}},
 		"a state without headers": headless,
@@ -67,6 +67,16 @@ func TestWhatIsNeitherClaimNorStateIsSkipped(t *testing.T) {
 		}
 		if got := fold.Newest(); got != 5 {
 			t.Errorf("%s: got newest claim %d, want 5 as before", name, got)
+		}
+	}
+}
+
+func TestATombstoneCountsWhereItStands(t *testing.T) {
+	t.Parallel()
+	fold := status.At(5)
+	for _, r := range []*kgo.Record{{Key: []byte("ord_1"), Offset: 8}, {Key: []byte("ord_1"), Offset: 9, Headers: state(9, 2, "ord_1").Headers}} {
+		if head, verdict, err := fold.Apply(r); err != nil || verdict != status.Erased || head != (wire.Head{}) || fold.Newest() != 5 {
+			t.Errorf("offset %d: got %+v, %v, %v, newest claim %d; want it erased, whoever wrote it", r.Offset, head, verdict, err, fold.Newest())
 		}
 	}
 }

@@ -75,6 +75,22 @@ func ReadState(r *kgo.Record) (order.State, error) {
 	return s, nil
 }
 
+// Restate is a record of orders.status once more, under the claim of another owner: a state byte for byte, so that what its
+// writer's version knew is kept whether or not this one can read it, or a tombstone.
+func Restate(r *kgo.Record, owner int64) *kgo.Record {
+	again := &kgo.Record{Key: r.Key, Value: r.Value}
+	if r.Value == nil {
+		return again
+	}
+	for _, h := range r.Headers {
+		if h.Key == "owner" {
+			h.Value = []byte(decimal(owner))
+		}
+		again.Headers = append(again.Headers, h)
+	}
+	return again
+}
+
 // Claim is the record by which a worker takes a partition. Its offset is the fencing token of all that the worker writes there.
 func Claim(worker string, at time.Time) *kgo.Record {
 	value := mustJSON(struct {

@@ -32,7 +32,8 @@ func TestACancelOvertakesTheQueue(t *testing.T) {
 		s.Produce(t, s.record(0, slow))
 		time.Sleep(time.Second) // of five in which nothing else is begun
 		s.place(t, queue...)
-		for p, o := range queue {
+		for i, o := range queue {
+			p := (i + 1) % kafkatest.Partitions
 			offset := int64(0)
 			if p == 0 {
 				offset = 1

@@ -16,6 +16,7 @@ import (
 
 	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -91,13 +92,17 @@ func (s *shop) work(t *testing.T, change ...func(*worker.Config)) (stop func()) 
 	return s.run(t, "worker", func(ctx context.Context) error { return worker.Run(ctx, cfg) })
 }
 
-// place puts orders into Kafka, spread over the partitions, and returns their IDs.
+// place puts orders into Kafka, each where it belongs, and returns their IDs.
 func (s *shop) place(t *testing.T, orders ...order.Order) []order.ID {
 	t.Helper()
 	var ids []order.ID
 	var records []*kgo.Record
-	for i, o := range orders {
-		ids, records = append(ids, o.ID), append(records, s.record(int32(i%kafkatest.Partitions), o))
+	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range orders {
+		ids, records = append(ids, o.ID), append(records, s.record(layout.Partition([]byte(o.ID)), o))
 	}
 	s.Produce(t, records...)
 	return ids
@@ -132,9 +137,19 @@ func orders(n int) []order.Order {
 	return all
 }
 
+// id belongs to partition n of as many partitions as Start makes.
+func id(n int) order.ID {
+	for salt := 0; ; salt++ {
+		id := order.ID(fmt.Sprintf("ord_%020d%06d", salt, n))
+		if (kafka.Layout{Partitions: kafkatest.Partitions}).Partition([]byte(id)) == int32(n%kafkatest.Partitions) {
+			return id
+		}
+	}
+}
+
 func sample(email string, n int) order.Order {
 	return order.Order{
-		ID: order.ID(fmt.Sprintf("ord_%026d", n)), PlacedAt: time.Now().UTC().Truncate(time.Millisecond),
+		ID: id(n), PlacedAt: time.Now().UTC().Truncate(time.Millisecond),
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: email},
 		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
 		Service:  order.Standard,

@@ -63,9 +63,9 @@ func TestHostileRecordsAreLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		const most = topic.MaxOrder - 1<<10 // the rest of what the broker takes is the record's frame
-		large := s.record(0, sample("ann@example.com", 1))
+		large := s.record(0, sample("ann@example.com", 3))
 		large.Value = fmt.Appendf(nil, `{"x":"%x",%s`, noise((most-len(large.Value))/2), large.Value[1:])
-		crowded, misled := s.record(0, sample("bob@example.com", 2)), s.record(0, sample("eve@example.com", 3))
+		crowded, misled := s.record(0, sample("bob@example.com", 6)), s.record(0, sample("eve@example.com", 9))
 		crowded.Headers, misled.Headers = crowd(), append(misled.Headers, forged()...)
 		fine := []*kgo.Record{large, crowded, misled}
 		poison := []*kgo.Record{
@@ -122,16 +122,16 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 						return false
 					}})
 				})
-				done := s.record(0, sample("ann@example.com", 1))
+				done := s.record(0, sample("ann@example.com", 3))
 				s.Produce(t, done)
-				state := s.Await(t, ended(1))["ord_00000000000000000000000001"]
+				state := s.Await(t, ended(1))[id(3)]
 				for _, r := range forgeries(done, state) {
 					r.Topic = name
 					s.Produce(t, r)
 				}
-				s.Produce(t, s.record(0, sample("bob@example.com", 2)))
+				s.Produce(t, s.record(0, sample("bob@example.com", 6)))
 				s.Await(t, ended(2))
-				time.Sleep(names.Delay(name) + 30*time.Second) // until all of it is due
+				time.Sleep(8*names.Delay(name) + 30*time.Second) // until all of it is due: what a stranger wrote counts from when it is fetched
 				stop()
 				s.confirmedOnce(t, 2)
 				s.committedAll(t)

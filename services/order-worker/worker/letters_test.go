@@ -37,7 +37,7 @@ func TestReplayWithANewRateCardKeepsTheNumber(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		far := sample("scott@example.com", 1)
+		far := sample("scott@example.com", 4)
 		far.ShipTo.Country = "AQ"
 		r := s.record(1, far)
 		s.place(t, orders(1)...)
@@ -69,7 +69,7 @@ func TestRefusedRecipientIsALetterAtTheMail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		refused, fine := sample("nobody@refused.test", 0), sample("zoe@example.com", 1)
+		refused, fine := sample("nobody@refused.test", 0), sample("zoe@example.com", 3)
 		s.Produce(t, s.record(0, refused), s.record(0, fine))
 		stop := s.work(t)
 		s.Await(t, ended(2))
@@ -115,7 +115,7 @@ func TestStrangeRecordsStopNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer cl.Close()
-		sneaky := s.record(0, sample("zoe@example.com", 1))
+		sneaky := s.record(0, sample("zoe@example.com", 3))
 		sneaky.Headers = append(sneaky.Headers, kgo.RecordHeader{Key: "__dlq.errors.offset", Value: []byte("7")}, kgo.RecordHeader{Key: "owner", Value: []byte("0")})
 		hostile := []*kgo.Record{
 			{},
@@ -160,7 +160,7 @@ func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
 		s.Produce(t, s.record(0, sample("zoe@example.com", 90)))
 		stop := s.work(t)
 		time.Sleep(5 * time.Second)
-		s.Produce(t, s.record(0, sample("zoe@example.com", 91)))
+		s.Produce(t, s.record(0, sample("zoe@example.com", 93)))
 		for partition := range int32(kafkatest.Partitions) {
 			if partition != newer.Partition {
 				s.Produce(t, s.record(partition, sample("zoe@example.com", int(partition))))

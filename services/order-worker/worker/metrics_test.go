@@ -81,7 +81,7 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	s.mails.Behave(inbox.Behaviour{At: ".", HangUp: true, Times: 1})
 	s.place(t, all[4])
 	done.await(1)
-	s.Produce(t, s.record(0, all[10]), &kgo.Record{Topic: s.Topics.Orders, Key: []byte("ord_x"), Value: []byte("no order")})
+	s.Produce(t, s.record(1, all[10]), &kgo.Record{Topic: s.Topics.Orders, Key: []byte("ord_x"), Value: []byte("no order")})
 	done.await(2)
 	s.mails.Behave(inbox.Behaviour{Down: true})
 	s.place(t, all[5:10]...)

@@ -30,7 +30,7 @@ func TestScalingUnderLoadRepeatsNothingAndLeavesNoPartitionIdle(t *testing.T) {
 			for n := range rounds {
 				for p := range int32(partitions) {
 					o := sample(fmt.Sprintf("customer-%d@example.com", p), n*partitions+int(p))
-					s.Produce(t, s.record(p, o))
+					s.place(t, o)
 				}
 				time.Sleep(every)
 			}
@@ -86,7 +86,7 @@ func TestAMailThatTakesLongIsSentOnceAndHoldsUpNobody(t *testing.T) {
 		s.Produce(t, s.record(0, slow))
 		time.Sleep(time.Second)
 		for i := 1; i <= 50; i++ {
-			s.Produce(t, s.record(0, sample("zoe@example.com", i)))
+			s.Produce(t, s.record(0, sample("zoe@example.com", 3*i)))
 		}
 		s.Await(t, ended(50))
 		if took := time.Since(began); took > 3*time.Second {

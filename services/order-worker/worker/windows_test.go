@@ -152,7 +152,7 @@ func own(string) string { return "" }
 // crash kills a worker, starts another one, and looks at what has become of the orders.
 func (s *shop) crash(t *testing.T, w window, k kill) {
 	t.Helper()
-	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 900), patience: 12 * time.Second, answer: own}
+	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 901), patience: 12 * time.Second, answer: own}
 	s.mails.Behave(inbox.Behaviour{At: ".", Late: 300 * time.Millisecond})
 	w.victim(t, sc)
 	cfg := s.settings(t)
@@ -475,7 +475,7 @@ func TestAVoidStateOfAnOrderFinishedLongAgoIsPutRight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		sc := &scene{shop: s, partition: 1, victim: sample("ann@example.com", 900), answer: own}
+		sc := &scene{shop: s, partition: 1, victim: sample("ann@example.com", 901), answer: own}
 		overwritten(t, sc)
 		time.Sleep(2 * time.Hour)
 		stop := s.work(t)

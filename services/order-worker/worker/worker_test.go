@@ -117,8 +117,8 @@ func TestRepeatedKeyIsOneOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		first := sample("zoe@example.com", 1)
-		other := sample("eve@example.com", 1) // the same key, another order: the API has answered 422
+		first := sample("zoe@example.com", 3)
+		other := sample("eve@example.com", 3) // the same key, another order: the API has answered 422
 		s.Produce(t, s.record(0, first), s.record(0, first), s.record(0, other))
 		stop := s.work(t)
 		s.Await(t, ended(1))
@@ -143,7 +143,7 @@ func TestSlowMailHoldsUpNobodyElse(t *testing.T) {
 		slow := sample("zoe@slow.test", 0)
 		s.Produce(t, s.record(0, slow))
 		for i := 1; i <= 50; i++ {
-			s.Produce(t, s.record(0, sample("zoe@example.com", i)))
+			s.Produce(t, s.record(0, sample("zoe@example.com", 3*i)))
 		}
 		s.Await(t, ended(50))
 		if took := time.Since(began); took > 2*time.Second {

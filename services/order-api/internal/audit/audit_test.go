@@ -291,9 +291,14 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 			other := c.asLetter(p)
 			other.Topic = "payments"
 			c.append(c.topics.DLQ, 1, other.Record())
-			c.append(c.topics.Status, 1, &kgo.Record{Key: []byte("k")})
+			c.append(c.topics.Status, 1, &kgo.Record{Key: []byte("k"), Value: []byte("k")})
 			c.append(c.topics.Invoices, 1, &kgo.Record{Key: []byte("k")})
 		}, audit.Report{Foreign: 2, Unreadable: 2}},
+		{"orders erased on purpose", func(c *clerk) {
+			for _, p := range []*paper{c.confirm(c.place(nil)), c.place(nil)} { // of the second compaction has left nothing else
+				c.append(c.topics.Status, c.partition, &kgo.Record{Key: p.key})
+			}
+		}, audit.Report{Orders: audit.Tally{Accepted: 2, Erased: 2}}},
 	})
 }
 

@@ -180,6 +180,9 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 	case e.end == waiting:
 		tally.Waiting++
 	}
+	if place == &tally.Erased {
+		return wrong // what is left of it proves nothing
+	}
 	return wrong | j.lacks(e, inFlight)
 }
 
@@ -187,6 +190,8 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (place *int64, wrong kinds) {
 	letter, buried := j.letters[e.letterAt-1]
 	switch {
+	case j.erased[e.key]:
+		return &tally.Erased, 0
 	case e.end == confirmed:
 		return &tally.Confirmed, 0
 	case e.end == cancelled:

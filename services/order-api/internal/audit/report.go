@@ -66,13 +66,14 @@ type Uncertain struct {
 	IDs    []order.ID `json:"ids"` // of these orders, at most maxUncertain
 }
 
-// Tally counts orders by the place where they are: Accepted is the sum of Confirmed, Cancelled, Discarded, Dead, InFlight and Lost.
+// Tally counts orders by the place where they are: Accepted is the sum of Confirmed, Cancelled, Discarded, Dead, Erased, InFlight and Lost.
 type Tally struct {
 	Accepted  int64 `json:"accepted"`
 	Confirmed int64 `json:"confirmed"`
 	Cancelled int64 `json:"cancelled"`
 	Discarded int64 `json:"discarded"`
-	Dead      int64 `json:"dead"` // with a letter
+	Dead      int64 `json:"dead"`   // with a letter
+	Erased    int64 `json:"erased"` // on purpose, by a tombstone in orders.status
 	InFlight  int64 `json:"in_flight"`
 	Retrying  int64 `json:"retrying"` // of those in flight
 	Waiting   int64 `json:"waiting"`  // of those in flight
@@ -93,6 +94,7 @@ func (t *Tally) add(o Tally) {
 		{&t.Cancelled, o.Cancelled},
 		{&t.Discarded, o.Discarded},
 		{&t.Dead, o.Dead},
+		{&t.Erased, o.Erased},
 		{&t.InFlight, o.InFlight},
 		{&t.Retrying, o.Retrying},
 		{&t.Waiting, o.Waiting},
@@ -250,6 +252,7 @@ func (r *Report) Write(w io.Writer) error {
 		{"  cancelled", func(t Tally) int64 { return t.Cancelled }},
 		{"  discarded", func(t Tally) int64 { return t.Discarded }},
 		{"  dead, with a letter", func(t Tally) int64 { return t.Dead }},
+		{"  erased", func(t Tally) int64 { return t.Erased }},
 		{"  in flight", func(t Tally) int64 { return t.InFlight }},
 		{"    retrying", func(t Tally) int64 { return t.Retrying }},
 		{"    waiting", func(t Tally) int64 { return t.Waiting }},

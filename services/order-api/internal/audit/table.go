@@ -33,6 +33,7 @@ type table struct {
 	refunds map[int64]refund   // by their offset; few
 	blocked map[Batch]bool     // of all topics
 	skipped map[Batch]bool     // of all topics
+	erased  map[uint64]bool    // keys of orders whose newest record in orders.status is a tombstone; few
 	fold    status.Fold
 
 	invoicesFrom, lettersFrom int64 // where their logs start: what stood before was deleted
@@ -120,7 +121,7 @@ func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
 		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
-		refunds: map[int64]refund{}, blocked: map[Batch]bool{}, skipped: map[Batch]bool{},
+		refunds: map[int64]refund{}, blocked: map[Batch]bool{}, skipped: map[Batch]bool{}, erased: map[uint64]bool{},
 	}
 }
 
@@ -192,11 +193,15 @@ func (t *table) state(r *kgo.Record) error {
 	if verdict == status.Void {
 		t.void++
 	}
+	if verdict == status.Erased {
+		t.erased[maphash.Bytes(t.seed, r.Key)] = true
+	}
 	if verdict != status.Current {
 		return nil
 	}
 	e := t.at(head.Origin)
 	t.belongs(e, r.Key)
+	delete(t.erased, maphash.Bytes(t.seed, r.Key))
 	e.rev, e.end = int32(head.Rev), ended(head.Status)
 	e.pointer, e.pointerAt, e.letterAt = 0, 0, 0
 	if straight(head) && e.facts&hasRecord != 0 {
@@ -318,7 +323,7 @@ func voided(reason string) void {
 	switch failure.Reason(reason) {
 	case failure.Duplicate:
 		return voidDuplicate
-	case failure.Undecodable:
+	case failure.Undecodable, failure.WrongPartition: // an order that does not count where it stands is none there
 		return voidUndecodable
 	default:
 		return voidOther

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 )
 
@@ -48,7 +50,10 @@ func (a *api) watchOrder(c echo.Context) error {
 		}
 		select {
 		case <-changes:
-			if s, err = a.view.Order(ctx, id); err != nil {
+			if s, err = a.view.Order(ctx, id); errors.Is(err, view.ErrUnknown) {
+				return nil // it was erased, and the stream has begun
+			}
+			if err != nil {
 				return err
 			}
 		case <-beat.C:

@@ -211,8 +211,7 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 // partition is where the record of an order is put. It depends on the partitions that there were at the start, not on those
 // that the client sees: view and workers follow no other.
 func (in *Intake) partition(id order.ID) int32 {
-	keyed := kgo.StickyKeyPartitioner(nil).ForTopic(in.cfg.Topic) // the client's own choice
-	return int32(keyed.Partition(&kgo.Record{Key: []byte(id)}, in.cfg.Partitions))
+	return kafka.Layout{Partitions: in.cfg.Partitions}.Partition([]byte(id))
 }
 
 // append writes the order's record and returns it with its partition and offset.

@@ -16,13 +16,14 @@ import (
 )
 
 // schemaVersion is the number of the schema below. A file with another number is thrown away.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // schema is the whole file. who has the words of the customer's name and e-mail address, each with a space before it, and customers
 // has a row for each of them: the first 64 bytes of the word, and the rowid of the order. refund_of is the order that a refund is of,
 // or empty; value is the record's value as Kafka has it: of the order as placed, and of its newest state, which stands at
 // state_at in orders.status, once it is begun. key is that of the record that failed, at_partition and offset are the place of
-// the dead letter itself, and gone says that there is no record at that place any more. Times are in Unix milliseconds.
+// the dead letter itself, and gone says that there is no record at that place any more. erased has the orders whose state was
+// erased on purpose, and where they stood, or -1: their records in other topics must not bring them back. Times are in Unix milliseconds.
 const schema = `
 CREATE TABLE topics (name TEXT PRIMARY KEY, id BLOB NOT NULL);
 CREATE TABLE positions (
@@ -50,6 +51,8 @@ CREATE TABLE letters (
   step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
   first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, replays INTEGER NOT NULL, rev INTEGER NOT NULL
 );
+CREATE TABLE erased (id TEXT PRIMARY KEY, at INTEGER NOT NULL, partition INTEGER NOT NULL, origin INTEGER NOT NULL);
+CREATE INDEX erased_origin ON erased (partition, origin);
 CREATE INDEX letters_failed ON letters (last_failed, id);
 CREATE INDEX letters_step ON letters (step, last_failed, id);
 CREATE INDEX letters_reason ON letters (reason, last_failed, id);
@@ -202,7 +205,7 @@ func (f *file) reset(ctx context.Context, ids map[string]kadm.TopicID) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	for _, table := range []string{"topics", "positions", "orders", "letters", "customers"} {
+	for _, table := range []string{"topics", "positions", "orders", "letters", "customers", "erased"} {
 		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ const (
 	Open     LetterState = "open"     // nobody has dealt with it
 	Lost     LetterState = "lost"     // nobody has dealt with it, and its record is gone from the topic: the order's state may still do
 	Replayed LetterState = "replayed" // it was sent back and is being worked on
-	Closed   LetterState = "closed"   // its order has ended otherwise since
+	Closed   LetterState = "closed"   // its order has ended otherwise since, or was erased
 )
 
 // Letter is the newest letter of an origin.
@@ -86,10 +86,12 @@ func (v *View) Letters(ctx context.Context, f LetterFilter) ([]Letter, string, e
 const joined = `WITH joined AS (
 SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_status, coalesce(o.rev, 0) AS order_rev,
   coalesce(o.state_at, 0) AS order_at,
-  CASE WHEN o.status IN ('confirmed', 'cancelled', 'discarded') AND o.rev >= l.rev THEN 'closed'
+  CASE WHEN o.id IS NULL AND e.id IS NOT NULL THEN 'closed'
+    WHEN o.status IN ('confirmed', 'cancelled', 'discarded') AND o.rev >= l.rev THEN 'closed'
     WHEN o.status NOT IN ('dead', 'accepted') AND o.rev >= l.rev THEN 'replayed'
     WHEN l.gone THEN 'lost' ELSE 'open' END AS state
-FROM letters l LEFT JOIN orders o ON o.partition = l.partition AND o.origin = l.origin AND l.key IN ('', o.id))
+FROM letters l LEFT JOIN orders o ON o.partition = l.partition AND o.origin = l.origin AND l.key IN ('', o.id)
+LEFT JOIN erased e ON e.partition = l.partition AND e.origin = l.origin)
 SELECT partition, origin, at_partition, "offset", step, class, reason, message, attempts, first_failed, last_failed, worker, replays, rev,
   order_id, order_status, order_rev, order_at, state FROM joined `
 

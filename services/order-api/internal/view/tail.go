@@ -151,8 +151,9 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
-		" VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?) ON CONFLICT DO NOTHING"
-	added, err := b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), refundOf(o), r.Value)
+		" SELECT ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING"
+	added, err := b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), refundOf(o), r.Value,
+		o.ID, r.Timestamp.UnixMilli())
 	b.change(o)
 	if err != nil {
 		return err
@@ -175,6 +176,9 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 	if verdict == status.Void {
 		b.v.void[r.Partition]++
 		return nil
+	}
+	if verdict == status.Erased {
+		return b.erase(ctx, r)
 	}
 	s, err := wire.ReadState(r)
 	if err != nil {
@@ -217,6 +221,30 @@ func (b *batch) pointed(ctx context.Context, s order.State) error {
 		FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
 	}
 	return b.list(ctx, l, s.Letter.Partition, s.Letter.Offset, "DO NOTHING")
+}
+
+// erase forgets an order. One that was placed later under the same ID, and is not begun yet, stays.
+func (b *batch) erase(ctx context.Context, r *kgo.Record) error {
+	id, at := string(r.Key), r.Timestamp.UnixMilli()
+	const note = "INSERT INTO erased (id, at, partition, origin)" +
+		" VALUES (?1, ?2, ?3, coalesce((SELECT origin FROM orders WHERE id = ?1), -1))" +
+		" ON CONFLICT DO UPDATE SET at = excluded.at, origin = max(origin, excluded.origin)"
+	if _, err := b.tx.ExecContext(ctx, note, id, at, r.Partition); err != nil {
+		return err
+	}
+	was, err := b.customer(ctx, order.ID(id))
+	if err != nil {
+		return err
+	}
+	gone, err := b.tx.ExecContext(ctx, "DELETE FROM orders WHERE id = ? AND partition = ? AND (begun OR placed_at <= ?)", id, r.Partition, at)
+	b.changed[order.ID(id)] = true
+	if err != nil {
+		return err
+	}
+	if n, err := gone.RowsAffected(); n == 0 || err != nil {
+		return err
+	}
+	return b.removeCustomer(ctx, was)
 }
 
 // change wakes, after the commit, who watches an order: of a refund also who watches the order that it is of.

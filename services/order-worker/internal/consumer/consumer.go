@@ -163,7 +163,7 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 		return err
 	}
 	held := lease.New(session)
-	c.cfg.Ledger.Lease = held
+	c.cfg.Ledger.Lease, c.cfg.Ledger.Deferred = held, c.lanes.appended
 	orders := c.cfg.Topics.Orders
 	group, err := c.cfg.Kafka.Connect(ctx, append(c.protocol(),
 		kgo.WithContext(calls),

@@ -175,6 +175,22 @@ func (l *lanes) offer(topic string, number int32, records []*kgo.Record) {
 	l.begin()
 }
 
+// appended hears that a worker of ours has appended a record that carries an order. While its source is cut nothing is
+// fetched, and it would seem to have come later than it did.
+func (l *lanes) appended(topic string, number int32, offset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.find(number)
+	if p == nil {
+		return
+	}
+	for _, s := range p.sources {
+		if s.topic == topic {
+			s.arrivals.note(offset, time.Now())
+		}
+	}
+}
+
 // refill fetches again what cut sources have dropped and now need. It is called between two polls, so that nothing that was
 // polled before is on its way to offer any more, which would come out of order.
 func (l *lanes) refill() {
@@ -182,7 +198,7 @@ func (l *lanes) refill() {
 	defer l.mu.Unlock()
 	for _, p := range l.owned {
 		for _, s := range p.sources {
-			if p.begins() && s.cut && s.thirsty(p.now()) {
+			if p.begins() && s.cut && s.thirsty(time.Now()) {
 				s.cut, s.paused = false, false
 				l.seek(s.topic, p.number, kgo.EpochOffset{Epoch: s.epoch, Offset: s.next})
 				l.fetch(s.topic, p.number, false)
@@ -221,7 +237,7 @@ func (l *lanes) begin() {
 // regulate pauses, resumes and cuts sources by what they hold.
 func (l *lanes) regulate() {
 	for _, p := range l.owned {
-		now := p.now()
+		now := time.Now()
 		for _, s := range p.sources {
 			if _, shut := s.shut(now); shut {
 				s.trim()
@@ -242,7 +258,7 @@ func (l *lanes) setAlarm() {
 	var first time.Duration
 	for _, p := range l.owned {
 		for _, s := range p.sources {
-			if again, shut := s.shut(p.now()); shut && again > 0 && p.begins() && (first == 0 || again < first) {
+			if again, shut := s.shut(time.Now()); shut && again > 0 && p.begins() && (first == 0 || again < first) {
 				first = again
 			}
 		}

@@ -54,9 +54,9 @@ func (b *bench) seek(topic string, partition int32, at kgo.EpochOffset) {
 // own adds a partition of all topics.
 func (b *bench) own(number int32) *partition {
 	p := &partition{
-		number: number, now: time.Now, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{}, inHand: map[record]time.Time{},
+		number: number, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{}, inHand: map[record]time.Time{},
 		sources: []*source{
-			{topic: "replay"}, {topic: "retry", delay: delay}, {topic: "waiting", room: &b.room}, {topic: "orders"},
+			{topic: "replay"}, {topic: "retry", arrivals: arrivals{delay: delay}}, {topic: "waiting", room: &b.room}, {topic: "orders"},
 		},
 	}
 	b.add(p)

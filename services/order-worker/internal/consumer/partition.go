@@ -13,7 +13,6 @@ import (
 type partition struct {
 	number   int32
 	ledger   *ledger.Ledger
-	now      func() time.Time          // the broker's time
 	work     func(r *kgo.Record) error // works on one record until it is finished; nil means that it is
 	abandon  func(cause error)         // ends every work in hand before its next effect
 	repeat   string                    // of a partition that is not worked on: what was said beside the group's last commit
@@ -51,7 +50,7 @@ func (p *partition) next() (record, bool) {
 		r.from.bytes -= size(r.Record)
 		return r, true
 	}
-	now := p.now()
+	now := time.Now()
 	for range p.sources {
 		s := p.sources[0]
 		p.sources = append(p.sources[1:], s)

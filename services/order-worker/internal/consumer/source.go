@@ -10,10 +10,10 @@ import (
 // source is one topic's part of a partition number. Its records are begun in order. Those of a carried source, whose orders
 // were put off, wait before a gate: until the first is due, or until there is room.
 type source struct {
-	topic string
-	tail  bool          // read from where the ledger begins: its offsets are not committed
-	delay time.Duration // how long after its appending a record is due
-	room  *room         // of orders that need a dependency which is down; else nil
+	topic    string
+	tail     bool     // read from where the ledger begins: its offsets are not committed
+	arrivals arrivals // how long after its appending a record is due
+	room     *room    // of orders that need a dependency which is down; else nil
 
 	next   int64         // of the first record that is to be fetched
 	epoch  int32         // leader epoch of the record before that; negative if unknown
@@ -53,15 +53,13 @@ func (r *room) look() {
 }
 
 // shut reports whether the head of the queue has to wait, and how long it takes until that may have changed by itself: zero
-// if it changes only when an order in hand ends. Now is the broker's time, as that of the appending is.
+// if it changes only when an order in hand ends.
 func (s *source) shut(now time.Time) (again time.Duration, shut bool) {
 	if len(s.queue) == 0 {
 		return 0, false
 	}
-	if s.delay > 0 {
-		if wait := s.queue[0].Timestamp.Add(s.delay).Sub(now); wait > 0 {
-			return wait, true
-		}
+	if wait := s.arrivals.wait(s.queue[0], now); wait > 0 {
+		return wait, true
 	}
 	if r := s.room; r != nil && r.ask != nil && r.inHand >= r.orders {
 		return r.again, true
@@ -71,10 +69,12 @@ func (s *source) shut(now time.Time) (again time.Duration, shut bool) {
 
 // put takes what was fetched. A cut source drops what was on its way when it was cut: it will be fetched again.
 func (s *source) put(records []*kgo.Record) {
-	if s.cut {
-		return
-	}
+	now := time.Now()
 	for _, r := range records {
+		s.arrivals.note(r.Offset, now)
+		if s.cut {
+			continue
+		}
 		s.queue, s.bytes, s.next, s.epoch = append(s.queue, r), s.bytes+size(r), r.Offset+1, r.LeaderEpoch
 	}
 }

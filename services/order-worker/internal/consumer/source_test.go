@@ -14,33 +14,82 @@ import (
 // delay is that of the topic retry of a bench.
 const delay = 10 * time.Second
 
-func TestACarriedOrderIsBegunWhenItIsDueAndNotBefore(t *testing.T) {
+func TestACarriedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 10)
-		p := b.own(0)
-		// The broker's clock is a minute ahead of ours: it counts, as it does for the time of the appending.
-		p.now = func() time.Time { return time.Now().Add(time.Minute) }
+		b.own(0)
 		b.own(1)
-		appended := time.Now().Add(time.Minute)
-		for i, after := range []time.Duration{-time.Hour, 0, time.Millisecond, 3 * time.Second} {
-			b.offer("retry", 0, []*kgo.Record{{Topic: "retry", Offset: int64(i), Key: fmt.Append(nil, "k", i), Timestamp: appended.Add(after)}})
+		received := time.Now()
+		// The broker's clock is set to and fro meanwhile: whatever it says, each order is due the delay after it came.
+		for i, stamped := range []time.Duration{-time.Hour, 0, time.Hour, -24 * time.Hour} {
+			time.Sleep(time.Until(received.Add(time.Duration(i) * time.Second)))
+			b.offer("retry", 0, []*kgo.Record{{Topic: "retry", Offset: int64(i), Key: fmt.Append(nil, "k", i), Timestamp: received.Add(stamped)}})
 		}
-		b.holds(t, "retry/0@0")
 		b.fetched("orders", 0, 0, "new")
-		b.holds(t, "orders/0@0", "retry/0@0")
+		b.holds(t, "orders/0@0")
+		for i := range 4 {
+			time.Sleep(time.Until(received.Add(delay + time.Duration(i)*time.Second - 1)))
+			b.holds(t, append([]string{"orders/0@0"}, numbered("retry/0@", i)...)...)
+			time.Sleep(1)
+			b.holds(t, append([]string{"orders/0@0"}, numbered("retry/0@", i+1)...)...)
+		}
+	})
+}
+
+// numbered are the first n records of a source.
+func numbered(source string, n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint(source, i))
+	}
+	return names
+}
+
+func TestWhatWasReceivedBeforeWaitsNoLongerThanTheDelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		assigned := time.Now()
+		a := arrivals{delay: delay, end: 10, assigned: assigned, stamped: assigned.Add(time.Hour)}
 		for _, row := range []struct {
-			at   time.Duration
-			hand []string
+			name    string
+			stamped time.Duration // beside the time of the claim
+			want    time.Duration
 		}{
-			{delay - 1, nil},
-			{delay, []string{"retry/0@1"}},
-			{delay + time.Millisecond, []string{"retry/0@1", "retry/0@2"}},
-			{delay + 3*time.Second - 1, []string{"retry/0@1", "retry/0@2"}},
-			{delay + 3*time.Second, []string{"retry/0@1", "retry/0@2", "retry/0@3"}},
+			{"it has waited for a part", -4 * time.Second, 6 * time.Second},
+			{"it has waited for long", -time.Hour, delay - time.Hour},
+			{"the clock was set back since", time.Hour, delay},
 		} {
-			time.Sleep(time.Until(appended.Add(row.at - time.Minute)))
-			b.holds(t, append([]string{"orders/0@0", "retry/0@0"}, row.hand...)...)
+			r := &kgo.Record{Offset: 3, Timestamp: a.stamped.Add(row.stamped)}
+			if got := a.wait(r, assigned); got != row.want {
+				t.Errorf("%s: got a wait of %s, want %s", row.name, got, row.want)
+			}
+			if got := a.wait(r, assigned.Add(delay)); got > 0 {
+				t.Errorf("%s: got a wait of %s after the delay, want none", row.name, got)
+			}
+		}
+	})
+}
+
+// A source that is cut is not fetched. What is appended meanwhile has arrived all the same, and is not due later for it.
+func TestArrivalsOfACutSourceCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := arrivals{delay: delay}
+		for offset := range int64(5000) {
+			a.note(offset, time.Now())
+			time.Sleep(10 * time.Millisecond)
+		}
+		late := time.Now() // the last 10 s of 50 are not due
+		for offset := range int64(5000) {
+			a.note(offset, late) // it is fetched
+			want := delay - time.Duration(5000-offset)*10*time.Millisecond
+			got := a.wait(&kgo.Record{Offset: offset}, late)
+			if max(0, got) < max(0, want) || max(0, got) > max(0, want)+delay/perDelay {
+				t.Fatalf("offset %d: got a wait of %s, want %s", offset, got, want)
+			}
+		}
+		if len(a.marks) > perDelay+1 {
+			t.Errorf("got %d arrivals, want at most %d", len(a.marks), perDelay+1)
 		}
 	})
 }
@@ -157,7 +206,7 @@ func TestBeforeAShutGateLittleIsHeldAndNothingIsLost(t *testing.T) {
 
 func TestOneRecordIsHeldHoweverLarge(t *testing.T) {
 	t.Parallel()
-	s := &source{delay: delay}
+	s := &source{arrivals: arrivals{delay: delay}}
 	large := &kgo.Record{Value: make([]byte, 2*heldBytes), Timestamp: time.Now()}
 	s.put([]*kgo.Record{large, large})
 	s.trim()

@@ -16,8 +16,8 @@ func (c *Consumer) offerSide(topic string, number int32, records []*kgo.Record) 
 	c.lanes.offer(topic, number, records)
 }
 
-// observe looks at what comes behind our claim in orders.status, and returns void states: their orders are put right in
-// their lanes. A newer claim ends all work on the partition: the group has given it to another worker and we are about to
+// observe looks at what comes behind our claim in orders.status, and returns void states and tombstones: their orders
+// are put right, or forgotten, in their lanes. A newer claim ends all work on the partition: the group has given it to another worker and we are about to
 // hear of it, or there is a second group on these topics, which must not do everything twice.
 func (c *Consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Record) {
 	l := c.lanes.ledger(number)
@@ -27,7 +27,7 @@ func (c *Consumer) observe(number int32, records []*kgo.Record) (void []*kgo.Rec
 	for _, r := range records {
 		switch l.Judge(r) {
 		case status.Current: // ours: the ledger wrote it
-		case status.Void:
+		case status.Void, status.Erased:
 			void = append(void, r)
 		case status.Claim:
 			c.cfg.Log.Warn("partition claimed by another worker: work on it ends", telemetry.Partition, number)

@@ -152,13 +152,14 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	stopping := make(chan struct{})
 	p := &partition{
-		number: number, ledger: l, now: l.Now, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
+		number: number, ledger: l, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
 		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1, epoch: unknown}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
 	}
 	// Orders come last in the turn: what is asked about one goes before it.
 	for _, f := range append(slices.Clone(found[1:]), found[0]) {
 		// What is committed is committed again, also if nothing comes.
-		s := &source{topic: f.topic, delay: c.cfg.Topics.Delay(f.topic), next: f.at, epoch: f.epoch, mark: watermark{next: f.at, epoch: f.epoch, any: f.committed}}
+		s := &source{topic: f.topic, next: f.at, epoch: f.epoch, mark: watermark{next: f.at, epoch: f.epoch, any: f.committed}}
+		s.arrivals = arrivals{delay: c.cfg.Topics.Delay(f.topic), end: f.end, assigned: time.Now(), stamped: l.Now()}
 		if f.topic == c.cfg.Topics.Waiting {
 			s.room = &c.lanes.room
 		}
@@ -170,7 +171,7 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 // refused is a partition that is ours, and not worked on. What is committed of orders is committed again, to say so.
 func (c *Consumer) refused(number int32, orders position, reason error) *partition {
 	return &partition{
-		number: number, now: time.Now, held: reason, abandon: func(error) {}, stopping: make(chan struct{}), repeat: orders.metadata,
+		number: number, held: reason, abandon: func(error) {}, stopping: make(chan struct{}), repeat: orders.metadata,
 		sources: []*source{{
 			topic: orders.topic, next: orders.at, epoch: orders.epoch,
 			mark: watermark{next: orders.at, epoch: orders.epoch, any: orders.committed && !orders.foreign},

@@ -102,8 +102,12 @@ func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.R
 
 // Defer appends an order to a topic in which it waits until it is worked on again by itself.
 func (l *Ledger) Defer(ctx context.Context, topic string, letter *dlq.Letter) error {
-	if _, err := l.append(ctx, topic, letter.Record()); err != nil {
+	r, err := l.append(ctx, topic, letter.Record())
+	if err != nil {
 		return fmt.Errorf("putting %s off: %w", letter.ID(), err)
+	}
+	if l.cfg.Deferred != nil {
+		l.cfg.Deferred(topic, l.partition, r.Offset)
 	}
 	return nil
 }

@@ -20,6 +20,8 @@
 //   - When the group's offsets are deleted, all is read again: the restore reaches back to the first record. Confirmed orders
 //     cost a bit each then, by the offset of their record, until that is read again; from then on their IDs are remembered
 //     as if they had just finished, and so are known to the repeats that follow.
+//   - An order that was erased on purpose (a tombstone in orders.status) is finished, and is remembered like one. Nothing that
+//     carries it, repairs it or asks for it brings it back.
 //
 // Every write is acknowledged by all in-sync replicas before it returns, and blocks while Kafka is away: that is never
 // the failure of an order. Only the end of ctx ends the wait, and what was not acknowledged then may stand in Kafka or not.
@@ -56,6 +58,8 @@ type Config struct {
 	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
 	Meter       *meter.Meter
 	Log         *slog.Logger
+	// Deferred is called with the place of each record that puts an order off, once it is acknowledged; or nil. It must not block.
+	Deferred func(topic string, partition int32, offset int64)
 }
 
 // Connect returns the client that all ledgers of a worker append with. The caller closes it.
@@ -154,14 +158,14 @@ func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) erro
 	if err != nil {
 		return fmt.Errorf("writing status %s: %w", c.Status, err)
 	}
-	l.remember(w, r.Offset)
+	l.put(w.Order.ID, entryOf(w.Origin.Offset, r.Offset, w.Status))
 	return nil
 }
 
-func (l *Ledger) remember(s *order.State, offset int64) {
+func (l *Ledger) put(id order.ID, e entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.memory.put(keyOf(s.Order.ID), entryOf(s.Origin.Offset, offset, s.Status))
+	l.memory.put(keyOf(id), e)
 }
 
 // append appends to our partition of a topic and returns the record with its offset. It blocks while Kafka is away. A

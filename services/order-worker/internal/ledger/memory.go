@@ -52,13 +52,16 @@ type entry struct {
 	state  int64 // offset of its newest state in orders.status, or unknown; the lowest byte is the status
 }
 
+// Erased is the Standing of an order whose state somebody has erased on purpose. No state says so of itself.
+const Erased order.Status = "erased"
+
 // unknown is no offset.
 const unknown = -1
 
 // statuses has those of a newer version at zero.
 var statuses = [...]order.Status{
 	"", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
-	order.Confirmed, order.Dead, order.Cancelled, order.Discarded,
+	order.Confirmed, order.Dead, order.Cancelled, order.Discarded, Erased,
 }
 
 func entryOf(origin, at int64, s order.Status) entry {
@@ -69,7 +72,12 @@ func (e entry) at() int64 { return e.state >> 8 }
 
 func (e entry) standing() Standing { return Standing{e.origin, statuses[e.state&0xff]} }
 
-func (e entry) final() bool { return e.standing().Status.Final() }
+func (e entry) final() bool { return e.standing().Status.Final() || e.erased() }
+
+func (e entry) erased() bool { return e.standing().Status == Erased }
+
+// moved is the same entry, of which the newest record stands elsewhere.
+func (e entry) moved(at int64) entry { return entryOf(e.origin, at, e.standing().Status) }
 
 func (m *memory) get(k key) (e entry, known bool) {
 	for _, orders := range []map[key]entry{m.kept, m.young, m.old} {
@@ -84,6 +92,15 @@ func (m *memory) forget(k key) {
 	delete(m.kept, k)
 	delete(m.young, k)
 	delete(m.old, k)
+}
+
+// erase remembers the tombstone of an order.
+func (m *memory) erase(k key, at int64) {
+	e, known := m.get(k)
+	if !known {
+		e.origin = unknown
+	}
+	m.put(k, entryOf(e.origin, at, Erased))
 }
 
 // put remembers the newest state of an order.
@@ -119,7 +136,7 @@ func (m *memory) begun(k key, offset int64) bool {
 
 // turn forgets the old and lets the young be old, when it is time.
 func (m *memory) turn(at time.Time) {
-	if m.turned.IsZero() {
+	if m.turned.IsZero() || at.Before(m.turned) { // the broker's clock was set back
 		m.turned = at
 	}
 	if at.Sub(m.turned) < repeats {

@@ -22,38 +22,56 @@ const viewLag = 2 * time.Minute
 // NotBegun says to Recall that the desk saw no state of the order.
 const NotBegun = -1
 
-// State reads the whole newest state of an order that has a Standing, and the broker's time of it. A state that compaction
-// took away, because it kept a void one in its place, is made again of that: the void one is what a predecessor knew of
-// the order, and its status is ours. Without either it is kafka.ErrGone.
+// ErrErased is returned by State for an order that was erased on purpose.
+var ErrErased = errors.New("the order was erased")
+
+// State reads the whole newest state of an order that has a Standing, and the broker's time of it. It is kafka.ErrGone when
+// no state is left, and ErrErased when that is on purpose.
 func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time, error) {
+	r, _, err := l.newest(ctx, id)
+	if err == nil && r.Value == nil {
+		err = fmt.Errorf("state of %s: %w", id, ErrErased)
+	}
+	return parse(r, err)
+}
+
+// newest reads the record that counts of an order: its newest state, or a tombstone. A state that compaction took away,
+// because it kept a void one in its place, is made again of that: the void one is what a predecessor knew of the order, and
+// its status is ours. Without either it is kafka.ErrGone.
+func (l *Ledger) newest(ctx context.Context, id order.ID) (*kgo.Record, entry, error) {
 	l.mu.Lock()
 	e, known := l.memory.get(keyOf(id))
 	l.mu.Unlock()
-	if !known {
-		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	switch {
+	case !known:
+		return nil, e, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	case e.erased(): // whether or not the tombstone still stands
+		return &kgo.Record{Key: []byte(id)}, e, nil
 	}
 	r, err := l.read(ctx, l.cfg.Topics.Status, e.at())
 	if err == nil && string(r.Key) != string(id) {
 		err = fmt.Errorf("%w: that of %.40q stands at offset %d", kafka.ErrGone, r.Key, e.at())
 	}
 	if !errors.Is(err, kafka.ErrGone) {
-		return parse(r, err)
+		return r, e, err
 	}
 	counts, void, err := l.search(ctx, id)
-	if err != nil {
-		return order.State{}, time.Time{}, err
-	}
-	if counts != nil {
-		return parse(counts, nil)
+	if err != nil || counts != nil {
+		return counts, e, err
 	}
 	l.cfg.Log.LogAttrs(ctx, slog.LevelError, "state is compacted away", slog.String(telemetry.Order, string(id)),
 		slog.Int(telemetry.Partition, int(l.partition)), slog.Int64(telemetry.Offset, e.at()))
 	if void == nil {
-		return order.State{}, time.Time{}, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+		return nil, e, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
 	}
-	s, at, err := parse(void, nil)
+	s, err := wire.ReadState(void)
+	if err != nil {
+		return nil, e, fmt.Errorf("state of %s: %w", id, err)
+	}
 	s.Status = e.standing().Status
-	return s, at, err
+	made := wire.State(s, l.claim)
+	made.Partition, made.Timestamp = void.Partition, void.Timestamp
+	return made, e, nil
 }
 
 func parse(r *kgo.Record, err error) (order.State, time.Time, error) {
@@ -64,7 +82,8 @@ func parse(r *kgo.Record, err error) (order.State, time.Time, error) {
 	return s, r.Timestamp, err
 }
 
-// search looks through the whole partition for the newest state of an order that counts, and for the newest that does not.
+// search looks through the whole partition for the newest record of an order that counts, a state or a tombstone, and for the
+// newest that does not.
 func (l *Ledger) search(ctx context.Context, id order.ID) (counts, void *kgo.Record, err error) {
 	err = l.insist(ctx, "search", func() error {
 		end, err := l.end(ctx, l.cfg.Topics.Status)
@@ -85,7 +104,7 @@ func (l *Ledger) look(ctx context.Context, id order.ID, from, to int64) (counts,
 		if string(r.Key) != string(id) || err != nil {
 			return
 		}
-		if v == status.Current {
+		if v == status.Current || v == status.Erased {
 			counts = r
 		} else {
 			void = r
@@ -108,15 +127,19 @@ func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked time.T
 		if err != nil || r == nil {
 			return err
 		}
-		h, err := wire.ReadHead(r)
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		if r.Value == nil {
+			l.memory.erase(keyOf(id), r.Offset)
+			return nil
+		}
+		h, err := wire.ReadHead(r)
 		l.memory.put(keyOf(id), entryOf(h.Origin, r.Offset, h.Status))
 		return err
 	})
 }
 
-// recall returns the newest state of an order, or nil.
+// recall returns the newest record of an order that counts, a state or a tombstone, or nil.
 func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.Time) (*kgo.Record, error) {
 	l.mu.Lock()
 	whole := l.memory.whole // a state from there on would have a Standing

@@ -105,6 +105,9 @@ func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void
 		case err != nil || v == status.Void:
 			voids++
 			void[order.ID(r.Key)] = true
+		case v == status.Erased:
+			m.erase(keyOf(r.Key), r.Offset)
+			delete(void, order.ID(r.Key))
 		case v == status.Current:
 			if k, e := keyOf(r.Key), entryOf(h.Origin, r.Offset, h.Status); !w.packs(e) || bytes.Contains(r.Value, ours) {
 				m.restore(k, e, w)
@@ -130,13 +133,8 @@ func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void
 // claim is looked at one by one, but nobody would look here again, and in an hour compaction keeps the void ones alone.
 func (l *Ledger) repair(ctx context.Context, void map[order.ID]bool) error {
 	for id := range void {
-		err := l.Repair(ctx, id)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil { // our own state is one that this version cannot read
-			l.cfg.Log.LogAttrs(ctx, slog.LevelError, "void state not repaired",
-				slog.String(telemetry.Order, string(id)), slog.Int(telemetry.Partition, int(l.partition)), slog.Any(telemetry.Error, err))
+		if err := l.Repair(ctx, id); err != nil {
+			return fmt.Errorf("repairing %s: %w", id, err)
 		}
 	}
 	return nil

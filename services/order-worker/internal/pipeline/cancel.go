@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -24,7 +25,8 @@ import (
 // who finds the order cancelled. The other way round the order could still be begun, and its number be void and issued.
 func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) error {
 	w, late, err := p.called(ctx, l, r)
-	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) {
+	class, _ := failure.Of(err)
+	if err != nil && class == failure.Permanent || errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) || errors.Is(err, ledger.ErrErased) {
 		p.ignore(r, err)
 		return nil
 	}
@@ -91,7 +93,7 @@ func (p *Pipeline) queued(ctx context.Context, l *ledger.Ledger, id order.ID, or
 	if err != nil {
 		return nil, err
 	}
-	o, err := wire.ReadOrder(r)
+	o, err := p.placed(&dlq.Letter{Key: r.Key, Value: r.Value, Origin: l.Origin(origin)})
 	if err == nil && o.ID != id {
 		err = fmt.Errorf("%w: order %s at offset %d, not %s", wire.ErrUndecodable, o.ID, origin, id)
 	}

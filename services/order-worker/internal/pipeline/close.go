@@ -18,19 +18,19 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
 	}
 	p.note(a, failures, cause)
-	letter, now := &a.letter, l.Now()
+	letter := &a.letter
 	switch letter.Class {
 	case failure.Down:
 		letter.Retries, letter.Since = 0, time.Time{}
 		forgetProbe(a.work)
 		return p.park(ctx, l, a, order.Waiting, p.cfg.Topics.Waiting)
 	case failure.Transient:
-		next, ok := p.cfg.Retry.Next(p.cfg.Topics, letter.Retries, letter.Since, now)
+		next, ok := p.cfg.Retry.Next(p.cfg.Topics, letter.Retries)
 		if !ok {
 			break
 		}
 		if letter.Retries == 0 {
-			letter.Since = now
+			letter.Since = letter.LastFailed
 		}
 		letter.Retries++
 		return p.park(ctx, l, a, order.Retrying, next)
@@ -84,21 +84,20 @@ func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error
 	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(letter.Reason), Replay: a.replay})
 }
 
-// undecodable writes the letter of a record that is no order. It has no ID and so no state: the letter is its only trace.
-func (p *Pipeline) undecodable(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
+// refuse writes the letter of a record that is no order, or none of this partition. It has no state: the letter is its only trace.
+func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
 	letter := &a.letter
 	p.note(a, 1, cause)
-	letter.Class, letter.Reason = failure.Permanent, failure.Undecodable
 	if _, err := l.Bury(ctx, letter); err != nil {
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record undecodable", slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(letter.Reason)), slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
 		slog.Int64(telemetry.Offset, letter.Origin.Offset), slog.Any(telemetry.Error, cause))
 	if a.from != queue {
 		return nil
 	}
-	return l.Void(ctx, letter.Origin, failure.Undecodable)
+	return l.Void(ctx, letter.Origin, letter.Reason)
 }
 
 // note adds a failure to what is known of the order: a letter that was replayed keeps when it first failed, and counts on.

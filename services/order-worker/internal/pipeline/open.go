@@ -52,19 +52,26 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil || a.done {
 		return a, err
 	}
-	o, err := a.letter.Order()
-	if errors.Is(err, wire.ErrUndecodable) {
+	o, err := p.placed(&a.letter)
+	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
 		a.done = true
 		if a.from == carried {
 			p.ignore(r, err)
 			return a, nil
 		}
-		return a, p.undecodable(ctx, l, a, err)
+		return a, p.refuse(ctx, l, a, err)
 	}
 	if err != nil {
 		return a, err
 	}
 	standing, begun, err := p.standing(ctx, l, a, o.ID, r)
+	if err == nil && begun && standing.Status == ledger.Erased {
+		begun, err = p.outlived(ctx, l, a, r)
+		if begun {
+			a.done = true
+			return a, err
+		}
+	}
 	switch {
 	case err != nil:
 		return a, err
@@ -76,6 +83,10 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		return a, nil
 	case begun:
 		err := p.resume(ctx, l, a, o.ID)
+		if errors.Is(err, ledger.ErrErased) {
+			a.done = true
+			return a, nil
+		}
 		if !errors.Is(err, kafka.ErrGone) {
 			return a, err
 		}
@@ -106,6 +117,15 @@ func (p *Pipeline) standing(
 	return standing, begun, err
 }
 
+// outlived reports whether a record is about an order that was erased on purpose, and not about a later one under the same ID.
+func (p *Pipeline) outlived(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) (bool, error) {
+	if a.from == queue {
+		return l.Outlived(ctx, r)
+	}
+	p.ignore(r, ledger.ErrErased)
+	return true, nil
+}
+
 // duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a letter of such an origin was never
 // written.
 func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
@@ -115,6 +135,20 @@ func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, 
 	}
 	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.letter.Origin))
 	return nil
+}
+
+// placed reads the order. A record that is no order, or that is not in the partition of its key, is a permanent failure: in
+// another partition its ID could stand for two orders.
+func (p *Pipeline) placed(letter *dlq.Letter) (order.Order, error) {
+	o, err := letter.Order()
+	if errors.Is(err, wire.ErrUndecodable) {
+		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, err)
+	}
+	if there := p.cfg.Partition(letter.Key); err == nil && there != letter.Origin.Partition {
+		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, letter.Origin.Partition)
+		return order.Order{}, failure.New(failure.Permanent, failure.WrongPartition, err)
+	}
+	return o, err
 }
 
 // read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was

@@ -49,12 +49,14 @@ type Step interface {
 // Config is what a pipeline needs beside its stages.
 type Config struct {
 	Topics topic.Set
-	Group  string // of the worker, named in letters like
-	Worker string // itself
-	Retry  retry.Policy
-	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
-	Meter  *meter.Meter
-	Log    *slog.Logger
+	// Partition is where the topic orders has the records of a key, as the API appends them.
+	Partition func(key []byte) int32
+	Group     string // of the worker, named in letters like
+	Worker    string // itself
+	Retry     retry.Policy
+	Hold      bool // an effect of which nobody can know whether it was had is not repeated without being asked for
+	Meter     *meter.Meter
+	Log       *slog.Logger
 }
 
 // Pipeline works on orders. It is safe for concurrent use.
@@ -71,6 +73,9 @@ func New(cfg Config, stages []Stage) *Pipeline { return &Pipeline{cfg, stages} }
 // the partition's next owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 	if r.Topic == p.cfg.Topics.Status {
+		if r.Value == nil {
+			return l.Erase(ctx, r)
+		}
 		return l.Repair(ctx, order.ID(r.Key))
 	}
 	if r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypeCancel {
@@ -193,22 +198,27 @@ func (p *Pipeline) doubt(a *attempt, s Stage, cause error) (failure.Class, error
 
 // ready states the intent of a step, and brings the document that was issued before, if there is one. It reports whether
 // that is all there is to do.
+//
+// The document is loaded first: a worker that is killed while Kafka does not answer must not leave an intent behind, because
+// its successor would have to count an effect that was never had as uncertain.
 func (p *Pipeline) ready(ctx context.Context, l *ledger.Ledger, a *attempt, s Stage) (done bool, err error) {
 	w := a.work
+	i := w.Progress.Invoice
+	if !s.Keeps && w.Document == nil && i != nil && i.Kept != nil {
+		if err := l.Load(ctx, w); err != nil {
+			return false, err
+		}
+	}
 	if s.Intent != "" && a.intent != s.Intent {
 		if err := l.Write(ctx, w, order.Change{Status: s.Intent, Reason: string(a.reason), Replay: a.replay}); err != nil {
 			return false, err
 		}
 		a.intent, a.reason = s.Intent, ""
 	}
-	i := w.Progress.Invoice
-	switch {
-	case s.Keeps && a.adopt != nil:
+	if s.Keeps && a.adopt != nil {
 		// A worker that stopped between keeping the invoice and saying so left it in the topic: that one counts.
 		err := l.Adopt(ctx, w, *a.adopt)
 		return err == nil && i.Kept != nil, err
-	case !s.Keeps && w.Document == nil && i != nil && i.Kept != nil:
-		return false, l.Load(ctx, w)
 	}
 	return false, nil
 }

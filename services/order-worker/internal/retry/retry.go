@@ -38,16 +38,19 @@ type Policy struct {
 
 	// After that.
 	Retries int           // how often it is put off for 10 s; zero: it is never put off
-	For     time.Duration // since it was put off first: so long it is put off for 2 min after that
+	For     time.Duration // until it was put off for so long in all, it is put off for 2 min after that
 }
 
-// Next is the topic in which an order waits that failed, and was put off some times already, first at since. It returns
-// false if that was enough. The short ones are counted, not timed: a worker that was away must not use them up.
-func (p Policy) Next(topics topic.Set, retries int, since, now time.Time) (name string, ok bool) {
+// Next is the topic in which an order waits that failed, and was put off some times already. It returns false if that was
+// enough. What is added up is for how long it was put off, not what a clock says has passed since: a worker that was away
+// must not use the time up, and neither must a clock that is set.
+func (p Policy) Next(topics topic.Set, retries int) (name string, ok bool) {
+	short := min(retries, p.Retries)
+	waited := time.Duration(short)*topics.Delay(topics.Retry10s) + time.Duration(retries-short)*topics.Delay(topics.Retry2m)
 	switch {
 	case retries < p.Retries:
 		return topics.Retry10s, true
-	case p.Retries > 0 && now.Sub(since) < p.For:
+	case p.Retries > 0 && waited < p.For:
 		return topics.Retry2m, true
 	}
 	return "", false

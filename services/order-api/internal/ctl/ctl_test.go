@@ -236,12 +236,12 @@ func TestOutput(t *testing.T) {
 	golden(t, "testdata/output.txt", all.String())
 }
 
-func TestAnInvoiceIsSavedUnderItsNumber(t *testing.T) {
+func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
 	for _, row := range []struct{ command, file, want string }{
-		{"invoice get ord_1", "INV-1.pdf", "%PDF of ord_1"},
-		{"invoice get ord_1 --xml", "INV-1.xml", "<xml of ord_1>"},
+		{"invoice get ord_1", "ord_1.pdf", "%PDF of ord_1"},
+		{"invoice get ord_1 --xml", "ord_1.xml", "<xml of ord_1>"},
 	} {
 		stdout, _, err := s.run(t, "", strings.Fields(row.command)...)
 		if err != nil || stdout != row.file+"\n" {

@@ -111,10 +111,14 @@ func (v *checker) text(pointer, text string, least, most int) {
 	}
 }
 
+// blank are runes that Unicode lists among letters and symbols and that leave no mark: the pattern of Braille without dots, the
+// null notehead, the filler of Khitan, and the blanks of Egyptian hieroglyphs.
+const blank = "\u2800\U0001D159\U00016FE4\U00013441\U00013442"
+
 // seen reports whether a rune leaves a mark on an invoice. Spaces do not, nor do runes of no width, which some names need
-// between others (Unicode TR 44, Default_Ignorable_Code_Point).
+// between others (Unicode TR 44, Default_Ignorable_Code_Point), nor those that are blank.
 func seen(r rune) bool {
-	return !unicode.IsSpace(r) && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return !unicode.IsSpace(r) && !strings.ContainsRune(blank, r) && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // forbidden are runes that change the meaning of what is around them: controls, line and paragraph separators, bidirectional overrides and isolates (Unicode UAX #9, section 2).

@@ -133,7 +133,7 @@ func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		{"", []string{"place", "nowhere.csv"}, "open nowhere.csv: no such file or directory"},
+		{"", []string{"place", "nowhere.csv"}, "stat nowhere.csv: no such file or directory"},
 		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (several orders: one a line, in a file that ends in .ndjson)"},
 		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key is for one order, and there are 2"},
 		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait at most 60s"},

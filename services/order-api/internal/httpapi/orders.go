@@ -87,7 +87,7 @@ func checkType(h http.Header) error {
 		}
 	}
 	types := h.Values("Content-Type")
-	if len(types) == 0 {
+	if len(types) == 0 || len(types) == 1 && types[0] == "" {
 		return nil
 	}
 	kind, parameters, err := mime.ParseMediaType(types[0])

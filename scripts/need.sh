@@ -4,23 +4,27 @@
 # need COMMAND PACKAGE… installs Debian packages when COMMAND is missing.
 # It returns 1, after a sentence on stderr, where that cannot be done.
 need() {
-  local command=$1 sudo=()
+  local command=$1
   shift
   command -v "$command" >/dev/null && return 0
+  if install_packages "$@" && command -v "$command" >/dev/null; then return 0; fi
+  echo "${0##*/}: $command is missing: install it (on Debian: apt-get install $*), or run this as root" >&2
+  return 1
+}
+
+# install_packages PACKAGE… installs Debian packages. It returns 1 where that is not allowed or does not succeed.
+install_packages() {
+  local sudo=()
   if [ "$(id -u)" -ne 0 ]; then sudo=(sudo -n); fi
-  if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
-    echo "${0##*/}: $command is missing: install it (on Debian: apt-get install $*), or run this as root" >&2
-    return 1
-  fi
+  if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then return 1; fi
   echo "${0##*/}: installing $*" >&2
   {
     "${sudo[@]}" apt-get -qq update &&
       "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
   } >/dev/null 2>&1
+  local status=$?
   hash -r
-  command -v "$command" >/dev/null && return 0
-  echo "${0##*/}: $command is missing, and apt-get could not install $*" >&2
-  return 1
+  return "$status"
 }
 
 # need_go returns 1, after a sentence on stderr, unless there is a Go that this project can be built with.

@@ -48,7 +48,7 @@ func arrows() []arrow {
 		{mechanism, "cii", "order", "an invoice for programs: amounts and VAT are the domain's"},
 		{mechanism, "spoken", "order", "what a language needs beside words: invoice and mail agree on amounts"},
 		{mechanism, "invoice", "cii config failure order pdfa spoken", "a step: its seller is a file, its document a hybrid"},
-		{mechanism, "email", "failure order spoken", "a step"},
+		{mechanism, "email", "config failure order spoken", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},
 		{mechanism, "meter", "failure order", "counts by outcome, step and class"},

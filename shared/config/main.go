@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // Program is what a main does. It returns when ctx is done and its work in hand is finished.
@@ -48,10 +50,26 @@ func report(w io.Writer, name string, err error) int {
 
 // Tell prints an error the way every program does: a line that begins with the program's name, and the hint that the error has.
 func Tell(w io.Writer, name string, err error) {
-	fmt.Fprintf(w, "%s: %s\n", name, err)
+	fmt.Fprintf(w, "%s: %s\n", name, Printable(err.Error()))
 	if h, ok := errors.AsType[*hinted](err); ok {
-		fmt.Fprintf(w, "hint: %s\n", h.hint)
+		fmt.Fprintf(w, "hint: %s\n", Printable(h.hint))
 	}
+}
+
+// Printable replaces each character of a text that a terminal would obey, and each byte that is not UTF-8. Line breaks stay.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && Obeyed(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// Obeyed reports whether a terminal acts on a character instead of showing it: controls (C0, DEL, C1), line and paragraph
+// separators, and all that changes the direction of text (Unicode UAX #9).
+func Obeyed(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // Usage marks an error as one of usage: the program was called wrongly, and Main exits with 2.

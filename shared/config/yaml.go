@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 )
+
+// maxYAML bounds a YAML file, of which yaml.v3 makes many times as much in memory. A catalogue of 4,000 products fits.
+const maxYAML = 1 << 20
 
 // LoadYAML reads the file at path, or embedded when path is empty, into a pointer to a struct, and then calls check
 // (or nil), which says by Place.Wrong what else is wrong with it. The error has a line for each thing that is wrong.
@@ -23,7 +26,7 @@ func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (v
 	name, text := "embedded default", embedded
 	if path != "" {
 		name = path
-		if text, err = os.ReadFile(path); err != nil {
+		if text, err = ReadFile(path, maxYAML); err != nil {
 			return "", err
 		}
 	}
@@ -173,10 +176,26 @@ func fault(text []byte, read func([]byte) error) error {
 	if err == nil {
 		return nil
 	}
-	for read(text) != nil {
+	// A text that goes on behind the fault has the same error: half of what is left is tried, not each line.
+	ends := lineEnds(text)
+	same := sort.Search(len(ends), func(i int) bool {
+		other := read(text[:ends[i]])
+		return other != nil && other.Error() == err.Error()
+	})
+	for text = text[:ends[min(same, len(ends)-1)]]; read(text) != nil; {
 		text = text[:bytes.LastIndexByte(text[:len(text)-1], '\n')+1]
 	}
 	return fmt.Errorf("%d: %s", bytes.Count(text, []byte("\n"))+1, syntax(err))
+}
+
+// lineEnds are the places behind each line, the last of which may lack a line break.
+func lineEnds(text []byte) (ends []int) {
+	end := 0
+	for line := range bytes.Lines(text) {
+		end += len(line)
+		ends = append(ends, end)
+	}
+	return ends
 }
 
 // structural says in words for people what yaml.v3 says about Go types.

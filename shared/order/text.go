@@ -26,10 +26,14 @@ func TextFault(text string, least, most int) string {
 // NotPlain is what is said of a text with characters that no text may have.
 const NotPlain = "must not contain control characters, line breaks or text direction overrides"
 
-// visible reports whether a rune leaves a mark on an invoice. Spaces do not, nor does the Braille pattern without a dot, nor
-// runes of no width, which some names need between others (Unicode TR 44, Default_Ignorable_Code_Point).
+// blank are runes that Unicode lists among letters and symbols and that leave no mark: the pattern of Braille without dots, the
+// null notehead, the filler of Khitan, and the blanks of Egyptian hieroglyphs.
+const blank = "\u2800\U0001D159\U00016FE4\U00013441\U00013442"
+
+// visible reports whether a rune leaves a mark on an invoice. Spaces do not, nor do runes of no width, which some names need
+// between others (Unicode TR 44, Default_Ignorable_Code_Point), nor those that are blank.
 func visible(r rune) bool {
-	return r != '\u2800' && !unicode.IsSpace(r) &&
+	return !unicode.IsSpace(r) && !strings.ContainsRune(blank, r) &&
 		!unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 

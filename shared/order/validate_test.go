@@ -58,6 +58,7 @@ func TestValidatePointsAtEachBadField(t *testing.T) {
 		{"no name", func(o *order.Order) { o.Customer.Name = "" }, "/customer/name"},
 		{"a blank name", func(o *order.Order) { o.Customer.Name = " \u00a0\u3000" }, "/customer/name"},
 		{"a name of zero-width characters", func(o *order.Order) { o.Customer.Name = "\u200b\u00ad\ufeff" }, "/customer/name"},
+		{"a name of blank symbols", func(o *order.Order) { o.Customer.Name = "\u2800 \U0001D159\U00013441\U00016FE4" }, "/customer/name"},
 		{"a name of fillers and marks of direction", func(o *order.Order) { o.Customer.Name = "\u3164\u200f\u061c\ufe0f" }, "/customer/name"},
 		{"a name of 10,000 runes", func(o *order.Order) { o.Customer.Name = strings.Repeat("x", 10_000) }, "/customer/name"},
 		{"a name of 201 runes", func(o *order.Order) { o.Customer.Name = long }, "/customer/name"},

@@ -7,10 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"example.com/orders/shared/config"
 )
 
-// minSecret is the length of a key that nobody guesses.
-const minSecret = 16
+// Bounds of a key: shorter ones can be guessed, and a longer file is not a key.
+const (
+	minSecret = 16
+	maxSecret = 4 << 10
+)
 
 // secret returns the key of order IDs: as given, from the file that is named, or from the one in the data folder, which the first start makes.
 func (cfg *Config) secret() ([]byte, error) {
@@ -24,7 +29,7 @@ func (cfg *Config) secret() ([]byte, error) {
 			return nil, fmt.Errorf("making a secret: %w", err)
 		}
 	}
-	text, err := os.ReadFile(path)
+	text, err := config.ReadFile(path, maxSecret)
 	if err != nil {
 		return nil, fmt.Errorf("--secret-file: %w", err)
 	}

@@ -3,12 +3,16 @@
 // Methods return a *Problem when the API refuses, and other errors when it cannot be reached. To place an order, or to refund
 // one, is safe to repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch
 // resumes by itself.
+//
+// The client trusts its API no further than it must: an answer has a bound for its kind, and a redirection to another host is an
+// error, because what was sent may be a secret.
 package client
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,15 +28,38 @@ type Client struct {
 	http *http.Client
 }
 
-// New returns a client of the API at a URL such as "http://127.0.0.1:8080". A nil http.Client is one that gives an answer 75 seconds to begin.
+// Bounds of an answer of each kind: a problem, an invoice (a record in Kafka, of little more than 1 MiB), and other JSON (a page of 200
+// orders of 200 lines each is about half of it).
+const (
+	maxProblem = 1 << 20
+	maxFile    = 16 << 20
+	maxJSON    = 64 << 20
+)
+
+// New returns a client of the API at a URL such as "http://127.0.0.1:8080". A nil http.Client is one that gives an answer 75
+// seconds to begin, and that follows redirections on the same host only.
 func New(base string, h *http.Client) *Client {
 	if h == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		// An order may be waited for a minute.
 		transport.ResponseHeaderTimeout = 75 * time.Second
-		h = &http.Client{Transport: transport}
+		h = &http.Client{Transport: transport, CheckRedirect: sameHost}
 	}
 	return &Client{strings.TrimSuffix(base, "/"), h}
+}
+
+// maxRedirects is that of net/http.
+const maxRedirects = 10
+
+// sameHost leaves a redirection to another scheme, host or port as the answer.
+func sameHost(next *http.Request, via []*http.Request) error {
+	if first := via[0].URL; next.URL.Scheme != first.Scheme || next.URL.Host != first.Host {
+		return http.ErrUseLastResponse
+	}
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("stopped after %d redirections", maxRedirects)
+	}
+	return nil
 }
 
 // Place places an order. A key that is not empty makes repeats of the call one order. With a wait of at least a second (at
@@ -114,7 +141,8 @@ func (c *Client) download(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return io.ReadAll(resp.Body)
+	document, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxFile))
+	return document, reading(http.MethodGet, path, err)
 }
 
 // Products returns all products of the shop.
@@ -169,10 +197,18 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		return err
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("reading the answer of %s %s: %w", method, path, err)
+	return reading(method, path, json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxJSON)).Decode(into))
+}
+
+// reading says of an error, or nil, which answer could not be read.
+func reading(method, path string, err error) error {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		err = fmt.Errorf("it is larger than %d MiB", large.Limit>>20)
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("reading the answer of %s %s: %w", method, path, err)
+	}
+	return err
 }
 
 // send returns an answer of success, whose body the caller closes.
@@ -188,15 +224,15 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode < http.StatusBadRequest {
+	if resp.StatusCode < http.StatusMultipleChoices {
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode < http.StatusBadRequest {
+		return nil, fmt.Errorf("%s %s: the API redirects to %q, which is not followed to another host", method, path, resp.Header.Get("Location"))
+	}
 	return nil, problem(resp)
 }
-
-// maxProblem bounds what is read of an answer that may come from anybody on the way.
-const maxProblem = 1 << 20
 
 // problem reads an answer of failure. One that is no problem document, such as a proxy's, has its status alone.
 func problem(resp *http.Response) error {

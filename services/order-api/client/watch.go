@@ -60,7 +60,8 @@ func (c *Client) stream(ctx context.Context, id string, after *int64, each func(
 	if resp.StatusCode == http.StatusNoContent {
 		return true, nil
 	}
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
 		data, ok := strings.CutPrefix(lines.Text(), "data: ")
 		if !ok {
 			continue // an id, which stands in the data too, a comment, or the end of an event
@@ -73,6 +74,9 @@ func (c *Client) stream(ctx context.Context, id string, after *int64, each func(
 		if !each(change) {
 			return true, nil
 		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) { // the next connection would bring the same
+		return false, fmt.Errorf("reading a change of %s: it is larger than %d KiB", id, bufio.MaxScanTokenSize>>10)
 	}
 	return false, context.Cause(ctx)
 }

@@ -140,6 +140,9 @@ func Run(ctx context.Context, cfg Config) error {
 	return g.Wait()
 }
 
+// envelope is what a record of orders.invoices takes beside the document: key, headers, and what Kafka adds.
+const envelope = 16 << 10
+
 // steps makes the list of steps from the files and settings they need. The caller closes the mail step.
 func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, error) {
 	card, err := rates.Load(cfg.RateCard)
@@ -153,6 +156,11 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, er
 	bills, err := invoice.New(seller)
 	if err != nil {
 		return nil, nil, err
+	}
+	if cfg.Seller != "" {
+		if err := bills.Fits(topic.MaxBytes(cfg.Topics.Invoices) - envelope); err != nil {
+			return nil, nil, fmt.Errorf("reading the seller: %w", err)
+		}
 	}
 	// A connection for each order in hand: a mail that takes long must not make others wait.
 	mail, err := email.New(email.Config{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -229,4 +230,20 @@ func FuzzCSVKeepsEveryCell(f *testing.F) {
 			t.Errorf("cells (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// The line of each field was once counted from the beginning of the file: 25 s for as many.
+func TestAnOrderOfManyFieldsIsReadInLinearTime(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString("{\n")
+	for i := range 400_000 {
+		fmt.Fprintf(&text, "\"field%d\": 1,\n", i)
+	}
+	text.WriteString("\"order\": \"k1\"}")
+	begun := time.Now()
+	orders, err := batch.Read("o.json", strings.NewReader(text.String()))
+	if took := time.Since(begun); err != nil || len(orders) != 1 || orders[0].Key != "k1" || took > 8*time.Second {
+		t.Errorf("got %d orders, %v after %s; want one within seconds", len(orders), err, took)
+	}
 }

@@ -133,7 +133,7 @@ func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		{"", []string{"place", "nowhere.csv"}, "open nowhere.csv: no such file or directory"},
+		{"", []string{"place", "nowhere.csv"}, "stat nowhere.csv: no such file or directory"},
 		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (several orders: one a line, in a file that ends in .ndjson)"},
 		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key is for one order, and there are 2"},
 		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait at most 60s"},
@@ -236,12 +236,12 @@ func TestOutput(t *testing.T) {
 	golden(t, "testdata/output.txt", all.String())
 }
 
-func TestAnInvoiceIsSavedUnderItsNumber(t *testing.T) {
+func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
 	for _, row := range []struct{ command, file, want string }{
-		{"invoice get ord_1", "INV-1.pdf", "%PDF of ord_1"},
-		{"invoice get ord_1 --xml", "INV-1.xml", "<xml of ord_1>"},
+		{"invoice get ord_1", "ord_1.pdf", "%PDF of ord_1"},
+		{"invoice get ord_1 --xml", "ord_1.xml", "<xml of ord_1>"},
 	} {
 		stdout, _, err := s.run(t, "", strings.Fields(row.command)...)
 		if err != nil || stdout != row.file+"\n" {

@@ -41,9 +41,14 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 					return
 				}
 			}
-			if q.Cursor = next; next == "" {
+			if next == "" {
 				return
 			}
+			if next == q.Cursor {
+				yield(client.Letter{}, errors.New("the API answers with the same page again and again"))
+				return
+			}
+			q.Cursor = next
 		}
 	}
 }

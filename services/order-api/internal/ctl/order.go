@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/config"
 )
 
 // How an order ends: as everybody hopes, or because its customer has called it off.
@@ -135,36 +137,51 @@ type invoices struct {
 
 type getInvoice struct {
 	ID     string `arg:"" help:"ID of the order."`
-	Output string `short:"o" placeholder:"FILE" help:"Where to save it, or - for stdout; its number by default."`
+	Output string `short:"o" placeholder:"FILE" help:"File to write, also over an existing one, or - for stdout; by default a new file ID.pdf or ID.xml in this folder."`
 	XML    bool   `name:"xml" help:"The invoice as data (EN 16931), instead of the PDF that holds it."`
 }
 
-// Run saves an invoice as it was issued.
+// Run saves an invoice as it was issued. Nothing that the API says has a part in where.
 func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) error {
-	fetch, ending := api.Invoice, ".pdf"
+	fetch, file := api.Invoice, c.ID+".pdf"
 	if c.XML {
-		fetch, ending = api.InvoiceXML, ".xml"
+		fetch, file = api.InvoiceXML, c.ID+".xml"
+	}
+	if c.Output == "" && (!filepath.IsLocal(file) || filepath.Base(file) != file) {
+		return config.Usage(fmt.Errorf("%q cannot be the name of a file: name one with -o", c.ID))
+	}
+	if f, ok := p.out.(*os.File); ok && c.Output == "-" && terminal(f) {
+		return config.Usage(errors.New("an invoice is not shown on a terminal: name a file with -o, or pipe it to a program"))
 	}
 	document, err := fetch(ctx, c.ID)
 	if err != nil {
 		return explain(err)
 	}
-	if c.Output == "-" {
+	switch c.Output {
+	case "-":
 		_, err := p.out.Write(document)
 		return err
+	case "":
+		err = createFile(file, document)
+	default:
+		file = c.Output
+		err = os.WriteFile(file, document, 0o644)
 	}
-	if c.Output == "" {
-		o, err := api.Order(ctx, c.ID)
-		if err != nil {
-			return explain(err)
-		}
-		if o.Invoice == nil {
-			return errors.New("the invoice has no number yet: name a file with -o")
-		}
-		c.Output = o.Invoice.Number + ending
-	}
-	if err := os.WriteFile(c.Output, document, 0o644); err != nil {
+	if err != nil {
 		return err
 	}
-	return p.result(c.Output, map[string]any{"file": c.Output, "bytes": len(document)})
+	return p.result(file, map[string]any{"file": file, "bytes": len(document)})
+}
+
+// createFile writes a new file. One that exists stays as it is.
+func createFile(name string, content []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return config.Hint(fmt.Errorf("%s exists already", name), "to write over it, name it: -o "+name)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -100,9 +99,9 @@ func readFile(file string, stdin io.Reader) ([]batch.Order, error) {
 	if file == "-" {
 		return batch.Read("stdin", stdin)
 	}
-	f, err := os.Open(file)
+	f, err := config.OpenFile(file)
 	if err != nil {
-		return nil, err
+		return nil, config.Hint(err, "the output of another program is read from stdin: name it -")
 	}
 	defer f.Close()
 	return batch.Read(file, f)

@@ -6,12 +6,12 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"example.com/orders/shared/config"
 )
 
 // printer writes results to stdout, everything else to stderr, and keeps a progress bar out of their way. It is for one goroutine.
+// Texts may hold what strangers wrote: no character reaches a terminal that the terminal would obey.
 type printer struct {
 	out, err io.Writer
 	json     bool
@@ -19,35 +19,37 @@ type printer struct {
 }
 
 // result prints one result: a line of text, or v as a line of JSON.
-func (p *printer) result(text string, v any) error {
+func (p *printer) result(text string, v any) (err error) {
 	if p.json {
-		line, err := json.Marshal(v)
-		if err != nil {
+		if text, err = exactly(v); err != nil {
 			return err
 		}
-		text = string(line)
 	}
 	p.bar.clear(p.err)
 	defer p.bar.draw(p.err)
-	_, err := fmt.Fprintln(p.out, harmless(text))
+	_, err = fmt.Fprintln(p.out, config.Printable(text))
 	return err
 }
 
-// harmless takes the control characters out of a text, which may hold what strangers wrote: they could rewrite the screen.
-func harmless(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
-			return unicode.ReplacementChar
+// exactly writes v as JSON without a character that a terminal obeys. JSON has an escape for each: what is read stays the same.
+func exactly(v any) (string, error) {
+	text, err := json.Marshal(v)
+	var out strings.Builder
+	for _, r := range string(text) {
+		if config.Obeyed(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		} else {
+			out.WriteRune(r)
 		}
-		return r
-	}, text)
+	}
+	return out.String(), err
 }
 
 // note says something beside the results.
 func (p *printer) note(text string) {
 	p.bar.clear(p.err)
 	defer p.bar.draw(p.err)
-	fmt.Fprintf(p.err, "%s: %s\n", name, text)
+	fmt.Fprintf(p.err, "%s: %s\n", name, config.Printable(text))
 }
 
 // complain tells an error that does not end the program.
@@ -77,9 +79,14 @@ func (p *printer) hide() {
 	p.bar = nil
 }
 
+// terminal reports whether a person looks at what is written to f.
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
 // step counts one thing as done.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"example.com/orders/services/order-api/internal/intake"
@@ -68,6 +70,9 @@ func newDecoder(body []byte) (*decoder, error) {
 	if err := json.Unmarshal(body, &whole); err != nil {
 		return nil, notJSON(body, err)
 	}
+	if at := loneSurrogate(body); at >= 0 {
+		return nil, newProblem(malformed, fmt.Sprintf("the body is not Unicode: half of a surrogate pair at byte %d", at))
+	}
 	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
 	d.UseNumber()
 	return d, nil
@@ -81,6 +86,38 @@ func notJSON(body []byte, err error) error {
 		return newProblem(malformed, fmt.Sprintf("the body is not JSON: %s at byte %d", s, s.Offset))
 	}
 	return newProblem(malformed, "the body is not JSON")
+}
+
+// loneSurrogate is where an escape such as \ud83d stands without its other half in JSON that is well formed, or -1. encoding/json
+// reads another character instead.
+func loneSurrogate(body []byte) int {
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		first := escape(body[i:])
+		switch {
+		case utf16.DecodeRune(first, escape(body[min(i+6, len(body)):])) != unicode.ReplacementChar:
+			i += 11 // a pair
+		case utf16.IsSurrogate(first):
+			return i
+		default:
+			i++ // what is escaped may be a backslash
+		}
+	}
+	return -1
+}
+
+// escape is the UTF-16 code unit of the escape \uXXXX that a text begins with, or -1.
+func escape(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 // decoder walks through JSON that is known to be well formed. encoding/json alone takes the last of two fields of one

@@ -24,7 +24,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, wrong, err := decodeOrder(body)
-		if readable := json.Valid(body) && utf8.Valid(body); readable == (err != nil) {
+		if readable := json.Valid(body) && utf8.Valid(body) && loneSurrogate(body) < 0; readable == (err != nil) {
 			t.Fatalf("got %v for a body of which readable is %v", err, readable)
 		}
 		if err != nil || len(wrong) > 0 {
@@ -60,7 +60,7 @@ func FuzzDecodeRefund(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, wrong, err := decodeRefund(body)
 		empty := len(bytes.TrimSpace(body)) == 0
-		if readable := empty || json.Valid(body) && utf8.Valid(body); readable == (err != nil) {
+		if readable := empty || json.Valid(body) && utf8.Valid(body) && loneSurrogate(body) < 0; readable == (err != nil) {
 			t.Fatalf("got %v for a body of which readable is %v", err, readable)
 		}
 		if err != nil || len(wrong) > 0 {
@@ -87,4 +87,16 @@ func asked(o order.Order) client.NewOrder {
 		n.Items = append(n.Items, client.Item{SKU: l.SKU, Quantity: l.Quantity})
 	}
 	return n
+}
+
+func TestHalfOfASurrogatePairIsFound(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		`"a"`: -1, `"\ud83d\udc4d"`: -1, `"\\ud83d"`: -1, `"\\\\ud83d"`: -1, `"\uD83D\uDC4D\n\u00e9"`: -1, `"\ufffd"`: -1,
+		`"\ud83d"`: 1, `"a\udc4d"`: 2, `"\udc4d\ud83d"`: 1, `"\ud83d\ud83d\udc4d"`: 1, `"\ud83d\\udc4d"`: 1, `"\ud83d\u0041"`: 1, `"\\\udc4d"`: 3, `"\ud83d\udc4d\ud83d"`: 13,
+	} {
+		if got := loneSurrogate([]byte(text)); got != want {
+			t.Errorf("%s: got %d, want %d", text, got, want)
+		}
+	}
 }

@@ -23,7 +23,7 @@ const (
 // timeline, so a client that is slow, or comes back, misses nothing that the timeline still has.
 func (a *api) watchOrder(c echo.Context) error {
 	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
-	after, err := lastEvent(c.Request().Header.Get("Last-Event-ID"))
+	after, err := lastEvent(c.Request().Header)
 	if err != nil {
 		return err
 	}
@@ -66,12 +66,13 @@ func (a *api) watchOrder(c echo.Context) error {
 }
 
 // lastEvent is the rev that a client has seen last, or -1.
-func lastEvent(text string) (int64, error) {
-	if text == "" {
+func lastEvent(h http.Header) (int64, error) {
+	ids := h.Values("Last-Event-ID")
+	if len(ids) == 0 {
 		return -1, nil
 	}
-	rev, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || rev < 0 {
+	rev, err := strconv.ParseInt(ids[0], 10, 64)
+	if err != nil || rev < 0 || len(ids) > 1 {
 		return 0, newProblem(badParameter, "Last-Event-ID must be the id of an event")
 	}
 	return rev, nil

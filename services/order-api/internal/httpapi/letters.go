@@ -17,7 +17,7 @@ func (a *api) listLetters(c echo.Context) error {
 	f := view.LetterFilter{
 		State:  oneOf(&q, "state", view.Open, view.Lost, view.Replayed, view.Closed),
 		Step:   oneOf(&q, "step", order.StepShipping, order.StepInvoice, order.StepEmail),
-		Reason: failure.Reason(c.QueryParam("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
+		Reason: failure.Reason(q.text("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
 	if q.wrong != nil {
 		return q.wrong

@@ -72,20 +72,32 @@ func idempotencyKey(h http.Header) (string, error) {
 }
 
 func readJSON(r *http.Request) ([]byte, error) {
-	if err := checkType(r.Header.Get("Content-Type")); err != nil {
+	if err := checkType(r.Header); err != nil {
 		return nil, err
 	}
 	return io.ReadAll(r.Body)
 }
 
-// checkType takes JSON, and what curl says of it unless it is told better. Pages of other origins, which can make a
+// checkType takes JSON in UTF-8, and what curl says of it unless it is told better. Pages of other origins, which can make a
 // browser send a form without asking, are refused before.
-func checkType(contentType string) error {
-	kind, _, err := mime.ParseMediaType(contentType)
-	if contentType == "" || err == nil && (kind == "application/json" || kind == echo.MIMEApplicationForm) {
+func checkType(h http.Header) error {
+	for _, coding := range h.Values("Content-Encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return newProblem(unsupportedType, "Content-Encoding must be absent: the body is not compressed")
+		}
+	}
+	types := h.Values("Content-Type")
+	if len(types) == 0 || len(types) == 1 && types[0] == "" {
 		return nil
 	}
-	return newProblem(unsupportedType, "Content-Type must be application/json")
+	kind, parameters, err := mime.ParseMediaType(types[0])
+	if len(types) > 1 || err != nil || kind != "application/json" && kind != echo.MIMEApplicationForm {
+		return newProblem(unsupportedType, "Content-Type must be application/json")
+	}
+	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return newProblem(unsupportedType, "the charset of Content-Type must be UTF-8")
+	}
+	return nil
 }
 
 // maxWait is how long a client may wait for its order in one request.
@@ -182,7 +194,7 @@ func (a *api) listOrders(c echo.Context) error {
 		Refunds: oneOf(&q, "kind", "order", "refund") == "refund",
 		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
 			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),
-		Customer: c.QueryParam("customer"), From: q.moment("from"), To: q.moment("to"),
+		Customer: q.text("customer"), From: q.moment("from"), To: q.moment("to"),
 		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
 	if q.wrong != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 )
@@ -31,6 +32,10 @@ func query(c echo.Context, known ...string) parameters {
 		}
 		if len(given[name]) > 1 {
 			p.refuse("%s is given twice", name)
+		}
+		// Taken for none at all it would widen what is listed.
+		if given[name][0] == "" {
+			p.refuse("%s is empty: leave it out", name)
 		}
 	}
 	return p
@@ -69,6 +74,18 @@ func (p *parameters) moment(name string) time.Time {
 		p.refuse("%s must be a time such as 2026-03-01T12:00:00Z", name)
 	}
 	return t
+}
+
+// maxText bounds a text to search for, in characters: what is searched is no longer.
+const maxText = 200
+
+// text reads a text, or "".
+func (p *parameters) text(name string) string {
+	text := p.c.QueryParam(name)
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxText {
+		p.refuse("%s must be text of 1 to %d characters", name, maxText)
+	}
+	return text
 }
 
 // oneOf reads a value of a closed list, or "".

@@ -2,7 +2,9 @@ package email
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
+	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
@@ -15,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
 
@@ -42,6 +45,7 @@ type edition struct {
 	words string // the place of its words; of a refund, of those that are its own
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
+	work  *work // that executing them may take
 }
 
 // source is the text of a template and the place by which its errors name it.
@@ -67,6 +71,9 @@ func editions(folder string) (map[kind]edition, error) {
 			e, err := newEdition(l, sources[textLayout], sources[htmlLayout], mail.words)
 			if err != nil {
 				return nil, err
+			}
+			if folder != "" { // ours are known to end
+				mail.tries = append(mail.tries, largest(l))
 			}
 			if err := e.try(mail.tries); err != nil {
 				return nil, fmt.Errorf("with the words of %s: %w", e.words, err)
@@ -98,6 +105,10 @@ func replace(sources map[string]source, folder string) error {
 	if folder == "" {
 		return nil
 	}
+	// Of a named pipe ReadDir would wait for somebody to write.
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return cmp.Or(err, fmt.Errorf("%s: is not a folder", folder))
+	}
 	files, err := os.ReadDir(folder)
 	if err != nil {
 		return err
@@ -110,7 +121,7 @@ func replace(sources map[string]source, folder string) error {
 		if _, known := sources[f.Name()]; !known {
 			return fmt.Errorf("%s: no template has this name", place)
 		}
-		text, err := os.ReadFile(place)
+		text, err := config.ReadFile(place, maxTemplate)
 		if err != nil {
 			return err
 		}
@@ -131,9 +142,10 @@ func replace(sources map[string]source, folder string) error {
 // newEdition parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
 // said more than once the last counts.
 func newEdition(l spoken.Language, text, html source, words []source) (e edition, err error) {
-	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New("")}
-	e.text.Funcs(map[string]any{"plural": l.Plural})
-	e.html.Funcs(map[string]any{"plural": l.Plural})
+	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
+	functions := map[string]any{"plural": l.Plural, counter: e.work.step}
+	e.text.Funcs(functions)
+	e.html.Funcs(functions)
 	for _, s := range append(slices.Clip(words), text) {
 		if e.text, err = e.text.New(s.place).Parse(s.text); err != nil {
 			return e, err
@@ -144,6 +156,14 @@ func newEdition(l spoken.Language, text, html source, words []source) (e edition
 			return e, err
 		}
 	}
+	for _, t := range e.text.Templates() {
+		count(t.Root)
+	}
+	for _, t := range e.html.Templates() {
+		if t.Tree != nil {
+			count(t.Tree.Root)
+		}
+	}
 	return e, nil
 }
 
@@ -152,7 +172,7 @@ type written struct{ subject, text, html string }
 
 // write says the same twice, for people who read text and for those who read HTML.
 func (e edition) write(c content) (written, error) {
-	var subject, text, html strings.Builder
+	var subject, text, html bounded
 	if err := e.text.ExecuteTemplate(&subject, "subject", c); err != nil {
 		return written{}, fmt.Errorf("writing the subject: %w", err)
 	}
@@ -163,6 +183,15 @@ func (e edition) write(c content) (written, error) {
 		return written{}, fmt.Errorf("writing the HTML: %w", err)
 	}
 	return written{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
+}
+
+// largest is an order made up of as many lines as there can be.
+func largest(l spoken.Language) content {
+	long := content{Language: l.String(), Shipping: delivery{Service: "standard"}}
+	for range order.MaxLines {
+		long.Lines = append(long.Lines, item{1, "Bottle", "29.90 EUR"})
+	}
+	return long
 }
 
 // orders are made up: one has all that an order can have, one as little as it can.
@@ -181,10 +210,16 @@ func refunds(l spoken.Language) []content {
 	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}
 }
 
-// try writes mails about what nobody ordered, so that a template that cannot be executed stops the worker and not an order.
+// try writes mails about what nobody ordered, so that a template that cannot be executed, or does not end, stops the worker and not
+// an order.
 func (e edition) try(tries []content) error {
+	defer e.work.unbounded()
 	for _, c := range tries {
+		e.work.bound(maxSteps)
 		mail, err := e.write(c)
+		if x, ok := errors.AsType[texttemplate.ExecError](err); ok && errors.Is(err, errEndless) {
+			return fmt.Errorf("%s: %w", x.Name, errEndless)
+		}
 		if err != nil {
 			return err
 		}

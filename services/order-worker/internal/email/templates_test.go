@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -81,5 +82,39 @@ func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
 	}
 	if _, err := email.New(email.Config{SMTP: "127.0.0.1:25", From: "shop@example.com", Templates: "nowhere"}); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("no folder: got %v, want an error that says nowhere", err)
+	}
+}
+
+func TestAnEndlessTemplateStopsTheWorkerAtTheStart(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ name, file, text, says string }{
+		{"a loop that writes", "mail.txt", "{{range 1000000000000}}x{{end}}", "mail.txt: the template does not end"},
+		{"much in few rounds", "mail.txt", `{{$x := printf "%999999d" 1}}{{$x}}{{$x}}{{$x}}`, "writing the text: the template writes more than 2 MiB"},
+		{"a loop that writes nothing", "mail.txt", "{{range 1000000000000}}{{end}}", "mail.txt: the template does not end"},
+		{"in HTML", "mail.html", "<script>{{range 1000000000000}}{{end}}</script>", "mail.html: the template does not end"},
+		{"a loop in a loop over the lines", "mail.txt", "x{{range $.Lines}}{{range $.Lines}}{{range $.Lines}}{{end}}{{end}}{{end}}", "mail.txt: the template does not end"},
+		{"templates that call each other", "de.tmpl", `{{define "twice"}}{{if .}}{{template "twice" slice . 1}}{{template "twice" slice . 1}}{{end}}{{end}}` +
+			`{{define "subject"}}{{template "twice" "0123456789012345678901234567890123456789"}}{{end}}`, "the template does not end"},
+		{"a long file", "mail.txt", strings.Repeat("x", 300<<10), "mail.txt: is larger than 256 KiB"},
+	} {
+		dir := folder(t, row.file, row.text)
+		_, err := email.New(email.Config{SMTP: "127.0.0.1:1", From: "a@example.com", Templates: dir})
+		if err == nil || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: got %v, want %s", row.name, err, row.says)
+		}
+	}
+}
+
+func TestTemplatesAreReadFromFilesOnly(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "mail.txt")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for folder, says := range map[string]string{filepath.Dir(pipe): "mail.txt: is not a regular file", pipe: "mail.txt: is not a folder"} {
+		_, err := email.New(email.Config{SMTP: "127.0.0.1:1", From: "a@example.com", Templates: folder})
+		if err == nil || !strings.HasSuffix(err.Error(), says) {
+			t.Errorf("got %v, want %s", err, says)
+		}
 	}
 }

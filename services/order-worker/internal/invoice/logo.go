@@ -6,8 +6,12 @@ import (
 	"strings"
 )
 
-// A logo is drawn in a square of this many units.
-const logoSide = 24
+// A logo is drawn in a square of this many units, on the first page. Its drawing is bounded as it stands in a PDF, where a short
+// number of the path may be a long one: an invoice must fit into a record of Kafka.
+const (
+	logoSide = 24
+	maxLogo  = 64 << 10
+)
 
 // operands are the numbers that each command of a path takes, and its operator in a PDF.
 var operands = map[string]struct {
@@ -36,6 +40,9 @@ func drawing(path string) (string, error) {
 			out.WriteString(strconv.FormatFloat(n, 'f', -1, 64) + " ")
 		}
 		out.WriteString(command.operator + " ")
+		if out.Len() > maxLogo {
+			return "", fmt.Errorf("it must draw at most %d KiB", maxLogo>>10)
+		}
 		words = words[1+command.count:]
 	}
 	return out.String(), nil

@@ -1,0 +1,66 @@
+package invoice
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// noisy is a logo of about so many bytes, which no compression makes small.
+func noisy(size int) string {
+	chance := rand.New(rand.NewPCG(1, 2))
+	logo := "M1 1"
+	var more strings.Builder
+	for len(logo)+more.Len() < size {
+		fmt.Fprintf(&more, " L%.5f %.5f", logoSide*chance.Float64(), logoSide*chance.Float64())
+	}
+	return logo + more.String()
+}
+
+func TestALogoThatNoInvoiceCanHoldIsRefusedAtTheStart(t *testing.T) {
+	t.Parallel()
+	for name, logo := range map[string]string{
+		"large":     noisy(900_000),
+		"larger":    noisy(1_700_000),
+		"unfolding": "M1 1" + strings.Repeat("L1e-300 1e-300", 10_000), // each has 300 zeros in a PDF
+	} {
+		path := filepath.Join(t.TempDir(), "seller.yaml")
+		before, _, _ := strings.Cut(string(defaultSeller), "logo:")
+		text := before + "logo: " + logo + "\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadSeller(path); err == nil || !strings.Contains(err.Error(), "is larger than") && !strings.Contains(err.Error(), "must draw at most 64 KiB") {
+			t.Errorf("%s: got %.300v, want an error about the size", name, err)
+		}
+	}
+}
+
+func TestTheLargestInvoiceOfASellerIsRenderedAtTheStart(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	if err := s.Fits(1 << 20); err != nil {
+		t.Errorf("our seller: %v", err)
+	}
+	mark, err := drawing(noisy(60_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.seller.mark = mark
+	if err := s.Fits(1 << 20); err != nil {
+		t.Errorf("with a logo of 60 kB: %v", err)
+	}
+	// Each character of the texts is another one, with many strokes.
+	text := []rune(s.largest().Order.Customer.Name + s.largest().Order.ShipTo.Line1 + s.largest().Order.ShipTo.Line2)
+	for i := range text {
+		text[i] = '一' + rune(7*i)
+	}
+	s.seller.Register, s.seller.Website = string(text[:100]), string(text[100:200])
+	s.seller.Address = []string{string(text[200:300]), string(text[300:400]), string(text[400:500]), string(text[500:])}
+	if err := s.Fits(1 << 20); err == nil || !strings.Contains(err.Error(), "shorten its texts or its logo") {
+		t.Errorf("with 600 ideographs: got %v, want an error that says what to do", err)
+	}
+}

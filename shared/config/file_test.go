@@ -1,0 +1,79 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/orders/shared/config"
+)
+
+func TestOnlyABoundedRegularFileIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for name, size := range map[string]int64{"good": 10, "exact": 1024, "large": 1025, "huge": 1 << 40} {
+		if err := os.WriteFile(path(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path(name), size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(path("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"mounted": "good", "piped": "pipe", "endless": "/dev/zero"} {
+		if err := os.Symlink(to, path(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct{ path, want string }{
+		{path("good"), ""},
+		{path("exact"), ""},
+		{path("mounted"), ""}, // as Kubernetes mounts secrets
+		{path("large"), "is larger than 1 KiB"},
+		{path("huge"), "is larger than 1 KiB"},
+		{path("pipe"), "is not a regular file"},
+		{path("piped"), "is not a regular file"},
+		{path("endless"), "is not a regular file"},
+		{"/dev/zero", "is not a regular file"},
+		{"/dev/stdin", "is not a regular file"},
+		{dir, "is not a regular file"},
+	} {
+		text, err := config.ReadFile(row.path, 1024)
+		switch {
+		case row.want == "" && (err != nil || len(text) < 10):
+			t.Errorf("%s: got %d bytes, %v; want all of it", row.path, len(text), err)
+		case row.want != "" && (err == nil || err.Error() != row.path+": "+row.want):
+			t.Errorf("%s: got %v, want %s", row.path, err, row.want)
+		}
+	}
+}
+
+func TestAYAMLFileThatIsNoFileIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, "/dev/zero"} {
+		if _, err := config.LoadYAML(path, nil, new(shop), nil); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+			t.Errorf("%s: got %v, want an error that says that it is no regular file", path, err)
+		}
+	}
+}
+
+// The line of a fault was once found by leaving out one line after another, and reading the rest again.
+func TestAFaultInALongFileIsFoundSoon(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("- a\n", 50_000) + "\t- [\n" + strings.Repeat("- a\n", 50_000)
+	begun := time.Now()
+	_, err := config.LoadYAML("", []byte(text), new([]string), nil)
+	if took := time.Since(begun); err == nil || !strings.Contains(err.Error(), ":50001:") || took > 10*time.Second {
+		t.Errorf("got %v after %s, want line 50001 within seconds", err, took)
+	}
+}

@@ -96,6 +96,7 @@ func modules() []allowed {
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
+		{"golang.org/x/time", "intake", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "invoice spoken", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
 	}

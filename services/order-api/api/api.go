@@ -46,7 +46,7 @@ type Config struct {
 
 	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
 
-	PerRecipient int `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"20" help:"Orders accepted for one e-mail address an hour, at once or spread over it; more are answered with 429. 0: no limit."`
+	PerRecipient int `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Orders accepted for one e-mail address an hour, at once or spread over it; more are answered with 429. 0, the default, is no limit."`
 
 	// RateCard is for quotes: the path of the card that the workers have. Group is the consumer group of the workers: what it has
 	// committed is begun. No flags here, since all-in-one has them once for both.

@@ -25,7 +25,7 @@ import (
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/services/order-worker/internal/invoice"
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/services/order-worker/internal/shipping"
@@ -81,7 +81,7 @@ const DefaultDrain = 35 * time.Second
 // Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
-	name, meter := name(), meter.New()
+	name, meter := name(), metrics.New()
 	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency, func(open bool) { meter.Breaker(order.StepEmail, open) })
 	stages, mail, err := steps(cfg, server)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"example.com/orders/services/order-api/internal/ctl"
+	"example.com/orders/services/order-api/ctl"
 	"example.com/orders/shared/config"
 )
 

@@ -36,7 +36,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
@@ -57,7 +57,7 @@ type Config struct {
 	Drain       time.Duration // how long a partition that goes may finish what is in hand
 	AcceptLoss  bool          // go on where a log begins now, if what was to be read next is gone
 	Ledger      ledger.Config
-	Meter       *meter.Meter
+	Meter       *metrics.Meter
 	Log         *slog.Logger
 	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
 	// even if none ends (zero: not before); or nil: as many as of any topic. It must not block.

@@ -22,7 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -50,7 +50,7 @@ func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, meter := slog.New(slog.NewTextHandler(t.Output(), nil)), meter.New()
+	log, meter := slog.New(slog.NewTextHandler(t.Output(), nil)), metrics.New()
 	return &team{Kafka: k, cfg: Config{
 		Kafka: k.Config(), Topics: k.Topics, Partitions: layout.Partitions, Group: "team", Concurrency: 8, Drain: drain, Meter: meter, Log: log,
 		Ledger: ledger.Config{Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: meter, Log: log},

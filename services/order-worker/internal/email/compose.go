@@ -14,7 +14,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -28,7 +28,7 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	}
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
 	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
-	e := s.editions[kind{spoken.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
+	e := s.editions[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
 	mail, err := e.write(s.content(w, e.Language))
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/orders/services/order-worker/internal/email"
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 )
 
@@ -34,7 +34,7 @@ func inShop(c *email.Config) { c.ShopURL = "https://shop.example.com/" }
 func sentTo(country string) *order.State {
 	w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
 	w.Order.ShipTo.Line2, w.Order.ShipTo.Country = "2. Etage", country
-	w.Progress.Invoice.Language = spoken.In(country).String()
+	w.Progress.Invoice.Language = locale.In(country).String()
 	w.Order.Lines[1].Quantity, w.Progress.Shipping.Carrier = 8, "Parcel Post"
 	w.Progress.Invoice.Taxes = []order.Tax{{Rate: 1900, Net: order.EUR.Cents(133670), Tax: order.EUR.Cents(25397)}}
 	w.Progress.Invoice.Net, w.Progress.Invoice.Tax = order.EUR.Cents(133670), order.EUR.Cents(25397)

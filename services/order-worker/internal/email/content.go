@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 )
 
@@ -45,7 +45,7 @@ type delivery struct {
 type tax struct{ Rate, Net, Tax string }
 
 // content tells an order in one language.
-func (s *Step) content(w *order.State, l spoken.Language) content {
+func (s *Step) content(w *order.State, l locale.Language) content {
 	p := &w.Progress
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
@@ -74,7 +74,7 @@ func (s *Step) content(w *order.State, l spoken.Language) content {
 }
 
 // amount is as the invoice has it, and its currency. It never breaks over lines.
-func amount(l spoken.Language, m order.Money) string {
+func amount(l locale.Language, m order.Money) string {
 	return l.Money(m) + "\u00a0" + string(m.Currency)
 }
 
@@ -98,7 +98,7 @@ func days(s *order.Shipping) string {
 }
 
 // address leaves out what an address does not have.
-func address(a order.Address, l spoken.Language) (lines []string) {
+func address(a order.Address, l locale.Language) (lines []string) {
 	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.Country(a.Country)} {
 		if text != "" {
 			lines = append(lines, line(text))

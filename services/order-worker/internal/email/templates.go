@@ -16,7 +16,7 @@ import (
 	texttemplate "text/template"
 	"unicode/utf8"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
@@ -35,13 +35,13 @@ const (
 
 // kind is what mails are about, and their language.
 type kind struct {
-	language spoken.Language
+	language locale.Language
 	refund   bool
 }
 
 // edition is the mail of a kind.
 type edition struct {
-	spoken.Language
+	locale.Language
 	words string // the place of its words; of a refund, of those that are its own
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
@@ -61,7 +61,7 @@ func editions(folder string) (map[kind]edition, error) {
 		return nil, err
 	}
 	all := make(map[kind]edition)
-	for _, l := range spoken.All() {
+	for _, l := range locale.All() {
 		words := []source{sources[l.String()+".tmpl"], sources[l.String()+ofRefunds+".tmpl"]}
 		for _, mail := range []struct {
 			kind
@@ -141,7 +141,7 @@ func replace(sources map[string]source, folder string) error {
 
 // newEdition parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
 // said more than once the last counts.
-func newEdition(l spoken.Language, text, html source, words []source) (e edition, err error) {
+func newEdition(l locale.Language, text, html source, words []source) (e edition, err error) {
 	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
 	functions := map[string]any{"plural": l.Plural, counter: e.work.step}
 	e.text.Funcs(functions)
@@ -186,7 +186,7 @@ func (e edition) write(c content) (written, error) {
 }
 
 // largest is an order made up of as many lines as there can be.
-func largest(l spoken.Language) content {
+func largest(l locale.Language) content {
 	long := content{Language: l.String(), Shipping: delivery{Service: "standard"}}
 	for range order.MaxLines {
 		long.Lines = append(long.Lines, item{1, "Bottle", "29.90 EUR"})
@@ -195,7 +195,7 @@ func largest(l spoken.Language) content {
 }
 
 // orders are made up: one has all that an order can have, one as little as it can.
-func orders(l spoken.Language) []content {
+func orders(l locale.Language) []content {
 	return []content{{
 		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
@@ -204,7 +204,7 @@ func orders(l spoken.Language) []content {
 }
 
 // refunds are made up: of all, and of next to nothing.
-func refunds(l spoken.Language) []content {
+func refunds(l locale.Language) []content {
 	all := orders(l)[0]
 	all.Invoice, all.Corrects, all.Reason, all.Shipping = "CRN-1", "INV-1", "Broken", delivery{Service: "express", Price: "9.80 EUR"}
 	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}

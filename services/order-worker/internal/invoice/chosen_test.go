@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
@@ -99,7 +99,7 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 		if i, err := tell(s, w); err != nil || i.broken() != nil {
 			t.Errorf("%s: got %v, broken rules %v", key, err, i.broken())
 		}
-		if attached, err := pdfa.Extract(document(t, s, w)); err != nil || !bytes.Equal(attached, cii.Write(s.data(w))) {
+		if attached, err := pdfa.Extract(document(t, s, w)); err != nil || !bytes.Equal(attached, einvoice.Write(s.data(w))) {
 			t.Errorf("%s: got %d bytes attached, %v; want its data", key, len(attached), err)
 		}
 		if *all {

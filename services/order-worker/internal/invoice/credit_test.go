@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"example.com/orders/services/order-worker/internal/cii"
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -80,7 +80,7 @@ func TestAnInvoiceOfAnEarlierVersionIsCredited(t *testing.T) {
 		w := broken(t, s)
 		w.Order.Refund.Invoice.Language, w.Order.Refund.Invoice.Taxes = "", []order.Tax{{Rate: rate}}
 		text, data := strings.Join(read(t, w), "\n"), s.data(w)
-		if want := s.tongues[spoken.English].CreditNote; !strings.Contains(text, want) {
+		if want := s.tongues[locale.English].CreditNote; !strings.Contains(text, want) {
 			t.Errorf("rate %d: %q is not in\n%s", rate, want, text)
 		}
 		if got := data.Taxes[0].Rate.Category; got != category || data.Lines[0].Rate.Category != category {
@@ -112,7 +112,7 @@ func TestCreditNoteReadsAsItStandsInTestdata(t *testing.T) {
 	s := setup(t)
 	w := broken(t, s)
 	golden(t, "testdata/credit-note.txt", squeeze(strings.Join(read(t, w), "\f")))
-	golden(t, "testdata/credit-note.xml", strings.ReplaceAll(string(cii.Write(s.data(w))), "><", ">\n<"))
+	golden(t, "testdata/credit-note.xml", strings.ReplaceAll(string(einvoice.Write(s.data(w))), "><", ">\n<"))
 }
 
 func TestACreditNoteAsksForNoMoney(t *testing.T) {
@@ -287,7 +287,7 @@ func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
 		t.Fatalf("figures (-want +got):\n%s", diff)
 	}
 	data, err := tell(s, w)
-	if err != nil || data.Type != cii.CreditNote || data.broken() != nil {
+	if err != nil || data.Type != einvoice.CreditNote || data.broken() != nil {
 		t.Fatalf("got type %s, %v, broken rules %q; want a credit note that breaks none", data.Type, err, data.broken())
 	}
 	l := newLayout(s, w)

@@ -6,31 +6,31 @@ import (
 	"strings"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/cii"
+	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/shared/order"
 )
 
 // data is the invoice for programs: what the pages say, from the same values. Like the pages it has neither e-mail nor
 // note of the customer, which may be edited after the invoice was issued.
-func (s *Step) data(w *order.State) *cii.Invoice {
+func (s *Step) data(w *order.State) *einvoice.Invoice {
 	i, about, customer := w.Progress.Invoice, matterOf(w), w.Order.Customer
 	t := s.speak(w)
 	// All goods go to one country, so there is one rate for all.
 	rate := rateOf(i.Taxes[0])
-	buyer := cii.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
-	data := &cii.Invoice{
-		Type: cii.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: about.supplied, Currency: order.EUR, Order: string(about.order),
-		Seller: s.seller.party(), Buyer: buyer, ShipTo: cii.Party{Name: buyer.Name, Address: buyer.Address},
+	buyer := einvoice.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
+	data := &einvoice.Invoice{
+		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: about.supplied, Currency: order.EUR, Order: string(about.order),
+		Seller: s.seller.party(), Buyer: buyer, ShipTo: einvoice.Party{Name: buyer.Name, Address: buyer.Address},
 		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
-		Lines: make([]cii.Line, 0, len(w.Order.Lines)), Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
+		Lines: make([]einvoice.Line, 0, len(w.Order.Lines)), Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
 	if c := about.corrects; c != nil {
 		// Nothing is to be paid: there is no account for it, and no day.
-		data.Type, data.IBAN, data.BIC, data.Due = cii.CreditNote, "", "", time.Time{}
-		data.Corrects, data.Note = cii.Document{Number: c.Number, Issued: c.IssuedAt}, about.reason
+		data.Type, data.IBAN, data.BIC, data.Due = einvoice.CreditNote, "", "", time.Time{}
+		data.Corrects, data.Note = einvoice.Document{Number: c.Number, Issued: c.IssuedAt}, about.reason
 	}
 	for n, l := range w.Order.Lines {
-		data.Lines = append(data.Lines, cii.Line{
+		data.Lines = append(data.Lines, einvoice.Line{
 			// A line must have a name. What a foreign writer left without one goes by its number.
 			ID: strconv.Itoa(n + 1), SKU: l.SKU, Name: cmp.Or(l.Name, l.SKU),
 			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
@@ -39,44 +39,46 @@ func (s *Step) data(w *order.State) *cii.Invoice {
 	ship(data, t, about.shipping, rate)
 	for _, tax := range i.Taxes {
 		reason, code := t.exemption(categoryOf(tax))
-		data.Taxes = append(data.Taxes, cii.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
+		data.Taxes = append(data.Taxes, einvoice.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
 	}
 	return data
 }
 
 // ship adds shipping, if it has a part in this: as a charge or, because no invoice may be without lines, as the only line.
-func ship(data *cii.Invoice, t *tongue, s *order.Shipping, rate cii.Rate) {
+func ship(data *einvoice.Invoice, t *tongue, s *order.Shipping, rate einvoice.Rate) {
 	if s == nil {
 		return
 	}
 	reason := t.Shipping + ", " + t.service(s.Service)
 	if len(data.Lines) == 0 {
-		data.Lines = []cii.Line{{ID: "1", Name: reason, Price: s.Price, Quantity: 1, Net: s.Price, Rate: rate}}
+		data.Lines = []einvoice.Line{{ID: "1", Name: reason, Price: s.Price, Quantity: 1, Net: s.Price, Rate: rate}}
 		data.Items = s.Price
 		return
 	}
-	data.Charges, data.Charged = []cii.Charge{{Code: cii.Freight, Reason: reason, Net: s.Price, Rate: rate}}, s.Price
+	data.Charges, data.Charged = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: s.Price, Rate: rate}}, s.Price
 }
 
 // percent writes a rate as programs read it, without needless zeros: 19, 25.5.
 func percent(rate int) string { return strconv.FormatFloat(float64(rate)/100, 'f', -1, 64) }
 
-func rateOf(t order.Tax) cii.Rate { return cii.Rate{Category: categoryOf(t), Percent: percent(t.Rate)} }
+func rateOf(t order.Tax) einvoice.Rate {
+	return einvoice.Rate{Category: categoryOf(t), Percent: percent(t.Rate)}
+}
 
-func shipTo(a order.Address) cii.Address {
-	return cii.Address{Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country}
+func shipTo(a order.Address) einvoice.Address {
+	return einvoice.Address{Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country}
 }
 
 // party is the seller. The lines of its address stay lines: which of them is the city is not known.
-func (s Seller) party() cii.Party {
+func (s Seller) party() einvoice.Party {
 	lines := make([]string, 3)
 	copy(lines, s.Address)
 	if len(s.Address) > len(lines) {
 		lines[2] = strings.Join(s.Address[2:], ", ")
 	}
-	return cii.Party{
+	return einvoice.Party{
 		Name: s.Name, Legal: s.Register, VATID: s.VATID, Email: s.Email,
-		Address: cii.Address{Line1: lines[0], Line2: lines[1], Line3: lines[2], Country: s.Country},
+		Address: einvoice.Address{Line1: lines[0], Line2: lines[1], Line3: lines[2], Country: s.Country},
 	}
 }
 

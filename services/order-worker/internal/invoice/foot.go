@@ -3,7 +3,7 @@ package invoice
 import (
 	"strconv"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 )
 
 // foot is what stands at the foot of every page: columns of lines about the seller.
@@ -13,7 +13,7 @@ type foot [][]string
 func (l *layout) foot() foot {
 	s := l.seller
 	texts := [][]string{
-		append(append([]string{s.Name}, s.Address...), spoken.English.Country(s.Country)),
+		append(append([]string{s.Name}, s.Address...), locale.English.Country(s.Country)),
 		{s.Email, s.Website, s.Register},
 		{named(l.SellerVAT, s.VATID), named("IBAN", s.IBAN), named("BIC", s.BIC)},
 	}

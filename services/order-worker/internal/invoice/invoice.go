@@ -55,8 +55,8 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/cii"
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
@@ -69,7 +69,7 @@ type Step struct {
 	fonts  *fonts
 	sealer *pdfa.Sealer
 
-	tongues map[spoken.Language]*tongue
+	tongues map[locale.Language]*tongue
 }
 
 // New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
@@ -123,7 +123,7 @@ func (s *Step) bill(w *order.State) (*order.Invoice, error) {
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
-		Language: spoken.In(to).String(),
+		Language: locale.In(to).String(),
 		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,
@@ -164,7 +164,7 @@ func (s *Step) render(w *order.State) (document []byte, err error) {
 	}
 	return s.sealer.Seal(drawn, pdfa.Info{
 		Title: s.speak(w).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
-	}, cii.Write(s.data(w)), fonts...)
+	}, einvoice.Write(s.data(w)), fonts...)
 }
 
 // add sums lines and more. Everything must be in euros: amounts of two currencies have no sum.

@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"strings"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 )
 
@@ -18,7 +18,7 @@ var wordsData []byte
 // tongue is a language that invoices are written in.
 type tongue struct {
 	words
-	spoken.Language
+	locale.Language
 }
 
 // words are the texts of an invoice. {page} and so on are places.
@@ -71,15 +71,15 @@ type words struct {
 }
 
 // loadTongues reads the words of all languages. One that lacks a word is an error.
-func loadTongues() (map[spoken.Language]*tongue, error) {
+func loadTongues() (map[locale.Language]*tongue, error) {
 	var said map[string]words
 	d := json.NewDecoder(bytes.NewReader(wordsData))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&said); err != nil {
 		return nil, err
 	}
-	tongues := make(map[spoken.Language]*tongue)
-	for _, l := range spoken.All() {
+	tongues := make(map[locale.Language]*tongue)
+	for _, l := range locale.All() {
 		w := said[l.String()]
 		for _, v := range reflect.ValueOf(w).Fields() {
 			if v.IsZero() {
@@ -93,7 +93,7 @@ func loadTongues() (map[spoken.Language]*tongue, error) {
 
 // speak is the language that a document was settled in, with the words for its kind. Old versions settled none, and wrote English.
 func (s *Step) speak(w *order.State) *tongue {
-	t := s.tongues[spoken.Of(w.Progress.Invoice.Language)]
+	t := s.tongues[locale.Of(w.Progress.Invoice.Language)]
 	if w.Order.Refund != nil {
 		return t.credit()
 	}

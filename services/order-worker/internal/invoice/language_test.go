@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 )
 
 // fields are all texts of a language.
@@ -33,7 +33,7 @@ func TestEveryLanguageHasThePlacesOfEnglish(t *testing.T) {
 		return all
 	}
 	for l, other := range s.tongues {
-		if diff := cmp.Diff(texts(s.tongues[spoken.English].words), texts(other.words)); diff != "" {
+		if diff := cmp.Diff(texts(s.tongues[locale.English].words), texts(other.words)); diff != "" {
 			t.Errorf("%s: places (-en +%s):\n%s", l, l, diff)
 		}
 		for _, text := range fields(other.words) {

@@ -3,7 +3,7 @@ package invoice
 import (
 	"strings"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 )
 
@@ -103,7 +103,7 @@ func (l *layout) parties() {
 	// English, which carriers everywhere read.
 	a := l.order.ShipTo
 	for _, line := range []string{
-		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, spoken.English.Country(a.Country),
+		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
 	} {
 		if line != "" {
 			l.paragraph(line, address, middle-left-12)

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 )
 
@@ -40,7 +40,7 @@ func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.Stat
 	t.Helper()
 	w := shipped(3)
 	w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: city, PostalCode: "1000", Country: country}
-	plannedBy(t, s, w).Progress.Invoice.Language = spoken.In(country).String()
+	plannedBy(t, s, w).Progress.Invoice.Language = locale.In(country).String()
 	return w
 }
 

@@ -12,8 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"example.com/orders/services/order-worker/internal/cii"
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 )
 
@@ -93,7 +93,7 @@ func (i *told) broken() (rules []string) {
 		exact := new(big.Rat).Mul(tax.BT116.Rat, tax.BT119.Rat)
 		rounded, _ := new(big.Rat).SetString(exact.Quo(exact, big.NewRat(100, 1)).FloatString(2)) // half away from zero
 		// All credit notes of an invoice are exact together, and each is to a cent.
-		if off := new(big.Rat).Sub(tax.BT117.Rat, rounded); i.Type != cii.CreditNote || off.Abs(off).Cmp(big.NewRat(1, 100)) > 0 {
+		if off := new(big.Rat).Sub(tax.BT117.Rat, rounded); i.Type != einvoice.CreditNote || off.Abs(off).Cmp(big.NewRat(1, 100)) > 0 {
 			equal("BR-CO-17", tax.BT117, rounded)
 		}
 		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l toldLine) bool { return l.BT151 != tax.BT118 })
@@ -111,7 +111,7 @@ func (i *told) broken() (rules []string) {
 // tell reads the XML of an order's invoice.
 func tell(s *Step, w *order.State) (*told, error) {
 	i := new(told)
-	err := xml.Unmarshal(cii.Write(s.data(w)), i)
+	err := xml.Unmarshal(einvoice.Write(s.data(w)), i)
 	return i, err
 }
 
@@ -168,7 +168,7 @@ func TestTheDataSaysWhatThePagesSay(t *testing.T) {
 	w.Order.Customer.VATID = "ATU12345678"
 	s := setup(t)
 	pages := strings.ReplaceAll(strings.Join(read(t, w), ""), ",", "") // between thousands too
-	data := string(cii.Write(s.data(w)))
+	data := string(einvoice.Write(s.data(w)))
 	for _, text := range []string{
 		w.Progress.Invoice.Number, w.Progress.Invoice.Total.String(), w.Progress.Invoice.Tax.String(), w.Progress.Invoice.Net.String(),
 		"ATU12345678", "Payable by 13 October 2026", "TENT-2P-TRK-5", string(w.Order.ID),
@@ -187,11 +187,11 @@ func TestTheDataSaysWhatThePagesSay(t *testing.T) {
 func TestASellersAddressKeepsAllItsLines(t *testing.T) {
 	t.Parallel()
 	s := Seller{Address: []string{"a", "b", "c", "d"}, Country: "DE"}
-	want := cii.Address{Line1: "a", Line2: "b", Line3: "c, d", Country: "DE"}
+	want := einvoice.Address{Line1: "a", Line2: "b", Line3: "c, d", Country: "DE"}
 	if got := s.party().Address; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := setup(t).tongues[spoken.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
+	if got := setup(t).tongues[locale.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/spoken"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
 )
@@ -85,7 +85,7 @@ func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
 		w.Progress.Invoice.IssuedAt = w.Order.PlacedAt
 		return w
 	}
-	w.Progress.Invoice.Language = spoken.English.String() // most tests read what is printed
+	w.Progress.Invoice.Language = locale.English.String() // most tests read what is printed
 	w.Progress.Invoice.IssuedAt = time.Date(2026, 9, 29, 8, 15, 43, 0, time.UTC)
 	return w
 }

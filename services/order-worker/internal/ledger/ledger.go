@@ -39,7 +39,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/lease"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -56,7 +56,7 @@ type Config struct {
 	Worker      string       // who claims: host and version
 	Lease       *lease.Lease // looked at before every append; nil in tests without a group
 	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
-	Meter       *meter.Meter
+	Meter       *metrics.Meter
 	Log         *slog.Logger
 	// Deferred is called with the place of each record that puts an order off, once it is acknowledged; or nil. It must not block.
 	Deferred func(topic string, partition int32, offset int64)

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -43,7 +43,7 @@ func setup(t *testing.T) *owner {
 	}
 	t.Cleanup(producer.Close)
 	return &owner{k, ledger.Config{
-		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: producer, Meter: meter.New(),
+		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: producer, Meter: metrics.New(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}}
 }

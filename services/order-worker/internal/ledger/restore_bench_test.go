@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -52,7 +52,7 @@ func begin(b *testing.B, k *kafkatest.Kafka) *busy {
 		b.Fatal(err)
 	}
 	b.Cleanup(producer.Close)
-	return &busy{k, ledger.Config{Topics: k.Topics, Worker: "bench", Producer: producer, Meter: meter.New(), Log: slog.New(slog.DiscardHandler)}}
+	return &busy{k, ledger.Config{Topics: k.Topics, Worker: "bench", Producer: producer, Meter: metrics.New(), Log: slog.New(slog.DiscardHandler)}}
 }
 
 // fill writes four states an order to each partition, in batches as small as those of lanes side by side, and returns the bytes of a partition.

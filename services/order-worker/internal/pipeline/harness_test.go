@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/dlq"
@@ -78,7 +78,7 @@ func setup(t *testing.T) *line {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	l := &line{Kafka: k, stopping: make(chan struct{}), cfg: ledger.Config{
-		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: meter.New(), Log: log,
+		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: metrics.New(), Log: log,
 	}}
 	none := func(*order.State) {}
 	l.shipping = &step{effect: none, settle: func(w *order.State) {

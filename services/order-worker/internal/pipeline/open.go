@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
@@ -130,7 +130,7 @@ func (p *Pipeline) outlived(ctx context.Context, l *ledger.Ledger, a *attempt, r
 // written.
 func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
 	if a.from == queue {
-		p.cfg.Meter.Ended(meter.Duplicate)
+		p.cfg.Meter.Ended(metrics.Duplicate)
 		return l.Void(ctx, a.letter.Origin, failure.Duplicate)
 	}
 	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.letter.Origin))

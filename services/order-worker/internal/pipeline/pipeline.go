@@ -27,7 +27,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/lease"
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/meter"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -55,7 +55,7 @@ type Config struct {
 	Worker    string // itself
 	Retry     retry.Policy
 	Hold      bool // an effect of which nobody can know whether it was had is not repeated without being asked for
-	Meter     *meter.Meter
+	Meter     *metrics.Meter
 	Log       *slog.Logger
 }
 

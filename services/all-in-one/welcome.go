@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"example.com/orders/services/order-api/ctl"
+	"example.com/orders/shared/config"
+)
+
+// welcome tells where everything is as soon as the API answers, and places the sample orders.
+func (d *demo) welcome(ctx context.Context) error {
+	select {
+	case address := <-d.listening:
+		if err := d.tell("http://" + address); err != nil {
+			return err
+		}
+		d.placeSample(ctx, "http://"+address)
+	case <-ctx.Done():
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (d *demo) tell(api string) error {
+	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "API\t%s/v1/orders\n", api)
+	fmt.Fprintf(w, "Documentation\t%s/docs\n", api)
+	if d.inbox != nil {
+		fmt.Fprintf(w, "Inbox\thttp://%s/\n", d.inbox.HTTPAddr())
+	}
+	fmt.Fprintf(w, "Mail server\t%s\n", d.Worker.SMTP)
+	fmt.Fprintf(w, "Kafka\t%s\n", d.kafka.Brokers[0])
+	fmt.Fprintf(w, "Data\t%s\n", d.API.Data)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	worker := fmt.Sprintf("bin/order-worker --brokers %s --smtp %s", d.kafka.Brokers[0], d.Worker.SMTP)
+	if d.Worker.ShopURL != "" {
+		worker += " --shop-url " + d.Worker.ShopURL
+	}
+	_, err := fmt.Fprintf(d.stdout, `
+Try, in another terminal:
+  curl -sS -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d @deploy/sample/order.json %s/v1/orders
+  bin/ordersctl --api %s dlq list
+  %s    # one more worker
+
+Ctrl-C ends it; all data stay in %s.
+`, api, api, worker, d.API.Data)
+	return err
+}
+
+// placeSample places the orders of the sample file with the program that anybody would use, and tells how they ended.
+// They have keys, so a second start places none twice.
+func (d *demo) placeSample(ctx context.Context, api string) {
+	if d.Sample == "" {
+		return
+	}
+	// No bar: it and the log would write over each other.
+	stderr := struct{ io.Writer }{d.stderr}
+	args := []string{"place", "--api", api, "--wait", "60s", d.Sample}
+	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), io.Discard, stderr)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		config.Tell(d.stderr, "all-in-one", config.Hint(fmt.Errorf("sample orders: %w", err), "ordersctl dlq list shows the letters"))
+	default:
+		fmt.Fprintln(d.stderr, "all-in-one: sample orders: all are confirmed")
+	}
+}

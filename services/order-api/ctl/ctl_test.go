@@ -1,0 +1,351 @@
+package ctl_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/ctl"
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafkatest"
+)
+
+func TestPlaceTriesAgainWhatPasses(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			s.fails["/v1/orders"] = []int{status}
+			stdout, _, err := s.run(t, `{"note": ""}`, "place", "-")
+			if err != nil || !strings.Contains(stdout, "confirmed 1.19 EUR\n") {
+				t.Errorf("got %q, %v; want it confirmed at the second attempt", stdout, err)
+			}
+			// Without a key of its own the order has one for this run: else the second attempt could be a second order.
+			if keys := s.placements(); len(keys) != 2 || keys[0] != keys[1] || keys[0] == "" {
+				t.Errorf("got keys %q, want one key twice", keys)
+			}
+		})
+	}
+}
+
+func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{http.StatusUnprocessableEntity}
+	s.fails["k1"] = []int{http.StatusServiceUnavailable}
+	path := file(t, "k1", "k2", "k3")
+	stdout, stderr, err := s.run(t, "", "place", path)
+	want := fmt.Sprintf("%[1]s:1 k1 ord_k1 confirmed 1.19 EUR\n%[1]s:2 k2 failed\n%[1]s:3 k3 ord_k3 confirmed 1.19 EUR\n", path)
+	if diff := gocmp.Diff(want, stdout); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff(fmt.Sprintf("ordersctl: %s:2: told to answer 422\n", path), stderr); diff != "" {
+		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed" {
+		t.Errorf("got error %s, want 1 of 3 orders failed", got)
+	}
+	stdout, _, err = s.run(t, "", "place", "--json", file(t, "k4"))
+	var line struct {
+		File  string
+		Line  int
+		Key   string
+		Order client.Order
+	}
+	if err2 := json.Unmarshal([]byte(stdout), &line); err != nil || err2 != nil || line.Key != "k4" || line.Order.ID != "ord_k4" {
+		t.Errorf("got %s, %v, %v; want a line of JSON with key and order", stdout, err, err2)
+	}
+}
+
+func TestAKeyThatCannotBeSentSpoilsItsOrderAlone(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"two words", "two\nlines", "schlüssel"} {
+		s := open(t)
+		path := file(t, key, "k2")
+		_, stderr, err := s.run(t, "", "place", path)
+		want := fmt.Sprintf("ordersctl: %s:1: idempotency key %q: must be visible ASCII characters\n", path, key)
+		if diff := gocmp.Diff(want, stderr); diff != "" || fmt.Sprint(err) != "1 of 2 orders failed" {
+			t.Errorf("%q: got %v, stderr (-want +got):\n%s", key, err, diff)
+		}
+	}
+}
+
+func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.url = "http://127.0.0.1:1"
+	stdout, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 2 were not tried" {
+		t.Errorf("got error %s", got)
+	}
+	if strings.Count(stdout, "\n") != 1 || !strings.Contains(stderr, "connection refused\nhint: is the API running?") {
+		t.Errorf("got %q and %q, want one line that failed, and a hint", stdout, stderr)
+	}
+}
+
+func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{http.StatusTooManyRequests}
+	_, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 1 were not tried" {
+		t.Errorf("got error %s", got)
+	}
+	if diff := gocmp.Diff([]string{"k1", "k2"}, s.placements()); diff != "" || !strings.Contains(stderr, "\nhint: are workers running?") {
+		t.Errorf("got %q, want a hint; placements (-want +got):\n%s", stderr, diff)
+	}
+}
+
+func TestAFilterThatTheAPIRefusesIsMisused(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]bool{http.StatusBadRequest: true, http.StatusInternalServerError: false} {
+		for _, command := range []string{"list", "replay --all"} {
+			s := open(t)
+			s.fails["/v1/letters"] = []int{status}
+			_, _, err := s.run(t, "", append(append([]string{"dlq"}, strings.Fields(command)...), "--step", "packing")...)
+			// The type has no name outside its package.
+			usage := reflect.New(reflect.TypeOf(config.Usage(nil))).Interface()
+			if got := errors.As(err, usage); got != want {
+				t.Errorf("%s, %d: got %v, an error of usage %t; want %t", command, status, err, got, want)
+			}
+		}
+	}
+}
+
+func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		stdin string
+		args  []string
+		want  string
+	}{
+		{"", []string{"place", "nowhere.csv"}, "stat nowhere.csv: no such file or directory"},
+		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (several orders: one a line, in a file that ends in .ndjson)"},
+		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key is for one order, and there are 2"},
+		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait at most 60s"},
+		{"", []string{"place"}, `expected "<files> ..."`},
+		{"", []string{"dlq", "replay"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
+		{"", []string{"dlq", "replay", "--all", "0-1"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
+		{"", []string{"dlq", "replay", "--step", "email", "0-1"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
+	} {
+		t.Run(strings.Join(row.args, " "), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			_, _, err := s.run(t, row.stdin, row.args...)
+			if got := fmt.Sprint(err); got != row.want || len(s.placements()) != 0 {
+				t.Errorf("got %s and placements %q, want %s and none", got, s.placements(), row.want)
+			}
+		})
+	}
+}
+
+func TestReplayCountsAddUp(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["/v1/letters/0-1/replay"] = []int{http.StatusServiceUnavailable}
+	s.fails["/v1/letters/0-2/replay"] = []int{http.StatusConflict}
+	s.fails["/v1/letters/0-5/replay"] = []int{http.StatusInternalServerError}
+	s.fails["/v1/letters/0-7/replay"] = []int{http.StatusConflict}
+	s.state["0-2"], s.state["0-7"] = "closed", "replayed"
+	before := `{"rev":2,"status":"dead"}`
+	s.walk["ord0-1"] = []string{before, `{"rev":3,"status":"working","replay":2}`, `{"rev":4,"status":"confirmed","replay":2}`}
+	s.walk["ord0-3"] = []string{before, `{"rev":3,"status":"dead","reason":"no-route","replay":2}`}
+	s.walk["ord0-4"] = []string{before, `{"rev":3,"status":"confirmed","replay":1}`, `{"rev":4,"status":"confirmed","reason":"already-done","replay":2}`}
+	stdout, stderr, err := s.run(t, "", "dlq", "replay", "--wait", "1s", "0-1", "0-2", "0-3", "0-4", "0-5", "0-6", "0-7")
+	want := `0-1 ord0-1 confirmed
+0-2 ord0-2 already done
+0-3 ord0-3 failed again
+0-4 ord0-4 already done
+0-5 ord0-5 not sent
+0-6 ord0-6 unfinished
+0-7 ord0-7 not sent
+`
+	if diff := gocmp.Diff(want, stdout); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	if got := fmt.Sprint(err); got != "letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
+		t.Errorf("got error %s, want the counts", got)
+	}
+	want = `ordersctl: letter 0-3: its order is dead again: no-route
+ordersctl: letter 0-5: told to answer 500
+ordersctl: letter 0-6: its order has not ended in time
+ordersctl: letter 0-7: told to answer 409
+`
+	if diff := gocmp.Diff(want, stderr); diff != "" {
+		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+}
+
+func TestReplayAllTakesEveryPage(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	stdout, stderr, err := s.run(t, "", "dlq", "replay", "--all", "--reason", "no-route")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
+		t.Errorf("letters (-want +got):\n%s", diff)
+	}
+	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: letters 3: sent 3\n" {
+		t.Errorf("got %q and %q, want %q and the counts", stdout, stderr, want)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.walk["ord_1"] = []string{
+		`{"rev":0,"at":"2026-03-01T12:00:00Z","status":"accepted"}`, `{"rev":1,"at":"2026-03-01T12:00:01Z","status":"confirmed"}`,
+	}
+	s.walk["ord_3"] = []string{
+		`{"rev":3,"at":"2026-03-01T12:00:00Z","status":"retrying","step":"email","reason":"mail-busy"}`,
+		`{"rev":5,"at":"2026-03-01T12:00:10Z","status":"waiting","step":"email","reason":"mail-away"}`,
+		`{"rev":7,"at":"2026-03-01T12:09:00Z","status":"confirmed"}`,
+	}
+	s.walk["ord_2"] = []string{`{"rev":1,"at":"2026-03-01T12:00:00Z","status":"dead","step":"shipping","reason":"no-route"}`}
+	s.fails["/v1/orders/ord_9"] = []int{http.StatusNotFound}
+	var all strings.Builder
+	for _, line := range []string{
+		"get ord_1", "get ord_1 --json", "get ord_9", "get ord_sold", "get ord_sold-refund-1", "refund ord_sold", "refund ord_sold --json", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
+		"quote ../../../../deploy/sample/order.json", "quote ../../../../deploy/sample/order.json --json", "quote ../../../../deploy/sample/orders.csv",
+		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
+	} {
+		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
+		fmt.Fprintf(&all, "$ ordersctl %s\n%s", line, stdout)
+		for text := range strings.Lines(stderr) {
+			fmt.Fprintf(&all, "(stderr) %s", text)
+		}
+		if err != nil {
+			fmt.Fprintf(&all, "(ends with) %v\n", err)
+		}
+	}
+	golden(t, "testdata/output.txt", all.String())
+}
+
+func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := open(t)
+	for _, row := range []struct{ command, file, want string }{
+		{"invoice get ord_1", "ord_1.pdf", "%PDF of ord_1"},
+		{"invoice get ord_1 --xml", "ord_1.xml", "<xml of ord_1>"},
+	} {
+		stdout, _, err := s.run(t, "", strings.Fields(row.command)...)
+		if err != nil || stdout != row.file+"\n" {
+			t.Errorf("%s: got %q, %v; want the name of the file", row.command, stdout, err)
+		}
+		if document, err := os.ReadFile(row.file); string(document) != row.want {
+			t.Errorf("%s: got %q, %v; want the document as it came", row.command, document, err)
+		}
+	}
+}
+
+func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{-1}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	// The first result is when somebody has had enough.
+	stdout := writer(func(p []byte) (int, error) {
+		interrupt()
+		return len(p), nil
+	})
+	args := []string{"place", "--concurrency", "1", "--api", s.url, file(t, "k1", "k2", "k3")}
+	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard)
+	var told strings.Builder
+	config.Tell(&told, "ordersctl", errors.Join(err))
+	want := "ordersctl: 0 of 3 orders failed, and 2 were not tried\nhint: run the same command again: an order that has a key is placed once\n"
+	if diff := gocmp.Diff(want, told.String()); diff != "" {
+		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+	// k2 may have been on its way.
+	if slices.Contains(s.placements(), "k3") {
+		t.Error("k3 was placed all the same")
+	}
+}
+
+func TestAReaderThatLeavesEndsTheRun(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.fails["k2"] = []int{-1}
+	errGone := errors.New("gone")
+	stdout := writer(func([]byte) (int, error) { return 0, errGone })
+	args := []string{"place", "--concurrency", "1", "--api", s.url, file(t, "k1", "k2", "k3")}
+	if err := ctl.Run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard); !errors.Is(err, errGone) {
+		t.Errorf("got %v, want %v", err, errGone)
+	}
+	// k2 may have been on its way.
+	if slices.Contains(s.placements(), "k3") {
+		t.Error("k3 was placed all the same")
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
+	t.Parallel()
+	s, k := open(t), kafkatest.Start(t)
+	brokers := strings.Join(k.Config().Brokers, ",")
+	for _, row := range []struct{ args, stdout, err string }{
+		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
+		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1 and --replication not negative"},
+		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq\n", ""},
+		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
+		{"topics check --prefix shop", "topics of prefix shop are as they must be: 2 partitions, invoice numbers INV-", ""},
+		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
+	} {
+		stdout, _, err := s.run(t, "", append(strings.Fields(row.args), "--brokers", brokers)...)
+		if !strings.Contains(stdout, row.stdout) || !strings.HasPrefix(fmt.Sprint(err), cmp.Or(row.err, "<nil>")) {
+			t.Errorf("%s: got %q, %v; want %q, %s", row.args, stdout, err, row.stdout, row.err)
+		}
+	}
+}
+
+func TestHelpShowsEveryCommand(t *testing.T) {
+	t.Setenv("COLUMNS", "110")
+	s := open(t)
+	var all strings.Builder
+	for _, command := range []string{"", "place", "quote", "watch", "get", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check"} {
+		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
+		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
+		if err == nil {
+			t.Errorf("%s --help: got no error, want config.ErrHelp", command)
+		}
+	}
+	golden(t, "testdata/help.txt", all.String())
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares with a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}

@@ -1,0 +1,108 @@
+// Package einvoice writes an invoice for programs: a Cross Industry Invoice (UN/CEFACT D16B) in the profile EN 16931, which is
+// what a Factur-X or ZUGFeRD document carries.
+//
+// It writes what it is given and computes nothing: that sums are right is for package invoice, which prints the same ones.
+// The comments name the business terms (BT) and groups (BG) of EN 16931. A term without a value is left out; the same
+// invoice gives the same bytes.
+package einvoice
+
+import (
+	"time"
+
+	"example.com/orders/shared/order"
+)
+
+// The types of documents, by UNTDID 1001. The amounts of a credit note are above zero, as those of an invoice are: its type says
+// that they go the other way.
+const (
+	Commercial = "380"
+	CreditNote = "381"
+)
+
+// Invoice is all that is said. Amounts are in one currency.
+type Invoice struct {
+	Type     string         // BT-3
+	Number   string         // BT-1
+	Issued   time.Time      // BT-2
+	Note     string         // BT-22
+	Supplied time.Time      // BT-72
+	Currency order.Currency // BT-5
+	Order    string         // BT-14: the seller's number of the order
+	Seller   Party          // BG-4
+	Buyer    Party          // BG-7
+	ShipTo   Party          // BG-13: name and address
+	IBAN     string         // BT-84, without spaces; without it there is no BG-16
+	BIC      string         // BT-86
+	Terms    string         // BT-20
+	Due      time.Time      // BT-9
+	Lines    []Line         // BG-25
+	Charges  []Charge       // BG-21
+	Taxes    []Tax          // BG-23
+	Items    order.Money    // BT-106: sum of Lines
+	Charged  order.Money    // BT-108: sum of Charges
+	Net      order.Money    // BT-109
+	Tax      order.Money    // BT-110
+	Total    order.Money    // BT-112, and BT-115: nothing is paid in advance
+	Corrects Document       // BG-3; the zero value: none
+}
+
+// Document is an earlier invoice.
+type Document struct {
+	Number string    // BT-25
+	Issued time.Time // BT-26
+}
+
+// Party is a seller (the first term), a buyer (the second) or who the goods go to (the third).
+type Party struct {
+	Name    string // BT-27, BT-44, BT-70
+	Legal   string // BT-33
+	VATID   string // BT-31, BT-48
+	Email   string // BT-34
+	Address Address
+}
+
+// Address is BG-5, BG-8 or BG-15.
+type Address struct {
+	Line1, Line2, Line3 string // BT-35, BT-36, BT-162 and so on
+	City                string
+	PostalCode          string
+	Region              string
+	Country             string // ISO 3166-1 alpha-2
+}
+
+// Line is one line of the invoice.
+type Line struct {
+	ID       string      // BT-126
+	SKU      string      // BT-155
+	Name     string      // BT-153
+	Price    order.Money // BT-146, of one piece and net
+	Quantity int         // BT-129, in pieces
+	Net      order.Money // BT-131
+	Rate     Rate        // BG-30
+}
+
+// Charge is what is charged for the whole document, by its code in UNTDID 7161.
+type Charge struct {
+	Code   string      // BT-105
+	Reason string      // BT-104
+	Net    order.Money // BT-99
+	Rate   Rate
+}
+
+// Freight is the code of a charge for shipping.
+const Freight = "FC"
+
+// Rate is a rate of VAT and why it applies.
+type Rate struct {
+	Category string // BT-118, BT-102, BT-151
+	Percent  string // BT-119, BT-103, BT-152: 19 or 25.5
+}
+
+// Tax is the VAT of a rate. Exemption and its code say why nothing is charged.
+type Tax struct {
+	Rate          Rate
+	Net           order.Money // BT-116
+	Tax           order.Money // BT-117
+	Exemption     string      // BT-120
+	ExemptionCode string      // BT-121, of the list VATEX
+}

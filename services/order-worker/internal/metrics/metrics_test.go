@@ -1,0 +1,100 @@
+package metrics_test
+
+import (
+	"errors"
+	"flag"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/services/order-worker/internal/metrics"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// scrape is what Prometheus reads, without what it says about the process and Go.
+func scrape(t *testing.T, m *metrics.Meter) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("got %d, want 200: %s", w.Code, w.Body)
+	}
+	var ours []string
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.Contains(line, "orders_worker_") {
+			ours = append(ours, line)
+		}
+	}
+	return strings.Join(ours, "")
+}
+
+func TestScrapeTellsWhatWasCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := metrics.New()
+		placed := time.Now()
+		m.Watch(func() (int, time.Duration) { return 2, time.Since(placed) })
+		time.Sleep(1500 * time.Millisecond)
+		m.Ended(order.Confirmed)
+		m.Took(placed)
+		m.Took(placed.Add(time.Hour)) // by a clock that is ahead
+		m.Ended(metrics.Duplicate)
+		m.Failed(order.StepEmail, failure.New(failure.Down, failure.MailAway, errors.New("zoe@example.com is away")))
+		m.Failed(order.StepShipping, errors.New("who knows"))
+		m.Uncertain()
+		m.Void()
+		m.Lost(7)
+		m.Refused()
+		m.Restored(300 * time.Millisecond)
+		m.Owns(4)
+		m.Breaker(order.StepEmail, true)
+
+		got := scrape(t, m)
+		golden := filepath.Join("testdata", "scrape.golden")
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("scrape (-want +got; -update writes it):\n%s", diff)
+		}
+	})
+}
+
+func TestGaugesGoBack(t *testing.T) {
+	t.Parallel()
+	m := metrics.New()
+	m.Owns(4)
+	m.Breaker(order.StepEmail, true)
+	m.Owns(0)
+	m.Breaker(order.StepEmail, false)
+	got := scrape(t, m)
+	for _, line := range []string{"partitions 0\n", `breaker_open{step="email"} 0` + "\n"} {
+		if !strings.Contains(got, "\norders_worker_"+line) {
+			t.Errorf("got no %q in\n%s", line, got)
+		}
+	}
+}
+
+func TestMetersOfOneProcessAreApart(t *testing.T) {
+	t.Parallel()
+	a, b := metrics.New(), metrics.New()
+	a.Lost(1)
+	if got := scrape(t, b); !strings.Contains(got, "\norders_worker_lost_records_total 0\n") {
+		t.Errorf("got what the other worker has lost:\n%s", got)
+	}
+}

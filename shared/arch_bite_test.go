@@ -33,21 +33,15 @@ func TestRulesBite(t *testing.T) {
 		{"no sentence", "exported names are explained", order, doc + "func Total() {}", "Total has no sentence"},
 		{"other sentence", "exported names are explained", order, doc + "// Returns the total.\nfunc Total() {}", "Total has no sentence"},
 		{"method", "exported names are explained", order, doc + "type m int\n// M is money.\ntype M[T any] int\nfunc (m *M[T]) Total() {}", "Total has no sentence"},
-		{"one stop", "the stops of an order close", retry, "// Package retry waits.\n//\n// Stop 4.\n// From: pipeline\n// To: dlq\npackage retry", `stop 4, retry, is from "pipeline" to "dlq", want from "customer"`},
 		{"failed to", "errors are paths of actions", order, doc + "const e = \"failed to add\"", "order.go:3: says what failed"},
 		{"long function", "files and functions are small", order, doc + "func total() {" + long + "}", "total has 101 lines"},
 		{"long file", "files and functions are small", order, doc + strings.Repeat(long, 5), "order.go has 502 lines"},
 		{"broad package", "packages are small", retry, "package retry\n" + exported(13), "nine of ten packages export 13"},
 		{"broad domain", "packages are small", order, doc + exported(25), "order exports 25"},
-		{"bare code", "comments keep their share", order, "package order", "0 % of the lines have a comment"},
-		{"untested", "tests keep up with the code", retry, "package retry", "order-worker has 1 lines of code and 0 of tests"},
 		{"init", "nothing runs before main", order, doc + "func init() {}", "order.go:3: an init function"},
 		{"state", "packages hold no state", order, doc + "var rates map[string]int", "the variable rates"},
 		{"lock", "packages hold no state", order, doc + "import \"sync\"\nvar pool = sync.Pool{}", "the variable pool"},
-		{"vague comment", "one word for one idea", order, "// Package order is a set of tasks.\npackage order", "order.go:1: says task"},
-		{"vague doc", "one word for one idea", order, doc, "README.md: says job"},
 		{"dead link", "links lead somewhere", order, doc, "README.md links to plan.md, which does not exist"},
-		{"unlisted folder", "the README lists the folders", order, doc, "the tree does not list shared/order"},
 		{"no command", "the README begins with a command", order, doc, "no command to paste"},
 	}
 	for _, tt := range tests {
@@ -103,7 +97,7 @@ var card []byte
 	if err := h.add("shared/order/order.go", text); err != nil {
 		t.Fatal(err)
 	}
-	for _, check := range []func(*house) []string{onePackageComment, namesExplained, noGlobals, domainAlone, errorsAreActions, sizes, wordsOurs, linksLead, readmeTree, readmeCommand} {
+	for _, check := range []func(*house) []string{onePackageComment, namesExplained, noGlobals, domainAlone, errorsAreActions, sizes, linksLead, readmeCommand} {
 		for _, complaint := range check(h) {
 			t.Error(complaint)
 		}

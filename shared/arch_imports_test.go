@@ -47,8 +47,8 @@ func arrows() []arrow {
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice for programs: amounts and VAT are the domain's"},
 		{mechanism, "locale", "order", "what a language needs beside words: invoice and mail agree on amounts"},
-		{mechanism, "invoice", "einvoice config failure order pdfa locale", "a step: its seller is a file, its document a hybrid"},
-		{mechanism, "email", "config failure order locale", "a step"},
+		{mechanism, "invoice", "config einvoice failure locale order pdfa", "a step: its seller is a file, its document a hybrid"},
+		{mechanism, "email", "config failure locale order", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},
 		{mechanism, "metrics", "failure order", "counts by outcome, step and class"},
@@ -92,13 +92,13 @@ func modules() []allowed {
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
 		{"github.com/twmb/franz-go", "api audit broker chaos consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
-		{"github.com/prometheus/client_golang", "httpapi meter", "counters and histograms as Prometheus scrapes them"},
+		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
 		{"golang.org/x/time", "intake", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
-		{"golang.org/x/text", "invoice spoken", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
+		{"golang.org/x/text", "invoice locale", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
 	}
 }
 

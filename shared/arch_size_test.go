@@ -14,7 +14,6 @@ const (
 	functionMax, functionP90 = 80, 35
 	exportP90                = 12
 	exportOfModels           = 24 // order is the vocabulary, client mirrors the whole API
-	commentMin, commentMax   = 15, 25
 )
 
 func sizes(h *house) (complaints []string) {
@@ -85,55 +84,6 @@ func exports(u *unit) (n int) {
 	return n
 }
 
-// commentShare counts the lines with a comment among the lines that are not blank.
-func commentShare(h *house) []string {
-	comments, lines := 0, 0
-	for _, u := range h.units {
-		for _, s := range u.production() {
-			lines += written(s)
-			with := map[int]bool{}
-			for _, group := range s.syntax.Comments {
-				for line := s.places.Position(group.Pos()).Line; line <= s.places.Position(group.End()).Line; line++ {
-					with[line] = true
-				}
-			}
-			comments += len(with)
-		}
-	}
-	if share := percent(comments, lines); share < commentMin || share > commentMax {
-		return []string{fmt.Sprintf("%d %% of the lines have a comment, want %d to %d", share, commentMin, commentMax)}
-	}
-	return nil
-}
-
-// testShare holds for each module, so that none leans on the tests of another.
-func testShare(h *house) (complaints []string) {
-	code, tests := map[string]int{}, map[string]int{}
-	for _, u := range h.units {
-		for _, s := range u.files {
-			if s.test {
-				tests[u.module()] += written(s)
-			} else {
-				code[u.module()] += written(s)
-			}
-		}
-	}
-	for _, module := range keys(code) {
-		if tests[module] < code[module] {
-			complaints = append(complaints, fmt.Sprintf("%s has %d lines of code and %d of tests", module, code[module], tests[module]))
-		}
-	}
-	return complaints
-}
-
-func (u *unit) module() string {
-	parts := strings.Split(u.path, "/")
-	if parts[0] == "services" {
-		return parts[1]
-	}
-	return parts[0]
-}
-
 func noInit(h *house) (complaints []string) {
 	for _, u := range h.units {
 		for _, s := range u.files {
@@ -196,26 +146,12 @@ func table(e ast.Expr) bool {
 	return false
 }
 
-// written counts the lines of a file that are not blank.
-func written(s *source) (n int) {
-	for line := range strings.Lines(s.text) {
-		if strings.TrimSpace(line) != "" {
-			n++
-		}
-	}
-	return n
-}
-
 func p90(values []int) int {
 	if len(values) == 0 {
 		return 0
 	}
 	slices.Sort(values)
 	return values[(len(values)*9+9)/10-1]
-}
-
-func percent(part, whole int) int {
-	return (100*part + whole/2) / max(whole, 1)
 }
 
 func sorted(names []string) []string {

@@ -1,9 +1,5 @@
 // Package dlq is the letter: what stands in the dead-letter topic when an order cannot be finished.
 //
-// Stop 5.
-// From: retry
-// To: view
-//
 // A letter's value and key are the exact bytes of the record that failed, so that nothing is lost even of what nobody
 // could read. All that is known about the failure stands in headers, which are bounded, hold no personal data, and are
 // replaced and never appended, so a letter that fails again does not grow. Where Apache Kafka's own dead letters

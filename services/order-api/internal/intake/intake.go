@@ -1,9 +1,5 @@
 // Package intake takes orders: it checks and prices what a customer asks for, gives it an ID, and appends it to the topic orders.
 //
-// Stop 1.
-// From: customer
-// To: consumer
-//
 // Accepted means durable: Place answers after Kafka has acknowledged the one record that it writes, and a customer who
 // hangs up changes nothing. When the acknowledgement does not come in time nobody can know whether the order is placed:
 // that is Unknown, with the ID to ask for.

@@ -1,9 +1,5 @@
 // Package view is the read model: what orders, orders.status and orders.dlq add up to, in an SQLite file that the API answers from.
 //
-// Stop 6.
-// From: dlq
-// To: customer
-//
 // The topics are the truth and the file is derived from them. Records are applied in batches, in one transaction with
 // the positions they were read up to, so a restart resumes where it stopped and no record counts twice. A file that is
 // missing, damaged, of another schema, or made from topics that have been made anew since, is thrown away and built

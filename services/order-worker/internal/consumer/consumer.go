@@ -1,9 +1,5 @@
 // Package consumer is a member of the worker group: it takes records from Kafka, works on many at once, and commits what is finished.
 //
-// Stop 2.
-// From: intake
-// To: pipeline
-//
 // The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of all topics, with a second
 // client, and so an order has one lane in one process, whatever topic it comes from. The group's client fetches nothing:
 // it keeps the membership, and commits the offsets of all topics in one request under its member and generation. Orders that

@@ -1,9 +1,5 @@
 // Package pipeline takes an order through its steps, and decides how it ends.
 //
-// Stop 3.
-// From: consumer
-// To: retry
-//
 // Intent stands before effect: what a step's effect depends on is settled first (Plan), written to orders.status and
 // acknowledged, and only then does the step have its effect (Do). Whoever takes over finds in the status how far the
 // order came and resumes there, with the same price, the same invoice number and the same Message-ID.

@@ -1,9 +1,5 @@
 // Package retry decides when an order is tried again.
 //
-// Stop 4.
-// From: pipeline
-// To: dlq
-//
 // A transient failure is tried again in process, a few times, after a random pause that grows: full jitter, so that
 // orders which failed together do not come back together. Then it is put off, a few times for 10 s and then for 2 min,
 // until its time is over (Policy). A permanent failure, and what is left of a transient one, is the caller's to bury. An

@@ -26,11 +26,7 @@ func health(ctx context.Context, address string, ready *atomic.Bool, partitions 
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", live(partitions))
-	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
+	mux.HandleFunc("GET /healthz/ready", able(ready, partitions))
 	mux.Handle("GET /metrics", metrics)
 	return serve.Run(ctx, ln, mux, time.Second)
 }
@@ -40,6 +36,29 @@ type trouble struct {
 	Partition int32  `json:"partition"`
 	InHand    string `json:"in_hand,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+}
+
+// able answers 503 before the group has answered, and while this worker works on none of the partitions that it was assigned.
+// It names those that are blocked.
+func able(ready *atomic.Bool, partitions func() []consumer.Partition) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		all := partitions()
+		answer := struct {
+			Assigned int       `json:"assigned"`
+			Blocked  []trouble `json:"blocked"`
+		}{len(all), []trouble{}}
+		for _, p := range all {
+			if p.Held != nil {
+				answer.Blocked = append(answer.Blocked, trouble{Partition: p.Number, Reason: p.Held.Error()})
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if !ready.Load() || len(all) > 0 && len(answer.Blocked) == len(all) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		// Who asked may be gone.
+		_ = json.NewEncoder(w).Encode(answer)
+	}
 }
 
 // live answers 503 when an order is stuck: a new process would get on with it. It names the partitions that are held, too, which

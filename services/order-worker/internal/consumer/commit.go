@@ -35,16 +35,31 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 
 // commit commits what is finished, for all owned partitions over all their topics, in one request.
 func (c *Consumer) commit(ctx context.Context) error {
-	c.commits <- struct{}{}
-	defer func() { <-c.commits }()
-	offsets := c.lanes.committable()
-	if len(offsets) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
+	select {
+	case c.commits <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	offsets := c.lanes.committable()
+	if len(offsets) == 0 {
+		<-c.commits
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() { // ends with its answer; the client waits for that of the commit before it, whatever ctx says
+		var answer error
+		c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
+		<-c.commits
+		done <- answer
+	}()
 	var answer error
-	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
+	select {
+	case answer = <-done:
+	case <-ctx.Done():
+		answer = ctx.Err()
+	}
 	if answer != nil && ctx.Err() == nil {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, answer))
 	}

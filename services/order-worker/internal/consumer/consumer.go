@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,16 +44,19 @@ type Handler func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping
 
 // Config says what to consume and how. All fields are needed but Room and Assigned.
 type Config struct {
-	Kafka       kafka.Config
-	Topics      topic.Set
-	Group       string
-	Protocol    string        // of the group: "consumer" (KIP-848), or else the classic one
-	Concurrency int           // orders in hand at once
-	Drain       time.Duration // how long a partition that goes may finish what is in hand
-	AcceptLoss  bool          // go on where a log begins now, if what was to be read next is gone
-	Ledger      ledger.Config
-	Meter       *meter.Meter
-	Log         *slog.Logger
+	Kafka    kafka.Config
+	Topics   topic.Set
+	Group    string
+	Protocol string // of the group: "consumer" (KIP-848), or else the classic one
+	// SessionTimeout is after how long of silence a member's partitions go to others; of the classic protocol, where the brokers
+	// allow it.
+	SessionTimeout time.Duration
+	Concurrency    int           // orders in hand at once
+	Drain          time.Duration // how long a partition that goes may finish what is in hand
+	AcceptLoss     bool          // go on where a log begins now, if what was to be read next is gone
+	Ledger         ledger.Config
+	Meter          *meter.Meter
+	Log            *slog.Logger
 	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
 	// even if none ends (zero: not before); or nil: as many as of any topic. It must not block.
 	Room func() (orders int, again time.Duration)
@@ -80,8 +84,12 @@ type Consumer struct {
 	side   *feed // reads the owned partition numbers of the other topics
 	lanes  *lanes
 
+	sessionTimeout time.Duration // after which the group gives a silent member's partitions to others; set by connect
+
 	commits chan struct{} // full during a commit, so that an old one never overtakes a new one
 	takings sync.WaitGroup
+	leaving atomic.Bool    // no partitions are wanted any more
+	drains  sync.WaitGroup // of handOver
 
 	mu    sync.Mutex
 	taken map[int32]*taking // by partition number, until it goes
@@ -100,7 +108,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
-	if err := c.connect(ctx, calls); err != nil {
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+	if err := c.connect(ctx, calls, refuse); err != nil {
 		return err
 	}
 	// Only now does it join: what is called when partitions come uses both clients.
@@ -110,21 +120,24 @@ func (c *Consumer) Run(ctx context.Context) error {
 	running.Go(func() { c.side.poll(ctx) })
 	running.Go(func() { c.commitPeriodically(ctx) })
 	<-ctx.Done()
-	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
-	// partitions, with mails in hand, after the session time-out.
-	c.finish(c.drain(c.lanes.numbers()))
+	c.depart(calls)
 	running.Wait()
 	c.leave(calls)
 	c.takings.Wait()
 	hangUp()
 	c.group.Close()
 	c.side.Close()
+	c.drains.Wait()
 	c.lanes.wg.Wait()
+	if cause := context.Cause(ctx); cause != ctx.Err() { //nolint:errorlint // the very same: ctx was not refused
+		return cause
+	}
 	return nil
 }
 
-// connect makes both clients, whose calls end with the second context. The group's has no topic yet.
-func (c *Consumer) connect(ctx, calls context.Context) error {
+// connect makes both clients, whose calls end with the second context, and has the membership that is refused for good told to
+// refuse. The group's client has no topic yet.
+func (c *Consumer) connect(ctx, calls context.Context, refuse context.CancelCauseFunc) error {
 	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
@@ -134,19 +147,19 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 		side.Close()
 		return err
 	}
+	c.sessionTimeout = session
 	held := lease.New(session)
-	c.cfg.Ledger.Lease = held
+	c.cfg.Ledger.Lease, c.cfg.Ledger.Group = held, c.cfg.Group
 	orders := c.cfg.Topics.Orders
 	group, err := c.cfg.Kafka.Connect(ctx, append(append(fetching(calls), c.protocol()...),
 		kgo.ConsumerGroup(c.cfg.Group),
-		kgo.WithHooks(held),
-		// Whoever drains must not be thrown out of the group for it.
-		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
+		kgo.ClientID(clientID),
+		kgo.WithHooks(held, refusals{c.cfg.Group, session, refuse}),
 		kgo.DisableAutoCommit(),
 		kgo.AdjustFetchOffsetsFn(c.resumed),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) { c.assigned(ctx, taken[orders]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(calls, gone[orders]) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(calls, gone[orders]) }),
+		kgo.OnPartitionsLost(func(context.Context, *kgo.Client, map[string][]int32) { c.lost(calls) }),
 	)...)
 	if err != nil {
 		side.Close()
@@ -154,6 +167,11 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	}
 	c.group = newFeed(group, c.cfg.Log, func() {}, c.lanes.offer, c.gone)
 	c.side = newFeed(side, c.cfg.Log, c.lanes.refill, c.offerSide, c.gone)
+	if err := c.refuseRivals(ctx); err != nil {
+		c.group.Close()
+		c.side.Close()
+		return err
+	}
 	return nil
 }
 
@@ -169,8 +187,17 @@ func fetching(calls context.Context) []kgo.Opt {
 	}
 }
 
-// leave leaves the group, which revokes all partitions: what was finished is committed there. When Kafka is away it gives
-// up soon, and the session time-out does the rest.
+// depart drains all partitions, and hands each over when it is idle, while the group still hears from us: a member that is
+// leaving sends no heartbeats, and would lose its partitions with orders in flight.
+func (c *Consumer) depart(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Drain+brief)
+	defer cancel()
+	c.leaving.Store(true)
+	until := time.Now().Add(c.cfg.Drain)
+	c.handOver(ctx, c.release(ctx, c.drain(c.numbers()), until), until)
+}
+
+// leave leaves the group. When Kafka is away it gives up soon, and the session time-out does the rest.
 func (c *Consumer) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -11,6 +12,32 @@ type Partition struct {
 	Orders int           // in hand
 	Oldest time.Duration // how long the oldest of them has been in hand while the group was heard of; zero if there is none
 	Held   error         // why nothing of it is begun any more; or nil
+}
+
+// Cause is why a partition is blocked, in one word of a closed list: claimed (by another member), lost (records), refused (a
+// record that this version cannot handle); or empty.
+func (p *Partition) Cause() string {
+	if p.Held == nil {
+		return ""
+	}
+	if _, ok := errors.AsType[*claimed](p.Held); ok {
+		return "claimed"
+	}
+	if _, ok := errors.AsType[*loss](p.Held); ok {
+		return "lost"
+	}
+	return "refused"
+}
+
+// Blocked are the owned partitions that are not worked on, each with its cause.
+func (c *Consumer) Blocked() map[int32]string {
+	blocked := map[int32]string{}
+	for _, p := range c.Partitions() {
+		if p.Held != nil {
+			blocked[p.Number] = p.Cause()
+		}
+	}
+	return blocked
 }
 
 // Hands are how many orders of all partitions are in hand, and for how long the oldest has been.

@@ -10,15 +10,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/shared/telemetry"
 )
 
 // taking is how a partition that was assigned becomes one that is worked on: beside what the group's client does, because it
 // takes as long as Kafka is away, and ends at once when the partition goes again.
 type taking struct {
+	ctx    context.Context //nolint:containedctx // of the assignment: ends when the partition goes
 	cancel context.CancelCauseFunc
-	done   chan struct{}
-	from   int64 // where orders is read on, once done is closed; negative if the taking was cancelled
+	done   chan struct{}  // closed when it was taken for the first time, or could not be
+	again  sync.WaitGroup // of takeAgain; Go is called with mu held
+
+	// Guarded by Consumer.mu.
+	from    int64     // where orders is read on, once done is closed; negative if the taking was cancelled
+	yields  int       // how often it was claimed by another member
+	yielded time.Time // the last time
 }
 
 // assigned begins to take partitions.
@@ -28,16 +33,21 @@ func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 	defer c.mu.Unlock()
 	for _, number := range numbers {
 		t := &taking{done: make(chan struct{}), from: -1}
-		var cancelled context.Context
-		cancelled, t.cancel = context.WithCancelCause(ctx)
+		t.ctx, t.cancel = context.WithCancelCause(ctx)
 		c.taken[number] = t
 		all.Go(func() {
 			defer close(t.done)
-			from, err := c.take(cancelled, number)
+			from, err := int64(-1), c.lanes.vacant(t.ctx, number)
 			if err == nil {
+				from, err = c.take(t.ctx, number)
+			}
+			if err != nil && t.ctx.Err() == nil {
+				c.log(ctx, slog.LevelError, "partition not taken", number, err)
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if err == nil && t.yields == 0 {
 				t.from = from
-			} else if cancelled.Err() == nil {
-				c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
 			}
 		})
 	}
@@ -63,9 +73,11 @@ func (c *Consumer) resumed(ctx context.Context, offsets map[string]map[int32]kgo
 			return nil, context.Cause(ctx)
 		case <-t.done:
 		}
+		c.mu.Lock()
 		if t.from >= 0 {
 			of[number] = kgo.NewOffset().At(t.from)
 		}
+		c.mu.Unlock()
 	}
 	return offsets, nil
 }
@@ -79,6 +91,7 @@ func (c *Consumer) untake(number int32) {
 	if t != nil {
 		t.cancel(errLost)
 		<-t.done
+		t.again.Wait()
 	}
 }
 
@@ -103,6 +116,9 @@ func (c *Consumer) take(ctx context.Context, number int32) (from int64, err erro
 		return 0, err
 	}
 	c.cfg.Meter.Restored(time.Since(began))
+	if c.lanes.has(number) { // it was blocked: nothing of it is being fetched
+		c.seek(c.cfg.Topics.Orders, number, found[0].at)
+	}
 	c.group.flush()
 	c.side.flush()
 	c.lanes.add(c.owned(ctx, l, number, found))

@@ -23,7 +23,7 @@ type ends chan struct{}
 
 // Write looks at one line, as handlers write them.
 func (e ends) Write(line []byte) (int, error) {
-	for _, said := range []string{`"order finished"`, `"order put off"`, `"record undecodable"`} {
+	for _, said := range []string{`"order finished"`, `"order put off"`, `"record refused"`} {
 		if bytes.Contains(line, []byte(said)) {
 			e <- struct{}{}
 		}

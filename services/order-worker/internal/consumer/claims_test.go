@@ -160,6 +160,19 @@ func TestASecondGroupOnTheSameTopicsIsRefused(t *testing.T) {
 	})
 }
 
+func TestAWorkerThatWaitsForAnotherGroupStopsWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		m.rival(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		defer cancel()
+		if err := New(m.cfg, m.work).Run(ctx); err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+	})
+}
+
 // What is no worker, or works on other topics, is no second group, and neither is one that ends while a worker starts.
 func TestOtherGroupsKeepNoWorkerFromItsStart(t *testing.T) {
 	t.Parallel()

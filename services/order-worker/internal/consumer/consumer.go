@@ -125,6 +125,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
 	if err := c.connect(ctx, calls); err != nil {
+		if told.Err() != nil {
+			return nil // it was told to stop before it was a member
+		}
 		return err
 	}
 	// Only now does it join: what is called when partitions come uses both clients.

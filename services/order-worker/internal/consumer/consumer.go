@@ -101,8 +101,9 @@ type Consumer struct {
 	leaving  atomic.Bool    // no partitions are wanted any more
 	drains   sync.WaitGroup // of handOver
 
-	mu    sync.Mutex
-	taken map[int32]*taking // by partition number, until it goes
+	mu        sync.Mutex
+	taken     map[int32]*taking // by partition number, until it goes
+	announced []int32           // what was logged last; nil before that
 }
 
 // New returns a member that hands records to handle once it runs.
@@ -285,11 +286,19 @@ func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan s
 	}
 }
 
+// announce tells which partitions are owned now. A rebalance that changes nothing is not logged: while a partition drains there
+// are two a second.
 func (c *Consumer) announce() {
-	numbers := c.lanes.numbers()
+	numbers := append([]int32{}, c.lanes.numbers()...)
 	slices.Sort(numbers)
 	if c.cfg.Assigned != nil {
 		c.cfg.Assigned(numbers)
 	}
-	c.cfg.Log.Info("partitions owned", telemetry.Partitions, numbers)
+	c.mu.Lock()
+	same := c.announced != nil && slices.Equal(c.announced, numbers)
+	c.announced = numbers
+	c.mu.Unlock()
+	if !same {
+		c.cfg.Log.Info("partitions owned", telemetry.Partitions, numbers)
+	}
 }

@@ -54,7 +54,7 @@ func arrows() []arrow {
 		{mechanism, "metrics", "failure order", "counts by outcome, step and class"},
 		{mechanism, "ledger", "dlq failure kafka lease metrics order status telemetry topic wire", "writes all that the worker writes"},
 		{mechanism, "pipeline", "dlq email failure invoice kafka lease ledger metrics order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
-		{mechanism, "consumer", "kafka lease ledger metrics retry status telemetry topic", "owns partitions, and their ledgers"},
+		{mechanism, "consumer", "kafka lease ledger metrics retry status telemetry topic wire", "owns partitions, and their ledgers"},
 		{program, "worker", "config consumer email invoice kafka ledger metrics order pipeline rates retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 

@@ -91,13 +91,28 @@ func Restate(r *kgo.Record, owner int64) *kgo.Record {
 	return again
 }
 
-// Claim is the record by which a worker takes a partition. Its offset is the fencing token of all that the worker writes there.
-func Claim(worker string, at time.Time) *kgo.Record {
-	value := mustJSON(struct {
-		Schema int    `json:"schema"`
-		Worker string `json:"worker"`
-	}{schema, worker})
+// Claim is GroupClaim for a worker whose group is not known.
+func Claim(worker string, at time.Time) *kgo.Record { return GroupClaim("", worker, at) }
+
+// GroupClaim is the record by which a worker of a consumer group takes a partition. Its offset is the fencing token of all that
+// the worker writes there.
+func GroupClaim(group, worker string, at time.Time) *kgo.Record {
+	value := mustJSON(claimValue{schema, worker, group})
 	return record(TypeClaim, "claim", worker+"/"+at.UTC().Format(time.RFC3339Nano), at, value)
+}
+
+// ReadClaim returns the consumer group and the worker that a claim names, or empty strings where it names none.
+func ReadClaim(r *kgo.Record) (group, worker string) {
+	var v claimValue
+	// A claim counts by its offset, whatever it says of itself.
+	_ = json.Unmarshal(r.Value, &v)
+	return v.Group, v.Worker
+}
+
+type claimValue struct {
+	Schema int    `json:"schema"`
+	Worker string `json:"worker"`
+	Group  string `json:"group,omitempty"`
 }
 
 type stateValue struct {

@@ -3,6 +3,8 @@
 package worker_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 
 	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -70,22 +73,49 @@ func TestAVoidStateIsPutRight(t *testing.T) {
 	})
 }
 
-// Two groups on the same topics would do everything twice.
-func TestASecondGroupOnTheSameTopicsTakesTheWorkOver(t *testing.T) {
+// A second group on the same topics would do everything twice.
+func TestASecondGroupOnTheSameTopicsIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		var first []int32
-		s.work(t, func(c *worker.Config) { c.Assigned = func(partitions []int32) { first = partitions } })
+		s.work(t)
 		time.Sleep(5 * time.Second)
-		s.work(t, func(c *worker.Config) { c.Group = "others" })
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		if len(first) != 0 {
-			t.Errorf("the first worker still works on partitions %v, want none", first)
+		typo := s.settings(t)
+		typo.Group = "typo"
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := worker.Run(ctx, typo)
+		if err == nil || !strings.Contains(err.Error(), "stop its workers first") {
+			t.Errorf("the second group: got %v, want it refused", err)
 		}
 		s.place(t, orders(30)...)
 		s.Await(t, ended(30))
-		s.mailedOnce(t, 30)
+		s.confirmedOnce(t, 30)
 	})
+}
+
+// Claims of a second group that could not be refused, or of a former owner that wakes up, end no work for ever.
+func TestOrdersGoOnAfterAForeignClaim(t *testing.T) {
+	t.Parallel()
+	for _, group := range []string{"typo", "orders"} {
+		t.Run(group, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t)
+				stop := s.work(t)
+				s.place(t, orders(30)[:15]...)
+				s.Await(t, ended(15))
+				for partition := range int32(kafkatest.Partitions) {
+					claim := wire.GroupClaim(group, "another", time.Now())
+					claim.Topic, claim.Partition = s.Topics.Status, partition
+					s.Produce(t, claim)
+				}
+				s.place(t, orders(30)[15:]...)
+				s.Await(t, ended(30))
+				stop()
+				s.confirmedOnce(t, 30)
+				s.committedAll(t)
+			})
+		})
+	}
 }

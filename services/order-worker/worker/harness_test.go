@@ -26,7 +26,8 @@ import (
 // bubble, so that time passes only while everybody waits.
 type shop struct {
 	*kafkatest.Kafka
-	mails *inbox.Inbox
+	mails  *inbox.Inbox
+	layout kafka.Layout // of the topics, as they were made
 }
 
 func open(t *testing.T) *shop {
@@ -39,6 +40,9 @@ func openOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	s := &shop{Kafka: k}
 	var err error
 	if s.mails, err = inbox.Open(inbox.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	if s.layout, err = kafka.Check(t.Context(), s.Client, s.Topics); err != nil {
 		t.Fatal(err)
 	}
 	s.run(t, "inbox", s.mails.Run)
@@ -76,7 +80,7 @@ const stopWithin = 2 * worker.DefaultDrain
 // settings are those of every worker here.
 func (s *shop) settings(t *testing.T) worker.Config {
 	return worker.Config{
-		Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
+		Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain, Session: 8 * time.Second,
 		Retries: 6, RetryFor: time.Hour, Uncertain: "resend",
 		Kafka: s.Config(), Topics: s.Topics, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), DialMail: s.mails.Dial,
 	}
@@ -97,12 +101,8 @@ func (s *shop) place(t *testing.T, orders ...order.Order) []order.ID {
 	t.Helper()
 	var ids []order.ID
 	var records []*kgo.Record
-	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, o := range orders {
-		ids, records = append(ids, o.ID), append(records, s.record(layout.Partition([]byte(o.ID)), o))
+		ids, records = append(ids, o.ID), append(records, s.record(s.layout.Partition([]byte(o.ID)), o))
 	}
 	s.Produce(t, records...)
 	return ids
@@ -138,10 +138,12 @@ func orders(n int) []order.Order {
 }
 
 // id belongs to partition n of as many partitions as Start makes.
-func id(n int) order.ID {
+func id(n int) order.ID { return idOf(n, kafkatest.Partitions) }
+
+func idOf(n, partitions int) order.ID {
 	for salt := 0; ; salt++ {
 		id := order.ID(fmt.Sprintf("ord_%020d%06d", salt, n))
-		if (kafka.Layout{Partitions: kafkatest.Partitions}).Partition([]byte(id)) == int32(n%kafkatest.Partitions) {
+		if (kafka.Layout{Partitions: partitions}).Partition([]byte(id)) == int32(n%partitions) {
 			return id
 		}
 	}

@@ -32,13 +32,7 @@ func health(ctx context.Context, address string, access config.Access, ready *at
 func probes(access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", live(c.Partitions))
-	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if reason := c.Blocked(); reason != nil {
-			http.Error(w, reason.Error(), http.StatusServiceUnavailable)
-		} else if !ready.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
+	mux.HandleFunc("GET /healthz/ready", able(ready, c.Partitions, c.BlockedBy))
 	mux.Handle("GET /metrics", metrics)
 	return serve.Guard(access, mux)
 }
@@ -48,6 +42,33 @@ type trouble struct {
 	Partition int32  `json:"partition"`
 	InHand    string `json:"in_hand,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+}
+
+// able answers 503 before the group has answered, while this worker works on none of the partitions that it was assigned, and
+// once it is blocked as a whole. It names what is blocked, and why.
+func able(ready *atomic.Bool, partitions func() []consumer.Partition, blockedBy func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		all, reason := partitions(), blockedBy()
+		answer := struct {
+			Assigned int       `json:"assigned"`
+			Blocked  []trouble `json:"blocked"`
+			Reason   string    `json:"reason,omitempty"`
+		}{len(all), []trouble{}, ""}
+		for _, p := range all {
+			if p.Held != nil {
+				answer.Blocked = append(answer.Blocked, trouble{Partition: p.Number, Reason: p.Held.Error()})
+			}
+		}
+		if reason != nil {
+			answer.Reason = reason.Error()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if !ready.Load() || reason != nil || len(all) > 0 && len(answer.Blocked) == len(all) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		// Who asked may be gone.
+		_ = json.NewEncoder(w).Encode(answer)
+	}
 }
 
 // live answers 503 when an order is stuck: a new process would get on with it. It names the partitions that are held, too, which

@@ -12,6 +12,34 @@ import (
 	"example.com/orders/shared/config"
 )
 
+func TestReadinessNamesThePartitionsThatAreNotWorkedOn(t *testing.T) {
+	t.Parallel()
+	claimed := errors.New("claimed")
+	for _, row := range []struct {
+		name       string
+		ready      bool
+		partitions []consumer.Partition
+		blocked    error
+		code       int
+		body       string
+	}{
+		{"not in the group yet", false, nil, nil, 503, `{"assigned":0,"blocked":[]}`},
+		{"a spare worker", true, nil, nil, 200, `{"assigned":0,"blocked":[]}`},
+		{"at work", true, []consumer.Partition{{Number: 1}}, nil, 200, `{"assigned":1,"blocked":[]}`},
+		{"one is blocked", true, []consumer.Partition{{Number: 1}, {Number: 2, Held: claimed}}, nil, 200, `{"assigned":2,"blocked":[{"partition":2,"reason":"claimed"}]}`},
+		{"all are blocked", true, []consumer.Partition{{Number: 2, Held: claimed}}, nil, 503, `{"assigned":1,"blocked":[{"partition":2,"reason":"claimed"}]}`},
+		{"the whole worker is blocked", true, nil, errors.New("partitions added"), 503, `{"assigned":0,"blocked":[],"reason":"partitions added"}`},
+	} {
+		var ready atomic.Bool
+		ready.Store(row.ready)
+		w := httptest.NewRecorder()
+		able(&ready, func() []consumer.Partition { return row.partitions }, func() error { return row.blocked })(w, httptest.NewRequest("GET", "/healthz/ready", nil))
+		if w.Code != row.code || w.Body.String() != row.body+"\n" {
+			t.Errorf("%s: got %d %s, want %d %s", row.name, w.Code, w.Body, row.code, row.body)
+		}
+	}
+}
+
 func TestAStuckOrderFailsLivenessAndAHeldPartitionDoesNot(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

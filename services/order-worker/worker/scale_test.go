@@ -30,6 +30,7 @@ func TestScalingUnderLoadRepeatsNothingAndLeavesNoPartitionIdle(t *testing.T) {
 			for n := range rounds {
 				for p := range int32(partitions) {
 					o := sample(fmt.Sprintf("customer-%d@example.com", p), n*partitions+int(p))
+					o.ID = idOf(n*partitions+int(p), partitions)
 					s.place(t, o)
 				}
 				time.Sleep(every)

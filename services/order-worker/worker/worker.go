@@ -40,6 +40,7 @@ import (
 type Config struct {
 	Group       string        `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers."`
 	Protocol    string        `name:"group-protocol" env:"ORDERS_GROUP_PROTOCOL" enum:"classic,consumer" default:"classic" help:"Protocol of the group: classic, or consumer (KIP-848), whose session time-out is the brokers'."`
+	Session     time.Duration `name:"session-timeout" env:"ORDERS_SESSION_TIMEOUT" default:"8s" help:"Give the partitions of a worker that is silent for this long to others (classic protocol; within the brokers' bounds)."`
 	AcceptLoss  bool          `env:"ORDERS_ACCEPT_LOSS" help:"Go on where a topic's log begins now, although orders before were lost."`
 	SMTP        string        `name:"smtp" env:"ORDERS_SMTP" default:"127.0.0.1:1025" help:"Mail server to send to."`
 	MailFrom    string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender of the confirmations."`
@@ -68,6 +69,9 @@ type Config struct {
 func (c *Config) Validate() error {
 	if c.Concurrency < 1 || c.Drain < 0 || c.Group == "" {
 		return errors.New("--concurrency must be at least 1, --drain not negative, and --group not empty")
+	}
+	if c.Session < consumer.SessionLeast {
+		return fmt.Errorf("--session-timeout must be at least %s", consumer.SessionLeast)
 	}
 	if c.Retries < 0 || c.RetryFor < 0 {
 		return errors.New("--retries and --retry-for must not be negative")
@@ -104,7 +108,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var ready atomic.Bool
 	member := consumer.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
-		Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
+		SessionTimeout: cfg.Session, Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
 			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Meter: meter, Log: cfg.Log,
 		},
@@ -120,7 +124,7 @@ func Run(ctx context.Context, cfg Config) error {
 	g, ctx := errgroup.WithContext(ctx)
 	c := consumer.New(member, p.Handle)
 	meter.Watch(c.Hands)
-	meter.Blocks(c.BlockedPartitions)
+	meter.WatchBlocked(c.Blocked)
 	meter.WatchUnreadable(func(say func(topic string, partition int32, offset int64)) {
 		for _, p := range c.Partitions() {
 			if bad, ok := errors.AsType[*kafka.UnreadableError](p.Held); ok {

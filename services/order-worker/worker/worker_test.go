@@ -162,12 +162,13 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 		"no concurrency": {Group: "g", Concurrency: 0},
 		"negative drain": {Group: "g", Concurrency: 1, Drain: -1},
 		"no group":       {Concurrency: 1},
+		"short session":  {Group: "g", Concurrency: 1, Session: time.Second},
 	} {
 		if err := c.Validate(); err == nil {
 			t.Errorf("%s: got nil, want an error", name)
 		}
 	}
-	if diff := cmp.Diff(nil, (&worker.Config{Group: "g", Concurrency: 1}).Validate()); diff != "" {
+	if diff := cmp.Diff(nil, (&worker.Config{Group: "g", Concurrency: 1, Session: 4 * time.Second}).Validate()); diff != "" {
 		t.Errorf("least settings: %s", diff)
 	}
 }

@@ -34,6 +34,8 @@ func (c *Consumer) fault(ctx context.Context, topic string, number int32, err er
 	case v == kafka.Absent, cut(err):
 		c.gone(ctx, topic, number)
 		return nil
+	case topic == "" && c.unwelcome(err) != nil:
+		c.stop(c.unwelcome(err))
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
 		return fmt.Errorf("the group has consumers that are not order workers: stop them, or give the workers another --group: %w", err)
 	case v == kafka.Denied:
@@ -159,8 +161,8 @@ func (c *Consumer) findStalled(ctx context.Context, before map[place]int64) map[
 func (c *Consumer) reopen(ctx, calls context.Context, number int32) {
 	c.changes.Lock()
 	defer c.changes.Unlock()
-	if c.lanes.held(number) == nil {
-		return // it went meanwhile
+	if _, ok := errors.AsType[*kafka.UnreadableError](c.lanes.held(number)); !ok {
+		return // it went meanwhile, or is blocked by something else
 	}
 	c.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "partition goes on: the batch is skipped", slog.Int(telemetry.Partition, int(number)))
 	c.revoked(calls, []int32{number})

@@ -4,11 +4,13 @@ package consumer
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -29,7 +31,7 @@ func TestAPartitionThatWasAddedBlocksAllAndSaysWhy(t *testing.T) {
 		m.fill(t, m.Topics.Orders, 1, 2)
 		time.Sleep(time.Minute)
 		got := c.Partitions()
-		if len(got) != kafkatest.Partitions+1 || c.BlockedPartitions() != len(got) {
+		if len(got) != kafkatest.Partitions+1 || len(c.Blocked()) != len(got) {
 			t.Errorf("got %v, want all %d blocked", got, kafkatest.Partitions+1)
 		}
 		want := kafka.Repartitioned{Topic: m.Topics.Orders, Was: kafkatest.Partitions, Is: kafkatest.Partitions + 1}
@@ -46,4 +48,21 @@ func TestAPartitionThatWasAddedBlocksAllAndSaysWhy(t *testing.T) {
 			t.Errorf("got offset %d committed, want 3", got)
 		}
 	})
+}
+
+func TestTheCauseOfABlockedPartitionIsOneWord(t *testing.T) {
+	t.Parallel()
+	held := func(err error) error { return fmt.Errorf("%w: %w", errHeld, err) }
+	for want, err := range map[string]error{
+		"claimed":       &claimed{group: "typo", worker: "another"},
+		"lost":          &loss{topic: "orders", number: 1, from: 3, to: 5},
+		"repartitioned": &kafka.Repartitioned{Topic: "orders", Was: 3, Is: 4},
+		"unreadable":    held(&kafka.UnreadableError{Topic: "orders.invoices", Err: errors.New("checksum")}),
+		"refused":       held(kerr.MessageTooLarge),
+		"newer":         held(errors.New("schema 99")),
+	} {
+		if got := cause(err); got != want {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
+	}
 }

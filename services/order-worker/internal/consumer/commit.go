@@ -38,25 +38,44 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 
 // commit commits what is finished, for all owned partitions over all their topics, in one request.
 func (c *Consumer) commit(ctx context.Context) error {
-	c.commits <- struct{}{}
-	defer func() { <-c.commits }()
+	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	defer cancel()
+	select {
+	case c.commits <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	offsets, stamps := c.lanes.committable(), c.lanes.stamps()
 	if len(offsets) == 0 {
+		<-c.commits
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(kgo.PreCommitFnContext(ctx, signed(stamps)), kafka.DeliveryTimeout)
-	defer cancel()
-	var answer error
-	c.group.CommitOffsetsSync(ctx, offsets, answered(&answer))
-	if answer != nil && ctx.Err() == nil {
-		c.refusals.Tell(answer, func(err error) {
-			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, err))
-		})
-		if kafka.Classify(answer) == kafka.Denied {
-			c.final(answer)
+	done := make(chan error, 1)
+	go func() { // ends with its answer; the client waits for that of the commit before it, whatever ctx says
+		var answer error
+		c.group.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, signed(stamps)), offsets, answered(&answer))
+		if answer != nil && ctx.Err() == nil {
+			c.commitRefused(ctx, answer)
 		}
+		<-c.commits
+		done <- answer
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return answer
+}
+
+// commitRefused tells of a commit that was refused. It is called while the commit goes on.
+func (c *Consumer) commitRefused(ctx context.Context, answer error) {
+	c.refusals.Tell(answer, func(err error) {
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused", slog.Any(telemetry.Error, err))
+	})
+	if kafka.Classify(answer) == kafka.Denied {
+		c.final(answer)
+	}
 }
 
 // signature is what stands beside a committed offset, and says that an order worker committed it when all below was finished:

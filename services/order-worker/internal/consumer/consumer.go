@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,17 +45,20 @@ type Handler func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping
 
 // Config says what to consume and how. All fields are needed but Room and Assigned.
 type Config struct {
-	Kafka       kafka.Config
-	Topics      topic.Set
-	Group       string
-	Partitions  int           // of each topic, as kafka.Check found them: those beyond are not worked on
-	Protocol    string        // of the group: "consumer" (KIP-848), or else the classic one
-	Concurrency int           // orders in hand at once
-	Drain       time.Duration // how long a partition that goes may finish what is in hand
-	AcceptLoss  bool          // go on where a log begins now, if what was to be read next is gone
-	Ledger      ledger.Config
-	Meter       *metrics.Meter
-	Log         *slog.Logger
+	Kafka      kafka.Config
+	Topics     topic.Set
+	Partitions int // of each topic, as kafka.Check found them: those beyond are not worked on
+	Group      string
+	Protocol   string // of the group: "consumer" (KIP-848), or else the classic one
+	// SessionTimeout is after how long of silence a member's partitions go to others; of the classic protocol, where the brokers
+	// allow it.
+	SessionTimeout time.Duration
+	Concurrency    int           // orders in hand at once
+	Drain          time.Duration // how long a partition that goes may finish what is in hand
+	AcceptLoss     bool          // go on where a log begins now, if what was to be read next is gone
+	Ledger         ledger.Config
+	Meter          *metrics.Meter
+	Log            *slog.Logger
 	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
 	// even if none ends (zero: not before); or nil: as many as of any topic. It must not block.
 	Room func() (orders int, again time.Duration)
@@ -84,13 +88,18 @@ type Consumer struct {
 	records kafka.Reader            // of what the clients could not read
 	stop    context.CancelCauseFunc // ends Run with an error that waiting does not cure
 
+	sessionTimeout time.Duration // after which the group gives a silent member's partitions to others; set by connect
+
 	changes  sync.Mutex    // held while partitions come, go, or are opened again
 	commits  chan struct{} // full during a commit, so that an old one never overtakes a new one
 	refusals kafka.Backoff // of commits; owned by the one that goes on
 	takings  sync.WaitGroup
+	leaving  atomic.Bool    // no partitions are wanted any more
+	drains   sync.WaitGroup // of handOver
 
-	mu    sync.Mutex
-	taken map[int32]*taking // by partition number, until it goes
+	mu        sync.Mutex
+	taken     map[int32]*taking // by partition number, until it goes
+	announced []int32           // what was logged last; nil before that
 }
 
 // New returns a member that hands records to handle once it runs.
@@ -113,6 +122,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
 	if err := c.connect(ctx, calls); err != nil {
+		if told.Err() != nil {
+			return nil // it was told to stop before it was a member
+		}
 		return err
 	}
 	// Only now does it join: what is called when partitions come uses both clients.
@@ -123,15 +135,14 @@ func (c *Consumer) Run(ctx context.Context) error {
 	running.Go(func() { c.commitPeriodically(ctx) })
 	running.Go(func() { c.tend(ctx, calls) })
 	<-ctx.Done()
-	// Drain while the group still hears from us: a member that is leaving sends no heartbeats, and would lose its
-	// partitions, with mails in hand, after the session time-out.
-	c.finish(c.drain(c.lanes.numbers()))
+	c.depart(calls)
 	running.Wait()
 	c.leave(calls)
 	c.takings.Wait()
 	hangUp()
 	c.group.Close()
 	c.side.Close()
+	c.drains.Wait()
 	c.lanes.wg.Wait()
 	if told.Err() == nil {
 		return context.Cause(ctx)
@@ -143,8 +154,8 @@ func (c *Consumer) Run(ctx context.Context) error {
 // and committed; everything else stays in Kafka.
 func (c *Consumer) Block(reason error) { c.lanes.blockAll(reason) }
 
-// Blocked is the reason that was given to Block, or nil.
-func (c *Consumer) Blocked() error { return c.lanes.blockedBy() }
+// BlockedBy is the reason that was given to Block, or nil.
+func (c *Consumer) BlockedBy() error { return c.lanes.blockedBy() }
 
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
 func (c *Consumer) connect(ctx, calls context.Context) error {
@@ -158,15 +169,15 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 		side.Close()
 		return err
 	}
+	c.sessionTimeout = session
 	held := lease.New(session)
-	c.cfg.Ledger.Lease, c.cfg.Ledger.Deferred = held, c.lanes.appended
+	c.cfg.Ledger.Lease, c.cfg.Ledger.Group, c.cfg.Ledger.Deferred = held, c.cfg.Group, c.lanes.appended
 	orders := c.cfg.Topics.Orders
 	group, err := c.cfg.Kafka.Connect(ctx, append(c.protocol(),
 		kgo.WithContext(calls),
 		kgo.ConsumerGroup(c.cfg.Group),
+		kgo.ClientID(clientID),
 		kgo.WithHooks(held, groupSpin),
-		// Whoever drains must not be thrown out of the group for it.
-		kgo.RebalanceTimeout(c.cfg.Drain+30*time.Second),
 		kgo.DisableAutoCommit(),
 		kgo.AdjustFetchOffsetsFn(nothing),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
@@ -179,10 +190,10 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 			defer c.changes.Unlock()
 			c.revoked(calls, gone[orders])
 		}),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+		kgo.OnPartitionsLost(func(context.Context, *kgo.Client, map[string][]int32) {
 			c.changes.Lock()
 			defer c.changes.Unlock()
-			c.lost(calls, gone[orders])
+			c.lost(calls)
 		}),
 	)...)
 	if err != nil {
@@ -191,6 +202,11 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	}
 	c.group = newFeed(group, c.cfg.Log, groupSpin, receiver{func() {}, c.whole, c.lanes.offer, c.fault})
 	c.side = newFeed(side, c.cfg.Log, sideSpin, receiver{c.lanes.refill, c.whole, c.offerSide, c.fault})
+	if err := c.refuseRivals(ctx); err != nil {
+		c.group.Close()
+		c.side.Close()
+		return err
+	}
 	return nil
 }
 
@@ -206,8 +222,17 @@ func fetching(calls context.Context) []kgo.Opt {
 	}
 }
 
-// leave leaves the group, which revokes all partitions: what was finished is committed there. When Kafka is away it gives
-// up soon, and the session time-out does the rest.
+// depart drains all partitions, and hands each over when it is idle, while the group still hears from us: a member that is
+// leaving sends no heartbeats, and would lose its partitions with orders in flight.
+func (c *Consumer) depart(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Drain+brief)
+	defer cancel()
+	c.leaving.Store(true)
+	until := time.Now().Add(c.cfg.Drain)
+	c.handOver(ctx, c.release(ctx, c.drain(c.numbers()), until), until)
+}
+
+// leave leaves the group. When Kafka is away it gives up soon, and the session time-out does the rest.
 func (c *Consumer) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
 	defer cancel()
@@ -257,11 +282,19 @@ func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan s
 	}
 }
 
+// announce tells which partitions are owned now. A rebalance that changes nothing is not logged: while a partition drains there
+// are two a second.
 func (c *Consumer) announce() {
-	numbers := c.lanes.numbers()
+	numbers := append([]int32{}, c.lanes.numbers()...)
 	slices.Sort(numbers)
 	if c.cfg.Assigned != nil {
 		c.cfg.Assigned(numbers)
 	}
-	c.cfg.Log.Info("partitions owned", telemetry.Partitions, numbers)
+	c.mu.Lock()
+	same := c.announced != nil && slices.Equal(c.announced, numbers)
+	c.announced = numbers
+	c.mu.Unlock()
+	if !same {
+		c.cfg.Log.Info("partitions owned", telemetry.Partitions, numbers)
+	}
 }

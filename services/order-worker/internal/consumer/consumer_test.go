@@ -37,7 +37,7 @@ type team struct {
 	seen []string // what was worked on to the end
 }
 
-const drain = 10 * time.Second
+const drain, session = 10 * time.Second, 8 * time.Second
 
 func gather(t *testing.T) *team {
 	t.Helper()
@@ -52,7 +52,7 @@ func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
 	}
 	log, meter := slog.New(slog.NewTextHandler(t.Output(), nil)), metrics.New()
 	return &team{Kafka: k, cfg: Config{
-		Kafka: k.Config(), Topics: k.Topics, Partitions: layout.Partitions, Group: "team", Concurrency: 8, Drain: drain, Meter: meter, Log: log,
+		Kafka: k.Config(), Topics: k.Topics, Partitions: layout.Partitions, Group: "team", Concurrency: 8, Drain: drain, SessionTimeout: session, Meter: meter, Log: log,
 		Ledger: ledger.Config{Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: meter, Log: log},
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -12,26 +13,83 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// revoked gives partitions back: drained, committed, let go. Once it returns, another worker may own them.
+// brief is how long a rebalance waits for partitions that drain. What takes longer is handed over by a rebalance of its own.
+const brief = time.Second
+
+// revoked gives partitions back. Once it returns, another worker may own those that are not claimed by the balancer's
+// metadata any more: drained, committed and forgotten.
 func (c *Consumer) revoked(ctx context.Context, numbers []int32) {
-	if len(numbers) == 0 {
-		return
+	until := time.Now().Add(c.cfg.Drain)
+	busy := c.release(ctx, c.drain(numbers), until)
+	if len(busy) > 0 {
+		c.drains.Go(func() { c.handOver(ctx, busy, until) })
 	}
-	gone := c.drain(numbers)
-	c.finish(gone)
-	if err := c.commit(ctx); err != nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "last commit missing: the next owner looks at finished orders again", slog.Any(telemetry.Error, err))
-	}
-	c.forget(gone)
 }
 
-// finish waits until nothing of these partitions is in hand, and abandons it when the drain time is over.
-func (c *Consumer) finish(gone []*partition) {
-	if idle(gone, c.cfg.Drain) {
-		return
+// handOver waits until partitions are idle, and gives each to the group when it is.
+func (c *Consumer) handOver(ctx context.Context, busy []*partition, until time.Time) {
+	for len(busy) > 0 {
+		if c.leaving.Load() {
+			c.group.ForceRebalance()
+		}
+		left := c.release(ctx, busy, until)
+		if len(left) < len(busy) {
+			c.group.ForceRebalance()
+		}
+		busy = left
 	}
+}
+
+// release commits and forgets those of the draining partitions that are idle soon, and returns the others: they stay ours. When
+// the drain time is over, what is in flight is abandoned. The brokers' protocol has no way to say that a revoked partition is
+// still ours, so there it waits for all.
+func (c *Consumer) release(ctx context.Context, gone []*partition, until time.Time) (busy []*partition) {
+	if len(gone) == 0 {
+		return nil
+	}
+	patience := time.Until(until)
+	if c.cfg.Protocol != brokered {
+		patience = min(patience, brief)
+	}
+	if !idle(gone, patience) && time.Now().Before(until) {
+		gone, busy = part(gone)
+	} else {
+		finish(gone)
+	}
+	if len(gone) == 0 {
+		return busy
+	}
+	if err := c.commit(ctx); err != nil {
+		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "last commit missing: the next owner looks at finished orders again", slog.Any(telemetry.Error, err))
+		if c.leaving.Load() {
+			return busy // Kafka is away: the end of the membership gives them up
+		}
+	}
+	c.forget(gone)
+	return busy
+}
+
+// part tells the partitions of which nothing is in flight from the others.
+func part(gone []*partition) (done, busy []*partition) {
 	for _, p := range gone {
-		p.abandon(errDrained)
+		select {
+		case <-p.idle:
+			done = append(done, p)
+		default:
+			busy = append(busy, p)
+		}
+	}
+	return done, busy
+}
+
+// finish abandons what is still in flight, and returns when that has ended.
+func finish(gone []*partition) {
+	for _, p := range gone {
+		select {
+		case <-p.idle:
+		default:
+			p.abandon(errDrained)
+		}
 	}
 	for _, p := range gone {
 		<-p.idle
@@ -55,8 +113,8 @@ func idle(gone []*partition, patience time.Duration) bool {
 // lost drops partitions because the client has given its membership up. With one broker a refused connection is enough for
 // that, long before they can belong to somebody else: so what is in hand may end while the group knows us, or while the
 // lease is held if it does not answer. What is left then must not have another effect. Nothing is committed.
-func (c *Consumer) lost(ctx context.Context, numbers []int32) {
-	gone := c.drain(numbers)
+func (c *Consumer) lost(ctx context.Context) {
+	gone := c.drain(c.numbers()) // those that drain are lost with the membership, too
 	for until := time.Now().Add(c.cfg.Drain); len(gone) > 0 && time.Now().Before(until) && c.known(ctx); {
 		if idle(gone, heartbeat) {
 			break
@@ -101,15 +159,34 @@ func (c *Consumer) abandon(gone []*partition) {
 
 // drain begins nothing more of these partitions and returns those that are owned.
 func (c *Consumer) drain(numbers []int32) []*partition {
-	var gone []*partition
 	for _, number := range numbers {
 		c.untake(number)
+	}
+	return c.halt(numbers)
+}
+
+// halt is drain for partitions that stay assigned.
+func (c *Consumer) halt(numbers []int32) []*partition {
+	var gone []*partition
+	for _, number := range numbers {
 		if p := c.lanes.drain(number); p != nil {
 			gone = append(gone, p)
 			c.stopReading(number, c.sources()...)
 		}
 	}
 	return gone
+}
+
+// numbers are all partition numbers that are owned, or about to be.
+func (c *Consumer) numbers() []int32 {
+	numbers := c.lanes.numbers()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for number := range c.taken {
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // stopReading ends what the second client reads of a partition number.

@@ -1,8 +1,11 @@
 package consumer
 
 import (
+	"errors"
 	"slices"
 	"time"
+
+	"example.com/orders/shared/kafka"
 )
 
 // Partition is how an owned partition fares.
@@ -13,22 +16,43 @@ type Partition struct {
 	Held   error         // why nothing of it is begun any more; or nil
 }
 
+// Blocked are the owned partitions that are not worked on, each with its cause.
+func (c *Consumer) Blocked() map[int32]string {
+	blocked := map[int32]string{}
+	for _, p := range c.Partitions() {
+		if p.Held != nil {
+			blocked[p.Number] = cause(p.Held)
+		}
+	}
+	return blocked
+}
+
+// cause is why a partition is blocked, in one word of a closed list.
+func cause(err error) string {
+	if _, ok := errors.AsType[*claimed](err); ok {
+		return "claimed" // by another member
+	}
+	if _, ok := errors.AsType[*loss](err); ok {
+		return "lost" // records that nobody has finished
+	}
+	if _, ok := errors.AsType[*kafka.Repartitioned](err); ok {
+		return "repartitioned" // partitions were added while this ran
+	}
+	switch kafka.Classify(err) {
+	case kafka.Unreadable:
+		return "unreadable" // a batch
+	case kafka.Away:
+		return "newer" // a record that this version cannot handle
+	}
+	return "refused" // Kafka does not give what an order needs, or does not take it
+}
+
 // Hands are how many orders of all partitions are in hand, and for how long the oldest has been.
 func (c *Consumer) Hands() (orders int, oldest time.Duration) {
 	for _, p := range c.Partitions() {
 		orders, oldest = orders+p.Orders, max(oldest, p.Oldest)
 	}
 	return orders, oldest
-}
-
-// BlockedPartitions are how many owned partitions are not worked on until somebody acts.
-func (c *Consumer) BlockedPartitions() (n int) {
-	for _, p := range c.Partitions() {
-		if p.Held != nil {
-			n++
-		}
-	}
-	return n
 }
 
 // Partitions are those that this member owns, by number. It may be called at any time.

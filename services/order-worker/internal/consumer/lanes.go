@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -38,10 +39,14 @@ type lanes struct {
 	wg      sync.WaitGroup
 }
 
-// add begins to accept the records of a partition.
+// add begins to accept the records of a partition, in place of one of the same number that was blocked.
 func (l *lanes) add(p *partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if blocked := l.find(p.number); blocked != nil {
+		l.delete(blocked)
+	}
+	p.removed = make(chan struct{})
 	l.owned = append(l.owned, p)
 	if p.held == nil {
 		p.held = l.blocked
@@ -328,15 +333,46 @@ func (l *lanes) drain(number int32) *partition {
 func (l *lanes) remove(p *partition) (unfinished int, removed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := slices.Index(l.owned, p)
-	if i < 0 {
+	if !l.delete(p) {
 		return 0, false
 	}
-	l.owned = slices.Delete(slices.Clone(l.owned), i, i+1)
 	for _, s := range p.sources {
 		unfinished += s.mark.unfinished()
 	}
 	return unfinished, true
+}
+
+func (l *lanes) delete(p *partition) bool {
+	i := slices.Index(l.owned, p)
+	if i < 0 {
+		return false
+	}
+	l.owned = slices.Delete(slices.Clone(l.owned), i, i+1)
+	close(p.removed)
+	return true
+}
+
+// has reports whether a partition is owned: worked on, blocked or draining.
+func (l *lanes) has(number int32) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.find(number) != nil
+}
+
+// vacant waits until a partition that is still draining from its last assignment is removed, or returns the cause of the end of ctx.
+func (l *lanes) vacant(ctx context.Context, number int32) error {
+	l.mu.Lock()
+	p := l.find(number)
+	l.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.removed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // ledger is that of an owned partition, or nil.

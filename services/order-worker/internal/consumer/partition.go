@@ -24,6 +24,7 @@ type partition struct {
 	inHand  map[record]time.Time // since when
 	held    error                // why nothing of it may be begun any more; or nil
 	idle    chan struct{}        // set while draining; closed when nothing is in hand
+	removed chan struct{}        // closed when lanes know it no more
 }
 
 // record is a fetched record and where it came from.

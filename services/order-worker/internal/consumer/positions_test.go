@@ -260,7 +260,7 @@ func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
 		})
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		c.lost(t.Context(), []int32{0, 1, 2})
+		c.lost(t.Context())
 		if len(c.taken) != 0 {
 			t.Errorf("still taking %v, want nothing", c.taken)
 		}

@@ -12,7 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -84,7 +86,7 @@ func TestTheLeaseLastsAsLongAsTheSession(t *testing.T) {
 		want     time.Duration
 		warned   bool
 	}{
-		{"classic", "", sessionTimeout, false},
+		{"classic", "", session, false},
 		{brokered, "", 45 * time.Second, true},
 		{brokered, "12000", 12 * time.Second, false},
 		{brokered, "13000", 13 * time.Second, true},
@@ -122,5 +124,68 @@ func set(t *testing.T, m *team, millis string) {
 	}
 	if err != nil {
 		t.Fatalf("setting the session time-out: %v", err)
+	}
+}
+
+// A broker may allow longer sessions than ours only, or shorter ones.
+func TestTheBrokersBoundsOfTheSessionAreKept(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, min, max string
+		want           time.Duration // or zero: refused
+	}{
+		{"within", "6000", "300000", session},
+		{"longer ones only", "10000", "300000", 10 * time.Second},
+		{"shorter ones only", "1000", "7000", 7 * time.Second},
+		{"too short to work with", "1000", "2000", 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := gather(t)
+				m.setBroker(t, "group.min.session.timeout.ms", row.min)
+				m.setBroker(t, "group.max.session.timeout.ms", row.max)
+				if row.want == 0 {
+					if err := New(m.cfg, m.work).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "group.max.session.timeout.ms") {
+						t.Errorf("got %v, want the setting named", err)
+					}
+					return
+				}
+				c, stop := m.member(t, m.work)
+				m.fill(t, m.Topics.Orders, 1, 3)
+				time.Sleep(5 * time.Second)
+				stop()
+				if got := len(m.worked()); got != 3 || c.sessionTimeout != row.want {
+					t.Errorf("worked on %d with a session of %s, want 3 with %s", got, c.sessionTimeout, row.want)
+				}
+			})
+		})
+	}
+}
+
+// Where the bounds cannot be read, the coordinator refuses the member.
+func TestARefusedSessionEndsTheMember(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		m.setBroker(t, "group.min.session.timeout.ms", "10000")
+		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Err: kerr.ClusterAuthorizationFailed, Count: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := New(m.cfg, m.work).Run(ctx); err == nil || !strings.Contains(err.Error(), "--session-timeout") {
+			t.Errorf("got %v, want the flag named", err)
+		}
+	})
+}
+
+// setBroker changes a setting of all brokers.
+func (m *team) setBroker(t *testing.T, key, value string) {
+	t.Helper()
+	answers, err := kadm.NewClient(m.Client).AlterBrokerConfigs(t.Context(), []kadm.AlterConfig{{Name: key, Value: &value}})
+	if err == nil {
+		err = answers[0].Err
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -18,26 +18,38 @@ import (
 // taking is how a partition that was assigned becomes one that is worked on: beside what the group's client does, because it
 // takes as long as Kafka is away, and ends at once when the partition goes again.
 type taking struct {
+	ctx    context.Context //nolint:containedctx // of the assignment: ends when the partition goes
 	cancel context.CancelCauseFunc
-	done   chan struct{}
+	done   chan struct{}  // closed when it was taken for the first time, or could not be
+	again  sync.WaitGroup // of takeAgain; Go is called with mu held
+
+	// Guarded by Consumer.mu.
+	yields  int       // how often it was claimed by another member
+	yielded time.Time // the last time
 }
 
 // assigned begins to take partitions, for the first time or again.
 func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 	var all sync.WaitGroup
-	first := c.together(ctx, numbers)
+	free := slices.DeleteFunc(slices.Clone(numbers), c.lanes.has) // what still drains commits until it is vacant
+	first := c.together(ctx, free)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, number := range numbers {
 		t := &taking{done: make(chan struct{})}
-		var cancelled context.Context
-		cancelled, t.cancel = context.WithCancelCause(ctx)
+		t.ctx, t.cancel = context.WithCancelCause(ctx)
 		c.taken[number] = t
 		all.Go(func() {
 			defer close(t.done)
-			if err := c.take(cancelled, number, first); err != nil && cancelled.Err() == nil {
-				c.final(err)
-				c.cfg.Log.LogAttrs(ctx, slog.LevelError, "partition not taken", slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
+			ask := first
+			if !slices.Contains(free, number) {
+				if c.lanes.vacant(t.ctx, number) != nil {
+					return
+				}
+				ask = c.together(t.ctx, []int32{number})
+			}
+			if err := c.take(t.ctx, number, ask); err != nil {
+				c.notTaken(t.ctx, number, err)
 			}
 		})
 	}
@@ -47,6 +59,14 @@ func (c *Consumer) assigned(ctx context.Context, numbers []int32) {
 		close(done)
 	})
 	c.takings.Go(func() { c.announceUntil(done) })
+}
+
+// notTaken hears why a partition was not taken, unless that is because it goes again.
+func (c *Consumer) notTaken(ctx context.Context, number int32, err error) {
+	if ctx.Err() == nil {
+		c.final(err)
+		c.log(ctx, slog.LevelError, "partition not taken", number, err)
+	}
 }
 
 // announceUntil announces what is taken when all is done, and once a second until then: what can be taken is worked on
@@ -75,6 +95,7 @@ func (c *Consumer) untake(number int32) {
 	if t != nil {
 		t.cancel(errLost)
 		<-t.done
+		t.again.Wait()
 	}
 }
 
@@ -86,7 +107,7 @@ func (c *Consumer) take(ctx context.Context, number int32, first *question) erro
 		// The group may know of new partitions before anybody else does. No other topic has this one.
 		c.Block(&kafka.Repartitioned{Topic: orders, Was: c.cfg.Partitions, Is: int(number) + 1})
 	}
-	if reason := c.Blocked(); reason != nil {
+	if reason := c.BlockedBy(); reason != nil {
 		c.lanes.add(c.refused(number, position{topic: c.cfg.Topics.Orders}, reason))
 		return nil
 	}

@@ -100,6 +100,31 @@ func (l *Lease) Hold(ctx context.Context) error {
 	return nil
 }
 
+// Confirm blocks until the group has answered two questions that were asked after the call: by then the client has told of
+// every partition that was lost before it. It returns the cause of the end of ctx. A nil lease is always confirmed.
+func (l *Lease) Confirm(ctx context.Context) error {
+	if l == nil {
+		return nil
+	}
+	after := time.Now()
+	for answers := 0; answers < 2; {
+		l.mu.Lock()
+		heard, renewed := l.heard, l.renewed
+		l.mu.Unlock()
+		if heard.After(after) {
+			after = heard
+			answers++
+			continue
+		}
+		select {
+		case <-renewed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // Guard returns a context whose Err is ErrLapsed whenever the lease has run out. Its Done does not tell: whoever is about
 // to have an effect asks Err, at the last moment. A nil lease guards nothing.
 func (l *Lease) Guard(ctx context.Context) context.Context {

@@ -53,6 +53,7 @@ import (
 type Config struct {
 	Topics      topic.Set
 	Incarnation string       // of the topic orders
+	Group       string       // the consumer group, named in claims
 	Worker      string       // who claims: host and version
 	Lease       *lease.Lease // looked at before every append; nil in tests without a group
 	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
@@ -93,7 +94,7 @@ type Ledger struct {
 // until all is done, or returns the cause of the end of ctx.
 func Open(ctx context.Context, cfg Config, partition int32, since time.Time, next int64) (*Ledger, error) {
 	l := &Ledger{cfg: cfg, partition: partition, reader: kafka.NewReader(cfg.Producer, cfg.Topics.DLQ), memory: newMemory(next, 0)}
-	claim, err := l.append(ctx, cfg.Topics.Status, wire.Claim(cfg.Worker, time.Now()))
+	claim, err := l.append(ctx, cfg.Topics.Status, wire.GroupClaim(cfg.Group, cfg.Worker, time.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
 	}

@@ -93,12 +93,6 @@ func (m *Meter) Watch(hands func() (orders int, oldest time.Duration)) {
 		}))
 }
 
-// Blocks has scrapes ask how many partitions are blocked. It is called once.
-func (m *Meter) Blocks(partitions func() int) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(gauge("blocked_partitions", "Partitions that are not worked on until an operator acts; see /healthz/live."),
-		func() float64 { return float64(partitions()) }))
-}
-
 // WatchUnreadable has scrapes ask which batches block partitions, because they cannot be read. It is called once.
 func (m *Meter) WatchUnreadable(ask func(say func(topic string, partition int32, offset int64))) {
 	m.registry.MustRegister(unreadable{
@@ -122,6 +116,30 @@ func (u unreadable) Collect(all chan<- prometheus.Metric) {
 	u.ask(func(topic string, partition int32, offset int64) {
 		all <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, float64(offset), topic, strconv.Itoa(int(partition)))
 	})
+}
+
+// WatchBlocked has scrapes ask which partitions are assigned and not worked on, each with its cause. It is called once.
+func (m *Meter) WatchBlocked(ask func() map[int32]string) { m.registry.MustRegister(newBlocked(ask)) }
+
+// blocked is a collector of one gauge for each blocked partition: those that are worked on have none.
+type blocked struct {
+	ask  func() map[int32]string
+	desc *prometheus.Desc
+}
+
+func newBlocked(ask func() map[int32]string) blocked {
+	return blocked{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "blocked"),
+		"1 for a partition that is assigned and not worked on.", []string{"partition", "cause"}, nil)}
+}
+
+// Describe is called by the registry.
+func (b blocked) Describe(to chan<- *prometheus.Desc) { to <- b.desc }
+
+// Collect is called by each scrape.
+func (b blocked) Collect(to chan<- prometheus.Metric) {
+	for partition, cause := range b.ask() {
+		to <- prometheus.MustNewConstMetric(b.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), cause)
+	}
 }
 
 // Ended counts how an attempt at an order ended: with the status that it left the order in, or as a Duplicate.

@@ -43,6 +43,7 @@ func TestScrapeTellsWhatWasCounted(t *testing.T) {
 		m := metrics.New()
 		placed := time.Now()
 		m.Watch(func() (int, time.Duration) { return 2, time.Since(placed) })
+		m.WatchBlocked(func() map[int32]string { return map[int32]string{7: "claimed"} })
 		time.Sleep(1500 * time.Millisecond)
 		m.Ended(order.Confirmed)
 		m.Took(placed)

@@ -207,7 +207,7 @@ func (f *file) moved() error {
 			return nil // it is there
 		case !os.SameFile(was, now):
 			return errors.New(name + " was replaced")
-		case i == 0 && now.Size() < was.Size():
+		case i != 1 && now.Size() < was.Size(): // the log may be cut by any program that uses SQLite
 			return errors.New(name + " was truncated")
 		}
 	}

@@ -108,8 +108,9 @@ func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
 				must(t, os.Remove(b.path+suffix))
 			}
 		},
-		"log deleted":    func(t *testing.T, b bench) { must(t, os.Remove(b.path+"-wal")) },
-		"memory deleted": func(t *testing.T, b bench) { must(t, os.Remove(b.path+"-shm")) },
+		"log deleted":      func(t *testing.T, b bench) { must(t, os.Remove(b.path+"-wal")) },
+		"memory deleted":   func(t *testing.T, b bench) { must(t, os.Remove(b.path+"-shm")) },
+		"memory truncated": func(t *testing.T, b bench) { must(t, os.Truncate(b.path+"-shm", 0)) },
 		"replaced": func(t *testing.T, b bench) {
 			must(t, os.WriteFile(b.path+".new", []byte("nothing"), 0o600))
 			must(t, os.Rename(b.path+".new", b.path))

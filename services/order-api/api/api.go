@@ -90,7 +90,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer k.close()
-	v, err := openView(ctx, cfg, k.layout.Incarnation)
+	v, err := openView(ctx, cfg, k.layout)
 	if err != nil {
 		return err
 	}
@@ -171,13 +171,13 @@ func (k *clients) close() {
 	k.replays.Close()
 }
 
-func openView(ctx context.Context, cfg Config, incarnation string) (*view.View, error) {
+func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View, error) {
 	// It holds names and addresses of customers.
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	return view.New(ctx, view.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: incarnation, Group: cfg.Group,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Partition: layout.Partition, Group: cfg.Group,
 		Path: filepath.Join(cfg.Data, "view.db"), Log: cfg.Log,
 	})
 }

@@ -29,8 +29,8 @@
 // it was accepted: it is judged by its state, letter and invoice alone, and counted apart. Offsets that the log dropped
 // before the group had committed them are lost for certain, and named.
 //
-// All there is about an order stands under one partition number, so partitions are audited one by one, a few at a time. An
-// order takes less than 100 bytes of memory; documents are hashed and let go.
+// All there is about an order stands under one partition number, so partitions are audited one by one, a few at a time. That no
+// ID was worked on under two of them is looked at when all are read. An order takes less than 100 bytes of memory; documents are hashed and let go.
 //
 // # Refunds
 //
@@ -106,7 +106,7 @@ type auditor struct {
 	tables      []*table // by partition number
 }
 
-// judge audits all partition numbers, and then the refunds, which reach over them.
+// judge audits all partition numbers, and then what reaches over them: refunds, and the IDs of orders.
 func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
 	var orders []kafka.Partition
 	for number := range a.tables {
@@ -132,6 +132,7 @@ func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
 		return nil, err
 	}
 	a.balance(verdicts, before)
+	a.apart(verdicts)
 	return verdicts, nil
 }
 

@@ -149,6 +149,7 @@ const (
 	overRefunded
 	refundGap
 	invoiceGone
+	twoPartitions
 )
 
 // index is the place of the lowest of the kinds in meanings.
@@ -172,6 +173,7 @@ var meanings = [...]struct{ name, meaning string }{
 	{"over-refunded", "with its credit note more is given back than was invoiced"},
 	{"refund-gap", "a refund, and the one before it of the same order is not there"},
 	{"invoice-gone", "its invoice was issued, and deleted from its topic since"},
+	{"two-partitions", "worked on, and its ID was worked on in another partition too"},
 }
 
 // OK reports whether every promise that the audit can judge was kept, and everything could be read.

@@ -49,9 +49,9 @@ type Config struct {
 	RateCard    string        `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML); an embedded one by default."`
 	Seller      string        `env:"ORDERS_SELLER" type:"path" help:"Who issues the invoices (YAML); a made-up shop by default."`
 	Concurrency int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Orders in hand at once."`
-	Drain       time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"How long orders in hand may be finished when a partition goes."`
+	Drain       time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"Grace period for in-flight orders when a partition is revoked."`
 	Retries     int           `env:"ORDERS_RETRIES" default:"6" help:"How often a failed order is put off for 10 s; 0: never."`
-	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Since the first time: so long, for 2 min after that."`
+	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Then retry every 2 minutes until the delays of an order add up to this, then dead-letter it."`
 	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail that may have gone out: resend it, or hold it as a letter."`
 	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz and /metrics; off by default."`
 

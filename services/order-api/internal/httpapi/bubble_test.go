@@ -195,7 +195,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWait(t *testing.T) {
 		s := setup(t)
 		o := s.place(t, wanted()).Order
 		o.ID, o.PlacedAt, o.Source = "ord_old", o.PlacedAt.Add(-promise), nil
-		s.put(t, s.Topics.Orders, 0, wire.Order(o))
+		s.put(t, s.Topics.Orders, s.layout.Partition([]byte(o.ID)), wire.Order(o))
 		time.Sleep(2 * time.Second) // the view looks once a second
 		_, err := s.client.Place(t.Context(), wanted(), "k9", 0)
 		isProblem(t, "order", err, 429, "overdue")

@@ -50,10 +50,13 @@ func (a *api) watchOrder(c echo.Context) error {
 		}
 		select {
 		case <-changes:
-			if s, err = a.view.Order(ctx, id); errors.Is(err, view.ErrUnknown) {
+			now, err := a.view.Order(ctx, id)
+			switch {
+			case errors.Is(err, view.ErrUnknown):
 				return nil // it was erased, and the stream has begun
-			}
-			if err != nil {
+			case err == nil:
+				s = now
+			case !errors.Is(err, view.ErrFile): // else its state comes again
 				return err
 			}
 		case <-beat.C:

@@ -45,6 +45,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // shop is the API on a broker of its own, without workers: tests write what workers would.
 type shop struct {
 	*kafkatest.Kafka
+	layout kafka.Layout
+	path   string // of the view's file
 	view   *view.View
 	intake *intake.Intake
 	client *client.Client // checks everything against the contract
@@ -81,13 +83,15 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	s := &shop{Kafka: k, keys: map[order.ID]string{}}
 	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
 	must(t, err)
+	s.layout, s.path = layout, filepath.Join(t.TempDir(), "data", "view.db")
+	must(t, os.Mkdir(filepath.Dir(s.path), 0o700))
 	products, err := catalogue.Load("")
 	must(t, err)
 	card, err := rates.Load("")
 	must(t, err)
 	quiet := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.view, err = view.New(t.Context(), view.Config{
-		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Path: filepath.Join(t.TempDir(), "view.db"), Log: quiet,
+		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Partition: layout.Partition, Path: s.path, Log: quiet,
 	})
 	must(t, err)
 	orders, err := intake.Connect(t.Context(), s.Config())

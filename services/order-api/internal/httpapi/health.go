@@ -43,6 +43,9 @@ func (a *api) ready(c echo.Context) error {
 		return newProblem(unavailable, repartitioned)
 	}
 	h := a.view.Health()
+	if h.Trouble != "" {
+		return newProblem(unavailable, "the read model is not up to date: "+h.Trouble)
+	}
 	if time.Since(h.Fresh) > view.MaxAge {
 		return newProblem(unavailable, "the view has not caught up with Kafka")
 	}

@@ -58,7 +58,9 @@ func (v *View) oldestIn(ctx context.Context, partition int32, floor int64) (Back
 	b := Backlog{Origin: order.Origin{Incarnation: v.cfg.Incarnation, Partition: partition}}
 	var placed int64
 	kept := time.Now().Add(-topic.Retention).UnixMilli()
-	err := v.file.db.QueryRowContext(ctx, query, partition, floor, kept).Scan(&b.Order, &placed, &b.Origin.Offset)
+	err := v.read(func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, query, partition, floor, kept).Scan(&b.Order, &placed, &b.Origin.Offset)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Backlog{}, nil
 	}

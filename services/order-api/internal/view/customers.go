@@ -84,7 +84,8 @@ func (v *View) few(ctx context.Context, word string) (bool, error) {
 	from, to := between(word)
 	const query = "SELECT count(*) FROM (SELECT 1 FROM customers WHERE word >= ? AND word < ? LIMIT ?)"
 	var n int
-	if err := v.file.db.QueryRowContext(ctx, query, from, to, maxCandidates+1).Scan(&n); err != nil {
+	ask := func(db *sql.DB) error { return db.QueryRowContext(ctx, query, from, to, maxCandidates+1).Scan(&n) }
+	if err := v.read(ask); err != nil {
 		return false, fmt.Errorf("asking the view for customers: %w", err)
 	}
 	return n <= maxCandidates, nil

@@ -45,7 +45,7 @@ func filled(t *testing.T, n int) *View {
 			t.Fatal(err)
 		}
 	}
-	must(f.reset(t.Context(), nil))
+	must(f.make(t.Context(), nil))
 	tx, err := f.db.BeginTx(t.Context(), nil)
 	must(err)
 	b := &batch{v: v, tx: tx, changed: map[order.ID]bool{}}

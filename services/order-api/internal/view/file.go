@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"modernc.org/sqlite"
@@ -61,9 +63,15 @@ CREATE INDEX letters_reason ON letters (reason, last_failed, id);
 // file is the SQLite file, and the lock that keeps other processes away from it.
 type file struct {
 	path string
-	db   *sql.DB
 	lock *sql.DB
+
+	mu    sync.RWMutex // readers hold it while they read; it is locked while the file is made again
+	db    *sql.DB      // replaced by make alone
+	parts []os.FileInfo
 }
+
+// suffixes are those of the names of all that belongs to the file.
+var suffixes = []string{"", "-wal", "-shm"}
 
 // openFile opens the file of this schema, and replaces one of another schema or one that is no database.
 func openFile(ctx context.Context, path string) (*file, error) {
@@ -88,7 +96,7 @@ func openFile(ctx context.Context, path string) (*file, error) {
 // remove throws the file away. It is built again from the topics when it is opened next.
 func (f *file) remove() error {
 	errs := []error{f.db.Close()}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range suffixes { // once the first is gone, a connection that is closed late leaves the others alone
 		if err := os.Remove(f.path + suffix); !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -102,7 +110,7 @@ const maxConnections = 8
 // openDatabase opens a database and reads its schema version, which touches the file for the first time. It always returns the database.
 func openDatabase(ctx context.Context, path string) (*sql.DB, int, error) {
 	// Without a sync of each commit a power cut costs the last records, and those are in Kafka.
-	db := mustOpen(path, "journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(5000)")
+	db := mustOpen(path, "journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1000)")
 	// Each connection has a cache of its own; more readers than this wait for their turn.
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
@@ -138,10 +146,72 @@ func mustOpen(path string, pragmas ...string) *sql.DB {
 	return db
 }
 
-// damaged reports whether an error says that the file is no database, or a broken one.
+// damaged reports whether an error says that the file is no database, a broken one, or not the one that was opened.
 func damaged(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT)
+	if !ok {
+		return false
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_READONLY_DBMOVED, sqlite3.SQLITE_IOERR_SHORT_READ:
+		return true
+	case sqlite3.SQLITE_ERROR:
+		return strings.Contains(e.Error(), "no such table") || strings.Contains(e.Error(), "no such column") || strings.Contains(e.Error(), "has no column")
+	}
+	return e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT
+}
+
+// passing says in words why the file cannot be used at the moment, if that is what an error of SQLite says; or it is empty.
+func passing(err error) string {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return ""
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "another process holds a lock on its file"
+	case sqlite3.SQLITE_FULL:
+		return "the disk is full"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH:
+		return "its file or folder cannot be written"
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
+		return "its file cannot be read or written"
+	}
+	return ""
+}
+
+// notice takes over which files are open. SQLite makes those beside the database with the first read.
+func (f *file) notice() error {
+	parts := make([]os.FileInfo, len(suffixes))
+	for i, suffix := range suffixes {
+		info, err := os.Stat(f.path + suffix)
+		if err != nil {
+			return err
+		}
+		parts[i] = info
+	}
+	f.parts = parts
+	return nil
+}
+
+// moved is an error when a file is not the one that was opened any more: SQLite would go on with one that has no name.
+func (f *file) moved() error {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for i, was := range f.parts {
+		now, err := os.Stat(f.path + suffixes[i])
+		switch name := filepath.Base(f.path) + suffixes[i]; {
+		case errors.Is(err, os.ErrNotExist):
+			return errors.New(name + " was deleted")
+		case err != nil:
+			return nil // it is there
+		case !os.SameFile(was, now):
+			return errors.New(name + " was replaced")
+		case i != 1 && now.Size() < was.Size(): // the log may be cut by any program that uses SQLite
+			return errors.New(name + " was truncated")
+		}
+	}
+	return nil
 }
 
 // position is how far a partition is applied.
@@ -198,18 +268,35 @@ func (f *file) ids(ctx context.Context) (map[string]kadm.TopicID, error) {
 	return kept, rows.Err()
 }
 
-// reset empties the file and notes which topics it is built from.
-func (f *file) reset(ctx context.Context, ids map[string]kadm.TopicID) error {
+// make replaces the file by an empty one, and notes which topics it is built from. After an error there is no file, and it can be tried again.
+func (f *file) make(ctx context.Context, ids map[string]kadm.TopicID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.parts = nil
+	if err := f.remove(); err != nil {
+		return err
+	}
+	db, _, err := openDatabase(ctx, f.path)
+	f.db = db
+	if err == nil {
+		err = f.fill(ctx, ids)
+	}
+	if err == nil {
+		err = f.notice()
+	}
+	if err != nil {
+		return errors.Join(err, f.db.Close())
+	}
+	return nil
+}
+
+// fill makes the tables of an empty file.
+func (f *file) fill(ctx context.Context, ids map[string]kadm.TopicID) error {
 	tx, err := f.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	for _, table := range []string{"topics", "positions", "orders", "letters", "customers", "erased"} {
-		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
-			return err
-		}
-	}
 	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
 		return err
 	}

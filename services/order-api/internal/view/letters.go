@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -56,7 +57,7 @@ func (v *View) Letter(ctx context.Context, id string) (Letter, error) {
 		return Letter{}, err
 	}
 	if len(letters) == 0 {
-		return Letter{}, fmt.Errorf("letter %.100q: %w", id, ErrUnknown)
+		return Letter{}, fmt.Errorf("letter %.100q: %w", id, cmp.Or(v.complete(), ErrUnknown))
 	}
 	return letters[0], nil
 }
@@ -76,7 +77,8 @@ func (v *View) Letters(ctx context.Context, f LetterFilter) ([]Letter, string, e
 	if err := w.after(f.Cursor, "(last_failed, id)"); err != nil {
 		return nil, "", err
 	}
-	return v.letters(ctx, w.String()+" ORDER BY last_failed DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
+	letters, next, err := v.letters(ctx, w.String()+" ORDER BY last_failed DESC, id DESC LIMIT ?", append(w.args, f.Limit+1), f.Limit)
+	return letters, next, cmp.Or(err, v.complete())
 }
 
 // joined is each letter with its order, found by its origin: another order may have used the same key. If the key is not
@@ -96,13 +98,20 @@ SELECT partition, origin, at_partition, "offset", step, class, reason, message, 
   order_id, order_status, order_rev, order_at, state FROM joined `
 
 // letters returns at most limit letters, and a cursor if there is one more.
-func (v *View) letters(ctx context.Context, tail string, args []any, limit int) ([]Letter, string, error) {
-	rows, err := v.file.db.QueryContext(ctx, joined+tail, args...)
-	if err != nil {
-		return nil, "", fmt.Errorf("asking the view for letters: %w", err)
-	}
-	defer rows.Close()
-	var letters []Letter
+func (v *View) letters(ctx context.Context, tail string, args []any, limit int) (letters []Letter, next string, err error) {
+	err = v.read(func(db *sql.DB) error {
+		rows, err := db.QueryContext(ctx, joined+tail, args...)
+		if err != nil {
+			return fmt.Errorf("asking the view for letters: %w", err)
+		}
+		defer rows.Close()
+		letters, next, err = v.scanLetters(rows, limit)
+		return err
+	})
+	return letters, next, err
+}
+
+func (v *View) scanLetters(rows *sql.Rows, limit int) (letters []Letter, next string, err error) {
 	for rows.Next() {
 		l, err := v.scanLetter(rows)
 		if err != nil {
@@ -135,7 +144,11 @@ func (v *View) purge(ctx context.Context, starts map[source]int64) error {
 			continue
 		}
 		const mark = `UPDATE letters SET gone = 1 WHERE at_partition = ? AND "offset" < ?`
-		if _, err := v.file.db.ExecContext(ctx, mark, s.partition, start); err != nil {
+		err := v.read(func(db *sql.DB) error {
+			_, err := db.ExecContext(ctx, mark, s.partition, start)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("marking lost letters: %w", err)
 		}
 		v.purged[s] = start

@@ -135,7 +135,7 @@ func (v *View) cut(ctx context.Context, at map[source]kgo.EpochOffset) (bool, er
 		if end.Err != nil {
 			silent = fmt.Errorf("%s/%d: %w", p.Topic, p.Number, end.Err)
 		} else if end.At >= 0 && end.At < at[s].Offset {
-			v.cfg.Log.Warn("rebuilding the view: a leader has forgotten records", telemetry.Topic, s.topic, telemetry.Partition, s.partition,
+			v.cfg.Log.Warn("a leader has forgotten records", telemetry.Topic, s.topic, telemetry.Partition, s.partition,
 				telemetry.From, end.At, telemetry.To, at[s].Offset)
 			return true, nil
 		}
@@ -143,11 +143,8 @@ func (v *View) cut(ctx context.Context, at map[source]kgo.EpochOffset) (bool, er
 	return false, silent
 }
 
-// rebuild empties the view while it runs, and reads everything again from the start.
+// rebuild makes the file again while the view runs, and reads everything from the start.
 func (v *View) rebuild(ctx context.Context) error {
-	if err := v.file.reset(ctx, v.ids); err != nil {
-		return err
-	}
 	starts := map[string]map[int32]kgo.Offset{}
 	all := map[string][]int32{}
 	v.mu.Lock()
@@ -160,8 +157,13 @@ func (v *View) rebuild(ctx context.Context) error {
 		v.next[s] = 0
 	}
 	clear(v.held)
-	v.fresh, v.ends, v.voids = time.Time{}, nil, 0
+	// Before the file is empty: nothing may take it for a complete one.
+	v.fresh, v.ends, v.voids, v.building = time.Time{}, nil, 0, true
+	reason := v.lost
 	v.mu.Unlock()
+	if err := v.file.make(ctx, v.ids); err != nil {
+		return err
+	}
 	for partition := range v.folds {
 		fold := status.At(-1)
 		v.folds[partition], v.void[partition] = &fold, 0
@@ -169,5 +171,10 @@ func (v *View) rebuild(ctx context.Context) error {
 	v.cl.RemoveConsumePartitions(all)
 	v.cl.ResumeFetchPartitions(all)
 	v.cl.AddConsumePartitions(starts)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.lost == reason { // it is not lost another time
+		v.lost = nil
+	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
 		return order.State{}, err
 	}
 	if len(states) == 0 {
-		return order.State{}, fmt.Errorf("order %.100q: %w", id, ErrUnknown)
+		return order.State{}, fmt.Errorf("order %.100q: %w", id, cmp.Or(v.complete(), ErrUnknown))
 	}
 	return states[0], nil
 }
@@ -35,6 +35,7 @@ func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
 // among them while it does not know one before: they stand in partitions of their own.
 func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) {
 	states, _, err := v.orders(ctx, "WHERE refund_of = ? AND refund_of <> ''", []any{of}, math.MaxInt)
+	err = cmp.Or(err, v.complete())
 	slices.SortFunc(states, func(a, b order.State) int { return cmp.Compare(a.Order.Refund.Number, b.Order.Refund.Number) })
 	for i, s := range states {
 		if s.Order.Refund.Number != i+1 {
@@ -60,7 +61,8 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	if err != nil {
 		return nil, "", err
 	}
-	return v.orders(ctx, w.String()+newestFirst, append(w.args, f.Limit+1), f.Limit)
+	states, next, err := v.orders(ctx, w.String()+newestFirst, append(w.args, f.Limit+1), f.Limit)
+	return states, next, cmp.Or(err, v.complete())
 }
 
 const newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
@@ -128,13 +130,20 @@ func (v *View) Record(ctx context.Context, topic string, partition int32, offset
 const readWithin = 3 * time.Second
 
 // orders returns at most limit orders, and a cursor if there is one more.
-func (v *View) orders(ctx context.Context, tail string, args []any, limit int) ([]order.State, string, error) {
-	rows, err := v.file.db.QueryContext(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
-	if err != nil {
-		return nil, "", fmt.Errorf("asking the view for orders: %w", err)
-	}
-	defer rows.Close()
-	var states []order.State
+func (v *View) orders(ctx context.Context, tail string, args []any, limit int) (states []order.State, next string, err error) {
+	err = v.read(func(db *sql.DB) error {
+		rows, err := db.QueryContext(ctx, "SELECT id, partition, origin, begun, value FROM orders "+tail, args...)
+		if err != nil {
+			return fmt.Errorf("asking the view for orders: %w", err)
+		}
+		defer rows.Close()
+		states, next, err = v.scanAll(rows, limit)
+		return err
+	})
+	return states, next, err
+}
+
+func (v *View) scanAll(rows *sql.Rows, limit int) (states []order.State, next string, err error) {
 	for rows.Next() {
 		s, err := v.scan(rows)
 		if err != nil {

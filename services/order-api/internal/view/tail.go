@@ -25,13 +25,18 @@ const batchSize = 1_000
 func (v *View) tail(ctx context.Context) error {
 	var backoff kafka.Backoff
 	for ctx.Err() == nil {
-		fetches := v.cl.PollRecords(ctx, batchSize)
+		fetches := v.poll(ctx)
 		v.spin.Polled()
 		cut, err := v.forgotten(ctx, fetches)
 		if err == nil && cut {
-			err = v.rebuild(ctx)
-		} else if err == nil {
-			err = v.apply(ctx, fetches)
+			v.lose(errCut)
+		}
+		built := false
+		if err == nil {
+			built, err = v.take(ctx, fetches)
+		}
+		if built {
+			continue
 		}
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("applying records to the view: %w", err)
@@ -54,9 +59,22 @@ type batch struct {
 	next    map[source]int64
 	epochs  map[source]int32 // leader epoch of the record before next
 	changed map[order.ID]bool
+	held    map[source]error // what cannot be applied, and comes behind all that is
+	// What the statuses add up to with this batch.
+	folds map[int32]*status.Fold
+	void  map[int32]int64
 }
 
-// apply takes records over, in one transaction with their positions. An error leaves the folds ahead of the file: Run must end.
+// fold is that of a partition of orders.status.
+func (b *batch) fold(partition int32) *status.Fold {
+	if b.folds[partition] == nil {
+		fold := *b.v.folds[partition]
+		b.folds[partition], b.void[partition] = &fold, b.v.void[partition]
+	}
+	return b.folds[partition]
+}
+
+// apply takes records over, in one transaction with their positions. After an error it can be called again with the same.
 func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	if fetches.NumRecords() == 0 {
 		return nil
@@ -66,11 +84,17 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	b := &batch{v, tx, map[source]int64{}, map[source]int32{}, map[order.ID]bool{}}
+	b := &batch{
+		v: v, tx: tx, next: map[source]int64{}, epochs: map[source]int32{}, changed: map[order.ID]bool{}, held: map[source]error{},
+		folds: map[int32]*status.Fold{}, void: map[int32]int64{},
+	}
 	for r := range fetches.RecordsAll() {
 		s := source{r.Topic, r.Partition}
+		if b.held[s] != nil {
+			continue
+		}
 		if bad := v.gap(ctx, s, max(v.position(s), b.next[s]), r); bad != nil {
-			v.block(s, bad)
+			b.held[s] = bad
 			continue
 		}
 		// After a reset to the start of a topic the known comes again, and must not turn the view back.
@@ -79,9 +103,7 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 		}
 		err := b.record(ctx, r)
 		if errors.Is(err, wire.ErrNewer) {
-			v.hold(s, err)
-			v.cfg.Log.Error("partition held: this version cannot read on", telemetry.Topic, s.topic, telemetry.Partition, s.partition,
-				telemetry.Offset, r.Offset, telemetry.Error, err)
+			b.held[s] = fmt.Errorf("offset %d: %w", r.Offset, err)
 			continue
 		}
 		if err != nil {
@@ -89,22 +111,43 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 		}
 		b.next[s], b.epochs[s] = r.Offset+1, r.LeaderEpoch
 	}
-	for s, next := range b.next {
-		claim := int64(-1)
-		if s.topic == v.cfg.Topics.Status {
-			claim = v.folds[s.partition].Newest()
-		}
-		const put = "INSERT INTO positions (topic, partition, next, epoch, claim, void) VALUES (?, ?, ?, ?, ?, ?)" +
-			" ON CONFLICT DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, void = excluded.void"
-		if _, err := tx.ExecContext(ctx, put, s.topic, s.partition, next, b.epochs[s], claim, v.void[s.partition]); err != nil {
-			return err
-		}
+	if err := b.positions(ctx); err != nil {
+		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
+	v.stop(b.held)
 	v.publish(b)
 	return nil
+}
+
+// positions writes how far each partition is applied.
+func (b *batch) positions(ctx context.Context) error {
+	for s, next := range b.next {
+		claim, void := int64(-1), int64(0)
+		if s.topic == b.v.cfg.Topics.Status {
+			claim, void = b.fold(s.partition).Newest(), b.void[s.partition]
+		}
+		const put = "INSERT INTO positions (topic, partition, next, epoch, claim, void) VALUES (?, ?, ?, ?, ?, ?)" +
+			" ON CONFLICT DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, void = excluded.void"
+		if _, err := b.tx.ExecContext(ctx, put, s.topic, s.partition, next, b.epochs[s], claim, void); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop holds the partitions in which a batch met what it could not apply.
+func (v *View) stop(held map[source]error) {
+	for s, reason := range held {
+		if bad, ok := errors.AsType[*kafka.UnreadableError](reason); ok {
+			v.block(s, bad)
+			continue
+		}
+		v.hold(s, reason)
+		v.cfg.Log.Error("partition held: this version cannot read on", telemetry.Topic, s.topic, telemetry.Partition, s.partition, telemetry.Error, reason)
+	}
 }
 
 // hold stops at what cannot be read. The view counts as fresh without the partition: whoever waits for a record of it waits in vain.
@@ -150,6 +193,9 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
+	if in := b.v.cfg.Partition; in != nil && in(r.Key) != r.Partition {
+		return fmt.Errorf("%w: order %s belongs to partition %d", wire.ErrUndecodable, o.ID, in(r.Key))
+	}
 	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
 		" SELECT ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING"
 	added, err := b.tx.ExecContext(ctx, first, o.ID, r.Partition, r.Offset, o.PlacedAt.UnixMilli(), order.Accepted, who(o), refundOf(o), r.Value,
@@ -169,12 +215,12 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 }
 
 func (b *batch) status(ctx context.Context, r *kgo.Record) error {
-	head, verdict, err := b.v.folds[r.Partition].Apply(r)
+	head, verdict, err := b.fold(r.Partition).Apply(r)
 	if err != nil || verdict == status.Claim {
 		return err
 	}
 	if verdict == status.Void {
-		b.v.void[r.Partition]++
+		b.void[r.Partition]++
 		return nil
 	}
 	if verdict == status.Erased {

@@ -3,7 +3,7 @@
 // The topics are the truth and the file is derived from them. Records are applied in batches, in one transaction with
 // the positions they were read up to, so a restart resumes where it stopped and no record counts twice. A file that is
 // missing, damaged, of another schema, or made from topics that have been made anew since, is thrown away and built
-// again; there are no migrations.
+// again; there are no migrations. So is one that is deleted or damaged while Run goes on. One that cannot be written is waited for.
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status replaces the whole state of its
 // order, unless package status finds it void, and a tombstone there makes the view forget the order: it was erased on purpose. Of the letters of one ID the newest counts. A record that nobody can read
@@ -17,6 +17,7 @@ package view
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -38,9 +39,11 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Incarnation string // of the topic orders, as kafka.Check found it
-	Group       string // of the workers, whose commits say what is still to be begun; or empty: they are not asked for
-	Path        string // of the file; its folder must exist
-	Log         *slog.Logger
+	// Partition is where the topic orders has a key's records: one in another partition is no order. With nil they count wherever they are.
+	Partition func(key []byte) int32
+	Group     string // of the workers, whose commits say what is still to be begun; or empty: they are not asked for
+	Path      string // of the file; its folder must exist
+	Log       *slog.Logger
 }
 
 // View is the read model. New makes one, Run keeps it up to date, Close ends it.
@@ -73,6 +76,10 @@ type View struct {
 	voids    int64
 	held     map[source]error     // why nothing more is applied: a record of a newer version, or a batch that cannot be read, comes next
 	away     map[source]time.Time // since when the end of a partition is not known: its leader does not answer
+	trouble  error                // why the file cannot be written at the moment
+	lost     error                // why the file must be made again
+	building bool                 // the file is made again, and has not everything yet
+	wake     context.CancelFunc   // of the poll that goes on
 	changed  chan struct{}        // closed and made anew when next or fresh changes
 	watchers map[order.ID]map[chan struct{}]bool
 }
@@ -88,8 +95,10 @@ var (
 	ErrUnknown = errors.New("not in the view")
 	ErrCursor  = errors.New("not a cursor that this API gave out")
 	ErrBehind  = errors.New("the view has not kept up with Kafka")
-	ErrAway    = errors.New("no answer from Kafka") // for what the view does not hold itself
-	ErrGone    = kafka.ErrGone                      // the same: Kafka does not have it any more, or has another record in its place
+	// ErrFile is ErrBehind, because the file cannot be used at the moment, or is built again from the topics.
+	ErrFile = fmt.Errorf("%w: its file cannot be used, or is being built again", ErrBehind)
+	ErrAway = errors.New("no answer from Kafka") // for what the view does not hold itself
+	ErrGone = kafka.ErrGone                      // the same: Kafka does not have it any more, or has another record in its place
 )
 
 // errMadeAnew ends Run: producers of this process hold on to the ID of the old topic as well, so only a start helps.
@@ -114,7 +123,7 @@ func open(ctx context.Context, cfg Config) (*View, error) {
 		cfg: cfg, file: f,
 		folds: map[int32]*status.Fold{}, void: map[int32]int64{}, next: map[source]int64{}, starts: map[source]int64{},
 		held: map[source]error{}, away: map[source]time.Time{}, purged: map[source]int64{}, spin: kafka.NewSpin(),
-		changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
+		wake: func() {}, changed: make(chan struct{}), watchers: map[order.ID]map[chan struct{}]bool{},
 	}
 	if err := v.prepare(ctx); err != nil {
 		return nil, errors.Join(err, v.discard(err), f.close())
@@ -179,9 +188,11 @@ func (v *View) resume(ctx context.Context, ends map[source]kafka.Offset) (map[so
 	}
 	if kept == nil || !v.continues(ctx, kept, ends) {
 		kept = nil
-		if err := v.file.reset(ctx, v.ids); err != nil {
+		if err := v.file.make(ctx, v.ids); err != nil {
 			return nil, err
 		}
+	} else if err := v.file.notice(); err != nil {
+		return nil, err
 	}
 	epochs := map[source]int32{}
 	for s := range ends {
@@ -221,8 +232,7 @@ func (v *View) Run(ctx context.Context) error {
 	g.Go(func() error { return v.tail(ctx) })
 	g.Go(func() error { return v.measure(ctx) })
 	g.Go(func() error { return v.tend(ctx) })
-	err := g.Wait()
-	return errors.Join(err, v.discard(err))
+	return g.Wait()
 }
 
 // Close ends the view. Run must have returned.

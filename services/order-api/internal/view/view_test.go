@@ -53,7 +53,12 @@ func (b bench) config() view.Config {
 // start runs a view that has applied all that stands in the topics now. The function it returns stops it and gives what Run returned.
 func (b bench) start(t *testing.T) (*view.View, func() error) {
 	t.Helper()
-	v, err := view.New(t.Context(), b.config())
+	return b.startWith(t, b.config())
+}
+
+func (b bench) startWith(t *testing.T, cfg view.Config) (*view.View, func() error) {
+	t.Helper()
+	v, err := view.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -12,9 +13,10 @@ import (
 
 // Health is how far the view is behind the topics.
 type Health struct {
-	Lag   int64     // records not applied yet, as of the last look
-	Fresh time.Time // the newest time at which nothing was missing; zero before the first
-	Void  int64     // states that were skipped because their writer had lost the partition
+	Lag     int64     // records not applied yet, as of the last look
+	Fresh   time.Time // the newest time at which nothing was missing; zero before the first
+	Trouble string    // why the file cannot be written, or is being built again; or empty
+	Void    int64     // states that were skipped because their writer had lost the partition
 	// Oldest is the oldest order that is still to be begun. It is zero if there is none, and while the view is older than
 	// MaxAge: of what it has not read yet, orders may have been begun.
 	Oldest Backlog
@@ -24,7 +26,7 @@ type Health struct {
 func (v *View) Health() Health {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	h := Health{Fresh: v.fresh, Void: v.voids}
+	h := Health{Fresh: v.fresh, Void: v.voids, Trouble: v.troubled()}
 	if time.Since(v.fresh) <= MaxAge {
 		h.Oldest = v.oldest
 	}
@@ -112,6 +114,8 @@ func (v *View) publish(b *batch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	maps.Copy(v.next, b.next)
+	maps.Copy(v.folds, b.folds)
+	maps.Copy(v.void, b.void)
 	v.voids = 0
 	for _, n := range v.void {
 		v.voids += n
@@ -137,6 +141,10 @@ func (v *View) settle() {
 	if reached {
 		v.fresh = v.measured
 	}
+	if reached && v.building && v.lost == nil {
+		v.building = false
+		v.cfg.Log.Info("the view is rebuilt")
+	}
 	close(v.changed)
 	v.changed = make(chan struct{})
 }
@@ -152,6 +160,9 @@ func (v *View) measure(ctx context.Context) error {
 	ticker := time.NewTicker(measurePeriod)
 	defer ticker.Stop()
 	for lost := false; ; {
+		if err := v.file.moved(); err != nil {
+			v.lose(err)
+		}
 		asked := time.Now()
 		ids, starts, ends, err := v.topics(ctx)
 		switch {
@@ -181,10 +192,14 @@ func (v *View) measure(ctx context.Context) error {
 	}
 }
 
-// look notes what the logs have dropped, and finds the backlog of a view that is current.
+// look notes what the logs have dropped, and finds the backlog of a view that is current. It is done again while the file cannot be used.
 func (v *View) look(ctx context.Context, starts map[source]int64, current bool) error {
-	if err := v.purge(ctx, starts); err != nil || !current {
-		return err
+	err := v.purge(ctx, starts)
+	if err == nil && current {
+		err = v.backlog(ctx)
 	}
-	return v.backlog(ctx)
+	if errors.Is(err, ErrBehind) {
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,193 @@
+package view_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// lines is where a logger writes to that tells of its lines.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(bytes.Clone(line))
+	return len(line), nil
+}
+
+// wait returns when a line has a text.
+func (l lines) wait(t *testing.T, text string) {
+	t.Helper()
+	for line := range l {
+		if strings.Contains(line, text) {
+			return
+		}
+	}
+}
+
+// logged starts a view whose log lines can be waited for.
+func (b bench) logged(t *testing.T) (*view.View, lines, func() error) {
+	t.Helper()
+	log := make(lines, 1000)
+	cfg := b.config()
+	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+	v, stop := b.startWith(t, cfg)
+	return v, log, stop
+}
+
+// exec runs statements on the file as another program would.
+func (b bench) exec(t *testing.T, statements ...string) (end func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", b.path)
+	must(t, err)
+	db.SetMaxOpenConns(1)
+	for _, s := range statements {
+		_, err := db.ExecContext(t.Context(), s)
+		must(t, err)
+	}
+	return func() { must(t, db.Close()) }
+}
+
+func TestALockedFileIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+	v, log, stop := b.logged(t)
+	unlock := b.exec(t, "BEGIN IMMEDIATE")
+	b.put(t, b.Topics.Orders, wire.Order(placed(2)))
+	log.wait(t, "the read model cannot be written")
+	if got := v.Health().Trouble; !strings.Contains(got, "lock") {
+		t.Errorf("got trouble %q, want that of a lock", got)
+	}
+	get(t, v, "ord_001")
+	watched(t, v, "ord_002", unlock)
+	if got := v.Health().Trouble; got != "" {
+		t.Errorf("got trouble %q after the lock, want none", got)
+	}
+	must(t, stop())
+}
+
+// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each void state.
+func TestAFullDiskIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+	v, log, stop := b.logged(t)
+	room := v.Fill(t)
+	o := placed(2)
+	o.Note = strings.Repeat("x", 100_000)
+	stale := b.at(placed(1), 0, order.Working)
+	b.put(t, b.Topics.Status, wire.Claim("v", time.Now()), wire.Claim("w", time.Now()), wire.State(stale, 0), wire.State(b.at(o, 1, order.Working), 1))
+	log.wait(t, "the read model cannot be written")
+	if got := v.Health().Trouble; got != "the disk is full" {
+		t.Errorf("got trouble %q, want a full disk", got)
+	}
+	if got := watched(t, v, o.ID, room); got.Status != order.Working {
+		t.Errorf("got %s, want working", got.Status)
+	}
+	if got := v.Health().Void; got != 1 {
+		t.Errorf("got %d void states, want 1", got)
+	}
+	must(t, stop())
+}
+
+func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func(t *testing.T, b bench){
+		"deleted": func(t *testing.T, b bench) {
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				must(t, os.Remove(b.path+suffix))
+			}
+		},
+		"log deleted":      func(t *testing.T, b bench) { must(t, os.Remove(b.path+"-wal")) },
+		"memory deleted":   func(t *testing.T, b bench) { must(t, os.Remove(b.path+"-shm")) },
+		"memory truncated": func(t *testing.T, b bench) { must(t, os.Truncate(b.path+"-shm", 0)) },
+		"replaced": func(t *testing.T, b bench) {
+			must(t, os.WriteFile(b.path+".new", []byte("nothing"), 0o600))
+			must(t, os.Rename(b.path+".new", b.path))
+		},
+		"truncated": func(t *testing.T, b bench) {
+			b.exec(t, "PRAGMA wal_checkpoint")()
+			must(t, os.Truncate(b.path, 0))
+		},
+		"without tables": func(t *testing.T, b bench) {
+			b.exec(t, "DROP TABLE positions")()
+			b.put(t, b.Topics.Orders, wire.Order(placed(3)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+			v, log, stop := b.logged(t)
+			harm(t, b)
+			log.wait(t, "rebuilding the view")
+			log.wait(t, "the view is rebuilt")
+			get(t, v, "ord_001")
+			watched(t, v, "ord_002", func() { b.put(t, b.Topics.Orders, wire.Order(placed(2))) })
+			must(t, stop())
+			again, _ := b.start(t)
+			get(t, again, "ord_002") // it stood in the file that has the name
+		})
+	}
+}
+
+// TestACorruptFileIsBuiltAgainWhileRunning has readers that find the damage: no record comes.
+func TestACorruptFileIsBuiltAgainWhileRunning(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+	v, log, stop := b.logged(t)
+	b.exec(t, "PRAGMA wal_checkpoint")()
+	info, err := os.Stat(b.path)
+	must(t, err)
+	f, err := os.OpenFile(b.path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-4096), 4096)
+	must(t, errors.Join(err, f.Close()))
+	b.exec(t, "CREATE TABLE change (x)")() // what readers have in memory is not valid any more
+	for {
+		if _, err := v.Order(t.Context(), "ord_001"); errors.Is(err, view.ErrBehind) {
+			break
+		} else if err != nil {
+			t.Fatalf("got %v, want ErrBehind", err)
+		}
+	}
+	log.wait(t, "the view is rebuilt")
+	get(t, v, "ord_001")
+	must(t, stop())
+}
+
+// TestAFolderThatCannotBeWrittenIsWaitedFor has no folder: a superuser may write to one that is read-only.
+func TestAFolderThatCannotBeWrittenIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+	folder := t.TempDir() + "/data"
+	must(t, os.Mkdir(folder, 0o700))
+	b.path = folder + "/view.db"
+	v, log, stop := b.logged(t)
+	must(t, os.RemoveAll(folder))
+	log.wait(t, "the read model cannot be written")
+	for _, id := range []order.ID{"ord_001", "ord_009"} {
+		if _, err := v.Order(t.Context(), id); !errors.Is(err, view.ErrBehind) {
+			t.Errorf("%s: got %v, want ErrBehind", id, err)
+		}
+	}
+	if _, _, err := v.Orders(t.Context(), view.Filter{Limit: 9}); !errors.Is(err, view.ErrBehind) {
+		t.Errorf("orders: got %v, want ErrBehind", err)
+	}
+	must(t, os.Mkdir(folder, 0o700))
+	must(t, v.Fresh(context.WithoutCancel(t.Context())))
+	get(t, v, "ord_001")
+	must(t, stop())
+}

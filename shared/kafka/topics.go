@@ -160,6 +160,27 @@ func (l Layout) Partition(key []byte) int32 {
 	return int32(keyed.Partition(&kgo.Record{Key: key}, l.Partitions))
 }
 
+// partitionsHeader says, in a record of the topic orders, among how many partitions its partition was chosen. With more partitions the
+// same key belongs elsewhere, and a record that was appended before stays where it is.
+const partitionsHeader = "partitions"
+
+// Place sends a record of the topic orders where its key belongs, and notes among how many partitions that is.
+func (l Layout) Place(r *kgo.Record) {
+	r.Partition = l.Partition(r.Key)
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: partitionsHeader, Value: []byte(strconv.Itoa(l.Partitions))})
+}
+
+// Home is where a record of the topic orders with this key and these headers belongs: as Place noted it, or by today's number of
+// partitions if nothing was noted.
+func (l Layout) Home(key []byte, headers []kgo.RecordHeader) int32 {
+	for _, h := range headers {
+		if n, err := strconv.Atoi(string(h.Value)); h.Key == partitionsHeader && err == nil && n > 0 && n < l.Partitions {
+			l.Partitions = n
+		}
+	}
+	return l.Partition(key)
+}
+
 // ErrTopics is what Check returns when a topic is missing or not as it must be. Its text has a line for each fault.
 var ErrTopics = errors.New("topics are not as they must be")
 

@@ -177,7 +177,7 @@ func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View,
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	return view.New(ctx, view.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Partition: layout.Partition, Group: cfg.Group,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group,
 		Path: filepath.Join(cfg.Data, "view.db"), Log: cfg.Log,
 	})
 }

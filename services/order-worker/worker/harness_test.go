@@ -102,7 +102,8 @@ func (s *shop) place(t *testing.T, orders ...order.Order) []order.ID {
 	var ids []order.ID
 	var records []*kgo.Record
 	for _, o := range orders {
-		ids, records = append(ids, o.ID), append(records, s.record(s.layout.Partition([]byte(o.ID)), o))
+		ids, records = append(ids, o.ID), append(records, s.record(0, o))
+		s.layout.Place(records[len(records)-1])
 	}
 	s.Produce(t, records...)
 	return ids

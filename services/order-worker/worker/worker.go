@@ -102,7 +102,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	p := pipeline.New(pipeline.Config{
-		Topics: cfg.Topics, Partition: layout.Partition, Group: cfg.Group, Worker: name, Meter: meter, Log: cfg.Log,
+		Topics: cfg.Topics, Home: layout.Home, Group: cfg.Group, Worker: name, Meter: meter, Log: cfg.Log,
 		Retry: retry.Policy{Retries: cfg.Retries, For: cfg.RetryFor}, Hold: cfg.Uncertain == "hold",
 	}, stages)
 	var ready atomic.Bool

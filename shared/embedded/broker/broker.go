@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/serve"
@@ -39,9 +40,9 @@ type Config struct {
 
 // Broker is a running Kafka broker.
 type Broker struct {
-	cluster *kfake.Cluster
-	addr    string
-	lock    *os.File // or nil: in memory
+	stop func()
+	addr string
+	lock *os.File // or nil: in memory
 }
 
 // ErrInUse is returned by Start when another process holds the folder: two brokers on one folder would destroy it.
@@ -58,10 +59,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{addr: ln.Addr().String()}
-	opts := []kfake.Opt{
-		kfake.NumBrokers(1),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return newDoor(ln, cfg.Log), nil }),
-	}
+	var opts []kfake.Opt
 	if cfg.Log != nil {
 		opts = append(opts, kfake.WithLogger(logger{cfg.Log}))
 	}
@@ -71,11 +69,30 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		}
 		opts = append(opts, kfake.DataDir(cfg.Dir), kfake.SyncWrites())
 	}
-	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
+	if b.stop, err = open(newDoor(ln, cfg.Log), opts); err != nil {
 		// A cluster that did not start has closed its listener.
 		return nil, errors.Join(fmt.Errorf("opening the broker's folder %q: %w", cfg.Dir, err), b.unlock())
 	}
 	return b, nil
+}
+
+// open starts kfake behind a listener, and keeps the members of its groups that wait, through a client with options of its own.
+func open(ln net.Listener, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), err error) {
+	w := &waiting{Listener: ln}
+	listen := func(string, string) (net.Listener, error) { return w, nil }
+	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.ListenFn(listen))...)
+	if err != nil {
+		return nil, err
+	}
+	release, err := w.keep(cluster, clients...)
+	if err != nil {
+		cluster.Close()
+		return nil, err
+	}
+	return func() {
+		release()
+		cluster.Close()
+	}, nil
 }
 
 // Addr is the address that the broker listens on, with its actual port.
@@ -85,7 +102,7 @@ func (b *Broker) Addr() string { return b.addr }
 func (b *Broker) Close() error {
 	closed := make(chan struct{})
 	go func() { // ends when the broker's one goroutine has time for it, or with the process
-		b.cluster.Close()
+		b.stop()
 		close(closed)
 	}()
 	select {

@@ -144,7 +144,7 @@ func start(t *testing.T, dir string) *broker.Broker {
 
 // kept is what must outlive the broker.
 type kept struct {
-	Layout  kafka.Layout // with the incarnation, which is part of the topic's ID
+	Topics  string // their number of partitions and the incarnation, which is part of the topic's ID
 	Values  []string
 	Commits kadm.Offsets
 }
@@ -182,7 +182,7 @@ func read(t *testing.T, addr string) kept {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := kept{Layout: layout, Commits: found.Offsets()}
+	k := kept{Topics: fmt.Sprint(layout.Partitions, layout.Incarnation), Commits: found.Offsets()}
 	for p := range int32(layout.Partitions) {
 		err := kafka.Config{Brokers: []string{addr}}.Read(t.Context(), "orders.status", p, 0, 25, func(r *kgo.Record) error {
 			k.Values = append(k.Values, string(r.Value))

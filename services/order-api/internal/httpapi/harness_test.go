@@ -91,7 +91,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	must(t, err)
 	quiet := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.view, err = view.New(t.Context(), view.Config{
-		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Partition: layout.Partition, Path: s.path, Log: quiet,
+		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Path: s.path, Log: quiet,
 	})
 	must(t, err)
 	orders, err := intake.Connect(t.Context(), s.Config())

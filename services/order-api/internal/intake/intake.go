@@ -206,9 +206,9 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 
 // partition is where the record of an order is put. It depends on the partitions that there were at the start, not on those
 // that the client sees: view and workers follow no other.
-func (in *Intake) partition(id order.ID) int32 {
-	return kafka.Layout{Partitions: in.cfg.Partitions}.Partition([]byte(id))
-}
+func (in *Intake) partition(id order.ID) int32 { return in.layout().Partition([]byte(id)) }
+
+func (in *Intake) layout() kafka.Layout { return kafka.Layout{Partitions: in.cfg.Partitions} }
 
 // append writes the order's record and returns it with its partition and offset.
 func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
@@ -256,7 +256,8 @@ func (in *Intake) overdue() error {
 // order must not be acknowledged, and repeats would append it again and again.
 func (in *Intake) record(o order.Order) (*kgo.Record, error) {
 	r := wire.Order(o)
-	r.Topic, r.Partition = in.cfg.Topic, in.partition(o.ID)
+	r.Topic = in.cfg.Topic
+	in.layout().Place(r)
 	read, err := wire.ReadOrder(r)
 	read.Source = nil
 	if err == nil && !reflect.DeepEqual(read, o) {

@@ -193,8 +193,8 @@ func (b *batch) placed(ctx context.Context, r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	if in := b.v.cfg.Partition; in != nil && in(r.Key) != r.Partition {
-		return fmt.Errorf("%w: order %s belongs to partition %d", wire.ErrUndecodable, o.ID, in(r.Key))
+	if home := b.v.cfg.Home; home != nil && home(r.Key, r.Headers) != r.Partition {
+		return fmt.Errorf("%w: order %s belongs to partition %d", wire.ErrUndecodable, o.ID, home(r.Key, r.Headers))
 	}
 	const first = "INSERT INTO orders (id, partition, origin, placed_at, status, rev, begun, state_at, who, refund_of, value)" +
 		" SELECT ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING"

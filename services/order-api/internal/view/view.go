@@ -39,11 +39,11 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Incarnation string // of the topic orders, as kafka.Check found it
-	// Partition is where the topic orders has a key's records: one in another partition is no order. With nil they count wherever they are.
-	Partition func(key []byte) int32
-	Group     string // of the workers, whose commits say what is still to be begun; or empty: they are not asked for
-	Path      string // of the file; its folder must exist
-	Log       *slog.Logger
+	// Home is the partition in which a record of the topic orders belongs: in another one it is no order. With nil all count.
+	Home  func(key []byte, headers []kgo.RecordHeader) int32
+	Group string // of the workers, whose commits say what is still to be begun; or empty: they are not asked for
+	Path  string // of the file; its folder must exist
+	Log   *slog.Logger
 }
 
 // View is the read model. New makes one, Run keeps it up to date, Close ends it.

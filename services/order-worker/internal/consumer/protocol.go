@@ -43,7 +43,7 @@ func (c *Consumer) protocol() []kgo.Opt {
 		kgo.Balancers(workers{kgo.CooperativeStickyBalancer(), c}), kgo.HeartbeatInterval(heartbeat),
 		kgo.SessionTimeout(c.sessionTimeout),
 		// No member is longer busy between a heartbeat and its next join: a partition that drains is waited for outside of it.
-		// With the embedded broker a member that was killed while it joined keeps all others waiting for that long, twice.
+		// So the others need not wait longer for one that was killed.
 		kgo.RebalanceTimeout(c.sessionTimeout),
 	}
 }

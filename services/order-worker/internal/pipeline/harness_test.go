@@ -98,7 +98,7 @@ func setup(t *testing.T) *line {
 			w.Progress.Email = &order.Email{MessageID: string(w.Order.ID) + "@example.com", Date: time.Now().UTC()}
 		}
 	}}
-	l.settings = pipeline.Config{Topics: k.Topics, Partition: func([]byte) int32 { return partition }, Group: "workers", Worker: "worker-1", Meter: l.cfg.Meter, Log: log}
+	l.settings = pipeline.Config{Topics: k.Topics, Home: func([]byte, []kgo.RecordHeader) int32 { return partition }, Group: "workers", Worker: "worker-1", Meter: l.cfg.Meter, Log: log}
 	l.restart()
 	l.takeOver(t)
 	return l

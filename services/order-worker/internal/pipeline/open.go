@@ -144,7 +144,7 @@ func (p *Pipeline) placed(letter *dlq.Letter) (order.Order, error) {
 	if errors.Is(err, wire.ErrUndecodable) {
 		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, err)
 	}
-	if there := p.cfg.Partition(letter.Key); err == nil && there != letter.Origin.Partition {
+	if there := p.cfg.Home(letter.Key, letter.Headers); err == nil && there != letter.Origin.Partition {
 		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, letter.Origin.Partition)
 		return order.Order{}, failure.New(failure.Permanent, failure.WrongPartition, err)
 	}

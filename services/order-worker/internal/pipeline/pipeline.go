@@ -45,14 +45,14 @@ type Step interface {
 // Config is what a pipeline needs beside its stages.
 type Config struct {
 	Topics topic.Set
-	// Partition is where the topic orders has the records of a key, as the API appends them.
-	Partition func(key []byte) int32
-	Group     string // of the worker, named in letters like
-	Worker    string // itself
-	Retry     retry.Policy
-	Hold      bool // an effect of which nobody can know whether it was had is not repeated without being asked for
-	Meter     *metrics.Meter
-	Log       *slog.Logger
+	// Home is the partition in which a record of the topic orders belongs; see kafka.Layout.
+	Home   func(key []byte, headers []kgo.RecordHeader) int32
+	Group  string // of the worker, named in letters like
+	Worker string // itself
+	Retry  retry.Policy
+	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
+	Meter  *metrics.Meter
+	Log    *slog.Logger
 }
 
 // Pipeline works on orders. It is safe for concurrent use.

@@ -42,12 +42,13 @@ func TestRulesBite(t *testing.T) {
 		{"state", "packages hold no state", order, doc + "var rates map[string]int", "the variable rates"},
 		{"lock", "packages hold no state", order, doc + "import \"sync\"\nvar pool = sync.Pool{}", "the variable pool"},
 		{"dead link", "links lead somewhere", order, doc, "README.md links to plan.md, which does not exist"},
+		{"no test", "tests that documents name exist", order, doc, "README.md names the test TestPlan, which does not exist"},
 		{"no command", "the README begins with a command", order, doc, "no command to paste"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := &house{folders: []string{"shared/order"}, docs: map[string]string{"README.md": "The job: [plan](plan.md#now)."}}
+			h := &house{folders: []string{"shared/order"}, docs: map[string]string{"README.md": "The job: [plan](plan.md#now), by `TestPlan`."}}
 			if err := h.add(tt.file, tt.text); err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package shared_test
 
 import (
 	"fmt"
+	"go/ast"
 	"os"
 	"path"
 	"path/filepath"
@@ -64,4 +65,27 @@ func topLevel(*house) []string {
 		return []string{fmt.Sprintf("the top level shows %d names, want at most %d", len(visible), limit)}
 	}
 	return nil
+}
+
+// namedTestsExist: a document that says which test holds a promise must not outlive the test.
+func namedTestsExist(h *house) (complaints []string) {
+	tests := map[string]bool{}
+	for _, u := range h.units {
+		for _, s := range u.files {
+			for _, d := range s.syntax.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && s.test {
+					tests[f.Name.Name] = true
+				}
+			}
+		}
+	}
+	name := regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`")
+	for _, file := range keys(h.docs) {
+		for _, m := range name.FindAllStringSubmatch(h.docs[file], -1) {
+			if !tests[m[1]] {
+				complaints = append(complaints, file+" names the test "+m[1]+", which does not exist")
+			}
+		}
+	}
+	return complaints
 }

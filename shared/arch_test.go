@@ -70,6 +70,7 @@ func rules() []rule {
 		{"nothing runs before main", noInit},
 		{"packages hold no state", noGlobals},
 		{"links lead somewhere", linksLead},
+		{"tests that documents name exist", namedTestsExist},
 		{"the README begins with a command", readmeCommand},
 		{"the first look is short", topLevel},
 	}

@@ -25,7 +25,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// window is a row of the table in ARCHITECTURE.md: what is between two things that a worker does.
+// window is a row of the table in docs/guarantees.md: what is between two things that a worker does.
 type window struct {
 	name      string
 	victim    func(*testing.T, *scene) // the order that is in the window
@@ -57,9 +57,9 @@ func windows() []window {
 		{"uncertain to mailing", doubtful, []kill{{false, "mailing", 2}}, ok, 0, 1},
 		{"uncertain mailing to DATA", doubtful, []kill{{true, "mailing", 2}, {false, "DATA", 2}}, ok, 0, 2},
 
-		{"begin to letter", noRoute, []kill{{false, "letter", 0}}, dead, 1, 0},
-		{"mailing to letter", refused, []kill{{true, "RCPT", 0}, {false, "letter", 0}}, dead, 1, 1},
-		{"letter to dead", noRoute, []kill{{true, "letter", 0}, {false, "dead", 0}}, dead, 1, 0},
+		{"begin to dead letter", noRoute, []kill{{false, "letter", 0}}, dead, 1, 0},
+		{"mailing to dead letter", refused, []kill{{true, "RCPT", 0}, {false, "letter", 0}}, dead, 1, 1},
+		{"dead letter to dead", noRoute, []kill{{true, "letter", 0}, {false, "dead", 0}}, dead, 1, 0},
 		{"dead to commit", noRoute, []kill{{true, "dead", 0}, {false, "commit", 0}, {true, "commit", 0}}, dead, 1, 0},
 
 		{"mailing to retry record", busy, []kill{{false, "put off", 1}}, ok, 0, 1},
@@ -72,21 +72,21 @@ func windows() []window {
 		{"waiting to commit", cutOff, []kill{{true, "waiting", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 		{"waited: confirmed to commit", waited, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 
-		{"replay to letter", replayed, []kill{{false, "letter", 0}}, dead, 1, 1},
-		{"replay: letter to dead", replayed, []kill{{true, "letter", 0}, {false, "dead", 0}}, dead, 1, 1},
+		{"replay to dead letter", replayed, []kill{{false, "letter", 0}}, dead, 1, 1},
+		{"replay: dead letter to dead", replayed, []kill{{true, "letter", 0}, {false, "dead", 0}}, dead, 1, 1},
 		{"replay: dead to commit", replayed, []kill{{true, "dead", 0}, {false, "commit", 0}, {true, "commit", 0}}, dead, 1, 0},
 		{"replay to mailing", cured, []kill{{false, "mailing", 1}}, ok, 1, 0},
 		{"replay: mailing to DATA", cured, []kill{{true, "mailing", 1}, {false, "DATA", 1}}, ok, 1, 1},
 		{"replay: confirmed to commit", cured, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 1, 0},
 
-		{"undecodable: begin to letter", undecodable, []kill{{false, "letter", 0}}, "", 1, 0},
-		{"undecodable: letter to void", undecodable, []kill{{true, "letter", 0}, {false, "void", 0}}, "", 1, 0},
+		{"undecodable: begin to dead letter", undecodable, []kill{{false, "letter", 0}}, "", 1, 0},
+		{"undecodable: dead letter to void", undecodable, []kill{{true, "letter", 0}, {false, "void", 0}}, "", 1, 0},
 		{"undecodable: void to commit", undecodable, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, "", 1, 0},
 		{"duplicate: begin to void", repeated, []kill{{false, "void", 1}}, ok, 0, 0},
 		{"duplicate: void to commit", repeated, []kill{{true, "void", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 		{"cancelled to void", calledOff, []kill{{true, "cancelled", 0}, {false, "void", 0}}, order.Cancelled, 0, 0},
 		{"cancelled: void to commit", calledOff, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, order.Cancelled, 0, 0},
-		{"void state to repair", overwritten, []kill{{false, "confirmed", 1}, {true, "confirmed", 1}}, ok, 0, 0},
+		{"stale state to repair", overwritten, []kill{{false, "confirmed", 1}, {true, "confirmed", 1}}, ok, 0, 0},
 	}
 }
 
@@ -106,10 +106,10 @@ func TestCrashWindows(t *testing.T) {
 	}
 }
 
-// TestEveryCrashWindowIsInTheDocs holds the table in ARCHITECTURE.md against the rows here.
+// TestEveryCrashWindowIsInTheDocs holds the table in docs/guarantees.md against the rows here.
 func TestEveryCrashWindowIsInTheDocs(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../../ARCHITECTURE.md")
+	text, err := os.ReadFile("../../../docs/guarantees.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestEveryCrashWindowIsInTheDocs(t *testing.T) {
 		tested = append(tested, w.name)
 	}
 	if diff := gocmp.Diff(tested, documented[min(2, len(documented)):]); diff != "" { // behind the head and its rule
-		t.Errorf("windows in ARCHITECTURE.md (-tested +documented):\n%s", diff)
+		t.Errorf("windows in docs/guarantees.md (-tested +documented):\n%s", diff)
 	}
 }
 

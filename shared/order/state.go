@@ -22,13 +22,51 @@ const (
 	Discarded Status = "discarded"
 )
 
-// Final reports whether the workers are through with the order. A dead order can be replayed.
-func (s Status) Final() bool {
-	return s == Confirmed || s == Dead || s == Cancelled || s == Discarded
+// lifecycle is the one table of statuses, along an order's way. SQL, HTTP, metrics and docs take them from Statuses, or a test compares
+// them.
+var lifecycle = []struct {
+	status        Status
+	final, parked bool
+}{
+	{status: Accepted},
+	{status: Working},
+	{status: Mailing},
+	{status: Retrying, parked: true},
+	{status: Waiting, parked: true},
+	{status: Confirmed, final: true},
+	{status: Dead, final: true},
+	{status: Cancelled, final: true},
+	{status: Discarded, final: true},
 }
 
-// Parked reports whether the order stands in a topic of its own until it is worked on again by itself.
-func (s Status) Parked() bool { return s == Retrying || s == Waiting }
+// Statuses returns every status, along an order's way.
+func Statuses() []Status {
+	all := make([]Status, len(lifecycle))
+	for i, row := range lifecycle {
+		all[i] = row.status
+	}
+	return all
+}
+
+// Final reports whether the workers are through with the order. A dead order can be replayed.
+func (s Status) Final() bool {
+	for _, row := range lifecycle {
+		if row.status == s {
+			return row.final
+		}
+	}
+	return false
+}
+
+// Parked reports whether the order waits in a topic of its own until workers take it up again.
+func (s Status) Parked() bool {
+	for _, row := range lifecycle {
+		if row.status == s {
+			return row.parked
+		}
+	}
+	return false
+}
 
 // State is all there is to know about an order: what orders.status holds after each change.
 type State struct {

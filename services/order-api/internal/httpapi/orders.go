@@ -191,9 +191,8 @@ func (a *api) cancelOrder(c echo.Context) error {
 func (a *api) listOrders(c echo.Context) error {
 	q := query(c, "kind", "status", "customer", "from", "to", "limit", "cursor")
 	f := view.Filter{
-		Refunds: oneOf(&q, "kind", "order", "refund") == "refund",
-		Status: oneOf(&q, "status", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
-			order.Confirmed, order.Dead, order.Cancelled, order.Discarded),
+		Refunds:  oneOf(&q, "kind", "order", "refund") == "refund",
+		Status:   oneOf(&q, "status", order.Statuses()...),
 		Customer: q.text("customer"), From: q.moment("from"), To: q.moment("to"),
 		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}

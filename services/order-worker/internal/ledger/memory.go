@@ -59,13 +59,18 @@ const Erased order.Status = "erased"
 const unknown = -1
 
 // statuses has those of a newer version at zero.
-var statuses = [...]order.Status{
-	"", order.Accepted, order.Working, order.Mailing, order.Retrying, order.Waiting,
-	order.Confirmed, order.Dead, order.Cancelled, order.Discarded, Erased,
+var statuses = mustFit(slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{Erased}))
+
+// mustFit panics when a byte is not enough to number the statuses.
+func mustFit(all []order.Status) []order.Status {
+	if len(all) > 256 {
+		panic("ledger: too many statuses for a byte")
+	}
+	return all
 }
 
 func entryOf(origin, at int64, s order.Status) entry {
-	return entry{origin, at<<8 | int64(max(0, slices.Index(statuses[:], s)))}
+	return entry{origin, at<<8 | int64(max(0, slices.Index(statuses, s)))}
 }
 
 func (e entry) at() int64 { return e.state >> 8 }

@@ -60,7 +60,7 @@ func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 				k.real = start(k.t)
 				env.Setenv("ORDERS_PREFIX", k.real.Prefix)
 			}
-			root, err := filepath.Abs("../../../..")
+			root, err := filepath.Abs("../..")
 			env.Setenv("ROOT", root)
 			env.Values["kit"] = k
 			env.Defer(func() {

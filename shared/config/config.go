@@ -25,8 +25,8 @@ import (
 
 // Kafka are the settings of every program that talks to Kafka.
 type Kafka struct {
-	Brokers []string `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka brokers to begin with."`
-	Prefix  string   `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of all topic names."`
+	Brokers []string `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka bootstrap brokers, as HOST:PORT."`
+	Prefix  string   `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of the topic names."`
 }
 
 // prefix is what Kafka takes in the name of a topic. The longest topic adds 10 of the 249 characters; 200 leaves room.

@@ -11,8 +11,8 @@ import (
 
 // Log are the settings of a program's log. A program with another default level sets kong's variable log_level.
 type Log struct {
-	Level  slog.Level `name:"log-level" env:"ORDERS_LOG_LEVEL" default:"${log_level=info}" help:"Least severe level to log: debug, info, warn or error."`
-	Format string     `name:"log-format" env:"ORDERS_LOG_FORMAT" enum:"text,json" default:"text" help:"How a line looks: text or json."`
+	Level  slog.Level `name:"log-level" env:"ORDERS_LOG_LEVEL" default:"${log_level=info}" help:"Lowest level to log: debug, info, warn or error."`
+	Format string     `name:"log-format" env:"ORDERS_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of log lines: text or json."`
 }
 
 // Logger writes lines to w as the settings say.

@@ -23,7 +23,7 @@ import (
 
 func settings(t *testing.T, k *kafkatest.Kafka) api.Config {
 	return api.Config{
-		HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), Kafka: k.Config(), Topics: k.Topics, Log: slog.New(slog.DiscardHandler),
+		Settings: api.Settings{HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data")}, Kafka: k.Config(), Topics: k.Topics, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -77,7 +77,7 @@ func TestAKeyThatCannotBeSentSpoilsItsOrderAlone(t *testing.T) {
 		s := open(t)
 		path := file(t, key, "k2")
 		_, stderr, err := s.run(t, "", "place", path)
-		want := fmt.Sprintf("ordersctl: %s:1: idempotency key %q: must be visible ASCII characters\n", path, key)
+		want := fmt.Sprintf("ordersctl: %s:1: idempotency key %q: must consist of visible ASCII characters\n", path, key)
 		if diff := gocmp.Diff(want, stderr); diff != "" || fmt.Sprint(err) != "1 of 2 orders failed" {
 			t.Errorf("%q: got %v, stderr (-want +got):\n%s", key, err, diff)
 		}
@@ -89,7 +89,7 @@ func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
 	s := open(t)
 	s.url = "http://127.0.0.1:1"
 	stdout, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
-	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 2 were not tried" {
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, 2 were not sent" {
 		t.Errorf("got error %s", got)
 	}
 	if strings.Count(stdout, "\n") != 1 || !strings.Contains(stderr, "connection refused\nhint: is the API running?") {
@@ -102,7 +102,7 @@ func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
 	s := open(t)
 	s.fails["k2"] = []int{http.StatusTooManyRequests}
 	_, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
-	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 1 were not tried" {
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, 1 were not sent" {
 		t.Errorf("got error %s", got)
 	}
 	if diff := gocmp.Diff([]string{"k1", "k2"}, s.placements()); diff != "" || !strings.Contains(stderr, "\nhint: are workers running?") {
@@ -135,12 +135,12 @@ func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
 	}{
 		{"", []string{"place", "nowhere.csv"}, "stat nowhere.csv: no such file or directory"},
 		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (several orders: one a line, in a file that ends in .ndjson)"},
-		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key is for one order, and there are 2"},
-		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait at most 60s"},
+		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key requires exactly one order, got 2"},
+		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait must be from 0s to 60s"},
 		{"", []string{"place"}, `expected "<files> ..."`},
-		{"", []string{"dlq", "replay"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
-		{"", []string{"dlq", "replay", "--all", "0-1"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
-		{"", []string{"dlq", "replay", "--step", "email", "0-1"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
+		{"", []string{"dlq", "replay"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
+		{"", []string{"dlq", "replay", "--all", "0-1"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
+		{"", []string{"dlq", "replay", "--step", "email", "0-1"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
 	} {
 		t.Run(strings.Join(row.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -177,13 +177,13 @@ func TestReplayCountsAddUp(t *testing.T) {
 	if diff := gocmp.Diff(want, stdout); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if got := fmt.Sprint(err); got != "letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
+	if got := fmt.Sprint(err); got != "dead letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
 		t.Errorf("got error %s, want the counts", got)
 	}
-	want = `ordersctl: letter 0-3: its order is dead again: no-route
-ordersctl: letter 0-5: told to answer 500
-ordersctl: letter 0-6: its order has not ended in time
-ordersctl: letter 0-7: told to answer 409
+	want = `ordersctl: dead letter 0-3: the order is dead again: no-route
+ordersctl: dead letter 0-5: told to answer 500
+ordersctl: dead letter 0-6: the order was not final in time
+ordersctl: dead letter 0-7: told to answer 409
 `
 	if diff := gocmp.Diff(want, stderr); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
@@ -200,7 +200,7 @@ func TestReplayAllTakesEveryPage(t *testing.T) {
 	if diff := gocmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
-	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: letters 3: sent 3\n" {
+	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: dead letters 3: sent 3\n" {
 		t.Errorf("got %q and %q, want %q and the counts", stdout, stderr, want)
 	}
 }
@@ -221,7 +221,7 @@ func TestOutput(t *testing.T) {
 	var all strings.Builder
 	for _, line := range []string{
 		"get ord_1", "get ord_1 --json", "get ord_9", "get ord_sold", "get ord_sold-refund-1", "refund ord_sold", "refund ord_sold --json", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
-		"quote ../../../../deploy/sample/order.json", "quote ../../../../deploy/sample/order.json --json", "quote ../../../../deploy/sample/orders.csv",
+		"quote ../../../deploy/sample/order.json", "quote ../../../deploy/sample/order.json --json", "quote ../../../deploy/sample/orders.csv",
 		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
@@ -268,7 +268,7 @@ func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
 	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard)
 	var told strings.Builder
 	config.Tell(&told, "ordersctl", errors.Join(err))
-	want := "ordersctl: 0 of 3 orders failed, and 2 were not tried\nhint: run the same command again: an order that has a key is placed once\n"
+	want := "ordersctl: 0 of 3 orders failed, 2 were not sent\nhint: run the same command again: orders with an idempotency key are not placed twice\n"
 	if diff := gocmp.Diff(want, told.String()); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
 	}
@@ -304,10 +304,10 @@ func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
 	brokers := strings.Join(k.Config().Brokers, ",")
 	for _, row := range []struct{ args, stdout, err string }{
 		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
-		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1 and --replication not negative"},
+		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1, and --replication must not be negative"},
 		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq\n", ""},
 		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
-		{"topics check --prefix shop", "topics of prefix shop are as they must be: 2 partitions, invoice numbers INV-", ""},
+		{"topics check --prefix shop", "all topics of prefix shop have the required settings: 2 partitions, invoice numbers INV-", ""},
 		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
 	} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(row.args), "--brokers", brokers)...)
@@ -321,7 +321,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

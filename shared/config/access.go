@@ -16,7 +16,7 @@ type Access struct {
 func (a *Access) Validate() error {
 	for _, host := range a.AllowedHosts {
 		if host == "" || strings.ContainsAny(host, ":/*@ ") {
-			return fmt.Errorf("--allowed-hosts %q: must be host names without scheme and port, such as orders.example.com", host)
+			return fmt.Errorf("--allowed-hosts %q: must be a host name without scheme and port, such as orders.example.com", host)
 		}
 	}
 	return nil

@@ -35,11 +35,11 @@ var prefix = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$`)
 // Validate is called by Parse.
 func (k *Kafka) Validate() error {
 	if !prefix.MatchString(k.Prefix) {
-		return fmt.Errorf("--prefix %q: must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit", k.Prefix)
+		return fmt.Errorf("--prefix %q: must be at most 200 letters, digits, dots, underscores and hyphens, and begin with a letter or a digit", k.Prefix)
 	}
 	for _, b := range k.Brokers {
 		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" {
-			return fmt.Errorf("--brokers %q: must be addresses such as 127.0.0.1:9092", b)
+			return fmt.Errorf("--brokers %q: must be HOST:PORT, such as 127.0.0.1:9092", b)
 		}
 	}
 	return nil
@@ -108,7 +108,7 @@ func (v *variables) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, e
 func (v *variables) explain(err error) error {
 	for flag, name := range v.used {
 		if strings.HasPrefix(err.Error(), "--"+flag) {
-			return Hint(err, "the value comes from the variable "+name)
+			return Hint(err, "the value comes from the environment variable "+name)
 		}
 	}
 	return err

@@ -44,7 +44,7 @@ func report(w io.Writer, name string, err error) int {
 	if _, ok := errors.AsType[*usage](err); !ok {
 		return 1
 	}
-	fmt.Fprintf(w, "hint: run %s --help to see what there is\n", name)
+	fmt.Fprintf(w, "hint: run %s --help to list the flags\n", name)
 	return 2
 }
 

@@ -70,10 +70,10 @@ func TestMainSaysHowItEnded(t *testing.T) {
 		{"fine", "", 0},
 		{"--help", "", 0},
 		{"fail", "shop: selling: no bread\nhint: bake some\n", 1},
-		{"usage", "shop: two breads\nhint: run shop --help to see what there is\n", 2},
-		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the variable BREADS\n" +
-			"hint: run shop --help to see what there is\n", 2},
-		{"--what", "shop: unknown flag --what\nhint: run shop --help to see what there is\n", 2},
+		{"usage", "shop: two breads\nhint: run shop --help to list the flags\n", 2},
+		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the environment variable BREADS\n" +
+			"hint: run shop --help to list the flags\n", 2},
+		{"--what", "shop: unknown flag --what\nhint: run shop --help to list the flags\n", 2},
 	} {
 		t.Run(row.arg, func(t *testing.T) {
 			t.Parallel()

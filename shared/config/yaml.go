@@ -148,7 +148,7 @@ func alone(text []byte) error {
 	documents := yaml.NewDecoder(bytes.NewReader(text))
 	_ = documents.Decode(new(yaml.Node)) // which was read before
 	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("must hold one YAML document")
+		return errors.New("must be a single YAML document")
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func structural(text string) wrong {
 	if m := unknown.FindStringSubmatch(w.detail); m != nil {
 		w.detail = fmt.Sprintf("unknown key %q", m[1])
 	} else if m := repeated.FindStringSubmatch(w.detail); m != nil {
-		w.detail, w.unread = fmt.Sprintf("key %q is given twice", m[1]+m[3]), true
+		w.detail, w.unread = fmt.Sprintf("key %q appears twice", m[1]+m[3]), true
 	} else if m := misfit.FindStringSubmatch(w.detail); m != nil {
 		w.detail = "must be " + kind(m[1])
 	}

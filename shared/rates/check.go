@@ -37,7 +37,7 @@ func (f *file) check(root config.Place) {
 	for i := range f.Zones {
 		z, at := &f.Zones[i], root.At("zones", i)
 		if z.Name == "" || named[z.Name] {
-			at.At("name").Wrong("zone %d needs a name of its own, got %q", i+1, z.Name)
+			at.At("name").Wrong("zone %d needs a unique name, got %q", i+1, z.Name)
 		} else if fault := order.TextFault(z.Name, 1, maxName); fault != "" {
 			at.At("name").Wrong("name %s", fault)
 		}
@@ -57,7 +57,7 @@ func (f *file) checkCarriers(root config.Place) map[string]*carrier {
 	for i := range f.Carriers {
 		c, at := &f.Carriers[i], root.At("carriers", i)
 		if c.Name == "" || named[c.Name] != nil {
-			at.At("name").Wrong("carrier %d needs a name of its own, got %q", i+1, c.Name)
+			at.At("name").Wrong("carrier %d needs a unique name, got %q", i+1, c.Name)
 		} else if fault := order.TextFault(c.Name, 1, maxName); fault != "" {
 			at.At("name").Wrong("name %s", fault)
 		}
@@ -84,7 +84,7 @@ func (c *carrier) check(at config.Place) {
 	}
 	for i, side := range c.Size {
 		if side < 1 || side > order.MaxSide || i > 0 && side > c.Size[i-1] {
-			at.At("most_mm", i).Wrong("a side must be from 1 to %d mm, and none longer than the one before it: got %d", order.MaxSide, side)
+			at.At("most_mm", i).Wrong("a side must be from 1 to %d mm, and sides must be in descending order, got %d", order.MaxSide, side)
 			continue
 		}
 		if i < len(c.most) {
@@ -138,7 +138,7 @@ func (c *claims) check() {
 		for n := len(p.prefix) - 1; n >= 0; n-- {
 			shorter := place{p.country, p.prefix[:n]}
 			if c.owners[shorter] == z {
-				made.at.Wrong("%q has %s already, by %s", z.Name, p, shorter)
+				made.at.Wrong("%q already has %s through %s", z.Name, p, shorter)
 			}
 			if c.owners[shorter] != nil {
 				break
@@ -153,12 +153,12 @@ func (t *territory) take(at config.Place, taken *claims, z *zone) {
 		at := at.At("areas", i)
 		checkCountry(at.At("country"), a.Country)
 		if len(a.Prefixes) == 0 {
-			at.Wrong("an area needs postal_prefixes; all of %s belongs in countries", a.Country)
+			at.Wrong("an area needs postal_prefixes; to cover all of %s, list it under countries", a.Country)
 		}
 		for j, prefix := range a.Prefixes {
 			at := at.At("postal_prefixes", j)
 			if prefix = postal(prefix, a.Country); prefix == "" {
-				at.Wrong("an empty prefix is all of %s, which belongs in countries", a.Country)
+				at.Wrong("an empty prefix covers all of %s: list the country under countries", a.Country)
 				continue
 			}
 			taken.add(at, place{a.Country, prefix}, z)
@@ -173,7 +173,7 @@ func (t *territory) take(at config.Place, taken *claims, z *zone) {
 // checkCountry catches the codes that people write by habit, such as UK or de: no address ever has them.
 func checkCountry(at config.Place, code string) {
 	if !(order.Address{Country: code}).CountryExists() {
-		at.Wrong("%q is no ISO 3166-1 alpha-2 country code in upper case", code)
+		at.Wrong("%q is not an ISO 3166-1 alpha-2 country code in upper case", code)
 	}
 }
 
@@ -198,7 +198,7 @@ func (z *zone) checkTariffs(at config.Place, carriers map[string]*carrier, step 
 			at.At("carrier").Wrong("the card has no carrier %q", t.Carrier)
 		}
 		if seen[t.Carrier] {
-			at.At("carrier").Wrong("zone %q has a tariff of %q already", z.Name, t.Carrier)
+			at.At("carrier").Wrong("zone %q already has a tariff of %q", z.Name, t.Carrier)
 		}
 		seen[t.Carrier] = true
 		fastest = min(fastest, t.Days.Max)
@@ -220,7 +220,7 @@ func (t *tariff) check(at config.Place, step int) {
 		price, ok := amount(at.At("price"), b.Price)
 		b.price = price
 		if b.UpTo <= last.UpTo || b.UpTo%step != 0 {
-			at.At("up_to_g").Wrong("brackets must ascend by whole steps of %d g: %d g follows %d g", step, b.UpTo, last.UpTo)
+			at.At("up_to_g").Wrong("brackets must be in ascending order and multiples of %d g: %d g follows %d g", step, b.UpTo, last.UpTo)
 		}
 		if ok && price.Minor < last.price.Minor {
 			at.At("price").Wrong("prices must not fall with weight: %s follows %s", b.price, last.price)
@@ -228,7 +228,7 @@ func (t *tariff) check(at config.Place, step int) {
 		last = *b
 	}
 	if t.carrier != nil && last.UpTo < t.carrier.heaviest(step) {
-		at.At("brackets").Wrong("brackets end at %d g, and a parcel of %q can count as %d g", last.UpTo, t.Carrier, t.carrier.heaviest(step))
+		at.At("brackets").Wrong("the last bracket ends at %d g, but the billable weight of a parcel of %q can be %d g", last.UpTo, t.Carrier, t.carrier.heaviest(step))
 	}
 }
 

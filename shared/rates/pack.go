@@ -75,9 +75,9 @@ func (c *carrier) takes(u unit) error {
 	case u.left < 0 || u.grams < 0 || u.size[2] < 0:
 		return fmt.Errorf("%d of %d g and %s", u.left, u.grams, sides(u.size)) // no catalogue has that: it must make nothing cheap
 	case u.grams > c.Most:
-		return fmt.Errorf("%d g is more than a parcel's %d g", u.grams, c.Most)
+		return fmt.Errorf("%d g exceeds the parcel limit of %d g", u.grams, c.Most)
 	case u.size[0] > c.most[0] || u.size[1] > c.most[1] || u.size[2] > c.most[2]:
-		return fmt.Errorf("%s is more than a parcel's %s", sides(u.size), sides(c.most))
+		return fmt.Errorf("%s exceeds the parcel limit of %s", sides(u.size), sides(c.most))
 	}
 	return nil
 }

@@ -99,9 +99,9 @@ func TestWhatFitsNoParcelIsRefused(t *testing.T) {
 		line order.Line
 		want string
 	}{
-		{"heavy", thing(1001, 1, 1, 1), "THING: 1001 g is more than a parcel's 1000 g"},
-		{"long", thing(1, 1, 101, 1), "THING: 101 × 1 × 1 mm is more than a parcel's 100 × 100 × 100 mm"},
-		{"endless", thing(1<<62, 1<<62, 1<<62, 1<<62), "is more than a parcel's 1000 g"},
+		{"heavy", thing(1001, 1, 1, 1), "THING: 1001 g exceeds the parcel limit of 1000 g"},
+		{"long", thing(1, 1, 101, 1), "THING: 101 × 1 × 1 mm exceeds the parcel limit of 100 × 100 × 100 mm"},
+		{"endless", thing(1<<62, 1<<62, 1<<62, 1<<62), "exceeds the parcel limit of 1000 g"},
 		{"many", times(101, thing(1000, 1, 1, 1)), "more than 100 parcels"},
 		{"beyond number", times(math.MaxInt, thing(1, 1, 1, 1)), "more than 100 parcels"},
 		{"below zero", thing(-1, 1, 1, 1), "THING: 1 of -1 g and 1 × 1 × 1 mm"},

@@ -172,9 +172,9 @@ func TestTheCheapestThatKeepsThePromise(t *testing.T) {
 		{"both are in time", "express_days: 1", "express_days: 2", order.Express, 300, "Stork 3.85 300"},
 		{"the fast one is cheaper for once", `"9.00"`, `"3.00"`, order.Standard, 300, "Falcon 3.00 300"},
 		{"of equals the faster one", `"9.00"`, `"3.85"`, order.Standard, 300, "Falcon 3.85 300"},
-		{"by volume", "volumetric_divisor: 9000", "volumetric_divisor: 90", order.Standard, 300, "brackets end"},
-		{"too heavy for the fast one", "", "", order.Express, 501, "zone home, express: Falcon: THING: 501 g is more than a parcel's 500 g"},
-		{"too heavy for both", "", "", order.Standard, 2001, "Stork: THING: 2001 g is more than a parcel's 2000 g; Falcon: THING: 2001 g is more"},
+		{"by volume", "volumetric_divisor: 9000", "volumetric_divisor: 90", order.Standard, 300, "the last bracket ends"},
+		{"too heavy for the fast one", "", "", order.Express, 501, "zone home, express: Falcon: THING: 501 g exceeds the parcel limit of 500 g"},
+		{"too heavy for both", "", "", order.Standard, 2001, "Stork: THING: 2001 g exceeds the parcel limit of 2000 g; Falcon: THING: 2001 g exceeds"},
 		{"fuel is rounded half away from zero", `"3.50"`, `"3.45"`, order.Standard, 300, "Stork 3.80 300"},
 	} {
 		card, err := rates.Load(write(t, strings.Replace(smallCard, row.old, row.changed, 1)))
@@ -207,7 +207,7 @@ func TestWhatCannotBeShippedSaysWhatStandsInTheWay(t *testing.T) {
 		{"a service of another age", parcel("DE", "10115", "rocket", 840, 1), rates.Refused{failure.NoRoute, "/service", "zone germany has no rocket service"}},
 		{
 			"heavier than all parcels", parcel("ES", "35001", order.Standard, 31_501, 1),
-			rates.Refused{failure.TooHeavy, "/items", "zone islands, standard: Stork Parcel: THING: 31501 g is more than a parcel's 31500 g"},
+			rates.Refused{failure.TooHeavy, "/items", "zone islands, standard: Stork Parcel: THING: 31501 g exceeds the parcel limit of 31500 g"},
 		},
 	} {
 		s, err := card.Ship(row.o)

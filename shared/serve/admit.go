@@ -58,21 +58,21 @@ func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusa
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		// The deadline stays: what comes of the body after the answer is not waited for either.
 		w.Header().Set("Connection", "close")
-		return refuse("timeout", "The request took too long", http.StatusRequestTimeout, "the body did not arrive in time")
+		return refuse("timeout", "Request timeout", http.StatusRequestTimeout, "the request body did not arrive in time")
 	case large:
-		return refuse("body-too-large", "The body is too large", http.StatusRequestEntityTooLarge, "the body must have at most 256 KiB")
+		return refuse("body-too-large", "Request body too large", http.StatusRequestEntityTooLarge, "the request body must not exceed 256 KiB")
 	case err != nil:
-		return refuse("malformed", "The body cannot be read", http.StatusBadRequest, "the body ended early")
+		return refuse("malformed", "Unreadable request body", http.StatusBadRequest, "the request body ended early")
 	}
 	// Passing while an answer is written, it would end the request's context. A writer that knows no deadlines is a test's.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if !answersTo(access, r) {
-		return refuse("misdirected", "The request is for another host", http.StatusMisdirectedRequest,
-			"this program answers to localhost, its IP addresses and the names in --allowed-hosts only")
+		return refuse("misdirected", "Misdirected request", http.StatusMisdirectedRequest,
+			"the Host header must be localhost, an IP address of this server or a name in --allowed-hosts")
 	}
 	if http.NewCrossOriginProtection().Check(r) != nil {
-		return refuse("cross-origin", "Pages of other origins may not do this", http.StatusForbidden, "")
+		return refuse("cross-origin", "Cross-origin request refused", http.StatusForbidden, "")
 	}
 	return nil
 }

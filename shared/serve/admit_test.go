@@ -105,8 +105,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a name that is allowed", "GET / HTTP/1.1\r\nHost: Orders.Example.com:443\r\n", 200, "admitted <nil>"},
 		{"no host", "GET / HTTP/1.0\r\n", 421, ""},
 		{"another machine's address", "GET / HTTP/1.1\r\nHost: 10.1.2.3\r\n", 421, ""},
-		{"a name that is not allowed", "GET / HTTP/1.1\r\nHost: evil.example\r\n", 421, `{"type":"/problems/misdirected","title":"The request is for another host",` +
-			`"status":421,"detail":"this program answers to localhost, its IP addresses and the names in --allowed-hosts only"}` + "\n"},
+		{"a name that is not allowed", "GET / HTTP/1.1\r\nHost: evil.example\r\n", 421, `{"type":"/problems/misdirected","title":"Misdirected request",` +
+			`"status":421,"detail":"the Host header must be localhost, an IP address of this server or a name in --allowed-hosts"}` + "\n"},
 		{"a name in the request line", "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n", 421, ""},
 		{"a page of another origin", "POST / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n", 403, ""},
 		{"a form of another origin", "POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n", 403, ""},
@@ -143,7 +143,7 @@ func TestAddressesOfOtherMachinesNeedTheWord(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0"} {
 		_, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{})
-		if want := "--inbox: other machines reach " + address; err == nil || !strings.Contains(err.Error(), want) {
+		if want := "--inbox: " + address + " can be reached from other machines"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		ln, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{AllowRemote: true})

@@ -51,8 +51,8 @@ func Open(ctx context.Context, address string, access config.Access) (net.Listen
 	// Only the listener knows what a name, or an address without a host, stands for.
 	if at, ok := ln.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !access.AllowRemote {
 		ln.Close()
-		return nil, config.Hint(fmt.Errorf("other machines reach %s, and there is no sign-in yet", address),
-			"use a loopback address such as 127.0.0.1:8080; or --allow-remote, behind something that lets the right people in only")
+		return nil, config.Hint(fmt.Errorf("%s can be reached from other machines, and there is no authentication", address),
+			"use a loopback address such as 127.0.0.1:8080, or set --allow-remote and put the port behind a proxy that authenticates clients")
 	}
 	return ln, nil
 }
@@ -60,7 +60,7 @@ func Open(ctx context.Context, address string, access config.Access) (net.Listen
 // Taken adds a hint to the error of a listener when its address is in use by another program; other errors stay as they are.
 func Taken(err error, flag, variable string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return config.Hint(err, fmt.Sprintf("another program uses this address: give another one with %s or %s", flag, variable))
+		return config.Hint(err, fmt.Sprintf("another program uses this address: set another one with %s or %s", flag, variable))
 	}
 	return err
 }

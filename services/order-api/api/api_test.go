@@ -204,8 +204,8 @@ func TestRunRefusesToBegin(t *testing.T) {
 		change func(*api.Config)
 		want   string
 	}{
-		"all addresses":       {func(c *api.Config) { c.HTTP = ":0" }, "other machines reach"},
-		"address of others":   {func(c *api.Config) { c.HTTP = "0.0.0.0:0" }, "other machines reach"},
+		"all addresses":       {func(c *api.Config) { c.HTTP = ":0" }, "can be reached from other machines"},
+		"address of others":   {func(c *api.Config) { c.HTTP = "0.0.0.0:0" }, "can be reached from other machines"},
 		"taken address":       {func(c *api.Config) { c.HTTP = address }, "--http"},
 		"used folder":         {func(c *api.Config) { c.Data = used.Data }, "in use by another process"},
 		"folder that is none": {func(c *api.Config) { c.Data = "/dev/null" }, "--data"},

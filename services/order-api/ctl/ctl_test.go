@@ -134,7 +134,7 @@ func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
 		want  string
 	}{
 		{"", []string{"place", "nowhere.csv"}, "stat nowhere.csv: no such file or directory"},
-		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (several orders: one a line, in a file that ends in .ndjson)"},
+		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (for several orders, write one on each line of a file that ends in .ndjson)"},
 		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key requires exactly one order, got 2"},
 		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait must be from 0s to 60s"},
 		{"", []string{"place"}, `expected "<files> ..."`},

@@ -73,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
 		// A cluster that did not start has closed its listener.
-		return nil, errors.Join(fmt.Errorf("opening the broker's folder %q: %w", cfg.Dir, err), b.unlock())
+		return nil, errors.Join(fmt.Errorf("opening the data directory %q of the broker: %w", cfg.Dir, err), b.unlock())
 	}
 	return b, nil
 }
@@ -92,7 +92,7 @@ func (b *Broker) Close() error {
 	case <-closed:
 		return b.unlock()
 	case <-time.After(closing):
-		return fmt.Errorf("the broker at %s was still busy after %s", b.addr, closing)
+		return fmt.Errorf("closing the broker at %s: still busy after %s", b.addr, closing)
 	}
 }
 

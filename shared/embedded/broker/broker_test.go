@@ -61,7 +61,7 @@ func TestWhatWasAcknowledgedSurvivesARestart(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, read(t, start(t, dir).Addr())); diff != "" {
+	if diff := cmp.Diff(before, read(t, start(t, dir).Addr()), cmp.AllowUnexported(kafka.Layout{})); diff != "" {
 		t.Errorf("after the restart (-before +after):\n%s", diff)
 	}
 }
@@ -85,7 +85,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	before := write(t, strings.TrimSpace(addr))
 
 	_, err = broker.Start(t.Context(), broker.Config{Addr: "127.0.0.1:0", Dir: dir})
-	want := fmt.Sprintf("the broker's folder %q is in use by another process (pid %d)", dir, cmd.Process.Pid)
+	want := fmt.Sprintf("the data directory %q of the broker is in use by another process (pid %d)", dir, cmd.Process.Pid)
 	if !errors.Is(err, broker.ErrInUse) || err.Error() != want {
 		t.Errorf("a second broker on the folder: got %v, want %s", err, want)
 	}
@@ -94,7 +94,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // its error is the kill
-	if diff := cmp.Diff(before, read(t, start(t, dir).Addr())); diff != "" {
+	if diff := cmp.Diff(before, read(t, start(t, dir).Addr()), cmp.AllowUnexported(kafka.Layout{})); diff != "" {
 		t.Errorf("after the kill (-before +after):\n%s", diff)
 	}
 }

@@ -23,12 +23,12 @@ func lock(dir string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("the broker's folder %q is %w%s", dir, ErrInUse, holder(f))
+			return nil, fmt.Errorf("the data directory %q of the broker is %w%s", dir, ErrInUse, holder(f))
 		}
-		return nil, fmt.Errorf("locking the broker's folder %q: %w", dir, err)
+		return nil, fmt.Errorf("locking the data directory %q of the broker: %w", dir, err)
 	}
 	if err := sign(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the broker's folder %q: %w", dir, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("locking the data directory %q of the broker: %w", dir, err), f.Close())
 	}
 	return f, nil
 }

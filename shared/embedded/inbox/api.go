@@ -224,7 +224,7 @@ func (in *Inbox) refuse(w http.ResponseWriter, err error) {
 	text, code := errNoMail.Error(), http.StatusNotFound
 	if !errors.Is(err, errNoMail) {
 		in.log.Error("reading a mail", slog.Any(telemetry.Error, err))
-		text, code = "the inbox cannot read its folder", http.StatusInternalServerError
+		text, code = "the inbox cannot read its directory", http.StatusInternalServerError
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

@@ -36,7 +36,7 @@ func Read(name string, r io.Reader) ([]Order, error) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	if len(text) > maxBytes {
-		return nil, fmt.Errorf("%s: has more than %d MiB: split it", name, maxBytes>>20)
+		return nil, fmt.Errorf("%s: is larger than %d MiB: split it into several files", name, maxBytes>>20)
 	}
 	orders, err := parse(filepath.Ext(name), bytes.TrimPrefix(text, []byte("\ufeff")))
 	if w, ok := errors.AsType[*wrong](err); ok && w.line > 0 {
@@ -58,7 +58,7 @@ func (w *wrong) Error() string { return w.what }
 
 func parse(ending string, text []byte) ([]Order, error) {
 	if i := firstInvalid(text); i >= 0 {
-		return nil, &wrong{1 + bytes.Count(text[:i], []byte("\n")), "is not UTF-8 (save the file with that encoding)"}
+		return nil, &wrong{1 + bytes.Count(text[:i], []byte("\n")), "is not UTF-8: save the file in that encoding"}
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, &wrong{0, "is empty"}
@@ -141,16 +141,16 @@ func object(text []byte) (key string, body []byte, err error) {
 		// Counted here alone: for each field it would be quadratic.
 		line := 1 + bytes.Count(text[:at], []byte("\n"))
 		if key != "" {
-			return "", nil, &wrong{line, `"order" is given twice`}
+			return "", nil, &wrong{line, `"order" appears twice`}
 		}
 		if err := json.Unmarshal(value, &key); err != nil || key == "" {
-			return "", nil, &wrong{line, `"order" must be text: it is the idempotency key`}
+			return "", nil, &wrong{line, `"order" must be a string: it is the idempotency key`}
 		}
 	}
 	return key, fmt.Appendf(nil, "{%s}", bytes.TrimPrefix(rest, []byte(","))), nil
 }
 
-const several = "several orders: one a line, in a file that ends in .ndjson"
+const several = "for several orders, write one on each line of a file that ends in .ndjson"
 
 func syntax(text []byte, err error) error {
 	s, ok := errors.AsType[*json.SyntaxError](err)

@@ -88,7 +88,7 @@ func checkHeader(header []string) error {
 			faults = append(faults, fmt.Sprintf("unknown column %q", name))
 		}
 		if slices.Contains(header[:i], name) {
-			faults = append(faults, fmt.Sprintf("column %q stands there twice", name))
+			faults = append(faults, fmt.Sprintf("column %q appears twice", name))
 		}
 	}
 	for _, name := range columns {
@@ -132,7 +132,7 @@ func gather(rows []row) Order {
 		one, err := line(head, r)
 		if err != nil && r.line != head.line {
 			// The line of the order is said by whoever prints this; that of another row must be said here.
-			err = fmt.Errorf("its row in line %d: %w", r.line, err)
+			err = fmt.Errorf("row in line %d: %w", r.line, err)
 		}
 		if err != nil {
 			o.Err = err

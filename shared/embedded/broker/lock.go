@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// lock makes a folder this process's own until the file is closed or the process ends, however it ends.
+// lock locks a directory until the file is closed or the process ends, for whatever reason.
 func lock(dir string) (*os.File, error) {
-	// It holds names and addresses of customers.
+	// The data includes names and addresses of customers.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// sign leaves the process ID for whoever comes next.
+// sign writes the process ID into the lock file, for the error of another process.
 func sign(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
 		return err
@@ -42,7 +42,7 @@ func sign(f *os.File) error {
 	return err
 }
 
-// holder is what the holder of the lock has signed with, or nothing.
+// holder is the process ID in the lock file, or empty.
 func holder(f *os.File) string {
 	text, err := io.ReadAll(io.LimitReader(f, 20))
 	if err != nil || len(text) == 0 {

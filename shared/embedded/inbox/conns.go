@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Dial connects to the SMTP server in memory; network and addr are ignored. It has the shape of net.Dialer.DialContext,
-// waits for Run, and is refused after it.
+// Dial connects to the SMTP server in memory and ignores network and addr. It has the signature of
+// net.Dialer.DialContext. It blocks until Run accepts, and fails after Run has ended.
 func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if in.guests.refused() {
 		return nil, dialError(syscall.ECONNREFUSED)
@@ -18,8 +18,8 @@ func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 
 func dialError(err error) error { return &net.OpError{Op: "dial", Net: "pipe", Err: err} }
 
-// pipes is a listener for connections in memory. They are unbuffered: a side that writes waits for the other to read, which
-// SMTP without PIPELINING does anyway.
+// pipes is a listener for connections in memory. They are unbuffered, as net.Pipe is: a write waits for the other side to
+// read. SMTP without PIPELINING alternates anyway.
 type pipes struct {
 	dialled chan net.Conn // the server's end of each
 	closed  chan struct{}
@@ -30,7 +30,7 @@ func newPipes() *pipes {
 	return &pipes{dialled: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// dial waits until somebody accepts, as a listener with an empty backlog does.
+// dial blocks until Accept is called.
 func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
@@ -43,7 +43,7 @@ func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// Accept waits for a Dial.
+// Accept blocks until dial is called.
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.dialled:
@@ -53,17 +53,17 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close refuses every later Dial.
+// Close makes every later dial fail.
 func (p *pipes) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return nil
 }
 
-// Addr is that of a pipe.
+// Addr is a placeholder.
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// guests are the open SMTP connections. go-smtp has such a list too, but cuts it only once, at the end; a server that
-// seems to be away and comes back has to cut it whenever a test says so.
+// guests are the open SMTP connections. go-smtp has such a list too, but closes it only once, at shutdown. A test that
+// simulates outages closes all connections several times.
 type guests struct {
 	mu     sync.Mutex
 	closed bool
@@ -72,7 +72,7 @@ type guests struct {
 
 func newGuests() *guests { return &guests{open: make(map[*guest]struct{})} }
 
-// shut cuts every connection and admits no further one; or it admits them again.
+// shut closes all connections and refuses new ones; with false it accepts new ones again.
 func (g *guests) shut(closed bool) {
 	g.mu.Lock()
 	g.closed = closed
@@ -88,14 +88,14 @@ func (g *guests) shut(closed bool) {
 	}
 }
 
-// refused reports whether the server seems to be away.
+// refused reports whether new connections are refused.
 func (g *guests) refused() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.closed
 }
 
-// admit puts a connection on the list, unless the server seems to be away.
+// admit adds a connection to the list, unless new connections are refused.
 func (g *guests) admit(c net.Conn) (*guest, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,13 +107,13 @@ func (g *guests) admit(c net.Conn) (*guest, bool) {
 	return admitted, true
 }
 
-// guest is a connection that its list knows until it is closed.
+// guest is a connection that removes itself from the list when it is closed.
 type guest struct {
 	net.Conn
 	of *guests
 }
 
-// Close also forgets the connection.
+// Close removes the connection from the list and closes it.
 func (c *guest) Close() error {
 	c.of.mu.Lock()
 	delete(c.of.open, c)
@@ -121,13 +121,13 @@ func (c *guest) Close() error {
 	return c.Conn.Close()
 }
 
-// gate is a listener that hangs up on whoever calls while the server is down.
+// gate is a listener that closes new connections while they are refused.
 type gate struct {
 	net.Listener
 	guests *guests
 }
 
-// Accept waits for somebody to admit.
+// Accept returns the next connection that is not refused.
 func (g gate) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()

@@ -204,7 +204,7 @@ func TestUnreadableMailIsShownAsItCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := fetch(in, "/message/1").Body.String()
-	for _, text := range []string{"could not be read whole", "not a mail at all", "/api/v1/message/1/raw"} {
+	for _, text := range []string{"could not be parsed completely", "not a mail at all", "/api/v1/message/1/raw"} {
 		if !strings.Contains(page, text) {
 			t.Errorf("the page lacks %q:\n%s", text, page)
 		}

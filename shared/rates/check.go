@@ -5,23 +5,23 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Limits that no carrier reaches, and with which nothing overflows.
+// Limits above those of any carrier, with which no calculation overflows.
 const (
 	maxDivisor = 1_000_000
 	maxDays    = 1_000
 )
 
-// maxName bounds the names of carriers and zones, which mails and orders show.
+// maxName is the maximum length of the names of carriers and zones.
 const maxName = 100
 
-// check says all that is wrong with the card and settles what the file says in text.
+// check reports all faults of the card and parses its amounts.
 func (f *file) check(root config.Place) {
 	if f.Currency != order.EUR {
 		root.At("currency").Wrong("currency must be %s, as in the catalogue", order.EUR)
 	}
 	if f.Step < 1 || f.Step > order.MaxGrams {
 		root.At("step_g").Wrong("step_g must be from 1 to %d", order.MaxGrams)
-		f.Step = 1 // what follows divides by it
+		f.Step = 1 // it is used as a divisor below
 	}
 	carriers := f.checkCarriers(root)
 	remote := claims{owners: map[place]*zone{}}
@@ -31,7 +31,7 @@ func (f *file) check(root config.Place) {
 	if len(f.Zones) == 0 {
 		root.At("zones").Wrong("the card has no zones")
 	}
-	// The name is all that an order keeps of its zone.
+	// An order stores only the name of its zone, so names must be unique.
 	named := map[string]bool{}
 	taken := claims{owners: map[place]*zone{}}
 	for i := range f.Zones {
@@ -67,9 +67,9 @@ func (f *file) checkCarriers(root config.Place) map[string]*carrier {
 	return named
 }
 
-// check keeps the limits to what an order's lines can have, so that their products do not overflow.
+// check limits sizes and weights to those of order lines, so that products do not overflow.
 func (c *carrier) check(at config.Place) {
-	// What is wrong becomes something harmless: the tariffs that are checked with it shall not look wrong too.
+	// A wrong value is replaced with a harmless one, so that the tariffs do not get a fault because of it.
 	within := func(key string, value *int, most, harmless int, of string) {
 		if *value < 1 || *value > most {
 			at.At(key).Wrong("%s must be from 1 to %d%s", key, most, of)
@@ -91,7 +91,7 @@ func (c *carrier) check(at config.Place) {
 			c.most[i] = side
 		}
 	}
-	// A percentage has the form of an amount: its hundredths are the cents.
+	// A percentage is parsed as an amount: the cents are hundredths of a percent.
 	percent := optional(at.At("fuel_percent"), c.Fuel)
 	if c.fuel = int(percent.Minor); c.fuel > 10_000 {
 		at.At("fuel_percent").Wrong("fuel_percent must be at most 100")
@@ -103,12 +103,12 @@ func (c *carrier) check(at config.Place) {
 	}
 }
 
-// heaviest is the most that a parcel of the carrier can count as.
+// heaviest is the largest billable weight of a parcel of the carrier.
 func (c *carrier) heaviest(step int) int {
 	return c.billable(order.Parcel{Grams: c.Most, Size: c.most}, step)
 }
 
-// claims are the places that zones have taken so far, and where in the file each has.
+// claims maps places to the zones that list them, with the positions in the file.
 type claims struct {
 	owners map[place]*zone
 	made   []claim
@@ -119,8 +119,8 @@ type claim struct {
 	place place
 }
 
-// add notes that a zone has a place. A longer prefix goes before a shorter one, so that a place is in doubt only when two
-// zones have the same prefix of it.
+// add records that a zone lists a place. A longer prefix takes precedence over a shorter one, so zones overlap only if they
+// list the same prefix.
 func (c *claims) add(at config.Place, p place, z *zone) {
 	if has := c.owners[p]; has != nil {
 		at.Wrong("%q and %q overlap: both have %s", has.Name, z.Name, p)
@@ -130,8 +130,7 @@ func (c *claims) add(at config.Place, p place, z *zone) {
 	c.made = append(c.made, claim{at, p})
 }
 
-// check refuses prefixes that change nothing, since a shorter one of the same zone has what they have: somebody who wrote
-// them meant something.
+// check refuses a prefix without effect, which a shorter one of the same zone includes: it is probably a mistake.
 func (c *claims) check() {
 	for _, made := range c.made {
 		z, p := c.owners[made.place], made.place
@@ -147,7 +146,7 @@ func (c *claims) check() {
 	}
 }
 
-// take claims all places of a territory for a zone.
+// take adds all places of a territory to a zone.
 func (t *territory) take(at config.Place, taken *claims, z *zone) {
 	for i, a := range t.Areas {
 		at := at.At("areas", i)
@@ -170,7 +169,7 @@ func (t *territory) take(at config.Place, taken *claims, z *zone) {
 	}
 }
 
-// checkCountry catches the codes that people write by habit, such as UK or de: no address ever has them.
+// checkCountry refuses codes that no address has, such as UK or de.
 func checkCountry(at config.Place, code string) {
 	if !(order.Address{Country: code}).CountryExists() {
 		at.Wrong("%q is not an ISO 3166-1 alpha-2 country code in upper case", code)
@@ -209,7 +208,7 @@ func (z *zone) checkTariffs(at config.Place, carriers map[string]*carrier, step 
 	}
 }
 
-// check holds brackets to prices that never fall with weight, and to all weights that a parcel can count as.
+// check requires that prices do not fall with weight, and that brackets cover all billable weights of the carrier.
 func (t *tariff) check(at config.Place, step int) {
 	if t.Days.Min < 0 || t.Days.Min > t.Days.Max || t.Days.Max > maxDays {
 		at.At("days").Wrong("days must have min <= max, and be from 0 to %d, got %d to %d", maxDays, t.Days.Min, t.Days.Max)
@@ -232,7 +231,7 @@ func (t *tariff) check(at config.Place, step int) {
 	}
 }
 
-// optional is amount for what may be missing: then it is nothing.
+// optional parses an amount that may be missing; the default is zero.
 func optional(at config.Place, text string) order.Money {
 	if text == "" {
 		return order.EUR.Cents(0)
@@ -241,7 +240,7 @@ func optional(at config.Place, text string) order.Money {
 	return m
 }
 
-// amount parses a price. Zero is one: a zone may ship for nothing.
+// amount parses a price, which may be zero.
 func amount(at config.Place, text string) (m order.Money, ok bool) {
 	m, err := order.EUR.Parse(text)
 	if err != nil {

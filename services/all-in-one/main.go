@@ -1,7 +1,9 @@
-// Command all-in-one runs the whole application in one process: a Kafka broker, a mail inbox, the API and some workers.
+// Command all-in-one runs the whole application in one process: a Kafka broker, a mail inbox, the
+// API and some workers.
 //
-// It is for trying and testing. Each part is the code that runs as a process of its own in production. The broker listens
-// on a TCP address, so workers in other processes can join the group.
+// It is for trying and testing. Each part is the code that runs as a process of its own in
+// production. The broker listens on a TCP address, so workers in other processes can join the
+// group.
 package main
 
 import (
@@ -85,7 +87,8 @@ type demo struct {
 // ownFolder is the hint for a directory that another process uses.
 const ownFolder = "stop the other process, or give this one another directory with --data or ORDERS_DATA"
 
-// open starts the broker and the mail server, and creates the topics. The other parts need them to start.
+// open starts the broker and the mail server, and creates the topics. The other parts need them to
+// start.
 func (d *demo) open(ctx context.Context) error {
 	d.kafka = kafka.Config{Brokers: d.Brokers, Log: d.log}
 	var err error
@@ -119,8 +122,8 @@ func (d *demo) open(ctx context.Context) error {
 	return nil
 }
 
-// shop is the default of --shop-url: mails link to the order in the API, because there are no shop pages. It is empty when
-// the port of the address is not known yet.
+// shop is the default of --shop-url: mails link to the order in the API, because there are no shop
+// pages. It is empty when the port of the address is not known yet.
 func shop(address string) string {
 	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "0" {
 		return ""
@@ -191,7 +194,8 @@ func (d *demo) runAPI(ctx context.Context) error {
 	return api.Run(ctx, cfg)
 }
 
-// reachKafka fails when a new client cannot connect to the broker. Clients that are connected already may not notice.
+// reachKafka fails when a new client cannot connect to the broker. Clients that are connected
+// already may not notice.
 func (d *demo) reachKafka(ctx context.Context) error {
 	cl, err := d.kafka.Connect(ctx)
 	if err == nil {

@@ -5,9 +5,10 @@ import (
 	"errors"
 )
 
-// stack runs parts in order of dependency: each part needs those before it. When ctx is done or one part returns, all
-// parts are cancelled in reverse order, each after those that depend on it have returned. It returns the errors of all
-// parts, except that of a part that returned context.Canceled because it was cancelled.
+// stack runs parts in order of dependency: each part needs those before it. When ctx is done or one
+// part returns, all parts are cancelled in reverse order, each after those that depend on it have
+// returned. It returns the errors of all parts, except that of a part that returned
+// context.Canceled because it was cancelled.
 func stack(ctx context.Context, parts ...func(context.Context) error) error {
 	if len(parts) == 0 {
 		<-ctx.Done()

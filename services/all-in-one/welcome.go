@@ -11,7 +11,8 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// welcome prints the addresses of all parts once the API is listening, and places the sample orders.
+// welcome prints the addresses of all parts once the API is listening, and places the sample
+// orders.
 func (d *demo) welcome(ctx context.Context) error {
 	select {
 	case address := <-d.listening:
@@ -53,8 +54,8 @@ Press Ctrl-C to stop. All data stay in %s.
 	return err
 }
 
-// placeSample places the orders of the sample file as ordersctl does, and reports how they ended. The sample has
-// idempotency keys, so a second start places no order twice.
+// placeSample places the orders of the sample file as ordersctl does, and reports how they ended.
+// The sample has idempotency keys, so a second start places no order twice.
 func (d *demo) placeSample(ctx context.Context, api string) {
 	if d.Sample == "" {
 		return

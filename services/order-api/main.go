@@ -26,7 +26,8 @@ type settings struct {
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	if err := config.Parse(&s, "order-api", "Accepts orders over HTTP, produces them to Kafka, and serves their status.", args, env, stdout, stderr); err != nil {
+	const about = "Accepts orders over HTTP, produces them to Kafka, and serves their status."
+	if err := config.Parse(&s, "order-api", about, args, env, stdout, stderr); err != nil {
 		return err
 	}
 	log := s.Logger(stderr)

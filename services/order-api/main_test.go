@@ -12,7 +12,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// until ends a program when it has logged something. It is written to by one goroutine at a time, as loggers do.
+// until ends a program when it has logged something. It is written to by one goroutine at a time,
+// as loggers do.
 type until struct {
 	bytes.Buffer
 	text string

@@ -1,4 +1,5 @@
-// Command order-worker prices, invoices and confirms orders from Kafka. Workers of one consumer group share the partitions.
+// Command order-worker ships, invoices and confirms orders from Kafka. Workers of one consumer
+// group share the partitions.
 package main
 
 import (
@@ -18,8 +19,8 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// softLimit is the soft memory limit of the Go runtime in bytes, unless GOMEMLIMIT sets another. It keeps the process
-// below 200 MB, however many orders wait in Kafka.
+// softLimit is the soft memory limit of the Go runtime in bytes, unless GOMEMLIMIT sets another. It
+// keeps the process below 200 MB, however many orders wait in Kafka.
 const softLimit = 150 << 20
 
 func main() {
@@ -39,12 +40,14 @@ type settings struct {
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
 	drain := kong.Vars{"drain": fmt.Sprint(worker.DefaultDrain)}
-	if err := config.Parse(&s, "order-worker", "Prices shipping, issues the invoice and mails the confirmation of each order in Kafka.", args, env, stdout, stderr, drain); err != nil {
+	const about = "Calculates shipping, issues the invoice and mails the confirmation of each order."
+	if err := config.Parse(&s, "order-worker", about, args, env, stdout, stderr, drain); err != nil {
 		return err
 	}
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	return worker.Run(ctx, worker.Config{
-		Settings: s.Settings, Access: s.Access, Kafka: kafka.Config{Brokers: s.Brokers, Log: log}, Topics: topic.Names(s.Prefix), Log: log,
+		Settings: s.Settings, Access: s.Access,
+		Kafka: kafka.Config{Brokers: s.Brokers, Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})
 }

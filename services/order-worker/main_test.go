@@ -21,7 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// call runs the program with arguments, and variables as KEY=VALUE in pairs, and returns what it printed.
+// call runs the program with arguments, and variables as KEY=VALUE in pairs, and returns what it
+// printed.
 func call(ctx context.Context, args []string, variables ...string) (stdout, stderr string, err error) {
 	env := map[string]string{}
 	for _, v := range variables {
@@ -97,7 +98,8 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 	}
 }
 
-// owning calls then when the program has been given partitions. It is written to by one goroutine at a time, as loggers do.
+// owning calls then when the program has been given partitions. It is written to by one goroutine
+// at a time, as loggers do.
 type owning struct{ then func() }
 
 func (o *owning) Write(line []byte) (int, error) {

@@ -1,12 +1,14 @@
-// Package config reads settings: flags and ORDERS_* variables of a program, and the YAML files that they name.
+// Package config reads settings: flags and ORDERS_* variables of a program, and the YAML files that
+// they name.
 //
-// The settings of a program are one struct with kong tags. A flag overrides its environment variable, and a variable
-// overrides the default. The environment is an argument, so that tests can run programs concurrently. Main is the same for
-// all programs: it handles signals, prints errors and sets the exit status.
+// The settings of a program are one struct with kong tags. A flag overrides its environment
+// variable, and a variable overrides the default. The environment is an argument, so that tests can
+// run programs concurrently. Main is the same for all programs: it handles signals, prints errors
+// and sets the exit status.
 //
-// YAML files are read strictly: LoadYAML refuses unknown keys, repeated keys and values of the wrong type, because a
-// misspelt key that is ignored can cost money. The caller adds checks of the values. An error lists all faults of the
-// file, one a line, as "file:line: fault".
+// YAML files are read strictly: LoadYAML refuses unknown keys, repeated keys and values of the
+// wrong type, because a misspelt key that is ignored can cost money. The caller adds checks of the
+// values. An error lists all faults of the file, one a line, as "file:line: fault".
 package config
 
 import (
@@ -29,7 +31,8 @@ type Kafka struct {
 	Prefix  string   `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of the topic names."`
 }
 
-// prefix allows what Kafka allows in topic names. Kafka limits names to 249 characters; the longest suffix has 10.
+// prefix allows what Kafka allows in topic names. Kafka limits names to 249 characters; the longest
+// suffix has 10.
 var prefix = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$`)
 
 // Validate is called by Parse.
@@ -48,8 +51,8 @@ func (k *Kafka) Validate() error {
 // ErrHelp is returned by Parse after it has printed the help. The program ends with exit status 0.
 var ErrHelp = errors.New("help was printed")
 
-// Parse reads flags and variables into a pointer to a struct with kong tags. Programs with commands pass options for kong.
-// It returns a usage error, for Main, or ErrHelp.
+// Parse reads flags and variables into a pointer to a struct with kong tags. Programs with commands
+// pass options for kong. It returns a usage error, for Main, or ErrHelp.
 func Parse(into any, name, description string, args []string, env func(string) string, stdout, stderr io.Writer, opts ...kong.Option) error {
 	v := &variables{env: env, of: map[*kong.Flag][]string{}, used: map[string]string{}}
 	helped := false
@@ -71,14 +74,16 @@ func Parse(into any, name, description string, args []string, env func(string) s
 	return nil
 }
 
-// variables resolves flags from an environment that the caller passes: kong itself reads only that of the process.
+// variables resolves flags from an environment that the caller passes: kong itself reads only that
+// of the process.
 type variables struct {
 	env  func(string) string
 	of   map[*kong.Flag][]string
 	used map[string]string // by flag name
 }
 
-// takeOver keeps kong from reading the process environment, and keeps the names of the variables in the help.
+// takeOver keeps kong from reading the process environment, and keeps the names of the variables in
+// the help.
 func (v *variables) takeOver(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		if f, ok := node.(*kong.Flag); ok && len(f.Tag.Envs) > 0 {
@@ -114,8 +119,9 @@ func (v *variables) explain(err error) error {
 	return err
 }
 
-// Effective returns the settings in force as log attributes, for the line that a program logs at its start. The key is the
-// name of the variable without ORDERS_. Settings tagged secret and passwords in URLs are masked.
+// Effective returns the settings in force as log attributes, for the line that a program logs at
+// its start. The key is the name of the variable without ORDERS_. Settings tagged secret and
+// passwords in URLs are masked.
 func Effective(settings any) []slog.Attr {
 	return effective(reflect.Indirect(reflect.ValueOf(settings)))
 }

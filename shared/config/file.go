@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// OpenFile opens a regular file for reading; it follows links. It refuses pipes, devices and directories before it opens
-// them: a pipe without a writer would block, and a device may have no end.
+// OpenFile opens a regular file for reading; it follows links. It refuses pipes, devices and
+// directories before it opens them: a pipe without a writer would block, and a device may have no
+// end.
 func OpenFile(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -19,7 +20,8 @@ func OpenFile(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// ReadFile reads a regular file of at most that many bytes. It returns an error for a larger file and does not read all of it.
+// ReadFile reads a regular file of at most that many bytes. It returns an error for a larger file
+// and does not read all of it.
 func ReadFile(path string, most int) ([]byte, error) {
 	f, err := OpenFile(path)
 	if err != nil {

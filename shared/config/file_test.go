@@ -67,7 +67,8 @@ func TestAYAMLFileThatIsNoFileIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// The line of a fault was once found by leaving out one line after another, and reading the rest again.
+// The line of a fault was once found by leaving out one line after another, and reading the rest
+// again.
 func TestAFaultInALongFileIsFoundSoon(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("- a\n", 50_000) + "\t- [\n" + strings.Repeat("- a\n", 50_000)

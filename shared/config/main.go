@@ -13,12 +13,13 @@ import (
 	"unicode"
 )
 
-// Program is the body of a main function. It returns when ctx is done and its work in flight is finished.
+// Program is the body of a main function. It returns when ctx is done and its work in flight is
+// finished.
 type Program func(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error
 
-// Main runs a program and exits the process. The first SIGINT or SIGTERM cancels the program's context; another one, later
-// than echo after the first, kills the process. The exit status is 0 when the program returns nil or ErrHelp, 2 for a usage
-// error, and 1 for any other error.
+// Main runs a program and exits the process. The first SIGINT or SIGTERM cancels the program's
+// context; another one, later than echo after the first, kills the process. The exit status is 0
+// when the program returns nil or ErrHelp, 2 for a usage error, and 1 for any other error.
 func Main(name string, run Program) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -32,8 +33,9 @@ func Main(name string, run Program) {
 	os.Exit(report(os.Stderr, name, run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)))
 }
 
-// echo is for how long after the first signal others are ignored. A terminal and timeout(1) signal a whole process group,
-// and a parent in the group often forwards the signal. Without echo, that would kill a worker while it sends mails.
+// echo is for how long after the first signal others are ignored. A terminal and timeout(1) signal
+// a whole process group, and a parent in the group often forwards the signal. Without echo, that
+// would kill a worker while it sends mails.
 const echo = 300 * time.Millisecond
 
 // report prints the error and returns the exit status.
@@ -49,7 +51,8 @@ func report(w io.Writer, name string, err error) int {
 	return 2
 }
 
-// Tell prints an error as all programs do: a line that begins with the program's name, then the hint of the error, if any.
+// Tell prints an error as all programs do: a line that begins with the program's name, then the
+// hint of the error, if any.
 func Tell(w io.Writer, name string, err error) {
 	fmt.Fprintf(w, "%s: %s\n", name, Printable(err.Error()))
 	if h, ok := errors.AsType[*hinted](err); ok {
@@ -57,8 +60,8 @@ func Tell(w io.Writer, name string, err error) {
 	}
 }
 
-// Printable replaces control characters and bytes that are not UTF-8, so that text can be printed on a terminal. It keeps
-// line breaks.
+// Printable replaces control characters and bytes that are not UTF-8, so that text can be printed
+// on a terminal. It keeps line breaks.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && Obeyed(r) {
@@ -68,8 +71,8 @@ func Printable(text string) string {
 	}, text)
 }
 
-// Obeyed reports whether a character controls the terminal: C0, DEL, C1, line and paragraph separators, and characters
-// that change the direction of text (Unicode UAX #9).
+// Obeyed reports whether a character controls the terminal: C0, DEL, C1, line and paragraph
+// separators, and characters that change the direction of text (Unicode UAX #9).
 func Obeyed(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
@@ -83,7 +86,8 @@ type usage struct{ err error }
 func (u *usage) Error() string { return u.err.Error() }
 func (u *usage) Unwrap() error { return u.err }
 
-// Hint adds a hint to an error: what the user can do about it. Main prints it on a line of its own. It does not change Error.
+// Hint adds a hint to an error: what the user can do about it. Main prints it on a line of its own.
+// It does not change Error.
 func Hint(err error, hint string) error { return &hinted{err, hint} }
 
 type hinted struct {

@@ -114,7 +114,8 @@ func TestFirstSignalAsksSecondSignalEnds(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// The program says a line when it is open, when it is asked to close, and now and then while it does not: each is the sign for a signal.
+			// The program says a line when it is open, when it is asked to close, and now and then
+			// while it does not: each is the sign for a signal.
 			for lines := bufio.NewScanner(stdout); row.most > 0 && lines.Scan(); row.most-- {
 				if err := cmd.Process.Signal(row.sent); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)

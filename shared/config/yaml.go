@@ -16,13 +16,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxYAML is the maximum size of a YAML file in bytes; yaml.v3 uses many times as much memory. A catalogue of 4,000 products
-// fits.
+// maxYAML is the maximum size of a YAML file in bytes; yaml.v3 uses many times as much memory. A
+// catalogue of 4,000 products fits.
 const maxYAML = 1 << 20
 
-// LoadYAML reads the file at path, or embedded if path is empty, into a pointer to a struct. It then calls check, if not
-// nil, which reports faults with Place.Wrong. The error has a line for each fault. The version is "sha256:" and 12 hex
-// digits of the hash of the file.
+// LoadYAML reads the file at path, or embedded if path is empty, into a pointer to a struct. It
+// then calls check, if not nil, which reports faults with Place.Wrong. The error has a line for
+// each fault. The version is "sha256:" and 12 hex digits of the hash of the file.
 func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (version string, err error) {
 	name, text := "embedded default", embedded
 	if path != "" {
@@ -36,7 +36,8 @@ func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (v
 	if err != nil {
 		return "", fmt.Errorf("%s:%w", name, err)
 	}
-	// yaml.v3 leaves out a mapping with a repeated key: check would report everything in it as missing.
+	// yaml.v3 leaves out a mapping with a repeated key: check would report everything in it as
+	// missing.
 	if check != nil && !slices.ContainsFunc(f.found, func(w wrong) bool { return w.unread }) {
 		check(Place{f, root, root.Line})
 	}
@@ -50,8 +51,8 @@ type Place struct {
 	line int
 }
 
-// At is the place at a path below p: strings are keys of mappings, ints are positions in lists, from 0. If the file has
-// nothing there, it is the nearest place above.
+// At is the place at a path below p: strings are keys of mappings, ints are positions in lists,
+// from 0. If the file has nothing there, it is the nearest place above.
 func (p Place) At(path ...any) Place {
 	for _, key := range path {
 		p.node, p.line = below(p.node, key, p.line)
@@ -59,7 +60,8 @@ func (p Place) At(path ...any) Place {
 	return p
 }
 
-// Wrong reports a fault at p. It reports nothing on a line with a structural fault, which is likely the cause.
+// Wrong reports a fault at p. It reports nothing on a line with a structural fault, which is likely
+// the cause.
 func (p Place) Wrong(format string, args ...any) {
 	if !slices.ContainsFunc(p.file.found, func(w wrong) bool { return w.structural && w.line == p.line }) {
 		p.file.found = append(p.file.found, wrong{line: p.line, detail: fmt.Sprintf(format, args...)})
@@ -100,7 +102,8 @@ type wrong struct {
 	unread     bool // the mapping around it was not read
 }
 
-// err is all faults in the order of the file, or nil. yaml.v3 reports a repeated key twice; Compact removes the copy.
+// err is all faults in the order of the file, or nil. yaml.v3 reports a repeated key twice; Compact
+// removes the copy.
 func (f *file) err() error {
 	slices.SortStableFunc(f.found, func(a, b wrong) int { return cmp.Compare(a.line, b.line) })
 	var all []error
@@ -110,8 +113,9 @@ func (f *file) err() error {
 	return errors.Join(all...)
 }
 
-// decode reads the document of a file twice: strictly into the struct, and as nodes, which have line numbers. It returns an
-// error that begins with the line if the file cannot be parsed; structural faults go to found.
+// decode reads the document of a file twice: strictly into the struct, and as nodes, which have
+// line numbers. It returns an error that begins with the line if the file cannot be parsed;
+// structural faults go to found.
 func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := fault(text, func(text []byte) error { return yaml.Unmarshal(text, &doc) }); err != nil {
@@ -170,15 +174,16 @@ func syntax(err error) string {
 	return strings.TrimPrefix(err.Error(), "yaml: ")
 }
 
-// fault returns the error of read with the first line at which reading fails, or nil. It finds the line by reading shorter
-// and shorter beginnings of the text, because yaml.v3 reports the line where the surrounding list or mapping begins, or the
-// line before that, or none.
+// fault returns the error of read with the first line at which reading fails, or nil. It finds the
+// line by reading shorter and shorter beginnings of the text, because yaml.v3 reports the line
+// where the surrounding list or mapping begins, or the line before that, or none.
 func fault(text []byte, read func([]byte) error) error {
 	err := read(text)
 	if err == nil {
 		return nil
 	}
-	// Every beginning that includes the faulty line fails with the same error, so a binary search finds it.
+	// Every beginning that includes the faulty line fails with the same error, so a binary search
+	// finds it.
 	ends := lineEnds(text)
 	same := sort.Search(len(ends), func(i int) bool {
 		other := read(text[:ends[i]])

@@ -1,5 +1,5 @@
-// Package failure classifies errors by what they mean for an order. The step that fails marks its error with a class and a
-// reason; package pipeline reads them. Error texts are never compared.
+// Package failure classifies errors by what they mean for an order. The step that fails marks its
+// error with a class and a reason; package pipeline reads them. Error texts are never compared.
 package failure
 
 import (
@@ -65,7 +65,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // New marks an error with its class and reason.
 func New(c Class, r Reason, err error) error { return &Error{c, r, err} }
 
-// Of returns class and reason of the outermost mark of an error. Without a mark they are Transient and Internal.
+// Of returns class and reason of the outermost mark of an error. Without a mark they are Transient
+// and Internal.
 func Of(err error) (Class, Reason) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class, e.Reason

@@ -115,13 +115,15 @@ func (z *zone) free(items order.Money) bool {
 	return z.FreeFrom != "" && items.Minor >= z.freeFrom.Minor
 }
 
-// bracket is the price of a billable weight. check makes sure that there is one for every parcel of the carrier.
+// bracket is the price of a billable weight. check makes sure that there is one for every parcel of
+// the carrier.
 func (t *tariff) bracket(grams int) order.Money {
 	i, _ := slices.BinarySearchFunc(t.Brackets, grams, func(b bracket, grams int) int { return cmp.Compare(b.UpTo, grams) })
 	return t.Brackets[i].price
 }
 
-// billable is the weight or the volumetric weight of a parcel, whichever is more, rounded up to the step.
+// billable is the weight or the volumetric weight of a parcel, whichever is more, rounded up to the
+// step.
 func (c *carrier) billable(p order.Parcel, step int) int {
 	// mm³ divided by cm³/kg gives grams.
 	return divideUp(max(p.Grams, divideUp(volume(p.Size), c.Divisor)), step) * step

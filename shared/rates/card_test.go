@@ -184,7 +184,8 @@ func FuzzLoad(f *testing.F) {
 		for _, service := range []string{order.Standard, order.Express} {
 			o := basket("DE", "26465", service, thing(700, 90, 80, 70), thing(1, 500, 1, 1))
 			o.Lines[0].Quantity = 17
-			// Whether there is a price is the card's to say; that it is right is what this is about.
+			// Whether there is a price is the card's to say; that it is right is what this is
+			// about.
 			if s, err := card.Ship(o); err == nil {
 				sound(t, o, s)
 			}

@@ -69,7 +69,8 @@ func (f *file) checkCarriers(root config.Place) map[string]*carrier {
 
 // check limits sizes and weights to those of order lines, so that products do not overflow.
 func (c *carrier) check(at config.Place) {
-	// A wrong value is replaced with a harmless one, so that the tariffs do not get a fault because of it.
+	// A wrong value is replaced with a harmless one, so that the tariffs do not get a fault because
+	// of it.
 	within := func(key string, value *int, most, harmless int, of string) {
 		if *value < 1 || *value > most {
 			at.At(key).Wrong("%s must be from 1 to %d%s", key, most, of)
@@ -119,8 +120,8 @@ type claim struct {
 	place place
 }
 
-// add records that a zone lists a place. A longer prefix takes precedence over a shorter one, so zones overlap only if they
-// list the same prefix.
+// add records that a zone lists a place. A longer prefix takes precedence over a shorter one, so
+// zones overlap only if they list the same prefix.
 func (c *claims) add(at config.Place, p place, z *zone) {
 	if has := c.owners[p]; has != nil {
 		at.Wrong("%q and %q overlap: both have %s", has.Name, z.Name, p)
@@ -130,7 +131,8 @@ func (c *claims) add(at config.Place, p place, z *zone) {
 	c.made = append(c.made, claim{at, p})
 }
 
-// check refuses a prefix without effect, which a shorter one of the same zone includes: it is probably a mistake.
+// check refuses a prefix without effect, which a shorter one of the same zone includes: it is
+// probably a mistake.
 func (c *claims) check() {
 	for _, made := range c.made {
 		z, p := c.owners[made.place], made.place
@@ -208,7 +210,8 @@ func (z *zone) checkTariffs(at config.Place, carriers map[string]*carrier, step 
 	}
 }
 
-// check requires that prices do not fall with weight, and that brackets cover all billable weights of the carrier.
+// check requires that prices do not fall with weight, and that brackets cover all billable weights
+// of the carrier.
 func (t *tariff) check(at config.Place, step int) {
 	if t.Days.Min < 0 || t.Days.Min > t.Days.Max || t.Days.Max > maxDays {
 		at.At("days").Wrong("days must have min <= max, and be from 0 to %d, got %d to %d", maxDays, t.Days.Min, t.Days.Max)

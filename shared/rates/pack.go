@@ -9,20 +9,25 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Parcels are packed first-fit decreasing: units are sorted by their share of a parcel, largest first, and each goes into the
-// first parcel with enough weight and volume left, or into a new one. Several units may use fill_percent of the volume; a
-// single unit must fit by its sides. The geometry of several units is not calculated: fill_percent allows for the waste.
+// Parcels are packed first-fit decreasing: units are sorted by their share of a parcel, largest
+// first, and each goes into the first parcel with enough weight and volume left, or into a new one.
+// Several units may use fill_percent of the volume; a single unit must fit by its sides. The
+// geometry of several units is not calculated: fill_percent allows for the waste.
 //
-// The algorithm minimises the number of parcels, not the price. Its result compared with the minimum (OPT):
-//   - If weight is the larger share of every unit, or volume is: at most 11/9 · OPT + 6/9. G. Dósa, "The Tight Bound of
-//     First Fit Decreasing Bin-Packing Algorithm Is FFD(I) ≤ 11/9 OPT(I) + 6/9", 2007. One line alone needs OPT parcels.
-//   - In general: any first fit needs asymptotically at most 2.7 · OPT. M. Garey, R. Graham, D. Johnson, A. Yao,
-//     "Resource Constrained Scheduling as Generalized Bin Packing", 1976.
-//   - Always at most 4 · B + 1, where B is the total weight divided by the weight of a parcel, or the total volume divided by
-//     the usable volume of a parcel, whichever is more: of two consecutive parcels, the second holds a unit for which the
-//     first had no weight or volume left, so both together have at least the weight or the volume of one parcel.
+// The algorithm minimises the number of parcels, not the price. Its result compared with the
+// minimum (OPT):
+//   - If weight is the larger share of every unit, or volume is: at most 11/9 · OPT + 6/9. G. Dósa,
+//     "The Tight Bound of First Fit Decreasing Bin-Packing Algorithm Is FFD(I) ≤ 11/9 OPT(I) +
+//     6/9", 2007. One line alone needs OPT parcels.
+//   - In general: any first fit needs asymptotically at most 2.7 · OPT. M. Garey, R. Graham, D.
+//     Johnson, A. Yao, "Resource Constrained Scheduling as Generalized Bin Packing", 1976.
+//   - Always at most 4 · B + 1, where B is the total weight divided by the weight of a parcel, or
+//     the total volume divided by the usable volume of a parcel, whichever is more: of two
+//     consecutive parcels, the second holds a unit for which the first had no weight or volume
+//     left, so both together have at least the weight or the volume of one parcel.
 
-// maxParcels is the maximum number of parcels of an order. More would be freight, and the state would exceed a record.
+// maxParcels is the maximum number of parcels of an order. More would be freight, and the state
+// would exceed a record.
 const maxParcels = 100
 
 // unit is the item of a line, and how many are still to be packed.
@@ -33,7 +38,8 @@ type unit struct {
 	share      int    // share of a parcel, by weight or by volume, whichever is more
 }
 
-// pack packs all lines into parcels of the carrier, or returns an error for an item that cannot be packed.
+// pack packs all lines into parcels of the carrier, or returns an error for an item that cannot be
+// packed.
 func (c *carrier) pack(lines []order.Line) ([]order.Parcel, error) {
 	units := make([]unit, 0, len(lines))
 	for i, l := range lines {
@@ -66,7 +72,8 @@ func (c *carrier) pack(lines []order.Line) ([]order.Parcel, error) {
 	return c.parcels(open), nil
 }
 
-// takes returns an error if a parcel cannot hold a unit. Sums and products of units that fit do not overflow.
+// takes returns an error if a parcel cannot hold a unit. Sums and products of units that fit do not
+// overflow.
 func (c *carrier) takes(u unit) error {
 	switch {
 	case u.left < 0 || u.grams < 0 || u.size[2] < 0:
@@ -131,8 +138,8 @@ func (c *carrier) parcels(loads []*load) []order.Parcel {
 	return all
 }
 
-// box is the size of a parcel: at least the sides of its largest units, then higher, wider and longer, in that order, until it
-// has the required volume. A single unit has its own size.
+// box is the size of a parcel: at least the sides of its largest units, then higher, wider and
+// longer, in that order, until it has the required volume. A single unit has its own size.
 func (c *carrier) box(l *load) [3]int {
 	if l.units == 1 {
 		return l.sides

@@ -21,8 +21,8 @@ type tester interface {
 	Errorf(format string, args ...any)
 }
 
-// boxes is a card with one carrier of one price, whose parcels have a limit of weight, and of 100 × 100 × 100 mm to be
-// filled to the brim.
+// boxes is a card with one carrier of one price, whose parcels have a limit of weight, and of 100 ×
+// 100 × 100 mm to be filled to the brim.
 func boxes(t testing.TB, grams int) *rates.Card {
 	t.Helper()
 	return load(t, fmt.Sprintf(`currency: EUR
@@ -113,8 +113,8 @@ func TestWhatFitsNoParcelIsRefused(t *testing.T) {
 	}
 }
 
-// sound fails unless each unit is in one parcel, weights and sizes are those of the content, and the parts of the price
-// add up to less than the whole.
+// sound fails unless each unit is in one parcel, weights and sizes are those of the content, and
+// the parts of the price add up to less than the whole.
 func sound(t tester, o order.Order, s *order.Shipping) {
 	t.Helper()
 	left, billable := map[int]int{}, 0
@@ -204,7 +204,8 @@ func TestParcelsKeepTheirLimitsAndTheirBound(t *testing.T) {
 	})
 }
 
-// TestWeightAloneKeepsTheTightBound holds first-fit decreasing against the best there is, which is tried out.
+// TestWeightAloneKeepsTheTightBound holds first-fit decreasing against the best there is, which is
+// tried out.
 func TestWeightAloneKeepsTheTightBound(t *testing.T) {
 	t.Parallel()
 	const most = 60
@@ -225,7 +226,8 @@ func TestWeightAloneKeepsTheTightBound(t *testing.T) {
 	})
 }
 
-// fewest is how few parcels do, by trying each thing in each of the parcels begun, and in a new one.
+// fewest is how few parcels do, by trying each thing in each of the parcels begun, and in a new
+// one.
 func fewest(weights, begun []int, most int) int {
 	if len(weights) == 0 {
 		return len(begun)
@@ -241,7 +243,8 @@ func fewest(weights, begun []int, most int) int {
 	return best
 }
 
-// TestOneLineHasNoParcelTooMany: of equal things each parcel but the last is full, and more of them never cost less.
+// TestOneLineHasNoParcelTooMany: of equal things each parcel but the last is full, and more of them
+// never cost less.
 func TestOneLineHasNoParcelTooMany(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)

@@ -1,14 +1,17 @@
-// Package rates calculates the shipping of an order from a rate card: zone, carrier, parcels, surcharges and price.
+// Package rates calculates the shipping of an order from a rate card: zone, carrier, parcels,
+// surcharges and price.
 //
-// A rate card is a YAML file. The default, card.yaml, documents the format. A program reads its card once, at the start, and
-// does not start if the card has a fault. The worker uses the card for orders, the API for quotes; with the same card, a
-// quote equals the price of the same order.
+// A rate card is a YAML file. The default, card.yaml, documents the format. A program reads its
+// card once, at the start, and does not start if the card has a fault. The worker uses the card for
+// orders, the API for quotes; with the same card, a quote equals the price of the same order.
 //
-// The zone is that of the longest postal prefix that matches the address, else that of the country. Of the zone's carriers
-// that can ship the whole order, the cheapest is used. For express, only carriers within the zone's express_days are
-// candidates. An order is packed into one or more parcels (see pack.go). The billable weight of a parcel is its weight or its
-// volumetric weight, whichever is more, rounded up to the card's step. Surcharges are an amount per parcel for remote places
-// and for long parcels, and a fuel percentage of the sum of the parcel prices, rounded half away from zero to a cent.
+// The zone is that of the longest postal prefix that matches the address, else that of the country.
+// Of the zone's carriers that can ship the whole order, the cheapest is used. For express, only
+// carriers within the zone's express_days are candidates. An order is packed into one or more
+// parcels (see pack.go). The billable weight of a parcel is its weight or its volumetric weight,
+// whichever is more, rounded up to the card's step. Surcharges are an amount per parcel for remote
+// places and for long parcels, and a fuel percentage of the sum of the parcel prices, rounded half
+// away from zero to a cent.
 package rates
 
 import (
@@ -32,8 +35,8 @@ type Card struct {
 	version string
 }
 
-// Load reads the rate card at path, or the default if path is empty. The error lists all faults of the card, one a line, with
-// file and line.
+// Load reads the rate card at path, or the default if path is empty. The error lists all faults of
+// the card, one a line, with file and line.
 func Load(path string) (*Card, error) {
 	var c Card
 	version, err := config.LoadYAML(path, defaultCard, &c.file, c.file.check)
@@ -54,8 +57,9 @@ type Refused struct {
 // Error is Detail.
 func (r *Refused) Error() string { return r.Detail }
 
-// Ship calculates how an order is shipped, and the price. It does no I/O, and equal orders give equal results. Its only error
-// is Refused, for the country, the service or the items, whichever fails first.
+// Ship calculates how an order is shipped, and the price. It does no I/O, and equal orders give
+// equal results. Its only error is Refused, for the country, the service or the items, whichever
+// fails first.
 func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
 	z := zoneOf(c.file.zones, to)
@@ -79,7 +83,8 @@ func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	return s, nil
 }
 
-// cheapest ships lines with the cheapest tariff. Its error has the reason of each carrier that cannot ship them.
+// cheapest ships lines with the cheapest tariff. Its error has the reason of each carrier that
+// cannot ship them.
 func cheapest(tariffs []tariff, lines []order.Line, step int, remote bool) (best *order.Shipping, err error) {
 	var refusals []string
 	for _, t := range tariffs {

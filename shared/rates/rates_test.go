@@ -18,7 +18,8 @@ import (
 	"example.com/orders/shared/rates"
 )
 
-// TestMain lets a property hold for 2,000 random orders; ORDERS_CHECKS asks for more, -rapid.checks has the last word.
+// TestMain lets a property hold for 2,000 random orders; ORDERS_CHECKS asks for more, -rapid.checks
+// has the last word.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", cmp.Or(os.Getenv("ORDERS_CHECKS"), "2000")); err != nil {
 		panic(err)
@@ -254,7 +255,8 @@ func TestEveryCountryHasAPriceOrNoRoute(t *testing.T) {
 	}
 }
 
-// anyOrder draws orders of up to 30 lines to anywhere: most can be shipped, some have no route or are too heavy.
+// anyOrder draws orders of up to 30 lines to anywhere: most can be shipped, some have no route or
+// are too heavy.
 var anyOrder = rapid.Custom(func(t *rapid.T) order.Order {
 	side := rapid.IntRange(0, 700)
 	line := rapid.Custom(func(t *rapid.T) order.Line {

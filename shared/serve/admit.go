@@ -50,9 +50,9 @@ func Guard(access config.Access, h http.Handler) http.Handler {
 	})
 }
 
-// Admit reads the body of a request, limited in size and by the read deadline of Run, and replaces r.Body with the bytes.
-// Then it checks the Host header, and that no page of another origin sent the request. It returns nil if the request is
-// accepted.
+// Admit reads the body of a request, limited in size and by the read deadline of Run, and replaces
+// r.Body with the bytes. Then it checks the Host header, and that no page of another origin sent
+// the request. It returns nil if the request is accepted.
 func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusal {
 	body, err := readBody(w, r)
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
@@ -65,8 +65,8 @@ func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusa
 	case err != nil:
 		return refuse("malformed", "Unreadable request body", http.StatusBadRequest, "the request body ended early")
 	}
-	// Remove the read deadline: if it passed while the handler runs, it would cancel the request's context. Test recorders
-	// support no deadlines, so ignore the error.
+	// Remove the read deadline: if it passed while the handler runs, it would cancel the request's
+	// context. Test recorders support no deadlines, so ignore the error.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if !answersTo(access, r) {
@@ -79,9 +79,9 @@ func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusa
 	return nil
 }
 
-// readBody reads a body, or discards at most maxUnread bytes of one that is too large: many clients read no response before
-// they have sent the whole body, and would see a broken connection instead. A client with Expect: 100-continue has not sent
-// its body yet.
+// readBody reads a body, or discards at most maxUnread bytes of one that is too large: many clients
+// read no response before they have sent the whole body, and would see a broken connection instead.
+// A client with Expect: 100-continue has not sent its body yet.
 func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
 	err = &http.MaxBytesError{Limit: maxBody}
 	if r.ContentLength <= maxBody {
@@ -95,9 +95,9 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
 	return body, err
 }
 
-// answersTo reports whether a request's Host header names this program: localhost, an allowed name, or the IP address that
-// received the request, which probes in a cluster use. An attack by DNS rebinding sends the attacker's host name, never an
-// IP address.
+// answersTo reports whether a request's Host header names this program: localhost, an allowed name,
+// or the IP address that received the request, which probes in a cluster use. An attack by DNS
+// rebinding sends the attacker's host name, never an IP address.
 func answersTo(access config.Access, r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {

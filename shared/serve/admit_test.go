@@ -39,7 +39,8 @@ func door(t *testing.T, access config.Access, readWithin time.Duration) string {
 	return ln.Addr().String()
 }
 
-// say sends text over a connection and returns the answer's status, and all that comes until the connection is closed.
+// say sends text over a connection and returns the answer's status, and all that comes until the
+// connection is closed.
 func say(t *testing.T, address, text string) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -69,7 +70,8 @@ func say(t *testing.T, address, text string) (status int, body string) {
 	return resp.StatusCode, string(all)
 }
 
-// TestABodyThatNeverComesEndsOnEveryListener holds what Run and Guard do for every listener, over sockets.
+// TestABodyThatNeverComesEndsOnEveryListener holds what Run and Guard do for every listener, over
+// sockets.
 func TestABodyThatNeverComesEndsOnEveryListener(t *testing.T) {
 	t.Parallel()
 	address := door(t, config.Access{}, 300*time.Millisecond)
@@ -122,7 +124,8 @@ func TestWhoIsLetIn(t *testing.T) {
 	}
 }
 
-// TestProbesByAddressAreLetIn: kubelets and Prometheus ask a pod by its IP address, which no setting knows beforehand.
+// TestProbesByAddressAreLetIn: kubelets and Prometheus ask a pod by its IP address, which no
+// setting knows beforehand.
 func TestProbesByAddressAreLetIn(t *testing.T) {
 	t.Parallel()
 	h := serve.Guard(config.Access{AllowRemote: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -1,13 +1,14 @@
-// Package serve runs HTTP servers: it checks which addresses a program may listen on and which hosts and origins a request
-// may name, and it limits the size and duration of requests.
+// Package serve runs HTTP servers: it checks which addresses a program may listen on and which
+// hosts and origins a request may name, and it limits the size and duration of requests.
 //
-// Listen and Run are two steps. A program learns that an address is in use before it starts anything else, and it can print
-// the port if it listens on port 0. Shutdown is graceful within a deadline: the server accepts no new connections, finishes
-// requests in flight, and closes connections that remain after the deadline.
+// Listen and Run are two steps. A program learns that an address is in use before it starts
+// anything else, and it can print the port if it listens on port 0. Shutdown is graceful within a
+// deadline: the server accepts no new connections, finishes requests in flight, and closes
+// connections that remain after the deadline.
 //
-// Admit reads the whole body of a request before a handler sees it, then checks the Host header and the origin. The timeouts
-// of Run apply to every request: net/http reads the rest of a body before it writes the response of a handler that did not
-// read it.
+// Admit reads the whole body of a request before a handler sees it, then checks the Host header and
+// the origin. The timeouts of Run apply to every request: net/http reads the rest of a body before
+// it writes the response of a handler that did not read it.
 package serve
 
 import (
@@ -32,8 +33,8 @@ const (
 	idleFor      = 2 * time.Minute  // between two requests
 )
 
-// Listen listens on a TCP address. It refuses an address that other machines can reach, unless access allows it. Flag and
-// variable name the setting in errors.
+// Listen listens on a TCP address. It refuses an address that other machines can reach, unless
+// access allows it. Flag and variable name the setting in errors.
 func Listen(ctx context.Context, address, flag, variable string, access config.Access) (net.Listener, error) {
 	ln, err := Open(ctx, address, access)
 	if err != nil {
@@ -57,7 +58,8 @@ func Open(ctx context.Context, address string, access config.Access) (net.Listen
 	return ln, nil
 }
 
-// Taken adds a hint to the error of a listener if its address is in use. It returns other errors unchanged.
+// Taken adds a hint to the error of a listener if its address is in use. It returns other errors
+// unchanged.
 func Taken(err error, flag, variable string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return config.Hint(err, fmt.Sprintf("another program uses this address: set another one with %s or %s", flag, variable))
@@ -65,9 +67,10 @@ func Taken(err error, flag, variable string) error {
 	return err
 }
 
-// Run serves h on ln until ctx is done, then waits up to grace for requests in flight. It closes ln and returns nil after a
-// shutdown. A handler with endless streams must end them when the program stops, because Run waits for them as for any
-// response. The handler must call Admit first, which removes the read deadline.
+// Run serves h on ln until ctx is done, then waits up to grace for requests in flight. It closes ln
+// and returns nil after a shutdown. A handler with endless streams must end them when the program
+// stops, because Run waits for them as for any response. The handler must call Admit first, which
+// removes the read deadline.
 func Run(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration) error {
 	return run(ctx, ln, h, grace, readWithin)
 }

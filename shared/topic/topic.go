@@ -1,7 +1,8 @@
 // Package topic defines the topics: their names under a prefix and their required settings.
 //
-// All topics of a prefix have the same number of partitions, which never changes. Records that are derived from an order go
-// to the partition number of the order, so only the producer of an order hashes its key.
+// All topics of a prefix have the same number of partitions, which never changes. Records that are
+// derived from an order go to the partition number of the order, so only the producer of an order
+// hashes its key.
 package topic
 
 import (
@@ -38,7 +39,8 @@ func Names(prefix string) Set {
 	}
 }
 
-// Delay is how long after it was appended a record of a topic is due. It is zero for all topics but Retry10s and Retry2m.
+// Delay is how long after it was appended a record of a topic is due. It is zero for all topics but
+// Retry10s and Retry2m.
 func (s Set) Delay(name string) time.Duration {
 	switch name {
 	case s.Retry10s:
@@ -52,7 +54,8 @@ func (s Set) Delay(name string) time.Duration {
 // Partitions is the default number of partitions of a new prefix.
 const Partitions = 12
 
-// MaxOrder is the maximum size of a record of Orders in bytes. Other topics allow a quarter more, for what workers add.
+// MaxOrder is the maximum size of a record of Orders in bytes. Other topics allow a quarter more,
+// for what workers add.
 const MaxOrder = 1 << 20
 
 // Retention is how long Orders, the retry topics, Waiting and Replay keep a record.
@@ -78,8 +81,8 @@ func (s Spec) Fault(setting, value string) string {
 	return ""
 }
 
-// orMore reports whether a larger value of a setting is allowed too. The record size of Orders must not be larger: records
-// derived from a larger order would not fit into the other topics.
+// orMore reports whether a larger value of a setting is allowed too. The record size of Orders must
+// not be larger: records derived from a larger order would not fit into the other topics.
 func (s Spec) orMore(setting string) bool {
 	switch setting {
 	case "retention.ms", "delete.retention.ms", "min.compaction.lag.ms":
@@ -119,8 +122,8 @@ func (s Set) Specs() []Spec {
 	}
 }
 
-// MaxBytes is the maximum size of a record batch in a topic, in bytes. The broker refuses a larger batch with all records in
-// it.
+// MaxBytes is the maximum size of a record batch in a topic, in bytes. The broker refuses a larger
+// batch with all records in it.
 func MaxBytes(name string) int {
 	for i, c := range name {
 		if c == '.' && slices.ContainsFunc(Names(name[:i]).Specs()[1:], func(s Spec) bool { return s.Name == name }) {
@@ -135,8 +138,8 @@ const (
 	forever    = -time.Millisecond
 )
 
-// kept are the settings of a topic that is not compacted. It sets retention.bytes because the broker's default may delete
-// records early.
+// kept are the settings of a topic that is not compacted. It sets retention.bytes because the
+// broker's default may delete records early.
 func kept(retention time.Duration, maxBytes int) map[string]string {
 	return map[string]string{
 		"cleanup.policy":         "delete",
@@ -149,14 +152,14 @@ func kept(retention time.Duration, maxBytes int) map[string]string {
 	}
 }
 
-// compacted are the settings of a compacted topic. Kafka ignores retention.ms for such a topic, but kfake would delete
-// records older than a week.
+// compacted are the settings of a compacted topic. Kafka ignores retention.ms for such a topic, but
+// kfake would delete records older than a week.
 func compacted() map[string]string {
 	c := kept(forever, maxDerived)
 	c["cleanup.policy"] = "compact"
 	c["min.compaction.lag.ms"] = millis(time.Hour)
-	// A view that was stopped for less than this still reads every tombstone. After a longer time it would also miss records
-	// of the other topics.
+	// A view that was stopped for less than this still reads every tombstone. After a longer time
+	// it would also miss records of the other topics.
 	c["delete.retention.ms"] = millis(Retention)
 	return c
 }

@@ -22,7 +22,8 @@ func ExampleNames() {
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// TestTheTableStaysAsItIs holds the settings against a golden file: a topic that exists is not changed by a new release, and services refuse one that differs.
+// TestTheTableStaysAsItIs holds the settings against a golden file: a topic that exists is not
+// changed by a new release, and services refuse one that differs.
 func TestTheTableStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -11,7 +11,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestAnAuditSpeaksByItsExitCode audits an order in flight, and then one that was committed and left no trace.
+// TestAnAuditSpeaksByItsExitCode audits an order in flight, and then one that was committed and
+// left no trace.
 func TestAnAuditSpeaksByItsExitCode(t *testing.T) {
 	t.Parallel()
 	s, k := open(t), kafkatest.Start(t)

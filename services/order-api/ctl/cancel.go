@@ -15,7 +15,8 @@ type cancelOrder struct {
 	Wait time.Duration `help:"Wait this long for the worker to cancel the order; fail if it does not. Default: do not wait."`
 }
 
-// Run requests the cancellation of an order and, with --wait, follows it to the result. It is idempotent.
+// Run requests the cancellation of an order and, with --wait, follows it to the result. It is
+// idempotent.
 func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) error {
 	var o client.Order
 	err := patiently(ctx, func() (err error) {

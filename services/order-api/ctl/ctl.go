@@ -1,7 +1,9 @@
-// Package ctl implements the program ordersctl: it places and follows orders, replays dead letters, and checks the topics.
+// Package ctl implements the program ordersctl: it places and follows orders, replays dead letters,
+// and checks the topics.
 //
-// Results go to stdout, one a line, with --json as NDJSON; everything else goes to stderr. Commands for orders and dead
-// letters use the API. The commands audit, topics and invoice gaps read Kafka directly, so they do not depend on a service.
+// Results go to stdout, one a line, with --json as NDJSON; everything else goes to stderr. Commands
+// for orders and dead letters use the API. The commands audit, topics and invoice gaps read Kafka
+// directly, so they do not depend on a service.
 package ctl
 
 import (

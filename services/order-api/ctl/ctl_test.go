@@ -34,7 +34,8 @@ func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 			if err != nil || !strings.Contains(stdout, "confirmed 1.19 EUR\n") {
 				t.Errorf("got %q, %v; want it confirmed at the second attempt", stdout, err)
 			}
-			// Without a key of its own the order has one for this run: else the second attempt could be a second order.
+			// Without a key of its own the order has one for this run: else the second attempt
+			// could be a second order.
 			if keys := s.placements(); len(keys) != 2 || keys[0] != keys[1] || keys[0] == "" {
 				t.Errorf("got keys %q, want one key twice", keys)
 			}

@@ -19,7 +19,8 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// evil moves the cursor, sets the title in the one-byte form of ESC ], reverses what follows, and breaks a line invisibly.
+// evil moves the cursor, sets the title in the one-byte form of ESC ], reverses what follows, and
+// breaks a line invisibly.
 const evil = "\x1b[2J\u009b31m\u202e\u2066\u200f\u061c\u2028\x7f\r"
 
 // unsafe lists the runes of a text that a terminal obeys instead of showing them.

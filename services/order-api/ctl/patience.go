@@ -37,7 +37,8 @@ func patiently(ctx context.Context, request func() error) error {
 	return request()
 }
 
-// passes reports whether an error is temporary: the API is busy or behind, or the connection was lost.
+// passes reports whether an error is temporary: the API is busy or behind, or the connection was
+// lost.
 func passes(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	if !refused {
@@ -57,7 +58,8 @@ func unreachable(err error) bool {
 	return cut
 }
 
-// overdue reports backpressure: the API refuses new orders until workers have begun older ones. Retrying within seconds does not help.
+// overdue reports backpressure: the API refuses new orders until workers have begun older ones.
+// Retrying within seconds does not help.
 func overdue(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	return refused && p.Status == http.StatusTooManyRequests

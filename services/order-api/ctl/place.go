@@ -33,10 +33,12 @@ type placement struct {
 	err   error // or nil
 }
 
-// errSkipped is the error of an order that was not sent: the API was unreachable, applied backpressure, or the program was interrupted.
+// errSkipped is the error of an order that was not sent: the API was unreachable, applied
+// backpressure, or the program was interrupted.
 var errSkipped = errors.New("not sent")
 
-// Run places all orders concurrently and prints a line for each, in file order. If a file cannot be read, it places nothing.
+// Run places all orders concurrently and prints a line for each, in file order. If a file cannot be
+// read, it places nothing.
 func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin io.Reader) error {
 	if c.Concurrency < 1 || c.Wait < 0 || c.Wait > time.Minute {
 		return config.Usage(errors.New("--concurrency must be at least 1, and --wait must be from 0s to 60s"))
@@ -107,8 +109,8 @@ func readFile(file string, stdin io.Reader) ([]batch.Order, error) {
 	return batch.Read(file, f)
 }
 
-// placeAll places orders concurrently and reports them in order. It skips the rest when the API is unreachable or applies
-// backpressure, or when report returns an error.
+// placeAll places orders concurrently and reports them in order. It skips the rest when the API is
+// unreachable or applies backpressure, or when report returns an error.
 func (c *place) placeAll(ctx context.Context, api *client.Client, todo []*placement, report func(*placement) error) error {
 	ctx, skip := context.WithCancel(ctx)
 	defer skip()
@@ -139,7 +141,8 @@ func (c *place) placeAll(ctx context.Context, api *client.Client, todo []*placem
 	return errors.Join(err, g.Wait())
 }
 
-// placeOne places an order. An order without a key gets a random one, so that the request can be retried.
+// placeOne places an order. An order without a key gets a random one, so that the request can be
+// retried.
 func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order) (client.Order, error) {
 	if o.Err != nil {
 		return client.Order{}, o.Err
@@ -186,7 +189,8 @@ func waited(o client.Order, wait time.Duration) error {
 	return config.Hint(fmt.Errorf("order %s is %s after %s", o.ID, o.Status, wait), "follow it with: ordersctl watch "+o.ID)
 }
 
-// print prints the line of an order. With several orders it also prints the error; the error of a single order is returned by Run.
+// print prints the line of an order. With several orders it also prints the error; the error of a
+// single order is returned by Run.
 func (one *placement) print(p *printer, several bool) error {
 	place := fmt.Sprintf("%s:%d", one.file, one.Line)
 	if one.err != nil && several {

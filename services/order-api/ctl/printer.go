@@ -10,8 +10,9 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// printer writes results to stdout, everything else to stderr, and redraws a progress bar below them. It is not safe for
-// concurrent use. Texts may come from untrusted clients, so it replaces control characters.
+// printer writes results to stdout, everything else to stderr, and redraws a progress bar below
+// them. It is not safe for concurrent use. Texts may come from untrusted clients, so it replaces
+// control characters.
 type printer struct {
 	out, err io.Writer
 	json     bool
@@ -31,7 +32,8 @@ func (p *printer) result(text string, v any) (err error) {
 	return err
 }
 
-// exactly encodes v as JSON and escapes control characters, so that the decoded value stays the same.
+// exactly encodes v as JSON and escapes control characters, so that the decoded value stays the
+// same.
 func exactly(v any) (string, error) {
 	text, err := json.Marshal(v)
 	var out strings.Builder

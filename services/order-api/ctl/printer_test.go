@@ -11,7 +11,8 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// screen shows what a terminal would: a carriage return goes back to the start of the line, and erasing empties it.
+// screen shows what a terminal would: a carriage return goes back to the start of the line, and
+// erasing empties it.
 func screen(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

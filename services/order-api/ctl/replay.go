@@ -39,7 +39,8 @@ type sending struct {
 	err    error // or nil
 }
 
-// Run replays dead letters, follows their orders, and prints a line for each. Replaying a dead letter twice has no effect.
+// Run replays dead letters, follows their orders, and prints a line for each. Replaying a dead
+// letter twice has no effect.
 func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error {
 	if c.All == (len(c.IDs) > 0) || !c.All && c.filter != (filter{}) {
 		return config.Usage(errors.New("give the IDs of dead letters, or --all, optionally with --step and --reason"))
@@ -110,7 +111,8 @@ func (s *sending) send(ctx context.Context, api *client.Client) {
 	if p, ok := errors.AsType[*client.Problem](s.err); !ok || p.Status != http.StatusConflict {
 		return
 	}
-	// The order is final, or another replay of it is in progress: only the first closes the dead letter.
+	// The order is final, or another replay of it is in progress: only the first closes the dead
+	// letter.
 	if now, err := api.Letter(ctx, s.letter.ID); err == nil && now.State == "closed" {
 		s.result, s.err = alreadyDone, nil
 	}

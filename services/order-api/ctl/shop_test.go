@@ -19,7 +19,8 @@ import (
 	"example.com/orders/services/order-api/ctl"
 )
 
-// shop stands in for the API where it must fail in ways that the real one cannot be made to. What goes right is in the stories.
+// shop stands in for the API where it must fail in ways that the real one cannot be made to. What
+// goes right is in the stories.
 type shop struct {
 	t      *testing.T
 	url    string
@@ -99,7 +100,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream sends the changes of an order. When there are none nothing has happened yet, and nothing will.
+// stream sends the changes of an order. When there are none nothing has happened yet, and nothing
+// will.
 func (s *shop) stream(w http.ResponseWriter, r *http.Request, changes []string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	for _, change := range changes {

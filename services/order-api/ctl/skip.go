@@ -25,8 +25,8 @@ type skipBatch struct {
 	Out       string `type:"path" placeholder:"FILE" help:"New file that receives the bytes of the batch. Default: TOPIC-PARTITION-OFFSET.batch."`
 }
 
-// Run saves the bytes of the batch in a file and writes a skip record to Kafka; workers, APIs and audits then continue
-// after the batch. It refuses to skip records that can be read.
+// Run saves the bytes of the batch in a file and writes a skip record to Kafka; workers, APIs and
+// audits then continue after the batch. It refuses to skip records that can be read.
 func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	set := topic.Names(t.Prefix)
 	if !slices.ContainsFunc(set.Specs(), func(s topic.Spec) bool { return s.Name == c.Topic }) {
@@ -52,7 +52,8 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	case err != nil && !ok:
 		return err
 	case err == nil && next > c.Offset:
-		return p.result(fmt.Sprintf("the batch at offset %d of %s/%d has been skipped before", c.Offset, c.Topic, c.Partition), c.told(c.Offset, next, ""))
+		text := fmt.Sprintf("the batch at offset %d of %s/%d has been skipped before", c.Offset, c.Topic, c.Partition)
+		return p.result(text, c.told(c.Offset, next, ""))
 	case err == nil:
 		return fmt.Errorf("the records at offset %d of %s/%d can be read: nothing was skipped", c.Offset, c.Topic, c.Partition)
 	}

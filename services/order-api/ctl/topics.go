@@ -63,7 +63,8 @@ func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("all topics of prefix %s have the required settings: %d partitions, invoice numbers INV-%s-…", t.Prefix, layout.Partitions, layout.Incarnation)
+	text := fmt.Sprintf("all topics of prefix %s have the required settings: %d partitions, invoice numbers INV-%s-…",
+		t.Prefix, layout.Partitions, layout.Incarnation)
 	return p.result(text, map[string]any{"prefix": t.Prefix, "partitions": layout.Partitions, "incarnation": layout.Incarnation})
 }
 

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Settings are the settings of a worker that an operator may change. Programs embed them among their own flags.
+// Settings are the settings of a worker that an operator may change. Programs embed them among
+// their own flags.
 type Settings struct {
 	Group       string        `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers."`
 	Protocol    string        `name:"group-protocol" env:"ORDERS_GROUP_PROTOCOL" enum:"classic,consumer" default:"classic" help:"Consumer group protocol: classic, or consumer (KIP-848). With consumer, the brokers set the session timeout."`
@@ -24,7 +25,8 @@ type Settings struct {
 	Health      string        `env:"ORDERS_HEALTH" placeholder:"HOST:PORT" help:"Address that serves /healthz/live, /healthz/ready and /metrics. Default: none."`
 }
 
-// DefaultDrain is the default of Drain. It is longer than the timeout of a mail, so that a worker that stops can finish sending.
+// DefaultDrain is the default of Drain. It is longer than the timeout of a mail, so that a worker
+// that stops can finish sending.
 const DefaultDrain = 35 * time.Second
 
 // Validate refuses settings with which no worker can run. config.Parse calls it.

@@ -1,11 +1,13 @@
-// Package broker runs a Kafka broker for trying and testing inside the process: franz-go's kfake, with data on disk.
+// Package broker runs a Kafka broker for trying and testing inside the process: franz-go's kfake,
+// with data on disk.
 //
-// It is not for production. There is one broker without replicas, a large compaction stops it for a second or two, and it
-// does not support all of Kafka. It does keep what it acknowledged: every batch is synced to disk before the response, so
-// records, topic IDs and committed offsets survive a kill.
+// It is not for production. There is one broker without replicas, a large compaction stops it for a
+// second or two, and it does not support all of Kafka. It does keep what it acknowledged: every
+// batch is synced to disk before the response, so records, topic IDs and committed offsets survive
+// a kill.
 //
-// kfake panics on some malformed requests. Its listener therefore validates requests before kfake reads them, and closes the
-// connections of clients that send invalid ones.
+// kfake panics on some malformed requests. Its listener therefore validates requests before kfake
+// reads them, and closes the connections of clients that send invalid ones.
 //
 // Known differences from Apache Kafka, because of which every guarantee is tested on both:
 //
@@ -46,14 +48,15 @@ type Broker struct {
 	lock    *os.File // or nil: in memory
 }
 
-// ErrInUse is returned by Start if another process uses the directory. Two brokers would corrupt it.
+// ErrInUse is returned by Start if another process uses the directory. Two brokers would corrupt
+// it.
 var ErrInUse = errors.New("in use by another process")
 
 // closing is how long Close waits. Acknowledged data is on disk already.
 const closing = 2 * time.Second
 
-// Start opens the directory, continues with the data of an earlier broker, and returns when clients can connect. The caller
-// closes the broker.
+// Start opens the directory, continues with the data of an earlier broker, and returns when clients
+// can connect. The caller closes the broker.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	// Listen first: if the address is in use, the directory stays untouched.
 	ln, err := serve.Open(ctx, cfg.Addr, cfg.Access)
@@ -84,7 +87,8 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 // Addr is the listener's address, with the actual port.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close stops the broker and unlocks its directory. It returns an error after two seconds; acknowledged data is not lost.
+// Close stops the broker and unlocks its directory. It returns an error after two seconds;
+// acknowledged data is not lost.
 func (b *Broker) Close() error {
 	closed := make(chan struct{})
 	go func() { // ends when kfake's goroutine has stopped, or with the process

@@ -34,9 +34,10 @@ const (
 	quiet              = 10 * time.Second                  // between two log lines
 )
 
-// door is the listener of kfake. kfake trusts its clients: it panics on an unknown request, it allocates the announced size
-// before it has read a byte, and it stops at the first error of Accept. The door therefore reads whole requests, validates
-// them, and passes on valid ones only. It keeps accepting when the process has run out of file descriptors.
+// door is the listener of kfake. kfake trusts its clients: it panics on an unknown request, it
+// allocates the announced size before it has read a byte, and it stops at the first error of
+// Accept. The door therefore reads whole requests, validates them, and passes on valid ones only.
+// It keeps accepting when the process has run out of file descriptors.
 type door struct {
 	net.Listener
 	warn   func(what string, err error)
@@ -92,7 +93,8 @@ type visitor struct {
 	once     sync.Once     // decrements door.open
 }
 
-// Read returns bytes of the current request, or reads the next one. kfake calls it from one goroutine at a time.
+// Read returns bytes of the current request, or reads the next one. kfake calls it from one
+// goroutine at a time.
 func (v *visitor) Read(p []byte) (int, error) {
 	if v.request.Len() == 0 {
 		if err := v.next(); err != nil {
@@ -169,7 +171,8 @@ func check(request []byte) (err error) {
 		}
 	}()
 	req := kmsg.RequestForKey(key)
-	// Clients may send ApiVersions in a version that is too new: the response says which versions are supported.
+	// Clients may send ApiVersions in a version that is too new: the response says which versions
+	// are supported.
 	if req == nil || version < 0 || version > req.MaxVersion() && key != int16(kmsg.ApiVersions) {
 		return &unreadable{fmt.Sprintf("a request with key %d in version %d, which does not exist", key, version)}
 	}
@@ -191,8 +194,8 @@ func check(request []byte) (err error) {
 	return nil
 }
 
-// harmful describes a valid request that would stop kfake, or returns "". kfake creates any number of partitions, and stores
-// broker settings with which it cannot restart.
+// harmful describes a valid request that would stop kfake, or returns "". kfake creates any number
+// of partitions, and stores broker settings with which it cannot restart.
 func harmful(req kmsg.Request) string {
 	var partitions int32
 	broker := false
@@ -223,8 +226,8 @@ func harmful(req kmsg.Request) string {
 	return ""
 }
 
-// seldom returns a function that logs at most one warning per interval, so that clients cannot fill the log. The count of a
-// line includes the warnings that were suppressed before it.
+// seldom returns a function that logs at most one warning per interval, so that clients cannot fill
+// the log. The count of a line includes the warnings that were suppressed before it.
 func seldom(log *slog.Logger) func(what string, err error) {
 	var mu sync.Mutex
 	var next time.Time

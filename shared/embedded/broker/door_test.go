@@ -57,7 +57,8 @@ func outside(t *testing.T) string {
 	return strings.TrimSpace(addr)
 }
 
-// send sends bytes over a connection of their own, and returns what comes back within a time until it is closed.
+// send sends bytes over a connection of their own, and returns what comes back within a time until
+// it is closed.
 func send(t *testing.T, addr string, frame []byte, within time.Duration) ([]byte, error) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -137,7 +138,8 @@ func TestASizeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestHostileRequestsDoNotEndTheProcess sends requests that can be read and make no sense, and some with a byte changed.
+// TestHostileRequestsDoNotEndTheProcess sends requests that can be read and make no sense, and some
+// with a byte changed.
 func TestHostileRequestsDoNotEndTheProcess(t *testing.T) {
 	t.Parallel()
 	addr := outside(t)

@@ -14,7 +14,8 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// defaultLimit is the page size, as in Mailpit. maxLimit is the largest page size: each mail is read from disk.
+// defaultLimit is the page size, as in Mailpit. maxLimit is the largest page size: each mail is
+// read from disk.
 const (
 	defaultLimit = 50
 	maxLimit     = 1_000
@@ -44,8 +45,8 @@ func (in *Inbox) routes() http.Handler {
 	return guarded(mux)
 }
 
-// guarded sets the security headers of every response. Mails are untrusted: they must not run scripts, frame pages or be
-// sniffed for a content type.
+// guarded sets the security headers of every response. Mails are untrusted: they must not run
+// scripts, frame pages or be sniffed for a content type.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -70,8 +71,8 @@ type summary struct {
 	Snippet     string
 }
 
-// summaries reads and parses the mails of a page from disk: only their numbers are in memory. A page of fifty takes
-// milliseconds. It leaves out mails that are deleted meanwhile.
+// summaries reads and parses the mails of a page from disk: only their numbers are in memory. A
+// page of fifty takes milliseconds. It leaves out mails that are deleted meanwhile.
 func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 	entries, total := in.mails.page(start, limit)
 	list := make([]summary, 0, len(entries))
@@ -90,7 +91,8 @@ func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 	return list, total, nil
 }
 
-// listMails responds with a page of summaries. start counts from the newest mail, so new mails shift the pages.
+// listMails responds with a page of summaries. start counts from the newest mail, so new mails
+// shift the pages.
 func (in *Inbox) listMails(w http.ResponseWriter, r *http.Request) {
 	start, limit := window(r)
 	list, total, err := in.summaries(start, limit)
@@ -111,7 +113,8 @@ func window(r *http.Request) (start, limit int) {
 	return max(start, 0), min(limit, maxLimit)
 }
 
-// showMail responds with a parsed mail. Date is when the mail was received, not the sender's Date header.
+// showMail responds with a parsed mail. Date is when the mail was received, not the sender's Date
+// header.
 func (in *Inbox) showMail(w http.ResponseWriter, r *http.Request) {
 	e, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -143,7 +146,8 @@ func (in *Inbox) rawMail(w http.ResponseWriter, r *http.Request) {
 	in.write(w, raw)
 }
 
-// openPart responds with an attachment. It parses the mail again, because attachments are rarely opened.
+// openPart responds with an attachment. It parses the mail again, because attachments are rarely
+// opened.
 func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
 	_, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -159,7 +163,8 @@ func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
 	in.refuse(w, errNoMail)
 }
 
-// sendPart sends an attachment with the type given in the mail. It is sandboxed, because it may be a web page.
+// sendPart sends an attachment with the type given in the mail. It is sandboxed, because it may be
+// a web page.
 func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
 	h := w.Header()
 	h.Set("Content-Type", a.ContentType)
@@ -175,8 +180,8 @@ func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
 	in.write(w, a.body)
 }
 
-// listDeliveries streams, because there is an entry for every mail ever sent. start and limit select a page in order of the
-// first delivery.
+// listDeliveries streams, because there is an entry for every mail ever sent. start and limit
+// select a page in order of the first delivery.
 func (in *Inbox) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	start, _ := strconv.Atoi(r.FormValue("start"))
 	limit, _ := strconv.Atoi(r.FormValue("limit"))

@@ -12,7 +12,8 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// letters of a mail with everything: text, HTML that wants to run, an attached invoice and an attached page.
+// letters of a mail with everything: text, HTML that wants to run, an attached invoice and an
+// attached page.
 var fullMail = strings.ReplaceAll(`From: Shop <shop@example.com>
 To: =?utf-8?q?Zo=C3=AB?= <zoe@example.com>
 Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= <b>bold</b>
@@ -223,7 +224,8 @@ func TestEmptyInboxSaysSo(t *testing.T) {
 	}
 }
 
-// TestMailsAreForThisHostOnly: a page whose name was made to point at this machine must not read them.
+// TestMailsAreForThisHostOnly: a page whose name was made to point at this machine must not read
+// them.
 func TestMailsAreForThisHostOnly(t *testing.T) {
 	t.Parallel()
 	in := start(t, inbox.Config{HTTP: "127.0.0.1:0"})

@@ -9,10 +9,10 @@ import (
 
 // Behaviour is a programmed fault of the SMTP server. The zero value is no fault.
 type Behaviour struct {
-	Down bool // refuse Dial, close open connections, and close new TCP connections before the greeting
+	Down bool // Dial fails, open connections are closed, new TCP connections close before the greeting
 
-	At     string        // command at which the rest applies: "MAIL", "RCPT", "DATA" (after 354, nothing is stored) or "." (stored, before the answer)
-	Late   time.Duration // wait this long
+	At     string        // "MAIL", "RCPT", "DATA" (after 354, nothing stored) or "." (stored, before the answer)
+	Late   time.Duration // wait this long at the command At,
 	HangUp bool          // then close the connection
 	Code   int           // or answer with this code, such as 451; zero: the normal answer
 	Times  int           // how many times; zero: until the next Behave
@@ -24,8 +24,8 @@ func (in *Inbox) Behave(b Behaviour) {
 	in.guests.shut(b.Down)
 }
 
-// faults holds the current Behaviour and counts how often it was applied. All connections use it, so the mutex guards the
-// count.
+// faults holds the current Behaviour and counts how often it was applied. All connections use it,
+// so the mutex guards the count.
 type faults struct {
 	mu   sync.Mutex
 	b    Behaviour

@@ -18,8 +18,8 @@ func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 
 func dialError(err error) error { return &net.OpError{Op: "dial", Net: "pipe", Err: err} }
 
-// pipes is a listener for connections in memory. They are unbuffered, as net.Pipe is: a write waits for the other side to
-// read. SMTP without PIPELINING alternates anyway.
+// pipes is a listener for connections in memory. They are unbuffered, as net.Pipe is: a write waits
+// for the other side to read. SMTP without PIPELINING alternates anyway.
 type pipes struct {
 	dialled chan net.Conn // the server's end of each
 	closed  chan struct{}
@@ -62,8 +62,8 @@ func (p *pipes) Close() error {
 // Addr is a placeholder.
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// guests are the open SMTP connections. go-smtp has such a list too, but closes it only once, at shutdown. A test that
-// simulates outages closes all connections several times.
+// guests are the open SMTP connections. go-smtp has such a list too, but closes it only once, at
+// shutdown. A test that simulates outages closes all connections several times.
 type guests struct {
 	mu     sync.Mutex
 	closed bool

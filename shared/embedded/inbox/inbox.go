@@ -1,10 +1,12 @@
-// Package inbox runs a mail server for trying and testing: an SMTP server that stores mails and delivers none, an HTTP API
-// in the format of Mailpit's, and web pages that show the mails. It is not for production: there is no authentication.
+// Package inbox runs a mail server for trying and testing: an SMTP server that stores mails and
+// delivers none, an HTTP API in the format of Mailpit's, and web pages that show the mails. It is
+// not for production: there is no authentication.
 //
-// A mail is synced to disk before the server answers 250. The last 10,000 mails are kept, each as an .eml file. The number
-// of deliveries of each Message-ID is kept for ever in journal.ndjson, so a test can count deliveries after the mail was
-// deleted. Both survive a kill: at the next start, an incomplete last line of the journal is cut off, and a file without a
-// line in the journal, which was never acknowledged, is deleted.
+// A mail is synced to disk before the server answers 250. The last 10,000 mails are kept, each as
+// an .eml file. The number of deliveries of each Message-ID is kept for ever in journal.ndjson, so
+// a test can count deliveries after the mail was deleted. Both survive a kill: at the next start,
+// an incomplete last line of the journal is cut off, and a file without a line in the journal,
+// which was never acknowledged, is deleted.
 //
 // Recipients of some domains get the answers of a failing server:
 //
@@ -12,12 +14,13 @@
 //	…@busy.test      DATA is answered 451 4.3.0 twice for each Message-ID, also across restarts, then accepted
 //	…@slow.test      the answer to DATA takes five seconds
 //
-// A directory belongs to one inbox: while it is open, opening another one on it fails with ErrInUse. The directory contains
-// mails/0000000001.eml, mails/0000000002.eml, … and journal.ndjson, which is also the lock file. Each line of the journal is
-// a mail that was accepted or answered with 451.
+// A directory belongs to one inbox: while it is open, opening another one on it fails with
+// ErrInUse. The directory contains mails/0000000001.eml, mails/0000000002.eml, … and
+// journal.ndjson, which is also the lock file. Each line of the journal is a mail that was accepted
+// or answered with 451.
 //
-// Tests program other faults with [Inbox.Behave]. In a testing/synctest bubble, where sockets never become idle, they use
-// [Inbox.Dial] for SMTP and [Inbox.ServeHTTP] for the API.
+// Tests program other faults with [Inbox.Behave]. In a testing/synctest bubble, where sockets never
+// become idle, they use [Inbox.Dial] for SMTP and [Inbox.ServeHTTP] for the API.
 package inbox
 
 import (
@@ -39,7 +42,8 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// Config are the addresses and the data directory of an inbox. The zero value has no listener and keeps mails in memory.
+// Config are the addresses and the data directory of an inbox. The zero value has no listener and
+// keeps mails in memory.
 type Config struct {
 	SMTP string       // address of the SMTP server, such as "127.0.0.1:1025"; empty: only Dial
 	HTTP string       // address of the API and the page; empty: only ServeHTTP
@@ -68,16 +72,19 @@ type Inbox struct {
 	ending chan struct{} // closed when Run ends, which ends intended delays
 }
 
-// ErrInUse is returned by Open if another inbox uses the directory. Both would give mails the same numbers.
+// ErrInUse is returned by Open if another inbox uses the directory. Both would give mails the same
+// numbers.
 var ErrInUse = errors.New("in use by another process")
 
-// maxMail is the maximum size of a mail in bytes; a larger one is answered 552. Mails are received into memory.
+// maxMail is the maximum size of a mail in bytes; a larger one is answered 552. Mails are received
+// into memory.
 const maxMail = 10 << 20
 
 // grace is how long Run waits for open connections when it ends.
 const grace = time.Second
 
-// Open reads the mails in the directory and starts to listen. Clients can connect at once; Run serves them.
+// Open reads the mails in the directory and starts to listen. Clients can connect at once; Run
+// serves them.
 func Open(cfg Config) (*Inbox, error) {
 	in := &Inbox{log: cfg.Log, access: cfg.Access, pages: pages(), guests: newGuests(), pipes: newPipes(), ending: make(chan struct{})}
 	if in.log == nil {
@@ -130,8 +137,8 @@ func address(l net.Listener) string {
 	return l.Addr().String()
 }
 
-// Run serves until ctx is cancelled, then closes all SMTP connections and returns nil within seconds. A mail that was not
-// answered yet may have been stored. An inbox can run once.
+// Run serves until ctx is cancelled, then closes all SMTP connections and returns nil within
+// seconds. A mail that was not answered yet may have been stored. An inbox can run once.
 func (in *Inbox) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return in.smtp.Serve(gate{in.pipes, in.guests}) })
@@ -156,7 +163,8 @@ func (in *Inbox) end() {
 	close(in.ending)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	// Close connections first: Shutdown waits for idle ones too, and go-smtp's Close does nothing after Shutdown.
+	// Close connections first: Shutdown waits for idle ones too, and go-smtp's Close does nothing
+	// after Shutdown.
 	in.guests.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
 		in.log.Debug("shutting down the SMTP server", slog.Any(telemetry.Error, err))

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// journal is an append-only file of lines. Lines that are added while others are being synced share the next sync (group
-// commit), so a hundred concurrent mails need two syncs.
+// journal is an append-only file of lines. Lines that are added while others are being synced share
+// the next sync (group commit), so a hundred concurrent mails need two syncs.
 type journal struct {
 	file  *os.File
 	mails *os.File // directory of the mails, synced before the lines that refer to its files
@@ -32,7 +32,8 @@ type batch struct {
 	err     error
 }
 
-// openJournal passes every line to read, and cuts off an incomplete last line, which a kill may leave.
+// openJournal passes every line to read, and cuts off an incomplete last line, which a kill may
+// leave.
 func openJournal(path, mails string, read func(entry) []uint64) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -57,7 +58,8 @@ func openJournal(path, mails string, read func(entry) []uint64) (*journal, error
 	return j, nil
 }
 
-// restore fails at a damaged line that is not the last: a kill leaves none, and skipping it would lose deliveries.
+// restore fails at a damaged line that is not the last: a kill leaves none, and skipping it would
+// lose deliveries.
 func (j *journal) restore(read func(entry) []uint64) error {
 	lines := bufio.NewReaderSize(j.file, 1<<16)
 	var whole int64
@@ -104,7 +106,8 @@ func (j *journal) add(e entry) error {
 	return b.err
 }
 
-// write fails for ever after the first error: the file may end in half a line, which only the next open cuts off.
+// write fails for ever after the first error: the file may end in half a line, which only the next
+// open cuts off.
 func (j *journal) write(lines []byte) error {
 	if j.broken != nil {
 		return j.broken

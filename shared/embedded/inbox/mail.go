@@ -22,7 +22,8 @@ const (
 	maxParts = 100
 )
 
-// content is a parsed mail. Problem describes what could not be parsed; the other fields have the rest.
+// content is a parsed mail. Problem describes what could not be parsed; the other fields have the
+// rest.
 type content struct {
 	MessageID   string
 	From        person
@@ -187,8 +188,8 @@ func (r *reader) place(media string, params map[string]string, header textproto.
 	}
 }
 
-// transferDecoded decodes the Content-Transfer-Encoding. multipart.Reader.NextPart would decode quoted-printable only, and
-// remove the header.
+// transferDecoded decodes the Content-Transfer-Encoding. multipart.Reader.NextPart would decode
+// quoted-printable only, and remove the header.
 func transferDecoded(encoding string, body io.Reader) io.Reader {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":

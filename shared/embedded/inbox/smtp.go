@@ -68,8 +68,8 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Data stores the mail. When it returns nil, the mail is on disk. The busy answers are counted here, by Message-ID, because
-// several orders can have the same recipient.
+// Data stores the mail. When it returns nil, the mail is on disk. The busy answers are counted
+// here, by Message-ID, because several orders can have the same recipient.
 func (s *session) Data(r io.Reader) error {
 	if err := s.misbehave("DATA"); err != nil {
 		return err

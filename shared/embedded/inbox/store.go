@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// How many mails are kept, on disk and in memory. Ten thousand with invoices would be 400 MB of memory.
+// How many mails are kept, on disk and in memory. Ten thousand with invoices would be 400 MB of
+// memory.
 const (
 	keptOnDisk   = 10_000
 	keptInMemory = 1_000
@@ -24,8 +25,9 @@ const (
 // errNoMail is returned for an unknown or deleted mail.
 var errNoMail = errors.New("no such mail")
 
-// store stores mails and counts deliveries. Mails are numbered; the number is the file name and the ID in the API. The
-// journal lists the acknowledged numbers with their Message-IDs. Everything else is read from the file on request.
+// store stores mails and counts deliveries. Mails are numbered; the number is the file name and the
+// ID in the API. The journal lists the acknowledged numbers with their Message-IDs. Everything else
+// is read from the file on request.
 type store struct {
 	dir     string // of the mails, or empty
 	journal *journal
@@ -73,8 +75,8 @@ func openStore(dir string) (*store, error) {
 	return s, nil
 }
 
-// sweep drops mails whose files were deleted, and deletes files without a mail: those older than the last ten thousand, and
-// those whose line was not written before a kill.
+// sweep drops mails whose files were deleted, and deletes files without a mail: those older than
+// the last ten thousand, and those whose line was not written before a kill.
 func (s *store) sweep() error {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -104,15 +106,16 @@ func (s *store) close() {
 	}
 }
 
-// keep stores a mail and returns when the mail and its line are synced. After an error, the mail may or may not exist after
-// a restart, as after a connection that was lost before the answer.
+// keep stores a mail and returns when the mail and its line are synced. After an error, the mail
+// may or may not exist after a restart, as after a connection that was lost before the answer.
 func (s *store) keep(raw []byte, id string) error {
 	s.mu.Lock()
 	s.last++
 	e := entry{Mail: s.last, ID: id, At: time.Now().UTC(), Size: len(raw)}
 	s.mu.Unlock()
 	if s.dir != "" {
-		// First the file, then the line that acknowledges it. No lock is held, so that mails are synced concurrently.
+		// First the file, then the line that acknowledges it. No lock is held, so that mails are
+		// synced concurrently.
 		if err := writeSynced(s.path(e.Mail), raw); err != nil {
 			return err
 		}
@@ -146,7 +149,8 @@ func (s *store) busy(id string) (bool, error) {
 	return true, nil
 }
 
-// count applies a line of the journal to memory, and returns the numbers of mails that exceed the limit.
+// count applies a line of the journal to memory, and returns the numbers of mails that exceed the
+// limit.
 func (s *store) count(e entry) (old []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +189,8 @@ func (s *store) drop(old []uint64) error {
 	return nil
 }
 
-// page returns up to limit mails from the start-th newest on, newest first, and the number of all mails.
+// page returns up to limit mails from the start-th newest on, newest first, and the number of all
+// mails.
 func (s *store) page(start, limit int) (entries []entry, total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,8 +225,8 @@ func (s *store) find(id string) (entry, []byte, error) {
 	return e, raw, err
 }
 
-// deliveries yields Message-IDs and their counts from the start-th on, in order of first delivery. It holds no lock while it
-// yields.
+// deliveries yields Message-IDs and their counts from the start-th on, in order of first delivery.
+// It holds no lock while it yields.
 func (s *store) deliveries(start int) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		s.mu.Lock()

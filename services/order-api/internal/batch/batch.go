@@ -1,9 +1,10 @@
-// Package batch reads files of orders: JSON with one order, NDJSON with an order on each line, and CSV with a row for each line
-// of an order.
+// Package batch reads files of orders: JSON with one order, NDJSON with an order on each line, and
+// CSV with a row for each line of an order.
 //
-// It checks the format only; the API validates the orders. The body of an order is passed on as written, and an invalid order
-// does not affect others. An error that affects the whole file (a wrong header, an open quote, bytes that are not UTF-8) is
-// returned by Read, without orders. All errors name the line.
+// It checks the format only; the API validates the orders. The body of an order is passed on as
+// written, and an invalid order does not affect others. An error that affects the whole file (a
+// wrong header, an open quote, bytes that are not UTF-8) is returned by Read, without orders. All
+// errors name the line.
 package batch
 
 import (
@@ -25,11 +26,12 @@ type Order struct {
 	Err  error  // why the order cannot be placed, or nil
 }
 
-// maxBytes is the maximum size of a file. It is read into memory, because the rows of an order may be anywhere.
+// maxBytes is the maximum size of a file. It is read into memory, because the rows of an order may
+// be anywhere.
 const maxBytes = 256 << 20
 
-// Read reads the orders of a file, in file order. The extension of the name determines the format (.json, .ndjson, .jsonl,
-// .csv); for any other name, the first characters do.
+// Read reads the orders of a file, in file order. The extension of the name determines the format
+// (.json, .ndjson, .jsonl, .csv); for any other name, the first characters do.
 func Read(name string, r io.Reader) ([]Order, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
@@ -119,7 +121,8 @@ func readLines(text []byte) []Order {
 	return orders
 }
 
-// object removes the field "order", the idempotency key, from a JSON object. It does not change the other fields.
+// object removes the field "order", the idempotency key, from a JSON object. It does not change the
+// other fields.
 func object(text []byte) (key string, body []byte, err error) {
 	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
 		return "", nil, syntax(text, err)

@@ -76,7 +76,8 @@ func TestJSONGoesOnAsItWasWritten(t *testing.T) {
 	}
 }
 
-// cells fills a row of a CSV file: key, name, sku, quantity and note differ, the rest is always the same.
+// cells fills a row of a CSV file: key, name, sku, quantity and note differ, the rest is always the
+// same.
 func cells(key, name, sku, quantity, note string) string {
 	return fmt.Sprintf("%s,%s,a@example.com,1 St,,B,,1,DE,standard,%s,%s,%s\n", key, name, sku, quantity, note)
 }

@@ -29,7 +29,8 @@ type row struct {
 	err   error // or nil
 }
 
-// readCSV collects the rows of each order, which need not be adjacent. Orders are sorted by their first rows.
+// readCSV collects the rows of each order, which need not be adjacent. Orders are sorted by their
+// first rows.
 func readCSV(text []byte) ([]Order, error) {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord = -1 // checked below, so that a short row is an error of its order, not of the file
@@ -116,7 +117,8 @@ func newRow(r *csv.Reader, header, record []string) row {
 	return next
 }
 
-// gather builds an order from its rows. All columns but sku and quantity must be the same in all rows.
+// gather builds an order from its rows. All columns but sku and quantity must be the same in all
+// rows.
 func gather(rows []row) Order {
 	head := rows[0]
 	o := Order{Line: head.line, Key: head.cells["order"]}

@@ -1,7 +1,9 @@
-// Package catalogue reads the products of the shop from a YAML file: names, net prices, weights and sizes.
+// Package catalogue reads the products of the shop from a YAML file: names, net prices, weights and
+// sizes.
 //
-// The default, catalogue.yaml, documents the format. The API reads its catalogue once, at the start. Clients do not send
-// prices: Price fills the lines of an order when it is placed. The order stores them, so a later catalogue changes no order.
+// The default, catalogue.yaml, documents the format. The API reads its catalogue once, at the
+// start. Clients do not send prices: Price fills the lines of an order when it is placed. The order
+// stores them, so a later catalogue changes no order.
 package catalogue
 
 import (
@@ -32,8 +34,8 @@ type Product struct {
 	Size        [3]int
 }
 
-// Load reads the catalogue at path, or the default if path is empty. The error lists all faults of the file, one a line, with
-// file and line.
+// Load reads the catalogue at path, or the default if path is empty. The error lists all faults of
+// the file, one a line, with file and line.
 func Load(path string) (*Catalogue, error) {
 	var f file
 	if _, err := config.LoadYAML(path, defaultCatalogue, &f, f.check); err != nil {
@@ -56,8 +58,8 @@ func Load(path string) (*Catalogue, error) {
 // Products returns all products in the order of the file. The caller owns the slice.
 func (c *Catalogue) Products() []Product { return slices.Clone(c.products) }
 
-// Price sets name, unit price, weight and size of each line of an order by its SKU. It returns a fault for each line with an
-// unknown SKU, and does not change that line.
+// Price sets name, unit price, weight and size of each line of an order by its SKU. It returns a
+// fault for each line with an unknown SKU, and does not change that line.
 func (c *Catalogue) Price(o *order.Order) []order.Invalid {
 	var unknown []order.Invalid
 	for i := range o.Lines {

@@ -25,7 +25,8 @@ type row struct {
 	price order.Money // Price; set by check
 }
 
-// Maximum lengths of texts in runes. The limits of prices, weights and sizes are those of package order.
+// Maximum lengths of texts in runes. The limits of prices, weights and sizes are those of package
+// order.
 const (
 	maxName = 120
 	maxText = 500

@@ -15,7 +15,8 @@ import (
 
 const samples = "../../../../deploy/sample/"
 
-// sampleOrders are the orders of deploy/sample/orders.csv in the order of the file, their keys in ID.
+// sampleOrders are the orders of deploy/sample/orders.csv in the order of the file, their keys in
+// ID.
 func sampleOrders(t *testing.T) []order.Order {
 	t.Helper()
 	f, err := os.Open(samples + "orders.csv")

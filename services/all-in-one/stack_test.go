@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPartsEndFromTheTop(t *testing.T) {
+func TestPartsEndInReverseOrder(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string

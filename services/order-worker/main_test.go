@@ -55,7 +55,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	}
 }
 
-func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
+func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	brokers := "--brokers=" + strings.Join(k.Config().Brokers, ",")
@@ -78,7 +78,7 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 		{"no concurrency", []string{"--concurrency=0"}, "", "--concurrency must be at least 1"},
 		{"no concurrency, by a variable", nil, "ORDERS_CONCURRENCY=0", "--concurrency must be at least 1"},
 		{"no port", []string{"--brokers=kafka"}, "", `--brokers "kafka"`},
-		{"nobody there", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
+		{"unreachable broker", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
 		{"topics missing", []string{brokers, "--prefix=other"}, "", "other.status: missing (create it with: ordersctl topics create)"},
 		{"rate card wrong", []string{brokers, "--rate-card=" + wrong}, "", wrong + `:3: unknown key "zone"`},
 		{"rate card missing", []string{brokers, "--rate-card=nowhere.yaml"}, "", "nowhere.yaml"},
@@ -110,7 +110,7 @@ func (o *owning) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
+func TestProgramIsReadyWithPartitionsAndStopsWhenCancelled(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,7 +139,7 @@ func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
 	}
 }
 
-func TestSettingsInForceAreLoggedOnce(t *testing.T) {
+func TestSettingsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	_, log, _ := call(t.Context(), []string{"--brokers=127.0.0.1:1", "--concurrency=7", "--log-format=json"}, "ORDERS_GROUP=night", "ORDERS_DRAIN=9s")
 	line, _, _ := strings.Cut(log, "\n")

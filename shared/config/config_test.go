@@ -47,7 +47,7 @@ func parse(args string, variables ...string) (settings, string, error) {
 	return s, out.String(), err
 }
 
-func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
+func TestFlagOverridesVariableOverridesDefault(t *testing.T) {
 	t.Parallel()
 	got, _, err := parse("--workers 5 --brokers a:1,b:2", "ORDERS_WORKERS=7", "ORDERS_DRAIN=9s", "ORDERS_LOOSE=true", "ORDERS_PREFIX=", "ORDERS_MODE=slow")
 	if err != nil {

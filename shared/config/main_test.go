@@ -61,7 +61,7 @@ func command(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *strings.Build
 	return cmd, stderr
 }
 
-func TestMainSaysHowItEnded(t *testing.T) {
+func TestMainPrintsErrorAndExitStatus(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		arg, stderr string
@@ -89,7 +89,7 @@ func TestMainSaysHowItEnded(t *testing.T) {
 	}
 }
 
-func TestFirstSignalAsksSecondSignalEnds(t *testing.T) {
+func TestFirstSignalStopsSecondSignalKills(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string

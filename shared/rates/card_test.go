@@ -69,7 +69,7 @@ func load(t testing.TB, text string) *rates.Card {
 	return card
 }
 
-func TestAWrongCardIsRefusedWithLineAndReason(t *testing.T) {
+func TestInvalidCardIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, old, wrong, want string }{
 		{"empty file", smallCard, "", "1: is empty"},
@@ -118,7 +118,7 @@ func TestAWrongCardIsRefusedWithLineAndReason(t *testing.T) {
 			`32: the last bracket ends at 500 g, but the billable weight of a parcel of "Stork" can be 2000 g`},
 		{"free from no amount", `"50.00"`, `"much"`, `24: not an amount like 59.80: "much"`},
 		{"free from below zero", `"50.00"`, `"-1"`, "24: -1.00 must be from 0.00 to 1000000.00"},
-		{"express that nobody drives", northTariffs, "    express_days: 2\n" + northTariffs, `20: no tariff of zone "north" arrives within 2 days`},
+		{"express without a fast carrier", northTariffs, "    express_days: 2\n" + northTariffs, `20: no tariff of zone "north" arrives within 2 days`},
 		{"days the wrong way round", "min: 1, max: 2", "min: 3, max: 2", "28: days must have min <= max, and be from 0 to 1000, got 3 to 2"},
 		{"days below zero", "min: 1, max: 2", "min: -1, max: 2", "28: days must have min <= max, and be from 0 to 1000, got -1 to 2"},
 		{"no brackets", "brackets: [{up_to_g: 500, price: \"30\"}]", "brackets: []", `21: the last bracket ends at 0 g, but the billable weight of a parcel of "Falcon" can be 500 g`},
@@ -148,7 +148,7 @@ func TestAWrongCardIsRefusedWithLineAndReason(t *testing.T) {
 	}
 }
 
-func TestAllThatIsWrongWithACardIsSaidAtOnce(t *testing.T) {
+func TestAllFaultsOfACardAreReported(t *testing.T) {
 	t.Parallel()
 	text := strings.NewReplacer("EUR", "USD", "country: NO", "country: NX", "free_from", "freefrom", `"3.50"`, `"-1"`, "most_g: 2000", "most_g: -1").Replace(smallCard)
 	_, err := rates.Load(write(t, text))
@@ -160,7 +160,7 @@ func TestAllThatIsWrongWithACardIsSaidAtOnce(t *testing.T) {
 	}
 }
 
-func TestAMissingCardIsRefused(t *testing.T) {
+func TestMissingCardIsRefused(t *testing.T) {
 	t.Parallel()
 	if _, err := rates.Load(filepath.Join(t.TempDir(), "none.yaml")); !os.IsNotExist(err) {
 		t.Errorf("got %v, want an error that says that the file does not exist", err)

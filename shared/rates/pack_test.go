@@ -61,7 +61,7 @@ func packed(parcels []order.Parcel) string {
 	return strings.Join(all, ", ")
 }
 
-func TestParcelsAreFilledHeaviestFirst(t *testing.T) {
+func TestLargestUnitsArePackedFirst(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)
 	for _, row := range []struct {
@@ -91,7 +91,7 @@ func TestParcelsAreFilledHeaviestFirst(t *testing.T) {
 	}
 }
 
-func TestWhatFitsNoParcelIsRefused(t *testing.T) {
+func TestUnitsLargerThanAParcelAreRefused(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)
 	for _, row := range []struct {
@@ -163,7 +163,7 @@ func count(parcels []order.Parcel) (n int) {
 	return n
 }
 
-func TestParcelsKeepTheirLimitsAndTheirBound(t *testing.T) {
+func TestParcelsKeepLimitsAndApproximationBound(t *testing.T) {
 	t.Parallel()
 	const most, room = 1000, 100 * 100 * 100
 	card := boxes(t, most)
@@ -243,9 +243,9 @@ func fewest(weights, begun []int, most int) int {
 	return best
 }
 
-// TestOneLineHasNoParcelTooMany: of equal things each parcel but the last is full, and more of them
+// TestOneLineNeedsTheMinimumOfParcels: of equal things each parcel but the last is full, and more of them
 // never cost less.
-func TestOneLineHasNoParcelTooMany(t *testing.T) {
+func TestOneLineNeedsTheMinimumOfParcels(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)
 	rapid.Check(t, func(t *rapid.T) {
@@ -266,7 +266,7 @@ func TestOneLineHasNoParcelTooMany(t *testing.T) {
 	})
 }
 
-func TestTheLargestOrderIsPackedAtOnce(t *testing.T) {
+func TestLargestOrderIsPackedQuickly(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1_000_000)
 	var lines []order.Line

@@ -60,7 +60,7 @@ func parcel(country, postalCode, service string, grams int, cents int64) order.O
 	return o
 }
 
-func TestAnAddressHasAPrice(t *testing.T) {
+func TestPricesOfAddresses(t *testing.T) {
 	t.Parallel()
 	card := load(t, string(defaultText(t)))
 	const std, exp = order.Standard, order.Express
@@ -133,8 +133,8 @@ func defaultText(t testing.TB) []byte {
 	return text
 }
 
-// TestPartsOfThePriceAddUp is an example by hand, with all that can be charged.
-func TestPartsOfThePriceAddUp(t *testing.T) {
+// TestSurchargesAddUpToThePrice is an example by hand, with all that can be charged.
+func TestSurchargesAddUpToThePrice(t *testing.T) {
 	t.Parallel()
 	o := basket("DE", "26465", order.Standard, times(3, thing(900, 520, 100, 90)))
 	got, err := load(t, smallCard).Ship(o)
@@ -158,8 +158,8 @@ func TestPartsOfThePriceAddUp(t *testing.T) {
 	}
 }
 
-// TestTheCheapestThatKeepsThePromise changes one thing at a time in what two carriers ask for.
-func TestTheCheapestThatKeepsThePromise(t *testing.T) {
+// TestCheapestCarrierInTimeIsUsed changes one thing at a time in what two carriers ask for.
+func TestCheapestCarrierInTimeIsUsed(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, old, changed string
@@ -194,7 +194,7 @@ func TestTheCheapestThatKeepsThePromise(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeShippedSaysWhatStandsInTheWay(t *testing.T) {
+func TestRefusedOrderNamesTheCause(t *testing.T) {
 	t.Parallel()
 	card := load(t, string(defaultText(t)))
 	for _, row := range []struct {

@@ -70,9 +70,9 @@ func say(t *testing.T, address, text string) (status int, body string) {
 	return resp.StatusCode, string(all)
 }
 
-// TestABodyThatNeverComesEndsOnEveryListener holds what Run and Guard do for every listener, over
+// TestUnfinishedBodyTimesOut holds what Run and Guard do for every listener, over
 // sockets.
-func TestABodyThatNeverComesEndsOnEveryListener(t *testing.T) {
+func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	address := door(t, config.Access{}, 300*time.Millisecond)
 	for head, want := range map[string]int{
@@ -95,7 +95,7 @@ func TestABodyThatNeverComesEndsOnEveryListener(t *testing.T) {
 	}
 }
 
-func TestWhoIsLetIn(t *testing.T) {
+func TestAdmitChecksHostAndOrigin(t *testing.T) {
 	t.Parallel()
 	address := door(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
 	for _, row := range []struct {
@@ -124,9 +124,9 @@ func TestWhoIsLetIn(t *testing.T) {
 	}
 }
 
-// TestProbesByAddressAreLetIn: kubelets and Prometheus ask a pod by its IP address, which no
+// TestAdmitAcceptsTheLocalAddress: kubelets and Prometheus ask a pod by its IP address, which no
 // setting knows beforehand.
-func TestProbesByAddressAreLetIn(t *testing.T) {
+func TestAdmitAcceptsTheLocalAddress(t *testing.T) {
 	t.Parallel()
 	h := serve.Guard(config.Access{AllowRemote: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	got := map[string]int{}
@@ -142,7 +142,7 @@ func TestProbesByAddressAreLetIn(t *testing.T) {
 	}
 }
 
-func TestAddressesOfOtherMachinesNeedTheWord(t *testing.T) {
+func TestRemoteAddressesNeedAllowRemote(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0"} {
 		_, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{})

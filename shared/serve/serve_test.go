@@ -51,7 +51,7 @@ func get(addr net.Addr) string {
 	return string(body)
 }
 
-func TestAnAnswerThatNeverEndsIsCutOff(t *testing.T) {
+func TestEndlessResponseIsClosedAfterGrace(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	ln := listen(t, "127.0.0.1:0")
@@ -74,7 +74,7 @@ func TestAnAnswerThatNeverEndsIsCutOff(t *testing.T) {
 	}
 }
 
-func TestATakenAddressNamesItsSetting(t *testing.T) {
+func TestAddressInUseNamesItsSetting(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, "127.0.0.1:0")
 	defer ln.Close()
@@ -88,7 +88,7 @@ func TestATakenAddressNamesItsSetting(t *testing.T) {
 	}
 }
 
-func TestAListenerThatBreaksEndsRun(t *testing.T) {
+func TestRunReturnsTheListenersError(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, "127.0.0.1:0")
 	ln.Close()

@@ -11,9 +11,9 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestAnAuditSpeaksByItsExitCode audits an order in flight, and then one that was committed and
+// TestAuditFailsOnFaults audits an order in flight, and then one that was committed and
 // left no trace.
-func TestAnAuditSpeaksByItsExitCode(t *testing.T) {
+func TestAuditFailsOnFaults(t *testing.T) {
 	t.Parallel()
 	s, k := open(t), kafkatest.Start(t)
 	k.Produce(t, &kgo.Record{Topic: k.Topics.Orders, Partition: 1, Key: []byte("ord_1"), Value: []byte("{}")})

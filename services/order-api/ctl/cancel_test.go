@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestACancelIsWaitedFor(t *testing.T) {
+func TestCancelWaitsForTheResult(t *testing.T) {
 	t.Parallel()
 	changes := func(all ...string) (walk []string) {
 		for rev, change := range all {

@@ -23,7 +23,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestPlaceTriesAgainWhatPasses(t *testing.T) {
+func TestPlaceRetriesTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 	}
 }
 
-func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
+func TestPlaceReportsOrdersInFileOrder(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{http.StatusUnprocessableEntity}
@@ -72,7 +72,7 @@ func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
-func TestAKeyThatCannotBeSentSpoilsItsOrderAlone(t *testing.T) {
+func TestInvalidKeyFailsOnlyItsOrder(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"two words", "two\nlines", "schlüssel"} {
 		s := open(t)
@@ -85,7 +85,7 @@ func TestAKeyThatCannotBeSentSpoilsItsOrderAlone(t *testing.T) {
 	}
 }
 
-func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
+func TestPlaceStopsWhenTheAPIIsUnreachable(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.url = "http://127.0.0.1:1"
@@ -98,7 +98,7 @@ func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
 	}
 }
 
-func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
+func TestPlaceStopsOnBackpressure(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{http.StatusTooManyRequests}
@@ -111,7 +111,7 @@ func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
 	}
 }
 
-func TestAFilterThatTheAPIRefusesIsMisused(t *testing.T) {
+func TestRefusedFilterIsAUsageError(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{http.StatusBadRequest: true, http.StatusInternalServerError: false} {
 		for _, command := range []string{"list", "replay --all"} {
@@ -127,7 +127,7 @@ func TestAFilterThatTheAPIRefusesIsMisused(t *testing.T) {
 	}
 }
 
-func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
+func TestPlaceReadsAllFilesFirst(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		stdin string
@@ -199,7 +199,7 @@ func TestReplayAllTakesEveryPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := gocmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
 	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: dead letters 3: sent 3\n" {
 		t.Errorf("got %q and %q, want %q and the counts", stdout, stderr, want)
@@ -237,7 +237,7 @@ func TestOutput(t *testing.T) {
 	golden(t, "testdata/output.txt", all.String())
 }
 
-func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
+func TestInvoiceFileIsNamedAfterTheOrder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
 	for _, row := range []struct{ command, file, want string }{
@@ -254,13 +254,13 @@ func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
+func TestInterruptedPlaceHasAHint(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{-1}
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	// The first result is when somebody has had enough.
+	// Interrupt at the first result.
 	stdout := writer(func(p []byte) (int, error) {
 		interrupt()
 		return len(p), nil
@@ -279,7 +279,7 @@ func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
 	}
 }
 
-func TestAReaderThatLeavesEndsTheRun(t *testing.T) {
+func TestPlaceStopsWhenStdoutIsClosed(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{-1}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestALetterThatIsGoneIsReplayedByItsID(t *testing.T) {
+func TestReplayByIDWithoutTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

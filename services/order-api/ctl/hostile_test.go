@@ -74,7 +74,7 @@ var answered = []string{
 	"dlq replay 0-1", "dlq replay --all --wait 1s", "invoice get ord_1",
 }
 
-func TestNoTextOfTheAPIControlsTheTerminal(t *testing.T) {
+func TestOutputContainsNoControlCharacters(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, status := range []int{http.StatusOK, http.StatusUnprocessableEntity, http.StatusConflict} {
 		s := hostile(t, status)
@@ -91,7 +91,7 @@ func TestNoTextOfTheAPIControlsTheTerminal(t *testing.T) {
 	}
 }
 
-func TestJSONOutputIsExactAndControlsNoTerminal(t *testing.T) {
+func TestJSONOutputEscapesControlCharacters(t *testing.T) {
 	t.Parallel()
 	s := hostile(t, http.StatusOK)
 	stdout, _, err := s.run(t, "", "get", "ord_1", "--json")
@@ -107,7 +107,7 @@ func TestJSONOutputIsExactAndControlsNoTerminal(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceIsSavedOnlyWhereTheCallerSays(t *testing.T) {
+func TestInvoiceFileNameIgnoresTheResponse(t *testing.T) {
 	for _, number := range []string{"../../escaped", "/tmp/h-escaped", "sub/x", "..", "INV-1\x00", "CON", "-o"} {
 		root := t.TempDir()
 		t.Chdir(mkdir(t, root, "a", "b"))
@@ -128,7 +128,7 @@ func TestAnInvoiceIsSavedOnlyWhereTheCallerSays(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceOverwritesNothingUnlessTheFileIsNamed(t *testing.T) {
+func TestInvoiceReplacesOnlyANamedFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
 	if err := os.WriteFile("ord_1.pdf", []byte("mine"), 0o600); err != nil {

@@ -22,7 +22,7 @@ func screen(text string) []string {
 	return lines
 }
 
-func TestTheBarStaysBelowTheLines(t *testing.T) {
+func TestProgressBarStaysBelowTheLines(t *testing.T) {
 	t.Parallel()
 	var both strings.Builder // a terminal has stdout and stderr on one screen
 	p := &printer{out: &both, err: &both, bar: &bar{total: 4}}
@@ -45,7 +45,7 @@ func TestTheBarStaysBelowTheLines(t *testing.T) {
 	}
 }
 
-func TestNoBarWhereNobodyWatches(t *testing.T) {
+func TestProgressBarNeedsATerminal(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(t.TempDir() + "/stderr")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/config"
 )
 
-func TestWhatIsTypedIsRefunded(t *testing.T) {
+func TestRefundSendsTheArguments(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"":                                  `{}`,
@@ -26,7 +26,7 @@ func TestWhatIsTypedIsRefunded(t *testing.T) {
 	}
 }
 
-func TestARefundIsTriedAgainUnderOneKey(t *testing.T) {
+func TestRefundRetriesWithOneKey(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"", "k1"} {
 		s := open(t)
@@ -41,7 +41,7 @@ func TestARefundIsTriedAgainUnderOneKey(t *testing.T) {
 	}
 }
 
-func TestARefundThatFailsSaysWhatToDo(t *testing.T) {
+func TestFailedRefundHasAHint(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, args string
@@ -71,7 +71,7 @@ func TestARefundThatFailsSaysWhatToDo(t *testing.T) {
 	s.url = "http://127.0.0.1:1"
 	_, _, err := s.run(t, "", "refund", "ord_1", "--key", "k1")
 	if want := "\nhint: the refund may have been made: when the API is reachable again, repeat the command with --key k1\n"; !strings.HasSuffix(told(err), want) {
-		t.Errorf("nobody there: got %s, want it to end with %s", told(err), want)
+		t.Errorf("unreachable: got %s, want it to end with %s", told(err), want)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"example.com/orders/services/order-api/ctl"
 )
 
-// shop stands in for the API where it must fail in ways that the real one cannot be made to. What
+// shop is a fake API that fails in ways that the real one cannot be made to. What
 // goes right is in the stories.
 type shop struct {
 	t      *testing.T
@@ -28,8 +28,8 @@ type shop struct {
 	fails  map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
 	keys   []string            // of the placements and refunds that came, in their order
 	bodies []string            // of them
-	sent   []string            // letters that were replayed
-	state  map[string]string   // of a letter after a replay was tried, if not open; of an order that is cancelled, if not accepted
+	sent   []string            // dead letters that were replayed
+	state  map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
 	walk   map[string][]string // the changes of an order, as the data of its events
 }
 
@@ -45,7 +45,7 @@ func open(t *testing.T) *shop {
 	return s
 }
 
-// ServeHTTP takes every order and every replay, unless it is told to fail.
+// ServeHTTP accepts every order and every replay, unless fails has a status.
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only then does the server notice that a client has gone.
 	body, err := io.ReadAll(r.Body)
@@ -89,7 +89,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.sent = append(s.sent, id)
 		s.answer(w, map[string]int{"replay": 2})
 	case r.URL.Path == "/v1/letters":
-		// One letter a page.
+		// One dead letter per page.
 		next := map[string]string{"": "b", "b": "c"}[r.FormValue("cursor")]
 		s.answer(w, map[string]any{"letters": []client.Letter{letter("0-" + r.FormValue("cursor"))}, "next": next})
 	default:

@@ -53,7 +53,7 @@ func Example() {
 	// Output: [orders orders.retry.10s orders.retry.2m orders.waiting orders.replay orders.status orders.invoices orders.dlq] <nil>
 }
 
-func TestWhatWasAcknowledgedSurvivesARestart(t *testing.T) {
+func TestAcknowledgedDataSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b := start(t, dir)
@@ -66,7 +66,7 @@ func TestWhatWasAcknowledgedSurvivesARestart(t *testing.T) {
 	}
 }
 
-func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
+func TestAcknowledgedDataSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -99,7 +99,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	}
 }
 
-func TestATakenAddressLeavesTheFolderAlone(t *testing.T) {
+func TestAddressInUseLeavesTheDirectoryUntouched(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	b := start(t, "")
@@ -111,7 +111,7 @@ func TestATakenAddressLeavesTheFolderAlone(t *testing.T) {
 	}
 }
 
-func TestABrokenFolderIsNamedAndLetGo(t *testing.T) {
+func TestDamagedDirectoryIsNamedAndUnlocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	meta := filepath.Join(dir, "meta.json")

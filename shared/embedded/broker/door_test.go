@@ -84,7 +84,7 @@ func alive(t *testing.T, addr string) {
 	}
 }
 
-func TestUnreadableBytesCloseTheirConnectionOnly(t *testing.T) {
+func TestInvalidRequestsCloseOnlyTheirConnection(t *testing.T) {
 	t.Parallel()
 	addr := outside(t)
 	if _, err := kafka.Create(t.Context(), connect(t, addr), topic.Names("orders"), 1, 0); err != nil {
@@ -112,7 +112,7 @@ func TestUnreadableBytesCloseTheirConnectionOnly(t *testing.T) {
 	alive(t, addr)
 }
 
-func TestASizeAllocatesNothing(t *testing.T) {
+func TestAnnouncedSizeIsNotAllocated(t *testing.T) {
 	b := start(t, "")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -250,7 +250,7 @@ func (s stranger) bytes() []byte {
 	return b
 }
 
-func TestTheDoorAcceptsAgain(t *testing.T) {
+func TestAcceptContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		failing := &listener{errs: make(chan error)}

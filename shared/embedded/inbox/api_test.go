@@ -57,7 +57,7 @@ func full(t *testing.T) *inbox.Inbox {
 	return in
 }
 
-func TestMessagesHaveMailpitsShape(t *testing.T) {
+func TestMessagesHaveMailpitsFormat(t *testing.T) {
 	t.Parallel()
 	in := full(t)
 	type object = map[string]any
@@ -198,7 +198,7 @@ func TestPagesShowMailsWithoutRunningThem(t *testing.T) {
 	}
 }
 
-func TestUnreadableMailIsShownAsItCame(t *testing.T) {
+func TestMalformedMailIsShownAsReceived(t *testing.T) {
 	t.Parallel()
 	in := start(t, inbox.Config{})
 	if err := send(client(t, in), "zoe@example.com", "not a mail at all\r\n"); err != nil {
@@ -212,7 +212,7 @@ func TestUnreadableMailIsShownAsItCame(t *testing.T) {
 	}
 }
 
-func TestEmptyInboxSaysSo(t *testing.T) {
+func TestEmptyInboxPage(t *testing.T) {
 	t.Parallel()
 	in := start(t, inbox.Config{})
 	if page := fetch(in, "/").Body.String(); !strings.Contains(page, "No mail yet") {
@@ -224,9 +224,9 @@ func TestEmptyInboxSaysSo(t *testing.T) {
 	}
 }
 
-// TestMailsAreForThisHostOnly: a page whose name was made to point at this machine must not read
+// TestOtherHostsAreRefused: a page whose name was made to point at this machine must not read
 // them.
-func TestMailsAreForThisHostOnly(t *testing.T) {
+func TestOtherHostsAreRefused(t *testing.T) {
 	t.Parallel()
 	in := start(t, inbox.Config{HTTP: "127.0.0.1:0"})
 	for host, want := range map[string]int{"": http.StatusOK, "localhost": http.StatusOK, "evil.example": http.StatusMisdirectedRequest} {
@@ -246,7 +246,7 @@ func TestMailsAreForThisHostOnly(t *testing.T) {
 	}
 }
 
-func TestAddressesOfOtherMachinesAreRefused(t *testing.T) {
+func TestRemoteAddressesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]inbox.Config{"smtp": {SMTP: "0.0.0.0:0"}, "http": {HTTP: ":0"}} {
 		if _, err := inbox.Open(cfg); err == nil || !strings.HasPrefix(err.Error(), "inbox: "+name+": ") || !strings.Contains(err.Error(), " can be reached from other machines") {

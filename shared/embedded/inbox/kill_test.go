@@ -79,7 +79,7 @@ func answered(t *testing.T, address, name string, all *sync.Map, enough func()) 
 	}
 }
 
-func TestKilledInboxHasEveryMailThatItAnswered(t *testing.T) {
+func TestAcknowledgedMailsSurviveAKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var all sync.Map

@@ -47,7 +47,7 @@ func told(orders []batch.Order) string {
 	return strings.Join(all, "\n")
 }
 
-func TestJSONGoesOnAsItWasWritten(t *testing.T) {
+func TestJSONBodiesAreUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, file, text, want string }{
 		{"an object", "o.json", "{\n \"note\": 1\n}\n", `1  {"note":1}`},
@@ -82,7 +82,7 @@ func cells(key, name, sku, quantity, note string) string {
 	return fmt.Sprintf("%s,%s,a@example.com,1 St,,B,,1,DE,standard,%s,%s,%s\n", key, name, sku, quantity, note)
 }
 
-func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
+func TestInvalidRowFailsOnlyItsOrder(t *testing.T) {
 	t.Parallel()
 	const rest = `{"customer":{"name":"Ann","email":"a@example.com"},"ship_to":{"line1":"1 St","city":"B","postal_code":"1","country":"DE"},"service":"standard",`
 	good := rest + `"items":[{"sku":"A","quantity":1}]}`
@@ -122,7 +122,7 @@ func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
 	}
 }
 
-func TestABusinessHasAColumnForItsVATID(t *testing.T) {
+func TestCSVHasAColumnForTheVATID(t *testing.T) {
 	t.Parallel()
 	const file = "order,name,email,vat_id,line1,city,country,service,sku,quantity\nk1,Ann,a@example.com,ATU12345678,A,B,AT,standard,A,1\n"
 	orders, err := batch.Read("o.csv", strings.NewReader(file))
@@ -134,7 +134,7 @@ func TestABusinessHasAColumnForItsVATID(t *testing.T) {
 	}
 }
 
-func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
+func TestByteOrderMarkAndLineEndsOfSpreadsheets(t *testing.T) {
 	t.Parallel()
 	orders, err := batch.Read("o.csv", strings.NewReader("\ufeff"+strings.ReplaceAll(header+cells("k1", "Ann", "A", "1", ""), "\n", "\r\n")))
 	if err != nil || len(orders) != 1 || orders[0].Key != "k1" || orders[0].Err != nil {
@@ -142,7 +142,7 @@ func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
+func TestInvalidFileIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
 	const columns = "; the header must be: order,name,email,vat_id,line1,line2,city,region,postal_code,country,service,sku,quantity,note"
 	for _, row := range []struct{ name, file, text, want string }{
@@ -234,7 +234,7 @@ func FuzzCSVKeepsEveryCell(f *testing.F) {
 }
 
 // The line of each field was once counted from the beginning of the file: 25 s for as many.
-func TestAnOrderOfManyFieldsIsReadInLinearTime(t *testing.T) {
+func TestManyFieldsAreReadInLinearTime(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	text.WriteString("{\n")

@@ -40,7 +40,7 @@ func TestAddressInUseNamesItsSetting(t *testing.T) {
 			}
 			err = run(t.Context(), args, unset, io.Discard, io.Discard)
 			var told strings.Builder
-			config.Tell(&told, "all-in-one", errors.Join(err))
+			config.PrintError(&told, "all-in-one", errors.Join(err))
 			if got := told.String(); !strings.Contains(got, "address already in use\nhint: another program uses this address: set another one with "+hint+"\n") {
 				t.Errorf("got %s, want a hint that names %s", got, hint)
 			}

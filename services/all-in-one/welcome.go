@@ -16,7 +16,7 @@ import (
 func (d *demo) welcome(ctx context.Context) error {
 	select {
 	case address := <-d.listening:
-		if err := d.tell("http://" + address); err != nil {
+		if err := d.printAddresses("http://" + address); err != nil {
 			return err
 		}
 		d.placeSample(ctx, "http://"+address)
@@ -26,7 +26,7 @@ func (d *demo) welcome(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) tell(api string) error {
+func (d *demo) printAddresses(api string) error {
 	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "API\t%s/v1/orders\n", api)
 	fmt.Fprintf(w, "Documentation\t%s/docs\n", api)
@@ -67,7 +67,7 @@ func (d *demo) placeSample(ctx context.Context, api string) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		config.Tell(d.stderr, "all-in-one", config.Hint(fmt.Errorf("sample orders: %w", err), "list the dead letters with: ordersctl dlq list"))
+		config.PrintError(d.stderr, "all-in-one", config.Hint(fmt.Errorf("sample orders: %w", err), "list the dead letters with: ordersctl dlq list"))
 	default:
 		fmt.Fprintln(d.stderr, "all-in-one: sample orders: all confirmed")
 	}

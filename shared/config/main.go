@@ -43,7 +43,7 @@ func report(w io.Writer, name string, err error) int {
 	if err == nil || errors.Is(err, ErrHelp) {
 		return 0
 	}
-	Tell(w, name, err)
+	PrintError(w, name, err)
 	if _, ok := errors.AsType[*usage](err); !ok {
 		return 1
 	}
@@ -51,9 +51,9 @@ func report(w io.Writer, name string, err error) int {
 	return 2
 }
 
-// Tell prints an error as all programs do: a line that begins with the program's name, then the
-// hint of the error, if any.
-func Tell(w io.Writer, name string, err error) {
+// PrintError prints an error as all programs do: a line that begins with the program's name, then
+// the hint of the error, if any.
+func PrintError(w io.Writer, name string, err error) {
 	fmt.Fprintf(w, "%s: %s\n", name, Printable(err.Error()))
 	if h, ok := errors.AsType[*hinted](err); ok {
 		fmt.Fprintf(w, "hint: %s\n", Printable(h.hint))
@@ -64,16 +64,16 @@ func Tell(w io.Writer, name string, err error) {
 // on a terminal. It keeps line breaks.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\n' && Obeyed(r) {
+		if r != '\n' && IsControl(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
 }
 
-// Obeyed reports whether a character controls the terminal: C0, DEL, C1, line and paragraph
+// IsControl reports whether a character controls the terminal: C0, DEL, C1, line and paragraph
 // separators, and characters that change the direction of text (Unicode UAX #9).
-func Obeyed(r rune) bool {
+func IsControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 

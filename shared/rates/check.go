@@ -24,16 +24,16 @@ func (f *file) check(root config.Place) {
 		f.Step = 1 // it is used as a divisor below
 	}
 	carriers := f.checkCarriers(root)
-	remote := claims{owners: map[place]*zone{}}
+	remote := placeIndex{zones: map[place]*zone{}}
 	f.Remote.take(root.At("remote"), &remote, &zone{Name: "remote"})
 	remote.check()
-	f.remote = remote.owners
+	f.remote = remote.zones
 	if len(f.Zones) == 0 {
 		root.At("zones").Wrong("the card has no zones")
 	}
 	// An order stores only the name of its zone, so names must be unique.
 	named := map[string]bool{}
-	taken := claims{owners: map[place]*zone{}}
+	taken := placeIndex{zones: map[place]*zone{}}
 	for i := range f.Zones {
 		z, at := &f.Zones[i], root.At("zones", i)
 		if z.Name == "" || named[z.Name] {
@@ -46,7 +46,7 @@ func (f *file) check(root config.Place) {
 		z.check(at, carriers, f.Step)
 	}
 	taken.check()
-	f.zones = taken.owners
+	f.zones = taken.zones
 }
 
 func (f *file) checkCarriers(root config.Place) map[string]*carrier {
@@ -109,39 +109,39 @@ func (c *carrier) heaviest(step int) int {
 	return c.billable(order.Parcel{Grams: c.Most, Size: c.most}, step)
 }
 
-// claims maps places to the zones that list them, with the positions in the file.
-type claims struct {
-	owners map[place]*zone
-	made   []claim
+// placeIndex maps places to the zones that list them, with the positions in the file.
+type placeIndex struct {
+	zones   map[place]*zone
+	entries []placeEntry
 }
 
-type claim struct {
+type placeEntry struct {
 	at    config.Place
 	place place
 }
 
 // add records that a zone lists a place. A longer prefix takes precedence over a shorter one, so
 // zones overlap only if they list the same prefix.
-func (c *claims) add(at config.Place, p place, z *zone) {
-	if has := c.owners[p]; has != nil {
+func (c *placeIndex) add(at config.Place, p place, z *zone) {
+	if has := c.zones[p]; has != nil {
 		at.Wrong("%q and %q overlap: both have %s", has.Name, z.Name, p)
 		return
 	}
-	c.owners[p] = z
-	c.made = append(c.made, claim{at, p})
+	c.zones[p] = z
+	c.entries = append(c.entries, placeEntry{at, p})
 }
 
 // check refuses a prefix without effect, which a shorter one of the same zone includes: it is
 // probably a mistake.
-func (c *claims) check() {
-	for _, made := range c.made {
-		z, p := c.owners[made.place], made.place
+func (c *placeIndex) check() {
+	for _, e := range c.entries {
+		z, p := c.zones[e.place], e.place
 		for n := len(p.prefix) - 1; n >= 0; n-- {
 			shorter := place{p.country, p.prefix[:n]}
-			if c.owners[shorter] == z {
-				made.at.Wrong("%q already has %s through %s", z.Name, p, shorter)
+			if c.zones[shorter] == z {
+				e.at.Wrong("%q already has %s through %s", z.Name, p, shorter)
 			}
-			if c.owners[shorter] != nil {
+			if c.zones[shorter] != nil {
 				break
 			}
 		}
@@ -149,7 +149,7 @@ func (c *claims) check() {
 }
 
 // take adds all places of a territory to a zone.
-func (t *territory) take(at config.Place, taken *claims, z *zone) {
+func (t *territory) take(at config.Place, taken *placeIndex, z *zone) {
 	for i, a := range t.Areas {
 		at := at.At("areas", i)
 		checkCountry(at.At("country"), a.Country)

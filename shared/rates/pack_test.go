@@ -243,8 +243,8 @@ func fewest(weights, begun []int, most int) int {
 	return best
 }
 
-// TestOneLineNeedsTheMinimumOfParcels: of equal things each parcel but the last is full, and more of them
-// never cost less.
+// TestOneLineNeedsTheMinimumOfParcels: of equal things each parcel but the last is full, and more
+// of them never cost less.
 func TestOneLineNeedsTheMinimumOfParcels(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)

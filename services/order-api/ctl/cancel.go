@@ -19,7 +19,7 @@ type cancelOrder struct {
 // idempotent.
 func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) error {
 	var o client.Order
-	err := patiently(ctx, func() (err error) {
+	err := withRetry(ctx, func() (err error) {
 		o, err = api.Cancel(ctx, c.ID)
 		return err
 	})

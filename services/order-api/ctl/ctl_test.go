@@ -268,7 +268,7 @@ func TestInterruptedPlaceHasAHint(t *testing.T) {
 	args := []string{"place", "--concurrency", "1", "--api", s.url, file(t, "k1", "k2", "k3")}
 	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard)
 	var told strings.Builder
-	config.Tell(&told, "ordersctl", errors.Join(err))
+	config.PrintError(&told, "ordersctl", errors.Join(err))
 	want := "ordersctl: 0 of 3 orders failed, 2 were not sent\nhint: run the same command again: orders with an idempotency key are not placed twice\n"
 	if diff := gocmp.Diff(want, told.String()); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)

@@ -82,7 +82,7 @@ func TestOutputContainsNoControlCharacters(t *testing.T) {
 			stdout, stderr, err := s.run(t, `{"note": ""}`, strings.Fields(command)...)
 			var told strings.Builder // as the program does with the error that ends it
 			if err != nil {
-				config.Tell(&told, "ordersctl", err)
+				config.PrintError(&told, "ordersctl", err)
 			}
 			if found := unsafe(stdout + stderr + told.String()); found != nil {
 				t.Errorf("%d, %s: the terminal gets %q", status, command, found)

@@ -157,7 +157,7 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 		return client.Order{}, errSkipped
 	}
 	var placed client.Order
-	err := patiently(ctx, func() (err error) {
+	err := withRetry(ctx, func() (err error) {
 		placed, err = api.PlaceJSON(ctx, o.Body, o.Key, c.Wait)
 		return err
 	})
@@ -194,7 +194,7 @@ func waited(o client.Order, wait time.Duration) error {
 func (one *placement) print(p *printer, several bool) error {
 	place := fmt.Sprintf("%s:%d", one.file, one.Line)
 	if one.err != nil && several {
-		p.complain(fmt.Errorf("%s: %w", place, one.err))
+		p.printError(fmt.Errorf("%s: %w", place, one.err))
 	}
 	line := struct {
 		File  string        `json:"file"`

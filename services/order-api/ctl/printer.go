@@ -38,7 +38,7 @@ func exactly(v any) (string, error) {
 	text, err := json.Marshal(v)
 	var out strings.Builder
 	for _, r := range string(text) {
-		if config.Obeyed(r) {
+		if config.IsControl(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		} else {
 			out.WriteRune(r)
@@ -54,11 +54,11 @@ func (p *printer) note(text string) {
 	fmt.Fprintf(p.err, "%s: %s\n", name, config.Printable(text))
 }
 
-// complain prints an error that does not end the program.
-func (p *printer) complain(err error) {
+// printError prints an error that does not end the program.
+func (p *printer) printError(err error) {
 	p.bar.clear(p.err)
 	defer p.bar.draw(p.err)
-	config.Tell(p.err, name, err)
+	config.PrintError(p.err, name, err)
 }
 
 // bar is a progress bar. A nil bar shows nothing.

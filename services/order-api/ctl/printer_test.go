@@ -32,7 +32,7 @@ func TestProgressBarStaysBelowTheLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.bar.step(true)
-	p.complain(config.Hint(errors.New("no bread"), "bake some"))
+	p.printError(config.Hint(errors.New("no bread"), "bake some"))
 	p.bar.step(false)
 	p.note("halfway")
 	want := []string{"first", "ordersctl: no bread", "hint: bake some", "ordersctl: halfway", "[======================        ] 3/4, 1 failed"}

@@ -23,7 +23,7 @@ func (c *quote) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 		return err
 	}
 	var q client.Quote
-	err = patiently(ctx, func() (err error) {
+	err = withRetry(ctx, func() (err error) {
 		q, err = api.Quote(ctx, o)
 		return err
 	})

@@ -39,7 +39,7 @@ func (c *refund) Run(ctx context.Context, p *printer, api *client.Client) error 
 		return err
 	}
 	var o client.Order
-	err = patiently(ctx, func() (err error) {
+	err = withRetry(ctx, func() (err error) {
 		o, err = api.Refund(ctx, c.ID, want, key, c.Wait)
 		return err
 	})

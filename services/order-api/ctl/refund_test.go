@@ -78,6 +78,6 @@ func TestFailedRefundHasAHint(t *testing.T) {
 // told is what stands on stderr in the end.
 func told(err error) string {
 	var text strings.Builder
-	config.Tell(&text, "ordersctl", err)
+	config.PrintError(&text, "ordersctl", err)
 	return text.String()
 }

@@ -100,7 +100,7 @@ func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(clien
 
 func (s *sending) send(ctx context.Context, api *client.Client) {
 	s.result = sent
-	s.err = patiently(ctx, func() (err error) {
+	s.err = withRetry(ctx, func() (err error) {
 		s.number, err = api.Replay(ctx, s.letter.ID)
 		return err
 	})
@@ -141,7 +141,7 @@ func (s *sending) follow(ctx context.Context, api *client.Client) {
 
 func (s *sending) print(p *printer) error {
 	if s.err != nil {
-		p.complain(fmt.Errorf("dead letter %s: %w", s.letter.ID, s.err))
+		p.printError(fmt.Errorf("dead letter %s: %w", s.letter.ID, s.err))
 	}
 	line := struct {
 		Letter string `json:"letter"`

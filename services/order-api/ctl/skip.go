@@ -53,7 +53,7 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 		return err
 	case err == nil && next > c.Offset:
 		text := fmt.Sprintf("the batch at offset %d of %s/%d has been skipped before", c.Offset, c.Topic, c.Partition)
-		return p.result(text, c.told(c.Offset, next, ""))
+		return p.result(text, c.json(c.Offset, next, ""))
 	case err == nil:
 		return fmt.Errorf("the records at offset %d of %s/%d can be read: nothing was skipped", c.Offset, c.Topic, c.Partition)
 	}
@@ -63,20 +63,21 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	if err := keep(c.Out, bad.Batch); err != nil {
 		return fmt.Errorf("saving the bytes of the batch: %w", err)
 	}
-	if err := cl.ProduceSync(ctx, said(set, layout, bad)...).FirstErr(); err != nil {
+	if err := cl.ProduceSync(ctx, skipRecords(set, layout, bad)...).FirstErr(); err != nil {
 		return fmt.Errorf("skipping the batch: %w", err)
 	}
 	return p.result(fmt.Sprintf("skipped offsets %d to %d of %s/%d; the bytes are in %s", bad.From, bad.To-1, c.Topic, c.Partition, c.Out),
-		c.told(bad.From, bad.To, c.Out))
+		c.json(bad.From, bad.To, c.Out))
 }
 
-// told is the result for --json.
-func (c *skipBatch) told(from, to int64, file string) map[string]any {
+// json is the result for --json.
+func (c *skipBatch) json(from, to int64, file string) map[string]any {
 	return map[string]any{"topic": c.Topic, "partition": c.Partition, "from": from, "to": to, "file": file}
 }
 
-// said are the records to write: a void record for the offsets of orders, and the skip record.
-func said(set topic.Set, layout kafka.Layout, bad *kafka.UnreadableError) (records []*kgo.Record) {
+// skipRecords are the records to write: a void record for the offsets of orders, and the skip
+// record.
+func skipRecords(set topic.Set, layout kafka.Layout, bad *kafka.UnreadableError) (records []*kgo.Record) {
 	if bad.Topic == set.Orders {
 		first := order.Origin{Incarnation: layout.Incarnation, Partition: bad.Partition, Offset: bad.From}
 		void := wire.VoidStretch(first, bad.To-1, "unreadable", time.Now())

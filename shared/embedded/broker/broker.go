@@ -66,7 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	b := &Broker{addr: ln.Addr().String()}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return newDoor(ln, cfg.Log), nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return newListener(ln, cfg.Log), nil }),
 	}
 	if cfg.Log != nil {
 		opts = append(opts, kfake.WithLogger(logger{cfg.Log}))

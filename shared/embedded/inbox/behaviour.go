@@ -21,7 +21,7 @@ type Behaviour struct {
 // Behave sets the fault for all recipients. It replaces the previous one.
 func (in *Inbox) Behave(b Behaviour) {
 	in.faults.set(b)
-	in.guests.shut(b.Down)
+	in.conns.shut(b.Down)
 }
 
 // faults holds the current Behaviour and counts how often it was applied. All connections use it,
@@ -49,8 +49,8 @@ func (f *faults) at(command string) Behaviour {
 	return f.b
 }
 
-// misbehave applies the fault for a command. It returns nil for the normal answer.
-func (s *session) misbehave(command string) error {
+// fault applies the fault for a command. It returns nil for the normal answer.
+func (s *session) fault(command string) error {
 	b := s.in.faults.at(command)
 	if !s.in.wait(b.Late) {
 		return errEnding

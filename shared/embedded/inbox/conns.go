@@ -10,7 +10,7 @@ import (
 // Dial connects to the SMTP server in memory and ignores network and addr. It has the signature of
 // net.Dialer.DialContext. It blocks until Run accepts, and fails after Run has ended.
 func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if in.guests.refused() {
+	if in.conns.refused() {
 		return nil, dialError(syscall.ECONNREFUSED)
 	}
 	return in.pipes.dial(ctx)
@@ -62,21 +62,21 @@ func (p *pipes) Close() error {
 // Addr is a placeholder.
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// guests are the open SMTP connections. go-smtp has such a list too, but closes it only once, at
+// conns are the open SMTP connections. go-smtp has such a list too, but closes it only once, at
 // shutdown. A test that simulates outages closes all connections several times.
-type guests struct {
+type conns struct {
 	mu     sync.Mutex
 	closed bool
-	open   map[*guest]struct{}
+	open   map[*conn]struct{}
 }
 
-func newGuests() *guests { return &guests{open: make(map[*guest]struct{})} }
+func newConns() *conns { return &conns{open: make(map[*conn]struct{})} }
 
 // shut closes all connections and refuses new ones; with false it accepts new ones again.
-func (g *guests) shut(closed bool) {
+func (g *conns) shut(closed bool) {
 	g.mu.Lock()
 	g.closed = closed
-	var cut []*guest
+	var cut []*conn
 	for c := range g.open {
 		if closed {
 			cut = append(cut, c)
@@ -89,52 +89,52 @@ func (g *guests) shut(closed bool) {
 }
 
 // refused reports whether new connections are refused.
-func (g *guests) refused() bool {
+func (g *conns) refused() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.closed
 }
 
 // admit adds a connection to the list, unless new connections are refused.
-func (g *guests) admit(c net.Conn) (*guest, bool) {
+func (g *conns) admit(c net.Conn) (*conn, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return nil, false
 	}
-	admitted := &guest{Conn: c, of: g}
+	admitted := &conn{Conn: c, of: g}
 	g.open[admitted] = struct{}{}
 	return admitted, true
 }
 
-// guest is a connection that removes itself from the list when it is closed.
-type guest struct {
+// conn is a connection that removes itself from the list when it is closed.
+type conn struct {
 	net.Conn
-	of *guests
+	of *conns
 }
 
 // Close removes the connection from the list and closes it.
-func (c *guest) Close() error {
+func (c *conn) Close() error {
 	c.of.mu.Lock()
 	delete(c.of.open, c)
 	c.of.mu.Unlock()
 	return c.Conn.Close()
 }
 
-// gate is a listener that closes new connections while they are refused.
-type gate struct {
+// admitting is a listener that closes new connections while they are refused.
+type admitting struct {
 	net.Listener
-	guests *guests
+	conns *conns
 }
 
 // Accept returns the next connection that is not refused.
-func (g gate) Accept() (net.Conn, error) {
+func (g admitting) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if admitted, ok := g.guests.admit(c); ok {
+		if admitted, ok := g.conns.admit(c); ok {
 			return admitted, nil
 		}
 		c.Close()

@@ -62,11 +62,11 @@ type Inbox struct {
 	handler http.Handler
 	pages   *template.Template
 
-	// The SMTP server accepts from both listeners; guests has their open connections.
+	// The SMTP server accepts from both listeners; conns has their open connections.
 	pipes   *pipes
 	smtpTCP net.Listener // or nil
 	httpTCP net.Listener // or nil
-	guests  *guests
+	conns   *conns
 
 	faults faults
 	ending chan struct{} // closed when Run ends, which ends intended delays
@@ -86,7 +86,7 @@ const grace = time.Second
 // Open reads the mails in the directory and starts to listen. Clients can connect at once; Run
 // serves them.
 func Open(cfg Config) (*Inbox, error) {
-	in := &Inbox{log: cfg.Log, access: cfg.Access, pages: pages(), guests: newGuests(), pipes: newPipes(), ending: make(chan struct{})}
+	in := &Inbox{log: cfg.Log, access: cfg.Access, pages: pages(), conns: newConns(), pipes: newPipes(), ending: make(chan struct{})}
 	if in.log == nil {
 		in.log = slog.New(slog.DiscardHandler)
 	}
@@ -141,9 +141,9 @@ func address(l net.Listener) string {
 // seconds. A mail that was not answered yet may have been stored. An inbox can run once.
 func (in *Inbox) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.smtp.Serve(gate{in.pipes, in.guests}) })
+	g.Go(func() error { return in.smtp.Serve(admitting{in.pipes, in.conns}) })
 	if in.smtpTCP != nil {
-		g.Go(func() error { return in.smtp.Serve(gate{in.smtpTCP, in.guests}) })
+		g.Go(func() error { return in.smtp.Serve(admitting{in.smtpTCP, in.conns}) })
 	}
 	if in.httpTCP != nil {
 		g.Go(func() error { return serve.Run(ctx, in.httpTCP, serve.Guard(in.access, in), grace) })
@@ -165,7 +165,7 @@ func (in *Inbox) end() {
 	defer cancel()
 	// Close connections first: Shutdown waits for idle ones too, and go-smtp's Close does nothing
 	// after Shutdown.
-	in.guests.shut(true)
+	in.conns.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
 		in.log.Debug("shutting down the SMTP server", slog.Any(telemetry.Error, err))
 	}

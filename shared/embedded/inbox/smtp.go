@@ -53,7 +53,7 @@ type session struct {
 }
 
 // Mail accepts every sender.
-func (s *session) Mail(string, *smtp.MailOptions) error { return s.misbehave("MAIL") }
+func (s *session) Mail(string, *smtp.MailOptions) error { return s.fault("MAIL") }
 
 // Rcpt accepts every recipient except those at refused.test.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
@@ -61,7 +61,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if domain == refusedDomain {
 		return errRefused
 	}
-	if err := s.misbehave("RCPT"); err != nil {
+	if err := s.fault("RCPT"); err != nil {
 		return err
 	}
 	s.to = append(s.to, domain)
@@ -71,7 +71,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 // Data stores the mail. When it returns nil, the mail is on disk. The busy answers are counted
 // here, by Message-ID, because several orders can have the same recipient.
 func (s *session) Data(r io.Reader) error {
-	if err := s.misbehave("DATA"); err != nil {
+	if err := s.fault("DATA"); err != nil {
 		return err
 	}
 	raw, err := io.ReadAll(r)
@@ -94,7 +94,7 @@ func (s *session) Data(r io.Reader) error {
 	if err := s.in.mails.keep(raw, id); err != nil {
 		return s.unkept(err)
 	}
-	return s.misbehave(".")
+	return s.fault(".")
 }
 
 // unkept logs a storage error and returns a temporary error for the client.

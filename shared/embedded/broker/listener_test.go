@@ -254,9 +254,9 @@ func TestAcceptContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		failing := &listener{errs: make(chan error)}
-		d := broker.NewDoor(failing)
+		d := broker.NewListener(failing)
 		accepted := make(chan error, 1)
-		go func() { // ends with the door
+		go func() { // ends with the listener
 			c, err := d.Accept()
 			if err == nil {
 				err = c.Close()
@@ -300,9 +300,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in := &listener{errs: make(chan error)}
-		d := broker.NewDoor(in)
+		d := broker.NewListener(in)
 		accepted := make(chan net.Conn)
-		go func() { // ends with the door
+		go func() { // ends with the listener
 			for {
 				c, err := d.Accept()
 				if err != nil {

@@ -34,11 +34,11 @@ const (
 	quiet              = 10 * time.Second                  // between two log lines
 )
 
-// door is the listener of kfake. kfake trusts its clients: it panics on an unknown request, it
+// listener is the listener of kfake. kfake trusts its clients: it panics on an unknown request, it
 // allocates the announced size before it has read a byte, and it stops at the first error of
-// Accept. The door therefore reads whole requests, validates them, and passes on valid ones only.
-// It keeps accepting when the process has run out of file descriptors.
-type door struct {
+// Accept. The listener therefore reads whole requests, validates them, and passes on valid ones
+// only. It keeps accepting when the process has run out of file descriptors.
+type listener struct {
 	net.Listener
 	warn   func(what string, err error)
 	open   atomic.Int64
@@ -46,112 +46,112 @@ type door struct {
 	once   sync.Once // closes closed
 }
 
-func newDoor(ln net.Listener, log *slog.Logger) *door {
-	return &door{Listener: ln, warn: seldom(log), closed: make(chan struct{})}
+func newListener(ln net.Listener, log *slog.Logger) *listener {
+	return &listener{Listener: ln, warn: seldom(log), closed: make(chan struct{})}
 }
 
-// Accept returns the next connection. It fails only when the door is closed.
-func (d *door) Accept() (net.Conn, error) {
+// Accept returns the next connection. It fails only when the listener is closed.
+func (l *listener) Accept() (net.Conn, error) {
 	pause := minPause
 	for {
-		c, err := d.Listener.Accept()
+		c, err := l.Listener.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		case err != nil:
-			d.warn("accepting a connection", err)
+			l.warn("accepting a connection", err)
 			select {
 			case <-time.After(pause):
-			case <-d.closed:
+			case <-l.closed:
 				return nil, net.ErrClosed
 			}
 			pause = min(2*pause, maxPause)
 			continue
 		}
 		pause = minPause
-		if d.open.Add(1) <= maxConns {
-			return &visitor{Conn: c, door: d, patience: firstWithin}, nil
+		if l.open.Add(1) <= maxConns {
+			return &conn{Conn: c, listener: l, patience: firstWithin}, nil
 		}
-		d.open.Add(-1)
-		d.warn("connection refused", fmt.Errorf("%d connections are open", maxConns))
+		l.open.Add(-1)
+		l.warn("connection refused", fmt.Errorf("%d connections are open", maxConns))
 		c.Close()
 	}
 }
 
 // Close ends Accept.
-func (d *door) Close() error {
-	d.once.Do(func() { close(d.closed) })
-	return d.Listener.Close()
+func (l *listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
-// visitor is a connection that yields valid requests only.
-type visitor struct {
+// conn is a connection that yields valid requests only.
+type conn struct {
 	net.Conn
-	door     *door
+	listener *listener
 	patience time.Duration // until the next request begins
 	request  bytes.Reader  // rest of the current request
-	once     sync.Once     // decrements door.open
+	once     sync.Once     // decrements listener.open
 }
 
 // Read returns bytes of the current request, or reads the next one. kfake calls it from one
 // goroutine at a time.
-func (v *visitor) Read(p []byte) (int, error) {
-	if v.request.Len() == 0 {
-		if err := v.next(); err != nil {
+func (c *conn) Read(p []byte) (int, error) {
+	if c.request.Len() == 0 {
+		if err := c.next(); err != nil {
 			if _, refused := errors.AsType[*unreadable](err); refused {
-				v.door.warn("connection closed", fmt.Errorf("%s sent %w", v.RemoteAddr(), err))
+				c.listener.warn("connection closed", fmt.Errorf("%s sent %w", c.RemoteAddr(), err))
 			}
 			return 0, err
 		}
 	}
-	return v.request.Read(p)
+	return c.request.Read(p)
 }
 
 // Write fails if the client does not read the response in time.
-func (v *visitor) Write(p []byte) (int, error) {
-	if err := v.SetWriteDeadline(time.Now().Add(answerWithin)); err != nil {
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(answerWithin)); err != nil {
 		return 0, err
 	}
-	return v.Conn.Write(p)
+	return c.Conn.Write(p)
 }
 
 // Close closes the connection and frees its slot.
-func (v *visitor) Close() error {
-	v.once.Do(func() { v.door.open.Add(-1) })
-	return v.Conn.Close()
+func (c *conn) Close() error {
+	c.once.Do(func() { c.listener.open.Add(-1) })
+	return c.Conn.Close()
 }
 
 // next reads a whole request. It allocates as data arrives, not by the announced size.
-func (v *visitor) next() error {
+func (c *conn) next() error {
 	const size, head = 4, 8 // bytes; the head is key, version and correlation ID
-	if err := v.SetReadDeadline(time.Now().Add(v.patience)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if _, err := io.CopyN(&b, v.Conn, size); err != nil {
+	if _, err := io.CopyN(&b, c.Conn, size); err != nil {
 		return err
 	}
 	n := int64(binary.BigEndian.Uint32(b.Bytes()))
 	if n < head || n > maxProduce {
 		return &unreadable{fmt.Sprintf("a request of %d bytes", n)}
 	}
-	if err := v.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(&b, v.Conn, head); err != nil {
+	if _, err := io.CopyN(&b, c.Conn, head); err != nil {
 		return err
 	}
 	if key := binary.BigEndian.Uint16(b.Bytes()[size:]); key != uint16(kmsg.Produce) && n > maxRequest {
 		return &unreadable{fmt.Sprintf("a request of %d bytes with key %d", n, key)}
 	}
-	if _, err := io.CopyN(&b, v.Conn, n-head); err != nil {
+	if _, err := io.CopyN(&b, c.Conn, n-head); err != nil {
 		return err
 	}
 	if err := check(b.Bytes()[size:]); err != nil {
 		return err
 	}
-	v.patience = idleFor
-	v.request.Reset(b.Bytes())
+	c.patience = idleFor
+	c.request.Reset(b.Bytes())
 	return nil
 }
 

@@ -19,11 +19,11 @@ const (
 	firstPause = 200 * time.Millisecond
 )
 
-// patiently retries a request while its error is temporary. The request must be idempotent.
-func patiently(ctx context.Context, request func() error) error {
+// withRetry retries a request while its error is temporary. The request must be idempotent.
+func withRetry(ctx context.Context, request func() error) error {
 	for attempt := range attempts - 1 {
 		err := request()
-		if err == nil || ctx.Err() != nil || !passes(err) {
+		if err == nil || ctx.Err() != nil || !temporary(err) {
 			return err
 		}
 		// Jitter, so that requests which failed together are not repeated together.
@@ -37,9 +37,9 @@ func patiently(ctx context.Context, request func() error) error {
 	return request()
 }
 
-// passes reports whether an error is temporary: the API is busy or behind, or the connection was
+// temporary reports whether an error is temporary: the API is busy or behind, or the connection was
 // lost.
-func passes(err error) bool {
+func temporary(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	if !refused {
 		at, network := errors.AsType[*net.OpError](err)

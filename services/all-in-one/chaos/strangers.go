@@ -69,7 +69,7 @@ func (s *stage) appendUnreadable(ctx context.Context, f fault) error {
 	}
 	hold(ctx, f.lasts)
 	return s.ordersctl(ctx, "topics", "skip", names.Orders, fmt.Sprint(r.Partition), fmt.Sprint(r.Offset),
-		"--save", filepath.Join(s.dir, fmt.Sprintf("batch-%d-%d", r.Partition, r.Offset)))
+		"--out", filepath.Join(s.dir, fmt.Sprintf("batch-%d-%d", r.Partition, r.Offset)))
 }
 
 // ordersctl runs a command as an operator does, and returns what it says as an error when it fails.

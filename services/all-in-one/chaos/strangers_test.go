@@ -109,7 +109,7 @@ func TestUnreadableBatchIsOneAndIsSkippedByAnOperator(t *testing.T) {
 	onKafka(t, p)
 	called := commands(t, p, "ordersctl")
 	fall(t, p, "unreadable-batch", 3)
-	want := fmt.Sprintf("%s topics skip orders 2 0 --save %s\n", p.address(0), filepath.Join(p.dir, "batch-2-0"))
+	want := fmt.Sprintf("%s topics skip orders 2 0 --out %s\n", p.address(0), filepath.Join(p.dir, "batch-2-0"))
 	if got := called(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

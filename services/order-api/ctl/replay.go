@@ -45,12 +45,9 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 	if c.All == (len(c.IDs) > 0) || !c.All && c.filter != (filter{}) {
 		return config.Usage(errors.New("give the IDs of dead letters, or --all, optionally with --step and --reason"))
 	}
-	var all []*sending
-	for l, err := range c.chosen(ctx, api) {
-		if err != nil {
-			return err
-		}
-		all = append(all, &sending{letter: l})
+	all, err := c.collect(ctx, api)
+	if err != nil {
+		return err
 	}
 	p.show(len(all))
 	defer p.hide()
@@ -77,6 +74,18 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 		}
 	}
 	return sum(p, tally, len(all))
+}
+
+// collect reads all selected dead letters before the first is replayed: a replay changes the list.
+func (c *replay) collect(ctx context.Context, api *client.Client) ([]*sending, error) {
+	var all []*sending
+	for l, err := range c.chosen(ctx, api) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &sending{letter: l})
+	}
+	return all, nil
 }
 
 // chosen yields the selected dead letters.

@@ -44,18 +44,13 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	if c.Partition < 0 || int(c.Partition) >= layout.Partitions {
 		return config.Usage(fmt.Errorf("partition %d: %s has partitions 0 to %d", c.Partition, c.Topic, layout.Partitions-1))
 	}
-	next, err := kafka.NewReader(cl, set.DLQ).Probe(ctx, c.Topic, c.Partition, c.Offset)
-	bad, ok := errors.AsType[*kafka.UnreadableError](err)
+	bad, next, err := c.probe(ctx, kafka.NewReader(cl, set.DLQ))
 	switch {
-	case kafka.Classify(err) == kafka.Absent:
-		return fmt.Errorf("%s/%d has no record at offset %d", c.Topic, c.Partition, c.Offset)
-	case err != nil && !ok:
+	case err != nil:
 		return err
-	case err == nil && next > c.Offset:
+	case bad == nil:
 		text := fmt.Sprintf("the batch at offset %d of %s/%d has been skipped before", c.Offset, c.Topic, c.Partition)
 		return p.result(text, c.json(c.Offset, next, ""))
-	case err == nil:
-		return fmt.Errorf("the records at offset %d of %s/%d can be read: nothing was skipped", c.Offset, c.Topic, c.Partition)
 	}
 	if c.Out == "" {
 		c.Out = fmt.Sprintf("%s-%d-%d.batch", c.Topic, c.Partition, bad.From)
@@ -68,6 +63,23 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	}
 	return p.result(fmt.Sprintf("skipped offsets %d to %d of %s/%d; the bytes are in %s", bad.From, bad.To-1, c.Topic, c.Partition, c.Out),
 		c.json(bad.From, bad.To, c.Out))
+}
+
+// probe returns the batch at the offset if it cannot be read. If the batch has been skipped before,
+// it returns nil and the offset after it. It fails if the batch can be read.
+func (c *skipBatch) probe(ctx context.Context, r kafka.Reader) (bad *kafka.UnreadableError, next int64, err error) {
+	next, err = r.Probe(ctx, c.Topic, c.Partition, c.Offset)
+	bad, unreadable := errors.AsType[*kafka.UnreadableError](err)
+	switch {
+	case kafka.Classify(err) == kafka.Absent:
+		return nil, 0, fmt.Errorf("%s/%d has no record at offset %d", c.Topic, c.Partition, c.Offset)
+	case unreadable:
+		return bad, 0, nil
+	case err == nil && next <= c.Offset:
+		return nil, 0, fmt.Errorf("the records at offset %d of %s/%d can be read: nothing was skipped",
+			c.Offset, c.Topic, c.Partition)
+	}
+	return nil, next, err
 }
 
 // json is the result for --json.

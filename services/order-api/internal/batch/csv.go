@@ -43,15 +43,31 @@ func readCSV(text []byte) ([]Order, error) {
 	if err := checkHeader(header); err != nil {
 		return nil, err
 	}
-	var keys []string
-	rows := map[string][]row{}
+	keys, rows, err := readRows(r, header)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, &wrong{0, "has a header and no rows"}
+	}
+	orders := make([]Order, 0, len(keys))
+	for _, key := range keys {
+		orders = append(orders, gather(rows[key]))
+	}
+	return orders, nil
+}
+
+// readRows reads the rows below the header, by order. The keys are in the order of their first
+// rows.
+func readRows(r *csv.Reader, header []string) (keys []string, rows map[string][]row, err error) {
+	rows = map[string][]row{}
 	for {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return keys, rows, nil
 		}
 		if err != nil {
-			return nil, csvError(err)
+			return nil, nil, csvError(err)
 		}
 		next := newRow(r, header, record)
 		key := next.cells["order"]
@@ -64,14 +80,6 @@ func readCSV(text []byte) ([]Order, error) {
 		}
 		rows[key] = append(rows[key], next)
 	}
-	if len(keys) == 0 {
-		return nil, &wrong{0, "has a header and no rows"}
-	}
-	orders := make([]Order, 0, len(keys))
-	for _, key := range keys {
-		orders = append(orders, gather(rows[key]))
-	}
-	return orders, nil
 }
 
 func csvError(err error) error {

@@ -12,8 +12,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// until ends a program when it has logged something. It is written to by one goroutine at a time,
-// as loggers do.
+// until cancels a program when it logs a text. Loggers call Write from one goroutine at a time.
 type until struct {
 	bytes.Buffer
 	text string

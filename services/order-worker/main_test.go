@@ -98,8 +98,8 @@ func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-// owning calls then when the program has been given partitions. It is written to by one goroutine
-// at a time, as loggers do.
+// owning calls then when partitions have been assigned to the program. Loggers call Write from one
+// goroutine at a time.
 type owning struct{ then func() }
 
 func (o *owning) Write(line []byte) (int, error) {

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program ends as its first argument says.
+// program ends in the way of its first argument.
 func program(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	switch strings.Join(args[:min(1, len(args))], "") {
 	case "fine":

@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/rates"
 )
 
-// smallCard is a right card; each row of the tests below makes something wrong with it.
+// smallCard is a valid card. The tests of invalid ones change one thing per row.
 const smallCard = `currency: EUR
 step_g: 100
 carriers:

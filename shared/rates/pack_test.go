@@ -21,8 +21,8 @@ type tester interface {
 	Errorf(format string, args ...any)
 }
 
-// boxes is a card with one carrier of one price, whose parcels have a limit of weight, and of 100 ×
-// 100 × 100 mm to be filled to the brim.
+// boxes is a card with one carrier and one price. Its parcels have a weight limit and 100 × 100 ×
+// 100 mm, with a fill_percent of 100.
 func boxes(t testing.TB, grams int) *rates.Card {
 	t.Helper()
 	return load(t, fmt.Sprintf(`currency: EUR
@@ -204,8 +204,8 @@ func TestParcelsKeepLimitsAndApproximationBound(t *testing.T) {
 	})
 }
 
-// TestWeightAloneKeepsTheTightBound holds first-fit decreasing against the best there is, which is
-// tried out.
+// TestWeightAloneKeepsTheTightBound compares first-fit decreasing with the optimum, found by
+// exhaustive search.
 func TestWeightAloneKeepsTheTightBound(t *testing.T) {
 	t.Parallel()
 	const most = 60
@@ -226,8 +226,7 @@ func TestWeightAloneKeepsTheTightBound(t *testing.T) {
 	})
 }
 
-// fewest is how few parcels do, by trying each thing in each of the parcels begun, and in a new
-// one.
+// fewest is the minimum number of parcels. It tries each item in each open parcel and in a new one.
 func fewest(weights, begun []int, most int) int {
 	if len(weights) == 0 {
 		return len(begun)
@@ -243,8 +242,8 @@ func fewest(weights, begun []int, most int) int {
 	return best
 }
 
-// TestOneLineNeedsTheMinimumOfParcels: of equal things each parcel but the last is full, and more
-// of them never cost less.
+// TestOneLineNeedsTheMinimumOfParcels: with equal items, all parcels but the last are full, and
+// more items never cost less.
 func TestOneLineNeedsTheMinimumOfParcels(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)

@@ -133,7 +133,7 @@ func defaultText(t testing.TB) []byte {
 	return text
 }
 
-// TestSurchargesAddUpToThePrice is an example by hand, with all that can be charged.
+// TestSurchargesAddUpToThePrice is calculated by hand, with all surcharges.
 func TestSurchargesAddUpToThePrice(t *testing.T) {
 	t.Parallel()
 	o := basket("DE", "26465", order.Standard, times(3, thing(900, 520, 100, 90)))
@@ -158,7 +158,7 @@ func TestSurchargesAddUpToThePrice(t *testing.T) {
 	}
 }
 
-// TestCheapestCarrierInTimeIsUsed changes one thing at a time in what two carriers ask for.
+// TestCheapestCarrierInTimeIsUsed changes one value at a time of two carriers.
 func TestCheapestCarrierInTimeIsUsed(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -223,10 +223,10 @@ func TestRefusedOrderNamesTheCause(t *testing.T) {
 	}
 }
 
-// unserved are the countries that the default card leaves out on purpose.
+// unserved are the countries without a route in the default card.
 const unserved = "AF AQ BV BY EH GS HM IO IR KP LY PN RU SD SO SS SY TF UM YE"
 
-// countries are all that an order can go to.
+// countries are all countries of order addresses.
 func countries() (all []string) {
 	for a := 'A'; a <= 'Z'; a++ {
 		for b := 'A'; b <= 'Z'; b++ {
@@ -294,7 +294,7 @@ func TestPricesOfRandomOrders(t *testing.T) {
 		if free != (s.Price == order.EUR.Cents(0)) || s.BillableGrams%500 != 0 {
 			t.Errorf("got %s for %d g, items at %s, want free to be %v, and steps of 500 g", s.Price, s.BillableGrams, o.ItemsTotal(), free)
 		}
-		// Standard has all carriers to choose from that express has.
+		// Standard can use all carriers that express can.
 		other := o
 		if other.Service = order.Standard; o.Service == order.Express {
 			if slow, err := card.Ship(other); err != nil || slow.Price.Minor > s.Price.Minor {

@@ -18,8 +18,8 @@ import (
 	"example.com/orders/shared/serve"
 )
 
-// door answers "admitted" to whom it lets in, over a real socket, and returns its address.
-func door(t *testing.T, access config.Access, readWithin time.Duration) string {
+// admitter serves a handler that answers "admitted", on a real socket, and returns its address.
+func admitter(t *testing.T, access config.Access, readWithin time.Duration) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +39,7 @@ func door(t *testing.T, access config.Access, readWithin time.Duration) string {
 	return ln.Addr().String()
 }
 
-// say sends text over a connection and returns the answer's status, and all that comes until the
+// say sends text over a connection, and returns the status and everything received until the
 // connection is closed.
 func say(t *testing.T, address, text string) (status int, body string) {
 	t.Helper()
@@ -70,11 +70,10 @@ func say(t *testing.T, address, text string) (status int, body string) {
 	return resp.StatusCode, string(all)
 }
 
-// TestUnfinishedBodyTimesOut holds what Run and Guard do for every listener, over
-// sockets.
+// TestUnfinishedBodyTimesOut tests Run and Guard over sockets.
 func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
-	address := door(t, config.Access{}, 300*time.Millisecond)
+	address := admitter(t, config.Access{}, 300*time.Millisecond)
 	for head, want := range map[string]int{
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":                408,
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{":               408,
@@ -97,7 +96,7 @@ func TestUnfinishedBodyTimesOut(t *testing.T) {
 
 func TestAdmitChecksHostAndOrigin(t *testing.T) {
 	t.Parallel()
-	address := door(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
+	address := admitter(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
 	for _, row := range []struct {
 		name, head string
 		status     int
@@ -124,8 +123,8 @@ func TestAdmitChecksHostAndOrigin(t *testing.T) {
 	}
 }
 
-// TestAdmitAcceptsTheLocalAddress: kubelets and Prometheus ask a pod by its IP address, which no
-// setting knows beforehand.
+// TestAdmitAcceptsTheLocalAddress: kubelets and Prometheus use the IP address of a pod, which no
+// setting can contain.
 func TestAdmitAcceptsTheLocalAddress(t *testing.T) {
 	t.Parallel()
 	h := serve.Guard(config.Access{AllowRemote: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -24,7 +24,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// Told to stop while it answers, it finishes the answer first.
+	// Stopped during a response, it finishes the response first.
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stop()
 		fmt.Fprintln(w, "done")
@@ -62,7 +62,7 @@ func TestEndlessResponseIsClosedAfterGrace(t *testing.T) {
 		ended <- r.Context().Err()
 	})
 	body := make(chan string, 1)
-	go func() { body <- get(ln.Addr()) }() // ends when it is cut off
+	go func() { body <- get(ln.Addr()) }() // ends when the connection is closed
 	if err := serve.Run(ctx, ln, h, time.Millisecond); err != nil {
 		t.Errorf("got %v, want nil: it was told to stop", err)
 	}

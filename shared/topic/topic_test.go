@@ -22,8 +22,8 @@ func ExampleNames() {
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// TestTopicSettingsAreUnchanged holds the settings against a golden file: a topic that exists is not
-// changed by a new release, and services refuse one that differs.
+// TestTopicSettingsAreUnchanged compares the settings with a golden file: a release does not change
+// existing topics, and services refuse topics with other settings.
 func TestTopicSettingsAreUnchanged(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

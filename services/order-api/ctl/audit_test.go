@@ -11,8 +11,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestAuditFailsOnFaults audits an order in flight, and then one that was committed and
-// left no trace.
+// TestAuditFailsOnFaults audits an order in flight, then an order that was committed without a
+// status.
 func TestAuditFailsOnFaults(t *testing.T) {
 	t.Parallel()
 	s, k := open(t), kafkatest.Start(t)

@@ -23,7 +23,7 @@ import (
 // breaks a line invisibly.
 const evil = "\x1b[2J\u009b31m\u202e\u2066\u200f\u061c\u2028\x7f\r"
 
-// unsafe lists the runes of a text that a terminal obeys instead of showing them.
+// unsafe lists the control characters of a text.
 func unsafe(text string) (found []rune) {
 	for _, r := range text {
 		if r != '\n' && (unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)) {
@@ -33,7 +33,7 @@ func unsafe(text string) (found []rune) {
 	return found
 }
 
-// hostile answers every request with documents whose every text is evil.
+// hostile is an API that puts evil into every text.
 func hostile(t *testing.T, status int) *shop {
 	t.Helper()
 	o := client.Order{
@@ -68,7 +68,7 @@ func hostile(t *testing.T, status int) *shop {
 	return &shop{t: t, url: server.URL}
 }
 
-// answered are all commands that print what the API answers.
+// answered are all commands that print responses of the API.
 var answered = []string{
 	"get ord_1", "watch ord_1", "cancel ord_1", "refund ord_1", "place -", "place --wait 1s -", "quote -", "dlq list", "dlq show 0-1",
 	"dlq replay 0-1", "dlq replay --all --wait 1s", "invoice get ord_1",

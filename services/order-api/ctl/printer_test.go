@@ -11,8 +11,8 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// screen shows what a terminal would: a carriage return goes back to the start of the line, and
-// erasing empties it.
+// screen emulates a terminal: a carriage return moves to the start of the line, and the erase
+// sequence clears the line.
 func screen(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

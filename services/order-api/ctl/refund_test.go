@@ -47,7 +47,7 @@ func TestFailedRefundHasAHint(t *testing.T) {
 		name, args string
 		fails      []int
 		status     string // of the refund, or empty: confirmed
-		want       string // ordersctl's last words
+		want       string // on stderr
 	}{
 		{"nothing left", "ord_1", []int{422}, "", "told to answer 422\nhint: show the order and its refunds with: ordersctl get ord_1\n"},
 		{"not invoiced", "ord_1", []int{409}, "", "told to answer 409\nhint: show the order and its refunds with: ordersctl get ord_1\n"},
@@ -75,7 +75,7 @@ func TestFailedRefundHasAHint(t *testing.T) {
 	}
 }
 
-// told is what stands on stderr in the end.
+// told is the error as printed on stderr.
 func told(err error) string {
 	var text strings.Builder
 	config.PrintError(&text, "ordersctl", err)

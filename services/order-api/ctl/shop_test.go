@@ -26,14 +26,14 @@ type shop struct {
 	url    string
 	mu     sync.Mutex
 	fails  map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
-	keys   []string            // of the placements and refunds that came, in their order
+	keys   []string            // of placements and refunds, in order of arrival
 	bodies []string            // of them
 	sent   []string            // dead letters that were replayed
 	state  map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
 	walk   map[string][]string // the changes of an order, as the data of its events
 }
 
-// noon is when everything happens in the shop.
+// noon is the time of all changes.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func open(t *testing.T) *shop {
@@ -112,14 +112,14 @@ func (s *shop) stream(w http.ResponseWriter, r *http.Request, changes []string) 
 	}
 }
 
-// hang lets other requests go on until this one is given up.
+// hang blocks until the client cancels the request.
 func (s *shop) hang(r *http.Request) {
 	s.mu.Unlock()
 	<-r.Context().Done()
 	s.mu.Lock()
 }
 
-// placements is the keys of the placements that came.
+// placements returns the keys of all placements.
 func (s *shop) placements() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

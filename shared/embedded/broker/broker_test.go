@@ -142,14 +142,14 @@ func start(t *testing.T, dir string) *broker.Broker {
 	return b
 }
 
-// kept is what must outlive the broker.
+// kept is the data that must survive a restart.
 type kept struct {
 	Layout  kafka.Layout // with the incarnation, which is part of the topic's ID
 	Values  []string
 	Commits kadm.Offsets
 }
 
-// write fills a broker and returns what it holds then.
+// write writes records and offsets to a broker, and returns its data.
 func write(t *testing.T, addr string) kept {
 	t.Helper()
 	cl := connect(t, addr)

@@ -2,7 +2,7 @@ package broker
 
 import "net"
 
-// MaxConns is how many connections a listener lets in at once.
+// MaxConns is the maximum number of connections of a listener.
 const MaxConns = maxConns
 
 // NewListener is a listener without a log.

@@ -12,8 +12,7 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// letters of a mail with everything: text, HTML that wants to run, an attached invoice and an
-// attached page.
+// fullMail is a mail with text, HTML with a script, an attached invoice and an attached page.
 var fullMail = strings.ReplaceAll(`From: Shop <shop@example.com>
 To: =?utf-8?q?Zo=C3=AB?= <zoe@example.com>
 Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= <b>bold</b>
@@ -47,7 +46,7 @@ Content-Disposition: attachment; filename="a.html"
 --outer--
 `, "\n", "\r\n")
 
-// full is an inbox that holds fullMail and nothing else.
+// full is an inbox that holds only fullMail.
 func full(t *testing.T) *inbox.Inbox {
 	t.Helper()
 	in := start(t, inbox.Config{})

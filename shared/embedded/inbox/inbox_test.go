@@ -66,7 +66,7 @@ func send(c *smtp.Client, to, mail string) error {
 	return c.SendMail("shop@example.com", []string{to}, strings.NewReader(mail))
 }
 
-// plainMail is a mail with a Message-ID and nothing special.
+// plainMail is a plain mail with a Message-ID.
 func plainMail(id string) string {
 	return fmt.Sprintf("From: Shop <shop@example.com>\r\nTo: zoe@example.com\r\nSubject: %s\r\nMessage-ID: <%[1]s>\r\n\r\nThank you.\r\n", id)
 }

@@ -96,7 +96,7 @@ func TestAcknowledgedMailsSurviveAKill(t *testing.T) {
 			})
 		}
 		clients.Wait()
-		if _, err := p.Wait(); err != nil { // its folder is free now
+		if _, err := p.Wait(); err != nil { // its directory is unlocked now
 			t.Fatal(err)
 		}
 	}

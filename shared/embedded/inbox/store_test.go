@@ -193,7 +193,7 @@ func TestFullDiskIsNotAnsweredWithSuccess(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, t.TempDir())
 	keepAll(t, s, "a")
-	s.journal.file.Close() // stands for a disk that takes nothing more
+	s.journal.file.Close() // simulates a full disk
 	for _, id := range []string{"b", "c"} {
 		if err := s.keep([]byte("x"), id); err == nil {
 			t.Errorf("mail %s: got nil, want an error", id)

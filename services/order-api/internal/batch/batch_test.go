@@ -34,7 +34,7 @@ func Example() {
 	// 3 k2 quantity "many" is not a whole number
 }
 
-// told is what a test compares: an order in a line of text.
+// told formats an order as one line for comparison.
 func told(orders []batch.Order) string {
 	var all []string
 	for _, o := range orders {
@@ -76,8 +76,7 @@ func TestJSONBodiesAreUnchanged(t *testing.T) {
 	}
 }
 
-// cells fills a row of a CSV file: key, name, sku, quantity and note differ, the rest is always the
-// same.
+// cells returns a row of a CSV file with the given cells; the others are constant.
 func cells(key, name, sku, quantity, note string) string {
 	return fmt.Sprintf("%s,%s,a@example.com,1 St,,B,,1,DE,standard,%s,%s,%s\n", key, name, sku, quantity, note)
 }
@@ -233,7 +232,7 @@ func FuzzCSVKeepsEveryCell(f *testing.F) {
 	})
 }
 
-// The line of each field was once counted from the beginning of the file: 25 s for as many.
+// Counting lines from the beginning for each field takes quadratic time: 25 s.
 func TestManyFieldsAreReadInLinearTime(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

@@ -29,7 +29,7 @@ func Example() {
 	// Trinkflasche Edelstahl 750 ml 24.90 49.80
 }
 
-// smallShop is a right catalogue; each row of the test of wrong ones makes something wrong with it.
+// smallShop is a valid catalogue. The test of invalid ones changes one thing per row.
 const smallShop = `currency: EUR
 products:
   - sku: CUP-1

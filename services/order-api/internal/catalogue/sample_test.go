@@ -55,7 +55,7 @@ func sampleOrders(t *testing.T) []order.Order {
 	return orders
 }
 
-// head is what a row says about the whole order.
+// head is the columns that are the same in all rows of an order.
 func head(row []string) order.Order {
 	return order.Order{
 		ID: order.ID(row[0]), Customer: order.Customer{Name: row[1], Email: row[2]},

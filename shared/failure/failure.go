@@ -35,7 +35,7 @@ const (
 	Internal         Reason = "internal"          // unmarked error
 	Undecodable      Reason = "undecodable"       // the record cannot be decoded as an order
 	WrongPartition   Reason = "wrong-partition"   // the record is not in the partition of its key
-	Duplicate        Reason = "duplicate"         // the order was read before; only in void records
+	Duplicate        Reason = "duplicate"         // another record of the order came first; only in void records
 	Cancelled        Reason = "cancelled"         // the order was cancelled; only in void records
 	NoRoute          Reason = "no-route"          // the rate card does not serve the address
 	TooHeavy         Reason = "too-heavy"         // too heavy or too large for the carriers of the rate card

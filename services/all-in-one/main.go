@@ -42,7 +42,7 @@ type settings struct {
 	Worker worker.Settings `embed:""`
 	telemetry.Log
 
-	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process besides API and workers: broker (Kafka), inbox (mail server), or none."`
+	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process, in addition to API and workers: broker (Kafka), inbox (mail server), or none."`
 	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the web page that shows the mails of the embedded inbox."`
 	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers in this process. Workers in other processes can join."`
 	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`

@@ -9,7 +9,7 @@ import (
 // which host names. The zero value allows this machine only.
 type Access struct {
 	AllowRemote  bool     `env:"ORDERS_ALLOW_REMOTE" help:"Allow addresses that other machines can reach. There is no authentication: any client may do everything."`
-	AllowedHosts []string `env:"ORDERS_ALLOWED_HOSTS" placeholder:"NAME" help:"Accept HTTP requests for these host names, besides localhost and the IP addresses of this machine."`
+	AllowedHosts []string `env:"ORDERS_ALLOWED_HOSTS" placeholder:"NAME" help:"Accept HTTP requests for these host names, in addition to localhost and the IP addresses of this machine."`
 }
 
 // Validate is called by Parse.

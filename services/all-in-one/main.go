@@ -1,7 +1,9 @@
-// Command all-in-one is the whole application in one process: a Kafka broker, a mail catcher, the API and some workers.
+// Command all-in-one runs the whole application in one process: a Kafka broker, a mail inbox, the
+// API and some workers.
 //
-// It is for trying and testing. It only builds the settings of the parts and runs them; each part is the same code that
-// runs alone in production. The broker listens like any other, so that workers in other terminals can join.
+// It is for trying and testing. Each part is the code that runs as a process of its own in
+// production. The broker listens on a TCP address, so workers in other processes can join the
+// group.
 package main
 
 import (
@@ -32,18 +34,18 @@ import (
 
 func main() { config.Main("all-in-one", run) }
 
-// settings are those of all parts, and what only this program knows.
+// settings are those of all parts, and those of this program only.
 type settings struct {
 	config.Kafka
 	config.Access
-	API    api.Config    `embed:""`
-	Worker worker.Config `embed:""`
+	API    api.Settings    `embed:""`
+	Worker worker.Settings `embed:""`
 	telemetry.Log
 
-	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"What to start here; the rest must be there already."`
-	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the inbox page."`
-	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Workers to start here; others can join from outside."`
-	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" help:"File of orders to place at the start; those of an earlier start are not placed again."`
+	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process, in addition to API and workers: broker (Kafka), inbox (mail server), or none."`
+	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the web page that shows the mails of the embedded inbox."`
+	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers in this process. Workers in other processes can join."`
+	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`
 }
 
 // Validate is called by config.Parse.
@@ -56,8 +58,8 @@ func (s *settings) Validate() error {
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	err := config.Parse(&s, "all-in-one", "The whole application in one process, for trying and testing.", args, env, stdout, stderr,
-		// Quieter than a service: somebody is looking at what welcome tells.
+	err := config.Parse(&s, "all-in-one", "Runs the whole application in one process, for trying and testing.", args, env, stdout, stderr,
+		// Log less than a service does: the terminal shows what welcome prints.
 		kong.Vars{"drain": "4s", "log_level": "warn"})
 	if err != nil {
 		return err
@@ -67,25 +69,26 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	if err := d.open(ctx); err != nil {
 		return err
 	}
-	context.AfterFunc(ctx, func() { fmt.Fprintln(stderr, "all-in-one: ending; a second Ctrl-C ends it at once") })
+	context.AfterFunc(ctx, func() { fmt.Fprintln(stderr, "all-in-one: stopping; press Ctrl-C again to stop at once") })
 	return stack(ctx, d.runBroker, d.runInbox, d.runWorkers, d.runAPI, d.welcome)
 }
 
-// demo is a running application.
+// demo is the running application.
 type demo struct {
 	settings
 	log            *slog.Logger
 	stdout, stderr io.Writer
 	kafka          kafka.Config
-	broker         *broker.Broker // or nil: the Kafka at --brokers is used
-	inbox          *inbox.Inbox   // or nil: the server at --smtp is used
-	listening      chan string    // gets the address of the API
+	broker         *broker.Broker // or nil: --brokers names a Kafka that is running already
+	inbox          *inbox.Inbox   // or nil: --smtp names a server that is running already
+	listening      chan string    // receives the address of the API
 }
 
-// ownFolder is the hint for a folder that another process uses.
-const ownFolder = "end the other one, or give this one a folder of its own with --data or ORDERS_DATA"
+// ownFolder is the hint for a directory that another process uses.
+const ownFolder = "stop the other process, or give this one another directory with --data or ORDERS_DATA"
 
-// open starts what the parts need before they can begin: a broker with topics, and a mail server.
+// open starts the broker and the mail server, and creates the topics. The other parts need them to
+// start.
 func (d *demo) open(ctx context.Context) error {
 	d.kafka = kafka.Config{Brokers: d.Brokers, Log: d.log}
 	var err error
@@ -119,8 +122,8 @@ func (d *demo) open(ctx context.Context) error {
 	return nil
 }
 
-// shop is where mails link to when there is no shop: what the API at an address says of an order stands in for its page. It
-// is empty when the address is not known yet.
+// shop is the default of --shop-url: mails link to the order in the API, because there are no shop
+// pages. It is empty when the port of the address is not known yet.
 func shop(address string) string {
 	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "0" {
 		return ""
@@ -130,7 +133,7 @@ func shop(address string) string {
 
 func (d *demo) folder(name string) string { return filepath.Join(d.API.Data, name) }
 
-// createTopics makes what is missing; the parts compare the rest with what it must be.
+// createTopics creates missing topics. The parts check the settings of those that exist.
 func (d *demo) createTopics(ctx context.Context) error {
 	cl, err := d.kafka.Connect(ctx)
 	if err != nil {
@@ -166,13 +169,12 @@ func (d *demo) runWorkers(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	cfg := d.Worker
-	cfg.Access, cfg.Kafka, cfg.Topics, cfg.Log = d.Access, d.kafka, topic.Names(d.Prefix), d.log
+	cfg := worker.Config{Settings: d.Worker, Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range d.Workers {
 		one := cfg
 		if i > 0 {
-			one.Health = "" // only one can listen there
+			one.Health = "" // only one worker can listen on the address
 		}
 		g.Go(func() error { return worker.Run(ctx, one) })
 	}
@@ -180,10 +182,11 @@ func (d *demo) runWorkers(ctx context.Context) error {
 }
 
 func (d *demo) runAPI(ctx context.Context) error {
-	cfg := d.API
-	cfg.RateCard, cfg.Group = d.Worker.RateCard, d.Worker.Group
+	cfg := api.Config{
+		Settings: d.API, RateCard: d.Worker.RateCard, Group: d.Worker.Group,
+		Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log,
+	}
 	cfg.Data = d.folder("view")
-	cfg.Access, cfg.Kafka, cfg.Topics, cfg.Log = d.Access, d.kafka, topic.Names(d.Prefix), d.log
 	if d.broker != nil {
 		cfg.Ready = d.reachKafka
 	}
@@ -191,7 +194,8 @@ func (d *demo) runAPI(ctx context.Context) error {
 	return api.Run(ctx, cfg)
 }
 
-// reachKafka fails when a new client cannot talk to the broker: those that are connected already may not notice.
+// reachKafka fails when a new client cannot connect to the broker. Clients that are connected
+// already may not notice.
 func (d *demo) reachKafka(ctx context.Context) error {
 	cl, err := d.kafka.Connect(ctx)
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 
 func unset(string) string { return "" }
 
-func TestATakenAddressNamesItsSetting(t *testing.T) {
+func TestAddressInUseNamesItsSetting(t *testing.T) {
 	t.Parallel()
 	for flag, hint := range map[string]string{
 		"--http":    "--http or ORDERS_HTTP",
@@ -40,15 +40,15 @@ func TestATakenAddressNamesItsSetting(t *testing.T) {
 			}
 			err = run(t.Context(), args, unset, io.Discard, io.Discard)
 			var told strings.Builder
-			config.Tell(&told, "all-in-one", errors.Join(err))
-			if got := told.String(); !strings.Contains(got, "address already in use\nhint: another program uses this address: give another one with "+hint+"\n") {
+			config.PrintError(&told, "all-in-one", errors.Join(err))
+			if got := told.String(); !strings.Contains(got, "address already in use\nhint: another program uses this address: set another one with "+hint+"\n") {
 				t.Errorf("got %s, want a hint that names %s", got, hint)
 			}
 		})
 	}
 }
 
-func TestFolderThatCannotBeIsNamedByItsFlag(t *testing.T) {
+func TestInvalidDirectoryNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -60,7 +60,7 @@ func TestFolderThatCannotBeIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestWrongSettingsAreRefusedBeforeAnythingStarts(t *testing.T) {
+func TestInvalidSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ args, want string }{
 		{"--workers=-1", "--workers must not be negative"},
@@ -75,7 +75,7 @@ func TestWrongSettingsAreRefusedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
-func TestMailsLinkToTheAPIWhereThereIsNoShop(t *testing.T) {
+func TestMailsLinkToTheAPIWithoutAShop(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
 		"127.0.0.1:8080": "http://127.0.0.1:8080/v1", "[::1]:80": "http://[::1]:80/v1", "127.0.0.1:0": "", ":8080": "", "nonsense": "",

@@ -5,9 +5,10 @@ import (
 	"errors"
 )
 
-// stack runs parts that stand on each other, the lowest first. When ctx is done, or one of them ends by itself, all end
-// from the top down: a part is told to end when all above it have ended. It returns what went wrong in any of them, but
-// not that one was cut short by being told to end.
+// stack runs parts in order of dependency: each part needs those before it. When ctx is done or one
+// part returns, all parts are cancelled in reverse order, each after those that depend on it have
+// returned. It returns the errors of all parts, except that of a part that returned
+// context.Canceled because it was cancelled.
 func stack(ctx context.Context, parts ...func(context.Context) error) error {
 	if len(parts) == 0 {
 		<-ctx.Done()

@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPartsEndFromTheTop(t *testing.T) {
+func TestPartsEndInReverseOrder(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
-		breaks string // the part that ends by itself, or none: all are told to end
+		breaks string // the part that returns by itself; or empty: all are cancelled
 		err    string
 		want   []string
 	}{

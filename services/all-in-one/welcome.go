@@ -11,11 +11,12 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// welcome tells where everything is as soon as the API answers, and places the sample orders.
+// welcome prints the addresses of all parts once the API is listening, and places the sample
+// orders.
 func (d *demo) welcome(ctx context.Context) error {
 	select {
 	case address := <-d.listening:
-		if err := d.tell("http://" + address); err != nil {
+		if err := d.printAddresses("http://" + address); err != nil {
 			return err
 		}
 		d.placeSample(ctx, "http://"+address)
@@ -25,7 +26,7 @@ func (d *demo) welcome(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) tell(api string) error {
+func (d *demo) printAddresses(api string) error {
 	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "API\t%s/v1/orders\n", api)
 	fmt.Fprintf(w, "Documentation\t%s/docs\n", api)
@@ -46,28 +47,28 @@ func (d *demo) tell(api string) error {
 Try, in another terminal:
   curl -sS -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d @deploy/sample/order.json %s/v1/orders
   bin/ordersctl --api %s dlq list
-  %s    # one more worker
+  %s    # starts another worker
 
-Ctrl-C ends it; all data stay in %s.
+Press Ctrl-C to stop. All data stay in %s.
 `, api, api, worker, d.API.Data)
 	return err
 }
 
-// placeSample places the orders of the sample file with the program that anybody would use, and tells how they ended.
-// They have keys, so a second start places none twice.
+// placeSample places the orders of the sample file as ordersctl does, and reports how they ended.
+// The sample has idempotency keys, so a second start places no order twice.
 func (d *demo) placeSample(ctx context.Context, api string) {
 	if d.Sample == "" {
 		return
 	}
-	// No bar: it and the log would write over each other.
+	// A writer that is no *os.File gets no progress bar, which the log would overwrite.
 	stderr := struct{ io.Writer }{d.stderr}
 	args := []string{"place", "--api", api, "--wait", "60s", d.Sample}
 	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), io.Discard, stderr)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		config.Tell(d.stderr, "all-in-one", config.Hint(fmt.Errorf("sample orders: %w", err), "ordersctl dlq list shows the letters"))
+		config.PrintError(d.stderr, "all-in-one", config.Hint(fmt.Errorf("sample orders: %w", err), "list the dead letters with: ordersctl dlq list"))
 	default:
-		fmt.Fprintln(d.stderr, "all-in-one: sample orders: all are confirmed")
+		fmt.Fprintln(d.stderr, "all-in-one: sample orders: all confirmed")
 	}
 }

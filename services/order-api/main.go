@@ -1,4 +1,4 @@
-// Command order-api takes orders over HTTP and shows what becomes of them.
+// Command order-api accepts orders over HTTP, produces them to Kafka, and serves their status.
 package main
 
 import (
@@ -18,23 +18,22 @@ func main() { config.Main("order-api", run) }
 type settings struct {
 	config.Kafka
 	config.Access
-	api.Config
-	RateCard string `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML) to quote by; an embedded one by default. Give the workers the same."`
-	Group    string `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers: orders below what it has committed are no backlog."`
+	api.Settings
+	RateCard string `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices for quotes (YAML); the same as that of the workers. Default: a built-in example."`
+	Group    string `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers. Its committed offsets tell which orders have been begun."`
 	telemetry.Log
 }
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	if err := config.Parse(&s, "order-api", "Takes orders over HTTP and shows what becomes of them.", args, env, stdout, stderr); err != nil {
+	const about = "Accepts orders over HTTP, produces them to Kafka, and serves their status."
+	if err := config.Parse(&s, "order-api", about, args, env, stdout, stderr); err != nil {
 		return err
 	}
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
-	cfg := s.Config
-	cfg.RateCard, cfg.Group, cfg.Access = s.RateCard, s.Group, s.Access
-	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
-	cfg.Topics = topic.Names(s.Prefix)
-	cfg.Log = log
-	return api.Run(ctx, cfg)
+	return api.Run(ctx, api.Config{
+		Settings: s.Settings, RateCard: s.RateCard, Group: s.Group, Access: s.Access,
+		Kafka: kafka.Config{Brokers: s.Brokers, Log: log}, Topics: topic.Names(s.Prefix), Log: log,
+	})
 }

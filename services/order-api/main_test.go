@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// until ends a program when it has logged something. It is written to by one goroutine at a time, as loggers do.
+// until cancels a program when it logs a text. Loggers call Write from one goroutine at a time.
 type until struct {
 	bytes.Buffer
 	text string
@@ -26,7 +26,7 @@ func (u *until) Write(p []byte) (int, error) {
 	return u.Buffer.Write(p)
 }
 
-func TestProgramRunsUntilItIsTold(t *testing.T) {
+func TestProgramRunsUntilCancelled(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -40,7 +40,7 @@ func TestProgramRunsUntilItIsTold(t *testing.T) {
 	}
 }
 
-func TestWrongRateCardIsRefusedWithItsLine(t *testing.T) {
+func TestInvalidRateCardIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
 	card := filepath.Join(t.TempDir(), "card.yaml")
 	if err := os.WriteFile(card, []byte("currency: EUR\nstep_g: 500\nzone: []\n"), 0o600); err != nil {
@@ -54,7 +54,7 @@ func TestWrongRateCardIsRefusedWithItsLine(t *testing.T) {
 	}
 }
 
-func TestWrongFlagIsUsage(t *testing.T) {
+func TestUnknownFlagIsAUsageError(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	err := run(t.Context(), []string{"--nothing"}, func(string) string { return "" }, &out, &out)

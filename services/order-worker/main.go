@@ -1,4 +1,5 @@
-// Command order-worker is a member of the worker group: as many as you like share the orders.
+// Command order-worker ships, invoices and confirms orders from Kafka. Workers of one consumer
+// group share the partitions.
 package main
 
 import (
@@ -18,8 +19,8 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// softLimit is what the heap may grow to before the garbage collector works harder, so that a worker stays below 200 MB
-// whatever waits for it in Kafka. GOMEMLIMIT says otherwise.
+// softLimit is the soft memory limit of the Go runtime in bytes, unless GOMEMLIMIT sets another. It
+// keeps the process below 200 MB, however many orders wait in Kafka.
 const softLimit = 150 << 20
 
 func main() {
@@ -32,22 +33,21 @@ func main() {
 type settings struct {
 	config.Kafka
 	config.Access
-	worker.Config
+	worker.Settings
 	telemetry.Log
 }
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
 	drain := kong.Vars{"drain": fmt.Sprint(worker.DefaultDrain)}
-	if err := config.Parse(&s, "order-worker", "Works on orders: ships, invoices, mails.", args, env, stdout, stderr, drain); err != nil {
+	const about = "Calculates shipping, issues the invoice and mails the confirmation of each order."
+	if err := config.Parse(&s, "order-worker", about, args, env, stdout, stderr, drain); err != nil {
 		return err
 	}
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
-	cfg := s.Config
-	cfg.Access = s.Access
-	cfg.Kafka = kafka.Config{Brokers: s.Brokers, Log: log}
-	cfg.Topics = topic.Names(s.Prefix)
-	cfg.Log = log
-	return worker.Run(ctx, cfg)
+	return worker.Run(ctx, worker.Config{
+		Settings: s.Settings, Access: s.Access,
+		Kafka: kafka.Config{Brokers: s.Brokers, Log: log}, Topics: topic.Names(s.Prefix), Log: log,
+	})
 }

@@ -21,7 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// call runs the program with arguments, and variables as KEY=VALUE in pairs, and returns what it printed.
+// call runs the program with arguments, and variables as KEY=VALUE in pairs, and returns what it
+// printed.
 func call(ctx context.Context, args []string, variables ...string) (stdout, stderr string, err error) {
 	env := map[string]string{}
 	for _, v := range variables {
@@ -54,7 +55,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	}
 }
 
-func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
+func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	brokers := "--brokers=" + strings.Join(k.Config().Brokers, ",")
@@ -77,7 +78,7 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 		{"no concurrency", []string{"--concurrency=0"}, "", "--concurrency must be at least 1"},
 		{"no concurrency, by a variable", nil, "ORDERS_CONCURRENCY=0", "--concurrency must be at least 1"},
 		{"no port", []string{"--brokers=kafka"}, "", `--brokers "kafka"`},
-		{"nobody there", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
+		{"unreachable broker", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
 		{"topics missing", []string{brokers, "--prefix=other"}, "", "other.status: missing (create it with: ordersctl topics create)"},
 		{"rate card wrong", []string{brokers, "--rate-card=" + wrong}, "", wrong + `:3: unknown key "zone"`},
 		{"rate card missing", []string{brokers, "--rate-card=nowhere.yaml"}, "", "nowhere.yaml"},
@@ -97,7 +98,8 @@ func TestWhatCannotWorkIsSaidAtTheStart(t *testing.T) {
 	}
 }
 
-// owning calls then when the program has been given partitions. It is written to by one goroutine at a time, as loggers do.
+// owning calls then when partitions have been assigned to the program. Loggers call Write from one
+// goroutine at a time.
 type owning struct{ then func() }
 
 func (o *owning) Write(line []byte) (int, error) {
@@ -108,7 +110,7 @@ func (o *owning) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
+func TestProgramIsReadyWithPartitionsAndStopsWhenCancelled(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -137,7 +139,7 @@ func TestProgramIsReadyWhenItOwnsPartitionsAndEndsWhenItIsTold(t *testing.T) {
 	}
 }
 
-func TestSettingsInForceAreLoggedOnce(t *testing.T) {
+func TestSettingsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	_, log, _ := call(t.Context(), []string{"--brokers=127.0.0.1:1", "--concurrency=7", "--log-format=json"}, "ORDERS_GROUP=night", "ORDERS_DRAIN=9s")
 	line, _, _ := strings.Cut(log, "\n")

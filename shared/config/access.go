@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Access are the settings of every program that listens: who may reach its addresses, and by which names. The zero value
-// is this machine only.
+// Access are the settings of every program that listens: from where it may be reached, and under
+// which host names. The zero value allows this machine only.
 type Access struct {
-	AllowRemote  bool     `env:"ORDERS_ALLOW_REMOTE" help:"Listen on addresses that other machines reach. There is no sign-in: they may do everything."`
-	AllowedHosts []string `env:"ORDERS_ALLOWED_HOSTS" placeholder:"NAME" help:"Host names by which HTTP requests may address this program, besides localhost and its IP addresses."`
+	AllowRemote  bool     `env:"ORDERS_ALLOW_REMOTE" help:"Allow addresses that other machines can reach. There is no authentication: any client may do everything."`
+	AllowedHosts []string `env:"ORDERS_ALLOWED_HOSTS" placeholder:"NAME" help:"Accept HTTP requests for these host names, in addition to localhost and the IP addresses of this machine."`
 }
 
 // Validate is called by Parse.
 func (a *Access) Validate() error {
 	for _, host := range a.AllowedHosts {
 		if host == "" || strings.ContainsAny(host, ":/*@ ") {
-			return fmt.Errorf("--allowed-hosts %q: must be host names without scheme and port, such as orders.example.com", host)
+			return fmt.Errorf("--allowed-hosts %q: must be a host name without scheme and port, such as orders.example.com", host)
 		}
 	}
 	return nil

@@ -1,12 +1,14 @@
-// Package config reads settings: flags and ORDERS_* variables of a program, and the YAML files that they name.
+// Package config reads settings: flags and ORDERS_* variables of a program, and the YAML files that
+// they name.
 //
-// A program's settings are one struct with kong tags. A flag beats its variable, and a variable beats the default; the
-// environment is handed in, so that tests run programs side by side. Main is the frame that all programs share: what a
-// signal does, how an error reads, and what a program exits with.
+// The settings of a program are one struct with kong tags. A flag overrides its environment
+// variable, and a variable overrides the default. The environment is an argument, so that tests can
+// run programs concurrently. Main is the same for all programs: it handles signals, prints errors
+// and sets the exit status.
 //
-// A YAML file is read strictly, because a misspelt key that is silently ignored costs money: LoadYAML refuses unknown
-// keys, keys given twice and values of the wrong kind, and the reader of the file adds what only it can know. All that
-// is wrong is said at once, one line each, as "file:line: what".
+// YAML files are read strictly: LoadYAML refuses unknown keys, repeated keys and values of the
+// wrong type, because a misspelt key that is ignored can cost money. The caller adds checks of the
+// values. An error lists all faults of the file, one a line, as "file:line: fault".
 package config
 
 import (
@@ -25,31 +27,32 @@ import (
 
 // Kafka are the settings of every program that talks to Kafka.
 type Kafka struct {
-	Brokers []string `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka brokers to begin with."`
-	Prefix  string   `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of all topic names."`
+	Brokers []string `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka bootstrap brokers, as HOST:PORT."`
+	Prefix  string   `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of the topic names."`
 }
 
-// prefix is what Kafka takes in the name of a topic. The longest topic adds 10 of the 249 characters; 200 leaves room.
+// prefix allows what Kafka allows in topic names. Kafka limits names to 249 characters; the longest
+// suffix has 10.
 var prefix = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$`)
 
 // Validate is called by Parse.
 func (k *Kafka) Validate() error {
 	if !prefix.MatchString(k.Prefix) {
-		return fmt.Errorf("--prefix %q: must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit", k.Prefix)
+		return fmt.Errorf("--prefix %q: must be at most 200 letters, digits, dots, underscores and hyphens, and begin with a letter or a digit", k.Prefix)
 	}
 	for _, b := range k.Brokers {
 		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" {
-			return fmt.Errorf("--brokers %q: must be addresses such as 127.0.0.1:9092", b)
+			return fmt.Errorf("--brokers %q: must be HOST:PORT, such as 127.0.0.1:9092", b)
 		}
 	}
 	return nil
 }
 
-// ErrHelp is returned by Parse when help was asked for and has been printed: the program ends, and that is no failure.
+// ErrHelp is returned by Parse after it has printed the help. The program ends with exit status 0.
 var ErrHelp = errors.New("help was printed")
 
-// Parse reads flags and variables into a pointer to a struct with kong tags. Options are kong's, for programs with
-// commands. An error is one of usage, for Main, or ErrHelp.
+// Parse reads flags and variables into a pointer to a struct with kong tags. Programs with commands
+// pass options for kong. It returns a usage error, for Main, or ErrHelp.
 func Parse(into any, name, description string, args []string, env func(string) string, stdout, stderr io.Writer, opts ...kong.Option) error {
 	v := &variables{env: env, of: map[*kong.Flag][]string{}, used: map[string]string{}}
 	helped := false
@@ -71,14 +74,16 @@ func Parse(into any, name, description string, args []string, env func(string) s
 	return nil
 }
 
-// variables resolves flags from an environment that is handed in: kong itself reads that of the process only.
+// variables resolves flags from an environment that the caller passes: kong itself reads only that
+// of the process.
 type variables struct {
 	env  func(string) string
 	of   map[*kong.Flag][]string
 	used map[string]string // by flag name
 }
 
-// takeOver keeps kong from looking at the process environment, and the variables in the help.
+// takeOver keeps kong from reading the process environment, and keeps the names of the variables in
+// the help.
 func (v *variables) takeOver(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		if f, ok := node.(*kong.Flag); ok && len(f.Tag.Envs) > 0 {
@@ -90,10 +95,10 @@ func (v *variables) takeOver(k *kong.Kong) error {
 	})
 }
 
-// Validate has nothing to look at: unknown variables belong to other programs.
+// Validate accepts unknown variables: they belong to other programs.
 func (v *variables) Validate(*kong.Application) error { return nil }
 
-// Resolve returns the text of a flag's variable. An empty one is as good as none.
+// Resolve returns the value of a flag's variable. An empty variable counts as unset.
 func (v *variables) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 	for _, name := range v.of[f] {
 		if text := v.env(name); text != "" {
@@ -104,18 +109,19 @@ func (v *variables) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, e
 	return nil, nil
 }
 
-// explain names the variable behind a flag that nobody typed.
+// explain adds a hint to an error about a flag whose value comes from a variable.
 func (v *variables) explain(err error) error {
 	for flag, name := range v.used {
 		if strings.HasPrefix(err.Error(), "--"+flag) {
-			return Hint(err, "the value comes from the variable "+name)
+			return Hint(err, "the value comes from the environment variable "+name)
 		}
 	}
 	return err
 }
 
-// Effective returns the settings in force, for the one line that a program logs at its start, each under the name of its
-// variable without ORDERS_. Settings tagged secret are masked, and so are passwords in URLs.
+// Effective returns the settings in force as log attributes, for the line that a program logs at
+// its start. The key is the name of the variable without ORDERS_. Settings tagged secret and
+// passwords in URLs are masked.
 func Effective(settings any) []slog.Attr {
 	return effective(reflect.Indirect(reflect.ValueOf(settings)))
 }

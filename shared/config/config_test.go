@@ -47,7 +47,7 @@ func parse(args string, variables ...string) (settings, string, error) {
 	return s, out.String(), err
 }
 
-func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
+func TestFlagOverridesVariableOverridesDefault(t *testing.T) {
 	t.Parallel()
 	got, _, err := parse("--workers 5 --brokers a:1,b:2", "ORDERS_WORKERS=7", "ORDERS_DRAIN=9s", "ORDERS_LOOSE=true", "ORDERS_PREFIX=", "ORDERS_MODE=slow")
 	if err != nil {
@@ -81,11 +81,11 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		{"", "ORDERS_WORKERS=five", `--workers: expected a valid 64 bit int but got "five"`},
 		{"--mode odd", "", `--mode must be one of "fast","slow" but got "odd"`},
 		{"extra", "", "unexpected argument extra"},
-		{"--prefix a/b", "", `--prefix "a/b": must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit`},
-		{"--prefix ..", "", `--prefix "..": must be up to 200 letters, digits, dots, underscores and hyphens, the first a letter or a digit`},
-		{"--allowed-hosts http://a.example", "", `--allowed-hosts "http://a.example": must be host names without scheme and port, such as orders.example.com`},
-		{"--allowed-hosts a.example,*", "", `--allowed-hosts "*": must be host names without scheme and port, such as orders.example.com`},
-		{"--brokers here", "", `--brokers "here": must be addresses such as 127.0.0.1:9092`},
+		{"--prefix a/b", "", `--prefix "a/b": must be at most 200 letters, digits, dots, underscores and hyphens, and begin with a letter or a digit`},
+		{"--prefix ..", "", `--prefix "..": must be at most 200 letters, digits, dots, underscores and hyphens, and begin with a letter or a digit`},
+		{"--allowed-hosts http://a.example", "", `--allowed-hosts "http://a.example": must be a host name without scheme and port, such as orders.example.com`},
+		{"--allowed-hosts a.example,*", "", `--allowed-hosts "*": must be a host name without scheme and port, such as orders.example.com`},
+		{"--brokers here", "", `--brokers "here": must be HOST:PORT, such as 127.0.0.1:9092`},
 	} {
 		t.Run(row.args+row.env, func(t *testing.T) {
 			t.Parallel()

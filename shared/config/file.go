@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// OpenFile opens a regular file to read it, or what a link to one leads to. A named pipe, a device and a folder are errors at once,
-// before anything is opened: a pipe without a writer would block, and a device may have no end.
+// OpenFile opens a regular file for reading; it follows links. It refuses pipes, devices and
+// directories before it opens them: a pipe without a writer would block, and a device may have no
+// end.
 func OpenFile(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -19,14 +20,15 @@ func OpenFile(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// ReadFile reads a regular file of at most so many bytes. A larger one is an error, of which no more is read.
+// ReadFile reads a regular file of at most that many bytes. It returns an error for a larger file
+// and does not read all of it.
 func ReadFile(path string, most int) ([]byte, error) {
 	f, err := OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	// Its size is no bound: it may grow meanwhile.
+	// Do not rely on the size from Stat: the file may grow.
 	text, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
 	if err == nil && len(text) > most {
 		return nil, fmt.Errorf("%s: is larger than %s", path, size(most))
@@ -34,7 +36,7 @@ func ReadFile(path string, most int) ([]byte, error) {
 	return text, err
 }
 
-// size writes a bound as people say it.
+// size formats a limit.
 func size(bytes int) string {
 	if bytes >= 1<<20 {
 		return fmt.Sprintf("%d MiB", bytes>>20)

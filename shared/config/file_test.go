@@ -11,7 +11,7 @@ import (
 	"example.com/orders/shared/config"
 )
 
-func TestOnlyABoundedRegularFileIsRead(t *testing.T) {
+func TestReadFileRefusesLargeAndSpecialFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -54,7 +54,7 @@ func TestOnlyABoundedRegularFileIsRead(t *testing.T) {
 	}
 }
 
-func TestAYAMLFileThatIsNoFileIsRefusedAtOnce(t *testing.T) {
+func TestLoadYAMLRefusesSpecialFiles(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe.yaml")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -67,8 +67,8 @@ func TestAYAMLFileThatIsNoFileIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// The line of a fault was once found by leaving out one line after another, and reading the rest again.
-func TestAFaultInALongFileIsFoundSoon(t *testing.T) {
+// Searching line by line for the fault would take quadratic time.
+func TestFaultInALongFileIsFoundQuickly(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("- a\n", 50_000) + "\t- [\n" + strings.Repeat("- a\n", 50_000)
 	begun := time.Now()

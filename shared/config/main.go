@@ -13,11 +13,13 @@ import (
 	"unicode"
 )
 
-// Program is what a main does. It returns when ctx is done and its work in hand is finished.
+// Program is the body of a main function. It returns when ctx is done and its work in flight is
+// finished.
 type Program func(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error
 
-// Main runs a program and ends the process. The first SIGINT or SIGTERM cancels the program's context, one that comes
-// later than echo after it ends the process at once. It exits with 0 when the program returns nil or ErrHelp, with 2 on wrong usage, else with 1.
+// Main runs a program and exits the process. The first SIGINT or SIGTERM cancels the program's
+// context; another one, later than echo after the first, kills the process. The exit status is 0
+// when the program returns nil or ErrHelp, 2 for a usage error, and 1 for any other error.
 func Main(name string, run Program) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -26,62 +28,66 @@ func Main(name string, run Program) {
 		<-signals
 		cancel()
 		time.Sleep(echo)
-		signal.Stop(signals) // the next one has its usual effect again: it ends the process
+		signal.Stop(signals) // restores the default: the next signal kills the process
 	}()
 	os.Exit(report(os.Stderr, name, run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)))
 }
 
-// echo is how long a repeated signal is the same request: a terminal and timeout(1) signal a whole group of processes, and a
-// parent among them often hands the signal on. Taken for a second request it would end a worker with mails in hand.
+// echo is for how long after the first signal others are ignored. A terminal and timeout(1) signal
+// a whole process group, and a parent in the group often forwards the signal. Without echo, that
+// would kill a worker while it sends mails.
 const echo = 300 * time.Millisecond
 
-// report tells the error and returns the exit code.
+// report prints the error and returns the exit status.
 func report(w io.Writer, name string, err error) int {
 	if err == nil || errors.Is(err, ErrHelp) {
 		return 0
 	}
-	Tell(w, name, err)
+	PrintError(w, name, err)
 	if _, ok := errors.AsType[*usage](err); !ok {
 		return 1
 	}
-	fmt.Fprintf(w, "hint: run %s --help to see what there is\n", name)
+	fmt.Fprintf(w, "hint: run %s --help to list the flags\n", name)
 	return 2
 }
 
-// Tell prints an error the way every program does: a line that begins with the program's name, and the hint that the error has.
-func Tell(w io.Writer, name string, err error) {
+// PrintError prints an error as all programs do: a line that begins with the program's name, then
+// the hint of the error, if any.
+func PrintError(w io.Writer, name string, err error) {
 	fmt.Fprintf(w, "%s: %s\n", name, Printable(err.Error()))
 	if h, ok := errors.AsType[*hinted](err); ok {
 		fmt.Fprintf(w, "hint: %s\n", Printable(h.hint))
 	}
 }
 
-// Printable replaces each character of a text that a terminal would obey, and each byte that is not UTF-8. Line breaks stay.
+// Printable replaces control characters and bytes that are not UTF-8, so that text can be printed
+// on a terminal. It keeps line breaks.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\n' && Obeyed(r) {
+		if r != '\n' && IsControl(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
 }
 
-// Obeyed reports whether a terminal acts on a character instead of showing it: controls (C0, DEL, C1), line and paragraph
-// separators, and all that changes the direction of text (Unicode UAX #9).
-func Obeyed(r rune) bool {
+// IsControl reports whether a character controls the terminal: C0, DEL, C1, line and paragraph
+// separators, and characters that change the direction of text (Unicode UAX #9).
+func IsControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// Usage marks an error as one of usage: the program was called wrongly, and Main exits with 2.
+// Usage marks an error as a usage error: Main prints a hint about --help and exits with status 2.
 func Usage(err error) error { return &usage{err} }
 
-// usage is an error of the person who typed the command.
+// usage is a usage error.
 type usage struct{ err error }
 
 func (u *usage) Error() string { return u.err.Error() }
 func (u *usage) Unwrap() error { return u.err }
 
-// Hint adds to an error what a person can do about it: a line of its own that Main prints after it. The text of the error stays.
+// Hint adds a hint to an error: what the user can do about it. Main prints it on a line of its own.
+// It does not change Error.
 func Hint(err error, hint string) error { return &hinted{err, hint} }
 
 type hinted struct {

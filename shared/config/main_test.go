@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program ends as its first argument says.
+// program ends in the way of its first argument.
 func program(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	switch strings.Join(args[:min(1, len(args))], "") {
 	case "fine":
@@ -61,7 +61,7 @@ func command(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *strings.Build
 	return cmd, stderr
 }
 
-func TestMainSaysHowItEnded(t *testing.T) {
+func TestMainPrintsErrorAndExitStatus(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		arg, stderr string
@@ -70,10 +70,10 @@ func TestMainSaysHowItEnded(t *testing.T) {
 		{"fine", "", 0},
 		{"--help", "", 0},
 		{"fail", "shop: selling: no bread\nhint: bake some\n", 1},
-		{"usage", "shop: two breads\nhint: run shop --help to see what there is\n", 2},
-		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the variable BREADS\n" +
-			"hint: run shop --help to see what there is\n", 2},
-		{"--what", "shop: unknown flag --what\nhint: run shop --help to see what there is\n", 2},
+		{"usage", "shop: two breads\nhint: run shop --help to list the flags\n", 2},
+		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the environment variable BREADS\n" +
+			"hint: run shop --help to list the flags\n", 2},
+		{"--what", "shop: unknown flag --what\nhint: run shop --help to list the flags\n", 2},
 	} {
 		t.Run(row.arg, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +89,7 @@ func TestMainSaysHowItEnded(t *testing.T) {
 	}
 }
 
-func TestFirstSignalAsksSecondSignalEnds(t *testing.T) {
+func TestFirstSignalStopsSecondSignalKills(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
@@ -114,7 +114,8 @@ func TestFirstSignalAsksSecondSignalEnds(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// The program says a line when it is open, when it is asked to close, and now and then while it does not: each is the sign for a signal.
+			// The program says a line when it is open, when it is asked to close, and now and then
+			// while it does not: each is the sign for a signal.
 			for lines := bufio.NewScanner(stdout); row.most > 0 && lines.Scan(); row.most-- {
 				if err := cmd.Process.Signal(row.sent); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)

@@ -16,12 +16,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxYAML bounds a YAML file, of which yaml.v3 makes many times as much in memory. A catalogue of 4,000 products fits.
+// maxYAML is the maximum size of a YAML file in bytes; yaml.v3 uses many times as much memory. A
+// catalogue of 4,000 products fits.
 const maxYAML = 1 << 20
 
-// LoadYAML reads the file at path, or embedded when path is empty, into a pointer to a struct, and then calls check
-// (or nil), which says by Place.Wrong what else is wrong with it. The error has a line for each thing that is wrong.
-// The version, "sha256:" and 12 hex digits, is another one whenever a byte of the file is.
+// LoadYAML reads the file at path, or embedded if path is empty, into a pointer to a struct. It
+// then calls check, if not nil, which reports faults with Place.Wrong. The error has a line for
+// each fault. The version is "sha256:" and 12 hex digits of the hash of the file.
 func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (version string, err error) {
 	name, text := "embedded default", embedded
 	if path != "" {
@@ -35,7 +36,8 @@ func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (v
 	if err != nil {
 		return "", fmt.Errorf("%s:%w", name, err)
 	}
-	// yaml.v3 leaves out a whole mapping that has a key twice: the check would complain about all that stands in it.
+	// yaml.v3 leaves out a mapping with a repeated key: check would report everything in it as
+	// missing.
 	if check != nil && !slices.ContainsFunc(f.found, func(w wrong) bool { return w.unread }) {
 		check(Place{f, root, root.Line})
 	}
@@ -45,12 +47,12 @@ func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (v
 // Place is a place in a YAML file.
 type Place struct {
 	file *file
-	node *yaml.Node // or nil: the file has no such place
+	node *yaml.Node // or nil: not in the file
 	line int
 }
 
-// At is the place below p that keys of mappings (strings) and positions in lists (ints, from 0) lead to. Where the file
-// has nothing there, it is the nearest place above.
+// At is the place at a path below p: strings are keys of mappings, ints are positions in lists,
+// from 0. If the file has nothing there, it is the nearest place above.
 func (p Place) At(path ...any) Place {
 	for _, key := range path {
 		p.node, p.line = below(p.node, key, p.line)
@@ -58,14 +60,15 @@ func (p Place) At(path ...any) Place {
 	return p
 }
 
-// Wrong says what is wrong at p. It adds nothing on a line whose keys or kinds are wrong already: that is the cause.
+// Wrong reports a fault at p. It reports nothing on a line with a structural fault, which is likely
+// the cause.
 func (p Place) Wrong(format string, args ...any) {
 	if !slices.ContainsFunc(p.file.found, func(w wrong) bool { return w.structural && w.line == p.line }) {
 		p.file.found = append(p.file.found, wrong{line: p.line, detail: fmt.Sprintf(format, args...)})
 	}
 }
 
-// below is one step down a path. The line of a key is where people look; its value may begin lines later.
+// below is one step down a path. The line is that of the key; the value may begin on a later line.
 func below(n *yaml.Node, key any, line int) (*yaml.Node, int) {
 	if n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -85,21 +88,22 @@ func below(n *yaml.Node, key any, line int) (*yaml.Node, int) {
 	return nil, line
 }
 
-// file collects what is wrong with one file.
+// file collects the faults of one file.
 type file struct {
 	name  string
 	found []wrong
 }
 
-// wrong is one thing that is wrong.
+// wrong is one fault.
 type wrong struct {
 	line       int
 	detail     string
-	structural bool // a key or a kind, found before the check
-	unread     bool // the mapping that it stands in
+	structural bool // an unknown or repeated key or a wrong type, found before the check
+	unread     bool // the mapping around it was not read
 }
 
-// err is all that was found in the order of the file, or nil. yaml.v3 reports a key given twice in two ways: one is enough.
+// err is all faults in the order of the file, or nil. yaml.v3 reports a repeated key twice; Compact
+// removes the copy.
 func (f *file) err() error {
 	slices.SortStableFunc(f.found, func(a, b wrong) int { return cmp.Compare(a.line, b.line) })
 	var all []error
@@ -109,8 +113,9 @@ func (f *file) err() error {
 	return errors.Join(all...)
 }
 
-// decode reads the one document of a file twice: strictly into the struct, and as nodes, which know their lines. Its
-// error begins with the line: nothing can be read then. What can be read around goes to found.
+// decode reads the document of a file twice: strictly into the struct, and as nodes, which have
+// line numbers. It returns an error that begins with the line if the file cannot be parsed;
+// structural faults go to found.
 func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := fault(text, func(text []byte) error { return yaml.Unmarshal(text, &doc) }); err != nil {
@@ -146,14 +151,14 @@ func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 // alone refuses a second document.
 func alone(text []byte) error {
 	documents := yaml.NewDecoder(bytes.NewReader(text))
-	_ = documents.Decode(new(yaml.Node)) // which was read before
+	_ = documents.Decode(new(yaml.Node)) // the first document
 	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("must hold one YAML document")
+		return errors.New("must be a single YAML document")
 	}
 	return nil
 }
 
-// What yaml.v3 says; its errors have no other form than text.
+// The texts of yaml.v3's errors, which have no types.
 var (
 	atLine   = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)`)
 	unknown  = regexp.MustCompile(`^field (.*) not found in type`)
@@ -161,7 +166,7 @@ var (
 	misfit   = regexp.MustCompile(`^cannot unmarshal .* into (\S+)$`)
 )
 
-// syntax is what an error of yaml.v3 says, without the line.
+// syntax is the text of an error of yaml.v3 without the line number.
 func syntax(err error) string {
 	if m := atLine.FindStringSubmatch(err.Error()); m != nil {
 		return m[2]
@@ -169,14 +174,16 @@ func syntax(err error) string {
 	return strings.TrimPrefix(err.Error(), "yaml: ")
 }
 
-// fault is what keeps a text from being read, behind the first line that cannot be read with those before it, whatever
-// follows; nil if nothing does. yaml.v3 names where the list or mapping around it begins, or the line before that, or none.
+// fault returns the error of read with the first line at which reading fails, or nil. It finds the
+// line by reading shorter and shorter beginnings of the text, because yaml.v3 reports the line
+// where the surrounding list or mapping begins, or the line before that, or none.
 func fault(text []byte, read func([]byte) error) error {
 	err := read(text)
 	if err == nil {
 		return nil
 	}
-	// A text that goes on behind the fault has the same error: half of what is left is tried, not each line.
+	// Every beginning that includes the faulty line fails with the same error, so a binary search
+	// finds it.
 	ends := lineEnds(text)
 	same := sort.Search(len(ends), func(i int) bool {
 		other := read(text[:ends[i]])
@@ -188,7 +195,7 @@ func fault(text []byte, read func([]byte) error) error {
 	return fmt.Errorf("%d: %s", bytes.Count(text, []byte("\n"))+1, syntax(err))
 }
 
-// lineEnds are the places behind each line, the last of which may lack a line break.
+// lineEnds are the offsets after each line. The last line may have no line break.
 func lineEnds(text []byte) (ends []int) {
 	end := 0
 	for line := range bytes.Lines(text) {
@@ -198,7 +205,7 @@ func lineEnds(text []byte) (ends []int) {
 	return ends
 }
 
-// structural says in words for people what yaml.v3 says about Go types.
+// structural translates an error of yaml.v3 about Go types for the authors of YAML files.
 func structural(text string) wrong {
 	w := wrong{detail: text, structural: true}
 	if m := atLine.FindStringSubmatch(text); m != nil {
@@ -208,14 +215,14 @@ func structural(text string) wrong {
 	if m := unknown.FindStringSubmatch(w.detail); m != nil {
 		w.detail = fmt.Sprintf("unknown key %q", m[1])
 	} else if m := repeated.FindStringSubmatch(w.detail); m != nil {
-		w.detail, w.unread = fmt.Sprintf("key %q is given twice", m[1]+m[3]), true
+		w.detail, w.unread = fmt.Sprintf("key %q appears twice", m[1]+m[3]), true
 	} else if m := misfit.FindStringSubmatch(w.detail); m != nil {
 		w.detail = "must be " + kind(m[1])
 	}
 	return w
 }
 
-// kind is what a Go type is in a YAML file. The name of a type does not say what it is made of.
+// kind is the YAML name of a Go type. For a named type it is unknown.
 func kind(goType string) string {
 	switch {
 	case strings.HasPrefix(goType, "["):

@@ -44,14 +44,14 @@ func ExampleLoadYAML() {
 	// embedded default:5: desk 2 has no clerk
 }
 
-func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
+func TestInvalidFilesAreRefusedWithTheirLines(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, text, want string }{
 		{"empty", "", "1: is empty"},
 		{"only a comment", "# nothing yet\n", "1: is empty"},
 		{"null", "~", "1: is empty"},
-		{"two documents", "name: a\n---\nname: b\n", "2: must hold one YAML document"},
-		{"a broken second document", "name: a\n---\n{{{\n", "2: must hold one YAML document"},
+		{"two documents", "name: a\n---\nname: b\n", "2: must be a single YAML document"},
+		{"a broken second document", "name: a\n---\n{{{\n", "2: must be a single YAML document"},
 		{"bad syntax", "name: a\nopens: [1\n", "2: did not find expected ',' or ']'"},
 		{"a line too far to the left", "desks:\n  - clerk: a\n  - clerk: b\n - clerk: c\n", "4: did not find expected key"},
 		{"a line too far to the right", "name: a\nopens: 1\n  always: true\n", "3: mapping values are not allowed in this context"},
@@ -59,13 +59,13 @@ func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
 		{"a quote that does not end", "opens: 1\nname: \"a\nalways: true\nprices: {}\n", "2: found unexpected end of stream"},
 		{"a tab", "name: a\n\topens: 1\n", "2: found a tab character that violates indentation"},
 		{"no UTF-8", "opens: 1\nname: \xff\n", "2: invalid leading UTF-8 octet"},
-		{"unknown alias", "opens: 1\nname: *nobody\n", "2: unknown anchor 'nobody' referenced"},
+		{"unknown alias", "opens: 1\nname: *missing\n", "2: unknown anchor 'missing' referenced"},
 		{"a tag that lies", "name: a\nopens: !!int \"x\"\nalways: true\n", "2: cannot decode !!str `x` as a !!int"},
 		{"a merge of no mapping", "name: a\n<<: 5\nalways: true\n", "2: map merge requires map or sequence of maps as the value"},
 		{"unknown key", "name: a\nnmae: b\n", `2: unknown key "nmae"`},
 		{"unknown key within", "desks:\n  - clerk: a\n    boss: b\n", `3: unknown key "boss"`},
-		{"key given twice", "name: a\nname: b\n", `2: key "name" is given twice`},
-		{"key given twice within", "name: a\ndesks:\n  - clerk: a\n    clerk: b\n", `4: key "clerk" is given twice`},
+		{"key given twice", "name: a\nname: b\n", `2: key "name" appears twice`},
+		{"key given twice within", "name: a\ndesks:\n  - clerk: a\n    clerk: b\n", `4: key "clerk" appears twice`},
 		{"no whole number", "opens: nine\n", "1: must be a whole number"},
 		{"no list", "desks: 3\n", "1: must be a list"},
 		{"no mapping", "prices:\n  - 3\n", "2: must be a mapping of keys to values"},
@@ -96,7 +96,7 @@ func TestWrongFilesAreRefusedWithLineAndReason(t *testing.T) {
 	}
 }
 
-func TestAllThatIsWrongIsSaidAtOnceInTheOrderOfTheFile(t *testing.T) {
+func TestAllFaultsAreReportedInFileOrder(t *testing.T) {
 	t.Parallel()
 	text := "name: \"\"\nopens: nine\nprices:\n  bread: x\nextra: 1\ndesks:\n  - &one {clerk: a}\n  - *one\n"
 	var s shop
@@ -118,7 +118,7 @@ embedded default:7: clerk a has two desks`
 	}
 }
 
-func TestTheVersionIsThatOfTheBytes(t *testing.T) {
+func TestVersionDependsOnTheBytes(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, text := range []string{"name: a\n", "name: a", "name: b\n", "# new\nname: a\n"} {
@@ -136,7 +136,7 @@ func TestTheVersionIsThatOfTheBytes(t *testing.T) {
 	}
 }
 
-func TestAFileGivenByPathTakesThePlaceOfTheDefault(t *testing.T) {
+func TestPathReplacesTheDefaultFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "shop.yaml")
 	if err := os.WriteFile(path, []byte("name: given\nprices: {NO: 07}\n"), 0o600); err != nil {

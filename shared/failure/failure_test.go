@@ -17,7 +17,7 @@ func ExampleOf() {
 	// Output: permanent no-route order ord_7: step shipping: no zone takes AQ
 }
 
-func TestTheOutermostMarkCounts(t *testing.T) {
+func TestOfReturnsTheOutermostMark(t *testing.T) {
 	t.Parallel()
 	away := failure.New(failure.Down, failure.MailAway, io.EOF)
 	for _, row := range []struct {
@@ -40,7 +40,7 @@ func TestTheOutermostMarkCounts(t *testing.T) {
 	}
 }
 
-func TestAMarkHidesNothing(t *testing.T) {
+func TestMarkKeepsTheWrappedError(t *testing.T) {
 	t.Parallel()
 	err := failure.New(failure.Down, failure.MailAway, fmt.Errorf("dialling: %w", io.EOF))
 	if got, want := err.Error(), "dialling: EOF"; got != want {
@@ -51,7 +51,7 @@ func TestAMarkHidesNothing(t *testing.T) {
 	}
 }
 
-func TestAClassIsReadFromItsText(t *testing.T) {
+func TestParseClassReadsString(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]failure.Class{
 		"transient": failure.Transient, "permanent": failure.Permanent, "down": failure.Down,

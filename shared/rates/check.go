@@ -5,39 +5,39 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Limits that no carrier reaches, and with which nothing overflows.
+// Limits above those of any carrier, with which no calculation overflows.
 const (
 	maxDivisor = 1_000_000
 	maxDays    = 1_000
 )
 
-// maxName bounds the names of carriers and zones, which mails and orders show.
+// maxName is the maximum length of the names of carriers and zones.
 const maxName = 100
 
-// check says all that is wrong with the card and settles what the file says in text.
+// check reports all faults of the card and parses its amounts.
 func (f *file) check(root config.Place) {
 	if f.Currency != order.EUR {
 		root.At("currency").Wrong("currency must be %s, as in the catalogue", order.EUR)
 	}
 	if f.Step < 1 || f.Step > order.MaxGrams {
 		root.At("step_g").Wrong("step_g must be from 1 to %d", order.MaxGrams)
-		f.Step = 1 // what follows divides by it
+		f.Step = 1 // it is used as a divisor below
 	}
 	carriers := f.checkCarriers(root)
-	remote := claims{owners: map[place]*zone{}}
+	remote := placeIndex{zones: map[place]*zone{}}
 	f.Remote.take(root.At("remote"), &remote, &zone{Name: "remote"})
 	remote.check()
-	f.remote = remote.owners
+	f.remote = remote.zones
 	if len(f.Zones) == 0 {
 		root.At("zones").Wrong("the card has no zones")
 	}
-	// The name is all that an order keeps of its zone.
+	// An order stores only the name of its zone, so names must be unique.
 	named := map[string]bool{}
-	taken := claims{owners: map[place]*zone{}}
+	taken := placeIndex{zones: map[place]*zone{}}
 	for i := range f.Zones {
 		z, at := &f.Zones[i], root.At("zones", i)
 		if z.Name == "" || named[z.Name] {
-			at.At("name").Wrong("zone %d needs a name of its own, got %q", i+1, z.Name)
+			at.At("name").Wrong("zone %d needs a unique name, got %q", i+1, z.Name)
 		} else if fault := order.TextFault(z.Name, 1, maxName); fault != "" {
 			at.At("name").Wrong("name %s", fault)
 		}
@@ -46,7 +46,7 @@ func (f *file) check(root config.Place) {
 		z.check(at, carriers, f.Step)
 	}
 	taken.check()
-	f.zones = taken.owners
+	f.zones = taken.zones
 }
 
 func (f *file) checkCarriers(root config.Place) map[string]*carrier {
@@ -57,7 +57,7 @@ func (f *file) checkCarriers(root config.Place) map[string]*carrier {
 	for i := range f.Carriers {
 		c, at := &f.Carriers[i], root.At("carriers", i)
 		if c.Name == "" || named[c.Name] != nil {
-			at.At("name").Wrong("carrier %d needs a name of its own, got %q", i+1, c.Name)
+			at.At("name").Wrong("carrier %d needs a unique name, got %q", i+1, c.Name)
 		} else if fault := order.TextFault(c.Name, 1, maxName); fault != "" {
 			at.At("name").Wrong("name %s", fault)
 		}
@@ -67,9 +67,10 @@ func (f *file) checkCarriers(root config.Place) map[string]*carrier {
 	return named
 }
 
-// check keeps the limits to what an order's lines can have, so that their products do not overflow.
+// check limits sizes and weights to those of order lines, so that products do not overflow.
 func (c *carrier) check(at config.Place) {
-	// What is wrong becomes something harmless: the tariffs that are checked with it shall not look wrong too.
+	// A wrong value is replaced with a harmless one, so that the tariffs do not get a fault because
+	// of it.
 	within := func(key string, value *int, most, harmless int, of string) {
 		if *value < 1 || *value > most {
 			at.At(key).Wrong("%s must be from 1 to %d%s", key, most, of)
@@ -84,14 +85,14 @@ func (c *carrier) check(at config.Place) {
 	}
 	for i, side := range c.Size {
 		if side < 1 || side > order.MaxSide || i > 0 && side > c.Size[i-1] {
-			at.At("most_mm", i).Wrong("a side must be from 1 to %d mm, and none longer than the one before it: got %d", order.MaxSide, side)
+			at.At("most_mm", i).Wrong("a side must be from 1 to %d mm, and sides must be in descending order, got %d", order.MaxSide, side)
 			continue
 		}
 		if i < len(c.most) {
 			c.most[i] = side
 		}
 	}
-	// A percentage has the form of an amount: its hundredths are the cents.
+	// A percentage is parsed as an amount: the cents are hundredths of a percent.
 	percent := optional(at.At("fuel_percent"), c.Fuel)
 	if c.fuel = int(percent.Minor); c.fuel > 10_000 {
 		at.At("fuel_percent").Wrong("fuel_percent must be at most 100")
@@ -103,62 +104,62 @@ func (c *carrier) check(at config.Place) {
 	}
 }
 
-// heaviest is the most that a parcel of the carrier can count as.
+// heaviest is the largest billable weight of a parcel of the carrier.
 func (c *carrier) heaviest(step int) int {
 	return c.billable(order.Parcel{Grams: c.Most, Size: c.most}, step)
 }
 
-// claims are the places that zones have taken so far, and where in the file each has.
-type claims struct {
-	owners map[place]*zone
-	made   []claim
+// placeIndex maps places to the zones that list them, with the positions in the file.
+type placeIndex struct {
+	zones   map[place]*zone
+	entries []placeEntry
 }
 
-type claim struct {
+type placeEntry struct {
 	at    config.Place
 	place place
 }
 
-// add notes that a zone has a place. A longer prefix goes before a shorter one, so that a place is in doubt only when two
-// zones have the same prefix of it.
-func (c *claims) add(at config.Place, p place, z *zone) {
-	if has := c.owners[p]; has != nil {
+// add records that a zone lists a place. A longer prefix takes precedence over a shorter one, so
+// zones overlap only if they list the same prefix.
+func (c *placeIndex) add(at config.Place, p place, z *zone) {
+	if has := c.zones[p]; has != nil {
 		at.Wrong("%q and %q overlap: both have %s", has.Name, z.Name, p)
 		return
 	}
-	c.owners[p] = z
-	c.made = append(c.made, claim{at, p})
+	c.zones[p] = z
+	c.entries = append(c.entries, placeEntry{at, p})
 }
 
-// check refuses prefixes that change nothing, since a shorter one of the same zone has what they have: somebody who wrote
-// them meant something.
-func (c *claims) check() {
-	for _, made := range c.made {
-		z, p := c.owners[made.place], made.place
+// check refuses a prefix without effect, which a shorter one of the same zone includes: it is
+// probably a mistake.
+func (c *placeIndex) check() {
+	for _, e := range c.entries {
+		z, p := c.zones[e.place], e.place
 		for n := len(p.prefix) - 1; n >= 0; n-- {
 			shorter := place{p.country, p.prefix[:n]}
-			if c.owners[shorter] == z {
-				made.at.Wrong("%q has %s already, by %s", z.Name, p, shorter)
+			if c.zones[shorter] == z {
+				e.at.Wrong("%q already has %s through %s", z.Name, p, shorter)
 			}
-			if c.owners[shorter] != nil {
+			if c.zones[shorter] != nil {
 				break
 			}
 		}
 	}
 }
 
-// take claims all places of a territory for a zone.
-func (t *territory) take(at config.Place, taken *claims, z *zone) {
+// take adds all places of a territory to a zone.
+func (t *territory) take(at config.Place, taken *placeIndex, z *zone) {
 	for i, a := range t.Areas {
 		at := at.At("areas", i)
 		checkCountry(at.At("country"), a.Country)
 		if len(a.Prefixes) == 0 {
-			at.Wrong("an area needs postal_prefixes; all of %s belongs in countries", a.Country)
+			at.Wrong("an area needs postal_prefixes; to cover all of %s, list it under countries", a.Country)
 		}
 		for j, prefix := range a.Prefixes {
 			at := at.At("postal_prefixes", j)
 			if prefix = postal(prefix, a.Country); prefix == "" {
-				at.Wrong("an empty prefix is all of %s, which belongs in countries", a.Country)
+				at.Wrong("an empty prefix covers all of %s: list the country under countries", a.Country)
 				continue
 			}
 			taken.add(at, place{a.Country, prefix}, z)
@@ -170,10 +171,10 @@ func (t *territory) take(at config.Place, taken *claims, z *zone) {
 	}
 }
 
-// checkCountry catches the codes that people write by habit, such as UK or de: no address ever has them.
+// checkCountry refuses codes that no address has, such as UK or de.
 func checkCountry(at config.Place, code string) {
 	if !(order.Address{Country: code}).CountryExists() {
-		at.Wrong("%q is no ISO 3166-1 alpha-2 country code in upper case", code)
+		at.Wrong("%q is not an ISO 3166-1 alpha-2 country code in upper case", code)
 	}
 }
 
@@ -198,7 +199,7 @@ func (z *zone) checkTariffs(at config.Place, carriers map[string]*carrier, step 
 			at.At("carrier").Wrong("the card has no carrier %q", t.Carrier)
 		}
 		if seen[t.Carrier] {
-			at.At("carrier").Wrong("zone %q has a tariff of %q already", z.Name, t.Carrier)
+			at.At("carrier").Wrong("zone %q already has a tariff of %q", z.Name, t.Carrier)
 		}
 		seen[t.Carrier] = true
 		fastest = min(fastest, t.Days.Max)
@@ -209,7 +210,8 @@ func (z *zone) checkTariffs(at config.Place, carriers map[string]*carrier, step 
 	}
 }
 
-// check holds brackets to prices that never fall with weight, and to all weights that a parcel can count as.
+// check requires that prices do not fall with weight, and that brackets cover all billable weights
+// of the carrier.
 func (t *tariff) check(at config.Place, step int) {
 	if t.Days.Min < 0 || t.Days.Min > t.Days.Max || t.Days.Max > maxDays {
 		at.At("days").Wrong("days must have min <= max, and be from 0 to %d, got %d to %d", maxDays, t.Days.Min, t.Days.Max)
@@ -220,7 +222,7 @@ func (t *tariff) check(at config.Place, step int) {
 		price, ok := amount(at.At("price"), b.Price)
 		b.price = price
 		if b.UpTo <= last.UpTo || b.UpTo%step != 0 {
-			at.At("up_to_g").Wrong("brackets must ascend by whole steps of %d g: %d g follows %d g", step, b.UpTo, last.UpTo)
+			at.At("up_to_g").Wrong("brackets must be in ascending order and multiples of %d g: %d g follows %d g", step, b.UpTo, last.UpTo)
 		}
 		if ok && price.Minor < last.price.Minor {
 			at.At("price").Wrong("prices must not fall with weight: %s follows %s", b.price, last.price)
@@ -228,11 +230,11 @@ func (t *tariff) check(at config.Place, step int) {
 		last = *b
 	}
 	if t.carrier != nil && last.UpTo < t.carrier.heaviest(step) {
-		at.At("brackets").Wrong("brackets end at %d g, and a parcel of %q can count as %d g", last.UpTo, t.Carrier, t.carrier.heaviest(step))
+		at.At("brackets").Wrong("the last bracket ends at %d g, but the billable weight of a parcel of %q can be %d g", last.UpTo, t.Carrier, t.carrier.heaviest(step))
 	}
 }
 
-// optional is amount for what may be missing: then it is nothing.
+// optional parses an amount that may be missing; the default is zero.
 func optional(at config.Place, text string) order.Money {
 	if text == "" {
 		return order.EUR.Cents(0)
@@ -241,7 +243,7 @@ func optional(at config.Place, text string) order.Money {
 	return m
 }
 
-// amount parses a price. Zero is one: a zone may ship for nothing.
+// amount parses a price, which may be zero.
 func amount(at config.Place, text string) (m order.Money, ok bool) {
 	m, err := order.EUR.Parse(text)
 	if err != nil {

@@ -9,34 +9,37 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Parcels are filled first-fit decreasing: the units that take the largest share of a parcel first, each into the first
-// parcel that has weight and room left for it, into a new one when none has. A parcel's room is its volume: several
-// things may take fill_percent of it, and one thing alone must fit by its sides. Nobody looks at how odd shapes lie
-// beside each other; what they waste is what fill_percent leaves.
+// Parcels are packed first-fit decreasing: units are sorted by their share of a parcel, largest
+// first, and each goes into the first parcel with enough weight and volume left, or into a new one.
+// Several units may use fill_percent of the volume; a single unit must fit by its sides. The
+// geometry of several units is not calculated: fill_percent allows for the waste.
 //
-// How many parcels that makes, beside the fewest there could be (OPT):
-//   - Where weight is the larger share of every thing, or volume is: at most 11/9 · OPT + 6/9. G. Dósa, "The Tight Bound of
-//     First Fit Decreasing Bin-Packing Algorithm Is FFD(I) ≤ 11/9 OPT(I) + 6/9", 2007. One line alone has OPT parcels.
-//   - Where both matter: any first fit needs asymptotically at most 2.7 · OPT. M. Garey, R. Graham, D. Johnson, A. Yao,
-//     "Resource Constrained Scheduling as Generalized Bin Packing", 1976.
-//   - Always at most 4 · B + 1, where B is all weight by a parcel's or all volume by a parcel's room, whichever is more: of two
-//     parcels that follow each other the second holds a thing for which the first had no weight or no room left, so that
-//     weight and volume of both come to a parcel's or more.
-//
-// It is the fewest parcels that are looked for, not the cheapest.
+// The algorithm minimises the number of parcels, not the price. Its result compared with the
+// minimum (OPT):
+//   - If weight is the larger share of every unit, or volume is: at most 11/9 · OPT + 6/9. G. Dósa,
+//     "The Tight Bound of First Fit Decreasing Bin-Packing Algorithm Is FFD(I) ≤ 11/9 OPT(I) +
+//     6/9", 2007. One line alone needs OPT parcels.
+//   - In general: any first fit needs asymptotically at most 2.7 · OPT. M. Garey, R. Graham, D.
+//     Johnson, A. Yao, "Resource Constrained Scheduling as Generalized Bin Packing", 1976.
+//   - Always at most 4 · B + 1, where B is the total weight divided by the weight of a parcel, or
+//     the total volume divided by the usable volume of a parcel, whichever is more: of two
+//     consecutive parcels, the second holds a unit for which the first had no weight or volume
+//     left, so both together have at least the weight or the volume of one parcel.
 
-// maxParcels is how many parcels an order can become. What needs more is freight, and its state would outgrow a record.
+// maxParcels is the maximum number of parcels of an order. More would be freight, and the state
+// would exceed a record.
 const maxParcels = 100
 
-// unit is one thing of a line, and how many of it are still to be packed.
+// unit is the item of a line, and how many are still to be packed.
 type unit struct {
 	line, left int
 	grams      int
 	size       [3]int // longest side first
-	share      int    // of a parcel: in weight or in volume, whichever is more
+	share      int    // share of a parcel, by weight or by volume, whichever is more
 }
 
-// pack puts all lines into parcels of the carrier: heavy and large things first. Its error says what cannot be packed.
+// pack packs all lines into parcels of the carrier, or returns an error for an item that cannot be
+// packed.
 func (c *carrier) pack(lines []order.Line) ([]order.Parcel, error) {
 	units := make([]unit, 0, len(lines))
 	for i, l := range lines {
@@ -44,7 +47,7 @@ func (c *carrier) pack(lines []order.Line) ([]order.Parcel, error) {
 		if err := c.takes(u); err != nil {
 			return nil, fmt.Errorf("%s: %w", l.SKU, err)
 		}
-		// Cross-multiplied shares: a checked carrier's limits keep the products far from overflow.
+		// Shares with a common denominator. The limits in check prevent an overflow.
 		u.share = max(u.grams*volume(c.most), volume(u.size)*c.Most)
 		units = append(units, u)
 	}
@@ -64,39 +67,40 @@ func (c *carrier) pack(lines []order.Line) ([]order.Parcel, error) {
 		}
 	}
 	if len(open) == 0 {
-		open = append(open, &load{}) // nothing is not shipped for nothing
+		open = append(open, &load{}) // an order without lines is one empty parcel
 	}
 	return c.parcels(open), nil
 }
 
-// takes reports whether a parcel can hold a thing at all. Sums and products of things that it holds do not overflow.
+// takes returns an error if a parcel cannot hold a unit. Sums and products of units that fit do not
+// overflow.
 func (c *carrier) takes(u unit) error {
 	switch {
 	case u.left < 0 || u.grams < 0 || u.size[2] < 0:
-		return fmt.Errorf("%d of %d g and %s", u.left, u.grams, sides(u.size)) // no catalogue has that: it must make nothing cheap
+		return fmt.Errorf("%d of %d g and %s", u.left, u.grams, sides(u.size)) // not from a catalogue: never make shipping cheaper
 	case u.grams > c.Most:
-		return fmt.Errorf("%d g is more than a parcel's %d g", u.grams, c.Most)
+		return fmt.Errorf("%d g exceeds the parcel limit of %d g", u.grams, c.Most)
 	case u.size[0] > c.most[0] || u.size[1] > c.most[1] || u.size[2] > c.most[2]:
-		return fmt.Errorf("%s is more than a parcel's %s", sides(u.size), sides(c.most))
+		return fmt.Errorf("%s exceeds the parcel limit of %s", sides(u.size), sides(c.most))
 	}
 	return nil
 }
 
 func sides(mm [3]int) string { return fmt.Sprintf("%d × %d × %d mm", mm[0], mm[1], mm[2]) }
 
-// load is a parcel while it is being filled.
+// load is a parcel that is being packed.
 type load struct {
 	grams, volume int
 	units         int
-	sides         [3]int // each the longest of all units
+	sides         [3]int // each the maximum of all units
 	content       []order.Content
 }
 
-// put puts as many of a unit into a parcel as it has room for, and returns how many.
+// put adds as many of a unit as fit to a parcel, and returns how many.
 func (c *carrier) put(l *load, u unit) int {
 	n := min(u.left, fits(c.Most-l.grams, u.grams), max(0, fits(c.room()-l.volume, volume(u.size))))
 	if l.units == 0 {
-		n = max(n, min(u.left, 1)) // alone it needs no room around it
+		n = max(n, min(u.left, 1)) // fill_percent does not apply to a single unit
 	}
 	if n == 0 {
 		return 0
@@ -109,7 +113,7 @@ func (c *carrier) put(l *load, u unit) int {
 	return n
 }
 
-// fits is how often one goes into what is left.
+// fits is how many of size one fit into left.
 func fits(left, one int) int {
 	if one == 0 {
 		return math.MaxInt
@@ -117,10 +121,10 @@ func fits(left, one int) int {
 	return left / one
 }
 
-// room is the volume that several things in a parcel may come to.
+// room is the usable volume of a parcel with several units.
 func (c *carrier) room() int { return volume(c.most) * c.Fill / 100 }
 
-// parcels measures what is packed. Equal parcels that follow each other are one entry with their count.
+// parcels converts loads. Consecutive equal parcels become one entry with a count.
 func (c *carrier) parcels(loads []*load) []order.Parcel {
 	var all []order.Parcel
 	for _, l := range loads {
@@ -134,8 +138,8 @@ func (c *carrier) parcels(loads []*load) []order.Parcel {
 	return all
 }
 
-// box is the parcel that a load needs: as long and as wide as its longest and its widest unit, then as high as its volume
-// asks for, and only then wider and longer. One thing alone is its own parcel.
+// box is the size of a parcel: at least the sides of its largest units, then higher, wider and
+// longer, in that order, until it has the required volume. A single unit has its own size.
 func (c *carrier) box(l *load) [3]int {
 	if l.units == 1 {
 		return l.sides

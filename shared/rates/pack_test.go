@@ -21,8 +21,8 @@ type tester interface {
 	Errorf(format string, args ...any)
 }
 
-// boxes is a card with one carrier of one price, whose parcels have a limit of weight, and of 100 × 100 × 100 mm to be
-// filled to the brim.
+// boxes is a card with one carrier and one price. Its parcels have a weight limit and 100 × 100 ×
+// 100 mm, with a fill_percent of 100.
 func boxes(t testing.TB, grams int) *rates.Card {
 	t.Helper()
 	return load(t, fmt.Sprintf(`currency: EUR
@@ -61,7 +61,7 @@ func packed(parcels []order.Parcel) string {
 	return strings.Join(all, ", ")
 }
 
-func TestParcelsAreFilledHeaviestFirst(t *testing.T) {
+func TestLargestUnitsArePackedFirst(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)
 	for _, row := range []struct {
@@ -91,7 +91,7 @@ func TestParcelsAreFilledHeaviestFirst(t *testing.T) {
 	}
 }
 
-func TestWhatFitsNoParcelIsRefused(t *testing.T) {
+func TestUnitsLargerThanAParcelAreRefused(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)
 	for _, row := range []struct {
@@ -99,9 +99,9 @@ func TestWhatFitsNoParcelIsRefused(t *testing.T) {
 		line order.Line
 		want string
 	}{
-		{"heavy", thing(1001, 1, 1, 1), "THING: 1001 g is more than a parcel's 1000 g"},
-		{"long", thing(1, 1, 101, 1), "THING: 101 × 1 × 1 mm is more than a parcel's 100 × 100 × 100 mm"},
-		{"endless", thing(1<<62, 1<<62, 1<<62, 1<<62), "is more than a parcel's 1000 g"},
+		{"heavy", thing(1001, 1, 1, 1), "THING: 1001 g exceeds the parcel limit of 1000 g"},
+		{"long", thing(1, 1, 101, 1), "THING: 101 × 1 × 1 mm exceeds the parcel limit of 100 × 100 × 100 mm"},
+		{"endless", thing(1<<62, 1<<62, 1<<62, 1<<62), "exceeds the parcel limit of 1000 g"},
 		{"many", times(101, thing(1000, 1, 1, 1)), "more than 100 parcels"},
 		{"beyond number", times(math.MaxInt, thing(1, 1, 1, 1)), "more than 100 parcels"},
 		{"below zero", thing(-1, 1, 1, 1), "THING: 1 of -1 g and 1 × 1 × 1 mm"},
@@ -113,8 +113,8 @@ func TestWhatFitsNoParcelIsRefused(t *testing.T) {
 	}
 }
 
-// sound fails unless each unit is in one parcel, weights and sizes are those of the content, and the parts of the price
-// add up to less than the whole.
+// sound fails unless each unit is in one parcel, weights and sizes are those of the content, and
+// the parts of the price add up to less than the whole.
 func sound(t tester, o order.Order, s *order.Shipping) {
 	t.Helper()
 	left, billable := map[int]int{}, 0
@@ -163,7 +163,7 @@ func count(parcels []order.Parcel) (n int) {
 	return n
 }
 
-func TestParcelsKeepTheirLimitsAndTheirBound(t *testing.T) {
+func TestParcelsKeepLimitsAndApproximationBound(t *testing.T) {
 	t.Parallel()
 	const most, room = 1000, 100 * 100 * 100
 	card := boxes(t, most)
@@ -204,7 +204,8 @@ func TestParcelsKeepTheirLimitsAndTheirBound(t *testing.T) {
 	})
 }
 
-// TestWeightAloneKeepsTheTightBound holds first-fit decreasing against the best there is, which is tried out.
+// TestWeightAloneKeepsTheTightBound compares first-fit decreasing with the optimum, found by
+// exhaustive search.
 func TestWeightAloneKeepsTheTightBound(t *testing.T) {
 	t.Parallel()
 	const most = 60
@@ -225,7 +226,7 @@ func TestWeightAloneKeepsTheTightBound(t *testing.T) {
 	})
 }
 
-// fewest is how few parcels do, by trying each thing in each of the parcels begun, and in a new one.
+// fewest is the minimum number of parcels. It tries each item in each open parcel and in a new one.
 func fewest(weights, begun []int, most int) int {
 	if len(weights) == 0 {
 		return len(begun)
@@ -241,8 +242,9 @@ func fewest(weights, begun []int, most int) int {
 	return best
 }
 
-// TestOneLineHasNoParcelTooMany: of equal things each parcel but the last is full, and more of them never cost less.
-func TestOneLineHasNoParcelTooMany(t *testing.T) {
+// TestOneLineNeedsTheMinimumOfParcels: with equal items, all parcels but the last are full, and
+// more items never cost less.
+func TestOneLineNeedsTheMinimumOfParcels(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1000)
 	rapid.Check(t, func(t *rapid.T) {
@@ -263,7 +265,7 @@ func TestOneLineHasNoParcelTooMany(t *testing.T) {
 	})
 }
 
-func TestTheLargestOrderIsPackedAtOnce(t *testing.T) {
+func TestLargestOrderIsPackedQuickly(t *testing.T) {
 	t.Parallel()
 	card := boxes(t, 1_000_000)
 	var lines []order.Line

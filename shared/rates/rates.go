@@ -1,14 +1,17 @@
-// Package rates prices the way of an order to its customer: zone, carrier, parcels and surcharges, from a rate card.
+// Package rates calculates the shipping of an order from a rate card: zone, carrier, parcels,
+// surcharges and price.
 //
-// A rate card is a YAML file; card.yaml, beside this file, is the default and the documentation of the format. It is
-// read strictly, once, when a program starts: a card in which anything is wrong starts no program. The worker prices
-// orders with it and the API quotes baskets, so that a quote is the price of the same order placed now.
+// A rate card is a YAML file. The default, card.yaml, documents the format. A program reads its
+// card once, at the start, and does not start if the card has a fault. The worker uses the card for
+// orders, the API for quotes; with the same card, a quote equals the price of the same order.
 //
-// The zone is that of the longest postal prefix that the address has, or that of the country. Of the zone's carriers
-// that take all of the order, the cheapest has it: any of them for standard, those within the zone's express_days for
-// express. An order is one parcel or several (pack.go says how they are filled). Each pays for what it weighs or, if that
-// is more, for the room that it takes, rounded up to the card's step. Surcharges come on top: for remote places and long
-// parcels an amount a parcel, for fuel a percentage of the parcels' prices together, rounded half away from zero to a cent.
+// The zone is that of the longest postal prefix that matches the address, else that of the country.
+// Of the zone's carriers that can ship the whole order, the cheapest is used. For express, only
+// carriers within the zone's express_days are candidates. An order is packed into one or more
+// parcels (see pack.go). The billable weight of a parcel is its weight or its volumetric weight,
+// whichever is more, rounded up to the card's step. Surcharges are an amount per parcel for remote
+// places and for long parcels, and a fuel percentage of the sum of the parcel prices, rounded half
+// away from zero to a cent.
 package rates
 
 import (
@@ -26,14 +29,14 @@ import (
 //go:embed card.yaml
 var defaultCard []byte
 
-// Card is a rate card in which nothing is wrong. It never changes and is safe for concurrent use.
+// Card is a valid rate card. It is immutable and safe for concurrent use.
 type Card struct {
 	file    file
 	version string
 }
 
-// Load reads the rate card at path, or the default when path is empty. Its error says all that is wrong with the card,
-// one line each, with file and line.
+// Load reads the rate card at path, or the default if path is empty. The error lists all faults of
+// the card, one a line, with file and line.
 func Load(path string) (*Card, error) {
 	var c Card
 	version, err := config.LoadYAML(path, defaultCard, &c.file, c.file.check)
@@ -44,18 +47,19 @@ func Load(path string) (*Card, error) {
 	return &c, nil
 }
 
-// Refused is an order that the card does not ship.
+// Refused is the error for an order that cannot be shipped with the card.
 type Refused struct {
 	Reason  failure.Reason // NoRoute or TooHeavy
-	Pointer string         // to what stands in the way in the order, as in order.Invalid
-	Detail  string         // in the words of the card: only another card helps
+	Pointer string         // JSON pointer to the cause in the order, as in order.Invalid
+	Detail  string         // the cause, in terms of the card
 }
 
-// Error is the detail.
+// Error is Detail.
 func (r *Refused) Error() string { return r.Detail }
 
-// Ship settles how an order is shipped, and for how much. It does no I/O, and equal orders have equal answers. Its only
-// error is a Refused, which names the first thing that stands in the way: the country, the service, or what is ordered.
+// Ship calculates how an order is shipped, and the price. It does no I/O, and equal orders give
+// equal results. Its only error is Refused, for the country, the service or the items, whichever
+// fails first.
 func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
 	z := zoneOf(c.file.zones, to)
@@ -71,7 +75,7 @@ func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 		return nil, &Refused{failure.TooHeavy, "/items", fmt.Sprintf("zone %s, %s: %v", z.Name, o.Service, err)}
 	}
 	s.Zone, s.Service, s.Card = z.Name, o.Service, c.version
-	// Only standard is ever free: who asks for express pays for the hurry.
+	// Only standard shipping can be free.
 	if o.Service == order.Standard && z.free(o.ItemsTotal()) {
 		free := order.EUR.Cents(0)
 		s.Price, s.Fuel, s.Remote, s.Oversize = free, free, free, free
@@ -79,7 +83,8 @@ func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	return s, nil
 }
 
-// cheapest ships lines by the tariff that asks for least. Its error says for each tariff why its carrier does not take them.
+// cheapest ships lines with the cheapest tariff. Its error has the reason of each carrier that
+// cannot ship them.
 func cheapest(tariffs []tariff, lines []order.Line, step int, remote bool) (best *order.Shipping, err error) {
 	var refusals []string
 	for _, t := range tariffs {
@@ -98,7 +103,7 @@ func cheapest(tariffs []tariff, lines []order.Line, step int, remote bool) (best
 	return best, nil
 }
 
-// cheaper compares by price, and then by days. Of equals the first in the card stays.
+// cheaper compares by price, then by days. If both are equal, the first in the card is used.
 func cheaper(a, b *order.Shipping) bool {
 	if a.Price != b.Price {
 		return a.Price.Minor < b.Price.Minor
@@ -106,7 +111,7 @@ func cheaper(a, b *order.Shipping) bool {
 	return a.MaxDays < b.MaxDays
 }
 
-// price adds up parcels and surcharges.
+// price adds up the prices of parcels and the surcharges.
 func (t *tariff) price(parcels []order.Parcel, step int, remote bool) *order.Shipping {
 	c := t.carrier
 	s := &order.Shipping{Carrier: c.Name, Parcels: parcels, MinDays: t.Days.Min, MaxDays: t.Days.Max}

@@ -18,7 +18,8 @@ import (
 	"example.com/orders/shared/rates"
 )
 
-// TestMain lets a property hold for 2,000 random orders; ORDERS_CHECKS asks for more, -rapid.checks has the last word.
+// TestMain lets a property hold for 2,000 random orders; ORDERS_CHECKS asks for more, -rapid.checks
+// has the last word.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", cmp.Or(os.Getenv("ORDERS_CHECKS"), "2000")); err != nil {
 		panic(err)
@@ -59,7 +60,7 @@ func parcel(country, postalCode, service string, grams int, cents int64) order.O
 	return o
 }
 
-func TestAnAddressHasAPrice(t *testing.T) {
+func TestPricesOfAddresses(t *testing.T) {
 	t.Parallel()
 	card := load(t, string(defaultText(t)))
 	const std, exp = order.Standard, order.Express
@@ -132,8 +133,8 @@ func defaultText(t testing.TB) []byte {
 	return text
 }
 
-// TestPartsOfThePriceAddUp is an example by hand, with all that can be charged.
-func TestPartsOfThePriceAddUp(t *testing.T) {
+// TestSurchargesAddUpToThePrice is calculated by hand, with all surcharges.
+func TestSurchargesAddUpToThePrice(t *testing.T) {
 	t.Parallel()
 	o := basket("DE", "26465", order.Standard, times(3, thing(900, 520, 100, 90)))
 	got, err := load(t, smallCard).Ship(o)
@@ -157,8 +158,8 @@ func TestPartsOfThePriceAddUp(t *testing.T) {
 	}
 }
 
-// TestTheCheapestThatKeepsThePromise changes one thing at a time in what two carriers ask for.
-func TestTheCheapestThatKeepsThePromise(t *testing.T) {
+// TestCheapestCarrierInTimeIsUsed changes one value at a time of two carriers.
+func TestCheapestCarrierInTimeIsUsed(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, old, changed string
@@ -172,9 +173,9 @@ func TestTheCheapestThatKeepsThePromise(t *testing.T) {
 		{"both are in time", "express_days: 1", "express_days: 2", order.Express, 300, "Stork 3.85 300"},
 		{"the fast one is cheaper for once", `"9.00"`, `"3.00"`, order.Standard, 300, "Falcon 3.00 300"},
 		{"of equals the faster one", `"9.00"`, `"3.85"`, order.Standard, 300, "Falcon 3.85 300"},
-		{"by volume", "volumetric_divisor: 9000", "volumetric_divisor: 90", order.Standard, 300, "brackets end"},
-		{"too heavy for the fast one", "", "", order.Express, 501, "zone home, express: Falcon: THING: 501 g is more than a parcel's 500 g"},
-		{"too heavy for both", "", "", order.Standard, 2001, "Stork: THING: 2001 g is more than a parcel's 2000 g; Falcon: THING: 2001 g is more"},
+		{"by volume", "volumetric_divisor: 9000", "volumetric_divisor: 90", order.Standard, 300, "the last bracket ends"},
+		{"too heavy for the fast one", "", "", order.Express, 501, "zone home, express: Falcon: THING: 501 g exceeds the parcel limit of 500 g"},
+		{"too heavy for both", "", "", order.Standard, 2001, "Stork: THING: 2001 g exceeds the parcel limit of 2000 g; Falcon: THING: 2001 g exceeds"},
 		{"fuel is rounded half away from zero", `"3.50"`, `"3.45"`, order.Standard, 300, "Stork 3.80 300"},
 	} {
 		card, err := rates.Load(write(t, strings.Replace(smallCard, row.old, row.changed, 1)))
@@ -193,7 +194,7 @@ func TestTheCheapestThatKeepsThePromise(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeShippedSaysWhatStandsInTheWay(t *testing.T) {
+func TestRefusedOrderNamesTheCause(t *testing.T) {
 	t.Parallel()
 	card := load(t, string(defaultText(t)))
 	for _, row := range []struct {
@@ -207,7 +208,7 @@ func TestWhatCannotBeShippedSaysWhatStandsInTheWay(t *testing.T) {
 		{"a service of another age", parcel("DE", "10115", "rocket", 840, 1), rates.Refused{failure.NoRoute, "/service", "zone germany has no rocket service"}},
 		{
 			"heavier than all parcels", parcel("ES", "35001", order.Standard, 31_501, 1),
-			rates.Refused{failure.TooHeavy, "/items", "zone islands, standard: Stork Parcel: THING: 31501 g is more than a parcel's 31500 g"},
+			rates.Refused{failure.TooHeavy, "/items", "zone islands, standard: Stork Parcel: THING: 31501 g exceeds the parcel limit of 31500 g"},
 		},
 	} {
 		s, err := card.Ship(row.o)
@@ -222,10 +223,10 @@ func TestWhatCannotBeShippedSaysWhatStandsInTheWay(t *testing.T) {
 	}
 }
 
-// unserved are the countries that the default card leaves out on purpose.
+// unserved are the countries without a route in the default card.
 const unserved = "AF AQ BV BY EH GS HM IO IR KP LY PN RU SD SO SS SY TF UM YE"
 
-// countries are all that an order can go to.
+// countries are all countries of order addresses.
 func countries() (all []string) {
 	for a := 'A'; a <= 'Z'; a++ {
 		for b := 'A'; b <= 'Z'; b++ {
@@ -254,7 +255,8 @@ func TestEveryCountryHasAPriceOrNoRoute(t *testing.T) {
 	}
 }
 
-// anyOrder draws orders of up to 30 lines to anywhere: most can be shipped, some have no route or are too heavy.
+// anyOrder draws orders of up to 30 lines to anywhere: most can be shipped, some have no route or
+// are too heavy.
 var anyOrder = rapid.Custom(func(t *rapid.T) order.Order {
 	side := rapid.IntRange(0, 700)
 	line := rapid.Custom(func(t *rapid.T) order.Line {
@@ -292,7 +294,7 @@ func TestPricesOfRandomOrders(t *testing.T) {
 		if free != (s.Price == order.EUR.Cents(0)) || s.BillableGrams%500 != 0 {
 			t.Errorf("got %s for %d g, items at %s, want free to be %v, and steps of 500 g", s.Price, s.BillableGrams, o.ItemsTotal(), free)
 		}
-		// Standard has all carriers to choose from that express has.
+		// Standard can use all carriers that express can.
 		other := o
 		if other.Service = order.Standard; o.Service == order.Express {
 			if slow, err := card.Ship(other); err != nil || slow.Price.Minor > s.Price.Minor {

@@ -44,7 +44,7 @@ func units(t *testing.T) map[string]order.Line {
 	return of
 }
 
-func TestOfTheSampleOnlyAntarcticaHasNoRoute(t *testing.T) {
+func TestOnlyAntarcticaInTheSampleHasNoRoute(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open(root + "deploy/sample/orders.csv")
 	if err != nil {

@@ -16,26 +16,26 @@ import (
 )
 
 const (
-	maxBody   = 256 << 10 // 200 lines and a long note need a tenth; the topic takes four times as much
-	maxUnread = 16 << 20  // of a body that is refused
+	maxBody   = 256 << 10 // an order of 200 lines with a long note needs a tenth; a record may have four times as much
+	maxUnread = 16 << 20  // of a refused body, read to keep the connection usable
 )
 
-// Refusal is the error of a request that no handler gets to see, in the form of an RFC 9457 problem.
+// Refusal is the RFC 9457 problem of a request that is refused before it reaches a handler.
 type Refusal struct {
-	Type   string `json:"type"` // "/problems/" and the kind
+	Type   string `json:"type"` // "/problems/" and the kind of problem
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 }
 
-// Error is the title with the detail.
+// Error is title and detail.
 func (r *Refusal) Error() string { return strings.TrimSuffix(r.Title+": "+r.Detail, ": ") }
 
 func refuse(kind, title string, status int, detail string) *Refusal {
 	return &Refusal{Type: "/problems/" + kind, Title: title, Status: status, Detail: detail}
 }
 
-// Guard lets the requests through to h that Admit admits, and answers the others with their problem.
+// Guard passes requests that Admit accepts to h, and responds to the others with a problem.
 func Guard(access config.Access, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refusal := Admit(access, w, r)
@@ -46,39 +46,42 @@ func Guard(access config.Access, h http.Handler) http.Handler {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.WriteHeader(refusal.Status)
-		_ = json.NewEncoder(w).Encode(refusal) // the client may be gone
+		_ = json.NewEncoder(w).Encode(refusal) // the client may have disconnected
 	})
 }
 
-// Admit reads the body of a request, within a size and the time that Run gives, and puts what it read in its place. Then
-// it checks that the request is for this program and not sent by a page of another origin. It returns nil, or why not.
+// Admit reads the body of a request, limited in size and by the read deadline of Run, and replaces
+// r.Body with the bytes. Then it checks the Host header, and that no page of another origin sent
+// the request. It returns nil if the request is accepted.
 func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusal {
 	body, err := readBody(w, r)
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		// The deadline stays: what comes of the body after the answer is not waited for either.
+		// Keep the deadline and close the connection: do not wait for the rest of the body.
 		w.Header().Set("Connection", "close")
-		return refuse("timeout", "The request took too long", http.StatusRequestTimeout, "the body did not arrive in time")
+		return refuse("timeout", "Request timeout", http.StatusRequestTimeout, "the request body did not arrive in time")
 	case large:
-		return refuse("body-too-large", "The body is too large", http.StatusRequestEntityTooLarge, "the body must have at most 256 KiB")
+		return refuse("body-too-large", "Request body too large", http.StatusRequestEntityTooLarge, "the request body must not exceed 256 KiB")
 	case err != nil:
-		return refuse("malformed", "The body cannot be read", http.StatusBadRequest, "the body ended early")
+		return refuse("malformed", "Unreadable request body", http.StatusBadRequest, "the request body ended early")
 	}
-	// Passing while an answer is written, it would end the request's context. A writer that knows no deadlines is a test's.
+	// Remove the read deadline: if it passed while the handler runs, it would cancel the request's
+	// context. Test recorders support no deadlines, so ignore the error.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if !answersTo(access, r) {
-		return refuse("misdirected", "The request is for another host", http.StatusMisdirectedRequest,
-			"this program answers to localhost, its IP addresses and the names in --allowed-hosts only")
+		return refuse("misdirected", "Misdirected request", http.StatusMisdirectedRequest,
+			"the Host header must be localhost, an IP address of this server or a name in --allowed-hosts")
 	}
 	if http.NewCrossOriginProtection().Check(r) != nil {
-		return refuse("cross-origin", "Pages of other origins may not do this", http.StatusForbidden, "")
+		return refuse("cross-origin", "Cross-origin request refused", http.StatusForbidden, "")
 	}
 	return nil
 }
 
-// readBody reads a body, or at most maxUnread of what is too large: many clients look for no answer before they have sent
-// everything, and would find the connection broken. One that expects to be asked to go on has not begun.
+// readBody reads a body, or discards at most maxUnread bytes of one that is too large: many clients
+// read no response before they have sent the whole body, and would see a broken connection instead.
+// A client with Expect: 100-continue has not sent its body yet.
 func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
 	err = &http.MaxBytesError{Limit: maxBody}
 	if r.ContentLength <= maxBody {
@@ -92,9 +95,9 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
 	return body, err
 }
 
-// answersTo reports whether a request's Host header names this program. A page whose own name was made to point here
-// (DNS rebinding) sends that name, never an IP address: so the address at which the request came in is right as well,
-// which is what probes inside a cluster send.
+// answersTo reports whether a request's Host header names this program: localhost, an allowed name,
+// or the IP address that received the request, which probes in a cluster use. An attack by DNS
+// rebinding sends the attacker's host name, never an IP address.
 func answersTo(access config.Access, r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {

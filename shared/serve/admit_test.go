@@ -18,8 +18,8 @@ import (
 	"example.com/orders/shared/serve"
 )
 
-// door answers "admitted" to whom it lets in, over a real socket, and returns its address.
-func door(t *testing.T, access config.Access, readWithin time.Duration) string {
+// admitter serves a handler that answers "admitted", on a real socket, and returns its address.
+func admitter(t *testing.T, access config.Access, readWithin time.Duration) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +39,8 @@ func door(t *testing.T, access config.Access, readWithin time.Duration) string {
 	return ln.Addr().String()
 }
 
-// say sends text over a connection and returns the answer's status, and all that comes until the connection is closed.
+// say sends text over a connection, and returns the status and everything received until the
+// connection is closed.
 func say(t *testing.T, address, text string) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -69,10 +70,10 @@ func say(t *testing.T, address, text string) (status int, body string) {
 	return resp.StatusCode, string(all)
 }
 
-// TestABodyThatNeverComesEndsOnEveryListener holds what Run and Guard do for every listener, over sockets.
-func TestABodyThatNeverComesEndsOnEveryListener(t *testing.T) {
+// TestUnfinishedBodyTimesOut tests Run and Guard over sockets.
+func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
-	address := door(t, config.Access{}, 300*time.Millisecond)
+	address := admitter(t, config.Access{}, 300*time.Millisecond)
 	for head, want := range map[string]int{
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":                408,
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{":               408,
@@ -93,9 +94,9 @@ func TestABodyThatNeverComesEndsOnEveryListener(t *testing.T) {
 	}
 }
 
-func TestWhoIsLetIn(t *testing.T) {
+func TestAdmitChecksHostAndOrigin(t *testing.T) {
 	t.Parallel()
-	address := door(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
+	address := admitter(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
 	for _, row := range []struct {
 		name, head string
 		status     int
@@ -105,8 +106,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a name that is allowed", "GET / HTTP/1.1\r\nHost: Orders.Example.com:443\r\n", 200, "admitted <nil>"},
 		{"no host", "GET / HTTP/1.0\r\n", 421, ""},
 		{"another machine's address", "GET / HTTP/1.1\r\nHost: 10.1.2.3\r\n", 421, ""},
-		{"a name that is not allowed", "GET / HTTP/1.1\r\nHost: evil.example\r\n", 421, `{"type":"/problems/misdirected","title":"The request is for another host",` +
-			`"status":421,"detail":"this program answers to localhost, its IP addresses and the names in --allowed-hosts only"}` + "\n"},
+		{"a name that is not allowed", "GET / HTTP/1.1\r\nHost: evil.example\r\n", 421, `{"type":"/problems/misdirected","title":"Misdirected request",` +
+			`"status":421,"detail":"the Host header must be localhost, an IP address of this server or a name in --allowed-hosts"}` + "\n"},
 		{"a name in the request line", "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n", 421, ""},
 		{"a page of another origin", "POST / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n", 403, ""},
 		{"a form of another origin", "POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n", 403, ""},
@@ -122,8 +123,9 @@ func TestWhoIsLetIn(t *testing.T) {
 	}
 }
 
-// TestProbesByAddressAreLetIn: kubelets and Prometheus ask a pod by its IP address, which no setting knows beforehand.
-func TestProbesByAddressAreLetIn(t *testing.T) {
+// TestAdmitAcceptsTheLocalAddress: kubelets and Prometheus use the IP address of a pod, which no
+// setting can contain.
+func TestAdmitAcceptsTheLocalAddress(t *testing.T) {
 	t.Parallel()
 	h := serve.Guard(config.Access{AllowRemote: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	got := map[string]int{}
@@ -139,11 +141,11 @@ func TestProbesByAddressAreLetIn(t *testing.T) {
 	}
 }
 
-func TestAddressesOfOtherMachinesNeedTheWord(t *testing.T) {
+func TestRemoteAddressesNeedAllowRemote(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0"} {
 		_, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{})
-		if want := "--inbox: other machines reach " + address; err == nil || !strings.Contains(err.Error(), want) {
+		if want := "--inbox: " + address + " can be reached from other machines"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		ln, err := serve.Listen(t.Context(), address, "--inbox", "ORDERS_INBOX", config.Access{AllowRemote: true})

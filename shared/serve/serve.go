@@ -1,13 +1,14 @@
-// Package serve is the door of every HTTP listener: which addresses it may open, which hosts and origins it answers, and how
-// long a request may take.
+// Package serve runs HTTP servers: it checks which addresses a program may listen on and which
+// hosts and origins a request may name, and it limits the size and duration of requests.
 //
-// Listen and Run are two steps, so that an address that is taken is known before anything else starts, and so that the
-// real port of an address with port 0 can be told. Stopping is graceful within a bound: no new connection is taken,
-// requests in flight are finished, and what still runs then is cut off.
+// Listen and Run are two steps. A program learns that an address is in use before it starts
+// anything else, and it can print the port if it listens on port 0. Shutdown is graceful within a
+// deadline: the server accepts no new connections, finishes requests in flight, and closes
+// connections that remain after the deadline.
 //
-// Admit reads a request's whole body before anything else looks at the request, and then checks its host and its origin.
-// Run bounds each request from its first byte on, whatever answers it: net/http itself reads the rest of a body before it
-// writes the answer of a handler that did not.
+// Admit reads the whole body of a request before a handler sees it, then checks the Host header and
+// the origin. The timeouts of Run apply to every request: net/http reads the rest of a body before
+// it writes the response of a handler that did not read it.
 package serve
 
 import (
@@ -24,16 +25,16 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// Timeouts of a request. A handler that streams moves the deadline of its writes itself.
+// Timeouts of a request. A handler that streams extends its write deadline itself.
 const (
 	headerWithin = 5 * time.Second
 	readWithin   = 15 * time.Second // header and body
-	writeWithin  = 90 * time.Second // since the header was read; an answer may wait for an order for a minute
+	writeWithin  = 90 * time.Second // from the end of the header; a response may wait for an order for a minute
 	idleFor      = 2 * time.Minute  // between two requests
 )
 
-// Listen opens a TCP address. Flag and variable are the names of its setting, for errors: the address is taken, or is
-// one that other machines reach and may not.
+// Listen listens on a TCP address. It refuses an address that other machines can reach, unless
+// access allows it. Flag and variable name the setting in errors.
 func Listen(ctx context.Context, address, flag, variable string, access config.Access) (net.Listener, error) {
 	ln, err := Open(ctx, address, access)
 	if err != nil {
@@ -42,32 +43,34 @@ func Listen(ctx context.Context, address, flag, variable string, access config.A
 	return ln, nil
 }
 
-// Open is Listen for an address whose setting only the caller knows.
+// Open is Listen without the name of the setting in errors.
 func Open(ctx context.Context, address string, access config.Access) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	// Only the listener knows what a name, or an address without a host, stands for.
+	// Check the listener's address: the given one may be a host name or have no host.
 	if at, ok := ln.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !access.AllowRemote {
 		ln.Close()
-		return nil, config.Hint(fmt.Errorf("other machines reach %s, and there is no sign-in yet", address),
-			"use a loopback address such as 127.0.0.1:8080; or --allow-remote, behind something that lets the right people in only")
+		return nil, config.Hint(fmt.Errorf("%s can be reached from other machines, and there is no authentication", address),
+			"use a loopback address such as 127.0.0.1:8080, or set --allow-remote and put the port behind a proxy that authenticates clients")
 	}
 	return ln, nil
 }
 
-// Taken adds a hint to the error of a listener when its address is in use by another program; other errors stay as they are.
+// Taken adds a hint to the error of a listener if its address is in use. It returns other errors
+// unchanged.
 func Taken(err error, flag, variable string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return config.Hint(err, fmt.Sprintf("another program uses this address: give another one with %s or %s", flag, variable))
+		return config.Hint(err, fmt.Sprintf("another program uses this address: set another one with %s or %s", flag, variable))
 	}
 	return err
 }
 
-// Run serves h on ln, which it closes, until ctx is done; then it gives requests in flight up to grace to finish. It
-// returns nil when it was told to stop. A handler that streams for ever must end its streams when the program stops: Run
-// cannot tell them from answers. The handler must begin with Admit, which takes the deadline of the body off again.
+// Run serves h on ln until ctx is done, then waits up to grace for requests in flight. It closes ln
+// and returns nil after a shutdown. A handler with endless streams must end them when the program
+// stops, because Run waits for them as for any response. The handler must call Admit first, which
+// removes the read deadline.
 func Run(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration) error {
 	return run(ctx, ln, h, grace, readWithin)
 }
@@ -76,7 +79,7 @@ func run(ctx context.Context, ln net.Listener, h http.Handler, grace, readWithin
 	s := &http.Server{
 		Handler: h, MaxHeaderBytes: 64 << 10,
 		ReadHeaderTimeout: min(headerWithin, readWithin), ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleFor,
-		// net/http's own answer to OPTIONS * would skip the handler.
+		// The default handler of OPTIONS * would bypass Admit.
 		DisableGeneralOptionsHandler: true,
 	}
 	g, running := errgroup.WithContext(ctx)
@@ -91,7 +94,7 @@ func run(ctx context.Context, ln net.Listener, h http.Handler, grace, readWithin
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if err := s.Shutdown(bounded); err != nil {
-			// The bound has passed: being cut off is what was announced to the rest, and no failure.
+			// grace is over: close the remaining connections. This is no failure.
 			return s.Close()
 		}
 		return nil

@@ -24,7 +24,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// Told to stop while it answers, it finishes the answer first.
+	// Stopped during a response, it finishes the response first.
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stop()
 		fmt.Fprintln(w, "done")
@@ -51,7 +51,7 @@ func get(addr net.Addr) string {
 	return string(body)
 }
 
-func TestAnAnswerThatNeverEndsIsCutOff(t *testing.T) {
+func TestEndlessResponseIsClosedAfterGrace(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	ln := listen(t, "127.0.0.1:0")
@@ -62,7 +62,7 @@ func TestAnAnswerThatNeverEndsIsCutOff(t *testing.T) {
 		ended <- r.Context().Err()
 	})
 	body := make(chan string, 1)
-	go func() { body <- get(ln.Addr()) }() // ends when it is cut off
+	go func() { body <- get(ln.Addr()) }() // ends when the connection is closed
 	if err := serve.Run(ctx, ln, h, time.Millisecond); err != nil {
 		t.Errorf("got %v, want nil: it was told to stop", err)
 	}
@@ -74,7 +74,7 @@ func TestAnAnswerThatNeverEndsIsCutOff(t *testing.T) {
 	}
 }
 
-func TestATakenAddressNamesItsSetting(t *testing.T) {
+func TestAddressInUseNamesItsSetting(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, "127.0.0.1:0")
 	defer ln.Close()
@@ -88,7 +88,7 @@ func TestATakenAddressNamesItsSetting(t *testing.T) {
 	}
 }
 
-func TestAListenerThatBreaksEndsRun(t *testing.T) {
+func TestRunReturnsTheListenersError(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, "127.0.0.1:0")
 	ln.Close()

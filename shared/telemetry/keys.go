@@ -1,27 +1,27 @@
 package telemetry
 
-// The keys of attributes, each with one meaning in every program.
+// The keys of log attributes. Each has one meaning in all programs.
 const (
-	Order      = "order"      // an order's ID
-	Topic      = "topic"      // a topic's name
-	Partition  = "partition"  // a partition's number
-	Partitions = "partitions" // several numbers
-	Offset     = "offset"     // of a record in its partition
-	Outcome    = "outcome"    // how an attempt at an order ended
-	Step       = "step"       // of the pipeline
-	Reason     = "reason"     // of a failure
-	Took       = "took"       // a duration
-	From       = "from"       // the first offset of a stretch
-	To         = "to"         // the offset behind it
-	Count      = "count"      // of whatever the line is about
-	Records    = "records"    // how many were read
-	Void       = "void"       // how many records counted for nobody
-	Address    = "address"    // on which a program listens, or that it dials
-	Request    = "request"    // the ID that its answer carried too
-	Route      = "route"      // of a request, with names in place of what varies
-	Status     = "status"     // of an HTTP answer
-	Breaker    = "breaker"    // the dependency that it guards
-	State      = "state"      // of a breaker: closed, half-open, open
-	Waiting    = "waiting"    // what cannot go on yet
-	Error      = "error"      // what went wrong
+	Order      = "order"      // ID of an order
+	Topic      = "topic"      // name of a topic
+	Partition  = "partition"  // number of a partition
+	Partitions = "partitions" // numbers of several partitions
+	Offset     = "offset"     // offset of a record
+	Outcome    = "outcome"    // how an attempt to process an order ended
+	Step       = "step"       // step of the pipeline
+	Reason     = "reason"     // reason of a failure
+	Took       = "took"       // duration
+	From       = "from"       // first offset of a range
+	To         = "to"         // offset after the range
+	Count      = "count"      // number of what the line is about
+	Records    = "records"    // number of records read
+	Void       = "void"       // number of stale (fenced) records
+	Address    = "address"    // address to listen on or to dial
+	Request    = "request"    // ID of an HTTP request, as in the response header
+	Route      = "route"      // route pattern of an HTTP request
+	Status     = "status"     // status code of an HTTP response
+	Breaker    = "breaker"    // the dependency of a circuit breaker
+	State      = "state"      // state of a circuit breaker: closed, half-open, open
+	Waiting    = "waiting"    // what is being waited for
+	Error      = "error"      // error text
 )

@@ -1,7 +1,7 @@
-// Package telemetry makes the logger of a program, and lists the keys under which facts stand in its lines.
+// Package telemetry creates the logger of a program and defines the keys of its attributes.
 //
-// A line says what happened to one order or one partition; its message is a constant, and what varies stands in
-// attributes. Addresses, names and payloads are never logged.
+// The message of a log line is a constant; what varies is in attributes. Personal data (names,
+// addresses, mail addresses) and payloads are never logged.
 package telemetry
 
 import (
@@ -9,13 +9,14 @@ import (
 	"log/slog"
 )
 
-// Log are the settings of a program's log. A program with another default level sets kong's variable log_level.
+// Log are the settings of the logger. A program can set another default level with the kong
+// variable log_level.
 type Log struct {
-	Level  slog.Level `name:"log-level" env:"ORDERS_LOG_LEVEL" default:"${log_level=info}" help:"Least severe level to log: debug, info, warn or error."`
-	Format string     `name:"log-format" env:"ORDERS_LOG_FORMAT" enum:"text,json" default:"text" help:"How a line looks: text or json."`
+	Level  slog.Level `name:"log-level" env:"ORDERS_LOG_LEVEL" default:"${log_level=info}" help:"Lowest level to log: debug, info, warn or error."`
+	Format string     `name:"log-format" env:"ORDERS_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of log lines: text or json."`
 }
 
-// Logger writes lines to w as the settings say.
+// Logger returns a logger that writes to w.
 func (l Log) Logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: l.Level}
 	if l.Format == "json" {

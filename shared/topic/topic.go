@@ -1,7 +1,8 @@
-// Package topic is the one table of topics: their names under a prefix, and the settings each must have.
+// Package topic defines the topics: their names under a prefix and their required settings.
 //
-// All topics of a prefix have the same number of partitions, fixed for the life of the prefix: everything derived from
-// a record goes to the partition number of its origin, and nobody hashes a second time.
+// All topics of a prefix have the same number of partitions, which never changes. Records that are
+// derived from an order go to the partition number of the order, so only the producer of an order
+// hashes its key.
 package topic
 
 import (
@@ -14,14 +15,14 @@ import (
 
 // Set holds the topic names of one prefix.
 type Set struct {
-	Orders   string // orders as placed, refunds: the queue
-	Retry10s string // orders whose attempt failed: due 10 s after they were appended
-	Retry2m  string // the same, due after 2 minutes
-	Waiting  string // orders that need a dependency which is down: due when it is back
-	Replay   string // what the owner of an order is asked: letters that are sent back, cancels
-	Status   string // after each change the whole state of an order, and the owners' claims
-	Invoices string // issued invoices and credit notes, and void records for offsets of Orders that will never have one
-	DLQ      string // letters
+	Orders   string // orders and refunds, as placed
+	Retry10s string // failed orders, retried 10 s after they were appended
+	Retry2m  string // failed orders, retried after 2 minutes
+	Waiting  string // orders waiting for a dependency that is down
+	Replay   string // requests to replay a dead letter or to cancel an order
+	Status   string // compacted: the state of each order after each change, and the claims of partitions
+	Invoices string // issued invoices and credit notes, and void records for offsets that will never have one
+	DLQ      string // dead letters
 }
 
 // Names returns the topic names of a prefix, such as "orders".
@@ -38,7 +39,8 @@ func Names(prefix string) Set {
 	}
 }
 
-// Delay is how long after its appending a record of a topic is due; zero for all but the topics of retries.
+// Delay is how long after it was appended a record of a topic is due. It is zero for all topics but
+// Retry10s and Retry2m.
 func (s Set) Delay(name string) time.Duration {
 	switch name {
 	case s.Retry10s:
@@ -49,22 +51,23 @@ func (s Set) Delay(name string) time.Duration {
 	return 0
 }
 
-// Partitions is the number of partitions of a new prefix.
+// Partitions is the default number of partitions of a new prefix.
 const Partitions = 12
 
-// MaxOrder is the size in bytes that a record of Orders may have. Derived topics allow a quarter more, for what the workers add.
+// MaxOrder is the maximum size of a record of Orders in bytes. Other topics allow a quarter more,
+// for what workers add.
 const MaxOrder = 1 << 20
 
-// Retention is how long the topics that are queues keep a record, finished or not.
+// Retention is how long Orders, the retry topics, Waiting and Replay keep a record.
 const Retention = 30 * 24 * time.Hour
 
-// Spec says what a topic is called and how the broker must keep it: Config has the settings of a new topic.
+// Spec is the name of a topic and the settings it is created with.
 type Spec struct {
 	Name   string
 	Config map[string]string
 }
 
-// Fault says what a setting of Config must be when the value that a topic has would break a promise; else it is empty.
+// Fault returns what a setting must be if the topic's value would break a guarantee, else "".
 func (s Spec) Fault(setting, value string) string {
 	want := s.Config[setting]
 	switch {
@@ -78,8 +81,8 @@ func (s Spec) Fault(setting, value string) string {
 	return ""
 }
 
-// orMore reports whether a larger value of a setting keeps the promises as well. The size of an order is not such a setting:
-// what the workers derive from a larger order would not fit into their topics.
+// orMore reports whether a larger value of a setting is allowed too. The record size of Orders must
+// not be larger: records derived from a larger order would not fit into the other topics.
 func (s Spec) orMore(setting string) bool {
 	switch setting {
 	case "retention.ms", "delete.retention.ms", "min.compaction.lag.ms":
@@ -90,10 +93,10 @@ func (s Spec) orMore(setting string) bool {
 	return false
 }
 
-// unlimited is how Kafka writes that there is no limit.
+// unlimited is Kafka's value for no limit.
 const unlimited = "-1"
 
-// amount is the number that a setting stands for, or -1 if it is none.
+// amount parses the value of a setting. It is -1 for a value that is no number.
 func amount(value string) int64 {
 	if value == unlimited {
 		return math.MaxInt64
@@ -105,7 +108,7 @@ func amount(value string) int64 {
 	return n
 }
 
-// Specs returns the table, one row a topic.
+// Specs returns the specification of each topic.
 func (s Set) Specs() []Spec {
 	return []Spec{
 		{s.Orders, kept(Retention, MaxOrder)},
@@ -119,8 +122,8 @@ func (s Set) Specs() []Spec {
 	}
 }
 
-// MaxBytes is how large a batch of records may be in the topic of a name: the broker refuses a larger one whole, with
-// every order in it.
+// MaxBytes is the maximum size of a record batch in a topic, in bytes. The broker refuses a larger
+// batch with all records in it.
 func MaxBytes(name string) int {
 	for i, c := range name {
 		if c == '.' && slices.ContainsFunc(Names(name[:i]).Specs()[1:], func(s Spec) bool { return s.Name == name }) {
@@ -135,7 +138,8 @@ const (
 	forever    = -time.Millisecond
 )
 
-// kept sets retention.bytes, because a broker may have a default that deletes what must stay.
+// kept are the settings of a topic that is not compacted. It sets retention.bytes because the
+// broker's default may delete records early.
 func kept(retention time.Duration, maxBytes int) map[string]string {
 	return map[string]string{
 		"cleanup.policy":         "delete",
@@ -143,18 +147,19 @@ func kept(retention time.Duration, maxBytes int) map[string]string {
 		"retention.bytes":        unlimited,
 		"max.message.bytes":      decimal(int64(maxBytes)),
 		"message.timestamp.type": "LogAppendTime",
-		// A replica that lags and becomes the leader takes acknowledged records away.
+		// A lagging replica that becomes leader would lose acknowledged records.
 		"unclean.leader.election.enable": "false",
 	}
 }
 
-// compacted sets retention.ms although Kafka ignores it for a compacted topic: kfake does not, and would lose every state older than a week.
+// compacted are the settings of a compacted topic. Kafka ignores retention.ms for such a topic, but
+// kfake would delete records older than a week.
 func compacted() map[string]string {
 	c := kept(forever, maxDerived)
 	c["cleanup.policy"] = "compact"
 	c["min.compaction.lag.ms"] = millis(time.Hour)
-	// A view that was away for less than this, and goes on where it stopped, still reads every tombstone. After a longer time
-	// it would miss records of the queues as well.
+	// A view that was stopped for less than this still reads every tombstone. After a longer time
+	// it would also miss records of the other topics.
 	c["delete.retention.ms"] = millis(Retention)
 	return c
 }

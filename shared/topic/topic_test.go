@@ -22,8 +22,9 @@ func ExampleNames() {
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// TestTheTableStaysAsItIs holds the settings against a golden file: a topic that exists is not changed by a new release, and services refuse one that differs.
-func TestTheTableStaysAsItIs(t *testing.T) {
+// TestTopicSettingsAreUnchanged compares the settings with a golden file: a release does not change
+// existing topics, and services refuse topics with other settings.
+func TestTopicSettingsAreUnchanged(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d partitions\n", topic.Partitions)
@@ -48,7 +49,7 @@ func TestTheTableStaysAsItIs(t *testing.T) {
 	}
 }
 
-func TestEveryTopicHasARow(t *testing.T) {
+func TestEveryTopicHasASpec(t *testing.T) {
 	t.Parallel()
 	set := topic.Names("orders")
 	want := []string{set.Orders, set.Retry10s, set.Retry2m, set.Waiting, set.Replay, set.Status, set.Invoices, set.DLQ}
@@ -64,7 +65,7 @@ func TestEveryTopicHasARow(t *testing.T) {
 	}
 }
 
-func TestATopicOfOrdersIsKnownByAnyPrefix(t *testing.T) {
+func TestMaxBytesWorksWithAnyPrefix(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{
 		"": topic.MaxOrder, "shop": topic.MaxOrder, "eu.shop": topic.MaxOrder, "eu.shop.replays": topic.MaxOrder, "dlq": topic.MaxOrder,
@@ -76,7 +77,7 @@ func TestATopicOfOrdersIsKnownByAnyPrefix(t *testing.T) {
 	}
 }
 
-func TestASettingIsUnsafeOnlyWhereLessIsKept(t *testing.T) {
+func TestFaultAllowsLargerRetention(t *testing.T) {
 	t.Parallel()
 	set := topic.Names("orders")
 	for _, row := range []struct{ topic, setting, value, want string }{

@@ -61,30 +61,30 @@ func puppet() {
 func runAPI(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s struct {
 		config.Kafka
-		api.Config
+		api.Settings
 		telemetry.Log
 	}
 	if err := config.Parse(&s, "order-api", "", args, env, stdout, stderr); err != nil {
 		return err
 	}
-	cfg := s.Config
-	cfg.Kafka, cfg.Topics, cfg.Log = kafka.Config{Brokers: s.Brokers}, topic.Names(s.Prefix), s.Logger(stderr)
-	return api.Run(ctx, cfg)
+	return api.Run(ctx, api.Config{
+		Settings: s.Settings, Kafka: kafka.Config{Brokers: s.Brokers}, Topics: topic.Names(s.Prefix), Log: s.Logger(stderr),
+	})
 }
 
 func runWorker(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s struct {
 		config.Kafka
-		worker.Config
+		worker.Settings
 		telemetry.Log
 	}
 	drain := kong.Vars{"drain": "4s"}
 	if err := config.Parse(&s, "order-worker", "", args, env, stdout, stderr, drain); err != nil {
 		return err
 	}
-	cfg := s.Config
-	cfg.Kafka, cfg.Topics, cfg.Log = kafka.Config{Brokers: s.Brokers}, topic.Names(s.Prefix), s.Logger(stderr)
-	return worker.Run(ctx, cfg)
+	return worker.Run(ctx, worker.Config{
+		Settings: s.Settings, Kafka: kafka.Config{Brokers: s.Brokers}, Topics: topic.Names(s.Prefix), Log: s.Logger(stderr),
+	})
 }
 
 // puppets are a stage whose processes are puppets, and what they tell.

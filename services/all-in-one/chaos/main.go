@@ -35,17 +35,17 @@ func main() { config.Main("chaos", run) }
 
 // settings are what a run can be told.
 type settings struct {
-	Minutes float64       `default:"3" help:"How long faults happen. Starting and settling come on top: about two minutes."`
-	Seed    uint64        `help:"What the schedule is drawn from; drawn by chance and printed by default."`
-	Rate    float64       `default:"20" help:"Orders a second."`
-	Only    []string      `help:"Kinds of faults to choose from; all by default."`
-	Lasting time.Duration `help:"How long every fault lasts; drawn from the seed by default."`
-	Plan    bool          `help:"Print the schedule and end."`
-	Table   string        `type:"path" help:"File for the tables, as Markdown."`
-	Keep    bool          `help:"Keep data and logs; without it the logs of a run that broke a promise are kept."`
-	Port    int           `default:"21092" help:"First of 50 ports of 127.0.0.1 to use."`
-	Bin     string        `default:"bin" type:"path" help:"Folder of order-api and order-worker."`
-	Scripts string        `default:"scripts" type:"path" help:"Folder of the script kafka."`
+	Minutes float64       `default:"3" help:"Duration of the faults in minutes. Starting and settling take about two minutes more."`
+	Seed    uint64        `help:"Seed of the random schedule of faults. Default: a random seed, which is printed."`
+	Rate    float64       `default:"20" help:"Orders placed per second."`
+	Only    []string      `help:"Kinds of faults in the schedule. Default: all."`
+	Lasting time.Duration `help:"Duration of each fault. Default: random, from the seed."`
+	Plan    bool          `help:"Print the schedule and exit."`
+	Table   string        `type:"path" placeholder:"FILE" help:"Write the result tables to this file, as Markdown."`
+	Keep    bool          `help:"Keep data and logs. Default: keep only the logs, and only if a promise was broken."`
+	Port    int           `default:"21092" help:"First of 50 TCP ports to use on 127.0.0.1."`
+	Bin     string        `default:"bin" type:"path" help:"Directory of the programs order-api, order-worker and ordersctl."`
+	Scripts string        `default:"scripts" type:"path" help:"Directory of the script kafka."`
 	Prefix  string        `kong:"-"`
 	Group   string        `kong:"-"`
 }
@@ -63,7 +63,7 @@ func (s *settings) length() time.Duration { return time.Duration(s.Minutes * flo
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	s := settings{Prefix: "orders", Group: "order-workers"}
-	if err := config.Parse(&s, "chaos", "Kills things under load, and then looks for lost orders.", args, env, stdout, stderr); err != nil {
+	if err := config.Parse(&s, "chaos", "Injects faults under load, then checks that every promise was kept.", args, env, stdout, stderr); err != nil {
 		return err
 	}
 	if s.Seed == 0 {

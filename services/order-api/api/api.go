@@ -36,31 +36,30 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Config are the settings of the API. Those tagged for kong are flags and variables; the program that runs it fills in the rest.
+// Settings are the settings of the API that an operator may change. Programs embed them among their own flags.
+type Settings struct {
+	HTTP         string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
+	Data         string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
+	Catalogue    string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
+	SecretFile   string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
+	Secret       string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
+	Promise      time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
+	PerRecipient int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+}
+
+// Config is everything that the API needs to run.
 type Config struct {
-	HTTP       string `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the API and its pages."`
-	Data       string `env:"ORDERS_DATA" default:".data" help:"Folder for what is kept on disk; each process needs its own."`
-	Catalogue  string `env:"ORDERS_CATALOGUE" help:"YAML file of what the shop sells; built in by default."`
-	SecretFile string `env:"ORDERS_SECRET_FILE" help:"File with the key of order IDs; made in --data by default. Or set ORDERS_SECRET to the key."`
-	Secret     string `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Key of order IDs."`
+	Settings
+	RateCard string // path of the rate card for quotes, or empty: the built-in one; the workers must have the same
+	Group    string // consumer group of the workers, whose commits tell which orders have been begun
 
-	Promise time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"How long orders may wait to be begun: while one waits longer, new ones are refused. 0 takes all."`
+	Access config.Access
+	Kafka  kafka.Config
+	Topics topic.Set
+	Log    *slog.Logger
 
-	PerRecipient int `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Orders accepted for one e-mail address an hour, at once or spread over it; more are answered with 429. 0, the default, is no limit."`
-
-	// RateCard is for quotes: the path of the card that the workers have. Group is the consumer group of the workers: what it has
-	// committed is begun. No flags here, since all-in-one has them once for both.
-	RateCard string `kong:"-"`
-	Group    string `kong:"-"`
-
-	Access config.Access `kong:"-"`
-	Kafka  kafka.Config  `kong:"-"`
-	Topics topic.Set     `kong:"-"`
-	Log    *slog.Logger  `kong:"-"`
-	// Ready is asked too before /healthz/ready says that the API is ready; or nil.
-	Ready func(context.Context) error `kong:"-"`
-	// Listening is called once, with the address at which the API answers; or nil.
-	Listening func(address string) `kong:"-"`
+	Ready     func(context.Context) error // an additional check of /healthz/ready; or nil
+	Listening func(address string)        // called once with the address of the listener; or nil
 }
 
 //go:embed openapi.yaml
@@ -126,7 +125,6 @@ func answer(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error { return watch(running) })
 	// Orders in hand are answered from the view, so it ends after them.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })

@@ -23,7 +23,7 @@ import (
 
 func settings(t *testing.T, k *kafkatest.Kafka) api.Config {
 	return api.Config{
-		HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), Kafka: k.Config(), Topics: k.Topics, Log: slog.New(slog.DiscardHandler),
+		Settings: api.Settings{HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data")}, Kafka: k.Config(), Topics: k.Topics, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -204,8 +204,8 @@ func TestRunRefusesToBegin(t *testing.T) {
 		change func(*api.Config)
 		want   string
 	}{
-		"all addresses":       {func(c *api.Config) { c.HTTP = ":0" }, "other machines reach"},
-		"address of others":   {func(c *api.Config) { c.HTTP = "0.0.0.0:0" }, "other machines reach"},
+		"all addresses":       {func(c *api.Config) { c.HTTP = ":0" }, "can be reached from other machines"},
+		"address of others":   {func(c *api.Config) { c.HTTP = "0.0.0.0:0" }, "can be reached from other machines"},
 		"taken address":       {func(c *api.Config) { c.HTTP = address }, "--http"},
 		"used folder":         {func(c *api.Config) { c.Data = used.Data }, "in use by another process"},
 		"folder that is none": {func(c *api.Config) { c.Data = "/dev/null" }, "--data"},

@@ -11,8 +11,9 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestAnAuditSpeaksByItsExitCode audits an order in flight, and then one that was committed and left no trace.
-func TestAnAuditSpeaksByItsExitCode(t *testing.T) {
+// TestAuditFailsOnFaults audits an order in flight, then an order that was committed without a
+// status.
+func TestAuditFailsOnFaults(t *testing.T) {
 	t.Parallel()
 	s, k := open(t), kafkatest.Start(t)
 	k.Produce(t, &kgo.Record{Topic: k.Topics.Orders, Partition: 1, Key: []byte("ord_1"), Value: []byte("{}")})

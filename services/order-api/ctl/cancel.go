@@ -12,13 +12,14 @@ import (
 // cancelOrder is the command that cancels an order.
 type cancelOrder struct {
 	ID   string        `arg:"" help:"ID of the order."`
-	Wait time.Duration `help:"Wait this long for the worker's answer, and fail without one."`
+	Wait time.Duration `help:"Wait this long for the worker to cancel the order; fail if it does not. Default: do not wait."`
 }
 
-// Run asks for an order to be cancelled, and waits for what comes of it if told to. Asking twice is harmless.
+// Run requests the cancellation of an order and, with --wait, follows it to the result. It is
+// idempotent.
 func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) error {
 	var o client.Order
-	err := patiently(ctx, func() (err error) {
+	err := withRetry(ctx, func() (err error) {
 		o, err = api.Cancel(ctx, c.ID)
 		return err
 	})
@@ -45,8 +46,8 @@ func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) e
 		case change.Status == cancelled:
 			return ended()
 		case change.Reason == "cancel-refused" || final(change.Status):
-			return fmt.Errorf("order %s is %s: it was begun first", c.ID, change.Status)
+			return fmt.Errorf("order %s is %s: a worker had begun it before the cancel request", c.ID, change.Status)
 		}
 	}
-	return config.Hint(fmt.Errorf("order %s: no answer", c.ID), "look at it with: ordersctl get "+c.ID)
+	return config.Hint(fmt.Errorf("order %s: no answer", c.ID), "show it with: ordersctl get "+c.ID)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestACancelIsWaitedFor(t *testing.T) {
+func TestCancelWaitsForTheResult(t *testing.T) {
 	t.Parallel()
 	changes := func(all ...string) (walk []string) {
 		for rev, change := range all {
@@ -26,9 +26,9 @@ func TestACancelIsWaitedFor(t *testing.T) {
 		{"sent at the second try", "0s", "", []int{503}, nil, "ord_1 cancel sent\n", ""},
 		{"cancelled before", "0s", "cancelled", nil, nil, "ord_1 cancelled\n", ""},
 		{"in time", "20s", "", nil, changes("accepted", "cancelled"), "ord_1 cancelled\n", ""},
-		{"too late", "20s", "", nil, changes("accepted", "working", "working cancel-refused"), "", "order ord_1 is working: it was begun first"},
-		{"ended before", "20s", "", nil, changes("accepted", "working", "mailing", "confirmed"), "", "order ord_1 is confirmed: it was begun first"},
-		{"dead before", "20s", "", nil, changes("accepted", "dead no-route"), "", "order ord_1 is dead: it was begun first"},
+		{"too late", "20s", "", nil, changes("accepted", "working", "working cancel-refused"), "", "order ord_1 is working: a worker had begun it before the cancel request"},
+		{"ended before", "20s", "", nil, changes("accepted", "working", "mailing", "confirmed"), "", "order ord_1 is confirmed: a worker had begun it before the cancel request"},
+		{"dead before", "20s", "", nil, changes("accepted", "dead no-route"), "", "order ord_1 is dead: a worker had begun it before the cancel request"},
 		{"no answer", "50ms", "", nil, nil, "", "order ord_1: no answer"},
 		{"begun", "20s", "", []int{409}, nil, "", "told to answer 409"},
 	} {

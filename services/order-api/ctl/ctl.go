@@ -1,7 +1,9 @@
-// Package ctl is the program ordersctl: it places orders, follows them, and deals with letters, from a terminal.
+// Package ctl implements the program ordersctl: it places and follows orders, replays dead letters,
+// and checks the topics.
 //
-// Results stand on stdout, one a line, and as NDJSON with --json; everything else goes to stderr. Orders and letters are
-// reached through the API. Topics are reached through Kafka itself, because whether they are right is not for the API to say.
+// Results go to stdout, one a line, with --json as NDJSON; everything else goes to stderr. Commands
+// for orders and dead letters use the API. The commands audit, topics and invoice gaps read Kafka
+// directly, so they do not depend on a service.
 package ctl
 
 import (
@@ -16,31 +18,31 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// name is how the program calls itself on stderr.
+// name begins each line on stderr.
 const name = "ordersctl"
 
-// commands is everything that can be typed.
+// commands is the command line; kong reads it.
 type commands struct {
-	API  string `name:"api" env:"ORDERS_API" default:"http://127.0.0.1:8080" help:"Where the API is."`
-	JSON bool   `name:"json" help:"Print results as lines of JSON."`
+	API  string `name:"api" env:"ORDERS_API" default:"http://127.0.0.1:8080" help:"Base URL of the API."`
+	JSON bool   `name:"json" help:"Print results as NDJSON: one JSON object a line."`
 
-	Place   place       `cmd:"" help:"Place the orders of files: JSON with one order, NDJSON, CSV."`
-	Quote   quote       `cmd:"" help:"Say what shipping of an order would cost."`
-	Watch   watch       `cmd:"" help:"Follow an order until it has ended."`
+	Place   place       `cmd:"" help:"Place orders from files (JSON with one order, NDJSON or CSV)."`
+	Quote   quote       `cmd:"" help:"Show the shipping price of an order without placing it."`
+	Watch   watch       `cmd:"" help:"Print the status changes of an order until it is final."`
 	Get     getOrder    `cmd:"" help:"Show an order."`
-	Cancel  cancelOrder `cmd:"" help:"Cancel an order that nobody has begun."`
-	Refund  refund      `cmd:"" help:"Refund an order that is invoiced, wholly or in part."`
-	Invoice invoices    `cmd:"" help:"Fetch issued invoices, and explain gaps in their numbers."`
-	DLQ     letters     `cmd:"" name:"dlq" help:"Deal with letters: orders that could not be finished."`
-	Audit   auditOrders `cmd:"" help:"Say what has become of every order (talks to Kafka, and trusts no service)."`
-	Topics  topics      `cmd:"" help:"Create and check the topics (talks to Kafka, not to the API)."`
+	Cancel  cancelOrder `cmd:"" help:"Cancel an order that no worker has begun."`
+	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
+	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
+	DLQ     letters     `cmd:"" name:"dlq" help:"List and replay dead letters."`
+	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly)."`
+	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`
 }
 
-// Run does what args say and returns when it is done, or when ctx is.
+// Run runs the command in args and returns when it is done, or when ctx is.
 func Run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var c commands
 	var parsed *kong.Context
-	err := config.Parse(&c, name, "Places orders, follows them, and deals with letters.", args, env, stdout, stderr,
+	err := config.Parse(&c, name, "Places and follows orders, replays dead letters, and checks the topics.", args, env, stdout, stderr,
 		kong.Vars{"partitions": strconv.Itoa(topic.Partitions)},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithAfterApply(func(k *kong.Context) error {

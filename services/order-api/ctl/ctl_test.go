@@ -23,7 +23,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestPlaceTriesAgainWhatPasses(t *testing.T) {
+func TestPlaceRetriesTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -34,7 +34,8 @@ func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 			if err != nil || !strings.Contains(stdout, "confirmed 1.19 EUR\n") {
 				t.Errorf("got %q, %v; want it confirmed at the second attempt", stdout, err)
 			}
-			// Without a key of its own the order has one for this run: else the second attempt could be a second order.
+			// Without a key of its own the order has one for this run: else the second attempt
+			// could be a second order.
 			if keys := s.placements(); len(keys) != 2 || keys[0] != keys[1] || keys[0] == "" {
 				t.Errorf("got keys %q, want one key twice", keys)
 			}
@@ -42,7 +43,7 @@ func TestPlaceTriesAgainWhatPasses(t *testing.T) {
 	}
 }
 
-func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
+func TestPlaceReportsOrdersInFileOrder(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{http.StatusUnprocessableEntity}
@@ -71,25 +72,25 @@ func TestPlaceTellsOfEachOrderInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
-func TestAKeyThatCannotBeSentSpoilsItsOrderAlone(t *testing.T) {
+func TestInvalidKeyFailsOnlyItsOrder(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"two words", "two\nlines", "schlüssel"} {
 		s := open(t)
 		path := file(t, key, "k2")
 		_, stderr, err := s.run(t, "", "place", path)
-		want := fmt.Sprintf("ordersctl: %s:1: idempotency key %q: must be visible ASCII characters\n", path, key)
+		want := fmt.Sprintf("ordersctl: %s:1: idempotency key %q: must consist of visible ASCII characters\n", path, key)
 		if diff := gocmp.Diff(want, stderr); diff != "" || fmt.Sprint(err) != "1 of 2 orders failed" {
 			t.Errorf("%q: got %v, stderr (-want +got):\n%s", key, err, diff)
 		}
 	}
 }
 
-func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
+func TestPlaceStopsWhenTheAPIIsUnreachable(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.url = "http://127.0.0.1:1"
 	stdout, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
-	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 2 were not tried" {
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, 2 were not sent" {
 		t.Errorf("got error %s", got)
 	}
 	if strings.Count(stdout, "\n") != 1 || !strings.Contains(stderr, "connection refused\nhint: is the API running?") {
@@ -97,12 +98,12 @@ func TestPlaceStopsWhenNobodyAnswers(t *testing.T) {
 	}
 }
 
-func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
+func TestPlaceStopsOnBackpressure(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{http.StatusTooManyRequests}
 	_, stderr, err := s.run(t, "", "place", "--concurrency", "1", file(t, "k1", "k2", "k3"))
-	if got := fmt.Sprint(err); got != "1 of 3 orders failed, and 1 were not tried" {
+	if got := fmt.Sprint(err); got != "1 of 3 orders failed, 1 were not sent" {
 		t.Errorf("got error %s", got)
 	}
 	if diff := gocmp.Diff([]string{"k1", "k2"}, s.placements()); diff != "" || !strings.Contains(stderr, "\nhint: are workers running?") {
@@ -110,7 +111,7 @@ func TestPlaceStopsWhenNothingMoreIsTaken(t *testing.T) {
 	}
 }
 
-func TestAFilterThatTheAPIRefusesIsMisused(t *testing.T) {
+func TestRefusedFilterIsAUsageError(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{http.StatusBadRequest: true, http.StatusInternalServerError: false} {
 		for _, command := range []string{"list", "replay --all"} {
@@ -126,7 +127,7 @@ func TestAFilterThatTheAPIRefusesIsMisused(t *testing.T) {
 	}
 }
 
-func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
+func TestPlaceReadsAllFilesFirst(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		stdin string
@@ -134,13 +135,13 @@ func TestNothingIsPlacedOfFilesThatCannotBeRead(t *testing.T) {
 		want  string
 	}{
 		{"", []string{"place", "nowhere.csv"}, "stat nowhere.csv: no such file or directory"},
-		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (several orders: one a line, in a file that ends in .ndjson)"},
-		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key is for one order, and there are 2"},
-		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait at most 60s"},
+		{"{", []string{"place", file(t, "k1"), "-"}, "stdin:1: is not a JSON object: unexpected end of JSON input (for several orders, write one on each line of a file that ends in .ndjson)"},
+		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key requires exactly one order, got 2"},
+		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait must be from 0s to 60s"},
 		{"", []string{"place"}, `expected "<files> ..."`},
-		{"", []string{"dlq", "replay"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
-		{"", []string{"dlq", "replay", "--all", "0-1"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
-		{"", []string{"dlq", "replay", "--step", "email", "0-1"}, "give the IDs of letters, or --all, which --step and --reason narrow"},
+		{"", []string{"dlq", "replay"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
+		{"", []string{"dlq", "replay", "--all", "0-1"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
+		{"", []string{"dlq", "replay", "--step", "email", "0-1"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
 	} {
 		t.Run(strings.Join(row.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -177,13 +178,13 @@ func TestReplayCountsAddUp(t *testing.T) {
 	if diff := gocmp.Diff(want, stdout); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if got := fmt.Sprint(err); got != "letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
+	if got := fmt.Sprint(err); got != "dead letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
 		t.Errorf("got error %s, want the counts", got)
 	}
-	want = `ordersctl: letter 0-3: its order is dead again: no-route
-ordersctl: letter 0-5: told to answer 500
-ordersctl: letter 0-6: its order has not ended in time
-ordersctl: letter 0-7: told to answer 409
+	want = `ordersctl: dead letter 0-3: the order is dead again: no-route
+ordersctl: dead letter 0-5: told to answer 500
+ordersctl: dead letter 0-6: the order was not final in time
+ordersctl: dead letter 0-7: told to answer 409
 `
 	if diff := gocmp.Diff(want, stderr); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
@@ -198,9 +199,9 @@ func TestReplayAllTakesEveryPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := gocmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
-	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: letters 3: sent 3\n" {
+	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: dead letters 3: sent 3\n" {
 		t.Errorf("got %q and %q, want %q and the counts", stdout, stderr, want)
 	}
 }
@@ -236,7 +237,7 @@ func TestOutput(t *testing.T) {
 	golden(t, "testdata/output.txt", all.String())
 }
 
-func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
+func TestInvoiceFileIsNamedAfterTheOrder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
 	for _, row := range []struct{ command, file, want string }{
@@ -253,13 +254,13 @@ func TestAnInvoiceIsSavedUnderTheIDOfItsOrder(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
+func TestInterruptedPlaceHasAHint(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{-1}
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	// The first result is when somebody has had enough.
+	// Interrupt at the first result.
 	stdout := writer(func(p []byte) (int, error) {
 		interrupt()
 		return len(p), nil
@@ -267,8 +268,8 @@ func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
 	args := []string{"place", "--concurrency", "1", "--api", s.url, file(t, "k1", "k2", "k3")}
 	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), stdout, io.Discard)
 	var told strings.Builder
-	config.Tell(&told, "ordersctl", errors.Join(err))
-	want := "ordersctl: 0 of 3 orders failed, and 2 were not tried\nhint: run the same command again: an order that has a key is placed once\n"
+	config.PrintError(&told, "ordersctl", errors.Join(err))
+	want := "ordersctl: 0 of 3 orders failed, 2 were not sent\nhint: run the same command again: orders with an idempotency key are not placed twice\n"
 	if diff := gocmp.Diff(want, told.String()); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
 	}
@@ -278,7 +279,7 @@ func TestAnInterruptedRunSaysHowToGoOn(t *testing.T) {
 	}
 }
 
-func TestAReaderThatLeavesEndsTheRun(t *testing.T) {
+func TestPlaceStopsWhenStdoutIsClosed(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.fails["k2"] = []int{-1}
@@ -304,10 +305,10 @@ func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
 	brokers := strings.Join(k.Config().Brokers, ",")
 	for _, row := range []struct{ args, stdout, err string }{
 		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
-		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1 and --replication not negative"},
+		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1, and --replication must not be negative"},
 		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq\n", ""},
 		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
-		{"topics check --prefix shop", "topics of prefix shop are as they must be: 2 partitions, invoice numbers INV-", ""},
+		{"topics check --prefix shop", "all topics of prefix shop have the required settings: 2 partitions, invoice numbers INV-", ""},
 		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
 	} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(row.args), "--brokers", brokers)...)
@@ -321,7 +322,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

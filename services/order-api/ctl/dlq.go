@@ -13,20 +13,20 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// letters are the commands that deal with letters.
+// letters are the commands for dead letters.
 type letters struct {
-	List   listLetters `cmd:"" help:"List letters, those that failed last first."`
-	Show   showLetter  `cmd:"" help:"Show a letter with the record that failed."`
-	Replay replay      `cmd:"" help:"Send letters back, to go on at the step that failed."`
+	List   listLetters `cmd:"" help:"List dead letters, the latest failure first."`
+	Show   showLetter  `cmd:"" help:"Show a dead letter with the record that failed."`
+	Replay replay      `cmd:"" help:"Replay dead letters: each order resumes at the step that failed."`
 }
 
-// filter says which letters are meant.
+// filter selects dead letters.
 type filter struct {
-	Step   string `help:"Only those that failed at this step."`
-	Reason string `help:"Only those that failed for this reason, such as no-route."`
+	Step   string `help:"Only dead letters that failed at this step."`
+	Reason string `help:"Only dead letters that failed for this reason, such as no-route."`
 }
 
-// all yields the letters of a state page by page.
+// all yields the dead letters in a state, page by page.
 func (f filter) all(ctx context.Context, api *client.Client, state string) iter.Seq2[client.Letter, error] {
 	return func(yield func(client.Letter, error) bool) {
 		q := client.LetterQuery{State: state, Step: f.Step, Reason: f.Reason, Limit: 100}
@@ -45,7 +45,7 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 				return
 			}
 			if next == q.Cursor {
-				yield(client.Letter{}, errors.New("the API answers with the same page again and again"))
+				yield(client.Letter{}, errors.New("the API returned the same page twice"))
 				return
 			}
 			q.Cursor = next
@@ -53,7 +53,7 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 	}
 }
 
-// misused makes an error of usage of what the API says about a filter: it has the list of steps.
+// misused turns a 400 into a usage error: only the API has the list of steps.
 func misused(err error) error {
 	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusBadRequest {
 		return config.Usage(err)
@@ -63,10 +63,10 @@ func misused(err error) error {
 
 type listLetters struct {
 	filter
-	State string `enum:"open,lost,replayed,closed,all" default:"open" help:"Only those that are: ${enum}."`
+	State string `enum:"open,lost,replayed,closed,all" default:"open" help:"Only dead letters in this state: ${enum}."`
 }
 
-// Run lists letters, a line each.
+// Run prints a line for each dead letter.
 func (c *listLetters) Run(ctx context.Context, p *printer, api *client.Client) error {
 	state := c.State
 	if state == "all" {
@@ -92,14 +92,14 @@ func letterLine(l client.Letter) string {
 }
 
 type showLetter struct {
-	ID string `arg:"" help:"ID of the letter, such as 3-124."`
+	ID string `arg:"" help:"ID of the dead letter, such as 3-124."`
 }
 
-// Run shows a letter.
+// Run shows a dead letter.
 func (c *showLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
 	l, err := api.Letter(ctx, c.ID)
 	if replayable(err) {
-		return config.Hint(err, "send it back with: ordersctl dlq replay "+c.ID)
+		return config.Hint(err, "replay it with: ordersctl dlq replay "+c.ID)
 	}
 	if err != nil {
 		return explain(err)

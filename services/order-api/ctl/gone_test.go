@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestALetterThatIsGoneIsReplayedByItsID(t *testing.T) {
+func TestReplayByIDWithoutTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,8 +24,8 @@ func TestALetterThatIsGoneIsReplayedByItsID(t *testing.T) {
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	for _, row := range []struct{ args, stdout, last string }{
-		{"dlq show 3-1", "", "ordersctl: Gone\nhint: send it back with: ordersctl dlq replay 3-1\n"},
-		{"dlq replay 3-1", "3-1 ord_1 sent\n", "ordersctl: letters 1: sent 1\n"},
+		{"dlq show 3-1", "", "ordersctl: Gone\nhint: replay it with: ordersctl dlq replay 3-1\n"},
+		{"dlq replay 3-1", "3-1 ord_1 sent\n", "ordersctl: dead letters 1: sent 1\n"},
 		{"dlq replay 3-2", "", "ordersctl: Gone\n"},
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(row.args)...)

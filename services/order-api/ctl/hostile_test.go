@@ -19,10 +19,11 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// evil moves the cursor, sets the title in the one-byte form of ESC ], reverses what follows, and breaks a line invisibly.
+// evil moves the cursor, sets the title in the one-byte form of ESC ], reverses what follows, and
+// breaks a line invisibly.
 const evil = "\x1b[2J\u009b31m\u202e\u2066\u200f\u061c\u2028\x7f\r"
 
-// unsafe lists the runes of a text that a terminal obeys instead of showing them.
+// unsafe lists the control characters of a text.
 func unsafe(text string) (found []rune) {
 	for _, r := range text {
 		if r != '\n' && (unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)) {
@@ -32,7 +33,7 @@ func unsafe(text string) (found []rune) {
 	return found
 }
 
-// hostile answers every request with documents whose every text is evil.
+// hostile is an API that puts evil into every text.
 func hostile(t *testing.T, status int) *shop {
 	t.Helper()
 	o := client.Order{
@@ -67,13 +68,13 @@ func hostile(t *testing.T, status int) *shop {
 	return &shop{t: t, url: server.URL}
 }
 
-// answered are all commands that print what the API answers.
+// answered are all commands that print responses of the API.
 var answered = []string{
 	"get ord_1", "watch ord_1", "cancel ord_1", "refund ord_1", "place -", "place --wait 1s -", "quote -", "dlq list", "dlq show 0-1",
 	"dlq replay 0-1", "dlq replay --all --wait 1s", "invoice get ord_1",
 }
 
-func TestNoTextOfTheAPIControlsTheTerminal(t *testing.T) {
+func TestOutputContainsNoControlCharacters(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, status := range []int{http.StatusOK, http.StatusUnprocessableEntity, http.StatusConflict} {
 		s := hostile(t, status)
@@ -81,7 +82,7 @@ func TestNoTextOfTheAPIControlsTheTerminal(t *testing.T) {
 			stdout, stderr, err := s.run(t, `{"note": ""}`, strings.Fields(command)...)
 			var told strings.Builder // as the program does with the error that ends it
 			if err != nil {
-				config.Tell(&told, "ordersctl", err)
+				config.PrintError(&told, "ordersctl", err)
 			}
 			if found := unsafe(stdout + stderr + told.String()); found != nil {
 				t.Errorf("%d, %s: the terminal gets %q", status, command, found)
@@ -90,7 +91,7 @@ func TestNoTextOfTheAPIControlsTheTerminal(t *testing.T) {
 	}
 }
 
-func TestJSONOutputIsExactAndControlsNoTerminal(t *testing.T) {
+func TestJSONOutputEscapesControlCharacters(t *testing.T) {
 	t.Parallel()
 	s := hostile(t, http.StatusOK)
 	stdout, _, err := s.run(t, "", "get", "ord_1", "--json")
@@ -106,7 +107,7 @@ func TestJSONOutputIsExactAndControlsNoTerminal(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceIsSavedOnlyWhereTheCallerSays(t *testing.T) {
+func TestInvoiceFileNameIgnoresTheResponse(t *testing.T) {
 	for _, number := range []string{"../../escaped", "/tmp/h-escaped", "sub/x", "..", "INV-1\x00", "CON", "-o"} {
 		root := t.TempDir()
 		t.Chdir(mkdir(t, root, "a", "b"))
@@ -127,7 +128,7 @@ func TestAnInvoiceIsSavedOnlyWhereTheCallerSays(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceOverwritesNothingUnlessTheFileIsNamed(t *testing.T) {
+func TestInvoiceReplacesOnlyANamedFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t)
 	if err := os.WriteFile("ord_1.pdf", []byte("mine"), 0o600); err != nil {

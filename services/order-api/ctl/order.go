@@ -15,26 +15,26 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// How an order ends: as everybody hopes, or because its customer has called it off.
+// Statuses that commands wait for.
 const (
 	confirmed = "confirmed"
 	cancelled = "cancelled"
 )
 
-// final reports whether nothing happens to an order any more unless somebody asks for it.
+// final reports whether a status changes only by a request: a replay, a refund, a restore.
 func final(status string) bool {
 	return slices.Contains([]string{confirmed, "dead", cancelled, "discarded"}, status)
 }
 
-// outcome is the status of an order, and of a dead one its letter.
+// outcome is the status of an order; for a dead one with reason and dead letter.
 func outcome(o client.Order) string {
 	if o.Letter == nil || o.Status != "dead" {
 		return o.Status
 	}
-	return fmt.Sprintf("%s: %s, letter %s", o.Status, o.Letter.Reason, o.Letter.ID)
+	return fmt.Sprintf("%s: %s, dead letter %s", o.Status, o.Letter.Reason, o.Letter.ID)
 }
 
-// brief is an order in a line.
+// brief formats an order as one line.
 func brief(o client.Order) string {
 	words := []string{o.ID, outcome(o)}
 	if o.Total != nil {
@@ -46,7 +46,7 @@ func brief(o client.Order) string {
 	return strings.Join(words, " ")
 }
 
-// drop returns words without those that are equal to one.
+// drop deletes from words those equal to one.
 func drop(words []string, one string) []string {
 	return slices.DeleteFunc(words, func(w string) bool { return w == one })
 }
@@ -65,7 +65,7 @@ func (c *getOrder) Run(ctx context.Context, p *printer, api *client.Client) erro
 	return p.result(strings.Join(full(o), "\n"), o)
 }
 
-// full is an order with all that belongs to it, in lines.
+// full formats an order with items, shipping, timeline and refunds.
 func full(o client.Order) []string {
 	lines := []string{brief(o), fmt.Sprintf("  for %s <%s>, %s %s", o.Customer.Name, o.Customer.Email, o.ShipTo.City, o.ShipTo.Country)}
 	if r := o.Refund; r != nil {
@@ -92,7 +92,7 @@ func full(o client.Order) []string {
 	return lines
 }
 
-// moment is a change of an order in a line.
+// moment formats a status change as one line.
 func moment(c client.Change) string {
 	words := []string{c.At.UTC().Format(time.RFC3339), c.Status, c.Step, c.Reason}
 	if c.Replay > 0 {
@@ -104,10 +104,10 @@ func moment(c client.Change) string {
 // watch is the command that follows an order.
 type watch struct {
 	ID    string `arg:"" help:"ID of the order."`
-	Until string `placeholder:"STATUS" help:"Stop at this status, such as mailing; when the order has ended by default."`
+	Until string `placeholder:"STATUS" help:"Stop at this status, such as mailing. Default: confirmed, or any other final status."`
 }
 
-// Run prints each change of an order as it happens, until the order has ended or has the status that is waited for.
+// Run prints the changes of an order as they happen, until it has the wanted status or a final one.
 func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
 	wanted := cmp.Or(c.Until, confirmed)
 	last := client.Change{}
@@ -131,27 +131,27 @@ func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
 
 // invoices are the commands for issued invoices.
 type invoices struct {
-	Get  getInvoice  `cmd:"" help:"Save the invoice of an order."`
-	Gaps explainGaps `cmd:"" help:"Explain gaps in the invoice numbers (talks to Kafka, not to the API)."`
+	Get  getInvoice  `cmd:"" help:"Download the invoice of an order."`
+	Gaps explainGaps `cmd:"" help:"Explain gaps in the invoice numbers (reads Kafka directly)."`
 }
 
 type getInvoice struct {
 	ID     string `arg:"" help:"ID of the order."`
-	Output string `short:"o" placeholder:"FILE" help:"File to write, also over an existing one, or - for stdout; by default a new file ID.pdf or ID.xml in this folder."`
-	XML    bool   `name:"xml" help:"The invoice as data (EN 16931), instead of the PDF that holds it."`
+	Output string `short:"o" placeholder:"FILE" help:"File to write, replacing an existing one; - writes to stdout. Default: a new file ID.pdf or ID.xml in the current directory."`
+	XML    bool   `name:"xml" help:"Download the invoice as XML (EN 16931) instead of PDF."`
 }
 
-// Run saves an invoice as it was issued. Nothing that the API says has a part in where.
+// Run saves an invoice as it was issued. The file name never depends on what the API answers.
 func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) error {
 	fetch, file := api.Invoice, c.ID+".pdf"
 	if c.XML {
 		fetch, file = api.InvoiceXML, c.ID+".xml"
 	}
 	if c.Output == "" && (!filepath.IsLocal(file) || filepath.Base(file) != file) {
-		return config.Usage(fmt.Errorf("%q cannot be the name of a file: name one with -o", c.ID))
+		return config.Usage(fmt.Errorf("%q is not a valid file name: give one with -o", c.ID))
 	}
 	if f, ok := p.out.(*os.File); ok && c.Output == "-" && terminal(f) {
-		return config.Usage(errors.New("an invoice is not shown on a terminal: name a file with -o, or pipe it to a program"))
+		return config.Usage(errors.New("cannot write an invoice to a terminal: give a file with -o, or pipe the output to a program"))
 	}
 	document, err := fetch(ctx, c.ID)
 	if err != nil {
@@ -173,11 +173,11 @@ func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) er
 	return p.result(file, map[string]any{"file": file, "bytes": len(document)})
 }
 
-// createFile writes a new file. One that exists stays as it is.
+// createFile writes a new file. It fails if the file exists.
 func createFile(name string, content []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, os.ErrExist) {
-		return config.Hint(fmt.Errorf("%s exists already", name), "to write over it, name it: -o "+name)
+		return config.Hint(fmt.Errorf("%s already exists", name), "to replace it, use -o "+name)
 	}
 	if err != nil {
 		return err

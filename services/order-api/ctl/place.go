@@ -18,13 +18,13 @@ import (
 
 // place is the command that places the orders of files.
 type place struct {
-	Files       []string      `arg:"" help:"Files of orders, or - for stdin."`
-	Key         string        `help:"Idempotency key of the one order. Without it, and without one in the file, each run places a new order."`
-	Wait        time.Duration `help:"Wait this long for each order (at most 60s), and count it as failed when it is not confirmed then."`
-	Concurrency int           `default:"16" help:"Orders on their way at once."`
+	Files       []string      `arg:"" help:"Files of orders; - reads stdin."`
+	Key         string        `help:"Idempotency key, if the file holds one order. Default: the key in the file; without one, each run places a new order."`
+	Wait        time.Duration `help:"Wait this long for each order to be confirmed, at most 60s. An order that is not confirmed by then counts as failed. Default: do not wait."`
+	Concurrency int           `default:"16" help:"Maximum number of requests in flight."`
 }
 
-// placement is one order of a file, and what came of it.
+// placement is one order of a file, and its result.
 type placement struct {
 	batch.Order
 	file  string
@@ -33,13 +33,15 @@ type placement struct {
 	err   error // or nil
 }
 
-// errSkipped is the end of an order that was not tried, because the API is not there or takes no more, or the program was told to stop.
-var errSkipped = errors.New("not tried")
+// errSkipped is the error of an order that was not sent: the API was unreachable, applied
+// backpressure, or the program was interrupted.
+var errSkipped = errors.New("not sent")
 
-// Run places all orders, several at once, and prints a line for each, in the order of the files. Nothing is placed when a file cannot be read.
+// Run places all orders concurrently and prints a line for each, in file order. If a file cannot be
+// read, it places nothing.
 func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin io.Reader) error {
 	if c.Concurrency < 1 || c.Wait < 0 || c.Wait > time.Minute {
-		return config.Usage(errors.New("--concurrency must be at least 1, and --wait at most 60s"))
+		return config.Usage(errors.New("--concurrency must be at least 1, and --wait must be from 0s to 60s"))
 	}
 	todo, err := c.read(stdin)
 	if err != nil {
@@ -63,8 +65,8 @@ func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 	case err != nil:
 		return err
 	case skipped > 0:
-		err := fmt.Errorf("%d of %d orders failed, and %d were not tried", failed, len(todo), skipped)
-		return config.Hint(err, "run the same command again: an order that has a key is placed once")
+		err := fmt.Errorf("%d of %d orders failed, %d were not sent", failed, len(todo), skipped)
+		return config.Hint(err, "run the same command again: orders with an idempotency key are not placed twice")
 	case failed > 0 && len(todo) == 1:
 		return todo[0].err
 	case failed > 0:
@@ -89,7 +91,7 @@ func (c *place) read(stdin io.Reader) ([]*placement, error) {
 		return todo, nil
 	}
 	if len(todo) != 1 {
-		return nil, config.Usage(fmt.Errorf("--key is for one order, and there are %d", len(todo)))
+		return nil, config.Usage(fmt.Errorf("--key requires exactly one order, got %d", len(todo)))
 	}
 	todo[0].Key = c.Key
 	return todo, nil
@@ -101,19 +103,19 @@ func readFile(file string, stdin io.Reader) ([]batch.Order, error) {
 	}
 	f, err := config.OpenFile(file)
 	if err != nil {
-		return nil, config.Hint(err, "the output of another program is read from stdin: name it -")
+		return nil, config.Hint(err, "to read the output of another program, pipe it in and give - as the file")
 	}
 	defer f.Close()
 	return batch.Read(file, f)
 }
 
-// placeAll places orders side by side and reports each in its turn. When the API is not there or takes no more, or report
-// returns an error, the rest is skipped.
+// placeAll places orders concurrently and reports them in order. It skips the rest when the API is
+// unreachable or applies backpressure, or when report returns an error.
 func (c *place) placeAll(ctx context.Context, api *client.Client, todo []*placement, report func(*placement) error) error {
 	ctx, skip := context.WithCancel(ctx)
 	defer skip()
 	var g errgroup.Group
-	g.SetLimit(c.Concurrency + 1) // the goroutine that starts the others is one of them
+	g.SetLimit(c.Concurrency + 1) // + 1 for the goroutine that starts the others
 	g.Go(func() error {
 		for _, one := range todo {
 			g.Go(func() error {
@@ -139,7 +141,8 @@ func (c *place) placeAll(ctx context.Context, api *client.Client, todo []*placem
 	return errors.Join(err, g.Wait())
 }
 
-// placeOne places an order. One without a key gets one that no other has, so that it can be tried again.
+// placeOne places an order. An order without a key gets a random one, so that the request can be
+// retried.
 func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order) (client.Order, error) {
 	if o.Err != nil {
 		return client.Order{}, o.Err
@@ -154,7 +157,7 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 		return client.Order{}, errSkipped
 	}
 	var placed client.Order
-	err := patiently(ctx, func() (err error) {
+	err := withRetry(ctx, func() (err error) {
 		placed, err = api.PlaceJSON(ctx, o.Body, o.Key, c.Wait)
 		return err
 	})
@@ -167,15 +170,15 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	return placed, waited(placed, c.Wait)
 }
 
-// checkKey looks at a key that travels in a header: others could not even be sent.
+// checkKey refuses a key that an HTTP header cannot carry.
 func checkKey(key string) error {
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("idempotency key %q: must be visible ASCII characters", key)
+		return fmt.Errorf("idempotency key %q: must consist of visible ASCII characters", key)
 	}
 	return nil
 }
 
-// waited says what is wrong with an order that was waited for.
+// waited returns an error if an order was not confirmed within the wait.
 func waited(o client.Order, wait time.Duration) error {
 	switch {
 	case wait == 0 || o.Status == confirmed:
@@ -186,11 +189,12 @@ func waited(o client.Order, wait time.Duration) error {
 	return config.Hint(fmt.Errorf("order %s is %s after %s", o.ID, o.Status, wait), "follow it with: ordersctl watch "+o.ID)
 }
 
-// print prints the line of an order, and what went wrong with one of several: the error of a single one ends the program.
+// print prints the line of an order. With several orders it also prints the error; the error of a
+// single order is returned by Run.
 func (one *placement) print(p *printer, several bool) error {
 	place := fmt.Sprintf("%s:%d", one.file, one.Line)
 	if one.err != nil && several {
-		p.complain(fmt.Errorf("%s: %w", place, one.err))
+		p.printError(fmt.Errorf("%s: %w", place, one.err))
 	}
 	line := struct {
 		File  string        `json:"file"`

@@ -10,12 +10,13 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// printer writes results to stdout, everything else to stderr, and keeps a progress bar out of their way. It is for one goroutine.
-// Texts may hold what strangers wrote: no character reaches a terminal that the terminal would obey.
+// printer writes results to stdout, everything else to stderr, and redraws a progress bar below
+// them. It is not safe for concurrent use. Texts may come from untrusted clients, so it replaces
+// control characters.
 type printer struct {
 	out, err io.Writer
 	json     bool
-	bar      *bar // or nil: nobody watches
+	bar      *bar // or nil: stderr is no terminal
 }
 
 // result prints one result: a line of text, or v as a line of JSON.
@@ -31,12 +32,13 @@ func (p *printer) result(text string, v any) (err error) {
 	return err
 }
 
-// exactly writes v as JSON without a character that a terminal obeys. JSON has an escape for each: what is read stays the same.
+// exactly encodes v as JSON and escapes control characters, so that the decoded value stays the
+// same.
 func exactly(v any) (string, error) {
 	text, err := json.Marshal(v)
 	var out strings.Builder
 	for _, r := range string(text) {
-		if config.Obeyed(r) {
+		if config.IsControl(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		} else {
 			out.WriteRune(r)
@@ -45,28 +47,28 @@ func exactly(v any) (string, error) {
 	return out.String(), err
 }
 
-// note says something beside the results.
+// note prints a message on stderr.
 func (p *printer) note(text string) {
 	p.bar.clear(p.err)
 	defer p.bar.draw(p.err)
 	fmt.Fprintf(p.err, "%s: %s\n", name, config.Printable(text))
 }
 
-// complain tells an error that does not end the program.
-func (p *printer) complain(err error) {
+// printError prints an error that does not end the program.
+func (p *printer) printError(err error) {
 	p.bar.clear(p.err)
 	defer p.bar.draw(p.err)
-	config.Tell(p.err, name, err)
+	config.PrintError(p.err, name, err)
 }
 
-// bar shows how far long work has come. A nil bar shows nothing.
+// bar is a progress bar. A nil bar shows nothing.
 type bar struct {
 	total, done, failed int
 }
 
 const barWidth = 30
 
-// show starts a bar when stderr is a terminal and there is more than one thing to wait for; the caller ends it with hide.
+// show starts a bar if stderr is a terminal and total is above 1; the caller ends it with hide.
 func (p *printer) show(total int) {
 	if f, ok := p.err.(*os.File); ok && total > 1 && terminal(f) {
 		p.bar = &bar{total: total}
@@ -79,7 +81,7 @@ func (p *printer) hide() {
 	p.bar = nil
 }
 
-// terminal reports whether a person looks at what is written to f.
+// terminal reports whether f is a terminal.
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
@@ -89,7 +91,7 @@ func terminal(f *os.File) bool {
 	return err != nil || !os.SameFile(info, null)
 }
 
-// step counts one thing as done.
+// step counts one item as done.
 func (b *bar) step(failed bool) {
 	if b == nil {
 		return
@@ -108,7 +110,7 @@ func (b *bar) draw(w io.Writer) {
 	fmt.Fprintf(w, "\r[%s%s] %d/%d, %d failed", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), b.done, b.total, b.failed)
 }
 
-// clear erases the line of the bar, so that another line can take its place.
+// clear erases the line of the bar, so that another line can replace it.
 func (b *bar) clear(w io.Writer) {
 	if b != nil {
 		fmt.Fprint(w, "\r\x1b[K")

@@ -11,7 +11,8 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// screen shows what a terminal would: a carriage return goes back to the start of the line, and erasing empties it.
+// screen emulates a terminal: a carriage return moves to the start of the line, and the erase
+// sequence clears the line.
 func screen(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -21,7 +22,7 @@ func screen(text string) []string {
 	return lines
 }
 
-func TestTheBarStaysBelowTheLines(t *testing.T) {
+func TestProgressBarStaysBelowTheLines(t *testing.T) {
 	t.Parallel()
 	var both strings.Builder // a terminal has stdout and stderr on one screen
 	p := &printer{out: &both, err: &both, bar: &bar{total: 4}}
@@ -31,7 +32,7 @@ func TestTheBarStaysBelowTheLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.bar.step(true)
-	p.complain(config.Hint(errors.New("no bread"), "bake some"))
+	p.printError(config.Hint(errors.New("no bread"), "bake some"))
 	p.bar.step(false)
 	p.note("halfway")
 	want := []string{"first", "ordersctl: no bread", "hint: bake some", "ordersctl: halfway", "[======================        ] 3/4, 1 failed"}
@@ -44,7 +45,7 @@ func TestTheBarStaysBelowTheLines(t *testing.T) {
 	}
 }
 
-func TestNoBarWhereNobodyWatches(t *testing.T) {
+func TestProgressBarNeedsATerminal(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(t.TempDir() + "/stderr")
 	if err != nil {

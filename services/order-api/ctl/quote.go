@@ -11,19 +11,19 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// quote is the command that says what shipping would cost.
+// quote is the command that shows shipping prices.
 type quote struct {
-	File string `arg:"" help:"File with one order, or - for stdin. Its customer and street do not matter."`
+	File string `arg:"" help:"File with one order; - reads stdin. Customer and street may be missing."`
 }
 
-// Run prints what each service costs, and the parcels of the one that is asked for.
+// Run prints the price of each service, and the parcels of the service in the order.
 func (c *quote) Run(ctx context.Context, p *printer, api *client.Client, stdin io.Reader) error {
 	o, err := c.read(stdin)
 	if err != nil {
 		return err
 	}
 	var q client.Quote
-	err = patiently(ctx, func() (err error) {
+	err = withRetry(ctx, func() (err error) {
 		q, err = api.Quote(ctx, o)
 		return err
 	})
@@ -40,14 +40,14 @@ func (c *quote) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 	return p.result(strings.Join(lines, "\n"), q)
 }
 
-// read reads an order, of which fields that nobody knows are left to whoever places it.
+// read reads one order. It ignores unknown fields; the API refuses them when the order is placed.
 func (c *quote) read(stdin io.Reader) (o client.NewOrder, err error) {
 	orders, err := readFile(c.File, stdin)
 	if err != nil {
 		return o, err
 	}
 	if len(orders) != 1 {
-		return o, config.Usage(fmt.Errorf("a quote is for one order, and there are %d", len(orders)))
+		return o, config.Usage(fmt.Errorf("a quote requires exactly one order, got %d", len(orders)))
 	}
 	if orders[0].Err != nil {
 		return o, orders[0].Err
@@ -55,16 +55,16 @@ func (c *quote) read(stdin io.Reader) (o client.NewOrder, err error) {
 	if err := json.Unmarshal(orders[0].Body, &o); err != nil {
 		return o, fmt.Errorf("%s:%d: %w", c.File, orders[0].Line, err)
 	}
-	o.Customer = client.Customer{} // who it is for changes no price
+	o.Customer = client.Customer{} // does not affect the price
 	return o, nil
 }
 
-// offer is a way of shipping in a line.
+// offer formats the price of a service as one line.
 func offer(s client.Shipping) string {
 	return fmt.Sprintf("%s %s %s, %s to %s in %d-%d days", s.Service, s.Price.Amount, s.Price.Currency, s.Carrier, s.Zone, s.Days.Min, s.Days.Max)
 }
 
-// details is what is asked for beside weight and size, and what goes into which parcel.
+// details formats the surcharges and the contents of each parcel.
 func details(s client.Shipping) (lines []string) {
 	for _, part := range []struct {
 		amount *client.Money

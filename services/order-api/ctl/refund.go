@@ -18,28 +18,28 @@ import (
 // refund is the command that refunds an order.
 type refund struct {
 	ID       string        `arg:"" help:"ID of the order."`
-	Items    []string      `arg:"" optional:"" name:"sku=quantity" help:"What to refund, such as BOTTLE-750=1. Without items and --shipping: all that is left."`
-	Shipping bool          `help:"Refund what is left of the price of shipping, too."`
-	Reason   string        `help:"Why; printed on the credit note."`
-	Key      string        `help:"Idempotency key of the refund. Without it each run makes a new one."`
-	Wait     time.Duration `help:"Wait this long for the refund (at most 60s), and fail when it is not confirmed then."`
+	Items    []string      `arg:"" optional:"" name:"sku=quantity" help:"Items to refund, such as BOTTLE-750=1. Default without --shipping: everything that is not refunded yet."`
+	Shipping bool          `help:"Also refund the shipping price, as far as it is not refunded yet."`
+	Reason   string        `help:"Reason, printed on the credit note."`
+	Key      string        `help:"Idempotency key of the refund. Default: a new key for each run."`
+	Wait     time.Duration `help:"Wait this long for the refund to be confirmed, at most 60s; fail if it is not. Default: do not wait."`
 }
 
-// Run refunds an order, and prints the refund, which is an order of its own.
+// Run refunds an order and prints the refund, which is a separate order.
 func (c *refund) Run(ctx context.Context, p *printer, api *client.Client) error {
 	if c.Wait < 0 || c.Wait > time.Minute {
-		return config.Usage(errors.New("--wait must be at most 60s"))
+		return config.Usage(errors.New("--wait must be from 0s to 60s"))
 	}
 	want, err := c.want()
 	if err != nil {
 		return err
 	}
-	key := cmp.Or(c.Key, rand.Text()) // one that no other has, so that the refund can be tried again
+	key := cmp.Or(c.Key, rand.Text()) // a random key, so that the request can be retried
 	if err := checkKey(key); err != nil {
 		return err
 	}
 	var o client.Order
-	err = patiently(ctx, func() (err error) {
+	err = withRetry(ctx, func() (err error) {
 		o, err = api.Refund(ctx, c.ID, want, key, c.Wait)
 		return err
 	})
@@ -52,28 +52,28 @@ func (c *refund) Run(ctx context.Context, p *printer, api *client.Client) error 
 	return waited(o, c.Wait)
 }
 
-// want reads what is to be refunded.
+// want parses the arguments.
 func (c *refund) want() (client.NewRefund, error) {
 	r := client.NewRefund{Shipping: c.Shipping, Reason: c.Reason}
 	for _, item := range c.Items {
 		sku, text, _ := strings.Cut(item, "=")
 		quantity, err := strconv.Atoi(text)
 		if err != nil || sku == "" {
-			return r, config.Usage(fmt.Errorf("%q is not SKU=QUANTITY, such as BOTTLE-750=1", item))
+			return r, config.Usage(fmt.Errorf("%q: must be SKU=QUANTITY, such as BOTTLE-750=1", item))
 		}
 		r.Items = append(r.Items, client.Item{SKU: sku, Quantity: quantity})
 	}
 	return r, nil
 }
 
-// explain adds what a person can do about a refund of which nobody knows whether it was made, or which was refused.
+// explain adds a hint to the error of a refund that was refused or whose outcome is unknown.
 func (c *refund) explain(err error, key string) error {
 	p, refused := errors.AsType[*client.Problem](err)
 	switch {
 	case !refused || p.Status == http.StatusGatewayTimeout:
-		return config.Hint(err, "it may be refunded: when the API is back, run the same command again with --key "+key)
+		return config.Hint(err, "the refund may have been made: when the API is reachable again, repeat the command with --key "+key)
 	case p.Status == http.StatusConflict || p.Status == http.StatusUnprocessableEntity:
-		return config.Hint(err, "see what it has, and what is refunded, with: ordersctl get "+c.ID)
+		return config.Hint(err, "show the order and its refunds with: ordersctl get "+c.ID)
 	}
 	return explain(err)
 }

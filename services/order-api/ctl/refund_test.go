@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/config"
 )
 
-func TestWhatIsTypedIsRefunded(t *testing.T) {
+func TestRefundSendsTheArguments(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"":                                  `{}`,
@@ -26,7 +26,7 @@ func TestWhatIsTypedIsRefunded(t *testing.T) {
 	}
 }
 
-func TestARefundIsTriedAgainUnderOneKey(t *testing.T) {
+func TestRefundRetriesWithOneKey(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"", "k1"} {
 		s := open(t)
@@ -41,24 +41,24 @@ func TestARefundIsTriedAgainUnderOneKey(t *testing.T) {
 	}
 }
 
-func TestARefundThatFailsSaysWhatToDo(t *testing.T) {
+func TestFailedRefundHasAHint(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, args string
 		fails      []int
 		status     string // of the refund, or empty: confirmed
-		want       string // ordersctl's last words
+		want       string // on stderr
 	}{
-		{"nothing left", "ord_1", []int{422}, "", "told to answer 422\nhint: see what it has, and what is refunded, with: ordersctl get ord_1\n"},
-		{"not invoiced", "ord_1", []int{409}, "", "told to answer 409\nhint: see what it has, and what is refunded, with: ordersctl get ord_1\n"},
-		{"too many orders", "ord_1", []int{429}, "", "told to answer 429\nhint: are workers running? Run the same command again later: an order that has a key is placed once\n"},
+		{"nothing left", "ord_1", []int{422}, "", "told to answer 422\nhint: show the order and its refunds with: ordersctl get ord_1\n"},
+		{"not invoiced", "ord_1", []int{409}, "", "told to answer 409\nhint: show the order and its refunds with: ordersctl get ord_1\n"},
+		{"too many orders", "ord_1", []int{429}, "", "told to answer 429\nhint: are workers running? Run the same command again later: orders with an idempotency key are not placed twice\n"},
 		{"unfinished", "--wait=2s ord_1", nil, "waiting", "order ord_1-refund-1 is waiting after 2s\nhint: follow it with: ordersctl watch ord_1-refund-1\n"},
 		{"dead", "--wait=2s ord_1", nil, "dead", "order ord_1-refund-1 ended as dead\n"},
-		{"no quantity", "ord_1 MUG", nil, "", "\"MUG\" is not SKU=QUANTITY, such as BOTTLE-750=1\n"},
-		{"no SKU", "ord_1 =1", nil, "", "\"=1\" is not SKU=QUANTITY, such as BOTTLE-750=1\n"},
-		{"half a mug", "ord_1 MUG=0.5", nil, "", "\"MUG=0.5\" is not SKU=QUANTITY, such as BOTTLE-750=1\n"},
-		{"a long wait", "--wait=61s ord_1", nil, "", "--wait must be at most 60s\n"},
-		{"a key of two words", "--key=ä ord_1", nil, "", "idempotency key \"ä\": must be visible ASCII characters\n"},
+		{"no quantity", "ord_1 MUG", nil, "", "\"MUG\": must be SKU=QUANTITY, such as BOTTLE-750=1\n"},
+		{"no SKU", "ord_1 =1", nil, "", "\"=1\": must be SKU=QUANTITY, such as BOTTLE-750=1\n"},
+		{"half a mug", "ord_1 MUG=0.5", nil, "", "\"MUG=0.5\": must be SKU=QUANTITY, such as BOTTLE-750=1\n"},
+		{"a long wait", "--wait=61s ord_1", nil, "", "--wait must be from 0s to 60s\n"},
+		{"a key of two words", "--key=ä ord_1", nil, "", "idempotency key \"ä\": must consist of visible ASCII characters\n"},
 	} {
 		s := open(t)
 		s.fails["/v1/orders/ord_1/refund"], s.state["ord_1"] = row.fails, row.status
@@ -70,14 +70,14 @@ func TestARefundThatFailsSaysWhatToDo(t *testing.T) {
 	s := open(t)
 	s.url = "http://127.0.0.1:1"
 	_, _, err := s.run(t, "", "refund", "ord_1", "--key", "k1")
-	if want := "\nhint: it may be refunded: when the API is back, run the same command again with --key k1\n"; !strings.HasSuffix(told(err), want) {
-		t.Errorf("nobody there: got %s, want it to end with %s", told(err), want)
+	if want := "\nhint: the refund may have been made: when the API is reachable again, repeat the command with --key k1\n"; !strings.HasSuffix(told(err), want) {
+		t.Errorf("unreachable: got %s, want it to end with %s", told(err), want)
 	}
 }
 
-// told is what stands on stderr in the end.
+// told is the error as printed on stderr.
 func told(err error) string {
 	var text strings.Builder
-	config.Tell(&text, "ordersctl", err)
+	config.PrintError(&text, "ordersctl", err)
 	return text.String()
 }

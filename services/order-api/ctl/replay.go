@@ -14,24 +14,24 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// replay is the command that sends letters back.
+// replay is the command that replays dead letters.
 type replay struct {
 	filter
-	IDs  []string      `arg:"" optional:"" name:"id" help:"IDs of letters, such as 3-124."`
-	All  bool          `help:"All open letters, or those that --step and --reason leave."`
-	Wait time.Duration `help:"Wait this long for the orders, and count those as failed that are not confirmed then."`
+	IDs  []string      `arg:"" optional:"" name:"id" help:"IDs of dead letters, such as 3-124."`
+	All  bool          `help:"Replay all open dead letters, or those that --step and --reason select."`
+	Wait time.Duration `help:"Wait this long for the orders to be confirmed. Those that are not confirmed by then count as failed. Default: do not wait."`
 }
 
-// What comes of a letter that is sent back.
+// The results of a replay.
 const (
-	sent        = "sent"         // nobody waits for more, or it has no order that could be followed
-	alreadyDone = "already done" // its order was finished before
+	sent        = "sent"         // without --wait, or if the dead letter has no order to follow
+	alreadyDone = "already done" // the order was final before
 	failedAgain = "failed again"
-	unfinished  = "unfinished" // within the time
+	unfinished  = "unfinished" // within --wait
 	refused     = "not sent"
 )
 
-// sending is a letter on its way back.
+// sending is a dead letter that is replayed.
 type sending struct {
 	letter client.Letter
 	number int // of the replay
@@ -39,21 +39,19 @@ type sending struct {
 	err    error // or nil
 }
 
-// Run sends letters back, follows their orders, and prints a line for each letter. Sending a letter back twice is harmless.
+// Run replays dead letters, follows their orders, and prints a line for each. Replaying a dead
+// letter twice has no effect.
 func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error {
 	if c.All == (len(c.IDs) > 0) || !c.All && c.filter != (filter{}) {
-		return config.Usage(errors.New("give the IDs of letters, or --all, which --step and --reason narrow"))
+		return config.Usage(errors.New("give the IDs of dead letters, or --all, optionally with --step and --reason"))
 	}
-	var all []*sending
-	for l, err := range c.chosen(ctx, api) {
-		if err != nil {
-			return err
-		}
-		all = append(all, &sending{letter: l})
+	all, err := c.collect(ctx, api)
+	if err != nil {
+		return err
 	}
 	p.show(len(all))
 	defer p.hide()
-	// All are sent before the first is waited for: the workers deal with them side by side.
+	// All are sent before the first is waited for, because the workers process them concurrently.
 	for _, one := range all {
 		if one.send(ctx, api); unreachable(one.err) {
 			return explain(one.err)
@@ -78,7 +76,19 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 	return sum(p, tally, len(all))
 }
 
-// chosen yields the letters that are meant, before the first of them is sent.
+// collect reads all selected dead letters before the first is replayed: a replay changes the list.
+func (c *replay) collect(ctx context.Context, api *client.Client) ([]*sending, error) {
+	var all []*sending
+	for l, err := range c.chosen(ctx, api) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &sending{letter: l})
+	}
+	return all, nil
+}
+
+// chosen yields the selected dead letters.
 func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(client.Letter, error) bool) {
 	if c.All {
 		return c.all(ctx, api, "open")
@@ -86,7 +96,7 @@ func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(clien
 	return func(yield func(client.Letter, error) bool) {
 		for _, id := range c.IDs {
 			l, err := api.Letter(ctx, id)
-			if replayable(err) { // the API makes it again of its order
+			if replayable(err) { // the API recreates it from its order
 				p, _ := errors.AsType[*client.Problem](err)
 				l, err = client.Letter{ID: id, Order: p.Order}, nil
 			}
@@ -99,7 +109,7 @@ func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(clien
 
 func (s *sending) send(ctx context.Context, api *client.Client) {
 	s.result = sent
-	s.err = patiently(ctx, func() (err error) {
+	s.err = withRetry(ctx, func() (err error) {
 		s.number, err = api.Replay(ctx, s.letter.ID)
 		return err
 	})
@@ -110,18 +120,19 @@ func (s *sending) send(ctx context.Context, api *client.Client) {
 	if p, ok := errors.AsType[*client.Problem](s.err); !ok || p.Status != http.StatusConflict {
 		return
 	}
-	// Its order has ended, or somebody else's replay is at work on it: that one has not ended yet.
+	// The order is final, or another replay of it is in progress: only the first closes the dead
+	// letter.
 	if now, err := api.Letter(ctx, s.letter.ID); err == nil && now.State == "closed" {
 		s.result, s.err = alreadyDone, nil
 	}
 }
 
-// follow waits for the end that the replay has brought about.
+// follow waits for the final status that results from this replay.
 func (s *sending) follow(ctx context.Context, api *client.Client) {
 	for change, err := range api.Watch(ctx, s.letter.Order, -1) {
 		switch {
 		case err != nil:
-			s.result, s.err = unfinished, errors.New("its order has not ended in time")
+			s.result, s.err = unfinished, errors.New("the order was not final in time")
 			return
 		case change.Replay != s.number || !final(change.Status):
 		case change.Reason == "already-done" || change.Reason == "conflict":
@@ -131,7 +142,7 @@ func (s *sending) follow(ctx context.Context, api *client.Client) {
 			s.result = confirmed
 			return
 		default:
-			s.result, s.err = failedAgain, fmt.Errorf("its order is %s again: %s", change.Status, change.Reason)
+			s.result, s.err = failedAgain, fmt.Errorf("the order is %s again: %s", change.Status, change.Reason)
 			return
 		}
 	}
@@ -139,7 +150,7 @@ func (s *sending) follow(ctx context.Context, api *client.Client) {
 
 func (s *sending) print(p *printer) error {
 	if s.err != nil {
-		p.complain(fmt.Errorf("letter %s: %w", s.letter.ID, s.err))
+		p.printError(fmt.Errorf("dead letter %s: %w", s.letter.ID, s.err))
 	}
 	line := struct {
 		Letter string `json:"letter"`
@@ -150,15 +161,15 @@ func (s *sending) print(p *printer) error {
 	return p.result(strings.Join(drop([]string{s.letter.ID, s.letter.Order, s.result}, ""), " "), line)
 }
 
-// sum says how many letters had which result; the numbers add up to all.
+// sum prints how many dead letters had which result; the counts add up to all.
 func sum(p *printer, tally map[string]int, all int) error {
 	var parts []string
 	for _, result := range slices.Sorted(maps.Keys(tally)) {
 		parts = append(parts, fmt.Sprintf("%s %d", result, tally[result]))
 	}
-	text := fmt.Sprintf("letters %d: %s", all, strings.Join(parts, ", "))
+	text := fmt.Sprintf("dead letters %d: %s", all, strings.Join(parts, ", "))
 	if all == 0 {
-		text = "no letters to send back"
+		text = "no dead letters to replay"
 	}
 	if tally[failedAgain]+tally[unfinished]+tally[refused] > 0 {
 		return errors.New(text)

@@ -19,20 +19,21 @@ import (
 	"example.com/orders/services/order-api/ctl"
 )
 
-// shop stands in for the API where it must fail in ways that the real one cannot be made to. What goes right is in the stories.
+// shop is a fake API that fails in ways that the real one cannot be made to. What
+// goes right is in the stories.
 type shop struct {
 	t      *testing.T
 	url    string
 	mu     sync.Mutex
 	fails  map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
-	keys   []string            // of the placements and refunds that came, in their order
+	keys   []string            // of placements and refunds, in order of arrival
 	bodies []string            // of them
-	sent   []string            // letters that were replayed
-	state  map[string]string   // of a letter after a replay was tried, if not open; of an order that is cancelled, if not accepted
+	sent   []string            // dead letters that were replayed
+	state  map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
 	walk   map[string][]string // the changes of an order, as the data of its events
 }
 
-// noon is when everything happens in the shop.
+// noon is the time of all changes.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func open(t *testing.T) *shop {
@@ -44,7 +45,7 @@ func open(t *testing.T) *shop {
 	return s
 }
 
-// ServeHTTP takes every order and every replay, unless it is told to fail.
+// ServeHTTP accepts every order and every replay, unless fails has a status.
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only then does the server notice that a client has gone.
 	body, err := io.ReadAll(r.Body)
@@ -88,7 +89,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.sent = append(s.sent, id)
 		s.answer(w, map[string]int{"replay": 2})
 	case r.URL.Path == "/v1/letters":
-		// One letter a page.
+		// One dead letter per page.
 		next := map[string]string{"": "b", "b": "c"}[r.FormValue("cursor")]
 		s.answer(w, map[string]any{"letters": []client.Letter{letter("0-" + r.FormValue("cursor"))}, "next": next})
 	default:
@@ -99,7 +100,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream sends the changes of an order. When there are none nothing has happened yet, and nothing will.
+// stream sends the changes of an order. When there are none nothing has happened yet, and nothing
+// will.
 func (s *shop) stream(w http.ResponseWriter, r *http.Request, changes []string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	for _, change := range changes {
@@ -110,14 +112,14 @@ func (s *shop) stream(w http.ResponseWriter, r *http.Request, changes []string) 
 	}
 }
 
-// hang lets other requests go on until this one is given up.
+// hang blocks until the client cancels the request.
 func (s *shop) hang(r *http.Request) {
 	s.mu.Unlock()
 	<-r.Context().Done()
 	s.mu.Lock()
 }
 
-// placements is the keys of the placements that came.
+// placements returns the keys of all placements.
 func (s *shop) placements() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

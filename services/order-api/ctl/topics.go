@@ -13,23 +13,23 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// topics are the commands that talk to Kafka itself: the services never create a topic silently.
+// topics are the commands that create and check topics; the services create none.
 type topics struct {
 	config.Kafka
-	Create createTopics `cmd:"" help:"Create the topics that are missing."`
-	Check  checkTopics  `cmd:"" help:"Compare every topic and setting with what they must be."`
-	Skip   skipBatch    `cmd:"" help:"Have every reader pass over one batch that cannot be read."`
+	Create createTopics `cmd:"" help:"Create missing topics."`
+	Check  checkTopics  `cmd:"" help:"Check that all topics exist with the required settings."`
+	Skip   skipBatch    `cmd:"" help:"Skip one batch that cannot be read, to unblock its partition."`
 }
 
 type createTopics struct {
-	Partitions  int `default:"${partitions}" help:"Partitions of each topic, fixed for the life of the prefix."`
-	Replication int `help:"Copies of each record; 3 where there are three brokers, else 1."`
+	Partitions  int `default:"${partitions}" help:"Number of partitions of each topic. It cannot be changed later."`
+	Replication int `help:"Replication factor. Default: 3 if there are at least three brokers, else 1."`
 }
 
-// Run creates the topics and says which.
+// Run creates the topics and prints their names.
 func (c *createTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	if c.Partitions < 1 || c.Replication < 0 {
-		return config.Usage(errors.New("--partitions must be at least 1 and --replication not negative"))
+		return config.Usage(errors.New("--partitions must be at least 1, and --replication must not be negative"))
 	}
 	cl, err := connect(ctx, t.Kafka)
 	if err != nil {
@@ -52,7 +52,7 @@ func (c *createTopics) Run(ctx context.Context, p *printer, t *topics) error {
 
 type checkTopics struct{}
 
-// Run says that the topics are as they must be, or what is wrong with them.
+// Run checks the topics; its error lists all faults.
 func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	cl, err := connect(ctx, t.Kafka)
 	if err != nil {
@@ -63,14 +63,15 @@ func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("topics of prefix %s are as they must be: %d partitions, invoice numbers INV-%s-…", t.Prefix, layout.Partitions, layout.Incarnation)
+	text := fmt.Sprintf("all topics of prefix %s have the required settings: %d partitions, invoice numbers INV-%s-…",
+		t.Prefix, layout.Partitions, layout.Incarnation)
 	return p.result(text, map[string]any{"prefix": t.Prefix, "partitions": layout.Partitions, "incarnation": layout.Incarnation})
 }
 
 func connect(ctx context.Context, to config.Kafka, opts ...kgo.Opt) (*kgo.Client, error) {
 	cl, err := kafka.Config{Brokers: to.Brokers}.Connect(ctx, opts...)
 	if err != nil {
-		return nil, config.Hint(err, "give the address of a broker with --brokers or ORDERS_BROKERS")
+		return nil, config.Hint(err, "set the address of a broker with --brokers or ORDERS_BROKERS")
 	}
 	return cl, nil
 }

@@ -80,8 +80,10 @@ const stopWithin = 2 * worker.DefaultDrain
 // settings are those of every worker here.
 func (s *shop) settings(t *testing.T) worker.Config {
 	return worker.Config{
-		Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain, Session: 8 * time.Second,
-		Retries: 6, RetryFor: time.Hour, Uncertain: "resend",
+		Settings: worker.Settings{
+			Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
+			Session: 8 * time.Second, Retries: 6, RetryFor: time.Hour, Uncertain: "resend",
+		},
 		Kafka: s.Config(), Topics: s.Topics, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), DialMail: s.mails.Dial,
 	}
 }

@@ -202,7 +202,9 @@ func TestMain(m *testing.M) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	err := worker.Run(ctx, worker.Config{
-		Group: prefix, SMTP: smtp, MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain, Session: 8 * time.Second,
+		Settings: worker.Settings{
+			Group: prefix, SMTP: smtp, MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain, Session: 8 * time.Second,
+		},
 		Kafka: kafka.Config{Brokers: strings.Split(os.Getenv("ORDERS_TEST_BROKERS"), ",")}, Topics: topic.Names(prefix), Log: log,
 	})
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -36,51 +35,18 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Config is everything a worker can be told.
+// Config is everything that a worker needs to run.
 type Config struct {
-	Group       string        `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers."`
-	Protocol    string        `name:"group-protocol" env:"ORDERS_GROUP_PROTOCOL" enum:"classic,consumer" default:"classic" help:"Protocol of the group: classic, or consumer (KIP-848), whose session time-out is the brokers'."`
-	Session     time.Duration `name:"session-timeout" env:"ORDERS_SESSION_TIMEOUT" default:"8s" help:"Give the partitions of a worker that is silent for this long to others (classic protocol; within the brokers' bounds)."`
-	AcceptLoss  bool          `env:"ORDERS_ACCEPT_LOSS" help:"Go on where a topic's log begins now, although orders before were lost."`
-	SMTP        string        `name:"smtp" env:"ORDERS_SMTP" default:"127.0.0.1:1025" help:"Mail server to send to."`
-	MailFrom    string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender of the confirmations."`
-	Templates   string        `name:"mail-templates" env:"ORDERS_MAIL_TEMPLATES" type:"path" help:"Folder of mail templates; each replaces the embedded one of its name."`
-	ShopURL     string        `name:"shop-url" env:"ORDERS_SHOP_URL" help:"Where the shop is: mails link to /orders/ID there. No link by default."`
-	RateCard    string        `env:"ORDERS_RATE_CARD" type:"path" help:"Rate card (YAML); an embedded one by default."`
-	Seller      string        `env:"ORDERS_SELLER" type:"path" help:"Who issues the invoices (YAML); a made-up shop by default."`
-	Concurrency int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Orders in hand at once."`
-	Drain       time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"Grace period for in-flight orders when a partition is revoked."`
-	Retries     int           `env:"ORDERS_RETRIES" default:"6" help:"How often a failed order is put off for 10 s; 0: never."`
-	RetryFor    time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Then retry every 2 minutes until the delays of an order add up to this, then dead-letter it."`
-	Uncertain   string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"A mail that may have gone out: resend it, or hold it as a letter."`
-	Health      string        `env:"ORDERS_HEALTH" help:"Address of /healthz and /metrics; off by default."`
-
-	Access config.Access `kong:"-"`
-	Kafka  kafka.Config  `kong:"-"`
-	Topics topic.Set     `kong:"-"`
-	Log    *slog.Logger  `kong:"-"`
-	// DialMail replaces the network on the way to the mail server; or nil.
-	DialMail func(ctx context.Context, network, address string) (net.Conn, error) `kong:"-"`
+	Settings
+	Access config.Access
+	Kafka  kafka.Config
+	Topics topic.Set
+	Log    *slog.Logger
+	// DialMail replaces net.Dialer for connections to the mail server; or nil.
+	DialMail func(ctx context.Context, network, address string) (net.Conn, error)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
-	Assigned func(partitions []int32) `kong:"-"`
+	Assigned func(partitions []int32)
 }
-
-// Validate refuses what no worker can run with. Kong calls it for flags.
-func (c *Config) Validate() error {
-	if c.Concurrency < 1 || c.Drain < 0 || c.Group == "" {
-		return errors.New("--concurrency must be at least 1, --drain not negative, and --group not empty")
-	}
-	if c.Session < consumer.SessionLeast {
-		return fmt.Errorf("--session-timeout must be at least %s", consumer.SessionLeast)
-	}
-	if c.Retries < 0 || c.RetryFor < 0 {
-		return errors.New("--retries and --retry-for must not be negative")
-	}
-	return nil
-}
-
-// DefaultDrain is longer than the time-out of a mail, so that a worker that stops finishes what it is sending.
-const DefaultDrain = 35 * time.Second
 
 // Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.

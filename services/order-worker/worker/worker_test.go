@@ -158,7 +158,7 @@ func TestSlowMailHoldsUpNobodyElse(t *testing.T) {
 
 func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]worker.Config{
+	for name, c := range map[string]worker.Settings{
 		"no concurrency": {Group: "g", Concurrency: 0},
 		"negative drain": {Group: "g", Concurrency: 1, Drain: -1},
 		"no group":       {Concurrency: 1},
@@ -168,7 +168,7 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 			t.Errorf("%s: got nil, want an error", name)
 		}
 	}
-	if diff := cmp.Diff(nil, (&worker.Config{Group: "g", Concurrency: 1, Session: 4 * time.Second}).Validate()); diff != "" {
+	if diff := cmp.Diff(nil, (&worker.Settings{Group: "g", Concurrency: 1, Session: 4 * time.Second}).Validate()); diff != "" {
 		t.Errorf("least settings: %s", diff)
 	}
 }

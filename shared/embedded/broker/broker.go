@@ -1,15 +1,19 @@
-// Package broker is a Kafka for trying and testing, in the process that starts it: franz-go's kfake, on disk.
+// Package broker runs a Kafka broker for trying and testing inside the process: franz-go's kfake,
+// with data on disk.
 //
-// A door stands between strangers and kfake, which ends the whole process on some requests: it passes on what can be read.
+// It is not for production. There is one broker without replicas, a large compaction stops it for a
+// second or two, and it does not support all of Kafka. It does keep what it acknowledged: every
+// batch is synced to disk before the response, so records, topic IDs and committed offsets survive
+// a kill.
 //
-// It is not for production. It is one process and one goroutine: there is no second copy of anything, a large compaction
-// stops it for a second or two, and it does less than Kafka where nobody here noticed yet. What it does keep is what it
-// acknowledged: every batch is synced to disk before its answer, so that records, topic IDs and committed offsets
-// survive a kill. Some things differ from Apache Kafka, so every promise is tested on both:
+// kfake panics on some malformed requests. Its listener therefore validates requests before kfake
+// reads them, and closes the connections of clients that send invalid ones.
 //
-//   - message.timestamp.type is stored and shown, and records keep the producer's time nevertheless
-//   - min.compaction.lag.ms is stored and shown, and ignored
-//   - a compacted topic without retention.ms=-1 loses what is older than a week
+// Known differences from Apache Kafka, because of which every guarantee is tested on both:
+//
+//   - message.timestamp.type is stored but has no effect: records keep the producer's timestamp
+//   - min.compaction.lag.ms is stored but has no effect
+//   - a compacted topic without retention.ms=-1 loses records that are older than a week
 package broker
 
 import (
@@ -29,10 +33,10 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// Config says where a broker listens and keeps its data.
+// Config are the addresses and the data directory of a broker.
 type Config struct {
-	Addr string       // such as "127.0.0.1:9092"; clients are told to come back to this address, so it cannot be 0.0.0.0
-	Dir  string       // made when missing; empty: everything in memory
+	Addr string       // such as "127.0.0.1:9092"; advertised to clients, so it cannot be 0.0.0.0
+	Dir  string       // created if missing; empty: in memory
 	Log  *slog.Logger // or nil
 
 	Access config.Access // whether other machines may reach the address
@@ -45,15 +49,17 @@ type Broker struct {
 	lock *os.File // or nil: in memory
 }
 
-// ErrInUse is returned by Start when another process holds the folder: two brokers on one folder would destroy it.
+// ErrInUse is returned by Start if another process uses the directory. Two brokers would corrupt
+// it.
 var ErrInUse = errors.New("in use by another process")
 
-// closing bounds Close. Everything acknowledged is on disk already; what is missed is a tidy end.
+// closing is how long Close waits. Acknowledged data is on disk already.
 const closing = 2 * time.Second
 
-// Start opens the folder, continues where an earlier broker ended, and returns when clients can connect. The caller closes the broker.
+// Start opens the directory, continues with the data of an earlier broker, and returns when clients
+// can connect. The caller closes the broker.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
-	// Listening comes first: when the address is taken, the folder stays untouched.
+	// Listen first: if the address is in use, the directory stays untouched.
 	ln, err := serve.Open(ctx, cfg.Addr, cfg.Access)
 	if err != nil {
 		return nil, err
@@ -69,9 +75,9 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		}
 		opts = append(opts, kfake.DataDir(cfg.Dir), kfake.SyncWrites())
 	}
-	if b.stop, err = open(newDoor(ln, cfg.Log), opts); err != nil {
-		// A cluster that did not start has closed its listener.
-		return nil, errors.Join(fmt.Errorf("opening the broker's folder %q: %w", cfg.Dir, err), b.unlock())
+	if b.stop, err = open(newListener(ln, cfg.Log), opts); err != nil {
+		// NewCluster closes the listener if it fails.
+		return nil, errors.Join(fmt.Errorf("opening the data directory %q of the broker: %w", cfg.Dir, err), b.unlock())
 	}
 	return b, nil
 }
@@ -95,13 +101,14 @@ func open(ln net.Listener, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), e
 	}, nil
 }
 
-// Addr is the address that the broker listens on, with its actual port.
+// Addr is the listener's address, with the actual port.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close ends the broker and lets go of its folder. It gives up waiting after two seconds; nothing acknowledged is lost then either.
+// Close stops the broker and unlocks its directory. It returns an error after two seconds;
+// acknowledged data is not lost.
 func (b *Broker) Close() error {
 	closed := make(chan struct{})
-	go func() { // ends when the broker's one goroutine has time for it, or with the process
+	go func() { // ends when kfake's goroutine has stopped, or with the process
 		b.stop()
 		close(closed)
 	}()
@@ -109,7 +116,7 @@ func (b *Broker) Close() error {
 	case <-closed:
 		return b.unlock()
 	case <-time.After(closing):
-		return fmt.Errorf("the broker at %s was still busy after %s", b.addr, closing)
+		return fmt.Errorf("closing the broker at %s: still busy after %s", b.addr, closing)
 	}
 }
 
@@ -120,7 +127,7 @@ func (b *Broker) unlock() error {
 	return b.lock.Close()
 }
 
-// logger passes on what should not happen. The rest is a line a request.
+// logger logs kfake's warnings and errors. kfake's other levels log every request.
 type logger struct{ log *slog.Logger }
 
 // Logf is called by kfake.

@@ -53,7 +53,7 @@ func Example() {
 	// Output: [orders orders.retry.10s orders.retry.2m orders.waiting orders.replay orders.status orders.invoices orders.dlq] <nil>
 }
 
-func TestWhatWasAcknowledgedSurvivesARestart(t *testing.T) {
+func TestAcknowledgedDataSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b := start(t, dir)
@@ -61,12 +61,12 @@ func TestWhatWasAcknowledgedSurvivesARestart(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, read(t, start(t, dir).Addr())); diff != "" {
+	if diff := cmp.Diff(before, read(t, start(t, dir).Addr()), cmp.AllowUnexported(kafka.Layout{})); diff != "" {
 		t.Errorf("after the restart (-before +after):\n%s", diff)
 	}
 }
 
-func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
+func TestAcknowledgedDataSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -85,7 +85,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	before := write(t, strings.TrimSpace(addr))
 
 	_, err = broker.Start(t.Context(), broker.Config{Addr: "127.0.0.1:0", Dir: dir})
-	want := fmt.Sprintf("the broker's folder %q is in use by another process (pid %d)", dir, cmd.Process.Pid)
+	want := fmt.Sprintf("the data directory %q of the broker is in use by another process (pid %d)", dir, cmd.Process.Pid)
 	if !errors.Is(err, broker.ErrInUse) || err.Error() != want {
 		t.Errorf("a second broker on the folder: got %v, want %s", err, want)
 	}
@@ -94,12 +94,12 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // its error is the kill
-	if diff := cmp.Diff(before, read(t, start(t, dir).Addr())); diff != "" {
+	if diff := cmp.Diff(before, read(t, start(t, dir).Addr()), cmp.AllowUnexported(kafka.Layout{})); diff != "" {
 		t.Errorf("after the kill (-before +after):\n%s", diff)
 	}
 }
 
-func TestATakenAddressLeavesTheFolderAlone(t *testing.T) {
+func TestAddressInUseLeavesTheDirectoryUntouched(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	b := start(t, "")
@@ -111,7 +111,7 @@ func TestATakenAddressLeavesTheFolderAlone(t *testing.T) {
 	}
 }
 
-func TestABrokenFolderIsNamedAndLetGo(t *testing.T) {
+func TestDamagedDirectoryIsNamedAndUnlocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	meta := filepath.Join(dir, "meta.json")
@@ -142,14 +142,14 @@ func start(t *testing.T, dir string) *broker.Broker {
 	return b
 }
 
-// kept is what must outlive the broker.
+// kept is the data that must survive a restart.
 type kept struct {
 	Topics  string // their number of partitions and the incarnation, which is part of the topic's ID
 	Values  []string
 	Commits kadm.Offsets
 }
 
-// write fills a broker and returns what it holds then.
+// write writes records and offsets to a broker, and returns its data.
 func write(t *testing.T, addr string) kept {
 	t.Helper()
 	cl := connect(t, addr)

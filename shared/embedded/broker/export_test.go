@@ -2,8 +2,8 @@ package broker
 
 import "net"
 
-// MaxConns is how many connections a door lets in at once.
+// MaxConns is the maximum number of connections of a listener.
 const MaxConns = maxConns
 
-// NewDoor is a door without a log.
-func NewDoor(ln net.Listener) net.Listener { return newDoor(ln, nil) }
+// NewListener is a listener without a log.
+func NewListener(ln net.Listener) net.Listener { return newListener(ln, nil) }

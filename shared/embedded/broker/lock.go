@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// lock makes a folder this process's own until the file is closed or the process ends, however it ends.
+// lock locks a directory until the file is closed or the process ends, for whatever reason.
 func lock(dir string) (*os.File, error) {
-	// It holds names and addresses of customers.
+	// The data includes names and addresses of customers.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -23,17 +23,17 @@ func lock(dir string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("the broker's folder %q is %w%s", dir, ErrInUse, holder(f))
+			return nil, fmt.Errorf("the data directory %q of the broker is %w%s", dir, ErrInUse, holder(f))
 		}
-		return nil, fmt.Errorf("locking the broker's folder %q: %w", dir, err)
+		return nil, fmt.Errorf("locking the data directory %q of the broker: %w", dir, err)
 	}
 	if err := sign(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the broker's folder %q: %w", dir, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("locking the data directory %q of the broker: %w", dir, err), f.Close())
 	}
 	return f, nil
 }
 
-// sign leaves the process ID for whoever comes next.
+// sign writes the process ID into the lock file, for the error of another process.
 func sign(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
 		return err
@@ -42,7 +42,7 @@ func sign(f *os.File) error {
 	return err
 }
 
-// holder is what the holder of the lock has signed with, or nothing.
+// holder is the process ID in the lock file, or empty.
 func holder(f *os.File) string {
 	text, err := io.ReadAll(io.LimitReader(f, 20))
 	if err != nil || len(text) == 0 {

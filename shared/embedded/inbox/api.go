@@ -14,21 +14,22 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// defaultLimit is how many mails a page has, as in Mailpit; maxLimit bounds what a client can ask for, because each is read from disk.
+// defaultLimit is the page size, as in Mailpit. maxLimit is the largest page size: each mail is
+// read from disk.
 const (
 	defaultLimit = 50
 	maxLimit     = 1_000
 )
 
-// routes are the API, which speaks JSON in the shape of Mailpit's, and the page:
+// routes are the API, with JSON in the format of Mailpit's, and the pages:
 //
 //	GET /api/v1/messages?start=&limit=   {"total", "count", "start", "messages": […]}, newest first
-//	GET /api/v1/message/{ID}             one mail with its text, HTML and list of attachments
-//	GET /api/v1/message/{ID}/raw         its bytes
-//	GET /api/v1/message/{ID}/part/{n}    an attachment's bytes, to be opened in the browser
-//	GET /api/v1/deliveries?start=&limit= {"deliveries": {Message-ID: how often}}, all of them without a limit; Mailpit has no such thing
+//	GET /api/v1/message/{ID}             a mail with text, HTML and list of attachments
+//	GET /api/v1/message/{ID}/raw         the mail as received
+//	GET /api/v1/message/{ID}/part/{n}    an attachment, to open in the browser
+//	GET /api/v1/deliveries?start=&limit= {"deliveries": {Message-ID: count}}, all without a limit; not part of Mailpit
 //
-// Nothing here changes anything, so no request can be forged, and nobody is asked who they are.
+// All routes are read-only. There is no authentication.
 func (in *Inbox) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/messages", in.listMails)
@@ -44,7 +45,8 @@ func (in *Inbox) routes() http.Handler {
 	return guarded(mux)
 }
 
-// guarded sets what every answer has: a mail comes from anybody, so nothing of it may run, frame or be guessed at.
+// guarded sets the security headers of every response. Mails are untrusted: they must not run
+// scripts, frame pages or be sniffed for a content type.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -56,7 +58,7 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// summary is a mail in a list. The names of its fields are those of the JSON, as everywhere here.
+// summary is a mail in a list. Field names are the JSON names, as in all types of this package.
 type summary struct {
 	ID          string
 	MessageID   string
@@ -69,8 +71,8 @@ type summary struct {
 	Snippet     string
 }
 
-// summaries reads the mails of a page. Nothing but their numbers is kept in memory: a page of fifty is read and parsed in
-// milliseconds, and is asked for by people. A mail that went while the page was made is left out.
+// summaries reads and parses the mails of a page from disk: only their numbers are in memory. A
+// page of fifty takes milliseconds. It leaves out mails that are deleted meanwhile.
 func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 	entries, total := in.mails.page(start, limit)
 	list := make([]summary, 0, len(entries))
@@ -89,7 +91,8 @@ func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 	return list, total, nil
 }
 
-// listMails answers with a page of summaries. Mails that come meanwhile shift the pages: start counts from the newest.
+// listMails responds with a page of summaries. start counts from the newest mail, so new mails
+// shift the pages.
 func (in *Inbox) listMails(w http.ResponseWriter, r *http.Request) {
 	start, limit := window(r)
 	list, total, err := in.summaries(start, limit)
@@ -100,7 +103,7 @@ func (in *Inbox) listMails(w http.ResponseWriter, r *http.Request) {
 	in.answer(w, map[string]any{"total": total, "count": len(list), "start": start, "messages": list})
 }
 
-// window is which part of a list a request asks for. What is no number means the default.
+// window parses start and limit of a request. It uses the defaults for values that are no numbers.
 func window(r *http.Request) (start, limit int) {
 	start, _ = strconv.Atoi(r.FormValue("start"))
 	limit, _ = strconv.Atoi(r.FormValue("limit"))
@@ -110,7 +113,8 @@ func window(r *http.Request) (start, limit int) {
 	return max(start, 0), min(limit, maxLimit)
 }
 
-// showMail answers with what can be read of a mail. The date is when it came: what its header says is the sender's word.
+// showMail responds with a parsed mail. Date is when the mail was received, not the sender's Date
+// header.
 func (in *Inbox) showMail(w http.ResponseWriter, r *http.Request) {
 	e, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -131,7 +135,7 @@ func (in *Inbox) showMail(w http.ResponseWriter, r *http.Request) {
 	}{r.PathValue("id"), e.ID, c.From, c.To, c.Subject, e.At, e.Size, c.Text, c.HTML, c.Attachments})
 }
 
-// rawMail answers with the bytes as they came, as text, so that a browser shows them whatever they say they are.
+// rawMail responds with the mail as received, as plain text, so that a browser only displays it.
 func (in *Inbox) rawMail(w http.ResponseWriter, r *http.Request) {
 	_, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -142,7 +146,8 @@ func (in *Inbox) rawMail(w http.ResponseWriter, r *http.Request) {
 	in.write(w, raw)
 }
 
-// openPart parses the mail again: nobody opens so many attachments that it would be worth remembering.
+// openPart responds with an attachment. It parses the mail again, because attachments are rarely
+// opened.
 func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
 	_, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -158,7 +163,8 @@ func (in *Inbox) openPart(w http.ResponseWriter, r *http.Request) {
 	in.refuse(w, errNoMail)
 }
 
-// sendPart lets the browser open an attachment, as the type that the mail gives it, in a sandbox: it may be a web page.
+// sendPart sends an attachment with the type given in the mail. It is sandboxed, because it may be
+// a web page.
 func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
 	h := w.Header()
 	h.Set("Content-Type", a.ContentType)
@@ -167,15 +173,15 @@ func (in *Inbox) sendPart(w http.ResponseWriter, a attachment) {
 		h.Set("Content-Disposition", named)
 	}
 	if strings.HasPrefix(a.ContentType, "application/pdf") {
-		h.Del("Content-Security-Policy") // browsers do not start their PDF viewer in a sandbox
+		h.Del("Content-Security-Policy") // browsers do not open their PDF viewer in a sandbox
 	} else {
 		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 	}
 	in.write(w, a.body)
 }
 
-// listDeliveries streams, because there is a line for every mail that was ever sent; start and limit page through them in
-// the order of their first delivery.
+// listDeliveries streams, because there is an entry for every mail ever sent. start and limit
+// select a page in order of the first delivery.
 func (in *Inbox) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	start, _ := strconv.Atoi(r.FormValue("start"))
 	limit, _ := strconv.Atoi(r.FormValue("limit"))
@@ -189,20 +195,20 @@ func (in *Inbox) listDeliveries(w http.ResponseWriter, r *http.Request) {
 		if n++; n > 1 {
 			text = append(text, ',')
 		}
-		key, _ := json.Marshal(id) // a string always has a form in JSON
+		key, _ := json.Marshal(id) // never fails for a string
 		text = strconv.AppendInt(append(append(text, key...), ':'), int64(count), 10)
 		if _, err := out.Write(text); err != nil {
-			break // the reader hung up
+			break // the client disconnected
 		}
 		text = text[:0]
 	}
-	_, _ = out.Write(append(text, "}}\n"...)) // a bufio.Writer keeps its first error for Flush
+	_, _ = out.Write(append(text, "}}\n"...)) // Flush returns the error
 	if err := out.Flush(); err != nil {
-		in.log.Debug("answering", slog.Any(telemetry.Error, err))
+		in.log.Debug("writing an HTTP response", slog.Any(telemetry.Error, err))
 	}
 }
 
-// answer makes the whole body first, so that an error is a 500 and not half an answer.
+// answer encodes the whole body first, so that an error is a 500 and not half a response.
 func (in *Inbox) answer(w http.ResponseWriter, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -215,16 +221,16 @@ func (in *Inbox) answer(w http.ResponseWriter, value any) {
 
 func (in *Inbox) write(w http.ResponseWriter, body []byte) {
 	if _, err := w.Write(body); err != nil {
-		in.log.Debug("answering", slog.Any(telemetry.Error, err)) // the reader hung up
+		in.log.Debug("writing an HTTP response", slog.Any(telemetry.Error, err)) // the client disconnected
 	}
 }
 
-// refuse answers 404, or 500 without the error's text.
+// refuse responds with 404, or with 500 without the error's text.
 func (in *Inbox) refuse(w http.ResponseWriter, err error) {
 	text, code := errNoMail.Error(), http.StatusNotFound
 	if !errors.Is(err, errNoMail) {
 		in.log.Error("reading a mail", slog.Any(telemetry.Error, err))
-		text, code = "the inbox cannot read its folder", http.StatusInternalServerError
+		text, code = "the inbox cannot read its directory", http.StatusInternalServerError
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

@@ -7,25 +7,25 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Behaviour is what the SMTP server does wrong on purpose. The zero value is a server that works.
+// Behaviour is a programmed fault of the SMTP server. The zero value is no fault.
 type Behaviour struct {
-	Down bool // Dial is refused, open connections are cut, and new ones over TCP end before the greeting
+	Down bool // Dial fails, open connections are closed, new TCP connections close before the greeting
 
-	At     string        // where the rest happens: "MAIL", "RCPT", "DATA" (after 354; nothing is kept) or "." (kept, before its answer)
-	Late   time.Duration // wait so long,
-	HangUp bool          // then cut the connection
-	Code   int           // or answer with this code, such as 451; zero: the usual answer
-	Times  int           // how often; zero: until the next Behave
+	At     string        // "MAIL", "RCPT", "DATA" (after 354, nothing stored) or "." (stored, before the answer)
+	Late   time.Duration // wait this long at the command At,
+	HangUp bool          // then close the connection
+	Code   int           // or answer with this code, such as 451; zero: the normal answer
+	Times  int           // how many times; zero: until the next Behave
 }
 
-// Behave makes the server behave so from now on, whoever the recipient is. It replaces the Behaviour given before.
+// Behave sets the fault for all recipients. It replaces the previous one.
 func (in *Inbox) Behave(b Behaviour) {
 	in.faults.set(b)
-	in.guests.shut(b.Down)
+	in.conns.shut(b.Down)
 }
 
-// faults hands out the behaviour of the moment. It is asked from as many goroutines as there are connections, so Times is
-// counted under its lock: three means three, whoever comes first.
+// faults holds the current Behaviour and counts how often it was applied. All connections use it,
+// so the mutex guards the count.
 type faults struct {
 	mu   sync.Mutex
 	b    Behaviour
@@ -38,7 +38,7 @@ func (f *faults) set(b Behaviour) {
 	f.b, f.used = b, 0
 }
 
-// at returns what to do wrong at a command.
+// at returns the fault for a command, and counts it.
 func (f *faults) at(command string) Behaviour {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,24 +49,24 @@ func (f *faults) at(command string) Behaviour {
 	return f.b
 }
 
-// misbehave does what is to be done wrong at a command. A nil error is the usual answer.
-func (s *session) misbehave(command string) error {
+// fault applies the fault for a command. It returns nil for the normal answer.
+func (s *session) fault(command string) error {
 	b := s.in.faults.at(command)
 	if !s.in.wait(b.Late) {
 		return errEnding
 	}
 	if b.HangUp {
-		// Whatever is answered after that reaches nobody, but the server needs an error so that it does not go on.
+		// The client does not receive this answer, but go-smtp needs an error to stop.
 		s.conn.Conn().Close()
-		return &smtp.SMTPError{Code: 421, Message: "nobody reads this"}
+		return &smtp.SMTPError{Code: 421, Message: "connection closed"}
 	}
 	if b.Code != 0 {
-		return &smtp.SMTPError{Code: b.Code, Message: "as the test asked"}
+		return &smtp.SMTPError{Code: b.Code, Message: "programmed fault"}
 	}
 	return nil
 }
 
-// wait reports whether the time passed before the inbox ended.
+// wait waits for d and reports true, or reports false when the inbox ends.
 func (in *Inbox) wait(d time.Duration) bool {
 	if d <= 0 {
 		return true

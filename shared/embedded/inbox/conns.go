@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// Dial connects to the SMTP server in memory; network and addr are ignored. It has the shape of net.Dialer.DialContext,
-// waits for Run, and is refused after it.
+// Dial connects to the SMTP server in memory and ignores network and addr. It has the signature of
+// net.Dialer.DialContext. It blocks until Run accepts, and fails after Run has ended.
 func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if in.guests.refused() {
+	if in.conns.refused() {
 		return nil, dialError(syscall.ECONNREFUSED)
 	}
 	return in.pipes.dial(ctx)
@@ -18,8 +18,8 @@ func (in *Inbox) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 
 func dialError(err error) error { return &net.OpError{Op: "dial", Net: "pipe", Err: err} }
 
-// pipes is a listener for connections in memory. They are unbuffered: a side that writes waits for the other to read, which
-// SMTP without PIPELINING does anyway.
+// pipes is a listener for connections in memory. They are unbuffered, as net.Pipe is: a write waits
+// for the other side to read. SMTP without PIPELINING alternates anyway.
 type pipes struct {
 	dialled chan net.Conn // the server's end of each
 	closed  chan struct{}
@@ -30,7 +30,7 @@ func newPipes() *pipes {
 	return &pipes{dialled: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// dial waits until somebody accepts, as a listener with an empty backlog does.
+// dial blocks until Accept is called.
 func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
@@ -43,7 +43,7 @@ func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// Accept waits for a Dial.
+// Accept blocks until dial is called.
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.dialled:
@@ -53,30 +53,30 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close refuses every later Dial.
+// Close makes every later dial fail.
 func (p *pipes) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return nil
 }
 
-// Addr is that of a pipe.
+// Addr is a placeholder.
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// guests are the open SMTP connections. go-smtp has such a list too, but cuts it only once, at the end; a server that
-// seems to be away and comes back has to cut it whenever a test says so.
-type guests struct {
+// conns are the open SMTP connections. go-smtp has such a list too, but closes it only once, at
+// shutdown. A test that simulates outages closes all connections several times.
+type conns struct {
 	mu     sync.Mutex
 	closed bool
-	open   map[*guest]struct{}
+	open   map[*conn]struct{}
 }
 
-func newGuests() *guests { return &guests{open: make(map[*guest]struct{})} }
+func newConns() *conns { return &conns{open: make(map[*conn]struct{})} }
 
-// shut cuts every connection and admits no further one; or it admits them again.
-func (g *guests) shut(closed bool) {
+// shut closes all connections and refuses new ones; with false it accepts new ones again.
+func (g *conns) shut(closed bool) {
 	g.mu.Lock()
 	g.closed = closed
-	var cut []*guest
+	var cut []*conn
 	for c := range g.open {
 		if closed {
 			cut = append(cut, c)
@@ -88,53 +88,53 @@ func (g *guests) shut(closed bool) {
 	}
 }
 
-// refused reports whether the server seems to be away.
-func (g *guests) refused() bool {
+// refused reports whether new connections are refused.
+func (g *conns) refused() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.closed
 }
 
-// admit puts a connection on the list, unless the server seems to be away.
-func (g *guests) admit(c net.Conn) (*guest, bool) {
+// admit adds a connection to the list, unless new connections are refused.
+func (g *conns) admit(c net.Conn) (*conn, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return nil, false
 	}
-	admitted := &guest{Conn: c, of: g}
+	admitted := &conn{Conn: c, of: g}
 	g.open[admitted] = struct{}{}
 	return admitted, true
 }
 
-// guest is a connection that its list knows until it is closed.
-type guest struct {
+// conn is a connection that removes itself from the list when it is closed.
+type conn struct {
 	net.Conn
-	of *guests
+	of *conns
 }
 
-// Close also forgets the connection.
-func (c *guest) Close() error {
+// Close removes the connection from the list and closes it.
+func (c *conn) Close() error {
 	c.of.mu.Lock()
 	delete(c.of.open, c)
 	c.of.mu.Unlock()
 	return c.Conn.Close()
 }
 
-// gate is a listener that hangs up on whoever calls while the server is down.
-type gate struct {
+// admitting is a listener that closes new connections while they are refused.
+type admitting struct {
 	net.Listener
-	guests *guests
+	conns *conns
 }
 
-// Accept waits for somebody to admit.
-func (g gate) Accept() (net.Conn, error) {
+// Accept returns the next connection that is not refused.
+func (g admitting) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if admitted, ok := g.guests.admit(c); ok {
+		if admitted, ok := g.conns.admit(c); ok {
 			return admitted, nil
 		}
 		c.Close()

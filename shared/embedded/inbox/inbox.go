@@ -1,24 +1,26 @@
-// Package inbox is a mail catcher for trying and testing: an SMTP server that keeps what it is given and delivers
-// nothing, an API in the shape of Mailpit's, and a page to read the mails. It is not for production: whoever can reach
-// it can send and read.
+// Package inbox runs a mail server for trying and testing: an SMTP server that stores mails and
+// delivers none, an HTTP API in the format of Mailpit's, and web pages that show the mails. It is
+// not for production: there is no authentication.
 //
-// A mail is on disk, synced, before it is answered with 250. The last 10,000 mails are kept with their bodies, each an
-// .eml file that a mail program opens; how often each Message-ID was delivered is kept for ever in journal.ndjson, so
-// that a test can say "mailed once" long after the mail is gone. Both survive a kill: a torn last line of the journal is
-// cut off, and a file without its line was never acknowledged and goes.
+// A mail is synced to disk before the server answers 250. The last 10,000 mails are kept, each as
+// an .eml file. The number of deliveries of each Message-ID is kept for ever in journal.ndjson, so
+// a test can count deliveries after the mail was deleted. Both survive a kill: at the next start,
+// an incomplete last line of the journal is cut off, and a file without a line in the journal,
+// which was never acknowledged, is deleted.
 //
-// Some addresses make it behave like the servers one meets:
+// Recipients of some domains get the answers of a failing server:
 //
-//	…@refused.test   every RCPT is answered 550 5.1.1
-//	…@busy.test      a Message-ID is answered 451 4.3.0 twice, after DATA, then accepted; a restart does not count anew
+//	…@refused.test   RCPT is answered 550 5.1.1
+//	…@busy.test      DATA is answered 451 4.3.0 twice for each Message-ID, also across restarts, then accepted
 //	…@slow.test      the answer to DATA takes five seconds
 //
-// The folder is one inbox's own, whatever else the processes share: while one is open, a second on the folder is ErrInUse.
-// It holds mails/0000000001.eml, mails/0000000002.eml, … and journal.ndjson, which carries the lock, and where each line is
-// a mail that was accepted or was answered busy.
+// A directory belongs to one inbox: while it is open, opening another one on it fails with
+// ErrInUse. The directory contains mails/0000000001.eml, mails/0000000002.eml, … and
+// journal.ndjson, which is also the lock file. Each line of the journal is a mail that was accepted
+// or answered with 451.
 //
-// Tests program further faults with [Inbox.Behave]. Inside a testing/synctest bubble, where sockets never become idle,
-// they reach the SMTP server through [Inbox.Dial] and the API through [Inbox.ServeHTTP].
+// Tests program other faults with [Inbox.Behave]. In a testing/synctest bubble, where sockets never
+// become idle, they use [Inbox.Dial] for SMTP and [Inbox.ServeHTTP] for the API.
 package inbox
 
 import (
@@ -40,17 +42,18 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// Config says where an inbox listens and keeps its mails. The zero value listens nowhere and keeps them in memory.
+// Config are the addresses and the data directory of an inbox. The zero value has no listener and
+// keeps mails in memory.
 type Config struct {
-	SMTP string       // address of the SMTP server, such as "127.0.0.1:1025"; empty: only Dial reaches it
-	HTTP string       // address of the API and the page; empty: only ServeHTTP reaches them
-	Dir  string       // made when missing; empty: the last 1,000 mails, in memory
+	SMTP string       // address of the SMTP server, such as "127.0.0.1:1025"; empty: only Dial
+	HTTP string       // address of the API and the page; empty: only ServeHTTP
+	Dir  string       // created if missing; empty: the last 1,000 mails, in memory
 	Log  *slog.Logger // or nil
 
-	Access config.Access // who may reach both addresses, and by which names
+	Access config.Access // for both addresses
 }
 
-// Inbox is a mail catcher. Its methods are safe for concurrent use.
+// Inbox is a mail server that stores mails. Its methods are safe for concurrent use.
 type Inbox struct {
 	log     *slog.Logger
 	access  config.Access
@@ -59,28 +62,31 @@ type Inbox struct {
 	handler http.Handler
 	pages   *template.Template
 
-	// The SMTP server accepts from both listeners, and guests has all that they accepted.
+	// The SMTP server accepts from both listeners; conns has their open connections.
 	pipes   *pipes
 	smtpTCP net.Listener // or nil
 	httpTCP net.Listener // or nil
-	guests  *guests
+	conns   *conns
 
 	faults faults
-	ending chan struct{} // closed when Run ends: nobody waits on purpose any longer
+	ending chan struct{} // closed when Run ends, which ends intended delays
 }
 
-// ErrInUse is returned by Open when another process holds the folder: two inboxes would give their mails the same numbers.
+// ErrInUse is returned by Open if another inbox uses the directory. Both would give mails the same
+// numbers.
 var ErrInUse = errors.New("in use by another process")
 
-// maxMail bounds one mail; a longer one is answered 552. It is in memory while it is received.
+// maxMail is the maximum size of a mail in bytes; a larger one is answered 552. Mails are received
+// into memory.
 const maxMail = 10 << 20
 
-// grace is how long a reader of the page has to end when Run ends.
+// grace is how long Run waits for open connections when it ends.
 const grace = time.Second
 
-// Open reads what an earlier inbox left in the folder, and starts to listen: clients can connect at once and are served when Run is called.
+// Open reads the mails in the directory and starts to listen. Clients can connect at once; Run
+// serves them.
 func Open(cfg Config) (*Inbox, error) {
-	in := &Inbox{log: cfg.Log, access: cfg.Access, pages: pages(), guests: newGuests(), pipes: newPipes(), ending: make(chan struct{})}
+	in := &Inbox{log: cfg.Log, access: cfg.Access, pages: pages(), conns: newConns(), pipes: newPipes(), ending: make(chan struct{})}
 	if in.log == nil {
 		in.log = slog.New(slog.DiscardHandler)
 	}
@@ -105,10 +111,10 @@ func listen(address string, access config.Access) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
-	return serve.Open(context.Background(), address, access) // it waits for nothing
+	return serve.Open(context.Background(), address, access) // never blocks
 }
 
-// abandon frees what Open has taken so far.
+// abandon closes what Open has opened so far.
 func (in *Inbox) abandon(err error) error {
 	if in.smtpTCP != nil {
 		in.smtpTCP.Close()
@@ -117,10 +123,10 @@ func (in *Inbox) abandon(err error) error {
 	return err
 }
 
-// SMTPAddr is the address that the SMTP server listens on, with its actual port, or empty.
+// SMTPAddr is the address of the SMTP listener, with its actual port, or empty.
 func (in *Inbox) SMTPAddr() string { return address(in.smtpTCP) }
 
-// HTTPAddr is the address that the API and the page listen on, with its actual port, or empty.
+// HTTPAddr is the address of the HTTP listener, with its actual port, or empty.
 func (in *Inbox) HTTPAddr() string { return address(in.httpTCP) }
 
 // address is empty for no listener.
@@ -131,13 +137,13 @@ func address(l net.Listener) string {
 	return l.Addr().String()
 }
 
-// Run serves until ctx is cancelled, then cuts every SMTP connection and returns nil within seconds. A mail that was not
-// answered yet may have been kept, as with any server that goes away. An inbox runs once.
+// Run serves until ctx is cancelled, then closes all SMTP connections and returns nil within
+// seconds. A mail that was not answered yet may have been stored. An inbox can run once.
 func (in *Inbox) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.smtp.Serve(gate{in.pipes, in.guests}) })
+	g.Go(func() error { return in.smtp.Serve(admitting{in.pipes, in.conns}) })
 	if in.smtpTCP != nil {
-		g.Go(func() error { return in.smtp.Serve(gate{in.smtpTCP, in.guests}) })
+		g.Go(func() error { return in.smtp.Serve(admitting{in.smtpTCP, in.conns}) })
 	}
 	if in.httpTCP != nil {
 		g.Go(func() error { return serve.Run(ctx, in.httpTCP, serve.Guard(in.access, in), grace) })
@@ -152,27 +158,28 @@ func (in *Inbox) Run(ctx context.Context) error {
 	return err
 }
 
-// end makes the SMTP server's goroutines return, and waits for them.
+// end stops the SMTP server and waits for its goroutines.
 func (in *Inbox) end() {
 	close(in.ending)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	// Cut first: Shutdown waits for idle connections too, and go-smtp's Close does nothing after it.
-	in.guests.shut(true)
+	// Close connections first: Shutdown waits for idle ones too, and go-smtp's Close does nothing
+	// after Shutdown.
+	in.conns.shut(true)
 	if err := in.smtp.Shutdown(ctx); err != nil {
-		in.log.Debug("ending the smtp server", slog.Any(telemetry.Error, err))
+		in.log.Debug("shutting down the SMTP server", slog.Any(telemetry.Error, err))
 	}
-	// Shutdown does not know a listener whose Serve had not begun when ctx was cancelled.
+	// Shutdown does not close a listener whose Serve had not started when ctx was cancelled.
 	in.pipes.Close()
 	if in.smtpTCP != nil {
 		in.smtpTCP.Close()
 	}
 }
 
-// ServeHTTP answers a request for the API or the page, whatever host it names.
+// ServeHTTP handles requests for the API and the pages. It does not check the Host header.
 func (in *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { in.handler.ServeHTTP(w, r) }
 
-// Deliveries is how often each Message-ID was accepted, since the folder was made.
+// Deliveries is how often each Message-ID was accepted since the directory was created.
 func (in *Inbox) Deliveries() map[string]int {
 	return maps.Collect(in.mails.deliveries(0))
 }

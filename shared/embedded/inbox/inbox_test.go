@@ -66,7 +66,7 @@ func send(c *smtp.Client, to, mail string) error {
 	return c.SendMail("shop@example.com", []string{to}, strings.NewReader(mail))
 }
 
-// plainMail is a mail with a Message-ID and nothing special.
+// plainMail is a plain mail with a Message-ID.
 func plainMail(id string) string {
 	return fmt.Sprintf("From: Shop <shop@example.com>\r\nTo: zoe@example.com\r\nSubject: %s\r\nMessage-ID: <%[1]s>\r\n\r\nThank you.\r\n", id)
 }
@@ -128,7 +128,7 @@ func TestMailIsCountedAndListedOverSockets(t *testing.T) {
 	}
 }
 
-func TestAddressesBehaveLikeOtherServers(t *testing.T) {
+func TestRecipientDomainsSelectAnswers(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, to string
@@ -200,7 +200,7 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-func TestDownRefusesAndCuts(t *testing.T) {
+func TestDownClosesConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, inbox.Config{})
@@ -224,7 +224,7 @@ func TestDownRefusesAndCuts(t *testing.T) {
 	})
 }
 
-func TestDownHangsUpOnSockets(t *testing.T) {
+func TestDownClosesTCPConnections(t *testing.T) {
 	t.Parallel()
 	in := start(t, inbox.Config{SMTP: "127.0.0.1:0"})
 	in.Behave(inbox.Behaviour{Down: true})
@@ -277,7 +277,7 @@ func TestMailOverTheLimitIsRefused(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesWhatCannotWork(t *testing.T) {
+func TestOpenRefusesInvalidConfigs(t *testing.T) {
 	t.Parallel()
 	taken := start(t, inbox.Config{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
 	file := filepath.Join(t.TempDir(), "file")
@@ -298,12 +298,12 @@ func TestOpenRefusesWhatCannotWork(t *testing.T) {
 			t.Errorf("%s: got nil, want an error", row.name)
 		}
 	}
-	start(t, inbox.Config{Dir: dir}) // which the failed ones have let go
+	start(t, inbox.Config{Dir: dir}) // which the failed ones have unlocked
 }
 
 func TestDialEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	in, err := inbox.Open(inbox.Config{}) // and nobody calls Run
+	in, err := inbox.Open(inbox.Config{}) // Run is not called
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	}
 }
 
-func TestRestartLosesNothingThatWasAnswered(t *testing.T) {
+func TestRestartKeepsAcknowledgedMails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	in, stop := open(t, inbox.Config{Dir: dir})

@@ -12,33 +12,34 @@ import (
 	"syscall"
 )
 
-// journal is a file of lines that is only ever appended to. Lines that come while others are being synced share the next
-// sync, so a hundred mails at once cost two.
+// journal is an append-only file of lines. Lines that are added while others are being synced share
+// the next sync (group commit), so a hundred concurrent mails need two syncs.
 type journal struct {
 	file  *os.File
-	mails *os.File // the folder of the mails: its names are synced before the lines that rely on them
+	mails *os.File // directory of the mails, synced before the lines that refer to its files
 
 	mu   sync.Mutex
-	next *batch // not being written yet, or nil
+	next *batch // collects lines until the next write; or nil
 
-	writing sync.Mutex // held over a write and its sync; guards broken
-	broken  error      // of the first write that went wrong, or nil
+	writing sync.Mutex // held during a write and its sync; guards broken
+	broken  error      // error of the first failed write, or nil
 }
 
-// batch is what one sync puts on disk. Whoever gets to write first writes for all who are in it.
+// batch is the lines of one sync. The first goroutine that gets the lock writes for all.
 type batch struct {
 	lines   bytes.Buffer // guarded by journal.mu
 	written bool         // guarded by journal.writing, as is err
 	err     error
 }
 
-// openJournal hands every line to read, and cuts off a last line that a kill left incomplete.
+// openJournal passes every line to read, and cuts off an incomplete last line, which a kill may
+// leave.
 func openJournal(path, mails string, read func(entry) []uint64) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	// Held until the file is closed or the process ends, however it ends.
+	// Locked until the file is closed or the process ends, for whatever reason.
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = ErrInUse
@@ -57,7 +58,8 @@ func openJournal(path, mails string, read func(entry) []uint64) (*journal, error
 	return j, nil
 }
 
-// restore stops at a damaged line that is not the last: no kill leaves one, and to go on would forget deliveries.
+// restore fails at a damaged line that is not the last: a kill leaves none, and skipping it would
+// lose deliveries.
 func (j *journal) restore(read func(entry) []uint64) error {
 	lines := bufio.NewReaderSize(j.file, 1<<16)
 	var whole int64
@@ -94,7 +96,7 @@ func (j *journal) add(e entry) error {
 
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	if b.written { // by another, while this one waited for its turn
+	if b.written { // by another goroutine
 		return b.err
 	}
 	j.mu.Lock()
@@ -104,7 +106,8 @@ func (j *journal) add(e entry) error {
 	return b.err
 }
 
-// write gives up for good after the first error: half a line may stand there, and the next open cuts it off.
+// write fails for ever after the first error: the file may end in half a line, which only the next
+// open cuts off.
 func (j *journal) write(lines []byte) error {
 	if j.broken != nil {
 		return j.broken
@@ -119,13 +122,13 @@ func (j *journal) write(lines []byte) error {
 	return j.broken
 }
 
-// close lets the folder go. A line that is added later fails.
+// close closes the files and releases the lock. Later calls of add fail.
 func (j *journal) close() {
 	j.file.Close()
 	j.mails.Close()
 }
 
-// writeSynced writes a new file and syncs its bytes; the folder is for the caller to sync.
+// writeSynced writes a new file and syncs it. The caller syncs the directory.
 func writeSynced(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

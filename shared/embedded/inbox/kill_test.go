@@ -15,7 +15,8 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// folderVariable makes the test program an inbox that keeps its mails in that folder and prints its SMTP address.
+// folderVariable makes the test program an inbox that keeps its mails in that folder and prints its
+// SMTP address.
 const folderVariable = "INBOX_TEST_FOLDER"
 
 func TestMain(m *testing.M) {
@@ -57,8 +58,8 @@ func process(t *testing.T, dir string) (p *os.Process, address string) {
 	return cmd.Process, strings.TrimSpace(line)
 }
 
-// answered sends mails until the server goes away, and adds those that were answered with 250 to all. It calls enough after
-// the twentieth.
+// answered sends mails until the server goes away, and adds those that were answered with 250 to
+// all. It calls enough after the twentieth.
 func answered(t *testing.T, address, name string, all *sync.Map, enough func()) {
 	c, err := smtp.Dial(address)
 	if err != nil {
@@ -78,7 +79,7 @@ func answered(t *testing.T, address, name string, all *sync.Map, enough func()) 
 	}
 }
 
-func TestKilledInboxHasEveryMailThatItAnswered(t *testing.T) {
+func TestAcknowledgedMailsSurviveAKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var all sync.Map
@@ -95,7 +96,7 @@ func TestKilledInboxHasEveryMailThatItAnswered(t *testing.T) {
 			})
 		}
 		clients.Wait()
-		if _, err := p.Wait(); err != nil { // its folder is free now
+		if _, err := p.Wait(); err != nil { // its directory is unlocked now
 			t.Fatal(err)
 		}
 	}

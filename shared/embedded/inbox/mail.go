@@ -16,13 +16,14 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on what a hostile mail can make the reader do.
+// Limits for hostile mails.
 const (
 	maxDepth = 8
 	maxParts = 100
 )
 
-// content is a mail as it can be read. What could not be read is in Problem, and the rest is there all the same.
+// content is a parsed mail. Problem describes what could not be parsed; the other fields have the
+// rest.
 type content struct {
 	MessageID   string
 	From        person
@@ -30,14 +31,14 @@ type content struct {
 	Subject     string
 	Text, HTML  string
 	Attachments []attachment
-	Header      string // as it came
+	Header      string // as received
 	Problem     string // or empty
 }
 
 // person is a name and an address, either of which may be empty.
 type person struct{ Name, Address string }
 
-// attachment is every part of a mail that is neither its text nor its HTML.
+// attachment is a part of a mail other than its text and its HTML.
 type attachment struct {
 	PartID      string // number of the part, from 1
 	FileName    string
@@ -46,7 +47,7 @@ type attachment struct {
 	body        []byte
 }
 
-// messageID returns the Message-ID without its brackets, or nothing.
+// messageID returns the Message-ID without brackets, or "".
 func messageID(raw []byte) string {
 	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
@@ -55,12 +56,12 @@ func messageID(raw []byte) string {
 	return trimID(m.Header.Get("Message-Id"))
 }
 
-// trimID takes the brackets off.
+// trimID removes the brackets.
 func trimID(id string) string {
 	return strings.ToValidUTF8(strings.Trim(strings.TrimSpace(id), "<>"), "\uFFFD")
 }
 
-// parse reads a mail. It always returns something to show: at worst the bytes as text.
+// parse parses a mail. If the mail cannot be parsed, Text has its bytes.
 func parse(raw []byte) content {
 	c := content{To: []person{}, Attachments: []attachment{}} // not nil: the API says [], never null
 	m, err := mail.ReadMessage(bytes.NewReader(raw))
@@ -83,7 +84,7 @@ func parse(raw []byte) content {
 	return c
 }
 
-// decoded is a header's text with its encoded words (RFC 2047) decoded, or as it came when they cannot be.
+// decoded decodes the encoded words (RFC 2047) of a header. Invalid ones stay as they are.
 func decoded(text string) string {
 	var words mime.WordDecoder
 	if d, err := words.DecodeHeader(text); err == nil {
@@ -92,7 +93,7 @@ func decoded(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// people reads addresses; text that holds none becomes a name.
+// people parses an address list. Text without an address becomes a name.
 func people(text string) []person {
 	if text == "" {
 		return nil
@@ -108,16 +109,16 @@ func people(text string) []person {
 	return all
 }
 
-// reader walks through the parts of a mail, and files each where it belongs.
+// reader walks the parts of a mail and stores them in content.
 type reader struct {
 	c     *content
-	parts int // leaves met so far; their numbers are the PartIDs
+	parts int // number of leaves so far, which is the PartID of the last
 }
 
-// errTooMany ends the reading of a mail; any other error only ends that of its part.
-var errTooMany = errors.New("more parts than are read here")
+// errTooMany stops the parsing of a mail; any other error stops that of one part.
+var errTooMany = errors.New("too many parts")
 
-// part reads a leaf, or the parts of a multipart. It returns what went wrong after it has kept what went right.
+// part parses a leaf or a multipart. It stores what can be parsed, also if it returns an error.
 func (r *reader) part(header textproto.MIMEHeader, body io.Reader, depth int) error {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if media == "" {
@@ -134,13 +135,13 @@ func (r *reader) part(header textproto.MIMEHeader, body io.Reader, depth int) er
 	}
 	text, err := io.ReadAll(transferDecoded(header.Get("Content-Transfer-Encoding"), body))
 	if err != nil {
-		err = fmt.Errorf("part %d: %w", r.parts, err) // and what came before stays
+		err = fmt.Errorf("part %d: %w", r.parts, err) // text has what was decoded before the error
 	}
 	r.place(media, params, header, text)
 	return err
 }
 
-// multipart goes on after a part that cannot be decoded, and stops where the structure itself is broken.
+// multipart continues after a part that cannot be decoded. It stops if the structure is broken.
 func (r *reader) multipart(body io.Reader, boundary string, depth int) error {
 	if boundary == "" || depth == maxDepth {
 		return errTooMany
@@ -163,7 +164,7 @@ func (r *reader) multipart(body io.Reader, boundary string, depth int) error {
 	}
 }
 
-// place files a part as the mail's text, its HTML, or an attachment.
+// place stores a part as text, HTML or attachment.
 func (r *reader) place(media string, params map[string]string, header textproto.MIMEHeader, body []byte) {
 	disposition, fields, _ := mime.ParseMediaType(header.Get("Content-Disposition"))
 	name := fields["filename"]
@@ -187,7 +188,8 @@ func (r *reader) place(media string, params map[string]string, header textproto.
 	}
 }
 
-// transferDecoded is done by hand, since multipart.Reader decodes quoted-printable only and hides that it did.
+// transferDecoded decodes the Content-Transfer-Encoding. multipart.Reader.NextPart would decode
+// quoted-printable only, and remove the header.
 func transferDecoded(encoding string, body io.Reader) io.Reader {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
@@ -198,7 +200,7 @@ func transferDecoded(encoding string, body io.Reader) io.Reader {
 	return body
 }
 
-// text decodes the two charsets that need no table; what else is not UTF-8 is visibly replaced.
+// text decodes UTF-8 and ISO 8859-1, which need no table. Invalid bytes become U+FFFD.
 func text(body []byte, charset string) string {
 	if strings.EqualFold(charset, "iso-8859-1") && !utf8.Valid(body) {
 		runes := make([]rune, len(body))
@@ -210,12 +212,12 @@ func text(body []byte, charset string) string {
 	return plain(body)
 }
 
-// plain is text that JSON and HTML can hold, with the line ends of this side.
+// plain converts bytes to valid UTF-8 with LF line ends.
 func plain(body []byte) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(string(body), "\uFFFD"), "\r\n", "\n")
 }
 
-// snippet is the beginning of the text, on one line.
+// snippet is the beginning of the text on one line.
 func (c content) snippet() string {
 	const most = 120
 	runes := []rune(strings.Join(strings.Fields(c.Text[:min(len(c.Text), 4*most)]), " "))

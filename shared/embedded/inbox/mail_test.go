@@ -10,7 +10,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// lines joins lines as they stand in a mail.
+// lines joins lines as they are in a mail.
 func lines(all ...string) string { return strings.Join(all, "\r\n") + "\r\n" }
 
 func TestParseReadsWhatClientsWrite(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 //go:embed pages
 var files embed.FS
 
-// pages are parsed once, when an inbox opens. They work without scripts: the policy in guarded allows none.
+// pages parses the templates. The pages have no scripts: the policy in guarded allows none.
 func pages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"size": size,
@@ -20,7 +20,7 @@ func pages() *template.Template {
 	}).ParseFS(files, "pages/*.html"))
 }
 
-// listPage shows what listMails answers with, newest first.
+// listPage shows a page of summaries, newest first.
 func (in *Inbox) listPage(w http.ResponseWriter, r *http.Request) {
 	start, limit := window(r)
 	list, total, err := in.summaries(start, limit)
@@ -34,7 +34,7 @@ func (in *Inbox) listPage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// mailPage shows one mail. Its HTML is in a frame of its own, so that its style does not leak into the page.
+// mailPage shows one mail. Its HTML is in a frame, so that its styles do not affect the page.
 func (in *Inbox) mailPage(w http.ResponseWriter, r *http.Request) {
 	e, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -44,7 +44,7 @@ func (in *Inbox) mailPage(w http.ResponseWriter, r *http.Request) {
 	in.render(w, "mail.html", map[string]any{"ID": strconv.FormatUint(e.Mail, 10), "Entry": e, "Mail": parse(raw)})
 }
 
-// htmlPart serves a mail's HTML as the sender wrote it, in a sandbox: its scripts do not run and nothing is fetched.
+// htmlPart serves the HTML of a mail in a sandbox: scripts do not run, and nothing is loaded.
 func (in *Inbox) htmlPart(w http.ResponseWriter, r *http.Request) {
 	_, raw, err := in.mails.find(r.PathValue("id"))
 	if err != nil {
@@ -61,7 +61,7 @@ func stylesheet(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, files, "pages/style.css")
 }
 
-// render writes into memory first: an error halfway would leave half a page with status 200.
+// render renders into memory first, so that an error is a 500 and not half a page.
 func (in *Inbox) render(w http.ResponseWriter, name string, data any) {
 	var page bytes.Buffer
 	if err := in.pages.ExecuteTemplate(&page, name, data); err != nil {
@@ -72,7 +72,7 @@ func (in *Inbox) render(w http.ResponseWriter, name string, data any) {
 	in.write(w, page.Bytes())
 }
 
-// size is a number of bytes for people.
+// size formats a number of bytes.
 func size(n int) string {
 	if n < 1_000_000 {
 		return strconv.Itoa((n+999)/1000) + " kB"

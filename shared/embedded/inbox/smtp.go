@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// The domains that make the server behave like others do.
+// The recipient domains with special answers.
 const (
 	refusedDomain = "refused.test"
 	busyDomain    = "busy.test"
@@ -22,15 +22,15 @@ const (
 	slowAnswer  = 5 * time.Second
 )
 
-// What the server answers when it does not accept. They are read only.
+// The answers to refused mails. They are read-only.
 var (
 	errRefused = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user here"}
 	errBusy    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "busy, try again later"}
-	errDisk    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "the mail cannot be kept"}
-	errEnding  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "the server is ending"}
+	errDisk    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "the mail cannot be stored"}
+	errEnding  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "the server is shutting down"}
 )
 
-// server is the SMTP server, which listens nowhere yet.
+// server returns the SMTP server. Run calls Serve.
 func (in *Inbox) server() *smtp.Server {
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &session{in: in, conn: c}, nil
@@ -45,33 +45,33 @@ func (in *Inbox) server() *smtp.Server {
 	return s
 }
 
-// session is one connection's conversation. The server calls it from one goroutine.
+// session is one SMTP session. The server calls it from one goroutine.
 type session struct {
 	in   *Inbox
 	conn *smtp.Conn
-	to   []string // domains of the recipients of the mail in hand
+	to   []string // recipient domains of the current mail
 }
 
 // Mail accepts every sender.
-func (s *session) Mail(string, *smtp.MailOptions) error { return s.misbehave("MAIL") }
+func (s *session) Mail(string, *smtp.MailOptions) error { return s.fault("MAIL") }
 
-// Rcpt accepts every recipient but those at refused.test.
+// Rcpt accepts every recipient except those at refused.test.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	_, domain, _ := strings.Cut(strings.ToLower(to), "@")
 	if domain == refusedDomain {
 		return errRefused
 	}
-	if err := s.misbehave("RCPT"); err != nil {
+	if err := s.fault("RCPT"); err != nil {
 		return err
 	}
 	s.to = append(s.to, domain)
 	return nil
 }
 
-// Data keeps the mail. When it returns nil, the mail is on disk. Whether a busy server accepts is known only here, where
-// the Message-ID is: a client that counts its attempts by recipient would see another order's.
+// Data stores the mail. When it returns nil, the mail is on disk. The busy answers are counted
+// here, by Message-ID, because several orders can have the same recipient.
 func (s *session) Data(r io.Reader) error {
-	if err := s.misbehave("DATA"); err != nil {
+	if err := s.fault("DATA"); err != nil {
 		return err
 	}
 	raw, err := io.ReadAll(r)
@@ -94,17 +94,17 @@ func (s *session) Data(r io.Reader) error {
 	if err := s.in.mails.keep(raw, id); err != nil {
 		return s.unkept(err)
 	}
-	return s.misbehave(".")
+	return s.fault(".")
 }
 
-// unkept asks the client to try again: it is the inbox that has a problem, not the mail.
+// unkept logs a storage error and returns a temporary error for the client.
 func (s *session) unkept(err error) error {
-	s.in.log.Error("keeping a mail", slog.Any(telemetry.Error, err))
+	s.in.log.Error("storing a mail", slog.Any(telemetry.Error, err))
 	return errDisk
 }
 
-// Reset forgets the mail in hand.
+// Reset discards the current mail.
 func (s *session) Reset() { s.to = nil }
 
-// Logout has nothing to free.
+// Logout does nothing.
 func (s *session) Logout() error { return nil }

@@ -15,25 +15,26 @@ import (
 	"time"
 )
 
-// How many mails are kept with their bodies: on disk, and in memory, where ten thousand invoices would be 400 MB.
+// How many mails are kept, on disk and in memory. Ten thousand with invoices would be 400 MB of
+// memory.
 const (
 	keptOnDisk   = 10_000
 	keptInMemory = 1_000
 )
 
-// errNoMail says that there is no mail with that ID, or not any more.
+// errNoMail is returned for an unknown or deleted mail.
 var errNoMail = errors.New("no such mail")
 
-// store keeps mails and counts deliveries. A mail has a number, one more than the last, which is the name of its file
-// and its ID for clients. The journal says which numbers were acknowledged, under which Message-ID; all else about a mail
-// is read from its file when somebody asks.
+// store stores mails and counts deliveries. Mails are numbered; the number is the file name and the
+// ID in the API. The journal lists the acknowledged numbers with their Message-IDs. Everything else
+// is read from the file on request.
 type store struct {
 	dir     string // of the mails, or empty
 	journal *journal
 	limit   int
 
 	mu     sync.Mutex
-	last   uint64 // the number given out last
+	last   uint64 // the last assigned number
 	mails  []entry
 	bodies map[uint64][]byte // nil on disk
 	counts map[string]int    // deliveries by Message-ID
@@ -45,13 +46,13 @@ type store struct {
 //
 //	{"mail":124,"id":"ord_….invoice@example.com","at":"2026-09-29T08:15:42.123Z","size":35210}
 type entry struct {
-	Mail uint64    `json:"mail,omitempty"` // number of the mail, from 1; zero: it was answered busy
+	Mail uint64    `json:"mail,omitempty"` // number of the mail, from 1; zero: answered with 451
 	ID   string    `json:"id"`             // Message-ID without brackets, or empty
 	At   time.Time `json:"at"`
 	Size int       `json:"size,omitempty"`
 }
 
-// openStore reads the journal of a folder; an empty one is a store in memory.
+// openStore reads the journal of a directory. With an empty dir the store is in memory.
 func openStore(dir string) (*store, error) {
 	s := &store{limit: keptInMemory, counts: make(map[string]int), busied: make(map[string]int)}
 	if dir == "" {
@@ -63,7 +64,7 @@ func openStore(dir string) (*store, error) {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
 	var err error
-	// What count finds too old is deleted by sweep.
+	// sweep deletes the files of mails that count drops.
 	if s.journal, err = openJournal(filepath.Join(dir, "journal.ndjson"), s.dir, s.count); err != nil {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
@@ -74,8 +75,8 @@ func openStore(dir string) (*store, error) {
 	return s, nil
 }
 
-// sweep forgets the mails whose file somebody deleted, and deletes the files that the journal does not list: those older
-// than the last ten thousand, and those that a kill left before their line was written.
+// sweep drops mails whose files were deleted, and deletes files without a mail: those older than
+// the last ten thousand, and those whose line was not written before a kill.
 func (s *store) sweep() error {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -105,15 +106,16 @@ func (s *store) close() {
 	}
 }
 
-// keep returns when the mail and its line are synced. After an error the mail may be there after a restart or not, as after
-// a connection that was lost before the answer.
+// keep stores a mail and returns when the mail and its line are synced. After an error, the mail
+// may or may not exist after a restart, as after a connection that was lost before the answer.
 func (s *store) keep(raw []byte, id string) error {
 	s.mu.Lock()
 	s.last++
 	e := entry{Mail: s.last, ID: id, At: time.Now().UTC(), Size: len(raw)}
 	s.mu.Unlock()
 	if s.dir != "" {
-		// First the file, then the line that makes it count; no lock is held, so that mails sync side by side.
+		// First the file, then the line that acknowledges it. No lock is held, so that mails are
+		// synced concurrently.
 		if err := writeSynced(s.path(e.Mail), raw); err != nil {
 			return err
 		}
@@ -129,7 +131,7 @@ func (s *store) keep(raw []byte, id string) error {
 	return s.drop(s.count(e))
 }
 
-// busy reports whether a mail to a busy address is to be answered so, and counts that it was.
+// busy reports whether to answer a mail to a busy address with 451, and counts that answer.
 func (s *store) busy(id string) (bool, error) {
 	s.mu.Lock()
 	enough := s.busied[id] >= busyAnswers
@@ -147,7 +149,8 @@ func (s *store) busy(id string) (bool, error) {
 	return true, nil
 }
 
-// count takes a line of the journal over into memory, and returns the numbers of the mails that are now too old to keep.
+// count applies a line of the journal to memory, and returns the numbers of mails that exceed the
+// limit.
 func (s *store) count(e entry) (old []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +165,7 @@ func (s *store) count(e entry) (old []uint64) {
 		s.counts[e.ID]++
 	}
 	s.last = max(s.last, e.Mail)
-	// Mails that came side by side are counted in any order, and listed by their numbers.
+	// Concurrent mails are counted in any order but listed by number.
 	at, _ := slices.BinarySearchFunc(s.mails, e.Mail, func(m entry, n uint64) int { return cmp.Compare(m.Mail, n) })
 	s.mails = slices.Insert(s.mails, at, e)
 	for len(s.mails) > s.limit {
@@ -173,7 +176,7 @@ func (s *store) count(e entry) (old []uint64) {
 	return old
 }
 
-// drop deletes the files of old mails. A kill in the midst of it leaves some, for sweep.
+// drop deletes the files of old mails. After a kill, sweep deletes the rest.
 func (s *store) drop(old []uint64) error {
 	if s.dir == "" {
 		return nil
@@ -186,7 +189,8 @@ func (s *store) drop(old []uint64) error {
 	return nil
 }
 
-// page returns the mails from the start-th newest on, newest first, and how many there are.
+// page returns up to limit mails from the start-th newest on, newest first, and the number of all
+// mails.
 func (s *store) page(start, limit int) (entries []entry, total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +201,7 @@ func (s *store) page(start, limit int) (entries []entry, total int) {
 	return entries, total
 }
 
-// find returns the mail with an ID, as the API gives them out, and its bytes; or errNoMail.
+// find returns the mail with an ID of the API and its bytes, or errNoMail.
 func (s *store) find(id string) (entry, []byte, error) {
 	n, err := strconv.ParseUint(id, 10, 64)
 	if err != nil {
@@ -221,7 +225,8 @@ func (s *store) find(id string) (entry, []byte, error) {
 	return e, raw, err
 }
 
-// deliveries yields the Message-IDs from the start-th on, in the order of their first delivery, with their counts. It holds no lock while it yields.
+// deliveries yields Message-IDs and their counts from the start-th on, in order of first delivery.
+// It holds no lock while it yields.
 func (s *store) deliveries(start int) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		s.mu.Lock()

@@ -78,7 +78,7 @@ func TestRestartRemembers(t *testing.T) {
 	}
 }
 
-func TestTornLastLineIsCutOff(t *testing.T) {
+func TestIncompleteLastLineIsCutOff(t *testing.T) {
 	t.Parallel()
 	for _, torn := range []string{`{`, `{"mail":2,"id":"b","at":"2026-09-29T08:15:42Z"}`, "\x00\x00\x00"} {
 		dir := t.TempDir()
@@ -116,13 +116,13 @@ func TestDamagedJournalIsNotOpened(t *testing.T) {
 	}
 }
 
-func TestUnacknowledgedMailGoesAtRestart(t *testing.T) {
+func TestUnacknowledgedMailIsDeletedAtRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := openTest(t, dir)
 	keepAll(t, s, "a", "b")
 	s.close()
-	// A kill left a mail without its line; somebody deleted another and left a note.
+	// A kill left a mail without its line; another was deleted by hand, and a note was left.
 	mails := filepath.Join(dir, "mails")
 	for _, name := range []string{filename(3), "note.txt"} {
 		if err := os.WriteFile(filepath.Join(mails, name), []byte("x"), 0o600); err != nil {
@@ -167,7 +167,7 @@ func TestOnlyTheLastMailsAreKept(t *testing.T) {
 	}
 }
 
-func TestMailsSideBySideAreAllKept(t *testing.T) {
+func TestConcurrentMailsAreAllKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := openTest(t, dir)
@@ -193,7 +193,7 @@ func TestFullDiskIsNotAnsweredWithSuccess(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, t.TempDir())
 	keepAll(t, s, "a")
-	s.journal.file.Close() // stands for a disk that takes nothing more
+	s.journal.file.Close() // simulates a full disk
 	for _, id := range []string{"b", "c"} {
 		if err := s.keep([]byte("x"), id); err == nil {
 			t.Errorf("mail %s: got nil, want an error", id)
@@ -222,7 +222,7 @@ func TestBusyIsCountedOverRestarts(t *testing.T) {
 	}
 }
 
-func TestFolderHasOneInboxAtATime(t *testing.T) {
+func TestDirectoryIsLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := openTest(t, dir)

@@ -1,4 +1,4 @@
-// Command ordersctl places orders, follows them, and deals with letters, from a terminal.
+// Command ordersctl places and follows orders, replays dead letters, and checks the topics.
 package main
 
 import (

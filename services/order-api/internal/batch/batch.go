@@ -1,9 +1,10 @@
-// Package batch reads files of orders: one JSON object, NDJSON with an order a line, and CSV with a row for each line of an order.
+// Package batch reads files of orders: JSON with one order, NDJSON with an order on each line, and
+// CSV with a row for each line of an order.
 //
-// It looks at the form only: what an order must hold is for the API to say, once, in one place. So the body of an order
-// goes on as it was written, and a bad order does not stop the good ones around it. What makes the whole file unreadable
-// (a wrong header, a quote that never ends, bytes that are no UTF-8) is the error of the file, and then nothing of it is
-// placed. All errors name the line.
+// It checks the format only; the API validates the orders. The body of an order is passed on as
+// written, and an invalid order does not affect others. An error that affects the whole file (a
+// wrong header, an open quote, bytes that are not UTF-8) is returned by Read, without orders. All
+// errors name the line.
 package batch
 
 import (
@@ -20,23 +21,24 @@ import (
 // Order is one order of a file.
 type Order struct {
 	Line int    // in the file, from 1
-	Key  string // its idempotency key, or empty: the file gives none
-	Body []byte // as the API takes it; nil if Err is set
+	Key  string // idempotency key, or empty if the file has none
+	Body []byte // JSON for the API; nil if Err is set
 	Err  error  // why the order cannot be placed, or nil
 }
 
-// maxBytes bounds a file: it is read as a whole, because the rows of an order may stand anywhere.
+// maxBytes is the maximum size of a file. It is read into memory, because the rows of an order may
+// be anywhere.
 const maxBytes = 256 << 20
 
-// Read reads the orders of a file in their order. The name's ending says what it is (.json, .ndjson, .jsonl, .csv); with
-// any other, its first characters do.
+// Read reads the orders of a file, in file order. The extension of the name determines the format
+// (.json, .ndjson, .jsonl, .csv); for any other name, the first characters do.
 func Read(name string, r io.Reader) ([]Order, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	if len(text) > maxBytes {
-		return nil, fmt.Errorf("%s: has more than %d MiB: split it", name, maxBytes>>20)
+		return nil, fmt.Errorf("%s: is larger than %d MiB: split it into several files", name, maxBytes>>20)
 	}
 	orders, err := parse(filepath.Ext(name), bytes.TrimPrefix(text, []byte("\ufeff")))
 	if w, ok := errors.AsType[*wrong](err); ok && w.line > 0 {
@@ -48,7 +50,7 @@ func Read(name string, r io.Reader) ([]Order, error) {
 	return orders, nil
 }
 
-// wrong is what is wrong with a file, and where; line 0 is the file as a whole.
+// wrong is a fault at a line of a file; line 0 is the whole file.
 type wrong struct {
 	line int
 	what string
@@ -58,7 +60,7 @@ func (w *wrong) Error() string { return w.what }
 
 func parse(ending string, text []byte) ([]Order, error) {
 	if i := firstInvalid(text); i >= 0 {
-		return nil, &wrong{1 + bytes.Count(text[:i], []byte("\n")), "is not UTF-8 (save the file with that encoding)"}
+		return nil, &wrong{1 + bytes.Count(text[:i], []byte("\n")), "is not UTF-8: save the file in that encoding"}
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, &wrong{0, "is empty"}
@@ -82,7 +84,7 @@ func parse(ending string, text []byte) ([]Order, error) {
 	}
 }
 
-// firstInvalid is where the first byte stands that is not UTF-8, or -1.
+// firstInvalid is the offset of the first byte that is not UTF-8, or -1.
 func firstInvalid(text []byte) int {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
@@ -94,7 +96,7 @@ func firstInvalid(text []byte) int {
 	return -1
 }
 
-// readObject reads a file that is one order.
+// readObject reads a JSON file with one order.
 func readObject(text []byte) ([]Order, error) {
 	key, body, err := object(text)
 	if err != nil {
@@ -119,7 +121,8 @@ func readLines(text []byte) []Order {
 	return orders
 }
 
-// object takes the field "order", the idempotency key, out of a JSON object and leaves the other fields as they are.
+// object removes the field "order", the idempotency key, from a JSON object. It does not change the
+// other fields.
 func object(text []byte) (key string, body []byte, err error) {
 	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
 		return "", nil, syntax(text, err)
@@ -138,19 +141,19 @@ func object(text []byte) (key string, body []byte, err error) {
 			rest = fmt.Appendf(rest, ",%s:%s", name, value)
 			continue
 		}
-		// Counted here alone: for each field it would be quadratic.
+		// Count lines only here: for each field it would be quadratic.
 		line := 1 + bytes.Count(text[:at], []byte("\n"))
 		if key != "" {
-			return "", nil, &wrong{line, `"order" is given twice`}
+			return "", nil, &wrong{line, `"order" appears twice`}
 		}
 		if err := json.Unmarshal(value, &key); err != nil || key == "" {
-			return "", nil, &wrong{line, `"order" must be text: it is the idempotency key`}
+			return "", nil, &wrong{line, `"order" must be a string: it is the idempotency key`}
 		}
 	}
 	return key, fmt.Appendf(nil, "{%s}", bytes.TrimPrefix(rest, []byte(","))), nil
 }
 
-const several = "several orders: one a line, in a file that ends in .ndjson"
+const several = "for several orders, write one on each line of a file that ends in .ndjson"
 
 func syntax(text []byte, err error) error {
 	s, ok := errors.AsType[*json.SyntaxError](err)
@@ -161,7 +164,7 @@ func syntax(text []byte, err error) error {
 	return &wrong{line, fmt.Sprintf("is not a JSON object: %v (%s)", s, several)}
 }
 
-// must is for JSON that is known to be valid.
+// must unwraps results for JSON that is known to be valid.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic("batch: " + err.Error())

@@ -17,7 +17,7 @@ import (
 
 const header = "order,name,email,line1,line2,city,region,postal_code,country,service,sku,quantity,note\n"
 
-const several = " (several orders: one a line, in a file that ends in .ndjson)"
+const several = " (for several orders, write one on each line of a file that ends in .ndjson)"
 
 func Example() {
 	orders, err := batch.Read("orders.csv", strings.NewReader(header+
@@ -34,7 +34,7 @@ func Example() {
 	// 3 k2 quantity "many" is not a whole number
 }
 
-// told is what a test compares: an order in a line of text.
+// told formats an order as one line for comparison.
 func told(orders []batch.Order) string {
 	var all []string
 	for _, o := range orders {
@@ -47,7 +47,7 @@ func told(orders []batch.Order) string {
 	return strings.Join(all, "\n")
 }
 
-func TestJSONGoesOnAsItWasWritten(t *testing.T) {
+func TestJSONBodiesAreUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, file, text, want string }{
 		{"an object", "o.json", "{\n \"note\": 1\n}\n", `1  {"note":1}`},
@@ -58,7 +58,7 @@ func TestJSONGoesOnAsItWasWritten(t *testing.T) {
 		{"lines", "o.ndjson", "{\"a\":1}\r\n\n{\"a\":2}", "1  {\"a\":1}\n3  {\"a\":2}"},
 		{"a bad line", "o.jsonl", "{\"a\":1}\n{\"a\"\n[]\n{\"order\":7}\n{} {}\n{\"a\":2}\n", "1  {\"a\":1}\n" +
 			"2  ! is not a JSON object: unexpected end of JSON input" + several + "\n3  ! is not a JSON object" + several + "\n" +
-			"4  ! \"order\" must be text: it is the idempotency key\n" +
+			"4  ! \"order\" must be a string: it is the idempotency key\n" +
 			"5  ! is not a JSON object: invalid character '{' after top-level value" + several + "\n6  {\"a\":2}"},
 		{"an object by its looks", "-", "{\n\"a\":1}", `1  {"a":1}`},
 		{"lines by their looks", "-", "{\"a\":1}\n{\"a\":2}", "1  {\"a\":1}\n2  {\"a\":2}"},
@@ -76,12 +76,12 @@ func TestJSONGoesOnAsItWasWritten(t *testing.T) {
 	}
 }
 
-// cells fills a row of a CSV file: key, name, sku, quantity and note differ, the rest is always the same.
+// cells returns a row of a CSV file with the given cells; the others are constant.
 func cells(key, name, sku, quantity, note string) string {
 	return fmt.Sprintf("%s,%s,a@example.com,1 St,,B,,1,DE,standard,%s,%s,%s\n", key, name, sku, quantity, note)
 }
 
-func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
+func TestInvalidRowFailsOnlyItsOrder(t *testing.T) {
 	t.Parallel()
 	const rest = `{"customer":{"name":"Ann","email":"a@example.com"},"ship_to":{"line1":"1 St","city":"B","postal_code":"1","country":"DE"},"service":"standard",`
 	good := rest + `"items":[{"sku":"A","quantity":1}]}`
@@ -95,7 +95,7 @@ func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
 		},
 		{
 			"another name", ann + cells("k2", "Ann", "A", "1", "") + cells("k1", "Bob", "B", "1", ""),
-			`2 k1 ! its row in line 4: column "name" is "Bob", but "Ann" in line 2` + "\n3 k2 " + good,
+			`2 k1 ! row in line 4: column "name" is "Bob", but "Ann" in line 2` + "\n3 k2 " + good,
 		},
 		{"a fraction", cells("k1", "Ann", "A", "1.5", ""), `2 k1 ! quantity "1.5" is not a whole number`},
 		{"no quantity", cells("k1", "Ann", "A", "", ""), `2 k1 ! quantity "" is not a whole number`},
@@ -121,7 +121,7 @@ func TestABadRowSpoilsItsOrderAlone(t *testing.T) {
 	}
 }
 
-func TestABusinessHasAColumnForItsVATID(t *testing.T) {
+func TestCSVHasAColumnForTheVATID(t *testing.T) {
 	t.Parallel()
 	const file = "order,name,email,vat_id,line1,city,country,service,sku,quantity\nk1,Ann,a@example.com,ATU12345678,A,B,AT,standard,A,1\n"
 	orders, err := batch.Read("o.csv", strings.NewReader(file))
@@ -133,7 +133,7 @@ func TestABusinessHasAColumnForItsVATID(t *testing.T) {
 	}
 }
 
-func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
+func TestByteOrderMarkAndLineEndsOfSpreadsheets(t *testing.T) {
 	t.Parallel()
 	orders, err := batch.Read("o.csv", strings.NewReader("\ufeff"+strings.ReplaceAll(header+cells("k1", "Ann", "A", "1", ""), "\n", "\r\n")))
 	if err != nil || len(orders) != 1 || orders[0].Key != "k1" || orders[0].Err != nil {
@@ -141,7 +141,7 @@ func TestASpreadsheetMayMarkAndBreakItsLinesItsWay(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
+func TestInvalidFileIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
 	const columns = "; the header must be: order,name,email,vat_id,line1,line2,city,region,postal_code,country,service,sku,quantity,note"
 	for _, row := range []struct{ name, file, text, want string }{
@@ -155,19 +155,19 @@ func TestAFileThatCannotBeReadIsRefusedWithItsLine(t *testing.T) {
 		},
 		{
 			"unknown and repeated columns", "-", "Order,name,name," + strings.TrimPrefix(header, "order,name,"),
-			`-:1: unknown column "Order", column "name" stands there twice, no column "order"` + columns,
+			`-:1: unknown column "Order", column "name" appears twice, no column "order"` + columns,
 		},
 		{"a stray quote", "o.csv", header + "k1,An\"n,", `o.csv:2: is not CSV: bare " in non-quoted-field`},
 		{"an open quote", "o.csv", header + "k1,\"Ann,\n,,\n", `o.csv:2: is not CSV: extraneous or missing " in quoted-field`},
-		{"latin-1", "o.csv", header + "k1,Zo\xeb,", "o.csv:2: is not UTF-8 (save the file with that encoding)"},
-		{"utf-16", "o.csv", "\xff\xfeo\x00", "o.csv:1: is not UTF-8 (save the file with that encoding)"},
+		{"latin-1", "o.csv", header + "k1,Zo\xeb,", "o.csv:2: is not UTF-8: save the file in that encoding"},
+		{"utf-16", "o.csv", "\xff\xfeo\x00", "o.csv:1: is not UTF-8: save the file in that encoding"},
 		{"half an object", "o.json", "{\"a\":\n1\n", "o.json:2: is not a JSON object: unexpected end of JSON input" + several},
 		{"half a value", "o.json", "{\"a\":\n[1,\n", "o.json:2: is not a JSON object: unexpected end of JSON input" + several},
 		{"no JSON", "o.json", "{\"a\":\n x}", "o.json:2: is not a JSON object: invalid character 'x' looking for beginning of value" + several},
 		{"a list", "o.json", "[{}]", "o.json:1: is not a JSON object" + several},
 		{"two objects", "o.json", "{}\n{}", "o.json:2: is not a JSON object: invalid character '{' after top-level value" + several},
-		{"two keys", "o.json", "{\n\"order\":\"a\",\n\"order\":\"b\"}", `o.json:3: "order" is given twice`},
-		{"a key that is no text", "o.json", "{\n\"order\":7}", `o.json:2: "order" must be text: it is the idempotency key`},
+		{"two keys", "o.json", "{\n\"order\":\"a\",\n\"order\":\"b\"}", `o.json:3: "order" appears twice`},
+		{"a key that is no text", "o.json", "{\n\"order\":7}", `o.json:2: "order" must be a string: it is the idempotency key`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

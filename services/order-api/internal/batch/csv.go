@@ -14,25 +14,26 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// columns are all that a CSV file may have, in any order of columns.
+// columns are the columns that a CSV file may have, in any order.
 var columns = []string{
 	"order", "name", "email", "vat_id", "line1", "line2", "city", "region", "postal_code", "country", "service", "sku", "quantity", "note",
 }
 
-// optional are the columns that a file may leave out.
+// optional are the columns that may be missing.
 var optional = []string{"vat_id", "line2", "region", "postal_code", "note"}
 
-// row is one line of an order, as its cells by column.
+// row is one row: a line of an order. It maps columns to cells.
 type row struct {
 	line  int
 	cells map[string]string
 	err   error // or nil
 }
 
-// readCSV gathers the rows of each order, wherever they stand. Orders come in the order of their first rows.
+// readCSV collects the rows of each order, which need not be adjacent. Orders are sorted by their
+// first rows.
 func readCSV(text []byte) ([]Order, error) {
 	r := csv.NewReader(bytes.NewReader(text))
-	r.FieldsPerRecord = -1 // counted below, so that a short row spoils its order and not the file
+	r.FieldsPerRecord = -1 // checked below, so that a short row is an error of its order, not of the file
 	r.ReuseRecord = true
 	first, err := r.Read()
 	if err != nil {
@@ -42,26 +43,9 @@ func readCSV(text []byte) ([]Order, error) {
 	if err := checkHeader(header); err != nil {
 		return nil, err
 	}
-	var keys []string
-	rows := map[string][]row{}
-	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, csvError(err)
-		}
-		next := newRow(r, header, record)
-		key := next.cells["order"]
-		if key == "" {
-			// Without a key it belongs to no other row: it gets a name that no cell can have.
-			key = "\x00" + strconv.Itoa(next.line)
-		}
-		if rows[key] == nil {
-			keys = append(keys, key)
-		}
-		rows[key] = append(rows[key], next)
+	keys, rows, err := readRows(r, header)
+	if err != nil {
+		return nil, err
 	}
 	if len(keys) == 0 {
 		return nil, &wrong{0, "has a header and no rows"}
@@ -73,9 +57,34 @@ func readCSV(text []byte) ([]Order, error) {
 	return orders, nil
 }
 
+// readRows reads the rows below the header, by order. The keys are in the order of their first
+// rows.
+func readRows(r *csv.Reader, header []string) (keys []string, rows map[string][]row, err error) {
+	rows = map[string][]row{}
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return keys, rows, nil
+		}
+		if err != nil {
+			return nil, nil, csvError(err)
+		}
+		next := newRow(r, header, record)
+		key := next.cells["order"]
+		if key == "" {
+			// A row without a key is an order of its own: give it a key that no cell can have.
+			key = "\x00" + strconv.Itoa(next.line)
+		}
+		if rows[key] == nil {
+			keys = append(keys, key)
+		}
+		rows[key] = append(rows[key], next)
+	}
+}
+
 func csvError(err error) error {
 	if p, ok := errors.AsType[*csv.ParseError](err); ok {
-		// Of a quote that never ends, the row in which it begins is the one to look at.
+		// For an open quote, report the row in which it begins.
 		return &wrong{p.StartLine, "is not CSV: " + p.Err.Error()}
 	}
 	return err
@@ -88,7 +97,7 @@ func checkHeader(header []string) error {
 			faults = append(faults, fmt.Sprintf("unknown column %q", name))
 		}
 		if slices.Contains(header[:i], name) {
-			faults = append(faults, fmt.Sprintf("column %q stands there twice", name))
+			faults = append(faults, fmt.Sprintf("column %q appears twice", name))
 		}
 	}
 	for _, name := range columns {
@@ -116,7 +125,8 @@ func newRow(r *csv.Reader, header, record []string) row {
 	return next
 }
 
-// gather makes one order of its rows. What is no column of a line must be the same in all of them.
+// gather builds an order from its rows. All columns but sku and quantity must be the same in all
+// rows.
 func gather(rows []row) Order {
 	head := rows[0]
 	o := Order{Line: head.line, Key: head.cells["order"]}
@@ -131,8 +141,8 @@ func gather(rows []row) Order {
 	for _, r := range rows {
 		one, err := line(head, r)
 		if err != nil && r.line != head.line {
-			// The line of the order is said by whoever prints this; that of another row must be said here.
-			err = fmt.Errorf("its row in line %d: %w", r.line, err)
+			// The caller prints the line of the order. Add the line of another row here.
+			err = fmt.Errorf("row in line %d: %w", r.line, err)
 		}
 		if err != nil {
 			o.Err = err

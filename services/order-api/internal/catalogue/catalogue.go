@@ -1,8 +1,9 @@
-// Package catalogue knows what the shop sells: names, net prices, weights and sizes, from a YAML file.
+// Package catalogue reads the products of the shop from a YAML file: names, net prices, weights and
+// sizes.
 //
-// catalogue.yaml, beside this file, is the default and shows the format. It is read strictly, once, when the API
-// starts. Prices never come from a client: Price fills the lines of an order when it is placed, and from then on the
-// order carries what it was sold for, so that a later catalogue changes no order.
+// The default, catalogue.yaml, documents the format. The API reads its catalogue once, at the
+// start. Clients do not send prices: Price fills the lines of an order when it is placed. The order
+// stores them, so a later catalogue changes no order.
 package catalogue
 
 import (
@@ -17,13 +18,13 @@ import (
 //go:embed catalogue.yaml
 var defaultCatalogue []byte
 
-// Catalogue is a list of products in which nothing is wrong. It never changes and is safe for concurrent use.
+// Catalogue is a valid list of products. It is immutable and safe for concurrent use.
 type Catalogue struct {
 	products []Product
 	bySKU    map[string]*Product
 }
 
-// Product is one thing that can be ordered. Price is net, for one unit; Grams and Size are those of one unit as packed.
+// Product is one product. Price is net, per unit; Grams and Size (mm) are those of one packed unit.
 type Product struct {
 	SKU         string
 	Name        string
@@ -33,8 +34,8 @@ type Product struct {
 	Size        [3]int
 }
 
-// Load reads the catalogue at path, or the default when path is empty. Its error says all that is wrong with the file,
-// one line each, with file and line.
+// Load reads the catalogue at path, or the default if path is empty. The error lists all faults of
+// the file, one a line, with file and line.
 func Load(path string) (*Catalogue, error) {
 	var f file
 	if _, err := config.LoadYAML(path, defaultCatalogue, &f, f.check); err != nil {
@@ -47,18 +48,18 @@ func Load(path string) (*Catalogue, error) {
 			Size: [3]int(r.Size),
 		})
 	}
-	// Pointers only now: append moves the products while the list grows.
+	// Take pointers only now: append moves the products while the list grows.
 	for i := range c.products {
 		c.bySKU[c.products[i].SKU] = &c.products[i]
 	}
 	return c, nil
 }
 
-// Products are all products in the order of the file. The caller owns the slice.
+// Products returns all products in the order of the file. The caller owns the slice.
 func (c *Catalogue) Products() []Product { return slices.Clone(c.products) }
 
-// Price fills name, unit price, weight and size of each line of an order from its SKU, in place. A line whose SKU is
-// unknown stays as it is and is among those returned.
+// Price sets name, unit price, weight and size of each line of an order by its SKU. It returns a
+// fault for each line with an unknown SKU, and does not change that line.
 func (c *Catalogue) Price(o *order.Order) []order.Invalid {
 	var unknown []order.Invalid
 	for i := range o.Lines {

@@ -29,7 +29,7 @@ func Example() {
 	// Trinkflasche Edelstahl 750 ml 24.90 49.80
 }
 
-// smallShop is a right catalogue; each row of the test of wrong ones makes something wrong with it.
+// smallShop is a valid catalogue. The test of invalid ones changes one thing per row.
 const smallShop = `currency: EUR
 products:
   - sku: CUP-1
@@ -59,7 +59,7 @@ func load(t testing.TB, path string) *catalogue.Catalogue {
 	return shop
 }
 
-func TestProductsStandInTheOrderOfTheFile(t *testing.T) {
+func TestProductsAreInFileOrder(t *testing.T) {
 	t.Parallel()
 	shop := load(t, write(t, smallShop))
 	cup := catalogue.Product{
@@ -79,7 +79,7 @@ func TestProductsStandInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
-func TestPricesComeFromTheCatalogueNeverFromTheClient(t *testing.T) {
+func TestPricesComeFromTheCatalogue(t *testing.T) {
 	t.Parallel()
 	shop := load(t, write(t, smallShop))
 	o := order.Order{Lines: []order.Line{
@@ -107,7 +107,7 @@ func TestPricesComeFromTheCatalogueNeverFromTheClient(t *testing.T) {
 	}
 }
 
-func TestTheDefaultIsAShop(t *testing.T) {
+func TestDefaultCatalogueIsUsable(t *testing.T) {
 	t.Parallel()
 	products := load(t, "").Products()
 	if got := len(products); got < 40 {
@@ -124,7 +124,7 @@ func TestTheDefaultIsAShop(t *testing.T) {
 	t.Error("got no BOTTLE-750, which all documents order")
 }
 
-func TestAWrongCatalogueIsRefusedWithLineAndReason(t *testing.T) {
+func TestInvalidCatalogueIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, old, wrong, want string }{
 		{"empty file", smallShop, "", "1: is empty"},
@@ -173,7 +173,7 @@ func TestAWrongCatalogueIsRefusedWithLineAndReason(t *testing.T) {
 	}
 }
 
-func TestAMissingCatalogueIsRefused(t *testing.T) {
+func TestMissingCatalogueIsRefused(t *testing.T) {
 	t.Parallel()
 	if _, err := catalogue.Load(filepath.Join(t.TempDir(), "none.yaml")); !os.IsNotExist(err) {
 		t.Errorf("got %v, want an error that says that the file does not exist", err)

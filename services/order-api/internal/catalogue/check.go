@@ -7,13 +7,13 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// file is a catalogue as it stands in YAML.
+// file is a catalogue in YAML.
 type file struct {
 	Currency string `yaml:"currency"`
 	Rows     []row  `yaml:"products"`
 }
 
-// row is one product as it stands in YAML. The price is text, because a float is no amount of money.
+// row is one product in YAML. The price is text, because floats cannot represent amounts of money.
 type row struct {
 	SKU         string `yaml:"sku"`
 	Name        string `yaml:"name"`
@@ -22,19 +22,20 @@ type row struct {
 	Grams       int    `yaml:"weight_g"`
 	Size        []int  `yaml:"size_mm"` // length, width, height
 
-	price order.Money // Price, once it is checked
+	price order.Money // Price; set by check
 }
 
-// Limits of what is said about a product, in runes. Those of what it costs and measures are the order's: a worker takes no more.
+// Maximum lengths of texts in runes. The limits of prices, weights and sizes are those of package
+// order.
 const (
 	maxName = 120
 	maxText = 500
 )
 
-// skuForm keeps a SKU plain enough for a URL, a CSV file and a label.
+// skuForm allows SKUs that need no escaping in URLs, CSV files and labels.
 var skuForm = regexp.MustCompile(`^[A-Z0-9]+(-[A-Z0-9]+)*$`)
 
-// check says all that is wrong with the file and parses its prices.
+// check reports all faults of the file and parses its prices.
 func (f *file) check(root config.Place) {
 	if f.Currency != string(order.EUR) {
 		root.At("currency").Wrong("currency must be %s", order.EUR)
@@ -54,14 +55,14 @@ func (f *file) check(root config.Place) {
 	}
 }
 
-// check looks at all fields of a product, so that one reading of the error is enough to mend it.
+// check reports all faults of a product.
 func (r *row) check(at config.Place) {
 	if len(r.SKU) > 64 || !skuForm.MatchString(r.SKU) {
 		at.At("sku").Wrong("sku %.80q must be up to 64 capitals, digits and single hyphens", r.SKU)
 	}
 	checkText(at, "name", r.Name, maxName)
 	checkText(at, "description", r.Description, maxText)
-	// A price of zero is a slip of the keyboard: nothing in the shop is for free.
+	// A price of zero is a typing error: no product is free.
 	price, err := order.EUR.Parse(r.Price)
 	if err != nil || price.Minor <= 0 {
 		at.At("price").Wrong("price %.40q must be an amount above 0, like 59.80", r.Price)
@@ -82,7 +83,7 @@ func (r *row) check(at config.Place) {
 	}
 }
 
-// checkText keeps names and descriptions to what an order can carry, and to what fits on a page.
+// checkText applies the rules of order texts to names and descriptions.
 func checkText(at config.Place, key, text string, most int) {
 	if fault := order.TextFault(text, 1, most); fault != "" {
 		at.At(key).Wrong("%s %s", key, fault)

@@ -15,7 +15,8 @@ import (
 
 const samples = "../../../../deploy/sample/"
 
-// sampleOrders are the orders of deploy/sample/orders.csv in the order of the file, their keys in ID.
+// sampleOrders are the orders of deploy/sample/orders.csv in the order of the file, their keys in
+// ID.
 func sampleOrders(t *testing.T) []order.Order {
 	t.Helper()
 	f, err := os.Open(samples + "orders.csv")
@@ -54,7 +55,7 @@ func sampleOrders(t *testing.T) []order.Order {
 	return orders
 }
 
-// head is what a row says about the whole order.
+// head is the columns that are the same in all rows of an order.
 func head(row []string) order.Order {
 	return order.Order{
 		ID: order.ID(row[0]), Customer: order.Customer{Name: row[1], Email: row[2]},
@@ -66,7 +67,7 @@ func head(row []string) order.Order {
 func TestTheSampleIsAWeekOfValidOrders(t *testing.T) {
 	t.Parallel()
 	shop := load(t, "")
-	// Nobody real gets mail: these domains are reserved by RFC 2606.
+	// These domains are reserved by RFC 2606, so no real person gets mail.
 	reserved := regexp.MustCompile(`@(example\.(com|org)|[a-z-]+\.test)$`)
 	countries, domains, longest := map[string]int{}, map[string]int{}, 0
 	orders := sampleOrders(t)
@@ -75,7 +76,7 @@ func TestTheSampleIsAWeekOfValidOrders(t *testing.T) {
 			t.Errorf("%s: %s %s", o.ID, wrong.Pointer, wrong.Detail)
 		}
 		if !reserved.MatchString(o.Customer.Email) {
-			t.Errorf("%s: %s may belong to somebody", o.ID, o.Customer.Email)
+			t.Errorf("%s: %s may belong to a real person", o.ID, o.Customer.Email)
 		}
 		_, domain, _ := strings.Cut(o.Customer.Email, "@")
 		domains[domain]++
@@ -91,7 +92,7 @@ func TestTheSampleIsAWeekOfValidOrders(t *testing.T) {
 	}
 }
 
-func TestTheSampleOrderIsTheOneOfTheDocuments(t *testing.T) {
+func TestSampleOrderIsTheOneInTheDocuments(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(samples + "order.json")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // decodeOrder reads an order as a customer asks for it. What is no JSON at all is an error. What has the wrong form, or is
-// not known, or is given twice, is among the wrong fields; the order holds what else could be read. Whether that makes
+// not known, or appears twice, is among the wrong fields; the order holds what else could be read. Whether that makes
 // sense is for others to say.
 func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	d, err := newDecoder(body)

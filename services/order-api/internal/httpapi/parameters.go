@@ -31,7 +31,7 @@ func query(c echo.Context, known ...string) parameters {
 			p.refuse("the query has a parameter that is none of %v", known)
 		}
 		if len(given[name]) > 1 {
-			p.refuse("%s is given twice", name)
+			p.refuse("%s appears twice", name)
 		}
 		// Taken for none at all it would widen what is listed.
 		if given[name][0] == "" {

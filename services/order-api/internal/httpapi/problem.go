@@ -64,7 +64,7 @@ var kinds = map[kind]struct {
 	status int
 	title  string
 }{
-	malformed:        {http.StatusBadRequest, "The body cannot be read"},
+	malformed:        {http.StatusBadRequest, "Unreadable request body"},
 	badParameter:     {http.StatusBadRequest, "A parameter is not right"},
 	notFound:         {http.StatusNotFound, "There is nothing here"},
 	unknownOrder:     {http.StatusNotFound, "There is no such order"},

@@ -20,25 +20,25 @@ import (
 
 const (
 	maxConns   = 1_000
-	maxProduce = 32 << 20  // bytes of a produce request; our clients send batches of 1 MB, one a partition
+	maxProduce = 32 << 20  // bytes of a produce request: batches of 1 MB, one per partition
 	maxRequest = 256 << 10 // bytes of any other request
 
-	maxPartitions = 1_000 // of a topic that a client makes
+	maxPartitions = 1_000 // of a topic that a client creates
 
-	firstWithin   = 15 * time.Second // a connection's first request
+	firstWithin   = 15 * time.Second // until the first request of a connection
 	idleFor       = 10 * time.Minute // between two requests, as Kafka's connections.max.idle.ms
-	requestWithin = 30 * time.Second // a request, from its size to its last byte
-	answerWithin  = time.Minute      // for a client to take an answer
+	requestWithin = 30 * time.Second // from the size of a request to its last byte
+	answerWithin  = time.Minute      // to write a response
 
-	minPause, maxPause = 5 * time.Millisecond, time.Second // before another Accept
-	quiet              = 10 * time.Second                  // between two lines of the log
+	minPause, maxPause = 5 * time.Millisecond, time.Second // between failing calls of Accept
+	quiet              = 10 * time.Second                  // between two log lines
 )
 
-// door is the listener that kfake sees. kfake believes what clients send: an unknown request ends the process with a panic
-// that nobody can recover, a size is allocated before a byte of it has come, and the first error of Accept is the last. So
-// the door passes on whole requests only, which it has read itself, and goes on accepting when the process is out of
-// descriptors.
-type door struct {
+// listener is the listener of kfake. kfake trusts its clients: it panics on an unknown request, it
+// allocates the announced size before it has read a byte, and it stops at the first error of
+// Accept. The listener therefore reads whole requests, validates them, and passes on valid ones
+// only. It keeps accepting when the process has run out of file descriptors.
+type listener struct {
 	net.Listener
 	warn   func(what string, err error)
 	open   atomic.Int64
@@ -46,121 +46,122 @@ type door struct {
 	once   sync.Once // closes closed
 }
 
-func newDoor(ln net.Listener, log *slog.Logger) *door {
-	return &door{Listener: ln, warn: seldom(log), closed: make(chan struct{})}
+func newListener(ln net.Listener, log *slog.Logger) *listener {
+	return &listener{Listener: ln, warn: seldom(log), closed: make(chan struct{})}
 }
 
-// Accept returns the next connection. Its only error is that the door is closed.
-func (d *door) Accept() (net.Conn, error) {
+// Accept returns the next connection. It fails only when the listener is closed.
+func (l *listener) Accept() (net.Conn, error) {
 	pause := minPause
 	for {
-		c, err := d.Listener.Accept()
+		c, err := l.Listener.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		case err != nil:
-			d.warn("accepting a connection", err)
+			l.warn("accepting a connection", err)
 			select {
 			case <-time.After(pause):
-			case <-d.closed:
+			case <-l.closed:
 				return nil, net.ErrClosed
 			}
 			pause = min(2*pause, maxPause)
 			continue
 		}
 		pause = minPause
-		if d.open.Add(1) <= maxConns {
-			return &visitor{Conn: c, door: d, patience: firstWithin}, nil
+		if l.open.Add(1) <= maxConns {
+			return &conn{Conn: c, listener: l, patience: firstWithin}, nil
 		}
-		d.open.Add(-1)
-		d.warn("connection refused", fmt.Errorf("%d connections are open", maxConns))
+		l.open.Add(-1)
+		l.warn("connection refused", fmt.Errorf("%d connections are open", maxConns))
 		c.Close()
 	}
 }
 
 // Close ends Accept.
-func (d *door) Close() error {
-	d.once.Do(func() { close(d.closed) })
-	return d.Listener.Close()
+func (l *listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
-// visitor is a connection from which only requests can be read that kfake can read, too.
-type visitor struct {
+// conn is a connection that yields valid requests only.
+type conn struct {
 	net.Conn
-	door     *door
-	patience time.Duration // for the next request to begin
-	request  bytes.Reader  // what is left of the one that was read
-	once     sync.Once     // leaves the door
+	listener *listener
+	patience time.Duration // until the next request begins
+	request  bytes.Reader  // rest of the current request
+	once     sync.Once     // decrements listener.open
 }
 
-// Read returns bytes of the request that was read last, or reads the next one. kfake calls it from one goroutine at a time.
-func (v *visitor) Read(p []byte) (int, error) {
-	if v.request.Len() == 0 {
-		if err := v.next(); err != nil {
+// Read returns bytes of the current request, or reads the next one. kfake calls it from one
+// goroutine at a time.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.request.Len() == 0 {
+		if err := c.next(); err != nil {
 			if _, refused := errors.AsType[*unreadable](err); refused {
-				v.door.warn("connection closed", fmt.Errorf("%s sent %w", v.RemoteAddr(), err))
+				c.listener.warn("connection closed", fmt.Errorf("%s sent %w", c.RemoteAddr(), err))
 			}
 			return 0, err
 		}
 	}
-	return v.request.Read(p)
+	return c.request.Read(p)
 }
 
-// Write gives a client that does not read a bounded time.
-func (v *visitor) Write(p []byte) (int, error) {
-	if err := v.SetWriteDeadline(time.Now().Add(answerWithin)); err != nil {
+// Write fails if the client does not read the response in time.
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(answerWithin)); err != nil {
 		return 0, err
 	}
-	return v.Conn.Write(p)
+	return c.Conn.Write(p)
 }
 
-// Close also makes room for another connection.
-func (v *visitor) Close() error {
-	v.once.Do(func() { v.door.open.Add(-1) })
-	return v.Conn.Close()
+// Close closes the connection and frees its slot.
+func (c *conn) Close() error {
+	c.once.Do(func() { c.listener.open.Add(-1) })
+	return c.Conn.Close()
 }
 
-// next reads a whole request. What it takes of memory grows with what has come, not with what the size says.
-func (v *visitor) next() error {
+// next reads a whole request. It allocates as data arrives, not by the announced size.
+func (c *conn) next() error {
 	const size, head = 4, 8 // bytes; the head is key, version and correlation ID
-	if err := v.SetReadDeadline(time.Now().Add(v.patience)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if _, err := io.CopyN(&b, v.Conn, size); err != nil {
+	if _, err := io.CopyN(&b, c.Conn, size); err != nil {
 		return err
 	}
 	n := int64(binary.BigEndian.Uint32(b.Bytes()))
 	if n < head || n > maxProduce {
 		return &unreadable{fmt.Sprintf("a request of %d bytes", n)}
 	}
-	if err := v.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(&b, v.Conn, head); err != nil {
+	if _, err := io.CopyN(&b, c.Conn, head); err != nil {
 		return err
 	}
 	if key := binary.BigEndian.Uint16(b.Bytes()[size:]); key != uint16(kmsg.Produce) && n > maxRequest {
 		return &unreadable{fmt.Sprintf("a request of %d bytes with key %d", n, key)}
 	}
-	if _, err := io.CopyN(&b, v.Conn, n-head); err != nil {
+	if _, err := io.CopyN(&b, c.Conn, n-head); err != nil {
 		return err
 	}
 	if err := check(b.Bytes()[size:]); err != nil {
 		return err
 	}
-	v.patience = idleFor
-	v.request.Reset(b.Bytes())
+	c.patience = idleFor
+	c.request.Reset(b.Bytes())
 	return nil
 }
 
-// unreadable says what a client sent that is no request.
+// unreadable is the error of an invalid request.
 type unreadable struct{ what string }
 
-// Error is what was sent.
+// Error describes the request.
 func (u *unreadable) Error() string { return u.what }
 
-// check reads a request as kfake will, where a panic can still be recovered.
+// check parses a request as kfake does, and recovers from panics.
 func check(request []byte) (err error) {
 	r := kbin.Reader{Src: request}
 	key, version := r.Int16(), r.Int16()
@@ -170,7 +171,8 @@ func check(request []byte) (err error) {
 		}
 	}()
 	req := kmsg.RequestForKey(key)
-	// Of ApiVersions, clients send a version that is too new, to be told which one is not.
+	// Clients may send ApiVersions in a version that is too new: the response says which versions
+	// are supported.
 	if req == nil || version < 0 || version > req.MaxVersion() && key != int16(kmsg.ApiVersions) {
 		return &unreadable{fmt.Sprintf("a request with key %d in version %d, which does not exist", key, version)}
 	}
@@ -192,8 +194,8 @@ func check(request []byte) (err error) {
 	return nil
 }
 
-// harmful says what of a request that can be read would stop kfake, or returns "": it makes all partitions that it is asked
-// for, and keeps settings of the broker with which it does not start again.
+// harmful describes a valid request that would stop kfake, or returns "". kfake creates any number
+// of partitions, and stores broker settings with which it cannot restart.
 func harmful(req kmsg.Request) string {
 	var partitions int32
 	broker := false
@@ -224,8 +226,8 @@ func harmful(req kmsg.Request) string {
 	return ""
 }
 
-// seldom returns what logs a warning, unless another was logged just before: strangers must not fill the log. Its count
-// is how many there were since the last line.
+// seldom returns a function that logs at most one warning per interval, so that clients cannot fill
+// the log. The count of a line includes the warnings that were suppressed before it.
 func seldom(log *slog.Logger) func(what string, err error) {
 	var mu sync.Mutex
 	var next time.Time

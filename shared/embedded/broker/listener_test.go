@@ -29,7 +29,7 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// outside is a broker in a process of its own, which can die of what it is sent.
+// outside starts a broker in another process, which a request may crash.
 func outside(t *testing.T) string {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
@@ -57,7 +57,8 @@ func outside(t *testing.T) string {
 	return strings.TrimSpace(addr)
 }
 
-// send sends bytes over a connection of their own, and returns what comes back within a time until it is closed.
+// send sends bytes over a new connection, and returns the response until the connection is closed
+// or the time is over.
 func send(t *testing.T, addr string, frame []byte, within time.Duration) ([]byte, error) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -75,7 +76,7 @@ func send(t *testing.T, addr string, frame []byte, within time.Duration) ([]byte
 	return io.ReadAll(c)
 }
 
-// alive fails the test unless a client can still do something.
+// alive fails the test if the broker does not answer.
 func alive(t *testing.T, addr string) {
 	t.Helper()
 	if err := connect(t, addr).Ping(t.Context()); err != nil {
@@ -83,7 +84,7 @@ func alive(t *testing.T, addr string) {
 	}
 }
 
-func TestUnreadableBytesCloseTheirConnectionOnly(t *testing.T) {
+func TestInvalidRequestsCloseOnlyTheirConnection(t *testing.T) {
 	t.Parallel()
 	addr := outside(t)
 	if _, err := kafka.Create(t.Context(), connect(t, addr), topic.Names("orders"), 1, 0); err != nil {
@@ -111,11 +112,11 @@ func TestUnreadableBytesCloseTheirConnectionOnly(t *testing.T) {
 	alive(t, addr)
 }
 
-func TestASizeAllocatesNothing(t *testing.T) {
+func TestAnnouncedSizeIsNotAllocated(t *testing.T) {
 	b := start(t, "")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	// A produce request of 32 MiB of which nothing comes; 100 of these were 3 GB.
+	// Announce a produce request of 32 MiB and send nothing. 100 of these would allocate 3 GB.
 	conns := make([]net.Conn, 100)
 	for i := range conns {
 		c, err := net.Dial("tcp", b.Addr())
@@ -137,7 +138,8 @@ func TestASizeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestHostileRequestsDoNotEndTheProcess sends requests that can be read and make no sense, and some with a byte changed.
+// TestHostileRequestsDoNotEndTheProcess sends well-formed requests with random values, some of them
+// with a changed byte.
 func TestHostileRequestsDoNotEndTheProcess(t *testing.T) {
 	t.Parallel()
 	addr := outside(t)
@@ -150,7 +152,7 @@ func TestHostileRequestsDoNotEndTheProcess(t *testing.T) {
 		r := stranger{rand.New(rand.NewPCG(seed, 0)), id}
 		all.Go(func() {
 			for range 80 {
-				// Some are answered, some close the connection, some wait for what never happens.
+				// Some are answered, some close the connection, some time out.
 				_, _ = send(t, addr, r.request(), 30*time.Millisecond)
 			}
 		})
@@ -159,7 +161,7 @@ func TestHostileRequestsDoNotEndTheProcess(t *testing.T) {
 	alive(t, addr)
 }
 
-// kafkaTopic is what a client can know of a topic.
+// kafkaTopic returns the details of topic orders.
 func kafkaTopic(t *testing.T, addr string) kadm.TopicDetail {
 	t.Helper()
 	found, err := kadm.NewClient(connect(t, addr)).ListTopics(t.Context(), "orders")
@@ -169,13 +171,13 @@ func kafkaTopic(t *testing.T, addr string) kadm.TopicDetail {
 	return found["orders"]
 }
 
-// stranger makes requests that can be read, mostly, and make no sense.
+// stranger creates requests with random values.
 type stranger struct {
 	*rand.Rand
 	id [16]byte // of a topic
 }
 
-// request is of any kind but one: without topics there would be little left to break.
+// request creates a request of any kind but DeleteTopics, so that the topics remain.
 func (s stranger) request() []byte {
 	var req kmsg.Request
 	for req == nil || req.Key() == int16(kmsg.DeleteTopics) {
@@ -191,7 +193,7 @@ func (s stranger) request() []byte {
 	return frame
 }
 
-// fill puts any value into whatever it can.
+// fill sets all fields to random values.
 func (s stranger) fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -248,13 +250,13 @@ func (s stranger) bytes() []byte {
 	return b
 }
 
-func TestTheDoorAcceptsAgain(t *testing.T) {
+func TestAcceptContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		failing := &listener{errs: make(chan error)}
-		d := broker.NewDoor(failing)
+		d := broker.NewListener(failing)
 		accepted := make(chan error, 1)
-		go func() { // ends with the door
+		go func() { // ends with the listener
 			c, err := d.Accept()
 			if err == nil {
 				err = c.Close()
@@ -278,7 +280,7 @@ func TestTheDoorAcceptsAgain(t *testing.T) {
 	})
 }
 
-// listener accepts, or fails to, on command.
+// listener is a fake whose Accept returns what the test sends.
 type listener struct {
 	net.Listener
 	errs chan error
@@ -298,9 +300,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in := &listener{errs: make(chan error)}
-		d := broker.NewDoor(in)
+		d := broker.NewListener(in)
 		accepted := make(chan net.Conn)
-		go func() { // ends with the door
+		go func() { // ends with the listener
 			for {
 				c, err := d.Accept()
 				if err != nil {
@@ -317,7 +319,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 				first = c
 			}
 		}
-		in.errs <- nil // closed at once: there is no room
+		in.errs <- nil // closed at once: too many connections
 		synctest.Wait()
 		select {
 		case <-accepted:
@@ -325,7 +327,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		default:
 		}
 		first.Close()
-		first.Close() // makes room once
+		first.Close() // frees one slot only
 		in.errs <- nil
 		<-accepted
 		in.errs <- nil

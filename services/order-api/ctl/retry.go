@@ -13,20 +13,20 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// How often a request is tried that may succeed a little later, and the first pause, which doubles: three seconds together.
+// A request is retried with exponential backoff, for about three seconds in total.
 const (
 	attempts   = 5
 	firstPause = 200 * time.Millisecond
 )
 
-// patiently tries a request again while its error is one that passes. The request must be one that can be repeated.
-func patiently(ctx context.Context, request func() error) error {
+// withRetry retries a request while its error is temporary. The request must be idempotent.
+func withRetry(ctx context.Context, request func() error) error {
 	for attempt := range attempts - 1 {
 		err := request()
-		if err == nil || ctx.Err() != nil || !passes(err) {
+		if err == nil || ctx.Err() != nil || !temporary(err) {
 			return err
 		}
-		// A little more by chance, so that requests which failed together do not come back together.
+		// Jitter, so that requests which failed together are not repeated together.
 		pause := firstPause << attempt
 		select {
 		case <-time.After(pause + rand.N(pause/2)):
@@ -37,8 +37,9 @@ func patiently(ctx context.Context, request func() error) error {
 	return request()
 }
 
-// passes reports whether an error is likely to be gone a little later: the API is busy or behind, or the connection was cut.
-func passes(err error) bool {
+// temporary reports whether an error is temporary: the API is busy or behind, or the connection was
+// lost.
+func temporary(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	if !refused {
 		at, network := errors.AsType[*net.OpError](err)
@@ -51,31 +52,32 @@ func passes(err error) bool {
 	return false
 }
 
-// unreachable reports whether a request has had no answer at all.
+// unreachable reports whether a request got no response.
 func unreachable(err error) bool {
 	_, cut := errors.AsType[*url.Error](err)
 	return cut
 }
 
-// overdue reports whether no new orders are taken for now: that passes when old ones are begun, and not in seconds.
+// overdue reports backpressure: the API refuses new orders until workers have begun older ones.
+// Retrying within seconds does not help.
 func overdue(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	return refused && p.Status == http.StatusTooManyRequests
 }
 
-// replayable reports whether a letter is gone, and its order is there.
+// replayable reports whether a dead letter is gone from its topic, and its order is still known.
 func replayable(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	return refused && p.Status == http.StatusGone && p.Order != ""
 }
 
-// explain adds what a person can do when nobody answers, or nothing more is taken.
+// explain adds a hint to the error of an unreachable API and of backpressure.
 func explain(err error) error {
 	switch {
 	case unreachable(err):
-		return config.Hint(err, "is the API running? Give its address with --api or ORDERS_API")
+		return config.Hint(err, "is the API running? Set its base URL with --api or ORDERS_API")
 	case overdue(err):
-		return config.Hint(err, "are workers running? Run the same command again later: an order that has a key is placed once")
+		return config.Hint(err, "are workers running? Run the same command again later: orders with an idempotency key are not placed twice")
 	}
 	return err
 }

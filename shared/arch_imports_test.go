@@ -48,6 +48,7 @@ func arrows() []arrow {
 		{mechanism, "einvoice", "order", "an invoice for programs: amounts and VAT are the domain's"},
 		{mechanism, "locale", "order", "what a language needs beside words: invoice and mail agree on amounts"},
 		{mechanism, "invoice", "config einvoice failure locale order pdfa", "a step: its seller is a file, its document a hybrid"},
+		{mechanism, "pdftest", "", "reads PDFs back in tests"},
 		{mechanism, "email", "config failure locale order", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},

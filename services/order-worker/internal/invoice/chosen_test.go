@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/pdftest"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
@@ -84,10 +85,10 @@ func sound(t *testing.T, name string, w *order.State) {
 		folder = t.TempDir()
 	}
 	file := filepath.Join(folder, name+".pdf")
-	if err := os.WriteFile(file, document(t, setup(t), planned(t, w)), 0o600); err != nil {
+	if err := os.WriteFile(file, render(t, setup(t), planned(t, w)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	external(t, "qpdf", nil, "qpdf", "--check", "--no-warn", file)
+	pdftest.Run(t, "qpdf", nil, "qpdf", "--check", "--no-warn", file)
 }
 
 func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
@@ -99,7 +100,7 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 		if i, err := tell(s, w); err != nil || i.broken() != nil {
 			t.Errorf("%s: got %v, broken rules %v", key, err, i.broken())
 		}
-		if attached, err := pdfa.Extract(document(t, s, w)); err != nil || !bytes.Equal(attached, einvoice.Write(s.data(w))) {
+		if attached, err := pdfa.Extract(render(t, s, w)); err != nil || !bytes.Equal(attached, einvoice.Write(s.data(w))) {
 			t.Errorf("%s: got %d bytes attached, %v; want its data", key, len(attached), err)
 		}
 		if *all {

@@ -59,16 +59,3 @@ func (t *tongue) credit() *tongue {
 	c.Due, c.AtOnce = t.Settled, t.Settled
 	return &c
 }
-
-// correction says below the parties which invoice a credit note is for, and why.
-func (l *layout) correction() {
-	i := l.about.corrects
-	if i == nil {
-		return
-	}
-	l.paragraph(fill(l.Corrects, "number", i.Number, "date", l.Language.Date(i.IssuedAt)), strong, right-left)
-	if l.about.reason != "" {
-		l.paragraph(fill(l.Reason, "reason", l.about.reason), plain, right-left)
-	}
-	l.y += 4
-}

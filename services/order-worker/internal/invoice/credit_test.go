@@ -14,6 +14,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/services/order-worker/internal/locale"
+	"example.com/orders/services/order-worker/internal/pdftest"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -198,10 +199,10 @@ func TestNoTitleReachesTheSellersName(t *testing.T) {
 	s := setup(t)
 	s.seller.Name = strings.Repeat("Nam e ", 10)
 	for _, w := range credited(t, s) {
-		words := boxes(t, document(t, s, plannedBy(t, s, w)))
+		words := pdftest.Words(t, render(t, s, plannedBy(t, s, w)))
 		title, _, _ := strings.Cut(s.speak(w).Invoice, " ")
-		at := slices.IndexFunc(words, func(b word) bool { return b.Text == title })
-		if at < 0 || words[at].XMin < (middle+4)/dot-1 {
+		at := slices.IndexFunc(words, func(b pdftest.Word) bool { return b.Text == title })
+		if at < 0 || words[at].XMin < (112+4)*72/25.4-1 {
 			t.Errorf("%s: got title %q at %d of the words %+v, want it right of the middle", w.Progress.Invoice.Language, title, at, words[:20])
 		}
 	}
@@ -211,10 +212,17 @@ func TestNoTotalReachesItsName(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for language, w := range s.tongues {
-		amount := sum.millimetres(s.fonts.width(w.Money(order.EUR.Cents(999_999_999_999)), sum.weight))
 		for _, name := range []string{w.Total, w.CreditTotal} {
-			if got, room := sum.millimetres(s.fonts.width(name, sum.weight)), netAt-middle-amount-2; got > room {
-				t.Errorf("%s: %q takes %.1f mm, want at most %.1f", language, name, got, room)
+			c := s.content(plannedBy(t, s, shipped(1)))
+			c.Totals[len(c.Totals)-1] = [2]string{name, w.Money(order.EUR.Cents(999_999_999_999))}
+			words, label := pdftest.Words(t, rendered(t, s, c)), strings.Fields(name)
+			first := slices.IndexFunc(words, func(w pdftest.Word) bool { return w.Text == label[0] && w.YMax-w.YMin > 14 && w.YMin > 300 })
+			if first < 0 {
+				t.Fatalf("%s: %q is not in %+v", language, name, words)
+			}
+			last, amount := words[first+len(label)-1], words[first+len(label)]
+			if gap := (amount.XMin - last.XMax) * 25.4 / 72; gap < 2 || amount.YMin != last.YMin {
+				t.Errorf("%s: %.1f mm between %q and its amount, want at least 2.0", language, gap, name)
 			}
 		}
 	}
@@ -290,30 +298,17 @@ func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
 	if err != nil || data.Type != einvoice.CreditNote || data.broken() != nil {
 		t.Fatalf("got type %s, %v, broken rules %q; want a credit note that breaks none", data.Type, err, data.broken())
 	}
-	l := newLayout(s, w)
-	told := []string{l.NetTotal}
+	c := s.content(w)
+	told := []string{s.speak(w).NetTotal}
 	for _, term := range []decimal{data.Totals.BT109, data.Totals.BT110, data.Totals.BT112} {
 		m, err := order.EUR.Parse(term.FloatString(2))
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = append(told, l.Money(m))
+		told = append(told, s.speak(w).Money(m))
 	}
-	if diff := cmp.Diff(told, totalsOn(l)); diff != "" {
+	if diff := cmp.Diff(told, []string{c.Totals[0][0], c.Totals[0][1], c.Totals[1][1], c.Totals[2][1]}); diff != "" {
 		t.Fatalf("totals (-data +pages):\n%s", diff)
 	}
 	return i
-}
-
-// totalsOn draws a document, and returns the name of the first total and the amounts of all three.
-func totalsOn(l *layout) []string {
-	var drawn []string
-	put := l.put
-	l.put = func(x, y float64, st style, text string) {
-		drawn = append(drawn, text)
-		put(x, y, st, text)
-	}
-	l.draw()
-	at := slices.Index(drawn, l.NetTotal)
-	return []string{drawn[at], drawn[at+1], drawn[at+3], drawn[at+5]}
 }

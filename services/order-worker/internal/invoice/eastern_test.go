@@ -1,11 +1,7 @@
 package invoice
 
 import (
-	"errors"
-	"math"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"unicode"
 
@@ -72,21 +68,9 @@ func TestTheStandardsOfEastAsiaArePrinted(t *testing.T) {
 	}
 }
 
-func TestOnlyEastAsiaPaysForItsFace(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	s.fonts.eastern = func() *face { panic("it is read") }
-	w := shipped(len(names))
-	for i, name := range names {
-		w.Order.Lines[i].Name = name
-	}
-	w.Order.Customer.Name = "ສົມ 👩‍🚀 ❤️ 𠮷"
-	document(t, s, plannedBy(t, s, w))
-}
-
 func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for _, g := range fonts.eastern().glyphs[1:] {
 		if !isEastern(g.char) || fonts.faces[regular].has(g.char) {
 			t.Errorf("%q: in its ranges: %t, in the other faces: %t; want it there, and in no other", g.char, isEastern(g.char), fonts.faces[regular].has(g.char))
@@ -101,7 +85,7 @@ func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
 
 func TestARunIsAllInOneFace(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	some := rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م😀𠮷\u0301\u3099\u200d")), 0, 60, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		text := fonts.clean(rapid.OneOf(some, rapid.String()).Draw(t, "text"))
@@ -124,7 +108,7 @@ func TestARunIsAllInOneFace(t *testing.T) {
 
 func TestEastAsianLinesEndWhereReadersExpect(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for _, tt := range []struct {
 		name, text string
 		want       []string
@@ -143,52 +127,6 @@ func TestEastAsianLinesEndWhereReadersExpect(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, fonts.wrap(tt.text, regular, 4200)); diff != "" {
 			t.Errorf("%s: %q (-want +got):\n%s", tt.name, tt.text, diff)
-		}
-	}
-}
-
-func TestNoScriptMakesRenderingFail(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	for script, table := range unicode.Scripts {
-		var letters []rune
-		for _, r := range table.R16 {
-			letters = append(letters, rune(r.Lo), '王', rune(r.Hi), ' ')
-		}
-		for _, r := range table.R32 {
-			letters = append(letters, rune(r.Lo), '王', rune(r.Hi), ' ')
-		}
-		w := shipped(1)
-		w.Order.Customer.Name, w.Order.Lines[0].Name = string(letters), script+string(letters)+"😀"
-		w.Order.ShipTo.City = string(letters[:3])
-		if got := document(t, s, plannedBy(t, s, w)); len(got) < 20_000 {
-			t.Errorf("%s: got %d bytes, want an invoice with its fonts", script, len(got))
-		}
-	}
-}
-
-// The parts of a line stand side by side, whatever the faces that they are in.
-func TestARunBeginsWhereTheOneBeforeItEnds(t *testing.T) {
-	t.Parallel()
-	s, w := setup(t), shipped(1)
-	const before, after = "Lee 王小明, 김민수 ", "END"
-	w.Order.Customer.Name = before + after
-	want := left/dot + float64(s.fonts.width(before, address.weight))*address.size/1000
-	found := slices.IndexFunc(boxes(t, document(t, s, plannedBy(t, s, w))), func(b word) bool { return b.Text == after && math.Abs(b.XMin-want) < 0.1 })
-	if found < 0 {
-		t.Errorf("%q does not begin at %.2f points", after, want)
-	}
-}
-
-func TestADamagedEasternFaceIsNamed(t *testing.T) {
-	t.Parallel()
-	s, w := setup(t), shipped(1)
-	s.fonts.eastern = sync.OnceValue(func() *face { panic(errors.New("eastern: cut short")) })
-	w.Order.Customer.Name = "王小明"
-	for range 2 {
-		const want = "rendering invoice INV-7KQ2MX-03-0000124: panic: eastern: cut short"
-		if err := s.Do(t.Context(), plannedBy(t, s, w)); err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/image/math/fixed"
 	"pgregory.net/rapid"
 
+	"example.com/orders/services/order-worker/internal/pdftest"
 	"example.com/orders/shared/pdfa"
 )
 
@@ -30,7 +31,7 @@ var names = []string{
 // Every glyph of a cut is read back by other means than those that made it.
 func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for w := range faces {
 		face := fonts.face(w)
 		c := newCut(face)
@@ -69,7 +70,7 @@ func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 
 func TestBothFacesHaveTheSameCharacters(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for w, f := range fonts.faces {
 		for _, g := range f.glyphs {
 			if _, known := fonts.faces[1-w].index[g.char]; !known {
@@ -112,7 +113,7 @@ func TestDamagedFacesAreErrors(t *testing.T) {
 
 func TestWhatNoPageHasBecomesABox(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", ""},
 		{"decomposed letters are composed", "Zoe\u0308 A\u030angstro\u0308m", "Zoë Ångström"},
@@ -149,7 +150,7 @@ func TestWhatNoPageHasBecomesABox(t *testing.T) {
 
 func TestWrappingKeepsEveryCharacterWithinTheWidth(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	rapid.Check(t, func(t *rapid.T) {
 		text := fonts.clean(rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王、「가.")), 0, 200, -1).Draw(t, "text"))
 		limit := rapid.IntRange(1500, 20_000).Draw(t, "limit")
@@ -168,7 +169,7 @@ func TestWrappingKeepsEveryCharacterWithinTheWidth(t *testing.T) {
 
 func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	em := fonts.faces[regular].advance('W')
 	for text, want := range map[string][]string{
 		"":             {""},
@@ -187,7 +188,7 @@ func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
 // Each character of each face is printed and read back.
 func TestEveryCharacterIsReadBack(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	sheet, want := newSheet(fonts, black), map[string]int{}
 	for w := range faces {
 		y := a4
@@ -210,7 +211,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]int{}
-	for line := range strings.Lines(strings.ReplaceAll(poppler(t, sealed, "pdftotext", "-layout", "-", "-"), "\f", "")) {
+	for line := range strings.Lines(strings.ReplaceAll(pdftest.Text(t, sealed), "\f", "")) {
 		got[strings.TrimSpace(line)]++
 	}
 	delete(got, "")

@@ -1,37 +1,25 @@
 package invoice
 
-import (
-	"strconv"
-
-	"example.com/orders/services/order-worker/internal/locale"
-)
-
-// foot is what stands at the foot of every page: columns of lines about the seller.
+// foot is the foot of every page: columns of lines.
 type foot [][]string
 
-// foot wraps what is known about the seller into three columns.
+// foot wraps the columns of the footer.
 func (l *layout) foot() foot {
-	s := l.seller
-	texts := [][]string{
-		append(append([]string{s.Name}, s.Address...), locale.English.Country(s.Country)),
-		{s.Email, s.Website, s.Register},
-		{named(l.SellerVAT, s.VATID), named("IBAN", s.IBAN), named("BIC", s.BIC)},
-	}
-	f := make(foot, len(texts))
-	for i, column := range texts {
+	f := make(foot, len(l.Footer))
+	for i, column := range l.Footer {
 		for _, text := range column {
 			if text != "" {
-				f[i] = append(f[i], l.wrap(text, small, l.footWidth(len(texts))-4)...)
+				f[i] = append(f[i], l.wrap(text, small, footWidth-4)...)
 			}
 		}
 	}
 	return f
 }
 
-// footWidth is how wide one of so many columns is.
-func (l *layout) footWidth(columns int) float64 { return (right - left) / float64(columns) }
+// footWidth is the width of one of three columns.
+const footWidth = (right - left) / 3
 
-// height is how many lines the longest column has.
+// height is the number of lines of the longest column.
 func (f foot) height() int {
 	most := 0
 	for _, column := range f {
@@ -40,8 +28,8 @@ func (f foot) height() int {
 	return most
 }
 
-// feet puts the foot and "Page 1 of 3" on every page, now that their number is known. gofpdf's own way, a placeholder in
-// the text, would also replace what a customer happens to have written.
+// feet draws the foot and the page number on every page, once the number of pages is known. gofpdf's own way, a placeholder in
+// the text, would also replace that placeholder in the text of a customer.
 func (l *layout) feet(f foot) {
 	pages := l.pdf.PageCount()
 	for p := 1; p <= pages; p++ {
@@ -49,18 +37,10 @@ func (l *layout) feet(f foot) {
 		l.rule(left, l.bottom+3, 0.1, line)
 		for i, column := range f {
 			for n, text := range column {
-				l.text(left+float64(i)*l.footWidth(len(f)), l.bottom+7+float64(n)*small.leading(), small, text)
+				l.text(left+float64(i)*footWidth, l.bottom+7+float64(n)*small.leading(), small, text)
 			}
 		}
-		l.text(left, a4-8, small, l.invoice.Number)
-		l.textTo(right, a4-8, small, fill(l.Page, "page", strconv.Itoa(p), "pages", strconv.Itoa(pages)))
+		l.text(left, a4-8, small, l.Number)
+		l.textTo(right, a4-8, small, l.Page(p, pages))
 	}
-}
-
-// named is a value with its name, or nothing where there is no value.
-func named(name, value string) string {
-	if value == "" {
-		return ""
-	}
-	return name + " " + value
 }

@@ -55,21 +55,17 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/pdfa"
 )
 
 // Step makes invoices of one seller. It is safe for concurrent use.
 type Step struct {
-	seller Seller
-	rates  *rates
-	fonts  *fonts
-	sealer *pdfa.Sealer
-
-	tongues map[locale.Language]*tongue
+	seller   Seller
+	rates    *rates
+	renderer *Renderer
+	tongues  map[locale.Language]*tongue
 }
 
 // New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
@@ -78,15 +74,15 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading VAT table: %w", err)
 	}
-	f, err := loadFonts()
+	renderer, err := seller.design().NewRenderer()
 	if err != nil {
-		return nil, fmt.Errorf("reading fonts: %w", err)
+		return nil, err
 	}
 	t, err := loadTongues()
 	if err != nil {
 		return nil, fmt.Errorf("reading languages: %w", err)
 	}
-	return &Step{seller: seller, rates: r, fonts: f, sealer: pdfa.NewSealer(), tongues: t}, nil
+	return &Step{seller: seller, rates: r, renderer: renderer, tongues: t}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -140,31 +136,12 @@ func (s *Step) Do(_ context.Context, w *order.State) error {
 	if _, shipped := w.Shipping(); !shipped || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() || len(w.Progress.Invoice.Taxes) == 0 {
 		return refuse(errors.New("rendering invoice: nothing is planned"))
 	}
-	document, err := s.render(w)
+	document, err := s.renderer.Render(s.content(w))
 	if err != nil {
 		return refuse(fmt.Errorf("rendering invoice %s: %w", w.Progress.Invoice.Number, err))
 	}
 	w.Document = document
 	return nil
-}
-
-// render is the one place where a panic of gofpdf, which it has for input that it does not expect, or of loadEastern becomes
-// an error.
-func (s *Step) render(w *order.State) (document []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			document, err = nil, fmt.Errorf("panic: %v", r)
-		}
-	}()
-	l := newLayout(s, w)
-	l.draw()
-	drawn, fonts, err := l.output()
-	if err != nil {
-		return nil, err
-	}
-	return s.sealer.Seal(drawn, pdfa.Info{
-		Title: s.speak(w).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
-	}, einvoice.Write(s.data(w)), fonts...)
 }
 
 // add sums lines and more. Everything must be in euros: amounts of two currencies have no sum.

@@ -2,7 +2,6 @@ package invoice
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 // Fits renders the largest document that a customer can bring about, and refuses a seller with whom it has more than most bytes:
 // the record that keeps it would be refused, and the order with it. It is for sellers of others: a test holds that ours fits.
 func (s *Step) Fits(most int) error {
-	document, err := s.render(s.largest())
+	document, err := s.renderer.Render(s.content(s.largest()))
 	if err != nil {
 		return fmt.Errorf("rendering the largest invoice: %w", err)
 	}
@@ -24,15 +23,8 @@ func (s *Step) Fits(most int) error {
 
 // largest is an order of as many lines as there can be, in two alphabets, to an address made of the characters that take most room.
 func (s *Step) largest() *order.State {
-	dense := slices.Clone(s.fonts.eastern().glyphs)
-	slices.SortFunc(dense, func(a, b glyph) int { return len(b.outline) - len(a.outline) })
-	text := func(n int) string {
-		var all strings.Builder
-		for _, g := range dense[200*n : 200*n+200] {
-			all.WriteRune(g.char)
-		}
-		return all.String()
-	}
+	dense := s.renderer.Densest(1000)
+	text := func(n int) string { return string(dense[200*n : 200*n+200]) }
 	o := order.Order{
 		Customer: order.Customer{Name: text(0)}, Service: order.Standard,
 		ShipTo: order.Address{Line1: text(1), Line2: text(2), City: text(3), Region: text(4), PostalCode: strings.Repeat("W", 16), Country: "GS"},

@@ -15,7 +15,7 @@ func noisy(size int) string {
 	logo := "M1 1"
 	var more strings.Builder
 	for len(logo)+more.Len() < size {
-		fmt.Fprintf(&more, " L%.5f %.5f", logoSide*chance.Float64(), logoSide*chance.Float64())
+		fmt.Fprintf(&more, " L%.5f %.5f", 24*chance.Float64(), 24*chance.Float64())
 	}
 	return logo + more.String()
 }
@@ -45,11 +45,12 @@ func TestTheLargestInvoiceOfASellerIsRenderedAtTheStart(t *testing.T) {
 	if err := s.Fits(1 << 20); err != nil {
 		t.Errorf("our seller: %v", err)
 	}
-	mark, err := drawing(noisy(60_000))
+	seller := s.seller
+	seller.Logo = noisy(60_000)
+	s, err := New(seller)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.seller.mark = mark
 	if err := s.Fits(1 << 20); err != nil {
 		t.Errorf("with a logo of 60 kB: %v", err)
 	}

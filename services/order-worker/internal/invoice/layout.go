@@ -1,21 +1,16 @@
 package invoice
 
-import (
-	"strings"
+import "strings"
 
-	"example.com/orders/services/order-worker/internal/locale"
-	"example.com/orders/shared/order"
-)
-
-// The page, in millimetres. What is above bottom (see layout) and below top is filled from top to bottom.
+// Margins and the middle of the page, in millimetres from its top left corner.
 const (
 	left   = 20.0
 	right  = 190.0
 	top    = 20.0
-	middle = 112.0 // where the right part begins: facts above the table, totals below it
+	middle = 112.0 // left edge of the facts and the totals
 )
 
-// How things look.
+// The styles of a document.
 var (
 	title   = style{bold, 22, accent}
 	brand   = style{bold, 13, black}
@@ -29,38 +24,31 @@ var (
 	sum     = style{bold, 11, white}
 )
 
-// layout draws one document, from the top of its first page to the foot of its last: y is how far it has come.
+// layout draws one document, from the top of its first page to the foot of its last.
 type layout struct {
 	*sheet
-	*tongue
-	seller  Seller
-	order   order.Order
-	about   matter
-	invoice order.Invoice // or credit note
-	y       float64
-	bottom  float64     // where the foot of every page begins
-	inTable bool        // a new page repeats the headings of the table
-	carried order.Money // sum of the rows so far
+	*Content
+	logo    string
+	y       float64 // how far the current page is filled
+	bottom  float64 // where the foot of every page begins
+	inTable bool    // a new page repeats the headings of the table
+	done    int     // rows that are complete
 }
 
-// newLayout takes over all that the document is made of, so that nothing else can find its way into it.
-func newLayout(s *Step, w *order.State) *layout {
-	return &layout{
-		sheet: newSheet(s.fonts, s.seller.accent), tongue: s.speak(w), seller: s.seller,
-		order: w.Order, about: matterOf(w), invoice: *w.Progress.Invoice, carried: order.EUR.Cents(0),
-	}
+func newLayout(r *Renderer, c *Content) *layout {
+	return &layout{sheet: newSheet(r.fonts, r.accent), Content: c, logo: r.logo}
 }
 
-// draw goes from top to bottom. The foot is set first, because its height says where pages end, and drawn last, because
-// it says how many there are.
+// draw draws all pages. The foot is wrapped first, because its height says where pages end, and drawn last, because it names the
+// number of pages.
 func (l *layout) draw() {
 	foot := l.foot()
 	l.bottom = a4 - 18 - float64(foot.height())*small.leading()
-	l.sheet.addPage()
+	l.addPage()
 	l.y = top
 	l.head()
 	l.parties()
-	l.correction()
+	l.subject()
 	l.table()
 	l.totals()
 	l.payment()
@@ -68,68 +56,51 @@ func (l *layout) draw() {
 	l.feet(foot)
 }
 
-// head is the top of the first page: who sends it, and what it is.
+// head draws the top of the first page: the sender and the title.
 func (l *layout) head() {
 	from := left
-	if l.seller.mark != "" {
+	if l.logo != "" {
 		const side = 14
-		l.logo(left, l.y, side)
+		l.drawLogo(left, l.y, side)
 		from += side + 5
 	}
 	l.y += 6.4
-	// What a document is called is longer in some languages than its half of the page.
+	// In some languages the title is wider than its half of the page.
 	fits := title
-	fits.size *= min(1, (right-middle-4)/title.millimetres(l.fonts.width(l.Invoice, title.weight)))
-	l.textTo(right, l.y+1.6, fits, l.Invoice)
-	for i, line := range l.wrap(l.seller.Name, brand, middle-from) {
+	fits.size *= min(1, (right-middle-4)/title.millimetres(l.fonts.width(l.Title, title.weight)))
+	l.textTo(right, l.y+1.6, fits, l.Title)
+	for i, line := range l.wrap(l.Sender[0], brand, middle-from) {
 		if i > 0 {
 			l.y += brand.leading()
 		}
 		l.text(from, l.y, brand, line)
 	}
 	l.y += 5.2
-	l.text(from, l.y, label, l.fonts.clean(l.seller.Website))
+	l.text(from, l.y, label, l.fonts.clean(l.Website))
 	l.y += 24
 }
 
-// parties are the buyer, on the left, and what identifies the invoice, on the right.
+// parties draws the recipient on the left and the facts on the right.
 func (l *layout) parties() {
-	below := l.identity(l.y)
-	// Above the buyer, where the window of an envelope shows it: where to send back what cannot be delivered.
-	sender := append([]string{l.seller.Name}, l.seller.Address...)
-	l.paragraph(strings.Join(sender, " · "), small, middle-left-12)
+	below := l.facts(l.y)
+	// The return address, above the recipient, where the window of an envelope shows it.
+	l.paragraph(strings.Join(l.Sender, " · "), small, middle-left-12)
 	l.y += 2
-	// Neither e-mail nor note: both may be edited when an order is replayed, after its invoice was issued. The country is in
-	// English, which carriers everywhere read.
-	a := l.order.ShipTo
-	for _, line := range []string{
-		l.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
-	} {
+	for _, line := range l.Recipient {
 		if line != "" {
 			l.paragraph(line, address, middle-left-12)
 		}
 	}
-	// A buyer that fills a page leaves the identity behind.
+	// A recipient that fills the page ends on a later one than the facts.
 	if l.pdf.PageNo() == 1 {
 		l.y = max(l.y, below)
 	}
 	l.y += 8
 }
 
-// identity prints the facts of the document from y on and returns where they end.
-func (l *layout) identity(y float64) float64 {
-	placed := ""
-	if !l.about.placed.IsZero() {
-		placed = l.Language.Date(l.about.placed)
-	}
-	for _, fact := range [][2]string{
-		{l.words.Number, l.invoice.Number},
-		{l.words.Date, l.Language.Date(l.invoice.IssuedAt)},
-		{l.Supply, l.Language.Date(l.about.supplied)},
-		{l.Order, string(l.about.order)},
-		{l.OrderDate, placed},
-		{l.BuyerVAT, l.order.Customer.VATID},
-	} {
+// facts draws the facts from y down and returns where they end.
+func (l *layout) facts(y float64) float64 {
+	for _, fact := range l.Facts {
 		if fact[1] == "" {
 			continue
 		}
@@ -138,6 +109,33 @@ func (l *layout) identity(y float64) float64 {
 		y += 5.2
 	}
 	return y
+}
+
+// subject draws the paragraphs above the table.
+func (l *layout) subject() {
+	st := strong
+	for _, text := range l.Subject {
+		if text != "" {
+			l.paragraph(text, st, right-left)
+		}
+		st = plain
+	}
+	if len(l.Subject) > 0 {
+		l.y += 4
+	}
+}
+
+// notes draws the notes, and explains boxes.
+func (l *layout) notes() {
+	l.y += 7
+	for _, text := range l.Notes {
+		if text != "" {
+			l.paragraph(text, plain, right-left)
+		}
+	}
+	if l.boxed {
+		l.paragraph(l.BoxNote, small, right-left)
+	}
 }
 
 // paragraph prints a text over as many lines as it needs.
@@ -161,11 +159,11 @@ func (l *layout) room(height float64) {
 	if l.inTable {
 		l.carry(l.Forward)
 	}
-	// A page that gets separated from the others tells where it belongs.
-	l.sheet.addPage()
+	// A later page names the sender and the document, in case it is separated from the first.
+	l.addPage()
 	l.y = top
-	l.text(left, l.y, label, l.fonts.clean(l.seller.Name))
-	l.textTo(right, l.y, label, l.Invoice+" "+l.invoice.Number)
+	l.text(left, l.y, label, l.fonts.clean(l.Sender[0]))
+	l.textTo(right, l.y, label, l.Title+" "+l.Number)
 	l.y += 3
 	l.rule(left, l.y, 0.1, line)
 	l.y += 6

@@ -48,12 +48,24 @@ func drawing(path string) (string, error) {
 	return out.String(), nil
 }
 
-// logo draws the seller's mark as a square, from its left upper corner.
-func (l *layout) logo(x, y, side float64) {
+// drawLogo draws the logo as a square, from its top left corner.
+func (l *layout) drawLogo(x, y, side float64) {
 	scale := side / dot / logoSide
 	l.content = append(l.content, "q\n"...)
 	l.fill(accent)
 	l.op("cm", scale, 0, 0, -scale, x/dot, (a4-y)/dot)
-	l.content = append(append(l.content, l.seller.mark...), "f* Q\n"...)
+	l.content = append(append(l.content, l.logo...), "f* Q\n"...)
 	l.ink = unset // as it was before q
+}
+
+// parseColour reads a colour; black if there is none.
+func parseColour(text string) (colour, error) {
+	if text == "" {
+		return black, nil
+	}
+	n, err := strconv.ParseUint(text, 16, 24)
+	if len(text) != 6 {
+		err = strconv.ErrSyntax
+	}
+	return colour(n), err
 }

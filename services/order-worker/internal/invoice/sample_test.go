@@ -8,7 +8,6 @@ import (
 
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/pdfa"
 )
 
 // builtIn reads fonts, words and rates once for all tests.
@@ -20,16 +19,14 @@ var builtIn = sync.OnceValues(func() (*Step, error) {
 	return New(seller)
 })
 
-// setup returns a step of the built-in seller. What was read is shared. What a test may change is its own, and the sealer, whose
-// channel must not leave a test's bubble.
+// setup returns a step of the built-in seller. Tests share what was read, and may change the step itself.
 func setup(t testing.TB) *Step {
 	t.Helper()
 	s, err := builtIn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	step, fonts := *s, *s.fonts
-	step.fonts, step.sealer = &fonts, pdfa.NewSealer()
+	step := *s
 	return &step
 }
 
@@ -128,8 +125,8 @@ func inKorean(w *order.State) {
 	w.Order.Lines[0].Name = "보온병 750ml, 스테인리스 진공 단열, 세척솔과 어깨끈 포함"
 }
 
-// document renders a planned order.
-func document(t testing.TB, s *Step, w *order.State) []byte {
+// render renders a planned order.
+func render(t testing.TB, s *Step, w *order.State) []byte {
 	t.Helper()
 	w.Document = nil
 	if err := s.Do(t.Context(), w); err != nil {

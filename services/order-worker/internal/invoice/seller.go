@@ -2,7 +2,6 @@ package invoice
 
 import (
 	_ "embed"
-	"strconv"
 
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
@@ -34,9 +33,6 @@ type Seller struct {
 
 	Logo   string `yaml:"logo"`   // a path of SVG in a square of 24: see drawing
 	Colour string `yaml:"colour"` // of logo, headings and total: six hex digits
-
-	mark   string // Logo, as a PDF draws it
-	accent colour
 }
 
 // LoadSeller reads the seller at path, or the built-in example shop when path is empty. Its error says all that is wrong
@@ -46,10 +42,11 @@ func LoadSeller(path string) (Seller, error) {
 	if _, err := config.LoadYAML(path, defaultSeller, &s, s.check); err != nil {
 		return s, err
 	}
-	s.mark, _ = drawing(s.Logo)
-	s.accent, _ = parseColour(s.Colour)
 	return s, nil
 }
+
+// design is how the documents of the seller look.
+func (s *Seller) design() Design { return Design{Logo: s.Logo, Colour: s.Colour} }
 
 // check says what the law asks for on an invoice and the seller lacks, and what would not fit on one.
 func (s *Seller) check(root config.Place) {
@@ -76,27 +73,16 @@ func (s *Seller) check(root config.Place) {
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
 		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}
-	if _, err := drawing(s.Logo); err != nil {
-		root.At("logo").Wrong("logo must be a path of SVG: %v", err)
+	logo, colour := s.design().Check()
+	if logo != nil {
+		root.At("logo").Wrong("logo must be a path of SVG: %v", logo)
 	}
-	if _, err := parseColour(s.Colour); err != nil {
+	if colour != nil {
 		root.At("colour").Wrong("colour must be six hex digits, such as 1f5b4c")
 	}
 	if !(order.Address{Country: s.Country}).CountryExists() {
 		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
-}
-
-// parseColour reads a colour; black if there is none.
-func parseColour(text string) (colour, error) {
-	if text == "" {
-		return black, nil
-	}
-	n, err := strconv.ParseUint(text, 16, 24)
-	if len(text) != 6 {
-		err = strconv.ErrSyntax
-	}
-	return colour(n), err
 }
 
 // checkText checks one text of the file, which an error calls by name.

@@ -1,0 +1,118 @@
+package invoice
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/orders/shared/pdfa"
+)
+
+// Design is how the documents of a sender look. Both fields may be empty: no logo, black.
+type Design struct {
+	Logo   string // an SVG path of the commands M, L, C and Z (absolute), in a square of 24 units
+	Colour string // of the logo, the headings and the total: six hex digits
+}
+
+// Check returns what is wrong with the logo and with the colour.
+func (d Design) Check() (logo, colour error) {
+	_, logo = drawing(d.Logo)
+	_, colour = parseColour(d.Colour)
+	return logo, colour
+}
+
+// NewRenderer returns a renderer of documents that look so. It reads the embedded fonts. An error means that the design does not
+// pass Check or that a font is damaged.
+func (d Design) NewRenderer() (*Renderer, error) {
+	logo, err := drawing(d.Logo)
+	if err != nil {
+		return nil, fmt.Errorf("reading logo: %w", err)
+	}
+	accent, err := parseColour(d.Colour)
+	if err != nil {
+		return nil, fmt.Errorf("reading colour: %w", err)
+	}
+	f, err := loadFonts()
+	if err != nil {
+		return nil, fmt.Errorf("reading fonts: %w", err)
+	}
+	return &Renderer{fonts: f, logo: logo, accent: accent, sealer: pdfa.NewSealer()}, nil
+}
+
+// Renderer renders documents of one design. It is safe for concurrent use.
+type Renderer struct {
+	fonts  *fonts
+	logo   string // as PDF operators
+	accent colour
+	sealer *pdfa.Sealer
+}
+
+// Content is what a document says, in the order of the page. Texts that are empty are left out. Any text may hold any character,
+// but for headings, labels, numbers and amounts, which are printed as they are: they must hold characters of the fonts only.
+type Content struct {
+	Title  string // what the document is
+	Number string
+	Issued time.Time // the PDF's creation date
+
+	Sender    []string // name, then the lines of the address
+	Website   string
+	Recipient []string    // name and address
+	Facts     [][2]string // label and value
+	Subject   []string    // paragraphs above the table, the first in bold
+
+	Columns  [6]string // headings: position, description, quantity, price, VAT, net
+	Subtotal func(rows int) string
+	Forward  string // label of the subtotal at the end of a page
+	Brought  string // label of the subtotal at the beginning of a page
+
+	Totals  [][2]string // label and amount; the last one is emphasised
+	Terms   string      // when and how to pay
+	Account [][2]string // label and value: where to pay to; empty: the terms say all
+	Notes   []string
+	BoxNote string // printed when a character was replaced by a box
+
+	Footer [3][]string // columns at the foot of each page
+	Page   func(page, pages int) string
+
+	Attachment []byte // the document as XML
+
+	rows []row
+}
+
+// row is a row of the table.
+type row struct {
+	cells [6]string
+	note  string
+}
+
+// AddRow adds a row to the table, a cell for each of Columns. The note is printed below the description. A document needs a row.
+func (c *Content) AddRow(cells [6]string, note string) { c.rows = append(c.rows, row{cells, note}) }
+
+// Render returns the document as PDF/A-3b with its attachment. The same content gives the same bytes.
+func (r *Renderer) Render(c *Content) (document []byte, err error) {
+	// gofpdf panics on input that it does not expect, and loadEastern when the font is damaged.
+	defer func() {
+		if v := recover(); v != nil {
+			document, err = nil, fmt.Errorf("panic: %v", v)
+		}
+	}()
+	l := newLayout(r, c)
+	l.draw()
+	drawn, fonts, err := l.output()
+	if err != nil {
+		return nil, err
+	}
+	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued}
+	return r.sealer.Seal(drawn, info, c.Attachment, fonts...)
+}
+
+// Densest returns the n characters with the largest outlines: a text of them makes a document as large as a text of n characters can.
+func (r *Renderer) Densest(n int) []rune {
+	glyphs := slices.Clone(r.fonts.eastern().glyphs)
+	slices.SortFunc(glyphs, func(a, b glyph) int { return len(b.outline) - len(a.outline) })
+	chars := make([]rune, n)
+	for i := range chars {
+		chars[i] = glyphs[i].char
+	}
+	return chars
+}

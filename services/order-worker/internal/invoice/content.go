@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
@@ -19,9 +20,9 @@ type pages struct {
 }
 
 // content is the document for people, with the document for programs attached.
-func (s *Step) content(w *order.State) *Content {
+func (s *Step) content(w *order.State) *document.Content {
 	p := pages{tongue: s.speak(w), seller: s.seller, order: w.Order, about: matterOf(w), invoice: *w.Progress.Invoice}
-	c := &Content{
+	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.Address...), Website: s.seller.Website,
 		Recipient: p.recipient(), Facts: p.facts(), Subject: p.correction(),
@@ -74,14 +75,14 @@ func (p *pages) correction() []string {
 }
 
 // rows adds the lines and, if the document has it, shipping.
-func (p *pages) rows(c *Content) {
+func (p *pages) rows(c *document.Content) {
 	rate := p.Percent(p.invoice.Taxes[0].Rate)
 	for i, l := range p.order.Lines {
 		name, sku := l.Name, l.SKU
 		if name == "" {
 			name, sku = sku, ""
 		}
-		quantity := strconv.Itoa(l.Quantity) + noBreakSpace + p.Piece
+		quantity := strconv.Itoa(l.Quantity) + noBreak + p.Piece
 		c.AddRow([6]string{strconv.Itoa(i + 1), name, quantity, p.Money(l.UnitPrice), rate, p.Money(l.Net())}, sku)
 	}
 	if s := p.about.shipping; s != nil {
@@ -90,8 +91,8 @@ func (p *pages) rows(c *Content) {
 	}
 }
 
-// noBreakSpace is a space at which a line does not end.
-const noBreakSpace = "\u00a0"
+// noBreak is a space at which a line does not end.
+const noBreak = "\u00a0"
 
 // shippingNote names the carrier and the surcharges that the price includes.
 func (p *pages) shippingNote(s *order.Shipping) string {

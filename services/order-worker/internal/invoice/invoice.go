@@ -24,20 +24,6 @@
 // from the rate of its own net by a cent at most; all credit notes together never exceed the invoice, and equal it when all is
 // refunded.
 //
-// # Text
-//
-// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
-// Arabic scripts here; what it lacks, character by character, in Noto Sans CJK, in one weight. A document holds the glyphs
-// that it uses. The face of East Asia has the characters that GB 2312, JIS X 0208 with the additions of Windows, the first
-// level of Big5, and KS X 1001 list, and every syllable of Korean; a character that countries draw differently has
-// mainland China's form where GB 2312 lists it. It is read, which takes 50 ms and 7 MB, when a document first needs it.
-// Lines of Chinese and Japanese end between any two characters, but no line begins with a comma.
-//
-// Arabic letters get the forms that their neighbours ask for, and words from right to left are turned, each line on its own;
-// a line itself begins on the left. A character that the faces lack is printed as a box (□), which the document explains:
-// emoji, rare ideographs, scripts of South and South-East Asia, vowel points of Hebrew and Arabic. No text makes rendering
-// fail.
-//
 // # Language
 //
 // Labels, dates and numbers are in the language that most people of the country write that the goods go to (English,
@@ -55,6 +41,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -64,7 +51,7 @@ import (
 type Step struct {
 	seller   Seller
 	rates    *rates
-	renderer *Renderer
+	renderer *document.Renderer
 	tongues  map[locale.Language]*tongue
 }
 
@@ -136,11 +123,11 @@ func (s *Step) Do(_ context.Context, w *order.State) error {
 	if _, shipped := w.Shipping(); !shipped || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() || len(w.Progress.Invoice.Taxes) == 0 {
 		return refuse(errors.New("rendering invoice: nothing is planned"))
 	}
-	document, err := s.renderer.Render(s.content(w))
+	pdf, err := s.renderer.Render(s.content(w))
 	if err != nil {
 		return refuse(fmt.Errorf("rendering invoice %s: %w", w.Progress.Invoice.Number, err))
 	}
-	w.Document = document
+	w.Document = pdf
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/services/order-worker/internal/pdftest"
 )
@@ -56,7 +57,7 @@ func TestTheFontsHaveTheWordsOfAllLanguages(t *testing.T) {
 }
 
 // rendered renders a content.
-func rendered(t testing.TB, s *Step, c *Content) []byte {
+func rendered(t testing.TB, s *Step, c *document.Content) []byte {
 	t.Helper()
 	pdf, err := s.renderer.Render(c)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 // Fits renders the largest document that a customer can bring about, and refuses a seller with whom it has more than most bytes:
 // the record that keeps it would be refused, and the order with it. It is for sellers of others: a test holds that ours fits.
 func (s *Step) Fits(most int) error {
-	document, err := s.renderer.Render(s.content(s.largest()))
+	pdf, err := s.renderer.Render(s.content(s.largest()))
 	if err != nil {
 		return fmt.Errorf("rendering the largest invoice: %w", err)
 	}
-	if len(document) > most {
-		return fmt.Errorf("the largest invoice has %d KiB with this seller, and %d KiB can be kept: shorten its texts or its logo", len(document)>>10, most>>10)
+	if len(pdf) > most {
+		return fmt.Errorf("the largest invoice has %d KiB with this seller, and %d KiB can be kept: shorten its texts or its logo", len(pdf)>>10, most>>10)
 	}
 	return nil
 }

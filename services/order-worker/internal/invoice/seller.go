@@ -3,6 +3,7 @@ package invoice
 import (
 	_ "embed"
 
+	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
@@ -46,7 +47,7 @@ func LoadSeller(path string) (Seller, error) {
 }
 
 // design is how the documents of the seller look.
-func (s *Seller) design() Design { return Design{Logo: s.Logo, Colour: s.Colour} }
+func (s *Seller) design() document.Design { return document.Design{Logo: s.Logo, Colour: s.Colour} }
 
 // check says what the law asks for on an invoice and the seller lacks, and what would not fit on one.
 func (s *Seller) check(root config.Place) {

@@ -1,4 +1,4 @@
-package invoice
+package document
 
 // column is a column of the table. Numbers end at its place and are never wrapped; texts begin there.
 type column struct {

@@ -1,4 +1,4 @@
-package invoice
+package document
 
 // foot is the foot of every page: columns of lines.
 type foot [][]string

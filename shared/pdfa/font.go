@@ -27,12 +27,12 @@ func (f Font) placeholder(number int) []byte {
 	return fmt.Appendf(nil, "%d 0 obj\n<</Type /Font\n/BaseFont /%s\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>\nendobj\n", number, f.Placeholder)
 }
 
-// cut takes the placeholder of a font out of a document, and returns the number of its object.
-func (p *parsed) cut(document []byte, f Font) (int, error) {
+// remove takes the placeholder of a font out of a document, and returns the number of its object.
+func (p *parsed) remove(document []byte, f Font) (int, error) {
 	for i, offset := range p.offsets {
 		old := f.placeholder(i + 1)
 		if bytes.HasPrefix(document[offset:], old) {
-			p.cuts = append(p.cuts, span{offset, offset + len(old)})
+			p.removed = append(p.removed, span{offset, offset + len(old)})
 			return i + 1, nil
 		}
 	}

@@ -80,7 +80,7 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 	}
 	numbers, size := make([]int, len(fonts)), len(document)
 	for i, f := range fonts {
-		if numbers[i], err = p.cut(document, f); err != nil {
+		if numbers[i], err = p.remove(document, f); err != nil {
 			return nil, err
 		}
 		size += len(f.Program) + 24*len(f.Widths) + 1500
@@ -140,10 +140,10 @@ type writer struct {
 
 // keep writes the objects that stay, as they are.
 func (w *writer) keep(document []byte, p parsed) {
-	slices.SortFunc(p.cuts, func(a, b span) int { return a.begin - b.begin })
+	slices.SortFunc(p.removed, func(a, b span) int { return a.begin - b.begin })
 	w.out = append(w.out, header...)
 	from := p.begin
-	for _, c := range p.cuts {
+	for _, c := range p.removed {
 		w.out = append(w.out, document[from:max(from, c.begin)]...)
 		from = c.end
 	}
@@ -151,7 +151,7 @@ func (w *writer) keep(document []byte, p parsed) {
 	w.offsets = slices.Grow(w.offsets, len(p.offsets)+ownObjects+8)
 	for _, offset := range p.offsets {
 		shift := len(header) - p.begin
-		for _, c := range p.cuts {
+		for _, c := range p.removed {
 			if c.end <= offset {
 				shift -= c.end - c.begin
 			}

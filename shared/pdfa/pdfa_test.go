@@ -131,24 +131,6 @@ func TestWhatIsAttachedIsTakenOutAgain(t *testing.T) {
 }
 
 // One changed byte of what leads to the attachment, or of the attachment, and there is none.
-func TestWhatAnEarlierVersionAttachedIsTakenOut(t *testing.T) {
-	t.Parallel()
-	// It was made as the hybrid of TestAHybridStaysAsItIs is.
-	var attached [2][]byte
-	for i, name := range []string{"earlier", "hybrid"} {
-		document, err := os.ReadFile("testdata/" + name + ".pdf")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if attached[i], err = pdfa.Extract(document); err != nil {
-			t.Errorf("%s: got %v, want its attachment", name, err)
-		}
-	}
-	if !bytes.Equal(attached[0], attached[1]) {
-		t.Errorf("got %q, want %q", attached[0], attached[1])
-	}
-}
-
 func TestADamagedAttachmentIsNone(t *testing.T) {
 	t.Parallel()
 	hybrid := seal(t, "<invoice>7</invoice>")

@@ -13,9 +13,9 @@ import (
 // ErrNone is a document without an attachment of Seal: it was issued before there were any, or by somebody else.
 var ErrNone = errors.New("no attached invoice")
 
-// file is what Seal writes at the head of the attachment: length and size. It used to write a checksum, too.
+// file is what Seal writes at the head of the attachment: its length, packed and unpacked.
 var file = regexp.MustCompile(`^<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length (\d{1,8})` +
-	` /Params << /Size (\d{1,8}) /ModDate \(D:\d{14}Z\)(?: /CheckSum <[0-9a-f]{32}>)? >> >>\nstream\n`)
+	` /Params << /Size (\d{1,8}) /ModDate \(D:\d{14}Z\) >> >>\nstream\n`)
 
 // Extract returns the XML that Seal has put into a document, or ErrNone. What is not as it was written is none.
 func Extract(document []byte) ([]byte, error) {
@@ -99,7 +99,7 @@ type parsed struct {
 	begin   int    // where the first object stands
 	end     int    // where those that are kept end
 	offsets []int  // of the objects before end, from number 1 on
-	cuts    []span // of them, what goes
+	removed []span // placeholders of fonts, among the kept objects
 }
 
 // parse takes information and catalog off a document of gofpdf: they are its last two objects.

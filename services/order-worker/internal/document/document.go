@@ -41,7 +41,7 @@ func (d Design) Check() (logo, colour error) {
 	return logo, colour
 }
 
-// NewRenderer returns a renderer of documents that look so. It reads the embedded fonts. An error means that the design does not
+// NewRenderer returns a renderer of documents that look so. It textOf the embedded fonts. An error means that the design does not
 // pass Check or that a font is damaged.
 func (d Design) NewRenderer() (*Renderer, error) {
 	logo, err := drawing(d.Logo)
@@ -91,7 +91,7 @@ type Content struct {
 	Notes   []string
 	BoxNote string // printed when a character was replaced by a box
 
-	Footer [3][]string // columns at the foot of each page
+	Footer [3][]string // columns at the footer of each page
 	Page   func(page, pages int) string
 
 	Attachment []byte // the document as XML

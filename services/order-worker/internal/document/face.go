@@ -41,7 +41,7 @@ type glyph struct {
 	outline []byte
 }
 
-// readFace reads what cut.py wrote: see there for what is in it.
+// readFace textOf what cut.py wrote: see there for what is in it.
 func readFace(packed []byte) (*face, error) {
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {

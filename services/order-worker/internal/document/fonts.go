@@ -40,7 +40,7 @@ type fonts struct {
 	shapes  *shapes
 }
 
-// loadFonts reads the faces once, for all documents. That of East Asia is twenty times as large as the others: it is read
+// loadFonts textOf the faces once, for all documents. That of East Asia is twenty times as large as the others: it is read
 // when a document first needs it.
 func loadFonts() (*fonts, error) {
 	f := &fonts{eastern: sync.OnceValue(loadEastern), shapes: newShapes()}

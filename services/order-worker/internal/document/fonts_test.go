@@ -28,13 +28,13 @@ var names = []string{
 	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", "Σωκράτης ὁ Ἀθηναῖος", "דוד בן־גוריון", "محمد علي", "فاطمة الزهراء",
 }
 
-// Every glyph of a cut is read back by other means than those that made it.
+// Every glyph of a subset is read back by other means than those that made it.
 func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	for w := range faces {
 		face := fonts.face(w)
-		c := newCut(face)
+		c := newSubset(face)
 		for _, name := range map[bool][]string{false: names, true: easternNames}[w == eastern] {
 			c.encode(nil, name)
 		}
@@ -224,7 +224,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 func lines(f *face) (lines []string) {
 	var chars []rune
 	for _, g := range f.glyphs[1:] {
-		if !isLeftwards(g.char) && !unicode.IsSpace(g.char) && !unicode.In(g.char, unicode.Nd, unicode.Mn, unicode.Sk, unicode.Lm) {
+		if !isRTL(g.char) && !unicode.IsSpace(g.char) && !unicode.In(g.char, unicode.Nd, unicode.Mn, unicode.Sk, unicode.Lm) {
 			chars = append(chars, g.char)
 		}
 	}

@@ -24,13 +24,13 @@ var (
 	sum     = style{bold, 11, white}
 )
 
-// layout draws one document, from the top of its first page to the foot of its last.
+// layout draws one document, from the top of its first page to the footer of its last.
 type layout struct {
 	*sheet
 	*Content
 	logo    string
 	y       float64 // how far the current page is filled
-	bottom  float64 // where the foot of every page begins
+	bottom  float64 // where the footer of every page begins
 	inTable bool    // a new page repeats the headings of the table
 	done    int     // rows that are complete
 }
@@ -39,11 +39,11 @@ func newLayout(r *Renderer, c *Content) *layout {
 	return &layout{sheet: newSheet(r.fonts, r.accent), Content: c, logo: r.logo}
 }
 
-// draw draws all pages. The foot is wrapped first, because its height says where pages end, and drawn last, because it names the
+// draw draws all pages. The footer is wrapped first, because its height says where pages end, and drawn last, because it names the
 // number of pages.
 func (l *layout) draw() {
-	foot := l.foot()
-	l.bottom = a4 - 18 - float64(foot.height())*small.leading()
+	footer := l.footer()
+	l.bottom = a4 - 18 - float64(footer.height())*small.leading()
 	l.addPage()
 	l.y = top
 	l.head()
@@ -53,7 +53,7 @@ func (l *layout) draw() {
 	l.totals()
 	l.payment()
 	l.notes()
-	l.feet(foot)
+	l.drawFooters(footer)
 }
 
 // head draws the top of the first page: the sender and the title.

@@ -58,7 +58,7 @@ func (l *layout) drawLogo(x, y, side float64) {
 	l.ink = unset // as it was before q
 }
 
-// parseColour reads a colour; black if there is none.
+// parseColour textOf a colour; black if there is none.
 func parseColour(text string) (colour, error) {
 	if text == "" {
 		return black, nil

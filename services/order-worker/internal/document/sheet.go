@@ -11,14 +11,14 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-// sheet is a document while it is drawn: it puts text in the cut fonts where it is told, in millimetres from the top left
+// sheet is a document while it is drawn: it puts text in the subset fonts where it is told, in millimetres from the top left
 // corner of the page. Of gofpdf it uses what makes a document of pages and fonts. The content of a page it writes itself: to
 // format each of its numbers and colours by package fmt takes gofpdf longer than all the rest of an invoice.
 type sheet struct {
-	pdf   *gofpdf.Fpdf
-	fonts *fonts
-	cuts  [faces]*cut                               // nil until they are used
-	put   func(x, y float64, st style, text string) // how a text comes to its place
+	pdf     *gofpdf.Fpdf
+	fonts   *fonts
+	subsets [faces]*subset                            // nil until they are used
+	put     func(x, y float64, st style, text string) // how a text comes to its place
 	// content is what gofpdf does not have yet of the current page. What it has set since the page was turned to:
 	content   []byte
 	font      weight
@@ -77,7 +77,7 @@ var (
 // newSheet returns a sheet without pages, for a seller with a colour of its own. Settings that gofpdf would take from its surroundings are made here.
 func newSheet(f *fonts, own colour) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
-	// A box is drawn where it is told to be, even at the foot of a page.
+	// A box is drawn where it is told to be, even at the footer of a page.
 	pdf.SetAutoPageBreak(false, 0)
 	// Deflating would halve a document and double the time.
 	pdf.SetCompression(false)
@@ -88,26 +88,26 @@ func newSheet(f *fonts, own colour) *sheet {
 	return s
 }
 
-// cut is the cut of a face.
-func (s *sheet) cut(w weight) *cut {
-	if s.cuts[w] == nil {
-		s.cuts[w] = newCut(s.fonts.face(w))
+// subset is the subset of a face.
+func (s *sheet) subset(w weight) *subset {
+	if s.subsets[w] == nil {
+		s.subsets[w] = newSubset(s.fonts.face(w))
 	}
-	return s.cuts[w]
+	return s.subsets[w]
 }
 
 // addPage begins a new page after the last one.
 func (s *sheet) addPage() {
 	s.flush()
 	s.pdf.AddPage()
-	s.forget()
+	s.resetState()
 }
 
 // turnTo goes to a page that exists already. Nothing can be drawn on a page after the document was written.
 func (s *sheet) turnTo(page int) {
 	s.flush()
 	s.pdf.SetPage(page)
-	s.forget()
+	s.resetState()
 }
 
 // flush hands gofpdf what was written.
@@ -118,8 +118,8 @@ func (s *sheet) flush() {
 	}
 }
 
-// forget makes what is drawn next set its font and colour again.
-func (s *sheet) forget() { s.font, s.ink, s.stroke = faces, unset, unset }
+// resetState makes what is drawn next set its font and colour again.
+func (s *sheet) resetState() { s.font, s.ink, s.stroke = faces, unset, unset }
 
 // text prints a line of clean text whose base line begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
@@ -145,7 +145,7 @@ func (s *sheet) write(x, y float64, st style, text string) {
 	s.fill(st.ink)
 	s.content = append(s.content, "BT "...)
 	s.op("Tm", st.size, 0, 0, st.size, x/dot, (a4-y)/dot)
-	s.content = s.cut(st.weight).encode(append(s.content, '('), text)
+	s.content = s.subset(st.weight).encode(append(s.content, '('), text)
 	s.content = append(s.content, ") Tj ET\n"...)
 }
 
@@ -155,7 +155,7 @@ func (s *sheet) use(w weight) {
 		return
 	}
 	s.flush()
-	// To gofpdf it is one of the fonts that every reader has, of which it knows nothing else: the cut takes its place.
+	// To gofpdf it is one of the fonts that every reader has, of which it knows nothing else: the subset takes its place.
 	s.pdf.AddFontFromBytes(placeholders[w], "", definitions[w], nil)
 	s.pdf.SetFont(placeholders[w], "", 1)
 	s.font = w
@@ -216,7 +216,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 		return nil, nil, err
 	}
 	var fonts []pdfa.Font
-	for w, c := range s.cuts {
+	for w, c := range s.subsets {
 		if c != nil && len(c.used) > 1 {
 			fonts = append(fonts, c.font(placeholders[w]))
 		}

@@ -13,7 +13,7 @@ func (f *fonts) wrap(text string, w weight, limit int) []string {
 	space := f.advance(' ', w)
 	begin, end, used := 0, 0, 0 // the line so far, and how wide it is
 	for from := 0; from <= len(text); {
-		to := partEnd(text, from)
+		to := unitEnd(text, from)
 		width := f.width(text[from:to], w)
 		gap := (from - end) * space
 		next := to
@@ -37,12 +37,12 @@ func (f *fonts) wrap(text string, w weight, limit int) []string {
 	return append(lines, text[begin:end])
 }
 
-// partEnd is where the part of a text that begins at from, and is not to be broken, ends: before a space, or where one of
+// unitEnd is where the part of a text that begins at from, and is not to be broken, ends: before a space, or where one of
 // two characters is Chinese or Japanese, which have no spaces. Korean has spaces, and its words stay whole.
-func partEnd(text string, from int) int {
+func unitEnd(text string, from int) int {
 	before := noBreak
 	for i, r := range text[from:] {
-		if r == ' ' || (isIdeograph(before) || isIdeograph(r)) && parted(before, r) {
+		if r == ' ' || (isIdeograph(before) || isIdeograph(r)) && breakable(before, r) {
 			return from + i
 		}
 		before = r
@@ -50,9 +50,9 @@ func partEnd(text string, from int) int {
 	return len(text)
 }
 
-// parted reports whether two characters may stand in two lines: neither is an opening bracket left behind, nor does a line
+// breakable reports whether two characters may stand in two lines: neither is an opening bracket left behind, nor does a line
 // begin with what belongs to the character before it.
-func parted(before, after rune) bool {
+func breakable(before, after rune) bool {
 	return before != noBreak && after != noBreak && !unicode.In(before, unicode.Ps, unicode.Pi) &&
 		!unicode.In(after, unicode.Pe, unicode.Pf, unicode.Po, unicode.Lm, unicode.Mn) &&
 		!strings.ContainsRune("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ〜～", after)

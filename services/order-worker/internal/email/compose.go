@@ -28,7 +28,7 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	}
 	// net/mail leaves a backslash in an encoded word, where none may stand (RFC 2047, 5).
 	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
-	e := s.editions[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
+	e := s.templateSets[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
 	mail, err := e.write(s.content(w, e.Language))
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func unencoded(text string) string { return strings.ReplaceAll(text, "=?", "= ?"
 
 // boundaries are of the mail's own making, where others draw them at random. The text is part of them, so that nobody can
 // order something whose name is the boundary of its own mail.
-func boundaries(messageID string, mail written) (inner, outer string) {
+func boundaries(messageID string, mail rendered) (inner, outer string) {
 	sum := sha256.New()
 	for _, part := range []string{messageID, mail.subject, mail.text, mail.html} {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
@@ -68,7 +68,7 @@ func boundaries(messageID string, mail written) (inner, outer string) {
 
 // alternatives writes text and HTML as the parts of one. go-mail would do it, but with a boundary drawn at random, or with
 // that of the part around it.
-func (mail written) alternatives(boundary string) func(io.Writer) (int64, error) {
+func (mail rendered) alternatives(boundary string) func(io.Writer) (int64, error) {
 	return func(to io.Writer) (int64, error) {
 		var body bytes.Buffer
 		parts := multipart.NewWriter(&body)

@@ -7,9 +7,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// remembered is how many mails a generation holds: many times what a worker has in hand. A mail costs about 64 bytes, so
+// maxRemembered is how many mails a generation holds: many times what a worker has in hand. A mail costs about 64 bytes, so
 // two generations are 1.3 MB.
-const remembered = 10_000
+const maxRemembered = 10_000
 
 // delivered remembers the last mails that this process has seen taken over, between one and two generations of them. When
 // Kafka goes away after a mail and before its `confirmed` is acknowledged, the same worker often gets the order back, and
@@ -29,7 +29,7 @@ func keyOf(w *order.State) mailKey {
 func (d *delivered) add(k mailKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.new == nil || len(d.new) == remembered {
+	if d.new == nil || len(d.new) == maxRemembered {
 		d.new, d.old = map[mailKey]struct{}{}, d.new
 	}
 	d.new[k] = struct{}{}

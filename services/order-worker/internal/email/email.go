@@ -52,8 +52,8 @@ type Step struct {
 	domain string // of the sender
 	pool   *pool
 
-	editions map[kind]edition
-	shop     *url.URL // or nil
+	templateSets map[kind]templateSet
+	shop         *url.URL // or nil
 
 	refusals  refusals
 	delivered delivered
@@ -77,7 +77,7 @@ func New(cfg Config) (*Step, error) {
 	if s.shop, err = shopURL(cfg.ShopURL); err != nil {
 		return nil, err
 	}
-	if s.editions, err = editions(cfg.Templates); err != nil {
+	if s.templateSets, err = templateSets(cfg.Templates); err != nil {
 		return nil, fmt.Errorf("reading the mail templates: %w", err)
 	}
 	return s, nil

@@ -169,7 +169,7 @@ func (p *pool) takeAll() []*connection {
 // put gives a connection back after a mail, unless the way it ended leaves the conversation in doubt.
 func (p *pool) put(c *connection, err error) {
 	c.since = time.Now()
-	if !inStep(err) {
+	if !reusable(err) {
 		// Without a goodbye: in the middle of a mail it would be the end of the mail, and the server would take what it has.
 		c.socket.Close()
 		return

@@ -39,8 +39,8 @@ type kind struct {
 	refund   bool
 }
 
-// edition is the mail of a kind.
-type edition struct {
+// templateSet is the mail of a kind.
+type templateSet struct {
 	locale.Language
 	words string // the place of its words; of a refund, of those that are its own
 	text  *texttemplate.Template
@@ -51,8 +51,8 @@ type edition struct {
 // source is the text of a template and the place by which its errors name it.
 type source struct{ place, text string }
 
-// editions parses the templates, and tries them. Those in a folder, if one is given, take the places of the embedded ones.
-func editions(folder string) (map[kind]edition, error) {
+// templateSets parses the templates, and tries them. Those in a folder, if one is given, take the places of the embedded ones.
+func templateSets(folder string) (map[kind]templateSet, error) {
 	sources, err := embedded()
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func editions(folder string) (map[kind]edition, error) {
 	if err := replace(sources, folder); err != nil {
 		return nil, err
 	}
-	all := make(map[kind]edition)
+	all := make(map[kind]templateSet)
 	for _, l := range locale.All() {
 		words := []source{sources[l.String()+".tmpl"], sources[l.String()+ofRefunds+".tmpl"]}
 		for _, mail := range []struct {
@@ -68,7 +68,7 @@ func editions(folder string) (map[kind]edition, error) {
 			words []source
 			tries []content
 		}{{kind{l, false}, words[:1], orders(l)}, {kind{l, true}, words, refunds(l)}} {
-			e, err := newEdition(l, sources[textLayout], sources[htmlLayout], mail.words)
+			e, err := newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words)
 			if err != nil {
 				return nil, err
 			}
@@ -139,10 +139,10 @@ func replace(sources map[string]source, folder string) error {
 	return nil
 }
 
-// newEdition parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
+// newTemplateSet parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
 // said more than once the last counts.
-func newEdition(l locale.Language, text, html source, words []source) (e edition, err error) {
-	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
+func newTemplateSet(l locale.Language, text, html source, words []source) (e templateSet, err error) {
+	e = templateSet{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
 	functions := map[string]any{"plural": l.Plural, counter: e.work.step}
 	e.text.Funcs(functions)
 	e.html.Funcs(functions)
@@ -167,22 +167,22 @@ func newEdition(l locale.Language, text, html source, words []source) (e edition
 	return e, nil
 }
 
-// written is what the templates make of an order.
-type written struct{ subject, text, html string }
+// rendered is what the templates make of an order.
+type rendered struct{ subject, text, html string }
 
 // write says the same twice, for people who read text and for those who read HTML.
-func (e edition) write(c content) (written, error) {
+func (e templateSet) write(c content) (rendered, error) {
 	var subject, text, html bounded
 	if err := e.text.ExecuteTemplate(&subject, "subject", c); err != nil {
-		return written{}, fmt.Errorf("writing the subject: %w", err)
+		return rendered{}, fmt.Errorf("writing the subject: %w", err)
 	}
 	if err := e.text.Execute(&text, c); err != nil {
-		return written{}, fmt.Errorf("writing the text: %w", err)
+		return rendered{}, fmt.Errorf("writing the text: %w", err)
 	}
 	if err := e.html.Execute(&html, c); err != nil {
-		return written{}, fmt.Errorf("writing the HTML: %w", err)
+		return rendered{}, fmt.Errorf("writing the HTML: %w", err)
 	}
-	return written{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
+	return rendered{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
 }
 
 // largest is an order made up of as many lines as there can be.
@@ -212,7 +212,7 @@ func refunds(l locale.Language) []content {
 
 // try writes mails about what nobody ordered, so that a template that cannot be executed, or does not end, stops the worker and not
 // an order.
-func (e edition) try(tries []content) error {
+func (e templateSet) try(tries []content) error {
 	defer e.work.unbounded()
 	for _, c := range tries {
 		e.work.bound(maxSteps)

@@ -15,7 +15,7 @@ import (
 )
 
 // Answers that concern us, not this mail (RFC 5321, 4.2.2; RFC 4954, 6).
-var aboutUs = []int{
+var serverWide = []int{
 	421, // the server is going away
 	530, // authentication is required
 	535, // our credentials are wrong
@@ -34,7 +34,7 @@ func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) erro
 	if code != 0 {
 		return answered(code, failed.Reason, said)
 	}
-	if c.ended(failed) && !over(ctx) {
+	if c.fullySent(failed) && !cancelled(ctx) {
 		return failure.New(failure.Transient, failure.Uncertain, said)
 	}
 	// Asked once: a lease that has run out may be back the next moment.
@@ -44,7 +44,7 @@ func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) erro
 	switch {
 	case hungUp(err):
 		return failure.New(failure.Down, failure.MailAway, said)
-	case begun(failed):
+	case contentBegun(failed):
 		// Without the end of its content no server takes a mail (RFC 5321, 4.1.1.4). It is an attempt of this order all the
 		// same: were it Down, a mail on which the server always hangs up would be sent for ever.
 		return failure.New(failure.Transient, failure.MailAway, said)
@@ -55,7 +55,7 @@ func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) erro
 // answered is the verdict when the server has refused.
 func answered(code int, at gomail.SendErrReason, said error) error {
 	switch {
-	case slices.Contains(aboutUs, code):
+	case slices.Contains(serverWide, code):
 		return failure.New(failure.Down, failure.MailAway, said)
 	case code >= 500 && at == gomail.ErrSMTPRcptTo:
 		return failure.New(failure.Permanent, failure.RecipientRefused, said)
@@ -65,15 +65,15 @@ func answered(code int, at gomail.SendErrReason, said error) error {
 	return failure.New(failure.Transient, failure.MailBusy, said)
 }
 
-// ended reports whether the mail was sent to its last byte: nobody but the server knows then what became of it. go-mail
+// fullySent reports whether the mail was sent to its last byte: nobody but the server knows then what became of it. go-mail
 // does not tell whether the last write succeeded, but its buffer does, which fails for ever after a write that failed.
-func (c *connection) ended(err *gomail.SendError) bool {
+func (c *connection) fullySent(err *gomail.SendError) bool {
 	return err.Reason == gomail.ErrSMTPDataClose && c.smtp.Text.W.Flush() == nil
 }
 
-// over reports whether ctx was cancelled. Its Err also tells of a lease that may come back: this worker may be the one that
+// cancelled reports whether ctx was cancelled. Its Err also tells of a lease that may come back: this worker may be the one that
 // tries again then, and must know what it does not know.
-func over(ctx context.Context) bool {
+func cancelled(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return true
@@ -90,8 +90,8 @@ func away(ctx context.Context, err error) error {
 	return failure.New(failure.Down, failure.MailAway, fmt.Errorf("connecting to the mail server: %w", err))
 }
 
-// begun reports whether the server had asked for the mail's content.
-func begun(err *gomail.SendError) bool {
+// contentBegun reports whether the server had asked for the mail's content.
+func contentBegun(err *gomail.SendError) bool {
 	return err.Reason == gomail.ErrWriteContent || err.Reason == gomail.ErrSMTPDataClose
 }
 
@@ -108,9 +108,9 @@ func hungUp(err error) bool {
 	return false
 }
 
-// inStep reports whether both sides still agree on where the conversation is: after success, and after a refusal that
+// reusable reports whether both sides still agree on where the conversation is: after success, and after a refusal that
 // go-mail followed with RSET or that ended DATA.
-func inStep(err error) bool {
+func reusable(err error) bool {
 	if err == nil {
 		return true
 	}

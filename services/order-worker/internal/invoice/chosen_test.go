@@ -97,7 +97,7 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 	for key, w := range samples(t) {
 		plannedBy(t, s, w)
 		countries[w.Order.ShipTo.Country] = true
-		if i, err := tell(s, w); err != nil || i.broken() != nil {
+		if i, err := parseXML(s, w); err != nil || i.broken() != nil {
 			t.Errorf("%s: got %v, broken rules %v", key, err, i.broken())
 		}
 		if attached, err := pdfa.Extract(render(t, s, w)); err != nil || !bytes.Equal(attached, einvoice.Write(s.data(w))) {

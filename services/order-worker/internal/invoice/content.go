@@ -12,16 +12,16 @@ import (
 
 // pages writes what the pages of one document say, in its language.
 type pages struct {
-	*tongue
+	*translation
 	seller  Seller
 	order   order.Order
-	about   matter
+	subject subject
 	invoice order.Invoice // or credit note
 }
 
 // content is the document for people, with the document for programs attached.
 func (s *Step) content(w *order.State) *document.Content {
-	p := pages{tongue: s.speak(w), seller: s.seller, order: w.Order, about: matterOf(w), invoice: *w.Progress.Invoice}
+	p := pages{translation: s.translation(w), seller: s.seller, order: w.Order, subject: subjectOf(w), invoice: *w.Progress.Invoice}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.Address...), Website: s.seller.Website,
@@ -48,14 +48,14 @@ func (p *pages) recipient() []string {
 // facts identify the document.
 func (p *pages) facts() [][2]string {
 	placed := ""
-	if !p.about.placed.IsZero() {
-		placed = p.Language.Date(p.about.placed)
+	if !p.subject.placed.IsZero() {
+		placed = p.Language.Date(p.subject.placed)
 	}
 	return [][2]string{
 		{p.words.Number, p.invoice.Number},
 		{p.words.Date, p.Language.Date(p.invoice.IssuedAt)},
-		{p.Supply, p.Language.Date(p.about.supplied)},
-		{p.Order, string(p.about.order)},
+		{p.Supply, p.Language.Date(p.subject.supplied)},
+		{p.Order, string(p.subject.order)},
 		{p.OrderDate, placed},
 		{p.BuyerVAT, p.order.Customer.VATID},
 	}
@@ -63,13 +63,13 @@ func (p *pages) facts() [][2]string {
 
 // correction names the invoice that a credit note corrects, and the reason.
 func (p *pages) correction() []string {
-	i := p.about.corrects
+	i := p.subject.corrects
 	if i == nil {
 		return nil
 	}
 	texts := []string{fill(p.Corrects, "number", i.Number, "date", p.Language.Date(i.IssuedAt))}
-	if p.about.reason != "" {
-		texts = append(texts, fill(p.Reason, "reason", p.about.reason))
+	if p.subject.reason != "" {
+		texts = append(texts, fill(p.Reason, "reason", p.subject.reason))
 	}
 	return texts
 }
@@ -85,7 +85,7 @@ func (p *pages) rows(c *document.Content) {
 		quantity := strconv.Itoa(l.Quantity) + noBreak + p.Piece
 		c.AddRow([6]string{strconv.Itoa(i + 1), name, quantity, p.Money(l.UnitPrice), rate, p.Money(l.Net())}, sku)
 	}
-	if s := p.about.shipping; s != nil {
+	if s := p.subject.shipping; s != nil {
 		price := p.Money(s.Price)
 		c.AddRow([6]string{"", p.Shipping + ", " + p.service(s.Service), "1", price, rate, price}, p.shippingNote(s))
 	}
@@ -134,7 +134,7 @@ func (p *pages) totals() [][2]string {
 
 // account is where to pay to. A credit note has none: nothing is to be paid.
 func (p *pages) account() [][2]string {
-	if p.seller.IBAN == "" || p.about.corrects != nil {
+	if p.seller.IBAN == "" || p.subject.corrects != nil {
 		return nil
 	}
 	return [][2]string{{p.Account, p.seller.Name}, {"IBAN", p.seller.IBAN}, {"BIC", p.seller.BIC}, {p.Reference, p.invoice.Number}}
@@ -144,7 +144,7 @@ func (p *pages) account() [][2]string {
 // have changed since.
 func (p *pages) exemptions() (reasons []string) {
 	for _, t := range p.invoice.Taxes {
-		reason, _ := p.exemption(categoryOf(t))
+		reason, _ := p.exemption(t.Category)
 		reasons = append(reasons, reason)
 	}
 	return reasons

@@ -7,9 +7,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// credit settles the credit note of a refund. Category, rate and language are those of the invoice that it corrects, whatever the
+// planCreditNote settles the credit note of a refund. Category, rate and language are those of the invoice that it corrects, whatever the
 // tables of today say.
-func credit(w *order.State) (*order.Invoice, error) {
+func planCreditNote(w *order.State) (*order.Invoice, error) {
 	r := w.Order.Refund
 	if len(r.Invoice.Taxes) != 1 {
 		return nil, fmt.Errorf("planning credit note: invoice %s has %d rates of VAT", r.Invoice.Number, len(r.Invoice.Taxes))
@@ -31,8 +31,8 @@ func credit(w *order.State) (*order.Invoice, error) {
 	}, nil
 }
 
-// matter is what a document is about: where pages and data find out in what an invoice and a credit note differ, beside their words.
-type matter struct {
+// subject is what a document is subject: where pages and data find out in what an invoice and a credit note differ, beside their words.
+type subject struct {
 	order    order.ID
 	placed   time.Time       // or zero: not known
 	supplied time.Time       // when the goods were handed to the carrier
@@ -41,18 +41,18 @@ type matter struct {
 	reason   string
 }
 
-// matterOf is an order and its invoice or, of a refund, the order that is refunded and the invoice that is corrected.
-func matterOf(w *order.State) matter {
+// subjectOf is an order and its invoice or, of a refund, the order that is refunded and the invoice that is corrected.
+func subjectOf(w *order.State) subject {
 	shipping, _ := w.Shipping()
 	r := w.Order.Refund
 	if r == nil {
-		return matter{order: w.Order.ID, placed: w.Order.PlacedAt, supplied: supplied(*w.Progress.Invoice), shipping: shipping}
+		return subject{order: w.Order.ID, placed: w.Order.PlacedAt, supplied: supplied(*w.Progress.Invoice), shipping: shipping}
 	}
-	return matter{order: r.Of, supplied: supplied(r.Invoice), shipping: shipping, corrects: &r.Invoice, reason: r.Reason}
+	return subject{order: r.Of, supplied: supplied(r.Invoice), shipping: shipping, corrects: &r.Invoice, reason: r.Reason}
 }
 
 // credit is the language with the words of a credit note for what an invoice names in another way.
-func (t *tongue) credit() *tongue {
+func (t *translation) credit() *translation {
 	c := *t
 	c.Invoice, c.words.Number, c.words.Date = t.CreditNote, t.CreditNumber, t.CreditDate
 	c.NetTotal, c.Total = t.CreditNet, t.CreditTotal

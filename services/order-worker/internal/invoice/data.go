@@ -13,21 +13,21 @@ import (
 // data is the invoice for programs: what the pages say, from the same values. Like the pages it has neither e-mail nor
 // note of the customer, which may be edited after the invoice was issued.
 func (s *Step) data(w *order.State) *einvoice.Invoice {
-	i, about, customer := w.Progress.Invoice, matterOf(w), w.Order.Customer
-	t := s.speak(w)
+	i, subject, customer := w.Progress.Invoice, subjectOf(w), w.Order.Customer
+	t := s.translation(w)
 	// All goods go to one country, so there is one rate for all.
 	rate := rateOf(i.Taxes[0])
 	buyer := einvoice.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
 	data := &einvoice.Invoice{
-		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: about.supplied, Currency: order.EUR, Order: string(about.order),
+		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: subject.supplied, Currency: order.EUR, Order: string(subject.order),
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: einvoice.Party{Name: buyer.Name, Address: buyer.Address},
 		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
 		Lines: make([]einvoice.Line, 0, len(w.Order.Lines)), Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
-	if c := about.corrects; c != nil {
+	if c := subject.corrects; c != nil {
 		// Nothing is to be paid: there is no account for it, and no day.
 		data.Type, data.IBAN, data.BIC, data.Due = einvoice.CreditNote, "", "", time.Time{}
-		data.Corrects, data.Note = einvoice.Document{Number: c.Number, Issued: c.IssuedAt}, about.reason
+		data.Corrects, data.Note = einvoice.Document{Number: c.Number, Issued: c.IssuedAt}, subject.reason
 	}
 	for n, l := range w.Order.Lines {
 		data.Lines = append(data.Lines, einvoice.Line{
@@ -36,16 +36,16 @@ func (s *Step) data(w *order.State) *einvoice.Invoice {
 			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
 		})
 	}
-	ship(data, t, about.shipping, rate)
+	ship(data, t, subject.shipping, rate)
 	for _, tax := range i.Taxes {
-		reason, code := t.exemption(categoryOf(tax))
+		reason, code := t.exemption(tax.Category)
 		data.Taxes = append(data.Taxes, einvoice.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
 	}
 	return data
 }
 
 // ship adds shipping, if it has a part in this: as a charge or, because no invoice may be without lines, as the only line.
-func ship(data *einvoice.Invoice, t *tongue, s *order.Shipping, rate einvoice.Rate) {
+func ship(data *einvoice.Invoice, t *translation, s *order.Shipping, rate einvoice.Rate) {
 	if s == nil {
 		return
 	}
@@ -62,7 +62,7 @@ func ship(data *einvoice.Invoice, t *tongue, s *order.Shipping, rate einvoice.Ra
 func percent(rate int) string { return strconv.FormatFloat(float64(rate)/100, 'f', -1, 64) }
 
 func rateOf(t order.Tax) einvoice.Rate {
-	return einvoice.Rate{Category: categoryOf(t), Percent: percent(t.Rate)}
+	return einvoice.Rate{Category: t.Category, Percent: percent(t.Rate)}
 }
 
 func shipTo(a order.Address) einvoice.Address {

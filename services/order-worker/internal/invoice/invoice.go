@@ -49,10 +49,10 @@ import (
 
 // Step makes invoices of one seller. It is safe for concurrent use.
 type Step struct {
-	seller   Seller
-	rates    *rates
-	renderer *document.Renderer
-	tongues  map[locale.Language]*tongue
+	seller       Seller
+	rates        *rates
+	renderer     *document.Renderer
+	translations map[locale.Language]*translation
 }
 
 // New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
@@ -65,11 +65,11 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := loadTongues()
+	t, err := loadTranslations()
 	if err != nil {
 		return nil, fmt.Errorf("reading languages: %w", err)
 	}
-	return &Step{seller: seller, rates: r, renderer: renderer, tongues: t}, nil
+	return &Step{seller: seller, rates: r, renderer: renderer, translations: t}, nil
 }
 
 // Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
@@ -77,9 +77,9 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Invoice != nil {
 		return nil
 	}
-	settle := s.bill
+	settle := s.planInvoice
 	if w.Order.Refund != nil {
-		settle = credit
+		settle = planCreditNote
 	}
 	settled, err := settle(w)
 	if err != nil {
@@ -89,8 +89,8 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	return nil
 }
 
-// bill settles the invoice of an order.
-func (s *Step) bill(w *order.State) (*order.Invoice, error) {
+// planInvoice settles the invoice of an order.
+func (s *Step) planInvoice(w *order.State) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
 		return nil, errors.New("planning invoice: shipping has no price")
 	}

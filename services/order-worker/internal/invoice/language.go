@@ -15,8 +15,8 @@ import (
 //go:embed language/words.json
 var wordsData []byte
 
-// tongue is a language that invoices are written in.
-type tongue struct {
+// translation is a language that invoices are written in.
+type translation struct {
 	words
 	locale.Language
 }
@@ -70,15 +70,15 @@ type words struct {
 	Settled      string `json:"settled"`
 }
 
-// loadTongues reads the words of all languages. One that lacks a word is an error.
-func loadTongues() (map[locale.Language]*tongue, error) {
+// loadTranslations reads the words of all languages. One that lacks a word is an error.
+func loadTranslations() (map[locale.Language]*translation, error) {
 	var said map[string]words
 	d := json.NewDecoder(bytes.NewReader(wordsData))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&said); err != nil {
 		return nil, err
 	}
-	tongues := make(map[locale.Language]*tongue)
+	translations := make(map[locale.Language]*translation)
 	for _, l := range locale.All() {
 		w := said[l.String()]
 		for _, v := range reflect.ValueOf(w).Fields() {
@@ -86,14 +86,14 @@ func loadTongues() (map[locale.Language]*tongue, error) {
 				return nil, fmt.Errorf("%s: words are missing", l)
 			}
 		}
-		tongues[l] = &tongue{w, l}
+		translations[l] = &translation{w, l}
 	}
-	return tongues, nil
+	return translations, nil
 }
 
-// speak is the language that a document was settled in, with the words for its kind. Old versions settled none, and wrote English.
-func (s *Step) speak(w *order.State) *tongue {
-	t := s.tongues[locale.Of(w.Progress.Invoice.Language)]
+// translation is the language that a document was settled in, with the words for its kind. Old versions settled none, and wrote English.
+func (s *Step) translation(w *order.State) *translation {
+	t := s.translations[locale.Of(w.Progress.Invoice.Language)]
 	if w.Order.Refund != nil {
 		return t.credit()
 	}
@@ -101,7 +101,7 @@ func (s *Step) speak(w *order.State) *tongue {
 }
 
 // exemption says why no VAT is charged, and by its code in the list VATEX; nothing where VAT is charged.
-func (t *tongue) exemption(category string) (reason, code string) {
+func (t *translation) exemption(category string) (reason, code string) {
 	switch category {
 	case order.VATExport:
 		return t.Export, "VATEX-EU-G"
@@ -113,7 +113,7 @@ func (t *tongue) exemption(category string) (reason, code string) {
 }
 
 // service is the name of the service that was asked for.
-func (t *tongue) service(name string) string {
+func (t *translation) service(name string) string {
 	switch name {
 	case order.Standard:
 		return t.Standard
@@ -125,7 +125,7 @@ func (t *tongue) service(name string) string {
 }
 
 // terms say when to pay.
-func (t *tongue) terms(s Seller, i order.Invoice) string {
+func (t *translation) terms(s Seller, i order.Invoice) string {
 	if s.PaymentDays == 0 {
 		return t.AtOnce
 	}

@@ -34,8 +34,8 @@ func TestEveryLanguageHasThePlacesOfEnglish(t *testing.T) {
 		}
 		return all
 	}
-	for l, other := range s.tongues {
-		if diff := cmp.Diff(texts(s.tongues[locale.English].words), texts(other.words)); diff != "" {
+	for l, other := range s.translations {
+		if diff := cmp.Diff(texts(s.translations[locale.English].words), texts(other.words)); diff != "" {
 			t.Errorf("%s: places (-en +%s):\n%s", l, l, diff)
 		}
 	}
@@ -44,7 +44,7 @@ func TestEveryLanguageHasThePlacesOfEnglish(t *testing.T) {
 func TestTheFontsHaveTheWordsOfAllLanguages(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for l, other := range s.tongues {
+	for l, other := range s.translations {
 		c := s.content(plannedBy(t, s, shipped(1)))
 		box := other.Box
 		other := *other
@@ -69,7 +69,7 @@ func rendered(t testing.TB, s *Step, c *document.Content) []byte {
 func TestAnInvoiceIsWrittenInTheLanguageThatWasSettled(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for l, other := range s.tongues {
+	for l, other := range s.translations {
 		w := plannedBy(t, s, shipped(40))
 		w.Progress.Invoice.Language = l.String()
 		got := pdftest.Text(t, render(t, s, w))
@@ -91,7 +91,7 @@ var stumble, french = regexp.MustCompile(`\.\.|['"]`), regexp.MustCompile(`[^\x{
 func TestTextsAreSetAsTheirLanguageSetsThem(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 10, 13, 0, 0, 0, 0, time.UTC)
-	for l, other := range setup(t).tongues {
+	for l, other := range setup(t).translations {
 		for _, text := range fields(other.words) {
 			text = fill(text, "date", l.Date(day))
 			if stumble.MatchString(text) || l.String() == "fr" && french.MatchString(text) {

@@ -37,12 +37,12 @@ func added[T any](list []T, get func(T) decimal) *big.Rat {
 	return all
 }
 
-// told is what the rules of EN 16931 look at, by the numbers of its business terms.
-type told struct {
-	Type    string       `xml:"ExchangedDocument>TypeCode"`
-	Lines   []toldLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
-	Charges []toldCharge `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeAllowanceCharge"`
-	Taxes   []toldTax    `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>ApplicableTradeTax"`
+// xmlInvoice is what the rules of EN 16931 look at, by the numbers of its business terms.
+type xmlInvoice struct {
+	Type    string      `xml:"ExchangedDocument>TypeCode"`
+	Lines   []xmlLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
+	Charges []xmlCharge `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeAllowanceCharge"`
+	Taxes   []xmlTax    `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>ApplicableTradeTax"`
 	Totals  struct {
 		BT106 decimal `xml:"LineTotalAmount"`
 		BT108 decimal `xml:"ChargeTotalAmount"`
@@ -53,19 +53,19 @@ type told struct {
 	} `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeSettlementHeaderMonetarySummation"`
 }
 
-type toldLine struct {
+type xmlLine struct {
 	BT129 decimal `xml:"SpecifiedLineTradeDelivery>BilledQuantity"`
 	BT131 decimal `xml:"SpecifiedLineTradeSettlement>SpecifiedTradeSettlementLineMonetarySummation>LineTotalAmount"`
 	BT146 decimal `xml:"SpecifiedLineTradeAgreement>NetPriceProductTradePrice>ChargeAmount"`
 	BT151 string  `xml:"SpecifiedLineTradeSettlement>ApplicableTradeTax>CategoryCode"`
 }
 
-type toldCharge struct {
+type xmlCharge struct {
 	BT99  decimal `xml:"ActualAmount"`
 	BT102 string  `xml:"CategoryTradeTax>CategoryCode"`
 }
 
-type toldTax struct {
+type xmlTax struct {
 	BT116 decimal `xml:"BasisAmount"`
 	BT117 decimal `xml:"CalculatedAmount"`
 	BT118 string  `xml:"CategoryCode"`
@@ -74,19 +74,19 @@ type toldTax struct {
 }
 
 // broken names the rules of EN 16931 about sums that an invoice breaks. Nothing here is computed as the step does it.
-func (i *told) broken() (rules []string) {
+func (i *xmlInvoice) broken() (rules []string) {
 	equal := func(rule string, got decimal, want *big.Rat) {
 		if got.Cmp(want) != 0 {
 			rules = append(rules, fmt.Sprintf("%s: got %s, want %s", rule, got.FloatString(4), want.FloatString(4)))
 		}
 	}
 	t, plus := i.Totals, func(a, b *big.Rat) *big.Rat { return new(big.Rat).Add(a, b) }
-	lines := added(i.Lines, func(l toldLine) decimal { return l.BT131 })
-	charges := added(i.Charges, func(c toldCharge) decimal { return c.BT99 })
+	lines := added(i.Lines, func(l xmlLine) decimal { return l.BT131 })
+	charges := added(i.Charges, func(c xmlCharge) decimal { return c.BT99 })
 	equal("BR-CO-10", t.BT106, lines)
 	equal("BR-CO-12", t.BT108, charges)
 	equal("BR-CO-13", t.BT109, plus(lines, charges)) // there are no allowances
-	equal("BR-CO-14", t.BT110, added(i.Taxes, func(t toldTax) decimal { return t.BT117 }))
+	equal("BR-CO-14", t.BT110, added(i.Taxes, func(t xmlTax) decimal { return t.BT117 }))
 	equal("BR-CO-15", t.BT112, plus(t.BT109.Rat, t.BT110.Rat))
 	equal("BR-CO-16", t.BT115, t.BT112.Rat) // nothing is paid in advance
 	for _, tax := range i.Taxes {
@@ -96,8 +96,8 @@ func (i *told) broken() (rules []string) {
 		if off := new(big.Rat).Sub(tax.BT117.Rat, rounded); i.Type != einvoice.CreditNote || off.Abs(off).Cmp(big.NewRat(1, 100)) > 0 {
 			equal("BR-CO-17", tax.BT117, rounded)
 		}
-		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l toldLine) bool { return l.BT151 != tax.BT118 })
-		equal("BR-"+tax.BT118+"-08", tax.BT116, plus(added(of, func(l toldLine) decimal { return l.BT131 }), charges))
+		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l xmlLine) bool { return l.BT151 != tax.BT118 })
+		equal("BR-"+tax.BT118+"-08", tax.BT116, plus(added(of, func(l xmlLine) decimal { return l.BT131 }), charges))
 		if (tax.BT118 == "S") != (tax.BT120 == "") || (tax.BT118 == "S") != (tax.BT119.Sign() > 0) {
 			rules = append(rules, fmt.Sprintf("BR-%s-10: rate %s and reason %q", tax.BT118, tax.BT119.FloatString(2), tax.BT120))
 		}
@@ -108,9 +108,9 @@ func (i *told) broken() (rules []string) {
 	return rules
 }
 
-// tell reads the XML of an order's invoice.
-func tell(s *Step, w *order.State) (*told, error) {
-	i := new(told)
+// parseXML reads the XML of an order's invoice.
+func parseXML(s *Step, w *order.State) (*xmlInvoice, error) {
+	i := new(xmlInvoice)
 	err := xml.Unmarshal(einvoice.Write(s.data(w)), i)
 	return i, err
 }
@@ -129,7 +129,7 @@ func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
 		if err := s.Plan(context.Background(), w); err != nil {
 			t.Fatal(err)
 		}
-		i, err := tell(s, w)
+		i, err := parseXML(s, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,14 +143,14 @@ func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
 func TestACentMoreBreaksARule(t *testing.T) {
 	t.Parallel()
 	s, w := setup(t), planned(t, shipped(3))
-	for name, spoil := range map[string]func(*told) decimal{
-		"BR-CO-10": func(i *told) decimal { return i.Totals.BT106 }, "BR-CO-12": func(i *told) decimal { return i.Totals.BT108 },
-		"BR-CO-13": func(i *told) decimal { return i.Totals.BT109 }, "BR-CO-14": func(i *told) decimal { return i.Totals.BT110 },
-		"BR-CO-15": func(i *told) decimal { return i.Totals.BT112 }, "BR-CO-16": func(i *told) decimal { return i.Totals.BT115 },
-		"BR-CO-17": func(i *told) decimal { return i.Taxes[0].BT117 }, "BR-S-08": func(i *told) decimal { return i.Taxes[0].BT116 },
-		"line 1": func(i *told) decimal { return i.Lines[0].BT131 },
+	for name, spoil := range map[string]func(*xmlInvoice) decimal{
+		"BR-CO-10": func(i *xmlInvoice) decimal { return i.Totals.BT106 }, "BR-CO-12": func(i *xmlInvoice) decimal { return i.Totals.BT108 },
+		"BR-CO-13": func(i *xmlInvoice) decimal { return i.Totals.BT109 }, "BR-CO-14": func(i *xmlInvoice) decimal { return i.Totals.BT110 },
+		"BR-CO-15": func(i *xmlInvoice) decimal { return i.Totals.BT112 }, "BR-CO-16": func(i *xmlInvoice) decimal { return i.Totals.BT115 },
+		"BR-CO-17": func(i *xmlInvoice) decimal { return i.Taxes[0].BT117 }, "BR-S-08": func(i *xmlInvoice) decimal { return i.Taxes[0].BT116 },
+		"line 1": func(i *xmlInvoice) decimal { return i.Lines[0].BT131 },
 	} {
-		i, err := tell(s, w)
+		i, err := parseXML(s, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestASellersAddressKeepsAllItsLines(t *testing.T) {
 	if got := s.party().Address; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := setup(t).tongues[locale.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
+	if got := setup(t).translations[locale.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

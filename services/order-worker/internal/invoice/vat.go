@@ -70,15 +70,3 @@ func (r *rates) of(category string, country string) int {
 	}
 	return r.members[country]
 }
-
-// categoryOf is the category of a VAT that was settled. Old versions wrote none: they knew exports and nothing else at 0 %.
-func categoryOf(t order.Tax) string {
-	switch {
-	case t.Category != "":
-		return t.Category
-	case t.Rate == 0:
-		return order.VATExport
-	default:
-		return order.VATStandard
-	}
-}

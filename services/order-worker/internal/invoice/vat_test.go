@@ -111,22 +111,6 @@ func TestCategoryFollowsTheGoodsAndTheBuyer(t *testing.T) {
 	}
 }
 
-func TestWhatOldVersionsSettledKeepsItsMeaning(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		tax  order.Tax
-		want string
-	}{
-		{order.Tax{Rate: 1900}, order.VATStandard},
-		{order.Tax{}, order.VATExport},
-		{order.Tax{Category: order.VATIntraCommunity}, order.VATIntraCommunity},
-	} {
-		if got := categoryOf(tt.tax); got != tt.want {
-			t.Errorf("%+v: got %s, want %s", tt.tax, got, tt.want)
-		}
-	}
-}
-
 func TestRatesAreWrittenWithoutNeedlessZeros(t *testing.T) {
 	t.Parallel()
 	for rate, want := range map[int]string{0: "0", 500: "5", 810: "8.1", 1900: "19", 2000: "20", 2550: "25.5", 1005: "10.05"} {

@@ -1,11 +1,11 @@
 package document
 
-// foot is the foot of every page: columns of lines.
-type foot [][]string
+// footer is the footer of every page: columns of lines.
+type footer [][]string
 
-// foot wraps the columns of the footer.
-func (l *layout) foot() foot {
-	f := make(foot, len(l.Footer))
+// footer wraps the columns of the footer.
+func (l *layout) footer() footer {
+	f := make(footer, len(l.Footer))
 	for i, column := range l.Footer {
 		for _, text := range column {
 			if text != "" {
@@ -20,7 +20,7 @@ func (l *layout) foot() foot {
 const footWidth = (right - left) / 3
 
 // height is the number of lines of the longest column.
-func (f foot) height() int {
+func (f footer) height() int {
 	most := 0
 	for _, column := range f {
 		most = max(most, len(column))
@@ -28,9 +28,9 @@ func (f foot) height() int {
 	return most
 }
 
-// feet draws the foot and the page number on every page, once the number of pages is known. gofpdf's own way, a placeholder in
+// drawFooters draws the footer and the page number on every page, once the number of pages is known. gofpdf's own way, a placeholder in
 // the text, would also replace that placeholder in the text of a customer.
-func (l *layout) feet(f foot) {
+func (l *layout) drawFooters(f footer) {
 	pages := l.pdf.PageCount()
 	for p := 1; p <= pages; p++ {
 		l.turnTo(p)

@@ -9,21 +9,21 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-// cut is the part of a face that one document uses: glyphs come into it as text is encoded, and at the end it makes a
+// subset is the part of a face that one document uses: glyphs come into it as text is encoded, and at the end it makes a
 // font of them. So a document weighs what its text needs, whatever the script, and no time goes into the rest.
-type cut struct {
+type subset struct {
 	face  *face
 	codes []uint16 // by index in the face; 0 for what is not used
 	used  []int    // indexes in the face, by code
 }
 
-// newCut returns a cut with nothing but the glyph for what is missing, which every font has as its first.
-func newCut(f *face) *cut {
-	return &cut{f, make([]uint16, len(f.glyphs)), append(make([]int, 0, 96), 0)}
+// newSubset returns a subset with nothing but the glyph for what is missing, which every font has as its first.
+func newSubset(f *face) *subset {
+	return &subset{f, make([]uint16, len(f.glyphs)), append(make([]int, 0, 96), 0)}
 }
 
-// encode appends a text in the codes of the cut, two bytes each, as a string of PDF has them (ISO 32000-1, 7.3.4.2).
-func (c *cut) encode(out []byte, text string) []byte {
+// encode appends a text in the codes of the subset, two bytes each, as a string of PDF has them (ISO 32000-1, 7.3.4.2).
+func (c *subset) encode(out []byte, text string) []byte {
 	for _, r := range text {
 		i := c.face.of(r)
 		if c.codes[i] == 0 {
@@ -34,7 +34,7 @@ func (c *cut) encode(out []byte, text string) []byte {
 			switch half {
 			case '(', ')', '\\':
 				out = append(out, '\\', half)
-			case '\r': // alone it would be read as \n
+			case '\r': // on its own it would be read as \n
 				out = append(out, `\r`...)
 			default:
 				out = append(out, half)
@@ -44,8 +44,8 @@ func (c *cut) encode(out []byte, text string) []byte {
 	return out
 }
 
-// font is the cut as a PDF embeds it, in the place of what gofpdf knows by a name.
-func (c *cut) font(placeholder string) pdfa.Font {
+// font is the subset as a PDF embeds it, in the place of what gofpdf knows by a name.
+func (c *subset) font(placeholder string) pdfa.Font {
 	d := c.face.description
 	f := pdfa.Font{
 		Placeholder: placeholder, Ascent: d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
@@ -54,10 +54,10 @@ func (c *cut) font(placeholder string) pdfa.Font {
 	sum := fnv.New64a()
 	for code, i := range c.used {
 		g := c.face.glyphs[i]
-		f.Widths[code], f.Texts[code] = g.advance, reads(g.char)
+		f.Widths[code], f.Texts[code] = g.advance, textOf(g.char)
 		sum.Write([]byte(f.Texts[code]))
 	}
-	// The name of a cut begins with six letters of its own (ISO 32000-1, 9.6.4): some viewers take fonts of one name for one.
+	// The name of a subset begins with six letters of its own (ISO 32000-1, 9.6.4): some viewers take fonts of one name for one.
 	letters := sum.Sum64()
 	for range 6 {
 		f.Name += string(rune('A' + letters%26))
@@ -68,9 +68,9 @@ func (c *cut) font(placeholder string) pdfa.Font {
 	return f
 }
 
-// reads is what is found and copied where a character is printed. That of an Arabic letter in one of its forms is the letter.
-func reads(char rune) string {
-	if isForm(char) {
+// textOf is what is found and copied where a character is printed. That of an Arabic letter in one of its forms is the letter.
+func textOf(char rune) string {
+	if isArabicForm(char) {
 		return norm.NFKC.String(string(char))
 	}
 	return string(char)
@@ -101,7 +101,7 @@ const (
 )
 
 // program writes the font.
-func (c *cut) program() []byte {
+func (c *subset) program() []byte {
 	var t [tables][]byte
 	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
 	t[head], t[hhea], t[maxp] = c.headers()
@@ -123,7 +123,7 @@ func (c *cut) program() []byte {
 
 // headers are the tables of the whole face, changed to as many glyphs as there are, each with an advance of its own, and
 // to a table loca of four bytes each.
-func (c *cut) headers() (head, hhea, maxp []byte) {
+func (c *subset) headers() (head, hhea, maxp []byte) {
 	clone := func(table int) []byte { return append([]byte(nil), c.face.tables[table]...) }
 	head, hhea, maxp = clone(0), clone(1), clone(2)
 	binary.BigEndian.PutUint32(head[8:], 0) // checkSumAdjustment, set when all is there

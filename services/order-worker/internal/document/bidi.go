@@ -8,18 +8,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// isForm reports whether a character is a form that an Arabic letter has inside a word. Texts do not hold them: shape
+// isArabicForm reports whether a character is a form that an Arabic letter has inside a word. Texts do not hold them: shape
 // chooses them.
-func isForm(r rune) bool { return 0xFB50 <= r && r <= 0xFDFF || 0xFE70 <= r && r <= 0xFEFC }
+func isArabicForm(r rune) bool { return 0xFB50 <= r && r <= 0xFDFF || 0xFE70 <= r && r <= 0xFEFC }
 
-// isLeftwards reports whether a character is written from right to left: Hebrew and Arabic, but not their digits.
-func isLeftwards(r rune) bool {
-	return 0x590 <= r && r <= 0x8FF && !unicode.IsDigit(r) || 0xFB1D <= r && r < 0xFB50 || isForm(r)
+// isRTL reports whether a character is written from right to left: Hebrew and Arabic, but not their digits.
+func isRTL(r rune) bool {
+	return 0x590 <= r && r <= 0x8FF && !unicode.IsDigit(r) || 0xFB1D <= r && r < 0xFB50 || isArabicForm(r)
 }
 
 // The forms of a letter, in the order that Unicode has them in. A letter that joins its neighbour on one side has two.
 const (
-	alone = iota
+	isolated = iota
 	final
 	initial
 	medial
@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	stretch = 'ـ' // joins on both sides, and has one form
+	tatweel = 'ـ' // joins on both sides, and has one form
 	lam     = 'ل' // with an alef behind it one glyph
 )
 
@@ -43,7 +43,7 @@ func newShapes() *shapes {
 	for r := rune(0xFB50); r <= 0xFEFC; r++ {
 		letters := []rune(norm.NFKC.String(string(r)))
 		switch {
-		case !isForm(r), r == 0xFBE8, r == 0xFBE9: // two more of a letter that has its own
+		case !isArabicForm(r), r == 0xFBE8, r == 0xFBE9: // two more of a letter that has its own
 		case len(letters) == 1 && letters[0] != r && len(s.of[letters[0]]) < forms:
 			s.of[letters[0]] = append(s.of[letters[0]], r)
 		case len(letters) == 2 && letters[0] == lam && r >= 0xFEF5:
@@ -73,7 +73,7 @@ func (s *shapes) shape(text string) string {
 			continue
 		}
 		of := s.of[r]
-		joins := (len(of) == forms || r == stretch) && (len(s.of[next]) > 1 || next == stretch)
+		joins := (len(of) == forms || r == tatweel) && (len(s.of[next]) > 1 || next == tatweel)
 		if len(of) > 1 {
 			r = of[formOf(joined, joins)]
 		}
@@ -92,35 +92,35 @@ func formOf(before, behind bool) int {
 	case behind:
 		return initial
 	default:
-		return alone
+		return isolated
 	}
 }
 
 // visual puts a line in the order in which it stands on the page. It is Unicode's algorithm (UAX 9) for what names and
 // addresses hold, in a line that begins on the left: words written from right to left, with numbers between them.
 func visual(line string) string {
-	if !strings.ContainsFunc(line, isLeftwards) {
+	if !strings.ContainsFunc(line, isRTL) {
 		return line
 	}
 	letters := []rune(line)
 	for i := 0; i < len(letters); i++ {
-		if !isLeftwards(letters[i]) {
+		if !isRTL(letters[i]) {
 			continue
 		}
-		end := stretchEnd(letters, i)
-		turn(letters[i:end])
+		end := runEnd(letters, i)
+		reverse(letters[i:end])
 		i = end - 1
 	}
 	return string(letters)
 }
 
-// stretchEnd is where the stretch that begins at i and is written from right to left ends: with its last letter or number
+// runEnd is where the stretch that begins at i and is written from right to left ends: with its last letter or number
 // before a letter of another kind.
-func stretchEnd(letters []rune, i int) int {
+func runEnd(letters []rune, i int) int {
 	end := i + 1
 	for j := end; j < len(letters); j++ {
 		switch r := letters[j]; {
-		case isLeftwards(r) || unicode.IsDigit(r) || r == ')' && slices.Contains(letters[i:j], '('):
+		case isRTL(r) || unicode.IsDigit(r) || r == ')' && slices.Contains(letters[i:j], '('):
 			end = j + 1
 		case unicode.IsLetter(r):
 			return end
@@ -129,22 +129,22 @@ func stretchEnd(letters []rune, i int) int {
 	return end
 }
 
-// turn reverses a stretch, but not its numbers; brackets open to the other side.
-func turn(stretch []rune) {
-	slices.Reverse(stretch)
+// reverse reverses a run, but not its numbers; brackets open to the other side.
+func reverse(run []rune) {
+	slices.Reverse(run)
 	mirror := strings.NewReplacer("(", ")", ")", "(", "[", "]", "]", "[", "{", "}", "}", "{", "<", ">", ">", "<", "«", "»", "»", "«")
-	copy(stretch, []rune(mirror.Replace(string(stretch))))
-	for i := 0; i < len(stretch); i++ {
-		if !unicode.IsDigit(stretch[i]) {
+	copy(run, []rune(mirror.Replace(string(run))))
+	for i := 0; i < len(run); i++ {
+		if !unicode.IsDigit(run[i]) {
 			continue
 		}
 		end := i + 1
-		for j := end; j < len(stretch) && (unicode.IsDigit(stretch[j]) || strings.ContainsRune(".,:/-", stretch[j])); j++ {
-			if unicode.IsDigit(stretch[j]) {
+		for j := end; j < len(run) && (unicode.IsDigit(run[j]) || strings.ContainsRune(".,:/-", run[j])); j++ {
+			if unicode.IsDigit(run[j]) {
 				end = j + 1
 			}
 		}
-		slices.Reverse(stretch[i:end])
+		slices.Reverse(run[i:end])
 		i = end
 	}
 }

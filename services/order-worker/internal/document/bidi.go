@@ -8,16 +8,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// isArabicForm reports whether a character is a form that an Arabic letter has inside a word. Texts do not hold them: shape
-// chooses them.
+// isArabicForm reports whether a character is a presentation form of an Arabic letter. shape
+// chooses the forms.
 func isArabicForm(r rune) bool { return 0xFB50 <= r && r <= 0xFDFF || 0xFE70 <= r && r <= 0xFEFC }
 
-// isRTL reports whether a character is written from right to left: Hebrew and Arabic, but not their digits.
+// isRTL reports whether a character is written from right to left: Hebrew and Arabic letters, but
+// not digits.
 func isRTL(r rune) bool {
 	return 0x590 <= r && r <= 0x8FF && !unicode.IsDigit(r) || 0xFB1D <= r && r < 0xFB50 || isArabicForm(r)
 }
 
-// The forms of a letter, in the order that Unicode has them in. A letter that joins its neighbour on one side has two.
+// The forms of a letter, in the order of Unicode. A letter that joins on one side only has the
+// first two.
 const (
 	isolated = iota
 	final
@@ -27,8 +29,8 @@ const (
 )
 
 const (
-	tatweel = 'ـ' // joins on both sides, and has one form
-	lam     = 'ل' // with an alef behind it one glyph
+	tatweel = 'ـ' // joins on both sides and has one form
+	lam     = 'ل' // forms a ligature with a following alef
 )
 
 // shapes are the forms of the Arabic letters.
@@ -37,13 +39,13 @@ type shapes struct {
 	ligatures map[rune][]rune // of lam and an alef, by the alef
 }
 
-// newShapes takes the forms out of Unicode's own data: each says which letter it is a form of.
+// newShapes derives the forms from Unicode's compatibility decompositions.
 func newShapes() *shapes {
 	s := &shapes{make(map[rune][]rune), make(map[rune][]rune)}
 	for r := rune(0xFB50); r <= 0xFEFC; r++ {
 		letters := []rune(norm.NFKC.String(string(r)))
 		switch {
-		case !isArabicForm(r), r == 0xFBE8, r == 0xFBE9: // two more of a letter that has its own
+		case !isArabicForm(r), r == 0xFBE8, r == 0xFBE9: // duplicates: the letter has other forms
 		case len(letters) == 1 && letters[0] != r && len(s.of[letters[0]]) < forms:
 			s.of[letters[0]] = append(s.of[letters[0]], r)
 		case len(letters) == 2 && letters[0] == lam && r >= 0xFEF5:
@@ -53,14 +55,14 @@ func newShapes() *shapes {
 	return s
 }
 
-// shape puts the forms in the place of the letters, as their neighbours ask for.
+// shape replaces Arabic letters with the forms that their neighbours require.
 func (s *shapes) shape(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Arabic, r) }) {
 		return text
 	}
 	var out []rune
 	letters := []rune(text)
-	joined := false // to the letter before
+	joined := false // to the previous letter
 	for i := 0; i < len(letters); i++ {
 		r, next := letters[i], rune(0)
 		if i+1 < len(letters) {
@@ -82,7 +84,7 @@ func (s *shapes) shape(text string) string {
 	return string(out)
 }
 
-// formOf is the form of a letter that is joined to the one before, or to the one behind, or to both.
+// formOf returns the form of a letter that is joined to the letter before it, behind it, or both.
 func formOf(before, behind bool) int {
 	switch {
 	case before && behind:
@@ -96,8 +98,9 @@ func formOf(before, behind bool) int {
 	}
 }
 
-// visual puts a line in the order in which it stands on the page. It is Unicode's algorithm (UAX 9) for what names and
-// addresses hold, in a line that begins on the left: words written from right to left, with numbers between them.
+// visual returns a line in visual order. It implements the part of Unicode's bidirectional
+// algorithm (UAX 9) that names and addresses need, in a left-to-right line: right-to-left words
+// with numbers between them.
 func visual(line string) string {
 	if !strings.ContainsFunc(line, isRTL) {
 		return line
@@ -114,8 +117,8 @@ func visual(line string) string {
 	return string(letters)
 }
 
-// runEnd is where the stretch that begins at i and is written from right to left ends: with its last letter or number
-// before a letter of another kind.
+// runEnd returns the end of the right-to-left run that begins at i: after its last letter or number
+// before a left-to-right letter.
 func runEnd(letters []rune, i int) int {
 	end := i + 1
 	for j := end; j < len(letters); j++ {
@@ -129,7 +132,7 @@ func runEnd(letters []rune, i int) int {
 	return end
 }
 
-// reverse reverses a run, but not its numbers; brackets open to the other side.
+// reverse reverses a run, but not its numbers, and mirrors brackets.
 func reverse(run []rune) {
 	slices.Reverse(run)
 	mirror := strings.NewReplacer("(", ")", ")", "(", "[", "]", "]", "[", "{", "}", "}", "{", "<", ">", ">", "<", "«", "»", "»", "«")

@@ -1,23 +1,26 @@
-// Package document renders documents of the kind of an invoice as PDF: page layout, fonts and PDF writing. It knows no
-// orders: a Content holds texts, and a Design says how the documents of a sender look.
+// Package document renders documents of the kind of an invoice as PDF: page layout, fonts and PDF
+// writing. It knows no orders: a Content holds texts, and a Design says how the documents of a
+// sender look.
 //
-// A document is a hybrid (Factur-X, ZUGFeRD): a PDF/A-3b with the same figures attached as XML. The same content gives
-// the same bytes.
+// A document is a hybrid (Factur-X, ZUGFeRD): a PDF/A-3b with the same figures attached as XML. The
+// same content gives the same bytes.
 //
 // # Text
 //
-// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
-// Arabic scripts here. A character that Noto Sans lacks is set in Noto Sans CJK, which has one weight. A document embeds
-// the glyphs that it uses.
+// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek,
+// Cyrillic, Hebrew and Arabic scripts here. A character that Noto Sans lacks is set in Noto Sans
+// CJK, which has one weight. A document embeds the glyphs that it uses.
 //
-// The East Asian font has the characters of GB 2312, of JIS X 0208 with the additions of Windows, of the first level of
-// Big5 and of KS X 1001, and all syllables of Korean. A character that countries draw differently has the form of mainland
-// China if GB 2312 lists it. The font is read when a document first needs it, which takes 50 ms and 7 MB. Lines of Chinese
-// and Japanese break between any two characters, but no line begins with a comma.
+// The East Asian font has the characters of GB 2312, of JIS X 0208 with the additions of Windows,
+// of the first level of Big5 and of KS X 1001, and all syllables of Korean. A character that
+// countries draw differently has the form of mainland China if GB 2312 lists it. The font is read
+// when a document first needs it, which takes 50 ms and 7 MB. Lines of Chinese and Japanese break
+// between any two characters, but no line begins with a comma.
 //
-// Arabic letters are shaped, and runs of right-to-left text are reordered within their line. The line itself runs from left
-// to right. A character that the fonts lack is printed as a box (□), and the document then explains the box: emoji, rare
-// ideographs, scripts of South and South-East Asia, vowel points of Hebrew and Arabic. No text makes rendering fail.
+// Arabic letters are shaped, and runs of right-to-left text are reordered within their line. The
+// line itself runs from left to right. A character that the fonts lack is printed as a box (□), and
+// the document then explains the box: emoji, rare ideographs, scripts of South and South-East Asia,
+// vowel points of Hebrew and Arabic. No text makes rendering fail.
 package document
 
 import (
@@ -41,8 +44,8 @@ func (d Design) Check() (logo, colour error) {
 	return logo, colour
 }
 
-// NewRenderer returns a renderer of documents that look so. It textOf the embedded fonts. An error means that the design does not
-// pass Check or that a font is damaged.
+// NewRenderer reads the embedded fonts and returns a renderer. An error means that the design does
+// not pass Check or that a font is damaged.
 func (d Design) NewRenderer() (*Renderer, error) {
 	logo, err := drawing(d.Logo)
 	if err != nil {
@@ -67,10 +70,11 @@ type Renderer struct {
 	sealer *pdfa.Sealer
 }
 
-// Content is what a document says, in the order of the page. Texts that are empty are left out. Any text may hold any character,
-// but for headings, labels, numbers and amounts, which are printed as they are: they must hold characters of the fonts only.
+// Content is the texts of a document, in the order of the page. Empty texts are left out. Names,
+// addresses, descriptions and other free text may hold any character. Headings, labels, numbers and
+// amounts are printed unchanged and must use characters of the fonts only.
 type Content struct {
-	Title  string // what the document is
+	Title  string // the kind of document
 	Number string
 	Issued time.Time // the PDF's creation date
 
@@ -86,8 +90,8 @@ type Content struct {
 	Brought  string // label of the subtotal at the beginning of a page
 
 	Totals  [][2]string // label and amount; the last one is emphasised
-	Terms   string      // when and how to pay
-	Account [][2]string // label and value: where to pay to; empty: the terms say all
+	Terms   string      // of payment
+	Account [][2]string // label and value; empty: no payment box, only the terms
 	Notes   []string
 	BoxNote string // printed when a character was replaced by a box
 
@@ -105,10 +109,12 @@ type row struct {
 	note  string
 }
 
-// AddRow adds a row to the table, a cell for each of Columns. The note is printed below the description. A document needs a row.
+// AddRow adds a row to the table, with a cell for each of Columns. The note is printed below the
+// description. Render needs at least one row, one total and one line of Sender.
 func (c *Content) AddRow(cells [6]string, note string) { c.rows = append(c.rows, row{cells, note}) }
 
-// Render returns the document as PDF/A-3b with its attachment. The same content gives the same bytes.
+// Render returns the document as PDF/A-3b with its attachment. The same content gives the same
+// bytes.
 func (r *Renderer) Render(c *Content) (document []byte, err error) {
 	// gofpdf panics on input that it does not expect, and loadEastern when the font is damaged.
 	defer func() {
@@ -126,7 +132,8 @@ func (r *Renderer) Render(c *Content) (document []byte, err error) {
 	return r.sealer.Seal(drawn, info, c.Attachment, fonts...)
 }
 
-// Densest returns the n characters with the largest outlines: a text of them makes a document as large as a text of n characters can.
+// Densest returns the n East Asian characters with the largest outlines, for the largest document
+// that n characters can cause.
 func (r *Renderer) Densest(n int) []rune {
 	glyphs := slices.Clone(r.fonts.eastern().glyphs)
 	slices.SortFunc(glyphs, func(a, b glyph) int { return len(b.outline) - len(a.outline) })

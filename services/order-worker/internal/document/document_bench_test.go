@@ -11,12 +11,14 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 )
 
-// BenchmarkDocument measures documents beside two floors of the same layout; the floors leave the texts to gofpdf.
-// Floor core: fonts that every reader has, which are not embedded and know no name outside Western Europe, without attachment.
-// Floor utf8: gofpdf's own way to print any name, AddUTF8Font, without attachment. drawn: the pages with their fonts embedded.
-// hybrid: the whole document.
+// BenchmarkDocument measures documents beside two floors of the same layout; the floors leave the
+// texts to gofpdf. Floor core: fonts that every reader has, which are not embedded and know no name
+// outside Western Europe, without attachment. Floor utf8: gofpdf's own way to print any name,
+// AddUTF8Font, without attachment. drawn: the pages with their fonts embedded. hybrid: the whole
+// document.
 //
-// ratios measures them in turns and compares the shortest times, which other load on the machine does not change.
+// ratios measures them in turns and compares the shortest times, which other load on the machine
+// does not change.
 func BenchmarkDocument(b *testing.B) {
 	r := renderer(b)
 	for _, row := range measured() {
@@ -93,8 +95,8 @@ func compare(b *testing.B, ways []func() int) {
 	b.ReportMetric(times(3, 2), "utf8/hybrid")
 }
 
-// BenchmarkDocumentFonts measures what the fonts cost a process, in time and in memory that it keeps: at its start, and when a
-// document first needs the East Asian font.
+// BenchmarkDocumentFonts measures what the fonts cost a process, in time and in memory that it
+// keeps: at its start, and when a document first needs the East Asian font.
 func BenchmarkDocumentFonts(b *testing.B) {
 	for name, load := range map[string]func() any{
 		"at start":      func() any { f, _ := loadFonts(); return f },
@@ -135,13 +137,15 @@ func utf8Fonts(b *testing.B, r *Renderer, c *Content) int {
 	return written(b, l)
 }
 
-// byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It does not set again what is set already.
+// byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It does not set again what is
+// set already.
 func byGofpdf(l *layout, names [faces]string) {
 	size := 0.0
 	l.put = func(x, y float64, st style, text string) {
 		l.flush()
 		if st.ink != l.ink {
-			// Both: where they differ, gofpdf sets the colour for each text and takes it back again.
+			// Both: where they differ, gofpdf sets the colour for each text and takes it back
+			// again.
 			l.pdf.SetTextColor(st.ink.rgb(l.accent))
 			l.pdf.SetFillColor(st.ink.rgb(l.accent))
 			l.ink = st.ink

@@ -22,7 +22,8 @@ var easternNames = []string{
 	"王 Łukasz Їжак Ω 김",
 }
 
-// listed are the letters that an encoding has in two bytes which begin with one of the leads, and end with a trail from one on.
+// listed are the letters that an encoding has in two bytes which begin with one of the leads, and
+// end with a trail from one on.
 func listed(e encoding.Encoding, firstLead, lastLead, firstTrail int) []rune {
 	var found []rune
 	decoder := e.NewDecoder()

@@ -1,6 +1,6 @@
 package document
 
-// footer is the footer of every page: columns of lines.
+// footer is the wrapped footer: columns of lines.
 type footer [][]string
 
 // footer wraps the columns of the footer.
@@ -28,8 +28,8 @@ func (f footer) height() int {
 	return most
 }
 
-// drawFooters draws the footer and the page number on every page, once the number of pages is known. gofpdf's own way, a placeholder in
-// the text, would also replace that placeholder in the text of a customer.
+// drawFooters draws footer and page number on every page, after the number of pages is known. The
+// placeholder that gofpdf offers for that number would also be replaced in a customer's text.
 func (l *layout) drawFooters(f footer) {
 	pages := l.pdf.PageCount()
 	for p := 1; p <= pages; p++ {

@@ -24,23 +24,23 @@ var (
 	sum     = style{bold, 11, white}
 )
 
-// layout draws one document, from the top of its first page to the footer of its last.
+// layout draws one document from the first page to the last.
 type layout struct {
 	*sheet
 	*Content
 	logo    string
 	y       float64 // how far the current page is filled
-	bottom  float64 // where the footer of every page begins
+	bottom  float64 // top edge of the footer
 	inTable bool    // a new page repeats the headings of the table
-	done    int     // rows that are complete
+	done    int     // number of complete rows
 }
 
 func newLayout(r *Renderer, c *Content) *layout {
 	return &layout{sheet: newSheet(r.fonts, r.accent), Content: c, logo: r.logo}
 }
 
-// draw draws all pages. The footer is wrapped first, because its height says where pages end, and drawn last, because it names the
-// number of pages.
+// draw draws all pages. The footer is wrapped first, because its height limits the pages, and drawn
+// last, because it has the number of pages.
 func (l *layout) draw() {
 	footer := l.footer()
 	l.bottom = a4 - 18 - float64(footer.height())*small.leading()
@@ -138,7 +138,7 @@ func (l *layout) notes() {
 	}
 }
 
-// paragraph prints a text over as many lines as it needs.
+// paragraph draws a text on as many lines as it needs.
 func (l *layout) paragraph(text string, st style, width float64) {
 	for _, line := range l.wrap(text, st, width) {
 		l.room(st.leading())
@@ -147,7 +147,8 @@ func (l *layout) paragraph(text string, st style, width float64) {
 	}
 }
 
-// room begins a new page when a height does not fit on this one, unless it would fit on none.
+// room begins a new page if a height does not fit on the current one. A height that fits on no page
+// stays on this one.
 func (l *layout) room(height float64) {
 	bottom := l.bottom
 	if l.inTable {

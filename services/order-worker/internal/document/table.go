@@ -1,12 +1,13 @@
 package document
 
-// column is a column of the table. Numbers end at its place and are never wrapped; texts begin there.
+// column is a column of the table. Numbers end at its position and are not wrapped. Texts begin at
+// its position.
 type column struct {
 	at      float64
 	numbers bool
 }
 
-// The table leaves room for amounts of ten digits before the point.
+// Positions of columns. They leave room for amounts with ten digits before the decimal point.
 const (
 	itemAt    = 31.0
 	itemWidth = 69.0
@@ -31,7 +32,8 @@ func (l *layout) table() {
 	for _, r := range l.rows[:last] {
 		l.row(r, 0)
 	}
-	// The totals and the payment box need a row above them on their page: the last row moves with them.
+	// The totals and the payment box need a row above them on their page: the last row moves with
+	// them.
 	l.row(l.rows[last], l.totalsHeight()+paymentHeight)
 	l.inTable = false
 }
@@ -47,8 +49,8 @@ func (l *layout) headings() {
 	l.y += height
 }
 
-// cell prints one line of a cell. Numbers end at the same place, so that their digits stand below each other: in Noto
-// Sans all digits are equally wide.
+// cell draws one line of a cell. Numbers are aligned right: all digits of Noto Sans have the same
+// width.
 func (l *layout) cell(c column, y float64, st style, text string) {
 	if c.numbers {
 		l.textTo(c.at, y, st, text)
@@ -78,7 +80,8 @@ func (l *layout) row(r row, below float64) {
 	l.done++
 }
 
-// lines draws the lines of a row after its first. A row that is higher than a page is continued on the next.
+// lines draws the lines of a row after its first. A row that is higher than a page is continued on
+// the next.
 func (l *layout) lines(texts []string, st style) {
 	for _, text := range texts {
 		l.room(st.leading())
@@ -87,7 +90,8 @@ func (l *layout) lines(texts []string, st style) {
 	}
 }
 
-// carry draws the subtotal of the rows so far, at the end of a page or at the beginning of the next.
+// carry draws the subtotal of the rows so far, at the end of a page or at the beginning of the
+// next.
 func (l *layout) carry(name string) {
 	base := l.y + 4.4
 	l.textTo(159, base, label, name)

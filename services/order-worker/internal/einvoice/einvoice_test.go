@@ -67,7 +67,8 @@ func TestInvoiceStaysAsItIs(t *testing.T) {
 	}
 }
 
-// elements reads XML, and returns the names of its elements and how many have neither text nor elements in them.
+// elements reads XML, and returns the names of its elements and how many have neither text nor
+// elements in them.
 func elements(t testing.TB, data []byte) (names []string, empty int) {
 	t.Helper()
 	d, hollow := xml.NewDecoder(bytes.NewReader(data)), false

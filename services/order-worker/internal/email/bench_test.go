@@ -14,8 +14,9 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// BenchmarkMail measures a mail with an invoice of 30 KB beside its floor: go-mail alone, with the same parts, on one
-// connection that stays open. Both talk to an inbox over a socket of this machine.
+// BenchmarkMail measures a mail with an invoice of 30 KB beside its floor: go-mail alone, with the
+// same parts, on one connection that stays open. Both talk to an inbox over a socket of this
+// machine.
 func BenchmarkMail(b *testing.B) {
 	in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0"})
 	if err != nil {

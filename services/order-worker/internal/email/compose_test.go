@@ -179,7 +179,8 @@ func hostile() *rapid.Generator[string] {
 
 func TestCustomersWordsInjectNothing(t *testing.T) {
 	t.Parallel()
-	// Not in a bubble: its time stands still while rapid looks for the smallest example, for as long as its clock says.
+	// Not in a bubble: its time stands still while rapid looks for the smallest example, for as
+	// long as its clock says.
 	s := setup(t, inShop)
 	plain := sentTo("DE")
 	plain.Order.ShipTo.Region = "Berlin"
@@ -215,7 +216,8 @@ func TestCustomersWordsInjectNothing(t *testing.T) {
 	})
 }
 
-// Many readers decode such words even in quotes, where RFC 2047 forbids it, and some then read what comes out as a header.
+// Many readers decode such words even in quotes, where RFC 2047 forbids it, and some then read what
+// comes out as a header.
 func TestNoNameIsTakenForAnEncodedWord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

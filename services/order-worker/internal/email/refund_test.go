@@ -84,7 +84,8 @@ func TestARefundsMailSaysNothingOfAnOrder(t *testing.T) {
 			if want := row.subject + "CRN-7KQ2MX-03-0000200"; m.subject != want || m.header.Get("Content-Language") != row.language {
 				t.Errorf("%q: got %q in %q, want %q in %q", row.country, m.subject, m.header.Get("Content-Language"), want, row.language)
 			}
-			// What only mails of orders say: thanks, days and the carrier; what only this one does not: why, and that shipping is refunded.
+			// What only mails of orders say: thanks, days and the carrier; what only this one does
+			// not: why, and that shipping is refunded.
 			no := regexp.MustCompile(`Thank|danke|Vielen|Merci|Dziękujemy|Ευχαρ|Дякуємо|2–4|Parcel Post|refund-|0[.,]00|(?i)ship|versand|reason|grund|motif|λόγος`)
 			if found := no.FindAllString(m.text+m.subject, -1); found != nil {
 				t.Errorf("%q: got %q in\n%s", row.country, found, m.text)

@@ -11,7 +11,8 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-// refuse sends n mails, to so many domains in turn, and returns the classes of their failures in the order of sending.
+// refuse sends n mails, to so many domains in turn, and returns the classes of their failures in
+// the order of sending.
 func (s shop) refuse(t *testing.T, n, domains int) (classes []failure.Class) {
 	t.Helper()
 	for i := range n {

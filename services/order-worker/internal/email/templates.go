@@ -21,37 +21,39 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// templates are two layouts, and the words of each language, which both layouts use.
+// templates are two layouts and the words of each language, which both layouts use.
 //
 //go:embed templates
 var templates embed.FS
 
-// The layouts. All other files are words: de.tmpl has those of a mail in German, de-credit.tmpl what a credit note calls otherwise.
+// The layouts, and the suffix of words for refunds: de.tmpl has the words of a German mail,
+// de-credit.tmpl those that differ for a refund.
 const (
 	textLayout = "mail.txt"
 	htmlLayout = "mail.html"
 	ofRefunds  = "-credit"
 )
 
-// kind is what mails are about, and their language.
+// kind is a language, and whether the mail is about a refund.
 type kind struct {
 	language locale.Language
 	refund   bool
 }
 
-// templateSet is the mail of a kind.
+// templateSet is the templates of a kind.
 type templateSet struct {
 	locale.Language
-	words string // the place of its words; of a refund, of those that are its own
+	words string // the place of its words; for a refund, of those that differ
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
-	work  *work // that executing them may take
+	work  *work // limits their execution
 }
 
-// source is the text of a template and the place by which its errors name it.
+// source is the text of a template and the place that its errors name.
 type source struct{ place, text string }
 
-// templateSets parses the templates, and tries them. Those in a folder, if one is given, take the places of the embedded ones.
+// templateSets parses and tries the templates. Files in folder replace the embedded ones of the
+// same names.
 func templateSets(folder string) (map[kind]templateSet, error) {
 	sources, err := embedded()
 	if err != nil {
@@ -72,7 +74,7 @@ func templateSets(folder string) (map[kind]templateSet, error) {
 			if err != nil {
 				return nil, err
 			}
-			if folder != "" { // ours are known to end
+			if folder != "" { // the embedded ones are known to end
 				mail.tries = append(mail.tries, largest(l))
 			}
 			if err := e.try(mail.tries); err != nil {
@@ -100,12 +102,13 @@ func embedded() (map[string]source, error) {
 	})
 }
 
-// replace refuses a file that takes no place: its name is misspelt.
+// replace replaces embedded templates by the files of a folder. A file of another name is an error,
+// since it may be misspelt.
 func replace(sources map[string]source, folder string) error {
 	if folder == "" {
 		return nil
 	}
-	// Of a named pipe ReadDir would wait for somebody to write.
+	// ReadDir would block on a named pipe.
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return cmp.Or(err, fmt.Errorf("%s: is not a folder", folder))
 	}
@@ -114,7 +117,7 @@ func replace(sources map[string]source, folder string) error {
 		return err
 	}
 	for _, f := range files {
-		if strings.HasPrefix(f.Name(), ".") { // of editors, and of Kubernetes' mounts
+		if strings.HasPrefix(f.Name(), ".") { // files of editors and of Kubernetes volumes
 			continue
 		}
 		place := filepath.Join(folder, f.Name())
@@ -139,8 +142,8 @@ func replace(sources map[string]source, folder string) error {
 	return nil
 }
 
-// newTemplateSet parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
-// said more than once the last counts.
+// newTemplateSet parses the words twice, because only html/template escapes. If a word is defined
+// twice, the last one applies.
 func newTemplateSet(l locale.Language, text, html source, words []source) (e templateSet, err error) {
 	e = templateSet{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
 	functions := map[string]any{"plural": l.Plural, counter: e.work.step}
@@ -167,10 +170,10 @@ func newTemplateSet(l locale.Language, text, html source, words []source) (e tem
 	return e, nil
 }
 
-// rendered is what the templates make of an order.
+// rendered is the output of the templates.
 type rendered struct{ subject, text, html string }
 
-// write says the same twice, for people who read text and for those who read HTML.
+// write executes the templates for one mail.
 func (e templateSet) write(c content) (rendered, error) {
 	var subject, text, html bounded
 	if err := e.text.ExecuteTemplate(&subject, "subject", c); err != nil {
@@ -185,7 +188,7 @@ func (e templateSet) write(c content) (rendered, error) {
 	return rendered{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
 }
 
-// largest is an order made up of as many lines as there can be.
+// largest returns a sample order with the maximum number of lines.
 func largest(l locale.Language) content {
 	long := content{Language: l.String(), Shipping: delivery{Service: "standard"}}
 	for range order.MaxLines {
@@ -194,7 +197,7 @@ func largest(l locale.Language) content {
 	return long
 }
 
-// orders are made up: one has all that an order can have, one as little as it can.
+// orders returns two sample orders: one with all fields, one with as few as possible.
 func orders(l locale.Language) []content {
 	return []content{{
 		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
@@ -203,15 +206,15 @@ func orders(l locale.Language) []content {
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
 
-// refunds are made up: of all, and of next to nothing.
+// refunds returns two sample refunds: one with all fields, one with as few as possible.
 func refunds(l locale.Language) []content {
 	all := orders(l)[0]
 	all.Invoice, all.Corrects, all.Reason, all.Shipping = "CRN-1", "INV-1", "Broken", delivery{Service: "express", Price: "9.80 EUR"}
 	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}
 }
 
-// try writes mails about what nobody ordered, so that a template that cannot be executed, or does not end, stops the worker and not
-// an order.
+// try executes the templates with sample orders, so that a template that fails or does not end is
+// an error at the start.
 func (e templateSet) try(tries []content) error {
 	defer e.work.unbounded()
 	for _, c := range tries {

@@ -44,7 +44,8 @@ func breaking(left *int) func(*email.Config) {
 	}
 }
 
-// A mail is uncertain when its last byte has left and no answer came: not one byte earlier, and never later.
+// A mail is uncertain when its last byte has left and no answer came: not one byte earlier, and
+// never later.
 func TestUncertainIsExact(t *testing.T) {
 	t.Parallel()
 	for name, document := range map[string]string{"small": "%PDF", "large": strings.Repeat("%PDF", 20_000)} {
@@ -128,7 +129,8 @@ func TestLeaseThatLapsesStopsAMailWhereItIs(t *testing.T) {
 	}
 }
 
-// A write that is refused leaves go-mail waiting for an answer to what it did not send; by then the lease may be back.
+// A write that is refused leaves go-mail waiting for an answer to what it did not send; by then the
+// lease may be back.
 func TestRefusedWriteIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -112,7 +112,8 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 	}
 }
 
-// samples are the orders of deploy/sample by their keys, at the prices of the default catalogue and with a shipping price.
+// samples are the orders of deploy/sample by their keys, at the prices of the default catalogue and
+// with a shipping price.
 func samples(t *testing.T) map[string]*order.State {
 	t.Helper()
 	const root = "../../../../"

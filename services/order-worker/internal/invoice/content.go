@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// pages writes what the pages of one document say, in its language.
+// pages writes the texts of the pages of one document, in its language.
 type pages struct {
 	*translation
 	seller  Seller
@@ -19,7 +19,7 @@ type pages struct {
 	invoice order.Invoice // or credit note
 }
 
-// content is the document for people, with the document for programs attached.
+// content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.State) *document.Content {
 	p := pages{translation: s.translation(w), seller: s.seller, order: w.Order, subject: subjectOf(w), invoice: *w.Progress.Invoice}
 	c := &document.Content{
@@ -36,8 +36,9 @@ func (s *Step) content(w *order.State) *document.Content {
 	return c
 }
 
-// recipient is the name and address of the buyer. It has neither e-mail nor note: an operator may edit both when the order is
-// replayed after its invoice was issued. The country is in English, which carriers everywhere read.
+// recipient is the name and address of the buyer. It has neither e-mail nor note: an operator may
+// edit both when the order is replayed after its invoice was issued. The country is in English,
+// which carriers everywhere read.
 func (p *pages) recipient() []string {
 	a := p.order.ShipTo
 	return []string{
@@ -140,8 +141,8 @@ func (p *pages) account() [][2]string {
 	return [][2]string{{p.Account, p.seller.Name}, {"IBAN", p.seller.IBAN}, {"BIC", p.seller.BIC}, {p.Reference, p.invoice.Number}}
 }
 
-// exemptions are the reasons why no VAT is charged. They follow from the planned category, not from the country: the VAT table may
-// have changed since.
+// exemptions are the reasons why no VAT is charged. They follow from the planned category, not from
+// the country: the VAT table may have changed since.
 func (p *pages) exemptions() (reasons []string) {
 	for _, t := range p.invoice.Taxes {
 		reason, _ := p.exemption(t.Category)
@@ -150,7 +151,7 @@ func (p *pages) exemptions() (reasons []string) {
 	return reasons
 }
 
-// footer is what the foot of every page says about the seller.
+// footer is the seller's data at the foot of every page.
 func (p *pages) footer() [3][]string {
 	s := p.seller
 	return [3][]string{
@@ -164,7 +165,7 @@ func (p *pages) page(page, pages int) string {
 	return fill(p.Page, "page", strconv.Itoa(page), "pages", strconv.Itoa(pages))
 }
 
-// labelled is a value behind its label, or nothing if there is no value.
+// labelled returns label and value, or nothing if there is no value.
 func labelled(label, value string) string {
 	if value == "" {
 		return ""

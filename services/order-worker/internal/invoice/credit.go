@@ -7,12 +7,12 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// planCreditNote settles the credit note of a refund. Category, rate and language are those of the invoice that it corrects, whatever the
-// tables of today say.
+// planCreditNote decides the credit note of a refund. It has category, rate and language of the
+// invoice that it corrects, even if the VAT table has changed since.
 func planCreditNote(w *order.State) (*order.Invoice, error) {
 	r := w.Order.Refund
 	if len(r.Invoice.Taxes) != 1 {
-		return nil, fmt.Errorf("planning credit note: invoice %s has %d rates of VAT", r.Invoice.Number, len(r.Invoice.Taxes))
+		return nil, fmt.Errorf("planning credit note: invoice %s has %d VAT rates, want 1", r.Invoice.Number, len(r.Invoice.Taxes))
 	}
 	total, err := add(w.Order.Lines, r.Shipping, r.Tax)
 	if err != nil {
@@ -31,17 +31,19 @@ func planCreditNote(w *order.State) (*order.Invoice, error) {
 	}, nil
 }
 
-// subject is what a document is subject: where pages and data find out in what an invoice and a credit note differ, beside their words.
+// subject is the order of a document, and in what an invoice and a credit note differ apart from
+// their words.
 type subject struct {
 	order    order.ID
-	placed   time.Time       // or zero: not known
+	placed   time.Time       // zero: unknown
 	supplied time.Time       // when the goods were handed to the carrier
-	shipping *order.Shipping // or nil: it has no part in this
-	corrects *order.Invoice  // or nil: it is an invoice
+	shipping *order.Shipping // nil: the document has no shipping
+	corrects *order.Invoice  // nil: the document is an invoice
 	reason   string
 }
 
-// subjectOf is an order and its invoice or, of a refund, the order that is refunded and the invoice that is corrected.
+// subjectOf returns the subject of an order's invoice. For a refund that is the refunded order and
+// the corrected invoice.
 func subjectOf(w *order.State) subject {
 	shipping, _ := w.Shipping()
 	r := w.Order.Refund
@@ -51,8 +53,9 @@ func subjectOf(w *order.State) subject {
 	return subject{order: r.Of, supplied: supplied(r.Invoice), shipping: shipping, corrects: &r.Invoice, reason: r.Reason}
 }
 
-// credit is the language with the words of a credit note for what an invoice names in another way.
-func (t *translation) credit() *translation {
+// forCreditNotes returns the translation with the words of a credit note in place of those of an
+// invoice.
+func (t *translation) forCreditNotes() *translation {
 	c := *t
 	c.Invoice, c.words.Number, c.words.Date = t.CreditNote, t.CreditNumber, t.CreditDate
 	c.NetTotal, c.Total = t.CreditNet, t.CreditTotal

@@ -18,8 +18,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// refunded is the next refund of an invoiced order, as it stands in the queue: of quantities by place of the line, and of shipping
-// or, when neither is asked for, of all that is left.
+// refunded is the next refund of an invoiced order, as it stands in the queue: of quantities by
+// place of the line, and of shipping or, when neither is asked for, of all that is left.
 func refunded(t rapid.TB, w *order.State, before []order.Order, shipping bool, quantities ...int) *order.State {
 	t.Helper()
 	var items []order.Line
@@ -245,7 +245,8 @@ func TestCreditNotesAddUpExactly(t *testing.T) {
 	})
 }
 
-// randomOrder is an order of small amounts, of which roundings are the greatest part, and its invoice.
+// randomOrder is an order of small amounts, of which roundings are the greatest part, and its
+// invoice.
 func randomOrder(t *rapid.T, s *Step) *order.State {
 	w := shipped(rapid.IntRange(1, 4).Draw(t, "lines"))
 	w.Order.Customer.VATID = rapid.SampledFrom([]string{"", "ATU12345678"}).Draw(t, "VAT ID")
@@ -261,8 +262,8 @@ func randomOrder(t *rapid.T, s *Step) *order.State {
 	return w
 }
 
-// creditNote settles the credit note of a refund and checks that lines, shipping and VAT add up to its total, and that pages and
-// data say the same.
+// creditNote settles the credit note of a refund and checks that lines, shipping and VAT add up to
+// its total, and that pages and data say the same.
 func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
 	if err := s.Plan(context.Background(), w); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestMain makes 2,000 the number of random orders. The long form is: go test -run 'Exactly|Obey' -rapid.checks=100000.
+// TestMain makes 2,000 the number of random orders. The long form is: go test -run 'Exactly|Obey'
+// -rapid.checks=100000.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "2000"); err != nil {
 		panic(err)

@@ -15,13 +15,13 @@ import (
 //go:embed language/words.json
 var wordsData []byte
 
-// translation is a language that invoices are written in.
+// translation is the texts of an invoice in one language.
 type translation struct {
 	words
 	locale.Language
 }
 
-// words are the texts of an invoice. {page} and so on are places.
+// words are the labels and sentences of an invoice. {page} and so on are placeholders.
 type words struct {
 	Invoice   string `json:"invoice"`
 	Number    string `json:"number"`
@@ -59,7 +59,7 @@ type words struct {
 	Page      string `json:"page"`
 	Box       string `json:"box"`
 
-	// Of credit notes.
+	// For credit notes.
 	CreditNote   string `json:"credit_note"`
 	CreditNumber string `json:"credit_number"`
 	CreditDate   string `json:"credit_date"`
@@ -70,17 +70,17 @@ type words struct {
 	Settled      string `json:"settled"`
 }
 
-// loadTranslations reads the words of all languages. One that lacks a word is an error.
+// loadTranslations reads the words of all languages. A missing word is an error.
 func loadTranslations() (map[locale.Language]*translation, error) {
-	var said map[string]words
+	var all map[string]words
 	d := json.NewDecoder(bytes.NewReader(wordsData))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&said); err != nil {
+	if err := d.Decode(&all); err != nil {
 		return nil, err
 	}
 	translations := make(map[locale.Language]*translation)
 	for _, l := range locale.All() {
-		w := said[l.String()]
+		w := all[l.String()]
 		for _, v := range reflect.ValueOf(w).Fields() {
 			if v.IsZero() {
 				return nil, fmt.Errorf("%s: words are missing", l)
@@ -91,16 +91,17 @@ func loadTranslations() (map[locale.Language]*translation, error) {
 	return translations, nil
 }
 
-// translation is the language that a document was settled in, with the words for its kind. Old versions settled none, and wrote English.
+// translation returns the translation for a document: its planned language and its kind.
 func (s *Step) translation(w *order.State) *translation {
 	t := s.translations[locale.Of(w.Progress.Invoice.Language)]
 	if w.Order.Refund != nil {
-		return t.credit()
+		return t.forCreditNotes()
 	}
 	return t
 }
 
-// exemption says why no VAT is charged, and by its code in the list VATEX; nothing where VAT is charged.
+// exemption returns why no VAT is charged, as a sentence and as a code of the VATEX list. Both are
+// empty if VAT is charged.
 func (t *translation) exemption(category string) (reason, code string) {
 	switch category {
 	case order.VATExport:
@@ -112,7 +113,7 @@ func (t *translation) exemption(category string) (reason, code string) {
 	}
 }
 
-// service is the name of the service that was asked for.
+// service translates the name of a shipping service.
 func (t *translation) service(name string) string {
 	switch name {
 	case order.Standard:
@@ -124,7 +125,7 @@ func (t *translation) service(name string) string {
 	}
 }
 
-// terms say when to pay.
+// terms returns until when to pay.
 func (t *translation) terms(s Seller, i order.Invoice) string {
 	if s.PaymentDays == 0 {
 		return t.AtOnce
@@ -132,7 +133,8 @@ func (t *translation) terms(s Seller, i order.Invoice) string {
 	return fill(t.Due, "date", t.Language.Date(s.due(i)))
 }
 
-// fill puts values into the places of a text: each name before its value. A value is not searched for places.
+// fill replaces the placeholders of a text. values holds names and values in turn. Placeholders in
+// a value are not replaced.
 func fill(text string, values ...string) string {
 	var out strings.Builder
 	for {

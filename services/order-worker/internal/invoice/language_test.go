@@ -84,8 +84,8 @@ func TestAnInvoiceIsWrittenInTheLanguageThatWasSettled(t *testing.T) {
 	}
 }
 
-// stumble matches what no language has: two full stops, because a date ends in one, and quotation marks of typewriters. In
-// French a colon has a space before it that does not break.
+// stumble matches what no language has: two full stops, because a date ends in one, and quotation
+// marks of typewriters. In French a colon has a space before it that does not break.
 var stumble, french = regexp.MustCompile(`\.\.|['"]`), regexp.MustCompile(`[^\x{a0}][:;!?]`)
 
 func TestTextsAreSetAsTheirLanguageSetsThem(t *testing.T) {

@@ -8,20 +8,22 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Fits renders the largest document that a customer can bring about, and refuses a seller with whom it has more than most bytes:
-// the record that keeps it would be refused, and the order with it. It is for sellers of others: a test holds that ours fits.
+// Fits renders the largest document that an order can cause and returns an error if it has more
+// than most bytes. Without this check Kafka would refuse the record of such an invoice, and the
+// order would fail.
 func (s *Step) Fits(most int) error {
 	pdf, err := s.renderer.Render(s.content(s.largest()))
 	if err != nil {
 		return fmt.Errorf("rendering the largest invoice: %w", err)
 	}
 	if len(pdf) > most {
-		return fmt.Errorf("the largest invoice has %d KiB with this seller, and %d KiB can be kept: shorten its texts or its logo", len(pdf)>>10, most>>10)
+		return fmt.Errorf("the largest invoice has %d KiB with this seller, and the limit is %d KiB: shorten its texts or its logo", len(pdf)>>10, most>>10)
 	}
 	return nil
 }
 
-// largest is an order of as many lines as there can be, in two alphabets, to an address made of the characters that take most room.
+// largest returns an order with the maximum number of lines, in two alphabets, and an address of
+// the characters with the largest outlines.
 func (s *Step) largest() *order.State {
 	dense := s.renderer.Densest(1000)
 	text := func(n int) string { return string(dense[200*n : 200*n+200]) }

@@ -17,7 +17,8 @@ type orderKind struct {
 	w    *order.State
 }
 
-// measuredOrders are the kinds that the benchmark measures: in all scripts, and of more lines than a page has.
+// measuredOrders are the kinds that the benchmark measures: in all scripts, and of more lines than
+// a page has.
 func measuredOrders(t testing.TB, s *Step) []orderKind {
 	t.Helper()
 	mixed, chinese := shipped(3), shipped(3)
@@ -44,7 +45,8 @@ func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.Stat
 	return w
 }
 
-// What packs, draws and cuts holds nothing back that the next invoice, or another at the same time, would find.
+// What packs, draws and cuts holds nothing back that the next invoice, or another at the same time,
+// would find.
 func TestAllKindsAtATimeAreAsAlone(t *testing.T) {
 	t.Parallel()
 	s, other := setup(t), setup(t)

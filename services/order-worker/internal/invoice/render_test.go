@@ -204,7 +204,8 @@ func TestReadersAreToldWhatTheDocumentIs(t *testing.T) {
 	}
 }
 
-// The largest invoice that a customer can bring about fits into a record of orders.invoices, 1.25 MiB.
+// The largest invoice that a customer can bring about fits into a record of orders.invoices, 1.25
+// MiB.
 func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -73,7 +73,8 @@ type xmlTax struct {
 	BT120 string  `xml:"ExemptionReason"`
 }
 
-// broken names the rules of EN 16931 about sums that an invoice breaks. Nothing here is computed as the step does it.
+// broken names the rules of EN 16931 about sums that an invoice breaks. Nothing here is computed as
+// the step does it.
 func (i *xmlInvoice) broken() (rules []string) {
 	equal := func(rule string, got decimal, want *big.Rat) {
 		if got.Cmp(want) != 0 {

@@ -19,7 +19,8 @@ var builtIn = sync.OnceValues(func() (*Step, error) {
 	return New(seller)
 })
 
-// setup returns a step of the built-in seller. Tests share what was read, and may change the step itself.
+// setup returns a step of the built-in seller. Tests share what was read, and may change the step
+// itself.
 func setup(t testing.TB) *Step {
 	t.Helper()
 	s, err := builtIn()

@@ -12,7 +12,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The standard rates of the 27 member states, typed from the European Commission's list, not from the file.
+// The standard rates of the 27 member states, typed from the European Commission's list, not from
+// the file.
 func TestRatesAreThoseOfTheMemberStates(t *testing.T) {
 	t.Parallel()
 	r, err := loadRates()

@@ -67,7 +67,8 @@ func TestMoneyIsWrittenAsOthersWriteIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cents := rapid.Int64Range(0, 1e12).Draw(t, "cents")
 		for _, l := range locale.All() {
-			// x/text takes a float64 and a hundred times as long, and does not know that Polish leaves four digits together.
+			// x/text takes a float64 and a hundred times as long, and does not know that Polish
+			// leaves four digits together.
 			want := message.NewPrinter(language.Make(l.String())).Sprint(number.Decimal(float64(cents)/100, number.Scale(2)))
 			if l.String() == "pl" && cents < 1e6 {
 				want = strings.Replace(want, "\u00a0", "", 1)

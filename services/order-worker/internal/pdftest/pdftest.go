@@ -39,7 +39,8 @@ func Words(t testing.TB, document []byte) []Word {
 	return found.Words
 }
 
-// Run runs a tool of a Debian package and returns what it prints. Without the tool the test is skipped; in CI it fails.
+// Run runs a tool of a Debian package and returns what it prints. Without the tool the test is
+// skipped; in CI it fails.
 func Run(t testing.TB, pkg string, input []byte, tool string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)

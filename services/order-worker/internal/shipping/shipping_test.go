@@ -45,7 +45,8 @@ func TestTheOrderRecordsHowItIsShipped(t *testing.T) {
 	}
 }
 
-// TestWhatIsSettledStays plans orders again that another card, or a version without parcels, has settled.
+// TestWhatIsSettledStays plans orders again that another card, or a version without parcels, has
+// settled.
 func TestWhatIsSettledStays(t *testing.T) {
 	t.Parallel()
 	for name, settled := range map[string]order.Shipping{

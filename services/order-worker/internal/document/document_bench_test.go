@@ -11,11 +11,10 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 )
 
-// BenchmarkDocument measures documents beside two floors of the same layout; the floors leave the
-// texts to gofpdf. Floor core: fonts that every reader has, which are not embedded and know no name
-// outside Western Europe, without attachment. Floor utf8: gofpdf's own way to print any name,
-// AddUTF8Font, without attachment. drawn: the pages with their fonts embedded. hybrid: the whole
-// document.
+// BenchmarkDocument measures documents and compares them with two floors of the same layout, whose
+// texts gofpdf writes, without attachment. Floor core has standard fonts, which are not embedded
+// and have Western European characters only. Floor utf8 has the embedded fonts of AddUTF8Font.
+// drawn is the pages with their fonts. hybrid is the whole document.
 //
 // ratios measures them in turns and compares the shortest times, which other load on the machine
 // does not change.
@@ -72,7 +71,7 @@ func measure(b *testing.B, name string, draw func() int) {
 	})
 }
 
-// compare measures the ways by turns, each without the garbage of the one before.
+// compare measures the ways in turns, each after a garbage collection.
 func compare(b *testing.B, ways []func() int) {
 	const often = 5
 	took := make([]time.Duration, len(ways))
@@ -89,14 +88,14 @@ func compare(b *testing.B, ways []func() int) {
 		}
 	}
 	times := func(way, floor int) float64 { return float64(took[way]) / float64(took[floor]) }
-	b.ReportMetric(0, "ns/op") // of all together: it says nothing
+	b.ReportMetric(0, "ns/op") // of all together: meaningless
 	b.ReportMetric(times(1, 0), "drawn/core")
 	b.ReportMetric(times(2, 0), "hybrid/core")
 	b.ReportMetric(times(3, 2), "utf8/hybrid")
 }
 
-// BenchmarkDocumentFonts measures what the fonts cost a process, in time and in memory that it
-// keeps: at its start, and when a document first needs the East Asian font.
+// BenchmarkDocumentFonts measures the time to load the fonts and the memory that they keep: at the
+// start of a process, and when a document first needs the East Asian font.
 func BenchmarkDocumentFonts(b *testing.B) {
 	for name, load := range map[string]func() any{
 		"at start":      func() any { f, _ := loadFonts(); return f },
@@ -130,22 +129,20 @@ func coreFonts(b *testing.B, r *Renderer, c *Content) int {
 func utf8Fonts(b *testing.B, r *Renderer, c *Content) int {
 	b.Helper()
 	l := newLayout(r, c)
-	// gofpdf writes into what it is given.
+	// gofpdf modifies the font data.
 	l.pdf.AddUTF8FontFromBytes("regular", "", bytes.Clone(goregular.TTF))
 	l.pdf.AddUTF8FontFromBytes("bold", "", bytes.Clone(gobold.TTF))
 	byGofpdf(l, [faces]string{"regular", "bold", "regular"})
 	return written(b, l)
 }
 
-// byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It does not set again what is
-// set already.
+// byGofpdf has gofpdf write the texts. It sets fonts and colours only when they change.
 func byGofpdf(l *layout, names [faces]string) {
 	size := 0.0
 	l.put = func(x, y float64, st style, text string) {
 		l.flush()
 		if st.ink != l.ink {
-			// Both: where they differ, gofpdf sets the colour for each text and takes it back
-			// again.
+			// Both: if they differ, gofpdf sets the colour for each text and resets it.
 			l.pdf.SetTextColor(st.ink.rgb(l.accent))
 			l.pdf.SetFillColor(st.ink.rgb(l.accent))
 			l.ink = st.ink
@@ -169,7 +166,7 @@ func written(b *testing.B, l *layout) int {
 	return int(count)
 }
 
-// counter counts what is written.
+// counter counts bytes.
 type counter int
 
 func (c *counter) Write(p []byte) (int, error) {

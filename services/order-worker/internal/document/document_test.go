@@ -14,7 +14,7 @@ import (
 	"example.com/orders/services/order-worker/internal/pdftest"
 )
 
-// example is a document of some rows.
+// example returns a document of some rows.
 func example(rows int) *Content {
 	c := &Content{
 		Title: "Invoice", Number: "INV-1", Issued: time.Unix(1, 0),
@@ -40,7 +40,7 @@ func example(rows int) *Content {
 // exampleDesign has a logo and a colour.
 var exampleDesign = Design{Logo: "M3 0 L21 0 C22.7 0 24 1.3 24 3 L24 21 L3 24 Z M3 19 L9.5 8 L13 13.5 L15.5 10.5 L21 19 Z", Colour: "1f5b4c"}
 
-// renderer returns a renderer of its own.
+// renderer returns a new renderer.
 func renderer(t testing.TB) *Renderer {
 	t.Helper()
 	r, err := exampleDesign.NewRenderer()
@@ -96,10 +96,10 @@ func TestLongTextsStayInTheirPlace(t *testing.T) {
 	}
 }
 
-func TestOnlyEastAsianTextReadsTheEastAsianFont(t *testing.T) {
+func TestOnlyEastAsianTextLoadsTheEastAsianFont(t *testing.T) {
 	t.Parallel()
 	r, c := renderer(t), example(len(names))
-	r.fonts.eastern = func() *face { panic("it is read") }
+	r.fonts.eastern = func() *face { panic("it is loaded") }
 	for i, name := range names {
 		c.rows[i].cells[1] = name
 	}
@@ -119,7 +119,7 @@ func TestRunsOfOneLineFollowEachOtherWithoutAGap(t *testing.T) {
 	}
 }
 
-func TestADamagedEastAsianFontIsAnErrorOfEachDocument(t *testing.T) {
+func TestDamagedEastAsianFontFailsEachDocument(t *testing.T) {
 	t.Parallel()
 	r, c := renderer(t), example(1)
 	r.fonts.eastern = sync.OnceValue(func() *face { panic(errors.New("eastern: cut short")) })

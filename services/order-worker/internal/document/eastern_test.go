@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// easternNames are texts of East Asia that must be printed as they are.
+// easternNames are East Asian texts that must be printed unchanged.
 var easternNames = []string{
 	"王小明", "北京市朝阳区建国门外大街1号国贸大厦A座", "臺北市中正區重慶南路一段122號", "香港九龍彌敦道100號", "鄺麗貞", "喆堃",
 	"株式会社 山田商店", "髙橋 﨑子", "東京都千代田区丸の内１丁目９−１", "㈱サンプル ｻﾝﾌﾟﾙ", "ステンレスボトル「真空断熱」、７５０ｍｌ",
@@ -22,8 +22,7 @@ var easternNames = []string{
 	"王 Łukasz Їжак Ω 김",
 }
 
-// listed are the letters that an encoding has in two bytes which begin with one of the leads, and
-// end with a trail from one on.
+// listed returns the letters of an encoding whose two bytes are a lead and a trail of these ranges.
 func listed(e encoding.Encoding, firstLead, lastLead, firstTrail int) []rune {
 	var found []rune
 	decoder := e.NewDecoder()
@@ -38,8 +37,8 @@ func listed(e encoding.Encoding, firstLead, lastLead, firstTrail int) []rune {
 	return found
 }
 
-// The standards are read from another source than that which cut.py has them from.
-func TestTheStandardsOfEastAsiaArePrinted(t *testing.T) {
+// The standards come from golang.org/x/text, those of cut.py from Python.
+func TestFontHasCharactersOfEastAsianStandards(t *testing.T) {
 	t.Parallel()
 	fonts, err := loadFonts()
 	if err != nil {
@@ -69,7 +68,7 @@ func TestTheStandardsOfEastAsiaArePrinted(t *testing.T) {
 	}
 }
 
-func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
+func TestEasternFaceHasOnlyCharactersThatOthersLack(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	for _, g := range fonts.eastern().glyphs[1:] {
@@ -84,7 +83,7 @@ func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
 	}
 }
 
-func TestARunIsAllInOneFace(t *testing.T) {
+func TestEachRunIsInOneFace(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	some := rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م😀𠮷\u0301\u3099\u200d")), 0, 60, -1)
@@ -107,7 +106,7 @@ func TestARunIsAllInOneFace(t *testing.T) {
 	})
 }
 
-func TestEastAsianLinesEndWhereReadersExpect(t *testing.T) {
+func TestEastAsianLineBreaks(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	for _, tt := range []struct {

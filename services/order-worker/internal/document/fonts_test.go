@@ -19,7 +19,7 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-// names are texts that must be printed as they are, in their own script.
+// names are texts that must be printed unchanged, in their own script.
 var names = []string{
 	"Łukasiewicz", "Παπαδόπουλος", "Иванов", "Zoë", "Őszi", "Đặng Thị Hương", "Ștefănescu", "Ħal Qormi", "Şişli, Iğdır", "Əhmədov",
 	"Šiauliai, Žemaitija", "Łódź, ulica Świętokrzyska 3/4", "Þórður Æsir", "Ĉapelo Ŝanĝo", "Қабанбай батыр", "Ґалаґан, Їжак",
@@ -28,8 +28,8 @@ var names = []string{
 	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", "Σωκράτης ὁ Ἀθηναῖος", "דוד בן־גוריון", "محمد علي", "فاطمة الزهراء",
 }
 
-// Every glyph of a subset is read back by other means than those that made it.
-func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
+// Every glyph of a subset is read back with golang.org/x/image.
+func TestSubsetHasTheGlyphsOfItsText(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	for w := range faces {
@@ -61,7 +61,7 @@ func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 		if got := len(font.Program); got > 30_000 {
 			t.Errorf("got %d bytes for %d glyphs, want 30,000 at most", got, len(c.used))
 		}
-		// The sum over the whole file, by which a font tells whether it is whole.
+		// The checksum of the whole file.
 		if got := checksum(font.Program); got != 0xB1B0AFBA {
 			t.Errorf("%s: got checksum %X, want B1B0AFBA", font.Name, got)
 		}
@@ -111,7 +111,7 @@ func TestDamagedFacesAreErrors(t *testing.T) {
 	}
 }
 
-func TestWhatNoPageHasBecomesABox(t *testing.T) {
+func TestMissingCharactersBecomeBoxes(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	for _, tt := range []struct{ name, text, want string }{
@@ -167,7 +167,7 @@ func TestWrappingKeepsEveryCharacterWithinTheWidth(t *testing.T) {
 	})
 }
 
-func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
+func TestWordsBreakOnlyIfWiderThanALine(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	em := fonts.faces[regular].advance('W')
@@ -220,7 +220,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 	}
 }
 
-// lines are the characters of a face that stand one after the other wherever they are, in lines.
+// lines returns the characters of a face in lines, without those that are reordered or combined.
 func lines(f *face) (lines []string) {
 	var chars []rune
 	for _, g := range f.glyphs[1:] {
@@ -234,7 +234,7 @@ func lines(f *face) (lines []string) {
 	return lines
 }
 
-func TestLinesStandOnThePageAsTheyAreRead(t *testing.T) {
+func TestRightToLeftTextIsReordered(t *testing.T) {
 	t.Parallel()
 	for logical, want := range map[string]string{
 		"":                    "",

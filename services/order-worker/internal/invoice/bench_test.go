@@ -3,7 +3,7 @@ package invoice
 import "testing"
 
 // BenchmarkInvoice measures rendering: the texts, the XML and the PDF that holds both.
-// BenchmarkDocument compares the PDF alone with what gofpdf takes for one.
+// BenchmarkDocument compares the PDF alone with gofpdf.
 func BenchmarkInvoice(b *testing.B) {
 	s := setup(b)
 	for _, row := range measuredOrders(b, s) {

@@ -17,13 +17,13 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-// For scripts/validate, which has others look at the invoices.
+// For scripts/validate, which checks the invoices with external tools.
 var (
-	keep = flag.String("keep", "", "folder that invoices are left in")
-	all  = flag.Bool("all", false, "leave those of the sample orders too")
+	keep = flag.String("keep", "", "folder to keep the invoices in")
+	all  = flag.Bool("all", false, "keep those of the sample orders too")
 )
 
-// chosen are orders of every kind that an invoice tells apart.
+// chosen returns an order of each kind of invoice.
 func chosen() map[string]*order.State {
 	change := func(lines int, how func(*order.State)) *order.State {
 		w := shipped(lines)
@@ -77,7 +77,7 @@ func TestInvoicesOfEveryKindAreSoundPDFs(t *testing.T) {
 	}
 }
 
-// sound has qpdf look at an order's invoice, and leaves it in the folder of -keep.
+// sound checks an order's invoice with qpdf and keeps it in the folder of -keep.
 func sound(t *testing.T, name string, w *order.State) {
 	t.Helper()
 	folder := *keep
@@ -112,8 +112,8 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 	}
 }
 
-// samples are the orders of deploy/sample by their keys, at the prices of the default catalogue and
-// with a shipping price.
+// samples returns the orders of deploy/sample by their keys, at the prices of the default catalogue
+// and with a shipping price.
 func samples(t *testing.T) map[string]*order.State {
 	t.Helper()
 	const root = "../../../../"
@@ -152,7 +152,7 @@ func samples(t *testing.T) map[string]*order.State {
 	return orders
 }
 
-// catalogue are the products of the default catalogue, each as a line.
+// catalogue returns the products of the default catalogue, each as a line.
 func catalogue(t *testing.T, root string) map[string]order.Line {
 	t.Helper()
 	var shop struct {

@@ -18,8 +18,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// refunded is the next refund of an invoiced order, as it stands in the queue: of quantities by
-// place of the line, and of shipping or, when neither is asked for, of all that is left.
+// refunded returns the next refund of an invoiced order: of quantities by line, and of shipping.
+// Without both it refunds everything that is left.
 func refunded(t rapid.TB, w *order.State, before []order.Order, shipping bool, quantities ...int) *order.State {
 	t.Helper()
 	var items []order.Line
@@ -36,7 +36,7 @@ func refunded(t rapid.TB, w *order.State, before []order.Order, shipping bool, q
 	return new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200 + int64(len(before))}))
 }
 
-// broken is a refund of one line of three, with a reason.
+// broken returns a refund of one line of three, with a reason.
 func broken(t testing.TB, s *Step) *order.State {
 	t.Helper()
 	w := refunded(t, plannedBy(t, s, shipped(3)), nil, false, 0, 1)
@@ -44,12 +44,12 @@ func broken(t testing.TB, s *Step) *order.State {
 	return w
 }
 
-func TestPlanSettlesACreditNoteAsTheInvoiceHadIt(t *testing.T) {
+func TestCreditNoteKeepsRateAndLanguageOfInvoice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
 		w := broken(t, s)
-		// As if the rate had changed since: it is that of the invoice that counts.
+		// The rate has changed since. The credit note has that of the invoice.
 		w.Order.Refund.Invoice.Taxes[0].Rate, w.Order.Refund.Invoice.VATTable, w.Order.Refund.Invoice.Language = 1600, "of then", "el"
 		if err := s.Plan(t.Context(), w); err != nil {
 			t.Fatal(err)
@@ -72,7 +72,7 @@ func TestPlanSettlesACreditNoteAsTheInvoiceHadIt(t *testing.T) {
 	})
 }
 
-func TestARefundThatCannotBeCreditedIsRefusedForGood(t *testing.T) {
+func TestInvalidRefundFailsPermanently(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for name, spoil := range map[string]func(*order.Refund){
@@ -85,12 +85,12 @@ func TestARefundThatCannotBeCreditedIsRefusedForGood(t *testing.T) {
 		spoil(w.Order.Refund)
 		err := s.Plan(t.Context(), w)
 		if class, reason := failure.Of(err); class != failure.Permanent || reason != failure.RenderRefused || w.Progress.Invoice != nil {
-			t.Errorf("%s: got %v and invoice %+v, want it refused for good", name, err, w.Progress.Invoice)
+			t.Errorf("%s: got %v and invoice %+v, want a permanent failure", name, err, w.Progress.Invoice)
 		}
 	}
 }
 
-func TestCreditNoteReadsAsItStandsInTestdata(t *testing.T) {
+func TestCreditNoteMatchesGoldenFiles(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	w := broken(t, s)
@@ -98,7 +98,7 @@ func TestCreditNoteReadsAsItStandsInTestdata(t *testing.T) {
 	golden(t, "testdata/credit-note.xml", strings.ReplaceAll(string(einvoice.Write(s.data(w))), "><", ">\n<"))
 }
 
-func TestACreditNoteAsksForNoMoney(t *testing.T) {
+func TestCreditNoteHasNoPaymentRequest(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for name, other := range s.translations {
@@ -124,7 +124,7 @@ func TestACreditNoteAsksForNoMoney(t *testing.T) {
 	}
 }
 
-// credited are credit notes of every kind, and in every language.
+// credited returns credit notes of every kind and in every language.
 func credited(t *testing.T, s *Step) map[string]*order.State {
 	t.Helper()
 	of := func(name, country, language string, lines int) *order.State {
@@ -140,7 +140,7 @@ func credited(t *testing.T, s *Step) map[string]*order.State {
 		w.Order.Refund.Reason = reason
 		return w
 	}
-	// The VAT of one pair is 0.21 EUR and that of two 0.41: the second gives back 0.20.
+	// The VAT of one pair is 0.21 EUR and that of two 0.41: the second refund is 0.20.
 	cents := of("Zoë Łukasiewicz", "DE", "de", 3)
 	cents.Order.Lines[2].UnitPrice = order.EUR.Cents(108)
 	cents.Progress.Invoice = nil
@@ -176,7 +176,7 @@ func TestCreditNotesOfEveryKindAreSoundPDFs(t *testing.T) {
 	}
 }
 
-func TestNoTitleReachesTheSellersName(t *testing.T) {
+func TestTitleStaysRightOfTheSellersName(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	s.seller.Name = strings.Repeat("Nam e ", 10)
@@ -190,7 +190,7 @@ func TestNoTitleReachesTheSellersName(t *testing.T) {
 	}
 }
 
-func TestNoTotalReachesItsName(t *testing.T) {
+func TestTotalLeavesAGapToItsLabel(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for language, w := range s.translations {
@@ -210,7 +210,7 @@ func TestNoTotalReachesItsName(t *testing.T) {
 	}
 }
 
-// TestCreditNotesAddUpExactly refunds orders bit by bit, and then what is left of them.
+// TestCreditNotesAddUpExactly refunds orders in parts, and then the rest.
 func TestCreditNotesAddUpExactly(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -220,7 +220,7 @@ func TestCreditNotesAddUpExactly(t *testing.T) {
 		refund := func(items []order.Line, shipping bool) {
 			o, wrong := w.Refund(items, shipping, before)
 			if len(wrong) > 0 {
-				return // nothing of that is left
+				return // nothing is left to refund
 			}
 			before = append(before, o)
 			i := creditNote(t, s, new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Offset: int64(len(before))})))
@@ -245,8 +245,7 @@ func TestCreditNotesAddUpExactly(t *testing.T) {
 	})
 }
 
-// randomOrder is an order of small amounts, of which roundings are the greatest part, and its
-// invoice.
+// randomOrder returns an invoiced order with small amounts, where rounding matters most.
 func randomOrder(t *rapid.T, s *Step) *order.State {
 	w := shipped(rapid.IntRange(1, 4).Draw(t, "lines"))
 	w.Order.Customer.VATID = rapid.SampledFrom([]string{"", "ATU12345678"}).Draw(t, "VAT ID")
@@ -262,7 +261,7 @@ func randomOrder(t *rapid.T, s *Step) *order.State {
 	return w
 }
 
-// creditNote settles the credit note of a refund and checks that lines, shipping and VAT add up to
+// creditNote plans the credit note of a refund and checks that lines, shipping and VAT add up to
 // its total, and that pages and data say the same.
 func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
 	if err := s.Plan(context.Background(), w); err != nil {

@@ -14,7 +14,7 @@ import (
 	"example.com/orders/services/order-worker/internal/pdftest"
 )
 
-// fields are all texts of a language.
+// fields returns all texts of a translation.
 func fields(w words) (all []string) {
 	for _, v := range reflect.ValueOf(w).Fields() {
 		all = append(all, v.String())
@@ -24,8 +24,8 @@ func fields(w words) (all []string) {
 
 var place = regexp.MustCompile(`\{\w+\}`)
 
-// A place that a language lacks would lose a date or an amount.
-func TestEveryLanguageHasThePlacesOfEnglish(t *testing.T) {
+// A missing placeholder would omit a date or an amount.
+func TestTranslationsHaveTheSamePlaceholders(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	texts := func(w words) (all []string) {
@@ -41,7 +41,7 @@ func TestEveryLanguageHasThePlacesOfEnglish(t *testing.T) {
 	}
 }
 
-func TestTheFontsHaveTheWordsOfAllLanguages(t *testing.T) {
+func TestFontsHaveTheWordsOfAllLanguages(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for l, other := range s.translations {
@@ -56,7 +56,7 @@ func TestTheFontsHaveTheWordsOfAllLanguages(t *testing.T) {
 	}
 }
 
-// rendered renders a content.
+// rendered renders a document from its content.
 func rendered(t testing.TB, s *Step, c *document.Content) []byte {
 	t.Helper()
 	pdf, err := s.renderer.Render(c)
@@ -66,7 +66,7 @@ func rendered(t testing.TB, s *Step, c *document.Content) []byte {
 	return pdf
 }
 
-func TestAnInvoiceIsWrittenInTheLanguageThatWasSettled(t *testing.T) {
+func TestInvoiceIsInThePlannedLanguage(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for l, other := range s.translations {
@@ -84,24 +84,24 @@ func TestAnInvoiceIsWrittenInTheLanguageThatWasSettled(t *testing.T) {
 	}
 }
 
-// stumble matches what no language has: two full stops, because a date ends in one, and quotation
-// marks of typewriters. In French a colon has a space before it that does not break.
+// stumble matches typographic mistakes of all languages: two full stops, because a date may end in
+// one, and straight quotation marks. french matches punctuation without a no-break space before it.
 var stumble, french = regexp.MustCompile(`\.\.|['"]`), regexp.MustCompile(`[^\x{a0}][:;!?]`)
 
-func TestTextsAreSetAsTheirLanguageSetsThem(t *testing.T) {
+func TestTranslationsFollowTypographicRules(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 10, 13, 0, 0, 0, 0, time.UTC)
 	for l, other := range setup(t).translations {
 		for _, text := range fields(other.words) {
 			text = fill(text, "date", l.Date(day))
 			if stumble.MatchString(text) || l.String() == "fr" && french.MatchString(text) {
-				t.Errorf("%s: %q has a mark that does not belong there, or lacks its space", l, text)
+				t.Errorf("%s: %q has wrong punctuation or lacks a space", l, text)
 			}
 		}
 	}
 }
 
-func TestValuesAreNotSearchedForPlaces(t *testing.T) {
+func TestPlaceholdersInValuesAreNotReplaced(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ text, want string }{
 		{"", ""},

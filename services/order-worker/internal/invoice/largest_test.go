@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// noisy is a logo of about so many bytes, which no compression makes small.
+// noisy returns a logo of about size bytes that hardly compresses.
 func noisy(size int) string {
 	chance := rand.New(rand.NewPCG(1, 2))
 	logo := "M1 1"
@@ -20,7 +20,7 @@ func noisy(size int) string {
 	return logo + more.String()
 }
 
-func TestALogoThatNoInvoiceCanHoldIsRefusedAtTheStart(t *testing.T) {
+func TestTooLargeLogoIsAnErrorAtTheStart(t *testing.T) {
 	t.Parallel()
 	for name, logo := range map[string]string{
 		"large":     noisy(900_000),
@@ -39,7 +39,7 @@ func TestALogoThatNoInvoiceCanHoldIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-func TestTheLargestInvoiceOfASellerIsRenderedAtTheStart(t *testing.T) {
+func TestFitsRefusesSellerWithTooLargeInvoices(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	if err := s.Fits(1 << 20); err != nil {
@@ -54,7 +54,7 @@ func TestTheLargestInvoiceOfASellerIsRenderedAtTheStart(t *testing.T) {
 	if err := s.Fits(1 << 20); err != nil {
 		t.Errorf("with a logo of 60 kB: %v", err)
 	}
-	// Each character of the texts is another one, with many strokes.
+	// All characters of the texts differ and have many strokes.
 	text := []rune(s.largest().Order.Customer.Name + s.largest().Order.ShipTo.Line1 + s.largest().Order.ShipTo.Line2)
 	for i := range text {
 		text[i] = '一' + rune(7*i)

@@ -11,14 +11,13 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// orderKind is a kind of invoice, of which there is an order.
+// orderKind is a kind of invoice, and an order for it.
 type orderKind struct {
 	name string
 	w    *order.State
 }
 
-// measuredOrders are the kinds that the benchmark measures: in all scripts, and of more lines than
-// a page has.
+// measuredOrders returns the kinds for the benchmark: all scripts, and more lines than a page has.
 func measuredOrders(t testing.TB, s *Step) []orderKind {
 	t.Helper()
 	mixed, chinese := shipped(3), shipped(3)
@@ -36,7 +35,7 @@ func measuredOrders(t testing.TB, s *Step) []orderKind {
 	}
 }
 
-// sentTo is an order of three lines that is planned, and written in the language of its country.
+// sentTo returns a planned order of three lines in the language of its country.
 func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.State {
 	t.Helper()
 	w := shipped(3)
@@ -45,9 +44,8 @@ func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.Stat
 	return w
 }
 
-// What packs, draws and cuts holds nothing back that the next invoice, or another at the same time,
-// would find.
-func TestAllKindsAtATimeAreAsAlone(t *testing.T) {
+// Renderer and sealer share no state between documents.
+func TestConcurrentRenderingDoesNotChangeDocuments(t *testing.T) {
 	t.Parallel()
 	s, other := setup(t), setup(t)
 	kinds := measuredOrders(t, other)

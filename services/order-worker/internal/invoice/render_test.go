@@ -17,20 +17,20 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-// read renders an order and returns its text, a page each.
+// read renders an order and returns the text of each page.
 func read(t testing.TB, w *order.State) []string {
 	t.Helper()
 	text := pdftest.Text(t, render(t, setup(t), planned(t, w)))
 	return strings.Split(strings.TrimSuffix(text, "\f"), "\f")
 }
 
-// squeeze makes a text independent of how wide poppler thinks that a gap is.
+// squeeze reduces gaps, whose width depends on the version of poppler.
 func squeeze(text string) string {
 	text = regexp.MustCompile(` {2,}`).ReplaceAllString(text, "  ")
 	return regexp.MustCompile(`\n{2,}`).ReplaceAllString(text, "\n")
 }
 
-func TestInvoiceReadsAsItStandsInTestdata(t *testing.T) {
+func TestInvoiceTextMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
 	w := shipped(3)
 	w.Order.ShipTo.Country = "FI"
@@ -53,7 +53,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-func TestWhatCannotBePrintedIsBoxedAndExplained(t *testing.T) {
+func TestBoxesAreExplained(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, want string }{
 		{"𠮷野 Lee", "□野 Lee"},
@@ -74,7 +74,7 @@ func TestWhatCannotBePrintedIsBoxedAndExplained(t *testing.T) {
 	}
 }
 
-// rows matches what the table, and the totals below it, end with: an amount.
+// rows matches the rows of the table and the totals.
 var rows = regexp.MustCompile(`(?m)^ *(\d+ +\S+ .*|Shipping.*) (\d+)(?:[ \x{a0}]pc\.)? +([\d,]+\.\d\d) +19% +([\d,]+\.\d\d)$|^ *(Net amount|VAT|Total EUR).* ([\d,]+\.\d\d)$`)
 
 func TestTotalsEqualAnIndependentSumOfTheRows(t *testing.T) {
@@ -112,7 +112,7 @@ func TestTotalsEqualAnIndependentSumOfTheRows(t *testing.T) {
 	}
 }
 
-func TestEveryPageCarriesHeadingsAndItsNumber(t *testing.T) {
+func TestEveryPageHasHeadingsAndNumber(t *testing.T) {
 	t.Parallel()
 	w := shipped(200)
 	pages := read(t, w)
@@ -142,7 +142,7 @@ func TestEveryPageCarriesHeadingsAndItsNumber(t *testing.T) {
 	}
 }
 
-func TestTotalsNeverStandAlone(t *testing.T) {
+func TestTotalsHaveARowOnTheirPage(t *testing.T) {
 	t.Parallel()
 	for lines := 20; lines < 32; lines++ {
 		pages := read(t, shipped(lines))
@@ -153,7 +153,7 @@ func TestTotalsNeverStandAlone(t *testing.T) {
 	}
 }
 
-func TestWhatMayBeEditedLaterIsNotPrinted(t *testing.T) {
+func TestEmailAndNoteAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	w := shipped(1)
 	got := strings.Join(read(t, w), "")
@@ -164,7 +164,7 @@ func TestWhatMayBeEditedLaterIsNotPrinted(t *testing.T) {
 	}
 }
 
-func TestWhyNoVATIsChargedIsExplained(t *testing.T) {
+func TestReasonForNoVATIsPrinted(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		country, vatID string
@@ -191,7 +191,7 @@ func TestWhyNoVATIsChargedIsExplained(t *testing.T) {
 	}
 }
 
-func TestReadersAreToldWhatTheDocumentIs(t *testing.T) {
+func TestDocumentInformation(t *testing.T) {
 	t.Parallel()
 	got := pdftest.Run(t, "poppler-utils", render(t, setup(t), planned(t, shipped(1))), "pdfinfo", "-isodates", "-")
 	for _, want := range []string{
@@ -204,8 +204,7 @@ func TestReadersAreToldWhatTheDocumentIs(t *testing.T) {
 	}
 }
 
-// The largest invoice that a customer can bring about fits into a record of orders.invoices, 1.25
-// MiB.
+// The largest invoice fits into a record of orders.invoices, 1.25 MiB.
 func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -265,7 +264,7 @@ func FuzzRender(f *testing.F) {
 	})
 }
 
-func TestWhatShippingConsistsOfIsToldBelowIt(t *testing.T) {
+func TestShippingRowListsCarrierAndSurcharges(t *testing.T) {
 	t.Parallel()
 	w := shipped(1)
 	w.Progress.Shipping.Fuel, w.Progress.Shipping.Remote = order.EUR.Cents(120), order.EUR.Cents(1500)

@@ -17,7 +17,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// decimal is an amount as it stands in the XML, exactly.
+// decimal is an exact amount of the XML.
 type decimal struct{ *big.Rat }
 
 func (d *decimal) UnmarshalText(text []byte) error {
@@ -28,7 +28,7 @@ func (d *decimal) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// added adds what get takes of each.
+// added returns the sum of get over a list.
 func added[T any](list []T, get func(T) decimal) *big.Rat {
 	all := new(big.Rat)
 	for _, one := range list {
@@ -37,7 +37,7 @@ func added[T any](list []T, get func(T) decimal) *big.Rat {
 	return all
 }
 
-// xmlInvoice is what the rules of EN 16931 look at, by the numbers of its business terms.
+// xmlInvoice holds the business terms that the rules of EN 16931 check, by their numbers.
 type xmlInvoice struct {
 	Type    string      `xml:"ExchangedDocument>TypeCode"`
 	Lines   []xmlLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
@@ -73,8 +73,8 @@ type xmlTax struct {
 	BT120 string  `xml:"ExemptionReason"`
 }
 
-// broken names the rules of EN 16931 about sums that an invoice breaks. Nothing here is computed as
-// the step does it.
+// broken returns the rules of EN 16931 about sums that an invoice breaks. It shares no code with
+// the step.
 func (i *xmlInvoice) broken() (rules []string) {
 	equal := func(rule string, got decimal, want *big.Rat) {
 		if got.Cmp(want) != 0 {
@@ -93,7 +93,8 @@ func (i *xmlInvoice) broken() (rules []string) {
 	for _, tax := range i.Taxes {
 		exact := new(big.Rat).Mul(tax.BT116.Rat, tax.BT119.Rat)
 		rounded, _ := new(big.Rat).SetString(exact.Quo(exact, big.NewRat(100, 1)).FloatString(2)) // half away from zero
-		// All credit notes of an invoice are exact together, and each is to a cent.
+		// The VAT of a single credit note may differ by a cent. All those of an invoice add up
+		// exactly.
 		if off := new(big.Rat).Sub(tax.BT117.Rat, rounded); i.Type != einvoice.CreditNote || off.Abs(off).Cmp(big.NewRat(1, 100)) > 0 {
 			equal("BR-CO-17", tax.BT117, rounded)
 		}
@@ -116,7 +117,7 @@ func parseXML(s *Step, w *order.State) (*xmlInvoice, error) {
 	return i, err
 }
 
-func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
+func TestSumsOfTheXMLObeyEN16931(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	countries := append(slices.Sorted(maps.Keys(s.rates.members)), "CH", "GB", "US", "AQ")
@@ -140,8 +141,8 @@ func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
 	})
 }
 
-// Each rule is shown to bite: a cent more in any one term breaks some.
-func TestACentMoreBreaksARule(t *testing.T) {
+// One cent more in a term breaks a rule.
+func TestOneCentMoreBreaksARule(t *testing.T) {
 	t.Parallel()
 	s, w := setup(t), planned(t, shipped(3))
 	for name, spoil := range map[string]func(*xmlInvoice) decimal{
@@ -158,17 +159,17 @@ func TestACentMoreBreaksARule(t *testing.T) {
 		term := spoil(i)
 		term.Add(term.Rat, big.NewRat(1, 100))
 		if got := strings.Join(i.broken(), "\n"); !strings.Contains(got, name) {
-			t.Errorf("%s does not bite; broken rules: %q", name, got)
+			t.Errorf("%s does not fail; broken rules: %q", name, got)
 		}
 	}
 }
 
-func TestTheDataSaysWhatThePagesSay(t *testing.T) {
+func TestXMLAndPagesHaveTheSameData(t *testing.T) {
 	t.Parallel()
 	w := planned(t, shipped(40))
 	w.Order.Customer.VATID = "ATU12345678"
 	s := setup(t)
-	pages := strings.ReplaceAll(strings.Join(read(t, w), ""), ",", "") // between thousands too
+	pages := strings.ReplaceAll(strings.Join(read(t, w), ""), ",", "") // also the thousands separators
 	data := string(einvoice.Write(s.data(w)))
 	for _, text := range []string{
 		w.Progress.Invoice.Number, w.Progress.Invoice.Total.String(), w.Progress.Invoice.Tax.String(), w.Progress.Invoice.Net.String(),
@@ -185,7 +186,7 @@ func TestTheDataSaysWhatThePagesSay(t *testing.T) {
 	}
 }
 
-func TestASellersAddressKeepsAllItsLines(t *testing.T) {
+func TestSellerAddressKeepsAllLines(t *testing.T) {
 	t.Parallel()
 	s := Seller{Address: []string{"a", "b", "c", "d"}, Country: "DE"}
 	want := einvoice.Address{Line1: "a", Line2: "b", Line3: "c, d", Country: "DE"}

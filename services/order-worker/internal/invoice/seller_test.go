@@ -29,7 +29,7 @@ func TestSellerIsReadFromItsFile(t *testing.T) {
 	}
 }
 
-func TestBuiltInSellerIsPlainlyMadeUp(t *testing.T) {
+func TestBuiltInSellerIsAnExample(t *testing.T) {
 	t.Parallel()
 	got, err := LoadSeller("")
 	if err != nil {
@@ -40,7 +40,7 @@ func TestBuiltInSellerIsPlainlyMadeUp(t *testing.T) {
 	}
 }
 
-func TestWrongSellerIsNamedWithFileAndLine(t *testing.T) {
+func TestSellerErrorsNameFileAndLine(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", maxSellerText+1)
 	for _, tt := range []struct{ name, from, to, want string }{

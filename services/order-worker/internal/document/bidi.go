@@ -135,7 +135,9 @@ func runEnd(letters []rune, i int) int {
 // reverse reverses a run, but not its numbers, and mirrors brackets.
 func reverse(run []rune) {
 	slices.Reverse(run)
-	mirror := strings.NewReplacer("(", ")", ")", "(", "[", "]", "]", "[", "{", "}", "}", "{", "<", ">", ">", "<", "«", "»", "»", "«")
+	mirror := strings.NewReplacer(
+		"(", ")", ")", "(", "[", "]", "]", "[", "{", "}", "}", "{", "<", ">", ">", "<", "«", "»", "»", "«",
+	)
 	copy(run, []rune(mirror.Replace(string(run))))
 	for i := 0; i < len(run); i++ {
 		if !unicode.IsDigit(run[i]) {

@@ -69,7 +69,9 @@ const (
 var (
 	placeholders = [faces]string{"regular", "bold", "eastern"}
 	definitions  = [faces][]byte{
-		[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`), []byte(`{"Tp":"Core","Name":"eastern"}`),
+		[]byte(`{"Tp":"Core","Name":"regular"}`),
+		[]byte(`{"Tp":"Core","Name":"bold"}`),
+		[]byte(`{"Tp":"Core","Name":"eastern"}`),
 	}
 )
 

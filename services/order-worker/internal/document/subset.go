@@ -51,7 +51,8 @@ func (c *subset) encode(out []byte, text string) []byte {
 func (c *subset) font(placeholder string) pdfa.Font {
 	d := c.face.description
 	f := pdfa.Font{
-		Placeholder: placeholder, Ascent: d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
+		Placeholder: placeholder,
+		Ascent:      d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
 		Widths: make([]int, len(c.used)), Texts: make([]string, len(c.used)),
 	}
 	sum := fnv.New64a()

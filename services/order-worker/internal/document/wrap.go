@@ -62,7 +62,8 @@ func breakable(before, after rune) bool {
 // isIdeograph reports whether a character is Chinese or Japanese, including their punctuation and
 // full-width forms.
 func isIdeograph(r rune) bool {
-	return 0x3000 <= r && (r < 0xA000 || 0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
+	return 0x3000 <= r && (r < 0xA000 ||
+		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
 }
 
 // fitting returns the longest prefix of a word that fits, but at least one character.

@@ -24,7 +24,8 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	to, err := netmail.ParseAddress(w.Order.Customer.Email)
 	if err != nil {
 		// The error omits the address: error texts are stored in dead letters and logs.
-		return nil, failure.New(failure.Permanent, failure.RecipientRefused, errors.New("the customer's e-mail is not an address"))
+		err := errors.New("the customer's e-mail is not an address")
+		return nil, failure.New(failure.Permanent, failure.RecipientRefused, err)
 	}
 	// net/mail writes a backslash in an encoded word, where RFC 2047, section 5, forbids it.
 	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
@@ -46,8 +47,10 @@ func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
 	m.SetGenHeader("Content-Language", e.String())
 	inner, outer := boundaries(p.Email.MessageID, mail)
 	m.SetBoundary(outer)
-	m.SetBodyWriter(gomail.ContentType("multipart/alternative;\r\n boundary="+inner), mail.alternatives(inner), gomail.WithPartEncoding(gomail.NoEncoding))
-	m.AttachReadSeeker(p.Invoice.Number+".pdf", bytes.NewReader(w.Document), gomail.WithFileContentType("application/pdf"))
+	alternative := gomail.ContentType("multipart/alternative;\r\n boundary=" + inner)
+	m.SetBodyWriter(alternative, mail.alternatives(inner), gomail.WithPartEncoding(gomail.NoEncoding))
+	pdf := bytes.NewReader(w.Document)
+	m.AttachReadSeeker(p.Invoice.Number+".pdf", pdf, gomail.WithFileContentType("application/pdf"))
 	return m, nil
 }
 

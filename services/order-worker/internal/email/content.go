@@ -98,7 +98,8 @@ func days(s *order.Shipping) string {
 
 // address returns the lines of an address that are not empty.
 func address(a order.Address, l locale.Language) (lines []string) {
-	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.Country(a.Country)} {
+	city := strings.TrimSpace(a.PostalCode + " " + a.City)
+	for _, text := range []string{a.Line1, a.Line2, city, a.Region, l.Country(a.Country)} {
 		if text != "" {
 			lines = append(lines, line(text))
 		}

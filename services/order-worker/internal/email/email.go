@@ -109,7 +109,8 @@ func shopURL(text string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shop: %w", err)
 	}
-	if shop.Scheme != "http" && shop.Scheme != "https" || shop.Host == "" || shop.RawQuery != "" || shop.Fragment != "" {
+	http := shop.Scheme == "http" || shop.Scheme == "https"
+	if !http || shop.Host == "" || shop.RawQuery != "" || shop.Fragment != "" {
 		return nil, fmt.Errorf("shop %q: must be like https://shop.example.com", text)
 	}
 	return shop, nil

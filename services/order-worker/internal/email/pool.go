@@ -56,12 +56,15 @@ func newPool(cfg Config) (*pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail server %q: the port is not a number", cfg.SMTP)
 	}
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))}
+	slots := make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: slots}
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
 	p.options = []gomail.Option{
-		gomail.WithPort(port), gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		gomail.WithPort(port),
+		gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)),
+		gomail.WithTLSPolicy(gomail.TLSOpportunistic),
 		// NOOP before a mail and RSET after it would cost a round trip each. A closed connection is
 		// detected at MAIL FROM, and the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
 		gomail.WithoutNoop(), gomail.WithoutRset(),
@@ -126,8 +129,8 @@ func (p *pool) connect(ctx context.Context) (*connection, error) {
 	socket := &socket{Conn: dialed}
 	stop := context.AfterFunc(ctx, func() { socket.Close() })
 	defer stop()
-	dialled := gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return socket, nil })
-	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), dialled)...)
+	dialer := func(context.Context, string, string) (net.Conn, error) { return socket, nil }
+	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), gomail.WithDialContextFunc(dialer))...)
 	if err != nil {
 		socket.Close()
 		return nil, err

@@ -200,7 +200,8 @@ func largest(l locale.Language) content {
 // orders returns two sample orders: one with all fields, one with as few as possible.
 func orders(l locale.Language) []content {
 	return []content{{
-		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
+		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1",
+		Link:  "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR"}}, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
@@ -209,7 +210,8 @@ func orders(l locale.Language) []content {
 // refunds returns two sample refunds: one with all fields, one with as few as possible.
 func refunds(l locale.Language) []content {
 	all := orders(l)[0]
-	all.Invoice, all.Corrects, all.Reason, all.Shipping = "CRN-1", "INV-1", "Broken", delivery{Service: "express", Price: "9.80 EUR"}
+	all.Invoice, all.Corrects, all.Reason = "CRN-1", "INV-1", "Broken"
+	all.Shipping = delivery{Service: "express", Price: "9.80 EUR"}
 	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}
 }
 
@@ -226,7 +228,8 @@ func (e templateSet) try(tries []content) error {
 		if err != nil {
 			return err
 		}
-		for name, part := range map[string]string{"subject": mail.subject, e.text.Name(): mail.text, e.html.Name(): mail.html} {
+		parts := map[string]string{"subject": mail.subject, e.text.Name(): mail.text, e.html.Name(): mail.html}
+		for name, part := range parts {
 			if strings.TrimSpace(part) == "" {
 				return fmt.Errorf("%s: the template writes nothing", name)
 			}

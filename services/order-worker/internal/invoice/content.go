@@ -21,14 +21,15 @@ type pages struct {
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.State) *document.Content {
-	p := pages{translation: s.translation(w), seller: s.seller, order: w.Order, subject: subjectOf(w), invoice: *w.Progress.Invoice}
+	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.Address...), Website: s.seller.Website,
 		Recipient: p.recipient(), Facts: p.facts(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
-		Totals: p.totals(), Terms: p.terms(s.seller, p.invoice), Account: p.account(), Notes: p.exemptions(), BoxNote: p.Box,
+		Totals: p.totals(), Terms: p.terms(s.seller, p.invoice), Account: p.account(),
+		Notes: p.exemptions(), BoxNote: p.Box,
 		Footer: p.footer(), Page: p.page,
 		Attachment: einvoice.Write(s.data(w)),
 	}
@@ -42,7 +43,8 @@ func (s *Step) content(w *order.State) *document.Content {
 func (p *pages) recipient() []string {
 	a := p.order.ShipTo
 	return []string{
-		p.order.Customer.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
+		p.order.Customer.Name, a.Line1, a.Line2,
+		strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
 	}
 }
 
@@ -128,7 +130,8 @@ func (p *pages) subtotal(rows int) string {
 func (p *pages) totals() [][2]string {
 	totals := [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
 	for _, t := range p.invoice.Taxes {
-		totals = append(totals, [2]string{fill(p.TaxOf, "rate", p.Percent(t.Rate), "net", p.Money(t.Net)), p.Money(t.Tax)})
+		label := fill(p.TaxOf, "rate", p.Percent(t.Rate), "net", p.Money(t.Net))
+		totals = append(totals, [2]string{label, p.Money(t.Tax)})
 	}
 	return append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
 }
@@ -138,7 +141,12 @@ func (p *pages) account() [][2]string {
 	if p.seller.IBAN == "" || p.subject.corrects != nil {
 		return nil
 	}
-	return [][2]string{{p.Account, p.seller.Name}, {"IBAN", p.seller.IBAN}, {"BIC", p.seller.BIC}, {p.Reference, p.invoice.Number}}
+	return [][2]string{
+		{p.Account, p.seller.Name},
+		{"IBAN", p.seller.IBAN},
+		{"BIC", p.seller.BIC},
+		{p.Reference, p.invoice.Number},
+	}
 }
 
 // exemptions are the reasons why no VAT is charged. They follow from the planned category, not from

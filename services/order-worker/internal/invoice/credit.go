@@ -12,7 +12,8 @@ import (
 func planCreditNote(w *order.State) (*order.Invoice, error) {
 	r := w.Order.Refund
 	if len(r.Invoice.Taxes) != 1 {
-		return nil, fmt.Errorf("planning credit note: invoice %s has %d VAT rates, want 1", r.Invoice.Number, len(r.Invoice.Taxes))
+		n := len(r.Invoice.Taxes)
+		return nil, fmt.Errorf("planning credit note: invoice %s has %d VAT rates, want 1", r.Invoice.Number, n)
 	}
 	total, err := add(w.Order.Lines, r.Shipping, r.Tax)
 	if err != nil {
@@ -48,9 +49,15 @@ func subjectOf(w *order.State) subject {
 	shipping, _ := w.Shipping()
 	r := w.Order.Refund
 	if r == nil {
-		return subject{order: w.Order.ID, placed: w.Order.PlacedAt, supplied: supplied(*w.Progress.Invoice), shipping: shipping}
+		return subject{
+			order: w.Order.ID, placed: w.Order.PlacedAt,
+			supplied: supplied(*w.Progress.Invoice), shipping: shipping,
+		}
 	}
-	return subject{order: r.Of, supplied: supplied(r.Invoice), shipping: shipping, corrects: &r.Invoice, reason: r.Reason}
+	return subject{
+		order: r.Of, supplied: supplied(r.Invoice), shipping: shipping,
+		corrects: &r.Invoice, reason: r.Reason,
+	}
 }
 
 // forCreditNotes returns the translation with the words of a credit note in place of those of an

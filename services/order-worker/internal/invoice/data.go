@@ -19,10 +19,12 @@ func (s *Step) data(w *order.State) *einvoice.Invoice {
 	rate := rateOf(i.Taxes[0])
 	buyer := einvoice.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
 	data := &einvoice.Invoice{
-		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: subject.supplied, Currency: order.EUR, Order: string(subject.order),
+		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt,
+		Supplied: subject.supplied, Currency: order.EUR, Order: string(subject.order),
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: einvoice.Party{Name: buyer.Name, Address: buyer.Address},
-		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
-		Lines: make([]einvoice.Line, 0, len(w.Order.Lines)), Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
+		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC,
+		Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
+		Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
 	if c := subject.corrects; c != nil {
 		// A credit note is not paid: it has no account and no due date.
@@ -40,7 +42,9 @@ func (s *Step) data(w *order.State) *einvoice.Invoice {
 	ship(data, t, subject.shipping, rate)
 	for _, tax := range i.Taxes {
 		reason, code := t.exemption(tax.Category)
-		data.Taxes = append(data.Taxes, einvoice.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
+		data.Taxes = append(data.Taxes, einvoice.Tax{
+			Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code,
+		})
 	}
 	return data
 }
@@ -57,7 +61,8 @@ func ship(data *einvoice.Invoice, t *translation, s *order.Shipping, rate einvoi
 		data.Items = s.Price
 		return
 	}
-	data.Charges, data.Charged = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: s.Price, Rate: rate}}, s.Price
+	data.Charges = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: s.Price, Rate: rate}}
+	data.Charged = s.Price
 }
 
 // percent formats a rate for the XML, without trailing zeros: 19, 25.5.
@@ -68,7 +73,9 @@ func rateOf(t order.Tax) einvoice.Rate {
 }
 
 func shipTo(a order.Address) einvoice.Address {
-	return einvoice.Address{Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country}
+	return einvoice.Address{
+		Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country,
+	}
 }
 
 // party returns the seller. The lines of its address stay lines: which one names the city is

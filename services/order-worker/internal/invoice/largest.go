@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ func (s *Step) Fits(most int) error {
 		return fmt.Errorf("rendering the largest invoice: %w", err)
 	}
 	if len(pdf) > most {
-		return fmt.Errorf("the largest invoice has %d KiB with this seller, and the limit is %d KiB: shorten its texts or its logo", len(pdf)>>10, most>>10)
+		return fmt.Errorf("the largest invoice has %d KiB with this seller, and the limit is %d KiB: "+
+			"shorten its texts or its logo", len(pdf)>>10, most>>10)
 	}
 	return nil
 }
@@ -29,18 +31,22 @@ func (s *Step) largest() *order.State {
 	text := func(n int) string { return string(dense[200*n : 200*n+200]) }
 	o := order.Order{
 		Customer: order.Customer{Name: text(0)}, Service: order.Standard,
-		ShipTo: order.Address{Line1: text(1), Line2: text(2), City: text(3), Region: text(4), PostalCode: strings.Repeat("W", 16), Country: "GS"},
+		ShipTo: order.Address{
+			Line1: text(1), Line2: text(2), City: text(3), Region: text(4),
+			PostalCode: strings.Repeat("W", 16), Country: "GS",
+		},
 	}
-	for range order.MaxLines {
-		o.Lines = append(o.Lines, order.Line{
-			SKU: strings.Repeat("S", 64), Name: strings.Repeat("Żółty шляхта żeglar ", 10), Quantity: order.MaxQuantity, UnitPrice: order.EUR.Cents(order.MaxPrice),
-		})
+	line := order.Line{
+		SKU: strings.Repeat("S", 64), Name: strings.Repeat("Żółty шляхта żeglar ", 10),
+		Quantity: order.MaxQuantity, UnitPrice: order.EUR.Cents(order.MaxPrice),
 	}
+	o.Lines = slices.Repeat([]order.Line{line}, order.MaxLines)
 	w := new(o.Begin(order.Origin{Incarnation: "000000"}))
 	net := o.ItemsTotal()
 	w.Progress.Shipping = &order.Shipping{Service: order.Standard, Price: order.EUR.Cents(0)}
 	w.Progress.Invoice = &order.Invoice{
-		Number: w.Origin.InvoiceNumber(), IssuedAt: time.Unix(0, 0).UTC(), Language: "en", Taxes: []order.Tax{{Category: order.VATExport, Net: net}}, Net: net, Total: net,
+		Number: w.Origin.InvoiceNumber(), IssuedAt: time.Unix(0, 0).UTC(), Language: "en",
+		Taxes: []order.Tax{{Category: order.VATExport, Net: net}}, Net: net, Total: net,
 	}
 	return w
 }

@@ -11,7 +11,7 @@
 //
 // # Failures
 //
-// verdict.go decides what an error means for the order:
+// classify.go decides what an error means for the order:
 //   - The connection failed before any content was sent, or the server refuses all mail (421, 530,
 //     535): it is down for all
 //     orders.
@@ -144,7 +144,7 @@ func (s *Step) Do(ctx context.Context, w *order.State) error {
 		return err
 	}
 	_, domain, _ := strings.Cut(strings.ToLower(m.GetTo()[0].Address), "@")
-	if err := s.refusals.judge(domain, s.pool.send(ctx, m)); err != nil {
+	if err := s.refusals.observe(domain, s.pool.send(ctx, m)); err != nil {
 		return err
 	}
 	s.delivered.add(keyOf(w))

@@ -94,7 +94,7 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 		err := c.send(ctx, m)
 		if !hungUp(err) || ctx.Err() != nil {
 			defer p.put(c, err)
-			return c.verdict(ctx, m, err)
+			return c.classify(ctx, m, err)
 		}
 		// The server closed the idle connection and has no content of the mail, so a new connection
 		// can send it. The other connections have been idle for longer.
@@ -107,7 +107,7 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	}
 	err = c.send(ctx, m)
 	defer p.put(c, err)
-	return c.verdict(ctx, m, err)
+	return c.classify(ctx, m, err)
 }
 
 // send sends one mail. Cancelling ctx closes the socket: go-mail would wait for the answer and hold

@@ -22,19 +22,19 @@ type refusals struct {
 	domains map[string]struct{} // of their recipients, manyDomains at most
 }
 
-// judge counts the result of an attempt and returns it, as Down after too many refusals. Only an
+// observe counts the result of an attempt and returns it, as Down after too many refusals. Only an
 // accepted mail resets the count. An answer 5xx does not: a server with a full disk still rejects
 // unknown recipients.
-func (r *refusals) judge(domain string, verdict error) error {
+func (r *refusals) observe(domain string, result error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if verdict == nil {
+	if result == nil {
 		r.row, r.domains = 0, nil
 		return nil
 	}
-	failed, ok := errors.AsType[*failure.Error](verdict)
+	failed, ok := errors.AsType[*failure.Error](result)
 	if !ok || failed.Class != failure.Transient || failed.Reason == failure.Uncertain {
-		return verdict
+		return result
 	}
 	everyone := r.row >= manyRefusals && len(r.domains) >= manyDomains
 	r.row++
@@ -47,5 +47,5 @@ func (r *refusals) judge(domain string, verdict error) error {
 	if everyone {
 		return failure.New(failure.Down, failed.Reason, failed.Err)
 	}
-	return verdict
+	return result
 }

@@ -21,8 +21,8 @@ var serverWide = []int{
 	535, // our credentials are wrong
 }
 
-// verdict returns what the error of a mail means for its order. Nil is success.
-func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) error {
+// classify returns what the error of a mail means for its order. Nil is success.
+func (c *connection) classify(ctx context.Context, m *gomail.Msg, err error) error {
 	if err == nil || m.IsDelivered() {
 		return nil // an error after the server accepted the mail does not matter
 	}
@@ -53,7 +53,7 @@ func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) erro
 	return said // go-mail refused the mail before it sent anything
 }
 
-// answered is the verdict on an error answer of the server.
+// answered classifies an error answer of the server.
 func answered(code int, at gomail.SendErrReason, said error) error {
 	switch {
 	case slices.Contains(serverWide, code):
@@ -84,7 +84,7 @@ func cancelled(ctx context.Context) bool {
 	}
 }
 
-// away is the verdict on a failed connection attempt.
+// away classifies a failed connection attempt.
 func away(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

@@ -84,10 +84,10 @@ type Content struct {
 	Facts     [][2]string // label and value
 	Subject   []string    // paragraphs above the table, the first in bold
 
-	Columns  [6]string // headings: position, description, quantity, price, VAT, net
-	Subtotal func(rows int) string
-	Forward  string // label of the subtotal at the end of a page
-	Brought  string // label of the subtotal at the beginning of a page
+	Columns  [6]string             // headings: position, description, quantity, price, VAT, net
+	Subtotal func(rows int) string // net amount of that many first rows
+	Forward  string                // label of the subtotal at the end of a page
+	Brought  string                // label of the subtotal at the beginning of a page
 
 	Totals  [][2]string // label and amount; the last one is emphasised
 	Terms   string      // of payment
@@ -95,7 +95,7 @@ type Content struct {
 	Notes   []string
 	BoxNote string // printed when a character was replaced by a box
 
-	Footer [3][]string // columns at the footer of each page
+	Footer [3][]string // columns at the foot of each page
 	Page   func(page, pages int) string
 
 	Attachment []byte // the document as XML

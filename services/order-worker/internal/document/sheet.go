@@ -20,14 +20,15 @@ type sheet struct {
 	fonts   *fonts
 	subsets [faces]*subset                            // nil until they are used
 	put     func(x, y float64, st style, text string) // draws a text; benchmarks replace it
-	content []byte                                    // of the current page, not yet given to gofpdf
-	// Set since the current page was selected.
+	accent  colour                                    // of the design
+	boxed   bool                                      // a box was printed
+
+	content []byte // of the current page, not yet given to gofpdf
+	// The graphics state of the current page.
 	font      weight
 	ink       colour
 	stroke    colour
 	thickness float64
-	accent    colour // of the design
-	boxed     bool   // a box was printed
 }
 
 // style is the look of a text.

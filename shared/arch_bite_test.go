@@ -21,7 +21,7 @@ func TestRulesBite(t *testing.T) {
 		{"no row", "imports stand in the table", "shared/util/util.go", "package util", `shared/util has no row`},
 		{"stale row", "imports stand in the table", order, "package order", "the table has a row for wire, which does not exist"},
 		{"new module", "other modules stand in the table", retry, "package retry; import _ \"example.org/left-pad\"", "retry imports example.org/left-pad, whose module has no row"},
-		{"module elsewhere", "other modules stand in the table", retry, "package retry; import _ \"github.com/jung-kurt/gofpdf\"", `gofpdf is imported by "retry", its row says "invoice"`},
+		{"module elsewhere", "other modules stand in the table", retry, "package retry; import _ \"github.com/jung-kurt/gofpdf\"", `gofpdf is imported by "retry", its row says "document"`},
 		{"domain", "the domain needs the standard library only", order, "package order; import _ \"golang.org/x/text\"", "order is the domain, and imports golang.org/x/text"},
 		{"step reaches Kafka", "steps and Kafka do not know each other", invoice, "package invoice; import _ \"example.com/orders/shared/wire\"", "the step invoice reaches wire"},
 		{"Kafka knows a step", "steps and Kafka do not know each other", retry, "package retry; import _ \"" + home + "x/invoice\"", "retry imports the step invoice"},

@@ -47,7 +47,9 @@ func arrows() []arrow {
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice for programs: amounts and VAT are the domain's"},
 		{mechanism, "locale", "order", "what a language needs beside words: invoice and mail agree on amounts"},
-		{mechanism, "invoice", "config einvoice failure locale order pdfa", "a step: its seller is a file, its document a hybrid"},
+		{mechanism, "document", "pdfa", "lays out texts as PDF: it knows no orders"},
+		{mechanism, "invoice", "config document einvoice failure locale order", "a step: its seller is a file, its document a hybrid"},
+		{mechanism, "pdftest", "", "reads PDFs back in tests"},
 		{mechanism, "email", "config failure locale order", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},
@@ -86,7 +88,7 @@ func modules() []allowed {
 	const franz = "the Kafka client; kept away from the domain and the steps"
 	return []allowed{
 		{"github.com/labstack/echo/v4", "httpapi", "HTTP routes: echo's types stay where v5 will change them"},
-		{"github.com/jung-kurt/gofpdf", "invoice", "writes the PDF; archived, so one package knows it"},
+		{"github.com/jung-kurt/gofpdf", "document", "writes the PDF; archived, so one package knows it"},
 		{"github.com/sony/gobreaker/v2", "retry", "one state machine that is easily got wrong; small, and kept by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
@@ -98,7 +100,7 @@ func modules() []allowed {
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
 		{"golang.org/x/time", "intake", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
-		{"golang.org/x/text", "invoice locale", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
+		{"golang.org/x/text", "document locale", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
 	}
 }
 

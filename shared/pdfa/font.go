@@ -7,32 +7,32 @@ import (
 	"unicode/utf16"
 )
 
-// Font is what Seal embeds in the place of a font that gofpdf was told to be one of those that every reader has: a cut
-// of a TrueType font. Text in it is written in codes of two bytes, the numbers of its glyphs.
+// Font is a TrueType subset that Seal embeds in place of a standard font of gofpdf. Text in it is
+// written as codes of two bytes, the numbers of its glyphs.
 type Font struct {
-	Placeholder string // the name that gofpdf knows it by
-	Name        string // of the cut: its own among all fonts of a document
+	Placeholder string // its name in gofpdf
+	Name        string // unique in the document
 	Ascent      int    // this and all measures below in thousandths of the font size
 	Descent     int
 	CapHeight   int
 	Stem        int
 	Box         [4]int
 	Widths      []int    // by code
-	Texts       []string // what a code reads, which is what is found and copied; none for code 0
+	Texts       []string // by code: the text to search and copy; empty for code 0
 	Program     []byte   // the font file
 }
 
-// placeholder is what gofpdf writes for a font that it takes for one of every reader's.
+// placeholder is the object that gofpdf writes for a standard font.
 func (f Font) placeholder(number int) []byte {
 	return fmt.Appendf(nil, "%d 0 obj\n<</Type /Font\n/BaseFont /%s\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>\nendobj\n", number, f.Placeholder)
 }
 
-// cut takes the placeholder of a font out of a document, and returns the number of its object.
-func (p *parsed) cut(document []byte, f Font) (int, error) {
+// remove removes the placeholder of a font from a document and returns its object number.
+func (p *parsed) remove(document []byte, f Font) (int, error) {
 	for i, offset := range p.offsets {
 		old := f.placeholder(i + 1)
 		if bytes.HasPrefix(document[offset:], old) {
-			p.cuts = append(p.cuts, span{offset, offset + len(old)})
+			p.removed = append(p.removed, span{offset, offset + len(old)})
 			return i + 1, nil
 		}
 	}
@@ -42,7 +42,8 @@ func (p *parsed) cut(document []byte, f Font) (int, error) {
 // span is a part of a document.
 type span struct{ begin, end int }
 
-// embed writes the objects of a font: the one that pages refer to under the number of its placeholder, and four more.
+// embed writes the objects of a font: one under the number of its placeholder, which pages refer
+// to, and four more.
 func (w *writer) embed(number int, f Font) {
 	next := len(w.offsets) + 1
 	w.offsets[number-1] = len(w.out)
@@ -65,16 +66,16 @@ func numbers(values []int) []byte {
 	return append(out, ']')
 }
 
-// The frame of a CMap, in which PDF says what codes read (ISO 32000-1, 9.10.3).
+// The frame of a ToUnicode CMap, which maps codes to text (ISO 32000-1, 9.10.3).
 const (
 	mapBegin = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n" +
 		"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n" +
 		"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
 	mapEnd     = "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
-	mapSection = 100 // rows that a section may have
+	mapSection = 100 // maximum number of rows in a section
 )
 
-// unicode says what the codes read.
+// unicode returns the ToUnicode CMap.
 func (f Font) unicode() []byte {
 	out := make([]byte, 0, len(mapBegin)+len(mapEnd)+40+15*len(f.Texts))
 	out = append(out, mapBegin...)

@@ -1,12 +1,14 @@
-// Package pdfa makes the PDF of an invoice a hybrid (Factur-X, ZUGFeRD): a PDF/A-3b with the invoice as XML inside, for
-// people and for programs. It also takes the XML out again.
+// Package pdfa makes hybrid invoices (Factur-X, ZUGFeRD): a PDF/A-3b for people, with the invoice
+// attached as XML for programs. It also extracts the XML.
 //
-// Seal reads what gofpdf writes and nothing else: the objects are kept as they are, but catalog and document information,
-// which gofpdf writes last, are replaced, and so are the fonts that it is given: gofpdf would take as long to read a font as
-// for all the rest. What PDF/A asks for beside that is for whoever draws: every font embedded, no
-// transparency, no encryption. Extract reads what Seal writes and nothing else; it does not search or repair.
+// Seal reads documents of gofpdf only. It keeps their objects, but replaces the catalog and the
+// document information, which gofpdf writes last, and the fonts that it is given: gofpdf takes as
+// long to read a font as for everything else. The caller meets the other requirements of PDF/A:
+// every font embedded, no transparency, no encryption. Extract reads documents of Seal only; it
+// does not search or repair.
 //
-// The same input gives the same bytes. The file's ID is made from the XML, which holds the invoice's number.
+// The same input gives the same bytes. The file ID is derived from the XML, which contains the
+// invoice number.
 package pdfa
 
 import (
@@ -26,37 +28,37 @@ import (
 	"unicode/utf16"
 )
 
-// icc says what the document's colours are. It is small enough not to be deflated.
+// icc is the colour profile. It is too small to compress.
 //
 //go:embed icc/sRGB-v2-nano.icc
 var icc []byte
 
-// xmp is the metadata, with places for what differs between documents: title, author and time.
+// xmp is a format of the metadata, with verbs for title, author and time.
 //
 //go:embed xmp.xml
 var xmp string
 
-// ErrNotGofpdf is a document that Seal cannot read.
+// ErrNotGofpdf means that Seal cannot read a document.
 var ErrNotGofpdf = errors.New("not a PDF as gofpdf writes it")
 
-// Info is what a reader's window shows of a document.
+// Info is the document information that PDF viewers show.
 type Info struct {
 	Title  string
 	Author string
-	At     time.Time // when it was made, to the second
+	At     time.Time // of creation, to the second
 }
 
-// Sealer makes hybrids. It is safe for concurrent use.
+// Sealer makes hybrid documents. It is safe for concurrent use.
 type Sealer struct {
-	// idle are writers that nobody uses now. To make one takes six times as long as to use it. A sync.Pool would lose them
-	// to the garbage collector, every few invoices.
+	// idle holds unused writers: creating one takes six times as long as using it. A sync.Pool
+	// would lose them to the garbage collector every few invoices.
 	idle chan *zlib.Writer
 }
 
-// NewSealer returns a Sealer, which keeps up to 1.2 MB for each processor.
+// NewSealer returns a Sealer. It keeps up to 1.2 MB for each processor.
 func NewSealer() *Sealer { return &Sealer{make(chan *zlib.Writer, runtime.GOMAXPROCS(0))} }
 
-// The objects that Seal writes: where gofpdf has information and catalog, these, and five more behind them.
+// The objects that Seal writes: two in place of those of gofpdf, and five more.
 const (
 	infoObject = iota
 	catalogObject
@@ -64,15 +66,15 @@ const (
 	intentObject
 	profileObject
 	specObject
-	fileObject // the last one, so that Extract finds it
+	fileObject // last, so that Extract finds it
 	ownObjects
 )
 
-// header declares PDF 1.7, on which PDF/A-3 is built, and in its second line that the file is not text.
+// header declares PDF 1.7, on which PDF/A-3 is based. Its second line marks the file as binary.
 const header = "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
-// Seal returns the document as PDF/A-3b with its fonts embedded and the XML as its attachment factur-x.xml, in the
-// profile EN 16931.
+// Seal returns the document as PDF/A-3b with its fonts embedded and the XML as its attachment
+// factur-x.xml, in the profile EN 16931.
 func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([]byte, error) {
 	p, err := parse(document)
 	if err != nil {
@@ -80,7 +82,7 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 	}
 	numbers, size := make([]int, len(fonts)), len(document)
 	for i, f := range fonts {
-		if numbers[i], err = p.cut(document, f); err != nil {
+		if numbers[i], err = p.remove(document, f); err != nil {
 			return nil, err
 		}
 		size += len(f.Program) + 24*len(f.Widths) + 1500
@@ -97,10 +99,11 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 	return w.out, nil
 }
 
-// small is up to which size data is stored as it is: to deflate it would take as long as to draw an invoice of few lines.
+// small is the size up to which data is stored uncompressed: compressing it would take as long as
+// drawing a short invoice.
 const small = 8 << 10
 
-// pack returns data in the form of zlib (RFC 1950), whose checksum tells Extract that it is whole.
+// pack returns data in zlib format (RFC 1950). Extract verifies its checksum.
 func (s *Sealer) pack(data []byte) []byte {
 	if len(data) <= small {
 		return stored(data)
@@ -109,9 +112,9 @@ func (s *Sealer) pack(data []byte) []byte {
 	select {
 	case z = <-s.idle:
 	default:
-		z, _ = zlib.NewWriterLevel(nil, zlib.BestSpeed) // refuses unknown levels only
+		z, _ = zlib.NewWriterLevel(nil, zlib.BestSpeed) // its only error is an unknown level
 	}
-	var out bytes.Buffer // takes everything
+	var out bytes.Buffer // returns no error
 	z.Reset(&out)
 	_, _ = z.Write(data)
 	_ = z.Close()
@@ -122,7 +125,7 @@ func (s *Sealer) pack(data []byte) []byte {
 	return out.Bytes()
 }
 
-// stored is data in one block that is not deflated (RFC 1951, 3.2.4).
+// stored returns data in one uncompressed block (RFC 1951, 3.2.4).
 func stored(data []byte) []byte {
 	size := uint16(len(data))
 	out := append(make([]byte, 0, len(data)+11), 0x78, 0x01, 1)
@@ -134,16 +137,16 @@ func stored(data []byte) []byte {
 // writer appends objects to a document.
 type writer struct {
 	out     []byte
-	first   int   // number of the first object that is neither kept nor a font's
+	first   int   // number of the first of Seal's own objects
 	offsets []int // of all objects, from number 1 on
 }
 
-// keep writes the objects that stay, as they are.
+// keep copies the kept objects.
 func (w *writer) keep(document []byte, p parsed) {
-	slices.SortFunc(p.cuts, func(a, b span) int { return a.begin - b.begin })
+	slices.SortFunc(p.removed, func(a, b span) int { return a.begin - b.begin })
 	w.out = append(w.out, header...)
 	from := p.begin
-	for _, c := range p.cuts {
+	for _, c := range p.removed {
 		w.out = append(w.out, document[from:max(from, c.begin)]...)
 		from = c.end
 	}
@@ -151,7 +154,7 @@ func (w *writer) keep(document []byte, p parsed) {
 	w.offsets = slices.Grow(w.offsets, len(p.offsets)+ownObjects+8)
 	for _, offset := range p.offsets {
 		shift := len(header) - p.begin
-		for _, c := range p.cuts {
+		for _, c := range p.removed {
 			if c.end <= offset {
 				shift -= c.end - c.begin
 			}
@@ -170,14 +173,14 @@ func (w *writer) object(format string, args ...any) {
 	w.out = append(w.out, "\nendobj\n"...)
 }
 
-// stream writes the next object, which holds data. Its dictionary begins with what is given.
+// stream writes the next object, a stream. dictionary is the beginning of its dictionary.
 func (w *writer) stream(dictionary string, data []byte) {
 	w.offsets = append(w.offsets, len(w.out))
 	w.out = fmt.Appendf(w.out, "%d 0 obj\n<<%s /Length %d >>\nstream\n", len(w.offsets), dictionary, len(data))
 	w.out = append(append(w.out, data...), "\nendstream\nendobj\n"...)
 }
 
-// objects writes the own objects, in the order of their numbers.
+// objects writes Seal's own objects, in the order of their numbers.
 func (w *writer) objects(i Info, size int, packed []byte) {
 	at := i.At.UTC().Format("20060102150405")
 	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", text(i.Title), text(i.Author), at)
@@ -187,7 +190,7 @@ func (w *writer) objects(i Info, size int, packed []byte) {
 	w.stream(" /Type /Metadata /Subtype /XML", fmt.Appendf(nil, xmp, escape(i.Title), escape(i.Author), i.At.UTC().Format(time.RFC3339)))
 	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
 	w.stream(" /N 3", icc)
-	// Alternative: the XML says what the pages say.
+	// Alternative: XML and pages have the same content.
 	w.object("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /AFRelationship /Alternative /Desc (The invoice as XML) /EF << /F %d 0 R /UF %[1]d 0 R >> >>",
 		w.number(fileObject))
 	w.object("<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length %d"+
@@ -204,7 +207,7 @@ func (w *writer) trailer(id [md5.Size]byte) {
 		size, w.number(catalogObject), w.number(infoObject), id, start)
 }
 
-// text is a string of PDF in UTF-16, which can hold any text, in hex, which needs no escapes.
+// text returns a PDF string in UTF-16, which can hold any text, as hex, which needs no escapes.
 func text(s string) string {
 	out := append(make([]byte, 0, 6+4*len(s)), "<FEFF"...)
 	for _, unit := range utf16.Encode([]rune(s)) {
@@ -213,9 +216,9 @@ func text(s string) string {
 	return string(append(out, '>'))
 }
 
-// escape makes a text fit for XML.
+// escape escapes a text for XML.
 func escape(s string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder returns no error
 	return b.String()
 }

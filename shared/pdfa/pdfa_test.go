@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "rewrite testdata")
 
 var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200))}
 
-// drawn is a document of objects, as gofpdf writes it; the last two are information and catalog.
+// drawn returns a document of objects as gofpdf writes it; the last two are information and
+// catalog.
 func drawn(objects ...string) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.3\n")
@@ -35,7 +36,7 @@ func drawn(objects ...string) []byte {
 	return b.Bytes()
 }
 
-// page is a document of one empty page.
+// page returns a document of one empty page.
 func page() []byte {
 	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<<>>",
 		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>", "<< /Producer (x) >>", "<< /Type /Catalog >>")
@@ -66,7 +67,7 @@ func ExampleExtract() {
 	// no attached invoice
 }
 
-func TestAHybridStaysAsItIs(t *testing.T) {
+func TestHybridMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
 	const file = "testdata/hybrid.pdf"
 	got := seal(t, "<invoice>7</invoice>")
@@ -84,7 +85,7 @@ func TestAHybridStaysAsItIs(t *testing.T) {
 	}
 }
 
-func TestEveryOffsetOfTheTableIsThatOfItsObject(t *testing.T) {
+func TestCrossReferenceTableHasTheOffsetsOfObjects(t *testing.T) {
 	t.Parallel()
 	hybrid := seal(t, "<invoice/>")
 	rows := regexp.MustCompile(`(?m)^(\d{10}) 00000 n $`).FindAllSubmatch(hybrid, -1)
@@ -100,7 +101,7 @@ func TestEveryOffsetOfTheTableIsThatOfItsObject(t *testing.T) {
 	}
 }
 
-func TestReadersAreToldWhatItIsInBothPlaces(t *testing.T) {
+func TestInfoIsInDictionaryAndMetadata(t *testing.T) {
 	t.Parallel()
 	hybrid := string(seal(t, "<invoice/>"))
 	for _, want := range []string{
@@ -114,7 +115,7 @@ func TestReadersAreToldWhatItIsInBothPlaces(t *testing.T) {
 	}
 }
 
-func TestWhatIsAttachedIsTakenOutAgain(t *testing.T) {
+func TestExtractReturnsTheAttachment(t *testing.T) {
 	t.Parallel()
 	s := pdfa.NewSealer()
 	rapid.Check(t, func(t *rapid.T) {
@@ -130,26 +131,9 @@ func TestWhatIsAttachedIsTakenOutAgain(t *testing.T) {
 	})
 }
 
-// One changed byte of what leads to the attachment, or of the attachment, and there is none.
-func TestWhatAnEarlierVersionAttachedIsTakenOut(t *testing.T) {
-	t.Parallel()
-	// It was made as the hybrid of TestAHybridStaysAsItIs is.
-	var attached [2][]byte
-	for i, name := range []string{"earlier", "hybrid"} {
-		document, err := os.ReadFile("testdata/" + name + ".pdf")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if attached[i], err = pdfa.Extract(document); err != nil {
-			t.Errorf("%s: got %v, want its attachment", name, err)
-		}
-	}
-	if !bytes.Equal(attached[0], attached[1]) {
-		t.Errorf("got %q, want %q", attached[0], attached[1])
-	}
-}
-
-func TestADamagedAttachmentIsNone(t *testing.T) {
+// A changed byte in the attachment, or in the objects that lead to it, means that it is not
+// extracted.
+func TestDamagedAttachmentIsNotExtracted(t *testing.T) {
 	t.Parallel()
 	hybrid := seal(t, "<invoice>7</invoice>")
 	begin := bytes.Index(hybrid, []byte("/Type /EmbeddedFile"))
@@ -157,7 +141,7 @@ func TestADamagedAttachmentIsNone(t *testing.T) {
 	for i := begin; i < end; i++ {
 		damaged := bytes.Clone(hybrid)
 		damaged[i] ^= 1
-		// Where other objects stand, and when the file was made, does not matter to it.
+		// Offsets of other objects and the date do not matter.
 		if got, err := pdfa.Extract(damaged); err == nil && string(got) != "<invoice>7</invoice>" {
 			t.Errorf("byte %d: got %q, want none", i, got)
 		}
@@ -167,7 +151,7 @@ func TestADamagedAttachmentIsNone(t *testing.T) {
 	}
 }
 
-func TestWhatGofpdfDoesNotWriteIsRefused(t *testing.T) {
+func TestSealRefusesDocumentsOfOtherWriters(t *testing.T) {
 	t.Parallel()
 	whole := string(page())
 	for _, row := range []struct{ name, document string }{
@@ -192,7 +176,7 @@ func TestWhatGofpdfDoesNotWriteIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFontTakesThePlaceThatItIsDrawnIn(t *testing.T) {
+func TestFontReplacesItsPlaceholder(t *testing.T) {
 	t.Parallel()
 	const placeholder = "<</Type /Font\n/BaseFont /plain\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>"
 	document := drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Font <</F1 4 0 R>>>>",
@@ -226,9 +210,9 @@ func TestAFontTakesThePlaceThatItIsDrawnIn(t *testing.T) {
 	}
 }
 
-func TestManySealAtATime(t *testing.T) {
+func TestSealerIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	s, invoice := pdfa.NewSealer(), strings.Repeat("<line>7</line>", 1000) // which is deflated
+	s, invoice := pdfa.NewSealer(), strings.Repeat("<line>7</line>", 1000) // large enough to be compressed
 	want := seal(t, invoice)
 	var group errgroup.Group
 	for range 8 {

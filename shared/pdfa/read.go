@@ -10,14 +10,15 @@ import (
 	"strconv"
 )
 
-// ErrNone is a document without an attachment of Seal: it was issued before there were any, or by somebody else.
+// ErrNone means that a document has no attachment written by Seal.
 var ErrNone = errors.New("no attached invoice")
 
-// file is what Seal writes at the head of the attachment: length and size. It used to write a checksum, too.
+// file matches the head of the attachment: its length compressed and uncompressed.
 var file = regexp.MustCompile(`^<< /Type /EmbeddedFile /Subtype /text#2Fxml /Filter /FlateDecode /Length (\d{1,8})` +
-	` /Params << /Size (\d{1,8}) /ModDate \(D:\d{14}Z\)(?: /CheckSum <[0-9a-f]{32}>)? >> >>\nstream\n`)
+	` /Params << /Size (\d{1,8}) /ModDate \(D:\d{14}Z\) >> >>\nstream\n`)
 
-// Extract returns the XML that Seal has put into a document, or ErrNone. What is not as it was written is none.
+// Extract returns the XML that Seal attached to a document. A missing or damaged attachment is
+// ErrNone.
 func Extract(document []byte) ([]byte, error) {
 	t, err := readTable(document)
 	if err != nil || len(t.offsets) < ownObjects || !bytes.HasPrefix(document, []byte(header)) {
@@ -33,7 +34,7 @@ func Extract(document []byte) ([]byte, error) {
 	if !ok || strconv.Itoa(len(packed)) != string(head[1]) {
 		return nil, ErrNone
 	}
-	size, _ := strconv.ParseInt(string(head[2]), 10, 64) // eight digits
+	size, _ := strconv.ParseInt(string(head[2]), 10, 64) // eight digits fit
 	invoice, err := inflate(packed, size)
 	if err != nil {
 		return nil, fmt.Errorf("%w that is whole", ErrNone)
@@ -41,7 +42,7 @@ func Extract(document []byte) ([]byte, error) {
 	return invoice, nil
 }
 
-// inflate unpacks what has a size. Whatever is packed, it takes no more memory than that.
+// inflate decompresses data to exactly size bytes. It uses no more memory than that.
 func inflate(packed []byte, size int64) ([]byte, error) {
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -49,19 +50,20 @@ func inflate(packed []byte, size int64) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(z, size+1))
 	if err == nil && int64(len(data)) != size {
-		err = fmt.Errorf("has not %d bytes", size)
+		err = fmt.Errorf("is not %d bytes long", size)
 	}
 	return data, err
 }
 
 // table is the cross-reference table of a document.
 type table struct {
-	start   int   // where it stands
-	end     int   // where the trailer begins
+	start   int   // its offset
+	end     int   // the offset of the trailer
 	offsets []int // of the objects, from number 1 on
 }
 
-// readTable reads a table of one section, as both gofpdf and Seal write it. Every offset lies before the table.
+// readTable reads a table with one section, as gofpdf and Seal write it. Every offset is less than
+// that of the table.
 func readTable(document []byte) (table, error) {
 	none := fmt.Errorf("%w: no cross-reference table", ErrNotGofpdf)
 	var t table
@@ -94,15 +96,16 @@ func readTable(document []byte) (table, error) {
 	return t, nil
 }
 
-// parsed is a document of gofpdf, apart from what Seal replaces.
+// parsed is a document of gofpdf without the objects that Seal replaces.
 type parsed struct {
-	begin   int    // where the first object stands
-	end     int    // where those that are kept end
-	offsets []int  // of the objects before end, from number 1 on
-	cuts    []span // of them, what goes
+	begin   int    // the offset of the first object
+	end     int    // the end of the kept objects
+	offsets []int  // of the kept objects, from number 1 on
+	removed []span // placeholders of fonts, among the kept objects
 }
 
-// parse takes information and catalog off a document of gofpdf: they are its last two objects.
+// parse parses a document of gofpdf and drops its last two objects: document information and
+// catalog.
 func parse(document []byte) (parsed, error) {
 	t, err := readTable(document)
 	if err != nil {

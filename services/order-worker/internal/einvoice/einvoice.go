@@ -1,9 +1,9 @@
-// Package einvoice writes an invoice for programs: a Cross Industry Invoice (UN/CEFACT D16B) in the profile EN 16931, which is
-// what a Factur-X or ZUGFeRD document carries.
+// Package einvoice writes electronic invoices: a Cross Industry Invoice (UN/CEFACT D16B) in the
+// profile EN 16931, the XML of a Factur-X or ZUGFeRD document.
 //
-// It writes what it is given and computes nothing: that sums are right is for package invoice, which prints the same ones.
-// The comments name the business terms (BT) and groups (BG) of EN 16931. A term without a value is left out; the same
-// invoice gives the same bytes.
+// It computes nothing: package invoice computes the sums and prints the same ones. The comments
+// name the business terms (BT) and groups (BG) of EN 16931. A term without a value is left out. The
+// same invoice gives the same bytes.
 package einvoice
 
 import (
@@ -12,14 +12,14 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The types of documents, by UNTDID 1001. The amounts of a credit note are above zero, as those of an invoice are: its type says
-// that they go the other way.
+// Document types, by UNTDID 1001. The amounts of a credit note are positive, like those of an
+// invoice: its type means that they are refunded.
 const (
 	Commercial = "380"
 	CreditNote = "381"
 )
 
-// Invoice is all that is said. Amounts are in one currency.
+// Invoice is the data of an invoice. All amounts are in one currency.
 type Invoice struct {
 	Type     string         // BT-3
 	Number   string         // BT-1
@@ -43,7 +43,7 @@ type Invoice struct {
 	Net      order.Money    // BT-109
 	Tax      order.Money    // BT-110
 	Total    order.Money    // BT-112, and BT-115: nothing is paid in advance
-	Corrects Document       // BG-3; the zero value: none
+	Corrects Document       // BG-3; zero: none
 }
 
 // Document is an earlier invoice.
@@ -52,7 +52,7 @@ type Document struct {
 	Issued time.Time // BT-26
 }
 
-// Party is a seller (the first term), a buyer (the second) or who the goods go to (the third).
+// Party is the seller, the buyer or the recipient of the goods. Terms are listed in this order.
 type Party struct {
 	Name    string // BT-27, BT-44, BT-70
 	Legal   string // BT-33
@@ -81,7 +81,7 @@ type Line struct {
 	Rate     Rate        // BG-30
 }
 
-// Charge is what is charged for the whole document, by its code in UNTDID 7161.
+// Charge is a charge on the whole document, with its code of UNTDID 7161.
 type Charge struct {
 	Code   string      // BT-105
 	Reason string      // BT-104
@@ -92,13 +92,13 @@ type Charge struct {
 // Freight is the code of a charge for shipping.
 const Freight = "FC"
 
-// Rate is a rate of VAT and why it applies.
+// Rate is a VAT rate and its category.
 type Rate struct {
 	Category string // BT-118, BT-102, BT-151
 	Percent  string // BT-119, BT-103, BT-152: 19 or 25.5
 }
 
-// Tax is the VAT of a rate. Exemption and its code say why nothing is charged.
+// Tax is the VAT of a rate. Exemption and its code give the reason if none is charged.
 type Tax struct {
 	Rate          Rate
 	Net           order.Money // BT-116

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-// full is an invoice in which every term has a value.
+// full returns an invoice in which every term has a value.
 func full() *einvoice.Invoice {
 	rate := einvoice.Rate{Category: order.VATIntraCommunity, Percent: "0"}
 	to := einvoice.Address{Line1: "Rue 1", Line2: "Porte 2", Line3: "Étage 3", City: "Paris", PostalCode: "75001", Region: "Île-de-France", Country: "FR"}
@@ -42,14 +42,14 @@ func full() *einvoice.Invoice {
 	}
 }
 
-// indented is XML with a line for each element, as people read it.
+// indented returns XML with a line for each element.
 func indented(t testing.TB, data []byte) string {
 	t.Helper()
-	// With prefixes as they are: encoding/xml would spell out each namespace.
+	// RawToken keeps the prefixes of namespaces.
 	return strings.ReplaceAll(string(data), "><", ">\n<")
 }
 
-func TestInvoiceStaysAsItIs(t *testing.T) {
+func TestInvoiceMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
 	const file = "testdata/full.xml"
 	got := indented(t, einvoice.Write(full()))
@@ -67,7 +67,7 @@ func TestInvoiceStaysAsItIs(t *testing.T) {
 	}
 }
 
-// elements reads XML, and returns the names of its elements and how many have neither text nor elements in them.
+// elements returns the names of the elements of XML, and how many are empty.
 func elements(t testing.TB, data []byte) (names []string, empty int) {
 	t.Helper()
 	d, hollow := xml.NewDecoder(bytes.NewReader(data)), false
@@ -93,7 +93,7 @@ func elements(t testing.TB, data []byte) (names []string, empty int) {
 	}
 }
 
-func TestATermWithoutAValueIsLeftOut(t *testing.T) {
+func TestTermsWithoutValueAreLeftOut(t *testing.T) {
 	t.Parallel()
 	i := full()
 	i.Order, i.IBAN, i.BIC, i.Supplied, i.Due = "", "", "", time.Time{}, time.Time{}

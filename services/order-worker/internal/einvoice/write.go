@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// profile names EN 16931 as it is, without a country's rules (BT-24).
+// profile is EN 16931 without rules of a country (BT-24).
 const profile = "urn:cen.eu:en16931:2017"
 
 const (
@@ -26,7 +26,7 @@ const (
 	transfer = "30"  // UNTDID 4461: credit transfer
 )
 
-// Write returns the invoice as XML. The order of its elements is that of the schema.
+// Write returns the invoice as XML, with the elements in the order of the schema.
 func Write(i *Invoice) []byte {
 	w := &writer{}
 	w.out.Grow(4096 + 1200*len(i.Lines))
@@ -54,17 +54,17 @@ func Write(i *Invoice) []byte {
 	return w.out.Bytes()
 }
 
-// writer writes elements. encoding/xml would take four times as long, and its structs would hide the terms.
+// writer writes elements. encoding/xml would take four times as long.
 type writer struct{ out bytes.Buffer }
 
-// in writes an element around what content writes.
+// in writes an element. content writes its children.
 func (w *writer) in(name string, content func()) {
 	w.open(name, "")
 	content()
 	w.close(name)
 }
 
-// open begins an element; attribute comes with the blank before it.
+// open begins an element. attribute starts with a space.
 func (w *writer) open(name, attribute string) {
 	w.out.WriteByte('<')
 	w.out.WriteString(name)
@@ -78,7 +78,7 @@ func (w *writer) close(name string) {
 	w.out.WriteByte('>')
 }
 
-// text writes an element that holds text, unless there is none: EN 16931 knows no empty elements.
+// text writes an element with text. An empty text writes nothing: EN 16931 has no empty elements.
 func (w *writer) text(name, text string) { w.marked(name, "", text) }
 
 // marked is text with an attribute.
@@ -88,14 +88,15 @@ func (w *writer) marked(name, attribute, text string) {
 	}
 	w.open(name, attribute)
 	if strings.ContainsFunc(text, special) {
-		_ = xml.EscapeText(&w.out, []byte(text)) // a Buffer takes everything
+		_ = xml.EscapeText(&w.out, []byte(text)) // a Buffer returns no error
 	} else {
 		w.out.WriteString(text)
 	}
 	w.close(name)
 }
 
-// special reports whether a character may not stand in XML as it is. Few texts have one, and fewer are worth a copy.
+// special reports whether a character may need escaping in XML. Most texts have none and are
+// written without a copy.
 func special(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`<>&"'`, r) }
 
 func (w *writer) money(name string, m order.Money) { w.text(name, m.String()) }
@@ -128,7 +129,7 @@ func (w *writer) line(l Line) {
 	w.out.WriteByte('\n')
 }
 
-// rate is all that a line or a charge says about its VAT.
+// rate writes the VAT of a line or a charge.
 func (w *writer) rate(r Rate) {
 	w.text("ram:TypeCode", "VAT")
 	w.text("ram:CategoryCode", r.Category)
@@ -203,8 +204,8 @@ func (w *writer) settlement(i *Invoice) {
 	})
 }
 
-// corrects names the invoice that a credit note is for. Its date alone is of a type that no other element here has, so the
-// namespace of that is declared with it.
+// corrects writes the invoice that a credit note corrects. Only its date needs the namespace qdt,
+// which is declared there.
 func (w *writer) corrects(d Document) {
 	if d.Number == "" {
 		return
@@ -217,7 +218,7 @@ func (w *writer) corrects(d Document) {
 	})
 }
 
-// means is how to pay (BG-16): to an account.
+// means writes the means of payment (BG-16): a credit transfer.
 func (w *writer) means(i *Invoice) {
 	if i.IBAN == "" {
 		return

@@ -14,8 +14,8 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// BenchmarkMail measures a mail with an invoice of 30 KB beside its floor: go-mail alone, with the same parts, on one
-// connection that stays open. Both talk to an inbox over a socket of this machine.
+// BenchmarkMail measures a mail with an invoice of 30 KB, and as its floor go-mail alone with the
+// same parts on one open connection. Both send to an inbox over a local socket.
 func BenchmarkMail(b *testing.B) {
 	in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0"})
 	if err != nil {
@@ -37,7 +37,7 @@ func BenchmarkMail(b *testing.B) {
 	b.Run("step", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			// Another order each time: a mail that is delivered already is not sent again.
+			// A new order each time: an accepted mail is not sent again.
 			n++
 			w := invoiced(fmt.Sprint(n), "Zoë Łukasiewicz", "zoe@example.com")
 			w.Origin.Offset, w.Document = int64(n), document
@@ -49,7 +49,7 @@ func BenchmarkMail(b *testing.B) {
 	b.Run("floor go-mail", func(b *testing.B) { alone(b, in.SMTPAddr(), document) })
 }
 
-// alone sends mails with nothing but go-mail.
+// alone sends mails with go-mail only.
 func alone(b *testing.B, server string, document []byte) {
 	host, port := split(b, server)
 	client, err := gomail.NewClient(host, gomail.WithPort(port), gomail.WithTLSPolicy(gomail.NoTLS), gomail.WithoutNoop(), gomail.WithHELO("localhost"))

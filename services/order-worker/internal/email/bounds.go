@@ -9,19 +9,19 @@ import (
 	"text/template/parse"
 )
 
-// Bounds of templates, which anybody may write who runs a worker.
+// Limits of templates. Operators can replace the embedded ones.
 const (
-	maxTemplate = 256 << 10 // a file; ours have 4 KiB
-	maxPart     = 2 << 20   // what is written: 200 lines with the longest names have a quarter
-	maxSteps    = 100_000   // rounds of loops and calls of templates, for one mail: 200 lines take some thousand
+	maxTemplate = 256 << 10 // bytes of a file; the embedded ones have 4 KiB
+	maxPart     = 2 << 20   // bytes of output; 200 lines with the longest names need a quarter
+	maxSteps    = 100_000   // loop iterations and template calls for a mail; 200 lines need some thousand
 )
 
-var errEndless = fmt.Errorf("the template does not end: a mail takes more than %d rounds of its loops", maxSteps)
+var errEndless = fmt.Errorf("the template does not end: one mail took more than %d loop iterations", maxSteps)
 
 // bounded is a text of at most maxPart bytes.
 type bounded struct{ strings.Builder }
 
-// Write is called by the templates.
+// Write fails when the text would exceed its limit.
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.Len()+len(p) > maxPart {
 		return 0, fmt.Errorf("the template writes more than %d MiB", maxPart>>20)
@@ -29,14 +29,14 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// work counts what executing templates takes. Package template itself ends no loop. It is bounded while templates are tried, on the
-// longest order that there can be: no order takes more.
+// work limits the execution of templates, because text/template has no limit. The limit applies
+// while the templates are tried with the longest possible order. No real order needs more.
 type work struct{ left atomic.Int64 }
 
 func (w *work) bound(steps int64) { w.left.Store(steps) }
 func (w *work) unbounded()        { w.left.Store(math.MaxInt64) }
 
-// step is called by templates, in each round of a loop and at the beginning of each template.
+// step is called by templates in each loop iteration and at the beginning of each template.
 func (w *work) step() (string, error) {
 	if w.left.Add(-1) < 0 {
 		return "", errEndless
@@ -44,16 +44,17 @@ func (w *work) step() (string, error) {
 	return "", nil
 }
 
-// counter is how templates call work.step.
+// counter is the name of work.step in templates.
 const counter = "_step"
 
-// counting calls step. It is an assignment, because html/template would write what stands alone.
+// counting returns a node that calls step. It is an assignment: html/template would print the
+// result of a bare call.
 func counting() parse.Node {
 	step := map[string]any{counter: func() string { return "" }}
 	return texttemplate.Must(texttemplate.New("").Funcs(step).Parse("{{$_ := " + counter + "}}")).Root.Nodes[0]
 }
 
-// count has a template count each time that it is called, and each round of its loops.
+// count inserts a call of step at the beginning of a template and of each of its loops.
 func count(root *parse.ListNode) {
 	countLoops(root)
 	root.Nodes = append([]parse.Node{counting()}, root.Nodes...)

@@ -27,10 +27,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// inShop is a shop that has an address.
+// inShop is a config with a shop URL.
 func inShop(c *email.Config) { c.ShopURL = "https://shop.example.com/" }
 
-// sentTo is an order of somebody in a country, with all that an order can have.
+// sentTo returns an order to a country, with all fields set.
 func sentTo(country string) *order.State {
 	w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
 	w.Order.ShipTo.Line2, w.Order.ShipTo.Country = "2. Etage", country
@@ -42,7 +42,7 @@ func sentTo(country string) *order.State {
 	return w
 }
 
-func TestMailIsWhatTheCustomerReads(t *testing.T) {
+func TestMailMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
 	for country, language := range map[string]string{"IE": "en", "DE": "de", "FR": "fr", "UA": "uk"} {
 		t.Run(language, func(t *testing.T) {
@@ -84,7 +84,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// The country may have another language by now: a newer version has words in it.
+// The language of the invoice counts, not that of the country.
 func TestMailIsInTheLanguageOfItsInvoice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestMailIsInTheLanguageOfItsInvoice(t *testing.T) {
 	})
 }
 
-func TestHeaderSaysWhatKindOfMailItIs(t *testing.T) {
+func TestHeadersOfMail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -122,7 +122,7 @@ func TestHeaderSaysWhatKindOfMailItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := s.taken(t, "1").header
-		delete(got, "Content-Type") // names a boundary
+		delete(got, "Content-Type") // contains a boundary
 		want := netmail.Header{
 			"Auto-Submitted":   {"auto-generated"},
 			"Content-Language": {"en"},
@@ -140,7 +140,7 @@ func TestHeaderSaysWhatKindOfMailItIs(t *testing.T) {
 	})
 }
 
-func TestMailIsTheSameOnEveryAttempt(t *testing.T) {
+func TestEveryAttemptComposesTheSameMail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -163,7 +163,7 @@ func TestMailIsTheSameOnEveryAttempt(t *testing.T) {
 	})
 }
 
-// hostile are pieces of what people put into forms.
+// hostile are parts of hostile input.
 func hostile() *rapid.Generator[string] {
 	pieces := []string{
 		"\r\nBcc: evil@example.com\r\n", "\r\n\r\n", "\n", "\r", "\r\n.\r\n", "\x00", "\x85", "\u2028", `"`, `\`, ",", ";", "@", "<", ">", " ", "&", "'",
@@ -174,12 +174,13 @@ func hostile() *rapid.Generator[string] {
 	mixed := rapid.Custom(func(t *rapid.T) string {
 		return "x" + strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(pieces), rapid.String()), 1, 12).Draw(t, "pieces"), "")
 	})
-	return rapid.OneOf(mixed, rapid.SampledFrom([]string{`é \ Co`, strings.Repeat("x", 10<<10)})) // what few mixtures come to
+	return rapid.OneOf(mixed, rapid.SampledFrom([]string{`é \ Co`, strings.Repeat("x", 10<<10)})) // too rare among the mixtures
 }
 
-func TestCustomersWordsInjectNothing(t *testing.T) {
+func TestCustomerTextCannotInject(t *testing.T) {
 	t.Parallel()
-	// Not in a bubble: its time stands still while rapid looks for the smallest example, for as long as its clock says.
+	// Not in a bubble: rapid limits the search for the smallest example by time, which stands still
+	// in a bubble.
 	s := setup(t, inShop)
 	plain := sentTo("DE")
 	plain.Order.ShipTo.Region = "Berlin"
@@ -215,8 +216,9 @@ func TestCustomersWordsInjectNothing(t *testing.T) {
 	})
 }
 
-// Many readers decode such words even in quotes, where RFC 2047 forbids it, and some then read what comes out as a header.
-func TestNoNameIsTakenForAnEncodedWord(t *testing.T) {
+// Many mail clients decode such words even in quotes, where RFC 2047 forbids it, and some read the
+// result as a header.
+func TestNamesAreNotDecodedAsEncodedWords(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ours, err := os.ReadFile(filepath.Join("templates", "de.tmpl"))
@@ -239,7 +241,7 @@ func TestNoNameIsTakenForAnEncodedWord(t *testing.T) {
 	})
 }
 
-// taken is a mail as a strict reader takes it apart.
+// taken is a mail as parsed by a strict parser.
 type taken struct {
 	header     netmail.Header
 	subject    string
@@ -247,7 +249,7 @@ type taken struct {
 	parts      []string // media types, in their order
 }
 
-// shape is what words of the customer must not change: fields, parts, tags and the number of lines.
+// shape is what text of the customer must not change: fields, parts, tags and the number of lines.
 func (m taken) shape() map[string]any {
 	var fields []string
 	for name := range m.header {
@@ -268,13 +270,13 @@ func (s shop) raw(t rapid.TB, id string) []byte {
 	return s.get(t, "/api/v1/message/"+id+"/raw")
 }
 
-// taken complains about everything in a mail that is not as RFC 5322 and RFC 2045 to 2047 have it.
+// taken parses a mail and reports every violation of RFC 5322 and RFC 2045 to 2047.
 func (s shop) taken(t rapid.TB, id string) (m taken) {
 	t.Helper()
 	raw := s.raw(t, id)
 	head, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
 	for l := range strings.SplitSeq(strings.TrimSuffix(string(raw), "\r\n"), "\r\n") {
-		// Only names without a place to break may be longer, and they are not encoded.
+		// Only names without a space may be longer, and they are not encoded.
 		if len(l) > 998 || len(l) > 76 && (!bytes.Contains(head, []byte(l)) || strings.Contains(l, "=?")) {
 			t.Errorf("line of %d bytes: %.200q", len(l), l)
 		}
@@ -299,7 +301,7 @@ func (s shop) taken(t rapid.TB, id string) (m taken) {
 	return m
 }
 
-// part reads a part, and those in it.
+// part parses a part and its inner parts.
 func (m *taken) part(t rapid.TB, contentType string, body io.Reader) {
 	t.Helper()
 	media, params, err := mime.ParseMediaType(contentType)

@@ -10,23 +10,23 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// content is what templates can say. All of it is text of one line that is ready to print: amounts with their currency,
-// in the buyer's language, and the customer's words without what could disturb a line. deploy/README.md lists the fields,
-// because shops write templates of their own.
+// content is the data of templates. Each text is one line: amounts have their currency and the
+// format of the language, and text of the customer is cleaned by line. deploy/README.md lists the
+// fields for operators who write templates.
 type content struct {
 	Language string // of the mail: en, de, …
 	Seller   string
 	Name     string // of the customer
-	Order    string // its ID; of a refund, that of the order that is refunded
-	Invoice  string // its number, or that of the credit note
-	Corrects string // of a refund: the number of the invoice; else empty
-	Reason   string // of a refund, or empty
-	Link     string // to the order in the shop, or empty
+	Order    string // its ID; for a refund, the ID of the refunded order
+	Invoice  string // number of the invoice or the credit note
+	Corrects string // for a refund: number of the invoice; else empty
+	Reason   string // of the refund, or empty
+	Link     string // URL of the order in the shop, or empty
 	Lines    []item
 	Shipping delivery
 	Taxes    []tax
 	Total    string
-	Address  []string // what follows the name
+	Address  []string // without the name
 }
 
 type item struct {
@@ -34,17 +34,16 @@ type item struct {
 	Name, Net string
 }
 
-// delivery is empty but for price and service where an older version settled no more, and in a refund; all of it is where a
-// refund gives nothing of it back.
+// delivery has only service and price in a refund, and is empty if the refund has no shipping.
 type delivery struct {
 	Service, Carrier, Price string
 	Days                    string // working days until delivery: "2–4", "1", or empty
-	MaxDays                 int    // for the word that goes with Days
+	MaxDays                 int    // for the plural form after Days
 }
 
 type tax struct{ Rate, Net, Tax string }
 
-// content tells an order in one language.
+// content returns the data of an order for the templates of a language.
 func (s *Step) content(w *order.State, l locale.Language) content {
 	p := &w.Progress
 	c := content{
@@ -73,12 +72,12 @@ func (s *Step) content(w *order.State, l locale.Language) content {
 	return c
 }
 
-// amount is as the invoice has it, and its currency. It never breaks over lines.
+// amount formats an amount as on the invoice, with its currency after a no-break space.
 func amount(l locale.Language, m order.Money) string {
 	return l.Money(m) + "\u00a0" + string(m.Currency)
 }
 
-// signature is the seller's name, or the address where there is none.
+// signature returns the name of the sender, or its address if there is no name.
 func (s *Step) signature() string {
 	if s.from.Name != "" {
 		return s.from.Name
@@ -97,9 +96,10 @@ func days(s *order.Shipping) string {
 	}
 }
 
-// address leaves out what an address does not have.
+// address returns the lines of an address that are not empty.
 func address(a order.Address, l locale.Language) (lines []string) {
-	for _, text := range []string{a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, l.Country(a.Country)} {
+	city := strings.TrimSpace(a.PostalCode + " " + a.City)
+	for _, text := range []string{a.Line1, a.Line2, city, a.Region, l.Country(a.Country)} {
 		if text != "" {
 			lines = append(lines, line(text))
 		}
@@ -107,11 +107,11 @@ func address(a order.Address, l locale.Language) (lines []string) {
 	return lines
 }
 
-// longest is as long as the text of an order may be, in runes.
+// longest is the maximum length of a text of an order, in runes.
 const longest = 200
 
-// line makes one line of a text, on which nothing pretends to stand elsewhere: orders that were edited or came around the
-// API may hold what Validate forbids.
+// line makes a text one line without control characters. Orders that an operator edited, or that
+// another producer wrote, may hold characters that Validate forbids.
 func line(text string) string {
 	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
 	if len(runes) > longest {
@@ -122,7 +122,8 @@ func line(text string) string {
 		case unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp):
 			return ' '
 		case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069':
-			// They turn the order of what follows them, beyond the end of the name. Marks, which do not, stay.
+			// Bidirectional embeddings and isolates would reorder the text after the name. Marks do
+			// not, and stay.
 			return -1
 		}
 		return r

@@ -7,19 +7,21 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// remembered is how many mails a generation holds: many times what a worker has in hand. A mail costs about 64 bytes, so
-// two generations are 1.3 MB.
-const remembered = 10_000
+// maxRemembered is the number of mails in a generation: many times the orders in flight of a
+// worker. A mail takes about 64 bytes, so two generations take 1.3 MB.
+const maxRemembered = 10_000
 
-// delivered remembers the last mails that this process has seen taken over, between one and two generations of them. When
-// Kafka goes away after a mail and before its `confirmed` is acknowledged, the same worker often gets the order back, and
-// need not send the customer a second mail. Another worker cannot know.
+// delivered remembers the last mails that the server accepted from this process: one to two
+// generations. If Kafka fails after a mail and before its `confirmed` record is acknowledged, the
+// same worker often gets the order again, and does not send a second mail. Another worker does not
+// have this knowledge.
 type delivered struct {
 	mu       sync.Mutex
 	new, old map[mailKey]struct{}
 }
 
-// mailKey names a mail by Message-ID and recipient: a letter that is replayed to another address is another mail.
+// mailKey identifies a mail by Message-ID and recipient: a dead letter that is replayed to another
+// address is another mail.
 type mailKey [sha256.Size]byte
 
 func keyOf(w *order.State) mailKey {
@@ -29,7 +31,7 @@ func keyOf(w *order.State) mailKey {
 func (d *delivered) add(k mailKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.new == nil || len(d.new) == remembered {
+	if d.new == nil || len(d.new) == maxRemembered {
 		d.new, d.old = map[mailKey]struct{}{}, d.new
 	}
 	d.new[k] = struct{}{}

@@ -1,20 +1,35 @@
-// Package email mails the customer the confirmation of an order with its invoice attached, or that of a refund with its credit note.
+// Package email is the step that mails the customer the confirmation of an order with its invoice,
+// or of a refund with its credit note.
 //
-// A mail cannot be called back, so everything is arranged to send it once. Message-ID and date are settled before
-// anything is sent, and are the same on every attempt: whoever gets a mail twice can tell. A connection that the server
-// dropped while it lay in the pool is replaced without anybody noticing, but only while nothing of the mail has been
-// sent. The step knows which mails this process has seen taken over: they need not be sent again (delivered.go).
+// # Delivery
 //
-// What an error means for the order is decided here, in verdict.go, and nowhere else. While nothing of the content was sent,
-// the server is away for everyone. When all of it was, and no answer came, the mail is uncertain. In between, and after an
-// answer 4xx, the attempt has failed, and the mail is not with the customer. But when that befalls 20 attempts in a row, to
-// recipients in three domains or more, with no mail taken over in between, then it is the server and not a recipient: what
-// follows is `down` until a mail is taken over (refusals.go). One domain alone, greylisted or full, never makes it so.
+// A mail is sent at most once, unless it is counted as uncertain. Plan decides Message-ID and date,
+// which are the same on every attempt, so that a recipient can detect a duplicate. A pooled
+// connection that the server has closed is replaced, but only if nothing of the mail's content was
+// sent. The step remembers the mails that the server accepted from this process and does not send
+// them again (delivered.go).
 //
-// The mail is in the language that its invoice was settled in. Its templates are files: two layouts, for text and HTML, and
-// the words of each language, all of which a folder can replace. The mail of a refund has the same layouts, and other words for
-// some. They are tried when a step is made.
-// The customer's words go into the mail as text: encoded in headers, escaped in HTML, without control characters.
+// # Failures
+//
+// classify.go decides what an error means for the order:
+//   - The connection failed before any content was sent, or the server refuses all mail (421, 530,
+//     535): it is down for all
+//     orders.
+//   - The server answered 5xx: the mail failed permanently.
+//   - All content was sent and no answer came: the outcome is unknown and the mail is uncertain.
+//   - Part of the content was sent, or the server answered 4xx: the attempt failed and the customer
+//     has no mail.
+//
+// After 20 failed attempts in a row, to recipients in three or more domains, further failures count
+// as the server being down, until it accepts a mail (refusals.go). One domain alone, with
+// greylisting or a full mailbox, does not cause that.
+//
+// # Templates
+//
+// The mail has the language of its invoice. Its templates are two layouts, for text and HTML, and
+// the words of each language. Files in a folder can replace each of them. A refund has the same
+// layouts and replaces some words. New executes all templates with sample orders. Text of the
+// customer is encoded in headers, escaped in HTML, and has no control characters.
 package email
 
 import (
@@ -30,36 +45,38 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Config says whom to hand mails to, and in whose name.
+// Config is the mail server, the sender and the templates.
 type Config struct {
-	SMTP   string // host:port of the mail server; STARTTLS is used when it is offered
+	SMTP   string // host:port of the mail server; STARTTLS is used if the server offers it
 	From   string // address of the sender
-	Seller string // name of the sender, who also signs; empty: the address does
+	Seller string // name of the sender, also the signature; empty: the address
 
-	Templates string // folder of templates that take the places of the embedded ones of the same names; or empty
-	ShopURL   string // where the shop is; its orders are in /orders/ there. Empty: mails have no link
+	Templates string // folder of templates that replace the embedded ones of the same names; or empty
+	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
 
-	HELO        string        // what to greet the server with; empty: the host's name
-	Connections int           // kept open at most, each for one mail at a time; zero: 8
-	Timeout     time.Duration // of connecting, and of handing over one mail; zero: 30 s
+	HELO        string        // name in the greeting; empty: the host name
+	Connections int           // maximum number, each for one mail at a time; zero: 8
+	Timeout     time.Duration // for connecting, and for sending one mail; zero: 30 s
 
-	Dial func(ctx context.Context, network, address string) (net.Conn, error) // or nil: TCP
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
 }
 
-// Step mails invoices and credit notes. It is safe for concurrent use; Do waits while all connections are in use.
+// Step mails invoices and credit notes. It is safe for concurrent use; Do waits while all
+// connections are in use.
 type Step struct {
 	from   netmail.Address
 	domain string // of the sender
 	pool   *pool
 
-	editions map[kind]edition
-	shop     *url.URL // or nil
+	templateSets map[kind]templateSet
+	shop         *url.URL // or nil
 
 	refusals  refusals
 	delivered delivered
 }
 
-// New returns a step that connects when the first mail is sent: a server that is away is no error yet.
+// New returns a step. It connects when it sends the first mail, so a server that is down is no
+// error yet.
 func New(cfg Config) (*Step, error) {
 	from, err := netmail.ParseAddress(cfg.From)
 	if err != nil {
@@ -77,13 +94,13 @@ func New(cfg Config) (*Step, error) {
 	if s.shop, err = shopURL(cfg.ShopURL); err != nil {
 		return nil, err
 	}
-	if s.editions, err = editions(cfg.Templates); err != nil {
+	if s.templateSets, err = templateSets(cfg.Templates); err != nil {
 		return nil, fmt.Errorf("reading the mail templates: %w", err)
 	}
 	return s, nil
 }
 
-// shopURL refuses what no browser would follow.
+// shopURL parses the URL of the shop. It must be absolute, with http or https.
 func shopURL(text string) (*url.URL, error) {
 	if text == "" {
 		return nil, nil
@@ -92,13 +109,14 @@ func shopURL(text string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shop: %w", err)
 	}
-	if shop.Scheme != "http" && shop.Scheme != "https" || shop.Host == "" || shop.RawQuery != "" || shop.Fragment != "" {
+	http := shop.Scheme == "http" || shop.Scheme == "https"
+	if !http || shop.Host == "" || shop.RawQuery != "" || shop.Fragment != "" {
 		return nil, fmt.Errorf("shop %q: must be like https://shop.example.com", text)
 	}
 	return shop, nil
 }
 
-// Plan settles Message-ID and date, unless an earlier attempt has.
+// Plan decides Message-ID and date, unless an earlier attempt has.
 func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Email == nil {
 		document := "invoice"
@@ -113,8 +131,9 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 	return nil
 }
 
-// Do sends the mail with w.Document attached, and returns nil when the server has taken it over.
-// When ctx is cancelled it hangs up and returns the cause, unmarked; a mail whose answer was due may have been taken over.
+// Do sends the mail with w.Document attached, and returns nil when the server has accepted it. When
+// ctx is cancelled, Do closes the connection and returns the cause without a failure class. A mail
+// that was sent completely may have been accepted.
 func (s *Step) Do(ctx context.Context, w *order.State) error {
 	p := &w.Progress
 	if _, shipped := w.Shipping(); !shipped || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
@@ -125,16 +144,16 @@ func (s *Step) Do(ctx context.Context, w *order.State) error {
 		return err
 	}
 	_, domain, _ := strings.Cut(strings.ToLower(m.GetTo()[0].Address), "@")
-	if err := s.refusals.judge(domain, s.pool.send(ctx, m)); err != nil {
+	if err := s.refusals.observe(domain, s.pool.send(ctx, m)); err != nil {
 		return err
 	}
 	s.delivered.add(keyOf(w))
 	return nil
 }
 
-// Delivered reports whether this process has seen the mail of an order taken over, after Plan. False means that it does
-// not know.
+// Delivered reports whether the server accepted the mail of a planned order from this process.
+// False means unknown.
 func (s *Step) Delivered(w *order.State) bool { return s.delivered.has(keyOf(w)) }
 
-// Close closes the connections that are not in use; the others close when their mail is through.
+// Close closes the idle connections. The others close after their mail.
 func (s *Step) Close() error { return s.pool.close() }

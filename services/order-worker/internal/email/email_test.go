@@ -19,7 +19,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// shop is a step and the mail server that it talks to.
+// shop is a step and its mail server.
 type shop struct {
 	*email.Step
 	inbox *inbox.Inbox
@@ -45,7 +45,7 @@ func setup(t *testing.T, change ...func(*email.Config)) shop {
 	return shop{inbox: in}.another(t, change...)
 }
 
-// another is the same shop with a step that knows nothing of the first: another worker's.
+// another returns the same shop with a new step, as of another worker.
 func (s shop) another(t *testing.T, change ...func(*email.Config)) shop {
 	t.Helper()
 	cfg := email.Config{SMTP: "mail.example.com:25", From: "shop@example.com", Seller: "Example Trail Goods GmbH", Dial: s.inbox.Dial}
@@ -64,7 +64,7 @@ func (s shop) another(t *testing.T, change ...func(*email.Config)) shop {
 	return shop{step, s.inbox}
 }
 
-// invoiced is an order whose invoice waits to be mailed.
+// invoiced returns an order whose invoice is rendered but not mailed.
 func invoiced(id, name, address string) *order.State {
 	o := order.Order{
 		ID:       order.ID("ord_" + id),
@@ -97,7 +97,7 @@ func (s shop) mail(ctx context.Context, w *order.State) error {
 	return s.Do(ctx, w)
 }
 
-// received is a mail as the inbox gives it out.
+// received is a mail of the inbox.
 type received struct {
 	ID, MessageID, Subject, Text, HTML string
 	From, To                           any
@@ -150,7 +150,7 @@ func TestNamesOfAllScriptsArrive(t *testing.T) {
 	})
 }
 
-func TestUnfinishedStepsAreNotMailed(t *testing.T) {
+func TestUnfinishedOrderIsNotMailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -171,7 +171,7 @@ func TestUnfinishedStepsAreNotMailed(t *testing.T) {
 	})
 }
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestNewRefusesInvalidConfig(t *testing.T) {
 	t.Parallel()
 	good := email.Config{SMTP: "127.0.0.1:25", From: "Shop <shop@example.com>"}
 	for name, spoil := range map[string]func(*email.Config){

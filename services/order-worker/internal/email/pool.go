@@ -18,34 +18,35 @@ const (
 	defaultConnections = 8
 	defaultTimeout     = 30 * time.Second
 
-	// maxIdle is how long a connection may lie in the pool. Servers hang up after one to five minutes.
+	// maxIdle is the maximum idle time of a pooled connection. Servers close idle connections after
+	// one to five minutes.
 	maxIdle = 50 * time.Second
 )
 
-// pool hands mails over, on few connections that are used again and again: connecting costs more than a mail does.
+// pool sends mails on a few connections, which it reuses: connecting takes longer than a mail.
 type pool struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
 	host    string
 	options []gomail.Option
-	slots   chan struct{} // one in it for each mail that is being handed over
+	slots   chan struct{} // one element for each mail in flight
 
 	mu     sync.Mutex
 	closed bool
-	idle   []*connection // the one that was used last is the last, and goes out first: the rest may grow old and go
+	idle   []*connection // last used last; take takes from the end, so that surplus connections expire
 }
 
-// connection is one conversation with the server. go-mail keeps its socket to itself and looks at no context while it
-// waits for an answer; so each connection has a gomail.Client of its own that was handed its socket, and closing the
-// socket ends whatever goes on. It also means that mails never wait for each other's locks.
+// connection is an SMTP connection. go-mail hides its socket and ignores the context while it waits
+// for an answer. So each connection has its own gomail.Client on a socket of ours, which can be
+// closed to end any operation. It also means that mails do not contend for locks.
 type connection struct {
 	socket *socket
 	client *gomail.Client
 	smtp   *smtp.Client
-	since  time.Time // when it was put into the pool
+	since  time.Time // when it became idle
 }
 
-// newPool connects to nothing yet.
+// newPool returns a pool without connections.
 func newPool(cfg Config) (*pool, error) {
 	host, number, err := net.SplitHostPort(cfg.SMTP)
 	if err != nil {
@@ -53,29 +54,32 @@ func newPool(cfg Config) (*pool, error) {
 	}
 	port, err := strconv.Atoi(number)
 	if err != nil {
-		return nil, fmt.Errorf("mail server %q: the port is no number", cfg.SMTP)
+		return nil, fmt.Errorf("mail server %q: the port is not a number", cfg.SMTP)
 	}
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))}
+	slots := make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: slots}
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
 	p.options = []gomail.Option{
-		gomail.WithPort(port), gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
-		// Neither NOOP before a mail nor RSET after it: each is a round trip. A stale connection shows at MAIL FROM, and
-		// the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
+		gomail.WithPort(port),
+		gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)),
+		gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		// NOOP before a mail and RSET after it would cost a round trip each. A closed connection is
+		// detected at MAIL FROM, and the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
 		gomail.WithoutNoop(), gomail.WithoutRset(),
 	}
 	if cfg.HELO != "" {
 		p.options = append(p.options, gomail.WithHELO(cfg.HELO))
 	}
-	// Connecting uses the options again; what is wrong with them is to be told at the start.
+	// Report invalid options now and not at the first mail.
 	if _, err := gomail.NewClient(host, p.options...); err != nil {
 		return nil, fmt.Errorf("mail server %q: %w", cfg.SMTP, err)
 	}
 	return p, nil
 }
 
-// send returns nil when the server has taken the mail over, else an error that says what to do.
+// send returns nil when the server has accepted the mail, else an error with its failure class.
 func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -83,17 +87,17 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if cause := context.Cause(ctx); cause != nil { // select does not say which was first
+	if cause := context.Cause(ctx); cause != nil { // select chooses at random if both are ready
 		return cause
 	}
 	if c := p.take(); c != nil {
 		err := c.send(ctx, m)
 		if !hungUp(err) || ctx.Err() != nil {
 			defer p.put(c, err)
-			return c.verdict(ctx, m, err)
+			return c.classify(ctx, m, err)
 		}
-		// The server left while this connection lay idle, and has seen nothing of the mail: that is no news about the
-		// server. The others have lain longer.
+		// The server closed the idle connection and has no content of the mail, so a new connection
+		// can send it. The other connections have been idle for longer.
 		c.socket.Close()
 		drop(p.takeAll())
 	}
@@ -103,11 +107,11 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	}
 	err = c.send(ctx, m)
 	defer p.put(c, err)
-	return c.verdict(ctx, m, err)
+	return c.classify(ctx, m, err)
 }
 
-// send hands over one mail. A context that is cancelled meanwhile closes the socket: go-mail would wait for the answer,
-// holding a lock that its own Close needs.
+// send sends one mail. Cancelling ctx closes the socket: go-mail would wait for the answer and hold
+// a lock that its own Close needs.
 func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	defer stop()
@@ -116,7 +120,7 @@ func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
 	return c.client.SendWithSMTPClient(c.smtp, m)
 }
 
-// connect dials and greets. go-mail forgets a socket over which the greeting goes wrong, so it is closed here.
+// connect dials and greets the server. go-mail does not close the socket if the greeting fails.
 func (p *pool) connect(ctx context.Context) (*connection, error) {
 	dialed, err := p.dial(ctx, "tcp", p.address)
 	if err != nil {
@@ -125,8 +129,8 @@ func (p *pool) connect(ctx context.Context) (*connection, error) {
 	socket := &socket{Conn: dialed}
 	stop := context.AfterFunc(ctx, func() { socket.Close() })
 	defer stop()
-	dialled := gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return socket, nil })
-	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), dialled)...)
+	dialer := func(context.Context, string, string) (net.Conn, error) { return socket, nil }
+	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), gomail.WithDialContextFunc(dialer))...)
 	if err != nil {
 		socket.Close()
 		return nil, err
@@ -139,7 +143,7 @@ func (p *pool) connect(ctx context.Context) (*connection, error) {
 	return &connection{socket: socket, client: client, smtp: greeted}, nil
 }
 
-// take returns the connection that was used last, or nil, and drops those that have lain too long.
+// take returns the last used idle connection, or nil, and drops the expired ones.
 func (p *pool) take() *connection {
 	p.mu.Lock()
 	all := p.idle
@@ -166,11 +170,12 @@ func (p *pool) takeAll() []*connection {
 	return all
 }
 
-// put gives a connection back after a mail, unless the way it ended leaves the conversation in doubt.
+// put returns a connection to the pool after a mail, unless err leaves the state of the
+// conversation unknown.
 func (p *pool) put(c *connection, err error) {
 	c.since = time.Now()
-	if !inStep(err) {
-		// Without a goodbye: in the middle of a mail it would be the end of the mail, and the server would take what it has.
+	if !reusable(err) {
+		// Without QUIT: in the middle of DATA it would be part of the mail.
 		c.socket.Close()
 		return
 	}
@@ -185,7 +190,7 @@ func (p *pool) put(c *connection, err error) {
 	}
 }
 
-// close lets mails go on that are being handed over; put closes their connections.
+// close closes the idle connections. Mails in flight continue; put closes their connections.
 func (p *pool) close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -194,7 +199,8 @@ func (p *pool) close() error {
 	return nil
 }
 
-// drop says goodbye without waiting for the answer. Nothing depends on it, so its errors are nobody's.
+// drop sends QUIT on idle connections without waiting for the answer, and closes them. Errors do
+// not matter.
 func drop(all []*connection) {
 	for _, c := range all {
 		_ = c.socket.SetDeadline(time.Now().Add(100 * time.Millisecond))

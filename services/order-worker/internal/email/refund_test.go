@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// refunded is a refund to somebody in a country: of one line and of shipping, for a reason.
+// refunded returns a refund of one line and of shipping, with a reason.
 func refunded(country string) *order.State {
 	w := sentTo(country)
 	o := w.Order
@@ -33,7 +33,7 @@ func refunded(country string) *order.State {
 	return r
 }
 
-func TestARefundsMailIsWhatTheCustomerReads(t *testing.T) {
+func TestRefundMailMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
 	for country, language := range map[string]string{"IE": "en", "DE": "de", "GR": "el", "PL": "pl"} {
 		t.Run(language, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestARefundsMailIsWhatTheCustomerReads(t *testing.T) {
 	}
 }
 
-func TestARefundsMailSaysNothingOfAnOrder(t *testing.T) {
+func TestRefundMailHasNoTextOfAnOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -75,7 +75,7 @@ func TestARefundsMailSaysNothingOfAnOrder(t *testing.T) {
 			{"JP", "en", "Your refund and credit note "},
 		} {
 			w := refunded(row.country)
-			// Nothing of the shipping is given back, so nothing is said of it.
+			// Shipping is not refunded, so the mail does not mention it.
 			w.Order.ID, w.Order.Refund.Shipping, w.Order.Refund.Reason = w.Order.Refund.Of.Refund(i+1), order.EUR.Cents(0), ""
 			if err := s.mail(t.Context(), w); err != nil {
 				t.Fatalf("%q: %v", row.country, err)
@@ -84,7 +84,8 @@ func TestARefundsMailSaysNothingOfAnOrder(t *testing.T) {
 			if want := row.subject + "CRN-7KQ2MX-03-0000200"; m.subject != want || m.header.Get("Content-Language") != row.language {
 				t.Errorf("%q: got %q in %q, want %q in %q", row.country, m.subject, m.header.Get("Content-Language"), want, row.language)
 			}
-			// What only mails of orders say: thanks, days and the carrier; what only this one does not: why, and that shipping is refunded.
+			// Only mails of orders have thanks, days and the carrier. This refund has no reason and
+			// no shipping.
 			no := regexp.MustCompile(`Thank|danke|Vielen|Merci|Dziękujemy|Ευχαρ|Дякуємо|2–4|Parcel Post|refund-|0[.,]00|(?i)ship|versand|reason|grund|motif|λόγος`)
 			if found := no.FindAllString(m.text+m.subject, -1); found != nil {
 				t.Errorf("%q: got %q in\n%s", row.country, found, m.text)
@@ -93,9 +94,9 @@ func TestARefundsMailSaysNothingOfAnOrder(t *testing.T) {
 	})
 }
 
-func TestTheReasonOfARefundInjectsNothing(t *testing.T) {
+func TestRefundReasonCannotInject(t *testing.T) {
 	t.Parallel()
-	s := setup(t, inShop) // not in a bubble: see TestCustomersWordsInjectNothing
+	s := setup(t, inShop) // not in a bubble: see TestCustomerTextCannotInject
 	if err := s.mail(t.Context(), refunded("DE")); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestTheReasonOfARefundInjectsNothing(t *testing.T) {
 	})
 }
 
-func TestWordsOfAShopsOwnAreForOrdersAlone(t *testing.T) {
+func TestReplacedWordsOfOrdersDoNotChangeRefunds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		words := `{{define "subject"}}Danke, und hier ist {{.Invoice}}{{end}}{{define "greeting"}}Servus {{template "name" .Name}},{{end}}

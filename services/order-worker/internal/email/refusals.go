@@ -7,32 +7,34 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-// So many refusals in a row, to recipients in so many domains, are no longer about any one of them.
+// This many refusals in a row, to recipients in this many domains, mean that the server refuses all
+// mail.
 const (
 	manyRefusals = 20
 	manyDomains  = 3
 )
 
-// refusals tells a server that asks one customer's mail to come again (greylisting, a full mailbox) from one that asks
-// everyone's. It counts attempts, not orders, because either way the server was asked and took nothing.
+// refusals distinguishes a server that refuses the mail of one recipient for now (greylisting, a
+// full mailbox) from one that refuses all mail. It counts attempts, not orders.
 type refusals struct {
 	mu      sync.Mutex
-	row     int                 // since a mail was taken over last
+	row     int                 // refusals since the server last accepted a mail
 	domains map[string]struct{} // of their recipients, manyDomains at most
 }
 
-// judge returns what an attempt's verdict means in the light of those before it. Only a mail that is taken over shows that the
-// server works: a server whose disk is full still knows which recipients do not exist, so an answer 5xx changes nothing.
-func (r *refusals) judge(domain string, verdict error) error {
+// observe counts the result of an attempt and returns it, as Down after too many refusals. Only an
+// accepted mail resets the count. An answer 5xx does not: a server with a full disk still rejects
+// unknown recipients.
+func (r *refusals) observe(domain string, result error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if verdict == nil {
+	if result == nil {
 		r.row, r.domains = 0, nil
 		return nil
 	}
-	failed, ok := errors.AsType[*failure.Error](verdict)
+	failed, ok := errors.AsType[*failure.Error](result)
 	if !ok || failed.Class != failure.Transient || failed.Reason == failure.Uncertain {
-		return verdict
+		return result
 	}
 	everyone := r.row >= manyRefusals && len(r.domains) >= manyDomains
 	r.row++
@@ -45,5 +47,5 @@ func (r *refusals) judge(domain string, verdict error) error {
 	if everyone {
 		return failure.New(failure.Down, failed.Reason, failed.Err)
 	}
-	return verdict
+	return result
 }

@@ -11,7 +11,8 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-// refuse sends n mails, to so many domains in turn, and returns the classes of their failures in the order of sending.
+// refuse sends n mails to a number of domains in turn, and returns the classes of their failures in
+// the order of sending.
 func (s shop) refuse(t *testing.T, n, domains int) (classes []failure.Class) {
 	t.Helper()
 	for i := range n {
@@ -25,7 +26,7 @@ func (s shop) refuse(t *testing.T, n, domains int) (classes []failure.Class) {
 	return classes
 }
 
-// downs counts the attempts whose dependency is away for everyone.
+// downs counts the failures of class Down.
 func downs(classes []failure.Class) (n int) {
 	for _, c := range classes {
 		if c == failure.Down {
@@ -35,7 +36,7 @@ func downs(classes []failure.Class) (n int) {
 	return n
 }
 
-func TestRefusedByManyIsAwayForEveryone(t *testing.T) {
+func TestManyRefusalsCountAsServerDown(t *testing.T) {
 	t.Parallel()
 	busy := inbox.Behaviour{At: "RCPT", Code: 451}
 	for _, row := range []struct {
@@ -51,7 +52,7 @@ func TestRefusedByManyIsAwayForEveryone(t *testing.T) {
 		{"100, one domain", busy, 100, 1, 0},
 		{"full", inbox.Behaviour{At: "DATA", Code: 452}, 30, 3, 10},
 		{"dies of every mail", inbox.Behaviour{At: "DATA", HangUp: true}, 30, 3, 10},
-		{"knows nobody", inbox.Behaviour{At: "RCPT", Code: 550}, 100, 3, 0},
+		{"rejects all recipients", inbox.Behaviour{At: "RCPT", Code: 550}, 100, 3, 0},
 		{"takes them, perhaps", inbox.Behaviour{At: ".", HangUp: true}, 100, 3, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestRefusedByManyIsAwayForEveryone(t *testing.T) {
 	}
 }
 
-func TestOneMailTakenOverEndsIt(t *testing.T) {
+func TestAcceptedMailResetsRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -88,12 +89,12 @@ func TestOneMailTakenOverEndsIt(t *testing.T) {
 		}
 		s.inbox.Behave(busy)
 		if got := downs(s.refuse(t, 25, 3)); got != 5 {
-			t.Errorf("after a mail was taken over: got %d down of 25, want 5", got)
+			t.Errorf("after an accepted mail: got %d down of 25, want 5", got)
 		}
 	})
 }
 
-func TestReasonStaysWhenEveryoneIsRefused(t *testing.T) {
+func TestServerDownKeepsTheReason(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -123,7 +124,7 @@ func TestRefusalsAreCountedAcrossGoroutines(t *testing.T) {
 		if err := g.Wait(); err != nil {
 			t.Error(err)
 		}
-		// Which ones is up to chance. How many is not: no 20 of 64 fit into two domains of eight.
+		// Their number is certain: no 20 of 64 mails fit into two domains of eight.
 		if got := downs(classes); got != 44 {
 			t.Errorf("got %d down, want all but the first 20", got)
 		}

@@ -5,16 +5,17 @@ import (
 	"net"
 )
 
-// socket asks before every write whether the mail in hand may still be sent: a worker that was stopped in the middle of
-// one, and wakes when the order belongs to another, must not finish it.
+// socket checks the context of the mail in flight before every write: a worker that was suspended
+// in the middle of a mail, and resumes after the partition was assigned to another worker, must not
+// finish the mail.
 type socket struct {
 	net.Conn
-	mail    context.Context //nolint:containedctx // net.Conn has no other way in: of the mail in hand, or nil
-	refused error           // why a write of the mail in hand was refused, or nil
+	mail    context.Context //nolint:containedctx // net.Conn takes no context: of the mail in flight, or nil
+	refused error           // why a write of the mail in flight was refused, or nil
 }
 
-// Write is refused with the error of the mail's context, asked at the last moment. That ends the connection, because go-mail
-// would wait for the answer to what was not sent.
+// Write fails if the context of the mail has an error, and then closes the connection: go-mail
+// would wait for an answer.
 func (s *socket) Write(b []byte) (int, error) {
 	if s.mail == nil {
 		return s.Conn.Write(b)

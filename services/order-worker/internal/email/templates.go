@@ -21,38 +21,40 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// templates are two layouts, and the words of each language, which both layouts use.
+// templates are two layouts and the words of each language, which both layouts use.
 //
 //go:embed templates
 var templates embed.FS
 
-// The layouts. All other files are words: de.tmpl has those of a mail in German, de-credit.tmpl what a credit note calls otherwise.
+// The layouts, and the suffix of words for refunds: de.tmpl has the words of a German mail,
+// de-credit.tmpl those that differ for a refund.
 const (
 	textLayout = "mail.txt"
 	htmlLayout = "mail.html"
 	ofRefunds  = "-credit"
 )
 
-// kind is what mails are about, and their language.
+// kind is a language, and whether the mail is about a refund.
 type kind struct {
 	language locale.Language
 	refund   bool
 }
 
-// edition is the mail of a kind.
-type edition struct {
+// templateSet is the templates of a kind.
+type templateSet struct {
 	locale.Language
-	words string // the place of its words; of a refund, of those that are its own
+	words string // the place of its words; for a refund, of those that differ
 	text  *texttemplate.Template
 	html  *htmltemplate.Template
-	work  *work // that executing them may take
+	work  *work // limits their execution
 }
 
-// source is the text of a template and the place by which its errors name it.
+// source is the text of a template and the place that its errors name.
 type source struct{ place, text string }
 
-// editions parses the templates, and tries them. Those in a folder, if one is given, take the places of the embedded ones.
-func editions(folder string) (map[kind]edition, error) {
+// templateSets parses and tries the templates. Files in folder replace the embedded ones of the
+// same names.
+func templateSets(folder string) (map[kind]templateSet, error) {
 	sources, err := embedded()
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func editions(folder string) (map[kind]edition, error) {
 	if err := replace(sources, folder); err != nil {
 		return nil, err
 	}
-	all := make(map[kind]edition)
+	all := make(map[kind]templateSet)
 	for _, l := range locale.All() {
 		words := []source{sources[l.String()+".tmpl"], sources[l.String()+ofRefunds+".tmpl"]}
 		for _, mail := range []struct {
@@ -68,11 +70,11 @@ func editions(folder string) (map[kind]edition, error) {
 			words []source
 			tries []content
 		}{{kind{l, false}, words[:1], orders(l)}, {kind{l, true}, words, refunds(l)}} {
-			e, err := newEdition(l, sources[textLayout], sources[htmlLayout], mail.words)
+			e, err := newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words)
 			if err != nil {
 				return nil, err
 			}
-			if folder != "" { // ours are known to end
+			if folder != "" { // the embedded ones are known to end
 				mail.tries = append(mail.tries, largest(l))
 			}
 			if err := e.try(mail.tries); err != nil {
@@ -100,12 +102,13 @@ func embedded() (map[string]source, error) {
 	})
 }
 
-// replace refuses a file that takes no place: its name is misspelt.
+// replace replaces embedded templates by the files of a folder. A file of another name is an error,
+// since it may be misspelt.
 func replace(sources map[string]source, folder string) error {
 	if folder == "" {
 		return nil
 	}
-	// Of a named pipe ReadDir would wait for somebody to write.
+	// ReadDir would block on a named pipe.
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return cmp.Or(err, fmt.Errorf("%s: is not a folder", folder))
 	}
@@ -114,7 +117,7 @@ func replace(sources map[string]source, folder string) error {
 		return err
 	}
 	for _, f := range files {
-		if strings.HasPrefix(f.Name(), ".") { // of editors, and of Kubernetes' mounts
+		if strings.HasPrefix(f.Name(), ".") { // files of editors and of Kubernetes volumes
 			continue
 		}
 		place := filepath.Join(folder, f.Name())
@@ -139,10 +142,10 @@ func replace(sources map[string]source, folder string) error {
 	return nil
 }
 
-// newEdition parses the words twice: html/template escapes what they say of the order, text/template does not. Of a word that is
-// said more than once the last counts.
-func newEdition(l locale.Language, text, html source, words []source) (e edition, err error) {
-	e = edition{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
+// newTemplateSet parses the words twice, because only html/template escapes. If a word is defined
+// twice, the last one applies.
+func newTemplateSet(l locale.Language, text, html source, words []source) (e templateSet, err error) {
+	e = templateSet{l, words[len(words)-1].place, texttemplate.New(""), htmltemplate.New(""), new(work)}
 	functions := map[string]any{"plural": l.Plural, counter: e.work.step}
 	e.text.Funcs(functions)
 	e.html.Funcs(functions)
@@ -167,25 +170,25 @@ func newEdition(l locale.Language, text, html source, words []source) (e edition
 	return e, nil
 }
 
-// written is what the templates make of an order.
-type written struct{ subject, text, html string }
+// rendered is the output of the templates.
+type rendered struct{ subject, text, html string }
 
-// write says the same twice, for people who read text and for those who read HTML.
-func (e edition) write(c content) (written, error) {
+// write executes the templates for one mail.
+func (e templateSet) write(c content) (rendered, error) {
 	var subject, text, html bounded
 	if err := e.text.ExecuteTemplate(&subject, "subject", c); err != nil {
-		return written{}, fmt.Errorf("writing the subject: %w", err)
+		return rendered{}, fmt.Errorf("writing the subject: %w", err)
 	}
 	if err := e.text.Execute(&text, c); err != nil {
-		return written{}, fmt.Errorf("writing the text: %w", err)
+		return rendered{}, fmt.Errorf("writing the text: %w", err)
 	}
 	if err := e.html.Execute(&html, c); err != nil {
-		return written{}, fmt.Errorf("writing the HTML: %w", err)
+		return rendered{}, fmt.Errorf("writing the HTML: %w", err)
 	}
-	return written{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
+	return rendered{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
 }
 
-// largest is an order made up of as many lines as there can be.
+// largest returns a sample order with the maximum number of lines.
 func largest(l locale.Language) content {
 	long := content{Language: l.String(), Shipping: delivery{Service: "standard"}}
 	for range order.MaxLines {
@@ -194,25 +197,27 @@ func largest(l locale.Language) content {
 	return long
 }
 
-// orders are made up: one has all that an order can have, one as little as it can.
+// orders returns two sample orders: one with all fields, one with as few as possible.
 func orders(l locale.Language) []content {
 	return []content{{
-		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1", Link: "https://shop.example.com/orders/ord_1",
+		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1",
+		Link:  "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR"}}, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
 
-// refunds are made up: of all, and of next to nothing.
+// refunds returns two sample refunds: one with all fields, one with as few as possible.
 func refunds(l locale.Language) []content {
 	all := orders(l)[0]
-	all.Invoice, all.Corrects, all.Reason, all.Shipping = "CRN-1", "INV-1", "Broken", delivery{Service: "express", Price: "9.80 EUR"}
+	all.Invoice, all.Corrects, all.Reason = "CRN-1", "INV-1", "Broken"
+	all.Shipping = delivery{Service: "express", Price: "9.80 EUR"}
 	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}
 }
 
-// try writes mails about what nobody ordered, so that a template that cannot be executed, or does not end, stops the worker and not
-// an order.
-func (e edition) try(tries []content) error {
+// try executes the templates with sample orders, so that a template that fails or does not end is
+// an error at the start.
+func (e templateSet) try(tries []content) error {
 	defer e.work.unbounded()
 	for _, c := range tries {
 		e.work.bound(maxSteps)
@@ -223,7 +228,8 @@ func (e edition) try(tries []content) error {
 		if err != nil {
 			return err
 		}
-		for name, part := range map[string]string{"subject": mail.subject, e.text.Name(): mail.text, e.html.Name(): mail.html} {
+		parts := map[string]string{"subject": mail.subject, e.text.Name(): mail.text, e.html.Name(): mail.html}
+		for name, part := range parts {
 			if strings.TrimSpace(part) == "" {
 				return fmt.Errorf("%s: the template writes nothing", name)
 			}

@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// folder is one with a template in it.
+// folder returns a folder with one template.
 func folder(t *testing.T, name, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -22,7 +22,7 @@ func folder(t *testing.T, name, text string) string {
 	return dir
 }
 
-func TestATemplateInTheFolderTakesThePlaceOfOurs(t *testing.T) {
+func TestTemplateInFolderReplacesEmbeddedOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := folder(t, "mail.txt", `{{define "name"}}{{.}}{{end}}{{template "greeting" .}} {{.Total}} <b>{{.Link}}`)
@@ -43,7 +43,7 @@ func TestATemplateInTheFolderTakesThePlaceOfOurs(t *testing.T) {
 	})
 }
 
-func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
+func TestBrokenTemplateIsAnErrorAtTheStart(t *testing.T) {
 	t.Parallel()
 	words, err := os.ReadFile(filepath.Join("templates", "uk.tmpl"))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestABrokenTemplateIsNamedAtTheStart(t *testing.T) {
 	}
 }
 
-func TestAnEndlessTemplateStopsTheWorkerAtTheStart(t *testing.T) {
+func TestEndlessTemplateIsAnErrorAtTheStart(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, file, text, says string }{
 		{"a loop that writes", "mail.txt", "{{range 1000000000000}}x{{end}}", "mail.txt: the template does not end"},
@@ -105,7 +105,7 @@ func TestAnEndlessTemplateStopsTheWorkerAtTheStart(t *testing.T) {
 	}
 }
 
-func TestTemplatesAreReadFromFilesOnly(t *testing.T) {
+func TestTemplatesAreReadFromRegularFilesOnly(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "mail.txt")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

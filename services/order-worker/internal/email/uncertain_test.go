@@ -14,13 +14,13 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-// frail is a connection that breaks after so many bytes were written to it.
+// frail is a connection that breaks after a number of written bytes.
 type frail struct {
 	net.Conn
 	left *int
 }
 
-// Write hands over what is left, and then breaks the connection.
+// Write writes the bytes that are left and then breaks the connection.
 func (c frail) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b[:min(len(b), *c.left)])
 	if *c.left -= n; *c.left == 0 {
@@ -32,7 +32,7 @@ func (c frail) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// breaking makes the connections of a step break after so many bytes, together.
+// breaking makes the connections of a step break after a number of bytes in total.
 func breaking(left *int) func(*email.Config) {
 	return func(c *email.Config) {
 		dial := c.Dial
@@ -44,8 +44,8 @@ func breaking(left *int) func(*email.Config) {
 	}
 }
 
-// A mail is uncertain when its last byte has left and no answer came: not one byte earlier, and never later.
-func TestUncertainIsExact(t *testing.T) {
+// A mail is uncertain exactly if its last byte was sent and no answer came.
+func TestUncertainOnlyIfAllWasSentAndNothingAnswered(t *testing.T) {
 	t.Parallel()
 	for name, document := range map[string]string{"small": "%PDF", "large": strings.Repeat("%PDF", 20_000)} {
 		whole := 1 << 20
@@ -75,7 +75,8 @@ func TestUncertainIsExact(t *testing.T) {
 	}
 }
 
-// lapsing is a context like that of a lease: its Err comes and goes while it is not cancelled.
+// lapsing is a context like that of a lease: its Err returns an error for a while, and it is not
+// cancelled.
 type lapsing struct {
 	context.Context
 	from, to time.Time
@@ -83,7 +84,7 @@ type lapsing struct {
 
 var errLapsed = errors.New("lapsed")
 
-// Err is errLapsed for a while.
+// Err returns errLapsed for a while.
 func (l lapsing) Err() error {
 	if now := time.Now(); !now.Before(l.from) && now.Before(l.to) {
 		return errLapsed
@@ -91,7 +92,7 @@ func (l lapsing) Err() error {
 	return l.Context.Err()
 }
 
-func TestLeaseThatLapsesStopsAMailWhereItIs(t *testing.T) {
+func TestExpiredLeaseStopsAMailInFlight(t *testing.T) {
 	t.Parallel()
 	const second = time.Second
 	for _, row := range []struct {
@@ -128,8 +129,8 @@ func TestLeaseThatLapsesStopsAMailWhereItIs(t *testing.T) {
 	}
 }
 
-// A write that is refused leaves go-mail waiting for an answer to what it did not send; by then the lease may be back.
-func TestRefusedWriteIsNotWaitedFor(t *testing.T) {
+// After a refused write go-mail would wait for an answer, and the lease may be renewed by then.
+func TestRefusedWriteFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, began := setup(t), time.Now()
@@ -137,7 +138,7 @@ func TestRefusedWriteIsNotWaitedFor(t *testing.T) {
 		if err := s.mail(first, invoiced("1", "Zoë", "zoe@example.com")); err != nil {
 			t.Fatal(err)
 		}
-		ctx := &once{Context: t.Context(), at: first.asked} // at the last write, whose error go-mail does not look at
+		ctx := &once{Context: t.Context(), at: first.asked} // at the last write, whose error go-mail ignores
 		if err := s.another(t).mail(ctx, invoiced("2", "Zoë", "zoe@example.com")); err != errLapsed {
 			t.Errorf("got %v, want %v", err, errLapsed)
 		}
@@ -147,13 +148,13 @@ func TestRefusedWriteIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// once is a context whose Err tells of a lapse at one call only.
+// once is a context whose Err returns an error at one call only.
 type once struct {
 	context.Context
 	at, asked int
 }
 
-// Err counts how often it is asked.
+// Err counts its calls.
 func (o *once) Err() error {
 	if o.asked++; o.asked == o.at {
 		return errLapsed
@@ -161,25 +162,25 @@ func (o *once) Err() error {
 	return o.Context.Err()
 }
 
-func TestTakenOverMailIsKnown(t *testing.T) {
+func TestAcceptedMailIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, w := setup(t), invoiced("1", "Zoë", "zoe@example.com")
 		if err := s.mail(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		w.Document = nil // as it is when the order comes again
+		w.Document = nil // as when the order is read again
 		if !s.Delivered(w) {
-			t.Error("got a mail that nobody knows of, want it known: it was taken over")
+			t.Error("got an unknown mail, want it remembered: it was accepted")
 		}
-		w.Order.Customer.Email = "zoe@example.org" // by an operator, who then replays its letter
+		w.Order.Customer.Email = "zoe@example.org" // changed by an operator, who then replays the dead letter
 		if s.Delivered(w) {
 			t.Error("got a mail known, want it not: it goes to another address")
 		}
 	})
 }
 
-func TestMailThatWasNotTakenOverIsNotKnown(t *testing.T) {
+func TestMailThatWasNotAcceptedIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string]inbox.Behaviour{
 		"refused": {At: "RCPT", Code: 550, Times: 1}, "busy": {At: "MAIL", Code: 450, Times: 1}, "uncertain": {At: ".", HangUp: true, Times: 1},
@@ -192,7 +193,7 @@ func TestMailThatWasNotTakenOverIsNotKnown(t *testing.T) {
 				t.Fatalf("%s: got nil, want an error", name)
 			}
 			if s.Delivered(w) {
-				t.Errorf("%s: got a mail known, want it not: nobody said that it was taken over", name)
+				t.Errorf("%s: got a remembered mail, want it unknown: it was not accepted", name)
 			}
 		})
 	}

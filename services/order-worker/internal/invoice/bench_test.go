@@ -1,165 +1,19 @@
 package invoice
 
-import (
-	"bytes"
-	"runtime"
-	"testing"
-	"time"
+import "testing"
 
-	"golang.org/x/image/font/gofont/gobold"
-	"golang.org/x/image/font/gofont/goregular"
-
-	"example.com/orders/shared/order"
-)
-
-// BenchmarkInvoice measures documents beside two floors, all of the same layout; the floors leave their texts to gofpdf.
-// Floor core: fonts that every reader has, which are not embedded and know no name outside Western Europe, without XML.
-// Floor utf8: gofpdf's own way to print any name, AddUTF8Font, without XML either. drawn is what is drawn with its fonts
-// embedded; hybrid is all of it.
-//
-// ratios takes turns, and compares the shortest times: what else a machine does makes no draw shorter.
+// BenchmarkInvoice measures rendering: the texts, the XML and the PDF that holds both.
+// BenchmarkDocument compares the PDF alone with gofpdf.
 func BenchmarkInvoice(b *testing.B) {
 	s := setup(b)
-	for _, row := range measured(b, s) {
-		ways := []func() int{
-			func() int { return coreFonts(b, s, row.w) },
-			func() int { return drawn(b, s, row.w) },
-			func() int { return len(document(b, s, row.w)) },
-			func() int { return utf8Fonts(b, s, row.w) },
-		}
-		for i, name := range []string{"floor core", "drawn", "hybrid", "floor utf8"} {
-			measure(b, row.name+"/"+name, ways[i])
-		}
-		b.Run(row.name+"/ratios", func(b *testing.B) { compare(b, ways) })
-	}
-}
-
-func measure(b *testing.B, name string, draw func() int) {
-	b.Run(name, func(b *testing.B) {
-		b.ReportAllocs()
-		size := 0
-		for b.Loop() {
-			size = draw()
-		}
-		b.ReportMetric(float64(size), "bytes/doc")
-	})
-}
-
-// compare measures the ways by turns, each without the garbage of the one before.
-func compare(b *testing.B, ways []func() int) {
-	const often = 5
-	took := make([]time.Duration, len(ways))
-	for b.Loop() {
-		for i, draw := range ways {
-			runtime.GC()
-			begun := time.Now()
-			for range often {
-				draw()
-			}
-			if d := time.Since(begun); took[i] == 0 || d < took[i] {
-				took[i] = d
-			}
-		}
-	}
-	times := func(way, floor int) float64 { return float64(took[way]) / float64(took[floor]) }
-	b.ReportMetric(0, "ns/op") // of all together: it says nothing
-	b.ReportMetric(times(1, 0), "drawn/core")
-	b.ReportMetric(times(2, 0), "hybrid/core")
-	b.ReportMetric(times(3, 2), "utf8/hybrid")
-}
-
-// BenchmarkInvoiceFaces measures what a process pays for faces, in time and in memory that it keeps: at its start, and when
-// a document first needs that of East Asia.
-func BenchmarkInvoiceFaces(b *testing.B) {
-	for name, load := range map[string]func() any{
-		"at start":      func() any { f, _ := loadFonts(); return f },
-		"at first need": func() any { return loadEastern() },
-	} {
-		b.Run(name, func(b *testing.B) {
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			var kept any
+	for _, row := range measuredOrders(b, s) {
+		b.Run(row.name+"/hybrid", func(b *testing.B) {
+			b.ReportAllocs()
+			size := 0
 			for b.Loop() {
-				kept = load()
+				size = len(render(b, s, row.w))
 			}
-			runtime.GC()
-			runtime.ReadMemStats(&after)
-			runtime.KeepAlive(kept)
-			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc), "bytes/kept")
+			b.ReportMetric(float64(size), "bytes/doc")
 		})
 	}
-}
-
-// coreFonts draws an invoice with two fonts that are not embedded.
-func coreFonts(b *testing.B, s *Step, w *order.State) int {
-	b.Helper()
-	l := newLayout(s, w)
-	byGofpdf(l, [faces]string{"helvetica", "times", "helvetica"})
-	return written(b, l)
-}
-
-// utf8Fonts draws an invoice with fonts that gofpdf cuts.
-func utf8Fonts(b *testing.B, s *Step, w *order.State) int {
-	b.Helper()
-	l := newLayout(s, w)
-	// gofpdf writes into what it is given.
-	l.pdf.AddUTF8FontFromBytes("regular", "", bytes.Clone(goregular.TTF))
-	l.pdf.AddUTF8FontFromBytes("bold", "", bytes.Clone(gobold.TTF))
-	byGofpdf(l, [faces]string{"regular", "bold", "regular"})
-	return written(b, l)
-}
-
-// byGofpdf leaves texts to gofpdf, in fonts that it knows by a name. It is not asked to set what is set already.
-func byGofpdf(l *layout, names [faces]string) {
-	size := 0.0
-	l.put = func(x, y float64, st style, text string) {
-		l.flush()
-		if st.ink != l.ink {
-			// Both: where they differ, gofpdf sets the colour for each text and takes it back again.
-			l.pdf.SetTextColor(st.ink.rgb(l.accent))
-			l.pdf.SetFillColor(st.ink.rgb(l.accent))
-			l.ink = st.ink
-		}
-		if st.weight != l.font || st.size != size {
-			l.pdf.SetFont(names[st.weight], "", st.size)
-			l.font, size = st.weight, st.size
-		}
-		l.pdf.Text(x, y, text)
-	}
-}
-
-func written(b *testing.B, l *layout) int {
-	b.Helper()
-	l.draw()
-	l.flush()
-	var count counter
-	if err := l.pdf.Output(&count); err != nil {
-		b.Fatal(err)
-	}
-	return int(count)
-}
-
-// counter counts what is written.
-type counter int
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
-// drawn draws an invoice and makes its fonts, without the hybrid.
-func drawn(b *testing.B, s *Step, w *order.State) int {
-	b.Helper()
-	l := newLayout(s, w)
-	l.draw()
-	out, fonts, err := l.output()
-	if err != nil {
-		b.Fatal(err)
-	}
-	size := len(out)
-	for _, f := range fonts {
-		size += len(f.Program)
-	}
-	return size
 }

@@ -11,18 +11,19 @@ import (
 	"testing"
 
 	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/pdftest"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
 )
 
-// For scripts/validate, which has others look at the invoices.
+// For scripts/validate, which checks the invoices with external tools.
 var (
-	keep = flag.String("keep", "", "folder that invoices are left in")
-	all  = flag.Bool("all", false, "leave those of the sample orders too")
+	keep = flag.String("keep", "", "folder to keep the invoices in")
+	all  = flag.Bool("all", false, "keep those of the sample orders too")
 )
 
-// chosen are orders of every kind that an invoice tells apart.
+// chosen returns an order of each kind of invoice.
 func chosen() map[string]*order.State {
 	change := func(lines int, how func(*order.State)) *order.State {
 		w := shipped(lines)
@@ -76,7 +77,7 @@ func TestInvoicesOfEveryKindAreSoundPDFs(t *testing.T) {
 	}
 }
 
-// sound has qpdf look at an order's invoice, and leaves it in the folder of -keep.
+// sound checks an order's invoice with qpdf and keeps it in the folder of -keep.
 func sound(t *testing.T, name string, w *order.State) {
 	t.Helper()
 	folder := *keep
@@ -84,10 +85,10 @@ func sound(t *testing.T, name string, w *order.State) {
 		folder = t.TempDir()
 	}
 	file := filepath.Join(folder, name+".pdf")
-	if err := os.WriteFile(file, document(t, setup(t), planned(t, w)), 0o600); err != nil {
+	if err := os.WriteFile(file, render(t, setup(t), planned(t, w)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	external(t, "qpdf", nil, "qpdf", "--check", "--no-warn", file)
+	pdftest.Run(t, "qpdf", nil, "qpdf", "--check", "--no-warn", file)
 }
 
 func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
@@ -96,10 +97,10 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 	for key, w := range samples(t) {
 		plannedBy(t, s, w)
 		countries[w.Order.ShipTo.Country] = true
-		if i, err := tell(s, w); err != nil || i.broken() != nil {
+		if i, err := parseXML(s, w); err != nil || i.broken() != nil {
 			t.Errorf("%s: got %v, broken rules %v", key, err, i.broken())
 		}
-		if attached, err := pdfa.Extract(document(t, s, w)); err != nil || !bytes.Equal(attached, einvoice.Write(s.data(w))) {
+		if attached, err := pdfa.Extract(render(t, s, w)); err != nil || !bytes.Equal(attached, einvoice.Write(s.data(w))) {
 			t.Errorf("%s: got %d bytes attached, %v; want its data", key, len(attached), err)
 		}
 		if *all {
@@ -111,7 +112,8 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 	}
 }
 
-// samples are the orders of deploy/sample by their keys, at the prices of the default catalogue and with a shipping price.
+// samples returns the orders of deploy/sample by their keys, at the prices of the default catalogue
+// and with a shipping price.
 func samples(t *testing.T) map[string]*order.State {
 	t.Helper()
 	const root = "../../../../"
@@ -150,7 +152,7 @@ func samples(t *testing.T) map[string]*order.State {
 	return orders
 }
 
-// catalogue are the products of the default catalogue, each as a line.
+// catalogue returns the products of the default catalogue, each as a line.
 func catalogue(t *testing.T, root string) map[string]order.Line {
 	t.Helper()
 	var shop struct {

@@ -7,12 +7,13 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// credit settles the credit note of a refund. Category, rate and language are those of the invoice that it corrects, whatever the
-// tables of today say.
-func credit(w *order.State) (*order.Invoice, error) {
+// planCreditNote decides the credit note of a refund. It has category, rate and language of the
+// invoice that it corrects, even if the VAT table has changed since.
+func planCreditNote(w *order.State) (*order.Invoice, error) {
 	r := w.Order.Refund
 	if len(r.Invoice.Taxes) != 1 {
-		return nil, fmt.Errorf("planning credit note: invoice %s has %d rates of VAT", r.Invoice.Number, len(r.Invoice.Taxes))
+		n := len(r.Invoice.Taxes)
+		return nil, fmt.Errorf("planning credit note: invoice %s has %d VAT rates, want 1", r.Invoice.Number, n)
 	}
 	total, err := add(w.Order.Lines, r.Shipping, r.Tax)
 	if err != nil {
@@ -31,44 +32,40 @@ func credit(w *order.State) (*order.Invoice, error) {
 	}, nil
 }
 
-// matter is what a document is about: where pages and data find out in what an invoice and a credit note differ, beside their words.
-type matter struct {
+// subject is the order of a document, and in what an invoice and a credit note differ apart from
+// their words.
+type subject struct {
 	order    order.ID
-	placed   time.Time       // or zero: not known
+	placed   time.Time       // zero: unknown
 	supplied time.Time       // when the goods were handed to the carrier
-	shipping *order.Shipping // or nil: it has no part in this
-	corrects *order.Invoice  // or nil: it is an invoice
+	shipping *order.Shipping // nil: the document has no shipping
+	corrects *order.Invoice  // nil: the document is an invoice
 	reason   string
 }
 
-// matterOf is an order and its invoice or, of a refund, the order that is refunded and the invoice that is corrected.
-func matterOf(w *order.State) matter {
+// subjectOf returns the subject of an order's invoice. For a refund that is the refunded order and
+// the corrected invoice.
+func subjectOf(w *order.State) subject {
 	shipping, _ := w.Shipping()
 	r := w.Order.Refund
 	if r == nil {
-		return matter{order: w.Order.ID, placed: w.Order.PlacedAt, supplied: supplied(*w.Progress.Invoice), shipping: shipping}
+		return subject{
+			order: w.Order.ID, placed: w.Order.PlacedAt,
+			supplied: supplied(*w.Progress.Invoice), shipping: shipping,
+		}
 	}
-	return matter{order: r.Of, supplied: supplied(r.Invoice), shipping: shipping, corrects: &r.Invoice, reason: r.Reason}
+	return subject{
+		order: r.Of, supplied: supplied(r.Invoice), shipping: shipping,
+		corrects: &r.Invoice, reason: r.Reason,
+	}
 }
 
-// credit is the language with the words of a credit note for what an invoice names in another way.
-func (t *tongue) credit() *tongue {
+// forCreditNotes returns the translation with the words of a credit note in place of those of an
+// invoice.
+func (t *translation) forCreditNotes() *translation {
 	c := *t
 	c.Invoice, c.words.Number, c.words.Date = t.CreditNote, t.CreditNumber, t.CreditDate
 	c.NetTotal, c.Total = t.CreditNet, t.CreditTotal
 	c.Due, c.AtOnce = t.Settled, t.Settled
 	return &c
-}
-
-// correction says below the parties which invoice a credit note is for, and why.
-func (l *layout) correction() {
-	i := l.about.corrects
-	if i == nil {
-		return
-	}
-	l.paragraph(fill(l.Corrects, "number", i.Number, "date", l.Language.Date(i.IssuedAt)), strong, right-left)
-	if l.about.reason != "" {
-		l.paragraph(fill(l.Reason, "reason", l.about.reason), plain, right-left)
-	}
-	l.y += 4
 }

@@ -10,42 +10,48 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// data is the invoice for programs: what the pages say, from the same values. Like the pages it has neither e-mail nor
-// note of the customer, which may be edited after the invoice was issued.
+// data returns the invoice for the XML, from the same values as the pages. Like the pages it has
+// neither e-mail nor note of the customer: an operator may edit both after the invoice was issued.
 func (s *Step) data(w *order.State) *einvoice.Invoice {
-	i, about, customer := w.Progress.Invoice, matterOf(w), w.Order.Customer
-	t := s.speak(w)
-	// All goods go to one country, so there is one rate for all.
+	i, subject, customer := w.Progress.Invoice, subjectOf(w), w.Order.Customer
+	t := s.translation(w)
+	// All goods go to one country, so all lines have one rate.
 	rate := rateOf(i.Taxes[0])
 	buyer := einvoice.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
 	data := &einvoice.Invoice{
-		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt, Supplied: about.supplied, Currency: order.EUR, Order: string(about.order),
+		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt,
+		Supplied: subject.supplied, Currency: order.EUR, Order: string(subject.order),
 		Seller: s.seller.party(), Buyer: buyer, ShipTo: einvoice.Party{Name: buyer.Name, Address: buyer.Address},
-		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC, Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
-		Lines: make([]einvoice.Line, 0, len(w.Order.Lines)), Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
+		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC,
+		Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
+		Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
-	if c := about.corrects; c != nil {
-		// Nothing is to be paid: there is no account for it, and no day.
+	if c := subject.corrects; c != nil {
+		// A credit note is not paid: it has no account and no due date.
 		data.Type, data.IBAN, data.BIC, data.Due = einvoice.CreditNote, "", "", time.Time{}
-		data.Corrects, data.Note = einvoice.Document{Number: c.Number, Issued: c.IssuedAt}, about.reason
+		data.Corrects, data.Note = einvoice.Document{Number: c.Number, Issued: c.IssuedAt}, subject.reason
 	}
 	for n, l := range w.Order.Lines {
 		data.Lines = append(data.Lines, einvoice.Line{
-			// A line must have a name. What a foreign writer left without one goes by its number.
+			// A line must have a name. Records of other producers may lack it: then the SKU is the
+			// name.
 			ID: strconv.Itoa(n + 1), SKU: l.SKU, Name: cmp.Or(l.Name, l.SKU),
 			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
 		})
 	}
-	ship(data, t, about.shipping, rate)
+	ship(data, t, subject.shipping, rate)
 	for _, tax := range i.Taxes {
-		reason, code := t.exemption(categoryOf(tax))
-		data.Taxes = append(data.Taxes, einvoice.Tax{Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code})
+		reason, code := t.exemption(tax.Category)
+		data.Taxes = append(data.Taxes, einvoice.Tax{
+			Rate: rateOf(tax), Net: tax.Net, Tax: tax.Tax, Exemption: reason, ExemptionCode: code,
+		})
 	}
 	return data
 }
 
-// ship adds shipping, if it has a part in this: as a charge or, because no invoice may be without lines, as the only line.
-func ship(data *einvoice.Invoice, t *tongue, s *order.Shipping, rate einvoice.Rate) {
+// ship adds shipping as a charge. If the invoice has no lines, shipping is its only line: EN 16931
+// requires one.
+func ship(data *einvoice.Invoice, t *translation, s *order.Shipping, rate einvoice.Rate) {
 	if s == nil {
 		return
 	}
@@ -55,21 +61,25 @@ func ship(data *einvoice.Invoice, t *tongue, s *order.Shipping, rate einvoice.Ra
 		data.Items = s.Price
 		return
 	}
-	data.Charges, data.Charged = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: s.Price, Rate: rate}}, s.Price
+	data.Charges = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: s.Price, Rate: rate}}
+	data.Charged = s.Price
 }
 
-// percent writes a rate as programs read it, without needless zeros: 19, 25.5.
+// percent formats a rate for the XML, without trailing zeros: 19, 25.5.
 func percent(rate int) string { return strconv.FormatFloat(float64(rate)/100, 'f', -1, 64) }
 
 func rateOf(t order.Tax) einvoice.Rate {
-	return einvoice.Rate{Category: categoryOf(t), Percent: percent(t.Rate)}
+	return einvoice.Rate{Category: t.Category, Percent: percent(t.Rate)}
 }
 
 func shipTo(a order.Address) einvoice.Address {
-	return einvoice.Address{Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country}
+	return einvoice.Address{
+		Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country,
+	}
 }
 
-// party is the seller. The lines of its address stay lines: which of them is the city is not known.
+// party returns the seller. The lines of its address stay lines: which one names the city is
+// unknown.
 func (s Seller) party() einvoice.Party {
 	lines := make([]string, 3)
 	copy(lines, s.Address)
@@ -82,8 +92,9 @@ func (s Seller) party() einvoice.Party {
 	}
 }
 
-// supplied is when the goods are handed to the carrier: on the day of the invoice.
+// supplied returns the date of supply: the goods are handed to the carrier on the day of the
+// invoice.
 func supplied(i order.Invoice) time.Time { return i.IssuedAt.UTC() }
 
-// due is the day until which an invoice is to be paid.
+// due returns the date until which an invoice is to be paid.
 func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.UTC().AddDate(0, 0, s.PaymentDays) }

@@ -1,52 +1,45 @@
-// Package invoice is the step that settles an order's invoice (number, date, VAT) and renders it as a hybrid document
-// (Factur-X, ZUGFeRD): a PDF/A-3b for people, with the same figures as XML inside, for programs.
+// Package invoice is the step that issues the invoice of an order, or the credit note of a refund:
+// number, date, VAT and totals, and the document for people and programs.
 //
-// Plan decides all that may differ between two attempts and writes it to the order's progress; Do renders from the
-// order, its progress and the seller alone. So the same order gives the same bytes, on every attempt and in every worker.
+// Plan decides everything that could differ between two attempts and writes it to the order's
+// progress. Do renders the document from the order, its progress and the seller alone. So every
+// attempt of every worker renders the same bytes.
 //
 // # Arithmetic
 //
-// Prices are net. Lines and shipping add up to the net amount, and net and VAT to the total, exactly. The VAT of a rate
-// is the rate of the summed net (not the sum of rounded lines), rounded half away from zero to a cent.
+// Prices are net. Lines and shipping add up to the net amount, and net and VAT to the total,
+// exactly. The VAT of a rate is computed from the summed net, not from rounded lines, and rounded
+// half away from zero to a cent.
 //
-// The rate is the standard rate of the country the order is shipped to, for all lines and for shipping, as of the table
-// in folder vat, whose version the progress records. A country outside the European Union is an export at 0 %; so is what
-// a business with a VAT ID has sent to another member state, an intra-community supply. The invoice says which.
-// Simplifications: reduced rates are not used; a country counts as a whole (the Canary Islands are
-// Spain); Northern Ireland and Monaco are outside, although goods shipped there are taxed as in the Union; whether a VAT ID
-// is in use, which the seller must know, is not asked.
+// All lines and shipping have one rate: the standard rate of the country that the order is shipped
+// to, from the table in folder vat. The progress records the version of the table. Shipping to a
+// country outside the European Union is an export at 0 %. Shipping to another member state is an
+// intra-community supply at 0 % if the buyer is a business with a VAT ID. The document states the
+// reason for 0 %.
+//
+// Simplifications: reduced rates are not used. A country counts as a whole, so the Canary Islands
+// are Spain. Northern Ireland and Monaco count as outside the Union, although goods shipped there
+// are taxed as inside. Whether a VAT ID is valid, which a seller must check, is not checked.
 //
 // # Credit notes
 //
-// A refund is invoiced the other way round. Its credit note says which invoice it corrects, and its amounts are above zero: its
-// name says that they are given back. It has the category, rate and language of that invoice. Its lines, shipping and VAT add
-// up to the total, exactly. Its VAT stands in the refund, as that of all refunds so far less that of all before, and so differs
-// from the rate of its own net by a cent at most; all credit notes together never exceed the invoice, and equal it when all is
-// refunded.
-//
-// # Text
-//
-// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek, Cyrillic, Hebrew and
-// Arabic scripts here; what it lacks, character by character, in Noto Sans CJK, in one weight. A document holds the glyphs
-// that it uses. The face of East Asia has the characters that GB 2312, JIS X 0208 with the additions of Windows, the first
-// level of Big5, and KS X 1001 list, and every syllable of Korean; a character that countries draw differently has
-// mainland China's form where GB 2312 lists it. It is read, which takes 50 ms and 7 MB, when a document first needs it.
-// Lines of Chinese and Japanese end between any two characters, but no line begins with a comma.
-//
-// Arabic letters get the forms that their neighbours ask for, and words from right to left are turned, each line on its own;
-// a line itself begins on the left. A character that the faces lack is printed as a box (□), which the document explains:
-// emoji, rare ideographs, scripts of South and South-East Asia, vowel points of Hebrew and Arabic. No text makes rendering
-// fail.
+// A credit note corrects an invoice, which it names. It has the category, rate and language of that
+// invoice. Its amounts are positive: its title says that they are refunded. Lines, shipping and VAT
+// add up to the total, exactly. The VAT of a refund is the VAT of all refunds up to it less the VAT
+// of those before it, so it can differ by a cent from the rate of its own net. All credit notes of
+// an invoice together never exceed the invoice, and equal it when everything is refunded.
 //
 // # Language
 //
-// Labels, dates and numbers are in the language that most people of the country write that the goods go to (English,
-// German, French, Polish, Greek, Ukrainian), and in English everywhere else. Country names in addresses are English, which
-// carriers read. Plan settles the language, so that an invoice stays in it.
+// Labels, dates and numbers are in the language that most people of the destination country write,
+// if it is one of package locale, and in English otherwise. Country names in addresses are English,
+// which carriers read. Plan decides the language, so that all documents of an order have the same
+// one.
 //
 // # Failures
 //
-// An order that cannot be invoiced is refused for good (failure.RenderRefused): there is nothing to wait for.
+// An order that cannot be invoiced fails permanently (failure.RenderRefused): another attempt would
+// end the same way.
 package invoice
 
 import (
@@ -55,59 +48,58 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/pdfa"
 )
 
-// Step makes invoices of one seller. It is safe for concurrent use.
+// Step issues the invoices of one seller. It is safe for concurrent use.
 type Step struct {
-	seller Seller
-	rates  *rates
-	fonts  *fonts
-	sealer *pdfa.Sealer
-
-	tongues map[locale.Language]*tongue
+	seller       Seller
+	rates        *rates
+	renderer     *document.Renderer
+	translations map[locale.Language]*translation
 }
 
-// New returns the step for a seller. An error means that the embedded fonts, languages or VAT table are damaged.
+// New returns the step for a seller. An error means that the embedded fonts, translations or VAT
+// table are damaged.
 func New(seller Seller) (*Step, error) {
 	r, err := loadRates()
 	if err != nil {
 		return nil, fmt.Errorf("reading VAT table: %w", err)
 	}
-	f, err := loadFonts()
+	renderer, err := seller.design().NewRenderer()
 	if err != nil {
-		return nil, fmt.Errorf("reading fonts: %w", err)
+		return nil, err
 	}
-	t, err := loadTongues()
+	t, err := loadTranslations()
 	if err != nil {
-		return nil, fmt.Errorf("reading languages: %w", err)
+		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	return &Step{seller: seller, rates: r, fonts: f, sealer: pdfa.NewSealer(), tongues: t}, nil
+	return &Step{seller: seller, rates: r, renderer: renderer, translations: t}, nil
 }
 
-// Plan settles number, date, VAT and totals. What an earlier attempt settled stays. It needs the shipping price.
+// Plan decides number, date, VAT and totals. It keeps the invoice that an earlier attempt planned.
+// It needs the shipping price.
 func (s *Step) Plan(_ context.Context, w *order.State) error {
 	if w.Progress.Invoice != nil {
 		return nil
 	}
-	settle := s.bill
+	plan := s.planInvoice
 	if w.Order.Refund != nil {
-		settle = credit
+		plan = planCreditNote
 	}
-	settled, err := settle(w)
+	planned, err := plan(w)
 	if err != nil {
 		return refuse(err)
 	}
-	w.Progress.Invoice = settled
+	w.Progress.Invoice = planned
 	return nil
 }
 
-// bill settles the invoice of an order.
-func (s *Step) bill(w *order.State) (*order.Invoice, error) {
+// planInvoice decides the invoice of an order.
+func (s *Step) planInvoice(w *order.State) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
 		return nil, errors.New("planning invoice: shipping has no price")
 	}
@@ -131,43 +123,25 @@ func (s *Step) bill(w *order.State) (*order.Invoice, error) {
 	}, nil
 }
 
-// Do renders the document into w.Document. A document that is there already, because it was issued, stays.
+// Do renders the document into w.Document, unless it was issued before.
 func (s *Step) Do(_ context.Context, w *order.State) error {
 	if w.Document != nil {
 		return nil
 	}
-	// Without a date gofpdf would take the time of day.
-	if _, shipped := w.Shipping(); !shipped || w.Progress.Invoice == nil || w.Progress.Invoice.IssuedAt.IsZero() || len(w.Progress.Invoice.Taxes) == 0 {
+	// Without a date gofpdf would write the current time.
+	_, shipped := w.Shipping()
+	if i := w.Progress.Invoice; !shipped || i == nil || i.IssuedAt.IsZero() || len(i.Taxes) == 0 {
 		return refuse(errors.New("rendering invoice: nothing is planned"))
 	}
-	document, err := s.render(w)
+	pdf, err := s.renderer.Render(s.content(w))
 	if err != nil {
 		return refuse(fmt.Errorf("rendering invoice %s: %w", w.Progress.Invoice.Number, err))
 	}
-	w.Document = document
+	w.Document = pdf
 	return nil
 }
 
-// render is the one place where a panic of gofpdf, which it has for input that it does not expect, or of loadEastern becomes
-// an error.
-func (s *Step) render(w *order.State) (document []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			document, err = nil, fmt.Errorf("panic: %v", r)
-		}
-	}()
-	l := newLayout(s, w)
-	l.draw()
-	drawn, fonts, err := l.output()
-	if err != nil {
-		return nil, err
-	}
-	return s.sealer.Seal(drawn, pdfa.Info{
-		Title: s.speak(w).Invoice + " " + w.Progress.Invoice.Number, Author: s.seller.Name, At: w.Progress.Invoice.IssuedAt,
-	}, einvoice.Write(s.data(w)), fonts...)
-}
-
-// add sums lines and more. Everything must be in euros: amounts of two currencies have no sum.
+// add sums the lines and more amounts. All must be in euros: amounts of two currencies have no sum.
 func add(lines []order.Line, more ...order.Money) (order.Money, error) {
 	sum := order.EUR.Cents(0)
 	for _, m := range append(nets(lines), more...) {
@@ -188,5 +162,5 @@ func nets(lines []order.Line) []order.Money {
 	return nets
 }
 
-// refuse marks an error as final. Another attempt has the same order, and ends the same way.
+// refuse marks an error as permanent.
 func refuse(err error) error { return failure.New(failure.Permanent, failure.RenderRefused, err) }

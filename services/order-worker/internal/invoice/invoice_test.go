@@ -8,7 +8,6 @@ import (
 	"math/big"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,15 +20,20 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestMain makes 2,000 the number of random orders. The long form is: go test -run 'Exactly|Obey' -rapid.checks=100000.
+// TestMain sets the number of random orders to 2,000. The long form is: go test -run 'Exactly|Obey'
+// -rapid.checks=100000.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "2000"); err != nil {
+		panic(err)
+	}
+	// Not in a test: a channel made in a synctest bubble cannot be used outside of it.
+	if _, err := builtIn(); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-func TestPlanSettlesAllThatRenderingDependsOn(t *testing.T) {
+func TestPlanDecidesEverythingThatRenderingNeeds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(1999 * time.Millisecond) // virtual: it is 00:00:01.999 on 1 January 2000
@@ -52,7 +56,7 @@ func TestPlanSettlesAllThatRenderingDependsOn(t *testing.T) {
 	})
 }
 
-func TestPlanKeepsWhatAnEarlierAttemptSettled(t *testing.T) {
+func TestPlanKeepsTheInvoiceOfAnEarlierAttempt(t *testing.T) {
 	t.Parallel()
 	w := shipped(1)
 	settled := order.Invoice{Number: "INV-OLD-00-0000001", VATTable: "of then", Total: order.EUR.Cents(1)}
@@ -62,7 +66,7 @@ func TestPlanKeepsWhatAnEarlierAttemptSettled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(&settled, w.Progress.Invoice); diff != "" {
-		t.Errorf("invoice settled by an earlier attempt (-want +got):\n%s", diff)
+		t.Errorf("invoice planned by an earlier attempt (-want +got):\n%s", diff)
 	}
 }
 
@@ -117,7 +121,7 @@ func randomLine(t *rapid.T) order.Line {
 	}
 }
 
-// sums are the figures of an invoice in cents, without the arithmetic of package order.
+// sums are the totals of an invoice in cents, computed without package order.
 type sums struct{ Net, Tax, Total string }
 
 func figures(i *order.Invoice) sums {
@@ -132,7 +136,7 @@ func figures(i *order.Invoice) sums {
 	return sums{fmt.Sprint(i.Net.Minor), fmt.Sprint(i.Tax.Minor), fmt.Sprint(i.Total.Minor)}
 }
 
-// independent does the sums with big numbers, and rates typed from the Commission's list.
+// independent computes the sums with big numbers and rates from the Commission's list.
 func independent(w *order.State) sums {
 	rate := map[string]int64{"AT": 2000, "DE": 1900, "FI": 2550, "FR": 2000, "GR": 2400, "HU": 2700, "LU": 1700, "SE": 2500}[w.Order.ShipTo.Country]
 	net := big.NewInt(w.Progress.Shipping.Price.Minor)
@@ -144,10 +148,10 @@ func independent(w *order.State) sums {
 	return sums{net.String(), tax.String(), new(big.Int).Add(net, tax).String()}
 }
 
-func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
+func TestInvalidOrderFailsPermanently(t *testing.T) {
 	t.Parallel()
 	damaged := setup(t)
-	damaged.fonts = new(fonts)
+	damaged.renderer = nil
 	planned := func() *order.State {
 		w := shipped(1)
 		w.Progress.Invoice = &order.Invoice{Number: "INV-1", IssuedAt: time.Unix(1, 0), Taxes: []order.Tax{{}}}
@@ -191,23 +195,26 @@ func TestWhatCannotBeInvoicedIsRefusedForGood(t *testing.T) {
 func TestSameOrderSameBytes(t *testing.T) {
 	t.Parallel()
 	w := mixed(t)
-	first := document(t, setup(t), w)
+	first := render(t, setup(t), w)
 	for range 20 {
 		again := *w
 		again.Progress.Invoice = new(order.Invoice)
 		*again.Progress.Invoice = *w.Progress.Invoice
-		// As it comes back from a decoder in another time zone.
+		// As a decoder in another time zone returns it.
 		again.Progress.Invoice.IssuedAt = w.Progress.Invoice.IssuedAt.In(time.FixedZone("", 7200))
-		if got := document(t, setup(t), &again); !bytes.Equal(got, first) {
+		if got := render(t, setup(t), &again); !bytes.Equal(got, first) {
 			t.Fatalf("got another document (%d bytes, the first has %d)", len(got), len(first))
 		}
 	}
 }
 
-func TestManyOrdersAtATimeShareAStep(t *testing.T) {
+func TestStepIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	s, want := setup(t), document(t, setup(t), mixed(t))
-	s.fonts.eastern = sync.OnceValue(loadEastern) // who needs it first reads it for the others
+	want := render(t, setup(t), mixed(t))
+	s, err := New(setup(t).seller) // its renderer has not read the East Asian font yet
+	if err != nil {
+		t.Fatal(err)
+	}
 	var group errgroup.Group
 	for range 8 {
 		group.Go(func() error {
@@ -228,7 +235,7 @@ func TestManyOrdersAtATimeShareAStep(t *testing.T) {
 	}
 }
 
-func TestIssuedDocumentStays(t *testing.T) {
+func TestIssuedDocumentIsKept(t *testing.T) {
 	t.Parallel()
 	w := mixed(t)
 	w.Document = []byte("as it was issued")

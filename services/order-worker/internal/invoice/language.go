@@ -15,13 +15,13 @@ import (
 //go:embed language/words.json
 var wordsData []byte
 
-// tongue is a language that invoices are written in.
-type tongue struct {
+// translation is the texts of an invoice in one language.
+type translation struct {
 	words
 	locale.Language
 }
 
-// words are the texts of an invoice. {page} and so on are places.
+// words are the labels and sentences of an invoice. {page} and so on are placeholders.
 type words struct {
 	Invoice   string `json:"invoice"`
 	Number    string `json:"number"`
@@ -59,7 +59,7 @@ type words struct {
 	Page      string `json:"page"`
 	Box       string `json:"box"`
 
-	// Of credit notes.
+	// For credit notes.
 	CreditNote   string `json:"credit_note"`
 	CreditNumber string `json:"credit_number"`
 	CreditDate   string `json:"credit_date"`
@@ -70,38 +70,39 @@ type words struct {
 	Settled      string `json:"settled"`
 }
 
-// loadTongues reads the words of all languages. One that lacks a word is an error.
-func loadTongues() (map[locale.Language]*tongue, error) {
-	var said map[string]words
+// loadTranslations reads the words of all languages. A missing word is an error.
+func loadTranslations() (map[locale.Language]*translation, error) {
+	var all map[string]words
 	d := json.NewDecoder(bytes.NewReader(wordsData))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&said); err != nil {
+	if err := d.Decode(&all); err != nil {
 		return nil, err
 	}
-	tongues := make(map[locale.Language]*tongue)
+	translations := make(map[locale.Language]*translation)
 	for _, l := range locale.All() {
-		w := said[l.String()]
+		w := all[l.String()]
 		for _, v := range reflect.ValueOf(w).Fields() {
 			if v.IsZero() {
 				return nil, fmt.Errorf("%s: words are missing", l)
 			}
 		}
-		tongues[l] = &tongue{w, l}
+		translations[l] = &translation{w, l}
 	}
-	return tongues, nil
+	return translations, nil
 }
 
-// speak is the language that a document was settled in, with the words for its kind. Old versions settled none, and wrote English.
-func (s *Step) speak(w *order.State) *tongue {
-	t := s.tongues[locale.Of(w.Progress.Invoice.Language)]
+// translation returns the translation for a document: its planned language and its kind.
+func (s *Step) translation(w *order.State) *translation {
+	t := s.translations[locale.Of(w.Progress.Invoice.Language)]
 	if w.Order.Refund != nil {
-		return t.credit()
+		return t.forCreditNotes()
 	}
 	return t
 }
 
-// exemption says why no VAT is charged, and by its code in the list VATEX; nothing where VAT is charged.
-func (t *tongue) exemption(category string) (reason, code string) {
+// exemption returns why no VAT is charged, as a sentence and as a code of the VATEX list. Both are
+// empty if VAT is charged.
+func (t *translation) exemption(category string) (reason, code string) {
 	switch category {
 	case order.VATExport:
 		return t.Export, "VATEX-EU-G"
@@ -112,8 +113,8 @@ func (t *tongue) exemption(category string) (reason, code string) {
 	}
 }
 
-// service is the name of the service that was asked for.
-func (t *tongue) service(name string) string {
+// service translates the name of a shipping service.
+func (t *translation) service(name string) string {
 	switch name {
 	case order.Standard:
 		return t.Standard
@@ -124,15 +125,16 @@ func (t *tongue) service(name string) string {
 	}
 }
 
-// terms say when to pay.
-func (t *tongue) terms(s Seller, i order.Invoice) string {
+// terms returns until when to pay.
+func (t *translation) terms(s Seller, i order.Invoice) string {
 	if s.PaymentDays == 0 {
 		return t.AtOnce
 	}
 	return fill(t.Due, "date", t.Language.Date(s.due(i)))
 }
 
-// fill puts values into the places of a text: each name before its value. A value is not searched for places.
+// fill replaces the placeholders of a text. values holds names and values in turn. Placeholders in
+// a value are not replaced.
 func fill(text string, values ...string) string {
 	var out strings.Builder
 	for {

@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// noisy is a logo of about so many bytes, which no compression makes small.
+// noisy returns a logo of about size bytes that hardly compresses.
 func noisy(size int) string {
 	chance := rand.New(rand.NewPCG(1, 2))
 	logo := "M1 1"
 	var more strings.Builder
 	for len(logo)+more.Len() < size {
-		fmt.Fprintf(&more, " L%.5f %.5f", logoSide*chance.Float64(), logoSide*chance.Float64())
+		fmt.Fprintf(&more, " L%.5f %.5f", 24*chance.Float64(), 24*chance.Float64())
 	}
 	return logo + more.String()
 }
 
-func TestALogoThatNoInvoiceCanHoldIsRefusedAtTheStart(t *testing.T) {
+func TestTooLargeLogoIsAnErrorAtTheStart(t *testing.T) {
 	t.Parallel()
 	for name, logo := range map[string]string{
 		"large":     noisy(900_000),
@@ -39,21 +39,22 @@ func TestALogoThatNoInvoiceCanHoldIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-func TestTheLargestInvoiceOfASellerIsRenderedAtTheStart(t *testing.T) {
+func TestFitsRefusesSellerWithTooLargeInvoices(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	if err := s.Fits(1 << 20); err != nil {
 		t.Errorf("our seller: %v", err)
 	}
-	mark, err := drawing(noisy(60_000))
+	seller := s.seller
+	seller.Logo = noisy(60_000)
+	s, err := New(seller)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.seller.mark = mark
 	if err := s.Fits(1 << 20); err != nil {
 		t.Errorf("with a logo of 60 kB: %v", err)
 	}
-	// Each character of the texts is another one, with many strokes.
+	// All characters of the texts differ and have many strokes.
 	text := []rune(s.largest().Order.Customer.Name + s.largest().Order.ShipTo.Line1 + s.largest().Order.ShipTo.Line2)
 	for i := range text {
 		text[i] = '一' + rune(7*i)

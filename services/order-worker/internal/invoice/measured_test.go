@@ -11,19 +11,19 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// kind is a kind of invoice, of which there is an order.
-type kind struct {
+// orderKind is a kind of invoice, and an order for it.
+type orderKind struct {
 	name string
 	w    *order.State
 }
 
-// measured are the kinds that the benchmark measures: in all scripts, and of more lines than a page has.
-func measured(t testing.TB, s *Step) []kind {
+// measuredOrders returns the kinds for the benchmark: all scripts, and more lines than a page has.
+func measuredOrders(t testing.TB, s *Step) []orderKind {
 	t.Helper()
 	mixed, chinese := shipped(3), shipped(3)
 	manyScripts(mixed)
 	inChinese(chinese)
-	return []kind{
+	return []orderKind{
 		{"latin", plannedBy(t, s, shipped(3))},
 		{"greek", sentTo(t, s, "Παπαδόπουλος", "Λεωφόρος Αμαλίας 12", "Αθήνα", "GR")},
 		{"cyrillic", sentTo(t, s, "Иванов, Димітър", "булевард Витоша 12", "София", "UA")},
@@ -35,7 +35,7 @@ func measured(t testing.TB, s *Step) []kind {
 	}
 }
 
-// sentTo is an order of three lines that is planned, and written in the language of its country.
+// sentTo returns a planned order of three lines in the language of its country.
 func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.State {
 	t.Helper()
 	w := shipped(3)
@@ -44,14 +44,14 @@ func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.Stat
 	return w
 }
 
-// What packs, draws and cuts holds nothing back that the next invoice, or another at the same time, would find.
-func TestAllKindsAtATimeAreAsAlone(t *testing.T) {
+// Renderer and sealer share no state between documents.
+func TestConcurrentRenderingDoesNotChangeDocuments(t *testing.T) {
 	t.Parallel()
 	s, other := setup(t), setup(t)
-	kinds := measured(t, other)
+	kinds := measuredOrders(t, other)
 	alone := make([][]byte, len(kinds))
 	for i, kind := range kinds {
-		alone[i] = document(t, other, kind.w)
+		alone[i] = render(t, other, kind.w)
 	}
 	var group errgroup.Group
 	for n := range 8 {

@@ -17,7 +17,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// decimal is an amount as it stands in the XML, exactly.
+// decimal is an exact amount of the XML.
 type decimal struct{ *big.Rat }
 
 func (d *decimal) UnmarshalText(text []byte) error {
@@ -28,7 +28,7 @@ func (d *decimal) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// added adds what get takes of each.
+// added returns the sum of get over a list.
 func added[T any](list []T, get func(T) decimal) *big.Rat {
 	all := new(big.Rat)
 	for _, one := range list {
@@ -37,12 +37,12 @@ func added[T any](list []T, get func(T) decimal) *big.Rat {
 	return all
 }
 
-// told is what the rules of EN 16931 look at, by the numbers of its business terms.
-type told struct {
-	Type    string       `xml:"ExchangedDocument>TypeCode"`
-	Lines   []toldLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
-	Charges []toldCharge `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeAllowanceCharge"`
-	Taxes   []toldTax    `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>ApplicableTradeTax"`
+// xmlInvoice holds the business terms that the rules of EN 16931 check, by their numbers.
+type xmlInvoice struct {
+	Type    string      `xml:"ExchangedDocument>TypeCode"`
+	Lines   []xmlLine   `xml:"SupplyChainTradeTransaction>IncludedSupplyChainTradeLineItem"`
+	Charges []xmlCharge `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeAllowanceCharge"`
+	Taxes   []xmlTax    `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>ApplicableTradeTax"`
 	Totals  struct {
 		BT106 decimal `xml:"LineTotalAmount"`
 		BT108 decimal `xml:"ChargeTotalAmount"`
@@ -53,19 +53,19 @@ type told struct {
 	} `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeSettlementHeaderMonetarySummation"`
 }
 
-type toldLine struct {
+type xmlLine struct {
 	BT129 decimal `xml:"SpecifiedLineTradeDelivery>BilledQuantity"`
 	BT131 decimal `xml:"SpecifiedLineTradeSettlement>SpecifiedTradeSettlementLineMonetarySummation>LineTotalAmount"`
 	BT146 decimal `xml:"SpecifiedLineTradeAgreement>NetPriceProductTradePrice>ChargeAmount"`
 	BT151 string  `xml:"SpecifiedLineTradeSettlement>ApplicableTradeTax>CategoryCode"`
 }
 
-type toldCharge struct {
+type xmlCharge struct {
 	BT99  decimal `xml:"ActualAmount"`
 	BT102 string  `xml:"CategoryTradeTax>CategoryCode"`
 }
 
-type toldTax struct {
+type xmlTax struct {
 	BT116 decimal `xml:"BasisAmount"`
 	BT117 decimal `xml:"CalculatedAmount"`
 	BT118 string  `xml:"CategoryCode"`
@@ -73,31 +73,33 @@ type toldTax struct {
 	BT120 string  `xml:"ExemptionReason"`
 }
 
-// broken names the rules of EN 16931 about sums that an invoice breaks. Nothing here is computed as the step does it.
-func (i *told) broken() (rules []string) {
+// broken returns the rules of EN 16931 about sums that an invoice breaks. It shares no code with
+// the step.
+func (i *xmlInvoice) broken() (rules []string) {
 	equal := func(rule string, got decimal, want *big.Rat) {
 		if got.Cmp(want) != 0 {
 			rules = append(rules, fmt.Sprintf("%s: got %s, want %s", rule, got.FloatString(4), want.FloatString(4)))
 		}
 	}
 	t, plus := i.Totals, func(a, b *big.Rat) *big.Rat { return new(big.Rat).Add(a, b) }
-	lines := added(i.Lines, func(l toldLine) decimal { return l.BT131 })
-	charges := added(i.Charges, func(c toldCharge) decimal { return c.BT99 })
+	lines := added(i.Lines, func(l xmlLine) decimal { return l.BT131 })
+	charges := added(i.Charges, func(c xmlCharge) decimal { return c.BT99 })
 	equal("BR-CO-10", t.BT106, lines)
 	equal("BR-CO-12", t.BT108, charges)
 	equal("BR-CO-13", t.BT109, plus(lines, charges)) // there are no allowances
-	equal("BR-CO-14", t.BT110, added(i.Taxes, func(t toldTax) decimal { return t.BT117 }))
+	equal("BR-CO-14", t.BT110, added(i.Taxes, func(t xmlTax) decimal { return t.BT117 }))
 	equal("BR-CO-15", t.BT112, plus(t.BT109.Rat, t.BT110.Rat))
 	equal("BR-CO-16", t.BT115, t.BT112.Rat) // nothing is paid in advance
 	for _, tax := range i.Taxes {
 		exact := new(big.Rat).Mul(tax.BT116.Rat, tax.BT119.Rat)
 		rounded, _ := new(big.Rat).SetString(exact.Quo(exact, big.NewRat(100, 1)).FloatString(2)) // half away from zero
-		// All credit notes of an invoice are exact together, and each is to a cent.
+		// The VAT of a single credit note may differ by a cent. All those of an invoice add up
+		// exactly.
 		if off := new(big.Rat).Sub(tax.BT117.Rat, rounded); i.Type != einvoice.CreditNote || off.Abs(off).Cmp(big.NewRat(1, 100)) > 0 {
 			equal("BR-CO-17", tax.BT117, rounded)
 		}
-		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l toldLine) bool { return l.BT151 != tax.BT118 })
-		equal("BR-"+tax.BT118+"-08", tax.BT116, plus(added(of, func(l toldLine) decimal { return l.BT131 }), charges))
+		of := slices.DeleteFunc(slices.Clone(i.Lines), func(l xmlLine) bool { return l.BT151 != tax.BT118 })
+		equal("BR-"+tax.BT118+"-08", tax.BT116, plus(added(of, func(l xmlLine) decimal { return l.BT131 }), charges))
 		if (tax.BT118 == "S") != (tax.BT120 == "") || (tax.BT118 == "S") != (tax.BT119.Sign() > 0) {
 			rules = append(rules, fmt.Sprintf("BR-%s-10: rate %s and reason %q", tax.BT118, tax.BT119.FloatString(2), tax.BT120))
 		}
@@ -108,14 +110,14 @@ func (i *told) broken() (rules []string) {
 	return rules
 }
 
-// tell reads the XML of an order's invoice.
-func tell(s *Step, w *order.State) (*told, error) {
-	i := new(told)
+// parseXML reads the XML of an order's invoice.
+func parseXML(s *Step, w *order.State) (*xmlInvoice, error) {
+	i := new(xmlInvoice)
 	err := xml.Unmarshal(einvoice.Write(s.data(w)), i)
 	return i, err
 }
 
-func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
+func TestSumsOfTheXMLObeyEN16931(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	countries := append(slices.Sorted(maps.Keys(s.rates.members)), "CH", "GB", "US", "AQ")
@@ -129,7 +131,7 @@ func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
 		if err := s.Plan(context.Background(), w); err != nil {
 			t.Fatal(err)
 		}
-		i, err := tell(s, w)
+		i, err := parseXML(s, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,35 +141,35 @@ func TestTheSumsOfTheXMLObeyEN16931(t *testing.T) {
 	})
 }
 
-// Each rule is shown to bite: a cent more in any one term breaks some.
-func TestACentMoreBreaksARule(t *testing.T) {
+// One cent more in a term breaks a rule.
+func TestOneCentMoreBreaksARule(t *testing.T) {
 	t.Parallel()
 	s, w := setup(t), planned(t, shipped(3))
-	for name, spoil := range map[string]func(*told) decimal{
-		"BR-CO-10": func(i *told) decimal { return i.Totals.BT106 }, "BR-CO-12": func(i *told) decimal { return i.Totals.BT108 },
-		"BR-CO-13": func(i *told) decimal { return i.Totals.BT109 }, "BR-CO-14": func(i *told) decimal { return i.Totals.BT110 },
-		"BR-CO-15": func(i *told) decimal { return i.Totals.BT112 }, "BR-CO-16": func(i *told) decimal { return i.Totals.BT115 },
-		"BR-CO-17": func(i *told) decimal { return i.Taxes[0].BT117 }, "BR-S-08": func(i *told) decimal { return i.Taxes[0].BT116 },
-		"line 1": func(i *told) decimal { return i.Lines[0].BT131 },
+	for name, spoil := range map[string]func(*xmlInvoice) decimal{
+		"BR-CO-10": func(i *xmlInvoice) decimal { return i.Totals.BT106 }, "BR-CO-12": func(i *xmlInvoice) decimal { return i.Totals.BT108 },
+		"BR-CO-13": func(i *xmlInvoice) decimal { return i.Totals.BT109 }, "BR-CO-14": func(i *xmlInvoice) decimal { return i.Totals.BT110 },
+		"BR-CO-15": func(i *xmlInvoice) decimal { return i.Totals.BT112 }, "BR-CO-16": func(i *xmlInvoice) decimal { return i.Totals.BT115 },
+		"BR-CO-17": func(i *xmlInvoice) decimal { return i.Taxes[0].BT117 }, "BR-S-08": func(i *xmlInvoice) decimal { return i.Taxes[0].BT116 },
+		"line 1": func(i *xmlInvoice) decimal { return i.Lines[0].BT131 },
 	} {
-		i, err := tell(s, w)
+		i, err := parseXML(s, w)
 		if err != nil {
 			t.Fatal(err)
 		}
 		term := spoil(i)
 		term.Add(term.Rat, big.NewRat(1, 100))
 		if got := strings.Join(i.broken(), "\n"); !strings.Contains(got, name) {
-			t.Errorf("%s does not bite; broken rules: %q", name, got)
+			t.Errorf("%s does not fail; broken rules: %q", name, got)
 		}
 	}
 }
 
-func TestTheDataSaysWhatThePagesSay(t *testing.T) {
+func TestXMLAndPagesHaveTheSameData(t *testing.T) {
 	t.Parallel()
 	w := planned(t, shipped(40))
 	w.Order.Customer.VATID = "ATU12345678"
 	s := setup(t)
-	pages := strings.ReplaceAll(strings.Join(read(t, w), ""), ",", "") // between thousands too
+	pages := strings.ReplaceAll(strings.Join(read(t, w), ""), ",", "") // also the thousands separators
 	data := string(einvoice.Write(s.data(w)))
 	for _, text := range []string{
 		w.Progress.Invoice.Number, w.Progress.Invoice.Total.String(), w.Progress.Invoice.Tax.String(), w.Progress.Invoice.Net.String(),
@@ -184,14 +186,14 @@ func TestTheDataSaysWhatThePagesSay(t *testing.T) {
 	}
 }
 
-func TestASellersAddressKeepsAllItsLines(t *testing.T) {
+func TestSellerAddressKeepsAllLines(t *testing.T) {
 	t.Parallel()
 	s := Seller{Address: []string{"a", "b", "c", "d"}, Country: "DE"}
 	want := einvoice.Address{Line1: "a", Line2: "b", Line3: "c, d", Country: "DE"}
 	if got := s.party().Address; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := setup(t).tongues[locale.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
+	if got := setup(t).translations[locale.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/pdfa"
 )
 
 // builtIn reads fonts, words and rates once for all tests.
@@ -20,20 +19,18 @@ var builtIn = sync.OnceValues(func() (*Step, error) {
 	return New(seller)
 })
 
-// setup returns a step of the built-in seller. What was read is shared. What a test may change is its own, and the sealer, whose
-// channel must not leave a test's bubble.
+// setup returns a step of the built-in seller. Tests may change it, but share what was read.
 func setup(t testing.TB) *Step {
 	t.Helper()
 	s, err := builtIn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	step, fonts := *s, *s.fonts
-	step.fonts, step.sealer = &fonts, pdfa.NewSealer()
+	step := *s
 	return &step
 }
 
-// products are what the sample orders are made of.
+// products are the lines of the test orders.
 var products = []order.Line{
 	{SKU: "BOTTLE-750", Name: "Insulated bottle, 750 ml", UnitPrice: order.EUR.Cents(2990)},
 	{
@@ -47,7 +44,7 @@ var products = []order.Line{
 	{SKU: "ROPE-98-60M", Name: "Single rope Ø 9.8 mm × 60 m", UnitPrice: order.EUR.Cents(15900)},
 }
 
-// shipped is an order of so many lines whose shipping is settled.
+// shipped returns an order of some lines whose shipping is priced.
 func shipped(lines int) *order.State {
 	o := order.Order{
 		ID:       "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t",
@@ -70,7 +67,7 @@ func shipped(lines int) *order.State {
 	return w
 }
 
-// planned settles an order's invoice as of a fixed date.
+// planned plans an order's invoice as of a fixed date.
 func planned(t testing.TB, w *order.State) *order.State {
 	t.Helper()
 	return plannedBy(t, setup(t), w)
@@ -85,12 +82,12 @@ func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
 		w.Progress.Invoice.IssuedAt = w.Order.PlacedAt
 		return w
 	}
-	w.Progress.Invoice.Language = locale.English.String() // most tests read what is printed
+	w.Progress.Invoice.Language = locale.English.String() // most tests read English text
 	w.Progress.Invoice.IssuedAt = time.Date(2026, 9, 29, 8, 15, 43, 0, time.UTC)
 	return w
 }
 
-// mixed is an order in which all faces are used, and some characters that are in none.
+// mixed returns an order with characters of all faces, and some that are in none.
 func mixed(t testing.TB) *order.State {
 	t.Helper()
 	w := shipped(3)
@@ -98,7 +95,7 @@ func mixed(t testing.TB) *order.State {
 	return planned(t, w)
 }
 
-// manyScripts puts text of all faces into an order of three lines, and of none.
+// manyScripts puts characters of all faces into an order of three lines, and some that are in none.
 func manyScripts(w *order.State) {
 	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
 	w.Order.ShipTo = order.Address{
@@ -109,7 +106,7 @@ func manyScripts(w *order.State) {
 	w.Order.Lines[1].Name = "شارع 12, 東京 ガス №1, 김치"
 }
 
-// inChinese, inJapanese and inKorean change who gets an order of three lines, and the name of one.
+// inChinese, inJapanese and inKorean change the recipient and a product name of an order.
 func inChinese(w *order.State) {
 	w.Order.Customer.Name = "王小明"
 	w.Order.ShipTo = order.Address{Line1: "建国门外大街1号国贸大厦A座12层1201室", City: "北京市", Region: "朝阳区", PostalCode: "100004", Country: "CN"}
@@ -128,8 +125,8 @@ func inKorean(w *order.State) {
 	w.Order.Lines[0].Name = "보온병 750ml, 스테인리스 진공 단열, 세척솔과 어깨끈 포함"
 }
 
-// document renders a planned order.
-func document(t testing.TB, s *Step, w *order.State) []byte {
+// render renders a planned order.
+func render(t testing.TB, s *Step, w *order.State) []byte {
 	t.Helper()
 	w.Document = nil
 	if err := s.Do(t.Context(), w); err != nil {

@@ -2,8 +2,8 @@ package invoice
 
 import (
 	_ "embed"
-	"strconv"
 
+	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
@@ -11,14 +11,15 @@ import (
 //go:embed seller.yaml
 var defaultSeller []byte
 
-// Bounds of what stands at the foot of every page, so that it leaves room for an invoice.
+// Limits of the seller's data, which is printed at the foot of every page.
 const (
 	maxAddress    = 6
 	maxSellerText = 100
 	maxDays       = 365
 )
 
-// Seller is who issues the invoices. Register, Website, IBAN, BIC, Logo and Colour may be empty, and PaymentDays 0: payable at once.
+// Seller is the issuer of the invoices. Register, Website, IBAN, BIC, Logo and Colour may be empty.
+// PaymentDays may be 0: payable on receipt.
 type Seller struct {
 	Name     string   `yaml:"name"`
 	Address  []string `yaml:"address"` // street and city, a line each, without the country
@@ -32,26 +33,25 @@ type Seller struct {
 
 	PaymentDays int `yaml:"payment_days"` // from the date of an invoice until it is due
 
-	Logo   string `yaml:"logo"`   // a path of SVG in a square of 24: see drawing
+	Logo   string `yaml:"logo"`   // an SVG path: see document.Design
 	Colour string `yaml:"colour"` // of logo, headings and total: six hex digits
-
-	mark   string // Logo, as a PDF draws it
-	accent colour
 }
 
-// LoadSeller reads the seller at path, or the built-in example shop when path is empty. Its error says all that is wrong
-// with the file, one line each, with file and line.
+// LoadSeller reads the seller file at path, or the built-in example shop if path is empty. The
+// error lists all faults of the file, one on each line, with file and line number.
 func LoadSeller(path string) (Seller, error) {
 	var s Seller
 	if _, err := config.LoadYAML(path, defaultSeller, &s, s.check); err != nil {
 		return s, err
 	}
-	s.mark, _ = drawing(s.Logo)
-	s.accent, _ = parseColour(s.Colour)
 	return s, nil
 }
 
-// check says what the law asks for on an invoice and the seller lacks, and what would not fit on one.
+// design is how the documents of the seller look.
+func (s *Seller) design() document.Design { return document.Design{Logo: s.Logo, Colour: s.Colour} }
+
+// check reports data that the law requires on an invoice and that is missing, and data that would
+// not fit.
 func (s *Seller) check(root config.Place) {
 	for _, f := range []struct {
 		key, value string
@@ -76,10 +76,11 @@ func (s *Seller) check(root config.Place) {
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
 		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}
-	if _, err := drawing(s.Logo); err != nil {
-		root.At("logo").Wrong("logo must be a path of SVG: %v", err)
+	logo, colour := s.design().Check()
+	if logo != nil {
+		root.At("logo").Wrong("logo must be a path of SVG: %v", logo)
 	}
-	if _, err := parseColour(s.Colour); err != nil {
+	if colour != nil {
 		root.At("colour").Wrong("colour must be six hex digits, such as 1f5b4c")
 	}
 	if !(order.Address{Country: s.Country}).CountryExists() {
@@ -87,19 +88,7 @@ func (s *Seller) check(root config.Place) {
 	}
 }
 
-// parseColour reads a colour; black if there is none.
-func parseColour(text string) (colour, error) {
-	if text == "" {
-		return black, nil
-	}
-	n, err := strconv.ParseUint(text, 16, 24)
-	if len(text) != 6 {
-		err = strconv.ErrSyntax
-	}
-	return colour(n), err
-}
-
-// checkText checks one text of the file, which an error calls by name.
+// checkText checks one text of the file. The error calls it by name.
 func checkText(at config.Place, name, text string, needed bool) {
 	least := 0
 	if needed {

@@ -9,7 +9,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// vatData is PyPI's eu-vat-rates-data, unchanged. To update it, replace the file: its version goes on every invoice.
+// vatData is PyPI's eu-vat-rates-data, unchanged. To update it, replace the file. Every invoice
+// records its version.
 //
 //go:embed vat/eu_vat_rates_data.json
 var vatData []byte
@@ -20,7 +21,8 @@ type rates struct {
 	members map[string]int // by country, in hundredths of a percent
 }
 
-// loadRates keeps what is needed of the table. It also has countries outside the Union and reduced rates.
+// loadRates reads the standard rates of the member states. The table also has reduced rates and
+// other countries.
 func loadRates() (*rates, error) {
 	var data struct {
 		Version string
@@ -35,7 +37,7 @@ func loadRates() (*rates, error) {
 	r := &rates{"eu-vat-rates-data " + data.Version, make(map[string]int)}
 	for country, c := range data.Rates {
 		if c.Member {
-			// Rounded, because 8.1 has no exact float64.
+			// 8.1 has no exact float64.
 			r.members[country] = int(math.Round(c.Standard * 100))
 		}
 	}
@@ -45,10 +47,11 @@ func loadRates() (*rates, error) {
 	return r, nil
 }
 
-// category is why a rate applies to goods that a seller in one country sends to a customer. A business with a VAT ID of
-// another member state than the seller's, to whose member state or a third one the goods go, acquires them there: that is an
-// exempt intra-community supply (Article 138 of Directive 2006/112/EC), category K. It is no reverse charge, category AE,
-// which is for services and for goods that do not move.
+// category returns the VAT category of goods that a seller in one country ships to a customer.
+// Goods that leave the seller's member state for another one, and whose buyer has a VAT ID of a
+// member state other than the seller's, are an exempt intra-community supply (Article 138 of
+// Directive 2006/112/EC), category K. That is not a reverse charge, category AE, which is for
+// services and for goods that do not move.
 func (r *rates) category(seller string, c order.Customer, to string) string {
 	_, member := r.members[to]
 	_, within := r.members[seller]
@@ -63,22 +66,10 @@ func (r *rates) category(seller string, c order.Customer, to string) string {
 	}
 }
 
-// of is the rate of a category of goods that go to a country.
+// of returns the rate of a category for goods shipped to a country.
 func (r *rates) of(category string, country string) int {
 	if category != order.VATStandard {
 		return 0
 	}
 	return r.members[country]
-}
-
-// categoryOf is the category of a VAT that was settled. Old versions wrote none: they knew exports and nothing else at 0 %.
-func categoryOf(t order.Tax) string {
-	switch {
-	case t.Category != "":
-		return t.Category
-	case t.Rate == 0:
-		return order.VATExport
-	default:
-		return order.VATStandard
-	}
 }

@@ -12,8 +12,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The standard rates of the 27 member states, typed from the European Commission's list, not from the file.
-func TestRatesAreThoseOfTheMemberStates(t *testing.T) {
+// The standard rates of the 27 member states, from the European Commission's list, not the file.
+func TestRatesOfMemberStates(t *testing.T) {
 	t.Parallel()
 	r, err := loadRates()
 	if err != nil {
@@ -29,7 +29,7 @@ func TestRatesAreThoseOfTheMemberStates(t *testing.T) {
 	}
 }
 
-func TestOutsideTheUnionIsAnExport(t *testing.T) {
+func TestShippingOutsideTheUnionIsAnExport(t *testing.T) {
 	t.Parallel()
 	r, err := loadRates()
 	if err != nil {
@@ -43,7 +43,7 @@ func TestOutsideTheUnionIsAnExport(t *testing.T) {
 }
 
 // Package order, which reads no files, has the forms of VAT IDs too.
-func TestVATIDsHaveTheFormsOfTheTable(t *testing.T) {
+func TestVATIDFormatsMatchTheTable(t *testing.T) {
 	t.Parallel()
 	var data struct {
 		Rates map[string]struct {
@@ -79,7 +79,7 @@ func TestVATIDsHaveTheFormsOfTheTable(t *testing.T) {
 	})
 }
 
-func TestCategoryFollowsTheGoodsAndTheBuyer(t *testing.T) {
+func TestCategoryDependsOnDestinationAndBuyer(t *testing.T) {
 	t.Parallel()
 	r, err := loadRates()
 	if err != nil {
@@ -111,23 +111,7 @@ func TestCategoryFollowsTheGoodsAndTheBuyer(t *testing.T) {
 	}
 }
 
-func TestWhatOldVersionsSettledKeepsItsMeaning(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		tax  order.Tax
-		want string
-	}{
-		{order.Tax{Rate: 1900}, order.VATStandard},
-		{order.Tax{}, order.VATExport},
-		{order.Tax{Category: order.VATIntraCommunity}, order.VATIntraCommunity},
-	} {
-		if got := categoryOf(tt.tax); got != tt.want {
-			t.Errorf("%+v: got %s, want %s", tt.tax, got, tt.want)
-		}
-	}
-}
-
-func TestRatesAreWrittenWithoutNeedlessZeros(t *testing.T) {
+func TestRatesHaveNoTrailingZeros(t *testing.T) {
 	t.Parallel()
 	for rate, want := range map[int]string{0: "0", 500: "5", 810: "8.1", 1900: "19", 2000: "20", 2550: "25.5", 1005: "10.05"} {
 		if got := percent(rate); got != want {

@@ -1,8 +1,9 @@
-// Package locale knows the languages that we write in: which of them is spoken in a country, and what a language needs
-// beside words. Invoice and mail of an order therefore name the same amounts and dates in the same way.
+// Package locale provides the languages of invoices and mails: the language of a country, and the
+// formats of dates, numbers and amounts. So the invoice and the mail of an order format amounts and
+// dates alike.
 //
-// Numbers and dates are written as Unicode's CLDR has it (cldr.go), names of countries and the choice of a word by number
-// are those of golang.org/x/text. The words themselves are where they are printed: in packages invoice and email.
+// Formats of numbers and dates are from Unicode's CLDR (cldr.go). Country names and plural rules
+// are from golang.org/x/text. The translations themselves are in packages invoice and email.
 package locale
 
 import (
@@ -19,24 +20,25 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Language is one of those that All returns. The spaces in the numbers that it writes do not break over lines.
+// Language is one of the languages of All. Numbers contain no-break spaces, so they stay on one
+// line.
 type Language uint8
 
-// English is the zero Language: that of Great Britain, for those whose own is none of ours.
+// English is the zero Language: British English, for countries whose own language is not supported.
 const English Language = 0
 
-// format is how a language writes dates and numbers.
+// format is the formats of a language.
 type format struct {
 	name        string
-	date        string // of day, month and year, as fmt takes them
+	date        string // fmt verbs for day, month and year
 	months      [12]string
 	decimal     string
 	group       string
-	groupedFrom int    // digits before the point that a number has at least, to be grouped
+	groupedFrom int    // minimum number of digits before the decimal point for grouping
 	percent     string // what follows the number
 }
 
-// All returns the languages, English first. Whoever has words has them in all of these.
+// All returns the languages, English first. Every translation exists in all of them.
 func All() []Language {
 	all := make([]Language, len(formats))
 	for i := range all {
@@ -45,13 +47,13 @@ func All() []Language {
 	return all
 }
 
-// Of is the language of a name, such as "de". Of a name that is not known it is English.
+// Of returns the language of a code such as "de", and English for an unknown code.
 func Of(name string) Language {
 	return Language(max(0, slices.IndexFunc(formats[:], func(f format) bool { return f.name == name })))
 }
 
-// In is the language that most people in a country speak, as CLDR's likely subtags have it: German for "AT". It is English
-// where that is none of ours, and for what is no code of a country.
+// In returns the language that most people in a country speak, by CLDR's likely subtags: German for
+// "AT". It returns English if that language is not supported or the code is unknown.
 func In(country string) Language {
 	region, err := language.ParseRegion(country)
 	if err != nil {
@@ -65,16 +67,17 @@ func In(country string) Language {
 	return Of(base.String())
 }
 
-// String is the name by which Of finds the language again.
+// String returns the code of the language, for Of.
 func (l Language) String() string { return formats[l].name }
 
-// Date has the month in words, because 02.03. and 03/02 are different days in different countries. It is that of UTC.
+// Date formats the date in UTC. The month is a word: 02/03 means different days in different
+// countries.
 func (l Language) Date(at time.Time) string {
 	year, month, day := at.UTC().Date()
 	return fmt.Sprintf(formats[l].date, day, formats[l].months[month-1], year)
 }
 
-// Money is an amount without its currency.
+// Money formats an amount without its currency.
 func (l Language) Money(m order.Money) string {
 	whole, cents, _ := strings.Cut(m.String(), ".")
 	digits, negative := strings.CutPrefix(whole, "-")
@@ -85,7 +88,7 @@ func (l Language) Money(m order.Money) string {
 	return sign + l.grouped(digits) + formats[l].decimal + cents
 }
 
-// grouped puts a mark between each three digits.
+// grouped separates groups of three digits.
 func (l Language) grouped(digits string) string {
 	if len(digits) < formats[l].groupedFrom {
 		return digits
@@ -97,13 +100,13 @@ func (l Language) grouped(digits string) string {
 	return out
 }
 
-// Percent writes hundredths of a percent without needless zeros: 1900 is "19%", 550 is "5.5%".
+// Percent formats hundredths of a percent without trailing zeros: 1900 is "19%", 550 is "5.5%".
 func (l Language) Percent(hundredths int) string {
 	number := strconv.FormatFloat(float64(hundredths)/100, 'f', -1, 64)
 	return strings.Replace(number, ".", formats[l].decimal, 1) + formats[l].percent
 }
 
-// Country is the name of a country, or the code itself where it is none.
+// Country returns the name of a country, or the code itself if it is unknown.
 func (l Language) Country(code string) string {
 	if region, err := language.ParseRegion(code); err == nil {
 		if name := display.Regions(l.tag()).Name(region); name != "" {
@@ -113,7 +116,8 @@ func (l Language) Country(code string) string {
 	return code
 }
 
-// Plural picks the word that goes with a number: the first is for one, the last for many, and one between them for a few.
+// Plural returns the plural form for a number. words are the forms for one, optionally few, and
+// other, in this order.
 func (l Language) Plural(n int, words ...string) string {
 	last := len(words) - 1
 	switch plural.Cardinal.MatchPlural(l.tag(), n, 0, 0, 0, 0) {

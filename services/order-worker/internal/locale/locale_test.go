@@ -14,7 +14,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestACountryHasALanguage(t *testing.T) {
+func TestLanguageOfCountry(t *testing.T) {
 	t.Parallel()
 	for country, want := range map[string]string{
 		"DE": "de", "AT": "de", "CH": "de", "FR": "fr", "LU": "fr", "PL": "pl", "GR": "el", "CY": "el", "UA": "uk", "IE": "en", "US": "en",
@@ -26,7 +26,7 @@ func TestACountryHasALanguage(t *testing.T) {
 	}
 }
 
-func TestALanguageIsFoundByItsName(t *testing.T) {
+func TestLanguageOfCode(t *testing.T) {
 	t.Parallel()
 	for _, l := range locale.All() {
 		if got := locale.Of(l.String()); got != l {
@@ -40,7 +40,7 @@ func TestALanguageIsFoundByItsName(t *testing.T) {
 	}
 }
 
-func TestDatesAndNumbersAreWrittenAsTheLanguageHasThem(t *testing.T) {
+func TestFormatsOfDatesAndNumbers(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 6, 0, 30, 0, 0, time.FixedZone("", 3600)) // still the fifth
 	for name, want := range map[string]string{
@@ -62,12 +62,12 @@ func TestDatesAndNumbersAreWrittenAsTheLanguageHasThem(t *testing.T) {
 	}
 }
 
-func TestMoneyIsWrittenAsOthersWriteIt(t *testing.T) {
+func TestMoneyMatchesXText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		cents := rapid.Int64Range(0, 1e12).Draw(t, "cents")
 		for _, l := range locale.All() {
-			// x/text takes a float64 and a hundred times as long, and does not know that Polish leaves four digits together.
+			// x/text needs a float64 and a hundred times as long, and groups four digits in Polish.
 			want := message.NewPrinter(language.Make(l.String())).Sprint(number.Decimal(float64(cents)/100, number.Scale(2)))
 			if l.String() == "pl" && cents < 1e6 {
 				want = strings.Replace(want, "\u00a0", "", 1)
@@ -79,7 +79,7 @@ func TestMoneyIsWrittenAsOthersWriteIt(t *testing.T) {
 	})
 }
 
-func TestNumbersGoWithTheirWords(t *testing.T) {
+func TestPlural(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		language string

@@ -1,8 +1,10 @@
-// Package shipping settles how an order goes to its customer: zone, carrier, parcels and price, from a rate card.
+// Package shipping is the step that prices the shipping of an order: zone, carrier, parcels and
+// price, from a rate card.
 //
-// The price is settled once for each order and recorded with the card's version, so that a replay after a change of the
-// card charges what the customer was told. The two ways to fail are permanent, since only another card helps: no route, and
-// too heavy. How prices are made is package rates' business, with which the API quotes them too.
+// The price is computed once for each order and recorded with the version of the card. A replay
+// after a change of the card keeps the price that the customer was quoted. The step fails
+// permanently in two cases, which only another card changes: no route, and too heavy. Package rates
+// computes prices; the API quotes with it too.
 package shipping
 
 import (
@@ -17,29 +19,30 @@ import (
 // Step prices shipping. It is safe for concurrent use.
 type Step struct{ card *rates.Card }
 
-// New returns a step that prices by the given card.
+// New returns a step that prices with the card.
 func New(card *rates.Card) *Step { return &Step{card} }
 
-// Plan settles how the order is shipped, unless an earlier attempt has. It does no I/O.
+// Plan prices the shipping, unless an earlier attempt has. It does no I/O.
 func (s *Step) Plan(_ context.Context, w *order.State) error {
-	// A refund ships nothing: what of the price is given back stands in it.
+	// A refund ships nothing, and states itself what it refunds of the shipping price.
 	if w.Order.Refund != nil {
 		return nil
 	}
-	// The customer was told this price, and the invoice may be issued with it: a newer card must not change it.
+	// The customer was quoted this price and the invoice may have it: a newer card must not change
+	// it.
 	if w.Progress.Shipping != nil {
 		return nil
 	}
-	settled, err := s.card.Ship(w.Order)
+	priced, err := s.card.Ship(w.Order)
 	if r, ok := errors.AsType[*rates.Refused](err); ok {
 		return failure.New(failure.Permanent, r.Reason, err)
 	}
 	if err != nil {
 		return err
 	}
-	w.Progress.Shipping = settled
+	w.Progress.Shipping = priced
 	return nil
 }
 
-// Do does nothing: a price has no effect outside the process.
+// Do does nothing: pricing has no effect outside the process.
 func (s *Step) Do(context.Context, *order.State) error { return nil }

@@ -29,7 +29,7 @@ func work(country, service string, grams int) *order.State {
 	}}
 }
 
-func TestTheOrderRecordsHowItIsShipped(t *testing.T) {
+func TestPlanRecordsTheShipping(t *testing.T) {
 	t.Parallel()
 	w := work("DE", order.Standard, 840)
 	step := setup(t)
@@ -45,8 +45,8 @@ func TestTheOrderRecordsHowItIsShipped(t *testing.T) {
 	}
 }
 
-// TestWhatIsSettledStays plans orders again that another card, or a version without parcels, has settled.
-func TestWhatIsSettledStays(t *testing.T) {
+// TestPlanKeepsTheShippingOfAnEarlierAttempt plans orders again that were priced before.
+func TestPlanKeepsTheShippingOfAnEarlierAttempt(t *testing.T) {
 	t.Parallel()
 	for name, settled := range map[string]order.Shipping{
 		"by another card":           {Zone: "there", Price: order.EUR.Cents(99), Card: "sha256:0123456789ab", Carrier: "Dodo", Parcels: []order.Parcel{{Count: 1}}},
@@ -63,7 +63,7 @@ func TestWhatIsSettledStays(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeShippedIsPermanent(t *testing.T) {
+func TestUnshippableOrderFailsPermanently(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
@@ -79,19 +79,19 @@ func TestWhatCannotBeShippedIsPermanent(t *testing.T) {
 			t.Errorf("%s: got %v, %s, want permanent, %s", row.name, class, reason, row.reason)
 		}
 		if row.w.Progress.Shipping != nil {
-			t.Errorf("%s: got %+v settled, want nothing", row.name, row.w.Progress.Shipping)
+			t.Errorf("%s: got %+v, want no shipping", row.name, row.w.Progress.Shipping)
 		}
 	}
 }
 
-func TestARefundShipsNothing(t *testing.T) {
+func TestRefundHasNoShipping(t *testing.T) {
 	t.Parallel()
-	w := work("AQ", order.Standard, 70_001) // nowhere that parcels go, and too heavy
+	w := work("AQ", order.Standard, 70_001) // no route, and too heavy
 	w.Order.Refund = &order.Refund{Of: "ord_1", Number: 1, Shipping: order.EUR.Cents(490)}
 	step := setup(t)
 	for _, do := range []func(context.Context, *order.State) error{step.Plan, step.Do} {
 		if err := do(t.Context(), w); err != nil || w.Progress.Shipping != nil {
-			t.Errorf("got %v, %+v; want nothing settled", err, w.Progress.Shipping)
+			t.Errorf("got %v, %+v; want no shipping", err, w.Progress.Shipping)
 		}
 	}
 }

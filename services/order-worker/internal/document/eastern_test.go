@@ -1,11 +1,7 @@
-package invoice
+package document
 
 import (
-	"errors"
-	"math"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"unicode"
 
@@ -18,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// easternNames are texts of East Asia that must be printed as they are.
+// easternNames are East Asian texts that must be printed unchanged.
 var easternNames = []string{
 	"王小明", "北京市朝阳区建国门外大街1号国贸大厦A座", "臺北市中正區重慶南路一段122號", "香港九龍彌敦道100號", "鄺麗貞", "喆堃",
 	"株式会社 山田商店", "髙橋 﨑子", "東京都千代田区丸の内１丁目９−１", "㈱サンプル ｻﾝﾌﾟﾙ", "ステンレスボトル「真空断熱」、７５０ｍｌ",
@@ -26,7 +22,7 @@ var easternNames = []string{
 	"王 Łukasz Їжак Ω 김",
 }
 
-// listed are the letters that an encoding has in two bytes which begin with one of the leads, and end with a trail from one on.
+// listed returns the letters of an encoding whose two bytes are a lead and a trail of these ranges.
 func listed(e encoding.Encoding, firstLead, lastLead, firstTrail int) []rune {
 	var found []rune
 	decoder := e.NewDecoder()
@@ -41,8 +37,8 @@ func listed(e encoding.Encoding, firstLead, lastLead, firstTrail int) []rune {
 	return found
 }
 
-// The standards are read from another source than that which cut.py has them from.
-func TestTheStandardsOfEastAsiaArePrinted(t *testing.T) {
+// The standards come from golang.org/x/text, those of cut.py from Python.
+func TestFontHasCharactersOfEastAsianStandards(t *testing.T) {
 	t.Parallel()
 	fonts, err := loadFonts()
 	if err != nil {
@@ -72,21 +68,9 @@ func TestTheStandardsOfEastAsiaArePrinted(t *testing.T) {
 	}
 }
 
-func TestOnlyEastAsiaPaysForItsFace(t *testing.T) {
+func TestEasternFaceHasOnlyCharactersThatOthersLack(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	s.fonts.eastern = func() *face { panic("it is read") }
-	w := shipped(len(names))
-	for i, name := range names {
-		w.Order.Lines[i].Name = name
-	}
-	w.Order.Customer.Name = "ສົມ 👩‍🚀 ❤️ 𠮷"
-	document(t, s, plannedBy(t, s, w))
-}
-
-func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
-	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for _, g := range fonts.eastern().glyphs[1:] {
 		if !isEastern(g.char) || fonts.faces[regular].has(g.char) {
 			t.Errorf("%q: in its ranges: %t, in the other faces: %t; want it there, and in no other", g.char, isEastern(g.char), fonts.faces[regular].has(g.char))
@@ -99,9 +83,9 @@ func TestTheEasternFaceHasWhatTheOthersLack(t *testing.T) {
 	}
 }
 
-func TestARunIsAllInOneFace(t *testing.T) {
+func TestEachRunIsInOneFace(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	some := rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م😀𠮷\u0301\u3099\u200d")), 0, 60, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		text := fonts.clean(rapid.OneOf(some, rapid.String()).Draw(t, "text"))
@@ -122,9 +106,9 @@ func TestARunIsAllInOneFace(t *testing.T) {
 	})
 }
 
-func TestEastAsianLinesEndWhereReadersExpect(t *testing.T) {
+func TestEastAsianLineBreaks(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for _, tt := range []struct {
 		name, text string
 		want       []string
@@ -143,52 +127,6 @@ func TestEastAsianLinesEndWhereReadersExpect(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, fonts.wrap(tt.text, regular, 4200)); diff != "" {
 			t.Errorf("%s: %q (-want +got):\n%s", tt.name, tt.text, diff)
-		}
-	}
-}
-
-func TestNoScriptMakesRenderingFail(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	for script, table := range unicode.Scripts {
-		var letters []rune
-		for _, r := range table.R16 {
-			letters = append(letters, rune(r.Lo), '王', rune(r.Hi), ' ')
-		}
-		for _, r := range table.R32 {
-			letters = append(letters, rune(r.Lo), '王', rune(r.Hi), ' ')
-		}
-		w := shipped(1)
-		w.Order.Customer.Name, w.Order.Lines[0].Name = string(letters), script+string(letters)+"😀"
-		w.Order.ShipTo.City = string(letters[:3])
-		if got := document(t, s, plannedBy(t, s, w)); len(got) < 20_000 {
-			t.Errorf("%s: got %d bytes, want an invoice with its fonts", script, len(got))
-		}
-	}
-}
-
-// The parts of a line stand side by side, whatever the faces that they are in.
-func TestARunBeginsWhereTheOneBeforeItEnds(t *testing.T) {
-	t.Parallel()
-	s, w := setup(t), shipped(1)
-	const before, after = "Lee 王小明, 김민수 ", "END"
-	w.Order.Customer.Name = before + after
-	want := left/dot + float64(s.fonts.width(before, address.weight))*address.size/1000
-	found := slices.IndexFunc(boxes(t, document(t, s, plannedBy(t, s, w))), func(b word) bool { return b.Text == after && math.Abs(b.XMin-want) < 0.1 })
-	if found < 0 {
-		t.Errorf("%q does not begin at %.2f points", after, want)
-	}
-}
-
-func TestADamagedEasternFaceIsNamed(t *testing.T) {
-	t.Parallel()
-	s, w := setup(t), shipped(1)
-	s.fonts.eastern = sync.OnceValue(func() *face { panic(errors.New("eastern: cut short")) })
-	w.Order.Customer.Name = "王小明"
-	for range 2 {
-		const want = "rendering invoice INV-7KQ2MX-03-0000124: panic: eastern: cut short"
-		if err := s.Do(t.Context(), plannedBy(t, s, w)); err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

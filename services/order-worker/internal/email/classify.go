@@ -14,17 +14,17 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-// Answers that concern us, not this mail (RFC 5321, 4.2.2; RFC 4954, 6).
-var aboutUs = []int{
-	421, // the server is going away
+// Answers that concern the sender and not the mail (RFC 5321, 4.2.2; RFC 4954, 6).
+var serverWide = []int{
+	421, // the server is closing the connection
 	530, // authentication is required
 	535, // our credentials are wrong
 }
 
-// verdict decides what the end of a mail means for its order. A nil error is success.
-func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) error {
+// classify returns what the error of a mail means for its order. Nil is success.
+func (c *connection) classify(ctx context.Context, m *gomail.Msg, err error) error {
 	if err == nil || m.IsDelivered() {
-		return nil // whatever went wrong after the server took the mail over
+		return nil // an error after the server accepted the mail does not matter
 	}
 	failed, ok := errors.AsType[*gomail.SendError](err)
 	if !ok {
@@ -34,28 +34,29 @@ func (c *connection) verdict(ctx context.Context, m *gomail.Msg, err error) erro
 	if code != 0 {
 		return answered(code, failed.Reason, said)
 	}
-	if c.ended(failed) && !over(ctx) {
+	if c.fullySent(failed) && !cancelled(ctx) {
 		return failure.New(failure.Transient, failure.Uncertain, said)
 	}
-	// Asked once: a lease that has run out may be back the next moment.
+	// Read once: an expired lease may be renewed at any moment.
 	if cause := cmp.Or(context.Cause(ctx), c.socket.refused); cause != nil {
 		return cause
 	}
 	switch {
 	case hungUp(err):
 		return failure.New(failure.Down, failure.MailAway, said)
-	case begun(failed):
-		// Without the end of its content no server takes a mail (RFC 5321, 4.1.1.4). It is an attempt of this order all the
-		// same: were it Down, a mail on which the server always hangs up would be sent for ever.
+	case contentBegun(failed):
+		// A server does not accept a mail without the end of its content (RFC 5321, 4.1.1.4). This
+		// counts as an attempt of the order: if it were Down, a mail on which the server always
+		// closes the connection would be retried forever.
 		return failure.New(failure.Transient, failure.MailAway, said)
 	}
-	return said // go-mail refused the mail before it said a word to the server
+	return said // go-mail refused the mail before it sent anything
 }
 
-// answered is the verdict when the server has refused.
+// answered classifies an error answer of the server.
 func answered(code int, at gomail.SendErrReason, said error) error {
 	switch {
-	case slices.Contains(aboutUs, code):
+	case slices.Contains(serverWide, code):
 		return failure.New(failure.Down, failure.MailAway, said)
 	case code >= 500 && at == gomail.ErrSMTPRcptTo:
 		return failure.New(failure.Permanent, failure.RecipientRefused, said)
@@ -65,15 +66,16 @@ func answered(code int, at gomail.SendErrReason, said error) error {
 	return failure.New(failure.Transient, failure.MailBusy, said)
 }
 
-// ended reports whether the mail was sent to its last byte: nobody but the server knows then what became of it. go-mail
-// does not tell whether the last write succeeded, but its buffer does, which fails for ever after a write that failed.
-func (c *connection) ended(err *gomail.SendError) bool {
+// fullySent reports whether the whole mail was sent, so that its outcome is unknown. go-mail hides
+// whether its last write succeeded, but its buffer fails forever after a failed write.
+func (c *connection) fullySent(err *gomail.SendError) bool {
 	return err.Reason == gomail.ErrSMTPDataClose && c.smtp.Text.W.Flush() == nil
 }
 
-// over reports whether ctx was cancelled. Its Err also tells of a lease that may come back: this worker may be the one that
-// tries again then, and must know what it does not know.
-func over(ctx context.Context) bool {
+// cancelled reports whether ctx was cancelled for good. Its Err also reports an expired lease,
+// which may be renewed: then this worker may make the next attempt, and the mail must count as
+// uncertain.
+func cancelled(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return true
@@ -82,7 +84,7 @@ func over(ctx context.Context) bool {
 	}
 }
 
-// away is the verdict when there is no connection.
+// away classifies a failed connection attempt.
 func away(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -90,12 +92,12 @@ func away(ctx context.Context, err error) error {
 	return failure.New(failure.Down, failure.MailAway, fmt.Errorf("connecting to the mail server: %w", err))
 }
 
-// begun reports whether the server had asked for the mail's content.
-func begun(err *gomail.SendError) bool {
+// contentBegun reports whether the server was ready for the content of the mail.
+func contentBegun(err *gomail.SendError) bool {
 	return err.Reason == gomail.ErrWriteContent || err.Reason == gomail.ErrSMTPDataClose
 }
 
-// hungUp reports whether the server went away before any of the mail's content was sent.
+// hungUp reports whether the connection failed before any content of the mail was sent.
 func hungUp(err error) bool {
 	failed, ok := errors.AsType[*gomail.SendError](err)
 	if !ok || failed.ErrorCode() != 0 && failed.ErrorCode() != 421 {
@@ -108,9 +110,9 @@ func hungUp(err error) bool {
 	return false
 }
 
-// inStep reports whether both sides still agree on where the conversation is: after success, and after a refusal that
-// go-mail followed with RSET or that ended DATA.
-func inStep(err error) bool {
+// reusable reports whether the connection can send another mail: after success, and after a refusal
+// that ended DATA or that go-mail followed with RSET.
+func reusable(err error) bool {
 	if err == nil {
 		return true
 	}
@@ -125,8 +127,8 @@ func inStep(err error) bool {
 	return false
 }
 
-// words is what the server said, without the customer's address and the Message-ID: the text is kept in letters and logs,
-// and grouped by.
+// words returns the answer of the server without the customer's address and the Message-ID: dead
+// letters and logs hold the text, and dead letters are grouped by it.
 func words(m *gomail.Msg, err *gomail.SendError) error {
 	text, _, _ := strings.Cut(err.Error(), ", affected ")
 	for _, to := range m.GetTo() {

@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"bytes"
@@ -11,37 +11,37 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-// sheet is a document while it is drawn: it puts text in the cut fonts where it is told, in millimetres from the top left
-// corner of the page. Of gofpdf it uses what makes a document of pages and fonts. The content of a page it writes itself: to
-// format each of its numbers and colours by package fmt takes gofpdf longer than all the rest of an invoice.
+// sheet draws text, lines and areas at positions in millimetres from the top left corner of the
+// page. gofpdf writes pages and fonts to the document. sheet writes the content of the pages
+// itself, because gofpdf formats numbers and colours with package fmt, which takes longer than
+// everything else.
 type sheet struct {
-	pdf   *gofpdf.Fpdf
-	fonts *fonts
-	cuts  [faces]*cut                               // nil until they are used
-	put   func(x, y float64, st style, text string) // how a text comes to its place
-	// content is what gofpdf does not have yet of the current page. What it has set since the page was turned to:
-	content   []byte
+	pdf     *gofpdf.Fpdf
+	fonts   *fonts
+	subsets [faces]*subset                            // nil until they are used
+	put     func(x, y float64, st style, text string) // draws a text; benchmarks replace it
+	accent  colour                                    // of the design
+	boxed   bool                                      // a box was printed
+
+	content []byte // of the current page, not yet given to gofpdf
+	// The graphics state of the current page.
 	font      weight
 	ink       colour
 	stroke    colour
 	thickness float64
-	// accent is the seller's colour.
-	accent colour
-	// boxed reports whether anything that was printed holds a box.
-	boxed bool
 }
 
-// style is how a text looks.
+// style is the look of a text.
 type style struct {
 	weight weight
 	size   float64 // points
 	ink    colour
 }
 
-// colour is red, green and blue, a byte each.
+// colour is red, green and blue, one byte each.
 type colour int
 
-// The colours of an invoice. Accent stands for the seller's own.
+// The colours of a document. Accent is replaced by the colour of the design.
 const (
 	unset  colour = -2
 	accent colour = -1
@@ -52,7 +52,7 @@ const (
 	shade  colour = 0xF2F5F5
 )
 
-// rgb are the parts of a colour, where accent is the one that is given.
+// rgb returns the parts of a colour. own replaces accent.
 func (c colour) rgb(own colour) (red, green, blue int) {
 	if c == accent {
 		c = own
@@ -66,51 +66,53 @@ const (
 	a4  = 297.0
 )
 
-// The fonts as gofpdf knows them: see use.
+// The fonts under which gofpdf knows the faces: see use.
 var (
 	placeholders = [faces]string{"regular", "bold", "eastern"}
 	definitions  = [faces][]byte{
-		[]byte(`{"Tp":"Core","Name":"regular"}`), []byte(`{"Tp":"Core","Name":"bold"}`), []byte(`{"Tp":"Core","Name":"eastern"}`),
+		[]byte(`{"Tp":"Core","Name":"regular"}`),
+		[]byte(`{"Tp":"Core","Name":"bold"}`),
+		[]byte(`{"Tp":"Core","Name":"eastern"}`),
 	}
 )
 
-// newSheet returns a sheet without pages, for a seller with a colour of its own. Settings that gofpdf would take from its surroundings are made here.
+// newSheet returns a sheet without pages. own is the colour of the design.
 func newSheet(f *fonts, own colour) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
-	// A box is drawn where it is told to be, even at the foot of a page.
+	// layout breaks pages itself.
 	pdf.SetAutoPageBreak(false, 0)
-	// Deflating would halve a document and double the time.
+	// Compression would halve the size and double the time.
 	pdf.SetCompression(false)
-	// Without it gofpdf writes fonts in the random order of its maps.
+	// Without sorting gofpdf writes fonts in the random order of a map.
 	pdf.SetCatalogSort(true)
 	s := &sheet{pdf: pdf, fonts: f, accent: own}
 	s.put = s.write
 	return s
 }
 
-// cut is the cut of a face.
-func (s *sheet) cut(w weight) *cut {
-	if s.cuts[w] == nil {
-		s.cuts[w] = newCut(s.fonts.face(w))
+// subset returns the subset of a face.
+func (s *sheet) subset(w weight) *subset {
+	if s.subsets[w] == nil {
+		s.subsets[w] = newSubset(s.fonts.face(w))
 	}
-	return s.cuts[w]
+	return s.subsets[w]
 }
 
 // addPage begins a new page after the last one.
 func (s *sheet) addPage() {
 	s.flush()
 	s.pdf.AddPage()
-	s.forget()
+	s.resetState()
 }
 
-// turnTo goes to a page that exists already. Nothing can be drawn on a page after the document was written.
+// turnTo selects an existing page.
 func (s *sheet) turnTo(page int) {
 	s.flush()
 	s.pdf.SetPage(page)
-	s.forget()
+	s.resetState()
 }
 
-// flush hands gofpdf what was written.
+// flush gives the content written so far to gofpdf.
 func (s *sheet) flush() {
 	if len(s.content) > 0 {
 		s.pdf.RawWriteStr(string(s.content))
@@ -118,10 +120,10 @@ func (s *sheet) flush() {
 	}
 }
 
-// forget makes what is drawn next set its font and colour again.
-func (s *sheet) forget() { s.font, s.ink, s.stroke = faces, unset, unset }
+// resetState forgets the current font and colours. Each page starts without them.
+func (s *sheet) resetState() { s.font, s.ink, s.stroke = faces, unset, unset }
 
-// text prints a line of clean text whose base line begins at x, y.
+// text draws a line of clean text. Its baseline begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
 	if plainASCII(text) {
 		s.put(x, y, st, text)
@@ -134,34 +136,35 @@ func (s *sheet) text(x, y float64, st style, text string) {
 	}
 }
 
-// textTo prints a line of clean text whose base line ends at x, y.
+// textTo draws a line of clean text. Its baseline ends at x, y.
 func (s *sheet) textTo(x, y float64, st style, text string) {
 	s.text(x-st.millimetres(s.fonts.width(text, st.weight)), y, st, text)
 }
 
-// write puts a text at x, y, from left to right, all in one face.
+// write writes the operators for a text in one face, from left to right.
 func (s *sheet) write(x, y float64, st style, text string) {
 	s.use(st.weight)
 	s.fill(st.ink)
 	s.content = append(s.content, "BT "...)
 	s.op("Tm", st.size, 0, 0, st.size, x/dot, (a4-y)/dot)
-	s.content = s.cut(st.weight).encode(append(s.content, '('), text)
+	s.content = s.subset(st.weight).encode(append(s.content, '('), text)
 	s.content = append(s.content, ") Tj ET\n"...)
 }
 
-// use makes a font the current one, one point high. It enters the document when it is first used.
+// use selects a font at a size of one point. The first use adds it to the document.
 func (s *sheet) use(w weight) {
 	if w == s.font {
 		return
 	}
 	s.flush()
-	// To gofpdf it is one of the fonts that every reader has, of which it knows nothing else: the cut takes its place.
+	// gofpdf takes it for a standard font, which it does not embed. pdfa replaces it with the
+	// subset.
 	s.pdf.AddFontFromBytes(placeholders[w], "", definitions[w], nil)
 	s.pdf.SetFont(placeholders[w], "", 1)
 	s.font = w
 }
 
-// fill makes a colour that of texts and areas.
+// fill sets the colour of texts and areas.
 func (s *sheet) fill(c colour) {
 	if c != s.ink {
 		s.colour("rg", c)
@@ -192,7 +195,8 @@ func (s *sheet) colour(name string, c colour) {
 	s.op(name, float64(red)/255, float64(green)/255, float64(blue)/255)
 }
 
-// op writes an operator of PDF (ISO 32000-1, annex A) behind the numbers that it takes, in thousandths.
+// op writes a PDF operator (ISO 32000-1, annex A) after its operands, which are rounded to
+// thousandths.
 func (s *sheet) op(name string, numbers ...float64) {
 	for _, n := range numbers {
 		thousandths := int64(math.Round(n * 1000))
@@ -208,7 +212,7 @@ func (s *sheet) op(name string, numbers ...float64) {
 	s.content = append(append(s.content, name...), '\n')
 }
 
-// output returns what gofpdf has drawn, and the fonts that are to be embedded in it.
+// output returns the document and the fonts to embed in it.
 func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	s.flush()
 	var out bytes.Buffer
@@ -216,7 +220,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 		return nil, nil, err
 	}
 	var fonts []pdfa.Font
-	for w, c := range s.cuts {
+	for w, c := range s.subsets {
 		if c != nil && len(c.used) > 1 {
 			fonts = append(fonts, c.font(placeholders[w]))
 		}
@@ -224,7 +228,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	return out.Bytes(), fonts, nil
 }
 
-// wrap cleans a text and breaks it into lines of at most a width.
+// wrap cleans a text and breaks it into lines that are at most width wide.
 func (s *sheet) wrap(text string, st style, width float64) []string {
 	return s.fonts.wrap(s.fonts.clean(text), st.weight, int(width/dot/st.size*1000))
 }

@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"fmt"
@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// A logo is drawn in a square of this many units, on the first page. Its drawing is bounded as it stands in a PDF, where a short
-// number of the path may be a long one: an invoice must fit into a record of Kafka.
+// A logo is a path in a square of logoSide units. Its size is limited as PDF operators, where a
+// number may be longer than in the path: a document must fit into a Kafka record.
 const (
 	logoSide = 24
 	maxLogo  = 64 << 10
 )
 
-// operands are the numbers that each command of a path takes, and its operator in a PDF.
+// operands are the number of operands of each path command, and its PDF operator.
 var operands = map[string]struct {
 	count    int
 	operator string
 }{"M": {2, "m"}, "L": {2, "l"}, "C": {6, "c"}, "Z": {0, "h"}}
 
-// drawing turns a path of SVG into one of PDF. It knows the commands that a drawing program writes when it is told to be
-// absolute: M, L, C and Z. What is inside two outlines is left out.
+// drawing converts an SVG path with the absolute commands M, L, C and Z to PDF operators. It is
+// filled by the even-odd rule.
 func drawing(path string) (string, error) {
 	for command := range operands {
 		path = strings.ReplaceAll(path, command, " "+command+" ")
@@ -30,12 +30,12 @@ func drawing(path string) (string, error) {
 	for len(words) > 0 {
 		command, known := operands[words[0]]
 		if !known || len(words) <= command.count || out.Len() == 0 && words[0] != "M" {
-			return "", fmt.Errorf("%q is no command of a path, or lacks numbers", words[0])
+			return "", fmt.Errorf("%q is not a path command, or lacks numbers", words[0])
 		}
 		for _, word := range words[1 : 1+command.count] {
 			n, err := strconv.ParseFloat(word, 64)
 			if err != nil || !(n >= 0 && n <= logoSide) {
-				return "", fmt.Errorf("%q is no number from 0 to %d", word, logoSide)
+				return "", fmt.Errorf("%q is not a number from 0 to %d", word, logoSide)
 			}
 			out.WriteString(strconv.FormatFloat(n, 'f', -1, 64) + " ")
 		}
@@ -48,12 +48,24 @@ func drawing(path string) (string, error) {
 	return out.String(), nil
 }
 
-// logo draws the seller's mark as a square, from its left upper corner.
-func (l *layout) logo(x, y, side float64) {
+// drawLogo draws the logo as a square, from its top left corner.
+func (l *layout) drawLogo(x, y, side float64) {
 	scale := side / dot / logoSide
 	l.content = append(l.content, "q\n"...)
 	l.fill(accent)
 	l.op("cm", scale, 0, 0, -scale, x/dot, (a4-y)/dot)
-	l.content = append(append(l.content, l.seller.mark...), "f* Q\n"...)
-	l.ink = unset // as it was before q
+	l.content = append(append(l.content, l.logo...), "f* Q\n"...)
+	l.ink = unset // Q restored the colour from before q
+}
+
+// parseColour parses six hex digits. An empty text is black.
+func parseColour(text string) (colour, error) {
+	if text == "" {
+		return black, nil
+	}
+	n, err := strconv.ParseUint(text, 16, 24)
+	if len(text) != 6 {
+		err = strconv.ErrSyntax
+	}
+	return colour(n), err
 }

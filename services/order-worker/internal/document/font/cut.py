@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Takes the glyphs that invoices are set in out of their fonts: python3 cut.py FOLDER
+"""Extracts the glyphs of package document from their fonts: python3 cut.py FOLDER
 
 Needs fontTools (pip install fonttools==4.68.0) and, in the folder, Noto Sans, Noto Sans Hebrew and Noto Sans Arabic in
 Regular and Bold (Debian package fonts-noto-core 20201225), and Noto Sans CJK in Regular (Debian package fonts-noto-cjk
-1:20220127+repack1-1). Writes regular.z, bold.z and eastern.z, what only East Asia needs, beside this script.
+1:20220127+repack1-1). Writes regular.z, bold.z and eastern.z (East Asian characters) to the folder of
+this script.
 
-Such a file, unpacked, is a line of JSON about the face; the number of glyphs; for each, by rising character: character,
-advance, left side bearing and length of the outline; and the outlines. Numbers are big-endian. The first glyph is the one
-for what is missing. Outlines are in the form of TrueType's table glyf, without hints and without references to others, so
-that any few of them make a font: fonts.go does that for each document.
+Such a file, decompressed, has a line of JSON with metrics; the number of glyphs; for each glyph, in the order of characters:
+character, advance, left side bearing and length of the outline; and the outlines. Numbers are big-endian. The first glyph is
+the one for missing characters. Outlines have the format of the TrueType table glyf, without hints and without references to
+others, so that any of them make a font: subset.go does that for each document.
 """
 import json
 import pathlib
@@ -26,7 +27,7 @@ from fontTools.ttLib.tables._g_l_y_f import GlyphCoordinates
 HERE = pathlib.Path(__file__).parent
 BOX, MINUS, EN_DASH = 0x25A1, 0x2212, 0x2013
 
-# What is taken from which font, as far as it has it. Arabic letters are there in the forms that they have inside a word.
+# Ranges of characters to take from each font. Arabic letters are taken in their presentation forms.
 PARTS = {
     "NotoSans": [(0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x2AF), (0x2B0, 0x36F), (0x370, 0x3FF), (0x400, 0x52F), (0x1E00, 0x1FFF),
                  (0x2010, 0x2027), (0x2030, 0x205E), (0x2070, 0x209F), (0x20A0, 0x20BF), (0x2100, 0x215F), (0xFB00, 0xFB06)],
@@ -37,16 +38,16 @@ PARTS = {
 
 
 def listed(encoding, leads=range(0x81, 0xFF)):
-    """Is the characters that an encoding has in two bytes which begin with one of the leads."""
+    """Returns the two-byte characters of an encoding whose first byte is in leads."""
     for lead in leads:
         for trail in range(0x40, 0xFF):
             text = bytes([lead, trail]).decode(encoding, "ignore")
-            # Below are the characters of the others. Texts are composed before they are printed: some characters become others.
+            # Other fonts have the characters below. Texts are normalized before they are printed, so only NFC occurs.
             if len(text) == 1 and text > "\u2100" and unicodedata.is_normalized("NFC", text):
                 yield ord(text)
 
 
-# What the standards below lack: the traditional forms of some characters of GB 2312, and characters of names.
+# Characters that the standards below lack: traditional forms of GB 2312, and characters of names.
 MORE = (
     "㛃俁俬僨剮劌勱匭厙厴叄嗩嘜嘵噁噝噠噦噲嚌嚙嚦嚳囅圇垚垻埡堃堖壚壠奼姵婭媗嫚嬀嬙嬡嬿孌崬嶁嶗嶧巋巰巹幘幬廕弳彔彣慪憒懞懟懨戧戩摜摳撟撣擼攖攛攢旸曏柺梘棖榪檁櫧櫫櫱櫳櫸欏欞殭毿氌沄淥淩淶溦漚漵潙潷潿澇澩濼"
     "瀠灃灄灕灧灩烜烴煒熗猻獁獫獼珺璠甡瘂瘞癉癭皁瞘硨碭碸磣礆礱祎禕穭籜籩籪糉糹紓絝綃綆綈綳綹緄緔緗緦緱緶縭縶繢繮繯繾羥翀翯翾耬耮聵腖腡芃葒葤蓯蓽蕆蕒蕢薌薟藶蘄蘞蘺虯蛺螄蟎蟣蠆蠐衊衕衚褳襇襉襝覷觶訁詎詘詡詿"
@@ -55,9 +56,9 @@ MORE = (
     "鶼鷀鷚鷳鷴鸌鸕鸝鹺黲黿鼉齙"
 )
 
-# What is taken from Noto Sans CJK: what the standards of China, Japan (as Windows has it, with forms of surnames), Taiwan
-# (its first level) and Korea list, and all syllables of Korean. A character that countries draw differently has the form
-# of the first in whose list it is. The number is that of the font in its collection.
+# Characters to take from Noto Sans CJK: those of the standards of China, Japan (Windows code page 932, with forms of surnames),
+# Taiwan (first level) and Korea, and all syllables of Korean. A character that countries draw differently has the form of the
+# first list that has it. The number is the index of the font in its collection.
 EASTERN = [
     (2, {*listed("gb2312")}),
     (0, {*listed("cp932"), *range(0xFF61, 0xFFA0)}),
@@ -78,7 +79,7 @@ def main(folder):
                     if char in cmap and char not in glyphs:
                         glyphs[char] = outline(fonts[name], cmap[char])
         noto = fonts["NotoSans"]
-        # The two that Noto Sans lacks: a box, drawn like its .notdef, and a minus, drawn like its en dash.
+        # Noto Sans lacks two characters: the box gets the glyph of .notdef, and the minus that of the en dash.
         glyphs[0] = glyphs[BOX] = outline(noto, ".notdef")
         glyphs.setdefault(MINUS, glyphs[EN_DASH])
         write(describe(noto, weight), glyphs, HERE / f"{weight.lower()}.z")
@@ -87,7 +88,7 @@ def main(folder):
 
 
 def eastern(collection, everywhere):
-    """Writes the face of what the others lack, in one weight: it is read when a document first needs it."""
+    """Writes the face of the East Asian characters, in one weight."""
     glyphs = {}
     for number, chars in EASTERN:
         font = TTFont(collection, fontNumber=number, recalcTimestamp=False)
@@ -99,18 +100,18 @@ def eastern(collection, everywhere):
 
 
 def outline(font, name):
-    """Is the advance, the left side bearing and the outline of a glyph, drawn on its own."""
+    """Returns the advance, the left side bearing and the outline of a glyph without references."""
     if font["head"].unitsPerEm != 1000:
-        sys.exit("a font is not drawn in thousandths")
+        sys.exit("the font does not have 1000 units per em")
     glyph_set, pen = font.getGlyphSet(), DecomposingRecordingPen(font.getGlyphSet())
     glyph_set[name].draw(pen)
     drawn = TTGlyphPen(None)
-    # The curves of a CFF font are of another kind.
+    # CFF fonts have cubic curves, TrueType quadratic ones.
     pen.replay(Cu2QuPen(drawn, 3, reverse_direction=True) if "CFF " in font else drawn)
     glyph = drawn.glyph()
     advance, bearing = font["hmtx"][name]
     if "CFF " in font and glyph.numberOfContours:
-        # Even coordinates take a tenth less when deflated, and at 10 points nothing moves by more than 4 µm.
+        # Even coordinates compress better by a tenth, and at 10 points nothing moves by more than 4 µm.
         glyph.coordinates = GlyphCoordinates([(2 * round(x / 2), 2 * round(y / 2)) for x, y in glyph.coordinates])
         glyph.recalcBounds(None)
         bearing = glyph.xMin
@@ -119,7 +120,7 @@ def outline(font, name):
 
 
 def describe(font, weight):
-    """Is what a PDF and the tables of a font say about a face as a whole."""
+    """Returns the metrics of a face for the PDF and its font tables."""
     head, os2 = font["head"], font["OS/2"]
     return {
         "name": f"NotoSans-{weight}", "ascent": os2.sTypoAscender, "descent": os2.sTypoDescender, "cap_height": os2.sCapHeight,
@@ -129,7 +130,7 @@ def describe(font, weight):
 
 
 def limits(glyphs):
-    """Is a table maxp for these glyphs: a CFF font has none that says how many points they have."""
+    """Returns a maxp table for these glyphs: that of a CFF font lacks the number of points."""
     counts = [(0, 0)]
     for _, _, data in glyphs.values():
         if data:

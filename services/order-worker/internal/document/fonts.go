@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"embed"
@@ -11,37 +11,37 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// fontFiles are what cut.py wrote: see there for what is in them.
+// fontFiles are written by cut.py, which describes their format.
 //
 //go:embed font/*.z
 var fontFiles embed.FS
 
-// weight is how bold a text is: an index into all that differs between faces.
+// weight selects a face.
 type weight int
 
 const (
 	regular weight = iota
 	bold
 	weights
-	eastern = weights // what only East Asia has, which is the same in texts of all weights
+	eastern = weights // East Asian characters, in texts of any weight
 	faces   = eastern + 1
 )
 
 const (
-	box     = '□'      // printed for what the faces lack
-	noBreak = '\u00a0' // a space that holds two words together
+	box     = '□'      // printed for characters that the faces lack
+	noBreak = '\u00a0' // a space at which a line does not end
 )
 
-// fonts are the faces. Regular and bold have the same characters, eastern has others. They are read only, and so may be
-// shared.
+// fonts are the faces. Regular and bold have the same characters, eastern has others. They are
+// read-only and shared by all documents.
 type fonts struct {
 	faces   [weights]*face
 	eastern func() *face
 	shapes  *shapes
 }
 
-// loadFonts reads the faces once, for all documents. That of East Asia is twenty times as large as the others: it is read
-// when a document first needs it.
+// loadFonts reads regular and bold. The eastern face is twenty times as large and is read when a
+// document first needs it.
 func loadFonts() (*fonts, error) {
 	f := &fonts{eastern: sync.OnceValue(loadEastern), shapes: newShapes()}
 	for w, name := range [weights]string{"regular", "bold"} {
@@ -53,7 +53,8 @@ func loadFonts() (*fonts, error) {
 	return f, nil
 }
 
-// loadEastern panics when the embedded file is damaged: render refuses each document that needs the face.
+// loadEastern panics if the embedded file is damaged. Render returns the panic as an error of each
+// document that needs the face.
 func loadEastern() *face {
 	f, err := loadFace("eastern")
 	if err != nil {
@@ -74,7 +75,7 @@ func loadFace(name string) (*face, error) {
 	return f, nil
 }
 
-// face is the face of a weight.
+// face returns the face of a weight.
 func (f *fonts) face(w weight) *face {
 	if w == eastern {
 		return f.eastern()
@@ -82,7 +83,7 @@ func (f *fonts) face(w weight) *face {
 	return f.faces[w]
 }
 
-// weightOf is the weight that a character is printed in within a text of a weight.
+// weightOf returns the weight in which a character of a text is printed.
 func (f *fonts) weightOf(r rune, w weight) weight {
 	if isEastern(r) && !f.faces[w].has(r) && f.eastern().has(r) {
 		return eastern
@@ -90,15 +91,15 @@ func (f *fonts) weightOf(r rune, w weight) weight {
 	return w
 }
 
-// isEastern reports whether a character is in the ranges that the eastern face fills: symbols, Chinese characters, kana,
-// Hangul and full-width forms. It keeps all other characters away from that face, so that they do not have it read.
+// isEastern reports whether a character is in the ranges of the eastern face: symbols, Chinese
+// characters, kana, Hangul and full-width forms. Other characters do not cause the face to be read.
 func isEastern(r rune) bool {
 	return 0x2160 <= r && (r < 0x2670 || 0x3000 <= r && r < 0xA000 || 0xAC00 <= r && r < 0xD7B0 ||
 		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFF0)
 }
 
-// clean makes a text printable: composed, on one line, and with a box for each character that the faces lack. Cleaning
-// twice changes nothing.
+// clean makes a text printable: composed, on one line, with a box for each character that the faces
+// lack. It is idempotent.
 func (f *fonts) clean(text string) string {
 	if plainASCII(text) {
 		return text
@@ -117,7 +118,7 @@ func (f *fonts) clean(text string) string {
 	}, f.shapes.shape(norm.NFC.String(text)))
 }
 
-// plainASCII reports whether a text is clean, as most texts are.
+// plainASCII reports whether a text is printable ASCII, which is clean. Most texts are.
 func plainASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
@@ -127,15 +128,15 @@ func plainASCII(text string) bool {
 	return true
 }
 
-// invisible reports whether a character only guides how others look or break, so that leaving it out loses nothing: the
-// joiners and variation selectors of an emoji are no boxes of their own.
+// invisible reports whether a character only controls the look or the breaks of others and can be
+// left out. Joiners and variation selectors of an emoji become no boxes.
 func invisible(r rune) bool {
 	return r > unicode.MaxASCII &&
 		unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) &&
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// width is how wide a text is, in thousandths of the font size.
+// width returns the width of a text in thousandths of the font size.
 func (f *fonts) width(text string, w weight) int {
 	sum := 0
 	for _, r := range text {
@@ -144,7 +145,7 @@ func (f *fonts) width(text string, w weight) int {
 	return sum
 }
 
-// advance is how wide a character of a text is.
+// advance returns the width of a character of a text.
 func (f *fonts) advance(r rune, w weight) int {
 	if !isEastern(r) {
 		return f.faces[w].advance(r)
@@ -152,7 +153,7 @@ func (f *fonts) advance(r rune, w weight) int {
 	return f.face(f.weightOf(r, w)).advance(r)
 }
 
-// runs are the parts of a text of a weight that are printed in one weight each.
+// runs splits a text into parts that are printed in one weight each.
 func (f *fonts) runs(text string, w weight) iter.Seq2[weight, string] {
 	return func(yield func(weight, string) bool) {
 		begin, current := 0, w

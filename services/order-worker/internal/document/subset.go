@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"encoding/binary"
@@ -9,21 +9,23 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-// cut is the part of a face that one document uses: glyphs come into it as text is encoded, and at the end it makes a
-// font of them. So a document weighs what its text needs, whatever the script, and no time goes into the rest.
-type cut struct {
+// subset is the part of a face that one document uses. encode adds the glyphs of a text, and font
+// makes a font of them. So the size of a document depends on its text, not on the size of the face.
+type subset struct {
 	face  *face
 	codes []uint16 // by index in the face; 0 for what is not used
 	used  []int    // indexes in the face, by code
 }
 
-// newCut returns a cut with nothing but the glyph for what is missing, which every font has as its first.
-func newCut(f *face) *cut {
-	return &cut{f, make([]uint16, len(f.glyphs)), append(make([]int, 0, 96), 0)}
+// newSubset returns a subset with the glyph for missing characters only, which is the first of
+// every font.
+func newSubset(f *face) *subset {
+	return &subset{f, make([]uint16, len(f.glyphs)), append(make([]int, 0, 96), 0)}
 }
 
-// encode appends a text in the codes of the cut, two bytes each, as a string of PDF has them (ISO 32000-1, 7.3.4.2).
-func (c *cut) encode(out []byte, text string) []byte {
+// encode appends a text as codes of the subset, two bytes each, escaped as in a PDF string (ISO
+// 32000-1, 7.3.4.2).
+func (c *subset) encode(out []byte, text string) []byte {
 	for _, r := range text {
 		i := c.face.of(r)
 		if c.codes[i] == 0 {
@@ -34,7 +36,7 @@ func (c *cut) encode(out []byte, text string) []byte {
 			switch half {
 			case '(', ')', '\\':
 				out = append(out, '\\', half)
-			case '\r': // alone it would be read as \n
+			case '\r': // PDF reads a bare \r as \n
 				out = append(out, `\r`...)
 			default:
 				out = append(out, half)
@@ -44,20 +46,23 @@ func (c *cut) encode(out []byte, text string) []byte {
 	return out
 }
 
-// font is the cut as a PDF embeds it, in the place of what gofpdf knows by a name.
-func (c *cut) font(placeholder string) pdfa.Font {
+// font returns the subset as a font to embed. It replaces the font that gofpdf knows as
+// placeholder.
+func (c *subset) font(placeholder string) pdfa.Font {
 	d := c.face.description
 	f := pdfa.Font{
-		Placeholder: placeholder, Ascent: d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
+		Placeholder: placeholder,
+		Ascent:      d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
 		Widths: make([]int, len(c.used)), Texts: make([]string, len(c.used)),
 	}
 	sum := fnv.New64a()
 	for code, i := range c.used {
 		g := c.face.glyphs[i]
-		f.Widths[code], f.Texts[code] = g.advance, reads(g.char)
+		f.Widths[code], f.Texts[code] = g.advance, textOf(g.char)
 		sum.Write([]byte(f.Texts[code]))
 	}
-	// The name of a cut begins with six letters of its own (ISO 32000-1, 9.6.4): some viewers take fonts of one name for one.
+	// The name of a subset begins with six letters (ISO 32000-1, 9.6.4). They must differ between
+	// subsets: some viewers identify fonts by name.
 	letters := sum.Sum64()
 	for range 6 {
 		f.Name += string(rune('A' + letters%26))
@@ -68,15 +73,17 @@ func (c *cut) font(placeholder string) pdfa.Font {
 	return f
 }
 
-// reads is what is found and copied where a character is printed. That of an Arabic letter in one of its forms is the letter.
-func reads(char rune) string {
-	if isForm(char) {
+// textOf returns the text to search and copy for a printed character. For a form of an Arabic
+// letter it is the letter.
+func textOf(char rune) string {
+	if isArabicForm(char) {
 		return norm.NFKC.String(string(char))
 	}
 	return string(char)
 }
 
-// The tables of a TrueType font that a PDF asks for (ISO 32000-1, 9.9), and two more, in the order of their names.
+// The tables of a TrueType font that a PDF requires (ISO 32000-1, 9.9), and two more, in the order
+// of their names.
 const (
 	cmap = iota
 	glyf
@@ -91,8 +98,8 @@ const (
 
 const tableNames = "cmapglyfheadhheahmtxlocamaxppost"
 
-// The tables that a PDF does not need, but other programs that read fonts: a cmap without characters, in format 4, and a
-// post without names.
+// Tables that PDF does not require but some font readers do: a cmap without characters, in format
+// 4, and a post without names.
 const (
 	noCharacters = "\x00\x00\x00\x01\x00\x03\x00\x01\x00\x00\x00\x0c" +
 		"\x00\x04\x00\x18\x00\x00\x00\x02\x00\x02\x00\x00\x00\x00\xff\xff\x00\x00\xff\xff\x00\x01\x00\x00"
@@ -100,8 +107,8 @@ const (
 	fourteen = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
-// program writes the font.
-func (c *cut) program() []byte {
+// program returns the font file.
+func (c *subset) program() []byte {
 	var t [tables][]byte
 	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
 	t[head], t[hhea], t[maxp] = c.headers()
@@ -121,19 +128,19 @@ func (c *cut) program() []byte {
 	return assemble(t)
 }
 
-// headers are the tables of the whole face, changed to as many glyphs as there are, each with an advance of its own, and
-// to a table loca of four bytes each.
-func (c *cut) headers() (head, hhea, maxp []byte) {
+// headers returns three tables of the face, changed to the number of glyphs of the subset, an
+// advance for each glyph, and a loca table with entries of four bytes.
+func (c *subset) headers() (head, hhea, maxp []byte) {
 	clone := func(table int) []byte { return append([]byte(nil), c.face.tables[table]...) }
 	head, hhea, maxp = clone(0), clone(1), clone(2)
-	binary.BigEndian.PutUint32(head[8:], 0) // checkSumAdjustment, set when all is there
+	binary.BigEndian.PutUint32(head[8:], 0) // checkSumAdjustment: assemble sets it
 	binary.BigEndian.PutUint16(head[50:], 1)
 	binary.BigEndian.PutUint16(hhea[34:], uint16(len(c.used)))
 	binary.BigEndian.PutUint16(maxp[4:], uint16(len(c.used)))
 	return head, hhea, maxp
 }
 
-// assemble puts tables behind a directory of them.
+// assemble writes the table directory and the tables.
 func assemble(t [tables][]byte) []byte {
 	const headAt = 12 + 16*tables
 	size := headAt
@@ -141,7 +148,7 @@ func assemble(t [tables][]byte) []byte {
 		size += len(table) + 3
 	}
 	out := make([]byte, headAt, size)
-	// Version; number of tables; and three that help to search the directory: 8 × 16 is the largest power of two in it.
+	// Version, number of tables, and three numbers for a binary search of the directory.
 	copy(out, "\x00\x01\x00\x00\x00\x08\x00\x80\x00\x03\x00\x00")
 	adjustment := 0
 	for i, table := range t {
@@ -161,7 +168,7 @@ func assemble(t [tables][]byte) []byte {
 	return out
 }
 
-// checksum is that of TrueType. The length of data is a multiple of four.
+// checksum is the TrueType checksum. The length of data must be a multiple of four.
 func checksum(data []byte) uint32 {
 	var sum uint32
 	for ; len(data) >= 4; data = data[4:] {

@@ -17,7 +17,7 @@ import (
 	"example.com/orders/shared/failure"
 )
 
-func TestAnswersHaveAClass(t *testing.T) {
+func TestFailureClassOfAnswers(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
@@ -72,7 +72,7 @@ func TestAnswersHaveAClass(t *testing.T) {
 	}
 }
 
-func TestBusyAndSlowServersTakeItInTheEnd(t *testing.T) {
+func TestBusyAndSlowServersAcceptTheMailInTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -89,7 +89,7 @@ func TestBusyAndSlowServersTakeItInTheEnd(t *testing.T) {
 	})
 }
 
-func TestServerIsUsedAgainWhenItIsBack(t *testing.T) {
+func TestMailIsSentWhenTheServerIsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -108,11 +108,11 @@ func TestServerIsUsedAgainWhenItIsBack(t *testing.T) {
 	})
 }
 
-func TestStaleConnectionIsReplacedUnnoticed(t *testing.T) {
+func TestClosedIdleConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
-		while func(s shop) // one connection lies in the pool
+		while func(s shop) // one idle connection is in the pool
 	}{
 		{"the server was restarted", func(s shop) {
 			s.inbox.Behave(inbox.Behaviour{Down: true})
@@ -142,11 +142,11 @@ func TestStaleConnectionIsReplacedUnnoticed(t *testing.T) {
 	}
 }
 
-func TestLostAnswerIsNotSentAgainOnItsOwn(t *testing.T) {
+func TestMailWithoutAnswerIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
-		if err := s.mail(t.Context(), invoiced("1", "Zoë", "zoe@example.com")); err != nil { // leaves a connection in the pool
+		if err := s.mail(t.Context(), invoiced("1", "Zoë", "zoe@example.com")); err != nil { // leaves an idle connection
 			t.Fatal(err)
 		}
 		s.inbox.Behave(inbox.Behaviour{At: ".", HangUp: true, Times: 1})
@@ -160,7 +160,7 @@ func TestLostAnswerIsNotSentAgainOnItsOwn(t *testing.T) {
 	})
 }
 
-func TestFewConnectionsCarryManyMails(t *testing.T) {
+func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var dialled atomic.Int32
@@ -193,7 +193,7 @@ func TestFewConnectionsCarryManyMails(t *testing.T) {
 	})
 }
 
-func TestCancelledContextEndsASend(t *testing.T) {
+func TestCancelledContextStopsASend(t *testing.T) {
 	t.Parallel()
 	errStop := errors.New("stopping")
 	silent := func(c *email.Config) { c.Dial = dialSilence }
@@ -235,7 +235,7 @@ func TestCancelledContextEndsASend(t *testing.T) {
 	}
 }
 
-// dialSilence connects to a server that never says a word.
+// dialSilence connects to a server that never answers.
 func dialSilence(context.Context, string, string) (net.Conn, error) {
 	conn, _ := net.Pipe()
 	return conn, nil
@@ -245,7 +245,7 @@ func TestCancelledContextSendsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
-		if err := s.mail(t.Context(), invoiced("1", "Zoë", "zoe@example.com")); err != nil { // leaves a connection in the pool
+		if err := s.mail(t.Context(), invoiced("1", "Zoë", "zoe@example.com")); err != nil { // leaves an idle connection
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -261,7 +261,7 @@ func TestCancelledContextSendsNothing(t *testing.T) {
 	})
 }
 
-func TestWaitingForAConnectionEndsWithItsContext(t *testing.T) {
+func TestCancelledContextStopsWaitingForAConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t, func(c *email.Config) { c.Connections = 1 })
@@ -280,7 +280,7 @@ func TestWaitingForAConnectionEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestSilentServerIsAway(t *testing.T) {
+func TestSilentServerIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t, func(c *email.Config) {
@@ -298,7 +298,7 @@ func TestSilentServerIsAway(t *testing.T) {
 	})
 }
 
-func TestMailGoesOverSockets(t *testing.T) {
+func TestMailOverTCP(t *testing.T) {
 	t.Parallel()
 	in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0"})
 	if err != nil {

@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"strings"
@@ -6,14 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// wrap breaks a text into lines of at most so many thousandths of the font size: between words, between East Asian
-// characters, and elsewhere inside a word only where it is wider than a line. There is always a line.
+// wrap breaks a text into lines of at most limit thousandths of the font size. Lines break between
+// words, between East Asian characters, and inside a word only if it is wider than a line. The
+// result has at least one line.
 func (f *fonts) wrap(text string, w weight, limit int) []string {
 	var lines []string
 	space := f.advance(' ', w)
-	begin, end, used := 0, 0, 0 // the line so far, and how wide it is
+	begin, end, used := 0, 0, 0 // of the current line, and its width
 	for from := 0; from <= len(text); {
-		to := partEnd(text, from)
+		to := unitEnd(text, from)
 		width := f.width(text[from:to], w)
 		gap := (from - end) * space
 		next := to
@@ -37,12 +38,12 @@ func (f *fonts) wrap(text string, w weight, limit int) []string {
 	return append(lines, text[begin:end])
 }
 
-// partEnd is where the part of a text that begins at from, and is not to be broken, ends: before a space, or where one of
-// two characters is Chinese or Japanese, which have no spaces. Korean has spaces, and its words stay whole.
-func partEnd(text string, from int) int {
+// unitEnd returns the end of the unbreakable unit that begins at from: before a space, or next to a
+// Chinese or Japanese character. Korean has spaces, and its words stay whole.
+func unitEnd(text string, from int) int {
 	before := noBreak
 	for i, r := range text[from:] {
-		if r == ' ' || (isIdeograph(before) || isIdeograph(r)) && parted(before, r) {
+		if r == ' ' || (isIdeograph(before) || isIdeograph(r)) && breakable(before, r) {
 			return from + i
 		}
 		before = r
@@ -50,20 +51,22 @@ func partEnd(text string, from int) int {
 	return len(text)
 }
 
-// parted reports whether two characters may stand in two lines: neither is an opening bracket left behind, nor does a line
-// begin with what belongs to the character before it.
-func parted(before, after rune) bool {
+// breakable reports whether a line may end between two characters: not after an opening bracket,
+// and not before a closing bracket, punctuation, a combining mark or small kana.
+func breakable(before, after rune) bool {
 	return before != noBreak && after != noBreak && !unicode.In(before, unicode.Ps, unicode.Pi) &&
 		!unicode.In(after, unicode.Pe, unicode.Pf, unicode.Po, unicode.Lm, unicode.Mn) &&
 		!strings.ContainsRune("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ〜～", after)
 }
 
-// isIdeograph reports whether a character is one of Chinese or Japanese, or stands among them only.
+// isIdeograph reports whether a character is Chinese or Japanese, including their punctuation and
+// full-width forms.
 func isIdeograph(r rune) bool {
-	return 0x3000 <= r && (r < 0xA000 || 0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
+	return 0x3000 <= r && (r < 0xA000 ||
+		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFA0)
 }
 
-// fitting is the longest beginning of a word that fits, and at least one character.
+// fitting returns the longest prefix of a word that fits, but at least one character.
 func (f *fonts) fitting(word string, w weight, limit int) string {
 	_, first := utf8.DecodeRuneInString(word)
 	sum := 0

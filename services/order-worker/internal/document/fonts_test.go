@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"bytes"
@@ -15,10 +15,11 @@ import (
 	"golang.org/x/image/math/fixed"
 	"pgregory.net/rapid"
 
+	"example.com/orders/services/order-worker/internal/pdftest"
 	"example.com/orders/shared/pdfa"
 )
 
-// names are texts that must be printed as they are, in their own script.
+// names are texts that must be printed unchanged, in their own script.
 var names = []string{
 	"Łukasiewicz", "Παπαδόπουλος", "Иванов", "Zoë", "Őszi", "Đặng Thị Hương", "Ștefănescu", "Ħal Qormi", "Şişli, Iğdır", "Əhmədov",
 	"Šiauliai, Žemaitija", "Łódź, ulica Świętokrzyska 3/4", "Þórður Æsir", "Ĉapelo Ŝanĝo", "Қабанбай батыр", "Ґалаґан, Їжак",
@@ -27,13 +28,13 @@ var names = []string{
 	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", "Σωκράτης ὁ Ἀθηναῖος", "דוד בן־גוריון", "محمد علي", "فاطمة الزهراء",
 }
 
-// Every glyph of a cut is read back by other means than those that made it.
-func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
+// Every glyph of a subset is read back with golang.org/x/image.
+func TestSubsetHasTheGlyphsOfItsText(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for w := range faces {
 		face := fonts.face(w)
-		c := newCut(face)
+		c := newSubset(face)
 		for _, name := range map[bool][]string{false: names, true: easternNames}[w == eastern] {
 			c.encode(nil, name)
 		}
@@ -60,7 +61,7 @@ func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 		if got := len(font.Program); got > 30_000 {
 			t.Errorf("got %d bytes for %d glyphs, want 30,000 at most", got, len(c.used))
 		}
-		// The sum over the whole file, by which a font tells whether it is whole.
+		// The checksum of the whole file.
 		if got := checksum(font.Program); got != 0xB1B0AFBA {
 			t.Errorf("%s: got checksum %X, want B1B0AFBA", font.Name, got)
 		}
@@ -69,7 +70,7 @@ func TestACutIsAFontOfTheGlyphsThatItsTextNeeds(t *testing.T) {
 
 func TestBothFacesHaveTheSameCharacters(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for w, f := range fonts.faces {
 		for _, g := range f.glyphs {
 			if _, known := fonts.faces[1-w].index[g.char]; !known {
@@ -110,9 +111,9 @@ func TestDamagedFacesAreErrors(t *testing.T) {
 	}
 }
 
-func TestWhatNoPageHasBecomesABox(t *testing.T) {
+func TestMissingCharactersBecomeBoxes(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", ""},
 		{"decomposed letters are composed", "Zoe\u0308 A\u030angstro\u0308m", "Zoë Ångström"},
@@ -149,7 +150,7 @@ func TestWhatNoPageHasBecomesABox(t *testing.T) {
 
 func TestWrappingKeepsEveryCharacterWithinTheWidth(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	rapid.Check(t, func(t *rapid.T) {
 		text := fonts.clean(rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王、「가.")), 0, 200, -1).Draw(t, "text"))
 		limit := rapid.IntRange(1500, 20_000).Draw(t, "limit")
@@ -166,9 +167,9 @@ func TestWrappingKeepsEveryCharacterWithinTheWidth(t *testing.T) {
 	})
 }
 
-func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
+func TestWordsBreakOnlyIfWiderThanALine(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	em := fonts.faces[regular].advance('W')
 	for text, want := range map[string][]string{
 		"":             {""},
@@ -187,7 +188,7 @@ func TestWordsAreBrokenOnlyWhereTheyMustBe(t *testing.T) {
 // Each character of each face is printed and read back.
 func TestEveryCharacterIsReadBack(t *testing.T) {
 	t.Parallel()
-	fonts := setup(t).fonts
+	fonts := renderer(t).fonts
 	sheet, want := newSheet(fonts, black), map[string]int{}
 	for w := range faces {
 		y := a4
@@ -210,7 +211,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]int{}
-	for line := range strings.Lines(strings.ReplaceAll(poppler(t, sealed, "pdftotext", "-layout", "-", "-"), "\f", "")) {
+	for line := range strings.Lines(strings.ReplaceAll(pdftest.Text(t, sealed), "\f", "")) {
 		got[strings.TrimSpace(line)]++
 	}
 	delete(got, "")
@@ -219,11 +220,11 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 	}
 }
 
-// lines are the characters of a face that stand one after the other wherever they are, in lines.
+// lines returns the characters of a face in lines, without those that are reordered or combined.
 func lines(f *face) (lines []string) {
 	var chars []rune
 	for _, g := range f.glyphs[1:] {
-		if !isLeftwards(g.char) && !unicode.IsSpace(g.char) && !unicode.In(g.char, unicode.Nd, unicode.Mn, unicode.Sk, unicode.Lm) {
+		if !isRTL(g.char) && !unicode.IsSpace(g.char) && !unicode.In(g.char, unicode.Nd, unicode.Mn, unicode.Sk, unicode.Lm) {
 			chars = append(chars, g.char)
 		}
 	}
@@ -233,7 +234,7 @@ func lines(f *face) (lines []string) {
 	return lines
 }
 
-func TestLinesStandOnThePageAsTheyAreRead(t *testing.T) {
+func TestRightToLeftTextIsReordered(t *testing.T) {
 	t.Parallel()
 	for logical, want := range map[string]string{
 		"":                    "",

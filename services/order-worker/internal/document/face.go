@@ -1,4 +1,4 @@
-package invoice
+package document
 
 import (
 	"bytes"
@@ -16,11 +16,13 @@ type face struct {
 	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
 	glyphs []glyph
 	index  map[rune]int // of a character's glyph
-	// early has what of finds for the first characters of Unicode, in which most texts are: up to Cyrillic, Hebrew, Arabic.
+	// early is a table for of. It covers the first characters of Unicode up to Arabic, which most
+	// texts use.
 	early [0x700]int
 }
 
-// description is what a PDF says about a face, in thousandths of the font size, and three tables in hex.
+// description is the metrics of a face for the PDF, in thousandths of the font size, and three
+// tables in hex.
 type description struct {
 	Name      string `json:"name"`
 	Ascent    int    `json:"ascent"`
@@ -33,7 +35,7 @@ type description struct {
 	Maxp      string `json:"maxp"`
 }
 
-// glyph is one character, or for character 0 what is shown where a reader lacks one.
+// glyph is the glyph of a character. Character 0 has the glyph for missing characters.
 type glyph struct {
 	char    rune
 	advance int // to the next character, in thousandths of the font size
@@ -41,7 +43,7 @@ type glyph struct {
 	outline []byte
 }
 
-// readFace reads what cut.py wrote: see there for what is in it.
+// readFace reads a file of cut.py.
 func readFace(packed []byte) (*face, error) {
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -81,7 +83,7 @@ func (f *face) readGlyphs(data []byte) error {
 		f.index[g.char] = len(f.glyphs)
 		f.glyphs, at = append(f.glyphs, g), end
 	}
-	// It looks like a space: only wrap tells them apart.
+	// A no-break space has the glyph of a space.
 	f.index[noBreak] = f.index[' ']
 	for r := range f.early {
 		f.early[r] = f.find(rune(r))
@@ -95,7 +97,7 @@ func (f *face) has(r rune) bool {
 	return known
 }
 
-// of is the index of the glyph that a character is printed with: a box if there is none.
+// of returns the index of the glyph of a character. A missing character has the box.
 func (f *face) of(r rune) int {
 	if r < rune(len(f.early)) {
 		return f.early[r]
@@ -110,5 +112,5 @@ func (f *face) find(r rune) int {
 	return f.index[box]
 }
 
-// advance is how wide a character is.
+// advance returns the width of a character.
 func (f *face) advance(r rune) int { return f.glyphs[f.of(r)].advance }

@@ -1,0 +1,153 @@
+package document
+
+// column is a column of the table. Numbers end at its position and are not wrapped. Texts begin at
+// its position.
+type column struct {
+	at      float64
+	numbers bool
+}
+
+// Positions of columns. They leave room for amounts with ten digits before the decimal point.
+const (
+	itemAt    = 31.0
+	itemWidth = 69.0
+	netAt     = right - 2
+)
+
+// columns are the columns of the table, in the order of Content.Columns.
+func columns() [6]column {
+	return [6]column{{28, true}, {itemAt, false}, {118, true}, {144, true}, {159, true}, {netAt, true}}
+}
+
+const (
+	padding     = 1.7 // above and below the text of a row
+	carryHeight = 6.5 // of a subtotal
+)
+
+// table draws the rows.
+func (l *layout) table() {
+	l.headings()
+	l.inTable = true
+	last := len(l.rows) - 1
+	for _, r := range l.rows[:last] {
+		l.row(r, 0)
+	}
+	// The totals and the payment box need a row above them on their page: the last row moves with
+	// them.
+	l.row(l.rows[last], l.totalsHeight()+paymentHeight)
+	l.inTable = false
+}
+
+// headings draws the headings of the table, on each of its pages.
+func (l *layout) headings() {
+	height := heading.leading() + 2*padding
+	l.band(left, l.y, height, accent)
+	base := l.y + padding + heading.size*dot
+	for i, c := range columns() {
+		l.cell(c, base, heading, l.Columns[i])
+	}
+	l.y += height
+}
+
+// cell draws one line of a cell. Numbers are aligned right: all digits of Noto Sans have the same
+// width.
+func (l *layout) cell(c column, y float64, st style, text string) {
+	if c.numbers {
+		l.textTo(c.at, y, st, text)
+		return
+	}
+	l.text(c.at, y, st, text)
+}
+
+// row draws a row on one page if it fits on any, and keeps the given height free below it.
+func (l *layout) row(r row, below float64) {
+	item := l.wrap(r.cells[1], plain, itemWidth)
+	var note []string
+	if r.note != "" {
+		note = l.wrap(r.note, small, itemWidth)
+	}
+	l.room(float64(len(item))*plain.leading() + float64(len(note))*small.leading() + 2*padding + below)
+	l.y += padding
+	r.cells[1] = item[0]
+	for i, c := range columns() {
+		l.cell(c, l.y+plain.size*dot, plain, r.cells[i])
+	}
+	l.y += plain.leading()
+	l.lines(item[1:], plain)
+	l.lines(note, small)
+	l.y += padding
+	l.rule(left, l.y, 0.1, line)
+	l.done++
+}
+
+// lines draws the lines of a row after its first. A row that is higher than a page is continued on
+// the next.
+func (l *layout) lines(texts []string, st style) {
+	for _, text := range texts {
+		l.room(st.leading())
+		l.text(itemAt, l.y+st.size*dot, st, text)
+		l.y += st.leading()
+	}
+}
+
+// carry draws the subtotal of the rows so far, at the end of a page or at the beginning of the
+// next.
+func (l *layout) carry(name string) {
+	base := l.y + 4.4
+	l.textTo(159, base, label, name)
+	l.textTo(netAt, base, label, l.Subtotal(l.done))
+	l.y += carryHeight
+	l.rule(left, l.y, 0.1, line)
+}
+
+// totals draws the totals, the last one in a band.
+func (l *layout) totals() {
+	l.y += 4
+	last := len(l.Totals) - 1
+	for _, t := range l.Totals[:last] {
+		l.y += plain.leading()
+		l.text(middle, l.y, plain, t[0])
+		l.textTo(netAt, l.y, plain, t[1])
+		l.y += 1.2
+	}
+	l.y += 1.4
+	l.band(middle-3, l.y, 9, accent)
+	l.text(middle, l.y+6.2, sum, l.Totals[last][0])
+	l.textTo(netAt, l.y+6.2, sum, l.Totals[last][1])
+	l.y += 9
+}
+
+// totalsHeight is the height of the totals.
+func (l *layout) totalsHeight() float64 {
+	return 14.4 + float64(len(l.Totals)-1)*(plain.leading()+1.2)
+}
+
+// The height of the payment box, and of the gap above it.
+const (
+	paymentHeight = 26.0
+	paymentGap    = 9.0
+)
+
+// payment draws the terms and, in a box with them, the account.
+func (l *layout) payment() {
+	l.y += paymentGap
+	if len(l.Account) == 0 {
+		l.paragraph(l.Terms, plain, right-left)
+		return
+	}
+	const height = paymentHeight - paymentGap
+	l.room(height)
+	l.band(left, l.y, height, shade)
+	l.text(left+4, l.y+6, strong, l.fonts.clean(l.Terms))
+	at := left + 4.0
+	for _, fact := range l.Account {
+		if fact[1] == "" {
+			continue
+		}
+		value := l.fonts.clean(fact[1])
+		l.text(at, l.y+10.8, small, fact[0])
+		l.text(at, l.y+14.4, note, value)
+		at += max(28, note.millimetres(l.fonts.width(value, note.weight))+5)
+	}
+	l.y += height
+}

@@ -1,0 +1,182 @@
+package invoice
+
+import (
+	"strconv"
+	"strings"
+
+	"example.com/orders/services/order-worker/internal/document"
+	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/locale"
+	"example.com/orders/shared/order"
+)
+
+// pages writes the texts of the pages of one document, in its language.
+type pages struct {
+	*translation
+	seller  Seller
+	order   order.Order
+	subject subject
+	invoice order.Invoice // or credit note
+}
+
+// content returns the texts of the pages, with the XML attached.
+func (s *Step) content(w *order.State) *document.Content {
+	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
+	c := &document.Content{
+		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
+		Sender: append([]string{s.seller.Name}, s.seller.Address...), Website: s.seller.Website,
+		Recipient: p.recipient(), Facts: p.facts(), Subject: p.correction(),
+		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
+		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
+		Totals: p.totals(), Terms: p.terms(s.seller, p.invoice), Account: p.account(),
+		Notes: p.exemptions(), BoxNote: p.Box,
+		Footer: p.footer(), Page: p.page,
+		Attachment: einvoice.Write(s.data(w)),
+	}
+	p.rows(c)
+	return c
+}
+
+// recipient is the name and address of the buyer. It has neither e-mail nor note: an operator may
+// edit both when the order is replayed after its invoice was issued. The country is in English,
+// which carriers everywhere read.
+func (p *pages) recipient() []string {
+	a := p.order.ShipTo
+	return []string{
+		p.order.Customer.Name, a.Line1, a.Line2,
+		strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
+	}
+}
+
+// facts identify the document.
+func (p *pages) facts() [][2]string {
+	placed := ""
+	if !p.subject.placed.IsZero() {
+		placed = p.Language.Date(p.subject.placed)
+	}
+	return [][2]string{
+		{p.words.Number, p.invoice.Number},
+		{p.words.Date, p.Language.Date(p.invoice.IssuedAt)},
+		{p.Supply, p.Language.Date(p.subject.supplied)},
+		{p.Order, string(p.subject.order)},
+		{p.OrderDate, placed},
+		{p.BuyerVAT, p.order.Customer.VATID},
+	}
+}
+
+// correction names the invoice that a credit note corrects, and the reason.
+func (p *pages) correction() []string {
+	i := p.subject.corrects
+	if i == nil {
+		return nil
+	}
+	texts := []string{fill(p.Corrects, "number", i.Number, "date", p.Language.Date(i.IssuedAt))}
+	if p.subject.reason != "" {
+		texts = append(texts, fill(p.Reason, "reason", p.subject.reason))
+	}
+	return texts
+}
+
+// rows adds the lines and, if the document has it, shipping.
+func (p *pages) rows(c *document.Content) {
+	rate := p.Percent(p.invoice.Taxes[0].Rate)
+	for i, l := range p.order.Lines {
+		name, sku := l.Name, l.SKU
+		if name == "" {
+			name, sku = sku, ""
+		}
+		quantity := strconv.Itoa(l.Quantity) + noBreak + p.Piece
+		c.AddRow([6]string{strconv.Itoa(i + 1), name, quantity, p.Money(l.UnitPrice), rate, p.Money(l.Net())}, sku)
+	}
+	if s := p.subject.shipping; s != nil {
+		price := p.Money(s.Price)
+		c.AddRow([6]string{"", p.Shipping + ", " + p.service(s.Service), "1", price, rate, price}, p.shippingNote(s))
+	}
+}
+
+// noBreak is a space at which a line does not end.
+const noBreak = "\u00a0"
+
+// shippingNote names the carrier and the surcharges that the price includes.
+func (p *pages) shippingNote(s *order.Shipping) string {
+	var parts, surcharges []string
+	for _, part := range []struct {
+		name   string
+		amount order.Money
+	}{{p.Fuel, s.Fuel}, {p.Remote, s.Remote}, {p.Oversize, s.Oversize}} {
+		if part.amount.Minor != 0 {
+			surcharges = append(surcharges, part.name+" "+p.Money(part.amount))
+		}
+	}
+	if s.Carrier != "" {
+		parts = append(parts, s.Carrier)
+	}
+	if len(surcharges) > 0 {
+		parts = append(parts, fill(p.Includes, "list", strings.Join(surcharges, " + ")))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// subtotal is the net amount of the first rows, which are lines: shipping is the last row.
+func (p *pages) subtotal(rows int) string {
+	sum := order.EUR.Cents(0)
+	for _, l := range p.order.Lines[:rows] {
+		sum = sum.Plus(l.Net())
+	}
+	return p.Money(sum)
+}
+
+// totals are the net amount, the VAT of each rate, and the total.
+func (p *pages) totals() [][2]string {
+	totals := [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
+	for _, t := range p.invoice.Taxes {
+		label := fill(p.TaxOf, "rate", p.Percent(t.Rate), "net", p.Money(t.Net))
+		totals = append(totals, [2]string{label, p.Money(t.Tax)})
+	}
+	return append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
+}
+
+// account is where to pay to. A credit note has none: nothing is to be paid.
+func (p *pages) account() [][2]string {
+	if p.seller.IBAN == "" || p.subject.corrects != nil {
+		return nil
+	}
+	return [][2]string{
+		{p.Account, p.seller.Name},
+		{"IBAN", p.seller.IBAN},
+		{"BIC", p.seller.BIC},
+		{p.Reference, p.invoice.Number},
+	}
+}
+
+// exemptions are the reasons why no VAT is charged. They follow from the planned category, not from
+// the country: the VAT table may have changed since.
+func (p *pages) exemptions() (reasons []string) {
+	for _, t := range p.invoice.Taxes {
+		reason, _ := p.exemption(t.Category)
+		reasons = append(reasons, reason)
+	}
+	return reasons
+}
+
+// footer is the seller's data at the foot of every page.
+func (p *pages) footer() [3][]string {
+	s := p.seller
+	return [3][]string{
+		append(append([]string{s.Name}, s.Address...), locale.English.Country(s.Country)),
+		{s.Email, s.Website, s.Register},
+		{labelled(p.SellerVAT, s.VATID), labelled("IBAN", s.IBAN), labelled("BIC", s.BIC)},
+	}
+}
+
+func (p *pages) page(page, pages int) string {
+	return fill(p.Page, "page", strconv.Itoa(page), "pages", strconv.Itoa(pages))
+}
+
+// labelled returns label and value, or nothing if there is no value.
+func labelled(label, value string) string {
+	if value == "" {
+		return ""
+	}
+	return label + " " + value
+}

@@ -105,16 +105,15 @@ func (p *part) ask(ctx context.Context, offset int64, age time.Duration) (*kmsg.
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return nil, err
 	}
-	for _, t := range resp.Topics {
-		for i := range t.Partitions {
-			err := kerr.ErrorForCode(t.Partitions[i].ErrorCode)
-			if errors.Is(err, kerr.CorruptMessage) { // of a fetch it does not pass
-				err = p.unreadable(head{from: offset, to: offset + 1}, err)
-			}
-			return &t.Partitions[i], err
-		}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return &kmsg.FetchResponseTopicPartition{Partition: p.partition}, nil // nothing new
 	}
-	return &kmsg.FetchResponseTopicPartition{Partition: p.partition}, nil // nothing new
+	fetched := &resp.Topics[0].Partitions[0] // the one that was asked for
+	err = kerr.ErrorForCode(fetched.ErrorCode)
+	if errors.Is(err, kerr.CorruptMessage) { // of a fetch it does not pass
+		err = p.unreadable(head{from: offset, to: offset + 1}, err)
+	}
+	return fetched, err
 }
 
 // leader returns the broker to ask, and the topic's ID, by which newer brokers go. The client remembers both.

@@ -209,7 +209,7 @@ func TestAnOpenTransactionIsNoLoss(t *testing.T) {
 		if diff := cmp.Diff([]string{"orders/1@0", "orders/1@1", "orders/1@2", "orders/1@3"}, m.worked()); diff != "" {
 			t.Errorf("worked on (-want +got):\n%s", diff)
 		}
-		if said.Len() > 0 {
+		if said.String() != "" {
 			t.Errorf("said %q, want nothing", said)
 		}
 	})

@@ -3,12 +3,12 @@
 package consumer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,9 +36,27 @@ func (m *team) erase(t *testing.T, topic string, partition int32, below int64) {
 	}
 }
 
-// listen keeps what a member logs above the level of ordinary work.
-func listen(c *Config) *bytes.Buffer {
-	said := new(bytes.Buffer)
+// warnings collects log lines. It may be read while a member writes.
+type warnings struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *warnings) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(line)
+}
+
+func (w *warnings) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// listen collects what a member logs at level WARN and above.
+func listen(c *Config) *warnings {
+	said := new(warnings)
 	c.Log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -73,7 +91,7 @@ func TestRecordsLostWhileNobodyWorkedAreNamedAndTheirPartitionIsRefused(t *testi
 					m.fill(t, topic, 0, 1)
 					m.fill(t, topic, 1, 4)
 					m.erase(t, topic, 1, 4)
-					var said *bytes.Buffer
+					var said *warnings
 					stop = m.join(t, m.work, func(c *Config) {
 						said = listen(c)
 						c.AcceptLoss = row.accept
@@ -109,7 +127,7 @@ func TestRecordsLostUnderAMemberThatReadsThem(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					m := gather(t)
-					var said *bytes.Buffer
+					var said *warnings
 					c, stop := m.member(t, m.work, func(c *Config) {
 						said = listen(c)
 						c.AcceptLoss = accept
@@ -149,7 +167,7 @@ func TestWithNothingCommittedNobodyKnowsWhatIsLost(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 4)
 		m.erase(t, m.Topics.Orders, 1, 3)
-		var said *bytes.Buffer
+		var said *warnings
 		stop := m.join(t, m.work, func(c *Config) { said = listen(c) })
 		time.Sleep(5 * time.Second)
 		stop()

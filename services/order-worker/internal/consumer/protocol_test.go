@@ -3,7 +3,6 @@
 package consumer
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -99,7 +98,7 @@ func TestTheLeaseLastsAsLongAsTheSession(t *testing.T) {
 					set(t, m, row.millis)
 				}
 				c := New(m.cfg, m.work)
-				var said *bytes.Buffer
+				var said *warnings
 				c.cfg.Protocol = row.protocol
 				said = listen(&c.cfg)
 				got, err := c.session(t.Context(), m.Client)

@@ -3,7 +3,6 @@
 package consumer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -46,7 +45,7 @@ func TestLossAndSessionOnRealKafka(t *testing.T) {
 			stop()
 			m.fill(t, m.Topics.Orders, 1, 5)
 			m.erase(t, m.Topics.Orders, 1, 5)
-			var said *bytes.Buffer
+			var said *warnings
 			c, stop := m.member(t, handle, func(c *Config) {
 				said = listen(c)
 				c.AcceptLoss = accept

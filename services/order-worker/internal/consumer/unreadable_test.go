@@ -3,7 +3,6 @@
 package consumer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -48,7 +47,7 @@ func TestOneUnreadableBatchBlocksItsPartitionAloneUntilItIsSkipped(t *testing.T)
 					if !running {
 						spoil()
 					}
-					var said *bytes.Buffer
+					var said *warnings
 					c, stop := m.member(t, m.work, func(c *Config) { said = listen(c) })
 					time.Sleep(20 * time.Second)
 					if running {
@@ -153,7 +152,7 @@ func TestNoErrorOfDeletedTopicsIsLoggedMoreThanOnceAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
-		var said *bytes.Buffer
+		var said *warnings
 		_, stop := m.member(t, m.work, func(c *Config) { said = listen(c) })
 		time.Sleep(20 * time.Second)
 		var names []string

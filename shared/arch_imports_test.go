@@ -99,7 +99,7 @@ func modules() []allowed {
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"modernc.org/sqlite", "view", "the read model, without cgo"},
 		{"golang.org/x/time", "intake", "token buckets"},
-		{"golang.org/x/sync", "all-in-one api audit chaos consumer ctl inbox ledger serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "document locale", "names and languages of countries, plurals, composed letters, and the forms of Arabic ones"},
 	}
 }

@@ -36,6 +36,7 @@ type Kafka struct {
 	Cluster *kfake.Cluster // for faults; nil when the broker is real
 	away    *atomic.Bool   // no connection is made while it is set
 	conns   *conns         // nil when the broker is in memory
+	clocks  atomic.Pointer[clocks]
 	config  kafka.Config
 }
 

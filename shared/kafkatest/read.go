@@ -153,7 +153,7 @@ func (f *fold) brief() map[order.ID]order.Status {
 	return all
 }
 
-// Committed returns the offsets that a group has committed, by topic and partition.
+// Committed returns the offsets above 0 that a group has committed, by topic and partition.
 func (k *Kafka) Committed(t testing.TB, group string) map[string]map[int32]int64 {
 	t.Helper()
 	found, err := kadm.NewClient(k.Client).FetchOffsets(t.Context(), group)
@@ -162,6 +162,9 @@ func (k *Kafka) Committed(t testing.TB, group string) map[string]map[int32]int64
 	}
 	committed := map[string]map[int32]int64{}
 	found.Each(func(o kadm.OffsetResponse) {
+		if o.At == 0 {
+			return
+		}
 		if committed[o.Topic] == nil {
 			committed[o.Topic] = map[int32]int64{}
 		}

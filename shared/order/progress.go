@@ -84,7 +84,9 @@ type Invoice struct {
 	Net      Money     // lines and shipping
 	Tax      Money     // sum of Taxes
 	Total    Money     // Net + Tax
-	Kept     *Kept     // where the issued document stands in orders.invoices; nil until it does
+	// Announced is an offset of orders.invoices: the issued document stands at or above it, if it does.
+	Announced int64
+	Kept      *Kept // where the issued document stands in orders.invoices; nil until it does
 }
 
 // Tax is the VAT of one rate.

@@ -43,7 +43,7 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 		return Order{}, v.found
 	}
 	r := &Refund{Of: s.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
-	r.Invoice.Kept = nil
+	r.Invoice.Announced, r.Invoice.Kept = 0, nil
 	o := Order{ID: r.Of.Refund(r.Number), Customer: s.Order.Customer, ShipTo: s.Order.ShipTo, Service: s.Order.Service, Refund: r}
 	price, net, tax := s.Progress.Shipping.Price, Money{}, Money{}
 	for _, b := range before {

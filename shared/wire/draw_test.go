@@ -94,6 +94,7 @@ func drawProgress(t *rapid.T) order.Progress {
 				Rate:     count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate"),
 			})
 		}
+		p.Invoice.Announced = rapid.Int64Min(0).Draw(t, "announced")
 		if rapid.Bool().Draw(t, "kept") {
 			p.Invoice.Kept = &order.Kept{Offset: rapid.Int64Min(0).Draw(t, "offset"), SHA256: "ab", Bytes: count(t, "bytes", 1e6)}
 		}

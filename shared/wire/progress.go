@@ -42,15 +42,16 @@ type parcelValue struct {
 }
 
 type invoiceValue struct {
-	Number   string     `json:"number"`
-	IssuedAt time.Time  `json:"issued_at"`
-	VATTable string     `json:"vat_table"`
-	Language string     `json:"language,omitempty"`
-	Taxes    []taxValue `json:"taxes"`
-	Net      money      `json:"net"`
-	Tax      money      `json:"tax"`
-	Total    money      `json:"total"`
-	Kept     *keptValue `json:"kept,omitempty"`
+	Number    string     `json:"number"`
+	IssuedAt  time.Time  `json:"issued_at"`
+	VATTable  string     `json:"vat_table"`
+	Language  string     `json:"language,omitempty"`
+	Taxes     []taxValue `json:"taxes"`
+	Net       money      `json:"net"`
+	Tax       money      `json:"tax"`
+	Total     money      `json:"total"`
+	Announced int64      `json:"announced,omitempty"`
+	Kept      *keptValue `json:"kept,omitempty"`
 }
 
 type taxValue struct {
@@ -145,7 +146,7 @@ func (v progressValue) progress() order.Progress {
 func fromInvoice(i *order.Invoice) *invoiceValue {
 	v := &invoiceValue{
 		Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
-		Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Kept: (*keptValue)(i.Kept),
+		Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Announced: i.Announced, Kept: (*keptValue)(i.Kept),
 	}
 	for _, t := range i.Taxes {
 		v.Taxes = append(v.Taxes, taxValue{t.Category, t.Rate, money(t.Net), money(t.Tax)})
@@ -156,7 +157,7 @@ func fromInvoice(i *order.Invoice) *invoiceValue {
 func (v *invoiceValue) invoice() *order.Invoice {
 	i := &order.Invoice{
 		Number: v.Number, IssuedAt: v.IssuedAt, VATTable: v.VATTable, Language: v.Language,
-		Net: order.Money(v.Net), Tax: order.Money(v.Tax), Total: order.Money(v.Total), Kept: (*order.Kept)(v.Kept),
+		Net: order.Money(v.Net), Tax: order.Money(v.Tax), Total: order.Money(v.Total), Announced: v.Announced, Kept: (*order.Kept)(v.Kept),
 	}
 	for _, t := range v.Taxes {
 		i.Taxes = append(i.Taxes, order.Tax{Category: t.Category, Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})

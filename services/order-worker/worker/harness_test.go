@@ -28,6 +28,8 @@ type shop struct {
 	*kafkatest.Kafka
 	mails  *inbox.Inbox
 	layout kafka.Layout // of the topics, as they were made
+
+	atDeath func() // called when the worker of a crash window has died; or nil
 }
 
 func open(t *testing.T) *shop {

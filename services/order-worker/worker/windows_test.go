@@ -42,6 +42,13 @@ type kill struct {
 	mails int // of the victim, in the end
 }
 
+func (k kill) String() string {
+	if k.after {
+		return "after " + k.what
+	}
+	return "before " + k.what
+}
+
 // windows is the table.
 func windows() []window {
 	const ok, dead = order.Confirmed, order.Dead
@@ -96,8 +103,7 @@ func TestCrashWindows(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			for _, k := range w.kills {
-				when := map[bool]string{false: "before ", true: "after "}[k.after]
-				t.Run(when+k.what, func(t *testing.T) {
+				t.Run(k.String(), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) { open(t).crash(t, w, k) })
 				})
@@ -175,6 +181,9 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 	case <-p.died:
 	case <-time.After(10 * time.Minute):
 		t.Fatalf("the worker never said %q of the victim", k.what)
+	}
+	if s.atDeath != nil {
+		s.atDeath()
 	}
 	s.mails.Behave(inbox.Behaviour{})
 	stop := s.work(t, func(c *worker.Config) { s.tap(t, c, sc.answer) })

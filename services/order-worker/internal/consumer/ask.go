@@ -7,6 +7,7 @@ import (
 	"maps"
 	"sync"
 
+	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/kafka"
 )
 
@@ -67,25 +68,38 @@ func (c *Consumer) ask(ctx context.Context, numbers ...int32) map[int32]answer {
 	commits, err := c.commitsOf(ctx, numbers)
 	logs, answers := c.logs(ctx, commits), map[int32]answer{}
 	for _, number := range numbers {
-		a := answer{err: err}
-		for _, topic := range append(c.sources(), c.cfg.Topics.Status) {
+		status, failed := logs.position(kafka.Partition{Topic: c.cfg.Topics.Status, Number: number})
+		a := answer{err: cmp.Or(err, failed)}
+		for _, topic := range c.sources() {
 			part := kafka.Partition{Topic: topic, Number: number}
-			commit, asked := commits[part]
-			if !asked {
-				continue
-			}
 			p, err := logs.position(part)
-			p.metadata = commit.Metadata
-			if topic == c.cfg.Topics.Status {
-				p.start = 0 // compaction removes what nobody needs
-			} else if _, ours := signer(commit); p.committed && !ours {
-				p.foreign, p.passed, p.at, p.cut, p.epoch = true, commit.At, p.start, unknown, unknown
-			}
+			p.signed(commits[part], status.end)
 			a.found, a.err = append(a.found, p), cmp.Or(a.err, err)
+		}
+		if status.committed {
+			status.start = 0 // compaction removes what no reader needs
+			a.found = append(a.found, status)
 		}
 		answers[number] = a
 	}
 	return answers
+}
+
+// signed takes over what an order worker wrote into the metadata of a commit. An offset without that is another client's: the
+// position is the start of the log. Status is the end of orders.status.
+func (p *position) signed(commit kafka.Commit, status int64) {
+	_, since, ours := signer(commit)
+	switch {
+	case ours:
+		p.metadata, p.since = commit.Metadata, since
+	case p.committed:
+		p.metadata, p.foreign, p.passed, p.at, p.cut, p.epoch = commit.Metadata, true, commit.At, p.start, unknown, unknown
+		p.since = ledger.Mark{Offset: p.at}
+	case p.at < p.end:
+		p.since = ledger.Mark{Offset: p.at}
+	default: // nothing stands there: what comes has its states behind the end
+		p.since = ledger.Mark{Offset: p.at, Floor: status}
+	}
 }
 
 // commitsOf asks what the group has committed for partition numbers of sources, and how far orders.status was read then.
@@ -102,9 +116,14 @@ func (c *Consumer) commitsOf(ctx context.Context, numbers []int32) (map[kafka.Pa
 	}
 	tails := map[kafka.Partition]kafka.Commit{}
 	for p, commit := range commits {
-		if tail, ours := signer(commit); ours && p.Topic == c.cfg.Topics.Orders {
-			tails[kafka.Partition{Topic: c.cfg.Topics.Status, Number: p.Number}] = kafka.Commit{Offset: kafka.Offset{At: tail.Offset, Epoch: tail.Epoch}}
+		if p.Topic != c.cfg.Topics.Orders {
+			continue
 		}
+		at := kafka.Offset{At: unknown}
+		if tail, _, ours := signer(commit); ours {
+			at = kafka.Offset{At: tail.Offset, Epoch: tail.Epoch}
+		}
+		tails[kafka.Partition{Topic: c.cfg.Topics.Status, Number: p.Number}] = kafka.Commit{Offset: at}
 	}
 	maps.Copy(commits, tails)
 	return commits, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
@@ -29,7 +30,8 @@ func (c *Consumer) commitPeriodically(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now, stuck := c.lanes.committable(), c.lanes.blockedNumbers()
+		now, _ := c.lanes.committable()
+		stuck := c.lanes.blockedNumbers()
 		if (!equal(last, now) || !maps.Equal(blocked, stuck) || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
 			last, blocked, at = now, stuck, time.Now()
 		}
@@ -45,7 +47,7 @@ func (c *Consumer) commit(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	offsets, stamps := c.lanes.committable(), c.lanes.stamps()
+	offsets, stamps := c.lanes.committable()
 	if len(offsets) == 0 {
 		<-c.commits
 		return nil
@@ -78,15 +80,17 @@ func (c *Consumer) commitRefused(ctx context.Context, answer error) {
 	}
 }
 
-// signature is what stands beside a committed offset, and says that an order worker committed it when all below was finished:
-// how far its owner had read orders.status, and the offset itself, so that a copy beside another offset is found out.
-const signature = "order-worker status=%d epoch=%d offset=%d"
+// signature is the metadata of a committed offset. It says that an order worker committed it when all below was finished: how
+// far its owner had read orders.status, the offset itself, so that a copy at another offset is detected, and the mark from
+// which on the next owner restores its ledger.
+const signature = "order-worker status=%d epoch=%d offset=%d since=%d floor=%d"
 
 // stamp is what the commits of a partition number say beside their offsets.
 type stamp struct {
-	tail    kgo.EpochOffset // how far orders.status is read
-	repeat  string          // the metadata of the commit before, when the partition is not worked on; or empty
-	blocked bool            // the API does not count its orders as a backlog
+	tail    kgo.EpochOffset                              // how far orders.status is read
+	repeat  string                                       // the metadata of the commit before, when the partition is not worked on; or empty
+	blocked bool                                         // the API does not count its orders as a backlog
+	since   func(topic string, offset int64) ledger.Mark // nil when the partition is not worked on
 }
 
 // signed signs the offsets of a commit. The client writes the member's ID there by itself.
@@ -98,7 +102,8 @@ func signed(stamps map[int32]stamp) func(*kmsg.OffsetCommitRequest) error {
 				s := stamps[p.Partition]
 				text := s.repeat
 				if text == "" {
-					text = fmt.Sprintf(signature, s.tail.Offset, s.tail.Epoch, p.Offset)
+					since := s.since(t.Topic, p.Offset)
+					text = fmt.Sprintf(signature, s.tail.Offset, s.tail.Epoch, p.Offset, since.Offset, since.Floor)
 				}
 				text = strings.TrimSuffix(text, " "+kafka.Blocked)
 				if s.blocked {
@@ -111,11 +116,12 @@ func signed(stamps map[int32]stamp) func(*kmsg.OffsetCommitRequest) error {
 	}
 }
 
-// signer reads what signed wrote: how far orders.status was read. False means that the offset is of another client, or of a tool.
-func signer(c kafka.Commit) (tail kgo.EpochOffset, ours bool) {
+// signer reads what signed wrote: how far orders.status was read, and the mark. False means that the offset is of another client, or of
+// a tool.
+func signer(c kafka.Commit) (tail kgo.EpochOffset, since ledger.Mark, ours bool) {
 	var offset int64
-	n, err := fmt.Sscanf(c.Metadata, signature, &tail.Offset, &tail.Epoch, &offset)
-	return tail, err == nil && n == 3 && offset == c.At
+	n, err := fmt.Sscanf(c.Metadata, signature, &tail.Offset, &tail.Epoch, &offset, &since.Offset, &since.Floor)
+	return tail, since, err == nil && n == 5 && offset == c.At
 }
 
 // answered collects the first error of a commit's answer, of the whole or of a partition.

@@ -134,6 +134,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	running.Go(func() { c.side.poll(ctx) })
 	running.Go(func() { c.commitPeriodically(ctx) })
 	running.Go(func() { c.tend(ctx, calls) })
+	running.Go(func() { c.observeEnds(ctx) })
 	<-ctx.Done()
 	c.depart(calls)
 	running.Wait()

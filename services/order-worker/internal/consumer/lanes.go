@@ -396,15 +396,24 @@ func (l *lanes) numbers() []int32 {
 	return numbers
 }
 
-// committable is what may be committed for all owned partitions, over all their topics.
-func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
+// committable is what may be committed for all owned partitions, over all their topics, and what goes into the metadata by
+// partition number.
+func (l *lanes) committable() (map[string]map[int32]kgo.EpochOffset, map[int32]stamp) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	offsets := map[string]map[int32]kgo.EpochOffset{}
+	offsets, stamps := map[string]map[int32]kgo.EpochOffset{}, map[int32]stamp{}
 	for _, p := range l.owned {
+		st := stamp{repeat: p.repeat, blocked: p.held != nil}
+		if p.ledger != nil {
+			st.since = p.ledger.Since
+		}
 		for _, s := range p.sources {
+			if s.tail {
+				st.tail = kgo.EpochOffset{Epoch: s.epoch, Offset: s.next}
+				continue
+			}
 			at, ok := s.mark.committable()
-			if !ok || s.tail {
+			if !ok {
 				continue
 			}
 			if offsets[s.topic] == nil {
@@ -412,8 +421,28 @@ func (l *lanes) committable() map[string]map[int32]kgo.EpochOffset {
 			}
 			offsets[s.topic][p.number] = at
 		}
+		stamps[p.number] = st
 	}
-	return offsets
+	return offsets, stamps
+}
+
+// moments are the ledgers of the partitions that are worked on, each with the present moment.
+func (l *lanes) moments() map[int32]moment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[int32]moment{}
+	for _, p := range l.owned {
+		if p.ledger != nil && p.begins() {
+			all[p.number] = moment{p.ledger, p.ledger.Moment()}
+		}
+	}
+	return all
+}
+
+// moment is what the ledger of a partition knew at a time.
+type moment struct {
+	ledger *ledger.Ledger
+	at     ledger.Moment
 }
 
 // blockedNumbers are the owned partition numbers of which nothing is begun until somebody acts.
@@ -442,23 +471,6 @@ func (l *lanes) observed(number int32, last *kgo.Record) {
 			s.next, s.epoch = last.Offset+1, last.LeaderEpoch
 		}
 	}
-}
-
-// stamps are what is said beside the commits of owned partition numbers.
-func (l *lanes) stamps() map[int32]stamp {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	stamps := map[int32]stamp{}
-	for _, p := range l.owned {
-		st := stamp{repeat: p.repeat, blocked: p.held != nil}
-		for _, s := range p.sources {
-			if s.tail {
-				st.tail = kgo.EpochOffset{Epoch: s.epoch, Offset: s.next}
-			}
-		}
-		stamps[p.number] = st
-	}
-	return stamps
 }
 
 func (l *lanes) find(number int32) *partition {

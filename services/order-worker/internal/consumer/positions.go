@@ -3,14 +3,13 @@ package consumer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
+	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
@@ -21,11 +20,12 @@ type position struct {
 	at         int64 // of the first record that the group has not finished; of a topic in which it finished none, start
 	epoch      int32 // leader epoch of the records below at; negative if unknown
 	committed  bool
-	metadata   string // what was said beside the commit
-	foreign    bool   // what is committed is not an order worker's
-	passed     int64  // that offset, if it is foreign
-	start, end int64  // of the log; records of open transactions stand behind the end
-	cut        int64  // where the records of epoch end: below at, a leader has forgotten some, and others stand there now; or unknown
+	metadata   string // of the commit
+	since      ledger.Mark
+	foreign    bool  // what is committed is not an order worker's
+	passed     int64 // that offset, if it is foreign
+	start, end int64 // of the log; records of open transactions stand behind the end
+	cut        int64 // where the records of epoch end: below at, a leader has forgotten some, and others stand there now; or unknown
 }
 
 // unknown is no offset.
@@ -91,6 +91,7 @@ func (c *Consumer) check(ctx context.Context, number int32, found []position) er
 			continue
 		}
 		p.at, p.epoch = p.behind(), unknown
+		p.since = ledger.Mark{Offset: p.at}
 	}
 	return first
 }
@@ -107,39 +108,39 @@ func (c *Consumer) accept(ctx context.Context, l *loss) bool {
 	return c.cfg.AcceptLoss
 }
 
-var errFound = errors.New("found")
+// start is where the ledger of a partition begins to read.
+func start(found []position) ledger.Start {
+	s := ledger.Start{Next: found[0].at, Since: map[string]ledger.Mark{}}
+	for _, p := range found {
+		s.Since[p.topic] = p.since
+	}
+	return s
+}
 
-// since is when the oldest record was appended that is read again, over all topics: from then on the ledger must know
-// everything. It is zero if there is none.
-func (c *Consumer) since(ctx context.Context, number int32, found []position) (oldest time.Time, err error) {
-	times := make([]time.Time, len(found))
-	all, ctx := errgroup.WithContext(ctx)
-	for i, p := range found {
-		if p.at >= p.end {
-			continue
+// observeEnds has the ledgers know when records arrive; see ledger.Arrived. An answer that comes late would say that records
+// arrived earlier than they did, and counts for nothing.
+func (c *Consumer) observeEnds(ctx context.Context) {
+	tick := time.NewTicker(2 * ledger.MarkEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
-		all.Go(func() error {
-			return c.insist(ctx, p.topic, number, func() error {
-				err := c.records.Read(ctx, p.topic, number, p.at, p.end, func(r *kgo.Record) error {
-					times[i] = r.Timestamp
-					return errFound
-				})
-				if errors.Is(err, errFound) {
-					return nil
-				}
-				return err
-			})
-		})
-	}
-	if err := all.Wait(); err != nil {
-		return time.Time{}, err
-	}
-	for _, t := range times {
-		if oldest.IsZero() || !t.IsZero() && t.Before(oldest) {
-			oldest = t
+		asked, moments := time.Now(), c.lanes.moments()
+		var parts []kafka.Partition
+		for number := range moments {
+			for _, topic := range c.sources() {
+				parts = append(parts, kafka.Partition{Topic: topic, Number: number})
+			}
+		}
+		for p, end := range kafka.HighWatermarks(ctx, c.side.Client, parts...) {
+			if m := moments[p.Number]; end.Err == nil && time.Since(asked) < ledger.MarkEvery {
+				m.ledger.Arrived(p.Topic, end.At, m.at)
+			}
 		}
 	}
-	return oldest, nil
 }
 
 // gone hears that a topic's partition cannot be read on where it was read, or that a leader has forgotten what was read. The client

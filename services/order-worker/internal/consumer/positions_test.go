@@ -20,6 +20,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
 )
 
 // erase deletes the records of a topic's partition below an offset, as retention does.
@@ -200,41 +202,69 @@ func TestALogThatEndsBelowWhatWasFinishedIsALoss(t *testing.T) {
 	}
 }
 
-func TestTheLedgerReachesBackToTheOldestUnfinishedOrder(t *testing.T) {
+// Each order has one state. What the next owner restores is counted in states.
+func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := gather(t)
-		c, _ := m.member(t, m.work)
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		ask := func() time.Time {
-			t.Helper()
-			found, err := c.positions(t.Context(), 1, c.together(t.Context(), []int32{1}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			since, err := c.since(t.Context(), 1, found)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return since
-		}
-		if since := ask(); !since.IsZero() {
-			t.Errorf("nothing to do: got %s, want the zero time", since)
-		}
-		m.fill(t, m.Topics.Retry2m, 1, 1)
-		oldest := time.Now()
-		time.Sleep(30 * time.Second)
-		m.fill(t, m.Topics.Retry10s, 1, 1)
-		time.Sleep(5 * time.Second)
-		if since := ask(); oldest.Sub(since).Abs() > time.Second {
-			t.Errorf("got %s, want about %s, the time of the oldest that is not finished", since, oldest)
-		}
-		time.Sleep(3 * time.Minute)
-		if since := ask(); !since.IsZero() {
-			t.Errorf("all finished: got %s, want the zero time", since)
-		}
-	})
+	for _, ahead := range []time.Duration{0, time.Hour, -time.Hour} {
+		t.Run("with the broker's clock at "+ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := gather(t)
+				slow := make(chan struct{})
+				end := sync.OnceFunc(func() { close(slow) })
+				defer end()
+				c, _ := m.member(t, func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, _ <-chan struct{}) error {
+					if r.Topic != m.Topics.Orders {
+						return nil
+					}
+					o := order.Order{ID: order.ID(r.Key), PlacedAt: time.Now()}
+					err := l.Write(ctx, new(o.Begin(l.Origin(r.Offset))), order.Change{Status: order.Working})
+					if string(r.Key) == "slow" {
+						<-slow
+					}
+					return err
+				})
+				place := func(minutes int) {
+					for i := range minutes {
+						m.Produce(t, &kgo.Record{Topic: m.Topics.Orders, Partition: 1, Key: fmt.Append(nil, "k", i), Value: []byte("{}")})
+						time.Sleep(time.Minute)
+					}
+				}
+				restored := func() (states int64) {
+					t.Helper()
+					found, err := c.positions(t.Context(), 1, c.together(t.Context(), []int32{1}))
+					if err != nil {
+						t.Fatal(err)
+					}
+					from := int64(1 << 62)
+					for _, m := range start(found[:len(c.sources())]).Since {
+						from = min(from, m.Floor)
+					}
+					return 1 + int64(m.Count(t, m.Topics.Orders, 1)) - from // behind the claim
+				}
+				place(10)
+				m.SetClocks(kafkatest.Clocks{"": ahead})
+				if got := restored(); got != 11 {
+					t.Errorf("after ten minutes: got the last %d records, want all", got)
+				}
+				place(20)
+				m.SetClocks(nil)
+				if got := restored(); got < 15 || got > 17 {
+					t.Errorf("all finished: got the last %d records, want those of a quarter of an hour", got)
+				}
+				m.Produce(t, &kgo.Record{Topic: m.Topics.Orders, Partition: 1, Key: []byte("slow"), Value: []byte("{}")})
+				place(60)
+				if got := restored(); got < 60+15 || got > 60+18 {
+					t.Errorf("one unfinished: got the last %d records, want those of a quarter of an hour before it", got)
+				}
+				end()
+				place(20)
+				if got := restored(); got < 15 || got > 17 {
+					t.Errorf("all finished again: got the last %d records, want those of a quarter of an hour", got)
+				}
+			})
+		})
+	}
 }
 
 // A rebalance in the middle of a taking neither ends it nor makes it happen twice; the loss of the partition ends it.

@@ -120,11 +120,7 @@ func (c *Consumer) take(ctx context.Context, number int32, first *question) erro
 		return nil
 	}
 	found = found[:len(c.sources())]
-	since, err := c.since(ctx, number, found)
-	var l *ledger.Ledger
-	if err == nil {
-		l, err = ledger.Open(ctx, c.cfg.Ledger, number, since, found[0].at)
-	}
+	l, err := ledger.Open(ctx, c.cfg.Ledger, number, start(found))
 	if bad, ok := errors.AsType[*kafka.UnreadableError](err); ok {
 		c.lanes.add(c.refused(number, found[0], bad))
 		c.sayBlocked(number, bad)
@@ -178,8 +174,8 @@ func (c *Consumer) owned(ctx context.Context, l *ledger.Ledger, number int32, fo
 	}
 	// Orders come last in the turn: what is asked about one goes before it.
 	for _, f := range append(slices.Clone(found[1:]), found[0]) {
-		// What is committed is committed again, also if nothing comes.
-		s := &source{topic: f.topic, next: f.at, epoch: f.epoch, mark: watermark{next: f.at, epoch: f.epoch, any: f.committed}}
+		// Commit each topic from the start: without a commit the next owner restores from the start of orders.status.
+		s := &source{topic: f.topic, next: f.at, epoch: f.epoch, mark: watermark{next: f.at, epoch: f.epoch, any: true}}
 		s.arrivals = arrivals{delay: c.cfg.Topics.Delay(f.topic), end: f.end, assigned: time.Now(), stamped: l.Now()}
 		if f.topic == c.cfg.Topics.Waiting {
 			s.room = &c.lanes.room

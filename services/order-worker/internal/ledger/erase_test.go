@@ -71,7 +71,7 @@ func TestErasedOrderStaysErased(t *testing.T) {
 					if s, known := l.Standing("ord_1"); known && s.Status != ledger.Erased {
 						t.Errorf("got %+v, want the order erased", s)
 					}
-					if err := l.Recall(t.Context(), "ord_1", 0, time.Now()); err != nil {
+					if err := l.Recall(t.Context(), "ord_1", 0, nil); err != nil {
 						t.Fatal(err)
 					}
 					if s, known := l.Standing("ord_1"); known && s.Status != ledger.Erased {

@@ -39,7 +39,7 @@ func (l *Ledger) Judge(r *kgo.Record) status.Verdict {
 // never begun has nothing to lose. The state is not parsed, so it does not matter which version wrote it. When compaction has left
 // the void record alone, and this version cannot read that either, there is nothing to repair: the log says so, and work goes on.
 func (l *Ledger) Repair(ctx context.Context, id order.ID) error {
-	if err := l.Recall(ctx, id, 0, l.Now()); err != nil {
+	if err := l.Recall(ctx, id, 0, nil); err != nil {
 		return err
 	}
 	r, e, err := l.newest(ctx, id)

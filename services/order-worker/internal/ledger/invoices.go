@@ -18,11 +18,11 @@ import (
 
 // Keep appends the order's document to orders.invoices, once, and points its progress there.
 func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
-	began, again := time.Now(), false
+	again := false
 	err := l.insist(ctx, l.cfg.Topics.Invoices, func() error {
 		if again {
 			// It was sent, and the answer was lost: it may stand there.
-			if err := l.find(ctx, w, began); err != nil || w.Progress.Invoice.Kept != nil {
+			if err := l.find(ctx, w); err != nil || w.Progress.Invoice.Kept != nil {
 				return err
 			}
 		}
@@ -30,6 +30,9 @@ func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 		r, err := l.appendOnce(ctx, l.cfg.Topics.Invoices, wire.Invoice(w, time.Now()))
 		if err == nil {
 			w.Progress.Invoice.Kept = kept(r)
+			l.mu.Lock()
+			l.invoices = max(l.invoices, r.Offset+1)
+			l.mu.Unlock()
 		}
 		return err
 	})
@@ -39,23 +42,45 @@ func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 	return nil
 }
 
-// adoptMargin covers clocks that differ between brokers.
-const adoptMargin = time.Minute
+// Announce notes in the order's progress where its document will be found once it is kept: not below
+// the present end of orders.invoices, or the one that was noted before. The state that announces the number is written
+// after it.
+func (l *Ledger) Announce(ctx context.Context, w *order.State) error {
+	if w.Progress.Invoice.Announced > 0 {
+		return nil
+	}
+	l.mu.Lock()
+	end := l.invoices
+	l.mu.Unlock()
+	if end == 0 {
+		err := l.insist(ctx, l.cfg.Topics.Invoices, func() (err error) {
+			end, err = l.end(ctx, l.cfg.Topics.Invoices)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("announcing invoice %s: %w", w.Progress.Invoice.Number, err)
+		}
+		l.mu.Lock()
+		l.invoices = max(l.invoices, end)
+		l.mu.Unlock()
+	}
+	w.Progress.Invoice.Announced = end
+	return nil
+}
 
-// Adopt looks for the invoice of an order whose worker stopped between keeping it and saying so. Since is the broker's
-// time of the state that announced it. Of several records with one number the lowest offset counts. An order without one is left as it is.
-func (l *Ledger) Adopt(ctx context.Context, w *order.State, since time.Time) error {
-	return l.insist(ctx, l.cfg.Topics.Invoices, func() error { return l.find(ctx, w, since) })
+// Adopt looks for the invoice of an order whose worker stopped between keeping it and recording that. Of several
+// records with one number the lowest offset counts. An order without one is left as it is.
+func (l *Ledger) Adopt(ctx context.Context, w *order.State) error {
+	return l.insist(ctx, l.cfg.Topics.Invoices, func() error { return l.find(ctx, w) })
 }
 
 // find looks for the invoice of an order once.
-func (l *Ledger) find(ctx context.Context, w *order.State, since time.Time) error {
-	from, err1 := l.offsetAt(ctx, l.cfg.Topics.Invoices, since.Add(-adoptMargin))
-	end, err2 := l.end(ctx, l.cfg.Topics.Invoices)
-	if err := errors.Join(err1, err2); err != nil {
+func (l *Ledger) find(ctx context.Context, w *order.State) error {
+	end, err := l.end(ctx, l.cfg.Topics.Invoices)
+	if err != nil {
 		return err
 	}
-	err := l.reader.Read(ctx, l.cfg.Topics.Invoices, l.partition, from, end, func(r *kgo.Record) error {
+	err = l.reader.Read(ctx, l.cfg.Topics.Invoices, l.partition, w.Progress.Invoice.Announced, end, func(r *kgo.Record) error {
 		if string(r.Key) != w.Progress.Invoice.Number || wire.Type(r) != wire.TypeInvoice {
 			return nil
 		}

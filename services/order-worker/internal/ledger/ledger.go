@@ -5,8 +5,10 @@
 // wrote later is void for every reader (package status). From then on the ledger is right without reading, because
 // nobody else's writes count.
 //
-// A restore looks back no further than a quarter of an hour before the oldest record that the group has not finished, and
-// a ledger forgets a finished order when the topic orders is read that much further. Still nothing is done twice:
+// How far back a restore reads is committed with the group's offsets: an owner observes what orders.status held when the
+// records of the other topics arrived (history.go). It reads from where the oldest record that the group has not finished
+// arrived, and a quarter of an hour before that; a ledger forgets a finished order when the topic orders is read that much
+// further. No time stamp of a broker is used for it: clocks may be set. Still nothing is done twice:
 //
 //   - A record of orders that is not finished, at or above the committed offset, was begun after it was appended: its
 //     states stand within the restore. Unfinished orders are never forgotten.
@@ -14,9 +16,9 @@
 //     whose order has no Standing has nothing to do.
 //   - A replay may be about an order that finished long ago. Recall reads the newest state that the desk saw, and what
 //     happened to the order since.
-//   - A customer who repeats a key within a quarter of an hour meets an order that is still remembered: what counts is the
-//     broker's time of the records, so neither a backlog nor a pause makes a difference. Whoever repeats it later is answered
-//     by an API whose view is at most a minute behind, and appends nothing.
+//   - A customer who repeats a key within a quarter of an hour meets an order that is still remembered: what counts is when
+//     the records arrived, so neither a backlog nor a pause makes a difference. A later repeat is answered by an API whose
+//     view is at most a minute behind, and appends nothing.
 //   - When the group's offsets are deleted, all is read again: the restore reaches back to the first record. Confirmed orders
 //     cost a bit each then, by the offset of their record, until that is read again; from then on their IDs are remembered
 //     as if they had just finished, and so are known to the repeats that follow.
@@ -84,16 +86,30 @@ type Ledger struct {
 	heard     time.Time   // when we heard of it, by our clock
 	fold      status.Fold // of what comes behind our claim; owned by who calls Judge
 
-	mu     sync.Mutex
-	memory *memory
+	mu        sync.Mutex
+	memory    *memory
+	histories map[string]history // of the topics that orders come from
+	invoices  int64              // in orders.invoices: the end as far as it is known, or 0
+}
+
+// Start is where a group goes on in a partition.
+type Start struct {
+	// Next is the offset of the topic orders.
+	Next int64
+	// Since are the marks that the last owner committed, of each topic that orders come from. With nil all is read.
+	Since map[string]Mark
 }
 
 // Open claims a partition, restores its ledger, and puts right what a predecessor wrote last without being the owner any
-// more. Since is the broker's time at which the oldest record was appended that the group has not finished, over all
-// topics that orders come from; zero is none. Next is the offset of the topic orders at which the group goes on. It blocks
-// until all is done, or returns the cause of the end of ctx.
-func Open(ctx context.Context, cfg Config, partition int32, since time.Time, next int64) (*Ledger, error) {
-	l := &Ledger{cfg: cfg, partition: partition, reader: kafka.NewReader(cfg.Producer, cfg.Topics.DLQ), memory: newMemory(next, 0)}
+// more. It blocks until all is done, or returns the cause of the end of ctx.
+func Open(ctx context.Context, cfg Config, partition int32, start Start) (*Ledger, error) {
+	l := &Ledger{
+		cfg: cfg, partition: partition, reader: kafka.NewReader(cfg.Producer, cfg.Topics.DLQ), memory: newMemory(start.Next, 0),
+		histories: map[string]history{},
+	}
+	for topic, m := range start.Since {
+		l.histories[topic] = history{{Mark: m}}
+	}
 	claim, err := l.append(ctx, cfg.Topics.Status, wire.GroupClaim(cfg.Group, cfg.Worker, time.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
@@ -101,7 +117,7 @@ func Open(ctx context.Context, cfg Config, partition int32, since time.Time, nex
 	l.claim, l.fold, l.heard = claim.Offset, status.At(claim.Offset), time.Now()
 	var void map[order.ID]bool
 	err = l.insist(ctx, "restore", func() error {
-		void, err = l.restore(ctx, since, next)
+		void, err = l.restore(ctx, start)
 		return err
 	})
 	if err != nil {
@@ -135,7 +151,7 @@ func (l *Ledger) Standing(id order.ID) (Standing, bool) {
 func (l *Ledger) Known(r *kgo.Record) (Standing, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e, known := l.memory.place(keyOf(r.Key), r.Offset, r.Timestamp)
+	e, known := l.memory.place(keyOf(r.Key), r.Offset, l.histories[r.Topic].arrived(r.Offset))
 	return e.standing(), known
 }
 

@@ -51,7 +51,7 @@ func setup(t *testing.T) *owner {
 // open claims the partition.
 func (o *owner) open(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), o.cfg, partition, time.Time{}, 0)
+	l, err := ledger.Open(t.Context(), o.cfg, partition, ledger.Start{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
 			if diff := cmp.Diff(ledger.Standing{Origin: 7, Status: order.Mailing}, standing); diff != "" || !known {
 				t.Errorf("%s: standing of ord_1 (-want +got):\n%s", name, diff)
 			}
-			s, since, err := l.State(t.Context(), "ord_1")
+			s, err := l.State(t.Context(), "ord_1")
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -107,8 +107,8 @@ func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
 			if diff := cmp.Diff(*first, s); diff != "" {
 				t.Errorf("%s: state of ord_1 (-want +got):\n%s", name, diff)
 			}
-			if since.IsZero() || s.Rev != 2 {
-				t.Errorf("%s: got rev %d at %s, want rev 2 and the broker's time", name, s.Rev, since)
+			if s.Rev != 2 {
+				t.Errorf("%s: got rev %d, want 2", name, s.Rev)
 			}
 		}
 	})
@@ -157,7 +157,7 @@ func TestStateThatCompactionHasTakenIsNotMadeUp(t *testing.T) {
 		if err := o.Cluster.DeleteRecords(o.Topics.Status, partition, -1); err != nil {
 			t.Fatal(err)
 		}
-		if s, _, err := l.State(t.Context(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
+		if s, err := l.State(t.Context(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
 			t.Errorf("got state %+v, %v; want %v", s, err, kafka.ErrGone)
 		}
 	})
@@ -170,20 +170,20 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 		do   func(context.Context, *owner, *ledger.Ledger, *order.State) error
 	}{
 		{"open", func(ctx context.Context, o *owner, _ *ledger.Ledger, _ *order.State) error {
-			_, err := ledger.Open(ctx, o.cfg, partition, time.Time{}, 0)
+			_, err := ledger.Open(ctx, o.cfg, partition, ledger.Start{})
 			return err
 		}},
 		{"write", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
 			return l.Write(ctx, w, order.Change{Status: order.Mailing})
 		}},
 		{"state", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
-			_, _, err := l.State(ctx, w.Order.ID)
+			_, err := l.State(ctx, w.Order.ID)
 			return err
 		}},
 		{"keep", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error { return l.Keep(ctx, w) }},
 		{"load", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error { return l.Load(ctx, w) }},
 		{"adopt", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
-			return l.Adopt(ctx, w, time.Now())
+			return l.Adopt(ctx, w)
 		}},
 		{"void", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
 			return l.Void(ctx, w.Origin, failure.Duplicate)
@@ -228,7 +228,7 @@ func TestWhatWasGivenUpIsNotWrittenLater(t *testing.T) {
 		back := o.Away()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		if _, err := ledger.Open(ctx, o.cfg, partition, time.Time{}, 0); err == nil {
+		if _, err := ledger.Open(ctx, o.cfg, partition, ledger.Start{}); err == nil {
 			t.Error("claimed a partition while Kafka is away")
 		}
 		if err := l.Write(ctx, w, order.Change{Status: order.Working}); err == nil {

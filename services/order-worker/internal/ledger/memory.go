@@ -18,9 +18,9 @@ type memory struct {
 	// Orders that are unfinished, and finished ones whose record in orders comes (again).
 	kept map[key]entry
 	// Finished orders whose key may be repeated. When the topic orders is read a quarter of an hour further, young ones
-	// are old and old ones are forgotten: by the broker's time of what is read, so that a backlog makes no difference.
+	// are old and old ones are forgotten: by when the records arrived, so that a backlog makes no difference.
 	young, old map[key]entry
-	turned     time.Time // when that was last
+	turned     time.Time // before the record arrived at which that was last
 	// Confirmed orders whose record comes again, by origin.
 	done bits
 
@@ -119,10 +119,11 @@ func (m *memory) put(k key, e entry) {
 	m.young[k] = e
 }
 
-// place takes notice of a record of the topic orders, and returns what is known of the order that it places.
-func (m *memory) place(k key, offset int64, at time.Time) (entry, bool) {
+// place takes notice of a record of the topic orders, and returns what is known of the order that it places. Arrived is a
+// time before it did, by our clock, or zero.
+func (m *memory) place(k key, offset int64, arrived time.Time) (entry, bool) {
 	m.next = max(m.next, offset+1)
-	m.turn(at)
+	m.turn(arrived)
 	e, known := m.get(k)
 	if !known && m.done.take(offset) {
 		e, known = entryOf(offset, unknown, order.Confirmed), true
@@ -140,14 +141,14 @@ func (m *memory) begun(k key, offset int64) bool {
 }
 
 // turn forgets the old and lets the young be old, when it is time.
-func (m *memory) turn(at time.Time) {
-	if m.turned.IsZero() || at.Before(m.turned) { // the broker's clock was set back
-		m.turned = at
+func (m *memory) turn(arrived time.Time) {
+	if m.turned.IsZero() {
+		m.turned = arrived
 	}
-	if at.Sub(m.turned) < repeats {
+	if arrived.Sub(m.turned) < repeats+slack {
 		return
 	}
-	m.turned = at
+	m.turned = arrived
 	m.old, m.young = m.young, map[key]entry{}
 	m.whole, m.turns = m.turns, m.newest+1
 }

@@ -36,8 +36,8 @@ func TestFinishedOrdersAreRememberedAsLongAsTheyMayBeRepeated(t *testing.T) {
 	}{
 		{"at once", order.Confirmed, 0, true},
 		{"after a quarter of an hour", order.Confirmed, quarter, true},
-		{"after half an hour", order.Confirmed, 2 * quarter, false},
-		{"dead, after half an hour", order.Dead, 2 * quarter, false},
+		{"after half an hour", order.Confirmed, 2*quarter + 180, false},
+		{"dead, after half an hour", order.Dead, 2*quarter + 180, false},
 		{"unfinished, after a day", order.Working, 96 * quarter, true},
 		{"waiting, after a day", order.Waiting, 96 * quarter, true},
 		{"of a status of a newer version, after a day", "polished", 96 * quarter, true},

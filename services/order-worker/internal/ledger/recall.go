@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// viewLag is how far behind a view may be from which a replay is asked for, and more than clocks differ.
+// viewLag is more than a view may be behind from which a replay is asked for, and the time that asking takes.
 const viewLag = 2 * time.Minute
 
 // NotBegun says to Recall that the desk saw no state of the order.
@@ -25,14 +25,17 @@ const NotBegun = -1
 // ErrErased is returned by State for an order that was erased on purpose.
 var ErrErased = errors.New("the order was erased")
 
-// State reads the whole newest state of an order that has a Standing, and the broker's time of it. It is kafka.ErrGone when
-// no state is left, and ErrErased when that is on purpose.
-func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, time.Time, error) {
+// State reads the whole newest state of an order that has a Standing. It is kafka.ErrGone when no state is left, and
+// ErrErased when that is on purpose.
+func (l *Ledger) State(ctx context.Context, id order.ID) (order.State, error) {
 	r, _, err := l.newest(ctx, id)
 	if err == nil && r.Value == nil {
 		err = fmt.Errorf("state of %s: %w", id, ErrErased)
 	}
-	return parse(r, err)
+	if err != nil {
+		return order.State{}, err
+	}
+	return wire.ReadState(r)
 }
 
 // newest reads the record that counts of an order: its newest state, or a tombstone. A state that compaction took away,
@@ -70,16 +73,8 @@ func (l *Ledger) newest(ctx context.Context, id order.ID) (*kgo.Record, entry, e
 	}
 	s.Status = e.standing().Status
 	made := wire.State(s, l.claim)
-	made.Partition, made.Timestamp = void.Partition, void.Timestamp
+	made.Partition = void.Partition
 	return made, e, nil
-}
-
-func parse(r *kgo.Record, err error) (order.State, time.Time, error) {
-	if err != nil {
-		return order.State{}, time.Time{}, err
-	}
-	s, err := wire.ReadState(r)
-	return s, r.Timestamp, err
 }
 
 // search looks through the whole partition for the newest record of an order that counts, a state or a tombstone, and for the
@@ -114,11 +109,11 @@ func (l *Ledger) look(ctx context.Context, id order.ID, from, to int64) (counts,
 }
 
 // Recall gives an order a Standing that has none because it finished too long ago: for what the desk asks. At is where the
-// desk saw its newest state in orders.status, or NotBegun, and asked is the broker's time at which it asked: of what happened
-// to the order before that the desk knew, but for the lag of its view, and what happened since is looked for. A zero at, or
-// one where the state does not stand any more, costs a search of the whole partition. An order that nobody has begun is
-// left without a Standing.
-func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked time.Time) error {
+// desk saw its newest state in orders.status, or NotBegun, and asked is the record with which it asked: the desk knew what
+// happened to the order before that, but for the lag of its view, and what happened since is looked for. A nil asked, a zero
+// at, or one where the state does not stand any more, costs a search of the whole partition. An order that nobody has begun
+// is left without a Standing.
+func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked *kgo.Record) error {
 	if _, known := l.Standing(id); known {
 		return nil
 	}
@@ -140,7 +135,7 @@ func (l *Ledger) Recall(ctx context.Context, id order.ID, at int64, asked time.T
 }
 
 // recall returns the newest record of an order that counts, a state or a tombstone, or nil.
-func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.Time) (*kgo.Record, error) {
+func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked *kgo.Record) (*kgo.Record, error) {
 	l.mu.Lock()
 	whole := l.memory.whole // a state from there on would have a Standing
 	l.mu.Unlock()
@@ -149,10 +144,8 @@ func (l *Ledger) recall(ctx context.Context, id order.ID, at int64, asked time.T
 		return nil, err
 	}
 	from := int64(0)
-	if seen != nil || at == NotBegun {
-		if from, err = l.offsetAt(ctx, l.cfg.Topics.Status, asked.Add(-viewLag)); err != nil {
-			return nil, err
-		}
+	if asked != nil && (seen != nil || at == NotBegun) {
+		from = l.unseen(asked)
 	}
 	newer, _, err := l.look(ctx, id, from, whole)
 	if err != nil || newer != nil {

@@ -3,14 +3,11 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -27,52 +24,22 @@ type window struct {
 	next   int64 // orders: what stands from here on comes again
 }
 
-// window asks the brokers for the offsets of its times. They are the brokers' own: of our claim, and of what is unfinished.
-func (l *Ledger) window(ctx context.Context, since time.Time, next int64) (w window, err error) {
-	oldest := l.claimed
-	if !since.IsZero() && since.Before(oldest) {
-		oldest = since
-	}
-	goesOn := oldest
-	r, err := l.reader.One(ctx, l.cfg.Topics.Orders, l.partition, next)
-	switch {
-	case err == nil:
-		goesOn = r.Timestamp
-	case errors.Is(err, kafka.ErrOpen):
-		// No broker lets a transaction be open for longer than that by default, so its records are not older.
-		goesOn = oldest.Add(-repeats)
-	case !errors.Is(err, kafka.ErrGone):
-		return window{}, err
-	}
-	w.next = next
-	all, ctx := errgroup.WithContext(ctx)
-	for _, row := range []struct {
-		into  *int64
-		topic string
-		time  time.Time
-	}{
-		{&w.from, l.cfg.Topics.Status, oldest},
-		{&w.recent, l.cfg.Topics.Status, l.claimed},
-		{&w.repeat, l.cfg.Topics.Orders, goesOn},
-	} {
-		all.Go(func() (err error) {
-			*row.into, err = l.offsetAt(ctx, row.topic, row.time.Add(-repeats))
-			return err
-		})
-	}
-	err = all.Wait()
-	return w, err
-}
+// recentStates is how many of the newest states are remembered whether or not their orders are finished: few replays are
+// about orders that finished earlier.
+const recentStates = 1 << 16
 
-// offsetAt is the first offset of our partition of a topic that has a time or a later one, or the end. A broker that cannot search the log,
-// because a batch is corrupt, is asked for the start: what is read from there on names the batch, unless it is skipped.
-func (l *Ledger) offsetAt(ctx context.Context, topic string, at time.Time) (int64, error) {
-	p := kafka.Partition{Topic: topic, Number: l.partition}
-	o := kafka.After(ctx, l.cfg.Producer, at, p)[p]
-	if errors.Is(o.Err, kerr.CorruptMessage) {
-		o = kafka.Starts(ctx, l.cfg.Producer, p)[p] // a batch that cannot be read stands there: nothing before it is passed over
+// extent is what a restore needs, by the marks of its start.
+func (l *Ledger) extent(start Start) window {
+	orders := start.Since[l.cfg.Topics.Orders]
+	w := window{from: l.claim, repeat: orders.Offset, next: start.Next}
+	for _, m := range start.Since {
+		w.from = min(w.from, m.Floor)
 	}
-	return o.At, o.Err
+	if len(start.Since) == 0 || start.Next < orders.Offset {
+		w.from, w.repeat = 0, start.Next
+	}
+	w.recent = max(w.from, l.claim-recentStates)
+	return w
 }
 
 // end is where our partition of a topic ends now, with what we appended behind an open transaction of somebody else.
@@ -83,17 +50,14 @@ func (l *Ledger) end(ctx context.Context, topic string) (int64, error) {
 }
 
 // restore reads orders.status up to our claim. It returns the orders whose last record counts for nobody.
-func (l *Ledger) restore(ctx context.Context, since time.Time, next int64) (void map[order.ID]bool, err error) {
+func (l *Ledger) restore(ctx context.Context, start Start) (void map[order.ID]bool, err error) {
 	began, read, voids := time.Now(), 0, 0
 	claim, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, l.claim)
 	if err != nil {
 		return nil, err
 	}
 	l.claimed = claim.Timestamp
-	w, err := l.window(ctx, since, next)
-	if err != nil {
-		return nil, err
-	}
+	w := l.extent(start)
 	var m *memory
 	begin := func() { m, void = newMemory(w.next, w.recent), map[order.ID]bool{} }
 	begin()

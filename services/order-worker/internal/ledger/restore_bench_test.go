@@ -103,7 +103,7 @@ func (l *busy) open(b *testing.B, partitions int) {
 	var all sync.WaitGroup
 	for p := range int32(partitions) {
 		all.Go(func() {
-			if _, err := ledger.Open(b.Context(), l.cfg, p, time.Unix(0, 0), 0); err != nil {
+			if _, err := ledger.Open(b.Context(), l.cfg, p, ledger.Start{}); err != nil {
 				b.Error(err)
 			}
 		})

@@ -18,14 +18,41 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// openSince claims the partition for a group that goes on at an offset of orders, and has not finished what was appended since.
-func (o *owner) openSince(t *testing.T, since time.Time, next int64) *ledger.Ledger {
+// openAt claims the partition for a group that goes on at an offset of orders, with the marks that an owner commits there.
+func (o *owner) openAt(t *testing.T, last *ledger.Ledger, next int64) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), o.cfg, partition, since, next)
+	start := ledger.Start{Next: next, Since: map[string]ledger.Mark{}}
+	for _, topic := range []string{o.Topics.Orders, o.Topics.Replay, o.Topics.Waiting} {
+		at := next
+		if topic != o.Topics.Orders {
+			at = o.end(t, topic)
+		}
+		start.Since[topic] = last.Since(topic, at)
+	}
+	l, err := ledger.Open(t.Context(), o.cfg, partition, start)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// observe has an owner know that records which are appended from now on arrive later.
+func (o *owner) observe(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	for _, topic := range []string{o.Topics.Orders, o.Topics.Replay, o.Topics.Waiting} {
+		m := l.Moment()
+		l.Arrived(topic, o.end(t, topic), m)
+	}
+}
+
+func (o *owner) end(t *testing.T, topic string) int64 {
+	t.Helper()
+	p := kafka.Partition{Topic: topic, Number: partition}
+	end := kafka.HighWatermarks(t.Context(), o.Client, p)[p]
+	if end.Err != nil {
+		t.Fatal(end.Err)
+	}
+	return end.At
 }
 
 // place appends an order to the topic orders.
@@ -54,17 +81,20 @@ func TestRestoreReadsBackToTheOldestUnfinishedOrder(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
 		finish(t, l, o.place(t, "ord_long_ago"), order.Confirmed)
+		o.observe(t, l)
 		time.Sleep(20 * time.Minute)
+		o.observe(t, l)
 		finish(t, l, o.place(t, "ord_before"), order.Dead)
 		time.Sleep(10 * time.Minute)
+		o.observe(t, l)
 		slow := o.place(t, "ord_slow")
-		since := time.Now()
 		w := begun(l, "ord_slow", slow.Offset)
 		write(t, l, w, order.Waiting)
 		time.Sleep(5 * time.Hour)
 		finish(t, l, o.place(t, "ord_after"), order.Confirmed)
 
-		next := o.openSince(t, since, slow.Offset)
+		o.observe(t, l)
+		next := o.openAt(t, l, slow.Offset)
 		got := map[order.ID]ledger.Standing{}
 		for _, id := range []order.ID{"ord_long_ago", "ord_before", "ord_slow", "ord_after"} {
 			if s, known := next.Standing(id); known {
@@ -93,11 +123,11 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		o.cfg.Incarnation = "OTHER1"
-		if s, known := o.openSince(t, time.Unix(0, 0), 0).Known(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")})); known {
+		if s, known := o.open(t).Known(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")})); known {
 			t.Errorf("got %+v for the first order of a topic that was made anew", s)
 		}
 		o.cfg.Incarnation = before
-		l = o.openSince(t, time.Unix(0, 0), 0)
+		l = o.open(t)
 		for i, r := range placed {
 			if s, known := l.Known(r); !known || !s.Status.Final() || s.Origin != placed[i&^1].Offset {
 				t.Errorf("offset %d: known: %t, %+v; want it finished, as it was placed at %d", r.Offset, known, s, placed[i&^1].Offset)
@@ -125,8 +155,8 @@ func TestVoidStateIsRepairedWhenThePartitionIsTaken(t *testing.T) {
 		}
 		write(t, o.open(t), begun(late, "ord_3", 9), order.Working) // compaction leaves the last one alone
 		o.Cluster.Compact()
-		l := o.openSince(t, time.Unix(0, 0), 0)
-		s, _, err := l.State(t.Context(), "ord_1")
+		l := o.open(t)
+		s, err := l.State(t.Context(), "ord_1")
 		if err != nil || s.Status != order.Working {
 			t.Errorf("got %q, %v; want it working: the late owner's state counts for nobody", s.Status, err)
 		}
@@ -148,7 +178,7 @@ func TestStateBehindAVoidOneSurvivesCompaction(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, l := range map[string]*ledger.Ledger{"this owner": l, "the next": o.open(t)} {
-			s, _, err := l.State(t.Context(), "ord_1")
+			s, err := l.State(t.Context(), "ord_1")
 			if standing, _ := l.Standing("ord_1"); err != nil || s.Status != order.Working || s.Origin != w.Origin || standing.Status != order.Working {
 				t.Errorf("%s: got %q at %s, standing %q, %v; want it working at %s", name, s.Status, s.Origin, standing.Status, err, w.Origin)
 			}
@@ -166,29 +196,34 @@ func TestRecallFindsTheNewestState(t *testing.T) {
 		finish(t, l, o.place(t, "ord_gone"), order.Dead) // 7, 8, 9
 		w := begun(l, "ord_sent", 1)
 		w.Rev = 3
-		time.Sleep(12 * time.Hour)
-		write(t, l, w, order.Confirmed) // 10: its replay, which the view has not seen yet
-		asked := time.Now()
-		time.Sleep(12 * time.Hour)
+		time.Sleep(time.Hour)
+		o.observe(t, l)
+		time.Sleep(time.Hour)
+		write(t, l, w, order.Confirmed) // 10: its replay, which the view has not applied yet
+		asked := in(o.Topics.Replay, &kgo.Record{Value: []byte("{}")})
+		o.Produce(t, asked)
+		o.observe(t, l)
+		time.Sleep(time.Hour)
+		o.observe(t, l)
 		for _, row := range []struct {
 			name  string
 			id    order.ID
 			at    int64
-			asked time.Time
+			asked *kgo.Record
 			want  ledger.Standing
 		}{
 			{"where the desk saw it", "ord_dead", 3, asked, ledger.Standing{Status: order.Dead}},
-			{"where it stood before the last replay", "ord_sent", 6, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
-			{"where nobody says", "ord_sent", 0, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
-			{"where another order stands", "ord_dead", 6, asked, ledger.Standing{Status: order.Dead}},
-			{"where nothing stands", "ord_dead", 1 << 40, asked, ledger.Standing{Status: order.Dead}},
-			{"where a claim stands", "ord_dead", 11, asked, ledger.Standing{Status: order.Dead}},
-			{"at an unknown time", "ord_sent", 6, time.Time{}, ledger.Standing{Origin: 1, Status: order.Confirmed}},
-			{"of an order that nobody has begun", "ord_none", 0, asked, ledger.Standing{}},
+			{"where it was before the last replay", "ord_sent", 6, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
+			{"at an unknown place", "ord_sent", 0, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
+			{"where another order is", "ord_dead", 6, asked, ledger.Standing{Status: order.Dead}},
+			{"where nothing is", "ord_dead", 1 << 40, asked, ledger.Standing{Status: order.Dead}},
+			{"where a claim is", "ord_dead", 11, asked, ledger.Standing{Status: order.Dead}},
+			{"at an unknown time", "ord_sent", 6, nil, ledger.Standing{Origin: 1, Status: order.Confirmed}},
+			{"of an order that was never begun", "ord_none", 0, asked, ledger.Standing{}},
 		} {
-			l := o.openSince(t, time.Time{}, 3)
+			l := o.openAt(t, l, 3)
 			if s, known := l.Standing(row.id); known {
-				t.Fatalf("%s: got %+v before it is recalled, 12 hours later", row.name, s)
+				t.Fatalf("%s: got %+v before it is recalled", row.name, s)
 			}
 			if err := l.Recall(t.Context(), row.id, row.at, row.asked); err != nil {
 				t.Fatal(err)
@@ -197,7 +232,7 @@ func TestRecallFindsTheNewestState(t *testing.T) {
 			if diff := cmp.Diff(row.want, got); diff != "" || known != (row.want.Status != "") {
 				t.Errorf("%s: known: %t (-want +got):\n%s", row.name, known, diff)
 			}
-			if s, _, err := l.State(t.Context(), row.id); known && (err != nil || s.Status != row.want.Status) {
+			if s, err := l.State(t.Context(), row.id); known && (err != nil || s.Status != row.want.Status) {
 				t.Errorf("%s: got state %q, %v; want %q", row.name, s.Status, err, row.want.Status)
 			}
 		}
@@ -218,7 +253,7 @@ func TestNowIsTheBrokersTime(t *testing.T) {
 func TestStateOfAnUnknownOrderIsGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		if _, _, err := setup(t).open(t).State(context.Background(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
+		if _, err := setup(t).open(t).State(context.Background(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
 			t.Errorf("got %v, want %v", err, kafka.ErrGone)
 		}
 	})

@@ -66,14 +66,14 @@ func (p *Pipeline) called(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 		return nil, false, err
 	}
 	// Whoever asks has seen that nobody had begun the order. When all is read again that may be long ago.
-	if err := l.Recall(ctx, id, ledger.NotBegun, r.Timestamp); err != nil {
+	if err := l.Recall(ctx, id, ledger.NotBegun, r); err != nil {
 		return nil, false, err
 	}
 	if _, begun := l.Standing(id); !begun {
 		w, err := p.queued(ctx, l, id, origin)
 		return w, false, err
 	}
-	s, at, err := l.State(ctx, id)
+	s, err := l.State(ctx, id)
 	if err != nil || s.Status.Final() || s.Progress.Invoice == nil {
 		return &s, s.Status.Final(), err
 	}
@@ -83,7 +83,7 @@ func (p *Pipeline) called(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 	// A worker that stopped may have kept it without saying so. To adopt it is left to whoever goes on with the order.
 	invoice := *s.Progress.Invoice
 	found := order.State{Order: s.Order, Origin: s.Origin, Progress: order.Progress{Invoice: &invoice}}
-	err = l.Adopt(ctx, &found, announced(s, at))
+	err = l.Adopt(ctx, &found)
 	return &s, invoice.Kept != nil, err
 }
 

@@ -121,7 +121,7 @@ func (l *line) restart() {
 func (l *line) takeOver(t *testing.T) {
 	t.Helper()
 	var err error
-	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition, time.Unix(0, 0), 0); err != nil {
+	if l.ledger, err = ledger.Open(t.Context(), l.cfg, partition, ledger.Start{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -41,7 +41,7 @@ type attempt struct {
 	left   order.Status   // what a predecessor was about to do, of which it did not say how it ended; or empty
 	intent order.Status   // the last intent that this attempt or its predecessor stated
 	reason failure.Reason // why the next intent is stated once more; or empty
-	adopt  *time.Time     // when a predecessor announced an invoice that it may have kept; or nil
+	adopt  bool           // a predecessor announced an invoice, and may have kept it
 	step   order.Step     // that failed last
 	failed time.Time      // first failure of this attempt
 }
@@ -111,7 +111,7 @@ func (p *Pipeline) standing(
 		return standing, begun, nil
 	}
 	if a.from == desk {
-		err = l.Recall(ctx, id, a.letter.StateAt, r.Timestamp)
+		err = l.Recall(ctx, id, a.letter.StateAt, r)
 	}
 	standing, begun = l.Standing(id)
 	return standing, begun, err
@@ -212,7 +212,7 @@ func (p *Pipeline) ignore(r *kgo.Record, err error) {
 
 // resume takes up an order where its last state left it.
 func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) error {
-	s, at, err := l.State(ctx, id)
+	s, err := l.State(ctx, id)
 	if err != nil {
 		return fmt.Errorf("resuming %s: %w", id, err)
 	}
@@ -229,9 +229,7 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 	// the replay's answer.
 	a.replay, a.left, a.intent = max(a.replay, s.Replays), s.Status, s.Status
 	a.work.Replays = a.replay
-	if i := s.Progress.Invoice; i != nil && i.Kept == nil {
-		a.adopt = new(announced(s, at))
-	}
+	a.adopt = s.Progress.Invoice != nil && s.Progress.Invoice.Kept == nil
 	return nil
 }
 
@@ -248,22 +246,6 @@ func (a *attempt) carriesOn(s order.State) bool {
 		}
 	}
 	return a.from != carried
-}
-
-// announced is when the number of an invoice was first written down, at the latest. At is the broker's time of the newest
-// state: the same may have been written again since.
-func announced(s order.State, at time.Time) time.Time {
-	first := s.Timeline[0].At // of an order whose timeline has lost the change
-	for _, c := range s.Timeline {
-		if c.Status == order.Working {
-			first = c.At
-			break
-		}
-	}
-	if first.Before(at) {
-		return first
-	}
-	return at
 }
 
 // died is the revision at which an order became dead. Who sends its letter back must have seen it; what was answered

@@ -206,14 +206,19 @@ func (p *Pipeline) ready(ctx context.Context, l *ledger.Ledger, a *attempt, s St
 		}
 	}
 	if s.Intent != "" && a.intent != s.Intent {
+		if s.Keeps && !a.adopt {
+			if err := l.Announce(ctx, w); err != nil {
+				return false, err
+			}
+		}
 		if err := l.Write(ctx, w, order.Change{Status: s.Intent, Reason: string(a.reason), Replay: a.replay}); err != nil {
 			return false, err
 		}
 		a.intent, a.reason = s.Intent, ""
 	}
-	if s.Keeps && a.adopt != nil {
-		// A worker that stopped between keeping the invoice and saying so left it in the topic: that one counts.
-		err := l.Adopt(ctx, w, *a.adopt)
+	if s.Keeps && a.adopt {
+		// A worker that stopped between keeping the invoice and recording that left it in the topic: that one counts.
+		err := l.Adopt(ctx, w)
 		return err == nil && i.Kept != nil, err
 	}
 	return false, nil

@@ -1,9 +1,11 @@
-// Package dlq is the letter: what stands in the dead-letter topic when an order cannot be finished.
+// Package dlq is the dead letter: what stands in the dead-letter topic when an order cannot be
+// finished.
 //
-// A letter's value and key are the exact bytes of the record that failed, so that nothing is lost even of what nobody
-// could read. All that is known about the failure stands in headers, which are bounded, hold no personal data, and are
-// replaced and never appended, so a letter that fails again does not grow. Where Apache Kafka's own dead letters
-// (KIP-1191) have a name for a fact, that name is used. A letter's ID is the place of the order's origin in the topic
+// A dead letter's value and key are the exact bytes of the record that failed, so that nothing is
+// lost even of what nobody could read. All that is known about the failure stands in headers, which
+// are bounded, hold no personal data, and are replaced and never appended, so a dead letter that
+// fails again does not grow. Where Apache Kafka's own dead letters (KIP-1191) have a name for a
+// fact, that name is used. A dead letter's ID is the place of the order's origin in the topic
 // orders, kept over replays.
 package dlq
 
@@ -24,13 +26,14 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Letter is one record of the dead-letter topic. It is also how an order travels through the topics of retries, of waiting
-// orders, and of replays, where it stands when an operator sends it back.
-type Letter struct {
+// DeadLetter is one record of the dead-letter topic. It is also how an order travels through the
+// topics of retries, of waiting orders, and of replays, where it stands when an operator sends it
+// back.
+type DeadLetter struct {
 	Key, Value []byte             // of the record that failed, untouched
-	Headers    []kgo.RecordHeader // of the record that failed, without those of a letter
+	Headers    []kgo.RecordHeader // of the record that failed, without those of a dead letter
 
-	Origin      order.Origin // Incarnation is empty: a letter names no topic but its own
+	Origin      order.Origin // Incarnation is empty: a dead letter names no topic but its own
 	Topic       string       // in which Origin stands
 	Group       string       // consumer group of the worker
 	Step        order.Step   // that failed, or empty: nothing was begun
@@ -42,7 +45,7 @@ type Letter struct {
 	LastFailed  time.Time
 	Worker      string    // host and version
 	Replays     int       // how often it was sent back
-	Rev         int64     // of the order's state that the letter goes with, 0 if it has none
+	Rev         int64     // of the order's state that the dead letter goes with, 0 if it has none
 	StateAt     int64     // of a replay: offset of that state in orders.status as the desk saw it; 0 unknown
 	Retries     int       // of an order that is tried again: how often that was put off since it was placed or replayed
 	Since       time.Time // of an order that is tried again: when that was put off first; else zero
@@ -50,13 +53,13 @@ type Letter struct {
 }
 
 // ErrForeign is returned by Read for a record that no worker of this application wrote.
-var ErrForeign = errors.New("not a letter of this application")
+var ErrForeign = errors.New("not a dead letter of this application")
 
-// ID is the letter's name: the place of its origin in the topic orders, "3-124".
-func (l *Letter) ID() string { return l.Origin.String() }
+// ID is the dead letter's name: the place of its origin in the topic orders, "3-124".
+func (l *DeadLetter) ID() string { return l.Origin.String() }
 
 // Order is the order within, as far as it can be read.
-func (l *Letter) Order() (order.Order, error) {
+func (l *DeadLetter) Order() (order.Order, error) {
 	return wire.ReadOrder(&kgo.Record{Key: l.Key, Value: l.Value})
 }
 
@@ -66,7 +69,7 @@ const (
 	perHeader  = 8        // what one takes beside its name and value, or a million empty ones would be free
 )
 
-// The names of a letter's headers.
+// The names of a dead letter's headers.
 const (
 	hTopic       = "__dlq.errors.topic"
 	hPartition   = "__dlq.errors.partition"
@@ -88,8 +91,9 @@ const (
 	hProgress    = "dlq-progress"
 )
 
-// Record is the letter as it stands in Kafka. It belongs in the partition number of its origin.
-func (l *Letter) Record() *kgo.Record {
+// Record is the dead letter as it stands in Kafka. It belongs in the partition number of its
+// origin.
+func (l *DeadLetter) Record() *kgo.Record {
 	r := &kgo.Record{Key: l.Key, Value: l.Value, Partition: l.Origin.Partition, Headers: kept(l.Headers)}
 	facts := [][2]string{
 		{hTopic, l.Topic},
@@ -123,23 +127,23 @@ func (l *Letter) Record() *kgo.Record {
 // address is whatever looks like an e-mail address: mail servers like to repeat it in what they answer.
 var address = regexp.MustCompile(`[^\s<>@]+@[^\s<>@]+`)
 
-// Read reads a letter, or one that was sent back. A record without our headers is ErrForeign.
-func Read(r *kgo.Record) (Letter, error) {
+// Read reads a dead letter, or one that was sent back. A record without our headers is ErrForeign.
+func Read(r *kgo.Record) (DeadLetter, error) {
 	text := func(name string) string { return clip(wire.Header(r, name)) }
 	partition, err1 := strconv.ParseUint(text(hPartition), 10, 31)
 	offset, err2 := strconv.ParseUint(text(hOffset), 10, 63)
 	if err := cmp.Or(err1, err2); err != nil {
-		return Letter{}, fmt.Errorf("%w: origin: %v", ErrForeign, err)
+		return DeadLetter{}, fmt.Errorf("%w: origin: %v", ErrForeign, err)
 	}
 	// Kafka's share groups name the origin too, but give no class.
 	if text(hClass) == "" {
-		return Letter{}, fmt.Errorf("%w: no header %s", ErrForeign, hClass)
+		return DeadLetter{}, fmt.Errorf("%w: no header %s", ErrForeign, hClass)
 	}
 	progress, err := wire.ReadProgress([]byte(wire.Header(r, hProgress)))
 	if err != nil {
-		return Letter{}, fmt.Errorf("%w: %v", ErrForeign, err)
+		return DeadLetter{}, fmt.Errorf("%w: %v", ErrForeign, err)
 	}
-	return Letter{
+	return DeadLetter{
 		Key: r.Key, Value: r.Value, Headers: kept(r.Headers),
 		Origin: order.Origin{Partition: int32(partition), Offset: int64(offset)},
 		Topic:  text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
@@ -150,7 +154,8 @@ func Read(r *kgo.Record) (Letter, error) {
 	}, nil
 }
 
-// count reads a number that only grows. One that somebody has spoilt is zero: the letter is still a letter.
+// count reads a number that only grows. One that somebody has spoilt is zero: the dead letter is
+// still a dead letter.
 func count(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
@@ -159,8 +164,9 @@ func count(text string) int64 {
 	return n
 }
 
-// kept are the headers of the record that failed: those that a letter writes itself are left out, so that they are
-// replaced; more than maxHeaders of them are left out altogether, so that a letter always fits.
+// kept are the headers of the record that failed: those that a dead letter writes itself are left
+// out, so that they are replaced; more than maxHeaders of them are left out altogether, so that a
+// dead letter always fits.
 func kept(headers []kgo.RecordHeader) []kgo.RecordHeader {
 	var own []kgo.RecordHeader
 	size := 0

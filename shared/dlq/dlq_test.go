@@ -25,10 +25,10 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func ExampleLetter() {
+func ExampleDeadLetter() {
 	failed := failure.New(failure.Permanent, failure.NoRoute, errors.New("no zone takes AQ"))
 	class, reason := failure.Of(failed)
-	l := dlq.Letter{
+	l := dlq.DeadLetter{
 		Key: []byte("ord_7"), Value: []byte("the record as it came"),
 		Origin: order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124},
 		Step:   order.StepShipping, Class: class, Reason: reason, Message: failed.Error(),
@@ -38,10 +38,10 @@ func ExampleLetter() {
 	// Output: 3-124 shipping permanent no-route no zone takes AQ <nil>
 }
 
-// full is a letter with all that can be known.
-func full() dlq.Letter {
+// full is a dead letter with all that can be known.
+func full() dlq.DeadLetter {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 123_000_000, time.UTC)
-	return dlq.Letter{
+	return dlq.DeadLetter{
 		Key: []byte("ord_0123456789abcdefghijklmnop"), Value: []byte(`{"schema":1}`),
 		Headers: []kgo.RecordHeader{{Key: "ce_type", Value: []byte("orders.placed")}, {Key: "traceparent", Value: []byte("00-ab-cd-01")}},
 		Origin:  order.Origin{Partition: 3, Offset: 124}, Topic: "orders", Group: "order-workers",
@@ -56,8 +56,9 @@ func full() dlq.Letter {
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// TestALetterIsAsOthersKnowIt holds a letter against its golden file: other versions and other programs read it.
-func TestALetterIsAsOthersKnowIt(t *testing.T) {
+// TestADeadLetterIsAsOthersKnowIt holds a dead letter against its golden file: other versions and
+// other programs read it.
+func TestADeadLetterIsAsOthersKnowIt(t *testing.T) {
 	t.Parallel()
 	l := full()
 	r := l.Record()
@@ -67,7 +68,7 @@ func TestALetterIsAsOthersKnowIt(t *testing.T) {
 		fmt.Fprintf(&b, "%s: %s\n", h.Key, h.Value)
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.Value)
-	const path = "testdata/letter.golden"
+	const path = "testdata/dead_letter.golden"
 	if *update {
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -78,17 +79,17 @@ func TestALetterIsAsOthersKnowIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("letter (-want +got):\n%s", diff)
+		t.Errorf("dead letter (-want +got):\n%s", diff)
 	}
 }
 
-func TestLettersSurviveARoundTrip(t *testing.T) {
+func TestDeadLettersSurviveARoundTrip(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("aZ 09<>\"\n\x00ëŁ名👩")), 0, 60, -1)
 	raw := rapid.SliceOfN(rapid.Byte(), 1, 40)
 	instant := rapid.Map(rapid.Int64Range(0, 4e18), func(ns int64) time.Time { return time.Unix(0, ns).UTC() })
 	rapid.Check(t, func(t *rapid.T) {
-		want := dlq.Letter{
+		want := dlq.DeadLetter{
 			Key: raw.Draw(t, "key"), Value: raw.Draw(t, "value"),
 			Origin: order.Origin{Partition: rapid.Int32Min(0).Draw(t, "partition"), Offset: rapid.Int64Min(0).Draw(t, "offset")},
 			Topic:  text.Draw(t, "topic"), Group: text.Draw(t, "group"), Step: order.Step(text.Draw(t, "step")),
@@ -112,12 +113,12 @@ func TestLettersSurviveARoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("letter (-want +got):\n%s", diff)
+			t.Errorf("dead letter (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestALetterThatFailsAgainDoesNotGrow(t *testing.T) {
+func TestADeadLetterThatFailsAgainDoesNotGrow(t *testing.T) {
 	t.Parallel()
 	l := full()
 	first := l.Record()
@@ -128,23 +129,23 @@ func TestALetterThatFailsAgainDoesNotGrow(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(first.Headers, l.Record().Headers); diff != "" {
-		t.Errorf("headers of the tenth letter (-first +tenth):\n%s", diff)
+		t.Errorf("headers of the tenth dead letter (-first +tenth):\n%s", diff)
 	}
 }
 
-func TestALetterWithoutAHistoryIsOne(t *testing.T) {
+func TestADeadLetterWithoutAHistoryIsOne(t *testing.T) {
 	t.Parallel()
-	want := dlq.Letter{Value: []byte{0xff}}
+	want := dlq.DeadLetter{Value: []byte{0xff}}
 	got, err := dlq.Read(want.Record())
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("got %v; letter (-want +got):\n%s", err, diff)
+		t.Errorf("got %v; dead letter (-want +got):\n%s", err, diff)
 	}
 	if o, err := got.Order(); !errors.Is(err, wire.ErrUndecodable) {
 		t.Errorf("got order %v, %v from noise, want ErrUndecodable", o, err)
 	}
 }
 
-func TestALetterGivesItsOrderBack(t *testing.T) {
+func TestADeadLetterGivesItsOrderBack(t *testing.T) {
 	t.Parallel()
 	placed := wire.Order(order.Order{
 		ID: "ord_1", Customer: order.Customer{Name: "Zoë", Email: "zoe@example.com"}, Service: order.Standard,
@@ -155,7 +156,7 @@ func TestALetterGivesItsOrderBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := dlq.Letter{Key: placed.Key, Value: placed.Value, Headers: placed.Headers}
+	l := dlq.DeadLetter{Key: placed.Key, Value: placed.Value, Headers: placed.Headers}
 	r := l.Record()
 	if !bytes.Equal(r.Key, placed.Key) || !bytes.Equal(r.Value, placed.Value) {
 		t.Errorf("got key %q and value %q, want those of the order", r.Key, r.Value)
@@ -177,11 +178,11 @@ func TestHeadersOfTheSenderCannotPassForOurs(t *testing.T) {
 	)
 	got, err := dlq.Read(l.Record())
 	if diff := cmp.Diff(full(), got); diff != "" || err != nil {
-		t.Errorf("got %v; letter (-want +got):\n%s", err, diff)
+		t.Errorf("got %v; dead letter (-want +got):\n%s", err, diff)
 	}
 }
 
-func TestALetterOfTheLargestOrderFitsItsTopic(t *testing.T) {
+func TestADeadLetterOfTheLargestOrderFitsItsTopic(t *testing.T) {
 	t.Parallel()
 	fill := func(n, size int) []kgo.RecordHeader {
 		return slices.Repeat([]kgo.RecordHeader{{Key: "h", Value: bytes.Repeat([]byte("v"), size)}}, n)
@@ -207,7 +208,7 @@ func TestALetterOfTheLargestOrderFitsItsTopic(t *testing.T) {
 			size += len(h.Key) + len(h.Value) + 8
 		}
 		if most := topic.MaxBytes("orders.dlq"); size > most {
-			t.Errorf("%s: got a letter of %d bytes, want at most %d", row.name, size, most)
+			t.Errorf("%s: got a dead letter of %d bytes, want at most %d", row.name, size, most)
 		}
 		if got, err := dlq.Read(r); err != nil || len(got.Headers) != row.kept || len(got.Message) != 500 {
 			t.Errorf("%s: got %d headers and %d bytes of text, %v; want %d and 500", row.name, len(got.Headers), len(got.Message), err, row.kept)
@@ -227,7 +228,7 @@ func TestTextsAreCutBetweenRunes(t *testing.T) {
 		{"a\xffb", "a\ufffdb"},
 		{strings.Repeat("\xff", 1000), "\ufffd"},
 	} {
-		l := dlq.Letter{Message: row.text}
+		l := dlq.DeadLetter{Message: row.text}
 		got, err := dlq.Read(l.Record())
 		if got.Message != row.want || err != nil || !utf8.ValidString(got.Message) {
 			t.Errorf("%.20q: got %q, %v; want %q", row.text, got.Message, err, row.want)
@@ -235,7 +236,7 @@ func TestTextsAreCutBetweenRunes(t *testing.T) {
 	}
 }
 
-func TestALetterNamesNobody(t *testing.T) {
+func TestADeadLetterNamesNobody(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"550 5.1.1 <zoe@example.com>: no such user": "550 5.1.1 <…@…>: no such user",
@@ -244,7 +245,7 @@ func TestALetterNamesNobody(t *testing.T) {
 		"at 09:30 @ Berlin":                         "at 09:30 @ Berlin",
 		strings.Repeat("a@b ", 100):                 strings.Repeat("…@… ", 62) + "…",
 	} {
-		l := dlq.Letter{Message: text}
+		l := dlq.DeadLetter{Message: text}
 		for range 2 { // what is masked stays as it is
 			var err error
 			if l, err = dlq.Read(l.Record()); l.Message != want || err != nil {
@@ -254,8 +255,8 @@ func TestALetterNamesNobody(t *testing.T) {
 	}
 }
 
-// with returns a letter's record with some headers replaced.
-func with(l dlq.Letter, headers map[string]string) *kgo.Record {
+// with returns a dead letter's record with some headers replaced.
+func with(l dlq.DeadLetter, headers map[string]string) *kgo.Record {
 	r := l.Record()
 	for i, h := range r.Headers {
 		if value, ok := headers[h.Key]; ok {
@@ -270,18 +271,18 @@ func TestWhatNoWorkerWroteIsForeign(t *testing.T) {
 	huge := strings.Repeat("1", 1<<20)
 	share := map[string]string{"dlq-class": ""}
 	for name, r := range map[string]*kgo.Record{
-		"an order":                     wire.Order(order.Order{ID: "ord_1"}),
-		"nothing":                      {},
-		"a letter of a share group":    with(full(), share),
-		"no partition":                 with(full(), map[string]string{"__dlq.errors.partition": ""}),
-		"a partition below zero":       with(full(), map[string]string{"__dlq.errors.partition": "-1"}),
-		"a partition beyond Kafka's":   with(full(), map[string]string{"__dlq.errors.partition": "2147483648"}),
-		"a partition of a megabyte":    with(full(), map[string]string{"__dlq.errors.partition": huge}),
-		"no offset":                    with(full(), map[string]string{"__dlq.errors.offset": "first"}),
-		"an offset below zero":         with(full(), map[string]string{"__dlq.errors.offset": "-1"}),
-		"an offset beyond all":         with(full(), map[string]string{"__dlq.errors.offset": "9223372036854775808"}),
-		"progress that is none":        with(full(), map[string]string{"dlq-progress": `{"finished":1}`}),
-		"progress nested like nothing": with(full(), map[string]string{"dlq-progress": strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)}),
+		"an order":                       wire.Order(order.Order{ID: "ord_1"}),
+		"nothing":                        {},
+		"a dead letter of a share group": with(full(), share),
+		"no partition":                   with(full(), map[string]string{"__dlq.errors.partition": ""}),
+		"a partition below zero":         with(full(), map[string]string{"__dlq.errors.partition": "-1"}),
+		"a partition beyond Kafka's":     with(full(), map[string]string{"__dlq.errors.partition": "2147483648"}),
+		"a partition of a megabyte":      with(full(), map[string]string{"__dlq.errors.partition": huge}),
+		"no offset":                      with(full(), map[string]string{"__dlq.errors.offset": "first"}),
+		"an offset below zero":           with(full(), map[string]string{"__dlq.errors.offset": "-1"}),
+		"an offset beyond all":           with(full(), map[string]string{"__dlq.errors.offset": "9223372036854775808"}),
+		"progress that is none":          with(full(), map[string]string{"dlq-progress": `{"finished":1}`}),
+		"progress nested like nothing":   with(full(), map[string]string{"dlq-progress": strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)}),
 	} {
 		if l, err := dlq.Read(r); !errors.Is(err, dlq.ErrForeign) || len(err.Error()) > 1000 {
 			t.Errorf("%s: got %+v, %.1000v; want ErrForeign in short", name, l, err)
@@ -289,7 +290,7 @@ func TestWhatNoWorkerWroteIsForeign(t *testing.T) {
 	}
 }
 
-func TestSpoiltFactsLeaveALetter(t *testing.T) {
+func TestSpoiltFactsLeaveADeadLetter(t *testing.T) {
 	t.Parallel()
 	const tooMuch = "9223372036854775808"
 	got, err := dlq.Read(with(full(), map[string]string{
@@ -299,7 +300,7 @@ func TestSpoiltFactsLeaveALetter(t *testing.T) {
 	want := full()
 	want.Attempts, want.Replays, want.Rev, want.Class, want.FirstFailed, want.Progress, want.Message = 0, 0, 0, failure.Transient, time.Time{}, order.Progress{}, "\ufffd"
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("got %v; letter (-want +got):\n%s", err, diff)
+		t.Errorf("got %v; dead letter (-want +got):\n%s", err, diff)
 	}
 	got, err = dlq.Read(with(full(), map[string]string{
 		"dlq-rev": fmt.Sprint(int64(math.MaxInt64)), "dlq-first-failed": "9999-12-31T23:59:59-01:00", "dlq-last-failed": "0000-01-01T00:00:00+01:00",
@@ -330,10 +331,10 @@ func FuzzRead(f *testing.F) {
 		second := l.Record()
 		l, err = dlq.Read(second)
 		if err != nil {
-			t.Fatalf("got %v from a letter that was read, want it read again", err)
+			t.Fatalf("got %v from a dead letter that was read, want it read again", err)
 		}
 		if diff := cmp.Diff(second.Headers, l.Record().Headers); diff != "" {
-			t.Errorf("headers of a letter that was read (-second +third):\n%s", diff)
+			t.Errorf("headers of a dead letter that was read (-second +third):\n%s", diff)
 		}
 	})
 }

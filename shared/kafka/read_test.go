@@ -239,7 +239,7 @@ func TestALargeOrderTakesNoOtherDown(t *testing.T) {
 			t.Errorf("got %v, want only the order that is too large refused", errs)
 		}
 		if errs := produce(k.Topics.DLQ, tooLarge); errs != nil {
-			t.Errorf("got %v, want a letter to be as large as an order and more", errs)
+			t.Errorf("got %v, want a dead letter to be as large as an order and more", errs)
 		}
 	})
 }

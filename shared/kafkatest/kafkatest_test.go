@@ -45,9 +45,9 @@ func check(t *testing.T, k *kafkatest.Kafka) {
 	if diff := cmp.Diff([]int32{0, 2, 2}, partitions(k.Records(t, k.Topics.Orders))); diff != "" {
 		t.Errorf("partitions of orders (-want +got):\n%s", diff)
 	}
-	letters := k.Letters(t)
-	if len(letters) != 1 || letters[0].ID() != "2-0" || letters[0].Reason != failure.NoRoute {
-		t.Errorf("got letters %+v, want one of 2-0 with no-route", letters)
+	deadLetters := k.DeadLetters(t)
+	if len(deadLetters) != 1 || deadLetters[0].ID() != "2-0" || deadLetters[0].Reason != failure.NoRoute {
+		t.Errorf("got dead letters %+v, want one of 2-0 with no-route", deadLetters)
 	}
 	if got := k.Invoices(t); len(got) != 1 || len(got["ord_1"]) != 1 {
 		t.Errorf("got invoices %v, want one of ord_1", got)
@@ -71,11 +71,11 @@ func check(t *testing.T, k *kafkatest.Kafka) {
 	}
 }
 
-// produceAll appends three orders, a letter, an invoice and a void record, and a state of rev 1 between two claims with a void one behind.
+// produceAll appends three orders, a dead letter, an invoice and a void record, and a state of rev 1 between two claims with a void one behind.
 func produceAll(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	t.Helper()
 	at := placed.PlacedAt
-	letter := dlq.Letter{Key: []byte("ord_1"), Value: []byte("{"), Origin: s.Origin, Topic: k.Topics.Orders, Reason: failure.NoRoute}
+	deadLetter := dlq.DeadLetter{Key: []byte("ord_1"), Value: []byte("{"), Origin: s.Origin, Topic: k.Topics.Orders, Reason: failure.NoRoute}
 	s.Progress.Invoice = &order.Invoice{Number: s.Origin.InvoiceNumber(), Net: order.EUR.Cents(100), Tax: order.EUR.Cents(19), Total: order.EUR.Cents(119)}
 	s.Record(order.Change{Rev: 1, At: at, Status: order.Working})
 	current := wire.State(s, 0)
@@ -83,7 +83,7 @@ func produceAll(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	s.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
 	k.Produce(t,
 		in(k.Topics.Orders, 2, wire.Order(placed)), in(k.Topics.Orders, 2, &kgo.Record{Value: []byte("?")}), in(k.Topics.Orders, 0, wire.Order(placed)),
-		in(k.Topics.DLQ, 2, letter.Record()),
+		in(k.Topics.DLQ, 2, deadLetter.Record()),
 		in(k.Topics.Invoices, 2, wire.Invoice(&s, at)),
 		in(k.Topics.Invoices, 2, wire.Void(s.Origin, "duplicate", at)),
 		in(k.Topics.Status, 2, wire.Claim("w1", at)), in(k.Topics.Status, 2, current),

@@ -51,18 +51,19 @@ func (k *Kafka) Count(t testing.TB, topic string, partition int32) (n int) {
 	return n
 }
 
-// Letters returns all letters, those of one order several times if it failed several times.
-func (k *Kafka) Letters(t testing.TB) []dlq.Letter {
+// DeadLetters returns all dead letters, those of one order several times if it failed several
+// times.
+func (k *Kafka) DeadLetters(t testing.TB) []dlq.DeadLetter {
 	t.Helper()
-	var letters []dlq.Letter
+	var deadLetters []dlq.DeadLetter
 	for _, r := range k.Records(t, k.Topics.DLQ) {
 		l, err := dlq.Read(r)
 		if err != nil {
 			t.Fatalf("%s/%d offset %d: %v", r.Topic, r.Partition, r.Offset, err)
 		}
-		letters = append(letters, l)
+		deadLetters = append(deadLetters, l)
 	}
-	return letters
+	return deadLetters
 }
 
 // Invoices returns the records that keep the issued invoices of each order: more than one is a broken promise.

@@ -118,14 +118,15 @@ type Email struct {
 	Uncertain int       // how often nobody could know whether it had gone out: each may be one mail too many
 }
 
-// Origin is where an order stands in the topic orders. It names the order's letter and its invoice for ever.
+// Origin is where an order stands in the topic orders. It names the order's dead letter and its
+// invoice for ever.
 type Origin struct {
 	Incarnation string // six characters of the topic's ID: a topic made anew has another
 	Partition   int32
 	Offset      int64
 }
 
-// String is the origin as a letter ID: "3-124".
+// String is the origin as a dead letter ID: "3-124".
 func (o Origin) String() string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
 
 // InvoiceNumber is the number of the order's invoice: unique and the same on every attempt without a lock or a counter, because no two records share an offset. It is not gapless.

@@ -24,9 +24,10 @@ type Refund struct {
 // knew all before it.
 func (id ID) Refund(number int) ID { return ID(fmt.Sprintf("%s-refund-%d", id, number)) }
 
-// Refund returns the next refund of an order whose invoice is issued: of quantities of its lines, by SKU, and of its shipping;
-// or, when neither is asked for, of all that is left. Time, key and reason are for the caller to set. Before holds all refunds
-// that the order has, whatever became of them: a letter can be replayed. What is asked for and not left to refund is invalid.
+// Refund returns the next refund of an order whose invoice is issued: of quantities of its lines,
+// by SKU, and of its shipping; or, when neither is asked for, of all that is left. Time, key and
+// reason are for the caller to set. Before holds all refunds that the order has, whatever became of
+// them: a dead letter can be replayed. What is asked for and not left to refund is invalid.
 //
 // VAT is that of all refunds together, less what was refunded before. So the last one takes what rounding left, and all of
 // them give back what the invoice says, to the cent, and never more.

@@ -17,7 +17,7 @@ const (
 	Retrying  Status = "retrying"  // the last attempt failed: another one follows by itself
 	Waiting   Status = "waiting"   // for a dependency that is down
 	Confirmed Status = "confirmed" // mailed
-	Dead      Status = "dead"      // a letter holds it
+	Dead      Status = "dead"      // a dead letter holds it
 	Cancelled Status = "cancelled"
 	Discarded Status = "discarded"
 )
@@ -70,15 +70,15 @@ func (s Status) Parked() bool {
 
 // State is all there is to know about an order: what orders.status holds after each change.
 type State struct {
-	Order    Order
-	BodyHash string
-	Origin   Origin
-	Status   Status
-	Rev      int64 // +1 a change, 0 as placed
-	Progress Progress
-	Timeline []Change // oldest first, at most 50
-	Letter   *Letter  // of an order that is dead, or was; else nil
-	Replays  int      // how often it was replayed
+	Order      Order
+	BodyHash   string
+	Origin     Origin
+	Status     Status
+	Rev        int64 // +1 a change, 0 as placed
+	Progress   Progress
+	Timeline   []Change    // oldest first, at most 50
+	DeadLetter *DeadLetter // of an order that is dead, or was; else nil
+	Replays    int         // how often it was replayed
 	// Document is the issued invoice (PDF) while a worker has the order in hand; nil until it is rendered or loaded. It is
 	// kept in orders.invoices and never in orders.status.
 	Document []byte
@@ -99,7 +99,7 @@ type Change struct {
 // The reasons of changes that change nothing: each answers somebody who asked for something.
 const (
 	AlreadyDone   = "already-done"   // a replay: the order is finished
-	Conflict      = "conflict"       // a replay: the letter is not the newest of its order, or the order is on its way again
+	Conflict      = "conflict"       // a replay: the dead letter is not the newest of its order, or the order is on its way again
 	CancelRefused = "cancel-refused" // a cancel: the invoice is issued, or the order has ended
 )
 
@@ -108,8 +108,8 @@ func (c Change) Answers() bool {
 	return c.Reason == AlreadyDone || c.Reason == Conflict || c.Reason == CancelRefused
 }
 
-// Letter points at an order's letter in the dead-letter topic.
-type Letter struct {
+// DeadLetter points at an order's dead letter in the dead-letter topic.
+type DeadLetter struct {
 	ID        string // coordinates of the order's origin, "3-124"
 	Partition int32
 	Offset    int64

@@ -143,8 +143,8 @@ func drawState(t *rapid.T) order.State {
 			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
 		})
 	}
-	if rapid.Bool().Draw(t, "has a letter") {
-		s.Letter = &order.Letter{ID: s.Origin.String(), Partition: 3, Offset: 7, Step: order.StepInvoice, Reason: "render-refused"}
+	if rapid.Bool().Draw(t, "has a dead letter") {
+		s.DeadLetter = &order.DeadLetter{ID: s.Origin.String(), Partition: 3, Offset: 7, Step: order.StepInvoice, Reason: "render-refused"}
 	}
 	return s
 }

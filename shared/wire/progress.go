@@ -73,7 +73,7 @@ type emailValue struct {
 	Uncertain int       `json:"uncertain,omitempty"`
 }
 
-// Progress writes an order's progress, as it travels in a letter's header.
+// Progress writes an order's progress, as it travels in a dead letter's header.
 func Progress(p order.Progress) []byte { return merge(mustJSON(fromProgress(p)), p.Others) }
 
 // ReadProgress reads what Progress wrote. Nothing at all is an order that nobody has begun.

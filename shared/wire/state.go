@@ -65,9 +65,9 @@ func ReadState(r *kgo.Record) (order.State, error) {
 	}
 	s := order.State{
 		Order: o, BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Progress: progress, Replays: v.Replays,
-		Origin:  order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
-		Letter:  (*order.Letter)(v.Letter),
-		Unknown: unknown[string](r.Value, reflect.TypeFor[stateValue]()),
+		Origin:     order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
+		DeadLetter: (*order.DeadLetter)(v.DeadLetter),
+		Unknown:    unknown[string](r.Value, reflect.TypeFor[stateValue]()),
 	}
 	for _, c := range v.Timeline {
 		s.Timeline = append(s.Timeline, order.Change(c))
@@ -125,7 +125,7 @@ type stateValue struct {
 	Rev         int64           `json:"rev"`
 	Progress    json.RawMessage `json:"progress"`
 	Timeline    []change        `json:"timeline"`
-	Letter      *letter         `json:"letter,omitempty"`
+	DeadLetter  *deadLetter     `json:"dead_letter,omitempty"`
 	Replays     int             `json:"replays,omitempty"`
 }
 
@@ -138,7 +138,7 @@ type change struct {
 	Replay int          `json:"replay,omitempty"`
 }
 
-type letter struct {
+type deadLetter struct {
 	ID        string     `json:"id"`
 	Partition int32      `json:"partition"`
 	Offset    int64      `json:"offset"`
@@ -150,7 +150,7 @@ func stateJSON(s order.State) []byte {
 	v := stateValue{
 		Schema: schema, Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
 		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays,
-		Letter: (*letter)(s.Letter),
+		DeadLetter: (*deadLetter)(s.DeadLetter),
 	}
 	if s.Order.Refund != nil {
 		v.Schema = refunds

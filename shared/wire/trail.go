@@ -11,12 +11,12 @@ import (
 // Trail is what a state says about what stands in other topics, and about the mail. It is for readers that hold many
 // orders against each other: it costs a fifth of the whole state.
 type Trail struct {
-	Number    string        // of the invoice, or empty
-	Total     order.Money   // of the invoice
-	Kept      *order.Kept   // or nil
-	Letter    *order.Letter // or nil
-	Uncertain int           // how often the mail was sent again although it may have gone out
-	Parked    int64         // rev of the newest change to a parked status, with which a carried record goes; 0 if there is none
+	Number     string            // of the invoice, or empty
+	Total      order.Money       // of the invoice
+	Kept       *order.Kept       // or nil
+	DeadLetter *order.DeadLetter // or nil
+	Uncertain  int               // how often the mail was sent again although it may have gone out
+	Parked     int64             // rev of the newest change to a parked status, with which a carried record goes; 0 if there is none
 }
 
 // ReadTrail reads the trail of a state. What else stands in the state may be wrong: ReadState tells.
@@ -28,12 +28,12 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 			Status order.Status `json:"status"`
 			Reason string       `json:"reason"`
 		} `json:"timeline"`
-		Letter *letter `json:"letter"`
+		DeadLetter *deadLetter `json:"dead_letter"`
 	}
 	if err := decode(r.Value, &v); err != nil {
 		return Trail{}, err
 	}
-	t := Trail{Letter: (*order.Letter)(v.Letter)}
+	t := Trail{DeadLetter: (*order.DeadLetter)(v.DeadLetter)}
 	var p struct {
 		Invoice *struct {
 			Number string     `json:"number"`

@@ -14,7 +14,7 @@ import (
 
 // trail is what wire.ReadTrail must find in a state.
 func trail(s order.State) wire.Trail {
-	t := wire.Trail{Letter: s.Letter}
+	t := wire.Trail{DeadLetter: s.DeadLetter}
 	if i := s.Progress.Invoice; i != nil {
 		t.Number, t.Total, t.Kept = i.Number, i.Total, i.Kept
 	}
@@ -56,14 +56,14 @@ func TestAnAnswerParksNoOrder(t *testing.T) {
 func TestATrailIsOfAStateThatThisVersionKnows(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]error{
-		``:                          wire.ErrUndecodable,
-		`{}`:                        wire.ErrUndecodable,
-		`[]`:                        wire.ErrUndecodable,
-		`{"schema":9,"progress":7}`: wire.ErrNewer,
-		`{"schema":1,"progress":7}`: wire.ErrUndecodable,
-		`{"schema":1,"timeline":7}`: wire.ErrUndecodable,
-		`{"schema":1,"letter":"x"}`: wire.ErrUndecodable,
-		`{"schema":1}`:              nil,
+		``:                               wire.ErrUndecodable,
+		`{}`:                             wire.ErrUndecodable,
+		`[]`:                             wire.ErrUndecodable,
+		`{"schema":9,"progress":7}`:      wire.ErrNewer,
+		`{"schema":1,"progress":7}`:      wire.ErrUndecodable,
+		`{"schema":1,"timeline":7}`:      wire.ErrUndecodable,
+		`{"schema":1,"dead_letter":"x"}`: wire.ErrUndecodable,
+		`{"schema":1}`:                   nil,
 	} {
 		got, err := wire.ReadTrail(&kgo.Record{Value: []byte(value)})
 		if diff := cmp.Diff(wire.Trail{}, got); diff != "" || !errors.Is(err, want) {

@@ -1,10 +1,12 @@
 // Package wire turns orders, states, claims and invoices into Kafka records and back.
 //
-// Values are JSON with a schema version; headers follow the CloudEvents 1.0 Kafka binding in binary mode. What a reader
-// needs of every record (status, owner, rev, origin) stands in headers too, so that a ledger is restored without parsing
-// JSON. A record of a newer schema is refused with ErrNewer and must stop its reader, never become a letter. Fields that
-// this version does not know survive being read and written again: an order keeps its bytes, a state and the result of
-// each step keep what a newer version added to them. Only what it added to the entries of a list is lost.
+// Values are JSON with a schema version; headers follow the CloudEvents 1.0 Kafka binding in binary
+// mode. What a reader needs of every record (status, owner, rev, origin) stands in headers too, so
+// that a ledger is restored without parsing JSON. A record of a newer schema is refused with
+// ErrNewer and must stop its reader, never become a dead letter. Fields that this version does not
+// know survive being read and written again: an order keeps its bytes, a state and the result of
+// each step keep what a newer version added to them. Only what it added to the entries of a list is
+// lost.
 //
 // Anybody may write to the topic orders. What is read from it can always be written again: text is UTF-8, nesting and
 // times stay where JSON can hold them, and an order does not grow when a state takes it in.

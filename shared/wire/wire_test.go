@@ -215,7 +215,7 @@ func finished() *order.State {
 	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})
 	s.Record(order.Change{Rev: 1, At: at.Add(time.Second), Status: order.Dead, Step: order.StepEmail, Reason: "mail-busy"})
 	s.Record(order.Change{Rev: 2, At: at.Add(time.Minute), Status: order.Confirmed, Replay: 1})
-	s.Letter = &order.Letter{ID: "3-124", Partition: 3, Offset: 9, Step: order.StepEmail, Reason: "mail-busy"}
+	s.DeadLetter = &order.DeadLetter{ID: "3-124", Partition: 3, Offset: 9, Step: order.StepEmail, Reason: "mail-busy"}
 	s.Replays, s.Unknown = 1, map[string]json.RawMessage{"priority": []byte(`"high"`)}
 	s.Progress = order.Progress{
 		Finished: []order.Step{order.StepShipping, order.StepInvoice, order.StepEmail},

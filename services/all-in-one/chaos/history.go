@@ -110,7 +110,8 @@ func (l *life) final() (order.Status, bool) {
 	return last, last.Final()
 }
 
-// doubted reports whether nobody knew so often what became of the order's mail that it must be a letter.
+// doubted reports whether nobody knew so often what became of the order's mail that it must be a
+// dead letter.
 func (l *life) doubted() bool { return l != nil && l.uncertain >= 3 }
 
 // settled reports whether there is nothing left to come of an order.

@@ -25,18 +25,18 @@ type evidence struct {
 
 // findings are what the evidence adds up to.
 type findings struct {
-	Accepted, Confirmed, Letters int
-	Refunds, Cancelled           int // of the accepted
-	Unknown                      int
-	Lost                         int
-	NumbersTwice                 int64
-	TwiceCounted, TwiceUncounted int // mails too many: of orders that say `uncertain`, and of others
-	InDoubt                      int // orders in hand, about to be mailed, when their worker was killed or cut off
-	VoidStates                   int64
-	Fell                         int // processes that ended by themselves
-	Longest, Unexplained         time.Duration
-	Kinds                        []kindFindings
-	Violations                   []string
+	Accepted, Confirmed, DeadLetters int
+	Refunds, Cancelled               int // of the accepted
+	Unknown                          int
+	Lost                             int
+	NumbersTwice                     int64
+	TwiceCounted, TwiceUncounted     int // mails too many: of orders that say `uncertain`, and of others
+	InDoubt                          int // orders in hand, about to be mailed, when their worker was killed or cut off
+	VoidStates                       int64
+	Fell                             int // processes that ended by themselves
+	Longest, Unexplained             time.Duration
+	Kinds                            []kindFindings
+	Violations                       []string
 }
 
 // kindFindings are what the faults of one kind did.
@@ -76,7 +76,7 @@ func (f *findings) judgeOrders(e evidence) {
 		case status == order.Confirmed:
 			f.Confirmed++
 		case status == order.Dead:
-			f.Letters++
+			f.DeadLetters++
 		case status == order.Cancelled:
 			f.Cancelled++
 		}

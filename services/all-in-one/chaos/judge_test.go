@@ -79,8 +79,8 @@ func TestBrokenPromisesAreSeen(t *testing.T) {
 		{"nothing happened", func(*evidence) {}, nil},
 		{"accepted, and no state", func(e *evidence) { delete(e.history.orders, "b"); delete(e.delivered, "mail-b") }, []string{"lost: b"}},
 		{"accepted, and not ended", func(e *evidence) { e.history.orders["b"].changes = e.history.orders["b"].changes[:2] }, []string{"lost: b"}},
-		{"a letter that should be none", func(e *evidence) { e.history.orders["b"] = lived("1", order.Dead); delete(e.delivered, "mail-b") }, []string{"b is dead"}},
-		{"a letter after three doubts", func(e *evidence) {
+		{"a dead letter that should be none", func(e *evidence) { e.history.orders["b"] = lived("1", order.Dead); delete(e.delivered, "mail-b") }, []string{"b is dead"}},
+		{"a dead letter after three doubts", func(e *evidence) {
 			e.history.orders["b"] = lived("1", order.Dead)
 			e.history.orders["b"].uncertain, e.audit.Orders.Confirmed, e.audit.Orders.Dead = 3, 2, 2
 			delete(e.delivered, "mail-b")
@@ -189,7 +189,7 @@ func TestFindingsCount(t *testing.T) {
 	got := judge(e)
 	got.Violations = nil
 	want := &findings{
-		Accepted: 5, Refunds: 1, Cancelled: 1, Confirmed: 3, Letters: 1, Unknown: 1, Lost: 2, NumbersTwice: 3, TwiceUncounted: 1, InDoubt: 1, VoidStates: 4, Fell: 1,
+		Accepted: 5, Refunds: 1, Cancelled: 1, Confirmed: 3, DeadLetters: 1, Unknown: 1, Lost: 2, NumbersTwice: 3, TwiceUncounted: 1, InDoubt: 1, VoidStates: 4, Fell: 1,
 		Longest: 3 * time.Second,
 		Kinds: []kindFindings{
 			{Name: "worker-kill", Times: 1, Begun: []time.Duration{time.Second / 2}, Ended: []time.Duration{time.Second / 2}, Still: time.Second},

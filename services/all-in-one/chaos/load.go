@@ -28,7 +28,7 @@ type load struct {
 
 // placed is an order that the API has promised.
 type placed struct {
-	hopeless bool   // it can end as a letter only
+	hopeless bool   // it can end as a dead letter only
 	of       string // the order that it refunds, or empty
 	called   bool   // off: whether in time or not
 	taken    bool   // and the API has promised an answer to that

@@ -20,7 +20,7 @@ func (f *findings) tables() []table {
 		{"refunds among them", count(f.Refunds)},
 		{"confirmed", count(f.Confirmed)},
 		{"cancelled", count(f.Cancelled)},
-		{"letters, each of them meant to be one", count(f.Letters)},
+		{"dead letters, each of them meant to be one", count(f.DeadLetters)},
 		{"without an answer from the API", count(f.Unknown)},
 		{"lost", count(f.Lost)},
 		{"invoice numbers used twice", count(f.NumbersTwice)},

@@ -3,7 +3,7 @@
 // Run wires what the packages of this module provide:
 //
 //	            ┌── Place ──▶ intake ──▶ orders
-//	httpapi ────┼── Order, Orders, Letters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
+//	httpapi ────┼── Order, Orders, DeadLetters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
 //	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
 //
 // Beside it stands openapi.yaml, the contract that the API is tested against and shows at /docs.

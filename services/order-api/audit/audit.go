@@ -1,8 +1,9 @@
 // Package audit says from Kafka alone what has become of every order that was accepted. It asks no service and trusts none.
 //
-// Each order is in exactly one place: confirmed, cancelled, discarded, dead with its letter, or in flight. The report
-// counts them and names those that are in none or in two, and whatever contradicts itself: letters without a dead order,
-// numbers used twice, invoices that are not the ones their orders point at, refunds of more than was invoiced.
+// Each order is in exactly one place: confirmed, cancelled, discarded, dead with its dead letter,
+// or in flight. The report counts them and names those that are in none or in two, and whatever
+// contradicts itself: dead letters without a dead order, numbers used twice, invoices that are not
+// the ones their orders point at, refunds of more than was invoiced.
 //
 // An order is in flight while a worker will still come across it: its record in the topic orders, or one that carries it
 // on in another topic (carriers has the list, and says which of them are left behind), stands at or above the offset that
@@ -11,12 +12,13 @@
 //
 // # Why a system at work raises no alarm
 //
-// Kafka has no snapshot over topics, but asking backwards will do. An order leaves its records in a fixed sequence: the
-// order itself, what carries it on, letter or invoice, the state that points at them, and last the commit. The audit
-// asks for the committed offsets first, then for the ends of orders.status, orders.invoices, orders.dlq and the
-// carriers, and of orders last, and reads up to these. So of whatever it sees, it sees all that was written before:
+// Kafka has no snapshot over topics, but asking backwards will do. An order leaves its records in a
+// fixed sequence: the order itself, what carries it on, dead letter or invoice, the state that
+// points at them, and last the commit. The audit asks for the committed offsets first, then for the
+// ends of orders.status, orders.invoices, orders.dlq and the carriers, and of orders last, and
+// reads up to these. So of whatever it sees, it sees all that was written before:
 //   - behind a committed offset stands the trace of what was finished;
-//   - behind a state stand the invoice and the letter that it points at;
+//   - behind a state stand the invoice and the dead letter that it points at;
 //   - an order that is unfinished by its state has a record that was not committed when the audit asked.
 //
 // Nothing promises that against a group whose offsets are set by hand, a leader that forgets records, or a compaction
@@ -25,9 +27,10 @@
 //
 // # The horizon
 //
-// The topic orders forgets, the others do not. Of an order older than the oldest record in orders there is no proof that
-// it was accepted: it is judged by its state, letter and invoice alone, and counted apart. Offsets that the log dropped
-// before the group had committed them are lost for certain, and named.
+// The topic orders forgets, the others do not. Of an order older than the oldest record in orders
+// there is no proof that it was accepted: it is judged by its state, dead letter and invoice alone,
+// and counted apart. Offsets that the log dropped before the group had committed them are lost for
+// certain, and named.
 //
 // All there is about an order stands under one partition number, so partitions are audited one by one, a few at a time. That no
 // ID was worked on under two of them is looked at when all are read. An order takes less than 100 bytes of memory; documents are hashed and let go.

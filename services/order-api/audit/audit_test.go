@@ -91,26 +91,26 @@ func TestOrdersInNoPlaceOrInTwoAreNamed(t *testing.T) {
 			c.replay(p)
 			c.write(p, order.Working)
 		}, 0, []string{"no-death 1-0 ord_1_1"}},
-		{"dead without a letter", func(c *clerk) { c.write(c.place(nil), order.Dead) }, 1, []string{"no-letter 1-0 ord_1_1"}},
-		{"dead with the letter of another", func(c *clerk) {
+		{"dead without a dead letter", func(c *clerk) { c.write(c.place(nil), order.Dead) }, 1, []string{"no-dead-letter 1-0 ord_1_1"}},
+		{"dead with the dead letter of another", func(c *clerk) {
 			p, other := c.place(nil), c.fail(c.place(nil))
-			p.Letter = other.Letter
+			p.DeadLetter = other.DeadLetter
 			c.write(p, order.Dead)
-		}, 1, []string{"no-letter 1-0 ord_1_1"}},
-		{"dead again with its old letter", func(c *clerk) {
+		}, 1, []string{"no-dead-letter 1-0 ord_1_1"}},
+		{"dead again with its old dead letter", func(c *clerk) {
 			p := c.fail(c.place(nil))
-			p.Letter.Offset++
+			p.DeadLetter.Offset++
 			c.write(p, order.Dead)
-		}, 1, []string{"no-letter 1-0 ord_1_1"}},
-		{"a letter without a state", func(c *clerk) { c.bury(c.place(nil)) }, 0, []string{"no-death 1-0 ord_1_1"}},
-		{"a letter newer than its state", func(c *clerk) {
+		}, 1, []string{"no-dead-letter 1-0 ord_1_1"}},
+		{"a dead letter without a state", func(c *clerk) { c.bury(c.place(nil)) }, 0, []string{"no-death 1-0 ord_1_1"}},
+		{"a dead letter newer than its state", func(c *clerk) {
 			p := c.fail(c.place(nil))
 			old := *p
 			c.bury(p)
 			old.Rev = 0
 			c.bury(&old)
 		}, 0, []string{"no-death 1-0 ord_1_1"}},
-		{"undecodable without a letter", func(c *clerk) { c.void(c.poison(""), failure.Undecodable) }, 0, []string{"no-letter 1-0 "}},
+		{"undecodable without a dead letter", func(c *clerk) { c.void(c.poison(""), failure.Undecodable) }, 0, []string{"no-dead-letter 1-0 "}},
 		{"undecodable without a void record", func(c *clerk) { c.bury(c.poison("")) }, 0, []string{"no-death 1-0 "}},
 		{"a repeat without a void record", func(c *clerk) { c.place(c.confirm(c.place(nil))) }, 0, []string{"no-void 1-1 ord_1_1"}},
 		{"cancelled without a void record", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, 0, []string{"no-void 1-0 ord_1_1"}},
@@ -226,15 +226,15 @@ func TestWhatCrashesAndTakeoversLeaveIsNoFault(t *testing.T) {
 			c.confirm(c.park(c.park(p, order.Retrying), order.Waiting))
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}}},
 		{
-			"a letter written again", func(c *clerk) { p := c.place(nil); c.bury(p); c.fail(p) },
+			"a dead letter written again", func(c *clerk) { p := c.place(nil); c.bury(p); c.fail(p) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}},
 		},
 		{
-			"a letter, and then it went well", func(c *clerk) { p := c.place(nil); c.bury(p); c.confirm(p) },
+			"a dead letter, and then it went well", func(c *clerk) { p := c.place(nil); c.bury(p); c.confirm(p) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
 		{
-			"it went well, and then a letter of a worker that lost the partition",
+			"it went well, and then a dead letter of a worker that lost the partition",
 			func(c *clerk) { c.bury(c.confirm(c.place(nil))) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
@@ -267,7 +267,7 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 		{"a replay that no worker takes up", func(c *clerk) {
 			p := c.fail(c.place(nil))
 			c.commitAll()
-			c.append(c.topics.Replay, 1, c.asLetter(p).Record())
+			c.append(c.topics.Replay, 1, c.asDeadLetter(p).Record())
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}}},
 		{"mails that may have gone out twice, and three times", func(c *clerk) {
 			for n := range 3 { // of the first nobody doubts
@@ -288,7 +288,7 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 			c.append(c.topics.DLQ, 1, &kgo.Record{Value: []byte("spring")})
 			p := &paper{}
 			p.Origin.Partition = c.partition
-			other := c.asLetter(p)
+			other := c.asDeadLetter(p)
 			other.Topic = "payments"
 			c.append(c.topics.DLQ, 1, other.Record())
 			c.append(c.topics.Status, 1, &kgo.Record{Key: []byte("k"), Value: []byte("k")})

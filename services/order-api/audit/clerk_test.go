@@ -114,8 +114,8 @@ type paper struct {
 	replays int
 	refunds []order.Order // of this order
 	// Acts that would be missed: the newest of each kind. A state that was repaired stands twice.
-	state, kept, letter, voided, carried int
-	twice                                bool
+	state, kept, deadLetter, voided, carried int
+	twice                                    bool
 }
 
 func newClerk(b *book, partition int32) *clerk {
@@ -216,18 +216,18 @@ func (c *clerk) keep(p *paper, document string) (point func()) {
 	}
 }
 
-func (c *clerk) asLetter(p *paper) *dlq.Letter {
-	return &dlq.Letter{
+func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
+	return &dlq.DeadLetter{
 		Key: p.key, Value: p.value, Origin: p.Origin, Topic: c.topics.Orders, Reason: failure.NoRoute,
 		Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
 	}
 }
 
-// bury appends a letter; a state written later points at it.
+// bury appends a dead letter; a state written later points at it.
 func (c *clerk) bury(p *paper) {
-	l := c.asLetter(p)
-	p.letter = len(c.acts)
-	p.Letter = &order.Letter{ID: l.ID(), Partition: c.partition, Offset: c.append(c.topics.DLQ, c.partition, l.Record())}
+	l := c.asDeadLetter(p)
+	p.deadLetter = len(c.acts)
+	p.DeadLetter = &order.DeadLetter{ID: l.ID(), Partition: c.partition, Offset: c.append(c.topics.DLQ, c.partition, l.Record())}
 }
 
 func (c *clerk) void(p *paper, reason failure.Reason) {
@@ -235,16 +235,16 @@ func (c *clerk) void(p *paper, reason failure.Reason) {
 	c.append(c.topics.Invoices, c.partition, wire.Void(p.Origin, string(reason), clock))
 }
 
-// replay sends a letter back.
+// replay sends a dead letter back.
 func (c *clerk) replay(p *paper) int64 {
 	p.replays++
-	return c.append(c.topics.Replay, c.partition, c.asLetter(p).Record())
+	return c.append(c.topics.Replay, c.partition, c.asDeadLetter(p).Record())
 }
 
 // carry appends the record that takes an order into a topic of its own; the state that goes with it is written next.
 func (c *clerk) carry(p *paper, topic string) int64 {
 	p.carried = len(c.acts)
-	return c.append(topic, c.partition, c.asLetter(p).Record())
+	return c.append(topic, c.partition, c.asDeadLetter(p).Record())
 }
 
 // park lets an order wait for another attempt, or for a dependency.
@@ -287,7 +287,7 @@ func (c *clerk) confirm(p *paper) *paper {
 	return p
 }
 
-// fail makes a letter of an order that could not be shipped.
+// fail makes a dead letter of an order that could not be shipped.
 func (c *clerk) fail(p *paper) *paper {
 	c.bury(p)
 	c.write(p, order.Dead)

@@ -10,7 +10,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestWhatWasDeletedIsSaidToBe deletes all letters and invoices of a partition with every kind of order that has one.
+// TestWhatWasDeletedIsSaidToBe deletes all dead letters and invoices of a partition with every kind
+// of order that has one.
 func TestWhatWasDeletedIsSaidToBe(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {
@@ -23,17 +24,17 @@ func TestWhatWasDeletedIsSaidToBe(t *testing.T) {
 			c.void(c.place(p), failure.Duplicate)
 		}, (*clerk).commitAll)
 		before := run(t, k)
-		if !before.OK() || before.LettersGone != 0 {
-			t.Fatalf("before: got faults %v, %d letters gone; want none", before.Faults, before.LettersGone)
+		if !before.OK() || before.DeadLettersGone != 0 {
+			t.Fatalf("before: got faults %v, %d dead letters gone; want none", before.Faults, before.DeadLettersGone)
 		}
 		deleteAll(t, k, k.Topics.DLQ)
 		report := run(t, k)
-		if diff := cmp.Diff(before.Orders, report.Orders); diff != "" || !report.OK() || report.LettersGone != 2 {
-			t.Errorf("without letters: got faults %v, %d letters gone; want none, and 2 (-want +got):\n%s", report.Faults, report.LettersGone, diff)
+		if diff := cmp.Diff(before.Orders, report.Orders); diff != "" || !report.OK() || report.DeadLettersGone != 2 {
+			t.Errorf("without dead letters: got faults %v, %d dead letters gone; want none, and 2 (-want +got):\n%s", report.Faults, report.DeadLettersGone, diff)
 		}
 		deleteAll(t, k, k.Topics.Invoices)
 		report = run(t, k)
-		if diff := cmp.Diff([]string{"invoice-gone 1-0 ord_1_1", "invoice-gone 1-1 ord_1_1-refund-1"}, named(report.Faults)); diff != "" || report.LettersGone != 2 {
+		if diff := cmp.Diff([]string{"invoice-gone 1-0 ord_1_1", "invoice-gone 1-1 ord_1_1-refund-1"}, named(report.Faults)); diff != "" || report.DeadLettersGone != 2 {
 			t.Errorf("without invoices (-want +got):\n%s", diff)
 		}
 		addsUp(t, report)

@@ -30,15 +30,15 @@ type worker struct {
 // trip is the way of a record of orders.
 type trip struct {
 	*paper
-	kind     string // order, poison or repeat
-	of       *trip  // that it repeats
-	plan     []string
-	last     string // what was written last
-	finished bool   // as it was placed
-	resting  bool   // parked, and not due
-	letters  int
-	next     *errand // written, and its state is not; or nil
-	asked    *errand // that is not answered yet, or nil
+	kind        string // order, poison or repeat
+	of          *trip  // that it repeats
+	plan        []string
+	last        string // what was written last
+	finished    bool   // as it was placed
+	resting     bool   // parked, and not due
+	deadLetters int
+	next        *errand // written, and its state is not; or nil
+	asked       *errand // that is not answered yet, or nil
 }
 
 // errand is a record in another topic that carries a trip on.
@@ -54,13 +54,13 @@ type errand struct {
 func plans() [][]string {
 	return [][]string{
 		{"working", "invoice", "mailing", "confirmed"},
-		{"letter", "dead"},
+		{"dead letter", "dead"},
 		{"cancelled", "call off"},
 		{"retry.10s", "retrying", "cancelled", "call off"},
-		{"working", "letter", "dead"},
-		{"working", "invoice", "mailing", "letter", "dead"},
+		{"working", "dead letter", "dead"},
+		{"working", "invoice", "mailing", "dead letter", "dead"},
 		{"retry.10s", "retrying", "working", "invoice", "mailing", "confirmed"},
-		{"working", "retry.10s", "retrying", "retry.2m", "retrying", "letter", "dead"},
+		{"working", "retry.10s", "retrying", "retry.2m", "retrying", "dead letter", "dead"},
 		{"working", "invoice", "waiting.", "waiting", "mailing", "confirmed"},
 		{"working", "invoice", "mailing", "retry.2m", "retrying", "mailing", "waiting.", "waiting", "mailing", "confirmed"},
 	}
@@ -79,7 +79,7 @@ func (w *worker) step(n int) {
 		tr := &trip{paper: w.place(nil), kind: "order", plan: plans()[n%len(plans())]}
 		w.trips, *w.shop = append(w.trips, tr), append(*w.shop, tr)
 	case 2:
-		w.trips = append(w.trips, &trip{paper: w.poison(""), kind: "poison", plan: []string{"letter", "void"}})
+		w.trips = append(w.trips, &trip{paper: w.poison(""), kind: "poison", plan: []string{"dead letter", "void"}})
 	case 3:
 		if of := choose(w.trips, n, func(tr *trip) bool { return tr.kind == "order" }); of != nil {
 			w.trips = append(w.trips, &trip{paper: w.place(of.paper), kind: "repeat", of: of, plan: []string{"repeat"}})
@@ -150,8 +150,8 @@ func (w *worker) advance(tr *trip) {
 		return
 	case tr.last == "invoice":
 		w.keep(tr.paper, "%PDF "+tr.Progress.Invoice.Number)()
-	case tr.last == "letter":
-		tr.letters++
+	case tr.last == "dead letter":
+		tr.deadLetters++
 		w.bury(tr.paper)
 	case tr.last == "void":
 		w.void(tr.paper, failure.Undecodable)
@@ -179,12 +179,13 @@ func (w *worker) errand(tr *trip, topic string, act int, offset int64) *errand {
 	return e
 }
 
-// takeOver is a new owner that finds every order where the last record left it. Of a letter, or a retry, without the state that
-// goes with it, nothing is known: the order fails again, or it does not.
+// takeOver is a new owner that finds every order where the last record left it. Of a dead letter,
+// or a retry, without the state that goes with it, nothing is known: the order fails again, or it
+// does not.
 func (w *worker) takeOver(n int) {
 	w.claim()
 	for _, tr := range w.trips {
-		if tr.last != "letter" && tr.next == nil || len(tr.plan) == 0 {
+		if tr.last != "dead letter" && tr.next == nil || len(tr.plan) == 0 {
 			continue
 		}
 		if tr.next != nil {
@@ -199,13 +200,13 @@ func (w *worker) takeOver(n int) {
 	}
 }
 
-// late is what an earlier owner sent before it lost the partition, and what arrives only now: the letter or the invoice of
-// an order that the new owner has in hand, or has taken to its end.
+// late is what an earlier owner sent before it lost the partition, and what arrives only now: the
+// dead letter or the invoice of an order that the new owner has in hand, or has taken to its end.
 func (w *worker) late(tr *trip, n int) {
 	switch {
 	case tr.finished && tr.asked == nil && tr.Status != order.Confirmed:
 	case n%2 == 0:
-		w.append(w.topics.DLQ, w.partition, w.asLetter(tr.paper).Record())
+		w.append(w.topics.DLQ, w.partition, w.asDeadLetter(tr.paper).Record())
 	case tr.Progress.Invoice != nil:
 		w.keep(tr.paper, "%PDF "+tr.Progress.Invoice.Number)
 	}
@@ -223,7 +224,7 @@ func (w *worker) rest(tr *trip) []string {
 	}
 }
 
-// sendBack is an operator who replays a letter.
+// sendBack is an operator who replays a dead letter.
 func (w *worker) sendBack(n int) {
 	dead := func(tr *trip) bool {
 		return tr.finished && tr.asked == nil && (tr.kind == "poison" || tr.Status == order.Dead)
@@ -237,9 +238,9 @@ func (w *worker) sendBack(n int) {
 	tr.asked = w.errand(tr, w.topics.Replay, len(w.acts), w.replay(tr.paper))
 	switch {
 	case tr.kind == "poison":
-		tr.plan = []string{"letter"}
+		tr.plan = []string{"dead letter"}
 	case n%3 == 0:
-		tr.plan = []string{"letter", "dead"}
+		tr.plan = []string{"dead letter", "dead"}
 	case n%3 == 1:
 		tr.plan = append([]string{"retry.10s", "retrying"}, w.rest(tr)...)
 	default:
@@ -325,8 +326,8 @@ func (w *worker) essential() (acts []int) {
 		switch {
 		case !w.settled(tr):
 			continue
-		case tr.kind == "poison" && tr.letters == 1:
-			acts = append(acts, tr.voided, tr.letter)
+		case tr.kind == "poison" && tr.deadLetters == 1:
+			acts = append(acts, tr.voided, tr.deadLetter)
 		case tr.kind != "order", tr.Status == order.Cancelled:
 			acts = append(acts, tr.voided)
 		case tr.Status.Parked():
@@ -334,7 +335,7 @@ func (w *worker) essential() (acts []int) {
 		case tr.Status == order.Confirmed:
 			acts = append(acts, tr.kept)
 		default:
-			acts = append(acts, tr.letter)
+			acts = append(acts, tr.deadLetter)
 		}
 		if tr.kind != "order" {
 			continue
@@ -343,7 +344,7 @@ func (w *worker) essential() (acts []int) {
 			acts = append(acts, tr.kept)
 		}
 		// Without the state of a retry, an order that was replayed is dead as it was.
-		if !tr.twice && (tr.letters == 0 || !tr.Status.Parked()) {
+		if !tr.twice && (tr.deadLetters == 0 || !tr.Status.Parked()) {
 			acts = append(acts, tr.state)
 		}
 	}

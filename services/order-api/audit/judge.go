@@ -20,7 +20,7 @@ type verdict struct {
 	start, end, committed, untraced     int64
 	oldest                              time.Time
 	void, foreign, unreadable, repeated int64
-	lettersGone                         int64
+	deadLettersGone                     int64
 	blocked, skipped                    map[Batch]bool
 }
 
@@ -188,7 +188,7 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 
 // find says which count of a tally an order belongs to.
 func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (place *int64, wrong kinds) {
-	letter, buried := j.letters[e.letterAt-1]
+	deadLetter, buried := j.deadLetters[e.deadLetterAt-1]
 	switch {
 	case j.erased[e.key]:
 		return &tally.Erased, 0
@@ -198,17 +198,17 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 		return &tally.Cancelled, 0
 	case e.end == discarded:
 		return &tally.Discarded, 0
-	case e.end == dead && buried && letter == offset:
+	case e.end == dead && buried && deadLetter == offset:
 		return &tally.Dead, 0
-	case e.end == dead && e.letterAt != 0 && e.letterAt <= j.lettersFrom:
-		j.v.lettersGone++ // its state is where a replay takes it from
+	case e.end == dead && e.deadLetterAt != 0 && e.deadLetterAt <= j.deadLettersFrom:
+		j.v.deadLettersGone++ // its state is where a replay takes it from
 		return &tally.Dead, 0
 	case e.end == dead:
-		return &tally.Lost, noLetter
+		return &tally.Lost, noDeadLetter
 	case inFlight:
 		return &tally.InFlight, 0
-	case e.facts&hasLetter != 0:
-		return &tally.Dead, noDeath // its letter is where an operator finds it
+	case e.facts&hasDeadLetter != 0:
+		return &tally.Dead, noDeath // its dead letter is where an operator finds it
 	case e.end == noState:
 		return &tally.Lost, lost
 	default:
@@ -223,9 +223,9 @@ func (j *judgement) lacks(e *entry, inFlight bool) kinds {
 		return noInvoice
 	case (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
 		return j.noVoid()
-	// Each letter of a dead order goes with a state that is written after it. One of an order that went well came from a
-	// worker that had lost the partition.
-	case e.end == dead && e.letterRev > e.rev && !inFlight:
+	// Each dead letter of a dead order goes with a state that is written after it. One of an order
+	// that went well came from a worker that had lost the partition.
+	case e.end == dead && e.deadLetterRev > e.rev && !inFlight:
 		return noDeath
 	}
 	return 0
@@ -245,11 +245,11 @@ func (j *judgement) repeat(offset int64, e *entry) kinds {
 	if e.void == voidUndecodable && e.end == noState {
 		tally.Undecodable++
 		switch {
-		case e.facts&hasLetter != 0:
-		case j.lettersFrom > 0:
-			j.v.lettersGone++
+		case e.facts&hasDeadLetter != 0:
+		case j.deadLettersFrom > 0:
+			j.v.deadLettersGone++
 		default:
-			return noLetter
+			return noDeadLetter
 		}
 		return 0
 	}

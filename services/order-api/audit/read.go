@@ -19,19 +19,19 @@ import (
 type carrier struct {
 	topic string
 	// takenUp reports whether a worker that comes across a record, and finds an order as the entry has it, goes on with it.
-	takenUp func(dlq.Letter, *entry) bool
+	takenUp func(dlq.DeadLetter, *entry) bool
 }
 
 // carriers is the one list of places, beside the topic orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
 	// Of the records that parked an order only the newest is taken up. An older one was left behind by a crash before its
 	// commit, and one without a state by a crash before that.
-	parked := func(l dlq.Letter, e *entry) bool { return l.Rev == int64(e.parked) }
+	parked := func(l dlq.DeadLetter, e *entry) bool { return l.Rev == int64(e.parked) }
 	return []carrier{
 		{topics.Retry10s, parked},
 		{topics.Retry2m, parked},
 		{topics.Waiting, parked},
-		{topics.Replay, func(l dlq.Letter, _ *entry) bool { return l.Replays > 0 }},
+		{topics.Replay, func(l dlq.DeadLetter, _ *entry) bool { return l.Replays > 0 }},
 	}
 }
 
@@ -96,7 +96,7 @@ func (a *auditor) ask(
 
 // readOn reads each topic from where the round before ended. Carriers are read anew: what they carried then may be finished now.
 func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) error {
-	t.invoicesFrom, t.lettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
+	t.invoicesFrom, t.deadLettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
 	for _, s := range []struct {
 		topic string
 		each  func(*kgo.Record) error
@@ -104,7 +104,7 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 		{a.topics.Orders, t.placed},
 		{a.topics.Status, t.state},
 		{a.topics.Invoices, t.invoice},
-		{a.topics.DLQ, t.letter},
+		{a.topics.DLQ, t.deadLetter},
 	} {
 		if err := a.read(ctx, t, s.topic, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
 			return err

@@ -27,13 +27,13 @@ type Report struct {
 	Committed bool      `json:"committed"` // the group has committed something
 
 	// Counted, and no fault: the promises are kept in spite of them, or do not cover them.
-	VoidStates  int64 `json:"void_states"`  // written by workers that had lost their partition
-	Repeated    int64 `json:"repeated"`     // invoices that were kept again with the same bytes
-	LettersGone int64 `json:"letters_gone"` // letters of dead orders, or of what is no order, that were deleted from their topic
-	Foreign     int64 `json:"foreign"`      // letters of other applications
-	Unreadable  int64 `json:"unreadable"`   // records that are none of ours, in topics of ours
-	Dismissed   int   `json:"dismissed"`    // suspicions that reading on did not confirm
-	Unsettled   int   `json:"unsettled"`    // suspicions that came up last: another run confirms them or does not
+	VoidStates      int64 `json:"void_states"`       // written by workers that had lost their partition
+	Repeated        int64 `json:"repeated"`          // invoices that were kept again with the same bytes
+	DeadLettersGone int64 `json:"dead_letters_gone"` // dead letters of dead orders, or of what is no order, that were deleted from their topic
+	Foreign         int64 `json:"foreign"`           // dead letters of other applications
+	Unreadable      int64 `json:"unreadable"`        // records that are none of ours, in topics of ours
+	Dismissed       int   `json:"dismissed"`         // suspicions that reading on did not confirm
+	Unsettled       int   `json:"unsettled"`         // suspicions that came up last: another run confirms them or does not
 
 	Uncertain Uncertain `json:"uncertain"` // counted too, and no fault
 
@@ -72,7 +72,7 @@ type Tally struct {
 	Confirmed int64 `json:"confirmed"`
 	Cancelled int64 `json:"cancelled"`
 	Discarded int64 `json:"discarded"`
-	Dead      int64 `json:"dead"`   // with a letter
+	Dead      int64 `json:"dead"`   // with a dead letter
 	Erased    int64 `json:"erased"` // on purpose, by a tombstone in orders.status
 	InFlight  int64 `json:"in_flight"`
 	Retrying  int64 `json:"retrying"` // of those in flight
@@ -136,7 +136,7 @@ const (
 	lost kinds = 1 << iota
 	stuck
 	passedOver
-	noLetter
+	noDeadLetter
 	noDeath
 	noInvoice
 	noVoid
@@ -160,8 +160,8 @@ var meanings = [...]struct{ name, meaning string }{
 	{"lost", "committed as finished, and nothing says what became of it"},
 	{"stuck", "begun and not finished, and no worker will come across it again"},
 	{"passed-over", "from this offset on: dropped by the log before the group had committed it"},
-	{"no-letter", "dead or undecodable, and its letter is not there"},
-	{"no-death", "its letter is there, and the state that goes with it is not"},
+	{"no-dead-letter", "dead or undecodable, and its dead letter is not there"},
+	{"no-death", "its dead letter is there, and the state that goes with it is not"},
 	{"no-invoice", "the invoice that its state must point at is not there"},
 	{"no-void", "will never have an invoice, and no void record says why"},
 	{"unequal-hash", "its invoice has not the SHA-256 that its state, or the invoice's own header, says"},
@@ -204,7 +204,7 @@ func (r *Report) add(v verdict) {
 	r.Skipped = append(r.Skipped, sorted(v.skipped)...)
 	r.Blocked = append(r.Blocked, sorted(v.blocked)...)
 	r.Repeated += v.repeated
-	r.LettersGone += v.lettersGone
+	r.DeadLettersGone += v.deadLettersGone
 	r.Foreign += v.foreign
 	r.Unreadable += v.unreadable
 	r.Dismissed += v.dismissed
@@ -244,7 +244,7 @@ func (r *Report) Write(w io.Writer) error {
 	if !r.Committed {
 		fmt.Fprintf(&b, "Group %s has committed nothing: every order that has not ended counts as in flight.\n\n", r.Group)
 	}
-	fmt.Fprintf(&b, "%-22s %12s %12s\n", "orders", "in the topic", "older")
+	fmt.Fprintf(&b, "%-24s %12s %12s\n", "orders", "in the topic", "older")
 	for _, row := range []struct {
 		label string
 		count func(Tally) int64
@@ -253,7 +253,7 @@ func (r *Report) Write(w io.Writer) error {
 		{"  confirmed", func(t Tally) int64 { return t.Confirmed }},
 		{"  cancelled", func(t Tally) int64 { return t.Cancelled }},
 		{"  discarded", func(t Tally) int64 { return t.Discarded }},
-		{"  dead, with a letter", func(t Tally) int64 { return t.Dead }},
+		{"  dead, with dead letter", func(t Tally) int64 { return t.Dead }},
 		{"  erased", func(t Tally) int64 { return t.Erased }},
 		{"  in flight", func(t Tally) int64 { return t.InFlight }},
 		{"    retrying", func(t Tally) int64 { return t.Retrying }},
@@ -263,7 +263,7 @@ func (r *Report) Write(w io.Writer) error {
 		{"repeats of them", func(t Tally) int64 { return t.Duplicates }},
 		{"no order at all", func(t Tally) int64 { return t.Undecodable }},
 	} {
-		fmt.Fprintf(&b, "%-22s %12d %12d\n", row.label, row.count(r.Orders), row.count(r.Older))
+		fmt.Fprintf(&b, "%-24s %12d %12d\n", row.label, row.count(r.Orders), row.count(r.Older))
 	}
 	r.writeHorizon(&b)
 	r.writeNotes(&b)
@@ -298,8 +298,8 @@ func (r *Report) writeNotes(b *strings.Builder) {
 		{r.VoidStates, "void states: written by workers that had lost their partition"},
 		{r.Uncertain.Mails, fmt.Sprintf("uncertain mails, of %d orders: may have gone out twice", r.Uncertain.Orders)},
 		{r.Repeated, "invoices kept again with the same bytes"},
-		{r.LettersGone, "letters deleted from the topic: a replay takes their orders as they stand"},
-		{r.Foreign, "letters of other applications"},
+		{r.DeadLettersGone, "dead letters deleted from the topic: a replay takes their orders as they stand"},
+		{r.Foreign, "dead letters of other applications"},
 		{r.Unreadable, "unreadable records beside those in " + r.Prefix},
 		{int64(r.Dismissed), "suspicions that reading on did not confirm"},
 		{int64(r.Unsettled), "suspicions that are not settled: run it again"},

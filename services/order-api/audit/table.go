@@ -26,17 +26,17 @@ type table struct {
 	seed   maphash.Seed
 	next   map[string]int64 // by topic: where to read on
 
-	pages   map[int64]*[pageSize]entry
-	letters map[int64]int64    // origins, by the offset of the letter
-	copies  map[int64]document // second and later invoices of an origin, by their offset; few
-	doubts  map[int64]doubt    // orders whose mail is uncertain, by their offset; few
-	refunds map[int64]refund   // by their offset; few
-	blocked map[Batch]bool     // of all topics
-	skipped map[Batch]bool     // of all topics
-	erased  map[uint64]bool    // keys of orders whose newest record in orders.status is a tombstone; few
-	fold    status.Fold
+	pages       map[int64]*[pageSize]entry
+	deadLetters map[int64]int64    // origins, by the offset of the dead letter
+	copies      map[int64]document // second and later invoices of an origin, by their offset; few
+	doubts      map[int64]doubt    // orders whose mail is uncertain, by their offset; few
+	refunds     map[int64]refund   // by their offset; few
+	blocked     map[Batch]bool     // of all topics
+	skipped     map[Batch]bool     // of all topics
+	erased      map[uint64]bool    // keys of orders whose newest record in orders.status is a tombstone; few
+	fold        status.Fold
 
-	invoicesFrom, lettersFrom int64 // where their logs start: what stood before was deleted
+	invoicesFrom, deadLettersFrom int64 // where their logs start: what stood before was deleted
 
 	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
 	oldest time.Time // when that was appended; zero if there is none
@@ -51,22 +51,22 @@ const pageSize = 64
 
 // entry is what is known of one offset of orders. Offsets in it are one higher than they are, so that zero is none.
 type entry struct {
-	key       uint64 // of the order's ID; zero is a record without one
-	document  uint64 // of the first invoice's bytes
-	pointer   uint64 // of the hash that the state points with
-	kept      int64  // offset in orders.invoices of the first invoice
-	pointerAt int64  // the offset that the state points at
-	letterAt  int64  // the letter that the state points at
-	rev       int32  // of the state
-	letterRev int32  // of the state that the newest letter goes with
-	parked    int32  // rev of the newest change to a parked status
-	total     uint32 // of the hash of what the invoice comes to; zero before that is known
-	facts     facts
-	wrong     kinds // what this round finds wrong
-	suspected kinds // what the round before found wrong
-	end       end
-	void      void
-	carried   uint8 // the last round that found it in a carrier
+	key           uint64 // of the order's ID; zero is a record without one
+	document      uint64 // of the first invoice's bytes
+	pointer       uint64 // of the hash that the state points with
+	kept          int64  // offset in orders.invoices of the first invoice
+	pointerAt     int64  // the offset that the state points at
+	deadLetterAt  int64  // the dead letter that the state points at
+	rev           int32  // of the state
+	deadLetterRev int32  // of the state that the newest dead letter goes with
+	parked        int32  // rev of the newest change to a parked status
+	total         uint32 // of the hash of what the invoice comes to; zero before that is known
+	facts         facts
+	wrong         kinds // what this round finds wrong
+	suspected     kinds // what the round before found wrong
+	end           end
+	void          void
+	carried       uint8 // the last round that found it in a carrier
 }
 
 // document is an invoice that is not the first of its origin.
@@ -86,7 +86,7 @@ type facts uint8
 
 const (
 	hasRecord facts = 1 << iota
-	hasLetter
+	hasDeadLetter
 	claimedTwice // by orders with different IDs, or by number of another order
 	keptUnlike   // two invoices with different bytes
 	hashedWrong  // the invoice's own header does not fit its bytes
@@ -120,7 +120,7 @@ const (
 func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
-		pages: map[int64]*[pageSize]entry{}, letters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
+		pages: map[int64]*[pageSize]entry{}, deadLetters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
 		refunds: map[int64]refund{}, blocked: map[Batch]bool{}, skipped: map[Batch]bool{}, erased: map[uint64]bool{},
 	}
 }
@@ -203,7 +203,7 @@ func (t *table) state(r *kgo.Record) error {
 	t.belongs(e, r.Key)
 	delete(t.erased, maphash.Bytes(t.seed, r.Key))
 	e.rev, e.end = int32(head.Rev), ended(head.Status)
-	e.pointer, e.pointerAt, e.letterAt = 0, 0, 0
+	e.pointer, e.pointerAt, e.deadLetterAt = 0, 0, 0
 	if straight(head) && e.facts&hasRecord != 0 {
 		return nil
 	}
@@ -246,8 +246,8 @@ func (t *table) follow(e *entry, trail wire.Trail) {
 	if trail.Kept != nil {
 		e.pointer, e.pointerAt = maphash.String(t.seed, trail.Kept.SHA256), trail.Kept.Offset+1
 	}
-	if trail.Letter != nil {
-		e.letterAt = trail.Letter.Offset + 1
+	if trail.DeadLetter != nil {
+		e.deadLetterAt = trail.DeadLetter.Offset + 1
 	}
 }
 
@@ -330,8 +330,9 @@ func voided(reason string) void {
 	}
 }
 
-// letter takes a record of the dead-letter topic. Those of other applications, and about other topics, are not ours to judge.
-func (t *table) letter(r *kgo.Record) error {
+// deadLetter takes a record of the dead-letter topic. Those of other applications, and about other
+// topics, are not ours to judge.
+func (t *table) deadLetter(r *kgo.Record) error {
 	if s, ok := kafka.ReadSkip(r); ok {
 		// Other topics may have been created again without orders: what is said of them is never held against anybody.
 		if s.Topic != t.orders || s.Of(t.origin.Incarnation) {
@@ -346,9 +347,9 @@ func (t *table) letter(r *kgo.Record) error {
 	}
 	e := t.at(l.Origin.Offset)
 	t.belongs(e, r.Key)
-	e.facts |= hasLetter
-	e.letterRev = max(e.letterRev, int32(l.Rev))
-	t.letters[r.Offset] = l.Origin.Offset
+	e.facts |= hasDeadLetter
+	e.deadLetterRev = max(e.deadLetterRev, int32(l.Rev))
+	t.deadLetters[r.Offset] = l.Origin.Offset
 	return nil
 }
 

@@ -163,26 +163,27 @@ func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
 	return q, c.call(ctx, http.MethodPost, "/v1/quotes", http.Header{"Content-Type": {"application/json"}}, body, &q)
 }
 
-// Letters returns a page of letters, those that failed last first, and the cursor of the next page or "".
-func (c *Client) Letters(ctx context.Context, q LetterQuery) ([]Letter, string, error) {
+// DeadLetters returns a page of dead letters, those that failed last first, and the cursor of the
+// next page or "".
+func (c *Client) DeadLetters(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, string, error) {
 	var page struct {
-		Letters []Letter
-		Next    string
+		DeadLetters []DeadLetter `json:"dead_letters"`
+		Next        string
 	}
-	err := c.get(ctx, "/v1/letters"+query("state", q.State, "step", q.Step, "reason", q.Reason, "limit", number(q.Limit), "cursor", q.Cursor), &page)
-	return page.Letters, page.Next, err
+	err := c.get(ctx, "/v1/dead-letters"+query("state", q.State, "step", q.Step, "reason", q.Reason, "limit", number(q.Limit), "cursor", q.Cursor), &page)
+	return page.DeadLetters, page.Next, err
 }
 
-// Letter returns a letter with the record that failed.
-func (c *Client) Letter(ctx context.Context, id string) (Letter, error) {
-	var l Letter
-	return l, c.get(ctx, "/v1/letters/"+url.PathEscape(id), &l)
+// DeadLetter returns a dead letter with the record that failed.
+func (c *Client) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
+	var l DeadLetter
+	return l, c.get(ctx, "/v1/dead-letters/"+url.PathEscape(id), &l)
 }
 
-// Replay sends a letter back to be worked on again, and returns the number of the replay.
+// Replay sends a dead letter back to be worked on again, and returns the number of the replay.
 func (c *Client) Replay(ctx context.Context, id string) (int, error) {
 	var sent struct{ Replay int }
-	err := c.call(ctx, http.MethodPost, "/v1/letters/"+url.PathEscape(id)+"/replay", nil, nil, &sent)
+	err := c.call(ctx, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(id)+"/replay", nil, nil, &sent)
 	return sent.Replay, err
 }
 

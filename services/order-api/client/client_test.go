@@ -133,13 +133,13 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 		{func() error { _, err := c.Products(ctx); return err }, "GET /v1/products"},
 		{
 			func() error {
-				_, _, err := c.Letters(ctx, client.LetterQuery{State: "open", Step: "email", Reason: "mail-busy", Limit: 1, Cursor: "x"})
+				_, _, err := c.DeadLetters(ctx, client.DeadLetterQuery{State: "open", Step: "email", Reason: "mail-busy", Limit: 1, Cursor: "x"})
 				return err
 			},
-			"GET /v1/letters?cursor=x&limit=1&reason=mail-busy&state=open&step=email",
+			"GET /v1/dead-letters?cursor=x&limit=1&reason=mail-busy&state=open&step=email",
 		},
-		{func() error { _, err := c.Letter(ctx, "3-124"); return err }, "GET /v1/letters/3-124"},
-		{func() error { _, err := c.Replay(ctx, "3-124"); return err }, "POST /v1/letters/3-124/replay"},
+		{func() error { _, err := c.DeadLetter(ctx, "3-124"); return err }, "GET /v1/dead-letters/3-124"},
+		{func() error { _, err := c.Replay(ctx, "3-124"); return err }, "POST /v1/dead-letters/3-124/replay"},
 	}
 	for _, row := range calls {
 		if err := row.call(); err != nil {

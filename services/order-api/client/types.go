@@ -16,24 +16,24 @@ type NewOrder struct {
 
 // Order is an order as it stands; or a refund, which is an order of its own.
 type Order struct {
-	ID         string      `json:"id"`
-	Status     string      `json:"status"`
-	Rev        int64       `json:"rev"` // +1 a change
-	PlacedAt   time.Time   `json:"placed_at"`
-	Customer   Customer    `json:"customer"`
-	ShipTo     Address     `json:"ship_to"`
-	Service    string      `json:"service"`
-	Items      []Item      `json:"items"`
-	Note       string      `json:"note,omitempty"`
-	ItemsTotal Money       `json:"items_total"`        // net, without shipping
-	Shipping   *Shipping   `json:"shipping,omitempty"` // from status working on, like Tax and Total; never of a refund
-	Tax        *Money      `json:"tax,omitempty"`      // of a refund at once, like Total
-	Total      *Money      `json:"total,omitempty"`    // gross
-	Invoice    *Invoice    `json:"invoice,omitempty"`  // once it is issued; the credit note of a refund
-	Timeline   []Change    `json:"timeline"`
-	Letter     *LetterRef  `json:"letter,omitempty"`  // of a dead order
-	Refund     *Refund     `json:"refund,omitempty"`  // of a refund: its amounts are what is given back
-	Refunds    []RefundRef `json:"refunds,omitempty"` // of an order that is asked for alone, by number
+	ID         string         `json:"id"`
+	Status     string         `json:"status"`
+	Rev        int64          `json:"rev"` // +1 a change
+	PlacedAt   time.Time      `json:"placed_at"`
+	Customer   Customer       `json:"customer"`
+	ShipTo     Address        `json:"ship_to"`
+	Service    string         `json:"service"`
+	Items      []Item         `json:"items"`
+	Note       string         `json:"note,omitempty"`
+	ItemsTotal Money          `json:"items_total"`        // net, without shipping
+	Shipping   *Shipping      `json:"shipping,omitempty"` // from status working on, like Tax and Total; never of a refund
+	Tax        *Money         `json:"tax,omitempty"`      // of a refund at once, like Total
+	Total      *Money         `json:"total,omitempty"`    // gross
+	Invoice    *Invoice       `json:"invoice,omitempty"`  // once it is issued; the credit note of a refund
+	Timeline   []Change       `json:"timeline"`
+	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"` // of a dead order
+	Refund     *Refund        `json:"refund,omitempty"`      // of a refund: its amounts are what is given back
+	Refunds    []RefundRef    `json:"refunds,omitempty"`     // of an order that is asked for alone, by number
 }
 
 // NewRefund is what to refund of an order: of its items SKU and Quantity count. The zero value is all that is left.
@@ -143,15 +143,15 @@ type Change struct {
 	Replay int       `json:"replay,omitempty"` // number of the replay that made the change
 }
 
-// LetterRef names the letter of a dead order.
-type LetterRef struct {
+// DeadLetterRef names the dead letter of a dead order.
+type DeadLetterRef struct {
 	ID     string `json:"id"`
 	Step   string `json:"step,omitempty"`
 	Reason string `json:"reason"`
 }
 
-// Letter is what stands in the dead-letter topic for an order that failed.
-type Letter struct {
+// DeadLetter is what stands in the dead-letter topic for an order that failed.
+type DeadLetter struct {
 	ID          string    `json:"id"`
 	State       string    `json:"state"`           // open, lost, replayed, closed
 	Order       string    `json:"order,omitempty"` // its ID; none for a record that is no order
@@ -166,7 +166,7 @@ type Letter struct {
 	Replays     int       `json:"replays"`          // how often it was sent back
 	Partition   int32     `json:"partition"`        // of its record in the dead-letter topic
 	Offset      int64     `json:"offset"`           // there
-	Record      *Record   `json:"record,omitempty"` // of a single letter only
+	Record      *Record   `json:"record,omitempty"` // of a single dead letter only
 }
 
 // Record is the record that failed. Key and Value are text as it is, or base64 when they are not UTF-8.
@@ -193,7 +193,7 @@ type Problem struct {
 	Status int          `json:"status"`
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
-	Order  string       `json:"order,omitempty"` // the ID of an order whose result is unknown, or whose letter is gone
+	Order  string       `json:"order,omitempty"` // the ID of an order whose result is unknown, or whose dead letter is gone
 }
 
 // FieldError is what is wrong with one field. Pointer is a JSON pointer (RFC 6901) into the request.
@@ -224,8 +224,8 @@ type OrderQuery struct {
 	Cursor   string
 }
 
-// LetterQuery says which letters to list. Zero values are left out.
-type LetterQuery struct {
+// DeadLetterQuery says which dead letters to list. Zero values are left out.
+type DeadLetterQuery struct {
 	State  string
 	Step   string
 	Reason string

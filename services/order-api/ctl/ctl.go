@@ -33,7 +33,7 @@ type commands struct {
 	Cancel  cancelOrder `cmd:"" help:"Cancel an order that no worker has begun."`
 	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
 	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
-	DLQ     letters     `cmd:"" name:"dlq" help:"List and replay dead letters."`
+	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
 	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly)."`
 	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`
 }

@@ -116,7 +116,7 @@ func TestRefusedFilterIsAUsageError(t *testing.T) {
 	for status, want := range map[int]bool{http.StatusBadRequest: true, http.StatusInternalServerError: false} {
 		for _, command := range []string{"list", "replay --all"} {
 			s := open(t)
-			s.fails["/v1/letters"] = []int{status}
+			s.fails["/v1/dead-letters"] = []int{status}
 			_, _, err := s.run(t, "", append(append([]string{"dlq"}, strings.Fields(command)...), "--step", "packing")...)
 			// The type has no name outside its package.
 			usage := reflect.New(reflect.TypeOf(config.Usage(nil))).Interface()
@@ -157,10 +157,10 @@ func TestPlaceReadsAllFilesFirst(t *testing.T) {
 func TestReplayCountsAddUp(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	s.fails["/v1/letters/0-1/replay"] = []int{http.StatusServiceUnavailable}
-	s.fails["/v1/letters/0-2/replay"] = []int{http.StatusConflict}
-	s.fails["/v1/letters/0-5/replay"] = []int{http.StatusInternalServerError}
-	s.fails["/v1/letters/0-7/replay"] = []int{http.StatusConflict}
+	s.fails["/v1/dead-letters/0-1/replay"] = []int{http.StatusServiceUnavailable}
+	s.fails["/v1/dead-letters/0-2/replay"] = []int{http.StatusConflict}
+	s.fails["/v1/dead-letters/0-5/replay"] = []int{http.StatusInternalServerError}
+	s.fails["/v1/dead-letters/0-7/replay"] = []int{http.StatusConflict}
 	s.state["0-2"], s.state["0-7"] = "closed", "replayed"
 	before := `{"rev":2,"status":"dead"}`
 	s.walk["ord0-1"] = []string{before, `{"rev":3,"status":"working","replay":2}`, `{"rev":4,"status":"confirmed","replay":2}`}

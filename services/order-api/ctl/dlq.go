@@ -13,11 +13,11 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// letters are the commands for dead letters.
-type letters struct {
-	List   listLetters `cmd:"" help:"List dead letters, the latest failure first."`
-	Show   showLetter  `cmd:"" help:"Show a dead letter with the record that failed."`
-	Replay replay      `cmd:"" help:"Replay dead letters: each order resumes at the step that failed."`
+// deadLetters are the commands for dead letters.
+type deadLetters struct {
+	List   listDeadLetters `cmd:"" help:"List dead letters, the latest failure first."`
+	Show   showDeadLetter  `cmd:"" help:"Show a dead letter with the record that failed."`
+	Replay replay          `cmd:"" help:"Replay dead letters: each order resumes at the step that failed."`
 }
 
 // filter selects dead letters.
@@ -27,13 +27,13 @@ type filter struct {
 }
 
 // all yields the dead letters in a state, page by page.
-func (f filter) all(ctx context.Context, api *client.Client, state string) iter.Seq2[client.Letter, error] {
-	return func(yield func(client.Letter, error) bool) {
-		q := client.LetterQuery{State: state, Step: f.Step, Reason: f.Reason, Limit: 100}
+func (f filter) all(ctx context.Context, api *client.Client, state string) iter.Seq2[client.DeadLetter, error] {
+	return func(yield func(client.DeadLetter, error) bool) {
+		q := client.DeadLetterQuery{State: state, Step: f.Step, Reason: f.Reason, Limit: 100}
 		for {
-			page, next, err := api.Letters(ctx, q)
+			page, next, err := api.DeadLetters(ctx, q)
 			if err != nil {
-				yield(client.Letter{}, misused(explain(err)))
+				yield(client.DeadLetter{}, misused(explain(err)))
 				return
 			}
 			for _, l := range page {
@@ -45,7 +45,7 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 				return
 			}
 			if next == q.Cursor {
-				yield(client.Letter{}, errors.New("the API returned the same page twice"))
+				yield(client.DeadLetter{}, errors.New("the API returned the same page twice"))
 				return
 			}
 			q.Cursor = next
@@ -61,13 +61,13 @@ func misused(err error) error {
 	return err
 }
 
-type listLetters struct {
+type listDeadLetters struct {
 	filter
 	State string `enum:"open,lost,replayed,closed,all" default:"open" help:"Only dead letters in this state: ${enum}."`
 }
 
 // Run prints a line for each dead letter.
-func (c *listLetters) Run(ctx context.Context, p *printer, api *client.Client) error {
+func (c *listDeadLetters) Run(ctx context.Context, p *printer, api *client.Client) error {
 	state := c.State
 	if state == "all" {
 		state = ""
@@ -76,14 +76,14 @@ func (c *listLetters) Run(ctx context.Context, p *printer, api *client.Client) e
 		if err != nil {
 			return err
 		}
-		if err := p.result(letterLine(l), l); err != nil {
+		if err := p.result(deadLetterLine(l), l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func letterLine(l client.Letter) string {
+func deadLetterLine(l client.DeadLetter) string {
 	who, step := l.Order, l.Step
 	if who == "" {
 		who, step = "(no order)", "-"
@@ -91,13 +91,13 @@ func letterLine(l client.Letter) string {
 	return fmt.Sprintf("%-8s %-9s %-9s %-18s %d× %s %s", l.ID, l.State, step, l.Reason, l.Attempts, l.LastFailed.UTC().Format(time.RFC3339), who)
 }
 
-type showLetter struct {
+type showDeadLetter struct {
 	ID string `arg:"" help:"ID of the dead letter, such as 3-124."`
 }
 
 // Run shows a dead letter.
-func (c *showLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
-	l, err := api.Letter(ctx, c.ID)
+func (c *showDeadLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
+	l, err := api.DeadLetter(ctx, c.ID)
 	if replayable(err) {
 		return config.Hint(err, "replay it with: ordersctl dlq replay "+c.ID)
 	}
@@ -105,7 +105,7 @@ func (c *showLetter) Run(ctx context.Context, p *printer, api *client.Client) er
 		return explain(err)
 	}
 	lines := []string{
-		letterLine(l),
+		deadLetterLine(l),
 		"  why      " + l.Class + ": " + l.Message,
 		"  failed   first " + l.FirstFailed.UTC().Format(time.RFC3339) + ", last " + l.LastFailed.UTC().Format(time.RFC3339),
 		"  worker   " + l.Worker,

@@ -16,10 +16,10 @@ func TestReplayByIDWithoutTheDeadLetter(t *testing.T) {
 			s.ServeHTTP(w, r)
 			return
 		}
-		of := map[string]string{"/v1/letters/3-1": `, "order": "ord_1"`}[r.URL.Path]
+		of := map[string]string{"/v1/dead-letters/3-1": `, "order": "ord_1"`}[r.URL.Path]
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusGone)
-		fmt.Fprintf(w, `{"type": "/problems/letter-gone", "title": "Gone", "status": 410%s}`, of)
+		fmt.Fprintf(w, `{"type": "/problems/dead-letter-gone", "title": "Gone", "status": 410%s}`, of)
 	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL

@@ -39,9 +39,9 @@ func hostile(t *testing.T, status int) *shop {
 	o := client.Order{
 		ID: evil, Status: evil, Customer: client.Customer{Name: evil, Email: evil}, ShipTo: client.Address{City: evil, Country: evil},
 		Items: []client.Item{{SKU: evil, Name: evil}}, Total: &client.Money{Amount: evil, Currency: evil}, Invoice: &client.Invoice{Number: "../" + evil},
-		Timeline: []client.Change{{Status: evil, Step: evil, Reason: evil}}, Letter: &client.LetterRef{ID: evil, Reason: evil},
+		Timeline: []client.Change{{Status: evil, Step: evil, Reason: evil}}, DeadLetter: &client.DeadLetterRef{ID: evil, Reason: evil},
 	}
-	l := client.Letter{ID: evil, State: evil, Order: evil, Step: evil, Class: evil, Reason: evil, Message: evil, Worker: evil, Record: &client.Record{Key: evil, Value: evil}}
+	l := client.DeadLetter{ID: evil, State: evil, Order: evil, Step: evil, Class: evil, Reason: evil, Message: evil, Worker: evil, Record: &client.Record{Key: evil, Value: evil}}
 	q := client.Quote{Service: evil, Services: []client.Shipping{{Service: evil, Carrier: evil, Zone: evil, Price: client.Money{Amount: evil, Currency: evil}}}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var answer any = o
@@ -57,9 +57,9 @@ func hostile(t *testing.T, status int) *shop {
 			return
 		case r.URL.Path == "/v1/quotes":
 			answer = q
-		case r.URL.Path == "/v1/letters":
-			answer = map[string]any{"letters": []client.Letter{l}}
-		case strings.HasPrefix(r.URL.Path, "/v1/letters/"):
+		case r.URL.Path == "/v1/dead-letters":
+			answer = map[string]any{"dead_letters": []client.DeadLetter{l}}
+		case strings.HasPrefix(r.URL.Path, "/v1/dead-letters/"):
 			answer = l
 		}
 		_ = json.NewEncoder(w).Encode(answer)

@@ -28,10 +28,10 @@ func final(status string) bool {
 
 // outcome is the status of an order; for a dead one with reason and dead letter.
 func outcome(o client.Order) string {
-	if o.Letter == nil || o.Status != "dead" {
+	if o.DeadLetter == nil || o.Status != "dead" {
 		return o.Status
 	}
-	return fmt.Sprintf("%s: %s, dead letter %s", o.Status, o.Letter.Reason, o.Letter.ID)
+	return fmt.Sprintf("%s: %s, dead letter %s", o.Status, o.DeadLetter.Reason, o.DeadLetter.ID)
 }
 
 // brief formats an order as one line.

@@ -33,10 +33,10 @@ const (
 
 // sending is a dead letter that is replayed.
 type sending struct {
-	letter client.Letter
-	number int // of the replay
-	result string
-	err    error // or nil
+	deadLetter client.DeadLetter
+	number     int // of the replay
+	result     string
+	err        error // or nil
 }
 
 // Run replays dead letters, follows their orders, and prints a line for each. Replaying a dead
@@ -64,7 +64,7 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 	}
 	tally := map[string]int{}
 	for _, one := range all {
-		if c.Wait > 0 && one.result == sent && one.letter.Order != "" {
+		if c.Wait > 0 && one.result == sent && one.deadLetter.Order != "" {
 			one.follow(ctx, api)
 		}
 		tally[one.result]++
@@ -83,22 +83,22 @@ func (c *replay) collect(ctx context.Context, api *client.Client) ([]*sending, e
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, &sending{letter: l})
+		all = append(all, &sending{deadLetter: l})
 	}
 	return all, nil
 }
 
 // chosen yields the selected dead letters.
-func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(client.Letter, error) bool) {
+func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(client.DeadLetter, error) bool) {
 	if c.All {
 		return c.all(ctx, api, "open")
 	}
-	return func(yield func(client.Letter, error) bool) {
+	return func(yield func(client.DeadLetter, error) bool) {
 		for _, id := range c.IDs {
-			l, err := api.Letter(ctx, id)
+			l, err := api.DeadLetter(ctx, id)
 			if replayable(err) { // the API recreates it from its order
 				p, _ := errors.AsType[*client.Problem](err)
-				l, err = client.Letter{ID: id, Order: p.Order}, nil
+				l, err = client.DeadLetter{ID: id, Order: p.Order}, nil
 			}
 			if !yield(l, explain(err)) {
 				return
@@ -110,7 +110,7 @@ func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(clien
 func (s *sending) send(ctx context.Context, api *client.Client) {
 	s.result = sent
 	s.err = withRetry(ctx, func() (err error) {
-		s.number, err = api.Replay(ctx, s.letter.ID)
+		s.number, err = api.Replay(ctx, s.deadLetter.ID)
 		return err
 	})
 	if s.err == nil {
@@ -122,14 +122,14 @@ func (s *sending) send(ctx context.Context, api *client.Client) {
 	}
 	// The order is final, or another replay of it is in progress: only the first closes the dead
 	// letter.
-	if now, err := api.Letter(ctx, s.letter.ID); err == nil && now.State == "closed" {
+	if now, err := api.DeadLetter(ctx, s.deadLetter.ID); err == nil && now.State == "closed" {
 		s.result, s.err = alreadyDone, nil
 	}
 }
 
 // follow waits for the final status that results from this replay.
 func (s *sending) follow(ctx context.Context, api *client.Client) {
-	for change, err := range api.Watch(ctx, s.letter.Order, -1) {
+	for change, err := range api.Watch(ctx, s.deadLetter.Order, -1) {
 		switch {
 		case err != nil:
 			s.result, s.err = unfinished, errors.New("the order was not final in time")
@@ -150,15 +150,15 @@ func (s *sending) follow(ctx context.Context, api *client.Client) {
 
 func (s *sending) print(p *printer) error {
 	if s.err != nil {
-		p.printError(fmt.Errorf("dead letter %s: %w", s.letter.ID, s.err))
+		p.printError(fmt.Errorf("dead letter %s: %w", s.deadLetter.ID, s.err))
 	}
 	line := struct {
-		Letter string `json:"letter"`
-		Order  string `json:"order,omitempty"`
-		Replay int    `json:"replay,omitempty"`
-		Result string `json:"result"`
-	}{s.letter.ID, s.letter.Order, s.number, s.result}
-	return p.result(strings.Join(drop([]string{s.letter.ID, s.letter.Order, s.result}, ""), " "), line)
+		DeadLetter string `json:"dead_letter"`
+		Order      string `json:"order,omitempty"`
+		Replay     int    `json:"replay,omitempty"`
+		Result     string `json:"result"`
+	}{s.deadLetter.ID, s.deadLetter.Order, s.number, s.result}
+	return p.result(strings.Join(drop([]string{s.deadLetter.ID, s.deadLetter.Order, s.result}, ""), " "), line)
 }
 
 // sum prints how many dead letters had which result; the counts add up to all.

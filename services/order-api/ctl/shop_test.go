@@ -88,12 +88,12 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/replay"):
 		s.sent = append(s.sent, id)
 		s.answer(w, map[string]int{"replay": 2})
-	case r.URL.Path == "/v1/letters":
+	case r.URL.Path == "/v1/dead-letters":
 		// One dead letter per page.
 		next := map[string]string{"": "b", "b": "c"}[r.FormValue("cursor")]
-		s.answer(w, map[string]any{"letters": []client.Letter{letter("0-" + r.FormValue("cursor"))}, "next": next})
+		s.answer(w, map[string]any{"dead_letters": []client.DeadLetter{deadLetter("0-" + r.FormValue("cursor"))}, "next": next})
 	default:
-		l := letter(filepath.Base(r.URL.Path))
+		l := deadLetter(filepath.Base(r.URL.Path))
 		l.State = cmp.Or(s.state[l.ID], l.State)
 		l.Record = &client.Record{Key: l.Order, Value: "no \x1b[2Jorder\tat all", Encoding: "utf-8"}
 		s.answer(w, l)
@@ -186,8 +186,8 @@ func refunded(of string) client.Order {
 	}
 }
 
-func letter(id string) client.Letter {
-	return client.Letter{
+func deadLetter(id string) client.DeadLetter {
+	return client.DeadLetter{
 		ID: id, State: "open", Order: "ord" + id, Step: "shipping", Class: "permanent", Reason: "no-route", Message: "no route",
 		Attempts: 1, FirstFailed: noon, LastFailed: noon.Add(time.Hour), Worker: "host/1 devel", Replays: 1,
 	}
@@ -197,10 +197,10 @@ func dead(id string) client.Order {
 	return client.Order{
 		ID: id, Status: "dead", Rev: 1, PlacedAt: noon, Service: "standard",
 		Customer: client.Customer{Name: "Zoë", Email: "zoe@example.com"}, ShipTo: client.Address{Line1: "1 St", City: "Rothera", Country: "AQ"},
-		Items:    []client.Item{{SKU: "MUG", Quantity: 2, Name: "Mug"}},
-		Timeline: []client.Change{{At: noon, Status: "accepted"}, {Rev: 1, At: noon, Status: "dead", Step: "shipping", Reason: "no-route", Replay: 1}},
-		Letter:   &client.LetterRef{ID: "0-1", Step: "shipping", Reason: "no-route"},
-		Invoice:  &client.Invoice{Number: "INV-1"},
+		Items:      []client.Item{{SKU: "MUG", Quantity: 2, Name: "Mug"}},
+		Timeline:   []client.Change{{At: noon, Status: "accepted"}, {Rev: 1, At: noon, Status: "dead", Step: "shipping", Reason: "no-route", Replay: 1}},
+		DeadLetter: &client.DeadLetterRef{ID: "0-1", Step: "shipping", Reason: "no-route"},
+		Invoice:    &client.Invoice{Number: "INV-1"},
 	}
 }
 

@@ -55,8 +55,8 @@ func TestErasedOrderStaysErased(t *testing.T) {
 				if last.Value != nil {
 					t.Errorf("the last record of the order is %q at offset %d, want a tombstone", wire.Header(last, "state"), last.Offset)
 				}
-				if letters, mails := len(s.Letters(t)), len(s.mails.Deliveries()); letters != 1 || mails != 1 {
-					t.Errorf("got %d dead letters and mails of %d orders, want what was there before", letters, mails)
+				if deadLetters, mails := len(s.DeadLetters(t)), len(s.mails.Deliveries()); deadLetters != 1 || mails != 1 {
+					t.Errorf("got %d dead letters and mails of %d orders, want what was there before", deadLetters, mails)
 				}
 			})
 		})

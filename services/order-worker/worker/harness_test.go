@@ -119,16 +119,16 @@ func (s *shop) record(partition int32, o order.Order) *kgo.Record {
 	return r
 }
 
-// sendBack replays the newest letter, as the desk does.
+// sendBack replays the newest dead letter, as the desk does.
 func (s *shop) sendBack(t *testing.T) {
 	t.Helper()
-	letters := s.Letters(t)
-	if len(letters) == 0 {
-		t.Fatal("got no letter, want one to send back")
+	deadLetters := s.DeadLetters(t)
+	if len(deadLetters) == 0 {
+		t.Fatal("got no dead letter, want one to send back")
 	}
-	letter := letters[len(letters)-1]
-	letter.Replays++
-	r := letter.Record()
+	deadLetter := deadLetters[len(deadLetters)-1]
+	deadLetter.Replays++
+	r := deadLetter.Record()
 	r.Topic = s.Topics.Replay
 	s.Produce(t, r)
 }

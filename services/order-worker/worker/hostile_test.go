@@ -57,8 +57,9 @@ func forged() []kgo.RecordHeader {
 	return all
 }
 
-// Whatever stands in the topic orders is an order or a letter, and the orders beside it do not notice.
-func TestHostileRecordsAreLetters(t *testing.T) {
+// Whatever stands in the topic orders is an order or a dead letter, and the orders beside it do not
+// notice.
+func TestHostileRecordsAreDeadLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -90,21 +91,21 @@ func TestHostileRecordsAreLetters(t *testing.T) {
 		s.confirmedOnce(t, len(fine))
 		s.committedAll(t)
 		got := map[string]failure.Reason{}
-		for _, l := range s.Letters(t) {
+		for _, l := range s.DeadLetters(t) {
 			got[l.ID()] = l.Reason
 			if from := poison[l.Origin.Offset]; !bytes.Equal(l.Key, from.Key) || !bytes.Equal(l.Value, from.Value) || l.Attempts != 1 || l.Replays != 0 {
-				t.Errorf("letter %s: got %d and %d bytes, %d attempts, %d replays; want the record as it came, and nothing of what its headers say",
+				t.Errorf("dead letter %s: got %d and %d bytes, %d attempts, %d replays; want the record as it came, and nothing of what its headers say",
 					l.ID(), len(l.Key), len(l.Value), l.Attempts, l.Replays)
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("letters (-want +got):\n%s", diff)
+			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
 	})
 }
 
 // Orders come back from topics that only workers and the desk write to. What anybody else writes there does nothing: no
-// mail, no letter of an order, no loop, and an end.
+// mail, no dead letter of an order, no loop, and an end.
 func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 	t.Parallel()
 	names := topic.Names("orders")
@@ -136,9 +137,9 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 				s.confirmedOnce(t, 2)
 				s.committedAll(t)
 				(&scene{shop: s}).nothingLeft(t)
-				for _, l := range s.Letters(t) { // what is no order was none before it was sent back
+				for _, l := range s.DeadLetters(t) { // what is no order was none before it was sent back
 					if l.Reason != failure.Undecodable {
-						t.Errorf("got letter %s, %s: %s; want none of an order", l.ID(), l.Reason, l.Message)
+						t.Errorf("got dead letter %s, %s: %s; want none of an order", l.ID(), l.Reason, l.Message)
 					}
 				}
 				if n := fetches.Load(); n > 400 {
@@ -155,30 +156,30 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 // forgeries are records that pretend to carry an order that is done, or one that there is not.
 func forgeries(done *kgo.Record, state order.State) []*kgo.Record {
 	all := []*kgo.Record{{}, {Value: noise(1000)}, {Key: noise(100_000), Value: noise(1_000_000)}, {Headers: crowd()}, {Headers: forged()}}
-	forge := func(change func(*dlq.Letter)) {
-		letter := dlq.Letter{
+	forge := func(change func(*dlq.DeadLetter)) {
+		deadLetter := dlq.DeadLetter{
 			Key: done.Key, Value: done.Value, Topic: "orders", Origin: state.Origin, Step: order.StepEmail, Class: failure.Transient,
 			Reason: failure.MailBusy, Attempts: 3, Replays: 1, Rev: state.Rev, Retries: 1, Since: time.Now(), Progress: state.Progress,
 		}
-		change(&letter)
-		r := letter.Record()
+		change(&deadLetter)
+		r := deadLetter.Record()
 		r.Partition = 0
 		all = append(all, r)
 	}
-	forge(func(l *dlq.Letter) {})
-	forge(func(l *dlq.Letter) { l.Topic = "others" })
-	forge(func(l *dlq.Letter) { l.Origin.Partition = 1 })
-	forge(func(l *dlq.Letter) { l.Origin.Offset = 1 << 62 })
-	forge(func(l *dlq.Letter) { l.Rev = 1 << 62 })
-	forge(func(l *dlq.Letter) { l.Rev, l.Replays, l.Attempts, l.Retries = -1, -1, -1, -1 })
-	forge(func(l *dlq.Letter) { l.Replays, l.Retries, l.StateAt = 1<<30, 1<<30, 1<<62 })
-	forge(func(l *dlq.Letter) { l.Key = nil })
-	forge(func(l *dlq.Letter) { l.Value = nil })
-	forge(func(l *dlq.Letter) { l.Value = noise(100) })
-	forge(func(l *dlq.Letter) { l.Progress = order.Progress{} })
-	forge(func(l *dlq.Letter) { l.Headers = crowd() })
+	forge(func(l *dlq.DeadLetter) {})
+	forge(func(l *dlq.DeadLetter) { l.Topic = "others" })
+	forge(func(l *dlq.DeadLetter) { l.Origin.Partition = 1 })
+	forge(func(l *dlq.DeadLetter) { l.Origin.Offset = 1 << 62 })
+	forge(func(l *dlq.DeadLetter) { l.Rev = 1 << 62 })
+	forge(func(l *dlq.DeadLetter) { l.Rev, l.Replays, l.Attempts, l.Retries = -1, -1, -1, -1 })
+	forge(func(l *dlq.DeadLetter) { l.Replays, l.Retries, l.StateAt = 1<<30, 1<<30, 1<<62 })
+	forge(func(l *dlq.DeadLetter) { l.Key = nil })
+	forge(func(l *dlq.DeadLetter) { l.Value = nil })
+	forge(func(l *dlq.DeadLetter) { l.Value = noise(100) })
+	forge(func(l *dlq.DeadLetter) { l.Progress = order.Progress{} })
+	forge(func(l *dlq.DeadLetter) { l.Headers = crowd() })
 	for range 100 {
-		forge(func(l *dlq.Letter) {})
+		forge(func(l *dlq.DeadLetter) {})
 	}
 	spoilt := slices.Clone(all[5].Headers)
 	for i := range spoilt {

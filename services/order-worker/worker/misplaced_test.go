@@ -28,7 +28,7 @@ func TestAnOrderIsWorkedOnInItsOwnPartitionOnly(t *testing.T) {
 		s.confirmedOnce(t, 1)
 		s.committedAll(t)
 		var got []string
-		for _, l := range s.Letters(t) {
+		for _, l := range s.DeadLetters(t) {
 			got = append(got, l.ID()+" "+l.Class.String()+" "+string(l.Reason))
 		}
 		const permanent = " permanent " + string(failure.WrongPartition)

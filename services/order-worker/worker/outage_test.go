@@ -19,7 +19,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestMailServerDownForAnHourMakesNoLetters(t *testing.T) {
+func TestMailServerDownForAnHourMakesNoDeadLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -80,7 +80,7 @@ func TestMailServerThatLosesItsAnswersCostsFewMails(t *testing.T) {
 	for _, row := range []struct {
 		policy   string
 		restarts int // of the worker, which forgets that the server is down
-		doubts   int // of each order that ended as a letter
+		doubts   int // of each order that ended as a dead letter
 	}{
 		{"resend", 0, 3}, {"resend", 2, 3}, {"hold", 0, 1},
 	} {
@@ -112,8 +112,8 @@ func TestMailServerThatLosesItsAnswersCostsFewMails(t *testing.T) {
 	}
 }
 
-// mailedAsStated checks that no order was mailed more often than its state admits, that only so many doubts made letters, and
-// that there were few.
+// mailedAsStated checks that no order was mailed more often than its state admits, that only so
+// many doubts made dead letters, and that there were few.
 func (s *shop) mailedAsStated(t *testing.T, states map[order.ID]order.State, dead, few int) {
 	t.Helper()
 	all, delivered := 0, s.mails.Deliveries()
@@ -126,7 +126,7 @@ func (s *shop) mailedAsStated(t *testing.T, states map[order.ID]order.State, dea
 			t.Errorf("%s, %s: got %d mails, uncertain %d times; want one for each, and at most 3", id, state.Status, got, doubts)
 		}
 		if (state.Status == order.Dead) != (doubts == dead) {
-			t.Errorf("%s: got %s, uncertain %d times; want a letter after %d", id, state.Status, doubts, dead)
+			t.Errorf("%s: got %s, uncertain %d times; want a dead letter after %d", id, state.Status, doubts, dead)
 		}
 		all += doubts
 	}

@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestBusyForAnHourIsALetterAndItsReplayOneMail(t *testing.T) {
+func TestBusyForAnHourIsADeadLetterAndItsReplayOneMail(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name     string
@@ -44,20 +44,20 @@ func TestBusyForAnHourIsALetterAndItsReplayOneMail(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				stop()
 				s.committedAll(t)
-				letters := s.Letters(t)
-				if len(letters) != 1 {
-					t.Fatalf("got %d letters, want one", len(letters))
+				deadLetters := s.DeadLetters(t)
+				if len(deadLetters) != 1 {
+					t.Fatalf("got %d dead letters, want one", len(deadLetters))
 				}
-				letter := letters[0]
+				deadLetter := deadLetters[0]
 				rounds := 1 + len(s.Records(t, s.Topics.Retry10s)) + len(s.Records(t, s.Topics.Retry2m))
-				if letter.Reason != failure.MailBusy || letter.Attempts != 3*rounds || letter.Retries != rounds-1 {
-					t.Errorf("got %d attempts, %d retries, of a server that is %s; want 3 in each of %d rounds", letter.Attempts, letter.Retries, letter.Reason, rounds)
+				if deadLetter.Reason != failure.MailBusy || deadLetter.Attempts != 3*rounds || deadLetter.Retries != rounds-1 {
+					t.Errorf("got %d attempts, %d retries, of a server that is %s; want 3 in each of %d rounds", deadLetter.Attempts, deadLetter.Retries, deadLetter.Reason, rounds)
 				}
 				if got := len(s.Records(t, s.Topics.Retry10s)); got != 6 {
 					t.Errorf("put off %d times for 10 s, want 6", got)
 				}
-				if took := letter.LastFailed.Sub(letter.FirstFailed); took < time.Hour || took > time.Hour+3*time.Minute {
-					t.Errorf("got the letter after %s, want it after an hour", took)
+				if took := deadLetter.LastFailed.Sub(deadLetter.FirstFailed); took < time.Hour || took > time.Hour+3*time.Minute {
+					t.Errorf("got the dead letter after %s, want it after an hour", took)
 				}
 				s.mails.Behave(inbox.Behaviour{})
 				s.sendBack(t)
@@ -108,7 +108,7 @@ func TestUncertainMails(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		policy  string
-		reasons map[string]int // of letters
+		reasons map[string]int // of dead letters
 		mails   int
 	}{
 		{"resend", map[string]int{}, 2},
@@ -126,11 +126,11 @@ func TestUncertainMails(t *testing.T) {
 				s.work(t, func(c *worker.Config) { c.Uncertain = row.policy })
 				states := s.Await(t, ended(1))
 				reasons := map[string]int{}
-				for _, letter := range s.Letters(t) {
-					reasons[string(letter.Reason)]++
+				for _, deadLetter := range s.DeadLetters(t) {
+					reasons[string(deadLetter.Reason)]++
 				}
 				if diff := cmp.Diff(row.reasons, reasons); diff != "" {
-					t.Errorf("letters by reason (-want +got):\n%s", diff)
+					t.Errorf("dead letters by reason (-want +got):\n%s", diff)
 				}
 				for id, state := range states {
 					if got := s.mails.Deliveries()[state.Progress.Email.MessageID]; got != row.mails || state.Progress.Email.Uncertain != 1 {

@@ -53,7 +53,7 @@ func TestARefundGoesTheWayOfAnOrder(t *testing.T) {
 		{"the mail server is away", inbox.Behaviour{Down: true}, order.Waiting, 1},
 		{"the mail server is busy", inbox.Behaviour{At: "RCPT", Code: 451}, order.Retrying, 1},
 		{"the mail server loses an answer", inbox.Behaviour{At: ".", HangUp: true, Times: 1}, order.Confirmed, 2},
-		{"the recipient is refused, and the letter is sent back", inbox.Behaviour{At: "RCPT", Code: 550}, order.Dead, 1},
+		{"the recipient is refused, and the dead letter is sent back", inbox.Behaviour{At: "RCPT", Code: 550}, order.Dead, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

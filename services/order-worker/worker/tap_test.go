@@ -26,7 +26,7 @@ import (
 
 // said is one thing that a worker says: to Kafka, or to the mail server.
 type said struct {
-	what  string // "claim", "invoice", "void", "letter", "put off", a status, "fetch", "commit", "RCPT", "DATA", or the dot that ends a mail
+	what  string // "claim", "invoice", "void", "dead letter", "put off", a status, "fetch", "commit", "RCPT", "DATA", or the dot that ends a mail
 	who   string // the order's ID or recipient; "" where there is none
 	topic string
 	// Place in topic: of the order that a record is about, of what is fetched next, or of what is committed.
@@ -256,7 +256,7 @@ func records(topic string, p kmsg.ProduceRequestTopicPartition) []said {
 	for _, r := range read.Records {
 		s := said{what: "put off", who: string(r.Key), topic: topic, partition: r.Partition}
 		if strings.HasSuffix(topic, ".dlq") {
-			s.what = "letter"
+			s.what = "dead letter"
 		}
 		s.offset, _ = strconv.ParseInt(wire.Header(r, "origin"), 10, 64)
 		switch wire.Type(r) {
@@ -268,9 +268,9 @@ func records(topic string, p kmsg.ProduceRequestTopicPartition) []said {
 			s.what, s.who = "invoice", wire.Header(r, "order")
 		case wire.TypeVoid:
 			s.what = "void"
-		default: // a letter, or an order that is put off
-			if letter, err := dlq.Read(r); err == nil {
-				s.offset = letter.Origin.Offset
+		default: // a dead letter, or an order that is put off
+			if deadLetter, err := dlq.Read(r); err == nil {
+				s.offset = deadLetter.Origin.Offset
 			}
 		}
 		all = append(all, s)

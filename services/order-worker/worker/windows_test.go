@@ -27,12 +27,12 @@ import (
 
 // window is a row of the table in docs/guarantees.md: what is between two things that a worker does.
 type window struct {
-	name      string
-	victim    func(*testing.T, *scene) // the order that is in the window
-	kills     []kill
-	ends      order.Status // of the victim; "" if it has no state
-	letters   int
-	uncertain int
+	name        string
+	victim      func(*testing.T, *scene) // the order that is in the window
+	kills       []kill
+	ends        order.Status // of the victim; "" if it has no state
+	deadLetters int
+	uncertain   int
 }
 
 // kill is a death in a window: before the worker has said a thing, or after that, without the answer.
@@ -64,9 +64,9 @@ func windows() []window {
 		{"uncertain to mailing", doubtful, []kill{{false, "mailing", 2}}, ok, 0, 1},
 		{"uncertain mailing to DATA", doubtful, []kill{{true, "mailing", 2}, {false, "DATA", 2}}, ok, 0, 2},
 
-		{"begin to dead letter", noRoute, []kill{{false, "letter", 0}}, dead, 1, 0},
-		{"mailing to dead letter", refused, []kill{{true, "RCPT", 0}, {false, "letter", 0}}, dead, 1, 1},
-		{"dead letter to dead", noRoute, []kill{{true, "letter", 0}, {false, "dead", 0}}, dead, 1, 0},
+		{"begin to dead letter", noRoute, []kill{{false, "dead letter", 0}}, dead, 1, 0},
+		{"mailing to dead letter", refused, []kill{{true, "RCPT", 0}, {false, "dead letter", 0}}, dead, 1, 1},
+		{"dead letter to dead", noRoute, []kill{{true, "dead letter", 0}, {false, "dead", 0}}, dead, 1, 0},
 		{"dead to commit", noRoute, []kill{{true, "dead", 0}, {false, "commit", 0}, {true, "commit", 0}}, dead, 1, 0},
 
 		{"mailing to retry record", busy, []kill{{false, "put off", 1}}, ok, 0, 1},
@@ -79,15 +79,15 @@ func windows() []window {
 		{"waiting to commit", cutOff, []kill{{true, "waiting", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 		{"waited: confirmed to commit", waited, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 
-		{"replay to dead letter", replayed, []kill{{false, "letter", 0}}, dead, 1, 1},
-		{"replay: dead letter to dead", replayed, []kill{{true, "letter", 0}, {false, "dead", 0}}, dead, 1, 1},
+		{"replay to dead letter", replayed, []kill{{false, "dead letter", 0}}, dead, 1, 1},
+		{"replay: dead letter to dead", replayed, []kill{{true, "dead letter", 0}, {false, "dead", 0}}, dead, 1, 1},
 		{"replay: dead to commit", replayed, []kill{{true, "dead", 0}, {false, "commit", 0}, {true, "commit", 0}}, dead, 1, 0},
 		{"replay to mailing", cured, []kill{{false, "mailing", 1}}, ok, 1, 0},
 		{"replay: mailing to DATA", cured, []kill{{true, "mailing", 1}, {false, "DATA", 1}}, ok, 1, 1},
 		{"replay: confirmed to commit", cured, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 1, 0},
 
-		{"undecodable: begin to dead letter", undecodable, []kill{{false, "letter", 0}}, "", 1, 0},
-		{"undecodable: dead letter to void", undecodable, []kill{{true, "letter", 0}, {false, "void", 0}}, "", 1, 0},
+		{"undecodable: begin to dead letter", undecodable, []kill{{false, "dead letter", 0}}, "", 1, 0},
+		{"undecodable: dead letter to void", undecodable, []kill{{true, "dead letter", 0}, {false, "void", 0}}, "", 1, 0},
 		{"undecodable: void to commit", undecodable, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, "", 1, 0},
 		{"duplicate: begin to void", repeated, []kill{{false, "void", 1}}, ok, 0, 0},
 		{"duplicate: void to commit", repeated, []kill{{true, "void", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
@@ -219,7 +219,7 @@ func (sc *scene) is(s said, what string) bool {
 		return s.topic == sc.source && s.partition == sc.partition && s.offset > sc.offset
 	case "RCPT", "DATA", ".":
 		return s.who == sc.victim.Customer.Email
-	case "letter", "void":
+	case "dead letter", "void":
 		return s.partition == sc.partition && s.offset == sc.offset
 	}
 	return s.who == string(sc.victim.ID)
@@ -239,12 +239,12 @@ func (sc *scene) settled(t *testing.T, w window, k kill) {
 	sc.lastWords(t, states)
 	sc.mailed(t, states, w, k)
 	sc.invoiced(t, states)
-	letters := map[string]bool{}
-	for _, l := range sc.Letters(t) {
-		letters[l.ID()] = true
+	deadLetters := map[string]bool{}
+	for _, l := range sc.DeadLetters(t) {
+		deadLetters[l.ID()] = true
 	}
-	if len(letters) != w.letters {
-		t.Errorf("got letters %v, want %d", slices.Collect(maps.Keys(letters)), w.letters)
+	if len(deadLetters) != w.deadLetters {
+		t.Errorf("got dead letters %v, want %d", slices.Collect(maps.Keys(deadLetters)), w.deadLetters)
 	}
 	sc.nothingLeft(t)
 }
@@ -332,13 +332,13 @@ func placed(t *testing.T, sc *scene) {
 	sc.offset = others / 2 / 3
 }
 
-// noRoute is an order that is a letter before anything was begun.
+// noRoute is an order that is a dead letter before anything was begun.
 func noRoute(t *testing.T, sc *scene) {
 	sc.victim.ShipTo.Country = "AQ"
 	placed(t, sc)
 }
 
-// refused is an order that is a letter when everything but its mail is done.
+// refused is an order that is a dead letter when everything but its mail is done.
 func refused(t *testing.T, sc *scene) {
 	sc.victim.Customer.Email = "nobody@refused.test"
 	placed(t, sc)
@@ -453,7 +453,7 @@ func doubtful(t *testing.T, sc *scene) {
 	sc.place = func() {}
 }
 
-// replayed is a letter that is sent back and fails again, at its mail.
+// replayed is a dead letter that is sent back and fails again, at its mail.
 func replayed(t *testing.T, sc *scene) {
 	sc.refuse(math.MaxInt64, "550 5.1.1 no such user here")
 	sc.before(t)
@@ -461,7 +461,7 @@ func replayed(t *testing.T, sc *scene) {
 	sc.place = func() { sc.sendBack(t) }
 }
 
-// cured is a letter that is sent back after what was wrong with it is put right.
+// cured is a dead letter that is sent back after what was wrong with it is put right.
 func cured(t *testing.T, sc *scene) {
 	replayed(t, sc)
 	sc.answer = own

@@ -143,7 +143,7 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, er
 	return pipeline.Stages(shipping.New(card), bills, mail, server), mail, nil
 }
 
-// name says in claims and letters which worker it was: host, process and version.
+// name says in claims and dead letters which worker it was: host, process and version.
 func name() string {
 	host, err := os.Hostname()
 	if err != nil {

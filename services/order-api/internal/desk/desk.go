@@ -1,10 +1,11 @@
-// Package desk is where orders are dealt with that are placed: it shows an operator's letters with their bytes, sends one
-// back to be worked on again, and has an order cancelled.
+// Package desk is where orders are dealt with that are placed: it shows an operator's dead letters
+// with their bytes, sends one back to be worked on again, and has an order cancelled.
 //
-// What is asked for is a record on the topic for replays, in the partition number of the order, so it reaches the worker
-// that owns the order, and reaches it at once: it does not stand behind those that wait to be begun. What comes of it is
-// in the order's timeline. Asking twice is harmless: a letter itself stays where it is, the worker knows a replay by its
-// letter and its number, and an order is cancelled once.
+// What is asked for is a record on the topic for replays, in the partition number of the order, so
+// it reaches the worker that owns the order, and reaches it at once: it does not stand behind those
+// that wait to be begun. What comes of it is in the order's timeline. Asking twice is harmless: a
+// dead letter itself stays where it is, the worker knows a replay by its dead letter and its
+// number, and an order is cancelled once.
 package desk
 
 import (
@@ -23,7 +24,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Desk deals with letters and orders. It is safe for concurrent use.
+// Desk deals with dead letters and orders. It is safe for concurrent use.
 type Desk struct {
 	cl     *kgo.Client
 	topics topic.Set
@@ -48,8 +49,8 @@ func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 
 // Errors of what cannot be asked for any more.
 var (
-	ErrClosed = errors.New("the letter is not open any more")            // its order is being worked on again, or has ended otherwise
-	ErrLost   = errors.New("the letter's record is gone from its topic") // deleted, or the topic was made again
+	ErrClosed = errors.New("the dead letter is not open any more")            // its order is being worked on again, or has ended otherwise
+	ErrLost   = errors.New("the dead letter's record is gone from its topic") // deleted, or the topic was made again
 	ErrBegun  = errors.New("work on the order has begun")
 	ErrRefund = errors.New("it is a refund") // nobody cancels one: those that follow count on it
 )
@@ -57,40 +58,41 @@ var (
 // deadline bounds whatever is asked: the reading of what it is about, and its writing.
 const deadline = kafka.DeliveryTimeout - time.Second
 
-// Letter returns a letter with its key and value, the exact bytes of the record that failed. With ErrLost it returns what the
-// view knows of a letter whose record is gone. It is view.ErrUnknown if there is no such letter.
-func (d *Desk) Letter(ctx context.Context, id string) (view.Letter, error) {
-	l, err := d.view.Letter(ctx, id)
+// DeadLetter returns a dead letter with its key and value, the exact bytes of the record that
+// failed. With ErrLost it returns what the view knows of a dead letter whose record is gone. It is
+// view.ErrUnknown if there is no such dead letter.
+func (d *Desk) DeadLetter(ctx context.Context, id string) (view.DeadLetter, error) {
+	l, err := d.view.DeadLetter(ctx, id)
 	if err != nil {
-		return view.Letter{}, err
+		return view.DeadLetter{}, err
 	}
 	read, err := d.read(ctx, l)
 	if err == nil {
-		l.Letter = read
+		l.DeadLetter = read
 	}
 	return l, err
 }
 
-// read reads a letter from its place in its topic, and compares it with what was asked for: another one can stand there when
-// the topic was cut or made again. Else it is ErrLost.
-func (d *Desk) read(ctx context.Context, l view.Letter) (dlq.Letter, error) {
+// read reads a dead letter from its place in its topic, and compares it with what was asked for:
+// another one can stand there when the topic was cut or made again. Else it is ErrLost.
+func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, error) {
 	r, err := d.view.Record(ctx, d.topics.DLQ, l.Partition, l.Offset)
 	if errors.Is(err, view.ErrGone) {
 		err = fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	if err != nil {
-		return dlq.Letter{}, fmt.Errorf("reading letter %s: %w", l.ID(), err)
+		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w", l.ID(), err)
 	}
 	read, err := dlq.Read(r)
 	if err != nil || read.Topic != l.Topic || read.Origin != l.Origin || !l.Of(read.Key) {
-		return dlq.Letter{}, fmt.Errorf("reading letter %s: %w: another record stands at its place", l.ID(), ErrLost)
+		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w: another record stands at its place", l.ID(), ErrLost)
 	}
 	return read, nil
 }
 
-// whole is a letter with all that a replay needs. What its record does not hold, because it is gone or was too large to be
-// written whole, is taken from the order as it stands.
-func (d *Desk) whole(ctx context.Context, shown view.Letter) (dlq.Letter, error) {
+// whole is a dead letter with all that a replay needs. What its record does not hold, because it is
+// gone or was too large to be written whole, is taken from the order as it stands.
+func (d *Desk) whole(ctx context.Context, shown view.DeadLetter) (dlq.DeadLetter, error) {
 	l, err := d.read(ctx, shown)
 	lost := errors.Is(err, ErrLost)
 	if err != nil && !lost || err == nil && len(l.Value) > 0 || shown.Order == "" {
@@ -98,27 +100,28 @@ func (d *Desk) whole(ctx context.Context, shown view.Letter) (dlq.Letter, error)
 	}
 	s, err := d.view.Order(ctx, shown.Order)
 	if err != nil {
-		return dlq.Letter{}, err
+		return dlq.DeadLetter{}, err
 	}
 	if lost {
-		l = shown.Letter
+		l = shown.DeadLetter
 	}
 	r := wire.Order(s.Order)
 	l.Key, l.Value, l.Headers, l.Progress = r.Key, r.Value, r.Headers, s.Progress
 	return l, nil
 }
 
-// Replay sends a letter back to be worked on from the step that failed, and returns the number of the replay. A letter whose record is
-// gone is made again of its order. It is view.ErrUnknown, ErrClosed or, without an order, ErrLost when there is nothing to send
-// back, and view.ErrBehind when the view is too old to know that. With view.ErrAway
-// the replay may have been sent; repeating it is harmless.
+// Replay sends a dead letter back to be worked on from the step that failed, and returns the number
+// of the replay. A dead letter whose record is gone is made again of its order. It is
+// view.ErrUnknown, ErrClosed or, without an order, ErrLost when there is nothing to send back, and
+// view.ErrBehind when the view is too old to know that. With view.ErrAway the replay may have been
+// sent; repeating it is harmless.
 func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	if err := d.view.Fresh(ctx); err != nil {
 		return 0, err
 	}
-	shown, err := d.view.Letter(ctx, id)
+	shown, err := d.view.DeadLetter(ctx, id)
 	if err != nil {
 		return 0, err
 	}
@@ -126,7 +129,7 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 		return 0, err
 	}
 	if shown.State != view.Open && shown.State != view.Lost {
-		return 0, fmt.Errorf("letter %s, order %s is %s: %w", id, shown.Order, shown.OrderStatus, ErrClosed)
+		return 0, fmt.Errorf("dead letter %s, order %s is %s: %w", id, shown.Order, shown.OrderStatus, ErrClosed)
 	}
 	l, err := d.whole(ctx, shown)
 	if err != nil {
@@ -134,10 +137,10 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	}
 	l.Replays++
 	// The worker goes by the rev that the operator saw, and finds the order at its place if it has forgotten it. The view
-	// may show the letter before the state that goes with it.
+	// may show the dead letter before the state that goes with it.
 	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
 	if err := d.ask(ctx, l.Record()); err != nil {
-		return 0, fmt.Errorf("sending letter %s back: %w", id, err)
+		return 0, fmt.Errorf("sending dead letter %s back: %w", id, err)
 	}
 	return l.Replays, nil
 }

@@ -33,13 +33,14 @@ var (
 	origin = order.Origin{Partition: 2, Offset: 0}
 )
 
-// bench is a desk on a broker that holds one order, dead, with its letter, and the letter of a record that is no order.
+// bench is a desk on a broker that holds one order, dead, with its dead letter, and the dead letter
+// of a record that is no order.
 type bench struct {
 	*kafkatest.Kafka
-	desk   *desk.Desk
-	view   *view.View
-	letter dlq.Letter
-	dead   order.State
+	desk       *desk.Desk
+	view       *view.View
+	deadLetter dlq.DeadLetter
+	dead       order.State
 }
 
 // setup takes states that follow the order's own.
@@ -56,14 +57,14 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 	b.dead.Record(order.Change{Rev: 1, At: at, Status: order.Working})
 	b.dead.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
 	r := wire.Order(placed)
-	b.letter = dlq.Letter{
+	b.deadLetter = dlq.DeadLetter{
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: origin, Topic: b.Topics.Orders, Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
 		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: 2, Progress: b.dead.Progress,
 	}
-	junk := dlq.Letter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Topic: b.Topics.Orders, Reason: failure.Undecodable}
+	junk := dlq.DeadLetter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Topic: b.Topics.Orders, Reason: failure.Undecodable}
 	b.put(t, b.Topics.Orders, r, &kgo.Record{Key: junk.Key, Value: junk.Value})
-	b.put(t, b.Topics.DLQ, b.letter.Record(), junk.Record())
+	b.put(t, b.Topics.DLQ, b.deadLetter.Record(), junk.Record())
 	b.put(t, b.Topics.Status, wire.Claim("w", at), wire.State(b.dead, 0))
 	before(b)
 
@@ -105,7 +106,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestReplayIsTheLetterAgain(t *testing.T) {
+func TestReplayIsTheDeadLetterAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for range 2 { // the second is harmless: it has the same number
@@ -118,7 +119,7 @@ func TestReplayIsTheLetterAgain(t *testing.T) {
 	if len(records) != 2 {
 		t.Fatalf("got %d records, want 2", len(records))
 	}
-	want := b.letter
+	want := b.deadLetter
 	want.Replays, want.StateAt = 1, 1 // behind the claim
 	for _, r := range records {
 		got, err := dlq.Read(r)
@@ -126,8 +127,8 @@ func TestReplayIsTheLetterAgain(t *testing.T) {
 			t.Errorf("replay in partition %d: %v (-want +got):\n%s", r.Partition, err, diff)
 		}
 	}
-	if got := b.Letters(t); len(got) != 2 {
-		t.Errorf("got %d letters, want the 2 that were there", len(got))
+	if got := b.DeadLetters(t); len(got) != 2 {
+		t.Errorf("got %d dead letters, want the 2 that were there", len(got))
 	}
 }
 
@@ -147,7 +148,7 @@ func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
 	}
 }
 
-func TestLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
+func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
@@ -159,7 +160,7 @@ func TestLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
 	if _, err := b.desk.Replay(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
-		t.Errorf("letter that does not exist: got %v, want ErrUnknown", err)
+		t.Errorf("dead letter that does not exist: got %v, want ErrUnknown", err)
 	}
 	if got := b.Records(t, b.Topics.Replay); len(got) != 0 {
 		t.Errorf("got %d replays, want none", len(got))
@@ -185,18 +186,18 @@ func TestNothingIsAskedWhereTheViewIsHeld(t *testing.T) {
 	}
 }
 
-func TestLetterShowsTheExactBytes(t *testing.T) {
+func TestDeadLetterShowsTheExactBytes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	got, err := b.desk.Letter(t.Context(), "2-1")
+	got, err := b.desk.DeadLetter(t.Context(), "2-1")
 	if err != nil || string(got.Key) != "\xff" || string(got.Value) != "no order" || got.State != view.Open {
 		t.Errorf("got key %q, value %q, %s, %v; want those of the record, open", got.Key, got.Value, got.State, err)
 	}
 	if number, err := b.desk.Replay(t.Context(), "2-1"); err != nil || number != 1 {
 		t.Errorf("replay of what is no order: got %d, %v; want 1: a newer worker may read it", number, err)
 	}
-	if _, err := b.desk.Letter(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
-		t.Errorf("letter that does not exist: got %v, want ErrUnknown", err)
+	if _, err := b.desk.DeadLetter(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
+		t.Errorf("dead letter that does not exist: got %v, want ErrUnknown", err)
 	}
 }
 
@@ -209,18 +210,18 @@ func (b bench) purge(t *testing.T, below int64) {
 	must(t, err)
 }
 
-func TestALetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
+func TestADeadLetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.purge(t, 2)
-	if l, err := b.desk.Letter(t.Context(), "2-0"); !errors.Is(err, desk.ErrLost) || l.Order != "ord_1" {
-		t.Errorf("got letter of %q, %v; want ErrLost and ord_1", l.Order, err)
+	if l, err := b.desk.DeadLetter(t.Context(), "2-0"); !errors.Is(err, desk.ErrLost) || l.Order != "ord_1" {
+		t.Errorf("got dead letter of %q, %v; want ErrLost and ord_1", l.Order, err)
 	}
 	number, err := b.desk.Replay(t.Context(), "2-0")
 	if err != nil || number != 1 {
 		t.Fatalf("got replay %d, %v; want 1", number, err)
 	}
-	want := b.letter
+	want := b.deadLetter
 	want.Replays, want.StateAt, want.Group = 1, 1, ""
 	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -231,42 +232,43 @@ func TestALetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
 	}
 }
 
-// TestALetterWithoutItsBytesIsReplayedWhole has a letter that was too large to be written with the record that failed.
-func TestALetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
+// TestADeadLetterWithoutItsBytesIsReplayedWhole has a dead letter that was too large to be written
+// with the record that failed.
+func TestADeadLetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
-		clipped := b.letter
+		clipped := b.deadLetter
 		clipped.Key, clipped.Value, clipped.Headers = nil, nil, nil
 		b.put(t, b.Topics.DLQ, clipped.Record())
 	})
 	_, err := b.desk.Replay(t.Context(), "2-0")
 	must(t, err)
 	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
-	if err != nil || string(got.Key) != "ord_1" || string(got.Value) != string(b.letter.Value) {
+	if err != nil || string(got.Key) != "ord_1" || string(got.Value) != string(b.deadLetter.Value) {
 		t.Errorf("got key %q, value %q, %v; want the order", got.Key, got.Value, err)
 	}
 }
 
-// TestACopyOfALetterIsItself has the letter of an order in another partition, at the offset that it had, behind the letter of
-// another order.
-func TestACopyOfALetterIsItself(t *testing.T) {
+// TestACopyOfADeadLetterIsItself has the dead letter of an order in another partition, at the
+// offset that it had, behind the dead letter of another order.
+func TestACopyOfADeadLetterIsItself(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
 		other := placed
 		other.ID, other.Customer.Email = "ord_2", "other@example.com"
 		r := wire.Order(other)
 		r.Topic, r.Partition = b.Topics.Orders, 1
-		theirs := b.letter
+		theirs := b.deadLetter
 		theirs.Key, theirs.Value, theirs.Origin = r.Key, r.Value, order.Origin{Partition: 1}
-		first, copied := theirs.Record(), b.letter.Record()
+		first, copied := theirs.Record(), b.deadLetter.Record()
 		first.Topic, copied.Topic, copied.Partition = b.Topics.DLQ, b.Topics.DLQ, 1
 		b.Produce(t, r, first, copied)
 		b.purge(t, 2) // the copy is all there is
 	})
 	for id, want := range map[string]string{"2-0": "ord_1", "1-0": "ord_2"} {
-		l, err := b.desk.Letter(t.Context(), id)
+		l, err := b.desk.DeadLetter(t.Context(), id)
 		if err != nil || string(l.Key) != want {
-			t.Errorf("letter %s: got that of %q, %v; want %s", id, l.Key, err, want)
+			t.Errorf("dead letter %s: got that of %q, %v; want %s", id, l.Key, err, want)
 		}
 		_, err = b.desk.Replay(t.Context(), id)
 		must(t, err)

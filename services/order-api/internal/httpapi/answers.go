@@ -16,9 +16,9 @@ type (
 		Orders []client.Order `json:"orders"`
 		Next   string         `json:"next,omitempty"`
 	}
-	letterPage struct {
-		Letters []client.Letter `json:"letters"`
-		Next    string          `json:"next,omitempty"`
+	deadLetterPage struct {
+		DeadLetters []client.DeadLetter `json:"dead_letters"`
+		Next        string              `json:"next,omitempty"`
 	}
 	productPage struct {
 		Products []client.Product `json:"products"`
@@ -52,8 +52,8 @@ func toOrder(s order.State) client.Order {
 			answer.Invoice = toInvoice(o.ID, i)
 		}
 	}
-	if l := s.Letter; l != nil && s.Status == order.Dead {
-		answer.Letter = &client.LetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
+	if l := s.DeadLetter; l != nil && s.Status == order.Dead {
+		answer.DeadLetter = &client.DeadLetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
 	}
 	return answer
 }
@@ -115,8 +115,8 @@ func toProduct(p catalogue.Product) client.Product {
 	}
 }
 
-func toLetter(l view.Letter) client.Letter {
-	return client.Letter{
+func toDeadLetter(l view.DeadLetter) client.DeadLetter {
+	return client.DeadLetter{
 		ID: l.ID(), State: string(l.State), Order: string(l.Order), Step: string(l.Step), Class: l.Class.String(),
 		Reason: string(l.Reason), Message: l.Message, Attempts: l.Attempts, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed,
 		Worker: l.Worker, Replays: l.Replays, Partition: l.Partition, Offset: l.Offset,

@@ -137,7 +137,7 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 		s := setup(t)
 		state := s.place(t, wanted())
 		document := s.work(t, &state)
-		letter := s.bury(t, &state)
+		deadLetter := s.bury(t, &state)
 		queued := string(s.place(t, wanted()).Order.ID)
 		s.Cluster.Close()
 
@@ -154,9 +154,9 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 		}
 		refused("order", 503, "unavailable", intake.DefaultDeadline, place(""))
 		refused("order with a key", 503, "unavailable", intake.DefaultDeadline, place("k9"))
-		refused("replay", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), letter); return err })
+		refused("replay", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter); return err })
 		refused("cancel", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued); return err })
-		refused("letter", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Letter(t.Context(), letter); return err })
+		refused("dead letter", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.DeadLetter(t.Context(), deadLetter); return err })
 		refused("invoice", 503, "unavailable", kafka.DeliveryTimeout, func() error {
 			_, err := s.client.Invoice(t.Context(), string(state.Order.ID))
 			return err
@@ -167,7 +167,7 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 
 		time.Sleep(view.MaxAge)
 		refused("order with a key, a minute later", 503, "unavailable", 3*time.Second, place("k9"))
-		refused("replay, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), letter); return err })
+		refused("replay, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter); return err })
 		refused("cancel, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued); return err })
 		if resp := s.send(t, s.http, "GET", "/healthz/ready", ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("ready: got %s, Retry-After %q; want 503 and when to try again", resp.Status, resp.Header.Get("Retry-After"))
@@ -178,8 +178,8 @@ func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
 		if got, _, err := s.client.Orders(t.Context(), client.OrderQuery{}); err != nil || len(got) != 2 {
 			t.Errorf("orders: got %v, %v; want the two", got, err)
 		}
-		if got, _, err := s.client.Letters(t.Context(), client.LetterQuery{}); err != nil || len(got) != 1 {
-			t.Errorf("letters: got %v, %v; want the one", got, err)
+		if got, _, err := s.client.DeadLetters(t.Context(), client.DeadLetterQuery{}); err != nil || len(got) != 1 {
+			t.Errorf("dead letters: got %v, %v; want the one", got, err)
 		}
 	})
 }

@@ -23,7 +23,7 @@ func TestALostReadModelIsNoReasonToDenyAnOrder(t *testing.T) {
 			t.Fatalf("got %s, want the order or 503", resp.Status)
 		}
 	}
-	for _, path := range []string{path, path + "/events", "/v1/orders", "/v1/orders/ord_x", "/v1/letters", "/v1/letters/1-0", "/healthz/ready"} {
+	for _, path := range []string{path, path + "/events", "/v1/orders", "/v1/orders/ord_x", "/v1/dead-letters", "/v1/dead-letters/1-0", "/healthz/ready"} {
 		resp := s.send(t, s.http, "GET", path, "")
 		body := text(t, resp)
 		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "read model") ||

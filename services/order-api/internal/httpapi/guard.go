@@ -36,7 +36,7 @@ func headed(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-store") // orders and letters hold personal data
+		h.Set("Cache-Control", "no-store") // orders and dead letters hold personal data
 		return next(c)
 	}
 }

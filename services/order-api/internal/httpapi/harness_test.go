@@ -323,19 +323,19 @@ func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
 	return document
 }
 
-// bury ends an order with a letter, and returns the letter's ID.
+// bury ends an order with a dead letter, and returns the dead letter's ID.
 func (s *shop) bury(t *testing.T, state *order.State) string {
 	t.Helper()
 	r := wire.Order(state.Order)
 	at := state.Order.PlacedAt.Add(time.Minute)
-	l := dlq.Letter{
+	l := dlq.DeadLetter{
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin, Topic: s.Topics.Orders, Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
 		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: state.Rev + 1, Replays: state.Replays,
 	}
-	letter := l.Record()
-	s.put(t, s.Topics.DLQ, state.Origin.Partition, letter)
-	state.Letter = &order.Letter{ID: l.ID(), Partition: letter.Partition, Offset: letter.Offset, Step: l.Step, Reason: string(l.Reason)}
+	deadLetter := l.Record()
+	s.put(t, s.Topics.DLQ, state.Origin.Partition, deadLetter)
+	state.DeadLetter = &order.DeadLetter{ID: l.ID(), Partition: deadLetter.Partition, Offset: deadLetter.Offset, Step: l.Step, Reason: string(l.Reason)}
 	s.advance(t, state, order.Change{Status: order.Dead, Step: l.Step, Reason: string(l.Reason)})
 	return l.ID()
 }

@@ -94,7 +94,7 @@ func TestWhatCanBeGotHasAHead(t *testing.T) {
 	id := string(state.Order.ID)
 	for path, status := range map[string]int{
 		"/v1/orders": 200, "/v1/orders/" + id: 200, "/v1/orders/" + id + "/invoice.pdf": 200, "/v1/orders/" + id + "/events": 200,
-		"/v1/products": 200, "/v1/letters": 200, "/v1/letters/0-0": 404, "/healthz/live": 200, "/healthz/ready": 200, "/openapi.yaml": 200, "/metrics": 200,
+		"/v1/products": 200, "/v1/dead-letters": 200, "/v1/dead-letters/0-0": 404, "/healthz/live": 200, "/healthz/ready": 200, "/openapi.yaml": 200, "/metrics": 200,
 	} {
 		head, got := s.send(t, s.http, "HEAD", path, ""), s.send(t, s.http, "GET", path, "")
 		if head.StatusCode != status || head.Header.Get("Content-Type") != got.Header.Get("Content-Type") || text(t, head) != "" {

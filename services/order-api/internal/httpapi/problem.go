@@ -29,70 +29,70 @@ type kind string
 
 // Every kind of problem.
 const (
-	malformed        kind = "malformed"
-	badParameter     kind = "bad-parameter"
-	notFound         kind = "not-found"
-	unknownOrder     kind = "unknown-order"
-	unknownLetter    kind = "unknown-letter"
-	letterGone       kind = "letter-gone"
-	invoiceGone      kind = "invoice-gone"
-	notIssued        kind = "invoice-not-issued"
-	noXML            kind = "invoice-without-xml"
-	methodNotAllowed kind = "method-not-allowed"
-	letterClosed     kind = "letter-closed"
-	orderBegun       kind = "order-begun"
-	notInvoiced      kind = "not-invoiced"
-	isRefund         kind = "is-refund"
-	refundConflict   kind = "refund-conflict"
-	unsupportedType  kind = "unsupported-media-type"
-	failedCondition  kind = "precondition-failed"
-	wrongRange       kind = "range-not-satisfiable"
-	invalidOrder     kind = "invalid-order"
-	invalidRefund    kind = "invalid-refund"
-	keyReused        kind = "idempotency-key-reused"
-	noRoute          kind = "no-route"
-	tooHeavy         kind = "too-heavy"
-	overdue          kind = "overdue"
-	recipientLimit   kind = "recipient-limit"
-	busy             kind = "busy"
-	internal         kind = "internal"
-	unavailable      kind = "unavailable"
-	resultUnknown    kind = "result-unknown"
+	malformed         kind = "malformed"
+	badParameter      kind = "bad-parameter"
+	notFound          kind = "not-found"
+	unknownOrder      kind = "unknown-order"
+	unknownDeadLetter kind = "unknown-dead-letter"
+	deadLetterGone    kind = "dead-letter-gone"
+	invoiceGone       kind = "invoice-gone"
+	notIssued         kind = "invoice-not-issued"
+	noXML             kind = "invoice-without-xml"
+	methodNotAllowed  kind = "method-not-allowed"
+	deadLetterClosed  kind = "dead-letter-closed"
+	orderBegun        kind = "order-begun"
+	notInvoiced       kind = "not-invoiced"
+	isRefund          kind = "is-refund"
+	refundConflict    kind = "refund-conflict"
+	unsupportedType   kind = "unsupported-media-type"
+	failedCondition   kind = "precondition-failed"
+	wrongRange        kind = "range-not-satisfiable"
+	invalidOrder      kind = "invalid-order"
+	invalidRefund     kind = "invalid-refund"
+	keyReused         kind = "idempotency-key-reused"
+	noRoute           kind = "no-route"
+	tooHeavy          kind = "too-heavy"
+	overdue           kind = "overdue"
+	recipientLimit    kind = "recipient-limit"
+	busy              kind = "busy"
+	internal          kind = "internal"
+	unavailable       kind = "unavailable"
+	resultUnknown     kind = "result-unknown"
 )
 
 var kinds = map[kind]struct {
 	status int
 	title  string
 }{
-	malformed:        {http.StatusBadRequest, "Unreadable request body"},
-	badParameter:     {http.StatusBadRequest, "A parameter is not right"},
-	notFound:         {http.StatusNotFound, "There is nothing here"},
-	unknownOrder:     {http.StatusNotFound, "There is no such order"},
-	unknownLetter:    {http.StatusNotFound, "There is no such letter"},
-	notIssued:        {http.StatusNotFound, "The invoice is not issued yet"},
-	noXML:            {http.StatusNotFound, "The invoice has no XML"},
-	methodNotAllowed: {http.StatusMethodNotAllowed, "This cannot be done here"},
-	letterClosed:     {http.StatusConflict, "The letter is not open any more"},
-	orderBegun:       {http.StatusConflict, "Work on the order has begun"},
-	notInvoiced:      {http.StatusConflict, "The order is not invoiced"},
-	isRefund:         {http.StatusConflict, "The order is a refund itself"},
-	refundConflict:   {http.StatusConflict, "Others refund the order at the same time"},
-	letterGone:       {http.StatusGone, "The dead letter is gone"},
-	invoiceGone:      {http.StatusGone, "The invoice is gone"},
-	unsupportedType:  {http.StatusUnsupportedMediaType, "The body must be JSON"},
-	failedCondition:  {http.StatusPreconditionFailed, "It is not the one that was asked for"},
-	wrongRange:       {http.StatusRequestedRangeNotSatisfiable, "There is no such part of it"},
-	invalidOrder:     {http.StatusUnprocessableEntity, "The order is not right"},
-	invalidRefund:    {http.StatusUnprocessableEntity, "The refund is not right"},
-	keyReused:        {http.StatusUnprocessableEntity, "The idempotency key was used already"},
-	noRoute:          {http.StatusUnprocessableEntity, "It is not shipped there"},
-	tooHeavy:         {http.StatusUnprocessableEntity, "It is not shipped, as heavy or as large as it is"},
-	overdue:          {http.StatusTooManyRequests, "No new orders at the moment"},
-	recipientLimit:   {http.StatusTooManyRequests, "Too many orders for one e-mail address"},
-	busy:             {http.StatusServiceUnavailable, "Too many searches at once"},
-	internal:         {http.StatusInternalServerError, "Something went wrong here"},
-	unavailable:      {http.StatusServiceUnavailable, "Not possible at the moment"},
-	resultUnknown:    {http.StatusGatewayTimeout, "Nobody knows yet whether the order is placed"},
+	malformed:         {http.StatusBadRequest, "Unreadable request body"},
+	badParameter:      {http.StatusBadRequest, "A parameter is not right"},
+	notFound:          {http.StatusNotFound, "There is nothing here"},
+	unknownOrder:      {http.StatusNotFound, "There is no such order"},
+	unknownDeadLetter: {http.StatusNotFound, "There is no such dead letter"},
+	notIssued:         {http.StatusNotFound, "The invoice is not issued yet"},
+	noXML:             {http.StatusNotFound, "The invoice has no XML"},
+	methodNotAllowed:  {http.StatusMethodNotAllowed, "This cannot be done here"},
+	deadLetterClosed:  {http.StatusConflict, "The dead letter is not open any more"},
+	orderBegun:        {http.StatusConflict, "Work on the order has begun"},
+	notInvoiced:       {http.StatusConflict, "The order is not invoiced"},
+	isRefund:          {http.StatusConflict, "The order is a refund itself"},
+	refundConflict:    {http.StatusConflict, "Others refund the order at the same time"},
+	deadLetterGone:    {http.StatusGone, "The dead letter is gone"},
+	invoiceGone:       {http.StatusGone, "The invoice is gone"},
+	unsupportedType:   {http.StatusUnsupportedMediaType, "The body must be JSON"},
+	failedCondition:   {http.StatusPreconditionFailed, "It is not the one that was asked for"},
+	wrongRange:        {http.StatusRequestedRangeNotSatisfiable, "There is no such part of it"},
+	invalidOrder:      {http.StatusUnprocessableEntity, "The order is not right"},
+	invalidRefund:     {http.StatusUnprocessableEntity, "The refund is not right"},
+	keyReused:         {http.StatusUnprocessableEntity, "The idempotency key was used already"},
+	noRoute:           {http.StatusUnprocessableEntity, "It is not shipped there"},
+	tooHeavy:          {http.StatusUnprocessableEntity, "It is not shipped, as heavy or as large as it is"},
+	overdue:           {http.StatusTooManyRequests, "No new orders at the moment"},
+	recipientLimit:    {http.StatusTooManyRequests, "Too many orders for one e-mail address"},
+	busy:              {http.StatusServiceUnavailable, "Too many searches at once"},
+	internal:          {http.StatusInternalServerError, "Something went wrong here"},
+	unavailable:       {http.StatusServiceUnavailable, "Not possible at the moment"},
+	resultUnknown:     {http.StatusGatewayTimeout, "Nobody knows yet whether the order is placed"},
 }
 
 func newProblem(k kind, detail string) *client.Problem {
@@ -184,7 +184,7 @@ func toProblem(err error) *client.Problem {
 	case errors.Is(err, view.ErrCursor):
 		return newProblem(badParameter, "cursor is not one that this API gave out")
 	case errors.Is(err, desk.ErrClosed):
-		return newProblem(letterClosed, "its order is being worked on again, or has ended otherwise")
+		return newProblem(deadLetterClosed, "its order is being worked on again, or has ended otherwise")
 	case errors.Is(err, desk.ErrBegun):
 		return newProblem(orderBegun, "work on the order has begun: it cannot be cancelled any more")
 	case errors.Is(err, desk.ErrRefund):
@@ -220,7 +220,7 @@ func rejected(k kind, invalid []order.Invalid) *client.Problem {
 	return p
 }
 
-// unshipped goes by the reasons that a letter would have.
+// unshipped goes by the reasons that a dead letter would have.
 func unshipped(r *rates.Refused) *client.Problem {
 	k := noRoute
 	if r.Reason == failure.TooHeavy {

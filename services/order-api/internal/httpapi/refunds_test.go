@@ -167,22 +167,23 @@ func TestOnlyOrdersAreRefundedAndOnlyOrdersAreCancelled(t *testing.T) {
 	}
 }
 
-// TestADeadRefundHasALetterAndStillCounts buries a refund: it can be replayed, so nobody else gets what it gives back.
-func TestADeadRefundHasALetterAndStillCounts(t *testing.T) {
+// TestADeadRefundHasADeadLetterAndStillCounts buries a refund: it can be replayed, so nobody else
+// gets what it gives back.
+func TestADeadRefundHasADeadLetterAndStillCounts(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := string(s.sell(t).Order.ID)
 	answer, err := s.client.Refund(t.Context(), id, client.NewRefund{}, "k1", 0)
 	must(t, err)
 	refund := s.state(t, answer.ID)
-	letter := s.bury(t, &refund)
-	shown, err := s.client.Letter(t.Context(), letter)
+	deadLetter := s.bury(t, &refund)
+	shown, err := s.client.DeadLetter(t.Context(), deadLetter)
 	if err != nil || shown.Order != answer.ID || !strings.Contains(shown.Record.Value, `"refund"`) {
-		t.Errorf("got letter %+v, %v; want that of the refund", shown, err)
+		t.Errorf("got dead letter %+v, %v; want that of the refund", shown, err)
 	}
 	_, err = s.client.Refund(t.Context(), id, client.NewRefund{}, "", 0)
 	isProblem(t, "again", err, 422, "invalid-refund")
-	if _, err := s.client.Replay(t.Context(), letter); err != nil {
+	if _, err := s.client.Replay(t.Context(), deadLetter); err != nil {
 		t.Errorf("replay: got %v, want it sent back", err)
 	}
 }

@@ -88,14 +88,14 @@ func (s *shop) purge(t *testing.T, topic string, partition int32) {
 	must(t, answer.Error())
 }
 
-func TestALetterThatIsGoneIsSaidToBe(t *testing.T) {
+func TestADeadLetterThatIsGoneIsSaidToBe(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
 		id := s.bury(t, &state)
 		s.purge(t, s.Topics.DLQ, state.Origin.Partition)
-		_, err := s.client.Letter(t.Context(), id)
-		isProblem(t, "letter", err, http.StatusGone, "letter-gone")
+		_, err := s.client.DeadLetter(t.Context(), id)
+		isProblem(t, "dead letter", err, http.StatusGone, "dead-letter-gone")
 		if p, ok := errors.AsType[*client.Problem](err); !ok || p.Order != string(state.Order.ID) {
 			t.Errorf("got %v, want the order named", err)
 		}

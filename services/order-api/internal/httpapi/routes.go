@@ -18,9 +18,9 @@ func (a *api) routes(e *echo.Echo) {
 	get(e, "/v1/products", a.listProducts)
 	e.POST("/v1/quotes", a.quote)
 
-	get(e, "/v1/letters", a.search(a.listLetters))
-	get(e, "/v1/letters/:id", a.getLetter)
-	e.POST("/v1/letters/:id/replay", a.replayLetter)
+	get(e, "/v1/dead-letters", a.search(a.listDeadLetters))
+	get(e, "/v1/dead-letters/:id", a.getDeadLetter)
+	e.POST("/v1/dead-letters/:id/replay", a.replayDeadLetter)
 
 	get(e, "/healthz/live", a.live)
 	get(e, "/healthz/ready", a.ready)

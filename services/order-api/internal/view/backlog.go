@@ -53,7 +53,7 @@ func (v *View) backlog(ctx context.Context) error {
 func (v *View) oldestIn(ctx context.Context, partition int32, floor int64) (Backlog, error) {
 	// The literal status is that of the index orders_accepted. What is older than the topic keeps it will not be begun.
 	const query = "SELECT id, placed_at, origin FROM orders o WHERE status = 'accepted' AND partition = ? AND origin >= ? AND placed_at > ?" +
-		" AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.id = o.partition || '-' || o.origin AND l.key IN ('', o.id))" +
+		" AND NOT EXISTS (SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o.origin AND l.key IN ('', o.id))" +
 		" ORDER BY placed_at LIMIT 1"
 	b := Backlog{Origin: order.Origin{Incarnation: v.cfg.Incarnation, Partition: partition}}
 	var placed int64

@@ -19,14 +19,14 @@ func TestTheViewForgetsAnErasedOrder(t *testing.T) {
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)), wire.Order(placed(2)))
 	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()), wire.State(b.at(placed(1), 0, order.Dead), 0))
-	b.put(t, b.Topics.DLQ, records(letter(0, placed(1), failure.NoRoute, 1))...)
+	b.put(t, b.Topics.DLQ, records(deadLetter(0, placed(1), failure.NoRoute, 1))...)
 	v, stop := b.start(t)
 	gone := func(v *view.View, when string) {
 		t.Helper()
 		if s, err := v.Order(t.Context(), "ord_001"); !errors.Is(err, view.ErrUnknown) {
 			t.Errorf("%s: got %+v, %v; want the order forgotten", when, s, err)
 		}
-		if l, err := v.Letter(t.Context(), "1-0"); err != nil || l.State != view.Closed {
+		if l, err := v.DeadLetter(t.Context(), "1-0"); err != nil || l.State != view.Closed {
 			t.Errorf("%s: got a dead letter that is %q, %v; want it closed", when, l.State, err)
 		}
 		get(t, v, "ord_002")

@@ -18,7 +18,7 @@ import (
 )
 
 // schemaVersion is the number of the schema below. A file with another number is thrown away.
-const schemaVersion = 7
+const schemaVersion = 8
 
 // schema is the whole file. who has the words of the customer's name and e-mail address, each with a space before it, and customers
 // has a row for each of them: the first 64 bytes of the word, and the rowid of the order. refund_of is the order that a refund is of,
@@ -47,7 +47,7 @@ CREATE INDEX refunds_status ON orders (status, placed_at, id) WHERE refund_of <>
 CREATE TABLE customers (
   word TEXT NOT NULL, placed_at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, placed_at, row)
 ) WITHOUT ROWID;
-CREATE TABLE letters (
+CREATE TABLE dead_letters (
   id TEXT PRIMARY KEY, partition INTEGER NOT NULL, origin INTEGER NOT NULL, key TEXT NOT NULL,
   at_partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, gone INTEGER NOT NULL,
   step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
@@ -55,9 +55,9 @@ CREATE TABLE letters (
 );
 CREATE TABLE erased (id TEXT PRIMARY KEY, at INTEGER NOT NULL, partition INTEGER NOT NULL, origin INTEGER NOT NULL);
 CREATE INDEX erased_origin ON erased (partition, origin);
-CREATE INDEX letters_failed ON letters (last_failed, id);
-CREATE INDEX letters_step ON letters (step, last_failed, id);
-CREATE INDEX letters_reason ON letters (reason, last_failed, id);
+CREATE INDEX dead_letters_failed ON dead_letters (last_failed, id);
+CREATE INDEX dead_letters_step ON dead_letters (step, last_failed, id);
+CREATE INDEX dead_letters_reason ON dead_letters (reason, last_failed, id);
 `
 
 // file is the SQLite file, and the lock that keeps other processes away from it.

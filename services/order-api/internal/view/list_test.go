@@ -101,60 +101,60 @@ func TestForeignCursorIsRefused(t *testing.T) {
 		if _, _, err := v.Orders(t.Context(), view.Filter{Cursor: cursor, Limit: 1}); !errors.Is(err, view.ErrCursor) {
 			t.Errorf("orders, cursor %q: got %v, want ErrCursor", cursor, err)
 		}
-		if _, _, err := v.Letters(t.Context(), view.LetterFilter{Cursor: cursor, Limit: 1}); !errors.Is(err, view.ErrCursor) {
-			t.Errorf("letters, cursor %q: got %v, want ErrCursor", cursor, err)
+		if _, _, err := v.DeadLetters(t.Context(), view.DeadLetterFilter{Cursor: cursor, Limit: 1}); !errors.Is(err, view.ErrCursor) {
+			t.Errorf("dead letters, cursor %q: got %v, want ErrCursor", cursor, err)
 		}
 	}
 }
 
-// letter is a letter of the order at an offset of partition 1.
-func letter(offset int64, o order.Order, reason failure.Reason, rev int64) dlq.Letter {
+// deadLetter is a dead letter of the order at an offset of partition 1.
+func deadLetter(offset int64, o order.Order, reason failure.Reason, rev int64) dlq.DeadLetter {
 	failed := time.Date(2026, 3, 2, 12, int(offset), 0, 0, time.UTC)
 	r := wire.Order(o)
-	return dlq.Letter{
+	return dlq.DeadLetter{
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: order.Origin{Partition: 1, Offset: offset}, Topic: "orders", Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: reason, Message: "no route to AQ",
 		Attempts: 2, FirstFailed: failed, LastFailed: failed.Add(time.Second), Worker: "w", Rev: rev,
 	}
 }
 
-func records(letters ...dlq.Letter) []*kgo.Record {
+func records(deadLetters ...dlq.DeadLetter) []*kgo.Record {
 	var all []*kgo.Record
-	for _, l := range letters {
+	for _, l := range deadLetters {
 		all = append(all, l.Record())
 	}
 	return all
 }
 
-func TestLetterStateFollowsItsOrder(t *testing.T) {
+func TestDeadLetterStateFollowsItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	states := []order.State{
 		b.at(placed(0), 0, order.Dead),
 		b.at(placed(1), 1, order.Dead, order.Working),
 		b.at(placed(2), 2, order.Dead, order.Working, order.Confirmed),
-		b.at(placed(3), 3, order.Working), // its letter is there, its dead state is not yet
+		b.at(placed(3), 3, order.Working), // its dead letter is there, its dead state is not yet
 	}
 	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()))
 	for i, s := range states {
 		b.put(t, b.Topics.Orders, wire.Order(s.Order))
 		b.put(t, b.Topics.Status, wire.State(s, 0))
-		b.put(t, b.Topics.DLQ, records(letter(int64(i), s.Order, failure.NoRoute, []int64{1, 1, 1, 2}[i]))...)
+		b.put(t, b.Topics.DLQ, records(deadLetter(int64(i), s.Order, failure.NoRoute, []int64{1, 1, 1, 2}[i]))...)
 	}
-	undecodable := letter(4, placed(0), failure.Undecodable, 0)
+	undecodable := deadLetter(4, placed(0), failure.Undecodable, 0)
 	undecodable.Key, undecodable.Value = []byte("?"), []byte("no order")
 	b.put(t, b.Topics.DLQ, records(undecodable)...)
-	b.put(t, b.Topics.DLQ, &kgo.Record{Value: []byte("no letter")})
+	b.put(t, b.Topics.DLQ, &kgo.Record{Value: []byte("no dead letter")})
 
 	v, _ := b.start(t)
-	all, next, err := v.Letters(t.Context(), view.LetterFilter{Limit: 10})
+	all, next, err := v.DeadLetters(t.Context(), view.DeadLetterFilter{Limit: 10})
 	if err != nil || next != "" {
 		t.Fatalf("got next %q, %v", next, err)
 	}
 	type row struct {
 		ID    string
 		Order order.ID
-		State view.LetterState
+		State view.DeadLetterState
 	}
 	var got []row
 	for _, l := range all {
@@ -168,50 +168,50 @@ func TestLetterStateFollowsItsOrder(t *testing.T) {
 		{"1-0", "ord_000", view.Open},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
 }
 
-func TestNewestLetterCounts(t *testing.T) {
+func TestNewestDeadLetterCounts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	first := letter(0, placed(0), failure.NoRoute, 1)
-	newest := letter(0, placed(0), failure.RecipientRefused, 4)
+	first := deadLetter(0, placed(0), failure.NoRoute, 1)
+	newest := deadLetter(0, placed(0), failure.RecipientRefused, 4)
 	newest.Step, newest.Message, newest.Replays, newest.LastFailed = order.StepEmail, "550", 1, first.LastFailed.Add(time.Hour)
 	b.put(t, b.Topics.Orders, wire.Order(placed(0)))
 	b.put(t, b.Topics.DLQ, records(first, newest)...)
 	v, _ := b.start(t)
 
-	want := view.Letter{Letter: newest, Partition: 1, Offset: 1, Order: "ord_000", OrderStatus: order.Accepted, State: view.Open}
+	want := view.DeadLetter{DeadLetter: newest, Partition: 1, Offset: 1, Order: "ord_000", OrderStatus: order.Accepted, State: view.Open}
 	want.Key, want.Value, want.Headers, want.Group = nil, nil, nil, ""
-	got, err := v.Letter(t.Context(), "1-0")
+	got, err := v.DeadLetter(t.Context(), "1-0")
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("letter: %v (-want +got):\n%s", err, diff)
+		t.Errorf("dead letter: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := v.Letter(t.Context(), "1-1"); !errors.Is(err, view.ErrUnknown) {
-		t.Errorf("letter that does not exist: got %v, want ErrUnknown", err)
+	if _, err := v.DeadLetter(t.Context(), "1-1"); !errors.Is(err, view.ErrUnknown) {
+		t.Errorf("dead letter that does not exist: got %v, want ErrUnknown", err)
 	}
 }
 
-func TestLettersAreFilteredAndPaged(t *testing.T) {
+func TestDeadLettersAreFilteredAndPaged(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	refused := letter(2, placed(2), failure.RecipientRefused, 1)
+	refused := deadLetter(2, placed(2), failure.RecipientRefused, 1)
 	refused.Step = order.StepEmail
-	b.put(t, b.Topics.DLQ, records(letter(0, placed(0), failure.NoRoute, 1), letter(1, placed(1), failure.TooHeavy, 1), refused)...)
+	b.put(t, b.Topics.DLQ, records(deadLetter(0, placed(0), failure.NoRoute, 1), deadLetter(1, placed(1), failure.TooHeavy, 1), refused)...)
 	v, _ := b.start(t)
 	for name, row := range map[string]struct {
-		filter view.LetterFilter
+		filter view.DeadLetterFilter
 		want   [][]string
 	}{
-		"pages":  {view.LetterFilter{Limit: 2}, [][]string{{"1-2", "1-1"}, {"1-0"}}},
-		"step":   {view.LetterFilter{Limit: 2, Step: order.StepEmail}, [][]string{{"1-2"}}},
-		"reason": {view.LetterFilter{Limit: 2, Reason: failure.NoRoute}, [][]string{{"1-0"}}},
-		"state":  {view.LetterFilter{Limit: 2, State: view.Closed}, [][]string{nil}},
+		"pages":  {view.DeadLetterFilter{Limit: 2}, [][]string{{"1-2", "1-1"}, {"1-0"}}},
+		"step":   {view.DeadLetterFilter{Limit: 2, Step: order.StepEmail}, [][]string{{"1-2"}}},
+		"reason": {view.DeadLetterFilter{Limit: 2, Reason: failure.NoRoute}, [][]string{{"1-0"}}},
+		"state":  {view.DeadLetterFilter{Limit: 2, State: view.Closed}, [][]string{nil}},
 	} {
 		var got [][]string
 		for f := row.filter; ; {
-			page, next, err := v.Letters(t.Context(), f)
+			page, next, err := v.DeadLetters(t.Context(), f)
 			must(t, err)
 			var names []string
 			for _, l := range page {

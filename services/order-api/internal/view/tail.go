@@ -167,7 +167,8 @@ func (v *View) heldBy(s source) error {
 	return v.held[s]
 }
 
-// record applies one record. What cannot be read is skipped: the worker has made a letter of it, or it is not ours.
+// record applies one record. What cannot be read is skipped: the worker has made a dead letter of
+// it, or it is not ours.
 func (b *batch) record(ctx context.Context, r *kgo.Record) error {
 	var err error
 	switch {
@@ -178,7 +179,7 @@ func (b *batch) record(ctx context.Context, r *kgo.Record) error {
 	case r.Topic == b.v.cfg.Topics.Status:
 		err = b.status(ctx, r)
 	default:
-		err = b.letter(ctx, r)
+		err = b.deadLetter(ctx, r)
 	}
 	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, dlq.ErrForeign) {
 		b.v.cfg.Log.Debug("skipping a record",
@@ -246,14 +247,14 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 	if err == nil {
 		err = b.replaceCustomer(ctx, was, o)
 	}
-	if err == nil && s.Status == order.Dead && s.Letter != nil {
+	if err == nil && s.Status == order.Dead && s.DeadLetter != nil {
 		err = b.pointed(ctx, s)
 	}
 	return err
 }
 
-// pointed lists the letter that a dead order points at as far as its state tells, unless the view has the letter itself: that
-// may be gone from its topic.
+// pointed lists the dead letter that a dead order points at as far as its state tells, unless the
+// view has the dead letter itself: that may be gone from its topic.
 func (b *batch) pointed(ctx context.Context, s order.State) error {
 	died := s.Timeline[len(s.Timeline)-1]
 	for _, c := range slices.Backward(s.Timeline) {
@@ -262,11 +263,11 @@ func (b *batch) pointed(ctx context.Context, s order.State) error {
 			break
 		}
 	}
-	l := dlq.Letter{
-		Key: []byte(s.Order.ID), Origin: s.Origin, Step: s.Letter.Step, Class: failure.Permanent, Reason: failure.Reason(s.Letter.Reason),
+	l := dlq.DeadLetter{
+		Key: []byte(s.Order.ID), Origin: s.Origin, Step: s.DeadLetter.Step, Class: failure.Permanent, Reason: failure.Reason(s.DeadLetter.Reason),
 		FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
 	}
-	return b.list(ctx, l, s.Letter.Partition, s.Letter.Offset, "DO NOTHING")
+	return b.list(ctx, l, s.DeadLetter.Partition, s.DeadLetter.Offset, "DO NOTHING")
 }
 
 // erase forgets an order. One that was placed later under the same ID, and is not begun yet, stays.
@@ -301,7 +302,7 @@ func (b *batch) change(o order.Order) {
 	}
 }
 
-func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
+func (b *batch) deadLetter(ctx context.Context, r *kgo.Record) error {
 	l, err := dlq.Read(r)
 	if err == nil && l.Topic != b.v.cfg.Topics.Orders {
 		err = fmt.Errorf("%w: origin in topic %.100q", dlq.ErrForeign, l.Topic)
@@ -317,16 +318,16 @@ func (b *batch) letter(ctx context.Context, r *kgo.Record) error {
 		" last_failed = excluded.last_failed, worker = excluded.worker, replays = excluded.replays, rev = excluded.rev" +
 		" WHERE (excluded.at_partition = partition OR at_partition <> partition OR gone)" +
 		" AND (excluded.key IN ('', key) OR NOT EXISTS (SELECT 1 FROM orders o" +
-		" WHERE o.partition = letters.partition AND o.origin = letters.origin AND o.id = letters.key))"
+		" WHERE o.partition = dead_letters.partition AND o.origin = dead_letters.origin AND o.id = dead_letters.key))"
 	return b.list(ctx, l, r.Partition, r.Offset, newest)
 }
 
-// list puts a letter that stands at a place of the dead-letter topic into the file.
-func (b *batch) list(ctx context.Context, l dlq.Letter, partition int32, offset int64, conflict string) error {
+// list puts a dead letter that stands at a place of the dead-letter topic into the file.
+func (b *batch) list(ctx context.Context, l dlq.DeadLetter, partition int32, offset int64, conflict string) error {
 	b.v.mu.Lock()
 	start := b.v.starts[source{b.v.cfg.Topics.DLQ, partition}]
 	b.v.mu.Unlock()
-	const insert = `INSERT INTO letters (id, partition, origin, key, at_partition, "offset", gone, step, class, reason, message, attempts,` +
+	const insert = `INSERT INTO dead_letters (id, partition, origin, key, at_partition, "offset", gone, step, class, reason, message, attempts,` +
 		" first_failed, last_failed, worker, replays, rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
 	_, err := b.tx.ExecContext(ctx, insert+conflict, l.ID(), l.Origin.Partition, l.Origin.Offset, string(l.Key), partition, offset,
 		offset < start, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts, l.FirstFailed.UnixMilli(), l.LastFailed.UnixMilli(),

@@ -5,11 +5,13 @@
 // missing, damaged, of another schema, or made from topics that have been made anew since, is thrown away and built
 // again; there are no migrations. So is one that is deleted or damaged while Run goes on. One that cannot be written is waited for.
 //
-// The first record of an ID in orders is the order; later ones change nothing. A status replaces the whole state of its
-// order, unless package status finds it void, and a tombstone there makes the view forget the order: it was erased on purpose. Of the letters of one ID the newest counts. A record that nobody can read
-// is skipped, because its letter tells of it; one that a newer version wrote holds its partition where it is, until an API of
-// that version reads on, and a batch that cannot be read blocks it until it is skipped (blocked.go): all others go on. Held says so to
-// whoever would append something about an order that it cannot see.
+// The first record of an ID in orders is the order; later ones change nothing. A status replaces
+// the whole state of its order, unless package status finds it void, and a tombstone there makes
+// the view forget the order: it was erased on purpose. Of the dead letters of one ID the newest
+// counts. A record that nobody can read is skipped, because its dead letter tells of it; one that a
+// newer version wrote holds its partition where it is, until an API of that version reads on, and a
+// batch that cannot be read blocks it until it is skipped (blocked.go): all others go on. Held says
+// so to whoever would append something about an order that it cannot see.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how old the answers are.
 package view

@@ -321,13 +321,13 @@ func TestARepeatThatOutlivesItsOrderChangesNothing(t *testing.T) {
 	repeat := placed(1)
 	repeat.PlacedAt = repeat.PlacedAt.Add(time.Hour)
 	dead := b.at(placed(1), 7, order.Working, order.Dead)
-	letter := dlq.Letter{Topic: b.Topics.Orders, Origin: dead.Origin, Step: order.StepShipping, Rev: 2}
+	deadLetter := dlq.DeadLetter{Topic: b.Topics.Orders, Origin: dead.Origin, Step: order.StepShipping, Rev: 2}
 	b.put(t, b.Topics.Orders, wire.Order(repeat))
 	b.put(t, b.Topics.Status, wire.State(dead, 0))
-	b.put(t, b.Topics.DLQ, letter.Record())
+	b.put(t, b.Topics.DLQ, deadLetter.Record())
 	v, _ := b.start(t)
-	if got, err := v.Letter(t.Context(), "1-7"); err != nil || got.Order != dead.Order.ID || got.State != view.Open {
-		t.Errorf("got letter of %q, %s, %v; want an open one of %s", got.Order, got.State, err, dead.Order.ID)
+	if got, err := v.DeadLetter(t.Context(), "1-7"); err != nil || got.Order != dead.Order.ID || got.State != view.Open {
+		t.Errorf("got dead letter of %q, %s, %v; want an open one of %s", got.Order, got.State, err, dead.Order.ID)
 	}
 	before := view.Filter{To: repeat.PlacedAt, Limit: 10}
 	if got, _, err := v.Orders(t.Context(), before); err != nil || len(got) != 1 {

@@ -126,10 +126,10 @@ func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.R
 }
 
 // Defer appends an order to a topic in which it waits until it is worked on again by itself.
-func (l *Ledger) Defer(ctx context.Context, topic string, letter *dlq.Letter) error {
-	r, err := l.append(ctx, topic, letter.Record())
+func (l *Ledger) Defer(ctx context.Context, topic string, deadLetter *dlq.DeadLetter) error {
+	r, err := l.append(ctx, topic, deadLetter.Record())
 	if err != nil {
-		return fmt.Errorf("putting %s off: %w", letter.ID(), err)
+		return fmt.Errorf("putting %s off: %w", deadLetter.ID(), err)
 	}
 	if l.cfg.Deferred != nil {
 		l.cfg.Deferred(topic, l.partition, r.Offset)
@@ -137,21 +137,22 @@ func (l *Ledger) Defer(ctx context.Context, topic string, letter *dlq.Letter) er
 	return nil
 }
 
-// Bury appends a letter and returns the pointer to it. A letter that is too large for its topic goes without the headers
-// of the record that failed; if need be without its key and value, which stand where it came from: Kafka limits the size
-// of what it stores, compressed, and a letter must be written whatever came.
-func (l *Ledger) Bury(ctx context.Context, letter *dlq.Letter) (*order.Letter, error) {
-	r, err := l.append(ctx, l.cfg.Topics.DLQ, letter.Record())
+// Bury appends a dead letter and returns the pointer to it. A dead letter that is too large for its
+// topic goes without the headers of the record that failed; if need be without its key and value,
+// which stand where it came from: Kafka limits the size of what it stores, compressed, and a dead
+// letter must be written whatever came.
+func (l *Ledger) Bury(ctx context.Context, deadLetter *dlq.DeadLetter) (*order.DeadLetter, error) {
+	r, err := l.append(ctx, l.cfg.Topics.DLQ, deadLetter.Record())
 	if errors.Is(err, kerr.MessageTooLarge) {
-		letter.Headers = nil
-		r, err = l.append(ctx, l.cfg.Topics.DLQ, letter.Record())
+		deadLetter.Headers = nil
+		r, err = l.append(ctx, l.cfg.Topics.DLQ, deadLetter.Record())
 	}
 	if errors.Is(err, kerr.MessageTooLarge) {
-		letter.Key, letter.Value = nil, nil
-		r, err = l.append(ctx, l.cfg.Topics.DLQ, letter.Record())
+		deadLetter.Key, deadLetter.Value = nil, nil
+		r, err = l.append(ctx, l.cfg.Topics.DLQ, deadLetter.Record())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("writing letter %s: %w", letter.ID(), err)
+		return nil, fmt.Errorf("writing dead letter %s: %w", deadLetter.ID(), err)
 	}
-	return &order.Letter{ID: letter.ID(), Partition: r.Partition, Offset: r.Offset, Step: letter.Step, Reason: string(letter.Reason)}, nil
+	return &order.DeadLetter{ID: deadLetter.ID(), Partition: r.Partition, Offset: r.Offset, Step: deadLetter.Step, Reason: string(deadLetter.Reason)}, nil
 }

@@ -178,38 +178,38 @@ func TestOffsetWithoutAnInvoiceSaysWhy(t *testing.T) {
 	})
 }
 
-func TestLetterFitsWhateverItsRecordWas(t *testing.T) {
+func TestDeadLetterFitsWhateverItsRecordWas(t *testing.T) {
 	t.Parallel()
 	large, headers := make([]byte, topic.MaxOrder+topic.MaxOrder/4-8_000), []kgo.RecordHeader{{Key: "h", Value: make([]byte, 10_000)}}
 	for _, row := range []struct {
-		name    string
-		letter  dlq.Letter
-		value   int // bytes that are left
-		headers int
+		name       string
+		deadLetter dlq.DeadLetter
+		value      int // bytes that are left
+		headers    int
 	}{
-		{"small", dlq.Letter{Key: []byte("k"), Value: []byte("{"), Headers: headers}, 1, 1},
-		{"too large with its headers", dlq.Letter{Key: []byte("k"), Value: large, Headers: headers}, len(large), 0},
-		{"too large without", dlq.Letter{Key: []byte("k"), Value: make([]byte, 3*topic.MaxOrder)}, 0, 0},
-		{"with a key that is too large", dlq.Letter{Key: large, Value: large}, 0, 0},
+		{"small", dlq.DeadLetter{Key: []byte("k"), Value: []byte("{"), Headers: headers}, 1, 1},
+		{"too large with its headers", dlq.DeadLetter{Key: []byte("k"), Value: large, Headers: headers}, len(large), 0},
+		{"too large without", dlq.DeadLetter{Key: []byte("k"), Value: make([]byte, 3*topic.MaxOrder)}, 0, 0},
+		{"with a key that is too large", dlq.DeadLetter{Key: large, Value: large}, 0, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				o := setup(t)
 				l := o.open(t)
-				letter := row.letter
-				letter.Origin, letter.Step, letter.Reason, letter.Message = l.Origin(7), order.StepEmail, failure.MailBusy, "busy"
-				at, err := l.Bury(t.Context(), &letter)
+				deadLetter := row.deadLetter
+				deadLetter.Origin, deadLetter.Step, deadLetter.Reason, deadLetter.Message = l.Origin(7), order.StepEmail, failure.MailBusy, "busy"
+				at, err := l.Bury(t.Context(), &deadLetter)
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := &order.Letter{ID: "1-7", Partition: partition, Step: order.StepEmail, Reason: "mail-busy"}
+				want := &order.DeadLetter{ID: "1-7", Partition: partition, Step: order.StepEmail, Reason: "mail-busy"}
 				if diff := cmp.Diff(want, at); diff != "" {
 					t.Errorf("pointer (-want +got):\n%s", diff)
 				}
-				letters := o.Letters(t)
-				if len(letters) != 1 || letters[0].Message != "busy" || len(letters[0].Value) != row.value || len(letters[0].Headers) != row.headers {
-					t.Errorf("got %d letters, want one of %d bytes with %d headers", len(letters), row.value, row.headers)
+				deadLetters := o.DeadLetters(t)
+				if len(deadLetters) != 1 || deadLetters[0].Message != "busy" || len(deadLetters[0].Value) != row.value || len(deadLetters[0].Headers) != row.headers {
+					t.Errorf("got %d dead letters, want one of %d bytes with %d headers", len(deadLetters), row.value, row.headers)
 				}
 			})
 		})

@@ -93,7 +93,7 @@ func (p *Pipeline) queued(ctx context.Context, l *ledger.Ledger, id order.ID, or
 	if err != nil {
 		return nil, err
 	}
-	o, err := p.placed(&dlq.Letter{Key: r.Key, Value: r.Value, Origin: l.Origin(origin)})
+	o, err := p.placed(&dlq.DeadLetter{Key: r.Key, Value: r.Value, Origin: l.Origin(origin)})
 	if err == nil && o.ID != id {
 		err = fmt.Errorf("%w: order %s at offset %d, not %s", wire.ErrUndecodable, o.ID, origin, id)
 	}

@@ -125,7 +125,7 @@ func TestAnOrderThatHasEndedIsNotCancelled(t *testing.T) {
 				l.takeOver(t) // reads all again, as when offsets are deleted
 				l.work(t, off)
 				l.work(t, off2)
-				l.work(t, l.sendBack(t, l.letter(t))) // the answer did not make it another letter
+				l.work(t, l.sendBack(t, l.deadLetter(t))) // the answer did not make it another dead letter
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed cancel-refused")
 				l.tells(t, "ord_2", "accepted", "dead recipient-refused", "dead cancel-refused", "working #1", "mailing #1", "confirmed #1")
 				if len(l.voids(t)) != 0 {

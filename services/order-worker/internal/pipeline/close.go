@@ -18,21 +18,21 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
 	}
 	p.note(a, failures, cause)
-	letter := &a.letter
-	switch letter.Class {
+	deadLetter := &a.deadLetter
+	switch deadLetter.Class {
 	case failure.Down:
-		letter.Retries, letter.Since = 0, time.Time{}
+		deadLetter.Retries, deadLetter.Since = 0, time.Time{}
 		forgetProbe(a.work)
 		return p.park(ctx, l, a, order.Waiting, p.cfg.Topics.Waiting)
 	case failure.Transient:
-		next, ok := p.cfg.Retry.Next(p.cfg.Topics, letter.Retries)
+		next, ok := p.cfg.Retry.Next(p.cfg.Topics, deadLetter.Retries)
 		if !ok {
 			break
 		}
-		if letter.Retries == 0 {
-			letter.Since = letter.LastFailed
+		if deadLetter.Retries == 0 {
+			deadLetter.Since = deadLetter.LastFailed
 		}
-		letter.Retries++
+		deadLetter.Retries++
 		return p.park(ctx, l, a, order.Retrying, next)
 	}
 	return p.bury(ctx, l, a)
@@ -41,8 +41,8 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 // park puts an order off: the record that carries it comes first, then the state that it goes with. In this order a crash
 // in between leaves a record that goes with no state, which counts for nobody, and never an order that nobody carries on.
 func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
-	a.letter.Rev = a.work.Rev + 1
-	err := l.Defer(ctx, topic, &a.letter)
+	a.deadLetter.Rev = a.work.Rev + 1
+	err := l.Defer(ctx, topic, &a.deadLetter)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
 		return p.bury(ctx, l, a) // which finds a way to write what is too large
 	}
@@ -50,8 +50,8 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 		return err
 	}
 	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "attempt failed", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
-		slog.String(telemetry.Reason, string(a.letter.Reason)), slog.String(telemetry.Topic, topic), slog.String(telemetry.Error, a.letter.Message))
-	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.letter.Reason), Replay: a.replay})
+		slog.String(telemetry.Reason, string(a.deadLetter.Reason)), slog.String(telemetry.Topic, topic), slog.String(telemetry.Error, a.deadLetter.Message))
+	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.deadLetter.Reason), Replay: a.replay})
 }
 
 // forgetProbe takes out of a timeline that the order was let through to see whether an outage is over. It can be the same
@@ -69,51 +69,54 @@ func forgetProbe(w *order.State) {
 	}
 }
 
-// bury writes the letter of an order that failed for good, and then its state. In this order a crash in between
-// leaves a second letter of the same ID, which readers fold, and never an order that nobody can find.
+// bury writes the dead letter of an order that failed for good, and then its state. In this order a
+// crash in between leaves a second dead letter of the same ID, which readers fold, and never an
+// order that nobody can find.
 func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error {
-	w, letter := a.work, &a.letter
-	letter.Rev = w.Rev + 1
-	at, err := l.Bury(ctx, letter)
+	w, deadLetter := a.work, &a.deadLetter
+	deadLetter.Rev = w.Rev + 1
+	at, err := l.Bury(ctx, deadLetter)
 	if err != nil {
 		return err
 	}
-	w.Letter = at
+	w.DeadLetter = at
 	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
-		slog.String(telemetry.Reason, string(letter.Reason)), slog.String(telemetry.Error, letter.Message))
-	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(letter.Reason), Replay: a.replay})
+		slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.String(telemetry.Error, deadLetter.Message))
+	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(deadLetter.Reason), Replay: a.replay})
 }
 
-// refuse writes the letter of a record that is no order, or none of this partition. It has no state: the letter is its only trace.
+// refuse writes the dead letter of a record that is no order, or none of this partition. It has no
+// state: the dead letter is its only trace.
 func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
-	letter := &a.letter
+	deadLetter := &a.deadLetter
 	p.note(a, 1, cause)
-	if _, err := l.Bury(ctx, letter); err != nil {
+	if _, err := l.Bury(ctx, deadLetter); err != nil {
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(letter.Reason)), slog.Int(telemetry.Partition, int(letter.Origin.Partition)),
-		slog.Int64(telemetry.Offset, letter.Origin.Offset), slog.Any(telemetry.Error, cause))
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.Int(telemetry.Partition, int(deadLetter.Origin.Partition)),
+		slog.Int64(telemetry.Offset, deadLetter.Origin.Offset), slog.Any(telemetry.Error, cause))
 	if a.from != queue {
 		return nil
 	}
-	return l.Void(ctx, letter.Origin, letter.Reason)
+	return l.Void(ctx, deadLetter.Origin, deadLetter.Reason)
 }
 
-// note adds a failure to what is known of the order: a letter that was replayed keeps when it first failed, and counts on.
+// note adds a failure to what is known of the order: a dead letter that was replayed keeps when it
+// first failed, and counts on.
 func (p *Pipeline) note(a *attempt, failures int, cause error) {
-	letter, now := &a.letter, time.Now()
-	letter.Class, letter.Reason = failure.Of(cause)
-	letter.Step, letter.Message = a.step, cause.Error()
+	deadLetter, now := &a.deadLetter, time.Now()
+	deadLetter.Class, deadLetter.Reason = failure.Of(cause)
+	deadLetter.Step, deadLetter.Message = a.step, cause.Error()
 	if a.work != nil {
-		letter.Progress = a.work.Progress
+		deadLetter.Progress = a.work.Progress
 	}
 	if a.failed.IsZero() {
 		a.failed = now
 	}
-	if letter.FirstFailed.IsZero() {
-		letter.FirstFailed = a.failed
+	if deadLetter.FirstFailed.IsZero() {
+		deadLetter.FirstFailed = a.failed
 	}
-	letter.LastFailed, letter.Worker, letter.Group, letter.Replays = now, p.cfg.Worker, p.cfg.Group, a.replay
-	letter.Attempts += failures
+	deadLetter.LastFailed, deadLetter.Worker, deadLetter.Group, deadLetter.Replays = now, p.cfg.Worker, p.cfg.Group, a.replay
+	deadLetter.Attempts += failures
 }

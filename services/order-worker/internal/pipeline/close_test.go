@@ -25,32 +25,32 @@ func refuse(context.Context, *order.State) error {
 
 func fail(context.Context, *order.State) error { return errors.New("451 busy") }
 
-func TestLetterHoldsWhatCameAndWhatWasDone(t *testing.T) {
+func TestDeadLetterHoldsWhatCameAndWhatWasDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		l.place(t, "ord_0")
 		r := wire.Order(sample("ord_1"))
 		own := append(r.Headers, kgo.RecordHeader{Key: "traceparent", Value: []byte("00-1")})
-		r.Headers = append(own, kgo.RecordHeader{Key: "dlq-reason", Value: []byte("no-route")}) // somebody plays a letter
+		r.Headers = append(own, kgo.RecordHeader{Key: "dlq-reason", Value: []byte("no-route")}) // somebody plays a dead letter
 		l.put(t, l.Topics.Orders, r)
 		l.email.do = refuse
 		l.work(t, r)
 
-		letter, state := l.letter(t), l.States(t)["ord_1"]
-		want := dlq.Letter{
+		deadLetter, state := l.deadLetter(t), l.States(t)["ord_1"]
+		want := dlq.DeadLetter{
 			Key: r.Key, Value: r.Value, Headers: own,
 			Origin: order.Origin{Partition: partition, Offset: 1}, Topic: l.Topics.Orders, Group: "workers", Worker: "worker-1",
 			Step: order.StepEmail, Class: failure.Permanent, Reason: failure.RecipientRefused, Message: "order ord_1: step email: 550 no such user",
 			Attempts: 1, Rev: 3, Progress: state.Progress,
 		}
-		if diff := cmp.Diff(want, letter, cmpopts.IgnoreFields(dlq.Letter{}, "FirstFailed", "LastFailed")); diff != "" {
-			t.Errorf("letter (-want +got):\n%s", diff)
+		if diff := cmp.Diff(want, deadLetter, cmpopts.IgnoreFields(dlq.DeadLetter{}, "FirstFailed", "LastFailed")); diff != "" {
+			t.Errorf("dead letter (-want +got):\n%s", diff)
 		}
-		if !letter.Progress.Has(order.StepInvoice) || letter.Progress.Has(order.StepEmail) || letter.Progress.Invoice.Kept == nil {
-			t.Errorf("progress: got %+v, want shipping and invoice finished", letter.Progress)
+		if !deadLetter.Progress.Has(order.StepInvoice) || deadLetter.Progress.Has(order.StepEmail) || deadLetter.Progress.Invoice.Kept == nil {
+			t.Errorf("progress: got %+v, want shipping and invoice finished", deadLetter.Progress)
 		}
-		if diff := cmp.Diff(&order.Letter{ID: "2-1", Partition: partition, Step: order.StepEmail, Reason: "recipient-refused"}, state.Letter); diff != "" {
+		if diff := cmp.Diff(&order.DeadLetter{ID: "2-1", Partition: partition, Step: order.StepEmail, Reason: "recipient-refused"}, state.DeadLetter); diff != "" {
 			t.Errorf("pointer in the state (-want +got):\n%s", diff)
 		}
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "dead recipient-refused")
@@ -71,7 +71,7 @@ func TestReplayResumesAtTheStepThatFailed(t *testing.T) {
 			}
 			return nil
 		}
-		l.work(t, l.sendBack(t, l.letter(t)))
+		l.work(t, l.sendBack(t, l.deadLetter(t)))
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "dead recipient-refused", "mailing #1", "confirmed #1")
 		if l.invoice.done != 1 || l.email.done != 1 || len(l.Invoices(t)["ord_1"]) != 1 {
 			t.Errorf("got %d rendered, %d mailed, %d kept; want one each", l.invoice.done, l.email.done, len(l.Invoices(t)["ord_1"]))
@@ -95,7 +95,7 @@ func TestNumberOfTheFirstAttemptStays(t *testing.T) {
 		l.work(t, r)
 		l.tells(t, "ord_1", "accepted", "dead no-route")
 		l.shipping.plan = nil
-		l.work(t, l.sendBack(t, l.letter(t)))
+		l.work(t, l.sendBack(t, l.deadLetter(t)))
 		if got, want := l.States(t)["ord_1"].Progress.Invoice.Number, l.ledger.Origin(r.Offset).InvoiceNumber(); got != want {
 			t.Errorf("number: got %s, want %s", got, want)
 		}
@@ -103,21 +103,21 @@ func TestNumberOfTheFirstAttemptStays(t *testing.T) {
 	})
 }
 
-func TestLetterThatFailsAgainKeepsItsHistory(t *testing.T) {
+func TestDeadLetterThatFailsAgainKeepsItsHistory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		l.email.do = fail
 		began := time.Now()
 		l.work(t, l.place(t, "ord_1"))
-		first := l.letter(t)
+		first := l.deadLetter(t)
 		for range 2 {
 			time.Sleep(time.Hour)
-			l.work(t, l.sendBack(t, l.letter(t)))
+			l.work(t, l.sendBack(t, l.deadLetter(t)))
 		}
-		last := l.letter(t)
+		last := l.deadLetter(t)
 		if first.Attempts != 3 || last.Attempts != 9 || last.Replays != 2 || last.ID() != first.ID() {
-			t.Errorf("got %s with %d attempts, then %s with %d after %d replays; want 3, 9 and 2 of one letter",
+			t.Errorf("got %s with %d attempts, then %s with %d after %d replays; want 3, 9 and 2 of one dead letter",
 				first.ID(), first.Attempts, last.ID(), last.Attempts, last.Replays)
 		}
 		if first.FirstFailed.Sub(began) > time.Second || !last.FirstFailed.Equal(first.FirstFailed) || last.LastFailed.Sub(began) < 2*time.Hour {

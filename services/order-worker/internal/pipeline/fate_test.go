@@ -27,7 +27,7 @@ type fate struct {
 	Issues  []string // how each rendering ends
 	Deaths  []int    // acknowledged writes after which the worker dies, each counted from its start
 	Next    []int    // which of the records that are left is handled next
-	Replays int      // of letters
+	Replays int      // of dead letters
 	CallOff bool     // the customer of the first order cancels it
 }
 
@@ -124,9 +124,9 @@ func (l *life) live(t *testing.T) {
 			l.left = slices.Clone(l.all)
 			l.begin(t)
 		}
-		if len(l.left) == 0 && l.Replays > 0 && len(l.Letters(t)) > 0 {
+		if len(l.left) == 0 && l.Replays > 0 && len(l.DeadLetters(t)) > 0 {
 			l.Replays--
-			l.sendBack(t, l.letter(t))
+			l.sendBack(t, l.deadLetter(t))
 		}
 	}
 }
@@ -215,8 +215,8 @@ func (l *life) judge(t *testing.T) (complaints []string) {
 			if got := l.mailed[id]; got > uncertain {
 				complain("got %d mails, uncertain %d times; want at most one each time", got, uncertain)
 			}
-			if s.Letter == nil {
-				complain("got no letter")
+			if s.DeadLetter == nil {
+				complain("got no dead letter")
 			}
 		default:
 			complain("got %s, want it at an end", s.Status)

@@ -156,21 +156,21 @@ func (l *line) put(t *testing.T, topic string, r *kgo.Record) *kgo.Record {
 	return r
 }
 
-// letter returns the newest letter.
-func (l *line) letter(t *testing.T) dlq.Letter {
+// deadLetter returns the newest dead letter.
+func (l *line) deadLetter(t *testing.T) dlq.DeadLetter {
 	t.Helper()
-	letters := l.Letters(t)
-	if len(letters) == 0 {
-		t.Fatal("got no letter, want one")
+	deadLetters := l.DeadLetters(t)
+	if len(deadLetters) == 0 {
+		t.Fatal("got no dead letter, want one")
 	}
-	return letters[len(letters)-1]
+	return deadLetters[len(deadLetters)-1]
 }
 
-// sendBack appends a letter to the topic for replays, as the desk does.
-func (l *line) sendBack(t *testing.T, letter dlq.Letter) *kgo.Record {
+// sendBack appends a dead letter to the topic for replays, as the desk does.
+func (l *line) sendBack(t *testing.T, deadLetter dlq.DeadLetter) *kgo.Record {
 	t.Helper()
-	letter.Replays++
-	return l.put(t, l.Topics.Replay, letter.Record())
+	deadLetter.Replays++
+	return l.put(t, l.Topics.Replay, deadLetter.Record())
 }
 
 // story is the timeline of an order, one word a change: the status, and of what the change was about.

@@ -32,11 +32,11 @@ const (
 
 // attempt is a worker's attempt at one record.
 type attempt struct {
-	from   source
-	letter dlq.Letter // what a letter would hold: the bytes that came, and what earlier attempts left
-	work   *order.State
-	replay int  // number of the replay that sent it, or 0
-	done   bool // there is nothing to do
+	from       source
+	deadLetter dlq.DeadLetter // what a dead letter would hold: the bytes that came, and what earlier attempts left
+	work       *order.State
+	replay     int  // number of the replay that sent it, or 0
+	done       bool // there is nothing to do
 
 	left   order.Status   // what a predecessor was about to do, of which it did not say how it ended; or empty
 	intent order.Status   // the last intent that this attempt or its predecessor stated
@@ -52,7 +52,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil || a.done {
 		return a, err
 	}
-	o, err := p.placed(&a.letter)
+	o, err := p.placed(&a.deadLetter)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
 		a.done = true
 		if a.from == carried {
@@ -75,7 +75,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	switch {
 	case err != nil:
 		return a, err
-	case begun && standing.Origin != a.letter.Origin.Offset:
+	case begun && standing.Origin != a.deadLetter.Origin.Offset:
 		a.done = true
 		return a, p.duplicate(ctx, l, a, r)
 	case begun && a.from != desk && standing.Status.Final(), begun && a.from == queue && standing.Status.Parked():
@@ -97,8 +97,8 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		// is not finished, and comes again.
 		a.done = a.from == carried
 	}
-	a.work = new(o.Begin(a.letter.Origin))
-	a.work.Progress, a.work.Replays = a.letter.Progress, a.replay
+	a.work = new(o.Begin(a.deadLetter.Origin))
+	a.work.Progress, a.work.Replays = a.deadLetter.Progress, a.replay
 	return a, nil
 }
 
@@ -111,7 +111,7 @@ func (p *Pipeline) standing(
 		return standing, begun, nil
 	}
 	if a.from == desk {
-		err = l.Recall(ctx, id, a.letter.StateAt, r)
+		err = l.Recall(ctx, id, a.deadLetter.StateAt, r)
 	}
 	standing, begun = l.Standing(id)
 	return standing, begun, err
@@ -126,54 +126,54 @@ func (p *Pipeline) outlived(ctx context.Context, l *ledger.Ledger, a *attempt, r
 	return true, nil
 }
 
-// duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a letter of such an origin was never
-// written.
+// duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a dead letter
+// of such an origin was never written.
 func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
 	if a.from == queue {
 		p.cfg.Meter.Ended(metrics.Duplicate)
-		return l.Void(ctx, a.letter.Origin, failure.Duplicate)
+		return l.Void(ctx, a.deadLetter.Origin, failure.Duplicate)
 	}
-	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.letter.Origin))
+	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.deadLetter.Origin))
 	return nil
 }
 
 // placed reads the order. A record that is no order, or that is not in the partition of its key, is a permanent failure: in
 // another partition its ID could stand for two orders.
-func (p *Pipeline) placed(letter *dlq.Letter) (order.Order, error) {
-	o, err := letter.Order()
+func (p *Pipeline) placed(deadLetter *dlq.DeadLetter) (order.Order, error) {
+	o, err := deadLetter.Order()
 	if errors.Is(err, wire.ErrUndecodable) {
 		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, err)
 	}
-	if there := p.cfg.Home(letter.Key, letter.Headers); err == nil && there != letter.Origin.Partition {
-		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, letter.Origin.Partition)
+	if there := p.cfg.Home(deadLetter.Key, deadLetter.Headers); err == nil && there != deadLetter.Origin.Partition {
+		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, deadLetter.Origin.Partition)
 		return order.Order{}, failure.New(failure.Permanent, failure.WrongPartition, err)
 	}
 	return o, err
 }
 
-// read makes an attempt of a record: of an order as it was placed, of a letter that was sent back, or of an order that was
-// put off.
+// read makes an attempt of a record: of an order as it was placed, of a dead letter that was sent
+// back, or of an order that was put off.
 func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
 	if r.Topic == p.cfg.Topics.Orders {
-		return &attempt{letter: dlq.Letter{
+		return &attempt{deadLetter: dlq.DeadLetter{
 			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.cfg.Group,
 		}}, nil
 	}
-	letter, err := dlq.Read(r)
-	a := &attempt{from: carried, letter: letter, replay: letter.Replays}
+	deadLetter, err := dlq.Read(r)
+	a := &attempt{from: carried, deadLetter: deadLetter, replay: deadLetter.Replays}
 	if r.Topic == p.cfg.Topics.Replay {
 		// What was put off before counts no more.
-		a.from, a.letter.Retries, a.letter.Since = desk, 0, time.Time{}
+		a.from, a.deadLetter.Retries, a.deadLetter.Since = desk, 0, time.Time{}
 	}
-	if err == nil && (letter.Topic != p.cfg.Topics.Orders || letter.Origin.Partition != r.Partition || a.from == desk && letter.Replays < 1) {
-		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, letter.Origin, letter.Topic, letter.Replays)
+	if err == nil && (deadLetter.Topic != p.cfg.Topics.Orders || deadLetter.Origin.Partition != r.Partition || a.from == desk && deadLetter.Replays < 1) {
+		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, deadLetter.Origin, deadLetter.Topic, deadLetter.Replays)
 	}
 	if err != nil {
 		a.done = true
 		p.ignore(r, err)
 		return a, nil
 	}
-	a.letter.Origin = l.Origin(letter.Origin.Offset)
+	a.deadLetter.Origin = l.Origin(deadLetter.Origin.Offset)
 	err = origin(ctx, l, a)
 	if errors.Is(err, dlq.ErrForeign) {
 		a.done = true
@@ -183,23 +183,24 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	return a, err
 }
 
-// origin compares a letter with the record of orders that it names. Without a record there yet, or with that of another order,
-// it is dlq.ErrForeign: the topic was made again since, or somebody else wrote the letter. A record that is gone contradicts nothing.
-// What carries an order is compared with the order's state.
+// origin compares a dead letter with the record of orders that it names. Without a record there
+// yet, or with that of another order, it is dlq.ErrForeign: the topic was made again since, or
+// somebody else wrote the dead letter. A record that is gone contradicts nothing. What carries an
+// order is compared with the order's state.
 func origin(ctx context.Context, l *ledger.Ledger, a *attempt) error {
-	at := a.letter.Origin
+	at := a.deadLetter.Origin
 	placed, err := l.Placed(ctx, at.Offset)
 	if err == nil && !placed {
 		return fmt.Errorf("%w: nothing was placed at %s yet", dlq.ErrForeign, at)
 	}
-	if err != nil || a.from == carried || len(a.letter.Key) == 0 {
+	if err != nil || a.from == carried || len(a.deadLetter.Key) == 0 {
 		return err
 	}
 	r, err := l.Source(ctx, at.Offset)
 	if errors.Is(err, kafka.ErrGone) {
 		return nil
 	}
-	if err == nil && !bytes.Equal(r.Key, a.letter.Key) {
+	if err == nil && !bytes.Equal(r.Key, a.deadLetter.Key) {
 		return fmt.Errorf("%w: the record at %s has another key", dlq.ErrForeign, at)
 	}
 	return err
@@ -217,7 +218,7 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 		return fmt.Errorf("resuming %s: %w", id, err)
 	}
 	a.work = &s
-	if a.from == desk && a.replay > s.Replays && s.Status == order.Dead && a.letter.Rev >= died(s) {
+	if a.from == desk && a.replay > s.Replays && s.Status == order.Dead && a.deadLetter.Rev >= died(s) {
 		a.work.Replays = a.replay
 		return nil
 	}
@@ -225,8 +226,8 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 		a.done = true
 		return p.answer(ctx, l, a)
 	}
-	// A replay finds its order in progress when a worker stopped between letter and state: what becomes of the order is
-	// the replay's answer.
+	// A replay finds its order in progress when a worker stopped between dead letter and state:
+	// what becomes of the order is the replay's answer.
 	a.replay, a.left, a.intent = max(a.replay, s.Replays), s.Status, s.Status
 	a.work.Replays = a.replay
 	a.adopt = s.Progress.Invoice != nil && s.Progress.Invoice.Kept == nil
@@ -240,7 +241,7 @@ func (a *attempt) carriesOn(s order.State) bool {
 		switch {
 		case c.Answers():
 		case c.Status.Parked():
-			return a.from == carried && a.letter.Rev == c.Rev
+			return a.from == carried && a.deadLetter.Rev == c.Rev
 		case c.Status == order.Dead:
 			return a.from != carried
 		}
@@ -248,8 +249,8 @@ func (a *attempt) carriesOn(s order.State) bool {
 	return a.from != carried
 }
 
-// died is the revision at which an order became dead. Who sends its letter back must have seen it; what was answered
-// since changes nothing.
+// died is the revision at which an order became dead. Who sends its dead letter back must have seen
+// it; what was answered since changes nothing.
 func died(s order.State) int64 {
 	for _, c := range slices.Backward(s.Timeline) {
 		if c.Status == order.Dead && !c.Answers() {

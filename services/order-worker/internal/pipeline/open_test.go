@@ -43,7 +43,7 @@ func TestLaterRecordsOfAnOrderAreVoid(t *testing.T) {
 		l.work(t, first)
 		l.work(t, second)
 		l.email.do = nil
-		l.work(t, l.sendBack(t, l.letter(t)))
+		l.work(t, l.sendBack(t, l.deadLetter(t)))
 		l.takeOver(t)
 		l.work(t, third)
 		l.work(t, first) // as a worker does that finds no committed offsets
@@ -51,13 +51,13 @@ func TestLaterRecordsOfAnOrderAreVoid(t *testing.T) {
 		if diff := cmp.Diff(map[string]string{"1": "duplicate", "2": "duplicate"}, l.voids(t)); diff != "" {
 			t.Errorf("void (-want +got):\n%s", diff)
 		}
-		if l.email.done != 1 || len(l.Letters(t)) != 1 {
-			t.Errorf("got %d mails, %d letters; want one each", l.email.done, len(l.Letters(t)))
+		if l.email.done != 1 || len(l.DeadLetters(t)) != 1 {
+			t.Errorf("got %d mails, %d dead letters; want one each", l.email.done, len(l.DeadLetters(t)))
 		}
 	})
 }
 
-func TestRecordThatIsNoOrderBecomesALetter(t *testing.T) {
+func TestRecordThatIsNoOrderBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	strange := sample("ord_1")
 	strange.ShipTo.Country = "??"
@@ -68,7 +68,7 @@ func TestRecordThatIsNoOrderBecomesALetter(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		record *kgo.Record
-		own    int // headers that the letter keeps
+		own    int // headers that the dead letter keeps
 	}{
 		{"empty", &kgo.Record{}, 0},
 		{"no JSON", &kgo.Record{Key: []byte("ord_1"), Value: []byte("hello")}, 0},
@@ -85,19 +85,19 @@ func TestRecordThatIsNoOrderBecomesALetter(t *testing.T) {
 				r := *row.record
 				l.Client = stranger(t, l.Kafka)
 				l.work(t, l.put(t, l.Topics.Orders, &r))
-				letter := l.letter(t)
-				if letter.ID() != "2-0" || letter.Reason != failure.Undecodable || letter.Step != "" || letter.Attempts != 1 {
-					t.Errorf("got letter %+v, want 2-0 undecodable", letter)
+				deadLetter := l.deadLetter(t)
+				if deadLetter.ID() != "2-0" || deadLetter.Reason != failure.Undecodable || deadLetter.Step != "" || deadLetter.Attempts != 1 {
+					t.Errorf("got dead letter %+v, want 2-0 undecodable", deadLetter)
 				}
-				if !bytes.Equal(letter.Key, row.record.Key) || !bytes.Equal(letter.Value, row.record.Value) || len(letter.Headers) != row.own {
-					t.Errorf("got key %q, value of %d bytes, %d headers; want what came", letter.Key, len(letter.Value), len(letter.Headers))
+				if !bytes.Equal(deadLetter.Key, row.record.Key) || !bytes.Equal(deadLetter.Value, row.record.Value) || len(deadLetter.Headers) != row.own {
+					t.Errorf("got key %q, value of %d bytes, %d headers; want what came", deadLetter.Key, len(deadLetter.Value), len(deadLetter.Headers))
 				}
 				if diff := cmp.Diff(map[string]string{"0": "undecodable"}, l.voids(t)); diff != "" {
 					t.Errorf("void (-want +got):\n%s", diff)
 				}
-				l.work(t, l.sendBack(t, letter))
-				if again := l.letter(t); again.ID() != "2-0" || again.Replays != 1 || again.Attempts != 2 || len(l.voids(t)) != 1 {
-					t.Errorf("sent back: got letter %+v and %d voids, want the same letter, its second attempt, and nothing else", again, len(l.voids(t)))
+				l.work(t, l.sendBack(t, deadLetter))
+				if again := l.deadLetter(t); again.ID() != "2-0" || again.Replays != 1 || again.Attempts != 2 || len(l.voids(t)) != 1 {
+					t.Errorf("sent back: got dead letter %+v and %d voids, want the same dead letter, its second attempt, and nothing else", again, len(l.voids(t)))
 				}
 				l.work(t, l.place(t, "ord_1"))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
@@ -125,8 +125,8 @@ func TestRecordOfANewerVersionIsLeftAlone(t *testing.T) {
 		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, wire.ErrNewer) {
 			t.Errorf("got %v, want %v", err, wire.ErrNewer)
 		}
-		if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
-			t.Errorf("got letters %v, voids %v; want none", l.Letters(t), l.voids(t))
+		if len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 {
+			t.Errorf("got dead letters %v, voids %v; want none", l.DeadLetters(t), l.voids(t))
 		}
 	})
 }
@@ -145,8 +145,8 @@ func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
 		if err := l.Handle(t.Context(), l.ledger, r, l.stopping); !errors.Is(err, wire.ErrUndecodable) {
 			t.Errorf("got %v, want %v", err, wire.ErrUndecodable)
 		}
-		if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
-			t.Errorf("got letters %v, voids %v; want none: the order may have been mailed", l.Letters(t), l.voids(t))
+		if len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 {
+			t.Errorf("got dead letters %v, voids %v; want none: the order may have been mailed", l.DeadLetters(t), l.voids(t))
 		}
 	})
 }
@@ -171,17 +171,17 @@ func TestOrderWhoseStateIsGoneHoldsNothingUp(t *testing.T) {
 	})
 }
 
-func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
+func TestReplayOfNobodysDeadLetterIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
-		change func(*dlq.Letter)
+		change func(*dlq.DeadLetter)
 	}{
-		{"of another partition", func(l *dlq.Letter) { l.Origin.Partition++ }},
-		{"of another shop", func(l *dlq.Letter) { l.Topic = "shop-2" }},
-		{"of an order that was not placed yet", func(l *dlq.Letter) { l.Origin.Offset = 1 }},
-		{"of the end of time", func(l *dlq.Letter) { l.Origin.Offset = math.MaxInt64 }},
-		{"without a number", func(l *dlq.Letter) { l.Replays = -1 }},
+		{"of another partition", func(l *dlq.DeadLetter) { l.Origin.Partition++ }},
+		{"of another shop", func(l *dlq.DeadLetter) { l.Topic = "shop-2" }},
+		{"of an order that was not placed yet", func(l *dlq.DeadLetter) { l.Origin.Offset = 1 }},
+		{"of the end of time", func(l *dlq.DeadLetter) { l.Origin.Offset = math.MaxInt64 }},
+		{"without a number", func(l *dlq.DeadLetter) { l.Replays = -1 }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -189,13 +189,13 @@ func TestReplayOfNobodysLetterIsIgnored(t *testing.T) {
 				l := setup(t)
 				l.email.do = refuse
 				l.work(t, l.place(t, "ord_1"))
-				letter := l.letter(t)
-				row.change(&letter)
-				l.work(t, l.sendBack(t, letter))
+				deadLetter := l.deadLetter(t)
+				row.change(&deadLetter)
+				l.work(t, l.sendBack(t, deadLetter))
 				l.work(t, l.put(t, l.Topics.Replay, &kgo.Record{Key: []byte("ord_1"), Value: []byte("{}")}))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "dead recipient-refused")
-				if len(l.voids(t)) != 0 || len(l.Letters(t)) != 1 {
-					t.Errorf("got voids %v, %d letters; want nothing written", l.voids(t), len(l.Letters(t)))
+				if len(l.voids(t)) != 0 || len(l.DeadLetters(t)) != 1 {
+					t.Errorf("got voids %v, %d dead letters; want nothing written", l.voids(t), len(l.DeadLetters(t)))
 				}
 			})
 		})
@@ -208,28 +208,29 @@ func TestReplayBeginsNoOrderThatWasNotPlaced(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := setup(t)
 			l.place(t, "ord_1")
-			forged := dlq.Letter{Key: []byte("ord_2"), Value: wire.Order(sample("ord_2")).Value, Topic: l.Topics.Orders}
+			forged := dlq.DeadLetter{Key: []byte("ord_2"), Value: wire.Order(sample("ord_2")).Value, Topic: l.Topics.Orders}
 			forged.Origin = order.Origin{Partition: partition, Offset: offset}
 			l.work(t, l.sendBack(t, forged))
-			if len(l.States(t)) != 0 || len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
-				t.Errorf("offset %d: got states %v, letters %v, voids %v; want nothing", offset, l.States(t), l.Letters(t), l.voids(t))
+			if len(l.States(t)) != 0 || len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 {
+				t.Errorf("offset %d: got states %v, dead letters %v, voids %v; want nothing", offset, l.States(t), l.DeadLetters(t), l.voids(t))
 			}
 		})
 	}
 }
 
-// TestAReplayOfAnotherPlaceIsIgnored has a letter of an order that names the place of another one, which is not begun yet.
+// TestAReplayOfAnotherPlaceIsIgnored has a dead letter of an order that names the place of another
+// one, which is not begun yet.
 func TestAReplayOfAnotherPlaceIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, value := range [][]byte{wire.Order(sample("ord_2")).Value, []byte("no order")} {
 		synctest.Test(t, func(t *testing.T) {
 			l := setup(t)
 			r := l.place(t, "ord_1")
-			other := dlq.Letter{Key: []byte("ord_2"), Value: value, Topic: l.Topics.Orders}
+			other := dlq.DeadLetter{Key: []byte("ord_2"), Value: value, Topic: l.Topics.Orders}
 			other.Origin = order.Origin{Partition: partition, Offset: r.Offset}
 			l.work(t, l.sendBack(t, other))
-			if len(l.States(t)) != 0 || len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 {
-				t.Errorf("got states %v, letters %v, voids %v; want nothing", l.States(t), l.Letters(t), l.voids(t))
+			if len(l.States(t)) != 0 || len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 {
+				t.Errorf("got states %v, dead letters %v, voids %v; want nothing", l.States(t), l.DeadLetters(t), l.voids(t))
 			}
 		})
 	}
@@ -241,13 +242,13 @@ func TestEveryReplayIsAnsweredOnce(t *testing.T) {
 		l := setup(t)
 		l.email.do = refuse
 		l.work(t, l.place(t, "ord_1"))
-		first := l.letter(t)
+		first := l.deadLetter(t)
 		replay := l.sendBack(t, first)
 		l.work(t, replay) // fails again
-		second := l.letter(t)
+		second := l.deadLetter(t)
 
 		late := first
-		late.Replays = second.Replays // an operator who has seen the number, but an old letter
+		late.Replays = second.Replays // an operator who has seen the number, but an old dead letter
 		conflicting := l.sendBack(t, late)
 		l.work(t, conflicting)
 		l.work(t, conflicting)
@@ -277,12 +278,12 @@ func TestReplayFindsItsOrderInProgress(t *testing.T) {
 		errStopped := errors.New("stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		l.email.do = func(ctx context.Context, w *order.State) error {
-			// The letter is written, and the worker stops before the state is.
-			letter := dlq.Letter{
+			// The dead letter is written, and the worker stops before the state is.
+			deadLetter := dlq.DeadLetter{
 				Key: r.Key, Value: r.Value, Topic: l.Topics.Orders, Origin: w.Origin, Step: order.StepEmail,
 				Reason: failure.RecipientRefused, Rev: w.Rev + 1, Progress: w.Progress,
 			}
-			if _, err := l.ledger.Bury(ctx, &letter); err != nil {
+			if _, err := l.ledger.Bury(ctx, &deadLetter); err != nil {
 				return err
 			}
 			cancel(errStopped)
@@ -293,7 +294,7 @@ func TestReplayFindsItsOrderInProgress(t *testing.T) {
 		}
 		l.email.do = nil
 		l.takeOver(t)
-		l.work(t, l.sendBack(t, l.letter(t)))
+		l.work(t, l.sendBack(t, l.deadLetter(t)))
 		l.work(t, r)
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "mailing uncertain #1", "confirmed #1")
 		if got := l.States(t)["ord_1"]; got.Replays != 1 || l.email.done != 1 {

@@ -36,25 +36,25 @@ func (l *line) patient() *line {
 }
 
 // next is the newest record that carries an order.
-func (l *line) next(t *testing.T) (*kgo.Record, dlq.Letter) {
+func (l *line) next(t *testing.T) (*kgo.Record, dlq.DeadLetter) {
 	t.Helper()
 	var newest *kgo.Record
-	var letter dlq.Letter
+	var deadLetter dlq.DeadLetter
 	for _, topic := range []string{l.Topics.Retry10s, l.Topics.Retry2m, l.Topics.Waiting} {
 		for _, r := range l.Records(t, topic) {
 			read, err := dlq.Read(r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if newest == nil || read.Rev > letter.Rev {
-				newest, letter = r, read
+			if newest == nil || read.Rev > deadLetter.Rev {
+				newest, deadLetter = r, read
 			}
 		}
 	}
 	if newest == nil {
 		t.Fatal("got nothing put off, want an order")
 	}
-	return newest, letter
+	return newest, deadLetter
 }
 
 // outage opens the breaker with the fate of other orders.
@@ -68,7 +68,7 @@ func (l *line) outage() {
 	}
 }
 
-func TestFailuresArePutOffForAnHourThenALetter(t *testing.T) {
+func TestFailuresArePutOffForAnHourThenADeadLetter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -90,12 +90,12 @@ func TestFailuresArePutOffForAnHourThenALetter(t *testing.T) {
 		if diff := cmp.Diff(want, topics); diff != "" {
 			t.Errorf("put off into (-want +got):\n%s", diff)
 		}
-		letter := l.letter(t)
-		if took := letter.LastFailed.Sub(began); took < time.Hour || took > time.Hour+3*time.Minute || letter.Attempts != 3*tries {
-			t.Errorf("got a letter after %s and %d attempts, want one after an hour, of %d", took, letter.Attempts, 3*tries)
+		deadLetter := l.deadLetter(t)
+		if took := deadLetter.LastFailed.Sub(began); took < time.Hour || took > time.Hour+3*time.Minute || deadLetter.Attempts != 3*tries {
+			t.Errorf("got a dead letter after %s and %d attempts, want one after an hour, of %d", took, deadLetter.Attempts, 3*tries)
 		}
-		if letter.Retries != len(topics) || letter.FirstFailed.Sub(began) > time.Second || letter.Reason != failure.MailBusy {
-			t.Errorf("got letter %+v, want one that was put off %d times, of a busy server", letter, len(topics))
+		if deadLetter.Retries != len(topics) || deadLetter.FirstFailed.Sub(began) > time.Second || deadLetter.Reason != failure.MailBusy {
+			t.Errorf("got dead letter %+v, want one that was put off %d times, of a busy server", deadLetter, len(topics))
 		}
 		if l.invoice.done != 1 || len(l.Invoices(t)["ord_1"]) != 1 {
 			t.Errorf("got %d rendered, %d kept; want one each", l.invoice.done, len(l.Invoices(t)["ord_1"]))
@@ -110,9 +110,9 @@ func TestRetryThatSucceedsSendsOneMail(t *testing.T) {
 		l.email.do = busy
 		placed := l.place(t, "ord_1")
 		l.work(t, placed)
-		r, letter := l.next(t)
-		if letter.Retries != 1 || letter.Attempts != 3 || letter.Rev != 3 || string(r.Value) != string(placed.Value) {
-			t.Errorf("got %+v, want the first of a schedule, after 3 attempts, for rev 3, with the bytes that came", letter)
+		r, deadLetter := l.next(t)
+		if deadLetter.Retries != 1 || deadLetter.Attempts != 3 || deadLetter.Rev != 3 || string(r.Value) != string(placed.Value) {
+			t.Errorf("got %+v, want the first of a schedule, after 3 attempts, for rev 3, with the bytes that came", deadLetter)
 		}
 		l.takeOver(t)
 		l.work(t, placed) // its offset was not committed
@@ -140,7 +140,7 @@ func TestStepBeforeAnyIntentIsPutOffToo(t *testing.T) {
 	})
 }
 
-func TestNoRetriesIsALetterAtOnce(t *testing.T) {
+func TestNoRetriesIsADeadLetterAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -162,11 +162,11 @@ func TestReplayBeginsAFreshSchedule(t *testing.T) {
 		l.work(t, l.place(t, "ord_1"))
 		first, _ := l.next(t)
 		l.work(t, first)
-		replay := l.sendBack(t, l.letter(t))
+		replay := l.sendBack(t, l.deadLetter(t))
 		l.work(t, replay)
-		again, letter := l.next(t)
-		if letter.Retries != 1 || letter.Replays != 1 || letter.Attempts != 9 || letter.Since.Before(again.Timestamp.Add(-time.Minute)) {
-			t.Errorf("got %+v, want the first retry of replay 1, after 9 attempts", letter)
+		again, deadLetter := l.next(t)
+		if deadLetter.Retries != 1 || deadLetter.Replays != 1 || deadLetter.Attempts != 9 || deadLetter.Since.Before(again.Timestamp.Add(-time.Minute)) {
+			t.Errorf("got %+v, want the first retry of replay 1, after 9 attempts", deadLetter)
 		}
 		l.work(t, replay) // comes again, and has its answer
 		l.work(t, first)  // comes again, and is of an earlier life
@@ -189,7 +189,7 @@ func TestReplayOfAnOrderThatIsPutOffIsAConflict(t *testing.T) {
 		l.work(t, l.place(t, "ord_1"))
 		first, _ := l.next(t)
 		l.work(t, first)
-		dead := l.letter(t)
+		dead := l.deadLetter(t)
 		l.work(t, l.sendBack(t, dead))
 		dead.Replays = 1 // somebody else has seen the number, and an old view
 		l.work(t, l.sendBack(t, dead))
@@ -219,9 +219,9 @@ func TestOrderWaitsWhileWhatItNeedsIsDown(t *testing.T) {
 		l.work(t, second) // hears of it
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "waiting mail-away")
 		l.tells(t, "ord_2", "accepted", "working", "waiting mail-away")
-		carried, letter := l.next(t)
-		if carried.Topic != l.Topics.Waiting || letter.Attempts != 0 || letter.Retries != 0 || letter.Class != failure.Down {
-			t.Errorf("got %s, %+v; want it waiting, without an attempt or a retry counted", carried.Topic, letter)
+		carried, deadLetter := l.next(t)
+		if carried.Topic != l.Topics.Waiting || deadLetter.Attempts != 0 || deadLetter.Retries != 0 || deadLetter.Class != failure.Down {
+			t.Errorf("got %s, %+v; want it waiting, without an attempt or a retry counted", carried.Topic, deadLetter)
 		}
 		time.Sleep(time.Hour)
 		l.email.do = nil
@@ -233,8 +233,8 @@ func TestOrderWaitsWhileWhatItNeedsIsDown(t *testing.T) {
 		}
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "waiting mail-away", "mailing", "confirmed")
 		l.tells(t, "ord_2", "accepted", "working", "waiting mail-away", "mailing", "confirmed")
-		if l.email.done != 2 || len(l.Letters(t)) != 0 {
-			t.Errorf("got %d mails, %d letters; want one mail each", l.email.done, len(l.Letters(t)))
+		if l.email.done != 2 || len(l.DeadLetters(t)) != 0 {
+			t.Errorf("got %d mails, %d dead letters; want one mail each", l.email.done, len(l.DeadLetters(t)))
 		}
 	})
 }
@@ -251,13 +251,13 @@ func TestOutageUsesUpNoRetries(t *testing.T) {
 		r, _ := l.next(t)
 		l.work(t, r)
 		time.Sleep(time.Minute)
-		waits, letter := l.next(t)
-		if waits.Topic != l.Topics.Waiting || letter.Retries != 0 || !letter.Since.IsZero() || letter.Attempts != 3 {
-			t.Errorf("got %s, %+v; want it waiting, with 3 attempts and no retry", waits.Topic, letter)
+		waits, deadLetter := l.next(t)
+		if waits.Topic != l.Topics.Waiting || deadLetter.Retries != 0 || !deadLetter.Since.IsZero() || deadLetter.Attempts != 3 {
+			t.Errorf("got %s, %+v; want it waiting, with 3 attempts and no retry", waits.Topic, deadLetter)
 		}
 		l.work(t, waits)
-		if r, letter = l.next(t); r.Topic != l.Topics.Retry10s || letter.Retries != 1 || letter.Attempts != 6 {
-			t.Errorf("got %s, %+v; want its first retry, after 6 attempts", r.Topic, letter)
+		if r, deadLetter = l.next(t); r.Topic != l.Topics.Retry10s || deadLetter.Retries != 1 || deadLetter.Attempts != 6 {
+			t.Errorf("got %s, %+v; want its first retry, after 6 attempts", r.Topic, deadLetter)
 		}
 	})
 }
@@ -308,16 +308,16 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
-		change func(*dlq.Letter)
+		change func(*dlq.DeadLetter)
 	}{
-		{"of an order that nobody began", func(l *dlq.Letter) {
+		{"of an order that nobody began", func(l *dlq.DeadLetter) {
 			l.Key, l.Value, l.Origin.Offset = []byte("ord_0"), wire.Order(sample("ord_0")).Value, 0
 		}},
-		{"of another origin", func(l *dlq.Letter) { l.Origin.Offset = 0 }},
-		{"of a state that was never written", func(l *dlq.Letter) { l.Rev++ }},
-		{"of no order", func(l *dlq.Letter) { l.Value = []byte("{") }},
-		{"of another partition", func(l *dlq.Letter) { l.Origin.Partition++ }},
-		{"of an order that was not placed yet", func(l *dlq.Letter) { l.Origin.Offset = 9 }},
+		{"of another origin", func(l *dlq.DeadLetter) { l.Origin.Offset = 0 }},
+		{"of a state that was never written", func(l *dlq.DeadLetter) { l.Rev++ }},
+		{"of no order", func(l *dlq.DeadLetter) { l.Value = []byte("{") }},
+		{"of another partition", func(l *dlq.DeadLetter) { l.Origin.Partition++ }},
+		{"of an order that was not placed yet", func(l *dlq.DeadLetter) { l.Origin.Offset = 9 }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -326,13 +326,13 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 				l.place(t, "ord_0")
 				l.email.do = busy
 				l.work(t, l.place(t, "ord_1"))
-				_, letter := l.next(t)
-				row.change(&letter)
+				_, deadLetter := l.next(t)
+				row.change(&deadLetter)
 				l.email.do = nil
-				l.work(t, l.put(t, l.Topics.Waiting, letter.Record()))
+				l.work(t, l.put(t, l.Topics.Waiting, deadLetter.Record()))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying mail-busy")
-				if len(l.Letters(t)) != 0 || len(l.voids(t)) != 0 || len(l.States(t)) != 1 {
-					t.Errorf("got letters %v, voids %v, %d orders; want nothing written", l.Letters(t), l.voids(t), len(l.States(t)))
+				if len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 || len(l.States(t)) != 1 {
+					t.Errorf("got dead letters %v, voids %v, %d orders; want nothing written", l.DeadLetters(t), l.voids(t), len(l.States(t)))
 				}
 			})
 		})

@@ -7,8 +7,9 @@
 // An effect that cannot be called back, and may or may not have been had, is uncertain: found in that state at take-over,
 // or left so by an answer that was lost. It is counted in the order's progress and stated before it is repeated.
 //
-// Three places, and no others, decide what becomes of a record: open (is there anything to do?), run (the steps), and
-// close.go (confirmed, put off, or a letter). A record that cancels an order has a place of its own (cancel.go).
+// Three places, and no others, decide what becomes of a record: open (is there anything to do?),
+// run (the steps), and close.go (confirmed, put off, or a dead letter). A record that cancels an
+// order has a place of its own (cancel.go).
 package pipeline
 
 import (
@@ -47,7 +48,7 @@ type Config struct {
 	Topics topic.Set
 	// Home is the partition in which a record of the topic orders belongs; see kafka.Layout.
 	Home   func(key []byte, headers []kgo.RecordHeader) int32
-	Group  string // of the worker, named in letters like
+	Group  string // of the worker, named in dead letters like
 	Worker string // itself
 	Retry  retry.Policy
 	Hold   bool // an effect of which nobody can know whether it was had is not repeated without being asked for
@@ -64,9 +65,10 @@ type Pipeline struct {
 // New returns a pipeline of the given stages.
 func New(cfg Config, stages []Stage) *Pipeline { return &Pipeline{cfg, stages} }
 
-// Handle works on one record of a topic that orders come from until it is finished, and returns nil then: confirmed, or a
-// letter, or put off into another topic, or nothing to do. Any error means that it is not finished and must be handed to
-// the partition's next owner: wire.ErrNewer, retry.ErrStopping, or the cause of the end of ctx.
+// Handle works on one record of a topic that orders come from until it is finished, and returns nil
+// then: confirmed, or a dead letter, or put off into another topic, or nothing to do. Any error
+// means that it is not finished and must be handed to the partition's next owner: wire.ErrNewer,
+// retry.ErrStopping, or the cause of the end of ctx.
 func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 	if r.Topic == p.cfg.Topics.Status {
 		if r.Value == nil {

@@ -74,8 +74,8 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 				row.before(l).plan = nil
 				l.takeOver(t)
 				l.work(t, r)
-				if got := l.States(t)["ord_1"].Status; got != order.Confirmed || l.email.done != 1 || len(l.Letters(t)) != 0 {
-					t.Errorf("got %s, %d mails, %d letters; want it confirmed and mailed once", got, l.email.done, len(l.Letters(t)))
+				if got := l.States(t)["ord_1"].Status; got != order.Confirmed || l.email.done != 1 || len(l.DeadLetters(t)) != 0 {
+					t.Errorf("got %s, %d mails, %d dead letters; want it confirmed and mailed once", got, l.email.done, len(l.DeadLetters(t)))
 				}
 			})
 		})
@@ -148,7 +148,7 @@ func TestWhatANewerVersionWroteSurvives(t *testing.T) {
 		}
 		l.email.do = refuse
 		l.work(t, r)
-		for name, p := range map[string]order.Progress{"letter": l.letter(t).Progress, "state": l.States(t)["ord_1"].Progress} {
+		for name, p := range map[string]order.Progress{"dead letter": l.deadLetter(t).Progress, "state": l.States(t)["ord_1"].Progress} {
 			if diff := cmp.Diff(added, p.Others); diff != "" || !p.Has("loyalty") || p.Shipping.Zone != "there" {
 				t.Errorf("%s: got finished %v, shipping %+v, others (-want +got):\n%s", name, p.Finished, p.Shipping, diff)
 			}
@@ -174,9 +174,9 @@ func TestPanicOfAStepEndsNothingElse(t *testing.T) {
 				l := setup(t)
 				row.put(l)
 				l.work(t, l.place(t, "ord_1"))
-				letter := l.letter(t)
-				if letter.Step != row.step || letter.Reason != failure.Internal || letter.Attempts != 3 || !strings.Contains(letter.Message, "panic: bug") {
-					t.Errorf("got letter %+v, want one of three attempts at %s that names the panic", letter, row.step)
+				deadLetter := l.deadLetter(t)
+				if deadLetter.Step != row.step || deadLetter.Reason != failure.Internal || deadLetter.Attempts != 3 || !strings.Contains(deadLetter.Message, "panic: bug") {
+					t.Errorf("got dead letter %+v, want one of three attempts at %s that names the panic", deadLetter, row.step)
 				}
 				l.shipping.plan, l.invoice.do, l.email.do = nil, nil, nil
 				l.work(t, l.place(t, "ord_2"))

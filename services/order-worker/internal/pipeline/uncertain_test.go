@@ -148,12 +148,12 @@ func TestHeldUncertainOrderIsSentByItsReplayOnly(t *testing.T) {
 				l.restart()
 				r := l.place(t, "ord_1")
 				row.cause(t, l, r)
-				letter := l.letter(t)
-				if letter.Class != failure.Permanent || letter.Reason != failure.Uncertain || letter.Step != order.StepEmail || l.email.done != 0 {
-					t.Errorf("got %d mails, letter %+v; want none, and a permanent one that is uncertain", l.email.done, letter)
+				deadLetter := l.deadLetter(t)
+				if deadLetter.Class != failure.Permanent || deadLetter.Reason != failure.Uncertain || deadLetter.Step != order.StepEmail || l.email.done != 0 {
+					t.Errorf("got %d mails, dead letter %+v; want none, and a permanent one that is uncertain", l.email.done, deadLetter)
 				}
 				l.email.do = nil
-				l.work(t, l.sendBack(t, letter))
+				l.work(t, l.sendBack(t, deadLetter))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "dead uncertain", "mailing #1", "confirmed #1")
 				if got := l.uncertain(t, "ord_1"); got != 1 || l.email.done != 1 {
 					t.Errorf("got uncertain %d times, %d mails; want one each", got, l.email.done)
@@ -187,21 +187,21 @@ func TestUncertainThreeTimesIsSentByItsReplayOnly(t *testing.T) {
 				l.work(t, l.place(t, "ord_1"))
 				r, _ := l.next(t)
 				l.work(t, r)
-				if got := len(l.Letters(t)); got != 0 {
-					t.Errorf("after two mails: got %d letters, want none", got)
+				if got := len(l.DeadLetters(t)); got != 0 {
+					t.Errorf("after two mails: got %d dead letters, want none", got)
 				}
 				r, _ = l.next(t)
 				row.third(t, l, r)
-				letter := l.letter(t)
-				if letter.Class != failure.Permanent || letter.Reason != failure.Uncertain || letter.Progress.Email.Uncertain != 3 || mails > 3 {
-					t.Errorf("got %d mails, letter %+v; want at most 3, and a permanent one that is uncertain three times", mails, letter)
+				deadLetter := l.deadLetter(t)
+				if deadLetter.Class != failure.Permanent || deadLetter.Reason != failure.Uncertain || deadLetter.Progress.Email.Uncertain != 3 || mails > 3 {
+					t.Errorf("got %d mails, dead letter %+v; want at most 3, and a permanent one that is uncertain three times", mails, deadLetter)
 				}
-				l.work(t, l.sendBack(t, letter))
-				if got := len(l.Letters(t)); got != 2 {
-					t.Errorf("its replay was lost, too: got %d letters, want 2", got)
+				l.work(t, l.sendBack(t, deadLetter))
+				if got := len(l.DeadLetters(t)); got != 2 {
+					t.Errorf("its replay was lost, too: got %d dead letters, want 2", got)
 				}
 				l.email.do = nil
-				l.work(t, l.sendBack(t, l.letter(t)))
+				l.work(t, l.sendBack(t, l.deadLetter(t)))
 				if got := l.States(t)["ord_1"]; got.Status != order.Confirmed || got.Progress.Email.Uncertain != 4 {
 					t.Errorf("got %s, uncertain %d times; want it confirmed, 4 times", got.Status, got.Progress.Email.Uncertain)
 				}

@@ -5,9 +5,10 @@
 // until its time is over (Policy). A permanent failure, and what is left of a transient one, is the caller's to bury. An
 // attempt of which nobody knows how it ended is put off at once: what it may do twice is not done twice within seconds.
 //
-// A dependency that is down is another matter: an outage must not turn orders into letters, so no attempt is counted,
-// however long it lasts. It is tried again in process until its Breaker opens; from then on nobody tries, but for
-// one order every few seconds, and orders wait where they take up no memory.
+// A dependency that is down is another matter: an outage must not turn orders into dead letters, so
+// no attempt is counted, however long it lasts. It is tried again in process until its Breaker
+// opens; from then on nobody tries, but for one order every few seconds, and orders wait where they
+// take up no memory.
 package retry
 
 import (

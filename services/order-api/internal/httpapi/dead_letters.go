@@ -12,9 +12,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func (a *api) listLetters(c echo.Context) error {
+func (a *api) listDeadLetters(c echo.Context) error {
 	q := query(c, "state", "step", "reason", "limit", "cursor")
-	f := view.LetterFilter{
+	f := view.DeadLetterFilter{
 		State:  oneOf(&q, "state", view.Open, view.Lost, view.Replayed, view.Closed),
 		Step:   oneOf(&q, "step", order.StepShipping, order.StepInvoice, order.StepEmail),
 		Reason: failure.Reason(q.text("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
@@ -22,43 +22,43 @@ func (a *api) listLetters(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
-	letters, next, err := a.view.Letters(c.Request().Context(), f)
+	deadLetters, next, err := a.view.DeadLetters(c.Request().Context(), f)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, letterPage{each(letters, toLetter), next})
+	return c.JSON(http.StatusOK, deadLetterPage{each(deadLetters, toDeadLetter), next})
 }
 
-func (a *api) getLetter(c echo.Context) error {
-	l, err := a.desk.Letter(c.Request().Context(), c.Param("id"))
+func (a *api) getDeadLetter(c echo.Context) error {
+	l, err := a.desk.DeadLetter(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return ofLetter(err, l.Order)
+		return ofDeadLetter(err, l.Order)
 	}
-	answer := toLetter(l)
+	answer := toDeadLetter(l)
 	answer.Record = toRecord(l.Key, l.Value)
 	return c.JSON(http.StatusOK, answer)
 }
 
-func (a *api) replayLetter(c echo.Context) error {
+func (a *api) replayDeadLetter(c echo.Context) error {
 	number, err := a.desk.Replay(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return ofLetter(err, "")
+		return ofDeadLetter(err, "")
 	}
 	return c.JSON(http.StatusAccepted, struct {
-		Letter string `json:"letter"`
-		Replay int    `json:"replay"`
+		DeadLetter string `json:"dead_letter"`
+		Replay     int    `json:"replay"`
 	}{c.Param("id"), number})
 }
 
-// ofLetter is the problem of a letter, and of the order that it is of; or empty.
-func ofLetter(err error, id order.ID) error {
+// ofDeadLetter is the problem of a dead letter, and of the order that it is of; or empty.
+func ofDeadLetter(err error, id order.ID) error {
 	switch {
 	case errors.Is(err, view.ErrUnknown):
-		return newProblem(unknownLetter, "")
+		return newProblem(unknownDeadLetter, "")
 	case errors.Is(err, desk.ErrLost) && id == "":
-		return newProblem(letterGone, "its record was deleted from the dead-letter topic, and it has no order that it could be replayed from")
+		return newProblem(deadLetterGone, "its record was deleted from the dead-letter topic, and it has no order that it could be replayed from")
 	case errors.Is(err, desk.ErrLost):
-		p := newProblem(letterGone, "its record was deleted from the dead-letter topic; a replay takes the order as it stands")
+		p := newProblem(deadLetterGone, "its record was deleted from the dead-letter topic; a replay takes the order as it stands")
 		p.Order = string(id)
 		return p
 	}

@@ -39,33 +39,34 @@ func (b bench) purge(t *testing.T, topic string, below int64) {
 	must(t, answer.Error())
 }
 
-// bury appends an order of partition 1, its letter and its dead state, which points at the letter.
-func (b bench) bury(t *testing.T, o order.Order) (dlq.Letter, order.State) {
+// bury appends an order of partition 1, its dead letter and its dead state, which points at the
+// dead letter.
+func (b bench) bury(t *testing.T, o order.Order) (dlq.DeadLetter, order.State) {
 	t.Helper()
 	r := wire.Order(o)
 	b.put(t, b.Topics.Orders, r)
-	l := letter(r.Offset, o, failure.NoRoute, 1)
+	l := deadLetter(r.Offset, o, failure.NoRoute, 1)
 	l.Topic = b.Topics.Orders
 	dead := l.Record()
 	b.put(t, b.Topics.DLQ, dead)
 	s := b.at(o, r.Offset, order.Dead)
-	s.Letter = &order.Letter{ID: l.ID(), Partition: 1, Offset: dead.Offset, Step: l.Step, Reason: string(l.Reason)}
+	s.DeadLetter = &order.DeadLetter{ID: l.ID(), Partition: 1, Offset: dead.Offset, Step: l.Step, Reason: string(l.Reason)}
 	b.put(t, b.Topics.Status, wire.State(s, 0))
 	return l, s
 }
 
-// place is where a letter is listed.
+// place is where a dead letter is listed.
 type place struct {
 	ID        string
 	Order     order.ID
-	State     view.LetterState
+	State     view.DeadLetterState
 	Partition int32
 	Offset    int64
 }
 
 func places(t *testing.T, v *view.View) []place {
 	t.Helper()
-	all, _, err := v.Letters(t.Context(), view.LetterFilter{Limit: 10})
+	all, _, err := v.DeadLetters(t.Context(), view.DeadLetterFilter{Limit: 10})
 	must(t, err)
 	var got []place
 	for _, l := range all {
@@ -74,13 +75,14 @@ func places(t *testing.T, v *view.View) []place {
 	return got
 }
 
-// TestALetterIsWhereItsRecordStands has copies of letters in other partitions than their origins are in.
-func TestALetterIsWhereItsRecordStands(t *testing.T) {
+// TestADeadLetterIsWhereItsRecordStands has copies of dead letters in other partitions than their
+// origins are in.
+func TestADeadLetterIsWhereItsRecordStands(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
 		known, _ := b.bury(t, placed(0))
 		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-		moved := letter(1, placed(1), failure.NoRoute, 0)
+		moved := deadLetter(1, placed(1), failure.NoRoute, 0)
 		moved.Topic = b.Topics.Orders
 		filler, copied, only := known.Record(), known.Record(), moved.Record()
 		filler.Key, filler.Headers = []byte("x"), nil
@@ -93,42 +95,45 @@ func TestALetterIsWhereItsRecordStands(t *testing.T) {
 			{"1-0", "ord_000", view.Open, 1, 0},
 		}
 		if diff := cmp.Diff(want, places(t, v)); diff != "" {
-			t.Errorf("letters (-want +got):\n%s", diff)
+			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// TestALetterOfAnotherOrderIsNotJoined has letters that name the place of an order, and have another key or are of another topic.
-func TestALetterOfAnotherOrderIsNotJoined(t *testing.T) {
+// TestADeadLetterOfAnotherOrderIsNotJoined has dead letters that name the place of an order, and
+// have another key or are of another topic.
+func TestADeadLetterOfAnotherOrderIsNotJoined(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(0)), wire.Order(placed(1)))
-	old, mirrored := letter(0, placed(7), failure.NoRoute, 1), letter(1, placed(1), failure.NoRoute, 1)
+	old, mirrored := deadLetter(0, placed(7), failure.NoRoute, 1), deadLetter(1, placed(1), failure.NoRoute, 1)
 	mirrored.Topic = "other"
 	b.put(t, b.Topics.DLQ, records(old, mirrored)...)
 	v, _ := b.start(t)
 	if diff := cmp.Diff([]place{{"1-0", "", view.Open, 1, 0}}, places(t, v)); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
 }
 
-// TestALetterIsNotReplacedByThatOfAnotherOrder has a letter that names the place of a dead order, written behind that order's own.
-func TestALetterIsNotReplacedByThatOfAnotherOrder(t *testing.T) {
+// TestADeadLetterIsNotReplacedByThatOfAnotherOrder has a dead letter that names the place of a dead
+// order, written behind that order's own.
+func TestADeadLetterIsNotReplacedByThatOfAnotherOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own, _ := b.bury(t, placed(0))
 	_, stop := b.start(t)
 	must(t, stop())
-	other := letter(0, placed(7), failure.TooHeavy, 9)
+	other := deadLetter(0, placed(7), failure.TooHeavy, 9)
 	other.Topic = b.Topics.Orders
 	b.put(t, b.Topics.DLQ, other.Record())
 	v, _ := b.start(t)
 	if diff := cmp.Diff([]place{{own.ID(), "ord_000", view.Open, 1, 0}}, places(t, v)); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
 }
 
-// TestStateAndPlaceComeFromOneRecord has a record of an order in one partition, and its state in another.
+// TestStateAndPlaceComeFromOneRecord has a record of an order in one partition, and its state in
+// another.
 func TestStateAndPlaceComeFromOneRecord(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -141,19 +146,20 @@ func TestStateAndPlaceComeFromOneRecord(t *testing.T) {
 	same(t, "state", want, got)
 }
 
-func TestALetterOfAnOrderThatWasNeverBegunIsOpen(t *testing.T) {
+func TestADeadLetterOfAnOrderThatWasNeverBegunIsOpen(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(0)))
-	b.put(t, b.Topics.DLQ, records(letter(0, placed(0), failure.Undecodable, 0))...)
+	b.put(t, b.Topics.DLQ, records(deadLetter(0, placed(0), failure.Undecodable, 0))...)
 	v, _ := b.start(t)
 	if diff := cmp.Diff([]place{{"1-0", "ord_000", view.Open, 1, 0}}, places(t, v)); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
 }
 
-// TestALetterWhoseRecordIsGoneIsLost purges the dead-letter topic before a view reads it, and after.
-func TestALetterWhoseRecordIsGoneIsLost(t *testing.T) {
+// TestADeadLetterWhoseRecordIsGoneIsLost purges the dead-letter topic before a view reads it, and
+// after.
+func TestADeadLetterWhoseRecordIsGoneIsLost(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
 		first, _ := b.bury(t, placed(0))
@@ -163,13 +169,14 @@ func TestALetterWhoseRecordIsGoneIsLost(t *testing.T) {
 		v, stop := b.start(t)
 		want := []place{
 			{third.ID(), "ord_002", view.Open, 1, 2},
-			{second.Letter.ID, "ord_001", view.Open, 1, 1},
+			{second.DeadLetter.ID, "ord_001", view.Open, 1, 1},
 			{first.ID(), "ord_000", view.Lost, 1, 0},
 		}
 		check := func(v *view.View) {
 			t.Helper()
 			got := places(t, v)
-			// The order of letters is that of their failures, and a state tells another time than its letter.
+			// The order of dead letters is that of their failures, and a state tells another time
+			// than its dead letter.
 			if diff := cmp.Diff(want, got, cmp.Transformer("byID", func(all []place) map[string]place {
 				byID := map[string]place{}
 				for _, p := range all {
@@ -177,7 +184,7 @@ func TestALetterWhoseRecordIsGoneIsLost(t *testing.T) {
 				}
 				return byID
 			})); diff != "" {
-				t.Errorf("letters (-want +got):\n%s", diff)
+				t.Errorf("dead letters (-want +got):\n%s", diff)
 			}
 		}
 		check(v)
@@ -205,7 +212,8 @@ func TestADocumentOfAnotherOrderIsNotShown(t *testing.T) {
 	}
 }
 
-// TestWhatIsTooLargeForTheWorkersIsNoOrder has an order with an unknown field, which Kafka stores in a few bytes.
+// TestWhatIsTooLargeForTheWorkersIsNoOrder has an order with an unknown field, which Kafka stores
+// in a few bytes.
 func TestWhatIsTooLargeForTheWorkersIsNoOrder(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
@@ -243,7 +251,7 @@ func TestAViewIsFreshWhereAllRecordsAreGone(t *testing.T) {
 			t.Errorf("got a lag of %d, want none", got)
 		}
 		if diff := cmp.Diff([]place{{"1-0", "ord_000", view.Lost, 1, 0}}, places(t, v)); diff != "" {
-			t.Errorf("letters (-want +got):\n%s", diff)
+			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -45,9 +45,9 @@ func TestReplayWithANewRateCardKeepsTheNumber(t *testing.T) {
 		stop := s.work(t)
 		s.Await(t, ended(2))
 		stop()
-		letters := s.Letters(t)
-		if len(letters) != 1 || letters[0].Reason != failure.NoRoute || letters[0].Step != order.StepShipping {
-			t.Fatalf("got letters %+v, want one without a route", letters)
+		deadLetters := s.DeadLetters(t)
+		if len(deadLetters) != 1 || deadLetters[0].Reason != failure.NoRoute || deadLetters[0].Step != order.StepShipping {
+			t.Fatalf("got dead letters %+v, want one without a route", deadLetters)
 		}
 
 		card := filepath.Join(t.TempDir(), "card.yaml")
@@ -65,7 +65,7 @@ func TestReplayWithANewRateCardKeepsTheNumber(t *testing.T) {
 	})
 }
 
-func TestRefusedRecipientIsALetterAtTheMail(t *testing.T) {
+func TestRefusedRecipientIsADeadLetterAtTheMail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -74,9 +74,9 @@ func TestRefusedRecipientIsALetterAtTheMail(t *testing.T) {
 		stop := s.work(t)
 		s.Await(t, ended(2))
 		stop()
-		letters := s.Letters(t)
-		if len(letters) != 1 || letters[0].Reason != failure.RecipientRefused || letters[0].Step != order.StepEmail || letters[0].Attempts != 1 {
-			t.Errorf("got letters %+v, want one of a refused recipient", letters)
+		deadLetters := s.DeadLetters(t)
+		if len(deadLetters) != 1 || deadLetters[0].Reason != failure.RecipientRefused || deadLetters[0].Step != order.StepEmail || deadLetters[0].Attempts != 1 {
+			t.Errorf("got dead letters %+v, want one of a refused recipient", deadLetters)
 		}
 		if diff := cmp.Diff(map[order.Status]int{order.Confirmed: 1, order.Dead: 1}, count(s.States(t))); diff != "" {
 			t.Errorf("orders (-want +got):\n%s", diff)
@@ -138,15 +138,15 @@ func TestStrangeRecordsStopNothing(t *testing.T) {
 		s.confirmedOnce(t, 1)
 		s.committedAll(t)
 		undecodable := map[string]failure.Reason{}
-		for _, letter := range s.Letters(t) {
-			undecodable[letter.ID()] = letter.Reason
+		for _, deadLetter := range s.DeadLetters(t) {
+			undecodable[deadLetter.ID()] = deadLetter.Reason
 		}
 		want := map[string]failure.Reason{}
 		for offset := range hostile {
 			want[fmt.Sprintf("0-%d", offset)] = failure.Undecodable
 		}
 		if diff := cmp.Diff(want, undecodable); diff != "" {
-			t.Errorf("letters (-want +got):\n%s", diff)
+			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -171,8 +171,8 @@ func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
 		if got := s.Committed(t, s.Prefix)[s.Topics.Orders][newer.Partition]; got != newer.Offset {
 			t.Errorf("committed %d of the held partition, want %d: a newer worker begins there", got, newer.Offset)
 		}
-		if letters := s.Letters(t); len(letters) != 0 {
-			t.Errorf("got letters %+v, want none", letters)
+		if deadLetters := s.DeadLetters(t); len(deadLetters) != 0 {
+			t.Errorf("got dead letters %+v, want none", deadLetters)
 		}
 		s.confirmedOnce(t, kafkatest.Partitions) // two of other partitions, and the one that was begun before it was held
 	})

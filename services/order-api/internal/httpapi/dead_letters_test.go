@@ -13,29 +13,29 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func TestLetterIsShownAndReplayedOnce(t *testing.T) {
+func TestDeadLetterIsShownAndReplayedOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
 		id := s.bury(t, &state)
 		r := wire.Order(state.Order)
 		failed := state.Order.PlacedAt.Add(time.Minute)
-		want := client.Letter{
+		want := client.DeadLetter{
 			ID: id, State: "open", Order: string(state.Order.ID), Step: "shipping", Class: "permanent", Reason: "no-route", Message: "no route to AQ",
 			Attempts: 1, FirstFailed: failed, LastFailed: failed, Worker: "w", Partition: state.Origin.Partition,
 		}
-		list, next, err := s.client.Letters(t.Context(), client.LetterQuery{State: "open", Step: "shipping", Reason: "no-route"})
-		if diff := cmp.Diff([]client.Letter{want}, list); diff != "" || next != "" || err != nil {
+		list, next, err := s.client.DeadLetters(t.Context(), client.DeadLetterQuery{State: "open", Step: "shipping", Reason: "no-route"})
+		if diff := cmp.Diff([]client.DeadLetter{want}, list); diff != "" || next != "" || err != nil {
 			t.Errorf("list: next %q, %v (-want +got):\n%s", next, err, diff)
 		}
 		want.Record = &client.Record{Key: string(r.Key), Value: string(r.Value), Encoding: "utf-8"}
-		got, err := s.client.Letter(t.Context(), id)
+		got, err := s.client.DeadLetter(t.Context(), id)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("letter: %v (-want +got):\n%s", err, diff)
+			t.Errorf("dead letter: %v (-want +got):\n%s", err, diff)
 		}
 		o, err := s.client.Order(t.Context(), string(state.Order.ID))
-		if diff := cmp.Diff(&client.LetterRef{ID: id, Step: "shipping", Reason: "no-route"}, o.Letter); diff != "" || err != nil {
-			t.Errorf("letter of the order: %v (-want +got):\n%s", err, diff)
+		if diff := cmp.Diff(&client.DeadLetterRef{ID: id, Step: "shipping", Reason: "no-route"}, o.DeadLetter); diff != "" || err != nil {
+			t.Errorf("dead letter of the order: %v (-want +got):\n%s", err, diff)
 		}
 
 		if number, err := s.client.Replay(t.Context(), id); err != nil || number != 1 {
@@ -43,24 +43,24 @@ func TestLetterIsShownAndReplayedOnce(t *testing.T) {
 		}
 		s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
 		_, err = s.client.Replay(t.Context(), id)
-		isProblem(t, "replay of a letter in work", err, 409, "letter-closed")
+		isProblem(t, "replay of a dead letter in work", err, 409, "dead-letter-closed")
 		if got := len(s.Records(t, s.Topics.Replay)); got != 1 {
 			t.Errorf("got %d replays in the topic, want 1", got)
 		}
 		o, err = s.client.Order(t.Context(), string(state.Order.ID))
-		if err != nil || o.Letter != nil || o.Timeline[len(o.Timeline)-1].Replay != 1 {
-			t.Errorf("order in work again: got %+v, %v; want no letter, and the replay in the timeline", o, err)
+		if err != nil || o.DeadLetter != nil || o.Timeline[len(o.Timeline)-1].Replay != 1 {
+			t.Errorf("order in work again: got %+v, %v; want no dead letter, and the replay in the timeline", o, err)
 		}
 	})
 }
 
-func TestLetterOfBytesIsShownInBase64(t *testing.T) {
+func TestDeadLetterOfBytesIsShownInBase64(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	l := dlq.Letter{Key: []byte("k"), Value: []byte{0xff}, Origin: order.Origin{Partition: 1, Offset: 7}, Topic: s.Topics.Orders, Reason: failure.Undecodable}
+	l := dlq.DeadLetter{Key: []byte("k"), Value: []byte{0xff}, Origin: order.Origin{Partition: 1, Offset: 7}, Topic: s.Topics.Orders, Reason: failure.Undecodable}
 	s.put(t, s.Topics.DLQ, 1, l.Record())
 	s.place(t, wanted()) // the view reads one broker: what came before this is there
-	got, err := s.client.Letter(t.Context(), "1-7")
+	got, err := s.client.DeadLetter(t.Context(), "1-7")
 	want := &client.Record{Key: "aw==", Value: "/w==", Encoding: "base64"}
 	if diff := cmp.Diff(want, got.Record); diff != "" || err != nil || got.Order != "" || got.State != "open" {
 		t.Errorf("got %+v, %v (-want +got):\n%s", got, err, diff)

@@ -31,8 +31,8 @@ const MarkEvery = 5 * time.Second
 // slack is how inexact the time of a mark may be.
 const slack = 2 * MarkEvery
 
-// mostMarks bounds a history when nothing is committed for long. Then every second mark is dropped,
-// and what is found is older than it might be, which only costs reading.
+// mostMarks bounds a history when nothing is committed for long. Then every second mark of the older
+// half is dropped, and what is found there is older than it might be, which only costs reading.
 const mostMarks = 256
 
 // note adds a mark.
@@ -44,7 +44,7 @@ func (h history) note(m mark) history {
 		return h
 	}
 	if h = append(h, m); len(h) > mostMarks {
-		for i := 1; i < len(h)-1; i++ {
+		for i := 1; i < len(h)/2; i++ {
 			h = slices.Delete(h, i, i+1)
 		}
 	}

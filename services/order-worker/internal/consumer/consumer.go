@@ -131,12 +131,16 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.group.AddConsumeTopics(c.cfg.Topics.Orders)
 	var running sync.WaitGroup
 	running.Go(func() { c.group.poll(ctx) })
-	running.Go(func() { c.side.poll(ctx) })
+	// What is in flight at the end of ctx waits to read in orders.status that it counts.
+	reading, read := context.WithCancel(calls)
+	defer read()
+	running.Go(func() { c.side.poll(reading) })
 	running.Go(func() { c.commitPeriodically(ctx) })
 	running.Go(func() { c.tend(ctx, calls) })
 	running.Go(func() { c.observeEnds(ctx) })
 	<-ctx.Done()
 	c.depart(calls)
+	read()
 	running.Wait()
 	c.leave(calls)
 	c.takings.Wait()
@@ -172,7 +176,7 @@ func (c *Consumer) connect(ctx, calls context.Context) error {
 	}
 	c.sessionTimeout = session
 	held := lease.New(session)
-	c.cfg.Ledger.Lease, c.cfg.Ledger.Group, c.cfg.Ledger.Deferred = held, c.cfg.Group, c.lanes.appended
+	c.cfg.Ledger.Lease, c.cfg.Ledger.Group, c.cfg.Ledger.Deferred, c.cfg.Ledger.Applied = held, c.cfg.Group, c.lanes.appended, c.lanes.passed
 	orders := c.cfg.Topics.Orders
 	group, err := c.cfg.Kafka.Connect(ctx, append(c.protocol(),
 		kgo.WithContext(calls),
@@ -267,13 +271,16 @@ func (c *Consumer) thirst() { c.side.interrupt() }
 
 // abandoned reports whether an unfinished record was left for the partition's next owner on purpose.
 func abandoned(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, retry.ErrStopping)
+	return ctx.Err() != nil || errors.Is(err, retry.ErrStopping) || errors.Is(err, errLost)
 }
 
 // work is how one partition's records are worked on, under the ctx that ends when the partition is lost.
 func (c *Consumer) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
 	return func(r *kgo.Record) error {
 		err := c.handle(ctx, l, r, stopping)
+		if err == nil {
+			err = l.Fenced(ctx) // before its offset may be committed
+		}
 		if err == nil || abandoned(ctx, err) {
 			return err
 		}

@@ -46,7 +46,7 @@ func (l *lanes) add(p *partition) {
 	if blocked := l.find(p.number); blocked != nil {
 		l.delete(blocked)
 	}
-	p.removed = make(chan struct{})
+	p.removed, p.moved = make(chan struct{}), make(chan struct{})
 	l.owned = append(l.owned, p)
 	if p.held == nil {
 		p.held = l.blocked
@@ -250,7 +250,7 @@ func (l *lanes) regulate() {
 			if s.cut && p.begins() && s.thirsty(now) {
 				l.thirst()
 			}
-			if paused := p.held != nil && !s.tail || s.blocked || s.cut || s.full() || s.paused && !s.low(); paused != s.paused {
+			if paused := p.held != nil && !s.tail || s.blocked || s.cut || !s.tail && (s.full() || s.paused && !s.low()); paused != s.paused {
 				s.paused = paused
 				l.fetch(s.topic, p.number, paused)
 			}
@@ -469,6 +469,32 @@ func (l *lanes) observed(number int32, last *kgo.Record) {
 	for _, s := range p.sources {
 		if s.tail {
 			s.next, s.epoch = last.Offset+1, last.LeaderEpoch
+		}
+	}
+	close(p.moved)
+	p.moved = make(chan struct{})
+}
+
+// passed blocks until orders.status is read past an offset of an owned partition number. It returns an error when that is
+// not owned any more, or is blocked.
+func (l *lanes) passed(ctx context.Context, number int32, offset int64) error {
+	for {
+		l.mu.Lock()
+		p := l.find(number)
+		if p == nil || p.ledger == nil {
+			l.mu.Unlock()
+			return errLost
+		}
+		next, moved := p.tail().next, p.moved
+		l.mu.Unlock()
+		if next > offset {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-p.removed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

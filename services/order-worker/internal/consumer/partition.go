@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,12 +26,19 @@ type partition struct {
 	held    error                // why nothing of it may be begun any more; or nil
 	idle    chan struct{}        // set while draining; closed when nothing is in hand
 	removed chan struct{}        // closed when lanes know it no more
+	moved   chan struct{}        // closed, and replaced, when more of orders.status is read
 }
 
 // record is a fetched record and where it came from.
 type record struct {
 	*kgo.Record
 	from *source
+}
+
+// tail is the source of orders.status.
+func (p *partition) tail() *source {
+	i := slices.IndexFunc(p.sources, func(s *source) bool { return s.tail })
+	return p.sources[i]
 }
 
 // maxSpan is the most that a crash can make a partition look at again.

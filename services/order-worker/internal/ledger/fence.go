@@ -106,8 +106,27 @@ func (l *Ledger) Outlived(ctx context.Context, r *kgo.Record) (bool, error) {
 	return err == nil && !r.Timestamp.After(tombstone.Timestamp), err
 }
 
-// Hold blocks until the lease is held; see lease.Hold.
-func (l *Ledger) Hold(ctx context.Context) error { return l.cfg.Lease.Hold(ctx) }
+// Hold blocks until an effect may be had: until all that we wrote is known to count, the intent included, and the lease is
+// held; see lease.Hold.
+func (l *Ledger) Hold(ctx context.Context) error {
+	if err := l.Fenced(ctx); err != nil {
+		return err
+	}
+	return l.cfg.Lease.Hold(ctx)
+}
+
+// Fenced blocks until all that we have written so far is known to count: no newer claim stands before it. The lease keeps
+// the members of our group apart, but not another group, nor the late claim of a former owner. Without this a mail could be
+// sent, and an order's record be committed, whose states are stale.
+func (l *Ledger) Fenced(ctx context.Context) error {
+	if l.cfg.Applied == nil {
+		return nil
+	}
+	l.mu.Lock()
+	newest := max(l.claim, l.memory.newest)
+	l.mu.Unlock()
+	return l.cfg.Applied(ctx, l.partition, newest)
+}
 
 // Guard is a context for effects; see lease.Guard.
 func (l *Ledger) Guard(ctx context.Context) context.Context { return l.cfg.Lease.Guard(ctx) }

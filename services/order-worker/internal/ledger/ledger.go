@@ -61,6 +61,9 @@ type Config struct {
 	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
 	Meter       *metrics.Meter
 	Log         *slog.Logger
+	// Applied blocks until orders.status has been read past an offset of a partition number and no newer claim than ours was
+	// found: what we wrote up to there counts. It is nil in tests without a group.
+	Applied func(ctx context.Context, partition int32, offset int64) error
 	// Deferred is called with the place of each record that puts an order off, once it is acknowledged; or nil. It must not block.
 	Deferred func(topic string, partition int32, offset int64)
 }

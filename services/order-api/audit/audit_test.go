@@ -254,6 +254,9 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 		{"cancelled and discarded, and void", func(c *clerk) {
 			for _, s := range []order.Status{order.Cancelled, order.Discarded} {
 				p := c.place(nil)
+				if s == order.Discarded {
+					c.write(p, order.Dead)
+				}
 				c.write(p, s)
 				c.void(p, failure.Reason(s))
 			}
@@ -262,6 +265,7 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 			p := c.place(nil)
 			c.write(p, order.Working)
 			c.keep(p, "%PDF")()
+			c.write(p, order.Dead)
 			c.write(p, order.Discarded)
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Discarded: 1}}},
 		{"a replay that no worker takes up", func(c *clerk) {

@@ -8,21 +8,30 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
+// What One returns for an offset without a record that can be read.
+var (
+	ErrGone = errors.New("no record at this offset")
+	ErrOpen = errors.New("the record is behind an open transaction") // which will end
+)
+
+// errChanged marks the error of Watch for a topic that was deleted or created again.
+var errChanged = errors.New("while this ran")
+
 // Verdict is what an error of Kafka calls for.
 type Verdict int
 
 // The verdicts. All but Away are final: waiting does not cure them.
 const (
-	Away       Verdict = iota // the brokers cannot be reached, or are choosing a leader, or anything else that passes by itself
-	Absent                    // no record stands where one was asked for
+	Away       Verdict = iota // no broker answers, a leader is being elected, or another cause that passes by itself
+	Absent                    // there is no record at the offset
 	TopicGone                 // the topic was deleted, or deleted and created again
 	Denied                    // the brokers refuse the client: credentials or ACLs
 	Unreadable                // a batch whose records cannot be read, as *UnreadableError
-	Refused                   // the request or the record breaks a setting of the broker or the topic
+	Refused                   // the request or the record violates a setting of the broker or the topic
 )
 
-// verdicts lists the answers of brokers that are final. What is not listed passes, also when Kafka does not call it retriable:
-// a fenced producer or an unknown member, for example, begins again.
+// verdicts lists the final error codes. All others pass by themselves, even if Kafka does not call
+// them retriable: a fenced producer or an unknown member, for example, starts over.
 var verdicts = map[Verdict][]*kerr.Error{
 	Absent:    {kerr.OffsetOutOfRange},
 	TopicGone: {kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.InconsistentTopicID},
@@ -37,12 +46,12 @@ var verdicts = map[Verdict][]*kerr.Error{
 	},
 }
 
-// Classify is the one place that decides what an error of Kafka calls for.
+// Classify decides what an error of Kafka calls for. No other place does.
 func Classify(err error) Verdict {
 	if _, ok := errors.AsType[*UnreadableError](err); ok {
 		return Unreadable
 	}
-	if errors.Is(err, errTopic) {
+	if errors.Is(err, errChanged) {
 		return TopicGone
 	}
 	answer, answered := errors.AsType[*kerr.Error](err)
@@ -57,11 +66,11 @@ func Classify(err error) Verdict {
 	return Away
 }
 
-// Stops reports whether an error stops the whole process, because every partition meets it, and no operator can help while the
-// process runs.
+// Stops reports whether an error ends the whole process: every partition meets it, and an operator
+// cannot help while the process runs.
 func (v Verdict) Stops() bool { return v == TopicGone || v == Denied }
 
-// Explain adds to an error that stops the process what an operator does about it.
+// Explain adds to an error that ends the process what an operator can do about it.
 func Explain(err error) error {
 	switch Classify(err) {
 	case TopicGone:
@@ -72,23 +81,23 @@ func Explain(err error) error {
 	return err
 }
 
-// UnreadableError is a batch of a partition whose records cannot be read: every read of its offsets ends with it, until an operator has it
-// skipped.
+// UnreadableError is a batch whose records cannot be read. Every read of its offsets returns it
+// until an operator skips the batch.
 type UnreadableError struct {
 	Topic     string
 	Partition int32
-	From, To  int64  // the first offset of the batch, and the one behind its last, as far as its head can be believed
+	From, To  int64  // the first offset, and the one after the last; a damaged header makes it one offset
 	Batch     []byte // as the broker sent it
 	Err       error
 
 	topicID [16]byte
 }
 
-// Error names the batch, says what is wrong with it, and which command skips it.
+// Error names the batch, its defect, and the command that skips it.
 func (u *UnreadableError) Error() string {
 	return fmt.Sprintf("batch at offsets %d to %d of %s/%d cannot be read: %v (to skip it: ordersctl topics skip %s %d %d)",
 		u.From, u.To-1, u.Topic, u.Partition, u.Err, u.Topic, u.Partition, u.From)
 }
 
-// Unwrap returns what is wrong with the batch.
+// Unwrap returns the defect of the batch.
 func (u *UnreadableError) Unwrap() error { return u.Err }

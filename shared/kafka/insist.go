@@ -6,76 +6,87 @@ import (
 	"time"
 )
 
-// How long a loop over Kafka pauses after a failure: twice as long after each, up to the longest, and a quarter more or less.
+// The pause after a failure doubles from the shortest to the longest, with 25 % jitter.
 const (
 	shortestPause = 250 * time.Millisecond
 	longestPause  = 2 * time.Second
 )
 
-// repeatAfter is after how long a repeating error is logged again.
+// repeatAfter is the time after which a repeating error is reported again.
 const repeatAfter = time.Minute
 
-// goneAfter is how long a topic is unknown before that is believed: brokers learn of a new topic one after the other.
+// goneAfter is how long a topic must be unknown until it counts as gone: brokers learn of a new topic
+// one after the other.
 const goneAfter = 10 * time.Second
 
-// Insist tries until it succeeds. While Kafka is away it pauses between two tries, and tells of a failure at once, and once a minute
-// while it repeats. It ends with an error that waiting does not cure, and with the cause of the end of ctx.
-func Insist(ctx context.Context, try func() error, away func(error)) error {
-	var gone time.Time // since when the topic is unknown
+// Insist calls try until it succeeds. While Kafka is away it pauses between calls and reports each
+// error at most once a minute. It returns the first error that waiting does not cure, or the cause
+// of the end of ctx.
+func Insist(ctx context.Context, try func() error, report func(error)) error {
+	var unknown time.Time // since when the topic is unknown
+	err := retry(ctx, try, report, func(err error) bool {
+		v := Classify(err)
+		if v != TopicGone {
+			unknown = time.Time{}
+			return v == Away
+		}
+		if unknown.IsZero() {
+			unknown = time.Now()
+		}
+		return time.Since(unknown) < goneAfter
+	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// retry is the loop behind everything that waits for Kafka. It calls try until that succeeds, until
+// an error does not pass, or until ctx ends, and returns the last error of try.
+func retry(ctx context.Context, try func() error, report func(error), passes func(error) bool) error {
 	for b := (Backoff{}); ; {
 		err := try()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		switch Classify(err) {
-		case Away:
-			gone = time.Time{}
-		case TopicGone:
-			if gone.IsZero() {
-				gone = time.Now()
-			}
-			if time.Since(gone) >= goneAfter {
-				return err
-			}
-		default:
+		if err == nil || ctx.Err() != nil || !passes(err) || !b.Pause(ctx, err, report) {
 			return err
 		}
-		if !b.Pause(ctx, err, away) {
-			return context.Cause(ctx)
-		}
 	}
 }
 
-// Backoff paces a loop that meets errors of Kafka. The zero value is that of a loop without a failure so far. It is for one goroutine.
+// isAway reports whether an error passes by itself.
+func isAway(err error) bool { return Classify(err) == Away }
+
+// silent reports nothing.
+func silent(error) {}
+
+// Backoff paces a loop that meets errors of Kafka. The zero value is ready to use. It is for one
+// goroutine.
 type Backoff struct {
-	pause time.Duration
-	said  map[string]time.Time // when, by the text of the error
+	pause    time.Duration
+	reported map[string]time.Time // when, by the text of the error
 }
 
-// Tell calls say with an error, unless it was called with the same one less than a minute ago.
-func (b *Backoff) Tell(err error, say func(error)) {
+// Tell reports an error, unless the same one was reported less than a minute ago.
+func (b *Backoff) Tell(err error, report func(error)) {
 	now := time.Now()
-	for text, at := range b.said {
+	for text, at := range b.reported {
 		if now.Sub(at) >= repeatAfter {
-			delete(b.said, text)
+			delete(b.reported, text)
 		}
 	}
-	if _, repeated := b.said[err.Error()]; repeated {
+	if _, repeated := b.reported[err.Error()]; repeated {
 		return
 	}
-	if b.said == nil {
-		b.said = map[string]time.Time{}
+	if b.reported == nil {
+		b.reported = map[string]time.Time{}
 	}
-	b.said[err.Error()] = now
-	say(err)
+	b.reported[err.Error()] = now
+	report(err)
 }
 
-// Pause tells of an error as Tell does, and pauses, longer after each failure. It reports false when ctx ended meanwhile.
-func (b *Backoff) Pause(ctx context.Context, err error, say func(error)) bool {
-	b.Tell(err, say)
+// Pause reports an error as Tell does, and pauses, longer after each failure. It returns false when
+// ctx has ended.
+func (b *Backoff) Pause(ctx context.Context, err error, report func(error)) bool {
+	b.Tell(err, report)
 	b.pause = min(max(2*b.pause, shortestPause), longestPause)
 	return pause(ctx, b.pause*3/4+rand.N(b.pause/2))
 }
@@ -83,7 +94,7 @@ func (b *Backoff) Pause(ctx context.Context, err error, say func(error)) bool {
 // Succeeded makes the next pause a short one again.
 func (b *Backoff) Succeeded() { b.pause = 0 }
 
-// pause waits, and reports whether ctx allows that.
+// pause waits, and returns false when ctx has ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

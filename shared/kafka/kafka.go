@@ -1,7 +1,9 @@
-// Package kafka makes franz-go clients with the project's settings, creates and checks the topics, and reads a stretch of a partition.
+// Package kafka makes franz-go clients with the project's settings, creates, checks and watches the
+// topics, reads ranges of partitions, and decides what an error of Kafka calls for.
 //
-// Nothing here hides kgo: callers hold a *kgo.Client. What it adds are the settings that must not be forgotten, each
-// with its reason, and a connection that fails loudly at start instead of retrying for ever.
+// It does not hide kgo: callers hold a *kgo.Client. It adds the settings that every client needs,
+// each with its reason, and a first round trip that fails with an error instead of retrying for
+// ever. Classify decides which errors pass by themselves, and Insist is the loop that retries them.
 package kafka
 
 import (
@@ -22,21 +24,28 @@ type Config struct {
 	Brokers []string
 	// Dial replaces net.Dialer.DialContext, for a network in memory; or nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	Log  *slog.Logger // or nil for silence
+	Log  *slog.Logger // nil: no logs of the client
 }
 
-// DeliveryTimeout is how long a record may take to be acknowledged before its produce fails. It is shorter than the
-// workers' session time-out, so that a process that wakes from a long stop has nothing left to flush.
+// DeliveryTimeout is how long the acknowledgement of a record may take before its produce fails. It
+// is shorter than the workers' session timeout: a process that resumes after a long pause has no
+// records left to send.
 const DeliveryTimeout = 5 * time.Second
 
-// Blocked is a word in the metadata of a commit: the group does not work on the partition until somebody acts.
+// Blocked is a word in the metadata of a commit: the group does not work on the partition until an
+// operator acts.
 const Blocked = "blocked"
 
-// readCommitted is the isolation level of all that is read, in the protocol's words. With two levels one part of a program
-// would work on records of transactions that another part takes for records that do not exist.
+// readCommitted is the protocol's isolation level of every read. With two levels, one part of a
+// program would work on records that another part does not see.
 const readCommitted = 1
 
-// connectTimeout bounds the first round trip: kgo retries for ever, so a wrong address would look like a hang.
+// unpackable is the largest size of an unpacked batch, ten times that of any of ours. A larger one
+// could exhaust the memory of the process.
+const unpackable = 64 << 20
+
+// connectTimeout bounds the first round trip: kgo retries for ever, so a wrong address would look
+// like a hang.
 const connectTimeout = 10 * time.Second
 
 // Connect returns a client whose brokers have answered once. The caller closes it.
@@ -58,19 +67,17 @@ func (c Config) options() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.RecordDeliveryTimeout(DeliveryTimeout),
-		// A broker that hangs keeps its connections open. The defaults would wait 20 s for an answer on each, and records that
-		// come after would not be delivered meanwhile.
+		// A broker that hangs keeps its connections open. The defaults wait 20 s for an answer on
+		// each, and later records are not delivered meanwhile.
 		kgo.ProduceRequestTimeout(DeliveryTimeout),
 		kgo.RequestTimeoutOverhead(DeliveryTimeout),
-		// The default of 5 s would make every change of a leader cost that long.
+		// With the default, every change of a leader takes 5 s.
 		kgo.MetadataMinAge(250 * time.Millisecond),
-		// Orders wait for each acknowledgement; lanes side by side fill batches without lingering.
+		// Orders wait for each acknowledgement. Parallel lanes fill batches without lingering.
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(func(name string) int32 { return int32(topic.MaxBytes(name)) }),
 		kgo.UnknownTopicRetries(3),
-		// Orders of a transaction that was aborted do not exist.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// Nothing of ours unpacks to a tenth of it. What does would take the process down.
 		kgo.MaxDecompressBatchBytes(unpackable),
 	}
 	if c.Dial != nil {
@@ -82,7 +89,8 @@ func (c Config) options() []kgo.Opt {
 	return opts
 }
 
-// quiet leaves out what the client says of its ordinary work, a line a partition and more, unless everything is asked for.
+// quiet drops the client's messages at level info, a line for each partition and more, unless the
+// level is debug.
 type quiet struct{ *kslog.Logger }
 
 // Level is called by kgo.

@@ -31,7 +31,7 @@ func TestAddedPartitionsOfAnyTopicAreNoticedWithinAMinute(t *testing.T) {
 				t.Fatal(err)
 			}
 			changed := make(chan error, 1)
-			go func() { changed <- layout.Watch(t.Context(), k.Client, k.Topics, slog.New(slog.DiscardHandler)) }() // ends with the change
+			go layout.Watch(t.Context(), k.Client, slog.New(slog.DiscardHandler), func(err error) { changed <- err }) // ends with the test
 			time.Sleep(time.Hour)
 			back := k.Away()
 			time.Sleep(time.Hour)
@@ -62,7 +62,11 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 		k := kafkatest.Start(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if err := (kafka.Layout{Partitions: kafkatest.Partitions}).Watch(ctx, k.Client, k.Topics, slog.New(slog.DiscardHandler)); err != nil {
+		layout, err := kafka.Check(ctx, k.Client, k.Topics)
+		if err == nil {
+			err = layout.Watch(ctx, k.Client, slog.New(slog.DiscardHandler), nil)
+		}
+		if err != nil {
 			t.Errorf("got %v, want nothing", err)
 		}
 	})

@@ -9,25 +9,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// What One returns for an offset without a record that can be read.
-var (
-	ErrGone = errors.New("no record at this offset")
-	ErrOpen = errors.New("the record stands behind an open transaction") // which ends sooner or later
-)
-
-// Reader reads stretches of partitions and single records with a client that its owner made and closes, and that consumes
-// nothing: a consumer's long fetches would hold it up. A record costs one round trip once the leader is known. It is safe for concurrent use.
+// Reader reads ranges of partitions and single records. Its client is made and closed by the owner,
+// and must not consume: the long fetches of a consumer would delay it. A record costs one round trip
+// once the leader is known. A Reader is safe for concurrent use.
 //
-// A batch that cannot be read is an UnreadableError, unless a record of the dead-letter topic says that it is skipped.
+// A batch that cannot be read is an UnreadableError, unless a record of the dead-letter topic skips
+// it.
 type Reader struct {
 	cl    *kgo.Client
 	skips *skips
 }
 
-// NewReader returns a reader with a client, and the dead-letter topic in which it looks for batches to skip.
+// NewReader returns a reader with a client, and the dead-letter topic with the records that skip
+// batches; an empty topic skips nothing.
 func NewReader(cl *kgo.Client, dlq string) Reader { return Reader{cl, newSkips(dlq)} }
 
-// Read is that of a Reader, with a client of its own, that skips nothing. It waits for brokers that are away, too.
+// Read is Reader.Read with a client of its own that skips nothing.
 func (c Config) Read(ctx context.Context, topic string, partition int32, from, to int64, each func(*kgo.Record) error) error {
 	cl, err := kgo.NewClient(c.options()...)
 	if err != nil {
@@ -37,9 +34,10 @@ func (c Config) Read(ctx context.Context, topic string, partition int32, from, t
 	return NewReader(cl, "").Read(ctx, topic, partition, from, to, each)
 }
 
-// Read calls each with the records of a partition from offset from up to, but not including, offset to, in order. A
-// negative from, or one below the log's start, is the log's start. It returns the first error of each, and blocks until
-// the records are there or ctx is done, also while the brokers are away. Transactions that were aborted, or are open, are left out.
+// Read calls each, in order, with the records of a partition from offset from up to, but not
+// including, offset to. A from below the start of the log, or negative, means the start. Read returns
+// the first error of each. It blocks until the records exist or ctx ends, also while Kafka is away.
+// Records of aborted transactions are left out.
 func (r Reader) Read(ctx context.Context, topic string, partition int32, from, to int64, each func(*kgo.Record) error) error {
 	if from >= to {
 		return nil
@@ -52,8 +50,9 @@ func (r Reader) Read(ctx context.Context, topic string, partition int32, from, t
 	for at := max(from, start); at < to; {
 		fetched, err := p.fetch(ctx, at)
 		if Classify(err) == Absent {
-			// The log was shortened meanwhile, or does not reach that far yet. kfake says so of a record that compaction took
-			// away, too, where Kafka serves the next one: read from the start, and leave out what is not wanted.
+			// The log was truncated meanwhile, or does not reach that far yet. kfake answers so for a
+			// record that compaction removed, too, where Kafka returns the next one. Read from the
+			// start, and leave out what is not wanted.
 			if at, err = p.start(ctx); err == nil {
 				continue
 			}
@@ -76,7 +75,7 @@ func (r Reader) Read(ctx context.Context, topic string, partition int32, from, t
 	return nil
 }
 
-// pass returns the offset behind the batch that an error is about, if that is skipped; else the error.
+// pass returns the offset after the batch of an UnreadableError if that is skipped, else the error.
 func (r Reader) pass(ctx context.Context, at int64, err error) (int64, error) {
 	bad, ok := errors.AsType[*UnreadableError](err)
 	if !ok {
@@ -88,8 +87,8 @@ func (r Reader) pass(ctx context.Context, at int64, err error) (int64, error) {
 	return max(at, bad.To), nil
 }
 
-// Probe looks whether a partition can be read on at an offset, and returns the offset to go on at: the same, or the one behind a batch
-// that is skipped. It does not wait for records that do not stand there yet.
+// Probe checks whether a partition can be read from an offset on, and returns the offset to continue
+// at: the same one, or the one after a skipped batch. It does not wait for future records.
 func (r Reader) Probe(ctx context.Context, topic string, partition int32, at int64) (int64, error) {
 	p := &part{cl: r.cl, topic: topic, partition: partition, bytes: 1}
 	for {
@@ -105,8 +104,9 @@ func (r Reader) Probe(ctx context.Context, topic string, partition int32, at int
 	}
 }
 
-// Whole looks whether a consumer was given all records of a partition from an offset on: its client passes over what it cannot read of a
-// batch when a whole one follows. It returns how many records stand before the first such batch, and its UnreadableError.
+// Whole checks whether a consumer has received all records of a partition from an offset on: its
+// client silently skips the unreadable part of a batch when a whole batch follows. Whole returns the
+// number of records before the first such batch, and its UnreadableError.
 func (r Reader) Whole(ctx context.Context, at int64, records []*kgo.Record) (int, error) {
 	for i, next := range records {
 		if next.Offset > at {
@@ -119,10 +119,10 @@ func (r Reader) Whole(ctx context.Context, at int64, records []*kgo.Record) (int
 	return len(records), nil
 }
 
-// One returns the record at an offset. It is ErrGone when it was deleted or does not stand there yet, and ErrOpen when it
-// cannot be read yet. It waits for brokers that are away until ctx is done.
+// One returns the record at an offset. It returns ErrGone if the record was deleted or does not exist
+// yet, and ErrOpen if it cannot be read yet. It waits while Kafka is away.
 func (r Reader) One(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
-	// A broker answers with the one batch that holds the offset, however large, when nothing more fits.
+	// The broker answers with the one batch that has the offset, however large.
 	p := &part{cl: r.cl, topic: topic, partition: partition, bytes: 1}
 	var found *kgo.Record
 	fetched, err := p.fetch(ctx, offset)

@@ -12,24 +12,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// typeSkip is the type of the record that has every reader pass over a batch.
+// typeSkip is the type of the record that makes every reader skip a batch.
 const typeSkip = "orders.skip"
 
-// SkippedBatch is a stretch of a partition that readers pass over, because an operator said so: a record of the dead-letter topic, in the
-// partition of the same number. It names the ID of the topic, so that it counts for one life of it.
+// SkippedBatch is a batch that readers skip because an operator decided so. Its record is in the
+// dead-letter topic, in the partition of the same number. It names the topic's ID, so that it has no
+// effect after the topic is created again.
 type SkippedBatch struct {
 	Topic     string
 	Partition int32
-	From, To  int64 // the first offset, and the one behind the last
+	From, To  int64 // the first offset, and the one after the last
 	Reason    string
 
 	topicID [16]byte
 }
 
-// Of reports whether the batch stands in a topic with an incarnation, as Check says it of the topic orders.
+// Of reports whether the topic of the batch has an incarnation, as in Layout.
 func (s SkippedBatch) Of(life string) bool { return incarnation(s.topicID) == life }
 
-// Skip is the record that has every reader pass over the batch. It stands in a topic of the caller's.
+// Skip returns the record that makes every reader skip the batch. The caller sets its topic.
 func (u *UnreadableError) Skip(at time.Time) *kgo.Record {
 	r := &kgo.Record{Partition: u.Partition}
 	for _, h := range [][2]string{
@@ -51,7 +52,7 @@ func (u *UnreadableError) Skip(at time.Time) *kgo.Record {
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
-// ReadSkip reads a record of the dead-letter topic. False means that it is another kind of record.
+// ReadSkip reads a record of the dead-letter topic. It returns false for a record of another kind.
 func ReadSkip(r *kgo.Record) (SkippedBatch, bool) {
 	header := func(name string) string {
 		i := slices.IndexFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == name })
@@ -72,18 +73,18 @@ func ReadSkip(r *kgo.Record) (SkippedBatch, bool) {
 	return s, errors.Join(err1, err2, err3) == nil && from < to
 }
 
-// skips are the batches that are to be skipped, as far as the dead-letter topic was read: only when an unreadable batch is met.
+// skips are the batches to skip. The dead-letter topic is read only when an unreadable batch is found.
 type skips struct {
-	dlq string // empty: nothing is skipped
+	dlq string // or empty: skip nothing
 
 	mu   sync.Mutex
-	next map[int32]int64 // by partition: how far it is read
+	next map[int32]int64 // by partition: the offset to read next
 	all  []SkippedBatch
 }
 
 func newSkips(dlq string) *skips { return &skips{dlq: dlq, next: map[int32]int64{}} }
 
-// has reads on to the end of the dead-letter topic, and reports whether a batch is to be skipped.
+// has reads the dead-letter topic up to its end, and reports whether to skip a batch.
 func (s *skips) has(ctx context.Context, cl *kgo.Client, bad *UnreadableError) (bool, error) {
 	if s.dlq == "" {
 		return false, nil
@@ -98,7 +99,8 @@ func (s *skips) has(ctx context.Context, cl *kgo.Client, bad *UnreadableError) (
 	}), nil
 }
 
-// readOn reads one partition to its end. Batches that cannot be read are passed over: one behind them may say that they are skipped.
+// readOn reads one partition to its end. It ignores batches that cannot be read: a later record may
+// skip them.
 func (s *skips) readOn(ctx context.Context, cl *kgo.Client, partition int32) error {
 	p := &part{cl: cl, topic: s.dlq, partition: partition, bytes: stretchBytes}
 	at, known := s.next[partition]

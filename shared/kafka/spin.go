@@ -8,14 +8,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// A client spins when it is answered so many fetches in so short a time, and has nothing to hand over.
+// A client spins if it receives this many fetches within this time and returns nothing from them.
 const (
 	spinFetches = 50
 	spinWithin  = time.Second
 )
 
-// Spin is a hook that notices a consumer's client that fetches one batch again and again without a pause: it cannot read what it gets, and
-// has no error for it. It is safe for concurrent use.
+// Spin is a hook that notices a consuming client that fetches one batch again and again without a
+// pause: it cannot read the batch, and has no error for it. It is safe for concurrent use.
 type Spin struct {
 	found chan struct{}
 
@@ -27,10 +27,10 @@ type Spin struct {
 // NewSpin returns a hook for one client.
 func NewSpin() *Spin { return &Spin{found: make(chan struct{}, 1)} }
 
-// Found holds a value when the client may be spinning.
+// Found receives a value when the client may be spinning.
 func (s *Spin) Found() <-chan struct{} { return s.found }
 
-// Polled says that the client handed something over.
+// Polled tells the hook that a poll of the client has returned.
 func (s *Spin) Polled() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

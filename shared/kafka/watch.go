@@ -2,44 +2,76 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/telemetry"
 )
 
-// watchEvery is how often Watch looks. A topic that is missing twice is gone: brokers learn of changes one after the other.
-const watchEvery = 5 * time.Second
+// How often Watch looks at the topics, and how long it waits for an answer.
+const (
+	watchEvery   = 5 * time.Second
+	watchTimeout = 20 * time.Second
+)
 
-// errTopic is what Watch returns for a topic that is not the one it was.
-var errTopic = errors.New("while this ran")
+// Repartitioned is a topic whose number of partitions has changed since Check. The number is fixed
+// for the life of a prefix: an order has the same partition number in all topics.
+type Repartitioned struct {
+	Topic   string
+	Was, Is int
+}
 
-// Watch blocks until ctx ends, and returns nil then, or until one of the topics that Check found was deleted, was created again, or must not be looked at any
-// more: producers and consumers of this process hold on to the topic that was, so it has to start again. Kafka being away changes nothing.
-func Watch(ctx context.Context, cl *kgo.Client, found Layout) error {
-	names := slices.Sorted(maps.Keys(found.ids))
+// Error says what happened and what to do.
+func (r *Repartitioned) Error() string {
+	return fmt.Sprintf("topic %s has %d partitions, had %d: the number is fixed for the life of a prefix (grow with a new prefix: deploy/README.md)",
+		r.Topic, r.Is, r.Was)
+}
+
+// Watch looks at the topics that Check found until ctx ends, and returns nil then. It returns an
+// error when a topic was deleted or created again, or when access is denied: clients of this process
+// hold on to the former topic, so the process has to start again. The first change of a partition
+// count is logged and passed to repartitioned as *Repartitioned. While Kafka is away, Watch waits.
+func (l Layout) Watch(ctx context.Context, cl *kgo.Client, log *slog.Logger, repartitioned func(error)) error {
 	missing := map[string]int{}
+	var changed *Repartitioned
 	for pause(ctx, watchEvery) {
-		// Asked for what the client is allowed to do, kadm asks the broker, and no cache.
-		now, err := kadm.NewClient(cl).ListTopics(kadm.WithAuthorizedOps(ctx), names...)
+		found, err := l.look(ctx, cl)
 		if err == nil {
-			err = changed(now, found.ids, missing)
+			err = l.compare(found, missing)
 		}
-		if v := Classify(err); err != nil && v.Stops() && ctx.Err() == nil {
+		if err != nil && Classify(err).Stops() && ctx.Err() == nil {
 			return Explain(err)
+		}
+		if changed != nil {
+			continue
+		}
+		if changed = l.repartitioned(found); changed != nil {
+			log.LogAttrs(ctx, slog.LevelError, "partitions changed while running: blocked until an operator acts", slog.Any(telemetry.Error, changed))
+			repartitioned(changed)
 		}
 	}
 	return nil
 }
 
-// changed compares the topics with what they were. Missing counts for how many looks each has been missing.
-func changed(now kadm.TopicDetails, were map[string]kadm.TopicID, missing map[string]int) error {
+func (l Layout) look(ctx context.Context, cl *kgo.Client) (kadm.TopicDetails, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	return listTopics(ctx, cl, l.names())
+}
+
+func (l Layout) names() []string { return slices.Sorted(maps.Keys(l.ids)) }
+
+// compare finds topics that were deleted, or created again. One that is missing twice in a row is
+// deleted: brokers learn of changes one after the other. Missing counts that.
+func (l Layout) compare(now kadm.TopicDetails, missing map[string]int) error {
 	var gone, again []string
-	for _, name := range slices.Sorted(maps.Keys(were)) {
+	for _, name := range l.names() {
 		t := now[name]
 		v := Classify(t.Err)
 		switch {
@@ -50,16 +82,26 @@ func changed(now kadm.TopicDetails, were map[string]kadm.TopicID, missing map[st
 				gone = append(gone, name)
 			}
 		case t.Err == nil && len(t.Partitions) > 0:
-			if missing[name] = 0; were[name] != t.ID {
+			if missing[name] = 0; l.ids[name] != t.ID {
 				again = append(again, name)
 			}
 		}
 	}
 	switch {
 	case len(again) > 0:
-		return fmt.Errorf("topics %v were deleted and created again %w", again, errTopic)
+		return fmt.Errorf("topics %v were deleted and created again %w", again, errChanged)
 	case len(gone) > 0:
-		return fmt.Errorf("topics %v were deleted %w", gone, errTopic)
+		return fmt.Errorf("topics %v were deleted %w", gone, errChanged)
+	}
+	return nil
+}
+
+// repartitioned finds a topic with another number of partitions, or returns nil.
+func (l Layout) repartitioned(now kadm.TopicDetails) *Repartitioned {
+	for _, name := range l.names() {
+		if n := len(now[name].Partitions); n > 0 && n != l.Partitions {
+			return &Repartitioned{name, l.Partitions, n}
+		}
 	}
 	return nil
 }

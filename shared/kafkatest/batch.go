@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// BadBatch is a batch of n records, of which brokers see nothing wrong, and of which readers get the first good ones only: the bytes behind
-// them are none of a record.
+// BadBatch returns a batch of n records of which readers can decode only the first good ones: the
+// bytes after them are not records. Brokers accept the batch.
 func BadBatch(n, good int) []byte {
 	var records []byte
 	for i := range n {
@@ -38,7 +38,7 @@ func BadBatch(n, good int) []byte {
 	return bytes
 }
 
-// Sum makes the checksum of a batch right.
+// Sum sets the checksum of a batch.
 func Sum(batch []byte) {
 	const at, from = 17, 21
 	binary.BigEndian.PutUint32(batch[at:], crc32.Checksum(batch[from:], crc32.MakeTable(crc32.Castagnoli)))

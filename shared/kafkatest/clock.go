@@ -2,17 +2,17 @@ package kafkatest
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Clocks say how far ahead of the true time the clocks of the brokers are that lead the partitions of a topic, or behind if
-// negative. The empty name is for all other topics.
+// Clocks is by how much the clocks of the brokers that lead the partitions of a topic are ahead of the
+// true time, or behind if negative. The empty name is for all other topics.
 type Clocks map[string]time.Duration
 
-// SetClocks sets the clocks of brokers. The broker is in memory. Each record has the time of its appending by its broker.
+// SetClocks sets the clocks of the brokers. It needs kfake. Each record then has the time at which its
+// broker appended it.
 func (k *Kafka) SetClocks(ahead Clocks) {
 	c := &clocks{byName: ahead, byID: map[[16]byte]time.Duration{}}
 	for topic, d := range ahead {
@@ -34,7 +34,7 @@ func (k *Kafka) SetClocks(ahead Clocks) {
 	})
 }
 
-// clocks finds topics by ID, too: newer requests name no others.
+// clocks has topics by ID, too: newer requests have no names.
 type clocks struct {
 	byName Clocks
 	byID   map[[16]byte]time.Duration
@@ -50,11 +50,11 @@ func (c *clocks) of(t kmsg.ProduceRequestTopic) time.Duration {
 	return c.byName[""]
 }
 
-// shift moves the times of a record batch of format 2, and signs it again.
+// shift adds to the times of a record batch of format 2, and sets its checksum.
 func shift(batch []byte, millis int64) {
-	const crc, attributes, first, most = 17, 21, 27, 35
+	const first, most = 27, 35
 	for _, at := range []int{first, most} {
 		binary.BigEndian.PutUint64(batch[at:], uint64(int64(binary.BigEndian.Uint64(batch[at:]))+millis))
 	}
-	binary.BigEndian.PutUint32(batch[crc:], crc32.Checksum(batch[attributes:], crc32.MakeTable(crc32.Castagnoli)))
+	Sum(batch)
 }

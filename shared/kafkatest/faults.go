@@ -15,8 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Away makes the broker unreachable until back is called, as when its machine restarts: it refuses connections, and those
-// that it has end with their next request, of which no client knows whether it was heard. Those to a real broker end at once.
+// Away makes the broker unreachable until back is called, as when its machine restarts. It refuses
+// connections. Open connections to kfake end with their next request, whose outcome is unknown to the
+// client; those to a real broker end at once.
 func (k *Kafka) Away() (back func()) {
 	k.away.Store(true)
 	if k.Cluster == nil {
@@ -34,16 +35,16 @@ func (k *Kafka) Away() (back func()) {
 	return func() { k.away.Store(false) }
 }
 
-// Leaderless takes the leaders of partition numbers away, in a topic or, if it is empty, in all, until back is called. The
-// broker is in memory.
+// Leaderless removes the leaders of partition numbers, in a topic or, if it is empty, in all, until
+// back is called. It needs kfake.
 func (k *Kafka) Leaderless(topic string, numbers ...int32) (back func()) {
 	return k.Cluster.Fault(kfake.Fault{Topic: topic, Partitions: numbers, Err: kerr.LeaderNotAvailable, Count: -1, Keys: []kmsg.Key{
 		kmsg.Metadata, kmsg.Produce, kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch,
 	}}).Remove
 }
 
-// Forget has a partition look as if its leader had forgotten the records from an offset on that stand there now: those of today's
-// epoch end there, and what is appended from now on has a newer one. The broker is in memory.
+// Forget makes a partition look as if its leader had lost the records from offset end on: the records
+// of the present epoch end there, and later ones have a newer epoch. It needs kfake.
 func (k *Kafka) Forget(t testing.TB, topic string, partition int32, end int64) {
 	t.Helper()
 	epoch := k.Cluster.PartitionInfo(topic, partition).Epoch
@@ -71,10 +72,10 @@ func (k *Kafka) Forget(t testing.TB, topic string, partition int32, end int64) {
 	})
 }
 
-// dialer has the shape of net.Dialer.DialContext.
+// dialer has the signature of net.Dialer.DialContext.
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// unless is a dialer that is refused while the broker is away.
+// unless returns a dialer that refuses connections while the broker is away.
 func unless(away *atomic.Bool, dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if away.Load() {
@@ -90,7 +91,7 @@ type conns struct {
 	open []net.Conn
 }
 
-// dial connects, and remembers the connection.
+// dial connects, and adds the connection to open.
 func (c *conns) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
@@ -102,7 +103,7 @@ func (c *conns) dial(ctx context.Context, network, address string) (net.Conn, er
 	return conn, nil
 }
 
-// cut closes all connections. Closing one that is closed already does no harm.
+// cut closes all connections. A connection may be closed already.
 func (c *conns) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,10 +1,12 @@
-// Package kafkatest gives a test a Kafka with the topics of a fresh prefix, and reads what stands in them.
+// Package kafkatest provides tests with a Kafka that has the topics of a new prefix, reads these
+// topics, and injects faults.
 //
-// Start runs kfake in memory. Inside a testing/synctest bubble it listens on a network in memory, so that hours of
-// retries pass in milliseconds; such tests stand in files with the build tag synctests, which makes kgo's locks known to
-// the bubble. Real takes the Apache Kafka at ORDERS_TEST_BROKERS, for promises that an imitation cannot prove.
+// Start runs kfake in the process. Inside a testing/synctest bubble it listens on a network in
+// memory, so that hours of retries take milliseconds. The files of such tests have the build tag
+// synctests, with which kgo uses locks that the bubble knows. Real uses the Apache Kafka at
+// ORDERS_TEST_BROKERS, for promises that kfake cannot prove.
 //
-// Everything that reads blocks until the broker has answered; nothing sleeps and nothing polls.
+// Functions that read block until the broker has answered. They neither sleep nor poll.
 package kafkatest
 
 import (
@@ -25,22 +27,23 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Partitions is the number of partitions of every topic that Start and Real create: few, so that orders share them.
+// Partitions is the number of partitions of the topics that Start and Real create: few, so that
+// orders share them.
 const Partitions = 3
 
-// Kafka is a broker, and the topics of one prefix on it. It ends with its test.
+// Kafka is a broker with the topics of one prefix. It ends with its test.
 type Kafka struct {
 	Prefix  string
 	Topics  topic.Set
-	Client  *kgo.Client    // sends each record to the partition that it names
-	Cluster *kfake.Cluster // for faults; nil when the broker is real
-	away    *atomic.Bool   // no connection is made while it is set
-	conns   *conns         // nil when the broker is in memory
+	Client  *kgo.Client    // sends each record to the partition in the record
+	Cluster *kfake.Cluster // for faults; nil with a real broker
+	away    *atomic.Bool   // while it is set, connections are refused
+	conns   *conns         // nil with kfake
 	clocks  atomic.Pointer[clocks]
 	config  kafka.Config
 }
 
-// Start runs a broker in memory.
+// Start runs kfake.
 func Start(t testing.TB) *Kafka {
 	t.Helper()
 	return StartWide(t, Partitions)
@@ -69,10 +72,12 @@ func StartWide(t testing.TB, partitions int) *Kafka {
 	return k
 }
 
-// inBubble knows a synctest bubble by its clock, which starts at the year 2000: the package has no question to ask.
+// inBubble detects a synctest bubble by its clock, which starts in the year 2000: testing/synctest has
+// no function for it.
 func inBubble() bool { return time.Now().Year() < 2020 }
 
-// Real uses the Apache Kafka at ORDERS_TEST_BROKERS and deletes its topics at the end. Without the variable it skips the test.
+// Real uses the Apache Kafka at ORDERS_TEST_BROKERS and deletes its topics at the end. Without the
+// variable it skips the test.
 func Real(t testing.TB) *Kafka {
 	t.Helper()
 	brokers := os.Getenv("ORDERS_TEST_BROKERS")
@@ -84,7 +89,7 @@ func Real(t testing.TB) *Kafka {
 	k := connect(t, config, "test-"+strings.ToLower(rand.Text()), Partitions)
 	k.away, k.conns = away, open
 	t.Cleanup(func() {
-		// The context of a test that ends is done already.
+		// The context of the test has ended already.
 		names := k.names()
 		if _, err := kadm.NewClient(k.Client).DeleteTopics(context.Background(), names...); err != nil {
 			t.Errorf("deleting topics %v: %v", names, err)
@@ -115,10 +120,11 @@ func (k *Kafka) names() []string {
 	return names
 }
 
-// Config is how the programs under test reach the broker.
+// Config is the configuration with which programs under test reach the broker.
 func (k *Kafka) Config() kafka.Config { return k.config }
 
-// Produce appends records, each to the topic and partition that it names, and returns when all are acknowledged. Offsets stand in the records then.
+// Produce appends each record to its topic and partition, and returns when all are acknowledged. The
+// records then have their offsets.
 func (k *Kafka) Produce(t testing.TB, records ...*kgo.Record) {
 	t.Helper()
 	if err := k.Client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {

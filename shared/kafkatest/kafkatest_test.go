@@ -77,10 +77,10 @@ func produceAll(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	at := placed.PlacedAt
 	deadLetter := dlq.DeadLetter{Key: []byte("ord_1"), Value: []byte("{"), Origin: s.Origin, Topic: k.Topics.Orders, Reason: failure.NoRoute}
 	s.Progress.Invoice = &order.Invoice{Number: s.Origin.InvoiceNumber(), Net: order.EUR.Cents(100), Tax: order.EUR.Cents(19), Total: order.EUR.Cents(119)}
-	s.Record(order.Change{Rev: 1, At: at, Status: order.Working})
+	kafkatest.Record(t, &s, order.Change{Rev: 1, At: at, Status: order.Working})
 	current := wire.State(s, 0)
 	s.Document = []byte("%PDF")
-	s.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
+	kafkatest.Record(t, &s, order.Change{Rev: 2, At: at, Status: order.Dead})
 	k.Produce(t,
 		in(k.Topics.Orders, 2, wire.Order(placed)), in(k.Topics.Orders, 2, &kgo.Record{Value: []byte("?")}), in(k.Topics.Orders, 0, wire.Order(placed)),
 		in(k.Topics.DLQ, 2, deadLetter.Record()),

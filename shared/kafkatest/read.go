@@ -14,10 +14,10 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// patience is how long Await waits before it gives the test up. It is for machines under load: nothing depends on it.
+// patience is how long Await waits before it fails the test. It is long for machines under load.
 const patience = 30 * time.Second
 
-// Records returns all that stands in a topic now, partition by partition in order.
+// Records returns the present records of a topic, partition by partition in order.
 func (k *Kafka) Records(t testing.TB, topic string) []*kgo.Record {
 	t.Helper()
 	ends, err := kadm.NewClient(k.Client).ListEndOffsets(t.Context(), topic)
@@ -37,7 +37,7 @@ func (k *Kafka) Records(t testing.TB, topic string) []*kgo.Record {
 	return all
 }
 
-// Count returns how many records stand in a partition of a topic now.
+// Count returns the present number of records in a partition of a topic.
 func (k *Kafka) Count(t testing.TB, topic string, partition int32) (n int) {
 	t.Helper()
 	ends, err := kadm.NewClient(k.Client).ListEndOffsets(t.Context(), topic)
@@ -66,7 +66,7 @@ func (k *Kafka) DeadLetters(t testing.TB) []dlq.DeadLetter {
 	return deadLetters
 }
 
-// Invoices returns the records that keep the issued invoices of each order: more than one is a broken promise.
+// Invoices returns the records with the issued invoices of each order. More than one breaks a promise.
 func (k *Kafka) Invoices(t testing.TB) map[order.ID][]*kgo.Record {
 	t.Helper()
 	invoices := map[order.ID][]*kgo.Record{}
@@ -79,7 +79,7 @@ func (k *Kafka) Invoices(t testing.TB) map[order.ID][]*kgo.Record {
 	return invoices
 }
 
-// States returns the state of each order as orders.status has it now, void records left out.
+// States returns the present state of each order in orders.status, without stale records.
 func (k *Kafka) States(t testing.TB) map[order.ID]order.State {
 	t.Helper()
 	f := newFold(t)
@@ -89,7 +89,8 @@ func (k *Kafka) States(t testing.TB) map[order.ID]order.State {
 	return f.states
 }
 
-// Await reads orders.status from its start until done is content with the states so far, and returns them. It fails the test when that takes too long.
+// Await reads orders.status from its start until done returns true for the states so far, and returns
+// them. It fails the test when that takes too long.
 func (k *Kafka) Await(t testing.TB, done func(map[order.ID]order.State) bool) map[order.ID]order.State {
 	t.Helper()
 	cl, err := k.config.Connect(t.Context(), kgo.ConsumeTopics(k.Topics.Status), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

@@ -14,22 +14,25 @@ type Currency string
 // EUR is the currency of the catalogue and of every rate card.
 const EUR Currency = "EUR"
 
-// Money is an amount in minor units (cents) of a currency. The zero value is nothing in no currency; adding it changes nothing.
+// Money is an amount in minor units (cents) of a currency. The zero value has no currency and can be
+// added to any amount.
 type Money struct {
 	Minor    int64
 	Currency Currency
 }
 
-// ErrMoney is returned by Parse for text that is no amount.
+// ErrMoney is returned by Parse for a text that is not an amount.
 var ErrMoney = errors.New("not an amount like 59.80")
 
-// maxMinor bounds every parsed amount. It is more than the largest order that Validate accepts comes to with shipping and VAT, so that a total that was written can be read.
+// maxMinor bounds parsed amounts. It is larger than the total of the largest valid order, so that
+// every total that was written can be read.
 const maxMinor = 1_000_000_000_000_000
 
 // Cents returns an amount in minor units of the currency.
 func (c Currency) Cents(minor int64) Money { return Money{minor, c} }
 
-// Parse reads a decimal with at most two decimals, such as "59.80" or "-3"; exponents, and amounts beyond any that an order can come to, are ErrMoney.
+// Parse parses a number with at most two decimals, such as "59.80" or "-3". It returns ErrMoney for
+// anything else and for amounts that no order can have.
 func (c Currency) Parse(text string) (Money, error) {
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, fraction, point := strings.Cut(digits, ".")
@@ -46,8 +49,8 @@ func (c Currency) Parse(text string) (Money, error) {
 	return Money{int64(minor), c}, nil
 }
 
-// Plus adds two amounts. Adding amounts of different currencies is a bug and panics. Like Times it does not look for
-// overflow: Validate keeps orders far from it.
+// Plus adds two amounts. It panics if their currencies differ. Like Times it does not check for
+// overflow, which valid orders cannot cause.
 func (m Money) Plus(n Money) Money {
 	if m.Currency != "" && n.Currency != "" && m.Currency != n.Currency {
 		panic("order: adding " + string(m.Currency) + " and " + string(n.Currency))
@@ -58,7 +61,8 @@ func (m Money) Plus(n Money) Money {
 // Times multiplies an amount by a quantity.
 func (m Money) Times(quantity int) Money { return Money{m.Minor * int64(quantity), m.Currency} }
 
-// Percent is a share of the amount in hundredths of a percent (1900 is 19 %), rounded half away from zero to a cent. A share below nothing is a bug.
+// Percent is a share of the amount in hundredths of a percent (1900 is 19 %), rounded half away from
+// zero to a cent. The share must not be negative.
 func (m Money) Percent(hundredths int) Money {
 	hi, lo := bits.Mul64(m.magnitude(), uint64(hundredths))
 	lo, carry := bits.Add64(lo, 5_000, 0)
@@ -69,7 +73,7 @@ func (m Money) Percent(hundredths int) Money {
 	return Money{int64(share), m.Currency}
 }
 
-// String is the amount as a decimal without the currency, as it stands on the wire: "59.80".
+// String is the amount as a decimal without the currency, as in JSON: "59.80".
 func (m Money) String() string {
 	out := make([]byte, 0, 24)
 	if m.Minor < 0 {
@@ -80,7 +84,8 @@ func (m Money) String() string {
 	return string(append(out, '.', byte('0'+cents/10), byte('0'+cents%10)))
 }
 
-// magnitude is the amount without its sign. The conversion of the least int64, whose negation overflows into itself, is right too.
+// magnitude is the amount without its sign. It is right for the smallest int64, too, although its
+// negation overflows.
 func (m Money) magnitude() uint64 {
 	if m.Minor < 0 {
 		return uint64(-m.Minor)

@@ -1,7 +1,8 @@
-// Package order is the domain: an order as a customer placed it, the steps it goes through, and the progress it has made.
+// Package order is the domain: an order as a customer placed it, its lifecycle, the steps of its
+// processing, and its progress.
 //
-// It imports the standard library only, knows neither Kafka nor HTTP nor SMTP, and every other package speaks its words.
-// Values are plain data: copying a struct is safe as long as nobody writes through its slices and pointers.
+// It imports the standard library only and knows neither Kafka nor HTTP nor SMTP. Values are plain
+// data: a copy of a struct is safe to use as long as its slices and pointers are not written through.
 package order
 
 import (
@@ -12,10 +13,11 @@ import (
 	"time"
 )
 
-// ID identifies an order: "ord_" and 26 lower-case letters and digits, an HMAC or random. It is minted by the API and never parsed by anyone.
+// ID identifies an order: "ord_" and 26 lower-case letters and digits, an HMAC or random. The API
+// creates it, and it is never parsed.
 type ID string
 
-// Order is an order as it was placed. It never changes afterwards.
+// Order is an order as it was placed. It never changes.
 type Order struct {
 	ID       ID
 	PlacedAt time.Time // UTC, milliseconds
@@ -24,31 +26,33 @@ type Order struct {
 	Service  string // Standard or Express
 	Lines    []Line
 	Note     string  // or empty; never printed on the invoice
-	Refund   *Refund // or nil: nothing is refunded, it is ordered
-	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil for an order made here.
+	Refund   *Refund // nil for an order, set for a refund
+	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil
+	// for an order of this process.
 	Source []byte
 }
 
-// Customer is who placed the order and is mailed about it.
+// Customer places the order and receives the mail.
 type Customer struct {
 	Name  string
 	Email string
 	VATID string // of a business in the European Union, such as DE123456789; or empty
 }
 
-// Address is a postal address. Line2, Region and PostalCode may be empty; Country is ISO 3166-1 alpha-2 in upper case.
+// Address is a postal address. Line2, Region and PostalCode may be empty. Country is ISO 3166-1
+// alpha-2 in upper case.
 type Address struct {
 	Line1, Line2, City, Region, PostalCode, Country string
 }
 
-// The services a customer can ask for.
+// The shipping services.
 const (
 	Standard = "standard"
 	Express  = "express"
 )
 
-// Line is one row of an order. A client sends SKU and Quantity; the rest is taken from the catalogue when the order is
-// placed, so that a later change of the catalogue changes nothing.
+// Line is one row of an order. A client sends SKU and Quantity. The other fields are copied from the
+// catalogue when the order is placed, so that a later change of the catalogue has no effect.
 type Line struct {
 	SKU       string
 	Quantity  int
@@ -58,7 +62,7 @@ type Line struct {
 	Size      [3]int // length, width and height in millimetres of one unit, packed
 }
 
-// Net is what the line costs without VAT.
+// Net is the price of the line without VAT.
 func (l Line) Net() Money { return l.UnitPrice.Times(l.Quantity) }
 
 // ItemsTotal is the net price of all lines, without shipping.
@@ -70,8 +74,8 @@ func (o Order) ItemsTotal() Money {
 	return total
 }
 
-// BodyHash is the SHA-256, in hex, of what the customer asked for: two placements with the same hash are the same
-// order. ID, time and all that the catalogue adds are left out.
+// BodyHash is the SHA-256, in hex, of the customer's request: two requests with the same hash ask for
+// the same order. It leaves out ID, time and the data of the catalogue.
 func (o Order) BodyHash() string {
 	c, a := o.Customer, o.ShipTo
 	fields := []string{c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, o.Service, o.Note}
@@ -79,7 +83,7 @@ func (o Order) BodyHash() string {
 		fields = append(fields, l.SKU, strconv.Itoa(l.Quantity))
 	}
 	if c.VATID != "" {
-		// Last and only if there is one, so that orders without one keep their hash. No line ends like this: it would be no quantity.
+		// A line cannot end like this: it would not be a quantity.
 		fields = append(fields, c.VATID)
 	}
 	if r := o.Refund; r != nil {
@@ -87,7 +91,7 @@ func (o Order) BodyHash() string {
 	}
 	h := sha256.New()
 	for _, f := range fields {
-		// The length before each field keeps text from moving over to its neighbour.
+		// The length before each field separates it from its neighbours.
 		fmt.Fprintf(h, "%d:%s,", len(f), f)
 	}
 	return hex.EncodeToString(h.Sum(nil))

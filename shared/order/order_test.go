@@ -120,8 +120,8 @@ func TestATimelineKeepsItsFirstAndItsLastChanges(t *testing.T) {
 	s := valid().Begin(order.Origin{})
 	for rev := int64(1); rev <= 200; rev++ {
 		before := s
-		s.Record(order.Change{Rev: rev, Status: order.Waiting})
-		before.Record(order.Change{Rev: -1, Status: order.Dead}) // a copy has its own timeline
+		record(t, &s, order.Change{Rev: rev, Status: order.Waiting})
+		record(t, &before, order.Change{Rev: -1, Status: order.Dead}) // a copy has its own timeline
 	}
 	if s.Status != order.Waiting || s.Rev != 200 {
 		t.Errorf("got %s at rev %d, want waiting at 200", s.Status, s.Rev)
@@ -163,17 +163,5 @@ func TestStepsFinishOnceAndInOrder(t *testing.T) {
 	}
 	if p.Has(order.StepEmail) || !p.Has(order.StepInvoice) {
 		t.Errorf("got email finished: %t, invoice finished: %t; want only the invoice", p.Has(order.StepEmail), p.Has(order.StepInvoice))
-	}
-}
-
-func TestOnlyTheEndsAreFinal(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[order.Status]bool{
-		order.Accepted: false, order.Working: false, order.Mailing: false, order.Waiting: false,
-		order.Confirmed: true, order.Dead: true, order.Cancelled: true, order.Discarded: true, "of a newer version": false,
-	} {
-		if got := status.Final(); got != want {
-			t.Errorf("%s: got final: %t, want %t", status, got, want)
-		}
 	}
 }

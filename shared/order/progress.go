@@ -7,32 +7,36 @@ import (
 	"time"
 )
 
-// Step names one piece of work on an order.
+// Step names a step of the processing of an order.
 type Step string
 
-// The steps, in the order in which they are done.
+// The steps.
 const (
 	StepShipping Step = "shipping"
 	StepInvoice  Step = "invoice"
 	StepEmail    Step = "email"
 )
 
-// Progress is what the steps of an order have settled and done so far. It travels with the order through every topic,
-// so that work resumes at the step that failed. The zero value is an order that nobody has begun.
+// Steps returns every step, in the order in which workers do them. Other lists of steps are derived
+// from it, or a test compares them with it.
+func Steps() []Step { return []Step{StepShipping, StepInvoice, StepEmail} }
+
+// Progress is the results of an order's steps so far. Every record that carries an order holds it, so
+// that processing resumes at the step that failed. The zero value is an order that is not begun.
 type Progress struct {
 	Finished []Step // in the order in which they finished
 	Shipping *Shipping
 	Invoice  *Invoice
 	Email    *Email
-	// Others holds what a newer version wrote: by step, its whole result when this package does not know the step, else
-	// the fields that it does not know; or nil.
+	// Others holds JSON by step: the result of a step without a field here, or the fields of a result
+	// that this version does not know; or nil.
 	Others map[Step]json.RawMessage
 }
 
 // Has reports whether a step is finished.
 func (p *Progress) Has(s Step) bool { return slices.Contains(p.Finished, s) }
 
-// Finish marks a step as finished. Finishing a step twice is harmless.
+// Finish adds a step to the finished ones, unless it is there already.
 func (p *Progress) Finish(s Step) {
 	if !p.Has(s) {
 		// Clip, so that the copy of a Progress keeps its own list.
@@ -40,7 +44,7 @@ func (p *Progress) Finish(s Step) {
 	}
 }
 
-// Shipping is what the shipping step settled.
+// Shipping is the result of the shipping step.
 type Shipping struct {
 	Zone          string
 	Service       string
@@ -49,16 +53,15 @@ type Shipping struct {
 	MinDays       int   // working days until delivery
 	MaxDays       int
 	Card          string // version of the rate card that priced it
-	// What orders do not have that an earlier version settled.
-	Carrier string
-	Parcels []Parcel
-	// Parts of Price beside what is asked for weight and size; zero is none.
+	Carrier       string
+	Parcels       []Parcel
+	// Surcharges, included in Price; zero is none.
 	Fuel     Money // a percentage of the parcels' prices
-	Remote   Money // for an address that is far from everything
+	Remote   Money // for a remote address
 	Oversize Money // for long parcels
 }
 
-// Parcel is how one parcel, or several that are equal, is packed.
+// Parcel is the packing of one parcel, or of several equal ones.
 type Parcel struct {
 	Count         int
 	Grams         int       // of one, without its carton
@@ -67,31 +70,31 @@ type Parcel struct {
 	Content       []Content // of one
 }
 
-// Content is how many units of a line are in a parcel.
+// Content is a number of units of a line in a parcel.
 type Content struct {
-	Line     int // its place in Order.Lines
+	Line     int // index in Order.Lines
 	Quantity int
 }
 
-// Invoice is what the invoice step settled: all that rendering depends on beside the order and its shipping. Of a refund it
-// is the credit note.
+// Invoice is the result of the invoice step: everything that the document depends on, apart from the
+// order and its shipping. For a refund it is the credit note.
 type Invoice struct {
 	Number   string
 	IssuedAt time.Time // UTC, seconds
 	VATTable string    // version of the VAT table
-	Language string    // of labels, dates and numbers, by ISO 639: "de"; empty is English, as old versions wrote it
+	Language string    // of labels, dates and numbers, by ISO 639: "de"; empty is English
 	Taxes    []Tax     // by rate, highest first
 	Net      Money     // lines and shipping
 	Tax      Money     // sum of Taxes
 	Total    Money     // Net + Tax
-	// Announced is an offset of orders.invoices: the issued document stands at or above it, if it does.
+	// Announced is the lowest offset of orders.invoices at which the issued document can be.
 	Announced int64
-	Kept      *Kept // where the issued document stands in orders.invoices; nil until it does
+	Kept      *Kept // the issued document; nil before it is stored
 }
 
 // Tax is the VAT of one rate.
 type Tax struct {
-	Category string // why the rate applies: VATStandard and so on; or empty, as old versions wrote it
+	Category string // why the rate applies, such as VATStandard; or empty
 	Rate     int    // hundredths of a percent: 1900 is 19 %
 	Net      Money
 	Tax      Money
@@ -104,24 +107,24 @@ const (
 	VATExport         = "G" // goods sent out of the European Union
 )
 
-// Kept points at an issued invoice in orders.invoices, in the partition of its order.
+// Kept points to an issued invoice in orders.invoices, in the partition of its order.
 type Kept struct {
 	Offset int64
 	SHA256 string // of the document, in hex
 	Bytes  int
 }
 
-// Email is what the email step settled and did.
+// Email is the result of the email step.
 type Email struct {
 	MessageID string    // without angle brackets; the same on every attempt
 	Date      time.Time // UTC, seconds; the same on every attempt
-	Uncertain int       // how often nobody could know whether it had gone out: each may be one mail too many
+	Uncertain int       // attempts whose outcome is unknown: each may be an additional mail
 }
 
-// Origin is where an order stands in the topic orders. It names the order's dead letter and its
-// invoice for ever.
+// Origin is the position of an order's record in the topic orders. It identifies the order's dead
+// letter and its invoice.
 type Origin struct {
-	Incarnation string // six characters of the topic's ID: a topic made anew has another
+	Incarnation string // six characters of the topic's ID: another if the topic is created again
 	Partition   int32
 	Offset      int64
 }
@@ -129,10 +132,11 @@ type Origin struct {
 // String is the origin as a dead letter ID: "3-124".
 func (o Origin) String() string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
 
-// InvoiceNumber is the number of the order's invoice: unique and the same on every attempt without a lock or a counter, because no two records share an offset. It is not gapless.
+// InvoiceNumber is the number of the order's invoice. It is unique, and the same on every attempt,
+// without a lock or a counter: no two records have the same offset. The numbers have gaps.
 func (o Origin) InvoiceNumber() string { return o.number("INV") }
 
-// CreditNoteNumber is the number of a refund's credit note, as unique as that of an invoice.
+// CreditNoteNumber is the number of a refund's credit note. It is unique, as InvoiceNumber is.
 func (o Origin) CreditNoteNumber() string { return o.number("CRN") }
 
 func (o Origin) number(series string) string {

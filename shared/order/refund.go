@@ -6,31 +6,31 @@ import (
 	"strconv"
 )
 
-// Refund makes an order one the other way round: what its lines and shipping cost is given back, and its document is a credit
-// note for the invoice of another order. It goes the way of every order, under an ID, a number and with a state of its own;
-// the order that it refunds stays as it is.
+// Refund makes an order a refund: the price of its lines and shipping is paid back, and its document
+// is a credit note for the invoice of another order. A refund is processed like any order, with an ID,
+// a number and a state of its own. The order that it refunds does not change.
 type Refund struct {
-	Of       ID      // the order that is refunded
+	Of       ID      // the refunded order
 	Number   int     // 1 for the first refund of that order, without gaps
-	Key      string  // hex; tells it from others that are asked for under the same number
+	Key      string  // hex; distinguishes requests with the same number
 	Reason   string  // printed on the credit note; or empty
-	Shipping Money   // net, of what was paid for shipping
+	Shipping Money   // net, the refunded part of the shipping price
 	Tax      Money   // VAT of lines and shipping
-	Invoice  Invoice // that is corrected, without Kept
+	Invoice  Invoice // the corrected one, without Kept
 }
 
-// Refund is the ID of an order's refund of a number. Whoever refunds an order appends under the number that follows those it
-// knows. When two do that at once the first record counts, and so every refund that counts was made by somebody who
-// knew all before it.
+// Refund is the ID of an order's refund with a number. A client that refunds an order takes the next
+// number after those that it has seen. If two do so at the same time, the first record is valid and
+// the other one is a duplicate: so the client of a valid refund has seen all earlier ones.
 func (id ID) Refund(number int) ID { return ID(fmt.Sprintf("%s-refund-%d", id, number)) }
 
-// Refund returns the next refund of an order whose invoice is issued: of quantities of its lines,
-// by SKU, and of its shipping; or, when neither is asked for, of all that is left. Time, key and
-// reason are for the caller to set. Before holds all refunds that the order has, whatever became of
-// them: a dead letter can be replayed. What is asked for and not left to refund is invalid.
+// Refund returns the next refund of an order whose invoice is issued: of quantities of its lines, by
+// SKU, and of its shipping; or, without both, of everything that is left. The caller sets time, key
+// and reason. Before holds all refunds of the order, dead ones too: a dead letter can be replayed. A
+// request for more than what is left is invalid.
 //
-// VAT is that of all refunds together, less what was refunded before. So the last one takes what rounding left, and all of
-// them give back what the invoice says, to the cent, and never more.
+// The VAT is that of all refunds together, less the VAT that was refunded before. So the last refund
+// includes the remainder of rounding, and together they equal the invoice to the cent.
 func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
 	i := s.Progress.Invoice
 	v := &checker{}
@@ -38,7 +38,7 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 		v.lines(items)
 	}
 	if len(i.Taxes) != 1 {
-		v.add("", "its invoice has several rates of VAT")
+		v.add("", "an invoice with several VAT rates cannot be refunded")
 	}
 	if len(v.found) > 0 {
 		return Order{}, v.found
@@ -57,7 +57,7 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 	}
 	switch {
 	case shipping && price.Minor == 0:
-		v.add("/shipping", "nothing of it is left to refund")
+		v.add("/shipping", "nothing of the shipping is left to refund")
 	case all && len(o.Lines) == 0 && price.Minor == 0:
 		v.add("", "nothing of the order is left to refund")
 	}
@@ -65,7 +65,8 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 	return o, v.found
 }
 
-// Refunded is the net amount that a refund gives back: its lines and what it has of the shipping. Of an order it is nothing.
+// Refunded is the net amount of a refund: its lines and its part of the shipping. For an order it is
+// zero.
 func (o Order) Refunded() Money {
 	if o.Refund == nil {
 		return Money{}
@@ -73,8 +74,8 @@ func (o Order) Refunded() Money {
 	return o.ItemsTotal().Plus(o.Refund.Shipping)
 }
 
-// Shipping is what an order's document says of its shipping: what was settled or, of a refund, what is given back of that; nil if
-// that is nothing. It reports false as long as nothing is settled.
+// Shipping is the shipping on an order's document: the result of the step or, for a refund, the
+// refunded part, nil if there is none. It returns false before the step has finished.
 func (s *State) Shipping() (shipping *Shipping, settled bool) {
 	r := s.Order.Refund
 	switch {
@@ -87,7 +88,7 @@ func (s *State) Shipping() (shipping *Shipping, settled bool) {
 	}
 }
 
-// left are the lines to refund: those asked for, or all, as far as earlier refunds have left something of them.
+// left returns the lines to refund: the ones asked for, or all, less earlier refunds.
 func (v *checker) left(placed, asked []Line, before []Order, all bool) (lines []Line) {
 	for _, l := range placed {
 		have := l.Quantity
@@ -118,7 +119,7 @@ func (v *checker) left(placed, asked []Line, before []Order, all bool) (lines []
 	return lines
 }
 
-// quantity is how many pieces lines have of a SKU.
+// quantity is the number of pieces of a SKU in lines.
 func quantity(lines []Line, sku string) (sum int) {
 	for _, l := range lines {
 		if l.SKU == sku {
@@ -126,26 +127,4 @@ func quantity(lines []Line, sku string) (sum int) {
 		}
 	}
 	return sum
-}
-
-// refund says what is wrong with a refund: whoever writes to the topic can write anything.
-func (v *checker) refund(o Order) {
-	r := o.Refund
-	if r.Number < 1 {
-		v.add("/refund/number", "must be at least 1")
-	}
-	v.text("/refund/reason", r.Reason, 0, maxText)
-	v.text("/refund/invoice/number", r.Invoice.Number, 1, maxText)
-	if r.Invoice.IssuedAt.IsZero() {
-		v.add("/refund/invoice/issued_at", "must be the date of the invoice")
-	}
-	if len(r.Invoice.Taxes) != 1 {
-		v.add("/refund/invoice/taxes", "must be one")
-	}
-	if min(r.Shipping.Minor, r.Tax.Minor) < 0 {
-		v.add("/refund", "must have no amounts below 0.00")
-	}
-	if len(o.Lines) == 0 && r.Shipping.Minor == 0 {
-		v.add("/items", "must have lines, unless shipping is refunded")
-	}
 }

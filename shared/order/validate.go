@@ -19,14 +19,14 @@ const (
 	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
 )
 
-// Invalid is one thing that is wrong with an order: a JSON pointer (RFC 6901) to the field, and what would be right.
+// Invalid is a fault of an order: a JSON pointer (RFC 6901) to the field, and what is required.
 type Invalid struct {
 	Pointer string
 	Detail  string
 }
 
-// Validate says everything that is wrong with an order, or nothing. It does not know the catalogue: whether a SKU exists
-// is for the caller to say, and what the catalogue adds to a line may be missing, but not be beyond what can be added up.
+// Validate returns all faults of an order. It does not know the catalogue: the caller checks whether
+// a SKU exists, and the data that the catalogue adds to a line may be missing, but not out of range.
 func (o Order) Validate() []Invalid {
 	var v checker
 	v.text("/customer/name", o.Customer.Name, 1, maxText)
@@ -76,14 +76,14 @@ func (v *checker) lines(lines []Line) {
 		}
 		v.product(at, l)
 		if j, twice := first[l.SKU]; twice {
-			v.add(at+"/sku", fmt.Sprintf("stands in /items/%d already", j))
+			v.add(at+"/sku", fmt.Sprintf("repeats the SKU of /items/%d", j))
 			continue
 		}
 		first[l.SKU] = i
 	}
 }
 
-// product looks at what the catalogue adds. Whoever writes to the topic can add anything.
+// product checks the data that the catalogue adds. Other producers to the topic can send anything.
 func (v *checker) product(at string, l Line) {
 	v.text(at+"/name", l.Name, 0, maxText)
 	if l.UnitPrice.Minor < 0 || l.UnitPrice.Minor > MaxPrice {
@@ -97,13 +97,36 @@ func (v *checker) product(at string, l Line) {
 	}
 }
 
+// refund checks a refund. Other producers to the topic can send anything.
+func (v *checker) refund(o Order) {
+	r := o.Refund
+	if r.Number < 1 {
+		v.add("/refund/number", "must be at least 1")
+	}
+	v.text("/refund/reason", r.Reason, 0, maxText)
+	v.text("/refund/invoice/number", r.Invoice.Number, 1, maxText)
+	if r.Invoice.IssuedAt.IsZero() {
+		v.add("/refund/invoice/issued_at", "must be the date of the invoice")
+	}
+	if len(r.Invoice.Taxes) != 1 {
+		v.add("/refund/invoice/taxes", "must have exactly one element")
+	}
+	if min(r.Shipping.Minor, r.Tax.Minor) < 0 {
+		v.add("/refund", "must have no amounts below 0.00")
+	}
+	if len(o.Lines) == 0 && r.Shipping.Minor == 0 {
+		v.add("/items", "must have lines, unless shipping is refunded")
+	}
+}
+
 func (v *checker) text(pointer, text string, least, most int) {
 	if fault := TextFault(text, least, most); fault != "" {
 		v.add(pointer, fault)
 	}
 }
 
-// address is the dot-atom form of RFC 5322, 3.4.1, with a host name of at least two labels: what mail systems deliver to in practice.
+// address is the dot-atom form of RFC 5322, 3.4.1, with a host name of at least two labels, which mail
+// systems deliver to in practice.
 var address = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*" +
 	`@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`)
 
@@ -114,14 +137,14 @@ func (v *checker) email(pointer, text string) {
 	}
 }
 
-// countries are the 249 officially assigned codes of ISO 3166-1.
+// countries are the 249 officially assigned codes of ISO 3166-1 alpha-2.
 const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ" +
 	" DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP" +
 	" KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM" +
 	" PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ" +
 	" UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
 
-// CountryExists reports whether Country is an officially assigned ISO 3166-1 alpha-2 code, in upper case.
+// CountryExists reports whether Country is one of the countries, in upper case.
 func (a Address) CountryExists() bool {
 	code := a.Country
 	return len(code) == 2 && !strings.Contains(code, " ") && strings.Contains(countries, " "+code+" ")

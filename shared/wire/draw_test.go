@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 )
 
@@ -138,7 +139,7 @@ func drawState(t *rapid.T) order.State {
 	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: rapid.Int64Min(0).Draw(t, "origin")})
 	s.Progress, s.Replays, s.Unknown = drawProgress(t), count(t, "replays", 9), drawExtra(t, "priority", "Region")
 	for rev := range int64(count(t, "changes", 60)) {
-		s.Record(order.Change{
+		kafkatest.Force(&s, order.Change{
 			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Retrying, order.Dead, "newer"}).Draw(t, "status"),
 			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
 		})

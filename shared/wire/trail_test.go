@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -44,9 +45,9 @@ func TestATrailIsThatOfItsState(t *testing.T) {
 func TestAnAnswerParksNoOrder(t *testing.T) {
 	t.Parallel()
 	s := finished()
-	s.Record(order.Change{Rev: 3, Status: order.Waiting, Reason: "mail-away"})
+	kafkatest.Force(s, order.Change{Rev: 3, Status: order.Waiting, Reason: "mail-away"})
 	for _, reason := range []string{order.Conflict, order.AlreadyDone, order.CancelRefused} {
-		s.Record(order.Change{Rev: s.Rev + 1, Status: order.Waiting, Reason: reason})
+		kafkatest.Record(t, s, order.Change{Rev: s.Rev + 1, Status: order.Waiting, Reason: reason})
 	}
 	if got, err := wire.ReadTrail(wire.State(*s, 17)); err != nil || got.Parked != 3 {
 		t.Errorf("got rev %d, %v; want 3, at which it was parked", got.Parked, err)

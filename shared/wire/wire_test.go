@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -134,7 +135,7 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 	if got := string(s.Order.Source); got != placed {
 		t.Errorf("got source %s, want the bytes of the order without their space, %s", got, placed)
 	}
-	s.Record(order.Change{Rev: 2, Status: order.Mailing})
+	kafkatest.Record(t, &s, order.Change{Rev: 2, Status: order.Mailing})
 	s.Progress.Finish(order.StepInvoice)
 	value := wire.State(s, 3).Value
 	if !bytes.Contains(value, []byte(`"order":`+placed+`,`)) {
@@ -213,8 +214,8 @@ func finished() *order.State {
 		},
 	}
 	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})
-	s.Record(order.Change{Rev: 1, At: at.Add(time.Second), Status: order.Dead, Step: order.StepEmail, Reason: "mail-busy"})
-	s.Record(order.Change{Rev: 2, At: at.Add(time.Minute), Status: order.Confirmed, Replay: 1})
+	kafkatest.Force(&s, order.Change{Rev: 1, At: at.Add(time.Second), Status: order.Dead, Step: order.StepEmail, Reason: "mail-busy"})
+	kafkatest.Force(&s, order.Change{Rev: 2, At: at.Add(time.Minute), Status: order.Confirmed, Replay: 1})
 	s.DeadLetter = &order.DeadLetter{ID: "3-124", Partition: 3, Offset: 9, Step: order.StepEmail, Reason: "mail-busy"}
 	s.Replays, s.Unknown = 1, map[string]json.RawMessage{"priority": []byte(`"high"`)}
 	s.Progress = order.Progress{

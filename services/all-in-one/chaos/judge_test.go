@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/audit"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/status"
 	"example.com/orders/shared/wire"
@@ -268,7 +269,7 @@ func TestInDoubtIsWhatAnOwnerDidNotFinish(t *testing.T) {
 // state is a record of orders.status, at an offset.
 func state(offset, owner, rev int64, s order.Status) *kgo.Record {
 	st := order.Order{ID: "ord_1", PlacedAt: clock}.Begin(order.Origin{})
-	st.Record(order.Change{Rev: rev, At: after(float64(offset)), Status: s})
+	kafkatest.Force(&st, order.Change{Rev: rev, At: after(float64(offset)), Status: s})
 	st.Progress.Email = &order.Email{MessageID: "mail-1", Uncertain: int(rev)}
 	r := wire.State(st, owner)
 	r.Offset, r.Timestamp = offset, clock.Add(clockStep) // by the brokers' clock, which is wrong

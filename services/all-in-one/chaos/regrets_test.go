@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -146,7 +147,7 @@ func TestHistoryKnowsWhatWasRegretted(t *testing.T) {
 	h := newHistory()
 	add := func(offset int64, s *order.State, c order.Change) {
 		c.Rev, c.At = s.Rev+1, clock
-		s.Record(c)
+		kafkatest.Force(s, c)
 		r := wire.State(*s, 0)
 		r.Offset = offset
 		h.add(r)

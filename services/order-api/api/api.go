@@ -104,17 +104,7 @@ func Run(ctx context.Context, cfg Config) error {
 		PerHour: cfg.PerRecipient,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
-	watch := func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return kafka.Watch(ctx, k.replays, k.layout) })
-		g.Go(func() error {
-			if changed := k.layout.Watch(ctx, k.replays, cfg.Topics, cfg.Log); changed != nil {
-				in.Block(changed)
-			}
-			return nil
-		})
-		return g.Wait()
-	}
+	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	return answer(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
 	})

@@ -47,7 +47,7 @@ func (a *auditor) worked(verdicts []verdict, share uint64) (all []worked) {
 		}
 		for page, p := range t.pages {
 			for i := range p {
-				if e := &p[i]; e.key != 0 && e.key%shares == share && (e.end != noState || e.kept != 0) {
+				if e := &p[i]; e.key != 0 && e.key%shares == share && (e.status() != "" || e.kept != 0) {
 					all = append(all, worked{member{e.key, page*pageSize + int64(i)}, number})
 				}
 			}

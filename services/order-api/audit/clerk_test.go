@@ -177,7 +177,7 @@ func (c *clerk) write(p *paper, s order.Status) {
 		p.Progress.Shipping = &order.Shipping{Price: order.EUR.Cents(0)}
 		p.Progress.Invoice = bill(p)
 	}
-	p.Record(order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
+	kafkatest.Force(&p.State, order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
 	p.state, p.twice = len(c.acts), false
 	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
 }
@@ -195,7 +195,7 @@ func bill(p *paper) *order.Invoice {
 // haunt appends a state of a worker that has lost the partition.
 func (c *clerk) haunt(p *paper) {
 	s := p.State
-	s.Record(order.Change{Rev: s.Rev + 1, At: clock, Status: order.Dead})
+	kafkatest.Force(&s, order.Change{Rev: s.Rev + 1, At: clock, Status: order.Dead})
 	c.append(c.topics.Status, c.partition, wire.State(s, c.claims[len(c.claims)-2]))
 }
 

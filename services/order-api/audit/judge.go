@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"time"
+
+	"example.com/orders/shared/order"
 )
 
 // verdict is what a round of reading one partition number comes to.
@@ -135,7 +137,7 @@ func (j *judgement) main(offsets []member) int {
 		e := j.at(m.offset)
 		switch {
 		case !j.stands(m.offset, e):
-		case e.end != noState:
+		case e.status() != "":
 			return i
 		case e.void == voidDuplicate:
 			if repeat < 0 {
@@ -175,9 +177,9 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 	}
 	switch {
 	case place != &tally.InFlight:
-	case e.end == retrying:
+	case e.status() == order.Retrying:
 		tally.Retrying++
-	case e.end == waiting:
+	case e.status() == order.Waiting:
 		tally.Waiting++
 	}
 	if place == &tally.Erased {
@@ -192,24 +194,24 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 	switch {
 	case j.erased[e.key]:
 		return &tally.Erased, 0
-	case e.end == confirmed:
+	case e.status() == order.Confirmed:
 		return &tally.Confirmed, 0
-	case e.end == cancelled:
+	case e.status() == order.Cancelled:
 		return &tally.Cancelled, 0
-	case e.end == discarded:
+	case e.status() == order.Discarded:
 		return &tally.Discarded, 0
-	case e.end == dead && buried && deadLetter == offset:
+	case e.status() == order.Dead && buried && deadLetter == offset:
 		return &tally.Dead, 0
-	case e.end == dead && e.deadLetterAt != 0 && e.deadLetterAt <= j.deadLettersFrom:
+	case e.status() == order.Dead && e.deadLetterAt != 0 && e.deadLetterAt <= j.deadLettersFrom:
 		j.v.deadLettersGone++ // its state is where a replay takes it from
 		return &tally.Dead, 0
-	case e.end == dead:
+	case e.status() == order.Dead:
 		return &tally.Lost, noDeadLetter
 	case inFlight:
 		return &tally.InFlight, 0
 	case e.facts&hasDeadLetter != 0:
 		return &tally.Dead, noDeath // its dead letter is where an operator finds it
-	case e.end == noState:
+	case e.status() == "":
 		return &tally.Lost, lost
 	default:
 		return &tally.Lost, stuck
@@ -219,13 +221,13 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 // lacks says what an order that has ended should have left.
 func (j *judgement) lacks(e *entry, inFlight bool) kinds {
 	switch {
-	case e.end == confirmed && e.pointerAt == 0:
+	case e.status() == order.Confirmed && e.pointerAt == 0:
 		return noInvoice
-	case (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
+	case (e.status() == order.Cancelled || e.status() == order.Discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
 		return j.noVoid()
 	// Each dead letter of a dead order goes with a state that is written after it. One of an order
 	// that went well came from a worker that had lost the partition.
-	case e.end == dead && e.deadLetterRev > e.rev && !inFlight:
+	case e.status() == order.Dead && e.deadLetterRev > e.rev && !inFlight:
 		return noDeath
 	}
 	return 0
@@ -242,7 +244,7 @@ func (j *judgement) noVoid() kinds {
 // repeat counts an offset that is not the order which its ID names.
 func (j *judgement) repeat(offset int64, e *entry) kinds {
 	tally := j.tally(offset)
-	if e.void == voidUndecodable && e.end == noState {
+	if e.void == voidUndecodable && e.status() == "" {
 		tally.Undecodable++
 		switch {
 		case e.facts&hasDeadLetter != 0:
@@ -254,7 +256,7 @@ func (j *judgement) repeat(offset int64, e *entry) kinds {
 		return 0
 	}
 	tally.Duplicates++
-	if e.end != noState {
+	if e.status() != "" {
 		return twice
 	}
 	if e.void == notVoid && !j.inFlight(offset, e) {
@@ -274,7 +276,7 @@ func (j *judgement) contradictions(offset int64, e *entry) (wrong kinds) {
 	if e.pointerAt != 0 {
 		wrong |= j.pointer(offset, e)
 	}
-	if e.void == voidDuplicate && (e.end != noState || e.kept != 0) || e.void == voidOther && e.end == confirmed {
+	if e.void == voidDuplicate && (e.status() != "" || e.kept != 0) || e.void == voidOther && e.status() == order.Confirmed {
 		wrong |= twoPlaces
 	}
 	return wrong

@@ -115,7 +115,7 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 		err := a.read(ctx, t, c.topic, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
 			if _, at, err := wire.ReadCancel(r); wire.Type(r) == wire.TypeCancel {
 				// The void record of its number may be still to come.
-				if err == nil && t.at(at).end == cancelled {
+				if err == nil && t.at(at).status() == order.Cancelled {
 					t.at(at).carried = round
 				}
 				return nil

@@ -64,7 +64,7 @@ type entry struct {
 	facts         facts
 	wrong         kinds // what this round finds wrong
 	suspected     kinds // what the round before found wrong
-	end           end
+	number        uint8 // of its status
 	void          void
 	carried       uint8 // the last round that found it in a carrier
 }
@@ -93,19 +93,20 @@ const (
 	isRefund     // by its record, or by its state
 )
 
-// end is how an order ended, by its state, or how far it is.
-type end uint8
+// statuses numbers the statuses for entries, which hold one in a byte. The first is that of an order
+// without a state, the last one is of a newer version.
+var statuses = slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{"newer"})
 
-const (
-	noState end = iota
-	begun
-	retrying
-	waiting
-	confirmed
-	cancelled
-	discarded
-	dead
-)
+// numberOf is the index of a status in statuses.
+func numberOf(s order.Status) uint8 {
+	if i := slices.Index(statuses, s); i > 0 {
+		return uint8(i)
+	}
+	return uint8(len(statuses) - 1)
+}
+
+// status is that of the order's newest state, or "" without a state.
+func (e *entry) status() order.Status { return statuses[e.number] }
 
 // void is what a void record says.
 type void uint8
@@ -202,7 +203,7 @@ func (t *table) state(r *kgo.Record) error {
 	e := t.at(head.Origin)
 	t.belongs(e, r.Key)
 	delete(t.erased, maphash.Bytes(t.seed, r.Key))
-	e.rev, e.end = int32(head.Rev), ended(head.Status)
+	e.rev, e.number = int32(head.Rev), numberOf(head.Status)
 	e.pointer, e.pointerAt, e.deadLetterAt = 0, 0, 0
 	if straight(head) && e.facts&hasRecord != 0 {
 		return nil
@@ -248,25 +249,6 @@ func (t *table) follow(e *entry, trail wire.Trail) {
 	}
 	if trail.DeadLetter != nil {
 		e.deadLetterAt = trail.DeadLetter.Offset + 1
-	}
-}
-
-func ended(s order.Status) end {
-	switch s {
-	case order.Retrying:
-		return retrying
-	case order.Waiting:
-		return waiting
-	case order.Confirmed:
-		return confirmed
-	case order.Cancelled:
-		return cancelled
-	case order.Discarded:
-		return discarded
-	case order.Dead:
-		return dead
-	default:
-		return begun
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
 )
 
 // cancelOrder is the command that cancels an order.
@@ -45,7 +46,7 @@ func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) e
 			return explain(err)
 		case change.Status == cancelled:
 			return ended()
-		case change.Reason == "cancel-refused" || final(change.Status):
+		case change.Reason == order.CancelRefused || final(change.Status):
 			return fmt.Errorf("order %s is %s: a worker had begun it before the cancel request", c.ID, change.Status)
 		}
 	}

@@ -13,22 +13,21 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
 )
 
 // Statuses that commands wait for.
 const (
-	confirmed = "confirmed"
-	cancelled = "cancelled"
+	confirmed = string(order.Confirmed)
+	cancelled = string(order.Cancelled)
 )
 
 // final reports whether a status changes only by a request: a replay, a refund, a restore.
-func final(status string) bool {
-	return slices.Contains([]string{confirmed, "dead", cancelled, "discarded"}, status)
-}
+func final(status string) bool { return order.Status(status).Final() }
 
 // outcome is the status of an order; for a dead one with reason and dead letter.
 func outcome(o client.Order) string {
-	if o.DeadLetter == nil || o.Status != "dead" {
+	if o.DeadLetter == nil || o.Status != string(order.Dead) {
 		return o.Status
 	}
 	return fmt.Sprintf("%s: %s, dead letter %s", o.Status, o.DeadLetter.Reason, o.DeadLetter.ID)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -38,7 +39,7 @@ func TestErasedOrderStaysErased(t *testing.T) {
 				stop = s.work(t)
 				time.Sleep(5 * time.Second)
 				late := states[refused.ID]
-				late.Record(order.Change{Rev: 9, At: time.Now(), Status: order.Working})
+				kafkatest.Record(t, &late, order.Change{Rev: 9, At: time.Now(), Status: order.Working})
 				stale := wire.State(late, 0)
 				stale.Topic = s.Topics.Status
 				s.Produce(t, stale)

@@ -54,7 +54,7 @@ func TestAVoidStateIsPutRight(t *testing.T) {
 		s.work(t)
 		time.Sleep(time.Second)
 		for id, state := range s.Await(t, ended(3)) {
-			state.Record(order.Change{Rev: 9, At: time.Now(), Status: order.Working})
+			kafkatest.Force(&state, order.Change{Rev: 9, At: time.Now(), Status: order.Working})
 			late := wire.State(state, 0)
 			late.Topic, late.Partition = s.Topics.Status, state.Origin.Partition
 			s.Produce(t, late)

@@ -57,7 +57,7 @@ func TestCompactionKeepsWhatCounts(t *testing.T) {
 	s.place(t, orders(6)[3:]...)
 	s.Await(t, ended(6))
 	for _, state := range s.States(t) {
-		state.Record(order.Change{Rev: 9, At: time.Now(), Status: order.Working})
+		kafkatest.Force(&state, order.Change{Rev: 9, At: time.Now(), Status: order.Working})
 		late := wire.State(state, 0)
 		late.Topic, late.Partition = s.Topics.Status, state.Origin.Partition
 		s.Produce(t, late)

@@ -21,6 +21,7 @@ import (
 
 	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -471,7 +472,7 @@ func cured(t *testing.T, sc *scene) {
 func overwritten(t *testing.T, sc *scene) {
 	state := sc.before(t)
 	sc.place = func() {
-		state.Record(order.Change{Rev: 9, At: time.Now(), Status: order.Working})
+		kafkatest.Force(&state, order.Change{Rev: 9, At: time.Now(), Status: order.Working})
 		late := wire.State(state, 0)
 		late.Topic, late.Partition = sc.Topics.Status, sc.partition
 		sc.Produce(t, late)

@@ -98,14 +98,8 @@ func Run(ctx context.Context, cfg Config) error {
 			}
 		}
 	})
-	g.Go(func() error { return kafka.Watch(ctx, producer, layout) })
+	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, c.Block) })
 	g.Go(func() error { return c.Run(ctx) })
-	g.Go(func() error {
-		if changed := layout.Watch(ctx, producer, cfg.Topics, cfg.Log); changed != nil {
-			c.Block(changed)
-		}
-		return nil
-	})
 	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, c, meter.Handler()) })
 	return g.Wait()
 }

@@ -54,8 +54,8 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 	t.Helper()
 	b := bench{Kafka: kafkatest.Start(t), dead: placed.Begin(origin)}
 	b.dead.Progress.Invoice = &order.Invoice{Number: "INV-1"}
-	b.dead.Record(order.Change{Rev: 1, At: at, Status: order.Working})
-	b.dead.Record(order.Change{Rev: 2, At: at, Status: order.Dead})
+	kafkatest.Record(t, &b.dead, order.Change{Rev: 1, At: at, Status: order.Working})
+	kafkatest.Record(t, &b.dead, order.Change{Rev: 2, At: at, Status: order.Dead})
 	r := wire.Order(placed)
 	b.deadLetter = dlq.DeadLetter{
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: origin, Topic: b.Topics.Orders, Group: "order-workers",
@@ -137,7 +137,7 @@ func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
 	defer stop()
-	b.dead.Record(order.Change{Rev: 3, At: at, Status: order.Dead, Reason: "conflict", Replay: 1})
+	kafkatest.Record(t, &b.dead, order.Change{Rev: 3, At: at, Status: order.Dead, Reason: "conflict", Replay: 1})
 	b.put(t, b.Topics.Status, wire.State(b.dead, 0))
 	<-changes
 	_, err := b.desk.Replay(t.Context(), "2-0")
@@ -153,7 +153,7 @@ func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
 	defer stop()
-	b.dead.Record(order.Change{Rev: 3, At: at, Status: order.Working, Replay: 1})
+	kafkatest.Record(t, &b.dead, order.Change{Rev: 3, At: at, Status: order.Working, Replay: 1})
 	b.put(t, b.Topics.Status, wire.State(b.dead, 0))
 	<-changes
 	if _, err := b.desk.Replay(t.Context(), "2-0"); !errors.Is(err, desk.ErrClosed) {
@@ -171,7 +171,7 @@ func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 func TestNothingIsAskedWhereTheViewIsHeld(t *testing.T) {
 	t.Parallel()
 	s := placed.Begin(origin)
-	s.Record(order.Change{Rev: 3, At: at, Status: order.Confirmed})
+	kafkatest.Record(t, &s, order.Change{Rev: 3, At: at, Status: order.Confirmed})
 	newer := wire.State(s, 0)
 	newer.Value = []byte(`{"schema":9}`)
 	b := setup(t, newer)

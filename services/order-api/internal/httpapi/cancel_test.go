@@ -43,6 +43,9 @@ func TestAnOrderThatIsBegunCannotBeCancelled(t *testing.T) {
 	s := setup(t)
 	for _, status := range []order.Status{order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead, order.Discarded} {
 		state := s.place(t, wanted())
+		if status == order.Discarded {
+			s.advance(t, &state, order.Change{Status: order.Dead})
+		}
 		s.advance(t, &state, order.Change{Status: status})
 		_, err := s.client.Cancel(t.Context(), string(state.Order.ID))
 		isProblem(t, string(status), err, 409, "order-begun")

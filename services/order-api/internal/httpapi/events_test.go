@@ -67,10 +67,10 @@ func TestWatchGoesOnOverADeadOrderAndALostConnection(t *testing.T) {
 		case "dead":
 			s.drop()
 			s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
-			s.advance(t, &state, order.Change{Status: order.Discarded})
+			s.advance(t, &state, order.Change{Status: order.Confirmed, Replay: 1})
 		}
 	}
-	if diff := cmp.Diff([]string{"accepted", "dead", "working", "discarded"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"accepted", "dead", "working", "confirmed"}, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }

@@ -288,7 +288,7 @@ func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
 	changes, stop := s.view.Watch(state.Order.ID)
 	defer stop()
 	c.Rev, c.At = state.Rev+1, state.Order.PlacedAt.Add(time.Second)
-	state.Record(c)
+	kafkatest.Record(t, state, c)
 	// No claim stands in the partition, so none is newer than this state's.
 	s.put(t, s.Topics.Status, state.Origin.Partition, wire.State(*state, 0))
 	<-changes

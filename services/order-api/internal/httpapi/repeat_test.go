@@ -57,7 +57,7 @@ func TestReadersSeeOnlyWholeStates(t *testing.T) {
 		})
 	}
 	for range 10 {
-		s.advance(t, &state, order.Change{Status: order.Working})
+		s.advance(t, &state, order.Change{Status: order.Waiting})
 	}
 	close(stop)
 	readers.Wait()

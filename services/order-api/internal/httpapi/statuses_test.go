@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -9,17 +10,39 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestTheContractListsEveryStatus(t *testing.T) {
-	t.Parallel()
+// enum reads the values of a schema of openapi.yaml, and its description.
+func enum[T ~string](t *testing.T, schema string) (values []T, description string) {
+	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile("../../api/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var listed []order.Status
-	for _, status := range doc.Components.Schemas["Status"].Value.Enum {
-		listed = append(listed, order.Status(status.(string)))
+	s := doc.Components.Schemas[schema].Value
+	for _, v := range s.Enum {
+		values = append(values, T(v.(string)))
 	}
+	return values, s.Description
+}
+
+func TestTheContractListsEveryStatus(t *testing.T) {
+	t.Parallel()
+	listed, text := enum[order.Status](t, "Status")
 	if diff := cmp.Diff(order.Statuses(), listed); diff != "" {
 		t.Errorf("statuses of openapi.yaml (-want +got):\n%s", diff)
+	}
+	for _, s := range order.Statuses() {
+		if (s.Final() || s.Parked()) && !strings.Contains(strings.ToLower(text), string(s)) {
+			t.Errorf("the description of Status does not explain %s, which is final or parked", s)
+		}
+	}
+}
+
+// TestTheContractListsEveryStep covers the parameter of the dead letters' filter too: it refers to
+// the same schema, and the API's filter takes order.Steps.
+func TestTheContractListsEveryStep(t *testing.T) {
+	t.Parallel()
+	listed, _ := enum[order.Step](t, "Step")
+	if diff := cmp.Diff(order.Steps(), listed); diff != "" {
+		t.Errorf("steps of openapi.yaml (-want +got):\n%s", diff)
 	}
 }

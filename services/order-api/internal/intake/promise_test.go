@@ -45,7 +45,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWaitTooLong(t *testing.T) {
 				placed := put(t, k, k.Topics.Orders, wire.Order(o))
 				if row.is != order.Accepted {
 					s := o.Begin(order.Origin{Offset: placed.Offset})
-					s.Record(order.Change{Rev: 1, At: time.Now(), Status: row.is})
+					kafkatest.Record(t, &s, order.Change{Rev: 1, At: time.Now(), Status: row.is})
 					put(t, k, k.Topics.Status, wire.State(s, 0))
 				}
 				time.Sleep(2 * time.Second) // the view looks once a second
@@ -80,7 +80,7 @@ func TestOrdersAreTakenAgainWhenTheOldOnesAreBegun(t *testing.T) {
 		if again, err := in.Place(t.Context(), wanted(), "k1"); err != nil || again.Order.ID != first.Order.ID {
 			t.Errorf("repeat: got %s, %v; want the first order, which is no new one", again.Order.ID, err)
 		}
-		first.Record(order.Change{Rev: 1, At: time.Now(), Status: order.Working})
+		kafkatest.Record(t, &first, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
 		r := wire.State(first, 0)
 		r.Partition = first.Origin.Partition
 		put(t, k, k.Topics.Status, r)

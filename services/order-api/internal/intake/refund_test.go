@@ -35,8 +35,8 @@ func sold() order.State {
 		Number: "INV-1", IssuedAt: o.PlacedAt, Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: tax}},
 		Net: net, Tax: tax, Total: net.Plus(tax), Kept: &order.Kept{},
 	}
-	s.Record(order.Change{Rev: 1, At: o.PlacedAt, Status: order.Mailing})
-	s.Record(order.Change{Rev: 2, At: o.PlacedAt, Status: order.Confirmed})
+	kafkatest.Force(&s, order.Change{Rev: 1, At: o.PlacedAt, Status: order.Mailing})
+	kafkatest.Force(&s, order.Change{Rev: 2, At: o.PlacedAt, Status: order.Confirmed})
 	return s
 }
 

@@ -127,7 +127,7 @@ func placed(n int) order.Order {
 func (b bench) at(o order.Order, offset int64, through ...order.Status) order.State {
 	s := o.Begin(order.Origin{Incarnation: b.layout.Incarnation, Partition: 1, Offset: offset})
 	for i, status := range through {
-		s.Record(order.Change{Rev: int64(i + 1), At: o.PlacedAt.Add(time.Second), Status: status})
+		kafkatest.Force(&s, order.Change{Rev: int64(i + 1), At: o.PlacedAt.Add(time.Second), Status: status})
 	}
 	return s
 }

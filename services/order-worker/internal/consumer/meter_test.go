@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -44,7 +45,7 @@ func TestRecordsOfANewerVersionAndVoidStatesAreCounted(t *testing.T) {
 		})
 		time.Sleep(5 * time.Second)
 		void := order.Order{ID: "ord_1"}.Begin(order.Origin{Partition: 1})
-		void.Record(order.Change{Rev: 2, At: time.Now(), Status: order.Working})
+		kafkatest.Record(t, &void, order.Change{Rev: 2, At: time.Now(), Status: order.Working})
 		late := wire.State(void, 0)
 		late.Topic, late.Partition = m.Topics.Status, 1
 		m.Produce(t, late)

@@ -150,7 +150,7 @@ func TestStaleStateIsRepairedWhateverVersionWroteTheOneBefore(t *testing.T) {
 			}
 			l = o.open(t)
 			stands("assigned")
-			write(t, late, w, order.Working)
+			write(t, late, w, order.Mailing)
 			if err := l.Repair(t.Context(), "ord_1"); err != nil {
 				t.Errorf("later: got %v, want it repaired", err)
 			}

@@ -170,10 +170,13 @@ func (l *Ledger) Origin(offset int64) order.Origin {
 	return order.Origin{Incarnation: l.cfg.Incarnation, Partition: l.partition, Offset: offset}
 }
 
-// Write records a change of an order, whose Rev and At it fills in, and appends the whole state.
+// Write records a change of an order, whose Rev and At it fills in, and appends the whole state. A change that the lifecycle does
+// not allow is ErrBlocked.
 func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) error {
 	c.Rev, c.At = w.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
-	w.Record(c)
+	if err := w.Record(c); err != nil {
+		return fmt.Errorf("%w: order %s: %w", ErrBlocked, w.Order.ID, err)
+	}
 	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(*w, l.claim))
 	if err != nil {
 		return fmt.Errorf("writing status %s: %w", c.Status, err)
@@ -233,7 +236,8 @@ func (l *Ledger) read(ctx context.Context, topic string, offset int64) (*kgo.Rec
 	return found, err
 }
 
-// ErrBlocked marks an error of Kafka that waiting does not cure. It is never the failure of an order: the partition is blocked.
+// ErrBlocked marks an error of Kafka that waiting does not cure, or a change that the lifecycle of orders does not allow. It is
+// never the failure of an order: the partition is blocked.
 var ErrBlocked = errors.New("blocked")
 
 // insist blocks while Kafka is away: that is never the failure of an order.

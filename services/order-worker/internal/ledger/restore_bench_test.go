@@ -73,8 +73,8 @@ func (l *busy) fill(b *testing.B, orders int) (bytes int) {
 		bytes = 0
 		for i := range orders {
 			s := sample(fmt.Sprintf("ord_%d_%d", p, i), order.Origin{Incarnation: "7KQ2MX", Partition: p, Offset: int64(i)})
-			for _, status := range []order.Status{order.Working, order.Working, order.Mailing, order.Confirmed} {
-				s.Record(order.Change{Rev: s.Rev + 1, At: time.Now().UTC(), Status: status})
+			for _, status := range []order.Status{order.Working, order.Mailing, order.Mailing, order.Confirmed} {
+				kafkatest.Record(b, &s, order.Change{Rev: s.Rev + 1, At: time.Now().UTC(), Status: status})
 				r := wire.State(s, claim.Offset)
 				r.Topic, r.Partition = l.k.Topics.Status, p
 				bytes += len(r.Value)

@@ -70,7 +70,7 @@ func finish(t *testing.T, l *ledger.Ledger, r *kgo.Record, end order.Status) {
 		t.Fatalf("%s is known before it is begun: %+v", r.Key, s)
 	}
 	w := begun(l, order.ID(r.Key), r.Offset)
-	for _, s := range []order.Status{order.Working, order.Mailing, end} {
+	for _, s := range []order.Status{order.Working, order.Waiting, end} {
 		write(t, l, w, s)
 	}
 }

@@ -52,9 +52,12 @@ func New() *Meter {
 	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.void, m.lost, m.refused, m.restores, m.partitions, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A counter that appears with its first count shows no increase.
-	for _, outcome := range []order.Status{order.Confirmed, order.Retrying, order.Waiting, order.Dead, order.Cancelled, Duplicate} {
-		m.outcomes.WithLabelValues(string(outcome))
+	for _, s := range order.Statuses() {
+		if s.Writer() == order.Worker && (s.Final() || s.Parked()) {
+			m.outcomes.WithLabelValues(string(s))
+		}
 	}
+	m.outcomes.WithLabelValues(string(Duplicate))
 	return m
 }
 

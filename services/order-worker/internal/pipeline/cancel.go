@@ -74,8 +74,8 @@ func (p *Pipeline) called(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 		return w, false, err
 	}
 	s, err := l.State(ctx, id)
-	if err != nil || s.Status.Final() || s.Progress.Invoice == nil {
-		return &s, s.Status.Final(), err
+	if late := !s.Status.Allows(order.Cancelled); err != nil || late || s.Progress.Invoice == nil {
+		return &s, late, err
 	}
 	if s.Progress.Invoice.Kept != nil {
 		return &s, true, nil

@@ -137,7 +137,7 @@ func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
 		l := setup(t)
 		r := l.place(t, "ord_1")
 		s := sample("ord_1").Begin(l.ledger.Origin(r.Offset))
-		s.Record(order.Change{Rev: 1, At: time.Now(), Status: order.Working})
+		kafkatest.Record(t, &s, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
 		broken := wire.State(s, 0)
 		broken.Value = []byte("{")
 		l.put(t, l.Topics.Status, broken)

@@ -41,6 +41,7 @@ func arrows() []arrow {
 		{mechanism, "pdfa", "", "seals documents in the worker, opens them in the API: it knows no orders"},
 		{mechanism, "broker", "config serve telemetry", "listens as its settings allow, logs what the broker says"},
 		{mechanism, "inbox", "config serve telemetry", "a mail server knows no orders; its page is behind the same door as the API"},
+		{mechanism, "golden", "", "compares with files in tests, and writes them again"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
 
 		{mechanism, "rates", "config failure order", "a rate card is a file: the worker ships by it, the API quotes by it"},
@@ -94,6 +95,7 @@ func modules() []allowed {
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
 		{"github.com/twmb/franz-go", "api audit broker chaos consumer ctl desk dlq intake kafka kafkatest lease ledger pipeline status view wire", franz},
+		{"github.com/google/go-cmp", "golden", "shows in tests where two values differ"},
 		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
@@ -228,7 +230,7 @@ func embeddedApart(h *house) (complaints []string) {
 	for _, u := range h.units {
 		for _, name := range u.imports() {
 			rest := strings.TrimPrefix(name, home)
-			embedded := strings.HasPrefix(rest, "shared/embedded/") || rest == "shared/kafkatest"
+			embedded := strings.HasPrefix(rest, "shared/embedded/") || rest == "shared/kafkatest" || rest == "shared/golden"
 			worker := strings.HasPrefix(rest, "services/order-worker") && !strings.HasPrefix(u.path, "services/order-worker")
 			// chaos is a test that is a program: its mail server misbehaves on command. The workers it runs are processes.
 			if (embedded || worker) && u.short != "all-in-one" && (worker || u.short != "chaos") {
@@ -245,7 +247,7 @@ func TestServicesCarryWhatTheyNeed(t *testing.T) {
 	workspace(t)
 	unwanted := []string{
 		"github.com/twmb/franz-go/pkg/kfake", "github.com/google/go-cmp", "pgregory.net/rapid", "github.com/getkin/kin-openapi",
-		"github.com/chromedp", "github.com/rogpeppe/go-internal", "github.com/compose-spec", "testing", home + "shared/kafkatest", home + "shared/embedded",
+		"github.com/chromedp", "github.com/rogpeppe/go-internal", "github.com/compose-spec", "testing", home + "shared/kafkatest", home + "shared/golden", home + "shared/embedded",
 	}
 	other := map[string]string{"order-api": "order-worker", "order-worker": "order-api"}
 	for service, foreign := range other {

@@ -116,8 +116,8 @@ func noGlobals(h *house) (complaints []string) {
 	return complaints
 }
 
-// constant reports whether a variable is one only because Go has no better word for it: an embedded file, a sentinel error, a
-// table, or the blank name.
+// constant reports whether a variable is never written after its declaration: an embedded file, a sentinel error, a table, a flag of
+// go test, or the blank name.
 func constant(group *ast.GenDecl, v *ast.ValueSpec) bool {
 	name := v.Names[0].Name
 	if name == "_" || strings.HasPrefix(name, "Err") || strings.HasPrefix(name, "err") || embeds(group.Doc) || embeds(v.Doc) {
@@ -138,7 +138,7 @@ func table(e ast.Expr) bool {
 		return !ok || fmt.Sprint(sel.X) != "sync"
 	case *ast.CallExpr:
 		if sel, ok := e.Fun.(*ast.SelectorExpr); ok {
-			return strings.HasPrefix(sel.Sel.Name, "Must")
+			return strings.HasPrefix(sel.Sel.Name, "Must") || fmt.Sprint(sel.X) == "flag"
 		}
 		name, ok := e.Fun.(*ast.Ident)
 		return ok && strings.HasPrefix(name.Name, "must")

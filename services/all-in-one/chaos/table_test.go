@@ -1,16 +1,12 @@
 package main
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"example.com/orders/shared/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestTablesForPeople(t *testing.T) {
 	t.Parallel()
@@ -28,19 +24,7 @@ func TestTablesForPeople(t *testing.T) {
 		table.text(&b)
 		table.markdown(&b)
 	}
-	const golden = "testdata/tables.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("tables (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, "testdata/tables.golden", b.String())
 }
 
 func TestSpreadIsLeastMedianAndMost(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -39,8 +38,6 @@ import (
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/wire"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // shop is the API on a broker of its own, without workers: tests write what workers would.
 type shop struct {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/embedded/inbox"
@@ -58,8 +60,9 @@ func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 			k := &kit{t: env.T().(testing.TB), workdir: env.WorkDir, programs: map[string]*program{}, worker: worker}
 			if start != nil {
 				k.real = start(k.t)
-				env.Setenv("ORDERS_PREFIX", k.real.Prefix)
+				k.t.Cleanup(k.deleteTopics)
 			}
+			env.Setenv("ORDERS_PREFIX", k.prefix())
 			root, err := filepath.Abs("../..")
 			env.Setenv("ROOT", root)
 			env.Values["kit"] = k
@@ -74,6 +77,31 @@ func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 			return err
 		},
 	})
+}
+
+// prefix is the prefix of the story's topics.
+func (k *kit) prefix() string {
+	if k.real != nil {
+		return k.real.Prefix
+	}
+	return "orders"
+}
+
+// deleteTopics deletes the topics that a story created on a real Kafka: their prefixes begin with its own.
+func (k *kit) deleteTopics() {
+	admin, ctx := kadm.NewClient(k.real.Client), context.Background() // that of the test is done
+	all, err := admin.ListTopics(ctx)
+	if err != nil {
+		k.t.Error(err)
+		return
+	}
+	names := slices.DeleteFunc(all.Names(), func(name string) bool { return !strings.HasPrefix(name, k.real.Prefix+"-") })
+	if len(names) == 0 {
+		return
+	}
+	if _, err := admin.DeleteTopics(ctx, names...); err != nil {
+		k.t.Errorf("deleting topics %v: %v", names, err)
+	}
 }
 
 // buildWorker builds order-worker when it is first asked for: a main package cannot be imported.
@@ -264,22 +292,18 @@ func (k *kit) mailServer(ts *testscript.TestScript, args []string) error {
 
 // produce FILE puts the bytes of a file on every partition of the topic orders.
 func (k *kit) produce(ts *testscript.TestScript, args []string) error {
-	prefix := "orders"
-	if k.real != nil {
-		prefix = k.real.Prefix
-	}
 	cl, err := kafka.Config{Brokers: []string{ts.Getenv("BROKERS")}}.Connect(k.t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	layout, err := kafka.Check(k.t.Context(), cl, topic.Names(prefix))
+	layout, err := kafka.Check(k.t.Context(), cl, topic.Names(k.prefix()))
 	if err != nil {
 		return err
 	}
 	var records []*kgo.Record
 	for p := range int32(layout.Partitions) {
-		records = append(records, &kgo.Record{Topic: prefix, Partition: p, Value: []byte(ts.ReadFile(args[0]))})
+		records = append(records, &kgo.Record{Topic: k.prefix(), Partition: p, Value: []byte(ts.ReadFile(args[0]))})
 	}
 	return cl.ProduceSync(k.t.Context(), records...).FirstErr()
 }

@@ -122,8 +122,8 @@ func racks(brokers kadm.BrokerDetails) int {
 	return len(names)
 }
 
-// settleTimeout bounds how long new topics may take to be known everywhere: milliseconds, as a rule.
-const settleTimeout = 10 * time.Second
+// settleTimeout bounds the time until every broker knows new topics. It is milliseconds, and seconds on a busy machine.
+const settleTimeout = 30 * time.Second
 
 // settle waits until every broker knows the topics. The controller makes them before the brokers have heard of it, and
 // whoever asks one of them then is told that there are none.

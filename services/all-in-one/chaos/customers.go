@@ -19,7 +19,7 @@ const (
 	concurrentRefunds = 3 // concurrent requests, each for a refund of one bottle
 )
 
-// followUp cancels or refunds an accepted order, if its number says so.
+// followUp cancels or refunds an accepted order, if its number is due for that.
 func (l *load) followUp(ctx context.Context, id string, n int) {
 	switch {
 	case n%cancelEvery == cancelEvery/2:

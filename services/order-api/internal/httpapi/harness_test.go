@@ -20,7 +20,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/client"
@@ -125,7 +124,7 @@ func (s *shop) serve(t *testing.T, h http.Handler) (end func()) {
 	s.dial = new(net.Dialer).DialContext
 	address := "127.0.0.1:0"
 	if time.Now().Year() < 2020 { // the clock of a synctest bubble
-		network := new(kfake.VirtualNetwork)
+		network := new(kafkatest.Network)
 		listen, transport.DialContext, address = network.Listen, network.DialContext, "localhost:80"
 		s.dial = network.DialContext
 	}

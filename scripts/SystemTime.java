@@ -5,9 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Replaces the class of this name in Kafka's jars, for tests that step a broker's clock: the wall clock is as many milliseconds ahead of
- * the machine's as the file in the system property orders.clock says, or behind it when the number is negative. The file is read again
- * once a second. Intervals are measured with nanoTime, as in Kafka, and do not change.
+ * Replaces the class of this name in Kafka's jars, for tests that change the clock of a broker. The wall clock is ahead of that of the
+ * machine by the milliseconds in the file that the system property orders.clock names; a negative number sets it back. The file is read
+ * once a second. Intervals do not change: they are measured with nanoTime, as in Kafka.
  */
 class SystemTime implements Time {
     private static final SystemTime SYSTEM_TIME = new SystemTime();
@@ -28,7 +28,7 @@ class SystemTime implements Time {
             try {
                 ahead = Long.parseLong(Files.readString(CLOCK).strip());
             } catch (IOException | NumberFormatException e) {
-                // It is being written: the next read finds it.
+                // The file is not there yet. The next read succeeds.
             }
         }
         return System.currentTimeMillis() + ahead;

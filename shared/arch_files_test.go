@@ -100,8 +100,8 @@ func reaches(arrows map[string]map[string]string, from, to string, seen map[stri
 	return false
 }
 
-// filesApart: three or more files that call each other in more than half of all pairs, each direction
-// counted, are one file or two packages.
+// filesApart: three or more files that call each other in more than half of all pairs, each
+// direction counted, are one file or two packages.
 func filesApart(h *house) (complaints []string) {
 	for _, u := range h.units {
 		n, called := len(u.production()), 0

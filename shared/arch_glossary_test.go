@@ -36,7 +36,8 @@ func ideas() []idea {
 	}
 }
 
-// unwritten lists the folders and documents that still have other phrases. The list may only shrink.
+// unwritten lists the folders and documents that still have other phrases. The list may only
+// shrink.
 func unwritten() []string {
 	return []string{
 		"services/order-api/", "services/order-worker/",

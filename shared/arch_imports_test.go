@@ -177,8 +177,8 @@ func domainAlone(h *house) (complaints []string) {
 	return complaints
 }
 
-// stepsWithoutKafka: a step can be tested and used without a broker. Only pipeline combines steps and
-// Kafka; worker wires them.
+// stepsWithoutKafka: a step can be tested and used without a broker. Only pipeline combines steps
+// and Kafka; worker wires them.
 func stepsWithoutKafka(h *house) (complaints []string) {
 	steps := []string{"shipping", "invoice", "email"}
 	for _, u := range h.units {
@@ -213,7 +213,8 @@ func (h *house) reach(u *unit) []string {
 	return sorted(all)
 }
 
-// onlyServeListens: package serve protects all HTTP listeners against foreign hosts and slow clients.
+// onlyServeListens: package serve protects all HTTP listeners against foreign hosts and slow
+// clients.
 func onlyServeListens(h *house) (complaints []string) {
 	for _, u := range h.units {
 		for _, f := range u.production() {
@@ -231,7 +232,8 @@ func embeddedApart(h *house) (complaints []string) {
 			rest := strings.TrimPrefix(name, home)
 			embedded := strings.HasPrefix(rest, "shared/embedded/") || rest == "shared/kafkatest" || rest == "shared/golden"
 			worker := strings.HasPrefix(rest, "services/order-worker") && !strings.HasPrefix(u.path, "services/order-worker")
-			// chaos is a test in the form of a program: it injects faults into its mail server. Its workers are processes.
+			// chaos is a test in the form of a program: it injects faults into its mail server. Its
+			// workers are processes.
 			if (embedded || worker) && u.short != "all-in-one" && (worker || u.short != "chaos") {
 				complaints = append(complaints, u.short+" imports "+rest+", which is for all-in-one and tests")
 			}

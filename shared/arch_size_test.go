@@ -129,8 +129,8 @@ func noGlobals(h *house) (complaints []string) {
 	return complaints
 }
 
-// constant reports whether a variable is never written after its declaration: an embedded file, a sentinel error, a table, a flag of
-// go test, or the blank name.
+// constant reports whether a variable is never written after its declaration: an embedded file, a
+// sentinel error, a table, a flag of go test, or the blank name.
 func constant(group *ast.GenDecl, v *ast.ValueSpec) bool {
 	name := v.Names[0].Name
 	if name == "_" || strings.HasPrefix(name, "Err") || strings.HasPrefix(name, "err") || embeds(group.Doc) || embeds(v.Doc) {

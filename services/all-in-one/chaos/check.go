@@ -53,7 +53,9 @@ func (f *findings) violated(format string, args ...any) {
 
 // check compares the evidence with the promises.
 func check(e evidence) *findings {
-	f := &findings{Accepted: len(e.accepted), Unknown: e.unknown, StaleStates: e.audit.VoidStates, UnexpectedExits: len(e.exits)}
+	f := &findings{
+		Accepted: len(e.accepted), Unknown: e.unknown, StaleStates: e.audit.VoidStates, UnexpectedExits: len(e.exits),
+	}
 	f.checkOrders(e)
 	f.checkMails(e)
 	f.checkRefunds(e)
@@ -125,7 +127,8 @@ func (f *findings) checkMails(e evidence) {
 		}
 	}
 	if unexplained > f.Interrupted {
-		f.violated("mailed twice: %d repeated mails, but only %d orders were being mailed when workers were killed or cut off", unexplained, f.Interrupted)
+		f.violated("mailed twice: %d repeated mails, but only %d orders were being mailed when workers were killed or cut off",
+			unexplained, f.Interrupted)
 	}
 	for mail, n := range e.delivered {
 		if !known[mail] {
@@ -142,7 +145,7 @@ func (l *orderHistory) interrupted(faults []injectedFault) (n int) {
 	for i, c := range l.changes {
 		unfinished := c.status == order.Mailing && (i+1 == len(l.changes) || l.changes[i+1].owner != c.owner)
 		if unfinished && slices.ContainsFunc(faults, func(p injectedFault) bool {
-			return p.interrupts && l.period(i).overlaps(p.began, p.ended.Add(aftermath))
+			return p.interrupts && p.explains(l.period(i))
 		}) {
 			n++
 		}
@@ -224,11 +227,14 @@ func (f *findings) checkAudit(e evidence) {
 // out and the group rebalances.
 const aftermath = 15 * time.Second
 
+// explains reports whether the fault, or its aftermath, was during a stall.
+func (f injectedFault) explains(s stall) bool { return s.overlaps(f.began, f.ended.Add(aftermath)) }
+
 // measure computes the effect of the faults on the time to the next confirmation.
 func (f *findings) measure(e evidence) {
 	for _, p := range stalls(e.history.inPartition(-1), func(c change) bool { return c.status == order.Confirmed }) {
 		f.LongestStall = max(f.LongestStall, p.duration())
-		if !slices.ContainsFunc(e.injected, func(d injectedFault) bool { return p.overlaps(d.began, d.ended.Add(aftermath)) }) {
+		if !slices.ContainsFunc(e.injected, func(d injectedFault) bool { return d.explains(p) }) {
 			f.UnexplainedStall = max(f.UnexplainedStall, p.duration())
 		}
 	}

@@ -66,8 +66,9 @@ func (l *load) refundAll(ctx context.Context, id string, n int) {
 		})
 	}
 	wg.Wait()
-	if want := min(concurrentRefunds, l.order(n).Items[0].Quantity); int(accepted.Load()) > want || int(accepted.Load()+unanswered.Load()) < want {
-		l.refuse(n, fmt.Errorf("%s: %d refunds were accepted, want %d", id, accepted.Load(), want))
+	want, got := min(concurrentRefunds, l.order(n).Items[0].Quantity), int(accepted.Load())
+	if got > want || got+int(unanswered.Load()) < want {
+		l.refuse(n, fmt.Errorf("%s: %d refunds were accepted, want %d", id, got, want))
 	}
 }
 

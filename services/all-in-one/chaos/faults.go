@@ -31,7 +31,8 @@ func kinds() []kind {
 		{"api-stop", componentAPIs, apiCount, 3 * s, 14 * s, 0, false, 0, (*system).stopAPI},
 		{"disk-full", componentAPIs, 0, 4 * s, 10 * s, 0, false, 0, (*system).fillDisk},
 		{"broker-kill", componentKafka, brokerCount, 4 * s, 12 * s, 6 * s, true, 0, (*system).killBroker},
-		{"broker-rolling", componentKafka, 0, 25 * s, 25 * s, 0, true, 0, (*system).rollBrokers}, // an estimate: it ends when all brokers are in sync
+		// The duration is an estimate: the fault ends when all brokers are in sync.
+		{"broker-rolling", componentKafka, 0, 25 * s, 25 * s, 0, true, 0, (*system).rollBrokers},
 		{"kafka-slow", componentKafka, 0, 6 * s, 12 * s, 0, true, 0, (*system).slowKafka},
 		{"kafka-cut", componentKafka, 0, 1 * s, 15 * s, 0, true, 0, (*system).cutKafka},
 		{"clock-step", componentKafka, 0, 6 * s, 12 * s, 0, true, 0, (*system).stepClock},

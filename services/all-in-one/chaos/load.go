@@ -101,17 +101,20 @@ var errNoAnswer = errors.New("no answer")
 func (l *load) retry(ctx context.Context, first int, send func(*client.Client) error) error {
 	for try := first; ctx.Err() == nil; try++ {
 		err := send(l.apis[try%len(l.apis)])
-		p, ok := errors.AsType[*client.Problem](err)
-		// Not found can be temporary: the read model of this instance may be behind that of
-		// another.
-		retriable := ok && (p.Status >= 500 || p.Status == http.StatusTooManyRequests || isProblem(err, "unknown-order", "not-invoiced", "refund-conflict"))
-		if err == nil || ok && !retriable {
+		if p, ok := errors.AsType[*client.Problem](err); err == nil || ok && !retriable(p) {
 			return err
 		}
 		l.count(&l.repeated)
 		wait(ctx, 500*time.Millisecond+rand.N(500*time.Millisecond))
 	}
 	return errNoAnswer
+}
+
+// retriable reports whether a problem can be temporary. An unknown order can: the read model of this
+// instance may be behind that of another.
+func retriable(p *client.Problem) bool {
+	return p.Status >= 500 || p.Status == http.StatusTooManyRequests ||
+		isProblem(p, "unknown-order", "not-invoiced", "refund-conflict")
 }
 
 func (l *load) accept(id string, p placed) {

@@ -64,7 +64,8 @@ func (s *settings) length() time.Duration { return time.Duration(s.Minutes * flo
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	s := settings{Prefix: "orders", Group: "order-workers"}
-	if err := config.Parse(&s, "chaos", "Injects faults under load, then checks that every promise was kept.", args, env, stdout, stderr); err != nil {
+	const does = "Injects faults under load, then checks that every promise was kept."
+	if err := config.Parse(&s, "chaos", does, args, env, stdout, stderr); err != nil {
 		return err
 	}
 	if s.Seed == 0 {
@@ -144,16 +145,10 @@ const settleTime = 5 * time.Minute
 // the evidence.
 func (s *system) runFaults(ctx context.Context, plan []fault) (evidence, error) {
 	h := newHistory()
-	observing, stop := context.WithCancel(ctx)
-	cl, err := s.direct().Connect(ctx, kgo.ConsumeTopics(topic.Names(s.Prefix).Status), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	stop, err := s.observe(ctx, h)
 	if err != nil {
-		stop()
 		return evidence{}, err
 	}
-	var observer sync.WaitGroup
-	observer.Go(func() { observe(observing, cl, h) })
-	defer observer.Wait()
-	defer cl.Close()
 	defer stop()
 
 	s.began = time.Now()
@@ -162,7 +157,8 @@ func (s *system) runFaults(ctx context.Context, plan []fault) (evidence, error) 
 	l := newLoad(s.Seed, []string{"http://" + s.address(apiPort), "http://" + s.address(apiPort+1)})
 	answering, stopWaiting := context.WithDeadline(ctx, s.began.Add(s.length()+settleTime))
 	defer stopWaiting()
-	var g errgroup.Group // without a context: processes that a fault restarts keep running when all faults have ended
+	// Without a context: processes that a fault restarts keep running when all faults have ended.
+	var g errgroup.Group
 	g.Go(func() error {
 		l.run(answering, placing, s.Rate)
 		return nil
@@ -178,11 +174,25 @@ func (s *system) runFaults(ctx context.Context, plan []fault) (evidence, error) 
 	return s.gather(ctx, h, l)
 }
 
-// observe adds the records of orders.status to the history.
-func observe(ctx context.Context, cl *kgo.Client, h *history) {
-	for ctx.Err() == nil {
-		cl.PollFetches(ctx).EachRecord(h.add)
+// observe adds the records of orders.status to the history until stop is called.
+func (s *system) observe(ctx context.Context, h *history) (stop func(), err error) {
+	cl, err := s.direct().Connect(ctx, kgo.ConsumeTopics(topic.Names(s.Prefix).Status),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var observer sync.WaitGroup
+	observer.Go(func() {
+		for ctx.Err() == nil {
+			cl.PollFetches(ctx).EachRecord(h.add)
+		}
+	})
+	return func() {
+		cancel()
+		observer.Wait()
+		cl.Close()
+	}, nil
 }
 
 // settle waits until all accepted orders are final, at most for settleTime. check reports the
@@ -214,7 +224,8 @@ func (s *system) gather(ctx context.Context, h *history, l *load) (evidence, err
 	defer s.mu.Unlock()
 	return evidence{
 		accepted: l.accepted, unknown: l.unknown, refused: l.refused,
-		history: h, audit: report, delivered: s.mail.Deliveries(), injected: s.injected, skipped: s.skipped, exits: s.exits,
+		history: h, audit: report, delivered: s.mail.Deliveries(),
+		injected: s.injected, skipped: s.skipped, exits: s.exits,
 	}, nil
 }
 

@@ -34,6 +34,7 @@ type house struct {
 	places  *token.FileSet    // of all sources
 	folders []string          // folders with files, and their parents
 	docs    map[string]string // text of all *.md, by path
+	texts   map[string]string // of other files with sentences: scripts, YAML, HTML
 	modules []string          // folders of the modules in go.work
 	upward  map[string][]string
 }
@@ -120,7 +121,7 @@ func workspace(t *testing.T) *house {
 // readHouse reads the workspace once for all tests.
 var readHouse = sync.OnceValues(func() (*house, error) {
 	const root = ".."
-	h := &house{docs: map[string]string{}, upward: upward()}
+	h := &house{docs: map[string]string{}, texts: map[string]string{}, upward: upward()}
 	if err := h.walk(root); err != nil {
 		return nil, err
 	}
@@ -182,7 +183,7 @@ func (h *house) add(file, text string) error {
 	return nil
 }
 
-// walk finds folders and docs.
+// walk reads folders, documents and other texts.
 func (h *house) walk(root string) error {
 	seen := map[string]bool{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
@@ -203,12 +204,16 @@ func (h *house) walk(root string) error {
 				h.folders = append(h.folders, dir)
 			}
 		}
-		if path.Ext(rel) == ".md" {
-			text, err := os.ReadFile(file)
-			h.docs[rel] = string(text)
-			return err
+		into := h.texts
+		switch {
+		case path.Ext(rel) == ".md":
+			into = h.docs
+		case !slices.Contains([]string{".yaml", ".html", ".tmpl"}, path.Ext(rel)) && path.Dir(rel) != "scripts" || d.IsDir():
+			return nil
 		}
-		return nil
+		text, err := os.ReadFile(file)
+		into[rel] = string(text)
+		return err
 	})
 	slices.Sort(h.folders)
 	return err

@@ -9,25 +9,39 @@ import (
 	"testing"
 )
 
-// service is what a service may not be built with.
+// kfake is a module that only tests and all-in-one need.
+const kfake = "github.com/twmb/franz-go/pkg/kfake"
+
+// service is a service and the modules and packages that belong to the other one.
 type service struct {
-	name     string
-	unwanted []string // modules and packages, by prefix
+	name    string
+	foreign []string
 }
 
-// services returns the services with the modules that belong to other services or to tests.
 func services() []service {
-	tests := []string{
-		"github.com/twmb/franz-go/pkg/kfake", "github.com/google/go-cmp", "pgregory.net/rapid", "github.com/getkin/kin-openapi",
-		"github.com/chromedp", "github.com/rogpeppe/go-internal", "github.com/compose-spec", "testing",
+	return []service{
+		{"order-api", []string{
+			home + "services/order-worker", "github.com/jung-kurt/gofpdf", "github.com/wneessen/go-mail", "github.com/emersion/go-smtp",
+			"github.com/sony/gobreaker",
+		}},
+		{"order-worker", []string{
+			home + "services/order-api", "github.com/labstack/echo", "modernc.org/sqlite", "golang.org/x/time",
+		}},
+	}
+}
+
+// tests are modules and packages for tests.
+func tests() []string {
+	return []string{
+		kfake, "github.com/google/go-cmp", "pgregory.net/rapid", "github.com/getkin/kin-openapi", "github.com/chromedp",
+		"github.com/rogpeppe/go-internal", "github.com/compose-spec", "golang.org/x/image", "testing",
 		home + "shared/kafkatest", home + "shared/golden", home + "shared/embedded",
 	}
-	api := []string{
-		home + "services/order-worker", "github.com/jung-kurt/gofpdf", "github.com/wneessen/go-mail", "github.com/emersion/go-smtp",
-		"github.com/sony/gobreaker", "golang.org/x/image",
-	}
-	worker := []string{home + "services/order-api", "github.com/labstack/echo", "modernc.org/sqlite", "golang.org/x/time"}
-	return []service{{"order-api", slices.Concat(tests, api)}, {"order-worker", slices.Concat(tests, worker)}}
+}
+
+// belongs reports whether a package or module is one of these, or inside one.
+func belongs(name string, to []string) bool {
+	return slices.ContainsFunc(to, func(prefix string) bool { return name == prefix || strings.HasPrefix(name, prefix+"/") })
 }
 
 // TestServicesAreBuiltWithWhatTheyNeed: all that a service links runs in production and needs
@@ -42,11 +56,8 @@ func TestServicesAreBuiltWithWhatTheyNeed(t *testing.T) {
 			continue
 		}
 		for name := range strings.Lines(string(out)) {
-			name = strings.TrimSpace(name)
-			for _, prefix := range s.unwanted {
-				if name == prefix || strings.HasPrefix(name, prefix+"/") {
-					t.Errorf("%s is built with %s", s.name, name)
-				}
+			if name = strings.TrimSpace(name); belongs(name, slices.Concat(tests(), s.foreign)) {
+				t.Errorf("%s is built with %s", s.name, name)
 			}
 		}
 	}
@@ -85,9 +96,7 @@ func requirements(*house) (complaints []string) {
 		}
 		for line := range strings.Lines(string(text)) {
 			module, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-			foreign := func(prefix string) bool { return module == prefix || strings.HasPrefix(module, prefix+"/") }
-			testOnly := slices.Contains([]string{"github.com/google/go-cmp", "pgregory.net/rapid", "github.com/getkin/kin-openapi", "github.com/compose-spec/compose-go/v2", "golang.org/x/image"}, module)
-			if slices.ContainsFunc(s.unwanted, foreign) && !testOnly && !strings.Contains(line, "// indirect") {
+			if belongs(module, append(s.foreign, kfake)) && !strings.Contains(line, "// indirect") {
 				complaints = append(complaints, "the go.mod of "+s.name+" requires "+module)
 			}
 		}
@@ -95,8 +104,8 @@ func requirements(*house) (complaints []string) {
 	return complaints
 }
 
-// modulesBuilt: go.work needs the go.mod of each module, also in an image; the lint job has a list
-// of its own.
+// modulesBuilt: a build with go.work needs the go.mod of each module, also in an image. The lint job
+// and scripts/check have lists of their own.
 func modulesBuilt(h *house) (complaints []string) {
 	files := []string{"deploy/docker/order-api.Dockerfile", "deploy/docker/order-worker.Dockerfile", ".github/workflows/ci.yaml", "scripts/check"}
 	for _, file := range files {
@@ -105,7 +114,11 @@ func modulesBuilt(h *house) (complaints []string) {
 			return []string{err.Error()}
 		}
 		for _, module := range h.modules {
-			if !strings.Contains(string(text), module) {
+			want := module
+			if strings.HasSuffix(file, "Dockerfile") {
+				want += "/go.mod"
+			}
+			if !strings.Contains(string(text), want) {
 				complaints = append(complaints, file+" does not name the module "+module)
 			}
 		}

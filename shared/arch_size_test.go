@@ -8,14 +8,16 @@ import (
 	"strings"
 )
 
-// The budgets, in lines. Nine of ten stay within a P90.
+// The budgets. Nine of ten stay within a P90.
 const (
-	fileMax, fileP90                 = 500, 350
-	functionMax, functionP90         = 50, 25
-	testFunctionMax, testFunctionP90 = 80, 35
-	exportP90                        = 12
-	exportOfModels                   = 25 // order is the domain, client mirrors the whole API
+	fileMax, fileP90         = 500, 350
+	functionMax, functionP90 = 50, 25
+	exportP90                = 12
+	exportOfModels           = 25 // order is the vocabulary, client mirrors the whole API
 )
+
+// The budgets of functions in tests.
+const testFunctionMax, testFunctionP90 = 80, 35
 
 // long lists the functions that may exceed the maximum. The list may only shrink.
 func long() []string {

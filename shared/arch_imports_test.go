@@ -53,15 +53,15 @@ func arrows() []arrow {
 		{mechanism, "retry", "failure telemetry topic", "the class of a failure decides the delay and the topic"},
 		{mechanism, "lease", "", "observes the requests of the group's client"},
 		{mechanism, "metrics", "failure order", "counts by outcome, step and class"},
-		{mechanism, "ledger", "dlq failure kafka lease metrics order status telemetry topic wire", "writes all records of the worker"},
-		{mechanism, "pipeline", "dlq email failure invoice kafka lease ledger metrics order retry shipping telemetry topic wire", "runs the steps, and decides about a record after a failure"},
-		{mechanism, "consumer", "kafka lease ledger metrics retry status telemetry topic wire", "owns partitions and their ledgers"},
+		{mechanism, "ledger", "dlq failure kafka lease metrics order status telemetry topic wire", "writes all that the worker writes"},
+		{mechanism, "pipeline", "dlq email failure invoice kafka lease ledger metrics order retry shipping telemetry topic wire", "the one list of steps, and what becomes of a record"},
+		{mechanism, "consumer", "kafka lease ledger metrics retry status telemetry topic wire", "owns partitions, and their ledgers"},
 		{program, "worker", "config consumer email invoice kafka ledger metrics order pipeline rates retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings of the worker"},
 
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
 		{mechanism, "batch", "client", "reads files of orders into requests of the client"},
-		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "builds the read model from the topics"},
+		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "folds the topics into tables"},
 		{mechanism, "intake", "kafka order view wire", "appends new orders; the view knows the existing ones"},
 		{mechanism, "desk", "dlq kafka order topic view wire", "finds dead letters and orders in the view, requests replays and cancels"},
 		{mechanism, "client", "", "calls the API: for other programs too, so it imports nothing of the workspace"},
@@ -177,8 +177,7 @@ func domainAlone(h *house) (complaints []string) {
 	return complaints
 }
 
-// stepsWithoutKafka: a step can be tested and used without a broker. Only pipeline combines steps
-// and Kafka; worker wires them.
+// stepsWithoutKafka: a step is tested, and could be used, without a broker. Only pipeline joins the two, and worker wires them.
 func stepsWithoutKafka(h *house) (complaints []string) {
 	steps := []string{"shipping", "invoice", "email"}
 	for _, u := range h.units {

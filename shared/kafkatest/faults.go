@@ -15,13 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Fault is a fault that Cluster.Fault injects. Tests of services use this name: their modules do not
-// require kfake.
-type Fault = kfake.Fault
-
-// Network is a network in memory, for servers and clients inside a synctest bubble.
-type Network = kfake.VirtualNetwork
-
 // Away makes the broker unreachable until back is called, as when its machine restarts: it refuses connections, and those
 // that it has end with their next request, of which no client knows whether it was heard. Those to a real broker end at once.
 func (k *Kafka) Away() (back func()) {

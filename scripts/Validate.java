@@ -10,10 +10,10 @@ import org.mustangproject.ZUGFeRD.ZUGFeRDImporter;
 import org.mustangproject.validator.ZUGFeRDValidator;
 
 /**
- * Validates all invoices of a folder in one JVM: most of the time goes into the first. For scripts/validate.
+ * Validates all invoices of a folder, for scripts/validate. It uses one JVM, because the first validation takes most of the time.
  *
- * The validator looks at PDF/A-3b, the schema and the rules of Factur-X. Those do not notice a wrong total (BR-CO-15), so the
- * rules that the standardisation body itself publishes, which are in the same jar, are applied too.
+ * The validator checks PDF/A-3b, the schema and the rules of Factur-X. These rules do not find a wrong total (BR-CO-15). So it also
+ * applies the rules that the standardisation body publishes, which are in the same jar.
  */
 public class Validate {
   public static void main(String[] args) throws Exception {
@@ -28,19 +28,19 @@ public class Validate {
       String complaint = complaint(file, rules);
       if (complaint.isEmpty()) continue;
       refused++;
-      System.out.println("validate: " + file.getFileName() + " is refused:\n" + complaint);
+      System.out.println("validate: " + file.getFileName() + " is not valid:\n" + complaint);
     }
     System.out.println("validate: " + (files.size() - refused) + " of " + files.size() + " invoices are PDF/A-3b and EN 16931");
     if (refused > 0 || files.isEmpty()) System.exit(1);
   }
 
-  /** What is wrong with an invoice, or nothing. */
+  /** Returns the faults of an invoice, or an empty text. */
   static String complaint(Path file, Templates rules) throws Exception {
     ZUGFeRDValidator validator = new ZUGFeRDValidator();
     String xml = new ZUGFeRDImporter(file.toString()).getUTF8();
     String report = exact(validator.validate(file.toString()), xml);
-    // It calls "valid" what was not looked at, and what it only warns of: a sum that is wrong. Its notices are about the rules of
-    // one country's authorities (XRechnung), which no invoice here claims to keep.
+    // The validator reports "valid" for parts that it skipped, and for a wrong sum, which is only a warning. Its notices concern the
+    // rules of German authorities (XRechnung), which these invoices do not claim to follow.
     if (!validator.wasCompletelyValid() || report.contains("<warning") || report.contains("<error")
         || !report.contains("isCompliant=true") || !report.contains("<profile>urn:cen.eu:en16931:2017</profile>")) return report;
     StringWriter found = new StringWriter();
@@ -50,8 +50,8 @@ public class Validate {
   }
 
   /**
-   * A report without the warning that the VAT of a credit note is a cent off the rate of its own net: that of all credit notes
-   * together is exact. The validator computes VAT itself; the rules (BR-CO-17) allow for more.
+   * Removes the warning that the VAT of a credit note differs by a cent from the rate of its net. The sum over all credit notes of an
+   * invoice is exact, and the rules (BR-CO-17) allow the difference.
    */
   static String exact(String report, String xml) {
     if (!xml.contains("<ram:TypeCode>381</ram:TypeCode>")) return report;

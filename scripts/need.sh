@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Sourced by the other scripts, which need things that a fresh machine lacks.
+# Functions that find or install what the other scripts need. Sourced by them.
 
 # need COMMAND PACKAGE… installs Debian packages when COMMAND is missing.
-# It returns 1, after a sentence on stderr, where that cannot be done.
+# It returns 1, with a message on stderr, if that is not possible.
 need() {
   local command=$1
   shift
@@ -12,7 +12,7 @@ need() {
   return 1
 }
 
-# install_packages PACKAGE… installs Debian packages. It returns 1 where that is not allowed or does not succeed.
+# install_packages PACKAGE… installs Debian packages. It returns 1 if that is not allowed or fails.
 install_packages() {
   local sudo=()
   if [ "$(id -u)" -ne 0 ]; then sudo=(sudo -n); fi
@@ -27,7 +27,7 @@ install_packages() {
   return "$status"
 }
 
-# need_go returns 1, after a sentence on stderr, unless there is a Go that this project can be built with.
+# need_go returns 1, with a message on stderr, unless Go 1.26 or newer is installed.
 need_go() {
   local found
   if ! found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null); then

@@ -1,11 +1,11 @@
-# Reads the JSON of `go test -json`: prints each package as it ends, failed tests with all their output, skipped ones with their
-# reason. Appends "passed failed skipped" to the file in the variable totals.
+# Reads the output of `go test -json`. Prints a line for each package that passed, failed tests with all their output, and skipped
+# tests with their reason. Appends "passed failed skipped" to the file that the variable totals names.
 #
 # A test binary that times out, panics or exits ends the whole package. go test attributes the goroutine dump to whichever test
 # wrote last, even to one that passed, and reports no result for tests that still ran. So the output of a test that contains a
 # dump is kept until its package ends, and a package that fails prints it, and the output of each unfinished test.
 
-# field returns the string value of a key, still quoted as in JSON. A key inside of another string has escaped quotes, so it cannot match.
+# field returns the string value of a key, still escaped as in JSON. A key inside another string has escaped quotes and does not match.
 function field(key) {
   if (!match($0, "[{,]\"" key "\":\"([^\"\\\\]|\\\\.)*\"")) return ""
   return substr($0, RSTART + length(key) + 5, RLENGTH - length(key) - 6)
@@ -19,7 +19,7 @@ function plain(s) {
   return s
 }
 
-# The last thing that a skipped test said, without the place in the source.
+# reason returns the last line that a skipped test logged, without its position in the source.
 function reason(s) {
   sub(/\n *--- SKIP.*/, "", s); sub(/\n$/, "", s); sub(/.*\n/, "", s); sub(/^ *[a-z_0-9]*\.go:[0-9]*: /, "", s)
   return s
@@ -36,7 +36,7 @@ function reason(s) {
     if (action == "fail") { broken[pkg]++; printf "FAIL %s\n%s", key, said[key] }
     if (action == "skip") printf "skip %s: %s\n", key, reason(said[key])
   } else if (action == "fail") {
-    # A package fails by itself when it does not compile, or ends without naming a test: that is a failure too.
+    # A package that fails without a failed test counts as a failure: it does not compile, or it ended early.
     printf "%s", dump[pkg]
     for (other in said) if (other != key && index(other, pkg " ") == 1) {
       printf "FAIL %s: it did not finish\n%s", other, said[other]

@@ -38,7 +38,7 @@ func readmeCommand(h *house) []string {
 	return nil
 }
 
-// linksLead looks at links into the tree; whether those to other sites lead anywhere is not ours to say.
+// linksLead checks links into the tree, not those to other sites.
 func linksLead(h *house) (complaints []string) {
 	link := regexp.MustCompile(`\]\(([^)#]+)`)
 	for _, file := range keys(h.docs) {
@@ -67,7 +67,7 @@ func topLevel(*house) []string {
 	return nil
 }
 
-// namedTestsExist: a document that says which test holds a promise must not outlive the test.
+// namedTestsExist: documents name the tests of promises.
 func namedTestsExist(h *house) (complaints []string) {
 	tests := map[string]bool{}
 	for _, u := range h.units {

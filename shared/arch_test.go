@@ -1,8 +1,10 @@
-// Package shared_test holds the rules of the house over the whole workspace: which package may import which, how names and
-// packages are explained, and how large things may grow.
+// Package shared_test checks the house rules over the whole workspace: which package may import
+// which, which file may use which, how names and packages are explained, which words are used, and
+// how large files, functions and packages are.
 //
-// A rule looks at a house, which is read from the disk here, and from a few lines of source in TestRulesBite, where each rule
-// is shown to fail. Run it with -count=1: it reads files that the cache of go test does not see.
+// A rule checks a house: all sources and documents. TestRulesHold reads it from the disk. In
+// TestRulesBite it is a few lines that break one rule each. Run the tests with -count=1: the cache
+// of go test does not notice changes of the files.
 package shared_test
 
 import (
@@ -26,28 +28,33 @@ import (
 // home is the path that all packages of the workspace begin with.
 const home = "example.com/orders/"
 
-// house is what the rules look at.
+// house is what the rules check. All paths are relative to the root of the workspace.
 type house struct {
 	units   []*unit
-	folders []string          // that hold files, and their parents, relative to the root
-	docs    map[string]string // what people read, *.md, by path relative to the root
+	places  *token.FileSet    // of all sources
+	folders []string          // folders with files, and their parents
+	docs    map[string]string // text of all *.md, by path
+	texts   map[string]string // of other files with sentences: scripts, YAML, HTML
+	modules []string          // folders of the modules in go.work
+	upward  map[string][]string
 }
 
-// unit is one package. Its short name, the last part of its path, is unique in the workspace: the tables use it.
+// unit is one package. Its short name, the last part of its path, is unique in the workspace: the
+// tables use it.
 type unit struct {
-	path, short string // path is relative to the root of the workspace
+	path, short string
 	files       []*source
 }
 
 type source struct {
-	path   string // relative to the root of the workspace
+	path   string
 	test   bool
 	text   string
 	syntax *ast.File
-	places *token.FileSet
+	places *token.FileSet // that of the house
 }
 
-// rule is broken by each complaint that it returns.
+// rule returns a complaint for each place that breaks it.
 type rule struct {
 	name  string
 	check func(*house) []string
@@ -55,13 +62,17 @@ type rule struct {
 
 func rules() []rule {
 	return []rule{
-		{"imports stand in the table", importsInTable},
-		{"other modules stand in the table", modulesInTable},
+		{"imports are in the table", importsInTable},
+		{"other modules are in the table", modulesInTable},
 		{"the domain needs the standard library only", domainAlone},
 		{"imports point inward", ringsPointInward},
 		{"steps and Kafka do not know each other", stepsWithoutKafka},
-		{"one door for HTTP", oneDoor},
+		{"only serve serves HTTP", onlyServeListens},
 		{"embedded servers are for trying and testing", embeddedApart},
+		{"go.mod requires what a module needs", requirements},
+		{"images and CI know all modules", modulesBuilt},
+		{"files of a package have an order", filesInOrder},
+		{"files of a package are more than one file", filesApart},
 		{"a package has one comment", onePackageComment},
 		{"exported names are explained", namesExplained},
 		{"errors are paths of actions", errorsAreActions},
@@ -69,6 +80,7 @@ func rules() []rule {
 		{"packages are small", exportsFew},
 		{"nothing runs before main", noInit},
 		{"packages hold no state", noGlobals},
+		{"one word for one idea", glossaryKept},
 		{"links lead somewhere", linksLead},
 		{"tests that documents name exist", namedTestsExist},
 		{"the README begins with a command", readmeCommand},
@@ -89,7 +101,7 @@ func TestRulesHold(t *testing.T) {
 	}
 }
 
-// workspace reads the house from the disk, or skips the test where there is no workspace to read.
+// workspace reads the house from the disk. It skips the test if GOWORK is off.
 func workspace(t *testing.T) *house {
 	t.Helper()
 	out, err := exec.Command("go", "env", "GOWORK").Output()
@@ -106,11 +118,14 @@ func workspace(t *testing.T) *house {
 	return h
 }
 
-// readHouse reads once: every test looks at the same house.
+// readHouse reads the workspace once for all tests.
 var readHouse = sync.OnceValues(func() (*house, error) {
 	const root = ".."
-	h := &house{docs: map[string]string{}}
+	h := &house{docs: map[string]string{}, texts: map[string]string{}, upward: upward()}
 	if err := h.walk(root); err != nil {
+		return nil, err
+	}
+	if err := h.readModules(root); err != nil {
 		return nil, err
 	}
 	list := exec.Command("go", "list", "-e", "-tags", "synctests", "-json=Dir,GoFiles,TestGoFiles,XTestGoFiles", "work")
@@ -150,8 +165,10 @@ var readHouse = sync.OnceValues(func() (*house, error) {
 
 // add puts a Go file into the package of its folder.
 func (h *house) add(file, text string) error {
-	places := token.NewFileSet()
-	syntax, err := parser.ParseFile(places, file, text, parser.ParseComments)
+	if h.places == nil {
+		h.places = token.NewFileSet()
+	}
+	syntax, err := parser.ParseFile(h.places, file, text, parser.ParseComments)
 	if err != nil {
 		return err
 	}
@@ -161,12 +178,12 @@ func (h *house) add(file, text string) error {
 		i = len(h.units)
 		h.units = append(h.units, &unit{path: dir, short: path.Base(dir)})
 	}
-	src := &source{path: file, test: strings.HasSuffix(file, "_test.go"), text: text, syntax: syntax, places: places}
+	src := &source{path: file, test: strings.HasSuffix(file, "_test.go"), text: text, syntax: syntax, places: h.places}
 	h.units[i].files = append(h.units[i].files, src)
 	return nil
 }
 
-// walk finds folders and docs.
+// walk reads folders, documents and other texts.
 func (h *house) walk(root string) error {
 	seen := map[string]bool{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
@@ -187,18 +204,36 @@ func (h *house) walk(root string) error {
 				h.folders = append(h.folders, dir)
 			}
 		}
-		if path.Ext(rel) == ".md" {
-			text, err := os.ReadFile(file)
-			h.docs[rel] = string(text)
-			return err
+		into := h.texts
+		switch {
+		case path.Ext(rel) == ".md":
+			into = h.docs
+		case !slices.Contains([]string{".yaml", ".html", ".tmpl"}, path.Ext(rel)) && path.Dir(rel) != "scripts" || d.IsDir():
+			return nil
 		}
-		return nil
+		text, err := os.ReadFile(file)
+		into[rel] = string(text)
+		return err
 	})
 	slices.Sort(h.folders)
 	return err
 }
 
-// production returns the files of the package that are no tests.
+// readModules reads go.work.
+func (h *house) readModules(root string) error {
+	text, err := os.ReadFile(filepath.Join(root, "go.work"))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if module, ok := strings.CutPrefix(strings.TrimSpace(line), "./"); ok {
+			h.modules = append(h.modules, module)
+		}
+	}
+	return nil
+}
+
+// production returns the files of the package that are not tests.
 func (u *unit) production() []*source {
 	return slices.DeleteFunc(slices.Clone(u.files), func(s *source) bool { return s.test })
 }
@@ -216,7 +251,7 @@ func (u *unit) imports() []string {
 	return slices.Compact(all)
 }
 
-// ours returns the short names of those imports that are packages of the workspace.
+// ours returns the short names of the imports from the workspace.
 func (u *unit) ours() (short []string) {
 	for _, name := range u.imports() {
 		if rest, ok := strings.CutPrefix(name, home); ok {
@@ -226,7 +261,7 @@ func (u *unit) ours() (short []string) {
 	return short
 }
 
-// others returns those imports that belong to modules of others.
+// others returns the imports from other modules.
 func (u *unit) others() (names []string) {
 	for _, name := range u.imports() {
 		first, _, _ := strings.Cut(name, "/")
@@ -237,7 +272,7 @@ func (u *unit) others() (names []string) {
 	return names
 }
 
-// at says where a node stands, for a complaint.
+// at returns the position of a node, for a complaint.
 func (s *source) at(n ast.Node) string {
 	return s.path + ":" + strconv.Itoa(s.places.Position(n.Pos()).Line)
 }

@@ -42,8 +42,8 @@ func namesExplained(h *house) (complaints []string) {
 	return complaints
 }
 
-// unexplained returns the exported names of a declaration that lack a sentence. In a group of constants or variables the
-// group's comment will do: its names are rows of one table.
+// unexplained returns the exported names of a declaration without a sentence. In a group of
+// constants or variables, a comment of the group is enough: its names are rows of a table.
 func unexplained(d ast.Decl) (names []string) {
 	lacks := func(name string, docs ...*ast.CommentGroup) {
 		if ast.IsExported(name) && !slices.ContainsFunc(docs, func(g *ast.CommentGroup) bool { return sentence(g, name) }) {
@@ -79,7 +79,7 @@ func sentence(g *ast.CommentGroup, name string) bool {
 	return strings.TrimSuffix(first, ",") == name && strings.ContainsAny(text, ".:")
 }
 
-// receiver returns the name of the type that a method belongs to.
+// receiver returns the name of the type of a method.
 func receiver(d *ast.FuncDecl) string {
 	typ := d.Recv.List[0].Type
 	for {
@@ -96,13 +96,13 @@ func receiver(d *ast.FuncDecl) string {
 	}
 }
 
-// errorsAreActions: an error says what was being done, and the error that it wraps says what went wrong.
+// errorsAreActions: an error names the action; the error that it wraps names the cause.
 func errorsAreActions(h *house) (complaints []string) {
 	for _, u := range h.units {
 		for _, s := range u.production() {
 			ast.Inspect(s.syntax, func(n ast.Node) bool {
 				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && strings.Contains(strings.ToLower(lit.Value), "failed to") {
-					complaints = append(complaints, s.at(n)+": says what failed instead of what was being done: "+lit.Value)
+					complaints = append(complaints, s.at(n)+": an error says failed to instead of the action: "+lit.Value)
 				}
 				return true
 			})

@@ -5,6 +5,7 @@ WORKDIR /src
 # The modules first: they change less often than the code.
 COPY go.work go.work.sum ./
 COPY shared/go.mod shared/go.sum shared/
+COPY services/all-in-one/go.mod services/all-in-one/go.sum services/all-in-one/
 COPY services/order-api/go.mod services/order-api/go.sum services/order-api/
 COPY services/order-worker/go.mod services/order-worker/go.sum services/order-worker/
 RUN go mod download

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/embedded/inbox"
@@ -26,24 +28,24 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// kit is what a story has at hand: the programs it has started, and a mail server that can be taken away.
+// kit is the state of one story: its programs, and its mail server.
 type kit struct {
 	t        testing.TB
-	real     *kafkatest.Kafka // or nil: all-in-one is its own broker
+	real     *kafkatest.Kafka // nil: all-in-one runs the embedded broker
 	workdir  string
 	programs map[string]*program
-	worker   func() (string, error) // path of the program order-worker
-	mail     *inbox.Inbox           // or nil: all-in-one catches the mail
+	worker   func() (string, error) // returns the path of order-worker
+	mail     *inbox.Inbox           // nil: all-in-one runs the embedded inbox
 }
 
-// patience bounds whatever a story waits for. Nothing depends on it but how long a broken story takes.
+// patience bounds each wait of a story. It matters only for a story that fails.
 const patience = 30 * time.Second
 
-// soon is how long the programs have to start, and to end when no mail is hanging.
+// soon bounds the time to start a program, and to stop it while no mail is slow.
 const soon = slowdown * 5 * time.Second
 
-// tell tells all stories, on the broker of all-in-one, or on a real Kafka.
-func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
+// runStories runs all stories on the embedded broker, or on the Kafka that start returns.
+func runStories(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 	t.Parallel()
 	worker := buildWorker(t.TempDir())
 	testscript.Run(t, testscript.Params{
@@ -58,8 +60,9 @@ func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 			k := &kit{t: env.T().(testing.TB), workdir: env.WorkDir, programs: map[string]*program{}, worker: worker}
 			if start != nil {
 				k.real = start(k.t)
-				env.Setenv("ORDERS_PREFIX", k.real.Prefix)
+				k.t.Cleanup(k.deleteTopics)
 			}
+			env.Setenv("ORDERS_PREFIX", k.prefix())
 			root, err := filepath.Abs("../..")
 			env.Setenv("ROOT", root)
 			env.Values["kit"] = k
@@ -76,7 +79,33 @@ func tell(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 	})
 }
 
-// buildWorker builds order-worker when it is first asked for: a main package cannot be imported.
+// prefix is the prefix of the story's topics.
+func (k *kit) prefix() string {
+	if k.real != nil {
+		return k.real.Prefix
+	}
+	return "orders"
+}
+
+// deleteTopics deletes the topics that a story created on a real Kafka: their prefixes begin with
+// its own.
+func (k *kit) deleteTopics() {
+	admin, ctx := kadm.NewClient(k.real.Client), context.Background() // that of the test is done
+	all, err := admin.ListTopics(ctx)
+	if err != nil {
+		k.t.Error(err)
+		return
+	}
+	names := slices.DeleteFunc(all.Names(), func(name string) bool { return !strings.HasPrefix(name, k.real.Prefix+"-") })
+	if len(names) == 0 {
+		return
+	}
+	if _, err := admin.DeleteTopics(ctx, names...); err != nil {
+		k.t.Errorf("deleting topics %v: %v", names, err)
+	}
+}
+
+// buildWorker builds order-worker on the first call: a main package cannot be imported.
 func buildWorker(dir string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		path := filepath.Join(dir, "order-worker")
@@ -87,17 +116,17 @@ func buildWorker(dir string) func() (string, error) {
 	})
 }
 
-// commands are those of a story beside testscript's own.
+// commands are the commands of stories, in addition to those of testscript.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range map[string]func(*kit, *testscript.TestScript, []string) error{
-		"start": (*kit).start, "beside": (*kit).beside, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
-		"insist": (*kit).insist, "mail": (*kit).mailServer, "produce": (*kit).produce,
+		"start": (*kit).start, "another": (*kit).another, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
+		"interrupt": (*kit).interrupt, "mail": (*kit).mailServer, "produce": (*kit).produce,
 		"fetch": (*kit).fetch, "deliveries": (*kit).deliveries, "let": (*kit).let,
 	} {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			if neg {
-				ts.Fatalf("%s knows no !", name)
+				ts.Fatalf("%s does not support !", name)
 			}
 			ts.Check(do(ts.Value("kit").(*kit), ts, args))
 		}
@@ -105,8 +134,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return all
 }
 
-// start [flags] starts all-in-one and waits until it has told where everything is: HTTP, API, INBOX, SMTP and BROKERS are
-// set then, for the story and for ordersctl. Several starts have the same data.
+// start [flags] starts all-in-one and waits until it has printed its addresses. It sets HTTP, API,
+// INBOX, SMTP and BROKERS, for the story and for ordersctl. All starts of a story use the same
+// data.
 func (k *kit) start(ts *testscript.TestScript, args []string) error {
 	embedded, smtp, brokers := []string{"broker", "inbox"}, "127.0.0.1:0", "127.0.0.1:0"
 	if k.mail != nil {
@@ -124,9 +154,9 @@ func (k *kit) start(ts *testscript.TestScript, args []string) error {
 	return k.introduce(ts, "all-in-one", "", append(flags, args...))
 }
 
-// beside NAME PREFIX starts another all-in-one on the same Kafka and mail server, with the topics of another prefix, and sets
-// NAME_API.
-func (k *kit) beside(ts *testscript.TestScript, args []string) error {
+// another NAME PREFIX starts another all-in-one on the same Kafka and mail server, with the topics
+// of another prefix. It sets NAME_API.
+func (k *kit) another(ts *testscript.TestScript, args []string) error {
 	name, prefix := args[0], args[1]
 	return k.introduce(ts, name, name+"_", []string{
 		"--http", "127.0.0.1:0", "--data", name, "--smtp", ts.Getenv("SMTP"), "--brokers", ts.Getenv("BROKERS"), "--embedded", "none",
@@ -134,7 +164,7 @@ func (k *kit) beside(ts *testscript.TestScript, args []string) error {
 	})
 }
 
-// introduce starts an all-in-one and waits until it has told where everything is.
+// introduce starts all-in-one and sets the variables from the addresses that it prints.
 func (k *kit) introduce(ts *testscript.TestScript, name, before string, flags []string) error {
 	began := time.Now()
 	p, err := k.launch(name, "all-in-one", flags...)
@@ -158,12 +188,12 @@ func (k *kit) introduce(ts *testscript.TestScript, name, before string, flags []
 		}
 	}
 	if took := time.Since(began); took > soon {
-		return fmt.Errorf("the addresses stood there after %s, want them within %s", took, soon)
+		return fmt.Errorf("the addresses were printed after %s, want them within %s", took, soon)
 	}
 	return nil
 }
 
-// worker NAME [flags] starts the program order-worker, as in another terminal.
+// worker NAME [flags] starts order-worker.
 func (k *kit) startWorker(ts *testscript.TestScript, args []string) error {
 	path, err := k.worker()
 	if err != nil {
@@ -177,7 +207,8 @@ func (k *kit) startWorker(ts *testscript.TestScript, args []string) error {
 	return err
 }
 
-// await NAME REGEXP waits until a program prints a line that matches, after those that were awaited before.
+// await NAME REGEXP waits until a program prints a line that matches, after the line of the last
+// await.
 func (k *kit) await(_ *testscript.TestScript, args []string) error {
 	p, err := k.program(args)
 	if err != nil {
@@ -187,7 +218,7 @@ func (k *kit) await(_ *testscript.TestScript, args []string) error {
 	return err
 }
 
-// end NAME [TERM] ends a program as Ctrl-C does, or SIGTERM. It must end cleanly, and soon.
+// end NAME [TERM] stops a program with SIGINT or SIGTERM. It must exit with status 0, soon.
 func (k *kit) end(_ *testscript.TestScript, args []string) error {
 	p, err := k.program(args)
 	if err != nil {
@@ -206,7 +237,7 @@ func (k *kit) end(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// crash NAME ends a program as a power cut does.
+// crash NAME kills a program.
 func (k *kit) crash(_ *testscript.TestScript, args []string) error {
 	p, err := k.program(args)
 	if err != nil {
@@ -217,8 +248,8 @@ func (k *kit) crash(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// insist NAME presses Ctrl-C until a program that still has work in hand is ended by it.
-func (k *kit) insist(_ *testscript.TestScript, args []string) error {
+// interrupt NAME sends SIGINT until a program with work in flight is killed by it.
+func (k *kit) interrupt(_ *testscript.TestScript, args []string) error {
 	p, err := k.program(args)
 	if err != nil {
 		return err
@@ -234,13 +265,13 @@ func (k *kit) insist(_ *testscript.TestScript, args []string) error {
 		}
 	}
 	if got := p.end(nil).String(); got != "signal: interrupt" {
-		return fmt.Errorf("%s: %s, want it ended by the signal:\n%s", args[0], got, p.text())
+		return fmt.Errorf("%s: %s, want it killed by the signal:\n%s", args[0], got, p.text())
 	}
 	delete(k.programs, args[0])
 	return nil
 }
 
-// mail up|down runs a mail server beside the programs, at MAIL, and takes it away and back.
+// mail up|down runs a mail server at MAIL, and makes it available or unavailable.
 func (k *kit) mailServer(ts *testscript.TestScript, args []string) error {
 	if k.mail == nil {
 		in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
@@ -262,29 +293,25 @@ func (k *kit) mailServer(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// produce FILE puts the bytes of a file on every partition of the topic orders.
+// produce FILE appends the bytes of a file to each partition of the topic orders.
 func (k *kit) produce(ts *testscript.TestScript, args []string) error {
-	prefix := "orders"
-	if k.real != nil {
-		prefix = k.real.Prefix
-	}
 	cl, err := kafka.Config{Brokers: []string{ts.Getenv("BROKERS")}}.Connect(k.t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	layout, err := kafka.Check(k.t.Context(), cl, topic.Names(prefix))
+	layout, err := kafka.Check(k.t.Context(), cl, topic.Names(k.prefix()))
 	if err != nil {
 		return err
 	}
 	var records []*kgo.Record
 	for p := range int32(layout.Partitions) {
-		records = append(records, &kgo.Record{Topic: prefix, Partition: p, Value: []byte(ts.ReadFile(args[0]))})
+		records = append(records, &kgo.Record{Topic: k.prefix(), Partition: p, Value: []byte(ts.ReadFile(args[0]))})
 	}
 	return cl.ProduceSync(k.t.Context(), records...).FirstErr()
 }
 
-// deliveries N holds that N different mails were delivered, each of them once.
+// deliveries N checks that N different mails were delivered, each once.
 func (k *kit) deliveries(ts *testscript.TestScript, args []string) error {
 	body, err := k.get(ts.Getenv("INBOX") + "/api/v1/deliveries")
 	if err != nil {
@@ -305,7 +332,7 @@ func (k *kit) deliveries(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// fetch URL FILE puts what stands at a URL into a file.
+// fetch URL FILE downloads a URL into a file.
 func (k *kit) fetch(ts *testscript.TestScript, args []string) error {
 	body, err := k.get(args[0])
 	if err != nil {
@@ -331,7 +358,7 @@ func (k *kit) get(url string) ([]byte, error) {
 	return body, err
 }
 
-// let NAME REGEXP sets a variable to what matches in the last stdout: its first group, if it has one.
+// let NAME REGEXP sets a variable to the match in the last stdout, or to its first group.
 func (k *kit) let(ts *testscript.TestScript, args []string) error {
 	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
 	if found == nil {
@@ -345,5 +372,5 @@ func (k *kit) program(args []string) (*program, error) {
 	if p := k.programs[args[0]]; p != nil {
 		return p, nil
 	}
-	return nil, fmt.Errorf("%s does not run", args[0])
+	return nil, fmt.Errorf("%s is not running", args[0])
 }

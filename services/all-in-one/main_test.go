@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"io"
 	"net"
 	"os"
@@ -10,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/golden"
 )
 
 func unset(string) string { return "" }
@@ -86,25 +84,11 @@ func TestMailsLinkToTheAPIWithoutAShop(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
 func TestHelpShowsEverySetting(t *testing.T) {
 	t.Setenv("COLUMNS", "130")
 	var got strings.Builder
 	if err := run(t.Context(), []string{"--help"}, unset, &got, io.Discard); !errors.Is(err, config.ErrHelp) {
 		t.Fatal(err)
 	}
-	const path = "testdata/help.golden"
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("help (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, "testdata/help.golden", got.String())
 }

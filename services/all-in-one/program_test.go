@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// program is a program that runs, and the lines that it has printed.
+// program is a running program and the lines that it has printed.
 type program struct {
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when its output has ended
@@ -24,7 +24,7 @@ type program struct {
 	over   bool
 }
 
-// launch starts a program in the story's folder.
+// launch starts a program in the directory of the story.
 func (k *kit) launch(name, path string, flags ...string) (*program, error) {
 	p := &program{cmd: exec.Command(path, flags...), ended: make(chan struct{})}
 	p.change = sync.NewCond(&p.mu)
@@ -58,7 +58,7 @@ func (p *program) read(r io.ReadCloser) {
 	p.change.Broadcast()
 }
 
-// line waits for a line that matches, from a line on.
+// line waits for a line that matches, beginning with line number from.
 func (p *program) line(want *regexp.Regexp, from int) ([]string, error) {
 	late := false
 	deadline := time.AfterFunc(patience, func() {
@@ -90,10 +90,10 @@ func (p *program) text() string {
 	return strings.Join(p.lines, "\n")
 }
 
-// signal sends a signal to a program, which may have ended already.
+// signal sends a signal. The program may have exited already.
 func (p *program) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// end sends a signal, if one is given, and waits for the end.
+// end sends a signal, if it is not nil, and waits for the exit.
 func (p *program) end(signal os.Signal) *os.ProcessState {
 	if signal != nil {
 		p.signal(signal)

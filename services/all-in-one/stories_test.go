@@ -24,12 +24,13 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The stories are what the README claims, told by the programs themselves.
-func TestStories(t *testing.T) { tell(t, nil) }
+// TestStories runs a script for each promise of the README, with the real programs.
+func TestStories(t *testing.T) { runStories(t, nil) }
 
+// TestStoriesOnKafka runs the same scripts on Apache Kafka.
 func TestStoriesOnKafka(t *testing.T) {
 	if os.Getenv("ORDERS_TEST_BROKERS") == "" {
 		t.Skip("needs a real Kafka: start one with scripts/kafka and set ORDERS_TEST_BROKERS to its address")
 	}
-	tell(t, kafkatest.Real)
+	runStories(t, kafkatest.Real)
 }

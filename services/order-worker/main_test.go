@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -16,10 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/kafkatest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // call runs the program with arguments, and variables as KEY=VALUE in pairs, and returns what it
 // printed.
@@ -40,19 +38,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	if !errors.Is(err, config.ErrHelp) {
 		t.Errorf("got %v, want %v", err, config.ErrHelp)
 	}
-	golden := filepath.Join("testdata", "help.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("help (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, "testdata/help.golden", got)
 }
 
 func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {

@@ -2,10 +2,8 @@ package config_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/golden"
 )
 
 type settings struct {
@@ -103,7 +102,7 @@ func TestHelpShowsEveryFlagWithItsVariable(t *testing.T) {
 	if err != config.ErrHelp {
 		t.Errorf("got error %v, want ErrHelp", err)
 	}
-	golden(t, "testdata/help.txt", out)
+	golden.Compare(t, "testdata/help.txt", out)
 }
 
 func TestEffectiveSettingsHideSecrets(t *testing.T) {
@@ -118,24 +117,5 @@ func TestEffectiveSettingsHideSecrets(t *testing.T) {
 	want := `brokers=[127.0.0.1:9092] prefix=orders allow_remote=false allowed_hosts=[] http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=*** depth=3` + "\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares with a file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }

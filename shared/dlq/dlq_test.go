@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +18,7 @@ import (
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
@@ -54,8 +53,6 @@ func full() dlq.DeadLetter {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the golden file")
-
 // TestADeadLetterIsAsOthersKnowIt holds a dead letter against its golden file: other versions and
 // other programs read it.
 func TestADeadLetterIsAsOthersKnowIt(t *testing.T) {
@@ -68,19 +65,7 @@ func TestADeadLetterIsAsOthersKnowIt(t *testing.T) {
 		fmt.Fprintf(&b, "%s: %s\n", h.Key, h.Value)
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.Value)
-	const path = "testdata/dead_letter.golden"
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("dead letter (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, "testdata/dead_letter.golden", b.String())
 }
 
 func TestDeadLettersSurviveARoundTrip(t *testing.T) {

@@ -71,8 +71,8 @@ func TestCreateWaitsUntilTheBrokersKnowTheTopics(t *testing.T) {
 				return ignorant(r.(*kmsg.MetadataRequest)), nil, true
 			})
 			_, err := kafka.Create(t.Context(), k.Client, topic.Names("late"), 1, 1)
-			if took := time.Since(began); !errors.Is(err, row.want) || took < min(row.late, 10*time.Second) || took > 11*time.Second {
-				t.Errorf("%s: got %v after %v, want %v when the brokers know the topics or after 10 s", row.name, err, took, row.want)
+			if took := time.Since(began); !errors.Is(err, row.want) || took < min(row.late, 30*time.Second) || took > 31*time.Second {
+				t.Errorf("%s: got %v after %v, want %v when the brokers know the topics or after 30 s", row.name, err, took, row.want)
 			}
 		})
 	}

@@ -107,7 +107,7 @@ func racks(brokers kadm.BrokerDetails) int {
 }
 
 // settleTimeout bounds how long brokers may take to learn of new topics: usually milliseconds.
-const settleTimeout = 10 * time.Second
+const settleTimeout = 30 * time.Second
 
 // settle waits until every broker knows the topics. The controller creates them before the brokers
 // learn of it, and until then a broker answers that there is no such topic.

@@ -1,16 +1,15 @@
 package topic_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/topic"
 )
 
@@ -19,8 +18,6 @@ func ExampleNames() {
 	fmt.Println(topics.Orders, topics.DLQ, topic.MaxBytes(topics.Orders), topic.MaxBytes(topics.DLQ))
 	// Output: shop shop.dlq 1048576 1310720
 }
-
-var update = flag.Bool("update", false, "rewrite the golden file")
 
 // TestTopicSettingsAreUnchanged compares the settings with a golden file: a release does not change
 // existing topics, and services refuse topics with other settings.
@@ -34,19 +31,7 @@ func TestTopicSettingsAreUnchanged(t *testing.T) {
 			fmt.Fprintf(&b, "  %s=%s\n", name, spec.Config[name])
 		}
 	}
-	const path = "testdata/topics.golden"
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("topics (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, "testdata/topics.golden", b.String())
 }
 
 func TestEveryTopicHasASpec(t *testing.T) {

@@ -3,10 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -163,8 +161,6 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
 // TestRecordsAreAsOthersKnowThem holds every kind of record against its golden file: other versions and other programs read them.
 func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	t.Parallel()
@@ -185,20 +181,7 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"cancel":   wire.Cancel(w.Order.ID, w.Origin, at),
 		"void":     wire.Void(w.Origin, "duplicate", at),
 	} {
-		path := filepath.Join("testdata", name+".golden")
-		got := readable(t, r)
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
+		golden.Compare(t, "testdata/"+name+".golden", readable(t, r))
 	}
 }
 

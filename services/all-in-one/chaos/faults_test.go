@@ -12,83 +12,83 @@ import (
 	"time"
 )
 
-// soon is how long faults last here.
+// soon is the duration of faults in these tests.
 const soon = 20 * time.Millisecond
 
-func fall(t *testing.T, p *puppets, name string, target int) {
+func inject(t *testing.T, p *fakeSystem, name string, target int) {
 	t.Helper()
 	chosen, err := choose([]string{name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chosen[0].play(p.stage, t.Context(), fault{kind: chosen[0], target: target, lasts: soon}); err != nil {
+	if err := chosen[0].inject(p.system, t.Context(), fault{kind: chosen[0], target: target, duration: soon}); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 }
 
-func TestKilledProcessComesBack(t *testing.T) {
+func TestKilledProcessIsRestarted(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		kind   string
 		target int
-		victim func(*puppets) *process
+		victim func(*fakeSystem) *process
 	}{
-		{"worker-kill", 2, func(p *puppets) *process { return p.workers[1] }},
-		{"api-kill", 1, func(p *puppets) *process { return p.apis[0] }},
+		{"worker-kill", 2, func(p *fakeSystem) *process { return p.workers[1] }},
+		{"api-kill", 1, func(p *fakeSystem) *process { return p.apis[0] }},
 	} {
 		t.Run(row.kind, func(t *testing.T) {
 			t.Parallel()
 			p := setup(t)
 			victim := row.victim(p)
-			p.begin(t, victim)
-			fall(t, p, row.kind, row.target)
-			p.hears(t, victim.name+" is gone", victim.name+" is there")
-			if len(p.fallen) != 0 {
-				t.Errorf("got %v as ended by themselves, want none: it was killed", p.fallen)
+			p.startAll(t, victim)
+			inject(t, p, row.kind, row.target)
+			p.expect(t, victim.name+" exited", victim.name+" started")
+			if len(p.exits) != 0 {
+				t.Errorf("got %v as unexpected exits, want none: it was killed", p.exits)
 			}
 		})
 	}
 }
 
-func TestStoppedProcessGoesOn(t *testing.T) {
+func TestStoppedProcessIsContinued(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		kind   string
 		target int
-		victim func(*puppets) *process
+		victim func(*fakeSystem) *process
 	}{
-		{"worker-stop-long", 1, func(p *puppets) *process { return p.workers[0] }},
-		{"api-stop", 2, func(p *puppets) *process { return p.apis[1] }},
+		{"worker-stop-long", 1, func(p *fakeSystem) *process { return p.workers[0] }},
+		{"api-stop", 2, func(p *fakeSystem) *process { return p.apis[1] }},
 	} {
 		t.Run(row.kind, func(t *testing.T) {
 			t.Parallel()
 			p := setup(t)
 			victim := row.victim(p)
-			p.begin(t, victim)
-			fall(t, p, row.kind, row.target)
-			p.hears(t, victim.name+" was told: continued")
+			p.startAll(t, victim)
+			inject(t, p, row.kind, row.target)
+			p.expect(t, victim.name+" was events: continued")
 		})
 	}
 }
 
-func TestScalingKillsNobody(t *testing.T) {
+func TestScalingIsGraceful(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
-	p.begin(t, p.workers[:workerCount]...)
-	fall(t, p, "scale-1-6-2", 0)
-	told := []string{"worker-2 was told: terminated", "worker-2 is gone", "worker-2 is there"}
+	p.startAll(t, p.workers[:workerCount]...)
+	inject(t, p, "scale-1-6-2", 0)
+	events := []string{"worker-2 was events: terminated", "worker-2 exited", "worker-2 started"}
 	for _, name := range []string{"worker-3", "worker-4", "worker-5", "worker-6"} {
-		told = append(told, name+" is there", name+" was told: terminated", name+" is gone")
+		events = append(events, name+" started", name+" was events: terminated", name+" exited")
 	}
-	p.hears(t, told...)
+	p.expect(t, events...)
 }
 
-func TestFaultsOfOneThingTakeTurns(t *testing.T) {
+func TestFaultsOfOneComponentNeverOverlap(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	inside := make(chan string)
-	wait := func(name string) fault {
-		return fault{kind: kind{name: name, touches: theMail, play: func(*stage, context.Context, fault) error {
+	blocking := func(name string) fault {
+		return fault{kind: kind{name: name, component: componentMail, inject: func(*system, context.Context, fault) error {
 			inside <- name + " begins"
 			inside <- name + " ends"
 			return nil
@@ -97,13 +97,13 @@ func TestFaultsOfOneThingTakeTurns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	for _, name := range []string{"one", "other"} {
-		go func() { ended <- p.perform(ctx, wait(name)) }()
+		go func() { ended <- p.runFault(ctx, blocking(name)) }()
 	}
 	first := <-inside
 	if second := <-inside; strings.Fields(first)[0] != strings.Fields(second)[0] {
 		t.Errorf("got %q inside %q", second, first)
 	}
-	cancel() // nobody rests any more
+	cancel() // skips the time for recovery
 	<-inside
 	<-inside
 	for range 2 {
@@ -111,8 +111,8 @@ func TestFaultsOfOneThingTakeTurns(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(p.played) != 2 || p.played[1].began.Before(p.played[0].ended) {
-		t.Errorf("got %v, want two faults one behind the other", p.played)
+	if len(p.injected) != 2 || p.injected[1].began.Before(p.injected[0].ended) {
+		t.Errorf("got %v, want two faults that do not overlap", p.injected)
 	}
 }
 
@@ -120,16 +120,16 @@ func TestFaultThatCannotBeUndoneEndsTheRun(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	broken := errors.New("broken")
-	f := fault{kind: kind{name: "worst", touches: theKafka, play: func(*stage, context.Context, fault) error { return broken }}, at: -time.Hour}
+	f := fault{kind: kind{name: "worst", component: componentKafka, inject: func(*system, context.Context, fault) error { return broken }}, at: -time.Hour}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := p.perform(ctx, f); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "worst: ") {
+	if err := p.runFault(ctx, f); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "worst: ") {
 		t.Errorf("got %v, want it named", err)
 	}
 }
 
-// mailed sends a mail to the stage's inbox and reports what that did.
-func mailed(p *puppets) error {
+// mailed sends a mail to the inbox of the system.
+func mailed(p *fakeSystem) error {
 	c, err := p.mail.Dial(context.Background(), "", "")
 	if err != nil {
 		return err
@@ -155,8 +155,8 @@ func TestMailServerMisbehavesAndRecovers(t *testing.T) {
 	served := make(chan error)
 	go func() { served <- p.mail.Run(serving) }()
 	for _, row := range []struct {
-		kind, says string
-		delivered  int // by the mail that is answered so
+		kind, text string
+		delivered  int // mails that are delivered
 	}{
 		{"smtp-down", "refused", 0},
 		{"smtp-451", "451", 0},
@@ -164,19 +164,19 @@ func TestMailServerMisbehavesAndRecovers(t *testing.T) {
 	} {
 		before := p.mail.Deliveries()["one@example.com"]
 		p.mail.Behave(behaviour(row.kind))
-		if err := mailed(p); err == nil || !strings.Contains(err.Error(), row.says) {
-			t.Errorf("%s: got %v, want an error that says %s", row.kind, err, row.says)
+		if err := mailed(p); err == nil || !strings.Contains(err.Error(), row.text) {
+			t.Errorf("%s: got %v, want an error with %s", row.kind, err, row.text)
 		}
 		if n := p.mail.Deliveries()["one@example.com"] - before; n != row.delivered {
 			t.Errorf("%s: got %d mails, want %d", row.kind, n, row.delivered)
 		}
-		fall(t, p, row.kind, 0)
+		inject(t, p, row.kind, 0)
 		if err := mailed(p); err != nil {
 			t.Errorf("after %s: got %v, want a mail", row.kind, err)
 		}
 	}
 	if b := behaviour("smtp-slow"); b.Late <= session {
-		t.Errorf("smtp-slow: got %+v, want it later than a session lasts", b)
+		t.Errorf("smtp-slow: got %+v, want it later than the session timeout", b)
 	}
 	end()
 	if err := <-served; err != nil {
@@ -192,12 +192,12 @@ func TestConnectionsToKafkaAreCutAndSlowed(t *testing.T) {
 	if _, err := ask(open, "hello"); err != nil {
 		t.Fatal(err)
 	}
-	fall(t, p, "kafka-cut", 0)
-	if _, err := ask(open, "still there?"); err == nil {
-		t.Error("a connection outlived kafka-cut")
+	inject(t, p, "kafka-cut", 0)
+	if _, err := ask(open, "hello again"); err == nil {
+		t.Error("a connection survived kafka-cut")
 	}
 	for _, kind := range []string{"kafka-cut", "kafka-slow"} {
-		fall(t, p, kind, 0)
+		inject(t, p, kind, 0)
 		for _, one := range p.proxies {
 			if got, err := ask(one.dial(t), "back?"); got != "back?\n" || err != nil || one.slow != (delay{}) {
 				t.Errorf("after %s: got %q, %v, %+v; want a connection as before", kind, got, err, one.slow)
@@ -206,30 +206,30 @@ func TestConnectionsToKafkaAreCutAndSlowed(t *testing.T) {
 	}
 }
 
-func TestDiskIsFilledOnlyIfItIsOneOfItsOwn(t *testing.T) {
+func TestOnlyASmallDiskIsFilled(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
-	fall(t, p, "disk-full", 0)
+	inject(t, p, "disk-full", 0)
 	if p.skipped["disk-full"] != 1 {
 		t.Errorf("got skipped %v, want disk-full once", p.skipped)
 	}
-	// A device that is always full stands in for the disk.
+	// Use a device that is always full as the disk.
 	p.smallDisk = t.TempDir()
 	if err := os.Symlink("/dev/full", filepath.Join(p.smallDisk, "filler")); err != nil {
 		t.Fatal(err)
 	}
-	fall(t, p, "disk-full", 0)
+	inject(t, p, "disk-full", 0)
 	if left, err := os.ReadDir(p.smallDisk); len(left) != 0 || err != nil || p.skipped["disk-full"] != 1 {
 		t.Errorf("got %v left and skipped %v, %v; want an empty disk", left, p.skipped, err)
 	}
 }
 
-func TestEveryKindCanBePlayed(t *testing.T) {
+func TestEveryKindCanBeInjected(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, k := range kinds() {
-		if k.play == nil || k.shortest > k.longest || turns()[k.touches] == nil || slices.Contains(names, k.name) {
-			t.Errorf("%s: got %+v, want what it does, a lasting, what it touches, and a name of its own", k.name, k)
+		if k.inject == nil || k.shortest > k.longest || componentLocks()[k.component] == nil || slices.Contains(names, k.name) {
+			t.Errorf("%s: got %+v, want a function, durations, a component and a unique name", k.name, k)
 		}
 		names = append(names, k.name)
 	}

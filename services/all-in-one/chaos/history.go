@@ -13,31 +13,31 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// history is what orders.status said, record by record, with the workers' times: a fault may step the brokers' clock. It is the
-// observer's while the run lasts.
+// history is what orders.status contains, with the times of the workers' clocks: a fault changes
+// the clocks of the brokers. Stale states are left out.
 type history struct {
 	mu     sync.Mutex
 	folds  map[int32]*status.Fold
-	orders map[string]*life
-	err    error         // a record that cannot be read
-	news   chan struct{} // full when something has come since it was emptied
+	orders map[string]*orderHistory
+	err    error         // of an unreadable record
+	news   chan struct{} // has a value when records were added since the last receive
 }
 
-// life is what became of one order.
-type life struct {
-	partition int32
-	placed    time.Time
-	of        string // the order that it refunds, or empty
-	numbers   []string
-	total     order.Money // of its invoice or credit note
-	kept      bool        // it has its invoice
-	answered  bool        // a cancel
-	mail      string      // Message-ID, or empty until it has one
-	uncertain int         // how often the workers say that its mail may have gone out twice
-	changes   []change
+// orderHistory is the history of one order.
+type orderHistory struct {
+	partition      int32
+	placed         time.Time
+	refundOf       string // ID of the order that it refunds, or empty
+	numbers        []string
+	total          order.Money // total of its invoice or credit note
+	invoiced       bool        // its invoice or credit note is stored
+	cancelAnswered bool        // a cancel was refused
+	messageID      string      // empty until the mail is prepared
+	uncertain      int         // number of mails that the workers count as uncertain
+	changes        []change
 }
 
-// change is one state that counts.
+// change is a current state, not a stale one.
 type change struct {
 	at     time.Time
 	status order.Status
@@ -45,10 +45,10 @@ type change struct {
 }
 
 func newHistory() *history {
-	return &history{folds: map[int32]*status.Fold{}, orders: map[string]*life{}, news: make(chan struct{}, 1)}
+	return &history{folds: map[int32]*status.Fold{}, orders: map[string]*orderHistory{}, news: make(chan struct{}, 1)}
 }
 
-// add takes the next record of a partition of orders.status.
+// add adds the next record of a partition of orders.status.
 func (h *history) add(r *kgo.Record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -77,32 +77,32 @@ func (h *history) change(r *kgo.Record, head wire.Head) error {
 	}
 	l := h.orders[string(s.Order.ID)]
 	if l == nil {
-		l = &life{partition: r.Partition, placed: s.Order.PlacedAt}
+		l = &orderHistory{partition: r.Partition, placed: s.Order.PlacedAt}
 		if r := s.Order.Refund; r != nil {
-			l.of = string(r.Of)
+			l.refundOf = string(r.Of)
 		}
 		h.orders[string(s.Order.ID)] = l
 	}
 	if e := s.Progress.Email; e != nil {
-		l.mail, l.uncertain = e.MessageID, e.Uncertain
+		l.messageID, l.uncertain = e.MessageID, e.Uncertain
 	}
 	if i := s.Progress.Invoice; i != nil {
-		l.total, l.kept = i.Total, i.Kept != nil
+		l.total, l.invoiced = i.Total, i.Kept != nil
 		if !slices.Contains(l.numbers, i.Number) {
 			l.numbers = append(l.numbers, i.Number)
 		}
 	}
 	newest := s.Timeline[len(s.Timeline)-1]
 	if newest.Answers() {
-		l.answered = l.answered || newest.Reason == order.CancelRefused
+		l.cancelAnswered = l.cancelAnswered || newest.Reason == order.CancelRefused
 		return nil
 	}
 	l.changes = append(l.changes, change{newest.At, head.Status, head.Owner})
 	return nil
 }
 
-// final reports whether the order has ended, and how.
-func (l *life) final() (order.Status, bool) {
+// final returns the last status, and whether it is final.
+func (l *orderHistory) final() (order.Status, bool) {
 	if l == nil || len(l.changes) == 0 {
 		return "", false
 	}
@@ -110,45 +110,47 @@ func (l *life) final() (order.Status, bool) {
 	return last, last.Final()
 }
 
-// doubted reports whether nobody knew so often what became of the order's mail that it must be a
-// dead letter.
-func (l *life) doubted() bool { return l != nil && l.uncertain >= 3 }
+// tooUncertain reports whether the outcome of the mail was unknown so often that the order becomes
+// a dead letter.
+func (l *orderHistory) tooUncertain() bool { return l != nil && l.uncertain >= 3 }
 
-// settled reports whether there is nothing left to come of an order.
-func (l *life) settled(p placed) bool {
+// finished reports whether nothing more will happen to the order: it is final, and a cancel of it
+// has an answer.
+func (l *orderHistory) finished(p placed) bool {
 	status, final := l.final()
-	return final && (!p.taken || l.answered || status == order.Cancelled)
+	return final && (!p.cancelAccepted || l.cancelAnswered || status == order.Cancelled)
 }
 
-// unfinished drops orders from the end of a list until one is not settled.
+// unfinished removes orders from the end of a list until one is not finished.
 func (h *history) unfinished(ids []string, accepted map[string]placed) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for n := len(ids); n > 0; n-- {
-		if id := ids[n-1]; !h.orders[id].settled(accepted[id]) {
+		if id := ids[n-1]; !h.orders[id].finished(accepted[id]) {
 			return ids[:n]
 		}
 	}
 	return nil
 }
 
-// pause is a time without any progress while something was due.
-type pause struct{ from, to time.Time }
+// stall is a period without progress while an order was due.
+type stall struct{ from, to time.Time }
 
-func (p pause) lasted() time.Duration { return p.to.Sub(p.from) }
+func (p stall) duration() time.Duration { return p.to.Sub(p.from) }
 
-// point is a moment in a sweep over time.
+// point is an event in the sweep over time.
 type point struct {
 	at       time.Time
-	due      int // how many orders more, or less, wait for a worker
+	due      int // change of the number of orders that are due
 	progress bool
 }
 
-// pauses sweeps over the lives of orders: an order is due from when it was placed until it has ended, or is parked because it
-// must wait. What counts as progress is the caller's to say.
-func pauses(lives []*life, progress func(change) bool) (all []pause) {
+// stalls returns the periods between two events of progress, as far as an order was due. An order
+// is due from its placement until it is final, except while it is parked. The caller defines
+// progress.
+func stalls(orders []*orderHistory, progress func(change) bool) (all []stall) {
 	var points []point
-	for _, l := range lives {
+	for _, l := range orders {
 		points = append(points, point{at: l.placed, due: 1})
 		due := true
 		for _, c := range l.changes {
@@ -163,7 +165,7 @@ func pauses(lives []*life, progress func(change) bool) (all []pause) {
 	due, since := 0, time.Time{}
 	for _, p := range points {
 		if p.progress && due > 0 {
-			all = append(all, pause{since, p.at})
+			all = append(all, stall{since, p.at})
 		}
 		if p.progress || due == 0 {
 			since = p.at
@@ -173,8 +175,8 @@ func pauses(lives []*life, progress func(change) bool) (all []pause) {
 	return all
 }
 
-// lives are those of one partition, or of all if it is negative.
-func (h *history) lives(partition int32) (all []*life) {
+// inPartition returns the orders of one partition, or all orders if the partition is negative.
+func (h *history) inPartition(partition int32) (all []*orderHistory) {
 	for _, l := range h.orders {
 		if partition < 0 || l.partition == partition {
 			all = append(all, l)
@@ -183,7 +185,8 @@ func (h *history) lives(partition int32) (all []*life) {
 	return all
 }
 
-// untilConfirmed is how long after a moment the first order was confirmed, or negative if none was.
+// untilConfirmed returns the time from a moment to the next confirmation of any order, or a
+// negative value if there was none.
 func (h *history) untilConfirmed(after time.Time) time.Duration {
 	first := time.Duration(-1)
 	for _, l := range h.orders {

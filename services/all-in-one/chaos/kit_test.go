@@ -25,13 +25,13 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// TestMain lets the test program be what a stage starts: its processes run it again under another name.
+// TestMain lets the test program act as the programs that a system starts.
 func TestMain(m *testing.M) {
 	switch as := os.Getenv("CHAOS_TEST_AS"); as {
 	case "":
 		os.Exit(m.Run())
-	case "puppet":
-		puppet()
+	case "fake":
+		fakeProgram()
 	case "order-api":
 		config.Main(as, runAPI)
 	case "order-worker":
@@ -39,19 +39,19 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// puppet does nothing but tell what becomes of it: that it is there, that it was continued, that it was told to end.
-func puppet() {
+// fakeProgram only reports events over TCP: its start, and the signals SIGCONT and SIGTERM.
+func fakeProgram() {
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGCONT)
-	c, err := net.Dial("tcp", os.Getenv("CHAOS_TEST_TELL"))
+	c, err := net.Dial("tcp", os.Getenv("CHAOS_TEST_EVENTS"))
 	if err != nil {
 		os.Exit(1)
 	}
 	name := os.Args[1]
-	fmt.Fprintln(c, name, "is there")
+	fmt.Fprintln(c, name, "started")
 	fmt.Println("ready")
 	for s := range signals {
-		fmt.Fprintln(c, name, "was told:", s)
+		fmt.Fprintln(c, name, "was events:", s)
 		if s == syscall.SIGTERM {
 			os.Exit(0)
 		}
@@ -87,13 +87,13 @@ func runWorker(ctx context.Context, args []string, env func(string) string, stdo
 	})
 }
 
-// puppets are a stage whose processes are puppets, and what they tell.
-type puppets struct {
-	*stage
-	told chan string
+// fakeSystem is a system whose processes are fake programs, with the events that they report.
+type fakeSystem struct {
+	*system
+	events chan string
 }
 
-func setup(t *testing.T) *puppets {
+func setup(t *testing.T) *fakeSystem {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,70 +103,70 @@ func setup(t *testing.T) *puppets {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &puppets{
-		stage: &stage{dir: t.TempDir(), out: io.Discard, mail: mail, skipped: map[string]int{}, turns: turns(), began: time.Now()},
-		told:  make(chan string, 100),
+	p := &fakeSystem{
+		system: &system{dir: t.TempDir(), out: io.Discard, mail: mail, skipped: map[string]int{}, locks: componentLocks(), began: time.Now()},
+		events: make(chan string, 100),
 	}
-	var hearing sync.WaitGroup
-	hearing.Go(func() { p.hear(ln, &hearing) })
-	p.brokers, p.apis, p.workers = p.crowd("broker", brokerCount, ln), p.crowd("api", apiCount, ln), p.crowd("worker", placeCount, ln)
+	var forwarding sync.WaitGroup
+	forwarding.Go(func() { p.forward(ln, &forwarding) })
+	p.brokers, p.apis, p.workers = p.fakes("broker", brokerCount, ln), p.fakes("api", apiCount, ln), p.fakes("worker", maxWorkers, ln)
 	t.Cleanup(func() {
 		p.close(context.Background())
 		ln.Close()
-		hearing.Wait()
+		forwarding.Wait()
 	})
 	return p
 }
 
-func (p *puppets) crowd(name string, n int, ln net.Listener) (all []*process) {
+func (p *fakeSystem) fakes(name string, n int, ln net.Listener) (all []*process) {
 	for i := range n {
 		one := p.process(fmt.Sprint(name, "-", i+1), "ready", os.Args[0], fmt.Sprint(name, "-", i+1))
-		one.env = []string{"CHAOS_TEST_AS=puppet", "CHAOS_TEST_TELL=" + ln.Addr().String()}
+		one.env = []string{"CHAOS_TEST_AS=fake", "CHAOS_TEST_EVENTS=" + ln.Addr().String()}
 		all = append(all, one)
 	}
 	return all
 }
 
-// hear passes on what puppets tell, and that they are gone.
-func (p *puppets) hear(ln net.Listener, hearing *sync.WaitGroup) {
+// forward forwards the events of the fake programs, and their exits.
+func (p *fakeSystem) forward(ln net.Listener, forwarding *sync.WaitGroup) {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			return
 		}
-		hearing.Go(func() {
+		forwarding.Go(func() {
 			defer c.Close()
 			name := ""
 			for lines := bufio.NewScanner(c); lines.Scan(); {
 				fmt.Sscan(lines.Text(), &name)
-				p.told <- lines.Text()
+				p.events <- lines.Text()
 			}
-			p.told <- name + " is gone"
+			p.events <- name + " exited"
 		})
 	}
 }
 
-// begin starts some of them, and hears that they are there.
-func (p *puppets) begin(t *testing.T, some ...*process) {
+// startAll starts some programs and waits until they have reported that.
+func (p *fakeSystem) startAll(t *testing.T, some ...*process) {
 	t.Helper()
 	if err := each(some, func(one *process) error { return one.start(t.Context()) }); err != nil {
 		t.Fatal(err)
 	}
 	for range some {
-		<-p.told
+		<-p.events
 	}
 }
 
-// hears waits for as many lines as are wanted, in any sequence.
-func (p *puppets) hears(t *testing.T, want ...string) {
+// expect waits for as many events as are wanted, in any order.
+func (p *fakeSystem) expect(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
 	for range want {
-		got = append(got, <-p.told)
+		got = append(got, <-p.events)
 	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("got told %q, want %q", got, want)
+		t.Errorf("got events %q, want %q", got, want)
 	}
 }

@@ -12,32 +12,33 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// load places orders at a steady rate, at all instances of the API in turn, and remembers each that was accepted. Some are called
-// off, some refunded. A request whose answer is an error, or unknown, is sent again with the same key to the next instance.
+// load places orders at a steady rate, at all instances of the API in turn, and stores which were
+// accepted. It cancels some orders and refunds others. A request without an answer, or with a
+// retriable error, is repeated with the same key at the next instance.
 type load struct {
 	seed uint64
 	apis []*client.Client
 
 	mu       sync.Mutex
-	accepted map[string]placed // by order ID, refunds too
-	refused  []error           // what no repeat can mend
-	unknown  int               // orders that were given up without an answer
-	repeated int               // requests that were
-	skipped  int               // orders that were due while too many were in hand
+	accepted map[string]placed // by order ID; includes refunds
+	refused  []error           // errors that are not retriable
+	unknown  int               // requests that ended without an answer
+	repeated int               // number of repeated requests
+	skipped  int               // orders not placed because too many were in flight
 }
 
-// placed is an order that the API has promised.
+// placed is an order that the API accepted.
 type placed struct {
-	hopeless bool   // it can end as a dead letter only
-	of       string // the order that it refunds, or empty
-	called   bool   // off: whether in time or not
-	taken    bool   // and the API has promised an answer to that
+	undeliverable  bool   // there is no route: it must become a dead letter
+	refundOf       string // ID of the order that it refunds, or empty
+	cancelAsked    bool   // a cancel was requested
+	cancelAccepted bool   // and the API accepted the request
 }
 
 const (
-	inHandMax  = 2000             // orders being placed at once
-	answerTime = 15 * time.Second // a stopped API never answers
-	hopeless   = 40               // one order in so many goes where nobody ships
+	inFlightMax        = 2000             // requests in flight
+	answerTime         = 15 * time.Second // client timeout: a stopped API never answers
+	undeliverableEvery = 40               // one order in this many goes to a country without a route
 )
 
 func newLoad(seed uint64, bases []string) *load {
@@ -48,11 +49,11 @@ func newLoad(seed uint64, bases []string) *load {
 	return l
 }
 
-// run places orders until placing is done, and returns when each of them has an answer, or ctx is done.
+// run places orders until placing is done. It returns when each has an answer, or ctx is done.
 func (l *load) run(ctx, placing context.Context, rate float64) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	inHand := make(chan struct{}, inHandMax)
+	inFlight := make(chan struct{}, inFlightMax)
 	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -62,10 +63,10 @@ func (l *load) run(ctx, placing context.Context, rate float64) {
 		case <-tick.C:
 		}
 		select {
-		case inHand <- struct{}{}:
+		case inFlight <- struct{}{}:
 			wg.Go(func() {
 				l.place(ctx, n)
-				<-inHand
+				<-inFlight
 			})
 		default:
 			l.count(&l.skipped)
@@ -73,42 +74,47 @@ func (l *load) run(ctx, placing context.Context, rate float64) {
 	}
 }
 
-// place places the n-th order, and goes on with it as its customer does.
+// place places the n-th order. Then it cancels or refunds it, if it is one of those.
 func (l *load) place(ctx context.Context, n int) {
 	order, id := l.order(n), ""
-	err := l.insist(ctx, n, func(api *client.Client) error {
+	err := l.retry(ctx, n, func(api *client.Client) error {
 		o, err := api.Place(ctx, order, fmt.Sprintf("chaos-%d-%d", l.seed, n), 0)
 		id = o.ID
 		return err
 	})
 	switch {
 	case err == nil:
-		l.accept(id, placed{hopeless: order.ShipTo.Country == "AQ"})
-		l.regret(ctx, id, n)
-	case errors.Is(err, errSilent):
+		l.accept(id, placed{undeliverable: order.ShipTo.Country == "AQ"})
+		l.followUp(ctx, id, n)
+	case errors.Is(err, errNoAnswer):
 		l.count(&l.unknown)
 	default:
 		l.refuse(n, err)
 	}
 }
 
-// errSilent is a request that was given up without an answer.
-var errSilent = errors.New("no answer")
+// errNoAnswer is returned for a request that ended without an answer.
+var errNoAnswer = errors.New("no answer")
 
-// insist sends a request, to one instance of the API after the other, until there is an answer that counts.
-func (l *load) insist(ctx context.Context, first int, send func(*client.Client) error) error {
+// retry sends a request to one instance of the API after the other, until the answer is a success
+// or not retriable.
+func (l *load) retry(ctx context.Context, first int, send func(*client.Client) error) error {
 	for try := first; ctx.Err() == nil; try++ {
 		err := send(l.apis[try%len(l.apis)])
-		p, ok := errors.AsType[*client.Problem](err)
-		// What is not there may come: the other instance may have heard of it before this one.
-		later := ok && (p.Status >= 500 || p.Status == http.StatusTooManyRequests || of(err, "unknown-order", "not-invoiced", "refund-conflict"))
-		if err == nil || ok && !later {
+		if p, ok := errors.AsType[*client.Problem](err); err == nil || ok && !retriable(p) {
 			return err
 		}
 		l.count(&l.repeated)
-		hold(ctx, 500*time.Millisecond+rand.N(500*time.Millisecond))
+		wait(ctx, 500*time.Millisecond+rand.N(500*time.Millisecond))
 	}
-	return errSilent
+	return errNoAnswer
+}
+
+// retriable reports whether a problem can be temporary. An unknown order can: the read model of this
+// instance may be behind that of another.
+func retriable(p *client.Problem) bool {
+	return p.Status >= 500 || p.Status == http.StatusTooManyRequests ||
+		isProblem(p, "unknown-order", "not-invoiced", "refund-conflict")
 }
 
 func (l *load) accept(id string, p placed) {
@@ -117,12 +123,12 @@ func (l *load) accept(id string, p placed) {
 	l.accepted[id] = p
 }
 
-// note adds to what is known of an order that was accepted.
-func (l *load) note(id string, what func(*placed)) {
+// note changes the entry of an accepted order.
+func (l *load) note(id string, change func(*placed)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.accepted[id]
-	what(&p)
+	change(&p)
 	l.accepted[id] = p
 }
 
@@ -138,7 +144,7 @@ func (l *load) count(n *int) {
 	*n++
 }
 
-// order is the n-th order: the same in every run, and at every try.
+// order returns the n-th order. It is the same in each run and each attempt.
 func (l *load) order(n int) client.NewOrder {
 	o := client.NewOrder{
 		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: fmt.Sprintf("customer-%d@example.com", n)},
@@ -146,7 +152,7 @@ func (l *load) order(n int) client.NewOrder {
 		Service:  "standard",
 		Items:    []client.Item{{SKU: "BOTTLE-750", Quantity: 1 + n%3}},
 	}
-	if n%hopeless == hopeless-1 {
+	if n%undeliverableEvery == undeliverableEvery-1 {
 		o.ShipTo = client.Address{Line1: "McMurdo Station", City: "Ross Island", Country: "AQ"}
 	}
 	return o

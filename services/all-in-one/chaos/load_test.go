@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// shop answers everything with what the test wants, and remembers the keys of orders.
+// shop is an API that gives each request the answer of the test, and records the keys of orders.
 type shop struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -38,18 +38,18 @@ func open(t *testing.T, answer func(n int) int) *shop {
 
 func always(code int) func(int) int { return func(int) int { return code } }
 
-func TestUnknownIsRepeatedAtTheOtherInstance(t *testing.T) {
+func TestRequestWithoutAnswerIsRepeatedAtTheOtherInstance(t *testing.T) {
 	t.Parallel()
-	away, there := open(t, always(http.StatusGatewayTimeout)), open(t, always(http.StatusAccepted))
-	l := newLoad(7, []string{away.URL, there.URL})
+	down, up := open(t, always(http.StatusGatewayTimeout)), open(t, always(http.StatusAccepted))
+	l := newLoad(7, []string{down.URL, up.URL})
 	l.place(t.Context(), 0)
-	if diff := cmp.Diff([]string{"chaos-7-0"}, away.keys); diff != "" {
+	if diff := cmp.Diff([]string{"chaos-7-0"}, down.keys); diff != "" {
 		t.Errorf("keys at the first (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(away.keys, there.keys); diff != "" {
+	if diff := cmp.Diff(down.keys, up.keys); diff != "" {
 		t.Errorf("keys at the second (-first +second):\n%s", diff)
 	}
-	if p, ok := l.accepted["ord_chaos-7-0"]; !ok || p.hopeless || l.repeated != 1 || l.unknown != 0 {
+	if p, ok := l.accepted["ord_chaos-7-0"]; !ok || p.undeliverable || l.repeated != 1 || l.unknown != 0 {
 		t.Errorf("got %v accepted, %d repeated, %d unknown; want one after a repeat", l.accepted, l.repeated, l.unknown)
 	}
 }
@@ -64,15 +64,15 @@ func TestRefusalIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestOverloadIsNoRefusal(t *testing.T) {
+func TestBackpressureIsRetried(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(n int) int {
 		return map[bool]int{true: http.StatusTooManyRequests, false: http.StatusAccepted}[n == 1]
 	})
 	l := newLoad(7, []string{s.URL})
-	l.place(t.Context(), hopeless-1)
-	if p := l.accepted[fmt.Sprint("ord_chaos-7-", hopeless-1)]; !p.hopeless || len(l.refused) != 0 {
-		t.Errorf("got %v, refused %v; want an order that nobody can ship", l.accepted, l.refused)
+	l.place(t.Context(), undeliverableEvery-1)
+	if p := l.accepted[fmt.Sprint("ord_chaos-7-", undeliverableEvery-1)]; !p.undeliverable || len(l.refused) != 0 {
+		t.Errorf("got %v, refused %v; want an order without a route", l.accepted, l.refused)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestLoadIsSteadyAndWaitsForAnswers(t *testing.T) {
 	})
 	l := newLoad(7, []string{s.URL})
 	l.run(t.Context(), placing, 1000)
-	maps.DeleteFunc(l.accepted, func(_ string, p placed) bool { return p.of != "" })
+	maps.DeleteFunc(l.accepted, func(_ string, p placed) bool { return p.refundOf != "" })
 	if len(l.accepted) != len(s.keys) || len(s.keys) < 20 {
 		t.Errorf("got %d accepted of %d placed, want all of at least 20", len(l.accepted), len(s.keys))
 	}

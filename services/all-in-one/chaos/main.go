@@ -1,13 +1,14 @@
-// Command chaos proves the promises while things are killed.
+// Command chaos injects faults under load, then checks that every promise was kept.
 //
-// It runs the application as real processes on three brokers of Apache Kafka, places orders at a steady rate through the API,
-// calls some of them off and refunds others, and does to the processes, the network, the disk and the mail server what a
-// schedule says. The schedule is drawn from a seed before the run begins: the same seed gives the same schedule. Between faults
-// the system gets time to recover.
+// It runs the application as real processes on three brokers of Apache Kafka. It places orders at a
+// steady rate through the API, cancels some of them and refunds others, and injects faults into
+// processes, network, disk and mail server by a schedule. The schedule depends on a seed only: the
+// same seed gives the same schedule. Between faults the system gets time to recover.
 //
-// In the end everything runs again, and when every accepted order has ended, witnesses that know nothing of each other are held
-// against each other: what the API promised to the load, what the states in Kafka say, what the audit finds in all topics, and how
-// often the mail server was given each mail. The process exits with 1 when a promise was broken, and keeps its logs then.
+// At the end all faults are over. When every accepted order is final, check compares independent
+// sources: the answers of the API, the states in orders.status, the audit of all topics, and the
+// deliveries of the mail server. The exit status is 1 if a promise was broken; the logs are kept
+// then.
 package main
 
 import (
@@ -33,10 +34,10 @@ import (
 
 func main() { config.Main("chaos", run) }
 
-// settings are what a run can be told.
+// settings are the flags.
 type settings struct {
 	Minutes float64       `default:"3" help:"Duration of the faults in minutes. Starting and settling take about two minutes more."`
-	Seed    uint64        `help:"Seed of the random schedule of faults. Default: a random seed, which is printed."`
+	Seed    uint64        `help:"Seed of the random schedule of faults. Default: random; it is printed."`
 	Rate    float64       `default:"20" help:"Orders placed per second."`
 	Only    []string      `help:"Kinds of faults in the schedule. Default: all."`
 	Lasting time.Duration `help:"Duration of each fault. Default: random, from the seed."`
@@ -63,7 +64,8 @@ func (s *settings) length() time.Duration { return time.Duration(s.Minutes * flo
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	s := settings{Prefix: "orders", Group: "order-workers"}
-	if err := config.Parse(&s, "chaos", "Injects faults under load, then checks that every promise was kept.", args, env, stdout, stderr); err != nil {
+	const does = "Injects faults under load, then checks that every promise was kept."
+	if err := config.Parse(&s, "chaos", does, args, env, stdout, stderr); err != nil {
 		return err
 	}
 	if s.Seed == 0 {
@@ -73,7 +75,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	if err != nil {
 		return err
 	}
-	plan := draw(s.Seed, s.length(), s.Lasting, from)
+	plan := newPlan(s.Seed, s.length(), s.Lasting, from)
 	fmt.Fprintf(stdout, "chaos --minutes %g --seed %d --rate %g: %d faults\n", s.Minutes, s.Seed, s.Rate, len(plan))
 	printPlan(stdout, plan)
 	if s.Plan {
@@ -83,8 +85,8 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	if err != nil {
 		return err
 	}
-	found, err := try(ctx, s, dir, plan, stdout)
-	if err := tidy(ctx, s, dir, err != nil || len(found.Violations) > 0, stderr); err != nil {
+	found, err := runPlan(ctx, s, dir, plan, stdout)
+	if err := removeData(ctx, s, dir, err != nil || len(found.Violations) > 0, stderr); err != nil {
 		return err
 	}
 	if err != nil {
@@ -93,24 +95,25 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	return report(s, found, stdout)
 }
 
-// tidy removes what a run has written, but for the logs of one that went wrong. One that was interrupted did not.
-func tidy(ctx context.Context, s settings, dir string, wrong bool, stderr io.Writer) error {
+// removeData removes the data of a run. It keeps the logs of a run that failed, but not of one that
+// was interrupted.
+func removeData(ctx context.Context, s settings, dir string, failed bool, stderr io.Writer) error {
 	switch {
 	case s.Keep:
-		fmt.Fprintf(stderr, "chaos: data and logs are kept in %s\n", dir)
+		fmt.Fprintf(stderr, "chaos: data and logs are in %s\n", dir)
 		return nil
-	case wrong && ctx.Err() == nil:
-		fmt.Fprintf(stderr, "chaos: the logs are kept in %s\n", dir)
+	case failed && ctx.Err() == nil:
+		fmt.Fprintf(stderr, "chaos: the logs are in %s\n", dir)
 		return os.RemoveAll(filepath.Join(dir, "kafka"))
 	}
 	return os.RemoveAll(dir)
 }
 
-// try runs the whole thing; whatever it started is gone when it returns.
-func try(ctx context.Context, s settings, dir string, plan []fault, out io.Writer) (*findings, error) {
+// runPlan starts the system, injects the faults, checks the result, and stops all that it started.
+func runPlan(ctx context.Context, s settings, dir string, plan []fault, out io.Writer) (*findings, error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	st := &stage{settings: s, dir: dir, out: out, skipped: map[string]int{}, turns: turns()}
+	st := &system{settings: s, dir: dir, out: out, skipped: map[string]int{}, locks: componentLocks()}
 	if err := st.build(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -126,64 +129,75 @@ func try(ctx context.Context, s settings, dir string, plan []fault, out io.Write
 		if err := st.open(ctx); err != nil {
 			return err
 		}
-		e, err := st.suffer(ctx, plan)
+		e, err := st.runFaults(ctx, plan)
 		if err == nil {
-			found = judge(e)
+			found = check(e)
 		}
 		return err
 	})
 	return found, g.Wait()
 }
 
-// settleTime bounds how long everything may take to end once nothing is broken any more.
+// settleTime bounds the time from the end of the faults until all orders are final.
 const settleTime = 5 * time.Minute
 
-// suffer places orders while faults happen, waits until all have ended, and gathers the evidence.
-func (s *stage) suffer(ctx context.Context, plan []fault) (evidence, error) {
+// runFaults places orders while faults are injected, waits until all orders are final, and collects
+// the evidence.
+func (s *system) runFaults(ctx context.Context, plan []fault) (evidence, error) {
 	h := newHistory()
-	observing, stop := context.WithCancel(ctx)
-	cl, err := s.direct().Connect(ctx, kgo.ConsumeTopics(topic.Names(s.Prefix).Status), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	stop, err := s.observe(ctx, h)
 	if err != nil {
-		stop()
 		return evidence{}, err
 	}
-	var observer sync.WaitGroup
-	observer.Go(func() { observe(observing, cl, h) })
-	defer observer.Wait()
-	defer cl.Close()
 	defer stop()
 
 	s.began = time.Now()
-	placing, enough := context.WithDeadline(ctx, s.began.Add(s.length()))
-	defer enough()
+	placing, stopPlacing := context.WithDeadline(ctx, s.began.Add(s.length()))
+	defer stopPlacing()
 	l := newLoad(s.Seed, []string{"http://" + s.address(apiPort), "http://" + s.address(apiPort+1)})
-	answering, giveUp := context.WithDeadline(ctx, s.began.Add(s.length()+settleTime))
-	defer giveUp()
-	var g errgroup.Group // without a context: what a fault starts again runs on when all faults are over
+	answering, stopWaiting := context.WithDeadline(ctx, s.began.Add(s.length()+settleTime))
+	defer stopWaiting()
+	// Without a context: processes that a fault restarts keep running when all faults have ended.
+	var g errgroup.Group
 	g.Go(func() error {
 		l.run(answering, placing, s.Rate)
 		return nil
 	})
 	for _, f := range plan {
-		g.Go(func() error { return s.perform(ctx, f) })
+		g.Go(func() error { return s.runFault(ctx, f) })
 	}
 	if err := g.Wait(); err != nil || ctx.Err() != nil {
 		return evidence{}, errors.Join(err, context.Cause(ctx))
 	}
-	s.say("%d orders are accepted; %d requests were repeated", len(l.accepted), l.repeated)
+	s.logf("%d orders accepted, %d requests repeated; waiting until all orders are final", len(l.accepted), l.repeated)
 	s.settle(ctx, h, l.accepted)
 	return s.gather(ctx, h, l)
 }
 
-// observe adds whatever comes to orders.status to the history.
-func observe(ctx context.Context, cl *kgo.Client, h *history) {
-	for ctx.Err() == nil {
-		cl.PollFetches(ctx).EachRecord(h.add)
+// observe adds the records of orders.status to the history until stop is called.
+func (s *system) observe(ctx context.Context, h *history) (stop func(), err error) {
+	cl, err := s.direct().Connect(ctx, kgo.ConsumeTopics(topic.Names(s.Prefix).Status),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var observer sync.WaitGroup
+	observer.Go(func() {
+		for ctx.Err() == nil {
+			cl.PollFetches(ctx).EachRecord(h.add)
+		}
+	})
+	return func() {
+		cancel()
+		observer.Wait()
+		cl.Close()
+	}, nil
 }
 
-// settle waits until all accepted orders have ended. Those that do not in time are the judge's.
-func (s *stage) settle(ctx context.Context, h *history, accepted map[string]placed) {
+// settle waits until all accepted orders are final, at most for settleTime. check reports the
+// others.
+func (s *system) settle(ctx context.Context, h *history, accepted map[string]placed) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	for left := slices.Collect(maps.Keys(accepted)); ; {
@@ -196,10 +210,10 @@ func (s *stage) settle(ctx context.Context, h *history, accepted map[string]plac
 			return
 		}
 	}
-	s.say("all have ended")
+	s.logf("all orders are final")
 }
 
-func (s *stage) gather(ctx context.Context, h *history, l *load) (evidence, error) {
+func (s *system) gather(ctx context.Context, h *history, l *load) (evidence, error) {
 	report, err := audit.Run(ctx, s.direct(), topic.Names(s.Prefix), s.Group)
 	if err != nil {
 		return evidence{}, err
@@ -210,11 +224,12 @@ func (s *stage) gather(ctx context.Context, h *history, l *load) (evidence, erro
 	defer s.mu.Unlock()
 	return evidence{
 		accepted: l.accepted, unknown: l.unknown, refused: l.refused,
-		history: h, audit: report, delivered: s.mail.Deliveries(), played: s.played, skipped: s.skipped, fallen: s.fallen,
+		history: h, audit: report, delivered: s.mail.Deliveries(),
+		injected: s.injected, skipped: s.skipped, exits: s.exits,
 	}, nil
 }
 
-// report prints what was found. A broken promise is an error.
+// report prints the findings. A broken promise is an error.
 func report(s settings, f *findings, stdout io.Writer) error {
 	fmt.Fprintln(stdout)
 	for _, t := range f.tables() {

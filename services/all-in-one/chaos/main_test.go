@@ -13,7 +13,7 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// program runs it as a person would.
+// program runs chaos with arguments.
 func program(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -21,7 +21,7 @@ func program(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-func TestPlanIsPrintedAndNothingDone(t *testing.T) {
+func TestPlanOnlyPrintsTheSchedule(t *testing.T) {
 	t.Parallel()
 	one, err := program(t, "--plan", "--seed", "5")
 	if err != nil || !strings.HasPrefix(one, "chaos --minutes 3 --seed 5 --rate 20: ") {
@@ -52,7 +52,7 @@ func TestReportIsAnErrorWhenAPromiseIsBroken(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "table.md")
 	var out bytes.Buffer
-	f := judge(clean())
+	f := check(clean())
 	if err := report(settings{Table: file, Minutes: 3, Seed: 1, Rate: 20}, f, &out); err != nil || !strings.HasSuffix(out.String(), "ok: every promise was kept\n") {
 		t.Errorf("got %q, %v", &out, err)
 	}
@@ -73,30 +73,30 @@ func TestLogsAreKeptWhenAPromiseWasBroken(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, row := range []struct {
-		name  string
-		ctx   context.Context
-		keep  bool
-		wrong bool
-		want  []string // what is left
+		name   string
+		ctx    context.Context
+		keep   bool
+		failed bool
+		want   []string // what is left
 	}{
-		{"all went well", t.Context(), false, false, nil},
-		{"all went well, and is to be kept", t.Context(), true, false, []string{"kafka", "worker-1.log"}},
+		{"success", t.Context(), false, false, nil},
+		{"success, with --keep", t.Context(), true, false, []string{"kafka", "worker-1.log"}},
 		{"a promise was broken", t.Context(), false, true, []string{"worker-1.log"}},
 		{"interrupted", over, false, true, nil},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		err1 := os.MkdirAll(filepath.Join(dir, "kafka", "log"), 0o700)
 		err2 := os.WriteFile(filepath.Join(dir, "worker-1.log"), nil, 0o600)
-		var said bytes.Buffer
-		if err := errors.Join(err1, err2, tidy(row.ctx, settings{Keep: row.keep}, dir, row.wrong, &said)); err != nil {
+		var printed bytes.Buffer
+		if err := errors.Join(err1, err2, removeData(row.ctx, settings{Keep: row.keep}, dir, row.failed, &printed)); err != nil {
 			t.Fatal(err)
 		}
 		left, _ := filepath.Glob(filepath.Join(dir, "*"))
 		for i := range left {
 			left[i] = filepath.Base(left[i])
 		}
-		if !slices.Equal(left, row.want) || (len(left) > 0) != strings.Contains(said.String(), dir) {
-			t.Errorf("%s: got %q left, and said %q; want %q, and where it is", row.name, left, &said, row.want)
+		if !slices.Equal(left, row.want) || (len(left) > 0) != strings.Contains(printed.String(), dir) {
+			t.Errorf("%s: got %q left, printed %q; want %q and the directory", row.name, left, &printed, row.want)
 		}
 	}
 }

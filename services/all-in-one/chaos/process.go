@@ -11,56 +11,57 @@ import (
 	"time"
 )
 
-// process is a program that is kept running: one that ends by itself is started again, as any machine would.
+// process supervises a program: if it exits unexpectedly, it is restarted.
 type process struct {
-	name, log string            // its output goes to the end of a file
-	args, env []string          // to run it
-	mark      string            // what its output says when it is ready
-	fell      func(name string) // is told when it ends by itself
+	name, log string // log is the file that its output is appended to
+	args, env []string
+	readyText string            // its output contains this when it is ready
+	onExit    func(name string) // called after an unexpected exit
 
 	mu     sync.Mutex
-	cmd    *exec.Cmd     // or nil: it was never started
-	wanted bool          // it is to be started again
-	out    *marked       // of the last launch
-	done   chan struct{} // closed when it runs no more, and is not wanted
+	cmd    *exec.Cmd     // nil before the first start
+	wanted bool          // restart it when it exits
+	out    *readyWatcher // of the last launch
+	done   chan struct{} // closed when it has exited and is not wanted
 }
 
-// start runs the program until ctx is done or end is called, and returns when it says that it is ready.
+// start runs the program until ctx is done or end is called. It returns when the program is ready.
 func (p *process) start(ctx context.Context) error {
 	p.launch(ctx)
 	return p.ready(ctx)
 }
 
-// launch is start without waiting.
+// launch starts the program without waiting until it is ready.
 func (p *process) launch(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted, p.done = true, make(chan struct{})
-	p.out = &marked{mark: []byte(p.mark), found: make(chan struct{})}
-	go p.keep(ctx, p.out, p.done) // ends with ctx or end
+	p.out = &readyWatcher{readyText: []byte(p.readyText), found: make(chan struct{})}
+	go p.supervise(ctx, p.out, p.done) // ends with ctx or end
 }
 
-// ready returns when the program that was launched last says that it is ready.
+// ready waits until the program that was launched last is ready.
 func (p *process) ready(ctx context.Context) error {
 	select {
 	case <-p.out.found:
 		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("starting %s: not ready after %s", p.name, patience)
+	case <-time.After(processTimeout):
+		return fmt.Errorf("starting %s: not ready after %s", p.name, processTimeout)
 	case <-p.done:
-		return fmt.Errorf("starting %s: it ended, see %s", p.name, p.log)
+		return fmt.Errorf("starting %s: it exited, see %s", p.name, p.log)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// patience is how long a program may take to start or to end. A worker drains for 35 s; three brokers start slowly where others work too.
-const patience = 2 * time.Minute
+// processTimeout bounds the time that a program needs to start or to stop. A worker drains for 35
+// s; three brokers start slowly on a busy machine.
+const processTimeout = 2 * time.Minute
 
-// again is how long a program that ended by itself stays away.
-const again = time.Second
+// restartDelay is the time between an unexpected exit and the restart.
+const restartDelay = time.Second
 
-func (p *process) keep(ctx context.Context, out *marked, done chan struct{}) {
+func (p *process) supervise(ctx context.Context, out *readyWatcher, done chan struct{}) {
 	defer close(done)
 	file, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -74,19 +75,19 @@ func (p *process) keep(ctx context.Context, out *marked, done chan struct{}) {
 		if !p.exec(cmd) {
 			return
 		}
-		_ = cmd.Wait() // whatever it ended with: it is wanted or it is not
+		_ = cmd.Wait() // the exit status does not matter
 		p.mu.Lock()
 		wanted := p.wanted
 		p.mu.Unlock()
 		if !wanted || ctx.Err() != nil {
 			return
 		}
-		p.fell(p.name)
-		hold(ctx, again)
+		p.onExit(p.name)
+		wait(ctx, restartDelay)
 	}
 }
 
-// exec starts the command unless the program is not wanted any more.
+// exec starts the command, unless end was called.
 func (p *process) exec(cmd *exec.Cmd) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,20 +98,22 @@ func (p *process) exec(cmd *exec.Cmd) bool {
 	return true
 }
 
-// command ties the program to this one, where that can be done: it is killed when this one is.
+// command returns a command that is killed when this process exits in any way, where setpriv is
+// available.
 func command(ctx context.Context, args, env []string) *exec.Cmd {
-	if tie, err := exec.LookPath("setpriv"); err == nil {
-		args = append([]string{tie, "--pdeathsig", "SIGKILL"}, args...)
+	if setpriv, err := exec.LookPath("setpriv"); err == nil {
+		args = append([]string{setpriv, "--pdeathsig", "SIGKILL"}, args...)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.WaitDelay = time.Second
-	// A group of its own, so that Ctrl-C reaches this program alone, and it decides about the others.
+	// A process group of its own: Ctrl-C reaches only this program, which stops the others.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
-// end sends a signal and returns when the program has ended: one that takes too long is killed, and that is an error.
+// end sends a signal and waits until the program has exited. If that takes too long, it kills the
+// program and returns an error.
 func (p *process) end(sig syscall.Signal) error {
 	p.mu.Lock()
 	p.wanted = false
@@ -120,10 +123,10 @@ func (p *process) end(sig syscall.Signal) error {
 	select {
 	case <-done:
 		return nil
-	case <-time.After(patience):
+	case <-time.After(processTimeout):
 		p.signal(syscall.SIGKILL)
 		<-done
-		return fmt.Errorf("ending %s: still there %s after signal %d", p.name, patience, sig)
+		return fmt.Errorf("stopping %s: still running %s after signal %d", p.name, processTimeout, sig)
 	}
 }
 
@@ -131,12 +134,13 @@ func (p *process) signal(sig syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd != nil {
-		_ = p.cmd.Process.Signal(sig) // one that has ended needs none
+		_ = p.cmd.Process.Signal(sig) // it may have exited
 	}
 }
 
-// hold waits, and reports whether ctx let it. What is overdue waits for nobody.
-func hold(ctx context.Context, d time.Duration) bool {
+// wait waits for d, and reports whether ctx is still active. It returns true at once if d is not
+// positive.
+func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -148,23 +152,24 @@ func hold(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// marked is the output of a program. It closes found when the mark comes by.
-type marked struct {
-	file  *os.File
-	mark  []byte
-	found chan struct{}
-	seen  bool
-	last  []byte // the end of what came before: the mark may be torn
+// readyWatcher writes the output of a program to a file, and closes found when the text appears in
+// it.
+type readyWatcher struct {
+	file      *os.File
+	readyText []byte
+	found     chan struct{}
+	seen      bool
+	last      []byte // the end of the output so far: the text may be split over two writes
 }
 
-// Write is called by one goroutine at a time, that of exec.
-func (m *marked) Write(text []byte) (int, error) {
+// Write is called by one goroutine: that of os/exec.
+func (m *readyWatcher) Write(text []byte) (int, error) {
 	if !m.seen {
 		m.last = append(m.last, text...)
-		if m.seen = bytes.Contains(m.last, m.mark); m.seen {
+		if m.seen = bytes.Contains(m.last, m.readyText); m.seen {
 			close(m.found)
 		}
-		m.last = m.last[max(0, len(m.last)-len(m.mark)):]
+		m.last = m.last[max(0, len(m.last)-len(m.readyText)):]
 	}
 	return m.file.Write(text)
 }

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// proxy passes connections on to a broker, and makes them slow or cuts them when it is told to. The zero delay is as fast as it goes.
+// proxy forwards connections to a broker. It can delay and cut them.
 type proxy struct {
 	to     string
 	ln     net.Listener
 	copies sync.WaitGroup
 
-	mu   sync.Mutex
-	away bool
-	slow delay
-	open map[net.Conn]struct{} // both ends of each connection
+	mu       sync.Mutex
+	refusing bool
+	slow     delay
+	open     map[net.Conn]struct{} // both ends of each connection
 }
 
-// delay is what each chunk of at most 16 KiB suffers.
+// delay is applied to each chunk of at most 16 KiB. The zero value is no delay.
 type delay struct {
 	latency time.Duration
 	rate    int // bytes a second; zero: no limit
@@ -41,7 +41,7 @@ func newProxy(ctx context.Context, address, to string) (*proxy, error) {
 	return &proxy{to: to, ln: ln, open: map[net.Conn]struct{}{}}, nil
 }
 
-// run passes connections on until ctx is done, and returns when all are closed.
+// run forwards connections until ctx is done. It returns when all are closed.
 func (p *proxy) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.ln.Close(); p.cut(true) })
 	defer stop()
@@ -67,7 +67,8 @@ func (p *proxy) run(ctx context.Context) error {
 	}
 }
 
-// pass copies one direction, and closes both when that ends: Kafka's clients close none of them by half.
+// pass copies one direction. At its end it closes both connections: Kafka clients do not
+// half-close.
 func (p *proxy) pass(from, to net.Conn) {
 	defer p.close(from, to)
 	chunk := make([]byte, 16<<10)
@@ -88,10 +89,10 @@ func (p *proxy) pass(from, to net.Conn) {
 	}
 }
 
-// cut closes every connection; away also refuses new ones, until it is called again.
-func (p *proxy) cut(away bool) {
+// cut closes all connections. With refuse, new ones are refused until the next call.
+func (p *proxy) cut(refuse bool) {
 	p.mu.Lock()
-	p.away = away
+	p.refusing = refuse
 	var all []net.Conn
 	for c := range p.open {
 		all = append(all, c)
@@ -100,7 +101,7 @@ func (p *proxy) cut(away bool) {
 	p.close(all...)
 }
 
-// delay makes all connections slow, or with a zero delay fast again.
+// delay sets the delay of all connections.
 func (p *proxy) delay(d delay) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,11 +112,11 @@ func (p *proxy) admit(ends ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range ends {
-		if !p.away {
+		if !p.refusing {
 			p.open[c] = struct{}{}
 		}
 	}
-	return !p.away
+	return !p.refusing
 }
 
 func (p *proxy) close(ends ...net.Conn) {

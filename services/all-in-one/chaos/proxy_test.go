@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// echo is a server that says back what it is told.
+// echo is a server that returns what it receives.
 func echo(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,54 +11,55 @@ import (
 	"time"
 )
 
-// What a fault makes fail. Faults of the same thing never overlap: with two brokers of three away nothing could be written.
+// The components of the system. Faults of one component never overlap: with two of three brokers
+// down, nothing can be written.
 const (
-	theWorkers = "workers"
-	theAPIs    = "apis"
-	theKafka   = "kafka"
-	theMail    = "mail"
+	componentWorkers = "workers"
+	componentAPIs    = "apis"
+	componentKafka   = "kafka"
+	componentMail    = "mail"
 )
 
 // kind is a kind of fault.
 type kind struct {
 	name              string
-	touches           string
-	targets           int // how many there are to choose from; zero: it concerns all
+	component         string
+	targets           int // number of instances to choose one from; zero: it concerns all
 	shortest, longest time.Duration
-	back              time.Duration // how long it takes, about, until what was broken is back
-	cuts              bool          // a worker may lose what it has in hand
-	share             int           // if not zero: it lasts up to such a part of the run, when that is longer
-	play              func(*stage, context.Context, fault) error
+	recovery          time.Duration // estimated time until the component works again
+	interrupts        bool          // a worker may lose in-flight orders
+	share             int           // if not zero: it lasts up to 1/share of the run, if that is longer than longest
+	inject            func(*system, context.Context, fault) error
 }
 
 // fault is one fault of a schedule.
 type fault struct {
 	kind
-	at     time.Duration // since the load began
-	target int           // from 1; zero: all
-	lasts  time.Duration
+	at       time.Duration // since the start of the load
+	target   int           // instance, from 1; zero: all
+	duration time.Duration
 }
 
 func (f fault) String() string {
-	target := f.touches
+	target := f.component
 	if f.target > 0 {
-		target = fmt.Sprint(strings.TrimSuffix(f.touches, "s"), " ", f.target)
+		target = fmt.Sprint(strings.TrimSuffix(f.component, "s"), " ", f.target)
 	}
-	return fmt.Sprintf("%6s  %-16s %-10s %s", f.at.Round(time.Second), f.name, target, f.lasts.Round(time.Second))
+	return fmt.Sprintf("%6s  %-16s %-10s %s", f.at.Round(time.Second), f.name, target, f.duration.Round(time.Second))
 }
 
-// The rhythm of a schedule.
+// The times of a schedule.
 const (
-	warmUp   = 5 * time.Second // before the first fault, so that every worker has partitions
-	overlap  = 3 * time.Second // how long a fault may run into the next
-	restMin  = 3 * time.Second // between faults the system gets time to recover
+	warmUp   = 5 * time.Second // before the first fault: every worker has partitions then
+	overlap  = 3 * time.Second // how long a fault may overlap the next
+	restMin  = 3 * time.Second // between two faults, for recovery
 	restMax  = 9 * time.Second
-	coolDown = 10 * time.Second // behind the last fault, still under load
+	coolDown = 10 * time.Second // after the last fault, still under load
 )
 
-// draw makes the schedule of a run from its seed alone. Kinds are dealt like cards: each comes once before one comes again.
-// A lasting that is not zero replaces that of every kind.
-func draw(seed uint64, length, lasting time.Duration, from []kind) []fault {
+// newPlan returns the schedule of a run, which depends on the seed only. Each kind occurs once
+// before one occurs again. If lasting is not zero, it is the duration of each fault.
+func newPlan(seed uint64, length, lasting time.Duration, from []kind) []fault {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var plan []fault
 	var deck []kind
@@ -68,25 +69,25 @@ func draw(seed uint64, length, lasting time.Duration, from []kind) []fault {
 			deck = slices.Clone(from)
 			rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 		}
-		f := fault{kind: deck[0], lasts: cmp.Or(lasting, deck[0].draw(rng, length))}
+		f := fault{kind: deck[0], duration: cmp.Or(lasting, deck[0].randomDuration(rng, length))}
 		deck = deck[1:]
 		if f.targets > 0 {
 			f.target = 1 + rng.IntN(f.targets)
 		}
 		f.at = end + between(rng, restMin, restMax)
-		// One in three begins before the last is over, unless it breaks the same thing.
+		// One in three begins before the previous one ends, unless both concern one component.
 		if rng.IntN(3) == 0 && len(plan) > 0 {
-			f.at = max(plan[len(plan)-1].at, end-overlap, free[f.touches]+restMin)
+			f.at = max(plan[len(plan)-1].at, end-overlap, free[f.component]+restMin)
 		}
-		free[f.touches] = f.at + f.lasts + f.back
-		if end = max(end, free[f.touches]); end > length-coolDown {
+		free[f.component] = f.at + f.duration + f.recovery
+		if end = max(end, free[f.component]); end > length-coolDown {
 			return plan
 		}
 		plan = append(plan, f)
 	}
 }
 
-func (k kind) draw(rng *rand.Rand, length time.Duration) time.Duration {
+func (k kind) randomDuration(rng *rand.Rand, length time.Duration) time.Duration {
 	longest := k.longest
 	if k.share > 0 {
 		longest = max(longest, length/time.Duration(k.share))
@@ -94,12 +95,12 @@ func (k kind) draw(rng *rand.Rand, length time.Duration) time.Duration {
 	return between(rng, k.shortest, longest)
 }
 
-// between draws whole tenths of a second: people read the schedule.
+// between returns a random duration, rounded to 0.1 s for readability.
 func between(rng *rand.Rand, least, most time.Duration) time.Duration {
 	return (least + time.Duration(rng.Int64N(int64(most-least)+1))).Round(100 * time.Millisecond)
 }
 
-// choose returns the kinds of a comma-separated list of names; an empty list is all.
+// choose returns the kinds with these names, or all kinds if there are none.
 func choose(names []string) ([]kind, error) {
 	if len(names) == 0 {
 		return kinds(), nil
@@ -112,7 +113,7 @@ func choose(names []string) ([]kind, error) {
 			for _, k := range kinds() {
 				known = append(known, k.name)
 			}
-			return nil, fmt.Errorf("--only %q: there is %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("--only %q: unknown kind, want one of %s", name, strings.Join(known, ", "))
 		}
 		chosen = append(chosen, kinds()[i])
 	}

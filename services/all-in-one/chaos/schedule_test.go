@@ -16,9 +16,9 @@ func printed(plan []fault) string {
 	return b.String()
 }
 
-func TestSeedIsTheSchedule(t *testing.T) {
+func TestScheduleDependsOnTheSeedOnly(t *testing.T) {
 	t.Parallel()
-	one, again, other := draw(7, 10*time.Minute, 0, kinds()), draw(7, 10*time.Minute, 0, kinds()), draw(8, 10*time.Minute, 0, kinds())
+	one, again, other := newPlan(7, 10*time.Minute, 0, kinds()), newPlan(7, 10*time.Minute, 0, kinds()), newPlan(8, 10*time.Minute, 0, kinds())
 	if diff := cmp.Diff(printed(one), printed(again)); diff != "" {
 		t.Errorf("seed 7 twice (-first +second):\n%s", diff)
 	}
@@ -27,11 +27,11 @@ func TestSeedIsTheSchedule(t *testing.T) {
 	}
 }
 
-func TestHalfAnHourHasEveryKind(t *testing.T) {
+func TestThirtyMinutesHaveEveryKind(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
 		times := map[string]int{}
-		for _, f := range draw(seed, 30*time.Minute, 0, kinds()) {
+		for _, f := range newPlan(seed, 30*time.Minute, 0, kinds()) {
 			times[f.name]++
 		}
 		for _, k := range kinds() {
@@ -48,20 +48,20 @@ func TestFaultsLeaveRoomForRecovery(t *testing.T) {
 	overlaps := 0
 	for seed := range uint64(20) {
 		over := map[string]time.Duration{}
-		plan := draw(seed, length, 0, kinds())
+		plan := newPlan(seed, length, 0, kinds())
 		for i, f := range plan {
-			if f.at < over[f.touches] {
-				t.Errorf("seed %d: %s begins before the last fault of the %s is over", seed, f, f.touches)
+			if f.at < over[f.component] {
+				t.Errorf("seed %d: %s begins before the last fault of the %s is over", seed, f, f.component)
 			}
-			if end := f.at + f.lasts + f.back; end > length-coolDown {
+			if end := f.at + f.duration + f.recovery; end > length-coolDown {
 				t.Errorf("seed %d: %s ends too late", seed, f)
 			} else {
-				over[f.touches] = end
+				over[f.component] = end
 			}
 			if f.targets > 0 && (f.target < 1 || f.target > f.targets) || f.targets == 0 && f.target != 0 {
 				t.Errorf("seed %d: %s: got target %d of %d", seed, f, f.target, f.targets)
 			}
-			if i > 0 && f.at < plan[i-1].at+plan[i-1].lasts+plan[i-1].back {
+			if i > 0 && f.at < plan[i-1].at+plan[i-1].duration+plan[i-1].recovery {
 				overlaps++
 			}
 		}
@@ -71,23 +71,23 @@ func TestFaultsLeaveRoomForRecovery(t *testing.T) {
 	}
 }
 
-func TestOutagesOfMailGrowWithTheRun(t *testing.T) {
+func TestMailOutagesGrowWithTheRun(t *testing.T) {
 	t.Parallel()
 	only, err := choose([]string{"smtp-down"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	longest := func(minutes int) (most time.Duration) {
-		for _, f := range draw(1, time.Duration(minutes)*time.Minute, 0, only) {
-			most = max(most, f.lasts)
+		for _, f := range newPlan(1, time.Duration(minutes)*time.Minute, 0, only) {
+			most = max(most, f.duration)
 		}
 		return most
 	}
 	if short, long := longest(3), longest(60); short > 20*time.Second || long < 2*time.Minute {
 		t.Errorf("got up to %s in 3 minutes and %s in 60, want seconds and minutes", short, long)
 	}
-	for _, f := range draw(1, time.Hour, 10*time.Minute, only) {
-		if f.lasts != 10*time.Minute {
+	for _, f := range newPlan(1, time.Hour, 10*time.Minute, only) {
+		if f.duration != 10*time.Minute {
 			t.Errorf("got %s, want 10 minutes as asked for", f)
 		}
 	}
@@ -111,6 +111,6 @@ func TestKindsAreChosenByName(t *testing.T) {
 		}
 	}
 	if _, err := choose([]string{"earthquake"}); err == nil || !strings.Contains(err.Error(), "worker-kill") {
-		t.Errorf("got %v, want an error that names what there is", err)
+		t.Errorf("got %v, want an error that names the kinds", err)
 	}
 }

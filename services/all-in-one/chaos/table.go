@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// table is what a run prints, and what stands in the README.
-type table [][]string // rows; the first is the head
+// table is a table that a run prints.
+type table [][]string // rows; the first is the header
 
-// tables say what was found, for people.
+// tables returns the findings as tables.
 func (f *findings) tables() []table {
 	count := func(n any) string { return fmt.Sprint(n) }
 	sums := table{
 		{"what", "found"},
 		{"orders accepted", count(f.Accepted)},
-		{"refunds among them", count(f.Refunds)},
+		{"of these, refunds", count(f.Refunds)},
 		{"confirmed", count(f.Confirmed)},
 		{"cancelled", count(f.Cancelled)},
-		{"dead letters, each of them meant to be one", count(f.DeadLetters)},
-		{"without an answer from the API", count(f.Unknown)},
+		{"dead letters, all of them expected", count(f.DeadLetters)},
+		{"requests without an answer from the API", count(f.Unknown)},
 		{"lost", count(f.Lost)},
-		{"invoice numbers used twice", count(f.NumbersTwice)},
-		{"mails too many, counted as uncertain", count(f.TwiceCounted)},
-		{"mails too many, not counted", count(f.TwiceUncounted)},
-		{"orders about to be mailed when their worker was killed or cut off", count(f.InDoubt)},
-		{"void states", count(f.VoidStates)},
-		{"processes that ended by themselves, and were started again", count(f.Fell)},
-		{"longest time without a confirmation", seconds(f.Longest)},
-		{"the same, with no fault to explain it", seconds(f.Unexplained)},
+		{"invoice numbers used twice", count(f.DuplicateNumbers)},
+		{"repeated mails, counted as uncertain", count(f.RepeatedCounted)},
+		{"repeated mails, not counted", count(f.RepeatedUncounted)},
+		{"orders being mailed when their worker was killed or cut off", count(f.Interrupted)},
+		{"stale states", count(f.StaleStates)},
+		{"unexpected process exits (restarted)", count(f.UnexpectedExits)},
+		{"longest time without a confirmation", seconds(f.LongestStall)},
+		{"longest time without a confirmation that no fault explains", seconds(f.UnexplainedStall)},
 	}
 	faults := table{
-		{"fault", "times", "first confirmation after it began (min/median/max)", "after it ended", "a partition stood still for up to"},
+		{"fault", "times", "first confirmation after it began (min/median/max)", "after it ended", "longest stall of a partition"},
 	}
 	for _, k := range f.Kinds {
 		times := count(k.Times)
 		if k.Skipped > 0 {
-			times += fmt.Sprintf(" (%d skipped: no disk of its own can be mounted here)", k.Skipped)
+			times += fmt.Sprintf(" (%d skipped: a disk for it cannot be mounted)", k.Skipped)
 		}
-		faults = append(faults, []string{k.Name, times, spread(k.Begun), spread(k.Ended), seconds(k.Still)})
+		faults = append(faults, []string{k.Name, times, spread(k.Begun), spread(k.Ended), seconds(k.Stall)})
 	}
 	return []table{sums, faults}
 }
@@ -52,7 +52,7 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// spread is least, median and most.
+// spread formats minimum, median and maximum.
 func spread(all []time.Duration) string {
 	if len(all) == 0 {
 		return "-"
@@ -82,7 +82,7 @@ func (t table) text(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// markdown prints it for the README.
+// markdown prints the table as Markdown.
 func (t table) markdown(w io.Writer) {
 	for i, row := range t {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))

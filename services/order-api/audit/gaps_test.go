@@ -8,6 +8,7 @@ import (
 
 	"example.com/orders/services/order-api/audit"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 )
@@ -68,7 +69,7 @@ func TestGapsAreARunALine(t *testing.T) {
 	if err := numbers.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/gaps.txt", strings.ReplaceAll(text.String(), numbers.Incarnation, "7KQ2MX"))
+	golden.Compare(t, "testdata/gaps.txt", strings.ReplaceAll(text.String(), numbers.Incarnation, "7KQ2MX"))
 }
 
 // TestManyReasonsAreBounded writes more reasons than a closed list has: those that come late go by the last one.

@@ -2,15 +2,12 @@ package audit_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"example.com/orders/services/order-api/audit"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 )
@@ -44,8 +41,8 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, "testdata/"+name+".txt", text.String())
-		golden(t, "testdata/"+name+".json", string(machine)+"\n")
+		golden.Compare(t, "testdata/"+name+".txt", text.String())
+		golden.Compare(t, "testdata/"+name+".json", string(machine)+"\n")
 	}
 }
 
@@ -63,24 +60,5 @@ func TestAGroupThatCommittedNothingIsNoComfort(t *testing.T) {
 	}
 	if want := "Group mistyped has committed nothing"; report.Committed || !strings.Contains(text.String(), want) {
 		t.Errorf("got %s\nwant %q in it", text.String(), want)
-	}
-}
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares with a file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/ctl"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/kafkatest"
 )
 
@@ -234,7 +234,7 @@ func TestOutput(t *testing.T) {
 			fmt.Fprintf(&all, "(ends with) %v\n", err)
 		}
 	}
-	golden(t, "testdata/output.txt", all.String())
+	golden.Compare(t, "testdata/output.txt", all.String())
 }
 
 func TestInvoiceFileIsNamedAfterTheOrder(t *testing.T) {
@@ -329,24 +329,5 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 			t.Errorf("%s --help: got no error, want config.ErrHelp", command)
 		}
 	}
-	golden(t, "testdata/help.txt", all.String())
-}
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares with a file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	golden.Compare(t, "testdata/help.txt", all.String())
 }

@@ -82,21 +82,22 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-// open starts kfake behind a listener, and keeps the members of its groups that wait, through a client with options of its own.
+// open starts kfake on a listener, and a client that sends heartbeats for waiting members of
+// groups.
 func open(ln net.Listener, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), err error) {
-	w := &waiting{Listener: ln}
-	listen := func(string, string) (net.Listener, error) { return w, nil }
+	j := &joins{Listener: ln}
+	listen := func(string, string) (net.Listener, error) { return j, nil }
 	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.ListenFn(listen))...)
 	if err != nil {
 		return nil, err
 	}
-	release, err := w.keep(cluster, clients...)
+	stopHeartbeats, err := j.sendHeartbeats(cluster, clients...)
 	if err != nil {
 		cluster.Close()
 		return nil, err
 	}
 	return func() {
-		release()
+		stopHeartbeats()
 		cluster.Close()
 	}, nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -21,7 +20,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/client"
@@ -39,8 +37,6 @@ import (
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/wire"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // shop is the API on a broker of its own, without workers: tests write what workers would.
 type shop struct {
@@ -128,7 +124,7 @@ func (s *shop) serve(t *testing.T, h http.Handler) (end func()) {
 	s.dial = new(net.Dialer).DialContext
 	address := "127.0.0.1:0"
 	if time.Now().Year() < 2020 { // the clock of a synctest bubble
-		network := new(kfake.VirtualNetwork)
+		network := new(kafkatest.Network)
 		listen, transport.DialContext, address = network.Listen, network.DialContext, "localhost:80"
 		s.dial = network.DialContext
 	}

@@ -3,11 +3,10 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"example.com/orders/shared/golden"
 )
 
 const good = `{"customer":{"name":"Zoë Łukasiewicz","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin",` +
@@ -140,20 +139,8 @@ func TestProblemsAreStable(t *testing.T) {
 			t.Errorf("%s: got headers %v, want the request's name and nosniff", r.name, h)
 		}
 	}
-	golden(t, "testdata/problems.golden", got.String())
+	golden.Compare(t, "testdata/problems.golden", got.String())
 	if got := len(s.Records(t, s.Topics.Orders)); got != 2 {
 		t.Errorf("got %d records in orders, want the two that were placed first", got)
-	}
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		must(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	must(t, err)
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update rewrites it):\n%s", path, diff)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -228,7 +227,7 @@ func TestPositionIsAskedForUntilItIsAnswered(t *testing.T) {
 		stop := m.join(t, m.work)
 		time.Sleep(5 * time.Second)
 		stop()
-		fault := m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: "team", Count: 7})
+		fault := m.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: "team", Count: 7})
 		m.fill(t, m.Topics.Replay, 1, 1)
 		m.join(t, m.work)
 		time.Sleep(20 * time.Second)
@@ -326,7 +325,7 @@ func TestPartitionOfAnotherIsLeftAtOnce(t *testing.T) {
 		})
 		time.Sleep(5 * time.Second)
 		began := time.Now()
-		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: "team", TopLevel: true, Err: kerr.UnknownMemberID, Count: 2})
+		m.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: "team", TopLevel: true, Err: kerr.UnknownMemberID, Count: 2})
 		if cause := <-causes; !errors.Is(cause, errLost) || time.Since(began) > 2*heartbeat {
 			t.Errorf("abandoned after %s because %v, want at the next heartbeat because %v", time.Since(began), cause, errLost)
 		}

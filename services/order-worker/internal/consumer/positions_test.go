@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -302,7 +301,7 @@ func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 1)
-		fault := m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Count: -1})
+		fault := m.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Count: -1})
 		c, _ := m.member(t, func(_ context.Context, _ *ledger.Ledger, r *kgo.Record, _ <-chan struct{}) error {
 			return m.work(t.Context(), nil, r, nil)
 		})

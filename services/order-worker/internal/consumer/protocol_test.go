@@ -13,7 +13,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -168,7 +167,7 @@ func TestARefusedSessionEndsTheMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.setBroker(t, "group.min.session.timeout.ms", "10000")
-		m.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Err: kerr.ClusterAuthorizationFailed, Count: -1})
+		m.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Err: kerr.ClusterAuthorizationFailed, Count: -1})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := New(m.cfg, m.work).Run(ctx); err == nil || !strings.Contains(err.Error(), "--session-timeout") {

@@ -4,21 +4,16 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata")
 
 // full returns an invoice in which every term has a value.
 func full() *einvoice.Invoice {
@@ -51,20 +46,8 @@ func indented(t testing.TB, data []byte) string {
 
 func TestInvoiceMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
-	const file = "testdata/full.xml"
 	got := indented(t, einvoice.Write(full()))
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update rewrites it):\n%s", file, diff)
-	}
+	golden.Compare(t, "testdata/full.xml", got)
 }
 
 // elements returns the names of the elements of XML, and how many are empty.

@@ -2,7 +2,6 @@ package email_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
 	"mime"
@@ -22,10 +21,9 @@ import (
 
 	"example.com/orders/services/order-worker/internal/email"
 	"example.com/orders/services/order-worker/internal/locale"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // inShop is a config with a shop URL.
 func inShop(c *email.Config) { c.ShopURL = "https://shop.example.com/" }
@@ -54,8 +52,8 @@ func TestMailMatchesGoldenFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := s.received(t, "1")
-				golden(t, language+".txt", got.Text)
-				golden(t, language+".html", got.HTML)
+				golden.Compare(t, "testdata/"+language+".txt", got.Text)
+				golden.Compare(t, "testdata/"+language+".html", got.HTML)
 				if len(got.Attachments) != 1 || got.Attachments[0].FileName != "INV-7KQ2MX-03-0000124.pdf" || got.Attachments[0].ContentType != "application/pdf" {
 					t.Fatalf("attachments: got %+v, want the invoice", got.Attachments)
 				}
@@ -64,23 +62,6 @@ func TestMailMatchesGoldenFile(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it):\n%s", name, diff)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 )
 
@@ -45,8 +46,8 @@ func TestRefundMailMatchesGoldenFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := s.received(t, "1")
-				golden(t, language+"-credit.txt", got.Text)
-				golden(t, language+"-credit.html", got.HTML)
+				golden.Compare(t, "testdata/"+language+"-credit.txt", got.Text)
+				golden.Compare(t, "testdata/"+language+"-credit.html", got.HTML)
 				if want := "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t-refund-1.credit-note@example.com"; got.MessageID != want {
 					t.Errorf("Message-ID: got %q, want %q", got.MessageID, want)
 				}

@@ -15,6 +15,7 @@ import (
 	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/services/order-worker/internal/pdftest"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 )
 
@@ -94,8 +95,8 @@ func TestCreditNoteMatchesGoldenFiles(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	w := broken(t, s)
-	golden(t, "testdata/credit-note.txt", squeeze(strings.Join(read(t, w), "\f")))
-	golden(t, "testdata/credit-note.xml", strings.ReplaceAll(string(einvoice.Write(s.data(w))), "><", ">\n<"))
+	golden.Compare(t, "testdata/credit-note.txt", squeeze(strings.Join(read(t, w), "\f")))
+	golden.Compare(t, "testdata/credit-note.xml", strings.ReplaceAll(string(einvoice.Write(s.data(w))), "><", ">\n<"))
 }
 
 func TestCreditNoteHasNoPaymentRequest(t *testing.T) {

@@ -1,9 +1,7 @@
 package invoice
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,10 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/services/order-worker/internal/pdftest"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata")
 
 // read renders an order and returns the text of each page.
 func read(t testing.TB, w *order.State) []string {
@@ -34,23 +31,7 @@ func TestInvoiceTextMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
 	w := shipped(3)
 	w.Order.ShipTo.Country = "FI"
-	golden(t, "testdata/invoice.txt", squeeze(strings.Join(read(t, w), "\f")))
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Compare(t, "testdata/invoice.txt", squeeze(strings.Join(read(t, w), "\f")))
 }
 
 func TestBoxesAreExplained(t *testing.T) {

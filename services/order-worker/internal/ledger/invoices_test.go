@@ -10,12 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
@@ -73,7 +73,7 @@ func TestInvoiceIsKeptOnceHoweverLateTheAnswer(t *testing.T) {
 		l := o.open(t)
 		w := begun(l, "ord_1", 7)
 		// The record is written, and the answer is that nobody knows: for longer than the client waits for a record.
-		late := o.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topics.Invoices, Err: kerr.RequestTimedOut, Count: -1})
+		late := o.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topics.Invoices, Err: kerr.RequestTimedOut, Count: -1})
 		time.AfterFunc(time.Minute, late.Remove)
 		if err := l.Keep(t.Context(), w); err != nil {
 			t.Fatal(err)

@@ -2,23 +2,17 @@ package metrics_test
 
 import (
 	"errors"
-	"flag"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/golden"
 	"example.com/orders/shared/order"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // scrape is what Prometheus reads, without what it says about the process and Go.
 func scrape(t *testing.T, m *metrics.Meter) string {
@@ -60,19 +54,7 @@ func TestScrapeTellsWhatWasCounted(t *testing.T) {
 		m.Breaker(order.StepEmail, true)
 
 		got := scrape(t, m)
-		golden := filepath.Join("testdata", "scrape.golden")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("scrape (-want +got; -update writes it):\n%s", diff)
-		}
+		golden.Compare(t, "testdata/scrape.golden", got)
 	})
 }
 

@@ -19,8 +19,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// fakeKafka stands where three brokers would, in this process: kfake at their ports, and what their proxies pass on to. It
-// returns the first port, and a folder with a script that seems to start a broker.
+// fakeKafka runs kfake on the ports of three brokers and of the listeners behind their proxies. It
+// returns the first port, and a directory with a script that looks like scripts/kafka.
 func fakeKafka(t *testing.T) (port int, scripts string) {
 	t.Helper()
 	port = freePorts(t)
@@ -51,7 +51,8 @@ func fakeKafka(t *testing.T) (port int, scripts string) {
 	return port, scripts
 }
 
-// freePorts finds fifty ports in a row that nobody listens at. The last is held until the test ends, against tests beside it.
+// freePorts finds fifty unused ports in a row. It occupies the last one until the test ends, so
+// that parallel tests get other ports.
 func freePorts(t *testing.T) int {
 	t.Helper()
 	for port := 28000; port < 31000; port += 50 {
@@ -76,7 +77,8 @@ func freePorts(t *testing.T) int {
 	return 0
 }
 
-// programs writes a folder with what seem to be the services: this test program under other names.
+// programs returns a directory with programs that look like the services: this test program under
+// other names.
 func programs(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
@@ -89,8 +91,8 @@ func programs(t *testing.T) string {
 	return bin
 }
 
-// TestRunFindsNothingWhereNothingIsWrong takes a whole run through faults that cost no session time-out.
-func TestRunFindsNothingWhereNothingIsWrong(t *testing.T) {
+// TestRunWithoutDefectsKeepsEveryPromise runs the whole program with short faults.
+func TestRunWithoutDefectsKeepsEveryPromise(t *testing.T) {
 	t.Parallel()
 	port, scripts := fakeKafka(t)
 	s := settings{Minutes: 0.03, Rate: 50, Seed: 1, Port: port, Bin: programs(t), Scripts: scripts, Prefix: "orders", Group: "order-workers"}
@@ -100,11 +102,11 @@ func TestRunFindsNothingWhereNothingIsWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan = append(plan, fault{kind: chosen[0], at: time.Duration(i) * 100 * time.Millisecond, target: 1, lasts: 100 * time.Millisecond})
+		plan = append(plan, fault{kind: chosen[0], at: time.Duration(i) * 100 * time.Millisecond, target: 1, duration: 100 * time.Millisecond})
 	}
 	var out bytes.Buffer
 	dir := t.TempDir()
-	found, err := try(t.Context(), s, dir, plan, &out)
+	found, err := runPlan(t.Context(), s, dir, plan, &out)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
@@ -118,7 +120,7 @@ func TestRunFindsNothingWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
-func TestSettleIsForAllCopies(t *testing.T) {
+func TestInSyncMeansAllReplicas(t *testing.T) {
 	t.Parallel()
 	with := func(inSync ...int) (d kadm.TopicDetails) {
 		d = kadm.TopicDetails{}
@@ -132,19 +134,19 @@ func TestSettleIsForAllCopies(t *testing.T) {
 		topics kadm.TopicDetails
 		want   bool
 	}{
-		{"nothing is known", with(), false},
+		{"no topics", with(), false},
 		{"all three", with(3, 3), true},
-		{"one copy lags", with(3, 2), false},
+		{"one replica lags", with(3, 2), false},
 	} {
-		if got := whole(row.topics); got != row.want {
+		if got := allInSync(row.topics); got != row.want {
 			t.Errorf("%s: got %t, want %t", row.name, got, row.want)
 		}
 	}
 }
 
-func TestFullDiskIsMountedOnlyWhenItIsAskedFor(t *testing.T) {
+func TestSmallDiskIsMountedOnlyForDiskFull(t *testing.T) {
 	t.Parallel()
-	st := &stage{settings: settings{Port: freePorts(t)}, dir: t.TempDir()}
+	st := &system{settings: settings{Port: freePorts(t)}, dir: t.TempDir()}
 	if err := st.build(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +158,7 @@ func TestFullDiskIsMountedOnlyWhenItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestTakenPortIsSaid(t *testing.T) {
+func TestUsedPortIsReported(t *testing.T) {
 	t.Parallel()
 	port := freePorts(t)
 	ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port+proxyPort))
@@ -164,8 +166,8 @@ func TestTakenPortIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if _, err := try(t.Context(), settings{Port: port}, t.TempDir(), nil, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("got %v, want it to say that the address is in use", err)
+	if _, err := runPlan(t.Context(), settings{Port: port}, t.TempDir(), nil, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("got %v, want that the address is in use", err)
 	}
 }
 
@@ -180,7 +182,7 @@ func TestSettlingEndsWithTheLastOrder(t *testing.T) {
 	for _, r := range []*kgo.Record{claimed(0), state(1, 0, 1, order.Mailing), state(2, 0, 2, order.Confirmed)} {
 		select {
 		case <-settled:
-			t.Errorf("settled before offset %d, where it is confirmed at the earliest", r.Offset)
+			t.Errorf("settled before offset %d, where it is confirmed", r.Offset)
 		default:
 		}
 		h.add(r)
@@ -195,6 +197,6 @@ func TestSettlingEndsWithTheRun(t *testing.T) {
 	h := newHistory()
 	setup(t).settle(ctx, h, map[string]placed{"ord_1": {}})
 	if left := h.unfinished([]string{"ord_1"}, nil); len(left) != 1 {
-		t.Errorf("got %v unfinished, want the one that never came", left)
+		t.Errorf("got %v unfinished, want the one that is missing", left)
 	}
 }

@@ -15,15 +15,14 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// What others do to the application: another group on its topics, a producer that writes what cannot be read, a clock that is wrong.
-
-// joinForeignGroup runs a worker of another group on the same topics, as somebody does who mistypes --group. It may refuse to start;
-// else it leaves after a while. Then one claim lands in each partition behind those of the living owners, as that of a former owner
-// does which was stopped before it claimed.
-func (s *stage) joinForeignGroup(ctx context.Context, f fault) error {
+// joinForeignGroup runs a worker of another group on the same topics, as after a mistyped --group.
+// The worker may refuse to start, else it is stopped after a while. Then it appends one claim to
+// each partition after those of the current owners, as a former owner does that was stopped before
+// its claim was written.
+func (s *system) joinForeignGroup(ctx context.Context, f fault) error {
 	p := s.process("foreign-worker", "", append(s.workers[0].args, "--group", "typo")...)
 	p.env = s.workers[0].env
-	if err := p.once(ctx, f.lasts); err != nil {
+	if err := p.runFor(ctx, f.duration); err != nil {
 		return err
 	}
 	return s.produce(ctx, func(names topic.Set, partition int32) *kgo.Record {
@@ -33,8 +32,8 @@ func (s *stage) joinForeignGroup(ctx context.Context, f fault) error {
 	})
 }
 
-// once runs the program until it ends by itself or d has passed. Then it is told to end.
-func (p *process) once(ctx context.Context, d time.Duration) error {
+// runFor runs the program until it exits, at most for d. Then it is stopped.
+func (p *process) runFor(ctx context.Context, d time.Duration) error {
 	file, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -45,17 +44,19 @@ func (p *process) once(ctx context.Context, d time.Duration) error {
 	cmd := command(ctx, p.args, p.env)
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = patience
-	_ = cmd.Run() // how it ends is not what is tried here
+	cmd.WaitDelay = processTimeout
+	_ = cmd.Run() // the exit status does not matter
 	return nil
 }
 
-// unpacked is more than any reader unpacks a batch to. Compressed, it has some kilobytes.
+// unpacked is larger than the limit of all readers for an uncompressed batch. Compressed, it has
+// some kilobytes.
 const unpacked = 70 << 20
 
-// appendUnreadable appends a batch to one partition of orders that no reader can unpack, which blocks that partition. After a while an
-// operator skips it.
-func (s *stage) appendUnreadable(ctx context.Context, f fault) error {
+// appendUnreadable appends an unreadable batch to one partition of orders: it is too large when it
+// is uncompressed. That blocks the partition, until the batch is skipped as an operator would skip
+// it.
+func (s *system) appendUnreadable(ctx context.Context, f fault) error {
 	names := topic.Names(s.Prefix)
 	cl, err := s.direct().Connect(ctx, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
 		kgo.ProducerBatchMaxBytes(2*unpacked), kgo.BrokerMaxWriteBytes(4*unpacked), kgo.MaxBufferedBytes(4*unpacked))
@@ -65,16 +66,16 @@ func (s *stage) appendUnreadable(ctx context.Context, f fault) error {
 	defer cl.Close()
 	r := &kgo.Record{Topic: names.Orders, Partition: int32(f.target - 1), Value: make([]byte, unpacked)}
 	if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {
-		return fmt.Errorf("appending a batch that cannot be unpacked: %w", err)
+		return fmt.Errorf("appending an unreadable batch: %w", err)
 	}
-	hold(ctx, f.lasts)
+	wait(ctx, f.duration)
 	return s.ordersctl(ctx, "topics", "skip", names.Orders, fmt.Sprint(r.Partition), fmt.Sprint(r.Offset),
 		"--out", filepath.Join(s.dir, fmt.Sprintf("batch-%d-%d", r.Partition, r.Offset)))
 }
 
-// ordersctl runs a command as an operator does, and returns what it says as an error when it fails.
-func (s *stage) ordersctl(ctx context.Context, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// ordersctl runs a command of ordersctl. An error contains its output.
+func (s *system) ordersctl(ctx context.Context, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, processTimeout)
 	defer cancel()
 	cmd := command(ctx, append([]string{filepath.Join(s.Bin, "ordersctl")}, args...), []string{"ORDERS_BROKERS=" + s.address(0)})
 	out, err := cmd.CombinedOutput()
@@ -84,29 +85,31 @@ func (s *stage) ordersctl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// clockStep is how far the brokers' clock is set forth and back: past every delay between two attempts.
+// clockStep is how far the clocks of the brokers are set forward and back: more than any delay
+// between two attempts.
 const clockStep = time.Hour
 
-// stepClock sets the clock of all brokers forth, then back behind the true time, then right.
-func (s *stage) stepClock(ctx context.Context, f fault) error {
+// stepClock sets the clocks of all brokers forward, then behind the real time, then to the real
+// time.
+func (s *system) stepClock(ctx context.Context, f fault) error {
 	for _, ahead := range []time.Duration{clockStep, -clockStep} {
 		if err := s.setClock(ahead); err != nil {
 			return err
 		}
-		hold(ctx, f.lasts/2)
+		wait(ctx, f.duration/2)
 	}
 	return s.setClock(0)
 }
 
-// setClock has the brokers' clock be ahead of the machine's. They look once a second.
-func (s *stage) setClock(ahead time.Duration) error {
+// setClock sets how far the clocks of the brokers are ahead. They read the file once a second.
+func (s *system) setClock(ahead time.Duration) error {
 	part := s.clock + ".part"
 	err := os.WriteFile(part, fmt.Append(nil, ahead.Milliseconds()), 0o600)
-	return errors.Join(err, os.Rename(part, s.clock)) // never half a number
+	return errors.Join(err, os.Rename(part, s.clock)) // atomic: a broker never reads half a number
 }
 
 // produce appends one record to each partition.
-func (s *stage) produce(ctx context.Context, record func(names topic.Set, partition int32) *kgo.Record) error {
+func (s *system) produce(ctx context.Context, record func(names topic.Set, partition int32) *kgo.Record) error {
 	cl, err := s.direct().Connect(ctx, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err

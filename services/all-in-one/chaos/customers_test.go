@@ -14,19 +14,19 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// till takes orders and gives money back, as long as there are bottles.
-type till struct {
+// fakeShop is an API that accepts orders, and refunds as long as there are bottles.
+type fakeShop struct {
 	mu      sync.Mutex
 	bottles int
-	refunds map[string]string // IDs, by key
-	early   int               // requests that come too early
-	forgets bool              // what was under a key
-	cancel  int
-	problem string // of a cancel
-	asked   func()
+	refunds map[string]string // IDs by idempotency key
+	early   int               // number of refunds that are refused because they are too early
+	forgets bool              // answer a repeated key with another ID
+	cancel  int               // status of the answer to a cancel
+	problem string            // type of the answer to a cancel
+	asked   func()            // called for each cancel
 }
 
-func (s *till) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *fakeShop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := r.Header.Get("Idempotency-Key")
@@ -55,7 +55,7 @@ func (s *till) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *till) open(t *testing.T) *load {
+func (s *fakeShop) open(t *testing.T) *load {
 	t.Helper()
 	s.refunds = map[string]string{}
 	server := httptest.NewServer(s)
@@ -63,63 +63,63 @@ func (s *till) open(t *testing.T) *load {
 	return newLoad(7, []string{server.URL})
 }
 
-func TestSomeOrdersAreCalledOff(t *testing.T) {
+func TestSomeOrdersAreCancelled(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		name          string
-		till          *till
-		taken, wanted bool // what is wanted is no refusal
+		name               string
+		shop               *fakeShop
+		accepted, expected bool
 	}{
-		{"in time, or not", &till{cancel: http.StatusAccepted}, true, true},
-		{"begun", &till{cancel: http.StatusConflict, problem: "order-begun"}, false, true},
-		{"forbidden", &till{cancel: http.StatusForbidden, problem: "forbidden"}, false, false},
+		{"accepted", &fakeShop{cancel: http.StatusAccepted}, true, true},
+		{"begun", &fakeShop{cancel: http.StatusConflict, problem: "order-begun"}, false, true},
+		{"forbidden", &fakeShop{cancel: http.StatusForbidden, problem: "forbidden"}, false, false},
 	} {
-		l := row.till.open(t)
-		l.place(t.Context(), calledOff/2)
-		if p := l.accepted["ord"]; !p.called || p.taken != row.taken || (len(l.refused) == 0) != row.wanted {
-			t.Errorf("%s: got %+v, refused %v; want taken %t", row.name, p, l.refused, row.taken)
+		l := row.shop.open(t)
+		l.place(t.Context(), cancelEvery/2)
+		if p := l.accepted["ord"]; !p.cancelAsked || p.cancelAccepted != row.accepted || (len(l.refused) == 0) != row.expected {
+			t.Errorf("%s: got %+v, refused %v; want accepted %t", row.name, p, l.refused, row.accepted)
 		}
 	}
-	l := (&till{}).open(t)
-	if l.place(t.Context(), calledOff/2+1); l.accepted["ord"].called {
-		t.Error("got the next order called off too, want one in so many")
+	l := (&fakeShop{}).open(t)
+	if l.place(t.Context(), cancelEvery/2+1); l.accepted["ord"].cancelAsked {
+		t.Error("got the next order cancelled too")
 	}
 }
 
-func TestACancelWithoutAnAnswerIsNoOrderInDoubt(t *testing.T) {
+func TestACancelWithoutAnAnswerLeavesTheOrderAccepted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	l := (&till{cancel: http.StatusServiceUnavailable, asked: cancel}).open(t)
-	l.place(ctx, calledOff/2)
-	if p := l.accepted["ord"]; !p.called || p.taken || l.unknown != 0 || len(l.refused) != 0 {
-		t.Errorf("got %+v, %d unknown, refused %v; want it called off and nothing else", p, l.unknown, l.refused)
+	l := (&fakeShop{cancel: http.StatusServiceUnavailable, asked: cancel}).open(t)
+	l.place(ctx, cancelEvery/2)
+	if p := l.accepted["ord"]; !p.cancelAsked || p.cancelAccepted || l.unknown != 0 || len(l.refused) != 0 {
+		t.Errorf("got %+v, %d unknown, refused %v; want the cancel requested and nothing else", p, l.unknown, l.refused)
 	}
 }
 
-func TestAsManyRefundsAreTakenAsThereAreBottles(t *testing.T) {
+func TestRefundsAreAcceptedForEachBottleOnce(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name    string
-		n       int // of the order
-		till    *till
+		n       int // number of the order
+		shop    *fakeShop
 		refunds int
 		refused bool
 	}{
-		{"three of three", sentBack / 4, &till{bottles: 3}, 3, false},
-		{"two of two", sentBack/4 + sentBack, &till{bottles: 2}, 2, false},
-		{"one of one", sentBack/4 + 2*sentBack, &till{bottles: 1}, 1, false},
-		{"when it is known and invoiced", sentBack / 4, &till{bottles: 3, early: 3}, 3, false},
-		{"two of one", sentBack/4 + 2*sentBack, &till{bottles: 2}, 2, true},
-		{"none of one", sentBack/4 + 2*sentBack, &till{}, 0, true},
-		{"another under the same key", sentBack / 4, &till{bottles: 3, forgets: true}, 3, true},
+		{"three of three", refundEvery / 4, &fakeShop{bottles: 3}, 3, false},
+		{"two of two", refundEvery/4 + refundEvery, &fakeShop{bottles: 2}, 2, false},
+		{"one of one", refundEvery/4 + 2*refundEvery, &fakeShop{bottles: 1}, 1, false},
+		{"repeated until the order is known and invoiced", refundEvery / 4, &fakeShop{bottles: 3, early: 3}, 3, false},
+		{"two of one", refundEvery/4 + 2*refundEvery, &fakeShop{bottles: 2}, 2, true},
+		{"none of one", refundEvery/4 + 2*refundEvery, &fakeShop{}, 0, true},
+		{"another under the same key", refundEvery / 4, &fakeShop{bottles: 3, forgets: true}, 3, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			l := row.till.open(t)
+			l := row.shop.open(t)
 			l.place(t.Context(), row.n)
 			refunds := 0
 			for _, p := range l.accepted {
-				if p.of == "ord" {
+				if p.refundOf == "ord" {
 					refunds++
 				}
 			}
@@ -134,15 +134,15 @@ func TestRefundsWithoutAnswersAreUnknown(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l := (&till{bottles: 3}).open(t)
-	l.sendBack(ctx, "ord", sentBack/4)
-	if l.unknown != asked || len(l.refused) != 0 {
-		t.Errorf("got %d unknown, refused %v; want %d and none", l.unknown, l.refused, asked)
+	l := (&fakeShop{bottles: 3}).open(t)
+	l.refundAll(ctx, "ord", refundEvery/4)
+	if l.unknown != concurrentRefunds || len(l.refused) != 0 {
+		t.Errorf("got %d unknown, refused %v; want %d and none", l.unknown, l.refused, concurrentRefunds)
 	}
 }
 
-// TestHistoryKnowsWhatWasRegretted reads a refund, and an order whose cancel came too late.
-func TestHistoryKnowsWhatWasRegretted(t *testing.T) {
+// TestHistoryHasCancelsAndRefunds reads a refund, and an order whose cancel came too late.
+func TestHistoryHasCancelsAndRefunds(t *testing.T) {
 	t.Parallel()
 	h := newHistory()
 	add := func(offset int64, s *order.State, c order.Change) {
@@ -159,7 +159,7 @@ func TestHistoryKnowsWhatWasRegretted(t *testing.T) {
 	refund.Progress.Invoice = &order.Invoice{Number: "CRN-1", IssuedAt: clock, Total: order.EUR.Cents(7), Kept: &order.Kept{}}
 	h.add(claimed(0))
 	add(1, &of, order.Change{Status: order.Confirmed})
-	taken := map[string]placed{"ord": {called: true, taken: true}}
+	taken := map[string]placed{"ord": {cancelAsked: true, cancelAccepted: true}}
 	if left := h.unfinished([]string{"ord"}, taken); len(left) != 1 || len(h.unfinished([]string{"ord"}, nil)) != 0 {
 		t.Errorf("got %v unfinished, want the order whose cancel has no answer", left)
 	}
@@ -170,11 +170,11 @@ func TestHistoryKnowsWhatWasRegretted(t *testing.T) {
 	if left := h.unfinished([]string{"ord"}, taken); len(left) != 0 {
 		t.Errorf("got %v unfinished, want none", left)
 	}
-	if l := h.orders["ord"]; len(l.changes) != 1 || l.of != "" || l.kept {
+	if l := h.orders["ord"]; len(l.changes) != 1 || l.refundOf != "" || l.invoiced {
 		t.Errorf("got %+v, want an answer to be no change", l)
 	}
 	l := h.orders["ord-refund-1"]
-	if got, want := fmt.Sprint(l.of, l.numbers, l.total, l.kept), "ord[CRN-1 CRN-2] 0.07 true"; got != want || h.err != nil {
+	if got, want := fmt.Sprint(l.refundOf, l.numbers, l.total, l.invoiced), "ord[CRN-1 CRN-2] 0.07 true"; got != want || h.err != nil {
 		t.Errorf("got %s, %v; want %s", got, h.err, want)
 	}
 }

@@ -17,12 +17,13 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func TestBurstKillsBothWorkersInTurnAndLeavesThemRunning(t *testing.T) {
+func TestBurstKillsBothWorkersAndLeavesThemRunning(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
-	p.begin(t, p.workers[:workerCount]...)
-	fall(t, p, "worker-kill-burst", 0)
-	// A worker that is killed before it is up tells nothing; both are up in the end, and none counts as ended by itself.
+	p.startAll(t, p.workers[:workerCount]...)
+	inject(t, p, "worker-kill-burst", 0)
+	// A worker that is killed while it starts reports nothing. At the end both run, and no kill
+	// counts as an unexpected exit.
 	for _, w := range p.workers[:workerCount] {
 		w.mu.Lock()
 		if !w.wanted || w.cmd == nil {
@@ -30,13 +31,13 @@ func TestBurstKillsBothWorkersInTurnAndLeavesThemRunning(t *testing.T) {
 		}
 		w.mu.Unlock()
 	}
-	if len(p.fallen) != 0 {
-		t.Errorf("got %v as ended by themselves, want none: they were killed", p.fallen)
+	if len(p.exits) != 0 {
+		t.Errorf("got %v as unexpected exits, want none: they were killed", p.exits)
 	}
 }
 
-// onKafka gives a stage a broker with its topics, where it expects the first one.
-func onKafka(t *testing.T, p *puppets) {
+// onKafka starts a broker with the topics on the port of the first broker.
+func onKafka(t *testing.T, p *fakeSystem) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -57,17 +58,18 @@ func onKafka(t *testing.T, p *puppets) {
 	}
 }
 
-// commands replaces a program with one that notes its arguments, and returns what was noted.
-func commands(t *testing.T, p *puppets, program string) func() string {
+// commands replaces a program with one that records its arguments, and returns a function that
+// reads them.
+func commands(t *testing.T, p *fakeSystem, program string) func() string {
 	t.Helper()
 	p.Bin = t.TempDir()
-	noted := filepath.Join(p.Bin, "noted")
-	script := "#!/bin/sh\necho \"$ORDERS_BROKERS $@\" >>" + noted + "\n"
+	recorded := filepath.Join(p.Bin, "recorded")
+	script := "#!/bin/sh\necho \"$ORDERS_BROKERS $@\" >>" + recorded + "\n"
 	if err := os.WriteFile(filepath.Join(p.Bin, program), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return func() string {
-		text, err := os.ReadFile(noted)
+		text, err := os.ReadFile(recorded)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,18 +77,18 @@ func commands(t *testing.T, p *puppets, program string) func() string {
 	}
 }
 
-func TestForeignGroupComesAndGoesAndLeavesALateClaim(t *testing.T) {
+func TestForeignGroupLeavesALateClaim(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	onKafka(t, p)
 	started := commands(t, p, "order-worker")
 	p.workers[0].args = []string{filepath.Join(p.Bin, "order-worker"), "--brokers", "b"}
-	// Long enough for the program to start on a machine that does other things; it ends by itself.
+	// Long enough to start the program on a busy machine; it exits by itself.
 	chosen, err := choose([]string{"foreign-group"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chosen[0].play(p.stage, t.Context(), fault{kind: chosen[0], lasts: time.Minute}); err != nil {
+	if err := chosen[0].inject(p.system, t.Context(), fault{kind: chosen[0], duration: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	if got := started(); !strings.Contains(got, "--brokers b --group typo") {
@@ -101,7 +103,7 @@ func TestForeignGroupComesAndGoesAndLeavesALateClaim(t *testing.T) {
 	}
 }
 
-func one(t *testing.T, p *puppets, topic string, partition int32) (*kgo.Record, error) {
+func one(t *testing.T, p *fakeSystem, topic string, partition int32) (*kgo.Record, error) {
 	t.Helper()
 	cl, err := p.direct().Connect(t.Context())
 	if err != nil {
@@ -111,12 +113,12 @@ func one(t *testing.T, p *puppets, topic string, partition int32) (*kgo.Record, 
 	return kafka.NewReader(cl, "").One(t.Context(), topic, partition, 0)
 }
 
-func TestUnreadableBatchIsOneAndIsSkippedByAnOperator(t *testing.T) {
+func TestUnreadableBatchIsSkipped(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	onKafka(t, p)
 	called := commands(t, p, "ordersctl")
-	fall(t, p, "unreadable-batch", 3)
+	inject(t, p, "unreadable-batch", 3)
 	want := fmt.Sprintf("%s topics skip orders 2 0 --out %s\n", p.address(0), filepath.Join(p.dir, "batch-2-0"))
 	if got := called(); got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -126,7 +128,7 @@ func TestUnreadableBatchIsOneAndIsSkippedByAnOperator(t *testing.T) {
 	}
 }
 
-func TestClockStepsForthAndBackAndEndsRight(t *testing.T) {
+func TestClockStepsForwardAndBackAndEndsRight(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	p.clock = filepath.Join(p.dir, "clock")
@@ -136,7 +138,7 @@ func TestClockStepsForthAndBackAndEndsRight(t *testing.T) {
 	if text, err := os.ReadFile(p.clock); string(text) != "3600000" || err != nil {
 		t.Errorf("an hour ahead: got %q, %v", text, err)
 	}
-	fall(t, p, "clock-step", 0)
+	inject(t, p, "clock-step", 0)
 	if text, err := os.ReadFile(p.clock); string(text) != "0" || err != nil {
 		t.Errorf("afterwards: got %q, %v; want 0", text, err)
 	}

@@ -25,7 +25,8 @@ const (
 	session    = 8 * time.Second
 )
 
-// TestAllPartitionsAreConsumedSoonAfterTenKills kills members of a group at any moment, of a join too, and starts others.
+// TestAllPartitionsAreConsumedSoonAfterTenKills kills members of a group at random moments, also
+// during joins, and starts others.
 func TestAllPartitionsAreConsumedSoonAfterTenKills(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -53,7 +54,7 @@ func TestAllPartitionsAreConsumedSoonAfterTenKills(t *testing.T) {
 	}
 }
 
-func TestMembersThatWaitForADeadOneAreKept(t *testing.T) {
+func TestMembersThatWaitForADeadOneStayInTheGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := startVirtual(t)
@@ -82,7 +83,7 @@ func startVirtual(t *testing.T) *kfake.VirtualNetwork {
 	return network
 }
 
-// await waits until something was consumed of each partition.
+// await waits until a record of each partition was consumed.
 func await(t *testing.T, consumed <-chan int32) {
 	t.Helper()
 	const within = 20 * time.Second
@@ -97,7 +98,7 @@ func await(t *testing.T, consumed <-chan int32) {
 		case p := <-consumed:
 			delete(missing, p)
 		case <-ctx.Done():
-			t.Fatalf("after %s nothing was consumed of partitions %v", within, slices.Sorted(maps.Keys(missing)))
+			t.Fatalf("after %s no record was consumed of partitions %v", within, slices.Sorted(maps.Keys(missing)))
 		}
 	}
 }
@@ -126,7 +127,7 @@ type worker struct {
 	dead    bool
 }
 
-// startWorker starts a member that says which partitions it consumes of.
+// startWorker starts a member that reports the partition of each consumed record.
 func startWorker(t *testing.T, network *kfake.VirtualNetwork, consumed chan<- int32, opts ...kgo.Opt) *worker {
 	t.Helper()
 	w := &worker{network: network}
@@ -152,7 +153,7 @@ func startWorker(t *testing.T, network *kfake.VirtualNetwork, consumed chan<- in
 	return w
 }
 
-// errKilled is none of the errors after which a client would try again, and take its time to close.
+// errKilled is not retriable, so that the client closes at once.
 var errKilled = errors.New("killed")
 
 func (w *worker) dial(ctx context.Context, network, addr string) (net.Conn, error) {

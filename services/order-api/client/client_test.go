@@ -25,7 +25,7 @@ import (
 func Example() {
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		fmt.Fprint(w, `{"type":"/problems/invalid-order","title":"The order is not right","status":422,
+		fmt.Fprint(w, `{"type":"/problems/invalid-order","title":"Invalid order","status":422,
 			"errors":[{"pointer":"/items/0/sku","detail":"is not in the catalogue"}]}`)
 	}))
 	defer shop.Close()
@@ -38,7 +38,7 @@ func Example() {
 	}
 	// Output:
 	// 422 /problems/invalid-order
-	// The order is not right
+	// Invalid order
 	//   /items/0/sku is not in the catalogue
 }
 
@@ -153,19 +153,19 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 
 func TestRefusalIsAProblem(t *testing.T) {
 	t.Parallel()
-	const whole = `{"title":"The refund is not right","status":422,"errors":[{"pointer":"","detail":"nothing is left"},{"pointer":"/a","detail":"is b"}]}`
-	const known = `{"type":"/problems/result-unknown","title":"Nobody knows","status":504,"detail":"ask later","order":"ord_1"}`
+	const whole = `{"title":"Invalid refund","status":422,"errors":[{"pointer":"","detail":"nothing is left"},{"pointer":"/a","detail":"is b"}]}`
+	const known = `{"type":"/problems/outcome-unknown","title":"Outcome unknown","status":504,"detail":"ask later","order":"ord_1"}`
 	for name, row := range map[string]struct {
 		status int
 		body   string
 		want   client.Problem
 		text   string
 	}{
-		"of the API": {504, known, client.Problem{Type: "/problems/result-unknown", Title: "Nobody knows", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
+		"of the API": {504, known, client.Problem{Type: "/problems/outcome-unknown", Title: "Outcome unknown", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
 		"of fields, and of the whole": {
 			422, whole,
-			client.Problem{Title: "The refund is not right", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
-			"The refund is not right\n  nothing is left\n  /a is b",
+			client.Problem{Title: "Invalid refund", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
+			"Invalid refund\n  nothing is left\n  /a is b",
 		},
 		"of a proxy":       {502, "<html>", client.Problem{Type: "about:blank", Title: "the API answered 502 Bad Gateway", Status: 502}, "the API answered 502 Bad Gateway"},
 		"of somebody else": {404, `{"message":"no"}`, client.Problem{Type: "about:blank", Title: "the API answered 404 Not Found", Status: 404}, "the API answered 404 Not Found"},

@@ -198,7 +198,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWait(t *testing.T) {
 		s.put(t, s.Topics.Orders, s.layout.Partition([]byte(o.ID)), wire.Order(o))
 		time.Sleep(2 * time.Second) // the view looks once a second
 		_, err := s.client.Place(t.Context(), wanted(), "k9", 0)
-		isProblem(t, "order", err, 429, "overdue")
+		isProblem(t, "order", err, 429, "backpressure")
 		resp := s.send(t, s.http, "POST", "/v1/orders", good, "Content-Type", "application/json")
 		if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "30" {
 			t.Errorf("got %s, Retry-After %q; want 429 and when to try again", resp.Status, resp.Header.Get("Retry-After"))

@@ -64,7 +64,7 @@ func TestOrdersAreTakenBesideOneThatNoWorkerWillBegin(t *testing.T) {
 				row.happened(t, k, put(t, k, k.Topics.Orders, wire.Order(o)))
 				time.Sleep(2 * time.Second) // the view looks once a second
 				_, err := in.Place(t.Context(), wanted(), "")
-				if errors.Is(err, intake.ErrOverdue) != row.refused {
+				if errors.Is(err, intake.ErrBackpressure) != row.refused {
 					t.Errorf("got %v, want it refused: %t", err, row.refused)
 				}
 				if row.refused && !strings.Contains(fmt.Sprint(err), "order ord_1, partition 0 offset 0 of orders, has waited for 1h0m2s") {

@@ -147,8 +147,8 @@ func TestKeyMakesOneOrder(t *testing.T) {
 				t.Errorf("same key and body: %v (-first +again):\n%s", err, diff)
 			}
 			_, err = in.Place(t.Context(), other(), "k1")
-			if reused, ok := errors.AsType[*intake.KeyReused](err); !ok || reused.Key != "k1" {
-				t.Errorf("same key, other body: got %v, want KeyReused", err)
+			if reused, ok := errors.AsType[*intake.KeyReusedError](err); !ok || reused.Key != "k1" {
+				t.Errorf("same key, other body: got %v, want KeyReusedError", err)
 			}
 			second, err := in.Place(t.Context(), other(), "k2")
 			if err != nil || second.Order.ID == first.Order.ID {
@@ -191,8 +191,8 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 			for i, err := range errs {
 				if err == nil {
 					accepted++
-				} else if _, ok := errors.AsType[*intake.KeyReused](err); !ok {
-					t.Errorf("instance %d: got %v, want KeyReused", i, err)
+				} else if _, ok := errors.AsType[*intake.KeyReusedError](err); !ok {
+					t.Errorf("instance %d: got %v, want KeyReusedError", i, err)
 				}
 			}
 			if accepted != row.accepted {
@@ -238,9 +238,9 @@ func TestUnknownResultNamesTheOrder(t *testing.T) {
 	in := start(t, k, 300*time.Millisecond)
 	speak := silence(t, k)
 	_, err := in.Place(t.Context(), wanted(), "k1")
-	unknown, ok := errors.AsType[*intake.Unknown](err)
+	unknown, ok := errors.AsType[*intake.OutcomeUnknownError](err)
 	if !ok {
-		t.Fatalf("got %v, want Unknown", err)
+		t.Fatalf("got %v, want OutcomeUnknownError", err)
 	}
 	speak()
 	s, err := start(t, k, 0).Place(t.Context(), wanted(), "k1")
@@ -255,15 +255,15 @@ func TestFullBufferTakesNoOrder(t *testing.T) {
 	in := start(t, k, 200*time.Millisecond, kgo.MaxBufferedRecords(1))
 	silence(t, k)
 	if _, err := in.Place(t.Context(), wanted(), ""); !isUnknown(err) {
-		t.Errorf("first: got %v, want Unknown", err)
+		t.Errorf("first: got %v, want OutcomeUnknownError", err)
 	}
-	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotTaken) {
-		t.Errorf("second: got %v, want ErrNotTaken", err)
+	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotPlaced) {
+		t.Errorf("second: got %v, want ErrNotPlaced", err)
 	}
 }
 
 func isUnknown(err error) bool {
-	_, ok := errors.AsType[*intake.Unknown](err)
+	_, ok := errors.AsType[*intake.OutcomeUnknownError](err)
 	return ok
 }
 
@@ -274,8 +274,8 @@ func TestRefusedRecordIsNoOrder(t *testing.T) {
 	limit := "10"
 	_, err := kadm.NewClient(k.Client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, k.Topics.Orders)
 	must(t, err)
-	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotTaken) {
-		t.Errorf("got %v, want ErrNotTaken", err)
+	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotPlaced) {
+		t.Errorf("got %v, want ErrNotPlaced", err)
 	}
 }
 
@@ -287,9 +287,9 @@ func TestRejectedOrderNamesEachField(t *testing.T) {
 	o.Customer.Email, o.ShipTo.Country = "zoe", "de"
 	o.Lines = []order.Line{{SKU: "", Quantity: 0}, {SKU: "FLYING-CARPET", Quantity: 1_000_000_000}, {SKU: "BOTTLE-750", Quantity: 1}}
 	_, err := in.Place(t.Context(), o, "")
-	rejected, ok := errors.AsType[*intake.Rejected](err)
+	rejected, ok := errors.AsType[*intake.RejectedError](err)
 	if !ok {
-		t.Fatalf("got %v, want Rejected", err)
+		t.Fatalf("got %v, want RejectedError", err)
 	}
 	var got []string
 	for _, w := range rejected.Invalid {

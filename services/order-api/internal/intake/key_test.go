@@ -68,8 +68,8 @@ func TestOneKeyForManyOrdersIsTheFirst(t *testing.T) {
 			s, err := in.Place(t.Context(), o, "k1")
 			if err == nil {
 				accepted <- s
-			} else if _, reused := errors.AsType[*intake.KeyReused](err); !reused {
-				t.Errorf("order %d: got %v, want KeyReused", i, err)
+			} else if _, reused := errors.AsType[*intake.KeyReusedError](err); !reused {
+				t.Errorf("order %d: got %v, want KeyReusedError", i, err)
 			}
 		})
 	}
@@ -100,6 +100,6 @@ func TestViewThatLagsLeavesTheResultUnknown(t *testing.T) {
 	must(t, err)
 	_, err = in.Place(t.Context(), wanted(), "k1")
 	if !isUnknown(err) || !errors.Is(err, view.ErrBehind) {
-		t.Errorf("got %v, want Unknown because the view is behind", err)
+		t.Errorf("got %v, want OutcomeUnknownError because the view is behind", err)
 	}
 }

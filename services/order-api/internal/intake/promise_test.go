@@ -50,7 +50,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWaitTooLong(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second) // the view looks once a second
 				for _, key := range []string{"", "k1"} {
-					if _, err := in.Place(t.Context(), wanted(), key); errors.Is(err, intake.ErrOverdue) != row.refused {
+					if _, err := in.Place(t.Context(), wanted(), key); errors.Is(err, intake.ErrBackpressure) != row.refused {
 						t.Errorf("key %q: got %v, want it refused: %t", key, err, row.refused)
 					}
 				}
@@ -74,8 +74,8 @@ func TestOrdersAreTakenAgainWhenTheOldOnesAreBegun(t *testing.T) {
 		first, err := in.Place(t.Context(), wanted(), "k1")
 		must(t, err)
 		time.Sleep(2 * time.Minute)
-		if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrOverdue) {
-			t.Errorf("got %v, want ErrOverdue", err)
+		if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrBackpressure) {
+			t.Errorf("got %v, want ErrBackpressure", err)
 		}
 		if again, err := in.Place(t.Context(), wanted(), "k1"); err != nil || again.Order.ID != first.Order.ID {
 			t.Errorf("repeat: got %s, %v; want the first order, which is no new one", again.Order.ID, err)

@@ -35,7 +35,7 @@ func TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder(t *testing.T) {
 			}, intake.Config{})
 			for _, key := range []string{"", "k1", "k1"} {
 				_, err := in.Place(t.Context(), wanted(), key)
-				if _, theirs := errors.AsType[*intake.Rejected](err); err == nil || theirs {
+				if _, theirs := errors.AsType[*intake.RejectedError](err); err == nil || theirs {
 					t.Errorf("key %q: got %v, want an error that is not the customer's", key, err)
 				}
 			}

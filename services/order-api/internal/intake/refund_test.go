@@ -150,8 +150,8 @@ func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
 					s, err := instances[i%2].Refund(t.Context(), "ord_1", want, "")
 					if err == nil {
 						answers <- s.Order
-					} else if _, ok := errors.AsType[*intake.Rejected](err); !ok {
-						t.Errorf("got %v, want Rejected: nothing is left", err)
+					} else if _, ok := errors.AsType[*intake.RejectedError](err); !ok {
+						t.Errorf("got %v, want RejectedError: nothing is left", err)
 					}
 				})
 			}
@@ -217,8 +217,8 @@ func TestAKeyMakesOneRefund(t *testing.T) {
 		{"all that is left, repeat", "ord_1", intake.Want{}, "k3", "ord_1-refund-5", 6},
 	} {
 		got, err := in.Refund(t.Context(), row.of, row.want, row.key)
-		if reused, ok := errors.AsType[*intake.KeyReused](err); ok != (row.id == "") || ok && reused.Error() != "idempotency key k1 was used for a different refund" {
-			t.Errorf("%s: got %v, want KeyReused: %t", row.name, err, row.id == "")
+		if reused, ok := errors.AsType[*intake.KeyReusedError](err); ok != (row.id == "") || ok && reused.Error() != "idempotency key k1 was used for a different refund" {
+			t.Errorf("%s: got %v, want KeyReusedError: %t", row.name, err, row.id == "")
 		}
 		if got := len(placements(t, k)) - 2; got != row.number {
 			t.Errorf("%s: got %d records of refunds, want %d", row.name, got, row.number)
@@ -305,7 +305,7 @@ func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
 		"a reason too long":  {intake.Want{Reason: strings.Repeat("a", 201)}, "/reason"},
 	} {
 		_, err := in.Refund(t.Context(), "ord_1", row.want, "")
-		rejected, _ := errors.AsType[*intake.Rejected](err)
+		rejected, _ := errors.AsType[*intake.RejectedError](err)
 		var got []string
 		for _, w := range rejected.Invalid {
 			got = append(got, w.Pointer)
@@ -341,8 +341,8 @@ func TestUnknownResultNamesTheRefund(t *testing.T) {
 	in := start(t, k, 300*time.Millisecond)
 	speak := silence(t, k)
 	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "k1")
-	if unknown, ok := errors.AsType[*intake.Unknown](err); !ok || unknown.ID != "ord_1-refund-1" {
-		t.Fatalf("got %v, want Unknown with the refund's ID", err)
+	if unknown, ok := errors.AsType[*intake.OutcomeUnknownError](err); !ok || unknown.ID != "ord_1-refund-1" {
+		t.Fatalf("got %v, want OutcomeUnknownError with the refund's ID", err)
 	}
 	speak()
 	s, err := start(t, k, 0).Refund(t.Context(), "ord_1", bottles(1), "k1")

@@ -36,15 +36,15 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Settings are the settings of the API that an operator may change. Programs embed them among their own flags.
+// Settings are what an operator can set. Programs define a flag for each field.
 type Settings struct {
-	HTTP         string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
-	Data         string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
-	Catalogue    string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
-	SecretFile   string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
-	Secret       string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
-	Promise      time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
-	PerRecipient int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+	HTTP         string        // address of the API, as HOST:PORT
+	Data         string        // directory for data on disk; each process needs its own
+	Catalogue    string        // path of the product catalogue; or empty: the built-in example
+	SecretFile   string        // path of the key that order IDs are derived with; or empty: a file in Data
+	Secret       string        // the key itself, instead of SecretFile; or empty
+	Promise      time.Duration // backpressure; see intake.Config
+	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
 }
 
 // Config is everything that the API needs to run.

@@ -1,12 +1,10 @@
-// Package api is the face of the module: the order API, with its settings.
-//
-// Run wires what the packages of this module provide:
+// Package api runs the order API. Run connects the packages of this module:
 //
 //	            ┌── Place ──▶ intake ──▶ orders
 //	httpapi ────┼── Order, Orders, DeadLetters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
 //	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
 //
-// Beside it stands openapi.yaml, the contract that the API is tested against and shows at /docs.
+// openapi.yaml is the contract: tests check the API against it, and /docs shows it.
 package api
 
 import (
@@ -47,31 +45,32 @@ type Settings struct {
 	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
 }
 
-// Config is everything that the API needs to run.
+// Config is the configuration of Run.
 type Config struct {
 	Settings
-	RateCard string // path of the rate card for quotes, or empty: the built-in one; the workers must have the same
-	Group    string // consumer group of the workers, whose commits tell which orders have been begun
+	RateCard string // path of the rate card for quotes, the same as the workers'; or empty: the built-in one
+	Group    string // consumer group of the workers: its committed offsets tell which orders have been begun
 
 	Access config.Access
 	Kafka  kafka.Config
 	Topics topic.Set
 	Log    *slog.Logger
 
-	Ready     func(context.Context) error // an additional check of /healthz/ready; or nil
+	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
 
 //go:embed openapi.yaml
 var contract []byte
 
-// grace is how long answers in hand may take when the API stops.
+// grace is how long in-flight requests may take when the API stops.
 const grace = 2 * time.Second
 
-// Run runs the API until ctx is done, and returns nil then. Topics that are missing or not as they must be, an address
-// that is taken or open to other machines, and a folder that another process uses are errors at once.
+// Run runs the API until ctx is done, and returns nil then. It refuses to start if topics are missing
+// or have wrong settings, if the address is in use or reachable from other machines without
+// permission, or if another process uses the data directory.
 func Run(ctx context.Context, cfg Config) error {
-	shop, err := catalogue.Load(cfg.Catalogue)
+	products, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
 		return err
 	}
@@ -94,12 +93,12 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer v.Close()
-	// The view's folder belongs to this process now, so nobody else makes a secret there.
+	// The view has locked the data directory: no other process creates a secret there.
 	secret, err := cfg.secret()
 	if err != nil {
 		return err
 	}
-	in := intake.New(k.orders, v, shop.Price, intake.Config{
+	in := intake.New(k.orders, v, products.Price, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
 		PerHour: cfg.PerRecipient,
 	})
@@ -115,17 +114,18 @@ func Run(ctx context.Context, cfg Config) error {
 		})
 		return g.Wait()
 	}
-	return answer(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
+	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, products, card)
 	})
 }
 
-// answer keeps the view up to date, watches the topics and serves what handler makes, until ctx is done or one of them fails.
-func answer(
+// serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or one
+// of them fails.
+func serveAndWatch(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
-	// Orders in hand are answered from the view, so it ends after them.
+	// In-flight requests need the view, so it stops after the server.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })
 	g.Go(func() error { return watch(running) })
@@ -141,10 +141,10 @@ func answer(
 	return g.Wait()
 }
 
-// clients are the producers, one for each way to choose a partition.
+// clients are the Kafka clients of intake and desk.
 type clients struct {
-	orders  *intake.Producer // by the order's ID
-	replays *kgo.Client      // to the partition that a record names
+	orders  *intake.Producer
+	replays *kgo.Client // also watches the topics
 	layout  kafka.Layout
 }
 
@@ -170,7 +170,7 @@ func (k *clients) close() {
 }
 
 func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View, error) {
-	// It holds names and addresses of customers.
+	// Only the owner may read it: the view contains personal data.
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}

@@ -32,7 +32,7 @@ type findings struct {
 	NumbersTwice                     int64
 	TwiceCounted, TwiceUncounted     int // mails too many: of orders that say `uncertain`, and of others
 	InDoubt                          int // orders in hand, about to be mailed, when their worker was killed or cut off
-	VoidStates                       int64
+	StaleStates                      int64
 	Fell                             int // processes that ended by themselves
 	Longest, Unexplained             time.Duration
 	Kinds                            []kindFindings
@@ -53,7 +53,7 @@ func (f *findings) violated(format string, args ...any) {
 
 // judge holds the promises against the evidence.
 func judge(e evidence) *findings {
-	f := &findings{Accepted: len(e.accepted), Unknown: e.unknown, VoidStates: e.audit.VoidStates, Fell: len(e.fallen)}
+	f := &findings{Accepted: len(e.accepted), Unknown: e.unknown, StaleStates: e.audit.StaleStates, Fell: len(e.fallen)}
 	f.judgeOrders(e)
 	f.judgeMails(e)
 	f.judgeRefunds(e)

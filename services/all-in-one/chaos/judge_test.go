@@ -179,7 +179,7 @@ func TestFindingsCount(t *testing.T) {
 	t.Parallel()
 	e := clean()
 	e.taken(0)
-	e.unknown, e.audit.VoidStates, e.audit.Orders.Lost = 1, 4, 2
+	e.unknown, e.audit.StaleStates, e.audit.Orders.Lost = 1, 4, 2
 	e.audit.Faults = []audit.Fault{{Kind: "number-twice", Count: 3, Where: []audit.Place{{}}}}
 	e.fallen = []fallen{{name: "api-2"}}
 	e.skipped = map[string]int{"disk-full": 1}
@@ -189,7 +189,7 @@ func TestFindingsCount(t *testing.T) {
 	got := judge(e)
 	got.Violations = nil
 	want := &findings{
-		Accepted: 5, Refunds: 1, Cancelled: 1, Confirmed: 3, DeadLetters: 1, Unknown: 1, Lost: 2, NumbersTwice: 3, TwiceUncounted: 1, InDoubt: 1, VoidStates: 4, Fell: 1,
+		Accepted: 5, Refunds: 1, Cancelled: 1, Confirmed: 3, DeadLetters: 1, Unknown: 1, Lost: 2, NumbersTwice: 3, TwiceUncounted: 1, InDoubt: 1, StaleStates: 4, Fell: 1,
 		Longest: 3 * time.Second,
 		Kinds: []kindFindings{
 			{Name: "worker-kill", Times: 1, Begun: []time.Duration{time.Second / 2}, Ended: []time.Duration{time.Second / 2}, Still: time.Second},

@@ -27,7 +27,7 @@ func (f *findings) tables() []table {
 		{"mails too many, counted as uncertain", count(f.TwiceCounted)},
 		{"mails too many, not counted", count(f.TwiceUncounted)},
 		{"orders about to be mailed when their worker was killed or cut off", count(f.InDoubt)},
-		{"void states", count(f.VoidStates)},
+		{"void states", count(f.StaleStates)},
 		{"processes that ended by themselves, and were started again", count(f.Fell)},
 		{"longest time without a confirmation", seconds(f.Longest)},
 		{"the same, with no fault to explain it", seconds(f.Unexplained)},

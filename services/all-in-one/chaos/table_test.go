@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestTablesForPeople(t *testing.T) {
 	t.Parallel()
 	f := &findings{
-		Accepted: 3960, Refunds: 360, Confirmed: 3840, Cancelled: 30, DeadLetters: 90, TwiceCounted: 7, InDoubt: 12, VoidStates: 3, Fell: 1,
+		Accepted: 3960, Refunds: 360, Confirmed: 3840, Cancelled: 30, DeadLetters: 90, TwiceCounted: 7, InDoubt: 12, StaleStates: 3, Fell: 1,
 		Longest: 9400 * time.Millisecond, Unexplained: 800 * time.Millisecond,
 		Kinds: []kindFindings{
 			{Name: "worker-kill", Times: 3, Begun: []time.Duration{3e9, 1e9, 2e9}, Ended: []time.Duration{1e8, 2e8, 3e8}, Still: 11 * time.Second},

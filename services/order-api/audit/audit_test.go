@@ -211,7 +211,7 @@ func TestWhatCrashesAndTakeoversLeaveIsNoFault(t *testing.T) {
 	areNoFaults(t, []allowed{
 		{
 			"a state of a worker that lost the partition", func(c *clerk) { p := c.confirm(c.place(nil)); c.claim(); c.haunt(p) },
-			audit.Report{VoidStates: 1, Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
+			audit.Report{StaleStates: 1, Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
 		{"an invoice kept twice, and the second counts", func(c *clerk) {
 			p := c.place(nil)

@@ -27,7 +27,7 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	all := fine
 	all.Committed, all.Untraced = false, 2
 	all.Older = audit.Tally{Accepted: 88_012, Confirmed: 88_000, Cancelled: 5, Discarded: 6, Lost: 1}
-	all.VoidStates, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 3, 4, 5, 6, 7
+	all.StaleStates, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 3, 4, 5, 6, 7
 	all.Uncertain = audit.Uncertain{Mails: 3, Orders: 2, IDs: []order.ID{"ord_x", "ord_z"}}
 	all.Faults = []audit.Fault{
 		{Kind: "lost", Count: 3, Where: []audit.Place{{Partition: 3, Offset: 124, Order: "ord_x"}, {Partition: 11, Offset: 7}}},

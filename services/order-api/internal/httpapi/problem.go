@@ -25,80 +25,49 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// kind is a kind of problem: the last segment of its type. Kinds are part of the contract and never
-// change.
-type kind string
-
-// Every kind of problem, except those of package serve.
-const (
-	malformed         kind = "malformed"
-	badParameter      kind = "bad-parameter"
-	notFound          kind = "not-found"
-	unknownOrder      kind = "unknown-order"
-	unknownDeadLetter kind = "unknown-dead-letter"
-	deadLetterGone    kind = "dead-letter-gone"
-	invoiceGone       kind = "invoice-gone"
-	notIssued         kind = "invoice-not-issued"
-	noXML             kind = "invoice-without-xml"
-	methodNotAllowed  kind = "method-not-allowed"
-	deadLetterClosed  kind = "dead-letter-closed"
-	orderBegun        kind = "order-begun"
-	notInvoiced       kind = "not-invoiced"
-	isRefund          kind = "is-refund"
-	refundConflict    kind = "refund-conflict"
-	unsupportedType   kind = "unsupported-media-type"
-	failedCondition   kind = "precondition-failed"
-	wrongRange        kind = "range-not-satisfiable"
-	invalidOrder      kind = "invalid-order"
-	invalidRefund     kind = "invalid-refund"
-	keyReused         kind = "idempotency-key-reused"
-	noRoute           kind = "no-route"
-	tooHeavy          kind = "too-heavy"
-	backpressure      kind = "backpressure"
-	recipientLimit    kind = "recipient-limit"
-	busy              kind = "busy"
-	internal          kind = "internal"
-	unavailable       kind = "unavailable"
-	outcomeUnknown    kind = "outcome-unknown"
-)
-
-var kinds = map[kind]struct {
+// kind is a kind of problem. Its name, the last segment of the type, is part of the contract and never
+// changes.
+type kind struct {
+	name   string
 	status int
 	title  string
-}{
-	malformed:         {http.StatusBadRequest, "Unreadable request body"},
-	badParameter:      {http.StatusBadRequest, "Invalid parameter"},
-	notFound:          {http.StatusNotFound, "Not found"},
-	unknownOrder:      {http.StatusNotFound, "Order not found"},
-	unknownDeadLetter: {http.StatusNotFound, "Dead letter not found"},
-	notIssued:         {http.StatusNotFound, "Invoice not issued yet"},
-	noXML:             {http.StatusNotFound, "Invoice without XML"},
-	methodNotAllowed:  {http.StatusMethodNotAllowed, "Method not allowed"},
-	deadLetterClosed:  {http.StatusConflict, "Dead letter already closed"},
-	orderBegun:        {http.StatusConflict, "Order already begun"},
-	notInvoiced:       {http.StatusConflict, "Order not invoiced"},
-	isRefund:          {http.StatusConflict, "Order is a refund"},
-	refundConflict:    {http.StatusConflict, "Conflicting refunds"},
-	deadLetterGone:    {http.StatusGone, "Dead letter record deleted"},
-	invoiceGone:       {http.StatusGone, "Invoice deleted"},
-	unsupportedType:   {http.StatusUnsupportedMediaType, "Unsupported media type"},
-	failedCondition:   {http.StatusPreconditionFailed, "Precondition failed"},
-	wrongRange:        {http.StatusRequestedRangeNotSatisfiable, "Range not satisfiable"},
-	invalidOrder:      {http.StatusUnprocessableEntity, "Invalid order"},
-	invalidRefund:     {http.StatusUnprocessableEntity, "Invalid refund"},
-	keyReused:         {http.StatusUnprocessableEntity, "Idempotency key already used"},
-	noRoute:           {http.StatusUnprocessableEntity, "No shipping service for this address"},
-	tooHeavy:          {http.StatusUnprocessableEntity, "Too heavy or too large to ship"},
-	backpressure:      {http.StatusTooManyRequests, "New orders temporarily refused"},
-	recipientLimit:    {http.StatusTooManyRequests, "Too many orders for one e-mail address"},
-	busy:              {http.StatusServiceUnavailable, "Too many concurrent list requests"},
-	internal:          {http.StatusInternalServerError, "Internal server error"},
-	unavailable:       {http.StatusServiceUnavailable, "Temporarily unavailable"},
-	outcomeUnknown:    {http.StatusGatewayTimeout, "Outcome unknown"},
 }
 
+// Every kind of problem, except those of package serve.
+var (
+	malformed         = kind{"malformed", http.StatusBadRequest, "Unreadable request body"}
+	badParameter      = kind{"bad-parameter", http.StatusBadRequest, "Invalid parameter"}
+	notFound          = kind{"not-found", http.StatusNotFound, "Not found"}
+	unknownOrder      = kind{"unknown-order", http.StatusNotFound, "Order not found"}
+	unknownDeadLetter = kind{"unknown-dead-letter", http.StatusNotFound, "Dead letter not found"}
+	notIssued         = kind{"invoice-not-issued", http.StatusNotFound, "Invoice not issued yet"}
+	noXML             = kind{"invoice-without-xml", http.StatusNotFound, "Invoice without XML"}
+	methodNotAllowed  = kind{"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed"}
+	deadLetterClosed  = kind{"dead-letter-closed", http.StatusConflict, "Dead letter already closed"}
+	orderBegun        = kind{"order-begun", http.StatusConflict, "Order already begun"}
+	notInvoiced       = kind{"not-invoiced", http.StatusConflict, "Order not invoiced"}
+	isRefund          = kind{"is-refund", http.StatusConflict, "Order is a refund"}
+	refundConflict    = kind{"refund-conflict", http.StatusConflict, "Conflicting refunds"}
+	deadLetterGone    = kind{"dead-letter-gone", http.StatusGone, "Dead letter record deleted"}
+	invoiceGone       = kind{"invoice-gone", http.StatusGone, "Invoice deleted"}
+	unsupportedType   = kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type"}
+	failedCondition   = kind{"precondition-failed", http.StatusPreconditionFailed, "Precondition failed"}
+	wrongRange        = kind{"range-not-satisfiable", http.StatusRequestedRangeNotSatisfiable, "Range not satisfiable"}
+	invalidOrder      = kind{"invalid-order", http.StatusUnprocessableEntity, "Invalid order"}
+	invalidRefund     = kind{"invalid-refund", http.StatusUnprocessableEntity, "Invalid refund"}
+	keyReused         = kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "Idempotency key already used"}
+	noRoute           = kind{"no-route", http.StatusUnprocessableEntity, "No shipping service for this address"}
+	tooHeavy          = kind{"too-heavy", http.StatusUnprocessableEntity, "Too heavy or too large to ship"}
+	backpressure      = kind{"backpressure", http.StatusTooManyRequests, "New orders temporarily refused"}
+	recipientLimit    = kind{"recipient-limit", http.StatusTooManyRequests, "Too many orders for one e-mail address"}
+	busy              = kind{"busy", http.StatusServiceUnavailable, "Too many concurrent list requests"}
+	internal          = kind{"internal", http.StatusInternalServerError, "Internal server error"}
+	unavailable       = kind{"unavailable", http.StatusServiceUnavailable, "Temporarily unavailable"}
+	outcomeUnknown    = kind{"outcome-unknown", http.StatusGatewayTimeout, "Outcome unknown"}
+)
+
 func newProblem(k kind, detail string) *client.Problem {
-	return &client.Problem{Type: "/problems/" + string(k), Title: kinds[k].title, Status: kinds[k].status, Detail: detail}
+	return &client.Problem{Type: "/problems/" + k.name, Title: k.title, Status: k.status, Detail: detail}
 }
 
 // repartitioned is the detail of a request that is refused because the partition count changed.

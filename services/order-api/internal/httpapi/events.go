@@ -42,6 +42,12 @@ func (a *api) watchOrder(c echo.Context) error {
 	if c.Request().Method == http.MethodHead {
 		return c.NoContent(http.StatusOK) // the headers only
 	}
+	return a.stream(c, s, after, changes)
+}
+
+// stream sends changes until none can follow, the client disconnects or the program stops.
+func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan struct{}) (err error) {
+	ctx := c.Request().Context()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
@@ -50,7 +56,7 @@ func (a *api) watchOrder(c echo.Context) error {
 		}
 		select {
 		case <-changes:
-			now, err := a.view.Order(ctx, id)
+			now, err := a.view.Order(ctx, s.Order.ID)
 			switch {
 			case errors.Is(err, view.ErrUnknown):
 				return nil // erased meanwhile; the status of the response is sent

@@ -170,7 +170,7 @@ func meetAtProduce(k *kafkatest.Kafka, n int) {
 	})
 }
 
-func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {
+func TestStopEndsStreamsAndWaitingRequests(t *testing.T) {
 	t.Parallel()
 	c, url, stop := start(t, settings(t, kafkatest.Start(t)))
 	o, err := c.Place(t.Context(), wanted(), "", 0)
@@ -194,7 +194,7 @@ func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {
 	}
 }
 
-func TestRunRefusesToBegin(t *testing.T) {
+func TestRunRefusesInvalidSettings(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	used := settings(t, k)
@@ -228,7 +228,7 @@ func TestRunRefusesToBegin(t *testing.T) {
 	}
 }
 
-func TestRemoteIsAllowedOnDemand(t *testing.T) {
+func TestAllowRemoteAllowsAllAddresses(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t, kafkatest.Start(t))
 	cfg.HTTP, cfg.Access.AllowRemote = ":0", true

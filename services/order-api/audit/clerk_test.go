@@ -223,8 +223,8 @@ func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
 	}
 }
 
-// bury appends a dead letter; a state written later points at it.
-func (c *clerk) bury(p *paper) {
+// deadLetter appends a dead letter; a state written later points at it.
+func (c *clerk) deadLetter(p *paper) {
 	l := c.asDeadLetter(p)
 	p.deadLetter = len(c.acts)
 	p.DeadLetter = &order.DeadLetter{ID: l.ID(), Partition: c.partition, Offset: c.append(c.topics.DLQ, c.partition, l.Record())}
@@ -289,7 +289,7 @@ func (c *clerk) confirm(p *paper) *paper {
 
 // fail makes a dead letter of an order that could not be shipped.
 func (c *clerk) fail(p *paper) *paper {
-	c.bury(p)
+	c.deadLetter(p)
 	c.write(p, order.Dead)
 	return p
 }
@@ -300,7 +300,7 @@ func clean(c *clerk) {
 	c.fail(c.place(nil))
 	c.void(c.place(a), failure.Duplicate)
 	x := c.poison("")
-	c.bury(x)
+	c.deadLetter(x)
 	c.void(x, failure.Undecodable)
 	again := c.fail(c.place(nil))
 	c.replay(again)

@@ -56,7 +56,7 @@ func TestGapsAreExplainedFromTheInvoicesAlone(t *testing.T) {
 	})
 }
 
-func TestGapsAreARunALine(t *testing.T) {
+func TestGapsArePrintedAsRanges(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, withGaps)
@@ -71,8 +71,8 @@ func TestGapsAreARunALine(t *testing.T) {
 	golden(t, "testdata/gaps.txt", strings.ReplaceAll(text.String(), numbers.Incarnation, "7KQ2MX"))
 }
 
-// TestManyReasonsAreBounded writes more reasons than a closed list has: those that come late go by the last one.
-func TestManyReasonsAreBounded(t *testing.T) {
+// TestNumberOfReasonsIsLimited writes more reasons than a closed list has: those that come late go by the last one.
+func TestNumberOfReasonsIsLimited(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {

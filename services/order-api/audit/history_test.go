@@ -95,7 +95,7 @@ func (w *worker) step(n int) {
 	case 6:
 		w.commits()
 	case 7:
-		w.sendBack(n)
+		w.requestReplay(n)
 	case 8:
 		for _, e := range w.left {
 			e.answered = true
@@ -137,7 +137,7 @@ func choose(trips []*trip, n int, fits func(*trip) bool) *trip {
 	if len(all) == 0 {
 		return nil
 	}
-	// Few are in hand at once, the oldest first: so an order goes all its way between two questions of an audit.
+	// Few are in flight at once, the oldest first: so an order is processed completely between two requests of an audit.
 	return all[n%min(len(all), 2)]
 }
 
@@ -152,7 +152,7 @@ func (w *worker) advance(tr *trip) {
 		w.keep(tr.paper, "%PDF "+tr.Progress.Invoice.Number)()
 	case tr.last == "dead letter":
 		tr.deadLetters++
-		w.bury(tr.paper)
+		w.deadLetter(tr.paper)
 	case tr.last == "void":
 		w.void(tr.paper, failure.Undecodable)
 	case tr.last == "call off":
@@ -201,7 +201,7 @@ func (w *worker) takeOver(n int) {
 }
 
 // late is what an earlier owner sent before it lost the partition, and what arrives only now: the
-// dead letter or the invoice of an order that the new owner has in hand, or has taken to its end.
+// dead letter or the invoice of an order that the new owner is processing, or has finished.
 func (w *worker) late(tr *trip, n int) {
 	switch {
 	case tr.finished && tr.asked == nil && tr.Status != order.Confirmed:
@@ -224,8 +224,8 @@ func (w *worker) rest(tr *trip) []string {
 	}
 }
 
-// sendBack is an operator who replays a dead letter.
-func (w *worker) sendBack(n int) {
+// requestReplay is an operator who replays a dead letter.
+func (w *worker) requestReplay(n int) {
 	dead := func(tr *trip) bool {
 		return tr.finished && tr.asked == nil && (tr.kind == "poison" || tr.Status == order.Dead)
 	}
@@ -364,8 +364,8 @@ func work(b *book, partitions int, steps []int) []*worker {
 	return workers
 }
 
-// TestTheWorkOfACorrectWorkerIsAlwaysOK stops workers at any moment, and half of the time takes one record away.
-func TestTheWorkOfACorrectWorkerIsAlwaysOK(t *testing.T) {
+// TestEveryHistoryOfACorrectWorkerIsOK stops workers at any moment, and half of the time takes one record away.
+func TestEveryHistoryOfACorrectWorkerIsOK(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	prefix := 0
@@ -402,8 +402,8 @@ func TestTheWorkOfACorrectWorkerIsAlwaysOK(t *testing.T) {
 	})
 }
 
-// TestASystemAtWorkRaisesNoAlarm lets workers go on between any two questions of the audit.
-func TestASystemAtWorkRaisesNoAlarm(t *testing.T) {
+// TestRunningSystemHasNoFaults lets workers go on between any two questions of the audit.
+func TestRunningSystemHasNoFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -425,9 +425,9 @@ func TestASystemAtWorkRaisesNoAlarm(t *testing.T) {
 	}
 }
 
-// TestAnOrderMayLiveBetweenTwoQuestions is the worst case of that: all its records stand behind what was asked for
+// TestOrderProcessedDuringTheAuditIsNoFault is the worst case of that: all its records stand behind what was asked for
 // before, and below what is asked for next.
-func TestAnOrderMayLiveBetweenTwoQuestions(t *testing.T) {
+func TestOrderProcessedDuringTheAuditIsNoFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)

@@ -52,7 +52,7 @@ func TestNumbersOfTheWrongSeriesAreNamed(t *testing.T) {
 	})
 }
 
-func TestRefundsThatNobodyMayMakeAreNamed(t *testing.T) {
+func TestInvalidRefundsAreFaults(t *testing.T) {
 	t.Parallel()
 	only := func(number int) func(*order.Order) { return func(o *order.Order) { o.Refund.Number = number } }
 	of := func(number func(*clerk) string) func(*clerk) {
@@ -151,8 +151,8 @@ func TestRefundsAreNoFault(t *testing.T) {
 	})
 }
 
-// TestBelowTheHorizonRefundsAreKnownByTheirStates deletes the records of orders and refunds, and one without a trace.
-func TestBelowTheHorizonRefundsAreKnownByTheirStates(t *testing.T) {
+// TestRefundsBelowTheHorizonAreKnownByTheirStates deletes the records of orders and refunds, and one without a trace.
+func TestRefundsBelowTheHorizonAreKnownByTheirStates(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {
@@ -201,8 +201,8 @@ func TestARefundBeforeTheHorizonIsNoGap(t *testing.T) {
 	}
 }
 
-// TestARefundMayOvertakeTheMailOfItsOrder: an order has its invoice before it has ended.
-func TestARefundMayOvertakeTheMailOfItsOrder(t *testing.T) {
+// TestRefundBeforeTheMailOfItsOrderIsNoFault: an order has its invoice before it has ended.
+func TestRefundBeforeTheMailOfItsOrderIsNoFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {

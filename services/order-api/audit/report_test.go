@@ -15,8 +15,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestReportsAreReadByPeopleAndMachines holds what is printed of an audit without faults, and of one with all there is to say.
-func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
+// TestReportAsTextAndJSON holds what is printed of an audit without faults, and of one with all there is to say.
+func TestReportAsTextAndJSON(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	fine := audit.Report{
@@ -49,7 +49,7 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	}
 }
 
-func TestAGroupThatCommittedNothingIsNoComfort(t *testing.T) {
+func TestReportWarnsAboutAGroupWithoutCommits(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) { c.confirm(c.place(nil)) })

@@ -22,9 +22,9 @@ func eachRound(k *kafkatest.Kafka, do func(round int)) {
 	})
 }
 
-// TestASuspicionIsReadAgainBeforeItIsNamed commits an order whose state stands in Kafka a moment later: a broker that has
+// TestSuspectedFaultIsConfirmedByAnotherRound commits an order whose state stands in Kafka a moment later: a broker that has
 // lost what it acknowledged, and has it back, can look like that.
-func TestASuspicionIsReadAgainBeforeItIsNamed(t *testing.T) {
+func TestSuspectedFaultIsConfirmedByAnotherRound(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)
@@ -44,8 +44,8 @@ func TestASuspicionIsReadAgainBeforeItIsNamed(t *testing.T) {
 	}
 }
 
-// TestARaceWithRetentionIsNoLoss: the log drops what was finished before the commit of it is there.
-func TestARaceWithRetentionIsNoLoss(t *testing.T) {
+// TestRetentionDuringTheAuditIsNoLoss: the log drops what was finished before the commit of it is there.
+func TestRetentionDuringTheAuditIsNoLoss(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)
@@ -68,7 +68,7 @@ func TestARaceWithRetentionIsNoLoss(t *testing.T) {
 	}
 }
 
-func TestReadingOnEndsAlthoughSuspicionsComeAndGo(t *testing.T) {
+func TestRoundsEndAlthoughSuspectedFaultsChange(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)

@@ -79,7 +79,7 @@ func setup(t *testing.T, answers ...http.HandlerFunc) (*client.Client, *recorder
 	return client.New(server.URL+"/", nil), r
 }
 
-func TestRequestsSayWhatIsAskedFor(t *testing.T) {
+func TestRequestsContainTheArguments(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, answer(http.StatusOK, "{}"))
 	ctx := t.Context()
@@ -186,7 +186,7 @@ func TestRefusalIsAProblem(t *testing.T) {
 	}
 }
 
-func TestAnswerThatIsNoneIsAnError(t *testing.T) {
+func TestInvalidResponseIsAnError(t *testing.T) {
 	t.Parallel()
 	c, _ := setup(t, answer(http.StatusOK, "<html>"))
 	if _, err := c.Order(t.Context(), "ord_1"); err == nil || !strings.Contains(err.Error(), "/v1/orders/ord_1") {
@@ -209,7 +209,7 @@ func events(revs ...int64) http.HandlerFunc {
 	}
 }
 
-func TestWatchGoesOnWhereItWas(t *testing.T) {
+func TestWatchReconnectsAndContinues(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, events(0, 1), answer(http.StatusBadGateway, "<html>"), events(2), answer(http.StatusNoContent, ""))
 	var got []int64
@@ -229,7 +229,7 @@ func TestWatchGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-func TestWatchBeginsBehindARev(t *testing.T) {
+func TestWatchStartsAfterARev(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, answer(http.StatusNoContent, ""))
 	for change, err := range c.Watch(t.Context(), "ord_1", 7) {
@@ -240,7 +240,7 @@ func TestWatchBeginsBehindARev(t *testing.T) {
 	}
 }
 
-func TestWatchEndsWithWhatCannotBeRead(t *testing.T) {
+func TestWatchEndsWithAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	for name, with := range map[string]http.HandlerFunc{
 		"a refusal": answer(http.StatusNotFound, "{}"),
@@ -276,7 +276,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestWatchEndsWhenNobodyListens(t *testing.T) {
+func TestWatchEndsWhenTheCallerStops(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, events(0, 1, 2))
 	for change, err := range c.Watch(t.Context(), "ord_1", -1) {

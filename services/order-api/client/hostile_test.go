@@ -26,7 +26,7 @@ func endless(t *testing.T, begin, again string) *client.Client {
 	return client.New(server.URL, nil)
 }
 
-func TestAnAnswerWithoutEndIsAnError(t *testing.T) {
+func TestOversizedResponseIsAnError(t *testing.T) {
 	t.Parallel()
 	for what, call := range map[string]func(*client.Client) error{
 		"an order":   func(c *client.Client) error { _, err := c.Order(t.Context(), "ord_1"); return err },
@@ -48,7 +48,7 @@ func TestAnAnswerWithoutEndIsAnError(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentToAnotherHost(t *testing.T) {
+func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	var strangers atomic.Int32
 	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { strangers.Add(1) }))

@@ -106,7 +106,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestReplayIsTheDeadLetterAgain(t *testing.T) {
+func TestReplayRequestContainsTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for range 2 { // the second is harmless: it has the same number
@@ -132,7 +132,7 @@ func TestReplayIsTheDeadLetterAgain(t *testing.T) {
 	}
 }
 
-func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
+func TestReplayRequestNamesTheStateInTheView(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
@@ -148,7 +148,7 @@ func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
 	}
 }
 
-func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
+func TestDeadLetterOfAnOrderInProgressIsClosed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
@@ -167,8 +167,8 @@ func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 	}
 }
 
-// TestNothingIsAskedWhereTheViewIsHeld has a state of a newer version: what became of the orders since, the view cannot see.
-func TestNothingIsAskedWhereTheViewIsHeld(t *testing.T) {
+// TestBlockedPartitionRefusesReplayAndCancel has a state of a newer version: what became of the orders since, the view cannot see.
+func TestBlockedPartitionRefusesReplayAndCancel(t *testing.T) {
 	t.Parallel()
 	s := placed.Begin(origin)
 	s.Record(order.Change{Rev: 3, At: at, Status: order.Confirmed})
@@ -210,7 +210,7 @@ func (b bench) purge(t *testing.T, below int64) {
 	must(t, err)
 }
 
-func TestADeadLetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
+func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.purge(t, 2)
@@ -234,9 +234,9 @@ func TestADeadLetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
 	}
 }
 
-// TestADeadLetterWithoutItsBytesIsReplayedWhole has a dead letter that was too large to be written
+// TestDeadLetterWithoutBytesIsReplayedFromItsOrder has a dead letter that was too large to be written
 // with the record that failed.
-func TestADeadLetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
+func TestDeadLetterWithoutBytesIsReplayedFromItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
 		clipped := b.deadLetter
@@ -251,9 +251,9 @@ func TestADeadLetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
 	}
 }
 
-// TestACopyOfADeadLetterIsItself has the dead letter of an order in another partition, at the
+// TestCopiedDeadLetterBelongsToItsOwnOrder has the dead letter of an order in another partition, at the
 // offset that it had, behind the dead letter of another order.
-func TestACopyOfADeadLetterIsItself(t *testing.T) {
+func TestCopiedDeadLetterBelongsToItsOwnOrder(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
 		other := placed

@@ -29,7 +29,7 @@ var hanging = map[string]string{
 	"options of the host": "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
 }
 
-func TestABodyThatNeverComesEndsWithinSeconds(t *testing.T) {
+func TestIncompleteBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	for name, head := range hanging {
 		for _, drip := range []bool{false, true} {

@@ -89,7 +89,7 @@ func asked(o order.Order) client.NewOrder {
 	return n
 }
 
-func TestHalfOfASurrogatePairIsFound(t *testing.T) {
+func TestUnpairedSurrogateIsFound(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
 		`"a"`: -1, `"\ud83d\udc4d"`: -1, `"\\ud83d"`: -1, `"\\\\ud83d"`: -1, `"\uD83D\uDC4D\n\u00e9"`: -1, `"\ufffd"`: -1,

@@ -323,8 +323,8 @@ func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
 	return document
 }
 
-// bury ends an order with a dead letter, and returns the dead letter's ID.
-func (s *shop) bury(t *testing.T, state *order.State) string {
+// failDead ends an order with a dead letter, and returns the dead letter's ID.
+func (s *shop) failDead(t *testing.T, state *order.State) string {
 	t.Helper()
 	r := wire.Order(state.Order)
 	at := state.Order.PlacedAt.Add(time.Minute)

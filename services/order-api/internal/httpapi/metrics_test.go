@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMetricsTellWhatWasAskedAndHowTheViewIs(t *testing.T) {
+func TestMetricsCountRequestsAndShowTheReadModel(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	text(t, s.send(t, s.http, "GET", "/v1/products", ""))

@@ -14,7 +14,7 @@ import (
 	"example.com/orders/shared/config"
 )
 
-func TestDocsComeFromTheProgramAlone(t *testing.T) {
+func TestDocsLoadOnlyFromTheProgram(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	page := s.send(t, s.http, "GET", "/", "") // redirected
@@ -61,7 +61,7 @@ func TestReadyMeansThatClientsReachKafka(t *testing.T) {
 	}
 }
 
-func TestPanicIsAProblemAndALine(t *testing.T) {
+func TestPanicIsAProblemAndALogLine(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	h := httpapi.New(httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil, nil, nil, nil, nil)

@@ -51,7 +51,7 @@ func TestCurlNeedsNoContentType(t *testing.T) {
 	}
 }
 
-func TestEveryScriptIsAName(t *testing.T) {
+func TestNamesInAnyScriptAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, name := range []string{
@@ -66,8 +66,8 @@ func TestEveryScriptIsAName(t *testing.T) {
 	}
 }
 
-// TestHangUpCancelsNothing hangs up while Kafka has the order and has not answered.
-func TestHangUpCancelsNothing(t *testing.T) {
+// TestDisconnectingClientDoesNotCancelTheOrder hangs up while Kafka has the order and has not answered.
+func TestDisconnectingClientDoesNotCancelTheOrder(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -130,7 +130,7 @@ func (s *shop) again(t *testing.T, state order.State, prefer string) *http.Respo
 		"Idempotency-Key", s.keys[state.Order.ID], "Prefer", prefer)
 }
 
-// TestParkedOrdersAreNotFinished lets an order wait for another attempt, and for the mail server, before it goes well.
+// TestRetryingAndWaitingOrdersAreNotFinal lets an order wait for another attempt, and for the mail server, before it goes well.
 func TestPreferWaitIsReadLeniently(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -161,7 +161,7 @@ func TestStoppingEndsTheWait(t *testing.T) {
 	}
 }
 
-func TestLargeBodyIsRefusedToWhoSendsBeforeReading(t *testing.T) {
+func TestLargeBodyIsRefusedAfterItIsSent(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))

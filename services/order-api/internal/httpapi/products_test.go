@@ -18,7 +18,7 @@ func borkum() client.NewOrder {
 	}
 }
 
-func TestQuoteHasEachServiceThatCanBeHad(t *testing.T) {
+func TestQuoteHasEachAvailableService(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	got, err := s.client.Quote(t.Context(), borkum())
@@ -77,8 +77,8 @@ func TestQuoteIsWhatTheOrderCosts(t *testing.T) {
 	t.Errorf("got %+v, want express, which was asked for", quoted)
 }
 
-// TestParcelsOfUnknownLinesAreShown reads a state that nobody checked.
-func TestParcelsOfUnknownLinesAreShown(t *testing.T) {
+// TestParcelsWithUnknownLinesAreShown reads a state that nobody checked.
+func TestParcelsWithUnknownLinesAreShown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())

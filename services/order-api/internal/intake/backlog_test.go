@@ -21,8 +21,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestOrdersAreTakenBesideOneThatNoWorkerWillBegin goes through what keeps a record of orders from ever being begun.
-func TestOrdersAreTakenBesideOneThatNoWorkerWillBegin(t *testing.T) {
+// TestOrderThatNoWorkerWillBeginCausesNoBackpressure goes through what keeps a record of orders from ever being begun.
+func TestOrderThatNoWorkerWillBeginCausesNoBackpressure(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		happened func(t *testing.T, k *kafkatest.Kafka, old *kgo.Record)

@@ -133,7 +133,7 @@ func TestAcceptedOrderIsOnePricedRecord(t *testing.T) {
 	}
 }
 
-func TestKeyMakesOneOrder(t *testing.T) {
+func TestKeyPlacesOneOrder(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func silence(t *testing.T, k *kafkatest.Kafka) (speak func()) {
 	return speak
 }
 
-func TestUnknownResultNamesTheOrder(t *testing.T) {
+func TestUnknownOutcomeNamesTheOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 300*time.Millisecond)
@@ -249,7 +249,7 @@ func TestUnknownResultNamesTheOrder(t *testing.T) {
 	}
 }
 
-func TestFullBufferTakesNoOrder(t *testing.T) {
+func TestFullBufferRefusesOrders(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 200*time.Millisecond, kgo.MaxBufferedRecords(1))
@@ -267,7 +267,7 @@ func isUnknown(err error) bool {
 	return ok
 }
 
-func TestRefusedRecordIsNoOrder(t *testing.T) {
+func TestRefusedRecordIsNotPlaced(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)

@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestOrdersWithoutAKeyAreOrdersOfTheirOwn(t *testing.T) {
+func TestOrdersWithoutAKeyAreSeparateOrders(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
@@ -54,8 +54,8 @@ func TestOneKeyFromManyClientsIsOneOrder(t *testing.T) {
 	}
 }
 
-// TestOneKeyForManyOrdersIsTheFirst sends orders that differ under one key, all at once.
-func TestOneKeyForManyOrdersIsTheFirst(t *testing.T) {
+// TestOneKeyForManyOrdersPlacesTheFirst sends orders that differ under one key, all at once.
+func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
@@ -83,8 +83,8 @@ func TestOneKeyForManyOrdersIsTheFirst(t *testing.T) {
 	}
 }
 
-// TestViewThatLagsLeavesTheResultUnknown stops the view from reading: the record is there, but nobody can say that it is the first.
-func TestViewThatLagsLeavesTheResultUnknown(t *testing.T) {
+// TestLaggingViewLeavesTheOutcomeUnknown stops the view from reading: the record is there, but nobody can say that it is the first.
+func TestLaggingViewLeavesTheOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 500*time.Millisecond)

@@ -66,7 +66,7 @@ func put(t *testing.T, k *kafkatest.Kafka, topic string, r *kgo.Record) *kgo.Rec
 	return r
 }
 
-func TestOrdersAreTakenAgainWhenTheOldOnesAreBegun(t *testing.T) {
+func TestOrdersAreAcceptedAgainWhenOldOnesAreBegun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := kafkatest.Start(t)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestOneAddressGetsNoMoreOrdersThanAnHourHolds(t *testing.T) {
+func TestOrdersForOneAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := recipients{perHour: 6}

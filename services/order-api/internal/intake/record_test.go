@@ -14,8 +14,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder has a catalogue that fills in what no reader of orders takes.
-func TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder(t *testing.T) {
+// TestRecordThatReadersWouldRefuseIsNotAppended has a catalogue that fills in what no reader of orders takes.
+func TestRecordThatReadersWouldRefuseIsNotAppended(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*order.Line){
 		"a line separator":   func(l *order.Line) { l.Name = "Bottle\u2028" },
@@ -46,8 +46,8 @@ func TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder(t *testing.T) {
 	}
 }
 
-// TestOrdersGoWhereTheyAreFollowedWhenPartitionsAreAdded adds partitions, and lets the producer know of them.
-func TestOrdersGoWhereTheyAreFollowedWhenPartitionsAreAdded(t *testing.T) {
+// TestAddedPartitionsGetNoOrders adds partitions, and lets the producer know of them.
+func TestAddedPartitionsGetNoOrders(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestOrdersGoWhereTheyAreFollowedWhenPartitionsAreAdded(t *testing.T) {
 	}
 }
 
-func TestABlockedIntakeTakesNoNewOrderAndShowsOldOnes(t *testing.T) {
+func TestBlockedIntakeRefusesNewOrdersAndReturnsOldOnes(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)

@@ -100,7 +100,7 @@ func bottles(n int) intake.Want {
 	return intake.Want{Items: []order.Line{{SKU: "BOTTLE-750", Quantity: n}}}
 }
 
-func TestARefundIsOneRecordThatSaysWhatIsGivenBack(t *testing.T) {
+func TestRefundIsOneRecordWithTheRefundedAmounts(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
 		t.Run(name, func(t *testing.T) {
@@ -131,8 +131,8 @@ func TestARefundIsOneRecordThatSaysWhatIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestInstancesTogetherNeverRefundTooMuch has many refunds asked for at once, of two instances.
-func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
+// TestInstancesTogetherNeverExceedTheInvoice has many refunds asked for at once, of two instances.
+func TestInstancesTogetherNeverExceedTheInvoice(t *testing.T) {
 	t.Parallel()
 	for round := range 5 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
 	}
 }
 
-func TestAKeyMakesOneRefund(t *testing.T) {
+func TestKeyPlacesOneRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -258,7 +258,7 @@ func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoInvoiceIsNotRefunded(t *testing.T) {
+func TestOrderWithoutInvoiceIsNotRefunded(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -286,7 +286,7 @@ func TestWhatHasNoInvoiceIsNotRefunded(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
+func TestRefundOfMoreThanIsLeftIsRejected(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -316,8 +316,8 @@ func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
 	}
 }
 
-// TestAnOrderInTheWayIsAConflict has somebody write to the topic around the API, under the ID of a refund.
-func TestAnOrderInTheWayIsAConflict(t *testing.T) {
+// TestForeignOrderWithTheIDOfARefundIsAConflict has somebody write to the topic around the API, under the ID of a refund.
+func TestForeignOrderWithTheIDOfARefundIsAConflict(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -334,7 +334,7 @@ func TestAnOrderInTheWayIsAConflict(t *testing.T) {
 	}
 }
 
-func TestUnknownResultNamesTheRefund(t *testing.T) {
+func TestUnknownOutcomeNamesTheRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())

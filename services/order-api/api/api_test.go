@@ -27,7 +27,7 @@ func settings(t *testing.T, k *kafkatest.Kafka) api.Config {
 	}
 }
 
-// start runs an API. The function it returns stops it and gives what Run returned.
+// start runs an API. The returned function stops it and returns the result of Run.
 func start(t *testing.T, cfg api.Config) (*client.Client, string, func() error) {
 	t.Helper()
 	listening, done := make(chan string, 1), make(chan error, 1)
@@ -108,7 +108,7 @@ func TestInstancesWithOneSecretShareKeys(t *testing.T) {
 	}
 }
 
-// TestTwoInstancesAtTheSameMomentPlaceOneOrder holds both when neither has seen the other's record.
+// TestTwoInstancesAtTheSameMomentPlaceOneOrder delays both until neither can see the other's record.
 func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 	t.Parallel()
 	other := wanted()
@@ -157,7 +157,7 @@ func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 	}
 }
 
-// meetAtProduce holds produce requests until there are n of them.
+// meetAtProduce delays produce requests until there are n of them.
 func meetAtProduce(k *kafkatest.Kafka, n int) {
 	met := make(chan struct{})
 	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {

@@ -19,8 +19,8 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// Against the API itself the client is tested in httpapi, where every call is held against the contract. Here the other
-// end is what stands in its place when things go wrong, and what keeps what it was asked.
+// The tests of httpapi use the client against the API, and check every call against the contract. Here
+// the server fails in various ways, or records the requests.
 
 func Example() {
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func Example() {
 	//   /items/0/sku is not in the catalogue
 }
 
-// recorder answers each request with the next of its answers, the last one for ever, and keeps what was asked.
+// recorder records requests. It answers each with the next of its answers, and repeats the last one.
 type recorder struct {
 	asked   []string
 	answers []http.HandlerFunc

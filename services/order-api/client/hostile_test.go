@@ -12,7 +12,7 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// endless answers with a status and then the same bytes until the client hangs up.
+// endless answers with a status and then the same bytes until the client disconnects.
 func endless(t *testing.T, begin, again string) *client.Client {
 	t.Helper()
 	block := strings.Repeat(again, 64<<10/len(again))
@@ -40,7 +40,7 @@ func TestOversizedResponseIsAnError(t *testing.T) {
 		},
 	} {
 		if err := call(endless(t, `data: {"id": "`, "a")); err == nil || !strings.Contains(err.Error(), "larger than") {
-			// An order's document begins with no JSON: it is refused at once.
+			// A JSON decoder refuses the first byte of a document.
 			if err = call(endless(t, `{"id": "`, "a")); err == nil || !strings.Contains(err.Error(), "larger than") {
 				t.Errorf("%s: got %.200v, want an error about its size", what, err)
 			}

@@ -33,8 +33,8 @@ var (
 	origin = order.Origin{Partition: 2, Offset: 0}
 )
 
-// bench is a desk on a broker that holds one order, dead, with its dead letter, and the dead letter
-// of a record that is no order.
+// bench is a desk on a broker with a dead order, its dead letter, and the dead letter of a record that is
+// no order.
 type bench struct {
 	*kafkatest.Kafka
 	desk       *desk.Desk
@@ -43,13 +43,13 @@ type bench struct {
 	dead       order.State
 }
 
-// setup takes states that follow the order's own.
+// setup takes further states of the order.
 func setup(t *testing.T, more ...*kgo.Record) bench {
 	t.Helper()
 	return setupAfter(t, func(b bench) { b.put(t, b.Topics.Status, more...) })
 }
 
-// setupAfter has something happen before the view reads.
+// setupAfter calls before, and then starts the view.
 func setupAfter(t *testing.T, before func(bench)) bench {
 	t.Helper()
 	b := bench{Kafka: kafkatest.Start(t), dead: placed.Begin(origin)}
@@ -167,7 +167,8 @@ func TestDeadLetterOfAnOrderInProgressIsClosed(t *testing.T) {
 	}
 }
 
-// TestBlockedPartitionRefusesReplayAndCancel has a state of a newer version: what became of the orders since, the view cannot see.
+// TestBlockedPartitionRefusesReplayAndCancel has a state of a newer version: the view cannot read the
+// states after it.
 func TestBlockedPartitionRefusesReplayAndCancel(t *testing.T) {
 	t.Parallel()
 	s := placed.Begin(origin)

@@ -19,7 +19,7 @@ func TestStreamSendsEachChangeOnceAndEnds(t *testing.T) {
 	if got := stream.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("got type %q, want text/event-stream", got)
 	}
-	// nginx collects answers before it passes them on, unless it is told not to.
+	// Without this header nginx buffers responses.
 	if got := stream.Header.Get("X-Accel-Buffering"); got != "no" {
 		t.Errorf("got X-Accel-Buffering %q, want no", got)
 	}

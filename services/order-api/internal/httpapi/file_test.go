@@ -11,7 +11,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestLostReadModelDoesNotRefuseOrders has no folder for the file, and then one again.
+// TestLostReadModelDoesNotRefuseOrders removes the directory of the file and restores it.
 func TestLostReadModelDoesNotRefuseOrders(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -40,7 +40,7 @@ func TestLostReadModelDoesNotRefuseOrders(t *testing.T) {
 	}
 }
 
-// TestLockedReadModelServesReadsAndIsNotReady has another process hold the file's lock.
+// TestLockedReadModelServesReadsAndIsNotReady locks the file from another process.
 func TestLockedReadModelServesReadsAndIsNotReady(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -63,7 +63,8 @@ func TestLockedReadModelServesReadsAndIsNotReady(t *testing.T) {
 	must(t, db.Close())
 }
 
-// TestOrderInTheWrongPartitionIsIgnored has a relay that takes another partitioner.
+// TestOrderInTheWrongPartitionIsIgnored has a record as of a producer with another
+// partitioner.
 func TestOrderInTheWrongPartitionIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

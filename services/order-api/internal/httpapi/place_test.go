@@ -66,7 +66,7 @@ func TestNamesInAnyScriptAreAccepted(t *testing.T) {
 	}
 }
 
-// TestDisconnectingClientDoesNotCancelTheOrder hangs up while Kafka has the order and has not answered.
+// TestDisconnectingClientDoesNotCancelTheOrder disconnects while Kafka has not acknowledged the order.
 func TestDisconnectingClientDoesNotCancelTheOrder(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -121,7 +121,7 @@ func TestPreferWaitAnswersTheFinishedOrder(t *testing.T) {
 	}
 }
 
-// again repeats the placing of an order with its key, waiting for its end.
+// again places an order again with its key, and waits for its final status.
 func (s *shop) again(t *testing.T, state order.State, prefer string) *http.Response {
 	t.Helper()
 	body, err := json.Marshal(wanted())
@@ -130,7 +130,6 @@ func (s *shop) again(t *testing.T, state order.State, prefer string) *http.Respo
 		"Idempotency-Key", s.keys[state.Order.ID], "Prefer", prefer)
 }
 
-// TestRetryingAndWaitingOrdersAreNotFinal lets an order wait for another attempt, and for the mail server, before it goes well.
 func TestPreferWaitIsReadLeniently(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -13,10 +13,10 @@ import (
 const good = `{"customer":{"name":"Zoë Łukasiewicz","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin",` +
 	`"postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2}],"note":""}`
 
-// with is the good order with something else in it.
+// with is the good order with a text replaced.
 func with(old, other string) string { return strings.Replace(good, old, other, 1) }
 
-// refusals are requests that get a problem; their answers stand in testdata/problems.golden.
+// refusals are requests that get a problem; the responses are in testdata/problems.golden.
 var refusals = []struct {
 	name, method, path, body string
 	header                   []string

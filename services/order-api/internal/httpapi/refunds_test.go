@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// sell places an order of two bottles and brings it to its end: 49.80, and 4.90 for shipping, and 10.39 VAT.
+// sell places an order of two bottles and confirms it: 49.80, 4.90 for shipping, and 10.39 VAT.
 func (s *shop) sell(t *testing.T) order.State {
 	t.Helper()
 	state := s.place(t, wanted())
@@ -112,7 +112,7 @@ func TestRemainderIsRefundedOnce(t *testing.T) {
 				t.Errorf("got %s at %q, want the second refund accepted", resp.Status, at)
 			}
 			got, err := s.client.Order(t.Context(), id)
-			// 65.09 together.
+			// The sum is 65.09.
 			if must(t, err); len(got.Refunds) != 2 || got.Refunds[0].Total.Amount != "35.46" || got.Refunds[1].Total.Amount != "29.63" {
 				t.Errorf("got refunds %+v, want 35.46 and 29.63", got.Refunds)
 			}

@@ -31,7 +31,7 @@ func TestRepeatReturnsTheCurrentState(t *testing.T) {
 	}
 }
 
-// TestReadersSeeConsistentStates asks for an order from many sides while it changes.
+// TestReadersSeeConsistentStates reads an order concurrently while it changes.
 func TestReadersSeeConsistentStates(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

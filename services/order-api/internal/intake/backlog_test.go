@@ -21,7 +21,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestOrderThatNoWorkerWillBeginCausesNoBackpressure goes through what keeps a record of orders from ever being begun.
+// TestOrderThatNoWorkerWillBeginCausesNoBackpressure has a case for each reason why no worker
+// begins a record of orders.
 func TestOrderThatNoWorkerWillBeginCausesNoBackpressure(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -25,7 +25,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// start runs an instance of the API's core on a broker: a view of its own, and an intake. Options change its producer.
+// start runs a view and an intake, as one instance of the API does. Options are for the producer.
 func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
 	return open(t, k, intake.Config{Deadline: deadline}, opts...)
@@ -47,7 +47,7 @@ func openPriced(t *testing.T, k *kafkatest.Kafka, price func(*order.Order) []ord
 	return openOn(t, k, layout, price, cfg, opts...)
 }
 
-// openOn is openPriced on topics that had a layout once.
+// openOn is openPriced with the layout of the topics at the start.
 func openOn(t *testing.T, k *kafkatest.Kafka, layout kafka.Layout, price func(*order.Order) []order.Invalid, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
 	v, err := view.New(t.Context(), view.Config{
@@ -109,7 +109,7 @@ func TestAcceptedOrderIsOnePricedRecord(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
-	// The client has hung up already.
+	// The client has disconnected already.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s, err := in.Place(ctx, wanted(), "")
@@ -161,7 +161,8 @@ func TestKeyPlacesOneOrder(t *testing.T) {
 	}
 }
 
-// TestLogArbitratesBetweenInstances holds two instances at the moment when neither has seen the other's record.
+// TestLogArbitratesBetweenInstances delays two instances until neither can see the other's
+// record.
 func TestLogArbitratesBetweenInstances(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -205,7 +206,7 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 	}
 }
 
-// meetAtProduce holds produce requests until there are n of them.
+// meetAtProduce delays produce requests until there are n of them.
 func meetAtProduce(k *kafkatest.Kafka, n int) {
 	met := make(chan struct{})
 	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {

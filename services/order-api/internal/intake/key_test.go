@@ -30,7 +30,7 @@ func TestOrdersWithoutAKeyAreSeparateOrders(t *testing.T) {
 	}
 }
 
-// TestOneKeyFromManyClientsIsOneOrder repeats an order while the first answer is still under way.
+// TestOneKeyFromManyClientsIsOneOrder repeats an order before the first response.
 func TestOneKeyFromManyClientsIsOneOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -54,7 +54,7 @@ func TestOneKeyFromManyClientsIsOneOrder(t *testing.T) {
 	}
 }
 
-// TestOneKeyForManyOrdersPlacesTheFirst sends orders that differ under one key, all at once.
+// TestOneKeyForManyOrdersPlacesTheFirst places different orders with one key concurrently.
 func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -83,14 +83,15 @@ func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	}
 }
 
-// TestLaggingViewLeavesTheOutcomeUnknown stops the view from reading: the record is there, but nobody can say that it is the first.
+// TestLaggingViewLeavesTheOutcomeUnknown stops the view: the record is appended, but the view cannot
+// tell whether it is the first.
 func TestLaggingViewLeavesTheOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 500*time.Millisecond)
 	hold := make(chan struct{})
 	t.Cleanup(func() { close(hold) })
-	// A fetch that waits at the broker already escapes the hold: a first order uses it up.
+	// A fetch that waits at the broker already is not delayed: a first order uses it up.
 	k.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.Cluster.KeepControl()
 		k.Cluster.SleepControl(func() { <-hold })

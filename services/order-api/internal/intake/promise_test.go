@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestNewOrdersAreRefusedWhileOldOnesWaitTooLong goes through what an order can be while it gets old.
+// TestNewOrdersAreRefusedWhileOldOnesWaitTooLong has a case for each status of an old order.
 func TestNewOrdersAreRefusedWhileOldOnesWaitTooLong(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -14,7 +14,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestRecordThatReadersWouldRefuseIsNotAppended has a catalogue that fills in what no reader of orders takes.
+// TestRecordThatReadersWouldRefuseIsNotAppended has a catalogue with values that decoding
+// refuses.
 func TestRecordThatReadersWouldRefuseIsNotAppended(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*order.Line){
@@ -46,7 +47,7 @@ func TestRecordThatReadersWouldRefuseIsNotAppended(t *testing.T) {
 	}
 }
 
-// TestAddedPartitionsGetNoOrders adds partitions, and lets the producer know of them.
+// TestAddedPartitionsGetNoOrders adds partitions, and refreshes the metadata of the producer.
 func TestAddedPartitionsGetNoOrders(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {

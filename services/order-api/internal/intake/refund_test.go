@@ -40,7 +40,7 @@ func sold() order.State {
 	return s
 }
 
-// sell puts an order and its state into the topics, before any view reads them.
+// sell appends an order and its state to the topics.
 func sell(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	t.Helper()
 	write(t, k, k.Topics.Orders, wire.Order(s.Order))
@@ -53,7 +53,7 @@ func write(t *testing.T, k *kafkatest.Kafka, topic string, r *kgo.Record) {
 	k.Produce(t, r)
 }
 
-// refunds are those that count: of each number the first record.
+// refunds returns the refunds that count, the first record of each number, and the number of records.
 func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) {
 	t.Helper()
 	first := map[order.ID]order.Order{}
@@ -76,7 +76,7 @@ func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) 
 	return all, records
 }
 
-// adds adds up what refunds give back. It must be no more than the order has, or all of it.
+// adds adds up refunds. The sum must not exceed the invoice; with all set it must be equal.
 func adds(t *testing.T, all []order.Order, wholly bool) {
 	t.Helper()
 	s := sold()
@@ -131,7 +131,7 @@ func TestRefundIsOneRecordWithTheRefundedAmounts(t *testing.T) {
 	}
 }
 
-// TestInstancesTogetherNeverExceedTheInvoice has many refunds asked for at once, of two instances.
+// TestInstancesTogetherNeverExceedTheInvoice places many refunds concurrently at two instances.
 func TestInstancesTogetherNeverExceedTheInvoice(t *testing.T) {
 	t.Parallel()
 	for round := range 5 {
@@ -229,7 +229,7 @@ func TestKeyPlacesOneRefund(t *testing.T) {
 	}
 }
 
-// TestOneKeyFromManyClientsIsOneRefund repeats a refund while the first answer is still under way, beside others.
+// TestOneKeyFromManyClientsIsOneRefund repeats refunds before the first response.
 func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -316,7 +316,8 @@ func TestRefundOfMoreThanIsLeftIsRejected(t *testing.T) {
 	}
 }
 
-// TestForeignOrderWithTheIDOfARefundIsAConflict has somebody write to the topic around the API, under the ID of a refund.
+// TestForeignOrderWithTheIDOfARefundIsAConflict has an order of another program with the ID of
+// a refund.
 func TestForeignOrderWithTheIDOfARefundIsAConflict(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

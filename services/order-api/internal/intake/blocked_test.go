@@ -11,8 +11,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestKeyIsRefusedInABlockedPartition has a record of a newer version in a partition. What stands behind it nobody sees
-// who would append it again, and workers have forgotten it some day.
+// TestKeyIsRefusedInABlockedPartition has a record of a newer version. A repeat of an order behind it would
+// be appended again, and workers detect only recent duplicates.
 func TestKeyIsRefusedInABlockedPartition(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -32,7 +32,7 @@ func TestUnreadableBatchRefusesOnlyKeysOfItsPartition(t *testing.T) {
 	}
 }
 
-// isRefusedInOnePartitionAlone places orders with keys, while partition 1 is held. There are other records, that can be read, beside them.
+// isRefusedInOnePartitionAlone places orders with keys while partition 1 is blocked.
 func isRefusedInOnePartitionAlone(t *testing.T, k *kafkatest.Kafka, others int) {
 	t.Helper()
 	const held = 1

@@ -66,8 +66,8 @@ var contract []byte
 // grace is how long in-flight requests may take when the API stops.
 const grace = 2 * time.Second
 
-// Run runs the API until ctx is done, and returns nil then. It refuses to start if topics are missing
-// or have wrong settings, if the address is in use or reachable from other machines without
+// Run runs the API until ctx is done, and returns nil then. It refuses to start if topics are
+// missing or have wrong settings, if the address is in use or reachable from other machines without
 // permission, or if another process uses the data directory.
 func Run(ctx context.Context, cfg Config) error {
 	products, err := catalogue.Load(cfg.Catalogue)
@@ -119,8 +119,8 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 }
 
-// serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or one
-// of them fails.
+// serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or
+// one of them fails.
 func serveAndWatch(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {

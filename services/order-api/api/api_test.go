@@ -108,7 +108,8 @@ func TestInstancesWithOneSecretShareKeys(t *testing.T) {
 	}
 }
 
-// TestTwoInstancesAtTheSameMomentPlaceOneOrder delays both until neither can see the other's record.
+// TestTwoInstancesAtTheSameMomentPlaceOneOrder delays both until neither can see the other's
+// record.
 func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 	t.Parallel()
 	other := wanted()

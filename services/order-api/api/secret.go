@@ -17,8 +17,8 @@ const (
 	maxSecret = 4 << 10
 )
 
-// secret returns the key that order IDs are derived with: Secret, the content of SecretFile, or that
-// of a file in the data directory, which the first start creates.
+// secret returns the key that order IDs are derived with: Secret, the content of SecretFile, or
+// that of a file in the data directory, which the first start creates.
 func (cfg *Config) secret() ([]byte, error) {
 	if cfg.Secret != "" {
 		return checkSecret("ORDERS_SECRET", []byte(cfg.Secret))

@@ -1,9 +1,9 @@
 // Package audit accounts for every accepted order. It reads Kafka only, and depends on no service.
 //
 // Each order is in exactly one place: confirmed, cancelled, discarded, dead with its dead letter,
-// erased, or in flight. The report counts them, and names orders in no place or in two. It also names
-// contradictions: dead letters without a dead order, numbers that were used twice, invoices that are
-// not those in the states of their orders, refunds of more than was invoiced.
+// erased, or in flight. The report counts them, and names orders in no place or in two. It also
+// names contradictions: dead letters without a dead order, numbers that were used twice, invoices
+// that are not those in the states of their orders, refunds of more than was invoiced.
 //
 // An order is in flight while a worker will still read a record of it at or above the committed
 // offset: the order itself, or a record in another topic that continues it. The function carriers
@@ -13,19 +13,19 @@
 // # Auditing while workers run
 //
 // Kafka has no snapshot over several topics. Instead the audit reads offsets in reverse order of
-// writing. The records of an order are written in a fixed sequence: the order, records that continue
-// it, dead letter or invoice, the state that points to them, and the commit. The audit reads the
-// committed offsets first, then the ends of orders.status, orders.invoices, orders.dlq and the
-// carriers, and the end of orders last. It then reads the topics up to these ends. So whatever it
-// sees, it also sees everything that was written before:
+// writing. The records of an order are written in a fixed sequence: the order, records that
+// continue it, dead letter or invoice, the state that points to them, and the commit. The audit
+// reads the committed offsets first, then the ends of orders.status, orders.invoices, orders.dlq
+// and the carriers, and the end of orders last. It then reads the topics up to these ends. So
+// whatever it sees, it also sees everything that was written before:
 //   - for a committed offset, the result of the order;
 //   - for a state, the invoice and the dead letter that it points to;
 //   - for a state that is not final, a record that was not committed.
 //
-// This does not hold if somebody resets the offsets of the group, if an unclean leader loses records,
-// or while a topic is compacted. So a suspected fault counts only if it is still there in the next
-// round of measuring and reading. Rounds are repeated while the suspected faults change, at most
-// maxRounds times. Those of the last round are reported as unsettled.
+// This does not hold if somebody resets the offsets of the group, if an unclean leader loses
+// records, or while a topic is compacted. So a suspected fault counts only if it is still there in
+// the next round of measuring and reading. Rounds are repeated while the suspected faults change,
+// at most maxRounds times. Those of the last round are reported as unsettled.
 //
 // # Horizon
 //
@@ -40,10 +40,10 @@
 //
 // # Refunds
 //
-// A refund is a separate order, possibly in another partition than the refunded order. So refunds are
-// compared with invoices, and with each other, at the end. A refund is computed from the invoice and
-// all earlier refunds of its order. So the audit checks only refunds that were in orders before it
-// measured anything else.
+// A refund is a separate order, possibly in another partition than the refunded order. So refunds
+// are compared with invoices, and with each other, at the end. A refund is computed from the
+// invoice and all earlier refunds of its order. So the audit checks only refunds that were in
+// orders before it measured anything else.
 package audit
 
 import (
@@ -68,9 +68,10 @@ const (
 	maxUncertain = 10_000 // orders with uncertain mails that a report names; it counts all
 )
 
-// Run audits the topics that a consumer group processes, up to their current ends. It blocks until all
-// are read. Partitions without a leader are listed in the report instead. It returns kafka.ErrTopics
-// for missing topics and wrong settings, and wire.ErrNewer for records of a newer version.
+// Run audits the topics that a consumer group processes, up to their current ends. It blocks until
+// all are read. Partitions without a leader are listed in the report instead. It returns
+// kafka.ErrTopics for missing topics and wrong settings, and wire.ErrNewer for records of a newer
+// version.
 func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) (Report, error) {
 	cl, err := cfg.Connect(ctx)
 	if err != nil {

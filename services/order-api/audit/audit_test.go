@@ -385,7 +385,8 @@ func TestOrdersInFlightAreNotLost(t *testing.T) {
 	}
 }
 
-// TestIgnoredRetryRecordsContinueNoOrder commits the record that an order is parked in, and none of those that crashes left.
+// TestIgnoredRetryRecordsContinueNoOrder commits the record that an order is parked in, and none of
+// those that crashes left.
 func TestIgnoredRetryRecordsContinueNoOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -421,7 +422,8 @@ func TestFaultsAreNamedOnRealKafkaToo(t *testing.T) {
 	})
 }
 
-// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes the records of orders that ended, and of two that nobody had begun.
+// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes the records of orders that ended, and of
+// two that nobody had begun.
 func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {

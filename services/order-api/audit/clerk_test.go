@@ -147,7 +147,8 @@ func (c *clerk) place(of *paper) *paper {
 	return c.put(p, wire.Order(p.Order))
 }
 
-// refund appends the next refund of an order that may stand anywhere: of one piece, or of all that is left; or nil, if there is nothing.
+// refund appends the next refund of an order that may stand anywhere: of one piece, or of all that
+// is left; or nil, if there is nothing.
 func (c *clerk) refund(of *paper, asked ...order.Line) *paper {
 	o, wrong := of.Refund(asked, false, of.refunds)
 	if len(wrong) > 0 {
@@ -241,7 +242,8 @@ func (c *clerk) replay(p *paper) int64 {
 	return c.append(c.topics.Replay, c.partition, c.asDeadLetter(p).Record())
 }
 
-// carry appends the record that takes an order into a topic of its own; the state that goes with it is written next.
+// carry appends the record that takes an order into a topic of its own; the state that goes with it
+// is written next.
 func (c *clerk) carry(p *paper, topic string) int64 {
 	p.carried = len(c.acts)
 	return c.append(topic, c.partition, c.asDeadLetter(p).Record())

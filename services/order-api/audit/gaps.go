@@ -17,9 +17,9 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Numbers lists the invoice numbers without an invoice. A number is derived from the offset of the order
-// in the topic orders, so every offset has one, and those without an invoice are gaps. The offset of a
-// refund is a gap, too: its credit note has a number of another kind.
+// Numbers lists the invoice numbers without an invoice. A number is derived from the offset of the
+// order in the topic orders, so every offset has one, and those without an invoice are gaps. The
+// offset of a refund is a gap, too: its credit note has a number of another kind.
 type Numbers struct {
 	Incarnation string   `json:"incarnation"`
 	Partitions  []Series `json:"partitions"`
@@ -41,9 +41,9 @@ type Gap struct {
 	Reason string `json:"reason,omitempty"` // creditNote, or that of the void records; empty if there is no record
 }
 
-// Gaps explains the gaps in the invoice numbers. It reads orders.invoices, and only the end of orders.
-// A gap without a reason is an order that is in flight, dead or lost: Run tells which. It blocks until
-// all invoices are read.
+// Gaps explains the gaps in the invoice numbers. It reads orders.invoices, and only the end of
+// orders. A gap without a reason is an order that is in flight, dead or lost: Run tells which. It
+// blocks until all invoices are read.
 func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, error) {
 	cl, err := cfg.Connect(ctx)
 	if err != nil {
@@ -133,8 +133,8 @@ func (s *series) record(r *kgo.Record) error {
 	return nil
 }
 
-// fate returns the index of a reason, and adds the reason if it is new. There are fewer than 256; if
-// not, further ones get the index of the last.
+// fate returns the index of a reason, and adds the reason if it is new. There are fewer than 256;
+// if not, further ones get the index of the last.
 func (s *series) fate(reason string) uint8 {
 	i := slices.Index(s.fates[issued+1:], reason)
 	if i < 0 && len(s.fates) < 256 {

@@ -10,8 +10,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestDeletedRecordsAreReported deletes all dead letters and invoices of a partition with every kind
-// of order that has one.
+// TestDeletedRecordsAreReported deletes all dead letters and invoices of a partition with every
+// kind of order that has one.
 func TestDeletedRecordsAreReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {

@@ -17,7 +17,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// worker writes what a correct worker writes to one partition, record by record, through takeovers, retries, waits, replays and commits.
+// worker writes what a correct worker writes to one partition, record by record, through takeovers,
+// retries, waits, replays and commits.
 type worker struct {
 	*clerk
 	trips     []*trip              // by offset
@@ -137,7 +138,8 @@ func choose(trips []*trip, n int, fits func(*trip) bool) *trip {
 	if len(all) == 0 {
 		return nil
 	}
-	// Few are in flight at once, the oldest first: so an order is processed completely between two requests of an audit.
+	// Few are in flight at once, the oldest first: so an order is processed completely between two
+	// requests of an audit.
 	return all[n%min(len(all), 2)]
 }
 
@@ -320,7 +322,8 @@ func sum(workers []*worker) (t audit.Tally) {
 	return t
 }
 
-// essential are the acts that nothing else can stand in for: what was written last about each order that is committed.
+// essential are the acts that nothing else can stand in for: what was written last about each order
+// that is committed.
 func (w *worker) essential() (acts []int) {
 	for _, tr := range w.trips {
 		switch {
@@ -364,7 +367,8 @@ func work(b *book, partitions int, steps []int) []*worker {
 	return workers
 }
 
-// TestEveryHistoryOfACorrectWorkerIsOK stops workers at any moment, and half of the time takes one record away.
+// TestEveryHistoryOfACorrectWorkerIsOK stops workers at any moment, and half of the time takes one
+// record away.
 func TestEveryHistoryOfACorrectWorkerIsOK(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -425,8 +429,8 @@ func TestRunningSystemHasNoFaults(t *testing.T) {
 	}
 }
 
-// TestOrderProcessedDuringTheAuditIsNoFault is the worst case of that: all its records stand behind what was asked for
-// before, and below what is asked for next.
+// TestOrderProcessedDuringTheAuditIsNoFault is the worst case of that: all its records stand behind
+// what was asked for before, and below what is asked for next.
 func TestOrderProcessedDuringTheAuditIsNoFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

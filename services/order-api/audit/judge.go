@@ -44,8 +44,8 @@ type judgement struct {
 	round uint8
 }
 
-// judge decides for each offset what has become of it. A fault counts if the round before suspected it,
-// too.
+// judge decides for each offset what has become of it. A fault counts if the round before suspected
+// it, too.
 func (t *table) judge(b bounds, round uint8) verdict {
 	// An unreadable batch at the start of the log is not deleted.
 	for b, ok := t.hole(t.start - 1); ok; b, ok = t.hole(t.start - 1) {
@@ -78,7 +78,8 @@ func (t *table) judge(b bounds, round uint8) verdict {
 	return j.v
 }
 
-// order judges the offsets with the same order ID: one of them is the order, the others are duplicates.
+// order judges the offsets with the same order ID: one of them is the order, the others are
+// duplicates.
 func (j *judgement) order(offsets []member) {
 	main := j.main(offsets)
 	for i, m := range offsets {
@@ -128,9 +129,9 @@ func (j *judgement) countSkipped(traces []member) {
 	}
 }
 
-// main returns the index of the offset that is the order: the one with a state, else the first without a
-// void record. If all have void records as duplicates, the first of them is the order, and lost. -1
-// means that no record with the ID is an order.
+// main returns the index of the offset that is the order: the one with a state, else the first
+// without a void record. If all have void records as duplicates, the first of them is the order,
+// and lost. -1 means that no record with the ID is an order.
 func (j *judgement) main(offsets []member) int {
 	first, repeat := -1, -1
 	for i, m := range offsets {
@@ -225,8 +226,8 @@ func (j *judgement) missing(e *entry, inFlight bool) kinds {
 		return noInvoice
 	case (e.end == cancelled || e.end == discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
 		return j.noVoid()
-	// A dead letter of a dead order belongs to a state that is written after it. A confirmed order can
-	// have one that was written by a worker after it had lost the partition.
+	// A dead letter of a dead order belongs to a state that is written after it. A confirmed order
+	// can have one that was written by a worker after it had lost the partition.
 	case e.end == dead && e.deadLetterRev > e.rev && !inFlight:
 		return noDeath
 	}
@@ -301,8 +302,8 @@ func (j *judgement) pointer(offset int64, e *entry) kinds {
 }
 
 // dropped judges offsets below the horizon without any traces. Below the committed offset they are
-// untraced: the loss of a backlog may have been accepted (--accept-loss). Above it, the log was deleted
-// before a worker had processed it.
+// untraced: the loss of a backlog may have been accepted (--accept-loss). Above it, the log was
+// deleted before a worker had processed it.
 func (j *judgement) dropped(traces []member) {
 	split := j.start
 	if j.v.committed >= 0 {

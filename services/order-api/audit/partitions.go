@@ -14,8 +14,8 @@ type processed struct {
 	partition int
 }
 
-// comparePartitions finds order IDs that were processed in two partitions. States and invoices are never
-// deleted, so one round is enough.
+// comparePartitions finds order IDs that were processed in two partitions. States and invoices are
+// never deleted, so one round is enough.
 func (a *auditor) comparePartitions(verdicts []verdict) {
 	var wrong []processed
 	for share := range uint64(shares) {

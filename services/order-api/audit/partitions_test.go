@@ -8,7 +8,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestIDProcessedInTwoPartitionsIsAFault has an order under another partition number too, and a second one of another ID there.
+// TestIDProcessedInTwoPartitionsIsAFault has an order under another partition number too, and a
+// second one of another ID there.
 func TestIDProcessedInTwoPartitionsIsAFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

@@ -24,8 +24,8 @@ type carrier struct {
 
 // carriers lists all topics, except orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
-	// Only the newest retry or waiting record of an order is processed. After a crash before the commit
-	// there may be an older one, or one whose state was not written.
+	// Only the newest retry or waiting record of an order is processed. After a crash before the
+	// commit there may be an older one, or one whose state was not written.
 	parked := func(l dlq.DeadLetter, e *entry) bool { return l.Rev == int64(e.parked) }
 	return []carrier{
 		{topics.Retry10s, parked},
@@ -94,8 +94,8 @@ func (a *auditor) ask(
 	return found.At, nil
 }
 
-// readOn reads each topic from where the last round ended. It reads carriers from the committed offset
-// again, because it may have changed.
+// readOn reads each topic from where the last round ended. It reads carriers from the committed
+// offset again, because it may have changed.
 func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) error {
 	t.invoicesFrom, t.deadLettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
 	for _, s := range []struct {

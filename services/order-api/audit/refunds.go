@@ -54,9 +54,9 @@ type credit struct {
 	wrong     kinds
 }
 
-// balance compares all refunds with the invoices that they refund, after all partitions are read. before
-// has the ends of orders before anything else was measured: everything that an older refund was computed
-// from has been read.
+// balance compares all refunds with the invoices that they refund, after all partitions are read.
+// before has the ends of orders before anything else was measured: everything that an older refund
+// was computed from has been read.
 func (a *auditor) balance(verdicts []verdict, before kafka.Offsets) {
 	var all []credit
 	whole := true // no earlier refund can be missing

@@ -151,7 +151,8 @@ func TestRefundsAreNoFault(t *testing.T) {
 	})
 }
 
-// TestRefundsBelowTheHorizonAreKnownByTheirStates deletes the records of orders and refunds, and one without a trace.
+// TestRefundsBelowTheHorizonAreKnownByTheirStates deletes the records of orders and refunds, and
+// one without a trace.
 func TestRefundsBelowTheHorizonAreKnownByTheirStates(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -165,7 +166,8 @@ func TestRefundsBelowTheHorizonAreKnownByTheirStates(t *testing.T) {
 		c.commitAll()
 		c.forge(p, func(o *order.Order) { o.Refund.Number = 2 })
 	})
-	// What stood at offset 4 and below is gone. The refund that is being mailed is known by its state alone, and stuck.
+	// What stood at offset 4 and below is gone. The refund that is being mailed is known by its
+	// state alone, and stuck.
 	var upTo kadm.Offsets
 	upTo.AddOffset(k.Topics.Orders, 1, 4, -1)
 	if _, err := kadm.NewClient(k.Client).DeleteRecords(t.Context(), upTo); err != nil {
@@ -181,7 +183,8 @@ func TestRefundsBelowTheHorizonAreKnownByTheirStates(t *testing.T) {
 	}
 }
 
-// TestARefundBeforeTheHorizonIsNoGap: where nothing is known of an offset, the refund that a later one follows may have stood.
+// TestARefundBeforeTheHorizonIsNoGap: where nothing is known of an offset, the refund that a later
+// one follows may have stood.
 func TestARefundBeforeTheHorizonIsNoGap(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -217,7 +220,8 @@ func TestRefundBeforeTheMailOfItsOrderIsNoFault(t *testing.T) {
 	}
 }
 
-// TestARefundFindsItsOrderInAnotherPartition holds refund and order apart, and finds what is wrong there too.
+// TestARefundFindsItsOrderInAnotherPartition holds refund and order apart, and finds what is wrong
+// there too.
 func TestARefundFindsItsOrderInAnotherPartition(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		b := newBook(t, k, k.Prefix)

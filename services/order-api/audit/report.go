@@ -58,16 +58,16 @@ type Unread struct {
 	Reason    string `json:"reason"`
 }
 
-// Uncertain counts mails that were sent again because the outcome of the first attempt was unknown, as
-// after a crash.
+// Uncertain counts mails that were sent again because the outcome of the first attempt was unknown,
+// as after a crash.
 type Uncertain struct {
 	Mails  int64      `json:"mails"`
 	Orders int64      `json:"orders"`
 	IDs    []order.ID `json:"ids"` // of the first maxUncertain orders
 }
 
-// Tally counts orders by place. Accepted is the sum of Confirmed, Cancelled, Discarded, Dead, Erased,
-// InFlight and Lost.
+// Tally counts orders by place. Accepted is the sum of Confirmed, Cancelled, Discarded, Dead,
+// Erased, InFlight and Lost.
 type Tally struct {
 	Accepted  int64 `json:"accepted"`
 	Confirmed int64 `json:"confirmed"`
@@ -156,8 +156,8 @@ const (
 // index is the index of the lowest kind in meanings.
 func (k kinds) index() int { return bits.TrailingZeros32(uint32(k)) }
 
-// meanings has the name of each kind of fault, in the order of their bits, and what is wrong with an
-// order that has it.
+// meanings has the name of each kind of fault, in the order of their bits, and what is wrong with
+// an order that has it.
 var meanings = [...]struct{ name, meaning string }{
 	{"lost", "its offset is committed, but it has no result"},
 	{"stuck", "its status is not final, but no worker will process it again"},

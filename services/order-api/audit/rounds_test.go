@@ -9,21 +9,23 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// eachRound calls do with 1, 2, … before the audit is told what partition 1 has committed, which begins a round.
+// eachRound calls do with 1, 2, … before the audit is told what partition 1 has committed, which
+// begins a round.
 func eachRound(k *kafkatest.Kafka, do func(round int)) {
 	asked := 0
 	k.Cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.Cluster.KeepControl()
 		asked++
-		// The first questions are about all partitions; only one of them has suspicions, and a second round.
+		// The first questions are about all partitions; only one of them has suspicions, and a
+		// second round.
 		round := max(1, asked-kafkatest.Partitions+1)
 		k.Cluster.SleepControl(func() { do(round) })
 		return nil, nil, false
 	})
 }
 
-// TestSuspectedFaultIsConfirmedByAnotherRound commits an order whose state stands in Kafka a moment later: a broker that has
-// lost what it acknowledged, and has it back, can look like that.
+// TestSuspectedFaultIsConfirmedByAnotherRound commits an order whose state stands in Kafka a moment
+// later: a broker that has lost what it acknowledged, and has it back, can look like that.
 func TestSuspectedFaultIsConfirmedByAnotherRound(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -44,7 +46,8 @@ func TestSuspectedFaultIsConfirmedByAnotherRound(t *testing.T) {
 	}
 }
 
-// TestRetentionDuringTheAuditIsNoLoss: the log drops what was finished before the commit of it is there.
+// TestRetentionDuringTheAuditIsNoLoss: the log drops what was finished before the commit of it is
+// there.
 func TestRetentionDuringTheAuditIsNoLoss(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

@@ -18,8 +18,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// table has everything that was read from one partition number: an entry for each offset of orders with
-// any records about it. It is not safe for concurrent use.
+// table has everything that was read from one partition number: an entry for each offset of orders
+// with any records about it. It is not safe for concurrent use.
 type table struct {
 	origin order.Origin // of offset 0
 	orders string       // name of the topic orders
@@ -46,11 +46,12 @@ type table struct {
 	passed                               bool // in the last round, records were deleted that were not committed
 }
 
-// pageSize is the number of entries that are allocated together. It is small, because a single offset
-// may be far from all others.
+// pageSize is the number of entries that are allocated together. It is small, because a single
+// offset may be far from all others.
 const pageSize = 64
 
-// entry has what is known about one offset of orders. Offsets in it are stored plus one: zero is none.
+// entry has what is known about one offset of orders. Offsets in it are stored plus one: zero is
+// none.
 type entry struct {
 	key           uint64 // hash of the order ID; zero for a record without one
 	document      uint64 // hash of the bytes of the first invoice
@@ -232,8 +233,8 @@ func (t *table) state(r *kgo.Record) error {
 	return nil
 }
 
-// straight reports whether a state is one of the two of a first attempt without failures. The audit needs
-// only the headers of these.
+// straight reports whether a state is one of the two of a first attempt without failures. The audit
+// needs only the headers of these.
 func straight(h wire.Head) bool {
 	return h.Status == order.Working && h.Rev == 1 || h.Status == order.Mailing && h.Rev == 2
 }
@@ -300,8 +301,8 @@ func (t *table) invoice(r *kgo.Record) error {
 	return nil
 }
 
-// keep notes an invoice. A crash between writing the invoice and the state leaves a second one with the
-// same bytes.
+// keep notes an invoice. A crash between writing the invoice and the state leaves a second one with
+// the same bytes.
 func (t *table) keep(e *entry, d document, at int64) {
 	if e.kept == 0 {
 		e.document, e.kept = d.hash, at+1
@@ -332,8 +333,8 @@ func voided(reason string) void {
 	}
 }
 
-// deadLetter adds a record of the dead-letter topic. It only counts dead letters of other applications
-// and of other topics.
+// deadLetter adds a record of the dead-letter topic. It only counts dead letters of other
+// applications and of other topics.
 func (t *table) deadLetter(r *kgo.Record) error {
 	if s, ok := kafka.ReadSkip(r); ok {
 		// A skip of another topic explains no fault, so its incarnation does not matter.

@@ -1,8 +1,8 @@
 // Package client calls the order API over HTTP.
 //
-// Methods return a *Problem if the API refuses the request, and other errors if it cannot be reached.
-// Place and Refund can be repeated safely only with the same idempotency key; Replay and Cancel can
-// always be repeated. Watch reconnects by itself.
+// Methods return a *Problem if the API refuses the request, and other errors if it cannot be
+// reached. Place and Refund can be repeated safely only with the same idempotency key; Replay and
+// Cancel can always be repeated. Watch reconnects by itself.
 //
 // The client does not trust the API fully: the size of each response is limited, and a redirect to
 // another host is an error, because it would forward the request, which may contain secrets.
@@ -28,16 +28,17 @@ type Client struct {
 	http *http.Client
 }
 
-// Limits of responses. An invoice is one record in Kafka, of at most about 1 MiB. A page of 200 orders
-// with 200 lines each has about half of maxJSON.
+// Limits of responses. An invoice is one record in Kafka, of at most about 1 MiB. A page of 200
+// orders with 200 lines each has about half of maxJSON.
 const (
 	maxProblem = 1 << 20
 	maxFile    = 16 << 20
 	maxJSON    = 64 << 20
 )
 
-// New returns a client of the API at a base URL such as "http://127.0.0.1:8080". If h is nil, the client
-// waits up to 75 seconds for the header of a response, and follows redirects on the same host only.
+// New returns a client of the API at a base URL such as "http://127.0.0.1:8080". If h is nil, the
+// client waits up to 75 seconds for the header of a response, and follows redirects on the same
+// host only.
 func New(base string, h *http.Client) *Client {
 	if h == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -62,8 +63,9 @@ func sameHost(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Place places an order. Repeats with the same key, if it is not empty, place it once. With a wait of 1
-// to 60 seconds, the API responds when the order has reached a final status or the wait is over.
+// Place places an order. Repeats with the same key, if it is not empty, place it once. With a wait
+// of 1 to 60 seconds, the API responds when the order has reached a final status or the wait is
+// over.
 func (c *Client) Place(ctx context.Context, o NewOrder, key string, wait time.Duration) (Order, error) {
 	body, err := json.Marshal(o)
 	if err != nil {
@@ -117,9 +119,9 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 	return page.Orders, page.Next, err
 }
 
-// Cancel requests the cancellation of an order, and returns its current state. The result appears in
-// its timeline: status "cancelled", or a change with reason "cancel-refused". If a worker has begun the
-// order, Cancel returns a *Problem of type /problems/order-begun.
+// Cancel requests the cancellation of an order, and returns its current state. The result appears
+// in its timeline: status "cancelled", or a change with reason "cancel-refused". If a worker has
+// begun the order, Cancel returns a *Problem of type /problems/order-begun.
 func (c *Client) Cancel(ctx context.Context, id string) (Order, error) {
 	var o Order
 	return o, c.call(ctx, http.MethodPost, "/v1/orders/"+url.PathEscape(id)+"/cancel", nil, nil, &o)
@@ -152,8 +154,8 @@ func (c *Client) Products(ctx context.Context) ([]Product, error) {
 	return page.Products, err
 }
 
-// Quote calculates the shipping of an order without placing it. Customer and street may be missing; an
-// empty service is "standard". If nothing ships to the address, Quote returns a *Problem of type
+// Quote calculates the shipping of an order without placing it. Customer and street may be missing;
+// an empty service is "standard". If nothing ships to the address, Quote returns a *Problem of type
 // /problems/no-route.
 func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
 	body, err := json.Marshal(o)
@@ -236,8 +238,8 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	return nil, problem(resp)
 }
 
-// problem decodes a failed response. If it is no problem document, as from a proxy, the problem has the
-// status only.
+// problem decodes a failed response. If it is no problem document, as from a proxy, the problem has
+// the status only.
 func problem(resp *http.Response) error {
 	p := &Problem{}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(p); err != nil || p.Title == "" {

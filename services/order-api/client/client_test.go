@@ -19,8 +19,8 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// The tests of httpapi use the client against the API, and check every call against the contract. Here
-// the server fails in various ways, or records the requests.
+// The tests of httpapi use the client against the API, and check every call against the contract.
+// Here the server fails in various ways, or records the requests.
 
 func Example() {
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,8 @@ func Example() {
 	//   /items/0/sku is not in the catalogue
 }
 
-// recorder records requests. It answers each with the next of its answers, and repeats the last one.
+// recorder records requests. It answers each with the next of its answers, and repeats the last
+// one.
 type recorder struct {
 	asked   []string
 	answers []http.HandlerFunc

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// NewOrder is an order to place. Its items need SKU and Quantity only; the API refuses their other fields.
+// NewOrder is an order to place. Its items need SKU and Quantity only; the API refuses their other
+// fields.
 type NewOrder struct {
 	Customer Customer `json:"customer"`
 	ShipTo   Address  `json:"ship_to"`
@@ -44,8 +45,8 @@ type NewRefund struct {
 	Reason   string `json:"reason,omitempty"` // printed on the credit note
 }
 
-// Refund has the additional fields of an order that is a refund. Shipping is the refunded part of the
-// shipping price (net).
+// Refund has the additional fields of an order that is a refund. Shipping is the refunded part of
+// the shipping price (net).
 type Refund struct {
 	Of       string  `json:"of"`      // ID of the refunded order
 	Number   int     `json:"number"`  // 1 for the first refund of that order
@@ -112,7 +113,8 @@ type Shipping struct {
 	Card     string   `json:"card,omitempty"` // version of the rate card
 }
 
-// Parcel is the content of one parcel, or of Count identical ones. Its items have SKU and Quantity only.
+// Parcel is the content of one parcel, or of Count identical ones. Its items have SKU and Quantity
+// only.
 type Parcel struct {
 	Count         int    `json:"count"`
 	Grams         int    `json:"weight_g"`

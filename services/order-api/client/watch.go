@@ -17,10 +17,10 @@ import (
 // pause is how long Watch waits before it reconnects.
 const pause = time.Second
 
-// Watch yields the changes of an order as they happen, starting after the given rev; -1 starts with the
-// first change. It ends after the last change of an order that is confirmed, cancelled or discarded,
-// when ctx is done, or after it has yielded an error. A dead order can be replayed, so Watch goes on. A
-// lost connection is no error: Watch reconnects and continues where it was.
+// Watch yields the changes of an order as they happen, starting after the given rev; -1 starts with
+// the first change. It ends after the last change of an order that is confirmed, cancelled or
+// discarded, when ctx is done, or after it has yielded an error. A dead order can be replayed, so
+// Watch goes on. A lost connection is no error: Watch reconnects and continues where it was.
 func (c *Client) Watch(ctx context.Context, id string, after int64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for {
@@ -43,8 +43,8 @@ func (c *Client) Watch(ctx context.Context, id string, after int64) iter.Seq2[Ch
 	}
 }
 
-// stream reads the changes of one connection and advances after. over reports that no change can follow,
-// or that each returned false. A failed or lost connection is no error.
+// stream reads the changes of one connection and advances after. over reports that no change can
+// follow, or that each returned false. A failed or lost connection is no error.
 func (c *Client) stream(ctx context.Context, id string, after *int64, each func(Change) bool) (over bool, err error) {
 	header := http.Header{"Accept": {"text/event-stream"}}
 	if *after >= 0 {

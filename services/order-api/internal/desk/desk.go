@@ -87,8 +87,9 @@ func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
 		return 0, err
 	}
 	l.Replays++
-	// The worker compares the rev with that of the order, and reads the state at its offset if it has
-	// forgotten the order. The view may show the dead letter before the state that belongs to it.
+	// The worker compares the rev with that of the order, and reads the state at its offset if it
+	// has forgotten the order. The view may show the dead letter before the state that belongs to
+	// it.
 	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
 	if err := d.request(ctx, l.Record()); err != nil {
 		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
@@ -97,8 +98,8 @@ func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
 }
 
 // Cancel requests that a worker cancels an order that none has begun, and returns the order. If a
-// worker begins it first, the timeline gets the reason that the request was refused. A cancelled order
-// is returned without a request.
+// worker begins it first, the timeline gets the reason that the request was refused. A cancelled
+// order is returned without a request.
 //
 // It is view.ErrUnknown, ErrBegun or ErrRefund if there is nothing to cancel, and view.ErrBehind if
 // the view is too old to know. With view.ErrAway the cancellation may have been requested.
@@ -117,8 +118,8 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	return s, nil
 }
 
-// DeadLetter returns a dead letter with key and value of the record that failed. It is ErrUnknown if
-// there is none, and LostError if its record is gone.
+// DeadLetter returns a dead letter with key and value of the record that failed. It is ErrUnknown
+// if there is none, and LostError if its record is gone.
 func (d *Desk) DeadLetter(ctx context.Context, id string) (view.DeadLetter, error) {
 	l, err := d.find(ctx, id)
 	if err != nil {

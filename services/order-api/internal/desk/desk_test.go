@@ -33,8 +33,8 @@ var (
 	origin = order.Origin{Partition: 2, Offset: 0}
 )
 
-// bench is a desk on a broker with a dead order, its dead letter, and the dead letter of a record that is
-// no order.
+// bench is a desk on a broker with a dead order, its dead letter, and the dead letter of a record
+// that is no order.
 type bench struct {
 	*kafkatest.Kafka
 	desk       *desk.Desk
@@ -167,8 +167,8 @@ func TestDeadLetterOfAnOrderInProgressIsClosed(t *testing.T) {
 	}
 }
 
-// TestBlockedPartitionRefusesReplayAndCancel has a state of a newer version: the view cannot read the
-// states after it.
+// TestBlockedPartitionRefusesReplayAndCancel has a state of a newer version: the view cannot read
+// the states after it.
 func TestBlockedPartitionRefusesReplayAndCancel(t *testing.T) {
 	t.Parallel()
 	s := placed.Begin(origin)
@@ -235,8 +235,8 @@ func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	}
 }
 
-// TestDeadLetterWithoutBytesIsReplayedFromItsOrder has a dead letter that was too large to be written
-// with the record that failed.
+// TestDeadLetterWithoutBytesIsReplayedFromItsOrder has a dead letter that was too large to be
+// written with the record that failed.
 func TestDeadLetterWithoutBytesIsReplayedFromItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
@@ -252,8 +252,8 @@ func TestDeadLetterWithoutBytesIsReplayedFromItsOrder(t *testing.T) {
 	}
 }
 
-// TestCopiedDeadLetterBelongsToItsOwnOrder has the dead letter of an order in another partition, at the
-// offset that it had, behind the dead letter of another order.
+// TestCopiedDeadLetterBelongsToItsOwnOrder has the dead letter of an order in another partition, at
+// the offset that it had, behind the dead letter of another order.
 func TestCopiedDeadLetterBelongsToItsOwnOrder(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {

@@ -10,8 +10,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The bodies of list responses. Their elements are types of package client, so that both ends use the
-// same JSON.
+// The bodies of list responses. Their elements are types of package client, so that both ends use
+// the same JSON.
 type (
 	orderPage struct {
 		Orders []client.Order `json:"orders"`
@@ -26,7 +26,8 @@ type (
 	}
 )
 
-// each converts the elements of a list. The result is never nil, so that its JSON is [] and not null.
+// each converts the elements of a list. The result is never nil, so that its JSON is [] and not
+// null.
 func each[From, To any](list []From, convert func(From) To) []To {
 	all := make([]To, len(list))
 	for i, from := range list {

@@ -15,9 +15,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// decodeOrder reads the JSON of a new order. Fields that are unknown, repeated or of the wrong type are
-// returned as invalid; the order contains the others. It does not check values. Text that is not JSON
-// is an error.
+// decodeOrder reads the JSON of a new order. Fields that are unknown, repeated or of the wrong type
+// are returned as invalid; the order contains the others. It does not check values. Text that is
+// not JSON is an error.
 func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	d, err := newDecoder(body)
 	if err != nil {
@@ -37,8 +37,8 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	return o, d.wrong, nil
 }
 
-// decodeRefund reads the JSON of a new refund like decodeOrder. An empty body refunds everything. An
-// empty list of items is invalid: the client may have meant that nothing is refunded.
+// decodeRefund reads the JSON of a new refund like decodeOrder. An empty body refunds everything.
+// An empty list of items is invalid: the client may have meant that nothing is refunded.
 func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 	var w intake.Want
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -88,8 +88,8 @@ func syntaxProblem(body []byte, err error) error {
 	return newProblem(malformed, "the body is not JSON")
 }
 
-// loneSurrogate is the offset of an escape such as \ud83d without the other half of its pair in valid
-// JSON, or -1. encoding/json would replace it with U+FFFD.
+// loneSurrogate is the offset of an escape such as \ud83d without the other half of its pair in
+// valid JSON, or -1. encoding/json would replace it with U+FFFD.
 func loneSurrogate(body []byte) int {
 	for i := 0; i < len(body); i++ {
 		if body[i] != '\\' {
@@ -120,15 +120,15 @@ func escape(text []byte) rune {
 	return rune(unit)
 }
 
-// decoder reads valid JSON strictly. json.Unmarshal would accept repeated fields and names in any mix
-// of upper and lower case.
+// decoder reads valid JSON strictly. json.Unmarshal would accept repeated fields and names in any
+// mix of upper and lower case.
 type decoder struct {
 	*json.Decoder
 	wrong []order.Invalid
 }
 
-// fields maps the known fields of an object to functions that read their values. A function gets the
-// JSON pointer of the value and must read the whole value.
+// fields maps the known fields of an object to functions that read their values. A function gets
+// the JSON pointer of the value and must read the whole value.
 type fields map[string]func(at string)
 
 // maxWrong limits the number of faults that a response lists.

@@ -13,8 +13,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// FuzzDecode compares decodeOrder with encoding/json: it accepts the same texts as JSON, does not panic,
-// and decodes a valid order to the same values.
+// FuzzDecode compares decodeOrder with encoding/json: it accepts the same texts as JSON, does not
+// panic, and decodes a valid order to the same values.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `[]`, `null`, `{"customer":{"name":"Zoë","email":"zoe@example.com"},"items":[{"sku":"A","quantity":2}],"note":"\ud83d"}`,

@@ -9,8 +9,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// docs contains the page, and from swagger-ui-dist 5.35.0 (npm) the two files that it needs, with their
-// licences.
+// docs contains the page, and from swagger-ui-dist 5.35.0 (npm) the two files that it needs, with
+// their licences.
 //
 //go:embed docs
 var docs embed.FS

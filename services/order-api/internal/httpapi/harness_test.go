@@ -62,7 +62,8 @@ type shop struct {
 // promise is the limit for backpressure.
 const promise = 24 * time.Hour
 
-// setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in memory.
+// setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in
+// memory.
 func setup(t *testing.T) *shop {
 	t.Helper()
 	return setupOn(t, kafkatest.Start(t))
@@ -294,7 +295,8 @@ func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
 	<-changes
 }
 
-// work brings an order or a refund to status mailing, with an issued invoice. It returns the document.
+// work brings an order or a refund to status mailing, with an issued invoice. It returns the
+// document.
 func (s *shop) work(t *testing.T, state *order.State) []byte {
 	t.Helper()
 	return s.issue(t, state, []byte("%PDF-1.7 of "+string(state.Order.ID)))

@@ -68,8 +68,8 @@ func checkType(h http.Header) error {
 // maxWait limits the preference wait, in seconds.
 const maxWait = 60
 
-// preferredWait reads the preference wait (RFC 7240). Unknown and malformed preferences are ignored,
-// as the RFC requires.
+// preferredWait reads the preference wait (RFC 7240). Unknown and malformed preferences are
+// ignored, as the RFC requires.
 func preferredWait(h http.Header) (time.Duration, bool) {
 	for preference := range strings.SplitSeq(strings.Join(h.Values("Prefer"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")

@@ -29,8 +29,9 @@ type blocked struct {
 	Reason    string `json:"reason"`
 }
 
-// ready fails while new orders are refused, and while the read model is too old to place orders with
-// a key. A blocked partition affects only its own orders: it is listed, and does not fail the probe.
+// ready fails while new orders are refused, and while the read model is too old to place orders
+// with a key. A blocked partition affects only its own orders: it is listed, and does not fail the
+// probe.
 func (a *api) ready(c echo.Context) error {
 	if a.Ready != nil {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), readyWithin)

@@ -14,7 +14,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestSecondsWithoutARealKafka is the outage of TestAMinuteWithoutKafka in real time, so it is shorter.
+// TestSecondsWithoutARealKafka is the outage of TestAMinuteWithoutKafka in real time, so it is
+// shorter.
 func TestSecondsWithoutARealKafka(t *testing.T) {
 	t.Parallel()
 	outage(t, setupOn(t, kafkatest.Real(t)), 15*time.Second)

@@ -66,7 +66,8 @@ func TestNamesInAnyScriptAreAccepted(t *testing.T) {
 	}
 }
 
-// TestDisconnectingClientDoesNotCancelTheOrder disconnects while Kafka has not acknowledged the order.
+// TestDisconnectingClientDoesNotCancelTheOrder disconnects while Kafka has not acknowledged the
+// order.
 func TestDisconnectingClientDoesNotCancelTheOrder(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

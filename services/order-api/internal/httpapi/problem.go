@@ -25,8 +25,8 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// kind is a kind of problem. Its name, the last segment of the type, is part of the contract and never
-// changes.
+// kind is a kind of problem. Its name, the last segment of the type, is part of the contract and
+// never changes.
 type kind struct {
 	name   string
 	status int

@@ -19,8 +19,8 @@ import (
 // viewWithin is how long a request waits for a view that is out of date, as after a start.
 const viewWithin = 2 * time.Second
 
-// awaitView waits until the view is recent enough to contain every earlier order that a repeat could
-// have: workers detect duplicates of the last minutes only.
+// awaitView waits until the view is recent enough to contain every earlier order that a repeat
+// could have: workers detect duplicates of the last minutes only.
 func (in *Intake) awaitView(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, viewWithin)
 	defer cancel()
@@ -94,7 +94,8 @@ func (in *Intake) backpressure() error {
 }
 
 // record encodes an order, and checks that view and workers will decode the same order. An
-// acknowledged record that they refuse would be a lost order, and every repeat would append another.
+// acknowledged record that they refuse would be a lost order, and every repeat would append
+// another.
 func (in *Intake) record(o order.Order) (*kgo.Record, error) {
 	r := wire.Order(o)
 	r.Topic = in.cfg.Topic

@@ -11,8 +11,8 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestKeyIsRefusedInABlockedPartition has a record of a newer version. A repeat of an order behind it would
-// be appended again, and workers detect only recent duplicates.
+// TestKeyIsRefusedInABlockedPartition has a record of a newer version. A repeat of an order behind
+// it would be appended again, and workers detect only recent duplicates.
 func TestKeyIsRefusedInABlockedPartition(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

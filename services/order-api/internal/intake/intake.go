@@ -1,15 +1,15 @@
 // Package intake accepts orders and refunds: it validates and prices them, gives them IDs, and
 // appends them to the topic orders.
 //
-// An accepted order is durable: Place returns after Kafka has acknowledged its record. A client that
-// disconnects changes nothing. If the acknowledgement does not arrive in time, the error is
+// An accepted order is durable: Place returns after Kafka has acknowledged its record. A client
+// that disconnects changes nothing. If the acknowledgement does not arrive in time, the error is
 // OutcomeUnknownError with the ID of the order.
 //
 // The log decides which of several orders with one idempotency key counts. The ID is derived from
 // the key, so all records of a key are in one partition, and the first of them is the order,
 // whichever instance of the API appended it. Place therefore waits until the view has applied the
-// record that it appended, and compares it with the order in the view. Refund works in the same way:
-// of several refunds of an order with the same number, the first record counts.
+// record that it appended, and compares it with the order in the view. Refund works in the same
+// way: of several refunds of an order with the same number, the first record counts.
 package intake
 
 import (
@@ -71,9 +71,9 @@ func (in *Intake) Blocked() error {
 }
 
 // Place places an order, sets its ID and time, and returns its state: the new one, or the current
-// one if key and body are those of an earlier order. With an empty key every call places a new order.
-// found are faults that the caller found while it decoded the order; they are rejected together with
-// those that Place finds.
+// one if key and body are those of an earlier order. With an empty key every call places a new
+// order. found are faults that the caller found while it decoded the order; they are rejected
+// together with those that Place finds.
 //
 // Errors are RejectedError, KeyReusedError, OutcomeUnknownError, RecipientLimitError, ErrNotPlaced,
 // ErrBlocked, ErrBackpressure and view.ErrBehind. Any other is a bug; then nothing was appended.

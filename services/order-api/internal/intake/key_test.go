@@ -83,8 +83,8 @@ func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	}
 }
 
-// TestLaggingViewLeavesTheOutcomeUnknown stops the view: the record is appended, but the view cannot
-// tell whether it is the first.
+// TestLaggingViewLeavesTheOutcomeUnknown stops the view: the record is appended, but the view
+// cannot tell whether it is the first.
 func TestLaggingViewLeavesTheOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

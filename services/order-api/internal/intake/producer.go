@@ -18,8 +18,8 @@ type Producer struct {
 	written atomic.Int64 // produce requests of which at least a part was written to a connection
 }
 
-// reconnectAfter is the pause before another attempt to reach a broker. The client gives up a record
-// only between two attempts, so the pause must be much shorter than kafka.DeliveryTimeout.
+// reconnectAfter is the pause before another attempt to reach a broker. The client gives up a
+// record only between two attempts, so the pause must be much shorter than kafka.DeliveryTimeout.
 const reconnectAfter = 250 * time.Millisecond
 
 // Connect returns a producer after a broker has answered. The caller closes it.

@@ -19,14 +19,14 @@ type Want struct {
 	Reason   string // printed on the credit note; or empty
 }
 
-// maxTries limits how often Refund tries the next number, when other refunds of the order are placed
-// at the same time.
+// maxTries limits how often Refund tries the next number, when other refunds of the order are
+// placed at the same time.
 const maxTries = 20
 
 // Refund refunds an order in full or in part. It returns the refund, which is a separate order: the
 // new one, or its current state if key and want are those of an earlier refund. With an empty key
-// every call places a new refund. Errors are view.ErrUnknown, ErrNotInvoiced, ErrRefund, ErrConflict,
-// and those of Place.
+// every call places a new refund. Errors are view.ErrUnknown, ErrNotInvoiced, ErrRefund,
+// ErrConflict, and those of Place.
 //
 // All instances together never refund more than the invoice. Refunds of an order are numbered, and
 // only the first record with a number counts. It was computed with all refunds of lower numbers; an

@@ -53,7 +53,8 @@ func write(t *testing.T, k *kafkatest.Kafka, topic string, r *kgo.Record) {
 	k.Produce(t, r)
 }
 
-// refunds returns the refunds that count, the first record of each number, and the number of records.
+// refunds returns the refunds that count, the first record of each number, and the number of
+// records.
 func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) {
 	t.Helper()
 	first := map[order.ID]order.Order{}
@@ -76,7 +77,7 @@ func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) 
 	return all, records
 }
 
-// adds adds up refunds. The sum must not exceed the invoice; with all set it must be equal.
+// adds adds up refunds. The sum must not exceed the invoice; if wholly, it must be equal.
 func adds(t *testing.T, all []order.Order, wholly bool) {
 	t.Helper()
 	s := sold()

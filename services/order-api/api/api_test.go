@@ -214,7 +214,7 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 		"no secret file":      {func(c *api.Config) { c.SecretFile = "/nowhere" }, "--secret-file"},
 		"short secret":        {func(c *api.Config) { c.Secret = "short" }, "at least 16"},
 		"topics not there":    {func(c *api.Config) { c.Topics.Orders = "nowhere" }, "missing"},
-		"nobody at --brokers": {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
+		"no broker":           {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,7 +57,7 @@ func TestEveryOrderIsInOnePlace(t *testing.T) {
 	})
 }
 
-// named lists faults as the rows of the table below do.
+// named formats faults like the tables below.
 func named(faults []audit.Fault) (all []string) {
 	for _, f := range faults {
 		for _, at := range f.Where {
@@ -67,7 +67,7 @@ func named(faults []audit.Fault) (all []string) {
 	return all
 }
 
-// fault is produced by hand, under a committed offset: no worker writes that.
+// fault is a history that no correct worker writes, below the committed offset.
 type fault struct {
 	name string
 	does func(*clerk)
@@ -189,7 +189,7 @@ func areNamed(t *testing.T, faults []fault) {
 	}
 }
 
-// addsUp holds that each accepted order is counted in one place.
+// addsUp checks that each accepted order is counted in one place.
 func addsUp(t fataler, r audit.Report) {
 	t.Helper()
 	for name, o := range map[string]audit.Tally{"orders": r.Orders, "older": r.Older} {
@@ -270,7 +270,7 @@ func TestRecordsOfOperatorsAndOtherProgramsAreNoFault(t *testing.T) {
 			c.append(c.topics.Replay, 1, c.asDeadLetter(p).Record())
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}}},
 		{"mails that may have gone out twice, and three times", func(c *clerk) {
-			for n := range 3 { // of the first nobody doubts
+			for n := range 3 { // the first has no uncertain mail
 				p := c.place(nil)
 				c.write(p, order.Working)
 				c.keep(p, "%PDF")()
@@ -385,8 +385,8 @@ func TestOrdersInFlightAreNotLost(t *testing.T) {
 	}
 }
 
-// TestIgnoredRetryRecordsContinueNoOrder commits the record that an order is parked in, and none of
-// those that crashes left.
+// TestIgnoredRetryRecordsContinueNoOrder commits the newest retry or waiting record of an order,
+// and not the records that crashes have left.
 func TestIgnoredRetryRecordsContinueNoOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -422,8 +422,8 @@ func TestFaultsAreNamedOnRealKafkaToo(t *testing.T) {
 	})
 }
 
-// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes the records of orders that ended, and of
-// two that nobody had begun.
+// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes the records of final orders, and of
+// two that no worker has begun.
 func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {

@@ -72,8 +72,8 @@ func TestGapsArePrintedAsRanges(t *testing.T) {
 	golden(t, "testdata/gaps.txt", strings.ReplaceAll(text.String(), numbers.Incarnation, "7KQ2MX"))
 }
 
-// TestNumberOfReasonsIsLimited writes more reasons than a closed list has: those that come late go
-// by the last one.
+// TestNumberOfReasonsIsLimited writes more reasons than a closed list has: those that come late
+// have the last one.
 func TestNumberOfReasonsIsLimited(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

@@ -24,11 +24,11 @@ type worker struct {
 	trips     []*trip              // by offset
 	shop      *[]*trip             // orders of all partitions
 	errands   map[string][]*errand // by topic and offset
-	left      []*errand            // that a crash left behind: whoever comes across one does nothing
+	left      []*errand            // that a crash left behind: workers ignore it
 	committed map[string]int64
 }
 
-// trip is the way of a record of orders.
+// trip is the progress of an order.
 type trip struct {
 	*paper
 	kind        string // order, poison or repeat
@@ -42,7 +42,7 @@ type trip struct {
 	asked       *errand // that is not answered yet, or nil
 }
 
-// errand is a record in another topic that carries a trip on.
+// errand is a record in another topic that continues a trip.
 type errand struct {
 	of       *trip
 	topic    string
@@ -51,7 +51,7 @@ type errand struct {
 	answered bool
 }
 
-// plans are the ways that an order can go.
+// plans are the possible histories of an order.
 func plans() [][]string {
 	return [][]string{
 		{"working", "invoice", "mailing", "confirmed"},
@@ -72,7 +72,7 @@ func (w *worker) pens() map[string]string {
 	return map[string]string{"retry.10s": w.topics.Retry10s, "retry.2m": w.topics.Retry2m, "waiting.": w.topics.Waiting}
 }
 
-// step does what a number stands for.
+// step performs the step with a number.
 func (w *worker) step(n int) {
 	kind, n := n%16, n/16
 	switch kind {
@@ -109,7 +109,7 @@ func (w *worker) step(n int) {
 	case 10:
 		w.giveBack(n)
 	default:
-		// What repeats an order waits in its lane until the order is finished.
+		// A duplicate waits in its lane until the order is finished.
 		ready := func(tr *trip) bool { return len(tr.plan) > 0 && !tr.resting && (tr.of == nil || tr.of.finished) }
 		if tr := choose(w.trips, n, ready); tr != nil {
 			w.advance(tr)
@@ -181,9 +181,8 @@ func (w *worker) errand(tr *trip, topic string, act int, offset int64) *errand {
 	return e
 }
 
-// takeOver is a new owner that finds every order where the last record left it. Of a dead letter,
-// or a retry, without the state that goes with it, nothing is known: the order fails again, or it
-// does not.
+// takeOver is a new owner that continues every order after its last record. It ignores a dead
+// letter or a retry record without a state: the order may fail again or not.
 func (w *worker) takeOver(n int) {
 	w.claim()
 	for _, tr := range w.trips {
@@ -202,8 +201,8 @@ func (w *worker) takeOver(n int) {
 	}
 }
 
-// late is what an earlier owner sent before it lost the partition, and what arrives only now: the
-// dead letter or the invoice of an order that the new owner is processing, or has finished.
+// late is a record that an earlier owner sent before it lost the partition and that arrives now:
+// the dead letter or the invoice of an order that the new owner is processing, or has finished.
 func (w *worker) late(tr *trip, n int) {
 	switch {
 	case tr.finished && tr.asked == nil && tr.Status != order.Confirmed:
@@ -214,7 +213,7 @@ func (w *worker) late(tr *trip, n int) {
 	}
 }
 
-// rest is what an order still needs to go well.
+// rest is the number of records until an order is confirmed.
 func (w *worker) rest(tr *trip) []string {
 	switch i := tr.Progress.Invoice; {
 	case i == nil:
@@ -250,7 +249,7 @@ func (w *worker) requestReplay(n int) {
 	}
 }
 
-// commits commits what stands below the oldest unfinished record of each topic.
+// commits commits the offset of the oldest unfinished record of each topic.
 func (w *worker) commits() {
 	offset := int64(len(w.trips))
 	for _, tr := range slices.Backward(w.trips) {
@@ -272,7 +271,7 @@ func (w *worker) commits() {
 	}
 }
 
-// settled reports whether all that carried a trip is committed, but for what it waits in.
+// settled reports whether all records of a trip are committed, except the one that it waits in.
 func (w *worker) settled(tr *trip) bool {
 	settled := tr.finished && tr.Origin.Offset < w.committed[w.topics.Orders]
 	for topic, errands := range w.errands {
@@ -283,7 +282,7 @@ func (w *worker) settled(tr *trip) bool {
 	return settled
 }
 
-// sum is what an audit must count.
+// sum is the expected tally.
 func sum(workers []*worker) (t audit.Tally) {
 	var all []*trip
 	for _, w := range workers {
@@ -322,8 +321,7 @@ func sum(workers []*worker) (t audit.Tally) {
 	return t
 }
 
-// essential are the acts that nothing else can stand in for: what was written last about each order
-// that is committed.
+// essential are the acts that the audit must miss: the last records of each committed order.
 func (w *worker) essential() (acts []int) {
 	for _, tr := range w.trips {
 		switch {
@@ -367,8 +365,8 @@ func work(b *book, partitions int, steps []int) []*worker {
 	return workers
 }
 
-// TestEveryHistoryOfACorrectWorkerIsOK stops workers at any moment, and half of the time takes one
-// record away.
+// TestEveryHistoryOfACorrectWorkerIsOK stops workers at any moment, and in half of the runs
+// removes one record.
 func TestEveryHistoryOfACorrectWorkerIsOK(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -406,7 +404,7 @@ func TestEveryHistoryOfACorrectWorkerIsOK(t *testing.T) {
 	})
 }
 
-// TestRunningSystemHasNoFaults lets workers go on between any two questions of the audit.
+// TestRunningSystemHasNoFaults lets workers continue between any two requests of the audit.
 func TestRunningSystemHasNoFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -429,8 +427,8 @@ func TestRunningSystemHasNoFaults(t *testing.T) {
 	}
 }
 
-// TestOrderProcessedDuringTheAuditIsNoFault is the worst case of that: all its records stand behind
-// what was asked for before, and below what is asked for next.
+// TestOrderProcessedDuringTheAuditIsNoFault is the worst case: all records of an order are
+// written between two requests of the audit.
 func TestOrderProcessedDuringTheAuditIsNoFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -450,7 +448,7 @@ func TestOrderProcessedDuringTheAuditIsNoFault(t *testing.T) {
 	atWork(t, k, b, func() int { return life })
 }
 
-// atWork audits while n more acts are done before each question is answered, until none is left.
+// atWork audits while n more acts are performed before each response, until none is left.
 func atWork(t *testing.T, k *kafkatest.Kafka, b *book, n func() int) {
 	t.Helper()
 	var mu sync.Mutex

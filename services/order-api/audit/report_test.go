@@ -15,8 +15,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestReportAsTextAndJSON holds what is printed of an audit without faults, and of one with all
-// there is to say.
+// TestReportAsTextAndJSON has a report without faults, and one with all kinds of lines.
 func TestReportAsTextAndJSON(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

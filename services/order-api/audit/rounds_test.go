@@ -16,7 +16,7 @@ func eachRound(k *kafkatest.Kafka, do func(round int)) {
 	k.Cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.Cluster.KeepControl()
 		asked++
-		// The first questions are about all partitions; only one of them has suspicions, and a
+		// The first requests are for all partitions. Only one of them has suspected faults and a
 		// second round.
 		round := max(1, asked-kafkatest.Partitions+1)
 		k.Cluster.SleepControl(func() { do(round) })
@@ -24,8 +24,8 @@ func eachRound(k *kafkatest.Kafka, do func(round int)) {
 	})
 }
 
-// TestSuspectedFaultIsConfirmedByAnotherRound commits an order whose state stands in Kafka a moment
-// later: a broker that has lost what it acknowledged, and has it back, can look like that.
+// TestSuspectedFaultIsConfirmedByAnotherRound commits an order whose state appears a moment later,
+// as from a broker that loses an acknowledged record and gets it back.
 func TestSuspectedFaultIsConfirmedByAnotherRound(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

@@ -195,7 +195,7 @@ func TestInvalidResponseIsAnError(t *testing.T) {
 	}
 	c = client.New("http://127.0.0.1:1", nil)
 	if _, err := c.Order(t.Context(), "ord_1"); err == nil {
-		t.Error("nobody there: got no error")
+		t.Error("no server: got no error")
 	}
 }
 

@@ -28,9 +28,9 @@ func Example() {
 	for _, o := range orders {
 		fmt.Printf("%d %s %v %s\n", o.Line, o.Key, o.Err, o.Body)
 	}
-	// Output: <nil> 2 k1 <nil>
-	// {"customer":{"name":"Zoë","email":"zoe@example.com"},"ship_to":{"line1":"1 Main
-	// Street","city":"Berlin","postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2},{"sku":"MUG-RED","quantity":1}]}
+	// Output:
+	// <nil>
+	// 2 k1 <nil> {"customer":{"name":"Zoë","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin","postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2},{"sku":"MUG-RED","quantity":1}]}
 	// 3 k2 quantity "many" is not a whole number
 }
 
@@ -232,8 +232,8 @@ func FuzzCSVKeepsEveryCell(f *testing.F) {
 	})
 }
 
-// The line of each field was once counted from the beginning of the file: 25 s for 400,000 fields.
-// What is compared is how the time grows: sixteen times the fields took 256 times as long.
+// The line of each field was once counted from the beginning of the file: 25 s for 400,000 fields. What is compared is how the time
+// grows: sixteen times the fields took 256 times as long.
 func TestAnOrderOfManyFieldsIsReadInLinearTime(t *testing.T) {
 	read := func(fields int) time.Duration {
 		var text strings.Builder

@@ -385,8 +385,7 @@ func TestOrdersInFlightAreNotLost(t *testing.T) {
 	}
 }
 
-// TestIgnoredRetryRecordsContinueNoOrder commits the newest retry or waiting record of an order,
-// and not the records that crashes have left.
+// TestIgnoredRetryRecordsContinueNoOrder has retry and waiting records that crashes have left.
 func TestIgnoredRetryRecordsContinueNoOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -422,8 +421,7 @@ func TestFaultsAreNamedOnRealKafkaToo(t *testing.T) {
 	})
 }
 
-// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes the records of final orders, and of
-// two that no worker has begun.
+// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes orders, two of them not begun.
 func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {

@@ -47,7 +47,7 @@ func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 	return &Desk{cl, topics, v}
 }
 
-// Errors of requests that make no sense.
+// Errors of requests that are refused.
 var (
 	ErrUnknown = fmt.Errorf("dead letter: %w", view.ErrUnknown)
 	ErrClosed  = errors.New("the dead letter is already closed") // its order is being processed again, or is final

@@ -17,6 +17,7 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
@@ -38,7 +39,7 @@ func main() { config.Main("all-in-one", run) }
 type settings struct {
 	config.Kafka
 	config.Access
-	API    api.Settings    `embed:""`
+	API    apiFlags        `embed:""`
 	Worker worker.Settings `embed:""`
 	telemetry.Log
 
@@ -46,6 +47,17 @@ type settings struct {
 	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the web page that shows the mails of the embedded inbox."`
 	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers in this process. Workers in other processes can join."`
 	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`
+}
+
+// apiFlags has a flag for each field of api.Settings, as in order-api.
+type apiFlags struct {
+	HTTP         string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
+	Data         string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
+	Catalogue    string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
+	SecretFile   string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
+	Secret       string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
+	Promise      time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
+	PerRecipient int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
 }
 
 // Validate is called by config.Parse.
@@ -183,7 +195,7 @@ func (d *demo) runWorkers(ctx context.Context) error {
 
 func (d *demo) runAPI(ctx context.Context) error {
 	cfg := api.Config{
-		Settings: d.API, RateCard: d.Worker.RateCard, Group: d.Worker.Group,
+		Settings: api.Settings(d.API), RateCard: d.Worker.RateCard, Group: d.Worker.Group,
 		Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log,
 	}
 	cfg.Data = d.folder("view")

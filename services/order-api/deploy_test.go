@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// composeFile reads deploy/compose as Docker would: unknown keys, missing services and bad values are errors.
+// composeFile reads deploy/compose as Docker would: unknown keys, missing services and bad values
+// are errors.
 func composeFile(t *testing.T) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{"../../deploy/compose/compose.yaml"})

@@ -62,3 +62,40 @@ func TestUnknownFlagIsAUsageError(t *testing.T) {
 		t.Errorf("got %v, want an error", err)
 	}
 }
+
+// flagHelp returns the help of each flag, with the text on one line.
+func flagHelp(help string) map[string]string {
+	flags, name := map[string]string{}, ""
+	for line := range strings.Lines(help) {
+		words := strings.Fields(line)
+		if strings.HasPrefix(line, "      --") {
+			name, words = words[0], words[1:]
+		}
+		if name != "" {
+			flags[name] = strings.TrimSpace(flags[name] + " " + strings.Join(words, " "))
+		}
+	}
+	return flags
+}
+
+func TestFlagsAreTheSameInAllInOne(t *testing.T) {
+	t.Parallel()
+	golden, err := os.ReadFile("../all-in-one/testdata/help.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var help bytes.Buffer
+	if err := run(t.Context(), []string{"--help"}, func(string) string { return "" }, &help, &help); err != config.ErrHelp {
+		t.Fatal(err)
+	}
+	all := flagHelp(string(golden))
+	for flag, text := range flagHelp(help.String()) {
+		// The log level differs, and so do the words on flags that the workers share.
+		if strings.HasPrefix(flag, "--log-level") || strings.HasPrefix(flag, "--rate-card") || strings.HasPrefix(flag, "--group") {
+			continue
+		}
+		if all[flag] != text {
+			t.Errorf("%s: got %q, want %q as in all-in-one", flag, text, all[flag])
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (f *findings) violated(format string, args ...any) {
 // check compares the evidence with the promises.
 func check(e evidence) *findings {
 	f := &findings{
-		Accepted: len(e.accepted), Unknown: e.unknown, StaleStates: e.audit.VoidStates, UnexpectedExits: len(e.exits),
+		Accepted: len(e.accepted), Unknown: e.unknown, StaleStates: e.audit.StaleStates, UnexpectedExits: len(e.exits),
 	}
 	f.checkOrders(e)
 	f.checkMails(e)

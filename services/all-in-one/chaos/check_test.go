@@ -182,7 +182,7 @@ func TestFindingsAreCounted(t *testing.T) {
 	t.Parallel()
 	e := clean()
 	e.mailRepeated(0)
-	e.unknown, e.audit.VoidStates, e.audit.Orders.Lost = 1, 4, 2
+	e.unknown, e.audit.StaleStates, e.audit.Orders.Lost = 1, 4, 2
 	e.audit.Faults = []audit.Fault{{Kind: "number-twice", Count: 3, Where: []audit.Place{{}}}}
 	e.exits = []exit{{name: "api-2"}}
 	e.skipped = map[string]int{"disk-full": 1}

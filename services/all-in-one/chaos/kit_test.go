@@ -61,14 +61,17 @@ func fakeProgram() {
 func runAPI(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s struct {
 		config.Kafka
-		api.Settings
+		HTTP   string `name:"http"`
+		Data   string
+		Secret string `env:"ORDERS_SECRET"`
 		telemetry.Log
 	}
 	if err := config.Parse(&s, "order-api", "", args, env, stdout, stderr); err != nil {
 		return err
 	}
 	return api.Run(ctx, api.Config{
-		Settings: s.Settings, Kafka: kafka.Config{Brokers: s.Brokers}, Topics: topic.Names(s.Prefix), Log: s.Logger(stderr),
+		Settings: api.Settings{HTTP: s.HTTP, Data: s.Data, Secret: s.Secret},
+		Kafka:    kafka.Config{Brokers: s.Brokers}, Topics: topic.Names(s.Prefix), Log: s.Logger(stderr),
 	})
 }
 

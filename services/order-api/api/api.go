@@ -1,12 +1,10 @@
-// Package api is the face of the module: the order API, with its settings.
-//
-// Run wires what the packages of this module provide:
+// Package api runs the order API. Run connects the packages of this module:
 //
 //	            ┌── Place ──▶ intake ──▶ orders
 //	httpapi ────┼── Order, Orders, DeadLetters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
 //	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
 //
-// Beside it stands openapi.yaml, the contract that the API is tested against and shows at /docs.
+// openapi.yaml is the contract: tests check the API against it, and /docs shows it.
 package api
 
 import (
@@ -36,42 +34,43 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Settings are the settings of the API that an operator may change. Programs embed them among their own flags.
+// Settings are what an operator can set. Programs define a flag for each field.
 type Settings struct {
-	HTTP         string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
-	Data         string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
-	Catalogue    string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
-	SecretFile   string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
-	Secret       string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
-	Promise      time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
-	PerRecipient int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+	HTTP         string        // address of the API, as HOST:PORT
+	Data         string        // directory for data on disk; each process needs its own
+	Catalogue    string        // path of the product catalogue; or empty: the built-in example
+	SecretFile   string        // path of the key that order IDs are derived with; or empty: a file in Data
+	Secret       string        // the key itself, instead of SecretFile; or empty
+	Promise      time.Duration // backpressure; see intake.Config
+	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
 }
 
-// Config is everything that the API needs to run.
+// Config is the configuration of Run.
 type Config struct {
 	Settings
-	RateCard string // path of the rate card for quotes, or empty: the built-in one; the workers must have the same
-	Group    string // consumer group of the workers, whose commits tell which orders have been begun
+	RateCard string // path of the rate card for quotes, the same as the workers'; or empty: the built-in one
+	Group    string // consumer group of the workers: its committed offsets tell which orders have been begun
 
 	Access config.Access
 	Kafka  kafka.Config
 	Topics topic.Set
 	Log    *slog.Logger
 
-	Ready     func(context.Context) error // an additional check of /healthz/ready; or nil
+	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
 
 //go:embed openapi.yaml
 var contract []byte
 
-// grace is how long answers in hand may take when the API stops.
+// grace is how long in-flight requests may take when the API stops.
 const grace = 2 * time.Second
 
-// Run runs the API until ctx is done, and returns nil then. Topics that are missing or not as they must be, an address
-// that is taken or open to other machines, and a folder that another process uses are errors at once.
+// Run runs the API until ctx is done, and returns nil then. It refuses to start if topics are
+// missing or have wrong settings, if the address is in use or reachable from other machines without
+// permission, or if another process uses the data directory.
 func Run(ctx context.Context, cfg Config) error {
-	shop, err := catalogue.Load(cfg.Catalogue)
+	products, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
 		return err
 	}
@@ -94,28 +93,29 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer v.Close()
-	// The view's folder belongs to this process now, so nobody else makes a secret there.
+	// The view has locked the data directory: no other process creates a secret there.
 	secret, err := cfg.secret()
 	if err != nil {
 		return err
 	}
-	in := intake.New(k.orders, v, shop.Price, intake.Config{
+	in := intake.New(k.orders, v, products.Price, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
 		PerHour: cfg.PerRecipient,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
-	return answer(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, shop, card)
+	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, products, card)
 	})
 }
 
-// answer keeps the view up to date, watches the topics and serves what handler makes, until ctx is done or one of them fails.
-func answer(
+// serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or
+// one of them fails.
+func serveAndWatch(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
-	// Orders in hand are answered from the view, so it ends after them.
+	// In-flight requests need the view, so it stops after the server.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })
 	g.Go(func() error { return watch(running) })
@@ -131,10 +131,10 @@ func answer(
 	return g.Wait()
 }
 
-// clients are the producers, one for each way to choose a partition.
+// clients are the Kafka clients of intake and desk.
 type clients struct {
-	orders  *intake.Producer // by the order's ID
-	replays *kgo.Client      // to the partition that a record names
+	orders  *intake.Producer
+	replays *kgo.Client // also watches the topics
 	layout  kafka.Layout
 }
 
@@ -160,7 +160,7 @@ func (k *clients) close() {
 }
 
 func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View, error) {
-	// It holds names and addresses of customers.
+	// Only the owner may read it: the view contains personal data.
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}

@@ -27,7 +27,7 @@ func settings(t *testing.T, k *kafkatest.Kafka) api.Config {
 	}
 }
 
-// start runs an API. The function it returns stops it and gives what Run returned.
+// start runs an API. The returned function stops it and returns the result of Run.
 func start(t *testing.T, cfg api.Config) (*client.Client, string, func() error) {
 	t.Helper()
 	listening, done := make(chan string, 1), make(chan error, 1)
@@ -108,7 +108,8 @@ func TestInstancesWithOneSecretShareKeys(t *testing.T) {
 	}
 }
 
-// TestTwoInstancesAtTheSameMomentPlaceOneOrder holds both when neither has seen the other's record.
+// TestTwoInstancesAtTheSameMomentPlaceOneOrder delays both until neither can see the other's
+// record.
 func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 	t.Parallel()
 	other := wanted()
@@ -157,7 +158,7 @@ func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 	}
 }
 
-// meetAtProduce holds produce requests until there are n of them.
+// meetAtProduce delays produce requests until there are n of them.
 func meetAtProduce(k *kafkatest.Kafka, n int) {
 	met := make(chan struct{})
 	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -170,7 +171,7 @@ func meetAtProduce(k *kafkatest.Kafka, n int) {
 	})
 }
 
-func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {
+func TestStopEndsStreamsAndWaitingRequests(t *testing.T) {
 	t.Parallel()
 	c, url, stop := start(t, settings(t, kafkatest.Start(t)))
 	o, err := c.Place(t.Context(), wanted(), "", 0)
@@ -194,7 +195,7 @@ func TestStopEndsStreamsAndWaitsSoon(t *testing.T) {
 	}
 }
 
-func TestRunRefusesToBegin(t *testing.T) {
+func TestRunRefusesInvalidSettings(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	used := settings(t, k)
@@ -213,7 +214,7 @@ func TestRunRefusesToBegin(t *testing.T) {
 		"no secret file":      {func(c *api.Config) { c.SecretFile = "/nowhere" }, "--secret-file"},
 		"short secret":        {func(c *api.Config) { c.Secret = "short" }, "at least 16"},
 		"topics not there":    {func(c *api.Config) { c.Topics.Orders = "nowhere" }, "missing"},
-		"nobody at --brokers": {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
+		"no broker":           {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -228,7 +229,7 @@ func TestRunRefusesToBegin(t *testing.T) {
 	}
 }
 
-func TestRemoteIsAllowedOnDemand(t *testing.T) {
+func TestAllowRemoteAllowsAllAddresses(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t, kafkatest.Start(t))
 	cfg.HTTP, cfg.Access.AllowRemote = ":0", true

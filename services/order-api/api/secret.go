@@ -11,13 +11,14 @@ import (
 	"example.com/orders/shared/config"
 )
 
-// Bounds of a key: shorter ones can be guessed, and a longer file is not a key.
+// Limits of a key: a shorter one can be guessed, a longer file is not a key.
 const (
 	minSecret = 16
 	maxSecret = 4 << 10
 )
 
-// secret returns the key of order IDs: as given, from the file that is named, or from the one in the data folder, which the first start makes.
+// secret returns the key that order IDs are derived with: Secret, the content of SecretFile, or
+// that of a file in the data directory, which the first start creates.
 func (cfg *Config) secret() ([]byte, error) {
 	if cfg.Secret != "" {
 		return checkSecret("ORDERS_SECRET", []byte(cfg.Secret))
@@ -25,8 +26,8 @@ func (cfg *Config) secret() ([]byte, error) {
 	path := cfg.SecretFile
 	if path == "" {
 		path = filepath.Join(cfg.Data, "secret")
-		if err := makeSecret(path); err != nil {
-			return nil, fmt.Errorf("making a secret: %w", err)
+		if err := createSecret(path); err != nil {
+			return nil, fmt.Errorf("creating a secret: %w", err)
 		}
 	}
 	text, err := config.ReadFile(path, maxSecret)
@@ -43,8 +44,8 @@ func checkSecret(name string, secret []byte) ([]byte, error) {
 	return secret, nil
 }
 
-// makeSecret makes a file with a key, unless there is one.
-func makeSecret(path string) error {
+// createSecret creates a file with a random key, unless it exists.
+func createSecret(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return nil

@@ -1,46 +1,49 @@
-// Package audit says from Kafka alone what has become of every order that was accepted. It asks no service and trusts none.
+// Package audit accounts for every accepted order. It reads Kafka only, and depends on no service.
 //
 // Each order is in exactly one place: confirmed, cancelled, discarded, dead with its dead letter,
-// or in flight. The report counts them and names those that are in none or in two, and whatever
-// contradicts itself: dead letters without a dead order, numbers used twice, invoices that are not
-// the ones their orders point at, refunds of more than was invoiced.
+// erased, or in flight. The report counts them, and names orders in no place or in two. It also
+// names contradictions: dead letters without a dead order, numbers that were used twice, invoices
+// that are not those in the states of their orders, refunds of more than was invoiced.
 //
-// An order is in flight while a worker will still come across it: its record in the topic orders, or one that carries it
-// on in another topic (carriers has the list, and says which of them are left behind), stands at or above the offset that
-// the worker group has committed there.
-// Whatever stands below was finished when it was committed, so what its worker wrote about it must be there.
+// An order is in flight while a worker will still read a record of it at or above the committed
+// offset: the order itself, or a record in another topic that continues it. The function carriers
+// lists those topics, and tells which of their records workers ignore. An order below the committed
+// offset was processed, so its results must exist.
 //
-// # Why a system at work raises no alarm
+// # Auditing while workers run
 //
-// Kafka has no snapshot over topics, but asking backwards will do. An order leaves its records in a
-// fixed sequence: the order itself, what carries it on, dead letter or invoice, the state that
-// points at them, and last the commit. The audit asks for the committed offsets first, then for the
-// ends of orders.status, orders.invoices, orders.dlq and the carriers, and of orders last, and
-// reads up to these. So of whatever it sees, it sees all that was written before:
-//   - behind a committed offset stands the trace of what was finished;
-//   - behind a state stand the invoice and the dead letter that it points at;
-//   - an order that is unfinished by its state has a record that was not committed when the audit asked.
+// Kafka has no snapshot over several topics. Instead the audit reads offsets in reverse order of
+// writing. The records of an order are written in a fixed sequence: the order, records that
+// continue it, dead letter or invoice, the state that points to them, and the commit. The audit
+// reads the committed offsets first, then the ends of orders.status, orders.invoices, orders.dlq
+// and the carriers, and the end of orders last. It then reads the topics up to these ends. So
+// whatever it sees, it also sees everything that was written before:
+//   - for a committed offset, the result of the order;
+//   - for a state, the invoice and the dead letter that it points to;
+//   - for a state that is not final, a record that was not committed.
 //
-// Nothing promises that against a group whose offsets are set by hand, a leader that forgets records, or a compaction
-// at our heels. So a suspicion becomes a fault only if it is still there after asking and reading on once more. That is
-// repeated while suspicions come and go, up to maxRounds; those that came last are unsettled, and for the next run.
+// This does not hold if somebody resets the offsets of the group, if an unclean leader loses
+// records, or while a topic is compacted. So a suspected fault counts only if it is still there in
+// the next round of measuring and reading. Rounds are repeated while the suspected faults change,
+// at most maxRounds times. Those of the last round are reported as unsettled.
 //
-// # The horizon
+// # Horizon
 //
-// The topic orders forgets, the others do not. Of an order older than the oldest record in orders
-// there is no proof that it was accepted: it is judged by its state, dead letter and invoice alone,
-// and counted apart. Offsets that the log dropped before the group had committed them are lost for
-// certain, and named.
+// Retention deletes old records of orders; the other topics keep theirs. An order older than the
+// oldest record in orders cannot be proved to be accepted: it is judged by state, dead letter and
+// invoice only, and counted separately. Offsets that were deleted before the group had committed
+// them are lost.
 //
-// All there is about an order stands under one partition number, so partitions are audited one by one, a few at a time. That no
-// ID was worked on under two of them is looked at when all are read. An order takes less than 100 bytes of memory; documents are hashed and let go.
+// All records of an order have the same partition number, so partitions are audited independently,
+// a few at a time. An order takes less than 100 bytes of memory; only hashes of documents are kept.
+// Whether an ID was processed in two partitions is checked at the end.
 //
 // # Refunds
 //
-// A refund is an order of its own, and may stand under another partition number than the order that it refunds. So refunds
-// are held against invoices, and against each other, when all partitions are read. Whoever appends a refund has seen the invoice and
-// all earlier refunds of its order. So there the audit asks backwards too: it judges those refunds that stood in orders before
-// it asked for anything else.
+// A refund is a separate order, possibly in another partition than the refunded order. So refunds
+// are compared with invoices, and with each other, at the end. A refund is computed from the
+// invoice and all earlier refunds of its order. So the audit checks only refunds that were in
+// orders before it measured anything else.
 package audit
 
 import (
@@ -59,15 +62,16 @@ import (
 )
 
 const (
-	maxRounds = 5  // of reading on, until no suspicion is new
-	atOnce    = 4  // partitions: the broker and the decoding take turns
-	maxNamed  = 20 // places of each kind of fault that a report names; it counts all
-
+	maxRounds    = 5      // rounds of reading a partition
+	atOnce       = 4      // partitions that are read concurrently
+	maxNamed     = 20     // places that a report names for each kind of fault; it counts all
 	maxUncertain = 10_000 // orders with uncertain mails that a report names; it counts all
 )
 
-// Run audits topics that a consumer group works on, up to where they end while it runs. It blocks until all of them are
-// read; one whose leader does not answer is named instead. It returns kafka.ErrTopics for topics that are not as they must be, and wire.ErrNewer for what a newer version wrote.
+// Run audits the topics that a consumer group processes, up to their current ends. It blocks until
+// all are read. Partitions without a leader are listed in the report instead. It returns
+// kafka.ErrTopics for missing topics and wrong settings, and wire.ErrNewer for records of a newer
+// version.
 func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) (Report, error) {
 	cl, err := cfg.Connect(ctx)
 	if err != nil {
@@ -97,7 +101,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 	return report, a.name(ctx, report.Faults)
 }
 
-// auditor is one run. It is not changed while its partitions are audited side by side.
+// auditor is one run. It is immutable while partitions are audited concurrently.
 type auditor struct {
 	cl          *kgo.Client
 	kafka       kafka.Reader
@@ -109,7 +113,7 @@ type auditor struct {
 	tables      []*table // by partition number
 }
 
-// judge audits all partition numbers, and then what reaches over them: refunds, and the IDs of orders.
+// judge audits all partitions, and then what involves several: refunds, and IDs in two partitions.
 func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
 	var orders []kafka.Partition
 	for number := range a.tables {
@@ -135,11 +139,12 @@ func (a *auditor) judge(ctx context.Context) ([]verdict, error) {
 		return nil, err
 	}
 	a.balance(verdicts, before)
-	a.apart(verdicts)
+	a.comparePartitions(verdicts)
 	return verdicts, nil
 }
 
-// partition reads a partition number over all topics, and reads on while suspicions come and go.
+// partition reads one partition number of all topics, in rounds until the suspected faults do not
+// change any more.
 func (a *auditor) partition(ctx context.Context, t *table) (verdict, error) {
 	for round := uint8(1); ; round++ {
 		b, err := a.measure(ctx, t.origin.Partition)

@@ -58,7 +58,7 @@ func TestEveryOrderIsInOnePlace(t *testing.T) {
 	})
 }
 
-// named lists faults as the rows of the table below do.
+// named formats faults like the tables below.
 func named(faults []audit.Fault) (all []string) {
 	for _, f := range faults {
 		for _, at := range f.Where {
@@ -68,7 +68,7 @@ func named(faults []audit.Fault) (all []string) {
 	return all
 }
 
-// fault is produced by hand, under a committed offset: no worker writes that.
+// fault is a history that no correct worker writes, below the committed offset.
 type fault struct {
 	name string
 	does func(*clerk)
@@ -76,7 +76,7 @@ type fault struct {
 	want []string
 }
 
-func TestOrdersInNoPlaceOrInTwoAreNamed(t *testing.T) {
+func TestOrdersInNoPlaceOrInTwoAreFaults(t *testing.T) {
 	t.Parallel()
 	areNamed(t, []fault{
 		{"nothing is known of it", func(c *clerk) { c.place(nil) }, 1, []string{"lost 1-0 ord_1_1"}},
@@ -103,16 +103,16 @@ func TestOrdersInNoPlaceOrInTwoAreNamed(t *testing.T) {
 			p.DeadLetter.Offset++
 			c.write(p, order.Dead)
 		}, 1, []string{"no-dead-letter 1-0 ord_1_1"}},
-		{"a dead letter without a state", func(c *clerk) { c.bury(c.place(nil)) }, 0, []string{"no-death 1-0 ord_1_1"}},
+		{"a dead letter without a state", func(c *clerk) { c.deadLetter(c.place(nil)) }, 0, []string{"no-death 1-0 ord_1_1"}},
 		{"a dead letter newer than its state", func(c *clerk) {
 			p := c.fail(c.place(nil))
 			old := *p
-			c.bury(p)
+			c.deadLetter(p)
 			old.Rev = 0
-			c.bury(&old)
+			c.deadLetter(&old)
 		}, 0, []string{"no-death 1-0 ord_1_1"}},
 		{"undecodable without a dead letter", func(c *clerk) { c.void(c.poison(""), failure.Undecodable) }, 0, []string{"no-dead-letter 1-0 "}},
-		{"undecodable without a void record", func(c *clerk) { c.bury(c.poison("")) }, 0, []string{"no-death 1-0 "}},
+		{"undecodable without a void record", func(c *clerk) { c.deadLetter(c.poison("")) }, 0, []string{"no-death 1-0 "}},
 		{"a repeat without a void record", func(c *clerk) { c.place(c.confirm(c.place(nil))) }, 0, []string{"no-void 1-1 ord_1_1"}},
 		{"cancelled without a void record", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, 0, []string{"no-void 1-0 ord_1_1"}},
 		{"discarded without a void record", func(c *clerk) { c.write(c.place(nil), order.Discarded) }, 0, []string{"no-void 1-0 ord_1_1"}},
@@ -126,7 +126,7 @@ func TestOrdersInNoPlaceOrInTwoAreNamed(t *testing.T) {
 	})
 }
 
-func TestInvoicesThatAreNotWhatTheyShouldBeAreNamed(t *testing.T) {
+func TestWrongInvoicesAreFaults(t *testing.T) {
 	t.Parallel()
 	areNamed(t, []fault{
 		{"confirmed without an invoice", func(c *clerk) { c.write(c.place(nil), order.Confirmed) }, 0, []string{"no-invoice 1-0 ord_1_1"}},
@@ -190,7 +190,7 @@ func areNamed(t *testing.T, faults []fault) {
 	}
 }
 
-// addsUp holds that each accepted order is counted in one place.
+// addsUp checks that each accepted order is counted in one place.
 func addsUp(t fataler, r audit.Report) {
 	t.Helper()
 	for name, o := range map[string]audit.Tally{"orders": r.Orders, "older": r.Older} {
@@ -207,12 +207,12 @@ type allowed struct {
 	want audit.Report // its counts
 }
 
-func TestWhatCrashesAndTakeoversLeaveIsNoFault(t *testing.T) {
+func TestRecordsOfCrashesAndTakeoversAreNoFault(t *testing.T) {
 	t.Parallel()
 	areNoFaults(t, []allowed{
 		{
 			"a state of a worker that lost the partition", func(c *clerk) { p := c.confirm(c.place(nil)); c.claim(); c.haunt(p) },
-			audit.Report{VoidStates: 1, Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
+			audit.Report{StaleStates: 1, Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
 		{"an invoice kept twice, and the second counts", func(c *clerk) {
 			p := c.place(nil)
@@ -227,27 +227,27 @@ func TestWhatCrashesAndTakeoversLeaveIsNoFault(t *testing.T) {
 			c.confirm(c.park(c.park(p, order.Retrying), order.Waiting))
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}}},
 		{
-			"a dead letter written again", func(c *clerk) { p := c.place(nil); c.bury(p); c.fail(p) },
+			"a dead letter written again", func(c *clerk) { p := c.place(nil); c.deadLetter(p); c.fail(p) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}},
 		},
 		{
-			"a dead letter, and then it went well", func(c *clerk) { p := c.place(nil); c.bury(p); c.confirm(p) },
+			"a dead letter, and then it went well", func(c *clerk) { p := c.place(nil); c.deadLetter(p); c.confirm(p) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
 		{
 			"it went well, and then a dead letter of a worker that lost the partition",
-			func(c *clerk) { c.bury(c.confirm(c.place(nil))) },
+			func(c *clerk) { c.deadLetter(c.confirm(c.place(nil))) },
 			audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}},
 		},
 	})
 }
 
-func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
+func TestRecordsOfOperatorsAndOtherProgramsAreNoFault(t *testing.T) {
 	t.Parallel()
 	areNoFaults(t, []allowed{
 		{"undecodable then, understood by a newer version", func(c *clerk) {
 			p := c.place(nil)
-			c.bury(p)
+			c.deadLetter(p)
 			c.void(p, failure.Undecodable)
 			c.replay(p)
 			c.confirm(p)
@@ -271,7 +271,7 @@ func TestWhatOperatorsAndOthersLeaveIsNoFault(t *testing.T) {
 			c.append(c.topics.Replay, 1, c.asDeadLetter(p).Record())
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}}},
 		{"mails that may have gone out twice, and three times", func(c *clerk) {
-			for n := range 3 { // of the first nobody doubts
+			for n := range 3 { // the first has no uncertain mail
 				p := c.place(nil)
 				c.write(p, order.Working)
 				c.keep(p, "%PDF")()
@@ -354,7 +354,7 @@ func areNoFaults(t *testing.T, rows []allowed) {
 	}
 }
 
-func TestNothingIsLostThatWorkersWillComeAcross(t *testing.T) {
+func TestOrdersInFlightAreNotLost(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
@@ -363,7 +363,7 @@ func TestNothingIsLostThatWorkersWillComeAcross(t *testing.T) {
 	}{
 		{"not begun", func(c *clerk) { c.place(nil) }, audit.Tally{Accepted: 1, InFlight: 1}},
 		{"begun", func(c *clerk) { c.write(c.place(nil), order.Mailing) }, audit.Tally{Accepted: 1, InFlight: 1}},
-		{"buried, not yet dead", func(c *clerk) { c.bury(c.place(nil)) }, audit.Tally{Accepted: 1, InFlight: 1}},
+		{"dead-lettered, not yet dead", func(c *clerk) { c.deadLetter(c.place(nil)) }, audit.Tally{Accepted: 1, InFlight: 1}},
 		{"not read yet, and no order", func(c *clerk) { c.poison("x") }, audit.Tally{Accepted: 1, InFlight: 1}},
 		{"a repeat", func(c *clerk) { c.place(c.place(nil)) }, audit.Tally{Accepted: 1, InFlight: 1, Duplicates: 1}},
 		{"cancelled, not yet void", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, audit.Tally{Accepted: 1, Cancelled: 1}},
@@ -403,10 +403,10 @@ func TestNothingIsLostThatWorkersWillComeAcross(t *testing.T) {
 			c.commit(c.topics.Orders, 1)
 			c.commit(c.topics.Replay, 1)
 		}, audit.Tally{Accepted: 1, InFlight: 1, Waiting: 1}},
-		{"replayed and buried again", func(c *clerk) {
+		{"replayed and dead-lettered again", func(c *clerk) {
 			p := c.fail(c.place(nil))
 			c.replay(p)
-			c.bury(p)
+			c.deadLetter(p)
 			c.commit(c.topics.Orders, 1)
 		}, audit.Tally{Accepted: 1, Dead: 1}},
 	} {
@@ -421,8 +421,8 @@ func TestNothingIsLostThatWorkersWillComeAcross(t *testing.T) {
 	}
 }
 
-// TestWhatWasLeftBehindCarriesNoOrder commits the record that an order is parked in, and none of those that crashes left.
-func TestWhatWasLeftBehindCarriesNoOrder(t *testing.T) {
+// TestIgnoredRetryRecordsContinueNoOrder has retry and waiting records that crashes have left.
+func TestIgnoredRetryRecordsContinueNoOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {
@@ -446,7 +446,7 @@ func TestFaultsAreNamedOnRealKafkaToo(t *testing.T) {
 		produce(t, k, clean, func(c *clerk) {
 			c.ids = 100
 			c.place(nil)
-			c.bury(c.place(nil))
+			c.deadLetter(c.place(nil))
 			c.keep(c.confirm(c.place(nil)), "%PDF another")
 			c.commitAll()
 		})
@@ -457,8 +457,8 @@ func TestFaultsAreNamedOnRealKafkaToo(t *testing.T) {
 	})
 }
 
-// TestBelowTheHorizonTheStateIsTheWitness deletes the records of orders that ended, and of two that nobody had begun.
-func TestBelowTheHorizonTheStateIsTheWitness(t *testing.T) {
+// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes orders, two of them not begun.
+func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {
 			c.confirm(c.place(nil))
@@ -489,7 +489,7 @@ func TestBelowTheHorizonTheStateIsTheWitness(t *testing.T) {
 	})
 }
 
-func TestOfManyFaultsTheFirstAreNamedAndAllAreCounted(t *testing.T) {
+func TestAllFaultsAreCountedAndTheFirstAreNamed(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {
@@ -504,7 +504,7 @@ func TestOfManyFaultsTheFirstAreNamedAndAllAreCounted(t *testing.T) {
 	}
 }
 
-func TestAnAuditIsRefused(t *testing.T) {
+func TestAuditRefusesWrongTopicsAndNewerRecords(t *testing.T) {
 	t.Parallel()
 	t.Run("without a topic", func(t *testing.T) {
 		t.Parallel()

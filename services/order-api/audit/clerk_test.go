@@ -19,7 +19,7 @@ import (
 
 const group = "order-workers"
 
-// act is one thing that is done to Kafka: a record is appended, or else an offset is committed.
+// act is one operation on Kafka: appending a record or committing an offset.
 type act struct {
 	record    *kgo.Record
 	topic     string
@@ -27,7 +27,7 @@ type act struct {
 	commit    int64
 }
 
-// book is all that happens to the topics of a prefix, in its order.
+// book is a sequence of acts on the topics of a prefix.
 type book struct {
 	topics      topic.Set
 	incarnation string
@@ -35,7 +35,7 @@ type book struct {
 	ends        map[string]int64
 }
 
-// newBook makes the topics of a prefix.
+// newBook creates the topics of a prefix.
 func newBook(t fataler, k *kafkatest.Kafka, prefix string) *book {
 	t.Helper()
 	b := &book{topics: topic.Names(prefix), ends: map[string]int64{}}
@@ -56,7 +56,7 @@ type fataler interface {
 	Fatal(...any)
 }
 
-// append notes that a record is appended, and returns its offset.
+// append adds the act of appending a record, and returns its offset.
 func (b *book) append(name string, partition int32, r *kgo.Record) int64 {
 	r.Topic, r.Partition = name, partition
 	b.acts = append(b.acts, act{record: r})
@@ -65,7 +65,7 @@ func (b *book) append(name string, partition int32, r *kgo.Record) int64 {
 	return b.ends[at] - 1
 }
 
-// play does the next n acts, or all that are left.
+// play performs the next n acts, or all that are left.
 func (b *book) play(t fataler, k *kafkatest.Kafka, n int) {
 	t.Helper()
 	n = min(n, len(b.acts))
@@ -92,13 +92,13 @@ func (b *book) play(t fataler, k *kafkatest.Kafka, n int) {
 	b.acts = b.acts[n:]
 }
 
-// lose puts something that says nothing in the place of a record.
+// lose replaces a record by one without a meaning.
 func (b *book) lose(at int) {
 	r := b.acts[at].record
 	b.acts[at].record = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: []byte("gone"), Value: []byte("gone")}
 }
 
-// clerk writes what the owner of a partition writes, one record at a time.
+// clerk writes the records of the owner of a partition.
 type clerk struct {
 	*book
 	partition int32
@@ -106,7 +106,7 @@ type clerk struct {
 	ids       int
 }
 
-// paper is one record of orders in a clerk's hands.
+// paper is the state of one record of orders.
 type paper struct {
 	order.State
 	key     []byte
@@ -130,7 +130,7 @@ func (c *clerk) claim() {
 
 var clock = time.UnixMilli(1_700_000_000_000).UTC()
 
-// place appends an order with a new ID, or a repeat of one.
+// place appends an order with a new ID, or a duplicate of one.
 func (c *clerk) place(of *paper) *paper {
 	p := &paper{}
 	if of != nil {
@@ -147,7 +147,8 @@ func (c *clerk) place(of *paper) *paper {
 	return c.put(p, wire.Order(p.Order))
 }
 
-// refund appends the next refund of an order that may stand anywhere: of one piece, or of all that is left; or nil, if there is nothing.
+// refund appends the next refund of an order in any partition: of one item, or of the remainder. It
+// returns nil if nothing is left.
 func (c *clerk) refund(of *paper, asked ...order.Line) *paper {
 	o, wrong := of.Refund(asked, false, of.refunds)
 	if len(wrong) > 0 {
@@ -192,20 +193,20 @@ func bill(p *paper) *order.Invoice {
 	return &order.Invoice{Number: number, IssuedAt: clock, Taxes: taxes, Net: net, Tax: tax, Total: net.Plus(tax)}
 }
 
-// haunt appends a state of a worker that has lost the partition.
+// haunt appends a state of a worker that has lost the partition (a stale state).
 func (c *clerk) haunt(p *paper) {
 	s := p.State
 	kafkatest.Force(&s, order.Change{Rev: s.Rev + 1, At: clock, Status: order.Dead})
 	c.append(c.topics.Status, c.partition, wire.State(s, c.claims[len(c.claims)-2]))
 }
 
-// repair appends the newest state again, behind a void one.
+// repair appends the newest state again, after a stale one.
 func (c *clerk) repair(p *paper) {
 	p.twice = true
 	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
 }
 
-// keep appends a document; point lets the state point at it.
+// keep appends an invoice; point makes the state point to it.
 func (c *clerk) keep(p *paper, document string) (point func()) {
 	p.Document = []byte(document)
 	at := len(c.acts)
@@ -223,8 +224,8 @@ func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
 	}
 }
 
-// bury appends a dead letter; a state written later points at it.
-func (c *clerk) bury(p *paper) {
+// deadLetter appends a dead letter; a later state points to it.
+func (c *clerk) deadLetter(p *paper) {
 	l := c.asDeadLetter(p)
 	p.deadLetter = len(c.acts)
 	p.DeadLetter = &order.DeadLetter{ID: l.ID(), Partition: c.partition, Offset: c.append(c.topics.DLQ, c.partition, l.Record())}
@@ -235,26 +236,26 @@ func (c *clerk) void(p *paper, reason failure.Reason) {
 	c.append(c.topics.Invoices, c.partition, wire.Void(p.Origin, string(reason), clock))
 }
 
-// replay sends a dead letter back.
+// replay appends a replay request.
 func (c *clerk) replay(p *paper) int64 {
 	p.replays++
 	return c.append(c.topics.Replay, c.partition, c.asDeadLetter(p).Record())
 }
 
-// carry appends the record that takes an order into a topic of its own; the state that goes with it is written next.
+// carry appends the retry or waiting record of an order. Its state is written next.
 func (c *clerk) carry(p *paper, topic string) int64 {
 	p.carried = len(c.acts)
 	return c.append(topic, c.partition, c.asDeadLetter(p).Record())
 }
 
-// park lets an order wait for another attempt, or for a dependency.
+// park makes an order retrying or waiting.
 func (c *clerk) park(p *paper, s order.Status) *paper {
 	c.carry(p, c.pen(s))
 	c.write(p, s)
 	return p
 }
 
-// pen is a topic in which orders of a parked status stand.
+// pen is the topic of a parked status.
 func (c *clerk) pen(s order.Status) string {
 	if s == order.Waiting {
 		return c.topics.Waiting
@@ -271,14 +272,14 @@ func (c *clerk) commit(topic string, offset int64) {
 	c.acts = append(c.acts, act{topic: topic, partition: c.partition, commit: offset})
 }
 
-// commitAll commits all that stands in the topics that a worker reads.
+// commitAll commits the ends of all topics that a worker reads.
 func (c *clerk) commitAll() {
 	for _, name := range c.sources() {
 		c.commit(name, c.ends[fmt.Sprint(name, "/", c.partition)])
 	}
 }
 
-// confirm takes an order all the way.
+// confirm processes an order completely.
 func (c *clerk) confirm(p *paper) *paper {
 	c.write(p, order.Working)
 	c.keep(p, "%PDF "+p.Progress.Invoice.Number)()
@@ -287,25 +288,25 @@ func (c *clerk) confirm(p *paper) *paper {
 	return p
 }
 
-// fail makes a dead letter of an order that could not be shipped.
+// fail makes an order dead that could not be shipped.
 func (c *clerk) fail(p *paper) *paper {
-	c.bury(p)
+	c.deadLetter(p)
 	c.write(p, order.Dead)
 	return p
 }
 
-// clean plays a log with some of everything that goes right.
+// clean writes a history with all kinds of orders and no faults.
 func clean(c *clerk) {
 	a := c.confirm(c.place(nil))
 	c.fail(c.place(nil))
 	c.void(c.place(a), failure.Duplicate)
 	x := c.poison("")
-	c.bury(x)
+	c.deadLetter(x)
 	c.void(x, failure.Undecodable)
 	again := c.fail(c.place(nil))
 	c.replay(again)
 	c.confirm(again)
-	c.place(nil) // by nobody begun: in flight
+	c.place(nil) // not begun: in flight
 	half := c.place(nil)
 	c.write(half, order.Working)
 	c.commit(c.topics.Orders, 5)

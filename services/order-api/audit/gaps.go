@@ -17,9 +17,9 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Numbers says which invoice numbers were issued. A number is a place in the topic orders, so every offset is one, and
-// those without an invoice are gaps. Credit notes have numbers of their own, of the offsets at which refunds stand. Its JSON is
-// for machines, Write is for people.
+// Numbers lists the invoice numbers without an invoice. A number is derived from the offset of the
+// order in the topic orders, so every offset has one, and those without an invoice are gaps. The
+// offset of a refund is a gap, too: its credit note has a number of another kind.
 type Numbers struct {
 	Incarnation string   `json:"incarnation"`
 	Partitions  []Series `json:"partitions"`
@@ -27,22 +27,23 @@ type Numbers struct {
 
 // Series are the numbers of one partition.
 type Series struct {
-	End    int64 `json:"end"`    // the first number that no order has yet
-	Issued int64 `json:"issued"` // how many have an invoice
+	End    int64 `json:"end"`    // the first unused number
+	Issued int64 `json:"issued"` // number of invoices
 	Gaps   []Gap `json:"gaps"`   // ascending
-	// Unread says why the partition was not read, and all else means nothing; it is empty for one that was.
+	// Unread is why the partition was not read, or empty. If it is set, the other fields are not.
 	Unread string `json:"unread,omitempty"`
 }
 
-// Gap is a run of numbers without an invoice for one reason.
+// Gap is a range of numbers without an invoice for the same reason.
 type Gap struct {
 	First  int64  `json:"first"`
 	Last   int64  `json:"last"`
-	Reason string `json:"reason,omitempty"` // creditNote, or from the void records; empty where there are none (yet)
+	Reason string `json:"reason,omitempty"` // creditNote, or that of the void records; empty if there is no record
 }
 
-// Gaps explains the gaps in the invoice numbers from orders.invoices alone; of the topic orders it only asks where it
-// ends. A gap without a reason is an order in flight, a dead one, or a lost one: Run tells which. It blocks until all invoices are read.
+// Gaps explains the gaps in the invoice numbers. It reads orders.invoices, and only the end of
+// orders. A gap without a reason is an order that is in flight, dead or lost: Run tells which. It
+// blocks until all invoices are read.
 func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, error) {
 	cl, err := cfg.Connect(ctx)
 	if err != nil {
@@ -68,7 +69,7 @@ func Gaps(ctx context.Context, cfg kafka.Config, topics topic.Set) (Numbers, err
 
 // series reads the numbers of one partition.
 func (a *auditor) series(ctx context.Context, place order.Origin) (Series, error) {
-	// The end of the invoices comes last: an order that was there before it may have got its invoice meanwhile.
+	// Read the end of the invoices last: then no invoice of these orders can be missing.
 	orders, err := a.end(ctx, a.topics.Orders, place.Partition)
 	var invoices int64
 	if err == nil {
@@ -84,17 +85,17 @@ func (a *auditor) series(ctx context.Context, place order.Origin) (Series, error
 	return s.sum(), err
 }
 
-// series is what is known of the numbers of a partition: a byte each.
+// series has what is known about the numbers of a partition, one byte for each.
 type series struct {
-	fates []string     // the first are those below; the others are reasons, as they were met
+	fates []string     // those below, then reasons in the order in which they were read
 	of    []uint8      // by number: an index into fates
 	place order.Origin // of number 0
 }
 
-// creditNote is the fate of a number whose offset has a credit note instead.
+// creditNote is the fate of a number whose offset has a credit note.
 const creditNote = "credit note"
 
-// The fates that every series knows.
+// The first fates of every series.
 const (
 	unexplained = iota
 	issued
@@ -132,7 +133,8 @@ func (s *series) record(r *kgo.Record) error {
 	return nil
 }
 
-// fate is the index of a reason. The list of reasons is closed: if it is not, what comes late goes by the last one.
+// fate returns the index of a reason, and adds the reason if it is new. There are fewer than 256;
+// if not, further ones get the index of the last.
 func (s *series) fate(reason string) uint8 {
 	i := slices.Index(s.fates[issued+1:], reason)
 	if i < 0 && len(s.fates) < 256 {
@@ -144,7 +146,7 @@ func (s *series) fate(reason string) uint8 {
 	return uint8(i + issued + 1)
 }
 
-// sum puts what was read into runs.
+// sum returns the gaps as ranges.
 func (s *series) sum() Series {
 	all := Series{End: int64(len(s.of)), Gaps: []Gap{}}
 	for i := 0; i < len(s.of); {
@@ -161,7 +163,7 @@ func (s *series) sum() Series {
 	return all
 }
 
-// Write prints the gaps of each partition for people.
+// Write prints the gaps of each partition as text.
 func (n *Numbers) Write(w io.Writer) error {
 	var b strings.Builder
 	for number, s := range n.Partitions {
@@ -183,7 +185,7 @@ func (n *Numbers) Write(w io.Writer) error {
 			reason := gap.Reason
 			switch reason {
 			case "":
-				reason = "no record: in flight, dead, or lost"
+				reason = "no record: in flight, dead or lost"
 			case creditNote:
 				reason += " " + run(gap, order.Origin.CreditNoteNumber)
 			}

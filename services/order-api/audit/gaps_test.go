@@ -13,8 +13,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// withGaps issues 0, 4 and 7: between them are repeats, records that are no orders, and a dead order. At 9, 10 and 11 stand
-// refunds, the last of which has no credit note yet; at 12 a cancelled one.
+// withGaps issues 0, 4 and 7: between them are repeats, records that are no orders, and a dead
+// order. At 9, 10 and 11 stand refunds, the last of which has no credit note yet; at 12 a cancelled
+// one.
 func withGaps(c *clerk) {
 	first := c.confirm(c.place(nil))
 	c.void(c.place(first), failure.Duplicate)
@@ -57,7 +58,7 @@ func TestGapsAreExplainedFromTheInvoicesAlone(t *testing.T) {
 	})
 }
 
-func TestGapsAreARunALine(t *testing.T) {
+func TestGapsArePrintedAsRanges(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, withGaps)
@@ -72,8 +73,9 @@ func TestGapsAreARunALine(t *testing.T) {
 	golden.Compare(t, "testdata/gaps.txt", strings.ReplaceAll(text.String(), numbers.Incarnation, "7KQ2MX"))
 }
 
-// TestManyReasonsAreBounded writes more reasons than a closed list has: those that come late go by the last one.
-func TestManyReasonsAreBounded(t *testing.T) {
+// TestNumberOfReasonsIsLimited writes more reasons than a closed list has: those that come late
+// have the last one.
+func TestNumberOfReasonsIsLimited(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {

@@ -10,16 +10,16 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestWhatWasDeletedIsSaidToBe deletes all dead letters and invoices of a partition with every kind
-// of order that has one.
-func TestWhatWasDeletedIsSaidToBe(t *testing.T) {
+// TestDeletedRecordsAreReported deletes all dead letters and invoices of a partition with every
+// kind of order that has one.
+func TestDeletedRecordsAreReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		produce(t, k, func(c *clerk) {
 			p := c.confirm(c.place(nil))
 			c.confirm(c.refund(p))
 			c.fail(c.place(nil))
 			junk := c.poison("")
-			c.bury(junk)
+			c.deadLetter(junk)
 			c.void(junk, failure.Undecodable)
 			c.void(c.place(p), failure.Duplicate)
 		}, (*clerk).commitAll)

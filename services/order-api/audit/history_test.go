@@ -17,17 +17,18 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// worker writes what a correct worker writes to one partition, record by record, through takeovers, retries, waits, replays and commits.
+// worker writes what a correct worker writes to one partition, record by record, through takeovers,
+// retries, waits, replays and commits.
 type worker struct {
 	*clerk
 	trips     []*trip              // by offset
 	shop      *[]*trip             // orders of all partitions
 	errands   map[string][]*errand // by topic and offset
-	left      []*errand            // that a crash left behind: whoever comes across one does nothing
+	left      []*errand            // that a crash left behind: workers ignore it
 	committed map[string]int64
 }
 
-// trip is the way of a record of orders.
+// trip is the progress of an order.
 type trip struct {
 	*paper
 	kind        string // order, poison or repeat
@@ -41,7 +42,7 @@ type trip struct {
 	asked       *errand // that is not answered yet, or nil
 }
 
-// errand is a record in another topic that carries a trip on.
+// errand is a record in another topic that continues a trip.
 type errand struct {
 	of       *trip
 	topic    string
@@ -50,7 +51,7 @@ type errand struct {
 	answered bool
 }
 
-// plans are the ways that an order can go.
+// plans are the possible histories of an order.
 func plans() [][]string {
 	return [][]string{
 		{"working", "invoice", "mailing", "confirmed"},
@@ -71,7 +72,7 @@ func (w *worker) pens() map[string]string {
 	return map[string]string{"retry.10s": w.topics.Retry10s, "retry.2m": w.topics.Retry2m, "waiting.": w.topics.Waiting}
 }
 
-// step does what a number stands for.
+// step performs the step with a number.
 func (w *worker) step(n int) {
 	kind, n := n%16, n/16
 	switch kind {
@@ -95,7 +96,7 @@ func (w *worker) step(n int) {
 	case 6:
 		w.commits()
 	case 7:
-		w.sendBack(n)
+		w.requestReplay(n)
 	case 8:
 		for _, e := range w.left {
 			e.answered = true
@@ -108,7 +109,7 @@ func (w *worker) step(n int) {
 	case 10:
 		w.giveBack(n)
 	default:
-		// What repeats an order waits in its lane until the order is finished.
+		// A duplicate waits in its lane until the order is finished.
 		ready := func(tr *trip) bool { return len(tr.plan) > 0 && !tr.resting && (tr.of == nil || tr.of.finished) }
 		if tr := choose(w.trips, n, ready); tr != nil {
 			w.advance(tr)
@@ -137,7 +138,8 @@ func choose(trips []*trip, n int, fits func(*trip) bool) *trip {
 	if len(all) == 0 {
 		return nil
 	}
-	// Few are in hand at once, the oldest first: so an order goes all its way between two questions of an audit.
+	// Few are in flight at once, the oldest first: so an order is processed completely between two
+	// requests of an audit.
 	return all[n%min(len(all), 2)]
 }
 
@@ -152,7 +154,7 @@ func (w *worker) advance(tr *trip) {
 		w.keep(tr.paper, "%PDF "+tr.Progress.Invoice.Number)()
 	case tr.last == "dead letter":
 		tr.deadLetters++
-		w.bury(tr.paper)
+		w.deadLetter(tr.paper)
 	case tr.last == "void":
 		w.void(tr.paper, failure.Undecodable)
 	case tr.last == "call off":
@@ -179,9 +181,8 @@ func (w *worker) errand(tr *trip, topic string, act int, offset int64) *errand {
 	return e
 }
 
-// takeOver is a new owner that finds every order where the last record left it. Of a dead letter,
-// or a retry, without the state that goes with it, nothing is known: the order fails again, or it
-// does not.
+// takeOver is a new owner that continues every order after its last record. It ignores a dead
+// letter or a retry record without a state: the order may fail again or not.
 func (w *worker) takeOver(n int) {
 	w.claim()
 	for _, tr := range w.trips {
@@ -200,8 +201,8 @@ func (w *worker) takeOver(n int) {
 	}
 }
 
-// late is what an earlier owner sent before it lost the partition, and what arrives only now: the
-// dead letter or the invoice of an order that the new owner has in hand, or has taken to its end.
+// late is a record that an earlier owner sent before it lost the partition and that arrives now:
+// the dead letter or the invoice of an order that the new owner is processing, or has finished.
 func (w *worker) late(tr *trip, n int) {
 	switch {
 	case tr.finished && tr.asked == nil && tr.Status != order.Confirmed:
@@ -212,7 +213,7 @@ func (w *worker) late(tr *trip, n int) {
 	}
 }
 
-// rest is what an order still needs to go well.
+// rest is the number of records until an order is confirmed.
 func (w *worker) rest(tr *trip) []string {
 	switch i := tr.Progress.Invoice; {
 	case i == nil:
@@ -224,8 +225,8 @@ func (w *worker) rest(tr *trip) []string {
 	}
 }
 
-// sendBack is an operator who replays a dead letter.
-func (w *worker) sendBack(n int) {
+// requestReplay is an operator who replays a dead letter.
+func (w *worker) requestReplay(n int) {
 	dead := func(tr *trip) bool {
 		return tr.finished && tr.asked == nil && (tr.kind == "poison" || tr.Status == order.Dead)
 	}
@@ -248,7 +249,7 @@ func (w *worker) sendBack(n int) {
 	}
 }
 
-// commits commits what stands below the oldest unfinished record of each topic.
+// commits commits the offset of the oldest unfinished record of each topic.
 func (w *worker) commits() {
 	offset := int64(len(w.trips))
 	for _, tr := range slices.Backward(w.trips) {
@@ -270,7 +271,7 @@ func (w *worker) commits() {
 	}
 }
 
-// settled reports whether all that carried a trip is committed, but for what it waits in.
+// settled reports whether all records of a trip are committed, except the one that it waits in.
 func (w *worker) settled(tr *trip) bool {
 	settled := tr.finished && tr.Origin.Offset < w.committed[w.topics.Orders]
 	for topic, errands := range w.errands {
@@ -281,7 +282,7 @@ func (w *worker) settled(tr *trip) bool {
 	return settled
 }
 
-// sum is what an audit must count.
+// sum is the expected tally.
 func sum(workers []*worker) (t audit.Tally) {
 	var all []*trip
 	for _, w := range workers {
@@ -320,7 +321,7 @@ func sum(workers []*worker) (t audit.Tally) {
 	return t
 }
 
-// essential are the acts that nothing else can stand in for: what was written last about each order that is committed.
+// essential are the acts that the audit must miss: the last records of each committed order.
 func (w *worker) essential() (acts []int) {
 	for _, tr := range w.trips {
 		switch {
@@ -364,8 +365,9 @@ func work(b *book, partitions int, steps []int) []*worker {
 	return workers
 }
 
-// TestTheWorkOfACorrectWorkerIsAlwaysOK stops workers at any moment, and half of the time takes one record away.
-func TestTheWorkOfACorrectWorkerIsAlwaysOK(t *testing.T) {
+// TestEveryHistoryOfACorrectWorkerIsOK stops workers at any moment, and in half of the runs
+// removes one record.
+func TestEveryHistoryOfACorrectWorkerIsOK(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	prefix := 0
@@ -402,8 +404,8 @@ func TestTheWorkOfACorrectWorkerIsAlwaysOK(t *testing.T) {
 	})
 }
 
-// TestASystemAtWorkRaisesNoAlarm lets workers go on between any two questions of the audit.
-func TestASystemAtWorkRaisesNoAlarm(t *testing.T) {
+// TestRunningSystemHasNoFaults lets workers continue between any two requests of the audit.
+func TestRunningSystemHasNoFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -425,9 +427,9 @@ func TestASystemAtWorkRaisesNoAlarm(t *testing.T) {
 	}
 }
 
-// TestAnOrderMayLiveBetweenTwoQuestions is the worst case of that: all its records stand behind what was asked for
-// before, and below what is asked for next.
-func TestAnOrderMayLiveBetweenTwoQuestions(t *testing.T) {
+// TestOrderProcessedDuringTheAuditIsNoFault is the worst case: all records of an order are
+// written between two requests of the audit.
+func TestOrderProcessedDuringTheAuditIsNoFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)
@@ -446,7 +448,7 @@ func TestAnOrderMayLiveBetweenTwoQuestions(t *testing.T) {
 	atWork(t, k, b, func() int { return life })
 }
 
-// atWork audits while n more acts are done before each question is answered, until none is left.
+// atWork audits while n more acts are performed before each response, until none is left.
 func atWork(t *testing.T, k *kafkatest.Kafka, b *book, n func() int) {
 	t.Helper()
 	var mu sync.Mutex

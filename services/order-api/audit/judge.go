@@ -10,23 +10,23 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// verdict is what a round of reading one partition number comes to.
+// verdict is the result of a round of reading one partition number.
 type verdict struct {
-	unread        error // why nothing was read, and all else means nothing; or nil
-	orders, older Tally // of what stands in orders, and of what is older than that
+	unread        error // why the partition was not read; or nil. If it is set, the other fields are not
+	orders, older Tally // of orders whose records are in the topic, and of older ones
 	faults        [len(meanings)]found
-	fresh         int // suspicions that the round before did not have
-	dismissed     int // suspicions of all rounds that the next one did not confirm
-	doubts        []doubt
+	fresh         int // suspected faults that are new in this round
+	dismissed     int // suspected faults of all rounds that the next round did not confirm
+	uncertain     []uncertain
 
-	start, end, committed, untraced     int64
-	oldest                              time.Time
-	void, foreign, unreadable, repeated int64
-	deadLettersGone                     int64
-	blocked, skipped                    map[Batch]bool
+	start, end, committed, untraced      int64
+	oldest                               time.Time
+	stale, foreign, unreadable, repeated int64
+	deadLettersGone                      int64
+	blocked, skipped                     map[Batch]bool
 }
 
-// found is how often a kind of fault was found, and the first offsets.
+// found is the number of faults of a kind, and the offsets of the first ones.
 type found struct {
 	count int64
 	where []int64
@@ -39,22 +39,23 @@ func (f *found) add(offset, n int64) {
 	}
 }
 
-// judgement is a round of judging one partition number.
+// judgement is one round for one partition number.
 type judgement struct {
 	*table
 	v     verdict
 	round uint8
 }
 
-// judge says of each offset what has become of it. Faults are those suspicions that the round before had too.
+// judge decides for each offset what has become of it. A fault counts if the round before suspected
+// it, too.
 func (t *table) judge(b bounds, round uint8) verdict {
-	// What cannot be read at the start of the log is there all the same.
+	// An unreadable batch at the start of the log is not deleted.
 	for b, ok := t.hole(t.start - 1); ok; b, ok = t.hole(t.start - 1) {
 		t.start = b.From
 	}
 	j := &judgement{table: t, round: round, v: verdict{
 		start: t.start, end: b.ends[t.orders], committed: b.committed[t.orders], oldest: t.oldest,
-		void: t.void, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated, blocked: t.blocked, skipped: t.skipped,
+		stale: t.stale, foreign: t.foreign, unreadable: t.unreadable, repeated: t.repeated, blocked: t.blocked, skipped: t.skipped,
 	}}
 	all := t.members()
 	for rest := all; len(rest) > 0; {
@@ -65,7 +66,7 @@ func (t *table) judge(b bounds, round uint8) verdict {
 		j.order(rest[:n])
 		rest = rest[n:]
 	}
-	// Of many faults the oldest are named.
+	// Name the oldest faults.
 	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(a.offset, b.offset) })
 	j.dropped(all)
 	j.countSkipped(all)
@@ -73,13 +74,14 @@ func (t *table) judge(b bounds, round uint8) verdict {
 		j.confirm(m.offset, j.at(m.offset))
 	}
 	j.v.dismissed = j.dismissed
-	for _, at := range slices.Sorted(maps.Keys(t.doubts)) {
-		j.v.doubts = append(j.v.doubts, t.doubts[at])
+	for _, at := range slices.Sorted(maps.Keys(t.uncertain)) {
+		j.v.uncertain = append(j.v.uncertain, t.uncertain[at])
 	}
 	return j.v
 }
 
-// order judges the offsets that carry one order ID: one of them is the order, the others are repeats of it.
+// order judges the offsets with the same order ID: one of them is the order, the others are
+// duplicates.
 func (j *judgement) order(offsets []member) {
 	main := j.main(offsets)
 	for i, m := range offsets {
@@ -96,13 +98,13 @@ func (j *judgement) order(offsets []member) {
 	}
 }
 
-// stands reports whether an order stands, or stood, at an offset.
+// stands reports whether there is, or was, an order at an offset.
 func (j *judgement) stands(offset int64, e *entry) bool {
 	_, hole := j.hole(offset)
 	return offset < j.start || e.facts&hasRecord != 0 || hole
 }
 
-// hole is the batch that could not be read and to which an offset of orders belongs; false if there is none.
+// hole returns the unreadable batch that contains an offset of orders; false if there is none.
 func (t *table) hole(offset int64) (Batch, bool) {
 	for _, some := range []map[Batch]bool{t.blocked, t.skipped} {
 		for b := range some {
@@ -114,7 +116,7 @@ func (t *table) hole(offset int64) (Batch, bool) {
 	return Batch{}, false
 }
 
-// countSkipped counts the offsets of skipped batches that nothing else is known of: they hold no order.
+// countSkipped counts the offsets of skipped batches without any traces as undecodable.
 func (j *judgement) countSkipped(traces []member) {
 	for b := range j.skipped {
 		if b.Topic != j.orders {
@@ -129,8 +131,9 @@ func (j *judgement) countSkipped(traces []member) {
 	}
 }
 
-// main is the index of the offset that is the order: the one with a state, else the first that nothing is said against.
-// A repeat without an order that it repeats is the order itself, and lost. -1 is none: no record of the ID is an order.
+// main returns the index of the offset that is the order: the one with a state, else the first
+// without a void record. If all have void records as duplicates, the first of them is the order,
+// and lost. -1 means that no record with the ID is an order.
 func (j *judgement) main(offsets []member) int {
 	first, repeat := -1, -1
 	for i, m := range offsets {
@@ -153,12 +156,12 @@ func (j *judgement) main(offsets []member) int {
 	return first
 }
 
-// inFlight reports whether a worker will come across the order at an offset.
+// inFlight reports whether a worker will still read a record of the order.
 func (j *judgement) inFlight(offset int64, e *entry) bool {
 	return e.facts&hasRecord != 0 && offset >= j.v.committed || e.carried == j.round
 }
 
-// tally is the one that an offset is counted in.
+// tally returns the tally that counts an offset.
 func (j *judgement) tally(offset int64) *Tally {
 	if offset >= j.start {
 		return &j.v.orders
@@ -166,7 +169,7 @@ func (j *judgement) tally(offset int64) *Tally {
 	return &j.v.older
 }
 
-// place counts an order in the one place where it is, and says what is missing there.
+// place counts an order in its place, and returns what is missing there.
 func (j *judgement) place(offset int64, e *entry) kinds {
 	tally, inFlight := j.tally(offset), j.inFlight(offset, e)
 	place, wrong := j.find(offset, e, tally, inFlight)
@@ -183,14 +186,14 @@ func (j *judgement) place(offset int64, e *entry) kinds {
 		tally.Waiting++
 	}
 	if place == &tally.Erased {
-		return wrong // what is left of it proves nothing
+		return wrong // its other records may be erased, too
 	}
-	return wrong | j.lacks(e, inFlight)
+	return wrong | j.missing(e, inFlight)
 }
 
-// find says which count of a tally an order belongs to.
+// find returns the counter of the place that an order is in.
 func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (place *int64, wrong kinds) {
-	deadLetter, buried := j.deadLetters[e.deadLetterAt-1]
+	deadLetter, exists := j.deadLetters[e.deadLetterAt-1]
 	switch {
 	case j.erased[e.key]:
 		return &tally.Erased, 0
@@ -200,17 +203,17 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 		return &tally.Cancelled, 0
 	case e.status() == order.Discarded:
 		return &tally.Discarded, 0
-	case e.status() == order.Dead && buried && deadLetter == offset:
+	case e.status() == order.Dead && exists && deadLetter == offset:
 		return &tally.Dead, 0
 	case e.status() == order.Dead && e.deadLetterAt != 0 && e.deadLetterAt <= j.deadLettersFrom:
-		j.v.deadLettersGone++ // its state is where a replay takes it from
+		j.v.deadLettersGone++ // a replay uses the state
 		return &tally.Dead, 0
 	case e.status() == order.Dead:
 		return &tally.Lost, noDeadLetter
 	case inFlight:
 		return &tally.InFlight, 0
 	case e.facts&hasDeadLetter != 0:
-		return &tally.Dead, noDeath // its dead letter is where an operator finds it
+		return &tally.Dead, noDeath // an operator can find its dead letter
 	case e.status() == "":
 		return &tally.Lost, lost
 	default:
@@ -218,22 +221,22 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 	}
 }
 
-// lacks says what an order that has ended should have left.
-func (j *judgement) lacks(e *entry, inFlight bool) kinds {
+// missing returns which records of a final order are missing.
+func (j *judgement) missing(e *entry, inFlight bool) kinds {
 	switch {
 	case e.status() == order.Confirmed && e.pointerAt == 0:
 		return noInvoice
 	case (e.status() == order.Cancelled || e.status() == order.Discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
 		return j.noVoid()
-	// Each dead letter of a dead order goes with a state that is written after it. One of an order
-	// that went well came from a worker that had lost the partition.
+	// A dead letter of a dead order belongs to a state that is written after it. A confirmed order
+	// can have one that was written by a worker after it had lost the partition.
 	case e.status() == order.Dead && e.deadLetterRev > e.rev && !inFlight:
 		return noDeath
 	}
 	return 0
 }
 
-// noVoid is that fault, unless the void record may be one of those that were deleted from its topic.
+// noVoid is the fault noVoid, unless records were deleted from the topic of the invoices.
 func (j *judgement) noVoid() kinds {
 	if j.invoicesFrom > 0 {
 		return 0
@@ -241,7 +244,7 @@ func (j *judgement) noVoid() kinds {
 	return noVoid
 }
 
-// repeat counts an offset that is not the order which its ID names.
+// repeat counts an offset that is not the order with its ID.
 func (j *judgement) repeat(offset int64, e *entry) kinds {
 	tally := j.tally(offset)
 	if e.void == voidUndecodable && e.status() == "" {
@@ -265,7 +268,7 @@ func (j *judgement) repeat(offset int64, e *entry) kinds {
 	return 0
 }
 
-// contradictions are wrong wherever the order is.
+// contradictions returns the faults that do not depend on the place of the order.
 func (j *judgement) contradictions(offset int64, e *entry) (wrong kinds) {
 	if e.facts&(claimedTwice|keptUnlike) != 0 {
 		wrong |= numberTwice
@@ -282,7 +285,7 @@ func (j *judgement) contradictions(offset int64, e *entry) (wrong kinds) {
 	return wrong
 }
 
-// pointer follows the pointer of a state to its invoice.
+// pointer compares the pointer in a state with the invoice.
 func (j *judgement) pointer(offset int64, e *entry) kinds {
 	if j.deleted(e) {
 		return invoiceGone
@@ -300,8 +303,9 @@ func (j *judgement) pointer(offset int64, e *entry) kinds {
 	return 0
 }
 
-// dropped judges the offsets below the horizon that left no trace. Below the committed offset they prove nothing: the
-// loss of a backlog may have been accepted. At or above it, the log has dropped what nobody had worked on.
+// dropped judges offsets below the horizon without any traces. Below the committed offset they are
+// untraced: the loss of a backlog may have been accepted (--accept-loss). Above it, the log was
+// deleted before a worker had processed it.
 func (j *judgement) dropped(traces []member) {
 	split := j.start
 	if j.v.committed >= 0 {
@@ -329,7 +333,7 @@ func (j *judgement) dropped(traces []member) {
 	j.passed = n > 0
 }
 
-// confirm turns what is wrong into faults if the round before found it too.
+// confirm counts the faults that the round before suspected, too.
 func (j *judgement) confirm(offset int64, e *entry) {
 	j.v.fresh += bits.OnesCount32(uint32(e.wrong &^ e.suspected))
 	j.dismissed += bits.OnesCount32(uint32(e.suspected &^ e.wrong))

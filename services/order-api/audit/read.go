@@ -15,17 +15,17 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// carrier is a topic that carries on orders which have left the topic orders.
+// carrier is a topic with records that continue orders: workers process them instead of the order.
 type carrier struct {
 	topic string
-	// takenUp reports whether a worker that comes across a record, and finds an order as the entry has it, goes on with it.
-	takenUp func(dlq.DeadLetter, *entry) bool
+	// continues reports whether a worker that reads a record will process the order of the entry.
+	continues func(dlq.DeadLetter, *entry) bool
 }
 
-// carriers is the one list of places, beside the topic orders, in which an order can be in flight.
+// carriers lists all topics, except orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
-	// Of the records that parked an order only the newest is taken up. An older one was left behind by a crash before its
-	// commit, and one without a state by a crash before that.
+	// Only the newest retry or waiting record of an order is processed. After a crash before the
+	// commit there may be an older one, or one whose state was not written.
 	parked := func(l dlq.DeadLetter, e *entry) bool { return l.Rev == int64(e.parked) }
 	return []carrier{
 		{topics.Retry10s, parked},
@@ -35,14 +35,14 @@ func carriers(topics topic.Set) []carrier {
 	}
 }
 
-// bounds is what was asked about one partition number before it was read, by topic.
+// bounds are the offsets of one partition number before it is read, by topic.
 type bounds struct {
-	committed map[string]int64 // by the group; negative where it has committed nothing
-	ends      map[string]int64 // of what is not part of an open transaction
-	starts    map[string]int64 // of the logs that are kept for ever, unless somebody deletes records
+	committed map[string]int64 // of the group; negative if it has committed nothing
+	ends      map[string]int64 // end of committed transactions
+	starts    map[string]int64 // of topics without retention: above 0 if somebody deleted records
 }
 
-// measure asks for offsets, backwards: what is written last is asked for first.
+// measure reads offsets in reverse order of writing: first those of what is written last.
 func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
 	b := bounds{map[string]int64{}, map[string]int64{}, map[string]int64{}}
 	sources := []string{a.topics.Orders}
@@ -55,7 +55,7 @@ func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
 	}
 	found, err := kafka.Commits(ctx, a.cl, a.group, parts...)
 	if err != nil {
-		return b, fmt.Errorf("asking what group %q has committed: %w", a.group, err)
+		return b, fmt.Errorf("reading the committed offsets of group %q: %w", a.group, err)
 	}
 	for p, commit := range found {
 		b.committed[p.Topic] = commit.At
@@ -74,15 +74,15 @@ func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
 	return b, nil
 }
 
-// errSilent is of a partition whose leader does not answer. The others are audited.
+// errSilent is a partition whose leader does not answer. The other partitions are audited.
 var errSilent = errors.New("no answer")
 
-// end asks for the end of one partition.
+// end returns the end offset of a partition.
 func (a *auditor) end(ctx context.Context, name string, number int32) (int64, error) {
 	return a.ask(ctx, "end", kafka.Ends, name, number)
 }
 
-// ask asks one partition's leader for an offset.
+// ask returns an offset from the leader of a partition.
 func (a *auditor) ask(
 	ctx context.Context, what string, list func(context.Context, *kgo.Client, ...kafka.Partition) kafka.Offsets, name string, number int32,
 ) (int64, error) {
@@ -94,7 +94,8 @@ func (a *auditor) ask(
 	return found.At, nil
 }
 
-// readOn reads each topic from where the round before ended. Carriers are read anew: what they carried then may be finished now.
+// readOn reads each topic from where the last round ended. It reads carriers from the committed
+// offset again, because it may have changed.
 func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) error {
 	t.invoicesFrom, t.deadLettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
 	for _, s := range []struct {
@@ -114,14 +115,14 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	for _, c := range a.carriers {
 		err := a.read(ctx, t, c.topic, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
 			if _, at, err := wire.ReadCancel(r); wire.Type(r) == wire.TypeCancel {
-				// The void record of its number may be still to come.
+				// The worker writes the void record of the number after the state.
 				if err == nil && t.at(at).status() == order.Cancelled {
 					t.at(at).carried = round
 				}
 				return nil
 			}
 			l, err := dlq.Read(r)
-			if err == nil && l.Origin.Partition == r.Partition && c.takenUp(l, t.at(l.Origin.Offset)) {
+			if err == nil && l.Origin.Partition == r.Partition && c.continues(l, t.at(l.Origin.Offset)) {
 				t.at(l.Origin.Offset).carried = round
 			}
 			return nil
@@ -134,7 +135,7 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	return nil
 }
 
-// read reads a stretch of a topic, and goes on behind batches that cannot be read, which the report names.
+// read reads a range of a topic. It skips unreadable batches and adds them to the report.
 func (a *auditor) read(ctx context.Context, t *table, topic string, from, to int64, each func(*kgo.Record) error) error {
 	for {
 		err := a.kafka.Read(ctx, topic, t.origin.Partition, from, to, each)
@@ -147,7 +148,7 @@ func (a *auditor) read(ctx context.Context, t *table, topic string, from, to int
 	}
 }
 
-// name adds the IDs of the orders to the places that a report names, as far as their records are still there.
+// name adds the order IDs to the places in a report, as far as the orders still exist.
 func (a *auditor) name(ctx context.Context, faults []Fault) error {
 	for _, f := range faults {
 		for i := range f.Where {
@@ -157,7 +158,7 @@ func (a *auditor) name(ctx context.Context, faults []Fault) error {
 				continue
 			}
 			if err != nil {
-				return fmt.Errorf("naming order %d-%d: %w", at.Partition, at.Offset, err)
+				return fmt.Errorf("reading the ID of order %d-%d: %w", at.Partition, at.Offset, err)
 			}
 			at.Order = order.ID(r.Key)
 		}

@@ -10,13 +10,13 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// refund is an order that gives back what another one has paid.
+// refund is a refund with its total.
 type refund struct {
 	*order.Refund
 	gives order.Money // with VAT
 }
 
-// refund notes an order if it is one.
+// refund notes an order if it is a refund.
 func (t *table) refund(offset int64, o order.Order) {
 	if o.Refund != nil {
 		t.at(offset).facts |= isRefund
@@ -24,14 +24,14 @@ func (t *table) refund(offset int64, o order.Order) {
 	}
 }
 
-// place is an offset of orders.
+// place is the origin of the order at an offset.
 func (t *table) place(offset int64) order.Origin {
 	at := t.origin
 	at.Offset = offset
 	return at
 }
 
-// number is the number that belongs to an offset of orders: of an invoice, or of a credit note.
+// number is the invoice number of an offset of orders, or its credit note number for a refund.
 func (t *table) number(offset int64) string {
 	if t.at(offset).facts&isRefund != 0 {
 		return t.place(offset).CreditNoteNumber()
@@ -39,28 +39,29 @@ func (t *table) number(offset int64) string {
 	return t.place(offset).InvoiceNumber()
 }
 
-// total is what is kept of an amount, to be compared with another.
+// total is a hash of an amount, and never 0.
 func total(seed maphash.Seed, m order.Money) uint32 {
 	return uint32(maphash.String(seed, m.String())) | 1
 }
 
-// credit is a refund, and where it stands in orders.
+// credit is a refund with its place in orders.
 type credit struct {
 	refund
 	partition int
 	offset    int64
-	issued    bool // its credit note
-	old       bool // older than this audit
+	issued    bool // the credit note is issued
+	old       bool // appended before the audit measured anything else
 	wrong     kinds
 }
 
-// balance holds the refunds of all partition numbers against what they refund, once these are read. Before is where orders
-// ended before anything else was asked: behind a refund from before that, there is all that was read to make it.
+// balance compares all refunds with the invoices that they refund, after all partitions are read.
+// before has the ends of orders before anything else was measured: everything that an older refund
+// was computed from has been read.
 func (a *auditor) balance(verdicts []verdict, before kafka.Offsets) {
 	var all []credit
-	whole := true // nothing is missing that an earlier refund could be
+	whole := true // no earlier refund can be missing
 	for number, t := range a.tables {
-		end := before[kafka.Partition{Topic: a.topics.Orders, Number: int32(number)}].At // 0 without an answer: nothing is older
+		end := before[kafka.Partition{Topic: a.topics.Orders, Number: int32(number)}].At // 0 if it is unknown: no refund is older
 		whole = whole && verdicts[number].untraced == 0 && verdicts[number].unread == nil
 		for offset, r := range t.refunds {
 			all = append(all, credit{refund: r, partition: number, offset: offset, issued: t.issued(t.at(offset)), old: offset < end})
@@ -68,7 +69,7 @@ func (a *auditor) balance(verdicts []verdict, before kafka.Offsets) {
 	}
 	slices.SortFunc(all, func(a, b credit) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.Number, b.Number)) })
 	a.refunds(verdicts, all, whole)
-	// Of many faults the oldest are named.
+	// Name the oldest faults.
 	slices.SortFunc(all, func(a, b credit) int {
 		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
 	})
@@ -79,7 +80,7 @@ func (a *auditor) balance(verdicts []verdict, before kafka.Offsets) {
 	}
 }
 
-// refunds judges those of each order together, by their numbers.
+// refunds judges the refunds of each order by their numbers.
 func (a *auditor) refunds(verdicts []verdict, all []credit, whole bool) {
 	given, reached := order.Money{}, 0
 	for i := range all {
@@ -103,8 +104,8 @@ func (a *auditor) refunds(verdicts []verdict, all []credit, whole bool) {
 	}
 }
 
-// corrects reports whether the invoice that a refund names was issued for the order that it refunds, and is over that much. Of an invoice
-// that was not read there is no telling.
+// corrects reports whether the invoice in a refund was issued for the refunded order, with the same
+// total. It returns true if the partition of the invoice was not read.
 func (a *auditor) corrects(verdicts []verdict, r *order.Refund) bool {
 	at := order.Origin{Incarnation: a.incarnation}
 	_, err := fmt.Sscanf(r.Invoice.Number, "INV-"+a.incarnation+"-%d-%d", &at.Partition, &at.Offset)

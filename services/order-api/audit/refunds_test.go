@@ -13,7 +13,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// forge appends a refund that no API makes of an order, and takes it all the way.
+// forge appends a refund that the API would refuse, and confirms it.
 func (c *clerk) forge(of *paper, change func(*order.Order)) *paper {
 	o, _ := of.Refund(nil, false, nil)
 	o.PlacedAt = clock
@@ -37,7 +37,7 @@ func TestNumbersOfTheWrongSeriesAreNamed(t *testing.T) {
 			p.Progress.Invoice.Number = p.Origin.CreditNoteNumber()
 			c.confirm(p)
 		}, 0, []string{"number-twice 1-0 ord_1_1"}},
-		{"an invoice beside the credit note", func(c *clerk) {
+		{"an invoice and a credit note", func(c *clerk) {
 			p := c.confirm(c.refund(c.confirm(c.place(nil))))
 			p.Progress.Invoice.Number = p.Origin.InvoiceNumber()
 			c.keep(p, "%PDF "+p.Origin.InvoiceNumber())
@@ -52,7 +52,7 @@ func TestNumbersOfTheWrongSeriesAreNamed(t *testing.T) {
 	})
 }
 
-func TestRefundsThatNobodyMayMakeAreNamed(t *testing.T) {
+func TestInvalidRefundsAreFaults(t *testing.T) {
 	t.Parallel()
 	only := func(number int) func(*order.Order) { return func(o *order.Order) { o.Refund.Number = number } }
 	of := func(number func(*clerk) string) func(*clerk) {
@@ -128,7 +128,7 @@ func TestRefundsAreNoFault(t *testing.T) {
 			c.keep(b, "%PDF")()
 			c.write(b, order.Discarded)
 		}, audit.Report{Orders: audit.Tally{Accepted: 3, Confirmed: 1, Cancelled: 1, Discarded: 1, Refunds: 2}}},
-		{"too much, and nobody was told", func(c *clerk) {
+		{"too much, without a credit note", func(c *clerk) {
 			p := c.confirm(c.place(nil))
 			c.confirm(c.refund(p))
 			o := p.refunds[0]
@@ -151,8 +151,9 @@ func TestRefundsAreNoFault(t *testing.T) {
 	})
 }
 
-// TestBelowTheHorizonRefundsAreKnownByTheirStates deletes the records of orders and refunds, and one without a trace.
-func TestBelowTheHorizonRefundsAreKnownByTheirStates(t *testing.T) {
+// TestRefundsBelowTheHorizonAreKnownByTheirStates deletes the records of orders and refunds, and
+// one without a trace.
+func TestRefundsBelowTheHorizonAreKnownByTheirStates(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {
@@ -165,7 +166,8 @@ func TestBelowTheHorizonRefundsAreKnownByTheirStates(t *testing.T) {
 		c.commitAll()
 		c.forge(p, func(o *order.Order) { o.Refund.Number = 2 })
 	})
-	// What stood at offset 4 and below is gone. The refund that is being mailed is known by its state alone, and stuck.
+	// The records up to offset 4 are deleted. The refund with status mailing is known by its state
+	// only, and stuck.
 	var upTo kadm.Offsets
 	upTo.AddOffset(k.Topics.Orders, 1, 4, -1)
 	if _, err := kadm.NewClient(k.Client).DeleteRecords(t.Context(), upTo); err != nil {
@@ -181,7 +183,8 @@ func TestBelowTheHorizonRefundsAreKnownByTheirStates(t *testing.T) {
 	}
 }
 
-// TestARefundBeforeTheHorizonIsNoGap: where nothing is known of an offset, the refund that a later one follows may have stood.
+// TestARefundBeforeTheHorizonIsNoGap: where nothing is known of an offset, the refund that a later
+// one follows may have stood.
 func TestARefundBeforeTheHorizonIsNoGap(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -201,8 +204,8 @@ func TestARefundBeforeTheHorizonIsNoGap(t *testing.T) {
 	}
 }
 
-// TestARefundMayOvertakeTheMailOfItsOrder: an order has its invoice before it has ended.
-func TestARefundMayOvertakeTheMailOfItsOrder(t *testing.T) {
+// TestRefundBeforeTheMailOfItsOrderIsNoFault: an order has its invoice before it has ended.
+func TestRefundBeforeTheMailOfItsOrderIsNoFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) {
@@ -217,7 +220,8 @@ func TestARefundMayOvertakeTheMailOfItsOrder(t *testing.T) {
 	}
 }
 
-// TestARefundFindsItsOrderInAnotherPartition holds refund and order apart, and finds what is wrong there too.
+// TestARefundFindsItsOrderInAnotherPartition has refund and order in different partitions, with
+// and without faults.
 func TestARefundFindsItsOrderInAnotherPartition(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
 		b := newBook(t, k, k.Prefix)

@@ -13,75 +13,76 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Report is what an audit found. Its JSON is for machines, Write is for people.
+// Report is the result of an audit.
 type Report struct {
 	Prefix string    `json:"prefix"`
 	Group  string    `json:"group"`
 	Began  time.Time `json:"began"`
 
-	Orders Tally `json:"orders"` // whose records still stand in the topic
-	Older  Tally `json:"older"`  // known by what was written about them
+	Orders Tally `json:"orders"` // orders whose records are in the topic
+	Older  Tally `json:"older"`  // older orders, known by their other records
 
-	Horizon   time.Time `json:"horizon"`   // when the oldest record still in orders was appended; zero if there is none
-	Untraced  int64     `json:"untraced"`  // offsets older than that which nothing is known of
-	Committed bool      `json:"committed"` // the group has committed something
+	Horizon   time.Time `json:"horizon"`   // time of the oldest record in orders; zero if there is none
+	Untraced  int64     `json:"untraced"`  // older offsets without any traces
+	Committed bool      `json:"committed"` // the group has committed offsets
 
-	// Counted, and no fault: the promises are kept in spite of them, or do not cover them.
-	VoidStates      int64 `json:"void_states"`       // written by workers that had lost their partition
-	Repeated        int64 `json:"repeated"`          // invoices that were kept again with the same bytes
-	DeadLettersGone int64 `json:"dead_letters_gone"` // dead letters of dead orders, or of what is no order, that were deleted from their topic
-	Foreign         int64 `json:"foreign"`           // dead letters of other applications
-	Unreadable      int64 `json:"unreadable"`        // records that are none of ours, in topics of ours
-	Dismissed       int   `json:"dismissed"`         // suspicions that reading on did not confirm
-	Unsettled       int   `json:"unsettled"`         // suspicions that came up last: another run confirms them or does not
+	// Counts of events that break no promise.
+	StaleStates     int64     `json:"stale_states"`      // written by workers after they had lost the partition
+	Repeated        int64     `json:"repeated"`          // invoices that were stored again with the same bytes
+	DeadLettersGone int64     `json:"dead_letters_gone"` // dead letters that were deleted from their topic
+	Foreign         int64     `json:"foreign"`           // dead letters of other applications
+	Unreadable      int64     `json:"unreadable"`        // records of other programs in other topics than orders
+	Dismissed       int       `json:"dismissed"`         // suspected faults that the next round did not confirm
+	Unsettled       int       `json:"unsettled"`         // suspected faults of the last round: run the audit again
+	Uncertain       Uncertain `json:"uncertain"`
 
-	Uncertain Uncertain `json:"uncertain"` // counted too, and no fault
-
-	Unread     []Unread    `json:"unread,omitempty"`  // what was not audited
-	Skipped    []Batch     `json:"skipped,omitempty"` // batches that cannot be read, and are skipped by an operator's word
-	Blocked    []Batch     `json:"blocked,omitempty"` // batches that cannot be read, and block their partition
-	Faults     []Fault     `json:"faults"`            // one of each kind that was found
+	Unread     []Unread    `json:"unread,omitempty"`  // partitions that were not audited
+	Skipped    []Batch     `json:"skipped,omitempty"` // unreadable batches that an operator has skipped
+	Blocked    []Batch     `json:"blocked,omitempty"` // unreadable batches that block their partition
+	Faults     []Fault     `json:"faults"`            // one for each kind that was found
 	Partitions []Partition `json:"partitions"`
 }
 
-// Batch is a batch of a topic that cannot be read.
+// Batch is an unreadable batch of a topic.
 type Batch struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
 	From      int64  `json:"from"`
-	To        int64  `json:"to"` // behind the last offset
+	To        int64  `json:"to"` // offset after the batch
 	Reason    string `json:"reason"`
 }
 
-// Unread is a partition number that was not audited, and counted nowhere.
+// Unread is a partition number that was not audited. No tally includes it.
 type Unread struct {
 	Partition int32  `json:"partition"`
 	Reason    string `json:"reason"`
 }
 
-// Uncertain are the mails that were sent again although they may have gone out: nobody lived to say so.
+// Uncertain counts mails that were sent again because the outcome of the first attempt was unknown,
+// as after a crash.
 type Uncertain struct {
 	Mails  int64      `json:"mails"`
 	Orders int64      `json:"orders"`
-	IDs    []order.ID `json:"ids"` // of these orders, at most maxUncertain
+	IDs    []order.ID `json:"ids"` // of the first maxUncertain orders
 }
 
-// Tally counts orders by the place where they are: Accepted is the sum of Confirmed, Cancelled, Discarded, Dead, Erased, InFlight and Lost.
+// Tally counts orders by place. Accepted is the sum of Confirmed, Cancelled, Discarded, Dead,
+// Erased, InFlight and Lost.
 type Tally struct {
 	Accepted  int64 `json:"accepted"`
 	Confirmed int64 `json:"confirmed"`
 	Cancelled int64 `json:"cancelled"`
 	Discarded int64 `json:"discarded"`
 	Dead      int64 `json:"dead"`   // with a dead letter
-	Erased    int64 `json:"erased"` // on purpose, by a tombstone in orders.status
+	Erased    int64 `json:"erased"` // by a tombstone in orders.status
 	InFlight  int64 `json:"in_flight"`
 	Retrying  int64 `json:"retrying"` // of those in flight
 	Waiting   int64 `json:"waiting"`  // of those in flight
-	Lost      int64 `json:"lost"`     // in no place at all
+	Lost      int64 `json:"lost"`     // in no place
 
-	Refunds     int64 `json:"refunds"`     // of those accepted, wherever they are
-	Duplicates  int64 `json:"duplicates"`  // later records of an order
-	Undecodable int64 `json:"undecodable"` // records that are no order
+	Refunds     int64 `json:"refunds"`     // included in Accepted
+	Duplicates  int64 `json:"duplicates"`  // further records of an order
+	Undecodable int64 `json:"undecodable"` // records that are no orders
 }
 
 func (t *Tally) add(o Tally) {
@@ -107,7 +108,7 @@ func (t *Tally) add(o Tally) {
 	}
 }
 
-// Fault is a kind of broken promise, with how often it was found and the first places.
+// Fault is a kind of broken promise, with the number of faults and the first places.
 type Fault struct {
 	Kind  string  `json:"kind"`
 	Count int64   `json:"count"`
@@ -118,17 +119,17 @@ type Fault struct {
 type Place struct {
 	Partition int32    `json:"partition"`
 	Offset    int64    `json:"offset"`
-	Order     order.ID `json:"order,omitempty"` // or empty: the record is gone
+	Order     order.ID `json:"order,omitempty"` // or empty: the order is no longer in the topic
 }
 
-// Partition is how far the worker group has come in a partition of orders.
+// Partition has the offsets of a partition of orders.
 type Partition struct {
-	Start     int64 `json:"start"`     // of what is left of the log
-	Committed int64 `json:"committed"` // negative if nothing is
+	Start     int64 `json:"start"`     // of the oldest record
+	Committed int64 `json:"committed"` // by the group; negative if it has committed nothing
 	End       int64 `json:"end"`
 }
 
-// kinds is a set of kinds of fault, a bit each.
+// kinds is a set of kinds of fault, with a bit for each.
 type kinds uint32
 
 // The kinds of fault.
@@ -152,34 +153,35 @@ const (
 	twoPartitions
 )
 
-// index is the place of the lowest of the kinds in meanings.
+// index is the index of the lowest kind in meanings.
 func (k kinds) index() int { return bits.TrailingZeros32(uint32(k)) }
 
-// meanings names the kinds of fault, in the order of their bits, and says what is wrong with an offset that has it.
+// meanings has the name of each kind of fault, in the order of their bits, and what is wrong with
+// an order that has it.
 var meanings = [...]struct{ name, meaning string }{
-	{"lost", "committed as finished, and nothing says what became of it"},
-	{"stuck", "begun and not finished, and no worker will come across it again"},
-	{"passed-over", "from this offset on: dropped by the log before the group had committed it"},
-	{"no-dead-letter", "dead or undecodable, and its dead letter is not there"},
-	{"no-death", "its dead letter is there, and the state that goes with it is not"},
-	{"no-invoice", "the invoice that its state must point at is not there"},
-	{"no-void", "will never have an invoice, and no void record says why"},
-	{"unequal-hash", "its invoice has not the SHA-256 that its state, or the invoice's own header, says"},
-	{"number-twice", "its number was used twice, or is not of its kind"},
-	{"order-twice", "worked on, although its ID stands for an order at another offset"},
-	{"two-places", "has a void record, and was worked on nevertheless"},
-	{"unplaced", "something was written about it, and no order stands there"},
-	{"no-original", "a refund, and the invoice that it names was not issued for its order, or not over that much"},
-	{"over-refunded", "with its credit note more is given back than was invoiced"},
-	{"refund-gap", "a refund, and the one before it of the same order is not there"},
-	{"invoice-gone", "its invoice was issued, and deleted from its topic since"},
-	{"two-partitions", "worked on, and its ID was worked on in another partition too"},
+	{"lost", "its offset is committed, but it has no result"},
+	{"stuck", "its status is not final, but no worker will process it again"},
+	{"passed-over", "deleted from the log before the group had committed it, from this offset on"},
+	{"no-dead-letter", "dead or undecodable, but its dead letter is missing"},
+	{"no-death", "has a dead letter, but the state that belongs to it is missing"},
+	{"no-invoice", "the invoice that its state points to is missing"},
+	{"no-void", "will never have an invoice, but has no void record with the reason"},
+	{"unequal-hash", "the SHA-256 of its invoice differs from that in its state or in the header of the invoice"},
+	{"number-twice", "its invoice number was used twice, or is of the wrong kind"},
+	{"order-twice", "processed, although its ID belongs to an order at another offset"},
+	{"two-places", "processed, although it has a void record"},
+	{"unplaced", "other topics have records about it, but there is no order at this offset"},
+	{"no-original", "a refund of an invoice that was not issued for its order, or that has another total"},
+	{"over-refunded", "a refund with which more is refunded than was invoiced"},
+	{"refund-gap", "a refund, but the previous refund of the same order is missing"},
+	{"invoice-gone", "its invoice was issued, and later deleted from its topic"},
+	{"two-partitions", "processed, although its ID was processed in another partition, too"},
 }
 
-// OK reports whether every promise that the audit can judge was kept, and everything could be read.
+// OK reports whether there are no faults, and everything could be read.
 func (r *Report) OK() bool { return len(r.Faults)+len(r.Unread)+len(r.Blocked) == 0 }
 
-// add takes the verdict on a partition number into the report, but for its faults.
+// add adds the verdict on a partition number to the report, except its faults.
 func (r *Report) add(v verdict) {
 	if v.unread != nil {
 		r.Unread = append(r.Unread, Unread{int32(len(r.Partitions)), v.unread.Error()})
@@ -193,8 +195,8 @@ func (r *Report) add(v verdict) {
 	}
 	r.Untraced += v.untraced
 	r.Committed = r.Committed || v.committed >= 0
-	r.VoidStates += v.void
-	for _, d := range v.doubts {
+	r.StaleStates += v.stale
+	for _, d := range v.uncertain {
 		r.Uncertain.Orders++
 		r.Uncertain.Mails += int64(d.mails)
 		if len(r.Uncertain.IDs) < maxUncertain {
@@ -218,7 +220,7 @@ func sorted(batches map[Batch]bool) []Batch {
 	})
 }
 
-// named lists the faults of all partition numbers, by kind.
+// named returns the faults of all partition numbers, by kind.
 func named(verdicts []verdict) []Fault {
 	faults := []Fault{}
 	for kind, m := range meanings {
@@ -237,12 +239,12 @@ func named(verdicts []verdict) []Fault {
 	return faults
 }
 
-// Write prints the report for people.
+// Write prints the report as text.
 func (r *Report) Write(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "audit of %s, worked on by group %s, at %s\n\n", r.Prefix, r.Group, r.Began.Format(time.RFC3339))
+	fmt.Fprintf(&b, "audit of %s, processed by group %s, at %s\n\n", r.Prefix, r.Group, r.Began.Format(time.RFC3339))
 	if !r.Committed {
-		fmt.Fprintf(&b, "Group %s has committed nothing: every order that has not ended counts as in flight.\n\n", r.Group)
+		fmt.Fprintf(&b, "Group %s has committed nothing: every order without a final status counts as in flight.\n\n", r.Group)
 	}
 	fmt.Fprintf(&b, "%-24s %12s %12s\n", "orders", "in the topic", "older")
 	for _, row := range []struct {
@@ -259,9 +261,9 @@ func (r *Report) Write(w io.Writer) error {
 		{"    retrying", func(t Tally) int64 { return t.Retrying }},
 		{"    waiting", func(t Tally) int64 { return t.Waiting }},
 		{"  lost", func(t Tally) int64 { return t.Lost }},
-		{"refunds among them", func(t Tally) int64 { return t.Refunds }},
-		{"repeats of them", func(t Tally) int64 { return t.Duplicates }},
-		{"no order at all", func(t Tally) int64 { return t.Undecodable }},
+		{"refunds (included)", func(t Tally) int64 { return t.Refunds }},
+		{"duplicate records", func(t Tally) int64 { return t.Duplicates }},
+		{"undecodable records", func(t Tally) int64 { return t.Undecodable }},
 	} {
 		fmt.Fprintf(&b, "%-24s %12d %12d\n", row.label, row.count(r.Orders), row.count(r.Older))
 	}
@@ -272,37 +274,37 @@ func (r *Report) Write(w io.Writer) error {
 	return err
 }
 
-// writeHorizon says how far back there is proof of what was accepted.
+// writeHorizon prints how far back the topic proves which orders were accepted.
 func (r *Report) writeHorizon(b *strings.Builder) {
 	var dropped int64
 	for _, p := range r.Partitions {
 		dropped += p.Start
 	}
-	from := "no record is left"
+	from := "it has no records"
 	if !r.Horizon.IsZero() {
-		from = "its oldest record is of " + r.Horizon.Format(time.RFC3339)
+		from = "its oldest record is from " + r.Horizon.Format(time.RFC3339)
 	}
 	if dropped == 0 {
-		fmt.Fprintf(b, "\nhorizon: %s holds everything since its beginning; %s\n", r.Prefix, from)
+		fmt.Fprintf(b, "\nhorizon: %s is complete; %s\n", r.Prefix, from)
 		return
 	}
-	fmt.Fprintf(b, "\nhorizon: %s has dropped %d records; %s; of %d nothing is known\n", r.Prefix, dropped, from, r.Untraced)
+	fmt.Fprintf(b, "\nhorizon: %d old records were deleted from %s; %s; nothing is known about %d of the deleted ones\n", dropped, r.Prefix, from, r.Untraced)
 }
 
-// writeNotes prints what is counted and is no fault. The first two are always of interest.
+// writeNotes prints counts that are no faults. The first two are always printed.
 func (r *Report) writeNotes(b *strings.Builder) {
 	for i, row := range []struct {
 		n       int64
 		meaning string
 	}{
-		{r.VoidStates, "void states: written by workers that had lost their partition"},
-		{r.Uncertain.Mails, fmt.Sprintf("uncertain mails, of %d orders: may have gone out twice", r.Uncertain.Orders)},
-		{r.Repeated, "invoices kept again with the same bytes"},
-		{r.DeadLettersGone, "dead letters deleted from the topic: a replay takes their orders as they stand"},
+		{r.StaleStates, "stale states, ignored: written by workers after they had lost the partition"},
+		{r.Uncertain.Mails, fmt.Sprintf("uncertain mails, of %d orders: the outcome of the first attempt was unknown, so they may have been sent twice", r.Uncertain.Orders)},
+		{r.Repeated, "invoices stored again with the same bytes"},
+		{r.DeadLettersGone, "dead letters deleted from the topic: a replay uses the current state of the order"},
 		{r.Foreign, "dead letters of other applications"},
-		{r.Unreadable, "unreadable records beside those in " + r.Prefix},
-		{int64(r.Dismissed), "suspicions that reading on did not confirm"},
-		{int64(r.Unsettled), "suspicions that are not settled: run it again"},
+		{r.Unreadable, "unreadable records in other topics than " + r.Prefix},
+		{int64(r.Dismissed), "suspected faults that another round of reading did not confirm"},
+		{int64(r.Unsettled), "suspected faults that are not confirmed yet: run the audit again"},
 	} {
 		if row.n > 0 || i < 2 {
 			fmt.Fprintf(b, "%d %s\n", row.n, row.meaning)
@@ -338,7 +340,7 @@ func (r *Report) writeFaults(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "\nnot ok: %d faults\n", count)
 	if len(r.Unread) > 0 {
-		fmt.Fprintf(b, "run it again when the %d partitions that are not audited have leaders\n", len(r.Unread))
+		fmt.Fprintf(b, "run the audit again when the leaders of %d partitions are available\n", len(r.Unread))
 	}
 }
 

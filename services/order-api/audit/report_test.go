@@ -12,8 +12,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestReportsAreReadByPeopleAndMachines holds what is printed of an audit without faults, and of one with all there is to say.
-func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
+// TestReportAsTextAndJSON has a report without faults, and one with all kinds of lines.
+func TestReportAsTextAndJSON(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	fine := audit.Report{
@@ -24,7 +24,7 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	all := fine
 	all.Committed, all.Untraced = false, 2
 	all.Older = audit.Tally{Accepted: 88_012, Confirmed: 88_000, Cancelled: 5, Discarded: 6, Lost: 1}
-	all.VoidStates, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 3, 4, 5, 6, 7
+	all.StaleStates, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 3, 4, 5, 6, 7
 	all.Uncertain = audit.Uncertain{Mails: 3, Orders: 2, IDs: []order.ID{"ord_x", "ord_z"}}
 	all.Faults = []audit.Fault{
 		{Kind: "lost", Count: 3, Where: []audit.Place{{Partition: 3, Offset: 124, Order: "ord_x"}, {Partition: 11, Offset: 7}}},
@@ -46,7 +46,7 @@ func TestReportsAreReadByPeopleAndMachines(t *testing.T) {
 	}
 }
 
-func TestAGroupThatCommittedNothingIsNoComfort(t *testing.T) {
+func TestReportWarnsAboutAGroupWithoutCommits(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, func(c *clerk) { c.confirm(c.place(nil)) })

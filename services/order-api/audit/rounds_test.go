@@ -9,22 +9,24 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// eachRound calls do with 1, 2, … before the audit is told what partition 1 has committed, which begins a round.
+// eachRound calls do with 1, 2, … before the audit is told what partition 1 has committed, which
+// begins a round.
 func eachRound(k *kafkatest.Kafka, do func(round int)) {
 	asked := 0
 	k.Cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.Cluster.KeepControl()
 		asked++
-		// The first questions are about all partitions; only one of them has suspicions, and a second round.
+		// The first requests are for all partitions. Only one of them has suspected faults and a
+		// second round.
 		round := max(1, asked-kafkatest.Partitions+1)
 		k.Cluster.SleepControl(func() { do(round) })
 		return nil, nil, false
 	})
 }
 
-// TestASuspicionIsReadAgainBeforeItIsNamed commits an order whose state stands in Kafka a moment later: a broker that has
-// lost what it acknowledged, and has it back, can look like that.
-func TestASuspicionIsReadAgainBeforeItIsNamed(t *testing.T) {
+// TestSuspectedFaultIsConfirmedByAnotherRound commits an order whose state appears a moment later,
+// as from a broker that loses an acknowledged record and gets it back.
+func TestSuspectedFaultIsConfirmedByAnotherRound(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)
@@ -44,8 +46,9 @@ func TestASuspicionIsReadAgainBeforeItIsNamed(t *testing.T) {
 	}
 }
 
-// TestARaceWithRetentionIsNoLoss: the log drops what was finished before the commit of it is there.
-func TestARaceWithRetentionIsNoLoss(t *testing.T) {
+// TestRetentionDuringTheAuditIsNoLoss: the log drops what was finished before the commit of it is
+// there.
+func TestRetentionDuringTheAuditIsNoLoss(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)
@@ -68,7 +71,7 @@ func TestARaceWithRetentionIsNoLoss(t *testing.T) {
 	}
 }
 
-func TestReadingOnEndsAlthoughSuspicionsComeAndGo(t *testing.T) {
+func TestRoundsEndAlthoughSuspectedFaultsChange(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)

@@ -18,79 +18,81 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// table is all that was read about one partition number: an entry for each offset of the topic orders that anything was
-// said about. It is for one goroutine.
+// table has everything that was read from one partition number: an entry for each offset of orders
+// with any records about it. It is not safe for concurrent use.
 type table struct {
-	origin order.Origin // with offset 0: of the whole partition number
+	origin order.Origin // of offset 0
 	orders string       // name of the topic orders
 	seed   maphash.Seed
-	next   map[string]int64 // by topic: where to read on
+	next   map[string]int64 // by topic: next offset to read
 
 	pages       map[int64]*[pageSize]entry
-	deadLetters map[int64]int64    // origins, by the offset of the dead letter
-	copies      map[int64]document // second and later invoices of an origin, by their offset; few
-	doubts      map[int64]doubt    // orders whose mail is uncertain, by their offset; few
-	refunds     map[int64]refund   // by their offset; few
-	blocked     map[Batch]bool     // of all topics
-	skipped     map[Batch]bool     // of all topics
-	erased      map[uint64]bool    // keys of orders whose newest record in orders.status is a tombstone; few
+	deadLetters map[int64]int64     // origins, by the offset of the dead letter
+	copies      map[int64]document  // further invoices of an origin, by their offset; few
+	uncertain   map[int64]uncertain // orders with uncertain mails, by their offset; few
+	refunds     map[int64]refund    // by their offset; few
+	blocked     map[Batch]bool      // of all topics
+	skipped     map[Batch]bool      // of all topics
+	erased      map[uint64]bool     // keys of orders whose newest record in orders.status is a tombstone; few
 	fold        status.Fold
 
-	invoicesFrom, deadLettersFrom int64 // where their logs start: what stood before was deleted
+	invoicesFrom, deadLettersFrom int64 // start offsets of their topics: older records were deleted
 
-	start  int64     // offset of the oldest record in orders: the horizon; -1 before it is known
-	oldest time.Time // when that was appended; zero if there is none
+	start  int64     // offset of the oldest record in orders (the horizon); -1 before it is known
+	oldest time.Time // time of that record; zero if there is none
 
-	void, foreign, unreadable, repeated int64
-	dismissed                           int
-	passed                              bool // the round before found that the log had dropped what was not committed
+	stale, foreign, unreadable, repeated int64
+	dismissed                            int
+	passed                               bool // in the last round, records were deleted that were not committed
 }
 
-// pageSize is how many entries are allocated together: few enough that a stray offset costs little.
+// pageSize is the number of entries that are allocated together. It is small, because a single
+// offset may be far from all others.
 const pageSize = 64
 
-// entry is what is known of one offset of orders. Offsets in it are one higher than they are, so that zero is none.
+// entry has what is known about one offset of orders. Offsets in it are stored plus one: zero is
+// none.
 type entry struct {
-	key           uint64 // of the order's ID; zero is a record without one
-	document      uint64 // of the first invoice's bytes
-	pointer       uint64 // of the hash that the state points with
-	kept          int64  // offset in orders.invoices of the first invoice
-	pointerAt     int64  // the offset that the state points at
-	deadLetterAt  int64  // the dead letter that the state points at
+	key           uint64 // hash of the order ID; zero for a record without one
+	document      uint64 // hash of the bytes of the first invoice
+	pointer       uint64 // hash of the SHA-256 in the state
+	kept          int64  // offset of the first invoice in orders.invoices
+	pointerAt     int64  // offset of the invoice in the state
+	deadLetterAt  int64  // offset of the dead letter in the state
 	rev           int32  // of the state
-	deadLetterRev int32  // of the state that the newest dead letter goes with
+	deadLetterRev int32  // of the state that belongs to the newest dead letter
 	parked        int32  // rev of the newest change to a parked status
-	total         uint32 // of the hash of what the invoice comes to; zero before that is known
+	total         uint32 // hash of the total of the invoice; zero before it is known
 	facts         facts
-	wrong         kinds // what this round finds wrong
-	suspected     kinds // what the round before found wrong
+	wrong         kinds // faults in this round
+	suspected     kinds // faults in the last round
 	number        uint8 // of its status
 	void          void
-	carried       uint8 // the last round that found it in a carrier
+	carried       uint8 // the last round that found a record of it in a carrier
 }
 
-// document is an invoice that is not the first of its origin.
+// document is an invoice with the offset of its order.
 type document struct {
 	origin int64
 	hash   uint64
 }
 
-// doubt is a mail that was sent again although it may have gone out.
-type doubt struct {
+// uncertain is an order with mails that were sent again because the outcome was unknown.
+type uncertain struct {
 	id    order.ID
 	mails int
 }
 
-// facts are what is known of an offset beside its numbers.
+// facts are flags of an entry.
 type facts uint8
 
 const (
 	hasRecord facts = 1 << iota
 	hasDeadLetter
-	claimedTwice // by orders with different IDs, or by number of another order
+	claimedTwice // by two order IDs, or by the number of another order
 	keptUnlike   // two invoices with different bytes
-	hashedWrong  // the invoice's own header does not fit its bytes
-	isRefund     // by its record, or by its state
+	hashedWrong  // the header of the invoice has another SHA-256
+	isRefund     // by its record or its state
 )
 
 // statuses numbers the statuses for entries, which hold one in a byte. The first is that of an order
@@ -108,25 +110,25 @@ func numberOf(s order.Status) uint8 {
 // status is that of the order's newest state, or "" without a state.
 func (e *entry) status() order.Status { return statuses[e.number] }
 
-// void is what a void record says.
+// void is the reason of a void record.
 type void uint8
 
 const (
 	notVoid void = iota
 	voidDuplicate
 	voidUndecodable
-	voidOther // a reason that comes with a state: cancelled, discarded
+	voidOther // cancelled or discarded, as in the state
 )
 
 func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 	return &table{
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
-		pages: map[int64]*[pageSize]entry{}, deadLetters: map[int64]int64{}, copies: map[int64]document{}, doubts: map[int64]doubt{},
+		pages: map[int64]*[pageSize]entry{}, deadLetters: map[int64]int64{}, copies: map[int64]document{}, uncertain: map[int64]uncertain{},
 		refunds: map[int64]refund{}, blocked: map[Batch]bool{}, skipped: map[Batch]bool{}, erased: map[uint64]bool{},
 	}
 }
 
-// at returns the entry of an offset of orders, and makes it.
+// at returns the entry of an offset of orders, and creates it if there is none.
 func (t *table) at(offset int64) *entry {
 	p := t.pages[offset/pageSize]
 	if p == nil {
@@ -136,7 +138,7 @@ func (t *table) at(offset int64) *entry {
 	return &p[offset%pageSize]
 }
 
-// belongs notes which order an offset is said to be of.
+// belongs notes the order ID that a record has for an offset.
 func (t *table) belongs(e *entry, key []byte) {
 	if len(key) == 0 {
 		return
@@ -150,13 +152,13 @@ func (t *table) belongs(e *entry, key []byte) {
 	}
 }
 
-// issued reports whether an offset has a document, or had one that was deleted.
+// issued reports whether an offset has an invoice, or had one that was deleted.
 func (t *table) issued(e *entry) bool { return e.kept != 0 || t.deleted(e) }
 
-// deleted reports whether the document that a state points at was deleted from its topic.
+// deleted reports whether the invoice that a state points to was deleted from its topic.
 func (t *table) deleted(e *entry) bool { return e.pointerAt != 0 && e.pointerAt <= t.invoicesFrom }
 
-// placed takes a record of orders.
+// placed adds a record of orders.
 func (t *table) placed(r *kgo.Record) error {
 	if t.start < 0 {
 		t.start, t.oldest = r.Offset, r.Timestamp
@@ -165,26 +167,26 @@ func (t *table) placed(r *kgo.Record) error {
 	e.facts |= hasRecord
 	t.belongs(e, r.Key)
 	if t.invoicesFrom > 0 && e.void == notVoid {
-		// The void record that says so may have been deleted.
+		// Its void record may have been deleted.
 		if _, err := wire.ReadOrder(r); errors.Is(err, wire.ErrUndecodable) {
 			e.void = voidUndecodable
 		}
 	}
 	if wire.Type(r) == wire.TypeRefund {
-		o, _ := wire.ReadOrder(r) // what is no order is no refund
+		o, _ := wire.ReadOrder(r) // on an error it is no refund either
 		t.refund(r.Offset, o)
 	}
 	return nil
 }
 
-// settle takes the end of orders as the horizon if no record of it is left.
+// settle sets the horizon to the end of orders if the topic is empty.
 func (t *table) settle(end int64) {
 	if t.start < 0 {
 		t.start = end
 	}
 }
 
-// state takes a record of orders.status. Of most states that are not an end the headers will do.
+// state adds a record of orders.status. For most states it reads the headers only.
 func (t *table) state(r *kgo.Record) error {
 	head, verdict, err := t.fold.Apply(r)
 	if err != nil {
@@ -192,7 +194,7 @@ func (t *table) state(r *kgo.Record) error {
 		return nil
 	}
 	if verdict == status.Void {
-		t.void++
+		t.stale++
 	}
 	if verdict == status.Erased {
 		t.erased[maphash.Bytes(t.seed, r.Key)] = true
@@ -216,7 +218,7 @@ func (t *table) state(r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	// A state goes on with the order as it was placed.
+	// The state contains the order, which may be deleted from orders.
 	if e.facts&isRefund == 0 && trail.Number == t.place(head.Origin).CreditNoteNumber() {
 		s, _ := wire.ReadState(r)
 		t.refund(head.Origin, s.Order)
@@ -225,20 +227,20 @@ func (t *table) state(r *kgo.Record) error {
 		e.facts |= claimedTwice
 	}
 	t.follow(e, trail)
-	delete(t.doubts, head.Origin)
+	delete(t.uncertain, head.Origin)
 	if trail.Uncertain > 0 {
-		t.doubts[head.Origin] = doubt{order.ID(r.Key), trail.Uncertain}
+		t.uncertain[head.Origin] = uncertain{order.ID(r.Key), trail.Uncertain}
 	}
 	return nil
 }
 
-// straight reports whether a state is one of the two that an order goes through at its first attempt: nobody needs what
-// they point at, and nothing has gone wrong before them.
+// straight reports whether a state is one of the two of a first attempt without failures. The audit
+// needs only the headers of these.
 func straight(h wire.Head) bool {
 	return h.Status == order.Working && h.Rev == 1 || h.Status == order.Mailing && h.Rev == 2
 }
 
-// follow notes what a state points at.
+// follow notes what a state points to.
 func (t *table) follow(e *entry, trail wire.Trail) {
 	e.parked = int32(trail.Parked)
 	if trail.Number != "" {
@@ -252,7 +254,7 @@ func (t *table) follow(e *entry, trail wire.Trail) {
 	}
 }
 
-// invoice takes a record of orders.invoices. Of a document only its hash is kept.
+// invoice adds a record of orders.invoices. It keeps only the hash of the document.
 func (t *table) invoice(r *kgo.Record) error {
 	kind := wire.Type(r)
 	offset, ok := origin(r)
@@ -261,10 +263,10 @@ func (t *table) invoice(r *kgo.Record) error {
 		return nil
 	}
 	if _, several := wire.Last(r); several {
-		return nil // it goes with a batch that is skipped
+		return nil // written for a skipped batch
 	}
 	e := t.at(offset)
-	// Why an offset has no document is said under its invoice number, whatever stands there.
+	// A void record always has the invoice number of its offset as key, even for a refund.
 	if number := string(r.Key); number != t.number(offset) && (kind != wire.TypeVoid || number != t.place(offset).InvoiceNumber()) {
 		e.facts |= claimedTwice
 	}
@@ -281,7 +283,8 @@ func (t *table) invoice(r *kgo.Record) error {
 	return nil
 }
 
-// keep notes an invoice. A second one with the same bytes is what a worker leaves that stopped between keeping it and saying so.
+// keep notes an invoice. A crash between writing the invoice and the state leaves a second one with
+// the same bytes.
 func (t *table) keep(e *entry, d document, at int64) {
 	if e.kept == 0 {
 		e.document, e.kept = d.hash, at+1
@@ -295,7 +298,7 @@ func (t *table) keep(e *entry, d document, at int64) {
 	t.repeated++
 }
 
-// origin reads the header that says which offset of orders a record is about.
+// origin reads the header with the offset of the order that a record is about.
 func origin(r *kgo.Record) (int64, bool) {
 	offset, err := strconv.ParseInt(wire.Header(r, "origin"), 10, 64)
 	return offset, err == nil && offset >= 0
@@ -305,18 +308,18 @@ func voided(reason string) void {
 	switch failure.Reason(reason) {
 	case failure.Duplicate:
 		return voidDuplicate
-	case failure.Undecodable, failure.WrongPartition: // an order that does not count where it stands is none there
+	case failure.Undecodable, failure.WrongPartition: // in the wrong partition, a record is no order
 		return voidUndecodable
 	default:
 		return voidOther
 	}
 }
 
-// deadLetter takes a record of the dead-letter topic. Those of other applications, and about other
-// topics, are not ours to judge.
+// deadLetter adds a record of the dead-letter topic. It only counts dead letters of other
+// applications and of other topics.
 func (t *table) deadLetter(r *kgo.Record) error {
 	if s, ok := kafka.ReadSkip(r); ok {
-		// Other topics may have been created again without orders: what is said of them is never held against anybody.
+		// A skip of another topic explains no fault, so its incarnation does not matter.
 		if s.Topic != t.orders || s.Of(t.origin.Incarnation) {
 			t.skipped[Batch{s.Topic, s.Partition, s.From, s.To, s.Reason}] = true
 		}
@@ -341,7 +344,7 @@ type member struct {
 	offset int64
 }
 
-// members lists everything that is known of, the offsets of each order together.
+// members lists all entries, sorted by order ID.
 func (t *table) members() []member {
 	all := make([]member, 0, len(t.pages)*pageSize)
 	for number, p := range t.pages {

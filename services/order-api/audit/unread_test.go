@@ -11,7 +11,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestAPartitionWithoutALeaderIsNamedAndTheOthersAreAudited(t *testing.T) {
+func TestPartitionWithoutLeaderIsReportedAndOthersAreAudited(t *testing.T) {
 	t.Parallel()
 	for _, topic := range []string{"", "orders", "orders.status", "orders.replay"} {
 		t.Run("of "+topic, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestAPartitionWithoutALeaderIsNamedAndTheOthersAreAudited(t *testing.T) {
 	}
 }
 
-func TestTheGapsOfOtherPartitionsAreExplained(t *testing.T) {
+func TestGapsOfOtherPartitionsAreExplained(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, withGaps)

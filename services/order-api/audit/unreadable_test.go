@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func TestAnUnreadableBatchIsNamedAndOnceItIsSkippedAllIsWell(t *testing.T) {
+func TestUnreadableBatchIsAFaultUntilItIsSkipped(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	produce(t, k, clean)

@@ -1,11 +1,11 @@
 // Package client calls the order API over HTTP.
 //
-// Methods return a *Problem when the API refuses, and other errors when it cannot be reached. To place an order, or to refund
-// one, is safe to repeat with the same idempotency key, and only then; a replay and a cancel are safe to repeat always. Watch
-// resumes by itself.
+// Methods return a *Problem if the API refuses the request, and other errors if it cannot be
+// reached. Place and Refund can be repeated safely only with the same idempotency key; Replay and
+// Cancel can always be repeated. Watch reconnects by itself.
 //
-// The client trusts its API no further than it must: an answer has a bound for its kind, and a redirection to another host is an
-// error, because what was sent may be a secret.
+// The client does not trust the API fully: the size of each response is limited, and a redirect to
+// another host is an error, because it would forward the request, which may contain secrets.
 package client
 
 import (
@@ -28,42 +28,44 @@ type Client struct {
 	http *http.Client
 }
 
-// Bounds of an answer of each kind: a problem, an invoice (a record in Kafka, of little more than 1 MiB), and other JSON (a page of 200
-// orders of 200 lines each is about half of it).
+// Limits of responses. An invoice is one record in Kafka, of at most about 1 MiB. A page of 200
+// orders with 200 lines each has about half of maxJSON.
 const (
 	maxProblem = 1 << 20
 	maxFile    = 16 << 20
 	maxJSON    = 64 << 20
 )
 
-// New returns a client of the API at a URL such as "http://127.0.0.1:8080". A nil http.Client is one that gives an answer 75
-// seconds to begin, and that follows redirections on the same host only.
+// New returns a client of the API at a base URL such as "http://127.0.0.1:8080". If h is nil, the
+// client waits up to 75 seconds for the header of a response, and follows redirects on the same
+// host only.
 func New(base string, h *http.Client) *Client {
 	if h == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
-		// An order may be waited for a minute.
+		// A request can wait up to a minute for an order.
 		transport.ResponseHeaderTimeout = 75 * time.Second
 		h = &http.Client{Transport: transport, CheckRedirect: sameHost}
 	}
 	return &Client{strings.TrimSuffix(base, "/"), h}
 }
 
-// maxRedirects is that of net/http.
+// maxRedirects is the limit of net/http.
 const maxRedirects = 10
 
-// sameHost leaves a redirection to another scheme, host or port as the answer.
+// sameHost makes a redirect to another scheme, host or port the final response.
 func sameHost(next *http.Request, via []*http.Request) error {
 	if first := via[0].URL; next.URL.Scheme != first.Scheme || next.URL.Host != first.Host {
 		return http.ErrUseLastResponse
 	}
 	if len(via) >= maxRedirects {
-		return fmt.Errorf("stopped after %d redirections", maxRedirects)
+		return fmt.Errorf("stopped after %d redirects", maxRedirects)
 	}
 	return nil
 }
 
-// Place places an order. A key that is not empty makes repeats of the call one order. With a wait of at least a second (at
-// most a minute) the answer is that of the finished order, if it is finished by then.
+// Place places an order. Repeats with the same key, if it is not empty, place it once. With a wait
+// of 1 to 60 seconds, the API responds when the order has reached a final status or the wait is
+// over.
 func (c *Client) Place(ctx context.Context, o NewOrder, key string, wait time.Duration) (Order, error) {
 	body, err := json.Marshal(o)
 	if err != nil {
@@ -72,13 +74,13 @@ func (c *Client) Place(ctx context.Context, o NewOrder, key string, wait time.Du
 	return c.PlaceJSON(ctx, body, key, wait)
 }
 
-// PlaceJSON is Place for an order that is JSON already.
+// PlaceJSON is Place for an order in JSON.
 func (c *Client) PlaceJSON(ctx context.Context, body []byte, key string, wait time.Duration) (Order, error) {
 	return c.place(ctx, "/v1/orders", body, key, wait)
 }
 
-// Refund refunds an order whose invoice is issued, and returns the refund. Key and wait are those of Place. What is not left to
-// refund is a *Problem of type /problems/invalid-refund.
+// Refund refunds an order whose invoice is issued, and returns the refund. Key and wait work as for
+// Place. Refunding more than is left is a *Problem of type /problems/invalid-refund.
 func (c *Client) Refund(ctx context.Context, id string, r NewRefund, key string, wait time.Duration) (Order, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -87,7 +89,7 @@ func (c *Client) Refund(ctx context.Context, id string, r NewRefund, key string,
 	return c.place(ctx, "/v1/orders/"+url.PathEscape(id)+"/refund", body, key, wait)
 }
 
-// place sends what makes an order.
+// place sends a request that places an order or a refund.
 func (c *Client) place(ctx context.Context, path string, body []byte, key string, wait time.Duration) (Order, error) {
 	header := http.Header{"Content-Type": {"application/json"}}
 	if key != "" {
@@ -100,7 +102,7 @@ func (c *Client) place(ctx context.Context, path string, body []byte, key string
 	return o, c.call(ctx, http.MethodPost, path, header, body, &o)
 }
 
-// Order returns an order as it stands.
+// Order returns the current state of an order.
 func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 	var o Order
 	return o, c.get(ctx, "/v1/orders/"+url.PathEscape(id), &o)
@@ -117,20 +119,20 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 	return page.Orders, page.Next, err
 }
 
-// Cancel asks for an order to be cancelled, and returns it as it stands. Whether it was in time is in its timeline: status
-// "cancelled", or a change with reason "cancel-refused". It is safe to repeat. It is a *Problem of type
-// /problems/order-begun when work on the order has begun.
+// Cancel requests the cancellation of an order, and returns its current state. The result appears
+// in its timeline: status "cancelled", or a change with reason "cancel-refused". If a worker has
+// begun the order, Cancel returns a *Problem of type /problems/order-begun.
 func (c *Client) Cancel(ctx context.Context, id string) (Order, error) {
 	var o Order
 	return o, c.call(ctx, http.MethodPost, "/v1/orders/"+url.PathEscape(id)+"/cancel", nil, nil, &o)
 }
 
-// Invoice returns the issued invoice of an order, a PDF.
+// Invoice returns the issued invoice of an order as PDF.
 func (c *Client) Invoice(ctx context.Context, id string) ([]byte, error) {
 	return c.download(ctx, "/v1/orders/"+url.PathEscape(id)+"/invoice.pdf")
 }
 
-// InvoiceXML returns the data of the issued invoice of an order: a Cross Industry Invoice by EN 16931.
+// InvoiceXML returns the issued invoice of an order as XML: a Cross Industry Invoice (EN 16931).
 func (c *Client) InvoiceXML(ctx context.Context, id string) ([]byte, error) {
 	return c.download(ctx, "/v1/orders/"+url.PathEscape(id)+"/invoice.xml")
 }
@@ -145,15 +147,16 @@ func (c *Client) download(ctx context.Context, path string) ([]byte, error) {
 	return document, reading(http.MethodGet, path, err)
 }
 
-// Products returns all products of the shop.
+// Products returns all products.
 func (c *Client) Products(ctx context.Context) ([]Product, error) {
 	var page struct{ Products []Product }
 	err := c.get(ctx, "/v1/products", &page)
 	return page.Products, err
 }
 
-// Quote says how an order would be shipped, and for how much. Its customer and street may be missing, and an empty service is
-// "standard". What is not shipped there is a *Problem of type /problems/no-route.
+// Quote calculates the shipping of an order without placing it. Customer and street may be missing;
+// an empty service is "standard". If nothing ships to the address, Quote returns a *Problem of type
+// /problems/no-route.
 func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
 	body, err := json.Marshal(o)
 	if err != nil {
@@ -163,8 +166,8 @@ func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
 	return q, c.call(ctx, http.MethodPost, "/v1/quotes", http.Header{"Content-Type": {"application/json"}}, body, &q)
 }
 
-// DeadLetters returns a page of dead letters, those that failed last first, and the cursor of the
-// next page or "".
+// DeadLetters returns a page of dead letters, the latest failure first, and the cursor of the next
+// page or "".
 func (c *Client) DeadLetters(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, string, error) {
 	var page struct {
 		DeadLetters []DeadLetter `json:"dead_letters"`
@@ -180,18 +183,18 @@ func (c *Client) DeadLetter(ctx context.Context, id string) (DeadLetter, error) 
 	return l, c.get(ctx, "/v1/dead-letters/"+url.PathEscape(id), &l)
 }
 
-// Replay sends a dead letter back to be worked on again, and returns the number of the replay.
+// Replay requests a replay of a dead letter, and returns the number of the replay.
 func (c *Client) Replay(ctx context.Context, id string) (int, error) {
-	var sent struct{ Replay int }
-	err := c.call(ctx, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(id)+"/replay", nil, nil, &sent)
-	return sent.Replay, err
+	var requested struct{ Replay int }
+	err := c.call(ctx, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(id)+"/replay", nil, nil, &requested)
+	return requested.Replay, err
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	return c.call(ctx, http.MethodGet, path, nil, nil, into)
 }
 
-// call sends a request and reads a JSON answer.
+// call sends a request and decodes a JSON response.
 func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) error {
 	resp, err := c.send(ctx, method, path, header, body)
 	if err != nil {
@@ -201,18 +204,18 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	return reading(method, path, json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxJSON)).Decode(into))
 }
 
-// reading says of an error, or nil, which answer could not be read.
+// reading adds the request to an error of reading its response. It returns nil for nil.
 func reading(method, path string, err error) error {
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		err = fmt.Errorf("it is larger than %d MiB", large.Limit>>20)
+		err = fmt.Errorf("larger than %d MiB", large.Limit>>20)
 	}
 	if err != nil {
-		err = fmt.Errorf("reading the answer of %s %s: %w", method, path, err)
+		err = fmt.Errorf("reading the response to %s %s: %w", method, path, err)
 	}
 	return err
 }
 
-// send returns an answer of success, whose body the caller closes.
+// send returns a successful response. The caller closes its body.
 func (c *Client) send(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -230,12 +233,13 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode < http.StatusBadRequest {
-		return nil, fmt.Errorf("%s %s: the API redirects to %q, which is not followed to another host", method, path, resp.Header.Get("Location"))
+		return nil, fmt.Errorf("%s %s: the API redirects to another host: %q", method, path, resp.Header.Get("Location"))
 	}
 	return nil, problem(resp)
 }
 
-// problem reads an answer of failure. One that is no problem document, such as a proxy's, has its status alone.
+// problem decodes a failed response. If it is no problem document, as from a proxy, the problem has
+// the status only.
 func problem(resp *http.Response) error {
 	p := &Problem{}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(p); err != nil || p.Title == "" {
@@ -245,7 +249,7 @@ func problem(resp *http.Response) error {
 	return p
 }
 
-// query makes a query of names and values in turn, without empty ones.
+// query encodes a query string from alternating names and values. It omits empty values.
 func query(pairs ...string) string {
 	q := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {

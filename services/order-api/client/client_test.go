@@ -19,13 +19,13 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// Against the API itself the client is tested in httpapi, where every call is held against the contract. Here the other
-// end is what stands in its place when things go wrong, and what keeps what it was asked.
+// The tests of httpapi use the client against the API, and check every call against the contract.
+// Here the server fails in various ways, or records the requests.
 
 func Example() {
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		fmt.Fprint(w, `{"type":"/problems/invalid-order","title":"The order is not right","status":422,
+		fmt.Fprint(w, `{"type":"/problems/invalid-order","title":"Invalid order","status":422,
 			"errors":[{"pointer":"/items/0/sku","detail":"is not in the catalogue"}]}`)
 	}))
 	defer shop.Close()
@@ -38,11 +38,12 @@ func Example() {
 	}
 	// Output:
 	// 422 /problems/invalid-order
-	// The order is not right
+	// Invalid order
 	//   /items/0/sku is not in the catalogue
 }
 
-// recorder answers each request with the next of its answers, the last one for ever, and keeps what was asked.
+// recorder records requests. It answers each with the next of its answers, and repeats the last
+// one.
 type recorder struct {
 	asked   []string
 	answers []http.HandlerFunc
@@ -79,7 +80,7 @@ func setup(t *testing.T, answers ...http.HandlerFunc) (*client.Client, *recorder
 	return client.New(server.URL+"/", nil), r
 }
 
-func TestRequestsSayWhatIsAskedFor(t *testing.T) {
+func TestRequestsContainTheArguments(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, answer(http.StatusOK, "{}"))
 	ctx := t.Context()
@@ -153,19 +154,19 @@ func TestRequestsSayWhatIsAskedFor(t *testing.T) {
 
 func TestRefusalIsAProblem(t *testing.T) {
 	t.Parallel()
-	const whole = `{"title":"The refund is not right","status":422,"errors":[{"pointer":"","detail":"nothing is left"},{"pointer":"/a","detail":"is b"}]}`
-	const known = `{"type":"/problems/result-unknown","title":"Nobody knows","status":504,"detail":"ask later","order":"ord_1"}`
+	const whole = `{"title":"Invalid refund","status":422,"errors":[{"pointer":"","detail":"nothing is left"},{"pointer":"/a","detail":"is b"}]}`
+	const known = `{"type":"/problems/outcome-unknown","title":"Outcome unknown","status":504,"detail":"ask later","order":"ord_1"}`
 	for name, row := range map[string]struct {
 		status int
 		body   string
 		want   client.Problem
 		text   string
 	}{
-		"of the API": {504, known, client.Problem{Type: "/problems/result-unknown", Title: "Nobody knows", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
+		"of the API": {504, known, client.Problem{Type: "/problems/outcome-unknown", Title: "Outcome unknown", Status: 504, Detail: "ask later", Order: "ord_1"}, "ask later"},
 		"of fields, and of the whole": {
 			422, whole,
-			client.Problem{Title: "The refund is not right", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
-			"The refund is not right\n  nothing is left\n  /a is b",
+			client.Problem{Title: "Invalid refund", Status: 422, Errors: []client.FieldError{{Detail: "nothing is left"}, {Pointer: "/a", Detail: "is b"}}},
+			"Invalid refund\n  nothing is left\n  /a is b",
 		},
 		"of a proxy":       {502, "<html>", client.Problem{Type: "about:blank", Title: "the API answered 502 Bad Gateway", Status: 502}, "the API answered 502 Bad Gateway"},
 		"of somebody else": {404, `{"message":"no"}`, client.Problem{Type: "about:blank", Title: "the API answered 404 Not Found", Status: 404}, "the API answered 404 Not Found"},
@@ -186,7 +187,7 @@ func TestRefusalIsAProblem(t *testing.T) {
 	}
 }
 
-func TestAnswerThatIsNoneIsAnError(t *testing.T) {
+func TestInvalidResponseIsAnError(t *testing.T) {
 	t.Parallel()
 	c, _ := setup(t, answer(http.StatusOK, "<html>"))
 	if _, err := c.Order(t.Context(), "ord_1"); err == nil || !strings.Contains(err.Error(), "/v1/orders/ord_1") {
@@ -194,7 +195,7 @@ func TestAnswerThatIsNoneIsAnError(t *testing.T) {
 	}
 	c = client.New("http://127.0.0.1:1", nil)
 	if _, err := c.Order(t.Context(), "ord_1"); err == nil {
-		t.Error("nobody there: got no error")
+		t.Error("no server: got no error")
 	}
 }
 
@@ -209,7 +210,7 @@ func events(revs ...int64) http.HandlerFunc {
 	}
 }
 
-func TestWatchGoesOnWhereItWas(t *testing.T) {
+func TestWatchReconnectsAndContinues(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, events(0, 1), answer(http.StatusBadGateway, "<html>"), events(2), answer(http.StatusNoContent, ""))
 	var got []int64
@@ -229,7 +230,7 @@ func TestWatchGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-func TestWatchBeginsBehindARev(t *testing.T) {
+func TestWatchStartsAfterARev(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, answer(http.StatusNoContent, ""))
 	for change, err := range c.Watch(t.Context(), "ord_1", 7) {
@@ -240,7 +241,7 @@ func TestWatchBeginsBehindARev(t *testing.T) {
 	}
 }
 
-func TestWatchEndsWithWhatCannotBeRead(t *testing.T) {
+func TestWatchEndsWithAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	for name, with := range map[string]http.HandlerFunc{
 		"a refusal": answer(http.StatusNotFound, "{}"),
@@ -276,7 +277,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestWatchEndsWhenNobodyListens(t *testing.T) {
+func TestWatchEndsWhenTheCallerStops(t *testing.T) {
 	t.Parallel()
 	c, r := setup(t, events(0, 1, 2))
 	for change, err := range c.Watch(t.Context(), "ord_1", -1) {

@@ -12,7 +12,7 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// endless answers with a status and then the same bytes until the client hangs up.
+// endless answers with a status and then the same bytes until the client disconnects.
 func endless(t *testing.T, begin, again string) *client.Client {
 	t.Helper()
 	block := strings.Repeat(again, 64<<10/len(again))
@@ -26,7 +26,7 @@ func endless(t *testing.T, begin, again string) *client.Client {
 	return client.New(server.URL, nil)
 }
 
-func TestAnAnswerWithoutEndIsAnError(t *testing.T) {
+func TestOversizedResponseIsAnError(t *testing.T) {
 	t.Parallel()
 	for what, call := range map[string]func(*client.Client) error{
 		"an order":   func(c *client.Client) error { _, err := c.Order(t.Context(), "ord_1"); return err },
@@ -39,16 +39,16 @@ func TestAnAnswerWithoutEndIsAnError(t *testing.T) {
 			return nil
 		},
 	} {
-		if err := call(endless(t, `data: {"id": "`, "a")); err == nil || !strings.Contains(err.Error(), "is larger than") {
-			// An order's document begins with no JSON: it is refused at once.
-			if err = call(endless(t, `{"id": "`, "a")); err == nil || !strings.Contains(err.Error(), "is larger than") {
+		if err := call(endless(t, `data: {"id": "`, "a")); err == nil || !strings.Contains(err.Error(), "larger than") {
+			// A JSON decoder refuses the first byte of a document.
+			if err = call(endless(t, `{"id": "`, "a")); err == nil || !strings.Contains(err.Error(), "larger than") {
 				t.Errorf("%s: got %.200v, want an error about its size", what, err)
 			}
 		}
 	}
 }
 
-func TestNothingIsSentToAnotherHost(t *testing.T) {
+func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	var strangers atomic.Int32
 	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { strangers.Add(1) }))

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// NewOrder is an order to place. Of its items SKU and Quantity count; prices come from the shop.
+// NewOrder is an order to place. Its items need SKU and Quantity only; the API refuses their other
+// fields.
 type NewOrder struct {
 	Customer Customer `json:"customer"`
 	ShipTo   Address  `json:"ship_to"`
@@ -14,11 +15,11 @@ type NewOrder struct {
 	Note     string   `json:"note,omitempty"`
 }
 
-// Order is an order as it stands; or a refund, which is an order of its own.
+// Order is the state of an order or of a refund, which is a separate order.
 type Order struct {
 	ID         string         `json:"id"`
 	Status     string         `json:"status"`
-	Rev        int64          `json:"rev"` // +1 a change
+	Rev        int64          `json:"rev"` // revision; increases by one with each change
 	PlacedAt   time.Time      `json:"placed_at"`
 	Customer   Customer       `json:"customer"`
 	ShipTo     Address        `json:"ship_to"`
@@ -26,28 +27,30 @@ type Order struct {
 	Items      []Item         `json:"items"`
 	Note       string         `json:"note,omitempty"`
 	ItemsTotal Money          `json:"items_total"`        // net, without shipping
-	Shipping   *Shipping      `json:"shipping,omitempty"` // from status working on, like Tax and Total; never of a refund
-	Tax        *Money         `json:"tax,omitempty"`      // of a refund at once, like Total
+	Shipping   *Shipping      `json:"shipping,omitempty"` // from status working on, like Tax and Total; nil for a refund
+	Tax        *Money         `json:"tax,omitempty"`      // for a refund from the beginning, like Total
 	Total      *Money         `json:"total,omitempty"`    // gross
-	Invoice    *Invoice       `json:"invoice,omitempty"`  // once it is issued; the credit note of a refund
+	Invoice    *Invoice       `json:"invoice,omitempty"`  // when it is issued; the credit note of a refund
 	Timeline   []Change       `json:"timeline"`
-	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"` // of a dead order
-	Refund     *Refund        `json:"refund,omitempty"`      // of a refund: its amounts are what is given back
-	Refunds    []RefundRef    `json:"refunds,omitempty"`     // of an order that is asked for alone, by number
+	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"` // if the order is dead
+	Refund     *Refund        `json:"refund,omitempty"`      // if the order is a refund: its amounts are the refunded ones
+	Refunds    []RefundRef    `json:"refunds,omitempty"`     // by number; only from Client.Order
 }
 
-// NewRefund is what to refund of an order: of its items SKU and Quantity count. The zero value is all that is left.
+// NewRefund is what to refund of an order. Its items need SKU and Quantity only. The zero
+// value refunds everything that is not refunded yet.
 type NewRefund struct {
 	Items    []Item `json:"items,omitempty"`
 	Shipping bool   `json:"shipping,omitempty"`
 	Reason   string `json:"reason,omitempty"` // printed on the credit note
 }
 
-// Refund is what a refund has beside what every order has. Shipping is the net amount of it that is given back.
+// Refund has the additional fields of an order that is a refund. Shipping is the refunded part of
+// the shipping price (net).
 type Refund struct {
-	Of       string  `json:"of"`      // ID of the order
-	Number   int     `json:"number"`  // 1 for its first refund
-	Invoice  Invoice `json:"invoice"` // that is corrected
+	Of       string  `json:"of"`      // ID of the refunded order
+	Number   int     `json:"number"`  // 1 for the first refund of that order
+	Invoice  Invoice `json:"invoice"` // that the credit note corrects
 	Reason   string  `json:"reason,omitempty"`
 	Shipping Money   `json:"shipping"`
 }
@@ -58,10 +61,10 @@ type RefundRef struct {
 	Number  int      `json:"number"`
 	Status  string   `json:"status"`
 	Total   Money    `json:"total"`             // gross
-	Invoice *Invoice `json:"invoice,omitempty"` // its credit note, once that is issued
+	Invoice *Invoice `json:"invoice,omitempty"` // the credit note, when it is issued
 }
 
-// Customer is who is mailed about an order.
+// Customer is the recipient of the invoice and of mails.
 type Customer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
@@ -78,7 +81,7 @@ type Address struct {
 	Country    string `json:"country"`
 }
 
-// Item is a line of an order. Name, UnitPrice and Net are there once it is placed.
+// Item is a line of an order. Name, UnitPrice and Net are set in responses.
 type Item struct {
 	SKU       string `json:"sku"`
 	Quantity  int    `json:"quantity"`
@@ -93,24 +96,25 @@ type Money struct {
 	Currency string `json:"currency"`
 }
 
-// Shipping is how an order is shipped, and for how much (net).
+// Shipping is the shipping of an order. Amounts are net.
 type Shipping struct {
 	Service string `json:"service"`
 	Zone    string `json:"zone"`
-	Carrier string `json:"carrier,omitempty"` // of orders of an earlier version nobody knows it, nor what follows Days
-	Price   Money  `json:"price"`             // with all surcharges
+	Carrier string `json:"carrier,omitempty"`
+	Price   Money  `json:"price"` // includes all surcharges
 	Days    struct {
 		Min int `json:"min"`
 		Max int `json:"max"`
 	} `json:"days"`
-	Fuel     *Money   `json:"fuel,omitempty"`   // what part of Price is a percentage for fuel
-	Remote   *Money   `json:"remote,omitempty"` // and for an address far from everything
-	Oversize *Money   `json:"oversize,omitempty"`
+	Fuel     *Money   `json:"fuel,omitempty"`     // surcharge for fuel
+	Remote   *Money   `json:"remote,omitempty"`   // surcharge for a remote address
+	Oversize *Money   `json:"oversize,omitempty"` // surcharge for long parcels
 	Parcels  []Parcel `json:"parcels,omitempty"`
 	Card     string   `json:"card,omitempty"` // version of the rate card
 }
 
-// Parcel is how one parcel, or Count equal ones, is packed. Of its items SKU and Quantity are there.
+// Parcel is the content of one parcel, or of Count identical ones. Its items have SKU and Quantity
+// only.
 type Parcel struct {
 	Count         int    `json:"count"`
 	Grams         int    `json:"weight_g"`
@@ -119,27 +123,27 @@ type Parcel struct {
 	Items         []Item `json:"items"`
 }
 
-// Quote is how an order would be shipped if it were placed now. Services has one entry for each service that can be asked
-// for, cheapest first; Service is the one that was.
+// Quote is the shipping of an order if it were placed now. Services has an entry for each available
+// service, cheapest first; Service is the requested one.
 type Quote struct {
 	ItemsTotal Money      `json:"items_total"` // net, without shipping
 	Service    string     `json:"service"`
 	Services   []Shipping `json:"services"`
 }
 
-// Invoice names an issued invoice. URL is relative to that of the API.
+// Invoice names an issued invoice. URL is relative to the base URL of the API.
 type Invoice struct {
 	Number string `json:"number"`
 	URL    string `json:"url"`
 }
 
-// Change is one change of an order: an entry of its timeline, and what Watch yields.
+// Change is an entry of the timeline of an order, also yielded by Watch.
 type Change struct {
 	Rev    int64     `json:"rev"`
 	At     time.Time `json:"at"`
 	Status string    `json:"status"`
-	Step   string    `json:"step,omitempty"`   // that failed or is waited for
-	Reason string    `json:"reason,omitempty"` // why
+	Step   string    `json:"step,omitempty"`   // that failed or waits
+	Reason string    `json:"reason,omitempty"` // why it failed or waits, or the result of a request that changed nothing
 	Replay int       `json:"replay,omitempty"` // number of the replay that made the change
 }
 
@@ -150,11 +154,11 @@ type DeadLetterRef struct {
 	Reason string `json:"reason"`
 }
 
-// DeadLetter is what stands in the dead-letter topic for an order that failed.
+// DeadLetter is a record in the dead-letter topic, for an order that failed.
 type DeadLetter struct {
 	ID          string    `json:"id"`
 	State       string    `json:"state"`           // open, lost, replayed, closed
-	Order       string    `json:"order,omitempty"` // its ID; none for a record that is no order
+	Order       string    `json:"order,omitempty"` // its ID; empty if the failed record is no order
 	Step        string    `json:"step,omitempty"`  // that failed
 	Class       string    `json:"class"`
 	Reason      string    `json:"reason"`
@@ -163,20 +167,20 @@ type DeadLetter struct {
 	FirstFailed time.Time `json:"first_failed"`
 	LastFailed  time.Time `json:"last_failed"`
 	Worker      string    `json:"worker"`
-	Replays     int       `json:"replays"`          // how often it was sent back
-	Partition   int32     `json:"partition"`        // of its record in the dead-letter topic
-	Offset      int64     `json:"offset"`           // there
-	Record      *Record   `json:"record,omitempty"` // of a single dead letter only
+	Replays     int       `json:"replays"`          // number of replays so far
+	Partition   int32     `json:"partition"`        // of the record in the dead-letter topic
+	Offset      int64     `json:"offset"`           // of the record in that partition
+	Record      *Record   `json:"record,omitempty"` // only from Client.DeadLetter
 }
 
-// Record is the record that failed. Key and Value are text as it is, or base64 when they are not UTF-8.
+// Record is the record that failed. Key and Value are text, or base64 if one of them is not UTF-8.
 type Record struct {
 	Key      string `json:"key"`
 	Value    string `json:"value"`
 	Encoding string `json:"encoding"` // "utf-8" or "base64"
 }
 
-// Product is one thing that can be ordered. Price is net.
+// Product is a product of the catalogue. Price is net.
 type Product struct {
 	SKU         string `json:"sku"`
 	Name        string `json:"name"`
@@ -186,45 +190,45 @@ type Product struct {
 	SizeMM      [3]int `json:"size_mm"` // length, width, height
 }
 
-// Problem is an answer that says what is wrong, by RFC 9457. It is the error of every method that the API refuses.
+// Problem is an error response of the API (RFC 9457). Methods of Client return it as an error.
 type Problem struct {
-	Type   string       `json:"type"` // stable: what programs go by
+	Type   string       `json:"type"` // stable; programs compare it
 	Title  string       `json:"title"`
 	Status int          `json:"status"`
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
-	Order  string       `json:"order,omitempty"` // the ID of an order whose result is unknown, or whose dead letter is gone
+	Order  string       `json:"order,omitempty"` // ID of the order whose outcome is unknown, or whose dead letter was deleted
 }
 
-// FieldError is what is wrong with one field. Pointer is a JSON pointer (RFC 6901) into the request.
+// FieldError is a fault of one field. Pointer is a JSON pointer (RFC 6901) into the request.
 type FieldError struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 }
 
-// Error is the detail, or the title where there is none, and a line for each field.
+// Error returns the detail, or the title if there is none, and a line for each field error.
 func (p *Problem) Error() string {
 	text := p.Detail
 	if text == "" {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
-		text += "\n  " + strings.TrimSpace(e.Pointer+" "+e.Detail) // of the whole the pointer is empty
+		text += "\n  " + strings.TrimSpace(e.Pointer+" "+e.Detail) // the pointer to the whole body is empty
 	}
 	return text
 }
 
-// OrderQuery says which orders to list. Zero values are left out.
+// OrderQuery selects orders. Zero values select all.
 type OrderQuery struct {
 	Kind     string // "refund" for refunds instead of orders
 	Status   string
-	Customer string // part of a name or an e-mail address
+	Customer string // beginnings of words in the name or the e-mail address
 	From, To time.Time
 	Limit    int
 	Cursor   string
 }
 
-// DeadLetterQuery says which dead letters to list. Zero values are left out.
+// DeadLetterQuery selects dead letters. Zero values select all.
 type DeadLetterQuery struct {
 	State  string
 	Step   string

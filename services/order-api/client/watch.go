@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// pause is how long Watch waits before it connects again.
+// pause is how long Watch waits before it reconnects.
 const pause = time.Second
 
-// Watch yields the changes of an order with a rev above after, from -1, as they happen. It ends when no change can follow
-// (a dead order may be replayed, so its changes go on), when ctx is done, or after an error that it yields. A lost
-// connection is no error: Watch connects again and goes on where it was.
+// Watch yields the changes of an order as they happen, starting after the given rev; -1 starts with
+// the first change. It ends after the last change of an order that is confirmed, cancelled or
+// discarded, when ctx is done, or after it has yielded an error. A dead order can be replayed, so
+// Watch goes on. A lost connection is no error: Watch reconnects and continues where it was.
 func (c *Client) Watch(ctx context.Context, id string, after int64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for {
@@ -32,7 +33,7 @@ func (c *Client) Watch(ctx context.Context, id string, after int64) iter.Seq2[Ch
 				return
 			}
 			if after > before {
-				continue // it ended after a change that may have been the last: the API knows
+				continue // reconnect at once: the API responds with 204 if that was the last change
 			}
 			select {
 			case <-time.After(pause):
@@ -42,8 +43,8 @@ func (c *Client) Watch(ctx context.Context, id string, after int64) iter.Seq2[Ch
 	}
 }
 
-// stream reads one connection's changes and moves after along. It reports whether that was all there is, or all that is
-// wanted. A connection that cannot be made or ends is no error.
+// stream reads the changes of one connection and advances after. over reports that no change can
+// follow, or that each returned false. A failed or lost connection is no error.
 func (c *Client) stream(ctx context.Context, id string, after *int64, each func(Change) bool) (over bool, err error) {
 	header := http.Header{"Accept": {"text/event-stream"}}
 	if *after >= 0 {
@@ -64,7 +65,7 @@ func (c *Client) stream(ctx context.Context, id string, after *int64, each func(
 	for lines.Scan() {
 		data, ok := strings.CutPrefix(lines.Text(), "data: ")
 		if !ok {
-			continue // an id, which stands in the data too, a comment, or the end of an event
+			continue // an id, which the data contains too; a comment; or the end of an event
 		}
 		var change Change
 		if err := json.Unmarshal([]byte(data), &change); err != nil {
@@ -75,8 +76,8 @@ func (c *Client) stream(ctx context.Context, id string, after *int64, each func(
 			return true, nil
 		}
 	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) { // the next connection would bring the same
-		return false, fmt.Errorf("reading a change of %s: it is larger than %d KiB", id, bufio.MaxScanTokenSize>>10)
+	if errors.Is(lines.Err(), bufio.ErrTooLong) { // reconnecting would not help
+		return false, fmt.Errorf("reading a change of %s: larger than %d KiB", id, bufio.MaxScanTokenSize>>10)
 	}
 	return false, context.Cause(ctx)
 }

@@ -1,11 +1,11 @@
-// Package desk is where orders are dealt with that are placed: it shows an operator's dead letters
-// with their bytes, sends one back to be worked on again, and has an order cancelled.
+// Package desk is for operators and customers who act on placed orders: it shows dead letters with
+// the records that failed, replays them, and cancels orders.
 //
-// What is asked for is a record on the topic for replays, in the partition number of the order, so
-// it reaches the worker that owns the order, and reaches it at once: it does not stand behind those
-// that wait to be begun. What comes of it is in the order's timeline. Asking twice is harmless: a
-// dead letter itself stays where it is, the worker knows a replay by its dead letter and its
-// number, and an order is cancelled once.
+// A replay or a cancellation is a request to the worker that owns the order: a record in the topic
+// for replays, in the partition of the order. Workers read that topic without waiting for the
+// backlog of orders. The result is in the timeline of the order. Repeating a request is harmless: a
+// dead letter stays in its topic, workers deduplicate replays by dead letter and replay number, and
+// an order is cancelled once.
 package desk
 
 import (
@@ -24,77 +24,164 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Desk deals with dead letters and orders. It is safe for concurrent use.
+// Desk acts on dead letters and orders. It is safe for concurrent use.
 type Desk struct {
 	cl     *kgo.Client
 	topics topic.Set
 	view   *view.View
 }
 
-// Connect returns the client that a desk appends with. The caller closes it.
+// Connect returns the client for New. The caller closes it.
 func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
 	return k.Connect(ctx,
-		// Everything goes to the partition number of its order.
+		// Every record goes to the partition of its order.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		// By itself the client never gives up a record that was sent and not answered: it would write a replay at the end of
-		// an outage, when its operator has long done something else.
+		// By default the client never gives up a record that was sent without a response. It would
+		// write a replay at the end of an outage, long after the operator got an error.
 		kgo.AllowIdempotentProduceCancellation(),
 	)
 }
 
-// New returns a desk. The client is one of Connect.
+// New returns a desk. The client is from Connect.
 func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 	return &Desk{cl, topics, v}
 }
 
-// Errors of what cannot be asked for any more.
+// Errors of requests that are refused.
 var (
-	ErrClosed = errors.New("the dead letter is not open any more")            // its order is being worked on again, or has ended otherwise
-	ErrLost   = errors.New("the dead letter's record is gone from its topic") // deleted, or the topic was made again
-	ErrBegun  = errors.New("work on the order has begun")
-	ErrRefund = errors.New("it is a refund") // nobody cancels one: those that follow count on it
+	ErrUnknown = fmt.Errorf("dead letter: %w", view.ErrUnknown)
+	ErrClosed  = errors.New("the dead letter is already closed") // its order is being processed again, or is final
+	ErrBegun   = errors.New("work on the order has begun")
+	ErrRefund  = errors.New("a refund cannot be cancelled") // later refunds were computed with it
 )
 
-// deadline bounds whatever is asked: the reading of what it is about, and its writing.
+// LostError is a dead letter whose record is gone: it was deleted from its topic, or the topic was
+// recreated. A dead letter of an order can still be replayed.
+type LostError struct {
+	Order order.ID // or empty: the failed record is no order
+	err   error
+}
+
+// Error says why the record is gone.
+func (l *LostError) Error() string { return "record of the dead letter is gone: " + l.err.Error() }
+
+// deadline limits each request: reading what it is about, and writing a record.
 const deadline = kafka.DeliveryTimeout - time.Second
 
-// DeadLetter returns a dead letter with its key and value, the exact bytes of the record that
-// failed. With ErrLost it returns what the view knows of a dead letter whose record is gone. It is
-// view.ErrUnknown if there is no such dead letter.
+// Replay requests that a worker resumes the order of a dead letter at the step that failed. It
+// returns the number of the replay. If the record of the dead letter is gone, the replay uses the
+// current state of the order.
+//
+// It is ErrUnknown, ErrClosed or, without an order, LostError if there is nothing to replay, and
+// view.ErrBehind if the view is too old to know. With view.ErrAway the replay may have been
+// requested.
+func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	shown, err := d.replayable(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	l, err := d.complete(ctx, shown)
+	if err != nil {
+		return 0, err
+	}
+	l.Replays++
+	// The worker compares the rev with that of the order, and reads the state at its offset if it
+	// has forgotten the order. The view may show the dead letter before the state that belongs to
+	// it.
+	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
+	if err := d.request(ctx, l.Record()); err != nil {
+		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
+	}
+	return l.Replays, nil
+}
+
+// Cancel requests that a worker cancels an order that none has begun, and returns the order. If a
+// worker begins it first, the timeline gets the reason that the request was refused. A cancelled
+// order is returned without a request.
+//
+// It is view.ErrUnknown, ErrBegun or ErrRefund if there is nothing to cancel, and view.ErrBehind if
+// the view is too old to know. With view.ErrAway the cancellation may have been requested.
+func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	s, err := d.cancellable(ctx, id)
+	if err != nil || s.Status == order.Cancelled {
+		return s, err
+	}
+	r := wire.Cancel(id, s.Origin, time.Now())
+	r.Partition = s.Origin.Partition
+	if err := d.request(ctx, r); err != nil {
+		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// DeadLetter returns a dead letter with key and value of the record that failed. It is ErrUnknown
+// if there is none, and LostError if its record is gone.
 func (d *Desk) DeadLetter(ctx context.Context, id string) (view.DeadLetter, error) {
-	l, err := d.view.DeadLetter(ctx, id)
+	l, err := d.find(ctx, id)
 	if err != nil {
 		return view.DeadLetter{}, err
 	}
-	read, err := d.read(ctx, l)
-	if err == nil {
-		l.DeadLetter = read
+	l.DeadLetter, err = d.read(ctx, l)
+	return l, err
+}
+
+// replayable returns a dead letter that is not closed.
+func (d *Desk) replayable(ctx context.Context, id string) (view.DeadLetter, error) {
+	if err := d.view.Fresh(ctx); err != nil {
+		return view.DeadLetter{}, err
+	}
+	l, err := d.find(ctx, id)
+	if err != nil {
+		return l, err
+	}
+	if err := d.view.Held(l.Origin.Partition); err != nil {
+		return l, err
+	}
+	if l.State != view.Open && l.State != view.Lost {
+		return l, fmt.Errorf("dead letter %s, order %s is %s: %w", id, l.Order, l.OrderStatus, ErrClosed)
+	}
+	return l, nil
+}
+
+// cancellable returns an order that no worker has begun, or that is cancelled already.
+func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error) {
+	if err := d.view.Fresh(ctx); err != nil {
+		return order.State{}, err
+	}
+	s, err := d.view.Order(ctx, id)
+	if err != nil || s.Status == order.Cancelled {
+		return s, err
+	}
+	if s.Order.Refund != nil {
+		return s, fmt.Errorf("order %s: %w", id, ErrRefund)
+	}
+	if err := d.view.Held(s.Origin.Partition); err != nil {
+		return s, err
+	}
+	if s.Status != order.Accepted {
+		return s, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
+	}
+	return s, nil
+}
+
+// find returns what the view knows about a dead letter.
+func (d *Desk) find(ctx context.Context, id string) (view.DeadLetter, error) {
+	l, err := d.view.DeadLetter(ctx, id)
+	if errors.Is(err, view.ErrUnknown) {
+		return l, fmt.Errorf("%s: %w", id, ErrUnknown)
 	}
 	return l, err
 }
 
-// read reads a dead letter from its place in its topic, and compares it with what was asked for:
-// another one can stand there when the topic was cut or made again. Else it is ErrLost.
-func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, error) {
-	r, err := d.view.Record(ctx, d.topics.DLQ, l.Partition, l.Offset)
-	if errors.Is(err, view.ErrGone) {
-		err = fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	if err != nil {
-		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w", l.ID(), err)
-	}
-	read, err := dlq.Read(r)
-	if err != nil || read.Topic != l.Topic || read.Origin != l.Origin || !l.Of(read.Key) {
-		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w: another record stands at its place", l.ID(), ErrLost)
-	}
-	return read, nil
-}
-
-// whole is a dead letter with all that a replay needs. What its record does not hold, because it is
-// gone or was too large to be written whole, is taken from the order as it stands.
-func (d *Desk) whole(ctx context.Context, shown view.DeadLetter) (dlq.DeadLetter, error) {
+// complete returns a dead letter with everything that a replay needs. What the record does not
+// contain, because it is gone or was too large, is taken from the current state of the order.
+func (d *Desk) complete(ctx context.Context, shown view.DeadLetter) (dlq.DeadLetter, error) {
 	l, err := d.read(ctx, shown)
-	lost := errors.Is(err, ErrLost)
+	_, lost := errors.AsType[*LostError](err)
 	if err != nil && !lost || err == nil && len(l.Value) > 0 || shown.Order == "" {
 		return l, err
 	}
@@ -110,74 +197,25 @@ func (d *Desk) whole(ctx context.Context, shown view.DeadLetter) (dlq.DeadLetter
 	return l, nil
 }
 
-// Replay sends a dead letter back to be worked on from the step that failed, and returns the number
-// of the replay. A dead letter whose record is gone is made again of its order. It is
-// view.ErrUnknown, ErrClosed or, without an order, ErrLost when there is nothing to send back, and
-// view.ErrBehind when the view is too old to know that. With view.ErrAway the replay may have been
-// sent; repeating it is harmless.
-func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
-	defer cancel()
-	if err := d.view.Fresh(ctx); err != nil {
-		return 0, err
+// read reads the record of a dead letter, and compares it with what the view knows: after the topic
+// was truncated or recreated, another record can have its offset.
+func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, error) {
+	r, err := d.view.Record(ctx, d.topics.DLQ, l.Partition, l.Offset)
+	if errors.Is(err, view.ErrGone) {
+		err = &LostError{l.Order, err}
 	}
-	shown, err := d.view.DeadLetter(ctx, id)
 	if err != nil {
-		return 0, err
+		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w", l.ID(), err)
 	}
-	if err := d.view.Held(shown.Origin.Partition); err != nil {
-		return 0, err
+	read, err := dlq.Read(r)
+	if err != nil || read.Topic != l.Topic || read.Origin != l.Origin || !l.Of(read.Key) {
+		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w", l.ID(), &LostError{l.Order, errors.New("another record has its offset")})
 	}
-	if shown.State != view.Open && shown.State != view.Lost {
-		return 0, fmt.Errorf("dead letter %s, order %s is %s: %w", id, shown.Order, shown.OrderStatus, ErrClosed)
-	}
-	l, err := d.whole(ctx, shown)
-	if err != nil {
-		return 0, err
-	}
-	l.Replays++
-	// The worker goes by the rev that the operator saw, and finds the order at its place if it has forgotten it. The view
-	// may show the dead letter before the state that goes with it.
-	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
-	if err := d.ask(ctx, l.Record()); err != nil {
-		return 0, fmt.Errorf("sending dead letter %s back: %w", id, err)
-	}
-	return l.Replays, nil
+	return read, nil
 }
 
-// Cancel asks for an order to be cancelled, and returns it as it stands. The worker cancels it if it comes across that
-// before it begins the order, and else says in its timeline that it was too late. Of an order that is cancelled nothing is
-// asked. It is view.ErrUnknown, ErrBegun or ErrRefund when there is nothing to cancel, and view.ErrBehind when the view is too old to
-// know that. With view.ErrAway it may have been asked for; repeating it is harmless.
-func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
-	defer cancel()
-	if err := d.view.Fresh(ctx); err != nil {
-		return order.State{}, err
-	}
-	s, err := d.view.Order(ctx, id)
-	if err != nil || s.Status == order.Cancelled {
-		return s, err
-	}
-	if s.Order.Refund != nil {
-		return order.State{}, fmt.Errorf("order %s: %w", id, ErrRefund)
-	}
-	if err := d.view.Held(s.Origin.Partition); err != nil {
-		return order.State{}, err
-	}
-	if s.Status != order.Accepted {
-		return order.State{}, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
-	}
-	r := wire.Cancel(id, s.Origin, time.Now())
-	r.Partition = s.Origin.Partition
-	if err := d.ask(ctx, r); err != nil {
-		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
-	}
-	return s, nil
-}
-
-// ask appends what the owner of an order is asked for.
-func (d *Desk) ask(ctx context.Context, r *kgo.Record) error {
+// request appends a request to the owner of an order.
+func (d *Desk) request(ctx context.Context, r *kgo.Record) error {
 	r.Topic = d.topics.Replay
 	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {
 		return fmt.Errorf("%w: %w", view.ErrAway, err)

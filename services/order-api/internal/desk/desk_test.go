@@ -33,8 +33,8 @@ var (
 	origin = order.Origin{Partition: 2, Offset: 0}
 )
 
-// bench is a desk on a broker that holds one order, dead, with its dead letter, and the dead letter
-// of a record that is no order.
+// bench is a desk on a broker with a dead order, its dead letter, and the dead letter of a record
+// that is no order.
 type bench struct {
 	*kafkatest.Kafka
 	desk       *desk.Desk
@@ -43,13 +43,13 @@ type bench struct {
 	dead       order.State
 }
 
-// setup takes states that follow the order's own.
+// setup takes further states of the order.
 func setup(t *testing.T, more ...*kgo.Record) bench {
 	t.Helper()
 	return setupAfter(t, func(b bench) { b.put(t, b.Topics.Status, more...) })
 }
 
-// setupAfter has something happen before the view reads.
+// setupAfter calls before, and then starts the view.
 func setupAfter(t *testing.T, before func(bench)) bench {
 	t.Helper()
 	b := bench{Kafka: kafkatest.Start(t), dead: placed.Begin(origin)}
@@ -106,7 +106,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestReplayIsTheDeadLetterAgain(t *testing.T) {
+func TestReplayRequestContainsTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for range 2 { // the second is harmless: it has the same number
@@ -132,7 +132,7 @@ func TestReplayIsTheDeadLetterAgain(t *testing.T) {
 	}
 }
 
-func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
+func TestReplayRequestNamesTheStateInTheView(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
@@ -148,7 +148,7 @@ func TestReplayNamesTheStateThatTheViewShows(t *testing.T) {
 	}
 }
 
-func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
+func TestDeadLetterOfAnOrderInProgressIsClosed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	changes, stop := b.view.Watch("ord_1")
@@ -167,8 +167,9 @@ func TestDeadLetterOfAnOrderThatMovedOnIsClosed(t *testing.T) {
 	}
 }
 
-// TestNothingIsAskedWhereTheViewIsHeld has a state of a newer version: what became of the orders since, the view cannot see.
-func TestNothingIsAskedWhereTheViewIsHeld(t *testing.T) {
+// TestBlockedPartitionRefusesReplayAndCancel has a state of a newer version: the view cannot read
+// the states after it.
+func TestBlockedPartitionRefusesReplayAndCancel(t *testing.T) {
 	t.Parallel()
 	s := placed.Begin(origin)
 	kafkatest.Record(t, &s, order.Change{Rev: 3, At: at, Status: order.Confirmed})
@@ -210,12 +211,13 @@ func (b bench) purge(t *testing.T, below int64) {
 	must(t, err)
 }
 
-func TestADeadLetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
+func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.purge(t, 2)
-	if l, err := b.desk.DeadLetter(t.Context(), "2-0"); !errors.Is(err, desk.ErrLost) || l.Order != "ord_1" {
-		t.Errorf("got dead letter of %q, %v; want ErrLost and ord_1", l.Order, err)
+	_, err := b.desk.DeadLetter(t.Context(), "2-0")
+	if lost, ok := errors.AsType[*desk.LostError](err); !ok || lost.Order != "ord_1" {
+		t.Errorf("got %v, want LostError with ord_1", err)
 	}
 	number, err := b.desk.Replay(t.Context(), "2-0")
 	if err != nil || number != 1 {
@@ -227,14 +229,15 @@ func TestADeadLetterThatIsGoneIsReplayedFromItsOrder(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("replay: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := b.desk.Replay(t.Context(), "2-1"); !errors.Is(err, desk.ErrLost) {
-		t.Errorf("replay of what was no order: got %v, want ErrLost", err)
+	_, err = b.desk.Replay(t.Context(), "2-1")
+	if lost, ok := errors.AsType[*desk.LostError](err); !ok || lost.Order != "" {
+		t.Errorf("replay of what was no order: got %v, want LostError without an order", err)
 	}
 }
 
-// TestADeadLetterWithoutItsBytesIsReplayedWhole has a dead letter that was too large to be written
-// with the record that failed.
-func TestADeadLetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
+// TestDeadLetterWithoutBytesIsReplayedFromItsOrder has a dead letter that was too large to be
+// written with the record that failed.
+func TestDeadLetterWithoutBytesIsReplayedFromItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
 		clipped := b.deadLetter
@@ -249,9 +252,9 @@ func TestADeadLetterWithoutItsBytesIsReplayedWhole(t *testing.T) {
 	}
 }
 
-// TestACopyOfADeadLetterIsItself has the dead letter of an order in another partition, at the
-// offset that it had, behind the dead letter of another order.
-func TestACopyOfADeadLetterIsItself(t *testing.T) {
+// TestCopiedDeadLetterBelongsToItsOwnOrder has the dead letter of an order in another partition, at
+// the offset that it had, behind the dead letter of another order.
+func TestCopiedDeadLetterBelongsToItsOwnOrder(t *testing.T) {
 	t.Parallel()
 	b := setupAfter(t, func(b bench) {
 		other := placed

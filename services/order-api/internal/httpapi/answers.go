@@ -10,7 +10,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The answers that are pages. What stands in them are the client's types: one set of names on both ends.
+// The bodies of list responses. Their elements are types of package client, so that both ends use
+// the same JSON.
 type (
 	orderPage struct {
 		Orders []client.Order `json:"orders"`
@@ -25,11 +26,12 @@ type (
 	}
 )
 
-// each turns all of a list; an empty list is [] and not null.
-func each[From, To any](list []From, turn func(From) To) []To {
+// each converts the elements of a list. The result is never nil, so that its JSON is [] and not
+// null.
+func each[From, To any](list []From, convert func(From) To) []To {
 	all := make([]To, len(list))
 	for i, from := range list {
-		all[i] = turn(from)
+		all[i] = convert(from)
 	}
 	return all
 }
@@ -66,17 +68,18 @@ func toRefund(r *order.Refund) *client.Refund {
 	return &client.Refund{Of: string(r.Of), Number: r.Number, Invoice: *toInvoice(r.Of, &r.Invoice), Reason: r.Reason, Shipping: toMoney(r.Shipping)}
 }
 
-// toRefundRef is what an order shows of its refunds.
+// toRefundRef is the entry of a refund in its order.
 func toRefundRef(s order.State) client.RefundRef {
 	o := toOrder(s)
 	return client.RefundRef{ID: o.ID, Number: o.Refund.Number, Status: o.Status, Total: *o.Total, Invoice: o.Invoice}
 }
 
-// toShipping names what is in the parcels. An order that came around the API may have lines that nobody knows.
+// toShipping also resolves the lines in the parcels. It skips line numbers that the order does not
+// have: an order may be written to the topic by another program.
 func toShipping(s *order.Shipping, lines []order.Line) client.Shipping {
 	answer := client.Shipping{Service: s.Service, Zone: s.Zone, Carrier: s.Carrier, Price: toMoney(s.Price), Card: s.Card}
 	answer.Days.Min, answer.Days.Max = s.MinDays, s.MaxDays
-	answer.Fuel, answer.Remote, answer.Oversize = unlessZero(s.Fuel), unlessZero(s.Remote), unlessZero(s.Oversize)
+	answer.Fuel, answer.Remote, answer.Oversize = nonZero(s.Fuel), nonZero(s.Remote), nonZero(s.Oversize)
 	for _, p := range s.Parcels {
 		parcel := client.Parcel{Count: p.Count, Grams: p.Grams, BillableGrams: p.BillableGrams, SizeMM: p.Size, Items: []client.Item{}}
 		for _, c := range p.Content {
@@ -101,7 +104,7 @@ func toMoney(m order.Money) client.Money {
 	return client.Money{Amount: m.String(), Currency: string(m.Currency)}
 }
 
-func unlessZero(m order.Money) *client.Money {
+func nonZero(m order.Money) *client.Money {
 	if m.Minor == 0 {
 		return nil
 	}
@@ -123,7 +126,7 @@ func toDeadLetter(l view.DeadLetter) client.DeadLetter {
 	}
 }
 
-// toRecord shows bytes as the text that they are, or in base64.
+// toRecord encodes key and value as text if both are valid UTF-8, else as base64.
 func toRecord(key, value []byte) *client.Record {
 	if utf8.Valid(key) && utf8.Valid(value) {
 		return &client.Record{Key: string(key), Value: string(value), Encoding: "utf-8"}

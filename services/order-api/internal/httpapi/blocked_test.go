@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/kafka"
 )
 
-func TestABlockedAPINamesTheCauseEverywhere(t *testing.T) {
+func TestChangedPartitionCountIsReportedEverywhere(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	placed := s.place(t, wanted())

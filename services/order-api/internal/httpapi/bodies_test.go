@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// hanging are requests whose body never comes, or comes a byte a second.
+// hanging are requests whose body never arrives, or arrives at a byte per second.
 var hanging = map[string]string{
 	"order":               "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
 	"order in chunks":     "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n",
@@ -29,7 +29,7 @@ var hanging = map[string]string{
 	"options of the host": "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
 }
 
-func TestABodyThatNeverComesEndsWithinSeconds(t *testing.T) {
+func TestIncompleteBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	for name, head := range hanging {
 		for _, drip := range []bool{false, true} {
@@ -46,8 +46,8 @@ func TestABodyThatNeverComesEndsWithinSeconds(t *testing.T) {
 	}
 }
 
-// hang sends the beginning of a request, and perhaps a byte a second, and returns the answer's status and when the
-// connection was closed, or after ten minutes.
+// hang sends the start of a request, and optionally a byte per second. It returns the status of the
+// response and when the connection was closed, at most ten minutes later.
 func (s *shop) hang(t *testing.T, head string, drip bool) (status int, closed time.Duration) {
 	t.Helper()
 	conn, err := s.dial(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))

@@ -50,7 +50,7 @@ func TestPreferWaitEndsWithTheWait(t *testing.T) {
 	})
 }
 
-func TestParkedOrdersAreNotFinished(t *testing.T) {
+func TestRetryingAndWaitingOrdersAreNotFinal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -82,12 +82,12 @@ func TestParkedOrdersAreNotFinished(t *testing.T) {
 	})
 }
 
-func TestQuietStreamStaysOpen(t *testing.T) {
+func TestIdleStreamStaysOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
 		state := s.place(t, wanted())
-		s.bury(t, &state)
+		s.failDead(t, &state)
 		stream := s.send(t, s.http, "GET", "/v1/orders/"+string(state.Order.ID)+"/events", "", "Last-Event-ID", "1")
 		read := make(chan string)
 		go func() { read <- text(t, stream) }() // received below
@@ -100,7 +100,7 @@ func TestQuietStreamStaysOpen(t *testing.T) {
 	})
 }
 
-func TestSlowReaderOfAStreamIsLetGo(t *testing.T) {
+func TestSlowReaderOfAStreamIsDisconnected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -113,7 +113,7 @@ func TestSlowReaderOfAStreamIsLetGo(t *testing.T) {
 	})
 }
 
-func TestSlowBodyIsNotWaitedFor(t *testing.T) {
+func TestSlowBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
@@ -131,13 +131,13 @@ func TestSlowBodyIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-func TestWithoutKafkaReadsGoOnAndTheRestSaysSo(t *testing.T) {
+func TestReadsWorkWithoutKafka(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
 		state := s.place(t, wanted())
 		document := s.work(t, &state)
-		deadLetter := s.bury(t, &state)
+		deadLetter := s.failDead(t, &state)
 		queued := string(s.place(t, wanted()).Order.ID)
 		s.Cluster.Close()
 
@@ -198,7 +198,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWait(t *testing.T) {
 		s.put(t, s.Topics.Orders, s.layout.Partition([]byte(o.ID)), wire.Order(o))
 		time.Sleep(2 * time.Second) // the view looks once a second
 		_, err := s.client.Place(t.Context(), wanted(), "k9", 0)
-		isProblem(t, "order", err, 429, "overdue")
+		isProblem(t, "order", err, 429, "backpressure")
 		resp := s.send(t, s.http, "POST", "/v1/orders", good, "Content-Type", "application/json")
 		if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "30" {
 			t.Errorf("got %s, Retry-After %q; want 429 and when to try again", resp.Status, resp.Header.Get("Retry-After"))

@@ -7,7 +7,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func TestAnOrderThatNobodyHasBegunCanBeCancelled(t *testing.T) {
+func TestAcceptedOrderCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
@@ -38,7 +38,7 @@ func TestAnOrderThatNobodyHasBegunCanBeCancelled(t *testing.T) {
 	})
 }
 
-func TestAnOrderThatIsBegunCannotBeCancelled(t *testing.T) {
+func TestBegunOrderCannotBeCancelled(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, status := range []order.Status{order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead, order.Discarded} {

@@ -1,12 +1,10 @@
 package httpapi
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -32,7 +30,7 @@ func (a *api) listDeadLetters(c echo.Context) error {
 func (a *api) getDeadLetter(c echo.Context) error {
 	l, err := a.desk.DeadLetter(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return ofDeadLetter(err, l.Order)
+		return err
 	}
 	answer := toDeadLetter(l)
 	answer.Record = toRecord(l.Key, l.Value)
@@ -42,25 +40,10 @@ func (a *api) getDeadLetter(c echo.Context) error {
 func (a *api) replayDeadLetter(c echo.Context) error {
 	number, err := a.desk.Replay(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return ofDeadLetter(err, "")
+		return err
 	}
 	return c.JSON(http.StatusAccepted, struct {
 		DeadLetter string `json:"dead_letter"`
 		Replay     int    `json:"replay"`
 	}{c.Param("id"), number})
-}
-
-// ofDeadLetter is the problem of a dead letter, and of the order that it is of; or empty.
-func ofDeadLetter(err error, id order.ID) error {
-	switch {
-	case errors.Is(err, view.ErrUnknown):
-		return newProblem(unknownDeadLetter, "")
-	case errors.Is(err, desk.ErrLost) && id == "":
-		return newProblem(deadLetterGone, "its record was deleted from the dead-letter topic, and it has no order that it could be replayed from")
-	case errors.Is(err, desk.ErrLost):
-		p := newProblem(deadLetterGone, "its record was deleted from the dead-letter topic; a replay takes the order as it stands")
-		p.Order = string(id)
-		return p
-	}
-	return err
 }

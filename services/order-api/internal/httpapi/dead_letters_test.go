@@ -17,7 +17,7 @@ func TestDeadLetterIsShownAndReplayedOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
-		id := s.bury(t, &state)
+		id := s.failDead(t, &state)
 		r := wire.Order(state.Order)
 		failed := state.Order.PlacedAt.Add(time.Minute)
 		want := client.DeadLetter{

@@ -15,9 +15,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// decodeOrder reads an order as a customer asks for it. What is no JSON at all is an error. What has the wrong form, or is
-// not known, or appears twice, is among the wrong fields; the order holds what else could be read. Whether that makes
-// sense is for others to say.
+// decodeOrder reads the JSON of a new order. Fields that are unknown, repeated or of the wrong type
+// are returned as invalid; the order contains the others. It does not check values. Text that is
+// not JSON is an error.
 func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	d, err := newDecoder(body)
 	if err != nil {
@@ -37,8 +37,8 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	return o, d.wrong, nil
 }
 
-// decodeRefund reads what is to be refunded, as decodeOrder reads an order. Nothing at all is everything. A list of no lines
-// is wrong: whoever sends it may mean nothing.
+// decodeRefund reads the JSON of a new refund like decodeOrder. An empty body refunds everything.
+// An empty list of items is invalid: the client may have meant that nothing is refunded.
 func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 	var w intake.Want
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -52,7 +52,7 @@ func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 		"items": func(at string) {
 			before := len(d.wrong)
 			if d.lines(&w.Items)(at); w.Items == nil && len(d.wrong) == before {
-				d.add(at, "must have lines, or be left out")
+				d.add(at, "must not be empty: omit it instead")
 			}
 		},
 		"shipping": d.flag(&w.Shipping),
@@ -61,24 +61,24 @@ func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 	return w, d.wrong, nil
 }
 
-// newDecoder returns what reads a body. Its error is a problem: the body is no JSON at all.
+// newDecoder checks that a body is JSON in UTF-8. Its error is a problem.
 func newDecoder(body []byte) (*decoder, error) {
 	var whole json.RawMessage
 	if !utf8.Valid(body) {
 		return nil, newProblem(malformed, "the body is not UTF-8")
 	}
 	if err := json.Unmarshal(body, &whole); err != nil {
-		return nil, notJSON(body, err)
+		return nil, syntaxProblem(body, err)
 	}
 	if at := loneSurrogate(body); at >= 0 {
-		return nil, newProblem(malformed, fmt.Sprintf("the body is not Unicode: half of a surrogate pair at byte %d", at))
+		return nil, newProblem(malformed, fmt.Sprintf("the body is not Unicode: unpaired surrogate at byte %d", at))
 	}
 	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
 	d.UseNumber()
 	return d, nil
 }
 
-func notJSON(body []byte, err error) error {
+func syntaxProblem(body []byte, err error) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return newProblem(malformed, "the body is empty")
 	}
@@ -88,8 +88,8 @@ func notJSON(body []byte, err error) error {
 	return newProblem(malformed, "the body is not JSON")
 }
 
-// loneSurrogate is where an escape such as \ud83d stands without its other half in JSON that is well formed, or -1. encoding/json
-// reads another character instead.
+// loneSurrogate is the offset of an escape such as \ud83d without the other half of its pair in
+// valid JSON, or -1. encoding/json would replace it with U+FFFD.
 func loneSurrogate(body []byte) int {
 	for i := 0; i < len(body); i++ {
 		if body[i] != '\\' {
@@ -102,13 +102,13 @@ func loneSurrogate(body []byte) int {
 		case utf16.IsSurrogate(first):
 			return i
 		default:
-			i++ // what is escaped may be a backslash
+			i++ // skip the escaped character: it may be a backslash
 		}
 	}
 	return -1
 }
 
-// escape is the UTF-16 code unit of the escape \uXXXX that a text begins with, or -1.
+// escape is the UTF-16 code unit of the escape \uXXXX at the start of a text, or -1.
 func escape(text []byte) rune {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return -1
@@ -120,17 +120,18 @@ func escape(text []byte) rune {
 	return rune(unit)
 }
 
-// decoder walks through JSON that is known to be well formed. encoding/json alone takes the last of two fields of one
-// name, and any mix of upper and lower case.
+// decoder reads valid JSON strictly. json.Unmarshal would accept repeated fields and names in any
+// mix of upper and lower case.
 type decoder struct {
 	*json.Decoder
 	wrong []order.Invalid
 }
 
-// fields has, for each field of an object, what reads its value at a pointer. It must read the whole value.
+// fields maps the known fields of an object to functions that read their values. A function gets
+// the JSON pointer of the value and must read the whole value.
 type fields map[string]func(at string)
 
-// maxWrong bounds the answer to a body that is nothing but wrong.
+// maxWrong limits the number of faults that a response lists.
 const maxWrong = 100
 
 func (d *decoder) add(at, detail string) {
@@ -139,7 +140,7 @@ func (d *decoder) add(at, detail string) {
 	}
 }
 
-// token returns the next token. There is one: the text is well formed.
+// token returns the next token. There always is one, because the JSON is valid.
 func (d *decoder) token() json.Token {
 	t, err := d.Token()
 	if err != nil {
@@ -148,14 +149,14 @@ func (d *decoder) token() json.Token {
 	return t
 }
 
-// skip reads on to the end of the value that begins with t, however deep it is.
+// skip reads the rest of the value that begins with t.
 func (d *decoder) skip(t json.Token) {
 	for depth := nesting(t); depth > 0; {
 		depth += nesting(d.token())
 	}
 }
 
-// nesting is 1 for the beginning of an object or an array, -1 for its end, else 0.
+// nesting is 1 for the start of an object or an array, -1 for its end, else 0.
 func nesting(t json.Token) int {
 	switch t {
 	case json.Delim('{'), json.Delim('['):
@@ -166,7 +167,7 @@ func nesting(t json.Token) int {
 	return 0
 }
 
-// object reads an object's known fields, each once.
+// object reads the known fields of an object, each once.
 func (d *decoder) object(at string, known fields) {
 	if t := d.token(); t != json.Delim('{') {
 		d.add(at, "must be an object")
@@ -183,7 +184,7 @@ func (d *decoder) object(at string, known fields) {
 			continue
 		}
 		if ok {
-			d.add(at+"/"+name, "is given twice")
+			d.add(at+"/"+name, "appears twice")
 		} else {
 			d.add(unknownField(at, name))
 		}
@@ -192,13 +193,13 @@ func (d *decoder) object(at string, known fields) {
 	d.token()
 }
 
-// unknownField points at a field of any name. A long one is not repeated to whoever sent it.
+// unknownField describes an unknown field. It does not repeat a long name.
 func unknownField(at, name string) (pointer, detail string) {
 	const longest = 64
 	if len(name) > longest {
-		return at, "has a field that is not known, with a name of more than " + strconv.Itoa(longest) + " bytes"
+		return at, "has an unknown field with a name of more than " + strconv.Itoa(longest) + " bytes"
 	}
-	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), "is not a field that is known here"
+	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), "is an unknown field"
 }
 
 func (d *decoder) in(known fields) func(at string) {
@@ -210,7 +211,7 @@ func (d *decoder) text(into *string) func(at string) {
 		t := d.token()
 		text, ok := t.(string)
 		if !ok {
-			d.add(at, "must be text")
+			d.add(at, "must be a string")
 			d.skip(t)
 		}
 		*into = text
@@ -229,7 +230,7 @@ func (d *decoder) flag(into *bool) func(at string) {
 	}
 }
 
-// whole reads a whole number, written as one. What is far out of range is as wrong as what is no number.
+// whole reads an integer. 1.0 and 1e0 are none, and neither is one that overflows int.
 func (d *decoder) whole(into *int) func(at string) {
 	return func(at string) {
 		t := d.token()
@@ -243,11 +244,11 @@ func (d *decoder) whole(into *int) func(at string) {
 	}
 }
 
-// lines reads the lines of an order. One too many is kept to be seen, and no more.
+// lines reads the lines of an order, at most one more than allowed: validation refuses that one.
 func (d *decoder) lines(into *[]order.Line) func(at string) {
 	return func(at string) {
 		if t := d.token(); t != json.Delim('[') {
-			d.add(at, "must be a list")
+			d.add(at, "must be an array")
 			d.skip(t)
 			return
 		}

@@ -13,8 +13,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// FuzzDecode holds the reader of orders against encoding/json: it takes what that takes, never panics, and reads nothing
-// else out of what it finds nothing wrong with.
+// FuzzDecode compares decodeOrder with encoding/json: it accepts the same texts as JSON, does not
+// panic, and decodes a valid order to the same values.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `[]`, `null`, `{"customer":{"name":"Zoë","email":"zoe@example.com"},"items":[{"sku":"A","quantity":2}],"note":"\ud83d"}`,
@@ -49,7 +49,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzDecodeRefund holds the reader of refunds against encoding/json, in the same way.
+// FuzzDecodeRefund compares decodeRefund with encoding/json in the same way.
 func FuzzDecodeRefund(f *testing.F) {
 	for _, seed := range []string{
 		``, ` `, `{}`, `[]`, `null`, `{"items":[{"sku":"A","quantity":2}],"shipping":true,"reason":"\ud83d"}`, `{"items":[]}`, `{"items":null}`,
@@ -80,7 +80,7 @@ func FuzzDecodeRefund(f *testing.F) {
 	})
 }
 
-// asked is what a client sends to ask for an order.
+// asked is a new order as encoding/json decodes it.
 func asked(o order.Order) client.NewOrder {
 	n := client.NewOrder{Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note}
 	for _, l := range o.Lines {
@@ -89,7 +89,7 @@ func asked(o order.Order) client.NewOrder {
 	return n
 }
 
-func TestHalfOfASurrogatePairIsFound(t *testing.T) {
+func TestUnpairedSurrogateIsFound(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
 		`"a"`: -1, `"\ud83d\udc4d"`: -1, `"\\ud83d"`: -1, `"\\\\ud83d"`: -1, `"\uD83D\uDC4D\n\u00e9"`: -1, `"\ufffd"`: -1,

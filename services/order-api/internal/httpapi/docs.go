@@ -9,12 +9,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// swagger-ui-dist 5.35.0 from npm: the two files that the page needs, with their licences, and beside them the page.
+// docs contains the page, and from swagger-ui-dist 5.35.0 (npm) the two files that it needs, with
+// their licences.
 //
 //go:embed docs
 var docs embed.FS
 
-// docsPolicy lets the page load what this program serves, and the pictures that stand in its style sheet.
+// docsPolicy allows the page to load files of this program, and the images inside its style sheet.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';" +
 	" base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,15 +14,16 @@ import (
 )
 
 const (
-	heartbeat   = 15 * time.Second // of a stream with nothing to tell
-	eventWithin = 10 * time.Second // for a client to take an event; one that does not is let go
+	heartbeat   = 15 * time.Second // interval of comments on an idle stream
+	eventWithin = 10 * time.Second // write deadline of an event; a slower client is disconnected
 )
 
-// watchOrder streams an order's changes. The view tells only that there is something new: what to send is read off the
-// timeline, so a client that is slow, or comes back, misses nothing that the timeline still has.
+// watchOrder streams the changes of an order. The view only signals that there are new ones. They
+// are read from the timeline, so a client that is slow or reconnects misses no change that the
+// timeline still contains.
 func (a *api) watchOrder(c echo.Context) error {
 	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
-	after, err := lastEvent(c.Request().Header)
+	after, err := lastEventID(c.Request().Header)
 	if err != nil {
 		return err
 	}
@@ -33,30 +33,36 @@ func (a *api) watchOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if over(s) && after >= s.Rev {
+	if ended(s) && after >= s.Rev {
 		return c.NoContent(http.StatusNoContent)
 	}
 	c.Response().Header().Set("Content-Type", "text/event-stream")
-	// A proxy that collects an answer before it passes it on would keep the events until the last one.
+	// Without it nginx buffers the events until the stream ends.
 	c.Response().Header().Set("X-Accel-Buffering", "no")
 	if c.Request().Method == http.MethodHead {
-		return c.NoContent(http.StatusOK) // there is no stream to wait for
+		return c.NoContent(http.StatusOK) // the headers only
 	}
+	return a.stream(c, s, after, changes)
+}
+
+// stream sends changes until none can follow, the client disconnects or the program stops.
+func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan struct{}) (err error) {
+	ctx := c.Request().Context()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
-		if after, err = send(c, s, after); err != nil || over(s) {
+		if after, err = send(c, s, after); err != nil || ended(s) {
 			return err
 		}
 		select {
 		case <-changes:
-			now, err := a.view.Order(ctx, id)
+			now, err := a.view.Order(ctx, s.Order.ID)
 			switch {
 			case errors.Is(err, view.ErrUnknown):
-				return nil // it was erased, and the stream has begun
+				return nil // erased meanwhile; the status of the response is sent
 			case err == nil:
 				s = now
-			case !errors.Is(err, view.ErrFile): // else its state comes again
+			case !errors.Is(err, view.ErrFile): // a rebuilt read model signals the change again
 				return err
 			}
 		case <-beat.C:
@@ -68,27 +74,15 @@ func (a *api) watchOrder(c echo.Context) error {
 	}
 }
 
-// lastEvent is the rev that a client has seen last, or -1.
-func lastEvent(h http.Header) (int64, error) {
-	ids := h.Values("Last-Event-ID")
-	if len(ids) == 0 {
-		return -1, nil
-	}
-	rev, err := strconv.ParseInt(ids[0], 10, 64)
-	if err != nil || rev < 0 || len(ids) > 1 {
-		return 0, newProblem(badParameter, "Last-Event-ID must be the id of an event")
-	}
-	return rev, nil
-}
+// ended reports whether no change of the order can follow. A dead order can be replayed.
+func ended(s order.State) bool { return s.Status.Final() && s.Status != order.Dead }
 
-// over reports whether no change of the order can follow. A dead one may be replayed.
-func over(s order.State) bool { return s.Status.Final() && s.Status != order.Dead }
-
-// send writes the changes behind a rev, or a comment if there are none, and returns the rev of the last.
+// send writes the changes after a rev, or a comment if there are none, and returns the rev of the
+// last change.
 func send(c echo.Context, s order.State, after int64) (int64, error) {
 	w := c.Response()
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(eventWithin)) // a writer that knows no deadlines is a test's
+	_ = control.SetWriteDeadline(time.Now().Add(eventWithin)) // the writers of some tests support no deadlines
 	sent := false
 	for _, change := range s.Timeline {
 		if change.Rev <= after {

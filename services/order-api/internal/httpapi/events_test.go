@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestStreamTellsEachChangeOnceAndEnds(t *testing.T) {
+func TestStreamSendsEachChangeOnceAndEnds(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -19,7 +19,7 @@ func TestStreamTellsEachChangeOnceAndEnds(t *testing.T) {
 	if got := stream.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("got type %q, want text/event-stream", got)
 	}
-	// nginx collects answers before it passes them on, unless it is told not to.
+	// Without this header nginx buffers responses.
 	if got := stream.Header.Get("X-Accel-Buffering"); got != "no" {
 		t.Errorf("got X-Accel-Buffering %q, want no", got)
 	}
@@ -53,7 +53,7 @@ func withPrefix(text, prefix string) []string {
 	return found
 }
 
-func TestWatchGoesOnOverADeadOrderAndALostConnection(t *testing.T) {
+func TestWatchContinuesAfterADeadOrderAndALostConnection(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -63,7 +63,7 @@ func TestWatchGoesOnOverADeadOrderAndALostConnection(t *testing.T) {
 		got = append(got, change.Status)
 		switch change.Status {
 		case "accepted":
-			s.bury(t, &state)
+			s.failDead(t, &state)
 		case "dead":
 			s.drop()
 			s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})

@@ -11,8 +11,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestALostReadModelIsNoReasonToDenyAnOrder has no folder for the file, and then one again.
-func TestALostReadModelIsNoReasonToDenyAnOrder(t *testing.T) {
+// TestLostReadModelDoesNotRefuseOrders removes the directory of the file and restores it.
+func TestLostReadModelDoesNotRefuseOrders(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -40,8 +40,8 @@ func TestALostReadModelIsNoReasonToDenyAnOrder(t *testing.T) {
 	}
 }
 
-// TestALockedReadModelAnswersAndIsNotReady has another process hold the file's lock.
-func TestALockedReadModelAnswersAndIsNotReady(t *testing.T) {
+// TestLockedReadModelServesReadsAndIsNotReady locks the file from another process.
+func TestLockedReadModelServesReadsAndIsNotReady(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -63,8 +63,9 @@ func TestALockedReadModelAnswersAndIsNotReady(t *testing.T) {
 	must(t, db.Close())
 }
 
-// TestAnOrderOutsideItsPartitionIsNoOrder has a relay that takes another partitioner.
-func TestAnOrderOutsideItsPartitionIsNoOrder(t *testing.T) {
+// TestOrderInTheWrongPartitionIsIgnored has a record as of a producer with another
+// partitioner.
+func TestOrderInTheWrongPartitionIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())

@@ -13,8 +13,22 @@ import (
 	"example.com/orders/shared/serve"
 )
 
-// recovered turns a panic into an error, so that one request's bug is not everybody's.
-func (a *api) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+// setHeaders sets the request ID, which is also in the log, and restrictive headers for browsers.
+// Handlers may replace them.
+func setHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set(echo.HeaderXRequestID, rand.Text())
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store") // orders and dead letters contain personal data
+		return next(c)
+	}
+}
+
+// recoverPanics turns the panic of a handler into an error, so that it fails only its own request.
+func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -28,21 +42,8 @@ func (a *api) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// headed names the request, for whoever asks about a failure, and says to browsers what an answer is. The pages of the docs loosen it for themselves.
-func headed(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set(echo.HeaderXRequestID, rand.Text())
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-store") // orders and dead letters hold personal data
-		return next(c)
-	}
-}
-
-// admitted has the body read, and refuses what is not for this API or sent by a page of another origin.
-func (a *api) admitted(next echo.HandlerFunc) echo.HandlerFunc {
+// admit reads the body and refuses requests by host, origin and size; see serve.Admit.
+func (a *api) admit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if refusal := serve.Admit(a.Access, c.Response(), c.Request()); refusal != nil {
 			return refusal
@@ -51,24 +52,23 @@ func (a *api) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// How many lists are made at once, and how long a request waits for its turn. Lists are the expensive reads: they must not take the
-// processors from new orders.
+// Lists are expensive reads. Their number is limited, so that they leave CPU time for new orders.
 const (
-	maxSearches  = 2
-	searchWithin = 2 * time.Second
+	maxLists   = 2
+	listWithin = 2 * time.Second // how long a list request waits before it is refused
 )
 
-// search lets few requests be worked on at once. The others wait for a moment, and are answered with 503 when that is over.
-func (a *api) search(next echo.HandlerFunc) echo.HandlerFunc {
+// limitLists runs at most maxLists requests at a time.
+func (a *api) limitLists(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		timer := time.NewTimer(searchWithin)
+		timer := time.NewTimer(listWithin)
 		defer timer.Stop()
 		select {
-		case a.searches <- struct{}{}:
-			defer func() { <-a.searches }()
+		case a.lists <- struct{}{}:
+			defer func() { <-a.lists }()
 			return next(c)
 		case <-timer.C:
-			return newProblem(busy, "nothing was searched: others search at the same time; repeat the request")
+			return newProblem(busy, "the request waited too long for other list requests: repeat it")
 		case <-c.Request().Context().Done():
 			return context.Cause(c.Request().Context())
 		}

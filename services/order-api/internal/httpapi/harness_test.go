@@ -55,10 +55,11 @@ type shop struct {
 	keys   map[order.ID]string
 }
 
-// promise is how long orders may wait to be begun.
+// promise is the limit for backpressure.
 const promise = 24 * time.Hour
 
-// setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in memory.
+// setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in
+// memory.
 func setup(t *testing.T) *shop {
 	t.Helper()
 	return setupOn(t, kafkatest.Start(t))
@@ -197,7 +198,7 @@ func router(t *testing.T) routers.Router {
 	return r
 }
 
-// checked holds every answer, and every request that was not refused, against the contract.
+// checked checks every response, and every request that was not refused, against the contract.
 type checked struct {
 	t      *testing.T
 	router routers.Router
@@ -285,18 +286,19 @@ func (s *shop) advance(t *testing.T, state *order.State, c order.Change) {
 	defer stop()
 	c.Rev, c.At = state.Rev+1, state.Order.PlacedAt.Add(time.Second)
 	kafkatest.Record(t, state, c)
-	// No claim stands in the partition, so none is newer than this state's.
+	// The partition has no claim, so the state is not stale.
 	s.put(t, s.Topics.Status, state.Origin.Partition, wire.State(*state, 0))
 	<-changes
 }
 
-// work brings an order, or a refund, as far as mailing: shipping settled, invoice kept. It returns the document.
+// work brings an order or a refund to status mailing, with an issued invoice. It returns the
+// document.
 func (s *shop) work(t *testing.T, state *order.State) []byte {
 	t.Helper()
 	return s.issue(t, state, []byte("%PDF-1.7 of "+string(state.Order.ID)))
 }
 
-// issue is work with a document of its own.
+// issue is work with the given document.
 func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
 	t.Helper()
 	number, net := "INV-1", state.Order.ItemsTotal().Plus(order.EUR.Cents(490))
@@ -319,8 +321,8 @@ func (s *shop) issue(t *testing.T, state *order.State, document []byte) []byte {
 	return document
 }
 
-// bury ends an order with a dead letter, and returns the dead letter's ID.
-func (s *shop) bury(t *testing.T, state *order.State) string {
+// failDead makes an order dead, and returns the ID of its dead letter.
+func (s *shop) failDead(t *testing.T, state *order.State) string {
 	t.Helper()
 	r := wire.Order(state.Order)
 	at := state.Order.PlacedAt.Add(time.Minute)

@@ -18,10 +18,10 @@ func (a *api) live(c echo.Context) error {
 	}{"live"})
 }
 
-// readyWithin bounds Config.Ready. Probes wait for a second or a few.
+// readyWithin limits Config.Ready: probes time out after a few seconds.
 const readyWithin = 2 * time.Second
 
-// blocked is a partition that the view cannot read on.
+// blocked is a partition that the read model cannot read further.
 type blocked struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
@@ -29,7 +29,9 @@ type blocked struct {
 	Reason    string `json:"reason"`
 }
 
-// ready is refused while no orders are taken, and while the view is too old to take orders with a key.
+// ready fails while new orders are refused, and while the read model is too old to place orders
+// with a key. A blocked partition affects only its own orders: it is listed, and does not fail the
+// probe.
 func (a *api) ready(c echo.Context) error {
 	if a.Ready != nil {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), readyWithin)
@@ -47,16 +49,12 @@ func (a *api) ready(c echo.Context) error {
 		return newProblem(unavailable, "the read model is not up to date: "+h.Trouble)
 	}
 	if time.Since(h.Fresh) > view.MaxAge {
-		return newProblem(unavailable, "the view has not caught up with Kafka")
-	}
-	all := []blocked{}
-	for _, b := range a.view.Blocked() {
-		all = append(all, blocked(b))
+		return newProblem(unavailable, "the read model has not caught up with Kafka")
 	}
 	return c.JSON(http.StatusOK, struct {
 		Status  string    `json:"status"`
 		Lag     int64     `json:"lag"`
-		Void    int64     `json:"void_states"`
+		Stale   int64     `json:"stale_states"`
 		Blocked []blocked `json:"blocked"`
-	}{"ready", h.Lag, h.Void, all})
+	}{"ready", h.Lag, h.Void, each(a.view.Blocked(), func(b view.Blocked) blocked { return blocked(b) })})
 }

@@ -1,12 +1,15 @@
-// Package httpapi is the API over HTTP: it turns requests into calls of intake, view and desk, and what they return into answers.
+// Package httpapi serves the API over HTTP: it maps requests to calls of intake, view and desk, and
+// their results to responses.
 //
-// openapi.yaml in package api is the contract; routes.go has all routes, and problem.go alone turns errors into problem
-// documents. The body of a request is read as a whole by package serve before its handler runs. Every answer has a time by
-// which it must be written; streams have one for each event, and end when the program stops.
+// openapi.yaml in package api is the contract. routes.go lists all routes, headers.go reads what
+// request headers ask for, and problem.go alone maps errors to problem documents (RFC 9457). Types
+// of echo stay in this package. Package serve reads the whole body of a request before its handler
+// runs. Every response has a write deadline; event streams have one for each event, and end when
+// the program stops.
 //
-// Until there is sign-in everything is allowed to everybody who can connect. So package serve refuses pages of other
-// origins where they could change something, and every request that names a host which is not in Config.Access: it may
-// come from a page whose own name was made to point at this machine.
+// There is no sign-in yet: every client that can connect may do everything. Package serve refuses
+// requests of other origins that could change something, and requests with a host that is not in
+// Config.Access, which protects against DNS rebinding.
 package httpapi
 
 import (
@@ -24,14 +27,14 @@ import (
 	"example.com/orders/shared/rates"
 )
 
-// Config are the settings of the API.
+// Config is the configuration of the handler.
 type Config struct {
 	Log     *slog.Logger
-	OpenAPI []byte        // the contract, to show
-	Access  config.Access // the hosts that it answers to
-	// Ready adds to what must be right for /healthz/ready; or nil. It is called within a deadline.
+	OpenAPI []byte        // the contract, served as it is
+	Access  config.Access // allowed hosts
+	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
-	Stopping <-chan struct{} // closed when streams, and answers that wait for an order, must end
+	Stopping <-chan struct{} // closed when event streams and waiting requests must end
 }
 
 // api holds what handlers need.
@@ -42,18 +45,21 @@ type api struct {
 	desk      *desk.Desk
 	catalogue *catalogue.Catalogue
 	card      *rates.Card
-	refused   seldom        // that no new orders are taken
-	searches  chan struct{} // as many as there are requests that search now
+	metrics   *metrics
+	tooMany   oncePerMinute // log lines of 429
+	lists     chan struct{} // holds an element for each list request that runs
 }
 
 // New returns the handler of the whole API.
-func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, shop *catalogue.Catalogue, card *rates.Card) http.Handler {
-	a := &api{Config: cfg, intake: in, view: v, desk: d, catalogue: shop, card: card, searches: make(chan struct{}, maxSearches)}
+func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *catalogue.Catalogue, card *rates.Card) http.Handler {
+	a := &api{
+		Config: cfg, intake: in, view: v, desk: d, catalogue: products, card: card,
+		metrics: newMetrics(in, v), lists: make(chan struct{}, maxLists),
+	}
 	e := echo.New()
-	// Nobody stands in front of the API that could be trusted to say where a request comes from.
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = echo.ExtractIPDirect() // trust no header about the client's address
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(a.measured(e), headed, a.recovered, a.admitted)
+	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit)
 	a.routes(e)
 	return e
 }

@@ -25,24 +25,21 @@ func (a *api) getInvoice(c echo.Context) error {
 	return serveInvoice(c, "application/pdf", i.Number+".pdf", i.Kept.SHA256, document)
 }
 
-// getInvoiceXML answers with what is attached to the issued document. An invoice of old has nothing attached, and gets
-// nothing later: it was issued without.
+// getInvoiceXML answers with the XML that is attached to the issued PDF. An invoice that was issued
+// without XML gets none later.
 func (a *api) getInvoiceXML(c echo.Context) error {
 	i, document, err := a.issued(c)
 	if err != nil {
 		return err
 	}
 	attached, err := pdfa.Extract(document)
-	if errors.Is(err, pdfa.ErrNone) {
-		return newProblem(noXML, "it was issued as a PDF alone")
-	}
 	if err != nil {
 		return err
 	}
 	return serveInvoice(c, "application/xml", i.Number+".xml", wire.SHA256(attached), attached)
 }
 
-// issued returns the invoice of the order that is asked for, and its document.
+// issued returns the issued invoice of the requested order, with its PDF.
 func (a *api) issued(c echo.Context) (*order.Invoice, []byte, error) {
 	ctx := c.Request().Context()
 	s, err := a.find(ctx, order.ID(c.Param("id")))
@@ -51,23 +48,22 @@ func (a *api) issued(c echo.Context) (*order.Invoice, []byte, error) {
 	}
 	document, err := a.view.Document(ctx, s)
 	if errors.Is(err, view.ErrUnknown) {
-		return nil, nil, newProblem(notIssued, fmt.Sprintf("the order is %s", s.Status))
+		return nil, nil, newProblem(notIssued, fmt.Sprintf("the status of the order is %s", s.Status))
 	}
 	if errors.Is(err, view.ErrGone) {
 		a.Log.LogAttrs(ctx, slog.LevelWarn, "invoice is gone", slog.String(telemetry.Order, string(s.Order.ID)), slog.Any(telemetry.Error, err))
-		return nil, nil, newProblem(invoiceGone, "its record was deleted from the topic of the invoices, or the topic was made again")
 	}
 	return s.Progress.Invoice, document, err
 }
 
-// serveInvoice answers with what never changes, or with the part of it that is asked for.
+// serveInvoice answers with an invoice, which never changes, or with the requested range of it.
 func serveInvoice(c echo.Context, contentType, name, hash string, content []byte) (err error) {
 	h := c.Response().Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", name))
 	h.Set("ETag", `"`+hash+`"`)
-	h.Set("Cache-Control", "private, no-cache") // it never changes, but whoever is asked for it must be asked
-	w := &refusing{ResponseWriter: c.Response()}
+	h.Set("Cache-Control", "private, no-cache") // revalidate, so that access is checked each time
+	w := &successOnly{ResponseWriter: c.Response()}
 	http.ServeContent(w, c.Request(), "", time.Time{}, bytes.NewReader(content))
 	switch w.refused {
 	case http.StatusPreconditionFailed:
@@ -76,21 +72,21 @@ func serveInvoice(c echo.Context, contentType, name, hash string, content []byte
 		err = newProblem(wrongRange, fmt.Sprintf("the invoice has %d bytes", len(content)))
 	}
 	if err != nil {
-		// They are those of a document.
+		// The problem document has its own type, and is no file.
 		h.Del("Content-Type")
 		h.Del("Content-Disposition")
 	}
 	return err
 }
 
-// refusing writes what is found, and keeps a refusal back: that is to be a problem like any other.
-type refusing struct {
+// successOnly passes on a successful response, and drops another one: a problem replaces it.
+type successOnly struct {
 	http.ResponseWriter
-	refused int // the status, or 0
+	refused int // status of the response that was dropped, or 0
 }
 
 // WriteHeader is called by net/http.
-func (w *refusing) WriteHeader(status int) {
+func (w *successOnly) WriteHeader(status int) {
 	if status >= http.StatusBadRequest {
 		w.refused = status
 		return
@@ -99,7 +95,7 @@ func (w *refusing) WriteHeader(status int) {
 }
 
 // Write is called by net/http.
-func (w *refusing) Write(text []byte) (int, error) {
+func (w *successOnly) Write(text []byte) (int, error) {
 	if w.refused != 0 {
 		return len(text), nil
 	}

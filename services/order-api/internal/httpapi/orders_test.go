@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestOrderShowsWhatIsSettled(t *testing.T) {
+func TestOrderShowsItsProgress(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
@@ -86,7 +86,7 @@ func TestInvoiceIsTheIssuedOne(t *testing.T) {
 	})
 }
 
-func TestWhatCanBeGotHasAHead(t *testing.T) {
+func TestEveryGetHasAHead(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -134,7 +134,7 @@ func TestTheXMLOfAnInvoiceIsWhatIsAttachedToIt(t *testing.T) {
 	}
 }
 
-func TestABusinessIsTakenWithItsVATID(t *testing.T) {
+func TestOrderKeepsTheVATID(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	o := wanted()

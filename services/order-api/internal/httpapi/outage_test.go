@@ -14,13 +14,14 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestSecondsWithoutARealKafka is the outage of TestAMinuteWithoutKafka where time cannot be made up.
+// TestSecondsWithoutARealKafka is the outage of TestAMinuteWithoutKafka in real time, so it is
+// shorter.
 func TestSecondsWithoutARealKafka(t *testing.T) {
 	t.Parallel()
 	outage(t, setupOn(t, kafkatest.Real(t)), 15*time.Second)
 }
 
-// outage takes Kafka away for a while in which orders are placed, and brings it back.
+// outage disconnects Kafka for a while, places orders meanwhile, and connects it again.
 func outage(t *testing.T, s *shop, d time.Duration) {
 	t.Helper()
 	state := s.place(t, wanted())
@@ -67,7 +68,8 @@ func outage(t *testing.T, s *shop, d time.Duration) {
 	}
 }
 
-// insist places orders for a while, and looks at one that is there. It returns the IDs of those of which nobody knows, by their keys.
+// insist places orders for a while, and reads one that is placed. It returns the IDs of those whose
+// outcome is unknown, by their keys.
 func (s *shop) insist(t *testing.T, known order.ID, d time.Duration) (unknown map[string]string) {
 	t.Helper()
 	unknown = map[string]string{}
@@ -91,9 +93,9 @@ func (s *shop) insist(t *testing.T, known order.ID, d time.Duration) (unknown ma
 			t.Errorf("order: got %v, want it as it was", err)
 		}
 	}
-	// Nobody is sent anything after the first have found the connections cut.
+	// After the first orders have found the connections closed, nothing is sent.
 	if untaken == 0 || len(unknown) > 2 {
-		t.Errorf("got %d orders of which nobody knows and %d not taken, want few and many", len(unknown), untaken)
+		t.Errorf("got %d orders with unknown outcome and %d not placed, want few and many", len(unknown), untaken)
 	}
 	return unknown
 }

@@ -14,7 +14,7 @@ import (
 	"example.com/orders/shared/config"
 )
 
-func TestDocsComeFromTheProgramAlone(t *testing.T) {
+func TestDocsLoadOnlyFromTheProgram(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	page := s.send(t, s.http, "GET", "/", "") // redirected
@@ -42,7 +42,7 @@ func TestHealth(t *testing.T) {
 	s := setup(t)
 	for path, want := range map[string]string{
 		"/healthz/live":  `{"status":"live"}`,
-		"/healthz/ready": `{"status":"ready","lag":0,"void_states":0,"blocked":[]}`,
+		"/healthz/ready": `{"status":"ready","lag":0,"stale_states":0,"blocked":[]}`,
 	} {
 		if got := strings.TrimSpace(text(t, s.send(t, s.http, "GET", path, ""))); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
@@ -61,13 +61,13 @@ func TestReadyMeansThatClientsReachKafka(t *testing.T) {
 	}
 }
 
-func TestPanicIsAProblemAndALine(t *testing.T) {
+func TestPanicIsAProblemAndALogLine(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	h := httpapi.New(httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil, nil, nil, nil, nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/v1/products", nil))
-	const want = `{"type":"/problems/internal","title":"Something went wrong here","status":500}`
+	const want = `{"type":"/problems/internal","title":"Internal server error","status":500}`
 	if w.Code != http.StatusInternalServerError || w.Body.String() != want {
 		t.Errorf("got %d %s, want 500 %s", w.Code, w.Body, want)
 	}

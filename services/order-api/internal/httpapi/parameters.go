@@ -6,36 +6,36 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 )
 
-// parameters reads the query of a request. The first thing that is wrong stays in wrong.
+// parameters reads the query string of a request.
 type parameters struct {
 	c     echo.Context
-	wrong error
+	wrong error // the first fault, or nil
 }
 
-// query begins to read a query of known parameters, each at most once. What is not encoded as it must be, or misspelt, would
-// be missing, and a filter with it.
+// query checks that the query string has only known parameters, each at most once and not empty. A
+// parameter that was ignored would widen the list.
 func query(c echo.Context, known ...string) parameters {
 	p := parameters{c: c}
 	given, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		p.refuse("the query is not URL-encoded")
+		p.refuse("the query string is not valid URL encoding")
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(known, name) {
-			p.refuse("the query has a parameter that is none of %v", known)
+			p.refuse("unknown parameter in the query string; the known ones are: %s", strings.Join(known, ", "))
 		}
 		if len(given[name]) > 1 {
 			p.refuse("%s appears twice", name)
 		}
-		// Taken for none at all it would widen what is listed.
 		if given[name][0] == "" {
-			p.refuse("%s is empty: leave it out", name)
+			p.refuse("%s must not be empty: omit it instead", name)
 		}
 	}
 	return p
@@ -64,7 +64,7 @@ func (p *parameters) limit() int {
 	return n
 }
 
-func (p *parameters) moment(name string) time.Time {
+func (p *parameters) time(name string) time.Time {
 	text := p.c.QueryParam(name)
 	if text == "" {
 		return time.Time{}
@@ -76,10 +76,10 @@ func (p *parameters) moment(name string) time.Time {
 	return t
 }
 
-// maxText bounds a text to search for, in characters: what is searched is no longer.
+// maxText limits search texts, in characters: no searched field is longer.
 const maxText = 200
 
-// text reads a text, or "".
+// text is a parameter that is free text, or "".
 func (p *parameters) text(name string) string {
 	text := p.c.QueryParam(name)
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxText {
@@ -88,17 +88,14 @@ func (p *parameters) text(name string) string {
 	return text
 }
 
-// oneOf reads a value of a closed list, or "".
+// oneOf is a parameter with one of the known values, or "".
 func oneOf[T ~string](p *parameters, name string, known ...T) T {
 	text := T(p.c.QueryParam(name))
 	if text == "" {
 		return ""
 	}
-	for _, k := range known {
-		if k == text {
-			return k
-		}
+	if !slices.Contains(known, text) {
+		p.refuse("%s must be one of: %s", name, strings.Join(each(known, func(k T) string { return string(k) }), ", "))
 	}
-	p.refuse("%s must be one of %v", name, known)
-	return ""
+	return text
 }

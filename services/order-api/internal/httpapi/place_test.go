@@ -51,7 +51,7 @@ func TestCurlNeedsNoContentType(t *testing.T) {
 	}
 }
 
-func TestEveryScriptIsAName(t *testing.T) {
+func TestNamesInAnyScriptAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, name := range []string{
@@ -66,8 +66,9 @@ func TestEveryScriptIsAName(t *testing.T) {
 	}
 }
 
-// TestHangUpCancelsNothing hangs up while Kafka has the order and has not answered.
-func TestHangUpCancelsNothing(t *testing.T) {
+// TestDisconnectingClientDoesNotCancelTheOrder disconnects while Kafka has not acknowledged the
+// order.
+func TestDisconnectingClientDoesNotCancelTheOrder(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -121,7 +122,7 @@ func TestPreferWaitAnswersTheFinishedOrder(t *testing.T) {
 	}
 }
 
-// again repeats the placing of an order with its key, waiting for its end.
+// again places an order again with its key, and waits for its final status.
 func (s *shop) again(t *testing.T, state order.State, prefer string) *http.Response {
 	t.Helper()
 	body, err := json.Marshal(wanted())
@@ -130,7 +131,6 @@ func (s *shop) again(t *testing.T, state order.State, prefer string) *http.Respo
 		"Idempotency-Key", s.keys[state.Order.ID], "Prefer", prefer)
 }
 
-// TestParkedOrdersAreNotFinished lets an order wait for another attempt, and for the mail server, before it goes well.
 func TestPreferWaitIsReadLeniently(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -161,7 +161,7 @@ func TestStoppingEndsTheWait(t *testing.T) {
 	}
 }
 
-func TestLargeBodyIsRefusedToWhoSendsBeforeReading(t *testing.T) {
+func TestLargeBodyIsRefusedAfterItIsSent(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))

@@ -12,10 +12,10 @@ import (
 const good = `{"customer":{"name":"Zoë Łukasiewicz","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin",` +
 	`"postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2}],"note":""}`
 
-// with is the good order with something else in it.
+// with is the good order with a text replaced.
 func with(old, other string) string { return strings.Replace(good, old, other, 1) }
 
-// refusals are requests that get a problem; their answers stand in testdata/problems.golden.
+// refusals are requests that get a problem; the responses are in testdata/problems.golden.
 var refusals = []struct {
 	name, method, path, body string
 	header                   []string
@@ -114,7 +114,7 @@ var refusals = []struct {
 	{"the other half", "POST", "/v1/orders", with("Zoë", `\\\udc4d\ud83d`), nil},
 	{"half of a pair in a name", "POST", "/v1/quotes", with(`"note"`, `"\ud83d\u0041"`), nil},
 	{"half of a pair in a refund", "POST", "/v1/orders/SOLD/refund", `{"reason":"\uDFFF"}`, nil},
-	{"names that nobody sees", "POST", "/v1/orders", with("Zoë Łukasiewicz", "\u2800\u2800"), nil},
+	{"invisible name", "POST", "/v1/orders", with("Zoë Łukasiewicz", "\u2800\u2800"), nil},
 	{"unknown path", "GET", "/v2/orders", "", nil},
 	{"file that is not there", "GET", "/docs/..%2fdocs.go", "", nil},
 	{"wrong method", "DELETE", "/v1/orders/ORDER", "", nil},

@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"errors"
-
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/intake"
@@ -19,17 +17,14 @@ func (a *api) refundOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	of, err := a.find(r.Context(), order.ID(c.Param("id")))
+	refunded, err := a.find(r.Context(), order.ID(c.Param("id")))
 	if err != nil {
 		return err
 	}
 	if len(wrong) > 0 {
-		return rejected(invalidRefund, wrong)
+		return &intake.RejectedError{Invalid: wrong, Refund: true}
 	}
-	s, err := a.intake.Refund(r.Context(), of.Order.ID, want, key)
-	if r, ok := errors.AsType[*intake.Rejected](err); ok {
-		return rejected(invalidRefund, r.Invalid)
-	}
+	s, err := a.intake.Refund(r.Context(), refunded.Order.ID, want, key)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// sell places an order of two bottles and brings it to its end: 49.80, and 4.90 for shipping, and 10.39 VAT.
+// sell places an order of two bottles and confirms it: 49.80, 4.90 for shipping, and 10.39 VAT.
 func (s *shop) sell(t *testing.T) order.State {
 	t.Helper()
 	state := s.place(t, wanted())
@@ -31,7 +31,7 @@ func (s *shop) state(t *testing.T, id string) order.State {
 
 var bottle = client.NewRefund{Items: []client.Item{{SKU: "BOTTLE-750", Quantity: 1}}, Reason: "Arrived broken"}
 
-func TestARefundIsAnOrderOfItsOwn(t *testing.T) {
+func TestRefundIsASeparateOrder(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		sold := s.sell(t)
@@ -77,7 +77,7 @@ func TestARefundIsAnOrderOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestRefundsAreListedApart(t *testing.T) {
+func TestRefundsAreListedSeparately(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := string(s.sell(t).Order.ID)
@@ -98,7 +98,7 @@ func TestRefundsAreListedApart(t *testing.T) {
 	}
 }
 
-func TestAllThatIsLeftIsRefundedOnce(t *testing.T) {
+func TestRemainderIsRefundedOnce(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"no body": "", "an empty object": "{}", "nothing asked for": `{"shipping": false, "reason": ""}`} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestAllThatIsLeftIsRefundedOnce(t *testing.T) {
 				t.Errorf("got %s at %q, want the second refund accepted", resp.Status, at)
 			}
 			got, err := s.client.Order(t.Context(), id)
-			// 65.09 together.
+			// The sum is 65.09.
 			if must(t, err); len(got.Refunds) != 2 || got.Refunds[0].Total.Amount != "35.46" || got.Refunds[1].Total.Amount != "29.63" {
 				t.Errorf("got refunds %+v, want 35.46 and 29.63", got.Refunds)
 			}
@@ -122,7 +122,7 @@ func TestAllThatIsLeftIsRefundedOnce(t *testing.T) {
 	}
 }
 
-func TestARefundsKeyAndWaitAreThoseOfAnOrder(t *testing.T) {
+func TestRefundHasKeyAndWaitOfAnOrder(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := string(s.sell(t).Order.ID)
@@ -151,7 +151,7 @@ func TestARefundsKeyAndWaitAreThoseOfAnOrder(t *testing.T) {
 	}
 }
 
-func TestOnlyOrdersAreRefundedAndOnlyOrdersAreCancelled(t *testing.T) {
+func TestRefundsCannotBeRefundedOrCancelled(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	_, err := s.client.Refund(t.Context(), "ord_x", client.NewRefund{}, "", 0)
@@ -167,16 +167,16 @@ func TestOnlyOrdersAreRefundedAndOnlyOrdersAreCancelled(t *testing.T) {
 	}
 }
 
-// TestADeadRefundHasADeadLetterAndStillCounts buries a refund: it can be replayed, so nobody else
-// gets what it gives back.
-func TestADeadRefundHasADeadLetterAndStillCounts(t *testing.T) {
+// TestDeadRefundHasADeadLetterAndStillCounts dead-letters a refund. It can be replayed, so no other
+// refund gets its amount.
+func TestDeadRefundHasADeadLetterAndStillCounts(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := string(s.sell(t).Order.ID)
 	answer, err := s.client.Refund(t.Context(), id, client.NewRefund{}, "k1", 0)
 	must(t, err)
 	refund := s.state(t, answer.ID)
-	deadLetter := s.bury(t, &refund)
+	deadLetter := s.failDead(t, &refund)
 	shown, err := s.client.DeadLetter(t.Context(), deadLetter)
 	if err != nil || shown.Order != answer.ID || !strings.Contains(shown.Record.Value, `"refund"`) {
 		t.Errorf("got dead letter %+v, %v; want that of the refund", shown, err)
@@ -184,6 +184,6 @@ func TestADeadRefundHasADeadLetterAndStillCounts(t *testing.T) {
 	_, err = s.client.Refund(t.Context(), id, client.NewRefund{}, "", 0)
 	isProblem(t, "again", err, 422, "invalid-refund")
 	if _, err := s.client.Replay(t.Context(), deadLetter); err != nil {
-		t.Errorf("replay: got %v, want it sent back", err)
+		t.Errorf("replay: got %v, want it requested", err)
 	}
 }

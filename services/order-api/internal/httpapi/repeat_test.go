@@ -14,7 +14,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestRepeatAnswersTheOrderAsItIsByNow(t *testing.T) {
+func TestRepeatReturnsTheCurrentState(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -31,8 +31,8 @@ func TestRepeatAnswersTheOrderAsItIsByNow(t *testing.T) {
 	}
 }
 
-// TestReadersSeeOnlyWholeStates asks for an order from many sides while it changes.
-func TestReadersSeeOnlyWholeStates(t *testing.T) {
+// TestReadersSeeConsistentStates reads an order concurrently while it changes.
+func TestReadersSeeConsistentStates(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())
@@ -63,7 +63,7 @@ func TestReadersSeeOnlyWholeStates(t *testing.T) {
 	readers.Wait()
 }
 
-func TestAnInvoiceThatIsGoneIsSaidToBe(t *testing.T) {
+func TestDeletedInvoiceIsGone(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
@@ -88,11 +88,11 @@ func (s *shop) purge(t *testing.T, topic string, partition int32) {
 	must(t, answer.Error())
 }
 
-func TestADeadLetterThatIsGoneIsSaidToBe(t *testing.T) {
+func TestDeletedDeadLetterIsGone(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
-		id := s.bury(t, &state)
+		id := s.failDead(t, &state)
 		s.purge(t, s.Topics.DLQ, state.Origin.Partition)
 		_, err := s.client.DeadLetter(t.Context(), id)
 		isProblem(t, "dead letter", err, http.StatusGone, "dead-letter-gone")

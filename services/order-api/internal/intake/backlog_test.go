@@ -21,8 +21,9 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestOrdersAreTakenBesideOneThatNoWorkerWillBegin goes through what keeps a record of orders from ever being begun.
-func TestOrdersAreTakenBesideOneThatNoWorkerWillBegin(t *testing.T) {
+// TestOrderThatNoWorkerWillBeginCausesNoBackpressure has a case for each reason why no worker
+// begins a record of orders.
+func TestOrderThatNoWorkerWillBeginCausesNoBackpressure(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		happened func(t *testing.T, k *kafkatest.Kafka, old *kgo.Record)
@@ -64,7 +65,7 @@ func TestOrdersAreTakenBesideOneThatNoWorkerWillBegin(t *testing.T) {
 				row.happened(t, k, put(t, k, k.Topics.Orders, wire.Order(o)))
 				time.Sleep(2 * time.Second) // the view looks once a second
 				_, err := in.Place(t.Context(), wanted(), "")
-				if errors.Is(err, intake.ErrOverdue) != row.refused {
+				if errors.Is(err, intake.ErrBackpressure) != row.refused {
 					t.Errorf("got %v, want it refused: %t", err, row.refused)
 				}
 				if row.refused && !strings.Contains(fmt.Sprint(err), "order ord_1, partition 0 offset 0 of orders, has waited for 1h0m2s") {

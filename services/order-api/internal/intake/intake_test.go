@@ -25,7 +25,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// start runs an instance of the API's core on a broker: a view of its own, and an intake. Options change its producer.
+// start runs a view and an intake, as one instance of the API does. Options are for the producer.
 func start(t *testing.T, k *kafkatest.Kafka, deadline time.Duration, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
 	return open(t, k, intake.Config{Deadline: deadline}, opts...)
@@ -47,7 +47,7 @@ func openPriced(t *testing.T, k *kafkatest.Kafka, price func(*order.Order) []ord
 	return openOn(t, k, layout, price, cfg, opts...)
 }
 
-// openOn is openPriced on topics that had a layout once.
+// openOn is openPriced with the layout of the topics at the start.
 func openOn(t *testing.T, k *kafkatest.Kafka, layout kafka.Layout, price func(*order.Order) []order.Invalid, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
 	v, err := view.New(t.Context(), view.Config{
@@ -109,7 +109,7 @@ func TestAcceptedOrderIsOnePricedRecord(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
-	// The client has hung up already.
+	// The client has disconnected already.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s, err := in.Place(ctx, wanted(), "")
@@ -133,7 +133,7 @@ func TestAcceptedOrderIsOnePricedRecord(t *testing.T) {
 	}
 }
 
-func TestKeyMakesOneOrder(t *testing.T) {
+func TestKeyPlacesOneOrder(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
 		t.Run(name, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestKeyMakesOneOrder(t *testing.T) {
 				t.Errorf("same key and body: %v (-first +again):\n%s", err, diff)
 			}
 			_, err = in.Place(t.Context(), other(), "k1")
-			if reused, ok := errors.AsType[*intake.KeyReused](err); !ok || reused.Key != "k1" {
-				t.Errorf("same key, other body: got %v, want KeyReused", err)
+			if reused, ok := errors.AsType[*intake.KeyReusedError](err); !ok || reused.Key != "k1" {
+				t.Errorf("same key, other body: got %v, want KeyReusedError", err)
 			}
 			second, err := in.Place(t.Context(), other(), "k2")
 			if err != nil || second.Order.ID == first.Order.ID {
@@ -161,7 +161,8 @@ func TestKeyMakesOneOrder(t *testing.T) {
 	}
 }
 
-// TestLogArbitratesBetweenInstances holds two instances at the moment when neither has seen the other's record.
+// TestLogArbitratesBetweenInstances delays two instances until neither can see the other's
+// record.
 func TestLogArbitratesBetweenInstances(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -191,8 +192,8 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 			for i, err := range errs {
 				if err == nil {
 					accepted++
-				} else if _, ok := errors.AsType[*intake.KeyReused](err); !ok {
-					t.Errorf("instance %d: got %v, want KeyReused", i, err)
+				} else if _, ok := errors.AsType[*intake.KeyReusedError](err); !ok {
+					t.Errorf("instance %d: got %v, want KeyReusedError", i, err)
 				}
 			}
 			if accepted != row.accepted {
@@ -205,7 +206,7 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 	}
 }
 
-// meetAtProduce holds produce requests until there are n of them.
+// meetAtProduce delays produce requests until there are n of them.
 func meetAtProduce(k *kafkatest.Kafka, n int) {
 	met := make(chan struct{})
 	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -232,15 +233,15 @@ func silence(t *testing.T, k *kafkatest.Kafka) (speak func()) {
 	return speak
 }
 
-func TestUnknownResultNamesTheOrder(t *testing.T) {
+func TestUnknownOutcomeNamesTheOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 300*time.Millisecond)
 	speak := silence(t, k)
 	_, err := in.Place(t.Context(), wanted(), "k1")
-	unknown, ok := errors.AsType[*intake.Unknown](err)
+	unknown, ok := errors.AsType[*intake.OutcomeUnknownError](err)
 	if !ok {
-		t.Fatalf("got %v, want Unknown", err)
+		t.Fatalf("got %v, want OutcomeUnknownError", err)
 	}
 	speak()
 	s, err := start(t, k, 0).Place(t.Context(), wanted(), "k1")
@@ -249,33 +250,33 @@ func TestUnknownResultNamesTheOrder(t *testing.T) {
 	}
 }
 
-func TestFullBufferTakesNoOrder(t *testing.T) {
+func TestFullBufferRefusesOrders(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 200*time.Millisecond, kgo.MaxBufferedRecords(1))
 	silence(t, k)
 	if _, err := in.Place(t.Context(), wanted(), ""); !isUnknown(err) {
-		t.Errorf("first: got %v, want Unknown", err)
+		t.Errorf("first: got %v, want OutcomeUnknownError", err)
 	}
-	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotTaken) {
-		t.Errorf("second: got %v, want ErrNotTaken", err)
+	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotPlaced) {
+		t.Errorf("second: got %v, want ErrNotPlaced", err)
 	}
 }
 
 func isUnknown(err error) bool {
-	_, ok := errors.AsType[*intake.Unknown](err)
+	_, ok := errors.AsType[*intake.OutcomeUnknownError](err)
 	return ok
 }
 
-func TestRefusedRecordIsNoOrder(t *testing.T) {
+func TestRefusedRecordIsNotPlaced(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
 	limit := "10"
 	_, err := kadm.NewClient(k.Client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, k.Topics.Orders)
 	must(t, err)
-	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotTaken) {
-		t.Errorf("got %v, want ErrNotTaken", err)
+	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotPlaced) {
+		t.Errorf("got %v, want ErrNotPlaced", err)
 	}
 }
 
@@ -287,9 +288,9 @@ func TestRejectedOrderNamesEachField(t *testing.T) {
 	o.Customer.Email, o.ShipTo.Country = "zoe", "de"
 	o.Lines = []order.Line{{SKU: "", Quantity: 0}, {SKU: "FLYING-CARPET", Quantity: 1_000_000_000}, {SKU: "BOTTLE-750", Quantity: 1}}
 	_, err := in.Place(t.Context(), o, "")
-	rejected, ok := errors.AsType[*intake.Rejected](err)
+	rejected, ok := errors.AsType[*intake.RejectedError](err)
 	if !ok {
-		t.Fatalf("got %v, want Rejected", err)
+		t.Fatalf("got %v, want RejectedError", err)
 	}
 	var got []string
 	for _, w := range rejected.Invalid {

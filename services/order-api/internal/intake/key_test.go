@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestOrdersWithoutAKeyAreOrdersOfTheirOwn(t *testing.T) {
+func TestOrdersWithoutAKeyAreSeparateOrders(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
@@ -30,7 +30,7 @@ func TestOrdersWithoutAKeyAreOrdersOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestOneKeyFromManyClientsIsOneOrder repeats an order while the first answer is still under way.
+// TestOneKeyFromManyClientsIsOneOrder repeats an order before the first response.
 func TestOneKeyFromManyClientsIsOneOrder(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -54,8 +54,8 @@ func TestOneKeyFromManyClientsIsOneOrder(t *testing.T) {
 	}
 }
 
-// TestOneKeyForManyOrdersIsTheFirst sends orders that differ under one key, all at once.
-func TestOneKeyForManyOrdersIsTheFirst(t *testing.T) {
+// TestOneKeyForManyOrdersPlacesTheFirst places different orders with one key concurrently.
+func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
@@ -68,8 +68,8 @@ func TestOneKeyForManyOrdersIsTheFirst(t *testing.T) {
 			s, err := in.Place(t.Context(), o, "k1")
 			if err == nil {
 				accepted <- s
-			} else if _, reused := errors.AsType[*intake.KeyReused](err); !reused {
-				t.Errorf("order %d: got %v, want KeyReused", i, err)
+			} else if _, reused := errors.AsType[*intake.KeyReusedError](err); !reused {
+				t.Errorf("order %d: got %v, want KeyReusedError", i, err)
 			}
 		})
 	}
@@ -83,14 +83,15 @@ func TestOneKeyForManyOrdersIsTheFirst(t *testing.T) {
 	}
 }
 
-// TestViewThatLagsLeavesTheResultUnknown stops the view from reading: the record is there, but nobody can say that it is the first.
-func TestViewThatLagsLeavesTheResultUnknown(t *testing.T) {
+// TestLaggingViewLeavesTheOutcomeUnknown stops the view: the record is appended, but the view
+// cannot tell whether it is the first.
+func TestLaggingViewLeavesTheOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 500*time.Millisecond)
 	hold := make(chan struct{})
 	t.Cleanup(func() { close(hold) })
-	// A fetch that waits at the broker already escapes the hold: a first order uses it up.
+	// A fetch that waits at the broker already is not delayed: a first order uses it up.
 	k.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.Cluster.KeepControl()
 		k.Cluster.SleepControl(func() { <-hold })
@@ -100,6 +101,6 @@ func TestViewThatLagsLeavesTheResultUnknown(t *testing.T) {
 	must(t, err)
 	_, err = in.Place(t.Context(), wanted(), "k1")
 	if !isUnknown(err) || !errors.Is(err, view.ErrBehind) {
-		t.Errorf("got %v, want Unknown because the view is behind", err)
+		t.Errorf("got %v, want OutcomeUnknownError because the view is behind", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestOrdersAreTakenBesideAPartitionWithoutALeader(t *testing.T) {
+func TestPartitionWithoutLeaderRefusesOnlyItsOrders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := kafkatest.Start(t)

@@ -11,26 +11,27 @@ import (
 	"example.com/orders/shared/kafka"
 )
 
-// Producer appends orders to Kafka, or gives them up in time. It is safe for concurrent use.
+// Producer appends orders to Kafka, or gives up within kafka.DeliveryTimeout. It is safe for
+// concurrent use.
 type Producer struct {
-	cl   *kgo.Client
-	sent atomic.Int64 // requests that may have brought an order to a broker
+	cl      *kgo.Client
+	written atomic.Int64 // produce requests of which at least a part was written to a connection
 }
 
-// again is how soon a broker that could not be reached is tried again. A record is given up between two tries only, so it
-// must be short beside kafka.DeliveryTimeout.
-const again = 250 * time.Millisecond
+// reconnectAfter is the pause before another attempt to reach a broker. The client gives up a
+// record only between two attempts, so the pause must be much shorter than kafka.DeliveryTimeout.
+const reconnectAfter = 250 * time.Millisecond
 
-// Connect returns a producer whose brokers have answered once. The caller closes it.
+// Connect returns a producer after a broker has answered. The caller closes it.
 func Connect(ctx context.Context, k kafka.Config, opts ...kgo.Opt) (*Producer, error) {
 	p := &Producer{}
 	var err error
 	p.cl, err = k.Connect(ctx, append(opts,
 		kgo.WithHooks(p),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), // see Intake.partition
-		kgo.RetryBackoffFn(func(int) time.Duration { return again }),
-		// By itself the client never gives up a record that was sent and not answered: it would write it at the end of an
-		// outage, long after its customer was told that nobody knows.
+		kgo.RetryBackoffFn(func(int) time.Duration { return reconnectAfter }),
+		// By default the client never gives up a record that was sent without a response. It would
+		// write the order at the end of an outage, long after its client got an error.
 		kgo.AllowIdempotentProduceCancellation(),
 	)...)
 	if err != nil {
@@ -39,12 +40,12 @@ func Connect(ctx context.Context, k kafka.Config, opts ...kgo.Opt) (*Producer, e
 	return p, nil
 }
 
-// Close gives up what is not acknowledged.
+// Close drops records that are not acknowledged.
 func (p *Producer) Close() { p.cl.Close() }
 
-// OnBrokerWrite is called by kgo when it has written a request, or a part of it.
+// OnBrokerWrite is called by kgo after it has written a request or a part of it.
 func (p *Producer) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, written int, _, _ time.Duration, _ error) {
 	if key == int16(kmsg.Produce) && written > 0 {
-		p.sent.Add(1)
+		p.written.Add(1)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// TestNewOrdersAreRefusedWhileOldOnesWaitTooLong goes through what an order can be while it gets old.
+// TestNewOrdersAreRefusedWhileOldOnesWaitTooLong has a case for each status of an old order.
 func TestNewOrdersAreRefusedWhileOldOnesWaitTooLong(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -50,7 +50,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWaitTooLong(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second) // the view looks once a second
 				for _, key := range []string{"", "k1"} {
-					if _, err := in.Place(t.Context(), wanted(), key); errors.Is(err, intake.ErrOverdue) != row.refused {
+					if _, err := in.Place(t.Context(), wanted(), key); errors.Is(err, intake.ErrBackpressure) != row.refused {
 						t.Errorf("key %q: got %v, want it refused: %t", key, err, row.refused)
 					}
 				}
@@ -66,7 +66,7 @@ func put(t *testing.T, k *kafkatest.Kafka, topic string, r *kgo.Record) *kgo.Rec
 	return r
 }
 
-func TestOrdersAreTakenAgainWhenTheOldOnesAreBegun(t *testing.T) {
+func TestOrdersAreAcceptedAgainWhenOldOnesAreBegun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := kafkatest.Start(t)
@@ -74,8 +74,8 @@ func TestOrdersAreTakenAgainWhenTheOldOnesAreBegun(t *testing.T) {
 		first, err := in.Place(t.Context(), wanted(), "k1")
 		must(t, err)
 		time.Sleep(2 * time.Minute)
-		if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrOverdue) {
-			t.Errorf("got %v, want ErrOverdue", err)
+		if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrBackpressure) {
+			t.Errorf("got %v, want ErrBackpressure", err)
 		}
 		if again, err := in.Place(t.Context(), wanted(), "k1"); err != nil || again.Order.ID != first.Order.ID {
 			t.Errorf("repeat: got %s, %v; want the first order, which is no new one", again.Order.ID, err)

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -9,35 +8,25 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// recipients limits the orders that are accepted for one e-mail address. Each order becomes a mail, and its address is whatever the
-// client wrote: without a limit anybody could have the shop flood somebody else's mailbox. The zero value has no limit.
+// recipients limits the orders for one e-mail address. Every order sends a mail to an address that
+// the client chose: without a limit, anyone could flood a mailbox. A perHour of zero is no limit.
 //
-// An address has a token bucket that holds an hour's orders and refills within an hour. A bucket that was not used for an hour is full
-// again and need not be kept: there are two generations of buckets, and every hour the older one is dropped.
+// Each address has a token bucket of perHour tokens that refills within an hour. A bucket that was
+// not used for an hour is full, so it need not be kept: there are two generations of buckets, and
+// the older one is dropped every hour.
 type recipients struct {
 	perHour int
 
 	mu        sync.Mutex
-	since     time.Time // of the current generation
+	since     time.Time // start of the current generation
 	now, past map[string]*rate.Limiter
 }
 
-// maxRecipients bounds a generation. One that is full is followed by the next before its hour is over.
+// maxRecipients limits the size of a generation. When one is full, the next one starts early.
 const maxRecipients = 100_000
 
-// CrowdedError is an order for an address that has had too many lately. The order is not placed.
-type CrowdedError struct {
-	PerHour int
-	Wait    time.Duration // until the next one is accepted
-}
-
-// Error names the limit, and not the address: logs hold no personal data.
-func (c *CrowdedError) Error() string {
-	return fmt.Sprintf("more than %d orders an hour for one e-mail address", c.PerHour)
-}
-
-// take counts an order for an address, or returns a CrowdedError.
-func (r *recipients) take(address string) error {
+// count counts an order for an address, or returns a RecipientLimitError.
+func (r *recipients) count(address string) error {
 	if r.perHour == 0 {
 		return nil
 	}
@@ -49,10 +38,10 @@ func (r *recipients) take(address string) error {
 		return nil
 	}
 	wait := time.Duration((1 - b.TokensAt(now)) * float64(time.Hour) / float64(r.perHour))
-	return &CrowdedError{r.perHour, wait}
+	return &RecipientLimitError{r.perHour, wait}
 }
 
-// bucket returns the bucket of a mailbox, which is full if it is a new one. The caller holds mu.
+// bucket returns the bucket of a mailbox; a new one is full. The caller holds mu.
 func (r *recipients) bucket(mailbox string, now time.Time) *rate.Limiter {
 	if now.Sub(r.since) >= time.Hour || len(r.now) >= maxRecipients {
 		r.past, r.now, r.since = r.now, map[string]*rate.Limiter{}, now
@@ -67,7 +56,8 @@ func (r *recipients) bucket(mailbox string, now time.Time) *rate.Limiter {
 	return b
 }
 
-// mailbox is where mails to an address end up, as far as that is common: many servers ignore what follows a plus sign, and the case.
+// mailbox is the mailbox that an address probably belongs to: many servers ignore case and the part
+// after a plus sign.
 func mailbox(address string) string {
 	local, domain, _ := strings.Cut(strings.ToLower(address), "@")
 	local, _, _ = strings.Cut(local, "+")

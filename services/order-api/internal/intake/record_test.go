@@ -14,8 +14,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder has a catalogue that fills in what no reader of orders takes.
-func TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder(t *testing.T) {
+// TestRecordThatReadersWouldRefuseIsNotAppended has a catalogue with values that decoding
+// refuses.
+func TestRecordThatReadersWouldRefuseIsNotAppended(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*order.Line){
 		"a line separator":   func(l *order.Line) { l.Name = "Bottle\u2028" },
@@ -35,7 +36,7 @@ func TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder(t *testing.T) {
 			}, intake.Config{})
 			for _, key := range []string{"", "k1", "k1"} {
 				_, err := in.Place(t.Context(), wanted(), key)
-				if _, theirs := errors.AsType[*intake.Rejected](err); err == nil || theirs {
+				if _, theirs := errors.AsType[*intake.RejectedError](err); err == nil || theirs {
 					t.Errorf("key %q: got %v, want an error that is not the customer's", key, err)
 				}
 			}
@@ -46,8 +47,8 @@ func TestNothingIsAppendedThatReadersWouldNotTakeForTheOrder(t *testing.T) {
 	}
 }
 
-// TestOrdersGoWhereTheyAreFollowedWhenPartitionsAreAdded adds partitions, and lets the producer know of them.
-func TestOrdersGoWhereTheyAreFollowedWhenPartitionsAreAdded(t *testing.T) {
+// TestAddedPartitionsGetNoOrders adds partitions, and refreshes the metadata of the producer.
+func TestAddedPartitionsGetNoOrders(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +73,7 @@ func TestOrdersGoWhereTheyAreFollowedWhenPartitionsAreAdded(t *testing.T) {
 	}
 }
 
-func TestABlockedIntakeTakesNoNewOrderAndShowsOldOnes(t *testing.T) {
+func TestBlockedIntakeRefusesNewOrdersAndReturnsOldOnes(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,63 +11,66 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Want is what is asked to be refunded of an order: quantities of its lines, by SKU, and its shipping; or, when neither is
-// asked for, all that is left.
+// Want is what to refund of an order: quantities of its lines by SKU, and its shipping price. The
+// zero value, with or without a reason, refunds everything that is not refunded yet.
 type Want struct {
 	Items    []order.Line
 	Shipping bool
 	Reason   string // printed on the credit note; or empty
 }
 
-// Errors of an order of which nothing can be refunded, whatever is wanted.
-var (
-	ErrNotInvoiced = errors.New("the order has no invoice that could be corrected")
-	ErrRefund      = errors.New("the order is a refund itself")
-	ErrConflict    = errors.New("the number of the refund is taken") // each time by another refund, or by what is no refund
-)
-
-// maxTries bounds how often a refund makes way for others of its order that are asked for at the same time.
+// maxTries limits how often Refund tries the next number, when other refunds of the order are
+// placed at the same time.
 const maxTries = 20
 
-// Refund refunds an order, wholly or in part, and returns the refund, which is an order of its own: as just appended, or as it
-// is by now when key and want are those of an earlier refund of the order. An empty key makes every call a refund of its own.
-// Errors are view.ErrUnknown, ErrNotInvoiced, ErrRefund, ErrConflict, and those of Place.
+// Refund refunds an order in full or in part. It returns the refund, which is a separate order: the
+// new one, or its current state if key and want are those of an earlier refund. With an empty key
+// every call places a new refund. Errors are view.ErrUnknown, ErrNotInvoiced, ErrRefund,
+// ErrConflict, and those of Place.
 //
-// Several instances never refund more than was invoiced: the record that counts under a number was made by somebody who knew
-// all that count under the numbers before it, and whoever finds a number taken computes anew with what has taken it.
+// All instances together never refund more than the invoice. Refunds of an order are numbered, and
+// only the first record with a number counts. It was computed with all refunds of lower numbers; an
+// instance that finds its number taken computes the refund again, with the one that took it.
 func (in *Intake) Refund(ctx context.Context, id order.ID, want Want, key string) (order.State, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)
 	defer cancel()
-	s, err := in.invoiced(ctx, id)
+	invoiced, err := in.invoiced(ctx, id)
 	if err != nil {
 		return order.State{}, err
 	}
-	mark := in.mark(id, want, key)
+	mine := in.refundKey(id, want, key)
 	for try := 0; ; try++ {
-		before, err := in.view.Refunds(ctx, id)
+		refunds, err := in.view.Refunds(ctx, id)
 		if err != nil {
 			return order.State{}, err
 		}
-		for _, r := range before {
-			switch mine, same := mark.made(r.Order.Refund); {
-			case same:
+		for _, r := range refunds {
+			switch sameKey, sameWant := mine.matches(r.Order.Refund); {
+			case sameWant:
 				return r, nil
-			case mine:
-				return order.State{}, &KeyReused{key, "refund"}
+			case sameKey:
+				return order.State{}, &KeyReusedError{key, "refund"}
 			}
 		}
 		if try == maxTries {
 			return order.State{}, ErrConflict
 		}
-		if err := in.next(ctx, &s, want, mark, before); err != nil {
+		o, err := nextRefund(&invoiced, want, mine, refunds)
+		if err != nil {
 			return order.State{}, err
+		}
+		// The next look at the view shows whose record counts.
+		if first, err := in.findOrAppend(ctx, o); err != nil {
+			return order.State{}, err
+		} else if first.Order.Refund == nil {
+			return order.State{}, ErrConflict // another program wrote an order with the ID of a refund
 		}
 	}
 }
 
-// invoiced returns an order whose invoice is issued, as a view shows it that is fresh enough.
+// invoiced returns an order whose invoice is issued.
 func (in *Intake) invoiced(ctx context.Context, id order.ID) (order.State, error) {
-	if err := in.fresh(ctx); err != nil {
+	if err := in.awaitView(ctx); err != nil {
 		return order.State{}, err
 	}
 	s, err := in.view.Order(ctx, id)
@@ -83,46 +85,42 @@ func (in *Intake) invoiced(ctx context.Context, id order.ID) (order.State, error
 	return s, nil
 }
 
-// next appends the refund that follows others. Its number may be taken all the same: the view shows what the log holds then.
-func (in *Intake) next(ctx context.Context, s *order.State, want Want, mark mark, before []order.State) error {
-	known := make([]order.Order, len(before))
-	for i, b := range before {
-		known[i] = b.Order
+// nextRefund computes the refund that follows the earlier ones. Its only error is RejectedError.
+func nextRefund(invoiced *order.State, want Want, key refundKey, earlier []order.State) (order.Order, error) {
+	known := make([]order.Order, len(earlier))
+	for i, e := range earlier {
+		known[i] = e.Order
 	}
-	o, wrong := s.Refund(want.Items, want.Shipping, known)
-	if len(wrong) == 0 {
+	o, faults := invoiced.Refund(want.Items, want.Shipping, known)
+	if len(faults) == 0 {
 		o.PlacedAt = time.Now().UTC().Truncate(time.Millisecond)
-		o.Refund.Key, o.Refund.Reason = string(mark), want.Reason
-		wrong = o.Validate()
+		o.Refund.Key, o.Refund.Reason = string(key), want.Reason
+		faults = o.Validate()
 	}
-	if len(wrong) > 0 {
-		for i := range wrong {
-			wrong[i].Pointer = strings.TrimPrefix(wrong[i].Pointer, "/refund")
-		}
-		return &Rejected{wrong}
+	for i := range faults {
+		faults[i].Pointer = strings.TrimPrefix(faults[i].Pointer, "/refund")
 	}
-	held, err := in.settle(ctx, o)
-	if err == nil && held.Order.Refund == nil {
-		// Somebody wrote to the topic around the API.
-		return ErrConflict
+	if len(faults) > 0 {
+		return o, &RejectedError{Invalid: faults, Refund: true}
 	}
-	return err
+	return o, nil
 }
 
-// mark is the key of a refund, in hex: a token of the client's key, and then 8 bytes of a hash of what is wanted, which tell a
-// repeat from another request under the same key.
-type mark string
+// refundKey is stored in a refund. It is hexadecimal: 16 bytes that are derived from the client's
+// key, or random without one, and 8 bytes of the hash of what is wanted.
+type refundKey string
 
-func (in *Intake) mark(id order.ID, want Want, key string) mark {
+func (in *Intake) refundKey(id order.ID, want Want, key string) refundKey {
 	h := sha256.New()
 	fmt.Fprintf(h, "%t %q", want.Shipping, want.Reason)
 	for _, l := range want.Items {
 		fmt.Fprintf(h, " %d %q", l.Quantity, l.SKU)
 	}
-	return mark(hex.EncodeToString(append(in.token("\x00"+string(id), key), h.Sum(nil)[:8]...)))
+	return refundKey(hex.EncodeToString(append(in.token("\x00"+string(id), key), h.Sum(nil)[:8]...)))
 }
 
-// made reports whether a refund was made under the same client's key, and whether with the same wants.
-func (m mark) made(r *order.Refund) (mine, same bool) {
-	return strings.HasPrefix(r.Key, string(m[:32])), r.Key == string(m)
+// matches reports whether a refund was placed under the same client's key, and whether it was also
+// the same want.
+func (k refundKey) matches(r *order.Refund) (sameKey, sameWant bool) {
+	return strings.HasPrefix(r.Key, string(k[:32])), r.Key == string(k)
 }

@@ -40,7 +40,7 @@ func sold() order.State {
 	return s
 }
 
-// sell puts an order and its state into the topics, before any view reads them.
+// sell appends an order and its state to the topics.
 func sell(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	t.Helper()
 	write(t, k, k.Topics.Orders, wire.Order(s.Order))
@@ -53,7 +53,8 @@ func write(t *testing.T, k *kafkatest.Kafka, topic string, r *kgo.Record) {
 	k.Produce(t, r)
 }
 
-// refunds are those that count: of each number the first record.
+// refunds returns the refunds that count, the first record of each number, and the number of
+// records.
 func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) {
 	t.Helper()
 	first := map[order.ID]order.Order{}
@@ -76,7 +77,7 @@ func refunds(t *testing.T, k *kafkatest.Kafka) (all []order.Order, records int) 
 	return all, records
 }
 
-// adds adds up what refunds give back. It must be no more than the order has, or all of it.
+// adds adds up refunds. The sum must not exceed the invoice; if wholly, it must be equal.
 func adds(t *testing.T, all []order.Order, wholly bool) {
 	t.Helper()
 	s := sold()
@@ -100,7 +101,7 @@ func bottles(n int) intake.Want {
 	return intake.Want{Items: []order.Line{{SKU: "BOTTLE-750", Quantity: n}}}
 }
 
-func TestARefundIsOneRecordThatSaysWhatIsGivenBack(t *testing.T) {
+func TestRefundIsOneRecordWithTheRefundedAmounts(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(testing.TB) *kafkatest.Kafka{"memory": kafkatest.Start, "real": kafkatest.Real} {
 		t.Run(name, func(t *testing.T) {
@@ -131,8 +132,8 @@ func TestARefundIsOneRecordThatSaysWhatIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestInstancesTogetherNeverRefundTooMuch has many refunds asked for at once, of two instances.
-func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
+// TestInstancesTogetherNeverExceedTheInvoice places many refunds concurrently at two instances.
+func TestInstancesTogetherNeverExceedTheInvoice(t *testing.T) {
 	t.Parallel()
 	for round := range 5 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
@@ -150,8 +151,8 @@ func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
 					s, err := instances[i%2].Refund(t.Context(), "ord_1", want, "")
 					if err == nil {
 						answers <- s.Order
-					} else if _, ok := errors.AsType[*intake.Rejected](err); !ok {
-						t.Errorf("got %v, want Rejected: nothing is left", err)
+					} else if _, ok := errors.AsType[*intake.RejectedError](err); !ok {
+						t.Errorf("got %v, want RejectedError: nothing is left", err)
 					}
 				})
 			}
@@ -179,7 +180,7 @@ func TestInstancesTogetherNeverRefundTooMuch(t *testing.T) {
 	}
 }
 
-func TestAKeyMakesOneRefund(t *testing.T) {
+func TestKeyPlacesOneRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -217,8 +218,8 @@ func TestAKeyMakesOneRefund(t *testing.T) {
 		{"all that is left, repeat", "ord_1", intake.Want{}, "k3", "ord_1-refund-5", 6},
 	} {
 		got, err := in.Refund(t.Context(), row.of, row.want, row.key)
-		if reused, ok := errors.AsType[*intake.KeyReused](err); ok != (row.id == "") || ok && reused.Error() != "idempotency key k1 was used for a different refund" {
-			t.Errorf("%s: got %v, want KeyReused: %t", row.name, err, row.id == "")
+		if reused, ok := errors.AsType[*intake.KeyReusedError](err); ok != (row.id == "") || ok && reused.Error() != "idempotency key k1 was used for a different refund" {
+			t.Errorf("%s: got %v, want KeyReusedError: %t", row.name, err, row.id == "")
 		}
 		if got := len(placements(t, k)) - 2; got != row.number {
 			t.Errorf("%s: got %d records of refunds, want %d", row.name, got, row.number)
@@ -229,7 +230,7 @@ func TestAKeyMakesOneRefund(t *testing.T) {
 	}
 }
 
-// TestOneKeyFromManyClientsIsOneRefund repeats a refund while the first answer is still under way, beside others.
+// TestOneKeyFromManyClientsIsOneRefund repeats refunds before the first response.
 func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -258,7 +259,7 @@ func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoInvoiceIsNotRefunded(t *testing.T) {
+func TestOrderWithoutInvoiceIsNotRefunded(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -286,7 +287,7 @@ func TestWhatHasNoInvoiceIsNotRefunded(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
+func TestRefundOfMoreThanIsLeftIsRejected(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -305,7 +306,7 @@ func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
 		"a reason too long":  {intake.Want{Reason: strings.Repeat("a", 201)}, "/reason"},
 	} {
 		_, err := in.Refund(t.Context(), "ord_1", row.want, "")
-		rejected, _ := errors.AsType[*intake.Rejected](err)
+		rejected, _ := errors.AsType[*intake.RejectedError](err)
 		var got []string
 		for _, w := range rejected.Invalid {
 			got = append(got, w.Pointer)
@@ -316,8 +317,9 @@ func TestWhatIsNotLeftIsRejectedWithItsPlace(t *testing.T) {
 	}
 }
 
-// TestAnOrderInTheWayIsAConflict has somebody write to the topic around the API, under the ID of a refund.
-func TestAnOrderInTheWayIsAConflict(t *testing.T) {
+// TestForeignOrderWithTheIDOfARefundIsAConflict has an order of another program with the ID of
+// a refund.
+func TestForeignOrderWithTheIDOfARefundIsAConflict(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
@@ -334,15 +336,15 @@ func TestAnOrderInTheWayIsAConflict(t *testing.T) {
 	}
 }
 
-func TestUnknownResultNamesTheRefund(t *testing.T) {
+func TestUnknownOutcomeNamesTheRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	sell(t, k, sold())
 	in := start(t, k, 300*time.Millisecond)
 	speak := silence(t, k)
 	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "k1")
-	if unknown, ok := errors.AsType[*intake.Unknown](err); !ok || unknown.ID != "ord_1-refund-1" {
-		t.Fatalf("got %v, want Unknown with the refund's ID", err)
+	if unknown, ok := errors.AsType[*intake.OutcomeUnknownError](err); !ok || unknown.ID != "ord_1-refund-1" {
+		t.Fatalf("got %v, want OutcomeUnknownError with the refund's ID", err)
 	}
 	speak()
 	s, err := start(t, k, 0).Refund(t.Context(), "ord_1", bottles(1), "k1")

@@ -13,7 +13,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestAStaleViewRefundsNothing(t *testing.T) {
+func TestOutdatedViewRefusesRefunds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := kafkatest.Start(t)

@@ -10,7 +10,7 @@ import (
 	"example.com/orders/shared/rates"
 )
 
-// borkum is an order to an island, of which no more is said than a quote needs.
+// borkum is an order to an island, with only the fields that a quote needs.
 func borkum() client.NewOrder {
 	return client.NewOrder{
 		ShipTo: client.Address{PostalCode: "26757", Country: "DE"},
@@ -18,7 +18,7 @@ func borkum() client.NewOrder {
 	}
 }
 
-func TestQuoteHasEachServiceThatCanBeHad(t *testing.T) {
+func TestQuoteHasEachAvailableService(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	got, err := s.client.Quote(t.Context(), borkum())
@@ -49,7 +49,8 @@ func TestQuoteHasEachServiceThatCanBeHad(t *testing.T) {
 	}
 }
 
-// TestQuoteIsWhatTheOrderCosts places what was quoted, and prices it as a worker does.
+// TestQuoteIsWhatTheOrderCosts places the quoted order, and calculates shipping as a
+// worker does.
 func TestQuoteIsWhatTheOrderCosts(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -77,8 +78,8 @@ func TestQuoteIsWhatTheOrderCosts(t *testing.T) {
 	t.Errorf("got %+v, want express, which was asked for", quoted)
 }
 
-// TestParcelsOfUnknownLinesAreShown reads a state that nobody checked.
-func TestParcelsOfUnknownLinesAreShown(t *testing.T) {
+// TestParcelsWithUnknownLinesAreShown reads a state that another program wrote.
+func TestParcelsWithUnknownLinesAreShown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	state := s.place(t, wanted())

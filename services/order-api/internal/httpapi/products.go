@@ -11,8 +11,12 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// quote says how an order would be shipped, and for how much, if it were placed now: by the service that is asked for, and by
-// those that could be asked for instead.
+func (a *api) listProducts(c echo.Context) error {
+	return c.JSON(http.StatusOK, productPage{each(a.catalogue.Products(), toProduct)})
+}
+
+// quote calculates the shipping of an order without placing it: with the requested service and with
+// the others that ship it.
 func (a *api) quote(c echo.Context) error {
 	body, err := readJSON(c.Request())
 	if err != nil {
@@ -37,7 +41,7 @@ func (a *api) quote(c echo.Context) error {
 		}
 		other := o
 		other.Service = service
-		// A service that cannot be had is no part of the answer.
+		// Omit a service that does not ship this order.
 		if s, err := a.card.Ship(other); err == nil {
 			services = append(services, s)
 		}

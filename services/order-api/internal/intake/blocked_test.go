@@ -11,16 +11,16 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestNothingIsRepeatedThatTheViewCannotSee has a record of a newer version in a partition. What stands behind it nobody sees
-// who would append it again, and workers have forgotten it some day.
-func TestNothingIsRepeatedThatTheViewCannotSee(t *testing.T) {
+// TestKeyIsRefusedInABlockedPartition has a record of a newer version. A repeat of an order behind
+// it would be appended again, and workers detect only recent duplicates.
+func TestKeyIsRefusedInABlockedPartition(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	write(t, k, k.Topics.Orders, &kgo.Record{Key: []byte("ord_x"), Value: []byte(`{"schema":9}`)})
 	isRefusedInOnePartitionAlone(t, k, 1)
 }
 
-func TestAnUnreadableBatchRefusesKeyedOrdersOfItsPartitionAlone(t *testing.T) {
+func TestUnreadableBatchRefusesOnlyKeysOfItsPartition(t *testing.T) {
 	t.Parallel()
 	for _, topic := range []string{"orders", "orders.status"} {
 		t.Run(topic, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestAnUnreadableBatchRefusesKeyedOrdersOfItsPartitionAlone(t *testing.T) {
 	}
 }
 
-// isRefusedInOnePartitionAlone places orders with keys, while partition 1 is held. There are other records, that can be read, beside them.
+// isRefusedInOnePartitionAlone places orders with keys while partition 1 is blocked.
 func isRefusedInOnePartitionAlone(t *testing.T, k *kafkatest.Kafka, others int) {
 	t.Helper()
 	const held = 1

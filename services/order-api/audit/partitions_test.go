@@ -8,8 +8,9 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// TestAnIDThatWasWorkedOnInTwoPartitionsIsAFault has an order under another partition number too, and a second one of another ID there.
-func TestAnIDThatWasWorkedOnInTwoPartitionsIsAFault(t *testing.T) {
+// TestIDProcessedInTwoPartitionsIsAFault has an order under another partition number too, and a
+// second one of another ID there.
+func TestIDProcessedInTwoPartitionsIsAFault(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	b := newBook(t, k, k.Prefix)

@@ -1,0 +1,39 @@
+package httpapi_test
+
+import (
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/internal/httpapi"
+)
+
+func TestContractListsEveryRoute(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(contract(t))
+	must(t, err)
+	var want, got []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			want = append(want, method+" "+path)
+		}
+	}
+	handler := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler)}, nil, nil, nil, nil, nil)
+	for _, r := range handler.(*echo.Echo).Routes() {
+		// The contract has a sentence on HEAD, and does not describe its own documentation.
+		if r.Method != "HEAD" && r.Path != "/" && r.Path != "/openapi.yaml" && !strings.HasPrefix(r.Path, "/docs") {
+			got = append(got, r.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}"))
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("routes (-openapi.yaml +httpapi):\n%s", diff)
+	}
+}

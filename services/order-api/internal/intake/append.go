@@ -1,0 +1,132 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// viewWithin is how long a request waits for a view that is out of date, as after a start.
+const viewWithin = 2 * time.Second
+
+// awaitView waits until the view is recent enough to contain every earlier order that a repeat
+// could have: workers detect duplicates of the last minutes only.
+func (in *Intake) awaitView(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, viewWithin)
+	defer cancel()
+	return in.view.Fresh(ctx)
+}
+
+// findOrAppend returns the state of the order with this ID. If the view has none, it appends the
+// order; the returned state is that of another order if another instance appended one before.
+func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (order.State, error) {
+	if s, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
+		return s, err
+	}
+	if err := in.view.Held(in.partition(o.ID)); err != nil {
+		return order.State{}, err
+	}
+	r, err := in.append(ctx, o)
+	if err != nil {
+		return order.State{}, err
+	}
+	if err := in.view.Applied(ctx, r.Partition, r.Offset); err != nil {
+		return order.State{}, &OutcomeUnknownError{o.ID, err}
+	}
+	s, err := in.view.Order(ctx, o.ID)
+	if err != nil {
+		return order.State{}, &OutcomeUnknownError{o.ID, err}
+	}
+	return s, nil
+}
+
+// append appends the record of an order, and returns it with its partition and offset.
+func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
+	if err := in.backpressure(); err != nil {
+		return nil, err
+	}
+	if reason := in.Blocked(); reason != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBlocked, reason)
+	}
+	r, err := in.record(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Refund == nil {
+		if err := in.recipients.count(o.Customer.Email); err != nil {
+			return nil, err
+		}
+	}
+	if err := in.view.Leader(in.partition(o.ID)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotPlaced, err)
+	}
+	done := make(chan error, 1)
+	written := in.producer.written.Load()
+	in.producer.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return r, outcome(o.ID, err, in.producer.written.Load() > written)
+	case <-ctx.Done():
+		return nil, &OutcomeUnknownError{o.ID, context.Cause(ctx)}
+	}
+}
+
+// backpressure is ErrBackpressure while the oldest order that no worker has begun is older than
+// Config.Promise.
+func (in *Intake) backpressure() error {
+	oldest := in.view.Health().Oldest
+	age := time.Since(oldest.Placed)
+	if in.cfg.Promise == 0 || oldest.Placed.IsZero() || age <= in.cfg.Promise {
+		return nil
+	}
+	return fmt.Errorf("%w: order %s, partition %d offset %d of %s, has waited for %s: check that a worker owns that partition",
+		ErrBackpressure, oldest.Order, oldest.Origin.Partition, oldest.Origin.Offset, in.cfg.Topic, age.Round(time.Second))
+}
+
+// record encodes an order, and checks that view and workers will decode the same order. An
+// acknowledged record that they refuse would be a lost order, and every repeat would append
+// another.
+func (in *Intake) record(o order.Order) (*kgo.Record, error) {
+	r := wire.Order(o)
+	r.Topic = in.cfg.Topic
+	in.layout().Place(r)
+	decoded, err := wire.ReadOrder(r)
+	decoded.Source = nil
+	if err == nil && !reflect.DeepEqual(decoded, o) {
+		err = errors.New("it is decoded as another order")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checking the record of order %s: %w", o.ID, err)
+	}
+	return r, nil
+}
+
+// partition is the partition of an order by its ID. It depends on the partition count at the start,
+// not on that which the client sees: view and workers ignore partitions that are added later.
+func (in *Intake) partition(id order.ID) int32 { return in.layout().Partition([]byte(id)) }
+
+func (in *Intake) layout() kafka.Layout { return kafka.Layout{Partitions: in.cfg.Partitions} }
+
+// outcome maps an error of the producer. The order is certainly not placed if the producer has
+// written nothing to any broker since it got the record, or if the broker has refused the record.
+func outcome(id order.ID, err error, written bool) error {
+	if err == nil {
+		return nil
+	}
+	refused, ok := errors.AsType[*kerr.Error](err)
+	if !written || errors.Is(err, kgo.ErrMaxBuffered) || ok && !refused.Retriable || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("%w: %w", ErrNotPlaced, err)
+	}
+	// A record that timed out may have been written: the response to an attempt may have been lost.
+	return &OutcomeUnknownError{id, err}
+}

@@ -125,7 +125,7 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := d.view.Held(shown.Origin.Partition); err != nil {
+	if err := d.view.CheckPartition(shown.Origin.Partition); err != nil {
 		return 0, err
 	}
 	if shown.State != view.Open && shown.State != view.Lost {
@@ -162,7 +162,7 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	if s.Order.Refund != nil {
 		return order.State{}, fmt.Errorf("order %s: %w", id, ErrRefund)
 	}
-	if err := d.view.Held(s.Origin.Partition); err != nil {
+	if err := d.view.CheckPartition(s.Origin.Partition); err != nil {
 		return order.State{}, err
 	}
 	if s.Status != order.Accepted {

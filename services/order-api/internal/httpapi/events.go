@@ -56,7 +56,7 @@ func (a *api) watchOrder(c echo.Context) error {
 				return nil // it was erased, and the stream has begun
 			case err == nil:
 				s = now
-			case !errors.Is(err, view.ErrFile): // else its state comes again
+			case !errors.Is(err, view.ErrStore): // else its state comes again
 				return err
 			}
 		case <-beat.C:

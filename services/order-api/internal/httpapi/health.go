@@ -58,5 +58,5 @@ func (a *api) ready(c echo.Context) error {
 		Lag     int64     `json:"lag"`
 		Void    int64     `json:"void_states"`
 		Blocked []blocked `json:"blocked"`
-	}{"ready", h.Lag, h.Void, all})
+	}{"ready", h.Lag, h.Stale, all})
 }

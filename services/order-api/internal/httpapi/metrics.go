@@ -25,7 +25,7 @@ func (a *api) measured(e *echo.Echo) echo.MiddlewareFunc {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orders_api_view_fresh_timestamp_seconds", Help: "When nothing was missing from the view last."},
 			func() float64 { return float64(a.view.Health().Fresh.UnixMilli()) / 1000 }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orders_api_void_states_total", Help: "States that count for nobody: a worker wrote them that had lost its partition."},
-			func() float64 { return float64(a.view.Health().Void) }),
+			func() float64 { return float64(a.view.Health().Stale) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orders_api_blocked", Help: "1 while new orders are refused until an operator acts: the partitions of the topics have changed."},
 			func() float64 {
 				if a.intake.Blocked() != nil {

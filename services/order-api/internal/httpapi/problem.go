@@ -201,7 +201,7 @@ func toProblem(err error) *client.Problem {
 		return newProblem(unavailable, repartitioned)
 	case errors.Is(err, view.ErrNoLeader):
 		return newProblem(unavailable, "the part of Kafka that this order belongs to does not answer: other orders are taken, this one when it is back")
-	case errors.Is(err, view.ErrFile):
+	case errors.Is(err, view.ErrStore):
 		return newProblem(unavailable, "the read model cannot be read at the moment, or is being built again from Kafka: try again later, orders that are placed stay")
 	case errors.Is(err, intake.ErrNotTaken), errors.Is(err, view.ErrBehind), errors.Is(err, view.ErrAway):
 		return newProblem(unavailable, "try again in a few seconds: that is safe")

@@ -187,7 +187,7 @@ func (in *Intake) settle(ctx context.Context, o order.Order) (order.State, error
 	if held, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
 		return held, err
 	}
-	if err := in.view.Held(in.partition(o.ID)); err != nil {
+	if err := in.view.CheckPartition(in.partition(o.ID)); err != nil {
 		return order.State{}, err
 	}
 	r, err := in.append(ctx, o)
@@ -288,7 +288,7 @@ func verdict(id order.ID, err error, silent bool) error {
 func (in *Intake) identify(key string) order.ID {
 	id := in.mint(key)
 	for range 64 {
-		if key != "" || in.view.Held(in.partition(id)) == nil {
+		if key != "" || in.view.CheckPartition(in.partition(id)) == nil {
 			break
 		}
 		id = in.mint(key)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func (l lines) wait(t *testing.T, text string) {
 func (b bench) logged(t *testing.T) (*view.View, lines, func() error) {
 	t.Helper()
 	log := make(lines, 1000)
-	cfg := b.config()
+	cfg := b.config(t)
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	v, stop := b.startWith(t, cfg)
 	return v, log, stop
@@ -76,13 +77,29 @@ func TestALockedFileIsWaitedFor(t *testing.T) {
 	must(t, stop())
 }
 
+// disk is a store on a disk that can be full.
+type disk struct {
+	view.Store
+	full atomic.Bool
+}
+
+func (d *disk) Apply(ctx context.Context, b view.Batch) error {
+	if d.full.Load() {
+		return &view.UnavailableError{Reason: "the disk is full"}
+	}
+	return d.Store.Apply(ctx, b)
+}
+
 // TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each void state.
 func TestAFullDiskIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-	v, log, stop := b.logged(t)
-	room := v.Fill(t)
+	log, cfg := make(lines, 1000), b.config(t)
+	disk := &disk{Store: cfg.Store}
+	cfg.Store, cfg.Log = disk, slog.New(slog.NewTextHandler(log, nil))
+	v, stop := b.startWith(t, cfg)
+	disk.full.Store(true)
 	o := placed(2)
 	o.Note = strings.Repeat("x", 100_000)
 	stale := b.at(placed(1), 0, order.Working)
@@ -91,10 +108,10 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 	if got := v.Health().Trouble; got != "the disk is full" {
 		t.Errorf("got trouble %q, want a full disk", got)
 	}
-	if got := watched(t, v, o.ID, room); got.Status != order.Working {
+	if got := watched(t, v, o.ID, func() { disk.full.Store(false) }); got.Status != order.Working {
 		t.Errorf("got %s, want working", got.Status)
 	}
-	if got := v.Health().Void; got != 1 {
+	if got := v.Health().Stale; got != 1 {
 		t.Errorf("got %d void states, want 1", got)
 	}
 	must(t, stop())
@@ -130,8 +147,8 @@ func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
 			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
 			v, log, stop := b.logged(t)
 			harm(t, b)
-			log.wait(t, "rebuilding the view")
-			log.wait(t, "the view is rebuilt")
+			log.wait(t, "rebuilding the read model")
+			log.wait(t, "the read model is complete")
 			get(t, v, "ord_001")
 			watched(t, v, "ord_002", func() { b.put(t, b.Topics.Orders, wire.Order(placed(2))) })
 			must(t, stop())
@@ -162,7 +179,8 @@ func TestACorruptFileIsBuiltAgainWhileRunning(t *testing.T) {
 			t.Fatalf("got %v, want ErrBehind", err)
 		}
 	}
-	log.wait(t, "the view is rebuilt")
+	log.wait(t, "rebuilding the read model")
+	log.wait(t, "the read model is complete")
 	get(t, v, "ord_001")
 	must(t, stop())
 }

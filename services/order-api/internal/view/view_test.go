@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -44,16 +45,19 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) bench {
 	return bench{k, layout, filepath.Join(t.TempDir(), "view.db")}
 }
 
-func (b bench) config() view.Config {
+func (b bench) config(t *testing.T) view.Config {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), b.path)
+	must(t, err)
 	return view.Config{
-		Kafka: b.Config(), Topics: b.Topics, Incarnation: b.layout.Incarnation, Path: b.path, Log: slog.New(slog.DiscardHandler),
+		Kafka: b.Config(), Topics: b.Topics, Incarnation: b.layout.Incarnation, Store: store, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
 // start runs a view that has applied all that stands in the topics now. The function it returns stops it and gives what Run returned.
 func (b bench) start(t *testing.T) (*view.View, func() error) {
 	t.Helper()
-	return b.startWith(t, b.config())
+	return b.startWith(t, b.config(t))
 }
 
 func (b bench) startWith(t *testing.T, cfg view.Config) (*view.View, func() error) {
@@ -186,7 +190,7 @@ func TestVoidStatesCountForNobody(t *testing.T) {
 	check := func(v *view.View, voids int64) {
 		t.Helper()
 		same(t, "state", working, get(t, v, "ord_001"))
-		if got := v.Health(); got.Void != voids || got.Lag != 0 {
+		if got := v.Health(); got.Stale != voids || got.Lag != 0 {
 			t.Errorf("got health %+v, want %d void and no lag", got, voids)
 		}
 	}
@@ -275,7 +279,7 @@ func TestTwoViewsOnOneFileAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	_, stop := b.start(t)
-	_, err := view.New(t.Context(), b.config())
+	_, err := sqlite.Open(t.Context(), b.path)
 	if err == nil || !strings.Contains(err.Error(), "--data of its own") {
 		t.Errorf("got %v, want a refusal that says what to do", err)
 	}
@@ -304,7 +308,7 @@ func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 			b.Produce(t, beside)
 			must(t, v.Applied(t.Context(), 2, beside.Offset))
 			must(t, v.Fresh(t.Context()))
-			if here, elsewhere := v.Held(1), v.Held(2); !errors.Is(here, view.ErrBehind) || elsewhere != nil {
+			if here, elsewhere := v.CheckPartition(1), v.CheckPartition(2); !errors.Is(here, view.ErrBehind) || elsewhere != nil {
 				t.Errorf("held: got %v, and elsewhere %v; want ErrBehind, and nil", here, elsewhere)
 			}
 			if _, err := v.Order(t.Context(), "ord_002"); !errors.Is(err, view.ErrUnknown) {

@@ -29,10 +29,10 @@ func TestAPartitionWithoutALeaderKeepsNothingElseFromTheView(t *testing.T) {
 				time.Sleep(2 * view.MaxAge)
 				must(t, v.Fresh(t.Context()))
 				watched(t, v, "ord_001", func() { b.put(t, b.Topics.Orders, wire.Order(placed(1))) })
-				if err := v.Held(1); err != nil {
+				if err := v.CheckPartition(1); err != nil {
 					t.Errorf("partition 1 has a leader: got %v, want nil", err)
 				}
-				if err := v.Held(0); !errors.Is(err, view.ErrBehind) || !errors.Is(err, view.ErrNoLeader) {
+				if err := v.CheckPartition(0); !errors.Is(err, view.ErrBehind) || !errors.Is(err, view.ErrNoLeader) {
 					t.Errorf("partition 0 has none: got %v, want ErrBehind for ErrNoLeader", err)
 				}
 				if got, want := v.Leader(0) != nil, topic != "orders.status"; got != want {
@@ -40,7 +40,7 @@ func TestAPartitionWithoutALeaderKeepsNothingElseFromTheView(t *testing.T) {
 				}
 				back()
 				time.Sleep(5 * time.Second)
-				if err := errors.Join(v.Held(0), v.Leader(0)); err != nil {
+				if err := errors.Join(v.CheckPartition(0), v.Leader(0)); err != nil {
 					t.Errorf("with its leader back: got %v, want nil", err)
 				}
 				watched(t, v, "ord_002", func() {

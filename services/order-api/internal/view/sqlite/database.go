@@ -21,7 +21,7 @@ const (
 	// maxConnections is one that writes and some that read. Each has a cache of its own; more readers wait.
 	maxConnections = 8
 	// maxStatements is how many statements are kept prepared. Only a search for many words, which clients vary, has more texts.
-	maxStatements = 500
+	maxStatements = 200
 )
 
 const putPosition = "INSERT INTO positions (topic, partition, next, epoch, claim, stale) VALUES (?, ?, ?, ?, ?, ?)" +

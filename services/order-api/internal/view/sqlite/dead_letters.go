@@ -7,20 +7,23 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
-	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
 
 // DeadLetter implements view.Store.
 func (s *Store) DeadLetter(ctx context.Context, id string) (*view.DeadLetter, error) {
-	var w where
-	w.add("id = ?", id)
-	return first(s.deadLetters(ctx, w, 1))
+	return first(s.deadLetters(ctx, selectDeadLetters()+" WHERE id = ?", []any{id}))
 }
 
 // DeadLetters implements view.Store.
 func (s *Store) DeadLetters(ctx context.Context, f view.DeadLetterFilter, after view.Cursor) ([]view.DeadLetter, error) {
+	query, args := listDeadLetters(f, after)
+	return s.deadLetters(ctx, query, args)
+}
+
+// listDeadLetters is the query of a filter.
+func listDeadLetters(f view.DeadLetterFilter, after view.Cursor) (string, []any) {
 	var w where
 	if f.State != "" {
 		w.add("state = ?", f.State)
@@ -32,17 +35,16 @@ func (s *Store) DeadLetters(ctx context.Context, f view.DeadLetterFilter, after 
 		w.add("reason = ?", f.Reason)
 	}
 	w.after(after, "(last_failed, id)")
-	return s.deadLetters(ctx, w, f.Limit)
+	return selectDeadLetters() + w.String() + " ORDER BY last_failed DESC, id DESC LIMIT ?", append(w.args, f.Limit)
 }
 
-func (s *Store) deadLetters(ctx context.Context, w where, limit int) (all []view.DeadLetter, err error) {
-	query := selectDeadLetters() + w.String() + " ORDER BY last_failed DESC, id DESC LIMIT ?"
+func (s *Store) deadLetters(ctx context.Context, query string, args []any) (all []view.DeadLetter, err error) {
 	err = s.use(func(db *database) error {
 		return db.each(ctx, func(scan func(...any) error) error {
 			l, err := scanDeadLetter(scan)
 			all = append(all, l)
 			return err
-		}, query, append(w.args, limit)...)
+		}, query, args...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading dead letters: %w", err)
@@ -76,7 +78,7 @@ SELECT partition, "offset", dlq_partition, dlq_offset, step, class, reason, mess
 }
 
 func scanDeadLetter(scan func(...any) error) (view.DeadLetter, error) {
-	l := view.DeadLetter{DeadLetter: dlq.DeadLetter{}}
+	var l view.DeadLetter
 	var class string
 	var first, last int64
 	err := scan(&l.Origin.Partition, &l.Origin.Offset, &l.Partition, &l.Offset, &l.Step, &class, &l.Reason, &l.Message, &l.Attempts,

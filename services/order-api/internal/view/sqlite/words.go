@@ -7,12 +7,12 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 )
 
-// The index of words finds the orders of a customer whose words are rare. A word that is common is found soon by reading the
-// orders from the newest on, so the index is asked first, and for no more than maxCandidates.
-
+// The index of words finds the orders of a customer if they are few. Many are found soon by reading the orders from the newest on.
 const (
-	maxCandidates = 2000
-	maxWord       = 64 // bytes of a word that the index has
+	maxCandidates = 2_000  // orders that are looked up one by one
+	maxPostings   = 50_000 // entries of a word in the index that are compared with those of other words
+	maxCompared   = 8      // words of which the entries are compared
+	maxWord       = 64     // bytes of a word that the index has
 )
 
 // indexed is what the index of words has of an order.
@@ -45,36 +45,49 @@ func between(word string) (from, to string) {
 	return word, word + "\xff"
 }
 
-// search adds the condition that an order has words that begin with all of these. It reports whether few orders can be meant.
+const postings = "SELECT row FROM order_words WHERE word >= ? AND word < ?"
+
+// search adds the condition that an order has words that begin with all of these. It reports whether few orders can be meant: those
+// that have one rare word, or all words that are not too common.
 func (db *database) search(ctx context.Context, w *where, words []string) (few bool, err error) {
-	rare := ""
 	for _, word := range words {
 		w.add("instr(words, ?) > 0", " "+word)
-		few, err := db.few(ctx, word)
-		if err != nil {
+	}
+	for _, word := range words {
+		from, to := between(word)
+		if few, err := db.atMost(ctx, maxCandidates, postings, from, to); few || err != nil {
+			w.add("rowid IN ("+postings+")", from, to)
+			return few, err
+		}
+	}
+	var all where
+	for _, word := range words[:min(len(words), maxCompared)] {
+		from, to := between(word)
+		if comparable, err := db.atMost(ctx, maxPostings, postings, from, to); err != nil {
 			return false, err
-		}
-		if few && rare == "" {
-			rare = word
+		} else if comparable {
+			all.add(postings, from, to)
 		}
 	}
-	if rare != "" {
-		from, to := between(rare)
-		w.add("rowid IN (SELECT row FROM order_words WHERE word >= ? AND word < ?)", from, to)
+	if len(all.conditions) < 2 {
+		return false, nil
 	}
-	return rare != "", nil
+	both := strings.Join(all.conditions, " INTERSECT ")
+	if few, err = db.atMost(ctx, maxCandidates, both, all.args...); few {
+		w.add("rowid IN ("+both+")", all.args...)
+	}
+	return few, err
 }
 
-// few reports whether at most maxCandidates orders have a word that begins so.
-func (db *database) few(ctx context.Context, word string) (few bool, err error) {
-	from, to := between(word)
+// atMost reports whether a query finds at most n rows.
+func (db *database) atMost(ctx context.Context, n int, query string, args ...any) (yes bool, err error) {
 	err = db.each(ctx, func(scan func(...any) error) error {
-		var n int
-		err := scan(&n)
-		few = n <= maxCandidates
+		var found int
+		err := scan(&found)
+		yes = found <= n
 		return err
-	}, "SELECT count(*) FROM (SELECT 1 FROM order_words WHERE word >= ? AND word < ? LIMIT ?)", from, to, maxCandidates+1)
-	return few, err
+	}, "SELECT count(*) FROM (SELECT 1 FROM ("+query+") LIMIT ?)", append(args, n+1)...)
+	return yes, err
 }
 
 // where collects the conditions of a query.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -83,11 +85,59 @@ type disk struct {
 	full atomic.Bool
 }
 
+func (d *disk) Reset(ctx context.Context, topics map[string]kadm.TopicID) error {
+	if d.full.Load() {
+		return &view.UnavailableError{Reason: "the disk is full"}
+	}
+	return d.Store.Reset(ctx, topics)
+}
+
 func (d *disk) Apply(ctx context.Context, b view.Batch) error {
 	if d.full.Load() {
 		return &view.UnavailableError{Reason: "the disk is full"}
 	}
 	return d.Store.Apply(ctx, b)
+}
+
+func TestAFileThatCannotBeUsedAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		trouble string
+		harm    func(t *testing.T, b bench, d *disk) (end func())
+	}{
+		"locked": {"another process holds a lock on its file", func(t *testing.T, b bench, _ *disk) func() {
+			return b.exec(t, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN IMMEDIATE", "UPDATE positions SET epoch = epoch")
+		}},
+		"full": {"the disk is full", func(t *testing.T, b bench, d *disk) func() {
+			must(t, os.Remove(b.path))
+			d.full.Store(true)
+			return func() { d.full.Store(false) }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+			_, stop := b.start(t)
+			must(t, stop())
+			log, cfg := make(lines, 1000), b.config(t)
+			disk := &disk{Store: cfg.Store}
+			cfg.Store, cfg.Log = disk, slog.New(slog.NewTextHandler(log, nil))
+			end := row.harm(t, b, disk)
+			v, stop := b.run(t, cfg)
+			log.wait(t, "the read model cannot be written")
+			if got := v.Health().Trouble; got != row.trouble {
+				t.Errorf("got trouble %q, want %q", got, row.trouble)
+			}
+			if _, err := v.Order(t.Context(), "ord_001"); !errors.Is(err, view.ErrStore) {
+				t.Errorf("got %v, want ErrStore", err)
+			}
+			end()
+			must(t, v.Fresh(t.Context()))
+			get(t, v, "ord_001")
+			must(t, stop())
+		})
+	}
 }
 
 // TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each void state.

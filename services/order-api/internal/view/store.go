@@ -60,6 +60,7 @@ type UnavailableError struct {
 	Err    error  // or nil
 }
 
+// Error is the reason, and the error of the store.
 func (e *UnavailableError) Error() string {
 	if e.Err == nil {
 		return e.Reason

@@ -62,10 +62,18 @@ func (b bench) start(t *testing.T) (*view.View, func() error) {
 
 func (b bench) startWith(t *testing.T, cfg view.Config) (*view.View, func() error) {
 	t.Helper()
+	v, stop := b.run(t, cfg)
+	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	must(t, v.Fresh(bounded))
+	return v, stop
+}
+
+// run is startWith, but does not wait.
+func (b bench) run(t *testing.T, cfg view.Config) (*view.View, func() error) {
+	t.Helper()
 	v, err := view.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- v.Run(ctx) }() // ends with cancel
@@ -79,9 +87,6 @@ func (b bench) startWith(t *testing.T, cfg view.Config) (*view.View, func() erro
 		return errors.Join(<-done, v.Close())
 	}
 	t.Cleanup(func() { stop() })
-	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
-	defer end()
-	must(t, v.Fresh(bounded))
 	return v, stop
 }
 

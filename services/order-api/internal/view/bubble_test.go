@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func TestViewGrowsOldWithoutKafkaAndStillAnswers(t *testing.T) {
+func TestTheViewAnswersWithoutKafkaAndReportsItsAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -78,7 +78,7 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 					}
 					must(t, v.Fresh(t.Context()))
 					if err := v.CheckPartition(1); (err != nil) != (topic != "orders.dlq") || v.CheckPartition(0) != nil || v.CheckPartition(2) != nil {
-						t.Errorf("held: got %v, %v, %v, want partition 1 alone", v.CheckPartition(0), err, v.CheckPartition(2))
+						t.Errorf("blocked: got %v, %v, %v, want partition 1 alone", v.CheckPartition(0), err, v.CheckPartition(2))
 					}
 					if got := v.Blocked(); len(got) != 1 || got[0].Topic != topic || got[0].Partition != 1 || got[0].Offset != 0 {
 						t.Errorf("blocked: got %+v, want the batch at %s/1@0", got, topic)
@@ -106,7 +106,7 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 	}
 }
 
-func TestTopicMadeAnewEndsRun(t *testing.T) {
+func TestRunEndsWhenATopicIsRecreated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)

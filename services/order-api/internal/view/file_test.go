@@ -140,7 +140,7 @@ func TestAFileThatCannotBeUsedAtTheStartIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each void state.
+// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each stale state.
 func TestAFullDiskIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -162,12 +162,12 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 		t.Errorf("got %s, want working", got.Status)
 	}
 	if got := v.Health().Stale; got != 1 {
-		t.Errorf("got %d void states, want 1", got)
+		t.Errorf("got %d stale states, want 1", got)
 	}
 	must(t, stop())
 }
 
-func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
+func TestALostFileIsRebuiltWhileRunning(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(t *testing.T, b bench){
 		"deleted": func(t *testing.T, b bench) {
@@ -208,8 +208,8 @@ func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
 	}
 }
 
-// TestACorruptFileIsBuiltAgainWhileRunning has readers that find the damage: no record comes.
-func TestACorruptFileIsBuiltAgainWhileRunning(t *testing.T) {
+// TestACorruptFileIsRebuiltWhileRunning has readers that find the damage: no record comes.
+func TestACorruptFileIsRebuiltWhileRunning(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))

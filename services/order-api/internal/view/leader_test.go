@@ -68,13 +68,13 @@ func TestOrdersOfAPartitionWithoutALeaderAreNoBacklog(t *testing.T) {
 		b.Leaderless("", 1)
 		time.Sleep(5 * time.Second)
 		if got := v.Health().Oldest.Placed; !got.IsZero() {
-			t.Errorf("got a backlog since %s, want none: nobody can begin the order", got)
+			t.Errorf("got a backlog since %s, want none: no worker can begin the order", got)
 		}
 	})
 }
 
-// What a leader wrote where it had forgotten other records stands at offsets that the view has read.
-func TestTheViewIsBuiltAgainWhenALeaderHasForgottenRecords(t *testing.T) {
+// What a leader wrote where it had forgotten other records is at offsets that the view has read.
+func TestTheViewIsRebuiltWhenALeaderHasForgottenRecords(t *testing.T) {
 	t.Parallel()
 	for _, running := range []bool{false, true} {
 		t.Run(map[bool]string{false: "before it starts", true: "while it runs"}[running], func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestAnOrderOfAnAbortedTransactionIsNotInTheView(t *testing.T) {
 		r := wire.Order(placed(1))
 		r.Topic, r.Partition = b.Topics.Orders, 1
 		must(t, cl.ProduceSync(t.Context(), r).FirstErr())
-		v, _ := b.start(t) // fresh beside an open transaction
+		v, _ := b.start(t) // fresh in spite of an open transaction
 		b.put(t, b.Topics.Orders, wire.Order(placed(2)))
 		watched(t, v, "ord_002", func() { must(t, cl.EndTransaction(context.WithoutCancel(t.Context()), kgo.TryAbort)) })
 		if _, err := v.Order(t.Context(), "ord_001"); !errors.Is(err, view.ErrUnknown) {

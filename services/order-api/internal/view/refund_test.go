@@ -88,7 +88,7 @@ func TestRefundsEndAtAGap(t *testing.T) {
 	}
 }
 
-func TestAChangeOfARefundWakesWhoWatchesItsOrder(t *testing.T) {
+func TestAChangeOfARefundWakesWatchersOfItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))

@@ -28,7 +28,7 @@ type Store interface {
 	Apply(ctx context.Context, b Batch) error
 	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice.
 	Check() error
-	// Trim marks the dead letters as gone whose records stand in a partition of the dead-letter topic below an offset.
+	// Trim marks the dead letters as gone whose records are below an offset of a partition of the dead-letter topic.
 	Trim(ctx context.Context, partition int32, below int64) error
 
 	// Order returns an order or a refund by its ID, or nil.

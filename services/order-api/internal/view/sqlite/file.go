@@ -19,7 +19,7 @@ var suffixes = []string{"", "-wal", "-shm"}
 // errMoved says that a file is not the one that was opened.
 var errMoved = errors.New("not the file that was opened")
 
-// lockFile holds an exclusive transaction on a database beside the file, until that is closed or the process ends.
+// lockFile holds an exclusive transaction on a second database, until that is closed or the process ends.
 func lockFile(ctx context.Context, path string) (*sql.DB, error) {
 	lock := mustOpen(path+".lock", "locking_mode(EXCLUSIVE)")
 	lock.SetMaxOpenConns(1)
@@ -56,7 +56,7 @@ func removeFiles(path string) error {
 	return errors.Join(errs...)
 }
 
-// noteFiles takes over which files are open. SQLite makes those beside the database with the first read.
+// noteFiles takes over which files are open. SQLite makes the other two with the first read.
 func (db *database) noteFiles() error {
 	files := make([]os.FileInfo, len(suffixes))
 	for i, suffix := range suffixes {

@@ -45,12 +45,14 @@ func (b *backlog) set(oldest Backlog) {
 	b.oldest = oldest
 }
 
-// measureBacklog looks for the oldest order that no worker has begun, over all partitions that are worked on. It is called only
-// while the view is current: one that is catching up may have read orders, and not their states.
+// measureBacklog looks for the oldest order that no worker has begun, over all partitions that are
+// worked on. It is called only while the view is current: one that is catching up may have read
+// orders, and not their states.
 //
-// An accepted order does not count if no worker will read it: its record is below the offset that the worker group has committed,
-// or below the start of the log; or its partition is blocked, for the view or for the workers; or a dead letter says that the
-// workers found no order there. What is older than the topic's retention does not count either.
+// An accepted order does not count if no worker will read it: its record is below the offset that
+// the worker group has committed, or below the start of the log; or its partition is blocked, for
+// the view or for the workers; or a dead letter says that the workers found no order there. What is
+// older than the topic's retention does not count either.
 func (v *View) measureBacklog(ctx context.Context) error {
 	v.readCommits(ctx)
 	var oldest Backlog
@@ -72,7 +74,8 @@ func (v *View) measureBacklog(ctx context.Context) error {
 	return nil
 }
 
-// unbegun are the offsets in orders at which the workers continue, by partition, without the partitions that are blocked.
+// unbegun are the offsets in orders at which the workers continue, by partition, without the
+// partitions that are blocked.
 func (v *View) unbegun() map[int32]int64 {
 	leaderless := v.freshness.leaderlessNumbers()
 	found := map[int32]int64{}
@@ -86,7 +89,8 @@ func (v *View) unbegun() map[int32]int64 {
 	return found
 }
 
-// readCommits asks what the worker group has committed. While there is no answer the last one counts: offsets only rise.
+// readCommits asks what the worker group has committed. While there is no answer the last one
+// counts: offsets only rise.
 func (v *View) readCommits(ctx context.Context) {
 	if v.cfg.Group == "" {
 		return
@@ -99,7 +103,8 @@ func (v *View) readCommits(ctx context.Context) {
 	}
 	if err != nil {
 		if !v.loop.silent { // once an outage
-			v.cfg.Log.Warn("the commits of the worker group cannot be read: the age of the backlog may be too high", telemetry.Error, err)
+			v.cfg.Log.Warn("the commits of the worker group cannot be read: the age of the backlog may be too high",
+				telemetry.Error, err)
 		}
 		v.loop.silent = true
 		return

@@ -29,7 +29,39 @@ func (v *View) Blocked() []Blocked {
 	return all
 }
 
-// block stops at what cannot be read: a record of a newer version, or a batch. The view counts as fresh without the partition.
+// CheckPartition is ErrBehind for a partition number that is blocked, by a record of a newer
+// version or a batch that cannot be read, and for one without a leader: the view may not know an
+// order there that exists. Else it is nil.
+func (v *View) CheckPartition(partition int32) error {
+	if err := v.blockedAt(partition); err != nil {
+		return err
+	}
+	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
+		if err := v.freshness.leader(kafka.Partition{Topic: topic, Number: partition}); err != nil {
+			return fmt.Errorf("%w: %w", ErrBehind, err)
+		}
+	}
+	return nil
+}
+
+// blockedAt is ErrBehind for a partition number that is blocked in orders or orders.status.
+func (v *View) blockedAt(partition int32) error {
+	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
+		if _, reason := v.freshness.position(kafka.Partition{Topic: topic, Number: partition}); reason != nil {
+			return fmt.Errorf("%w: partition %d of %s: %w", ErrBehind, partition, topic, reason)
+		}
+	}
+	return nil
+}
+
+// Leader is ErrNoLeader while no broker leads a partition of the topic orders: nothing can be
+// appended there. Else it is nil.
+func (v *View) Leader(partition int32) error {
+	return v.freshness.leader(kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition})
+}
+
+// block stops at what cannot be read: a record of a newer version, or a batch. The view counts as
+// fresh without the partition.
 func (v *View) block(p kafka.Partition, reason error) {
 	if !v.freshness.block(p, reason) {
 		return
@@ -45,11 +77,13 @@ func (v *View) block(p kafka.Partition, reason error) {
 
 func (v *View) logUnreadable(bad *kafka.UnreadableError) {
 	v.cfg.Log.Error("partition blocked for the read model: a batch cannot be read",
-		telemetry.Topic, bad.Topic, telemetry.Partition, bad.Partition, telemetry.Offset, bad.From, telemetry.Error, bad)
+		telemetry.Topic, bad.Topic, telemetry.Partition, bad.Partition, telemetry.Offset, bad.From,
+		telemetry.Error, bad)
 }
 
-// gap looks for a batch that cannot be read between an offset and the next record: the client passes over it when a whole batch follows. In
-// orders.status compaction leaves gaps everywhere, and they are not looked at.
+// gap looks for a batch that cannot be read between an offset and the next record: the client
+// passes over it when a whole batch follows. In orders.status compaction leaves gaps everywhere,
+// and they are not looked at.
 func (v *View) gap(ctx context.Context, p kafka.Partition, at int64, next *kgo.Record) error {
 	if next.Offset <= at || p.Topic == v.cfg.Topics.Status {
 		return nil
@@ -61,7 +95,8 @@ func (v *View) gap(ctx context.Context, p kafka.Partition, at int64, next *kgo.R
 	return nil
 }
 
-// faults finds out what errors of a poll mean, and returns one that may pass, or that ends the view.
+// faults finds out what errors of a poll mean, and returns one that may pass, or that ends the
+// view.
 func (v *View) faults(ctx context.Context, fetches kgo.Fetches) (err error) {
 	fetches.EachError(func(topic string, partition int32, fault error) {
 		if ctx.Err() != nil {
@@ -78,8 +113,9 @@ func (v *View) faults(ctx context.Context, fetches kgo.Fetches) (err error) {
 	return err
 }
 
-// inspect finds out whether a partition can be read on. If not it is blocked; if a batch is skipped, it is read on after that. The client
-// may have passed over what it could not read: after a failed fetch it is told where to read on.
+// inspect finds out whether a partition can be read on. If not it is blocked; if a batch is
+// skipped, it is read on after that. The client may have passed over what it could not read: after
+// a failed fetch it is told where to read on.
 func (v *View) inspect(ctx context.Context, p kafka.Partition, failed bool) {
 	at, _ := v.freshness.position(p)
 	next, err := v.records.Probe(ctx, p.Topic, p.Number, at)
@@ -88,18 +124,21 @@ func (v *View) inspect(ctx context.Context, p kafka.Partition, failed bool) {
 		return
 	}
 	if err == nil && (failed || next != at) {
-		v.readOn(p, next)
+		v.readOn(p, at, next)
 	}
 }
 
-// readOn reads a partition on, blocked or not.
-func (v *View) readOn(p kafka.Partition, next int64) {
-	v.freshness.unblock(p, next)
+// readOn reads a partition on at the next offset that can be read, blocked or not.
+func (v *View) readOn(p kafka.Partition, at, next int64) {
+	if !v.freshness.unblock(p, at, next) {
+		return
+	}
 	v.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{p.Topic: {p.Number: {Epoch: -1, Offset: next}}})
 	v.cl.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Number}})
 }
 
-// inspectPeriod is how often the view looks for partitions that have records and deliver none, and for batches that are skipped by now.
+// inspectPeriod is how often the view looks for partitions that have records and deliver none, and
+// for batches that are skipped by now.
 const inspectPeriod = 10 * time.Second
 
 // unblock looks for those until ctx is done, and at once when the client spins.
@@ -129,13 +168,16 @@ func (v *View) unblock(ctx context.Context) error {
 	}
 }
 
-// retry reads a partition on if the batch that blocks it is skipped by now. Else it repeats the log line once a minute.
+// retry reads a partition on if the batch that blocks it is skipped by now. Else it repeats the log
+// line once a minute.
 func (v *View) retry(ctx context.Context, bad *kafka.UnreadableError, told map[kafka.Partition]*kafka.Backoff) {
 	p := kafka.Partition{Topic: bad.Topic, Number: bad.Partition}
+	at, _ := v.freshness.position(p)
 	next, err := v.records.Probe(ctx, bad.Topic, bad.Partition, bad.From)
 	if err == nil && next > bad.From {
-		v.cfg.Log.Info("partition continues: the batch is skipped", telemetry.Topic, p.Topic, telemetry.Partition, p.Number)
-		v.readOn(p, next)
+		v.cfg.Log.Info("partition continues: the batch is skipped",
+			telemetry.Topic, p.Topic, telemetry.Partition, p.Number)
+		v.readOn(p, at, next)
 		delete(told, p)
 		return
 	}

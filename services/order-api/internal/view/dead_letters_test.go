@@ -39,8 +39,8 @@ func (b bench) purge(t *testing.T, topic string, below int64) {
 	must(t, answer.Error())
 }
 
-// deadLettered appends an order of partition 1, its dead letter and its dead state, which points at the
-// dead letter.
+// deadLettered appends an order of partition 1, its dead letter and its dead state, which points at
+// the dead letter.
 func (b bench) deadLettered(t *testing.T, o order.Order) (dlq.DeadLetter, order.State) {
 	t.Helper()
 	r := wire.Order(o)

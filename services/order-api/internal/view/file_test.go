@@ -140,7 +140,8 @@ func TestAFileThatCannotBeUsedAtTheStartIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each stale state.
+// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and
+// so does each stale state.
 func TestAFullDiskIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -235,7 +236,8 @@ func TestACorruptFileIsRebuiltWhileRunning(t *testing.T) {
 	must(t, stop())
 }
 
-// TestAFolderThatCannotBeWrittenIsWaitedFor has no folder: a superuser may write to one that is read-only.
+// TestAFolderThatCannotBeWrittenIsWaitedFor has no folder: a superuser may write to one that is
+// read-only.
 func TestAFolderThatCannotBeWrittenIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -31,7 +31,8 @@ type DeadLetterFilter struct {
 	Cursor string          // where the page before ended; empty for the first
 }
 
-// Cursor is the last row of a page: pages are sorted by time and then by ID, both descending. Zero is before the first page.
+// Cursor is the last row of a page: pages are sorted by time and then by ID, both descending. Zero
+// is before the first page.
 type Cursor struct {
 	At time.Time
 	ID string
@@ -56,7 +57,8 @@ func parseCursor(text string) (Cursor, error) {
 	return Cursor{time.UnixMilli(at), id}, nil
 }
 
-// page cuts off a row that was asked for beyond the limit, and names the last row before it if there is one.
+// page cuts off a row that was asked for beyond the limit, and names the last row before it if
+// there is one.
 func page[T any](rows []T, limit int, at func(T) Cursor) ([]T, string) {
 	if len(rows) <= limit {
 		return rows, ""

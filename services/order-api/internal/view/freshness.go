@@ -15,18 +15,24 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// MaxAge is how old the view may be for callers that append a record about an order that may be known already.
+// MaxAge is how old the view may be for callers that append a record about an order that may be
+// known already.
 const MaxAge = time.Minute
 
 // ErrNoLeader is returned for a partition that no broker leads at the moment.
 var ErrNoLeader = errors.New("the partition has no leader")
 
-// leaderlessAfter is how long the end of a partition may be unknown before the partition counts as one without a leader: the
-// election of another takes less.
+// measurePeriod is how often the view measures how far the topics go: idle partitions have no
+// records that would tell.
+const measurePeriod = time.Second
+
+// leaderlessAfter is how long the end of a partition may be unknown before the partition counts as
+// one without a leader: the election of another takes less.
 const leaderlessAfter = 2 * measurePeriod
 
-// freshness is how far each partition is applied, compared with how far it goes. Callers wait with it until a record is
-// applied, or all records are. A partition that is blocked does not keep the view from being fresh. It is safe for concurrent use.
+// freshness is how far each partition is applied, compared with how far it goes. Callers wait with
+// it until a record is applied, or all records are. A partition that is blocked does not keep the
+// view from being fresh. It is safe for concurrent use.
 type freshness struct {
 	log      *slog.Logger
 	caughtUp func() // is called with mu locked when everything measured is applied
@@ -98,7 +104,8 @@ func (f *freshness) advance(positions map[kafka.Partition]Position) {
 	f.settle()
 }
 
-// settle notes that the view is as fresh as the last measurement, if it has reached all ends that are known. The caller holds mu.
+// settle notes that the view is as fresh as the last measurement, if it has reached all ends that
+// are known. The caller holds mu.
 func (f *freshness) settle() {
 	reached := f.open && f.ends != nil
 	for p, end := range f.ends {
@@ -112,7 +119,8 @@ func (f *freshness) settle() {
 	f.changed = make(chan struct{})
 }
 
-// reached is how far a partition is applied: what the log has deleted will never come. The caller holds mu.
+// reached is how far a partition is applied: what the log has deleted will never come. The caller
+// holds mu.
 func (f *freshness) reached(p kafka.Partition) int64 { return max(f.applied[p], f.starts[p]) }
 
 // lag is how many records are not applied yet, and the newest time at which nothing was missing.
@@ -152,7 +160,8 @@ func (f *freshness) await(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// block says that nothing more is applied of a partition, and why. It reports false if that was known.
+// block says that nothing more is applied of a partition, and why. It reports false if that was
+// known.
 func (f *freshness) block(p kafka.Partition, reason error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -163,15 +172,21 @@ func (f *freshness) block(p kafka.Partition, reason error) bool {
 	return true
 }
 
-// unblock says that a partition is read on from an offset.
-func (f *freshness) unblock(p kafka.Partition, next int64) {
+// unblock moves a partition from an offset to the next one that can be read. It reports false if the
+// partition has moved meanwhile.
+func (f *freshness) unblock(p kafka.Partition, from, next int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.applied[p] != from {
+		return false
+	}
 	delete(f.blocked, p)
-	f.applied[p] = max(next, f.applied[p])
+	f.applied[p] = next
+	return true
 }
 
-// position is the offset after the last record applied of a partition, and why nothing more is applied, or nil.
+// position is the offset after the last record applied of a partition, and why nothing more is
+// applied, or nil.
 func (f *freshness) position(p kafka.Partition) (int64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -193,7 +208,8 @@ func (f *freshness) unreadable() (all []*kafka.UnreadableError) {
 	return all
 }
 
-// lagging is how far those partitions are applied that are not blocked, and have more records; or all that are not blocked.
+// lagging is how far those partitions are applied that are not blocked, and have more records; or
+// all that are not blocked.
 func (f *freshness) lagging(all bool) map[kafka.Partition]int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()

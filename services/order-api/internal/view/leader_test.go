@@ -104,7 +104,8 @@ func TestTheViewIsRebuiltWhenALeaderHasForgottenRecords(t *testing.T) {
 	}
 }
 
-// hide takes an order out of the view's file, as if another record had stood in its place when it was read.
+// hide takes an order out of the view's file, as if another record had stood in its place when it
+// was read.
 func (b bench) hide(t *testing.T, id order.ID) {
 	t.Helper()
 	db, err := sql.Open("sqlite", b.path)

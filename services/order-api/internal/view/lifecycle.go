@@ -101,7 +101,8 @@ func (l *lifecycle) trouble() string {
 	return ""
 }
 
-// complete is nil when the store has everything that was applied before, else ErrStore: what it does not have may exist.
+// complete is nil when the store has everything that was applied before, else ErrStore: what it
+// does not have may exist.
 func (l *lifecycle) complete() error {
 	if !l.is(ready) {
 		return ErrStore

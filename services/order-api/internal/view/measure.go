@@ -14,20 +14,20 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// measurePeriod is how often the view measures how far the topics go: idle partitions have no records that would tell.
-const measurePeriod = time.Second
-
-// errRecreated ends Run: producers of this process use the ID of the old topic as well, so only a restart helps.
+// errRecreated ends Run: producers of this process use the ID of the old topic as well, so only a
+// restart helps.
 var errRecreated = errors.New("a topic was deleted and created again while this ran: start again")
 
-// measuring is what the goroutine of measure remembers. The goroutine of tail uses trimmed as well, before the store is ready.
+// measuring is what the goroutine of measure remembers. The goroutine of tail uses trimmed as well,
+// before the store is ready.
 type measuring struct {
 	away    bool            // Kafka did not answer the last time
 	silent  bool            // the group's commits could not be read the last time
 	trimmed map[int32]int64 // starts of the dead-letter topic's partitions that the store knows
 }
 
-// measure asks where the topics end until ctx is done, and does what follows from it. It returns an error when a topic was recreated.
+// measure asks where the topics end until ctx is done, and does what follows from it. It returns an
+// error when a topic was recreated.
 func (v *View) measure(ctx context.Context) error {
 	ticker := time.NewTicker(measurePeriod)
 	defer ticker.Stop()
@@ -46,7 +46,8 @@ func (v *View) measure(ctx context.Context) error {
 	}
 }
 
-// measureOnce takes over where the topics start and end. While Kafka is away the view becomes old, and Fresh reports that.
+// measureOnce takes over where the topics start and end. While Kafka is away the view becomes old,
+// and Fresh reports that.
 func (v *View) measureOnce(ctx context.Context) error {
 	asked := time.Now()
 	ids, starts, ends, err := v.topics(ctx)
@@ -75,7 +76,8 @@ func (v *View) measureOnce(ctx context.Context) error {
 	return err
 }
 
-// trim marks the dead letters as gone that the dead-letter topic has deleted, where a partition starts higher than the store knows.
+// trim marks the dead letters as gone that the dead-letter topic has deleted, where a partition
+// starts higher than the store knows.
 func (v *View) trim(ctx context.Context) error {
 	for partition, start := range v.freshness.logStarts(v.cfg.Topics.DLQ) {
 		if start <= v.loop.trimmed[partition] {
@@ -89,9 +91,12 @@ func (v *View) trim(ctx context.Context) error {
 	return nil
 }
 
-// topics asks Kafka for the IDs of all topics that the view reads, and where their partitions start and end. A start that is not known
-// is left out. It is an error if the leader of no partition answers.
-func (v *View) topics(ctx context.Context) (ids map[string]kadm.TopicID, starts map[kafka.Partition]int64, ends kafka.Offsets, err error) {
+// topics asks Kafka for the IDs of all topics that the view reads, and where their partitions start
+// and end. A start that is not known is left out. It is an error if the leader of no partition
+// answers.
+func (v *View) topics(ctx context.Context) (
+	ids map[string]kadm.TopicID, starts map[kafka.Partition]int64, ends kafka.Offsets, err error,
+) {
 	ctx, cancel := context.WithTimeout(ctx, 2*kafka.DeliveryTimeout)
 	defer cancel()
 	names := []string{v.cfg.Topics.Orders, v.cfg.Topics.Status, v.cfg.Topics.DLQ}
@@ -123,13 +128,14 @@ func (v *View) topics(ctx context.Context) (ids map[string]kadm.TopicID, starts 
 	return nil, nil, nil, fmt.Errorf("listing the ends of %v: %w", names, err)
 }
 
-// forgotten looks into the errors of fetches for a leader that has forgotten records which are applied. The client reads on where these
-// ended, at offsets that are applied already.
+// forgotten looks into the errors of fetches for a leader that has forgotten records which are
+// applied. The client reads on where these ended, at offsets that are applied already.
 func (v *View) forgotten(ctx context.Context, fetches kgo.Fetches) (cut bool, err error) {
 	read := map[kafka.Partition]kgo.EpochOffset{}
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if loss, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
-			read[kafka.Partition{Topic: topic, Number: partition}] = kgo.EpochOffset{Epoch: loss.ConsumedToEpoch, Offset: loss.ConsumedTo}
+			p := kafka.Partition{Topic: topic, Number: partition}
+			read[p] = kgo.EpochOffset{Epoch: loss.ConsumedToEpoch, Offset: loss.ConsumedTo}
 		}
 	})
 	if len(read) == 0 {
@@ -144,7 +150,8 @@ func (v *View) forgotten(ctx context.Context, fetches kgo.Fetches) (cut bool, er
 	return cut, err
 }
 
-// cut reports whether a log ends, as far as the leaders of an epoch have written it, below where it was read in that epoch.
+// cut reports whether a log ends, as far as the leaders of an epoch have written it, below where it
+// was read in that epoch.
 func (v *View) cut(ctx context.Context, read map[kafka.Partition]kgo.EpochOffset) (bool, error) {
 	epochs := map[kafka.Partition]int32{}
 	for p, at := range read {

@@ -20,8 +20,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// projection says which record changes what. It remembers of each partition of orders.status who owns it. It is for one
-// goroutine, but for total.
+// projection says which record changes what. It remembers of each partition of orders.status who
+// owns it. It is for one goroutine, but for total.
 type projection struct {
 	topics topic.Set
 	home   func(key []byte, headers []kgo.RecordHeader) int32 // or nil
@@ -36,8 +36,8 @@ type owner struct {
 	stale int64 // states that were skipped
 }
 
-func newProjection(cfg Config) *projection {
-	return &projection{topics: cfg.Topics, home: cfg.Home, log: cfg.Log, owners: map[int32]owner{}}
+func newProjection(topics topic.Set, home func([]byte, []kgo.RecordHeader) int32, log *slog.Logger) *projection {
+	return &projection{topics: topics, home: home, log: log, owners: map[int32]owner{}}
 }
 
 // resume takes over what a store has applied; nil is nothing.
@@ -81,15 +81,16 @@ func (p *projection) draft(dlqStart map[int32]int64) *draft {
 	}
 }
 
-// add adds what a record changes, and its position. It is wire.ErrNewer for a record of a newer schema version, which it does not add.
+// add adds what a record changes, and its position. It is wire.ErrNewer for a record of a newer
+// schema version, which it does not add.
 func (d *draft) add(r *kgo.Record) error {
 	position := Position{Next: r.Offset + 1, Epoch: r.LeaderEpoch, Claim: -1}
 	if err := d.record(r); err != nil {
 		if !errors.Is(err, wire.ErrUndecodable) && !errors.Is(err, dlq.ErrForeign) {
 			return err
 		}
-		d.p.log.Debug("skipping a record",
-			telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
+		d.p.log.Debug("skipping a record", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition,
+			telemetry.Offset, r.Offset, telemetry.Error, err)
 	}
 	if r.Topic == d.p.topics.Status {
 		o := d.owner(r.Partition)
@@ -127,14 +128,16 @@ func (d *draft) placed(r *kgo.Record) error {
 
 // newRow is the part of a row that is the same for an order that was placed and one that is begun.
 func newRow(o order.Order, r *kgo.Record) Row {
-	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Words: words(o.Customer.Name + " " + o.Customer.Email), Value: r.Value}
+	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Value: r.Value}
+	row.Words = words(o.Customer.Name + " " + o.Customer.Email)
 	if o.Refund != nil {
 		row.RefundOf = o.Refund.Of
 	}
 	return row
 }
 
-// change adds a change of an order. Those that watch the order that a refund is of learn of it, too.
+// change adds a change of an order. Those that watch the order that a refund is of learn of it,
+// too.
 func (d *draft) change(o order.Order, c Change) {
 	d.Changes = append(d.Changes, c)
 	d.changed[o.ID] = true
@@ -184,7 +187,8 @@ func (d *draft) state(r *kgo.Record, head wire.Head) error {
 	return nil
 }
 
-// pointed is the dead letter that a dead order points at, as far as its state tells. The record may be gone from its topic.
+// pointed is the dead letter that a dead order points at, as far as its state tells. The record may
+// be gone from its topic.
 func (d *draft) pointed(s order.State) Failed {
 	died := s.Timeline[len(s.Timeline)-1]
 	for _, c := range slices.Backward(s.Timeline) {
@@ -196,8 +200,8 @@ func (d *draft) pointed(s order.State) Failed {
 	at := s.DeadLetter
 	return Failed{
 		DeadLetter: dlq.DeadLetter{
-			Key: []byte(s.Order.ID), Origin: s.Origin, Step: at.Step, Class: failure.Permanent, Reason: failure.Reason(at.Reason),
-			FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
+			Key: []byte(s.Order.ID), Origin: s.Origin, Step: at.Step, Class: failure.Permanent,
+			Reason: failure.Reason(at.Reason), FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
 		},
 		Partition: at.Partition, Offset: at.Offset, Gone: at.Offset < d.dlqStart[at.Partition], FromState: true,
 	}
@@ -211,6 +215,7 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	d.Changes = append(d.Changes, Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: r.Offset < d.dlqStart[r.Partition]})
+	gone := r.Offset < d.dlqStart[r.Partition]
+	d.Changes = append(d.Changes, Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone})
 	return nil
 }

@@ -31,11 +31,13 @@ func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
 	return v.decode(*row)
 }
 
-// Refunds returns the refunds of an order, by their numbers, without gaps. A refund that the view knows is not among them while it
-// does not know one before: they are in partitions of their own.
+// Refunds returns the refunds of an order, by their numbers, without gaps. A refund that the view
+// knows is not among them while it does not know one before: they are in partitions of their own.
 func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) {
 	states, err := v.list(func() ([]Row, error) { return v.cfg.Store.Refunds(ctx, of) })
-	slices.SortFunc(states, func(a, b order.State) int { return cmp.Compare(a.Order.Refund.Number, b.Order.Refund.Number) })
+	slices.SortFunc(states, func(a, b order.State) int {
+		return cmp.Compare(a.Order.Refund.Number, b.Order.Refund.Number)
+	})
 	for i, s := range states {
 		if s.Order.Refund.Number != i+1 {
 			return states[:i], err
@@ -44,7 +46,8 @@ func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) 
 	return states, err
 }
 
-// Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that are placed in between do not shift the pages.
+// Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that
+// are placed in between do not shift the pages.
 func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, error) {
 	after, err := parseCursor(f.Cursor)
 	if err != nil {
@@ -57,7 +60,9 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	limit := f.Limit
 	f.Limit++
 	states, err := v.list(func() ([]Row, error) { return v.cfg.Store.Orders(ctx, f, customer, after) })
-	states, next := page(states, limit, func(s order.State) Cursor { return Cursor{s.Order.PlacedAt, string(s.Order.ID)} })
+	states, next := page(states, limit, func(s order.State) Cursor {
+		return Cursor{s.Order.PlacedAt, string(s.Order.ID)}
+	})
 	return states, next, err
 }
 
@@ -98,46 +103,19 @@ func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadL
 	return all, next, cmp.Or(err, v.life.complete())
 }
 
-// Fresh returns nil when the view is at most MaxAge old, apart from blocked partitions. It waits for that until ctx is done, and is ErrBehind then.
+// Fresh returns nil when the view is at most MaxAge old, apart from blocked partitions. It waits
+// for that until ctx is done, and is ErrBehind then.
 func (v *View) Fresh(ctx context.Context) error { return v.freshness.waitFresh(ctx) }
 
-// Applied returns nil when the record at an offset of orders is applied. It waits for that until ctx is done, and is ErrBehind then.
+// Applied returns nil when the record at an offset of orders is applied. It waits for that until
+// ctx is done, and is ErrBehind then.
 func (v *View) Applied(ctx context.Context, partition int32, offset int64) error {
 	return v.freshness.waitApplied(ctx, kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition}, offset)
 }
 
-// CheckPartition is ErrBehind for a partition number that is blocked, by a record of a newer version or a batch that cannot be read,
-// and for one without a leader: the view may not know an order there that exists. Else it is nil.
-func (v *View) CheckPartition(partition int32) error {
-	if err := v.blockedAt(partition); err != nil {
-		return err
-	}
-	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
-		if err := v.freshness.leader(kafka.Partition{Topic: topic, Number: partition}); err != nil {
-			return fmt.Errorf("%w: %w", ErrBehind, err)
-		}
-	}
-	return nil
-}
-
-// blockedAt is ErrBehind for a partition number that is blocked in orders or orders.status.
-func (v *View) blockedAt(partition int32) error {
-	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
-		if _, reason := v.freshness.position(kafka.Partition{Topic: topic, Number: partition}); reason != nil {
-			return fmt.Errorf("%w: partition %d of %s: %w", ErrBehind, partition, topic, reason)
-		}
-	}
-	return nil
-}
-
-// Leader is ErrNoLeader while no broker leads a partition of the topic orders: nothing can be appended there. Else it is nil.
-func (v *View) Leader(partition int32) error {
-	return v.freshness.leader(kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition})
-}
-
-// Document returns the invoice that was issued for an order, byte by byte, from the topic that keeps it. It is ErrUnknown
-// for an order whose invoice is not issued, ErrGone when it is not where the order's state says, and ErrAway when Kafka does
-// not answer.
+// Document returns the invoice that was issued for an order, byte by byte, from the topic that
+// keeps it. It is ErrUnknown for an order whose invoice is not issued, ErrGone when it is not where
+// the order's state says, and ErrAway when Kafka does not answer.
 func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
 		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
@@ -153,8 +131,9 @@ func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
 	return document, nil
 }
 
-// Record reads from a topic what the store only points at. It is ErrGone when there is no record any more, and ErrAway when Kafka
-// does not answer in time. The caller compares it with what was asked for: a recreated topic has other records.
+// Record reads from a topic what the store only points at. It is ErrGone when there is no record
+// any more, and ErrAway when Kafka does not answer in time. The caller compares it with what was
+// asked for: a recreated topic has other records.
 func (v *View) Record(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -187,7 +166,8 @@ func (v *View) list(find func() ([]Row, error)) (states []order.State, err error
 	return states, cmp.Or(err, v.life.complete())
 }
 
-// ask asks the store. While that cannot answer the error is ErrStore; a store that turns out to be damaged is rebuilt.
+// ask asks the store. While that cannot answer the error is ErrStore; a store that turns out to be
+// damaged is rebuilt.
 func (v *View) ask(question func() error) error {
 	if v.life.is(opening) { // it may have what topics contained that are deleted
 		return ErrStore
@@ -200,7 +180,8 @@ func (v *View) ask(question func() error) error {
 	return err
 }
 
-// decode reads a row as the records that it was made from: the order as placed, and its newest state once it is begun.
+// decode reads a row as the records that it was made from: the order as placed, and its newest
+// state once it is begun.
 func (v *View) decode(row Row) (order.State, error) {
 	r := &kgo.Record{Key: []byte(row.ID), Partition: row.Partition, Offset: row.Offset, Value: row.Value}
 	if row.Begun {

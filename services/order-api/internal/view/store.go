@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -12,64 +11,49 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Store keeps the tables of a view. One goroutine calls Resume, Reset and Apply, one at a time; all other methods are called
-// concurrently, also with those. Before the first Resume or Reset has succeeded, and after a Reset has failed, all others return an
-// UnavailableError. Times have a resolution of milliseconds. Package storetest has the tests that each store must pass.
+// Store keeps the tables of a view. One goroutine calls Resume, Reset and Apply, one at a time; all
+// other methods are called concurrently, also with those. Before the first Resume or Reset has
+// succeeded, and after a Reset has failed, all others return an UnavailableError. Times have a
+// resolution of milliseconds. Package storetest has the tests that each store must pass.
 //
 // An error that is an *UnavailableError may pass, and the call is repeated. One that is ErrDamaged
 // means that the contents are lost: the view calls Reset. Any other ends the view.
 type Store interface {
-	// Resume opens the store and returns how far each partition is applied. It returns nil when the store is empty, or was
-	// filled from topics with other IDs or by another version.
+	// Resume opens the store and returns how far each partition is applied. It returns nil when the
+	// store is empty, or was filled from topics with other IDs or by another version.
 	Resume(ctx context.Context, topics map[string]kadm.TopicID) (map[kafka.Partition]Position, error)
-	// Reset empties the store, whatever it contains, to be filled from the topics with these IDs. It does not return ErrDamaged.
+	// Reset empties the store, whatever it contains, to be filled from the topics with these IDs.
+	// It does not return ErrDamaged.
 	Reset(ctx context.Context, topics map[string]kadm.TopicID) error
-	// Apply makes all changes of a batch, in their sequence, and stores its positions, in one transaction.
+	// Apply makes all changes of a batch, in their sequence, and stores its positions, in one
+	// transaction.
 	Apply(ctx context.Context, b Batch) error
 	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice.
 	Check() error
-	// Trim marks the dead letters as gone whose records are below an offset of a partition of the dead-letter topic.
+	// Trim marks dead letters as gone: those whose records are in a partition of the dead-letter
+	// topic below an offset.
 	Trim(ctx context.Context, partition int32, below int64) error
 
 	// Order returns an order or a refund by its ID, or nil.
 	Order(ctx context.Context, id order.ID) (*Row, error)
 	// Refunds returns the refunds of an order, in any sequence.
 	Refunds(ctx context.Context, of order.ID) ([]Row, error)
-	// Orders returns the orders that a filter selects, newest first by time and then ID, after a cursor unless that is zero, and at
-	// most Limit of them. The words are those of f.Customer: each must begin a word of the order.
+	// Orders returns the orders that a filter selects, newest first by time and then ID, after a
+	// cursor unless that is zero, and at most Limit of them. The words are those of f.Customer:
+	// each must begin a word of the order.
 	Orders(ctx context.Context, f Filter, words []string, after Cursor) ([]Row, error)
-	// Oldest returns the accepted order of a partition that was placed first, or nil. It leaves out orders below an offset, orders
-	// placed at a time or before, and orders with a dead letter.
+	// Oldest returns the accepted order of a partition that was placed first, or nil. It leaves out
+	// orders below an offset, orders placed at a time or before, and orders with a dead letter.
 	Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*Row, error)
 
 	// DeadLetter returns a dead letter by its ID, or nil.
 	DeadLetter(ctx context.Context, id string) (*DeadLetter, error)
-	// DeadLetters returns the dead letters that a filter selects, those that failed last first and then by ID, after a
-	// cursor unless that is zero, and at most Limit of them.
+	// DeadLetters returns the dead letters that a filter selects, those that failed last first and
+	// then by ID, after a cursor unless that is zero, and at most Limit of them.
 	DeadLetters(ctx context.Context, f DeadLetterFilter, after Cursor) ([]DeadLetter, error)
 
 	Close() error
 }
-
-// ErrDamaged says that the contents of a store are lost, in part or as a whole.
-var ErrDamaged = errors.New("the store of the read model is damaged")
-
-// UnavailableError says that a store cannot be used at the moment. It is ErrStore.
-type UnavailableError struct {
-	Reason string // for users, without details of the store: "the disk is full"
-	Err    error  // or nil
-}
-
-// Error is the reason, and the error of the store.
-func (e *UnavailableError) Error() string {
-	if e.Err == nil {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Err.Error()
-}
-
-// Unwrap is called by package errors.
-func (e *UnavailableError) Unwrap() []error { return []error{ErrStore, e.Err} }
 
 // Batch is what a store applies in one transaction.
 type Batch struct {
@@ -113,18 +97,19 @@ type Placed struct {
 // have deleted the record of an old order, and still have a repeat of it.
 type Changed struct{ Row }
 
-// Erased removes an order, and remembers its ID, the time, and the offset of its record. An order of another partition stays, and so does
-// one that was placed after that time and is not begun.
+// Erased removes an order, and remembers its ID, the time, and the offset of its record. An order
+// of another partition stays, and so does one that was placed after that time and is not begun.
 type Erased struct {
 	ID        order.ID
 	Partition int32
 	At        time.Time
 }
 
-// Failed adds a dead letter. If its ID is known it replaces the one that is there, but not
-//   - by one that is FromState;
-//   - by a copy in another partition than its origin's, if the present one is in that partition and not Gone;
-//   - by one of another key, if the present one has the key of the order at its origin.
+// Failed adds a dead letter. If its ID is known it replaces the stored one, except
+//   - when it is FromState;
+//   - when it is a copy, which is in another partition than its origin, and the stored one is
+//     neither a copy nor Gone;
+//   - when it has another key than the stored one, which has the key of the order at its origin.
 type Failed struct {
 	dlq.DeadLetter       // without Value, Headers and Progress
 	Partition      int32 // of the record in the dead-letter topic

@@ -12,13 +12,15 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// batchSize is the most records of one transaction: enough to rebuild fast, few enough that readers see progress.
+// batchSize is the most records of one transaction: enough to rebuild fast, few enough that readers
+// see progress.
 const batchSize = 1_000
 
 // errForgotten is a reason to rebuild the store.
 var errForgotten = errors.New("a leader has forgotten records that were applied")
 
-// tail opens the store and applies records until ctx is done. It pauses after errors, which would repeat at once.
+// tail opens the store and applies records until ctx is done. It pauses after errors, which would
+// repeat at once.
 func (v *View) tail(ctx context.Context) error {
 	var backoff kafka.Backoff
 	for ctx.Err() == nil {
@@ -36,13 +38,16 @@ func (v *View) tail(ctx context.Context) error {
 		} else if kafka.Classify(err) == kafka.Denied {
 			return kafka.Explain(err)
 		} else {
-			backoff.Pause(ctx, err, func(err error) { v.cfg.Log.Warn("reading for the read model", telemetry.Error, err) })
+			backoff.Pause(ctx, err, func(err error) {
+				v.cfg.Log.Warn("reading for the read model", telemetry.Error, err)
+			})
 		}
 	}
 	return nil
 }
 
-// next fetches records and applies them, to a store that it has opened before. It is ErrDamaged when the store must be opened again.
+// next fetches records and applies them, to a store that it has opened before. It is ErrDamaged
+// when the store must be opened again.
 func (v *View) next(ctx context.Context) (kgo.Fetches, error) {
 	if err := v.insist(ctx, v.open); err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func (v *View) next(ctx context.Context) (kgo.Fetches, error) {
 	return fetches, v.insist(ctx, func(ctx context.Context) error { return v.apply(ctx, fetches) })
 }
 
-// insist calls do, which writes to the store, until that is not unavailable.
+// insist calls do, which writes to the store, until the store can be used.
 func (v *View) insist(ctx context.Context, do func(context.Context) error) error {
 	for backoff := (kafka.Backoff{}); ; {
 		err := do(ctx)
@@ -76,7 +81,8 @@ func (v *View) insist(ctx context.Context, do func(context.Context) error) error
 	}
 }
 
-// open prepares the store, unless it is open: it resumes where the store is, and resets one that is damaged or does not fit the topics.
+// open prepares the store, unless it is open: it resumes where the store is, and resets one that is
+// damaged or does not fit the topics.
 func (v *View) open(ctx context.Context) error {
 	var positions map[kafka.Partition]Position
 	switch {
@@ -112,14 +118,17 @@ func (v *View) resume(ctx context.Context) (map[kafka.Partition]Position, error)
 	return positions, v.trim(ctx)
 }
 
-// continues reports whether the logs still have what was read of them. Where a leader does not answer, the client asks it again.
+// continues reports whether the logs still have what was read of them. Where a leader does not
+// answer, the client asks it again.
 func (v *View) continues(ctx context.Context, positions map[kafka.Partition]Position) bool {
 	read := map[kafka.Partition]kgo.EpochOffset{}
 	for p, position := range positions {
-		// A topic that ends before what was read of it has lost records, and will have others at those offsets.
+		// A topic that ends before what was read of it has lost records, and will have others at
+		// those offsets.
 		end, known := v.freshness.logEnd(p)
 		if known && position.Next > end {
-			v.cfg.Log.Warn("rebuilding the read model: a topic is shorter than it was", telemetry.Topic, p.Topic, telemetry.Partition, p.Number)
+			v.cfg.Log.Warn("rebuilding the read model: a topic is shorter than it was",
+				telemetry.Topic, p.Topic, telemetry.Partition, p.Number)
 			return false
 		}
 		read[p] = kgo.EpochOffset{Epoch: position.Epoch, Offset: position.Next}
@@ -187,7 +196,7 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 func (v *View) add(ctx context.Context, d *draft, p kafka.Partition, r *kgo.Record) error {
 	at, reason := v.freshness.position(p)
 	at = max(at, d.Positions[p].Next)
-	// After a reset to the start of a topic known records come again, and must not change the store back.
+	// After a reset to the start of a topic the client delivers applied records again.
 	if reason != nil || r.Offset < at {
 		return nil
 	}

@@ -1,18 +1,19 @@
-// Package view is the read model: it projects orders, orders.status and orders.dlq into tables that the API answers from.
+// Package view is the read model: it projects orders, orders.status and orders.dlq into tables that
+// the API answers from.
 //
 // The topics are the truth and the tables are derived from them. Consumption is at-least-once, and
 // each batch of changes is stored in one transaction with the positions that it was read up to, so
-// a restart resumes there and no record counts twice. A Store that is damaged, of another schema, or
-// filled from topics that were deleted since, is reset and filled again; there are no migrations. A
-// store that cannot be used at the moment is waited for, at the start and later.
+// a restart resumes there and no record counts twice. A Store that is damaged, of another schema,
+// or filled from topics that were deleted since, is reset and filled again; there are no
+// migrations. A store that cannot be used at the moment is waited for, at the start and later.
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status record
 // replaces the whole state of its order, unless package status finds it stale, and a tombstone
 // removes the order. Of the dead letters of one ID the newest counts. A record that cannot be
 // decoded is skipped: the worker writes a dead letter for it. A record of a newer schema version
-// blocks its partition until an API of that version reads on, and a batch that cannot be read blocks
-// it until it is skipped; the other partitions continue. CheckPartition reports such a partition to
-// callers that append something about an order that may be known already.
+// blocks its partition until an API of that version reads on, and a batch that cannot be read
+// blocks it until it is skipped; the other partitions continue. CheckPartition reports such a
+// partition to callers that append something about an order that may be known already.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how
 // old the answers may be.
@@ -21,7 +22,6 @@ package view
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -41,7 +41,8 @@ type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
 	Incarnation string // of the topic orders, as kafka.Check found it
-	// Home is the partition where a record of the topic orders belongs; in another one it is skipped. With nil all count.
+	// Home is the partition where a record of the topic orders belongs; in another one it is
+	// skipped. With nil all count.
 	Home  func(key []byte, headers []kgo.RecordHeader) int32
 	Group string // of the workers, whose commits tell which orders are begun; or empty: they are not asked for
 	Store Store  // the view closes it
@@ -69,21 +70,13 @@ type View struct {
 	backlog   backlog
 }
 
-// Errors that callers tell apart.
-var (
-	ErrUnknown = errors.New("not in the read model")
-	ErrCursor  = errors.New("not a cursor of this API")
-	ErrBehind  = errors.New("the read model is behind Kafka")
-	// ErrStore is ErrBehind, because the store cannot be used at the moment, or is being rebuilt.
-	ErrStore = fmt.Errorf("%w: its store cannot be used, or is being rebuilt", ErrBehind)
-	ErrAway  = errors.New("no answer from Kafka") // about what the view does not store
-	ErrGone  = kafka.ErrGone                      // Kafka has deleted it, or has another record at its offset
-)
-
-// New connects to Kafka. The store is opened by Run. The caller closes the view; after an error the store is closed.
+// New connects to Kafka. The store is opened by Run. The caller closes the view; after an error the
+// store is closed.
 func New(ctx context.Context, cfg Config) (*View, error) {
-	v := &View{cfg: cfg, spin: kafka.NewSpin(), projection: newProjection(cfg), loop: measuring{trimmed: map[int32]int64{}}}
-	v.life = newLifecycle(cfg.Log)
+	v := &View{
+		cfg: cfg, spin: kafka.NewSpin(), projection: newProjection(cfg.Topics, cfg.Home, cfg.Log),
+		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log),
+	}
 	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
 	if err := v.connect(ctx); err != nil {
 		return nil, errors.Join(err, v.Close())
@@ -94,7 +87,7 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 // connect makes the clients, and asks which topics and partitions there are.
 func (v *View) connect(ctx context.Context) (err error) {
 	v.cl, err = v.cfg.Kafka.Connect(ctx, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		// A partition may end with a control record, and the view must see that it has read that far.
+		// A partition may end with a control record. Without it the view would wait for the end.
 		kgo.KeepControlRecords(), kgo.WithHooks(v.spin))
 	if err != nil {
 		return err
@@ -138,8 +131,9 @@ type Health struct {
 	Fresh   time.Time // the newest time at which nothing was missing; zero before the first
 	Trouble string    // why the store cannot be written, or that it is being rebuilt; or empty
 	Stale   int64     // states that were skipped because their writer had lost the partition
-	// Oldest is the oldest order that no worker has begun. It is zero if there is none, and while the view is older than
-	// MaxAge: states that are not applied yet may say that an order was begun.
+	// Oldest is the oldest order that no worker has begun. It is zero if there is none, and while
+	// the view is older than MaxAge: states that are not applied yet may say that an order was
+	// begun.
 	Oldest Backlog
 }
 

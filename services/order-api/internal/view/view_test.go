@@ -54,7 +54,8 @@ func (b bench) config(t *testing.T) view.Config {
 	}
 }
 
-// start runs a view that has applied all that is in the topics now. The function it returns stops it and gives what Run returned.
+// start runs a view that has applied all that is in the topics now. The function it returns stops
+// it and gives what Run returned.
 func (b bench) start(t *testing.T) (*view.View, func() error) {
 	t.Helper()
 	return b.startWith(t, b.config(t))
@@ -132,7 +133,8 @@ func placed(n int) order.Order {
 	}
 }
 
-// at is the state of an order whose record is at an offset of partition 1, after it went through some statuses.
+// at is the state of an order whose record is at an offset of partition 1, after it went through
+// some statuses.
 func (b bench) at(o order.Order, offset int64, through ...order.Status) order.State {
 	s := o.Begin(order.Origin{Incarnation: b.layout.Incarnation, Partition: 1, Offset: offset})
 	for i, status := range through {
@@ -323,7 +325,8 @@ func TestARecordOfANewerVersionBlocksItsPartitionAlone(t *testing.T) {
 	}
 }
 
-// TestARepeatThatOutlivesItsOrderChangesNothing has a view that is rebuilt when the topic has forgotten an order, and not yet its repeat.
+// TestARepeatThatOutlivesItsOrderChangesNothing has a view that is rebuilt when the topic has
+// forgotten an order, and not yet its repeat.
 func TestARepeatThatOutlivesItsOrderChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -6,7 +6,8 @@ import (
 	"unicode"
 )
 
-// words are the words of a text in lower case, without repeats. Scripts that write words without spaces have one for each character.
+// words are the words of a text in lower case, without repeats. Scripts that write words without
+// spaces have one for each character.
 func words(text string) (all []string) {
 	var word strings.Builder
 	end := func() {

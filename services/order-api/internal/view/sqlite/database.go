@@ -18,14 +18,19 @@ import (
 const (
 	// schemaVersion is the version of schema.sql. A file of another version is replaced.
 	schemaVersion = 9
-	// maxConnections is one that writes and some that read. Each has a cache of its own; more readers wait.
+	// maxConnections is one that writes and some that read. Each has a cache of its own; more
+	// readers wait.
 	maxConnections = 8
-	// maxStatements is how many statements are kept prepared. Only a search for many words, which clients vary, has more texts.
+	// maxStatements is how many statements are kept prepared. Only a search for many words, which
+	// clients vary, has more texts.
 	maxStatements = 200
 )
 
-const putPosition = "INSERT INTO positions (topic, partition, next, epoch, claim, stale) VALUES (?, ?, ?, ?, ?, ?)" +
-	" ON CONFLICT DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, stale = excluded.stale"
+const (
+	selectPositions = "SELECT topic, partition, next, epoch, claim, stale FROM positions"
+	putPosition     = `INSERT INTO positions (topic, partition, next, epoch, claim, stale) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, stale = excluded.stale`
+)
 
 // database is an open file. Each statement is prepared once.
 type database struct {
@@ -39,10 +44,10 @@ type database struct {
 
 // openDatabase opens a database, or makes an empty one.
 func openDatabase(ctx context.Context, path string) (*database, error) {
-	// Without a sync of each commit a power cut costs the last transactions, and those are in Kafka.
-	db := &database{
-		DB: mustOpen(path, "journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1000)"), path: path, statements: map[string]*sql.Stmt{},
-	}
+	// Without a sync of each commit a power cut costs the last transactions, and those are in
+	// Kafka.
+	pragmas := []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1000)"}
+	db := &database{DB: mustOpen(path, pragmas...), path: path, statements: map[string]*sql.Stmt{}}
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	if _, err := db.version(ctx); err != nil { // the first use of the file
@@ -74,13 +79,16 @@ func (db *database) create(ctx context.Context, topics map[string]kadm.TopicID) 
 	return tx.Commit()
 }
 
-// positions returns how far the file goes; nil when it is empty, of another version or filled from other topics.
-func (db *database) positions(ctx context.Context, topics map[string]kadm.TopicID) (map[kafka.Partition]view.Position, error) {
+// positions returns how far the file goes; nil when it is empty, of another version or filled from
+// other topics.
+func (db *database) positions(
+	ctx context.Context, topics map[string]kadm.TopicID,
+) (map[kafka.Partition]view.Position, error) {
 	if version, err := db.version(ctx); err != nil || version != schemaVersion {
 		return nil, err
 	}
 	ids := map[string]kadm.TopicID{}
-	err := db.each(ctx, func(scan func(...any) error) error {
+	err := db.each(ctx, func(scan scan) error {
 		var name string
 		var id []byte
 		err := scan(&name, &id)
@@ -91,18 +99,21 @@ func (db *database) positions(ctx context.Context, topics map[string]kadm.TopicI
 		return nil, err
 	}
 	positions := map[kafka.Partition]view.Position{}
-	err = db.each(ctx, func(scan func(...any) error) error {
+	err = db.each(ctx, func(scan scan) error {
 		var p kafka.Partition
 		var at view.Position
 		err := scan(&p.Topic, &p.Number, &at.Next, &at.Epoch, &at.Claim, &at.Stale)
 		positions[p] = at
 		return err
-	}, "SELECT topic, partition, next, epoch, claim, stale FROM positions")
+	}, selectPositions)
 	return positions, err
 }
 
+// scan reads the columns of a row.
+type scan func(into ...any) error
+
 // each calls row for each row that a query finds.
-func (db *database) each(ctx context.Context, row func(scan func(...any) error) error, query string, args ...any) error {
+func (db *database) each(ctx context.Context, row func(scan) error, query string, args ...any) error {
 	rows, err := db.query(ctx, query, args)
 	if err != nil {
 		return err

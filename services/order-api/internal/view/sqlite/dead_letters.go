@@ -17,7 +17,9 @@ func (s *Store) DeadLetter(ctx context.Context, id string) (*view.DeadLetter, er
 }
 
 // DeadLetters implements view.Store.
-func (s *Store) DeadLetters(ctx context.Context, f view.DeadLetterFilter, after view.Cursor) ([]view.DeadLetter, error) {
+func (s *Store) DeadLetters(
+	ctx context.Context, f view.DeadLetterFilter, after view.Cursor,
+) ([]view.DeadLetter, error) {
 	query, args := listDeadLetters(f, after)
 	return s.deadLetters(ctx, query, args)
 }
@@ -40,7 +42,7 @@ func listDeadLetters(f view.DeadLetterFilter, after view.Cursor) (string, []any)
 
 func (s *Store) deadLetters(ctx context.Context, query string, args []any) (all []view.DeadLetter, err error) {
 	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan func(...any) error) error {
+		return db.each(ctx, func(scan scan) error {
 			l, err := scanDeadLetter(scan)
 			all = append(all, l)
 			return err
@@ -52,10 +54,11 @@ func (s *Store) deadLetters(ctx context.Context, query string, args []any) (all 
 	return all, nil
 }
 
-// selectDeadLetters is each dead letter with its order, found by its origin: another order may have used the same key. If the key is
-// not that of the order, which may be of a topic that was recreated since, it is the dead letter of something else. A dead letter is
-// acknowledged before the status that says dead, so an order that has not reached the dead letter's rev yet is not past it; nor is
-// one that was never begun.
+// selectDeadLetters is each dead letter with its order, found by its origin: another order may have
+// used the same key. If the key is not that of the order, which may be of a topic that was
+// recreated since, it is the dead letter of something else. A dead letter is acknowledged before
+// the status that says dead, so an order that has not reached the dead letter's rev yet is not past
+// it; nor is one that was never begun.
 func selectDeadLetters() string {
 	const query = `WITH joined AS (
 SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_status, coalesce(o.rev, 0) AS order_rev,
@@ -66,8 +69,8 @@ SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_stat
     WHEN l.gone THEN 'lost' ELSE 'open' END AS state
 FROM dead_letters l LEFT JOIN orders o ON o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
 LEFT JOIN erased e ON e.partition = l.partition AND e."offset" = l."offset")
-SELECT partition, "offset", dlq_partition, dlq_offset, step, class, reason, message, attempts, first_failed, last_failed, worker, replays,
-  rev, order_id, order_status, order_rev, order_at, state FROM joined`
+SELECT partition, "offset", dlq_partition, dlq_offset, step, class, reason, message, attempts, first_failed,
+  last_failed, worker, replays, rev, order_id, order_status, order_rev, order_at, state FROM joined`
 	var ended []string
 	for _, s := range order.Statuses() {
 		if s.Final() && s != order.Dead {
@@ -77,12 +80,12 @@ SELECT partition, "offset", dlq_partition, dlq_offset, step, class, reason, mess
 	return fmt.Sprintf(query, strings.Join(ended, ", "))
 }
 
-func scanDeadLetter(scan func(...any) error) (view.DeadLetter, error) {
+func scanDeadLetter(scan scan) (view.DeadLetter, error) {
 	var l view.DeadLetter
 	var class string
 	var first, last int64
-	err := scan(&l.Origin.Partition, &l.Origin.Offset, &l.Partition, &l.Offset, &l.Step, &class, &l.Reason, &l.Message, &l.Attempts,
-		&first, &last, &l.Worker, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev, &l.OrderAt, &l.State)
+	err := scan(&l.Origin.Partition, &l.Origin.Offset, &l.Partition, &l.Offset, &l.Step, &class, &l.Reason, &l.Message,
+		&l.Attempts, &first, &last, &l.Worker, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev, &l.OrderAt, &l.State)
 	l.Class = failure.ParseClass(class)
 	l.FirstFailed, l.LastFailed = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
 	return l, err

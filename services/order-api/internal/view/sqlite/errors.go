@@ -14,7 +14,8 @@ import (
 // notWritable is a reason to wait for a file.
 const notWritable = "its file or folder cannot be written"
 
-// classify says what an error means for the view: the file is damaged, or cannot be used at the moment, or the error ends the view.
+// classify says what an error means for the view: the file is damaged, or cannot be used at the
+// moment, or the error ends the view.
 func classify(err error) error {
 	if err == nil {
 		return nil
@@ -28,7 +29,8 @@ func classify(err error) error {
 	return err
 }
 
-// unavailable is classify for an error of making a file: there is nothing in it that could be damaged, so any other error may pass, too.
+// unavailable is classify for an error of making a file: there is nothing in it that could be
+// damaged, so any other error may pass, too.
 func unavailable(err error) error {
 	reason := passing(err)
 	if reason == "" {
@@ -37,7 +39,8 @@ func unavailable(err error) error {
 	return &view.UnavailableError{Reason: reason, Err: err}
 }
 
-// damaged reports whether an error says that the file is no database, a broken one, or not the one that was opened.
+// damaged reports whether an error says that the file is no database, a broken one, or not the one
+// that was opened.
 func damaged(err error) bool {
 	if errors.Is(err, errMoved) {
 		return true
@@ -59,7 +62,8 @@ func damaged(err error) bool {
 	return e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT
 }
 
-// passing is why the file cannot be used at the moment, if that is what an error of SQLite says; or it is empty.
+// passing is why the file cannot be used at the moment, if that is what an error of SQLite says; or
+// it is empty.
 func passing(err error) string {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {

@@ -19,7 +19,8 @@ var suffixes = []string{"", "-wal", "-shm"}
 // errMoved says that a file is not the one that was opened.
 var errMoved = errors.New("not the file that was opened")
 
-// lockFile holds an exclusive transaction on a second database, until that is closed or the process ends.
+// lockFile holds an exclusive transaction on a second database, until that is closed or the process
+// ends.
 func lockFile(ctx context.Context, path string) (*sql.DB, error) {
 	lock := mustOpen(path+".lock", "locking_mode(EXCLUSIVE)")
 	lock.SetMaxOpenConns(1)
@@ -29,7 +30,8 @@ func lockFile(ctx context.Context, path string) (*sql.DB, error) {
 	}
 	lock.Close()
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
-		return nil, fmt.Errorf("the read model in %q is in use by another process: give this one a --data of its own", filepath.Dir(path))
+		return nil, fmt.Errorf("the read model in %q is in use by another process: give this one a --data of its own",
+			filepath.Dir(path))
 	}
 	return nil, fmt.Errorf("locking the read model with %q: %w", path+".lock", err)
 }
@@ -48,7 +50,8 @@ func mustOpen(path string, pragmas ...string) *sql.DB {
 // removeFiles deletes a database, if there is one.
 func removeFiles(path string) error {
 	var errs []error
-	for _, suffix := range suffixes { // once the first is gone, a connection that is closed late leaves the others alone
+	// Once the first is gone, a connection that is closed late leaves the others alone.
+	for _, suffix := range suffixes {
 		if err := os.Remove(path + suffix); !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -70,7 +73,8 @@ func (db *database) noteFiles() error {
 	return nil
 }
 
-// moved is errMoved when a name does not lead to the file that was opened: SQLite would use the one without a name.
+// moved is errMoved when a name does not lead to the file that was opened: SQLite would use the one
+// without a name.
 func (db *database) moved() error {
 	for i, was := range db.files {
 		now, err := os.Stat(db.path + suffixes[i])

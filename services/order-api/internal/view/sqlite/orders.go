@@ -10,8 +10,14 @@ import (
 )
 
 const (
-	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value FROM orders`
-	newestFirst  = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
+FROM orders`
+	newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	// The literal status is that of the index orders_accepted.
+	oldestAccepted = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
+AND NOT EXISTS (
+  SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o."offset" AND l.key IN ('', o.id))
+ORDER BY placed_at LIMIT 1`
 )
 
 // Order implements view.Store.
@@ -26,15 +32,13 @@ func (s *Store) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
 
 // Oldest implements view.Store.
 func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*view.Row, error) {
-	// The literal status is that of the index orders_accepted.
-	const oldest = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?` +
-		` AND NOT EXISTS (SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o."offset" AND l.key IN ('', o.id))` +
-		" ORDER BY placed_at LIMIT 1"
-	return first(s.orders(ctx, oldest, partition, from, placedAfter.UnixMilli()))
+	return first(s.orders(ctx, oldestAccepted, partition, from, placedAfter.UnixMilli()))
 }
 
 // Orders implements view.Store.
-func (s *Store) Orders(ctx context.Context, f view.Filter, words []string, after view.Cursor) (rows []view.Row, err error) {
+func (s *Store) Orders(
+	ctx context.Context, f view.Filter, words []string, after view.Cursor,
+) (rows []view.Row, err error) {
 	err = s.use(func(db *database) error {
 		query, args, err := db.list(ctx, f, words, after)
 		if err == nil {
@@ -45,8 +49,8 @@ func (s *Store) Orders(ctx context.Context, f view.Filter, words []string, after
 	return rows, err
 }
 
-// list is the query of a filter. Where few orders can be meant, a plus sign keeps SQLite from taking the index of a column that
-// all of them may share.
+// list is the query of a filter. Where few orders can be meant, a plus sign keeps SQLite from
+// taking the index of a column that all of them may share.
 func (db *database) list(ctx context.Context, f view.Filter, words []string, after view.Cursor) (string, []any, error) {
 	var w where
 	few, err := db.search(ctx, &w, words)
@@ -85,10 +89,11 @@ func (s *Store) orders(ctx context.Context, query string, args ...any) (rows []v
 
 // orders returns the rows of a query that begins with selectOrders.
 func (db *database) orders(ctx context.Context, query string, args []any) (rows []view.Row, err error) {
-	err = db.each(ctx, func(scan func(...any) error) error {
+	err = db.each(ctx, func(scan scan) error {
 		var r view.Row
 		var placed int64
-		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf, &r.Value)
+		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf,
+			&r.Value)
 		r.PlacedAt = time.UnixMilli(placed).UTC()
 		rows = append(rows, r)
 		return err
@@ -97,12 +102,4 @@ func (db *database) orders(ctx context.Context, query string, args []any) (rows 
 		return nil, fmt.Errorf("reading orders: %w", err)
 	}
 	return rows, nil
-}
-
-// first is the first of some rows, or nil.
-func first[T any](rows []T, err error) (*T, error) {
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	return &rows[0], nil
 }

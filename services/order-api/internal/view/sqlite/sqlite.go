@@ -34,7 +34,8 @@ type Store struct {
 
 var _ view.Store = (*Store)(nil)
 
-// Open locks a file that need not exist; its folder must. It is an error if another process uses the file. The caller closes the store.
+// Open locks a file that need not exist; its folder must. It is an error if another process uses
+// the file. The caller closes the store.
 func Open(ctx context.Context, path string) (*Store, error) {
 	lock, err := lockFile(ctx, path)
 	if err != nil {

@@ -3,11 +3,10 @@ package sqlite
 import (
 	"context"
 	"strings"
-
-	"example.com/orders/services/order-api/internal/view"
 )
 
-// The index of words finds the orders of a customer if they are few. Many are found soon by reading the orders from the newest on.
+// The index of words finds the orders of a customer if they are few. Many are found soon by reading
+// the orders from the newest on.
 const (
 	maxCandidates = 2_000  // orders that are looked up one by one
 	maxPostings   = 50_000 // entries of a word in the index that are compared with those of other words
@@ -21,12 +20,18 @@ type indexed struct {
 	words         string
 }
 
+const (
+	addWord    = "INSERT INTO order_words (word, placed_at, row) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+	removeWord = "DELETE FROM order_words WHERE word = ? AND placed_at = ? AND row = ?"
+	postings   = "SELECT row FROM order_words WHERE word >= ? AND word < ?"
+)
+
 func (tx *transaction) addWords(ctx context.Context, in indexed) error {
-	return tx.eachWord(ctx, "INSERT INTO order_words (word, placed_at, row) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", in)
+	return tx.eachWord(ctx, addWord, in)
 }
 
 func (tx *transaction) removeWords(ctx context.Context, in indexed) error {
-	return tx.eachWord(ctx, "DELETE FROM order_words WHERE word = ? AND placed_at = ? AND row = ?", in)
+	return tx.eachWord(ctx, removeWord, in)
 }
 
 func (tx *transaction) eachWord(ctx context.Context, statement string, in indexed) error {
@@ -39,16 +44,16 @@ func (tx *transaction) eachWord(ctx context.Context, statement string, in indexe
 	return nil
 }
 
-// between are the bounds of the words in the index that begin with a word. No byte of a text is 0xff.
+// between are the bounds of the words in the index that begin with a word. No byte of a text is
+// 0xff.
 func between(word string) (from, to string) {
 	word = word[:min(len(word), maxWord)]
 	return word, word + "\xff"
 }
 
-const postings = "SELECT row FROM order_words WHERE word >= ? AND word < ?"
-
-// search adds the condition that an order has words that begin with all of these. It reports whether few orders can be meant: those
-// that have one rare word, or all words that are not too common.
+// search adds the condition that an order has words that begin with all of these. It reports
+// whether few orders can be meant: those that have one rare word, or all words that are not too
+// common.
 func (db *database) search(ctx context.Context, w *where, words []string) (few bool, err error) {
 	for _, word := range words {
 		w.add("instr(words, ?) > 0", " "+word)
@@ -81,37 +86,11 @@ func (db *database) search(ctx context.Context, w *where, words []string) (few b
 
 // atMost reports whether a query finds at most n rows.
 func (db *database) atMost(ctx context.Context, n int, query string, args ...any) (yes bool, err error) {
-	err = db.each(ctx, func(scan func(...any) error) error {
+	err = db.each(ctx, func(scan scan) error {
 		var found int
 		err := scan(&found)
 		yes = found <= n
 		return err
 	}, "SELECT count(*) FROM (SELECT 1 FROM ("+query+") LIMIT ?)", append(args, n+1)...)
 	return yes, err
-}
-
-// where collects the conditions of a query.
-type where struct {
-	conditions []string
-	args       []any
-}
-
-func (w *where) add(condition string, args ...any) {
-	w.conditions = append(w.conditions, condition)
-	w.args = append(w.args, args...)
-}
-
-// after continues after a cursor, unless that is zero.
-func (w *where) after(c view.Cursor, columns string) {
-	if c != (view.Cursor{}) {
-		w.add(columns+" < (?, ?)", c.At.UnixMilli(), c.ID)
-	}
-}
-
-// String is the WHERE clause, or nothing.
-func (w *where) String() string {
-	if len(w.conditions) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(w.conditions, " AND ")
 }

@@ -12,8 +12,9 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// filled is a store of n confirmed orders, of which a tenth are refunds. Each has the words customer, example and com and its number, and a
-// first name and a last name of which there are few.
+// filled is a store of n confirmed orders, of which a tenth are refunds. Each has the words
+// customer, example and com and its number, and a first name and a last name of which there are
+// few.
 func filled(t *testing.T, n, names int) *Store {
 	t.Helper()
 	s := empty(t)
@@ -35,7 +36,7 @@ func filled(t *testing.T, n, names int) *Store {
 // plan is how SQLite answers a query.
 func (s *Store) plan(t *testing.T, query string, args []any) (plan []string) {
 	t.Helper()
-	must(t, s.db.each(t.Context(), func(scan func(...any) error) error {
+	must(t, s.db.each(t.Context(), func(scan scan) error {
 		var id, parent, unused int
 		var step string
 		err := scan(&id, &parent, &unused, &step)

@@ -258,7 +258,9 @@ func selectsOrders(t *testing.T, s *store) {
 		{"a word that was", view.Filter{}, []string{"cy"}, nil},
 		{"no wildcard", view.Filter{}, []string{"%"}, nil},
 		{
-			"all at once", view.Filter{Status: order.Accepted, From: minute(1), To: minute(9)}, []string{"bo"},
+			"all at once",
+			view.Filter{Status: order.Accepted, From: minute(1), To: minute(9)},
+			[]string{"bo"},
 			[]order.ID{"ord_02"},
 		},
 	} {
@@ -420,7 +422,8 @@ func selectsDeadLetters(t *testing.T, s *store) {
 		{"step", view.DeadLetterFilter{Step: order.StepEmail}, []string{"1-3"}},
 		{"reason", view.DeadLetterFilter{Reason: failure.NoRoute}, []string{"1-4", "1-2", "1-1"}},
 		{
-			"all at once", view.DeadLetterFilter{State: view.Open, Step: order.StepShipping, Reason: failure.NoRoute},
+			"all at once",
+			view.DeadLetterFilter{State: view.Open, Step: order.StepShipping, Reason: failure.NoRoute},
 			[]string{"1-4", "1-2"},
 		},
 	} {

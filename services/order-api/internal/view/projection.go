@@ -198,13 +198,13 @@ func (d *draft) pointed(s order.State) Failed {
 		}
 	}
 	at := s.DeadLetter
-	return Failed{
-		DeadLetter: dlq.DeadLetter{
-			Key: []byte(s.Order.ID), Origin: s.Origin, Step: at.Step, Class: failure.Permanent,
-			Reason: failure.Reason(at.Reason), FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
-		},
-		Partition: at.Partition, Offset: at.Offset, Gone: at.Offset < d.dlqStart[at.Partition], FromState: true,
+	l := dlq.DeadLetter{
+		Step: at.Step, Class: failure.Permanent, Reason: failure.Reason(at.Reason), FirstFailed: died.At, LastFailed: died.At,
+		Replays: s.Replays, Rev: died.Rev,
 	}
+	l.Key, l.Origin = []byte(s.Order.ID), s.Origin
+	gone := at.Offset < d.dlqStart[at.Partition]
+	return Failed{DeadLetter: l, Partition: at.Partition, Offset: at.Offset, Gone: gone, FromState: true}
 }
 
 func (d *draft) deadLetter(r *kgo.Record) error {

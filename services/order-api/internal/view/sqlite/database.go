@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,9 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 )
+
+//go:embed schema.sql
+var schema string
 
 const (
 	// schemaVersion is the version of schema.sql. A file of another version is replaced.

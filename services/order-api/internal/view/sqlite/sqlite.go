@@ -10,7 +10,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"sync"
 
@@ -19,9 +18,6 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 )
-
-//go:embed schema.sql
-var schema string
 
 // Store is a view.Store in a file.
 type Store struct {

@@ -118,11 +118,12 @@ func changed(n int, status order.Status, rev int64) view.Changed {
 
 // failed is the dead letter of such an order.
 func failed(n int, rev int64) view.Failed {
-	return view.Failed{DeadLetter: dlq.DeadLetter{
-		Key: []byte(placed(n).ID), Origin: order.Origin{Partition: 1, Offset: int64(n)}, Step: order.StepShipping,
-		Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route", Attempts: 2,
+	l := dlq.DeadLetter{
+		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route", Attempts: 2,
 		FirstFailed: minute(n), LastFailed: minute(n + 1), Worker: "w", Replays: 1, Rev: rev,
-	}, Partition: 1, Offset: 10 + int64(n)}
+	}
+	l.Key, l.Origin = []byte(placed(n).ID), order.Origin{Partition: 1, Offset: int64(n)}
+	return view.Failed{DeadLetter: l, Partition: 1, Offset: 10 + int64(n)}
 }
 
 func isUnavailable(t *testing.T, s *store) {

@@ -15,17 +15,17 @@ type phase string
 
 const (
 	opening    phase = "opening"    // nothing of it is known yet
-	rebuilding phase = "rebuilding" // it was reset, and not everything is applied yet
 	ready      phase = "ready"      // it has everything that was applied before
 	damaged    phase = "damaged"    // it must be reset
+	rebuilding phase = "rebuilding" // it was reset, and has not everything yet that was applied before
 )
 
 // transitions are the phases that may follow each phase.
 var transitions = map[phase][]phase{
-	opening:    {rebuilding, ready, damaged},
-	rebuilding: {ready, damaged},
+	opening:    {ready, damaged},
 	ready:      {damaged},
 	damaged:    {rebuilding},
+	rebuilding: {ready, damaged},
 }
 
 // lifecycle is the phase of the store, and why it cannot be written at the moment.

@@ -67,11 +67,7 @@ func (v *View) next(ctx context.Context) (kgo.Fetches, error) {
 // insist calls do, which writes to the store, until the store can be used.
 func (v *View) insist(ctx context.Context, do func(context.Context) error) error {
 	for backoff := (kafka.Backoff{}); ; {
-		err := do(ctx)
-		v.life.wrote(err)
-		if errors.Is(err, ErrDamaged) {
-			v.life.to(damaged, err)
-		}
+		err := v.try(ctx, do)
 		if !errors.Is(err, ErrStore) || ctx.Err() != nil {
 			return err
 		}
@@ -81,27 +77,35 @@ func (v *View) insist(ctx context.Context, do func(context.Context) error) error
 	}
 }
 
+// try calls do, which writes to the store, and takes over what its error says about the store.
+func (v *View) try(ctx context.Context, do func(context.Context) error) error {
+	err := do(ctx)
+	v.life.wrote(err)
+	if errors.Is(err, ErrDamaged) {
+		v.life.to(damaged, err)
+	}
+	return err
+}
+
 // open prepares the store, unless it is open: it resumes where the store is, and resets one that is
 // damaged or does not fit the topics.
 func (v *View) open(ctx context.Context) error {
 	var positions map[kafka.Partition]Position
+	var err error
+	next := rebuilding
 	switch {
 	case v.life.is(opening):
-		found, err := v.resume(ctx)
-		if err != nil {
-			return err
-		}
-		positions = found
+		next = ready
+		positions, err = v.resume(ctx)
 	case !v.life.is(damaged):
 		return nil
 	}
 	v.freshness.restart() // before the store is empty: an empty store must not pass for a complete one
-	next := ready
-	if positions == nil {
-		if err := v.cfg.Store.Reset(ctx, v.ids); err != nil {
-			return err
-		}
-		next = rebuilding
+	if err == nil && positions == nil {
+		err = v.cfg.Store.Reset(ctx, v.ids)
+	}
+	if err != nil {
+		return err
 	}
 	v.life.to(next, nil)
 	v.projection.resume(positions)

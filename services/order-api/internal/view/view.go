@@ -70,15 +70,22 @@ type View struct {
 	backlog   backlog
 }
 
-// New connects to Kafka. The store is opened by Run. The caller closes the view; after an error the
-// store is closed.
+// New connects to Kafka and opens the store. If that cannot be used at the moment, Run waits for it.
+// The caller closes the view; after an error the store is closed.
 func New(ctx context.Context, cfg Config) (*View, error) {
 	v := &View{
 		cfg: cfg, spin: kafka.NewSpin(), projection: newProjection(cfg.Topics, cfg.Home, cfg.Log),
 		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log),
 	}
 	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
-	if err := v.connect(ctx); err != nil {
+	err := v.connect(ctx)
+	if err == nil {
+		err = v.try(ctx, v.open)
+	}
+	if errors.Is(err, ErrDamaged) {
+		err = v.try(ctx, v.open)
+	}
+	if err != nil && !errors.Is(err, ErrStore) {
 		return nil, errors.Join(err, v.Close())
 	}
 	return v, nil

@@ -26,6 +26,7 @@ import (
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/rates"
@@ -164,8 +165,11 @@ func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View,
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
+	store, err := sqlite.Open(ctx, filepath.Join(cfg.Data, "view.db"))
+	if err != nil {
+		return nil, err
+	}
 	return view.New(ctx, view.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group,
-		Path: filepath.Join(cfg.Data, "view.db"), Log: cfg.Log,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group, Store: store, Log: cfg.Log,
 	})
 }

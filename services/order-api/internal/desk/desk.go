@@ -138,7 +138,7 @@ func (d *Desk) replayable(ctx context.Context, id string) (view.DeadLetter, erro
 	if err != nil {
 		return l, err
 	}
-	if err := d.view.Held(l.Origin.Partition); err != nil {
+	if err := d.view.CheckPartition(l.Origin.Partition); err != nil {
 		return l, err
 	}
 	if l.State != view.Open && l.State != view.Lost {
@@ -159,7 +159,7 @@ func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error
 	if s.Order.Refund != nil {
 		return s, fmt.Errorf("order %s: %w", id, ErrRefund)
 	}
-	if err := d.view.Held(s.Origin.Partition); err != nil {
+	if err := d.view.CheckPartition(s.Origin.Partition); err != nil {
 		return s, err
 	}
 	if s.Status != order.Accepted {

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
@@ -70,9 +71,11 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 
 	layout, err := kafka.Check(t.Context(), b.Client, b.Topics)
 	must(t, err)
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
+	must(t, err)
 	b.view, err = view.New(t.Context(), view.Config{
 		Kafka: b.Config(), Topics: b.Topics, Incarnation: layout.Incarnation,
-		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
+		Store: store, Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -62,7 +62,7 @@ func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan 
 				return nil // erased meanwhile; the status of the response is sent
 			case err == nil:
 				s = now
-			case !errors.Is(err, view.ErrFile): // a rebuilt read model signals the change again
+			case !errors.Is(err, view.ErrStore): // a rebuilt read model signals the change again
 				return err
 			}
 		case <-beat.C:

@@ -28,6 +28,7 @@ import (
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
@@ -87,8 +88,10 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	card, err := rates.Load("")
 	must(t, err)
 	quiet := slog.New(slog.NewTextHandler(t.Output(), nil))
+	store, err := sqlite.Open(t.Context(), s.path)
+	must(t, err)
 	s.view, err = view.New(t.Context(), view.Config{
-		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Path: s.path, Log: quiet,
+		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Store: store, Log: quiet,
 	})
 	must(t, err)
 	orders, err := intake.Connect(t.Context(), s.Config())

@@ -56,5 +56,5 @@ func (a *api) ready(c echo.Context) error {
 		Lag     int64     `json:"lag"`
 		Stale   int64     `json:"stale_states"`
 		Blocked []blocked `json:"blocked"`
-	}{"ready", h.Lag, h.Void, each(a.view.Blocked(), func(b view.Blocked) blocked { return blocked(b) })})
+	}{"ready", h.Lag, h.Stale, each(a.view.Blocked(), func(b view.Blocked) blocked { return blocked(b) })})
 }

@@ -35,7 +35,7 @@ func newMetrics(in *intake.Intake, v *view.View) *metrics {
 			func() float64 { return float64(v.Health().Fresh.UnixMilli()) / 1000 }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "orders_api_stale_states_total", Help: "Stale order states that were ignored: written by a worker after it had lost the partition.",
-		}, func() float64 { return float64(v.Health().Void) }),
+		}, func() float64 { return float64(v.Health().Stale) }),
 		gauge("blocked", "1 while new orders are refused until an operator acts, because the partition count of the topics has changed.",
 			func() float64 { return boolean(in.Blocked() != nil) }),
 		unreadable{v, prometheus.NewDesc("orders_api_unreadable_offset",

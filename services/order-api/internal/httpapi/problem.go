@@ -95,7 +95,7 @@ var sentinels = []struct {
 	{intake.ErrBackpressure, backpressure, "older orders have waited too long for a worker: new orders are accepted when workers have begun those"},
 	{intake.ErrBlocked, unavailable, repartitioned},
 	{view.ErrNoLeader, unavailable, "the Kafka partition of this order has no leader: try again later; orders in other partitions are accepted"},
-	{view.ErrFile, unavailable, "the read model cannot be read, or is being rebuilt from Kafka: try again later; placed orders are not affected"},
+	{view.ErrStore, unavailable, "the read model cannot be read, or is being rebuilt from Kafka: try again later; placed orders are not affected"},
 	{intake.ErrNotPlaced, unavailable, retry},
 	{view.ErrBehind, unavailable, retry},
 	{view.ErrAway, unavailable, retry},

@@ -33,7 +33,7 @@ func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (order.State,
 	if s, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
 		return s, err
 	}
-	if err := in.view.Held(in.partition(o.ID)); err != nil {
+	if err := in.view.CheckPartition(in.partition(o.ID)); err != nil {
 		return order.State{}, err
 	}
 	r, err := in.append(ctx, o)

@@ -15,7 +15,7 @@ import (
 func (in *Intake) newID(key string) order.ID {
 	id := in.deriveID(key)
 	for range 64 {
-		if key != "" || in.view.Held(in.partition(id)) == nil {
+		if key != "" || in.view.CheckPartition(in.partition(id)) == nil {
 			break
 		}
 		id = in.deriveID(key)

@@ -19,6 +19,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
@@ -50,9 +51,11 @@ func openPriced(t *testing.T, k *kafkatest.Kafka, price func(*order.Order) []ord
 // openOn is openPriced with the layout of the topics at the start.
 func openOn(t *testing.T, k *kafkatest.Kafka, layout kafka.Layout, price func(*order.Order) []order.Invalid, cfg intake.Config, opts ...kgo.Opt) *intake.Intake {
 	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
+	must(t, err)
 	v, err := view.New(t.Context(), view.Config{
 		Kafka: k.Config(), Topics: k.Topics, Incarnation: layout.Incarnation, Group: "order-workers",
-		Path: filepath.Join(t.TempDir(), "view.db"), Log: slog.New(slog.DiscardHandler),
+		Store: store, Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	orders, err := intake.Connect(t.Context(), k.Config(), opts...)

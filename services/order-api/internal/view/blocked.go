@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,103 +20,132 @@ type Blocked struct {
 	Reason    string
 }
 
-// Blocked lists the partitions that are blocked now, by topic and number.
+// Blocked lists the partitions that such a batch blocks now, by topic and number.
 func (v *View) Blocked() []Blocked {
 	all := []Blocked{}
-	for _, bad := range v.unreadable() {
+	for _, bad := range v.freshness.unreadable() {
 		all = append(all, Blocked{bad.Topic, bad.Partition, bad.From, bad.Error()})
 	}
-	slices.SortFunc(all, func(a, b Blocked) int {
-		return strings.Compare(fmt.Sprintf("%s/%09d", a.Topic, a.Partition), fmt.Sprintf("%s/%09d", b.Topic, b.Partition))
-	})
 	return all
 }
 
-func (v *View) unreadable() (all []*kafka.UnreadableError) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, reason := range v.held {
-		if bad, ok := errors.AsType[*kafka.UnreadableError](reason); ok {
-			all = append(all, bad)
+// CheckPartition is ErrBehind for a partition number that is blocked, by a record of a newer
+// version or a batch that cannot be read, and for one without a leader: the view may not know an
+// order there that exists. Else it is nil.
+func (v *View) CheckPartition(partition int32) error {
+	if err := v.blockedAt(partition); err != nil {
+		return err
+	}
+	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
+		if err := v.freshness.leader(kafka.Partition{Topic: topic, Number: partition}); err != nil {
+			return fmt.Errorf("%w: %w", ErrBehind, err)
 		}
 	}
-	return all
+	return nil
 }
 
-// block stops at a batch that cannot be read.
-func (v *View) block(s source, bad *kafka.UnreadableError) {
-	if v.holds(s) {
+// blockedAt is ErrBehind for a partition number that is blocked in orders or orders.status.
+func (v *View) blockedAt(partition int32) error {
+	for _, topic := range []string{v.cfg.Topics.Orders, v.cfg.Topics.Status} {
+		if _, reason := v.freshness.position(kafka.Partition{Topic: topic, Number: partition}); reason != nil {
+			return fmt.Errorf("%w: partition %d of %s: %w", ErrBehind, partition, topic, reason)
+		}
+	}
+	return nil
+}
+
+// Leader is ErrNoLeader while no broker leads a partition of the topic orders: nothing can be
+// appended there. Else it is nil.
+func (v *View) Leader(partition int32) error {
+	return v.freshness.leader(kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition})
+}
+
+// block stops at what cannot be read: a record of a newer version, or a batch. The view counts as
+// fresh without the partition.
+func (v *View) block(p kafka.Partition, reason error) {
+	if !v.freshness.block(p, reason) {
 		return
 	}
-	v.hold(s, bad)
-	v.sayBlocked(bad)
+	v.cl.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Number}})
+	if bad, ok := errors.AsType[*kafka.UnreadableError](reason); ok {
+		v.logUnreadable(bad)
+		return
+	}
+	v.cfg.Log.Error("partition blocked for the read model: this version cannot read a record",
+		telemetry.Topic, p.Topic, telemetry.Partition, p.Number, telemetry.Error, reason)
 }
 
-func (v *View) sayBlocked(bad *kafka.UnreadableError) {
-	v.cfg.Log.Error("partition blocked for the view: a batch cannot be read",
-		telemetry.Topic, bad.Topic, telemetry.Partition, bad.Partition, telemetry.Offset, bad.From, telemetry.Error, bad)
+func (v *View) logUnreadable(bad *kafka.UnreadableError) {
+	v.cfg.Log.Error("partition blocked for the read model: a batch cannot be read",
+		telemetry.Topic, bad.Topic, telemetry.Partition, bad.Partition, telemetry.Offset, bad.From,
+		telemetry.Error, bad)
 }
 
-// gap looks at offsets between the position and the next record: the client passes over what it cannot read when a whole batch follows. In
-// orders.status compaction leaves gaps everywhere, and they are not looked at.
-func (v *View) gap(ctx context.Context, s source, at int64, next *kgo.Record) *kafka.UnreadableError {
-	if next.Offset <= at || s.topic == v.cfg.Topics.Status || v.holds(s) {
+// gap looks for a batch that cannot be read between an offset and the next record: the client
+// passes over it when a whole batch follows. In orders.status compaction leaves gaps everywhere,
+// and they are not looked at.
+func (v *View) gap(ctx context.Context, p kafka.Partition, at int64, next *kgo.Record) error {
+	if next.Offset <= at || p.Topic == v.cfg.Topics.Status {
 		return nil
 	}
 	_, err := v.records.Whole(ctx, at, []*kgo.Record{next})
-	bad, _ := errors.AsType[*kafka.UnreadableError](err)
-	return bad
+	if bad, ok := errors.AsType[*kafka.UnreadableError](err); ok {
+		return bad
+	}
+	return nil
 }
 
-// faults finds out what errors of a poll mean, and returns one that may pass, or that ends the view.
+// faults finds out what errors of a poll mean, and returns one that may pass, or that ends the
+// view.
 func (v *View) faults(ctx context.Context, fetches kgo.Fetches) (err error) {
 	fetches.EachError(func(topic string, partition int32, fault error) {
 		if ctx.Err() != nil {
 			return
 		}
-		s := source{topic, partition}
+		p := kafka.Partition{Topic: topic, Number: partition}
 		if kafka.Classify(fault) == kafka.Away && topic != "" {
-			v.inspect(ctx, s, true)
+			v.inspect(ctx, p, true)
 		}
-		if !v.holds(s) {
+		if _, reason := v.freshness.position(p); reason == nil {
 			err = fmt.Errorf("%s/%d: %w", topic, partition, fault)
 		}
 	})
 	return err
 }
 
-// inspect finds out whether a partition can be read on where the view stands. If not it is blocked; if a batch is skipped, it is read on
-// behind it. The client may have passed over what it could not read: after a failed fetch it is told where to read on.
-func (v *View) inspect(ctx context.Context, s source, failed bool) {
-	at := v.position(s)
-	next, err := v.records.Probe(ctx, s.topic, s.partition, at)
+// inspect finds out whether a partition can be read on. If not it is blocked; if a batch is
+// skipped, it is read on after that. The client may have passed over what it could not read: after
+// a failed fetch it is told where to read on.
+func (v *View) inspect(ctx context.Context, p kafka.Partition, failed bool) {
+	at, _ := v.freshness.position(p)
+	next, err := v.records.Probe(ctx, p.Topic, p.Number, at)
 	if bad, ok := errors.AsType[*kafka.UnreadableError](err); ok {
-		v.block(s, bad)
+		v.block(p, bad)
 		return
 	}
 	if err == nil && (failed || next != at) {
-		v.resumeAt(s, next)
+		v.readOn(p, at, next)
 	}
 }
 
-// resumeAt reads a partition on, blocked or not.
-func (v *View) resumeAt(s source, next int64) {
-	v.mu.Lock()
-	delete(v.held, s)
-	v.next[s] = max(next, v.next[s])
-	v.mu.Unlock()
-	v.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{s.topic: {s.partition: {Epoch: -1, Offset: next}}})
-	v.cl.ResumeFetchPartitions(map[string][]int32{s.topic: {s.partition}})
+// readOn reads a partition on at the next offset that can be read, blocked or not.
+func (v *View) readOn(p kafka.Partition, at, next int64) {
+	if !v.freshness.unblock(p, at, next) {
+		return
+	}
+	v.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{p.Topic: {p.Number: {Epoch: -1, Offset: next}}})
+	v.cl.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Number}})
 }
 
-// tendEvery is how often the view looks for partitions of which nothing comes, and for batches that are skipped by now.
-const tendEvery = 10 * time.Second
+// inspectPeriod is how often the view looks for partitions that have records and deliver none, and
+// for batches that are skipped by now.
+const inspectPeriod = 10 * time.Second
 
-// tend does that until ctx is done, and at once when the client spins.
-func (v *View) tend(ctx context.Context) error {
-	tick := time.NewTicker(tendEvery)
+// unblock looks for those until ctx is done, and at once when the client spins.
+func (v *View) unblock(ctx context.Context) error {
+	tick := time.NewTicker(inspectPeriod)
 	defer tick.Stop()
-	before, said := map[source]int64{}, map[source]*kafka.Backoff{}
+	before, told := map[kafka.Partition]int64{}, map[kafka.Partition]*kafka.Backoff{}
 	for {
 		spinning := false
 		select {
@@ -128,40 +155,35 @@ func (v *View) tend(ctx context.Context) error {
 			spinning = true
 		case <-tick.C:
 		}
-		now := v.lagging(spinning)
-		for s, at := range now {
-			if was, ok := before[s]; spinning || ok && was == at {
-				v.inspect(ctx, s, false)
+		now := v.freshness.lagging(spinning)
+		for p, at := range now {
+			if was, ok := before[p]; spinning || ok && was == at {
+				v.inspect(ctx, p, false)
 			}
 		}
 		before = now
-		for _, bad := range v.unreadable() {
-			s := source{bad.Topic, bad.Partition}
-			next, err := v.records.Probe(ctx, bad.Topic, bad.Partition, bad.From)
-			if err == nil && next > bad.From {
-				v.cfg.Log.Info("partition goes on: the batch is skipped", telemetry.Topic, s.topic, telemetry.Partition, s.partition)
-				v.resumeAt(s, next)
-				delete(said, s)
-				continue
-			}
-			if said[s] == nil { // it was told when it was blocked
-				said[s] = new(kafka.Backoff)
-				said[s].Tell(bad, func(error) {})
-			}
-			said[s].Tell(bad, func(error) { v.sayBlocked(bad) })
+		for _, bad := range v.freshness.unreadable() {
+			v.retry(ctx, bad, told)
 		}
 	}
 }
 
-// lagging is where those partitions stand that are not held, and not read to the end that was measured last; or all that are not held.
-func (v *View) lagging(any bool) map[source]int64 {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	all := map[source]int64{}
-	for s, next := range v.next {
-		if (any || next < v.ends[s]) && v.held[s] == nil {
-			all[s] = next
-		}
+// retry reads a partition on if the batch that blocks it is skipped by now. Else it repeats the log
+// line once a minute.
+func (v *View) retry(ctx context.Context, bad *kafka.UnreadableError, told map[kafka.Partition]*kafka.Backoff) {
+	p := kafka.Partition{Topic: bad.Topic, Number: bad.Partition}
+	at, _ := v.freshness.position(p)
+	next, err := v.records.Probe(ctx, bad.Topic, bad.Partition, bad.From)
+	if err == nil && next > bad.From {
+		v.cfg.Log.Info("partition continues: the batch is skipped",
+			telemetry.Topic, p.Topic, telemetry.Partition, p.Number)
+		v.readOn(p, at, next)
+		delete(told, p)
+		return
 	}
-	return all
+	if told[p] == nil { // it was logged when the partition was blocked
+		told[p] = new(kafka.Backoff)
+		told[p].Tell(bad, func(error) {})
+	}
+	told[p].Tell(bad, func(error) { v.logUnreadable(bad) })
 }

@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func TestViewGrowsOldWithoutKafkaAndStillAnswers(t *testing.T) {
+func TestTheViewAnswersWithoutKafkaAndReportsItsAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -59,7 +59,7 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 					if !running {
 						b.ProduceBad(t, topic, 1, 2, 0)
 					}
-					v, err := view.New(t.Context(), b.config())
+					v, err := view.New(t.Context(), b.config(t))
 					must(t, err)
 					defer v.Close()
 					ctx, cancel := context.WithCancel(t.Context())
@@ -77,8 +77,8 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 						t.Errorf("another partition: got %v, want its order", err)
 					}
 					must(t, v.Fresh(t.Context()))
-					if err := v.Held(1); (err != nil) != (topic != "orders.dlq") || v.Held(0) != nil || v.Held(2) != nil {
-						t.Errorf("held: got %v, %v, %v, want partition 1 alone", v.Held(0), err, v.Held(2))
+					if err := v.CheckPartition(1); (err != nil) != (topic != "orders.dlq") || v.CheckPartition(0) != nil || v.CheckPartition(2) != nil {
+						t.Errorf("blocked: got %v, %v, %v, want partition 1 alone", v.CheckPartition(0), err, v.CheckPartition(2))
 					}
 					if got := v.Blocked(); len(got) != 1 || got[0].Topic != topic || got[0].Partition != 1 || got[0].Offset != 0 {
 						t.Errorf("blocked: got %+v, want the batch at %s/1@0", got, topic)
@@ -92,7 +92,7 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 					skip.Topic = b.Topics.DLQ
 					b.Produce(t, skip)
 					time.Sleep(30 * time.Second)
-					if got, err := v.Blocked(), v.Held(1); len(got) > 0 || err != nil {
+					if got, err := v.Blocked(), v.CheckPartition(1); len(got) > 0 || err != nil {
 						t.Errorf("skipped: got %+v, %v, want nothing blocked", got, err)
 					}
 					if _, err := v.Order(t.Context(), "ord_001"); err != nil {
@@ -106,11 +106,11 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 	}
 }
 
-func TestTopicMadeAnewEndsRun(t *testing.T) {
+func TestRunEndsWhenATopicIsRecreated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		v, err := view.New(t.Context(), b.config())
+		v, err := view.New(t.Context(), b.config(t))
 		must(t, err)
 		defer v.Close()
 		done := make(chan error)

@@ -39,9 +39,9 @@ func (b bench) purge(t *testing.T, topic string, below int64) {
 	must(t, answer.Error())
 }
 
-// bury appends an order of partition 1, its dead letter and its dead state, which points at the
-// dead letter.
-func (b bench) bury(t *testing.T, o order.Order) (dlq.DeadLetter, order.State) {
+// deadLettered appends an order of partition 1, its dead letter and its dead state, which points at
+// the dead letter.
+func (b bench) deadLettered(t *testing.T, o order.Order) (dlq.DeadLetter, order.State) {
 	t.Helper()
 	r := wire.Order(o)
 	b.put(t, b.Topics.Orders, r)
@@ -75,12 +75,12 @@ func places(t *testing.T, v *view.View) []place {
 	return got
 }
 
-// TestADeadLetterIsWhereItsRecordStands has copies of dead letters in other partitions than their
+// TestADeadLetterIsListedWhereItsRecordIs has copies of dead letters in other partitions than their
 // origins are in.
-func TestADeadLetterIsWhereItsRecordStands(t *testing.T) {
+func TestADeadLetterIsListedWhereItsRecordIs(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
-		known, _ := b.bury(t, placed(0))
+		known, _ := b.deadLettered(t, placed(0))
 		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
 		moved := deadLetter(1, placed(1), failure.NoRoute, 0)
 		moved.Topic = b.Topics.Orders
@@ -120,7 +120,7 @@ func TestADeadLetterOfAnotherOrderIsNotJoined(t *testing.T) {
 func TestADeadLetterIsNotReplacedByThatOfAnotherOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	own, _ := b.bury(t, placed(0))
+	own, _ := b.deadLettered(t, placed(0))
 	_, stop := b.start(t)
 	must(t, stop())
 	other := deadLetter(0, placed(7), failure.TooHeavy, 9)
@@ -162,9 +162,9 @@ func TestADeadLetterOfAnOrderThatWasNeverBegunIsOpen(t *testing.T) {
 func TestADeadLetterWhoseRecordIsGoneIsLost(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
-		first, _ := b.bury(t, placed(0))
-		_, second := b.bury(t, placed(1))
-		third, _ := b.bury(t, placed(2))
+		first, _ := b.deadLettered(t, placed(0))
+		_, second := b.deadLettered(t, placed(1))
+		third, _ := b.deadLettered(t, placed(2))
 		b.purge(t, b.Topics.DLQ, 1)
 		v, stop := b.start(t)
 		want := []place{
@@ -212,9 +212,9 @@ func TestADocumentOfAnotherOrderIsNotShown(t *testing.T) {
 	}
 }
 
-// TestWhatIsTooLargeForTheWorkersIsNoOrder has an order with an unknown field, which Kafka stores
+// TestARecordTooLargeForTheWorkersIsNoOrder has an order with an unknown field, which Kafka stores
 // in a few bytes.
-func TestWhatIsTooLargeForTheWorkersIsNoOrder(t *testing.T) {
+func TestARecordTooLargeForTheWorkersIsNoOrder(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
 		cl, err := b.Config().Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -243,7 +243,7 @@ func TestWhatIsTooLargeForTheWorkersIsNoOrder(t *testing.T) {
 func TestAViewIsFreshWhereAllRecordsAreGone(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b bench) {
-		b.bury(t, placed(0))
+		b.deadLettered(t, placed(0))
 		b.purge(t, b.Topics.DLQ, -1)
 		b.purge(t, b.Topics.Orders, -1)
 		v, _ := b.start(t)

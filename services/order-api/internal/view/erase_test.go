@@ -13,7 +13,8 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// Orders and orders.status are read side by side, so the record that places an erased order may come after its tombstone.
+// Orders and orders.status are read side by side, so the record that places an erased order may
+// come after its tombstone.
 func TestTheViewForgetsAnErasedOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
@@ -38,7 +41,7 @@ func (l lines) wait(t *testing.T, text string) {
 func (b bench) logged(t *testing.T) (*view.View, lines, func() error) {
 	t.Helper()
 	log := make(lines, 1000)
-	cfg := b.config()
+	cfg := b.config(t)
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	v, stop := b.startWith(t, cfg)
 	return v, log, stop
@@ -76,13 +79,78 @@ func TestALockedFileIsWaitedFor(t *testing.T) {
 	must(t, stop())
 }
 
-// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and so does each void state.
+// disk is a store on a disk that can be full.
+type disk struct {
+	view.Store
+	full atomic.Bool
+}
+
+func (d *disk) Reset(ctx context.Context, topics map[string]kadm.TopicID) error {
+	if d.full.Load() {
+		return &view.UnavailableError{Reason: "the disk is full"}
+	}
+	return d.Store.Reset(ctx, topics)
+}
+
+func (d *disk) Apply(ctx context.Context, b view.Batch) error {
+	if d.full.Load() {
+		return &view.UnavailableError{Reason: "the disk is full"}
+	}
+	return d.Store.Apply(ctx, b)
+}
+
+func TestAFileThatCannotBeUsedAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		trouble string
+		harm    func(t *testing.T, b bench, d *disk) (end func())
+	}{
+		"locked": {"another process holds a lock on its file", func(t *testing.T, b bench, _ *disk) func() {
+			return b.exec(t, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN IMMEDIATE", "UPDATE positions SET epoch = epoch")
+		}},
+		"full": {"the disk is full", func(t *testing.T, b bench, d *disk) func() {
+			must(t, os.Remove(b.path))
+			d.full.Store(true)
+			return func() { d.full.Store(false) }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+			_, stop := b.start(t)
+			must(t, stop())
+			log, cfg := make(lines, 1000), b.config(t)
+			disk := &disk{Store: cfg.Store}
+			cfg.Store, cfg.Log = disk, slog.New(slog.NewTextHandler(log, nil))
+			end := row.harm(t, b, disk)
+			v, stop := b.run(t, cfg)
+			log.wait(t, "the read model cannot be written")
+			if got := v.Health().Trouble; got != row.trouble {
+				t.Errorf("got trouble %q, want %q", got, row.trouble)
+			}
+			if _, err := v.Order(t.Context(), "ord_001"); !errors.Is(err, view.ErrStore) {
+				t.Errorf("got %v, want ErrStore", err)
+			}
+			end()
+			must(t, v.Fresh(t.Context()))
+			get(t, v, "ord_001")
+			must(t, stop())
+		})
+	}
+}
+
+// TestAFullDiskIsWaitedFor has a batch that fails in its middle: the claim before counts once, and
+// so does each stale state.
 func TestAFullDiskIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-	v, log, stop := b.logged(t)
-	room := v.Fill(t)
+	log, cfg := make(lines, 1000), b.config(t)
+	disk := &disk{Store: cfg.Store}
+	cfg.Store, cfg.Log = disk, slog.New(slog.NewTextHandler(log, nil))
+	v, stop := b.startWith(t, cfg)
+	disk.full.Store(true)
 	o := placed(2)
 	o.Note = strings.Repeat("x", 100_000)
 	stale := b.at(placed(1), 0, order.Working)
@@ -91,16 +159,16 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 	if got := v.Health().Trouble; got != "the disk is full" {
 		t.Errorf("got trouble %q, want a full disk", got)
 	}
-	if got := watched(t, v, o.ID, room); got.Status != order.Working {
+	if got := watched(t, v, o.ID, func() { disk.full.Store(false) }); got.Status != order.Working {
 		t.Errorf("got %s, want working", got.Status)
 	}
-	if got := v.Health().Void; got != 1 {
-		t.Errorf("got %d void states, want 1", got)
+	if got := v.Health().Stale; got != 1 {
+		t.Errorf("got %d stale states, want 1", got)
 	}
 	must(t, stop())
 }
 
-func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
+func TestALostFileIsRebuiltWhileRunning(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(t *testing.T, b bench){
 		"deleted": func(t *testing.T, b bench) {
@@ -130,8 +198,8 @@ func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
 			b.put(t, b.Topics.Orders, wire.Order(placed(1)))
 			v, log, stop := b.logged(t)
 			harm(t, b)
-			log.wait(t, "rebuilding the view")
-			log.wait(t, "the view is rebuilt")
+			log.wait(t, "rebuilding the read model")
+			log.wait(t, "the read model is complete")
 			get(t, v, "ord_001")
 			watched(t, v, "ord_002", func() { b.put(t, b.Topics.Orders, wire.Order(placed(2))) })
 			must(t, stop())
@@ -141,8 +209,8 @@ func TestALostFileIsBuiltAgainWhileRunning(t *testing.T) {
 	}
 }
 
-// TestACorruptFileIsBuiltAgainWhileRunning has readers that find the damage: no record comes.
-func TestACorruptFileIsBuiltAgainWhileRunning(t *testing.T) {
+// TestACorruptFileIsRebuiltWhileRunning has readers that find the damage: no record comes.
+func TestACorruptFileIsRebuiltWhileRunning(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
@@ -162,12 +230,14 @@ func TestACorruptFileIsBuiltAgainWhileRunning(t *testing.T) {
 			t.Fatalf("got %v, want ErrBehind", err)
 		}
 	}
-	log.wait(t, "the view is rebuilt")
+	log.wait(t, "rebuilding the read model")
+	log.wait(t, "the read model is complete")
 	get(t, v, "ord_001")
 	must(t, stop())
 }
 
-// TestAFolderThatCannotBeWrittenIsWaitedFor has no folder: a superuser may write to one that is read-only.
+// TestAFolderThatCannotBeWrittenIsWaitedFor has no folder: a superuser may write to one that is
+// read-only.
 func TestAFolderThatCannotBeWrittenIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -53,7 +53,8 @@ func TestOrdersAndTheirRefundsAreListedApart(t *testing.T) {
 	same(t, "first refund", first, got[0])
 }
 
-// TestRefundsEndAtAGap has the record of a refund come late, as from a partition that lags, and another order in its place.
+// TestRefundsEndAtAGap has the record of a refund come late, as from a partition that lags, and
+// another order in its place.
 func TestRefundsEndAtAGap(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -88,7 +89,7 @@ func TestRefundsEndAtAGap(t *testing.T) {
 	}
 }
 
-func TestAChangeOfARefundWakesWhoWatchesItsOrder(t *testing.T) {
+func TestAChangeOfARefundWakesWatchersOfItsOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))

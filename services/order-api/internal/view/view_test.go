@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -44,24 +45,36 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) bench {
 	return bench{k, layout, filepath.Join(t.TempDir(), "view.db")}
 }
 
-func (b bench) config() view.Config {
+func (b bench) config(t *testing.T) view.Config {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), b.path)
+	must(t, err)
 	return view.Config{
-		Kafka: b.Config(), Topics: b.Topics, Incarnation: b.layout.Incarnation, Path: b.path, Log: slog.New(slog.DiscardHandler),
+		Kafka: b.Config(), Topics: b.Topics, Incarnation: b.layout.Incarnation, Store: store, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
-// start runs a view that has applied all that stands in the topics now. The function it returns stops it and gives what Run returned.
+// start runs a view that has applied all that is in the topics now. The function it returns stops
+// it and gives what Run returned.
 func (b bench) start(t *testing.T) (*view.View, func() error) {
 	t.Helper()
-	return b.startWith(t, b.config())
+	return b.startWith(t, b.config(t))
 }
 
 func (b bench) startWith(t *testing.T, cfg view.Config) (*view.View, func() error) {
 	t.Helper()
+	v, stop := b.run(t, cfg)
+	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	must(t, v.Fresh(bounded))
+	return v, stop
+}
+
+// run is startWith, but does not wait.
+func (b bench) run(t *testing.T, cfg view.Config) (*view.View, func() error) {
+	t.Helper()
 	v, err := view.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- v.Run(ctx) }() // ends with cancel
@@ -75,9 +88,6 @@ func (b bench) startWith(t *testing.T, cfg view.Config) (*view.View, func() erro
 		return errors.Join(<-done, v.Close())
 	}
 	t.Cleanup(func() { stop() })
-	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
-	defer end()
-	must(t, v.Fresh(bounded))
 	return v, stop
 }
 
@@ -123,7 +133,8 @@ func placed(n int) order.Order {
 	}
 }
 
-// at is the state of an order whose record stands at an offset of partition 1, after it went through some statuses.
+// at is the state of an order whose record is at an offset of partition 1, after it went through
+// some statuses.
 func (b bench) at(o order.Order, offset int64, through ...order.Status) order.State {
 	s := o.Begin(order.Origin{Incarnation: b.layout.Incarnation, Partition: 1, Offset: offset})
 	for i, status := range through {
@@ -176,27 +187,27 @@ func TestStateWithoutItsOrderRecordIsShown(t *testing.T) {
 	same(t, "state", want, get(t, v, "ord_001"))
 }
 
-func TestVoidStatesCountForNobody(t *testing.T) {
+func TestStaleStatesAreSkipped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	working := b.at(placed(1), 0, order.Working)
-	void := b.at(placed(1), 0, order.Working, order.Dead)
-	b.put(t, b.Topics.Status, wire.Claim("w1", time.Now()), wire.State(working, 0), wire.Claim("w2", time.Now()), wire.State(void, 0))
+	stale := b.at(placed(1), 0, order.Working, order.Dead)
+	b.put(t, b.Topics.Status, wire.Claim("w1", time.Now()), wire.State(working, 0), wire.Claim("w2", time.Now()), wire.State(stale, 0))
 	v, stop := b.start(t)
-	check := func(v *view.View, voids int64) {
+	check := func(v *view.View, skipped int64) {
 		t.Helper()
 		same(t, "state", working, get(t, v, "ord_001"))
-		if got := v.Health(); got.Void != voids || got.Lag != 0 {
-			t.Errorf("got health %+v, want %d void and no lag", got, voids)
+		if got := v.Health(); got.Stale != skipped || got.Lag != 0 {
+			t.Errorf("got health %+v, want %d stale and no lag", got, skipped)
 		}
 	}
 	check(v, 1)
 
-	// The claim stands before the position at which the next view reads on.
+	// The claim is before the position at which the next view reads on.
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	b.put(t, b.Topics.Status, wire.State(void, 0))
+	b.put(t, b.Topics.Status, wire.State(stale, 0))
 	v, _ = b.start(t)
 	check(v, 2)
 }
@@ -226,7 +237,7 @@ func TestRestartResumes(t *testing.T) {
 	}
 }
 
-func TestFileIsBuiltAgain(t *testing.T) {
+func TestAFileThatDoesNotFitIsRebuilt(t *testing.T) {
 	t.Parallel()
 	remade := func(t *testing.T, b *bench) {
 		adm := kadm.NewClient(b.Client)
@@ -275,7 +286,7 @@ func TestTwoViewsOnOneFileAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	_, stop := b.start(t)
-	_, err := view.New(t.Context(), b.config())
+	_, err := sqlite.Open(t.Context(), b.path)
 	if err == nil || !strings.Contains(err.Error(), "--data of its own") {
 		t.Errorf("got %v, want a refusal that says what to do", err)
 	}
@@ -283,7 +294,7 @@ func TestTwoViewsOnOneFileAreRefused(t *testing.T) {
 	b.start(t)
 }
 
-func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
+func TestARecordOfANewerVersionBlocksItsPartitionAlone(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]func(bench) string{
 		"order": func(b bench) string { return b.Topics.Orders },
@@ -295,17 +306,17 @@ func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 			v, _ := b.start(t)
 			r := wire.State(b.at(placed(1), 0, order.Working), 0)
 			r.Value = []byte(`{"schema": 9}`)
-			behind, beside := wire.Order(placed(2)), wire.Order(placed(3))
+			behind, other := wire.Order(placed(2)), wire.Order(placed(3))
 			if name == "state" {
 				behind = wire.State(b.at(placed(2), 1, order.Working), 0)
 			}
 			b.put(t, topic(b), r, behind)
-			beside.Topic, beside.Partition = b.Topics.Orders, 2
-			b.Produce(t, beside)
-			must(t, v.Applied(t.Context(), 2, beside.Offset))
+			other.Topic, other.Partition = b.Topics.Orders, 2
+			b.Produce(t, other)
+			must(t, v.Applied(t.Context(), 2, other.Offset))
 			must(t, v.Fresh(t.Context()))
-			if here, elsewhere := v.Held(1), v.Held(2); !errors.Is(here, view.ErrBehind) || elsewhere != nil {
-				t.Errorf("held: got %v, and elsewhere %v; want ErrBehind, and nil", here, elsewhere)
+			if here, elsewhere := v.CheckPartition(1), v.CheckPartition(2); !errors.Is(here, view.ErrBehind) || elsewhere != nil {
+				t.Errorf("blocked: got %v, and elsewhere %v; want ErrBehind, and nil", here, elsewhere)
 			}
 			if _, err := v.Order(t.Context(), "ord_002"); !errors.Is(err, view.ErrUnknown) {
 				t.Errorf("behind the record: got %v, want ErrUnknown", err)
@@ -314,7 +325,8 @@ func TestARecordOfANewerVersionHoldsItsPartitionAlone(t *testing.T) {
 	}
 }
 
-// TestARepeatThatOutlivesItsOrderChangesNothing has a view built again when the topic has forgotten an order, and not yet its repeat.
+// TestARepeatThatOutlivesItsOrderChangesNothing has a view that is rebuilt when the topic has
+// forgotten an order, and not yet its repeat.
 func TestARepeatThatOutlivesItsOrderChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -335,7 +347,7 @@ func TestARepeatThatOutlivesItsOrderChangesNothing(t *testing.T) {
 	}
 }
 
-func TestSlowWatcherHoldsUpNobody(t *testing.T) {
+func TestASlowWatcherDelaysNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	v, _ := b.start(t)

@@ -29,10 +29,10 @@ func TestAPartitionWithoutALeaderKeepsNothingElseFromTheView(t *testing.T) {
 				time.Sleep(2 * view.MaxAge)
 				must(t, v.Fresh(t.Context()))
 				watched(t, v, "ord_001", func() { b.put(t, b.Topics.Orders, wire.Order(placed(1))) })
-				if err := v.Held(1); err != nil {
+				if err := v.CheckPartition(1); err != nil {
 					t.Errorf("partition 1 has a leader: got %v, want nil", err)
 				}
-				if err := v.Held(0); !errors.Is(err, view.ErrBehind) || !errors.Is(err, view.ErrNoLeader) {
+				if err := v.CheckPartition(0); !errors.Is(err, view.ErrBehind) || !errors.Is(err, view.ErrNoLeader) {
 					t.Errorf("partition 0 has none: got %v, want ErrBehind for ErrNoLeader", err)
 				}
 				if got, want := v.Leader(0) != nil, topic != "orders.status"; got != want {
@@ -40,7 +40,7 @@ func TestAPartitionWithoutALeaderKeepsNothingElseFromTheView(t *testing.T) {
 				}
 				back()
 				time.Sleep(5 * time.Second)
-				if err := errors.Join(v.Held(0), v.Leader(0)); err != nil {
+				if err := errors.Join(v.CheckPartition(0), v.Leader(0)); err != nil {
 					t.Errorf("with its leader back: got %v, want nil", err)
 				}
 				watched(t, v, "ord_002", func() {
@@ -68,13 +68,13 @@ func TestOrdersOfAPartitionWithoutALeaderAreNoBacklog(t *testing.T) {
 		b.Leaderless("", 1)
 		time.Sleep(5 * time.Second)
 		if got := v.Health().Oldest.Placed; !got.IsZero() {
-			t.Errorf("got a backlog since %s, want none: nobody can begin the order", got)
+			t.Errorf("got a backlog since %s, want none: no worker can begin the order", got)
 		}
 	})
 }
 
-// What a leader wrote where it had forgotten other records stands at offsets that the view has read.
-func TestTheViewIsBuiltAgainWhenALeaderHasForgottenRecords(t *testing.T) {
+// What a leader wrote where it had forgotten other records is at offsets that the view has read.
+func TestTheViewIsRebuiltWhenALeaderHasForgottenRecords(t *testing.T) {
 	t.Parallel()
 	for _, running := range []bool{false, true} {
 		t.Run(map[bool]string{false: "before it starts", true: "while it runs"}[running], func(t *testing.T) {
@@ -104,7 +104,8 @@ func TestTheViewIsBuiltAgainWhenALeaderHasForgottenRecords(t *testing.T) {
 	}
 }
 
-// hide takes an order out of the view's file, as if another record had stood in its place when it was read.
+// hide takes an order out of the view's file, as if another record had stood in its place when it
+// was read.
 func (b bench) hide(t *testing.T, id order.ID) {
 	t.Helper()
 	db, err := sql.Open("sqlite", b.path)
@@ -124,7 +125,7 @@ func TestAnOrderOfAnAbortedTransactionIsNotInTheView(t *testing.T) {
 		r := wire.Order(placed(1))
 		r.Topic, r.Partition = b.Topics.Orders, 1
 		must(t, cl.ProduceSync(t.Context(), r).FirstErr())
-		v, _ := b.start(t) // fresh beside an open transaction
+		v, _ := b.start(t) // fresh in spite of an open transaction
 		b.put(t, b.Topics.Orders, wire.Order(placed(2)))
 		watched(t, v, "ord_002", func() { must(t, cl.EndTransaction(context.WithoutCancel(t.Context()), kgo.TryAbort)) })
 		if _, err := v.Order(t.Context(), "ord_001"); !errors.Is(err, view.ErrUnknown) {

@@ -1,0 +1,67 @@
+package view
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+)
+
+// Filter says which orders to list. Its zero value is all of them.
+type Filter struct {
+	Refunds  bool         // the refunds instead of the orders
+	Status   order.Status // or empty
+	Customer string       // the beginnings of words of a name or an e-mail address, in any case and sequence; or empty
+	From, To time.Time    // placed at From or later, and before To; zero is open
+	Limit    int          // at least 1
+	Cursor   string       // where the page before ended; empty for the first
+}
+
+// DeadLetterFilter says which dead letters to list. Its zero value is all of them.
+type DeadLetterFilter struct {
+	State  DeadLetterState // or empty
+	Step   order.Step      // or empty
+	Reason failure.Reason  // or empty
+	Limit  int             // at least 1
+	Cursor string          // where the page before ended; empty for the first
+}
+
+// Cursor is the last row of a page: pages are sorted by time and then by ID, both descending. Zero
+// is before the first page.
+type Cursor struct {
+	At time.Time
+	ID string
+}
+
+// String is the text by which clients know the cursor.
+func (c Cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", c.At.UnixMilli(), c.ID))
+}
+
+// parseCursor reads what String wrote, or nothing. It is ErrCursor for any other text.
+func parseCursor(text string) (Cursor, error) {
+	if text == "" {
+		return Cursor{}, nil
+	}
+	plain, err := base64.RawURLEncoding.DecodeString(text)
+	millis, id, ok := strings.Cut(string(plain), " ")
+	at, err2 := strconv.ParseInt(millis, 10, 64)
+	if errors.Join(err, err2) != nil || !ok {
+		return Cursor{}, ErrCursor
+	}
+	return Cursor{time.UnixMilli(at), id}, nil
+}
+
+// page cuts off a row that was asked for beyond the limit, and names the last row before it if
+// there is one.
+func page[T any](rows []T, limit int, at func(T) Cursor) ([]T, string) {
+	if len(rows) <= limit {
+		return rows, ""
+	}
+	return rows[:limit], at(rows[limit-1]).String()
+}

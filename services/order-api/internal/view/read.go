@@ -1,0 +1,195 @@
+package view
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// Order returns an order by its ID, or ErrUnknown.
+func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
+	var row *Row
+	err := v.ask(func() (err error) {
+		row, err = v.cfg.Store.Order(ctx, id)
+		return err
+	})
+	if err == nil && row == nil {
+		err = cmp.Or(v.life.complete(), ErrUnknown)
+	}
+	if err != nil {
+		return order.State{}, fmt.Errorf("order %.100q: %w", id, err)
+	}
+	return v.decode(*row)
+}
+
+// Refunds returns the refunds of an order, by their numbers, without gaps. A refund that the view
+// knows is not among them while it does not know one before: they are in partitions of their own.
+func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) {
+	states, err := v.list(func() ([]Row, error) { return v.cfg.Store.Refunds(ctx, of) })
+	slices.SortFunc(states, func(a, b order.State) int {
+		return cmp.Compare(a.Order.Refund.Number, b.Order.Refund.Number)
+	})
+	for i, s := range states {
+		if s.Order.Refund.Number != i+1 {
+			return states[:i], err
+		}
+	}
+	return states, err
+}
+
+// Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that
+// are placed in between do not shift the pages.
+func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, error) {
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	customer := words(f.Customer)
+	if f.Customer != "" && len(customer) == 0 { // punctuation: no word begins so
+		return nil, "", v.life.complete()
+	}
+	limit := f.Limit
+	f.Limit++
+	states, err := v.list(func() ([]Row, error) { return v.cfg.Store.Orders(ctx, f, customer, after) })
+	states, next := page(states, limit, func(s order.State) Cursor {
+		return Cursor{s.Order.PlacedAt, string(s.Order.ID)}
+	})
+	return states, next, err
+}
+
+// DeadLetter returns a dead letter by its ID, or ErrUnknown.
+func (v *View) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
+	var l *DeadLetter
+	err := v.ask(func() (err error) {
+		l, err = v.cfg.Store.DeadLetter(ctx, id)
+		return err
+	})
+	if err == nil && l == nil {
+		err = cmp.Or(v.life.complete(), ErrUnknown)
+	}
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("dead letter %.100q: %w", id, err)
+	}
+	l.Topic = v.cfg.Topics.Orders
+	return *l, nil
+}
+
+// DeadLetters returns a page of dead letters, those that failed last first, and the cursor of the
+// next page or "".
+func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadLetter, next string, err error) {
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := f.Limit
+	f.Limit++
+	err = v.ask(func() (err error) {
+		all, err = v.cfg.Store.DeadLetters(ctx, f, after)
+		return err
+	})
+	for i := range all {
+		all[i].Topic = v.cfg.Topics.Orders
+	}
+	all, next = page(all, limit, func(l DeadLetter) Cursor { return Cursor{l.LastFailed, l.ID()} })
+	return all, next, cmp.Or(err, v.life.complete())
+}
+
+// Fresh returns nil when the view is at most MaxAge old, apart from blocked partitions. It waits
+// for that until ctx is done, and is ErrBehind then.
+func (v *View) Fresh(ctx context.Context) error { return v.freshness.waitFresh(ctx) }
+
+// Applied returns nil when the record at an offset of orders is applied. It waits for that until
+// ctx is done, and is ErrBehind then.
+func (v *View) Applied(ctx context.Context, partition int32, offset int64) error {
+	return v.freshness.waitApplied(ctx, kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition}, offset)
+}
+
+// Document returns the invoice that was issued for an order, byte by byte, from the topic that
+// keeps it. It is ErrUnknown for an order whose invoice is not issued, ErrGone when it is not where
+// the order's state says, and ErrAway when Kafka does not answer.
+func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
+	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
+		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
+	}
+	r, err := v.Record(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, s.Progress.Invoice.Kept.Offset)
+	if err != nil {
+		return nil, err
+	}
+	document, err := wire.Issued(r, &s)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return document, nil
+}
+
+// Record reads from a topic what the store only points at. It is ErrGone when there is no record
+// any more, and ErrAway when Kafka does not answer in time. The caller compares it with what was
+// asked for: a recreated topic has other records.
+func (v *View) Record(ctx context.Context, topic string, partition int32, offset int64) (*kgo.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	r, err := v.records.One(ctx, topic, partition, offset)
+	if err != nil && !errors.Is(err, ErrGone) {
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return r, err
+}
+
+// readTimeout is how long a reader waits for Kafka.
+const readTimeout = 3 * time.Second
+
+// list asks for rows. With ErrStore it returns what the store has while it is being rebuilt.
+func (v *View) list(find func() ([]Row, error)) (states []order.State, err error) {
+	err = v.ask(func() error {
+		rows, err := find()
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			s, err := v.decode(row)
+			if err != nil {
+				return err
+			}
+			states = append(states, s)
+		}
+		return nil
+	})
+	return states, cmp.Or(err, v.life.complete())
+}
+
+// ask asks the store. While that cannot answer the error is ErrStore; a store that turns out to be
+// damaged is rebuilt.
+func (v *View) ask(question func() error) error {
+	if v.life.is(opening) { // it may have what topics contained that are deleted
+		return ErrStore
+	}
+	err := question()
+	if errors.Is(err, ErrDamaged) {
+		v.life.to(damaged, err)
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return err
+}
+
+// decode reads a row as the records that it was made from: the order as placed, and its newest
+// state once it is begun.
+func (v *View) decode(row Row) (order.State, error) {
+	r := &kgo.Record{Key: []byte(row.ID), Partition: row.Partition, Offset: row.Offset, Value: row.Value}
+	if row.Begun {
+		return wire.ReadState(r)
+	}
+	o, err := wire.ReadOrder(r)
+	if err != nil {
+		return order.State{}, err
+	}
+	return o.Begin(order.Origin{Incarnation: v.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+}

@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+)
+
+const (
+	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
+FROM orders`
+	newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	// The literal status is that of the index orders_accepted.
+	oldestAccepted = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
+AND NOT EXISTS (
+  SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o."offset" AND l.key IN ('', o.id))
+ORDER BY placed_at LIMIT 1`
+)
+
+// Order implements view.Store.
+func (s *Store) Order(ctx context.Context, id order.ID) (*view.Row, error) {
+	return first(s.orders(ctx, selectOrders+" WHERE id = ?", id))
+}
+
+// Refunds implements view.Store.
+func (s *Store) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
+	return s.orders(ctx, selectOrders+" WHERE refund_of = ? AND refund_of <> ''", of)
+}
+
+// Oldest implements view.Store.
+func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*view.Row, error) {
+	return first(s.orders(ctx, oldestAccepted, partition, from, placedAfter.UnixMilli()))
+}
+
+// Orders implements view.Store.
+func (s *Store) Orders(
+	ctx context.Context, f view.Filter, words []string, after view.Cursor,
+) (rows []view.Row, err error) {
+	err = s.use(func(db *database) error {
+		query, args, err := db.list(ctx, f, words, after)
+		if err == nil {
+			rows, err = db.orders(ctx, query, args)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// list is the query of a filter. Where few orders can be meant, a plus sign keeps SQLite from
+// taking the index of a column that all of them may share.
+func (db *database) list(ctx context.Context, f view.Filter, words []string, after view.Cursor) (string, []any, error) {
+	var w where
+	few, err := db.search(ctx, &w, words)
+	if err != nil {
+		return "", nil, err
+	}
+	plus := ""
+	if few {
+		plus = "+"
+	}
+	if f.Refunds {
+		w.add(plus + "refund_of <> ''")
+	} else {
+		w.add(plus + "refund_of = ''")
+	}
+	if f.Status != "" {
+		w.add(plus+"status = ?", f.Status)
+	}
+	if !f.From.IsZero() {
+		w.add(plus+"placed_at >= ?", f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		w.add(plus+"placed_at < ?", f.To.UnixMilli())
+	}
+	w.after(after, "("+plus+"placed_at, id)")
+	return selectOrders + w.String() + newestFirst, append(w.args, f.Limit), nil
+}
+
+func (s *Store) orders(ctx context.Context, query string, args ...any) (rows []view.Row, err error) {
+	err = s.use(func(db *database) (err error) {
+		rows, err = db.orders(ctx, query, args)
+		return err
+	})
+	return rows, err
+}
+
+// orders returns the rows of a query that begins with selectOrders.
+func (db *database) orders(ctx context.Context, query string, args []any) (rows []view.Row, err error) {
+	err = db.each(ctx, func(scan scan) error {
+		var r view.Row
+		var placed int64
+		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf,
+			&r.Value)
+		r.PlacedAt = time.UnixMilli(placed).UTC()
+		rows = append(rows, r)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading orders: %w", err)
+	}
+	return rows, nil
+}

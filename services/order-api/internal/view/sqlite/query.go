@@ -1,0 +1,41 @@
+package sqlite
+
+import (
+	"strings"
+
+	"example.com/orders/services/order-api/internal/view"
+)
+
+// where collects the conditions of a query.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) add(condition string, args ...any) {
+	w.conditions = append(w.conditions, condition)
+	w.args = append(w.args, args...)
+}
+
+// after continues after a cursor, unless that is zero.
+func (w *where) after(c view.Cursor, columns string) {
+	if c != (view.Cursor{}) {
+		w.add(columns+" < (?, ?)", c.At.UnixMilli(), c.ID)
+	}
+}
+
+// String is the WHERE clause, or nothing.
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// first is the first of some rows, or nil.
+func first[T any](rows []T, err error) (*T, error) {
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return &rows[0], nil
+}

@@ -1,0 +1,47 @@
+-- Times are in Unix milliseconds, flags are 0 or 1.
+
+-- The topics that the file was filled from, and how far.
+CREATE TABLE topics (name TEXT PRIMARY KEY, id BLOB NOT NULL);
+CREATE TABLE positions (
+  topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, epoch INTEGER NOT NULL, claim INTEGER NOT NULL, stale INTEGER NOT NULL,
+  PRIMARY KEY (topic, partition)
+);
+
+-- Orders and refunds. offset is that of the record that placed the order; state_at is the offset of its newest state in
+-- orders.status. value is the record's value as Kafka has it: of the newest state once begun, of the order as placed before that.
+-- words are those of the customer's name and e-mail address, each with a space before it. refund_of is empty for an order.
+CREATE TABLE orders (
+  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, placed_at INTEGER NOT NULL,
+  status TEXT NOT NULL, rev INTEGER NOT NULL, begun INTEGER NOT NULL, state_at INTEGER NOT NULL, words TEXT NOT NULL,
+  refund_of TEXT NOT NULL, value BLOB NOT NULL
+);
+CREATE INDEX orders_placed ON orders (placed_at, id) WHERE refund_of = '';
+CREATE INDEX orders_status ON orders (status, placed_at, id) WHERE refund_of = '';
+CREATE INDEX orders_offset ON orders (partition, "offset");
+CREATE INDEX orders_accepted ON orders (partition, placed_at, "offset") WHERE status = 'accepted';
+CREATE INDEX refunds_of ON orders (refund_of) WHERE refund_of <> '';
+CREATE INDEX refunds_placed ON orders (placed_at, id) WHERE refund_of <> '';
+CREATE INDEX refunds_status ON orders (status, placed_at, id) WHERE refund_of <> '';
+
+-- The index of words: the first 64 bytes of each word, and the rowid of the order.
+CREATE TABLE order_words (
+  word TEXT NOT NULL, placed_at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, placed_at, row)
+) WITHOUT ROWID;
+
+-- partition and offset are those of the record that failed, key is its key; dlq_partition and dlq_offset are those of the
+-- dead letter itself, and gone is set when the dead-letter topic has deleted it.
+CREATE TABLE dead_letters (
+  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, key TEXT NOT NULL,
+  dlq_partition INTEGER NOT NULL, dlq_offset INTEGER NOT NULL, gone INTEGER NOT NULL,
+  step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
+  first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, replays INTEGER NOT NULL, rev INTEGER NOT NULL
+);
+CREATE INDEX dead_letters_failed ON dead_letters (last_failed, id);
+CREATE INDEX dead_letters_step ON dead_letters (step, last_failed, id);
+CREATE INDEX dead_letters_reason ON dead_letters (reason, last_failed, id);
+CREATE INDEX dead_letters_step_reason ON dead_letters (step, reason, last_failed, id);
+
+-- Orders that were erased: when, and the offset of the record that placed the order, or -1 if it was not known. Records of them in
+-- other topics must not bring them back.
+CREATE TABLE erased (id TEXT PRIMARY KEY, at INTEGER NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL);
+CREATE INDEX erased_offset ON erased (partition, "offset");

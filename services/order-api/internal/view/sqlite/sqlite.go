@@ -1,0 +1,145 @@
+// Package sqlite keeps the read model of package view in one SQLite file. All of its SQL is here.
+//
+// A Store locks its file against other processes with a second file, because two views on one file
+// would overwrite each other's positions. People and programs may still touch it: a file that is
+// locked, or cannot be written, is unavailable until that passes; one that is deleted, replaced,
+// truncated or corrupt is damaged, and Reset replaces it. One connection writes at a time; readers
+// see the last transaction.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+)
+
+// Store is a view.Store in a file.
+type Store struct {
+	path string
+	lock *sql.DB
+
+	mu sync.RWMutex // read-locked while the file is used, locked while it is opened, replaced or closed
+	db *database    // nil while no file is open
+}
+
+var _ view.Store = (*Store)(nil)
+
+// Open locks a file that need not exist; its folder must. It is an error if another process uses
+// the file. The caller closes the store.
+func Open(ctx context.Context, path string) (*Store, error) {
+	lock, err := lockFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{path: path, lock: lock}, nil
+}
+
+// Close closes the file and releases its lock.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.close(), s.lock.Close())
+}
+
+// Resume implements view.Store.
+func (s *Store) Resume(ctx context.Context, topics map[string]kadm.TopicID) (map[kafka.Partition]view.Position, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.close()
+	if err == nil {
+		s.db, err = openDatabase(ctx, s.path)
+	}
+	if err != nil {
+		return nil, classify(err)
+	}
+	positions, err := s.db.positions(ctx, topics)
+	if err == nil && positions != nil {
+		err = s.db.noteFiles()
+	}
+	if err != nil {
+		return nil, classify(errors.Join(err, s.close()))
+	}
+	return positions, nil
+}
+
+// Reset implements view.Store. After an error no file is open.
+func (s *Store) Reset(ctx context.Context, topics map[string]kadm.TopicID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := errors.Join(s.close(), removeFiles(s.path))
+	if err == nil {
+		s.db, err = openDatabase(ctx, s.path)
+	}
+	if err == nil {
+		err = s.db.create(ctx, topics)
+	}
+	if err == nil {
+		err = s.db.noteFiles()
+	}
+	if err != nil {
+		return unavailable(errors.Join(err, s.close()))
+	}
+	return nil
+}
+
+// close closes the file, if one is open. The caller holds mu.
+func (s *Store) close() error {
+	if s.db == nil {
+		return nil
+	}
+	db := s.db
+	s.db = nil
+	return db.Close()
+}
+
+// Check implements view.Store.
+func (s *Store) Check() error {
+	return s.use(func(db *database) error { return db.moved() })
+}
+
+// Apply implements view.Store.
+func (s *Store) Apply(ctx context.Context, b view.Batch) error {
+	return s.use(func(db *database) error {
+		tx, err := db.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // does nothing after the commit
+		for _, c := range b.Changes {
+			if err := tx.apply(ctx, c); err != nil {
+				return err
+			}
+		}
+		for p, at := range b.Positions {
+			if err := tx.exec(ctx, putPosition, p.Topic, p.Number, at.Next, at.Epoch, at.Claim, at.Stale); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	})
+}
+
+// Trim implements view.Store.
+func (s *Store) Trim(ctx context.Context, partition int32, below int64) error {
+	const mark = "UPDATE dead_letters SET gone = 1 WHERE dlq_partition = ? AND dlq_offset < ?"
+	return s.use(func(db *database) error {
+		_, err := db.ExecContext(ctx, mark, partition, below)
+		return err
+	})
+}
+
+// use calls do with the open file.
+func (s *Store) use(do func(*database) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.db == nil {
+		return &view.UnavailableError{Reason: notWritable}
+	}
+	return classify(do(s.db))
+}

@@ -1,0 +1,124 @@
+package view
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+)
+
+// Store keeps the tables of a view. One goroutine calls Resume, Reset and Apply, one at a time; all
+// other methods are called concurrently, also with those. Before the first Resume or Reset has
+// succeeded, and after a Reset has failed, all others return an UnavailableError. Times have a
+// resolution of milliseconds. Package storetest has the tests that each store must pass.
+//
+// An error that is an *UnavailableError may pass, and the call is repeated. One that is ErrDamaged
+// means that the contents are lost: the view calls Reset. Any other ends the view.
+type Store interface {
+	// Resume opens the store and returns how far each partition is applied. It returns nil when the
+	// store is empty, or was filled from topics with other IDs or by another version.
+	Resume(ctx context.Context, topics map[string]kadm.TopicID) (map[kafka.Partition]Position, error)
+	// Reset empties the store, whatever it contains, to be filled from the topics with these IDs.
+	// It does not return ErrDamaged.
+	Reset(ctx context.Context, topics map[string]kadm.TopicID) error
+	// Apply makes all changes of a batch, in their sequence, and stores its positions, in one
+	// transaction.
+	Apply(ctx context.Context, b Batch) error
+	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice.
+	Check() error
+	// Trim marks dead letters as gone: those whose records are in a partition of the dead-letter
+	// topic below an offset.
+	Trim(ctx context.Context, partition int32, below int64) error
+
+	// Order returns an order or a refund by its ID, or nil.
+	Order(ctx context.Context, id order.ID) (*Row, error)
+	// Refunds returns the refunds of an order, in any sequence.
+	Refunds(ctx context.Context, of order.ID) ([]Row, error)
+	// Orders returns the orders that a filter selects, newest first by time and then ID, after a
+	// cursor unless that is zero, and at most Limit of them. The words are those of f.Customer:
+	// each must begin a word of the order.
+	Orders(ctx context.Context, f Filter, words []string, after Cursor) ([]Row, error)
+	// Oldest returns the accepted order of a partition that was placed first, or nil. It leaves out
+	// orders below an offset, orders placed at a time or before, and orders with a dead letter.
+	Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*Row, error)
+
+	// DeadLetter returns a dead letter by its ID, or nil.
+	DeadLetter(ctx context.Context, id string) (*DeadLetter, error)
+	// DeadLetters returns the dead letters that a filter selects, those that failed last first and
+	// then by ID, after a cursor unless that is zero, and at most Limit of them.
+	DeadLetters(ctx context.Context, f DeadLetterFilter, after Cursor) ([]DeadLetter, error)
+
+	Close() error
+}
+
+// Batch is what a store applies in one transaction.
+type Batch struct {
+	Changes   []Change
+	Positions map[kafka.Partition]Position // of the partitions that the changes were read from
+}
+
+// Position is how far a partition is applied.
+type Position struct {
+	Next  int64
+	Epoch int32 // leader epoch of the record before Next
+	Claim int64 // offset of the newest claim in orders.status, or -1
+	Stale int64 // stale states that were skipped so far
+}
+
+// Row is an order, or a refund, as a store keeps it.
+type Row struct {
+	ID        order.ID
+	Partition int32
+	Offset    int64 // of the record that placed it, in orders
+	PlacedAt  time.Time
+	Status    order.Status
+	Rev       int64
+	Begun     bool  // Value is a record of orders.status, else one of orders
+	StateAt   int64 // offset of its newest state in orders.status; 0 while there is none
+	RefundOf  order.ID
+	Words     []string // of the customer's name and e-mail address; a store does not return them
+	Value     []byte   // of the record, as Kafka has it
+}
+
+// Change is one change of a store's contents: Placed, Changed, Erased or Failed.
+type Change interface{ change() }
+
+// Placed adds an order, unless its ID is known already, or was erased at or after Written.
+type Placed struct {
+	Row
+	Written time.Time // timestamp of the record
+}
+
+// Changed replaces an order, or adds it. That includes where and when it was placed: the topic may
+// have deleted the record of an old order, and still have a repeat of it.
+type Changed struct{ Row }
+
+// Erased removes an order, and remembers its ID, the time, and the offset of its record. An order
+// of another partition stays, and so does one that was placed after that time and is not begun.
+type Erased struct {
+	ID        order.ID
+	Partition int32
+	At        time.Time
+}
+
+// Failed adds a dead letter. If its ID is known it replaces the stored one, except
+//   - when it is FromState;
+//   - when it is a copy, which is in another partition than its origin, and the stored one is
+//     neither a copy nor Gone;
+//   - when it has another key than the stored one, which has the key of the order at its origin.
+type Failed struct {
+	dlq.DeadLetter       // without Value, Headers and Progress
+	Partition      int32 // of the record in the dead-letter topic
+	Offset         int64
+	Gone           bool // the dead-letter topic has deleted the record
+	FromState      bool // all that is known of it is in the state of its order
+}
+
+func (Placed) change()  {}
+func (Changed) change() {}
+func (Erased) change()  {}
+func (Failed) change()  {}

@@ -25,6 +25,7 @@ type Order struct {
 	Lines    []Line
 	Note     string  // or empty; never printed on the invoice
 	Refund   *Refund // or nil: nothing is refunded, it is ordered
+	Cause    Cause   // who placed it; not part of Source
 	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil for an order made here.
 	Source []byte
 }

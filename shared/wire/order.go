@@ -15,16 +15,16 @@ import (
 
 // Order is the record that places an order or a refund, keyed by its ID.
 func Order(o order.Order) *kgo.Record {
-	kind := typePlaced
+	e := Envelope{Type: typePlaced, ID: string(o.ID), Time: o.PlacedAt, Cause: o.Cause, content: jsonType}
 	if o.Refund != nil {
-		kind = TypeRefund
+		e.Type, e.schema = TypeRefund, refunds
 	}
-	return record(kind, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
+	return e.Record([]byte(o.ID), orderJSON(o), nil)
 }
 
-// ReadOrder reads a record of the topic orders. It is the one rule of what is an order, for all who read that topic: a
-// record that is none is ErrUndecodable, and becomes a dead letter. The order's Source is the record's value without its
-// insignificant space.
+// ReadOrder reads a record of the topic orders. It alone decides what is an order, for all readers of
+// that topic: a record that is none is ErrUndecodable, and becomes a dead letter. The order's Source
+// is the record's value without its insignificant space, and its Cause is read from the headers.
 func ReadOrder(r *kgo.Record) (order.Order, error) {
 	// Kafka limits the size of what it stores, compressed: a larger value would not fit into the topics of the workers.
 	if n := len(r.Value); n > topic.MaxOrder {
@@ -37,6 +37,7 @@ func ReadOrder(r *kgo.Record) (order.Order, error) {
 	if string(r.Key) != string(o.ID) {
 		return order.Order{}, fmt.Errorf("%w: key %.40q is not the order's ID", ErrUndecodable, r.Key)
 	}
+	o.Cause = causeOf(r.Headers)
 	if wrong := o.Validate(); len(wrong) > 0 {
 		return order.Order{}, fmt.Errorf("%w: %s %s", ErrUndecodable, wrong[0].Pointer, wrong[0].Detail)
 	}

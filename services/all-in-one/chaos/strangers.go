@@ -27,7 +27,7 @@ func (s *stage) joinForeignGroup(ctx context.Context, f fault) error {
 		return err
 	}
 	return s.produce(ctx, func(names topic.Set, partition int32) *kgo.Record {
-		r := wire.Claim("foreign-worker", time.Now())
+		r := wire.Claim{Worker: "foreign-worker", At: time.Now()}.Record()
 		r.Topic, r.Partition = names.Status, partition
 		return r
 	})

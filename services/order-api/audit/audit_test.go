@@ -333,7 +333,7 @@ func TestNothingIsLostThatWorkersWillComeAcross(t *testing.T) {
 		{"cancelled, not yet void", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, audit.Tally{Accepted: 1, Cancelled: 1}},
 		{"cancelled after a retry, not yet void", func(c *clerk) {
 			p := c.park(c.place(nil), order.Retrying)
-			c.append(c.topics.Replay, 1, wire.Cancel(p.Order.ID, p.Origin, clock))
+			c.append(c.topics.Replay, 1, wire.CancelRequest{Order: p.Order.ID, Origin: p.Origin, At: clock}.Record())
 			c.write(p, order.Cancelled)
 			c.commit(c.topics.Orders, 1)
 			c.commit(c.topics.Retry10s, 1)

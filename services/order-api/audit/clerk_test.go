@@ -125,7 +125,7 @@ func newClerk(b *book, partition int32) *clerk {
 }
 
 func (c *clerk) claim() {
-	c.claims = append(c.claims, c.append(c.topics.Status, c.partition, wire.Claim("w", clock)))
+	c.claims = append(c.claims, c.append(c.topics.Status, c.partition, wire.Claim{Worker: "w", At: clock}.Record()))
 }
 
 var clock = time.UnixMilli(1_700_000_000_000).UTC()
@@ -218,7 +218,8 @@ func (c *clerk) keep(p *paper, document string) (point func()) {
 
 func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
 	return &dlq.DeadLetter{
-		Key: p.key, Value: p.value, Origin: p.Origin, Topic: c.topics.Orders, Reason: failure.NoRoute,
+		Source: wire.Source{Key: p.key, Value: p.value, Origin: p.Origin},
+		Topic:  c.topics.Orders, Reason: failure.NoRoute,
 		Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
 	}
 }
@@ -232,7 +233,7 @@ func (c *clerk) bury(p *paper) {
 
 func (c *clerk) void(p *paper, reason failure.Reason) {
 	p.voided = len(c.acts)
-	c.append(c.topics.Invoices, c.partition, wire.Void(p.Origin, string(reason), clock))
+	c.append(c.topics.Invoices, c.partition, wire.VoidNumber{Origin: p.Origin, Reason: string(reason), At: clock}.Record())
 }
 
 // replay sends a dead letter back.

@@ -8,31 +8,69 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
-// carrier is a topic that carries on orders which have left the topic orders.
+// carrier is a topic with orders that have left the topic orders and are still to be worked on.
 type carrier struct {
 	topic string
-	// takenUp reports whether a worker that comes across a record, and finds an order as the entry has it, goes on with it.
-	takenUp func(dlq.DeadLetter, *entry) bool
+	// takenUp returns the entry of the order that a worker continues because of a record, or nil. Its only error is
+	// wire.ErrNewer.
+	takenUp func(*table, *kgo.Record) (*entry, error)
 }
 
 // carriers is the one list of places, beside the topic orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
-	// Of the records that parked an order only the newest is taken up. An older one was left behind by a crash before its
-	// commit, and one without a state by a crash before that.
-	parked := func(l dlq.DeadLetter, e *entry) bool { return l.Rev == int64(e.parked) }
 	return []carrier{
-		{topics.Retry10s, parked},
-		{topics.Retry2m, parked},
-		{topics.Waiting, parked},
-		{topics.Replay, func(l dlq.DeadLetter, _ *entry) bool { return l.Replays > 0 }},
+		{topics.Retry10s, (*table).parked},
+		{topics.Retry2m, (*table).parked},
+		{topics.Waiting, (*table).parked},
+		{topics.Replay, (*table).requested},
 	}
+}
+
+// parked returns the order of a parked record. Of several records only that of the newest parked state is taken up: an older
+// one was left behind by a crash before its commit, and one without a state by a crash before that.
+func (t *table) parked(r *kgo.Record) (*entry, error) {
+	p, err := wire.ReadParked(r)
+	if err != nil {
+		return nil, newer(err)
+	}
+	if e := t.at(p.Origin.Offset); p.Rev == int64(e.parked) {
+		return e, nil
+	}
+	return nil, nil
+}
+
+// requested returns the order of a request: a replay continues it, and after a cancel the void record of its number may be
+// still to come.
+func (t *table) requested(r *kgo.Record) (*entry, error) {
+	if wire.Type(r) != wire.TypeCancel {
+		q, err := wire.ReadReplayRequest(r)
+		if err != nil {
+			return nil, newer(err)
+		}
+		return t.at(q.Origin.Offset), nil
+	}
+	c, err := wire.ReadCancelRequest(r)
+	if err != nil {
+		return nil, newer(err)
+	}
+	if e := t.at(c.Origin.Offset); e.end == cancelled {
+		return e, nil
+	}
+	return nil, nil
+}
+
+// newer returns an error if it is about a record of a newer version, which an audit must not pass over.
+func newer(err error) error {
+	if errors.Is(err, wire.ErrNewer) {
+		return err
+	}
+	return nil
 }
 
 // bounds is what was asked about one partition number before it was read, by topic.
@@ -113,18 +151,11 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	}
 	for _, c := range a.carriers {
 		err := a.read(ctx, t, c.topic, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
-			if _, at, err := wire.ReadCancel(r); wire.Type(r) == wire.TypeCancel {
-				// The void record of its number may be still to come.
-				if err == nil && t.at(at).end == cancelled {
-					t.at(at).carried = round
-				}
-				return nil
+			e, err := c.takenUp(t, r)
+			if e != nil {
+				e.carried = round
 			}
-			l, err := dlq.Read(r)
-			if err == nil && l.Origin.Partition == r.Partition && c.takenUp(l, t.at(l.Origin.Offset)) {
-				t.at(l.Origin.Offset).carried = round
-			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err

@@ -190,7 +190,7 @@ func (t *table) state(r *kgo.Record) error {
 		t.unreadable++
 		return nil
 	}
-	if verdict == status.Void {
+	if verdict == status.Stale {
 		t.void++
 	}
 	if verdict == status.Erased {
@@ -278,7 +278,15 @@ func (t *table) invoice(r *kgo.Record) error {
 		t.unreadable++
 		return nil
 	}
-	if _, several := wire.Last(r); several {
+	var void wire.VoidNumber
+	if kind == wire.TypeVoid {
+		var err error
+		if void, err = wire.ReadVoidNumber(r); err != nil {
+			t.unreadable++
+			return newer(err)
+		}
+	}
+	if void.To > 0 {
 		return nil // it goes with a batch that is skipped
 	}
 	e := t.at(offset)
@@ -287,7 +295,7 @@ func (t *table) invoice(r *kgo.Record) error {
 		e.facts |= claimedTwice
 	}
 	if kind == wire.TypeVoid {
-		e.void = voided(wire.Header(r, "reason"))
+		e.void = voided(void.Reason)
 		return nil
 	}
 	t.belongs(e, []byte(wire.Header(r, "order")))
@@ -343,7 +351,7 @@ func (t *table) deadLetter(r *kgo.Record) error {
 	l, err := dlq.Read(r)
 	if err != nil || l.Topic != t.orders || l.Origin.Partition != r.Partition {
 		t.foreign++
-		return nil
+		return newer(err)
 	}
 	e := t.at(l.Origin.Offset)
 	t.belongs(e, r.Key)

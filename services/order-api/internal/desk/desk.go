@@ -31,18 +31,7 @@ type Desk struct {
 	view   *view.View
 }
 
-// Connect returns the client that a desk appends with. The caller closes it.
-func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
-	return k.Connect(ctx,
-		// Everything goes to the partition number of its order.
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		// By itself the client never gives up a record that was sent and not answered: it would write a replay at the end of
-		// an outage, when its operator has long done something else.
-		kgo.AllowIdempotentProduceCancellation(),
-	)
-}
-
-// New returns a desk. The client is one of Connect.
+// New returns a desk. The client is one of kafka.Config.ConnectProducer.
 func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 	return &Desk{cl, topics, v}
 }
@@ -90,24 +79,28 @@ func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, err
 	return read, nil
 }
 
-// whole is a dead letter with all that a replay needs. What its record does not hold, because it is
-// gone or was too large to be written whole, is taken from the order as it stands.
-func (d *Desk) whole(ctx context.Context, shown view.DeadLetter) (dlq.DeadLetter, error) {
+// request is the next replay of a dead letter. What the dead letter's record does not hold, because
+// it is gone or was too large to be written whole, is taken from the order.
+func (d *Desk) request(ctx context.Context, shown view.DeadLetter) (wire.ReplayRequest, error) {
 	l, err := d.read(ctx, shown)
-	lost := errors.Is(err, ErrLost)
-	if err != nil && !lost || err == nil && len(l.Value) > 0 || shown.Order == "" {
-		return l, err
+	if lost := errors.Is(err, ErrLost); (lost || err == nil && len(l.Value) == 0) && shown.Order != "" {
+		var s order.State
+		if s, err = d.view.Order(ctx, shown.Order); lost {
+			l = shown.DeadLetter
+		}
+		r := wire.Order(s.Order)
+		l.Key, l.Value, l.Headers, l.Progress = r.Key, r.Value, r.Headers, s.Progress
 	}
-	s, err := d.view.Order(ctx, shown.Order)
 	if err != nil {
-		return dlq.DeadLetter{}, err
+		return wire.ReplayRequest{}, err
 	}
-	if lost {
-		l = shown.DeadLetter
-	}
-	r := wire.Order(s.Order)
-	l.Key, l.Value, l.Headers, l.Progress = r.Key, r.Value, r.Headers, s.Progress
-	return l, nil
+	return wire.ReplayRequest{
+		Source: l.Source, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
+		// The worker compares the revision that the operator saw, and finds the state at its offset if it has forgotten the
+		// order. The view may show the dead letter before the state that goes with it.
+		Rev: max(l.Rev, shown.OrderRev), StateAt: shown.OrderAt,
+		Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
+	}, nil
 }
 
 // Replay sends a dead letter back to be worked on from the step that failed, and returns the number
@@ -131,18 +124,14 @@ func (d *Desk) Replay(ctx context.Context, id string) (int, error) {
 	if shown.State != view.Open && shown.State != view.Lost {
 		return 0, fmt.Errorf("dead letter %s, order %s is %s: %w", id, shown.Order, shown.OrderStatus, ErrClosed)
 	}
-	l, err := d.whole(ctx, shown)
+	request, err := d.request(ctx, shown)
 	if err != nil {
 		return 0, err
 	}
-	l.Replays++
-	// The worker goes by the rev that the operator saw, and finds the order at its place if it has forgotten it. The view
-	// may show the dead letter before the state that goes with it.
-	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
-	if err := d.ask(ctx, l.Record()); err != nil {
-		return 0, fmt.Errorf("sending dead letter %s back: %w", id, err)
+	if err := d.ask(ctx, request.Origin.Partition, request.Record()); err != nil {
+		return 0, fmt.Errorf("requesting a replay of dead letter %s: %w", id, err)
 	}
-	return l.Replays, nil
+	return request.Number, nil
 }
 
 // Cancel asks for an order to be cancelled, and returns it as it stands. The worker cancels it if it comes across that
@@ -168,18 +157,16 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	if s.Status != order.Accepted {
 		return order.State{}, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
 	}
-	r := wire.Cancel(id, s.Origin, time.Now())
-	r.Partition = s.Origin.Partition
-	if err := d.ask(ctx, r); err != nil {
+	request := wire.CancelRequest{Order: id, Origin: s.Origin, At: time.Now()}
+	if err := d.ask(ctx, s.Origin.Partition, request.Record()); err != nil {
 		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
 	}
 	return s, nil
 }
 
-// ask appends what the owner of an order is asked for.
-func (d *Desk) ask(ctx context.Context, r *kgo.Record) error {
-	r.Topic = d.topics.Replay
-	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+// ask appends a request to the owner of a partition.
+func (d *Desk) ask(ctx context.Context, partition int32, r *kgo.Record) error {
+	if _, err := kafka.Append(ctx, d.cl, d.topics.Replay, partition, r); err != nil {
 		return fmt.Errorf("%w: %w", view.ErrAway, err)
 	}
 	return nil

@@ -230,15 +230,12 @@ func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error
 	if err := in.view.Leader(in.partition(o.ID)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotTaken, err)
 	}
-	done := make(chan error, 1)
 	sent := in.producer.sent.Load()
-	in.producer.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
-	select {
-	case err := <-done:
-		return r, verdict(o.ID, err, in.producer.sent.Load() == sent)
-	case <-ctx.Done():
+	appended, err := kafka.Append(ctx, in.producer.cl, r.Topic, r.Partition, r)
+	if err != nil && ctx.Err() != nil {
 		return nil, &Unknown{o.ID, context.Cause(ctx)}
 	}
+	return appended, verdict(o.ID, err, in.producer.sent.Load() == sent)
 }
 
 // overdue is ErrOverdue while the oldest order that is still to be begun is older than the promise.

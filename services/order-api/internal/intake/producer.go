@@ -25,13 +25,9 @@ const again = 250 * time.Millisecond
 func Connect(ctx context.Context, k kafka.Config, opts ...kgo.Opt) (*Producer, error) {
 	p := &Producer{}
 	var err error
-	p.cl, err = k.Connect(ctx, append(opts,
+	p.cl, err = k.ConnectProducer(ctx, append(opts,
 		kgo.WithHooks(p),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), // see Intake.partition
 		kgo.RetryBackoffFn(func(int) time.Duration { return again }),
-		// By itself the client never gives up a record that was sent and not answered: it would write it at the end of an
-		// outage, long after its customer was told that nobody knows.
-		kgo.AllowIdempotentProduceCancellation(),
 	)...)
 	if err != nil {
 		return nil, err

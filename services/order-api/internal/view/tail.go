@@ -220,7 +220,7 @@ func (b *batch) status(ctx context.Context, r *kgo.Record) error {
 	if err != nil || verdict == status.Claim {
 		return err
 	}
-	if verdict == status.Void {
+	if verdict == status.Stale {
 		b.void[r.Partition]++
 		return nil
 	}
@@ -264,7 +264,7 @@ func (b *batch) pointed(ctx context.Context, s order.State) error {
 		}
 	}
 	l := dlq.DeadLetter{
-		Key: []byte(s.Order.ID), Origin: s.Origin, Step: s.DeadLetter.Step, Class: failure.Permanent, Reason: failure.Reason(s.DeadLetter.Reason),
+		Source: wire.Source{Key: []byte(s.Order.ID), Origin: s.Origin}, Cause: s.Order.Cause, Step: s.DeadLetter.Step, Class: failure.Permanent, Reason: failure.Reason(s.DeadLetter.Reason),
 		FirstFailed: died.At, LastFailed: died.At, Replays: s.Replays, Rev: died.Rev,
 	}
 	return b.list(ctx, l, s.DeadLetter.Partition, s.DeadLetter.Offset, "DO NOTHING")

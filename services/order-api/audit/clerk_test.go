@@ -218,9 +218,7 @@ func (c *clerk) keep(p *paper, document string) (point func()) {
 
 func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
 	return &dlq.DeadLetter{
-		Source: wire.Source{Key: p.key, Value: p.value, Origin: p.Origin},
-		Topic:  c.topics.Orders, Reason: failure.NoRoute,
-		Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
+		Source: p.source(), Topic: c.topics.Orders, Reason: failure.NoRoute, Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
 	}
 }
 
@@ -239,13 +237,26 @@ func (c *clerk) void(p *paper, reason failure.Reason) {
 // replay sends a dead letter back.
 func (c *clerk) replay(p *paper) int64 {
 	p.replays++
-	return c.append(c.topics.Replay, c.partition, c.asDeadLetter(p).Record())
+	return c.append(c.topics.Replay, c.partition, p.request().Record())
+}
+
+// request asks for the newest replay of a dead letter.
+func (p *paper) request() *wire.ReplayRequest {
+	return &wire.ReplayRequest{Source: p.source(), At: clock, Number: p.replays, Rev: p.Rev, Progress: p.Progress}
+}
+
+func (p *paper) source() wire.Source {
+	return wire.Source{Key: p.key, Value: p.value, Origin: p.Origin}
 }
 
 // carry appends the record that takes an order into a topic of its own; the state that goes with it is written next.
 func (c *clerk) carry(p *paper, topic string) int64 {
 	p.carried = len(c.acts)
-	return c.append(topic, c.partition, c.asDeadLetter(p).Record())
+	parked := wire.Parked{Source: p.source(), At: clock, Status: order.Retrying, Rev: p.Rev + 1, Replay: p.replays, Progress: p.Progress}
+	if topic == c.topics.Waiting {
+		parked.Status = order.Waiting
+	}
+	return c.append(topic, c.partition, parked.Record())
 }
 
 // park lets an order wait for another attempt, or for a dependency.

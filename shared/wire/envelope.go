@@ -167,7 +167,7 @@ func printable(text string) bool {
 
 const (
 	maxHeaders = 16 << 10 // of the record that another one is derived from
-	perHeader  = 8        // what one takes beside its name and value, or a million empty ones would be free
+	perHeader  = 8        // counted for each header in addition to its name and value, so that a million empty ones are too large
 )
 
 // bounded returns the headers of a record that others are derived from, or nil if they are too large

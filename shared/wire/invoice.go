@@ -91,7 +91,7 @@ type voidValue struct {
 	Reason string `json:"reason"`
 }
 
-// SHA256 is the hash of a document in hex, as it stands in its record and in its pointer.
+// SHA256 is the hash of a document in hex, as in its record and in the state that points at it.
 func SHA256(document []byte) string {
 	sum := sha256.Sum256(document)
 	return hex.EncodeToString(sum[:])

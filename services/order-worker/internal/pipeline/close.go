@@ -39,8 +39,8 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 	return p.deadLetter(ctx, l, a)
 }
 
-// park puts an order off: the record that carries it comes first, then the state that it goes with. In this order a crash
-// in between leaves a record that goes with no state, which counts for nobody, and never an order that nobody carries on.
+// park writes an order to a topic for retrying or waiting orders, and then its state. A crash in between leaves a record without
+// a state, which is ignored. In the reverse order it would leave an order without a record, which would never continue.
 func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
 	a.pending.Status, a.pending.Rev = to, a.work.Rev+1
 	err := l.Park(ctx, topic, &a.pending)
@@ -74,7 +74,7 @@ func forgetProbe(w *order.State) {
 // letter of the same ID is written, which readers fold, and no order is without its dead letter.
 func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w := a.work
-	at, err := l.DeadLetter(ctx, p.letter(a, w.Rev+1))
+	at, err := l.DeadLetter(ctx, p.asDeadLetter(a, w.Rev+1))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt)
 // only trace.
 func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
 	p.note(a, 1, cause)
-	if _, err := l.DeadLetter(ctx, p.letter(a, a.pending.Rev)); err != nil {
+	if _, err := l.DeadLetter(ctx, p.asDeadLetter(a, a.pending.Rev)); err != nil {
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)
@@ -127,8 +127,8 @@ func (p *Pipeline) note(a *attempt, failures int, cause error) {
 	pending.Attempts += failures
 }
 
-// letter is the dead letter of an attempt that failed, for a revision of the order's state.
-func (p *Pipeline) letter(a *attempt, rev int64) *dlq.DeadLetter {
+// asDeadLetter returns the dead letter of an attempt that failed, for a revision of the order's state.
+func (p *Pipeline) asDeadLetter(a *attempt, rev int64) *dlq.DeadLetter {
 	return &dlq.DeadLetter{
 		Source: a.pending.Source, Cause: a.pending.Cause, Topic: p.cfg.Topics.Orders, Group: p.cfg.Group, Worker: p.cfg.Worker, Step: a.step,
 		Class: a.last.class, Reason: a.last.reason, Message: a.last.err.Error(), Attempts: a.pending.Attempts,

@@ -26,7 +26,7 @@ type source int
 const (
 	queue   source = iota // the topic orders
 	desk                  // an operator sent it back
-	carried               // a worker has put it off
+	carried               // a retrying or waiting order
 )
 
 // attempt is a worker's attempt at one record.

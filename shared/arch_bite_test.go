@@ -2,6 +2,7 @@ package shared_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -67,7 +68,7 @@ func TestRulesBite(t *testing.T) {
 func exported(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString("func F" + string(rune('A'+i)) + "() {}\n")
+		b.WriteString("func F" + strconv.Itoa(i) + "() {}\n")
 	}
 	return b.String()
 }

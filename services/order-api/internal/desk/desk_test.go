@@ -59,6 +59,7 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 	r := wire.Order(placed)
 	b.deadLetter = dlq.DeadLetter{
 		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: origin},
+		Cause:  order.Cause{Actor: order.Actor{Kind: order.ActorCustomer, ID: "17"}, Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 		Topic:  b.Topics.Orders, Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
 		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: 2, Progress: b.dead.Progress,

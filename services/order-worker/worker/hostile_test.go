@@ -49,7 +49,8 @@ func forged() []kgo.RecordHeader {
 		"ce_type": wire.TypeClaim, "owner": "9223372036854775807", "rev": "9223372036854775807", "state": "confirmed", "origin": "-1",
 		"__dlq.errors.topic": "orders", "__dlq.errors.partition": "9", "__dlq.errors.offset": "9223372036854775807",
 		"__dlq.errors.delivery.count": "1e9", "dlq-class": "down", "dlq-reason": "no-route", "dlq-replays": "5", "dlq-rev": "99",
-		"dlq-retries": "99", "dlq-since": "9999-12-31T23:59:59Z", "dlq-state": "0", "dlq-progress": `{"finished":["shipping","invoice","email"]}`,
+		"dlq-progress": `{"finished":["shipping","invoice","email"]}`, "progress": `{"finished":["shipping","invoice","email"]}`,
+		"ce_specversion": "1.0", "schema": "9", "retries": "99", "since": "9999-12-31T23:59:59Z", "replay": "5", "actor": "operator:eve",
 		"traceparent": strings.Repeat("0", 100_000),
 	} {
 		all = append(all, kgo.RecordHeader{Key: name, Value: []byte(value)})

@@ -1,12 +1,13 @@
-// Package dlq is the dead letter: what stands in the dead-letter topic when an order cannot be
-// finished.
+// Package dlq encodes and decodes dead letters: the records of the dead-letter topic.
 //
-// A dead letter's value and key are the exact bytes of the record that failed, so that nothing is
-// lost even of what nobody could read. All that is known about the failure stands in headers, which
-// are bounded, hold no personal data, and are replaced and never appended, so a dead letter that
-// fails again does not grow. Where Apache Kafka's own dead letters (KIP-1191) have a name for a
-// fact, that name is used. A dead letter's ID is the place of the order's origin in the topic
-// orders, kept over replays.
+// A dead letter's key and value are the exact bytes of the record that failed, whether or not they
+// can be decoded. Its headers are those of that record, then the envelope of all records (package
+// wire), then the failure. Where Apache Kafka's own dead letters (KIP-1191) have a name for a fact,
+// that name is used. The facts are bounded, contain no e-mail addresses, and are replaced when a
+// dead letter fails again, so that it does not grow.
+//
+// The ID of a dead letter is the place of its order in the topic orders. It stays the same over
+// replays.
 package dlq
 
 import (
@@ -26,161 +27,125 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// DeadLetter is one record of the dead-letter topic. It is also how an order travels through the
-// topics of retries, of waiting orders, and of replays, where it stands when an operator sends it
-// back.
+// DeadLetter is one record of the dead-letter topic.
 type DeadLetter struct {
-	Key, Value []byte             // of the record that failed, untouched
-	Headers    []kgo.RecordHeader // of the record that failed, without those of a dead letter
+	wire.Source // the record that failed
 
-	Origin      order.Origin // Incarnation is empty: a dead letter names no topic but its own
-	Topic       string       // in which Origin stands
-	Group       string       // consumer group of the worker
-	Step        order.Step   // that failed, or empty: nothing was begun
+	Cause       order.Cause // of the order
+	Topic       string      // of Origin
+	Group       string      // consumer group of the worker
+	Step        order.Step  // that failed, or empty: no step was begun
 	Class       failure.Class
 	Reason      failure.Reason
 	Message     string // in the topic at most 500 bytes, like every text here, and without e-mail addresses
-	Attempts    int
+	Attempts    int    // since the order was placed
 	FirstFailed time.Time
 	LastFailed  time.Time
-	Worker      string    // host and version
-	Replays     int       // how often it was sent back
-	Rev         int64     // of the order's state that the dead letter goes with, 0 if it has none
-	StateAt     int64     // of a replay: offset of that state in orders.status as the desk saw it; 0 unknown
-	Retries     int       // of an order that is tried again: how often that was put off since it was placed or replayed
-	Since       time.Time // of an order that is tried again: when that was put off first; else zero
+	Worker      string // host and version
+	Replays     int    // number of the last replay, or 0
+	Rev         int64  // of the order's state that the dead letter goes with, or 0 if it has none
 	Progress    order.Progress
 }
 
-// ErrForeign is returned by Read for a record that no worker of this application wrote.
+// ErrForeign is returned by Read for a record that is not a dead letter of this application.
 var ErrForeign = errors.New("not a dead letter of this application")
 
 // ID is the dead letter's name: the place of its origin in the topic orders, "3-124".
 func (l *DeadLetter) ID() string { return l.Origin.String() }
 
-// Order is the order within, as far as it can be read.
-func (l *DeadLetter) Order() (order.Order, error) {
-	return wire.ReadOrder(&kgo.Record{Key: l.Key, Value: l.Value})
-}
-
-const (
-	maxText    = 500
-	maxHeaders = 16 << 10 // of the record that failed; beyond that they are left out
-	perHeader  = 8        // what one takes beside its name and value, or a million empty ones would be free
-)
+// maxText is how long a text may be in a header.
+const maxText = 500
 
 // The names of a dead letter's headers.
 const (
-	hTopic       = "__dlq.errors.topic"
-	hPartition   = "__dlq.errors.partition"
-	hOffset      = "__dlq.errors.offset"
-	hGroup       = "__dlq.errors.group"
-	hDeliveries  = "__dlq.errors.delivery.count"
-	hMessage     = "__dlq.errors.message"
-	hStep        = "dlq-step"
-	hClass       = "dlq-class"
-	hReason      = "dlq-reason"
-	hFirstFailed = "dlq-first-failed"
-	hLastFailed  = "dlq-last-failed"
-	hWorker      = "dlq-worker"
-	hReplays     = "dlq-replays"
-	hRev         = "dlq-rev"
-	hStateAt     = "dlq-state"
-	hRetries     = "dlq-retries"
-	hSince       = "dlq-since"
-	hProgress    = "dlq-progress"
+	standard = "__dlq." // prefix of the names of KIP-1191
+	own      = "dlq-"   // prefix of ours
+
+	hTopic       = standard + "errors.topic"
+	hPartition   = standard + "errors.partition"
+	hOffset      = standard + "errors.offset"
+	hGroup       = standard + "errors.group"
+	hDeliveries  = standard + "errors.delivery.count"
+	hMessage     = standard + "errors.message"
+	hStep        = own + "step"
+	hClass       = own + "class"
+	hReason      = own + "reason"
+	hFirstFailed = own + "first-failed"
+	hWorker      = own + "worker"
+	hReplays     = own + "replays"
+	hProgress    = own + "progress"
+
+	hRev = "rev" // as in every record that goes with a state
 )
 
-// Record is the dead letter as it stands in Kafka. It belongs in the partition number of its
-// origin.
+// Record is the dead letter as it is written to the dead-letter topic, in the partition number of
+// its origin.
 func (l *DeadLetter) Record() *kgo.Record {
-	r := &kgo.Record{Key: l.Key, Value: l.Value, Partition: l.Origin.Partition, Headers: kept(l.Headers)}
-	facts := [][2]string{
-		{hTopic, l.Topic},
-		{hPartition, strconv.Itoa(int(l.Origin.Partition))},
-		{hOffset, strconv.FormatInt(l.Origin.Offset, 10)},
-		{hGroup, l.Group},
-		{hDeliveries, strconv.Itoa(l.Attempts)},
-		{hMessage, address.ReplaceAllString(l.Message, "…@…")},
-		{hStep, string(l.Step)},
-		{hClass, l.Class.String()},
-		{hReason, string(l.Reason)},
-		{hFirstFailed, stamp(l.FirstFailed)},
-		{hLastFailed, stamp(l.LastFailed)},
-		{hWorker, l.Worker},
-		{hReplays, strconv.Itoa(l.Replays)},
-		{hRev, strconv.FormatInt(l.Rev, 10)},
+	facts := []wire.Fact{
+		{Name: hRev, Value: strconv.FormatInt(l.Rev, 10)},
+		{Name: hTopic, Value: l.Topic},
+		{Name: hPartition, Value: strconv.Itoa(int(l.Origin.Partition))},
+		{Name: hOffset, Value: strconv.FormatInt(l.Origin.Offset, 10)},
+		{Name: hGroup, Value: l.Group},
+		{Name: hDeliveries, Value: strconv.Itoa(l.Attempts)},
+		{Name: hMessage, Value: address.ReplaceAllString(l.Message, "…@…")},
+		{Name: hStep, Value: string(l.Step)},
+		{Name: hClass, Value: l.Class.String()},
+		{Name: hReason, Value: string(l.Reason)},
+		{Name: hFirstFailed, Value: wire.Stamp(l.FirstFailed)},
+		{Name: hWorker, Value: l.Worker},
+		{Name: hReplays, Value: strconv.Itoa(l.Replays)},
 	}
-	if l.StateAt > 0 {
-		facts = append(facts, [2]string{hStateAt, strconv.FormatInt(l.StateAt, 10)})
+	for i := range facts {
+		facts[i].Value = clip(facts[i].Value)
 	}
-	if l.Retries > 0 {
-		facts = append(facts, [2]string{hRetries, strconv.Itoa(l.Retries)}, [2]string{hSince, stamp(l.Since)})
+	e := wire.Envelope{
+		Type: wire.TypeDeadLetter, ID: fmt.Sprintf("%s/dead/%d", l.ID(), l.Replays), Time: l.LastFailed, Cause: l.Cause,
+		Facts: append(facts, wire.Fact{Name: hProgress, Value: string(wire.Progress(l.Progress))}),
 	}
-	for _, h := range facts {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(clip(h[1]))})
-	}
-	r.Headers = append(r.Headers, kgo.RecordHeader{Key: hProgress, Value: wire.Progress(l.Progress)})
+	r := e.Record(l.Key, l.Value, others(l.Headers))
+	r.Partition = l.Origin.Partition
 	return r
 }
 
-// address is whatever looks like an e-mail address: mail servers like to repeat it in what they answer.
+// address matches what looks like an e-mail address: mail servers repeat it in their answers.
 var address = regexp.MustCompile(`[^\s<>@]+@[^\s<>@]+`)
 
-// Read reads a dead letter, or one that was sent back. A record without our headers is ErrForeign.
+// Read decodes a dead letter. A record without our envelope is ErrForeign; one of a newer schema
+// version is wire.ErrNewer.
 func Read(r *kgo.Record) (DeadLetter, error) {
-	text := func(name string) string { return clip(wire.Header(r, name)) }
+	e, headers, err := wire.ReadEnvelope(r, wire.TypeDeadLetter)
+	if errors.Is(err, wire.ErrNewer) {
+		return DeadLetter{}, err
+	}
+	text := func(name string) string { return clip(e.Text(name)) }
 	partition, err1 := strconv.ParseUint(text(hPartition), 10, 31)
 	offset, err2 := strconv.ParseUint(text(hOffset), 10, 63)
-	if err := cmp.Or(err1, err2); err != nil {
-		return DeadLetter{}, fmt.Errorf("%w: origin: %v", ErrForeign, err)
-	}
-	// Kafka's share groups name the origin too, but give no class.
-	if text(hClass) == "" {
-		return DeadLetter{}, fmt.Errorf("%w: no header %s", ErrForeign, hClass)
-	}
-	progress, err := wire.ReadProgress([]byte(wire.Header(r, hProgress)))
-	if err != nil {
+	progress, err3 := wire.ReadProgress([]byte(e.Text(hProgress)))
+	if err := cmp.Or(err, err1, err2, err3); err != nil {
 		return DeadLetter{}, fmt.Errorf("%w: %v", ErrForeign, err)
 	}
 	return DeadLetter{
-		Key: r.Key, Value: r.Value, Headers: kept(r.Headers),
-		Origin: order.Origin{Partition: int32(partition), Offset: int64(offset)},
-		Topic:  text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
-		Reason: failure.Reason(text(hReason)), Message: text(hMessage), Attempts: int(count(text(hDeliveries))),
-		FirstFailed: unstamp(text(hFirstFailed)), LastFailed: unstamp(text(hLastFailed)), Worker: text(hWorker),
-		Replays: int(count(text(hReplays))), Rev: count(text(hRev)), StateAt: count(text(hStateAt)),
-		Retries: int(count(text(hRetries))), Since: unstamp(text(hSince)), Progress: progress,
+		Source: wire.Source{
+			Key: r.Key, Value: r.Value, Headers: others(headers), Origin: order.Origin{Partition: int32(partition), Offset: int64(offset)},
+		},
+		Cause: e.Cause, Topic: text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
+		Reason: failure.Reason(text(hReason)), Message: text(hMessage), Attempts: int(e.Count(hDeliveries)),
+		FirstFailed: wire.Unstamp(text(hFirstFailed)), LastFailed: e.Time, Worker: text(hWorker),
+		Replays: int(e.Count(hReplays)), Rev: e.Count(hRev), Progress: progress,
 	}, nil
 }
 
-// count reads a number that only grows. One that somebody has spoilt is zero: the dead letter is
-// still a dead letter.
-func count(text string) int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
-}
-
-// kept are the headers of the record that failed: those that a dead letter writes itself are left
-// out, so that they are replaced; more than maxHeaders of them are left out altogether, so that a
-// dead letter always fits.
-func kept(headers []kgo.RecordHeader) []kgo.RecordHeader {
-	var own []kgo.RecordHeader
-	size := 0
+// others returns the headers of the record that failed without those that a dead letter has itself:
+// readers that take the first header of a name must not take one that somebody else wrote.
+func others(headers []kgo.RecordHeader) []kgo.RecordHeader {
+	var kept []kgo.RecordHeader
 	for _, h := range headers {
-		if strings.HasPrefix(h.Key, "dlq-") || strings.HasPrefix(h.Key, "__dlq.") {
-			continue
+		if !strings.HasPrefix(h.Key, own) && !strings.HasPrefix(h.Key, standard) {
+			kept = append(kept, h)
 		}
-		own = append(own, h)
-		size += len(h.Key) + len(h.Value) + perHeader
 	}
-	if size > maxHeaders {
-		return nil
-	}
-	return own
+	return kept
 }
 
 // clip keeps a text short and valid, without cutting a rune.
@@ -194,16 +159,4 @@ func clip(text string) string {
 		end--
 	}
 	return text[:end] + "…"
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// unstamp reads what stamp wrote; anything else is the zero time.
-func unstamp(text string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	// In UTC, a time at the edge of the years that can be written may lie beyond it.
-	if year := t.UTC().Year(); err != nil || year < 0 || year > 9999 {
-		return time.Time{}
-	}
-	return t.UTC()
 }

@@ -28,8 +28,7 @@ func ExampleDeadLetter() {
 	failed := failure.New(failure.Permanent, failure.NoRoute, errors.New("no zone takes AQ"))
 	class, reason := failure.Of(failed)
 	l := dlq.DeadLetter{
-		Key: []byte("ord_7"), Value: []byte("the record as it came"),
-		Origin: order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124},
+		Source: wire.Source{Key: []byte("ord_7"), Value: []byte("the record as it came"), Origin: order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}},
 		Step:   order.StepShipping, Class: class, Reason: reason, Message: failed.Error(),
 	}
 	got, err := dlq.Read(l.Record())
@@ -41,9 +40,14 @@ func ExampleDeadLetter() {
 func full() dlq.DeadLetter {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 123_000_000, time.UTC)
 	return dlq.DeadLetter{
-		Key: []byte("ord_0123456789abcdefghijklmnop"), Value: []byte(`{"schema":1}`),
-		Headers: []kgo.RecordHeader{{Key: "ce_type", Value: []byte("orders.placed")}, {Key: "traceparent", Value: []byte("00-ab-cd-01")}},
-		Origin:  order.Origin{Partition: 3, Offset: 124}, Topic: "orders", Group: "order-workers",
+		Source: wire.Source{
+			Key: []byte("ord_0123456789abcdefghijklmnop"), Value: []byte(`{"schema":1}`), Origin: order.Origin{Partition: 3, Offset: 124},
+			Headers: []kgo.RecordHeader{
+				{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_type", Value: []byte("orders.placed")}, {Key: "traceparent", Value: []byte("00-ab-cd-01")},
+			},
+		},
+		Cause: order.Cause{Actor: order.Actor{Kind: order.ActorCustomer, ID: "17"}, Trace: "00-ab-cd-01"},
+		Topic: "orders", Group: "order-workers",
 		Step: order.StepEmail, Class: failure.Permanent, Reason: failure.RecipientRefused, Message: "step email: 550 5.1.1 no such user",
 		Attempts: 4, FirstFailed: at, LastFailed: at.Add(time.Minute), Worker: "host-1 v1.2.3", Replays: 2, Rev: 9,
 		Progress: order.Progress{
@@ -75,8 +79,7 @@ func TestDeadLettersSurviveARoundTrip(t *testing.T) {
 	instant := rapid.Map(rapid.Int64Range(0, 4e18), func(ns int64) time.Time { return time.Unix(0, ns).UTC() })
 	rapid.Check(t, func(t *rapid.T) {
 		want := dlq.DeadLetter{
-			Key: raw.Draw(t, "key"), Value: raw.Draw(t, "value"),
-			Origin: order.Origin{Partition: rapid.Int32Min(0).Draw(t, "partition"), Offset: rapid.Int64Min(0).Draw(t, "offset")},
+			Source: wire.Source{Key: raw.Draw(t, "key"), Value: raw.Draw(t, "value"), Origin: order.Origin{Partition: rapid.Int32Min(0).Draw(t, "partition"), Offset: rapid.Int64Min(0).Draw(t, "offset")}},
 			Topic:  text.Draw(t, "topic"), Group: text.Draw(t, "group"), Step: order.Step(text.Draw(t, "step")),
 			Class:  rapid.SampledFrom([]failure.Class{failure.Transient, failure.Permanent, failure.Down}).Draw(t, "class"),
 			Reason: failure.Reason(text.Draw(t, "reason")), Message: text.Draw(t, "message"), Worker: text.Draw(t, "worker"),
@@ -86,9 +89,8 @@ func TestDeadLettersSurviveARoundTrip(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "headers") {
 			want.Headers = append(want.Headers, kgo.RecordHeader{Key: text.Draw(t, "name"), Value: raw.Draw(t, "of")})
 		}
-		if rapid.Bool().Draw(t, "travels") {
-			want.StateAt = rapid.Int64Min(1).Draw(t, "state")
-			want.Retries, want.Since = rapid.IntMin(1).Draw(t, "retries"), instant.Draw(t, "since")
+		if rapid.Bool().Draw(t, "signed in") {
+			want.Cause = full().Cause
 		}
 		if rapid.Bool().Draw(t, "begun") {
 			want.Progress = full().Progress
@@ -120,7 +122,7 @@ func TestADeadLetterThatFailsAgainDoesNotGrow(t *testing.T) {
 
 func TestADeadLetterWithoutAHistoryIsOne(t *testing.T) {
 	t.Parallel()
-	want := dlq.DeadLetter{Value: []byte{0xff}}
+	want := dlq.DeadLetter{Source: wire.Source{Value: []byte{0xff}}}
 	got, err := dlq.Read(want.Record())
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("got %v; dead letter (-want +got):\n%s", err, diff)
@@ -141,7 +143,7 @@ func TestADeadLetterGivesItsOrderBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := dlq.DeadLetter{Key: placed.Key, Value: placed.Value, Headers: placed.Headers}
+	l := dlq.DeadLetter{Source: wire.Source{Key: placed.Key, Value: placed.Value, Headers: placed.Headers}}
 	r := l.Record()
 	if !bytes.Equal(r.Key, placed.Key) || !bytes.Equal(r.Value, placed.Value) {
 		t.Errorf("got key %q and value %q, want those of the order", r.Key, r.Value)
@@ -254,11 +256,17 @@ func with(l dlq.DeadLetter, headers map[string]string) *kgo.Record {
 func TestWhatNoWorkerWroteIsForeign(t *testing.T) {
 	t.Parallel()
 	huge := strings.Repeat("1", 1<<20)
-	share := map[string]string{"dlq-class": ""}
+	l := full()
+	share := wire.Order(order.Order{ID: "ord_1"})
+	for _, h := range l.Record().Headers {
+		if strings.HasPrefix(h.Key, "__dlq.") {
+			share.Headers = append(share.Headers, h)
+		}
+	}
 	for name, r := range map[string]*kgo.Record{
 		"an order":                       wire.Order(order.Order{ID: "ord_1"}),
 		"nothing":                        {},
-		"a dead letter of a share group": with(full(), share),
+		"a dead letter of a share group": share,
 		"no partition":                   with(full(), map[string]string{"__dlq.errors.partition": ""}),
 		"a partition below zero":         with(full(), map[string]string{"__dlq.errors.partition": "-1"}),
 		"a partition beyond Kafka's":     with(full(), map[string]string{"__dlq.errors.partition": "2147483648"}),
@@ -279,8 +287,8 @@ func TestSpoiltFactsLeaveADeadLetter(t *testing.T) {
 	t.Parallel()
 	const tooMuch = "9223372036854775808"
 	got, err := dlq.Read(with(full(), map[string]string{
-		"__dlq.errors.delivery.count": tooMuch, "dlq-replays": "-5", "dlq-rev": "x", "dlq-class": "grave", "dlq-first-failed": "yesterday",
-		"dlq-last-failed": "2026-03-02T10:31:00.123+01:00", "dlq-progress": "", "__dlq.errors.message": "\xff",
+		"__dlq.errors.delivery.count": tooMuch, "dlq-replays": "-5", "rev": "x", "dlq-class": "grave", "dlq-first-failed": "yesterday",
+		"ce_time": "2026-03-02T10:31:00.123+01:00", "dlq-progress": "", "__dlq.errors.message": "\xff",
 	}))
 	want := full()
 	want.Attempts, want.Replays, want.Rev, want.Class, want.FirstFailed, want.Progress, want.Message = 0, 0, 0, failure.Transient, time.Time{}, order.Progress{}, "\ufffd"
@@ -288,10 +296,17 @@ func TestSpoiltFactsLeaveADeadLetter(t *testing.T) {
 		t.Errorf("got %v; dead letter (-want +got):\n%s", err, diff)
 	}
 	got, err = dlq.Read(with(full(), map[string]string{
-		"dlq-rev": fmt.Sprint(int64(math.MaxInt64)), "dlq-first-failed": "9999-12-31T23:59:59-01:00", "dlq-last-failed": "0000-01-01T00:00:00+01:00",
+		"rev": fmt.Sprint(int64(math.MaxInt64)), "dlq-first-failed": "9999-12-31T23:59:59-01:00", "ce_time": "0000-01-01T00:00:00+01:00",
 	}))
 	if got.Rev != math.MaxInt64 || !got.FirstFailed.IsZero() || !got.LastFailed.IsZero() || err != nil {
 		t.Errorf("got rev %d, times %v and %v, %v; want the largest and none", got.Rev, got.FirstFailed, got.LastFailed, err)
+	}
+}
+
+func TestDeadLetterOfANewerVersionIsNotForeign(t *testing.T) {
+	t.Parallel()
+	if l, err := dlq.Read(with(full(), map[string]string{"schema": "9", "__dlq.errors.offset": ""})); !errors.Is(err, wire.ErrNewer) {
+		t.Errorf("got %+v, %v; want ErrNewer", l, err)
 	}
 }
 
@@ -302,7 +317,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value []byte, partition, offset, attempts, message, class, at, replays string, progress []byte) {
 		r := with(full(), map[string]string{
 			"__dlq.errors.partition": partition, "__dlq.errors.offset": offset, "__dlq.errors.delivery.count": attempts,
-			"__dlq.errors.message": message, "dlq-class": class, "dlq-last-failed": at, "dlq-replays": replays, "dlq-progress": string(progress),
+			"__dlq.errors.message": message, "dlq-class": class, "ce_time": at, "actor": message, "dlq-replays": replays, "dlq-progress": string(progress),
 		})
 		r.Key, r.Value = key, value
 		l, err := dlq.Read(r)

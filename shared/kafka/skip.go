@@ -54,12 +54,14 @@ func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // ReadSkip reads a record of the dead-letter topic. It returns false for a record of another kind.
 func ReadSkip(r *kgo.Record) (SkippedBatch, bool) {
+	// The last header of a name counts: a dead letter begins with headers that somebody else wrote.
 	header := func(name string) string {
-		i := slices.IndexFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == name })
-		if i < 0 {
-			return ""
+		for _, h := range slices.Backward(r.Headers) {
+			if h.Key == name {
+				return string(h.Value)
+			}
 		}
-		return string(r.Headers[i].Value)
+		return ""
 	}
 	if header("ce_type") != typeSkip {
 		return SkippedBatch{}, false

@@ -75,7 +75,7 @@ func check(t *testing.T, k *kafkatest.Kafka) {
 func produceAll(t *testing.T, k *kafkatest.Kafka, s order.State) {
 	t.Helper()
 	at := placed.PlacedAt
-	deadLetter := dlq.DeadLetter{Key: []byte("ord_1"), Value: []byte("{"), Origin: s.Origin, Topic: k.Topics.Orders, Reason: failure.NoRoute}
+	deadLetter := dlq.DeadLetter{Source: wire.Source{Key: []byte("ord_1"), Value: []byte("{"), Origin: s.Origin}, Topic: k.Topics.Orders, Reason: failure.NoRoute}
 	s.Progress.Invoice = &order.Invoice{Number: s.Origin.InvoiceNumber(), Net: order.EUR.Cents(100), Tax: order.EUR.Cents(19), Total: order.EUR.Cents(119)}
 	kafkatest.Record(t, &s, order.Change{Rev: 1, At: at, Status: order.Working})
 	current := wire.State(s, 0)
@@ -85,9 +85,9 @@ func produceAll(t *testing.T, k *kafkatest.Kafka, s order.State) {
 		in(k.Topics.Orders, 2, wire.Order(placed)), in(k.Topics.Orders, 2, &kgo.Record{Value: []byte("?")}), in(k.Topics.Orders, 0, wire.Order(placed)),
 		in(k.Topics.DLQ, 2, deadLetter.Record()),
 		in(k.Topics.Invoices, 2, wire.Invoice(&s, at)),
-		in(k.Topics.Invoices, 2, wire.Void(s.Origin, "duplicate", at)),
-		in(k.Topics.Status, 2, wire.Claim("w1", at)), in(k.Topics.Status, 2, current),
-		in(k.Topics.Status, 2, wire.Claim("w2", at)), in(k.Topics.Status, 2, wire.State(s, 0)),
+		in(k.Topics.Invoices, 2, wire.VoidNumber{Origin: s.Origin, Reason: "duplicate", At: at}.Record()),
+		in(k.Topics.Status, 2, wire.Claim{Worker: "w1", At: at}.Record()), in(k.Topics.Status, 2, current),
+		in(k.Topics.Status, 2, wire.Claim{Worker: "w2", At: at}.Record()), in(k.Topics.Status, 2, wire.State(s, 0)),
 	)
 }
 

@@ -27,6 +27,7 @@ type Order struct {
 	Lines    []Line
 	Note     string  // or empty; never printed on the invoice
 	Refund   *Refund // nil for an order, set for a refund
+	Cause    Cause   // who placed it; not part of Source
 	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil
 	// for an order of this process.
 	Source []byte

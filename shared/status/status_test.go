@@ -17,7 +17,7 @@ import (
 )
 
 func claim(offset int64) *kgo.Record {
-	r := wire.Claim("worker", time.Time{})
+	r := wire.Claim{Worker: "worker", At: time.Time{}}.Record()
 	r.Offset = offset
 	return r
 }
@@ -40,7 +40,7 @@ func ExampleFold() {
 	var fold status.Fold
 	for _, r := range log {
 		head, verdict, err := fold.Apply(r)
-		fmt.Println(r.Offset, verdict == status.Current, verdict == status.Void, head.Owner, fold.Newest(), err)
+		fmt.Println(r.Offset, verdict == status.Current, verdict == status.Stale, head.Owner, fold.Newest(), err)
 	}
 	// Output:
 	// 0 false false 0 0 <nil>
@@ -62,7 +62,7 @@ func TestWhatIsNeitherClaimNorStateIsSkipped(t *testing.T) {
 		"a state without headers": headless,
 	} {
 		fold := status.At(5)
-		if head, verdict, err := fold.Apply(r); !errors.Is(err, wire.ErrUndecodable) || verdict != status.Void || head != (wire.Head{}) {
+		if head, verdict, err := fold.Apply(r); !errors.Is(err, wire.ErrUndecodable) || verdict != status.Stale || head != (wire.Head{}) {
 			t.Errorf("%s: got %+v, %v, %v; want nothing, void, ErrUndecodable", name, head, verdict, err)
 		}
 		if got := fold.Newest(); got != 5 {
@@ -93,7 +93,7 @@ func TestAFoldResumesAtAClaim(t *testing.T) {
 		{"behind no claim", status.At(-1), -1, status.Current},
 		{"behind a claim at offset 0", status.At(0), 0, status.Current},
 		{"behind its own claim", status.At(7), 7, status.Current},
-		{"behind a newer claim", status.At(8), 8, status.Void},
+		{"behind a newer claim", status.At(8), 8, status.Stale},
 	} {
 		if got := row.fold.Newest(); got != row.newest {
 			t.Errorf("%s: got newest claim %d, want %d", row.name, got, row.newest)
@@ -132,7 +132,7 @@ func drawLog(t *rapid.T) (log []*kgo.Record, verdicts []status.Verdict) {
 		if owner == claims[len(claims)-1] {
 			verdicts = append(verdicts, status.Current)
 		} else {
-			verdicts = append(verdicts, status.Void)
+			verdicts = append(verdicts, status.Stale)
 		}
 	}
 	return log, verdicts
@@ -190,12 +190,12 @@ func TestAFoldFromTheMiddleSaysTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if fold.Anew() {
-				got = slices.Repeat([]status.Verdict{status.Void}, i)
+			if fold.Restarted() {
+				got = slices.Repeat([]status.Verdict{status.Stale}, i)
 			}
 			got = append(got, verdict)
 		}
-		shown := slices.IndexFunc(want, func(v status.Verdict) bool { return v != status.Void })
+		shown := slices.IndexFunc(want, func(v status.Verdict) bool { return v != status.Stale })
 		switch {
 		case shown < 0:
 			return // nobody could know
@@ -223,7 +223,7 @@ func TestCompactionVoidsNothing(t *testing.T) {
 			if i < clean && last[string(r.Key)] != i {
 				continue
 			}
-			if _, got, err := fold.Apply(r); err != nil || got == status.Void && verdicts[i] != status.Void {
+			if _, got, err := fold.Apply(r); err != nil || got == status.Stale && verdicts[i] != status.Stale {
 				t.Errorf("offset %d: got %v, %v; want %v as before compaction", r.Offset, got, err, verdicts[i])
 			}
 		}
@@ -234,7 +234,7 @@ func TestCompactionVoidsNothing(t *testing.T) {
 func TestACompactedClaimIsKnownByWhatItsOwnerWrote(t *testing.T) {
 	t.Parallel()
 	var fold status.Fold
-	want := []status.Verdict{status.Current, status.Void, status.Claim}
+	want := []status.Verdict{status.Current, status.Stale, status.Claim}
 	var got []status.Verdict
 	for _, r := range []*kgo.Record{state(3, 2, "ord_2"), state(4, 0, "ord_3"), claim(9)} {
 		_, verdict, err := fold.Apply(r)

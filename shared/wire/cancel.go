@@ -9,23 +9,38 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Cancel is the record that asks the owner of an order to cancel it. It stands in orders.replay, beside what operators ask
-// for, and not in orders: there it would stand behind its order, and behind all others that wait to be begun.
-func Cancel(id order.ID, origin order.Origin, at time.Time) *kgo.Record {
-	value := mustJSON(cancelValue{schema, id, origin.Offset})
-	return record(TypeCancel, string(id), string(id)+"/cancel", at, value, "origin", decimal(origin.Offset))
+// CancelRequest asks the owner of an order to cancel it. It is written to orders.replay and not to
+// orders, where it would wait behind its order and all others that are not begun.
+type CancelRequest struct {
+	Order  order.ID
+	Origin order.Origin // Incarnation is empty in what was read
+	Cause  order.Cause  // who asks
+	At     time.Time
 }
 
-// ReadCancel reads which order is to be cancelled, and its offset in the topic orders, in the partition of the record.
-func ReadCancel(r *kgo.Record) (id order.ID, origin int64, err error) {
+// Record is the request as it is written to the topic for replays.
+func (c CancelRequest) Record() *kgo.Record {
+	id := string(c.Order)
+	e := Envelope{
+		Type: TypeCancel, ID: id + "/cancel", Time: c.At, Cause: c.Cause, content: jsonType,
+		Facts: []Fact{{hOrigin, decimal(c.Origin.Offset)}},
+	}
+	return e.Record([]byte(id), mustJSON(cancelValue{schema, c.Order, c.Origin.Offset}), nil)
+}
+
+// ReadCancelRequest reads a request. The partition of the origin is that of the record.
+func ReadCancelRequest(r *kgo.Record) (CancelRequest, error) {
 	var v cancelValue
 	if err := decode(r.Value, &v); err != nil {
-		return "", 0, err
+		return CancelRequest{}, err
 	}
 	if string(r.Key) != string(v.Order) || !wellFormed(v.Order) || v.Origin < 0 {
-		return "", 0, fmt.Errorf("%w: key %.40q cancels order %.40q at %d", ErrUndecodable, r.Key, v.Order, v.Origin)
+		return CancelRequest{}, fmt.Errorf("%w: key %.40q cancels order %.40q at %d", ErrUndecodable, r.Key, v.Order, v.Origin)
 	}
-	return v.Order, v.Origin, nil
+	return CancelRequest{
+		Order: v.Order, Origin: order.Origin{Partition: r.Partition, Offset: v.Origin},
+		Cause: causeOf(r.Headers), At: Unstamp(Header(r, hTime)),
+	}, nil
 }
 
 type cancelValue struct {

@@ -35,6 +35,7 @@ func drawOrder(t *rapid.T) order.Order {
 		ShipTo:   order.Address{Line1: "x" + text(t, "line1"), Line2: text(t, "line2"), City: "x" + text(t, "city"), PostalCode: "10115", Country: "DE"},
 		Service:  rapid.SampledFrom([]string{order.Standard, order.Express}).Draw(t, "service"),
 		Note:     text(t, "note"),
+		Cause:    drawCause(t),
 	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "lines") {
 		o.Lines = append(o.Lines, order.Line{
@@ -47,6 +48,16 @@ func drawOrder(t *rapid.T) order.Order {
 		refund(t, &o)
 	}
 	return o
+}
+
+// drawCause draws a cause that is not known, in whole or in part, or one that is.
+func drawCause(t *rapid.T) (c order.Cause) {
+	c.Trace = rapid.SampledFrom([]string{"", placedBy.Trace, asked.Trace}).Draw(t, "trace")
+	if rapid.Bool().Draw(t, "signed in") {
+		c.Actor.Kind = rapid.SampledFrom([]order.ActorKind{order.ActorCustomer, order.ActorOperator, order.ActorService}).Draw(t, "kind of actor")
+		c.Actor.ID = rapid.StringMatching("[!-~]([ -~]{0,60})").Draw(t, "actor")
+	}
+	return c
 }
 
 // refund makes an order a refund.

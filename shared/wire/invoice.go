@@ -12,56 +12,86 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Invoice is the record that keeps an issued invoice, or a credit note: the document as it is, keyed by its number.
-func Invoice(w *order.State, at time.Time) *kgo.Record {
-	number := w.Progress.Invoice.Number
-	return record(TypeInvoice, number, number, at, w.Document,
-		"order", string(w.Order.ID),
-		"origin", decimal(w.Origin.Offset),
-		"sha256", SHA256(w.Document),
-	)
+// The facts of an invoice.
+const (
+	hOrder = "order"
+	hHash  = "sha256"
+)
+
+// Invoice is the record of an issued invoice, or of a credit note: the document itself, keyed by its
+// number.
+func Invoice(s *order.State, at time.Time) *kgo.Record {
+	number := s.Progress.Invoice.Number
+	e := Envelope{
+		Type: TypeInvoice, ID: number, Time: at, Cause: s.Order.Cause,
+		Facts:   []Fact{{hOrder, string(s.Order.ID)}, {hOrigin, decimal(s.Origin.Offset)}, {hHash, SHA256(s.Document)}},
+		content: pdfType,
+	}
+	return e.Record([]byte(number), s.Document, nil)
 }
 
 // ErrNotIssued is a record that is not the document of an order which points at it.
 var ErrNotIssued = errors.New("not the document that was issued for the order")
 
-// Issued reads the document of an order from the record that its progress points at, and compares it with the order: where
-// the topic was made again, another one's document can stand there. Else it is ErrNotIssued.
+// Issued reads the document of an order from the record that its progress points at. A record that
+// is not that document is ErrNotIssued: another one can be at that offset if the topic was created
+// again.
 func Issued(r *kgo.Record, s *order.State) ([]byte, error) {
 	i := s.Progress.Invoice
-	if string(r.Key) != i.Number || Header(r, "order") != string(s.Order.ID) || Header(r, "origin") != decimal(s.Origin.Offset) ||
+	if string(r.Key) != i.Number || Header(r, hOrder) != string(s.Order.ID) || Header(r, hOrigin) != decimal(s.Origin.Offset) ||
 		SHA256(r.Value) != i.Kept.SHA256 {
 		return nil, fmt.Errorf("invoice %s of %s at offset %d: %w", i.Number, s.Order.ID, i.Kept.Offset, ErrNotIssued)
 	}
 	return r.Value, nil
 }
 
-// Void is the record that says why an offset of the topic orders will never have an invoice, nor a credit note. Nobody can tell
-// what an undecodable record was to be, so it is keyed by the number of the invoice.
-func Void(origin order.Origin, reason string, at time.Time) *kgo.Record {
-	value := mustJSON(struct {
-		Schema int    `json:"schema"`
-		Reason string `json:"reason"`
-	}{schema, reason})
-	number := origin.InvoiceNumber()
-	return record(TypeVoid, number, number, at, value, "origin", decimal(origin.Offset), "reason", reason)
+// VoidNumber is a number that will never be used, neither for an invoice nor for a credit note: that
+// of an offset of the topic orders, or those of several offsets. It is keyed by the invoice number,
+// because it is not known what an undecodable record was to be.
+type VoidNumber struct {
+	Origin order.Origin // Incarnation is empty in what was read
+	To     int64        // behind the last offset of a batch that is skipped; 0 for the origin alone
+	Reason string
+	Cause  order.Cause // what led to it
+	At     time.Time
 }
 
-// VoidStretch is Void for several offsets: from the origin to the last, which a reader finds with Last. It says of those that have no
-// invoice why.
-func VoidStretch(origin order.Origin, last int64, reason string, at time.Time) *kgo.Record {
-	r := Void(origin, reason, at)
-	r.Headers = append(r.Headers, kgo.RecordHeader{Key: "last", Value: []byte(decimal(last))})
-	return r
+const hTo = "to"
+
+// Record is the void number as it is written to orders.invoices.
+func (v VoidNumber) Record() *kgo.Record {
+	number := v.Origin.InvoiceNumber()
+	e := Envelope{
+		Type: TypeVoid, ID: number, Time: v.At, Cause: v.Cause,
+		Facts:   []Fact{{hOrigin, decimal(v.Origin.Offset)}, {hReason, v.Reason}},
+		content: jsonType,
+	}
+	if v.To > 0 {
+		e.Facts = append(e.Facts, Fact{hTo, decimal(v.To)})
+	}
+	return e.Record([]byte(number), mustJSON(voidValue{schema, v.Reason}), nil)
 }
 
-// Last is the last offset that a void record is about. False means that it is about its origin alone.
-func Last(r *kgo.Record) (int64, bool) {
-	last, err := number(r, "last")
-	return last, err == nil
+// ReadVoidNumber reads a void number. The partition of its origin is that of the record.
+func ReadVoidNumber(r *kgo.Record) (VoidNumber, error) {
+	e, _, err := ReadEnvelope(r, TypeVoid)
+	if err != nil {
+		return VoidNumber{}, err
+	}
+	offset, err := e.number(hOrigin)
+	if err != nil {
+		return VoidNumber{}, err
+	}
+	origin := order.Origin{Partition: r.Partition, Offset: offset}
+	return VoidNumber{origin, e.Count(hTo), e.Text(hReason), e.Cause, e.Time}, nil
 }
 
-// SHA256 is the hash of a document in hex, as it stands in its record and in its pointer.
+type voidValue struct {
+	Schema int    `json:"schema"`
+	Reason string `json:"reason"`
+}
+
+// SHA256 is the hash of a document in hex, as in its record and in the state that points at it.
 func SHA256(document []byte) string {
 	sum := sha256.Sum256(document)
 	return hex.EncodeToString(sum[:])

@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxNesting is how deep the JSON may be nested that others wrote. encoding/json reads 10,000 levels but writes no more
-// than it reads: an order at that limit could not be put into a state.
+// maxNesting is how deep JSON of other programs may be nested. encoding/json reads and writes 10,000
+// levels at most, so an order at that limit would not fit into a state.
 const maxNesting = 100
 
-// foreign refuses JSON that could be read but not be written again.
+// foreign returns an error for JSON of another program that can be read but not written again.
 func foreign(data []byte) error {
 	if !utf8.Valid(data) {
 		return fmt.Errorf("%w: not UTF-8", ErrUndecodable)
@@ -44,7 +44,7 @@ func nesting(data []byte) int {
 	return most
 }
 
-// parse reads JSON. The text of its error is bounded: it can quote what it could not read.
+// parse decodes JSON. The text of its error is bounded, because it can quote the input.
 func parse(data []byte, into any) error {
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%w: %.200v", ErrUndecodable, err)
@@ -56,7 +56,7 @@ func parse(data []byte, into any) error {
 func mustJSON(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	// An order full of "<" would grow sixfold on its way into a state, and no longer fit.
+	// With escapes, an order full of "<" would grow sixfold in a state, and no longer fit.
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		panic("wire: " + err.Error())
@@ -85,7 +85,7 @@ func unknown[K ~string](data []byte, known reflect.Type) map[K]json.RawMessage {
 	return all
 }
 
-// merge adds fields to a JSON object. Of a field that both have, objects are merged and anything else stays as it is.
+// merge adds fields to a JSON object. If both have a field, objects are merged, and any other value stays as it is.
 func merge[K ~string](object []byte, extra map[K]json.RawMessage) []byte {
 	var all map[K]json.RawMessage
 	if len(extra) == 0 || json.Unmarshal(object, &all) != nil {
@@ -95,7 +95,7 @@ func merge[K ~string](object []byte, extra map[K]json.RawMessage) []byte {
 		have, twice := all[name]
 		if twice {
 			var within map[string]json.RawMessage
-			_ = json.Unmarshal(value, &within) // what is no object adds nothing
+			_ = json.Unmarshal(value, &within) // a value that is not an object adds nothing
 			value = merge(have, within)
 		}
 		all[name] = value

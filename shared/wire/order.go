@@ -15,18 +15,18 @@ import (
 
 // Order is the record that places an order or a refund, keyed by its ID.
 func Order(o order.Order) *kgo.Record {
-	kind := typePlaced
+	e := Envelope{Type: typePlaced, ID: string(o.ID), Time: o.PlacedAt, Cause: o.Cause, content: jsonType}
 	if o.Refund != nil {
-		kind = TypeRefund
+		e.Type, e.schema = TypeRefund, refunds
 	}
-	return record(kind, string(o.ID), string(o.ID), o.PlacedAt, orderJSON(o))
+	return e.Record([]byte(o.ID), orderJSON(o), nil)
 }
 
-// ReadOrder reads a record of the topic orders. It is the one rule of what is an order, for all who read that topic: a
-// record that is none is ErrUndecodable, and becomes a dead letter. The order's Source is the record's value without its
-// insignificant space.
+// ReadOrder reads a record of the topic orders. It alone decides what is an order, for all readers of
+// that topic: a record that is none is ErrUndecodable, and becomes a dead letter. The order's Source
+// is the record's value without its insignificant space, and its Cause is read from the headers.
 func ReadOrder(r *kgo.Record) (order.Order, error) {
-	// Kafka limits the size of what it stores, compressed: a larger value would not fit into the topics of the workers.
+	// Kafka limits the compressed size of a record: a larger value would not fit into the topics of the workers.
 	if n := len(r.Value); n > topic.MaxOrder {
 		return order.Order{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrUndecodable, n, topic.MaxOrder)
 	}
@@ -37,6 +37,7 @@ func ReadOrder(r *kgo.Record) (order.Order, error) {
 	if string(r.Key) != string(o.ID) {
 		return order.Order{}, fmt.Errorf("%w: key %.40q is not the order's ID", ErrUndecodable, r.Key)
 	}
+	o.Cause = causeOf(r.Headers)
 	if wrong := o.Validate(); len(wrong) > 0 {
 		return order.Order{}, fmt.Errorf("%w: %s %s", ErrUndecodable, wrong[0].Pointer, wrong[0].Detail)
 	}
@@ -102,7 +103,7 @@ func (m money) MarshalJSON() ([]byte, error) {
 	return json.Marshal(moneyValue{order.Money(m).String(), m.Currency})
 }
 
-// UnmarshalJSON refuses what is no amount in euros, except nothing in no currency.
+// UnmarshalJSON refuses any amount that is not in euros, except zero without a currency.
 func (m *money) UnmarshalJSON(data []byte) error {
 	var v moneyValue
 	if err := json.Unmarshal(data, &v); err != nil {
@@ -116,7 +117,7 @@ func (m *money) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// orderJSON writes an order; one that was read keeps its bytes, and so the fields that this version does not know.
+// orderJSON encodes an order. One that was decoded keeps its bytes, and with them the fields that this version does not know.
 func orderJSON(o order.Order) []byte {
 	if o.Source != nil {
 		return o.Source
@@ -172,7 +173,7 @@ func parseOrder(data []byte) (order.Order, error) {
 	return o, nil
 }
 
-// identified reports whether an order has an ID that can be worked with. That of a refund is longer than the one it is made of.
+// identified reports whether an order has a usable ID. The ID of a refund is made from the ID of its order.
 func (v *orderValue) identified() bool {
 	if r := v.Refund; r != nil {
 		return r.Invoice != nil && wellFormed(r.Of) && v.ID == r.Of.Refund(r.Number)
@@ -180,7 +181,7 @@ func (v *orderValue) identified() bool {
 	return wellFormed(v.ID)
 }
 
-// wellFormed keeps an ID that somebody else wrote plain enough for a URL, a header of a mail and a line of a log.
+// wellFormed reports whether an ID can be used in a URL, in a header of a mail and in a log line.
 func wellFormed(id order.ID) bool {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
@@ -190,7 +191,7 @@ func wellFormed(id order.ID) bool {
 
 const maxID = 100
 
-// compact is valid JSON without insignificant space, as it will stand inside a state.
+// compact removes insignificant space from valid JSON, as in a state.
 func compact(data []byte) []byte {
 	b := bytes.NewBuffer(make([]byte, 0, len(data)))
 	_ = json.Compact(b, data) // decode has read it

@@ -73,10 +73,10 @@ type emailValue struct {
 	Uncertain int       `json:"uncertain,omitempty"`
 }
 
-// Progress writes an order's progress, as it travels in a dead letter's header.
+// Progress encodes an order's progress, as in a state and in the headers of derived records.
 func Progress(p order.Progress) []byte { return merge(mustJSON(fromProgress(p)), p.Others) }
 
-// ReadProgress reads what Progress wrote. Nothing at all is an order that nobody has begun.
+// ReadProgress decodes what Progress wrote. No data is the progress of an order that was not begun.
 func ReadProgress(data []byte) (order.Progress, error) {
 	if len(data) == 0 {
 		return order.Progress{}, nil
@@ -93,7 +93,7 @@ func ReadProgress(data []byte) (order.Progress, error) {
 	return p, nil
 }
 
-// others returns what a newer version has written beside the results that this one knows, and within them.
+// others returns what a newer version has added to the results that this one knows, and its own results.
 func (v progressValue) others(data []byte) map[order.Step]json.RawMessage {
 	found := unknown[order.Step](data, reflect.TypeFor[progressValue]())
 	var results map[order.Step]json.RawMessage

@@ -12,7 +12,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Head is what a record of orders.status says in its headers.
+// Head is what the headers of a state say.
 type Head struct {
 	Owner  int64 // offset of the claim under which it was written
 	Rev    int64
@@ -20,33 +20,44 @@ type Head struct {
 	Origin int64 // offset of the order in orders, same partition
 }
 
-// State is the record of an order's whole state, written by an owner. A state has at least one change in its timeline.
+const hState = "state"
+
+// State is the record of an order's whole state, written by an owner. A state has at least one
+// change in its timeline.
 func State(s order.State, owner int64) *kgo.Record {
-	at := s.Timeline[len(s.Timeline)-1].At
-	return record(TypeStatus, string(s.Order.ID), string(s.Order.ID)+"/"+decimal(s.Rev), at, stateJSON(s),
-		"owner", decimal(owner),
-		"rev", decimal(s.Rev),
-		"state", string(s.Status),
-		"origin", decimal(s.Origin.Offset),
-	)
+	e := Envelope{
+		Type: TypeStatus, ID: string(s.Order.ID) + "/" + decimal(s.Rev), Time: s.Timeline[len(s.Timeline)-1].At, Cause: s.Order.Cause,
+		Facts: []Fact{
+			{hOwner, decimal(owner)},
+			{hRev, decimal(s.Rev)},
+			{hState, string(s.Status)},
+			{hOrigin, decimal(s.Origin.Offset)},
+		},
+		content: jsonType,
+	}
+	if s.Order.Refund != nil {
+		e.schema = refunds
+	}
+	return e.Record([]byte(s.Order.ID), stateJSON(s), nil)
 }
 
 // ReadHead reads the headers of a state, and no JSON.
 func ReadHead(r *kgo.Record) (Head, error) {
-	owner, err1 := number(r, "owner")
-	rev, err2 := number(r, "rev")
-	origin, err3 := number(r, "origin")
+	owner, err1 := number(r, hOwner)
+	rev, err2 := number(r, hRev)
+	origin, err3 := number(r, hOrigin)
 	if err := cmp.Or(err1, err2, err3); err != nil {
 		return Head{}, err
 	}
-	status := order.Status(Header(r, "state"))
+	status := order.Status(Header(r, hState))
 	if status == "" {
 		return Head{}, fmt.Errorf("%w: no header state", ErrUndecodable)
 	}
 	return Head{Owner: owner, Rev: rev, Status: status, Origin: origin}, nil
 }
 
-// ReadState reads the whole state. The partition of its origin is that of the record.
+// ReadState reads the whole state. The partition of its origin is that of the record; the cause of
+// its order is read from the headers.
 func ReadState(r *kgo.Record) (order.State, error) {
 	var v stateValue
 	if err := decode(r.Value, &v); err != nil {
@@ -56,6 +67,7 @@ func ReadState(r *kgo.Record) (order.State, error) {
 	if err != nil {
 		return order.State{}, err
 	}
+	o.Cause = causeOf(r.Headers)
 	progress, err := ReadProgress(v.Progress)
 	if err != nil {
 		return order.State{}, err
@@ -75,15 +87,15 @@ func ReadState(r *kgo.Record) (order.State, error) {
 	return s, nil
 }
 
-// Restate is a record of orders.status once more, under the claim of another owner: a state byte for byte, so that what its
-// writer's version knew is kept whether or not this one can read it, or a tombstone.
+// Restate returns a record of orders.status to be written again under the claim of another owner: a
+// tombstone, or a state byte for byte, so that fields survive which this version does not know.
 func Restate(r *kgo.Record, owner int64) *kgo.Record {
 	again := &kgo.Record{Key: r.Key, Value: r.Value}
 	if r.Value == nil {
 		return again
 	}
 	for _, h := range r.Headers {
-		if h.Key == "owner" {
+		if h.Key == hOwner {
 			h.Value = []byte(decimal(owner))
 		}
 		again.Headers = append(again.Headers, h)
@@ -91,22 +103,29 @@ func Restate(r *kgo.Record, owner int64) *kgo.Record {
 	return again
 }
 
-// Claim is GroupClaim for a worker whose group is not known.
-func Claim(worker string, at time.Time) *kgo.Record { return GroupClaim("", worker, at) }
-
-// GroupClaim is the record by which a worker of a consumer group takes a partition. Its offset is the fencing token of all that
-// the worker writes there.
-func GroupClaim(group, worker string, at time.Time) *kgo.Record {
-	value := mustJSON(claimValue{schema, worker, group})
-	return record(TypeClaim, "claim", worker+"/"+at.UTC().Format(time.RFC3339Nano), at, value)
+// Claim is the record by which a worker becomes the owner of a partition. Its offset is the fencing
+// token of all that the worker writes there.
+type Claim struct {
+	Group  string // consumer group of the worker; empty if it is not known
+	Worker string
+	At     time.Time
 }
 
-// ReadClaim returns the consumer group and the worker that a claim names, or empty strings where it names none.
-func ReadClaim(r *kgo.Record) (group, worker string) {
+// Record is the claim as it is written to orders.status.
+func (c Claim) Record() *kgo.Record {
+	e := Envelope{
+		Type: TypeClaim, ID: c.Worker + "/" + Stamp(c.At), Time: c.At,
+		Cause: order.Cause{Actor: order.Actor{Kind: order.ActorService, ID: c.Worker}}, content: jsonType,
+	}
+	return e.Record([]byte("claim"), mustJSON(claimValue{schema, c.Worker, c.Group}), nil)
+}
+
+// ReadClaim returns what a claim says. A claim counts by its offset, so one that cannot be decoded
+// is a claim without names.
+func ReadClaim(r *kgo.Record) Claim {
 	var v claimValue
-	// A claim counts by its offset, whatever it says of itself.
 	_ = json.Unmarshal(r.Value, &v)
-	return v.Group, v.Worker
+	return Claim{v.Group, v.Worker, Unstamp(Header(r, hTime))}
 }
 
 type claimValue struct {

@@ -1,17 +1,33 @@
-// Package wire turns orders, states, claims and invoices into Kafka records and back.
+// Package wire encodes and decodes the records of all topics.
 //
-// Values are JSON with a schema version; headers follow the CloudEvents 1.0 Kafka binding in binary
-// mode. What a reader needs of every record (status, owner, rev, origin) stands in headers too, so
-// that a ledger is restored without parsing JSON. A record of a newer schema is refused with
-// ErrNewer and must stop its reader, never become a dead letter. Fields that this version does not
-// know survive being read and written again: an order keeps its bytes, a state and the result of
-// each step keep what a newer version added to them. Only what it added to the entries of a list is
-// lost.
+// Every record has one envelope, in its headers: the attributes of CloudEvents 1.0 in the binary
+// mode of its Kafka binding, the schema version, the cause (traceparent and actor), and the facts of
+// its type, such as origin, owner and rev. A ledger is restored from headers alone. See Envelope.
 //
-// Anybody may write to the topic orders. What is read from it can always be written again: text is UTF-8, nesting and
-// times stay where JSON can hold them, and an order does not grow when a state takes it in.
+// Each type of record has a small Go type or a pair of functions:
 //
-// Records come without a topic and a partition: whoever appends them knows where they belong.
+//	orders            Order, ReadOrder        an order or a refund, as placed
+//	orders.retry.*    Parked                  an order that is retrying
+//	orders.waiting    Parked                  an order that waits for a dependency
+//	orders.replay     ReplayRequest           an operator asks for a replay
+//	                  CancelRequest           a customer asks for a cancel
+//	orders.status     State, ReadState        the whole state of an order after a change
+//	                  Claim                   a worker claims the partition
+//	orders.invoices   Invoice, Issued         an issued document
+//	                  VoidNumber              invoice numbers that will never be used
+//	orders.dlq        dlq.DeadLetter          a dead letter, in the package dlq
+//
+// A record of a newer schema version is ErrNewer: its reader must stop and never dead-letter it. Any
+// other record that cannot be decoded is ErrUndecodable. Fields that this version does not know
+// survive being read and written again: an order keeps its bytes, a state and the result of each
+// step keep what a newer version added to them. Only fields that were added to the entries of a list
+// are lost.
+//
+// Anybody may write to the topic orders. What is read from it can always be written again: text is
+// UTF-8, nesting and times stay where JSON can hold them, and an order does not grow when it becomes
+// part of a state.
+//
+// Records are made without a topic and without a partition; kafka.Append sets both.
 package wire
 
 import (
@@ -19,15 +35,16 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The versions of values that this package writes. An older reader must not take a refund for an order, and ship it.
+// The schema versions that this package writes. Each JSON value has its version too, because a read
+// model stores values without headers. An older reader must not take a refund for an order, and ship
+// it.
 const (
 	schema  = 1
-	refunds = 2 // of an order that is a refund, and of its state
+	refunds = 2 // an order that is a refund, and its state
 
 	newest = refunds
 )
@@ -38,50 +55,34 @@ var (
 	ErrNewer       = errors.New("written by a newer version")
 )
 
-// The CloudEvents types of records.
+// The types of records: their CloudEvents type.
 const (
-	typePlaced  = "orders.placed"
-	TypeRefund  = "orders.refund"
-	TypeCancel  = "orders.cancel"
-	TypeStatus  = "orders.status"
-	TypeClaim   = "orders.claim"
-	TypeInvoice = "orders.invoice"
-	TypeVoid    = "orders.void"
+	typePlaced     = "orders.placed"
+	TypeRefund     = "orders.refund"
+	typeRetrying   = "orders.retrying"
+	typeWaiting    = "orders.waiting"
+	typeReplay     = "orders.replay"
+	TypeCancel     = "orders.cancel"
+	TypeStatus     = "orders.status"
+	TypeClaim      = "orders.claim"
+	TypeInvoice    = "orders.invoice"
+	TypeVoid       = "orders.void"
+	TypeDeadLetter = "orders.dead-letter"
 )
 
-// Type returns the CloudEvents type of a record, or "".
-func Type(r *kgo.Record) string { return Header(r, "ce_type") }
+// Type returns the type of a record, or "".
+func Type(r *kgo.Record) string { return Header(r, hType) }
 
 // Header returns the last header of a name, or "".
-func Header(r *kgo.Record, name string) string {
-	for _, h := range slices.Backward(r.Headers) {
+func Header(r *kgo.Record, name string) string { return last(r.Headers, name) }
+
+func last(headers []kgo.RecordHeader, name string) string {
+	for _, h := range slices.Backward(headers) {
 		if h.Key == name {
 			return string(h.Value)
 		}
 	}
 	return ""
-}
-
-// record makes a record with the CloudEvents attributes; the ID is the record's own, because many share a key. Extra
-// are more headers, name and value in turn.
-func record(kind, key, id string, at time.Time, value []byte, extra ...string) *kgo.Record {
-	content := "application/json"
-	if kind == TypeInvoice {
-		content = "application/pdf"
-	}
-	pairs := append([]string{
-		"ce_specversion", "1.0",
-		"ce_type", kind,
-		"ce_source", "/orders",
-		"ce_id", id,
-		"ce_time", at.UTC().Format(time.RFC3339Nano),
-		"content-type", content,
-	}, extra...)
-	r := &kgo.Record{Key: []byte(key), Value: value}
-	for i := 0; i < len(pairs); i += 2 {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: pairs[i], Value: []byte(pairs[i+1])})
-	}
-	return r
 }
 
 // decode reads a JSON value after looking at its schema version: a newer one may have other types in its fields.
@@ -92,18 +93,29 @@ func decode(value []byte, into any) error {
 	if err := parse(value, &head); err != nil {
 		return err
 	}
-	if head.Schema > newest {
-		return fmt.Errorf("%w: schema %d", ErrNewer, head.Schema)
-	}
-	if head.Schema < 1 {
-		return fmt.Errorf("%w: no schema version", ErrUndecodable)
+	if err := known(head.Schema); err != nil {
+		return err
 	}
 	return parse(value, into)
 }
 
+// known returns an error for a schema version that this package cannot read.
+func known(version int) error {
+	switch {
+	case version > newest:
+		return fmt.Errorf("%w: schema %d", ErrNewer, version)
+	case version < 1:
+		return fmt.Errorf("%w: no schema version", ErrUndecodable)
+	}
+	return nil
+}
+
 // number reads a header that is a count or an offset.
 func number(r *kgo.Record, header string) (int64, error) {
-	text := Header(r, header)
+	return parseNumber(header, Header(r, header))
+}
+
+func parseNumber(header, text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
 		return 0, fmt.Errorf("%w: header %s is %.40q", ErrUndecodable, header, text)

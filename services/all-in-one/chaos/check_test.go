@@ -279,7 +279,7 @@ func state(offset, owner, rev int64, s order.Status) *kgo.Record {
 }
 
 func claimed(offset int64) *kgo.Record {
-	r := wire.Claim("w", clock)
+	r := wire.Claim{Worker: "w", At: clock}.Record()
 	r.Offset = offset
 	return r
 }

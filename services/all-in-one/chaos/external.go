@@ -26,7 +26,7 @@ func (s *system) joinForeignGroup(ctx context.Context, f fault) error {
 		return err
 	}
 	return s.produce(ctx, func(names topic.Set, partition int32) *kgo.Record {
-		r := wire.Claim("foreign-worker", time.Now())
+		r := wire.Claim{Worker: "foreign-worker", At: time.Now()}.Record()
 		r.Topic, r.Partition = names.Status, partition
 		return r
 	})

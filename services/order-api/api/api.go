@@ -140,7 +140,7 @@ type clients struct {
 }
 
 func connect(ctx context.Context, cfg Config) (*clients, error) {
-	replays, err := desk.Connect(ctx, cfg.Kafka)
+	replays, err := cfg.Kafka.ConnectProducer(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -268,7 +268,7 @@ func TestRecordsOfOperatorsAndOtherProgramsAreNoFault(t *testing.T) {
 		{"a replay that no worker takes up", func(c *clerk) {
 			p := c.fail(c.place(nil))
 			c.commitAll()
-			c.append(c.topics.Replay, 1, c.asDeadLetter(p).Record())
+			c.append(c.topics.Replay, 1, p.request().Record()) // without a number
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Dead: 1}}},
 		{"mails that may have gone out twice, and three times", func(c *clerk) {
 			for n := range 3 { // the first has no uncertain mail
@@ -369,7 +369,7 @@ func TestOrdersInFlightAreNotLost(t *testing.T) {
 		{"cancelled, not yet void", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, audit.Tally{Accepted: 1, Cancelled: 1}},
 		{"cancelled after a retry, not yet void", func(c *clerk) {
 			p := c.park(c.place(nil), order.Retrying)
-			c.append(c.topics.Replay, 1, wire.Cancel(p.Order.ID, p.Origin, clock))
+			c.append(c.topics.Replay, 1, wire.CancelRequest{Order: p.Order.ID, Origin: p.Origin, At: clock}.Record())
 			c.write(p, order.Cancelled)
 			c.commit(c.topics.Orders, 1)
 			c.commit(c.topics.Retry10s, 1)

@@ -16,7 +16,7 @@ func TestCancelsAreNoFault(t *testing.T) {
 			p := c.place(nil)
 			late := c.confirm(c.place(nil))
 			for _, at := range []order.Origin{p.Origin, late.Origin, {Offset: 70}} {
-				c.append(c.topics.Replay, 1, wire.Cancel("ord_1_1", at, clock))
+				c.append(c.topics.Replay, 1, wire.CancelRequest{Order: "ord_1_1", Origin: at, At: clock}.Record())
 			}
 			c.write(p, order.Cancelled)
 			c.void(p, failure.Cancelled)

@@ -125,7 +125,7 @@ func newClerk(b *book, partition int32) *clerk {
 }
 
 func (c *clerk) claim() {
-	c.claims = append(c.claims, c.append(c.topics.Status, c.partition, wire.Claim("w", clock)))
+	c.claims = append(c.claims, c.append(c.topics.Status, c.partition, wire.Claim{Worker: "w", At: clock}.Record()))
 }
 
 var clock = time.UnixMilli(1_700_000_000_000).UTC()
@@ -219,8 +219,7 @@ func (c *clerk) keep(p *paper, document string) (point func()) {
 
 func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
 	return &dlq.DeadLetter{
-		Key: p.key, Value: p.value, Origin: p.Origin, Topic: c.topics.Orders, Reason: failure.NoRoute,
-		Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
+		Source: p.source(), Topic: c.topics.Orders, Reason: failure.NoRoute, Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
 	}
 }
 
@@ -233,19 +232,32 @@ func (c *clerk) deadLetter(p *paper) {
 
 func (c *clerk) void(p *paper, reason failure.Reason) {
 	p.voided = len(c.acts)
-	c.append(c.topics.Invoices, c.partition, wire.Void(p.Origin, string(reason), clock))
+	c.append(c.topics.Invoices, c.partition, wire.VoidNumber{Origin: p.Origin, Reason: string(reason), At: clock}.Record())
 }
 
 // replay appends a replay request.
 func (c *clerk) replay(p *paper) int64 {
 	p.replays++
-	return c.append(c.topics.Replay, c.partition, c.asDeadLetter(p).Record())
+	return c.append(c.topics.Replay, c.partition, p.request().Record())
+}
+
+// request asks for the newest replay of a dead letter.
+func (p *paper) request() *wire.ReplayRequest {
+	return &wire.ReplayRequest{Source: p.source(), At: clock, Number: p.replays, Rev: p.Rev, Progress: p.Progress}
+}
+
+func (p *paper) source() wire.Source {
+	return wire.Source{Key: p.key, Value: p.value, Origin: p.Origin}
 }
 
 // carry appends the retry or waiting record of an order. Its state is written next.
 func (c *clerk) carry(p *paper, topic string) int64 {
 	p.carried = len(c.acts)
-	return c.append(topic, c.partition, c.asDeadLetter(p).Record())
+	parked := wire.Parked{Source: p.source(), At: clock, Status: order.Retrying, Rev: p.Rev + 1, Replay: p.replays, Progress: p.Progress}
+	if topic == c.topics.Waiting {
+		parked.Status = order.Waiting
+	}
+	return c.append(topic, c.partition, parked.Record())
 }
 
 // park makes an order retrying or waiting.

@@ -113,24 +113,22 @@ func (s *series) record(r *kgo.Record) error {
 	}
 	fate, place := &s.of[offset], s.place
 	place.Offset = offset
+	void, err := wire.ReadVoidNumber(r)
 	switch kind := wire.Type(r); {
 	case *fate == issued:
 	case kind == wire.TypeInvoice && string(r.Key) == place.CreditNoteNumber():
 		*fate = credited
 	case kind == wire.TypeInvoice:
 		*fate = issued
-	case kind == wire.TypeVoid && *fate != credited:
-		*fate = s.fate(wire.Header(r, "reason"))
+	case err == nil && *fate != credited:
+		*fate = s.fate(void.Reason)
 	}
-	if last, ok := wire.Last(r); ok && wire.Type(r) == wire.TypeVoid {
-		reason := s.fate(wire.Header(r, "reason"))
-		for i := offset; i <= min(last, int64(len(s.of))-1); i++ {
-			if s.of[i] == unexplained {
-				s.of[i] = reason
-			}
+	for i := offset; i < min(void.To, int64(len(s.of))); i++ {
+		if s.of[i] == unexplained {
+			s.of[i] = s.fate(void.Reason)
 		}
 	}
-	return nil
+	return newer(err)
 }
 
 // fate returns the index of a reason, and adds the reason if it is new. There are fewer than 256;

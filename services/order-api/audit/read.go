@@ -8,31 +8,70 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
-// carrier is a topic with records that continue orders: workers process them instead of the order.
+// carrier is a topic with orders that have left the topic orders and are still to be processed.
 type carrier struct {
 	topic string
-	// continues reports whether a worker that reads a record will process the order of the entry.
-	continues func(dlq.DeadLetter, *entry) bool
+	// continues returns the entry of the order that a worker continues because of a record, or nil.
+	// Its only error is wire.ErrNewer.
+	continues func(*table, *kgo.Record) (*entry, error)
 }
 
 // carriers lists all topics, except orders, in which an order can be in flight.
 func carriers(topics topic.Set) []carrier {
-	// Only the newest retry or waiting record of an order is processed. After a crash before the
-	// commit there may be an older one, or one whose state was not written.
-	parked := func(l dlq.DeadLetter, e *entry) bool { return l.Rev == int64(e.parked) }
 	return []carrier{
-		{topics.Retry10s, parked},
-		{topics.Retry2m, parked},
-		{topics.Waiting, parked},
-		{topics.Replay, func(l dlq.DeadLetter, _ *entry) bool { return l.Replays > 0 }},
+		{topics.Retry10s, (*table).parked},
+		{topics.Retry2m, (*table).parked},
+		{topics.Waiting, (*table).parked},
+		{topics.Replay, (*table).requested},
 	}
+}
+
+// parked returns the order of a retry or waiting record. Only the newest record of an order is
+// processed: after a crash before the commit there may be an older one, or one whose state was not
+// written.
+func (t *table) parked(r *kgo.Record) (*entry, error) {
+	p, err := wire.ReadParked(r)
+	if err != nil {
+		return nil, newer(err)
+	}
+	if e := t.at(p.Origin.Offset); p.Rev == int64(e.parked) {
+		return e, nil
+	}
+	return nil, nil
+}
+
+// requested returns the order of a request. A replay continues it. After a cancellation the worker
+// writes the void record of the number, after the state.
+func (t *table) requested(r *kgo.Record) (*entry, error) {
+	if wire.Type(r) != wire.TypeCancel {
+		q, err := wire.ReadReplayRequest(r)
+		if err != nil {
+			return nil, newer(err)
+		}
+		return t.at(q.Origin.Offset), nil
+	}
+	c, err := wire.ReadCancelRequest(r)
+	if err != nil {
+		return nil, newer(err)
+	}
+	if e := t.at(c.Origin.Offset); e.status() == order.Cancelled {
+		return e, nil
+	}
+	return nil, nil
+}
+
+// newer returns an error if it is about a record of a newer version: an audit must not ignore it.
+func newer(err error) error {
+	if errors.Is(err, wire.ErrNewer) {
+		return err
+	}
+	return nil
 }
 
 // bounds are the offsets of one partition number before it is read, by topic.
@@ -114,18 +153,11 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 	}
 	for _, c := range a.carriers {
 		err := a.read(ctx, t, c.topic, max(0, b.committed[c.topic]), b.ends[c.topic], func(r *kgo.Record) error {
-			if _, at, err := wire.ReadCancel(r); wire.Type(r) == wire.TypeCancel {
-				// The worker writes the void record of the number after the state.
-				if err == nil && t.at(at).status() == order.Cancelled {
-					t.at(at).carried = round
-				}
-				return nil
+			e, err := c.continues(t, r)
+			if e != nil {
+				e.carried = round
 			}
-			l, err := dlq.Read(r)
-			if err == nil && l.Origin.Partition == r.Partition && c.continues(l, t.at(l.Origin.Offset)) {
-				t.at(l.Origin.Offset).carried = round
-			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err

@@ -193,7 +193,7 @@ func (t *table) state(r *kgo.Record) error {
 		t.unreadable++
 		return nil
 	}
-	if verdict == status.Void {
+	if verdict == status.Stale {
 		t.stale++
 	}
 	if verdict == status.Erased {
@@ -262,7 +262,15 @@ func (t *table) invoice(r *kgo.Record) error {
 		t.unreadable++
 		return nil
 	}
-	if _, several := wire.Last(r); several {
+	var void wire.VoidNumber
+	if kind == wire.TypeVoid {
+		var err error
+		if void, err = wire.ReadVoidNumber(r); err != nil {
+			t.unreadable++
+			return newer(err)
+		}
+	}
+	if void.To > 0 {
 		return nil // written for a skipped batch
 	}
 	e := t.at(offset)
@@ -271,7 +279,7 @@ func (t *table) invoice(r *kgo.Record) error {
 		e.facts |= claimedTwice
 	}
 	if kind == wire.TypeVoid {
-		e.void = voided(wire.Header(r, "reason"))
+		e.void = voided(void.Reason)
 		return nil
 	}
 	t.belongs(e, []byte(wire.Header(r, "order")))
@@ -328,7 +336,7 @@ func (t *table) deadLetter(r *kgo.Record) error {
 	l, err := dlq.Read(r)
 	if err != nil || l.Topic != t.orders || l.Origin.Partition != r.Partition {
 		t.foreign++
-		return nil
+		return newer(err)
 	}
 	e := t.at(l.Origin.Offset)
 	t.belongs(e, r.Key)

@@ -34,7 +34,7 @@ func TestUnreadableBatchIsAFaultUntilItIsSkipped(t *testing.T) {
 	if !ok {
 		t.Fatal(err)
 	}
-	void := wire.VoidStretch(order.Origin{Incarnation: layout.Incarnation, Partition: 1, Offset: from}, from+2, "unreadable", time.Now())
+	void := wire.VoidNumber{Origin: order.Origin{Incarnation: layout.Incarnation, Partition: 1, Offset: from}, To: from + 2 + 1, Reason: "unreadable", At: time.Now()}.Record()
 	void.Topic, void.Partition = k.Topics.Invoices, 1
 	skip := bad.Skip(time.Now())
 	skip.Topic = k.Topics.DLQ

@@ -58,8 +58,10 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 	if err := keep(c.Out, bad.Batch); err != nil {
 		return fmt.Errorf("saving the bytes of the batch: %w", err)
 	}
-	if err := cl.ProduceSync(ctx, skipRecords(set, layout, bad)...).FirstErr(); err != nil {
-		return fmt.Errorf("skipping the batch: %w", err)
+	for _, r := range skipRecords(set, layout, bad) {
+		if _, err := kafka.Append(ctx, cl, r.Topic, r.Partition, r); err != nil {
+			return fmt.Errorf("skipping the batch: %w", err)
+		}
 	}
 	return p.result(fmt.Sprintf("skipped offsets %d to %d of %s/%d; the bytes are in %s", bad.From, bad.To-1, c.Topic, c.Partition, c.Out),
 		c.json(bad.From, bad.To, c.Out))
@@ -92,7 +94,7 @@ func (c *skipBatch) json(from, to int64, file string) map[string]any {
 func skipRecords(set topic.Set, layout kafka.Layout, bad *kafka.UnreadableError) (records []*kgo.Record) {
 	if bad.Topic == set.Orders {
 		first := order.Origin{Incarnation: layout.Incarnation, Partition: bad.Partition, Offset: bad.From}
-		void := wire.VoidStretch(first, bad.To-1, "unreadable", time.Now())
+		void := wire.VoidNumber{Origin: first, To: bad.To, Reason: "unreadable", At: time.Now()}.Record()
 		void.Topic, void.Partition = set.Invoices, bad.Partition
 		records = append(records, void)
 	}

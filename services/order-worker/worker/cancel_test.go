@@ -18,7 +18,7 @@ import (
 // callOff asks for an order to be cancelled, as the desk does.
 func (s *shop) callOff(t *testing.T, id order.ID, partition int32, offset int64) {
 	t.Helper()
-	r := wire.Cancel(id, order.Origin{Offset: offset}, time.Now())
+	r := wire.CancelRequest{Order: id, Origin: order.Origin{Offset: offset}, At: time.Now()}.Record()
 	r.Topic, r.Partition = s.Topics.Replay, partition
 	s.Produce(t, r)
 }

@@ -36,7 +36,7 @@ func TestClaimsThatAreReadLateLoseAndDoubleNothing(t *testing.T) {
 				for i := 0; i < n; i += 10 {
 					s.place(t, all[i:i+10]...)
 					time.Sleep(late + 200*time.Millisecond)
-					claim := wire.GroupClaim("typo", "another", time.Now())
+					claim := wire.Claim{Group: "typo", Worker: "another", At: time.Now()}.Record()
 					claim.Topic, claim.Partition = s.Topics.Status, int32(i/10%3)
 					s.Produce(t, claim)
 				}

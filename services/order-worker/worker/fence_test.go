@@ -106,7 +106,7 @@ func TestOrdersGoOnAfterAForeignClaim(t *testing.T) {
 				s.place(t, orders(30)[:15]...)
 				s.Await(t, ended(15))
 				for partition := range int32(kafkatest.Partitions) {
-					claim := wire.GroupClaim(group, "another", time.Now())
+					claim := wire.Claim{Group: group, Worker: "another", At: time.Now()}.Record()
 					claim.Topic, claim.Partition = s.Topics.Status, partition
 					s.Produce(t, claim)
 				}

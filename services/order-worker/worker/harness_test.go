@@ -126,10 +126,12 @@ func (s *shop) sendBack(t *testing.T) {
 	if len(deadLetters) == 0 {
 		t.Fatal("got no dead letter, want one to send back")
 	}
-	deadLetter := deadLetters[len(deadLetters)-1]
-	deadLetter.Replays++
-	r := deadLetter.Record()
-	r.Topic = s.Topics.Replay
+	l := deadLetters[len(deadLetters)-1]
+	q := wire.ReplayRequest{
+		Source: l.Source, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1, Rev: l.Rev, Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
+	}
+	r := q.Record()
+	r.Topic, r.Partition = s.Topics.Replay, l.Origin.Partition
 	s.Produce(t, r)
 }
 

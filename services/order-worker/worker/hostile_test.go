@@ -49,7 +49,8 @@ func forged() []kgo.RecordHeader {
 		"ce_type": wire.TypeClaim, "owner": "9223372036854775807", "rev": "9223372036854775807", "state": "confirmed", "origin": "-1",
 		"__dlq.errors.topic": "orders", "__dlq.errors.partition": "9", "__dlq.errors.offset": "9223372036854775807",
 		"__dlq.errors.delivery.count": "1e9", "dlq-class": "down", "dlq-reason": "no-route", "dlq-replays": "5", "dlq-rev": "99",
-		"dlq-retries": "99", "dlq-since": "9999-12-31T23:59:59Z", "dlq-state": "0", "dlq-progress": `{"finished":["shipping","invoice","email"]}`,
+		"dlq-progress": `{"finished":["shipping","invoice","email"]}`, "progress": `{"finished":["shipping","invoice","email"]}`,
+		"ce_specversion": "1.0", "schema": "9", "retries": "99", "since": "9999-12-31T23:59:59Z", "replay": "5", "actor": "operator:eve",
 		"traceparent": strings.Repeat("0", 100_000),
 	} {
 		all = append(all, kgo.RecordHeader{Key: name, Value: []byte(value)})
@@ -156,30 +157,33 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 // forgeries are records that pretend to carry an order that is done, or one that there is not.
 func forgeries(done *kgo.Record, state order.State) []*kgo.Record {
 	all := []*kgo.Record{{}, {Value: noise(1000)}, {Key: noise(100_000), Value: noise(1_000_000)}, {Headers: crowd()}, {Headers: forged()}}
-	forge := func(change func(*dlq.DeadLetter)) {
-		deadLetter := dlq.DeadLetter{
-			Key: done.Key, Value: done.Value, Topic: "orders", Origin: state.Origin, Step: order.StepEmail, Class: failure.Transient,
-			Reason: failure.MailBusy, Attempts: 3, Replays: 1, Rev: state.Rev, Retries: 1, Since: time.Now(), Progress: state.Progress,
+	forge := func(change func(*wire.Parked)) {
+		p := wire.Parked{
+			Source: wire.Source{Key: done.Key, Value: done.Value, Origin: state.Origin}, Status: order.Retrying, At: time.Now(), Attempts: 3,
+			Rev: state.Rev, Replay: 1, Retries: 1, Since: time.Now(), Progress: state.Progress,
 		}
-		change(&deadLetter)
-		r := deadLetter.Record()
-		r.Partition = 0
-		all = append(all, r)
+		change(&p)
+		q := wire.ReplayRequest{Source: p.Source, At: p.At, Number: p.Replay, Rev: p.Rev, StateAt: int64(p.Retries), Attempts: p.Attempts, Progress: p.Progress}
+		l := dlq.DeadLetter{Source: p.Source, Topic: "orders", Step: order.StepEmail, Reason: failure.MailBusy, Replays: p.Replay, Rev: p.Rev, Progress: p.Progress}
+		for _, r := range []*kgo.Record{p.Record(), q.Record(), l.Record()} {
+			r.Partition = 0
+			all = append(all, r)
+		}
 	}
-	forge(func(l *dlq.DeadLetter) {})
-	forge(func(l *dlq.DeadLetter) { l.Topic = "others" })
-	forge(func(l *dlq.DeadLetter) { l.Origin.Partition = 1 })
-	forge(func(l *dlq.DeadLetter) { l.Origin.Offset = 1 << 62 })
-	forge(func(l *dlq.DeadLetter) { l.Rev = 1 << 62 })
-	forge(func(l *dlq.DeadLetter) { l.Rev, l.Replays, l.Attempts, l.Retries = -1, -1, -1, -1 })
-	forge(func(l *dlq.DeadLetter) { l.Replays, l.Retries, l.StateAt = 1<<30, 1<<30, 1<<62 })
-	forge(func(l *dlq.DeadLetter) { l.Key = nil })
-	forge(func(l *dlq.DeadLetter) { l.Value = nil })
-	forge(func(l *dlq.DeadLetter) { l.Value = noise(100) })
-	forge(func(l *dlq.DeadLetter) { l.Progress = order.Progress{} })
-	forge(func(l *dlq.DeadLetter) { l.Headers = crowd() })
-	for range 100 {
-		forge(func(l *dlq.DeadLetter) {})
+	forge(func(p *wire.Parked) {})
+	forge(func(p *wire.Parked) { p.Status = order.Waiting })
+	forge(func(p *wire.Parked) { p.Origin.Partition = 1 })
+	forge(func(p *wire.Parked) { p.Origin.Offset = 1 << 62 })
+	forge(func(p *wire.Parked) { p.Rev = 1 << 62 })
+	forge(func(p *wire.Parked) { p.Rev, p.Replay, p.Attempts, p.Retries = -1, -1, -1, -1 })
+	forge(func(p *wire.Parked) { p.Replay, p.Retries = 1<<30, 1<<62 })
+	forge(func(p *wire.Parked) { p.Key = nil })
+	forge(func(p *wire.Parked) { p.Value = nil })
+	forge(func(p *wire.Parked) { p.Value = noise(100) })
+	forge(func(p *wire.Parked) { p.Progress = order.Progress{} })
+	forge(func(p *wire.Parked) { p.Headers = crowd() })
+	for range 40 {
+		forge(func(p *wire.Parked) {})
 	}
 	spoilt := slices.Clone(all[5].Headers)
 	for i := range spoilt {

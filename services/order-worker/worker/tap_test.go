@@ -255,9 +255,6 @@ func records(topic string, p kmsg.ProduceRequestTopicPartition) []said {
 	var all []said
 	for _, r := range read.Records {
 		s := said{what: "put off", who: string(r.Key), topic: topic, partition: r.Partition}
-		if strings.HasSuffix(topic, ".dlq") {
-			s.what = "dead letter"
-		}
 		s.offset, _ = strconv.ParseInt(wire.Header(r, "origin"), 10, 64)
 		switch wire.Type(r) {
 		case wire.TypeClaim:
@@ -268,9 +265,9 @@ func records(topic string, p kmsg.ProduceRequestTopicPartition) []said {
 			s.what, s.who = "invoice", wire.Header(r, "order")
 		case wire.TypeVoid:
 			s.what = "void"
-		default: // a dead letter, or an order that is put off
+		case wire.TypeDeadLetter:
 			if deadLetter, err := dlq.Read(r); err == nil {
-				s.offset = deadLetter.Origin.Offset
+				s.what, s.offset = "dead letter", deadLetter.Origin.Offset
 			}
 		}
 		all = append(all, s)

@@ -377,7 +377,7 @@ func calledOff(t *testing.T, sc *scene) {
 	sc.place = func() {
 		placed := sc.record(sc.partition, sc.victim)
 		sc.Produce(t, placed)
-		ask(wire.Cancel(sc.victim.ID, order.Origin{Offset: placed.Offset}, time.Now()))
+		ask(wire.CancelRequest{Order: sc.victim.ID, Origin: order.Origin{Offset: placed.Offset}, At: time.Now()}.Record())
 	}
 }
 

@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer mail.Close()
-	producer, err := ledger.Connect(ctx, cfg.Kafka)
+	producer, err := cfg.Kafka.ConnectProducer(ctx)
 	if err != nil {
 		return err
 	}

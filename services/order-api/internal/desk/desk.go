@@ -31,18 +31,7 @@ type Desk struct {
 	view   *view.View
 }
 
-// Connect returns the client for New. The caller closes it.
-func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
-	return k.Connect(ctx,
-		// Every record goes to the partition of its order.
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		// By default the client never gives up a record that was sent without a response. It would
-		// write a replay at the end of an outage, long after the operator got an error.
-		kgo.AllowIdempotentProduceCancellation(),
-	)
-}
-
-// New returns a desk. The client is from Connect.
+// New returns a desk. The client is one of kafka.Config.ConnectProducer.
 func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 	return &Desk{cl, topics, v}
 }
@@ -86,15 +75,18 @@ func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	l.Replays++
-	// The worker compares the rev with that of the order, and reads the state at its offset if it
-	// has forgotten the order. The view may show the dead letter before the state that belongs to
-	// it.
-	l.Rev, l.StateAt = max(l.Rev, shown.OrderRev), shown.OrderAt
-	if err := d.request(ctx, l.Record()); err != nil {
+	replay := wire.ReplayRequest{
+		Source: l.Source, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
+		// The worker compares the rev with that of the order, and reads the state at its offset if
+		// it has forgotten the order. The view may show the dead letter before the state that
+		// belongs to it.
+		Rev: max(l.Rev, shown.OrderRev), StateAt: shown.OrderAt,
+		Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
+	}
+	if err := d.request(ctx, l.Origin.Partition, replay.Record()); err != nil {
 		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
 	}
-	return l.Replays, nil
+	return replay.Number, nil
 }
 
 // Cancel requests that a worker cancels an order that none has begun, and returns the order. If a
@@ -110,9 +102,8 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	if err != nil || s.Status == order.Cancelled {
 		return s, err
 	}
-	r := wire.Cancel(id, s.Origin, time.Now())
-	r.Partition = s.Origin.Partition
-	if err := d.request(ctx, r); err != nil {
+	cancellation := wire.CancelRequest{Order: id, Origin: s.Origin, At: time.Now()}
+	if err := d.request(ctx, s.Origin.Partition, cancellation.Record()); err != nil {
 		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
 	}
 	return s, nil
@@ -214,10 +205,9 @@ func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, err
 	return read, nil
 }
 
-// request appends a request to the owner of an order.
-func (d *Desk) request(ctx context.Context, r *kgo.Record) error {
-	r.Topic = d.topics.Replay
-	if err := d.cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+// request appends a request to the owner of a partition.
+func (d *Desk) request(ctx context.Context, partition int32, r *kgo.Record) error {
+	if _, err := kafka.Append(ctx, d.cl, d.topics.Replay, partition, r); err != nil {
 		return fmt.Errorf("%w: %w", view.ErrAway, err)
 	}
 	return nil

@@ -59,14 +59,16 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 	kafkatest.Record(t, &b.dead, order.Change{Rev: 2, At: at, Status: order.Dead})
 	r := wire.Order(placed)
 	b.deadLetter = dlq.DeadLetter{
-		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: origin, Topic: b.Topics.Orders, Group: "order-workers",
+		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: origin},
+		Cause:  order.Cause{Actor: order.Actor{Kind: order.ActorCustomer, ID: "17"}, Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
+		Topic:  b.Topics.Orders, Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
 		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: 2, Progress: b.dead.Progress,
 	}
-	junk := dlq.DeadLetter{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}, Topic: b.Topics.Orders, Reason: failure.Undecodable}
+	junk := dlq.DeadLetter{Source: wire.Source{Key: []byte{0xff}, Value: []byte("no order"), Origin: order.Origin{Partition: 2, Offset: 1}}, Topic: b.Topics.Orders, Reason: failure.Undecodable}
 	b.put(t, b.Topics.Orders, r, &kgo.Record{Key: junk.Key, Value: junk.Value})
 	b.put(t, b.Topics.DLQ, b.deadLetter.Record(), junk.Record())
-	b.put(t, b.Topics.Status, wire.Claim("w", at), wire.State(b.dead, 0))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: at}.Record(), wire.State(b.dead, 0))
 	before(b)
 
 	layout, err := kafka.Check(t.Context(), b.Client, b.Topics)
@@ -102,6 +104,14 @@ func (b bench) put(t *testing.T, topic string, records ...*kgo.Record) {
 	b.Produce(t, records...)
 }
 
+// request is the first replay of the order's dead letter, whose state is behind a claim.
+func (b bench) request() wire.ReplayRequest {
+	l := b.deadLetter
+	return wire.ReplayRequest{
+		Source: l.Source, Placed: l.Cause, Number: 1, Rev: l.Rev, StateAt: 1, Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -122,10 +132,10 @@ func TestReplayRequestContainsTheDeadLetter(t *testing.T) {
 	if len(records) != 2 {
 		t.Fatalf("got %d records, want 2", len(records))
 	}
-	want := b.deadLetter
-	want.Replays, want.StateAt = 1, 1 // behind the claim
+	want := b.request()
 	for _, r := range records {
-		got, err := dlq.Read(r)
+		got, err := wire.ReadReplayRequest(r)
+		want.At = got.At
 		if diff := cmp.Diff(want, got); diff != "" || err != nil || r.Partition != 2 {
 			t.Errorf("replay in partition %d: %v (-want +got):\n%s", r.Partition, err, diff)
 		}
@@ -145,7 +155,7 @@ func TestReplayRequestNamesTheStateInTheView(t *testing.T) {
 	<-changes
 	_, err := b.desk.Replay(t.Context(), "2-0")
 	must(t, err)
-	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
+	got, err := wire.ReadReplayRequest(b.Records(t, b.Topics.Replay)[0])
 	if err != nil || got.Rev != 3 || got.StateAt != 2 {
 		t.Errorf("got rev %d at %d, %v; want 3 at 2", got.Rev, got.StateAt, err)
 	}
@@ -226,9 +236,9 @@ func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	if err != nil || number != 1 {
 		t.Fatalf("got replay %d, %v; want 1", number, err)
 	}
-	want := b.deadLetter
-	want.Replays, want.StateAt, want.Group = 1, 1, ""
-	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
+	want := b.request()
+	got, err := wire.ReadReplayRequest(b.Records(t, b.Topics.Replay)[0])
+	want.At, want.Placed = got.At, order.Cause{} // the read model does not have it, the order's state does
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("replay: %v (-want +got):\n%s", err, diff)
 	}
@@ -249,7 +259,7 @@ func TestDeadLetterWithoutBytesIsReplayedFromItsOrder(t *testing.T) {
 	})
 	_, err := b.desk.Replay(t.Context(), "2-0")
 	must(t, err)
-	got, err := dlq.Read(b.Records(t, b.Topics.Replay)[0])
+	got, err := wire.ReadReplayRequest(b.Records(t, b.Topics.Replay)[0])
 	if err != nil || string(got.Key) != "ord_1" || string(got.Value) != string(b.deadLetter.Value) {
 		t.Errorf("got key %q, value %q, %v; want the order", got.Key, got.Value, err)
 	}
@@ -280,7 +290,7 @@ func TestCopiedDeadLetterBelongsToItsOwnOrder(t *testing.T) {
 		must(t, err)
 	}
 	for _, r := range b.Records(t, b.Topics.Replay) {
-		l, err := dlq.Read(r)
+		l, err := wire.ReadReplayRequest(r)
 		if err != nil || l.Origin.Partition != r.Partition || (r.Partition == 2) != (string(l.Key) == "ord_1") {
 			t.Errorf("got a replay of %q at %s in partition %d, %v", l.Key, l.Origin, r.Partition, err)
 		}

@@ -22,9 +22,9 @@ func TestAcceptedOrderCanBeCancelled(t *testing.T) {
 			t.Fatalf("got %d records, want 2", len(asked))
 		}
 		for _, r := range asked {
-			got, origin, err := wire.ReadCancel(r)
-			if err != nil || got != state.Order.ID || origin != state.Origin.Offset || r.Partition != state.Origin.Partition {
-				t.Errorf("got cancel of %s at %d-%d, %v; want %s at %s", got, r.Partition, origin, err, state.Order.ID, state.Origin)
+			got, err := wire.ReadCancelRequest(r)
+			if err != nil || got.Order != state.Order.ID || got.Origin.String() != state.Origin.String() {
+				t.Errorf("got cancel of %s at %s, %v; want %s at %s", got.Order, got.Origin, err, state.Order.ID, state.Origin)
 			}
 		}
 

@@ -57,7 +57,7 @@ func TestDeadLetterIsShownAndReplayedOnce(t *testing.T) {
 func TestDeadLetterOfBytesIsShownInBase64(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	l := dlq.DeadLetter{Key: []byte("k"), Value: []byte{0xff}, Origin: order.Origin{Partition: 1, Offset: 7}, Topic: s.Topics.Orders, Reason: failure.Undecodable}
+	l := dlq.DeadLetter{Source: wire.Source{Key: []byte("k"), Value: []byte{0xff}, Origin: order.Origin{Partition: 1, Offset: 7}}, Topic: s.Topics.Orders, Reason: failure.Undecodable}
 	s.put(t, s.Topics.DLQ, 1, l.Record())
 	s.place(t, wanted()) // the view reads one broker: what came before this is there
 	got, err := s.client.DeadLetter(t.Context(), "1-7")

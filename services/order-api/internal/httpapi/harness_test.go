@@ -330,7 +330,8 @@ func (s *shop) failDead(t *testing.T, state *order.State) string {
 	r := wire.Order(state.Order)
 	at := state.Order.PlacedAt.Add(time.Minute)
 	l := dlq.DeadLetter{
-		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin, Topic: s.Topics.Orders, Group: "order-workers",
+		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin},
+		Topic:  s.Topics.Orders, Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to AQ",
 		Attempts: 1, FirstFailed: at, LastFailed: at, Worker: "w", Rev: state.Rev + 1, Replays: state.Replays,
 	}

@@ -70,15 +70,12 @@ func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error
 	if err := in.view.Leader(in.partition(o.ID)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotPlaced, err)
 	}
-	done := make(chan error, 1)
 	written := in.producer.written.Load()
-	in.producer.cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
-	select {
-	case err := <-done:
-		return r, outcome(o.ID, err, in.producer.written.Load() > written)
-	case <-ctx.Done():
+	appended, err := kafka.Append(ctx, in.producer.cl, r.Topic, r.Partition, r)
+	if err != nil && ctx.Err() != nil {
 		return nil, &OutcomeUnknownError{o.ID, context.Cause(ctx)}
 	}
+	return appended, outcome(o.ID, err, in.producer.written.Load() > written)
 }
 
 // backpressure is ErrBackpressure while the oldest order that no worker has begun is older than

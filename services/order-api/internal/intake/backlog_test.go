@@ -46,11 +46,11 @@ func TestOrderThatNoWorkerWillBeginCausesNoBackpressure(t *testing.T) {
 			must(t, err)
 		}, false},
 		"a dead letter": {func(t *testing.T, k *kafkatest.Kafka, old *kgo.Record) {
-			l := dlq.DeadLetter{Key: old.Key, Value: old.Value, Topic: k.Topics.Orders, Reason: failure.Undecodable}
+			l := dlq.DeadLetter{Source: wire.Source{Key: old.Key, Value: old.Value}, Topic: k.Topics.Orders, Reason: failure.Undecodable}
 			put(t, k, k.Topics.DLQ, l.Record())
 		}, false},
 		"a dead letter of another order": {func(t *testing.T, k *kafkatest.Kafka, old *kgo.Record) {
-			l := dlq.DeadLetter{Key: []byte("ord_x"), Value: old.Value, Topic: k.Topics.Orders, Reason: failure.Undecodable}
+			l := dlq.DeadLetter{Source: wire.Source{Key: []byte("ord_x"), Value: old.Value}, Topic: k.Topics.Orders, Reason: failure.Undecodable}
 			put(t, k, k.Topics.DLQ, l.Record())
 		}, true},
 	} {

@@ -256,13 +256,32 @@ func TestUnknownOutcomeNamesTheOrder(t *testing.T) {
 func TestFullBufferRefusesOrders(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
-	in := start(t, k, 200*time.Millisecond, kgo.MaxBufferedRecords(1))
+	in := start(t, k, time.Second, kgo.MaxBufferedRecords(1))
 	silence(t, k)
-	if _, err := in.Place(t.Context(), wanted(), ""); !isUnknown(err) {
-		t.Errorf("first: got %v, want OutcomeUnknownError", err)
+	results := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := in.Place(t.Context(), wanted(), "")
+			results <- err
+		}()
 	}
-	if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrNotPlaced) {
-		t.Errorf("second: got %v, want ErrNotPlaced", err)
+	if err := <-results; !errors.Is(err, intake.ErrNotPlaced) {
+		t.Errorf("order that finds the buffer full: got %v, want ErrNotPlaced", err)
+	}
+	if err := <-results; !isUnknown(err) {
+		t.Errorf("order in the buffer: got %v, want OutcomeUnknownError", err)
+	}
+}
+
+func TestOrderIsWrittenWithItsCause(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
+	o := wanted()
+	o.Cause = order.Cause{Actor: order.Actor{Kind: order.ActorCustomer, ID: "17"}, Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	s, err := start(t, k, 0).Place(t.Context(), o, "")
+	must(t, err)
+	if got := wire.CauseOf(k.Records(t, k.Topics.Orders)[0]); got != o.Cause || s.Order.Cause != o.Cause {
+		t.Errorf("got %+v in the record and %+v in the answer, want %+v", got, s.Order.Cause, o.Cause)
 	}
 }
 

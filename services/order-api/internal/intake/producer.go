@@ -26,13 +26,9 @@ const reconnectAfter = 250 * time.Millisecond
 func Connect(ctx context.Context, k kafka.Config, opts ...kgo.Opt) (*Producer, error) {
 	p := &Producer{}
 	var err error
-	p.cl, err = k.Connect(ctx, append(opts,
+	p.cl, err = k.ConnectProducer(ctx, append(opts,
 		kgo.WithHooks(p),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), // see Intake.partition
 		kgo.RetryBackoffFn(func(int) time.Duration { return reconnectAfter }),
-		// By default the client never gives up a record that was sent without a response. It would
-		// write the order at the end of an outage, long after its client got an error.
-		kgo.AllowIdempotentProduceCancellation(),
 	)...)
 	if err != nil {
 		return nil, err

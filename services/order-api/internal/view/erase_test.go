@@ -19,7 +19,7 @@ func TestTheViewForgetsAnErasedOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)), wire.Order(placed(2)))
-	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()), wire.State(b.at(placed(1), 0, order.Dead), 0))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record(), wire.State(b.at(placed(1), 0, order.Dead), 0))
 	b.put(t, b.Topics.DLQ, records(deadLetter(0, placed(1), failure.NoRoute, 1))...)
 	v, stop := b.start(t)
 	gone := func(v *view.View, when string) {

@@ -154,7 +154,7 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 	o := placed(2)
 	o.Note = strings.Repeat("x", 100_000)
 	stale := b.at(placed(1), 0, order.Working)
-	b.put(t, b.Topics.Status, wire.Claim("v", time.Now()), wire.Claim("w", time.Now()), wire.State(stale, 0), wire.State(b.at(o, 1, order.Working), 1))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "v", At: time.Now()}.Record(), wire.Claim{Worker: "w", At: time.Now()}.Record(), wire.State(stale, 0), wire.State(b.at(o, 1, order.Working), 1))
 	log.wait(t, "the read model cannot be written")
 	if got := v.Health().Trouble; got != "the disk is full" {
 		t.Errorf("got trouble %q, want a full disk", got)

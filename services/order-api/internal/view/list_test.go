@@ -42,7 +42,7 @@ func TestOrdersAreFiltered(t *testing.T) {
 	anna := placed(3)
 	anna.Customer = order.Customer{Name: "Anna Иванова", Email: "Anna@Example.com"}
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)), wire.Order(placed(2)), wire.Order(anna))
-	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()), wire.State(b.at(placed(2), 1, order.Working), 0))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record(), wire.State(b.at(placed(2), 1, order.Working), 0))
 	v, _ := b.start(t)
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {
@@ -112,7 +112,8 @@ func deadLetter(offset int64, o order.Order, reason failure.Reason, rev int64) d
 	failed := time.Date(2026, 3, 2, 12, int(offset), 0, 0, time.UTC)
 	r := wire.Order(o)
 	return dlq.DeadLetter{
-		Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: order.Origin{Partition: 1, Offset: offset}, Topic: "orders", Group: "order-workers",
+		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: order.Origin{Partition: 1, Offset: offset}},
+		Topic:  "orders", Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: reason, Message: "no route to AQ",
 		Attempts: 2, FirstFailed: failed, LastFailed: failed.Add(time.Second), Worker: "w", Rev: rev,
 	}
@@ -135,7 +136,7 @@ func TestDeadLetterStateFollowsItsOrder(t *testing.T) {
 		b.at(placed(2), 2, order.Dead, order.Working, order.Confirmed),
 		b.at(placed(3), 3, order.Working), // its dead letter is there, its dead state is not yet
 	}
-	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record())
 	for i, s := range states {
 		b.put(t, b.Topics.Orders, wire.Order(s.Order))
 		b.put(t, b.Topics.Status, wire.State(s, 0))

@@ -156,7 +156,7 @@ func (d *draft) owner(partition int32) owner {
 func (d *draft) status(r *kgo.Record) error {
 	owner := d.owner(r.Partition)
 	head, verdict, err := owner.fold.Apply(r)
-	if err == nil && verdict == status.Void {
+	if err == nil && verdict == status.Stale {
 		owner.stale++
 	}
 	d.owners[r.Partition] = owner
@@ -202,7 +202,7 @@ func (d *draft) pointed(s order.State) Failed {
 		Step: at.Step, Class: failure.Permanent, Reason: failure.Reason(at.Reason), FirstFailed: died.At, LastFailed: died.At,
 		Replays: s.Replays, Rev: died.Rev,
 	}
-	l.Key, l.Origin = []byte(s.Order.ID), s.Origin
+	l.Key, l.Origin, l.Cause = []byte(s.Order.ID), s.Origin, s.Order.Cause
 	gone := at.Offset < d.dlqStart[at.Partition]
 	return Failed{DeadLetter: l, Partition: at.Partition, Offset: at.Offset, Gone: gone, FromState: true}
 }

@@ -95,7 +95,7 @@ func TestAChangeOfARefundWakesWatchersOfItsOrder(t *testing.T) {
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
 	v, _ := b.start(t)
 	refund := refunded(placed(1), 1, 2)
-	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record())
 	for _, id := range []order.ID{"ord_001", refund.ID} {
 		for _, change := range []func(){
 			func() { b.put(t, b.Topics.Orders, wire.Order(refund)) },

@@ -171,7 +171,7 @@ func TestStatusReplacesTheState(t *testing.T) {
 	b := setup(t)
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
 	v, _ := b.start(t)
-	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record())
 	for _, want := range []order.State{b.at(placed(1), 0, order.Working), b.at(placed(1), 0, order.Working, order.Dead)} {
 		got := watched(t, v, "ord_001", func() { b.put(t, b.Topics.Status, wire.State(want, 0)) })
 		same(t, "state", want, got)
@@ -182,7 +182,7 @@ func TestStateWithoutItsOrderRecordIsShown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	want := b.at(placed(1), 7, order.Working)
-	b.put(t, b.Topics.Status, wire.Claim("w", time.Now()), wire.State(want, 0))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record(), wire.State(want, 0))
 	v, _ := b.start(t)
 	same(t, "state", want, get(t, v, "ord_001"))
 }
@@ -192,7 +192,7 @@ func TestStaleStatesAreSkipped(t *testing.T) {
 	b := setup(t)
 	working := b.at(placed(1), 0, order.Working)
 	stale := b.at(placed(1), 0, order.Working, order.Dead)
-	b.put(t, b.Topics.Status, wire.Claim("w1", time.Now()), wire.State(working, 0), wire.Claim("w2", time.Now()), wire.State(stale, 0))
+	b.put(t, b.Topics.Status, wire.Claim{Worker: "w1", At: time.Now()}.Record(), wire.State(working, 0), wire.Claim{Worker: "w2", At: time.Now()}.Record(), wire.State(stale, 0))
 	v, stop := b.start(t)
 	check := func(v *view.View, skipped int64) {
 		t.Helper()
@@ -333,7 +333,7 @@ func TestARepeatThatOutlivesItsOrderChangesNothing(t *testing.T) {
 	repeat := placed(1)
 	repeat.PlacedAt = repeat.PlacedAt.Add(time.Hour)
 	dead := b.at(placed(1), 7, order.Working, order.Dead)
-	deadLetter := dlq.DeadLetter{Topic: b.Topics.Orders, Origin: dead.Origin, Step: order.StepShipping, Rev: 2}
+	deadLetter := dlq.DeadLetter{Source: wire.Source{Origin: dead.Origin}, Topic: b.Topics.Orders, Step: order.StepShipping, Rev: 2}
 	b.put(t, b.Topics.Orders, wire.Order(repeat))
 	b.put(t, b.Topics.Status, wire.State(dead, 0))
 	b.put(t, b.Topics.DLQ, deadLetter.Record())

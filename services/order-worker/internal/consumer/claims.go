@@ -51,11 +51,11 @@ func (c *Consumer) observe(number int32, records []*kgo.Record) (stale []*kgo.Re
 	for _, r := range records {
 		switch l.Judge(r) {
 		case status.Current: // ours: the ledger wrote it
-		case status.Void, status.Erased:
+		case status.Stale, status.Erased:
 			stale = append(stale, r)
 		case status.Claim:
-			group, worker := wire.ReadClaim(r)
-			c.yield(number, &claimed{group, worker})
+			claim := wire.ReadClaim(r)
+			c.yield(number, &claimed{claim.Group, claim.Worker})
 			return nil
 		}
 	}

@@ -22,7 +22,7 @@ import (
 func (m *team) claim(t *testing.T, group string) {
 	t.Helper()
 	for number := range int32(kafkatest.Partitions) {
-		r := wire.GroupClaim(group, "another", time.Now())
+		r := wire.Claim{Group: group, Worker: "another", At: time.Now()}.Record()
 		r.Topic, r.Partition = m.Topics.Status, number
 		m.Produce(t, r)
 	}

@@ -104,7 +104,7 @@ func TestANewerClaimAbandonsAtOnceWhatALostPartitionHasInHand(t *testing.T) {
 		go c.lost(t.Context()) // ended by the claim
 		time.Sleep(2 * time.Second)
 		since := time.Now()
-		claim := wire.Claim("another", since)
+		claim := wire.Claim{Worker: "another", At: since}.Record()
 		claim.Topic, claim.Partition = m.Topics.Status, 1
 		m.Produce(t, claim)
 		if cause := <-ended; !errors.Is(cause, errLost) || time.Since(since) > time.Second {

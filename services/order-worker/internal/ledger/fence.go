@@ -28,7 +28,7 @@ func (l *Ledger) Judge(r *kgo.Record) status.Verdict {
 	switch {
 	case l.fold.Newest() > l.claim:
 		return status.Claim
-	case err == nil && verdict == status.Void:
+	case err == nil && verdict == status.Stale:
 		l.cfg.Meter.Void()
 	}
 	return verdict

@@ -117,19 +117,21 @@ func (l *Ledger) Load(ctx context.Context, w *order.State) error {
 	return nil
 }
 
-// Void says why an offset of the topic orders will never have an invoice, so that gaps in the numbers can be explained.
-func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.Reason) error {
-	if _, err := l.append(ctx, l.cfg.Topics.Invoices, wire.Void(origin, string(reason), time.Now())); err != nil {
+// Void appends that the number of an offset of the topic orders will never be used, so that gaps in the numbers can be
+// explained.
+func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.Reason, cause order.Cause) error {
+	void := wire.VoidNumber{Origin: origin, Reason: string(reason), Cause: cause, At: time.Now()}
+	if _, err := l.append(ctx, l.cfg.Topics.Invoices, void.Record()); err != nil {
 		return fmt.Errorf("voiding %s: %w", origin, err)
 	}
 	return nil
 }
 
-// Defer appends an order to a topic in which it waits until it is worked on again by itself.
-func (l *Ledger) Defer(ctx context.Context, topic string, deadLetter *dlq.DeadLetter) error {
-	r, err := l.append(ctx, topic, deadLetter.Record())
+// Park appends an order to a topic for retrying or waiting orders.
+func (l *Ledger) Park(ctx context.Context, topic string, parked *wire.Parked) error {
+	r, err := l.append(ctx, topic, parked.Record())
 	if err != nil {
-		return fmt.Errorf("putting %s off: %w", deadLetter.ID(), err)
+		return fmt.Errorf("parking %s: %w", parked.Origin, err)
 	}
 	if l.cfg.Deferred != nil {
 		l.cfg.Deferred(topic, l.partition, r.Offset)
@@ -137,11 +139,11 @@ func (l *Ledger) Defer(ctx context.Context, topic string, deadLetter *dlq.DeadLe
 	return nil
 }
 
-// Bury appends a dead letter and returns the pointer to it. A dead letter that is too large for its
-// topic goes without the headers of the record that failed; if need be without its key and value,
-// which stand where it came from: Kafka limits the size of what it stores, compressed, and a dead
-// letter must be written whatever came.
-func (l *Ledger) Bury(ctx context.Context, deadLetter *dlq.DeadLetter) (*order.DeadLetter, error) {
+// DeadLetter appends a dead letter and returns the pointer to it. Kafka limits the compressed size of
+// a record, and a dead letter must be written in any case: one that is too large for its topic is
+// written without the headers of the record that failed, and if need be without its key and value,
+// which are still in the topic orders.
+func (l *Ledger) DeadLetter(ctx context.Context, deadLetter *dlq.DeadLetter) (*order.DeadLetter, error) {
 	r, err := l.append(ctx, l.cfg.Topics.DLQ, deadLetter.Record())
 	if errors.Is(err, kerr.MessageTooLarge) {
 		deadLetter.Headers = nil

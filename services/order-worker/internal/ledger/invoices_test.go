@@ -110,7 +110,7 @@ func TestInvoiceOfAWorkerThatStoppedIsAdopted(t *testing.T) {
 					time.Sleep(after)
 					o.keep(t, w, []byte{'a' + byte(i)})
 				}
-				o.Produce(t, in(o.Topics.Invoices, wire.Void(w.Origin, "duplicate", time.Now())), in(o.Topics.Invoices, wire.Invoice(other, time.Now())))
+				o.Produce(t, in(o.Topics.Invoices, wire.VoidNumber{Origin: w.Origin, Reason: "duplicate", At: time.Now()}.Record()), in(o.Topics.Invoices, wire.Invoice(other, time.Now())))
 
 				w.Document = nil
 				if err := o.open(t).Adopt(t.Context(), w); err != nil {
@@ -167,7 +167,7 @@ func TestOffsetWithoutAnInvoiceSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
-		if err := l.Void(t.Context(), l.Origin(7), failure.Duplicate); err != nil {
+		if err := l.Void(t.Context(), l.Origin(7), failure.Duplicate, order.Cause{}); err != nil {
 			t.Fatal(err)
 		}
 		records := o.Records(t, o.Topics.Invoices)
@@ -187,10 +187,10 @@ func TestDeadLetterFitsWhateverItsRecordWas(t *testing.T) {
 		value      int // bytes that are left
 		headers    int
 	}{
-		{"small", dlq.DeadLetter{Key: []byte("k"), Value: []byte("{"), Headers: headers}, 1, 1},
-		{"too large with its headers", dlq.DeadLetter{Key: []byte("k"), Value: large, Headers: headers}, len(large), 0},
-		{"too large without", dlq.DeadLetter{Key: []byte("k"), Value: make([]byte, 3*topic.MaxOrder)}, 0, 0},
-		{"with a key that is too large", dlq.DeadLetter{Key: large, Value: large}, 0, 0},
+		{"small", dlq.DeadLetter{Source: wire.Source{Key: []byte("k"), Value: []byte("{"), Headers: headers}}, 1, 1},
+		{"too large with its headers", dlq.DeadLetter{Source: wire.Source{Key: []byte("k"), Value: large, Headers: headers}}, len(large), 0},
+		{"too large without", dlq.DeadLetter{Source: wire.Source{Key: []byte("k"), Value: make([]byte, 3*topic.MaxOrder)}}, 0, 0},
+		{"with a key that is too large", dlq.DeadLetter{Source: wire.Source{Key: large, Value: large}}, 0, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +199,7 @@ func TestDeadLetterFitsWhateverItsRecordWas(t *testing.T) {
 				l := o.open(t)
 				deadLetter := row.deadLetter
 				deadLetter.Origin, deadLetter.Step, deadLetter.Reason, deadLetter.Message = l.Origin(7), order.StepEmail, failure.MailBusy, "busy"
-				at, err := l.Bury(t.Context(), &deadLetter)
+				at, err := l.DeadLetter(t.Context(), &deadLetter)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -58,7 +58,7 @@ type Config struct {
 	Group       string       // the consumer group, named in claims
 	Worker      string       // who claims: host and version
 	Lease       *lease.Lease // looked at before every append; nil in tests without a group
-	Producer    *kgo.Client  // of Connect; what a ledger reads, it reads with it too
+	Producer    *kgo.Client  // of kafka.Config.ConnectProducer; what a ledger reads, it reads with it too
 	Meter       *metrics.Meter
 	Log         *slog.Logger
 	// Applied blocks until orders.status has been read past an offset of a partition number and no newer claim than ours was
@@ -66,17 +66,6 @@ type Config struct {
 	Applied func(ctx context.Context, partition int32, offset int64) error
 	// Deferred is called with the place of each record that puts an order off, once it is acknowledged; or nil. It must not block.
 	Deferred func(topic string, partition int32, offset int64)
-}
-
-// Connect returns the client that all ledgers of a worker append with. The caller closes it.
-func Connect(ctx context.Context, k kafka.Config) (*kgo.Client, error) {
-	return k.Connect(ctx,
-		// Everything goes to the partition number of its origin.
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		// By itself the client never gives up a record that was sent and not answered. It would write it at the end of an
-		// outage, when the partition has another owner.
-		kgo.AllowIdempotentProduceCancellation(),
-	)
 }
 
 // Ledger knows the orders of one owned partition. Its methods are safe for concurrent use by different orders.
@@ -113,7 +102,7 @@ func Open(ctx context.Context, cfg Config, partition int32, start Start) (*Ledge
 	for topic, m := range start.Since {
 		l.histories[topic] = history{{Mark: m}}
 	}
-	claim, err := l.append(ctx, cfg.Topics.Status, wire.GroupClaim(cfg.Group, cfg.Worker, time.Now()))
+	claim, err := l.append(ctx, cfg.Topics.Status, wire.Claim{Group: cfg.Group, Worker: cfg.Worker, At: time.Now()}.Record())
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", partition, err)
 	}
@@ -206,16 +195,7 @@ func (l *Ledger) appendOnce(ctx context.Context, topic string, r *kgo.Record) (*
 	if err := l.cfg.Lease.Hold(ctx); err != nil {
 		return nil, err
 	}
-	attempt := *r
-	attempt.Topic, attempt.Partition = topic, l.partition
-	answer := make(chan error, 1)
-	l.cfg.Producer.Produce(ctx, &attempt, func(_ *kgo.Record, err error) { answer <- err })
-	select {
-	case err := <-answer:
-		return &attempt, err
-	case <-ctx.Done(): // the client hears it too, but looks at it only now and then
-		return nil, context.Cause(ctx)
-	}
+	return kafka.Append(ctx, l.cfg.Producer, topic, l.partition, r)
 }
 
 // tooLarge marks the one failure of an append that no patience helps.

@@ -37,7 +37,7 @@ func setup(t *testing.T) *owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	producer, err := ledger.Connect(t.Context(), k.Config())
+	producer, err := k.Config().ConnectProducer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 			return l.Adopt(ctx, w)
 		}},
 		{"void", func(ctx context.Context, _ *owner, l *ledger.Ledger, w *order.State) error {
-			return l.Void(ctx, w.Origin, failure.Duplicate)
+			return l.Void(ctx, w.Origin, failure.Duplicate, w.Order.Cause)
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -66,7 +66,7 @@ func (l *Ledger) restore(ctx context.Context, start Start) (void map[order.ID]bo
 	err = l.walk(ctx, w.from, l.claim, begin, func(r *kgo.Record, h wire.Head, v status.Verdict, err error) {
 		read++
 		switch {
-		case err != nil || v == status.Void:
+		case err != nil || v == status.Stale:
 			voids++
 			void[order.ID(r.Key)] = true
 		case v == status.Erased:
@@ -133,7 +133,7 @@ func (l *Ledger) walk(
 	fold := status.From(from)
 	return l.reader.Read(ctx, l.cfg.Topics.Status, l.partition, from, to, func(r *kgo.Record) error {
 		head, verdict, err := fold.Apply(r)
-		if fold.Anew() {
+		if fold.Restarted() {
 			anew()
 		}
 		each(r, head, verdict, err)

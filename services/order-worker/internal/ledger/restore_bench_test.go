@@ -47,7 +47,7 @@ type busy struct {
 
 func begin(b *testing.B, k *kafkatest.Kafka) *busy {
 	b.Helper()
-	producer, err := ledger.Connect(b.Context(), k.Config())
+	producer, err := k.Config().ConnectProducer(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func (l *busy) fill(b *testing.B, orders int) (bytes int) {
 	}
 	defer cl.Close()
 	for p := range int32(kafkatest.Partitions) {
-		claim := wire.Claim("bench", time.Now())
+		claim := wire.Claim{Worker: "bench", At: time.Now()}.Record()
 		claim.Topic, claim.Partition = l.k.Topics.Status, p
 		if err := cl.ProduceSync(b.Context(), claim).FirstErr(); err != nil {
 			b.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -24,7 +23,12 @@ import (
 // The state comes first and then the void record of its number: a crash in between leaves the cancel to the next owner,
 // who finds the order cancelled. The other way round the order could still be begun, and its number be void and issued.
 func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) error {
-	w, late, err := p.called(ctx, l, r)
+	var w *order.State
+	late := false
+	request, err := wire.ReadCancelRequest(r)
+	if err == nil {
+		w, late, err = p.called(ctx, l, r, request)
+	}
 	class, _ := failure.Of(err)
 	if err != nil && class == failure.Permanent || errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) || errors.Is(err, ledger.ErrErased) {
 		p.ignore(r, err)
@@ -46,7 +50,7 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 		p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "order finished", slog.String(telemetry.Order, string(w.Order.ID)),
 			slog.String(telemetry.Outcome, string(w.Status)), slog.Int(telemetry.Partition, int(r.Partition)))
 	}
-	return l.Void(ctx, w.Origin, failure.Cancelled)
+	return l.Void(ctx, w.Origin, failure.Cancelled, request.Cause)
 }
 
 // answered reports whether the order's customer was told before that it is too late.
@@ -60,17 +64,16 @@ func answered(w *order.State) bool {
 }
 
 // called is the order that a record cancels, and whether it is too late for that.
-func (p *Pipeline) called(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (w *order.State, late bool, err error) {
-	id, origin, err := wire.ReadCancel(r)
-	if err != nil {
-		return nil, false, err
-	}
+func (p *Pipeline) called(
+	ctx context.Context, l *ledger.Ledger, r *kgo.Record, request wire.CancelRequest,
+) (w *order.State, late bool, err error) {
+	id := request.Order
 	// Whoever asks has seen that nobody had begun the order. When all is read again that may be long ago.
 	if err := l.Recall(ctx, id, ledger.NotBegun, r); err != nil {
 		return nil, false, err
 	}
 	if _, begun := l.Standing(id); !begun {
-		w, err := p.queued(ctx, l, id, origin)
+		w, err := p.queued(ctx, l, id, request.Origin.Offset)
 		return w, false, err
 	}
 	s, err := l.State(ctx, id)
@@ -93,7 +96,7 @@ func (p *Pipeline) queued(ctx context.Context, l *ledger.Ledger, id order.ID, or
 	if err != nil {
 		return nil, err
 	}
-	o, err := p.placed(&dlq.DeadLetter{Key: r.Key, Value: r.Value, Origin: l.Origin(origin)})
+	o, err := p.placed(&wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: l.Origin(origin)})
 	if err == nil && o.ID != id {
 		err = fmt.Errorf("%w: order %s at offset %d, not %s", wire.ErrUndecodable, o.ID, origin, id)
 	}

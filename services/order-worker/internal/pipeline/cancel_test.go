@@ -21,7 +21,7 @@ import (
 // callOff appends a record that cancels what a record of orders has placed, as the desk does.
 func (l *line) callOff(t *testing.T, placed *kgo.Record) *kgo.Record {
 	t.Helper()
-	return l.put(t, l.Topics.Replay, wire.Cancel(order.ID(placed.Key), l.ledger.Origin(placed.Offset), time.Now()))
+	return l.put(t, l.Topics.Replay, wire.CancelRequest{Order: order.ID(placed.Key), Origin: l.ledger.Origin(placed.Offset), At: time.Now()}.Record())
 }
 
 // patient is a line whose orders are tried again.
@@ -202,17 +202,17 @@ func TestACancelOfNothingIsIgnored(t *testing.T) {
 		l := setup(t)
 		placed := l.place(t, "ord_1")
 		l.put(t, l.Topics.Orders, &kgo.Record{Value: []byte("no order")})
-		junk := wire.Cancel("ord_1", l.ledger.Origin(0), time.Now())
+		junk := wire.CancelRequest{Order: "ord_1", Origin: l.ledger.Origin(0), At: time.Now()}.Record()
 		junk.Value = []byte("{")
 		for _, r := range []*kgo.Record{
-			wire.Cancel("ord_2", l.ledger.Origin(0), time.Now()),
-			wire.Cancel("ord_2", l.ledger.Origin(1), time.Now()),
-			wire.Cancel("ord_2", l.ledger.Origin(9), time.Now()),
+			wire.CancelRequest{Order: "ord_2", Origin: l.ledger.Origin(0), At: time.Now()}.Record(),
+			wire.CancelRequest{Order: "ord_2", Origin: l.ledger.Origin(1), At: time.Now()}.Record(),
+			wire.CancelRequest{Order: "ord_2", Origin: l.ledger.Origin(9), At: time.Now()}.Record(),
 			junk,
 		} {
 			l.work(t, l.put(t, l.Topics.Replay, r))
 		}
-		newer := wire.Cancel("ord_1", l.ledger.Origin(0), time.Now())
+		newer := wire.CancelRequest{Order: "ord_1", Origin: l.ledger.Origin(0), At: time.Now()}.Record()
 		newer.Value = []byte(`{"schema":9}`)
 		if err := l.Handle(t.Context(), l.ledger, l.put(t, l.Topics.Replay, newer), l.stopping); !errors.Is(err, wire.ErrNewer) {
 			t.Errorf("cancel of a newer version: got %v, want ErrNewer", err)

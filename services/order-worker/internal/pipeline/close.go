@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
@@ -18,40 +19,40 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
 	}
 	p.note(a, failures, cause)
-	deadLetter := &a.deadLetter
-	switch deadLetter.Class {
+	pending := &a.pending
+	switch a.last.class {
 	case failure.Down:
-		deadLetter.Retries, deadLetter.Since = 0, time.Time{}
+		pending.Retries, pending.Since = 0, time.Time{}
 		forgetProbe(a.work)
 		return p.park(ctx, l, a, order.Waiting, p.cfg.Topics.Waiting)
 	case failure.Transient:
-		next, ok := p.cfg.Retry.Next(p.cfg.Topics, deadLetter.Retries)
+		next, ok := p.cfg.Retry.Next(p.cfg.Topics, pending.Retries)
 		if !ok {
 			break
 		}
-		if deadLetter.Retries == 0 {
-			deadLetter.Since = deadLetter.LastFailed
+		if pending.Retries == 0 {
+			pending.Since = pending.At
 		}
-		deadLetter.Retries++
+		pending.Retries++
 		return p.park(ctx, l, a, order.Retrying, next)
 	}
-	return p.bury(ctx, l, a)
+	return p.deadLetter(ctx, l, a)
 }
 
-// park puts an order off: the record that carries it comes first, then the state that it goes with. In this order a crash
-// in between leaves a record that goes with no state, which counts for nobody, and never an order that nobody carries on.
+// park writes an order to a topic for retrying or waiting orders, and then its state. A crash in between leaves a record without
+// a state, which is ignored. In the reverse order it would leave an order without a record, which would never continue.
 func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
-	a.deadLetter.Rev = a.work.Rev + 1
-	err := l.Defer(ctx, topic, &a.deadLetter)
+	a.pending.Status, a.pending.Rev = to, a.work.Rev+1
+	err := l.Park(ctx, topic, &a.pending)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
-		return p.bury(ctx, l, a) // which finds a way to write what is too large
+		return p.deadLetter(ctx, l, a) // which finds a way to write what is too large
 	}
 	if err != nil {
 		return err
 	}
 	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "attempt failed", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
-		slog.String(telemetry.Reason, string(a.deadLetter.Reason)), slog.String(telemetry.Topic, topic), slog.String(telemetry.Error, a.deadLetter.Message))
-	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.deadLetter.Reason), Replay: a.replay})
+		slog.String(telemetry.Reason, string(a.last.reason)), slog.String(telemetry.Topic, topic), slog.Any(telemetry.Error, a.last.err))
+	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.last.reason), Replay: a.replay})
 }
 
 // forgetProbe takes out of a timeline that the order was let through to see whether an outage is over. It can be the same
@@ -69,54 +70,68 @@ func forgetProbe(w *order.State) {
 	}
 }
 
-// bury writes the dead letter of an order that failed for good, and then its state. In this order a
-// crash in between leaves a second dead letter of the same ID, which readers fold, and never an
-// order that nobody can find.
-func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error {
-	w, deadLetter := a.work, &a.deadLetter
-	deadLetter.Rev = w.Rev + 1
-	at, err := l.Bury(ctx, deadLetter)
+// deadLetter writes the dead letter of an order that failed for good, and then its state. After a crash in between, another dead
+// letter of the same ID is written, which readers fold, and no order is without its dead letter.
+func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	w := a.work
+	at, err := l.DeadLetter(ctx, p.asDeadLetter(a, w.Rev+1))
 	if err != nil {
 		return err
 	}
 	w.DeadLetter = at
 	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
-		slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.String(telemetry.Error, deadLetter.Message))
-	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(deadLetter.Reason), Replay: a.replay})
+		slog.String(telemetry.Reason, string(a.last.reason)), slog.Any(telemetry.Error, a.last.err))
+	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(a.last.reason), Replay: a.replay})
 }
 
-// refuse writes the dead letter of a record that is no order, or none of this partition. It has no
-// state: the dead letter is its only trace.
+// refuse writes the dead letter of a record that is no order, or none of this partition. It has no state: the dead letter is its
+// only trace.
 func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
-	deadLetter := &a.deadLetter
 	p.note(a, 1, cause)
-	if _, err := l.Bury(ctx, deadLetter); err != nil {
+	if _, err := l.DeadLetter(ctx, p.asDeadLetter(a, a.pending.Rev)); err != nil {
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.Int(telemetry.Partition, int(deadLetter.Origin.Partition)),
-		slog.Int64(telemetry.Offset, deadLetter.Origin.Offset), slog.Any(telemetry.Error, cause))
+	origin := a.pending.Origin
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(a.last.reason)), slog.Int(telemetry.Partition, int(origin.Partition)),
+		slog.Int64(telemetry.Offset, origin.Offset), slog.Any(telemetry.Error, cause))
 	if a.from != queue {
 		return nil
 	}
-	return l.Void(ctx, deadLetter.Origin, deadLetter.Reason)
+	return l.Void(ctx, origin, a.last.reason, a.pending.Cause)
 }
 
-// note adds a failure to what is known of the order: a dead letter that was replayed keeps when it
-// first failed, and counts on.
+// lastFailure is how an attempt ended that failed.
+type lastFailure struct {
+	class  failure.Class
+	reason failure.Reason
+	err    error
+}
+
+// note adds a failure to what is known of the order. What was known before its replay is kept: when it failed first, and how
+// many attempts were made.
 func (p *Pipeline) note(a *attempt, failures int, cause error) {
-	deadLetter, now := &a.deadLetter, time.Now()
-	deadLetter.Class, deadLetter.Reason = failure.Of(cause)
-	deadLetter.Step, deadLetter.Message = a.step, cause.Error()
+	pending, now := &a.pending, time.Now()
+	a.last.class, a.last.reason = failure.Of(cause)
+	a.last.err = cause
 	if a.work != nil {
-		deadLetter.Progress = a.work.Progress
+		pending.Progress, pending.Cause = a.work.Progress, a.work.Order.Cause
 	}
 	if a.failed.IsZero() {
 		a.failed = now
 	}
-	if deadLetter.FirstFailed.IsZero() {
-		deadLetter.FirstFailed = a.failed
+	if pending.FirstFailed.IsZero() {
+		pending.FirstFailed = a.failed
 	}
-	deadLetter.LastFailed, deadLetter.Worker, deadLetter.Group, deadLetter.Replays = now, p.cfg.Worker, p.cfg.Group, a.replay
-	deadLetter.Attempts += failures
+	pending.At, pending.Replay = now, a.replay
+	pending.Attempts += failures
+}
+
+// asDeadLetter returns the dead letter of an attempt that failed, for a revision of the order's state.
+func (p *Pipeline) asDeadLetter(a *attempt, rev int64) *dlq.DeadLetter {
+	return &dlq.DeadLetter{
+		Source: a.pending.Source, Cause: a.pending.Cause, Topic: p.cfg.Topics.Orders, Group: p.cfg.Group, Worker: p.cfg.Worker, Step: a.step,
+		Class: a.last.class, Reason: a.last.reason, Message: a.last.err.Error(), Attempts: a.pending.Attempts,
+		FirstFailed: a.pending.FirstFailed, LastFailed: a.pending.At, Replays: a.replay, Rev: rev, Progress: a.pending.Progress,
+	}
 }

@@ -39,8 +39,8 @@ func TestDeadLetterHoldsWhatCameAndWhatWasDone(t *testing.T) {
 
 		deadLetter, state := l.deadLetter(t), l.States(t)["ord_1"]
 		want := dlq.DeadLetter{
-			Key: r.Key, Value: r.Value, Headers: own,
-			Origin: order.Origin{Partition: partition, Offset: 1}, Topic: l.Topics.Orders, Group: "workers", Worker: "worker-1",
+			Source: wire.Source{Key: r.Key, Value: r.Value, Headers: own, Origin: order.Origin{Partition: partition, Offset: 1}},
+			Cause:  order.Cause{Trace: "00-1"}, Topic: l.Topics.Orders, Group: "workers", Worker: "worker-1",
 			Step: order.StepEmail, Class: failure.Permanent, Reason: failure.RecipientRefused, Message: "order ord_1: step email: 550 no such user",
 			Attempts: 1, Rev: 3, Progress: state.Progress,
 		}

@@ -169,8 +169,14 @@ func (l *line) deadLetter(t *testing.T) dlq.DeadLetter {
 // sendBack appends a dead letter to the topic for replays, as the desk does.
 func (l *line) sendBack(t *testing.T, deadLetter dlq.DeadLetter) *kgo.Record {
 	t.Helper()
-	deadLetter.Replays++
-	return l.put(t, l.Topics.Replay, deadLetter.Record())
+	return l.put(t, l.Topics.Replay, replayOf(deadLetter).Record())
+}
+
+// replayOf is the request for the next replay of a dead letter.
+func replayOf(l dlq.DeadLetter) *wire.ReplayRequest {
+	return &wire.ReplayRequest{
+		Source: l.Source, Placed: l.Cause, Number: l.Replays + 1, Rev: l.Rev, Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
+	}
 }
 
 // story is the timeline of an order, one word a change: the status, and of what the change was about.

@@ -13,7 +13,6 @@ import (
 
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/metrics"
-	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -27,16 +26,17 @@ type source int
 const (
 	queue   source = iota // the topic orders
 	desk                  // an operator sent it back
-	carried               // a worker has put it off
+	carried               // a retrying or waiting order
 )
 
 // attempt is a worker's attempt at one record.
 type attempt struct {
-	from       source
-	deadLetter dlq.DeadLetter // what a dead letter would hold: the bytes that came, and what earlier attempts left
-	work       *order.State
-	replay     int  // number of the replay that sent it, or 0
-	done       bool // there is nothing to do
+	from    source
+	pending wire.Parked // the record that is worked on, and what is known of earlier attempts: what the next record holds
+	work    *order.State
+	replay  int   // number of the replay that sent it, or 0
+	stateAt int64 // of a replay: offset of the state that its operator saw, or 0
+	done    bool  // there is nothing to do
 
 	left   order.Status   // what a predecessor was about to do, of which it did not say how it ended; or empty
 	intent order.Status   // the last intent that this attempt or its predecessor stated
@@ -44,6 +44,7 @@ type attempt struct {
 	adopt  bool           // a predecessor announced an invoice, and may have kept it
 	step   order.Step     // that failed last
 	failed time.Time      // first failure of this attempt
+	last   lastFailure    // how the attempt ended, if it failed
 }
 
 // open reads a record and asks the ledger whether there is anything to do, and from where.
@@ -52,7 +53,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil || a.done {
 		return a, err
 	}
-	o, err := p.placed(&a.deadLetter)
+	o, err := p.placed(&a.pending.Source)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
 		a.done = true
 		if a.from == carried {
@@ -75,7 +76,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	switch {
 	case err != nil:
 		return a, err
-	case begun && standing.Origin != a.deadLetter.Origin.Offset:
+	case begun && standing.Origin != a.pending.Origin.Offset:
 		a.done = true
 		return a, p.duplicate(ctx, l, a, r)
 	case begun && a.from != desk && standing.Status.Final(), begun && a.from == queue && standing.Status.Parked():
@@ -97,8 +98,9 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		// is not finished, and comes again.
 		a.done = a.from == carried
 	}
-	a.work = new(o.Begin(a.deadLetter.Origin))
-	a.work.Progress, a.work.Replays = a.deadLetter.Progress, a.replay
+	o.Cause = a.pending.Cause
+	a.work = new(o.Begin(a.pending.Origin))
+	a.work.Progress, a.work.Replays = a.pending.Progress, a.replay
 	return a, nil
 }
 
@@ -111,7 +113,7 @@ func (p *Pipeline) standing(
 		return standing, begun, nil
 	}
 	if a.from == desk {
-		err = l.Recall(ctx, id, a.deadLetter.StateAt, r)
+		err = l.Recall(ctx, id, a.stateAt, r)
 	}
 	standing, begun = l.Standing(id)
 	return standing, begun, err
@@ -131,51 +133,46 @@ func (p *Pipeline) outlived(ctx context.Context, l *ledger.Ledger, a *attempt, r
 func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
 	if a.from == queue {
 		p.cfg.Meter.Ended(metrics.Duplicate)
-		return l.Void(ctx, a.deadLetter.Origin, failure.Duplicate)
+		return l.Void(ctx, a.pending.Origin, failure.Duplicate, a.pending.Cause)
 	}
-	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.deadLetter.Origin))
+	p.ignore(r, fmt.Errorf("%w: its order is not at %s", wire.ErrUndecodable, a.pending.Origin))
 	return nil
 }
 
 // placed reads the order. A record that is no order, or that is not in the partition of its key, is a permanent failure: in
 // another partition its ID could stand for two orders.
-func (p *Pipeline) placed(deadLetter *dlq.DeadLetter) (order.Order, error) {
-	o, err := deadLetter.Order()
+func (p *Pipeline) placed(s *wire.Source) (order.Order, error) {
+	o, err := s.Order()
 	if errors.Is(err, wire.ErrUndecodable) {
 		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, err)
 	}
-	if there := p.cfg.Home(deadLetter.Key, deadLetter.Headers); err == nil && there != deadLetter.Origin.Partition {
-		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, deadLetter.Origin.Partition)
+	if home := p.cfg.Home(s.Key, s.Headers); err == nil && home != s.Origin.Partition {
+		err = fmt.Errorf("order %s belongs to partition %d and is in partition %d", o.ID, home, s.Origin.Partition)
 		return order.Order{}, failure.New(failure.Permanent, failure.WrongPartition, err)
 	}
 	return o, err
 }
 
-// read makes an attempt of a record: of an order as it was placed, of a dead letter that was sent
-// back, or of an order that was put off.
+// read makes an attempt of a record: of an order as it was placed, of a parked order, or of a request for a replay.
 func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
 	if r.Topic == p.cfg.Topics.Orders {
-		return &attempt{deadLetter: dlq.DeadLetter{
-			Key: r.Key, Value: r.Value, Headers: r.Headers, Topic: r.Topic, Origin: l.Origin(r.Offset), Group: p.cfg.Group,
-		}}, nil
+		source := wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: l.Origin(r.Offset)}
+		return &attempt{pending: wire.Parked{Source: source, Cause: wire.CauseOf(r)}}, nil
 	}
-	deadLetter, err := dlq.Read(r)
-	a := &attempt{from: carried, deadLetter: deadLetter, replay: deadLetter.Replays}
+	var a *attempt
+	var err error
 	if r.Topic == p.cfg.Topics.Replay {
-		// What was put off before counts no more.
-		a.from, a.deadLetter.Retries, a.deadLetter.Since = desk, 0, time.Time{}
+		a, err = replayed(r)
+	} else {
+		a = &attempt{from: carried}
+		a.pending, err = wire.ReadParked(r)
+		a.replay = a.pending.Replay
 	}
-	if err == nil && (deadLetter.Topic != p.cfg.Topics.Orders || deadLetter.Origin.Partition != r.Partition || a.from == desk && deadLetter.Replays < 1) {
-		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, deadLetter.Origin, deadLetter.Topic, deadLetter.Replays)
+	if err == nil {
+		a.pending.Origin = l.Origin(a.pending.Origin.Offset)
+		err = origin(ctx, l, a)
 	}
-	if err != nil {
-		a.done = true
-		p.ignore(r, err)
-		return a, nil
-	}
-	a.deadLetter.Origin = l.Origin(deadLetter.Origin.Offset)
-	err = origin(ctx, l, a)
-	if errors.Is(err, dlq.ErrForeign) {
+	if errors.Is(err, wire.ErrUndecodable) {
 		a.done = true
 		p.ignore(r, err)
 		return a, nil
@@ -183,25 +180,31 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	return a, err
 }
 
-// origin compares a dead letter with the record of orders that it names. Without a record there
-// yet, or with that of another order, it is dlq.ErrForeign: the topic was made again since, or
-// somebody else wrote the dead letter. A record that is gone contradicts nothing. What carries an
-// order is compared with the order's state.
+// replayed makes an attempt of a request for a replay. Its retries begin again.
+func replayed(r *kgo.Record) (*attempt, error) {
+	q, err := wire.ReadReplayRequest(r)
+	pending := wire.Parked{Source: q.Source, Cause: q.Placed, Rev: q.Rev, Attempts: q.Attempts, FirstFailed: q.FirstFailed, Progress: q.Progress}
+	return &attempt{from: desk, pending: pending, replay: q.Number, stateAt: q.StateAt}, err
+}
+
+// origin compares a record with the record of orders that it names. Without a record there yet, or with that of another order,
+// it is wire.ErrUndecodable: the topic was created again since, or another program wrote the record. A record of orders that is
+// gone contradicts nothing. A parked order is compared with its state.
 func origin(ctx context.Context, l *ledger.Ledger, a *attempt) error {
-	at := a.deadLetter.Origin
+	at := a.pending.Origin
 	placed, err := l.Placed(ctx, at.Offset)
 	if err == nil && !placed {
-		return fmt.Errorf("%w: nothing was placed at %s yet", dlq.ErrForeign, at)
+		return fmt.Errorf("%w: nothing was placed at %s yet", wire.ErrUndecodable, at)
 	}
-	if err != nil || a.from == carried || len(a.deadLetter.Key) == 0 {
+	if err != nil || a.from == carried || len(a.pending.Key) == 0 {
 		return err
 	}
 	r, err := l.Source(ctx, at.Offset)
 	if errors.Is(err, kafka.ErrGone) {
 		return nil
 	}
-	if err == nil && !bytes.Equal(r.Key, a.deadLetter.Key) {
-		return fmt.Errorf("%w: the record at %s has another key", dlq.ErrForeign, at)
+	if err == nil && !bytes.Equal(r.Key, a.pending.Key) {
+		return fmt.Errorf("%w: the record at %s has another key", wire.ErrUndecodable, at)
 	}
 	return err
 }
@@ -218,7 +221,7 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id 
 		return fmt.Errorf("resuming %s: %w", id, err)
 	}
 	a.work = &s
-	if a.from == desk && a.replay > s.Replays && s.Status == order.Dead && a.deadLetter.Rev >= died(s) {
+	if a.from == desk && a.replay > s.Replays && s.Status == order.Dead && a.pending.Rev >= died(s) {
 		a.work.Replays = a.replay
 		return nil
 	}
@@ -241,7 +244,7 @@ func (a *attempt) carriesOn(s order.State) bool {
 		switch {
 		case c.Answers():
 		case c.Status.Parked():
-			return a.from == carried && a.deadLetter.Rev == c.Rev
+			return a.from == carried && a.pending.Rev == c.Rev
 		case c.Status == order.Dead:
 			return a.from != carried
 		}

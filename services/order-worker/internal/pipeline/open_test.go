@@ -175,13 +175,12 @@ func TestReplayOfNobodysDeadLetterIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
-		change func(*dlq.DeadLetter)
+		change func(*wire.ReplayRequest)
 	}{
-		{"of another partition", func(l *dlq.DeadLetter) { l.Origin.Partition++ }},
-		{"of another shop", func(l *dlq.DeadLetter) { l.Topic = "shop-2" }},
-		{"of an order that was not placed yet", func(l *dlq.DeadLetter) { l.Origin.Offset = 1 }},
-		{"of the end of time", func(l *dlq.DeadLetter) { l.Origin.Offset = math.MaxInt64 }},
-		{"without a number", func(l *dlq.DeadLetter) { l.Replays = -1 }},
+		{"of another partition", func(q *wire.ReplayRequest) { q.Origin.Partition++ }},
+		{"of an order that was not placed yet", func(q *wire.ReplayRequest) { q.Origin.Offset = 1 }},
+		{"of the end of time", func(q *wire.ReplayRequest) { q.Origin.Offset = math.MaxInt64 }},
+		{"without a number", func(q *wire.ReplayRequest) { q.Number = 0 }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,8 +189,10 @@ func TestReplayOfNobodysDeadLetterIsIgnored(t *testing.T) {
 				l.email.do = refuse
 				l.work(t, l.place(t, "ord_1"))
 				deadLetter := l.deadLetter(t)
-				row.change(&deadLetter)
-				l.work(t, l.sendBack(t, deadLetter))
+				request := replayOf(deadLetter)
+				row.change(request)
+				l.work(t, l.put(t, l.Topics.Replay, request.Record()))
+				l.work(t, l.put(t, l.Topics.Replay, deadLetter.Record())) // a dead letter is no request
 				l.work(t, l.put(t, l.Topics.Replay, &kgo.Record{Key: []byte("ord_1"), Value: []byte("{}")}))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "dead recipient-refused")
 				if len(l.voids(t)) != 0 || len(l.DeadLetters(t)) != 1 {
@@ -208,7 +209,7 @@ func TestReplayBeginsNoOrderThatWasNotPlaced(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := setup(t)
 			l.place(t, "ord_1")
-			forged := dlq.DeadLetter{Key: []byte("ord_2"), Value: wire.Order(sample("ord_2")).Value, Topic: l.Topics.Orders}
+			forged := dlq.DeadLetter{Source: wire.Source{Key: []byte("ord_2"), Value: wire.Order(sample("ord_2")).Value}, Topic: l.Topics.Orders}
 			forged.Origin = order.Origin{Partition: partition, Offset: offset}
 			l.work(t, l.sendBack(t, forged))
 			if len(l.States(t)) != 0 || len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 {
@@ -226,7 +227,7 @@ func TestAReplayOfAnotherPlaceIsIgnored(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := setup(t)
 			r := l.place(t, "ord_1")
-			other := dlq.DeadLetter{Key: []byte("ord_2"), Value: value, Topic: l.Topics.Orders}
+			other := dlq.DeadLetter{Source: wire.Source{Key: []byte("ord_2"), Value: value}, Topic: l.Topics.Orders}
 			other.Origin = order.Origin{Partition: partition, Offset: r.Offset}
 			l.work(t, l.sendBack(t, other))
 			if len(l.States(t)) != 0 || len(l.DeadLetters(t)) != 0 || len(l.voids(t)) != 0 {
@@ -280,10 +281,11 @@ func TestReplayFindsItsOrderInProgress(t *testing.T) {
 		l.email.do = func(ctx context.Context, w *order.State) error {
 			// The dead letter is written, and the worker stops before the state is.
 			deadLetter := dlq.DeadLetter{
-				Key: r.Key, Value: r.Value, Topic: l.Topics.Orders, Origin: w.Origin, Step: order.StepEmail,
+				Source: wire.Source{Key: r.Key, Value: r.Value, Origin: w.Origin},
+				Topic:  l.Topics.Orders, Step: order.StepEmail,
 				Reason: failure.RecipientRefused, Rev: w.Rev + 1, Progress: w.Progress,
 			}
-			if _, err := l.ledger.Bury(ctx, &deadLetter); err != nil {
+			if _, err := l.ledger.DeadLetter(ctx, &deadLetter); err != nil {
 				return err
 			}
 			cancel(errStopped)

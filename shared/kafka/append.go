@@ -1,0 +1,36 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ConnectProducer returns a client for Append. The caller closes it.
+func (c Config) ConnectProducer(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
+	return c.Connect(ctx, append(opts,
+		// A record goes to the partition that its caller names.
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// By itself the client never gives up a record that was sent and not answered. It would write it at the end of an
+		// outage, when the partition has another owner, and customer and operator were told that it failed.
+		kgo.AllowIdempotentProduceCancellation(),
+	)...)
+}
+
+// Append appends a record to a partition of a topic, with a client of ConnectProducer, and returns
+// it with its offset once all in-sync replicas have it. The record that was passed stays as it is, so
+// it can be appended again. Append blocks for DeliveryTimeout at most, or until ctx ends; then the
+// error is the cause of that. After an error the record may be in the topic or not, unless the error
+// is the answer of a broker.
+func Append(ctx context.Context, cl *kgo.Client, topic string, partition int32, r *kgo.Record) (*kgo.Record, error) {
+	appended := *r
+	appended.Topic, appended.Partition = topic, partition
+	answer := make(chan error, 1)
+	cl.TryProduce(ctx, &appended, func(_ *kgo.Record, err error) { answer <- err })
+	select {
+	case err := <-answer:
+		return &appended, err
+	case <-ctx.Done(): // the client looks at it only now and then
+		return nil, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,25 @@
+package order
+
+// Cause is what led to a record: who asked for it, and the trace that it belongs to. The zero value
+// means that neither is known.
+type Cause struct {
+	Actor Actor
+	Trace string // traceparent of W3C Trace Context, or empty
+}
+
+// Actor is the principal on whose behalf something was done. The zero value is somebody who has not
+// signed in.
+type Actor struct {
+	Kind ActorKind
+	ID   string // of the principal; unique among the actors of a kind
+}
+
+// ActorKind is the kind of a principal.
+type ActorKind string
+
+// Every kind of actor.
+const (
+	ActorCustomer ActorKind = "customer"
+	ActorOperator ActorKind = "operator"
+	ActorService  ActorKind = "service" // a program of this application
+)

@@ -10,12 +10,26 @@ import (
 // Step names one piece of work on an order.
 type Step string
 
-// The steps, in the order in which they are done.
+// The steps.
 const (
 	StepShipping Step = "shipping"
 	StepInvoice  Step = "invoice"
 	StepEmail    Step = "email"
 )
+
+// Steps returns every step, in the order in which workers do them. Other lists of steps are derived
+// from it, or a test compares them with it.
+func Steps() []Step { return []Step{StepShipping, StepInvoice, StepEmail} }
+
+// Work is the part of an order's state that steps see: the order as it was placed, and how far it is.
+type Work struct {
+	Order    Order
+	Origin   Origin
+	Progress Progress
+	// Document is the issued invoice (PDF) while the order is in flight; nil until a step renders it or
+	// it is loaded. It is stored in orders.invoices and never in orders.status.
+	Document []byte
+}
 
 // Progress is what the steps of an order have settled and done so far. It travels with the order through every topic,
 // so that work resumes at the step that failed. The zero value is an order that nobody has begun.

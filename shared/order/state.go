@@ -70,18 +70,13 @@ func (s Status) Parked() bool {
 
 // State is all there is to know about an order: what orders.status holds after each change.
 type State struct {
-	Order      Order
+	Work
 	BodyHash   string
-	Origin     Origin
 	Status     Status
-	Rev        int64 // +1 a change, 0 as placed
-	Progress   Progress
+	Rev        int64       // +1 a change, 0 as placed
 	Timeline   []Change    // oldest first, at most 50
 	DeadLetter *DeadLetter // of an order that is dead, or was; else nil
 	Replays    int         // how often it was replayed
-	// Document is the issued invoice (PDF) while a worker has the order in hand; nil until it is rendered or loaded. It is
-	// kept in orders.invoices and never in orders.status.
-	Document []byte
 	// Unknown holds fields of a newer version, so that they survive; or nil.
 	Unknown map[string]json.RawMessage
 }
@@ -131,7 +126,7 @@ func (s *State) Record(c Change) {
 
 // Begin is the state of an order that was just placed: accepted, nothing begun.
 func (o Order) Begin(at Origin) State {
-	s := State{Order: o, BodyHash: o.BodyHash(), Origin: at}
+	s := State{Work: Work{Order: o, Origin: at}, BodyHash: o.BodyHash()}
 	s.Record(Change{At: o.PlacedAt, Status: Accepted})
 	return s
 }

@@ -16,7 +16,7 @@ func (a *api) listDeadLetters(c echo.Context) error {
 	q := query(c, "state", "step", "reason", "limit", "cursor")
 	f := view.DeadLetterFilter{
 		State:  oneOf(&q, "state", view.Open, view.Lost, view.Replayed, view.Closed),
-		Step:   oneOf(&q, "step", order.StepShipping, order.StepInvoice, order.StepEmail),
+		Step:   oneOf(&q, "step", order.Steps()...),
 		Reason: failure.Reason(q.text("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
 	if q.wrong != nil {

@@ -50,7 +50,7 @@ func TestRecordsOfANewerVersionAndVoidStatesAreCounted(t *testing.T) {
 		m.Produce(t, late)
 		time.Sleep(5 * time.Second)
 		m.counted(t, "refused_records_total 1")
-		m.counted(t, "void_states_total 1")
+		m.counted(t, "stale_states_total 1")
 		m.counted(t, "restore_seconds_count 6")
 	})
 }

@@ -44,7 +44,7 @@ type delivery struct {
 type tax struct{ Rate, Net, Tax string }
 
 // content returns the data of an order for the templates of a language.
-func (s *Step) content(w *order.State, l locale.Language) content {
+func (s *Step) content(w *order.Work, l locale.Language) content {
 	p := &w.Progress
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),

@@ -92,8 +92,8 @@ func TestWhatComesAgainIsStillKnown(t *testing.T) {
 	for i := int64(next); i < orders; i++ {
 		repeat := id(max(next, i-quarter))
 		for name, k := range map[string]key{"itself": id(i), "one a quarter of an hour before": repeat} {
-			if e, known := m.place(k, i, at(i)); !known || e.standing().Status != ends[e.origin%5] {
-				t.Fatalf("order %d, %s: known: %t, %q", i, name, known, e.standing().Status)
+			if e, known := m.place(k, i, at(i)); !known || e.status() != ends[e.origin%5] {
+				t.Fatalf("order %d, %s: known: %t, %q", i, name, known, e.status())
 			}
 		}
 	}

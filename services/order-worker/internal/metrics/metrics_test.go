@@ -52,7 +52,7 @@ func TestScrapeTellsWhatWasCounted(t *testing.T) {
 		m.Failed(order.StepEmail, failure.New(failure.Down, failure.MailAway, errors.New("zoe@example.com is away")))
 		m.Failed(order.StepShipping, errors.New("who knows"))
 		m.Uncertain()
-		m.Void()
+		m.Stale()
 		m.Lost(7)
 		m.Refused()
 		m.Restored(300 * time.Millisecond)

@@ -142,7 +142,7 @@ func TestACancelFindsWhatAPredecessorLeft(t *testing.T) {
 	left := func(l *line, t *testing.T, kept bool) *kgo.Record {
 		placed := l.place(t, "ord_1")
 		w := sample("ord_1").Begin(l.ledger.Origin(0))
-		l.invoice.settle(&w)
+		l.invoice.settle(&w.Work)
 		if err := l.ledger.Write(t.Context(), &w, order.Change{Status: order.Working}); err != nil {
 			t.Fatal(err)
 		}

@@ -11,12 +11,9 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// end writes what became of an order in this attempt. What is waited for is down, so an outage uses up none of the
-// order's retries: when it is over, they are counted anew.
-func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
-	if cause == nil {
-		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
-	}
+// fail writes what becomes of an order whose attempt failed: waiting, retrying or dead. An outage uses
+// up no retries: they are counted from zero after it.
+func (p *Pipeline) fail(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
 	p.note(a, failures, cause)
 	deadLetter := &a.deadLetter
 	switch deadLetter.Class {
@@ -38,13 +35,14 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 	return p.bury(ctx, l, a)
 }
 
-// park puts an order off: the record that carries it comes first, then the state that it goes with. In this order a crash
-// in between leaves a record that goes with no state, which counts for nobody, and never an order that nobody carries on.
+// park makes an order wait in a topic: it appends the record that the order continues with, and then the
+// state that names it. A crash in between leaves a record that no state names, which is ignored. In the
+// other order it would leave an order that never continues.
 func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
 	a.deadLetter.Rev = a.work.Rev + 1
 	err := l.Defer(ctx, topic, &a.deadLetter)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
-		return p.bury(ctx, l, a) // which finds a way to write what is too large
+		return p.bury(ctx, l, a) // which shortens what is too large
 	}
 	if err != nil {
 		return err
@@ -54,8 +52,8 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.deadLetter.Reason), Replay: a.replay})
 }
 
-// forgetProbe takes out of a timeline that the order was let through to see whether an outage is over. It can be the same
-// one every few seconds, for days, and would push its own history out.
+// forgetProbe removes the probe of a half-open circuit breaker from a timeline. It can be the same order
+// every few seconds, for days, and its history would not fit.
 func forgetProbe(w *order.State) {
 	for i := len(w.Timeline) - 1; i >= 0; i-- {
 		c := w.Timeline[i]
@@ -69,9 +67,9 @@ func forgetProbe(w *order.State) {
 	}
 }
 
-// bury writes the dead letter of an order that failed for good, and then its state. In this order a
-// crash in between leaves a second dead letter of the same ID, which readers fold, and never an
-// order that nobody can find.
+// bury writes the dead letter of an order that failed permanently, and then its state. A crash in
+// between leaves a second dead letter with the same ID, which readers fold. In the other order it would
+// leave a dead order without a dead letter.
 func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w, deadLetter := a.work, &a.deadLetter
 	deadLetter.Rev = w.Rev + 1
@@ -80,13 +78,13 @@ func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error
 		return err
 	}
 	w.DeadLetter = at
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order dead-lettered", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.String(telemetry.Error, deadLetter.Message))
 	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(deadLetter.Reason), Replay: a.replay})
 }
 
-// refuse writes the dead letter of a record that is no order, or none of this partition. It has no
-// state: the dead letter is its only trace.
+// refuse writes the dead letter of a record that is no order, or that is in the wrong partition. It has
+// no state: the dead letter is its only trace.
 func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
 	deadLetter := &a.deadLetter
 	p.note(a, 1, cause)
@@ -94,16 +92,16 @@ func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cau
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.Int(telemetry.Partition, int(deadLetter.Origin.Partition)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record dead-lettered", slog.String(telemetry.Reason, string(deadLetter.Reason)), slog.Int(telemetry.Partition, int(deadLetter.Origin.Partition)),
 		slog.Int64(telemetry.Offset, deadLetter.Origin.Offset), slog.Any(telemetry.Error, cause))
-	if a.from != queue {
+	if a.from != fromOrders {
 		return nil
 	}
 	return l.Void(ctx, deadLetter.Origin, deadLetter.Reason)
 }
 
-// note adds a failure to what is known of the order: a dead letter that was replayed keeps when it
-// first failed, and counts on.
+// note adds a failure to what is known of the order. A replayed dead letter keeps the time of its first
+// failure, and continues to count.
 func (p *Pipeline) note(a *attempt, failures int, cause error) {
 	deadLetter, now := &a.deadLetter, time.Now()
 	deadLetter.Class, deadLetter.Reason = failure.Of(cause)

@@ -172,8 +172,8 @@ func (l *life) settle(t *testing.T) {
 	}
 	t.Cleanup(cl.Close)
 	l.cfg.Producer, l.Client = cl, cl
-	l.invoice.do = func(context.Context, *order.State) error { return l.befall(take(&l.Issues, "ok"), func() {}) }
-	l.email.do = func(_ context.Context, w *order.State) error {
+	l.invoice.do = func(context.Context, *order.Work) error { return l.befall(take(&l.Issues, "ok"), func() {}) }
+	l.email.do = func(_ context.Context, w *order.Work) error {
 		return l.befall(take(&l.Mails, "ok"), func() { l.mailed[w.Order.ID]++ })
 	}
 	first := l.place(t, "ord_1")

@@ -21,32 +21,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// source is where a record came from.
-type source int
-
-const (
-	queue   source = iota // the topic orders
-	desk                  // an operator sent it back
-	carried               // a worker has put it off
-)
-
-// attempt is a worker's attempt at one record.
-type attempt struct {
-	from       source
-	deadLetter dlq.DeadLetter // what a dead letter would hold: the bytes that came, and what earlier attempts left
-	work       *order.State
-	replay     int  // number of the replay that sent it, or 0
-	done       bool // there is nothing to do
-
-	left   order.Status   // what a predecessor was about to do, of which it did not say how it ended; or empty
-	intent order.Status   // the last intent that this attempt or its predecessor stated
-	reason failure.Reason // why the next intent is stated once more; or empty
-	adopt  bool           // a predecessor announced an invoice, and may have kept it
-	step   order.Step     // that failed last
-	failed time.Time      // first failure of this attempt
-}
-
-// open reads a record and asks the ledger whether there is anything to do, and from where.
+// open reads a record and decides whether there is something to do, and from where.
 func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
 	a, err := p.read(ctx, l, r)
 	if err != nil || a.done {
@@ -55,7 +30,7 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	o, err := p.placed(&a.deadLetter)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
 		a.done = true
-		if a.from == carried {
+		if a.from == fromParked {
 			p.ignore(r, err)
 			return a, nil
 		}
@@ -64,95 +39,81 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil {
 		return a, err
 	}
-	standing, begun, err := p.standing(ctx, l, a, o.ID, r)
-	if err == nil && begun && standing.Status == ledger.Erased {
-		begun, err = p.outlived(ctx, l, a, r)
-		if begun {
-			a.done = true
-			return a, err
+	found, err := l.Find(ctx, ledger.Question{ID: o.ID, Origin: a.deadLetter.Origin.Offset, Seen: a.deadLetter.StateAt, By: r})
+	if err != nil {
+		return a, fmt.Errorf("finding order %s: %w", o.ID, err)
+	}
+	return a, p.decide(ctx, l, a, r, o, found)
+}
+
+// decide is the table of what to do:
+//
+//	order in the ledger    placed        parked    replayed
+//	not begun              begin         nothing   begin
+//	begun                  resume        resume    resume, or answer
+//	settled                nothing       nothing   -
+//	placed elsewhere       void number   ignore    ignore
+//	erased                 nothing       ignore    ignore
+//	lost                   begin         begin     begin
+func (p *Pipeline) decide(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record, o order.Order, found ledger.Snapshot) error {
+	a.done = true
+	switch found.Standing {
+	case ledger.Begun:
+		a.done = false
+		return p.resume(ctx, l, a, found.State)
+	case ledger.Settled:
+		return nil
+	case ledger.Elsewhere:
+		return p.duplicate(ctx, l, a, r, found)
+	case ledger.Erased:
+		if a.from != fromOrders {
+			p.ignore(r, ledger.ErrErased)
+		}
+		return nil
+	case ledger.Lost:
+		// An operator has deleted records. The number and the origin will be the same again, and one
+		// order must not block the others.
+		p.cfg.Log.LogAttrs(ctx, slog.LevelError, "state of the order is lost: order started again", slog.String(telemetry.Order, string(o.ID)))
+	case ledger.NotBegun:
+		if a.from == fromParked {
+			// The worker stopped between parking the order and writing its state. The record that placed
+			// it is not finished, and is read again.
+			return nil
 		}
 	}
-	switch {
-	case err != nil:
-		return a, err
-	case begun && standing.Origin != a.deadLetter.Origin.Offset:
-		a.done = true
-		return a, p.duplicate(ctx, l, a, r)
-	case begun && a.from != desk && standing.Status.Final(), begun && a.from == queue && standing.Status.Parked():
-		a.done = true
-		return a, nil
-	case begun:
-		err := p.resume(ctx, l, a, o.ID)
-		if errors.Is(err, ledger.ErrErased) {
-			a.done = true
-			return a, nil
-		}
-		if !errors.Is(err, kafka.ErrGone) {
-			return a, err
-		}
-		// Somebody has deleted records. Its number and its origin are the same again, and one order must not hold up the others.
-		p.cfg.Log.LogAttrs(ctx, slog.LevelError, "order begun anew: its state is gone", slog.String(telemetry.Order, string(o.ID)), slog.Any(telemetry.Error, err))
-	default:
-		// What carries an order that nobody has begun was written by a worker that did not live to say so: the order itself
-		// is not finished, and comes again.
-		a.done = a.from == carried
-	}
+	a.done = false
 	a.work = new(o.Begin(a.deadLetter.Origin))
 	a.work.Progress, a.work.Replays = a.deadLetter.Progress, a.replay
-	return a, nil
-}
-
-// standing is what the ledger knows of an order. A replay can be about one that ended before the ledger begins.
-func (p *Pipeline) standing(
-	ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID, r *kgo.Record,
-) (standing ledger.Standing, begun bool, err error) {
-	if a.from == queue {
-		standing, begun = l.Known(r)
-		return standing, begun, nil
-	}
-	if a.from == desk {
-		err = l.Recall(ctx, id, a.deadLetter.StateAt, r)
-	}
-	standing, begun = l.Standing(id)
-	return standing, begun, err
-}
-
-// outlived reports whether a record is about an order that was erased on purpose, and not about a later one under the same ID.
-func (p *Pipeline) outlived(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) (bool, error) {
-	if a.from == queue {
-		return l.Outlived(ctx, r)
-	}
-	p.ignore(r, ledger.ErrErased)
-	return true, nil
-}
-
-// duplicate ends a record whose order stands elsewhere. In the queue it is a repeat; a dead letter
-// of such an origin was never written.
-func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
-	if a.from == queue {
-		p.cfg.Meter.Ended(metrics.Duplicate)
-		return l.Void(ctx, a.deadLetter.Origin, failure.Duplicate)
-	}
-	p.ignore(r, fmt.Errorf("%w: its order does not stand at %s", dlq.ErrForeign, a.deadLetter.Origin))
 	return nil
 }
 
-// placed reads the order. A record that is no order, or that is not in the partition of its key, is a permanent failure: in
-// another partition its ID could stand for two orders.
+// duplicate ends a record whose order was placed by another record. In the topic orders it repeats the
+// order's key. No worker writes a dead letter with such an origin.
+func (p *Pipeline) duplicate(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record, found ledger.Snapshot) error {
+	if a.from == fromOrders {
+		p.cfg.Meter.Ended(metrics.Duplicate)
+		return l.Void(ctx, a.deadLetter.Origin, failure.Duplicate)
+	}
+	p.ignore(r, fmt.Errorf("%w: its order is at %s and not at %s", dlq.ErrForeign, l.Origin(found.Origin), a.deadLetter.Origin))
+	return nil
+}
+
+// placed reads the order. A record that is no order, or that is not in the partition of its key, is a
+// permanent failure: an ID must not name two orders in two partitions.
 func (p *Pipeline) placed(deadLetter *dlq.DeadLetter) (order.Order, error) {
 	o, err := deadLetter.Order()
 	if errors.Is(err, wire.ErrUndecodable) {
 		return order.Order{}, failure.New(failure.Permanent, failure.Undecodable, err)
 	}
 	if there := p.cfg.Home(deadLetter.Key, deadLetter.Headers); err == nil && there != deadLetter.Origin.Partition {
-		err = fmt.Errorf("order %s belongs to partition %d, and stands in partition %d", o.ID, there, deadLetter.Origin.Partition)
+		err = fmt.Errorf("order %s belongs in partition %d, and is in partition %d", o.ID, there, deadLetter.Origin.Partition)
 		return order.Order{}, failure.New(failure.Permanent, failure.WrongPartition, err)
 	}
 	return o, err
 }
 
-// read makes an attempt of a record: of an order as it was placed, of a dead letter that was sent
-// back, or of an order that was put off.
+// read makes an attempt of a record: of a placed order, of a replayed dead letter, or of a retrying or
+// waiting order.
 func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*attempt, error) {
 	if r.Topic == p.cfg.Topics.Orders {
 		return &attempt{deadLetter: dlq.DeadLetter{
@@ -160,12 +121,12 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		}}, nil
 	}
 	deadLetter, err := dlq.Read(r)
-	a := &attempt{from: carried, deadLetter: deadLetter, replay: deadLetter.Replays}
+	a := &attempt{from: fromParked, deadLetter: deadLetter, replay: deadLetter.Replays}
 	if r.Topic == p.cfg.Topics.Replay {
-		// What was put off before counts no more.
-		a.from, a.deadLetter.Retries, a.deadLetter.Since = desk, 0, time.Time{}
+		// A replay starts with all retries.
+		a.from, a.deadLetter.Retries, a.deadLetter.Since = fromReplay, 0, time.Time{}
 	}
-	if err == nil && (deadLetter.Topic != p.cfg.Topics.Orders || deadLetter.Origin.Partition != r.Partition || a.from == desk && deadLetter.Replays < 1) {
+	if err == nil && (deadLetter.Topic != p.cfg.Topics.Orders || deadLetter.Origin.Partition != r.Partition || a.from == fromReplay && deadLetter.Replays < 1) {
 		err = fmt.Errorf("%w: origin %s of %.100q, replay %d", dlq.ErrForeign, deadLetter.Origin, deadLetter.Topic, deadLetter.Replays)
 	}
 	if err != nil {
@@ -183,17 +144,17 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	return a, err
 }
 
-// origin compares a dead letter with the record of orders that it names. Without a record there
-// yet, or with that of another order, it is dlq.ErrForeign: the topic was made again since, or
-// somebody else wrote the dead letter. A record that is gone contradicts nothing. What carries an
-// order is compared with the order's state.
+// origin compares a dead letter with the record of orders that it names. Without a record there yet, or
+// with that of another order, it is dlq.ErrForeign: the topic was created again, or another program wrote
+// the dead letter. A record that is gone contradicts nothing. The record of a parked order is compared
+// with the order's state.
 func origin(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	at := a.deadLetter.Origin
-	placed, err := l.Placed(ctx, at.Offset)
-	if err == nil && !placed {
-		return fmt.Errorf("%w: nothing was placed at %s yet", dlq.ErrForeign, at)
+	assigned, err := l.Assigned(ctx, at.Offset)
+	if err == nil && !assigned {
+		return fmt.Errorf("%w: %s has no record yet", dlq.ErrForeign, at)
 	}
-	if err != nil || a.from == carried || len(a.deadLetter.Key) == 0 {
+	if err != nil || a.from == fromParked || len(a.deadLetter.Key) == 0 {
 		return err
 	}
 	r, err := l.Source(ctx, at.Offset)
@@ -206,52 +167,43 @@ func origin(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	return err
 }
 
-// ignore says that nobody can say what a record is: there is nothing to bury, and no order waits for it.
-func (p *Pipeline) ignore(r *kgo.Record, err error) {
-	p.cfg.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
-}
-
-// resume takes up an order where its last state left it.
-func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, id order.ID) error {
-	s, err := l.State(ctx, id)
-	if err != nil {
-		return fmt.Errorf("resuming %s: %w", id, err)
-	}
-	a.work = &s
-	if a.from == desk && a.replay > s.Replays && s.Status == order.Dead && a.deadLetter.Rev >= died(s) {
-		a.work.Replays = a.replay
+// resume continues an order where its last state left it.
+func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, s *order.State) error {
+	a.work = s
+	if a.from == fromReplay && a.replay > s.Replays && s.Status == order.Dead && a.deadLetter.Rev >= died(s) {
+		s.Replays = a.replay
 		return nil
 	}
 	if s.Status.Final() || !a.carriesOn(s) {
 		a.done = true
 		return p.answer(ctx, l, a)
 	}
-	// A replay finds its order in progress when a worker stopped between dead letter and state:
-	// what becomes of the order is the replay's answer.
-	a.replay, a.left, a.intent = max(a.replay, s.Replays), s.Status, s.Status
-	a.work.Replays = a.replay
+	// A replay finds its order in progress when a worker stopped between dead letter and state. The
+	// outcome of the order is then the answer to the replay.
+	a.replay, a.orphan, a.intent = max(a.replay, s.Replays), s.Status, s.Status
+	s.Replays = a.replay
 	a.adopt = s.Progress.Invoice != nil && s.Progress.Invoice.Kept == nil
 	return nil
 }
 
-// carriesOn reports whether it is this record that an unfinished order goes on with. Since an order was put off, that is
-// the record which carries it, and of several the one that goes with the newest such state.
-func (a *attempt) carriesOn(s order.State) bool {
+// carriesOn reports whether an unfinished order continues with this record. Once the order was parked,
+// that is the record which was written with its newest parked state, and no other.
+func (a *attempt) carriesOn(s *order.State) bool {
 	for _, c := range slices.Backward(s.Timeline) {
 		switch {
 		case c.Answers():
 		case c.Status.Parked():
-			return a.from == carried && a.deadLetter.Rev == c.Rev
+			return a.from == fromParked && a.deadLetter.Rev == c.Rev
 		case c.Status == order.Dead:
-			return a.from != carried
+			return a.from != fromParked
 		}
 	}
-	return a.from != carried
+	return a.from != fromParked
 }
 
-// died is the revision at which an order became dead. Who sends its dead letter back must have seen
-// it; what was answered since changes nothing.
-func died(s order.State) int64 {
+// died is the revision at which an order became dead. The operator who replays its dead letter must have
+// seen it; answers since then change nothing.
+func died(s *order.State) int64 {
 	for _, c := range slices.Backward(s.Timeline) {
 		if c.Status == order.Dead && !c.Answers() {
 			return c.Rev
@@ -260,12 +212,11 @@ func died(s order.State) int64 {
 	return 0
 }
 
-// answer says of a replay that there is nothing to do: the order has moved on since the operator looked at it. A
-// replay that has its answer gets no second one.
+// answer records, once, that a replay has nothing to do: the order has changed since the operator saw it.
 func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w := a.work
 	answered := func(c order.Change) bool { return c.Replay == a.replay }
-	if a.from != desk || slices.ContainsFunc(w.Timeline, answered) {
+	if a.from != fromReplay || slices.ContainsFunc(w.Timeline, answered) {
 		return nil
 	}
 	reason := order.Conflict

@@ -277,11 +277,11 @@ func TestReplayFindsItsOrderInProgress(t *testing.T) {
 		r := l.place(t, "ord_1")
 		errStopped := errors.New("stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		l.email.do = func(ctx context.Context, w *order.State) error {
+		l.email.do = func(ctx context.Context, w *order.Work) error {
 			// The dead letter is written, and the worker stops before the state is.
 			deadLetter := dlq.DeadLetter{
 				Key: r.Key, Value: r.Value, Topic: l.Topics.Orders, Origin: w.Origin, Step: order.StepEmail,
-				Reason: failure.RecipientRefused, Rev: w.Rev + 1, Progress: w.Progress,
+				Reason: failure.RecipientRefused, Rev: l.States(t)[w.Order.ID].Rev + 1, Progress: w.Progress,
 			}
 			if _, err := l.ledger.Bury(ctx, &deadLetter); err != nil {
 				return err

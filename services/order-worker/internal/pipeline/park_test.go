@@ -20,11 +20,11 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func away(context.Context, *order.State) error {
+func away(context.Context, *order.Work) error {
 	return failure.New(failure.Down, failure.MailAway, errors.New("connection refused"))
 }
 
-func busy(context.Context, *order.State) error {
+func busy(context.Context, *order.Work) error {
 	return failure.New(failure.Transient, failure.MailBusy, errors.New("451 busy"))
 }
 
@@ -211,7 +211,7 @@ func TestOrderWaitsWhileWhatItNeedsIsDown(t *testing.T) {
 		if l.email.planned != 6 {
 			t.Errorf("got %d attempts, want five in a row, and one that is not made", l.email.planned)
 		}
-		l.email.do = func(context.Context, *order.State) error {
+		l.email.do = func(context.Context, *order.Work) error {
 			t.Error("tried, want it left alone")
 			return nil
 		}
@@ -345,7 +345,7 @@ func TestInvoiceIsAdoptedHoweverLongItsOrderWasPutOff(t *testing.T) {
 		l := setup(t).patient()
 		r := l.place(t, "ord_1")
 		ctx, kill := context.WithCancel(t.Context())
-		l.email.plan = func(context.Context, *order.State) error {
+		l.email.plan = func(context.Context, *order.Work) error {
 			kill() // the invoice is kept, and nobody has said so
 			return ctx.Err()
 		}

@@ -18,7 +18,7 @@ import (
 func (l *line) killedLoading(t *testing.T) context.Context {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
-	l.email.plan = func(context.Context, *order.State) error {
+	l.email.plan = func(context.Context, *order.Work) error {
 		time.AfterFunc(time.Minute, kill)
 		l.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 			if ctx.Err() != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // lose is a server that takes the mail, and never says so.
-func lose(context.Context, *order.State) error {
+func lose(context.Context, *order.Work) error {
 	return failure.New(failure.Transient, failure.Uncertain, errors.New("connection lost"))
 }
 
@@ -34,7 +34,7 @@ func (l *line) killed(t *testing.T, r *kgo.Record) {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
 	do := l.email.do
-	l.email.do = func(context.Context, *order.State) error {
+	l.email.do = func(context.Context, *order.Work) error {
 		kill()
 		return ctx.Err()
 	}
@@ -50,7 +50,7 @@ func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
 		var stood []int
-		l.email.do = func(_ context.Context, w *order.State) error {
+		l.email.do = func(_ context.Context, w *order.Work) error {
 			s := l.States(t)[w.Order.ID]
 			stood = append(stood, s.Progress.Email.Uncertain)
 			if len(stood) <= 2 {
@@ -180,7 +180,7 @@ func TestUncertainThreeTimesIsSentByItsReplayOnly(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l, mails := setup(t).patient(), 0
-				l.email.do = func(context.Context, *order.State) error {
+				l.email.do = func(context.Context, *order.Work) error {
 					mails++
 					return lose(t.Context(), nil)
 				}
@@ -215,7 +215,7 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
-		do   func(context.Context, *order.State) error
+		do   func(context.Context, *order.Work) error
 	}{
 		{"busy", busy},
 		{"down", away},
@@ -225,7 +225,7 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := setup(t).patient()
 				r := l.place(t, "ord_1")
-				l.email.do = func(ctx context.Context, w *order.State) error {
+				l.email.do = func(ctx context.Context, w *order.Work) error {
 					close(l.stopping)
 					return row.do(ctx, w)
 				}
@@ -250,7 +250,7 @@ func TestStopTakesBackNothingOfAPredecessor(t *testing.T) {
 		l := setup(t).patient()
 		r := l.place(t, "ord_1")
 		l.killed(t, r)
-		l.email.plan = func(ctx context.Context, w *order.State) error {
+		l.email.plan = func(ctx context.Context, w *order.Work) error {
 			close(l.stopping)
 			return fail(ctx, w)
 		}
@@ -271,7 +271,7 @@ func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
 		l.email.do = busy
 		l.work(t, l.place(t, "ord_1"))
 		r, _ := l.next(t)
-		l.email.do = func(ctx context.Context, w *order.State) error {
+		l.email.do = func(ctx context.Context, w *order.Work) error {
 			close(l.stopping)
 			return busy(ctx, w)
 		}
@@ -290,7 +290,7 @@ func TestLeaseThatRunsOutIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		lapses := 0
-		l.email.do = func(context.Context, *order.State) error {
+		l.email.do = func(context.Context, *order.Work) error {
 			if lapses++; lapses <= 10 {
 				return lease.ErrLapsed
 			}
@@ -309,7 +309,7 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
-		do    func(context.Context, *order.State) error
+		do    func(context.Context, *order.Work) error
 		state string
 	}{
 		{"taken over", nil, "closed"}, {"refused", refuse, "closed"}, {"lost", lose, "open"}, {"a bug", fail, "half-open"}, {"down", away, "open"},
@@ -337,7 +337,7 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 			l.outage()
 			time.Sleep(6 * time.Second)
 			ctx, kill := context.WithCancel(t.Context())
-			l.email.do = func(context.Context, *order.State) error {
+			l.email.do = func(context.Context, *order.Work) error {
 				kill()
 				return away(t.Context(), nil) // it was us who hung up
 			}

@@ -1,6 +1,7 @@
 package shared_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestRulesBite(t *testing.T) {
 func exported(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString("func F" + string(rune('A'+i)) + "() {}\n")
+		fmt.Fprintf(&b, "func F%d() {}\n", i)
 	}
 	return b.String()
 }

@@ -84,7 +84,7 @@ func TestErasedOrderStaysErased(t *testing.T) {
 }
 
 // An operator erases an order while its owner works on it: the tombstone is handled in the order's lane, after the attempt.
-func TestWhatAnAttemptWritesBehindATombstoneIsErased(t *testing.T) {
+func TestStateOfAnAttemptBehindATombstoneIsErased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -125,7 +125,7 @@ func TestWhatAnAttemptWritesBehindATombstoneIsErased(t *testing.T) {
 }
 
 // A state that this version cannot read is repaired byte for byte, when the partition is assigned and later.
-func TestStaleStateIsRepairedWhateverVersionWroteTheOneBefore(t *testing.T) {
+func TestStaleStateIsRepairedIfANewerVersionWroteTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{`{"schema":9,"more":true}`, "\x00no JSON"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -129,8 +129,8 @@ func (l *Ledger) Source(ctx context.Context, offset int64) (*kgo.Record, error) 
 	return l.read(ctx, l.cfg.Topics.Orders, offset)
 }
 
-// Assigned reports whether a record has been given an offset of the topic orders.
-func (l *Ledger) Assigned(ctx context.Context, offset int64) (bool, error) {
+// Placed reports whether a record has been given an offset of the topic orders.
+func (l *Ledger) Placed(ctx context.Context, offset int64) (bool, error) {
 	l.mu.Lock()
 	next := l.memory.next
 	l.mu.Unlock()

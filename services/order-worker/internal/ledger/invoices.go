@@ -127,11 +127,11 @@ func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.R
 	return nil
 }
 
-// Defer appends an order to a topic in which it waits until it is worked on again by itself.
-func (l *Ledger) Defer(ctx context.Context, topic string, deadLetter *dlq.DeadLetter) error {
+// Park appends an order to a topic for retrying or waiting orders.
+func (l *Ledger) Park(ctx context.Context, topic string, deadLetter *dlq.DeadLetter) error {
 	r, err := l.append(ctx, topic, deadLetter.Record())
 	if err != nil {
-		return fmt.Errorf("putting %s off: %w", deadLetter.ID(), err)
+		return fmt.Errorf("parking %s: %w", deadLetter.ID(), err)
 	}
 	if l.cfg.Deferred != nil {
 		l.cfg.Deferred(topic, l.partition, r.Offset)
@@ -139,11 +139,11 @@ func (l *Ledger) Defer(ctx context.Context, topic string, deadLetter *dlq.DeadLe
 	return nil
 }
 
-// Bury appends a dead letter and returns the pointer to it. A dead letter that is too large for its
-// topic goes without the headers of the record that failed; if need be without its key and value,
-// which stand where it came from: Kafka limits the size of what it stores, compressed, and a dead
-// letter must be written whatever came.
-func (l *Ledger) Bury(ctx context.Context, deadLetter *dlq.DeadLetter) (*order.DeadLetter, error) {
+// DeadLetter appends a dead letter and returns the pointer to it. Kafka limits the compressed size of
+// a record, and a dead letter must be written in any case: one that is too large for its topic is
+// written without the headers of the record that failed, and if need be without its key and value,
+// which are still in the topic orders.
+func (l *Ledger) DeadLetter(ctx context.Context, deadLetter *dlq.DeadLetter) (*order.DeadLetter, error) {
 	r, err := l.append(ctx, l.cfg.Topics.DLQ, deadLetter.Record())
 	if errors.Is(err, kerr.MessageTooLarge) {
 		deadLetter.Headers = nil

@@ -72,7 +72,7 @@ func TestInvoiceIsKeptOnceHoweverLateTheAnswer(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
 		w := begun(l, "ord_1", 7)
-		// The record is written, and the answer is that nobody knows: for longer than the client waits for a record.
+		// The record is written, and the answer is a time-out: for longer than the client waits for a record.
 		late := o.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topics.Invoices, Err: kerr.RequestTimedOut, Count: -1})
 		time.AfterFunc(time.Minute, late.Remove)
 		if err := l.Keep(t.Context(), w); err != nil {
@@ -162,7 +162,7 @@ func TestInvoiceTooLargeForItsTopicIsAFailureForGood(t *testing.T) {
 	})
 }
 
-func TestOffsetWithoutAnInvoiceSaysWhy(t *testing.T) {
+func TestOffsetWithoutAnInvoiceHasAReason(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -178,7 +178,7 @@ func TestOffsetWithoutAnInvoiceSaysWhy(t *testing.T) {
 	})
 }
 
-func TestDeadLetterFitsWhateverItsRecordWas(t *testing.T) {
+func TestDeadLetterOfALargeRecordFits(t *testing.T) {
 	t.Parallel()
 	large, headers := make([]byte, topic.MaxOrder+topic.MaxOrder/4-8_000), []kgo.RecordHeader{{Key: "h", Value: make([]byte, 10_000)}}
 	for _, row := range []struct {
@@ -199,7 +199,7 @@ func TestDeadLetterFitsWhateverItsRecordWas(t *testing.T) {
 				l := o.open(t)
 				deadLetter := row.deadLetter
 				deadLetter.Origin, deadLetter.Step, deadLetter.Reason, deadLetter.Message = l.Origin(7), order.StepEmail, failure.MailBusy, "busy"
-				at, err := l.Bury(t.Context(), &deadLetter)
+				at, err := l.DeadLetter(t.Context(), &deadLetter)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -58,7 +58,7 @@ func (o *owner) open(t *testing.T) *ledger.Ledger {
 	return l
 }
 
-// begun is an order that stands at an offset of the partition, with an invoice planned.
+// begun is an order at an offset of the partition, with an invoice planned.
 func begun(l *ledger.Ledger, id order.ID, offset int64) *order.State {
 	o := order.Order{
 		ID: id, PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
@@ -119,13 +119,13 @@ func write(t *testing.T, l *ledger.Ledger, w *order.State, status order.Status) 
 	}
 }
 
-func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
+func TestNextOwnerRestoresAllStates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
 		if _, known := remember(t, l, "ord_1"); known {
-			t.Error("ord_1 stands in a ledger that nobody has written to")
+			t.Error("ord_1 is known to an empty ledger")
 		}
 		first, second := begun(l, "ord_1", 7), begun(l, "ord_2", 9)
 		write(t, l, first, order.Working)
@@ -142,7 +142,7 @@ func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			s.Order.Source = nil        // what was read keeps its bytes
-			s.Document = first.Document // which stands in another topic
+			s.Document = first.Document // which is in another topic
 			if diff := cmp.Diff(*first, s); diff != "" {
 				t.Errorf("%s: state of ord_1 (-want +got):\n%s", name, diff)
 			}
@@ -153,7 +153,7 @@ func TestNextOwnerKnowsWhatThisOneWrote(t *testing.T) {
 	})
 }
 
-func TestWhatALateOwnerWritesCountsForNobody(t *testing.T) {
+func TestStateOfAFormerOwnerIsStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -187,7 +187,7 @@ func TestRecordsThatAreNoStateAreSkipped(t *testing.T) {
 	})
 }
 
-func TestStateThatCompactionHasTakenIsNotMadeUp(t *testing.T) {
+func TestStateThatCompactionRemovedIsGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -258,7 +258,7 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 	}
 }
 
-func TestWhatWasGivenUpIsNotWrittenLater(t *testing.T) {
+func TestCancelledAppendIsNotWrittenLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)

@@ -127,7 +127,7 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 		}
 		o.cfg.Incarnation = "OTHER1"
 		if s, known := found(t, o.open(t), placed(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")}))); known {
-			t.Errorf("got %+v for the first order of a topic that was made anew", s)
+			t.Errorf("got %+v for the first order of a topic that was created again", s)
 		}
 		o.cfg.Incarnation = before
 		l = o.open(t)
@@ -137,12 +137,12 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 			}
 		}
 		if s, known := found(t, l, placed(o.place(t, "ord_new"))); known {
-			t.Errorf("got %+v for an order that nobody has begun", s)
+			t.Errorf("got %+v for an order that is not begun", s)
 		}
 	})
 }
 
-func TestVoidStateIsRepairedWhenThePartitionIsTaken(t *testing.T) {
+func TestStaleStateIsRepairedWhenThePartitionIsAssigned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -161,12 +161,12 @@ func TestVoidStateIsRepairedWhenThePartitionIsTaken(t *testing.T) {
 		l := o.open(t)
 		s, err := state(t.Context(), l, "ord_1")
 		if err != nil || s.Status != order.Working {
-			t.Errorf("got %q, %v; want it working: the late owner's state counts for nobody", s.Status, err)
+			t.Errorf("got %q, %v; want it working: the late owner's state is stale", s.Status, err)
 		}
 	})
 }
 
-func TestStateBehindAVoidOneSurvivesCompaction(t *testing.T) {
+func TestStateBeforeAStaleOneSurvivesCompaction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)

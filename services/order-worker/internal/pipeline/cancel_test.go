@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// callOff appends a record that cancels what a record of orders has placed, as the desk does.
+// callOff cancels the order of a record, as the desk does.
 func (l *line) callOff(t *testing.T, placed *kgo.Record) *kgo.Record {
 	t.Helper()
 	return l.put(t, l.Topics.Replay, wire.Cancel(order.ID(placed.Key), l.ledger.Origin(placed.Offset), time.Now()))
@@ -73,7 +73,7 @@ func TestACancelThatIsReadFirstWins(t *testing.T) {
 	}
 }
 
-func TestWhatWasPutOffBeforeItsInvoiceIsCancelled(t *testing.T) {
+func TestParkedOrderWithoutInvoiceIsCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := patient(t)

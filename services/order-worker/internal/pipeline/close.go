@@ -32,7 +32,7 @@ func (p *Pipeline) fail(ctx context.Context, l *ledger.Ledger, a *attempt, failu
 		deadLetter.Retries++
 		return p.park(ctx, l, a, order.Retrying, next)
 	}
-	return p.bury(ctx, l, a)
+	return p.deadLetter(ctx, l, a)
 }
 
 // park makes an order wait in a topic: it appends the record that the order continues with, and then the
@@ -40,9 +40,9 @@ func (p *Pipeline) fail(ctx context.Context, l *ledger.Ledger, a *attempt, failu
 // other order it would leave an order that never continues.
 func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
 	a.deadLetter.Rev = a.work.Rev + 1
-	err := l.Defer(ctx, topic, &a.deadLetter)
+	err := l.Park(ctx, topic, &a.deadLetter)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
-		return p.bury(ctx, l, a) // which shortens what is too large
+		return p.deadLetter(ctx, l, a) // which shortens what is too large
 	}
 	if err != nil {
 		return err
@@ -67,13 +67,13 @@ func forgetProbe(w *order.State) {
 	}
 }
 
-// bury writes the dead letter of an order that failed permanently, and then its state. A crash in
+// deadLetter writes the dead letter of an order that failed permanently, and then its state. A crash in
 // between leaves a second dead letter with the same ID, which readers fold. In the other order it would
 // leave a dead order without a dead letter.
-func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w, deadLetter := a.work, &a.deadLetter
 	deadLetter.Rev = w.Rev + 1
-	at, err := l.Bury(ctx, deadLetter)
+	at, err := l.DeadLetter(ctx, deadLetter)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (p *Pipeline) bury(ctx context.Context, l *ledger.Ledger, a *attempt) error
 func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
 	deadLetter := &a.deadLetter
 	p.note(a, 1, cause)
-	if _, err := l.Bury(ctx, deadLetter); err != nil {
+	if _, err := l.DeadLetter(ctx, deadLetter); err != nil {
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)

@@ -25,7 +25,7 @@ func refuse(context.Context, *order.Work) error {
 
 func fail(context.Context, *order.Work) error { return errors.New("451 busy") }
 
-func TestDeadLetterHoldsWhatCameAndWhatWasDone(t *testing.T) {
+func TestDeadLetterHasTheRecordAndTheProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)

@@ -139,9 +139,9 @@ func (l *life) begin(t *testing.T) {
 	l.writes = take(&l.Deaths, 0)
 }
 
-// TestEachOrderEndsInOnePlaceWhateverBefallsIt is the promise of the package. Each run draws other fates; the name of one
+// TestEachOrderEndsOnceUnderRandomFaults is the promise of the package. Each run draws other fates; the name of one
 // that fails is the seed that brings it back.
-func TestEachOrderEndsInOnePlaceWhateverBefallsIt(t *testing.T) {
+func TestEachOrderEndsOnceUnderRandomFaults(t *testing.T) {
 	t.Parallel()
 	fates := rapid.Custom(drawFate)
 	for range 25 {

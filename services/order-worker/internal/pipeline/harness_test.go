@@ -107,7 +107,7 @@ func setup(t *testing.T) *line {
 	return l
 }
 
-// restart makes the pipeline anew, as changed settings say.
+// restart creates the pipeline again, with changed settings.
 func (l *line) restart() {
 	l.server = retry.NewBreaker(l.cfg.Log, "email", 8, func(bool) {})
 	l.Pipeline = pipeline.New(l.settings, []pipeline.Step{l.shipping, invoicing{l.invoice}, mailing{l.email, l.server, l}})
@@ -132,7 +132,7 @@ func (mailing) CountUncertain(w *order.Work) int {
 	return w.Progress.Email.Uncertain
 }
 
-// takeOver is what happens when the partition gets another owner: it knows what stands in Kafka.
+// takeOver is what happens when the partition gets another owner: it knows what is in Kafka.
 func (l *line) takeOver(t *testing.T) {
 	t.Helper()
 	var err error
@@ -181,7 +181,7 @@ func (l *line) deadLetter(t *testing.T) dlq.DeadLetter {
 	return deadLetters[len(deadLetters)-1]
 }
 
-// sendBack appends a dead letter to the topic for replays, as the desk does.
+// sendBack replays a dead letter, as the desk does.
 func (l *line) sendBack(t *testing.T, deadLetter dlq.DeadLetter) *kgo.Record {
 	t.Helper()
 	deadLetter.Replays++

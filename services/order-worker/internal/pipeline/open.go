@@ -150,8 +150,8 @@ func (p *Pipeline) read(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 // with the order's state.
 func origin(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	at := a.deadLetter.Origin
-	assigned, err := l.Assigned(ctx, at.Offset)
-	if err == nil && !assigned {
+	placed, err := l.Placed(ctx, at.Offset)
+	if err == nil && !placed {
 		return fmt.Errorf("%w: %s has no record yet", dlq.ErrForeign, at)
 	}
 	if err != nil || a.from == fromParked || len(a.deadLetter.Key) == 0 {

@@ -52,7 +52,7 @@ func (l *line) next(t *testing.T) (*kgo.Record, dlq.DeadLetter) {
 		}
 	}
 	if newest == nil {
-		t.Fatal("got nothing put off, want an order")
+		t.Fatal("got no parked order, want one")
 	}
 	return newest, deadLetter
 }
@@ -68,7 +68,7 @@ func (l *line) outage() {
 	}
 }
 
-func TestFailuresArePutOffForAnHourThenADeadLetter(t *testing.T) {
+func TestFailureIsRetriedForAnHourThenDeadLettered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -88,14 +88,14 @@ func TestFailuresArePutOffForAnHourThenADeadLetter(t *testing.T) {
 		want := slices.Repeat([]string{l.Topics.Retry10s}, 6)
 		want = append(want, slices.Repeat([]string{l.Topics.Retry2m}, len(topics)-6)...)
 		if diff := cmp.Diff(want, topics); diff != "" {
-			t.Errorf("put off into (-want +got):\n%s", diff)
+			t.Errorf("parked in (-want +got):\n%s", diff)
 		}
 		deadLetter := l.deadLetter(t)
 		if took := deadLetter.LastFailed.Sub(began); took < time.Hour || took > time.Hour+3*time.Minute || deadLetter.Attempts != 3*tries {
 			t.Errorf("got a dead letter after %s and %d attempts, want one after an hour, of %d", took, deadLetter.Attempts, 3*tries)
 		}
 		if deadLetter.Retries != len(topics) || deadLetter.FirstFailed.Sub(began) > time.Second || deadLetter.Reason != failure.MailBusy {
-			t.Errorf("got dead letter %+v, want one that was put off %d times, of a busy server", deadLetter, len(topics))
+			t.Errorf("got dead letter %+v, want one that was retried %d times, of a busy server", deadLetter, len(topics))
 		}
 		if l.invoice.done != 1 || len(l.Invoices(t)["ord_1"]) != 1 {
 			t.Errorf("got %d rendered, %d kept; want one each", l.invoice.done, len(l.Invoices(t)["ord_1"]))
@@ -127,7 +127,7 @@ func TestRetryThatSucceedsSendsOneMail(t *testing.T) {
 	})
 }
 
-func TestStepBeforeAnyIntentIsPutOffToo(t *testing.T) {
+func TestFailureBeforeAnyIntentIsRetriedToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -179,7 +179,7 @@ func TestReplayBeginsAFreshSchedule(t *testing.T) {
 	})
 }
 
-func TestReplayOfAnOrderThatIsPutOffIsAConflict(t *testing.T) {
+func TestReplayOfAParkedOrderIsAConflict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -297,7 +297,7 @@ func TestOnlyTheNewestRecordCarriesAnOrderOn(t *testing.T) {
 		l.email.do = nil
 		l.work(t, first)
 		if l.email.done != 0 {
-			t.Error("mailed by a record that has been carried on, want nothing")
+			t.Error("mailed by a record of an earlier parking, want nothing")
 		}
 		l.work(t, second)
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying mail-busy", "mailing", "retrying mail-busy", "mailing", "confirmed")
@@ -310,7 +310,7 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 		name   string
 		change func(*dlq.DeadLetter)
 	}{
-		{"of an order that nobody began", func(l *dlq.DeadLetter) {
+		{"of an order that is not begun", func(l *dlq.DeadLetter) {
 			l.Key, l.Value, l.Origin.Offset = []byte("ord_0"), wire.Order(sample("ord_0")).Value, 0
 		}},
 		{"of another origin", func(l *dlq.DeadLetter) { l.Origin.Offset = 0 }},
@@ -339,14 +339,14 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 	}
 }
 
-func TestInvoiceIsAdoptedHoweverLongItsOrderWasPutOff(t *testing.T) {
+func TestInvoiceIsAdoptedHoweverLongItsOrderWasParked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
 		r := l.place(t, "ord_1")
 		ctx, kill := context.WithCancel(t.Context())
 		l.email.plan = func(context.Context, *order.Work) error {
-			kill() // the invoice is kept, and nobody has said so
+			kill() // the invoice is stored, and that is not recorded
 			return ctx.Err()
 		}
 		if err := l.Handle(ctx, l.ledger, r, l.stopping); !errors.Is(err, context.Canceled) {

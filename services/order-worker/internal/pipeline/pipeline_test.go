@@ -17,7 +17,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestIntentStandsBeforeItsEffect(t *testing.T) {
+func TestIntentIsWrittenBeforeItsEffect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -82,8 +82,8 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 	}
 }
 
-// TestWorkerMayStopAnywhere stops the first worker at each point where something is done but not said, and lets a second one take over.
-func TestWorkerMayStopAnywhere(t *testing.T) {
+// TestWorkerCanStopAtAnyPoint stops the first worker at each point where something is done but not said, and lets a second one take over.
+func TestWorkerCanStopAtAnyPoint(t *testing.T) {
 	t.Parallel()
 	type stop = func(ctx context.Context, w *order.Work) error
 	for _, row := range []struct {
@@ -156,7 +156,7 @@ func TestWhatANewerVersionWroteSurvives(t *testing.T) {
 	})
 }
 
-func TestPanicOfAStepEndsNothingElse(t *testing.T) {
+func TestPanicOfAStepFailsItsOrderOnly(t *testing.T) {
 	t.Parallel()
 	bug := func(context.Context, *order.Work) error { panic("bug") }
 	for _, row := range []struct {

@@ -50,7 +50,7 @@ func TestDocumentIsLoadedBeforeTheIntentToMailIt(t *testing.T) {
 		l.work(t, carried)
 		l.tells(t, "ord_1", "accepted", "working", "waiting mail-away", "mailing", "confirmed")
 		if n := l.uncertain(t, "ord_1"); n != 0 || l.email.done != 1 {
-			t.Errorf("got %d mails, counted %d times as uncertain; want one mail, of which there is no doubt", l.email.done, n)
+			t.Errorf("got %d mails, counted %d times as uncertain; want one mail, whose outcome is certain", l.email.done, n)
 		}
 	})
 }

@@ -18,12 +18,12 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// lose is a server that takes the mail, and never says so.
+// lose is a server that accepts the mail, and whose answer is lost.
 func lose(context.Context, *order.Work) error {
 	return failure.New(failure.Transient, failure.Uncertain, errors.New("connection lost"))
 }
 
-// uncertain is how often nobody could know, as the state of an order says.
+// uncertain is how often the outcome was unknown, by the state of an order.
 func (l *line) uncertain(t *testing.T, id order.ID) int {
 	t.Helper()
 	return l.States(t)[id].Progress.Email.Uncertain
@@ -45,7 +45,7 @@ func (l *line) killed(t *testing.T, r *kgo.Record) {
 	l.takeOver(t)
 }
 
-func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
+func TestUncertainIsCountedAndWrittenBeforeItIsSentAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -70,7 +70,7 @@ func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
 	})
 }
 
-func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
+func TestUncertainCountSurvivesParking(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
@@ -119,7 +119,7 @@ func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
 	}
 }
 
-func TestHeldUncertainOrderIsSentByItsReplayOnly(t *testing.T) {
+func TestHoldSendsAnUncertainOrderByItsReplayOnly(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
@@ -210,8 +210,8 @@ func TestUncertainThreeTimesIsSentByItsReplayOnly(t *testing.T) {
 	}
 }
 
-// TestStopTakesBackWhatCameToNothing stops a worker while an order pauses between two attempts.
-func TestStopTakesBackWhatCameToNothing(t *testing.T) {
+// TestStopTakesBackAnIntentWithoutEffect stops a worker while an order pauses between two attempts.
+func TestStopTakesBackAnIntentWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
@@ -244,7 +244,7 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 	}
 }
 
-func TestStopTakesBackNothingOfAPredecessor(t *testing.T) {
+func TestStopKeepsTheIntentOfAFormerOwner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -264,7 +264,7 @@ func TestStopTakesBackNothingOfAPredecessor(t *testing.T) {
 	})
 }
 
-func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
+func TestStopLeavesAParkedOrderToItsRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -285,7 +285,7 @@ func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
 	})
 }
 
-func TestLeaseThatRunsOutIsNoFailure(t *testing.T) {
+func TestLeaseThatLapsesIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -345,14 +345,14 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 				t.Errorf("got %v, want %v", err, context.Canceled)
 			}
 			if got := l.server.State(); got != "half-open" {
-				t.Errorf("got %s, want half-open: nobody has answered", got)
+				t.Errorf("got %s, want half-open: there was no answer", got)
 			}
 		})
 	})
 }
 
-// The mail went out, and the partition came back to the worker that knows it: there is nothing to doubt, and nothing to wait for.
-func TestEffectThatThisProcessKnowsOfIsNotInDoubt(t *testing.T) {
+// The mail went out, and the partition came back to the worker that knows it: nothing is uncertain, and nothing waits.
+func TestEffectThatThisProcessKnowsIsNotUncertain(t *testing.T) {
 	t.Parallel()
 	for _, hold := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

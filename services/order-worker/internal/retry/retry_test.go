@@ -17,7 +17,7 @@ var (
 	errRefused = failure.New(failure.Permanent, failure.RecipientRefused, errors.New("refused"))
 	errAway    = failure.New(failure.Down, failure.MailAway, errors.New("away"))
 	errOpen    = failure.New(failure.Down, failure.MailAway, retry.ErrOpen)
-	errBug     = errors.New("nobody marked this one")
+	errBug     = errors.New("an unmarked error")
 )
 
 // script is an attempt that ends with each of these errors in turn, and then well.
@@ -193,7 +193,7 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestFailuresArePutOffUntilTheirTimeIsOver(t *testing.T) {
+func TestFailuresAreRetriedUntilTheirTimeIsOver(t *testing.T) {
 	t.Parallel()
 	topics := topic.Names("orders")
 	usual := retry.Policy{Retries: 6, For: time.Hour}

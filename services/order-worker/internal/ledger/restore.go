@@ -85,46 +85,56 @@ func (l *Ledger) extent(start Start) window {
 // restore reads orders.status up to our claim. It returns the orders whose last record is stale, with its
 // offset: restate repairs them. Later compaction would keep only that record, and no reader looks here again.
 func (l *Ledger) restore(ctx context.Context, start Start) (stale map[order.ID]int64, err error) {
-	began, read, ignored := time.Now(), 0, 0
+	began := time.Now()
 	claim, err := l.reader.One(ctx, l.cfg.Topics.Status, l.partition, l.claim)
 	if err != nil {
 		return nil, err
 	}
 	l.claimed = claim.Timestamp
-	w := l.extent(start)
-	var m *memory
-	begin := func() { m, stale = newMemory(w.next, w.recent), map[order.ID]int64{} }
-	begin()
-	// Offsets identify records only within one incarnation of the topic orders.
-	ours := fmt.Appendf(nil, `"incarnation":%q`, l.cfg.Incarnation)
-	err = l.walk(ctx, w.from, l.claim, begin, func(r *kgo.Record, h wire.Head, v status.Verdict, err error) {
-		read++
-		switch {
-		case err != nil || v == status.Void:
-			ignored++
-			stale[order.ID(r.Key)] = r.Offset
-		case v == status.Erased:
-			m.erase(keyOf(r.Key), r.Offset)
-			delete(stale, order.ID(r.Key))
-		case v == status.Current:
-			if k, e := keyOf(r.Key), entryOf(h.Origin, r.Offset, h.Status); !w.packs(e) || bytes.Contains(r.Value, ours) {
-				m.restore(k, e, w)
-			} else {
-				m.forget(k)
-			}
-			delete(stale, order.ID(r.Key))
-		}
-	})
-	if err != nil {
+	s := restored{window: l.extent(start), ours: fmt.Appendf(nil, `"incarnation":%q`, l.cfg.Incarnation)}
+	s.restart()
+	if err := l.walk(ctx, s.from, l.claim, s.restart, s.add); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
-	l.memory = m
+	l.memory = s.memory
 	l.mu.Unlock()
 	l.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "ledger restored", slog.Int(telemetry.Partition, int(l.partition)),
-		slog.Int(telemetry.Count, len(m.kept)+len(m.young)), slog.Int(telemetry.Records, read), slog.Int(telemetry.Void, ignored),
+		slog.Int(telemetry.Count, len(s.memory.kept)+len(s.memory.young)), slog.Int(telemetry.Records, s.read), slog.Int(telemetry.Void, s.ignored),
 		slog.Duration(telemetry.Took, time.Since(began)))
-	return stale, nil
+	return s.stale, nil
+}
+
+// restored is what a restore has read so far.
+type restored struct {
+	window
+	ours          []byte // in all states of our incarnation of the topic orders; offsets name records only within it
+	memory        *memory
+	stale         map[order.ID]int64
+	read, ignored int
+}
+
+func (s *restored) restart() { s.memory, s.stale = newMemory(s.next, s.recent), map[order.ID]int64{} }
+
+// add applies the next record.
+func (s *restored) add(r *kgo.Record, h wire.Head, v status.Verdict, err error) {
+	s.read++
+	k, id := keyOf(r.Key), order.ID(r.Key)
+	switch {
+	case err != nil || v == status.Void:
+		s.ignored++
+		s.stale[id] = r.Offset
+	case v == status.Erased:
+		s.memory.erase(k, r.Offset)
+		delete(s.stale, id)
+	case v == status.Current:
+		if e := entryOf(h.Origin, r.Offset, h.Status); !s.packs(e) || bytes.Contains(r.Value, s.ours) {
+			s.memory.restore(k, e, s.window)
+		} else {
+			s.memory.forget(k)
+		}
+		delete(s.stale, id)
+	}
 }
 
 // packs reports whether a bit is enough to remember an order.

@@ -193,7 +193,7 @@ func (p *Pipeline) failedAt(ctx context.Context, a *attempt, s Step, err error) 
 	}
 	err = fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name(), err)
 	if errors.Is(err, ledger.ErrBlocked) {
-		return fmt.Errorf("%w: %w", retry.ErrNotRetried, err)
+		return fmt.Errorf("%w (%w)", err, retry.ErrNotRetried)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
 	"example.com/orders/shared/wire"
 )
 
@@ -153,4 +154,33 @@ func TestStaleStateIsRepairedIfANewerVersionWroteTheCurrentOne(t *testing.T) {
 			stands("later")
 		})
 	}
+}
+
+// Compaction keeps the last record of a key, so only a stale one that is the last hides the current state.
+func TestStaleStateBeforeTheCurrentOneIsNotRepaired(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		late := o.open(t)
+		w := begun(late, "ord_1", 7)
+		write(t, late, w, order.Working)
+		l := o.open(t)
+		former := *w
+		write(t, late, &former, order.Mailing)
+		stale := o.last(t, "ord_1")
+		write(t, l, w, order.Mailing)
+		before := len(o.Records(t, o.Topics.Status))
+		if got := l.Judge(stale); got != status.Void {
+			t.Errorf("got verdict %d, want %d", got, status.Void)
+		}
+		if err := l.Amend(t.Context(), stale); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(o.Records(t, o.Topics.Status)); got != before {
+			t.Errorf("got %d records, want %d", got, before)
+		}
+		if got := l.Judge(stale); got != status.Current {
+			t.Errorf("judged again: got verdict %d, want %d: it has nothing to do", got, status.Current)
+		}
+	})
 }

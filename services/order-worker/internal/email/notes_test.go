@@ -27,11 +27,11 @@ func TestMailShowsResultsThatHaveWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dir := folder(t, "de.tmpl", string(words)+`{{define "step-points"}}Sie erhalten {{.}} Punkte & mehr.{{end}}`)
+		dir := folder(t, "de.tmpl", string(words)+`{{define "step-gift"}}Sie erhalten {{.}} Geschenke & mehr.{{end}}`)
 		s := setup(t, func(c *email.Config) { c.Templates = dir })
 		w := invoiced("1", "Zoë", "zoe@example.com")
 		w.Progress.Others = map[order.Step]json.RawMessage{
-			"points":   json.RawMessage(`22370000000`),
+			"gift":     json.RawMessage(`22370000000`),
 			"polish":   json.RawMessage(`{"of": "another version"}`),
 			"shipping": json.RawMessage(`{"added": true}`),
 		}
@@ -40,8 +40,8 @@ func TestMailShowsResultsThatHaveWords(t *testing.T) {
 		}
 		m := s.taken(t, "1")
 		for name, row := range map[string][2]string{
-			"text": {m.text, "Sie erhalten 22370000000 Punkte & mehr."},
-			"HTML": {m.html, ">Sie erhalten 22370000000 Punkte &amp; mehr.</p>"},
+			"text": {m.text, "Sie erhalten 22370000000 Geschenke & mehr."},
+			"HTML": {m.html, ">Sie erhalten 22370000000 Geschenke &amp; mehr.</p>"},
 		} {
 			if !strings.Contains(row[0], row[1]) || strings.Contains(row[0], "another version") {
 				t.Errorf("%s: got %s, want %q in it and no other result", name, row[0], row[1])

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,19 +42,6 @@ func Ends(ctx context.Context, cl *kgo.Client, of ...Partition) Offsets {
 // of these transactions: it is for those who must not miss what they have appended behind one.
 func HighWatermarks(ctx context.Context, cl *kgo.Client, of ...Partition) Offsets {
 	return list(ctx, cl, -1, 0, of)
-}
-
-// After asks for the first records that were appended at a time or later. Where there is none it is the end.
-func After(ctx context.Context, cl *kgo.Client, at time.Time, of ...Partition) Offsets {
-	found := list(ctx, cl, max(0, at.UnixMilli()), readCommitted, of)
-	var none []Partition
-	for p, o := range found {
-		if o.Err == nil && o.At < 0 {
-			none = append(none, p)
-		}
-	}
-	maps.Copy(found, Ends(ctx, cl, none...))
-	return found
 }
 
 // list asks for offsets by time; -1 and -2 are the protocol's words for end and start.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/consumer"
+	"example.com/orders/services/order-worker/internal/group"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/serve"
 )
@@ -17,7 +17,7 @@ const stuck = 5 * time.Minute
 
 // health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
 // what it has done.
-func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) error {
+func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, c *group.Member, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -29,7 +29,7 @@ func health(ctx context.Context, address string, access config.Access, ready *at
 }
 
 // probes are the routes, for whom the settings let in.
-func probes(access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) http.Handler {
+func probes(access config.Access, ready *atomic.Bool, c *group.Member, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", live(c.Partitions))
 	mux.HandleFunc("GET /healthz/ready", able(ready, c.Partitions, c.BlockedBy))
@@ -46,7 +46,7 @@ type trouble struct {
 
 // able answers 503 before the group has answered, while this worker works on none of the partitions that it was assigned, and
 // once it is blocked as a whole. It names what is blocked, and why.
-func able(ready *atomic.Bool, partitions func() []consumer.Partition, blockedBy func() error) http.HandlerFunc {
+func able(ready *atomic.Bool, partitions func() []group.Partition, blockedBy func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		all, reason := partitions(), blockedBy()
 		answer := struct {
@@ -73,7 +73,7 @@ func able(ready *atomic.Bool, partitions func() []consumer.Partition, blockedBy 
 
 // live answers 503 when an order is stuck: a new process would get on with it. It names the partitions that are held, too, which
 // a new process would hold like this one.
-func live(partitions func() []consumer.Partition) http.HandlerFunc {
+func live(partitions func() []group.Partition) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		answer := struct {
 			Stuck []trouble `json:"stuck"`

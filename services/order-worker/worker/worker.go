@@ -2,7 +2,7 @@
 //
 // Run wires what the packages of this module provide, in the way that an order goes:
 //
-//	consumer ── Handle ──▶ pipeline ── Plan, Do ──▶ shipping, invoice, email
+//	group ── Handle ──▶ pipeline ── Plan, Do ──▶ shipping, invoice, email
 //	  │   │                  │   │
 //	  │   └─ Open ─▶ ledger ◀┘   └── Allow ──▶ retry (the mail server's breaker)
 //	  └──────────── Room ────────────────────────┘
@@ -20,8 +20,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"example.com/orders/services/order-worker/internal/consumer"
 	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/services/order-worker/internal/group"
 	"example.com/orders/services/order-worker/internal/invoice"
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/metrics"
@@ -72,7 +72,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Retry: retry.Policy{Retries: cfg.Retries, For: cfg.RetryFor}, Hold: cfg.Uncertain == "hold",
 	}, stages)
 	var ready atomic.Bool
-	member := consumer.Config{
+	member := group.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
 		SessionTimeout: cfg.Session, Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
@@ -88,7 +88,7 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	c := consumer.New(member, p.Handle)
+	c := group.New(member, p.Handle)
 	meter.Watch(c.Hands)
 	meter.WatchBlocked(c.Blocked)
 	meter.WatchUnreadable(func(say func(topic string, partition int32, offset int64)) {

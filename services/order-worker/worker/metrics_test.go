@@ -106,7 +106,10 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 		`failures_total{class="transient",reason="mail-busy",step="email"}`:   "3",
 		`failures_total{class="transient",reason="uncertain",step="email"}`:   "1",
 		"uncertain_total": "1", "void_states_total": "0", "lost_records_total": "0", "refused_records_total": "0",
-		"partitions": "3", "restore_seconds_count": "3", `breaker_open{step="email"}`: "1",
+		"partitions": "3", "restore_seconds_count": "3",
+		`partition_transitions_total{state="assigned"}`: "3", `partition_transitions_total{state="restoring"}`: "3", `partition_transitions_total{state="running"}`: "3",
+		`partition_state{partition="0",reason="",state="running"}`: "1", `partition_state{partition="1",reason="",state="running"}`: "1",
+		`partition_state{partition="2",reason="",state="running"}`: "1", `breaker_open{step="email"}`: "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counters (-want +got):\n%s", diff)

@@ -10,7 +10,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -88,25 +87,19 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	c := group.New(member, p.Handle)
-	meter.Watch(c.Hands)
-	meter.WatchBlocked(c.Blocked)
-	meter.WatchUnreadable(func(say func(topic string, partition int32, offset int64)) {
-		for _, p := range c.Partitions() {
-			if bad, ok := errors.AsType[*kafka.UnreadableError](p.Held); ok {
-				say(bad.Topic, bad.Partition, bad.From)
-			}
-		}
-	})
+	m := group.New(member, p.Handle)
+	meter.Watch(m.InFlight)
+	meter.WatchPartitions(m.States)
+	meter.WatchUnreadable(m.Unreadable)
 	g.Go(func() error { return kafka.Watch(ctx, producer, layout) })
-	g.Go(func() error { return c.Run(ctx) })
+	g.Go(func() error { return m.Run(ctx) })
 	g.Go(func() error {
 		if changed := layout.Watch(ctx, producer, cfg.Topics, cfg.Log); changed != nil {
-			c.Block(changed)
+			m.Block(changed)
 		}
 		return nil
 	})
-	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, c, meter.Handler()) })
+	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, m, meter.Handler()) })
 	return g.Wait()
 }
 

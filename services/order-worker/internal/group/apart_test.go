@@ -59,7 +59,7 @@ func TestWhatATakingAsksGrowsWithThePartitionsTaken(t *testing.T) {
 		c, _ := m.member(t, m.work)
 		time.Sleep(9 * time.Second) // until the ends are observed for the first time
 		synctest.Wait()
-		if got := len(c.lanes.numbers()); got != partitions {
+		if got := len(c.scheduler.Numbers()); got != partitions {
 			t.Fatalf("took %d partitions, want %d", got, partitions)
 		}
 		// Start and end of six topics, with room for one more question.
@@ -81,7 +81,7 @@ func TestAnotherKindOfConsumerIsRefusedByTheGroup(t *testing.T) {
 				m.console(t, balancer)
 				time.Sleep(20 * time.Second)
 				synctest.Wait()
-				numbers := c.lanes.numbers()
+				numbers := c.scheduler.Numbers()
 				slices.Sort(numbers)
 				if diff := cmp.Diff([]int32{0, 1, 2}, numbers); diff != "" {
 					t.Errorf("owned beside another kind of consumer (-want +got):\n%s", diff)

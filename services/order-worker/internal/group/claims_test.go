@@ -133,8 +133,8 @@ func TestAPartitionStaysBlockedWhileAnotherGroupWorksOnIt(t *testing.T) {
 					t.Error("two groups at work at once")
 				}
 				for _, p := range c.Partitions() {
-					if p.Held == nil || !strings.Contains(p.Held.Error(), `group "others"`) {
-						t.Errorf("partition %d: held because %v, want the other group named", p.Number, p.Held)
+					if p.Blocked == nil || !strings.Contains(p.Blocked.Error(), `group "others"`) {
+						t.Errorf("partition %d: held because %v, want the other group named", p.Number, p.Blocked)
 					}
 				}
 				end()

@@ -13,7 +13,9 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// feed is a client that is polled, and hands over what it gets. What it calls is called from the goroutine that polls.
+const pollRecords = 1000
+
+// feed polls a client. It calls its receiver from the goroutine that polls.
 type feed struct {
 	*kgo.Client
 	log  *slog.Logger
@@ -21,17 +23,17 @@ type feed struct {
 	to   receiver
 
 	mu   sync.Mutex
-	end  context.CancelFunc // of the poll in hand
-	over <-chan struct{}    // closed when what it got is handed over
+	end  context.CancelFunc // of the current poll
+	over <-chan struct{}    // closed when the receiver has its records
 }
 
 // receiver is what a feed calls.
 type receiver struct {
 	between func() // before each poll
-	// whole returns those of the records before the first batch that cannot be read; or nil: all are whole.
+	// whole returns the records before the first batch that cannot be read; nil if that is not checked.
 	whole func(ctx context.Context, topic string, partition int32, records []*kgo.Record) []*kgo.Record
 	offer func(topic string, partition int32, records []*kgo.Record)
-	// fault hears of an error that the client does not retry by itself, and returns it if it may pass.
+	// fault acts on an error that the client does not retry by itself, and returns it if it may pass.
 	fault func(ctx context.Context, topic string, partition int32, err error) error
 }
 
@@ -41,7 +43,8 @@ func newFeed(cl *kgo.Client, log *slog.Logger, spin *kafka.Spin, to receiver) *f
 	return &feed{Client: cl, log: log, spin: spin, to: to, end: func() {}, over: over}
 }
 
-// poll hands records over until ctx ends. It never waits for the work on them. Errors come again at once: it pauses after them.
+// poll polls until ctx ends. It never waits for the work on records. An error repeats at once, so it
+// pauses after one.
 func (f *feed) poll(ctx context.Context) {
 	var backoff kafka.Backoff
 	for ctx.Err() == nil {
@@ -51,12 +54,12 @@ func (f *feed) poll(ctx context.Context) {
 			continue
 		}
 		backoff.Pause(ctx, err, func(err error) {
-			f.log.LogAttrs(ctx, slog.LevelWarn, "fetch interrupted", slog.Any(telemetry.Error, err))
+			f.log.LogAttrs(ctx, slog.LevelWarn, "fetch failed: it is tried again", slog.Any(telemetry.Error, err))
 		})
 	}
 }
 
-// round is one poll. It returns what it met that may pass.
+// round is one poll. It returns an error that may pass.
 func (f *feed) round(ctx context.Context) (err error) {
 	round, end := context.WithCancel(ctx)
 	over := make(chan struct{})
@@ -88,16 +91,17 @@ func (f *feed) round(ctx context.Context) (err error) {
 	return err
 }
 
-// interrupt ends the poll in hand, so that another one begins.
+// interrupt ends the current poll, so that another one begins.
 func (f *feed) interrupt() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.end()
 }
 
-// flush returns when all is handed over that was polled before. A partition that comes back waits for that: its records
-// from the time before, polled but not handed over yet, would be taken for new ones, and come out of order. The client
-// can hold a rebalance up for the same reason (BlockRebalanceOnPoll), but then nothing is polled while a partition drains.
+// flush returns when the receiver has all that was polled before. A partition that is assigned again
+// waits for that: records of its earlier assignment, polled but not received yet, would be taken for
+// new ones, out of order. The client can delay a rebalance for the same reason
+// (BlockRebalanceOnPoll), but then nothing is polled while a partition drains.
 func (f *feed) flush() {
 	f.mu.Lock()
 	end, over := f.end, f.over

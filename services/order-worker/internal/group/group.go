@@ -1,301 +1,231 @@
-// Package group is a member of the worker group: it takes records from Kafka, works on many at once, and commits what is finished.
+// Package group is a member of the worker group: it reads records from Kafka, has the scheduler work
+// on them, and commits what is finished.
 //
-// The group subscribes to the topic orders only. Whoever owns orders/p reads partition p of all topics, with a second
-// client, and so an order has one lane in one process, whatever topic it comes from. The group's client fetches nothing:
-// it keeps the membership, and commits the offsets of all topics in one request under its member and generation. Orders that
-// were put off wait before a gate (source.go).
+// The group subscribes to the topic orders only. The owner of orders/p reads partition p of all
+// topics, with a second client, so an order has one lane in one process, whatever topic it comes
+// from. The group's client fetches nothing: it keeps the membership, and commits the offsets of all
+// topics in one request under its member ID and generation.
 //
-// A partition is taken (take.go) when it is known where all its topics are read on, and that nothing is lost there
-// (positions.go); then its ledger is opened, and only then are its records fetched. Each partition is taken apart: one
-// whose leader is away is tried again, and holds up none of the others.
+// The lifecycle of an assigned partition (package partition) goes through these files:
 //
-// A committed offset is signed (commit.go). One without a signature was committed by a client that worked on nothing, or set by
-// a tool: the partition is read again from the start of its log, and the ledger knows what was finished.
+//   - restore.go: the start positions are looked up (locate.go, positions.go), the ledger is opened,
+//     and the scheduler and the second client begin. Each partition is restored apart: one whose leader
+//     is away does not delay the others.
+//   - release.go: a partition that is revoked is drained, committed and released. Orders that are not
+//     finished within the grace period are abandoned before their next effect; the next owner resumes
+//     them. A partition that is lost drains no longer than the lease is held.
+//   - claims.go: a newer claim ends all work on a partition at once. It is blocked, and claimed back
+//     when no other group works on the topics (rivals.go).
+//   - inspect.go: a partition is blocked by a batch that cannot be read, and by lost records.
 //
-// Records of one key are worked on one after the other (a lane), all others side by side. Committed is only what stands
-// below the oldest unfinished record (the watermark). A partition that goes, for a rebalance or because the worker stops,
-// is drained first: nothing new is begun, what is in hand is finished within the drain time, then committed, then let
-// go. What is not finished by then is abandoned before its next effect, and its next owner takes it up. A partition that is
-// lost is drained no longer than the lease is held, and a newer claim on it ends everything at once.
+// A committed offset is signed (commit.go). One without a signature was committed by another client,
+// which has worked on nothing, or was set by a tool: the partition is read again from the start of its
+// log, and the ledger knows what was finished.
 package group
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/lease"
-	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/metrics"
-	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/services/order-worker/internal/partition"
+	"example.com/orders/services/order-worker/internal/scheduler"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
-	"example.com/orders/shared/topic"
 )
 
-// Handler works on one record until it is finished and returns nil then. It gives up waiting when stopping is closed, and everything when ctx ends.
-type Handler func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error
-
-// Config says what to consume and how. All fields are needed but Room and Assigned.
-type Config struct {
-	Kafka      kafka.Config
-	Topics     topic.Set
-	Partitions int // of each topic, as kafka.Check found them: those beyond are not worked on
-	Group      string
-	Protocol   string // of the group: "consumer" (KIP-848), or else the classic one
-	// SessionTimeout is after how long of silence a member's partitions go to others; of the classic protocol, where the brokers
-	// allow it.
-	SessionTimeout time.Duration
-	Concurrency    int           // orders in hand at once
-	Drain          time.Duration // how long a partition that goes may finish what is in hand
-	AcceptLoss     bool          // go on where a log begins now, if what was to be read next is gone
-	Ledger         ledger.Config
-	Meter          *metrics.Meter
-	Log            *slog.Logger
-	// Room says how many orders of Topics.Waiting may be in hand at once in this worker now, and after how long to ask again
-	// even if none ends (zero: not before); or nil: as many as of any topic. It must not block.
-	Room func() (orders int, again time.Duration)
-	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
-	Assigned func(partitions []int32)
-}
-
+// How often blocked partitions are looked at, and after how many looks the stalled ones.
 const (
-	commitEvery = time.Second
-	commitAgain = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
-	pollRecords = 1000
-)
-
-// The reasons for which work is abandoned.
-var (
-	errLost    = errors.New("the partition belongs to another worker")
-	errDrained = errors.New("the drain time is over")
+	tendEvery    = 10 * time.Second
+	stalledEvery = 3
 )
 
 // Member is a member of the group.
 type Member struct {
-	cfg     Config
-	handle  Handler
-	group   *feed // subscribes to orders, and reads nothing; commits for all topics
-	side    *feed // reads the owned partition numbers of all topics
-	lanes   *lanes
-	records kafka.Reader            // of what the clients could not read
-	stop    context.CancelCauseFunc // ends Run with an error that waiting does not cure
+	*core
+	committer *committer
+	releaser  *releaser
+	restorer  *restorer
+	claims    *claims
+	inspector *inspector
 
-	sessionTimeout time.Duration // after which the group gives a silent member's partitions to others; set by connect
-
-	changes  sync.Mutex    // held while partitions come, go, or are opened again
-	commits  chan struct{} // full during a commit, so that an old one never overtakes a new one
-	refusals kafka.Backoff // of commits; owned by the one that goes on
-	takings  sync.WaitGroup
-	leaving  atomic.Bool    // no partitions are wanted any more
-	drains   sync.WaitGroup // of handOver
-
-	mu        sync.Mutex
-	taken     map[int32]*taking // by partition number, until it goes
-	announced []int32           // what was logged last; nil before that
+	changes sync.Mutex // held while partitions are assigned, revoked, lost or reopened
 }
 
 // New returns a member that hands records to handle once it runs.
 func New(cfg Config, handle Handler) *Member {
-	c := &Member{
-		cfg: cfg, handle: handle, commits: make(chan struct{}, 1), taken: map[int32]*taking{},
-		records: kafka.NewReader(cfg.Ledger.Producer, cfg.Topics.DLQ), stop: func(error) {},
+	c := newCore(cfg)
+	l, records, commits := locator{c}, kafka.NewReader(cfg.Ledger.Producer, cfg.Topics.DLQ), newCommitter(c)
+	release, restore := &releaser{core: c, commits: commits}, &restorer{core: c, locator: l, handle: handle, records: records}
+	return &Member{
+		core: c, committer: commits, releaser: release, restorer: restore,
+		claims:    &claims{core: c, releaser: release, restorer: restore, rivals: rivals{c}},
+		inspector: &inspector{core: c, locator: l, records: records, told: map[int32]*kafka.Backoff{}},
 	}
-	c.lanes = &lanes{limit: cfg.Concurrency, log: cfg.Log, room: room{ask: cfg.Room}, fetch: c.fetch, seek: c.seek, thirst: c.thirst}
-	return c
 }
 
-// Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the group and returns nil.
-// It returns an error if the brokers do not answer at the start, or refuse what waiting does not cure. It is called once.
-func (c *Member) Run(ctx context.Context) error {
-	told := ctx
-	ctx, c.stop = context.WithCancelCause(ctx)
-	defer c.stop(nil)
-	// After the end of ctx the clients still ask Kafka for what letting go takes, until they hang up.
+// Run is a member of the group until ctx ends; then it drains all partitions, commits, leaves the
+// group and returns nil. It returns an error if the brokers do not answer at the start, or refuse
+// what waiting does not cure. It is called once.
+func (m *Member) Run(ctx context.Context) error {
+	asked := ctx
+	ctx, m.stop = context.WithCancelCause(ctx)
+	defer m.stop(nil)
+	// After the end of ctx the clients still send what releasing partitions takes.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
-	if err := c.connect(ctx, calls); err != nil {
-		if told.Err() != nil {
-			return nil // it was told to stop before it was a member
+	if err := m.connect(ctx, calls); err != nil {
+		if asked.Err() != nil {
+			return nil // it was asked to stop before it was a member
 		}
 		return err
 	}
-	// Only now does it join: what is called when partitions come uses both clients.
-	c.group.AddConsumeTopics(c.cfg.Topics.Orders)
+	// Only now does it join: the callbacks of the group use both clients.
+	m.group.AddConsumeTopics(m.cfg.Topics.Orders)
 	var running sync.WaitGroup
-	running.Go(func() { c.group.poll(ctx) })
-	running.Go(func() { c.side.poll(ctx) })
-	running.Go(func() { c.commitPeriodically(ctx) })
-	running.Go(func() { c.tend(ctx, calls) })
-	running.Go(func() { c.observeEnds(ctx) })
+	running.Go(func() { m.group.poll(ctx) })
+	running.Go(func() { m.side.poll(ctx) })
+	running.Go(func() { m.committer.run(ctx) })
+	running.Go(func() { m.committer.observeEnds(ctx) })
+	running.Go(func() { m.tend(ctx, calls) })
 	<-ctx.Done()
-	c.depart(calls)
+	m.releaser.leave(calls)
 	running.Wait()
-	c.leave(calls)
-	c.takings.Wait()
+	m.leave(calls)
+	m.tasks.Wait()
 	hangUp()
-	c.group.Close()
-	c.side.Close()
-	c.drains.Wait()
-	c.lanes.wg.Wait()
-	if told.Err() == nil {
+	m.group.Close()
+	m.side.Close()
+	m.releaser.drains.Wait()
+	m.scheduler.Wait()
+	if asked.Err() == nil {
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-// Block has nothing begun any more in any partition, those included that are assigned later. What is in flight is finished
-// and committed; everything else stays in Kafka.
-func (c *Member) Block(reason error) { c.lanes.blockAll(reason) }
-
-// BlockedBy is the reason that was given to Block, or nil.
-func (c *Member) BlockedBy() error { return c.lanes.blockedBy() }
-
 // connect makes both clients, whose calls end with the second context. The group's has no topic yet.
-func (c *Member) connect(ctx, calls context.Context) error {
-	groupSpin, sideSpin := kafka.NewSpin(), kafka.NewSpin()
-	side, err := c.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.WithHooks(sideSpin))...)
+func (m *Member) connect(ctx, calls context.Context) error {
+	sideSpin := kafka.NewSpin()
+	side, err := m.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.WithHooks(sideSpin))...)
 	if err != nil {
 		return err
 	}
-	session, err := c.session(ctx, side)
-	if err != nil {
+	m.side = newFeed(side, m.cfg.Log, sideSpin, receiver{m.scheduler.Refill, m.inspector.whole, m.claims.offer, m.inspector.fault})
+	if err := m.join(ctx, calls); err != nil {
 		side.Close()
 		return err
 	}
-	c.sessionTimeout = session
-	held := lease.New(session)
-	c.cfg.Ledger.Lease, c.cfg.Ledger.Group, c.cfg.Ledger.Deferred = held, c.cfg.Group, c.lanes.appended
-	orders := c.cfg.Topics.Orders
-	group, err := c.cfg.Kafka.Connect(ctx, append(c.protocol(),
-		kgo.WithContext(calls),
-		kgo.ConsumerGroup(c.cfg.Group),
-		kgo.ClientID(clientID),
-		kgo.WithHooks(held, groupSpin),
-		kgo.DisableAutoCommit(),
-		kgo.AdjustFetchOffsetsFn(nothing),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
-			c.changes.Lock()
-			defer c.changes.Unlock()
-			c.assigned(ctx, taken[orders])
-		}),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
-			c.changes.Lock()
-			defer c.changes.Unlock()
-			c.revoked(calls, gone[orders])
-		}),
-		kgo.OnPartitionsLost(func(context.Context, *kgo.Client, map[string][]int32) {
-			c.changes.Lock()
-			defer c.changes.Unlock()
-			c.lost(calls)
-		}),
-	)...)
-	if err != nil {
+	if err := m.claims.rivals.refuse(ctx); err != nil {
+		m.group.Close()
 		side.Close()
-		return err
-	}
-	c.group = newFeed(group, c.cfg.Log, groupSpin, receiver{func() {}, c.whole, c.lanes.offer, c.fault})
-	c.side = newFeed(side, c.cfg.Log, sideSpin, receiver{c.lanes.refill, c.whole, c.offerSide, c.fault})
-	if err := c.refuseRivals(ctx); err != nil {
-		c.group.Close()
-		c.side.Close()
 		return err
 	}
 	return nil
 }
 
+// join makes the group's client.
+func (m *Member) join(ctx, calls context.Context) (err error) {
+	if m.session, err = sessionTimeout(ctx, m.cfg, m.side.Client); err != nil {
+		return err
+	}
+	held, spin := lease.New(m.session), kafka.NewSpin()
+	m.cfg.Ledger.Lease, m.cfg.Ledger.Group, m.cfg.Ledger.Deferred = held, m.cfg.Group, m.scheduler.Appended
+	orders := m.cfg.Topics.Orders
+	group, err := m.cfg.Kafka.Connect(ctx, append(m.protocol(),
+		kgo.WithContext(calls),
+		kgo.ConsumerGroup(m.cfg.Group),
+		kgo.ClientID(clientID),
+		kgo.WithHooks(held, spin),
+		kgo.DisableAutoCommit(),
+		kgo.AdjustFetchOffsetsFn(nothing),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+			m.change(func() { m.restorer.assigned(ctx, assigned[orders]) })
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+			m.change(func() { m.releaser.revoked(calls, revoked[orders], errRevoked) })
+		}),
+		kgo.OnPartitionsLost(func(context.Context, *kgo.Client, map[string][]int32) {
+			m.change(func() { m.releaser.lost(calls) })
+		}),
+	)...)
+	if err == nil {
+		m.group = newFeed(group, m.cfg.Log, spin, receiver{func() {}, m.inspector.whole, m.scheduler.Offer, m.inspector.fault})
+	}
+	return err
+}
+
+func (m *Member) change(do func()) {
+	m.changes.Lock()
+	defer m.changes.Unlock()
+	do()
+}
+
 func fetching(calls context.Context) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.WithContext(calls),
-		// A position that is gone must not be passed over without a word.
+		// A position that is gone must not be passed over silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset().AtStart()),
-		// What is fetched is unpacked at once, to ten times its size, and a record that waits keeps all that came with it.
+		// A fetch is unpacked at once, to ten times its size, and a record that waits keeps the whole fetch in memory.
 		kgo.FetchMaxBytes(1 << 20),
 		kgo.FetchMaxPartitionBytes(64 << 10),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 	}
 }
 
-// depart drains all partitions, and hands each over when it is idle, while the group still hears from us: a member that is
-// leaving sends no heartbeats, and would lose its partitions with orders in flight.
-func (c *Member) depart(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Drain+brief)
-	defer cancel()
-	c.leaving.Store(true)
-	until := time.Now().Add(c.cfg.Drain)
-	c.handOver(ctx, c.release(ctx, c.drain(c.numbers()), until), until)
-}
-
-// leave leaves the group. When Kafka is away it gives up soon, and the session time-out does the rest.
-func (c *Member) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
-	defer cancel()
-	if err := c.group.LeaveGroupContext(ctx); err != nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "group not left", slog.Any(telemetry.Error, err))
-	}
-}
-
-// nothing has the group's client read none of what it is assigned: the second client does, as soon as a partition is taken.
+// nothing has the group's client read none of its partitions: the second client does, once a partition is restored.
 func nothing(context.Context, map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	return nil, nil
 }
 
-// fetch pauses or resumes one topic's partition.
-func (c *Member) fetch(topic string, partition int32, paused bool) {
-	which := map[string][]int32{topic: {partition}}
-	if paused {
-		c.side.PauseFetchPartitions(which)
-	} else {
-		c.side.ResumeFetchPartitions(which)
+// leave leaves the group. When Kafka is away it gives up soon, and the group ends the membership
+// after the session timeout.
+func (m *Member) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, kafka.DeliveryTimeout)
+	defer cancel()
+	if err := m.group.LeaveGroupContext(ctx); err != nil {
+		m.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "group not left: partitions stay idle for the session timeout", slog.Any(telemetry.Error, err))
 	}
 }
 
-// seek says where a topic's partition is read on.
-func (c *Member) seek(topic string, partition int32, at kgo.EpochOffset) {
-	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: at}})
-}
-
-// thirst has lanes refilled before the next poll, which is at once.
-func (c *Member) thirst() { c.side.interrupt() }
-
-// abandoned reports whether an unfinished record was left for the partition's next owner on purpose.
-func abandoned(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, retry.ErrStopping)
-}
-
-// work is how one partition's records are worked on, under the ctx that ends when the partition is lost.
-func (c *Member) work(ctx context.Context, l *ledger.Ledger, stopping <-chan struct{}) func(*kgo.Record) error {
-	return func(r *kgo.Record) error {
-		err := c.handle(ctx, l, r, stopping)
-		if err == nil || abandoned(ctx, err) {
-			return err
+// tend looks, now and then, for partitions that stall without an error, and reopens blocked ones
+// whose unreadable batch is skipped by now.
+func (m *Member) tend(ctx, calls context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	before := map[scheduler.Place]int64{}
+	for looks := 1; ; looks++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.group.spin.Found():
+			m.inspector.stalled(ctx, m.scheduler.Reading())
+			continue
+		case <-m.side.spin.Found():
+			m.inspector.stalled(ctx, m.scheduler.Reading())
+			continue
+		case <-tick.C:
 		}
-		c.final(err)
-		c.cfg.Meter.Refused()
-		return fmt.Errorf("%w: %w", errHeld, err)
+		if looks%stalledEvery == 0 {
+			before = m.inspector.stalled(ctx, before)
+		}
+		for _, a := range m.inspector.skipped(ctx) {
+			m.change(func() { m.reopen(ctx, calls, a) })
+		}
 	}
 }
 
-// announce tells which partitions are owned now. A rebalance that changes nothing is not logged: while a partition drains there
-// are two a second.
-func (c *Member) announce() {
-	numbers := append([]int32{}, c.lanes.numbers()...)
-	slices.Sort(numbers)
-	if c.cfg.Assigned != nil {
-		c.cfg.Assigned(numbers)
+// reopen assigns a partition again that is blocked by a batch which is skipped now.
+func (m *Member) reopen(ctx, calls context.Context, a *assignment) {
+	if a.State() != partition.Blocked || a.unreadable() == nil {
+		return // it was revoked meanwhile, or is blocked by something else
 	}
-	c.mu.Lock()
-	same := c.announced != nil && slices.Equal(c.announced, numbers)
-	c.announced = numbers
-	c.mu.Unlock()
-	if !same {
-		c.cfg.Log.Info("partitions owned", telemetry.Partitions, numbers)
-	}
+	number := a.Number()
+	m.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "partition continues: the batch is skipped", slog.Int(telemetry.Partition, int(number)))
+	m.releaser.revoked(calls, []int32{number}, errSkipped)
+	m.restorer.assigned(ctx, []int32{number})
 }

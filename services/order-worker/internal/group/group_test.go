@@ -380,3 +380,5 @@ func silence(k *kafkatest.Kafka) (back func()) {
 	})
 	return func() { here.Store(true) }
 }
+
+func name(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/partition"
 	"example.com/orders/shared/kafka"
 )
 
@@ -34,9 +35,13 @@ func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
 		if got := c.Partitions(); got != nil {
 			t.Errorf("before it runs: got %v, want none", got)
 		}
-		expect := func(inHand time.Duration) {
+		expect := func(inFlight time.Duration) {
 			t.Helper()
-			want := []Partition{{Number: 0}, {Number: 1, Orders: 1, Oldest: inHand}, {Number: 2}}
+			want := []partition.Status{
+				{Number: 0, State: partition.Running},
+				{Number: 1, State: partition.Running, InFlight: 1, Oldest: inFlight},
+				{Number: 2, State: partition.Running},
+			}
 			if diff := cmp.Diff(want, c.Partitions(), cmp.Transformer("seconds", time.Duration.Seconds), cmpopts.EquateApprox(0, 4)); diff != "" {
 				t.Errorf("partitions (-want +got):\n%s", diff)
 			}
@@ -72,7 +77,7 @@ func TestAHeldPartitionIsTold(t *testing.T) {
 		c, _ := m.member(t, m.work)
 		time.Sleep(5 * time.Second)
 		got := c.Partitions()
-		if len(got) != 3 || got[0].Held != nil || got[1].Held == nil || got[1].Held.Error() != "lost: offsets 3 to 4 of orders/1" {
+		if len(got) != 3 || got[0].Blocked != nil || got[1].Blocked == nil || got[1].Blocked.Error() != "lost: offsets 3 to 4 of orders/1" {
 			t.Errorf("got %v, want partition 1 held, and why", got)
 		}
 		if got := m.blocked(t); !slices.Equal(got, []int32{1}) {

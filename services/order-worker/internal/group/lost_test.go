@@ -101,7 +101,7 @@ func TestANewerClaimAbandonsAtOnceWhatALostPartitionHasInHand(t *testing.T) {
 		m.fill(t, m.Topics.Orders, 1, 1)
 		<-began
 		synctest.Wait()
-		go c.lost(t.Context()) // ended by the claim
+		go c.releaser.lost(t.Context()) // ended by the claim
 		time.Sleep(2 * time.Second)
 		since := time.Now()
 		claim := wire.Claim("another", since)

@@ -195,7 +195,7 @@ func TestALogThatEndsBelowWhatWasFinishedIsALoss(t *testing.T) {
 		{2, 3, 9, &loss{"orders", 1, 2, 3}},
 		{9, 0, 7, &loss{"orders", 1, 7, 9}},
 	} {
-		p := position{topic: "orders", at: row.at, start: row.start, end: row.end, cut: unknown}
+		p := position{topic: "orders", next: kgo.EpochOffset{Offset: row.at}, start: row.start, end: row.end, cut: unknown}
 		if diff := cmp.Diff(row.want, p.lost(1), cmp.AllowUnexported(loss{})); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", p, diff)
 		}
@@ -232,7 +232,8 @@ func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 				}
 				restored := func() (states int64) {
 					t.Helper()
-					found, err := c.positions(t.Context(), 1, c.together(t.Context(), []int32{1}))
+					l := locator{c.core}
+					found, err := l.positions(t.Context(), 1, l.together(t.Context(), []int32{1}))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -308,9 +309,9 @@ func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
 		})
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		c.lost(t.Context())
-		if len(c.taken) != 0 {
-			t.Errorf("still taking %v, want nothing", c.taken)
+		c.releaser.lost(t.Context())
+		if got := c.all(); len(got) != 0 {
+			t.Errorf("still restoring %v, want nothing", got)
 		}
 		fault.Remove()
 		time.Sleep(5 * time.Second)

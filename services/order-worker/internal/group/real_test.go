@@ -74,7 +74,7 @@ func TestLossAndSessionOnRealKafka(t *testing.T) {
 	m := gatherOn(t, kafkatest.Real(t))
 	kip848(&m.cfg)
 	m.cfg.Group = m.Prefix
-	if got, err := New(m.cfg, nil).session(t.Context(), m.Client); err != nil || got < 40*time.Second {
+	if got, err := sessionTimeout(t.Context(), m.cfg, m.Client); err != nil || got < 40*time.Second {
 		t.Errorf("session: got %s, %v, want what the broker has, 45s by default", got, err)
 	}
 }

@@ -11,188 +11,197 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/partition"
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/services/order-worker/internal/scheduler"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 )
 
-// taking is how a partition that was assigned becomes one that is worked on: beside what the group's client does, because it
-// takes as long as Kafka is away, and ends at once when the partition goes again.
-type taking struct {
-	ctx    context.Context //nolint:containedctx // of the assignment: ends when the partition goes
-	cancel context.CancelCauseFunc
-	done   chan struct{}  // closed when it was taken for the first time, or could not be
-	again  sync.WaitGroup // of takeAgain; Go is called with mu held
-
-	// Guarded by Member.mu.
-	yields  int       // how often it was claimed by another member
-	yielded time.Time // the last time
+// restorer takes partitions from assigned to running, or to blocked. That takes as long as Kafka is
+// away, so it runs apart from the group's client, and ends when the partition begins to drain.
+type restorer struct {
+	*core
+	locator locator
+	handle  Handler
+	records kafka.Reader // of what the clients could not read
 }
 
-// assigned begins to take partitions, for the first time or again.
-func (c *Member) assigned(ctx context.Context, numbers []int32) {
+// assigned begins to restore partitions.
+func (r *restorer) assigned(ctx context.Context, numbers []int32) {
+	free := slices.DeleteFunc(slices.Clone(numbers), func(number int32) bool { return r.owner(number) != nil })
+	first := r.locator.together(ctx, free)
 	var all sync.WaitGroup
-	free := slices.DeleteFunc(slices.Clone(numbers), c.lanes.has) // what still drains commits until it is vacant
-	first := c.together(ctx, free)
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	all.Add(len(numbers))
 	for _, number := range numbers {
-		t := &taking{done: make(chan struct{})}
-		t.ctx, t.cancel = context.WithCancelCause(ctx)
-		c.taken[number] = t
-		all.Go(func() {
-			defer close(t.done)
-			ask := first
-			if !slices.Contains(free, number) {
-				if c.lanes.vacant(t.ctx, number) != nil {
-					return
-				}
-				ask = c.together(t.ctx, []int32{number})
-			}
-			if err := c.take(t.ctx, number, ask); err != nil {
-				c.notTaken(t.ctx, number, err)
-			}
-		})
+		earlier, a := r.owner(number), r.assign(ctx, number)
+		r.start(a, func() { r.restoreAfter(earlier, a, first) }, all.Done)
 	}
 	done := make(chan struct{})
-	c.takings.Go(func() {
+	r.tasks.Go(func() {
 		all.Wait()
 		close(done)
 	})
-	c.takings.Go(func() { c.announceUntil(done) })
+	r.tasks.Go(func() { r.announceUntil(done) })
 }
 
-// notTaken hears why a partition was not taken, unless that is because it goes again.
-func (c *Member) notTaken(ctx context.Context, number int32, err error) {
-	if ctx.Err() == nil {
-		c.final(err)
-		c.log(ctx, slog.LevelError, "partition not taken", number, err)
+// restoreAfter restores a partition when an earlier assignment of it is released: until then that
+// one commits. Earlier may be nil.
+func (r *restorer) restoreAfter(earlier, a *assignment, first *question) {
+	if earlier != nil {
+		select {
+		case <-earlier.Released():
+		case <-a.ctx.Done():
+			return
+		}
+		first = r.locator.together(a.ctx, []int32{a.Number()})
 	}
+	r.restore(a, first)
 }
 
-// announceUntil announces what is taken when all is done, and once a second until then: what can be taken is worked on
-// already, whatever keeps the others.
-func (c *Member) announceUntil(done <-chan struct{}) {
-	for owned := len(c.lanes.numbers()); ; {
+// announceUntil announces the owned partitions when all is done, and once a second until then:
+// those that are restored are worked on already, whatever delays the others.
+func (r *restorer) announceUntil(done <-chan struct{}) {
+	for owned := len(r.scheduler.Numbers()); ; {
 		select {
 		case <-done:
-			c.announce()
+			r.announce()
 			return
 		case <-time.After(time.Second):
 		}
-		if now := len(c.lanes.numbers()); now != owned {
+		if now := len(r.scheduler.Numbers()); now != owned {
 			owned = now
-			c.announce()
+			r.announce()
 		}
 	}
 }
 
-// untake ends the taking of a partition, if it still goes on.
-func (c *Member) untake(number int32) {
-	c.mu.Lock()
-	t := c.taken[number]
-	delete(c.taken, number)
-	c.mu.Unlock()
-	if t != nil {
-		t.cancel(errLost)
-		<-t.done
-		t.again.Wait()
+// restore restores a partition. First was asked for all partitions that were assigned with it.
+func (r *restorer) restore(a *assignment, first *question) {
+	if !a.Set(partition.Restoring, nil) {
+		return
+	}
+	if err := r.try(a, first); err != nil && a.ctx.Err() == nil {
+		r.final(err)
+		r.log(a.ctx, slog.LevelError, "partition blocked: its ledger cannot be restored", a.Number(), err)
+		r.block(a, err)
 	}
 }
 
-// take begins work on a partition: it looks where everything is read on, opens the ledger from there, and has it fetched.
-// First was asked for all partitions that were assigned with it.
-func (c *Member) take(ctx context.Context, number int32, first *question) error {
-	began := time.Now()
-	if orders := c.cfg.Topics.Orders; int(number) >= c.cfg.Partitions {
-		// The group may know of new partitions before anybody else does. No other topic has this one.
-		c.Block(&kafka.Repartitioned{Topic: orders, Was: c.cfg.Partitions, Is: int(number) + 1})
+// try looks up where everything is read from, opens the ledger from there, and has records fetched.
+func (r *restorer) try(a *assignment, first *question) error {
+	began, number := time.Now(), a.Number()
+	if orders := r.cfg.Topics.Orders; int(number) >= r.cfg.Partitions {
+		// The group's client may be the first to know of new partitions. No other topic has this one.
+		r.Block(&kafka.Repartitioned{Topic: orders, Was: r.cfg.Partitions, Is: int(number) + 1})
 	}
-	if reason := c.BlockedBy(); reason != nil {
-		c.lanes.add(c.refused(number, position{topic: c.cfg.Topics.Orders}, reason))
+	if reason := r.BlockedBy(); reason != nil {
+		r.blocked(a, position{topic: r.cfg.Topics.Orders}, reason)
 		return nil
 	}
-	found, err := c.positions(ctx, number, first)
+	found, err := r.locator.positions(a.ctx, number, first)
 	if err != nil {
 		return err
 	}
-	if lost := c.check(ctx, number, found); lost != nil {
-		c.lanes.add(c.refused(number, found[0], lost))
+	if lost := r.locator.check(a.ctx, number, found); lost != nil {
+		r.blocked(a, found[0], lost)
 		return nil
 	}
-	found = found[:len(c.sources())]
-	l, err := ledger.Open(ctx, c.cfg.Ledger, number, start(found))
+	found = found[:len(r.sources())]
+	l, err := ledger.Open(a.ctx, r.cfg.Ledger, number, start(found))
 	if bad, ok := errors.AsType[*kafka.UnreadableError](err); ok {
-		c.lanes.add(c.refused(number, found[0], bad))
-		c.sayBlocked(number, bad)
+		r.logUnreadable(bad)
+		r.blocked(a, found[0], bad)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := c.namePassed(ctx, number, l, found[0]); err != nil {
+	if err := r.logPassed(a.ctx, number, l, found[0]); err != nil {
 		return err
 	}
-	c.cfg.Meter.Restored(time.Since(began))
-	c.side.flush()
-	c.lanes.add(c.owned(ctx, l, number, found))
-	c.side.AddConsumePartitions(readings(c.cfg.Topics.Status, l.Claim()+1, number, found))
+	r.cfg.Meter.Restored(time.Since(began))
+	r.side.flush()
+	r.restored(a, l, found)
+	r.side.AddConsumePartitions(readings(r.cfg.Topics.Status, l.Claim()+1, number, found))
 	return nil
 }
 
-// namePassed names the orders below an offset that another client has committed of which the ledger knows nothing: they were
-// passed over, and are worked on now.
-func (c *Member) namePassed(ctx context.Context, number int32, l *ledger.Ledger, p position) error {
+// logPassed logs the orders below an offset that another client has committed of which the ledger
+// knows nothing: they were passed over, and are worked on now.
+func (r *restorer) logPassed(ctx context.Context, number int32, l *ledger.Ledger, p position) error {
 	if !p.foreign {
 		return nil
 	}
-	passed, from, to := 0, p.passed, p.at
-	err := c.insist(ctx, p.topic, number, func() error {
-		return c.records.Read(ctx, p.topic, number, to, min(p.passed, p.end), func(r *kgo.Record) error {
-			if !l.Begun(r) {
-				passed, from = passed+1, min(from, r.Offset)
-				to = r.Offset + 1
+	passed, from, to := 0, p.passed, p.next.Offset
+	err := r.insist(ctx, p.topic, number, func() error {
+		return r.records.Read(ctx, p.topic, number, to, min(p.passed, p.end), func(rec *kgo.Record) error {
+			if !l.Begun(rec) {
+				passed, from = passed+1, min(from, rec.Offset)
+				to = rec.Offset + 1
 			}
 			return nil
 		})
 	})
 	if passed > 0 {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "orders passed over by another client: working on them now",
+		r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "orders passed over by another client: working on them now",
 			slog.String(telemetry.Topic, p.topic), slog.Int(telemetry.Partition, int(number)),
 			slog.Int64(telemetry.From, from), slog.Int64(telemetry.To, to), slog.Int(telemetry.Count, passed))
 	}
 	return err
 }
 
-// owned is a partition to work on.
-func (c *Member) owned(ctx context.Context, l *ledger.Ledger, number int32, found []position) *partition {
-	// What is in hand outlives ctx by the drain time: only its end, or the loss of the partition, ends it.
-	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
-	stopping := make(chan struct{})
-	p := &partition{
-		number: number, ledger: l, work: c.work(work, l, stopping), abandon: abandon, stopping: stopping,
-		sources: []*source{{topic: c.cfg.Topics.Status, tail: true, next: l.Claim() + 1, epoch: unknown}}, lanes: map[string][]record{}, inHand: map[record]time.Time{},
-	}
-	// Orders come last in the turn: what is asked about one goes before it.
+// restored sets a partition running.
+func (r *restorer) restored(a *assignment, l *ledger.Ledger, found []position) {
+	// Orders in flight outlive the assignment by the grace period.
+	ctx, abandon := context.WithCancelCause(context.WithoutCancel(a.ctx))
+	sources := []scheduler.Source{{Topic: r.cfg.Topics.Status, Tail: true, Next: kgo.EpochOffset{Epoch: unknown, Offset: l.Claim() + 1}}}
+	// Orders are last in the turn: what is asked about one is before it.
 	for _, f := range append(slices.Clone(found[1:]), found[0]) {
-		// Commit each topic from the start: without a commit the next owner restores from the start of orders.status.
-		s := &source{topic: f.topic, next: f.at, epoch: f.epoch, mark: watermark{next: f.at, epoch: f.epoch, any: true}}
-		s.arrivals = arrivals{delay: c.cfg.Topics.Delay(f.topic), end: f.end, assigned: time.Now(), stamped: l.Now()}
-		if f.topic == c.cfg.Topics.Waiting {
-			s.room = &c.lanes.room
-		}
-		p.sources = append(p.sources, s)
+		sources = append(sources, scheduler.Source{
+			Topic: f.topic, Next: f.next, Delay: r.cfg.Topics.Delay(f.topic), End: f.end, BrokerNow: l.Now(), Limited: f.topic == r.cfg.Topics.Waiting,
+		})
 	}
-	return p
+	metadata := func(tail kgo.EpochOffset) scheduler.Metadata {
+		return func(topic string, offset int64) string {
+			return flagged(sign(offset, tail, l.Since(topic, offset)), a.Blocked() != nil)
+		}
+	}
+	r.schedule(a, &work{scheduler.NewLanes(a.Partition, r.work(ctx, a, l), metadata, sources...), l, abandon})
+	r.run(a)
 }
 
-// refused is a partition that is ours, and not worked on. What is committed of orders is committed again, to say so.
-func (c *Member) refused(number int32, orders position, reason error) *partition {
-	return &partition{
-		number: number, held: reason, abandon: func(error) {}, stopping: make(chan struct{}), repeat: orders.metadata,
-		sources: []*source{{
-			topic: orders.topic, next: orders.at, epoch: orders.epoch,
-			mark: watermark{next: orders.at, epoch: orders.epoch, any: orders.committed && !orders.foreign},
-		}},
+// blocked blocks a partition that is not restored. What is committed of orders is committed again,
+// with the flag that the partition is blocked.
+func (r *restorer) blocked(a *assignment, orders position, reason error) {
+	var sources []scheduler.Source
+	if orders.committed && !orders.foreign {
+		sources = append(sources, scheduler.Source{Topic: orders.topic, Next: orders.next})
+	}
+	metadata := func(kgo.EpochOffset) scheduler.Metadata {
+		return func(string, int64) string { return flagged(orders.metadata, true) }
+	}
+	a.Set(partition.Blocked, reason)
+	r.schedule(a, &work{scheduler.NewLanes(a.Partition, nil, metadata, sources...), nil, func(error) {}})
+}
+
+// work works on one record of a partition, until ctx ends.
+func (r *restorer) work(ctx context.Context, a *assignment, l *ledger.Ledger) func(*kgo.Record) error {
+	return func(rec *kgo.Record) error {
+		err := r.handle(ctx, l, rec, a.Draining())
+		if err == nil || ctx.Err() != nil || errors.Is(err, retry.ErrStopping) {
+			return err
+		}
+		r.final(err)
+		r.cfg.Meter.Refused()
+		if a.Set(partition.Blocked, err) {
+			text := "partition blocked: this version cannot process a record; run the newer version"
+			if kafka.Classify(err) != kafka.Away {
+				text = "partition blocked: Kafka refuses what an order needs"
+			}
+			r.cfg.Log.Error(text, telemetry.Topic, rec.Topic, telemetry.Partition, rec.Partition, telemetry.Offset, rec.Offset, telemetry.Error, err)
+		}
+		return err
 	}
 }
 
@@ -200,8 +209,8 @@ func (c *Member) refused(number int32, orders position, reason error) *partition
 func readings(tail string, behind int64, number int32, found []position) map[string]map[int32]kgo.Offset {
 	parts := map[string]map[int32]kgo.Offset{tail: {number: kgo.NewOffset().At(behind)}}
 	for _, p := range found {
-		// With the epoch the client hears of it when a leader has forgotten what stood below.
-		parts[p.topic] = map[int32]kgo.Offset{number: kgo.NewOffset().At(p.at).WithEpoch(p.epoch)}
+		// With the epoch the client notices when a leader has lost records below.
+		parts[p.topic] = map[int32]kgo.Offset{number: kgo.NewOffset().At(p.next.Offset).WithEpoch(p.next.Epoch)}
 	}
 	return parts
 }

@@ -61,7 +61,7 @@ func TestOneUnreadableBatchBlocksItsPartitionAloneUntilItIsSkipped(t *testing.T)
 					}
 					var held []int32
 					for _, p := range c.Partitions() {
-						if bad, ok := errors.AsType[*kafka.UnreadableError](p.Held); ok && bad.Topic == topic {
+						if bad, ok := errors.AsType[*kafka.UnreadableError](p.Blocked); ok && bad.Topic == topic {
 							held = append(held, p.Number)
 						}
 					}
@@ -80,8 +80,8 @@ func TestOneUnreadableBatchBlocksItsPartitionAloneUntilItIsSkipped(t *testing.T)
 					m.fill(t, m.Topics.Orders, 1, 1)
 					time.Sleep(10 * time.Second)
 					for _, p := range c.Partitions() {
-						if p.Held != nil {
-							t.Errorf("partition %d: got %v, want it open again", p.Number, p.Held)
+						if p.Blocked != nil {
+							t.Errorf("partition %d: got %v, want it open again", p.Number, p.Blocked)
 						}
 					}
 					stop()

@@ -29,6 +29,7 @@ type Meter struct {
 	refused    prometheus.Counter
 	restores   prometheus.Histogram
 	partitions prometheus.Gauge
+	states     *prometheus.CounterVec
 	breakers   *prometheus.GaugeVec
 }
 
@@ -47,9 +48,10 @@ func New() *Meter {
 		restores: prometheus.NewHistogram(histogram("restore_seconds", "From the assignment of a partition to its ledger.",
 			0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)),
 		partitions: prometheus.NewGauge(gauge("partitions", "Partitions that the worker owns.")),
+		states:     prometheus.NewCounterVec(counter("partition_transitions_total", "Changes of the state of a partition, by the new state."), []string{"state"}),
 		breakers:   prometheus.NewGaugeVec(gauge("breaker_open", "1 while orders wait for what the step depends on."), []string{"step"}),
 	}
-	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.void, m.lost, m.refused, m.restores, m.partitions, m.breakers,
+	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.void, m.lost, m.refused, m.restores, m.partitions, m.states, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A counter that appears with its first count shows no increase.
 	for _, outcome := range []order.Status{order.Confirmed, order.Retrying, order.Waiting, order.Dead, order.Cancelled, Duplicate} {
@@ -118,29 +120,31 @@ func (u unreadable) Collect(all chan<- prometheus.Metric) {
 	})
 }
 
-// WatchBlocked has scrapes ask which partitions are assigned and not worked on, each with its cause. It is called once.
-func (m *Meter) WatchBlocked(ask func() map[int32]string) { m.registry.MustRegister(newBlocked(ask)) }
+// WatchPartitions has scrapes ask for the state of each assigned partition, and why it is in that state, as one word of a closed
+// list or empty. It is called once.
+func (m *Meter) WatchPartitions(ask func(say func(partition int32, state, reason string))) {
+	m.registry.MustRegister(partitions{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "partition_state"),
+		"1 for the state of each assigned partition.", []string{"partition", "state", "reason"}, nil)})
+}
 
-// blocked is a collector of one gauge for each blocked partition: those that are worked on have none.
-type blocked struct {
-	ask  func() map[int32]string
+// partitions is a collector of one gauge for each assigned partition.
+type partitions struct {
+	ask  func(say func(partition int32, state, reason string))
 	desc *prometheus.Desc
 }
 
-func newBlocked(ask func() map[int32]string) blocked {
-	return blocked{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "blocked"),
-		"1 for a partition that is assigned and not worked on.", []string{"partition", "cause"}, nil)}
-}
-
 // Describe is called by the registry.
-func (b blocked) Describe(to chan<- *prometheus.Desc) { to <- b.desc }
+func (p partitions) Describe(to chan<- *prometheus.Desc) { to <- p.desc }
 
 // Collect is called by each scrape.
-func (b blocked) Collect(to chan<- prometheus.Metric) {
-	for partition, cause := range b.ask() {
-		to <- prometheus.MustNewConstMetric(b.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), cause)
-	}
+func (p partitions) Collect(to chan<- prometheus.Metric) {
+	p.ask(func(partition int32, state, reason string) {
+		to <- prometheus.MustNewConstMetric(p.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), state, reason)
+	})
 }
+
+// Partition counts a change of the state of a partition.
+func (m *Meter) Partition(state string) { m.states.WithLabelValues(state).Inc() }
 
 // Ended counts how an attempt at an order ended: with the status that it left the order in, or as a Duplicate.
 func (m *Meter) Ended(outcome order.Status) { m.outcomes.WithLabelValues(string(outcome)).Inc() }

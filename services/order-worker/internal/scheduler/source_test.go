@@ -1,4 +1,4 @@
-package group
+package scheduler
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ func TestACarriedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
 		// The broker's clock is set to and fro meanwhile: whatever it says, each order is due the delay after it came.
 		for i, stamped := range []time.Duration{-time.Hour, 0, time.Hour, -24 * time.Hour} {
 			time.Sleep(time.Until(received.Add(time.Duration(i) * time.Second)))
-			b.offer("retry", 0, []*kgo.Record{{Topic: "retry", Offset: int64(i), Key: fmt.Append(nil, "k", i), Timestamp: received.Add(stamped)}})
+			b.Offer("retry", 0, []*kgo.Record{{Topic: "retry", Offset: int64(i), Key: fmt.Append(nil, "k", i), Timestamp: received.Add(stamped)}})
 		}
 		b.fetched("orders", 0, 0, "new")
 		b.holds(t, "orders/0@0")
@@ -101,8 +101,8 @@ func TestOrdersThatWaitAreBegunWithinTheRoom(t *testing.T) {
 		orders, again := 0, 5*time.Second
 		b.room.ask = func() (int, time.Duration) { return orders, again }
 		change := func(n int, d time.Duration) {
-			b.lanes.mu.Lock() // under which it is asked
-			defer b.lanes.mu.Unlock()
+			b.Scheduler.mu.Lock() // under which it is asked
+			defer b.Scheduler.mu.Unlock()
 			orders, again = n, d
 		}
 		b.own(0)
@@ -123,12 +123,12 @@ func TestOrdersThatWaitAreBegunWithinTheRoom(t *testing.T) {
 		change(3, 0)
 		b.end(nil, "waiting/1@0")
 		b.holds(t, "orders/1@0", "waiting/0@1", "waiting/0@2", "waiting/1@1")
-		b.lanes.mu.Lock()
+		b.Scheduler.mu.Lock()
 		b.room.ask = nil
-		b.lanes.mu.Unlock()
+		b.Scheduler.mu.Unlock()
 		b.end(nil, "orders/1@0")
 		if got := len(b.names()); got != 10 {
-			t.Errorf("without a bound: got %d in hand, want all slots taken", got)
+			t.Errorf("without a bound: got %d in flight, want all slots taken", got)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func TestWhatWaitsSharesTheSlotsWithWhatIsNew(t *testing.T) {
 	})
 }
 
-func TestBeforeAShutGateLittleIsHeldAndNothingIsLost(t *testing.T) {
+func TestBeforeAClosedGateLittleIsKeptAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 1)
@@ -172,55 +172,46 @@ func TestBeforeAShutGateLittleIsHeldAndNothingIsLost(t *testing.T) {
 		for i := range 200 {
 			all = append(all, &kgo.Record{Topic: "retry", Offset: int64(i), Key: fmt.Append(nil, i), Value: make([]byte, 1000), Timestamp: time.Now()})
 		}
-		b.offer("retry", 0, all[:150])
-		b.offer("retry", 0, all[150:]) // fetched before it was cut
+		b.Offer("retry", 0, all[:150])
+		b.Offer("retry", 0, all[150:]) // fetched before it was cut
 		s := b.source("retry", 0)
-		if s.bytes > heldBytes || len(b.paused) != 1 || b.thirsty {
-			t.Errorf("got %d bytes held, paused %v, thirsty %t; want at most %d, paused, and no thirst", s.bytes, b.paused, b.thirsty, heldBytes)
+		if s.bytes > closedBytes || len(b.paused) != 1 || b.needsRefill {
+			t.Errorf("got %d bytes held, paused %v, refill %t; want at most %d, paused, and no refill", s.bytes, b.paused, b.needsRefill, closedBytes)
 		}
-		b.refill()
+		b.Refill()
 		if b.sought != nil {
 			t.Errorf("sought %v before anything is due, want nothing", b.sought)
 		}
-		b.lanes.mu.Lock()
+		b.Scheduler.mu.Lock()
 		held := len(s.queue)
-		b.lanes.mu.Unlock()
+		b.Scheduler.mu.Unlock()
 		time.Sleep(delay)
 		synctest.Wait()
-		if !b.thirsty {
-			t.Error("not thirsty when what is held is due")
+		if !b.needsRefill {
+			t.Error("no refill is requested when what is kept is due")
 		}
-		b.refill()
+		b.Refill()
 		if diff := cmp.Diff([]string{fmt.Sprintf("retry/0@%d", held)}, b.sought); diff != "" || len(b.paused) != 0 {
 			t.Errorf("paused %v, sought (-want +got):\n%s", b.paused, diff)
 		}
-		b.offer("retry", 0, all[held:])
+		b.Offer("retry", 0, all[held:])
 		for i := range all {
 			b.end(nil, fmt.Sprintf("retry/0@%d", i))
 		}
-		offsets, _ := b.committable()
+		offsets, _ := b.Committable()
 		if got := offsets["retry"][0].Offset; got != 200 {
 			t.Errorf("committable: got %d, want all 200", got)
 		}
 	})
 }
 
-func TestOneRecordIsHeldHoweverLarge(t *testing.T) {
+func TestOneRecordIsKeptHoweverLarge(t *testing.T) {
 	t.Parallel()
-	s := &source{arrivals: arrivals{delay: delay}}
-	large := &kgo.Record{Value: make([]byte, 2*heldBytes), Timestamp: time.Now()}
+	s := newSource(Source{Delay: delay})
+	large := &kgo.Record{Value: make([]byte, 2*closedBytes), Timestamp: time.Now()}
 	s.put([]*kgo.Record{large, large})
 	s.trim()
 	if len(s.queue) != 1 {
 		t.Errorf("got %d records held, want one", len(s.queue))
 	}
-}
-
-func (b *bench) source(topic string, number int32) *source {
-	for _, s := range b.find(number).sources {
-		if s.topic == topic {
-			return s
-		}
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package group
+package scheduler
 
 import (
 	"slices"
@@ -7,12 +7,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// watermark knows which offsets of one partition are finished, and so what may be committed: nothing at or above the oldest unfinished one.
+// watermark is the commit watermark of one topic's partition: nothing at or above the oldest
+// unfinished record may be committed.
 type watermark struct {
 	begun []begun // by offset, the oldest first: it is unfinished whenever there is one
-	next  int64   // what may be committed when begun is empty; meaningful once any is true
-	epoch int32   // leader epoch of the newest finished record with nothing unfinished below it; negative if unknown
-	any   bool
+	// next may be committed when begun is empty. Its epoch is that of the newest finished record with
+	// nothing unfinished below it, negative if unknown.
+	next kgo.EpochOffset
 }
 
 type begun struct {
@@ -21,15 +22,15 @@ type begun struct {
 	finished bool
 }
 
-// begin takes an offset. Offsets rise, with gaps where transactions end. They step back when a partition's log was cut
-// (an unclean election of its leader): what is committed steps back with them then, and nothing is passed over.
+// begin adds an offset. Offsets rise, with gaps where transactions end. They step back when a
+// partition's log was cut (an unclean election of its leader): the watermark steps back with them
+// then, and no record is passed over.
 func (w *watermark) begin(offset int64, epoch int32) {
 	at := len(w.begun)
 	for at > 0 && w.begun[at-1].offset > offset {
 		at--
 	}
 	w.begun = slices.Insert(w.begun, at, begun{offset: offset, epoch: epoch})
-	w.any = true
 }
 
 // finish marks an offset as finished, one of its records if several were begun.
@@ -40,20 +41,20 @@ func (w *watermark) finish(offset int64) {
 	}
 	w.begun[i].finished = true
 	for len(w.begun) > 0 && w.begun[0].finished {
-		w.next, w.epoch = w.begun[0].offset+1, w.begun[0].epoch
+		w.next = kgo.EpochOffset{Epoch: w.begun[0].epoch, Offset: w.begun[0].offset + 1}
 		w.begun = w.begun[1:]
 	}
 }
 
-// committable is the offset to commit, with the epoch of what stands below; false means that nothing was begun yet.
-func (w *watermark) committable() (kgo.EpochOffset, bool) {
+// committable is the offset to commit, with the epoch of the record below it.
+func (w *watermark) committable() kgo.EpochOffset {
 	if len(w.begun) > 0 {
-		return kgo.EpochOffset{Epoch: w.epoch, Offset: w.begun[0].offset}, true
+		return kgo.EpochOffset{Epoch: w.next.Epoch, Offset: w.begun[0].offset}
 	}
-	return kgo.EpochOffset{Epoch: w.epoch, Offset: w.next}, w.any
+	return w.next
 }
 
-// span is how far an offset that is not begun yet stands above the oldest unfinished one.
+// span is how far an offset that is not begun yet is above the oldest unfinished one.
 func (w *watermark) span(offset int64) int64 {
 	if len(w.begun) == 0 {
 		return 0

@@ -97,11 +97,10 @@ func TestTheLeaseLastsAsLongAsTheSession(t *testing.T) {
 				if row.millis != "" {
 					set(t, m, row.millis)
 				}
-				c := New(m.cfg, m.work)
-				var said *warnings
-				c.cfg.Protocol = row.protocol
-				said = listen(&c.cfg)
-				got, err := c.session(t.Context(), m.Client)
+				cfg := m.cfg
+				cfg.Protocol = row.protocol
+				said := listen(&cfg)
+				got, err := sessionTimeout(t.Context(), cfg, m.Client)
 				if err != nil || got != row.want || strings.Contains(said.String(), "stay idle") != row.warned {
 					t.Errorf("got %s, %v, said %q; want %s, and a warning: %t", got, err, said, row.want, row.warned)
 				}
@@ -154,8 +153,8 @@ func TestTheBrokersBoundsOfTheSessionAreKept(t *testing.T) {
 				m.fill(t, m.Topics.Orders, 1, 3)
 				time.Sleep(5 * time.Second)
 				stop()
-				if got := len(m.worked()); got != 3 || c.sessionTimeout != row.want {
-					t.Errorf("worked on %d with a session of %s, want 3 with %s", got, c.sessionTimeout, row.want)
+				if got := len(m.worked()); got != 3 || c.session != row.want {
+					t.Errorf("worked on %d with a session of %s, want 3 with %s", got, c.session, row.want)
 				}
 			})
 		})

@@ -1,4 +1,4 @@
-package group
+package scheduler
 
 import (
 	"slices"
@@ -7,13 +7,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// arrivals says when records of a topic's partition were received, by this process's monotonic clock: neither a step of a
-// broker's clock nor one of this machine's makes a delay shorter or longer. Time stamps say which of two records came first,
-// but not how long ago, so they count only for what stood in the log before the partition was assigned.
+// arrivals says when records of a topic's partition were received, by this process's monotonic
+// clock: neither a step of a broker's clock nor one of this machine's makes a delay shorter or
+// longer. Time stamps say which of two records was appended first, but not how long ago, so they are
+// used only for records that were in the log before the partition was assigned.
 type arrivals struct {
 	delay time.Duration
-	// Of a record that stood in the log when the partition was assigned nobody here saw the arrival. It has waited as long as
-	// the broker's clock says, but it never waits longer than the delay from then on.
+	// The arrival of a record that was in the log when the partition was assigned is not known. It has
+	// waited as long as the broker's clock says, and from then on it waits no longer than the delay.
 	end      int64     // of the log then
 	assigned time.Time // by our clock
 	stamped  time.Time // the same moment by the broker's clock
@@ -22,17 +23,19 @@ type arrivals struct {
 	settled int64     // records below are due
 }
 
-// arrival is the offsets below one, but for those of the arrival before: when the first and the last of them were received.
+// arrival is the offsets below one, and not below that of the arrival before: when the first and
+// the last of them were received.
 type arrival struct {
 	below       int64
 	first, last time.Time
 }
 
-// perDelay is how many arrivals are told apart within a delay: what comes closer together counts as one, and is due with
-// its last record: late by less than that share, and never early.
+// perDelay is how many arrivals are told apart within a delay: records that arrive closer together
+// count as one arrival, and are due with its last record: late by less than that share, never early.
 const perDelay = 1000
 
-// note takes notice of a record that was appended or fetched just now. One that was noted before changes nothing.
+// note records that a record was appended or fetched just now. A record that was noted before
+// changes nothing.
 func (a *arrivals) note(offset int64, now time.Time) {
 	if a.delay == 0 || offset < max(a.end, a.settled) {
 		return
@@ -53,7 +56,7 @@ func (a *arrivals) note(offset int64, now time.Time) {
 	}
 }
 
-// wait is how long a record is not due yet; zero or less means that it is due.
+// wait is how long it takes until a record is due; zero or less means that it is due now.
 func (a *arrivals) wait(r *kgo.Record, now time.Time) time.Duration {
 	switch {
 	case a.delay == 0 || a.end <= r.Offset && r.Offset < a.settled:
@@ -68,7 +71,7 @@ func (a *arrivals) wait(r *kgo.Record, now time.Time) time.Duration {
 		return 1
 	})
 	if i == len(a.marks) {
-		return a.delay // cannot be: what is fetched is noted
+		return a.delay // not reached: what is fetched is noted
 	}
 	return a.delay - now.Sub(a.marks[i].last)
 }

@@ -1,4 +1,4 @@
-package group
+package scheduler
 
 import (
 	"errors"
@@ -14,25 +14,30 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/metrics"
+	"example.com/orders/services/order-worker/internal/partition"
 )
 
-// bench is lanes whose work a test ends by hand. It lives in a synctest bubble: Wait lets everything settle.
+// bench is a scheduler whose work a test ends by hand. It runs in a synctest bubble: Wait lets
+// everything settle.
 type bench struct {
-	*lanes
-	paused  []string
-	sought  []string
-	thirsty bool
+	*Scheduler
+	log         *slog.Logger
+	paused      []string
+	sought      []string
+	needsRefill bool
 
 	mu   sync.Mutex
-	hand map[string]chan error // what is in hand, by topic, partition and offset
+	hand map[string]chan error // what is in flight, by topic, partition and offset
 }
 
-func setup(t *testing.T, limit int) *bench {
-	b := &bench{hand: map[string]chan error{}}
-	b.lanes = &lanes{limit: limit, log: slog.New(slog.NewTextHandler(t.Output(), nil)), fetch: b.fetch, seek: b.seek, thirst: func() { b.thirsty = true }}
+func setup(t *testing.T, slots int) *bench {
+	b := &bench{hand: map[string]chan error{}, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	b.Scheduler = New(Config{Slots: slots, Fetch: b.fetch, Seek: b.seek, RequestRefill: func() { b.needsRefill = true }})
 	t.Cleanup(func() {
-		for _, number := range b.numbers() {
-			b.drain(number)
+		for _, number := range b.Numbers() {
+			b.find(number).Set(partition.Draining, nil)
 		}
 		b.end(nil, b.names()...)
 	})
@@ -51,16 +56,17 @@ func (b *bench) seek(topic string, partition int32, at kgo.EpochOffset) {
 	b.sought = append(b.sought, fmt.Sprintf("%s/%d@%d", topic, partition, at.Offset))
 }
 
-// own adds a partition of all topics.
-func (b *bench) own(number int32) *partition {
-	p := &partition{
-		number: number, work: b.work, stopping: make(chan struct{}), lanes: map[string][]record{}, inHand: map[record]time.Time{},
-		sources: []*source{
-			{topic: "replay"}, {topic: "retry", arrivals: arrivals{delay: delay}}, {topic: "waiting", room: &b.room}, {topic: "orders"},
-		},
-	}
-	b.add(p)
-	return p
+// own adds a running partition of all topics.
+func (b *bench) own(number int32) *Lanes { return b.ownWith(number, b.work) }
+
+func (b *bench) ownWith(number int32, work func(*kgo.Record) error) *Lanes {
+	p := partition.New(number, metrics.New(), b.log)
+	p.Set(partition.Restoring, nil)
+	p.Set(partition.Running, nil)
+	l := NewLanes(p, work, func(kgo.EpochOffset) Metadata { return nil },
+		Source{Topic: "replay"}, Source{Topic: "retry", Delay: delay}, Source{Topic: "waiting", Limited: true}, Source{Topic: "orders"})
+	b.Add(l)
+	return l
 }
 
 func (b *bench) work(r *kgo.Record) error {
@@ -77,30 +83,30 @@ func (b *bench) work(r *kgo.Record) error {
 
 func name(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
 
-// end finishes what is in hand under these names.
+// end finishes what is in flight under these names.
 func (b *bench) end(err error, names ...string) {
 	for _, n := range names {
 		synctest.Wait()
 		b.mu.Lock()
 		end := b.hand[n]
 		b.mu.Unlock()
-		end <- err // for ever, if it is not in hand: the bubble says so
+		end <- err // for ever, if it is not in flight: the bubble says so
 	}
 	synctest.Wait()
 }
 
-// holds checks what is in hand.
+// holds checks what is in flight.
 func (b *bench) holds(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
 	if diff := cmp.Diff(want, b.names()); diff != "" {
-		t.Errorf("in hand (-want +got):\n%s", diff)
+		t.Errorf("in flight (-want +got):\n%s", diff)
 	}
 }
 
 // committed is what may be committed of orders/0.
 func (b *bench) committed() int64 {
-	offsets, _ := b.committable()
+	offsets, _ := b.Committable()
 	return offsets["orders"][0].Offset
 }
 
@@ -116,7 +122,7 @@ func (b *bench) fetched(topic string, number int32, first int64, keys ...string)
 	for i, key := range keys {
 		records = append(records, &kgo.Record{Topic: topic, Partition: number, Offset: first + int64(i), Key: []byte(key), Value: []byte("{}")})
 	}
-	b.offer(topic, number, records)
+	b.Offer(topic, number, records)
 }
 
 // distinct are n keys.
@@ -146,7 +152,7 @@ func TestOneKeyIsOneSequenceOverAllTopics(t *testing.T) {
 	})
 }
 
-func TestRecordsWithoutKeyWaitForNobody(t *testing.T) {
+func TestRecordsWithoutAKeyWaitForNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 10)
@@ -174,9 +180,11 @@ func TestPartitionsAndTopicsTakeTurns(t *testing.T) {
 		b.holds(t, "orders/0@0", "orders/1@1", "orders/1@2", "replay/0@2")
 		b.end(nil, "orders/0@0", "orders/1@1", "orders/1@2", "replay/0@2")
 		b.holds(t, "orders/0@1", "replay/0@3")
-		b.remove(b.drain(1))
+		other := b.find(1)
+		other.Set(partition.Draining, nil)
+		b.Remove(other)
 		b.end(nil, "replay/0@3")
-		b.holds(t, "orders/0@1", "orders/0@2", "replay/0@4", "replay/0@5") // who is alone takes all
+		b.holds(t, "orders/0@1", "orders/0@2", "replay/0@4", "replay/0@5") // the only partition takes all
 	})
 }
 
@@ -206,13 +214,13 @@ func TestFetchingPausesWhileEnoughWaits(t *testing.T) {
 	large := make([]byte, queueBytes/4)
 	for _, row := range []struct {
 		name    string
-		waiting []*kgo.Record // behind one that is in hand
+		waiting []*kgo.Record // behind one that is in flight
 		paused  bool
 	}{
 		{"few", manyOf(queueRecords-1, "k", nil), false},
 		{"many", manyOf(queueRecords, "k", nil), true},
 		{"large", manyOf(4, "k", large), true},
-		{"large behind the one in hand", manyOf(4, "first", large), true},
+		{"large behind the one in flight", manyOf(4, "first", large), true},
 		{"large headers", manyOf(4, "k", nil, kgo.RecordHeader{Key: "h", Value: large}), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -220,7 +228,7 @@ func TestFetchingPausesWhileEnoughWaits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, 1)
 				b.own(0)
-				b.offer("orders", 0, append(manyOf(1, "first", nil), row.waiting...))
+				b.Offer("orders", 0, append(manyOf(1, "first", nil), row.waiting...))
 				synctest.Wait()
 				if got := len(b.paused) > 0; got != row.paused {
 					t.Errorf("paused: got %t, want %t", got, row.paused)
@@ -251,37 +259,36 @@ func manyOf(n int, key string, value []byte, headers ...kgo.RecordHeader) []*kgo
 	return records
 }
 
-func TestDrainBeginsNothingAndEndsWhenNoneIsInHand(t *testing.T) {
+func TestADrainingPartitionBeginsNothingAndIsIdleWhenNoOrderIsInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 3)
 		p := b.own(0)
 		b.fetched("orders", 0, 0, "a", "a", "b", "c", "d")
 		b.holds(t, "orders/0@0", "orders/0@2", "orders/0@3")
-		if b.drain(0) != p || b.drain(7) != nil {
-			t.Error("drain: want the partition that is owned, and nil for another")
+		if !p.Set(partition.Draining, nil) || p.Set(partition.Draining, nil) {
+			t.Error("draining: want it once")
 		}
-		b.drain(0) // as a rebalance does while the worker stops
 		b.fetched("orders", 0, 5, "e")
 		b.end(nil, "orders/0@2")
 		b.end(errors.New("abandoned"), "orders/0@3")
 		select {
-		case <-p.idle:
-			t.Error("idle, but one is in hand")
+		case <-p.Idle():
+			t.Error("idle, but one is in flight")
 		default:
 		}
 		b.end(nil, "orders/0@0")
-		<-p.idle
-		<-p.stopping
+		<-p.Idle()
+		<-p.Draining()
 		if got := b.committed(); got != 1 {
 			t.Errorf("committable: got %d, want 1, which waited behind the first", got)
 		}
-		if got, removed := b.remove(p); got != 2 || !removed {
+		if got, removed := b.Remove(p); got != 2 || !removed {
 			t.Errorf("abandoned: got %d, want 2: the one that failed and the one that waited", got)
 		}
-		offsets, _ := b.committable()
-		if _, removed := b.remove(p); removed || len(b.numbers()) != 0 || len(offsets) != 0 {
-			t.Errorf("removed twice: got %t, numbers %v, committable %v", removed, b.numbers(), offsets)
+		offsets, _ := b.Committable()
+		if _, removed := b.Remove(p); removed || len(b.Numbers()) != 0 || len(offsets) != 0 {
+			t.Errorf("removed twice: got %t, numbers %v, committable %v", removed, b.Numbers(), offsets)
 		}
 		b.own(0)
 		b.fetched("orders", 0, 1, "a")
@@ -289,14 +296,16 @@ func TestDrainBeginsNothingAndEndsWhenNoneIsInHand(t *testing.T) {
 	})
 }
 
-func TestHeldPartitionBeginsNothingAndCommitsNothingBeyond(t *testing.T) {
+func TestABlockedPartitionBeginsNothingAndCommitsNothingBeyond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 4)
-		b.own(0)
+		p := b.own(0)
 		b.own(1)
 		b.fetched("orders", 0, 0, "a", "b", "c", "d")
-		b.end(fmt.Errorf("%w: newer", errHeld), "orders/0@0")
+		newer := errors.New("newer")
+		p.Set(partition.Blocked, newer)
+		b.end(newer, "orders/0@0")
 		b.end(nil, "orders/0@1")
 		b.fetched("orders", 1, 0, "a", "b", "c")
 		b.holds(t, "orders/1@0", "orders/1@1")
@@ -316,7 +325,7 @@ func TestEveryRecordIsWorkedOnOnceAndInItsTurn(t *testing.T) {
 		inHand, most, total := 0, 0, 0
 		var mu sync.Mutex
 		b := setup(t, 7)
-		b.lanes.fetch = func(string, int32, bool) {}
+		b.cfg.Fetch = func(string, int32, bool) {}
 		work := func(r *kgo.Record) error {
 			lane := fmt.Sprintf("%s/%d/%s", r.Topic, r.Partition, r.Key)
 			mu.Lock()
@@ -334,7 +343,7 @@ func TestEveryRecordIsWorkedOnOnceAndInItsTurn(t *testing.T) {
 			return nil
 		}
 		for number := range int32(3) {
-			b.own(number).work = work
+			b.ownWith(number, work)
 			for _, topic := range []string{"orders", "replay"} {
 				var keys []string
 				for range each {
@@ -343,7 +352,7 @@ func TestEveryRecordIsWorkedOnOnceAndInItsTurn(t *testing.T) {
 				b.fetched(topic, number, 0, keys...)
 			}
 		}
-		b.wg.Wait()
+		b.Wait()
 		if most != 7 || total != 6*each {
 			t.Errorf("got %d at once and %d in all, want 7 and %d", most, total, 6*each)
 		}
@@ -351,7 +360,9 @@ func TestEveryRecordIsWorkedOnOnceAndInItsTurn(t *testing.T) {
 		for number := range int32(3) {
 			want[number] = kgo.EpochOffset{Offset: each}
 		}
-		offsets, _ := b.committable()
+		offsets, _ := b.Committable()
+		delete(offsets, "retry")
+		delete(offsets, "waiting")
 		if diff := cmp.Diff(map[string]map[int32]kgo.EpochOffset{"orders": want, "replay": want}, offsets); diff != "" {
 			t.Errorf("committable (-want +got):\n%s", diff)
 		}

@@ -96,33 +96,25 @@ func (s *Scheduler) delete(p *Lanes) bool {
 // Offer adds fetched records of one topic's partition, in order. Records of a partition that drains,
 // or is not owned, are dropped: its next owner fetches them again.
 func (s *Scheduler) Offer(topic string, number int32, records []*kgo.Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p := s.find(number); p != nil && p.State() != partition.Draining {
-		if src := p.source(topic); src != nil {
+	s.with(topic, number, func(src *source) {
+		if s.find(number).State() != partition.Draining {
 			src.put(records)
+			s.begin()
 		}
-		s.begin()
-	}
+	})
 }
 
 // Read notes that the tail of a partition was read up to a record, and that one included.
 func (s *Scheduler) Read(topic string, number int32, last *kgo.Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if src := s.source(topic, number); src != nil {
+	s.with(topic, number, func(src *source) {
 		src.next = kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}
-	}
+	})
 }
 
 // Appended notes that this worker has appended a record to a topic from which orders come. While
 // its source is cut nothing is fetched, and the record would seem to have arrived later than it did.
 func (s *Scheduler) Appended(topic string, number int32, offset int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if src := s.source(topic, number); src != nil {
-		src.arrivals.note(offset, time.Now())
-	}
+	s.with(topic, number, func(src *source) { src.arrivals.note(offset, time.Now()) })
 }
 
 // Refill fetches again what cut sources have dropped and now need. Call it between two polls: then
@@ -150,12 +142,10 @@ func (s *Scheduler) Refresh() {
 
 // Stop ends the fetching of one topic's partition for good, also of the tail.
 func (s *Scheduler) Stop(topic string, number int32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if src := s.source(topic, number); src != nil {
+	s.with(topic, number, func(src *source) {
 		src.stopped = true
-	}
-	s.begin()
+		s.begin()
+	})
 }
 
 // Place is a topic's partition.
@@ -181,24 +171,19 @@ func (s *Scheduler) Reading() map[Place]int64 {
 
 // Reached is the offset of the record of a topic's partition that is to be fetched next, with the
 // epoch of the one before it; false means that none is.
-func (s *Scheduler) Reached(topic string, number int32) (kgo.EpochOffset, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	src := s.source(topic, number)
-	if src == nil || !s.find(number).running() {
-		return kgo.EpochOffset{}, false
-	}
-	return src.next, true
+func (s *Scheduler) Reached(topic string, number int32) (at kgo.EpochOffset, ok bool) {
+	s.with(topic, number, func(src *source) { at, ok = src.next, s.find(number).running() })
+	return at, ok
 }
 
 // Jump continues the fetching of a topic's partition at another offset, if it is at the given one.
 func (s *Scheduler) Jump(topic string, number int32, at, to int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if src := s.source(topic, number); src != nil && src.next.Offset == at {
-		src.next = kgo.EpochOffset{Epoch: unknown, Offset: to}
-		s.cfg.Seek(topic, number, src.next)
-	}
+	s.with(topic, number, func(src *source) {
+		if src.next.Offset == at {
+			src.next = kgo.EpochOffset{Epoch: unknown, Offset: to}
+			s.cfg.Seek(topic, number, src.next)
+		}
+	})
 }
 
 // unknown is no epoch.
@@ -217,12 +202,8 @@ func (s *Scheduler) Numbers() []int32 {
 
 // Buffered is how much of a topic's partition is in memory and not in flight.
 func (s *Scheduler) Buffered(topic string, number int32) (records, bytes int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if src := s.source(topic, number); src != nil {
-		return len(src.queue), src.bytes
-	}
-	return 0, 0
+	s.with(topic, number, func(src *source) { records, bytes = len(src.queue), src.bytes })
+	return records, bytes
 }
 
 // Committable is the commit watermark of every topic of all owned partitions, and by partition
@@ -343,11 +324,15 @@ func (s *Scheduler) setAlarm() {
 	}
 }
 
-func (s *Scheduler) source(topic string, number int32) *source {
+// with runs a function on the source of a topic's partition, if it is owned.
+func (s *Scheduler) with(topic string, number int32, do func(*source)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if p := s.find(number); p != nil {
-		return p.source(topic)
+		if src := p.source(topic); src != nil {
+			do(src)
+		}
 	}
-	return nil
 }
 
 func (s *Scheduler) find(number int32) *Lanes {

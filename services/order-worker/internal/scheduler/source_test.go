@@ -174,7 +174,7 @@ func TestBeforeAClosedGateLittleIsKeptAndNothingIsLost(t *testing.T) {
 		}
 		b.Offer("retry", 0, all[:150])
 		b.Offer("retry", 0, all[150:]) // fetched before it was cut
-		s := b.source("retry", 0)
+		s := b.find(0).source("retry")
 		if s.bytes > closedBytes || len(b.paused) != 1 || b.needsRefill {
 			t.Errorf("got %d bytes held, paused %v, refill %t; want at most %d, paused, and no refill", s.bytes, b.paused, b.needsRefill, closedBytes)
 		}

@@ -56,14 +56,30 @@ func TestAStuckOrderFailsLivenessAndABlockedPartitionDoesNot(t *testing.T) {
 		body       string
 	}{
 		{"nothing owned", nil, 200, `{"partitions":[]}`},
-		{"at work", []partition.Status{{Number: 3, State: partition.Running, InFlight: 1, Oldest: stuck}}, 200,
-			`{"partitions":[{"partition":3,"state":"running","in_flight":1,"oldest":"5m0s"}]}`},
-		{"stuck", []partition.Status{{Number: 2, State: partition.Running}, {Number: 3, State: partition.Running, InFlight: 2, Oldest: stuck + time.Second}}, 503,
-			`{"partitions":[{"partition":2,"state":"running","in_flight":0},{"partition":3,"state":"running","in_flight":2,"oldest":"5m1s"}]}`},
-		{"blocked", []partition.Status{{Number: 1, State: partition.Blocked, Blocked: errors.New("lost")}}, 200,
-			`{"partitions":[{"partition":1,"state":"blocked","in_flight":0,"reason":"lost"}]}`},
-		{"draining", []partition.Status{{Number: 1, State: partition.Draining, InFlight: 1, Oldest: time.Second, Reason: errors.New("revoked")}}, 200,
-			`{"partitions":[{"partition":1,"state":"draining","in_flight":1,"oldest":"1s","reason":"revoked"}]}`},
+		{
+			"at work",
+			[]partition.Status{{Number: 3, State: partition.Running, InFlight: 1, Oldest: stuck}},
+			200,
+			`{"partitions":[{"partition":3,"state":"running","in_flight":1,"oldest":"5m0s"}]}`,
+		},
+		{
+			"stuck",
+			[]partition.Status{{Number: 2, State: partition.Running}, {Number: 3, State: partition.Running, InFlight: 2, Oldest: stuck + time.Second}},
+			503,
+			`{"partitions":[{"partition":2,"state":"running","in_flight":0},{"partition":3,"state":"running","in_flight":2,"oldest":"5m1s"}]}`,
+		},
+		{
+			"blocked",
+			[]partition.Status{{Number: 1, State: partition.Blocked, Blocked: errors.New("lost")}},
+			200,
+			`{"partitions":[{"partition":1,"state":"blocked","in_flight":0,"reason":"lost"}]}`,
+		},
+		{
+			"draining",
+			[]partition.Status{{Number: 1, State: partition.Draining, InFlight: 1, Oldest: time.Second, Reason: errors.New("revoked")}},
+			200,
+			`{"partitions":[{"partition":1,"state":"draining","in_flight":1,"oldest":"1s","reason":"revoked"}]}`,
+		},
 	} {
 		w := httptest.NewRecorder()
 		live(func() []partition.Status { return row.partitions })(w, httptest.NewRequest("GET", "/healthz/live", nil))

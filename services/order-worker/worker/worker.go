@@ -47,7 +47,7 @@ type Config struct {
 	Assigned func(partitions []int32)
 }
 
-// Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
+// Run is a member of the group until ctx ends; then it drains orders in flight, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
 	name, meter := name(), metrics.New()
@@ -103,7 +103,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return g.Wait()
 }
 
-// envelope is what a record of orders.invoices takes beside the document: key, headers, and what Kafka adds.
+// envelope is what a record of orders.invoices takes up in addition to the document: key, headers, and what Kafka adds.
 const envelope = 16 << 10
 
 // steps makes the list of steps from the files and settings they need. The caller closes the mail step.
@@ -125,7 +125,7 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, er
 			return nil, nil, fmt.Errorf("reading the seller: %w", err)
 		}
 	}
-	// A connection for each order in hand: a mail that takes long must not make others wait.
+	// A connection for each order in flight: a mail that takes long must not make others wait.
 	mail, err := email.New(email.Config{
 		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL,
 		Connections: cfg.Concurrency, Dial: cfg.DialMail,

@@ -63,7 +63,7 @@ func (i *inspector) whole(ctx context.Context, topic string, number int32, recor
 }
 
 // gone acts on an error that says that a topic's partition cannot be read from where it was read, or
-// that a leader has lost what was read. The client alone would continue elsewhere, and tell nobody.
+// that a leader has lost what was read. The client alone would continue elsewhere, silently.
 func (i *inspector) gone(ctx context.Context, topic string, number int32) {
 	at, ok := i.scheduler.Reached(topic, number)
 	if !ok {

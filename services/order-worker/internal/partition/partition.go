@@ -57,7 +57,7 @@ type Partition struct {
 	reason  error // of the last change; or nil
 	blocked error
 	flights map[*time.Time]struct{}
-	landed  chan struct{} // closed when the last order in flight ends; nil if nobody waits for that
+	landed  chan struct{} // closed when the last order in flight ends; nil unless somebody waits for that
 }
 
 // New returns a partition that was assigned.

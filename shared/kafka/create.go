@@ -121,7 +121,7 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 		req.Topics = append(req.Topics, t)
 	}
 	for _, b := range brokers {
-		err := Insist(ctx, func() error {
+		err := retry(ctx, func() error {
 			answer, err := req.RequestWith(ctx, cl.Broker(int(b.NodeID)))
 			if err != nil {
 				return err
@@ -130,7 +130,10 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 				err = cmp.Or(err, kerr.ErrorForCode(t.ErrorCode))
 			}
 			return err
-		}, silent)
+		}, silent, func(err error) bool { v := Classify(err); return v == Away || v == TopicGone })
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		if err != nil {
 			return fmt.Errorf("waiting for topics %v: %w", topics, err)
 		}

@@ -107,7 +107,7 @@ func TestANewStateIsAcceptedAndNotBegun(t *testing.T) {
 	o.PlacedAt = time.UnixMilli(1_700_000_000_000).UTC()
 	at := order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}
 	want := order.State{
-		Order: o, BodyHash: o.BodyHash(), Origin: at, Status: order.Accepted,
+		Work: order.Work{Order: o, Origin: at}, BodyHash: o.BodyHash(), Status: order.Accepted,
 		Timeline: []order.Change{{At: o.PlacedAt, Status: order.Accepted}},
 	}
 	if diff := cmp.Diff(want, o.Begin(at)); diff != "" {

@@ -21,6 +21,16 @@ const (
 // from it, or a test compares them with it.
 func Steps() []Step { return []Step{StepShipping, StepInvoice, StepEmail} }
 
+// Work is the part of an order's state that steps see: the order as it was placed, and how far it is.
+type Work struct {
+	Order    Order
+	Origin   Origin
+	Progress Progress
+	// Document is the issued invoice (PDF) while the order is in flight; nil until a step renders it or
+	// it is loaded. It is stored in orders.invoices and never in orders.status.
+	Document []byte
+}
+
 // Progress is the results of an order's steps so far. Every record that carries an order holds it, so
 // that processing resumes at the step that failed. The zero value is an order that is not begun.
 type Progress struct {

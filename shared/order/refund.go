@@ -31,8 +31,8 @@ func (id ID) Refund(number int) ID { return ID(fmt.Sprintf("%s-refund-%d", id, n
 //
 // The VAT is that of all refunds together, less the VAT that was refunded before. So the last refund
 // includes the remainder of rounding, and together they equal the invoice to the cent.
-func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
-	i := s.Progress.Invoice
+func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
+	i := w.Progress.Invoice
 	v := &checker{}
 	if len(items) > 0 {
 		v.lines(items)
@@ -43,15 +43,15 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 	if len(v.found) > 0 {
 		return Order{}, v.found
 	}
-	r := &Refund{Of: s.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
+	r := &Refund{Of: w.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
 	r.Invoice.Announced, r.Invoice.Kept = 0, nil
-	o := Order{ID: r.Of.Refund(r.Number), Customer: s.Order.Customer, ShipTo: s.Order.ShipTo, Service: s.Order.Service, Refund: r}
-	price, net, tax := s.Progress.Shipping.Price, Money{}, Money{}
+	o := Order{ID: r.Of.Refund(r.Number), Customer: w.Order.Customer, ShipTo: w.Order.ShipTo, Service: w.Order.Service, Refund: r}
+	price, net, tax := w.Progress.Shipping.Price, Money{}, Money{}
 	for _, b := range before {
 		price, net, tax = price.Plus(b.Refund.Shipping.Times(-1)), net.Plus(b.Refunded()), tax.Plus(b.Refund.Tax)
 	}
 	all := len(items) == 0 && !shipping
-	o.Lines = v.left(s.Order.Lines, items, before, all)
+	o.Lines = v.left(w.Order.Lines, items, before, all)
 	if all || shipping {
 		r.Shipping = price
 	}
@@ -76,15 +76,15 @@ func (o Order) Refunded() Money {
 
 // Shipping is the shipping on an order's document: the result of the step or, for a refund, the
 // refunded part, nil if there is none. It returns false before the step has finished.
-func (s *State) Shipping() (shipping *Shipping, settled bool) {
-	r := s.Order.Refund
+func (w *Work) Shipping() (shipping *Shipping, settled bool) {
+	r := w.Order.Refund
 	switch {
 	case r == nil:
-		return s.Progress.Shipping, s.Progress.Shipping != nil
+		return w.Progress.Shipping, w.Progress.Shipping != nil
 	case r.Shipping.Minor == 0:
 		return nil, true
 	default:
-		return &Shipping{Service: s.Order.Service, Price: r.Shipping}, true
+		return &Shipping{Service: w.Order.Service, Price: r.Shipping}, true
 	}
 }
 

@@ -9,18 +9,13 @@ import (
 
 // State is all that is known of an order. A record of orders.status holds it after each change.
 type State struct {
-	Order      Order
+	Work
 	BodyHash   string
-	Origin     Origin
 	Status     Status
-	Rev        int64 // number of changes so far, 0 as placed
-	Progress   Progress
+	Rev        int64       // number of changes so far, 0 as placed
 	Timeline   []Change    // oldest first, at most 50
 	DeadLetter *DeadLetter // the newest; nil if the order was never dead
 	Replays    int         // number of replays so far
-	// Document is the issued invoice (PDF) while the order is in flight; nil until it is rendered or
-	// loaded. It is stored in orders.invoices and never in orders.status.
-	Document []byte
 	// Unknown holds the fields of a newer version, so that they survive; or nil.
 	Unknown map[string]json.RawMessage
 }
@@ -59,7 +54,7 @@ type DeadLetter struct {
 // Begin returns the state of an order that was just placed.
 func (o Order) Begin(at Origin) State {
 	return State{
-		Order: o, BodyHash: o.BodyHash(), Origin: at, Status: Accepted,
+		Work: Work{Order: o, Origin: at}, BodyHash: o.BodyHash(), Status: Accepted,
 		Timeline: []Change{{At: o.PlacedAt, Status: Accepted}},
 	}
 }

@@ -21,7 +21,8 @@ const (
 	Route      = "route"      // route pattern of an HTTP request
 	Status     = "status"     // status code of an HTTP response
 	Breaker    = "breaker"    // the dependency of a circuit breaker
-	State      = "state"      // state of a circuit breaker: closed, half-open, open
+	State      = "state"      // state of a circuit breaker or a partition
+	Was        = "was"        // state before
 	Waiting    = "waiting"    // what is being waited for
 	Error      = "error"      // error text
 )

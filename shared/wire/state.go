@@ -76,8 +76,11 @@ func ReadState(r *kgo.Record) (order.State, error) {
 		return order.State{}, fmt.Errorf("%w: a state without a timeline", ErrUndecodable)
 	}
 	s := order.State{
-		Order: o, BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Progress: progress, Replays: v.Replays,
-		Origin:     order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
+		Work: order.Work{
+			Order: o, Progress: progress,
+			Origin: order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
+		},
+		BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Replays: v.Replays,
 		DeadLetter: (*order.DeadLetter)(v.DeadLetter),
 		Unknown:    unknown[string](r.Value, reflect.TypeFor[stateValue]()),
 	}

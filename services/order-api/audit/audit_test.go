@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"example.com/orders/services/order-api/audit"
 	"example.com/orders/shared/failure"
-	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -486,51 +484,5 @@ func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got.Orders, want)
 		}
 		addsUp(t, got)
-	})
-}
-
-func TestAllFaultsAreCountedAndTheFirstAreNamed(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	produce(t, k, func(c *clerk) {
-		for range 150 {
-			c.place(nil)
-		}
-		c.commitAll()
-	})
-	got := run(t, k)
-	if len(got.Faults) != 1 || got.Faults[0].Count != 150 || len(got.Faults[0].Where) != 20 || got.Faults[0].Where[19].Offset != 19 {
-		t.Errorf("got faults %+v, want 150 of one kind, the first 20 named", got.Faults)
-	}
-}
-
-func TestAuditRefusesWrongTopicsAndNewerRecords(t *testing.T) {
-	t.Parallel()
-	t.Run("without a topic", func(t *testing.T) {
-		t.Parallel()
-		k := kafkatest.Start(t)
-		if _, err := kadm.NewClient(k.Client).DeleteTopics(t.Context(), k.Topics.DLQ); err != nil {
-			t.Fatal(err)
-		}
-		_, err1 := audit.Run(t.Context(), k.Config(), k.Topics, group)
-		_, err2 := audit.Gaps(t.Context(), k.Config(), k.Topics)
-		for _, err := range []error{err1, err2} {
-			if !errors.Is(err, kafka.ErrTopics) {
-				t.Errorf("got %v, want ErrTopics", err)
-			}
-		}
-	})
-	t.Run("of what a newer version wrote", func(t *testing.T) {
-		t.Parallel()
-		k := kafkatest.Start(t)
-		produce(t, k, func(c *clerk) {
-			at := len(c.acts)
-			c.confirm(c.place(nil))
-			r := c.acts[at+4].record
-			r.Value = append([]byte(`{"schema":9,`), r.Value[len(`{"schema":1,`):]...)
-		})
-		if _, err := audit.Run(t.Context(), k.Config(), k.Topics, group); !errors.Is(err, wire.ErrNewer) {
-			t.Errorf("got %v, want ErrNewer", err)
-		}
 	})
 }

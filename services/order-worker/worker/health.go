@@ -7,17 +7,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/consumer"
+	"example.com/orders/services/order-worker/internal/group"
+	"example.com/orders/services/order-worker/internal/partition"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/serve"
 )
 
-// stuck is how long an order may be in hand. All that it waits for has a time-out that is much shorter.
+// stuck is how long an order may be in flight. Everything that it waits for has a much shorter timeout.
 const stuck = 5 * time.Minute
 
-// health answers whether the process lives, whether it has been given partitions, or told that there are none for it, and
-// what it has done.
-func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) error {
+// health serves the health checks and the metrics, if there is an address.
+func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, m *group.Member, metrics http.Handler) error {
 	if address == "" {
 		return nil
 	}
@@ -25,73 +25,88 @@ func health(ctx context.Context, address string, access config.Access, ready *at
 	if err != nil {
 		return err
 	}
-	return serve.Run(ctx, ln, probes(access, ready, c, metrics), time.Second)
+	return serve.Run(ctx, ln, probes(access, ready, m, metrics), time.Second)
 }
 
-// probes are the routes, for whom the settings let in.
-func probes(access config.Access, ready *atomic.Bool, c *consumer.Consumer, metrics http.Handler) http.Handler {
+// probes are the routes, for the clients that the settings allow.
+func probes(access config.Access, ready *atomic.Bool, m *group.Member, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", live(c.Partitions))
-	mux.HandleFunc("GET /healthz/ready", able(ready, c.Partitions, c.BlockedBy))
+	mux.HandleFunc("GET /healthz/live", live(m.Partitions))
+	mux.HandleFunc("GET /healthz/ready", able(ready, m.Partitions, m.BlockedBy))
 	mux.Handle("GET /metrics", metrics)
 	return serve.Guard(access, mux)
 }
 
-// trouble is a partition on which something does not go on.
-type trouble struct {
-	Partition int32  `json:"partition"`
-	InHand    string `json:"in_hand,omitempty"`
-	Reason    string `json:"reason,omitempty"`
+// health of one partition, as JSON.
+type condition struct {
+	Partition int32           `json:"partition"`
+	State     partition.State `json:"state"`
+	InFlight  int             `json:"in_flight"`
+	Oldest    string          `json:"oldest,omitempty"` // how long the oldest order has been in flight
+	Reason    string          `json:"reason,omitempty"` // why it is blocked, else why it is in this state
 }
 
-// able answers 503 before the group has answered, while this worker works on none of the partitions that it was assigned, and
-// once it is blocked as a whole. It names what is blocked, and why.
-func able(ready *atomic.Bool, partitions func() []consumer.Partition, blockedBy func() error) http.HandlerFunc {
+func conditions(all []partition.Status) []condition {
+	found := []condition{}
+	for _, p := range all {
+		c := condition{Partition: p.Number, State: p.State, InFlight: p.InFlight}
+		if p.Oldest > 0 {
+			c.Oldest = p.Oldest.Round(time.Second).String()
+		}
+		if p.Blocked != nil {
+			c.Reason = p.Blocked.Error()
+		} else if p.Reason != nil {
+			c.Reason = p.Reason.Error()
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+// able answers 503 before the worker is a member of its group, while every partition whose restore has ended is
+// blocked, and when the whole worker is blocked.
+func able(ready *atomic.Bool, partitions func() []partition.Status, blockedBy func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		all, reason := partitions(), blockedBy()
 		answer := struct {
-			Assigned int       `json:"assigned"`
-			Blocked  []trouble `json:"blocked"`
-			Reason   string    `json:"reason,omitempty"`
-		}{len(all), []trouble{}, ""}
-		for _, p := range all {
-			if p.Held != nil {
-				answer.Blocked = append(answer.Blocked, trouble{Partition: p.Number, Reason: p.Held.Error()})
-			}
-		}
+			Partitions []condition `json:"partitions"`
+			Reason     string      `json:"reason,omitempty"` // why the whole worker is blocked
+		}{Partitions: conditions(all)}
 		if reason != nil {
 			answer.Reason = reason.Error()
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if !ready.Load() || reason != nil || len(all) > 0 && len(answer.Blocked) == len(all) {
-			w.WriteHeader(http.StatusServiceUnavailable)
+		blocked, other := 0, 0
+		for _, p := range all {
+			switch {
+			case p.Blocked != nil:
+				blocked++
+			case p.State != partition.Assigned && p.State != partition.Restoring:
+				other++
+			}
 		}
-		// Who asked may be gone.
-		_ = json.NewEncoder(w).Encode(answer)
+		respond(w, ready.Load() && reason == nil && (blocked == 0 || other > 0), answer)
 	}
 }
 
-// live answers 503 when an order is stuck: a new process would get on with it. It names the partitions that are held, too, which
-// a new process would hold like this one.
-func live(partitions func() []consumer.Partition) http.HandlerFunc {
+// live answers 503 when an order is stuck: a new process would resume it. A blocked partition is no
+// reason: a new process would block it, too.
+func live(partitions func() []partition.Status) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		answer := struct {
-			Stuck []trouble `json:"stuck"`
-			Held  []trouble `json:"held"`
-		}{[]trouble{}, []trouble{}}
-		for _, p := range partitions() {
-			if p.Oldest > stuck {
-				answer.Stuck = append(answer.Stuck, trouble{Partition: p.Number, InHand: p.Oldest.Round(time.Second).String()})
-			}
-			if p.Held != nil {
-				answer.Held = append(answer.Held, trouble{Partition: p.Number, Reason: p.Held.Error()})
-			}
+		all, alive := partitions(), true
+		for _, p := range all {
+			alive = alive && p.Oldest <= stuck
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if len(answer.Stuck) > 0 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		// Who asked may be gone.
-		_ = json.NewEncoder(w).Encode(answer)
+		respond(w, alive, struct {
+			Partitions []condition `json:"partitions"`
+		}{conditions(all)})
 	}
+}
+
+func respond(w http.ResponseWriter, well bool, answer any) {
+	w.Header().Set("Content-Type", "application/json")
+	if !well {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	// The client may be gone.
+	_ = json.NewEncoder(w).Encode(answer)
 }

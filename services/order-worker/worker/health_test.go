@@ -8,53 +8,81 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/consumer"
+	"example.com/orders/services/order-worker/internal/group"
+	"example.com/orders/services/order-worker/internal/partition"
 	"example.com/orders/shared/config"
 )
 
-func TestReadinessNamesThePartitionsThatAreNotWorkedOn(t *testing.T) {
+func TestReadinessShowsTheStateOfEachPartition(t *testing.T) {
 	t.Parallel()
 	claimed := errors.New("claimed")
+	running, blocked := partition.Status{Number: 1, State: partition.Running}, partition.Status{Number: 2, State: partition.Blocked, Blocked: claimed}
+	restoring := partition.Status{Number: 3, State: partition.Restoring}
+	const one, two = `{"partition":1,"state":"running","in_flight":0}`, `{"partition":2,"state":"blocked","in_flight":0,"reason":"claimed"}`
+	const three = `{"partition":3,"state":"restoring","in_flight":0}`
 	for _, row := range []struct {
 		name       string
 		ready      bool
-		partitions []consumer.Partition
+		partitions []partition.Status
 		blocked    error
 		code       int
 		body       string
 	}{
-		{"not in the group yet", false, nil, nil, 503, `{"assigned":0,"blocked":[]}`},
-		{"a spare worker", true, nil, nil, 200, `{"assigned":0,"blocked":[]}`},
-		{"at work", true, []consumer.Partition{{Number: 1}}, nil, 200, `{"assigned":1,"blocked":[]}`},
-		{"one is blocked", true, []consumer.Partition{{Number: 1}, {Number: 2, Held: claimed}}, nil, 200, `{"assigned":2,"blocked":[{"partition":2,"reason":"claimed"}]}`},
-		{"all are blocked", true, []consumer.Partition{{Number: 2, Held: claimed}}, nil, 503, `{"assigned":1,"blocked":[{"partition":2,"reason":"claimed"}]}`},
-		{"the whole worker is blocked", true, nil, errors.New("partitions added"), 503, `{"assigned":0,"blocked":[],"reason":"partitions added"}`},
+		{"not in the group yet", false, nil, nil, 503, `{"partitions":[]}`},
+		{"a spare worker", true, nil, nil, 200, `{"partitions":[]}`},
+		{"at work", true, []partition.Status{running}, nil, 200, `{"partitions":[` + one + `]}`},
+		{"one is restored", true, []partition.Status{restoring}, nil, 200, `{"partitions":[` + three + `]}`},
+		{"one is blocked", true, []partition.Status{running, blocked}, nil, 200, `{"partitions":[` + one + `,` + two + `]}`},
+		{"all are blocked", true, []partition.Status{blocked}, nil, 503, `{"partitions":[` + two + `]}`},
+		{"all are blocked but one that is restored", true, []partition.Status{blocked, restoring}, nil, 503, `{"partitions":[` + two + `,` + three + `]}`},
+		{"the whole worker is blocked", true, nil, errors.New("partitions added"), 503, `{"partitions":[],"reason":"partitions added"}`},
 	} {
 		var ready atomic.Bool
 		ready.Store(row.ready)
 		w := httptest.NewRecorder()
-		able(&ready, func() []consumer.Partition { return row.partitions }, func() error { return row.blocked })(w, httptest.NewRequest("GET", "/healthz/ready", nil))
+		able(&ready, func() []partition.Status { return row.partitions }, func() error { return row.blocked })(w, httptest.NewRequest("GET", "/healthz/ready", nil))
 		if w.Code != row.code || w.Body.String() != row.body+"\n" {
 			t.Errorf("%s: got %d %s, want %d %s", row.name, w.Code, w.Body, row.code, row.body)
 		}
 	}
 }
 
-func TestAStuckOrderFailsLivenessAndAHeldPartitionDoesNot(t *testing.T) {
+func TestAStuckOrderFailsLivenessAndABlockedPartitionDoesNot(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name       string
-		partitions []consumer.Partition
+		partitions []partition.Status
 		code       int
 		body       string
 	}{
-		{"nothing owned", nil, 200, `{"stuck":[],"held":[]}`},
-		{"at work", []consumer.Partition{{Number: 3, Oldest: stuck}}, 200, `{"stuck":[],"held":[]}`},
-		{"stuck", []consumer.Partition{{Number: 2}, {Number: 3, Oldest: stuck + time.Second}}, 503, `{"stuck":[{"partition":3,"in_hand":"5m1s"}],"held":[]}`},
-		{"held", []consumer.Partition{{Number: 1, Held: errors.New("lost")}}, 200, `{"stuck":[],"held":[{"partition":1,"reason":"lost"}]}`},
+		{"nothing owned", nil, 200, `{"partitions":[]}`},
+		{
+			"at work",
+			[]partition.Status{{Number: 3, State: partition.Running, InFlight: 1, Oldest: stuck}},
+			200,
+			`{"partitions":[{"partition":3,"state":"running","in_flight":1,"oldest":"5m0s"}]}`,
+		},
+		{
+			"stuck",
+			[]partition.Status{{Number: 2, State: partition.Running}, {Number: 3, State: partition.Running, InFlight: 2, Oldest: stuck + time.Second}},
+			503,
+			`{"partitions":[{"partition":2,"state":"running","in_flight":0},{"partition":3,"state":"running","in_flight":2,"oldest":"5m1s"}]}`,
+		},
+		{
+			"blocked",
+			[]partition.Status{{Number: 1, State: partition.Blocked, Blocked: errors.New("lost")}},
+			200,
+			`{"partitions":[{"partition":1,"state":"blocked","in_flight":0,"reason":"lost"}]}`,
+		},
+		{
+			"draining",
+			[]partition.Status{{Number: 1, State: partition.Draining, InFlight: 1, Oldest: time.Second, Reason: errors.New("revoked")}},
+			200,
+			`{"partitions":[{"partition":1,"state":"draining","in_flight":1,"oldest":"1s","reason":"revoked"}]}`,
+		},
 	} {
 		w := httptest.NewRecorder()
-		live(func() []consumer.Partition { return row.partitions })(w, httptest.NewRequest("GET", "/healthz/live", nil))
+		live(func() []partition.Status { return row.partitions })(w, httptest.NewRequest("GET", "/healthz/live", nil))
 		if w.Code != row.code || w.Body.String() != row.body+"\n" {
 			t.Errorf("%s: got %d %s, want %d %s", row.name, w.Code, w.Body, row.code, row.body)
 		}
@@ -64,7 +92,7 @@ func TestAStuckOrderFailsLivenessAndAHeldPartitionDoesNot(t *testing.T) {
 func TestProbesAndMetricsAreForThisHostOnly(t *testing.T) {
 	t.Parallel()
 	metrics := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	h := probes(config.Access{AllowRemote: true, AllowedHosts: []string{"worker"}}, new(atomic.Bool), consumer.New(consumer.Config{}, nil), metrics)
+	h := probes(config.Access{AllowRemote: true, AllowedHosts: []string{"worker"}}, new(atomic.Bool), group.New(group.Config{}, nil), metrics)
 	for url, want := range map[string]int{
 		"http://localhost:8081/healthz/live": 200, "http://worker:8081/metrics": 200, "http://localhost/healthz/ready": 503,
 		"http://evil.example/healthz/live": 421, "http://evil.example/healthz/ready": 421, "http://evil.example/metrics": 421,

@@ -23,7 +23,7 @@ type ends chan struct{}
 
 // Write looks at one line, as handlers write them.
 func (e ends) Write(line []byte) (int, error) {
-	for _, said := range []string{`"order finished"`, `"order put off"`, `"record refused"`} {
+	for _, said := range []string{`"order finished"`, `"order parked"`, `"record dead-lettered"`} {
 		if bytes.Contains(line, []byte(said)) {
 			e <- struct{}{}
 		}
@@ -92,7 +92,7 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	if down := got[`failures_total{class="down",reason="mail-away",step="email"}`]; down < "5" {
 		t.Errorf("got %q failures for a server that is away, want 5 at least", down)
 	}
-	for _, name := range []string{"in_hand", "oldest_in_hand_seconds", `failures_total{class="down",reason="mail-away",step="email"}`} {
+	for _, name := range []string{"in_flight", "oldest_in_flight_seconds", `failures_total{class="down",reason="mail-away",step="email"}`} {
 		if _, ok := got[name]; !ok {
 			t.Errorf("got no %s", name)
 		}
@@ -105,8 +105,11 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 		`failures_total{class="permanent",reason="no-route",step="shipping"}`: "2",
 		`failures_total{class="transient",reason="mail-busy",step="email"}`:   "3",
 		`failures_total{class="transient",reason="uncertain",step="email"}`:   "1",
-		"uncertain_total": "1", "void_states_total": "0", "lost_records_total": "0", "refused_records_total": "0",
-		"partitions": "3", "restore_seconds_count": "3", `breaker_open{step="email"}`: "1",
+		"uncertain_total": "1", "stale_states_total": "0", "lost_records_total": "0", "refused_records_total": "0",
+		"partitions": "3", "restore_seconds_count": "3",
+		`partition_transitions_total{state="assigned"}`: "3", `partition_transitions_total{state="restoring"}`: "3", `partition_transitions_total{state="running"}`: "3",
+		`partition_state{partition="0",reason="",state="running"}`: "1", `partition_state{partition="1",reason="",state="running"}`: "1",
+		`partition_state{partition="2",reason="",state="running"}`: "1", `breaker_open{step="email"}`: "1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counters (-want +got):\n%s", diff)

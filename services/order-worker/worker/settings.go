@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orders/services/order-worker/internal/consumer"
+	"example.com/orders/services/order-worker/internal/group"
 )
 
 // Settings are the settings of a worker that an operator may change. Programs embed them among
@@ -38,8 +38,8 @@ func (s *Settings) Validate() error {
 	if s.Concurrency < 1 || s.Drain < 0 || s.Group == "" {
 		return errors.New("--concurrency must be at least 1, --drain must not be negative, and --group must not be empty")
 	}
-	if s.Session < consumer.SessionLeast {
-		return fmt.Errorf("--session-timeout must be at least %s", consumer.SessionLeast)
+	if s.Session < group.SessionLeast {
+		return fmt.Errorf("--session-timeout must be at least %s", group.SessionLeast)
 	}
 	if s.Retries < 0 || s.RetryFor < 0 {
 		return errors.New("--retries and --retry-for must not be negative")

@@ -2,7 +2,7 @@
 //
 // Run wires what the packages of this module provide, in the way that an order goes:
 //
-//	consumer ── Handle ──▶ pipeline ── Plan, Do ──▶ shipping, invoice, email
+//	group ── Handle ──▶ pipeline ── Plan, Do ──▶ shipping, invoice, email
 //	  │   │                  │   │
 //	  │   └─ Open ─▶ ledger ◀┘   └── Allow ──▶ retry (the mail server's breaker)
 //	  └──────────── Room ────────────────────────┘
@@ -10,7 +10,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,18 +19,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"example.com/orders/services/order-worker/internal/consumer"
-	"example.com/orders/services/order-worker/internal/email"
-	"example.com/orders/services/order-worker/internal/invoice"
+	"example.com/orders/services/order-worker/internal/group"
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/pipeline"
 	"example.com/orders/services/order-worker/internal/retry"
-	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/rates"
 	"example.com/orders/shared/topic"
 )
 
@@ -48,12 +43,12 @@ type Config struct {
 	Assigned func(partitions []int32)
 }
 
-// Run is a member of the group until ctx ends; then it drains what is in hand, commits, leaves, and returns nil. It
+// Run is a member of the group until ctx ends; then it drains orders in flight, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
 	name, meter := name(), metrics.New()
 	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency, func(open bool) { meter.Breaker(order.StepEmail, open) })
-	stages, mail, err := steps(cfg, server)
+	steps, mail, err := steps(cfg, server)
 	if err != nil {
 		return err
 	}
@@ -70,9 +65,9 @@ func Run(ctx context.Context, cfg Config) error {
 	p := pipeline.New(pipeline.Config{
 		Topics: cfg.Topics, Home: layout.Home, Group: cfg.Group, Worker: name, Meter: meter, Log: cfg.Log,
 		Retry: retry.Policy{Retries: cfg.Retries, For: cfg.RetryFor}, Hold: cfg.Uncertain == "hold",
-	}, stages)
+	}, steps)
 	var ready atomic.Bool
-	member := consumer.Config{
+	member := group.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
 		SessionTimeout: cfg.Session, Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
@@ -88,53 +83,14 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	c := consumer.New(member, p.Handle)
-	meter.Watch(c.Hands)
-	meter.WatchBlocked(c.Blocked)
-	meter.WatchUnreadable(func(say func(topic string, partition int32, offset int64)) {
-		for _, p := range c.Partitions() {
-			if bad, ok := errors.AsType[*kafka.UnreadableError](p.Held); ok {
-				say(bad.Topic, bad.Partition, bad.From)
-			}
-		}
-	})
-	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, c.Block) })
-	g.Go(func() error { return c.Run(ctx) })
-	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, c, meter.Handler()) })
+	m := group.New(member, p.Handle)
+	meter.Watch(m.InFlight)
+	meter.WatchPartitions(m.States)
+	meter.WatchUnreadable(m.Unreadable)
+	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, m.Block) })
+	g.Go(func() error { return m.Run(ctx) })
+	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, m, meter.Handler()) })
 	return g.Wait()
-}
-
-// envelope is what a record of orders.invoices takes beside the document: key, headers, and what Kafka adds.
-const envelope = 16 << 10
-
-// steps makes the list of steps from the files and settings they need. The caller closes the mail step.
-func steps(cfg Config, server *retry.Breaker) ([]pipeline.Stage, *email.Step, error) {
-	card, err := rates.Load(cfg.RateCard)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
-	}
-	seller, err := invoice.LoadSeller(cfg.Seller)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the seller: %w", err)
-	}
-	bills, err := invoice.New(seller)
-	if err != nil {
-		return nil, nil, err
-	}
-	if cfg.Seller != "" {
-		if err := bills.Fits(topic.MaxBytes(cfg.Topics.Invoices) - envelope); err != nil {
-			return nil, nil, fmt.Errorf("reading the seller: %w", err)
-		}
-	}
-	// A connection for each order in hand: a mail that takes long must not make others wait.
-	mail, err := email.New(email.Config{
-		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL,
-		Connections: cfg.Concurrency, Dial: cfg.DialMail,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return pipeline.Stages(shipping.New(card), bills, mail, server), mail, nil
 }
 
 // name says in claims and dead letters which worker it was: host, process and version.

@@ -20,7 +20,7 @@ import (
 )
 
 // compose composes the mail. Every attempt with the same templates gives the same bytes.
-func (s *Step) compose(w *order.State) (*gomail.Msg, error) {
+func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
 	to, err := netmail.ParseAddress(w.Order.Customer.Email)
 	if err != nil {
 		// The error omits the address: error texts are stored in dead letters and logs.

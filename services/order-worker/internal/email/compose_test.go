@@ -29,7 +29,7 @@ import (
 func inShop(c *email.Config) { c.ShopURL = "https://shop.example.com/" }
 
 // sentTo returns an order to a country, with all fields set.
-func sentTo(country string) *order.State {
+func sentTo(country string) *order.Work {
 	w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
 	w.Order.ShipTo.Line2, w.Order.ShipTo.Country = "2. Etage", country
 	w.Progress.Invoice.Language = locale.In(country).String()

@@ -1,6 +1,8 @@
 package email
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,6 +29,9 @@ type content struct {
 	Taxes    []tax
 	Total    string
 	Address  []string // without the name
+	Notes    []string // what other steps tell the customer, in the words step-NAME
+
+	results map[order.Step]any // JSON values by step, for Notes
 }
 
 type item struct {
@@ -44,7 +49,7 @@ type delivery struct {
 type tax struct{ Rate, Net, Tax string }
 
 // content returns the data of an order for the templates of a language.
-func (s *Step) content(w *order.State, l locale.Language) content {
+func (s *Step) content(w *order.Work, l locale.Language) content {
 	p := &w.Progress
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
@@ -69,7 +74,22 @@ func (s *Step) content(w *order.State, l locale.Language) content {
 	for _, t := range p.Invoice.Taxes {
 		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax)})
 	}
+	c.results = results(p)
 	return c
+}
+
+// results returns the results of steps that have no field of their own in the progress.
+func results(p *order.Progress) map[order.Step]any {
+	found := make(map[order.Step]any)
+	for step, text := range p.Others {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber() // prints numbers as they are
+		var result any
+		if err := d.Decode(&result); err == nil {
+			found[step] = result
+		}
+	}
+	return found
 }
 
 // amount formats an amount as on the invoice, with its currency after a no-break space.

@@ -24,7 +24,7 @@ type delivered struct {
 // address is another mail.
 type mailKey [sha256.Size]byte
 
-func keyOf(w *order.State) mailKey {
+func keyOf(w *order.Work) mailKey {
 	return sha256.Sum256([]byte(w.Progress.Email.MessageID + "\n" + w.Order.Customer.Email))
 }
 

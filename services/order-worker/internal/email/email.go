@@ -116,8 +116,20 @@ func shopURL(text string) (*url.URL, error) {
 	return shop, nil
 }
 
+// Name is the step's name.
+func (s *Step) Name() order.Step { return order.StepEmail }
+
+// Intent is the status of an order whose mail is being sent.
+func (s *Step) Intent() order.Status { return order.Mailing }
+
+// CountUncertain counts a mail of a planned order whose outcome is unknown, and returns the count.
+func (s *Step) CountUncertain(w *order.Work) int {
+	w.Progress.Email.Uncertain++
+	return w.Progress.Email.Uncertain
+}
+
 // Plan decides Message-ID and date, unless an earlier attempt has.
-func (s *Step) Plan(_ context.Context, w *order.State) error {
+func (s *Step) Plan(_ context.Context, w *order.Work) error {
 	if w.Progress.Email == nil {
 		document := "invoice"
 		if w.Order.Refund != nil {
@@ -134,7 +146,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 // Do sends the mail with w.Document attached, and returns nil when the server has accepted it. When
 // ctx is cancelled, Do closes the connection and returns the cause without a failure class. A mail
 // that was sent completely may have been accepted.
-func (s *Step) Do(ctx context.Context, w *order.State) error {
+func (s *Step) Do(ctx context.Context, w *order.Work) error {
 	p := &w.Progress
 	if _, shipped := w.Shipping(); !shipped || p.Invoice == nil || p.Email == nil || len(w.Document) == 0 {
 		return errors.New("nothing to mail: an earlier step is not finished")
@@ -153,7 +165,7 @@ func (s *Step) Do(ctx context.Context, w *order.State) error {
 
 // Delivered reports whether the server accepted the mail of a planned order from this process.
 // False means unknown.
-func (s *Step) Delivered(w *order.State) bool { return s.delivered.has(keyOf(w)) }
+func (s *Step) Delivered(w *order.Work) bool { return s.delivered.has(keyOf(w)) }
 
 // Close closes the idle connections. The others close after their mail.
 func (s *Step) Close() error { return s.pool.close() }

@@ -65,7 +65,7 @@ func (s shop) another(t *testing.T, change ...func(*email.Config)) shop {
 }
 
 // invoiced returns an order whose invoice is rendered but not mailed.
-func invoiced(id, name, address string) *order.State {
+func invoiced(id, name, address string) *order.Work {
 	o := order.Order{
 		ID:       order.ID("ord_" + id),
 		PlacedAt: time.Date(2026, 9, 29, 8, 15, 42, 0, time.UTC),
@@ -78,7 +78,7 @@ func invoiced(id, name, address string) *order.State {
 		},
 		Note: "please leave it with the neighbour",
 	}
-	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}))
+	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}).Work)
 	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), MinDays: 2, MaxDays: 4, Card: "2026-09"}
 	w.Progress.Invoice = &order.Invoice{
 		Number: w.Origin.InvoiceNumber(), IssuedAt: o.PlacedAt, VATTable: "2026-09", Language: "de",
@@ -90,7 +90,7 @@ func invoiced(id, name, address string) *order.State {
 }
 
 // mail plans and sends.
-func (s shop) mail(ctx context.Context, w *order.State) error {
+func (s shop) mail(ctx context.Context, w *order.Work) error {
 	if err := s.Plan(ctx, w); err != nil {
 		return err
 	}
@@ -154,10 +154,10 @@ func TestUnfinishedOrderIsNotMailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
-		for name, spoil := range map[string]func(*order.State){
-			"no document": func(w *order.State) { w.Document = nil },
-			"no invoice":  func(w *order.State) { w.Progress.Invoice = nil },
-			"no shipping": func(w *order.State) { w.Progress.Shipping = nil },
+		for name, spoil := range map[string]func(*order.Work){
+			"no document": func(w *order.Work) { w.Document = nil },
+			"no invoice":  func(w *order.Work) { w.Progress.Invoice = nil },
+			"no shipping": func(w *order.Work) { w.Progress.Shipping = nil },
 		} {
 			w := invoiced("1", "Zoë", "zoe@example.com")
 			spoil(w)

@@ -17,14 +17,14 @@ import (
 )
 
 // refunded returns a refund of one line and of shipping, with a reason.
-func refunded(country string) *order.State {
+func refunded(country string) *order.Work {
 	w := sentTo(country)
 	o := w.Order
 	o.ID, o.Lines = w.Order.ID.Refund(1), o.Lines[:1]
 	o.Refund = &order.Refund{
 		Of: w.Order.ID, Number: 1, Reason: "Arrived broken", Shipping: order.EUR.Cents(490), Tax: order.EUR.Cents(1229), Invoice: *w.Progress.Invoice,
 	}
-	r := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200}))
+	r := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200}).Work)
 	net, tax := order.EUR.Cents(6470), order.EUR.Cents(1229)
 	r.Progress.Invoice = &order.Invoice{
 		Number: "CRN-7KQ2MX-03-0000200", IssuedAt: o.PlacedAt, Language: o.Refund.Invoice.Language,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -175,6 +176,9 @@ type rendered struct{ subject, text, html string }
 
 // write executes the templates for one mail.
 func (e templateSet) write(c content) (rendered, error) {
+	if err := e.note(&c); err != nil {
+		return rendered{}, err
+	}
 	var subject, text, html bounded
 	if err := e.text.ExecuteTemplate(&subject, "subject", c); err != nil {
 		return rendered{}, fmt.Errorf("writing the subject: %w", err)
@@ -186,6 +190,22 @@ func (e templateSet) write(c content) (rendered, error) {
 		return rendered{}, fmt.Errorf("writing the HTML: %w", err)
 	}
 	return rendered{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
+}
+
+// note writes a note for each result that has words. A result without words is not shown.
+func (e templateSet) note(c *content) error {
+	for _, step := range slices.Sorted(maps.Keys(c.results)) {
+		words := e.text.Lookup("step-" + string(step))
+		if words == nil {
+			continue
+		}
+		var note bounded
+		if err := words.Execute(&note, c.results[step]); err != nil {
+			return fmt.Errorf("writing the note of step %s: %w", step, err)
+		}
+		c.Notes = append(c.Notes, line(note.String()))
+	}
+	return nil
 }
 
 // largest returns a sample order with the maximum number of lines.

@@ -24,16 +24,16 @@ var (
 )
 
 // chosen returns an order of each kind of invoice.
-func chosen() map[string]*order.State {
-	change := func(lines int, how func(*order.State)) *order.State {
+func chosen() map[string]*order.Work {
+	change := func(lines int, how func(*order.Work)) *order.Work {
 		w := shipped(lines)
 		how(w)
 		return w
 	}
-	to := func(country, vatID string) *order.State {
-		return change(3, func(w *order.State) { w.Order.ShipTo.Country, w.Order.Customer.VATID = country, vatID })
+	to := func(country, vatID string) *order.Work {
+		return change(3, func(w *order.Work) { w.Order.ShipTo.Country, w.Order.Customer.VATID = country, vatID })
 	}
-	return map[string]*order.State{
+	return map[string]*order.Work{
 		"domestic":          to("DE", ""),
 		"domestic-business": to("DE", "DE123456789"),
 		"consumer":          to("FI", ""),
@@ -47,14 +47,14 @@ func chosen() map[string]*order.State {
 		"chinese":           change(3, inChinese),
 		"japanese":          change(3, inJapanese),
 		"korean":            change(3, inKorean),
-		"boxes":             change(1, func(w *order.State) { w.Order.Customer.Name = "𠮷 王小明 👩‍🚀 שלום <&>" }),
-		"free": change(2, func(w *order.State) {
+		"boxes":             change(1, func(w *order.Work) { w.Order.Customer.Name = "𠮷 王小明 👩‍🚀 שלום <&>" }),
+		"free": change(2, func(w *order.Work) {
 			w.Order.Lines[0].UnitPrice, w.Progress.Shipping.Price = order.EUR.Cents(0), order.EUR.Cents(0)
 		}),
-		"nothing-to-pay": change(1, func(w *order.State) {
+		"nothing-to-pay": change(1, func(w *order.Work) {
 			w.Order.Lines[0].UnitPrice, w.Progress.Shipping.Price = order.EUR.Cents(0), order.EUR.Cents(0)
 		}),
-		"long": change(2, func(w *order.State) {
+		"long": change(2, func(w *order.Work) {
 			w.Order.Customer.Name = strings.Repeat("Wołodymyr Щ ", 16)
 			w.Order.ShipTo = order.Address{
 				Line1: strings.Repeat("Ω", 200), Line2: strings.Repeat("ab ", 66), City: strings.Repeat("M", 200),
@@ -78,7 +78,7 @@ func TestInvoicesOfEveryKindAreSoundPDFs(t *testing.T) {
 }
 
 // sound checks an order's invoice with qpdf and keeps it in the folder of -keep.
-func sound(t *testing.T, name string, w *order.State) {
+func sound(t *testing.T, name string, w *order.Work) {
 	t.Helper()
 	folder := *keep
 	if folder == "" {
@@ -114,7 +114,7 @@ func TestSampleOrdersMakeSoundPDFs(t *testing.T) {
 
 // samples returns the orders of deploy/sample by their keys, at the prices of the default catalogue
 // and with a shipping price.
-func samples(t *testing.T) map[string]*order.State {
+func samples(t *testing.T) map[string]*order.Work {
 	t.Helper()
 	const root = "../../../../"
 	f, err := os.Open(root + "deploy/sample/orders.csv")
@@ -130,7 +130,7 @@ func samples(t *testing.T) map[string]*order.State {
 	for i, name := range rows[0] {
 		column[name] = i
 	}
-	product, orders := catalogue(t, root), map[string]*order.State{}
+	product, orders := catalogue(t, root), map[string]*order.Work{}
 	for _, row := range rows[1:] {
 		cell := func(name string) string { return row[column[name]] }
 		w := orders[cell("order")]

@@ -20,7 +20,7 @@ type pages struct {
 }
 
 // content returns the texts of the pages, with the XML attached.
-func (s *Step) content(w *order.State) *document.Content {
+func (s *Step) content(w *order.Work) *document.Content {
 	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,

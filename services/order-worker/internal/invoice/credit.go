@@ -9,7 +9,7 @@ import (
 
 // planCreditNote decides the credit note of a refund. It has category, rate and language of the
 // invoice that it corrects, even if the VAT table has changed since.
-func planCreditNote(w *order.State) (*order.Invoice, error) {
+func planCreditNote(w *order.Work) (*order.Invoice, error) {
 	r := w.Order.Refund
 	if len(r.Invoice.Taxes) != 1 {
 		n := len(r.Invoice.Taxes)
@@ -45,7 +45,7 @@ type subject struct {
 
 // subjectOf returns the subject of an order's invoice. For a refund that is the refunded order and
 // the corrected invoice.
-func subjectOf(w *order.State) subject {
+func subjectOf(w *order.Work) subject {
 	shipping, _ := w.Shipping()
 	r := w.Order.Refund
 	if r == nil {

@@ -21,7 +21,7 @@ import (
 
 // refunded returns the next refund of an invoiced order: of quantities by line, and of shipping.
 // Without both it refunds everything that is left.
-func refunded(t rapid.TB, w *order.State, before []order.Order, shipping bool, quantities ...int) *order.State {
+func refunded(t rapid.TB, w *order.Work, before []order.Order, shipping bool, quantities ...int) *order.Work {
 	t.Helper()
 	var items []order.Line
 	for i, n := range quantities {
@@ -34,11 +34,11 @@ func refunded(t rapid.TB, w *order.State, before []order.Order, shipping bool, q
 		t.Fatalf("refund is refused: %v", wrong)
 	}
 	o.PlacedAt, o.Refund.Key = time.Date(2026, 10, 7, 12, 0, 0, 0, time.UTC), "ab"
-	return new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200 + int64(len(before))}))
+	return new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200 + int64(len(before))}).Work)
 }
 
 // broken returns a refund of one line of three, with a reason.
-func broken(t testing.TB, s *Step) *order.State {
+func broken(t testing.TB, s *Step) *order.Work {
 	t.Helper()
 	w := refunded(t, plannedBy(t, s, shipped(3)), nil, false, 0, 1)
 	w.Order.Refund.Reason = "Two poles arrived broken"
@@ -126,9 +126,9 @@ func TestCreditNoteHasNoPaymentRequest(t *testing.T) {
 }
 
 // credited returns credit notes of every kind and in every language.
-func credited(t *testing.T, s *Step) map[string]*order.State {
+func credited(t *testing.T, s *Step) map[string]*order.Work {
 	t.Helper()
-	of := func(name, country, language string, lines int) *order.State {
+	of := func(name, country, language string, lines int) *order.Work {
 		w := shipped(lines)
 		w.Order.Customer.Name, w.Order.ShipTo.Country = name, country
 		if country == "PL" {
@@ -137,7 +137,7 @@ func credited(t *testing.T, s *Step) map[string]*order.State {
 		plannedBy(t, s, w).Progress.Invoice.Language = language
 		return w
 	}
-	because := func(w *order.State, reason string) *order.State {
+	because := func(w *order.Work, reason string) *order.Work {
 		w.Order.Refund.Reason = reason
 		return w
 	}
@@ -151,7 +151,7 @@ func credited(t *testing.T, s *Step) map[string]*order.State {
 	if exact := second.Order.Refunded().Percent(1900); second.Order.Refund.Tax == exact {
 		t.Errorf("got VAT of %s, want a sample that is a cent off", exact)
 	}
-	return map[string]*order.State{
+	return map[string]*order.Work{
 		"credit-all":             because(refunded(t, of("Zoë Łukasiewicz", "DE", "de", 3), nil, false), "Vertrag widerrufen"),
 		"credit-lines":           because(refunded(t, of("Seán Ó Briain", "IE", "en", 3), nil, false, 0, 1), "Two poles arrived broken"),
 		"credit-lines-shipping":  refunded(t, of("Zoé Lefèvre", "FR", "fr", 5), nil, true, 1, 0, 2),
@@ -224,7 +224,7 @@ func TestCreditNotesAddUpExactly(t *testing.T) {
 				return // nothing is left to refund
 			}
 			before = append(before, o)
-			i := creditNote(t, s, new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Offset: int64(len(before))})))
+			i := creditNote(t, s, new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Offset: int64(len(before))}).Work))
 			left.Net, left.Tax, left.Total = left.Net.Plus(i.Net.Times(-1)), left.Tax.Plus(i.Tax.Times(-1)), left.Total.Plus(i.Total.Times(-1))
 			if min(left.Net.Minor, left.Tax.Minor, left.Total.Minor) < 0 {
 				t.Fatalf("got %s net, %s VAT, %s in all that are left of the invoice, want none below 0.00", left.Net, left.Tax, left.Total)
@@ -247,7 +247,7 @@ func TestCreditNotesAddUpExactly(t *testing.T) {
 }
 
 // randomOrder returns an invoiced order with small amounts, where rounding matters most.
-func randomOrder(t *rapid.T, s *Step) *order.State {
+func randomOrder(t *rapid.T, s *Step) *order.Work {
 	w := shipped(rapid.IntRange(1, 4).Draw(t, "lines"))
 	w.Order.Customer.VATID = rapid.SampledFrom([]string{"", "ATU12345678"}).Draw(t, "VAT ID")
 	w.Order.ShipTo.Country = rapid.SampledFrom(strings.Fields("AT DE FI FR GR HU PL CH UA AQ")).Draw(t, "country")
@@ -264,7 +264,7 @@ func randomOrder(t *rapid.T, s *Step) *order.State {
 
 // creditNote plans the credit note of a refund and checks that lines, shipping and VAT add up to
 // its total, and that pages and data say the same.
-func creditNote(t *rapid.T, s *Step, w *order.State) *order.Invoice {
+func creditNote(t *rapid.T, s *Step, w *order.Work) *order.Invoice {
 	if err := s.Plan(context.Background(), w); err != nil {
 		t.Fatal(err)
 	}

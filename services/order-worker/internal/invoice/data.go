@@ -12,7 +12,7 @@ import (
 
 // data returns the invoice for the XML, from the same values as the pages. Like the pages it has
 // neither e-mail nor note of the customer: an operator may edit both after the invoice was issued.
-func (s *Step) data(w *order.State) *einvoice.Invoice {
+func (s *Step) data(w *order.Work) *einvoice.Invoice {
 	i, subject, customer := w.Progress.Invoice, subjectOf(w), w.Order.Customer
 	t := s.translation(w)
 	// All goods go to one country, so all lines have one rate.

@@ -80,9 +80,18 @@ func New(seller Seller) (*Step, error) {
 	return &Step{seller: seller, rates: r, renderer: renderer, translations: t}, nil
 }
 
+// Name is the step's name.
+func (s *Step) Name() order.Step { return order.StepInvoice }
+
+// Intent is the status of an order whose invoice is being issued.
+func (s *Step) Intent() order.Status { return order.Working }
+
+// Stored reports whether the document of a planned order is stored in orders.invoices.
+func (s *Step) Stored(w *order.Work) bool { return w.Progress.Invoice.Kept != nil }
+
 // Plan decides number, date, VAT and totals. It keeps the invoice that an earlier attempt planned.
 // It needs the shipping price.
-func (s *Step) Plan(_ context.Context, w *order.State) error {
+func (s *Step) Plan(_ context.Context, w *order.Work) error {
 	if w.Progress.Invoice != nil {
 		return nil
 	}
@@ -99,7 +108,7 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 }
 
 // planInvoice decides the invoice of an order.
-func (s *Step) planInvoice(w *order.State) (*order.Invoice, error) {
+func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
 		return nil, errors.New("planning invoice: shipping has no price")
 	}
@@ -124,7 +133,7 @@ func (s *Step) planInvoice(w *order.State) (*order.Invoice, error) {
 }
 
 // Do renders the document into w.Document, unless it was issued before.
-func (s *Step) Do(_ context.Context, w *order.State) error {
+func (s *Step) Do(_ context.Context, w *order.Work) error {
 	if w.Document != nil {
 		return nil
 	}

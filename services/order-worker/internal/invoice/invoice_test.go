@@ -137,7 +137,7 @@ func figures(i *order.Invoice) sums {
 }
 
 // independent computes the sums with big numbers and rates from the Commission's list.
-func independent(w *order.State) sums {
+func independent(w *order.Work) sums {
 	rate := map[string]int64{"AT": 2000, "DE": 1900, "FI": 2550, "FR": 2000, "GR": 2400, "HU": 2700, "LU": 1700, "SE": 2500}[w.Order.ShipTo.Country]
 	net := big.NewInt(w.Progress.Shipping.Price.Minor)
 	for _, l := range w.Order.Lines {
@@ -152,7 +152,7 @@ func TestInvalidOrderFailsPermanently(t *testing.T) {
 	t.Parallel()
 	damaged := setup(t)
 	damaged.renderer = nil
-	planned := func() *order.State {
+	planned := func() *order.Work {
 		w := shipped(1)
 		w.Progress.Invoice = &order.Invoice{Number: "INV-1", IssuedAt: time.Unix(1, 0), Taxes: []order.Tax{{}}}
 		return w
@@ -165,8 +165,8 @@ func TestInvalidOrderFailsPermanently(t *testing.T) {
 	untaxed.Progress.Invoice.Taxes = nil
 	for _, tt := range []struct {
 		name string
-		do   func(context.Context, *order.State) error
-		w    *order.State
+		do   func(context.Context, *order.Work) error
+		w    *order.Work
 		want string
 	}{
 		{"plan without a shipping price", setup(t).Plan, unpriced, "planning invoice: shipping has no price"},

@@ -92,7 +92,7 @@ func loadTranslations() (map[locale.Language]*translation, error) {
 }
 
 // translation returns the translation for a document: its planned language and its kind.
-func (s *Step) translation(w *order.State) *translation {
+func (s *Step) translation(w *order.Work) *translation {
 	t := s.translations[locale.Of(w.Progress.Invoice.Language)]
 	if w.Order.Refund != nil {
 		return t.forCreditNotes()

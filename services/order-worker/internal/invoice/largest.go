@@ -26,7 +26,7 @@ func (s *Step) Fits(most int) error {
 
 // largest returns an order with the maximum number of lines, in two alphabets, and an address of
 // the characters with the largest outlines.
-func (s *Step) largest() *order.State {
+func (s *Step) largest() *order.Work {
 	dense := s.renderer.Densest(1000)
 	text := func(n int) string { return string(dense[200*n : 200*n+200]) }
 	o := order.Order{
@@ -41,7 +41,7 @@ func (s *Step) largest() *order.State {
 		Quantity: order.MaxQuantity, UnitPrice: order.EUR.Cents(order.MaxPrice),
 	}
 	o.Lines = slices.Repeat([]order.Line{line}, order.MaxLines)
-	w := new(o.Begin(order.Origin{Incarnation: "000000"}))
+	w := new(o.Begin(order.Origin{Incarnation: "000000"}).Work)
 	net := o.ItemsTotal()
 	w.Progress.Shipping = &order.Shipping{Service: order.Standard, Price: order.EUR.Cents(0)}
 	w.Progress.Invoice = &order.Invoice{

@@ -14,7 +14,7 @@ import (
 // orderKind is a kind of invoice, and an order for it.
 type orderKind struct {
 	name string
-	w    *order.State
+	w    *order.Work
 }
 
 // measuredOrders returns the kinds for the benchmark: all scripts, and more lines than a page has.
@@ -36,7 +36,7 @@ func measuredOrders(t testing.TB, s *Step) []orderKind {
 }
 
 // sentTo returns a planned order of three lines in the language of its country.
-func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.State {
+func sentTo(t testing.TB, s *Step, name, line, city, country string) *order.Work {
 	t.Helper()
 	w := shipped(3)
 	w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: city, PostalCode: "1000", Country: country}

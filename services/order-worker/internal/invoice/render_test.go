@@ -15,7 +15,7 @@ import (
 )
 
 // read renders an order and returns the text of each page.
-func read(t testing.TB, w *order.State) []string {
+func read(t testing.TB, w *order.Work) []string {
 	t.Helper()
 	text := pdftest.Text(t, render(t, setup(t), planned(t, w)))
 	return strings.Split(strings.TrimSuffix(text, "\f"), "\f")

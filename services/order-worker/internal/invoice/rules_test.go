@@ -111,7 +111,7 @@ func (i *xmlInvoice) broken() (rules []string) {
 }
 
 // parseXML reads the XML of an order's invoice.
-func parseXML(s *Step, w *order.State) (*xmlInvoice, error) {
+func parseXML(s *Step, w *order.Work) (*xmlInvoice, error) {
 	i := new(xmlInvoice)
 	err := xml.Unmarshal(einvoice.Write(s.data(w)), i)
 	return i, err

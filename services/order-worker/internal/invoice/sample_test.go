@@ -45,7 +45,7 @@ var products = []order.Line{
 }
 
 // shipped returns an order of some lines whose shipping is priced.
-func shipped(lines int) *order.State {
+func shipped(lines int) *order.Work {
 	o := order.Order{
 		ID:       "ord_4k7m2p9x3c5v8b1n6q0w2e4r7t",
 		PlacedAt: time.Date(2026, 9, 29, 8, 15, 42, 0, time.UTC),
@@ -62,18 +62,18 @@ func shipped(lines int) *order.State {
 		}
 		o.Lines = append(o.Lines, l)
 	}
-	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}))
+	w := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124}).Work)
 	w.Progress.Shipping = &order.Shipping{Zone: "de", Service: order.Standard, Price: order.EUR.Cents(490), Card: "2026-09", Carrier: "Parcel Post"}
 	return w
 }
 
 // planned plans an order's invoice as of a fixed date.
-func planned(t testing.TB, w *order.State) *order.State {
+func planned(t testing.TB, w *order.Work) *order.Work {
 	t.Helper()
 	return plannedBy(t, setup(t), w)
 }
 
-func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
+func plannedBy(t testing.TB, s *Step, w *order.Work) *order.Work {
 	t.Helper()
 	if err := s.Plan(t.Context(), w); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func plannedBy(t testing.TB, s *Step, w *order.State) *order.State {
 }
 
 // mixed returns an order with characters of all faces, and some that are in none.
-func mixed(t testing.TB) *order.State {
+func mixed(t testing.TB) *order.Work {
 	t.Helper()
 	w := shipped(3)
 	manyScripts(w)
@@ -96,7 +96,7 @@ func mixed(t testing.TB) *order.State {
 }
 
 // manyScripts puts characters of all faces into an order of three lines, and some that are in none.
-func manyScripts(w *order.State) {
+func manyScripts(w *order.Work) {
 	w.Order.Customer.Name = "Παπαδόπουλος, Иванов, Őszi, Łukasiewicz & Đặng Thị Hương 王小明"
 	w.Order.ShipTo = order.Address{
 		Line1: "Bulevardul Ștefan cel Mare 12", Line2: "Қабанбай батыр даңғылы", City: "Şişli", Region: "Žemaitija",
@@ -107,26 +107,26 @@ func manyScripts(w *order.State) {
 }
 
 // inChinese, inJapanese and inKorean change the recipient and a product name of an order.
-func inChinese(w *order.State) {
+func inChinese(w *order.Work) {
 	w.Order.Customer.Name = "王小明"
 	w.Order.ShipTo = order.Address{Line1: "建国门外大街1号国贸大厦A座12层1201室", City: "北京市", Region: "朝阳区", PostalCode: "100004", Country: "CN"}
 	w.Order.Lines[0].Name = "保温水壶，750毫升，不锈钢双层真空保温，适合户外徒步旅行使用"
 }
 
-func inJapanese(w *order.State) {
+func inJapanese(w *order.Work) {
 	w.Order.Customer.Name = "株式会社山田商店　髙橋 花子"
 	w.Order.ShipTo = order.Address{Line1: "千代田区丸の内１丁目９−１", Line2: "グラントウキョウノースタワー１２階", City: "東京都", PostalCode: "100-0005", Country: "JP"}
 	w.Order.Lines[0].Name = "ステンレスボトル「真空断熱」７５０ｍｌ、キャップユニットセット"
 }
 
-func inKorean(w *order.State) {
+func inKorean(w *order.Work) {
 	w.Order.Customer.Name = "김민수"
 	w.Order.ShipTo = order.Address{Line1: "종로구 세종대로 175, 세종문화회관 지하 1층", City: "서울특별시", PostalCode: "03172", Country: "KR"}
 	w.Order.Lines[0].Name = "보온병 750ml, 스테인리스 진공 단열, 세척솔과 어깨끈 포함"
 }
 
 // render renders a planned order.
-func render(t testing.TB, s *Step, w *order.State) []byte {
+func render(t testing.TB, s *Step, w *order.Work) []byte {
 	t.Helper()
 	w.Document = nil
 	if err := s.Do(t.Context(), w); err != nil {

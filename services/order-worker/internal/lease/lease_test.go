@@ -18,7 +18,7 @@ func joined() *Lease {
 	return l
 }
 
-func TestItIsHeldOnlyWhileTheGroupAnswers(t *testing.T) {
+func TestTheLeaseIsHeldOnlyWhileTheGroupAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := New(session)
@@ -41,16 +41,16 @@ func TestItIsHeldOnlyWhileTheGroupAnswers(t *testing.T) {
 	})
 }
 
-func TestItCountsFromWhenTheQuestionWasSent(t *testing.T) {
+func TestTheLeaseCountsFromWhenTheRequestWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := joined()
-		asked := time.Now()
+		sent := time.Now()
 		time.Sleep(5 * time.Second) // an answer that took that long says nothing of the time since
-		l.answered(asked)
+		l.answered(sent)
 		time.Sleep(time.Second)
 		if held, _ := l.held(); held {
-			t.Error("the lease is held 6 s after the question, want it to have run out")
+			t.Error("the lease is held 6 s after the request, want it to have run out")
 		}
 	})
 }
@@ -104,7 +104,7 @@ func TestHoldWaitsForTheLeaseOrTheEnd(t *testing.T) {
 	})
 }
 
-func TestItSaysHowLongItHasBeenHeldWithoutABreak(t *testing.T) {
+func TestHeldIsTheTimeWithoutABreak(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := joined()

@@ -12,6 +12,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/status"
 	"example.com/orders/shared/wire"
 )
 
@@ -68,13 +69,10 @@ func TestErasedOrderStaysErased(t *testing.T) {
 				row.after(t, o, late, w)
 				for range 2 {
 					l := o.open(t)
-					if s, known := l.Standing("ord_1"); known && s.Status != ledger.Erased {
+					if s, known := remember(t, l, "ord_1"); known && s.Status != erased {
 						t.Errorf("got %+v, want the order erased", s)
 					}
-					if err := l.Recall(t.Context(), "ord_1", 0, nil); err != nil {
-						t.Fatal(err)
-					}
-					if s, known := l.Standing("ord_1"); known && s.Status != ledger.Erased {
+					if s, known := found(t, l, ledger.Question{ID: "ord_1", Origin: ledger.Anywhere}); known && s.Status != erased {
 						t.Errorf("got %+v when it is asked for, want the order erased", s)
 					}
 				}
@@ -87,7 +85,7 @@ func TestErasedOrderStaysErased(t *testing.T) {
 }
 
 // An operator erases an order while its owner works on it: the tombstone is handled in the order's lane, after the attempt.
-func TestWhatAnAttemptWritesBehindATombstoneIsErased(t *testing.T) {
+func TestStateOfAnAttemptBehindATombstoneIsErased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -99,7 +97,7 @@ func TestWhatAnAttemptWritesBehindATombstoneIsErased(t *testing.T) {
 		tombstone := o.erase(t, "ord_1")
 		write(t, l, w, order.Confirmed)
 		for range 2 { // its own tombstone comes too
-			if err := l.Erase(t.Context(), tombstone); err != nil {
+			if err := l.Amend(t.Context(), tombstone); err != nil {
 				t.Fatal(err)
 			}
 			tombstone = o.last(t, "ord_1")
@@ -113,23 +111,22 @@ func TestWhatAnAttemptWritesBehindATombstoneIsErased(t *testing.T) {
 			r    *kgo.Record
 			want bool
 		}{{r, true}, {again, false}} {
-			if got, err := l.Outlived(t.Context(), row.r); err != nil || got != row.want {
-				t.Errorf("offset %d: got outlived %t, %v; want %t", row.r.Offset, got, err, row.want)
+			if s, known := found(t, l, placed(row.r)); known != row.want || known && s.Status != erased {
+				t.Errorf("offset %d: known: %t, %+v; want it erased: %t", row.r.Offset, known, s, row.want)
 			}
 		}
-		l.Known(again)
 		write(t, l, begun(l, "ord_1", again.Offset), order.Working)
-		if err := l.Erase(t.Context(), tombstone); err != nil {
+		if err := l.Amend(t.Context(), tombstone); err != nil {
 			t.Fatal(err)
 		}
-		if s, _ := l.Standing("ord_1"); s.Origin != again.Offset || s.Status != order.Working {
+		if s, _ := remember(t, l, "ord_1"); s.Origin != again.Offset || s.Status != order.Working {
 			t.Errorf("got %+v, want the later order as it is", s)
 		}
 	})
 }
 
 // A state that this version cannot read is repaired byte for byte, when the partition is assigned and later.
-func TestStaleStateIsRepairedWhateverVersionWroteTheOneBefore(t *testing.T) {
+func TestStaleStateIsRepairedIfANewerVersionWroteTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{`{"schema":9,"more":true}`, "\x00no JSON"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -138,7 +135,7 @@ func TestStaleStateIsRepairedWhateverVersionWroteTheOneBefore(t *testing.T) {
 			w := begun(late, "ord_1", 7)
 			l := o.open(t)
 			write(t, late, begun(late, "ord_2", 8), order.Working)
-			newer := in(o.Topics.Status, wire.State(order.State{Order: w.Order, Origin: w.Origin, Rev: 3, Status: order.Confirmed, Timeline: []order.Change{{Rev: 3}}}, l.Claim()))
+			newer := in(o.Topics.Status, wire.State(order.State{Work: order.Work{Order: w.Order, Origin: w.Origin}, Rev: 3, Status: order.Confirmed, Timeline: []order.Change{{Rev: 3}}}, l.Claim()))
 			newer.Value = []byte(value)
 			o.Produce(t, newer)
 			write(t, late, w, order.Working)
@@ -151,10 +148,39 @@ func TestStaleStateIsRepairedWhateverVersionWroteTheOneBefore(t *testing.T) {
 			l = o.open(t)
 			stands("assigned")
 			write(t, late, w, order.Mailing)
-			if err := l.Repair(t.Context(), "ord_1"); err != nil {
+			if err := l.Amend(t.Context(), o.last(t, "ord_1")); err != nil {
 				t.Errorf("later: got %v, want it repaired", err)
 			}
 			stands("later")
 		})
 	}
+}
+
+// Compaction keeps the last record of a key, so only a stale one that is the last hides the current state.
+func TestStaleStateBeforeTheCurrentOneIsNotRepaired(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := setup(t)
+		late := o.open(t)
+		w := begun(late, "ord_1", 7)
+		write(t, late, w, order.Working)
+		l := o.open(t)
+		former := *w
+		write(t, late, &former, order.Mailing)
+		stale := o.last(t, "ord_1")
+		write(t, l, w, order.Mailing)
+		before := len(o.Records(t, o.Topics.Status))
+		if got := l.Judge(stale); got != status.Stale {
+			t.Errorf("got verdict %d, want %d", got, status.Stale)
+		}
+		if err := l.Amend(t.Context(), stale); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(o.Records(t, o.Topics.Status)); got != before {
+			t.Errorf("got %d records, want %d", got, before)
+		}
+		if got := l.Judge(stale); got != status.Current {
+			t.Errorf("judged again: got verdict %d, want %d: it has nothing to do", got, status.Current)
+		}
+	})
 }

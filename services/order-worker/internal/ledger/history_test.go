@@ -35,7 +35,7 @@ func TestHistoryFindsTheLastMarkBeforeAWindow(t *testing.T) {
 	for s := int64(1010); s <= 100_000; s += 10 {
 		h = h.note(mark{Mark{3 + s, 5 + 2*s}, begun.Add(time.Duration(s) * time.Second)})
 	}
-	if len(h) > mostMarks || h[0].Offset != 3 || h[len(h)-2].Offset != 3+99_990 {
-		t.Errorf("got %d marks from %d to %d before the last, want at most %d, the first and the newest", len(h), h[0].Offset, h[len(h)-2].Offset, mostMarks)
+	if len(h) > maxMarks || h[0].Offset != 3 || h[len(h)-2].Offset != 3+99_990 {
+		t.Errorf("got %d marks from %d to %d before the last, want at most %d, the first and the newest", len(h), h[0].Offset, h[len(h)-2].Offset, maxMarks)
 	}
 }

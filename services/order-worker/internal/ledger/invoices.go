@@ -21,7 +21,7 @@ func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 	again := false
 	err := l.insist(ctx, l.cfg.Topics.Invoices, func() error {
 		if again {
-			// It was sent, and the answer was lost: it may stand there.
+			// It was sent and the answer was lost: it can be there.
 			if err := l.find(ctx, w); err != nil || w.Progress.Invoice.Kept != nil {
 				return err
 			}
@@ -42,9 +42,9 @@ func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 	return nil
 }
 
-// Announce notes in the order's progress where its document will be found once it is kept: not below
-// the present end of orders.invoices, or the one that was noted before. The state that announces the number is written
-// after it.
+// Announce notes in the order's progress from which offset of orders.invoices on its document will be: the
+// present end of the topic, or the end that was noted before. Call it before you write the state with the
+// invoice's number.
 func (l *Ledger) Announce(ctx context.Context, w *order.State) error {
 	if w.Progress.Invoice.Announced > 0 {
 		return nil
@@ -68,8 +68,8 @@ func (l *Ledger) Announce(ctx context.Context, w *order.State) error {
 	return nil
 }
 
-// Adopt looks for the invoice of an order whose worker stopped between keeping it and recording that. Of several
-// records with one number the lowest offset counts. An order without one is left as it is.
+// Adopt looks for the invoice of an order whose worker stopped between storing it and recording that. Of
+// several records with one number the lowest offset counts. An order without an invoice stays as it is.
 func (l *Ledger) Adopt(ctx context.Context, w *order.State) error {
 	return l.insist(ctx, l.cfg.Topics.Invoices, func() error { return l.find(ctx, w) })
 }
@@ -101,8 +101,9 @@ func kept(r *kgo.Record) *order.Kept {
 	return &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
 }
 
-// Load reads the issued document of an order that has one. What was issued is never rendered again: another version might render it differently.
-// If it is not where the order's state says, no attempt will find it: that is a permanent failure.
+// Load reads the issued document of an order that has one. It is never rendered again: another version
+// could render it differently. If it is not where the order's state says, no attempt will find it: that is
+// a permanent failure.
 func (l *Ledger) Load(ctx context.Context, w *order.State) error {
 	r, err := l.read(ctx, l.cfg.Topics.Invoices, w.Progress.Invoice.Kept.Offset)
 	if err == nil {

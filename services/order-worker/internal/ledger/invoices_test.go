@@ -162,7 +162,7 @@ func TestInvoiceTooLargeForItsTopicIsAFailureForGood(t *testing.T) {
 	})
 }
 
-func TestOffsetWithoutAnInvoiceSaysWhy(t *testing.T) {
+func TestOffsetWithoutAnInvoiceHasAReason(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -178,7 +178,7 @@ func TestOffsetWithoutAnInvoiceSaysWhy(t *testing.T) {
 	})
 }
 
-func TestDeadLetterFitsWhateverItsRecordWas(t *testing.T) {
+func TestDeadLetterOfALargeRecordFits(t *testing.T) {
 	t.Parallel()
 	large, headers := make([]byte, topic.MaxOrder+topic.MaxOrder/4-8_000), []kgo.RecordHeader{{Key: "h", Value: make([]byte, 10_000)}}
 	for _, row := range []struct {

@@ -8,29 +8,29 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// repeats is how long after an order was placed its key may come again in the topic orders.
+// repeats is how long after an order was placed a record with the same key can arrive in the topic orders.
 const repeats = 15 * time.Minute
 
-// memory is what a ledger remembers of orders, without their IDs and without pointers, which the garbage collector would
-// follow. It grows with the orders that are unfinished, and with those of the last half hour of the topic orders; the
-// rest of the history costs nothing, and where it is read again a bit an order.
+// memory is what a ledger remembers of orders, without their IDs and without pointers, which the garbage
+// collector would follow. Its size grows with the unfinished orders and with those of the last half hour
+// of the topic orders. Earlier orders take nothing, or a bit each if their records are read again.
 type memory struct {
-	// Orders that are unfinished, and finished ones whose record in orders comes (again).
+	// Orders that are unfinished, and finished ones whose record in orders is still to be read, or again.
 	kept map[key]entry
-	// Finished orders whose key may be repeated. When the topic orders is read a quarter of an hour further, young ones
-	// are old and old ones are forgotten: by when the records arrived, so that a backlog makes no difference.
+	// Finished orders whose key can be repeated. When the topic orders is read a quarter of an hour
+	// further, by the arrival of its records, the old ones are forgotten and the young ones become old.
 	young, old map[key]entry
-	turned     time.Time // before the record arrived at which that was last
-	// Confirmed orders whose record comes again, by origin.
+	turned     time.Time // arrival of the record at which that happened last, or earlier
+	// Confirmed orders whose record is read again, by origin.
 	done bits
 
-	next   int64 // in orders, behind the newest record that was seen: what stands below does not come again
-	newest int64 // state in orders.status
-	whole  int64 // in orders.status: of each order with a state from here on the newest state is remembered
-	turns  int64 // what whole is next time
+	next   int64 // offset in orders behind the newest record that was placed: records below are not read again
+	newest int64 // offset in orders.status of the newest state
+	whole  int64 // offset in orders.status: every order with a state from here on is remembered
+	turns  int64 // the value of whole after the next turn
 }
 
-// newMemory knows nothing; what comes in orders begins at next, and what it is told in orders.status at whole.
+// newMemory returns an empty memory. Orders are read from next on, and orders.status from whole on.
 func newMemory(next, whole int64) *memory {
 	return &memory{
 		kept: map[key]entry{}, young: map[key]entry{}, old: map[key]entry{}, done: bits{},
@@ -38,7 +38,7 @@ func newMemory(next, whole int64) *memory {
 	}
 }
 
-// key stands for an order's ID. Anybody may choose one, so nobody may be able to choose two that look the same.
+// key is a cryptographic hash of an order's ID: clients influence IDs, and must not find two with one key.
 type key [16]byte
 
 func keyOf[T order.ID | []byte](id T) key {
@@ -46,20 +46,21 @@ func keyOf[T order.ID | []byte](id T) key {
 	return key(sum[:len(key{})])
 }
 
-// entry is what is remembered of an order; the rest is read when it is needed. It is packed, because there are many.
+// entry is what is remembered of an order; the rest is read when it is needed. It is packed, since there
+// are many.
 type entry struct {
 	origin int64 // offset in orders
-	state  int64 // offset of its newest state in orders.status, or unknown; the lowest byte is the status
+	state  int64 // offset of its newest state in orders.status, or unknown, and the status in the lowest byte
 }
 
-// Erased is the Standing of an order whose state somebody has erased on purpose. No state says so of itself.
-const Erased order.Status = "erased"
+// erased is the status of an order that an operator has erased. No state has it.
+const erased order.Status = "erased"
 
 // unknown is no offset.
 const unknown = -1
 
-// statuses has those of a newer version at zero.
-var statuses = mustFit(slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{Erased}))
+// statuses numbers the statuses. Zero is one of a newer version.
+var statuses = mustFit(slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{erased}))
 
 // mustFit panics when a byte is not enough to number the statuses.
 func mustFit(all []order.Status) []order.Status {
@@ -75,14 +76,14 @@ func entryOf(origin, at int64, s order.Status) entry {
 
 func (e entry) at() int64 { return e.state >> 8 }
 
-func (e entry) standing() Standing { return Standing{e.origin, statuses[e.state&0xff]} }
+func (e entry) status() order.Status { return statuses[e.state&0xff] }
 
-func (e entry) final() bool { return e.standing().Status.Final() || e.erased() }
+func (e entry) final() bool { return e.status().Final() || e.erased() }
 
-func (e entry) erased() bool { return e.standing().Status == Erased }
+func (e entry) erased() bool { return e.status() == erased }
 
-// moved is the same entry, of which the newest record stands elsewhere.
-func (e entry) moved(at int64) entry { return entryOf(e.origin, at, e.standing().Status) }
+// moved is the same entry with its newest record at another offset.
+func (e entry) moved(at int64) entry { return entryOf(e.origin, at, e.status()) }
 
 func (m *memory) get(k key) (e entry, known bool) {
 	for _, orders := range []map[key]entry{m.kept, m.young, m.old} {
@@ -105,7 +106,7 @@ func (m *memory) erase(k key, at int64) {
 	if !known {
 		e.origin = unknown
 	}
-	m.put(k, entryOf(e.origin, at, Erased))
+	m.put(k, entryOf(e.origin, at, erased))
 }
 
 // put remembers the newest state of an order.
@@ -119,8 +120,8 @@ func (m *memory) put(k key, e entry) {
 	m.young[k] = e
 }
 
-// place takes notice of a record of the topic orders, and returns what is known of the order that it places. Arrived is a
-// time before it did, by our clock, or zero.
+// place notes that a record of the topic orders was read, and returns what is known of its order. Arrived
+// is the time of its arrival by our clock, or earlier, or zero.
 func (m *memory) place(k key, offset int64, arrived time.Time) (entry, bool) {
 	m.next = max(m.next, offset+1)
 	m.turn(arrived)
@@ -129,18 +130,18 @@ func (m *memory) place(k key, offset int64, arrived time.Time) (entry, bool) {
 		e, known = entryOf(offset, unknown, order.Confirmed), true
 	}
 	if known {
-		m.put(k, e) // its record may have come for the last time
+		m.put(k, e) // its record may have been read for the last time
 	}
 	return e, known
 }
 
-// begun reports whether anything is known of the order that a record of the topic orders places.
+// begun reports whether anything is known of the order of a record of the topic orders.
 func (m *memory) begun(k key, offset int64) bool {
 	_, known := m.get(k)
 	return known || m.done.has(offset)
 }
 
-// turn forgets the old and lets the young be old, when it is time.
+// turn forgets the old orders and makes the young ones old, when it is time.
 func (m *memory) turn(arrived time.Time) {
 	if m.turned.IsZero() {
 		m.turned = arrived
@@ -153,7 +154,7 @@ func (m *memory) turn(arrived time.Time) {
 	m.whole, m.turns = m.turns, m.newest+1
 }
 
-// bits is a set of offsets, most of which lie side by side.
+// bits is a set of offsets, most of which are adjacent.
 type bits map[int64]*chunk
 
 // chunk is 4,096 offsets, a bit each.
@@ -173,7 +174,7 @@ func (b bits) has(offset int64) bool {
 	return c != nil && c[offset>>6&63]&(1<<(offset&63)) != 0
 }
 
-// take removes an offset, and reports whether it was there.
+// take removes an offset and reports whether it was in the set.
 func (b bits) take(offset int64) bool {
 	c := b[offset>>12]
 	if !b.has(offset) {

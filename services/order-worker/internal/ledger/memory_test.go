@@ -58,7 +58,7 @@ func TestFinishedOrdersAreRememberedAsLongAsTheyMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestAMemoryThatStandsStillForgetsNothing(t *testing.T) {
+func TestMemoryForgetsNothingWhileNoRecordArrives(t *testing.T) {
 	t.Parallel()
 	m := newMemory(0, 0)
 	m.finish(0, order.Confirmed)
@@ -66,12 +66,12 @@ func TestAMemoryThatStandsStillForgetsNothing(t *testing.T) {
 		m.place(id(1), 1, at(4*quarter)) // a jump in time is one turn, however long
 	}
 	if _, known := m.get(id(0)); !known {
-		t.Error("an order that just finished is forgotten, because nobody placed one for long")
+		t.Error("an order that just finished is forgotten, because no order was placed for long")
 	}
 }
 
-// TestWhatComesAgainIsStillKnown has finished orders whose records in the topic orders are read again, hours later.
-func TestWhatComesAgainIsStillKnown(t *testing.T) {
+// TestOrdersWhoseRecordsAreReadAgainAreKnown has finished orders whose records in the topic orders are read again, hours later.
+func TestOrdersWhoseRecordsAreReadAgainAreKnown(t *testing.T) {
 	t.Parallel()
 	const orders, next = 20_000, 10_000
 	w := window{recent: 2 * orders, repeat: next - quarter, next: next}
@@ -92,8 +92,8 @@ func TestWhatComesAgainIsStillKnown(t *testing.T) {
 	for i := int64(next); i < orders; i++ {
 		repeat := id(max(next, i-quarter))
 		for name, k := range map[string]key{"itself": id(i), "one a quarter of an hour before": repeat} {
-			if e, known := m.place(k, i, at(i)); !known || e.standing().Status != ends[e.origin%5] {
-				t.Fatalf("order %d, %s: known: %t, %q", i, name, known, e.standing().Status)
+			if e, known := m.place(k, i, at(i)); !known || e.status() != ends[e.origin%5] {
+				t.Fatalf("order %d, %s: known: %t, %q", i, name, known, e.status())
 			}
 		}
 	}
@@ -102,8 +102,8 @@ func TestWhatComesAgainIsStillKnown(t *testing.T) {
 	}
 }
 
-// TestReplayedOrderWhoseRecordComesAgainStays finishes an order twice before its first record is read again.
-func TestReplayedOrderWhoseRecordComesAgainStays(t *testing.T) {
+// TestReplayedOrderWhoseRecordIsReadAgainStays finishes an order twice before its first record is read again.
+func TestReplayedOrderWhoseRecordIsReadAgainStays(t *testing.T) {
 	t.Parallel()
 	m := newMemory(0, 0)
 	far := 10 * quarter
@@ -134,7 +134,7 @@ func TestMemoryIsWholeFromSomewhereOn(t *testing.T) {
 	}
 }
 
-func TestBitsAreTakenOnce(t *testing.T) {
+func TestBitIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	b := bits{}
 	offsets := []int64{0, 1, 63, 64, 4095, 4096, 1 << 40}

@@ -3,8 +3,6 @@
 package ledger_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,10 +61,15 @@ func (o *owner) place(t *testing.T, id order.ID) *kgo.Record {
 	return r
 }
 
+// placed asks for a record of the topic orders.
+func placed(r *kgo.Record) ledger.Question {
+	return ledger.Question{ID: order.ID(r.Key), Origin: r.Offset, By: r}
+}
+
 // finish works on a record of orders from its start to its end.
 func finish(t *testing.T, l *ledger.Ledger, r *kgo.Record, end order.Status) {
 	t.Helper()
-	if s, known := l.Known(r); known {
+	if s, known := found(t, l, placed(r)); known {
 		t.Fatalf("%s is known before it is begun: %+v", r.Key, s)
 	}
 	w := begun(l, order.ID(r.Key), r.Offset)
@@ -95,13 +98,13 @@ func TestRestoreReadsBackToTheOldestUnfinishedOrder(t *testing.T) {
 
 		o.observe(t, l)
 		next := o.openAt(t, l, slow.Offset)
-		got := map[order.ID]ledger.Standing{}
+		got := map[order.ID]remembered{}
 		for _, id := range []order.ID{"ord_long_ago", "ord_before", "ord_slow", "ord_after"} {
-			if s, known := next.Standing(id); known {
+			if s, known := remember(t, next, id); known {
 				got[id] = s
 			}
 		}
-		want := map[order.ID]ledger.Standing{"ord_before": {1, order.Dead}, "ord_slow": {2, order.Waiting}, "ord_after": {3, order.Confirmed}}
+		want := map[order.ID]remembered{"ord_before": {1, order.Dead}, "ord_slow": {2, order.Waiting}, "ord_after": {3, order.Confirmed}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("standings (-want +got):\n%s", diff)
 		}
@@ -114,32 +117,32 @@ func TestDeletedOffsetsMakeNothingTwice(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
 		before := o.cfg.Incarnation
-		var placed []*kgo.Record
+		var all []*kgo.Record
 		for _, end := range []order.Status{order.Confirmed, order.Dead, order.Confirmed, order.Cancelled} {
-			r := o.place(t, order.ID("ord_"+end)+order.ID(rune('a'+len(placed))))
+			r := o.place(t, order.ID("ord_"+end)+order.ID(rune('a'+len(all))))
 			finish(t, l, r, end)
 			again := o.place(t, order.ID(r.Key)) // its key is repeated
-			placed = append(placed, r, again)
+			all = append(all, r, again)
 			time.Sleep(time.Hour)
 		}
 		o.cfg.Incarnation = "OTHER1"
-		if s, known := o.open(t).Known(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")})); known {
-			t.Errorf("got %+v for the first order of a topic that was made anew", s)
+		if s, known := found(t, o.open(t), placed(in(o.Topics.Orders, &kgo.Record{Key: []byte("ord_new")}))); known {
+			t.Errorf("got %+v for the first order of a topic that was created again", s)
 		}
 		o.cfg.Incarnation = before
 		l = o.open(t)
-		for i, r := range placed {
-			if s, known := l.Known(r); !known || !s.Status.Final() || s.Origin != placed[i&^1].Offset {
-				t.Errorf("offset %d: known: %t, %+v; want it finished, as it was placed at %d", r.Offset, known, s, placed[i&^1].Offset)
+		for i, r := range all {
+			if s, known := found(t, l, placed(r)); !known || !s.Status.Final() || s.Origin != all[i&^1].Offset {
+				t.Errorf("offset %d: known: %t, %+v; want it finished, as it was placed at %d", r.Offset, known, s, all[i&^1].Offset)
 			}
 		}
-		if s, known := l.Known(o.place(t, "ord_new")); known {
-			t.Errorf("got %+v for an order that nobody has begun", s)
+		if s, known := found(t, l, placed(o.place(t, "ord_new"))); known {
+			t.Errorf("got %+v for an order that is not begun", s)
 		}
 	})
 }
 
-func TestVoidStateIsRepairedWhenThePartitionIsTaken(t *testing.T) {
+func TestStaleStateIsRepairedWhenThePartitionIsAssigned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -150,20 +153,20 @@ func TestVoidStateIsRepairedWhenThePartitionIsTaken(t *testing.T) {
 		write(t, late, w, order.Confirmed)
 		write(t, late, begun(late, "ord_2", 8), order.Dead)
 
-		if s, known := o.open(t).Standing("ord_2"); known {
+		if s, known := remember(t, o.open(t), "ord_2"); known {
 			t.Errorf("got %+v of an order that only the late owner has begun", s)
 		}
 		write(t, o.open(t), begun(late, "ord_3", 9), order.Working) // compaction leaves the last one alone
 		o.Cluster.Compact()
 		l := o.open(t)
-		s, err := l.State(t.Context(), "ord_1")
+		s, err := state(t.Context(), l, "ord_1")
 		if err != nil || s.Status != order.Working {
-			t.Errorf("got %q, %v; want it working: the late owner's state counts for nobody", s.Status, err)
+			t.Errorf("got %q, %v; want it working: the late owner's state is stale", s.Status, err)
 		}
 	})
 }
 
-func TestStateBehindAVoidOneSurvivesCompaction(t *testing.T) {
+func TestStateBeforeAStaleOneSurvivesCompaction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
@@ -174,12 +177,12 @@ func TestStateBehindAVoidOneSurvivesCompaction(t *testing.T) {
 		write(t, late, w, order.Confirmed)
 		write(t, l, begun(l, "ord_2", 8), order.Working) // compaction leaves the last one alone
 		o.Cluster.Compact()
-		if err := l.Repair(t.Context(), "ord_1"); err != nil {
+		if err := l.Amend(t.Context(), o.last(t, "ord_1")); err != nil {
 			t.Fatal(err)
 		}
 		for name, l := range map[string]*ledger.Ledger{"this owner": l, "the next": o.open(t)} {
-			s, err := l.State(t.Context(), "ord_1")
-			if standing, _ := l.Standing("ord_1"); err != nil || s.Status != order.Working || s.Origin != w.Origin || standing.Status != order.Working {
+			s, err := state(t.Context(), l, "ord_1")
+			if standing, _ := remember(t, l, "ord_1"); err != nil || s.Status != order.Working || s.Origin != w.Origin || standing.Status != order.Working {
 				t.Errorf("%s: got %q at %s, standing %q, %v; want it working at %s", name, s.Status, s.Origin, standing.Status, err, w.Origin)
 			}
 		}
@@ -210,29 +213,26 @@ func TestRecallFindsTheNewestState(t *testing.T) {
 			id    order.ID
 			at    int64
 			asked *kgo.Record
-			want  ledger.Standing
+			want  remembered
 		}{
-			{"where the desk saw it", "ord_dead", 3, asked, ledger.Standing{Status: order.Dead}},
-			{"where it was before the last replay", "ord_sent", 6, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
-			{"at an unknown place", "ord_sent", 0, asked, ledger.Standing{Origin: 1, Status: order.Confirmed}},
-			{"where another order is", "ord_dead", 6, asked, ledger.Standing{Status: order.Dead}},
-			{"where nothing is", "ord_dead", 1 << 40, asked, ledger.Standing{Status: order.Dead}},
-			{"where a claim is", "ord_dead", 11, asked, ledger.Standing{Status: order.Dead}},
-			{"at an unknown time", "ord_sent", 6, nil, ledger.Standing{Origin: 1, Status: order.Confirmed}},
-			{"of an order that was never begun", "ord_none", 0, asked, ledger.Standing{}},
+			{"where the desk saw it", "ord_dead", 3, asked, remembered{Status: order.Dead}},
+			{"where it was before the last replay", "ord_sent", 6, asked, remembered{Origin: 1, Status: order.Confirmed}},
+			{"at an unknown place", "ord_sent", 0, asked, remembered{Origin: 1, Status: order.Confirmed}},
+			{"where another order is", "ord_dead", 6, asked, remembered{Status: order.Dead}},
+			{"where nothing is", "ord_dead", 1 << 40, asked, remembered{Status: order.Dead}},
+			{"where a claim is", "ord_dead", 11, asked, remembered{Status: order.Dead}},
+			{"at an unknown time", "ord_sent", 6, nil, remembered{Origin: 1, Status: order.Confirmed}},
+			{"of an order that was never begun", "ord_none", 0, asked, remembered{}},
 		} {
 			l := o.openAt(t, l, 3)
-			if s, known := l.Standing(row.id); known {
+			if s, known := remember(t, l, row.id); known {
 				t.Fatalf("%s: got %+v before it is recalled", row.name, s)
 			}
-			if err := l.Recall(t.Context(), row.id, row.at, row.asked); err != nil {
-				t.Fatal(err)
-			}
-			got, known := l.Standing(row.id)
+			got, known := found(t, l, ledger.Question{ID: row.id, Origin: ledger.Anywhere, Seen: row.at, By: row.asked})
 			if diff := cmp.Diff(row.want, got); diff != "" || known != (row.want.Status != "") {
 				t.Errorf("%s: known: %t (-want +got):\n%s", row.name, known, diff)
 			}
-			if s, err := l.State(t.Context(), row.id); known && (err != nil || s.Status != row.want.Status) {
+			if s, err := state(t.Context(), l, row.id); known && (err != nil || s.Status != row.want.Status) {
 				t.Errorf("%s: got state %q, %v; want %q", row.name, s.Status, err, row.want.Status)
 			}
 		}
@@ -250,11 +250,11 @@ func TestNowIsTheBrokersTime(t *testing.T) {
 	})
 }
 
-func TestStateOfAnUnknownOrderIsGone(t *testing.T) {
+func TestUnknownOrderIsNotBegun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		if _, err := setup(t).open(t).State(context.Background(), "ord_1"); !errors.Is(err, kafka.ErrGone) {
-			t.Errorf("got %v, want %v", err, kafka.ErrGone)
+		if s, known := found(t, setup(t).open(t), ledger.Question{ID: "ord_1", Origin: ledger.Anywhere}); known {
+			t.Errorf("got %+v, want it not begun", s)
 		}
 	})
 }

@@ -1,7 +1,8 @@
-// Package metrics counts what a worker does: what a person would be woken for, and what a dashboard shows.
+// Package metrics counts what a worker does, for alerts and dashboards.
 //
-// Each fact is counted where it is known, by one line. A worker has a meter, and a registry, of its own, because a process
-// may run several. No label holds an ID or anybody's words: all of them come from closed lists.
+// Each fact is counted once, where it is known. Each worker has its own meter and registry, because a
+// process can run several workers. Labels have values of closed lists only: no IDs and no texts of
+// customers.
 package metrics
 
 import (
@@ -17,18 +18,19 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// Meter is the instruments of one worker. It is safe for concurrent use.
+// Meter has the instruments of one worker. It is safe for concurrent use.
 type Meter struct {
 	registry   *prometheus.Registry
 	outcomes   *prometheus.CounterVec
 	seconds    prometheus.Histogram
 	failures   *prometheus.CounterVec
 	uncertain  prometheus.Counter
-	void       prometheus.Counter
+	stale      prometheus.Counter
 	lost       prometheus.Counter
 	refused    prometheus.Counter
 	restores   prometheus.Histogram
 	partitions prometheus.Gauge
+	states     *prometheus.CounterVec
 	breakers   *prometheus.GaugeVec
 }
 
@@ -36,20 +38,21 @@ type Meter struct {
 func New() *Meter {
 	m := &Meter{
 		registry: prometheus.NewRegistry(),
-		outcomes: prometheus.NewCounterVec(counter("outcomes_total", "How attempts at orders ended."), []string{"outcome"}),
-		seconds: prometheus.NewHistogram(histogram("order_seconds", "From the placing of an order to its end; replays do not count.",
+		outcomes: prometheus.NewCounterVec(counter("outcomes_total", "Ended attempts at orders, by outcome."), []string{"outcome"}),
+		seconds: prometheus.NewHistogram(histogram("order_seconds", "Time from the placement of an order to its end, in seconds, without replays.",
 			0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)),
-		failures:  prometheus.NewCounterVec(counter("failures_total", "Failed attempts at a step."), []string{"step", "class", "reason"}),
-		uncertain: prometheus.NewCounter(counter("uncertain_total", "Mails of which nobody can know whether they went out.")),
-		void:      prometheus.NewCounter(counter("void_states_total", "States that count for nobody: a worker wrote them that had lost its partition.")),
-		lost:      prometheus.NewCounter(counter("lost_records_total", "Records that were gone before they were read.")),
-		refused:   prometheus.NewCounter(counter("refused_records_total", "Records of a newer version, which hold their partition.")),
-		restores: prometheus.NewHistogram(histogram("restore_seconds", "From the assignment of a partition to its ledger.",
+		failures:  prometheus.NewCounterVec(counter("failures_total", "Failed attempts at a step, by step, class and reason."), []string{"step", "class", "reason"}),
+		uncertain: prometheus.NewCounter(counter("uncertain_total", "Mails whose outcome is unknown.")),
+		stale:     prometheus.NewCounter(counter("stale_states_total", "Ignored states, written by a worker that had lost its partition.")),
+		lost:      prometheus.NewCounter(counter("lost_records_total", "Records deleted from Kafka before they were read.")),
+		refused:   prometheus.NewCounter(counter("refused_records_total", "Records that blocked their partition, for example of a newer version.")),
+		restores: prometheus.NewHistogram(histogram("restore_seconds", "Time from the assignment of a partition until its orders are known, in seconds.",
 			0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)),
-		partitions: prometheus.NewGauge(gauge("partitions", "Partitions that the worker owns.")),
-		breakers:   prometheus.NewGaugeVec(gauge("breaker_open", "1 while orders wait for what the step depends on."), []string{"step"}),
+		partitions: prometheus.NewGauge(gauge("partitions", "Partitions assigned to the worker.")),
+		states:     prometheus.NewCounterVec(counter("partition_transitions_total", "Changes of the state of a partition, by the new state."), []string{"state"}),
+		breakers:   prometheus.NewGaugeVec(gauge("breaker_open", "1 while the circuit breaker of the step is open or half-open and orders wait for its dependency."), []string{"step"}),
 	}
-	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.void, m.lost, m.refused, m.restores, m.partitions, m.breakers,
+	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.stale, m.lost, m.refused, m.restores, m.partitions, m.states, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A counter that appears with its first count shows no increase.
 	for _, s := range order.Statuses() {
@@ -61,7 +64,7 @@ func New() *Meter {
 	return m
 }
 
-// Duplicate is the outcome of a record whose order stands in an earlier one.
+// Duplicate is the outcome of a record whose order was placed by an earlier one.
 const Duplicate order.Status = "duplicate"
 
 const namespace, subsystem = "orders", "worker"
@@ -78,37 +81,37 @@ func histogram(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets}
 }
 
-// Handler answers a scrape, in the format of Prometheus.
+// Handler serves the metrics in the format of Prometheus.
 func (m *Meter) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Watch has scrapes ask how many orders are in hand, and for how long the oldest has been. It is called once.
-func (m *Meter) Watch(hands func() (orders int, oldest time.Duration)) {
+// Watch makes scrapes ask how many orders are in flight, and for how long the oldest one has been. Call it once.
+func (m *Meter) Watch(inFlight func() (orders int, oldest time.Duration)) {
 	m.registry.MustRegister(
-		prometheus.NewGaugeFunc(gauge("in_hand", "Orders in hand."), func() float64 {
-			orders, _ := hands()
+		prometheus.NewGaugeFunc(gauge("in_flight", "Orders in flight."), func() float64 {
+			orders, _ := inFlight()
 			return float64(orders)
 		}),
-		prometheus.NewGaugeFunc(gauge("oldest_in_hand_seconds", "How long the worker has had its oldest order in hand while the group was heard of."), func() float64 {
-			_, oldest := hands()
+		prometheus.NewGaugeFunc(gauge("oldest_in_flight_seconds", "How long the oldest order has been in flight, without outages of Kafka, in seconds."), func() float64 {
+			_, oldest := inFlight()
 			return oldest.Seconds()
 		}))
 }
 
-// WatchUnreadable has scrapes ask which batches block partitions, because they cannot be read. It is called once.
-func (m *Meter) WatchUnreadable(ask func(say func(topic string, partition int32, offset int64))) {
+// WatchUnreadable makes scrapes ask which unreadable batches block partitions. Call it once.
+func (m *Meter) WatchUnreadable(ask func(report func(topic string, partition int32, offset int64))) {
 	m.registry.MustRegister(unreadable{
 		prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "unreadable_offset"),
-			"Offset of a batch that cannot be read: its partition is blocked until it is skipped.", []string{"topic", "partition"}, nil),
+			"Offset of a batch that cannot be read. Its partition is blocked until the batch is skipped.", []string{"topic", "partition"}, nil),
 		ask,
 	})
 }
 
-// unreadable is a collector: what blocks now is known by asking only.
+// unreadable is a collector of one gauge for each unreadable batch.
 type unreadable struct {
 	desc *prometheus.Desc
-	ask  func(say func(topic string, partition int32, offset int64))
+	ask  func(report func(topic string, partition int32, offset int64))
 }
 
 // Describe is called by Prometheus.
@@ -121,34 +124,36 @@ func (u unreadable) Collect(all chan<- prometheus.Metric) {
 	})
 }
 
-// WatchBlocked has scrapes ask which partitions are assigned and not worked on, each with its cause. It is called once.
-func (m *Meter) WatchBlocked(ask func() map[int32]string) { m.registry.MustRegister(newBlocked(ask)) }
+// WatchPartitions makes scrapes ask for the state of each assigned partition, and why it is blocked, as one
+// word of a closed list or empty. Call it once.
+func (m *Meter) WatchPartitions(ask func(report func(partition int32, state, reason string))) {
+	m.registry.MustRegister(partitions{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "partition_state"),
+		"1 for the state of each assigned partition.", []string{"partition", "state", "reason"}, nil)})
+}
 
-// blocked is a collector of one gauge for each blocked partition: those that are worked on have none.
-type blocked struct {
-	ask  func() map[int32]string
+// partitions is a collector of one gauge for each assigned partition.
+type partitions struct {
+	ask  func(report func(partition int32, state, reason string))
 	desc *prometheus.Desc
 }
 
-func newBlocked(ask func() map[int32]string) blocked {
-	return blocked{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "blocked"),
-		"1 for a partition that is assigned and not worked on.", []string{"partition", "cause"}, nil)}
-}
-
 // Describe is called by the registry.
-func (b blocked) Describe(to chan<- *prometheus.Desc) { to <- b.desc }
+func (p partitions) Describe(to chan<- *prometheus.Desc) { to <- p.desc }
 
 // Collect is called by each scrape.
-func (b blocked) Collect(to chan<- prometheus.Metric) {
-	for partition, cause := range b.ask() {
-		to <- prometheus.MustNewConstMetric(b.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), cause)
-	}
+func (p partitions) Collect(to chan<- prometheus.Metric) {
+	p.ask(func(partition int32, state, reason string) {
+		to <- prometheus.MustNewConstMetric(p.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), state, reason)
+	})
 }
 
-// Ended counts how an attempt at an order ended: with the status that it left the order in, or as a Duplicate.
+// Partition counts a change of the state of a partition.
+func (m *Meter) Partition(state string) { m.states.WithLabelValues(state).Inc() }
+
+// Ended counts an ended attempt by the status that it left the order in, or Duplicate.
 func (m *Meter) Ended(outcome order.Status) { m.outcomes.WithLabelValues(string(outcome)).Inc() }
 
-// Took observes an order that has come to its end, by the time since it was placed.
+// Took observes the time since a finished order was placed.
 func (m *Meter) Took(placed time.Time) { m.seconds.Observe(max(0, time.Since(placed).Seconds())) }
 
 // Failed counts a failed attempt at a step.
@@ -157,25 +162,25 @@ func (m *Meter) Failed(step order.Step, err error) {
 	m.failures.WithLabelValues(string(step), class.String(), string(reason)).Inc()
 }
 
-// Uncertain counts a mail of which nobody can know whether it went out.
+// Uncertain counts a mail whose outcome is unknown.
 func (m *Meter) Uncertain() { m.uncertain.Inc() }
 
-// Void counts a state that counts for nobody.
-func (m *Meter) Void() { m.void.Inc() }
+// Stale counts a state that readers ignore.
+func (m *Meter) Stale() { m.stale.Inc() }
 
-// Lost counts records that were gone before they were read.
+// Lost counts records that Kafka deleted before they were read.
 func (m *Meter) Lost(n int64) { m.lost.Add(float64(n)) }
 
-// Refused counts a record of a newer version.
+// Refused counts a record that blocks its partition.
 func (m *Meter) Refused() { m.refused.Inc() }
 
-// Restored observes how long a partition waited for its ledger.
+// Restored observes the time from the assignment of a partition until its orders are known.
 func (m *Meter) Restored(took time.Duration) { m.restores.Observe(took.Seconds()) }
 
-// Owns says how many partitions the worker owns now.
+// Owns sets the number of assigned partitions.
 func (m *Meter) Owns(partitions int) { m.partitions.Set(float64(partitions)) }
 
-// Breaker says whether orders wait for what a step depends on.
+// Breaker sets whether orders wait for the dependency of a step.
 func (m *Meter) Breaker(step order.Step, open bool) {
 	value := 0.0
 	if open {

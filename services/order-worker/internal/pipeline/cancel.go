@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,18 +17,20 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// cancel ends an order that its customer has called off, or says in its timeline that it is too late. The record stands
-// in the order's lane, so nothing is in hand of it. It is in time while no invoice is kept: if the order has not come up
-// in its queue yet, or if it was put off before that. Whatever comes up of the order later finds that it has ended.
+// cancel ends an order that its customer has cancelled, or records in its timeline that it is too late.
+// It is in time while no invoice is stored: if the order is not begun yet, or was parked before that.
+// The record is in the order's lane, so the order is not in flight. Later records of the order find that
+// it has ended.
 //
-// The state comes first and then the void record of its number: a crash in between leaves the cancel to the next owner,
-// who finds the order cancelled. The other way round the order could still be begun, and its number be void and issued.
+// The state comes before the void record of its number: a crash in between leaves the cancel to the next
+// owner, which finds the order cancelled. In the other order the order could still begin, and its number
+// be void and issued.
 func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) error {
 	var w *order.State
 	late := false
 	request, err := wire.ReadCancelRequest(r)
 	if err == nil {
-		w, late, err = p.called(ctx, l, r, request)
+		w, late, err = p.cancelled(ctx, l, r, request)
 	}
 	class, _ := failure.Of(err)
 	if err != nil && class == failure.Permanent || errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) || errors.Is(err, ledger.ErrErased) {
@@ -38,7 +41,7 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 	case err != nil:
 		return err
 	case w.Status == order.Cancelled:
-	case late && answered(w):
+	case late && refused(w):
 		return nil
 	case late:
 		return l.Write(ctx, w, order.Change{Status: w.Status, Reason: order.CancelRefused})
@@ -53,44 +56,46 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 	return l.Void(ctx, w.Origin, failure.Cancelled, request.Cause)
 }
 
-// answered reports whether the order's customer was told before that it is too late.
-func answered(w *order.State) bool {
-	for _, c := range w.Timeline {
-		if c.Reason == order.CancelRefused {
-			return true
-		}
-	}
-	return false
+// refused reports whether the timeline tells the customer already that it is too late.
+func refused(w *order.State) bool {
+	return slices.ContainsFunc(w.Timeline, func(c order.Change) bool { return c.Reason == order.CancelRefused })
 }
 
-// called is the order that a record cancels, and whether it is too late for that.
-func (p *Pipeline) called(
+// cancelled is the order that a record cancels, and whether it is too late for that.
+func (p *Pipeline) cancelled(
 	ctx context.Context, l *ledger.Ledger, r *kgo.Record, request wire.CancelRequest,
 ) (w *order.State, late bool, err error) {
 	id := request.Order
-	// Whoever asks has seen that nobody had begun the order. When all is read again that may be long ago.
-	if err := l.Recall(ctx, id, ledger.NotBegun, r); err != nil {
+	// The desk saw that the order was not begun. When all records are read again, that can be long ago.
+	found, err := l.Find(ctx, ledger.Question{ID: id, Origin: ledger.Anywhere, Seen: ledger.Unseen, By: r})
+	if err != nil {
 		return nil, false, err
 	}
-	if _, begun := l.Standing(id); !begun {
+	w = found.State
+	switch {
+	case found.Standing == ledger.NotBegun:
 		w, err := p.queued(ctx, l, id, request.Origin.Offset)
 		return w, false, err
+	case found.Standing == ledger.Erased:
+		return nil, false, ledger.ErrErased
+	case w == nil:
+		return nil, false, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
+	case !w.Status.Allows(order.Cancelled):
+		return w, true, nil
+	case w.Progress.Invoice == nil:
+		return w, false, nil
+	case w.Progress.Invoice.Kept != nil:
+		return w, true, nil
 	}
-	s, err := l.State(ctx, id)
-	if late := !s.Status.Allows(order.Cancelled); err != nil || late || s.Progress.Invoice == nil {
-		return &s, late, err
-	}
-	if s.Progress.Invoice.Kept != nil {
-		return &s, true, nil
-	}
-	// A worker that stopped may have kept it without saying so. To adopt it is left to whoever goes on with the order.
-	invoice := *s.Progress.Invoice
-	found := order.State{Order: s.Order, Origin: s.Origin, Progress: order.Progress{Invoice: &invoice}}
-	err = l.Adopt(ctx, &found)
-	return &s, invoice.Kept != nil, err
+	// A worker that stopped can have stored the invoice without recording that. The attempt that
+	// continues with the order adopts it.
+	probe, invoice := *w, *w.Progress.Invoice
+	probe.Progress.Invoice = &invoice
+	err = l.Adopt(ctx, &probe)
+	return w, invoice.Kept != nil, err
 }
 
-// queued is an order that has not come up in its queue yet.
+// queued is an order that is not begun yet.
 func (p *Pipeline) queued(ctx context.Context, l *ledger.Ledger, id order.ID, origin int64) (*order.State, error) {
 	r, err := l.Source(ctx, origin)
 	if err != nil {
@@ -98,7 +103,7 @@ func (p *Pipeline) queued(ctx context.Context, l *ledger.Ledger, id order.ID, or
 	}
 	o, err := p.placed(&wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: l.Origin(origin)})
 	if err == nil && o.ID != id {
-		err = fmt.Errorf("%w: order %s at offset %d, not %s", wire.ErrUndecodable, o.ID, origin, id)
+		err = fmt.Errorf("%w: offset %d has order %s, not %s", wire.ErrUndecodable, origin, o.ID, id)
 	}
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// callOff appends a record that cancels what a record of orders has placed, as the desk does.
+// callOff cancels the order of a record, as the desk does.
 func (l *line) callOff(t *testing.T, placed *kgo.Record) *kgo.Record {
 	t.Helper()
 	return l.put(t, l.Topics.Replay, wire.CancelRequest{Order: order.ID(placed.Key), Origin: l.ledger.Origin(placed.Offset), At: time.Now()}.Record())
@@ -73,7 +73,7 @@ func TestACancelThatIsReadFirstWins(t *testing.T) {
 	}
 }
 
-func TestWhatWasPutOffBeforeItsInvoiceIsCancelled(t *testing.T) {
+func TestParkedOrderWithoutInvoiceIsCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := patient(t)
@@ -142,7 +142,7 @@ func TestACancelFindsWhatAPredecessorLeft(t *testing.T) {
 	left := func(l *line, t *testing.T, kept bool) *kgo.Record {
 		placed := l.place(t, "ord_1")
 		w := sample("ord_1").Begin(l.ledger.Origin(0))
-		l.invoice.settle(&w)
+		l.invoice.settle(&w.Work)
 		if err := l.ledger.Write(t.Context(), &w, order.Change{Status: order.Working}); err != nil {
 			t.Fatal(err)
 		}

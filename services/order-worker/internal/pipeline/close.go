@@ -12,12 +12,9 @@ import (
 	"example.com/orders/shared/telemetry"
 )
 
-// end writes what became of an order in this attempt. What is waited for is down, so an outage uses up none of the
-// order's retries: when it is over, they are counted anew.
-func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
-	if cause == nil {
-		return l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
-	}
+// fail writes what becomes of an order whose attempt failed: waiting, retrying or dead. An outage uses
+// up no retries: they are counted from zero after it.
+func (p *Pipeline) fail(ctx context.Context, l *ledger.Ledger, a *attempt, failures int, cause error) error {
 	p.note(a, failures, cause)
 	pending := &a.pending
 	switch a.last.class {
@@ -39,13 +36,14 @@ func (p *Pipeline) end(ctx context.Context, l *ledger.Ledger, a *attempt, failur
 	return p.deadLetter(ctx, l, a)
 }
 
-// park writes an order to a topic for retrying or waiting orders, and then its state. A crash in between leaves a record without
-// a state, which is ignored. In the reverse order it would leave an order without a record, which would never continue.
+// park makes an order wait in a topic: it appends the record that the order continues with, and then the
+// state that names it. A crash in between leaves a record that no state names, which is ignored. In the
+// other order it would leave an order that never continues.
 func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to order.Status, topic string) error {
 	a.pending.Status, a.pending.Rev = to, a.work.Rev+1
 	err := l.Park(ctx, topic, &a.pending)
 	if class, _ := failure.Of(err); err != nil && class == failure.Permanent {
-		return p.deadLetter(ctx, l, a) // which finds a way to write what is too large
+		return p.deadLetter(ctx, l, a) // which shortens what is too large
 	}
 	if err != nil {
 		return err
@@ -55,8 +53,8 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.last.reason), Replay: a.replay})
 }
 
-// forgetProbe takes out of a timeline that the order was let through to see whether an outage is over. It can be the same
-// one every few seconds, for days, and would push its own history out.
+// forgetProbe removes the probe of a half-open circuit breaker from a timeline. It can be the same order
+// every few seconds, for days, and its history would not fit.
 func forgetProbe(w *order.State) {
 	for i := len(w.Timeline) - 1; i >= 0; i-- {
 		c := w.Timeline[i]
@@ -70,8 +68,9 @@ func forgetProbe(w *order.State) {
 	}
 }
 
-// deadLetter writes the dead letter of an order that failed for good, and then its state. After a crash in between, another dead
-// letter of the same ID is written, which readers fold, and no order is without its dead letter.
+// deadLetter writes the dead letter of an order that failed permanently, and then its state. A crash in
+// between leaves a second dead letter with the same ID, which readers fold. In the other order it would
+// leave a dead order without a dead letter.
 func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt) error {
 	w := a.work
 	at, err := l.DeadLetter(ctx, p.asDeadLetter(a, w.Rev+1))
@@ -79,13 +78,13 @@ func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt)
 		return err
 	}
 	w.DeadLetter = at
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order failed", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order dead-lettered", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(a.last.reason)), slog.Any(telemetry.Error, a.last.err))
 	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(a.last.reason), Replay: a.replay})
 }
 
-// refuse writes the dead letter of a record that is no order, or none of this partition. It has no state: the dead letter is its
-// only trace.
+// refuse writes the dead letter of a record that is no order, or that is in the wrong partition. It has
+// no state: the dead letter is its only trace.
 func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cause error) error {
 	p.note(a, 1, cause)
 	if _, err := l.DeadLetter(ctx, p.asDeadLetter(a, a.pending.Rev)); err != nil {
@@ -93,9 +92,9 @@ func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cau
 	}
 	p.cfg.Meter.Ended(order.Dead)
 	origin := a.pending.Origin
-	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record refused", slog.String(telemetry.Reason, string(a.last.reason)), slog.Int(telemetry.Partition, int(origin.Partition)),
-		slog.Int64(telemetry.Offset, origin.Offset), slog.Any(telemetry.Error, cause))
-	if a.from != queue {
+	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record dead-lettered", slog.String(telemetry.Reason, string(a.last.reason)),
+		slog.Int(telemetry.Partition, int(origin.Partition)), slog.Int64(telemetry.Offset, origin.Offset), slog.Any(telemetry.Error, cause))
+	if a.from != fromOrders {
 		return nil
 	}
 	return l.Void(ctx, origin, a.last.reason, a.pending.Cause)
@@ -108,8 +107,8 @@ type lastFailure struct {
 	err    error
 }
 
-// note adds a failure to what is known of the order. What was known before its replay is kept: when it failed first, and how
-// many attempts were made.
+// note adds a failure to what is known of the order. A replay keeps the time of the first failure, and
+// continues to count attempts.
 func (p *Pipeline) note(a *attempt, failures int, cause error) {
 	pending, now := &a.pending, time.Now()
 	a.last.class, a.last.reason = failure.Of(cause)

@@ -19,13 +19,13 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func refuse(context.Context, *order.State) error {
+func refuse(context.Context, *order.Work) error {
 	return failure.New(failure.Permanent, failure.RecipientRefused, errors.New("550 no such user"))
 }
 
-func fail(context.Context, *order.State) error { return errors.New("451 busy") }
+func fail(context.Context, *order.Work) error { return errors.New("451 busy") }
 
-func TestDeadLetterHoldsWhatCameAndWhatWasDone(t *testing.T) {
+func TestDeadLetterHasTheRecordAndTheProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -65,7 +65,7 @@ func TestReplayResumesAtTheStepThatFailed(t *testing.T) {
 		l.work(t, l.place(t, "ord_1"))
 		dead := l.States(t)["ord_1"].Progress
 		time.Sleep(24 * time.Hour)
-		l.email.do = func(_ context.Context, w *order.State) error {
+		l.email.do = func(_ context.Context, w *order.Work) error {
 			if string(w.Document) != "ord_1, rendering 1" {
 				t.Errorf("mailed %q, want the document that was issued", w.Document)
 			}
@@ -88,7 +88,7 @@ func TestNumberOfTheFirstAttemptStays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
-		l.shipping.plan = func(context.Context, *order.State) error {
+		l.shipping.plan = func(context.Context, *order.Work) error {
 			return failure.New(failure.Permanent, failure.NoRoute, errors.New("no route"))
 		}
 		r := l.place(t, "ord_1")

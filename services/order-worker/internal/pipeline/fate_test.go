@@ -139,9 +139,9 @@ func (l *life) begin(t *testing.T) {
 	l.writes = take(&l.Deaths, 0)
 }
 
-// TestEachOrderEndsInOnePlaceWhateverBefallsIt is the promise of the package. Each run draws other fates; the name of one
+// TestEachOrderEndsOnceUnderRandomFaults is the promise of the package. Each run draws other fates; the name of one
 // that fails is the seed that brings it back.
-func TestEachOrderEndsInOnePlaceWhateverBefallsIt(t *testing.T) {
+func TestEachOrderEndsOnceUnderRandomFaults(t *testing.T) {
 	t.Parallel()
 	fates := rapid.Custom(drawFate)
 	for range 25 {
@@ -172,8 +172,8 @@ func (l *life) settle(t *testing.T) {
 	}
 	t.Cleanup(cl.Close)
 	l.cfg.Producer, l.Client = cl, cl
-	l.invoice.do = func(context.Context, *order.State) error { return l.befall(take(&l.Issues, "ok"), func() {}) }
-	l.email.do = func(_ context.Context, w *order.State) error {
+	l.invoice.do = func(context.Context, *order.Work) error { return l.befall(take(&l.Issues, "ok"), func() {}) }
+	l.email.do = func(_ context.Context, w *order.Work) error {
 		return l.befall(take(&l.Mails, "ok"), func() { l.mailed[w.Order.ID]++ })
 	}
 	first := l.place(t, "ord_1")

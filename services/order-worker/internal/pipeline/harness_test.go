@@ -41,13 +41,16 @@ type line struct {
 
 // step settles what its kind of step settles. Before each call it does what a test asks.
 type step struct {
-	settle        func(w *order.State)
-	effect        func(w *order.State)
-	plan, do      func(ctx context.Context, w *order.State) error // or nil
+	name          order.Step
+	settle        func(w *order.Work)
+	effect        func(w *order.Work)
+	plan, do      func(ctx context.Context, w *order.Work) error // or nil
 	planned, done int
 }
 
-func (s *step) Plan(ctx context.Context, w *order.State) error {
+func (s *step) Name() order.Step { return s.name }
+
+func (s *step) Plan(ctx context.Context, w *order.Work) error {
 	s.planned++
 	if s.plan != nil {
 		if err := s.plan(ctx, w); err != nil {
@@ -58,7 +61,7 @@ func (s *step) Plan(ctx context.Context, w *order.State) error {
 	return nil
 }
 
-func (s *step) Do(ctx context.Context, w *order.State) error {
+func (s *step) Do(ctx context.Context, w *order.Work) error {
 	if s.do != nil {
 		if err := s.do(ctx, w); err != nil {
 			return err
@@ -80,20 +83,20 @@ func setup(t *testing.T) *line {
 	l := &line{Kafka: k, stopping: make(chan struct{}), cfg: ledger.Config{
 		Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: metrics.New(), Log: log,
 	}}
-	none := func(*order.State) {}
-	l.shipping = &step{effect: none, settle: func(w *order.State) {
+	none := func(*order.Work) {}
+	l.shipping = &step{name: order.StepShipping, effect: none, settle: func(w *order.Work) {
 		if w.Progress.Shipping == nil {
 			w.Progress.Shipping = &order.Shipping{Zone: "here", Price: order.EUR.Cents(490)}
 		}
 	}}
-	l.invoice = &step{settle: func(w *order.State) {
+	l.invoice = &step{name: order.StepInvoice, settle: func(w *order.Work) {
 		if w.Progress.Invoice == nil {
 			net := order.EUR.Cents(100)
 			w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net}
 		}
 	}}
-	l.invoice.effect = func(w *order.State) { w.Document = fmt.Appendf(nil, "%s, rendering %d", w.Order.ID, l.invoice.done) }
-	l.email = &step{effect: none, settle: func(w *order.State) {
+	l.invoice.effect = func(w *order.Work) { w.Document = fmt.Appendf(nil, "%s, rendering %d", w.Order.ID, l.invoice.done) }
+	l.email = &step{name: order.StepEmail, effect: none, settle: func(w *order.Work) {
 		if w.Progress.Email == nil {
 			w.Progress.Email = &order.Email{MessageID: string(w.Order.ID) + "@example.com", Date: time.Now().UTC()}
 		}
@@ -104,20 +107,32 @@ func setup(t *testing.T) *line {
 	return l
 }
 
-// restart makes the pipeline anew, as changed settings say.
+// restart creates the pipeline again, with changed settings.
 func (l *line) restart() {
 	l.server = retry.NewBreaker(l.cfg.Log, "email", 8, func(bool) {})
-	l.Pipeline = pipeline.New(l.settings, []pipeline.Stage{
-		{Name: order.StepShipping, Step: l.shipping},
-		{Name: order.StepInvoice, Step: l.invoice, Intent: order.Working, Keeps: true},
-		{
-			Name: order.StepEmail, Step: l.email, Intent: order.Mailing,
-			Breaker: l.server, Doubt: func(p *order.Progress) int { p.Email.Uncertain++; return p.Email.Uncertain }, Had: func(*order.State) bool { return l.knows },
-		},
-	})
+	l.Pipeline = pipeline.New(l.settings, []pipeline.Step{l.shipping, invoicing{l.invoice}, mailing{l.email, l.server, l}})
 }
 
-// takeOver is what happens when the partition gets another owner: it knows what stands in Kafka.
+type invoicing struct{ *step }
+
+func (invoicing) Intent() order.Status      { return order.Working }
+func (invoicing) Stored(w *order.Work) bool { return w.Progress.Invoice.Kept != nil }
+
+type mailing struct {
+	*step
+	*retry.Breaker
+	line *line
+}
+
+func (mailing) Intent() order.Status         { return order.Mailing }
+func (m mailing) Delivered(*order.Work) bool { return m.line.knows }
+
+func (mailing) CountUncertain(w *order.Work) int {
+	w.Progress.Email.Uncertain++
+	return w.Progress.Email.Uncertain
+}
+
+// takeOver is what happens when the partition gets another owner: it knows what is in Kafka.
 func (l *line) takeOver(t *testing.T) {
 	t.Helper()
 	var err error
@@ -166,7 +181,7 @@ func (l *line) deadLetter(t *testing.T) dlq.DeadLetter {
 	return deadLetters[len(deadLetters)-1]
 }
 
-// sendBack appends a dead letter to the topic for replays, as the desk does.
+// sendBack replays a dead letter, as the desk does.
 func (l *line) sendBack(t *testing.T, deadLetter dlq.DeadLetter) *kgo.Record {
 	t.Helper()
 	return l.put(t, l.Topics.Replay, replayOf(deadLetter).Record())

@@ -34,7 +34,7 @@ func (l *line) voids(t *testing.T) map[string]string {
 	return voids
 }
 
-func TestLaterRecordsOfAnOrderAreVoid(t *testing.T) {
+func TestLaterRecordsOfAnOrderAreDuplicates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -97,7 +97,7 @@ func TestRecordThatIsNoOrderBecomesADeadLetter(t *testing.T) {
 				}
 				l.work(t, l.sendBack(t, deadLetter))
 				if again := l.deadLetter(t); again.ID() != "2-0" || again.Replays != 1 || again.Attempts != 2 || len(l.voids(t)) != 1 {
-					t.Errorf("sent back: got dead letter %+v and %d voids, want the same dead letter, its second attempt, and nothing else", again, len(l.voids(t)))
+					t.Errorf("replayed: got dead letter %+v and %d voids, want the same dead letter, its second attempt, and nothing else", again, len(l.voids(t)))
 				}
 				l.work(t, l.place(t, "ord_1"))
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
@@ -131,7 +131,7 @@ func TestRecordOfANewerVersionIsLeftAlone(t *testing.T) {
 	})
 }
 
-func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
+func TestUnreadableStateBlocksThePartition(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -151,8 +151,8 @@ func TestStateThatCannotBeReadIsNotTheOrdersFault(t *testing.T) {
 	})
 }
 
-// TestOrderWhoseStateIsGoneHoldsNothingUp deletes what nobody but an operator can delete.
-func TestOrderWhoseStateIsGoneHoldsNothingUp(t *testing.T) {
+// TestOrderWhoseStateIsLostStartsAgain deletes what only an operator can delete.
+func TestOrderWhoseStateIsLostStartsAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -171,7 +171,7 @@ func TestOrderWhoseStateIsGoneHoldsNothingUp(t *testing.T) {
 	})
 }
 
-func TestReplayOfNobodysDeadLetterIsIgnored(t *testing.T) {
+func TestReplayOfAForeignDeadLetterIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
@@ -278,12 +278,12 @@ func TestReplayFindsItsOrderInProgress(t *testing.T) {
 		r := l.place(t, "ord_1")
 		errStopped := errors.New("stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		l.email.do = func(ctx context.Context, w *order.State) error {
+		l.email.do = func(ctx context.Context, w *order.Work) error {
 			// The dead letter is written, and the worker stops before the state is.
 			deadLetter := dlq.DeadLetter{
 				Source: wire.Source{Key: r.Key, Value: r.Value, Origin: w.Origin},
 				Topic:  l.Topics.Orders, Step: order.StepEmail,
-				Reason: failure.RecipientRefused, Rev: w.Rev + 1, Progress: w.Progress,
+				Reason: failure.RecipientRefused, Rev: l.States(t)[w.Order.ID].Rev + 1, Progress: w.Progress,
 			}
 			if _, err := l.ledger.DeadLetter(ctx, &deadLetter); err != nil {
 				return err

@@ -19,11 +19,11 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-func away(context.Context, *order.State) error {
+func away(context.Context, *order.Work) error {
 	return failure.New(failure.Down, failure.MailAway, errors.New("connection refused"))
 }
 
-func busy(context.Context, *order.State) error {
+func busy(context.Context, *order.Work) error {
 	return failure.New(failure.Transient, failure.MailBusy, errors.New("451 busy"))
 }
 
@@ -51,7 +51,7 @@ func (l *line) next(t *testing.T) (*kgo.Record, wire.Parked) {
 		}
 	}
 	if newest == nil {
-		t.Fatal("got nothing put off, want an order")
+		t.Fatal("got no parked order, want one")
 	}
 	return newest, parked
 }
@@ -67,7 +67,7 @@ func (l *line) outage() {
 	}
 }
 
-func TestFailuresArePutOffForAnHourThenADeadLetter(t *testing.T) {
+func TestFailureIsRetriedForAnHourThenDeadLettered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -87,7 +87,7 @@ func TestFailuresArePutOffForAnHourThenADeadLetter(t *testing.T) {
 		want := slices.Repeat([]string{l.Topics.Retry10s}, 6)
 		want = append(want, slices.Repeat([]string{l.Topics.Retry2m}, len(topics)-6)...)
 		if diff := cmp.Diff(want, topics); diff != "" {
-			t.Errorf("put off into (-want +got):\n%s", diff)
+			t.Errorf("parked in (-want +got):\n%s", diff)
 		}
 		deadLetter := l.deadLetter(t)
 		if took := deadLetter.LastFailed.Sub(began); took < time.Hour || took > time.Hour+3*time.Minute || deadLetter.Attempts != 3*tries {
@@ -126,7 +126,7 @@ func TestRetryThatSucceedsSendsOneMail(t *testing.T) {
 	})
 }
 
-func TestStepBeforeAnyIntentIsPutOffToo(t *testing.T) {
+func TestFailureBeforeAnyIntentIsRetriedToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
@@ -178,7 +178,7 @@ func TestReplayBeginsAFreshSchedule(t *testing.T) {
 	})
 }
 
-func TestReplayOfAnOrderThatIsPutOffIsAConflict(t *testing.T) {
+func TestReplayOfAParkedOrderIsAConflict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
@@ -210,7 +210,7 @@ func TestOrderWaitsWhileWhatItNeedsIsDown(t *testing.T) {
 		if l.email.planned != 6 {
 			t.Errorf("got %d attempts, want five in a row, and one that is not made", l.email.planned)
 		}
-		l.email.do = func(context.Context, *order.State) error {
+		l.email.do = func(context.Context, *order.Work) error {
 			t.Error("tried, want it left alone")
 			return nil
 		}
@@ -296,7 +296,7 @@ func TestOnlyTheNewestRecordCarriesAnOrderOn(t *testing.T) {
 		l.email.do = nil
 		l.work(t, first)
 		if l.email.done != 0 {
-			t.Error("mailed by a record that has been carried on, want nothing")
+			t.Error("mailed by a record of an earlier parking, want nothing")
 		}
 		l.work(t, second)
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying mail-busy", "mailing", "retrying mail-busy", "mailing", "confirmed")
@@ -337,14 +337,14 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 	}
 }
 
-func TestInvoiceIsAdoptedHoweverLongItsOrderWasPutOff(t *testing.T) {
+func TestInvoiceIsAdoptedHoweverLongItsOrderWasParked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
 		r := l.place(t, "ord_1")
 		ctx, kill := context.WithCancel(t.Context())
-		l.email.plan = func(context.Context, *order.State) error {
-			kill() // the invoice is kept, and nobody has said so
+		l.email.plan = func(context.Context, *order.Work) error {
+			kill() // the invoice is stored, and that is not recorded
 			return ctx.Err()
 		}
 		if err := l.Handle(ctx, l.ledger, r, l.stopping); !errors.Is(err, context.Canceled) {

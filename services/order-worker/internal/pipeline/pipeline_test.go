@@ -17,12 +17,12 @@ import (
 	"example.com/orders/shared/order"
 )
 
-func TestIntentStandsBeforeItsEffect(t *testing.T) {
+func TestIntentIsWrittenBeforeItsEffect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		var seen []order.State
-		look := func(_ context.Context, w *order.State) error {
+		look := func(_ context.Context, w *order.Work) error {
 			seen = append(seen, l.States(t)[w.Order.ID])
 			return nil
 		}
@@ -58,7 +58,7 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 				l := setup(t)
 				r := l.place(t, "ord_1")
 				var back func()
-				row.before(l).plan = func(context.Context, *order.State) error {
+				row.before(l).plan = func(context.Context, *order.Work) error {
 					back = l.Away()
 					return nil
 				}
@@ -82,10 +82,10 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 	}
 }
 
-// TestWorkerMayStopAnywhere stops the first worker at each point where something is done but not said, and lets a second one take over.
-func TestWorkerMayStopAnywhere(t *testing.T) {
+// TestWorkerCanStopAtAnyPoint stops the first worker at each point where something is done but not said, and lets a second one take over.
+func TestWorkerCanStopAtAnyPoint(t *testing.T) {
 	t.Parallel()
-	type stop = func(ctx context.Context, w *order.State) error
+	type stop = func(ctx context.Context, w *order.Work) error
 	for _, row := range []struct {
 		name  string
 		at    func(l *line, stop stop)
@@ -98,7 +98,7 @@ func TestWorkerMayStopAnywhere(t *testing.T) {
 		{"after the invoice was kept", func(l *line, stop stop) { l.email.plan = stop }, 1, nil},
 		{"before the mail goes", func(l *line, stop stop) { l.email.do = stop }, 1, []string{"mailing uncertain"}},
 		{"after the mail went", func(l *line, stop stop) {
-			l.email.effect = func(w *order.State) { _ = stop(nil, w) }
+			l.email.effect = func(w *order.Work) { _ = stop(nil, w) }
 		}, 2, []string{"mailing uncertain"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWorkerMayStopAnywhere(t *testing.T) {
 				r := l.place(t, "ord_1")
 				errStopped := errors.New("stopped")
 				ctx, cancel := context.WithCancelCause(t.Context())
-				row.at(l, func(context.Context, *order.State) error {
+				row.at(l, func(context.Context, *order.Work) error {
 					cancel(errStopped) // for the second worker this does nothing
 					return context.Cause(ctx)
 				})
@@ -156,9 +156,9 @@ func TestWhatANewerVersionWroteSurvives(t *testing.T) {
 	})
 }
 
-func TestPanicOfAStepEndsNothingElse(t *testing.T) {
+func TestPanicOfAStepFailsItsOrderOnly(t *testing.T) {
 	t.Parallel()
-	bug := func(context.Context, *order.State) error { panic("bug") }
+	bug := func(context.Context, *order.Work) error { panic("bug") }
 	for _, row := range []struct {
 		name string
 		put  func(*line)

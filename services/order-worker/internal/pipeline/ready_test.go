@@ -18,7 +18,7 @@ import (
 func (l *line) killedLoading(t *testing.T) context.Context {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
-	l.email.plan = func(context.Context, *order.State) error {
+	l.email.plan = func(context.Context, *order.Work) error {
 		time.AfterFunc(time.Minute, kill)
 		l.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 			if ctx.Err() != nil {
@@ -50,7 +50,7 @@ func TestDocumentIsLoadedBeforeTheIntentToMailIt(t *testing.T) {
 		l.work(t, carried)
 		l.tells(t, "ord_1", "accepted", "working", "waiting mail-away", "mailing", "confirmed")
 		if n := l.uncertain(t, "ord_1"); n != 0 || l.email.done != 1 {
-			t.Errorf("got %d mails, counted %d times as uncertain; want one mail, of which there is no doubt", l.email.done, n)
+			t.Errorf("got %d mails, counted %d times as uncertain; want one mail, whose outcome is certain", l.email.done, n)
 		}
 	})
 }

@@ -18,12 +18,12 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// lose is a server that takes the mail, and never says so.
-func lose(context.Context, *order.State) error {
+// lose is a server that accepts the mail, and whose answer is lost.
+func lose(context.Context, *order.Work) error {
 	return failure.New(failure.Transient, failure.Uncertain, errors.New("connection lost"))
 }
 
-// uncertain is how often nobody could know, as the state of an order says.
+// uncertain is how often the outcome was unknown, by the state of an order.
 func (l *line) uncertain(t *testing.T, id order.ID) int {
 	t.Helper()
 	return l.States(t)[id].Progress.Email.Uncertain
@@ -34,7 +34,7 @@ func (l *line) killed(t *testing.T, r *kgo.Record) {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
 	do := l.email.do
-	l.email.do = func(context.Context, *order.State) error {
+	l.email.do = func(context.Context, *order.Work) error {
 		kill()
 		return ctx.Err()
 	}
@@ -45,12 +45,12 @@ func (l *line) killed(t *testing.T, r *kgo.Record) {
 	l.takeOver(t)
 }
 
-func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
+func TestUncertainIsCountedAndWrittenBeforeItIsSentAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
 		var stood []int
-		l.email.do = func(_ context.Context, w *order.State) error {
+		l.email.do = func(_ context.Context, w *order.Work) error {
 			s := l.States(t)[w.Order.ID]
 			stood = append(stood, s.Progress.Email.Uncertain)
 			if len(stood) <= 2 {
@@ -70,7 +70,7 @@ func TestUncertainIsCountedAndStatedBeforeItIsSentAgain(t *testing.T) {
 	})
 }
 
-func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
+func TestUncertainCountSurvivesParking(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
@@ -119,7 +119,7 @@ func TestUncertainTravelsWithWhatIsPutOff(t *testing.T) {
 	}
 }
 
-func TestHeldUncertainOrderIsSentByItsReplayOnly(t *testing.T) {
+func TestHoldSendsAnUncertainOrderByItsReplayOnly(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
@@ -180,7 +180,7 @@ func TestUncertainThreeTimesIsSentByItsReplayOnly(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l, mails := setup(t).patient(), 0
-				l.email.do = func(context.Context, *order.State) error {
+				l.email.do = func(context.Context, *order.Work) error {
 					mails++
 					return lose(t.Context(), nil)
 				}
@@ -210,12 +210,12 @@ func TestUncertainThreeTimesIsSentByItsReplayOnly(t *testing.T) {
 	}
 }
 
-// TestStopTakesBackWhatCameToNothing stops a worker while an order pauses between two attempts.
-func TestStopTakesBackWhatCameToNothing(t *testing.T) {
+// TestStopTakesBackAnIntentWithoutEffect stops a worker while an order pauses between two attempts.
+func TestStopTakesBackAnIntentWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
-		do   func(context.Context, *order.State) error
+		do   func(context.Context, *order.Work) error
 	}{
 		{"busy", busy},
 		{"down", away},
@@ -225,7 +225,7 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := setup(t).patient()
 				r := l.place(t, "ord_1")
-				l.email.do = func(ctx context.Context, w *order.State) error {
+				l.email.do = func(ctx context.Context, w *order.Work) error {
 					close(l.stopping)
 					return row.do(ctx, w)
 				}
@@ -244,13 +244,13 @@ func TestStopTakesBackWhatCameToNothing(t *testing.T) {
 	}
 }
 
-func TestStopTakesBackNothingOfAPredecessor(t *testing.T) {
+func TestStopKeepsTheIntentOfAFormerOwner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
 		r := l.place(t, "ord_1")
 		l.killed(t, r)
-		l.email.plan = func(ctx context.Context, w *order.State) error {
+		l.email.plan = func(ctx context.Context, w *order.Work) error {
 			close(l.stopping)
 			return fail(ctx, w)
 		}
@@ -264,14 +264,14 @@ func TestStopTakesBackNothingOfAPredecessor(t *testing.T) {
 	})
 }
 
-func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
+func TestStopLeavesAParkedOrderToItsRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t).patient()
 		l.email.do = busy
 		l.work(t, l.place(t, "ord_1"))
 		r, _ := l.next(t)
-		l.email.do = func(ctx context.Context, w *order.State) error {
+		l.email.do = func(ctx context.Context, w *order.Work) error {
 			close(l.stopping)
 			return busy(ctx, w)
 		}
@@ -285,12 +285,12 @@ func TestStopLeavesACarriedOrderToItsRecord(t *testing.T) {
 	})
 }
 
-func TestLeaseThatRunsOutIsNoFailure(t *testing.T) {
+func TestLeaseThatLapsesIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
 		lapses := 0
-		l.email.do = func(context.Context, *order.State) error {
+		l.email.do = func(context.Context, *order.Work) error {
 			if lapses++; lapses <= 10 {
 				return lease.ErrLapsed
 			}
@@ -309,7 +309,7 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
-		do    func(context.Context, *order.State) error
+		do    func(context.Context, *order.Work) error
 		state string
 	}{
 		{"taken over", nil, "closed"}, {"refused", refuse, "closed"}, {"lost", lose, "open"}, {"a bug", fail, "half-open"}, {"down", away, "open"},
@@ -337,7 +337,7 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 			l.outage()
 			time.Sleep(6 * time.Second)
 			ctx, kill := context.WithCancel(t.Context())
-			l.email.do = func(context.Context, *order.State) error {
+			l.email.do = func(context.Context, *order.Work) error {
 				kill()
 				return away(t.Context(), nil) // it was us who hung up
 			}
@@ -345,14 +345,14 @@ func TestOnlyAnAnswerClosesTheBreaker(t *testing.T) {
 				t.Errorf("got %v, want %v", err, context.Canceled)
 			}
 			if got := l.server.State(); got != "half-open" {
-				t.Errorf("got %s, want half-open: nobody has answered", got)
+				t.Errorf("got %s, want half-open: there was no answer", got)
 			}
 		})
 	})
 }
 
-// The mail went out, and the partition came back to the worker that knows it: there is nothing to doubt, and nothing to wait for.
-func TestEffectThatThisProcessKnowsOfIsNotInDoubt(t *testing.T) {
+// The mail went out, and the partition came back to the worker that knows it: nothing is uncertain, and nothing waits.
+func TestEffectThatThisProcessKnowsIsNotUncertain(t *testing.T) {
 	t.Parallel()
 	for _, hold := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

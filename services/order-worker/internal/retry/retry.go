@@ -1,14 +1,15 @@
-// Package retry decides when an order is tried again.
+// Package retry decides when a failed order is tried again.
 //
-// A transient failure is tried again in process, a few times, after a random pause that grows: full jitter, so that
-// orders which failed together do not come back together. Then it is put off, a few times for 10 s and then for 2 min,
-// until its time is over (Policy). A permanent failure, and what is left of a transient one, is the caller's to bury. An
-// attempt of which nobody knows how it ended is put off at once: what it may do twice is not done twice within seconds.
+// A transient failure is retried in process a few times. The pauses grow and are random up to their
+// length (full jitter), so that orders which failed together are not retried together. After that the
+// order is retried from a topic: a few times after 10 s, then after 2 min, until its time is over
+// (Policy). A permanent failure, and a transient one that is not over by then, is the caller's to
+// dead-letter. An attempt whose outcome is unknown is not retried in process: what can happen twice must
+// not happen twice within seconds.
 //
-// A dependency that is down is another matter: an outage must not turn orders into dead letters, so
-// no attempt is counted, however long it lasts. It is tried again in process until its Breaker
-// opens; from then on nobody tries, but for one order every few seconds, and orders wait where they
-// take up no memory.
+// A dependency that is down is different: an outage must not dead-letter orders. So no attempt counts,
+// however long it lasts. Orders are retried in process until the circuit breaker opens. From then on one
+// order is tried every few seconds, and the others wait in a topic, where they take no memory.
 package retry
 
 import (
@@ -22,25 +23,28 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// ErrStopping is returned by Do when the worker is asked to let go while the order waits: it is not finished, and
-// nothing is lost by leaving it to the next owner.
-var ErrStopping = errors.New("stopping while the order waits")
+// ErrStopping is returned by Do when the worker must release the partition while the order pauses. The
+// order is not finished, and is left to the next owner.
+var ErrStopping = errors.New("stopping while the order waits for its next attempt")
 
-// Policy says how often and how patiently.
+// ErrNotRetried marks an error of an attempt that ends Do at once.
+var ErrNotRetried = errors.New("not retried")
+
+// Policy is how often an order is tried, and with which pauses.
 type Policy struct {
-	// In process; a zero field means its default.
-	Attempts int           // in all; default 3
-	Pause    time.Duration // the longest pause after the first failure, doubled after each; default 500 ms
-	Probe    time.Duration // the longest pause between two looks at a dependency that is down; default 5 s
+	// In process. Zero means the default.
+	Attempts int           // default 3
+	Pause    time.Duration // maximum pause after the first failure, doubled after each one; default 500 ms
+	Probe    time.Duration // maximum pause while a dependency is down; default 5 s
 
-	// After that.
-	Retries int           // how often it is put off for 10 s; zero: it is never put off
-	For     time.Duration // until it was put off for so long in all, it is put off for 2 min after that
+	// From a topic.
+	Retries int           // how often after 10 s; zero: never
+	For     time.Duration // then every 2 min until all delays add up to this
 }
 
-// Next is the topic in which an order waits that failed, and was put off some times already. It returns false if that was
-// enough. What is added up is for how long it was put off, not what a clock says has passed since: a worker that was away
-// must not use the time up, and neither must a clock that is set.
+// Next is the topic from which a failed order is retried, after a number of retries. It returns false when
+// there have been enough. Next adds up the delays of the topics and not the time since the first failure:
+// neither a stopped worker nor a clock that is set may use the time up.
 func (p Policy) Next(topics topic.Set, retries int) (name string, ok bool) {
 	short := min(retries, p.Retries)
 	waited := time.Duration(short)*topics.Delay(topics.Retry10s) + time.Duration(retries-short)*topics.Delay(topics.Retry2m)
@@ -53,14 +57,14 @@ func (p Policy) Next(topics topic.Set, retries int) (name string, ok bool) {
 	return "", false
 }
 
-// Do calls attempt until it succeeds, fails for good, has failed Attempts times, is uncertain, or is not tried (ErrOpen), and
-// returns how often it failed with a counted failure and the last error.
-// It blocks between attempts; the end of ctx or the closing of stopping ends only a pause, never an attempt.
+// Do calls attempt until it succeeds, fails permanently, has failed Attempts times, has an unknown outcome,
+// or ends with ErrOpen or ErrNotRetried. It returns the number of failures that count, and the last error.
+// The end of ctx or the closing of stopping ends a pause between attempts, never an attempt.
 func (p Policy) Do(ctx context.Context, stopping <-chan struct{}, attempt func() error) (failures int, err error) {
 	longest, probe := cmp.Or(p.Pause, 500*time.Millisecond), 250*time.Millisecond
 	for {
 		err := attempt()
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrOpen) {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrOpen) || errors.Is(err, ErrNotRetried) {
 			return failures, err
 		}
 		var pause time.Duration
@@ -96,5 +100,5 @@ func wait(ctx context.Context, stopping <-chan struct{}, pause time.Duration) er
 	}
 }
 
-// jitter is a random pause up to the longest.
+// jitter is a random pause up to longest.
 func jitter(longest time.Duration) time.Duration { return rand.N(longest + 1) }

@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,8 @@ var (
 	errRefused = failure.New(failure.Permanent, failure.RecipientRefused, errors.New("refused"))
 	errAway    = failure.New(failure.Down, failure.MailAway, errors.New("away"))
 	errOpen    = failure.New(failure.Down, failure.MailAway, retry.ErrOpen)
-	errBug     = errors.New("nobody marked this one")
+	errBlocked = fmt.Errorf("blocked (%w)", retry.ErrNotRetried)
+	errBug     = errors.New("an unmarked error")
 )
 
 // script is an attempt that ends with each of these errors in turn, and then well.
@@ -55,6 +57,7 @@ func TestClassDecidesHowOftenItIsTried(t *testing.T) {
 		{"down before the last", retry.Policy{}, []error{errBusy, errBusy, errAway, errBusy}, 4, 3, errBusy},
 		{"not tried", retry.Policy{}, []error{errOpen}, 1, 0, errOpen},
 		{"not tried any more", retry.Policy{}, []error{errBusy, errAway, errOpen}, 3, 1, errOpen},
+		{"not retried", retry.Policy{}, []error{errBusy, errBlocked}, 2, 1, errBlocked},
 		{"uncertain", retry.Policy{}, []error{errHalfWay}, 1, 1, errHalfWay},
 		{"uncertain after transient", retry.Policy{}, []error{errBusy, errHalfWay}, 2, 2, errHalfWay},
 		{"five attempts", retry.Policy{Attempts: 5}, []error{errBusy, errBusy, errBusy, errBusy, errBusy}, 5, 5, errBusy},
@@ -193,7 +196,7 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestFailuresArePutOffUntilTheirTimeIsOver(t *testing.T) {
+func TestFailuresAreRetriedUntilTheirTimeIsOver(t *testing.T) {
 	t.Parallel()
 	topics := topic.Names("orders")
 	usual := retry.Policy{Retries: 6, For: time.Hour}

@@ -22,8 +22,11 @@ type Step struct{ card *rates.Card }
 // New returns a step that prices with the card.
 func New(card *rates.Card) *Step { return &Step{card} }
 
+// Name is the step's name.
+func (s *Step) Name() order.Step { return order.StepShipping }
+
 // Plan prices the shipping, unless an earlier attempt has. It does no I/O.
-func (s *Step) Plan(_ context.Context, w *order.State) error {
+func (s *Step) Plan(_ context.Context, w *order.Work) error {
 	// A refund ships nothing, and states itself what it refunds of the shipping price.
 	if w.Order.Refund != nil {
 		return nil
@@ -45,4 +48,4 @@ func (s *Step) Plan(_ context.Context, w *order.State) error {
 }
 
 // Do does nothing: pricing has no effect outside the process.
-func (s *Step) Do(context.Context, *order.State) error { return nil }
+func (s *Step) Do(context.Context, *order.Work) error { return nil }

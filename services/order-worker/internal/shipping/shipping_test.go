@@ -22,8 +22,8 @@ func setup(t *testing.T) *shipping.Step {
 	return shipping.New(card)
 }
 
-func work(country, service string, grams int) *order.State {
-	return &order.State{Order: order.Order{
+func work(country, service string, grams int) *order.Work {
+	return &order.Work{Order: order.Order{
 		ShipTo: order.Address{Line1: "1 Main Street", City: "Anywhere", Country: country}, Service: service,
 		Lines: []order.Line{{SKU: "THING", Quantity: 1, UnitPrice: order.EUR.Cents(100), Grams: grams}},
 	}}
@@ -67,7 +67,7 @@ func TestUnshippableOrderFailsPermanently(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
-		w      *order.State
+		w      *order.Work
 		reason failure.Reason
 	}{
 		{"Antarctica", work("AQ", order.Standard, 840), failure.NoRoute},
@@ -89,7 +89,7 @@ func TestRefundHasNoShipping(t *testing.T) {
 	w := work("AQ", order.Standard, 70_001) // no route, and too heavy
 	w.Order.Refund = &order.Refund{Of: "ord_1", Number: 1, Shipping: order.EUR.Cents(490)}
 	step := setup(t)
-	for _, do := range []func(context.Context, *order.State) error{step.Plan, step.Do} {
+	for _, do := range []func(context.Context, *order.Work) error{step.Plan, step.Do} {
 		if err := do(t.Context(), w); err != nil || w.Progress.Shipping != nil {
 			t.Errorf("got %v, %+v; want no shipping", err, w.Progress.Shipping)
 		}

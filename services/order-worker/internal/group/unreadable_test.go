@@ -1,0 +1,171 @@
+//go:build synctests
+
+package group
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"example.com/orders/shared/kafka"
+)
+
+// skip has the batch at an offset skipped, as ordersctl does.
+func (m *team) skip(t *testing.T, topic string, partition int32, offset int64) {
+	t.Helper()
+	_, err := kafka.NewReader(m.Client, m.Topics.DLQ).Probe(t.Context(), topic, partition, offset)
+	bad, ok := errors.AsType[*kafka.UnreadableError](err)
+	if !ok {
+		t.Fatalf("got %v, want a batch that cannot be read", err)
+	}
+	r := bad.Skip(time.Now())
+	r.Topic = m.Topics.DLQ
+	m.Produce(t, r)
+}
+
+func TestOneUnreadableBatchBlocksItsPartitionAloneUntilItIsSkipped(t *testing.T) {
+	t.Parallel()
+	for _, topic := range []string{"orders", "orders.retry.10s", "orders.waiting", "orders.replay", "orders.status"} {
+		for name, running := range map[string]bool{"before the start": false, "while it runs": true} {
+			t.Run(topic+" "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					m := gather(t)
+					spoil := func() {
+						m.ProduceBad(t, topic, 1, 2, 0)
+						m.fill(t, m.Topics.Orders, 1, 1)
+						m.fill(t, m.Topics.Orders, 2, 1)
+					}
+					if !running {
+						spoil()
+					}
+					var said *warnings
+					c, stop := m.member(t, m.work, func(c *Config) { said = listen(c) })
+					time.Sleep(20 * time.Second)
+					if running {
+						spoil()
+						m.fill(t, m.Topics.Orders, 1, 1) // in one answer with the bad batch, or not
+					}
+					time.Sleep(time.Minute)
+					line := "partition blocked: a batch cannot be read"
+					if n := strings.Count(said.String(), line); n < 1 || n > 3 {
+						t.Errorf("said %d times %q, want once, and once a minute:\n%s", n, line, said)
+					}
+					var held []int32
+					for _, p := range c.Partitions() {
+						if bad, ok := errors.AsType[*kafka.UnreadableError](p.Blocked); ok && bad.Topic == topic {
+							held = append(held, p.Number)
+						}
+					}
+					if diff := cmp.Diff([]int32{1}, held); diff != "" {
+						t.Errorf("blocked (-want +got):\n%s", diff)
+					}
+					if got := m.worked(); !cmp.Equal(got, []string{"orders/2@0"}) && (topic == "orders" || topic == "orders.status" && !running) {
+						t.Errorf("worked on %v, want what stands in other partitions", got)
+					}
+					var at int64
+					if topic == "orders.status" {
+						at = m.status(t, running)
+					}
+					m.skip(t, topic, 1, at)
+					time.Sleep(time.Minute)
+					m.fill(t, m.Topics.Orders, 1, 1)
+					time.Sleep(10 * time.Second)
+					for _, p := range c.Partitions() {
+						if p.Blocked != nil {
+							t.Errorf("partition %d: got %v, want it open again", p.Number, p.Blocked)
+						}
+					}
+					stop()
+					end, got := int64(2), m.committed(t, "orders", 1)
+					if running {
+						end++
+					}
+					if topic == "orders" {
+						end += 2
+					}
+					if got != end {
+						t.Errorf("committed %d, want %d: all behind the batch is worked on; worked on %v", got, end, m.worked())
+					}
+				})
+			})
+		}
+	}
+}
+
+// status is where the bad batch stands in orders.status: behind the claim of a member that ran already.
+func (m *team) status(_ *testing.T, running bool) int64 {
+	if running {
+		return 1
+	}
+	return 0
+}
+
+func TestAMemberThatMayNotReadEndsAndSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for _, topic := range []string{"orders", "orders.replay"} {
+		t.Run(topic, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := gather(t)
+				c := New(m.cfg, m.work)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { done <- c.Run(ctx) }() // received below
+				time.Sleep(20 * time.Second)
+				ids, err := kadm.NewClient(m.Client).ListTopics(t.Context(), topic)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m.Cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					m.Cluster.KeepControl()
+					req := r.(*kmsg.FetchRequest)
+					resp := req.ResponseKind().(*kmsg.FetchResponse)
+					of := kmsg.NewFetchResponseTopic()
+					of.Topic, of.TopicID = topic, ids[topic].ID
+					for number := range int32(3) {
+						p := kmsg.NewFetchResponseTopicPartition()
+						p.Partition, p.ErrorCode = number, kerr.TopicAuthorizationFailed.Code
+						of.Partitions = append(of.Partitions, p)
+					}
+					resp.Topics = append(resp.Topics, of)
+					return resp, nil, true
+				})
+				if err := <-done; err == nil || !strings.Contains(err.Error(), "grant this service access") {
+					t.Errorf("got %v, want an error that says what to do", err)
+				}
+			})
+		})
+	}
+}
+
+func TestNoErrorOfDeletedTopicsIsLoggedMoreThanOnceAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		var said *warnings
+		_, stop := m.member(t, m.work, func(c *Config) { said = listen(c) })
+		time.Sleep(20 * time.Second)
+		var names []string
+		for _, spec := range m.Topics.Specs() {
+			names = append(names, spec.Name)
+		}
+		if _, err := kadm.NewClient(m.Client).DeleteTopics(t.Context(), names...); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		if n := strings.Count(said.String(), "\n"); n > 60 {
+			t.Errorf("said %d lines in a minute, want few:\n%.3000s", n, said)
+		}
+	})
+}

@@ -1,0 +1,228 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/lease"
+	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/wire"
+)
+
+// Handle works on one record of a topic that orders come from. It returns nil when the record is
+// finished: its order is confirmed, dead-lettered, or retrying or waiting in another topic, or there was
+// nothing to do. Any error means that the record is not finished and must be left to the partition's next
+// owner: wire.ErrNewer, ledger.ErrBlocked, retry.ErrStopping, or the cause of the end of ctx.
+func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
+	switch {
+	case r.Topic == p.cfg.Topics.Status:
+		return l.Amend(ctx, r)
+	case r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypeCancel:
+		return p.cancel(ctx, l, r)
+	}
+	began := time.Now()
+	a, err := p.open(ctx, l, r)
+	if err != nil || a.done {
+		return err
+	}
+	failures, err := p.cfg.Retry.Do(ctx, stopping, func() error { return p.advance(ctx, l, a) })
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, ledger.ErrBlocked):
+		return err
+	case errors.Is(err, retry.ErrStopping):
+		return p.leave(ctx, l, a)
+	case err != nil:
+		err = p.fail(ctx, l, a, failures, err)
+	default:
+		err = l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
+	}
+	if err == nil {
+		p.ended(ctx, r, a, began)
+	}
+	return err
+}
+
+// advance takes the steps that are left of the order's way. Package worker lists them: price and ship,
+// invoice, mail.
+func (p *Pipeline) advance(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	for _, s := range p.steps {
+		if a.work.Progress.Has(s.Name()) {
+			continue
+		}
+		if err := p.take(ctx, l, a, s); err != nil {
+			return p.failedAt(ctx, a, s, err)
+		}
+		a.work.Progress.Finish(s.Name())
+	}
+	return nil
+}
+
+// take takes one step: plan, write the intent, have the effect, store its document.
+func (p *Pipeline) take(ctx context.Context, l *ledger.Ledger, a *attempt, s Step) error {
+	w := &a.work.Work
+	if err := safely(func() error { return s.Plan(ctx, w) }); err != nil || delivered(s, w) {
+		return err
+	}
+	if err := p.orphaned(a, s); err != nil {
+		return err
+	}
+	report, err := allow(s)
+	if err != nil {
+		return err
+	}
+	answer := retry.ErrNoAnswer
+	defer func() { report(answer) }()
+	if finished, err := p.prepare(ctx, l, a, s); err != nil || finished {
+		return err
+	}
+	err = do(ctx, l, w, s)
+	if ctx.Err() == nil {
+		answer = err
+	}
+	if _, stores := s.(WithDocument); stores && err == nil {
+		return l.Keep(ctx, a.work)
+	}
+	return p.classify(a, s, err)
+}
+
+// prepare loads what the effect needs and writes the intent. It reports whether the step is finished
+// without its effect, because a former owner has had it.
+//
+// The document is loaded first: a worker that is killed while Kafka does not answer must not leave an
+// intent behind, because its successor would count an effect that never happened as uncertain.
+func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s Step) (finished bool, err error) {
+	w, intent := a.work, intentOf(s)
+	document, stores := s.(WithDocument)
+	if i := w.Progress.Invoice; intent != "" && !stores && w.Document == nil && i != nil && i.Kept != nil {
+		if err := l.Load(ctx, w); err != nil {
+			return false, err
+		}
+	}
+	if intent != "" && a.intent != intent {
+		if stores && !a.adopt {
+			if err := l.Announce(ctx, w); err != nil {
+				return false, err
+			}
+		}
+		if err := l.Write(ctx, w, order.Change{Status: intent, Reason: string(a.reason), Replay: a.replay}); err != nil {
+			return false, err
+		}
+		a.intent, a.reason = intent, ""
+	}
+	if stores && a.adopt {
+		// A worker that stopped between storing the document and recording that left it in the topic.
+		err := l.Adopt(ctx, w)
+		return err == nil && document.Stored(&w.Work), err
+	}
+	return false, nil
+}
+
+// do has the effect of a step while no other worker can own the partition. A lease that lapses meanwhile
+// is no failure: nothing was done, and it is done when the lease is held again.
+func do(ctx context.Context, l *ledger.Ledger, w *order.Work, s Step) error {
+	for {
+		if err := l.Hold(ctx); err != nil {
+			return err
+		}
+		guarded := l.Guard(ctx)
+		if err := safely(func() error { return s.Do(guarded, w) }); !errors.Is(err, lease.ErrLapsed) {
+			return err
+		}
+	}
+}
+
+// errOrphaned is the outcome of an effect that a former owner announced and did not record.
+var errOrphaned = errors.New("the previous owner started the effect and never recorded its outcome")
+
+// orphaned counts an effect of a former owner whose outcome is unknown. It returns an error if the effect
+// must not be repeated.
+func (p *Pipeline) orphaned(a *attempt, s Step) error {
+	if u, ok := s.(WithUncertainty); ok && a.orphan == u.Intent() {
+		if class, err := p.uncertain(a, u, errOrphaned); class == failure.Permanent {
+			return err
+		}
+	}
+	return nil
+}
+
+// classify counts an effect whose outcome is unknown because its answer was lost.
+func (p *Pipeline) classify(a *attempt, s Step, err error) error {
+	if u, ok := s.(WithUncertainty); ok {
+		if _, reason := failure.Of(err); reason == failure.Uncertain {
+			_, err = p.uncertain(a, u, err)
+		}
+	}
+	return err
+}
+
+// maxUncertain is how often the outcome of an effect can be unknown before it is repeated only by a
+// replay: so a customer gets at most three mails of one order, whatever goes wrong.
+const maxUncertain = 3
+
+// uncertain counts an unknown outcome in the order's progress, which is written before the effect is
+// repeated. The failure that it returns is permanent if only a replay may repeat the effect.
+func (p *Pipeline) uncertain(a *attempt, s WithUncertainty, cause error) (failure.Class, error) {
+	p.cfg.Meter.Uncertain()
+	class := failure.Transient
+	if s.CountUncertain(&a.work.Work) >= maxUncertain || p.cfg.Hold {
+		class = failure.Permanent
+	}
+	a.orphan, a.intent, a.reason = "", "", failure.Uncertain
+	return class, failure.New(class, failure.Uncertain, cause)
+}
+
+// failedAt notes at which step the attempt failed.
+func (p *Pipeline) failedAt(ctx context.Context, a *attempt, s Step, err error) error {
+	if a.failed.IsZero() {
+		a.failed = time.Now()
+	}
+	a.step = s.Name()
+	if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
+		p.cfg.Meter.Failed(s.Name(), err)
+	}
+	err = fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name(), err)
+	if errors.Is(err, ledger.ErrBlocked) {
+		return fmt.Errorf("%w (%w)", err, retry.ErrNotRetried)
+	}
+	return err
+}
+
+// leave leaves an order to the partition's next owner. It takes back an intent whose effect did not
+// happen: the next owner would count it as uncertain.
+func (p *Pipeline) leave(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	for _, s := range p.steps {
+		u, ok := s.(WithUncertainty)
+		if !ok || a.intent != u.Intent() || a.orphan == u.Intent() {
+			continue
+		}
+		if err := l.Write(ctx, a.work, order.Change{Status: order.Working, Replay: a.replay}); err != nil {
+			return err
+		}
+	}
+	return retry.ErrStopping
+}
+
+// ended counts and logs an attempt that is finished.
+func (p *Pipeline) ended(ctx context.Context, r *kgo.Record, a *attempt, began time.Time) {
+	p.cfg.Meter.Ended(a.work.Status)
+	text := "order finished"
+	switch {
+	case a.work.Status.Parked():
+		text = "order parked"
+	case a.replay == 0:
+		p.cfg.Meter.Took(a.work.Order.PlacedAt)
+	}
+	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, text, slog.String(telemetry.Order, string(a.work.Order.ID)),
+		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))
+}

@@ -1,0 +1,123 @@
+package scheduler
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-worker/internal/partition"
+)
+
+// Metadata returns what is committed with an offset of a topic.
+type Metadata func(topic string, offset int64) string
+
+// Lanes are the records of one owned partition, by key. A Scheduler guards them with its lock.
+type Lanes struct {
+	*partition.Partition
+	work     func(r *kgo.Record) error
+	metadata func(tail kgo.EpochOffset) Metadata
+
+	sources  []*source           // in turn: the first is asked first
+	busy     map[string][]record // by key, while one of its records is in flight: those that wait behind it
+	ready    []record            // heads of lanes whose predecessor has finished
+	inFlight int
+
+	moved   chan struct{} // closed, and replaced, when more of the tail was read
+	removed chan struct{} // closed when the scheduler forgets the lanes
+}
+
+// NewLanes returns the lanes of a partition. Work works on one record, and returns nil when it is
+// finished; it is not called unless the partition is running. Metadata gets the offset up to which
+// the tail was read.
+func NewLanes(
+	p *partition.Partition, work func(*kgo.Record) error, metadata func(tail kgo.EpochOffset) Metadata, sources ...Source,
+) *Lanes {
+	l := &Lanes{Partition: p, work: work, metadata: metadata, busy: map[string][]record{}, moved: make(chan struct{}), removed: make(chan struct{})}
+	for _, s := range sources {
+		l.sources = append(l.sources, newSource(s))
+	}
+	return l
+}
+
+// record is a fetched record and its source.
+type record struct {
+	*kgo.Record
+	from *source
+}
+
+// maxSpan limits how many offsets a crash makes the next owner look at again.
+const maxSpan = 1000
+
+func (l *Lanes) running() bool { return l.State() == partition.Running }
+
+// next takes the next record that may begin: the head of a free lane. Records of a busy lane are
+// put behind it on the way. The sources take turns.
+func (l *Lanes) next(now time.Time) (record, bool) {
+	if !l.running() {
+		return record{}, false
+	}
+	if len(l.ready) > 0 {
+		r := l.ready[0]
+		l.ready = l.ready[1:]
+		r.from.bytes -= size(r.Record)
+		return r, true
+	}
+	for range l.sources {
+		s := l.sources[0]
+		l.sources = append(l.sources[1:], s)
+		for s.open(now) && s.watermark.span(s.queue[0].Offset) < maxSpan {
+			r := record{s.pop(), s}
+			key := lane(r)
+			behind, busy := l.busy[key]
+			if !busy {
+				l.busy[key] = nil
+				s.bytes -= size(r.Record)
+				return r, true
+			}
+			l.busy[key] = append(behind, r)
+		}
+	}
+	return record{}, false
+}
+
+// finish frees the lane of a record, and raises the watermark if the record is finished.
+func (l *Lanes) finish(r record, finished bool) {
+	if finished {
+		r.from.watermark.finish(r.Offset)
+	}
+	key := lane(r)
+	if behind := l.busy[key]; len(behind) > 0 {
+		l.ready, l.busy[key] = append(l.ready, behind[0]), behind[1:]
+		return
+	}
+	delete(l.busy, key)
+}
+
+func (l *Lanes) source(topic string) *source {
+	for _, s := range l.sources {
+		if s.Topic == topic {
+			return s
+		}
+	}
+	return nil
+}
+
+// tail is the source whose offsets are not committed; nil if there is none.
+func (l *Lanes) tail() *source {
+	for _, s := range l.sources {
+		if s.Tail {
+			return s
+		}
+	}
+	return nil
+}
+
+// lane is the key by which records are worked on one after the other: the order's ID, whatever
+// topic the record comes from. A record without a key has a lane of its own.
+func lane(r record) string {
+	if len(r.Key) > 0 {
+		return string(r.Key)
+	}
+	return r.from.Topic + "@" + strconv.FormatInt(r.Offset, 10)
+}

@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"fmt"
+
+	"example.com/orders/services/order-worker/internal/email"
+	"example.com/orders/services/order-worker/internal/invoice"
+	"example.com/orders/services/order-worker/internal/pipeline"
+	"example.com/orders/services/order-worker/internal/retry"
+	"example.com/orders/services/order-worker/internal/shipping"
+	"example.com/orders/shared/rates"
+	"example.com/orders/shared/topic"
+)
+
+// steps lists the steps of an order, in the order in which they are taken. A new step is a package and a
+// line here. The caller closes the mail step.
+func steps(cfg Config, server *retry.Breaker) ([]pipeline.Step, *email.Step, error) {
+	card, err := rates.Load(cfg.RateCard)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
+	}
+	seller, err := invoice.LoadSeller(cfg.Seller)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the seller: %w", err)
+	}
+	bill, err := billing(cfg, seller)
+	if err != nil {
+		return nil, nil, err
+	}
+	// A connection for each order in flight: a slow mail must not delay others.
+	mail, err := email.New(email.Config{
+		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL,
+		Connections: cfg.Concurrency, Dial: cfg.DialMail,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return []pipeline.Step{
+		shipping.New(card),
+		bill,
+		mailing{mail, server},
+	}, mail, nil
+}
+
+// An optional interface that a step misses by a typo would lose a promise silently.
+var (
+	_ pipeline.WithDocument    = (*invoice.Step)(nil)
+	_ pipeline.WithUncertainty = mailing{}
+	_ pipeline.WithReceipt     = mailing{}
+	_ pipeline.WithDependency  = mailing{}
+)
+
+// mailing is the mail step behind the circuit breaker of the mail server.
+type mailing struct {
+	*email.Step
+	*retry.Breaker
+}
+
+// envelope is the maximum size of a record of orders.invoices without its document: key, headers, and what
+// Kafka adds.
+const envelope = 16 << 10
+
+// billing makes the invoice step. The largest invoice of a configured seller must fit in its topic.
+func billing(cfg Config, seller invoice.Seller) (*invoice.Step, error) {
+	s, err := invoice.New(seller)
+	if err != nil || cfg.Seller == "" {
+		return s, err
+	}
+	if err := s.Fits(topic.MaxBytes(cfg.Topics.Invoices) - envelope); err != nil {
+		return nil, fmt.Errorf("reading the seller: %w", err)
+	}
+	return s, nil
+}

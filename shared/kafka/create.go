@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,9 +126,11 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 				return err
 			}
 			for _, t := range answer.Topics {
-				err = cmp.Or(err, kerr.ErrorForCode(t.ErrorCode))
+				if t.ErrorCode != 0 { // not wrapped: a topic that is not there yet is no final error here
+					return fmt.Errorf("broker %d does not know topic %q: %v", b.NodeID, *t.Topic, kerr.ErrorForCode(t.ErrorCode))
+				}
 			}
-			return err
+			return nil
 		}, silent)
 		if err != nil {
 			return fmt.Errorf("waiting for topics %v: %w", topics, err)

@@ -74,6 +74,15 @@ func Statuses() []Status {
 	return all
 }
 
+// Number is a small number for a status: its place in Statuses, from 1. It is 0 for a status of a
+// newer version, and is not for storing: a new status may change it.
+func (s Status) Number() uint8 {
+	return uint8(1 + slices.IndexFunc(lifecycle, func(row stage) bool { return row.status == s }))
+}
+
+// Numbered is the status with a number that is not 0.
+func Numbered(n uint8) Status { return lifecycle[n-1].status }
+
 // stage is the row of a status, or the zero stage for a status of a newer version.
 func (s Status) stage() stage {
 	if i := slices.IndexFunc(lifecycle, func(row stage) bool { return row.status == s }); i >= 0 {

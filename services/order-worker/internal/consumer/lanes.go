@@ -475,30 +475,6 @@ func (l *lanes) observed(number int32, last *kgo.Record) {
 	p.moved = make(chan struct{})
 }
 
-// passed blocks until orders.status is read past an offset of an owned partition number. It returns an error when that is
-// not owned any more, or is blocked.
-func (l *lanes) passed(ctx context.Context, number int32, offset int64) error {
-	for {
-		l.mu.Lock()
-		p := l.find(number)
-		if p == nil || p.ledger == nil {
-			l.mu.Unlock()
-			return errLost
-		}
-		next, moved := p.tail().next, p.moved
-		l.mu.Unlock()
-		if next > offset {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-p.removed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
 func (l *lanes) find(number int32) *partition {
 	for _, p := range l.owned {
 		if p.number == number {

@@ -95,7 +95,15 @@ const (
 
 // statuses numbers the statuses for entries, which hold one in a byte. The first is that of an order
 // without a state, the last one is of a newer version.
-var statuses = slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{"newer"})
+var statuses = mustFit(slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{"newer"}))
+
+// mustFit panics if the numbers of the statuses do not fit into a byte.
+func mustFit(all []order.Status) []order.Status {
+	if len(all) > 256 {
+		panic("audit: too many statuses for a byte")
+	}
+	return all
+}
 
 // numberOf is the index of a status in statuses.
 func numberOf(s order.Status) uint8 {

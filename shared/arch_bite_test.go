@@ -67,7 +67,7 @@ func TestRulesBite(t *testing.T) {
 func exported(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString("func F" + string(rune('A'+i)) + "() {}\n")
+		b.WriteString("func F" + strings.Repeat("x", i) + "() {}\n")
 	}
 	return b.String()
 }

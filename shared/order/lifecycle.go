@@ -18,20 +18,17 @@ const (
 	Discarded Status = "discarded" // an operator has discarded the dead letter
 )
 
-// Writer gives orders a status.
-type Writer string
-
-// The writers.
+// The writers of statuses.
 const (
-	API      Writer = "api"      // places orders
-	Worker   Writer = "worker"   // owns the partition of an order
-	Operator Writer = "operator" // decides about dead letters
+	API      = "api"      // places orders
+	Worker   = "worker"   // owns the partition of an order
+	Operator = "operator" // decides about dead letters
 )
 
 // stage is a row of the lifecycle.
 type stage struct {
 	status Status
-	writer Writer
+	writer string
 	final  bool // workers do not go on by themselves
 	parked bool // in a topic of its own until it is due or its dependency is back
 	next   []Status
@@ -99,8 +96,8 @@ func (s Status) Final() bool { return s.stage().final }
 // back.
 func (s Status) Parked() bool { return s.stage().parked }
 
-// Writer returns who gives orders this status.
-func (s Status) Writer() Writer { return s.stage().writer }
+// Writer returns who gives orders this status, such as Worker; or "" for a status of a newer version.
+func (s Status) Writer() string { return s.stage().writer }
 
 // Allows reports whether another status may follow. A status of a newer version allows every status
 // of this version.

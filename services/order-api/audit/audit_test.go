@@ -1,7 +1,6 @@
 package audit_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -298,41 +297,6 @@ func TestRecordsOfOperatorsAndOtherProgramsAreNoFault(t *testing.T) {
 			}
 		}, audit.Report{Orders: audit.Tally{Accepted: 2, Erased: 2}}},
 	})
-}
-
-// TestEveryStatusIsCounted compares the report with the table of statuses: each final and each parked status has a count of its name.
-func TestEveryStatusIsCounted(t *testing.T) {
-	t.Parallel()
-	for _, status := range order.Statuses() {
-		t.Run(string(status), func(t *testing.T) {
-			t.Parallel()
-			k := kafkatest.Start(t)
-			produce(t, k, func(c *clerk) {
-				p := c.place(nil)
-				if status == order.Dead || status == order.Discarded {
-					c.fail(p)
-				}
-				if status != order.Accepted && status != order.Dead {
-					c.write(p, status)
-				}
-			})
-			text, err := json.Marshal(run(t, k).Orders)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var counts map[string]int
-			if err := json.Unmarshal(text, &counts); err != nil {
-				t.Fatal(err)
-			}
-			place := "in_flight"
-			if status.Final() || status.Parked() {
-				place = string(status)
-			}
-			if counts["accepted"] != 1 || counts[place] != 1 {
-				t.Errorf("got %s, want one order accepted, and counted as %s", text, place)
-			}
-		})
-	}
 }
 
 func areNoFaults(t *testing.T, rows []allowed) {

@@ -98,7 +98,7 @@ const (
 // newerStatus is the status of a state that this version does not know, and its number in an entry.
 const (
 	newerStatus order.Status = "newer"
-	newerNumber              = 255
+	newerNumber uint8        = 255
 )
 
 // numberOf is a status as an entry has it; 0 is that of an order without a state.

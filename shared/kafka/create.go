@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,19 +120,18 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 		req.Topics = append(req.Topics, t)
 	}
 	for _, b := range brokers {
-		err := retry(ctx, func() error {
+		err := Insist(ctx, func() error {
 			answer, err := req.RequestWith(ctx, cl.Broker(int(b.NodeID)))
 			if err != nil {
 				return err
 			}
 			for _, t := range answer.Topics {
-				err = cmp.Or(err, kerr.ErrorForCode(t.ErrorCode))
+				if t.ErrorCode != 0 { // not wrapped: a topic that is not there yet is no final error here
+					return fmt.Errorf("broker %d does not know topic %q: %v", b.NodeID, *t.Topic, kerr.ErrorForCode(t.ErrorCode))
+				}
 			}
-			return err
-		}, silent, func(err error) bool { v := Classify(err); return v == Away || v == TopicGone })
-		if err != nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
+			return nil
+		}, silent)
 		if err != nil {
 			return fmt.Errorf("waiting for topics %v: %w", topics, err)
 		}

@@ -288,29 +288,29 @@ func TestSettingsThatAreSafeAsWellAreAccepted(t *testing.T) {
 
 // TestUnsafeSettingsAreRefused names the settings, whatever the table of topics has.
 func TestUnsafeSettingsAreRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
-		set := func(name, setting, value string) {
-			answers, err := kadm.NewClient(k.Client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: setting, Value: &value}}, name)
-			if err != nil || answers[0].Err != nil {
-				t.Fatal(err, answers)
-			}
+	t.Parallel()
+	k := kafkatest.Start(t)
+	set := func(name, setting, value string) {
+		answers, err := kadm.NewClient(k.Client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: setting, Value: &value}}, name)
+		if err != nil || answers[0].Err != nil {
+			t.Fatal(err, answers)
 		}
-		for _, spec := range k.Topics.Specs() {
-			set(spec.Name, "unclean.leader.election.enable", "true")
+	}
+	for _, spec := range k.Topics.Specs() {
+		set(spec.Name, "unclean.leader.election.enable", "true")
+	}
+	set(k.Topics.Status, "delete.retention.ms", "86400000")
+	var want []string
+	for _, spec := range k.Topics.Specs() {
+		if spec.Name == k.Topics.Status {
+			want = append(want, fmt.Sprintf(`  %s: delete.retention.ms is "86400000", must be at least "2592000000"`, spec.Name))
 		}
-		set(k.Topics.Status, "delete.retention.ms", "86400000")
-		var want []string
-		for _, spec := range k.Topics.Specs() {
-			if spec.Name == k.Topics.Status {
-				want = append(want, fmt.Sprintf(`  %s: delete.retention.ms is "86400000", must be at least "2592000000"`, spec.Name))
-			}
-			want = append(want, fmt.Sprintf(`  %s: unclean.leader.election.enable is "true", must be "false"`, spec.Name))
-		}
-		_, err := kafka.Check(t.Context(), k.Client, k.Topics)
-		if diff := cmp.Diff(want, strings.Split(fmt.Sprint(err), "\n")[1:]); diff != "" || !errors.Is(err, kafka.ErrTopics) {
-			t.Errorf("got %v; faults (-want +got):\n%s", err, diff)
-		}
-	})
+		want = append(want, fmt.Sprintf(`  %s: unclean.leader.election.enable is "true", must be "false"`, spec.Name))
+	}
+	_, err := kafka.Check(t.Context(), k.Client, k.Topics)
+	if diff := cmp.Diff(want, strings.Split(fmt.Sprint(err), "\n")[1:]); diff != "" || !errors.Is(err, kafka.ErrTopics) {
+		t.Errorf("got %v; faults (-want +got):\n%s", err, diff)
+	}
 }
 
 func TestReplicasInSyncThatBreakAPromiseAreRefused(t *testing.T) {

@@ -18,20 +18,17 @@ const (
 	Discarded Status = "discarded" // an operator has discarded the dead letter
 )
 
-// Writer gives orders a status.
-type Writer string
-
-// The writers.
+// The writers of statuses.
 const (
-	API      Writer = "api"      // places orders
-	Worker   Writer = "worker"   // owns the partition of an order
-	Operator Writer = "operator" // decides about dead letters
+	API      = "api"      // places orders
+	Worker   = "worker"   // owns the partition of an order
+	Operator = "operator" // decides about dead letters
 )
 
 // stage is a row of the lifecycle.
 type stage struct {
 	status Status
-	writer Writer
+	writer string
 	final  bool // workers do not go on by themselves
 	parked bool // in a topic of its own until it is due or its dependency is back
 	next   []Status
@@ -74,6 +71,15 @@ func Statuses() []Status {
 	return all
 }
 
+// Number is a small number for a status: its place in Statuses, from 1. It is 0 for a status of a
+// newer version, and is not for storing: a new status may change it.
+func (s Status) Number() uint8 {
+	return uint8(1 + slices.IndexFunc(lifecycle, func(row stage) bool { return row.status == s }))
+}
+
+// Numbered is the status with a number that is not 0.
+func Numbered(n uint8) Status { return lifecycle[n-1].status }
+
 // stage is the row of a status, or the zero stage for a status of a newer version.
 func (s Status) stage() stage {
 	if i := slices.IndexFunc(lifecycle, func(row stage) bool { return row.status == s }); i >= 0 {
@@ -90,8 +96,8 @@ func (s Status) Final() bool { return s.stage().final }
 // back.
 func (s Status) Parked() bool { return s.stage().parked }
 
-// Writer returns who gives orders this status.
-func (s Status) Writer() Writer { return s.stage().writer }
+// Writer returns who gives orders this status, such as Worker; or "" for a status of a newer version.
+func (s Status) Writer() string { return s.stage().writer }
 
 // Allows reports whether another status may follow. A status of a newer version allows every status
 // of this version.

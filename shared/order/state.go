@@ -2,6 +2,7 @@ package order
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -59,23 +60,16 @@ func (o Order) Begin(at Origin) State {
 	}
 }
 
-// TransitionError is a change that the lifecycle does not allow. It is a bug of the writer.
-type TransitionError struct {
-	From Status
-	To   Change
-}
-
-// Error names the two statuses.
-func (e *TransitionError) Error() string {
-	return fmt.Sprintf("status %q cannot follow status %q (reason %q)", e.To.Status, e.From, e.To.Reason)
-}
+// ErrTransition is returned by Record for a change that the lifecycle does not allow. It is a bug of
+// the writer.
+var ErrTransition = errors.New("status cannot change")
 
 // maxTimeline is how many changes a timeline keeps.
 const maxTimeline = 50
 
 // Record appends a change to the timeline and takes over its status and revision. A full timeline
 // loses its second entry: the first tells when the order was placed. Record changes nothing and
-// returns a TransitionError if the change is not allowed: an answer must repeat the status, and any
+// returns ErrTransition if the change is not allowed: an answer must repeat the status, and any
 // other change must be in the lifecycle table.
 func (s *State) Record(c Change) error {
 	allowed := s.Status.Allows(c.Status)
@@ -83,7 +77,7 @@ func (s *State) Record(c Change) error {
 		allowed = c.Status == s.Status
 	}
 	if !allowed {
-		return &TransitionError{s.Status, c}
+		return fmt.Errorf("%w from %q to %q (reason %q)", ErrTransition, s.Status, c.Status, c.Reason)
 	}
 	s.Status, s.Rev = c.Status, c.Rev
 	if len(s.Timeline) >= maxTimeline {

@@ -1,14 +1,12 @@
 package audit_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/audit"
@@ -301,41 +299,6 @@ func TestRecordsOfOperatorsAndOtherProgramsAreNoFault(t *testing.T) {
 	})
 }
 
-// TestEveryStatusIsCounted compares the report with the table of statuses: each final and each parked status has a count of its name.
-func TestEveryStatusIsCounted(t *testing.T) {
-	t.Parallel()
-	for _, status := range order.Statuses() {
-		t.Run(string(status), func(t *testing.T) {
-			t.Parallel()
-			k := kafkatest.Start(t)
-			produce(t, k, func(c *clerk) {
-				p := c.place(nil)
-				if status == order.Dead || status == order.Discarded {
-					c.fail(p)
-				}
-				if status != order.Accepted && status != order.Dead {
-					c.write(p, status)
-				}
-			})
-			text, err := json.Marshal(run(t, k).Orders)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var counts map[string]int
-			if err := json.Unmarshal(text, &counts); err != nil {
-				t.Fatal(err)
-			}
-			place := "in_flight"
-			if status.Final() || status.Parked() {
-				place = string(status)
-			}
-			if counts["accepted"] != 1 || counts[place] != 1 {
-				t.Errorf("got %s, want one order accepted, and counted as %s", text, place)
-			}
-		})
-	}
-}
-
 func areNoFaults(t *testing.T, rows []allowed) {
 	t.Helper()
 	for _, row := range rows {
@@ -452,37 +415,5 @@ func TestFaultsAreNamedOnRealKafkaToo(t *testing.T) {
 		if diff := cmp.Diff(want, named(run(t, k).Faults)); diff != "" {
 			t.Errorf("faults (-want +got):\n%s", diff)
 		}
-	})
-}
-
-// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes orders, two of them not begun.
-func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
-	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
-		produce(t, k, func(c *clerk) {
-			c.confirm(c.place(nil))
-			c.fail(c.place(nil))
-			c.place(nil) // its loss was accepted: it is below the committed offset
-			c.commit(c.topics.Orders, 3)
-			c.place(nil)
-			c.write(c.place(nil), order.Working)
-			c.place(nil)
-			c.confirm(c.place(nil))
-		})
-		var upTo kadm.Offsets
-		upTo.AddOffset(k.Topics.Orders, 1, 6, -1)
-		if _, err := kadm.NewClient(k.Client).DeleteRecords(t.Context(), upTo); err != nil {
-			t.Fatal(err)
-		}
-		got := run(t, k)
-		if diff := cmp.Diff([]string{"stuck 1-4 ", "passed-over 1-3 "}, named(got.Faults)); diff != "" {
-			t.Errorf("faults (-want +got):\n%s", diff)
-		}
-		if want := (audit.Tally{Accepted: 5, Confirmed: 1, Dead: 1, Lost: 3}); got.Older != want || got.Untraced != 1 {
-			t.Errorf("older: got %+v, %d untraced; want %+v and 1", got.Older, got.Untraced, want)
-		}
-		if want := (audit.Tally{Accepted: 1, Confirmed: 1}); got.Orders != want {
-			t.Errorf("got %+v, want %+v", got.Orders, want)
-		}
-		addsUp(t, got)
 	})
 }

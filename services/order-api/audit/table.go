@@ -95,28 +95,30 @@ const (
 	isRefund     // by its record or its state
 )
 
-// statuses numbers the statuses for entries, which hold one in a byte. The first is that of an order
-// without a state, the last one is of a newer version.
-var statuses = mustFit(slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{"newer"}))
+// newerStatus is the status of a state that this version does not know, and its number in an entry.
+const (
+	newerStatus order.Status = "newer"
+	newerNumber uint8        = 255
+)
 
-// mustFit panics when a byte is not enough to number the statuses.
-func mustFit(all []order.Status) []order.Status {
-	if len(all) > 256 {
-		panic("audit: too many statuses for a byte")
-	}
-	return all
-}
-
-// numberOf is the index of a status in statuses.
+// numberOf is a status as an entry has it; 0 is that of an order without a state.
 func numberOf(s order.Status) uint8 {
-	if i := slices.Index(statuses, s); i > 0 {
-		return uint8(i)
+	if n := s.Number(); n > 0 {
+		return n
 	}
-	return uint8(len(statuses) - 1)
+	return newerNumber
 }
 
 // status is that of the order's newest state, or "" without a state.
-func (e *entry) status() order.Status { return statuses[e.number] }
+func (e *entry) status() order.Status {
+	switch e.number {
+	case 0:
+		return ""
+	case newerNumber:
+		return newerStatus
+	}
+	return order.Numbered(e.number)
+}
 
 // void is the reason of a void record.
 type void uint8

@@ -4,13 +4,47 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"example.com/orders/services/order-api/audit"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
+
+// TestOrdersBelowTheHorizonAreJudgedByTheirState deletes orders, two of them not begun.
+func TestOrdersBelowTheHorizonAreJudgedByTheirState(t *testing.T) {
+	onBoth(t, func(t *testing.T, k *kafkatest.Kafka) {
+		produce(t, k, func(c *clerk) {
+			c.confirm(c.place(nil))
+			c.fail(c.place(nil))
+			c.place(nil) // its loss was accepted: it is below the committed offset
+			c.commit(c.topics.Orders, 3)
+			c.place(nil)
+			c.write(c.place(nil), order.Working)
+			c.place(nil)
+			c.confirm(c.place(nil))
+		})
+		var upTo kadm.Offsets
+		upTo.AddOffset(k.Topics.Orders, 1, 6, -1)
+		if _, err := kadm.NewClient(k.Client).DeleteRecords(t.Context(), upTo); err != nil {
+			t.Fatal(err)
+		}
+		got := run(t, k)
+		if diff := cmp.Diff([]string{"stuck 1-4 ", "passed-over 1-3 "}, named(got.Faults)); diff != "" {
+			t.Errorf("faults (-want +got):\n%s", diff)
+		}
+		if want := (audit.Tally{Accepted: 5, Confirmed: 1, Dead: 1, Lost: 3}); got.Older != want || got.Untraced != 1 {
+			t.Errorf("older: got %+v, %d untraced; want %+v and 1", got.Older, got.Untraced, want)
+		}
+		if want := (audit.Tally{Accepted: 1, Confirmed: 1}); got.Orders != want {
+			t.Errorf("got %+v, want %+v", got.Orders, want)
+		}
+		addsUp(t, got)
+	})
+}
 
 func TestAllFaultsAreCountedAndTheFirstAreNamed(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,6 @@ func TestCrashWindowsWhileTheClocksOfTheBrokersAreSet(t *testing.T) {
 		name        string
 		first, then kafkatest.Clocks
 	}{
-		{"ahead, then right", kafkatest.Clocks{"": ahead}, nil},
 		{"right, then ahead", nil, kafkatest.Clocks{"": ahead}},
 		{"orders ahead, then all", kafkatest.Clocks{"orders": ahead}, kafkatest.Clocks{"": ahead}},
 		{"invoices behind", kafkatest.Clocks{"orders.invoices": behind}, kafkatest.Clocks{"orders.invoices": behind}},

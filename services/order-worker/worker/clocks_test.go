@@ -24,8 +24,8 @@ func TestCrashWindowsWhileTheClocksOfTheBrokersAreSet(t *testing.T) {
 	} {
 		for _, w := range windows() {
 			for _, k := range w.kills {
-				if !k.after {
-					continue // the same records as after the one before it
+				if !k.after || raced && row.name != "orders ahead, then all" {
+					continue // the same records, or the same code, as in another row
 				}
 				t.Run(row.name+"/"+w.name+"/"+k.String(), func(t *testing.T) {
 					t.Parallel()

@@ -121,12 +121,16 @@ func (s *Scheduler) Read(topic string, number int32, last *kgo.Record) {
 var ErrRemoved = errors.New("the partition is not owned")
 
 // Passed blocks until the tail of a partition has been read past an offset. It returns ErrRemoved if the
-// partition is removed before that.
+// lanes that it found at first are removed or replaced before that: what others read counts for others.
 func (s *Scheduler) Passed(ctx context.Context, number int32, offset int64) error {
+	p := s.lanes(number)
+	if p == nil {
+		return ErrRemoved
+	}
 	for {
-		p, next, moved := s.tail(number)
+		next, moved, ok := s.read(p)
 		switch {
-		case p == nil:
+		case !ok:
 			return ErrRemoved
 		case next > offset:
 			return nil
@@ -134,22 +138,29 @@ func (s *Scheduler) Passed(ctx context.Context, number int32, offset int64) erro
 		select {
 		case <-moved:
 		case <-p.removed:
+			return ErrRemoved
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// tail returns the lanes of a partition with a tail, how far that was read, and what is closed when more of
-// it was read. Without a tail the lanes are nil.
-func (s *Scheduler) tail(number int32) (p *Lanes, next int64, moved <-chan struct{}) {
+func (s *Scheduler) lanes(number int32) *Lanes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p = s.find(number)
-	if p == nil || p.tail() == nil {
-		return nil, 0, nil
+	return s.find(number)
+}
+
+// read returns how far the tail of lanes was read, and what is closed when more of it is read; false
+// means that they have no tail.
+func (s *Scheduler) read(p *Lanes) (next int64, moved <-chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := p.tail()
+	if t == nil {
+		return 0, nil, false
 	}
-	return p, p.tail().next.Offset, p.moved
+	return t.next.Offset, p.moved, true
 }
 
 // Appended notes that this worker has appended a record to a topic from which orders come. While

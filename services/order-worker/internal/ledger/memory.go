@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"crypto/sha256"
-	"slices"
 	"time"
 
 	"example.com/orders/shared/order"
@@ -59,24 +58,30 @@ const erased order.Status = "erased"
 // unknown is no offset.
 const unknown = -1
 
-// statuses numbers the statuses. Zero is one of a newer version.
-var statuses = mustFit(slices.Concat([]order.Status{""}, order.Statuses(), []order.Status{erased}))
-
-// mustFit panics when a byte is not enough to number the statuses.
-func mustFit(all []order.Status) []order.Status {
-	if len(all) > 256 {
-		panic("ledger: too many statuses for a byte")
-	}
-	return all
-}
+// erasedNumber is no number of another status.
+const erasedNumber = 255
 
 func entryOf(origin, at int64, s order.Status) entry {
-	return entry{origin, at<<8 | int64(max(0, slices.Index(statuses, s)))}
+	n := s.Number()
+	if s == erased {
+		n = erasedNumber
+	}
+	return entry{origin, at<<8 | int64(n)}
 }
 
 func (e entry) at() int64 { return e.state >> 8 }
 
-func (e entry) status() order.Status { return statuses[e.state&0xff] }
+// status is empty for one of a newer version.
+func (e entry) status() order.Status {
+	switch n := uint8(e.state); n {
+	case 0:
+		return ""
+	case erasedNumber:
+		return erased
+	default:
+		return order.Numbered(n)
+	}
+}
 
 func (e entry) final() bool { return e.status().Final() || e.erased() }
 

@@ -58,8 +58,7 @@ func forged() []kgo.RecordHeader {
 	return all
 }
 
-// Whatever stands in the topic orders is an order or a dead letter, and the orders beside it do not
-// notice.
+// Every record of the topic orders becomes an order or a dead letter, and other orders are not affected.
 func TestHostileRecordsAreDeadLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

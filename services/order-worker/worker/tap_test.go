@@ -26,7 +26,7 @@ import (
 
 // said is one thing that a worker says: to Kafka, or to the mail server.
 type said struct {
-	what  string // "claim", "invoice", "void", "dead letter", "put off", a status, "fetch", "commit", "RCPT", "DATA", or the dot that ends a mail
+	what  string // "claim", "invoice", "void", "dead letter", "parked", a status, "fetch", "commit", "RCPT", "DATA", or the dot that ends a mail
 	who   string // the order's ID or recipient; "" where there is none
 	topic string
 	// Place in topic: of the order that a record is about, of what is fetched next, or of what is committed.
@@ -254,7 +254,7 @@ func records(topic string, p kmsg.ProduceRequestTopicPartition) []said {
 	read, _ := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Topic: topic, Partition: p.Partition}, batch, kgo.DefaultDecompressor(), nil)
 	var all []said
 	for _, r := range read.Records {
-		s := said{what: "put off", who: string(r.Key), topic: topic, partition: r.Partition}
+		s := said{what: "parked", who: string(r.Key), topic: topic, partition: r.Partition}
 		s.offset, _ = strconv.ParseInt(wire.Header(r, "origin"), 10, 64)
 		switch wire.Type(r) {
 		case wire.TypeClaim:

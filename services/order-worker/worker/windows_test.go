@@ -70,13 +70,13 @@ func windows() []window {
 		{"dead letter to dead", noRoute, []kill{{true, "dead letter", 0}, {false, "dead", 0}}, dead, 1, 0},
 		{"dead to commit", noRoute, []kill{{true, "dead", 0}, {false, "commit", 0}, {true, "commit", 0}}, dead, 1, 0},
 
-		{"mailing to retry record", busy, []kill{{false, "put off", 1}}, ok, 0, 1},
-		{"retry record to retrying", busy, []kill{{true, "put off", 1}, {false, "retrying", 1}}, ok, 0, 1},
+		{"mailing to retry record", busy, []kill{{false, "parked", 1}}, ok, 0, 1},
+		{"retry record to retrying", busy, []kill{{true, "parked", 1}, {false, "retrying", 1}}, ok, 0, 1},
 		{"retrying to commit", busy, []kill{{true, "retrying", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 		{"retried: confirmed to commit", retried, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 
-		{"begin to waiting record", cutOff, []kill{{false, "put off", 1}}, ok, 0, 0},
-		{"waiting record to waiting", cutOff, []kill{{true, "put off", 1}, {false, "waiting", 1}}, ok, 0, 0},
+		{"begin to waiting record", cutOff, []kill{{false, "parked", 1}}, ok, 0, 0},
+		{"waiting record to waiting", cutOff, []kill{{true, "parked", 1}, {false, "waiting", 1}}, ok, 0, 0},
 		{"waiting to commit", cutOff, []kill{{true, "waiting", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 		{"waited: confirmed to commit", waited, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
 
@@ -202,7 +202,7 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 
 // is reports whether the worker says a thing of the victim.
 func (sc *scene) is(s said, what string) bool {
-	if s.what == "put off" && s.partition == sc.partition {
+	if s.what == "parked" && s.partition == sc.partition {
 		if sc.source == s.topic && s.who == string(sc.victim.ID) {
 			sc.offset = sc.putOff
 		}

@@ -309,7 +309,7 @@ func TestRecordThatCarriesNothingIsIgnored(t *testing.T) {
 		name   string
 		change func(*wire.Parked)
 	}{
-		{"of an order that nobody began", func(l *wire.Parked) {
+		{"of an order that no worker began", func(l *wire.Parked) {
 			l.Key, l.Value, l.Origin.Offset = []byte("ord_0"), wire.Order(sample("ord_0")).Value, 0
 		}},
 		{"of another origin", func(l *wire.Parked) { l.Origin.Offset = 0 }},

@@ -140,6 +140,7 @@ func TestReadsWorkWithoutKafka(t *testing.T) {
 		deadLetter := s.failDead(t, &state)
 		queued := string(s.place(t, wanted()).Order.ID)
 		s.Cluster.Close()
+		synctest.Wait() // until the connections are closed on both sides: a write to one that is half closed has an unknown outcome
 
 		refused := func(what string, status int, kind string, most time.Duration, call func() error) {
 			t.Helper()

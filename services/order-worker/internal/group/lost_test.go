@@ -63,6 +63,29 @@ func TestWhatIsInHandMayEndWhileTheLeaseIsHeld(t *testing.T) {
 	}
 }
 
+// Two answers renew a lease that has run out. The releaser asks, too, and no order in flight may go on because the
+// coordinator has told it that it does not know the member.
+func TestAnswerThatTheMemberIsUnknownDoesNotRenewTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		member := New(m.cfg, m.work)
+		if err := member.connect(t.Context(), t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer member.side.Close()
+		defer member.group.Close()
+		for range 3 {
+			if member.releaser.known(t.Context()) {
+				t.Error("the group knows a member that never joined")
+			}
+		}
+		if held := member.cfg.Ledger.Lease.Held(); held > 0 {
+			t.Errorf("the lease has been held for %s, want it not held", held)
+		}
+	})
+}
+
 func TestNothingIsBegunOfALostPartition(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -123,7 +123,8 @@ func (r *releaser) releaseIdle(ctx context.Context, gone []*assignment, until ti
 }
 
 // known asks the group's coordinator whether it still knows the member, which renews the lease. If it
-// does not answer, the lease decides.
+// does not answer, the lease decides. The second client asks: each answer to the group's client would
+// renew the lease, also that the member is unknown.
 func (r *releaser) known(ctx context.Context) bool {
 	if r.cfg.Protocol == brokered {
 		return false // its client gives up only when it is told to
@@ -133,11 +134,16 @@ func (r *releaser) known(ctx context.Context) bool {
 	question := kmsg.NewPtrHeartbeatRequest()
 	question.Group = r.cfg.Group
 	question.MemberID, question.Generation = r.group.GroupMetadata()
-	answer, err := question.RequestWith(ctx, r.group.Client)
+	sent := time.Now()
+	answer, err := question.RequestWith(ctx, r.side.Client)
 	if err == nil {
 		err = kerr.ErrorForCode(answer.ErrorCode)
 	}
-	if refusal, ok := errors.AsType[*kerr.Error](err); ok && !refusal.Retriable && refusal != kerr.RebalanceInProgress {
+	refusal, ok := errors.AsType[*kerr.Error](err)
+	switch {
+	case err == nil, refusal == kerr.RebalanceInProgress:
+		r.cfg.Ledger.Lease.Renew(sent)
+	case ok && !refusal.Retriable:
 		return false
 	}
 	return r.cfg.Ledger.Lease.Held() > 0

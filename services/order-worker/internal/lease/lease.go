@@ -48,12 +48,13 @@ func (l *Lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	switch kmsg.Key(key) {
 	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
 		if e2e.Err() == nil {
-			l.answered(time.Now().Add(-e2e.DurationE2E()))
+			l.Renew(time.Now().Add(-e2e.DurationE2E()))
 		}
 	}
 }
 
-func (l *Lease) answered(sent time.Time) {
+// Renew notes that the group has confirmed the membership in answer to a request that was sent then.
+func (l *Lease) Renew(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(l.sent) >= l.lasts {

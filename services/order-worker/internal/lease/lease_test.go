@@ -13,8 +13,8 @@ const session = 8 * time.Second
 // joined is a lease that the group has just answered twice.
 func joined() *Lease {
 	l := New(session)
-	l.answered(time.Now())
-	l.answered(time.Now())
+	l.Renew(time.Now())
+	l.Renew(time.Now())
 	return l
 }
 
@@ -32,7 +32,7 @@ func TestTheLeaseIsHeldOnlyWhileTheGroupAnswers(t *testing.T) {
 			if err := ctx.Err(); err != nil {
 				t.Fatalf("got %v just before the lease runs out, want nil", err)
 			}
-			l.answered(time.Now())
+			l.Renew(time.Now())
 		}
 		time.Sleep(session - margin)
 		if err := ctx.Err(); !errors.Is(err, ErrLapsed) {
@@ -47,7 +47,7 @@ func TestTheLeaseCountsFromWhenTheRequestWasSent(t *testing.T) {
 		l := joined()
 		sent := time.Now()
 		time.Sleep(5 * time.Second) // an answer that took that long says nothing of the time since
-		l.answered(sent)
+		l.Renew(sent)
 		time.Sleep(time.Second)
 		if held, _ := l.held(); held {
 			t.Error("the lease is held 6 s after the request, want it to have run out")
@@ -61,20 +61,20 @@ func TestALapsedLeaseIsNotRenewedByTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := joined()
 		time.Sleep(time.Minute)
-		l.answered(time.Now())
+		l.Renew(time.Now())
 		if held, _ := l.held(); held {
 			t.Error("the first answer renews the lease")
 		}
 		time.Sleep(time.Second)
-		l.answered(time.Now())
+		l.Renew(time.Now())
 		if held, _ := l.held(); !held {
 			t.Error("the second answer does not renew the lease")
 		}
 		// Two answers that are far apart are two first ones.
 		time.Sleep(time.Minute)
-		l.answered(time.Now())
+		l.Renew(time.Now())
 		time.Sleep(time.Minute)
-		l.answered(time.Now())
+		l.Renew(time.Now())
 		if held, _ := l.held(); held {
 			t.Error("an answer a minute after the other renews the lease")
 		}
@@ -86,8 +86,8 @@ func TestHoldWaitsForTheLeaseOrTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(session)
 		began := time.Now()
-		time.AfterFunc(3*time.Second, func() { l.answered(time.Now()) })
-		time.AfterFunc(4*time.Second, func() { l.answered(time.Now()) })
+		time.AfterFunc(3*time.Second, func() { l.Renew(time.Now()) })
+		time.AfterFunc(4*time.Second, func() { l.Renew(time.Now()) })
 		if err := l.Hold(t.Context()); err != nil || time.Since(began) != 4*time.Second {
 			t.Errorf("got %v after %v, want nil after 4s", err, time.Since(began))
 		}
@@ -110,7 +110,7 @@ func TestHeldIsTheTimeWithoutABreak(t *testing.T) {
 		l := joined()
 		for range 10 {
 			time.Sleep(time.Second)
-			l.answered(time.Now())
+			l.Renew(time.Now())
 		}
 		if got := l.Held(); got != 10*time.Second {
 			t.Errorf("got %s, want 10s", got)
@@ -119,8 +119,8 @@ func TestHeldIsTheTimeWithoutABreak(t *testing.T) {
 		if got := l.Held(); got != 0 {
 			t.Errorf("after it has run out: got %s, want 0", got)
 		}
-		l.answered(time.Now())
-		l.answered(time.Now())
+		l.Renew(time.Now())
+		l.Renew(time.Now())
 		if got := l.Held(); got <= 0 || got > time.Second {
 			t.Errorf("renewed just now: got %s, want next to nothing", got)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -318,7 +319,7 @@ func TestRefundOfMoreThanIsLeftIsRejected(t *testing.T) {
 }
 
 // TestForeignOrderWithTheIDOfARefundIsAConflict has an order of another program with the ID of
-// a refund.
+// a refund, in the partition of that ID: only there the order of the records decides.
 func TestForeignOrderWithTheIDOfARefundIsAConflict(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -328,7 +329,9 @@ func TestForeignOrderWithTheIDOfARefundIsAConflict(t *testing.T) {
 	must(t, err)
 	foreign := sold().Order
 	foreign.ID = "ord_1-refund-2"
-	write(t, k, k.Topics.Orders, wire.Order(foreign))
+	r := wire.Order(foreign)
+	r.Topic, r.Partition = k.Topics.Orders, kafka.Layout{Partitions: kafkatest.Partitions}.Partition(r.Key)
+	k.Produce(t, r)
 	for range 2 { // the view may not have it yet
 		if _, err := in.Refund(t.Context(), "ord_1", bottles(1), ""); !errors.Is(err, intake.ErrConflict) {
 			t.Errorf("got %v, want ErrConflict", err)

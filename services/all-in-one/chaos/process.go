@@ -58,6 +58,9 @@ func (p *process) ready(ctx context.Context) error {
 // s; three brokers start slowly on a busy machine.
 const processTimeout = 2 * time.Minute
 
+// dumpTimeout bounds the time that a program needs to write its goroutines to its log.
+const dumpTimeout = 10 * time.Second
+
 // restartDelay is the time between an unexpected exit and the restart.
 const restartDelay = time.Second
 
@@ -113,7 +116,7 @@ func command(ctx context.Context, args, env []string) *exec.Cmd {
 }
 
 // end sends a signal and waits until the program has exited. If that takes too long, it kills the
-// program and returns an error.
+// program and returns an error; SIGQUIT before that has a Go program write where it hangs to its log.
 func (p *process) end(sig syscall.Signal) error {
 	p.mu.Lock()
 	p.wanted = false
@@ -124,7 +127,12 @@ func (p *process) end(sig syscall.Signal) error {
 	case <-done:
 		return nil
 	case <-time.After(processTimeout):
-		p.signal(syscall.SIGKILL)
+		p.signal(syscall.SIGQUIT)
+		select {
+		case <-done:
+		case <-time.After(dumpTimeout):
+			p.signal(syscall.SIGKILL)
+		}
 		<-done
 		return fmt.Errorf("stopping %s: still running %s after signal %d", p.name, processTimeout, sig)
 	}

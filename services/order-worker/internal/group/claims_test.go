@@ -193,3 +193,30 @@ func TestOtherGroupsKeepNoWorkerFromItsStart(t *testing.T) {
 		}
 	})
 }
+
+// TestAWorkerStopsWhileItGivesUpAClaimedPartition stops a worker, which drains its partitions, at the
+// moment when another member has claimed one and an order in flight still has to end.
+func TestAWorkerStopsWhileItGivesUpAClaimedPartition(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := gather(t)
+		begun := make(chan string, 1)
+		stop := m.join(t, func(ctx context.Context, _ *ledger.Ledger, r *kgo.Record, _ <-chan struct{}) error {
+			begun <- name(r)
+			<-ctx.Done()
+			time.Sleep(3 * time.Second) // an effect that does not end at once
+			return context.Cause(ctx)
+		})
+		m.fill(t, m.Topics.Orders, 1, 1)
+		<-begun
+		r := wire.Claim{Group: "team", Worker: "another", At: time.Now()}.Record()
+		r.Topic, r.Partition = m.Topics.Status, 1
+		m.Produce(t, r)
+		time.Sleep(time.Second)
+		since := time.Now()
+		stop()
+		if took := time.Since(since); took > time.Minute {
+			t.Errorf("stopped after %s", took)
+		}
+	})
+}

@@ -142,16 +142,24 @@ func (c *core) assign(ctx context.Context, number int32) *assignment {
 
 // start runs a task of an assignment, and then done; done alone if the assignment drains.
 func (c *core) start(a *assignment, task, done func()) {
+	if !c.begin(a, func() {
+		defer done()
+		task()
+	}) {
+		done()
+	}
+}
+
+// begin runs a task unless the assignment drains. The lock keeps end from waiting for the tasks before
+// this one is among them.
+func (c *core) begin(a *assignment, task func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := a.State(); s == partition.Draining || s == partition.Released {
-		done()
-		return
+		return false
 	}
-	a.tasks.Go(func() {
-		defer done()
-		task()
-	})
+	a.tasks.Go(task)
+	return true
 }
 
 // end makes an assignment drain, and ends its tasks.

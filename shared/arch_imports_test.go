@@ -61,6 +61,7 @@ func arrows() []arrow {
 		{program, "worker", "config email group invoice kafka ledger metrics order partition pipeline rates retry serve shipping topic", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 
+		{mechanism, "identity", "order", "who sends a request, and what they may do; records name the actor"},
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
 		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
 		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},

@@ -67,7 +67,7 @@ func arrows() []arrow {
 		{mechanism, "view", "dlq failure kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
 		{mechanism, "sqlite", "failure kafka order view", "the tables of the view, and all SQL"},
 		{mechanism, "storetest", "dlq failure kafka order view", "tests the stores of the view"},
-		{mechanism, "intake", "kafka order view wire", "appends what the view does not know yet"},
+		{mechanism, "intake", "identity kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "desk", "dlq kafka order topic view wire", "finds dead letters and orders in the view, asks for replays and cancels"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "catalogue client config desk failure intake order pdfa rates serve telemetry view wire", "the door: its JSON is what the client reads"},

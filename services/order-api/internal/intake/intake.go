@@ -85,7 +85,7 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 	}
 	by := identity.From(ctx)
 	o.ID, o.PlacedAt = in.newID(by, key), time.Now().UTC().Truncate(time.Millisecond)
-	o.Owner, o.Cause.Actor = by.Actor(), by.Actor()
+	o.Owner, o.LinkToken, o.Cause.Actor = by.Actor(), "", by.Actor()
 	if by.Guest() {
 		o.LinkToken = in.newLinkToken()
 	}

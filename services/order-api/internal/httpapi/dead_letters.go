@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -38,7 +39,15 @@ func (a *api) getDeadLetter(c echo.Context) error {
 }
 
 func (a *api) replayDeadLetter(c echo.Context) error {
-	number, err := a.desk.Replay(c.Request().Context(), c.Param("id"))
+	reason, err := givenReason(c.Request())
+	if err != nil {
+		return err
+	}
+	var number int
+	err = a.record(c, trail.Act{Kind: trail.Replay, Target: "dead-letter/" + c.Param("id"), Reason: reason}, func() (err error) {
+		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"))
+		return err
+	})
 	if err != nil {
 		return err
 	}

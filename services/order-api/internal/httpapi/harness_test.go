@@ -27,6 +27,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/dlq"
@@ -106,7 +107,8 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	in := intake.New(orders, s.view, products.Price, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
-	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
+	acts := trail.New(s.Client, s.Topics, layout, quiet)
+	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: acts}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	s.intake = in
 	end := s.serve(t, h)
 	t.Cleanup(func() {

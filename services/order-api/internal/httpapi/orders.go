@@ -9,6 +9,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 )
@@ -127,10 +129,24 @@ func (a *api) find(ctx context.Context, id order.ID) (order.State, error) {
 
 func (a *api) cancelOrder(c echo.Context) error {
 	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
+	reason, err := givenReason(c.Request())
+	if err != nil {
+		return err
+	}
 	if _, err := a.find(ctx, id); err != nil {
 		return err
 	}
-	s, err := a.desk.Cancel(ctx, id)
+	var s order.State
+	cancel := func() (err error) {
+		s, err = a.desk.Cancel(ctx, id)
+		return err
+	}
+	// Customers cancel their own orders only, and that is no act of an operator.
+	if identity.From(ctx).May(identity.CancelAnyOrder) {
+		err = a.record(c, trail.Act{Kind: trail.Cancel, Target: "order/" + string(id), Reason: reason}, cancel)
+	} else {
+		err = cancel()
+	}
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -83,7 +82,6 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 		return order.State{}, err
 	}
 	o.ID, o.PlacedAt = in.newID(key), time.Now().UTC().Truncate(time.Millisecond)
-	o.Cause.Actor = identity.From(ctx).Actor()
 
 	// Ignore a disconnecting client: its order may be half placed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)

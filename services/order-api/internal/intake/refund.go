@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/shared/order"
 )
 
@@ -60,7 +59,6 @@ func (in *Intake) Refund(ctx context.Context, id order.ID, want Want, key string
 		if err != nil {
 			return order.State{}, err
 		}
-		o.Cause.Actor = identity.From(ctx).Actor()
 		// The next look at the view shows whose record counts.
 		if first, err := in.findOrAppend(ctx, o); err != nil {
 			return order.State{}, err

@@ -22,14 +22,13 @@ const (
 // are read from the timeline, so a client that is slow or reconnects misses no change that the
 // timeline still contains.
 func (a *api) watchOrder(c echo.Context) error {
-	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
 	after, err := lastEventID(c.Request().Header)
 	if err != nil {
 		return err
 	}
-	changes, stop := a.view.Watch(id)
+	changes, stop := a.view.Watch(order.ID(c.Param("id")))
 	defer stop()
-	s, err := a.find(ctx, id)
+	s, err := a.find(c)
 	if err != nil {
 		return err
 	}

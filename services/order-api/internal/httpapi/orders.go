@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -43,7 +44,12 @@ func (a *api) answerPlaced(c echo.Context, s order.State) error {
 			status = http.StatusOK
 		}
 	}
-	return c.JSON(status, toOrder(s))
+	v := visitorOf(c)
+	answer := toOrder(v.shown(s))
+	if v.Guest() {
+		answer.LinkToken = s.Order.LinkToken
+	}
+	return c.JSON(status, answer)
 }
 
 // awaitFinal waits until the status of an order is final, and returns the newest state: the final
@@ -82,24 +88,30 @@ func (a *api) listOrders(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
+	v := visitorOf(c)
+	switch {
+	case !v.May(identity.ReadAnyOrder):
+		f.Owner = v.Actor()
+	case f.Customer != "" && !v.May(identity.ReadPersonal): // the search would tell what is masked
+		return &forbiddenError{identity.ReadPersonal}
+	}
 	states, next, err := a.view.Orders(c.Request().Context(), f)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, orderPage{each(states, toOrder), next})
+	return c.JSON(http.StatusOK, orderPage{each(states, func(s order.State) client.Order { return toOrder(v.shown(s)) }), next})
 }
 
 func (a *api) getOrder(c echo.Context) error {
-	ctx := c.Request().Context()
-	s, err := a.find(ctx, order.ID(c.Param("id")))
+	s, err := a.find(c)
 	if err != nil {
 		return err
 	}
-	refunds, err := a.view.Refunds(ctx, s.Order.ID)
+	refunds, err := a.view.Refunds(c.Request().Context(), s.Order.ID)
 	if err != nil {
 		return err
 	}
-	answer := toOrder(s)
+	answer := toOrder(visitorOf(c).shown(s))
 	answer.Refunds = each(refunds, toRefundRef)
 	return c.JSON(http.StatusOK, answer)
 }
@@ -108,47 +120,58 @@ func (a *api) getOrder(c echo.Context) error {
 // any instance.
 const unknownFor = time.Second
 
-// find returns the state of an order. The error is view.ErrUnknown if there is none after
-// unknownFor.
-func (a *api) find(ctx context.Context, id order.ID) (order.State, error) {
+// find returns the state of the requested order. The error is view.ErrUnknown if there is none after
+// unknownFor, and likewise for an order that the visitor may not read: both take the same way and the
+// same time, whatever happens to the order meanwhile.
+func (a *api) find(c echo.Context) (order.State, error) {
+	ctx, id, v := c.Request().Context(), order.ID(c.Param("id")), visitorOf(c)
+	late := time.NewTimer(unknownFor)
+	defer late.Stop()
 	changes, stop := a.view.Watch(id)
 	defer stop()
-	s, err := a.view.Order(ctx, id)
-	if !errors.Is(err, view.ErrUnknown) {
+	for {
+		s, err := a.view.Order(ctx, id)
+		if err == nil && v.check(s.Order, identity.ReadAnyOrder) != nil {
+			s, err = order.State{}, a.view.Unknown(id)
+		}
+		if !errors.Is(err, view.ErrUnknown) {
+			return s, err
+		}
+		select {
+		case <-changes:
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		case <-a.Stopping:
+		}
 		return s, err
 	}
-	select {
-	case <-changes:
-		return a.view.Order(ctx, id)
-	case <-time.After(unknownFor):
-	case <-ctx.Done():
-	case <-a.Stopping:
-	}
-	return s, err
 }
 
 func (a *api) cancelOrder(c echo.Context) error {
-	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
+	ctx, v := c.Request().Context(), visitorOf(c)
 	reason, err := givenReason(c.Request())
 	if err != nil {
 		return err
 	}
-	if _, err := a.find(ctx, id); err != nil {
+	s, err := a.find(c)
+	if err != nil {
 		return err
 	}
-	var s order.State
+	if err := v.check(s.Order, identity.CancelAnyOrder); err != nil {
+		return err
+	}
 	cancel := func() (err error) {
-		s, err = a.desk.Cancel(ctx, id)
+		s, err = a.desk.Cancel(ctx, s.Order.ID)
 		return err
 	}
-	// Customers cancel their own orders only, and that is no act of an operator.
-	if identity.From(ctx).May(identity.CancelAnyOrder) {
-		err = a.record(c, trail.Act{Kind: trail.Cancel, Target: "order/" + string(id), Reason: reason}, cancel)
+	if v.May(identity.CancelAnyOrder) { // customers cancel their own orders only, which is no act of an operator
+		err = a.record(c, trail.Act{Kind: trail.Cancel, Target: "order/" + c.Param("id"), Reason: reason}, cancel)
 	} else {
 		err = cancel()
 	}
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusAccepted, toOrder(s))
+	return c.JSON(http.StatusAccepted, toOrder(v.shown(s)))
 }

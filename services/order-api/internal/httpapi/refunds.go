@@ -18,7 +18,7 @@ func (a *api) refundOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	refunded, err := a.find(r.Context(), order.ID(c.Param("id")))
+	refunded, err := a.find(c)
 	if err != nil {
 		return err
 	}

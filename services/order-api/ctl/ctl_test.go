@@ -224,6 +224,7 @@ func TestOutput(t *testing.T) {
 		"get ord_1", "get ord_1 --json", "get ord_9", "get ord_sold", "get ord_sold-refund-1", "refund ord_sold", "refund ord_sold --json", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
 		"quote ../../../deploy/sample/order.json", "quote ../../../deploy/sample/order.json --json", "quote ../../../deploy/sample/orders.csv",
 		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
+		"audit-log", "audit-log --limit 1 --json",
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
 		fmt.Fprintf(&all, "$ ordersctl %s\n%s", line, stdout)

@@ -21,7 +21,7 @@ type replay struct {
 	All    bool          `help:"Replay all open dead letters, or those that --step and --reason select."`
 	Step   string        `help:"With --all: only dead letters that failed at this step."`
 	Reason string        `help:"With IDs: why you replay them, for the audit trail. With --all: only dead letters that failed for this reason, such as no-route."`
-	Note   string        `help:"Why you replay the dead letters, for the audit trail, also with --all."`
+	Note   string        `help:"Why you replay them, for the audit trail, also with --all."`
 	Wait   time.Duration `help:"Wait this long for the orders to be confirmed. Those that are not confirmed by then count as failed. Default: do not wait."`
 }
 

@@ -30,7 +30,7 @@ type keys map[string]identity.Principal
 func people() keys {
 	all := keys{
 		"Bearer vera": {ID: "vera", Role: identity.Customer}, "Bearer mallory": {ID: "mallory", Role: identity.Customer},
-		"Bearer nobody": {ID: "nobody", Role: "janitor"},
+		"Bearer janitor": {ID: "janitor", Role: "janitor"},
 	}
 	for _, r := range identity.Roles() {
 		all["Bearer "+string(r)] = identity.Principal{ID: string(r), Role: r}

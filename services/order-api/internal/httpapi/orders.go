@@ -45,10 +45,11 @@ func (a *api) answerPlaced(c echo.Context, s order.State) error {
 		}
 	}
 	v := visitorOf(c)
-	answer := toOrder(v.shown(s))
-	if v.Guest() {
-		answer.LinkToken = s.Order.LinkToken
+	if !v.Guest() {
+		return c.JSON(status, toOrder(v.shown(s)))
 	}
+	answer := toOrder(s)
+	answer.LinkToken = s.Order.LinkToken
 	return c.JSON(status, answer)
 }
 

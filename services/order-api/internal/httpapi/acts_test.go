@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/shared/wire"
 )
 
@@ -106,6 +107,31 @@ func TestEachActOfAnOperatorIsInTheAuditTrail(t *testing.T) {
 			if a.Count != 1 {
 				t.Errorf("got %+v, want one attempt", a)
 			}
+		}
+	})
+}
+
+// TestEachDeniedAttackIsInTheAuditTrail has attacks by the hundred.
+func TestEachDeniedAttackIsInTheAuditTrail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := guarded(t)
+		names, _ := s.scene(t)
+		want, got := map[string]int{}, map[string]int{}
+		for _, a := range attacks() {
+			a.target, a.extra, a.body = names.Replace(a.target), names.Replace(a.extra), names.Replace(a.body)
+			if status, _ := s.exchange(t, a); status == http.StatusForbidden {
+				want[a.by+" "+a.method]++
+			}
+		}
+		for _, r := range s.Records(t, s.Topics.Desk) {
+			if a, err := wire.ReadAct(r); err == nil && a.Kind == trail.Denied {
+				method, _, _ := strings.Cut(a.Target, " ")
+				got[a.Cause.Actor.ID+" "+method] += a.Count
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+			t.Errorf("denied attempts (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package telemetry
 
 // The keys of log attributes. Each has one meaning in all programs.
 const (
+	Act        = "act"        // ID of an act of the audit trail, or its kind
 	Order      = "order"      // ID of an order
 	Topic      = "topic"      // name of a topic
 	Partition  = "partition"  // number of a partition

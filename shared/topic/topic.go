@@ -23,6 +23,7 @@ type Set struct {
 	Status   string // compacted: the state of each order after each change, and the claims of partitions
 	Invoices string // issued invoices and credit notes, and void records for offsets that will never have one
 	DLQ      string // dead letters
+	Desk     string // compacted: the audit trail, which are the acts of operators; keys are unique, so compaction removes none
 }
 
 // Names returns the topic names of a prefix, such as "orders".
@@ -36,6 +37,7 @@ func Names(prefix string) Set {
 		Status:   prefix + ".status",
 		Invoices: prefix + ".invoices",
 		DLQ:      prefix + ".dlq",
+		Desk:     prefix + ".desk",
 	}
 }
 
@@ -119,6 +121,7 @@ func (s Set) Specs() []Spec {
 		{s.Status, compacted()},
 		{s.Invoices, kept(forever, maxDerived)},
 		{s.DLQ, kept(forever, maxDerived)},
+		{s.Desk, compacted()},
 	}
 }
 

@@ -16,6 +16,7 @@
 //	orders.invoices   Invoice, Issued         an issued document
 //	                  VoidNumber              invoice numbers that will never be used
 //	orders.dlq        dlq.DeadLetter          a dead letter, in the package dlq
+//	orders.desk       Act, ReadAct            an act of an operator, and its outcome
 //
 // A record of a newer schema version is ErrNewer: its reader must stop and never dead-letter it. Any
 // other record that cannot be decoded is ErrUndecodable. Fields that this version does not know
@@ -68,6 +69,7 @@ const (
 	TypeInvoice    = "orders.invoice"
 	TypeVoid       = "orders.void"
 	TypeDeadLetter = "orders.dead-letter"
+	TypeAct        = "orders.act"
 )
 
 // Type returns the type of a record, or "".

@@ -167,6 +167,8 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"waiting":  waiting.Record(),
 		"replay":   replay.Record(),
 		"cancel":   wire.CancelRequest{Order: w.Order.ID, Origin: w.Origin, Cause: asked, At: at}.Record(),
+		"act":      act(wire.Unknown).Record(),
+		"outcome":  act(wire.Refused).Record(),
 		"void":     wire.VoidNumber{Origin: w.Origin, Reason: "duplicate", Cause: placedBy, At: at}.Record(),
 		"skipped":  wire.VoidNumber{Origin: w.Origin, To: 130, Reason: "unreadable", At: at}.Record(),
 	} {

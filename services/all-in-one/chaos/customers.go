@@ -32,7 +32,7 @@ func (l *load) followUp(ctx context.Context, id string, n int) {
 // cancel requests a cancel. The answer that a worker has begun the order is expected.
 func (l *load) cancel(ctx context.Context, id string, n int) {
 	l.note(id, func(p *placed) { p.cancelAsked = true })
-	err := l.retry(ctx, n, func(api *client.Client) error { _, err := api.Cancel(ctx, id); return err })
+	err := l.retry(ctx, n, func(api *client.Client) error { _, err := api.Cancel(ctx, id, ""); return err })
 	switch {
 	case err == nil:
 		l.note(id, func(p *placed) { p.cancelAccepted = true })

@@ -1,7 +1,8 @@
 // Package api runs the order API. Run connects the packages of this module:
 //
 //	            ┌── Place ──▶ intake ──▶ orders
-//	httpapi ────┼── Order, Orders, DeadLetters, Watch ──▶ view ◀── orders, orders.status, orders.dlq
+//	httpapi ────┼── Order, Orders, DeadLetters, Acts, Watch ──▶ view ◀── orders, .status, .dlq, .desk
+//	            ├── Begin ──▶ trail ──▶ orders.desk
 //	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
 //
 // openapi.yaml is the contract: tests check the API against it, and /docs shows it.
@@ -25,6 +26,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/config"
@@ -104,9 +106,17 @@ func Run(ctx context.Context, cfg Config) error {
 		PerHour: cfg.PerRecipient,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
-	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
+	acts := trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
+	watch := func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return acts.Run(ctx) })
+		g.Go(func() error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) })
+		return g.Wait()
+	}
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, products, card)
+		return httpapi.New(httpapi.Config{
+			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
+		}, in, v, d, products, card)
 	})
 }
 

@@ -122,9 +122,22 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 // Cancel requests the cancellation of an order, and returns its current state. The result appears
 // in its timeline: status "cancelled", or a change with reason "cancel-refused". If a worker has
 // begun the order, Cancel returns a *Problem of type /problems/order-begun.
-func (c *Client) Cancel(ctx context.Context, id string) (Order, error) {
+// The reason is for the audit trail, or empty.
+func (c *Client) Cancel(ctx context.Context, id, reason string) (Order, error) {
 	var o Order
-	return o, c.call(ctx, http.MethodPost, "/v1/orders/"+url.PathEscape(id)+"/cancel", nil, nil, &o)
+	return o, c.act(ctx, "/v1/orders/"+url.PathEscape(id)+"/cancel", reason, &o)
+}
+
+// act sends a request that has a reason as its only content.
+func (c *Client) act(ctx context.Context, path, reason string, into any) error {
+	if reason == "" {
+		return c.call(ctx, http.MethodPost, path, nil, nil, into)
+	}
+	body, err := json.Marshal(map[string]string{"reason": reason})
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodPost, path, http.Header{"Content-Type": {"application/json"}}, body, into)
 }
 
 // Invoice returns the issued invoice of an order as PDF.
@@ -183,11 +196,23 @@ func (c *Client) DeadLetter(ctx context.Context, id string) (DeadLetter, error) 
 	return l, c.get(ctx, "/v1/dead-letters/"+url.PathEscape(id), &l)
 }
 
-// Replay requests a replay of a dead letter, and returns the number of the replay.
-func (c *Client) Replay(ctx context.Context, id string) (int, error) {
+// Replay requests a replay of a dead letter, and returns the number of the replay. The reason is
+// for the audit trail, or empty.
+func (c *Client) Replay(ctx context.Context, id, reason string) (int, error) {
 	var requested struct{ Replay int }
-	err := c.call(ctx, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(id)+"/replay", nil, nil, &requested)
+	err := c.act(ctx, "/v1/dead-letters/"+url.PathEscape(id)+"/replay", reason, &requested)
 	return requested.Replay, err
+}
+
+// Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
+func (c *Client) Acts(ctx context.Context, q ActQuery) ([]Act, string, error) {
+	var page struct {
+		Acts []Act
+		Next string
+	}
+	err := c.get(ctx, "/v1/audit"+query("actor", q.Actor, "act", q.Act, "target", q.Target, "outcome", q.Outcome,
+		"from", moment(q.From), "to", moment(q.To), "limit", number(q.Limit), "cursor", q.Cursor), &page)
+	return page.Acts, page.Next, err
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {

@@ -140,7 +140,7 @@ func TestRequestsContainTheArguments(t *testing.T) {
 			"GET /v1/dead-letters?cursor=x&limit=1&reason=mail-busy&state=open&step=email",
 		},
 		{func() error { _, err := c.DeadLetter(ctx, "3-124"); return err }, "GET /v1/dead-letters/3-124"},
-		{func() error { _, err := c.Replay(ctx, "3-124"); return err }, "POST /v1/dead-letters/3-124/replay"},
+		{func() error { _, err := c.Replay(ctx, "3-124", ""); return err }, "POST /v1/dead-letters/3-124/replay"},
 	}
 	for _, row := range calls {
 		if err := row.call(); err != nil {

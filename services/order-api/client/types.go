@@ -181,6 +181,20 @@ type Record struct {
 	Encoding string `json:"encoding"` // "utf-8" or "base64"
 }
 
+// Act is an entry of the audit trail.
+type Act struct {
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`      // when it began
+	Actor   string    `json:"actor"`   // such as "operator:ann"; empty for somebody who has not signed in
+	Act     string    `json:"act"`     // such as "refund"
+	Target  string    `json:"target"`  // such as "order/ord_1"
+	Outcome string    `json:"outcome"` // done, refused or unknown
+	Reason  string    `json:"reason,omitempty"`
+	Problem string    `json:"problem,omitempty"` // kind of the problem that a refused act was answered with
+	Address string    `json:"address,omitempty"` // network of the client
+	Count   int       `json:"count"`             // how many attempts the entry summarises, at least 1
+}
+
 // Product is a product of the catalogue. Price is net.
 type Product struct {
 	SKU         string `json:"sku"`
@@ -236,4 +250,15 @@ type DeadLetterQuery struct {
 	Reason string
 	Limit  int
 	Cursor string
+}
+
+// ActQuery selects acts. Zero values select all.
+type ActQuery struct {
+	Actor    string
+	Act      string
+	Target   string
+	Outcome  string
+	From, To time.Time
+	Limit    int
+	Cursor   string
 }

@@ -12,8 +12,9 @@ import (
 
 // cancelOrder is the command that cancels an order.
 type cancelOrder struct {
-	ID   string        `arg:"" help:"ID of the order."`
-	Wait time.Duration `help:"Wait this long for the worker to cancel the order; fail if it does not. Default: do not wait."`
+	ID     string        `arg:"" help:"ID of the order."`
+	Reason string        `help:"Why you cancel the order, for the audit trail."`
+	Wait   time.Duration `help:"Wait this long for the worker to cancel the order; fail if it does not. Default: do not wait."`
 }
 
 // Run requests the cancellation of an order and, with --wait, follows it to the result. It is
@@ -21,7 +22,7 @@ type cancelOrder struct {
 func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) error {
 	var o client.Order
 	err := withRetry(ctx, func() (err error) {
-		o, err = api.Cancel(ctx, c.ID)
+		o, err = api.Cancel(ctx, c.ID, c.Reason)
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,7 @@
 // and checks the topics.
 //
 // Results go to stdout, one a line, with --json as NDJSON; everything else goes to stderr. Commands
-// for orders and dead letters use the API. The commands audit, topics and invoice gaps read Kafka
+// for orders, dead letters and the audit trail use the API. The commands audit, topics and invoice gaps read Kafka
 // directly, so they do not depend on a service.
 package ctl
 
@@ -34,7 +34,8 @@ type commands struct {
 	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
 	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
-	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly)."`
+	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly). For who did what, see audit-log."`
+	Acts    auditLog    `cmd:"" name:"audit-log" help:"Show the audit trail: who refunded, cancelled and replayed, and who was denied. It is not the reconciliation of audit."`
 	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`
 }
 

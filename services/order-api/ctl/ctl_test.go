@@ -224,6 +224,7 @@ func TestOutput(t *testing.T) {
 		"get ord_1", "get ord_1 --json", "get ord_9", "get ord_sold", "get ord_sold-refund-1", "refund ord_sold", "refund ord_sold --json", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
 		"quote ../../../deploy/sample/order.json", "quote ../../../deploy/sample/order.json --json", "quote ../../../deploy/sample/orders.csv",
 		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
+		"audit-log", "audit-log --limit 1 --json",
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
 		fmt.Fprintf(&all, "$ ordersctl %s\n%s", line, stdout)
@@ -306,7 +307,7 @@ func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
 	for _, row := range []struct{ args, stdout, err string }{
 		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
 		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1, and --replication must not be negative"},
-		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq\n", ""},
+		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq shop.desk\n", ""},
 		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
 		{"topics check --prefix shop", "all topics of prefix shop have the required settings: 2 partitions, invoice numbers INV-", ""},
 		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
@@ -322,7 +323,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "topics create", "topics check", "topics skip"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

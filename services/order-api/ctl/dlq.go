@@ -53,7 +53,7 @@ func (f filter) all(ctx context.Context, api *client.Client, state string) iter.
 	}
 }
 
-// misused turns a 400 into a usage error: only the API has the list of steps.
+// misused turns a 400 into a usage error: only the API has the list of steps, and checks filters.
 func misused(err error) error {
 	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusBadRequest {
 		return config.Usage(err)

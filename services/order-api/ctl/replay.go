@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,12 @@ import (
 
 // replay is the command that replays dead letters.
 type replay struct {
-	filter
-	IDs  []string      `arg:"" optional:"" name:"id" help:"IDs of dead letters, such as 3-124."`
-	All  bool          `help:"Replay all open dead letters, or those that --step and --reason select."`
-	Wait time.Duration `help:"Wait this long for the orders to be confirmed. Those that are not confirmed by then count as failed. Default: do not wait."`
+	IDs    []string      `arg:"" optional:"" name:"id" help:"IDs of dead letters, such as 3-124."`
+	All    bool          `help:"Replay all open dead letters, or those that --step and --reason select."`
+	Step   string        `help:"With --all: only dead letters that failed at this step."`
+	Reason string        `help:"With IDs: why you replay them, for the audit trail. With --all: only dead letters that failed for this reason, such as no-route."`
+	Note   string        `help:"Why you replay them, for the audit trail, also with --all."`
+	Wait   time.Duration `help:"Wait this long for the orders to be confirmed. Those that are not confirmed by then count as failed. Default: do not wait."`
 }
 
 // The results of a replay.
@@ -42,8 +45,12 @@ type sending struct {
 // Run replays dead letters, follows their orders, and prints a line for each. Replaying a dead
 // letter twice has no effect.
 func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error {
-	if c.All == (len(c.IDs) > 0) || !c.All && c.filter != (filter{}) {
+	if c.All == (len(c.IDs) > 0) || !c.All && c.Step != "" {
 		return config.Usage(errors.New("give the IDs of dead letters, or --all, optionally with --step and --reason"))
+	}
+	why := c.Note
+	if !c.All {
+		why = cmp.Or(c.Note, c.Reason)
 	}
 	all, err := c.collect(ctx, api)
 	if err != nil {
@@ -53,7 +60,7 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 	defer p.hide()
 	// All are sent before the first is waited for, because the workers process them concurrently.
 	for _, one := range all {
-		if one.send(ctx, api); unreachable(one.err) {
+		if one.send(ctx, api, why); unreachable(one.err) {
 			return explain(one.err)
 		}
 	}
@@ -91,7 +98,7 @@ func (c *replay) collect(ctx context.Context, api *client.Client) ([]*sending, e
 // chosen yields the selected dead letters.
 func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(client.DeadLetter, error) bool) {
 	if c.All {
-		return c.all(ctx, api, "open")
+		return filter{c.Step, c.Reason}.all(ctx, api, "open")
 	}
 	return func(yield func(client.DeadLetter, error) bool) {
 		for _, id := range c.IDs {
@@ -107,10 +114,10 @@ func (c *replay) chosen(ctx context.Context, api *client.Client) func(func(clien
 	}
 }
 
-func (s *sending) send(ctx context.Context, api *client.Client) {
+func (s *sending) send(ctx context.Context, api *client.Client, why string) {
 	s.result = sent
 	s.err = withRetry(ctx, func() (err error) {
-		s.number, err = api.Replay(ctx, s.deadLetter.ID)
+		s.number, err = api.Replay(ctx, s.deadLetter.ID, why)
 		return err
 	})
 	if s.err == nil {

@@ -22,15 +22,16 @@ import (
 // shop is a fake API that fails in ways that the real one cannot be made to. What
 // goes right is in the stories.
 type shop struct {
-	t      *testing.T
-	url    string
-	mu     sync.Mutex
-	fails  map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
-	keys   []string            // of placements and refunds, in order of arrival
-	bodies []string            // of them
-	sent   []string            // dead letters that were replayed
-	state  map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
-	walk   map[string][]string // the changes of an order, as the data of its events
+	t       *testing.T
+	url     string
+	mu      sync.Mutex
+	fails   map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
+	keys    []string            // of placements and refunds, in order of arrival
+	bodies  []string            // of them
+	reasons []string            // bodies of cancellations and replays
+	sent    []string            // dead letters that were replayed
+	state   map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
+	walk    map[string][]string // the changes of an order, as the data of its events
 }
 
 // noon is the time of all changes.
@@ -56,6 +57,9 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	id := filepath.Base(filepath.Dir(r.URL.Path))
 	key := r.Header.Get("Idempotency-Key")
+	if strings.HasSuffix(r.URL.Path, "/cancel") || strings.HasSuffix(r.URL.Path, "/replay") {
+		s.reasons = append(s.reasons, string(body))
+	}
 	if r.URL.Path == "/v1/orders" || strings.HasSuffix(r.URL.Path, "/refund") {
 		s.keys, s.bodies = append(s.keys, key), append(s.bodies, string(body))
 	}
@@ -88,6 +92,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/replay"):
 		s.sent = append(s.sent, id)
 		s.answer(w, map[string]int{"replay": 2})
+	case r.URL.Path == "/v1/audit":
+		s.answer(w, acts(r.URL.Query()))
 	case r.URL.Path == "/v1/dead-letters":
 		// One dead letter per page.
 		next := map[string]string{"": "b", "b": "c"}[r.FormValue("cursor")]

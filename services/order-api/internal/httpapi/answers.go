@@ -8,6 +8,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 // The bodies of list responses. Their elements are types of package client, so that both ends use
@@ -20,6 +21,10 @@ type (
 	deadLetterPage struct {
 		DeadLetters []client.DeadLetter `json:"dead_letters"`
 		Next        string              `json:"next,omitempty"`
+	}
+	actPage struct {
+		Acts []client.Act `json:"acts"`
+		Next string       `json:"next,omitempty"`
 	}
 	productPage struct {
 		Products []client.Product `json:"products"`
@@ -123,6 +128,13 @@ func toDeadLetter(l view.DeadLetter) client.DeadLetter {
 		ID: l.ID(), State: string(l.State), Order: string(l.Order), Step: string(l.Step), Class: l.Class.String(),
 		Reason: string(l.Reason), Message: l.Message, Attempts: l.Attempts, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed,
 		Worker: l.Worker, Replays: l.Replays, Partition: l.Partition, Offset: l.Offset,
+	}
+}
+
+func toAct(a wire.Act) client.Act {
+	return client.Act{
+		ID: a.ID, At: a.At, Actor: a.Cause.Actor.String(), Act: a.Kind, Target: a.Target, Reason: a.Reason, Outcome: string(a.Outcome),
+		Problem: a.Problem, Address: a.Address, Count: a.Count,
 	}
 }
 

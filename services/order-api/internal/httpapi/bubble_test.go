@@ -155,8 +155,8 @@ func TestReadsWorkWithoutKafka(t *testing.T) {
 		}
 		refused("order", 503, "unavailable", intake.DefaultDeadline, place(""))
 		refused("order with a key", 503, "unavailable", intake.DefaultDeadline, place("k9"))
-		refused("replay", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter); return err })
-		refused("cancel", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued); return err })
+		refused("replay", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter, ""); return err })
+		refused("cancel", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued, ""); return err })
 		refused("dead letter", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.DeadLetter(t.Context(), deadLetter); return err })
 		refused("invoice", 503, "unavailable", kafka.DeliveryTimeout, func() error {
 			_, err := s.client.Invoice(t.Context(), string(state.Order.ID))
@@ -168,8 +168,8 @@ func TestReadsWorkWithoutKafka(t *testing.T) {
 
 		time.Sleep(view.MaxAge)
 		refused("order with a key, a minute later", 503, "unavailable", 3*time.Second, place("k9"))
-		refused("replay, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter); return err })
-		refused("cancel, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued); return err })
+		refused("replay, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter, ""); return err })
+		refused("cancel, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued, ""); return err })
 		if resp := s.send(t, s.http, "GET", "/healthz/ready", ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("ready: got %s, Retry-After %q; want 503 and when to try again", resp.Status, resp.Header.Get("Retry-After"))
 		}

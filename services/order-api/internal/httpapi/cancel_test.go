@@ -13,7 +13,7 @@ func TestAcceptedOrderCanBeCancelled(t *testing.T) {
 		state := s.place(t, wanted())
 		id := string(state.Order.ID)
 		for range 2 { // the second is harmless
-			if got, err := s.client.Cancel(t.Context(), id); err != nil || got.ID != id || got.Status != "accepted" {
+			if got, err := s.client.Cancel(t.Context(), id, ""); err != nil || got.ID != id || got.Status != "accepted" {
 				t.Errorf("got %+v, %v; want the order as it stands", got, err)
 			}
 		}
@@ -29,7 +29,7 @@ func TestAcceptedOrderCanBeCancelled(t *testing.T) {
 		}
 
 		s.advance(t, &state, order.Change{Status: order.Cancelled})
-		if got, err := s.client.Cancel(t.Context(), id); err != nil || got.Status != "cancelled" {
+		if got, err := s.client.Cancel(t.Context(), id, ""); err != nil || got.Status != "cancelled" {
 			t.Errorf("of a cancelled order: got %s, %v; want it as it stands", got.Status, err)
 		}
 		if got := len(s.Records(t, s.Topics.Replay)); got != 2 {
@@ -47,7 +47,7 @@ func TestBegunOrderCannotBeCancelled(t *testing.T) {
 			s.advance(t, &state, order.Change{Status: order.Dead})
 		}
 		s.advance(t, &state, order.Change{Status: status})
-		_, err := s.client.Cancel(t.Context(), string(state.Order.ID))
+		_, err := s.client.Cancel(t.Context(), string(state.Order.ID), "")
 		isProblem(t, string(status), err, 409, "order-begun")
 	}
 	if got := len(s.Records(t, s.Topics.Replay)); got != 0 {

@@ -8,6 +8,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/mask"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -55,7 +56,15 @@ func (v visitor) deadLetter(l view.DeadLetter) client.DeadLetter {
 }
 
 func (a *api) replayDeadLetter(c echo.Context) error {
-	number, err := a.desk.Replay(c.Request().Context(), c.Param("id"))
+	reason, err := givenReason(c.Request())
+	if err != nil {
+		return err
+	}
+	var number int
+	err = a.record(c, trail.Act{Kind: trail.Replay, Target: "dead-letter/" + c.Param("id"), Reason: reason}, func() (err error) {
+		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"))
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,11 @@ func TestDeadLetterIsShownAndReplayedOnce(t *testing.T) {
 			t.Errorf("dead letter of the order: %v (-want +got):\n%s", err, diff)
 		}
 
-		if number, err := s.client.Replay(t.Context(), id); err != nil || number != 1 {
+		if number, err := s.client.Replay(t.Context(), id, ""); err != nil || number != 1 {
 			t.Errorf("replay: got %d, %v; want 1", number, err)
 		}
 		s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
-		_, err = s.client.Replay(t.Context(), id)
+		_, err = s.client.Replay(t.Context(), id, "")
 		isProblem(t, "replay of a dead letter in work", err, 409, "dead-letter-closed")
 		if got := len(s.Records(t, s.Topics.Replay)); got != 1 {
 			t.Errorf("got %d replays in the topic, want 1", got)

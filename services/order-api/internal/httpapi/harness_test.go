@@ -27,6 +27,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/shared/dlq"
@@ -106,7 +107,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	in := intake.New(orders, s.view, products.Price, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
-	cfg := httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}
+	cfg := httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet)}
 	for _, set := range options {
 		set(&cfg)
 	}

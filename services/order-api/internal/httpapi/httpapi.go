@@ -27,6 +27,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/rates"
@@ -42,11 +43,12 @@ type Config struct {
 	Auth   identity.Authenticator
 	Guests bool // requests without credentials may place orders, and see products and quotes
 	// Denied is called with each request that is refused because its principal lacks a permission,
-	// before the response; or nil.
+	// before the response; nil writes it to Trail.
 	Denied func(r *http.Request, p identity.Principal, needed identity.Permission)
 	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
 	Stopping <-chan struct{} // closed when event streams and waiting requests must end
+	Trail    *trail.Trail    // the audit trail of the acts of operators
 }
 
 // api holds what handlers need.
@@ -70,6 +72,11 @@ func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *ca
 	}
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect() // trust no header about the client's address
+	if a.Denied == nil {
+		a.Denied = func(r *http.Request, p identity.Principal, needed identity.Permission) {
+			a.denied(e.IPExtractor(r), r, p, needed)
+		}
+	}
 	e.HTTPErrorHandler = a.answerProblem
 	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit)
 	a.routes(e)

@@ -11,6 +11,7 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 )
@@ -149,15 +150,28 @@ func (a *api) find(c echo.Context) (order.State, error) {
 }
 
 func (a *api) cancelOrder(c echo.Context) error {
+	ctx, v := c.Request().Context(), visitorOf(c)
+	reason, err := givenReason(c.Request())
+	if err != nil {
+		return err
+	}
 	s, err := a.find(c)
 	if err != nil {
 		return err
 	}
-	v := visitorOf(c)
 	if err := v.check(s.Order, identity.CancelAnyOrder); err != nil {
 		return err
 	}
-	if s, err = a.desk.Cancel(c.Request().Context(), s.Order.ID); err != nil {
+	cancel := func() (err error) {
+		s, err = a.desk.Cancel(ctx, s.Order.ID)
+		return err
+	}
+	if v.May(identity.CancelAnyOrder) { // customers cancel their own orders only, which is no act of an operator
+		err = a.record(c, trail.Act{Kind: trail.Cancel, Target: "order/" + c.Param("id"), Reason: reason}, cancel)
+	} else {
+		err = cancel()
+	}
+	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusAccepted, toOrder(v.shown(s)))

@@ -17,6 +17,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -58,6 +59,7 @@ var (
 	wrongRange        = kind{"range-not-satisfiable", http.StatusRequestedRangeNotSatisfiable, "Range not satisfiable"}
 	invalidOrder      = kind{"invalid-order", http.StatusUnprocessableEntity, "Invalid order"}
 	invalidRefund     = kind{"invalid-refund", http.StatusUnprocessableEntity, "Invalid refund"}
+	invalidReason     = kind{"invalid-reason", http.StatusUnprocessableEntity, "Invalid reason"}
 	keyReused         = kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "Idempotency key already used"}
 	noRoute           = kind{"no-route", http.StatusUnprocessableEntity, "No shipping service for this address"}
 	tooHeavy          = kind{"too-heavy", http.StatusUnprocessableEntity, "Too heavy or too large to ship"}
@@ -100,6 +102,7 @@ var sentinels = []struct {
 	{intake.ErrConflict, refundConflict, "other refunds of the order were placed at the same time: check the refunds of the order, then try again"},
 	{intake.ErrBackpressure, backpressure, "older orders have waited too long for a worker: new orders are accepted when workers have begun those"},
 	{intake.ErrBlocked, unavailable, repartitioned},
+	{trail.ErrUnwritten, unavailable, "the audit trail cannot be written, so nothing was done: repeat the request in a few seconds"},
 	{view.ErrNoLeader, unavailable, "the Kafka partition of this order has no leader: try again later; orders in other partitions are accepted"},
 	{view.ErrStore, unavailable, "the read model cannot be read, or is being rebuilt from Kafka: try again later; placed orders are not affected"},
 	{intake.ErrNotPlaced, unavailable, retry},
@@ -164,11 +167,16 @@ func routerProblem(h *echo.HTTPError) *client.Problem {
 }
 
 func rejectedProblem(r *intake.RejectedError) *client.Problem {
-	p := newProblem(invalidOrder, "")
+	k := invalidOrder
 	if r.Refund {
-		p = newProblem(invalidRefund, "")
+		k = invalidRefund
 	}
-	p.Errors = each(r.Invalid, func(i order.Invalid) client.FieldError { return client.FieldError(i) })
+	return invalidProblem(k, r.Invalid)
+}
+
+func invalidProblem(k kind, faults []order.Invalid) *client.Problem {
+	p := newProblem(k, "")
+	p.Errors = each(faults, func(i order.Invalid) client.FieldError { return client.FieldError(i) })
 	return p
 }
 

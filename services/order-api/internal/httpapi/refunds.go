@@ -4,6 +4,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/shared/order"
 )
 
 func (a *api) refundOrder(c echo.Context) error {
@@ -23,7 +25,11 @@ func (a *api) refundOrder(c echo.Context) error {
 	if len(wrong) > 0 {
 		return &intake.RejectedError{Invalid: wrong, Refund: true}
 	}
-	s, err := a.intake.Refund(r.Context(), refunded.Order.ID, want, key)
+	var s order.State
+	err = a.record(c, trail.Act{Kind: trail.Refund, Target: "order/" + c.Param("id"), Reason: want.Reason}, func() (err error) {
+		s, err = a.intake.Refund(r.Context(), refunded.Order.ID, want, key)
+		return err
+	})
 	if err != nil {
 		return err
 	}

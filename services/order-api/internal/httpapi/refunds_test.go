@@ -158,7 +158,7 @@ func TestRefundsCannotBeRefundedOrCancelled(t *testing.T) {
 	isProblem(t, "unknown order", err, 404, "unknown-order")
 	refund, err := s.client.Refund(t.Context(), string(s.sell(t).Order.ID), bottle, "k1", 0)
 	must(t, err)
-	_, err = s.client.Cancel(t.Context(), refund.ID)
+	_, err = s.client.Cancel(t.Context(), refund.ID, "")
 	isProblem(t, "cancel", err, 409, "is-refund")
 	_, err = s.client.Refund(t.Context(), refund.ID, client.NewRefund{}, "", 0)
 	isProblem(t, "refund", err, 409, "is-refund")
@@ -183,7 +183,7 @@ func TestDeadRefundHasADeadLetterAndStillCounts(t *testing.T) {
 	}
 	_, err = s.client.Refund(t.Context(), id, client.NewRefund{}, "", 0)
 	isProblem(t, "again", err, 422, "invalid-refund")
-	if _, err := s.client.Replay(t.Context(), deadLetter); err != nil {
+	if _, err := s.client.Replay(t.Context(), deadLetter, ""); err != nil {
 		t.Errorf("replay: got %v, want it requested", err)
 	}
 }

@@ -99,7 +99,7 @@ func TestDeletedDeadLetterIsGone(t *testing.T) {
 		if p, ok := errors.AsType[*client.Problem](err); !ok || p.Order != string(state.Order.ID) {
 			t.Errorf("got %v, want the order named", err)
 		}
-		number, err := s.client.Replay(t.Context(), id)
+		number, err := s.client.Replay(t.Context(), id, "")
 		if err != nil || number != 1 {
 			t.Errorf("replay: got %d, %v; want 1, of the order as it stands", number, err)
 		}

@@ -82,10 +82,10 @@ func (v *View) logUnreadable(bad *kafka.UnreadableError) {
 }
 
 // gap looks for a batch that cannot be read between an offset and the next record: the client
-// passes over it when a whole batch follows. In orders.status compaction leaves gaps everywhere,
-// and they are not looked at.
+// passes over it when a whole batch follows. In compacted topics there are gaps everywhere, and they
+// are not looked at.
 func (v *View) gap(ctx context.Context, p kafka.Partition, at int64, next *kgo.Record) error {
-	if next.Offset <= at || p.Topic == v.cfg.Topics.Status {
+	if next.Offset <= at || p.Topic == v.cfg.Topics.Status || p.Topic == v.cfg.Topics.Desk {
 		return nil
 	}
 	_, err := v.records.Whole(ctx, at, []*kgo.Record{next})

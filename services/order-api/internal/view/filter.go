@@ -10,6 +10,7 @@ import (
 
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 // Filter says which orders to list. Its zero value is all of them.
@@ -30,6 +31,17 @@ type DeadLetterFilter struct {
 	Reason failure.Reason  // or empty
 	Limit  int             // at least 1
 	Cursor string          // where the page before ended; empty for the first
+}
+
+// ActFilter says which acts to list. Its zero value is all of them.
+type ActFilter struct {
+	Actor    string       // such as "operator:ann"; or empty
+	Kind     string       // or empty
+	Target   string       // or empty
+	Outcome  wire.Outcome // or empty
+	From, To time.Time    // begun at From or later, and before To; zero is open
+	Limit    int          // at least 1
+	Cursor   string       // where the page before ended; empty for the first
 }
 
 // Cursor is the last row of a page: pages are sorted by time and then by ID, both descending. Zero

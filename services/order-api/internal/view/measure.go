@@ -99,7 +99,7 @@ func (v *View) topics(ctx context.Context) (
 ) {
 	ctx, cancel := context.WithTimeout(ctx, 2*kafka.DeliveryTimeout)
 	defer cancel()
-	names := []string{v.cfg.Topics.Orders, v.cfg.Topics.Status, v.cfg.Topics.DLQ}
+	names := []string{v.cfg.Topics.Orders, v.cfg.Topics.Status, v.cfg.Topics.DLQ, v.cfg.Topics.Desk}
 	found, err := kadm.NewClient(v.cl).ListTopics(ctx, names...)
 	if err = errors.Join(err, found.Error()); err != nil {
 		return nil, nil, nil, fmt.Errorf("listing topics: %w", err)

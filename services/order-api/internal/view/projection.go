@@ -108,6 +108,8 @@ func (d *draft) record(r *kgo.Record) error {
 		return d.placed(r)
 	case r.Topic == d.p.topics.Status:
 		return d.status(r)
+	case r.Topic == d.p.topics.Desk:
+		return d.act(r)
 	}
 	return d.deadLetter(r)
 }
@@ -218,4 +220,12 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	gone := r.Offset < d.dlqStart[r.Partition]
 	d.Changes = append(d.Changes, Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone})
 	return nil
+}
+
+func (d *draft) act(r *kgo.Record) error {
+	a, err := wire.ReadAct(r)
+	if err == nil {
+		d.Changes = append(d.Changes, Acted{a})
+	}
+	return err
 }

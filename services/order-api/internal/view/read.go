@@ -109,6 +109,22 @@ func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadL
 	return all, next, cmp.Or(err, v.life.complete())
 }
 
+// Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
+func (v *View) Acts(ctx context.Context, f ActFilter) (all []wire.Act, next string, err error) {
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := f.Limit
+	f.Limit++
+	err = v.ask(func() (err error) {
+		all, err = v.cfg.Store.Acts(ctx, f, after)
+		return err
+	})
+	all, next = page(all, limit, func(a wire.Act) Cursor { return Cursor{a.At, a.ID} })
+	return all, next, cmp.Or(err, v.life.complete())
+}
+
 // Fresh returns nil when the view is at most MaxAge old, apart from blocked partitions. It waits
 // for that until ctx is done, and is ErrBehind then.
 func (v *View) Fresh(ctx context.Context) error { return v.freshness.waitFresh(ctx) }

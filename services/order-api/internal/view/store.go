@@ -9,6 +9,7 @@ import (
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 // Store keeps the tables of a view. One goroutine calls Resume, Reset and Apply, one at a time; all
@@ -52,6 +53,10 @@ type Store interface {
 	// then by ID, after a cursor unless that is zero, and at most Limit of them.
 	DeadLetters(ctx context.Context, f DeadLetterFilter, after Cursor) ([]DeadLetter, error)
 
+	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless
+	// that is zero, and at most Limit of them. It leaves out their traces.
+	Acts(ctx context.Context, f ActFilter, after Cursor) ([]wire.Act, error)
+
 	Close() error
 }
 
@@ -85,7 +90,7 @@ type Row struct {
 	Value     []byte      // of the record, as Kafka has it
 }
 
-// Change is one change of a store's contents: Placed, Changed, Erased or Failed.
+// Change is one change of a store's contents: Placed, Changed, Erased, Failed or Acted.
 type Change interface{ change() }
 
 // Placed adds an order, unless its ID is known already, or was erased at or after Written.
@@ -119,7 +124,12 @@ type Failed struct {
 	FromState      bool // all that is known of it is in the state of its order
 }
 
+// Acted adds an act. If its ID is known, and the stored outcome is wire.Unknown, it gives the stored
+// one its outcome and problem; nothing else of an act ever changes.
+type Acted struct{ wire.Act }
+
 func (Placed) change()  {}
 func (Changed) change() {}
 func (Erased) change()  {}
 func (Failed) change()  {}
+func (Acted) change()   {}

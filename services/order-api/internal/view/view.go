@@ -1,5 +1,5 @@
-// Package view is the read model: it projects orders, orders.status and orders.dlq into tables that
-// the API answers from.
+// Package view is the read model: it projects orders, orders.status, orders.dlq and orders.desk into
+// tables that the API answers from.
 //
 // The topics are the truth and the tables are derived from them. Consumption is at-least-once, and
 // each batch of changes is stored in one transaction with the positions that it was read up to, so

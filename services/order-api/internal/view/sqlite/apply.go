@@ -19,6 +19,8 @@ func (tx *transaction) apply(ctx context.Context, c view.Change) error {
 		return tx.erase(ctx, c)
 	case view.Failed:
 		return tx.fail(ctx, c)
+	case view.Acted:
+		return tx.exec(ctx, addAct, actValues(c.Act)...)
 	}
 	return fmt.Errorf("unknown change %T", c)
 }

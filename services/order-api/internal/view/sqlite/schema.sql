@@ -48,3 +48,14 @@ CREATE INDEX dead_letters_step_reason ON dead_letters (step, reason, last_failed
 -- other topics must not bring them back.
 CREATE TABLE erased (id TEXT PRIMARY KEY, at INTEGER NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL);
 CREATE INDEX erased_offset ON erased (partition, "offset");
+
+-- The audit trail. at is when the act began; actor is empty for one who has not signed in.
+CREATE TABLE acts (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, target TEXT NOT NULL, reason TEXT NOT NULL,
+  outcome TEXT NOT NULL, problem TEXT NOT NULL, address TEXT NOT NULL, count INTEGER NOT NULL
+);
+CREATE INDEX acts_at ON acts (at, id);
+CREATE INDEX acts_actor ON acts (actor, at, id);
+CREATE INDEX acts_act ON acts (act, at, id);
+CREATE INDEX acts_target ON acts (target, at, id);
+CREATE INDEX acts_outcome ON acts (outcome, at, id);

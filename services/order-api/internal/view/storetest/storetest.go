@@ -39,6 +39,8 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"does not replace a dead letter of its order": ignoresForeign,
 		"knows the state of a dead letter":            knowsStates,
 		"selects dead letters":                        selectsDeadLetters,
+		"gives an act its first outcome":              givesOutcomes,
+		"selects acts":                                selectsActs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +97,7 @@ func equal(t *testing.T, what string, got, want any) {
 }
 
 func topics() map[string]kadm.TopicID {
-	return map[string]kadm.TopicID{"orders": {1}, "orders.status": {2}, "orders.dlq": {3}}
+	return map[string]kadm.TopicID{"orders": {1}, "orders.status": {2}, "orders.dlq": {3}, "orders.desk": {4}}
 }
 
 // minute is a time.

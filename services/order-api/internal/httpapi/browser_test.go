@@ -86,9 +86,9 @@ type attacked struct {
 	Read []string // what the page could read of the answers
 }
 
-// attack opens the page under a base URL and lets it send all its requests to a target. It returns
+// attackFrom opens the page under a base URL and lets it send all its requests to a target. It returns
 // how many it sent, and the answers that it could read.
-func attack(t *testing.T, ctx context.Context, base, target string, paths []string, body string) (sent int, read []string) { //nolint:revive // chromedp's context is the browser
+func attackFrom(t *testing.T, ctx context.Context, base, target string, paths []string, body string) (sent int, read []string) { //nolint:revive // chromedp's context is the browser
 	t.Helper()
 	arguments, err := json.Marshal([]any{target, paths, body})
 	must(t, err)
@@ -131,7 +131,7 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 		"rebinding of a name":    {at(p, "evil.example"), at(p, "evil.example")},
 		"another name of theirs": {at(evil, "evil.example"), at(p, "rebound.example")},
 	} {
-		sent, read := attack(t, ctx, row.page, row.target, paths, string(body))
+		sent, read := attackFrom(t, ctx, row.page, row.target, paths, string(body))
 		if sent < 12*len(paths) {
 			t.Errorf("%s: got %d requests sent, want %d at least", name, sent, 12*len(paths))
 		}
@@ -147,7 +147,7 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	p.refusedAllWrites(t)
 
 	// The same page can do all of it from the origin itself, so the attacks were requests that could succeed.
-	attack(t, ctx, p.URL, p.URL, paths, string(body))
+	attackFrom(t, ctx, p.URL, p.URL, paths, string(body))
 	if len(s.Records(t, s.Topics.Orders)) == orders || len(s.Records(t, s.Topics.Replay)) < requests+2 {
 		t.Error("a page of the origin could not place, cancel and replay")
 	}

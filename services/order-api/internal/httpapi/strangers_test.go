@@ -5,6 +5,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 // TestOrderOfAnotherIsAnsweredLikeAnUnknownOne compares whole responses, and the time that they take.
@@ -229,6 +231,24 @@ func TestForbiddenNamesThePermissionAndItsRoles(t *testing.T) {
 		resp := s.send(t, s.http, "GET", "/v1/orders", "", headers("away")...)
 		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("credentials that cannot be checked: got %s, want 503 with Retry-After", resp.Status)
+		}
+	})
+}
+
+func TestRequestsToWorkersNameTheirActor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := guarded(t)
+		placed, dead := s.placeAs(t, "vera", wanted()), s.placeAs(t, "vera", wanted())
+		letter := s.failDead(t, &dead)
+		s.send(t, s.http, "POST", "/v1/orders/"+string(placed.Order.ID)+"/cancel", "", headers("vera")...)
+		s.send(t, s.http, "POST", "/v1/dead-letters/"+letter+"/replay", "", headers("operator")...)
+		got := map[string]bool{}
+		for _, r := range s.Records(t, s.Topics.Replay) {
+			got[wire.CauseOf(r).Actor.String()] = true
+		}
+		if want := map[string]bool{"customer:vera": true, "operator:operator": true}; !maps.Equal(got, want) {
+			t.Errorf("got actors %v, want %v", got, want)
 		}
 	})
 }

@@ -21,6 +21,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
@@ -34,7 +35,9 @@ type Config struct {
 	Access  config.Access // allowed hosts
 	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
-	Stopping <-chan struct{} // closed when event streams and waiting requests must end
+	Stopping <-chan struct{}        // closed when event streams and waiting requests must end
+	Auth     identity.Authenticator // finds out who sends a request
+	Guests   bool                   // whether somebody who has not signed in may place orders
 }
 
 // api holds what handlers need.

@@ -1,0 +1,136 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/apikey"
+	"example.com/orders/shared/config"
+)
+
+// keys are the commands for API keys. They work on the file, and need no API.
+type keys struct {
+	File   string    `env:"ORDERS_API_KEYS" required:"" placeholder:"FILE" help:"File of API keys (YAML), the same as that of order-api."`
+	Create createKey `cmd:"" help:"Create an API key, and print it once."`
+	List   listKeys  `cmd:"" help:"List API keys, without their secrets."`
+	Revoke revokeKey `cmd:"" help:"Revoke an API key: the API refuses it within two seconds."`
+}
+
+// keyLine is a key as --json prints it.
+type keyLine struct {
+	Key       string     `json:"key,omitempty"` // the text, of a new key only
+	ID        string     `json:"id"`
+	Principal string     `json:"principal"`
+	Name      string     `json:"name,omitempty"`
+	Role      string     `json:"role"`
+	Created   *time.Time `json:"created,omitempty"`
+	Expires   *time.Time `json:"expires,omitempty"`
+	Revoked   *time.Time `json:"revoked,omitempty"`
+	State     string     `json:"state"`
+}
+
+func line(k apikey.Key, text string) keyLine {
+	set := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return &t
+	}
+	return keyLine{
+		Key: text, ID: k.ID, Principal: k.Principal.ID, Name: k.Principal.Name, Role: string(k.Principal.Role),
+		Created: set(k.Created), Expires: set(k.Expires), Revoked: set(k.Revoked), State: k.State(time.Now()),
+	}
+}
+
+func day(t time.Time, zero string) string {
+	if t.IsZero() {
+		return zero
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+type createKey struct {
+	Name    string `required:"" help:"Name of the person or program, for people to read."`
+	Role    string `required:"" help:"Role: customer, viewer, support, operator, editor or admin."`
+	Expires string `placeholder:"WHEN" help:"The key expires after a time such as 90d or 12h, or on a day such as 2027-01-31 (at 00:00 UTC). Default: never."`
+	ID      string `placeholder:"PRINCIPAL" help:"ID of the principal whom the key signs in: it owns the orders. Use it again to replace a key. Default: the ID of the key."`
+}
+
+// Run creates the key. It prints the text of the key, and nothing else, on stdout.
+func (c *createKey) Run(p *printer, file *keys) error {
+	expires, err := expiry(c.Expires, time.Now())
+	if err != nil {
+		return config.Usage(fmt.Errorf("--expires %q: %w", c.Expires, err))
+	}
+	text, k, err := apikey.Create(file.File, identity.Principal{ID: c.ID, Name: c.Name, Role: identity.Role(c.Role)}, expires)
+	if errors.Is(err, apikey.ErrInvalid) {
+		return config.Usage(err)
+	}
+	if err != nil {
+		return err
+	}
+	p.note(fmt.Sprintf("key %s of %s, role %s, expires %s: keep it now, it is not shown again", k.ID, k.Principal.ID, k.Principal.Role, day(k.Expires, "never")))
+	return p.result(text, line(k, text))
+}
+
+// expiry returns when a key expires; zero for never.
+func expiry(text string, now time.Time) (at time.Time, err error) {
+	if text == "" {
+		return at, nil
+	}
+	at, err = time.Parse(time.DateOnly, text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, wrong := strconv.ParseUint(days, 10, 15)
+		at, err = now.AddDate(0, 0, int(n)), wrong
+	} else if after, wrong := time.ParseDuration(text); wrong == nil {
+		at, err = now.Add(after), nil
+	}
+	if err != nil {
+		return at, errors.New("must be a time such as 90d or 12h, or a day such as 2027-01-31")
+	}
+	if !at.After(now) {
+		return at, errors.New("must be in the future")
+	}
+	return at.UTC().Truncate(time.Second), nil
+}
+
+type listKeys struct{}
+
+// Run prints a line for each key.
+func (*listKeys) Run(p *printer, file *keys) error {
+	all, err := apikey.Load(file.File)
+	if err != nil {
+		return err
+	}
+	for _, k := range all {
+		text := fmt.Sprintf("%-8s %-7s %-8s created %-20s expires %-20s %s", k.ID, k.State(time.Now()), k.Principal.Role,
+			day(k.Created, "-"), day(k.Expires, "never"), k.Principal.ID)
+		if k.Principal.Name != "" {
+			text += " (" + k.Principal.Name + ")"
+		}
+		if err := p.result(text, line(k, "")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type revokeKey struct {
+	KeyID string `arg:"" name:"id" help:"ID of the key, as keys list shows it."`
+}
+
+// Run revokes the key. It is idempotent.
+func (c *revokeKey) Run(p *printer, file *keys) error {
+	k, err := apikey.Revoke(file.File, c.KeyID)
+	if errors.Is(err, apikey.ErrUnknown) {
+		return config.Hint(err, "list the keys with: ordersctl keys list")
+	}
+	if err != nil {
+		return err
+	}
+	return p.result(k.ID+" revoked", line(k, ""))
+}

@@ -97,6 +97,7 @@ type demo struct {
 	broker         *broker.Broker // or nil: --brokers names a Kafka that is running already
 	inbox          *inbox.Inbox   // or nil: --smtp names a server that is running already
 	listening      chan string    // receives the address of the API
+	keys           []demoKey      // or nil: the visitor has keys
 }
 
 // ownFolder is the hint for a directory that another process uses.
@@ -131,6 +132,9 @@ func (d *demo) open(ctx context.Context) error {
 		d.Worker.SMTP = d.inbox.SMTPAddr()
 	}
 	if err := d.createTopics(ctx); err != nil {
+		return errors.Join(err, d.close())
+	}
+	if err := d.createKeys(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
 	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, shop(d.API.HTTP))

@@ -75,9 +75,6 @@ const grace = 2 * time.Second
 // permission or sign-in, if the file of API keys has faults, or if another process uses the data
 // directory.
 func Run(ctx context.Context, cfg Config) error {
-	if err := cfg.checkAuth(); err != nil {
-		return err
-	}
 	auth, err := cfg.openSignIn()
 	if err != nil {
 		return err
@@ -115,12 +112,7 @@ func Run(ctx context.Context, cfg Config) error {
 		PerHour: cfg.PerRecipient,
 	})
 	d := desk.New(k.replays, cfg.Topics, v)
-	watch := func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return auth.run(ctx) })
-		g.Go(func() error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) })
-		return g.Wait()
-	}
+	watch := auth.alongside(func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) })
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Auth: auth, Guests: cfg.Guests,

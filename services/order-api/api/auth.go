@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 
+	"golang.org/x/sync/errgroup"
+
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/shared/config"
@@ -48,9 +50,12 @@ type signIn struct {
 	run func(context.Context) error // until its context is done
 }
 
-// openSignIn reads the file of keys, if there is one.
+// openSignIn checks the settings of the sign-in, and reads the file of keys, if there is one.
 func (cfg *Config) openSignIn() (signIn, error) {
 	s := signIn{run: func(context.Context) error { return nil }}
+	if err := cfg.checkAuth(); err != nil {
+		return s, err
+	}
 	if cfg.Auth != AuthKeys && cfg.Auth != AuthOIDC {
 		s.Anonymous = identity.DemoOperator()
 	}
@@ -63,4 +68,14 @@ func (cfg *Config) openSignIn() (signIn, error) {
 	}
 	s.Keys, s.run = keys, keys.Run
 	return s, nil
+}
+
+// alongside runs watch and what the sign-in needs, until the context is done or one of them fails.
+func (s signIn) alongside(watch func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return s.run(ctx) })
+		g.Go(func() error { return watch(ctx) })
+		return g.Wait()
+	}
 }

@@ -213,6 +213,11 @@ func (c *Client) Replay(ctx context.Context, id string) (int, error) {
 	return requested.Replay, err
 }
 
+// Ready returns nil if the API is ready for requests. It needs no sign-in.
+func (c *Client) Ready(ctx context.Context) error {
+	return c.get(ctx, "/healthz/ready", new(struct{}))
+}
+
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	return c.call(ctx, http.MethodGet, path, nil, nil, into)
 }

@@ -35,6 +35,7 @@ type commands struct {
 	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
 	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
+	Ready   ready       `cmd:"" help:"Check that the API is ready for requests."`
 	Keys    keys        `cmd:"" help:"Create, list and revoke API keys (changes a file of order-api)."`
 	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly)."`
 	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`

@@ -15,6 +15,7 @@ import (
 // keys are the commands for API keys. They work on the file, and need no API.
 type keys struct {
 	File   string    `env:"ORDERS_API_KEYS" required:"" placeholder:"FILE" help:"File of API keys (YAML), the same as that of order-api."`
+	Init   initKeys  `cmd:"" help:"Create the file without keys, unless it exists."`
 	Create createKey `cmd:"" help:"Create an API key, and print it once."`
 	List   listKeys  `cmd:"" help:"List API keys, without their secrets."`
 	Revoke revokeKey `cmd:"" help:"Revoke an API key: the API refuses it within two seconds."`
@@ -51,6 +52,16 @@ func day(t time.Time, zero string) string {
 		return zero
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+type initKeys struct{}
+
+// Run creates the file, so that order-api can start. It is idempotent.
+func (*initKeys) Run(p *printer, file *keys) error {
+	if err := apikey.Init(file.File); err != nil {
+		return err
+	}
+	return p.result(file.File+" is ready", map[string]string{"file": file.File})
 }
 
 type createKey struct {

@@ -30,6 +30,11 @@ func TestKeysAreCreatedListedAndRevoked(t *testing.T) {
 		}
 		return stdout
 	}
+	for range 2 {
+		if got := run("init") + run("list"); got != path+" is ready\n" {
+			t.Errorf("got %q, want a file without keys", got)
+		}
+	}
 	key := run("create", "--name", "ACME shop", "--role", "customer", "--id", "acme", "--expires", "90d")
 	found := regexp.MustCompile(`^ok_([a-z2-7]{8})_[a-z2-7]{52}\n$`).FindStringSubmatch(key)
 	if found == nil {

@@ -21,6 +21,11 @@ var (
 	ErrInvalid = errors.New("invalid principal") // wrapped errors name the fault
 )
 
+// Init creates a file without keys, unless it exists.
+func Init(path string) error {
+	return change(path, func(keys []Key, _ time.Time) ([]Key, error) { return keys, nil })
+}
+
 // Create adds a key for a principal to a file, which it creates if it is missing, and returns the
 // text of the key. A principal without an ID gets that of the key. A zero time is never.
 func Create(path string, p identity.Principal, expires time.Time) (text string, k Key, err error) {

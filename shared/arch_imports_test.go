@@ -71,7 +71,7 @@ func arrows() []arrow {
 		{mechanism, "intake", "kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "desk", "dlq kafka order topic view wire", "finds dead letters and orders in the view, asks for replays and cancels"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "catalogue client config desk failure identity intake order pdfa rates serve telemetry view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "httpapi", "apikey catalogue client config desk failure identity intake order pdfa rates serve telemetry view wire", "the door: its JSON is what the client reads"},
 		{program, "api", "apikey catalogue config desk httpapi identity intake kafka rates serve sqlite telemetry topic view", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},

@@ -115,7 +115,7 @@ func Run(ctx context.Context, cfg Config) error {
 	watch := auth.alongside(func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) })
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{
-			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Auth: auth, Guests: cfg.Guests,
+			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Auth: auth, Keys: auth.keys, Guests: cfg.Guests,
 		}, in, v, d, products, card)
 	})
 }

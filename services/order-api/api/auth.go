@@ -47,7 +47,8 @@ func (cfg *Config) listen(ctx context.Context) (net.Listener, error) {
 // signIn is who finds out who sends a request, and what runs for that; run is never nil.
 type signIn struct {
 	identity.Chain
-	run func(context.Context) error // until its context is done
+	keys *apikey.Store               // or nil
+	run  func(context.Context) error // until its context is done
 }
 
 // openSignIn checks the settings of the sign-in, and reads the file of keys, if there is one.
@@ -66,7 +67,7 @@ func (cfg *Config) openSignIn() (signIn, error) {
 	if err != nil {
 		return s, fmt.Errorf("--api-keys: %w", err)
 	}
-	s.Keys, s.run = keys, keys.Run
+	s.Keys, s.keys, s.run = keys, keys, keys.Run
 	return s, nil
 }
 

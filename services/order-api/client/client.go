@@ -213,6 +213,13 @@ func (c *Client) Replay(ctx context.Context, id string) (int, error) {
 	return requested.Replay, err
 }
 
+// APIKeys returns the API keys, with their last use at the instance of the API that answers.
+func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
+	var page struct{ Keys []APIKey }
+	err := c.get(ctx, "/v1/keys", &page)
+	return page.Keys, err
+}
+
 // Ready returns nil if the API is ready for requests. It needs no sign-in.
 func (c *Client) Ready(ctx context.Context) error {
 	return c.get(ctx, "/healthz/ready", new(struct{}))

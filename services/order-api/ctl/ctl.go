@@ -59,8 +59,9 @@ func Run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdin, (*io.Reader)(nil))
 	// Only commands that use the API read the token: others work without it.
-	if err := parsed.BindToProvider(func() (*client.Client, error) { return c.signIn(client.New(c.API, nil)) }); err != nil {
+	signedIn := func() (*client.Client, error) { return c.signIn(client.New(c.API, nil)) }
+	if err := parsed.BindToProvider(signedIn); err != nil {
 		return err
 	}
-	return parsed.Run(&printer{out: stdout, err: stderr, json: c.JSON}, &c.Topics, &c.Keys)
+	return parsed.Run(&printer{out: stdout, err: stderr, json: c.JSON}, &c.Topics, &c.Keys, signIn(signedIn))
 }

@@ -67,6 +67,27 @@ $`
 	}
 }
 
+func TestKeysWithoutAFileAreThoseOfTheAPI(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"keys":[{"id":"a","principal":"%s","role":"admin","state":"active","last_used":"2026-03-01T12:00:00Z"}]}`, strings.TrimPrefix(r.URL.Path, "/v1/"))
+	}))
+	defer server.Close()
+	s := open(t)
+	s.url = server.URL
+	stdout, _, err := s.run(t, "", "keys", "list")
+	want := "a        active  admin    created -                    expires never                keys last used 2026-03-01T12:00:00Z\n"
+	if err != nil || stdout != want {
+		t.Errorf("got %q, %v; want %q", stdout, err, want)
+	}
+	for _, args := range []string{"init", "create --name n --role viewer", "revoke a"} {
+		_, _, err := s.run(t, "", append([]string{"keys"}, strings.Fields(args)...)...)
+		if got := fmt.Sprint(err); got != "set the file of keys with --file or ORDERS_API_KEYS" {
+			t.Errorf("%s: got %s, want it to ask for the file", args, got)
+		}
+	}
+}
+
 func TestInvalidKeysAreUsageErrors(t *testing.T) {
 	t.Parallel()
 	s := open(t)

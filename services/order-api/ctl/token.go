@@ -20,6 +20,9 @@ type credentials struct {
 // maxToken is the maximum size of a token file in bytes.
 const maxToken = 16 << 10
 
+// signIn returns the client of the API, for a command that does not always use the API.
+type signIn func() (*client.Client, error)
+
 // signIn returns a client with the token, if there is one.
 func (c credentials) signIn(api *client.Client) (*client.Client, error) {
 	token, err := c.token()

@@ -22,6 +22,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
@@ -37,6 +38,7 @@ type Config struct {
 	Ready    func(context.Context) error
 	Stopping <-chan struct{}        // closed when event streams and waiting requests must end
 	Auth     identity.Authenticator // finds out who sends a request
+	Keys     *apikey.Store          // for the list of API keys; or nil: there are none
 	Guests   bool                   // whether somebody who has not signed in may place orders
 }
 

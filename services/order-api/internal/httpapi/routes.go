@@ -26,6 +26,7 @@ func (a *api) routes(e *echo.Echo) {
 	get(operator, "/v1/dead-letters", a.listDeadLetters, a.limitLists)
 	get(operator, "/v1/dead-letters/:id", a.getDeadLetter)
 	operator.POST("/v1/dead-letters/:id/replay", a.replayDeadLetter)
+	get(operator, "/v1/keys", a.listKeys)
 
 	ops := e.Group("")
 	get(ops, "/healthz/live", a.live)

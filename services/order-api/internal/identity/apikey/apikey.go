@@ -27,7 +27,9 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,6 +160,17 @@ func clip(err error) string {
 		lines[maxFaults] = "and more"
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Keys returns the keys in force by ID, also those that are expired or revoked, with their last use.
+func (s *Store) Keys() []Key {
+	all := slices.SortedFunc(maps.Values(*s.keys.Load()), func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
+	for i := range all {
+		if last, ok := s.used.Load(all[i].ID); ok {
+			all[i].Used = time.Unix(0, last.(*atomic.Int64).Load()).UTC()
+		}
+	}
+	return all
 }
 
 // Authenticate implements identity.Authenticator for bearer tokens.

@@ -17,6 +17,7 @@ type Key struct {
 	Created   time.Time          // zero: unknown
 	Expires   time.Time          // zero: never
 	Revoked   time.Time          // zero: not revoked
+	Used      time.Time          // last use; zero: none since the start of the process. Set by Store.Keys only
 	hash      [sha256.Size]byte  // of the text of the key
 }
 

@@ -58,6 +58,9 @@ type apiFlags struct {
 	Secret       string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
 	Promise      time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
 	PerRecipient int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+	Auth         string        `env:"ORDERS_AUTH" enum:"none,keys,oidc" default:"none" help:"Sign-in: none (a request without credentials may do everything; loopback addresses only), keys (API keys), or oidc (also an OpenID Connect issuer)."`
+	APIKeys      string        `name:"api-keys" env:"ORDERS_API_KEYS" placeholder:"FILE" help:"File of API keys (YAML), as ordersctl keys writes it. It is read again within a second when it changes."`
+	Guests       bool          `env:"ORDERS_GUESTS" help:"Let people place orders without sign-in."`
 }
 
 // Validate is called by config.Parse.
@@ -94,6 +97,7 @@ type demo struct {
 	broker         *broker.Broker // or nil: --brokers names a Kafka that is running already
 	inbox          *inbox.Inbox   // or nil: --smtp names a server that is running already
 	listening      chan string    // receives the address of the API
+	keys           []demoKey      // or nil: the visitor has keys
 }
 
 // ownFolder is the hint for a directory that another process uses.
@@ -128,6 +132,9 @@ func (d *demo) open(ctx context.Context) error {
 		d.Worker.SMTP = d.inbox.SMTPAddr()
 	}
 	if err := d.createTopics(ctx); err != nil {
+		return errors.Join(err, d.close())
+	}
+	if err := d.createKeys(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
 	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, shop(d.API.HTTP))

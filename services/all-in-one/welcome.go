@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -43,14 +44,20 @@ func (d *demo) printAddresses(api string) error {
 	if d.Worker.ShopURL != "" {
 		worker += " --shop-url " + d.Worker.ShopURL
 	}
+	header, token := "", ""
+	if d.required() {
+		header, token = " -H 'Authorization: Bearer "+d.keys[0].text+"'", " --token-file "+d.keyFile("operator")
+	}
 	_, err := fmt.Fprintf(d.stdout, `
 Try, in another terminal:
-  curl -sS -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d @deploy/sample/order.json %s/v1/orders
-  bin/ordersctl --api %s dlq list
+  curl -sS%s -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d @deploy/sample/order.json %s/v1/orders
+  bin/ordersctl --api %s%s dlq list
   %s    # starts another worker
-
-Press Ctrl-C to stop. All data stay in %s.
-`, api, api, worker, d.API.Data)
+`, header, api, api, token, worker)
+	if err := errors.Join(err, d.printKeys(api)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(d.stdout, "\nPress Ctrl-C to stop. All data stay in %s.\n", d.API.Data)
 	return err
 }
 
@@ -63,6 +70,9 @@ func (d *demo) placeSample(ctx context.Context, api string) {
 	// A writer that is no *os.File gets no progress bar, which the log would overwrite.
 	stderr := struct{ io.Writer }{d.stderr}
 	args := []string{"place", "--api", api, "--wait", "60s", d.Sample}
+	if d.required() {
+		args = append(args, "--token-file", d.keyFile("customer"))
+	}
 	err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), io.Discard, stderr)
 	switch {
 	case ctx.Err() != nil:

@@ -35,7 +35,7 @@ func TestComposeRunsTheWholeApplication(t *testing.T) {
 	for name, s := range composeFile(t).Services {
 		got[name] = s.GetScale()
 	}
-	want := map[string]int{"kafka": 1, "topics": 1, "order-api": 1, "order-worker": 3, "mailpit": 1}
+	want := map[string]int{"kafka": 1, "topics": 1, "keys": 1, "order-api": 1, "order-worker": 3, "mailpit": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("containers of each service (-want +got):\n%s", diff)
 	}

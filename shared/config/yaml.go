@@ -31,17 +31,23 @@ func LoadYAML(path string, embedded []byte, into any, check func(root Place)) (v
 			return "", err
 		}
 	}
+	return fmt.Sprintf("sha256:%.6x", sha256.Sum256(text)), ParseYAML(name, text, into, check)
+}
+
+// ParseYAML is LoadYAML for text that was read from the file with that name. The caller limits its
+// size: yaml.v3 uses many times as much memory.
+func ParseYAML(name string, text []byte, into any, check func(root Place)) error {
 	f := &file{name: name}
 	root, err := f.decode(text, into)
 	if err != nil {
-		return "", fmt.Errorf("%s:%w", name, err)
+		return fmt.Errorf("%s:%w", name, err)
 	}
 	// yaml.v3 leaves out a mapping with a repeated key: check would report everything in it as
 	// missing.
 	if check != nil && !slices.ContainsFunc(f.found, func(w wrong) bool { return w.unread }) {
 		check(Place{f, root, root.Line})
 	}
-	return fmt.Sprintf("sha256:%.6x", sha256.Sum256(text)), f.err()
+	return f.err()
 }
 
 // Place is a place in a YAML file.

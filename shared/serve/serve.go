@@ -49,13 +49,19 @@ func Open(ctx context.Context, address string, access config.Access) (net.Listen
 	if err != nil {
 		return nil, err
 	}
-	// Check the listener's address: the given one may be a host name or have no host.
-	if at, ok := ln.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !access.AllowRemote {
+	if !Loopback(ln.Addr()) && !access.AllowRemote {
 		ln.Close()
-		return nil, config.Hint(fmt.Errorf("%s can be reached from other machines, and there is no authentication", address),
-			"use a loopback address such as 127.0.0.1:8080, or set --allow-remote and put the port behind a proxy that authenticates clients")
+		return nil, config.Hint(fmt.Errorf("%s can be reached from other machines", address),
+			"use a loopback address such as 127.0.0.1:8080, or set --allow-remote if only the right clients can reach the port")
 	}
 	return ln, nil
+}
+
+// Loopback reports whether only this machine can reach the address of a listener. The address that
+// was given may be a host name, or have no host.
+func Loopback(listener net.Addr) bool {
+	at, ok := listener.(*net.TCPAddr)
+	return !ok || at.IP.IsLoopback()
 }
 
 // Taken adds a hint to the error of a listener if its address is in use. It returns other errors

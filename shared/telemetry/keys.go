@@ -26,4 +26,5 @@ const (
 	Was        = "was"        // state before
 	Waiting    = "waiting"    // what is being waited for
 	Error      = "error"      // error text
+	File       = "file"       // path of a file that the program reads
 )

@@ -46,6 +46,9 @@ type Settings struct {
 	Secret       string        // the key itself, instead of SecretFile; or empty
 	Promise      time.Duration // backpressure; see intake.Config
 	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
+	Auth         string        // sign-in: AuthNone, AuthKeys or AuthOIDC; empty is AuthNone
+	APIKeys      string        // path of the file of API keys; or empty: there are none
+	Guests       bool          // whether somebody who has not signed in may place orders
 }
 
 // Config is the configuration of Run.
@@ -71,8 +74,13 @@ const grace = 2 * time.Second
 
 // Run runs the API until ctx is done, and returns nil then. It refuses to start if topics are
 // missing or have wrong settings, if the address is in use or reachable from other machines without
-// permission, or if another process uses the data directory.
+// permission or sign-in, if the file of API keys has faults, or if another process uses the data
+// directory.
 func Run(ctx context.Context, cfg Config) error {
+	auth, err := cfg.openSignIn()
+	if err != nil {
+		return err
+	}
 	products, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
 		return err
@@ -81,7 +89,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("reading the rate card: %w", err)
 	}
-	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP", cfg.Access)
+	ln, err := cfg.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,12 +118,14 @@ func Run(ctx context.Context, cfg Config) error {
 	watch := func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return acts.Run(ctx) })
+		g.Go(func() error { return auth.run(ctx) })
 		g.Go(func() error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) })
 		return g.Wait()
 	}
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
+			Auth: auth, Keys: auth.keys, Guests: cfg.Guests,
 		}, in, v, d, products, card)
 	})
 }

@@ -200,7 +200,7 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 	k := kafkatest.Start(t)
 	used := settings(t, k)
 	_, url, _ := start(t, used)
-	address := strings.TrimPrefix(url, "http://")
+	address, broken := strings.TrimPrefix(url, "http://"), keysFile(t, "key: []\n")
 	for name, row := range map[string]struct {
 		change func(*api.Config)
 		want   string
@@ -212,6 +212,11 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 		"folder that is none": {func(c *api.Config) { c.Data = "/dev/null" }, "--data"},
 		"no catalogue":        {func(c *api.Config) { c.Catalogue = "/nowhere.yaml" }, "/nowhere.yaml"},
 		"no secret file":      {func(c *api.Config) { c.SecretFile = "/nowhere" }, "--secret-file"},
+		"no file of keys":     {func(c *api.Config) { c.Auth = api.AuthKeys }, "--auth keys: set the file of keys with --api-keys or ORDERS_API_KEYS"},
+		"no issuer":           {func(c *api.Config) { c.Auth = api.AuthOIDC }, "--auth oidc: set the issuer"},
+		"keys not there":      {func(c *api.Config) { c.APIKeys = "/nowhere.yaml" }, "--api-keys: stat /nowhere.yaml: no such file or directory"},
+		"broken keys":         {func(c *api.Config) { c.APIKeys = broken }, "--api-keys: " + broken + `:1: unknown key "key"`},
+		"no sign-in, remote":  {func(c *api.Config) { c.HTTP, c.Access.AllowRemote = ":0", true }, "--auth none is for loopback addresses only"},
 		"short secret":        {func(c *api.Config) { c.Secret = "short" }, "at least 16"},
 		"topics not there":    {func(c *api.Config) { c.Topics.Orders = "nowhere" }, "missing"},
 		"no broker":           {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
@@ -229,10 +234,21 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 	}
 }
 
-func TestAllowRemoteAllowsAllAddresses(t *testing.T) {
+// keysFile returns the path of a file of API keys.
+func keysFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAllowRemoteAllowsAllAddressesWithSignIn(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t, kafkatest.Start(t))
 	cfg.HTTP, cfg.Access.AllowRemote = ":0", true
+	cfg.Auth, cfg.APIKeys = api.AuthKeys, keysFile(t, "keys: []\n")
 	_, _, stop := start(t, cfg)
 	if err := stop(); err != nil {
 		t.Errorf("got %v, want nil", err)

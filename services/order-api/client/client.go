@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,8 +25,9 @@ import (
 
 // Client calls one API. It is safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	token string // or empty
 }
 
 // Limits of responses. An invoice is one record in Kafka, of at most about 1 MiB. A page of 200
@@ -46,7 +48,28 @@ func New(base string, h *http.Client) *Client {
 		transport.ResponseHeaderTimeout = 75 * time.Second
 		h = &http.Client{Transport: transport, CheckRedirect: sameHost}
 	}
-	return &Client{strings.TrimSuffix(base, "/"), h}
+	return &Client{base: strings.TrimSuffix(base, "/"), http: h}
+}
+
+// WithToken returns a client that signs in with a bearer token, such as an API key. It follows
+// redirects on the same host only, whatever the http.Client of New does. It refuses a token that is
+// no bearer token, and plain HTTP to another host than localhost or a loopback address, unless
+// plain is true: anybody on the way could read the token. Errors never contain the token.
+func (c *Client) WithToken(token string, plain bool) (*Client, error) {
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the token must be one word of visible ASCII characters")
+	}
+	base, err := url.Parse(c.base)
+	if err != nil {
+		return nil, err
+	}
+	host := base.Hostname()
+	if base.Scheme != "https" && !plain && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("%s: the token would be sent unencrypted", base.Redacted())
+	}
+	strict := *c.http
+	strict.CheckRedirect = sameHost
+	return &Client{c.base, &strict, token}, nil
 }
 
 // maxRedirects is the limit of net/http.
@@ -215,6 +238,18 @@ func (c *Client) Acts(ctx context.Context, q ActQuery) ([]Act, string, error) {
 	return page.Acts, page.Next, err
 }
 
+// APIKeys returns the API keys, with their last use at the instance of the API that answers.
+func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
+	var page struct{ Keys []APIKey }
+	err := c.get(ctx, "/v1/keys", &page)
+	return page.Keys, err
+}
+
+// Ready returns nil if the API is ready for requests. It needs no sign-in.
+func (c *Client) Ready(ctx context.Context) error {
+	return c.get(ctx, "/healthz/ready", new(struct{}))
+}
+
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	return c.call(ctx, http.MethodGet, path, nil, nil, into)
 }
@@ -248,6 +283,9 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	}
 	if header != nil {
 		req.Header = header
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

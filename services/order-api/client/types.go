@@ -233,6 +233,19 @@ func (p *Problem) Error() string {
 	return text
 }
 
+// APIKey is an API key without its secret.
+type APIKey struct {
+	ID        string    `json:"id"`
+	Principal string    `json:"principal"` // whom it signs in; owns the orders
+	Name      string    `json:"name,omitempty"`
+	Role      string    `json:"role"`
+	State     string    `json:"state"` // "active", "expired" or "revoked"
+	Created   time.Time `json:"created,omitzero"`
+	Expires   time.Time `json:"expires,omitzero"`
+	Revoked   time.Time `json:"revoked,omitzero"`
+	LastUsed  time.Time `json:"last_used,omitzero"` // zero: not since the start of the API; only from Client.APIKeys
+}
+
 // OrderQuery selects orders. Zero values select all.
 type OrderQuery struct {
 	Kind     string // "refund" for refunds instead of orders

@@ -3,7 +3,7 @@
 //
 // Results go to stdout, one a line, with --json as NDJSON; everything else goes to stderr. Commands
 // for orders, dead letters and the audit trail use the API. The commands audit, topics and invoice gaps read Kafka
-// directly, so they do not depend on a service.
+// directly, and keys changes a file, so they do not depend on a service.
 package ctl
 
 import (
@@ -25,6 +25,7 @@ const name = "ordersctl"
 type commands struct {
 	API  string `name:"api" env:"ORDERS_API" default:"http://127.0.0.1:8080" help:"Base URL of the API."`
 	JSON bool   `name:"json" help:"Print results as NDJSON: one JSON object a line."`
+	credentials
 
 	Place   place       `cmd:"" help:"Place orders from files (JSON with one order, NDJSON or CSV)."`
 	Quote   quote       `cmd:"" help:"Show the shipping price of an order without placing it."`
@@ -36,6 +37,8 @@ type commands struct {
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
 	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly). For who did what, see audit-log."`
 	Acts    auditLog    `cmd:"" name:"audit-log" help:"Show the audit trail: who refunded, cancelled and replayed, and who was denied. It is not the reconciliation of audit."`
+	Ready   ready       `cmd:"" help:"Check that the API is ready for requests."`
+	Keys    keys        `cmd:"" help:"Create, list and revoke API keys (changes a file of order-api)."`
 	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`
 }
 
@@ -56,5 +59,10 @@ func Run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdin, (*io.Reader)(nil))
-	return parsed.Run(&printer{out: stdout, err: stderr, json: c.JSON}, client.New(c.API, nil), &c.Topics)
+	// Only commands that use the API read the token: others work without it.
+	signedIn := func() (*client.Client, error) { return c.signIn(client.New(c.API, nil)) }
+	if err := parsed.BindToProvider(signedIn); err != nil {
+		return err
+	}
+	return parsed.Run(&printer{out: stdout, err: stderr, json: c.JSON}, &c.Topics, &c.Keys, signIn(signedIn))
 }

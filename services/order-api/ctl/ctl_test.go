@@ -323,7 +323,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

@@ -71,9 +71,15 @@ func replayable(err error) bool {
 	return refused && p.Status == http.StatusGone && p.Order != ""
 }
 
-// explain adds a hint to the error of an unreachable API and of backpressure.
+// explain adds a hint to the error of an unreachable API, of backpressure, and of a sign-in that is
+// missing or not enough.
 func explain(err error) error {
+	p, _ := errors.AsType[*client.Problem](err)
 	switch {
+	case p != nil && p.Status == http.StatusUnauthorized:
+		return config.Hint(err, "sign in with --token-file or ORDERS_TOKEN_FILE: the file has the line that ordersctl keys create prints; a key may be expired or revoked")
+	case p != nil && p.Status == http.StatusForbidden:
+		return config.Hint(err, "sign in with a key of another role, with --token-file or ORDERS_TOKEN_FILE")
 	case unreachable(err):
 		return config.Hint(err, "is the API running? Set its base URL with --api or ORDERS_API")
 	case overdue(err):

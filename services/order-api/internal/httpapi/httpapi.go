@@ -26,6 +26,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -49,6 +50,7 @@ type Config struct {
 	Ready    func(context.Context) error
 	Stopping <-chan struct{} // closed when event streams and waiting requests must end
 	Trail    *trail.Trail    // the audit trail of the acts of operators
+	Keys     *apikey.Store   // for the list of API keys; or nil: there are none
 }
 
 // api holds what handlers need.

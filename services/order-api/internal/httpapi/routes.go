@@ -27,6 +27,7 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/v1/dead-letters", requires(identity.ReadDeadLetters), a.listDeadLetters, a.limitLists)
 	a.get(e, "/v1/dead-letters/:id", requires(identity.ReadDeadLetters), a.getDeadLetter)
 	a.route(e, http.MethodPost, "/v1/dead-letters/:id/replay", requires(identity.ReplayDeadLetters), a.replayDeadLetter)
+	a.get(e, "/v1/keys", requires(identity.ManageKeys), a.listKeys)
 	a.get(e, "/v1/audit", requires(identity.ReadAudit), a.listActs, a.limitLists)
 
 	a.get(e, "/healthz/live", public, a.live)

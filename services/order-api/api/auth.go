@@ -1,0 +1,70 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/apikey"
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/serve"
+)
+
+// The values of Settings.Auth. API keys are valid with each of them, if APIKeys names a file.
+const (
+	AuthNone = "none" // a request without credentials is the demo operator's; loopback addresses only
+	AuthKeys = "keys" // API keys are the only credentials
+	AuthOIDC = "oidc" // also tokens and sign-ins of an OpenID Connect issuer
+)
+
+// checkAuth returns a usage error if settings of the sign-in are missing.
+func (s *Settings) checkAuth() error {
+	switch {
+	case s.Auth == AuthKeys && s.APIKeys == "":
+		return config.Usage(errors.New("--auth keys: set the file of keys with --api-keys or ORDERS_API_KEYS"))
+	case s.Auth == AuthOIDC:
+		return config.Usage(errors.New("--auth oidc: set the issuer with --oidc-issuer or ORDERS_OIDC_ISSUER"))
+	}
+	return nil
+}
+
+// listen listens on the address of the API. Without sign-in it refuses an address that other
+// machines can reach, whatever Access allows.
+func (cfg *Config) listen(ctx context.Context) (net.Listener, error) {
+	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP", cfg.Access)
+	if err != nil || cfg.Auth == AuthKeys || cfg.Auth == AuthOIDC || serve.Loopback(ln.Addr()) {
+		return ln, err
+	}
+	ln.Close()
+	return nil, config.Hint(fmt.Errorf("--http: %s can be reached from other machines, and --auth none is for loopback addresses only", cfg.HTTP),
+		"create a key with ordersctl keys create, and set --auth keys and --api-keys FILE")
+}
+
+// signIn is who finds out who sends a request, and what runs for that; run is never nil.
+type signIn struct {
+	identity.Chain
+	keys *apikey.Store               // or nil
+	run  func(context.Context) error // until its context is done
+}
+
+// openSignIn checks the settings of the sign-in, and reads the file of keys, if there is one.
+func (cfg *Config) openSignIn() (signIn, error) {
+	s := signIn{run: func(context.Context) error { return nil }}
+	if err := cfg.checkAuth(); err != nil {
+		return s, err
+	}
+	if cfg.Auth != AuthKeys && cfg.Auth != AuthOIDC {
+		s.Anonymous = identity.DemoOperator()
+	}
+	if cfg.APIKeys == "" {
+		return s, nil
+	}
+	keys, err := apikey.Open(cfg.APIKeys, cfg.Log)
+	if err != nil {
+		return s, fmt.Errorf("--api-keys: %w", err)
+	}
+	s.Keys, s.keys, s.run = keys, keys, keys.Run
+	return s, nil
+}

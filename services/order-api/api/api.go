@@ -44,6 +44,13 @@ type Settings struct {
 	Secret       string        // the key itself, instead of SecretFile; or empty
 	Promise      time.Duration // backpressure; see intake.Config
 	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
+
+	OIDCIssuer           string   // OpenID Connect issuer whose tokens sign in; or empty: none
+	OIDCAudience         []string // accepted audiences of bearer tokens; or empty: OIDCClientID
+	OIDCClientID         string   // client at the issuer for sign-in with a browser; or empty: bearer tokens only
+	OIDCClientSecretFile string   // path of the file with the client secret; or empty: a public client
+	OIDCRoles            string   // path of the mapping from claims to roles; or empty: everybody is a customer
+	PublicURL            string   // scheme, host and port for browsers; or empty: the address, if it is a loopback address
 }
 
 // Config is the configuration of Run.
@@ -84,6 +91,10 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer ln.Close()
+	signIn, err := cfg.openID(ctx, ln.Addr())
+	if err != nil {
+		return err
+	}
 	k, err := connect(ctx, cfg)
 	if err != nil {
 		return err
@@ -106,7 +117,7 @@ func Run(ctx context.Context, cfg Config) error {
 	d := desk.New(k.replays, cfg.Topics, v)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, products, card)
+		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Pages: signIn.pages, Stopping: stopping}, in, v, d, products, card)
 	})
 }
 

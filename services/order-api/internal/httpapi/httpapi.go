@@ -21,6 +21,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/identity/oidc"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
@@ -34,6 +35,7 @@ type Config struct {
 	Access  config.Access // allowed hosts
 	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
+	Pages    *oidc.Pages     // sign-in pages; or nil: there are none
 	Stopping <-chan struct{} // closed when event streams and waiting requests must end
 }
 

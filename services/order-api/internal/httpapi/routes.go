@@ -36,6 +36,9 @@ func (a *api) routes(e *echo.Echo) {
 	get(public, "/openapi.yaml", a.openAPI)
 	get(public, "/docs", a.docsPage)
 	get(public, "/docs/:file", a.docsFile)
+	get(public, "/sign-in", a.signIn)
+	get(public, "/sign-in/callback", a.signInCallback)
+	public.POST("/sign-out", a.signOut)
 	get(public, "/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 }
 

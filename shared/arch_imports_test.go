@@ -62,7 +62,7 @@ func arrows() []arrow {
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 
 		{mechanism, "identity", "order", "who sends a request, and what they may do; records name the actor"},
-		{mechanism, "oidc", "config identity telemetry", "signs in with an issuer: principals and roles are those of identity"},
+		{mechanism, "oidc", "config identity serve telemetry", "signs in with an issuer: principals and roles are those of identity"},
 		{mechanism, "oidctest", "", "an OpenID provider for tests, in a process of its own"},
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
 		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
@@ -76,7 +76,7 @@ func arrows() []arrow {
 		{program, "api", "catalogue config desk httpapi identity intake kafka oidc rates serve sqlite telemetry topic view", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
-		{mechanism, "ctl", "audit batch client config kafka order topic wire", "the commands of ordersctl; skip writes records"},
+		{mechanism, "ctl", "audit batch client config kafka oidc order topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
 		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 		{program, "all-in-one", "api broker config ctl inbox kafka serve telemetry topic worker", "settings of all parts, and the order in which they stop"},

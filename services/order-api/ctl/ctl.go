@@ -26,6 +26,8 @@ type commands struct {
 	API  string `name:"api" env:"ORDERS_API" default:"http://127.0.0.1:8080" help:"Base URL of the API."`
 	JSON bool   `name:"json" help:"Print results as NDJSON: one JSON object a line."`
 
+	TokenFile string `env:"ORDERS_TOKEN_FILE" placeholder:"FILE" help:"File for the token of login. Default: orders/token in the user's directory for configuration."`
+
 	Place   place       `cmd:"" help:"Place orders from files (JSON with one order, NDJSON or CSV)."`
 	Quote   quote       `cmd:"" help:"Show the shipping price of an order without placing it."`
 	Watch   watch       `cmd:"" help:"Print the status changes of an order until it is final."`
@@ -34,6 +36,8 @@ type commands struct {
 	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
 	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
+	Login   login       `cmd:"" help:"Sign in with an OpenID Connect issuer, in a browser."`
+	Logout  logout      `cmd:"" help:"Forget the token of login."`
 	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly)."`
 	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`
 }
@@ -55,5 +59,9 @@ func Run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdin, (*io.Reader)(nil))
-	return parsed.Run(&printer{out: stdout, err: stderr, json: c.JSON}, client.New(c.API, nil), &c.Topics)
+	file := tokenFile(c.TokenFile)
+	if file == "" {
+		file = defaultTokenFile(env)
+	}
+	return parsed.Run(file, &printer{out: stdout, err: stderr, json: c.JSON}, client.New(c.API, nil), &c.Topics)
 }

@@ -7,7 +7,8 @@
 // for keys per interval; a token that needs an unreachable issuer is identity.ErrUnavailable.
 //
 // Pages are the sign-in pages of one client of the issuer. An attempt to sign in and a session are
-// kept in the memory of the process, found by a random cookie, and their number is limited.
+// kept in the memory of the process, found by a random cookie, and their number is limited. Native
+// signs in at a terminal.
 //
 // fetched.go fetches documents, keys.go verifies signatures, roles.go and principal.go map claims,
 // store.go keeps sessions.
@@ -54,6 +55,7 @@ type metadata struct {
 	provider    *coreos.Provider
 	JWKS        string   `json:"jwks_uri"`
 	EndSession  string   `json:"end_session_endpoint"` // or empty
+	Revocation  string   `json:"revocation_endpoint"`  // or empty
 	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	SendsIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 }

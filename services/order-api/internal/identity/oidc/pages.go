@@ -195,7 +195,7 @@ func (p *Pages) session(ctx context.Context, text, nonce string) (session, error
 	if err != nil {
 		return session{}, err
 	}
-	if err := p.meant(t, nonce); err != nil {
+	if err := meant(t, p.ClientID, nonce); err != nil {
 		return session{}, fmt.Errorf("%w: %w", identity.ErrCredentials, err)
 	}
 	principal, err := p.issuer.principal(t)
@@ -205,8 +205,9 @@ func (p *Pages) session(ctx context.Context, text, nonce string) (session, error
 	return session{principal, text}, err
 }
 
-// meant reports an ID token that is for another client or another attempt.
-func (p *Pages) meant(t *coreos.IDToken, nonce string) error {
+// meant reports an ID token that is for another client or another attempt. A refreshed one is for
+// none: its nonce is empty.
+func meant(t *coreos.IDToken, client, nonce string) error {
 	var claims struct {
 		Party string `json:"azp"`
 	}
@@ -214,9 +215,9 @@ func (p *Pages) meant(t *coreos.IDToken, nonce string) error {
 		return fmt.Errorf("reading azp: %w", err)
 	}
 	switch {
-	case !slices.Contains(t.Audience, p.ClientID) || len(t.Audience) > 1 && claims.Party == "" || claims.Party != "" && claims.Party != p.ClientID:
+	case !slices.Contains(t.Audience, client) || len(t.Audience) > 1 && claims.Party == "" || claims.Party != "" && claims.Party != client:
 		return fmt.Errorf("the ID token is for %q", t.Audience)
-	case subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(nonce)) != 1:
+	case nonce != "" && subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(nonce)) != 1:
 		return errors.New("the ID token has another nonce")
 	}
 	return nil

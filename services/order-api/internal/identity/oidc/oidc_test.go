@@ -267,9 +267,9 @@ func TestHostileDocumentsAreRefused(t *testing.T) {
 		return fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"authorization_endpoint":"https://a.example/a","token_endpoint":"https://a.example/t"}`, issuer, keys)
 	}
 	endless := func(w http.ResponseWriter, begin string) {
-		n, err := io.WriteString(w, begin)
-		for block := strings.Repeat(" ", 1<<16); err == nil && sent.Load() < 1<<30; sent.Add(int64(n)) {
-			n, err = io.WriteString(w, block)
+		_, err := io.WriteString(w, begin)
+		for block := strings.Repeat(" ", 1<<16); err == nil && sent.Load() < 1<<30; sent.Add(1 << 16) {
+			_, err = io.WriteString(w, block)
 		}
 	}
 	for name, answer := range map[string]func(w http.ResponseWriter, url string){

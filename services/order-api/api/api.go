@@ -49,6 +49,13 @@ type Settings struct {
 	Auth         string        // sign-in: AuthNone, AuthKeys or AuthOIDC; empty is AuthNone
 	APIKeys      string        // path of the file of API keys; or empty: there are none
 	Guests       bool          // whether somebody who has not signed in may place orders
+
+	OIDCIssuer           string   // OpenID Connect issuer whose tokens sign in; or empty: none
+	OIDCAudience         []string // accepted audiences of bearer tokens; or empty: OIDCClientID
+	OIDCClientID         string   // client at the issuer for sign-in with a browser; or empty: bearer tokens only
+	OIDCClientSecretFile string   // path of the file with the client secret; or empty: a public client
+	OIDCRoles            string   // path of the mapping from claims to roles; or empty: everybody is a customer
+	PublicURL            string   // scheme, host and port for browsers; or empty: the address, if it is a loopback address
 }
 
 // Config is the configuration of Run.
@@ -113,6 +120,11 @@ func Run(ctx context.Context, cfg Config) error {
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
 		PerHour: cfg.PerRecipient,
 	})
+	issuer, err := cfg.openID(ctx, ln.Addr())
+	if err != nil {
+		return err
+	}
+	auth.Next = issuer
 	d := desk.New(k.replays, cfg.Topics, v)
 	acts := trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	watch := func(ctx context.Context) error {
@@ -125,7 +137,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
 		return httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Guests: cfg.Guests,
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests,
 		}, in, v, d, products, card)
 	})
 }

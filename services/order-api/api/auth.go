@@ -24,8 +24,10 @@ func (s *Settings) checkAuth() error {
 	switch {
 	case s.Auth == AuthKeys && s.APIKeys == "":
 		return config.Usage(errors.New("--auth keys: set the file of keys with --api-keys or ORDERS_API_KEYS"))
-	case s.Auth == AuthOIDC:
+	case s.Auth == AuthOIDC && s.OIDCIssuer == "":
 		return config.Usage(errors.New("--auth oidc: set the issuer with --oidc-issuer or ORDERS_OIDC_ISSUER"))
+	case s.Auth != AuthOIDC && s.OIDCIssuer != "":
+		return config.Usage(errors.New("--oidc-issuer is used with --auth oidc only"))
 	}
 	return nil
 }

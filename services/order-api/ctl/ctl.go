@@ -39,6 +39,8 @@ type commands struct {
 	Acts    auditLog    `cmd:"" name:"audit-log" help:"Show the audit trail: who refunded, cancelled and replayed, and who was denied. It is not the reconciliation of audit."`
 	Ready   ready       `cmd:"" help:"Check that the API is ready for requests."`
 	Keys    keys        `cmd:"" help:"Create, list and revoke API keys (changes a file of order-api)."`
+	Login   login       `cmd:"" help:"Sign in with an OpenID Connect issuer, in a browser."`
+	Logout  logout      `cmd:"" help:"Forget the token of login."`
 	Topics  topics      `cmd:"" help:"Create and check the topics (uses Kafka directly)."`
 }
 
@@ -60,9 +62,10 @@ func Run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdin, (*io.Reader)(nil))
 	// Only commands that use the API read the token: others work without it.
-	signedIn := func() (*client.Client, error) { return c.signIn(client.New(c.API, nil)) }
+	file := c.file(env)
+	signedIn := func() (*client.Client, error) { return c.signIn(ctx, client.New(c.API, nil), file) }
 	if err := parsed.BindToProvider(signedIn); err != nil {
 		return err
 	}
-	return parsed.Run(&printer{out: stdout, err: stderr, json: c.JSON}, &c.Topics, &c.Keys, signIn(signedIn))
+	return parsed.Run(file, &printer{out: stdout, err: stderr, json: c.JSON}, &c.Topics, &c.Keys, signIn(signedIn))
 }

@@ -16,6 +16,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/oidc"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -46,6 +47,8 @@ var (
 	unknownDeadLetter = kind{"unknown-dead-letter", http.StatusNotFound, "Dead letter not found"}
 	notIssued         = kind{"invoice-not-issued", http.StatusNotFound, "Invoice not issued yet"}
 	noXML             = kind{"invoice-without-xml", http.StatusNotFound, "Invoice without XML"}
+	signInInvalid     = kind{"sign-in-invalid", http.StatusBadRequest, "Sign-in cannot be continued"}
+	signInRefused     = kind{"sign-in-refused", http.StatusForbidden, "Sign-in refused"}
 	methodNotAllowed  = kind{"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed"}
 	deadLetterClosed  = kind{"dead-letter-closed", http.StatusConflict, "Dead letter already closed"}
 	orderBegun        = kind{"order-begun", http.StatusConflict, "Order already begun"}
@@ -86,9 +89,13 @@ var sentinels = []struct {
 	kind   kind
 	detail string
 }{
+	{oidc.ErrReturn, badParameter, "return must be a path of this program, such as /orders"},
+	{oidc.ErrAttempt, signInInvalid, "the answer of the sign-in service belongs to no sign-in that this browser began within 10 minutes: begin again at /sign-in"},
+	{oidc.ErrRefused, signInRefused, "the sign-in service refused the sign-in"},
+	{oidc.ErrNoRole, signInRefused, "your account has no role in this application: ask an administrator for one"},
+	{identity.ErrUnavailable, unavailable, "the sign-in service cannot be reached: try again later; those who are signed in are not affected"},
 	{errSignIn, unauthenticated, "send an API key or a token in the header Authorization"},
 	{identity.ErrCredentials, unauthenticated, "the credentials are invalid, expired or revoked"},
-	{identity.ErrUnavailable, unavailable, "credentials cannot be checked now: try again later"},
 	{view.ErrCursor, badParameter, "cursor is invalid: use the value of next from the previous page"},
 	{desk.ErrUnknown, unknownDeadLetter, ""},
 	{view.ErrUnknown, unknownOrder, ""},

@@ -37,6 +37,9 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/openapi.yaml", public, a.openAPI)
 	a.get(e, "/docs", public, a.docsPage)
 	a.get(e, "/docs/:file", public, a.docsFile)
+	a.get(e, "/sign-in", public, a.signIn)
+	a.get(e, "/sign-in/callback", public, a.signInCallback)
+	a.route(e, http.MethodPost, "/sign-out", public, a.signOut)
 	a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 }
 

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/oidc"
+	"example.com/orders/shared/config"
+)
+
+// openID signs in with an OpenID Connect issuer.
+type openID struct {
+	issuer *oidc.Issuer // or nil: there is no issuer
+	pages  *oidc.Pages  // or nil: bearer tokens only
+}
+
+// Authenticate implements identity.Authenticator for bearer tokens, and for sessions of requests
+// without an Authorization header. Without an issuer everybody is a guest.
+func (o *openID) Authenticate(r *http.Request) (identity.Principal, error) {
+	if o.issuer == nil {
+		return identity.Principal{}, nil
+	}
+	if o.pages == nil || r.Header.Get("Authorization") != "" {
+		return o.issuer.Authenticate(r)
+	}
+	return o.pages.Authenticate(r)
+}
+
+// openID returns the issuer of the settings; its fields are nil if there is none. If the issuer is away, the
+// API starts without it, and the log says so.
+func (cfg *Config) openID(ctx context.Context, at net.Addr) (*openID, error) {
+	if cfg.OIDCIssuer == "" {
+		if cfg.OIDCClientID != "" || len(cfg.OIDCAudience) > 0 {
+			return nil, errors.New("--oidc-client-id and --oidc-audience need --oidc-issuer")
+		}
+		return &openID{}, nil
+	}
+	audiences := cfg.OIDCAudience
+	if len(audiences) == 0 {
+		audiences = []string{cfg.OIDCClientID}
+	}
+	if audiences[0] == "" {
+		return nil, errors.New("--oidc-issuer needs --oidc-client-id or --oidc-audience")
+	}
+	roles, err := oidc.LoadRoles(cfg.OIDCRoles)
+	if err != nil {
+		return nil, fmt.Errorf("--oidc-roles: %w", err)
+	}
+	issuer, err := oidc.New(oidc.Config{URL: cfg.OIDCIssuer, Audiences: audiences, Roles: roles, Log: cfg.Log})
+	if err != nil {
+		return nil, fmt.Errorf("--oidc-issuer: %w", err)
+	}
+	pages, err := cfg.signInPages(issuer, at)
+	if err != nil {
+		return nil, err
+	}
+	_ = issuer.Discover(ctx) // it logs the error, and is repeated when the issuer is needed
+	return &openID{issuer, pages}, nil
+}
+
+// signInPages returns nil if there is no client ID.
+func (cfg *Config) signInPages(issuer *oidc.Issuer, at net.Addr) (*oidc.Pages, error) {
+	if cfg.OIDCClientID == "" {
+		return nil, nil
+	}
+	client := oidc.PagesConfig{ClientID: cfg.OIDCClientID, PublicURL: cfg.PublicURL}
+	if client.PublicURL == "" {
+		client.PublicURL = "http://" + at.String() // refused unless it is a loopback address
+	}
+	if cfg.OIDCClientSecretFile != "" {
+		secret, err := config.ReadFile(cfg.OIDCClientSecretFile, maxSecret)
+		if err != nil {
+			return nil, fmt.Errorf("--oidc-client-secret-file: %w", err)
+		}
+		if client.ClientSecret = string(bytes.TrimSpace(secret)); client.ClientSecret == "" {
+			return nil, fmt.Errorf("--oidc-client-secret-file: %s is empty", cfg.OIDCClientSecretFile)
+		}
+	}
+	pages, err := oidc.NewPages(issuer, client)
+	if err != nil {
+		return nil, fmt.Errorf("--public-url: %w", err)
+	}
+	return pages, nil
+}

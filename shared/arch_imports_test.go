@@ -97,6 +97,7 @@ func modules() []allowed {
 		{"github.com/sony/gobreaker/v2", "retry", "circuit breaker: small, maintained by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
+		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
 		{"github.com/twmb/franz-go", "api audit broker chaos ctl desk dlq group intake kafka kafkatest lease ledger pipeline scheduler sqlite status storetest view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},

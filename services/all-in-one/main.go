@@ -51,13 +51,20 @@ type settings struct {
 
 // apiFlags has a flag for each field of api.Settings, as in order-api.
 type apiFlags struct {
-	HTTP         string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
-	Data         string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
-	Catalogue    string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
-	SecretFile   string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
-	Secret       string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
-	Promise      time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
-	PerRecipient int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+	HTTP           string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
+	Data           string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
+	Catalogue      string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
+	SecretFile     string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
+	Secret         string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
+	Promise        time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
+	PerRecipient   int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+	TLSCert        string        `name:"tls-cert" env:"ORDERS_TLS_CERT" type:"path" placeholder:"FILE" help:"Certificate chain for HTTPS (PEM), read again when it changes. Default: HTTP."`
+	TLSKey         string        `name:"tls-key" env:"ORDERS_TLS_KEY" type:"path" placeholder:"FILE" help:"Private key of --tls-cert (PEM)."`
+	TrustedProxies []string      `name:"trusted-proxies" env:"ORDERS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of reverse proxies. Only they may name the address of a client, with X-Forwarded-For or Forwarded."`
+	RateLimit      int           `name:"rate-limit" env:"ORDERS_RATE_LIMIT" default:"1000" help:"Requests per second of one principal, and twice as many at once; refuse more with 429. 0: no limit."`
+	GuestRateLimit int           `name:"guest-rate-limit" env:"ORDERS_GUEST_RATE_LIMIT" default:"50" help:"Requests per second without credentials from one address, and twice as many at once. 0: no limit."`
+	MaxStreams     int           `name:"max-streams" env:"ORDERS_MAX_STREAMS" default:"5000" help:"Concurrent event streams: at most half of them for one principal, and a twentieth for one address without credentials. 0: no limit."`
+	MaxWaits       int           `name:"max-waits" env:"ORDERS_MAX_WAITS" default:"2000" help:"Concurrent requests that wait for their order (Prefer: wait), shared as --max-streams. 0: no limit."`
 }
 
 // Validate is called by config.Parse.

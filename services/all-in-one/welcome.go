@@ -16,10 +16,14 @@ import (
 func (d *demo) welcome(ctx context.Context) error {
 	select {
 	case address := <-d.listening:
-		if err := d.printAddresses("http://" + address); err != nil {
+		scheme := "http://"
+		if d.API.TLSCert != "" {
+			scheme = "https://"
+		}
+		if err := d.printAddresses(scheme + address); err != nil {
 			return err
 		}
-		d.placeSample(ctx, "http://"+address)
+		d.placeSample(ctx, scheme+address)
 	case <-ctx.Done():
 	}
 	<-ctx.Done()

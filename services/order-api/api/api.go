@@ -10,6 +10,7 @@ package api
 import (
 	"context"
 	_ "embed" // for the contract
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -44,6 +45,12 @@ type Settings struct {
 	Secret       string        // the key itself, instead of SecretFile; or empty
 	Promise      time.Duration // backpressure; see intake.Config
 	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
+
+	TLSCert, TLSKey      string   // paths of certificate and key, for HTTPS; or empty
+	TrustedProxies       []string // networks of the proxies that may name the address of a client
+	RateLimit            int      // requests per second of one principal; zero is no limit
+	GuestRateLimit       int      // and of one address without credentials; zero is no limit
+	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
 }
 
 // Config is the configuration of Run.
@@ -79,7 +86,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("reading the rate card: %w", err)
 	}
-	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP", cfg.Access)
+	ln, proxies, err := cfg.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,8 +113,34 @@ func Run(ctx context.Context, cfg Config) error {
 	d := desk.New(k.replays, cfg.Topics, v)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping}, in, v, d, products, card)
+		return proxies.Handler(httpapi.New(httpapi.Config{
+			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Limits: cfg.limits(),
+		}, in, v, d, products, card))
 	})
+}
+
+// listen opens the address of the API, with HTTPS if there is a certificate.
+func (cfg *Config) listen(ctx context.Context) (net.Listener, serve.Proxies, error) {
+	proxies, err := serve.ParseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--trusted-proxies: %w", err)
+	}
+	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
+		return nil, nil, errors.New("--tls-cert and --tls-key need each other")
+	}
+	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP", cfg.Access)
+	if err != nil || cfg.TLSCert == "" {
+		return ln, proxies, err
+	}
+	secured, err := serve.Secure(ln, cfg.TLSCert, cfg.TLSKey, cfg.Log)
+	if err != nil {
+		ln.Close()
+	}
+	return secured, proxies, err
+}
+
+func (cfg *Config) limits() httpapi.Limits {
+	return httpapi.Limits{Rate: cfg.RateLimit, GuestRate: cfg.GuestRateLimit, Streams: cfg.MaxStreams, Waits: cfg.MaxWaits}
 }
 
 // serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or

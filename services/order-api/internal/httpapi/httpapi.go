@@ -35,6 +35,7 @@ type Config struct {
 	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
 	Stopping <-chan struct{} // closed when event streams and waiting requests must end
+	Limits   Limits
 }
 
 // api holds what handlers need.
@@ -47,6 +48,7 @@ type api struct {
 	card      *rates.Card
 	metrics   *metrics
 	tooMany   oncePerMinute // log lines of 429
+	limits    *limits
 	lists     chan struct{} // holds an element for each list request that runs
 }
 
@@ -54,12 +56,12 @@ type api struct {
 func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *catalogue.Catalogue, card *rates.Card) http.Handler {
 	a := &api{
 		Config: cfg, intake: in, view: v, desk: d, catalogue: products, card: card,
-		metrics: newMetrics(in, v), lists: make(chan struct{}, maxLists),
+		metrics: newMetrics(in, v), limits: newLimits(cfg.Limits), lists: make(chan struct{}, maxLists),
 	}
 	e := echo.New()
-	e.IPExtractor = echo.ExtractIPDirect() // trust no header about the client's address
+	e.IPExtractor = echo.ExtractIPDirect() // unused: serve.ClientAddr knows the trusted proxies
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit)
+	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses, a.limitRequests)
 	a.routes(e)
 	return e
 }

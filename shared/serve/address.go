@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -20,8 +21,8 @@ func ParseProxies(texts []string) (Proxies, error) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			var one netip.Addr
-			if one, err = netip.ParseAddr(text); err != nil {
-				return nil, err
+			if one, err = netip.ParseAddr(text); err != nil || one.Zone() != "" {
+				return nil, fmt.Errorf("%q: must be a network such as 10.0.0.0/8, or an IP address", text)
 			}
 			prefix = netip.PrefixFrom(one, one.BitLen())
 		}

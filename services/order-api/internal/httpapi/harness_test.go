@@ -61,9 +61,9 @@ const promise = 24 * time.Hour
 
 // setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in
 // memory.
-func setup(t *testing.T) *shop {
+func setup(t *testing.T, change ...func(*httpapi.Config)) *shop {
 	t.Helper()
-	return setupOn(t, kafkatest.Start(t))
+	return setupOn(t, kafkatest.Start(t), change...)
 }
 
 // onBoth runs a test on a broker in memory, and on a real Kafka where there is one.
@@ -76,7 +76,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *shop)) {
 	}
 }
 
-func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
+func setupOn(t *testing.T, k *kafkatest.Kafka, change ...func(*httpapi.Config)) *shop {
 	t.Helper()
 	s := &shop{Kafka: k, keys: map[order.ID]string{}}
 	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
@@ -106,7 +106,11 @@ func setupOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	in := intake.New(orders, s.view, products.Price, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
-	h := httpapi.New(httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
+	cfg := httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}
+	for _, c := range change {
+		c(&cfg)
+	}
+	h := httpapi.New(cfg, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	s.intake = in
 	end := s.serve(t, h)
 	t.Cleanup(func() {

@@ -14,6 +14,14 @@ type Actor struct {
 	ID   string // of the principal; unique among the actors of a kind
 }
 
+// String is the actor as records name it, such as "customer:17". It is empty for the zero value.
+func (a Actor) String() string {
+	if a == (Actor{}) {
+		return ""
+	}
+	return string(a.Kind) + ":" + a.ID
+}
+
 // ActorKind is the kind of a principal.
 type ActorKind string
 

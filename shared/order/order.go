@@ -28,10 +28,19 @@ type Order struct {
 	Note     string  // or empty; never printed on the invoice
 	Refund   *Refund // nil for an order, set for a refund
 	Cause    Cause   // who placed it; not part of Source
+	// Owner is whose order it is: who placed it or, for a refund, whose order is refunded. It is zero for
+	// the order of a guest, and for one of another program that names no owner.
+	Owner Actor
+	// LinkToken gives a guest access to the order: LinkTokenLength lower-case letters and digits that
+	// cannot be guessed. It is empty for an order with an owner.
+	LinkToken string
 	// Source is the JSON that the order was read from, so that fields of a newer version survive; nil
 	// for an order of this process.
 	Source []byte
 }
+
+// LinkTokenLength is the length of a link token, in bytes: 128 bits in base32.
+const LinkTokenLength = 26
 
 // Customer places the order and receives the mail.
 type Customer struct {
@@ -76,7 +85,7 @@ func (o Order) ItemsTotal() Money {
 }
 
 // BodyHash is the SHA-256, in hex, of the customer's request: two requests with the same hash ask for
-// the same order. It leaves out ID, time and the data of the catalogue.
+// the same order. It leaves out ID, time, owner and the data of the catalogue.
 func (o Order) BodyHash() string {
 	c, a := o.Customer, o.ShipTo
 	fields := []string{c.Name, c.Email, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.Country, o.Service, o.Note}

@@ -51,6 +51,8 @@ func TestBodyHashTellsWhatWasAskedForAndNothingElse(t *testing.T) {
 		{"ID", func(o *order.Order) { o.ID = "ord_other" }, true},
 		{"time", func(o *order.Order) { o.PlacedAt = time.Unix(1, 0) }, true},
 		{"source", func(o *order.Order) { o.Source = []byte("{}") }, true},
+		{"owner", func(o *order.Order) { o.Owner = order.Actor{Kind: order.ActorCustomer, ID: "17"} }, true},
+		{"link token", func(o *order.Order) { o.LinkToken = "mfzwizltoq2gk3tunfxw42lomq" }, true},
 		{"product name", func(o *order.Order) { o.Lines[0].Name = "other" }, true},
 		{"price", func(o *order.Order) { o.Lines[0].UnitPrice = order.EUR.Cents(1) }, true},
 		{"weight", func(o *order.Order) { o.Lines[0].Grams = 1 }, true},

@@ -55,6 +55,7 @@ func ExampleState_Refund() {
 func TestARefundIsAValidOrderOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := invoiced(valid(), order.EUR.Cents(490), 1900)
+	s.Order.Owner, s.Order.LinkToken = order.Actor{Kind: order.ActorCustomer, ID: "17"}, "mfzwizltoq2gk3tunfxw42lomq"
 	got, wrong := s.Refund(asked(s.Order, 1), true, nil)
 	got.Refund.Reason = "Arrived broken"
 	if found := slices.Concat(wrong, got.Validate()); len(found) > 0 {

@@ -135,7 +135,7 @@ func (q *ReplayRequest) Record() *kgo.Record {
 		e.Facts = append(e.Facts, Fact{hOrderTrace, q.Placed.Trace})
 	}
 	if q.Placed.Actor != (order.Actor{}) {
-		e.Facts = append(e.Facts, Fact{hOrderActor, actorText(q.Placed.Actor)})
+		e.Facts = append(e.Facts, Fact{hOrderActor, q.Placed.Actor.String()})
 	}
 	e.Facts = append(e.Facts, Fact{hProgress, string(Progress(q.Progress))})
 	return e.Record(q.Key, q.Value, q.Headers)

@@ -44,6 +44,9 @@ func drawOrder(t *rapid.T) order.Order {
 			Size: [3]int{count(t, "length", order.MaxSide), 1, 2},
 		})
 	}
+	if o.Owner = drawActor(t, "owner"); o.Owner == (order.Actor{}) && rapid.Bool().Draw(t, "of a guest") {
+		o.LinkToken = rapid.StringMatching("[a-z2-7]{26}").Draw(t, "link token")
+	}
 	if rapid.Bool().Draw(t, "is a refund") {
 		refund(t, &o)
 	}
@@ -53,11 +56,17 @@ func drawOrder(t *rapid.T) order.Order {
 // drawCause draws a cause that is not known, in whole or in part, or one that is.
 func drawCause(t *rapid.T) (c order.Cause) {
 	c.Trace = rapid.SampledFrom([]string{"", placedBy.Trace, asked.Trace}).Draw(t, "trace")
-	if rapid.Bool().Draw(t, "signed in") {
-		c.Actor.Kind = rapid.SampledFrom([]order.ActorKind{order.ActorCustomer, order.ActorOperator, order.ActorService}).Draw(t, "kind of actor")
-		c.Actor.ID = rapid.StringMatching("[!-~]([ -~]{0,60})").Draw(t, "actor")
-	}
+	c.Actor = drawActor(t, "actor")
 	return c
+}
+
+// drawActor draws somebody who has signed in, or the zero actor.
+func drawActor(t *rapid.T, label string) (a order.Actor) {
+	if rapid.Bool().Draw(t, label+" is signed in") {
+		a.Kind = rapid.SampledFrom([]order.ActorKind{order.ActorCustomer, order.ActorOperator, order.ActorService}).Draw(t, "kind of "+label)
+		a.ID = rapid.StringMatching("[!-~]([ -~]{0,60})").Draw(t, label)
+	}
+	return a
 }
 
 // refund makes an order a refund.

@@ -78,8 +78,8 @@ func (e Envelope) Record(key, value []byte, derivedFrom []kgo.RecordHeader) *kgo
 	if e.Cause.Trace != "" {
 		add(hTrace, e.Cause.Trace)
 	}
-	if e.Cause.Actor != (order.Actor{}) {
-		add(hActor, actorText(e.Cause.Actor))
+	if actor := e.Cause.Actor.String(); actor != "" {
+		add(hActor, actor)
 	}
 	for _, f := range e.Facts {
 		add(f.Name, f.Value)
@@ -148,17 +148,22 @@ func parseCause(trace, actor string) (c order.Cause) {
 	if printable(trace) {
 		c.Trace = trace
 	}
-	kind, id, found := strings.Cut(actor, ":")
-	switch k := order.ActorKind(kind); k {
-	case order.ActorCustomer, order.ActorOperator, order.ActorService:
-		if found && id != "" && printable(actor) {
-			c.Actor = order.Actor{Kind: k, ID: id}
-		}
-	}
+	c.Actor = parseActor(actor)
 	return c
 }
 
-func actorText(a order.Actor) string { return string(a.Kind) + ":" + a.ID }
+// parseActor reads what order.Actor.String wrote. Any other text, as of a kind that only a newer version
+// knows, is the zero actor.
+func parseActor(text string) order.Actor {
+	kind, id, _ := strings.Cut(text, ":")
+	switch k := order.ActorKind(kind); k {
+	case order.ActorCustomer, order.ActorOperator, order.ActorService:
+		if id != "" && printable(text) {
+			return order.Actor{Kind: k, ID: id}
+		}
+	}
+	return order.Actor{}
+}
 
 // printable reports whether a text is short enough for a cause and has printable ASCII alone.
 func printable(text string) bool {

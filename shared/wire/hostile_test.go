@@ -51,6 +51,8 @@ func TestWhatIsNoOrderIsUndecodable(t *testing.T) {
 		{"a header in an e-mail", `a@example.com`, `a@example.com\r\nBcc: b@example.com`},
 		{"a NUL", `"name":"A"`, `"name":"A\u0000"`},
 		{"a customer of another kind", `{"name":"A","email":"a@example.com"}`, `"A"`},
+		{"an owner of another kind", `"schema":1,`, `"schema":1,"owner":{"id":"17"},`},
+		{"a link token as a number", `"schema":1,`, `"schema":1,"link_token":1,`},
 		{"no lines", `"items":[`, `"lines":[`},
 		{"a refund of nothing", `"schema":1,`, `"schema":2,"refund":{},`},
 		{"a refund without an invoice", `"schema":1,"id":"ord_1"`, `"schema":2,"id":"ord_1","refund":{"of":"x","number":1}`},
@@ -96,6 +98,42 @@ func TestWhatIsNoOrderIsUndecodable(t *testing.T) {
 }
 
 // nested is a list in a list in a list.
+// TestAccessIsGivenByNothingThatIsOdd has orders of other programs: a text that names no owner, or a
+// token that can be guessed, is as good as none, and survives.
+func TestAccessIsGivenByNothingThatIsOdd(t *testing.T) {
+	t.Parallel()
+	token := strings.Repeat("a", order.LinkTokenLength)
+	for text, want := range map[string]order.Order{
+		`"owner":"customer:17"`:          {Owner: order.Actor{Kind: order.ActorCustomer, ID: "17"}},
+		`"owner":"customer:a:b c"`:       {Owner: order.Actor{Kind: order.ActorCustomer, ID: "a:b c"}},
+		`"link_token":"` + token + `"`:   {LinkToken: token},
+		`"owner":""`:                     {},
+		`"owner":null,"link_token":null`: {},
+		`"owner":"customer:"`:            {},
+		`"owner":"customer"`:             {},
+		`"owner":":17"`:                  {},
+		`"owner":"Customer:17"`:          {},
+		`"owner":"robot:17"`:             {},
+		`"owner":"customer:a\u0000"`:     {},
+		`"owner":"customer:ë"`:           {},
+		`"owner":"customer:` + token + token + token + token + token + token + token + token + `"`: {},
+		`"link_token":""`:                        {},
+		`"link_token":"a"`:                       {},
+		`"link_token":"` + token + `a"`:          {},
+		`"link_token":"` + token[1:] + ` "`:      {},
+		`"link_token":"` + token[1:] + `\u0000"`: {},
+	} {
+		r := placed(strings.Replace(plain, `"schema":1,`, `"schema":1,`+text+`,`, 1))
+		got, err := wire.ReadOrder(r)
+		if err != nil || got.Owner != want.Owner || got.LinkToken != want.LinkToken {
+			t.Errorf("%s: got owner %q, token %q, %v; want %q and %q", text, got.Owner, got.LinkToken, err, want.Owner, want.LinkToken)
+		}
+		if again := wire.Order(got); !bytes.Equal(again.Value, r.Value) {
+			t.Errorf("%s: written again: got %s, want the same bytes", text, again.Value)
+		}
+	}
+}
+
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
 func TestAnIDIsPlainEnoughForURLsAndHeaders(t *testing.T) {

@@ -53,6 +53,8 @@ type orderValue struct {
 	Service  string    `json:"service"`
 	Items    []line    `json:"items"`
 	Note     string    `json:"note,omitempty"`
+	Owner    string    `json:"owner,omitempty"`
+	Token    string    `json:"link_token,omitempty"`
 	Refund   *refund   `json:"refund,omitempty"`
 }
 
@@ -125,6 +127,7 @@ func orderJSON(o order.Order) []byte {
 	v := orderValue{
 		Schema: schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
+		Owner: o.Owner.String(), Token: o.LinkToken,
 	}
 	for _, l := range o.Lines {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
@@ -150,6 +153,7 @@ func parseOrder(data []byte) (order.Order, error) {
 	o := order.Order{
 		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,
 		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
+		Owner: parseActor(v.Owner), LinkToken: linkToken(v.Token),
 		Source: compact(data),
 	}
 	// In UTC, a time at the edge of the years that JSON can hold may lie beyond it.
@@ -190,6 +194,15 @@ func wellFormed(id order.ID) bool {
 }
 
 const maxID = 100
+
+// linkToken returns a token that cannot be guessed, or "": a short one of another program would give
+// everyone access to the order.
+func linkToken(text string) string {
+	if len(text) != order.LinkTokenLength || !wellFormed(order.ID(text)) {
+		return ""
+	}
+	return text
+}
 
 // compact removes insignificant space from valid JSON, as in a state.
 func compact(data []byte) []byte {

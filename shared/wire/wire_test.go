@@ -152,7 +152,10 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	back.PlacedAt, back.Refund.Key, back.Refund.Reason = at, "2c26b46b68ffc68ff99b453c1d304134", "Arrived broken"
 	retrying, waiting, replay := parked(), parked(), replayRequest()
 	waiting.Status, waiting.Retries, waiting.Since = order.Waiting, 0, time.Time{}
+	guest := w.Order
+	guest.Owner, guest.LinkToken, guest.Cause = order.Actor{}, "mfzwizltoq2gk3tunfxw42lomq", order.Cause{}
 	for name, r := range map[string]*kgo.Record{
+		"guest":    wire.Order(guest),
 		"order":    wire.Order(w.Order),
 		"refund":   wire.Order(back),
 		"refunded": wire.State(back.Begin(w.Origin), 17),
@@ -175,7 +178,7 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 func finished() *order.State {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	o := order.Order{
-		ID: "ord_0123456789abcdefghijklmnop", PlacedAt: at, Service: order.Express, Note: "Ring twice.\nThen <wait>.", Cause: placedBy,
+		ID: "ord_0123456789abcdefghijklmnop", PlacedAt: at, Service: order.Express, Note: "Ring twice.\nThen <wait>.", Cause: placedBy, Owner: placedBy.Actor,
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "1 Main Street", Line2: "Flat 2", City: "Berlin", Region: "BE", PostalCode: "10115", Country: "DE"},
 		Lines: []order.Line{

@@ -125,6 +125,9 @@ func (cfg *Config) listen(ctx context.Context) (net.Listener, serve.Proxies, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}
+	if min(cfg.RateLimit, cfg.GuestRateLimit, cfg.MaxStreams, cfg.MaxWaits) < 0 {
+		return nil, nil, errors.New("--rate-limit, --guest-rate-limit, --max-streams and --max-waits must not be negative")
+	}
 	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
 		return nil, nil, errors.New("--tls-cert and --tls-key need each other")
 	}

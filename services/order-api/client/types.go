@@ -33,6 +33,7 @@ type Order struct {
 	Invoice    *Invoice       `json:"invoice,omitempty"`  // when it is issued; the credit note of a refund
 	Timeline   []Change       `json:"timeline"`
 	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"` // if the order is dead
+	LinkToken  string         `json:"link_token,omitempty"`  // only from Place without a sign-in: gives access to the order
 	Refund     *Refund        `json:"refund,omitempty"`      // if the order is a refund: its amounts are the refunded ones
 	Refunds    []RefundRef    `json:"refunds,omitempty"`     // by number; only from Client.Order
 }

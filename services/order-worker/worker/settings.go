@@ -24,7 +24,7 @@ type Settings struct {
 	SMTPConnections  int           `name:"smtp-connections" env:"ORDERS_SMTP_CONNECTIONS" default:"0" help:"Maximum number of connections of this worker to the mail server. 0: as many as --concurrency."`
 	MailFrom         string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender address of the confirmation mails."`
 	Templates        string        `name:"mail-templates" env:"ORDERS_MAIL_TEMPLATES" type:"path" placeholder:"DIR" help:"Directory of mail templates. A file in it replaces the built-in template of the same name."`
-	ShopURL          string        `name:"shop-url" env:"ORDERS_SHOP_URL" placeholder:"URL" help:"Base URL of the shop. Mails link to /orders/ID below it. Default: no link."`
+	ShopURL          string        `name:"shop-url" env:"ORDERS_SHOP_URL" placeholder:"URL" help:"Base URL of the shop. Mails link to /orders/ID below it; those to guests have a token that gives access to the order. Default: no link."`
 	RateCard         string        `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices (YAML). Default: a built-in example."`
 	Seller           string        `env:"ORDERS_SELLER" type:"path" placeholder:"FILE" help:"Seller that is named on invoices and in mails (YAML). Default: a built-in example."`
 	Concurrency      int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Maximum number of orders in flight."`

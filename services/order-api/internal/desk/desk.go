@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/kafka"
@@ -76,7 +77,7 @@ func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
 		return 0, err
 	}
 	replay := wire.ReplayRequest{
-		Source: l.Source, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
+		Source: l.Source, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
 		// The worker compares the rev with that of the order, and reads the state at its offset if
 		// it has forgotten the order. The view may show the dead letter before the state that
 		// belongs to it.
@@ -102,7 +103,7 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	if err != nil || s.Status == order.Cancelled {
 		return s, err
 	}
-	cancellation := wire.CancelRequest{Order: id, Origin: s.Origin, At: time.Now()}
+	cancellation := wire.CancelRequest{Order: id, Origin: s.Origin, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, At: time.Now()}
 	if err := d.request(ctx, s.Origin.Partition, cancellation.Record()); err != nil {
 		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
 	}

@@ -5,6 +5,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/mask"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -24,7 +27,7 @@ func (a *api) listDeadLetters(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, deadLetterPage{each(deadLetters, toDeadLetter), next})
+	return c.JSON(http.StatusOK, deadLetterPage{each(deadLetters, visitorOf(c).deadLetter), next})
 }
 
 func (a *api) getDeadLetter(c echo.Context) error {
@@ -32,9 +35,23 @@ func (a *api) getDeadLetter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := toDeadLetter(l)
-	answer.Record = toRecord(l.Key, l.Value)
+	v := visitorOf(c)
+	answer, key, value := v.deadLetter(l), l.Key, mask.LinkToken(l.Value)
+	if !v.May(identity.ReadPersonal) {
+		key, value = mask.Record(l.Key, l.Value)
+	}
+	answer.Record = toRecord(key, value)
 	return c.JSON(http.StatusOK, answer)
+}
+
+// deadLetter is a dead letter as the visitor may see it. Its message can quote what a mail server
+// answered.
+func (v visitor) deadLetter(l view.DeadLetter) client.DeadLetter {
+	answer := toDeadLetter(l)
+	if !v.May(identity.ReadPersonal) {
+		answer.Message = mask.Text(answer.Message)
+	}
+	return answer
 }
 
 func (a *api) replayDeadLetter(c echo.Context) error {

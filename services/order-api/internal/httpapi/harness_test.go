@@ -76,7 +76,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *shop)) {
 	}
 }
 
-func setupOn(t *testing.T, k *kafkatest.Kafka, change ...func(*httpapi.Config)) *shop {
+func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config)) *shop {
 	t.Helper()
 	s := &shop{Kafka: k, keys: map[order.ID]string{}}
 	layout, err := kafka.Check(t.Context(), s.Client, s.Topics)
@@ -107,8 +107,8 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, change ...func(*httpapi.Config)) 
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
 	cfg := httpapi.Config{Log: quiet, OpenAPI: contract(t), Stopping: stopping}
-	for _, c := range change {
-		c(&cfg)
+	for _, set := range options {
+		set(&cfg)
 	}
 	h := httpapi.New(cfg, in, s.view, desk.New(s.Client, s.Topics, s.view), products, card)
 	s.intake = in
@@ -238,6 +238,7 @@ func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
 func (c checked) check(in *openapi3filter.RequestValidationInput, resp *http.Response) {
 	ctx, what := context.Background(), in.Request.Method+" "+in.Request.URL.String()
 	if resp.StatusCode < http.StatusBadRequest {
+		in.Options = &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
 		if err := openapi3filter.ValidateRequest(ctx, in); err != nil {
 			c.t.Errorf("%s: request is not in the contract: %v", what, err)
 		}

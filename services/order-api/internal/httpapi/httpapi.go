@@ -7,9 +7,13 @@
 // runs. Every response has a write deadline; event streams have one for each event, and end when
 // the program stops.
 //
-// There is no sign-in yet: every client that can connect may do everything. Package serve refuses
-// requests of other origins that could change something, and requests with a host that is not in
-// Config.Access, which protects against DNS rebinding.
+// Each route names the permission that it requires, or that it is public; access.go authenticates
+// the request and checks it before the handler runs. A principal without a permission for all orders
+// sees its own alone: another one is answered as if it did not exist, in the same words and time.
+// Package mask hides personal data from those that may see an order but not its customer.
+//
+// Package serve refuses requests of other origins that could change something, and requests with a
+// host that is not in Config.Access, which protects against DNS rebinding.
 package httpapi
 
 import (
@@ -21,6 +25,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
@@ -32,6 +37,13 @@ type Config struct {
 	Log     *slog.Logger
 	OpenAPI []byte        // the contract, served as it is
 	Access  config.Access // allowed hosts
+	// Auth finds out who sends a request. With nil there is no sign-in: every request is one of the
+	// demo operator, who may do everything, and credentials are not read.
+	Auth   identity.Authenticator
+	Guests bool // requests without credentials may place orders, and see products and quotes
+	// Denied is called with each request that is refused because its principal lacks a permission,
+	// before the response; or nil.
+	Denied func(r *http.Request, p identity.Principal, needed identity.Permission)
 	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
 	Stopping <-chan struct{} // closed when event streams and waiting requests must end
@@ -61,7 +73,7 @@ func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *ca
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect() // unused: serve.ClientAddr knows the trusted proxies
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses, a.limitRequests)
+	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses)
 	a.routes(e)
 	return e
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/pdfa"
@@ -42,7 +43,10 @@ func (a *api) getInvoiceXML(c echo.Context) error {
 // issued returns the issued invoice of the requested order, with its PDF.
 func (a *api) issued(c echo.Context) (*order.Invoice, []byte, error) {
 	ctx := c.Request().Context()
-	s, err := a.find(ctx, order.ID(c.Param("id")))
+	s, err := a.find(c)
+	if err == nil {
+		err = visitorOf(c).check(s.Order, identity.ReadPersonal)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

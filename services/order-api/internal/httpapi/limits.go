@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -47,7 +48,7 @@ func newLimits(l Limits) *limits {
 }
 
 // slowGuesses refuses requests with credentials from an address that sent too many invalid ones,
-// before they are checked. It is the middleware before authentication.
+// before they are checked.
 func (a *api) slowGuesses(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Request().Header
@@ -59,15 +60,15 @@ func (a *api) slowGuesses(next echo.HandlerFunc) echo.HandlerFunc {
 			return tooFast(c, wait, "too many invalid credentials from this address")
 		}
 		err := next(c)
-		if err != nil && toProblem(err).Status == http.StatusUnauthorized {
+		if errors.Is(err, identity.ErrCredentials) {
 			a.limits.guesses.take(address)
 		}
 		return err
 	}
 }
 
-// limitRequests limits the rate of requests, and the number of streams and waits. It is the
-// middleware after authentication.
+// limitRequests limits the rate of requests, and the number of streams and waits. The principal is
+// known then.
 func (a *api) limitRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if isProbe(c) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/internal/identity"
 )
 
 // TestGuessedCredentialsAreSlow: the answer to credentials that are not checked says nothing about
@@ -24,8 +26,10 @@ func TestGuessedCredentialsAreSlow(t *testing.T) {
 		e.Use(a.slowGuesses)
 		e.GET("/v1/orders", func(c echo.Context) error {
 			checked++
-			if c.Request().Header.Get("Authorization") != "Bearer right" {
-				return newProblem(kind{"unauthenticated", http.StatusUnauthorized, "Sign-in required"}, "")
+			if given := c.Request().Header.Get("Authorization"); given == "" {
+				return errSignIn
+			} else if given != "Bearer right" {
+				return fmt.Errorf("%w: unknown", identity.ErrCredentials)
 			}
 			return c.NoContent(http.StatusOK)
 		})

@@ -9,6 +9,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 )
@@ -41,7 +43,13 @@ func (a *api) answerPlaced(c echo.Context, s order.State) error {
 			status = http.StatusOK
 		}
 	}
-	return c.JSON(status, toOrder(s))
+	v := visitorOf(c)
+	if !v.Guest() {
+		return c.JSON(status, toOrder(v.shown(s)))
+	}
+	answer := toOrder(s)
+	answer.LinkToken = s.Order.LinkToken
+	return c.JSON(status, answer)
 }
 
 // awaitFinal waits until the status of an order is final, and returns the newest state: the final
@@ -80,24 +88,30 @@ func (a *api) listOrders(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
+	v := visitorOf(c)
+	switch {
+	case !v.May(identity.ReadAnyOrder):
+		f.Owner = v.Actor()
+	case f.Customer != "" && !v.May(identity.ReadPersonal): // the search would tell what is masked
+		return &forbiddenError{identity.ReadPersonal}
+	}
 	states, next, err := a.view.Orders(c.Request().Context(), f)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, orderPage{each(states, toOrder), next})
+	return c.JSON(http.StatusOK, orderPage{each(states, func(s order.State) client.Order { return toOrder(v.shown(s)) }), next})
 }
 
 func (a *api) getOrder(c echo.Context) error {
-	ctx := c.Request().Context()
-	s, err := a.find(ctx, order.ID(c.Param("id")))
+	s, err := a.find(c)
 	if err != nil {
 		return err
 	}
-	refunds, err := a.view.Refunds(ctx, s.Order.ID)
+	refunds, err := a.view.Refunds(c.Request().Context(), s.Order.ID)
 	if err != nil {
 		return err
 	}
-	answer := toOrder(s)
+	answer := toOrder(visitorOf(c).shown(s))
 	answer.Refunds = each(refunds, toRefundRef)
 	return c.JSON(http.StatusOK, answer)
 }
@@ -106,33 +120,45 @@ func (a *api) getOrder(c echo.Context) error {
 // any instance.
 const unknownFor = time.Second
 
-// find returns the state of an order. The error is view.ErrUnknown if there is none after
-// unknownFor.
-func (a *api) find(ctx context.Context, id order.ID) (order.State, error) {
+// find returns the state of the requested order. The error is view.ErrUnknown if there is none after
+// unknownFor, and likewise for an order that the visitor may not read: both take the same way and the
+// same time, whatever happens to the order meanwhile.
+func (a *api) find(c echo.Context) (order.State, error) {
+	ctx, id, v := c.Request().Context(), order.ID(c.Param("id")), visitorOf(c)
+	late := time.NewTimer(unknownFor)
+	defer late.Stop()
 	changes, stop := a.view.Watch(id)
 	defer stop()
-	s, err := a.view.Order(ctx, id)
-	if !errors.Is(err, view.ErrUnknown) {
+	for {
+		s, err := a.view.Order(ctx, id)
+		if err == nil && v.check(s.Order, identity.ReadAnyOrder) != nil {
+			s, err = order.State{}, a.view.Unknown(id)
+		}
+		if !errors.Is(err, view.ErrUnknown) {
+			return s, err
+		}
+		select {
+		case <-changes:
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		case <-a.Stopping:
+		}
 		return s, err
 	}
-	select {
-	case <-changes:
-		return a.view.Order(ctx, id)
-	case <-time.After(unknownFor):
-	case <-ctx.Done():
-	case <-a.Stopping:
-	}
-	return s, err
 }
 
 func (a *api) cancelOrder(c echo.Context) error {
-	ctx, id := c.Request().Context(), order.ID(c.Param("id"))
-	if _, err := a.find(ctx, id); err != nil {
-		return err
-	}
-	s, err := a.desk.Cancel(ctx, id)
+	s, err := a.find(c)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusAccepted, toOrder(s))
+	v := visitorOf(c)
+	if err := v.check(s.Order, identity.CancelAnyOrder); err != nil {
+		return err
+	}
+	if s, err = a.desk.Cancel(c.Request().Context(), s.Order.ID); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusAccepted, toOrder(v.shown(s)))
 }

@@ -15,6 +15,7 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
@@ -37,6 +38,8 @@ type kind struct {
 var (
 	malformed         = kind{"malformed", http.StatusBadRequest, "Unreadable request body"}
 	badParameter      = kind{"bad-parameter", http.StatusBadRequest, "Invalid parameter"}
+	unauthenticated   = kind{"unauthenticated", http.StatusUnauthorized, "Sign-in required"}
+	forbidden         = kind{"forbidden", http.StatusForbidden, "Permission required"}
 	notFound          = kind{"not-found", http.StatusNotFound, "Not found"}
 	unknownOrder      = kind{"unknown-order", http.StatusNotFound, "Order not found"}
 	unknownDeadLetter = kind{"unknown-dead-letter", http.StatusNotFound, "Dead letter not found"}
@@ -82,6 +85,9 @@ var sentinels = []struct {
 	kind   kind
 	detail string
 }{
+	{errSignIn, unauthenticated, "send an API key or a token in the header Authorization"},
+	{identity.ErrCredentials, unauthenticated, "the credentials are invalid, expired or revoked"},
+	{identity.ErrUnavailable, unavailable, "credentials cannot be checked now: try again later"},
 	{view.ErrCursor, badParameter, "cursor is invalid: use the value of next from the previous page"},
 	{desk.ErrUnknown, unknownDeadLetter, ""},
 	{view.ErrUnknown, unknownOrder, ""},
@@ -115,6 +121,9 @@ func toProblem(err error) *client.Problem {
 	}
 	if h, ok := errors.AsType[*echo.HTTPError](err); ok {
 		return routerProblem(h)
+	}
+	if f, ok := errors.AsType[*forbiddenError](err); ok {
+		return newProblem(forbidden, fmt.Sprintf("%s; these roles have it: %s", f.Error(), f.roles()))
 	}
 	if r, ok := errors.AsType[*intake.RejectedError](err); ok {
 		return rejectedProblem(r)
@@ -190,8 +199,14 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	a.Log.LogAttrs(c.Request().Context(), a.level(c, p.Status), "request refused",
 		slog.String(telemetry.Request, c.Response().Header().Get(echo.HeaderXRequestID)), slog.String(telemetry.Route, c.Path()),
 		slog.Int(telemetry.Status, p.Status), slog.String(telemetry.Error, err.Error()))
+	if f, ok := errors.AsType[*forbiddenError](err); ok && a.Denied != nil {
+		a.Denied(c.Request(), identity.From(c.Request().Context()), f.needed)
+	}
 	if c.Response().Committed {
 		return
+	}
+	if p.Status == http.StatusUnauthorized {
+		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Bearer")
 	}
 	if after := retryAfter(p.Status, err); after > 0 && c.Response().Header().Get(echo.HeaderRetryAfter) == "" {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))

@@ -4,7 +4,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/intake"
-	"example.com/orders/shared/order"
 )
 
 func (a *api) refundOrder(c echo.Context) error {
@@ -17,7 +16,7 @@ func (a *api) refundOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	refunded, err := a.find(r.Context(), order.ID(c.Param("id")))
+	refunded, err := a.find(c)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,21 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/services/order-api/internal/identity"
 )
+
+// TestEveryRouteSaysWhatItRequires has all routes of echo. The name of one that was added without
+// api.route is that of its handler.
+func TestEveryRouteSaysWhatItRequires(t *testing.T) {
+	t.Parallel()
+	handler := httpapi.New(httpapi.Config{Log: slog.New(slog.DiscardHandler)}, nil, nil, nil, nil, nil)
+	public := regexp.MustCompile(`^/$|^/docs(/:file)?$|^/openapi\.yaml$|^/healthz/(live|ready)$|^/metrics$`)
+	for _, r := range handler.(*echo.Echo).Routes() {
+		if known := identity.Admin.Has(identity.Permission(r.Name)); !known && (r.Name != "public" || !public.MatchString(r.Path)) {
+			t.Errorf("%s %s requires %q, want a permission", r.Method, r.Path, r.Name)
+		}
+	}
+}
 
 func TestContractListsEveryRoute(t *testing.T) {
 	t.Parallel()

@@ -1,32 +1,44 @@
 package intake
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"strings"
 
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/shared/order"
 )
 
-// newID returns the ID of an order with an idempotency key, or a random one for an empty key. An
+// newID returns the ID of a principal's order with an idempotency key, or a random one for an empty key. An
 // order without a key can be in any partition: newID prefers one that is not blocked.
-func (in *Intake) newID(key string) order.ID {
-	id := in.deriveID(key)
+func (in *Intake) newID(by identity.Principal, key string) order.ID {
+	id := in.deriveID(by, key)
 	for range 64 {
 		if key != "" || in.view.CheckPartition(in.partition(id)) == nil {
 			break
 		}
-		id = in.deriveID(key)
+		id = in.deriveID(by, key)
 	}
 	return id
 }
 
-func (in *Intake) deriveID(key string) order.ID {
-	encoding := base32.StdEncoding.WithPadding(base32.NoPadding)
-	// The scope is the principal. There is no sign-in yet, so it is empty.
-	return order.ID("ord_" + strings.ToLower(encoding.EncodeToString(in.token("", key))))
+func (in *Intake) deriveID(by identity.Principal, key string) order.ID {
+	return order.ID("ord_" + text(in.token(scope(by), key)))
+}
+
+// scope is whom an idempotency key belongs to: a key of one principal is another key than that of
+// any other. Guests share a scope, which is no actor's text.
+func scope(by identity.Principal) string { return cmp.Or(by.Actor().String(), "guest") }
+
+// newLinkToken returns a random link token.
+func (in *Intake) newLinkToken() string { return text(in.token("", "")) }
+
+// text is 16 bytes in 26 lower-case letters and digits.
+func text(token []byte) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(token))
 }
 
 // token returns 16 bytes that cannot be guessed: derived from scope and key, or random for an empty

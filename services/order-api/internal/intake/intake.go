@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -70,9 +71,10 @@ func (in *Intake) Blocked() error {
 	return nil
 }
 
-// Place places an order, sets its ID and time, and returns its state: the new one, or the current
-// one if key and body are those of an earlier order. With an empty key every call places a new
-// order. found are faults that the caller found while it decoded the order; they are rejected
+// Place places an order of the principal of ctx, sets its ID and time, and returns its state: the
+// new one, or the current one if key and body are those of an earlier order of the principal. With an
+// empty key every call places a new order. The order of a guest has a link token instead of an
+// owner. found are faults that the caller found while it decoded the order; they are rejected
 // together with those that Place finds.
 //
 // Errors are RejectedError, KeyReusedError, OutcomeUnknownError, RecipientLimitError, ErrNotPlaced,
@@ -81,7 +83,12 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 	if err := in.check(&o, found, o.Validate()); err != nil {
 		return order.State{}, err
 	}
-	o.ID, o.PlacedAt = in.newID(key), time.Now().UTC().Truncate(time.Millisecond)
+	by := identity.From(ctx)
+	o.ID, o.PlacedAt = in.newID(by, key), time.Now().UTC().Truncate(time.Millisecond)
+	o.Owner, o.LinkToken, o.Cause.Actor = by.Actor(), "", by.Actor()
+	if by.Guest() {
+		o.LinkToken = in.newLinkToken()
+	}
 
 	// Ignore a disconnecting client: its order may be half placed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)

@@ -277,8 +277,9 @@ func TestOrderIsWrittenWithItsCause(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	o := wanted()
-	o.Cause = order.Cause{Actor: order.Actor{Kind: order.ActorCustomer, ID: "17"}, Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
-	s, err := start(t, k, 0).Place(t.Context(), o, "")
+	o.Cause.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	s, err := start(t, k, 0).Place(as(t, ann), o, "")
+	o.Cause.Actor = ann.Actor()
 	must(t, err)
 	if got := wire.CauseOf(k.Records(t, k.Topics.Orders)[0]); got != o.Cause || s.Order.Cause != o.Cause {
 		t.Errorf("got %+v in the record and %+v in the answer, want %+v", got, s.Order.Cause, o.Cause)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/shared/order"
 )
 
@@ -24,8 +25,9 @@ type Want struct {
 const maxTries = 20
 
 // Refund refunds an order in full or in part. It returns the refund, which is a separate order: the
-// new one, or its current state if key and want are those of an earlier refund. With an empty key
-// every call places a new refund. Errors are view.ErrUnknown, ErrNotInvoiced, ErrRefund,
+// new one, or its current state if key and want are those of an earlier refund by the principal of
+// ctx. With an empty key every call places a new refund. It belongs to the owner of the order.
+// Errors are view.ErrUnknown, ErrNotInvoiced, ErrRefund,
 // ErrConflict, and those of Place.
 //
 // All instances together never refund more than the invoice. Refunds of an order are numbered, and
@@ -38,7 +40,8 @@ func (in *Intake) Refund(ctx context.Context, id order.ID, want Want, key string
 	if err != nil {
 		return order.State{}, err
 	}
-	mine := in.refundKey(id, want, key)
+	by := identity.From(ctx)
+	mine := in.refundKey(by, id, want, key)
 	for try := 0; ; try++ {
 		refunds, err := in.view.Refunds(ctx, id)
 		if err != nil {
@@ -59,6 +62,7 @@ func (in *Intake) Refund(ctx context.Context, id order.ID, want Want, key string
 		if err != nil {
 			return order.State{}, err
 		}
+		o.Cause.Actor = by.Actor()
 		// The next look at the view shows whose record counts.
 		if first, err := in.findOrAppend(ctx, o); err != nil {
 			return order.State{}, err
@@ -110,13 +114,13 @@ func nextRefund(invoiced *order.State, want Want, key refundKey, earlier []order
 // key, or random without one, and 8 bytes of the hash of what is wanted.
 type refundKey string
 
-func (in *Intake) refundKey(id order.ID, want Want, key string) refundKey {
+func (in *Intake) refundKey(by identity.Principal, id order.ID, want Want, key string) refundKey {
 	h := sha256.New()
 	fmt.Fprintf(h, "%t %q", want.Shipping, want.Reason)
 	for _, l := range want.Items {
 		fmt.Fprintf(h, " %d %q", l.Quantity, l.SKU)
 	}
-	return refundKey(hex.EncodeToString(append(in.token("\x00"+string(id), key), h.Sum(nil)[:8]...)))
+	return refundKey(hex.EncodeToString(append(in.token("\x00"+string(id)+" "+scope(by), key), h.Sum(nil)[:8]...)))
 }
 
 // matches reports whether a refund was placed under the same client's key, and whether it was also

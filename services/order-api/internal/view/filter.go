@@ -15,6 +15,7 @@ import (
 // Filter says which orders to list. Its zero value is all of them.
 type Filter struct {
 	Refunds  bool         // the refunds instead of the orders
+	Owner    order.Actor  // whose orders, or zero: those of all
 	Status   order.Status // or empty
 	Customer string       // the beginnings of words of a name or an e-mail address, in any case and sequence; or empty
 	From, To time.Time    // placed at From or later, and before To; zero is open

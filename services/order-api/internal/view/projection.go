@@ -128,7 +128,7 @@ func (d *draft) placed(r *kgo.Record) error {
 
 // newRow is the part of a row that is the same for an order that was placed and one that is begun.
 func newRow(o order.Order, r *kgo.Record) Row {
-	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Value: r.Value}
+	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Owner: o.Owner, Value: r.Value}
 	row.Words = words(o.Customer.Name + " " + o.Customer.Email)
 	if o.Refund != nil {
 		row.RefundOf = o.Refund.Of

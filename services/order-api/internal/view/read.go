@@ -23,12 +23,18 @@ func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
 		return err
 	})
 	if err == nil && row == nil {
-		err = cmp.Or(v.life.complete(), ErrUnknown)
+		return order.State{}, v.Unknown(id)
 	}
 	if err != nil {
 		return order.State{}, fmt.Errorf("order %.100q: %w", id, err)
 	}
 	return v.decode(*row)
+}
+
+// Unknown is the error of Order for an ID that the view does not know: ErrUnknown, or ErrStore while it
+// is being rebuilt.
+func (v *View) Unknown(id order.ID) error {
+	return fmt.Errorf("order %.100q: %w", id, cmp.Or(v.life.complete(), ErrUnknown))
 }
 
 // Refunds returns the refunds of an order, by their numbers, without gaps. A refund that the view

@@ -80,8 +80,9 @@ type Row struct {
 	Begun     bool  // Value is a record of orders.status, else one of orders
 	StateAt   int64 // offset of its newest state in orders.status; 0 while there is none
 	RefundOf  order.ID
-	Words     []string // of the customer's name and e-mail address; a store does not return them
-	Value     []byte   // of the record, as Kafka has it
+	Words     []string    // of the customer's name and e-mail address; a store does not return them
+	Owner     order.Actor // or zero; a store does not return it
+	Value     []byte      // of the record, as Kafka has it
 }
 
 // Change is one change of a store's contents: Placed, Changed, Erased or Failed.

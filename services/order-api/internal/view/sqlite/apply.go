@@ -24,14 +24,14 @@ func (tx *transaction) apply(ctx context.Context, c view.Change) error {
 }
 
 const (
-	orderColumns = `id, partition, "offset", placed_at, status, rev, begun, state_at, words, refund_of, value`
-	placeOrder   = `INSERT INTO orders (` + orderColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+	orderColumns = `id, partition, "offset", placed_at, status, rev, begun, state_at, words, refund_of, owner, value`
+	placeOrder   = `INSERT INTO orders (` + orderColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING RETURNING rowid`
 	selectWords  = "SELECT rowid, placed_at, words FROM orders WHERE id = ?"
-	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
   status = excluded.status, rev = excluded.rev, begun = excluded.begun, state_at = excluded.state_at,
-  words = excluded.words, refund_of = excluded.refund_of, value = excluded.value RETURNING rowid`
+  words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, value = excluded.value RETURNING rowid`
 	noteErased = `INSERT INTO erased (id, at, partition, "offset")
 VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
 ON CONFLICT DO UPDATE SET at = excluded.at, "offset" = max("offset", excluded."offset")`
@@ -56,7 +56,7 @@ AND (excluded.key IN ('', key) OR NOT EXISTS (SELECT 1 FROM orders o
 func values(o view.Row) []any {
 	return []any{
 		o.ID, o.Partition, o.Offset, o.PlacedAt.UnixMilli(), o.Status, o.Rev, o.Begun, o.StateAt,
-		joined(o.Words), o.RefundOf, o.Value,
+		joined(o.Words), o.RefundOf, o.Owner.String(), o.Value,
 	}
 }
 

@@ -61,6 +61,13 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 	if few {
 		plus = "+"
 	}
+	if f.Owner != (order.Actor{}) {
+		w.add(plus+"owner = ? AND owner <> ''", f.Owner.String())
+		if f.Status != "" { // the orders of one owner are few, those of a status are not
+			w.add("+status = ?", f.Status)
+			f.Status = ""
+		}
+	}
 	if f.Refunds {
 		w.add(plus + "refund_of <> ''")
 	} else {

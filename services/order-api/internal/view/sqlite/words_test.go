@@ -24,6 +24,9 @@ func filled(t *testing.T, n, names int) *Store {
 			ID: order.ID(fmt.Sprintf("ord_%06d", i)), Offset: int64(i), PlacedAt: time.UnixMilli(int64(i)), Status: order.Confirmed, Value: []byte("{}"),
 			Words: []string{"customer", fmt.Sprint(i), "example", "com", fmt.Sprintf("first%d", i%names), fmt.Sprintf("last%d", i/names%names)},
 		}
+		if i%7 < 2 {
+			o.Owner = order.Actor{Kind: order.ActorCustomer, ID: fmt.Sprint(i % 7)}
+		}
 		if i%10 == 9 {
 			o.RefundOf = "ord_1"
 		}
@@ -55,14 +58,18 @@ func TestEveryListOfOrdersIsAnsweredByAnIndex(t *testing.T) {
 	t.Parallel()
 	s := filled(t, 4*maxCandidates, 3)
 	at := func(n int64) time.Time { return time.UnixMilli(n) }
-	for _, refunds := range []bool{false, true} {
+	for i := range 4 {
+		refunds, owner := i%2 == 1, order.Actor{}
+		if i >= 2 {
+			owner = order.Actor{Kind: order.ActorCustomer, ID: "1"}
+		}
 		for _, status := range []order.Status{"", order.Confirmed} {
 			for _, page := range []struct {
 				view.Filter
 				after view.Cursor
 			}{{}, {Filter: view.Filter{From: at(5)}}, {Filter: view.Filter{From: at(5), To: at(900)}}, {after: view.Cursor{At: at(900), ID: "ord_000900"}}} {
 				f := page.Filter
-				f.Refunds, f.Status, f.Limit = refunds, status, 51
+				f.Refunds, f.Owner, f.Status, f.Limit = refunds, owner, status, 51
 				plan := func(words ...string) []string {
 					query, args, err := s.db.list(t.Context(), f, words, page.after)
 					must(t, err)
@@ -71,6 +78,8 @@ func TestEveryListOfOrdersIsAnsweredByAnIndex(t *testing.T) {
 				// In the sequence of an index: what is read is what is answered.
 				if got := plan(); sorts(got) || len(got) != 1 || !strings.Contains(got[0], "INDEX") {
 					t.Errorf("%+v: got plan %q, want one index", f, got)
+				} else if by := strings.Contains(got[0], "s_owner (owner=?"); by != (i >= 2) {
+					t.Errorf("%+v: got plan %q, want the index of owners: %t", f, got, i >= 2)
 				}
 				if got := plan("customer", "777"); !strings.Contains(got[0], "SEARCH orders USING INTEGER PRIMARY KEY") {
 					t.Errorf("%+v, rare word: got plan %q, want the few orders of that customer", f, got)

@@ -239,7 +239,10 @@ func selectsOrders(t *testing.T, s *store) {
 	refund.RefundOf = "ord_01"
 	renamed := changed(3, order.Working, 1)
 	renamed.Words = []string{"anna", "wood"}
-	s.reset(placed(1, "anna", "berg"), placed(2, "bo", "berg"), placed(3, "cy"), renamed, refund)
+	ann, ann2 := order.Actor{Kind: order.ActorCustomer, ID: "ann"}, order.Actor{Kind: order.ActorOperator, ID: "ann"}
+	bos := placed(2, "bo", "berg")
+	bos.Owner, renamed.Owner, refund.Owner = ann, ann, ann
+	s.reset(placed(1, "anna", "berg"), bos, placed(3, "cy"), renamed, refund)
 	for _, row := range []struct {
 		name   string
 		filter view.Filter
@@ -252,6 +255,11 @@ func selectsOrders(t *testing.T, s *store) {
 		{"from is included", view.Filter{From: minute(2)}, nil, []order.ID{"ord_03", "ord_02"}},
 		{"to is excluded", view.Filter{To: minute(2)}, nil, []order.ID{"ord_01"}},
 		{"limit", view.Filter{Limit: 1}, nil, []order.ID{"ord_03"}},
+		{"an owner", view.Filter{Owner: ann}, nil, []order.ID{"ord_03", "ord_02"}},
+		{"refunds of an owner", view.Filter{Owner: ann, Refunds: true}, nil, []order.ID{"ord_04"}},
+		{"an owner of another kind", view.Filter{Owner: ann2}, nil, nil},
+		{"an owner and a status", view.Filter{Owner: ann, Status: order.Accepted}, nil, []order.ID{"ord_02"}},
+		{"an owner and a word", view.Filter{Owner: ann}, []string{"anna"}, []order.ID{"ord_03"}},
 		{"a word", view.Filter{}, []string{"anna"}, []order.ID{"ord_03", "ord_01"}},
 		{"the beginning of a word", view.Filter{}, []string{"b"}, []order.ID{"ord_02", "ord_01"}},
 		{"the end of a word", view.Filter{}, []string{"nna"}, nil},

@@ -137,17 +137,25 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.createTopics(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, shop(d.API.HTTP))
+	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.API.shop())
 	return nil
 }
 
 // shop is the default of --shop-url: mails link to the order in the API, because there are no shop
 // pages. It is empty when the port of the address is not known yet.
-func shop(address string) string {
-	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "0" {
+func (f *apiFlags) shop() string {
+	if host, port, err := net.SplitHostPort(f.HTTP); err != nil || host == "" || port == "0" {
 		return ""
 	}
-	return "http://" + address + "/v1"
+	return f.scheme() + f.HTTP + "/v1"
+}
+
+// scheme is the beginning of the URL of the API.
+func (f *apiFlags) scheme() string {
+	if f.TLSCert != "" {
+		return "https://"
+	}
+	return "http://"
 }
 
 func (d *demo) folder(name string) string { return filepath.Join(d.API.Data, name) }

@@ -16,14 +16,11 @@ import (
 func (d *demo) welcome(ctx context.Context) error {
 	select {
 	case address := <-d.listening:
-		scheme := "http://"
-		if d.API.TLSCert != "" {
-			scheme = "https://"
-		}
-		if err := d.printAddresses(scheme + address); err != nil {
+		api := d.API.scheme() + address
+		if err := d.printAddresses(api); err != nil {
 			return err
 		}
-		d.placeSample(ctx, scheme+address)
+		d.placeSample(ctx, api)
 	case <-ctx.Done():
 	}
 	<-ctx.Done()

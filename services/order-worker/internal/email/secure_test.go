@@ -208,11 +208,13 @@ func TestUnsafeConnectionIsDownAndNothingIsSentUnencrypted(t *testing.T) {
 		"password, opportunistic":     {nil, as("opportunistic"), []string{"the password is not sent unencrypted"}},
 		"wrong password": {
 			func(t *testing.T, a *authority) *tls.Certificate { return a.issue(t, "mail.example.com", 1) },
-			func(c *email.Config) { c.Password = "wrong" }, []string{`login of "shop" refused`, "535"},
+			func(c *email.Config) { c.Password = "wrong" },
+			[]string{`login of "shop" refused`, "535"},
 		},
 		"no login": {
 			func(t *testing.T, a *authority) *tls.Certificate { return a.issue(t, "mail.example.com", 1) },
-			func(c *email.Config) { c.User, c.Password = "", "" }, []string{"530"},
+			func(c *email.Config) { c.User, c.Password = "", "" },
+			[]string{"530"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,6 +67,13 @@ type apiFlags struct {
 	OIDCClientSecretFile string        `name:"oidc-client-secret-file" env:"ORDERS_OIDC_CLIENT_SECRET_FILE" placeholder:"FILE" help:"File with the client secret. Default: a public client, without secret."`
 	OIDCRoles            string        `name:"oidc-roles" env:"ORDERS_OIDC_ROLES" placeholder:"FILE" help:"Which values of which claim have which role (YAML). Default: everybody is a customer."`
 	PublicURL            string        `name:"public-url" env:"ORDERS_PUBLIC_URL" placeholder:"URL" help:"Scheme, host and port under which browsers reach the API. The issuer must allow the redirect URI URL/sign-in/callback. Default: the address of the API, if it is a loopback address."`
+	TLSCert              string        `name:"tls-cert" env:"ORDERS_TLS_CERT" type:"path" placeholder:"FILE" help:"Certificate chain for HTTPS (PEM), read again when it changes. Default: HTTP."`
+	TLSKey               string        `name:"tls-key" env:"ORDERS_TLS_KEY" type:"path" placeholder:"FILE" help:"Private key of --tls-cert (PEM)."`
+	TrustedProxies       []string      `name:"trusted-proxies" env:"ORDERS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of reverse proxies. Only they may name the address of a client, with X-Forwarded-For or Forwarded."`
+	RateLimit            int           `name:"rate-limit" env:"ORDERS_RATE_LIMIT" default:"1000" help:"Requests per second of one principal, and twice as many at once; refuse more with 429. 0: no limit."`
+	GuestRateLimit       int           `name:"guest-rate-limit" env:"ORDERS_GUEST_RATE_LIMIT" default:"50" help:"Requests per second without credentials from one address, and twice as many at once. 0: no limit."`
+	MaxStreams           int           `name:"max-streams" env:"ORDERS_MAX_STREAMS" default:"5000" help:"Concurrent event streams: at most half of them for one principal, and a twentieth for one address without credentials. 0: no limit."`
+	MaxWaits             int           `name:"max-waits" env:"ORDERS_MAX_WAITS" default:"2000" help:"Concurrent requests that wait for their order (Prefer: wait), shared as --max-streams. 0: no limit."`
 }
 
 // Validate is called by config.Parse.
@@ -143,17 +150,25 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.createKeys(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, shop(d.API.HTTP))
+	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.API.shop())
 	return nil
 }
 
 // shop is the default of --shop-url: mails link to the order in the API, because there are no shop
 // pages. It is empty when the port of the address is not known yet.
-func shop(address string) string {
-	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "0" {
+func (f *apiFlags) shop() string {
+	if host, port, err := net.SplitHostPort(f.HTTP); err != nil || host == "" || port == "0" {
 		return ""
 	}
-	return "http://" + address + "/v1"
+	return f.scheme() + f.HTTP + "/v1"
+}
+
+// scheme is the beginning of the URL of the API.
+func (f *apiFlags) scheme() string {
+	if f.TLSCert != "" {
+		return "https://"
+	}
+	return "http://"
 }
 
 func (d *demo) folder(name string) string { return filepath.Join(d.API.Data, name) }

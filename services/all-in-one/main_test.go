@@ -78,9 +78,12 @@ func TestMailsLinkToTheAPIWithoutAShop(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:8080": "http://127.0.0.1:8080/v1", "[::1]:80": "http://[::1]:80/v1", "127.0.0.1:0": "", ":8080": "", "nonsense": "",
 	} {
-		if got := shop(address); got != want {
+		if got := (&apiFlags{HTTP: address}).shop(); got != want {
 			t.Errorf("%s: got %q, want %q", address, got, want)
 		}
+	}
+	if got := (&apiFlags{HTTP: "127.0.0.1:8080", TLSCert: "cert.pem"}).shop(); got != "https://127.0.0.1:8080/v1" {
+		t.Errorf("with a certificate: got %q, want HTTPS", got)
 	}
 }
 

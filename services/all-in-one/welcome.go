@@ -17,10 +17,11 @@ import (
 func (d *demo) welcome(ctx context.Context) error {
 	select {
 	case address := <-d.listening:
-		if err := d.printAddresses("http://" + address); err != nil {
+		api := d.API.scheme() + address
+		if err := d.printAddresses(api); err != nil {
 			return err
 		}
-		d.placeSample(ctx, "http://"+address)
+		d.placeSample(ctx, api)
 	case <-ctx.Done():
 	}
 	<-ctx.Done()

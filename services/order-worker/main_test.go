@@ -72,6 +72,10 @@ func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 		{"sender wrong", []string{brokers, "--mail-from=shop"}, "", `sender "shop"`},
 		{"mail template wrong", []string{brokers, "--mail-templates=" + filepath.Dir(broken)}, "", broken + ":3: unclosed action started at " + broken + ":2"},
 		{"shop wrong", []string{brokers}, "ORDERS_SHOP_URL=shop.example.com", `shop "shop.example.com"`},
+		{"mail password without TLS", []string{brokers, "--smtp-user=shop", "--smtp-tls=none"}, "ORDERS_SMTP_PASSWORD=geheim", "never sent unencrypted"},
+		{"mail user without a password", []string{brokers, "--smtp-user=shop"}, "", "needs a user name and a password"},
+		{"mail encryption unknown", []string{"--smtp-tls=some"}, "", "--smtp-tls must be one of"},
+		{"mail connections", []string{"--smtp-connections=-1"}, "", "--smtp-connections must not be negative"},
 		{"mail server wrong", []string{brokers, "--smtp=mail"}, "", "mail server"},
 		{"health address wrong", []string{brokers, "--health=127.0.0.1:x"}, "", "--health"},
 	} {

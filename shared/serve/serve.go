@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -84,6 +85,8 @@ func Run(ctx context.Context, ln net.Listener, h http.Handler, grace time.Durati
 func run(ctx context.Context, ln net.Listener, h http.Handler, grace, readWithin time.Duration) error {
 	s := &http.Server{
 		Handler: h, MaxHeaderBytes: 64 << 10,
+		// Port scans and aborted TLS handshakes would fill the log.
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 		ReadHeaderTimeout: min(headerWithin, readWithin), ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleFor,
 		// The default handler of OPTIONS * would bypass Admit.
 		DisableGeneralOptionsHandler: true,

@@ -17,6 +17,7 @@ const (
 	Count      = "count"      // number of what the line is about
 	Records    = "records"    // number of records read
 	Void       = "void"       // number of stale (fenced) records
+	File       = "file"       // path of a file
 	Address    = "address"    // address to listen on or to dial
 	Request    = "request"    // ID of an HTTP request, as in the response header
 	Route      = "route"      // route pattern of an HTTP request

@@ -11,6 +11,7 @@ package api
 import (
 	"context"
 	_ "embed" // for the contract
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -56,6 +57,12 @@ type Settings struct {
 	OIDCClientSecretFile string   // path of the file with the client secret; or empty: a public client
 	OIDCRoles            string   // path of the mapping from claims to roles; or empty: everybody is a customer
 	PublicURL            string   // scheme, host and port for browsers; or empty: the address, if it is a loopback address
+
+	TLSCert, TLSKey      string   // paths of certificate and key, for HTTPS; or empty
+	TrustedProxies       []string // networks of the proxies that may name the address of a client
+	RateLimit            int      // requests per second of one principal; zero is no limit
+	GuestRateLimit       int      // and of one address without credentials; zero is no limit
+	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
 }
 
 // Config is the configuration of Run.
@@ -96,7 +103,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("reading the rate card: %w", err)
 	}
-	ln, err := cfg.listen(ctx)
+	ln, proxies, err := cfg.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,11 +142,38 @@ func Run(ctx context.Context, cfg Config) error {
 		return g.Wait()
 	}
 	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
-		return httpapi.New(httpapi.Config{
+		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests,
-		}, in, v, d, products, card)
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
+		}, in, v, d, products, card))
 	})
+}
+
+// listen opens the address of the API, with HTTPS if there is a certificate.
+func (cfg *Config) listen(ctx context.Context) (net.Listener, serve.Proxies, error) {
+	proxies, err := serve.ParseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--trusted-proxies: %w", err)
+	}
+	if min(cfg.RateLimit, cfg.GuestRateLimit, cfg.MaxStreams, cfg.MaxWaits) < 0 {
+		return nil, nil, errors.New("--rate-limit, --guest-rate-limit, --max-streams and --max-waits must not be negative")
+	}
+	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
+		return nil, nil, errors.New("--tls-cert and --tls-key need each other")
+	}
+	ln, err := cfg.bind(ctx)
+	if err != nil || cfg.TLSCert == "" {
+		return ln, proxies, err
+	}
+	secured, err := serve.Secure(ln, cfg.TLSCert, cfg.TLSKey, cfg.Log)
+	if err != nil {
+		ln.Close()
+	}
+	return secured, proxies, err
+}
+
+func (cfg *Config) limits() httpapi.Limits {
+	return httpapi.Limits{Rate: cfg.RateLimit, GuestRate: cfg.GuestRateLimit, Streams: cfg.MaxStreams, Waits: cfg.MaxWaits}
 }
 
 // serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or

@@ -2,10 +2,14 @@ package api_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -219,6 +223,10 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 		"no sign-in, remote":  {func(c *api.Config) { c.HTTP, c.Access.AllowRemote = ":0", true }, "--auth none is for loopback addresses only"},
 		"short secret":        {func(c *api.Config) { c.Secret = "short" }, "at least 16"},
 		"topics not there":    {func(c *api.Config) { c.Topics.Orders = "nowhere" }, "missing"},
+		"certificate only":    {func(c *api.Config) { c.TLSCert = "cert.pem" }, "--tls-cert and --tls-key"},
+		"no certificate":      {func(c *api.Config) { c.TLSCert, c.TLSKey = "/nowhere.pem", "/nowhere.pem" }, "/nowhere.pem"},
+		"proxy by name":       {func(c *api.Config) { c.TrustedProxies = []string{"proxy.test"} }, `--trusted-proxies: "proxy.test"`},
+		"negative limit":      {func(c *api.Config) { c.RateLimit = -1 }, "must not be negative"},
 		"no broker":           {func(c *api.Config) { c.Kafka.Brokers = []string{"127.0.0.1:1"} }, "127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,5 +260,38 @@ func TestAllowRemoteAllowsAllAddressesWithSignIn(t *testing.T) {
 	_, _, stop := start(t, cfg)
 	if err := stop(); err != nil {
 		t.Errorf("got %v, want nil", err)
+	}
+}
+
+func TestHTTPSWithHTTP2(t *testing.T) {
+	t.Parallel()
+	made := httptest.NewTLSServer(nil) // has a certificate
+	made.Close()
+	dir := t.TempDir()
+	key, err := x509.MarshalPKCS8PrivateKey(made.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := settings(t, kafkatest.Start(t))
+	cfg.TLSCert, cfg.TLSKey = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{
+		cfg.TLSCert: {Type: "CERTIFICATE", Bytes: made.Certificate().Raw}, cfg.TLSKey: {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, url, _ := start(t, cfg)
+	roots := x509.NewCertPool()
+	roots.AddCert(made.Certificate())
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get(strings.Replace(url, "http:", "https:", 1) + "/v1/products")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Proto != "HTTP/2.0" || resp.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("got %s by %s with %v, want 200 by HTTP/2.0 with HSTS", resp.Status, resp.Proto, resp.Header)
 	}
 }

@@ -32,9 +32,9 @@ func (s *Settings) checkAuth() error {
 	return nil
 }
 
-// listen listens on the address of the API. Without sign-in it refuses an address that other
+// bind listens on the address of the API. Without sign-in it refuses an address that other
 // machines can reach, whatever Access allows.
-func (cfg *Config) listen(ctx context.Context) (net.Listener, error) {
+func (cfg *Config) bind(ctx context.Context) (net.Listener, error) {
 	ln, err := serve.Listen(ctx, cfg.HTTP, "--http", "ORDERS_HTTP", cfg.Access)
 	if err != nil || cfg.Auth == AuthKeys || cfg.Auth == AuthOIDC || serve.Loopback(ln.Addr()) {
 		return ln, err

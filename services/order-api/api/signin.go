@@ -71,6 +71,9 @@ func (cfg *Config) signInPages(issuer *oidc.Issuer, at net.Addr) (*oidc.Pages, e
 	client := oidc.PagesConfig{ClientID: cfg.OIDCClientID, PublicURL: cfg.PublicURL}
 	if client.PublicURL == "" {
 		client.PublicURL = "http://" + at.String() // refused unless it is a loopback address
+		if cfg.TLSCert != "" {
+			client.PublicURL = "https://" + at.String()
+		}
 	}
 	if cfg.OIDCClientSecretFile != "" {
 		secret, err := config.ReadFile(cfg.OIDCClientSecretFile, maxSecret)

@@ -25,7 +25,7 @@ import (
 
 func TestPlaceRetriesTemporaryErrors(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+	for _, status := range []int{0, tooFast, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			s := open(t)

@@ -37,6 +37,9 @@ func withRetry(ctx context.Context, request func() error) error {
 	return request()
 }
 
+// rateLimited is the problem of a client that sends too many requests. It may go on within a second.
+const rateLimited = "/problems/rate-limit"
+
 // temporary reports whether an error is temporary: the API is busy or behind, or the connection was
 // lost.
 func temporary(err error) bool {
@@ -44,6 +47,9 @@ func temporary(err error) bool {
 	if !refused {
 		at, network := errors.AsType[*net.OpError](err)
 		return !network || at.Op != "dial"
+	}
+	if p.Type == rateLimited {
+		return true
 	}
 	switch p.Status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -62,7 +68,7 @@ func unreachable(err error) bool {
 // Retrying within seconds does not help.
 func overdue(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
-	return refused && p.Status == http.StatusTooManyRequests
+	return refused && p.Status == http.StatusTooManyRequests && p.Type != rateLimited
 }
 
 // replayable reports whether a dead letter is gone from its topic, and its order is still known.

@@ -25,7 +25,7 @@ type shop struct {
 	t       *testing.T
 	url     string
 	mu      sync.Mutex
-	fails   map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers
+	fails   map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers; or tooFast
 	keys    []string            // of placements and refunds, in order of arrival
 	bodies  []string            // of them
 	reasons []string            // bodies of cancellations and replays
@@ -33,6 +33,9 @@ type shop struct {
 	state   map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
 	walk    map[string][]string // the changes of an order, as the data of its events
 }
+
+// tooFast is a status to answer with: 429 for too many requests, which is not backpressure.
+const tooFast = -429
 
 // noon is the time of all changes.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -145,9 +148,13 @@ func (s *shop) fail(w http.ResponseWriter, r *http.Request, what string) bool {
 		s.hang(r)
 		return true
 	}
+	p := client.Problem{Title: "told to fail", Detail: fmt.Sprintf("told to answer %d", status)}
+	if status == tooFast {
+		p.Type, status = "/problems/rate-limit", http.StatusTooManyRequests
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	s.answer(w, client.Problem{Title: "told to fail", Detail: fmt.Sprintf("told to answer %d", status)})
+	s.answer(w, p)
 	return true
 }
 

@@ -34,14 +34,25 @@ type shop struct {
 
 func open(t *testing.T) *shop {
 	t.Helper()
-	return openOn(t, kafkatest.Start(t))
+	return openWith(t, inbox.Config{})
+}
+
+// openWith is open with another mail server.
+func openWith(t *testing.T, mails inbox.Config) *shop {
+	t.Helper()
+	return openBoth(t, kafkatest.Start(t), mails)
 }
 
 func openOn(t *testing.T, k *kafkatest.Kafka) *shop {
 	t.Helper()
+	return openBoth(t, k, inbox.Config{})
+}
+
+func openBoth(t *testing.T, k *kafkatest.Kafka, mails inbox.Config) *shop {
+	t.Helper()
 	s := &shop{Kafka: k}
 	var err error
-	if s.mails, err = inbox.Open(inbox.Config{}); err != nil {
+	if s.mails, err = inbox.Open(mails); err != nil {
 		t.Fatal(err)
 	}
 	if s.layout, err = kafka.Check(t.Context(), s.Client, s.Topics); err != nil {
@@ -83,7 +94,7 @@ const stopWithin = 2 * worker.DefaultDrain
 func (s *shop) settings(t *testing.T) worker.Config {
 	return worker.Config{
 		Settings: worker.Settings{
-			Group: s.Prefix, SMTP: "mail.test:25", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
+			Group: s.Prefix, SMTP: "mail.test:25", SMTPTLS: "opportunistic", MailFrom: "shop@example.com", Concurrency: 16, Drain: worker.DefaultDrain,
 			Session: 8 * time.Second, Retries: 6, RetryFor: time.Hour, Uncertain: "resend",
 		},
 		Kafka: s.Config(), Topics: s.Topics, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), DialMail: s.mails.Dial,

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"fmt"
 
 	"example.com/orders/services/order-worker/internal/email"
@@ -27,10 +28,11 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Step, *email.Step, err
 	if err != nil {
 		return nil, nil, err
 	}
-	// A connection for each order in flight: a slow mail must not delay others.
+	// By default a connection for each order in flight: a slow mail must not delay others.
 	mail, err := email.New(email.Config{
 		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL,
-		Connections: cfg.Concurrency, Dial: cfg.DialMail,
+		TLS: cfg.SMTPTLS, CA: cfg.SMTPCA, User: cfg.SMTPUser, Password: cfg.SMTPPassword, PasswordFile: cfg.SMTPPasswordFile,
+		Connections: cmp.Or(cfg.SMTPConnections, cfg.Concurrency), Dial: cfg.DialMail,
 	})
 	if err != nil {
 		return nil, nil, err

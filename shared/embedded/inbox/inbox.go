@@ -25,6 +25,7 @@ package inbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"html/template"
@@ -50,6 +51,9 @@ type Config struct {
 	Dir  string       // created if missing; empty: the last 1,000 mails, in memory
 	Log  *slog.Logger // or nil
 
+	TLS   *tls.Config                      // STARTTLS is offered; nil: it is not
+	Login func(user, password string) bool // a mail needs a login (PLAIN) that it accepts, also without TLS; nil: none
+
 	Access config.Access // for both addresses
 }
 
@@ -59,6 +63,7 @@ type Inbox struct {
 	access  config.Access
 	mails   *store
 	smtp    *smtp.Server
+	login   func(user, password string) bool // or nil
 	handler http.Handler
 	pages   *template.Template
 
@@ -91,7 +96,8 @@ func Open(cfg Config) (*Inbox, error) {
 		in.log = slog.New(slog.DiscardHandler)
 	}
 	in.handler = in.routes()
-	in.smtp = in.server()
+	in.login = cfg.Login
+	in.smtp = in.server(cfg.TLS)
 
 	var err error
 	if in.mails, err = openStore(cfg.Dir); err != nil {

@@ -1,12 +1,14 @@
 package inbox
 
 import (
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"example.com/orders/shared/telemetry"
@@ -27,11 +29,13 @@ var (
 	errRefused = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user here"}
 	errBusy    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "busy, try again later"}
 	errDisk    = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "the mail cannot be stored"}
+	errLogin   = &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "wrong user name or password"}
+	errNoLogin = &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "authentication required"}
 	errEnding  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "the server is shutting down"}
 )
 
 // server returns the SMTP server. Run calls Serve.
-func (in *Inbox) server() *smtp.Server {
+func (in *Inbox) server(secure *tls.Config) *smtp.Server {
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &session{in: in, conn: c}, nil
 	}))
@@ -39,6 +43,7 @@ func (in *Inbox) server() *smtp.Server {
 	s.MaxMessageBytes = maxMail
 	s.MaxRecipients = 100
 	s.EnableSMTPUTF8 = true
+	s.TLSConfig, s.AllowInsecureAuth = secure, true // a client must not rely on the server to protect its password
 	// RFC 5321, 4.5.3.2.7: a server waits five minutes for the next command.
 	s.ReadTimeout, s.WriteTimeout = 5*time.Minute, time.Minute
 	s.ErrorLog = slog.NewLogLogger(in.log.Handler(), slog.LevelDebug)
@@ -50,10 +55,35 @@ type session struct {
 	in   *Inbox
 	conn *smtp.Conn
 	to   []string // recipient domains of the current mail
+	user string   // after a login
 }
 
-// Mail accepts every sender.
-func (s *session) Mail(string, *smtp.MailOptions) error { return s.fault("MAIL") }
+// AuthMechanisms lists the mechanisms of a login. The server asks for them if it needs one.
+func (s *session) AuthMechanisms() []string {
+	if s.in.login == nil {
+		return nil
+	}
+	return []string{sasl.Plain}
+}
+
+// Auth checks a login.
+func (s *session) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		if s.in.login == nil || !s.in.login(user, password) {
+			return errLogin
+		}
+		s.user = user
+		return nil
+	}), nil
+}
+
+// Mail accepts every sender who has signed in, if that is necessary.
+func (s *session) Mail(string, *smtp.MailOptions) error {
+	if s.in.login != nil && s.user == "" {
+		return errNoLogin
+	}
+	return s.fault("MAIL")
+}
 
 // Rcpt accepts every recipient except those at refused.test.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {

@@ -67,25 +67,29 @@ func (f *forbiddenError) roles() string {
 	return strings.Join(all, ", ")
 }
 
-// require is middleware that authenticates a request, puts the principal into its context, and
-// checks the permission. The handler runs afterwards, so a refused request learns nothing about
-// orders.
+// require is middleware that authenticates a request, puts the principal into its context, applies
+// the limits of the principal, and checks the permission. The handler runs afterwards, so a refused
+// request learns nothing about orders.
 func (a *api) require(n need) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if n.public {
-				return next(c)
+		if n.public {
+			return a.limitRequests(next)
+		}
+		admitted := a.limitRequests(func(c echo.Context) error {
+			r := c.Request()
+			if err := a.admits(n, identity.From(r.Context()), r); err != nil {
+				return err
 			}
+			return next(c)
+		})
+		return func(c echo.Context) error {
 			r := c.Request()
 			p, err := a.authenticate(r)
 			if err != nil {
 				return err
 			}
 			c.SetRequest(r.WithContext(identity.With(r.Context(), p)))
-			if err := a.admits(n, p, r); err != nil {
-				return err
-			}
-			return next(c)
+			return admitted(c)
 		}
 	}
 }

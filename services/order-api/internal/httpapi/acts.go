@@ -9,13 +9,14 @@ import (
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/wire"
 )
 
 // record writes an act to the audit trail before its effect, and its outcome after it. If the act
 // cannot be written, it has no effect and the error is trail.ErrUnwritten.
 func (a *api) record(c echo.Context, act trail.Act, effect func() error) error {
-	act.Address = c.RealIP()
+	act.Address = serve.ClientAddr(c.Request()).String()
 	end, err := a.Trail.Begin(c.Request().Context(), act)
 	if err != nil {
 		return err
@@ -39,9 +40,9 @@ func outcomeOf(err error) (outcome wire.Outcome, problem string) {
 }
 
 // denied is what Config.Denied does by default.
-func (a *api) denied(address string, r *http.Request, p identity.Principal, needed identity.Permission) {
+func (a *api) denied(r *http.Request, p identity.Principal, needed identity.Permission) {
 	ctx := identity.With(r.Context(), p)
-	act := trail.Act{Kind: trail.Denied, Target: r.Method + " " + r.URL.Path, Reason: "needs " + string(needed), Address: address}
+	act := trail.Act{Kind: trail.Denied, Target: r.Method + " " + r.URL.Path, Reason: "needs " + string(needed), Address: serve.ClientAddr(r).String()}
 	a.Trail.Attempt(ctx, act, "forbidden")
 }
 

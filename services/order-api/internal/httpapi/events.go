@@ -49,6 +49,8 @@ func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan 
 	ctx := c.Request().Context()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	// The end of the stream is written too: the deadline of the last event may have passed.
+	defer func() { extend(c) }()
 	for {
 		if after, err = send(c, s, after); err != nil || ended(s) {
 			return err
@@ -76,12 +78,18 @@ func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan 
 // ended reports whether no change of the order can follow. A dead order can be replayed.
 func ended(s order.State) bool { return s.Status.Final() && s.Status != order.Dead }
 
+// extend gives the next write eventWithin.
+func extend(c echo.Context) *http.ResponseController {
+	control := http.NewResponseController(c.Response())
+	_ = control.SetWriteDeadline(time.Now().Add(eventWithin)) // the writers of some tests support no deadlines
+	return control
+}
+
 // send writes the changes after a rev, or a comment if there are none, and returns the rev of the
 // last change.
 func send(c echo.Context, s order.State, after int64) (int64, error) {
 	w := c.Response()
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(eventWithin)) // the writers of some tests support no deadlines
+	control := extend(c)
 	sent := false
 	for _, change := range s.Timeline {
 		if change.Rev <= after {

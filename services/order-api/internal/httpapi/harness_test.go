@@ -62,9 +62,9 @@ const promise = 24 * time.Hour
 
 // setup runs an API on a broker in memory. Inside a synctest bubble it is reached over a network in
 // memory.
-func setup(t *testing.T) *shop {
+func setup(t *testing.T, change ...func(*httpapi.Config)) *shop {
 	t.Helper()
-	return setupOn(t, kafkatest.Start(t))
+	return setupOn(t, kafkatest.Start(t), change...)
 }
 
 // onBoth runs a test on a broker in memory, and on a real Kafka where there is one.

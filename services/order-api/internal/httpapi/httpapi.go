@@ -53,6 +53,7 @@ type Config struct {
 	Stopping <-chan struct{} // closed when event streams and waiting requests must end
 	Trail    *trail.Trail    // the audit trail of the acts of operators
 	Keys     *apikey.Store   // for the list of API keys; or nil: there are none
+	Limits   Limits
 }
 
 // api holds what handlers need.
@@ -65,6 +66,7 @@ type api struct {
 	card      *rates.Card
 	metrics   *metrics
 	tooMany   oncePerMinute // log lines of 429
+	limits    *limits
 	lists     chan struct{} // holds an element for each list request that runs
 }
 
@@ -72,17 +74,17 @@ type api struct {
 func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *catalogue.Catalogue, card *rates.Card) http.Handler {
 	a := &api{
 		Config: cfg, intake: in, view: v, desk: d, catalogue: products, card: card,
-		metrics: newMetrics(in, v), lists: make(chan struct{}, maxLists),
+		metrics: newMetrics(in, v), limits: newLimits(cfg.Limits), lists: make(chan struct{}, maxLists),
 	}
 	e := echo.New()
-	e.IPExtractor = echo.ExtractIPDirect() // trust no header about the client's address
+	e.IPExtractor = echo.ExtractIPDirect() // unused: serve.ClientAddr knows the trusted proxies
 	if a.Denied == nil {
 		a.Denied = func(r *http.Request, p identity.Principal, needed identity.Permission) {
-			a.denied(e.IPExtractor(r), r, p, needed)
+			a.denied(r, p, needed)
 		}
 	}
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit)
+	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses)
 	a.routes(e)
 	return e
 }

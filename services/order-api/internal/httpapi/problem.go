@@ -67,6 +67,7 @@ var (
 	noRoute           = kind{"no-route", http.StatusUnprocessableEntity, "No shipping service for this address"}
 	tooHeavy          = kind{"too-heavy", http.StatusUnprocessableEntity, "Too heavy or too large to ship"}
 	backpressure      = kind{"backpressure", http.StatusTooManyRequests, "New orders temporarily refused"}
+	rateLimit         = kind{"rate-limit", http.StatusTooManyRequests, "Too many requests"}
 	recipientLimit    = kind{"recipient-limit", http.StatusTooManyRequests, "Too many orders for one e-mail address"}
 	busy              = kind{"busy", http.StatusServiceUnavailable, "Too many concurrent list requests"}
 	internal          = kind{"internal", http.StatusInternalServerError, "Internal server error"}
@@ -222,7 +223,7 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if p.Status == http.StatusUnauthorized {
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Bearer")
 	}
-	if after := retryAfter(p.Status, err); after > 0 {
+	if after := retryAfter(p.Status, err); after > 0 && c.Response().Header().Get(echo.HeaderRetryAfter) == "" {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
 	body, err := json.Marshal(p)

@@ -17,8 +17,10 @@ import (
 // Answers that concern the sender and not the mail (RFC 5321, 4.2.2; RFC 4954, 6).
 var serverWide = []int{
 	421, // the server is closing the connection
-	530, // authentication is required
+	530, // authentication or STARTTLS is required
+	534, // a stronger mechanism is required
 	535, // our credentials are wrong
+	538, // the mechanism requires encryption
 }
 
 // classify returns what the error of a mail means for its order. Nil is success.

@@ -314,3 +314,19 @@ func (m *taken) part(t rapid.TB, contentType string, body io.Reader) {
 		m.part(t, p.Header.Get("Content-Type"), p)
 	}
 }
+
+func TestLinkForAGuestHasTheTokenOfTheOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, inShop)
+		w := invoiced("1", "Zoë", "zoe@example.com")
+		w.Order.LinkToken = "mfzwizltoq2gk3tunfxw42lomq"
+		if err := s.mail(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		const link = "https://shop.example.com/orders/ord_1?token=mfzwizltoq2gk3tunfxw42lomq"
+		if got := s.received(t, "1"); !strings.Contains(got.Text, link) || !strings.Contains(got.HTML, `href="`+link+`"`) {
+			t.Errorf("got %s and %s, want the link %s", got.Text, got.HTML, link)
+		}
+	})
+}

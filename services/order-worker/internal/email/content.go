@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
@@ -23,7 +24,7 @@ type content struct {
 	Invoice  string // number of the invoice or the credit note
 	Corrects string // for a refund: number of the invoice; else empty
 	Reason   string // of the refund, or empty
-	Link     string // URL of the order in the shop, or empty
+	Link     string // URL of the order in the shop, with the token of a guest; or empty
 	Lines    []item
 	Shipping delivery
 	Taxes    []tax
@@ -66,7 +67,11 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 		}
 	}
 	if s.shop != nil {
-		c.Link = s.shop.JoinPath("orders", c.Order).String()
+		link := s.shop.JoinPath("orders", c.Order)
+		if token := w.Order.LinkToken; token != "" {
+			link.RawQuery = url.Values{"token": {token}}.Encode()
+		}
+		c.Link = link.String()
 	}
 	for _, ordered := range w.Order.Lines {
 		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), amount(l, ordered.Net())})

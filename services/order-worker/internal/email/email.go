@@ -13,8 +13,8 @@
 //
 // classify.go decides what an error means for the order:
 //   - The connection failed before any content was sent, or the server refuses all mail (421, 530,
-//     535): it is down for all
-//     orders.
+//     535 …): it is down for all orders. So is a server whose certificate is refused, that does not
+//     offer the required TLS, or that refuses the login (secure.go): nothing of a mail is sent.
 //   - The server answered 5xx: the mail failed permanently.
 //   - All content was sent and no answer came: the outcome is unknown and the mail is uncertain.
 //   - Part of the content was sent, or the server answered 4xx: the attempt failed and the customer
@@ -47,12 +47,18 @@ import (
 
 // Config is the mail server, the sender and the templates.
 type Config struct {
-	SMTP   string // host:port of the mail server; STARTTLS is used if the server offers it
+	SMTP   string // host:port of the mail server
 	From   string // address of the sender
 	Seller string // name of the sender, also the signature; empty: the address
 
 	Templates string // folder of templates that replace the embedded ones of the same names; or empty
 	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
+
+	TLS          string // none, opportunistic, required, implicit; auto or empty: by the address, see secure.go
+	CA           string // file of certificate authorities (PEM) that replace those of the system; or empty
+	User         string // for the login, over TLS only; empty: no login
+	Password     string // or empty: that of PasswordFile
+	PasswordFile string // read for every new connection; or empty
 
 	HELO        string        // name in the greeting; empty: the host name
 	Connections int           // maximum number, each for one mail at a time; zero: 8

@@ -28,27 +28,35 @@ type shop struct {
 // setup connects a step to an inbox in memory, for use in a synctest bubble.
 func setup(t *testing.T, change ...func(*email.Config)) shop {
 	t.Helper()
-	in, err := inbox.Open(inbox.Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	in := runInbox(t, inbox.Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return shop{inbox: in}.another(t, change...)
+}
+
+// runInbox runs an inbox until the test ends.
+func runInbox(t *testing.T, cfg inbox.Config) *inbox.Inbox {
+	t.Helper()
+	in, err := inbox.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- in.Run(ctx) }()
-
+	go func() { done <- in.Run(ctx) }() // ends with cancel
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("inbox: %v", err)
 		}
 	})
-	return shop{inbox: in}.another(t, change...)
+	return in
 }
 
 // another returns the same shop with a new step, as of another worker.
 func (s shop) another(t *testing.T, change ...func(*email.Config)) shop {
 	t.Helper()
-	cfg := email.Config{SMTP: "mail.example.com:25", From: "shop@example.com", Seller: "Example Trail Goods GmbH", Dial: s.inbox.Dial}
+	cfg := email.Config{
+		SMTP: "mail.example.com:25", TLS: "opportunistic", From: "shop@example.com", Seller: "Example Trail Goods GmbH", Dial: s.inbox.Dial,
+	}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -184,6 +192,13 @@ func TestNewRefusesInvalidConfig(t *testing.T) {
 		"no scheme":   func(c *email.Config) { c.ShopURL = "shop.example.com" },
 		"a script":    func(c *email.Config) { c.ShopURL = "javascript:alert(1)" },
 		"no host":     func(c *email.Config) { c.ShopURL = "https:///orders" },
+		"a policy":    func(c *email.Config) { c.TLS = "sometimes" },
+		"no password": func(c *email.Config) { c.User = "shop" },
+		"no user":     func(c *email.Config) { c.Password = "secret" },
+		"login clear": func(c *email.Config) { c.TLS, c.User, c.Password = "none", "shop", "secret" },
+		"no CA":       func(c *email.Config) { c.CA = "/nowhere.pem" },
+		"not a CA":    func(c *email.Config) { c.CA = "email_test.go" },
+		"no file":     func(c *email.Config) { c.User, c.PasswordFile = "shop", "/nowhere" },
 		"a query":     func(c *email.Config) { c.ShopURL = "https://shop.example.com/?lang=de" },
 	} {
 		cfg := good

@@ -3,6 +3,7 @@ package email
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
@@ -28,6 +29,7 @@ type pool struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
 	host    string
+	secure  *security
 	options []gomail.Option
 	slots   chan struct{} // one element for each mail in flight
 
@@ -57,14 +59,18 @@ func newPool(cfg Config) (*pool, error) {
 		return nil, fmt.Errorf("mail server %q: the port is not a number", cfg.SMTP)
 	}
 	slots := make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, slots: slots}
+	secure, err := newSecurity(cfg, host, number)
+	if err != nil {
+		return nil, err
+	}
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, slots: slots}
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
 	p.options = []gomail.Option{
 		gomail.WithPort(port),
 		gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)),
-		gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		gomail.WithTLSPolicy(gomail.NoTLS), // security.start does it
 		// NOOP before a mail and RSET after it would cost a round trip each. A closed connection is
 		// detected at MAIL FROM, and the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
 		gomail.WithoutNoop(), gomail.WithoutRset(),
@@ -120,7 +126,8 @@ func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
 	return c.client.SendWithSMTPClient(c.smtp, m)
 }
 
-// connect dials and greets the server. go-mail does not close the socket if the greeting fails.
+// connect dials, greets the server, encrypts the connection and signs in. go-mail does not close
+// the socket if that fails. The files of the security are read after the server is reached.
 func (p *pool) connect(ctx context.Context) (*connection, error) {
 	dialed, err := p.dial(ctx, "tcp", p.address)
 	if err != nil {
@@ -129,15 +136,35 @@ func (p *pool) connect(ctx context.Context) (*connection, error) {
 	socket := &socket{Conn: dialed}
 	stop := context.AfterFunc(ctx, func() { socket.Close() })
 	defer stop()
-	dialer := func(context.Context, string, string) (net.Conn, error) { return socket, nil }
-	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), gomail.WithDialContextFunc(dialer))...)
+	c, err := p.greet(ctx, socket)
 	if err != nil {
 		socket.Close()
+		return nil, p.secure.explain(err)
+	}
+	return c, nil
+}
+
+// greet makes a connection that is ready for mails from a socket.
+func (p *pool) greet(ctx context.Context, socket *socket) (*connection, error) {
+	conf, err := p.secure.config()
+	if err != nil {
+		return nil, err
+	}
+	dialer := func(context.Context, string, string) (net.Conn, error) {
+		if p.secure.policy == implicit {
+			return tls.Client(socket, conf), nil
+		}
+		return socket, nil
+	}
+	client, err := gomail.NewClient(p.host, append(slices.Clip(p.options), gomail.WithDialContextFunc(dialer))...)
+	if err != nil {
 		return nil, err
 	}
 	greeted, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		socket.Close()
+		return nil, err
+	}
+	if err := p.secure.start(greeted, conf); err != nil {
 		return nil, err
 	}
 	return &connection{socket: socket, client: client, smtp: greeted}, nil

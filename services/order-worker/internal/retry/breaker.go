@@ -48,6 +48,8 @@ type Breaker struct {
 	found time.Time     // when it did
 	since time.Time     // of the last change of state; zero: there was none
 	rest  time.Duration // after found, in which no order is allowed, although circuit would allow one
+	told  string        // the failure of this outage that was logged last; empty: none
+	at    time.Time     // when it was
 }
 
 // NewBreaker returns a closed breaker. Slots is the maximum number of orders in flight: half of them remain
@@ -153,15 +155,29 @@ func (b *Breaker) changed(name string, _, to gobreaker.State) {
 	case to != gobreaker.StateHalfOpen:
 		b.rest = 0
 	}
+	level := b.level(to)
 	b.mu.Unlock()
-	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String(telemetry.Breaker, name), slog.String(telemetry.State, to.String())}
 	if to == gobreaker.StateOpen {
-		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any(telemetry.Error, last))
 	}
 	b.log.LogAttrs(context.Background(), level, "circuit breaker changed state", attrs...)
 	b.onChange(to != gobreaker.StateClosed)
+}
+
+// level is the log level of a change. An outage is logged once, and again if its cause changes, at
+// most once a minute: an error may name a port that differs each time. Probes are not logged. The
+// caller holds mu.
+func (b *Breaker) level(to gobreaker.State) slog.Level {
+	switch {
+	case to == gobreaker.StateClosed:
+		b.told = ""
+		return slog.LevelInfo
+	case to == gobreaker.StateOpen && b.told != b.last.Error() && (b.told == "" || time.Since(b.at) >= time.Minute):
+		b.told, b.at = b.last.Error(), time.Now()
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // isDown reports whether the result of an attempt shows that the dependency is down. One whose answers are

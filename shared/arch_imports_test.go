@@ -34,7 +34,7 @@ func arrows() []arrow {
 		{mechanism, "serve", "config", "applies the access settings to each request"},
 		{mechanism, "wire", "order topic", "encodes the domain as records of topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
-		{mechanism, "kafka", "telemetry topic", "creates, checks and watches the topics, and logs changes"},
+		{mechanism, "kafka", "config telemetry topic", "reads certificates and passwords from files; creates, checks and watches the topics, and logs changes"},
 		{mechanism, "dlq", "failure order wire", "a dead letter is the record of an order with the failure in its headers"},
 		{mechanism, "pdfa", "", "the worker makes PDF/A, the API reads it: no orders"},
 		{mechanism, "broker", "config serve telemetry", "applies the access settings, and logs the messages of the broker"},

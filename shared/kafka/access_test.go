@@ -1,0 +1,129 @@
+package kafka_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/topic"
+)
+
+const acls = "../../deploy/kafka/acls.sh"
+
+// flat has one permission for each operation of grants.
+func flat(principal string, all ...[]kafka.Grant) []kafkatest.ACL {
+	found := map[kafkatest.ACL]bool{}
+	for _, g := range slices.Concat(all...) {
+		for _, op := range g.Operations {
+			found[kafkatest.ACL{Principal: principal, Operation: op, Kind: g.Kind, Name: g.Name}] = true
+		}
+	}
+	return slices.Collect(maps.Keys(found))
+}
+
+func TestTheACLsOfDeployAreWhatTheProgramsCheck(t *testing.T) {
+	t.Parallel()
+	set, group := topic.Names("shop"), "shop-workers"
+	want := slices.Concat(
+		flat("api", kafka.APIGrants(set, group)),
+		flat("worker", kafka.WorkerGrants(set, group)),
+		// The worker only warns without it: see the group's session timeout.
+		[]kafkatest.ACL{{Principal: "worker", Operation: "DescribeConfigs", Kind: "cluster", Name: "kafka-cluster"}},
+		flat("operator", kafka.AuditGrants(set, group), kafka.SkipGrants(set)),
+		flat("creator", kafka.CreateGrants(set)),
+	)
+	got := kafkatest.ACLs(t, acls, "shop", group)
+	for _, a := range want {
+		if !slices.Contains(got, a) {
+			t.Errorf("%s lacks for %s: %s", acls, a.Principal, a)
+		}
+	}
+	for _, a := range got {
+		if !slices.Contains(want, a) {
+			t.Errorf("%s has for %s, which does not need it: %s", acls, a.Principal, a)
+		}
+	}
+}
+
+func TestEachMissingACLIsNamedAtTheStart(t *testing.T) {
+	t.Parallel()
+	set, group := topic.Names("orders"), "order-workers"
+	k := kafkatest.StartSecure(t, kafkatest.SecureConfig{Users: []string{"api", "worker", "operator", "creator"}})
+	given := kafkatest.ACLs(t, acls, "orders", group)
+	k.Allow(t, given...)
+	// Unlike Apache Kafka, kfake authorizes a heartbeat only of a group that exists.
+	at := kadm.Offsets{}
+	at.Add(kadm.Offset{Topic: set.Orders, At: 0})
+	if err := kadm.NewClient(k.Client).CommitAllOffsets(t.Context(), group, at); err != nil {
+		t.Fatal(err)
+	}
+	for principal, check := range map[string]func(cl *kgo.Client) error{
+		"api": func(cl *kgo.Client) error {
+			_, err := kafka.Check(t.Context(), cl, set, kafka.APIGrants(set, group)...)
+			return err
+		},
+		"worker": func(cl *kgo.Client) error {
+			_, err := kafka.Check(t.Context(), cl, set, kafka.WorkerGrants(set, group)...)
+			return err
+		},
+		"operator": func(cl *kgo.Client) error {
+			_, err := kafka.Check(t.Context(), cl, set, append(kafka.SkipGrants(set), kafka.AuditGrants(set, group)[len(kafka.SkipGrants(set)):]...)...)
+			return err
+		},
+	} {
+		config := kafka.Config{Brokers: k.Config().Brokers, Security: kafka.Security{SASL: "plain", User: principal, Password: kafkatest.PasswordOf(principal)}}
+		cl, err := config.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		if err := check(cl); err != nil {
+			t.Errorf("%s with all ACLs: %v", principal, err)
+		}
+		for _, a := range given {
+			if a.Principal != principal || a.Kind == "cluster" {
+				continue
+			}
+			k.Deny(t, a)
+			err := check(cl)
+			k.Allow(t, a)
+			if kafka.Classify(err) != kafka.Denied || !names(err, a) {
+				t.Errorf("%s without %s: got %v", principal, a, err)
+			}
+		}
+	}
+}
+
+// names reports whether an error names an ACL, and no other resource. Of a topic that the broker does not show, it
+// names all operations.
+func names(err error, a kafkatest.ACL) bool {
+	text, found := strings.CutPrefix(err.Error(), "not authorized: needs ")
+	return found && strings.Contains(text, a.Operation) && strings.Contains(text, " on "+a.Kind+" "+a.Name+" (") && strings.Count(text, " on ") == 1
+}
+
+func TestAPrincipalWithoutAnyACLIsToldOfAll(t *testing.T) {
+	t.Parallel()
+	set, group := topic.Names("orders"), "order-workers"
+	k := kafkatest.StartSecure(t, kafkatest.SecureConfig{Users: []string{"api"}})
+	config := kafka.Config{Brokers: k.Config().Brokers, Security: kafka.Security{SASL: "plain", User: "api", Password: kafkatest.PasswordOf("api")}}
+	cl, err := config.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	_, err = kafka.Check(t.Context(), cl, set, kafka.APIGrants(set, group)...)
+	for _, want := range []string{"Read and Write and DescribeConfigs on topic orders,", "Describe on group order-workers"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if _, err = kafka.Create(t.Context(), cl, topic.Names("other"), 1, 0); err == nil || !strings.Contains(err.Error(), "not authorized: needs ") {
+		t.Errorf("creating topics: got %v", err)
+	}
+}

@@ -40,6 +40,7 @@ func arrows() []arrow {
 		{mechanism, "broker", "config serve telemetry", "applies the access settings, and logs the messages of the broker"},
 		{mechanism, "inbox", "config serve telemetry", "a mail server: no orders; its page is served by serve, as the API is"},
 		{mechanism, "golden", "", "compares with files in tests, and writes them again"},
+		{mechanism, "securetest", "kafka topic", "a broker with TLS, sign-in and ACLs, for tests: it creates the topics as its administrator"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
 
 		{mechanism, "rates", "config failure order", "reads the rate card: the worker prices with it, the API quotes with it"},
@@ -97,8 +98,8 @@ func modules() []allowed {
 		{"github.com/sony/gobreaker/v2", "retry", "circuit breaker: small, maintained by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
-		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest", "a Kafka in the process: for trying and testing"},
-		{"github.com/twmb/franz-go", "api audit broker chaos ctl desk dlq group intake kafka kafkatest lease ledger pipeline scheduler sqlite status storetest view wire", franz},
+		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
+		{"github.com/twmb/franz-go", "api audit broker chaos ctl desk dlq group intake kafka kafkatest lease ledger pipeline scheduler securetest sqlite status storetest view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},

@@ -133,8 +133,10 @@ func denied(ctx context.Context, cl *kgo.Client, grants []Grant, found kadm.Topi
 		switch {
 		case Classify(err) == Denied:
 			d.Err = err
-		case err != nil:
+		case err != nil && len(d.Missing) == 0:
 			return fmt.Errorf("asking what is authorized: %w", err)
+		case err != nil: // what is known to be missing is worth more
+			continue
 		}
 		if len(lacks) > 0 {
 			d.Missing = append(d.Missing, Grant{g.Kind, g.Name, lacks})

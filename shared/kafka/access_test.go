@@ -10,18 +10,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/securetest"
 	"example.com/orders/shared/topic"
 )
 
 const acls = "../../deploy/kafka/acls.sh"
 
 // flat has one permission for each operation of grants.
-func flat(principal string, all ...[]kafka.Grant) []kafkatest.ACL {
-	found := map[kafkatest.ACL]bool{}
+func flat(principal string, all ...[]kafka.Grant) []securetest.ACL {
+	found := map[securetest.ACL]bool{}
 	for _, g := range slices.Concat(all...) {
 		for _, op := range g.Operations {
-			found[kafkatest.ACL{Principal: principal, Operation: op, Kind: g.Kind, Name: g.Name}] = true
+			found[securetest.ACL{Principal: principal, Operation: op, Kind: g.Kind, Name: g.Name}] = true
 		}
 	}
 	return slices.Collect(maps.Keys(found))
@@ -34,11 +34,11 @@ func TestTheACLsOfDeployAreWhatTheProgramsCheck(t *testing.T) {
 		flat("api", kafka.APIGrants(set, group)),
 		flat("worker", kafka.WorkerGrants(set, group)),
 		// The worker only warns without it: see the group's session timeout.
-		[]kafkatest.ACL{{Principal: "worker", Operation: "DescribeConfigs", Kind: "cluster", Name: "kafka-cluster"}},
+		[]securetest.ACL{{Principal: "worker", Operation: "DescribeConfigs", Kind: "cluster", Name: "kafka-cluster"}},
 		flat("operator", kafka.AuditGrants(set, group), kafka.SkipGrants(set)),
 		flat("creator", kafka.CreateGrants(set)),
 	)
-	got := kafkatest.ACLs(t, acls, "shop", group)
+	got := securetest.ACLs(t, acls, "shop", group)
 	for _, a := range want {
 		if !slices.Contains(got, a) {
 			t.Errorf("%s lacks for %s: %s", acls, a.Principal, a)
@@ -54,8 +54,8 @@ func TestTheACLsOfDeployAreWhatTheProgramsCheck(t *testing.T) {
 func TestEachMissingACLIsNamedAtTheStart(t *testing.T) {
 	t.Parallel()
 	set, group := topic.Names("orders"), "order-workers"
-	k := kafkatest.StartSecure(t, kafkatest.SecureConfig{Users: []string{"api", "worker", "operator", "creator"}})
-	given := kafkatest.ACLs(t, acls, "orders", group)
+	k := securetest.Start(t, securetest.Config{Users: []string{"api", "worker", "operator", "creator"}})
+	given := securetest.ACLs(t, acls, "orders", group)
 	k.Allow(t, given...)
 	// Unlike Apache Kafka, kfake authorizes a heartbeat only of a group that exists.
 	at := kadm.Offsets{}
@@ -77,7 +77,7 @@ func TestEachMissingACLIsNamedAtTheStart(t *testing.T) {
 			return err
 		},
 	} {
-		config := kafka.Config{Brokers: k.Config().Brokers, Security: kafka.Security{SASL: "plain", User: principal, Password: kafkatest.PasswordOf(principal)}}
+		config := kafka.Config{Brokers: k.Brokers, Security: kafka.Security{SASL: "plain", User: principal, Password: securetest.PasswordOf(principal)}}
 		cl, err := config.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestEachMissingACLIsNamedAtTheStart(t *testing.T) {
 
 // names reports whether an error names an ACL, and no other resource. Of a topic that the broker does not show, it
 // names all operations.
-func names(err error, a kafkatest.ACL) bool {
+func names(err error, a securetest.ACL) bool {
 	text, found := strings.CutPrefix(err.Error(), "not authorized: needs ")
 	return found && strings.Contains(text, a.Operation) && strings.Contains(text, " on "+a.Kind+" "+a.Name+" (") && strings.Count(text, " on ") == 1
 }
@@ -110,8 +110,8 @@ func names(err error, a kafkatest.ACL) bool {
 func TestAPrincipalWithoutAnyACLIsToldOfAll(t *testing.T) {
 	t.Parallel()
 	set, group := topic.Names("orders"), "order-workers"
-	k := kafkatest.StartSecure(t, kafkatest.SecureConfig{Users: []string{"api"}})
-	config := kafka.Config{Brokers: k.Config().Brokers, Security: kafka.Security{SASL: "plain", User: "api", Password: kafkatest.PasswordOf("api")}}
+	k := securetest.Start(t, securetest.Config{Users: []string{"api"}})
+	config := kafka.Config{Brokers: k.Brokers, Security: kafka.Security{SASL: "plain", User: "api", Password: securetest.PasswordOf("api")}}
 	cl, err := config.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/securetest"
 )
 
 const user = "order-api"
@@ -33,11 +34,11 @@ func file(t *testing.T, name, text string) string {
 
 func TestEachMechanismSignsInOverTLS(t *testing.T) {
 	t.Parallel()
-	authority := kafkatest.NewAuthority(t)
-	k := kafkatest.StartSecure(t, kafkatest.SecureConfig{Authority: authority, Until: tomorrow, Users: []string{user}})
+	authority := securetest.NewAuthority(t)
+	k := securetest.Start(t, securetest.Config{Authority: authority, Until: tomorrow, Users: []string{user}})
 	for _, mechanism := range []string{"plain", "scram-sha-256", "scram-sha-512"} {
-		config := kafka.Config{Brokers: k.Config().Brokers, Security: kafka.Security{
-			TLS: true, CA: authority.CA, SASL: mechanism, User: user, PasswordFile: file(t, "password", kafkatest.PasswordOf(user)+"\n"),
+		config := kafka.Config{Brokers: k.Brokers, Security: kafka.Security{
+			TLS: true, CA: authority.CA, SASL: mechanism, User: user, PasswordFile: file(t, "password", securetest.PasswordOf(user)+"\n"),
 		}}
 		cl, err := config.Connect(t.Context())
 		if err != nil {
@@ -50,50 +51,50 @@ func TestEachMechanismSignsInOverTLS(t *testing.T) {
 
 func TestARefusedConnectionNamesItsCause(t *testing.T) {
 	t.Parallel()
-	authority, other := kafkatest.NewAuthority(t), kafkatest.NewAuthority(t)
-	encrypted := kafkatest.StartSecure(t, kafkatest.SecureConfig{Authority: authority, Until: tomorrow, Users: []string{user}})
-	mutual := kafkatest.StartSecure(t, kafkatest.SecureConfig{
+	authority, other := securetest.NewAuthority(t), securetest.NewAuthority(t)
+	encrypted := securetest.Start(t, securetest.Config{Authority: authority, Until: tomorrow, Users: []string{user}})
+	mutual := securetest.Start(t, securetest.Config{
 		Authority: authority, Until: tomorrow, Clients: tls.RequireAndVerifyClientCert, Users: []string{user},
 	})
-	plain := kafkatest.StartSecure(t, kafkatest.SecureConfig{Users: []string{user}})
+	plain := securetest.Start(t, securetest.Config{Users: []string{user}})
 	open := kafkatest.Start(t)
 	expired, expiredKey := authority.Issue(t, "expired", time.Now().Add(-time.Hour))
 	foreign, foreignKey := other.Issue(t, user, tomorrow)
 	_, otherKey := authority.Issue(t, "other", tomorrow)
-	ok := kafka.Security{TLS: true, CA: authority.CA, SASL: "scram-sha-256", User: user, Password: kafkatest.PasswordOf(user)}
+	ok := kafka.Security{TLS: true, CA: authority.CA, SASL: "scram-sha-256", User: user, Password: securetest.PasswordOf(user)}
 	for _, row := range []struct {
-		name   string
-		k      *kafkatest.Kafka
-		change func(*kafka.Security)
-		want   string
+		name    string
+		brokers []string
+		change  func(*kafka.Security)
+		want    string
 	}{
-		{"wrong password", encrypted, func(s *kafka.Security) { s.Password = "guess" }, "SASL sign-in: check user name, password and"},
-		{"unknown user", encrypted, func(s *kafka.Security) { s.User = "stranger" }, "SASL sign-in: check user name, password and"},
-		{"empty password", encrypted, func(s *kafka.Security) { s.Password, s.PasswordFile = "", file(t, "empty", "\n") }, "--kafka-sasl-password-file: "},
-		{"no such password", encrypted, func(s *kafka.Security) { s.PasswordFile = "/does/not/exist" }, "--kafka-sasl-password-file: stat /does/not/exist"},
-		{"no such token", encrypted, func(s *kafka.Security) {
+		{"wrong password", encrypted.Brokers, func(s *kafka.Security) { s.Password = "guess" }, "SASL sign-in: check user name, password and"},
+		{"unknown user", encrypted.Brokers, func(s *kafka.Security) { s.User = "stranger" }, "SASL sign-in: check user name, password and"},
+		{"empty password", encrypted.Brokers, func(s *kafka.Security) { s.Password, s.PasswordFile = "", file(t, "empty", "\n") }, "--kafka-sasl-password-file: "},
+		{"no such password", encrypted.Brokers, func(s *kafka.Security) { s.PasswordFile = "/does/not/exist" }, "--kafka-sasl-password-file: stat /does/not/exist"},
+		{"no such token", encrypted.Brokers, func(s *kafka.Security) {
 			*s = kafka.Security{TLS: true, CA: authority.CA, SASL: "oauthbearer", TokenFile: "/does/not/exist"}
 		}, "--kafka-sasl-token-file: stat /does/not/exist"},
-		{"mechanism not offered", encrypted, func(s *kafka.Security) {
+		{"mechanism not offered", encrypted.Brokers, func(s *kafka.Security) {
 			*s = kafka.Security{TLS: true, CA: authority.CA, SASL: "oauthbearer", TokenFile: file(t, "token", "a.b.c")}
 		}, "UNSUPPORTED_SASL_MECHANISM"},
-		{"no sign-in", encrypted, func(s *kafka.Security) { *s = kafka.Security{TLS: true, CA: authority.CA} }, "is SASL missing?"},
-		{"wrong authority", encrypted, func(s *kafka.Security) { s.CA = other.CA }, "the broker's certificate is not signed by an authority in --kafka-tls-ca"},
-		{"authority is no certificate", encrypted, func(s *kafka.Security) { s.CA = file(t, "ca", "hello") }, "has no certificate in PEM format"},
-		{"no such authority", encrypted, func(s *kafka.Security) { s.CA = "/does/not/exist" }, "--kafka-tls-ca: stat /does/not/exist"},
-		{"authority is a folder", encrypted, func(s *kafka.Security) { s.CA = t.TempDir() }, "is not a regular file"},
-		{"another name", encrypted, func(s *kafka.Security) { s.ServerName = "kafka.example.com" }, "the broker's certificate has another name"},
-		{"plaintext client", encrypted, func(s *kafka.Security) { s.TLS = false }, "is TLS missing?"},
-		{"TLS with a plaintext broker", plain, func(*kafka.Security) {}, "the broker does not answer with TLS"},
-		{"sign-in at an open broker", open, func(s *kafka.Security) { s.TLS = false }, "SASL"},
-		{"no client certificate", mutual, func(*kafka.Security) {}, "the broker refuses the certificate in --kafka-tls-cert, or needs one"},
-		{"expired client certificate", mutual, func(s *kafka.Security) { s.Cert, s.Key = expired, expiredKey }, "expired at "},
-		{"client certificate of another authority", mutual, func(s *kafka.Security) { s.Cert, s.Key = foreign, foreignKey }, "the broker refuses the certificate in --kafka-tls-cert"},
-		{"key of another certificate", mutual, func(s *kafka.Security) { s.Cert, s.Key = foreign, otherKey }, "private key does not match"},
+		{"no sign-in", encrypted.Brokers, func(s *kafka.Security) { *s = kafka.Security{TLS: true, CA: authority.CA} }, "is SASL missing?"},
+		{"wrong authority", encrypted.Brokers, func(s *kafka.Security) { s.CA = other.CA }, "the broker's certificate is not signed by an authority in --kafka-tls-ca"},
+		{"authority is no certificate", encrypted.Brokers, func(s *kafka.Security) { s.CA = file(t, "ca", "hello") }, "has no certificate in PEM format"},
+		{"no such authority", encrypted.Brokers, func(s *kafka.Security) { s.CA = "/does/not/exist" }, "--kafka-tls-ca: stat /does/not/exist"},
+		{"authority is a folder", encrypted.Brokers, func(s *kafka.Security) { s.CA = t.TempDir() }, "is not a regular file"},
+		{"another name", encrypted.Brokers, func(s *kafka.Security) { s.ServerName = "kafka.example.com" }, "the broker's certificate has another name"},
+		{"plaintext client", encrypted.Brokers, func(s *kafka.Security) { s.TLS = false }, "is TLS missing?"},
+		{"TLS with a plaintext broker", plain.Brokers, func(*kafka.Security) {}, "the broker does not answer with TLS"},
+		{"sign-in at an open broker", open.Config().Brokers, func(s *kafka.Security) { s.TLS = false }, "SASL"},
+		{"no client certificate", mutual.Brokers, func(*kafka.Security) {}, "the broker refuses the certificate in --kafka-tls-cert, or needs one"},
+		{"expired client certificate", mutual.Brokers, func(s *kafka.Security) { s.Cert, s.Key = expired, expiredKey }, "expired at "},
+		{"client certificate of another authority", mutual.Brokers, func(s *kafka.Security) { s.Cert, s.Key = foreign, foreignKey }, "the broker refuses the certificate in --kafka-tls-cert"},
+		{"key of another certificate", mutual.Brokers, func(s *kafka.Security) { s.Cert, s.Key = foreign, otherKey }, "private key does not match"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			config := kafka.Config{Brokers: row.k.Config().Brokers, Security: ok}
+			config := kafka.Config{Brokers: row.brokers, Security: ok}
 			row.change(&config.Security)
 			began := time.Now()
 			cl, err := config.Connect(t.Context())
@@ -113,7 +114,7 @@ func TestARefusedConnectionNamesItsCause(t *testing.T) {
 
 func TestAnExpiredBrokerCertificateIsNamed(t *testing.T) {
 	t.Parallel()
-	authority := kafkatest.NewAuthority(t)
+	authority := securetest.NewAuthority(t)
 	config := kafka.Config{Security: kafka.Security{TLS: true, CA: authority.CA}}
 	config.Brokers = []string{tlsListener(t, authority, time.Now().Add(-time.Hour))}
 	_, err := config.Connect(t.Context())
@@ -123,7 +124,7 @@ func TestAnExpiredBrokerCertificateIsNamed(t *testing.T) {
 }
 
 // tlsListener answers handshakes with a certificate that ends at a time.
-func tlsListener(t *testing.T, authority *kafkatest.Authority, until time.Time) string {
+func tlsListener(t *testing.T, authority *securetest.Authority, until time.Time) string {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(authority.Issue(t, "broker", until))
 	if err != nil {
@@ -149,14 +150,14 @@ func tlsListener(t *testing.T, authority *kafkatest.Authority, until time.Time) 
 
 func TestReplacedFilesAreUsedByTheNextConnection(t *testing.T) {
 	t.Parallel()
-	authority := kafkatest.NewAuthority(t)
-	k := kafkatest.StartSecure(t, kafkatest.SecureConfig{
+	authority := securetest.NewAuthority(t)
+	k := securetest.Start(t, securetest.Config{
 		Authority: authority, Until: tomorrow, Clients: tls.RequireAndVerifyClientCert, Users: []string{user},
 	})
-	password := file(t, "password", kafkatest.PasswordOf(user))
+	password := file(t, "password", securetest.PasswordOf(user))
 	cert, key := authority.Issue(t, user, tomorrow)
 	var conns []net.Conn
-	config := kafka.Config{Brokers: k.Config().Brokers, Security: kafka.Security{
+	config := kafka.Config{Brokers: k.Brokers, Security: kafka.Security{
 		TLS: true, CA: authority.CA, Cert: cert, Key: key, SASL: "scram-sha-512", User: user, PasswordFile: password,
 	}, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -195,7 +196,7 @@ func TestReplacedFilesAreUsedByTheNextConnection(t *testing.T) {
 	if err := reconnect(); err == nil {
 		t.Error("with a wrong password: connected")
 	}
-	replace(password, kafkatest.PasswordOf(user))
+	replace(password, securetest.PasswordOf(user))
 	if err := reconnect(); err != nil {
 		t.Errorf("with the right files: %v", err)
 	}

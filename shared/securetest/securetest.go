@@ -1,4 +1,9 @@
-package kafkatest
+// Package securetest provides tests with a Kafka that asks for TLS, a sign-in and ACLs, and with the
+// certificates for it.
+//
+// Start runs kfake in the process; Connect is the administrator of a broker that runs already. ACLs
+// reads the permissions that deploy/kafka grants.
+package securetest
 
 import (
 	"context"
@@ -9,11 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/topic"
 )
 
 // The user who may do everything on a secured broker.
@@ -22,8 +28,18 @@ const (
 	AdminPassword = "the-admin-of-the-tests"
 )
 
-// SecureConfig says what a secured kfake asks of its clients.
-type SecureConfig struct {
+// partitions is the number of partitions of each topic.
+const partitions = 3
+
+// Kafka is a broker with the topics of one prefix, as its administrator sees it.
+type Kafka struct {
+	Client  *kgo.Client // of the administrator
+	Topics  topic.Set
+	Brokers []string
+}
+
+// Config says what a secured kfake asks of its clients.
+type Config struct {
 	Authority *Authority         // signs the broker's certificate; nil: no TLS
 	Until     time.Time          // end of the broker's certificate
 	Clients   tls.ClientAuthType // whether clients need a certificate, too
@@ -33,8 +49,8 @@ type SecureConfig struct {
 // PasswordOf is the password of a user of a secured kfake.
 func PasswordOf(user string) string { return user + "-secret" }
 
-// StartSecure runs kfake with SASL, and with ACLs that allow nothing to anybody but Admin.
-func StartSecure(t testing.TB, s SecureConfig) *Kafka {
+// Start runs kfake with SASL, and with ACLs that allow nothing to anybody but Admin.
+func Start(t testing.TB, s Config) *Kafka {
 	t.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs()}
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
@@ -57,15 +73,22 @@ func StartSecure(t testing.TB, s SecureConfig) *Kafka {
 	}
 	t.Cleanup(cluster.Close)
 	config.Brokers = cluster.ListenAddrs()
-	k := connect(t, config, "orders", Partitions)
-	k.Cluster = cluster
-	return k
+	return Connect(t, config, "orders")
 }
 
-// SecureBroker connects as Admin to a broker with ACLs that runs already.
-func SecureBroker(t testing.TB, config kafka.Config, prefix string) *Kafka {
+// Connect connects as an administrator, and creates the topics of a prefix.
+func Connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
 	t.Helper()
-	return connect(t, config, prefix, Partitions)
+	cl, err := config.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	k := &Kafka{cl, topic.Names(prefix), config.Brokers}
+	if _, err := kafka.Create(t.Context(), cl, k.Topics, partitions, 0); err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
 // ACL is one permission of a file like deploy/kafka/acls.sh.
@@ -156,7 +179,7 @@ func kindOf(a ACL) kmsg.ACLResourceType {
 	return kmsg.ACLResourceTypeCluster
 }
 
-func operationOf(t testing.TB, a ACL) kadm.ACLOperation {
+func operationOf(t testing.TB, a ACL) kmsg.ACLOperation {
 	t.Helper()
 	op, err := kmsg.ParseACLOperation(a.Operation)
 	if err != nil {

@@ -1,4 +1,4 @@
-package kafkatest
+package securetest
 
 import (
 	"crypto/ecdsa"

@@ -2,6 +2,8 @@ package kafka_test
 
 import (
 	"maps"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +49,28 @@ func TestTheACLsOfDeployAreWhatTheProgramsCheck(t *testing.T) {
 	for _, a := range got {
 		if !slices.Contains(want, a) {
 			t.Errorf("%s has for %s, which does not need it: %s", acls, a.Principal, a)
+		}
+	}
+}
+
+func TestTheScriptOfTheACLsPassesThemToItsCommand(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("bash", acls, "echo", "--command-config", "admin.properties")
+	cmd.Env = append(os.Environ(), "PREFIX=shop", "GROUP=shop-workers", "API=api", "WORKER=worker", "OPERATOR=operator", "CREATOR=creator")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, a := range securetest.ACLs(t, acls, "shop", "shop-workers") {
+		resource := "--" + a.Kind + " " + a.Name + " "
+		if a.Kind == "cluster" {
+			resource = "--cluster "
+		}
+		if !slices.ContainsFunc(strings.Split(string(out), "\n"), func(line string) bool {
+			return strings.HasPrefix(line, "--command-config admin.properties --add --allow-principal User:"+a.Principal+" ") &&
+				strings.Contains(line, resource) && strings.Contains(line+" ", "--operation "+a.Operation+" ")
+		}) {
+			t.Errorf("no command for %s: %s:\n%s", a.Principal, a, out)
 		}
 	}
 }

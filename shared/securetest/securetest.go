@@ -73,10 +73,14 @@ func Start(t testing.TB, s Config) *Kafka {
 	}
 	t.Cleanup(cluster.Close)
 	config.Brokers = cluster.ListenAddrs()
-	return Connect(t, config, "orders")
+	k := Connect(t, config, "orders")
+	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, partitions, 0); err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
-// Connect connects as an administrator, and creates the topics of a prefix.
+// Connect connects as an administrator of a broker that runs already. It creates no topics.
 func Connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
 	t.Helper()
 	cl, err := config.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -84,11 +88,7 @@ func Connect(t testing.TB, config kafka.Config, prefix string) *Kafka {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	k := &Kafka{cl, topic.Names(prefix), config.Brokers}
-	if _, err := kafka.Create(t.Context(), cl, k.Topics, partitions, 0); err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return &Kafka{cl, topic.Names(prefix), config.Brokers}
 }
 
 // ACL is one permission of a file like deploy/kafka/acls.sh.

@@ -79,6 +79,9 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set, grants ...Grant) 
 		return Layout{}, fmt.Errorf("listing topics: %w", err)
 	}
 	configs, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, names...)
+	if Classify(err) == Denied { // ACLs changed just now; the error does not name them
+		err = cmp.Or(authorize(ctx, cl, grants), err)
+	}
 	if err != nil {
 		return Layout{}, fmt.Errorf("describing topics: %w", err)
 	}

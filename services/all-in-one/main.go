@@ -81,6 +81,9 @@ func (s *settings) Validate() error {
 	if s.Workers < 0 {
 		return errors.New("--workers must not be negative")
 	}
+	if s.Security != (config.KafkaSecurity{}) && slices.Contains(s.Embedded, "broker") {
+		return errors.New("--kafka-tls and --kafka-sasl: the embedded broker has neither; name a Kafka with --brokers and --embedded inbox, or none")
+	}
 	return nil
 }
 
@@ -119,7 +122,7 @@ const ownFolder = "stop the other process, or give this one another directory wi
 // open starts the broker and the mail server, and creates the topics. The other parts need them to
 // start.
 func (d *demo) open(ctx context.Context) error {
-	d.kafka = kafka.Config{Brokers: d.Brokers, Log: d.log}
+	d.kafka = kafka.Config{Brokers: d.Brokers, Security: kafka.Security(d.Security), Log: d.log}
 	var err error
 	if slices.Contains(d.Embedded, "broker") {
 		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Access: d.Access, Log: d.log})

@@ -62,6 +62,6 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	return api.Run(ctx, api.Config{
 		Settings: api.Settings(s.apiFlags), RateCard: s.RateCard, Group: s.Group, Access: s.Access,
-		Kafka: kafka.Config{Brokers: s.Brokers, Log: log}, Topics: topic.Names(s.Prefix), Log: log,
+		Kafka: kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})
 }

@@ -48,6 +48,6 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	return worker.Run(ctx, worker.Config{
 		Settings: s.Settings, Access: s.Access,
-		Kafka: kafka.Config{Brokers: s.Brokers, Log: log}, Topics: topic.Names(s.Prefix), Log: log,
+		Kafka: kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})
 }

@@ -16,37 +16,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
-
-// Kafka are the settings of every program that talks to Kafka.
-type Kafka struct {
-	Brokers []string `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka bootstrap brokers, as HOST:PORT."`
-	Prefix  string   `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of the topic names."`
-}
-
-// prefix allows what Kafka allows in topic names. Kafka limits names to 249 characters; the longest
-// suffix has 10.
-var prefix = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$`)
-
-// Validate is called by Parse.
-func (k *Kafka) Validate() error {
-	if !prefix.MatchString(k.Prefix) {
-		return fmt.Errorf("--prefix %q: must be at most 200 letters, digits, dots, underscores and hyphens, and begin with a letter or a digit", k.Prefix)
-	}
-	for _, b := range k.Brokers {
-		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" {
-			return fmt.Errorf("--brokers %q: must be HOST:PORT, such as 127.0.0.1:9092", b)
-		}
-	}
-	return nil
-}
 
 // ErrHelp is returned by Parse after it has printed the help. The program ends with exit status 0.
 var ErrHelp = errors.New("help was printed")

@@ -107,14 +107,15 @@ func TestHelpShowsEveryFlagWithItsVariable(t *testing.T) {
 
 func TestEffectiveSettingsHideSecrets(t *testing.T) {
 	t.Parallel()
-	s, _, err := parse("--smtp smtp://me:hush@mail.test:25 --secret hush")
+	s, _, err := parse("--smtp smtp://me:hush@mail.test:25 --secret hush --kafka-sasl scram-sha-256 --kafka-sasl-user order-api", "ORDERS_KAFKA_SASL_PASSWORD=hush")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "settings", config.Effective(&s)...)
 	_, got, _ := strings.Cut(out.String(), "msg=settings ")
-	want := `brokers=[127.0.0.1:9092] prefix=orders allow_remote=false allowed_hosts=[] http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=*** depth=3` + "\n"
+	want := `brokers=[127.0.0.1:9092] prefix=orders kafka_tls=false kafka_tls_ca="" kafka_tls_cert="" kafka_tls_key="" kafka_tls_server_name="" ` +
+		`kafka_sasl=scram-sha-256 kafka_sasl_user=order-api kafka_sasl_password_file="" kafka_sasl_password=*** kafka_sasl_token_file="" allow_remote=false allowed_hosts=[] http=127.0.0.1:8080 workers=2 drain=4s loose=false mode=fast smtp=smtp://me:xxxxx@mail.test:25 secret=*** depth=3` + "\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -32,6 +32,9 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 		if errors.Is(err, kerr.TopicAlreadyExists) {
 			continue
 		}
+		if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			return created, &DeniedError{[]Grant{{"topic", spec.Name, []string{"Create"}}}, err}
+		}
 		if err != nil {
 			return created, fmt.Errorf("creating topic %q: %w", spec.Name, err)
 		}
@@ -120,18 +123,24 @@ func settle(ctx context.Context, cl *kgo.Client, brokers kadm.BrokerDetails, top
 		req.Topics = append(req.Topics, t)
 	}
 	for _, b := range brokers {
-		err := Insist(ctx, func() error {
+		err := retry(ctx, func() error {
 			answer, err := req.RequestWith(ctx, cl.Broker(int(b.NodeID)))
 			if err != nil {
 				return err
 			}
 			for _, t := range answer.Topics {
+				if t.ErrorCode == kerr.TopicAuthorizationFailed.Code {
+					return &DeniedError{[]Grant{{"topic", *t.Topic, []string{"Describe"}}}, kerr.TopicAuthorizationFailed}
+				}
 				if t.ErrorCode != 0 { // not wrapped: a topic that is not there yet is no final error here
 					return fmt.Errorf("broker %d does not know topic %q: %v", b.NodeID, *t.Topic, kerr.ErrorForCode(t.ErrorCode))
 				}
 			}
 			return nil
-		}, silent)
+		}, silent, isAway)
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
 		if err != nil {
 			return fmt.Errorf("waiting for topics %v: %w", topics, err)
 		}

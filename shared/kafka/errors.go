@@ -20,12 +20,12 @@ var errChanged = errors.New("while this ran")
 // Verdict is what an error of Kafka calls for.
 type Verdict int
 
-// The verdicts. All but Away are final: waiting does not cure them.
+// The verdicts. All but Away and Denied are final: waiting does not cure them.
 const (
 	Away       Verdict = iota // no broker answers, a leader is being elected, or another cause that passes by itself
 	Absent                    // there is no record at the offset
 	TopicGone                 // the topic was deleted, or deleted and created again
-	Denied                    // the brokers refuse the client: credentials or ACLs
+	Denied                    // the brokers refuse the client: credentials or ACLs, which an operator can change meanwhile
 	Unreadable                // a batch whose records cannot be read, as *UnreadableError
 	Refused                   // the request or the record violates a setting of the broker or the topic
 )
@@ -54,6 +54,9 @@ func Classify(err error) Verdict {
 	if errors.Is(err, errChanged) {
 		return TopicGone
 	}
+	if _, ok := errors.AsType[*DeniedError](err); ok {
+		return Denied
+	}
 	answer, answered := errors.AsType[*kerr.Error](err)
 	for v, answers := range verdicts {
 		if answered && slices.Contains(answers, answer) {
@@ -68,15 +71,12 @@ func Classify(err error) Verdict {
 
 // Stops reports whether an error ends the whole process: every partition meets it, and an operator
 // cannot help while the process runs.
-func (v Verdict) Stops() bool { return v == TopicGone || v == Denied }
+func (v Verdict) Stops() bool { return v == TopicGone }
 
 // Explain adds to an error that ends the process what an operator can do about it.
 func Explain(err error) error {
-	switch Classify(err) {
-	case TopicGone:
+	if Classify(err) == TopicGone {
 		return fmt.Errorf("%w: restore the topics, or create them with ordersctl topics create; then start again", err)
-	case Denied:
-		return fmt.Errorf("%w: grant this service access (ACLs, credentials), then start again", err)
 	}
 	return err
 }

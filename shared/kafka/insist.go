@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"math/rand/v2"
+	"regexp"
 	"time"
 )
 
@@ -19,16 +20,16 @@ const repeatAfter = time.Minute
 // one after the other.
 const goneAfter = 10 * time.Second
 
-// Insist calls try until it succeeds. While Kafka is away it pauses between calls and reports each
-// error at most once a minute. It returns the first error that waiting does not cure, or the cause
-// of the end of ctx.
+// Insist calls try until it succeeds. While Kafka is away, or denies access, it pauses between calls
+// and reports each error at most once a minute. It returns the first error that waiting does not
+// cure, or the cause of the end of ctx.
 func Insist(ctx context.Context, try func() error, report func(error)) error {
 	var unknown time.Time // since when the topic is unknown
 	err := retry(ctx, try, report, func(err error) bool {
 		v := Classify(err)
 		if v != TopicGone {
 			unknown = time.Time{}
-			return v == Away
+			return v == Away || v == Denied // access can be granted while this waits
 		}
 		if unknown.IsZero() {
 			unknown = time.Now()
@@ -65,21 +66,24 @@ type Backoff struct {
 	reported map[string]time.Time // when, by the text of the error
 }
 
+// localAddress is the part of an error of package net that is another one for each connection.
+var localAddress = regexp.MustCompile(`\S+->`)
+
 // Tell reports an error, unless the same one was reported less than a minute ago.
 func (b *Backoff) Tell(err error, report func(error)) {
-	now := time.Now()
+	now, key := time.Now(), localAddress.ReplaceAllString(err.Error(), "")
 	for text, at := range b.reported {
 		if now.Sub(at) >= repeatAfter {
 			delete(b.reported, text)
 		}
 	}
-	if _, repeated := b.reported[err.Error()]; repeated {
+	if _, repeated := b.reported[key]; repeated {
 		return
 	}
 	if b.reported == nil {
 		b.reported = map[string]time.Time{}
 	}
-	b.reported[err.Error()] = now
+	b.reported[key] = now
 	report(err)
 }
 

@@ -8,9 +8,11 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,7 +23,8 @@ import (
 
 // Config says how to reach the brokers.
 type Config struct {
-	Brokers []string
+	Brokers  []string
+	Security Security // the zero value: neither TLS nor a sign-in
 	// Dial replaces net.Dialer.DialContext, for a network in memory; or nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger // nil: no logs of the client
@@ -50,6 +53,9 @@ const connectTimeout = 10 * time.Second
 
 // Connect returns a client whose brokers have answered once. The caller closes it.
 func (c Config) Connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
+	if err := c.Security.check(); err != nil {
+		return nil, fmt.Errorf("connecting to Kafka: %w", err)
+	}
 	cl, err := kgo.NewClient(append(c.options(), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("configuring the Kafka client: %w", err)
@@ -58,7 +64,7 @@ func (c Config) Connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, erro
 	defer cancel()
 	if err := cl.Ping(ctx); err != nil {
 		cl.Close()
-		return nil, fmt.Errorf("reaching Kafka at %v: %w", c.Brokers, err)
+		return nil, fmt.Errorf("reaching Kafka at %v: %w", c.Brokers, c.Security.signInError(err))
 	}
 	return cl, nil
 }
@@ -80,18 +86,39 @@ func (c Config) options() []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.MaxDecompressBatchBytes(unpackable),
 	}
-	if c.Dial != nil {
-		opts = append(opts, kgo.Dialer(c.Dial))
-	}
+	opts = append(opts, c.Security.options(c.Dial)...)
 	if c.Log != nil {
-		opts = append(opts, kgo.WithLogger(quiet{kslog.New(c.Log)}))
+		opts = append(opts, kgo.WithLogger(quiet{kslog.New(c.Log), new(repeats)}))
 	}
 	return opts
 }
 
 // quiet drops the client's messages at level info, a line for each partition and more, unless the
-// level is debug.
-type quiet struct{ *kslog.Logger }
+// level is debug. Of a repeating message it logs one a minute: a client reconnects many times a
+// minute to a broker that refuses it.
+type quiet struct {
+	*kslog.Logger
+	repeats *repeats
+}
+
+// repeats are the messages of the last minute.
+type repeats struct {
+	mu   sync.Mutex
+	told Backoff
+}
+
+// Log is called by kgo.
+func (q quiet) Log(level kgo.LogLevel, text string, pairs ...any) {
+	key := text
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if name := pairs[i]; name == "err" || name == "broker" || name == "addr" {
+			key = fmt.Sprint(key, " ", pairs[i+1])
+		}
+	}
+	q.repeats.mu.Lock()
+	defer q.repeats.mu.Unlock()
+	q.repeats.told.Tell(errors.New(key), func(error) { q.Logger.Log(level, text, pairs...) })
+}
 
 // Level is called by kgo.
 func (q quiet) Level() kgo.LogLevel {

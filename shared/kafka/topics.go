@@ -23,7 +23,8 @@ type Layout struct {
 	Partitions  int    // of each topic
 	Incarnation string // six characters of the ID of the topic orders: another if it is created again
 
-	ids map[string]kadm.TopicID // of all topics
+	ids    map[string]kadm.TopicID // of all topics
+	grants []Grant                 // that Watch looks at
 }
 
 // Partition returns the partition of the topic orders for a key, as the client's default partitioner
@@ -63,13 +64,24 @@ func (l Layout) Home(key []byte, headers []kgo.RecordHeader) int32 {
 var ErrTopics = errors.New("topics are not as they must be")
 
 // Check compares the topics of a prefix with the table of package topic and returns their layout.
-func Check(ctx context.Context, cl *kgo.Client, set topic.Set) (Layout, error) {
+// First it checks that all grants are given, and returns a DeniedError otherwise; with no grants, it
+// checks those that it needs itself.
+func Check(ctx context.Context, cl *kgo.Client, set topic.Set, grants ...Grant) (Layout, error) {
+	if grants == nil {
+		grants = checked(set, nil)
+	}
+	if err := authorize(ctx, cl, grants); err != nil {
+		return Layout{}, err
+	}
 	names := namesOf(set)
 	found, err := listTopics(ctx, cl, names)
 	if err != nil {
 		return Layout{}, fmt.Errorf("listing topics: %w", err)
 	}
 	configs, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, names...)
+	if Classify(err) == Denied { // ACLs changed just now; the error does not name them
+		err = cmp.Or(authorize(ctx, cl, grants), err)
+	}
 	if err != nil {
 		return Layout{}, fmt.Errorf("describing topics: %w", err)
 	}
@@ -83,7 +95,7 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set) (Layout, error) {
 	if len(faults) > 0 {
 		return Layout{}, fmt.Errorf("%w:\n  %s", ErrTopics, strings.Join(faults, "\n  "))
 	}
-	return Layout{Partitions: len(orders.Partitions), Incarnation: incarnation(orders.ID), ids: ids}, nil
+	return Layout{Partitions: len(orders.Partitions), Incarnation: incarnation(orders.ID), ids: ids, grants: grants}, nil
 }
 
 func namesOf(set topic.Set) (names []string) {
@@ -93,9 +105,26 @@ func namesOf(set topic.Set) (names []string) {
 	return names
 }
 
-// listTopics asks a broker for topics. Without the option, kadm may answer from a cache.
+// listTopics asks a broker for topics, and what is authorized for them. Without the option, kadm may
+// answer from a cache. It has no answer if a single topic is denied; then each is asked for alone.
 func listTopics(ctx context.Context, cl *kgo.Client, names []string) (kadm.TopicDetails, error) {
-	return kadm.NewClient(cl).ListTopics(kadm.WithAuthorizedOps(ctx), names...)
+	ctx, admin := kadm.WithAuthorizedOps(ctx), kadm.NewClient(cl)
+	found, err := admin.ListTopics(ctx, names...)
+	if !errors.Is(err, kerr.TopicAuthorizationFailed) {
+		return found, err
+	}
+	if len(names) == 1 {
+		return kadm.TopicDetails{names[0]: {Topic: names[0], Err: err}}, nil
+	}
+	found = kadm.TopicDetails{}
+	for _, name := range names {
+		one, err := listTopics(ctx, cl, []string{name})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, one)
+	}
+	return found, nil
 }
 
 // compare returns the faults of one topic.

@@ -34,16 +34,21 @@ func (r *Repartitioned) Error() string {
 }
 
 // Watch looks at the topics that Check found until ctx ends, and returns nil then. It returns an
-// error when a topic was deleted or created again, or when access is denied: clients of this process
-// hold on to the former topic, so the process has to start again. The first change of a partition
-// count is logged and passed to repartitioned as *Repartitioned. While Kafka is away, Watch waits.
+// error when a topic was deleted or created again: clients of this process hold on to the former
+// topic, so the process has to start again. The first change of a partition count is logged and
+// passed to repartitioned as *Repartitioned. While grants of Check are missing, it logs which ones,
+// once a minute. While Kafka is away, Watch waits.
 func (l Layout) Watch(ctx context.Context, cl *kgo.Client, log *slog.Logger, repartitioned func(error)) error {
 	missing := map[string]int{}
 	var changed *Repartitioned
+	access := access{log: log}
 	for pause(ctx, watchEvery) {
 		found, err := l.look(ctx, cl)
 		if err == nil {
+			access.tell(ctx, l.denied(ctx, cl, found))
 			err = l.compare(found, missing)
+		} else {
+			access.tell(ctx, err)
 		}
 		if err != nil && Classify(err).Stops() && ctx.Err() == nil {
 			return Explain(err)
@@ -59,10 +64,36 @@ func (l Layout) Watch(ctx context.Context, cl *kgo.Client, log *slog.Logger, rep
 	return nil
 }
 
+// access logs whether the brokers allow all that is needed.
+type access struct {
+	log    *slog.Logger
+	told   Backoff
+	denied bool
+}
+
+func (a *access) tell(ctx context.Context, err error) {
+	switch {
+	case err != nil && Classify(err) == Denied:
+		a.denied = true
+		a.told.Tell(err, func(err error) {
+			a.log.LogAttrs(ctx, slog.LevelError, "Kafka denies access: waiting until it is granted", slog.Any(telemetry.Error, err))
+		})
+	case err == nil && a.denied:
+		*a = access{log: a.log}
+		a.log.LogAttrs(ctx, slog.LevelInfo, "Kafka grants access again")
+	}
+}
+
 func (l Layout) look(ctx context.Context, cl *kgo.Client) (kadm.TopicDetails, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	return listTopics(ctx, cl, l.names())
+}
+
+func (l Layout) denied(ctx context.Context, cl *kgo.Client, found kadm.TopicDetails) error {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	return denied(ctx, cl, l.grants, found)
 }
 
 func (l Layout) names() []string { return slices.Sorted(maps.Keys(l.ids)) }
@@ -73,11 +104,8 @@ func (l Layout) compare(now kadm.TopicDetails, missing map[string]int) error {
 	var gone, again []string
 	for _, name := range l.names() {
 		t := now[name]
-		v := Classify(t.Err)
 		switch {
-		case t.Err != nil && v == Denied:
-			return fmt.Errorf("looking at topic %s: %w", name, t.Err)
-		case t.Err != nil && v == TopicGone:
+		case t.Err != nil && Classify(t.Err) == TopicGone:
 			if missing[name]++; missing[name] > 1 {
 				gone = append(gone, name)
 			}

@@ -27,5 +27,4 @@ const (
 	Was        = "was"        // state before
 	Waiting    = "waiting"    // what is being waited for
 	Error      = "error"      // error text
-	File       = "file"       // path of a file that the program reads
 )

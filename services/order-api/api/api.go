@@ -211,7 +211,7 @@ func connect(ctx context.Context, cfg Config) (*clients, error) {
 		return nil, err
 	}
 	k := &clients{replays: replays}
-	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics); err == nil {
+	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics, kafka.APIGrants(cfg.Topics, cfg.Group)...); err == nil {
 		k.orders, err = intake.Connect(ctx, cfg.Kafka)
 	}
 	if err != nil {

@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg kafka.Config, topics topic.Set, group string) 
 		return Report{}, err
 	}
 	defer cl.Close()
-	layout, err := kafka.Check(ctx, cl, topics)
+	layout, err := kafka.Check(ctx, cl, topics, kafka.AuditGrants(topics, group)...)
 	if err != nil {
 		return Report{}, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"example.com/orders/services/order-api/audit"
 	"example.com/orders/shared/config"
-	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/topic"
 )
 
@@ -23,7 +22,7 @@ func (c *auditOrders) Run(ctx context.Context, p *printer) error {
 	if err := reach(ctx, c.Kafka); err != nil {
 		return err
 	}
-	report, err := audit.Run(ctx, kafka.Config{Brokers: c.Brokers}, topic.Names(c.Prefix), c.Group)
+	report, err := audit.Run(ctx, reaching(c.Kafka), topic.Names(c.Prefix), c.Group)
 	if err != nil {
 		return err
 	}
@@ -51,7 +50,7 @@ func (c *explainGaps) Run(ctx context.Context, p *printer) error {
 	if err := reach(ctx, c.Kafka); err != nil {
 		return err
 	}
-	numbers, err := audit.Gaps(ctx, kafka.Config{Brokers: c.Brokers}, topic.Names(c.Prefix))
+	numbers, err := audit.Gaps(ctx, reaching(c.Kafka), topic.Names(c.Prefix))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (c *skipBatch) Run(ctx context.Context, p *printer, t *topics) error {
 		return err
 	}
 	defer cl.Close()
-	layout, err := kafka.Check(ctx, cl, set)
+	layout, err := kafka.Check(ctx, cl, set, kafka.SkipGrants(set)...)
 	if err != nil {
 		return err
 	}

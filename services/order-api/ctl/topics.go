@@ -68,10 +68,15 @@ func (*checkTopics) Run(ctx context.Context, p *printer, t *topics) error {
 	return p.result(text, map[string]any{"prefix": t.Prefix, "partitions": layout.Partitions, "incarnation": layout.Incarnation})
 }
 
+// reaching is how to reach Kafka with the settings of a command.
+func reaching(to config.Kafka) kafka.Config {
+	return kafka.Config{Brokers: to.Brokers, Security: kafka.Security(to.Security)}
+}
+
 func connect(ctx context.Context, to config.Kafka, opts ...kgo.Opt) (*kgo.Client, error) {
-	cl, err := kafka.Config{Brokers: to.Brokers}.Connect(ctx, opts...)
+	cl, err := reaching(to).Connect(ctx, opts...)
 	if err != nil {
-		return nil, config.Hint(err, "set the address of a broker with --brokers or ORDERS_BROKERS")
+		return nil, config.Hint(err, "set the address of a broker with --brokers or ORDERS_BROKERS; brokers with TLS or a sign-in need the --kafka flags")
 	}
 	return cl, nil
 }

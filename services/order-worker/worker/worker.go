@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer producer.Close()
-	layout, err := kafka.Check(ctx, producer, cfg.Topics)
+	layout, err := kafka.Check(ctx, producer, cfg.Topics, kafka.WorkerGrants(cfg.Topics, cfg.Group)...)
 	if err != nil {
 		return err
 	}

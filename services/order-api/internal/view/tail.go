@@ -35,8 +35,6 @@ func (v *View) tail(ctx context.Context) error {
 		}
 		if err := v.faults(ctx, fetches); err == nil || ctx.Err() != nil {
 			backoff.Succeeded()
-		} else if kafka.Classify(err) == kafka.Denied {
-			return kafka.Explain(err)
 		} else {
 			backoff.Pause(ctx, err, func(err error) {
 				v.cfg.Log.Warn("reading for the read model", telemetry.Error, err)

@@ -102,9 +102,6 @@ func (c *committer) refused(ctx context.Context, answer error) {
 	c.refusals.Tell(answer, func(err error) {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused: it is tried again", slog.Any(telemetry.Error, err))
 	})
-	if kafka.Classify(answer) == kafka.Denied {
-		c.final(answer)
-	}
 }
 
 // observeEnds has the ledgers know when records arrive; see ledger.Arrived. An answer that comes late

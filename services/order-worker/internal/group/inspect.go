@@ -33,8 +33,6 @@ func (i *inspector) fault(ctx context.Context, topic string, number int32, err e
 		i.stop(i.unwelcome(err))
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
 		return fmt.Errorf("the group has consumers that are not order workers: stop them, or give the workers another --group: %w", err)
-	case v == kafka.Denied:
-		i.final(err)
 	case v == kafka.Away && topic != "":
 		// The client has no name for most of what may be wrong with a batch.
 		i.inspect(ctx, topic, number, true)

@@ -3,7 +3,6 @@
 package group
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -109,43 +108,56 @@ func (m *team) status(_ *testing.T, running bool) int64 {
 	return 0
 }
 
-func TestAMemberThatMayNotReadEndsAndSaysWhatToDo(t *testing.T) {
+func TestAMemberThatMayNotReadWaitsUntilItMayReadAgain(t *testing.T) {
 	t.Parallel()
 	for _, topic := range []string{"orders", "orders.replay"} {
 		t.Run(topic, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := gather(t)
-				c := New(m.cfg, m.work)
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-				defer cancel()
-				done := make(chan error, 1)
-				go func() { done <- c.Run(ctx) }() // received below
+				var said *warnings
+				_, stop := m.member(t, m.work, func(c *Config) { said = listen(c) })
 				time.Sleep(20 * time.Second)
 				ids, err := kadm.NewClient(m.Client).ListTopics(t.Context(), topic)
 				if err != nil {
 					t.Fatal(err)
 				}
+				granted, asked := time.Now().Add(5*time.Minute), 0
 				m.Cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-					m.Cluster.KeepControl()
-					req := r.(*kmsg.FetchRequest)
-					resp := req.ResponseKind().(*kmsg.FetchResponse)
-					of := kmsg.NewFetchResponseTopic()
-					of.Topic, of.TopicID = topic, ids[topic].ID
-					for number := range int32(3) {
-						p := kmsg.NewFetchResponseTopicPartition()
-						p.Partition, p.ErrorCode = number, kerr.TopicAuthorizationFailed.Code
-						of.Partitions = append(of.Partitions, p)
+					if time.Now().After(granted) {
+						return nil, nil, false
 					}
-					resp.Topics = append(resp.Topics, of)
-					return resp, nil, true
+					asked++
+					m.Cluster.KeepControl()
+					return denied(r.(*kmsg.FetchRequest), topic, ids[topic].ID), nil, true
 				})
-				if err := <-done; err == nil || !strings.Contains(err.Error(), "grant this service access") {
-					t.Errorf("got %v, want an error that says what to do", err)
+				time.Sleep(4 * time.Minute)
+				m.fill(t, topic, 0, 3)
+				time.Sleep(2 * time.Minute)
+				if got := m.Committed(t, "team")[topic][0]; got != 3 {
+					t.Errorf("committed %d of 3 records after access was granted:\n%s", got, said)
+				}
+				stop()
+				if n := strings.Count(said.String(), "TOPIC_AUTHORIZATION_FAILED"); n < 4 || n > 3*6 || asked > 5*60*20 {
+					t.Errorf("%d lines and %d fetches in 5 minutes, want a line a minute for each partition, and no loop without pause:\n%.3000s", n, asked, said)
 				}
 			})
 		})
 	}
+}
+
+// denied is the answer of a broker that does not let the client read a topic.
+func denied(r *kmsg.FetchRequest, topic string, id kadm.TopicID) *kmsg.FetchResponse {
+	resp := r.ResponseKind().(*kmsg.FetchResponse)
+	of := kmsg.NewFetchResponseTopic()
+	of.Topic, of.TopicID = topic, id
+	for number := range int32(3) {
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.Partition, p.ErrorCode = number, kerr.TopicAuthorizationFailed.Code
+		of.Partitions = append(of.Partitions, p)
+	}
+	resp.Topics = append(resp.Topics, of)
+	return resp
 }
 
 func TestNoErrorOfDeletedTopicsIsLoggedMoreThanOnceAMinute(t *testing.T) {

@@ -54,12 +54,12 @@ func (c *claims) judge(number int32, records []*kgo.Record) (stale []*kgo.Record
 	if a == nil {
 		return nil
 	}
-	w := a.work.Load()
-	if w == nil || w.ledger == nil {
+	l := a.opened()
+	if l == nil {
 		return nil
 	}
 	for _, r := range records {
-		switch w.ledger.Judge(r) {
+		switch l.Judge(r) {
 		case status.Current: // ours: the ledger wrote it
 		case status.Stale, status.Erased:
 			stale = append(stale, r)

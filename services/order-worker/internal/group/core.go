@@ -88,6 +88,14 @@ func (c *core) sources() []string {
 	return []string{t.Orders, t.Retry10s, t.Retry2m, t.Waiting, t.Replay}
 }
 
+// parts are the partitions of a number that orders come from.
+func (c *core) parts(number int32) (parts []kafka.Partition) {
+	for _, topic := range c.sources() {
+		parts = append(parts, kafka.Partition{Topic: topic, Number: number})
+	}
+	return parts
+}
+
 // final ends Run if an error is one that every partition meets and waiting does not cure.
 func (c *core) final(err error) {
 	if kafka.Classify(err).Stops() {
@@ -249,8 +257,42 @@ func (c *core) announce() {
 	}
 }
 
+// opened is the ledger of an assignment; nil while it has none.
+func (a *assignment) opened() *ledger.Ledger {
+	if w := a.work.Load(); w != nil {
+		return w.ledger
+	}
+	return nil
+}
+
 // unreadable is the batch that blocks an assignment because it cannot be read, or nil.
 func (a *assignment) unreadable() *kafka.UnreadableError {
 	bad, _ := errors.AsType[*kafka.UnreadableError](a.Blocked())
 	return bad
+}
+
+// sleep waits, and reports false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// every calls a function periodically until ctx ends.
+func every(ctx context.Context, d time.Duration, do func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			do()
+		}
+	}
 }

@@ -93,7 +93,7 @@ func (m *Member) Run(ctx context.Context) error {
 	defer read()
 	running.Go(func() { m.side.poll(reading) })
 	running.Go(func() { m.committer.run(ctx) })
-	running.Go(func() { m.committer.observeEnds(ctx) })
+	running.Go(func() { observer{m.core}.run(ctx) })
 	running.Go(func() { m.tend(ctx, calls) })
 	<-ctx.Done()
 	m.releaser.leave(calls)

@@ -70,8 +70,7 @@ func (l locator) ask(ctx context.Context, numbers ...int32) map[int32]answer {
 	for _, number := range numbers {
 		status, failed := logs.position(kafka.Partition{Topic: l.cfg.Topics.Status, Number: number})
 		a := answer{err: cmp.Or(err, failed)}
-		for _, topic := range l.sources() {
-			part := kafka.Partition{Topic: topic, Number: number}
+		for _, part := range l.parts(number) {
 			p, err := logs.position(part)
 			p.signed(commits[part], status.end)
 			a.found, a.err = append(a.found, p), cmp.Or(a.err, err)
@@ -89,9 +88,7 @@ func (l locator) ask(ctx context.Context, numbers ...int32) map[int32]answer {
 func (l locator) commits(ctx context.Context, numbers []int32) (map[kafka.Partition]kafka.Commit, error) {
 	var parts []kafka.Partition
 	for _, number := range numbers {
-		for _, topic := range l.sources() {
-			parts = append(parts, kafka.Partition{Topic: topic, Number: number})
-		}
+		parts = append(parts, l.parts(number)...)
 	}
 	commits, err := kafka.Commits(ctx, l.side.Client, l.cfg.Group, parts...)
 	if err != nil {

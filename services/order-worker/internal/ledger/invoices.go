@@ -60,9 +60,6 @@ func (l *Ledger) Announce(ctx context.Context, w *order.State) error {
 		if err != nil {
 			return fmt.Errorf("announcing invoice %s: %w", w.Progress.Invoice.Number, err)
 		}
-		l.mu.Lock()
-		l.invoices = max(l.invoices, end)
-		l.mu.Unlock()
 	}
 	w.Progress.Invoice.Announced = end
 	return nil

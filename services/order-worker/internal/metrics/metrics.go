@@ -101,49 +101,40 @@ func (m *Meter) Watch(inFlight func() (orders int, oldest time.Duration)) {
 
 // WatchUnreadable makes scrapes ask which unreadable batches block partitions. Call it once.
 func (m *Meter) WatchUnreadable(ask func(report func(topic string, partition int32, offset int64))) {
-	m.registry.MustRegister(unreadable{
-		prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "unreadable_offset"),
-			"Offset of a batch that cannot be read. Its partition is blocked until the batch is skipped.", []string{"topic", "partition"}, nil),
-		ask,
-	})
-}
-
-// unreadable is a collector of one gauge for each unreadable batch.
-type unreadable struct {
-	desc *prometheus.Desc
-	ask  func(report func(topic string, partition int32, offset int64))
-}
-
-// Describe is called by Prometheus.
-func (u unreadable) Describe(all chan<- *prometheus.Desc) { all <- u.desc }
-
-// Collect is called by Prometheus.
-func (u unreadable) Collect(all chan<- prometheus.Metric) {
-	u.ask(func(topic string, partition int32, offset int64) {
-		all <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, float64(offset), topic, strconv.Itoa(int(partition)))
-	})
+	m.watch("unreadable_offset", "Offset of a batch that cannot be read. Its partition is blocked until the batch is skipped.",
+		[]string{"topic", "partition"}, func(report func(float64, ...string)) {
+			ask(func(topic string, partition int32, offset int64) {
+				report(float64(offset), topic, strconv.Itoa(int(partition)))
+			})
+		})
 }
 
 // WatchPartitions makes scrapes ask for the state of each assigned partition, and why it is blocked, as one
 // word of a closed list or empty. Call it once.
 func (m *Meter) WatchPartitions(ask func(report func(partition int32, state, reason string))) {
-	m.registry.MustRegister(partitions{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "partition_state"),
-		"1 for the state of each assigned partition.", []string{"partition", "state", "reason"}, nil)})
+	m.watch("partition_state", "1 for the state of each assigned partition.",
+		[]string{"partition", "state", "reason"}, func(report func(float64, ...string)) {
+			ask(func(partition int32, state, reason string) { report(1, strconv.Itoa(int(partition)), state, reason) })
+		})
 }
 
-// partitions is a collector of one gauge for each assigned partition.
-type partitions struct {
-	ask  func(report func(partition int32, state, reason string))
+func (m *Meter) watch(name, help string, labels []string, ask func(report func(value float64, labels ...string))) {
+	m.registry.MustRegister(watched{prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, labels, nil), ask})
+}
+
+// watched is a collector of gauges with labels: each scrape asks for all.
+type watched struct {
 	desc *prometheus.Desc
+	ask  func(report func(value float64, labels ...string))
 }
 
-// Describe is called by the registry.
-func (p partitions) Describe(to chan<- *prometheus.Desc) { to <- p.desc }
+// Describe is called by Prometheus.
+func (w watched) Describe(all chan<- *prometheus.Desc) { all <- w.desc }
 
-// Collect is called by each scrape.
-func (p partitions) Collect(to chan<- prometheus.Metric) {
-	p.ask(func(partition int32, state, reason string) {
-		to <- prometheus.MustNewConstMetric(p.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), state, reason)
+// Collect is called by Prometheus.
+func (w watched) Collect(all chan<- prometheus.Metric) {
+	w.ask(func(value float64, labels ...string) {
+		all <- prometheus.MustNewConstMetric(w.desc, prometheus.GaugeValue, value, labels...)
 	})
 }
 

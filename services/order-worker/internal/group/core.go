@@ -51,7 +51,7 @@ type assignment struct {
 	claimed time.Time // the last time
 }
 
-// work is what one claim on a partition comes with.
+// work is what belongs to one claim on a partition.
 type work struct {
 	lanes   *scheduler.Lanes
 	ledger  *ledger.Ledger          // nil of a partition that is blocked before it was restored

@@ -113,5 +113,5 @@ func (c *claims) reclaim(a *assignment, by *claimed, pause time.Duration) {
 	if !sleep(a.ctx, pause) || !c.rivals.gone(a.ctx, a.Number(), by) || c.cfg.Ledger.Lease.Confirm(a.ctx) != nil {
 		return
 	}
-	c.restorer.restore(a, c.restorer.locator.together(a.ctx, []int32{a.Number()}))
+	c.restorer.restore(a)
 }

@@ -23,7 +23,6 @@ const (
 	commitAgain = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
 )
 
-// committer commits what is finished.
 type committer struct {
 	*core
 	turn     chan struct{} // full during a commit, so that an earlier one never overtakes a later one

@@ -67,7 +67,6 @@ func newCore(cfg Config) *core {
 	return c
 }
 
-// fetch pauses or resumes one topic's partition.
 func (c *core) fetch(topic string, partition int32, paused bool) {
 	which := map[string][]int32{topic: {partition}}
 	if paused {
@@ -77,12 +76,10 @@ func (c *core) fetch(topic string, partition int32, paused bool) {
 	}
 }
 
-// seek sets where the fetching of a topic's partition continues.
 func (c *core) seek(topic string, partition int32, at kgo.EpochOffset) {
 	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: at}})
 }
 
-// sources are the topics that orders come from.
 func (c *core) sources() []string {
 	t := c.cfg.Topics
 	return []string{t.Orders, t.Retry10s, t.Retry2m, t.Waiting, t.Replay}
@@ -115,7 +112,6 @@ func (c *core) log(ctx context.Context, level slog.Level, text string, number in
 	c.cfg.Log.LogAttrs(ctx, level, text, slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
 }
 
-// logUnreadable logs that a partition is blocked.
 func (c *core) logUnreadable(bad *kafka.UnreadableError) {
 	c.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "partition blocked: a batch cannot be read", slog.String(telemetry.Topic, bad.Topic),
 		slog.Int(telemetry.Partition, int(bad.Partition)), slog.Int64(telemetry.Offset, bad.From), slog.Any(telemetry.Error, bad))
@@ -138,7 +134,6 @@ func (c *core) owner(number int32) *assignment {
 	return nil
 }
 
-// assign adds an assignment.
 func (c *core) assign(ctx context.Context, number int32) *assignment {
 	a := &assignment{Partition: partition.New(number, c.cfg.Meter, c.cfg.Log)}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
@@ -171,7 +166,6 @@ func (c *core) end(a *assignment, reason error) {
 	a.tasks.Wait()
 }
 
-// release ends an assignment.
 func (c *core) release(a *assignment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -283,7 +277,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// every calls a function periodically until ctx ends.
 func every(ctx context.Context, d time.Duration, do func()) {
 	tick := time.NewTicker(d)
 	defer tick.Stop()

@@ -132,7 +132,6 @@ func (m *Member) connect(ctx, calls context.Context) error {
 	return nil
 }
 
-// join makes the group's client.
 func (m *Member) join(ctx, calls context.Context) (err error) {
 	if m.session, err = sessionTimeout(ctx, m.cfg, m.side.Client); err != nil {
 		return err

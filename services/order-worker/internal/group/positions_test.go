@@ -232,7 +232,7 @@ func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 				restored := func() (states int64) {
 					t.Helper()
 					l := locator{c.core}
-					found, err := l.positions(t.Context(), 1, l.together(t.Context(), []int32{1}))
+					found, err := l.positions(t.Context(), 1)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -267,7 +267,7 @@ func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 	}
 }
 
-// A rebalance in the middle of a taking neither ends it nor makes it happen twice; the loss of the partition ends it.
+// A rebalance during a restore neither ends it nor makes it happen twice; the loss of the partition ends it.
 func TestTakingAPartitionOutlastsARebalanceButNotItsLoss(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestTakingAPartitionOutlastsARebalanceButNotItsLoss(t *testing.T) {
 			t.Errorf("worked on %v, want three records, each once", got)
 		}
 		if claims := m.Records(t, m.Topics.Status); len(claims) > 4 {
-			t.Errorf("got %d claims, want one for each partition, and one for that which changed hands", len(claims))
+			t.Errorf("got %d claims, want one for each partition, and one for that which changed its owner", len(claims))
 		}
 		stop()
 	})

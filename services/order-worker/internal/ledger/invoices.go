@@ -93,7 +93,6 @@ func (l *Ledger) find(ctx context.Context, w *order.State) error {
 
 var errFound = errors.New("found")
 
-// kept points at the record of a document.
 func kept(r *kgo.Record) *order.Kept {
 	return &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
 }

@@ -117,7 +117,6 @@ func (l *Lanes) source(topic string) *source {
 	return nil
 }
 
-// unfinished counts the records that were begun and not finished.
 func (l *Lanes) unfinished() (n int) {
 	for _, s := range l.sources {
 		n += s.watermark.unfinished()

@@ -85,7 +85,6 @@ func (s *source) closed(now time.Time) (again time.Duration, closed bool) {
 	return 0, false
 }
 
-// open reports whether the head of the queue may begin.
 func (s *source) open(now time.Time) bool {
 	_, closed := s.closed(now)
 	return len(s.queue) > 0 && !closed

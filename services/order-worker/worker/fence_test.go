@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// A worker that the group does not hear from any more has a mail in hand. Whoever comes after it sends that mail, so it must not.
+// A worker whose heartbeats the group has missed has a mail in flight. Its successor sends that mail, so it must not.
 func TestAWorkerCutOffFromItsGroupSendsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAWorkerCutOffFromItsGroupSendsNothing(t *testing.T) {
 	})
 }
 
-// What a worker writes that has lost its partition counts for nobody, and does not stay the last word either.
+// What a worker writes that has lost its partition is stale, and does not stay the last state either.
 func TestAVoidStateIsPutRight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -78,7 +78,7 @@ func TestAHeldPartitionIsTold(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		got := c.Partitions()
 		if len(got) != 3 || got[0].Blocked != nil || got[1].Blocked == nil || got[1].Blocked.Error() != "lost: offsets 3 to 4 of orders/1" {
-			t.Errorf("got %v, want partition 1 held, and why", got)
+			t.Errorf("got %v, want partition 1 blocked, and why", got)
 		}
 		if got := m.blocked(t); !slices.Equal(got, []int32{1}) {
 			t.Errorf("got %v marked as blocked by its commits, want partition 1", got)

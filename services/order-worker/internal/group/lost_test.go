@@ -21,7 +21,7 @@ func TestWhatIsInHandMayEndWhileTheLeaseIsHeld(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		away  time.Duration
-		takes time.Duration // the work in hand
+		takes time.Duration // the order in flight
 		least time.Duration // after which it is abandoned, or zero
 		most  time.Duration
 	}{

@@ -96,7 +96,7 @@ func TestStateOfAnAttemptBehindATombstoneIsErased(t *testing.T) {
 		time.Sleep(time.Second)
 		tombstone := o.erase(t, "ord_1")
 		write(t, l, w, order.Confirmed)
-		for range 2 { // its own tombstone comes too
+		for range 2 { // its own tombstone is read, too
 			if err := l.Amend(t.Context(), tombstone); err != nil {
 				t.Fatal(err)
 			}

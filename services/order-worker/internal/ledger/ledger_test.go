@@ -240,7 +240,7 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 				}
 				back := o.Away()
 
-				// Whoever lets go of the partition meanwhile waits no longer.
+				// A partition that is revoked meanwhile ends the wait.
 				errLost := errors.New("lost")
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errLost)
 				defer cancel()

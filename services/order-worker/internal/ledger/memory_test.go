@@ -116,7 +116,7 @@ func TestReplayedOrderWhoseRecordIsReadAgainStays(t *testing.T) {
 	}
 }
 
-// TestMemoryIsWholeFromSomewhereOn holds what Recall relies on.
+// TestMemoryIsWholeFromSomewhereOn checks what a recall relies on.
 func TestMemoryIsWholeFromSomewhereOn(t *testing.T) {
 	t.Parallel()
 	m := newMemory(0, 0)

@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// openAt claims the partition for a group that goes on at an offset of orders, with the marks that an owner commits there.
+// openAt claims the partition for a group that continues at an offset of orders, with the marks that an owner commits there.
 func (o *owner) openAt(t *testing.T, last *ledger.Ledger, next int64) *ledger.Ledger {
 	t.Helper()
 	start := ledger.Start{Next: next, Since: map[string]ledger.Mark{}}

@@ -64,9 +64,7 @@ func TestRecordsPassedOverByAForeignCommitAreNamedAndWorkedOn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := gather(t)
 				m.fill(t, m.Topics.Orders, 1, 2)
-				stop := m.join(t, m.work)
-				time.Sleep(10 * time.Second)
-				stop()
+				m.joinFor(t, 10*time.Second, m.work)
 				m.fill(t, m.Topics.Orders, 1, 5)
 				row.commit(t, m)
 				said := listen(&m.cfg)
@@ -124,9 +122,7 @@ func TestALogCutAndWrittenAgainIsALoss(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m := gather(t)
 					m.fill(t, topic, 1, 5)
-					stop := m.join(t, m.work)
-					time.Sleep(30 * time.Second)
-					stop()
+					m.joinFor(t, 30*time.Second, m.work)
 					m.seen = nil
 					m.Forget(t, topic, 1, 3)
 					m.fill(t, topic, 1, 4)
@@ -199,9 +195,7 @@ func TestAnOpenTransactionIsNoLoss(t *testing.T) {
 		m.fill(t, m.Topics.Orders, 1, 1)
 		said := listen(&m.cfg)
 		for range 2 {
-			stop := m.join(t, m.work)
-			time.Sleep(10 * time.Second)
-			stop()
+			m.joinFor(t, 10*time.Second, m.work)
 		}
 		end(kgo.TryCommit)
 		m.join(t, m.work)

@@ -69,9 +69,7 @@ func TestAHeldPartitionIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 3)
-		stop := m.join(t, m.work)
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work)
 		m.fill(t, m.Topics.Orders, 1, 3)
 		m.erase(t, m.Topics.Orders, 1, 5)
 		c, _ := m.member(t, m.work)

@@ -33,9 +33,7 @@ func TestRecordsOfANewerVersionAndStaleStatesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 1)
-		stop := m.join(t, m.work) // its claims have offset 0
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work) // its claims have offset 0
 		m.fill(t, m.Topics.Orders, 1, 1)
 		m.join(t, func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 			if r.Topic == m.Topics.Orders {

@@ -85,15 +85,13 @@ func TestRecordsLostWhileNobodyWorkedAreNamedAndTheirPartitionIsRefused(t *testi
 					m := gather(t)
 					m.fill(t, topic, 0, 2)
 					m.fill(t, topic, 1, 2)
-					stop := m.join(t, m.work)
-					time.Sleep(20 * time.Second)
-					stop()
+					m.joinFor(t, 20*time.Second, m.work)
 					m.seen = nil
 					m.fill(t, topic, 0, 1)
 					m.fill(t, topic, 1, 4)
 					m.erase(t, topic, 1, 4)
 					var said *warnings
-					stop = m.join(t, m.work, func(c *Config) {
+					stop := m.join(t, m.work, func(c *Config) {
 						said = listen(c)
 						c.AcceptLoss = row.accept
 					})
@@ -169,9 +167,7 @@ func TestWithNothingCommittedNobodyKnowsWhatIsLost(t *testing.T) {
 		m.fill(t, m.Topics.Orders, 1, 4)
 		m.erase(t, m.Topics.Orders, 1, 3)
 		var said *warnings
-		stop := m.join(t, m.work, func(c *Config) { said = listen(c) })
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work, func(c *Config) { said = listen(c) })
 		want := "level=WARN msg=\"nothing committed, and the log does not begin at 0: orders before may be lost\" topic=orders partition=1 offset=3\n"
 		if diff := cmp.Diff(want, said.String()); diff != "" {
 			t.Errorf("said (-want +got):\n%s", diff)

@@ -161,9 +161,7 @@ func TestStaleStateBeforeTheCurrentOneIsNotRepaired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
-		late := o.open(t)
-		w := begun(late, "ord_1", 7)
-		write(t, late, w, order.Working)
+		late, w := o.working(t)
 		l := o.open(t)
 		former := *w
 		write(t, late, &former, order.Mailing)

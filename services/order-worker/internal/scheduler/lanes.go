@@ -145,18 +145,19 @@ func (l *Lanes) committable(offsets map[string]map[int32]kgo.EpochOffset) Metada
 // first closed gate may open by itself, or never.
 func (l *Lanes) regulate(cfg Config, now time.Time) (again time.Duration) {
 	again = never
+	blocked, running := l.Blocked() != nil, l.running()
 	for _, s := range l.sources {
 		wait, closed := s.closed(now)
 		if closed {
 			s.trim()
 		}
-		if closed && wait > 0 && l.running() {
+		if closed && wait > 0 && running {
 			again = min(again, wait)
 		}
-		if l.running() && s.needsRefill(now) {
+		if running && s.needsRefill(now) {
 			cfg.RequestRefill()
 		}
-		if pause := s.mustPause(l.Blocked() != nil); pause != s.paused {
+		if pause := s.mustPause(blocked); pause != s.paused {
 			s.paused = pause
 			cfg.Fetch(s.Topic, l.Number(), pause)
 		}

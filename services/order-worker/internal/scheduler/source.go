@@ -133,8 +133,11 @@ func (s *source) trim() {
 
 // needsRefill reports whether the source is cut and needs what it dropped.
 func (s *source) needsRefill(now time.Time) bool {
+	if !s.cut || !s.low() {
+		return false
+	}
 	_, closed := s.closed(now)
-	return s.cut && !closed && s.low()
+	return !closed
 }
 
 // mustPause reports whether nothing may be fetched now.

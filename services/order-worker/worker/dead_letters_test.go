@@ -151,7 +151,7 @@ func TestStrangeRecordsStopNothing(t *testing.T) {
 	})
 }
 
-func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
+func TestRecordOfANewerVersionBlocksItsPartitionOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

@@ -43,7 +43,7 @@ func TestAWorkerCutOffFromItsGroupSendsNothing(t *testing.T) {
 }
 
 // What a worker writes that has lost its partition is stale, and does not stay the last state either.
-func TestAVoidStateIsPutRight(t *testing.T) {
+func TestAStaleStateIsRepaired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -95,7 +95,7 @@ func TestASecondGroupOnTheSameTopicsIsRefused(t *testing.T) {
 }
 
 // Claims of a second group that could not be refused, or of a former owner that wakes up, end no work for ever.
-func TestOrdersGoOnAfterAForeignClaim(t *testing.T) {
+func TestOrdersContinueAfterAForeignClaim(t *testing.T) {
 	t.Parallel()
 	for _, group := range []string{"typo", "orders"} {
 		t.Run(group, func(t *testing.T) {

@@ -155,7 +155,7 @@ func TestWorkerEndsAtOnceWhileTheMailServerIsDown(t *testing.T) {
 	})
 }
 
-func TestMailsInHandAreFinishedBeforeTheEnd(t *testing.T) {
+func TestMailsInFlightAreFinishedBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

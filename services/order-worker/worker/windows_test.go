@@ -481,7 +481,7 @@ func overwritten(t *testing.T, sc *scene) {
 
 // A worker can wake after any time, with an unwritten state of an order that is long finished: the owner does not remember
 // such an order, but it must not lose it either.
-func TestAVoidStateOfAnOrderFinishedLongAgoIsPutRight(t *testing.T) {
+func TestAStaleStateOfAnOrderFinishedLongAgoIsRepaired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

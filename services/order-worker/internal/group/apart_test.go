@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestPartitionsWithALeaderAreWorkedOnBesideOneWithout(t *testing.T) {
+func TestPartitionsWithALeaderAreWorkedOnDespiteOneWithout(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, topic string }{
 		{"in all topics", ""}, {"of the orders", "orders"}, {"of the states", "orders.status"}, {"of the replays", "orders.replay"},

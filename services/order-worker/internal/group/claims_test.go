@@ -46,7 +46,7 @@ func (m *team) rival(t *testing.T, opts ...kgo.Opt) (end func()) {
 	return cl.Close
 }
 
-func TestOrdersGoOnAfterAForeignClaim(t *testing.T) {
+func TestOrdersContinueAfterAForeignClaim(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, group string

@@ -173,7 +173,7 @@ func TestNextMemberBeginsWhereTheLastOneEnded(t *testing.T) {
 	})
 }
 
-func TestEveryMemberHearsWhatItOwns(t *testing.T) {
+func TestEveryMemberIsToldWhatItOwns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -280,7 +280,7 @@ func TestWhatIsNotFinishedInTimeIsLeftToTheNextOwner(t *testing.T) {
 	})
 }
 
-func TestPartitionThatIsDrainedHoldsUpNoOther(t *testing.T) {
+func TestPartitionThatIsDrainedDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

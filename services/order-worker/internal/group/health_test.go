@@ -21,7 +21,7 @@ import (
 	"example.com/orders/shared/kafka"
 )
 
-func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
+func TestAnOrderInFlightIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -64,7 +64,7 @@ func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
 	})
 }
 
-func TestAHeldPartitionIsTold(t *testing.T) {
+func TestABlockedPartitionIsShown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

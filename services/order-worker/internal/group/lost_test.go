@@ -16,7 +16,7 @@ import (
 )
 
 // With one broker the client gives its membership up at the first refused connection.
-func TestWhatIsInHandMayEndWhileTheLeaseIsHeld(t *testing.T) {
+func TestOrdersInFlightMayEndWhileTheLeaseIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
@@ -110,7 +110,7 @@ func TestNothingIsBegunOfALostPartition(t *testing.T) {
 }
 
 // Another's claim is the one thing that lets nothing end.
-func TestANewerClaimAbandonsAtOnceWhatALostPartitionHasInHand(t *testing.T) {
+func TestANewerClaimAbandonsOrdersInFlightOfALostPartitionAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

@@ -67,7 +67,7 @@ func listen(c *Config) *warnings {
 	return said
 }
 
-func TestRecordsLostWhileNobodyWorkedAreNamedAndTheirPartitionIsRefused(t *testing.T) {
+func TestRecordsLostWithoutAWorkerAreNamedAndTheirPartitionIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
@@ -160,7 +160,7 @@ func TestRecordsLostUnderAMemberThatReadsThem(t *testing.T) {
 	}
 }
 
-func TestWithNothingCommittedNobodyKnowsWhatIsLost(t *testing.T) {
+func TestWithNothingCommittedLossesAreUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -264,7 +264,7 @@ func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 }
 
 // A rebalance during a restore neither ends it nor makes it happen twice; the loss of the partition ends it.
-func TestTakingAPartitionOutlastsARebalanceButNotItsLoss(t *testing.T) {
+func TestARestoreOutlastsARebalanceButNotALoss(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -293,7 +293,7 @@ func TestTakingAPartitionOutlastsARebalanceButNotItsLoss(t *testing.T) {
 	})
 }
 
-func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
+func TestRestoreEndsWhenThePartitionIsLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

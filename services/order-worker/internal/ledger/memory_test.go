@@ -134,7 +134,7 @@ func TestMemoryIsWholeFromSomewhereOn(t *testing.T) {
 	}
 }
 
-func TestBitIsTakenOnce(t *testing.T) {
+func TestBitIsRemovedOnce(t *testing.T) {
 	t.Parallel()
 	b := bits{}
 	offsets := []int64{0, 1, 63, 64, 4095, 4096, 1 << 40}

@@ -14,7 +14,7 @@ import (
 // delay is that of the topic retry of a bench.
 const delay = 10 * time.Second
 
-func TestACarriedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
+func TestAParkedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 10)

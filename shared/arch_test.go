@@ -36,7 +36,6 @@ type house struct {
 	docs    map[string]string // text of all *.md, by path
 	texts   map[string]string // of other files with sentences: scripts, YAML, HTML
 	modules []string          // folders of the modules in go.work
-	upward  map[string][]string
 }
 
 // unit is one package. Its short name, the last part of its path, is unique in the workspace: the
@@ -121,7 +120,7 @@ func workspace(t *testing.T) *house {
 // readHouse reads the workspace once for all tests.
 var readHouse = sync.OnceValues(func() (*house, error) {
 	const root = ".."
-	h := &house{docs: map[string]string{}, texts: map[string]string{}, upward: upward()}
+	h := &house{docs: map[string]string{}, texts: map[string]string{}}
 	if err := h.walk(root); err != nil {
 		return nil, err
 	}

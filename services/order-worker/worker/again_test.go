@@ -13,7 +13,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// The mails went out, and Kafka was gone before that could be written down. Nobody else got the orders meanwhile.
+// The mails went out, and Kafka was away before that could be written. No other worker got the orders meanwhile.
 func TestAWorkerDoesNotRepeatTheMailsItSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -22,7 +22,7 @@ func TestAWorkerDoesNotRepeatTheMailsItSent(t *testing.T) {
 		s.work(t)
 		time.Sleep(5 * time.Second)
 		s.place(t, orders(12)...)
-		time.Sleep(500 * time.Millisecond) // all are in hand, and no mail is answered
+		time.Sleep(500 * time.Millisecond) // all are in flight, and no mail is answered
 		back := s.Away()
 		time.Sleep(time.Minute) // longer than a session: the partitions are lost
 		back()
@@ -33,7 +33,7 @@ func TestAWorkerDoesNotRepeatTheMailsItSent(t *testing.T) {
 		s.mailedOnce(t, 12)
 		for id, state := range states {
 			if got := state.Progress.Email.Uncertain; got != 0 {
-				t.Errorf("%s: got uncertain %d times, want never: the worker saw each mail taken over", id, got)
+				t.Errorf("%s: got uncertain %d times, want never: the worker saw each mail accepted", id, got)
 			}
 		}
 	})

@@ -20,7 +20,7 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// antarctic is a rate card that goes where the embedded one does not.
+// antarctic is a rate card with a zone that the embedded one lacks.
 const antarctic = `
 currency: EUR
 step_g: 500
@@ -151,7 +151,7 @@ func TestStrangeRecordsStopNothing(t *testing.T) {
 	})
 }
 
-func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
+func TestRecordOfANewerVersionBlocksItsPartitionOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -169,12 +169,12 @@ func TestRecordOfANewerVersionHoldsItsPartitionOnly(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		stop()
 		if got := s.Committed(t, s.Prefix)[s.Topics.Orders][newer.Partition]; got != newer.Offset {
-			t.Errorf("committed %d of the held partition, want %d: a newer worker begins there", got, newer.Offset)
+			t.Errorf("committed %d of the blocked partition, want %d: a newer worker begins there", got, newer.Offset)
 		}
 		if deadLetters := s.DeadLetters(t); len(deadLetters) != 0 {
 			t.Errorf("got dead letters %+v, want none", deadLetters)
 		}
-		s.confirmedOnce(t, kafkatest.Partitions) // two of other partitions, and the one that was begun before it was held
+		s.confirmedOnce(t, kafkatest.Partitions) // two of other partitions, and the one that was begun before it was blocked
 	})
 }
 

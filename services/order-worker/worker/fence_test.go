@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// A worker that the group does not hear from any more has a mail in hand. Whoever comes after it sends that mail, so it must not.
+// A worker whose heartbeats the group has missed has a mail in flight. Its successor sends that mail, so it must not.
 func TestAWorkerCutOffFromItsGroupSendsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,8 +42,8 @@ func TestAWorkerCutOffFromItsGroupSendsNothing(t *testing.T) {
 	})
 }
 
-// What a worker writes that has lost its partition counts for nobody, and does not stay the last word either.
-func TestAVoidStateIsPutRight(t *testing.T) {
+// What a worker writes that has lost its partition is stale, and does not stay the last state either.
+func TestAStaleStateIsRepaired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -95,7 +95,7 @@ func TestASecondGroupOnTheSameTopicsIsRefused(t *testing.T) {
 }
 
 // Claims of a second group that could not be refused, or of a former owner that wakes up, end no work for ever.
-func TestOrdersGoOnAfterAForeignClaim(t *testing.T) {
+func TestOrdersContinueAfterAForeignClaim(t *testing.T) {
 	t.Parallel()
 	for _, group := range []string{"typo", "orders"} {
 		t.Run(group, func(t *testing.T) {

@@ -116,7 +116,7 @@ func TestForgedRecordsOfOtherTopicsDoNothing(t *testing.T) {
 				s := open(t)
 				var fetches atomic.Int64
 				stop := s.work(t, func(c *worker.Config) {
-					s.tap(t, c, own).dies(moment{false, func(x said) bool { // never, but it hears everything
+					s.tap(t, c, own).dies(moment{false, func(x said) bool { // never, but it observes everything
 						if x.what == "fetch" && x.topic == name {
 							fetches.Add(1)
 						}

@@ -18,7 +18,7 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// ends hears of each line that a worker logs when it is done with an order. They come after what the meter is told.
+// ends observes each line that a worker logs when it is done with an order. They are logged after what the meter is told.
 type ends chan struct{}
 
 // Write looks at one line, as handlers write them.
@@ -69,11 +69,11 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 		c.Health, c.Log = address, slog.New(slog.NewTextHandler(done, nil))
 	})
 	all := orders(12)
-	all[0].ShipTo.Country = "AQ" // where nobody ships
+	all[0].ShipTo.Country = "AQ" // where no carrier ships
 	s.place(t, all[:3]...)
 	s.Produce(t, s.record(1, all[1]))
 	done.await(3)
-	s.sendBack(t) // again to where nobody ships
+	s.sendBack(t) // again to where no carrier ships
 	done.await(1)
 	s.mails.Behave(inbox.Behaviour{At: "RCPT", Code: 451, Times: 3})
 	s.place(t, all[3])
@@ -88,7 +88,7 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	done.await(5)
 
 	got := counters(t, address)
-	// How long they are in hand, and how many found out before the breaker was open, is a matter of moments.
+	// How long they are in flight, and how many found out before the breaker was open, is a matter of moments.
 	if down := got[`failures_total{class="down",reason="mail-away",step="email"}`]; down < "5" {
 		t.Errorf("got %q failures for a server that is away, want 5 at least", down)
 	}

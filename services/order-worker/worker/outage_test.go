@@ -104,7 +104,7 @@ func TestMailServerThatLosesItsAnswersCostsFewMails(t *testing.T) {
 				states := s.Await(t, ended(60))
 				stop()
 				s.committedAll(t)
-				// Five open the breaker while others are in hand, each time anew. Then one looks whether it is over: after 5, 10, 20,
+				// Five open the breaker while others are in flight, each time. Then one looks whether it is over: after 5, 10, 20,
 				// 40 s, and each minute.
 				s.mailedAsStated(t, states, row.doubts, (1+row.restarts)*(5+inHand+4)+minutes)
 			})
@@ -131,7 +131,7 @@ func (s *shop) mailedAsStated(t *testing.T, states map[order.ID]order.State, dea
 		all += doubts
 	}
 	if all == 0 || all > few {
-		t.Errorf("got %d mails of which nobody knew, want some, and at most %d", all, few)
+		t.Errorf("got %d mails with an unknown outcome, want some, and at most %d", all, few)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestWorkerEndsAtOnceWhileTheMailServerIsDown(t *testing.T) {
 		began := time.Now()
 		stop()
 		if took := time.Since(began); took > time.Second {
-			t.Errorf("the end took %s, want it at once: nothing but waiting is in hand", took)
+			t.Errorf("the end took %s, want it at once: only waiting orders are in flight", took)
 		}
 		s.mails.Behave(inbox.Behaviour{})
 		s.work(t)
@@ -155,7 +155,7 @@ func TestWorkerEndsAtOnceWhileTheMailServerIsDown(t *testing.T) {
 	})
 }
 
-func TestMailsInHandAreFinishedBeforeTheEnd(t *testing.T) {
+func TestMailsInFlightAreFinishedBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -166,11 +166,11 @@ func TestMailsInHandAreFinishedBeforeTheEnd(t *testing.T) {
 		began := time.Now()
 		stop()
 		if took := time.Since(began); took < 10*time.Second || took > 20*time.Second {
-			t.Errorf("the end took %s, want as long as the mails in hand", took)
+			t.Errorf("the end took %s, want as long as the mails in flight", took)
 		}
 		s.mailedOnce(t, 16)
 		if got := count(s.States(t)); got[order.Confirmed] != 16 {
-			t.Errorf("got %v, want the 16 in hand confirmed", got)
+			t.Errorf("got %v, want the 16 in flight confirmed", got)
 		}
 		s.mails.Behave(inbox.Behaviour{})
 		s.work(t)
@@ -298,7 +298,7 @@ func TestWorkerThatKafkaLosesIsReplaced(t *testing.T) {
 }
 
 // mailedAgainOnlyWhatWasInHand checks that each of n orders was invoiced once and mailed, twice at most where a worker
-// could not write down that it was: no more than are in hand at once.
+// could not write down that it was: no more than are in flight at once.
 func (s *shop) mailedAgainOnlyWhatWasInHand(t *testing.T, n int) {
 	t.Helper()
 	s.mailedAgain(t, n, 16)

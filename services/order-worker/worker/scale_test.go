@@ -75,7 +75,7 @@ func (s *shop) longestGap(t *testing.T, began time.Time) map[int32]time.Duration
 	return longest
 }
 
-func TestAMailThatTakesLongIsSentOnceAndHoldsUpNobody(t *testing.T) {
+func TestAMailThatTakesLongIsSentOnceAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

@@ -101,8 +101,8 @@ func (p *process) dial(dial dialer, tapped func(net.Conn) net.Conn) dialer {
 	}
 }
 
-// hears is called before anything said is passed on. It reports whether the process is to die after that; errDied means that it has.
-func (p *process) hears(all ...said) (after bool, err error) {
+// observe is called before anything said is passed on. It reports whether the process is to die after that; errDied means that it has.
+func (p *process) observe(all ...said) (after bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dead {
@@ -161,7 +161,7 @@ func (c *kafkaTap) Write(b []byte) (int, error) {
 			break
 		}
 		frame := c.out[:size]
-		after, err := c.p.hears(c.p.requests(frame)...)
+		after, err := c.p.observe(c.p.requests(frame)...)
 		if err != nil {
 			return 0, err
 		}
@@ -296,7 +296,7 @@ func (c *mailTap) Write(b []byte) (int, error) {
 		}
 		line := string(c.line[:at])
 		c.line = c.line[at+2:]
-		after, err := c.p.hears(c.command(line)...)
+		after, err := c.p.observe(c.command(line)...)
 		if err != nil {
 			return 0, err
 		}

@@ -34,7 +34,7 @@ func TestCrashWindowsOnRealKafka(t *testing.T) {
 	for _, w := range []window{
 		// The next owner looks for the invoice by the broker's clock.
 		{"invoice to mailing", placed, []kill{{true, "invoice", 1}}, order.Confirmed, 0, 0},
-		// An order that was put off is due by it.
+		// An order that is retrying is due by it.
 		{"retrying to commit", busyOnce, []kill{{true, "retrying", 1}}, order.Confirmed, 0, 0},
 	} {
 		t.Run(w.name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func (s *shop) configure(t *testing.T, settings map[string]string) (restore func
 	}
 }
 
-// compacted returns when each of the first six orders has one record left. A broker tells nobody when it compacts, so it is asked
+// compacted returns when each of the first six orders has one record left. A broker does not report when it compacts, so it is asked
 // again and again.
 func (s *shop) compacted(t *testing.T) {
 	t.Helper()
@@ -129,7 +129,7 @@ func (s *shop) compacted(t *testing.T) {
 	}
 }
 
-// TestAWorkerThatWakesOverwritesNothing stops a worker's process with mails in hand for longer than its session, and
+// TestAWorkerThatWakesOverwritesNothing stops a worker's process with mails in flight for longer than its session, and
 // lets it go on.
 func TestAWorkerThatWakesOverwritesNothing(t *testing.T) {
 	t.Parallel()

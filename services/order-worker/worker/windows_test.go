@@ -62,8 +62,8 @@ func windows() []window {
 		{"mailing to DATA", placed, []kill{{true, "mailing", 1}, {false, "RCPT", 1}, {false, "DATA", 1}}, ok, 0, 1},
 		{"DATA to confirmed", placed, []kill{{true, "DATA", 1}, {false, ".", 1}, {true, ".", 2}, {false, "confirmed", 2}}, ok, 0, 1},
 		{"confirmed to commit", placed, []kill{{true, "confirmed", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
-		{"uncertain to mailing", doubtful, []kill{{false, "mailing", 2}}, ok, 0, 1},
-		{"uncertain mailing to DATA", doubtful, []kill{{true, "mailing", 2}, {false, "DATA", 2}}, ok, 0, 2},
+		{"uncertain to mailing", uncertain, []kill{{false, "mailing", 2}}, ok, 0, 1},
+		{"uncertain mailing to DATA", uncertain, []kill{{true, "mailing", 2}, {false, "DATA", 2}}, ok, 0, 2},
 
 		{"begin to dead letter", noRoute, []kill{{false, "dead letter", 0}}, dead, 1, 0},
 		{"mailing to dead letter", refused, []kill{{true, "RCPT", 0}, {false, "dead letter", 0}}, dead, 1, 1},
@@ -92,8 +92,8 @@ func windows() []window {
 		{"undecodable: void to commit", undecodable, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, "", 1, 0},
 		{"duplicate: begin to void", repeated, []kill{{false, "void", 1}}, ok, 0, 0},
 		{"duplicate: void to commit", repeated, []kill{{true, "void", 1}, {false, "commit", 1}, {true, "commit", 1}}, ok, 0, 0},
-		{"cancelled to void", calledOff, []kill{{true, "cancelled", 0}, {false, "void", 0}}, order.Cancelled, 0, 0},
-		{"cancelled: void to commit", calledOff, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, order.Cancelled, 0, 0},
+		{"cancelled to void", cancelling, []kill{{true, "cancelled", 0}, {false, "void", 0}}, order.Cancelled, 0, 0},
+		{"cancelled: void to commit", cancelling, []kill{{true, "void", 0}, {false, "commit", 0}, {true, "commit", 0}}, order.Cancelled, 0, 0},
 		{"stale state to repair", overwritten, []kill{{false, "confirmed", 1}, {true, "confirmed", 1}}, ok, 0, 0},
 	}
 }
@@ -113,7 +113,7 @@ func TestCrashWindows(t *testing.T) {
 	}
 }
 
-// TestEveryCrashWindowIsInTheDocs holds the table in docs/guarantees.md against the rows here.
+// TestEveryCrashWindowIsInTheDocs compares the table in docs/guarantees.md with the rows here.
 func TestEveryCrashWindowIsInTheDocs(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/guarantees.md")
@@ -136,21 +136,21 @@ func TestEveryCrashWindowIsInTheDocs(t *testing.T) {
 	}
 }
 
-// scene is a shop in which a worker is going to die with one order in hand, while others are in other stages.
+// scene is a shop in which a worker is going to die with one order in flight, while others are in other stages.
 type scene struct {
 	*shop
 	victim    order.Order
 	partition int32
 	offset    int64         // of the record that matters, in orders
 	source    string        // the topic whose commit ends it: where the record stands that was worked on last
-	putOff    int64         // how many orders were put off in the victim's partition
+	parked    int64         // how many orders are parked in the victim's partition
 	slots     int           // of the worker that dies; or zero: as many as any has
 	patience  time.Duration // until nothing can follow any more
 	place     func()        // puts the victim where the worker finds it
 	answer    func(recipient string) string
 }
 
-// others is how many orders are in hand when the worker dies, at least.
+// others is how many orders are in flight when the worker dies, at least.
 const others = 12
 
 // own leaves the answer to the mail server.
@@ -204,9 +204,9 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 func (sc *scene) is(s said, what string) bool {
 	if s.what == "parked" && s.partition == sc.partition {
 		if sc.source == s.topic && s.who == string(sc.victim.ID) {
-			sc.offset = sc.putOff
+			sc.offset = sc.parked
 		}
-		sc.putOff++
+		sc.parked++
 	}
 	if s.what != what {
 		return false
@@ -250,7 +250,7 @@ func (sc *scene) settled(t *testing.T, w window, k kill) {
 	sc.nothingLeft(t)
 }
 
-// lastWords checks that no void state stands behind the one that counts: compaction keeps what stands last.
+// lastWords checks that no stale state is behind the one that counts: compaction keeps the last one.
 func (sc *scene) lastWords(t *testing.T, states map[order.ID]order.State) {
 	t.Helper()
 	last := map[order.ID]order.Status{}
@@ -360,8 +360,8 @@ func repeated(t *testing.T, sc *scene) {
 	sc.place = func() { sc.Produce(t, sc.record(sc.partition, sc.victim), sc.record(sc.partition, sc.victim)) }
 }
 
-// calledOff is an order whose customer cancels it while the one slot is taken: the worker comes across the cancel first.
-func calledOff(t *testing.T, sc *scene) {
+// cancelling is an order whose customer cancels it while the one slot is busy: the worker reads the cancel first.
+func cancelling(t *testing.T, sc *scene) {
 	placed(t, sc)
 	sc.slots, sc.source = 1, sc.Topics.Replay
 	ask := func(r *kgo.Record) {
@@ -404,14 +404,14 @@ func (sc *scene) refuse(times int64, answer string) {
 	}
 }
 
-// busy is an order that is put off to be tried again, twice.
+// busy is an order that is retried twice.
 func busy(t *testing.T, sc *scene) {
 	placed(t, sc)
 	sc.patience = 50 * time.Second
 	sc.refuse(6, "451 4.3.0 try again later")
 }
 
-// retried is an order that was put off once, and is mailed then.
+// retried is an order that was retrying once, and is mailed then.
 func retried(t *testing.T, sc *scene) {
 	placed(t, sc)
 	sc.patience = 25 * time.Second
@@ -442,8 +442,8 @@ func waited(t *testing.T, sc *scene) {
 	}
 }
 
-// doubtful is an order whose last worker died when the mail server had just taken its mail.
-func doubtful(t *testing.T, sc *scene) {
+// uncertain is an order whose last worker died when the mail server had just accepted its mail.
+func uncertain(t *testing.T, sc *scene) {
 	cfg := sc.settings(t)
 	cfg.Drain = time.Second
 	p := sc.tap(t, &cfg, sc.answer)
@@ -479,9 +479,9 @@ func overwritten(t *testing.T, sc *scene) {
 	}
 }
 
-// A worker can wake after any time, with a state in hand of an order that is long finished: the owner does not remember
+// A worker can wake after any time, with an unwritten state of an order that is long finished: the owner does not remember
 // such an order, but it must not lose it either.
-func TestAVoidStateOfAnOrderFinishedLongAgoIsPutRight(t *testing.T) {
+func TestAStaleStateOfAnOrderFinishedLongAgoIsRepaired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

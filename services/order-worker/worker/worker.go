@@ -84,9 +84,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	m := group.New(member, p.Handle)
-	meter.Watch(m.InFlight)
-	meter.WatchPartitions(m.States)
-	meter.WatchUnreadable(m.Unreadable)
+	meter.Watch(m.Gauges)
 	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, m.Block) })
 	g.Go(func() error { return m.Run(ctx) })
 	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, m, meter.Handler()) })

@@ -133,7 +133,7 @@ func TestRepeatedKeyIsOneOrder(t *testing.T) {
 	})
 }
 
-func TestSlowMailHoldsUpNobodyElse(t *testing.T) {
+func TestSlowMailDelaysNoOtherOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

@@ -33,7 +33,6 @@ const (
 	lam     = 'ل' // forms a ligature with a following alef
 )
 
-// shapes are the forms of the Arabic letters.
 type shapes struct {
 	of        map[rune][]rune
 	ligatures map[rune][]rune // of lam and an alef, by the alef

@@ -103,7 +103,6 @@ type Content struct {
 	rows []row
 }
 
-// row is a row of the table.
 type row struct {
 	cells [6]string
 	note  string

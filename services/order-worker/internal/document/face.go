@@ -10,7 +10,6 @@ import (
 	"io"
 )
 
-// face is a typeface in one weight.
 type face struct {
 	description
 	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
@@ -91,7 +90,6 @@ func (f *face) readGlyphs(data []byte) error {
 	return nil
 }
 
-// has reports whether a character can be printed.
 func (f *face) has(r rune) bool {
 	_, known := f.index[r]
 	return known

@@ -75,7 +75,6 @@ func loadFace(name string) (*face, error) {
 	return f, nil
 }
 
-// face returns the face of a weight.
 func (f *fonts) face(w weight) *face {
 	if w == eastern {
 		return f.eastern()

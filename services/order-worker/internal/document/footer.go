@@ -3,7 +3,6 @@ package document
 // footer is the wrapped footer: columns of lines.
 type footer [][]string
 
-// footer wraps the columns of the footer.
 func (l *layout) footer() footer {
 	f := make(footer, len(l.Footer))
 	for i, column := range l.Footer {
@@ -16,7 +15,6 @@ func (l *layout) footer() footer {
 	return f
 }
 
-// footWidth is the width of one of three columns.
 const footWidth = (right - left) / 3
 
 // height is the number of lines of the longest column.

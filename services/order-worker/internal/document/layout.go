@@ -24,7 +24,6 @@ var (
 	sum     = style{bold, 11, white}
 )
 
-// layout draws one document from the first page to the last.
 type layout struct {
 	*sheet
 	*Content
@@ -80,7 +79,6 @@ func (l *layout) head() {
 	l.y += 24
 }
 
-// parties draws the recipient on the left and the facts on the right.
 func (l *layout) parties() {
 	below := l.facts(l.y)
 	// The return address, above the recipient, where the window of an envelope shows it.
@@ -111,7 +109,6 @@ func (l *layout) facts(y float64) float64 {
 	return y
 }
 
-// subject draws the paragraphs above the table.
 func (l *layout) subject() {
 	st := strong
 	for _, text := range l.Subject {

@@ -48,7 +48,6 @@ func drawing(path string) (string, error) {
 	return out.String(), nil
 }
 
-// drawLogo draws the logo as a square, from its top left corner.
 func (l *layout) drawLogo(x, y, side float64) {
 	scale := side / dot / logoSide
 	l.content = append(l.content, "q\n"...)

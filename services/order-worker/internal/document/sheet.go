@@ -31,7 +31,6 @@ type sheet struct {
 	thickness float64
 }
 
-// style is the look of a text.
 type style struct {
 	weight weight
 	size   float64 // points
@@ -90,7 +89,6 @@ func newSheet(f *fonts, own colour) *sheet {
 	return s
 }
 
-// subset returns the subset of a face.
 func (s *sheet) subset(w weight) *subset {
 	if s.subsets[w] == nil {
 		s.subsets[w] = newSubset(s.fonts.face(w))
@@ -98,21 +96,18 @@ func (s *sheet) subset(w weight) *subset {
 	return s.subsets[w]
 }
 
-// addPage begins a new page after the last one.
 func (s *sheet) addPage() {
 	s.flush()
 	s.pdf.AddPage()
 	s.resetState()
 }
 
-// turnTo selects an existing page.
 func (s *sheet) turnTo(page int) {
 	s.flush()
 	s.pdf.SetPage(page)
 	s.resetState()
 }
 
-// flush gives the content written so far to gofpdf.
 func (s *sheet) flush() {
 	if len(s.content) > 0 {
 		s.pdf.RawWriteStr(string(s.content))
@@ -212,7 +207,6 @@ func (s *sheet) op(name string, numbers ...float64) {
 	s.content = append(append(s.content, name...), '\n')
 }
 
-// output returns the document and the fonts to embed in it.
 func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	s.flush()
 	var out bytes.Buffer

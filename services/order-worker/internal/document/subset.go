@@ -107,7 +107,6 @@ const (
 	fourteen = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
-// program returns the font file.
 func (c *subset) program() []byte {
 	var t [tables][]byte
 	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
@@ -140,7 +139,6 @@ func (c *subset) headers() (head, hhea, maxp []byte) {
 	return head, hhea, maxp
 }
 
-// assemble writes the table directory and the tables.
 func assemble(t [tables][]byte) []byte {
 	const headAt = 12 + 16*tables
 	size := headAt

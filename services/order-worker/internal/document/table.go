@@ -24,7 +24,6 @@ const (
 	carryHeight = 6.5 // of a subtotal
 )
 
-// table draws the rows.
 func (l *layout) table() {
 	l.headings()
 	l.inTable = true
@@ -38,7 +37,6 @@ func (l *layout) table() {
 	l.inTable = false
 }
 
-// headings draws the headings of the table, on each of its pages.
 func (l *layout) headings() {
 	height := heading.leading() + 2*padding
 	l.band(left, l.y, height, accent)
@@ -100,7 +98,6 @@ func (l *layout) carry(name string) {
 	l.rule(left, l.y, 0.1, line)
 }
 
-// totals draws the totals, the last one in a band.
 func (l *layout) totals() {
 	l.y += 4
 	last := len(l.Totals) - 1
@@ -117,7 +114,6 @@ func (l *layout) totals() {
 	l.y += 9
 }
 
-// totalsHeight is the height of the totals.
 func (l *layout) totalsHeight() float64 {
 	return 14.4 + float64(len(l.Totals)-1)*(plain.leading()+1.2)
 }

@@ -129,7 +129,6 @@ func (w *writer) line(l Line) {
 	w.out.WriteByte('\n')
 }
 
-// rate writes the VAT of a line or a charge.
 func (w *writer) rate(r Rate) {
 	w.text("ram:TypeCode", "VAT")
 	w.text("ram:CategoryCode", r.Category)

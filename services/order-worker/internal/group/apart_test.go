@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-func TestPartitionsWithALeaderAreWorkedOnBesideOneWithout(t *testing.T) {
+func TestPartitionsWithALeaderAreWorkedOnDespiteOneWithout(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, topic string }{
 		{"in all topics", ""}, {"of the orders", "orders"}, {"of the states", "orders.status"}, {"of the replays", "orders.replay"},
@@ -43,7 +43,7 @@ func TestPartitionsWithALeaderAreWorkedOnBesideOneWithout(t *testing.T) {
 	}
 }
 
-func TestWhatATakingAsksGrowsWithThePartitionsTaken(t *testing.T) {
+func TestWhatAnAssignmentAsksGrowsWithItsPartitions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const partitions = 60
@@ -60,7 +60,7 @@ func TestWhatATakingAsksGrowsWithThePartitionsTaken(t *testing.T) {
 		time.Sleep(9 * time.Second) // until the ends are observed for the first time
 		synctest.Wait()
 		if got := len(c.scheduler.Numbers()); got != partitions {
-			t.Fatalf("took %d partitions, want %d", got, partitions)
+			t.Fatalf("got %d partitions, want %d", got, partitions)
 		}
 		// Start and end of six topics, with room for one more question.
 		if n := asked.Load(); n > 13*partitions {
@@ -84,7 +84,7 @@ func TestAnotherKindOfConsumerIsRefusedByTheGroup(t *testing.T) {
 				numbers := c.scheduler.Numbers()
 				slices.Sort(numbers)
 				if diff := cmp.Diff([]int32{0, 1, 2}, numbers); diff != "" {
-					t.Errorf("owned beside another kind of consumer (-want +got):\n%s", diff)
+					t.Errorf("owned with another kind of consumer (-want +got):\n%s", diff)
 				}
 			})
 		})

@@ -54,14 +54,14 @@ func TestAPartitionThatWasAddedBlocksAllAndSaysWhy(t *testing.T) {
 
 func TestTheCauseOfABlockedPartitionIsOneWord(t *testing.T) {
 	t.Parallel()
-	held := func(err error) error { return fmt.Errorf("order ord_1: %w", err) }
+	blocking := func(err error) error { return fmt.Errorf("order ord_1: %w", err) }
 	for want, err := range map[string]error{
 		"claimed":       &claimed{group: "typo", worker: "another"},
 		"lost":          &loss{topic: "orders", number: 1, from: 3, to: 5},
 		"repartitioned": &kafka.Repartitioned{Topic: "orders", Was: 3, Is: 4},
-		"unreadable":    held(&kafka.UnreadableError{Topic: "orders.invoices", Err: errors.New("checksum")}),
-		"refused":       held(kerr.MessageTooLarge),
-		"newer":         held(errors.New("schema 99")),
+		"unreadable":    blocking(&kafka.UnreadableError{Topic: "orders.invoices", Err: errors.New("checksum")}),
+		"refused":       blocking(kerr.MessageTooLarge),
+		"newer":         blocking(errors.New("schema 99")),
 	} {
 		if got := cause(err); got != want {
 			t.Errorf("%v: got %q, want %q", err, got, want)

@@ -54,12 +54,12 @@ func (c *claims) judge(number int32, records []*kgo.Record) (stale []*kgo.Record
 	if a == nil {
 		return nil
 	}
-	w := a.work.Load()
-	if w == nil || w.ledger == nil {
+	l := a.opened()
+	if l == nil {
 		return nil
 	}
 	for _, r := range records {
-		switch w.ledger.Judge(r) {
+		switch l.Judge(r) {
 		case status.Current: // ours: the ledger wrote it
 		case status.Stale, status.Erased:
 			stale = append(stale, r)
@@ -113,5 +113,5 @@ func (c *claims) reclaim(a *assignment, by *claimed, pause time.Duration) {
 	if !sleep(a.ctx, pause) || !c.rivals.gone(a.ctx, a.Number(), by) || c.cfg.Ledger.Lease.Confirm(a.ctx) != nil {
 		return
 	}
-	c.restorer.restore(a, c.restorer.locator.together(a.ctx, []int32{a.Number()}))
+	c.restorer.restore(a)
 }

@@ -46,14 +46,14 @@ func (m *team) rival(t *testing.T, opts ...kgo.Opt) (end func()) {
 	return cl.Close
 }
 
-func TestOrdersGoOnAfterAForeignClaim(t *testing.T) {
+func TestOrdersContinueAfterAForeignClaim(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, group string
 		times       int
 		most        time.Duration
 	}{
-		{"of a group that is gone", "typo", 1, 15 * time.Second},
+		{"of a group without members", "typo", 1, 15 * time.Second},
 		{"of a former owner in the same group", "team", 1, 5 * time.Second},
 		{"that names no group", "", 1, 15 * time.Second},
 		{"again and again", "typo", 2, 30 * time.Second},
@@ -134,7 +134,7 @@ func TestAPartitionStaysBlockedWhileAnotherGroupWorksOnIt(t *testing.T) {
 				}
 				for _, p := range c.Partitions() {
 					if p.Blocked == nil || !strings.Contains(p.Blocked.Error(), `group "others"`) {
-						t.Errorf("partition %d: held because %v, want the other group named", p.Number, p.Blocked)
+						t.Errorf("partition %d: blocked because %v, want the other group named", p.Number, p.Blocked)
 					}
 				}
 				end()

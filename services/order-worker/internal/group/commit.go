@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-worker/internal/ledger"
-	"example.com/orders/services/order-worker/internal/partition"
 	"example.com/orders/services/order-worker/internal/scheduler"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
@@ -24,7 +23,6 @@ const (
 	commitAgain = time.Hour // brokers expire the offsets of topics that the group does not subscribe to
 )
 
-// committer commits what is finished.
 type committer struct {
 	*core
 	turn     chan struct{} // full during a commit, so that an earlier one never overtakes a later one
@@ -35,17 +33,10 @@ func newCommitter(c *core) *committer { return &committer{core: c, turn: make(ch
 
 // run commits periodically: that limits what a crash makes the next owner look at again.
 func (c *committer) run(ctx context.Context) {
-	tick := time.NewTicker(commitEvery)
-	defer tick.Stop()
 	var last map[string]map[int32]kgo.EpochOffset
 	var blocked map[int32]bool
 	var at time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	every(ctx, commitEvery, func() {
 		now, _ := c.scheduler.Committable()
 		blockedNow := map[int32]bool{}
 		for _, a := range c.all() {
@@ -55,7 +46,7 @@ func (c *committer) run(ctx context.Context) {
 		if (!same || time.Since(at) >= commitAgain) && c.commit(ctx) == nil {
 			last, blocked, at = now, blockedNow, time.Now()
 		}
-	}
+	})
 }
 
 // exclude runs a function while no commit is in progress.
@@ -102,35 +93,6 @@ func (c *committer) refused(ctx context.Context, answer error) {
 	c.refusals.Tell(answer, func(err error) {
 		c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "commit refused: it is tried again", slog.Any(telemetry.Error, err))
 	})
-}
-
-// observeEnds has the ledgers know when records arrive; see ledger.Arrived. An answer that comes late
-// would say that records arrived earlier than they did, and is not used.
-func (c *committer) observeEnds(ctx context.Context) {
-	tick := time.NewTicker(2 * ledger.MarkEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		asked, ledgers, moments := time.Now(), map[int32]*ledger.Ledger{}, map[int32]ledger.Moment{}
-		var parts []kafka.Partition
-		for _, a := range c.all() {
-			if w := a.work.Load(); w != nil && w.ledger != nil && a.State() == partition.Running {
-				ledgers[a.Number()], moments[a.Number()] = w.ledger, w.ledger.Moment()
-				for _, topic := range c.sources() {
-					parts = append(parts, kafka.Partition{Topic: topic, Number: a.Number()})
-				}
-			}
-		}
-		for p, end := range kafka.HighWatermarks(ctx, c.side.Client, parts...) {
-			if end.Err == nil && time.Since(asked) < ledger.MarkEvery {
-				ledgers[p.Number].Arrived(p.Topic, end.At, moments[p.Number])
-			}
-		}
-	}
 }
 
 // signature is the metadata of a committed offset. It says that an order worker committed it when

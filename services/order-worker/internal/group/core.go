@@ -51,7 +51,7 @@ type assignment struct {
 	claimed time.Time // the last time
 }
 
-// work is what one claim on a partition comes with.
+// work is what belongs to one claim on a partition.
 type work struct {
 	lanes   *scheduler.Lanes
 	ledger  *ledger.Ledger          // nil of a partition that is blocked before it was restored
@@ -67,7 +67,6 @@ func newCore(cfg Config) *core {
 	return c
 }
 
-// fetch pauses or resumes one topic's partition.
 func (c *core) fetch(topic string, partition int32, paused bool) {
 	which := map[string][]int32{topic: {partition}}
 	if paused {
@@ -77,15 +76,21 @@ func (c *core) fetch(topic string, partition int32, paused bool) {
 	}
 }
 
-// seek sets where the fetching of a topic's partition continues.
 func (c *core) seek(topic string, partition int32, at kgo.EpochOffset) {
 	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: at}})
 }
 
-// sources are the topics that orders come from.
 func (c *core) sources() []string {
 	t := c.cfg.Topics
 	return []string{t.Orders, t.Retry10s, t.Retry2m, t.Waiting, t.Replay}
+}
+
+// parts are the partitions of a number that orders come from.
+func (c *core) parts(number int32) (parts []kafka.Partition) {
+	for _, topic := range c.sources() {
+		parts = append(parts, kafka.Partition{Topic: topic, Number: number})
+	}
+	return parts
 }
 
 // final ends Run if an error is one that every partition meets and waiting does not cure.
@@ -107,7 +112,6 @@ func (c *core) log(ctx context.Context, level slog.Level, text string, number in
 	c.cfg.Log.LogAttrs(ctx, level, text, slog.Int(telemetry.Partition, int(number)), slog.Any(telemetry.Error, err))
 }
 
-// logUnreadable logs that a partition is blocked.
 func (c *core) logUnreadable(bad *kafka.UnreadableError) {
 	c.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "partition blocked: a batch cannot be read", slog.String(telemetry.Topic, bad.Topic),
 		slog.Int(telemetry.Partition, int(bad.Partition)), slog.Int64(telemetry.Offset, bad.From), slog.Any(telemetry.Error, bad))
@@ -130,7 +134,6 @@ func (c *core) owner(number int32) *assignment {
 	return nil
 }
 
-// assign adds an assignment.
 func (c *core) assign(ctx context.Context, number int32) *assignment {
 	a := &assignment{Partition: partition.New(number, c.cfg.Meter, c.cfg.Log)}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
@@ -171,7 +174,6 @@ func (c *core) end(a *assignment, reason error) {
 	a.tasks.Wait()
 }
 
-// release ends an assignment.
 func (c *core) release(a *assignment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -257,8 +259,41 @@ func (c *core) announce() {
 	}
 }
 
+// opened is the ledger of an assignment; nil while it has none.
+func (a *assignment) opened() *ledger.Ledger {
+	if w := a.work.Load(); w != nil {
+		return w.ledger
+	}
+	return nil
+}
+
 // unreadable is the batch that blocks an assignment because it cannot be read, or nil.
 func (a *assignment) unreadable() *kafka.UnreadableError {
 	bad, _ := errors.AsType[*kafka.UnreadableError](a.Blocked())
 	return bad
+}
+
+// sleep waits, and reports false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func every(ctx context.Context, d time.Duration, do func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			do()
+		}
+	}
 }

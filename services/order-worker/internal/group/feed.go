@@ -27,7 +27,6 @@ type feed struct {
 	over <-chan struct{}    // closed when the receiver has its records
 }
 
-// receiver is what a feed calls.
 type receiver struct {
 	between func() // before each poll
 	// whole returns the records before the first batch that cannot be read; nil if that is not checked.

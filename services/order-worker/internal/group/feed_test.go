@@ -25,11 +25,11 @@ func TestFlushWaitsForWhatWasPolledAndForNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer cl.Close()
-		taken, polling := make(chan struct{}), make(chan struct{})
+		received, polling := make(chan struct{}), make(chan struct{})
 		f := newFeed(cl, slog.New(slog.NewTextHandler(t.Output(), nil)), kafka.NewSpin(), receiver{
-			between: func() {}, offer: func(string, int32, []*kgo.Record) { <-taken },
+			between: func() {}, offer: func(string, int32, []*kgo.Record) { <-received },
 		})
-		f.flush() // nobody polls yet
+		f.flush() // no poll has begun
 
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -48,21 +48,21 @@ func TestFlushWaitsForWhatWasPolledAndForNothingElse(t *testing.T) {
 		if flushed.Load() {
 			t.Error("flushed while a record is about to be handed over")
 		}
-		taken <- struct{}{}
+		received <- struct{}{}
 		synctest.Wait()
 		if !flushed.Load() {
 			t.Error("not flushed, but all is handed over")
 		}
 
 		began := time.Now()
-		f.flush() // a poll is in hand that would wait for ever
+		f.flush() // a poll is in progress that would wait for ever
 		if took := time.Since(began); took > 0 {
 			t.Errorf("flushing nothing took %s, want no time", took)
 		}
 		k.Produce(t, &kgo.Record{Topic: k.Topics.Orders})
-		taken <- struct{}{} // it polls on
+		received <- struct{}{} // it polls on
 		cancel()
 		<-polling
-		f.flush() // nobody polls any more
+		f.flush() // polling has ended
 	})
 }

@@ -20,7 +20,7 @@ func foreign() []kgo.GroupBalancer {
 	return []kgo.GroupBalancer{kgo.CooperativeStickyBalancer(), kgo.RangeBalancer()}
 }
 
-// console is a console consumer in the workers' group: it reads orders and commits them, and nobody works on them.
+// console is a console consumer in the workers' group: it reads orders and commits them, and does not work on them.
 func (m *team) console(t *testing.T, balancer kgo.GroupBalancer) (stop func()) {
 	t.Helper()
 	cl, err := m.Config().Connect(t.Context(), kgo.ConsumerGroup(m.cfg.Group), kgo.ConsumeTopics(m.Topics.Orders),
@@ -54,7 +54,7 @@ func TestRecordsPassedOverByAForeignCommitAreNamedAndWorkedOn(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			stop()
 		}},
-		{"a reset by hand", func(t *testing.T, m *team) { m.commit(t, m.Topics.Orders, 1, 7, "") }},
+		{"a reset by an operator", func(t *testing.T, m *team) { m.commit(t, m.Topics.Orders, 1, 7, "") }},
 		{"a copy with its metadata", func(t *testing.T, m *team) {
 			m.commit(t, m.Topics.Orders, 1, 7, m.metadata(t, m.Topics.Orders, 1))
 		}},
@@ -64,9 +64,7 @@ func TestRecordsPassedOverByAForeignCommitAreNamedAndWorkedOn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := gather(t)
 				m.fill(t, m.Topics.Orders, 1, 2)
-				stop := m.join(t, m.work)
-				time.Sleep(10 * time.Second)
-				stop()
+				m.joinFor(t, 10*time.Second, m.work)
 				m.fill(t, m.Topics.Orders, 1, 5)
 				row.commit(t, m)
 				said := listen(&m.cfg)
@@ -103,7 +101,7 @@ func (m *team) commit(t *testing.T, topic string, partition int32, at int64, met
 	}
 }
 
-// metadata is what stands beside a committed offset.
+// metadata is what is committed with an offset.
 func (m *team) metadata(t *testing.T, topic string, partition int32) string {
 	t.Helper()
 	found, err := kadm.NewClient(m.Client).FetchOffsets(t.Context(), m.cfg.Group)
@@ -124,9 +122,7 @@ func TestALogCutAndWrittenAgainIsALoss(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m := gather(t)
 					m.fill(t, topic, 1, 5)
-					stop := m.join(t, m.work)
-					time.Sleep(30 * time.Second)
-					stop()
+					m.joinFor(t, 30*time.Second, m.work)
 					m.seen = nil
 					m.Forget(t, topic, 1, 3)
 					m.fill(t, topic, 1, 4)
@@ -199,9 +195,7 @@ func TestAnOpenTransactionIsNoLoss(t *testing.T) {
 		m.fill(t, m.Topics.Orders, 1, 1)
 		said := listen(&m.cfg)
 		for range 2 {
-			stop := m.join(t, m.work)
-			time.Sleep(10 * time.Second)
-			stop()
+			m.joinFor(t, 10*time.Second, m.work)
 		}
 		end(kgo.TryCommit)
 		m.join(t, m.work)
@@ -215,7 +209,7 @@ func TestAnOpenTransactionIsNoLoss(t *testing.T) {
 	})
 }
 
-// The whole group is told that its offsets are in others' hands when consumers of another kind were there first.
+// The whole group is told that others commit its offsets when consumers of another kind were there first.
 func TestAGroupOfOtherConsumersIsNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

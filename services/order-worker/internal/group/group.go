@@ -93,7 +93,7 @@ func (m *Member) Run(ctx context.Context) error {
 	defer read()
 	running.Go(func() { m.side.poll(reading) })
 	running.Go(func() { m.committer.run(ctx) })
-	running.Go(func() { m.committer.observeEnds(ctx) })
+	running.Go(func() { observer{m.core}.run(ctx) })
 	running.Go(func() { m.tend(ctx, calls) })
 	<-ctx.Done()
 	m.releaser.leave(calls)
@@ -132,7 +132,6 @@ func (m *Member) connect(ctx, calls context.Context) error {
 	return nil
 }
 
-// join makes the group's client.
 func (m *Member) join(ctx, calls context.Context) (err error) {
 	if m.session, err = sessionTimeout(ctx, m.cfg, m.side.Client); err != nil {
 		return err

@@ -77,6 +77,14 @@ func (m *team) join(t *testing.T, handle Handler, change ...func(*Config)) (stop
 	return stop
 }
 
+// joinFor runs a member for some time, which commits and leaves then.
+func (m *team) joinFor(t *testing.T, d time.Duration, handle Handler, change ...func(*Config)) {
+	t.Helper()
+	stop := m.join(t, handle, change...)
+	time.Sleep(d)
+	stop()
+}
+
 func (m *team) member(t *testing.T, handle Handler, change ...func(*Config)) (c *Member, stop func()) {
 	t.Helper()
 	cfg := m.cfg
@@ -151,9 +159,7 @@ func TestNextMemberBeginsWhereTheLastOneEnded(t *testing.T) {
 		for range 3 {
 			m.fill(t, m.Topics.Orders, 1, 2)
 			m.fill(t, m.Topics.Replay, 1, 2)
-			stop := m.join(t, m.work)
-			time.Sleep(5 * time.Second)
-			stop()
+			m.joinFor(t, 5*time.Second, m.work)
 		}
 		want := []string{}
 		for _, topic := range []string{m.Topics.Replay, m.Topics.Orders} {
@@ -167,7 +173,7 @@ func TestNextMemberBeginsWhereTheLastOneEnded(t *testing.T) {
 	})
 }
 
-func TestEveryMemberHearsWhatItOwns(t *testing.T) {
+func TestEveryMemberIsToldWhatItOwns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -201,9 +207,7 @@ func TestOffsetsOfUnsubscribedTopicsAreCommittedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Replay, 1, 2)
-		stop := m.join(t, m.work)
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work)
 		m.join(t, m.work) // is given nothing to work on
 		time.Sleep(5 * time.Second)
 		if _, err := kadm.NewClient(m.Client).DeleteOffsets(t.Context(), "team", kadm.TopicsSet{m.Topics.Replay: {1: {}}}); err != nil {
@@ -224,9 +228,7 @@ func TestPositionIsAskedForUntilItIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Replay, 1, 2)
-		stop := m.join(t, m.work)
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work)
 		fault := m.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: "team", Count: 7})
 		m.fill(t, m.Topics.Replay, 1, 1)
 		m.join(t, m.work)
@@ -278,7 +280,7 @@ func TestWhatIsNotFinishedInTimeIsLeftToTheNextOwner(t *testing.T) {
 	})
 }
 
-func TestPartitionThatIsDrainedHoldsUpNoOther(t *testing.T) {
+func TestPartitionThatIsDrainedDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

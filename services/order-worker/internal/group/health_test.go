@@ -21,7 +21,7 @@ import (
 	"example.com/orders/shared/kafka"
 )
 
-func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
+func TestAnOrderInFlightIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -64,21 +64,19 @@ func TestAnOrderInHandIsNoticedButNotWhileKafkaIsAway(t *testing.T) {
 	})
 }
 
-func TestAHeldPartitionIsTold(t *testing.T) {
+func TestABlockedPartitionIsShown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 3)
-		stop := m.join(t, m.work)
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work)
 		m.fill(t, m.Topics.Orders, 1, 3)
 		m.erase(t, m.Topics.Orders, 1, 5)
 		c, _ := m.member(t, m.work)
 		time.Sleep(5 * time.Second)
 		got := c.Partitions()
 		if len(got) != 3 || got[0].Blocked != nil || got[1].Blocked == nil || got[1].Blocked.Error() != "lost: offsets 3 to 4 of orders/1" {
-			t.Errorf("got %v, want partition 1 held, and why", got)
+			t.Errorf("got %v, want partition 1 blocked, and why", got)
 		}
 		if got := m.blocked(t); !slices.Equal(got, []int32{1}) {
 			t.Errorf("got %v marked as blocked by its commits, want partition 1", got)

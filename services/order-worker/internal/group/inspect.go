@@ -113,7 +113,6 @@ func (i *inspector) inspect(ctx context.Context, topic string, number int32, fai
 	}
 }
 
-// unreadable blocks a partition because of a batch that cannot be read.
 func (i *inspector) unreadable(bad *kafka.UnreadableError) {
 	if a := i.owner(bad.Partition); a != nil && i.block(a, bad) {
 		i.logUnreadable(bad)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -17,98 +16,53 @@ import (
 // locator finds where partitions are read from, and what is lost there.
 type locator struct{ *core }
 
-// answer is where a partition number is read from: the positions of sources, and then the one in
-// orders.status up to which its last owner had read when it committed, if there was one.
-type answer struct {
-	found []position
-	err   error
-}
-
-// question is asked for several partition numbers together.
-type question struct {
-	answers  map[int32]answer
-	answered chan struct{} // closed when answers are there
-}
-
-// together asks for partition numbers that were assigned at once.
-func (l locator) together(ctx context.Context, numbers []int32) *question {
-	q := &question{answered: make(chan struct{})}
-	l.tasks.Go(func() {
-		defer close(q.answered)
-		q.answers = l.ask(ctx, numbers...)
-	})
-	return q
-}
-
-// of waits for the answer for one of the numbers.
-func (q *question) of(ctx context.Context, number int32) answer {
-	select {
-	case <-q.answered:
-		return q.answers[number]
-	case <-ctx.Done():
-		return answer{err: context.Cause(ctx)}
-	}
-}
-
-// positions finds where a partition number is read from in all topics: by the question that was asked
-// for several together first, then alone. It blocks while Kafka is away, or one of its leaders.
-func (l locator) positions(ctx context.Context, number int32, first *question) (found []position, err error) {
-	ask := first.of
+// positions finds where a partition number is read from: the positions of sources, and then the one in
+// orders.status up to which its last owner had read when it committed, if there was one. It blocks while
+// Kafka is away, or one of the leaders.
+func (l locator) positions(ctx context.Context, number int32) (found []position, err error) {
 	err = l.insist(ctx, "positions", number, func() error {
-		a := ask(ctx, number)
-		ask = func(ctx context.Context, number int32) answer { return l.ask(ctx, number)[number] }
-		found, err = a.found, a.err
+		found, err = l.ask(ctx, number)
 		return err
 	})
 	return found, err
 }
 
-// ask asks where partition numbers are read from. A leader that does not answer is an error of its numbers alone.
-func (l locator) ask(ctx context.Context, numbers ...int32) map[int32]answer {
-	commits, err := l.commits(ctx, numbers)
-	logs, answers := l.logs(ctx, commits), map[int32]answer{}
-	for _, number := range numbers {
-		status, failed := logs.position(kafka.Partition{Topic: l.cfg.Topics.Status, Number: number})
-		a := answer{err: cmp.Or(err, failed)}
-		for _, topic := range l.sources() {
-			part := kafka.Partition{Topic: topic, Number: number}
-			p, err := logs.position(part)
-			p.signed(commits[part], status.end)
-			a.found, a.err = append(a.found, p), cmp.Or(a.err, err)
-		}
-		if status.committed {
-			status.start = 0 // compaction removes only records that no reader needs
-			a.found = append(a.found, status)
-		}
-		answers[number] = a
-	}
-	return answers
-}
-
-// commits asks what the group has committed for partition numbers of sources, and how far orders.status was read then.
-func (l locator) commits(ctx context.Context, numbers []int32) (map[kafka.Partition]kafka.Commit, error) {
-	var parts []kafka.Partition
-	for _, number := range numbers {
-		for _, topic := range l.sources() {
-			parts = append(parts, kafka.Partition{Topic: topic, Number: number})
-		}
-	}
-	commits, err := kafka.Commits(ctx, l.side.Client, l.cfg.Group, parts...)
+func (l locator) ask(ctx context.Context, number int32) (found []position, err error) {
+	commits, err := l.commits(ctx, number)
 	if err != nil {
 		return nil, fmt.Errorf("asking what group %q has committed: %w", l.cfg.Group, err)
 	}
-	tails := map[kafka.Partition]kafka.Commit{}
-	for p, commit := range commits {
-		if p.Topic != l.cfg.Topics.Orders {
-			continue
-		}
-		at := kafka.Offset{At: unknown}
-		if tail, _, ours := signer(commit); ours {
-			at = kafka.Offset{At: tail.Offset, Epoch: tail.Epoch}
-		}
-		tails[kafka.Partition{Topic: l.cfg.Topics.Status, Number: p.Number}] = kafka.Commit{Offset: at}
+	logs := l.logs(ctx, commits)
+	status, err := logs.position(kafka.Partition{Topic: l.cfg.Topics.Status, Number: number})
+	if err != nil {
+		return nil, err
 	}
-	maps.Copy(commits, tails)
+	for _, part := range l.parts(number) {
+		p, err := logs.position(part)
+		if err != nil {
+			return nil, err
+		}
+		p.signed(commits[part], status.end)
+		found = append(found, p)
+	}
+	if status.committed {
+		status.start = 0 // compaction removes only records that no reader needs
+		found = append(found, status)
+	}
+	return found, nil
+}
+
+// commits asks what the group has committed for a partition number of sources, and how far orders.status was read then.
+func (l locator) commits(ctx context.Context, number int32) (map[kafka.Partition]kafka.Commit, error) {
+	commits, err := kafka.Commits(ctx, l.side.Client, l.cfg.Group, l.parts(number)...)
+	if err != nil {
+		return nil, err
+	}
+	read := kafka.Offset{At: unknown}
+	if tail, _, ours := signer(commits[kafka.Partition{Topic: l.cfg.Topics.Orders, Number: number}]); ours {
+		read = kafka.Offset{At: tail.Offset, Epoch: tail.Epoch}
+	}
+	commits[kafka.Partition{Topic: l.cfg.Topics.Status, Number: number}] = kafka.Commit{Offset: read}
 	return commits, nil
 }
 
@@ -183,7 +137,6 @@ func (l locator) check(ctx context.Context, number int32, found []position) erro
 	return first
 }
 
-// accept logs a loss, and reports whether the operator accepts it.
 func (l locator) accept(ctx context.Context, lost *loss) bool {
 	l.cfg.Meter.Lost(lost.to - lost.from)
 	text, level := "records lost: partition refused without --accept-loss", slog.LevelError

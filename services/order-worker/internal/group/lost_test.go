@@ -16,12 +16,12 @@ import (
 )
 
 // With one broker the client gives its membership up at the first refused connection.
-func TestWhatIsInHandMayEndWhileTheLeaseIsHeld(t *testing.T) {
+func TestOrdersInFlightMayEndWhileTheLeaseIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
 		away  time.Duration
-		takes time.Duration // the work in hand
+		takes time.Duration // the order in flight
 		least time.Duration // after which it is abandoned, or zero
 		most  time.Duration
 	}{
@@ -110,7 +110,7 @@ func TestNothingIsBegunOfALostPartition(t *testing.T) {
 }
 
 // Another's claim is the one thing that lets nothing end.
-func TestANewerClaimAbandonsAtOnceWhatALostPartitionHasInHand(t *testing.T) {
+func TestANewerClaimAbandonsOrdersInFlightOfALostPartitionAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

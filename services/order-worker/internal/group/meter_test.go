@@ -28,14 +28,12 @@ func (m *team) counted(t *testing.T, line string) {
 	}
 }
 
-func TestRecordsOfANewerVersionAndVoidStatesAreCounted(t *testing.T) {
+func TestRecordsOfANewerVersionAndStaleStatesAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 1)
-		stop := m.join(t, m.work) // its claims have offset 0
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work) // its claims have offset 0
 		m.fill(t, m.Topics.Orders, 1, 1)
 		m.join(t, func(ctx context.Context, l *ledger.Ledger, r *kgo.Record, stopping <-chan struct{}) error {
 			if r.Topic == m.Topics.Orders {
@@ -44,9 +42,9 @@ func TestRecordsOfANewerVersionAndVoidStatesAreCounted(t *testing.T) {
 			return m.work(ctx, l, r, stopping)
 		})
 		time.Sleep(5 * time.Second)
-		void := order.Order{ID: "ord_1"}.Begin(order.Origin{Partition: 1})
-		kafkatest.Record(t, &void, order.Change{Rev: 2, At: time.Now(), Status: order.Working})
-		late := wire.State(void, 0)
+		stale := order.Order{ID: "ord_1"}.Begin(order.Origin{Partition: 1})
+		kafkatest.Record(t, &stale, order.Change{Rev: 2, At: time.Now(), Status: order.Working})
+		late := wire.State(stale, 0)
 		late.Topic, late.Partition = m.Topics.Status, 1
 		m.Produce(t, late)
 		time.Sleep(5 * time.Second)

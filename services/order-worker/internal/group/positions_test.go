@@ -67,7 +67,7 @@ func listen(c *Config) *warnings {
 	return said
 }
 
-func TestRecordsLostWhileNobodyWorkedAreNamedAndTheirPartitionIsRefused(t *testing.T) {
+func TestRecordsLostWithoutAWorkerAreNamedAndTheirPartitionIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string
@@ -85,15 +85,13 @@ func TestRecordsLostWhileNobodyWorkedAreNamedAndTheirPartitionIsRefused(t *testi
 					m := gather(t)
 					m.fill(t, topic, 0, 2)
 					m.fill(t, topic, 1, 2)
-					stop := m.join(t, m.work)
-					time.Sleep(20 * time.Second)
-					stop()
+					m.joinFor(t, 20*time.Second, m.work)
 					m.seen = nil
 					m.fill(t, topic, 0, 1)
 					m.fill(t, topic, 1, 4)
 					m.erase(t, topic, 1, 4)
 					var said *warnings
-					stop = m.join(t, m.work, func(c *Config) {
+					stop := m.join(t, m.work, func(c *Config) {
 						said = listen(c)
 						c.AcceptLoss = row.accept
 					})
@@ -162,16 +160,14 @@ func TestRecordsLostUnderAMemberThatReadsThem(t *testing.T) {
 	}
 }
 
-func TestWithNothingCommittedNobodyKnowsWhatIsLost(t *testing.T) {
+func TestWithNothingCommittedLossesAreUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
 		m.fill(t, m.Topics.Orders, 1, 4)
 		m.erase(t, m.Topics.Orders, 1, 3)
 		var said *warnings
-		stop := m.join(t, m.work, func(c *Config) { said = listen(c) })
-		time.Sleep(5 * time.Second)
-		stop()
+		m.joinFor(t, 5*time.Second, m.work, func(c *Config) { said = listen(c) })
 		want := "level=WARN msg=\"nothing committed, and the log does not begin at 0: orders before may be lost\" topic=orders partition=1 offset=3\n"
 		if diff := cmp.Diff(want, said.String()); diff != "" {
 			t.Errorf("said (-want +got):\n%s", diff)
@@ -232,7 +228,7 @@ func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 				restored := func() (states int64) {
 					t.Helper()
 					l := locator{c.core}
-					found, err := l.positions(t.Context(), 1, l.together(t.Context(), []int32{1}))
+					found, err := l.positions(t.Context(), 1)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -267,8 +263,8 @@ func TestTheLedgerIsRestoredFromTheOldestUnfinishedOrder(t *testing.T) {
 	}
 }
 
-// A rebalance in the middle of a taking neither ends it nor makes it happen twice; the loss of the partition ends it.
-func TestTakingAPartitionOutlastsARebalanceButNotItsLoss(t *testing.T) {
+// A rebalance during a restore neither ends it nor makes it happen twice; the loss of the partition ends it.
+func TestARestoreOutlastsARebalanceButNotALoss(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -291,13 +287,13 @@ func TestTakingAPartitionOutlastsARebalanceButNotItsLoss(t *testing.T) {
 			t.Errorf("worked on %v, want three records, each once", got)
 		}
 		if claims := m.Records(t, m.Topics.Status); len(claims) > 4 {
-			t.Errorf("got %d claims, want one for each partition, and one for that which changed hands", len(claims))
+			t.Errorf("got %d claims, want one for each partition, and one for that which changed its owner", len(claims))
 		}
 		stop()
 	})
 }
 
-func TestTakingEndsWhenThePartitionIsLost(t *testing.T) {
+func TestRestoreEndsWhenThePartitionIsLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)

@@ -15,7 +15,7 @@ import (
 	"example.com/orders/shared/kafkatest"
 )
 
-// What an imitation may get wrong: what a broker says of a position that is gone, and of its settings.
+// What an imitation may get wrong: what a broker says of a position that was deleted, and of its settings.
 func TestLossAndSessionOnRealKafka(t *testing.T) {
 	t.Parallel()
 	for _, accept := range []bool{false, true} {

@@ -29,13 +29,11 @@ type restorer struct {
 
 // assigned begins to restore partitions.
 func (r *restorer) assigned(ctx context.Context, numbers []int32) {
-	free := slices.DeleteFunc(slices.Clone(numbers), func(number int32) bool { return r.owner(number) != nil })
-	first := r.locator.together(ctx, free)
 	var all sync.WaitGroup
 	all.Add(len(numbers))
 	for _, number := range numbers {
 		earlier, a := r.owner(number), r.assign(ctx, number)
-		r.start(a, func() { r.restoreAfter(earlier, a, first) }, all.Done)
+		r.start(a, func() { r.restoreAfter(earlier, a) }, all.Done)
 	}
 	done := make(chan struct{})
 	r.tasks.Go(func() {
@@ -47,16 +45,15 @@ func (r *restorer) assigned(ctx context.Context, numbers []int32) {
 
 // restoreAfter restores a partition when an earlier assignment of it is released: until then that
 // one commits. Earlier may be nil.
-func (r *restorer) restoreAfter(earlier, a *assignment, first *question) {
+func (r *restorer) restoreAfter(earlier, a *assignment) {
 	if earlier != nil {
 		select {
 		case <-earlier.Released():
 		case <-a.ctx.Done():
 			return
 		}
-		first = r.locator.together(a.ctx, []int32{a.Number()})
 	}
-	r.restore(a, first)
+	r.restore(a)
 }
 
 // announceUntil announces the owned partitions when all is done, and once a second until then:
@@ -76,12 +73,12 @@ func (r *restorer) announceUntil(done <-chan struct{}) {
 	}
 }
 
-// restore restores a partition. First was asked for all partitions that were assigned with it.
-func (r *restorer) restore(a *assignment, first *question) {
+// restore restores a partition, or blocks it.
+func (r *restorer) restore(a *assignment) {
 	if !a.Set(partition.Restoring, nil) {
 		return
 	}
-	if err := r.try(a, first); err != nil && a.ctx.Err() == nil {
+	if err := r.try(a); err != nil && a.ctx.Err() == nil {
 		r.final(err)
 		r.log(a.ctx, slog.LevelError, "partition blocked: its ledger cannot be restored", a.Number(), err)
 		r.block(a, err)
@@ -89,7 +86,7 @@ func (r *restorer) restore(a *assignment, first *question) {
 }
 
 // try looks up where everything is read from, opens the ledger from there, and has records fetched.
-func (r *restorer) try(a *assignment, first *question) error {
+func (r *restorer) try(a *assignment) error {
 	began, number := time.Now(), a.Number()
 	if orders := r.cfg.Topics.Orders; int(number) >= r.cfg.Partitions {
 		// The group's client may be the first to know of new partitions. No other topic has this one.
@@ -99,7 +96,7 @@ func (r *restorer) try(a *assignment, first *question) error {
 		r.blocked(a, position{topic: r.cfg.Topics.Orders}, reason)
 		return nil
 	}
-	found, err := r.locator.positions(a.ctx, number, first)
+	found, err := r.locator.positions(a.ctx, number)
 	if err != nil {
 		return err
 	}

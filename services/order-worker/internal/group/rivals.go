@@ -140,15 +140,3 @@ func describe(others []string, group string, workers []string) []string {
 	}
 	return append(others, fmt.Sprintf("group %q (%d members, one at %s)", group, len(workers), workers[0]))
 }
-
-// sleep waits, and reports false if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -107,38 +107,27 @@ func sessionTimeout(ctx context.Context, cfg Config, cl *kgo.Client) (session ti
 
 // brokersSession is the session timeout that the brokers set for the group.
 func brokersSession(ctx context.Context, cfg Config, cl *kgo.Client) (time.Duration, error) {
-	millis, err := setting(ctx, cl, kmsg.ConfigResourceTypeGroupConfig, cfg.Group, "consumer.session.timeout.ms")
+	session, err := setting(ctx, cl, kmsg.ConfigResourceTypeGroupConfig, cfg.Group, "consumer.session.timeout.ms")
 	if errors.Is(err, errUnset) {
-		millis, err = brokerSetting(ctx, cl, "group.consumer.session.timeout.ms")
+		session, err = brokerSetting(ctx, cl, "group.consumer.session.timeout.ms")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("asking for the session timeout of group %q: %w", cfg.Group, err)
 	}
-	return time.Duration(millis) * time.Millisecond, nil
+	return session, nil
 }
 
 // boundedSession is the session timeout of the settings, within what the brokers allow.
 func boundedSession(ctx context.Context, cfg Config, cl *kgo.Client) (time.Duration, error) {
 	session := cfg.SessionTimeout
-	for _, bound := range []struct {
-		key   string
-		apply func(a, b time.Duration) time.Duration
-	}{
-		{"group.min.session.timeout.ms", func(a, b time.Duration) time.Duration { return max(a, b) }},
-		{"group.max.session.timeout.ms", func(a, b time.Duration) time.Duration { return min(a, b) }},
-	} {
-		millis, err := brokerSetting(ctx, cl, bound.key)
-		if err != nil { // then the coordinator may refuse the member
-			cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the brokers' bounds of the session timeout are unknown: allow DescribeConfigs on the cluster",
-				slog.Any(telemetry.Error, err))
-			break
-		}
-		allowed := bound.apply(session, time.Duration(millis)*time.Millisecond)
-		if allowed != session {
-			cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the brokers do not allow the session timeout: their bound is used",
-				slog.Duration("asked", session), slog.Duration("used", allowed), slog.String("setting", bound.key))
-		}
-		session = allowed
+	least, err := brokerSetting(ctx, cl, "group.min.session.timeout.ms")
+	most, failed := brokerSetting(ctx, cl, "group.max.session.timeout.ms")
+	if err = cmp.Or(err, failed); err != nil { // then the coordinator may refuse the member
+		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the brokers' bounds of the session timeout are unknown: allow DescribeConfigs on the cluster",
+			slog.Any(telemetry.Error, err))
+	} else if session = min(max(session, least), most); session != cfg.SessionTimeout {
+		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the brokers do not allow the session timeout: their bound is used",
+			slog.Duration("asked", cfg.SessionTimeout), slog.Duration("used", session))
 	}
 	if session < SessionLeast {
 		return 0, fmt.Errorf("the brokers allow a session timeout of %s at most (group.max.session.timeout.ms), and workers need %s",
@@ -149,8 +138,8 @@ func boundedSession(ctx context.Context, cfg Config, cl *kgo.Client) (time.Durat
 
 var errUnset = errors.New("not set")
 
-// brokerSetting reads a number from the settings of any broker.
-func brokerSetting(ctx context.Context, cl *kgo.Client, key string) (int, error) {
+// brokerSetting reads a time in milliseconds from the settings of any broker.
+func brokerSetting(ctx context.Context, cl *kgo.Client, key string) (time.Duration, error) {
 	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
 	if err != nil || len(brokers) == 0 {
 		return 0, cmp.Or(err, errUnset)
@@ -158,8 +147,8 @@ func brokerSetting(ctx context.Context, cl *kgo.Client, key string) (int, error)
 	return setting(ctx, cl, kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(brokers[0].NodeID)), key)
 }
 
-// setting reads a number from the settings of a group or a broker. It is errUnset when they have none of that name.
-func setting(ctx context.Context, cl *kgo.Client, kind kmsg.ConfigResourceType, name, key string) (int, error) {
+// setting reads a time in milliseconds from the settings of a group or a broker. It is errUnset when they have none of that name.
+func setting(ctx context.Context, cl *kgo.Client, kind kmsg.ConfigResourceType, name, key string) (time.Duration, error) {
 	question, resource := kmsg.NewPtrDescribeConfigsRequest(), kmsg.NewDescribeConfigsRequestResource()
 	resource.ResourceType, resource.ResourceName, resource.ConfigNames = kind, name, []string{key}
 	question.Resources = append(question.Resources, resource)
@@ -173,7 +162,8 @@ func setting(ctx context.Context, cl *kgo.Client, kind kmsg.ConfigResourceType, 
 		}
 		for _, c := range r.Configs {
 			if c.Name == key && c.Value != nil {
-				return strconv.Atoi(*c.Value)
+				millis, err := strconv.Atoi(*c.Value)
+				return time.Duration(millis) * time.Millisecond, err
 			}
 		}
 	}

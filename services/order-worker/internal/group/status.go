@@ -3,8 +3,8 @@ package group
 import (
 	"errors"
 	"slices"
-	"time"
 
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/partition"
 	"example.com/orders/shared/kafka"
 )
@@ -24,32 +24,19 @@ func (c *core) Partitions() (all []partition.Status) {
 	return all
 }
 
-// InFlight is how many orders of all partitions are in flight, and for how long the oldest has been.
-func (c *core) InFlight() (orders int, oldest time.Duration) {
+// Gauges is what metrics show of all assigned partitions. It may be called at any time.
+func (c *core) Gauges() (all []metrics.Partition) {
 	for _, p := range c.Partitions() {
-		orders, oldest = orders+p.InFlight, max(oldest, p.Oldest)
-	}
-	return orders, oldest
-}
-
-// States says the state of each assigned partition, and why it is blocked, as one word of a closed list.
-func (c *core) States(say func(number int32, state, reason string)) {
-	for _, p := range c.Partitions() {
-		reason := ""
+		g := metrics.Partition{Number: p.Number, State: string(p.State), InFlight: p.InFlight, Oldest: p.Oldest}
 		if p.Blocked != nil {
-			reason = cause(p.Blocked)
+			g.Reason = cause(p.Blocked)
 		}
-		say(p.Number, string(p.State), reason)
-	}
-}
-
-// Unreadable says which batches block partitions because they cannot be read.
-func (c *core) Unreadable(say func(topic string, partition int32, offset int64)) {
-	for _, p := range c.Partitions() {
 		if bad, ok := errors.AsType[*kafka.UnreadableError](p.Blocked); ok {
-			say(bad.Topic, bad.Partition, bad.From)
+			g.Unreadable = &metrics.Batch{Topic: bad.Topic, Offset: bad.From}
 		}
+		all = append(all, g)
 	}
+	return all
 }
 
 // cause is why a partition is blocked, as one word of a closed list.

@@ -58,13 +58,13 @@ func TestOneUnreadableBatchBlocksItsPartitionAloneUntilItIsSkipped(t *testing.T)
 					if n := strings.Count(said.String(), line); n < 1 || n > 3 {
 						t.Errorf("said %d times %q, want once, and once a minute:\n%s", n, line, said)
 					}
-					var held []int32
+					var blocked []int32
 					for _, p := range c.Partitions() {
 						if bad, ok := errors.AsType[*kafka.UnreadableError](p.Blocked); ok && bad.Topic == topic {
-							held = append(held, p.Number)
+							blocked = append(blocked, p.Number)
 						}
 					}
-					if diff := cmp.Diff([]int32{1}, held); diff != "" {
+					if diff := cmp.Diff([]int32{1}, blocked); diff != "" {
 						t.Errorf("blocked (-want +got):\n%s", diff)
 					}
 					if got := m.worked(); !cmp.Equal(got, []string{"orders/2@0"}) && (topic == "orders" || topic == "orders.status" && !running) {

@@ -77,7 +77,6 @@ func (p *pages) correction() []string {
 	return texts
 }
 
-// rows adds the lines and, if the document has it, shipping.
 func (p *pages) rows(c *document.Content) {
 	rate := p.Percent(p.invoice.Taxes[0].Rate)
 	for i, l := range p.order.Lines {
@@ -126,7 +125,6 @@ func (p *pages) subtotal(rows int) string {
 	return p.Money(sum)
 }
 
-// totals are the net amount, the VAT of each rate, and the total.
 func (p *pages) totals() [][2]string {
 	totals := [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
 	for _, t := range p.invoice.Taxes {

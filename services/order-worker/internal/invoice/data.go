@@ -96,5 +96,4 @@ func (s Seller) party() einvoice.Party {
 // invoice.
 func supplied(i order.Invoice) time.Time { return i.IssuedAt.UTC() }
 
-// due returns the date until which an invoice is to be paid.
 func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.UTC().AddDate(0, 0, s.PaymentDays) }

@@ -107,7 +107,6 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 	return nil
 }
 
-// planInvoice decides the invoice of an order.
 func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
 		return nil, errors.New("planning invoice: shipping has no price")
@@ -153,7 +152,10 @@ func (s *Step) Do(_ context.Context, w *order.Work) error {
 // add sums the lines and more amounts. All must be in euros: amounts of two currencies have no sum.
 func add(lines []order.Line, more ...order.Money) (order.Money, error) {
 	sum := order.EUR.Cents(0)
-	for _, m := range append(nets(lines), more...) {
+	for _, l := range lines {
+		more = append(more, l.Net())
+	}
+	for _, m := range more {
 		if m.Currency != "" && m.Currency != order.EUR {
 			return order.Money{}, fmt.Errorf("%s %s among amounts in %s", m.Currency, m, order.EUR)
 		}
@@ -162,14 +164,4 @@ func add(lines []order.Line, more ...order.Money) (order.Money, error) {
 	return sum, nil
 }
 
-// nets are the net amounts of the lines.
-func nets(lines []order.Line) []order.Money {
-	nets := make([]order.Money, 0, len(lines)+2)
-	for _, l := range lines {
-		nets = append(nets, l.Net())
-	}
-	return nets
-}
-
-// refuse marks an error as permanent.
 func refuse(err error) error { return failure.New(failure.Permanent, failure.RenderRefused, err) }

@@ -15,7 +15,6 @@ import (
 //go:embed language/words.json
 var wordsData []byte
 
-// translation is the texts of an invoice in one language.
 type translation struct {
 	words
 	locale.Language
@@ -113,7 +112,6 @@ func (t *translation) exemption(category string) (reason, code string) {
 	}
 }
 
-// service translates the name of a shipping service.
 func (t *translation) service(name string) string {
 	switch name {
 	case order.Standard:

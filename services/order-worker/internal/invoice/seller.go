@@ -47,7 +47,6 @@ func LoadSeller(path string) (Seller, error) {
 	return s, nil
 }
 
-// design is how the documents of the seller look.
 func (s *Seller) design() document.Design { return document.Design{Logo: s.Logo, Colour: s.Colour} }
 
 // check reports data that the law requires on an invoice and that is missing, and data that would

@@ -66,7 +66,6 @@ func (r *rates) category(seller string, c order.Customer, to string) string {
 	}
 }
 
-// of returns the rate of a category for goods shipped to a country.
 func (r *rates) of(category string, country string) int {
 	if category != order.VATStandard {
 		return 0

@@ -57,7 +57,7 @@ func (l *Lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 func (l *Lease) Renew(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.sent) >= l.lasts {
+	if !l.held() {
 		if time.Since(l.first) >= l.lasts {
 			l.first = sent
 			return
@@ -69,18 +69,14 @@ func (l *Lease) Renew(sent time.Time) {
 	l.renewed = make(chan struct{})
 }
 
-// held reports whether the lease is held now, and returns what is closed when it is renewed.
-func (l *Lease) held() (bool, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return time.Since(l.sent) < l.lasts, l.renewed
-}
+// held reports whether the lease is held now. It is called with mu held.
+func (l *Lease) held() bool { return time.Since(l.sent) < l.lasts }
 
 // Held is how long the lease has been held without a break, or zero if it is not held.
 func (l *Lease) Held() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.sent) >= l.lasts {
+	if !l.held() {
 		return 0
 	}
 	// Not zero at the moment at which it begins.
@@ -89,18 +85,10 @@ func (l *Lease) Held() time.Duration {
 
 // Hold blocks until the lease is held, or returns the cause of the end of ctx. A nil lease is always held.
 func (l *Lease) Hold(ctx context.Context) error {
-	for l != nil {
-		held, renewed := l.held()
-		if held {
-			return nil
-		}
-		select {
-		case <-renewed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if l == nil {
+		return nil
 	}
-	return nil
+	return l.wait(ctx, l.held)
 }
 
 // Confirm blocks until the group has answered two requests that were sent after the call: by then the
@@ -110,15 +98,24 @@ func (l *Lease) Confirm(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	after := time.Now()
-	for answers := 0; answers < 2; {
-		l.mu.Lock()
-		sent, renewed := l.sent, l.renewed
-		l.mu.Unlock()
-		if sent.After(after) {
-			after = sent
+	after, answers := time.Now(), 0
+	return l.wait(ctx, func() bool {
+		if l.sent.After(after) {
+			after = l.sent
 			answers++
-			continue
+		}
+		return answers == 2
+	})
+}
+
+// wait blocks until a condition holds, which can change at each renewal and is checked with mu held.
+func (l *Lease) wait(ctx context.Context, condition func() bool) error {
+	for {
+		l.mu.Lock()
+		met, renewed := condition(), l.renewed
+		l.mu.Unlock()
+		if met {
+			return nil
 		}
 		select {
 		case <-renewed:
@@ -126,7 +123,6 @@ func (l *Lease) Confirm(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
 // Guard returns a context whose Err is ErrLapsed whenever the lease has run out. Its Done does not
@@ -148,7 +144,7 @@ func (g guarded) Err() error {
 	if err := g.Context.Err(); err != nil {
 		return err
 	}
-	if held, _ := g.lease.held(); !held {
+	if g.lease.Held() == 0 {
 		return ErrLapsed
 	}
 	return nil

@@ -96,7 +96,7 @@ func TestStateOfAnAttemptBehindATombstoneIsErased(t *testing.T) {
 		time.Sleep(time.Second)
 		tombstone := o.erase(t, "ord_1")
 		write(t, l, w, order.Confirmed)
-		for range 2 { // its own tombstone comes too
+		for range 2 { // its own tombstone is read, too
 			if err := l.Amend(t.Context(), tombstone); err != nil {
 				t.Fatal(err)
 			}
@@ -161,9 +161,7 @@ func TestStaleStateBeforeTheCurrentOneIsNotRepaired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
-		late := o.open(t)
-		w := begun(late, "ord_1", 7)
-		write(t, late, w, order.Working)
+		late, w := o.working(t)
 		l := o.open(t)
 		former := *w
 		write(t, late, &former, order.Mailing)

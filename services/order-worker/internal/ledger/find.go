@@ -254,16 +254,19 @@ func (l *Ledger) recall(ctx context.Context, q Question) error {
 func (l *Ledger) recalled(ctx context.Context, q Question) (*kgo.Record, error) {
 	l.mu.Lock()
 	whole := l.memory.whole // an order with a state from there on is remembered
+	var missed Mark         // from its floor on, the desk's view can have missed states
+	if q.By != nil {
+		missed, _ = l.mark(q.By.Topic, q.By.Offset)
+	}
 	l.mu.Unlock()
 	seen, err := l.seen(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	from := int64(0)
-	if q.By != nil && (seen != nil || q.Seen == Unseen) {
-		from = l.unseen(q.By)
+	if seen == nil && q.Seen != Unseen {
+		missed.Floor = 0
 	}
-	newer, _, err := l.look(ctx, q.ID, from, whole)
+	newer, _, err := l.look(ctx, q.ID, missed.Floor, whole)
 	if err != nil || newer != nil {
 		return newer, err
 	}

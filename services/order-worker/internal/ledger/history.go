@@ -33,7 +33,6 @@ const slack = 2 * MarkEvery
 // is dropped, and since finds an older one than it could there, which only costs reading.
 const maxMarks = 256
 
-// note adds a mark.
 func (h history) note(m mark) history {
 	if len(h) == 0 {
 		h = history{{}}

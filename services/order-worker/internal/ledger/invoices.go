@@ -60,9 +60,6 @@ func (l *Ledger) Announce(ctx context.Context, w *order.State) error {
 		if err != nil {
 			return fmt.Errorf("announcing invoice %s: %w", w.Progress.Invoice.Number, err)
 		}
-		l.mu.Lock()
-		l.invoices = max(l.invoices, end)
-		l.mu.Unlock()
 	}
 	w.Progress.Invoice.Announced = end
 	return nil
@@ -96,7 +93,6 @@ func (l *Ledger) find(ctx context.Context, w *order.State) error {
 
 var errFound = errors.New("found")
 
-// kept points at the record of a document.
 func kept(r *kgo.Record) *order.Kept {
 	return &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
 }

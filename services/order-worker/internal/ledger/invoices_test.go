@@ -72,7 +72,7 @@ func TestInvoiceIsKeptOnceHoweverLateTheAnswer(t *testing.T) {
 		o := setup(t)
 		l := o.open(t)
 		w := begun(l, "ord_1", 7)
-		// The record is written, and the answer is that nobody knows: for longer than the client waits for a record.
+		// The record is written, and the answer is lost: for longer than the client waits for a record.
 		late := o.Cluster.Fault(kafkatest.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topics.Invoices, Err: kerr.RequestTimedOut, Count: -1})
 		time.AfterFunc(time.Minute, late.Remove)
 		if err := l.Keep(t.Context(), w); err != nil {

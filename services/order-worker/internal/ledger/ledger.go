@@ -149,7 +149,6 @@ func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) erro
 	return nil
 }
 
-// entry is what is remembered of an order.
 func (l *Ledger) entry(id order.ID) (e entry, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

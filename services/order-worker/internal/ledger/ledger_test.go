@@ -58,6 +58,15 @@ func (o *owner) open(t *testing.T) *ledger.Ledger {
 	return l
 }
 
+// working opens a ledger and begins the order ord_1.
+func (o *owner) working(t *testing.T) (*ledger.Ledger, *order.State) {
+	t.Helper()
+	l := o.open(t)
+	w := begun(l, "ord_1", 7)
+	write(t, l, w, order.Working)
+	return l, w
+}
+
 // begun is an order at an offset of the partition, with an invoice planned.
 func begun(l *ledger.Ledger, id order.ID, offset int64) *order.State {
 	o := order.Order{
@@ -157,9 +166,7 @@ func TestStateOfAFormerOwnerIsStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
-		late := o.open(t)
-		w := begun(late, "ord_1", 7)
-		write(t, late, w, order.Working)
+		late, w := o.working(t)
 		newer := o.open(t)
 		write(t, late, w, order.Dead)
 		write(t, late, begun(late, "ord_2", 8), order.Confirmed)
@@ -240,7 +247,7 @@ func TestNothingFailsWhileKafkaIsAway(t *testing.T) {
 				}
 				back := o.Away()
 
-				// Whoever lets go of the partition meanwhile waits no longer.
+				// A partition that is revoked meanwhile ends the wait.
 				errLost := errors.New("lost")
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errLost)
 				defer cancel()

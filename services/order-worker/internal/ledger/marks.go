@@ -3,8 +3,6 @@ package ledger
 import (
 	"slices"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // viewLag is more than a view can be behind when the desk asks for a replay, with the time that asking
@@ -36,13 +34,20 @@ func (l *Ledger) Arrived(topic string, end int64, m Moment) {
 func (l *Ledger) Since(topic string, offset int64) Mark {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	m, i := l.mark(topic, offset)
+	l.histories[topic] = slices.Delete(l.histories[topic], 0, i) // offsets only grow
+	return m
+}
+
+// mark is the last mark whose records all arrived early enough to be known at an offset of a topic, and
+// its index. It has no floor if the log was truncated: nothing is known.
+func (l *Ledger) mark(topic string, offset int64) (Mark, int) {
 	h := l.histories[topic]
 	i := h.since(offset, l.lookback(topic))
 	if i < 0 {
-		return Mark{Offset: offset} // the log was truncated: nothing is known
+		return Mark{Offset: offset}, 0
 	}
-	l.histories[topic] = slices.Delete(h, 0, i) // offsets only grow
-	return h[0].Mark
+	return h[i].Mark, i
 }
 
 // lookback is how long before its first record an owner must know what happened.
@@ -52,18 +57,6 @@ func (l *Ledger) lookback(topic string) time.Duration {
 		return repeats + slack
 	case l.cfg.Topics.Replay:
 		return viewLag + slack
-	}
-	return 0
-}
-
-// unseen is the offset in orders.status from which on the desk's view can have missed states when it
-// appended a record of orders.replay.
-func (l *Ledger) unseen(r *kgo.Record) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.histories[r.Topic]
-	if i := h.since(r.Offset, l.lookback(r.Topic)); i >= 0 {
-		return h[i].Floor
 	}
 	return 0
 }

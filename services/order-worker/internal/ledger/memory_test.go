@@ -116,7 +116,7 @@ func TestReplayedOrderWhoseRecordIsReadAgainStays(t *testing.T) {
 	}
 }
 
-// TestMemoryIsWholeFromSomewhereOn holds what Recall relies on.
+// TestMemoryIsWholeFromSomewhereOn checks what a recall relies on.
 func TestMemoryIsWholeFromSomewhereOn(t *testing.T) {
 	t.Parallel()
 	m := newMemory(0, 0)
@@ -134,7 +134,7 @@ func TestMemoryIsWholeFromSomewhereOn(t *testing.T) {
 	}
 }
 
-func TestBitIsTakenOnce(t *testing.T) {
+func TestBitIsRemovedOnce(t *testing.T) {
 	t.Parallel()
 	b := bits{}
 	offsets := []int64{0, 1, 63, 64, 4095, 4096, 1 << 40}

@@ -116,7 +116,6 @@ type restored struct {
 
 func (s *restored) restart() { s.memory, s.stale = newMemory(s.next, s.recent), map[order.ID]int64{} }
 
-// add applies the next record.
 func (s *restored) add(r *kgo.Record, h wire.Head, v status.Verdict, err error) {
 	s.read++
 	k, id := keyOf(r.Key), order.ID(r.Key)

@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// openAt claims the partition for a group that goes on at an offset of orders, with the marks that an owner commits there.
+// openAt claims the partition for a group that continues at an offset of orders, with the marks that an owner commits there.
 func (o *owner) openAt(t *testing.T, last *ledger.Ledger, next int64) *ledger.Ledger {
 	t.Helper()
 	start := ledger.Start{Next: next, Since: map[string]ledger.Mark{}}
@@ -146,9 +146,7 @@ func TestStaleStateIsRepairedWhenThePartitionIsAssigned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
-		late := o.open(t)
-		w := begun(late, "ord_1", 7)
-		write(t, late, w, order.Working)
+		late, w := o.working(t)
 		o.open(t) // and stops before it has read what the late one writes
 		write(t, late, w, order.Confirmed)
 		write(t, late, begun(late, "ord_2", 8), order.Dead)
@@ -170,9 +168,7 @@ func TestStateBeforeAStaleOneSurvivesCompaction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := setup(t)
-		late := o.open(t)
-		w := begun(late, "ord_1", 7)
-		write(t, late, w, order.Working)
+		late, w := o.working(t)
 		l := o.open(t)
 		write(t, late, w, order.Confirmed)
 		write(t, l, begun(l, "ord_2", 8), order.Working) // compaction leaves the last one alone

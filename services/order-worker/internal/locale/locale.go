@@ -27,7 +27,6 @@ type Language uint8
 // English is the zero Language: British English, for countries whose own language is not supported.
 const English Language = 0
 
-// format is the formats of a language.
 type format struct {
 	name        string
 	date        string // fmt verbs for day, month and year
@@ -88,7 +87,6 @@ func (l Language) Money(m order.Money) string {
 	return sign + l.grouped(digits) + formats[l].decimal + cents
 }
 
-// grouped separates groups of three digits.
 func (l Language) grouped(digits string) string {
 	if len(digits) < formats[l].groupedFrom {
 		return digits

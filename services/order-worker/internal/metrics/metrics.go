@@ -86,65 +86,66 @@ func (m *Meter) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Watch makes scrapes ask how many orders are in flight, and for how long the oldest one has been. Call it once.
-func (m *Meter) Watch(inFlight func() (orders int, oldest time.Duration)) {
-	m.registry.MustRegister(
-		prometheus.NewGaugeFunc(gauge("in_flight", "Orders in flight."), func() float64 {
-			orders, _ := inFlight()
-			return float64(orders)
-		}),
-		prometheus.NewGaugeFunc(gauge("oldest_in_flight_seconds", "How long the oldest order has been in flight, without outages of Kafka, in seconds."), func() float64 {
-			_, oldest := inFlight()
-			return oldest.Seconds()
-		}))
+// Partition is what scrapes show of an assigned partition.
+type Partition struct {
+	Number     int32
+	State      string
+	Reason     string        // why it is blocked, as one word of a closed list; or empty
+	Unreadable *Batch        // that blocks it; or nil
+	InFlight   int           // orders
+	Oldest     time.Duration // how long the oldest of them has been in flight, without outages of Kafka
 }
 
-// WatchUnreadable makes scrapes ask which unreadable batches block partitions. Call it once.
-func (m *Meter) WatchUnreadable(ask func(report func(topic string, partition int32, offset int64))) {
-	m.registry.MustRegister(unreadable{
-		prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "unreadable_offset"),
-			"Offset of a batch that cannot be read. Its partition is blocked until the batch is skipped.", []string{"topic", "partition"}, nil),
-		ask,
+// Batch is where a batch is that cannot be read.
+type Batch struct {
+	Topic  string
+	Offset int64
+}
+
+// Watch makes scrapes ask for the assigned partitions. Call it once.
+func (m *Meter) Watch(ask func() []Partition) {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, labels, nil)
+	}
+	m.registry.MustRegister(watched{
+		ask:      ask,
+		inFlight: desc("in_flight", "Orders in flight."),
+		oldest:   desc("oldest_in_flight_seconds", "How long the oldest order has been in flight, without outages of Kafka, in seconds."),
+		state:    desc("partition_state", "1 for the state of each assigned partition.", "partition", "state", "reason"),
+		unreadable: desc("unreadable_offset", "Offset of a batch that cannot be read. Its partition is blocked until the batch is skipped.",
+			"topic", "partition"),
 	})
 }
 
-// unreadable is a collector of one gauge for each unreadable batch.
-type unreadable struct {
-	desc *prometheus.Desc
-	ask  func(report func(topic string, partition int32, offset int64))
+// watched is a collector of gauges of which each scrape asks for the values.
+type watched struct {
+	ask                                 func() []Partition
+	inFlight, oldest, state, unreadable *prometheus.Desc
 }
 
 // Describe is called by Prometheus.
-func (u unreadable) Describe(all chan<- *prometheus.Desc) { all <- u.desc }
+func (w watched) Describe(all chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{w.inFlight, w.oldest, w.state, w.unreadable} {
+		all <- d
+	}
+}
 
 // Collect is called by Prometheus.
-func (u unreadable) Collect(all chan<- prometheus.Metric) {
-	u.ask(func(topic string, partition int32, offset int64) {
-		all <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, float64(offset), topic, strconv.Itoa(int(partition)))
-	})
-}
-
-// WatchPartitions makes scrapes ask for the state of each assigned partition, and why it is blocked, as one
-// word of a closed list or empty. Call it once.
-func (m *Meter) WatchPartitions(ask func(report func(partition int32, state, reason string))) {
-	m.registry.MustRegister(partitions{ask, prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "partition_state"),
-		"1 for the state of each assigned partition.", []string{"partition", "state", "reason"}, nil)})
-}
-
-// partitions is a collector of one gauge for each assigned partition.
-type partitions struct {
-	ask  func(report func(partition int32, state, reason string))
-	desc *prometheus.Desc
-}
-
-// Describe is called by the registry.
-func (p partitions) Describe(to chan<- *prometheus.Desc) { to <- p.desc }
-
-// Collect is called by each scrape.
-func (p partitions) Collect(to chan<- prometheus.Metric) {
-	p.ask(func(partition int32, state, reason string) {
-		to <- prometheus.MustNewConstMetric(p.desc, prometheus.GaugeValue, 1, strconv.Itoa(int(partition)), state, reason)
-	})
+func (w watched) Collect(all chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		all <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	inFlight, oldest := 0, time.Duration(0)
+	for _, p := range w.ask() {
+		inFlight, oldest = inFlight+p.InFlight, max(oldest, p.Oldest)
+		number := strconv.Itoa(int(p.Number))
+		gauge(w.state, 1, number, p.State, p.Reason)
+		if p.Unreadable != nil {
+			gauge(w.unreadable, float64(p.Unreadable.Offset), p.Unreadable.Topic, number)
+		}
+	}
+	gauge(w.inFlight, float64(inFlight))
+	gauge(w.oldest, oldest.Seconds())
 }
 
 // Partition counts a change of the state of a partition.

@@ -36,8 +36,9 @@ func TestScrapeTellsWhatWasCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New()
 		placed := time.Now()
-		m.Watch(func() (int, time.Duration) { return 2, time.Since(placed) })
-		m.WatchPartitions(func(say func(partition int32, state, reason string)) { say(7, "blocked", "claimed") })
+		m.Watch(func() []metrics.Partition {
+			return []metrics.Partition{{Number: 7, State: "blocked", Reason: "claimed", InFlight: 2, Oldest: time.Since(placed)}}
+		})
 		m.Partition("blocked")
 		time.Sleep(1500 * time.Millisecond)
 		m.Ended(order.Confirmed)

@@ -33,7 +33,7 @@ func patient(t *testing.T) *line {
 	return l
 }
 
-// isCancelled holds that an order got neither an invoice nor a mail, and that its number says why.
+// isCancelled checks that an order got neither an invoice nor a mail, and that its number says why.
 func (l *line) isCancelled(t *testing.T, placed *kgo.Record) {
 	t.Helper()
 	if n := len(l.Invoices(t)); n != 0 || l.email.done != 0 {
@@ -99,7 +99,7 @@ func TestACancelIsRefusedOnceTheInvoiceIsKept(t *testing.T) {
 		l.takeOver(t)
 		l.work(t, l.callOff(t, placed)) // has its answer
 		l.email.do = nil
-		l.work(t, l.Records(t, l.Topics.Retry10s)[0]) // goes with the state that was parked, not with the answer
+		l.work(t, l.Records(t, l.Topics.Retry10s)[0]) // belongs to the state that was parked, not with the answer
 		l.work(t, l.callOff(t, placed))
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying internal", "retrying cancel-refused", "mailing", "confirmed")
 		if len(l.voids(t)) != 0 || l.email.done != 1 {

@@ -20,7 +20,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// fate is what befalls two orders and their workers. What it does not say goes well.
+// fate is what happens to two orders and their workers. What it does not name succeeds.
 type fate struct {
 	Hold    bool
 	Mails   []string // how each mail ends

@@ -182,7 +182,6 @@ func (p *Pipeline) uncertain(a *attempt, s WithUncertainty, cause error) (failur
 	return class, failure.New(class, failure.Uncertain, cause)
 }
 
-// failedAt notes at which step the attempt failed.
 func (p *Pipeline) failedAt(ctx context.Context, a *attempt, s Step, err error) error {
 	if a.failed.IsZero() {
 		a.failed = time.Now()

@@ -167,8 +167,8 @@ func TestReplayBeginsAFreshSchedule(t *testing.T) {
 		if parked.Retries != 1 || parked.Replay != 1 || parked.Attempts != 9 || parked.Since.Before(again.Timestamp.Add(-time.Minute)) {
 			t.Errorf("got %+v, want the first retry of replay 1, after 9 attempts", parked)
 		}
-		l.work(t, replay) // comes again, and has its answer
-		l.work(t, first)  // comes again, and is of an earlier life
+		l.work(t, replay) // is read again, and has its answer
+		l.work(t, first)  // is read again, and is of an earlier revision
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "retrying mail-busy", "mailing", "dead mail-busy", "mailing #1", "retrying mail-busy #1")
 		l.email.do = nil
 		l.work(t, again)
@@ -215,7 +215,7 @@ func TestOrderWaitsWhileWhatItNeedsIsDown(t *testing.T) {
 			return nil
 		}
 		second := l.place(t, "ord_2")
-		l.work(t, second) // hears of it
+		l.work(t, second) // gets the outcome as its answer
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "waiting mail-away")
 		l.tells(t, "ord_2", "accepted", "working", "waiting mail-away")
 		carried, parked := l.next(t)
@@ -274,7 +274,7 @@ func TestLongOutageLeavesTheHistoryInTheTimeline(t *testing.T) {
 		}
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "waiting mail-away")
 		if got := l.email.planned; got < 60 {
-			t.Errorf("got %d attempts, want one for each time it was let through", got)
+			t.Errorf("got %d attempts, want one for each time it was allowed", got)
 		}
 		time.Sleep(6 * time.Second)
 		l.email.do = nil

@@ -46,7 +46,7 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name         string
-		before       func(*line) *step // Kafka goes when this step is planned
+		before       func(*line) *step // Kafka stops when this step is planned
 		issued, sent int
 	}{
 		{"invoice", func(l *line) *step { return l.invoice }, 0, 0},
@@ -65,7 +65,7 @@ func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				if err := l.Handle(ctx, l.ledger, r, l.stopping); !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("got %v, want it held for the whole hour", err)
+					t.Errorf("got %v, want it to wait for the whole hour", err)
 				}
 				if l.invoice.done != row.issued || l.email.done != row.sent {
 					t.Errorf("got %d issued, %d mailed; want %d, %d", l.invoice.done, l.email.done, row.issued, row.sent)
@@ -96,7 +96,7 @@ func TestWorkerCanStopAtAnyPoint(t *testing.T) {
 		{"after shipping", func(l *line, stop stop) { l.invoice.plan = stop }, 1, nil},
 		{"while it renders", func(l *line, stop stop) { l.invoice.do = stop }, 1, nil},
 		{"after the invoice was kept", func(l *line, stop stop) { l.email.plan = stop }, 1, nil},
-		{"before the mail goes", func(l *line, stop stop) { l.email.do = stop }, 1, []string{"mailing uncertain"}},
+		{"before the mail is sent", func(l *line, stop stop) { l.email.do = stop }, 1, []string{"mailing uncertain"}},
 		{"after the mail went", func(l *line, stop stop) {
 			l.email.effect = func(w *order.Work) { _ = stop(nil, w) }
 		}, 2, []string{"mailing uncertain"}},

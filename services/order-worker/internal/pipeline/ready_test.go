@@ -14,7 +14,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// killedLoading is a worker that is killed while Kafka does not let it read the document that it is about to mail.
+// killedLoading is a worker that is killed while Kafka does not answer its read of the document that it is about to mail.
 func (l *line) killedLoading(t *testing.T) context.Context {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())

@@ -55,7 +55,6 @@ type WithReceipt interface {
 	Delivered(w *order.Work) bool
 }
 
-// intentOf is the intent of a step; empty for a step without an effect.
 func intentOf(s Step) order.Status {
 	if s, ok := s.(WithIntent); ok {
 		return s.Intent()

@@ -85,14 +85,12 @@ func (b *Breaker) Allow() (report func(error), err error) {
 	}, nil
 }
 
-// noteDown stores the failure that found the dependency down.
 func (b *Breaker) noteDown(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.last, b.found = err, time.Now()
 }
 
-// restLeft is how much is left of the rest.
 func (b *Breaker) restLeft() time.Duration {
 	if b.circuit.State() == gobreaker.StateClosed {
 		return 0

@@ -24,7 +24,7 @@ func breaker(t *testing.T, slots int) *retry.Breaker {
 	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots, func(bool) {})
 }
 
-// try asks for an order that ends with err, and reports whether it was let through.
+// try asks for an order that ends with err, and reports whether it was allowed.
 func try(b *retry.Breaker, err error) bool {
 	report, closed := b.Allow()
 	if closed != nil {
@@ -78,7 +78,7 @@ func TestOnlyDownInARowOpensIt(t *testing.T) {
 			b := breaker(t, 64)
 			for i, end := range row.ends {
 				if !try(b, end) {
-					t.Fatalf("order %d: got it stopped, want it let through", i)
+					t.Fatalf("order %d: got it stopped, want it allowed", i)
 				}
 			}
 			if got := b.State(); got != row.state {
@@ -128,10 +128,10 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 				}
 				report, err := b.Allow()
 				if err != nil {
-					t.Fatalf("got %v, want one let through", err)
+					t.Fatalf("got %v, want one allowed", err)
 				}
 				if orders, again := b.Room(); orders != 0 || again != time.Second || try(b, nil) {
-					t.Errorf("while that one is on its way: got room for %d, again after %s, or a second one let through; want none, after 1s", orders, again)
+					t.Errorf("while that one is in flight: got room for %d, again after %s, or a second one allowed; want none, after 1s", orders, again)
 				}
 				report(row.end)
 				if got := b.State(); got != row.state {
@@ -142,7 +142,7 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 	}
 }
 
-// Each order that is let through to a server that loses its answers may be a mail too many.
+// Each order that is allowed while a server that loses its answers may be a mail too many.
 func TestLossHalfWayIsTriedLessAndLess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestLossHalfWayIsTriedLessAndLess(t *testing.T) {
 		for range 1000 {
 			if orders, again := b.Room(); orders == 0 {
 				if try(b, nil) {
-					t.Fatalf("after %s: got an order let through where there is no room", time.Since(began))
+					t.Fatalf("after %s: got an order allowed where there is no room", time.Since(began))
 				}
 				time.Sleep(again)
 				continue
@@ -178,7 +178,7 @@ func TestLossHalfWayIsTriedLessAndLess(t *testing.T) {
 			want = append(want, seconds*time.Second)
 		}
 		if diff := cmp.Diff(want, through); diff != "" {
-			t.Errorf("let through after (-want +got):\n%s", diff)
+			t.Errorf("allowed after (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ type Lanes struct {
 	metadata func(tail kgo.EpochOffset) Metadata
 
 	sources  []*source           // in turn: the first is asked first
+	tail     *source             // the one whose offsets are not committed; nil if there is none
 	busy     map[string][]record // by key, while one of its records is in flight: those that wait behind it
 	ready    []record            // heads of lanes whose predecessor has finished
 	inFlight int
@@ -35,7 +37,11 @@ func NewLanes(
 ) *Lanes {
 	l := &Lanes{Partition: p, work: work, metadata: metadata, busy: map[string][]record{}, moved: make(chan struct{}), removed: make(chan struct{})}
 	for _, s := range sources {
-		l.sources = append(l.sources, newSource(s))
+		src := newSource(s)
+		l.sources = append(l.sources, src)
+		if s.Tail {
+			l.tail = src
+		}
 	}
 	return l
 }
@@ -45,6 +51,15 @@ type record struct {
 	*kgo.Record
 	from *source
 }
+
+// begin takes the record out of what its source keeps.
+func (r record) begin() record {
+	r.from.bytes -= size(r.Record)
+	return r
+}
+
+// never is the time until something that does not happen by itself.
+const never = time.Duration(math.MaxInt64)
 
 // maxSpan limits how many offsets a crash makes the next owner look at again.
 const maxSpan = 1000
@@ -60,20 +75,19 @@ func (l *Lanes) next(now time.Time) (record, bool) {
 	if len(l.ready) > 0 {
 		r := l.ready[0]
 		l.ready = l.ready[1:]
-		r.from.bytes -= size(r.Record)
-		return r, true
+		return r.begin(), true
 	}
 	for range l.sources {
 		s := l.sources[0]
 		l.sources = append(l.sources[1:], s)
 		for s.open(now) && s.watermark.span(s.queue[0].Offset) < maxSpan {
 			r := record{s.pop(), s}
+			s.watermark.begin(r.Offset, r.LeaderEpoch)
 			key := lane(r)
 			behind, busy := l.busy[key]
 			if !busy {
 				l.busy[key] = nil
-				s.bytes -= size(r.Record)
-				return r, true
+				return r.begin(), true
 			}
 			l.busy[key] = append(behind, r)
 		}
@@ -103,14 +117,52 @@ func (l *Lanes) source(topic string) *source {
 	return nil
 }
 
-// tail is the source whose offsets are not committed; nil if there is none.
-func (l *Lanes) tail() *source {
+func (l *Lanes) unfinished() (n int) {
 	for _, s := range l.sources {
-		if s.Tail {
-			return s
+		n += s.watermark.unfinished()
+	}
+	return n
+}
+
+// committable adds the commit watermarks, by topic and partition number, and returns what makes the
+// metadata of their commits.
+func (l *Lanes) committable(offsets map[string]map[int32]kgo.EpochOffset) Metadata {
+	var tail kgo.EpochOffset
+	for _, s := range l.sources {
+		if s == l.tail {
+			tail = s.next
+			continue
+		}
+		if offsets[s.Topic] == nil {
+			offsets[s.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[s.Topic][l.Number()] = s.watermark.committable()
+	}
+	return l.metadata(tail)
+}
+
+// regulate pauses, resumes and cuts sources by what they keep in memory. It returns after how long the
+// first closed gate may open by itself, or never.
+func (l *Lanes) regulate(cfg Config, now time.Time) (again time.Duration) {
+	again = never
+	blocked, running := l.Blocked() != nil, l.running()
+	for _, s := range l.sources {
+		wait, closed := s.closed(now)
+		if closed {
+			s.trim()
+		}
+		if closed && wait > 0 && running {
+			again = min(again, wait)
+		}
+		if running && s.needsRefill(now) {
+			cfg.RequestRefill()
+		}
+		if pause := s.mustPause(blocked); pause != s.paused {
+			s.paused = pause
+			cfg.Fetch(s.Topic, l.Number(), pause)
 		}
 	}
-	return nil
+	return again
 }
 
 // lane is the key by which records are worked on one after the other: the order's ID, whatever

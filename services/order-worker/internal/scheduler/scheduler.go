@@ -49,7 +49,7 @@ type Scheduler struct {
 	owned    []*Lanes // in turn: the first is asked first
 	inFlight int
 	room     room
-	alarm    *time.Timer // for the next record that is due; or nil
+	alarm    *time.Timer // for the first closed gate that may open by itself; or nil
 }
 
 // New returns a scheduler without partitions.
@@ -80,10 +80,7 @@ func (s *Scheduler) Remove(p *Lanes) (unfinished int, removed bool) {
 	if !s.delete(p) {
 		return 0, false
 	}
-	for _, src := range p.sources {
-		unfinished += src.watermark.unfinished()
-	}
-	return unfinished, true
+	return p.unfinished(), true
 }
 
 func (s *Scheduler) delete(p *Lanes) bool {
@@ -99,8 +96,8 @@ func (s *Scheduler) delete(p *Lanes) bool {
 // Offer adds fetched records of one topic's partition, in order. Records of a partition that drains,
 // or is not owned, are dropped: its next owner fetches them again.
 func (s *Scheduler) Offer(topic string, number int32, records []*kgo.Record) {
-	s.with(topic, number, func(src *source) {
-		if s.find(number).State() != partition.Draining {
+	s.with(topic, number, func(p *Lanes, src *source) {
+		if p.State() != partition.Draining {
 			src.put(records)
 			s.begin()
 		}
@@ -109,9 +106,8 @@ func (s *Scheduler) Offer(topic string, number int32, records []*kgo.Record) {
 
 // Read notes that the tail of a partition was read up to a record, and that one included.
 func (s *Scheduler) Read(topic string, number int32, last *kgo.Record) {
-	s.with(topic, number, func(src *source) {
+	s.with(topic, number, func(p *Lanes, src *source) {
 		src.next = kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}
-		p := s.find(number)
 		close(p.moved)
 		p.moved = make(chan struct{})
 	})
@@ -123,16 +119,17 @@ var ErrRemoved = errors.New("the partition is not owned")
 // Passed blocks until the tail of a partition has been read past an offset. It returns ErrRemoved if the
 // lanes that it found at first are removed or replaced before that: what others read counts for others.
 func (s *Scheduler) Passed(ctx context.Context, number int32, offset int64) error {
-	p := s.lanes(number)
-	if p == nil {
+	s.mu.Lock()
+	p := s.find(number)
+	s.mu.Unlock()
+	if p == nil || p.tail == nil {
 		return ErrRemoved
 	}
 	for {
-		next, moved, ok := s.read(p)
-		switch {
-		case !ok:
-			return ErrRemoved
-		case next > offset:
+		s.mu.Lock()
+		passed, moved := p.tail.next.Offset > offset, p.moved
+		s.mu.Unlock()
+		if passed {
 			return nil
 		}
 		select {
@@ -145,28 +142,10 @@ func (s *Scheduler) Passed(ctx context.Context, number int32, offset int64) erro
 	}
 }
 
-func (s *Scheduler) lanes(number int32) *Lanes {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.find(number)
-}
-
-// read returns how far the tail of lanes was read, and what is closed when more of it is read; false
-// means that they have no tail.
-func (s *Scheduler) read(p *Lanes) (next int64, moved <-chan struct{}, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := p.tail()
-	if t == nil {
-		return 0, nil, false
-	}
-	return t.next.Offset, p.moved, true
-}
-
 // Appended notes that this worker has appended a record to a topic from which orders come. While
 // its source is cut nothing is fetched, and the record would seem to have arrived later than it did.
 func (s *Scheduler) Appended(topic string, number int32, offset int64) {
-	s.with(topic, number, func(src *source) { src.arrivals.note(offset, time.Now()) })
+	s.with(topic, number, func(_ *Lanes, src *source) { src.arrived(offset) })
 }
 
 // Refill fetches again what cut sources have dropped and now need. Call it between two polls: then
@@ -176,7 +155,7 @@ func (s *Scheduler) Refill() {
 	defer s.mu.Unlock()
 	for _, p := range s.owned {
 		for _, src := range p.sources {
-			if p.running() && src.cut && src.needsRefill(time.Now()) {
+			if p.running() && src.needsRefill(time.Now()) {
 				src.cut, src.paused = false, false
 				s.cfg.Seek(src.Topic, p.Number(), src.next)
 				s.cfg.Fetch(src.Topic, p.Number(), false)
@@ -194,7 +173,7 @@ func (s *Scheduler) Refresh() {
 
 // Stop ends the fetching of one topic's partition for good, also of the tail.
 func (s *Scheduler) Stop(topic string, number int32) {
-	s.with(topic, number, func(src *source) {
+	s.with(topic, number, func(_ *Lanes, src *source) {
 		src.stopped = true
 		s.begin()
 	})
@@ -224,13 +203,13 @@ func (s *Scheduler) Reading() map[Place]int64 {
 // Reached is the offset of the record of a topic's partition that is to be fetched next, with the
 // epoch of the one before it; false means that none is.
 func (s *Scheduler) Reached(topic string, number int32) (at kgo.EpochOffset, ok bool) {
-	s.with(topic, number, func(src *source) { at, ok = src.next, s.find(number).running() })
+	s.with(topic, number, func(p *Lanes, src *source) { at, ok = src.next, p.running() })
 	return at, ok
 }
 
 // Jump continues the fetching of a topic's partition at another offset, if it is at the given one.
 func (s *Scheduler) Jump(topic string, number int32, at, to int64) {
-	s.with(topic, number, func(src *source) {
+	s.with(topic, number, func(_ *Lanes, src *source) {
 		if src.next.Offset == at {
 			src.next = kgo.EpochOffset{Epoch: unknown, Offset: to}
 			s.cfg.Seek(topic, number, src.next)
@@ -254,7 +233,7 @@ func (s *Scheduler) Numbers() []int32 {
 
 // Buffered is how much of a topic's partition is in memory and not in flight.
 func (s *Scheduler) Buffered(topic string, number int32) (records, bytes int) {
-	s.with(topic, number, func(src *source) { records, bytes = len(src.queue), src.bytes })
+	s.with(topic, number, func(_ *Lanes, src *source) { records, bytes = len(src.queue), src.bytes })
 	return records, bytes
 }
 
@@ -265,18 +244,7 @@ func (s *Scheduler) Committable() (map[string]map[int32]kgo.EpochOffset, map[int
 	defer s.mu.Unlock()
 	offsets, metadata := map[string]map[int32]kgo.EpochOffset{}, map[int32]Metadata{}
 	for _, p := range s.owned {
-		var tail kgo.EpochOffset
-		for _, src := range p.sources {
-			if src.Tail {
-				tail = src.next
-				continue
-			}
-			if offsets[src.Topic] == nil {
-				offsets[src.Topic] = map[int32]kgo.EpochOffset{}
-			}
-			offsets[src.Topic][p.Number()] = src.watermark.committable()
-		}
-		metadata[p.Number()] = p.metadata(tail)
+		metadata[p.Number()] = p.committable(offsets)
 	}
 	return offsets, metadata
 }
@@ -296,7 +264,6 @@ func (s *Scheduler) begin() {
 		}
 	}
 	s.regulate()
-	s.setAlarm()
 }
 
 // share is how many slots one partition may take: while several are owned, at most half of them.
@@ -338,52 +305,27 @@ func (s *Scheduler) count(p *Lanes, r record, n int) {
 	}
 }
 
-// regulate pauses, resumes and cuts sources by what they keep in memory.
+// regulate decides which sources are fetched, and when to look again.
 func (s *Scheduler) regulate() {
-	now := time.Now()
+	first := never
 	for _, p := range s.owned {
-		blocked := p.Blocked() != nil
-		for _, src := range p.sources {
-			if _, closed := src.closed(now); closed {
-				src.trim()
-			}
-			if src.cut && p.running() && src.needsRefill(now) {
-				s.cfg.RequestRefill()
-			}
-			// The tail is never paused for what it keeps: orders in flight wait until it is read.
-			if paused := blocked && !src.Tail || src.stopped || src.cut || !src.Tail && (src.full() || src.paused && !src.low()); paused != src.paused {
-				src.paused = paused
-				s.cfg.Fetch(src.Topic, p.Number(), paused)
-			}
-		}
-	}
-}
-
-// setAlarm sets the one timer to the time at which the first closed gate may open by itself.
-func (s *Scheduler) setAlarm() {
-	var first time.Duration
-	for _, p := range s.owned {
-		for _, src := range p.sources {
-			if again, closed := src.closed(time.Now()); closed && again > 0 && p.running() && (first == 0 || again < first) {
-				first = again
-			}
-		}
+		first = min(first, p.regulate(s.cfg, time.Now()))
 	}
 	if s.alarm != nil {
 		s.alarm.Stop()
 	}
-	if first > 0 {
+	if first < never {
 		s.alarm = time.AfterFunc(first, s.Refresh)
 	}
 }
 
-// with runs a function on the source of a topic's partition, if it is owned.
-func (s *Scheduler) with(topic string, number int32, do func(*source)) {
+// with runs a function on the source of a topic's partition, and its lanes, if it is owned.
+func (s *Scheduler) with(topic string, number int32, do func(*Lanes, *source)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.find(number); p != nil {
 		if src := p.source(topic); src != nil {
-			do(src)
+			do(p, src)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"example.com/orders/services/order-worker/internal/partition"
 )
 
-// bench is a scheduler whose work a test ends by hand. It runs in a synctest bubble: Wait lets
+// bench is a scheduler whose work a test ends. It runs in a synctest bubble: Wait lets
 // everything settle.
 type bench struct {
 	*Scheduler
@@ -28,12 +28,12 @@ type bench struct {
 	sought      []string
 	needsRefill bool
 
-	mu   sync.Mutex
-	hand map[string]chan error // what is in flight, by topic, partition and offset
+	mu      sync.Mutex
+	flights map[string]chan error // what is in flight, by topic, partition and offset
 }
 
 func setup(t *testing.T, slots int) *bench {
-	b := &bench{hand: map[string]chan error{}, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	b := &bench{flights: map[string]chan error{}, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	b.Scheduler = New(Config{Slots: slots, Fetch: b.fetch, Seek: b.seek, RequestRefill: func() { b.needsRefill = true }})
 	t.Cleanup(func() {
 		for _, number := range b.Numbers() {
@@ -72,11 +72,11 @@ func (b *bench) ownWith(number int32, work func(*kgo.Record) error) *Lanes {
 func (b *bench) work(r *kgo.Record) error {
 	end := make(chan error)
 	b.mu.Lock()
-	b.hand[name(r)] = end
+	b.flights[name(r)] = end
 	b.mu.Unlock()
 	err := <-end
 	b.mu.Lock()
-	delete(b.hand, name(r))
+	delete(b.flights, name(r))
 	b.mu.Unlock()
 	return err
 }
@@ -88,15 +88,15 @@ func (b *bench) end(err error, names ...string) {
 	for _, n := range names {
 		synctest.Wait()
 		b.mu.Lock()
-		end := b.hand[n]
+		end := b.flights[n]
 		b.mu.Unlock()
 		end <- err // for ever, if it is not in flight: the bubble says so
 	}
 	synctest.Wait()
 }
 
-// holds checks what is in flight.
-func (b *bench) holds(t *testing.T, want ...string) {
+// working checks what is in flight.
+func (b *bench) working(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
 	if diff := cmp.Diff(want, b.names()); diff != "" {
@@ -113,10 +113,10 @@ func (b *bench) committed() int64 {
 func (b *bench) names() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Sorted(maps.Keys(b.hand))
+	return slices.Sorted(maps.Keys(b.flights))
 }
 
-// fetched makes records with these keys and rising offsets, and hands them over.
+// fetched makes records with these keys and rising offsets, and offers them.
 func (b *bench) fetched(topic string, number int32, first int64, keys ...string) {
 	var records []*kgo.Record
 	for i, key := range keys {
@@ -141,14 +141,14 @@ func TestOneKeyIsOneSequenceOverAllTopics(t *testing.T) {
 		b.own(0)
 		b.fetched("orders", 0, 0, "a", "b", "a")
 		b.fetched("replay", 0, 0, "a", "c")
-		b.holds(t, "orders/0@0", "orders/0@1", "replay/0@1")
+		b.working(t, "orders/0@0", "orders/0@1", "replay/0@1")
 		b.end(nil, "orders/0@0")
-		b.holds(t, "orders/0@1", "orders/0@2", "replay/0@1")
+		b.working(t, "orders/0@1", "orders/0@2", "replay/0@1")
 		b.end(nil, "orders/0@2")
-		b.holds(t, "orders/0@1", "replay/0@0", "replay/0@1")
+		b.working(t, "orders/0@1", "replay/0@0", "replay/0@1")
 		b.end(nil, "replay/0@0", "orders/0@1", "replay/0@1")
 		b.fetched("orders", 0, 3, "a")
-		b.holds(t, "orders/0@3")
+		b.working(t, "orders/0@3")
 	})
 }
 
@@ -159,7 +159,7 @@ func TestRecordsWithoutAKeyWaitForNoOther(t *testing.T) {
 		b.own(0)
 		b.fetched("orders", 0, 0, "", "", "a")
 		b.fetched("replay", 0, 0, "")
-		b.holds(t, "orders/0@0", "orders/0@1", "orders/0@2", "replay/0@0")
+		b.working(t, "orders/0@0", "orders/0@1", "orders/0@2", "replay/0@0")
 	})
 }
 
@@ -170,21 +170,21 @@ func TestPartitionsAndTopicsTakeTurns(t *testing.T) {
 		b.own(0)
 		b.own(1)
 		b.fetched("replay", 0, 0, distinct(9)...)
-		b.holds(t, "replay/0@0", "replay/0@1") // half of the slots, for the other may come at any time
+		b.working(t, "replay/0@0", "replay/0@1") // half of the slots, for the other may come at any time
 		b.fetched("orders", 0, 0, "x", "y", "z")
 		b.fetched("orders", 1, 0, "x", "y", "z")
-		b.holds(t, "orders/1@0", "orders/1@1", "replay/0@0", "replay/0@1")
+		b.working(t, "orders/1@0", "orders/1@1", "replay/0@0", "replay/0@1")
 		b.end(nil, "replay/0@0")
-		b.holds(t, "orders/0@0", "orders/1@0", "orders/1@1", "replay/0@1") // a flood of replays holds up no order
+		b.working(t, "orders/0@0", "orders/1@0", "orders/1@1", "replay/0@1") // a flood of replays delays no order
 		b.end(nil, "replay/0@1", "orders/1@0")
-		b.holds(t, "orders/0@0", "orders/1@1", "orders/1@2", "replay/0@2")
+		b.working(t, "orders/0@0", "orders/1@1", "orders/1@2", "replay/0@2")
 		b.end(nil, "orders/0@0", "orders/1@1", "orders/1@2", "replay/0@2")
-		b.holds(t, "orders/0@1", "replay/0@3")
+		b.working(t, "orders/0@1", "replay/0@3")
 		other := b.find(1)
 		other.Set(partition.Draining, nil)
 		b.Remove(other)
 		b.end(nil, "replay/0@3")
-		b.holds(t, "orders/0@1", "orders/0@2", "replay/0@4", "replay/0@5") // the only partition takes all
+		b.working(t, "orders/0@1", "orders/0@2", "replay/0@4", "replay/0@5") // the only partition takes all
 	})
 }
 
@@ -197,12 +197,12 @@ func TestNoMoreThanSpanIsBegunAheadOfTheSlowest(t *testing.T) {
 		for i := 1; i < maxSpan; i++ {
 			b.end(nil, fmt.Sprintf("orders/0@%d", i))
 		}
-		b.holds(t, "orders/0@0")
+		b.working(t, "orders/0@0")
 		if got := b.committed(); got != 0 {
 			t.Errorf("committable: got %d, want 0: the oldest is unfinished", got)
 		}
 		b.end(nil, "orders/0@0")
-		b.holds(t, "orders/0@1000", "orders/0@1001")
+		b.working(t, "orders/0@1000", "orders/0@1001")
 		if got := b.committed(); got != maxSpan {
 			t.Errorf("committable: got %d, want %d", got, maxSpan)
 		}
@@ -265,7 +265,7 @@ func TestADrainingPartitionBeginsNothingAndIsIdleWhenNoOrderIsInFlight(t *testin
 		b := setup(t, 3)
 		p := b.own(0)
 		b.fetched("orders", 0, 0, "a", "a", "b", "c", "d")
-		b.holds(t, "orders/0@0", "orders/0@2", "orders/0@3")
+		b.working(t, "orders/0@0", "orders/0@2", "orders/0@3")
 		if !p.Set(partition.Draining, nil) || p.Set(partition.Draining, nil) {
 			t.Error("draining: want it once")
 		}
@@ -292,7 +292,7 @@ func TestADrainingPartitionBeginsNothingAndIsIdleWhenNoOrderIsInFlight(t *testin
 		}
 		b.own(0)
 		b.fetched("orders", 0, 1, "a")
-		b.holds(t, "orders/0@1")
+		b.working(t, "orders/0@1")
 	})
 }
 
@@ -308,9 +308,9 @@ func TestABlockedPartitionBeginsNothingAndCommitsNothingBeyond(t *testing.T) {
 		b.end(newer, "orders/0@0")
 		b.end(nil, "orders/0@1")
 		b.fetched("orders", 1, 0, "a", "b", "c")
-		b.holds(t, "orders/1@0", "orders/1@1")
+		b.working(t, "orders/1@0", "orders/1@1")
 		b.end(nil, "orders/1@0")
-		b.holds(t, "orders/1@1", "orders/1@2")
+		b.working(t, "orders/1@1", "orders/1@2")
 		if got := b.committed(); got != 0 {
 			t.Errorf("committable: got %d, want 0", got)
 		}
@@ -322,7 +322,7 @@ func TestEveryRecordIsWorkedOnOnceAndInItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const each = 500
 		seen := map[string]int64{} // by topic, partition and key, the last offset
-		inHand, most, total := 0, 0, 0
+		flying, most, total := 0, 0, 0
 		var mu sync.Mutex
 		b := setup(t, 7)
 		b.cfg.Fetch = func(string, int32, bool) {}
@@ -333,12 +333,12 @@ func TestEveryRecordIsWorkedOnOnceAndInItsTurn(t *testing.T) {
 				t.Errorf("%s: offset %d after %d", lane, r.Offset, last)
 			}
 			seen[lane] = r.Offset
-			inHand, total = inHand+1, total+1
-			most = max(most, inHand)
+			flying, total = flying+1, total+1
+			most = max(most, flying)
 			mu.Unlock()
 			time.Sleep(rand.N(time.Second))
 			mu.Lock()
-			inHand--
+			flying--
 			mu.Unlock()
 			return nil
 		}

@@ -85,7 +85,6 @@ func (s *source) closed(now time.Time) (again time.Duration, closed bool) {
 	return 0, false
 }
 
-// open reports whether the head of the queue may begin.
 func (s *source) open(now time.Time) bool {
 	_, closed := s.closed(now)
 	return len(s.queue) > 0 && !closed
@@ -94,9 +93,8 @@ func (s *source) open(now time.Time) bool {
 // put adds fetched records. A cut source drops those that were on their way when it was cut: they
 // will be fetched again.
 func (s *source) put(records []*kgo.Record) {
-	now := time.Now()
 	for _, r := range records {
-		s.arrivals.note(r.Offset, now)
+		s.arrived(r.Offset)
 		if !s.cut {
 			s.queue, s.bytes = append(s.queue, r), s.bytes+size(r)
 			s.next = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: r.Offset + 1}
@@ -104,11 +102,13 @@ func (s *source) put(records []*kgo.Record) {
 	}
 }
 
-// pop takes the head of the queue. It is unfinished from now on.
+// arrived notes that a record was appended or fetched just now.
+func (s *source) arrived(offset int64) { s.arrivals.note(offset, time.Now()) }
+
+// pop takes the head of the queue.
 func (s *source) pop() *kgo.Record {
 	r := s.queue[0]
 	s.queue = s.queue[1:]
-	s.watermark.begin(r.Offset, r.LeaderEpoch)
 	return r
 }
 
@@ -131,10 +131,22 @@ func (s *source) trim() {
 	}
 }
 
-// needsRefill reports whether a cut source needs what it dropped.
+// needsRefill reports whether the source is cut and needs what it dropped.
 func (s *source) needsRefill(now time.Time) bool {
+	if !s.cut || !s.low() {
+		return false
+	}
 	_, closed := s.closed(now)
-	return !closed && s.low()
+	return !closed
+}
+
+// mustPause reports whether nothing may be fetched now.
+func (s *source) mustPause(blocked bool) bool {
+	if s.stopped || s.cut {
+		return true
+	}
+	// The tail is never paused for what it keeps: orders in flight wait until it is read.
+	return !s.Tail && (blocked || s.full() || s.paused && !s.low())
 }
 
 func (s *source) full() bool { return len(s.queue) >= queueRecords || s.bytes >= queueBytes }

@@ -14,7 +14,7 @@ import (
 // delay is that of the topic retry of a bench.
 const delay = 10 * time.Second
 
-func TestACarriedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
+func TestAParkedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 10)
@@ -27,12 +27,12 @@ func TestACarriedOrderIsBegunTheDelayAfterItsReceipt(t *testing.T) {
 			b.Offer("retry", 0, []*kgo.Record{{Topic: "retry", Offset: int64(i), Key: fmt.Append(nil, "k", i), Timestamp: received.Add(stamped)}})
 		}
 		b.fetched("orders", 0, 0, "new")
-		b.holds(t, "orders/0@0")
+		b.working(t, "orders/0@0")
 		for i := range 4 {
 			time.Sleep(time.Until(received.Add(delay + time.Duration(i)*time.Second - 1)))
-			b.holds(t, append([]string{"orders/0@0"}, numbered("retry/0@", i)...)...)
+			b.working(t, append([]string{"orders/0@0"}, numbered("retry/0@", i)...)...)
 			time.Sleep(1 * time.Nanosecond)
-			b.holds(t, append([]string{"orders/0@0"}, numbered("retry/0@", i+1)...)...)
+			b.working(t, append([]string{"orders/0@0"}, numbered("retry/0@", i+1)...)...)
 		}
 	})
 }
@@ -52,7 +52,7 @@ func TestWhatWasReceivedBeforeWaitsNoLongerThanTheDelay(t *testing.T) {
 		a := arrivals{delay: delay, end: 10, assigned: assigned, stamped: assigned.Add(time.Hour)}
 		for _, row := range []struct {
 			name    string
-			stamped time.Duration // beside the time of the claim
+			stamped time.Duration // relative to the time of the claim
 			want    time.Duration
 		}{
 			{"it has waited for a part", -4 * time.Second, 6 * time.Second},
@@ -110,19 +110,19 @@ func TestOrdersThatWaitAreBegunWithinTheRoom(t *testing.T) {
 		b.fetched("waiting", 0, 0, distinct(9)...)
 		b.fetched("waiting", 1, 0, distinct(9)...)
 		b.fetched("orders", 1, 0, "x")
-		b.holds(t, "orders/1@0")
+		b.working(t, "orders/1@0")
 		change(1, 0)
 		time.Sleep(5*time.Second - 1)
-		b.holds(t, "orders/1@0")
+		b.working(t, "orders/1@0")
 		time.Sleep(time.Nanosecond)
-		b.holds(t, "orders/1@0", "waiting/0@0")
+		b.working(t, "orders/1@0", "waiting/0@0")
 		b.end(nil, "waiting/0@0")
-		b.holds(t, "orders/1@0", "waiting/1@0") // partitions take turns
-		time.Sleep(time.Hour)                   // nothing ends: nothing is begun
-		b.holds(t, "orders/1@0", "waiting/1@0")
+		b.working(t, "orders/1@0", "waiting/1@0") // partitions take turns
+		time.Sleep(time.Hour)                     // nothing ends: nothing is begun
+		b.working(t, "orders/1@0", "waiting/1@0")
 		change(3, 0)
 		b.end(nil, "waiting/1@0")
-		b.holds(t, "orders/1@0", "waiting/0@1", "waiting/0@2", "waiting/1@1")
+		b.working(t, "orders/1@0", "waiting/0@1", "waiting/0@2", "waiting/1@1")
 		b.Scheduler.mu.Lock()
 		b.room.ask = nil
 		b.Scheduler.mu.Unlock()
@@ -149,8 +149,8 @@ func TestWhatWaitsSharesTheSlotsWithWhatIsNew(t *testing.T) {
 		begun := map[string]int{}
 		for range 9 {
 			synctest.Wait()
-			for _, hand := range b.names() {
-				topic, _, _ := strings.Cut(hand, "/")
+			for _, name := range b.names() {
+				topic, _, _ := strings.Cut(name, "/")
 				begun[topic]++
 			}
 			b.end(nil, b.names()...)
@@ -176,14 +176,14 @@ func TestBeforeAClosedGateLittleIsKeptAndNothingIsLost(t *testing.T) {
 		b.Offer("retry", 0, all[150:]) // fetched before it was cut
 		s := b.find(0).source("retry")
 		if s.bytes > closedBytes || len(b.paused) != 1 || b.needsRefill {
-			t.Errorf("got %d bytes held, paused %v, refill %t; want at most %d, paused, and no refill", s.bytes, b.paused, b.needsRefill, closedBytes)
+			t.Errorf("got %d bytes kept, paused %v, refill %t; want at most %d, paused, and no refill", s.bytes, b.paused, b.needsRefill, closedBytes)
 		}
 		b.Refill()
 		if b.sought != nil {
 			t.Errorf("sought %v before anything is due, want nothing", b.sought)
 		}
 		b.Scheduler.mu.Lock()
-		held := len(s.queue)
+		kept := len(s.queue)
 		b.Scheduler.mu.Unlock()
 		time.Sleep(delay)
 		synctest.Wait()
@@ -191,10 +191,10 @@ func TestBeforeAClosedGateLittleIsKeptAndNothingIsLost(t *testing.T) {
 			t.Error("no refill is requested when what is kept is due")
 		}
 		b.Refill()
-		if diff := cmp.Diff([]string{fmt.Sprintf("retry/0@%d", held)}, b.sought); diff != "" || len(b.paused) != 0 {
+		if diff := cmp.Diff([]string{fmt.Sprintf("retry/0@%d", kept)}, b.sought); diff != "" || len(b.paused) != 0 {
 			t.Errorf("paused %v, sought (-want +got):\n%s", b.paused, diff)
 		}
-		b.Offer("retry", 0, all[held:])
+		b.Offer("retry", 0, all[kept:])
 		for i := range all {
 			b.end(nil, fmt.Sprintf("retry/0@%d", i))
 		}
@@ -212,6 +212,6 @@ func TestOneRecordIsKeptHoweverLarge(t *testing.T) {
 	s.put([]*kgo.Record{large, large})
 	s.trim()
 	if len(s.queue) != 1 {
-		t.Errorf("got %d records held, want one", len(s.queue))
+		t.Errorf("got %d records kept, want one", len(s.queue))
 	}
 }

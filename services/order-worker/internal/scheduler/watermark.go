@@ -62,7 +62,6 @@ func (w *watermark) span(offset int64) int64 {
 	return offset - w.begun[0].offset
 }
 
-// unfinished counts what was begun and not finished.
 func (w *watermark) unfinished() int {
 	n := 0
 	for _, b := range w.begun {

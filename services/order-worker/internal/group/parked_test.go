@@ -18,7 +18,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 )
 
-func TestCarriedOrdersAreWorkedOnWhenTheyAreDueAndCommitted(t *testing.T) {
+func TestParkedOrdersAreWorkedOnWhenTheyAreDueAndCommitted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := gather(t)
@@ -51,7 +51,7 @@ func TestCarriedOrdersAreWorkedOnWhenTheyAreDueAndCommitted(t *testing.T) {
 }
 
 // An outage has left 10,000 orders in one partition.
-func TestAnOutagesBacklogIsNotHeldInMemory(t *testing.T) {
+func TestAnOutagesBacklogIsNotKeptInMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const n = 10_000

@@ -54,7 +54,7 @@ func TestBusyForAnHourIsADeadLetterAndItsReplayOneMail(t *testing.T) {
 					t.Errorf("got %d attempts of a server that is %s; want 3 in each of %d rounds", deadLetter.Attempts, deadLetter.Reason, rounds)
 				}
 				if got := len(s.Records(t, s.Topics.Retry10s)); got != 6 {
-					t.Errorf("put off %d times for 10 s, want 6", got)
+					t.Errorf("retried %d times after 10 s, want 6", got)
 				}
 				if took := deadLetter.LastFailed.Sub(deadLetter.FirstFailed); took < time.Hour || took > time.Hour+3*time.Minute {
 					t.Errorf("got the dead letter after %s, want it after an hour", took)

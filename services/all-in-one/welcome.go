@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"text/tabwriter"
 
+	"example.com/orders/services/order-api/api"
 	"example.com/orders/services/order-api/ctl"
 	"example.com/orders/shared/config"
 )
@@ -83,3 +86,74 @@ func (d *demo) placeSample(ctx context.Context, api string) {
 		fmt.Fprintln(d.stderr, "all-in-one: sample orders: all confirmed")
 	}
 }
+
+// required reports whether a request needs a key, and the demo has some.
+func (d *demo) required() bool { return d.API.Auth == api.AuthKeys && len(d.keys) > 0 }
+
+// printKeys prints the demo keys, each with an example.
+func (d *demo) printKeys(url string) error {
+	if len(d.keys) == 0 {
+		return nil
+	}
+	without := "Without a key you are the demo operator, who may do everything."
+	if d.required() {
+		without = "Requests without a key are refused."
+	}
+	_, err := fmt.Fprintf(d.stdout, "\nDemo keys. %s With a key you may do what its role may:\n", without)
+	for _, k := range d.keys {
+		_, err2 := fmt.Fprintf(d.stdout, "  curl -sS -H 'Authorization: Bearer %s' '%s/v1/orders?limit=3'    # %s: %s\n", k.text, url, k.role, k.shows)
+		err = errors.Join(err, err2)
+	}
+	return err
+}
+
+// demoKey is an API key that the first start creates, so that visitors can see permissions at work.
+type demoKey struct {
+	role  string
+	shows string // what the example of welcome shows
+	text  string
+}
+
+// createKeys creates the demo keys in the data directory at the first start, and reads them at
+// later ones. It does nothing if the visitor has set a file of keys, or an issuer.
+func (d *demo) createKeys(ctx context.Context) error {
+	if d.API.APIKeys != "" || d.API.Auth == api.AuthOIDC {
+		return nil
+	}
+	if err := os.MkdirAll(d.API.Data, 0o700); err != nil {
+		return err
+	}
+	d.API.APIKeys = d.folder("keys.yaml")
+	_, err := os.Stat(d.API.APIKeys)
+	lost := errors.Is(err, fs.ErrNotExist) // then the keys of an earlier start are not valid
+	for _, k := range []demoKey{
+		{role: "customer", shows: "its own orders: none at first"},
+		{role: "viewer", shows: "all orders, personal data masked"},
+		{role: "operator", shows: "all orders"},
+	} {
+		text, err := os.ReadFile(d.keyFile(k.role))
+		if lost || errors.Is(err, fs.ErrNotExist) {
+			text, err = d.createKey(ctx, k.role)
+		}
+		if err != nil {
+			return err
+		}
+		k.text = strings.TrimSpace(string(text))
+		d.keys = append(d.keys, k)
+	}
+	return nil
+}
+
+// createKey adds a key to the file of keys, as ordersctl does, and saves its text in a file of its
+// own.
+func (d *demo) createKey(ctx context.Context, role string) ([]byte, error) {
+	var text strings.Builder
+	args := []string{"keys", "create", "--file", d.API.APIKeys, "--id", "demo-" + role, "--name", "Demo " + role, "--role", role}
+	if err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), &text, io.Discard); err != nil {
+		return nil, fmt.Errorf("creating the demo keys: %w", err)
+	}
+	return []byte(text.String()), os.WriteFile(d.keyFile(role), []byte(text.String()), 0o600)
+}
+
+// keyFile is the path of the file with the text of a demo key.
+func (d *demo) keyFile(role string) string { return d.folder("demo-" + role + ".key") }

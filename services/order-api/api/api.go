@@ -95,13 +95,9 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	products, err := catalogue.Load(cfg.Catalogue)
+	products, card, err := cfg.pricing()
 	if err != nil {
 		return err
-	}
-	card, err := rates.Load(cfg.RateCard)
-	if err != nil {
-		return fmt.Errorf("reading the rate card: %w", err)
 	}
 	ln, proxies, err := cfg.listen(ctx)
 	if err != nil {
@@ -132,21 +128,28 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	auth.Next = issuer
-	d := desk.New(k.replays, cfg.Topics, v)
-	acts := trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
-	watch := func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return acts.Run(ctx) })
-		g.Go(func() error { return auth.run(ctx) })
-		g.Go(func() error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) })
-		return g.Wait()
-	}
-	return serveAndWatch(ctx, cfg, ln, v, watch, func(stopping <-chan struct{}) http.Handler {
+	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
+	auth.record(acts, cfg.Log)
+	tasks := []func(context.Context) error{acts.Run, auth.run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
 		}, in, v, d, products, card))
 	})
+}
+
+// pricing loads the catalogue, and the rate card for quotes.
+func (cfg *Config) pricing() (*catalogue.Catalogue, *rates.Card, error) {
+	products, err := catalogue.Load(cfg.Catalogue)
+	if err != nil {
+		return nil, nil, err
+	}
+	card, err := rates.Load(cfg.RateCard)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
+	}
+	return products, card, nil
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.
@@ -176,16 +179,17 @@ func (cfg *Config) limits() httpapi.Limits {
 	return httpapi.Limits{Rate: cfg.RateLimit, GuestRate: cfg.GuestRateLimit, Streams: cfg.MaxStreams, Waits: cfg.MaxWaits}
 }
 
-// serveAndWatch runs the view, the watch on the topics and the HTTP server, until ctx is done or
-// one of them fails.
+// serveAndWatch runs the view, the tasks and the HTTP server, until ctx is done or one of them fails.
 func serveAndWatch(
-	ctx context.Context, cfg Config, ln net.Listener, v *view.View, watch func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
+	ctx context.Context, cfg Config, ln net.Listener, v *view.View, tasks []func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
 	// In-flight requests need the view, so it stops after the server.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })
-	g.Go(func() error { return watch(running) })
+	for _, task := range tasks {
+		g.Go(func() error { return task(running) })
+	}
 	g.Go(func() error {
 		defer stop()
 		return serve.Run(running, ln, handler(running.Done()), grace)

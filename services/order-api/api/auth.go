@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/serve"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/wire"
 )
 
 // The values of Settings.Auth. API keys are valid with each of them, if APIKeys names a file.
@@ -69,4 +74,18 @@ func (cfg *Config) openSignIn() (signIn, error) {
 	}
 	s.Keys, s.keys, s.run = keys, keys, keys.Run
 	return s, nil
+}
+
+// record writes each change of the keys to the audit trail. The one who changed the file is unknown to
+// the API, which is the actor.
+func (s signIn) record(acts *trail.Trail, log *slog.Logger) {
+	if s.keys == nil {
+		return
+	}
+	s.keys.OnChange(func(ctx context.Context, what string) {
+		api := order.Actor{Kind: order.ActorService, ID: "order-api"}
+		if err := acts.Record(ctx, trail.Act{Kind: trail.KeyChange, Target: "api-keys", Reason: what, Actor: api}, wire.Done, ""); err != nil {
+			log.Warn("a change of the API keys is not in the audit trail", telemetry.Reason, what, telemetry.Error, err)
+		}
+	})
 }

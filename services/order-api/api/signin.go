@@ -32,7 +32,7 @@ func (o *openID) Authenticate(r *http.Request) (identity.Principal, error) {
 }
 
 // openID returns the issuer of the settings; its fields are nil if there is none. If the issuer is away, the
-// API starts without it, and the log says so.
+// API starts all the same, and logs a warning.
 func (cfg *Config) openID(ctx context.Context, at net.Addr) (*openID, error) {
 	if cfg.OIDCIssuer == "" {
 		if cfg.OIDCClientID != "" || len(cfg.OIDCAudience) > 0 {

@@ -38,7 +38,7 @@ func TestSignInByTheRunningAPI(t *testing.T) {
 	p, k := oidctest.Start(t), kafkatest.Start(t)
 	cfg := Config{
 		Settings: Settings{
-			HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), OIDCIssuer: p.URL, OIDCClientID: oidctest.Client,
+			HTTP: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), Auth: AuthOIDC, OIDCIssuer: p.URL, OIDCClientID: oidctest.Client,
 			OIDCClientSecretFile: write(t, oidctest.ClientSecret+"\n"), OIDCRoles: write(t, "claim: groups\nroles: {ops: operator}\n"),
 		},
 		Kafka: k.Config(), Topics: k.Topics, Log: slog.New(slog.DiscardHandler),

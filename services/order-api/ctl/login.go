@@ -32,7 +32,7 @@ func (l *login) Run(ctx context.Context, p *printer, file tokenFile) error {
 	if err != nil {
 		return config.Usage(fmt.Errorf("--issuer: %w", err))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.Wait, fmt.Errorf("nobody has signed in for %s", l.Wait))
+	ctx, cancel := context.WithTimeoutCause(ctx, l.Wait, fmt.Errorf("the sign-in did not end within %s", l.Wait))
 	defer cancel()
 	tokens, err := native.SignIn(ctx, func(address string) { p.note("open this page in a browser on this machine, and sign in: " + address) })
 	if err != nil {

@@ -86,11 +86,12 @@ type attacked struct {
 	Read []string // what the page could read of the answers
 }
 
-// attackFrom opens the page under a base URL and lets it send all its requests to a target. It returns
+// attackFrom opens the page under a base URL and lets it send all kinds of requests to paths of a target, each with
+// a body. It returns
 // how many it sent, and the answers that it could read.
-func attackFrom(t *testing.T, ctx context.Context, base, target string, paths []string, body string) (sent int, read []string) { //nolint:revive // chromedp's context is the browser
+func attackFrom(t *testing.T, ctx context.Context, base, target string, requests [][2]string) (sent int, read []string) { //nolint:revive // chromedp's context is the browser
 	t.Helper()
-	arguments, err := json.Marshal([]any{target, paths, body})
+	arguments, err := json.Marshal([]any{target, requests})
 	must(t, err)
 	tab, closeTab := chromedp.NewContext(ctx)
 	defer closeTab()
@@ -113,12 +114,12 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	letter := s.failDead(t, &dead)
 	sold := s.place(t, wanted())
 	s.work(t, &sold)
-	paths := []string{
-		"/v1/orders", "/v1/orders/" + string(open.Order.ID) + "/cancel", "/v1/orders/" + string(sold.Order.ID) + "/refund",
-		"/v1/dead-letters/" + letter + "/replay",
-	}
 	body, err := json.Marshal(wanted())
 	must(t, err)
+	attacks := [][2]string{
+		{"/v1/orders", string(body)}, {"/v1/orders/" + string(open.Order.ID) + "/cancel", "{}"},
+		{"/v1/orders/" + string(sold.Order.ID) + "/refund", "{}"}, {"/v1/dead-letters/" + letter + "/replay", "{}"},
+	}
 	at := func(p *proxy, host string) string {
 		_, port, err := net.SplitHostPort(p.Listener.Addr().String())
 		must(t, err)
@@ -131,9 +132,9 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 		"rebinding of a name":    {at(p, "evil.example"), at(p, "evil.example")},
 		"another name of theirs": {at(evil, "evil.example"), at(p, "rebound.example")},
 	} {
-		sent, read := attackFrom(t, ctx, row.page, row.target, paths, string(body))
-		if sent < 12*len(paths) {
-			t.Errorf("%s: got %d requests sent, want %d at least", name, sent, 12*len(paths))
+		sent, read := attackFrom(t, ctx, row.page, row.target, attacks)
+		if sent < 12*len(attacks) {
+			t.Errorf("%s: got %d requests sent, want %d at least", name, sent, 12*len(attacks))
 		}
 		for _, answer := range read {
 			if row.page != row.target || !strings.Contains(answer, " 421 ") {
@@ -147,7 +148,7 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	p.refusedAllWrites(t)
 
 	// The same page can do all of it from the origin itself, so the attacks were requests that could succeed.
-	attackFrom(t, ctx, p.URL, p.URL, paths, string(body))
+	attackFrom(t, ctx, p.URL, p.URL, attacks)
 	if len(s.Records(t, s.Topics.Orders)) == orders || len(s.Records(t, s.Topics.Replay)) < requests+2 {
 		t.Error("a page of the origin could not place, cancel and replay")
 	}

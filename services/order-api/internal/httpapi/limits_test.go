@@ -43,8 +43,8 @@ func TestRequestsAreLimitedForEachClient(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimited(httpapi.Limits{Rate: 10, GuestRate: 2})
-		ann := identity.Principal{ID: "ann", Role: identity.Customer}
-		bob := identity.Principal{ID: "bob", Role: identity.Customer}
+		ann := identity.Principal{ID: "ann", Role: identity.Viewer}
+		bob := identity.Principal{ID: "bob", Role: identity.Viewer}
 		count := func(address string, p identity.Principal) (accepted int) {
 			for range 100 {
 				if w := l.get("/v1/dead-letters?limit=none", address, p); w.Code != 429 {
@@ -87,7 +87,7 @@ func TestRateLimitHeaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimited(httpapi.Limits{Rate: 10})
-		ann := identity.Principal{ID: "ann", Role: identity.Customer}
+		ann := identity.Principal{ID: "ann", Role: identity.Viewer}
 		var last *httptest.ResponseRecorder
 		for i := range 21 {
 			last = l.get("/v1/dead-letters", "192.0.2.1", ann)

@@ -23,8 +23,10 @@ package apikey
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base32"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -46,7 +48,10 @@ type Store struct {
 	log  *slog.Logger
 	keys atomic.Pointer[map[string]Key] // by ID
 	used sync.Map                       // by ID: *atomic.Int64, the time of the last use in Unix nanoseconds
-	seen state                          // owned by Run
+
+	// Owned by Run.
+	seen    state
+	changed func(ctx context.Context, what string) // see OnChange; or nil
 }
 
 // state is what reading the file gave: its text, or an error.
@@ -118,10 +123,44 @@ func (s *Store) refresh(ctx context.Context) {
 		}
 	}
 	s.seen = now
+	before := *s.keys.Load()
 	if err := s.accept(now); err != nil {
 		s.log.Error("the changed file of API keys is not used, the keys read before stay valid: correct the file",
 			slog.String(telemetry.File, s.path), slog.String(telemetry.Error, clip(err)))
+		return
 	}
+	if what := changes(before, *s.keys.Load()); what != "" && s.changed != nil {
+		s.changed(ctx, what)
+	}
+}
+
+// OnChange has Run call a function after a changed file is in force, with the IDs of the keys that were
+// added, changed, revoked and removed. Call it before Run.
+func (s *Store) OnChange(do func(ctx context.Context, what string)) { s.changed = do }
+
+// changes names the keys that differ between two versions of the file, or returns "".
+func changes(before, after map[string]Key) string {
+	lists := map[string][]string{}
+	for id, k := range after {
+		switch old, known := before[id]; {
+		case !known:
+			lists["added"] = append(lists["added"], id)
+		case old.State(time.Time{}) != Revoked && k.State(time.Time{}) == Revoked:
+			lists["revoked"] = append(lists["revoked"], id)
+		case old != k:
+			lists["changed"] = append(lists["changed"], id)
+		}
+	}
+	for id := range before {
+		if _, known := after[id]; !known {
+			lists["removed"] = append(lists["removed"], id)
+		}
+	}
+	var parts []string
+	for _, what := range slices.Sorted(maps.Keys(lists)) {
+		parts = append(parts, what+" "+strings.Join(slices.Sorted(slices.Values(lists[what])), ", "))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // read reads the file, and its mode.
@@ -193,4 +232,67 @@ func (s *Store) Authenticate(r *http.Request) (identity.Principal, error) {
 	last, _ := s.used.LoadOrStore(id, new(atomic.Int64))
 	last.(*atomic.Int64).Store(now.UnixNano())
 	return k.Principal, nil
+}
+
+// Key is an API key without its secret.
+type Key struct {
+	ID        string             // part of the text of the key, as in ok_ID_SECRET
+	Principal identity.Principal // whom the key signs in; several keys can have the same
+	Created   time.Time          // zero: unknown
+	Expires   time.Time          // zero: never
+	Revoked   time.Time          // zero: not revoked
+	Used      time.Time          // last use; zero: none since the start of the process. Set by Store.Keys only
+	hash      [sha256.Size]byte  // of the text of the key
+}
+
+// The states of a key.
+const (
+	Active  = "active"
+	Expired = "expired"
+	Revoked = "revoked"
+)
+
+// State is the state of the key at a time: Active, Expired or Revoked.
+func (k Key) State(now time.Time) string {
+	switch {
+	case !k.Revoked.IsZero():
+		return Revoked
+	case !k.Expires.IsZero() && !now.Before(k.Expires):
+		return Expired
+	}
+	return Active
+}
+
+// Sizes of the random parts in bytes. An ID is no secret.
+const (
+	idBytes     = 5
+	secretBytes = 32
+)
+
+// maxText is the maximum length of the text of a key.
+const maxText = len(identity.KeyPrefix) + maxID + 1 + 64
+
+// letters encodes the random parts.
+func letters(bytes int) string {
+	random := make([]byte, bytes)
+	rand.Read(random) // never returns an error
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random))
+}
+
+// generate gives the key an ID and a secret, and returns its text.
+func (k *Key) generate() string {
+	k.ID = letters(idBytes)
+	text := identity.KeyPrefix + k.ID + "_" + letters(secretBytes)
+	k.hash = sha256.Sum256([]byte(text))
+	return text
+}
+
+// idOf returns the ID in the text of a key, or "".
+func idOf(text string) string {
+	rest, ok := strings.CutPrefix(text, identity.KeyPrefix)
+	id, _, found := strings.Cut(rest, "_")
+	if !ok || !found || len(text) > maxText {
+		return ""
+	}
+	return id
 }

@@ -123,8 +123,9 @@ func local(path string) bool {
 }
 
 // Callback receives the browser from the issuer: it exchanges the code for tokens, and begins a
-// session. An attempt can be used once, and only by the browser that began it.
-func (p *Pages) Callback(w http.ResponseWriter, r *http.Request) error {
+// session. An attempt can be used once, and only by the browser that began it. signedIn is called with
+// who signs in, before the session begins; its error is returned, and there is no session then.
+func (p *Pages) Callback(w http.ResponseWriter, r *http.Request, signedIn func(identity.Principal) error) error {
 	query := r.URL.Query()
 	a, err := p.attempt(r, query)
 	if err != nil {
@@ -147,6 +148,9 @@ func (p *Pages) Callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	s, err := p.exchange(r.Context(), m, query.Get("code"), a)
 	if err != nil {
+		return err
+	}
+	if err := signedIn(s.principal); err != nil {
 		return err
 	}
 	p.endSession(r)

@@ -55,7 +55,7 @@ func (s *site) handle(w http.ResponseWriter, r *http.Request) error {
 	case "/sign-in":
 		return s.SignIn(w, r)
 	case "/sign-in/callback":
-		return s.Callback(w, r)
+		return s.Callback(w, r, func(identity.Principal) error { return nil })
 	case "/sign-out":
 		return s.SignOut(w, r)
 	}

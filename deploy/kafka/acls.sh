@@ -19,7 +19,7 @@ allow() {
   "${command[@]}" --add --allow-principal "User:$principal" "${what[@]}"
 }
 
-allow "$api" Read,Write,DescribeConfigs topic "$prefix"
+allow "$api" Read,Write,DescribeConfigs topic "$prefix" "$prefix.desk"
 allow "$api" Read,DescribeConfigs topic "$prefix.status" "$prefix.invoices" "$prefix.dlq"
 allow "$api" Write,DescribeConfigs topic "$prefix.replay"
 allow "$api" Describe,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting"
@@ -27,6 +27,7 @@ allow "$api" Describe group "$group"
 
 allow "$worker" Read,DescribeConfigs topic "$prefix" "$prefix.replay"
 allow "$worker" Read,Write,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.status" "$prefix.invoices" "$prefix.dlq"
+allow "$worker" Describe,DescribeConfigs topic "$prefix.desk"
 allow "$worker" Read group "$group"
 allow "$worker" DescribeConfigs cluster kafka-cluster
 # With --group-protocol consumer:
@@ -34,8 +35,8 @@ allow "$worker" DescribeConfigs cluster kafka-cluster
 # To detect a second group of workers on the same topics before it claims partitions:
 # allow "$worker" Describe group '*'
 
-allow "$operator" Read,DescribeConfigs topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status"
+allow "$operator" Read,DescribeConfigs topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.desk"
 allow "$operator" Read,Write,DescribeConfigs topic "$prefix.invoices" "$prefix.dlq"
 allow "$operator" Describe group "$group"
 
-allow "$creator" Create,Describe topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.invoices" "$prefix.dlq"
+allow "$creator" Create,Describe topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.invoices" "$prefix.dlq" "$prefix.desk"

@@ -31,7 +31,7 @@ var operations = map[kmsg.ACLOperation]string{
 // APIGrants are what order-api needs. Read and Write include Describe.
 func APIGrants(t topic.Set, group string) []Grant {
 	return append(checked(t, map[string][]string{
-		t.Orders: {"Read", "Write"}, t.Status: {"Read"}, t.Invoices: {"Read"}, t.DLQ: {"Read"}, t.Replay: {"Write"},
+		t.Orders: {"Read", "Write"}, t.Status: {"Read"}, t.Invoices: {"Read"}, t.DLQ: {"Read"}, t.Replay: {"Write"}, t.Desk: {"Read", "Write"},
 	}), Grant{"group", group, []string{"Describe"}})
 }
 

@@ -50,7 +50,7 @@ func ExampleCheck() {
 	fmt.Println(layout.Partitions, len(layout.Incarnation), err)
 	// Output:
 	// true
-	// 8 <nil>
+	// 9 <nil>
 	// 12 6 <nil>
 }
 

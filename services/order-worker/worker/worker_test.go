@@ -107,6 +107,7 @@ func TestLostOffsetsRepeatNoMail(t *testing.T) {
 		s.place(t, orders(51)[50:]...)
 		stop = s.work(t)
 		s.Await(t, ended(51))
+		time.Sleep(5 * time.Second) // until the other partitions are read again, too
 		stop()
 		s.confirmedOnce(t, 51)
 		s.committedAll(t)

@@ -129,8 +129,12 @@ func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s 
 }
 
 // do has the effect of a step while no other worker can own the partition. A lease that lapses meanwhile
-// is no failure: nothing was done, and it is done when the lease is held again.
+// is no failure: nothing was done, and it is done when the lease is held again. A step without an intent
+// has no effect outside the process, and waits for nothing.
 func do(ctx context.Context, l *ledger.Ledger, w *order.Work, s Step) error {
+	if intentOf(s) == "" {
+		return safely(func() error { return s.Do(ctx, w) })
+	}
 	for {
 		if err := l.Hold(ctx); err != nil {
 			return err

@@ -42,6 +42,31 @@ func TestIntentIsWrittenBeforeItsEffect(t *testing.T) {
 	})
 }
 
+// The wait is for a fetch, with the states of other orders in it: a step without an effect does not pay for it.
+func TestOnlyAnEffectWaitsUntilItsIntentCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		waits := 0
+		l.cfg.Applied = func(context.Context, int32, int64) error {
+			waits++
+			return nil
+		}
+		l.takeOver(t)
+		waited := map[order.Step]int{}
+		for _, s := range []*step{l.shipping, l.invoice, l.email} {
+			s.do = func(context.Context, *order.Work) error {
+				waited[s.name] = waits
+				return nil
+			}
+		}
+		l.work(t, l.place(t, "ord_1"))
+		if diff := cmp.Diff(map[order.Step]int{order.StepShipping: 0, order.StepInvoice: 1, order.StepEmail: 2}, waited); diff != "" {
+			t.Errorf("waits before each step (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestNoEffectWithoutAnAcknowledgedIntent(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -24,7 +24,8 @@ type Step interface {
 
 // WithIntent is a step with an effect outside the process. Its intent is written to orders.status and
 // acknowledged between Plan and Do, with what Plan has decided. Each step has a status of its own: an
-// attempt writes an intent once.
+// attempt writes an intent once. Do is called while the lease is held and no newer claim is before the
+// intent; the Do of another step is called at once.
 type WithIntent interface {
 	Intent() order.Status
 }

@@ -117,8 +117,10 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	body, err := json.Marshal(wanted())
 	must(t, err)
 	attacks := [][2]string{
-		{"/v1/orders", string(body)}, {"/v1/orders/" + string(open.Order.ID) + "/cancel", "{}"},
-		{"/v1/orders/" + string(sold.Order.ID) + "/refund", "{}"}, {"/v1/dead-letters/" + letter + "/replay", "{}"},
+		{"/v1/orders", string(body)},
+		{"/v1/orders/" + string(open.Order.ID) + "/cancel", "{}"},
+		{"/v1/orders/" + string(sold.Order.ID) + "/refund", "{}"},
+		{"/v1/dead-letters/" + letter + "/replay", "{}"},
 	}
 	at := func(p *proxy, host string) string {
 		_, port, err := net.SplitHostPort(p.Listener.Addr().String())

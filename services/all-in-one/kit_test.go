@@ -69,6 +69,7 @@ func runStories(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 			env.Defer(func() {
 				for name, p := range k.programs {
 					p.end(os.Kill)
+					printsNoPersonalData(k.t, name, p.text())
 					if k.t.Failed() {
 						k.t.Logf("%s printed:\n%s", name, p.text())
 					}
@@ -142,7 +143,7 @@ func (k *kit) start(ts *testscript.TestScript, args []string) error {
 	if k.mail != nil {
 		embedded, smtp = embedded[:1], k.mail.SMTPAddr()
 	}
-	flags := []string{"--http", "127.0.0.1:0", "--inbox", "127.0.0.1:0", "--data", "data", "--smtp", smtp}
+	flags := []string{"--http", "127.0.0.1:0", "--inbox", "127.0.0.1:0", "--data", "data", "--smtp", smtp, "--log-level", "info"}
 	if k.real != nil {
 		embedded, brokers = embedded[1:], strings.Join(k.real.Config().Brokers, ",")
 		flags = append(flags, "--prefix", k.real.Prefix, "--group", k.real.Prefix)

@@ -133,6 +133,8 @@ func denied(ctx context.Context, cl *kgo.Client, grants []Grant, found kadm.Topi
 		switch {
 		case Classify(err) == Denied:
 			d.Err = err
+		case err != nil && Classify(err) == Away: // as on a new cluster: the group has no coordinator yet; a denial shows later
+			continue
 		case err != nil && len(d.Missing) == 0:
 			return fmt.Errorf("asking what is authorized: %w", err)
 		case err != nil: // what is known to be missing is worth more

@@ -91,3 +91,30 @@ func ignorant(r *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	}
 	return answer
 }
+
+// TestCheckNeedsNoCoordinator has a new cluster, whose groups have no coordinator yet: it cannot say
+// what is authorized.
+func TestCheckNeedsNoCoordinator(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t)
+		k.Cluster.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			k.Cluster.KeepControl()
+			answer := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+			answer.ErrorCode = kerr.CoordinatorNotAvailable.Code
+			for _, key := range req.(*kmsg.FindCoordinatorRequest).CoordinatorKeys {
+				c := kmsg.NewFindCoordinatorResponseCoordinator()
+				c.Key, c.ErrorCode = key, kerr.CoordinatorNotAvailable.Code
+				answer.Coordinators = append(answer.Coordinators, c)
+			}
+			return answer, nil, true
+		})
+		for name, grants := range map[string][]kafka.Grant{
+			"api": kafka.APIGrants(k.Topics, "group"), "worker": kafka.WorkerGrants(k.Topics, "group"),
+		} {
+			if _, err := kafka.Check(t.Context(), k.Client, k.Topics, grants...); err != nil {
+				t.Errorf("%s: got %v, want that it starts", name, err)
+			}
+		}
+	})
+}

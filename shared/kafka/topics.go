@@ -70,13 +70,13 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set, grants ...Grant) 
 	if grants == nil {
 		grants = checked(set, nil)
 	}
-	if err := authorize(ctx, cl, grants); err != nil {
-		return Layout{}, err
-	}
 	names := namesOf(set)
 	found, err := listTopics(ctx, cl, names)
 	if err != nil {
 		return Layout{}, fmt.Errorf("listing topics: %w", err)
+	}
+	if err := denied(ctx, cl, grants, found); err != nil {
+		return Layout{}, err
 	}
 	configs, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, names...)
 	if Classify(err) == Denied { // ACLs changed just now; the error does not name them

@@ -17,6 +17,8 @@ import (
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/oidc/oidctest"
 	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 func TestMain(m *testing.M) { oidctest.Main(m) }
@@ -67,6 +69,14 @@ func TestSignInByTheRunningAPI(t *testing.T) {
 	back := p.SignIn(t, browser, get(url+"/sign-in?return=/docs").Header.Get("Location"), "ops")
 	if resp := get(back); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != url+"/docs" || len(resp.Cookies()) != 2 {
 		t.Errorf("got %s %v, want a session and a redirect to /docs", resp.Status, resp.Header)
+	}
+	acts := k.Records(t, k.Topics.Desk)
+	if len(acts) != 1 {
+		t.Fatalf("got %d acts in the audit trail, want the sign-in", len(acts))
+	}
+	act, err := wire.ReadAct(acts[0])
+	if err != nil || act.Kind != "sign-in" || act.Outcome != wire.Done || act.Cause.Actor.Kind != order.ActorOperator || act.Address != "127.0.0.0/24" {
+		t.Errorf("got %+v, %v; want the sign-in of an operator", act, err)
 	}
 }
 

@@ -43,9 +43,9 @@ type settings struct {
 	Worker worker.Settings `embed:""`
 	telemetry.Log
 
-	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process, in addition to API and workers: broker (Kafka), inbox (mail server), or none."`
+	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process, in addition to API and workers: broker (Kafka), inbox (mail server and its web page), or none."`
 	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the web page that shows the mails of the embedded inbox."`
-	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers in this process. Workers in other processes can join."`
+	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers in this process. Workers in other processes can join the same group. 0: none."`
 	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`
 }
 
@@ -54,7 +54,7 @@ type apiFlags struct {
 	HTTP                 string        `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
 	Data                 string        `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
 	Catalogue            string        `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
-	SecretFile           string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET may hold the key itself. Default: a file in --data, created at the first start."`
+	SecretFile           string        `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET can be the key instead of a file. Default: a file in --data, created at the first start."`
 	Secret               string        `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
 	Promise              time.Duration `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
 	PerRecipient         int           `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`

@@ -8,7 +8,7 @@ import (
 // Access are the settings of every program that listens: from where it may be reached, and under
 // which host names. The zero value allows this machine only.
 type Access struct {
-	AllowRemote  bool     `env:"ORDERS_ALLOW_REMOTE" help:"Allow addresses that other machines can reach. The order API then requires sign-in. Health checks, metrics, the mail inbox and the embedded servers have none: any client may use them."`
+	AllowRemote  bool     `env:"ORDERS_ALLOW_REMOTE" help:"Allow this program to listen on addresses that other machines can reach. The order API then requires sign-in. Health checks, metrics, the mail inbox and the embedded servers have none: any client may use them."`
 	AllowedHosts []string `env:"ORDERS_ALLOWED_HOSTS" placeholder:"NAME" help:"Accept HTTP requests for these host names, in addition to localhost and the IP addresses of this machine."`
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Kafka are the settings of every program that talks to Kafka.
 type Kafka struct {
-	Brokers  []string      `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka bootstrap brokers, as HOST:PORT."`
+	Brokers  []string      `env:"ORDERS_BROKERS" default:"127.0.0.1:9092" help:"Kafka bootstrap brokers, as HOST:PORT, separated by commas."`
 	Prefix   string        `env:"ORDERS_PREFIX" default:"orders" help:"Prefix of the topic names."`
 	Security KafkaSecurity `embed:""`
 }

@@ -24,18 +24,18 @@ const name = "ordersctl"
 // commands is the command line; kong reads it.
 type commands struct {
 	API  string `name:"api" env:"ORDERS_API" default:"http://127.0.0.1:8080" help:"Base URL of the API."`
-	JSON bool   `name:"json" help:"Print results as NDJSON: one JSON object a line."`
+	JSON bool   `name:"json" help:"Print results as NDJSON: one JSON object per line."`
 	credentials
 
 	Place   place       `cmd:"" help:"Place orders from files (JSON with one order, NDJSON or CSV)."`
 	Quote   quote       `cmd:"" help:"Show the shipping price of an order without placing it."`
-	Watch   watch       `cmd:"" help:"Print the status changes of an order until it is final."`
+	Watch   watch       `cmd:"" help:"Print the status changes of an order until it has a final status."`
 	Get     getOrder    `cmd:"" help:"Show an order."`
 	Cancel  cancelOrder `cmd:"" help:"Cancel an order that no worker has begun."`
 	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
 	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
-	Audit   auditOrders `cmd:"" help:"Check that every order is accounted for (reads Kafka directly). For who did what, see audit-log."`
+	Audit   auditOrders `cmd:"" help:"Check that every order is in exactly one place (reads Kafka directly). For who did what, see audit-log."`
 	Acts    auditLog    `cmd:"" name:"audit-log" help:"Show the audit trail: who refunded, cancelled and replayed, and who was denied. It is not the reconciliation of audit."`
 	Ready   ready       `cmd:"" help:"Check that the API is ready for requests."`
 	Keys    keys        `cmd:"" help:"Create, list and revoke API keys (changes a file of order-api)."`

@@ -63,7 +63,7 @@ func misused(err error) error {
 
 type listDeadLetters struct {
 	filter
-	State string `enum:"open,lost,replayed,closed,all" default:"open" help:"Only dead letters in this state: ${enum}."`
+	State string `enum:"open,lost,replayed,closed,all" default:"open" help:"Only dead letters in this state: open, replayed (a replay is under way), closed (the order has ended), lost (the record was deleted), or all."`
 }
 
 // Run prints a line for each dead letter.

@@ -20,7 +20,7 @@ import (
 type place struct {
 	Files       []string      `arg:"" help:"Files of orders; - reads stdin."`
 	Key         string        `help:"Idempotency key, if the file holds one order. Default: the key in the file; without one, each run places a new order."`
-	Wait        time.Duration `help:"Wait this long for each order to be confirmed, at most 60s. An order that is not confirmed by then counts as failed. Default: do not wait."`
+	Wait        time.Duration `help:"Wait this long for each order to be confirmed, at most 60s. If an order is not confirmed by then, the command exits with 1, and the order continues. Default: do not wait."`
 	Concurrency int           `default:"16" help:"Maximum number of requests in flight."`
 }
 

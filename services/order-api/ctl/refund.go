@@ -18,7 +18,7 @@ import (
 // refund is the command that refunds an order.
 type refund struct {
 	ID       string        `arg:"" help:"ID of the order."`
-	Items    []string      `arg:"" optional:"" name:"sku=quantity" help:"Items to refund, such as BOTTLE-750=1. Default without --shipping: everything that is not refunded yet."`
+	Items    []string      `arg:"" optional:"" name:"sku=quantity" help:"Items to refund, such as BOTTLE-750=1. Without items and without --shipping: everything that is not refunded yet."`
 	Shipping bool          `help:"Also refund the shipping price, as far as it is not refunded yet."`
 	Reason   string        `help:"Reason, printed on the credit note and written to the audit trail."`
 	Key      string        `help:"Idempotency key of the refund. Default: a new key for each run."`

@@ -18,7 +18,7 @@ type topics struct {
 	config.Kafka
 	Create createTopics `cmd:"" help:"Create missing topics."`
 	Check  checkTopics  `cmd:"" help:"Check that all topics exist with the required settings."`
-	Skip   skipBatch    `cmd:"" help:"Skip one batch that cannot be read, to unblock its partition."`
+	Skip   skipBatch    `cmd:"" help:"Skip one batch that cannot be read, to unblock its partition. Orders in it are not worked on."`
 }
 
 type createTopics struct {

@@ -14,7 +14,7 @@ type Settings struct {
 	Group            string        `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers."`
 	Protocol         string        `name:"group-protocol" env:"ORDERS_GROUP_PROTOCOL" enum:"classic,consumer" default:"classic" help:"Consumer group protocol: classic, or consumer (KIP-848). With consumer, the brokers set the session timeout."`
 	Session          time.Duration `name:"session-timeout" env:"ORDERS_SESSION_TIMEOUT" default:"8s" help:"Session timeout of the group (classic protocol): the partitions of a worker that is silent for this long go to others. At least 4s, and within the brokers' bounds."`
-	AcceptLoss       bool          `env:"ORDERS_ACCEPT_LOSS" help:"When a topic has lost records that were not processed, continue with the oldest record that still exists. Without this flag the partition is blocked."`
+	AcceptLoss       bool          `env:"ORDERS_ACCEPT_LOSS" help:"Skip records that were lost before they were processed, and continue with the next one. Start with this flag once, when you know what is lost. Default: the partition is blocked."`
 	SMTP             string        `name:"smtp" env:"ORDERS_SMTP" default:"127.0.0.1:1025" help:"Mail server, as HOST:PORT."`
 	SMTPTLS          string        `name:"smtp-tls" env:"ORDERS_SMTP_TLS" enum:"auto,none,opportunistic,required,implicit" default:"auto" help:"Encryption of the connection to the mail server: required (STARTTLS, or no mail is sent), implicit (TLS from the first byte), opportunistic (STARTTLS if the server offers it) or none. auto: implicit for port 465, opportunistic for a loopback address, else required. Certificates are always checked."`
 	SMTPCA           string        `name:"smtp-ca" env:"ORDERS_SMTP_CA" type:"path" placeholder:"FILE" help:"Certificate authorities that may sign the mail server's certificate (PEM). Default: those of the system."`
@@ -27,11 +27,11 @@ type Settings struct {
 	ShopURL          string        `name:"shop-url" env:"ORDERS_SHOP_URL" placeholder:"URL" help:"Base URL of the shop. Mails link to /orders/ID below it; those to guests have a token that gives access to the order. Default: no link."`
 	RateCard         string        `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices (YAML). Default: a built-in example."`
 	Seller           string        `env:"ORDERS_SELLER" type:"path" placeholder:"FILE" help:"Seller that is named on invoices and in mails (YAML). Default: a built-in example."`
-	Concurrency      int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Maximum number of orders in flight."`
-	Drain            time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"Grace period for in-flight orders when a partition is revoked or the worker stops."`
-	Retries          int           `env:"ORDERS_RETRIES" default:"6" help:"Retry a failed order this many times, 10 seconds apart, then every 2 minutes (see --retry-for). 0: never retry."`
+	Concurrency      int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Maximum number of orders that each worker works on at the same time."`
+	Drain            time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"Grace period in which orders in flight can end when a partition is revoked or the worker stops. Above 30s, the timeout of a mail, it avoids uncertain mails."`
+	Retries          int           `env:"ORDERS_RETRIES" default:"6" help:"Number of retries 10 seconds apart. After them, retry every 2 minutes until --retry-for. 0: no retries at all."`
 	RetryFor         time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Retry every 2 minutes until this long after the first failure, then dead-letter the order."`
-	Uncertain        string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"What to do when the outcome of a mail is unknown: resend sends it again, hold dead-letters the order."`
+	Uncertain        string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"What to do when the outcome of a mail is unknown: resend: send it again, at most twice. hold: make the order a dead letter."`
 	Health           string        `env:"ORDERS_HEALTH" placeholder:"HOST:PORT" help:"Address that serves /healthz/live, /healthz/ready and /metrics. Default: none."`
 }
 

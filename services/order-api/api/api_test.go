@@ -233,7 +233,7 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 			t.Parallel()
 			cfg := settings(t, k)
 			row.change(&cfg)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 			defer cancel()
 			if err := api.Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("got %v, want an error with %q", err, row.want)

@@ -141,7 +141,7 @@ func TestLoginThatFailsLeavesNoToken(t *testing.T) {
 		"refused":      {nil, "&error=access_denied", "refused the sign-in"},
 		"invalid code": {nil, "&code=x", "exchanging the code"},
 		"other issuer": {nil, "&code=x&iss=https://evil.example", "belongs to no attempt"},
-		"nobody":       {[]string{"--wait", "100ms"}, "", "the sign-in did not end within 100ms"},
+		"no answer":    {[]string{"--wait", "100ms"}, "", "the sign-in did not end within 100ms"},
 	} {
 		file := filepath.Join(t.TempDir(), "token")
 		s := startLogin(t, nil, append(row.args, "--token-file", file, "--issuer", p.URL, "--client-id", oidctest.Native)...)

@@ -189,8 +189,9 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 		v.block(p, reason)
 	}
 	v.projection.commit(d)
-	v.freshness.advance(d.Positions)
+	// Before advance: who waited for these records is not woken by them afterwards.
 	v.watchers.notify(d.changed)
+	v.freshness.advance(d.Positions)
 	return nil
 }
 

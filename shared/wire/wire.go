@@ -17,6 +17,7 @@
 //	                  VoidNumber              invoice numbers that will never be used
 //	orders.dlq        dlq.DeadLetter          a dead letter, in the package dlq
 //	orders.desk       Act, ReadAct            an act of an operator, and its outcome
+//	                  Decision, ReadDecision  a discard, restore, note or edit of a dead letter
 //	                  Job, JobChunk           a replay job and its selection
 //	                  JobEvent, JobBatch      what became of it
 //
@@ -72,6 +73,7 @@ const (
 	TypeVoid       = "orders.void"
 	TypeDeadLetter = "orders.dead-letter"
 	TypeAct        = "orders.act"
+	TypeDecision   = "orders.decision"
 	TypeJob        = "orders.job"
 	TypeJobChunk   = "orders.job-chunk"
 	TypeJobEvent   = "orders.job-event"

@@ -169,6 +169,7 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"cancel":    wire.CancelRequest{Order: w.Order.ID, Origin: w.Origin, Cause: asked, At: at}.Record(),
 		"act":       act(wire.Unknown).Record(),
 		"outcome":   act(wire.Refused).Record(),
+		"decision":  decision(wire.Edit).Record(),
 		"job":       job().Record(),
 		"job-chunk": jobChunk().Record(),
 		"job-event": jobEvent().Record(),

@@ -82,7 +82,7 @@ func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
 		most = MaxDryRun
 	}
 	if ids = s.IDs; len(ids) == 0 {
-		ids, err = j.cfg.View.Select(ctx, s.Filter, most)
+		ids, err = j.cfg.Select(ctx, s.Filter, most)
 	}
 	if err != nil {
 		return nil, err

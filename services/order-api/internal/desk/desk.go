@@ -59,35 +59,44 @@ func (l *LostError) Error() string { return "record of the dead letter is gone: 
 const deadline = kafka.DeliveryTimeout - time.Second
 
 // Replay requests that a worker resumes the order of a dead letter at the step that failed. It
-// returns the number of the replay. If the record of the dead letter is gone, the replay uses the
-// current state of the order.
-//
-// It is ErrUnknown, ErrClosed or, without an order, LostError if there is nothing to replay, and
-// view.ErrBehind if the view is too old to know. With view.ErrAway the replay may have been
-// requested.
+// returns the number of the replay. Its errors are those of Request, and view.ErrAway: then the
+// replay may have been requested.
 func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	shown, err := d.replayable(ctx, id)
+	q, err := d.Request(ctx, id)
 	if err != nil {
 		return 0, err
+	}
+	if err := d.request(ctx, q.Origin.Partition, q.Record()); err != nil {
+		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
+	}
+	return q.Number, nil
+}
+
+// Request returns the next replay of a dead letter, and sends nothing. The principal of ctx asks
+// for it. If the record of the dead letter is gone, the replay uses the current state of the order.
+// It blocks until Kafka has answered or ctx ends.
+//
+// It is ErrUnknown, ErrClosed or, without an order, LostError if there is nothing to replay,
+// view.ErrBehind if the view is too old to know, and view.ErrAway if Kafka does not answer.
+func (d *Desk) Request(ctx context.Context, id string) (wire.ReplayRequest, error) {
+	shown, err := d.replayable(ctx, id)
+	if err != nil {
+		return wire.ReplayRequest{}, err
 	}
 	l, err := d.complete(ctx, shown)
 	if err != nil {
-		return 0, err
+		return wire.ReplayRequest{}, err
 	}
-	replay := wire.ReplayRequest{
+	return wire.ReplayRequest{
 		Source: l.Source, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
 		// The worker compares the rev with that of the order, and reads the state at its offset if
 		// it has forgotten the order. The view may show the dead letter before the state that
 		// belongs to it.
 		Rev: max(l.Rev, shown.OrderRev), StateAt: shown.OrderAt,
 		Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
-	}
-	if err := d.request(ctx, l.Origin.Partition, replay.Record()); err != nil {
-		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
-	}
-	return replay.Number, nil
+	}, nil
 }
 
 // Cancel requests that a worker cancels an order that none has begun, and returns the order. If a

@@ -112,12 +112,13 @@ const (
 	SkipDiscarded SkipReason = "discarded" // an operator has discarded it
 	SkipRefused   SkipReason = "refused"   // the patch does not apply, or makes it no valid order
 	SkipLocked    SkipReason = "locked"    // the patch changes what is printed on the issued invoice
-	SkipTarget    SkipReason = "no-target" // nothing says to which topic it belongs
+	SkipTarget    SkipReason = "no-target" // nothing says to which topic it belongs, or that topic cannot be written
+	SkipTooLarge  SkipReason = "too-large" // for the topic that it belongs to
 )
 
 // SkipReasons returns all reasons.
 func SkipReasons() []SkipReason {
-	return []SkipReason{SkipUnknown, SkipClosed, SkipLost, SkipParked, SkipDiscarded, SkipRefused, SkipLocked, SkipTarget}
+	return []SkipReason{SkipUnknown, SkipClosed, SkipLost, SkipParked, SkipDiscarded, SkipRefused, SkipLocked, SkipTarget, SkipTooLarge}
 }
 
 // maxItems is how many items a job may have.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -185,9 +186,55 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
+// frozen is a network whose connections stand still from freeze to thaw, as those of a process that
+// is stopped.
+type frozen struct {
+	kafka.Config
+	mu   sync.Mutex
+	gate chan struct{} // nil unless it is frozen
+}
+
+func (f *frozen) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate = make(chan struct{})
+}
+
+func (f *frozen) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.gate)
+	f.gate = nil
+}
+
+func (f *frozen) config() kafka.Config {
+	cfg := f.Config
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := f.Config.Dial(ctx, network, address)
+		return &frozenConn{c, f}, err
+	}
+	return cfg
+}
+
+type frozenConn struct {
+	net.Conn
+	network *frozen
+}
+
+func (c *frozenConn) Write(b []byte) (int, error) {
+	c.network.mu.Lock()
+	gate := c.network.gate
+	c.network.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return c.Conn.Write(b)
+}
+
 // instance is an instance of the API.
 type instance struct {
 	*jobs.Jobs
+	*frozen
 	view *view.View
 	desk *desk.Desk
 	stop func()
@@ -199,14 +246,15 @@ func (s *shop) start(t *testing.T, name string) *instance {
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
 	must(t, err)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	i := &instance{}
-	i.view, err = view.New(t.Context(), view.Config{Kafka: s.Config(), Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: store, Log: log})
+	i := &instance{frozen: &frozen{Config: s.Config()}}
+	cfg := i.frozen.config()
+	i.view, err = view.New(t.Context(), view.Config{Kafka: cfg, Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: store, Log: log})
 	must(t, err)
-	cl, err := s.Config().ConnectProducer(t.Context())
+	cl, err := cfg.ConnectProducer(t.Context())
 	must(t, err)
 	i.desk = desk.New(cl, s.Topics, i.view)
 	i.Jobs = jobs.New(cl, jobs.Config{
-		Kafka: s.Config(), Topics: s.Topics, Layout: s.layout, View: i.view, Own: jobs.Own(i.desk, s.Topics), Name: name, Log: log,
+		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: jobs.Own(i.desk, s.Topics), Name: name, Log: log,
 	})
 	stopView := background(t, i.view.Run)
 	stopJobs := background(t, i.Jobs.Run)
@@ -255,7 +303,7 @@ func (i *instance) await(t *testing.T, id string, is func(jobs.Progress) bool) j
 	t.Helper()
 	changes, stop := i.Watch()
 	defer stop()
-	for bound := time.After(time.Hour); ; {
+	for bound := time.After(10 * time.Minute); ; {
 		p := i.get(t, id)
 		if is(p) {
 			return p
@@ -263,7 +311,7 @@ func (i *instance) await(t *testing.T, id string, is func(jobs.Progress) bool) j
 		select {
 		case <-changes:
 		case <-bound:
-			t.Fatalf("got after an hour %+v", p)
+			t.Fatalf("got after 10 minutes %+v", p)
 		}
 	}
 }

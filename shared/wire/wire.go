@@ -17,6 +17,7 @@
 //	                  VoidNumber              invoice numbers that will never be used
 //	orders.dlq        dlq.DeadLetter          a dead letter, in the package dlq
 //	orders.desk       Act, ReadAct            an act of an operator, and its outcome
+//	                  Forecast, ReadForecast  what a replay would do: the answer to a dry run
 //
 // A record of a newer schema version is ErrNewer: its reader must stop and never dead-letter it. Any
 // other record that cannot be decoded is ErrUndecodable. Fields that this version does not know
@@ -70,6 +71,7 @@ const (
 	TypeVoid       = "orders.void"
 	TypeDeadLetter = "orders.dead-letter"
 	TypeAct        = "orders.act"
+	TypeForecast   = "orders.forecast"
 )
 
 // Type returns the type of a record, or "".

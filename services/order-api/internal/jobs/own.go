@@ -53,7 +53,7 @@ func (o own) item(ctx context.Context, j *view.Job, id string) (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
-	q.Cause = j.Cause
+	q.Cause, q.Job, q.DryRun = j.Cause, j.ID, j.Kind == wire.JobDryRun
 	r := q.Record()
 	r.Topic, r.Partition = o.topics.Replay, q.Origin.Partition
 	return Item{Records: []*kgo.Record{r}, Number: q.Number}, nil

@@ -81,7 +81,3 @@ var (
 	ErrEmpty   = errors.New("nothing is selected")
 	ErrSpec    = errors.New("the job cannot be created")
 )
-
-// Group is the consumer group whose members own the partitions of the desk. It has the name of the
-// topic, and so the prefix of all topics.
-func Group(t topic.Set) string { return t.Desk }

@@ -77,7 +77,7 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 		}
 	}
 	for i, id := range ids {
-		at, ok := origin(id)
+		at, ok := place(id)
 		if b.Numbers[i] == 0 || !ok {
 			continue
 		}
@@ -92,8 +92,8 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 	return nil
 }
 
-// origin is the place in the topic orders that is the ID of a dead letter of ours.
-func origin(id string) (at order.Origin, ok bool) {
+// place is that in the topic orders that is the ID of a dead letter of ours.
+func place(id string) (at order.Origin, ok bool) {
 	first, second, _ := strings.Cut(id, "-")
 	partition, err1 := strconv.ParseInt(first, 10, 32)
 	offset, err2 := strconv.ParseInt(second, 10, 64)
@@ -101,7 +101,7 @@ func origin(id string) (at order.Origin, ok bool) {
 }
 
 func (tx *transaction) forecast(ctx context.Context, f wire.Forecast) error {
-	at, ok := origin(f.DeadLetter)
+	at, ok := place(f.DeadLetter)
 	value, err := json.Marshal(f)
 	if err != nil || !ok {
 		return err

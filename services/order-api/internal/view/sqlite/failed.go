@@ -82,8 +82,11 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 	return tx.settle(ctx, d.DeadLetter)
 }
 
-// sendOn notes that a dead letter of another program was replayed.
-func (tx *transaction) sendOn(ctx context.Context, id string) error {
+// sendOn notes that a dead letter of another program was replayed, unless it was skipped.
+func (tx *transaction) sendOn(ctx context.Context, id string, skipped wire.SkipReason) error {
+	if skipped != "" {
+		return nil
+	}
 	if err := tx.exec(ctx, addSentOn, id); err != nil {
 		return err
 	}

@@ -61,11 +61,8 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	return fmt.Errorf("unknown change %T", c)
 }
 
-// sent adds the items of a batch that were sent and have results.
+// sent adds the items of a batch that were sent and have results, and ends those of other programs.
 func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
-	if len(b.Numbers) == 0 {
-		return nil
-	}
 	var ids []string
 	for n := b.From / wire.MaxChunk; n*wire.MaxChunk < b.To; n++ {
 		var chunk string
@@ -77,7 +74,13 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 		}
 	}
 	for i, id := range ids {
-		at, ok := place(id)
+		if len(b.Numbers) == 0 {
+			if err := tx.sendOn(ctx, id, b.Skipped[b.From+i]); err != nil {
+				return err
+			}
+			continue
+		}
+		at, ok := origin(id)
 		if b.Numbers[i] == 0 || !ok {
 			continue
 		}
@@ -92,8 +95,8 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 	return nil
 }
 
-// place is that in the topic orders that is the ID of a dead letter of ours.
-func place(id string) (at order.Origin, ok bool) {
+// origin is the place in the topic orders that is the ID of a dead letter of ours.
+func origin(id string) (at order.Origin, ok bool) {
 	first, second, _ := strings.Cut(id, "-")
 	partition, err1 := strconv.ParseInt(first, 10, 32)
 	offset, err2 := strconv.ParseInt(second, 10, 64)
@@ -101,7 +104,7 @@ func place(id string) (at order.Origin, ok bool) {
 }
 
 func (tx *transaction) forecast(ctx context.Context, f wire.Forecast) error {
-	at, ok := place(f.DeadLetter)
+	at, ok := origin(f.DeadLetter)
 	value, err := json.Marshal(f)
 	if err != nil || !ok {
 		return err

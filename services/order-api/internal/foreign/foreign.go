@@ -11,10 +11,12 @@
 package foreign
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,8 +78,9 @@ var (
 	ErrNoTarget = errors.New("no header of a known library names a topic: name one")
 	// ErrLoop is returned when that is the dead-letter topic.
 	ErrLoop = errors.New("a dead letter is not replayed to its own dead-letter topic")
-	// ErrNoCopy is returned for a dead letter of a share group that does not copy records.
-	ErrNoCopy = errors.New("the dead letter has no copy of the record: " +
+	// ErrNoCopy is returned for a dead letter of a share group that does not copy records, unless it
+	// was completed.
+	ErrNoCopy = errors.New("the dead letter has no copy of the record, and the record is gone: " +
 		"its share group is configured with errors.deadletterqueue.copy.record.enable=false")
 )
 
@@ -117,6 +120,28 @@ func Back(r *kgo.Record, replayTo string) (*kgo.Record, error) {
 		return nil, ErrNoCopy
 	}
 	return back, nil
+}
+
+// Partial reports whether a dead letter has only a part of the record that failed, and where that
+// is: Kafka does not copy the headers of a record for a share group, nor its timestamp.
+func Partial(r *kgo.Record) (Place, bool) {
+	d := dialectOf(r.Headers)
+	at := d.place(r)
+	p := Place{at.topic, at.partition, at.offset}
+	return p, d.name == share && at.partition >= 0 && at.offset >= 0 && legal(at.topic)
+}
+
+// Complete adds to a dead letter what the record that failed has. It returns the dead letter as it
+// is if that is another record: a topic that was created again has other ones at the same offsets.
+func Complete(dead, failed *kgo.Record) *kgo.Record {
+	copied := dead.Key != nil || dead.Value != nil
+	if copied && !(bytes.Equal(dead.Key, failed.Key) && bytes.Equal(dead.Value, failed.Value)) || failed.Timestamp.After(dead.Timestamp) {
+		return dead
+	}
+	whole := *dead
+	whole.Key, whole.Value, whole.Timestamp = failed.Key, failed.Value, failed.Timestamp
+	whole.Headers = slices.Concat(failed.Headers, dead.Headers)
+	return &whole
 }
 
 // legal reports whether Kafka takes a text as the name of a topic of applications.

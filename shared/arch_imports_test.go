@@ -76,6 +76,7 @@ func arrows() []arrow {
 		{mechanism, "foreign", "dlq", "reads the dead letters of other programs; texts are cut as in ours"},
 		{mechanism, "sender", "foreign kafka telemetry topic wire", "makes the records that replay them, and reads their topics"},
 		{mechanism, "desk", "dlq identity kafka order topic view wire", "finds dead letters and orders in the view, asks for replays and cancels"},
+		{mechanism, "jobs", "desk identity kafka order telemetry topic view wire", "replays many dead letters: the desk makes each request, the view counts the results"},
 		{mechanism, "trail", "identity kafka order telemetry topic wire", "writes acts of principals to the topic of the desk"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config desk failure identity intake mask oidc order pdfa rates serve telemetry trail view wire", "the door: its JSON is what the client reads"},
@@ -107,7 +108,7 @@ func modules() []allowed {
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
-		{"github.com/twmb/franz-go", "api audit broker chaos ctl desk dlq foreign group intake kafka kafkatest lease ledger mask pipeline scheduler securetest sender sqlite status storetest trail view wire", franz},
+		{"github.com/twmb/franz-go", "api audit broker chaos ctl desk dlq foreign group intake jobs kafka kafkatest lease ledger mask pipeline scheduler securetest sender sqlite status storetest trail view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
@@ -116,8 +117,8 @@ func modules() []allowed {
 		{"github.com/go-jose/go-jose/v4", "oidc oidctest", "signatures of JWTs; go-oidc is built on it, and its parser is used to choose keys"},
 		{"github.com/zitadel/oidc/v3", "oidctest", "a certified OpenID provider, for tests"},
 		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
-		{"golang.org/x/time", "httpapi intake", "token buckets"},
-		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
+		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/text", "document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }

@@ -134,6 +134,7 @@ const (
 	Conflicted  ReplayOutcome = "conflict"     // the order had changed, or does not take the edit
 	Stopped     ReplayOutcome = "cancelled"    // the order was cancelled meanwhile
 	Forecasted  ReplayOutcome = "forecast"     // of a dry run: the worker has answered
+	Sent        ReplayOutcome = "sent"         // of another program: there are no results
 )
 
 // Final reports whether the outcome does not change any more.

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,9 +125,12 @@ func Back(r *kgo.Record, replayTo string) (*kgo.Record, error) {
 // is: Kafka does not copy the headers of a record for a share group, nor its timestamp.
 func Partial(r *kgo.Record) (Place, bool) {
 	d := dialectOf(r.Headers)
+	if d.name != share {
+		return Place{}, false
+	}
 	at := d.place(r)
 	p := Place{at.topic, at.partition, at.offset}
-	return p, d.name == share && at.partition >= 0 && at.offset >= 0 && legal(at.topic)
+	return p, at.partition >= 0 && at.offset >= 0 && legal(at.topic)
 }
 
 // Complete adds to a dead letter what the record that failed has. It returns the dead letter as it
@@ -146,10 +148,14 @@ func Complete(dead, failed *kgo.Record) *kgo.Record {
 
 // legal reports whether Kafka takes a text as the name of a topic of applications.
 func legal(topic string) bool {
-	return legalName.MatchString(topic) && topic != "." && topic != ".." && !strings.HasPrefix(topic, "__")
+	for i := range len(topic) {
+		c := topic[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return topic != "" && topic != "." && topic != ".." && len(topic) <= 249 && !strings.HasPrefix(topic, "__")
 }
-
-var legalName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // headers are those of a record.
 type headers []kgo.RecordHeader

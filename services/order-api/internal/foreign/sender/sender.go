@@ -38,6 +38,7 @@ type Sender struct {
 	cl      *kgo.Client
 	records kafka.Reader
 	rules   Rules
+	refused map[string]error // by topic
 	log     *slog.Logger
 
 	mu     sync.Mutex
@@ -46,7 +47,7 @@ type Sender struct {
 
 // New returns a sender. The client is the caller's, and must not consume.
 func New(cl *kgo.Client, rules Rules, log *slog.Logger) *Sender {
-	return &Sender{cl: cl, records: kafka.NewReader(cl, ""), rules: rules, log: log, topics: map[string]found{}}
+	return &Sender{cl: cl, records: kafka.NewReader(cl, ""), rules: rules, refused: rules.refused(), log: log, topics: map[string]found{}}
 }
 
 // Item is what is to be done with one dead letter: a record to produce, with topic and partition,
@@ -69,35 +70,30 @@ func (s *Sender) Open(deadLetters, replayTo string) (*Reading, error) {
 		replayTo = s.rules.ReplayTo[deadLetters]
 	}
 	if replayTo != "" {
-		if err := s.rules.Allow(replayTo); err != nil {
-			return nil, err
+		if err := s.refused[replayTo]; err != nil {
+			return nil, fmt.Errorf("replaying to topic %s: %w", replayTo, err)
 		}
 	}
 	return &Reading{s: s, topic: deadLetters, replayTo: replayTo}, nil
 }
 
-// Errors of Allow.
-var (
-	errOurs       = errors.New("only this application writes to its topics")
-	errDeadLetter = errors.New("it is a dead-letter topic")
-)
-
-// Allow is an error if nothing may be replayed to a topic.
-func (r *Rules) Allow(name string) error {
-	switch {
-	case slices.ContainsFunc(r.Ours.Specs(), func(s topic.Spec) bool { return s.Name == name }):
-		return fmt.Errorf("replaying to topic %s: %w", name, errOurs)
-	case slices.Contains(r.DeadLetters, name):
-		return fmt.Errorf("replaying to topic %s: %w", name, errDeadLetter)
+// refused are the topics that nothing is replayed to, and why.
+func (r *Rules) refused() map[string]error {
+	refused := map[string]error{}
+	for _, name := range r.DeadLetters {
+		refused[name] = errors.New("it is a dead-letter topic")
 	}
-	return nil
+	for _, spec := range r.Ours.Specs() {
+		refused[spec.Name] = errors.New("only this application writes to its topics")
+	}
+	return refused
 }
 
 // Grants are what the API needs for the topics of the rules. The topics that headers name need the
 // same as those of ReplayTo, and are looked at when a dead letter names them.
 func (r *Rules) Grants() (grants []kafka.Grant) {
 	for _, name := range r.DeadLetters {
-		grants = append(grants, kafka.Grant{Kind: "topic", Name: name, Operations: []string{"Read", "DescribeConfigs"}})
+		grants = append(grants, read(name))
 	}
 	for _, from := range r.DeadLetters {
 		if to, ok := r.ReplayTo[from]; ok {
@@ -105,6 +101,10 @@ func (r *Rules) Grants() (grants []kafka.Grant) {
 		}
 	}
 	return grants
+}
+
+func read(name string) kafka.Grant {
+	return kafka.Grant{Kind: "topic", Name: name, Operations: []string{"Read", "DescribeConfigs"}}
 }
 
 func written(name string) kafka.Grant {
@@ -165,7 +165,7 @@ func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, va
 		}
 		return Item{Skip: reason, Why: err}, nil
 	}
-	if err := s.rules.Allow(r.Topic); err != nil {
+	if err := s.refused[r.Topic]; err != nil {
 		return Item{Skip: wire.SkipTarget, Why: err}, nil
 	}
 	t, err := s.find(ctx, written(r.Topic))
@@ -195,7 +195,7 @@ func (s *Sender) complete(ctx context.Context, dead *kgo.Record) (*kgo.Record, e
 	if !partial {
 		return dead, nil
 	}
-	t, err := s.find(ctx, kafka.Grant{Kind: "topic", Name: at.Topic, Operations: []string{"Read", "DescribeConfigs"}})
+	t, err := s.find(ctx, read(at.Topic))
 	if err != nil || t.err != nil || int(at.Partition) >= t.Partitions {
 		return dead, err
 	}

@@ -63,6 +63,10 @@ type Settings struct {
 	RateLimit            int      // requests per second of one principal; zero is no limit
 	GuestRateLimit       int      // and of one address without credentials; zero is no limit
 	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
+
+	DLQTopics  []string          // dead-letter topics of other programs
+	ReplayTo   map[string]string // topic by dead-letter topic: where to replay to instead of what headers name
+	DLQWarning time.Duration     // how long before Kafka deletes such a dead letter a warning is logged
 }
 
 // Config is the configuration of Run.

@@ -45,7 +45,7 @@ func ParseID(id string) (Place, bool) {
 	partition, err1 := strconv.ParseInt(id[colon+1:dash], 10, 32)
 	offset, err2 := strconv.ParseInt(id[dash+1:], 10, 64)
 	p := Place{id[:colon], int32(partition), offset}
-	return p, err1 == nil && err2 == nil && partition >= 0 && offset >= 0 && legal(p.Topic) && p.ID() == id
+	return p, err1 == nil && err2 == nil && partition >= 0 && offset >= 0 && Legal(p.Topic) && p.ID() == id
 }
 
 // DeadLetter is what the headers of a dead letter say. Texts are valid UTF-8 of at most 500 bytes.
@@ -106,7 +106,7 @@ func Back(r *kgo.Record, replayTo string) (*kgo.Record, error) {
 		return nil, ErrNoTarget
 	case at.topic == r.Topic:
 		return nil, ErrLoop
-	case !legal(at.topic):
+	case !Legal(at.topic):
 		return nil, fmt.Errorf("%w: %.100q is no name of a topic", ErrNoTarget, at.topic)
 	}
 	back := &kgo.Record{Topic: at.topic, Partition: at.partition, Key: r.Key, Value: r.Value, Timestamp: d.timestamp(r)}
@@ -130,7 +130,7 @@ func Partial(r *kgo.Record) (Place, bool) {
 	}
 	at := d.place(r)
 	p := Place{at.topic, at.partition, at.offset}
-	return p, at.partition >= 0 && at.offset >= 0 && legal(at.topic)
+	return p, at.partition >= 0 && at.offset >= 0 && Legal(at.topic)
 }
 
 // Complete adds to a dead letter what the record that failed has. It returns the dead letter as it
@@ -146,8 +146,8 @@ func Complete(dead, failed *kgo.Record) *kgo.Record {
 	return &whole
 }
 
-// legal reports whether Kafka takes a text as the name of a topic of applications.
-func legal(topic string) bool {
+// Legal reports whether Kafka takes a text as the name of a topic of applications.
+func Legal(topic string) bool {
 	for i := range len(topic) {
 		c := topic[i]
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {

@@ -70,8 +70,8 @@ func (s *Sender) Open(deadLetters, replayTo string) (*Reading, error) {
 		replayTo = s.rules.ReplayTo[deadLetters]
 	}
 	if replayTo != "" {
-		if err := s.refused[replayTo]; err != nil {
-			return nil, fmt.Errorf("replaying to topic %s: %w", replayTo, err)
+		if err := s.rules.CheckTarget(replayTo); err != nil {
+			return nil, err
 		}
 	}
 	return &Reading{s: s, topic: deadLetters, replayTo: replayTo}, nil
@@ -87,6 +87,28 @@ func (r *Rules) refused() map[string]error {
 		refused[spec.Name] = errors.New("only this application writes to its topics")
 	}
 	return refused
+}
+
+// CheckSource is an error if a topic cannot have dead letters of other programs.
+func (r *Rules) CheckSource(name string) error {
+	switch {
+	case !foreign.Legal(name):
+		return fmt.Errorf("%.100q is no name of a topic", name)
+	case slices.ContainsFunc(r.Ours.Specs(), func(s topic.Spec) bool { return s.Name == name }):
+		return fmt.Errorf("topic %s is one of this application", name)
+	}
+	return nil
+}
+
+// CheckTarget is an error if nothing may be replayed to a topic.
+func (r *Rules) CheckTarget(name string) error {
+	if !foreign.Legal(name) {
+		return fmt.Errorf("%.100q is no name of a topic", name)
+	}
+	if err := r.refused()[name]; err != nil {
+		return fmt.Errorf("topic %s: %w", name, err)
+	}
+	return nil
 }
 
 // Grants are what the API needs for the topics of the rules. The topics that headers name need the

@@ -76,11 +76,11 @@ func TestOneWarningADayBeforeADeadLetterExpires(t *testing.T) {
 		at := time.Now()
 		of.set("dead:0-7", at, nil)
 		deadline := at.Add(7 * 24 * time.Hour)
-		pass(6*24*time.Hour - 10*time.Minute)
+		pass(6*24*time.Hour - 30*time.Minute)
 		if got := w.Deadlines()["dead"]; !got.Equal(deadline) || logged() != 0 {
 			t.Errorf("got %v and %d warnings more than a day before, want %v and none", got, logged(), deadline)
 		}
-		pass(10 * time.Minute)
+		pass(20 * time.Minute)
 		if logged() != 1 {
 			t.Errorf("got %d warnings a day before, want 1", logged())
 		}

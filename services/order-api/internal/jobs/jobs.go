@@ -37,7 +37,7 @@ type Config struct {
 	View    *view.View
 	Select  func(ctx context.Context, f view.DeadLetterFilter, most int) ([]string, error) // the IDs that a filter selects
 	Own     Source                                                                         // of our own dead letters
-	Foreign Source                                                                         // of the dead letters of other programs; or nil
+	Foreign *Foreign                                                                       // source of the dead letters of other programs; or nil
 	Name    string                                                                         // of this instance, for people
 	Log     *slog.Logger
 }

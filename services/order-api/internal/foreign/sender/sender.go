@@ -197,7 +197,7 @@ func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, va
 	if t.err != nil {
 		return Item{Skip: wire.SkipTarget, Why: t.err}, nil
 	}
-	if value != nil {
+	if value != nil { // edited
 		r.Value = value
 	}
 	size := perRecord + len(r.Key) + len(r.Value)

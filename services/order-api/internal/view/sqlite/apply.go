@@ -57,8 +57,8 @@ func values(o view.Row) []any {
 // joined is a text in which each word has a space before it.
 func joined(words []string) string { return " " + strings.Join(words, " ") }
 
-// origin is the ID of the dead letter that an order has.
-func origin(o view.Row) string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
+// deadLetterOf is the ID of the dead letter that an order has.
+func deadLetterOf(o view.Row) string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
 
 func (tx *transaction) place(ctx context.Context, o view.Placed) error {
 	in := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
@@ -69,12 +69,12 @@ func (tx *transaction) place(ctx context.Context, o view.Placed) error {
 	if err := tx.addWords(ctx, orderWords, in); err != nil {
 		return err
 	}
-	return tx.settle(ctx, origin(o.Row))
+	return tx.settle(ctx, deadLetterOf(o.Row))
 }
 
 func (tx *transaction) replace(ctx context.Context, o view.Changed) error {
 	var before indexed
-	at := origin(o.Row)
+	at := deadLetterOf(o.Row)
 	was := at
 	if _, err := tx.scan(ctx, selectPlaced, []any{o.ID}, &before.row, &before.at, &before.words, &was); err != nil {
 		return err

@@ -286,7 +286,7 @@ func TestCopiedDeadLetterBelongsToItsOwnOrder(t *testing.T) {
 		if err != nil || string(l.Key) != want {
 			t.Errorf("dead letter %s: got that of %q, %v; want %s", id, l.Key, err, want)
 		}
-		_, err = b.desk.Replay(t.Context(), id)
+		_, err = b.desk.Replay(t.Context(), id, false)
 		must(t, err)
 	}
 	for _, r := range b.Records(t, b.Topics.Replay) {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-api/internal/foreign/expiry"
 	"example.com/orders/services/order-api/internal/foreign/sender"
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 )
 
@@ -36,6 +39,18 @@ func (cfg *Config) foreignRules() (sender.Rules, error) {
 		return rules, errors.New("--dlq-warning must not be negative")
 	}
 	return rules, nil
+}
+
+// watchExpiry watches when Kafka deletes dead letters of other programs.
+func (cfg *Config) watchExpiry(cl *kgo.Client, v *view.View) *expiry.Watch {
+	oldest := func(ctx context.Context, topic string) (id string, at time.Time, err error) {
+		l, err := v.OldestForeign(ctx, topic)
+		if err != nil || l == nil {
+			return "", time.Time{}, err
+		}
+		return l.ID(), l.LastFailed, nil
+	}
+	return expiry.New(cl, cfg.DLQTopics, cfg.DLQWarning, oldest, cfg.Log)
 }
 
 // checkForeign is an error if a topic of the rules does not exist, or this program may not use it.

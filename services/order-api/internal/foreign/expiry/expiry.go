@@ -1,6 +1,6 @@
 // Package expiry watches when Kafka deletes dead letters of other programs. Their topics are not
-// ours: most have a retention of seven days, after which a dead letter that nobody has looked at is
-// gone.
+// ours: most have a retention of seven days, after which a dead letter is
+// gone, replayed or not.
 //
 // Kafka deletes a segment of a log when its newest record is older than the retention, so a record
 // is there at least until its own timestamp plus the retention: that is its deadline. Deletion by

@@ -63,6 +63,9 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err != nil {
 		return wire.Job{}, err
 	}
+	if s.Topic, err = j.topicOf(s, ids); err != nil {
+		return wire.Job{}, err
+	}
 	job, chunks, err := s.define(ids, order.Cause{Actor: identity.From(ctx).Actor()})
 	if err != nil {
 		return wire.Job{}, err

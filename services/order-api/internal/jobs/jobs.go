@@ -35,9 +35,9 @@ type Config struct {
 	Topics  topic.Set
 	Layout  kafka.Layout
 	View    *view.View
-	Own     Source // of our own dead letters
-	Foreign Source // of the dead letters of other programs; or nil
-	Name    string // of this instance, for people
+	Own     Source   // of our own dead letters
+	Foreign *Foreign // source of the dead letters of other programs; or nil
+	Name    string   // of this instance, for people
 	Log     *slog.Logger
 }
 

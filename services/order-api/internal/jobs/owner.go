@@ -72,7 +72,10 @@ const maxJobs = 100
 func (o *owner) own(ctx context.Context) (err error) {
 	// A record goes to the partition that it names.
 	o.cl, err = o.cfg.Kafka.Connect(ctx, kgo.TransactionalID(kafka.DeskTransactions(o.cfg.Topics)+strconv.Itoa(int(o.partition))),
-		kgo.TransactionTimeout(transactionTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		kgo.TransactionTimeout(transactionTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// The client counts it from the timestamp of a record, and those of other programs are old. The
+		// context of a transaction limits it.
+		kgo.RecordDeliveryTimeout(0))
 	if err != nil {
 		return err
 	}

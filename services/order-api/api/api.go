@@ -28,6 +28,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/edit"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
@@ -156,7 +157,8 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 	}
 	return jobs.New(k.replays, jobs.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
-		Own: &jobs.Own{View: v, Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Own:     &jobs.Own{View: v, Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Foreign: jobs.NewForeign(sender.New(k.replays, k.rules, cfg.Log), v),
 	})
 }
 
@@ -228,6 +230,7 @@ type clients struct {
 	orders  *intake.Producer
 	replays *kgo.Client // also watches the topics
 	layout  kafka.Layout
+	rules   sender.Rules
 }
 
 func connect(ctx context.Context, cfg Config) (*clients, error) {
@@ -239,7 +242,7 @@ func connect(ctx context.Context, cfg Config) (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &clients{replays: replays}
+	k := &clients{replays: replays, rules: rules}
 	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics, kafka.APIGrants(cfg.Topics, cfg.Group)...); err == nil {
 		err = checkForeign(ctx, replays, rules)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
@@ -33,6 +34,7 @@ import (
 type shop struct {
 	*kafkatest.Kafka
 	layout kafka.Layout
+	rules  sender.Rules // of dead letters of other programs
 
 	mu     sync.Mutex
 	orders map[string]*order.State // by the ID of the dead letter
@@ -251,13 +253,14 @@ func (s *shop) start(t *testing.T, name string) *instance {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	i := &instance{frozen: &frozen{Config: s.Config()}}
 	cfg := i.frozen.config()
-	i.view, err = view.New(t.Context(), view.Config{Kafka: cfg, Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: store, Log: log})
+	i.view, err = view.New(t.Context(), view.Config{Kafka: cfg, Topics: s.Topics, Incarnation: s.layout.Incarnation, Foreign: s.rules.DeadLetters, Store: store, Log: log})
 	must(t, err)
 	cl, err := cfg.ConnectProducer(t.Context())
 	must(t, err)
 	i.desk = desk.New(cl, s.Topics, i.view)
 	i.Jobs = jobs.New(cl, jobs.Config{
 		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: s.Topics, Layout: s.layout, Price: price}, Name: name, Log: log,
+		Foreign: jobs.NewForeign(sender.New(cl, s.rules, log), i.view),
 	})
 	stopView := background(t, i.view.Run)
 	stopJobs := background(t, i.Jobs.Run)

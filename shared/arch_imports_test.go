@@ -73,6 +73,7 @@ func arrows() []arrow {
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
 		{mechanism, "intake", "identity kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "mask", "order wire", "hides personal data of orders and of their records"},
+		{mechanism, "edit", "order topic wire", "checks and compares versions of an order's record; writes nothing"},
 		{mechanism, "desk", "dlq identity kafka order topic view wire", "finds dead letters and orders in the view, asks for replays and cancels"},
 		{mechanism, "trail", "identity kafka order telemetry topic wire", "writes acts of principals to the topic of the desk"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},

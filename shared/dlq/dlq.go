@@ -97,7 +97,7 @@ func (l *DeadLetter) Record() *kgo.Record {
 		{Name: hReplays, Value: strconv.Itoa(l.Replays)},
 	}
 	for i := range facts {
-		facts[i].Value = clip(facts[i].Value)
+		facts[i].Value = Clip(facts[i].Value)
 	}
 	e := wire.Envelope{
 		Type: wire.TypeDeadLetter, ID: fmt.Sprintf("%s/dead/%d", l.ID(), l.Replays), Time: l.LastFailed, Cause: l.Cause,
@@ -118,7 +118,7 @@ func Read(r *kgo.Record) (DeadLetter, error) {
 	if errors.Is(err, wire.ErrNewer) {
 		return DeadLetter{}, err
 	}
-	text := func(name string) string { return clip(e.Text(name)) }
+	text := func(name string) string { return Clip(e.Text(name)) }
 	partition, err1 := strconv.ParseUint(text(hPartition), 10, 31)
 	offset, err2 := strconv.ParseUint(text(hOffset), 10, 63)
 	progress, err3 := wire.ReadProgress([]byte(e.Text(hProgress)))
@@ -148,8 +148,8 @@ func others(headers []kgo.RecordHeader) []kgo.RecordHeader {
 	return kept
 }
 
-// clip keeps a text short and valid, without cutting a rune.
-func clip(text string) string {
+// Clip keeps a text that others wrote valid UTF-8 of at most 500 bytes, without cutting a rune.
+func Clip(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= maxText {
 		return text

@@ -1,8 +1,9 @@
 // Package client calls the order API over HTTP.
 //
 // Methods return a *Problem if the API refuses the request, and other errors if it cannot be
-// reached. Place and Refund can be repeated safely only with the same idempotency key; Replay and
-// Cancel can always be repeated. Watch reconnects by itself.
+// reached. Place and Refund can be repeated safely only with the same idempotency key, StartReplay
+// starts another job, and Note writes another note; all others can always be repeated. Watch and
+// WatchReplay reconnect by themselves.
 //
 // The client does not trust the API fully: the size of each response is limited, and a redirect to
 // another host is an error, because it would forward the request, which may contain secrets.
@@ -34,6 +35,7 @@ type Client struct {
 // orders with 200 lines each has about half of maxJSON.
 const (
 	maxProblem = 1 << 20
+	maxEvent   = 1 << 20
 	maxFile    = 16 << 20
 	maxJSON    = 64 << 20
 )
@@ -156,11 +158,7 @@ func (c *Client) act(ctx context.Context, path, reason string, into any) error {
 	if reason == "" {
 		return c.call(ctx, http.MethodPost, path, nil, nil, into)
 	}
-	body, err := json.Marshal(map[string]string{"reason": reason})
-	if err != nil {
-		return err
-	}
-	return c.call(ctx, http.MethodPost, path, http.Header{"Content-Type": {"application/json"}}, body, into)
+	return c.post(ctx, path, map[string]string{"reason": reason}, into)
 }
 
 // Invoice returns the issued invoice of an order as PDF.
@@ -200,31 +198,6 @@ func (c *Client) Quote(ctx context.Context, o NewOrder) (Quote, error) {
 	}
 	var q Quote
 	return q, c.call(ctx, http.MethodPost, "/v1/quotes", http.Header{"Content-Type": {"application/json"}}, body, &q)
-}
-
-// DeadLetters returns a page of dead letters, the latest failure first, and the cursor of the next
-// page or "".
-func (c *Client) DeadLetters(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, string, error) {
-	var page struct {
-		DeadLetters []DeadLetter `json:"dead_letters"`
-		Next        string
-	}
-	err := c.get(ctx, "/v1/dead-letters"+query("state", q.State, "step", q.Step, "reason", q.Reason, "limit", number(q.Limit), "cursor", q.Cursor), &page)
-	return page.DeadLetters, page.Next, err
-}
-
-// DeadLetter returns a dead letter with the record that failed.
-func (c *Client) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
-	var l DeadLetter
-	return l, c.get(ctx, "/v1/dead-letters/"+url.PathEscape(id), &l)
-}
-
-// Replay requests a replay of a dead letter, and returns the number of the replay. The reason is
-// for the audit trail, or empty.
-func (c *Client) Replay(ctx context.Context, id, reason string) (int, error) {
-	var requested struct{ Replay int }
-	err := c.act(ctx, "/v1/dead-letters/"+url.PathEscape(id)+"/replay", reason, &requested)
-	return requested.Replay, err
 }
 
 // Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
@@ -277,7 +250,12 @@ func reading(method, path string, err error) error {
 
 // send returns a successful response. The caller closes its body.
 func (c *Client) send(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	return c.stream(ctx, method, path, header, bytes.NewReader(body))
+}
+
+// stream is send for a body that is read while it is sent.
+func (c *Client) stream(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,9 @@ func TestRequestsContainTheArguments(t *testing.T) {
 		{func() error { _, err := c.Products(ctx); return err }, "GET /v1/products"},
 		{
 			func() error {
-				_, _, err := c.DeadLetters(ctx, client.DeadLetterQuery{State: "open", Step: "email", Reason: "mail-busy", Limit: 1, Cursor: "x"})
+				_, _, err := c.DeadLetters(ctx, client.DeadLetterQuery{
+					DeadLetterFilter: client.DeadLetterFilter{States: []string{"open"}, Step: "email", Reason: "mail-busy"}, Limit: 1, Cursor: "x",
+				})
 				return err
 			},
 			"GET /v1/dead-letters?cursor=x&limit=1&reason=mail-busy&state=open&step=email",

@@ -155,32 +155,6 @@ type DeadLetterRef struct {
 	Reason string `json:"reason"`
 }
 
-// DeadLetter is a record in the dead-letter topic, for an order that failed.
-type DeadLetter struct {
-	ID          string    `json:"id"`
-	State       string    `json:"state"`           // open, lost, replayed, closed
-	Order       string    `json:"order,omitempty"` // its ID; empty if the failed record is no order
-	Step        string    `json:"step,omitempty"`  // that failed
-	Class       string    `json:"class"`
-	Reason      string    `json:"reason"`
-	Message     string    `json:"message"`
-	Attempts    int       `json:"attempts"`
-	FirstFailed time.Time `json:"first_failed"`
-	LastFailed  time.Time `json:"last_failed"`
-	Worker      string    `json:"worker"`
-	Replays     int       `json:"replays"`          // number of replays so far
-	Partition   int32     `json:"partition"`        // of the record in the dead-letter topic
-	Offset      int64     `json:"offset"`           // of the record in that partition
-	Record      *Record   `json:"record,omitempty"` // only from Client.DeadLetter
-}
-
-// Record is the record that failed. Key and Value are text, or base64 if one of them is not UTF-8.
-type Record struct {
-	Key      string `json:"key"`
-	Value    string `json:"value"`
-	Encoding string `json:"encoding"` // "utf-8" or "base64"
-}
-
 // Act is an entry of the audit trail.
 type Act struct {
 	ID      string    `json:"id"`
@@ -213,6 +187,8 @@ type Problem struct {
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
 	Order  string       `json:"order,omitempty"` // ID of the order whose outcome is unknown, or whose dead letter was deleted
+	// Version is the newest version of an edited order; only of /problems/edit-conflict.
+	Version int `json:"version,omitempty"`
 }
 
 // FieldError is a fault of one field. Pointer is a JSON pointer (RFC 6901) into the request.
@@ -254,15 +230,6 @@ type OrderQuery struct {
 	From, To time.Time
 	Limit    int
 	Cursor   string
-}
-
-// DeadLetterQuery selects dead letters. Zero values select all.
-type DeadLetterQuery struct {
-	State  string
-	Step   string
-	Reason string
-	Limit  int
-	Cursor string
 }
 
 // ActQuery selects acts. Zero values select all.

@@ -29,7 +29,10 @@ type filter struct {
 // all yields the dead letters in a state, page by page.
 func (f filter) all(ctx context.Context, api *client.Client, state string) iter.Seq2[client.DeadLetter, error] {
 	return func(yield func(client.DeadLetter, error) bool) {
-		q := client.DeadLetterQuery{State: state, Step: f.Step, Reason: f.Reason, Limit: 100}
+		q := client.DeadLetterQuery{DeadLetterFilter: client.DeadLetterFilter{Step: f.Step, Reason: f.Reason}, Limit: 100}
+		if state != "" {
+			q.States = []string{state}
+		}
 		for {
 			page, next, err := api.DeadLetters(ctx, q)
 			if err != nil {

@@ -24,7 +24,9 @@ func TestDeadLetterIsShownAndReplayedOnce(t *testing.T) {
 			ID: id, State: "open", Order: string(state.Order.ID), Step: "shipping", Class: "permanent", Reason: "no-route", Message: "no route to AQ",
 			Attempts: 1, FirstFailed: failed, LastFailed: failed, Worker: "w", Partition: state.Origin.Partition,
 		}
-		list, next, err := s.client.DeadLetters(t.Context(), client.DeadLetterQuery{State: "open", Step: "shipping", Reason: "no-route"})
+		list, next, err := s.client.DeadLetters(t.Context(), client.DeadLetterQuery{
+			DeadLetterFilter: client.DeadLetterFilter{States: []string{"open"}, Step: "shipping", Reason: "no-route"},
+		})
 		if diff := cmp.Diff([]client.DeadLetter{want}, list); diff != "" || next != "" || err != nil {
 			t.Errorf("list: next %q, %v (-want +got):\n%s", next, err, diff)
 		}

@@ -109,7 +109,7 @@ func (d *draft) record(r *kgo.Record) error {
 	case r.Topic == d.p.topics.Status:
 		return d.status(r)
 	case r.Topic == d.p.topics.Desk:
-		return d.act(r)
+		return d.desk(r)
 	}
 	return d.deadLetter(r)
 }
@@ -183,6 +183,7 @@ func (d *draft) state(r *kgo.Record, head wire.Head) error {
 	row := newRow(s.Order, r)
 	row.Offset, row.Status, row.Rev, row.Begun, row.StateAt = head.Origin, head.Status, head.Rev, true, r.Offset
 	d.change(s.Order, Changed{row})
+	d.replayed(replays(s)...)
 	if s.Status == order.Dead && s.DeadLetter != nil {
 		d.Changes = append(d.Changes, d.pointed(s))
 	}
@@ -219,10 +220,18 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	}
 	gone := r.Offset < d.dlqStart[r.Partition]
 	d.Changes = append(d.Changes, Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone})
+	if l.Replays > 0 { // of an order, its state says the same, and counts
+		d.replayed(Answered{
+			Origin: l.Origin, Number: l.Replays, Outcome: FailedAgain, At: l.LastFailed, Step: l.Step, Reason: string(l.Reason),
+		})
+	}
 	return nil
 }
 
-func (d *draft) act(r *kgo.Record) error {
+func (d *draft) desk(r *kgo.Record) error {
+	if known, err := d.ofJob(r); known {
+		return err
+	}
 	a, err := wire.ReadAct(r)
 	if err == nil {
 		d.Changes = append(d.Changes, Acted{a})

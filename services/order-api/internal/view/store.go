@@ -57,6 +57,20 @@ type Store interface {
 	// that is zero, and at most Limit of them. It leaves out their traces.
 	Acts(ctx context.Context, f ActFilter, after Cursor) ([]wire.Act, error)
 
+	// Job returns a job by its ID, or nil.
+	Job(ctx context.Context, id string) (*Job, error)
+	// Jobs returns the jobs that a filter selects, newest first and then by ID, after a cursor unless
+	// that is zero, and at most Limit of them.
+	Jobs(ctx context.Context, f JobFilter, after Cursor) ([]Job, error)
+	// JobItems returns the selected IDs of a job between two items, as far as they are known.
+	JobItems(ctx context.Context, id string, from, to int) ([]string, error)
+	// JobResults counts the items of a job that were sent, by step and outcome. Without a final
+	// outcome, a replay has failed again if the dead letter has a later one, and found its order
+	// ended if that was erased.
+	JobResults(ctx context.Context, id string) ([]JobResult, error)
+	// JobFailures counts the items that failed again, the most frequent first.
+	JobFailures(ctx context.Context, id string) ([]JobFailure, error)
+
 	Close() error
 }
 
@@ -90,7 +104,7 @@ type Row struct {
 	Value     []byte      // of the record, as Kafka has it
 }
 
-// Change is one change of a store's contents: Placed, Changed, Erased, Failed or Acted.
+// Change is one change of a store's contents: Placed, Changed, Erased, Failed or Acted, or one of jobs.
 type Change interface{ change() }
 
 // Placed adds an order, unless its ID is known already, or was erased at or after Written.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"example.com/orders/services/order-api/internal/view"
@@ -21,8 +20,10 @@ func (tx *transaction) apply(ctx context.Context, c view.Change) error {
 		return tx.fail(ctx, c)
 	case view.Acted:
 		return tx.exec(ctx, addAct, actValues(c.Act)...)
+	case view.Answered:
+		return tx.replayed(ctx, c)
 	}
-	return fmt.Errorf("unknown change %T", c)
+	return tx.applyJob(ctx, c)
 }
 
 const (

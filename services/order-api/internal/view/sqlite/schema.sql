@@ -59,3 +59,25 @@ CREATE INDEX acts_actor ON acts (actor, at, id);
 CREATE INDEX acts_act ON acts (act, at, id);
 CREATE INDEX acts_target ON acts (target, at, id);
 CREATE INDEX acts_outcome ON acts (outcome, at, id);
+
+-- Replay jobs. value is the JSON of view.Job; the other columns are for queries. A chunk holds IDs of the selection, and may come
+-- before its job.
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, partition INTEGER NOT NULL, final INTEGER NOT NULL, value TEXT NOT NULL
+);
+CREATE INDEX jobs_at ON jobs (at, id);
+CREATE INDEX jobs_open ON jobs (partition, at, id) WHERE NOT final;
+CREATE TABLE job_chunks (job TEXT NOT NULL, n INTEGER NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
+
+-- The items of jobs that were sent, and which replay of which dead letter each was.
+CREATE TABLE job_items (
+  job TEXT NOT NULL, item INTEGER NOT NULL, step INTEGER NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (job, item)
+) WITHOUT ROWID;
+
+-- The outcome of each replay of a dead letter, whoever asked for it. It may be known before the item of its job. failed_step is
+-- the step of the order.
+CREATE TABLE replays (
+  partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL, outcome TEXT NOT NULL, rev INTEGER NOT NULL,
+  at INTEGER NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (partition, "offset", number)
+) WITHOUT ROWID;

@@ -41,6 +41,10 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"selects dead letters":                        selectsDeadLetters,
 		"gives an act its first outcome":              givesOutcomes,
 		"selects acts":                                selectsActs,
+		"folds the records of a job":                  foldsJobs,
+		"counts the results of a job":                 countsResults,
+		"selects the items of a job":                  selectsItems,
+		"selects jobs":                                selectsJobs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

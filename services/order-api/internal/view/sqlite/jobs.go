@@ -1,0 +1,224 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+const (
+	selectJob = "SELECT value FROM jobs"
+	addJob    = "INSERT INTO jobs (id, at, partition, final, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+	keepJob   = addJob + "DO NOTHING"
+	putJob    = addJob + "DO UPDATE SET final = excluded.final, value = excluded.value"
+	addChunk  = "INSERT INTO job_chunks (job, n, ids) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+	getChunk  = "SELECT ids FROM job_chunks WHERE job = ? AND n = ?"
+	addItem   = `INSERT INTO job_items (job, item, step, partition, "offset", number) VALUES (?, ?, ?, ?, ?, ?)`
+	putReplay = `INSERT INTO replays (partition, "offset", number, outcome, rev, at, failed_step, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET outcome = excluded.outcome, rev = excluded.rev, at = excluded.at, failed_step = excluded.failed_step,
+  reason = excluded.reason WHERE excluded.rev > rev`
+)
+
+// applyJob makes a change of a job.
+func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
+	switch c := c.(type) {
+	case view.JobDefined:
+		return tx.storeJob(ctx, keepJob, view.NewJob(c.Job, c.Partition))
+	case view.JobSelected:
+		ids, err := json.Marshal(c.IDs)
+		if err != nil {
+			return err
+		}
+		return tx.exec(ctx, addChunk, c.ID, c.N, string(ids))
+	case view.JobEvented:
+		j, err := tx.job(ctx, c.ID)
+		if err != nil || j == nil {
+			return err
+		}
+		j.Apply(c.JobEvent)
+		return tx.storeJob(ctx, putJob, *j)
+	case view.JobAdvanced:
+		j, err := tx.job(ctx, c.ID)
+		if err != nil || j == nil || !j.Advance(c.JobBatch) {
+			return err
+		}
+		if err := tx.sent(ctx, c.JobBatch); err != nil {
+			return err
+		}
+		return tx.storeJob(ctx, putJob, *j)
+	}
+	return fmt.Errorf("unknown change %T", c)
+}
+
+// sent adds the items of a batch that were sent and have results.
+func (tx *transaction) sent(ctx context.Context, b wire.JobBatch) error {
+	if len(b.Numbers) == 0 {
+		return nil
+	}
+	var ids []string
+	for n := b.From / wire.MaxChunk; n*wire.MaxChunk < b.To; n++ {
+		var chunk string
+		if found, err := tx.scan(ctx, getChunk, []any{b.ID, n}, &chunk); err != nil || !found {
+			return err
+		}
+		if err := stretch(&ids, chunk, n, b.From, b.To); err != nil {
+			return err
+		}
+	}
+	for i, id := range ids {
+		first, second, _ := strings.Cut(id, "-")
+		partition, err1 := strconv.ParseInt(first, 10, 32)
+		offset, err2 := strconv.ParseInt(second, 10, 64)
+		if b.Numbers[i] == 0 || err1 != nil || err2 != nil {
+			continue
+		}
+		if err := tx.exec(ctx, addItem, b.ID, b.From+i, b.Step, partition, offset, b.Numbers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stretch appends the IDs of a chunk that are in a range of items.
+func stretch(ids *[]string, chunk string, n, from, to int) error {
+	var all []string
+	if err := json.Unmarshal([]byte(chunk), &all); err != nil {
+		return err
+	}
+	first := n * wire.MaxChunk
+	*ids = append(*ids, all[min(max(from-first, 0), len(all)):min(to-first, len(all))]...)
+	return nil
+}
+
+// storedJob is a job as its row has it: with what the record of its definition has in headers.
+type storedJob struct {
+	view.Job
+	At    time.Time
+	Cause order.Cause
+}
+
+func (tx *transaction) storeJob(ctx context.Context, put string, j view.Job) error {
+	value, err := json.Marshal(storedJob{j, j.At, j.Cause})
+	if err != nil {
+		return err
+	}
+	return tx.exec(ctx, put, j.ID, j.At.UnixMilli(), j.Partition, j.State.Final(), string(value))
+}
+
+func (tx *transaction) job(ctx context.Context, id string) (*view.Job, error) {
+	var value string
+	if found, err := tx.scan(ctx, selectJob+" WHERE id = ?", []any{id}, &value); err != nil || !found {
+		return nil, err
+	}
+	j, err := readJob(value)
+	return &j, err
+}
+
+func readJob(value string) (view.Job, error) {
+	var s storedJob
+	err := json.Unmarshal([]byte(value), &s)
+	s.Job.At, s.Job.Cause = s.At.Truncate(time.Millisecond), s.Cause
+	return s.Job, err
+}
+
+func (tx *transaction) replayed(ctx context.Context, r view.Answered) error {
+	return tx.exec(ctx, putReplay, r.Origin.Partition, r.Origin.Offset, r.Number, r.Outcome, r.Rev, r.At.UnixMilli(), r.Step, r.Reason)
+}
+
+// Job implements view.Store.
+func (s *Store) Job(ctx context.Context, id string) (*view.Job, error) {
+	return first(s.jobs(ctx, selectJob+" WHERE id = ?", []any{id}))
+}
+
+// Jobs implements view.Store.
+func (s *Store) Jobs(ctx context.Context, f view.JobFilter, after view.Cursor) ([]view.Job, error) {
+	var w where
+	if f.Partition != nil {
+		w.add("partition = ?", *f.Partition)
+	}
+	if f.Unfinished {
+		w.add("NOT final")
+	}
+	w.after(after, "(at, id)")
+	return s.jobs(ctx, selectJob+w.String()+" ORDER BY at DESC, id DESC LIMIT ?", append(w.args, f.Limit))
+}
+
+func (s *Store) jobs(ctx context.Context, query string, args []any) (all []view.Job, err error) {
+	err = s.each(ctx, "jobs", func(scan scan) error {
+		var value string
+		if err := scan(&value); err != nil {
+			return err
+		}
+		j, err := readJob(value)
+		all = append(all, j)
+		return err
+	}, query, args)
+	return all, err
+}
+
+// JobItems implements view.Store.
+func (s *Store) JobItems(ctx context.Context, id string, from, to int) (ids []string, err error) {
+	const query = "SELECT n, ids FROM job_chunks WHERE job = ? AND n BETWEEN ? AND ? ORDER BY n"
+	err = s.each(ctx, "the selection of a job", func(scan scan) error {
+		var n int
+		var chunk string
+		if err := scan(&n, &chunk); err != nil {
+			return err
+		}
+		return stretch(&ids, chunk, n, from, to)
+	}, query, []any{id, from / wire.MaxChunk, (to - 1) / wire.MaxChunk})
+	return ids, err
+}
+
+// results is the items of a job with their outcomes.
+const results = `WITH results AS (SELECT i.step, r.rev, r.at, coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
+  CASE WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
+    WHEN EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number) THEN 'failed-again'
+    WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'already-done'
+    ELSE coalesce(r.outcome, 'in-flight') END AS outcome
+FROM job_items i LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number WHERE i.job = ?)
+`
+
+// JobResults implements view.Store.
+func (s *Store) JobResults(ctx context.Context, id string) (all []view.JobResult, err error) {
+	const query = results + "SELECT step, outcome, count(*), coalesce(sum(rev), 0), coalesce(max(at), 0) FROM results GROUP BY 1, 2 ORDER BY 1, 2"
+	err = s.each(ctx, "the results of a job", func(scan scan) error {
+		var r view.JobResult
+		var last int64
+		err := scan(&r.Step, &r.Outcome, &r.Count, &r.Revs, &last)
+		if last != 0 {
+			r.Last = time.UnixMilli(last).UTC()
+		}
+		all = append(all, r)
+		return err
+	}, query, []any{id})
+	return all, err
+}
+
+// JobFailures implements view.Store.
+func (s *Store) JobFailures(ctx context.Context, id string) (all []view.JobFailure, err error) {
+	const query = results + `SELECT failed_step, reason, count(*) FROM results WHERE outcome = 'failed-again' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`
+	err = s.each(ctx, "the failures of a job", func(scan scan) error {
+		var f view.JobFailure
+		err := scan(&f.Step, &f.Reason, &f.Count)
+		all = append(all, f)
+		return err
+	}, query, []any{id})
+	return all, err
+}
+
+// each calls row for each row that a query finds; what is read, for people.
+func (s *Store) each(ctx context.Context, what string, row func(scan) error, query string, args []any) error {
+	err := s.use(func(db *database) error { return db.each(ctx, row, query, args...) })
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	return nil
+}

@@ -11,45 +11,43 @@ import (
 
 // NewReplayJob is a replay job to start.
 type NewReplayJob struct {
-	Selection       Selection       `json:"selection"`
-	DryRun          bool            `json:"dry_run,omitempty"`    // try, and write nothing
-	Rate            float64         `json:"rate,omitempty"`       // dead letters a second; 0 is unlimited
-	Ramp            []int           `json:"ramp,omitempty"`       // sizes of the first steps
-	StopAbove       float64         `json:"stop_above,omitempty"` // share of failures that halts the job; 0 is never
-	PauseOnNewCause bool            `json:"pause_on_new_cause,omitempty"`
-	Patch           json.RawMessage `json:"patch,omitempty"`     // JSON Patch that each is edited with first, or nil
-	Override        bool            `json:"override,omitempty"`  // also replay parked ones
-	ReplayTo        string          `json:"replay_to,omitempty"` // topic for foreign ones, or empty
-	Reason          string          `json:"reason,omitempty"`
+	Selection Selection       `json:"selection"`
+	DryRun    bool            `json:"dry_run,omitempty"`    // try, and write nothing
+	Rate      float64         `json:"rate,omitempty"`       // dead letters a second; 0 is unlimited
+	Ramp      []int           `json:"ramp,omitempty"`       // sizes of the first steps
+	StopAbove float64         `json:"stop_above,omitempty"` // share of failures that halts the job; 0 is never
+	Patch     json.RawMessage `json:"patch,omitempty"`      // JSON Patch that each is edited with first, or nil
+	Override  bool            `json:"override,omitempty"`   // also replay parked ones
+	ReplayTo  string          `json:"replay_to,omitempty"`  // topic for foreign ones, or empty
+	Reason    string          `json:"reason,omitempty"`
 }
 
 // ReplayJob is a replay job and its progress. The counts add up to Total.
 type ReplayJob struct {
-	ID              string          `json:"id"`
-	Kind            string          `json:"kind"` // "replay" or "dry-run"
-	Phase           string          `json:"phase"`
-	Rev             int64           `json:"rev"` // increases with each change
-	CreatedAt       time.Time       `json:"created_at"`
-	EndedAt         time.Time       `json:"ended_at,omitzero"`
-	By              string          `json:"by"`
-	Reason          string          `json:"reason"`
-	Selection       string          `json:"selection"`       // what was asked for, in words
-	Topic           string          `json:"topic,omitempty"` // dead-letter topic of foreign ones
-	ReplayTo        string          `json:"replay_to,omitempty"`
-	Patch           json.RawMessage `json:"patch,omitempty"`
-	Override        bool            `json:"override,omitempty"`
-	Total           int             `json:"total"`
-	Counts          ReplayCounts    `json:"counts"`
-	Skipped         map[string]int  `json:"skipped"`                // by reason; they add up to Counts.Skipped
-	Rate            float64         `json:"rate"`                   // asked for; 0 is unlimited
-	ObservedRate    float64         `json:"observed_rate"`          // of late
-	SecondsLeft     *float64        `json:"seconds_left,omitempty"` // estimate, or nil
-	StopAbove       float64         `json:"stop_above"`
-	PauseOnNewCause bool            `json:"pause_on_new_cause,omitempty"`
-	Ramp            []RampStep      `json:"ramp"`
-	Halted          *Halted         `json:"halted,omitempty"`
-	FailedAgain     []FailedAgain   `json:"failed_again"` // by cause, the largest first
-	Runner          string          `json:"runner,omitempty"`
+	ID           string          `json:"id"`
+	Kind         string          `json:"kind"` // "replay" or "dry-run"
+	Phase        string          `json:"phase"`
+	Rev          int64           `json:"rev"` // increases with each change
+	CreatedAt    time.Time       `json:"created_at"`
+	EndedAt      time.Time       `json:"ended_at,omitzero"`
+	By           string          `json:"by"`
+	Reason       string          `json:"reason"`
+	Selection    string          `json:"selection"`       // what was asked for, in words
+	Topic        string          `json:"topic,omitempty"` // dead-letter topic of foreign ones
+	ReplayTo     string          `json:"replay_to,omitempty"`
+	Patch        json.RawMessage `json:"patch,omitempty"`
+	Override     bool            `json:"override,omitempty"`
+	Total        int             `json:"total"`
+	Counts       ReplayCounts    `json:"counts"`
+	Skipped      map[string]int  `json:"skipped"`                // by reason; they add up to Counts.Skipped
+	Rate         float64         `json:"rate"`                   // asked for; 0 is unlimited
+	ObservedRate float64         `json:"observed_rate"`          // of late
+	SecondsLeft  *float64        `json:"seconds_left,omitempty"` // estimate, or nil
+	StopAbove    float64         `json:"stop_above"`
+	Ramp         []RampStep      `json:"ramp"`
+	Halted       *Halted         `json:"halted,omitempty"`
+	FailedAgain  []FailedAgain   `json:"failed_again"` // by cause, the largest first
+	Runner       string          `json:"runner,omitempty"`
 }
 
 // Ended reports whether nothing more is sent, and every result is known.
@@ -91,12 +89,12 @@ type Halted struct {
 
 // FailedAgain is a cause of dead letters of a job that failed again.
 type FailedAgain struct {
-	Cause   string `json:"cause"` // ID of the group
+	Cause   string `json:"cause,omitempty"` // ID of the group, if it is known
 	Step    string `json:"step,omitempty"`
 	Reason  string `json:"reason"`
 	Message string `json:"message,omitempty"` // normalised
 	Count   int    `json:"count"`
-	New     int    `json:"new"` // how many had another cause before
+	New     bool   `json:"new"` // no dead letter of the job had failed for this cause before
 }
 
 // ReplayQuery selects a page of replay jobs. Zero values select all.

@@ -12,8 +12,8 @@ import (
 // Change is a difference between two values, at the smallest part that differs.
 type Change struct {
 	Pointer string          // JSON pointer (RFC 6901) to the part: in the new value, or in the old one if it was removed
-	Old     json.RawMessage // nil: the part was added
-	New     json.RawMessage // nil: the part was removed
+	Before  json.RawMessage // nil: the part was added
+	After   json.RawMessage // nil: the part was removed
 }
 
 // Diff returns the differences of two values, in alphabetical order of fields. Differences in space
@@ -58,9 +58,9 @@ func compareObjects(all []Change, at string, before, after map[string]any) []Cha
 		field := at + "/" + escape(name)
 		switch {
 		case !had:
-			all = append(all, Change{Pointer: field, New: write(is)})
+			all = append(all, Change{Pointer: field, After: write(is)})
 		case !has:
-			all = append(all, Change{Pointer: field, Old: write(was)})
+			all = append(all, Change{Pointer: field, Before: write(was)})
 		default:
 			all = compare(all, field, was, is)
 		}
@@ -84,9 +84,9 @@ func compareLists(all []Change, at string, before, after []any) []Change {
 		element := at + "/" + strconv.Itoa(first+i)
 		switch {
 		case i >= len(was):
-			all = append(all, Change{Pointer: element, New: write(is[i])})
+			all = append(all, Change{Pointer: element, After: write(is[i])})
 		case i >= len(is):
-			all = append(all, Change{Pointer: element, Old: write(was[i])})
+			all = append(all, Change{Pointer: element, Before: write(was[i])})
 		default:
 			all = compare(all, element, was[i], is[i])
 		}

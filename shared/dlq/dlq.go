@@ -43,6 +43,8 @@ type DeadLetter struct {
 	LastFailed  time.Time
 	Worker      string // host and version
 	Replays     int    // number of the last replay, or 0
+	Job         string // the replay job that asked for it, or empty
+	Edit        int    // version of the edit that Value is; 0 for the bytes as placed
 	Rev         int64  // of the order's state that the dead letter goes with, or 0 if it has none
 	Progress    order.Progress
 }
@@ -73,6 +75,8 @@ const (
 	hFirstFailed = own + "first-failed"
 	hWorker      = own + "worker"
 	hReplays     = own + "replays"
+	hJob         = own + "job"
+	hEdit        = own + "edit"
 	hProgress    = own + "progress"
 
 	hRev = "rev" // as in every record that goes with a state
@@ -88,13 +92,19 @@ func (l *DeadLetter) Record() *kgo.Record {
 		{Name: hOffset, Value: strconv.FormatInt(l.Origin.Offset, 10)},
 		{Name: hGroup, Value: l.Group},
 		{Name: hDeliveries, Value: strconv.Itoa(l.Attempts)},
-		{Name: hMessage, Value: address.ReplaceAllString(l.Message, "…@…")},
+		{Name: hMessage, Value: Message(l.Message)},
 		{Name: hStep, Value: string(l.Step)},
 		{Name: hClass, Value: l.Class.String()},
 		{Name: hReason, Value: string(l.Reason)},
 		{Name: hFirstFailed, Value: wire.Stamp(l.FirstFailed)},
 		{Name: hWorker, Value: l.Worker},
 		{Name: hReplays, Value: strconv.Itoa(l.Replays)},
+	}
+	if l.Job != "" {
+		facts = append(facts, wire.Fact{Name: hJob, Value: l.Job})
+	}
+	if l.Edit > 0 {
+		facts = append(facts, wire.Fact{Name: hEdit, Value: strconv.Itoa(l.Edit)})
 	}
 	for i := range facts {
 		facts[i].Value = Clip(facts[i].Value)
@@ -107,6 +117,9 @@ func (l *DeadLetter) Record() *kgo.Record {
 	r.Partition = l.Origin.Partition
 	return r
 }
+
+// Message is the text of an error as it is in a dead letter: short, and without e-mail addresses.
+func Message(text string) string { return Clip(address.ReplaceAllString(text, "…@…")) }
 
 // address matches what looks like an e-mail address: mail servers repeat it in their answers.
 var address = regexp.MustCompile(`[^\s<>@]+@[^\s<>@]+`)
@@ -132,7 +145,7 @@ func Read(r *kgo.Record) (DeadLetter, error) {
 		Cause: e.Cause, Topic: text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
 		Reason: failure.Reason(text(hReason)), Message: text(hMessage), Attempts: int(e.Count(hDeliveries)),
 		FirstFailed: wire.Unstamp(text(hFirstFailed)), LastFailed: e.Time, Worker: text(hWorker),
-		Replays: int(e.Count(hReplays)), Rev: e.Count(hRev), Progress: progress,
+		Replays: int(e.Count(hReplays)), Job: text(hJob), Edit: int(e.Count(hEdit)), Rev: e.Count(hRev), Progress: progress,
 	}, nil
 }
 

@@ -20,6 +20,7 @@
 //	                  Decision, ReadDecision  a discard, restore, note or edit of a dead letter
 //	                  Job, JobChunk           a replay job and its selection
 //	                  JobEvent, JobBatch      what became of it
+//	                  Forecast, ReadForecast  what a replay would do: the answer to a dry run
 //
 // A record of a newer schema version is ErrNewer: its reader must stop and never dead-letter it. Any
 // other record that cannot be decoded is ErrUndecodable. Fields that this version does not know
@@ -78,6 +79,7 @@ const (
 	TypeJobChunk   = "orders.job-chunk"
 	TypeJobEvent   = "orders.job-event"
 	TypeJobBatch   = "orders.job-batch"
+	TypeForecast   = "orders.forecast"
 )
 
 // Type returns the type of a record, or "".

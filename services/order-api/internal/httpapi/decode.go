@@ -63,26 +63,6 @@ func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 	return w, d.wrong, nil
 }
 
-// givenReason reads the optional JSON body of a cancellation or a replay. Its error is a problem.
-func givenReason(r *http.Request) (reason string, err error) {
-	body, err := readJSON(r)
-	if err != nil || len(bytes.TrimSpace(body)) == 0 {
-		return "", err
-	}
-	d, err := newDecoder(body)
-	if err != nil {
-		return "", err
-	}
-	d.object("", fields{"reason": d.text(&reason)})
-	if fault := order.TextFault(reason, 0, wire.MaxReason); fault != "" {
-		d.add("/reason", fault)
-	}
-	if len(d.wrong) > 0 {
-		return "", invalidProblem(invalidReason, d.wrong)
-	}
-	return reason, nil
-}
-
 // newDecoder checks that a body is JSON in UTF-8. Its error is a problem.
 func newDecoder(body []byte) (*decoder, error) {
 	var whole json.RawMessage

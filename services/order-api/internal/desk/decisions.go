@@ -82,7 +82,7 @@ func (d *Decisions) Restore(ctx context.Context, id, reason string) (view.DeadLe
 func (d *Decisions) turn(ctx context.Context, decision wire.Decision, due func(view.DeadLetter) (bool, error)) (l view.DeadLetter, changed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), decideWithin)
 	defer cancel()
-	if l, err = d.find(ctx, decision.DeadLetter); err != nil {
+	if l, err = d.Find(ctx, decision.DeadLetter); err != nil {
 		return l, false, err
 	}
 	if changed, err = due(l); err != nil || !changed {
@@ -99,7 +99,7 @@ func (d *Decisions) turn(ctx context.Context, decision wire.Decision, due func(v
 func (d *Decisions) Note(ctx context.Context, id, text string) (wire.Decision, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), decideWithin)
 	defer cancel()
-	if _, err := d.find(ctx, id); err != nil {
+	if _, err := d.Find(ctx, id); err != nil {
 		return wire.Decision{}, err
 	}
 	return d.write(ctx, wire.Decision{Kind: wire.Note, DeadLetter: id, Text: text})
@@ -123,8 +123,8 @@ func (d *Decisions) NoteGroup(ctx context.Context, group, text string) (wire.Dec
 	return d.write(ctx, wire.Decision{Kind: wire.Note, Group: group, Text: text})
 }
 
-// find returns a dead letter of a view that is up to date.
-func (d *Decisions) find(ctx context.Context, id string) (view.DeadLetter, error) {
+// Find returns a dead letter of a view that is up to date.
+func (d *Decisions) Find(ctx context.Context, id string) (view.DeadLetter, error) {
 	if err := d.desk.view.Fresh(ctx); err != nil {
 		return view.DeadLetter{}, err
 	}

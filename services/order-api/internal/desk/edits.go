@@ -40,8 +40,8 @@ func (d *Decisions) Preview(ctx context.Context, n NewEdit) (Edited, error) {
 // Edit stores a new version of a dead letter. It reports false if the newest version is the same. The
 // next replay works on the newest version.
 //
-// It is ConflictError if the edited version is not the newest one, unless the newest one is what the
-// edit would make of it: then an earlier answer was lost. It is ErrClosed if the dead letter is not to
+// It is ConflictError if the edited version is not the newest one, unless the next one is what the edit
+// would make of it: then an earlier answer was lost. It is ErrClosed if the dead letter is not to
 // be replayed any more, and edit.ErrNotEditable, edit.InvalidError or edit.LockedError if the value
 // cannot be a version of it.
 func (d *Decisions) Edit(ctx context.Context, n NewEdit) (made Edited, changed bool, err error) {
@@ -77,26 +77,47 @@ func (d *Decisions) first(ctx context.Context, made wire.Decision) error {
 
 // edit returns a new version of a dead letter. The value is nil if the newest version is the same.
 func (d *Decisions) edit(ctx context.Context, n NewEdit) (l view.DeadLetter, made Edited, value []byte, err error) {
-	if l, err = d.find(ctx, n.DeadLetter); err == nil {
+	if l, err = d.Find(ctx, n.DeadLetter); err == nil {
 		err = undecided(l)
 	}
 	if err != nil {
 		return l, made, nil, err
 	}
 	newest := version(l)
+	if n.Version != newest && n.Version != Newest {
+		made, err = d.repeated(ctx, l, n)
+		return l, made, nil, err
+	}
 	e, err := d.compare(ctx, l, n.Value)
-	switch {
-	case err == nil && n.Version == newest-1 && len(e.Changes) == 0: // a repeated request
-		return l, Edited{Version: newest}, nil, nil
-	case n.Version != newest && n.Version != Newest:
-		return l, made, nil, &ConflictError{newest}
-	case err != nil:
+	if err != nil {
 		return l, made, nil, err
 	}
 	if n.Version == Newest && len(e.Changes) == 0 {
 		return l, Edited{Version: newest}, nil, nil
 	}
 	return l, Edited{newest + 1, e.Changes}, e.Value, nil
+}
+
+// repeated returns the version that was made of an older one, if it has the same value: then the edit
+// is repeated because an answer was lost. Otherwise the error is a ConflictError.
+func (d *Decisions) repeated(ctx context.Context, l view.DeadLetter, n NewEdit) (Edited, error) {
+	decisions, err := d.desk.view.Decisions(ctx, l.ID())
+	if err != nil {
+		return Edited{}, err
+	}
+	for _, one := range decisions {
+		if one.Kind != wire.Edit || one.Version != n.Version+1 {
+			continue
+		}
+		value := one.Value
+		if l.Foreign == "" {
+			value, _ = Document(l, value)
+		}
+		if bytes.Equal(value, n.Value) || l.Foreign == "" && len(edit.Diff(value, n.Value)) == 0 {
+			return Edited{Version: one.Version}, nil
+		}
+	}
+	return Edited{}, &ConflictError{version(l)}
 }
 
 // compare returns the version that an edited value makes of a dead letter.

@@ -166,3 +166,8 @@ func Next(l view.DeadLetter, s *order.State) Effects {
 	}
 	return e
 }
+
+// Document is what is edited of a dead letter in a version of its record.
+func Document(l view.DeadLetter, value []byte) ([]byte, error) {
+	return edit.Base{Key: []byte(l.Order), Original: value}.Document()
+}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -156,4 +157,13 @@ func (v visitor) group(own string) func(g view.Group, notes []wire.Decision, hou
 			Notes: each(notes, v.note),
 		}
 	}
+}
+
+// toForeign is what the headers of a dead letter of another program say.
+func toForeign(l view.DeadLetter) *client.Foreign {
+	f := &client.Foreign{Dialect: cmp.Or(l.Worker, "unknown"), SourceTopic: l.Topic, ConsumerGroup: l.Group}
+	if l.Topic != "" && l.Origin.Partition >= 0 && l.Origin.Offset >= 0 {
+		f.SourcePartition, f.SourceOffset = new(l.Origin.Partition), new(l.Origin.Offset)
+	}
+	return f
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,7 +13,6 @@ import (
 
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/wire"
 )
 
 // decodeOrder reads the JSON of a new order. Fields that are unknown, repeated or of the wrong type

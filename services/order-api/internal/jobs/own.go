@@ -46,7 +46,7 @@ func (o own) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error
 }
 
 func (o own) item(ctx context.Context, j *view.Job, id string) (Item, error) {
-	q, err := o.desk.Request(ctx, id)
+	q, err := o.desk.Request(ctx, id, j.Override)
 	if why := skip(err); why != "" {
 		return Item{Skip: why}, nil
 	}
@@ -67,6 +67,10 @@ func skip(err error) wire.SkipReason {
 		return wire.SkipUnknown
 	case errors.Is(err, desk.ErrClosed):
 		return wire.SkipClosed
+	case errors.Is(err, desk.ErrParked):
+		return wire.SkipParked
+	case errors.Is(err, desk.ErrDiscarded):
+		return wire.SkipDiscarded
 	case lost:
 		return wire.SkipLost
 	}

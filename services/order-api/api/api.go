@@ -63,6 +63,10 @@ type Settings struct {
 	RateLimit            int      // requests per second of one principal; zero is no limit
 	GuestRateLimit       int      // and of one address without credentials; zero is no limit
 	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
+
+	DLQTopics  []string          // dead-letter topics of other programs
+	ReplayTo   map[string]string // topic by dead-letter topic: where to replay to instead of what headers name
+	DLQWarning time.Duration     // how long before Kafka deletes such a dead letter a warning is logged
 }
 
 // Config is the configuration of Run.
@@ -130,7 +134,7 @@ func Run(ctx context.Context, cfg Config) error {
 	auth.Next = issuer
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	auth.record(acts, cfg.Log)
-	tasks := []func(context.Context) error{acts.Run, auth.run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	tasks := []func(context.Context) error{acts.Run, auth.run, cfg.watchExpiry(k.replays, v).Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
@@ -210,12 +214,19 @@ type clients struct {
 }
 
 func connect(ctx context.Context, cfg Config) (*clients, error) {
+	rules, err := cfg.foreignRules()
+	if err != nil {
+		return nil, err
+	}
 	replays, err := cfg.Kafka.ConnectProducer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	k := &clients{replays: replays}
 	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics, kafka.APIGrants(cfg.Topics, cfg.Group)...); err == nil {
+		err = checkForeign(ctx, replays, rules)
+	}
+	if err == nil {
 		k.orders, err = intake.Connect(ctx, cfg.Kafka)
 	}
 	if err != nil {
@@ -240,6 +251,6 @@ func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View,
 		return nil, err
 	}
 	return view.New(ctx, view.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group, Store: store, Log: cfg.Log,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group, Store: store, Log: cfg.Log, Foreign: cfg.DLQTopics,
 	})
 }

@@ -230,7 +230,7 @@ func TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce(t *testing.T) {
 		i := s.start(t, "api-1")
 		spec := jobs.Spec{IDs: s.ids(60), Ramp: []int{}}
 		first, second := i.create(t, spec), i.create(t, spec)
-		_, err := i.desk.Replay(ann(t), s.ids(1)[0])
+		_, err := i.desk.Replay(ann(t), s.ids(1)[0], false)
 		must(t, err)
 		sent := func(p jobs.Progress) bool { return p.Sent == 60 }
 		i.await(t, first, sent)

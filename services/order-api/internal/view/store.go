@@ -66,6 +66,10 @@ type Store interface {
 	// were applied, without the edits that changed nothing.
 	Decisions(ctx context.Context, target string) ([]wire.Decision, error)
 
+	// Touched returns the dead letters of a partition of another program's dead-letter topic between
+	// two offsets that are not Open, or were edited.
+	Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]DeadLetter, error)
+
 	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless
 	// that is zero, and at most Limit of them. It leaves out their traces.
 	Acts(ctx context.Context, f ActFilter, after Cursor) ([]wire.Act, error)

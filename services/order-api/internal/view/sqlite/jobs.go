@@ -51,7 +51,13 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 		if err != nil || j == nil || !j.Advance(c.JobBatch) {
 			return err
 		}
-		if err := tx.sent(ctx, j.Kind, c.JobBatch); err != nil {
+		ids, err := tx.batch(ctx, c.JobBatch)
+		if err == nil && j.Topic != "" {
+			err = tx.sendOn(ctx, ids, c.JobBatch)
+		} else if err == nil {
+			err = tx.sent(ctx, j.Kind, ids, c.JobBatch)
+		}
+		if err != nil {
 			return err
 		}
 		return tx.storeJob(ctx, putJob, *j)
@@ -61,25 +67,26 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	return fmt.Errorf("unknown change %T", c)
 }
 
-// sent adds the items of a batch that were sent and have results, and ends those of other programs.
-func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
-	var ids []string
+// batch are the IDs of the items of a batch, as far as they are known.
+func (tx *transaction) batch(ctx context.Context, b wire.JobBatch) (ids []string, err error) {
 	for n := b.From / wire.MaxChunk; n*wire.MaxChunk < b.To; n++ {
 		var chunk string
 		if found, err := tx.scan(ctx, getChunk, []any{b.ID, n}, &chunk); err != nil || !found {
-			return err
+			return nil, err
 		}
 		if err := stretch(&ids, chunk, n, b.From, b.To); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return ids, nil
+}
+
+// sent adds the items of a batch that were sent and have results.
+func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, ids []string, b wire.JobBatch) error {
+	if len(b.Numbers) == 0 {
+		return nil
+	}
 	for i, id := range ids {
-		if len(b.Numbers) == 0 {
-			if err := tx.sendOn(ctx, id, b.Skipped[b.From+i]); err != nil {
-				return err
-			}
-			continue
-		}
 		at, ok := origin(id)
 		if b.Numbers[i] == 0 || !ok {
 			continue

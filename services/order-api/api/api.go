@@ -3,7 +3,8 @@
 //	            ┌── Place ──▶ intake ──▶ orders
 //	httpapi ────┼── Order, Orders, DeadLetters, Acts, Watch ──▶ view ◀── orders, .status, .dlq, .desk
 //	            ├── Begin ──▶ trail ──▶ orders.desk
-//	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
+//	            ├── Replay, Cancel ──▶ desk ──▶ orders.replay
+//	            └── Create, Command ──▶ jobs ──▶ orders.desk, .replay
 //
 // openapi.yaml is the contract: tests check the API against it, and /docs shows it.
 package api
@@ -18,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,8 +27,10 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
@@ -133,13 +137,26 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	auth.Next = issuer
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
+	replays := cfg.jobs(k, v, d, products.Price)
 	auth.record(acts, cfg.Log)
-	tasks := []func(context.Context) error{acts.Run, auth.run, cfg.watchExpiry(k.replays, v).Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, cfg.watchExpiry(k.replays, v).Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
 		}, in, v, d, products, card))
+	})
+}
+
+// jobs are the replay jobs. People know this instance by its host and process.
+func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price) *jobs.Jobs {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return jobs.New(k.replays, jobs.Config{
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
+		Own: &jobs.Own{View: v, Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
 	})
 }
 

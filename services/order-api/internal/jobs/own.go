@@ -18,6 +18,7 @@ import (
 
 // Own is the source of our own dead letters.
 type Own struct {
+	View   *view.View
 	Desk   *desk.Desk
 	Topics topic.Set
 	Layout kafka.Layout
@@ -79,7 +80,11 @@ func (r *reading) item(ctx context.Context, j *view.Job, id string) (Item, error
 	q.Cause, q.Job, q.DryRun = j.Cause, j.ID, j.Kind == wire.JobDryRun
 	request := q.Record()
 	request.Topic, request.Partition = r.Topics.Replay, q.Origin.Partition
-	item := Item{Records: []*kgo.Record{request}, Number: q.Number}
+	shown, err := r.View.DeadLetter(ctx, id)
+	if err != nil {
+		return Item{}, err
+	}
+	item := Item{Records: []*kgo.Record{request}, Number: q.Number, Cause: shown.CauseID}
 	if edited != nil && !q.DryRun {
 		item.Records = append(item.Records, edited)
 	}

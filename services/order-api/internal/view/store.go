@@ -81,14 +81,12 @@ type Store interface {
 	Jobs(ctx context.Context, f JobFilter, after Cursor) ([]Job, error)
 	// JobItems returns the selected IDs of a job between two items, as far as they are known.
 	JobItems(ctx context.Context, id string, from, to int) ([]string, error)
-	// JobResults counts the items of a job that were sent, by step and outcome. Without a final
-	// outcome, a replay has failed again if the dead letter has a later one, and found its order
-	// ended if that was erased.
-	JobResults(ctx context.Context, id string) ([]JobResult, error)
+	// JobResults returns a job, or nil, and counts its items that were sent. Without a final outcome, a
+	// replay has failed again if the dead letter has a later one, and found its order ended if that was
+	// erased.
+	JobResults(ctx context.Context, id string) (*Job, []JobResult, error)
 	// JobForecasts returns the forecasts of a dry run after an item, at most so many, and the last item.
 	JobForecasts(ctx context.Context, id string, after, most int) ([]wire.Forecast, int, error)
-	// JobFailures counts the items that failed again, the most frequent first.
-	JobFailures(ctx context.Context, id string) ([]JobFailure, error)
 
 	Close() error
 }

@@ -21,7 +21,7 @@ import (
 // Spec is what a job is created from.
 type Spec struct {
 	DryRun bool
-	// The dead letters: their IDs or, without IDs, all that the filter selects.
+	// The dead letters: their IDs or, if these are nil, all that the filter selects.
 	IDs    []string
 	Filter view.DeadLetterFilter
 
@@ -81,7 +81,7 @@ func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
 	if s.DryRun {
 		most = MaxDryRun
 	}
-	if ids = s.IDs; len(ids) == 0 {
+	if ids = s.IDs; ids == nil {
 		ids, err = j.cfg.Select(ctx, s.Filter, most)
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
 	return ids, nil
 }
 
-// define returns the records of a new job. They are read back, as all readers will do.
+// define returns the records of a new job.
 func (s *Spec) define(ids []string, cause order.Cause) (wire.Job, []wire.JobChunk, error) {
 	head := wire.JobHead{ID: "job_" + strings.ToLower(rand.Text()), At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
 	job := wire.Job{
@@ -123,8 +123,8 @@ func (s *Spec) define(ids []string, cause order.Cause) (wire.Job, []wire.JobChun
 		chunks = append(chunks, wire.JobChunk{JobHead: head, N: len(chunks), IDs: part})
 	}
 	job.Chunks = len(chunks)
-	if _, err := wire.ReadJob(job.Record()); err != nil {
-		return job, nil, fmt.Errorf("%w: %w", ErrSpec, err)
+	if fault := job.Fault(); fault != "" {
+		return job, nil, fmt.Errorf("%w: %s", ErrSpec, fault)
 	}
 	return job, chunks, nil
 }
@@ -150,8 +150,8 @@ func (j *Jobs) Command(ctx context.Context, id string, e Event) error {
 	}
 	event := newEvent(id, e.Kind, order.Cause{Actor: identity.From(ctx).Actor()})
 	event.Rate, event.Reason = e.Rate, e.Reason
-	if _, err := wire.ReadJobEvent(event.Record()); err != nil {
-		return fmt.Errorf("%w: %w", ErrSpec, err)
+	if fault := event.Fault(); fault != "" {
+		return fmt.Errorf("%w: %s", ErrSpec, fault)
 	}
 	return j.tell(ctx, id, event.Record())
 }

@@ -42,11 +42,18 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Source makes the records that replay dead letters. It is called concurrently.
+// Source makes the records that replay dead letters. It is safe for concurrent use.
 type Source interface {
-	// Make returns an item for each dead letter of a job, in their sequence. It looks at each of them
-	// again. An error is one that passes: all are made again later.
+	// Open begins to make records for a job.
+	Open(j *view.Job) (Reading, error)
+}
+
+// Reading makes the records of one job. It is for one goroutine, which closes it.
+type Reading interface {
+	// Make returns an item for each dead letter, in their sequence. It looks at each of them again. An
+	// error is one that passes: all are made again later.
 	Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error)
+	Close()
 }
 
 // Item is a dead letter that is to be replayed, or why it is not.

@@ -22,10 +22,16 @@ type own struct {
 // Own is the source of our own dead letters.
 func Own(d *desk.Desk, t topic.Set) Source { return own{d, t} }
 
+// Open implements Source.
+func (o own) Open(*view.Job) (Reading, error) { return o, nil }
+
+// Close implements Reading.
+func (o own) Close() {}
+
 // reads is how many dead letters are read at a time: each is a round trip to Kafka.
 const reads = 8
 
-// Make implements Source.
+// Make implements Reading.
 func (o own) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
 	items := make([]Item, len(ids))
 	g, ctx := errgroup.WithContext(ctx)
@@ -47,7 +53,7 @@ func (o own) item(ctx context.Context, j *view.Job, id string) (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
-	q.Cause = j.Cause
+	q.Cause, q.Job, q.DryRun = j.Cause, j.ID, j.Kind == wire.JobDryRun
 	r := q.Record()
 	r.Topic, r.Partition = o.topics.Replay, q.Origin.Partition
 	return Item{Records: []*kgo.Record{r}, Number: q.Number}, nil

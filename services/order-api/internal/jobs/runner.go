@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/time/rate"
 
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/wire"
@@ -18,6 +19,7 @@ type runner struct {
 	*owner
 	id     string
 	bucket *rate.Limiter
+	source Reading // nil before the first items
 }
 
 func newRunner(o *owner, id string) *runner {
@@ -28,6 +30,7 @@ func newRunner(o *owner, id string) *runner {
 func (r *runner) run(ctx context.Context) error {
 	changes, stop := r.cfg.View.WatchJobs()
 	defer stop()
+	defer r.close()
 	for {
 		t, err := r.look(ctx)
 		if err != nil {
@@ -131,17 +134,35 @@ func (r *runner) send(ctx context.Context, t *tally, n int) error {
 	if err != nil {
 		return err
 	}
-	source := r.cfg.Own
-	if t.Topic != "" {
-		source = r.cfg.Foreign
+	if err := r.open(&t.Job); err != nil {
+		return err
 	}
-	items, err := source.Make(ctx, &t.Job, ids)
+	items, err := r.source.Make(ctx, &t.Job, ids)
 	if err != nil {
 		return err
 	}
 	head := wire.JobHead{ID: r.id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: r.me()}
 	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + n, Step: t.step(t.Cursor).Number}
 	return r.commit(ctx, fill(&b, items)...)
+}
+
+// open opens the source of the job, unless it is open.
+func (r *runner) open(j *view.Job) (err error) {
+	if r.source != nil {
+		return nil
+	}
+	source := r.cfg.Own
+	if j.Topic != "" {
+		source = r.cfg.Foreign
+	}
+	r.source, err = source.Open(j)
+	return err
+}
+
+func (r *runner) close() {
+	if r.source != nil {
+		r.source.Close()
+	}
 }
 
 // fill adds items to a batch, and returns all records of its transaction. The batch is the last one.

@@ -139,11 +139,11 @@ func differ(a, b any, at string, found func(pointer string)) {
 			break
 		}
 		for name := range a {
-			differ(a[name], b[name], at+"/"+escape.Replace(name), found)
+			differ(a[name], b[name], at+"/"+escape(name), found)
 		}
 		for name := range b {
 			if _, both := a[name]; !both {
-				found(at + "/" + escape.Replace(name))
+				found(at + "/" + escape(name))
 			}
 		}
 		return
@@ -163,4 +163,6 @@ func differ(a, b any, at string, found func(pointer string)) {
 }
 
 // escape writes a name as a part of a JSON pointer.
-var escape = strings.NewReplacer("~", "~0", "/", "~1")
+func escape(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+}

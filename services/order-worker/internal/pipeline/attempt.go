@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"context"
+	"fmt"
 	"time"
 
+	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -54,4 +57,17 @@ const (
 // change is a change of the order by this attempt.
 func (a *attempt) change(to order.Status, step order.Step, reason string) order.Change {
 	return order.Change{Status: to, Step: step, Reason: reason, Replay: a.replay, Job: a.pending.Job}
+}
+
+// named is an error as it is in the dead letter of its order.
+func named(a *attempt, s Step, err error) error {
+	return fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name(), err)
+}
+
+// loaded loads the document of an order that has one.
+func loaded(ctx context.Context, l *ledger.Ledger, w *order.State) error {
+	if i := w.Progress.Invoice; w.Document != nil || i == nil || i.Kept == nil {
+		return nil
+	}
+	return l.Load(ctx, w)
 }

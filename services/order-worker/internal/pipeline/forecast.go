@@ -18,8 +18,8 @@ import (
 // the steps on the order as it was read, and appends the result to orders.desk. It writes nothing else, and
 // has no effect that cannot be undone.
 //
-// The request is in the order's lane and takes a slot, as the replay would: so it sees a state that nobody
-// changes meanwhile. Topics take turns, so a thousand dry runs delay an order by one slot at a time.
+// The request is in the order's lane and takes a slot, as the replay would: no other record changes the
+// state meanwhile. Topics take turns, so a thousand dry runs delay an order by one slot at a time.
 func (p *Pipeline) forecast(ctx context.Context, l *ledger.Ledger, r *kgo.Record) error {
 	q, err := wire.ReadReplayRequest(r)
 	if errors.Is(err, wire.ErrUndecodable) {

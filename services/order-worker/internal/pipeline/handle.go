@@ -133,14 +133,6 @@ func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s 
 	return false, nil
 }
 
-// loaded loads the document of an order that has one.
-func loaded(ctx context.Context, l *ledger.Ledger, w *order.State) error {
-	if i := w.Progress.Invoice; w.Document != nil || i == nil || i.Kept == nil {
-		return nil
-	}
-	return l.Load(ctx, w)
-}
-
 // do has the effect of a step while no other worker can own the partition. A lease that lapses meanwhile
 // is no failure: nothing was done, and it is done when the lease is held again. A step without an intent
 // has no effect outside the process, and waits for nothing.
@@ -212,11 +204,6 @@ func (p *Pipeline) failedAt(ctx context.Context, a *attempt, s Step, err error) 
 		return fmt.Errorf("%w (%w)", err, retry.ErrNotRetried)
 	}
 	return err
-}
-
-// named is an error as it is in the dead letter of its order.
-func named(a *attempt, s Step, err error) error {
-	return fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name(), err)
 }
 
 // leave leaves an order to the partition's next owner. It takes back an intent whose effect did not

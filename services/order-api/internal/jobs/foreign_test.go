@@ -98,7 +98,7 @@ func TestDeadLettersOfOtherProgramsAreReplayedOnceAndAsDecided(t *testing.T) {
 		i := s.start(t, "api-1")
 		i.listed(t, s, 60)
 		l, err := i.view.DeadLetter(t.Context(), idOf(all[7]))
-		if err != nil || l.State != view.Open || l.Reason != "java.net.ConnectException" || l.Topic != s.in() || l.Worker != "Kafka Connect" {
+		if err != nil || l.State != view.Open || l.Reason != "java.net.ConnectException" || l.Topic != s.in() || l.Worker != "Kafka Connect" || l.Message == "" {
 			t.Errorf("got %+v, %v", l, err)
 		}
 		groups, err := i.view.Groups(t.Context(), view.DeadLetterFilter{Topic: s.dead()})

@@ -151,12 +151,21 @@ const commitTimeout = 2 * kafka.DeliveryTimeout
 // commit writes records in one transaction, the last of them to the partition of the owner. It
 // returns when the view has that.
 func (o *owner) commit(ctx context.Context, records ...*kgo.Record) error {
+	last, err := o.append(ctx, records)
+	if err != nil {
+		return err
+	}
+	return o.cfg.View.Desk(ctx, o.partition, last.Offset+1)
+}
+
+// append writes records in one transaction, and returns the last of them with its offset.
+func (o *owner) append(ctx context.Context, records []*kgo.Record) (*kgo.Record, error) {
 	last := records[len(records)-1]
 	last.Topic, last.Partition = o.cfg.Topics.Desk, o.partition
 	if err := o.transact(context.WithoutCancel(ctx), records); err != nil {
-		return fmt.Errorf("writing a transaction: %w", err)
+		return nil, fmt.Errorf("writing a transaction: %w", err)
 	}
-	return o.cfg.View.Desk(ctx, o.partition, last.Offset+1)
+	return last, nil
 }
 
 func (o *owner) transact(ctx context.Context, records []*kgo.Record) error {

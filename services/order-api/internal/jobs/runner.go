@@ -137,9 +137,18 @@ func (r *runner) send(ctx context.Context, t *tally, n int) error {
 	if err != nil {
 		return err
 	}
+	if t.Topic != "" && t.Limit == 0 {
+		return r.stream(ctx, t, items)
+	}
+	return r.commit(ctx, r.batch(t, items)...)
+}
+
+// batch are the records of the next items, and moves the cursor.
+func (r *runner) batch(t *tally, items []Item) []*kgo.Record {
 	head := wire.JobHead{ID: r.id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: r.me()}
-	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + n, Step: t.step(t.Cursor).Number}
-	return r.commit(ctx, fill(&b, items)...)
+	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + len(items), Step: t.step(t.Cursor).Number}
+	t.Cursor = b.To
+	return fill(&b, items)
 }
 
 // open opens the source of the job, unless it is open.

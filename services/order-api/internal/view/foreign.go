@@ -188,7 +188,7 @@ func (d *draft) fromForeign(r *kgo.Record) {
 }
 
 // Touched returns those of some dead letters of another program that are not open, or were edited. The
-// IDs are of one topic.
+// IDs are of one topic. Only the states, and the values of edits, are filled in.
 func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
 	type ends struct{ from, to int64 }
 	stretches := map[int32]ends{}

@@ -51,6 +51,7 @@ func TestEachActOfTheDeskIsInTheAuditTrail(t *testing.T) {
 		s.post(t, "editor", at+"/restore", `{"reason":"No test"}`, 200)
 		s.post(t, "support", at+"/notes", `{"text":"Asked\nthe customer"}`, 201)
 		s.post(t, "support", "/v1/dead-letters/groups/"+l.CauseID+"/notes", `{"text":"a"}`, 201)
+		time.Sleep(time.Millisecond) // acts are sorted by time
 		resp := s.send(t, s.http, "POST", "/v1/replays", `{"selection":{"ids":["`+id+`"]},"reason":"Try"}`, headers("operator")...)
 		job := strings.TrimPrefix(resp.Header.Get("Location"), "/v1/replays/")
 		for _, act := range []string{"pause", "pause", "resume"} {

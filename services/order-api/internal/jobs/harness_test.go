@@ -26,6 +26,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
@@ -274,23 +275,26 @@ type instance struct {
 // start starts an instance, which is up to date when it returns.
 func (s *shop) start(t *testing.T, name string) *instance {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
-	must(t, err)
+	i := s.connect(t, name)
+	stopRun := background(t, i.Jobs.Run)
+	stop := i.stop
+	i.stop = func() {
+		stopRun()
+		stop()
+	}
+	t.Cleanup(i.stop)
+	return i
+}
+
+// connect is start for an instance that runs no jobs.
+func (s *shop) connect(t *testing.T, name string) *instance {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	i := &instance{frozen: &frozen{Config: s.Config()}}
-	cfg := i.frozen.config()
-	i.view, err = view.New(t.Context(), view.Config{Kafka: cfg, Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: store, Log: log})
+	cl, err := i.build(t.Context(), i.frozen.config(), s.Topics, s.layout, t.TempDir(), name, log)
 	must(t, err)
-	cl, err := cfg.ConnectProducer(t.Context())
-	must(t, err)
-	i.desk = desk.New(cl, s.Topics, i.view)
-	i.Jobs = jobs.New(cl, jobs.Config{
-		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: s.Topics, Layout: s.layout, Price: price}, Name: name, Log: log,
-	})
 	stopView := background(t, i.view.Run)
-	stopJobs := background(t, i.Jobs.Run)
 	i.stop = sync.OnceFunc(func() {
-		stopJobs()
 		stopView()
 		cl.Close()
 		must(t, i.view.Close())
@@ -298,6 +302,30 @@ func (s *shop) start(t *testing.T, name string) *instance {
 	t.Cleanup(i.stop)
 	must(t, i.view.Fresh(t.Context()))
 	return i
+}
+
+// build makes the parts of an instance.
+func (i *instance) build(
+	ctx context.Context, cfg kafka.Config, topics topic.Set, layout kafka.Layout, data, name string, log *slog.Logger,
+) (*kgo.Client, error) {
+	store, err := sqlite.Open(ctx, filepath.Join(data, "view.db"))
+	if err != nil {
+		return nil, err
+	}
+	i.view, err = view.New(ctx, view.Config{Kafka: cfg, Topics: topics, Incarnation: layout.Incarnation, Store: store, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	cl, err := cfg.ConnectProducer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i.desk = desk.New(cl, topics, i.view)
+	i.Jobs = jobs.New(cl, jobs.Config{
+		Kafka: cfg, Topics: topics, Layout: layout, View: i.view, Name: name, Log: log,
+		Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: topics, Layout: layout, Price: price},
+	})
+	return cl, nil
 }
 
 // price is a catalogue that knows nothing of new lines.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -57,13 +58,13 @@ var constant = regexp.MustCompile(`^(?:[a-z][a-z_-]*|[A-Z][A-Z_]*)$`)
 
 // field adds the text of a field.
 func (k *Known) field(name, text string) {
-	switch bare := strings.NewReplacer("_", "", "-", "").Replace(name); {
-	case slices.Contains(listed(constantFields), bare):
-	case slices.Contains(listed(codeFields), bare):
+	switch bare := strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", ""); {
+	case slices.Contains(constantFields, bare):
+	case slices.Contains(codeFields, bare):
 		k.values = append(k.values, value{code: norm.NFKC.String(text)})
 	case strings.Contains(text, "@"):
 		k.address(text)
-	case slices.ContainsFunc(listed(nameFields), func(f string) bool { return strings.HasSuffix(bare, f) }):
+	case slices.ContainsFunc(nameFields, func(f string) bool { return strings.HasSuffix(bare, f) }):
 		k.whole(text)
 		for _, part := range strings.Fields(text) {
 			k.whole(part)
@@ -71,12 +72,12 @@ func (k *Known) field(name, text string) {
 				k.word(word)
 			}
 		}
-	case slices.ContainsFunc(listed(addressFields), func(f string) bool { return strings.HasPrefix(bare, f) }):
+	case slices.ContainsFunc(addressFields, func(f string) bool { return strings.HasPrefix(bare, f) }):
 		k.whole(text)
 		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return unicode.IsNumber(r) || strings.ContainsRune(",;/()、，،", r) }) {
 			k.whole(part)
 		}
-	case !constant.MatchString(text) || slices.Contains(listed(dataFields), bare):
+	case !constant.MatchString(text) || slices.Contains(dataFields, bare):
 		k.whole(text)
 	}
 }
@@ -149,30 +150,45 @@ type span struct{ from, to int }
 var letters = strings.NewReplacer("ς", "σ", "ß", "ss", "ı", "i", "ł", "l", "ø", "o", "đ", "d", "æ", "ae", "œ", "oe", "ـ", "")
 
 func compact(s string) (c compacted) {
-	var b strings.Builder
+	b := make([]byte, 0, len(s))
 	for from, r := range s {
-		if !alnum(r) {
+		size := utf8.RuneLen(r)
+		switch {
+		case r < utf8.RuneSelf && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9'):
+			b = append(b, byte(r))
+		case r >= 'A' && r <= 'Z':
+			b = append(b, byte(r-'A'+'a'))
+		case r < utf8.RuneSelf || !alnum(r):
 			continue
+		default:
+			b = append(b, plainLetter(r)...)
 		}
-		plain := strings.Map(func(r rune) rune {
-			// Marks of their own script, as in Devanagari and Thai, are vowels and not accents.
-			if unicode.Is(unicode.Mn, r) && unicode.Is(unicode.Inherited, r) {
-				return -1
-			}
-			return r
-		}, norm.NFKD.String(strings.ToLower(string(r))))
-		plain = letters.Replace(plain)
-		b.WriteString(plain)
-		for range len(plain) {
-			c.at = append(c.at, span{from, from + len(string(r))})
+		for len(c.at) < len(b) {
+			c.at = append(c.at, span{from, from + size})
 		}
 	}
-	c.text = b.String()
+	c.text = string(b)
 	return c
 }
 
+// plainLetter is a letter in lower case and without accents. Marks of their own script, as in
+// Devanagari and Thai, are vowels and not accents.
+func plainLetter(r rune) string {
+	return letters.Replace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) && unicode.Is(unicode.Inherited, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(strings.ToLower(string(r)))))
+}
+
 // alnum reports whether a rune belongs to a word.
-func alnum(r rune) bool { return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number) }
+func alnum(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
+}
 
 // maxGap is how many bytes may separate two letters of a value.
 const maxGap = 4
@@ -217,7 +233,7 @@ func beginsWord(before, match string) bool {
 	cut := strings.TrimRightFunc(before, alnum)
 	prefix := before[len(cut):]
 	return prefix == "" || spaceless(first) || spaceless([]rune(prefix)[len([]rune(prefix))-1]) ||
-		unicode.Is(unicode.Arabic, first) && slices.Contains(listed(arabicPrefixes), prefix)
+		unicode.Is(unicode.Arabic, first) && slices.Contains(arabicPrefixes, prefix)
 }
 
 // endsWord reports whether a match ends a word. Korean writes particles without a space.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Codes that stay. What is decided already is one of the control characters.
@@ -24,6 +25,9 @@ var (
 
 // keepCodes marks what tells causes apart.
 func (t *text) keepCodes() {
+	if !strings.ContainsAny(t.plain, "0123456789") {
+		return
+	}
 	for _, p := range []*regexp.Regexp{answer, versions, place} {
 		t.each(p, 0, kept, nil)
 	}
@@ -75,17 +79,17 @@ func codeWord(before string) bool {
 // postal code.
 func otherCode(before string) bool {
 	bare := strings.TrimRight(before, around)
-	for _, w := range listed(codeWords) {
+	for _, w := range codeWords {
 		if rest, ok := cutWord(bare, w); ok {
 			return endsWith(strings.TrimRight(rest, " -_"), otherCodes)
 		}
 	}
-	return endsWith(bare, "postcode zipcode")
+	return endsWith(bare, otherWords)
 }
 
 // endsWith reports whether a text ends with one of some words, in any case.
-func endsWith(text, words string) bool {
-	return slices.ContainsFunc(listed(words), func(w string) bool {
+func endsWith(text string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool {
 		_, ok := cutWord(text, w)
 		return ok
 	})
@@ -100,42 +104,115 @@ func cutWord(text, word string) (rest string, ok bool) {
 	return rest, rest == "" || spaceless([]rune(word)[0]) || !endsIn(rest, alnum, 'a')
 }
 
-const (
-	wordPart = `\p{Latin}\p{Cyrillic}\p{Greek}\p{N}_`
-	digits   = `\p{N}[` + wordPart + `]*(?:[.,:'’٫٬][\p{N}]+|[-+_/.@][` + wordPart + `]*\p{N}[` + wordPart + `]*|\.[a-z]{2,}\b)*`
-)
-
 // What is replaced.
 var (
 	address = regexp.MustCompile(`[^\s<>@"'«»„“”]+@[^\s<>@"'«»„“”:;,]+`)
 	query   = regexp.MustCompile(`[a-z][a-z0-9+]*://[^\s"'<>?]*(\?[^\s"'<>]*)`)
 	token   = regexp.MustCompile(`\b[a-z]{2,8}_[a-z0-9]{20,}\b`)
 	hex     = regexp.MustCompile(`(?i)\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,64})\b`)
-	number  = regexp.MustCompile(`(?:[` + wordPart + `]+[-_.])*[` + wordPart + `]*?` + digits)
 	ipv6    = regexp.MustCompile(`(?i)\[?\b[0-9a-f]{0,4}:(?:[0-9a-f]{0,4}:){1,6}[0-9a-f]{0,4}\b\]?`)
 )
 
-// quotes are the pairs of quotation marks.
-var quotes = []*regexp.Regexp{
-	regexp.MustCompile(`"((?:[^"\\]|\\.){0,300})"`),
-	regexp.MustCompile("`([^`]{0,300})`"),
-	regexp.MustCompile(`«([^»]{0,300})»|‹([^›]{0,300})›|「([^」]{0,300})」|『([^』]{0,300})』|《([^》]{0,300})》|〈([^〉]{0,300})〉`),
-	regexp.MustCompile(`“([^”“]{0,300})[”“]|„([^“”]{0,300})[“”]|‘([^’]{0,300})’|‚([^‘’]{0,300})[‘’]`),
-	regexp.MustCompile(`(?:^|[^\p{L}\p{N}])'((?:[^']|[\p{L}]'[\p{L}]){0,300})'(?:$|[^\p{L}\p{N}])`),
-	regexp.MustCompile(`<([^<>]{1,300})>`),
+// quotes are the pairs of quotation marks, by those that open.
+var quotes = []struct {
+	open string
+	pair *regexp.Regexp
+}{
+	{`"`, regexp.MustCompile(`"((?:[^"\\]|\\.){0,300})"`)},
+	{"`", regexp.MustCompile("`([^`]{0,300})`")},
+	{"«‹「『《〈", regexp.MustCompile(`«([^»]{0,300})»|‹([^›]{0,300})›|「([^」]{0,300})」|『([^』]{0,300})』|《([^》]{0,300})》|〈([^〉]{0,300})〉`)},
+	{"“„‘‚", regexp.MustCompile(`“([^”“]{0,300})[”“]|„([^“”]{0,300})[“”]|‘([^’]{0,300})’|‚([^‘’]{0,300})[‘’]`)},
+	{"'", regexp.MustCompile(`(?:^|[^\p{L}\p{N}])'((?:[^']|[\p{L}]'[\p{L}]){0,300})'(?:$|[^\p{L}\p{N}])`)},
+	{"<", regexp.MustCompile(`<([^<>]{1,300})>`)},
 }
 
 func (t *text) foldPatterns() {
-	t.each(address, 0, folded, nil)
-	t.each(query, 1, folded, nil)
-	for _, q := range quotes {
+	if strings.Contains(t.plain, "@") {
+		t.each(address, 0, folded, nil)
+	}
+	if strings.Contains(t.plain, "://") {
+		t.each(query, 1, folded, nil)
+	}
+	for _, mark := range quotes {
+		if !strings.ContainsAny(t.plain, mark.open) {
+			continue
+		}
+		q := mark.pair
 		for group := 1; group <= q.NumSubexp(); group++ {
 			t.each(q, group, folded, t.quoted)
 		}
 	}
-	for _, p := range []*regexp.Regexp{token, hex, ipv6, number} {
+	for _, p := range []*regexp.Regexp{token, hex, ipv6} {
 		t.each(p, 0, folded, nil)
 	}
+	t.foldNumbers()
+}
+
+// foldNumbers marks every word with a digit, with what belongs to it: a decimal point, the parts of an
+// ID or of the name of a computer.
+func (t *text) foldNumbers() {
+	for at, r := range t.plain {
+		if unicode.IsNumber(r) && t.marked[at] > folded {
+			from, to := at-t.wordBefore(at), at+t.wordAfter(at)
+			for to < len(t.plain) {
+				next, size := utf8.DecodeRuneInString(t.plain[to:])
+				word := t.wordAfter(to + size)
+				if word == 0 || !joins(next, t.plain[to+size:to+size+word]) {
+					break
+				}
+				to += size + word
+			}
+			for from > 0 && strings.IndexByte("-_.", t.plain[from-1]) >= 0 && t.wordBefore(from-1) > 0 {
+				from -= 1 + t.wordBefore(from-1)
+			}
+			t.mark(from, to, folded)
+		}
+	}
+}
+
+// wordAfter is how many bytes a word at a place has, in a script whose letters are written with digits.
+func (t *text) wordAfter(at int) (n int) {
+	for at+n < len(t.plain) && t.marked[at+n] > folded {
+		r, size := utf8.DecodeRuneInString(t.plain[at+n:])
+		if !withDigits(r) {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
+// wordBefore is how many bytes a word before a place has.
+func (t *text) wordBefore(at int) (n int) {
+	for n < at && t.marked[at-n-1] > folded {
+		r, size := utf8.DecodeLastRuneInString(t.plain[:at-n])
+		if !withDigits(r) {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
+func withDigits(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == '_' || alnum(r)
+	}
+	return unicode.IsNumber(r) || unicode.In(r, unicode.Latin, unicode.Cyrillic, unicode.Greek)
+}
+
+// joins reports whether a rune after a word with a digit joins the next word to it.
+func joins(r rune, word string) bool {
+	first, _ := utf8.DecodeRuneInString(word)
+	switch r {
+	case ',', ':', '\'', '’', '٫', '٬':
+		return unicode.IsNumber(first)
+	case '.':
+		return unicode.IsNumber(first) || len(word) > 1 && first >= 'a' && first <= 'z'
+	case '-', '+', '/', '@':
+		return strings.ContainsFunc(word, unicode.IsNumber)
+	}
+	return false
 }
 
 // identifier matches a name of a program.

@@ -14,28 +14,34 @@ func setOf(words string) map[string]bool {
 }
 
 // Fields of JSON values, in lower case and without punctuation.
-const (
+var (
 	// constantFields have values that programs choose.
-	constantFields = `schema service currency language locale type kind status event version method action level class category`
-	codeFields     = `country countrycode`
+	constantFields = listed(`schema service currency language locale type kind status event version method action level class category`)
+	codeFields     = listed(`country countrycode`)
 	// nameFields are those of which each word is the order's own; the ends of their names.
-	nameFields    = `name firstname lastname surname city town region customer recipient`
-	addressFields = `line street address`
+	nameFields    = listed(`name firstname lastname surname city town region customer recipient`)
+	addressFields = listed(`line street address`)
 	// dataFields have values that may look like those of constantFields.
-	dataFields = `sku id key note comment description email phone postalcode zip vatid linktoken reference owner number`
+	dataFields = listed(`sku id key note comment description email phone postalcode zip vatid linktoken reference owner number`)
 )
 
-const arabicPrefixes = `و ف ب ل ك ال لل بال وال وب ول`
+// arabicPrefixes are written in front of a word without a space.
+var arabicPrefixes = listed(`و ف ب ل ك ال لل بال وال وب ول`)
 
-const (
-	codePrefixes = `ORA|TNS|PLS|SQLSTATE|SQL|ERR|ERROR|E|EX|PG|HY|WSA|EAI|NDR|HTTP|SMTP|CODE|MSG|TLS|KAFKA`
+// codePrefixes begin codes that have a number.
+const codePrefixes = `ORA|TNS|PLS|SQLSTATE|SQL|ERR|ERROR|E|EX|PG|HY|WSA|EAI|NDR|HTTP|SMTP|CODE|MSG|TLS|KAFKA`
+
+var (
 	// codeWords are before codes, errorWords too, but not with a colon between.
-	codeWords = `code errno status sqlstate alert signal exit hresult http smtp statuscode errorcode rc reply answered returned ` +
-		`код статус κωδικός κωδικος kod kód código codigo codice fehlercode statuscode رمز كود 代码 代號 代碼 错误码 錯誤碼 状态码 返回码 コード 코드 कोड รหัส`
-	errorWords = `error err fehler erreur errore błąd chyba ошибка помилка σφάλμα خطأ 错误 錯誤 エラー 오류 त्रुटि ข้อผิดพลาด exception fault`
+	codeWords = listed(`code errno status sqlstate alert signal exit hresult http smtp statuscode errorcode rc reply answered returned
+код статус κωδικός κωδικος kod kód código codigo codice fehlercode statuscode رمز كود 代码 代號 代碼 错误码 錯誤碼 状态码 返回码
+コード 코드 कोड รหัส`)
+	errorWords = listed(`error err fehler erreur errore błąd chyba ошибка помилка σφάλμα خطأ 错误 錯誤 エラー 오류 त्रुटि ข้อผิดพลาด exception
+fault`)
 	// otherCodes are not codes of causes when "code" follows them.
-	otherCodes = `zip postal post bar qr promo coupon discount voucher area product item tracking customer order reference country sort access pin ` +
-		`почтовый поштовий ταχυδρομικός pocztowy 邮政 郵便 البريد`
+	otherCodes = listed(`zip postal post bar qr promo coupon discount voucher area product item tracking customer order reference
+country sort access pin почтовый поштовий ταχυδρομικός pocztowy 邮政 郵便 البريد`)
+	otherWords = listed(`postcode zipcode`)
 )
 
 var (

@@ -28,6 +28,13 @@ func (s *Store) DeadLetters(
 	return s.deadLetters(ctx, query, args)
 }
 
+// Touched implements view.Store.
+func (s *Store) Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]view.DeadLetter, error) {
+	const rows = `SELECT rowid AS row, last_failed, id FROM dead_letters
+WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state <> 'open' OR edited <> 0)`
+	return s.deadLetters(ctx, rows, []any{foreign, partition, from, to})
+}
+
 // Select implements view.Store.
 func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string) (ids []string, err error) {
 	query, args, err := s.pick(ctx, f, words, view.Cursor{}, "ASC")
@@ -155,13 +162,13 @@ func scanDeadLetter(scan scan) (view.DeadLetter, error) {
 
 // Failures implements view.Store.
 func (s *Store) Failures(ctx context.Context, id string) (all []view.Failure, err error) {
-	const query = `SELECT number, at, step, class, reason, message, attempts, worker, cause, dlq_partition, dlq_offset
+	const query = `SELECT number, at, step, class, reason, message, attempts, worker, cause, dlq_partition, dlq_offset, edit
 FROM failures WHERE dead_letter = ? ORDER BY number`
 	err = s.each(ctx, "the failures of a dead letter", func(scan scan) error {
 		var f view.Failure
 		var at int64
 		var class string
-		err := scan(&f.Number, &at, &f.Step, &class, &f.Reason, &f.Message, &f.Attempts, &f.Worker, &f.CauseID, &f.Partition, &f.Offset)
+		err := scan(&f.Number, &at, &f.Step, &class, &f.Reason, &f.Message, &f.Attempts, &f.Worker, &f.CauseID, &f.Partition, &f.Offset, &f.Edit)
 		f.At, f.Class = time.UnixMilli(at).UTC(), failure.ParseClass(class)
 		all = append(all, f)
 		return err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -26,17 +27,18 @@ AND (excluded.key IN ('', key) OR NOT EXISTS (SELECT 1 FROM orders o
   WHERE o.partition = dead_letters.partition AND o."offset" = dead_letters."offset" AND o.id = dead_letters.key))
 RETURNING rowid`
 	putFailure = `INSERT INTO failures (dead_letter, number, at, step, class, reason, message, attempts, worker, cause, dlq_partition,
-  dlq_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT `
+  dlq_offset, edit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT `
 	keepFailure    = putFailure + "DO NOTHING"
 	replaceFailure = putFailure + `DO UPDATE SET at = excluded.at, step = excluded.step, class = excluded.class, reason = excluded.reason,
   message = excluded.message, attempts = excluded.attempts, worker = excluded.worker, cause = excluded.cause,
-  dlq_partition = excluded.dlq_partition, dlq_offset = excluded.dlq_offset`
+  dlq_partition = excluded.dlq_partition, dlq_offset = excluded.dlq_offset, edit = excluded.edit`
 
 	addDecision = `INSERT INTO decisions (id, at, actor, trace, kind, target, text, version, value, grouped)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
 WHERE ?8 = 0 OR ?8 = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
 ON CONFLICT DO NOTHING`
-	addSentOn = "INSERT INTO sent_on (id) VALUES (?) ON CONFLICT DO NOTHING"
+	addSentOn    = "INSERT INTO sent_on (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
+	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND id IN (SELECT value FROM json_each(?))`
 
 	forgetWords = "UPDATE dead_letters SET words = '' WHERE id = ?"
 	forgetEdits = "DELETE FROM decisions WHERE target = ? AND kind = 'edit'"
@@ -64,7 +66,7 @@ func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
 		return err
 	}
 	if err := tx.exec(ctx, history, id, l.Replays, after.at, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts,
-		l.Worker, l.CauseID, l.Partition, l.Offset); err != nil || !changed {
+		l.Worker, l.CauseID, l.Partition, l.Offset, l.Edit); err != nil || !changed {
 		return err
 	}
 	if err := tx.reindex(ctx, deadLetterWords, before, after); err != nil {
@@ -82,15 +84,23 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 	return tx.settle(ctx, d.DeadLetter)
 }
 
-// sendOn notes that a dead letter of another program was replayed, unless it was skipped.
-func (tx *transaction) sendOn(ctx context.Context, id string, skipped wire.SkipReason) error {
-	if skipped != "" {
-		return nil
+// sendOn notes which dead letters of other programs a batch has replayed. Nothing else decides about
+// their state then, so all are settled at once.
+func (tx *transaction) sendOn(ctx context.Context, ids []string, b wire.JobBatch) error {
+	var sent []string
+	for i, id := range ids {
+		if b.Skipped[b.From+i] == "" {
+			sent = append(sent, id)
+		}
 	}
-	if err := tx.exec(ctx, addSentOn, id); err != nil {
-		return err
+	text, err := json.Marshal(sent)
+	if err == nil {
+		err = tx.exec(ctx, addSentOn, string(text))
 	}
-	return tx.settle(ctx, id)
+	if err == nil {
+		err = tx.exec(ctx, settleSentOn, string(text))
+	}
+	return err
 }
 
 // settle computes what follows from the other tables for a dead letter, if it is known. Its order is

@@ -112,7 +112,7 @@ var (
 	signs  = regexp.MustCompile(`(?:[+±−-]|\p{Sc})* ?…(?: ?(?:%|‰|\p{Sc}))*`)
 	before = regexp.MustCompile(`[\p{L}\p{M}]+\.? ?…`)
 	behind = regexp.MustCompile(`… ?[\p{L}\p{M}]+`)
-	period = regexp.MustCompile(`…\.( |$)`)
+	period = regexp.MustCompile(`…\.([ ,;:)]|$)`)
 )
 
 // String is the text with holes where it is folded. An amount loses its currency, too.

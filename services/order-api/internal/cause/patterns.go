@@ -14,7 +14,7 @@ import (
 var (
 	reply    = regexp.MustCompile(`\b[2-5][0-9]{2}[ -](?:#)?[245]\.[0-7]\.[0-9]{1,3}\b`)
 	enhanced = regexp.MustCompile(`\b[245]\.[0-7]\.[0-9]{1,3}\b`)
-	leading  = regexp.MustCompile(`(?:^|[:>"'(\[«„“] ?|…)([1-5][0-9]{2})[ -](?:[\p{L}<("'«„“‘「\x02]|$)`)
+	leading  = regexp.MustCompile(`(?:^|[:>"'(\[«„“] ?|…)([1-5][0-9]{2})(?:[ -][\p{L}<("'«„“‘「\x02]|$)`)
 	answer   = regexp.MustCompile(`(?i)\bHTTP/[0-9](?:\.[0-9])? [1-5][0-9]{2}\b`)
 	phrased  = regexp.MustCompile(`\b[1-5][0-9]{2}\b`)
 	place    = regexp.MustCompile(`[A-Za-z_$/-]+(?:\.[A-Za-z_$-]+)*\.[A-Za-z]{1,6}:[0-9]+(?::[0-9]+)?\b`)

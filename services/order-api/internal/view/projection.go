@@ -239,7 +239,7 @@ func described(l Failed, o order.Order) Failed {
 	l.Text = cause.Normalise(l.Message, cause.Of(l.Key, l.Value))
 	l.CauseID = cause.ID(l.Foreign, string(l.Step), string(l.Reason), l.Text)
 	trace := strings.Split(l.Cause.Trace+"--", "-")[1]
-	l.Words = words(strings.Join([]string{l.ID(), string(l.Key), trace, l.Message, o.Customer.Name, o.Customer.Email}, " "))
+	l.Words = append(words(strings.Join([]string{string(l.Key), trace, l.Message, o.Customer.Name, o.Customer.Email}, " ")), idWord(l.ID()))
 	return l
 }
 

@@ -38,7 +38,7 @@ WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO 
 ON CONFLICT DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
   status = excluded.status, rev = excluded.rev, begun = excluded.begun, state_at = excluded.state_at,
   words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, value = excluded.value RETURNING rowid, ` + isDead
-	isDead = `EXISTS (SELECT 1 FROM dead_letters d WHERE d.id = orders.partition || '-' || orders."offset")`
+	isDead     = `EXISTS (SELECT 1 FROM dead_letters d WHERE d.id = orders.partition || '-' || orders."offset")`
 	noteErased = `INSERT INTO erased (id, at, partition, "offset")
 VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
 ON CONFLICT DO UPDATE SET at = excluded.at, "offset" = max("offset", excluded."offset")`

@@ -101,34 +101,6 @@ func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([
 	return items, nil
 }
 
-// ahead is how many batches are sent before the view has the first of them.
-const ahead = 20
-
-// stream sends batches of a job without a rate. No answer is waited for, so it does not wait for the
-// view after each batch either: that marks every dead letter as sent, which takes longer than sending
-// it. An event of the job ends the stream.
-func (r *runner) stream(ctx context.Context, t *tally, items []Item) error {
-	for sent := 1; ; sent++ {
-		records := r.batch(t, items)
-		last, err := r.append(ctx, records)
-		if err != nil {
-			return err
-		}
-		j, err := r.cfg.View.Job(ctx, r.id)
-		if err != nil || t.Cursor == t.Total || sent == ahead || j.State != view.JobRunning || j.Limit != 0 {
-			return cmp.Or(err, r.cfg.View.Desk(ctx, r.partition, last.Offset+1))
-		}
-		to := min(t.Cursor+maxForeign, t.Total)
-		ids, err := r.cfg.View.JobItems(ctx, r.id, t.Cursor, to)
-		if err == nil {
-			items, err = r.source.Make(ctx, &t.Job, ids)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // settled is why a dead letter in a state is not replayed, or empty. An override replays one that was
 // replayed before.
 func settled(s view.DeadLetterState, override bool) wire.SkipReason {

@@ -20,6 +20,7 @@ type runner struct {
 	id     string
 	bucket *rate.Limiter
 	source Reading // nil before the first items
+	sent   int     // of foreign dead letters: items below it were sent; the view may not know that yet
 }
 
 func newRunner(o *owner, id string) *runner {
@@ -56,6 +57,7 @@ func (r *runner) run(ctx context.Context) error {
 
 func (r *runner) look(ctx context.Context) (*tally, error) {
 	j, results, err := r.cfg.View.JobResults(ctx, r.id)
+	j.Cursor = max(j.Cursor, r.sent)
 	return newTally(j, results), err
 }
 
@@ -137,18 +139,18 @@ func (r *runner) send(ctx context.Context, t *tally, n int) error {
 	if err != nil {
 		return err
 	}
-	if t.Topic != "" && t.Limit == 0 {
-		return r.stream(ctx, t, items)
-	}
-	return r.commit(ctx, r.batch(t, items)...)
-}
-
-// batch are the records of the next items, and moves the cursor.
-func (r *runner) batch(t *tally, items []Item) []*kgo.Record {
 	head := wire.JobHead{ID: r.id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: r.me()}
-	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + len(items), Step: t.step(t.Cursor).Number}
-	t.Cursor = b.To
-	return fill(&b, items)
+	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + n, Step: t.step(t.Cursor).Number}
+	records := fill(&b, items)
+	if t.Topic == "" {
+		return r.commit(ctx, records...)
+	}
+	// Nothing depends on results, so it need not wait for the view.
+	err = r.write(ctx, records)
+	if err == nil {
+		r.sent = b.To
+	}
+	return err
 }
 
 // open opens the source of the job, unless it is open.

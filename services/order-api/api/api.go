@@ -138,14 +138,15 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	auth.Next = issuer
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
-	replays := cfg.jobs(k, v, d, products.Price)
+	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
 	auth.record(acts, cfg.Log)
-	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, cfg.watchExpiry(k.replays, v).Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
 			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ,
+			Expiry: expiring, ReplayTo: cfg.ReplayTo,
 		}, in, v, d, products, card))
 	})
 }

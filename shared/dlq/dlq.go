@@ -43,6 +43,8 @@ type DeadLetter struct {
 	LastFailed  time.Time
 	Worker      string // host and version
 	Replays     int    // number of the last replay, or 0
+	Job         string // the replay job that asked for it, or empty
+	Edit        int    // version of the edit that Value is; 0 for the bytes as placed
 	Rev         int64  // of the order's state that the dead letter goes with, or 0 if it has none
 	Progress    order.Progress
 }
@@ -73,6 +75,8 @@ const (
 	hFirstFailed = own + "first-failed"
 	hWorker      = own + "worker"
 	hReplays     = own + "replays"
+	hJob         = own + "job"
+	hEdit        = own + "edit"
 	hProgress    = own + "progress"
 
 	hRev = "rev" // as in every record that goes with a state
@@ -88,7 +92,7 @@ func (l *DeadLetter) Record() *kgo.Record {
 		{Name: hOffset, Value: strconv.FormatInt(l.Origin.Offset, 10)},
 		{Name: hGroup, Value: l.Group},
 		{Name: hDeliveries, Value: strconv.Itoa(l.Attempts)},
-		{Name: hMessage, Value: address.ReplaceAllString(l.Message, "…@…")},
+		{Name: hMessage, Value: Message(l.Message)},
 		{Name: hStep, Value: string(l.Step)},
 		{Name: hClass, Value: l.Class.String()},
 		{Name: hReason, Value: string(l.Reason)},
@@ -96,8 +100,14 @@ func (l *DeadLetter) Record() *kgo.Record {
 		{Name: hWorker, Value: l.Worker},
 		{Name: hReplays, Value: strconv.Itoa(l.Replays)},
 	}
+	if l.Job != "" {
+		facts = append(facts, wire.Fact{Name: hJob, Value: l.Job})
+	}
+	if l.Edit > 0 {
+		facts = append(facts, wire.Fact{Name: hEdit, Value: strconv.Itoa(l.Edit)})
+	}
 	for i := range facts {
-		facts[i].Value = clip(facts[i].Value)
+		facts[i].Value = Clip(facts[i].Value)
 	}
 	e := wire.Envelope{
 		Type: wire.TypeDeadLetter, ID: fmt.Sprintf("%s/dead/%d", l.ID(), l.Replays), Time: l.LastFailed, Cause: l.Cause,
@@ -107,6 +117,9 @@ func (l *DeadLetter) Record() *kgo.Record {
 	r.Partition = l.Origin.Partition
 	return r
 }
+
+// Message is the text of an error as it is in a dead letter: short, and without e-mail addresses.
+func Message(text string) string { return Clip(address.ReplaceAllString(text, "…@…")) }
 
 // address matches what looks like an e-mail address: mail servers repeat it in their answers.
 var address = regexp.MustCompile(`[^\s<>@]+@[^\s<>@]+`)
@@ -118,7 +131,7 @@ func Read(r *kgo.Record) (DeadLetter, error) {
 	if errors.Is(err, wire.ErrNewer) {
 		return DeadLetter{}, err
 	}
-	text := func(name string) string { return clip(e.Text(name)) }
+	text := func(name string) string { return Clip(e.Text(name)) }
 	partition, err1 := strconv.ParseUint(text(hPartition), 10, 31)
 	offset, err2 := strconv.ParseUint(text(hOffset), 10, 63)
 	progress, err3 := wire.ReadProgress([]byte(e.Text(hProgress)))
@@ -132,7 +145,7 @@ func Read(r *kgo.Record) (DeadLetter, error) {
 		Cause: e.Cause, Topic: text(hTopic), Group: text(hGroup), Step: order.Step(text(hStep)), Class: failure.ParseClass(text(hClass)),
 		Reason: failure.Reason(text(hReason)), Message: text(hMessage), Attempts: int(e.Count(hDeliveries)),
 		FirstFailed: wire.Unstamp(text(hFirstFailed)), LastFailed: e.Time, Worker: text(hWorker),
-		Replays: int(e.Count(hReplays)), Rev: e.Count(hRev), Progress: progress,
+		Replays: int(e.Count(hReplays)), Job: text(hJob), Edit: int(e.Count(hEdit)), Rev: e.Count(hRev), Progress: progress,
 	}, nil
 }
 
@@ -148,8 +161,8 @@ func others(headers []kgo.RecordHeader) []kgo.RecordHeader {
 	return kept
 }
 
-// clip keeps a text short and valid, without cutting a rune.
-func clip(text string) string {
+// Clip keeps a text that others wrote valid UTF-8 of at most 500 bytes, without cutting a rune.
+func Clip(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= maxText {
 		return text

@@ -49,7 +49,7 @@ func full() dlq.DeadLetter {
 		Cause: order.Cause{Actor: order.Actor{Kind: order.ActorCustomer, ID: "17"}, Trace: "00-ab-cd-01"},
 		Topic: "orders", Group: "order-workers",
 		Step: order.StepEmail, Class: failure.Permanent, Reason: failure.RecipientRefused, Message: "step email: 550 5.1.1 no such user",
-		Attempts: 4, FirstFailed: at, LastFailed: at.Add(time.Minute), Worker: "host-1 v1.2.3", Replays: 2, Rev: 9,
+		Attempts: 4, FirstFailed: at, LastFailed: at.Add(time.Minute), Worker: "host-1 v1.2.3", Replays: 2, Job: "job_1", Edit: 3, Rev: 9,
 		Progress: order.Progress{
 			Finished: []order.Step{order.StepShipping}, Shipping: &order.Shipping{Zone: "home", Price: order.EUR.Cents(490)},
 			Others: map[order.Step]json.RawMessage{"gift": []byte(`{"wrapped":true}`)},

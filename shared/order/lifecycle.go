@@ -57,6 +57,7 @@ var lifecycle = []stage{
 	{status: Dead, writer: Worker, final: true, next: []Status{
 		Working, Mailing, Confirmed, Retrying, Waiting, Dead, // replayed
 		Discarded,
+		Cancelled, // no invoice is issued, and its dead letter is closed
 	}},
 	{status: Cancelled, writer: Worker, final: true},
 	{status: Discarded, writer: Operator, final: true, next: []Status{Dead}}, // restored

@@ -76,7 +76,7 @@ func TestRecordRefusesWhatTheLifecycleDoesNotAllow(t *testing.T) {
 	}
 	allow(order.Working, order.Accepted, order.Retrying, order.Waiting, order.Dead, newer)
 	allow(order.Working, order.Mailing) // a stopping worker withdraws its intent
-	allow(order.Cancelled, order.Accepted, order.Working, order.Retrying, order.Waiting, newer)
+	allow(order.Cancelled, order.Accepted, order.Working, order.Retrying, order.Waiting, order.Dead, newer)
 	allow(order.Discarded, order.Dead, newer)
 	allow(order.Dead, order.Discarded) // restored
 	allow(order.Accepted, newer)       // nothing is known of its lifecycle
@@ -101,7 +101,7 @@ func TestRecordRefusesWhatTheLifecycleDoesNotAllow(t *testing.T) {
 
 func TestAnAnswerRepeatsTheStatus(t *testing.T) {
 	t.Parallel()
-	for _, reason := range []string{order.AlreadyDone, order.Conflict, order.CancelRefused} {
+	for _, reason := range []string{order.AlreadyDone, order.Conflict, order.CancelRefused, order.EditRefused} {
 		for _, from := range append(order.Statuses(), newer) {
 			for _, to := range append(order.Statuses(), newer) {
 				s := order.State{Status: from}

@@ -17,7 +17,7 @@ import (
 // creates it, and it is never parsed.
 type ID string
 
-// Order is an order as it was placed. It never changes.
+// Order is an order as it was placed, or as an operator edited it. It never changes otherwise.
 type Order struct {
 	ID       ID
 	PlacedAt time.Time // UTC, milliseconds

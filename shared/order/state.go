@@ -17,6 +17,7 @@ type State struct {
 	Timeline   []Change    // oldest first, at most 50
 	DeadLetter *DeadLetter // the newest; nil if the order was never dead
 	Replays    int         // number of replays so far
+	Edit       int         // version of the edit that Order is; 0 for the order as placed
 	// Unknown holds the fields of a newer version, so that they survive; or nil.
 	Unknown map[string]json.RawMessage
 }
@@ -29,6 +30,7 @@ type Change struct {
 	Step   Step   // the step that failed or waits, or empty
 	Reason string // a code of package failure, an answer, or empty
 	Replay int    // number of the replay that made the change, or 0
+	Job    string // ID of the replay job that asked for the replay, or empty
 }
 
 // The reasons of changes that answer a request and leave the status as it is.
@@ -36,11 +38,12 @@ const (
 	AlreadyDone   = "already-done"   // replay refused: the order has ended
 	Conflict      = "conflict"       // replay refused: the order has a newer dead letter, or is in progress
 	CancelRefused = "cancel-refused" // cancel refused: the invoice is issued, or the order has ended
+	EditRefused   = "edit-refused"   // replay refused: its edit is no order, or changes what must stay
 )
 
 // Answers reports whether the change only answers a request.
 func (c Change) Answers() bool {
-	return c.Reason == AlreadyDone || c.Reason == Conflict || c.Reason == CancelRefused
+	return slices.Contains([]string{AlreadyDone, Conflict, CancelRefused, EditRefused}, c.Reason)
 }
 
 // DeadLetter points to an order's dead letter in the dead-letter topic.

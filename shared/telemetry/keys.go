@@ -4,6 +4,7 @@ package telemetry
 const (
 	Act        = "act"        // ID of an act of the audit trail, or its kind
 	Order      = "order"      // ID of an order
+	Job        = "job"        // ID of a replay job
 	Topic      = "topic"      // name of a topic
 	Partition  = "partition"  // number of a partition
 	Partitions = "partitions" // numbers of several partitions

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func parked() wire.Parked {
 	s := finished()
 	return wire.Parked{
 		Source: sourceOf(wire.Order(s.Order)), Cause: s.Order.Cause, At: at, Status: order.Retrying, Rev: 5, Attempts: 6,
-		FirstFailed: at.Add(-time.Hour), Retries: 2, Since: at.Add(-time.Minute), Replay: 1, Progress: s.Progress,
+		FirstFailed: at.Add(-time.Hour), Retries: 2, Since: at.Add(-time.Minute), Replay: 1, Job: "job_1", Edit: 2, Progress: s.Progress,
 	}
 }
 
@@ -40,6 +41,7 @@ func replayRequest() wire.ReplayRequest {
 	return wire.ReplayRequest{
 		Source: sourceOf(wire.Order(s.Order)), Cause: asked, Placed: s.Order.Cause, At: at, Number: 2, Rev: 5, StateAt: 1007,
 		Attempts: 6, FirstFailed: at.Add(-time.Hour), Progress: s.Progress,
+		Job: "job_1", DryRun: true, Edit: 2, EditedBy: order.Cause{Actor: order.Actor{Kind: order.ActorOperator, ID: "bob"}, Trace: placedBy.Trace}, EditReason: "typo in the city, <Zoë>",
 	}
 }
 
@@ -65,6 +67,7 @@ func TestDerivedRecordsSurviveARoundTrip(t *testing.T) {
 		p := wire.Parked{
 			Source: source, Cause: drawCause(t), At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Retrying, order.Waiting}).Draw(t, "status"),
 			Rev: rapid.Int64Min(0).Draw(t, "rev"), Attempts: count(t, "attempts", 1e6), FirstFailed: instant(t, "first"), Replay: count(t, "replay", 9), Progress: drawProgress(t),
+			Job: rapid.SampledFrom([]string{"", "job_1"}).Draw(t, "job"), Edit: count(t, "edit", 3),
 		}
 		if p.Retries = count(t, "retries", 9); p.Retries > 0 {
 			p.Since = instant(t, "since")
@@ -75,7 +78,8 @@ func TestDerivedRecordsSurviveARoundTrip(t *testing.T) {
 		}
 		q := wire.ReplayRequest{
 			Source: source, Cause: drawCause(t), Placed: p.Cause, At: p.At, Number: 1 + p.Replay, Rev: p.Rev, StateAt: p.Rev, Attempts: p.Attempts,
-			FirstFailed: p.FirstFailed, Progress: p.Progress,
+			FirstFailed: p.FirstFailed, Progress: p.Progress, Job: p.Job, DryRun: p.Job != "" && rapid.Bool().Draw(t, "dry"), Edit: p.Edit,
+			EditedBy: drawCause(t), EditReason: strings.TrimRight(text(t, "why"), "\U0010fffd"),
 		}
 		read, err := wire.ReadReplayRequest(in(source.Origin.Partition, q.Record()))
 		if diff := cmp.Diff(q, read, whole); diff != "" || err != nil {
@@ -115,6 +119,18 @@ func TestDerivedRecordsOfOthersAreRefused(t *testing.T) {
 		"a request of a negative offset":       {set(q.Record(), "dead_letter", "3--1"), wire.ErrUndecodable},
 		"a request of an offset beyond all":    {set(q.Record(), "dead_letter", "3-"+tooMuch), wire.ErrUndecodable},
 		"a request without a number of replay": {set(q.Record(), "replay", "0"), wire.ErrUndecodable},
+		"a parked order of an odd job":         {set(p.Record(), "job", "../x"), wire.ErrUndecodable},
+		"a parked order of an odd edit":        {set(p.Record(), "edit", "1.5"), wire.ErrUndecodable},
+		"a request of an odd job":              {set(q.Record(), "job", "a b"), wire.ErrUndecodable},
+		"a request of a job of a megabyte":     {set(q.Record(), "job", strings.Repeat("j", 1<<20)), wire.ErrUndecodable},
+		"a request of edit 0":                  {set(q.Record(), "edit", "0"), wire.ErrUndecodable},
+		"a request of a negative edit":         {set(q.Record(), "edit", "-1"), wire.ErrUndecodable},
+		"a request of an edit beyond all":      {set(q.Record(), "edit", "4294967296"), wire.ErrUndecodable},
+		"a dry run that is neither":            {set(q.Record(), "dry_run", "false"), wire.ErrUndecodable},
+		"a dry run without a job":              {set(q.Record(), "job", ""), wire.ErrUndecodable},
+		"a reason of two lines":                {set(q.Record(), "edit_reason", "a\nb"), wire.ErrUndecodable},
+		"a reason of a megabyte":               {set(q.Record(), "edit_reason", strings.Repeat("r", 1<<20)), wire.ErrUndecodable},
+		"a reason that is no text":             {set(q.Record(), "edit_reason", "\xff"), wire.ErrUndecodable},
 	} {
 		_, err1 := wire.ReadParked(row.r)
 		_, err2 := wire.ReadReplayRequest(row.r)
@@ -127,12 +143,34 @@ func TestDerivedRecordsOfOthersAreRefused(t *testing.T) {
 	}
 }
 
+// TestADryRunIsNeverTakenForAReplay is about a worker that would otherwise mail.
+func TestADryRunIsNeverTakenForAReplay(t *testing.T) {
+	t.Parallel()
+	dry := replayRequest()
+	real := dry
+	real.DryRun = false
+	for _, row := range []struct {
+		r    *kgo.Record
+		want bool
+	}{
+		{dry.Record(), true},
+		{real.Record(), false},
+		{set(real.Record(), "dry_run", "maybe"), true}, // and no request at all
+		{set(wire.CancelRequest{Order: "ord_1"}.Record(), "dry_run", "true"), false},
+		{&kgo.Record{}, false},
+	} {
+		if got := wire.IsDryRun(row.r); got != row.want {
+			t.Errorf("%s: got %t, want %t", row.r.Headers, got, row.want)
+		}
+	}
+}
+
 // TestOnlyTheEnvelopeIsBelieved writes a parked order whose source has headers with our names.
 func TestOnlyTheEnvelopeIsBelieved(t *testing.T) {
 	t.Parallel()
 	want := parked()
-	want.Cause, want.Retries, want.Since = order.Cause{}, 0, time.Time{} // so that the envelope has no header of these names
-	want.Headers = set(want.Record(), "retries", "99", "actor", "operator:eve", "traceparent", "00-eve").Headers
+	want.Cause, want.Retries, want.Since, want.Job, want.Edit = order.Cause{}, 0, time.Time{}, "", 0 // so that the envelope has no header of these names
+	want.Headers = set(want.Record(), "retries", "99", "actor", "operator:eve", "traceparent", "00-eve", "job", "job_eve", "edit", "7").Headers
 	got, err := wire.ReadParked(in(3, want.Record()))
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, parked order (-want +got):\n%s", err, diff)

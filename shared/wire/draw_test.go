@@ -157,11 +157,13 @@ func drawExtra[K ~string](t *rapid.T, names ...K) map[K]json.RawMessage {
 func drawState(t *rapid.T) order.State {
 	o := drawOrder(t)
 	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: rapid.Int64Min(0).Draw(t, "origin")})
+	s.Edit = count(t, "edit", 2)
 	s.Progress, s.Replays, s.Unknown = drawProgress(t), count(t, "replays", 9), drawExtra(t, "priority", "Region")
 	for rev := range int64(count(t, "changes", 60)) {
 		kafkatest.Force(&s, order.Change{
 			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Retrying, order.Dead, "newer"}).Draw(t, "status"),
 			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
+			Job: rapid.SampledFrom([]string{"", "job_1"}).Draw(t, "job"),
 		})
 	}
 	if rapid.Bool().Draw(t, "has a dead letter") {

@@ -112,12 +112,13 @@ const (
 	SkipDiscarded SkipReason = "discarded" // an operator has discarded it
 	SkipRefused   SkipReason = "refused"   // the patch does not apply, or makes it no valid order
 	SkipLocked    SkipReason = "locked"    // the patch changes what is printed on the issued invoice
-	SkipTarget    SkipReason = "no-target" // nothing says to which topic it belongs
+	SkipTarget    SkipReason = "no-target" // nothing says to which topic it belongs, or that topic cannot be written
+	SkipTooLarge  SkipReason = "too-large" // for the topic that it belongs to
 )
 
 // SkipReasons returns all reasons.
 func SkipReasons() []SkipReason {
-	return []SkipReason{SkipUnknown, SkipClosed, SkipLost, SkipParked, SkipDiscarded, SkipRefused, SkipLocked, SkipTarget}
+	return []SkipReason{SkipUnknown, SkipClosed, SkipLost, SkipParked, SkipDiscarded, SkipRefused, SkipLocked, SkipTarget, SkipTooLarge}
 }
 
 // maxItems is how many items a job may have.
@@ -160,12 +161,12 @@ func (h JobHead) record(kind, key string, of any) *kgo.Record {
 
 func (h *JobHead) head() *JobHead { return h }
 
-// ofJob is a record of a job. Its fault names the first field that is not as it must be, or is "".
+// ofJob is a record of a job.
 type ofJob[T any] interface {
 	*T
 	head() *JobHead
 	key() string
-	fault() string
+	Fault() string
 }
 
 func readOfJob[T any, P ofJob[T]](r *kgo.Record, kind string) (read T, err error) {
@@ -179,7 +180,7 @@ func readOfJob[T any, P ofJob[T]](r *kgo.Record, kind string) (read T, err error
 	p := P(&read)
 	head := p.head()
 	head.At, head.Cause = e.Time, e.Cause
-	fault := p.fault()
+	fault := p.Fault()
 	switch {
 	case !wellFormed(order.ID(head.ID)):
 		fault = "job"
@@ -192,7 +193,8 @@ func readOfJob[T any, P ofJob[T]](r *kgo.Record, kind string) (read T, err error
 	return read, nil
 }
 
-func (j *Job) fault() string {
+// Fault names the first field of the definition that is not as it must be, or is "".
+func (j *Job) Fault() string {
 	switch {
 	case j.Kind != JobReplay && j.Kind != JobDryRun:
 		return "kind"
@@ -206,7 +208,7 @@ func (j *Job) fault() string {
 		return "ramp"
 	case !(j.StopAbove >= 0 && j.StopAbove < 1):
 		return "stop_above"
-	case nesting(j.Patch) > maxNesting:
+	case len(j.Patch) > 0 && (!json.Valid(j.Patch) || nesting(j.Patch) > maxNesting):
 		return "patch"
 	case order.TextFault(j.Reason, 0, MaxReason) != "":
 		return "reason"
@@ -217,14 +219,16 @@ func (j *Job) fault() string {
 // rateOf reports whether a number is a rate.
 func rateOf(n float64) bool { return n >= 0 && !math.IsInf(n, 1) }
 
-func (c *JobChunk) fault() string {
+// Fault names the first field of the chunk that is not as it must be, or is "".
+func (c *JobChunk) Fault() string {
 	if c.N < 0 || len(c.IDs) < 1 || len(c.IDs) > MaxChunk {
 		return "ids"
 	}
 	return ""
 }
 
-func (e *JobEvent) fault() string {
+// Fault names the first field of the event that is not as it must be, or is "".
+func (e *JobEvent) Fault() string {
 	switch {
 	case !slices.Contains([]JobEventKind{JobPause, JobResume, JobCancel, JobRate, JobHalt, JobFinish}, e.Event):
 		return "event"
@@ -238,7 +242,8 @@ func (e *JobEvent) fault() string {
 	return ""
 }
 
-func (b *JobBatch) fault() string {
+// Fault names the first field of the batch that is not as it must be, or is "".
+func (b *JobBatch) Fault() string {
 	n := b.To - b.From
 	switch {
 	case b.From < 0 || n < 1 || b.To > maxItems || b.Step < 0:

@@ -39,10 +39,21 @@ func ReadOrder(r *kgo.Record) (order.Order, error) {
 	}
 	o.Cause = causeOf(r.Headers)
 	if wrong := o.Validate(); len(wrong) > 0 {
-		return order.Order{}, fmt.Errorf("%w: %s %s", ErrUndecodable, wrong[0].Pointer, wrong[0].Detail)
+		return order.Order{}, &InvalidError{wrong}
 	}
 	return o, nil
 }
+
+// InvalidError is an order with values that are not allowed. It is ErrUndecodable.
+type InvalidError struct{ Faults []order.Invalid } // at least one
+
+// Error names the first fault.
+func (e *InvalidError) Error() string {
+	return fmt.Sprintf("%s: %s %s", ErrUndecodable, e.Faults[0].Pointer, e.Faults[0].Detail)
+}
+
+// Unwrap is called by package errors.
+func (e *InvalidError) Unwrap() error { return ErrUndecodable }
 
 type orderValue struct {
 	Schema   int       `json:"schema"`

@@ -80,7 +80,7 @@ func ReadState(r *kgo.Record) (order.State, error) {
 			Order: o, Progress: progress,
 			Origin: order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
 		},
-		BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Replays: v.Replays,
+		BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Replays: v.Replays, Edit: v.Edit,
 		DeadLetter: (*order.DeadLetter)(v.DeadLetter),
 		Unknown:    unknown[string](r.Value, reflect.TypeFor[stateValue]()),
 	}
@@ -149,6 +149,7 @@ type stateValue struct {
 	Timeline    []change        `json:"timeline"`
 	DeadLetter  *deadLetter     `json:"dead_letter,omitempty"`
 	Replays     int             `json:"replays,omitempty"`
+	Edit        int             `json:"edit,omitempty"`
 }
 
 type change struct {
@@ -158,6 +159,7 @@ type change struct {
 	Step   order.Step   `json:"step,omitempty"`
 	Reason string       `json:"reason,omitempty"`
 	Replay int          `json:"replay,omitempty"`
+	Job    string       `json:"job,omitempty"`
 }
 
 type deadLetter struct {
@@ -171,7 +173,7 @@ type deadLetter struct {
 func stateJSON(s order.State) []byte {
 	v := stateValue{
 		Schema: schema, Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
-		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays,
+		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays, Edit: s.Edit,
 		DeadLetter: (*deadLetter)(s.DeadLetter),
 	}
 	if s.Order.Refund != nil {

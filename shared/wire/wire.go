@@ -17,8 +17,10 @@
 //	                  VoidNumber              invoice numbers that will never be used
 //	orders.dlq        dlq.DeadLetter          a dead letter, in the package dlq
 //	orders.desk       Act, ReadAct            an act of an operator, and its outcome
+//	                  Decision, ReadDecision  a discard, restore, note or edit of a dead letter
 //	                  Job, JobChunk           a replay job and its selection
 //	                  JobEvent, JobBatch      what became of it
+//	                  Forecast, ReadForecast  what a replay would do: the answer to a dry run
 //
 // A record of a newer schema version is ErrNewer: its reader must stop and never dead-letter it. Any
 // other record that cannot be decoded is ErrUndecodable. Fields that this version does not know
@@ -72,10 +74,12 @@ const (
 	TypeVoid       = "orders.void"
 	TypeDeadLetter = "orders.dead-letter"
 	TypeAct        = "orders.act"
+	TypeDecision   = "orders.decision"
 	TypeJob        = "orders.job"
 	TypeJobChunk   = "orders.job-chunk"
 	TypeJobEvent   = "orders.job-event"
 	TypeJobBatch   = "orders.job-batch"
+	TypeForecast   = "orders.forecast"
 )
 
 // Type returns the type of a record, or "".

@@ -167,8 +167,11 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"waiting":   waiting.Record(),
 		"replay":    replay.Record(),
 		"cancel":    wire.CancelRequest{Order: w.Order.ID, Origin: w.Origin, Cause: asked, At: at}.Record(),
+		"forecast":  forecast().Record(),
+		"refused":   answered().Record(),
 		"act":       act(wire.Unknown).Record(),
 		"outcome":   act(wire.Refused).Record(),
+		"decision":  decision(wire.Edit).Record(),
 		"job":       job().Record(),
 		"job-chunk": jobChunk().Record(),
 		"job-event": jobEvent().Record(),
@@ -193,9 +196,9 @@ func finished() *order.State {
 	}
 	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 124})
 	kafkatest.Force(&s, order.Change{Rev: 1, At: at.Add(time.Second), Status: order.Dead, Step: order.StepEmail, Reason: "mail-busy"})
-	kafkatest.Force(&s, order.Change{Rev: 2, At: at.Add(time.Minute), Status: order.Confirmed, Replay: 1})
+	kafkatest.Force(&s, order.Change{Rev: 2, At: at.Add(time.Minute), Status: order.Confirmed, Replay: 1, Job: "job_1"})
 	s.DeadLetter = &order.DeadLetter{ID: "3-124", Partition: 3, Offset: 9, Step: order.StepEmail, Reason: "mail-busy"}
-	s.Replays, s.Unknown = 1, map[string]json.RawMessage{"priority": []byte(`"high"`)}
+	s.Replays, s.Edit, s.Unknown = 1, 2, map[string]json.RawMessage{"priority": []byte(`"high"`)}
 	s.Progress = order.Progress{
 		Finished: []order.Step{order.StepShipping, order.StepInvoice, order.StepEmail},
 		Shipping: &order.Shipping{

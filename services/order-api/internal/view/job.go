@@ -50,11 +50,19 @@ type Job struct {
 	Base, BaseStep int
 	Sent           int
 	Skipped        map[wire.SkipReason]int
-	Causes         []string       // IDs of the causes of what was sent
-	Halt           *wire.JobEvent // why it is halted; or nil
-	Runner         string         // the instance that sent last; or empty
-	Pace           []Pace         // of the last batches; the oldest first
-	Records        int            // that were applied; it only grows
+	Causes         []string  // IDs of the causes of what was sent
+	Halt           *Halt     // why it halted last, unless it was resumed since; or nil
+	Ended          time.Time // when its state became final; or zero
+	Runner         string    // the instance that sent last; or empty
+	Pace           []Pace    // of the last batches; the oldest first
+	Records        int       // that were applied; it only grows
+}
+
+// Halt is why a job halted.
+type Halt struct {
+	At            time.Time
+	Reason        string
+	Step, Bad, Of int // of the items of a step, so many failed again or are retrying
 }
 
 // Pace is how far a job was at a time.
@@ -81,12 +89,15 @@ func (j *Job) Apply(e wire.JobEvent) {
 	case e.Event == wire.JobRate:
 		j.Limit = e.Rate
 	case e.Event == wire.JobHalt:
-		j.Halt = &e
+		j.Halt = &Halt{e.At, e.Reason, e.Step, e.Bad, e.Of}
 	case e.Event == wire.JobResume && halted:
 		j.Halt, j.Base, j.BaseStep = nil, j.Cursor, j.Step+1
 	}
 	if e.Event != wire.JobRate {
 		j.Pace = nil // it is measured from here on
+	}
+	if next.Final() {
+		j.Ended = e.At
 	}
 }
 
@@ -133,7 +144,9 @@ const (
 	AlreadyDone ReplayOutcome = "already-done" // the order had ended
 	Conflicted  ReplayOutcome = "conflict"     // the order had changed, or does not take the edit
 	Stopped     ReplayOutcome = "cancelled"    // the order was cancelled meanwhile
-	Forecasted  ReplayOutcome = "forecast"     // of a dry run: the worker has answered
+	WouldPass   ReplayOutcome = "would-pass"   // of a dry run: no step that was tried fails
+	WouldFail   ReplayOutcome = "would-fail"   // of a dry run
+	Sent        ReplayOutcome = "sent"         // of another program: there are no results
 )
 
 // Final reports whether the outcome does not change any more.

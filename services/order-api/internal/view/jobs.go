@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,12 +27,15 @@ type (
 	JobEvented struct{ wire.JobEvent }
 	// JobAdvanced applies a batch to a job, if that is known and the batch is its next one.
 	JobAdvanced struct{ wire.JobBatch }
+	// Forecasted adds the forecast of a dry run, or replaces it. The job may not be known yet.
+	Forecasted struct{ wire.Forecast }
 )
 
 func (JobDefined) change()  {}
 func (JobSelected) change() {}
 func (JobEvented) change()  {}
 func (JobAdvanced) change() {}
+func (Forecasted) change()  {}
 func (Answered) change()    {}
 
 // JobFilter says which jobs to list. Its zero value is all of them.
@@ -121,6 +125,21 @@ func (v *View) JobFailures(ctx context.Context, id string) (all []JobFailure, er
 	return all, err
 }
 
+// JobForecasts returns the forecasts of a dry run after an item, in the sequence of the items, and at
+// most so many. Item -1 is before the first. Next is the last item that was returned.
+func (v *View) JobForecasts(ctx context.Context, id string, after, most int) (all []wire.Forecast, next int, err error) {
+	err = v.ask(func() (err error) {
+		all, next, err = v.cfg.Store.JobForecasts(ctx, id, after, most)
+		return err
+	})
+	return all, next, err
+}
+
+// Passes reports whether a replay would succeed, as far as a forecast tells.
+func Passes(f *wire.Forecast) bool {
+	return f.Answer == "" && !slices.ContainsFunc(f.Steps, func(s wire.StepForecast) bool { return s.Outcome == wire.StepFails })
+}
+
 // jobs is what watchers of jobs wait for: no order has such an ID.
 const jobs order.ID = "/jobs"
 
@@ -154,6 +173,10 @@ func (d *draft) ofJob(r *kgo.Record) (_ bool, err error) {
 		var b wire.JobBatch
 		b, err = wire.ReadJobBatch(r)
 		c = JobAdvanced{b}
+	case wire.TypeForecast:
+		var f wire.Forecast
+		f, err = wire.ReadForecast(r)
+		c = Forecasted{f}
 	default:
 		return false, nil
 	}

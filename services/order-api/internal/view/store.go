@@ -68,6 +68,8 @@ type Store interface {
 	// outcome, a replay has failed again if the dead letter has a later one, and found its order
 	// ended if that was erased.
 	JobResults(ctx context.Context, id string) ([]JobResult, error)
+	// JobForecasts returns the forecasts of a dry run after an item, at most so many, and the last item.
+	JobForecasts(ctx context.Context, id string, after, most int) ([]wire.Forecast, int, error)
 	// JobFailures counts the items that failed again, the most frequent first.
 	JobFailures(ctx context.Context, id string) ([]JobFailure, error)
 

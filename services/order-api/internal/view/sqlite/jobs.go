@@ -14,13 +14,15 @@ import (
 )
 
 const (
-	selectJob = "SELECT value FROM jobs"
-	addJob    = "INSERT INTO jobs (id, at, partition, final, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
-	keepJob   = addJob + "DO NOTHING"
-	putJob    = addJob + "DO UPDATE SET final = excluded.final, value = excluded.value"
-	addChunk  = "INSERT INTO job_chunks (job, n, ids) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-	getChunk  = "SELECT ids FROM job_chunks WHERE job = ? AND n = ?"
-	addItem   = `INSERT INTO job_items (job, item, step, partition, "offset", number) VALUES (?, ?, ?, ?, ?, ?)`
+	selectJob   = "SELECT value FROM jobs"
+	addJob      = "INSERT INTO jobs (id, at, partition, final, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+	keepJob     = addJob + "DO NOTHING"
+	putJob      = addJob + "DO UPDATE SET final = excluded.final, value = excluded.value"
+	addChunk    = "INSERT INTO job_chunks (job, n, ids) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+	getChunk    = "SELECT ids FROM job_chunks WHERE job = ? AND n = ?"
+	addItem     = `INSERT INTO job_items (job, item, step, partition, "offset", number) VALUES (?, ?, ?, ?, ?, ?)`
+	putForecast = `INSERT INTO forecasts (job, partition, "offset", passes, at, value) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET passes = excluded.passes, at = excluded.at, value = excluded.value`
 	putReplay = `INSERT INTO replays (partition, "offset", number, outcome, rev, at, failed_step, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET outcome = excluded.outcome, rev = excluded.rev, at = excluded.at, failed_step = excluded.failed_step,
   reason = excluded.reason WHERE excluded.rev > rev`
@@ -49,16 +51,18 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 		if err != nil || j == nil || !j.Advance(c.JobBatch) {
 			return err
 		}
-		if err := tx.sent(ctx, c.JobBatch); err != nil {
+		if err := tx.sent(ctx, j.Kind, c.JobBatch); err != nil {
 			return err
 		}
 		return tx.storeJob(ctx, putJob, *j)
+	case view.Forecasted:
+		return tx.forecast(ctx, c.Forecast)
 	}
 	return fmt.Errorf("unknown change %T", c)
 }
 
 // sent adds the items of a batch that were sent and have results.
-func (tx *transaction) sent(ctx context.Context, b wire.JobBatch) error {
+func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
 	if len(b.Numbers) == 0 {
 		return nil
 	}
@@ -73,17 +77,36 @@ func (tx *transaction) sent(ctx context.Context, b wire.JobBatch) error {
 		}
 	}
 	for i, id := range ids {
-		first, second, _ := strings.Cut(id, "-")
-		partition, err1 := strconv.ParseInt(first, 10, 32)
-		offset, err2 := strconv.ParseInt(second, 10, 64)
-		if b.Numbers[i] == 0 || err1 != nil || err2 != nil {
+		at, ok := origin(id)
+		if b.Numbers[i] == 0 || !ok {
 			continue
 		}
-		if err := tx.exec(ctx, addItem, b.ID, b.From+i, b.Step, partition, offset, b.Numbers[i]); err != nil {
+		number := b.Numbers[i]
+		if kind == wire.JobDryRun {
+			number = 0
+		}
+		if err := tx.exec(ctx, addItem, b.ID, b.From+i, b.Step, at.Partition, at.Offset, number); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// origin is the place in the topic orders that is the ID of a dead letter of ours.
+func origin(id string) (at order.Origin, ok bool) {
+	first, second, _ := strings.Cut(id, "-")
+	partition, err1 := strconv.ParseInt(first, 10, 32)
+	offset, err2 := strconv.ParseInt(second, 10, 64)
+	return order.Origin{Partition: int32(partition), Offset: offset}, err1 == nil && err2 == nil
+}
+
+func (tx *transaction) forecast(ctx context.Context, f wire.Forecast) error {
+	at, ok := origin(f.DeadLetter)
+	value, err := json.Marshal(f)
+	if err != nil || !ok {
+		return err
+	}
+	return tx.exec(ctx, putForecast, f.Job, at.Partition, at.Offset, view.Passes(&f), f.At.UnixMilli(), string(value))
 }
 
 // stretch appends the IDs of a chunk that are in a range of items.
@@ -178,12 +201,16 @@ func (s *Store) JobItems(ctx context.Context, id string, from, to int) (ids []st
 }
 
 // results is the items of a job with their outcomes.
-const results = `WITH results AS (SELECT i.step, r.rev, r.at, coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
-  CASE WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
-    WHEN EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number) THEN 'failed-again'
+const results = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at) AS at, coalesce(r.failed_step, '') AS failed_step,
+  coalesce(r.reason, '') AS reason,
+  CASE WHEN f.passes THEN 'would-pass' WHEN NOT f.passes THEN 'would-fail'
+    WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
+    WHEN i.number > 0 AND EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number)
+      THEN 'failed-again'
     WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'already-done'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
-FROM job_items i LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number WHERE i.job = ?)
+FROM job_items i LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
+LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset" WHERE i.job = ?)
 `
 
 // JobResults implements view.Store.
@@ -200,6 +227,24 @@ func (s *Store) JobResults(ctx context.Context, id string) (all []view.JobResult
 		return err
 	}, query, []any{id})
 	return all, err
+}
+
+// JobForecasts implements view.Store.
+func (s *Store) JobForecasts(ctx context.Context, id string, after, most int) (all []wire.Forecast, last int, err error) {
+	const query = `SELECT i.item, f.value FROM job_items i JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"
+WHERE i.job = ? AND i.item > ? ORDER BY i.item LIMIT ?`
+	last = after
+	err = s.each(ctx, "the forecasts of a job", func(scan scan) error {
+		var value string
+		if err := scan(&last, &value); err != nil {
+			return err
+		}
+		var f wire.Forecast
+		err := json.Unmarshal([]byte(value), &f)
+		all = append(all, f)
+		return err
+	}, query, []any{id, after, most})
+	return all, last, err
 }
 
 // JobFailures implements view.Store.

@@ -69,7 +69,7 @@ CREATE INDEX jobs_at ON jobs (at, id);
 CREATE INDEX jobs_open ON jobs (partition, at, id) WHERE NOT final;
 CREATE TABLE job_chunks (job TEXT NOT NULL, n INTEGER NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
 
--- The items of jobs that were sent, and which replay of which dead letter each was.
+-- The items of jobs that were sent, and which replay of which dead letter each was; the number is 0 in a dry run.
 CREATE TABLE job_items (
   job TEXT NOT NULL, item INTEGER NOT NULL, step INTEGER NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL,
   PRIMARY KEY (job, item)
@@ -80,4 +80,10 @@ CREATE TABLE job_items (
 CREATE TABLE replays (
   partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL, outcome TEXT NOT NULL, rev INTEGER NOT NULL,
   at INTEGER NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (partition, "offset", number)
+) WITHOUT ROWID;
+
+-- The forecasts of dry runs. value is the JSON of wire.Forecast. A forecast may be known before the item of its job.
+CREATE TABLE forecasts (
+  job TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, passes INTEGER NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (job, partition, "offset")
 ) WITHOUT ROWID;

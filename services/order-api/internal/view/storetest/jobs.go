@@ -76,9 +76,7 @@ func foldsJobs(t *testing.T, s *store) {
 	want := view.NewJob(j.Job, 2)
 	want.Cursor, want.Step, want.Sent, want.Causes, want.Runner, want.State = 3, 1, 2, []string{"c"}, "api-1", view.JobHalted
 	want.Skipped, want.Records = map[wire.SkipReason]int{wire.SkipClosed: 1}, 4
-	halt := event(j, wire.JobHalt).JobEvent
-	halt.JobHead = wire.JobHead{ID: j.ID}
-	want.Halt = &halt
+	want.Halt = &view.Halt{At: j.At}
 	equal(t, "job", s.job(j.ID), want)
 	equal(t, "results", s.results(j.ID), map[view.ReplayOutcome]int{view.InFlight: 2})
 	s.apply(event(j, wire.JobResume), batch(j, 9, 10, 2), batch(j, 2, 4, 2), view.JobEvented{JobEvent: wire.JobEvent{JobHead: j.JobHead, Event: wire.JobRate, Rate: 3}})
@@ -155,4 +153,36 @@ func selectsJobs(t *testing.T, s *store) {
 		}
 		equal(t, row.name, got, row.want)
 	}
+}
+
+// forecasts has a dry run whose dead letters are replayed meanwhile.
+func forecasts(t *testing.T, s *store) {
+	j := job(1, 4)
+	j.Kind = wire.JobDryRun
+	forecast := func(offset int, o wire.StepOutcome) view.Forecasted {
+		return view.Forecasted{Forecast: wire.Forecast{
+			Job: j.ID, DeadLetter: fmt.Sprintf("1-%d", offset), At: minute(5), Steps: []wire.StepForecast{{Step: order.StepShipping, Outcome: o}}, Total: order.EUR.Cents(100),
+		}}
+	}
+	elsewhere := forecast(3, wire.StepFails)
+	elsewhere.Job = "job_09"
+	replayed := answered(3, view.Confirmed, 4)
+	later := answered(3, view.Confirmed, 5)
+	later.Number = 2
+	s.reset(slices.Concat([]view.Change{forecast(0, wire.StepFails), elsewhere, j}, chunks(j), []view.Change{
+		batch(j, 0, 4, 0), forecast(1, wire.StepNotTried), forecast(2, wire.StepOK), forecast(2, wire.StepFails), replayed, later,
+	})...)
+	equal(t, "results", s.results(j.ID), map[view.ReplayOutcome]int{view.WouldPass: 1, view.WouldFail: 2, view.InFlight: 1})
+	var got []wire.Forecast
+	for after, page := -1, []wire.Forecast(nil); ; got = append(got, page...) {
+		var err error
+		page, after, err = s.JobForecasts(t.Context(), j.ID, after, 2)
+		s.check(err)
+		if len(page) == 0 {
+			break
+		}
+	}
+	equal(t, "forecasts", got, []wire.Forecast{
+		forecast(0, wire.StepFails).Forecast, forecast(1, wire.StepNotTried).Forecast, forecast(2, wire.StepFails).Forecast,
+	})
 }

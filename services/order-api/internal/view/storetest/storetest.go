@@ -44,6 +44,7 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"folds the records of a job":                  foldsJobs,
 		"counts the results of a job":                 countsResults,
 		"selects the items of a job":                  selectsItems,
+		"keeps the forecasts of a dry run":            forecasts,
 		"selects jobs":                                selectsJobs,
 	} {
 		t.Run(name, func(t *testing.T) {

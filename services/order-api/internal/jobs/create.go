@@ -1,0 +1,184 @@
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// Spec is what a job is created from.
+type Spec struct {
+	DryRun bool
+	// The dead letters: their IDs or, if these are nil, all that the filter selects.
+	IDs    []string
+	Filter view.DeadLetterFilter
+
+	Text      string          // of the selection, for people
+	Topic     string          // dead-letter topic of another program; or empty: ours
+	ReplayTo  string          // topic to replay to instead of that of the failed record; or empty
+	Rate      float64         // replays per second; 0 is unlimited
+	Ramp      []int           // sizes of the first steps; nil: DefaultRamp, and empty: none
+	StopAbove float64         // share of a step that may fail again, above which the job halts; 0 is never
+	Patch     json.RawMessage // RFC 6902, applied to each dead letter; or nil
+	Override  bool            // parked dead letters, too
+	Reason    string
+}
+
+// DefaultRamp is the ramp of a job that names none.
+func DefaultRamp() []int { return []int{1, 5, 20, 100} }
+
+// The most items of a job, and of a dry run.
+const (
+	MaxItems  = 1_000_000
+	MaxDryRun = 1_000
+)
+
+// createTimeout limits Create without the time for its chunks.
+const createTimeout = kafka.DeliveryTimeout - time.Second
+
+// Create freezes a selection and begins a job, on behalf of the principal of ctx. It returns when the
+// view has the job.
+//
+// It is ErrSpec or ErrEmpty for what cannot be done, view.ErrBehind if the view is too old to
+// select, and view.ErrAway if Kafka does not answer; then the job may have been created.
+func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
+	if err := j.cfg.View.Fresh(ctx); err != nil {
+		return wire.Job{}, err
+	}
+	ids, err := j.selected(ctx, s)
+	if err != nil {
+		return wire.Job{}, err
+	}
+	job, chunks, err := s.define(ids, order.Cause{Actor: identity.From(ctx).Actor()})
+	if err != nil {
+		return wire.Job{}, err
+	}
+	// What has begun is finished: half a selection is of no use.
+	ctx = context.WithoutCancel(ctx)
+	for _, c := range chunks {
+		if _, err := j.append(ctx, job.ID, c.Record()); err != nil {
+			return wire.Job{}, err
+		}
+	}
+	return job, j.tell(ctx, job.ID, job.Record())
+}
+
+// selected are the IDs that a spec selects, each once.
+func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
+	most := MaxItems
+	if s.DryRun {
+		most = MaxDryRun
+	}
+	if ids = s.IDs; ids == nil {
+		ids, err = j.cfg.Select(ctx, s.Filter, most)
+	}
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
+	switch {
+	case len(ids) == 0:
+		return nil, ErrEmpty
+	case len(ids) > most:
+		return nil, fmt.Errorf("%w: more than %d dead letters", ErrSpec, most)
+	}
+	return ids, nil
+}
+
+// define returns the records of a new job.
+func (s *Spec) define(ids []string, cause order.Cause) (wire.Job, []wire.JobChunk, error) {
+	head := wire.JobHead{ID: "job_" + strings.ToLower(rand.Text()), At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
+	job := wire.Job{
+		JobHead: head, Kind: wire.JobReplay, Total: len(ids), Selection: s.Text, Topic: s.Topic, ReplayTo: s.ReplayTo,
+		Rate: s.Rate, Ramp: s.Ramp, StopAbove: s.StopAbove, Patch: s.Patch, Override: s.Override, Reason: s.Reason,
+	}
+	if job.Ramp == nil {
+		job.Ramp = DefaultRamp()
+	}
+	if s.DryRun {
+		job.Kind = wire.JobDryRun
+	}
+	if s.DryRun || s.Topic != "" { // nothing fails, or nobody tells
+		job.Ramp, job.StopAbove = []int{}, 0
+	}
+	var chunks []wire.JobChunk
+	for part := range slices.Chunk(ids, wire.MaxChunk) {
+		chunks = append(chunks, wire.JobChunk{JobHead: head, N: len(chunks), IDs: part})
+	}
+	job.Chunks = len(chunks)
+	if fault := job.Fault(); fault != "" {
+		return job, nil, fmt.Errorf("%w: %s", ErrSpec, fault)
+	}
+	return job, chunks, nil
+}
+
+// Event asks for a change of a job: pause, resume, cancel, or another rate.
+type Event struct {
+	Kind   wire.JobEventKind
+	Rate   float64 // replays per second; 0 is unlimited
+	Reason string
+}
+
+// Command changes a job, on behalf of the principal of ctx. It returns when the view has the change.
+// It is ErrUnknown, ErrState or ErrSpec if there is nothing to change, and view.ErrAway if Kafka does
+// not answer; then the job may have been changed.
+func (j *Jobs) Command(ctx context.Context, id string, e Event) error {
+	ctx = context.WithoutCancel(ctx)
+	job, err := j.job(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !job.State.Allows(e.Kind) || e.Kind == wire.JobHalt || e.Kind == wire.JobFinish {
+		return fmt.Errorf("%w: it is %s", ErrState, job.State)
+	}
+	event := newEvent(id, e.Kind, order.Cause{Actor: identity.From(ctx).Actor()})
+	event.Rate, event.Reason = e.Rate, e.Reason
+	if fault := event.Fault(); fault != "" {
+		return fmt.Errorf("%w: %s", ErrSpec, fault)
+	}
+	return j.tell(ctx, id, event.Record())
+}
+
+func newEvent(id string, kind wire.JobEventKind, cause order.Cause) wire.JobEvent {
+	head := wire.JobHead{ID: id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
+	return wire.JobEvent{JobHead: head, Event: kind, Act: "act_" + strings.ToLower(rand.Text())}
+}
+
+// tell appends a record of a job, and returns when the view has it.
+func (j *Jobs) tell(ctx context.Context, id string, r *kgo.Record) error {
+	appended, err := j.append(ctx, id, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	return j.cfg.View.Desk(ctx, appended.Partition, appended.Offset+1)
+}
+
+// append appends a record of a job.
+func (j *Jobs) append(ctx context.Context, id string, r *kgo.Record) (*kgo.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	appended, err := kafka.Append(ctx, j.cl, j.cfg.Topics.Desk, j.cfg.Layout.Partition([]byte(id)), r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", view.ErrAway, err)
+	}
+	return appended, nil
+}

@@ -1,0 +1,328 @@
+//go:build synctests
+
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/jobs"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// shop is a Kafka with dead orders, and a worker that replays them as a test says.
+type shop struct {
+	*kafkatest.Kafka
+	layout kafka.Layout
+
+	mu     sync.Mutex
+	orders map[string]*order.State // by the ID of the dead letter
+	worked map[string]int          // replays that were not known before
+}
+
+// open makes n dead orders.
+func open(t *testing.T, n int) *shop {
+	t.Helper()
+	s := &shop{Kafka: kafkatest.Start(t), orders: map[string]*order.State{}, worked: map[string]int{}}
+	var err error
+	s.layout, err = kafka.Check(t.Context(), s.Client, s.Topics)
+	must(t, err)
+	for p := range int32(kafkatest.Partitions) {
+		s.put(t, s.Topics.Status, p, wire.Claim{Worker: "w", At: time.Now()}.Record())
+	}
+	for i := range n {
+		s.fail(t, i)
+	}
+	return s
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *shop) put(t testing.TB, topic string, partition int32, r *kgo.Record) {
+	t.Helper()
+	r.Topic, r.Partition = topic, partition
+	s.Produce(t, r)
+}
+
+// fail makes the dead order number i.
+func (s *shop) fail(t testing.TB, i int) {
+	o := order.Order{
+		ID: order.ID(fmt.Sprintf("ord_%06d", i)), PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
+		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
+		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
+	}
+	r := wire.Order(o)
+	s.layout.Place(r)
+	s.put(t, s.Topics.Orders, r.Partition, r)
+	state := o.Begin(order.Origin{Partition: r.Partition, Offset: r.Offset})
+	s.orders[state.Origin.String()] = &state
+	kafkatest.Record(t, &state, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
+	s.die(t, &state, 0)
+}
+
+// die writes the dead letter of an order, and its state.
+func (s *shop) die(t testing.TB, state *order.State, number int) {
+	r := wire.Order(state.Order)
+	l := dlq.DeadLetter{
+		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin}, Topic: s.Topics.Orders, Group: "order-workers",
+		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to DE", Attempts: 1,
+		FirstFailed: time.Now(), LastFailed: time.Now(), Worker: "w", Replays: number, Rev: state.Rev + 1,
+	}
+	s.put(t, s.Topics.DLQ, state.Origin.Partition, l.Record())
+	s.change(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: string(failure.NoRoute), Replay: number})
+}
+
+func (s *shop) change(t testing.TB, state *order.State, c order.Change) {
+	c.Rev, c.At = state.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
+	state.Replays = max(state.Replays, c.Replay)
+	kafkatest.Record(t, state, c)
+	s.put(t, s.Topics.Status, state.Origin.Partition, wire.State(*state, 0))
+}
+
+// ids are the IDs of the dead letters of the first n orders.
+func (s *shop) ids(n int) (ids []string) {
+	byOrder := map[order.ID]string{}
+	for id, state := range s.orders {
+		byOrder[state.Order.ID] = id
+	}
+	for i := range n {
+		ids = append(ids, byOrder[order.ID(fmt.Sprintf("ord_%06d", i))])
+	}
+	return ids
+}
+
+// work begins a worker that ends each replay as the test says: with a status or, with "", not yet.
+func (s *shop) work(t *testing.T, ends func(state *order.State, number int) order.Status) (stop func()) {
+	t.Helper()
+	cl, err := s.Config().Connect(t.Context(), kgo.ConsumeTopics(s.Topics.Replay), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	must(t, err)
+	return background(t, func(ctx context.Context) error {
+		defer cl.Close()
+		for ctx.Err() == nil {
+			fetches := cl.PollFetches(ctx)
+			fetches.EachRecord(func(r *kgo.Record) { s.replay(t, r, ends) })
+		}
+		return nil
+	})
+}
+
+func (s *shop) replay(t *testing.T, r *kgo.Record, ends func(*order.State, int) order.Status) {
+	q, err := wire.ReadReplayRequest(r)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := q.Origin.String()
+	state := s.orders[id]
+	if state.Replays >= q.Number {
+		return // as the worker does
+	}
+	s.worked[id]++
+	s.change(t, state, order.Change{Status: order.Working, Replay: q.Number})
+	switch status := ends(state, q.Number); status {
+	case "":
+	case order.Dead:
+		s.die(t, state, q.Number)
+	default:
+		s.change(t, state, order.Change{Status: status, Replay: q.Number})
+	}
+}
+
+// workedOnce checks that n dead letters were worked on, each once.
+func (s *shop) workedOnce(t *testing.T, n int) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.worked) != n {
+		t.Errorf("got %d dead letters worked on, want %d", len(s.worked), n)
+	}
+	for id, times := range s.worked {
+		if times != 1 {
+			t.Errorf("%s: got worked on %d times, want once", id, times)
+		}
+	}
+}
+
+// background runs a function until stop is called or the test ends.
+func background(t *testing.T, run func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }() // received by stop
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// frozen is a network whose connections stand still from freeze to thaw, as those of a process that
+// is stopped.
+type frozen struct {
+	kafka.Config
+	mu   sync.Mutex
+	gate chan struct{} // nil unless it is frozen
+}
+
+func (f *frozen) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate = make(chan struct{})
+}
+
+func (f *frozen) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.gate)
+	f.gate = nil
+}
+
+func (f *frozen) config() kafka.Config {
+	cfg := f.Config
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := f.Config.Dial(ctx, network, address)
+		return &frozenConn{c, f}, err
+	}
+	return cfg
+}
+
+type frozenConn struct {
+	net.Conn
+	network *frozen
+}
+
+func (c *frozenConn) Write(b []byte) (int, error) {
+	c.network.mu.Lock()
+	gate := c.network.gate
+	c.network.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return c.Conn.Write(b)
+}
+
+// instance is an instance of the API.
+type instance struct {
+	*jobs.Jobs
+	*frozen
+	view *view.View
+	desk *desk.Desk
+	stop func()
+}
+
+// start starts an instance, which is up to date when it returns.
+func (s *shop) start(t *testing.T, name string) *instance {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
+	must(t, err)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	i := &instance{frozen: &frozen{Config: s.Config()}}
+	cfg := i.frozen.config()
+	i.view, err = view.New(t.Context(), view.Config{Kafka: cfg, Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: store, Log: log})
+	must(t, err)
+	cl, err := cfg.ConnectProducer(t.Context())
+	must(t, err)
+	i.desk = desk.New(cl, s.Topics, i.view)
+	i.Jobs = jobs.New(cl, jobs.Config{
+		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: jobs.Own(i.desk, s.Topics), Name: name, Log: log,
+	})
+	stopView := background(t, i.view.Run)
+	stopJobs := background(t, i.Jobs.Run)
+	i.stop = sync.OnceFunc(func() {
+		stopJobs()
+		stopView()
+		cl.Close()
+		must(t, i.view.Close())
+	})
+	t.Cleanup(i.stop)
+	must(t, i.view.Fresh(t.Context()))
+	return i
+}
+
+// ann is the operator who asks.
+func ann(t *testing.T) context.Context {
+	return identity.With(t.Context(), identity.Principal{ID: "ann", Role: identity.Operator})
+}
+
+func (i *instance) create(t *testing.T, spec jobs.Spec) string {
+	t.Helper()
+	job, err := i.Create(ann(t), spec)
+	must(t, err)
+	return job.ID
+}
+
+func (i *instance) get(t *testing.T, id string) jobs.Progress {
+	t.Helper()
+	p, err := i.Get(t.Context(), id)
+	must(t, err)
+	sum := p.NotSent
+	for _, n := range p.Counts {
+		sum += n
+	}
+	for _, n := range p.Skipped {
+		sum += n
+	}
+	if sum != p.Total {
+		t.Fatalf("the counts add up to %d, want %d: %+v", sum, p.Total, p)
+	}
+	return p
+}
+
+// await returns when a job is as a test wants it. The sum of its counts is checked each time.
+func (i *instance) await(t *testing.T, id string, is func(jobs.Progress) bool) jobs.Progress {
+	t.Helper()
+	changes, stop := i.Watch()
+	defer stop()
+	for bound := time.After(10 * time.Minute); ; {
+		p := i.get(t, id)
+		if is(p) {
+			return p
+		}
+		select {
+		case <-changes:
+		case <-bound:
+			t.Fatalf("got after 10 minutes %+v", p)
+		}
+	}
+}
+
+func phase(want jobs.Phase) func(jobs.Progress) bool {
+	return func(p jobs.Progress) bool { return p.Phase == want }
+}
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
+}

@@ -1,0 +1,176 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/topic"
+)
+
+// owner runs the jobs of a partition that this instance owns.
+type owner struct {
+	*Jobs
+	partition int32
+
+	mu sync.Mutex  // held by a transaction
+	cl *kgo.Client // of the transactional ID of the partition; nil before the takeover
+}
+
+// TransactionalIDs is what the transactional IDs of the owners begin with: the number of the partition
+// follows.
+func TransactionalIDs(t topic.Set) string { return t.Desk + "." }
+
+// transactionTimeout is how long the transaction of an owner that was killed hides what was appended
+// after it, if nobody takes over. A new owner ends it at once.
+const transactionTimeout = 10 * time.Second
+
+// run owns the partition until ctx ends. After an error nothing is certain, so it takes the partition
+// over again.
+func (o *owner) run(ctx context.Context) {
+	for backoff := (kafka.Backoff{}); ctx.Err() == nil; {
+		err := o.awaitJob(ctx)
+		if err == nil {
+			err = o.own(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			backoff.Pause(ctx, fmt.Errorf("partition %d of the desk: %w", o.partition, err), func(err error) {
+				o.warn("replay jobs are interrupted: they continue where the last transaction ended", err)
+			})
+		}
+	}
+}
+
+// awaitJob returns when the partition has a job that is not finished.
+func (o *owner) awaitJob(ctx context.Context) error {
+	changes, stop := o.cfg.View.WatchJobs()
+	defer stop()
+	for {
+		jobs, err := o.unfinished(ctx)
+		if len(jobs) > 0 || err != nil {
+			return err
+		}
+		select {
+		case <-changes:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (o *owner) unfinished(ctx context.Context) ([]view.Job, error) {
+	jobs, _, err := o.cfg.View.Jobs(ctx, view.JobFilter{Unfinished: true, Partition: &o.partition, Limit: maxJobs})
+	return jobs, err
+}
+
+// maxJobs is how many jobs of a partition run at a time. Of more, the newest run first.
+const maxJobs = 100
+
+// own takes the partition over, and runs its jobs until none is left.
+func (o *owner) own(ctx context.Context) (err error) {
+	// A record goes to the partition that it names.
+	o.cl, err = o.cfg.Kafka.Connect(ctx, kgo.TransactionalID(TransactionalIDs(o.cfg.Topics)+strconv.Itoa(int(o.partition))),
+		kgo.TransactionTimeout(transactionTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer o.cl.Close()
+	if err := o.takeOver(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	running := runners{ended: make(chan string), ids: map[string]bool{}}
+	changes, stop := o.cfg.View.WatchJobs()
+	defer stop()
+	g.Go(func() error {
+		for {
+			jobs, err := o.unfinished(ctx)
+			if err != nil || len(jobs) == 0 && len(running.ids) == 0 {
+				return err
+			}
+			for _, j := range jobs {
+				running.start(ctx, g, o, j.ID)
+			}
+			select {
+			case <-changes:
+			case id := <-running.ended:
+				delete(running.ids, id)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// runners are the jobs that run. They are for one goroutine, but for ended.
+type runners struct {
+	ended chan string // receives the IDs of jobs that are final
+	ids   map[string]bool
+}
+
+// start runs a job, unless it runs already.
+func (r *runners) start(ctx context.Context, g *errgroup.Group, o *owner, id string) {
+	if r.ids[id] {
+		return
+	}
+	r.ids[id] = true
+	g.Go(func() error {
+		if err := newRunner(o, id).run(ctx); err != nil {
+			return err
+		}
+		select {
+		case r.ended <- id:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+}
+
+// takeOver fences the former owner, and returns when the view has all that it has written.
+func (o *owner) takeOver(ctx context.Context) error {
+	if _, _, err := o.cl.ProducerID(ctx); err != nil {
+		return fmt.Errorf("fencing the former owner: %w", err)
+	}
+	p := kafka.Partition{Topic: o.cfg.Topics.Desk, Number: o.partition}
+	end := kafka.HighWatermarks(ctx, o.cl, p)[p]
+	if end.Err != nil {
+		return end.Err
+	}
+	return o.cfg.View.Desk(ctx, o.partition, end.At)
+}
+
+// commitTimeout is how long a transaction may take, also when the owner is to end.
+const commitTimeout = 2 * kafka.DeliveryTimeout
+
+// commit writes records in one transaction, the last of them to the partition of the owner. It
+// returns when the view has that.
+func (o *owner) commit(ctx context.Context, records ...*kgo.Record) error {
+	last := records[len(records)-1]
+	last.Topic, last.Partition = o.cfg.Topics.Desk, o.partition
+	if err := o.transact(context.WithoutCancel(ctx), records); err != nil {
+		return fmt.Errorf("writing a transaction: %w", err)
+	}
+	return o.cfg.View.Desk(ctx, o.partition, last.Offset+1)
+}
+
+func (o *owner) transact(ctx context.Context, records []*kgo.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.cl.BeginTransaction(); err != nil {
+		return err
+	}
+	if err := o.cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return err
+	}
+	return o.cl.EndTransaction(ctx, kgo.TryCommit)
+}

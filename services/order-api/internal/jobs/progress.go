@@ -1,0 +1,115 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orders/services/order-api/internal/view"
+)
+
+// Phase is what a job is doing. It follows from its state, and from the outcomes of its replays.
+type Phase string
+
+// The phases.
+const (
+	Ramping   Phase = "ramping" // each step waits for the results of the one before
+	Running   Phase = "running"
+	Waiting   Phase = "waiting" // replays wait for a dependency that is down; it continues when none does
+	Stalled   Phase = "stalled" // replays are in flight, and there was no result for StalledAfter
+	Paused    Phase = "paused"
+	Halted    Phase = "halted"
+	Cancelled Phase = "cancelled"
+	Done      Phase = "done"
+)
+
+// Phases returns all phases.
+func Phases() []Phase {
+	return []Phase{Ramping, Running, Waiting, Stalled, Paused, Halted, Cancelled, Done}
+}
+
+// StalledAfter is how long a job is without a result until it is Stalled.
+const StalledAfter = 5 * time.Minute
+
+// Progress is how far a job is. Not sent, skipped and Counts add up to its total.
+type Progress struct {
+	view.Job
+	Phase    Phase
+	Counts   map[view.ReplayOutcome]int // of what was sent; foreign dead letters have Sent alone
+	NotSent  int
+	Observed float64       // items per second of late; 0 if that is not known
+	Left     time.Duration // until everything is sent; 0 if that is not known
+	Steps    []Step        // those of the ramp, and the last one
+	Failures []view.JobFailure
+	Rev      int64 // grows with each change
+}
+
+// Step is a step of a job's ramp, or a stretch after it.
+type Step struct {
+	Number   int
+	From, To int // its items
+	Counts   map[view.ReplayOutcome]int
+}
+
+// Get returns how far a job is, or ErrUnknown.
+func (j *Jobs) Get(ctx context.Context, id string) (Progress, error) {
+	job, err := j.job(ctx, id)
+	if err != nil {
+		return Progress{}, err
+	}
+	return j.progress(ctx, job)
+}
+
+// List returns a page of jobs, the newest first, and the cursor of the next page or "".
+func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progress, next string, err error) {
+	jobs, next, err := j.cfg.View.Jobs(ctx, view.JobFilter{Limit: limit, Cursor: cursor})
+	for _, job := range jobs {
+		p, err := j.progress(ctx, job)
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, p)
+	}
+	return all, next, err
+}
+
+// Watch returns a channel that receives a value when a job may have changed since the last receive.
+// Several changes may be one value, and changes of other jobs are among them: compare Rev and Phase.
+// The caller must call stop.
+func (j *Jobs) Watch() (changes <-chan struct{}, stop func()) { return j.cfg.View.WatchJobs() }
+
+func (j *Jobs) job(ctx context.Context, id string) (view.Job, error) {
+	job, err := j.cfg.View.Job(ctx, id)
+	if errors.Is(err, view.ErrUnknown) {
+		err = fmt.Errorf("%.100q: %w", id, ErrUnknown)
+	}
+	return job, err
+}
+
+func (j *Jobs) progress(ctx context.Context, job view.Job) (Progress, error) {
+	results, err := j.cfg.View.JobResults(ctx, job.ID)
+	if err != nil {
+		return Progress{}, err
+	}
+	failures, err := j.cfg.View.JobFailures(ctx, job.ID)
+	if err != nil {
+		return Progress{}, err
+	}
+	t := newTally(job, results)
+	p := Progress{
+		Job: job, Phase: t.phase(time.Now()), Counts: t.counts, NotSent: job.Total - job.Cursor, Steps: t.shown(), Failures: failures,
+		Rev: int64(job.Records) + t.revs,
+	}
+	if len(t.counts) == 0 && job.Sent > 0 { // foreign dead letters: nobody tells of them
+		p.Counts = map[view.ReplayOutcome]int{view.Sent: job.Sent}
+	}
+	if n := len(job.Pace); n > 1 {
+		first, last := job.Pace[0], job.Pace[n-1]
+		p.Observed = float64(last.Cursor-first.Cursor) / max(last.At.Sub(first.At).Seconds(), 0.001)
+	}
+	if p.Observed > 0 && job.State == view.JobRunning {
+		p.Left = time.Duration(float64(p.NotSent) / p.Observed * float64(time.Second))
+	}
+	return p, nil
+}

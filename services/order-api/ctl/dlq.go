@@ -40,7 +40,7 @@ type filter struct {
 	FailedWith string `name:"failed-with" placeholder:"REASON" help:"Only dead letters that failed for this reason, such as no-route."`
 	Cause      string `placeholder:"ID" help:"Only dead letters of this cause; dlq groups lists the IDs."`
 	Topic      string `placeholder:"TOPIC" help:"Only dead letters in this topic: that of the application, such as orders.dlq, or a foreign one."`
-	Search     string `placeholder:"WORDS" help:"Only dead letters with these words in the message, the ID, the order's ID, or the customer's name or e-mail address. Beginnings of words will do."`
+	Search     string `placeholder:"WORDS" help:"Only dead letters with these words in the message, the ID, the order's ID, or the customer's name or e-mail address. Beginnings of words will do. Needs the permission personal:read."`
 	From       string `placeholder:"TIME" help:"Only dead letters whose last failure was at this time or later, such as 2026-03-01T12:00:00Z."`
 	To         string `placeholder:"TIME" help:"Only dead letters whose last failure was before this time."`
 }

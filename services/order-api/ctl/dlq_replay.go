@@ -143,7 +143,7 @@ func watchJob(ctx context.Context, p *printer, api *client.Client, j client.Repl
 	return j, nil
 }
 
-// detached is the error of a job that goes on while nobody watches it.
+// detached is the error of a command that stops watching a job, which goes on.
 func detached(ctx context.Context, j client.ReplayJob) error {
 	why := "detached"
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -16,8 +16,8 @@ import (
 // pace says how fast a replay job sends, and when it stops by itself.
 type pace struct {
 	Rate      float64 `placeholder:"N" help:"Send at most this many dead letters a second. Default: as fast as the workers take them."`
-	Ramp      []int   `placeholder:"N" help:"Begin with steps of these sizes, such as 1,5,20,100: each waits for the results of the one before. Default: no steps."`
-	StopAbove share   `placeholder:"SHARE" help:"Halt when a larger share of a step fails again, such as 10% or 0.1. Default: never."`
+	Ramp      ramp    `placeholder:"N,N…" help:"Begin with steps of these sizes: each waits for the results of the one before; then all others follow. none: no steps. Default: 1,5,20,100."`
+	StopAbove share   `placeholder:"SHARE" help:"Halt when a larger share of a step fails again or is retried, such as 10% or 0.1. After the ramp the rule applies to stretches of 100 or more. Default: never."`
 }
 
 // share is a part of a whole, from 0 to 1.
@@ -34,6 +34,25 @@ func (s *share) UnmarshalText(text []byte) error {
 		return errors.New("must be a share such as 10% or 0.1, below 100%")
 	}
 	*s = share(n)
+	return nil
+}
+
+// ramp has the sizes of the first steps of a job; nil is the default of the API.
+type ramp struct{ steps []int }
+
+// UnmarshalText reads "1,5,20", or "none".
+func (r *ramp) UnmarshalText(text []byte) error {
+	r.steps = []int{}
+	if string(text) == "none" {
+		return nil
+	}
+	for size := range strings.SplitSeq(string(text), ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return errors.New("must be sizes such as 1,5,20,100, or none")
+		}
+		r.steps = append(r.steps, n)
+	}
 	return nil
 }
 
@@ -68,7 +87,7 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 		return err
 	}
 	return c.start(ctx, p, api, client.NewReplayJob{
-		Selection: s, DryRun: c.DryRun, Rate: c.Rate, Ramp: c.Ramp, StopAbove: float64(c.StopAbove),
+		Selection: s, DryRun: c.DryRun, Rate: c.Rate, Ramp: c.Ramp.steps, StopAbove: float64(c.StopAbove),
 		Override: c.Override, ReplayTo: c.ReplayTo, Reason: c.Reason,
 	})
 }

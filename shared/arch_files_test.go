@@ -8,12 +8,6 @@ import (
 	"slices"
 )
 
-// dense lists the packages whose files may call each other in more than half of all pairs. The list
-// may only shrink.
-func dense() []string {
-	return []string{"audit"}
-}
-
 // fileCalls returns which production file of a package calls functions or methods of which other
 // file, with one name for each arrow. Uses of types, fields and constants do not count.
 func (h *house) fileCalls(u *unit) map[string]map[string]string {
@@ -95,12 +89,9 @@ func filesApart(h *house) (complaints []string) {
 				pairs[[2]string{min(from, to), max(from, to)}] = true
 			}
 		}
-		all, known := n*(n-1)/2, slices.Contains(dense(), u.short)
-		most := max(all/2, n-1)
-		if len(pairs) > most && !known {
+		all := n * (n - 1) / 2
+		if len(pairs) > max(all/2, n-1) {
 			complaints = append(complaints, fmt.Sprintf("%s: %d files call each other in %d of %d pairs", u.path, n, len(pairs), all))
-		} else if known && len(pairs) <= most {
-			complaints = append(complaints, u.path+" is not dense any more: remove it from the list")
 		}
 	}
 	return complaints

@@ -52,13 +52,14 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// spread formats minimum, median and maximum.
+// spread formats minimum, median and maximum. It leaves out the times without a confirmation after
+// them: all orders were final by then.
 func spread(all []time.Duration) string {
 	if len(all) == 0 {
 		return "-"
 	}
-	all = slices.Sorted(slices.Values(all))
-	if all[0] < 0 {
+	all = slices.DeleteFunc(slices.Sorted(slices.Values(all)), func(d time.Duration) bool { return d < 0 })
+	if len(all) == 0 {
 		return "never"
 	}
 	return fmt.Sprintf("%.1f / %.1f / %.1f s", all[0].Seconds(), all[len(all)/2].Seconds(), all[len(all)-1].Seconds())

@@ -37,7 +37,8 @@ func TestSpreadIsMinimumMedianAndMaximum(t *testing.T) {
 		{nil, "-"},
 		{[]time.Duration{2 * s}, "2.0 / 2.0 / 2.0 s"},
 		{[]time.Duration{9 * s, s, 3 * s}, "1.0 / 3.0 / 9.0 s"},
-		{[]time.Duration{s, -1, 3 * s}, "never"},
+		{[]time.Duration{s, -1, 3 * s}, "1.0 / 3.0 / 3.0 s"},
+		{[]time.Duration{-1, -1}, "never"},
 	} {
 		if got := spread(row.all); got != row.want {
 			t.Errorf("%v: got %q, want %q", row.all, got, row.want)

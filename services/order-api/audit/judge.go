@@ -5,39 +5,9 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
-	"time"
 
 	"example.com/orders/shared/order"
 )
-
-// verdict is the result of a round of reading one partition number.
-type verdict struct {
-	unread        error // why the partition was not read; or nil. If it is set, the other fields are not
-	orders, older Tally // of orders whose records are in the topic, and of older ones
-	faults        [len(meanings)]found
-	fresh         int // suspected faults that are new in this round
-	dismissed     int // suspected faults of all rounds that the next round did not confirm
-	uncertain     []uncertain
-
-	start, end, committed, untraced      int64
-	oldest                               time.Time
-	stale, foreign, unreadable, repeated int64
-	deadLettersGone                      int64
-	blocked, skipped                     map[Batch]bool
-}
-
-// found is the number of faults of a kind, and the offsets of the first ones.
-type found struct {
-	count int64
-	where []int64
-}
-
-func (f *found) add(offset, n int64) {
-	f.count += n
-	if len(f.where) < maxNamed {
-		f.where = append(f.where, offset)
-	}
-}
 
 // judgement is one round for one partition number.
 type judgement struct {
@@ -324,7 +294,7 @@ func (j *judgement) dropped(traces []member) {
 	j.v.older.Lost += n
 	switch {
 	case n > 0 && j.passed:
-		j.v.faults[passedOver.index()].add(split, n)
+		j.v.fault(passedOver, split, n)
 	case n > 0:
 		j.v.fresh++
 	case j.passed:
@@ -337,8 +307,6 @@ func (j *judgement) dropped(traces []member) {
 func (j *judgement) confirm(offset int64, e *entry) {
 	j.v.fresh += bits.OnesCount32(uint32(e.wrong &^ e.suspected))
 	j.dismissed += bits.OnesCount32(uint32(e.suspected &^ e.wrong))
-	for named := e.wrong & e.suspected; named != 0; named &= named - 1 {
-		j.v.faults[named.index()].add(offset, 1)
-	}
+	j.v.fault(e.wrong&e.suspected, offset, 1)
 	e.suspected = e.wrong
 }

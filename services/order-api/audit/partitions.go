@@ -35,7 +35,7 @@ func (a *auditor) comparePartitions(verdicts []verdict) {
 		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
 	})
 	for _, w := range wrong {
-		verdicts[w.partition].faults[twoPartitions.index()].add(w.offset, 1)
+		verdicts[w.partition].fault(twoPartitions, w.offset, 1)
 	}
 }
 

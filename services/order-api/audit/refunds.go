@@ -74,8 +74,8 @@ func (a *auditor) balance(verdicts []verdict, before kafka.Offsets) {
 		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
 	})
 	for _, c := range all {
-		for named := c.wrong; c.old && named != 0; named &= named - 1 {
-			verdicts[c.partition].faults[named.index()].add(c.offset, 1)
+		if c.old {
+			verdicts[c.partition].fault(c.wrong, c.offset, 1)
 		}
 	}
 }

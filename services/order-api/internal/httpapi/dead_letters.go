@@ -17,9 +17,11 @@ import (
 func (a *api) listDeadLetters(c echo.Context) error {
 	q := query(c, "state", "step", "reason", "limit", "cursor")
 	f := view.DeadLetterFilter{
-		State:  oneOf(&q, "state", view.Open, view.Lost, view.Replayed, view.Closed),
 		Step:   oneOf(&q, "step", order.Steps()...),
 		Reason: failure.Reason(q.text("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
+	}
+	if state := oneOf(&q, "state", view.DeadLetterStates()...); state != "" {
+		f.States = []view.DeadLetterState{state}
 	}
 	if q.wrong != nil {
 		return q.wrong

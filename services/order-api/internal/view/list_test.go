@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	_ "modernc.org/sqlite" // to spoil files
 
+	"example.com/orders/services/order-api/internal/cause"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
@@ -183,8 +184,9 @@ func TestNewestDeadLetterCounts(t *testing.T) {
 	b.put(t, b.Topics.DLQ, records(first, newest)...)
 	v, _ := b.start(t)
 
-	want := view.DeadLetter{DeadLetter: newest, Partition: 1, Offset: 1, Order: "ord_000", OrderStatus: order.Accepted, State: view.Open}
-	want.Key, want.Value, want.Headers, want.Group = nil, nil, nil, ""
+	want := view.DeadLetter{DeadLetter: newest, Partition: 1, Offset: 1, Order: "ord_000", OrderStatus: order.Accepted, State: view.Open, Text: "550"}
+	want.CauseID = cause.ID("", "email", "recipient-refused", "550")
+	want.Key, want.Value, want.Headers, want.DeadLetter.Group = nil, nil, nil, ""
 	got, err := v.DeadLetter(t.Context(), "1-0")
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("dead letter: %v (-want +got):\n%s", err, diff)
@@ -208,7 +210,7 @@ func TestDeadLettersAreFilteredAndPaged(t *testing.T) {
 		"pages":  {view.DeadLetterFilter{Limit: 2}, [][]string{{"1-2", "1-1"}, {"1-0"}}},
 		"step":   {view.DeadLetterFilter{Limit: 2, Step: order.StepEmail}, [][]string{{"1-2"}}},
 		"reason": {view.DeadLetterFilter{Limit: 2, Reason: failure.NoRoute}, [][]string{{"1-0"}}},
-		"state":  {view.DeadLetterFilter{Limit: 2, State: view.Closed}, [][]string{nil}},
+		"state":  {view.DeadLetterFilter{Limit: 2, States: []view.DeadLetterState{view.Closed}}, [][]string{nil}},
 	} {
 		var got [][]string
 		for f := row.filter; ; {

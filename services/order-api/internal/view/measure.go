@@ -83,7 +83,7 @@ func (v *View) trim(ctx context.Context) error {
 		if start <= v.loop.trimmed[partition] {
 			continue
 		}
-		if err := v.cfg.Store.Trim(ctx, partition, start); err != nil {
+		if err := v.cfg.Store.Trim(ctx, "", partition, start); err != nil {
 			return fmt.Errorf("marking deleted dead letters: %w", err)
 		}
 		v.loop.trimmed[partition] = start

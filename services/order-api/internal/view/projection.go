@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-api/internal/cause"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
@@ -205,9 +207,9 @@ func (d *draft) pointed(s order.State) Failed {
 		Step: at.Step, Class: failure.Permanent, Reason: failure.Reason(at.Reason), FirstFailed: died.At, LastFailed: died.At,
 		Replays: s.Replays, Rev: died.Rev,
 	}
-	l.Key, l.Origin, l.Cause = []byte(s.Order.ID), s.Origin, s.Order.Cause
+	l.Key, l.Origin, l.Cause, l.Topic = []byte(s.Order.ID), s.Origin, s.Order.Cause, d.p.topics.Orders
 	gone := at.Offset < d.dlqStart[at.Partition]
-	return Failed{DeadLetter: l, Partition: at.Partition, Offset: at.Offset, Gone: gone, FromState: true}
+	return described(Failed{DeadLetter: l, Partition: at.Partition, Offset: at.Offset, Gone: gone, FromState: true}, s.Order)
 }
 
 func (d *draft) deadLetter(r *kgo.Record) error {
@@ -219,7 +221,8 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 		return err
 	}
 	gone := r.Offset < d.dlqStart[r.Partition]
-	d.Changes = append(d.Changes, Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone})
+	o, _ := l.Order() // what is no order is a dead letter, too
+	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone}, o))
 	if l.Replays > 0 { // of an order, its state says the same, and counts
 		d.replayed(Answered{
 			Origin: l.Origin, Number: l.Replays, Outcome: FailedAgain, At: l.LastFailed, Step: l.Step, Reason: string(l.Reason),
@@ -228,7 +231,23 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	return nil
 }
 
+// described adds to a dead letter what it is grouped and found by. The order may be zero.
+func described(l Failed, o order.Order) Failed {
+	l.Text = cause.Normalise(l.Message, cause.Of(o))
+	l.CauseID = cause.ID(l.Foreign, string(l.Step), string(l.Reason), l.Text)
+	trace := strings.Split(l.Cause.Trace+"--", "-")[1]
+	l.Words = words(strings.Join([]string{l.ID(), string(l.Key), trace, l.Message, o.Customer.Name, o.Customer.Email}, " "))
+	return l
+}
+
 func (d *draft) desk(r *kgo.Record) error {
+	if wire.Type(r) == wire.TypeDecision {
+		decision, err := wire.ReadDecision(r)
+		if err == nil {
+			d.Changes = append(d.Changes, Decided{decision})
+		}
+		return err
+	}
 	if known, err := d.ofJob(r); known {
 		return err
 	}

@@ -72,43 +72,6 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	return states, next, err
 }
 
-// DeadLetter returns a dead letter by its ID, or ErrUnknown.
-func (v *View) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
-	var l *DeadLetter
-	err := v.ask(func() (err error) {
-		l, err = v.cfg.Store.DeadLetter(ctx, id)
-		return err
-	})
-	if err == nil && l == nil {
-		err = cmp.Or(v.life.complete(), ErrUnknown)
-	}
-	if err != nil {
-		return DeadLetter{}, fmt.Errorf("dead letter %.100q: %w", id, err)
-	}
-	l.Topic = v.cfg.Topics.Orders
-	return *l, nil
-}
-
-// DeadLetters returns a page of dead letters, those that failed last first, and the cursor of the
-// next page or "".
-func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadLetter, next string, err error) {
-	after, err := parseCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	limit := f.Limit
-	f.Limit++
-	err = v.ask(func() (err error) {
-		all, err = v.cfg.Store.DeadLetters(ctx, f, after)
-		return err
-	})
-	for i := range all {
-		all[i].Topic = v.cfg.Topics.Orders
-	}
-	all, next = page(all, limit, func(l DeadLetter) Cursor { return Cursor{l.LastFailed, l.ID()} })
-	return all, next, cmp.Or(err, v.life.complete())
-}
-
 // Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
 func (v *View) Acts(ctx context.Context, f ActFilter) (all []wire.Act, next string, err error) {
 	after, err := parseCursor(f.Cursor)

@@ -31,9 +31,9 @@ type Store interface {
 	Apply(ctx context.Context, b Batch) error
 	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice.
 	Check() error
-	// Trim marks dead letters as gone: those whose records are in a partition of the dead-letter
-	// topic below an offset.
-	Trim(ctx context.Context, partition int32, below int64) error
+	// Trim marks dead letters as gone: those whose records are in a partition of a dead-letter topic
+	// below an offset. The topic is that of Failed.Foreign.
+	Trim(ctx context.Context, foreign string, partition int32, below int64) error
 
 	// Order returns an order or a refund by its ID, or nil.
 	Order(ctx context.Context, id order.ID) (*Row, error)
@@ -50,8 +50,21 @@ type Store interface {
 	// DeadLetter returns a dead letter by its ID, or nil.
 	DeadLetter(ctx context.Context, id string) (*DeadLetter, error)
 	// DeadLetters returns the dead letters that a filter selects, those that failed last first and
-	// then by ID, after a cursor unless that is zero, and at most Limit of them.
-	DeadLetters(ctx context.Context, f DeadLetterFilter, after Cursor) ([]DeadLetter, error)
+	// then by ID, after a cursor unless that is zero, and at most Limit of them. The words are those
+	// of f.Text: each must begin a word of the dead letter. f.Topic is that of Failed.Foreign, or
+	// Ours.
+	DeadLetters(ctx context.Context, f DeadLetterFilter, words []string, after Cursor) ([]DeadLetter, error)
+	// Select returns the IDs of the dead letters that a filter selects, in the opposite sequence, and
+	// at most Limit of them.
+	Select(ctx context.Context, f DeadLetterFilter, words []string) ([]string, error)
+	// Groups returns the groups of the dead letters that a filter selects, in any sequence. The first
+	// hour of Group.Hours begins at a time.
+	Groups(ctx context.Context, f DeadLetterFilter, words []string, hours time.Time) ([]Group, error)
+	// Failures returns the failures of a dead letter by their numbers.
+	Failures(ctx context.Context, id string) ([]Failure, error)
+	// Decisions returns the decisions about a dead letter or a group, in the sequence in which they
+	// were applied, without the edits that changed nothing.
+	Decisions(ctx context.Context, target string) ([]wire.Decision, error)
 
 	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless
 	// that is zero, and at most Limit of them. It leaves out their traces.
@@ -106,7 +119,7 @@ type Row struct {
 	Value     []byte      // of the record, as Kafka has it
 }
 
-// Change is one change of a store's contents: Placed, Changed, Erased, Failed or Acted, or one of jobs.
+// Change is one change of a store's contents: Placed, Changed, Erased, Failed, Decided or Acted, or one of jobs.
 type Change interface{ change() }
 
 // Placed adds an order, unless its ID is known already, or was erased at or after Written.
@@ -127,18 +140,34 @@ type Erased struct {
 	At        time.Time
 }
 
-// Failed adds a dead letter. If its ID is known it replaces the stored one, except
+// Ours is the value of DeadLetterFilter.Topic, for a store, that selects the dead letters that are not
+// of another program.
+const Ours = "/"
+
+// Failed adds a dead letter, and a failure. If its ID is known it replaces the stored one, except
 //   - when it is FromState;
 //   - when it is a copy, which is in another partition than its origin, and the stored one is
 //     neither a copy nor Gone;
 //   - when it has another key than the stored one, which has the key of the order at its origin.
 type Failed struct {
-	dlq.DeadLetter       // without Value, Headers and Progress
-	Partition      int32 // of the record in the dead-letter topic
+	dlq.DeadLetter        // without Value, Headers and Progress
+	Foreign        string // dead-letter topic of another program; empty for ours
+	Partition      int32  // of the record in the dead-letter topic
 	Offset         int64
 	Gone           bool // the dead-letter topic has deleted the record
 	FromState      bool // all that is known of it is in the state of its order
+	CauseID        string
+	Text           string   // the message, normalised
+	Words          []string // that a search finds it by; a store does not return them
 }
+
+// ID is that of the dead letter, as DeadLetter.ID.
+func (l *Failed) ID() string { return deadLetterID(l.Foreign, l.Partition, l.Offset, &l.DeadLetter) }
+
+// Decided adds a decision, unless its ID is known. The dead letter need not be known yet. An edit that
+// is not the next version of its dead letter is left out. When an order is erased, the edits of its
+// dead letters go with it, and so does what a search finds them by.
+type Decided struct{ wire.Decision }
 
 // Acted adds an act. If its ID is known, and the stored outcome is wire.Unknown, it gives the stored
 // one its outcome and problem; nothing else of an act ever changes.
@@ -149,3 +178,4 @@ func (Changed) change() {}
 func (Erased) change()  {}
 func (Failed) change()  {}
 func (Acted) change()   {}
+func (Decided) change() {}

@@ -67,8 +67,12 @@ func scanAct(scan scan) (wire.Act, error) {
 	var actor string
 	err := scan(&a.ID, &at, &actor, &a.Kind, &a.Target, &a.Reason, &a.Outcome, &a.Problem, &a.Address, &a.Count)
 	a.At = time.UnixMilli(at).UTC()
-	if kind, id, found := strings.Cut(actor, ":"); found {
-		a.Cause.Actor = order.Actor{Kind: order.ActorKind(kind), ID: id}
-	}
+	a.Cause.Actor = actorOf(actor)
 	return a, err
+}
+
+// actorOf reads what order.Actor.String wrote.
+func actorOf(text string) order.Actor {
+	kind, id, _ := strings.Cut(text, ":")
+	return order.Actor{Kind: order.ActorKind(kind), ID: id}
 }

@@ -3,90 +3,212 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
-	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 // DeadLetter implements view.Store.
 func (s *Store) DeadLetter(ctx context.Context, id string) (*view.DeadLetter, error) {
-	return first(s.deadLetters(ctx, selectDeadLetters()+" WHERE id = ?", []any{id}))
+	return first(s.deadLetters(ctx, "SELECT rowid AS row, last_failed, id FROM dead_letters WHERE id = ?", []any{id}))
 }
 
 // DeadLetters implements view.Store.
 func (s *Store) DeadLetters(
-	ctx context.Context, f view.DeadLetterFilter, after view.Cursor,
-) ([]view.DeadLetter, error) {
-	query, args := listDeadLetters(f, after)
+	ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor,
+) (all []view.DeadLetter, err error) {
+	query, args, err := s.pick(ctx, f, words, after, "DESC")
+	if err != nil {
+		return nil, err
+	}
 	return s.deadLetters(ctx, query, args)
 }
 
-// listDeadLetters is the query of a filter.
-func listDeadLetters(f view.DeadLetterFilter, after view.Cursor) (string, []any) {
-	var w where
-	if f.State != "" {
-		w.add("state = ?", f.State)
-	}
-	if f.Step != "" {
-		w.add("step = ?", f.Step)
-	}
-	if f.Reason != "" {
-		w.add("reason = ?", f.Reason)
-	}
-	w.after(after, "(last_failed, id)")
-	return selectDeadLetters() + w.String() + " ORDER BY last_failed DESC, id DESC LIMIT ?", append(w.args, f.Limit)
-}
-
-func (s *Store) deadLetters(ctx context.Context, query string, args []any) (all []view.DeadLetter, err error) {
-	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan scan) error {
-			l, err := scanDeadLetter(scan)
-			all = append(all, l)
-			return err
-		}, query, args...)
-	})
+// Select implements view.Store.
+func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string) (ids []string, err error) {
+	query, args, err := s.pick(ctx, f, words, view.Cursor{}, "ASC")
 	if err != nil {
-		return nil, fmt.Errorf("reading dead letters: %w", err)
+		return nil, err
 	}
-	return all, nil
+	err = s.each(ctx, "the IDs of dead letters", func(scan scan) error {
+		var row, at int64
+		var id string
+		err := scan(&row, &at, &id)
+		ids = append(ids, id)
+		return err
+	}, query, args)
+	return ids, err
 }
 
-// selectDeadLetters is each dead letter with its order, found by its origin: another order may have
-// used the same key. If the key is not that of the order, which may be of a topic that was
-// recreated since, it is the dead letter of something else. A dead letter is acknowledged before
-// the status that says dead, so an order that has not reached the dead letter's rev yet is not past
-// it; nor is one that was never begun.
-func selectDeadLetters() string {
-	const query = `WITH joined AS (
-SELECT l.*, coalesce(o.id, '') AS order_id, coalesce(o.status, '') AS order_status, coalesce(o.rev, 0) AS order_rev,
-  coalesce(o.state_at, 0) AS order_at,
-  CASE WHEN o.id IS NULL AND e.id IS NOT NULL THEN 'closed'
-    WHEN o.status IN (%s) AND o.rev >= l.rev THEN 'closed'
-    WHEN o.status NOT IN ('dead', 'accepted') AND o.rev >= l.rev THEN 'replayed'
-    WHEN l.gone THEN 'lost' ELSE 'open' END AS state
-FROM dead_letters l LEFT JOIN orders o ON o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
-LEFT JOIN erased e ON e.partition = l.partition AND e."offset" = l."offset")
-SELECT partition, "offset", dlq_partition, dlq_offset, step, class, reason, message, attempts, first_failed,
-  last_failed, worker, replays, rev, order_id, order_status, order_rev, order_at, state FROM joined`
-	var ended []string
-	for _, s := range order.Statuses() {
-		if s.Final() && s != order.Dead {
-			ended = append(ended, "'"+string(s)+"'")
+// pick is the query of a filter, for the rows in a sequence.
+func (s *Store) pick(
+	ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor, sequence string,
+) (query string, args []any, err error) {
+	err = s.use(func(db *database) (err error) {
+		query, args, err = db.pick(ctx, f, words, after, sequence)
+		return err
+	})
+	return query, args, err
+}
+
+// pick has a query for each state, which reads an index in its sequence, and merges them. If few dead
+// letters can be meant it looks at each of those.
+func (db *database) pick(
+	ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor, sequence string,
+) (string, []any, error) {
+	var w where
+	few, err := db.search(ctx, deadLetterWords, &w, words)
+	if err != nil {
+		return "", nil, err
+	}
+	plus := ""
+	if few {
+		plus = "+"
+	}
+	conditions(f, &w, plus)
+	w.after(after, "("+plus+"last_failed, id)")
+	const arm = "SELECT rowid AS row, last_failed, id FROM dead_letters"
+	end := " ORDER BY last_failed " + sequence + ", id " + sequence + " LIMIT ?"
+	if few {
+		in(&w, "+state", f.States)
+		return arm + w.String() + end, append(w.args, f.Limit), nil
+	}
+	var arms []string
+	var args []any
+	for _, state := range states(f) {
+		of := where{slices.Clone(w.conditions), slices.Clone(w.args)}
+		of.add("state = ?", state)
+		arms, args = append(arms, arm+of.String()), append(args, of.args...)
+	}
+	return strings.Join(arms, " UNION ALL ") + end, append(args, f.Limit), nil
+}
+
+// states are those that a filter selects, each once.
+func states(f view.DeadLetterFilter) []view.DeadLetterState {
+	if len(f.States) == 0 {
+		return view.DeadLetterStates()
+	}
+	return slices.Compact(slices.Sorted(slices.Values(f.States)))
+}
+
+// conditions adds those of a filter but that of its states. A query uses the index of the first
+// column that the filter names, of those that few dead letters share first; a plus sign keeps SQLite
+// from taking that of another.
+func conditions(f view.DeadLetterFilter, w *where, plus string) {
+	class, foreign := "", f.Topic
+	if f.Class != nil {
+		class = f.Class.String()
+	}
+	for _, c := range []struct{ column, value string }{
+		{"cause", f.Cause}, {"reason", string(f.Reason)}, {"step", string(f.Step)}, {`"foreign"`, foreign}, {"class", class},
+	} {
+		if c.value != "" {
+			w.add(plus+c.column+" = ?", strings.TrimPrefix(c.value, view.Ours))
+			plus = "+"
 		}
 	}
-	return fmt.Sprintf(query, strings.Join(ended, ", "))
+	if !f.From.IsZero() {
+		w.add(plus+"last_failed >= ?", f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		w.add(plus+"last_failed < ?", f.To.UnixMilli())
+	}
+}
+
+// deadLetters returns the dead letters of a query for their rows, those that failed last first.
+func (s *Store) deadLetters(ctx context.Context, rows string, args []any) (all []view.DeadLetter, err error) {
+	const query = `SELECT l."foreign", l.topic, l.partition, l."offset", dlq_partition, dlq_offset, step, class, reason, message, attempts,
+  first_failed, l.last_failed, worker, l.trace, replays, l.rev, coalesce(o.id, ''), coalesce(o.status, ''), coalesce(o.rev, 0),
+  coalesce(o.state_at, 0), state, cause, l.text, notes, %s, %s
+FROM (%s) page JOIN dead_letters l ON l.rowid = page.row
+LEFT JOIN orders o ON l."foreign" = '' AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
+LEFT JOIN decisions d ON d.seq = discarded LEFT JOIN decisions e ON e.seq = edited
+ORDER BY l.last_failed DESC, l.id DESC`
+	err = s.each(ctx, "dead letters", func(scan scan) error {
+		l, err := scanDeadLetter(scan)
+		all = append(all, l)
+		return err
+	}, fmt.Sprintf(query, decisionColumns("d"), decisionColumns("e"), rows), args)
+	return all, err
 }
 
 func scanDeadLetter(scan scan) (view.DeadLetter, error) {
 	var l view.DeadLetter
 	var class string
 	var first, last int64
-	err := scan(&l.Origin.Partition, &l.Origin.Offset, &l.Partition, &l.Offset, &l.Step, &class, &l.Reason, &l.Message,
-		&l.Attempts, &first, &last, &l.Worker, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev, &l.OrderAt, &l.State)
+	var discard, edit decisionRow
+	into := []any{
+		&l.Foreign, &l.Topic, &l.Origin.Partition, &l.Origin.Offset, &l.Partition, &l.Offset, &l.Step, &class, &l.Reason, &l.Message,
+		&l.Attempts, &first, &last, &l.Worker, &l.Cause.Trace, &l.Replays, &l.Rev, &l.Order, &l.OrderStatus, &l.OrderRev,
+		&l.OrderAt, &l.State, &l.CauseID, &l.Text, &l.Notes,
+	}
+	err := scan(slices.Concat(into, discard.into(), edit.into())...)
 	l.Class = failure.ParseClass(class)
 	l.FirstFailed, l.LastFailed = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
+	l.Discard, l.Edit = discard.decision(), edit.decision()
 	return l, err
+}
+
+// Failures implements view.Store.
+func (s *Store) Failures(ctx context.Context, id string) (all []view.Failure, err error) {
+	const query = `SELECT number, at, step, class, reason, message, attempts, worker, cause, dlq_partition, dlq_offset
+FROM failures WHERE dead_letter = ? ORDER BY number`
+	err = s.each(ctx, "the failures of a dead letter", func(scan scan) error {
+		var f view.Failure
+		var at int64
+		var class string
+		err := scan(&f.Number, &at, &f.Step, &class, &f.Reason, &f.Message, &f.Attempts, &f.Worker, &f.CauseID, &f.Partition, &f.Offset)
+		f.At, f.Class = time.UnixMilli(at).UTC(), failure.ParseClass(class)
+		all = append(all, f)
+		return err
+	}, query, []any{id})
+	return all, err
+}
+
+// Decisions implements view.Store.
+func (s *Store) Decisions(ctx context.Context, target string) (all []wire.Decision, err error) {
+	query := "SELECT " + decisionColumns("d") + " FROM decisions d WHERE target = ? ORDER BY seq"
+	err = s.each(ctx, "decisions", func(scan scan) error {
+		var d decisionRow
+		err := scan(d.into()...)
+		all = append(all, *d.decision())
+		return err
+	}, query, []any{target})
+	return all, err
+}
+
+// decisionColumns are those of decisionRow, of a table with a short name that may be joined from the
+// left.
+func decisionColumns(d string) string {
+	return strings.ReplaceAll(`coalesce(d.id, ''), coalesce(d.at, 0), coalesce(d.actor, ''), coalesce(d.trace, ''), coalesce(d.kind, ''),
+  coalesce(d.target, ''), coalesce(d.grouped, 0), coalesce(d.text, ''), coalesce(d.version, 0), d.value`, "d.", d+".")
+}
+
+// decisionRow is a decision as its row has it.
+type decisionRow struct {
+	wire.Decision
+	at      int64
+	actor   string
+	target  string
+	grouped bool
+}
+
+func (d *decisionRow) into() []any {
+	return []any{&d.ID, &d.at, &d.actor, &d.Cause.Trace, &d.Kind, &d.target, &d.grouped, &d.Text, &d.Version, &d.Value}
+}
+
+// decision is nil for a row that was joined and is not there.
+func (d *decisionRow) decision() *wire.Decision {
+	if d.ID == "" {
+		return nil
+	}
+	d.At, d.Cause.Actor = time.UnixMilli(d.at).UTC(), actorOf(d.actor)
+	if d.DeadLetter = d.target; d.grouped {
+		d.DeadLetter, d.Group = "", d.target
+	}
+	return &d.Decision
 }

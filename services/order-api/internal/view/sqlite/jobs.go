@@ -61,11 +61,8 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	return fmt.Errorf("unknown change %T", c)
 }
 
-// sent adds the items of a batch that were sent and have results.
+// sent adds the items of a batch that were sent and have results, and ends those of other programs.
 func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
-	if len(b.Numbers) == 0 {
-		return nil
-	}
 	var ids []string
 	for n := b.From / wire.MaxChunk; n*wire.MaxChunk < b.To; n++ {
 		var chunk string
@@ -77,6 +74,12 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 		}
 	}
 	for i, id := range ids {
+		if len(b.Numbers) == 0 {
+			if err := tx.sendOn(ctx, id, b.Skipped[b.From+i]); err != nil {
+				return err
+			}
+			continue
+		}
 		at, ok := origin(id)
 		if b.Numbers[i] == 0 || !ok {
 			continue

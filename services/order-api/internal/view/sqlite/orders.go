@@ -53,7 +53,7 @@ func (s *Store) Orders(
 // taking the index of a column that all of them may share.
 func (db *database) list(ctx context.Context, f view.Filter, words []string, after view.Cursor) (string, []any, error) {
 	var w where
-	few, err := db.search(ctx, &w, words)
+	few, err := db.search(ctx, orderWords, &w, words)
 	if err != nil {
 		return "", nil, err
 	}

@@ -17,6 +17,18 @@ func (w *where) add(condition string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
+// in adds that an expression has one of some values, unless there are none.
+func in[T any](w *where, expression string, values []T) {
+	if len(values) == 0 {
+		return
+	}
+	var args []any
+	for _, v := range values {
+		args = append(args, v)
+	}
+	w.add(expression+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
+}
+
 // after continues after a cursor, unless that is zero.
 func (w *where) after(c view.Cursor, columns string) {
 	if c != (view.Cursor{}) {

@@ -28,21 +28,51 @@ CREATE INDEX refunds_owner ON orders (owner, placed_at, id) WHERE owner <> '' AN
 
 -- The index of words: the first 64 bytes of each word, and the rowid of the order.
 CREATE TABLE order_words (
-  word TEXT NOT NULL, placed_at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, placed_at, row)
+  word TEXT NOT NULL, at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, at, row)
 ) WITHOUT ROWID;
 
--- partition and offset are those of the record that failed, key is its key; dlq_partition and dlq_offset are those of the
--- dead letter itself, and gone is set when the dead-letter topic has deleted it.
+-- foreign is the dead-letter topic of another program, or empty. partition and offset are those of the record that failed in topic,
+-- key is its key; dlq_partition and dlq_offset are those of the dead letter itself, and gone is set when its topic has deleted it.
+-- cause is the ID of its group; words are those of the IDs, the message and the customer, each with a space before it. The last columns
+-- follow from orders, erased, decisions and sent_on; discarded and edited are the seq of a decision, or 0.
 CREATE TABLE dead_letters (
-  id TEXT PRIMARY KEY, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, key TEXT NOT NULL,
+  id TEXT PRIMARY KEY, "foreign" TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, key TEXT NOT NULL,
   dlq_partition INTEGER NOT NULL, dlq_offset INTEGER NOT NULL, gone INTEGER NOT NULL,
   step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
-  first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, replays INTEGER NOT NULL, rev INTEGER NOT NULL
+  first_failed INTEGER NOT NULL, last_failed INTEGER NOT NULL, worker TEXT NOT NULL, trace TEXT NOT NULL, replays INTEGER NOT NULL,
+  rev INTEGER NOT NULL, cause TEXT NOT NULL, text TEXT NOT NULL, words TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'open', erased INTEGER NOT NULL DEFAULT 0, discarded INTEGER NOT NULL DEFAULT 0,
+  edited INTEGER NOT NULL DEFAULT 0, notes INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX dead_letters_failed ON dead_letters (last_failed, id);
-CREATE INDEX dead_letters_step ON dead_letters (step, last_failed, id);
-CREATE INDEX dead_letters_reason ON dead_letters (reason, last_failed, id);
-CREATE INDEX dead_letters_step_reason ON dead_letters (step, reason, last_failed, id);
+CREATE INDEX dead_letters_state ON dead_letters (state, last_failed, id);
+CREATE INDEX dead_letters_cause ON dead_letters (cause, state, last_failed, id, first_failed);
+CREATE INDEX dead_letters_step ON dead_letters (step, state, last_failed, id);
+CREATE INDEX dead_letters_class ON dead_letters (class, state, last_failed, id);
+CREATE INDEX dead_letters_reason ON dead_letters (reason, state, last_failed, id);
+CREATE INDEX dead_letters_foreign ON dead_letters ("foreign", state, last_failed, id);
+CREATE INDEX dead_letters_record ON dead_letters ("foreign", dlq_partition, dlq_offset);
+
+-- The index of their words, as order_words; at is when the dead letter failed last.
+CREATE TABLE dead_letter_words (
+  word TEXT NOT NULL, at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, at, row)
+) WITHOUT ROWID;
+
+-- The failures of a dead letter, by the number of the replay that failed.
+CREATE TABLE failures (
+  dead_letter TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL,
+  message TEXT NOT NULL, attempts INTEGER NOT NULL, worker TEXT NOT NULL, cause TEXT NOT NULL, dlq_partition INTEGER NOT NULL,
+  dlq_offset INTEGER NOT NULL, PRIMARY KEY (dead_letter, number)
+) WITHOUT ROWID;
+
+-- Decisions about dead letters and groups, in their sequence. target is the ID of a dead letter or of a group.
+CREATE TABLE decisions (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, actor TEXT NOT NULL, trace TEXT NOT NULL, kind TEXT NOT NULL,
+  target TEXT NOT NULL, grouped INTEGER NOT NULL, text TEXT NOT NULL, version INTEGER NOT NULL, value BLOB
+);
+CREATE INDEX decisions_target ON decisions (target, kind, version);
+
+-- The dead letters of other programs that were replayed.
+CREATE TABLE sent_on (id TEXT PRIMARY KEY) WITHOUT ROWID;
 
 -- Orders that were erased: when, and the offset of the record that placed the order, or -1 if it was not known. Records of them in
 -- other topics must not bring them back.

@@ -126,10 +126,11 @@ func (s *Store) Apply(ctx context.Context, b view.Batch) error {
 }
 
 // Trim implements view.Store.
-func (s *Store) Trim(ctx context.Context, partition int32, below int64) error {
-	const mark = "UPDATE dead_letters SET gone = 1 WHERE dlq_partition = ? AND dlq_offset < ?"
+func (s *Store) Trim(ctx context.Context, foreign string, partition int32, below int64) error {
+	const mark = `UPDATE dead_letters SET gone = 1, state = CASE WHEN state IN ('open', 'parked') THEN 'lost' ELSE state END
+WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset < ? AND NOT gone`
 	return s.use(func(db *database) error {
-		_, err := db.ExecContext(ctx, mark, partition, below)
+		_, err := db.ExecContext(ctx, mark, foreign, partition, below)
 		return err
 	})
 }

@@ -5,39 +5,57 @@ import (
 	"strings"
 )
 
-// The index of words finds the orders of a customer if they are few. Many are found soon by reading
-// the orders from the newest on.
+// An index of words finds rows if they are few. Many are found soon by reading from the newest on.
 const (
-	maxCandidates = 2_000  // orders that are looked up one by one
+	maxCandidates = 2_000  // rows that are looked up one by one
 	maxPostings   = 50_000 // entries of a word in the index that are compared with those of other words
 	maxCompared   = 8      // words of which the entries are compared
 	maxWord       = 64     // bytes of a word that the index has
 )
 
-// indexed is what the index of words has of an order.
-type indexed struct {
-	row, placedAt int64
-	words         string
-}
+// index is a table with the words of the rows of another one.
+type index string
 
+// The indexes.
 const (
-	addWord    = "INSERT INTO order_words (word, placed_at, row) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-	removeWord = "DELETE FROM order_words WHERE word = ? AND placed_at = ? AND row = ?"
-	postings   = "SELECT row FROM order_words WHERE word >= ? AND word < ?"
+	orderWords      index = "order_words"
+	deadLetterWords index = "dead_letter_words"
 )
 
-func (tx *transaction) addWords(ctx context.Context, in indexed) error {
-	return tx.eachWord(ctx, addWord, in)
+// postings is the query for the rows that have a word between two.
+func (x index) postings() string {
+	return "SELECT row FROM " + string(x) + " WHERE word >= ? AND word < ?"
 }
 
-func (tx *transaction) removeWords(ctx context.Context, in indexed) error {
-	return tx.eachWord(ctx, removeWord, in)
+// indexed is what the index of words has of an order or a dead letter.
+type indexed struct {
+	row, at int64
+	words   string
+}
+
+func (tx *transaction) addWords(ctx context.Context, x index, in indexed) error {
+	return tx.eachWord(ctx, "INSERT INTO "+string(x)+" (word, at, row) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", in)
+}
+
+func (tx *transaction) removeWords(ctx context.Context, x index, in indexed) error {
+	return tx.eachWord(ctx, "DELETE FROM "+string(x)+" WHERE word = ? AND at = ? AND row = ?", in)
+}
+
+// reindex replaces what the index has of a row.
+func (tx *transaction) reindex(ctx context.Context, x index, before, after indexed) error {
+	if before == after {
+		return nil
+	}
+	if err := tx.removeWords(ctx, x, before); err != nil {
+		return err
+	}
+	return tx.addWords(ctx, x, after)
 }
 
 func (tx *transaction) eachWord(ctx context.Context, statement string, in indexed) error {
 	for word := range strings.FieldsSeq(in.words) {
 		word, _ = between(word)
-		if err := tx.exec(ctx, statement, word, in.placedAt, in.row); err != nil {
+		if err := tx.exec(ctx, statement, word, in.at, in.row); err != nil {
 			return err
 		}
 	}
@@ -51,10 +69,10 @@ func between(word string) (from, to string) {
 	return word, word + "\xff"
 }
 
-// search adds the condition that an order has words that begin with all of these. It reports
-// whether few orders can be meant: those that have one rare word, or all words that are not too
-// common.
-func (db *database) search(ctx context.Context, w *where, words []string) (few bool, err error) {
+// search adds the condition that a row has words that begin with all of these. It reports whether
+// few rows can be meant: those that have one rare word, or all words that are not too common.
+func (db *database) search(ctx context.Context, x index, w *where, words []string) (few bool, err error) {
+	postings := x.postings()
 	for _, word := range words {
 		w.add("instr(words, ?) > 0", " "+word)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
-	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
 
@@ -89,24 +88,6 @@ func TestEveryListOfOrdersIsAnsweredByAnIndex(t *testing.T) {
 				}
 				if got := plan("example", "com"); len(got) != 1 || !strings.Contains(got[0], "INDEX") {
 					t.Errorf("%+v, words that all have: got plan %q, want the orders from the newest on", f, got)
-				}
-			}
-		}
-	}
-}
-
-func TestEveryListOfDeadLettersIsAnsweredByAnIndex(t *testing.T) {
-	t.Parallel()
-	s := empty(t)
-	for _, state := range []view.DeadLetterState{"", view.Open} {
-		for _, step := range []order.Step{"", order.StepEmail} {
-			for _, reason := range []failure.Reason{"", failure.NoRoute} {
-				for _, after := range []view.Cursor{{}, {At: time.UnixMilli(5), ID: "1-1"}} {
-					query, args := listDeadLetters(view.DeadLetterFilter{State: state, Step: step, Reason: reason, Limit: 51}, after)
-					plan := s.plan(t, query, args)
-					if sorts(plan) || !strings.Contains(plan[0], "INDEX dead_letters_") {
-						t.Errorf("%s %s %s: got plan %q, want one that begins with an index", state, step, reason, plan)
-					}
 				}
 			}
 		}

@@ -135,7 +135,7 @@ func failed(n int, rev int64) view.Failed {
 
 func isUnavailable(t *testing.T, s *store) {
 	_, err := s.Order(t.Context(), "ord_01")
-	for _, err := range []error{err, s.Apply(t.Context(), view.Batch{}), s.Trim(t.Context(), 0, 1)} {
+	for _, err := range []error{err, s.Apply(t.Context(), view.Batch{}), s.Trim(t.Context(), "", 0, 1)} {
 		var unavailable *view.UnavailableError
 		if !errors.As(err, &unavailable) || !errors.Is(err, view.ErrStore) {
 			t.Errorf("got %v, want an UnavailableError", err)
@@ -367,7 +367,7 @@ func ignoresCopies(t *testing.T, s *store) {
 	copied.Partition, copied.Offset = 2, 50
 	s.reset(placed(1), failed(1, 1), copied)
 	equal(t, "while the original is there", s.deadLetter("1-1"), listed(failed(1, 1), view.Open, placed(1).Row))
-	s.check(s.Trim(t.Context(), 1, 12))
+	s.check(s.Trim(t.Context(), "", 1, 12))
 	s.apply(copied)
 	equal(t, "when the original is gone", s.deadLetter("1-1"), listed(copied, view.Open, placed(1).Row))
 	s.apply(failed(1, 1))
@@ -404,7 +404,7 @@ func knowsStates(t *testing.T, s *store) {
 		equal(t, string(status), s.stateAfter(changed(10+i, status, 2), failed(10+i, 1)), want)
 		equal(t, string(status)+" before it died", s.stateAfter(changed(30+i, status, 1), failed(30+i, 2)), view.Open)
 	}
-	s.check(s.Trim(t.Context(), 1, 12))
+	s.check(s.Trim(t.Context(), "", 1, 12))
 	equal(t, "below the start of the topic", s.deadLetter("1-1").State, view.Lost)
 	equal(t, "at the start of the topic", s.deadLetter("1-2").State, view.Open)
 }
@@ -434,12 +434,12 @@ func selectsDeadLetters(t *testing.T, s *store) {
 		want   []string
 	}{
 		{"all", view.DeadLetterFilter{}, []string{"1-4", "1-3", "1-2", "1-1"}},
-		{"state", view.DeadLetterFilter{State: view.Closed}, []string{"1-1"}},
+		{"state", view.DeadLetterFilter{States: []view.DeadLetterState{view.Closed}}, []string{"1-1"}},
 		{"step", view.DeadLetterFilter{Step: order.StepEmail}, []string{"1-3"}},
 		{"reason", view.DeadLetterFilter{Reason: failure.NoRoute}, []string{"1-4", "1-2", "1-1"}},
 		{
 			"all at once",
-			view.DeadLetterFilter{State: view.Open, Step: order.StepShipping, Reason: failure.NoRoute},
+			view.DeadLetterFilter{States: []view.DeadLetterState{view.Open}, Step: order.StepShipping, Reason: failure.NoRoute},
 			[]string{"1-4", "1-2"},
 		},
 	} {
@@ -454,7 +454,7 @@ func selectsDeadLetters(t *testing.T, s *store) {
 func (s *store) deadLetterIDs(f view.DeadLetterFilter) (all []string) {
 	s.t.Helper()
 	for after := (view.Cursor{}); ; {
-		page, err := s.DeadLetters(s.t.Context(), f, after)
+		page, err := s.DeadLetters(s.t.Context(), f, nil, after)
 		s.check(err)
 		for _, l := range page {
 			all = append(all, l.ID())

@@ -1,0 +1,97 @@
+package view
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/orders/shared/wire"
+)
+
+// DeadLetters returns a page of dead letters, those that failed last first, and the cursor of the
+// next page or "".
+func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadLetter, next string, err error) {
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := f.Limit
+	f.Limit++
+	err = v.filtered(&f, func(words []string) (err error) {
+		all, err = v.cfg.Store.DeadLetters(ctx, f, words, after)
+		return err
+	})
+	all, next = page(all, limit, func(l DeadLetter) Cursor { return Cursor{l.LastFailed, l.ID()} })
+	return all, next, err
+}
+
+// Select returns the IDs of all dead letters that a filter selects, those that failed first first,
+// and at most f.Limit of them. It ignores f.Cursor.
+func (v *View) Select(ctx context.Context, f DeadLetterFilter) (ids []string, err error) {
+	err = v.filtered(&f, func(words []string) (err error) {
+		ids, err = v.cfg.Store.Select(ctx, f, words)
+		return err
+	})
+	return ids, err
+}
+
+// Groups returns the groups of the dead letters that a filter selects, by ID. Their last hour is the
+// present one.
+func (v *View) Groups(ctx context.Context, f DeadLetterFilter) (all []Group, err error) {
+	hours := time.Now().Truncate(time.Hour).Add(-23 * time.Hour)
+	err = v.filtered(&f, func(words []string) (err error) {
+		all, err = v.cfg.Store.Groups(ctx, f, words, hours)
+		return err
+	})
+	return all, err
+}
+
+// filtered asks the store with a filter as the store reads it. With ErrStore the answer is what the
+// store has while it is being rebuilt.
+func (v *View) filtered(f *DeadLetterFilter, question func(words []string) error) error {
+	text := words(f.Text)
+	if f.Text != "" && len(text) == 0 { // punctuation: no word begins so
+		return v.life.complete()
+	}
+	if f.Topic == v.cfg.Topics.DLQ {
+		f.Topic = Ours
+	}
+	return cmp.Or(v.ask(func() error { return question(text) }), v.life.complete())
+}
+
+// Failures returns the failures of a dead letter by the numbers of its replays, of which the first
+// is 0.
+func (v *View) Failures(ctx context.Context, id string) (all []Failure, err error) {
+	err = v.ask(func() (err error) {
+		all, err = v.cfg.Store.Failures(ctx, id)
+		return err
+	})
+	return all, cmp.Or(err, v.life.complete())
+}
+
+// Decisions returns the decisions about a dead letter, or the notes about a group, by its ID, the
+// first first. An edit that was not the next version is left out: its editor had not seen another one.
+func (v *View) Decisions(ctx context.Context, target string) (all []wire.Decision, err error) {
+	err = v.ask(func() (err error) {
+		all, err = v.cfg.Store.Decisions(ctx, target)
+		return err
+	})
+	return all, cmp.Or(err, v.life.complete())
+}
+
+// DeadLetter returns a dead letter by its ID, or ErrUnknown.
+func (v *View) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
+	var l *DeadLetter
+	err := v.ask(func() (err error) {
+		l, err = v.cfg.Store.DeadLetter(ctx, id)
+		return err
+	})
+	if err == nil && l == nil {
+		err = cmp.Or(v.life.complete(), ErrUnknown)
+	}
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("dead letter %.100q: %w", id, err)
+	}
+	return *l, nil
+}

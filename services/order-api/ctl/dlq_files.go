@@ -41,6 +41,7 @@ func (c *exportDeadLetters) Run(ctx context.Context, p *printer, api *client.Cli
 	if err != nil {
 		return err
 	}
+	defer p.hide()
 	lines, err := c.copy(into, body, p)
 	if err := errors.Join(err, into.Close()); err != nil {
 		return errors.Join(err, os.Remove(into.Name()))
@@ -58,7 +59,9 @@ func (c *exportDeadLetters) copy(into io.Writer, body io.Reader, p *printer) (li
 	for {
 		line, err := r.ReadString('\n')
 		if line != "" && err == nil {
-			lines++
+			if lines++; into != p.out && lines%100 == 1 {
+				p.count(lines, "lines")
+			}
 			if line, err = c.safe(line, into == p.out && p.columns > 0); err == nil {
 				_, err = w.WriteString(line)
 			}

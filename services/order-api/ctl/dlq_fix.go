@@ -74,6 +74,8 @@ func (c *fixDeadLetters) Run(ctx context.Context, p *printer, api *client.Client
 // preview prints the differences of the first dead letters that the patch changes or cannot change,
 // and the counts of all.
 func (c *fixDeadLetters) preview(ctx context.Context, p *printer, api *client.Client, f client.Fix) (counts client.FixPreview, err error) {
+	p.count(0, "previewing the patch")
+	defer p.hide()
 	for page, err := range pages(c.Show, func(_ int, cursor string) ([]client.FixResult, string, error) {
 		preview, err := api.PreviewFix(ctx, f, cursor)
 		if cursor == "" {

@@ -94,7 +94,9 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 
 // start starts a job and follows it, unless the command line says otherwise.
 func (a attachment) start(ctx context.Context, p *printer, api *client.Client, n client.NewReplayJob) error {
+	p.count(0, "selecting the dead letters")
 	j, err := api.StartReplay(ctx, n)
+	p.hide()
 	if unreachable(err) && temporary(err) {
 		return config.Hint(fmt.Errorf("starting the replay job: %w", err), "it may have been started: look with ordersctl dlq jobs list before you repeat this")
 	}

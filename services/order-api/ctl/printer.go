@@ -71,8 +71,8 @@ func (p *printer) printError(err error) {
 
 // bar is a progress bar. A nil bar shows nothing.
 type bar struct {
-	columns             int // width of the terminal, or 0: not known
-	total, done, failed int
+	columns             int    // width of the terminal, or 0: not known
+	total, done, failed int    // total 0: not known
 	text                string // shown instead of the number of failed ones
 }
 
@@ -84,6 +84,21 @@ func (p *printer) show(total int) {
 		p.bar = &bar{columns: columns, total: total}
 		p.bar.draw(p.err)
 	}
+}
+
+// count shows on a terminal how many items are done, if their total is not known; 0 shows only what
+// is being done. The caller ends it with hide.
+func (p *printer) count(done int, what string) {
+	if p.bar == nil {
+		columns := terminal(p.err)
+		if columns == 0 {
+			return
+		}
+		p.bar = &bar{columns: columns}
+	}
+	p.bar.clear(p.err)
+	p.bar.done, p.bar.text = done, what
+	p.bar.draw(p.err)
 }
 
 func (p *printer) hide() {
@@ -122,16 +137,25 @@ func (b *bar) draw(w io.Writer) {
 	if b == nil {
 		return
 	}
-	text := b.text
-	if text == "" {
-		text = fmt.Sprintf("%d failed", b.failed)
-	}
-	full := min(max(barWidth*b.done/max(b.total, 1), 0), barWidth)
-	line := fmt.Sprintf("[%s%s] %d/%d, %s", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), b.done, b.total, oneLine(text))
+	line := b.line()
 	if b.columns > 0 {
 		line = runewidth.Truncate(line, b.columns-1, "…")
 	}
 	fmt.Fprint(w, "\r", line)
+}
+
+func (b *bar) line() string {
+	text := oneLine(b.text)
+	switch {
+	case b.total == 0 && b.done == 0:
+		return text + " …"
+	case b.total == 0:
+		return fmt.Sprintf("%d %s", b.done, text)
+	case text == "":
+		text = fmt.Sprintf("%d failed", b.failed)
+	}
+	full := min(max(barWidth*b.done/max(b.total, 1), 0), barWidth)
+	return fmt.Sprintf("[%s%s] %d/%d, %s", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), b.done, b.total, text)
 }
 
 // clear erases the line of the bar, so that another line can replace it.

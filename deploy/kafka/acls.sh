@@ -16,6 +16,7 @@ allow() {
   shift 3
   for name; do if [ "$kind" = cluster ]; then what+=(--cluster); else what+=("--$kind" "$name"); fi; done
   for operation in ${operations//,/ }; do what+=(--operation "$operation"); done
+  if [ "$kind" = transactional-id ]; then what+=(--resource-pattern-type prefixed); fi
   "${command[@]}" --add --allow-principal "User:$principal" "${what[@]}"
 }
 
@@ -24,6 +25,8 @@ allow "$api" Read,DescribeConfigs topic "$prefix.status" "$prefix.invoices" "$pr
 allow "$api" Write,DescribeConfigs topic "$prefix.replay"
 allow "$api" Describe,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting"
 allow "$api" Describe group "$group"
+allow "$api" Read group "$prefix.desk"
+allow "$api" Write transactional-id "$prefix.desk."
 
 allow "$worker" Read,DescribeConfigs topic "$prefix" "$prefix.replay"
 allow "$worker" Read,Write,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.status" "$prefix.invoices" "$prefix.dlq"

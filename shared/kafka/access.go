@@ -17,8 +17,8 @@ import (
 
 // Grant is what a program must be allowed to do with one resource of Kafka.
 type Grant struct {
-	Kind       string // topic or group
-	Name       string
+	Kind       string   // topic, group or transactional-id
+	Name       string   // of transactional IDs, how they begin
 	Operations []string // as in kafka-acls.sh: Read, Write, Create, Describe, DescribeConfigs
 }
 
@@ -28,11 +28,19 @@ var operations = map[kmsg.ACLOperation]string{
 	kmsg.ACLOperationDescribe: "Describe", kmsg.ACLOperationDescribeConfigs: "DescribeConfigs",
 }
 
+// DeskGroup is the consumer group whose members own the partitions of the topic of the desk.
+func DeskGroup(t topic.Set) string { return t.Desk }
+
+// DeskTransactions is how the transactional IDs of these owners begin: the number of the partition
+// follows.
+func DeskTransactions(t topic.Set) string { return t.Desk + "." }
+
 // APIGrants are what order-api needs. Read and Write include Describe.
 func APIGrants(t topic.Set, group string) []Grant {
 	return append(checked(t, map[string][]string{
 		t.Orders: {"Read", "Write"}, t.Status: {"Read"}, t.Invoices: {"Read"}, t.DLQ: {"Read"}, t.Replay: {"Write"}, t.Desk: {"Read", "Write"},
-	}), Grant{"group", group, []string{"Describe"}})
+	}), Grant{"group", group, []string{"Describe"}}, Grant{"group", DeskGroup(t), []string{"Read"}},
+		Grant{"transactional-id", DeskTransactions(t), []string{"Write"}})
 }
 
 // WorkerGrants are what order-worker needs.
@@ -120,14 +128,14 @@ func authorize(ctx context.Context, cl *kgo.Client, grants []Grant) error {
 	return denied(ctx, cl, grants, found)
 }
 
-// denied compares grants with an answer of listTopics, and asks about the groups.
+// denied compares grants with an answer of listTopics, and asks about the others.
 func denied(ctx context.Context, cl *kgo.Client, grants []Grant, found kadm.TopicDetails) error {
 	var d DeniedError
 	for _, g := range grants {
 		lacks, err := g.Operations, error(nil)
 		if g.Kind == "topic" {
 			lacks, err = lacking(g, found[g.Name])
-		} else if err = askGroup(ctx, cl, g); err == nil {
+		} else if err = ask(ctx, cl, g); err == nil {
 			continue
 		}
 		switch {
@@ -167,23 +175,40 @@ func lacking(g Grant, t kadm.TopicDetail) (ops []string, err error) {
 	return ops, nil
 }
 
-// askGroup is an error if a group does not allow the operation of a grant. Brokers check that first, so the heartbeat of
-// a member that does not exist shows whether members may read; it has no effect.
-func askGroup(ctx context.Context, cl *kgo.Client, g Grant) error {
-	if slices.Contains(g.Operations, "Read") {
+// ask is an error if a group or a transactional ID does not allow the operation of a grant. Brokers check that first, so a
+// request of a member or of a producer that does not exist shows it; it has no effect.
+func ask(ctx context.Context, cl *kgo.Client, g Grant) error {
+	switch {
+	case g.Kind == "transactional-id":
+		req := kmsg.NewPtrEndTxnRequest()
+		req.TransactionalID, req.ProducerID = g.Name+"0", -1
+		answer, err := req.RequestWith(ctx, cl)
+		if err != nil {
+			return err
+		}
+		return only(kerr.TransactionalIDAuthorizationFailed, answer.ErrorCode)
+	case slices.Contains(g.Operations, "Read"):
 		req := kmsg.NewPtrHeartbeatRequest()
 		req.Group, req.MemberID = g.Name, "no member: asks what is authorized"
 		answer, err := req.RequestWith(ctx, cl)
-		if err == nil && answer.ErrorCode == kerr.GroupAuthorizationFailed.Code {
-			err = kerr.GroupAuthorizationFailed
+		if err != nil {
+			return err
 		}
-		return err
+		return only(kerr.GroupAuthorizationFailed, answer.ErrorCode)
 	}
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups = []string{g.Name}
 	answer, err := req.RequestWith(ctx, cl)
-	if err == nil && len(answer.Groups) == 1 && answer.Groups[0].ErrorCode == kerr.GroupAuthorizationFailed.Code {
-		err = kerr.GroupAuthorizationFailed
+	if err != nil || len(answer.Groups) != 1 {
+		return err
 	}
-	return err
+	return only(kerr.GroupAuthorizationFailed, answer.Groups[0].ErrorCode)
+}
+
+// only is a refusal, if that is what a code says.
+func only(refusal *kerr.Error, code int16) error {
+	if code == refusal.Code {
+		return refusal
+	}
+	return nil
 }

@@ -84,8 +84,10 @@ func TestEachMissingACLIsNamedAtTheStart(t *testing.T) {
 	// Unlike Apache Kafka, kfake authorizes a heartbeat only of a group that exists.
 	at := kadm.Offsets{}
 	at.Add(kadm.Offset{Topic: set.Orders, At: 0})
-	if err := kadm.NewClient(k.Client).CommitAllOffsets(t.Context(), group, at); err != nil {
-		t.Fatal(err)
+	for _, group := range []string{group, kafka.DeskGroup(set)} {
+		if err := kadm.NewClient(k.Client).CommitAllOffsets(t.Context(), group, at); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for principal, check := range map[string]func(cl *kgo.Client) error{
 		"api": func(cl *kgo.Client) error {

@@ -99,7 +99,7 @@ func (a ACL) String() string { return a.Operation + " on " + a.Kind + " " + a.Na
 
 // row is a command of such a file; variable is a name in it.
 var (
-	row      = regexp.MustCompile(`(?m)^allow "\$(\w+)" (\S+) (\w+) (.*)$`)
+	row      = regexp.MustCompile(`(?m)^allow "\$(\w+)" (\S+) ([\w-]+) (.*)$`)
 	variable = regexp.MustCompile(`"\$(prefix|group)([^"]*)"|kafka-cluster`)
 )
 
@@ -132,7 +132,7 @@ func (k *Kafka) Allow(t testing.TB, acls ...ACL) {
 	req := kmsg.NewPtrCreateACLsRequest()
 	for _, a := range acls {
 		c := kmsg.NewCreateACLsRequestCreation()
-		c.ResourceType, c.ResourceName, c.ResourcePatternType = kindOf(a), a.Name, kmsg.ACLResourcePatternTypeLiteral
+		c.ResourceType, c.ResourceName, c.ResourcePatternType = kindOf(a), a.Name, patternOf(a)
 		c.Principal, c.Host, c.Operation, c.PermissionType = "User:"+a.Principal, "*", operationOf(t, a), kmsg.ACLPermissionTypeAllow
 		req.Creations = append(req.Creations, c)
 	}
@@ -154,7 +154,7 @@ func (k *Kafka) Deny(t testing.TB, acls ...ACL) {
 	for _, a := range acls {
 		f := kmsg.NewDeleteACLsRequestFilter()
 		principal, host := "User:"+a.Principal, "*"
-		f.ResourceType, f.ResourceName, f.ResourcePatternType = kindOf(a), &a.Name, kmsg.ACLResourcePatternTypeLiteral
+		f.ResourceType, f.ResourceName, f.ResourcePatternType = kindOf(a), &a.Name, patternOf(a)
 		f.Principal, f.Host, f.Operation, f.PermissionType = &principal, &host, operationOf(t, a), kmsg.ACLPermissionTypeAllow
 		req.Filters = append(req.Filters, f)
 	}
@@ -175,8 +175,20 @@ func kindOf(a ACL) kmsg.ACLResourceType {
 		return kmsg.ACLResourceTypeTopic
 	case "group":
 		return kmsg.ACLResourceTypeGroup
+	case transactionalID:
+		return kmsg.ACLResourceTypeTransactionalId
 	}
 	return kmsg.ACLResourceTypeCluster
+}
+
+// transactionalID is the kind of an ACL whose name is how transactional IDs begin.
+const transactionalID = "transactional-id"
+
+func patternOf(a ACL) kmsg.ACLResourcePatternType {
+	if a.Kind == transactionalID {
+		return kmsg.ACLResourcePatternTypePrefixed
+	}
+	return kmsg.ACLResourcePatternTypeLiteral
 }
 
 func operationOf(t testing.TB, a ACL) kmsg.ACLOperation {

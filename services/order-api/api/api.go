@@ -3,7 +3,8 @@
 //	            ┌── Place ──▶ intake ──▶ orders
 //	httpapi ────┼── Order, Orders, DeadLetters, Acts, Watch ──▶ view ◀── orders, .status, .dlq, .desk
 //	            ├── Begin ──▶ trail ──▶ orders.desk
-//	            └── Replay, Cancel ──▶ desk ──▶ orders.replay
+//	            ├── Replay, Cancel ──▶ desk ──▶ orders.replay
+//	            └── Create, Command ──▶ jobs ──▶ orders.desk, .replay
 //
 // openapi.yaml is the contract: tests check the API against it, and /docs shows it.
 package api
@@ -18,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,8 +27,10 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
@@ -63,6 +67,10 @@ type Settings struct {
 	RateLimit            int      // requests per second of one principal; zero is no limit
 	GuestRateLimit       int      // and of one address without credentials; zero is no limit
 	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
+
+	DLQTopics  []string          // dead-letter topics of other programs
+	ReplayTo   map[string]string // topic by dead-letter topic: where to replay to instead of what headers name
+	DLQWarning time.Duration     // how long before Kafka deletes such a dead letter a warning is logged
 }
 
 // Config is the configuration of Run.
@@ -129,13 +137,26 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	auth.Next = issuer
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
+	replays := cfg.jobs(k, v, d, products.Price)
 	auth.record(acts, cfg.Log)
-	tasks := []func(context.Context) error{acts.Run, auth.run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, cfg.watchExpiry(k.replays, v).Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
 		}, in, v, d, products, card))
+	})
+}
+
+// jobs are the replay jobs. People know this instance by its host and process.
+func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price) *jobs.Jobs {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return jobs.New(k.replays, jobs.Config{
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
+		Own: &jobs.Own{View: v, Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
 	})
 }
 
@@ -210,12 +231,19 @@ type clients struct {
 }
 
 func connect(ctx context.Context, cfg Config) (*clients, error) {
+	rules, err := cfg.foreignRules()
+	if err != nil {
+		return nil, err
+	}
 	replays, err := cfg.Kafka.ConnectProducer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	k := &clients{replays: replays}
 	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics, kafka.APIGrants(cfg.Topics, cfg.Group)...); err == nil {
+		err = checkForeign(ctx, replays, rules)
+	}
+	if err == nil {
 		k.orders, err = intake.Connect(ctx, cfg.Kafka)
 	}
 	if err != nil {
@@ -240,6 +268,6 @@ func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View,
 		return nil, err
 	}
 	return view.New(ctx, view.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group, Store: store, Log: cfg.Log,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Group: cfg.Group, Store: store, Log: cfg.Log, Foreign: cfg.DLQTopics,
 	})
 }

@@ -1,5 +1,6 @@
 // Package desk is for operators and customers who act on placed orders: it shows dead letters with
-// the records that failed, replays them, and cancels orders.
+// the records that failed, replays them, and cancels orders. Decisions edits, discards and restores
+// dead letters, and writes notes.
 //
 // A replay or a cancellation is a request to the worker that owns the order: a record in the topic
 // for replays, in the partition of the order. Workers read that topic without waiting for the
@@ -9,6 +10,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,8 +43,11 @@ func New(cl *kgo.Client, topics topic.Set, v *view.View) *Desk {
 var (
 	ErrUnknown = fmt.Errorf("dead letter: %w", view.ErrUnknown)
 	ErrClosed  = errors.New("the dead letter is already closed") // its order is being processed again, or is final
-	ErrBegun   = errors.New("work on the order has begun")
-	ErrRefund  = errors.New("a refund cannot be cancelled") // later refunds were computed with it
+	ErrParked  = errors.New("the dead letter is parked: it was replayed too often")
+	// ErrDiscarded is a dead letter that must be restored first.
+	ErrDiscarded = errors.New("the dead letter is discarded")
+	ErrBegun     = errors.New("work on the order has begun")
+	ErrRefund    = errors.New("a refund cannot be cancelled") // later refunds were computed with it
 )
 
 // LostError is a dead letter whose record is gone: it was deleted from its topic, or the topic was
@@ -58,13 +63,13 @@ func (l *LostError) Error() string { return "record of the dead letter is gone: 
 // deadline limits each request: reading what it is about, and writing a record.
 const deadline = kafka.DeliveryTimeout - time.Second
 
-// Replay requests that a worker resumes the order of a dead letter at the step that failed. It
-// returns the number of the replay. Its errors are those of Request, and view.ErrAway: then the
-// replay may have been requested.
-func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
+// Replay requests that a worker resumes the order of a dead letter at the step that failed, also if
+// it is parked and override is true. It returns the number of the replay. Its errors are those of
+// Request, and view.ErrAway: then the replay may have been requested.
+func (d *Desk) Replay(ctx context.Context, id string, override bool) (number int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	q, err := d.Request(ctx, id)
+	q, err := d.Request(ctx, id, override)
 	if err != nil {
 		return 0, err
 	}
@@ -75,13 +80,15 @@ func (d *Desk) Replay(ctx context.Context, id string) (number int, err error) {
 }
 
 // Request returns the next replay of a dead letter, and sends nothing. The principal of ctx asks
-// for it. If the record of the dead letter is gone, the replay uses the current state of the order.
-// It blocks until Kafka has answered or ctx ends.
+// for it. It has the newest version of the order, if that was edited. If the record of the dead
+// letter is gone, the replay uses the current state of the order. It blocks until Kafka has answered
+// or ctx ends.
 //
-// It is ErrUnknown, ErrClosed or, without an order, LostError if there is nothing to replay,
-// view.ErrBehind if the view is too old to know, and view.ErrAway if Kafka does not answer.
-func (d *Desk) Request(ctx context.Context, id string) (wire.ReplayRequest, error) {
-	shown, err := d.replayable(ctx, id)
+// It is ErrUnknown, ErrClosed, ErrDiscarded, ErrParked unless override is true or, without an order,
+// LostError if there is nothing to replay, view.ErrBehind if the view is too old to know, and
+// view.ErrAway if Kafka does not answer.
+func (d *Desk) Request(ctx context.Context, id string, override bool) (wire.ReplayRequest, error) {
+	shown, err := d.replayable(ctx, id, override)
 	if err != nil {
 		return wire.ReplayRequest{}, err
 	}
@@ -89,14 +96,18 @@ func (d *Desk) Request(ctx context.Context, id string) (wire.ReplayRequest, erro
 	if err != nil {
 		return wire.ReplayRequest{}, err
 	}
-	return wire.ReplayRequest{
+	q := wire.ReplayRequest{
 		Source: l.Source, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
 		// The worker compares the rev with that of the order, and reads the state at its offset if
 		// it has forgotten the order. The view may show the dead letter before the state that
 		// belongs to it.
 		Rev: max(l.Rev, shown.OrderRev), StateAt: shown.OrderAt,
-		Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
-	}, nil
+		Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress, Edit: l.Edit,
+	}
+	if e := shown.Edit; e != nil {
+		q.Value, q.Edit, q.EditedBy, q.EditReason = e.Value, e.Version, e.Cause, e.Text
+	}
+	return q, nil
 }
 
 // Cancel requests that a worker cancels an order that none has begun, and returns the order. If a
@@ -130,8 +141,8 @@ func (d *Desk) DeadLetter(ctx context.Context, id string) (view.DeadLetter, erro
 	return l, err
 }
 
-// replayable returns a dead letter that is not closed.
-func (d *Desk) replayable(ctx context.Context, id string) (view.DeadLetter, error) {
+// replayable returns a dead letter that is open, or parked with override.
+func (d *Desk) replayable(ctx context.Context, id string, override bool) (view.DeadLetter, error) {
 	if err := d.view.Fresh(ctx); err != nil {
 		return view.DeadLetter{}, err
 	}
@@ -142,10 +153,18 @@ func (d *Desk) replayable(ctx context.Context, id string) (view.DeadLetter, erro
 	if err := d.view.CheckPartition(l.Origin.Partition); err != nil {
 		return l, err
 	}
-	if l.State != view.Open && l.State != view.Lost {
-		return l, fmt.Errorf("dead letter %s, order %s is %s: %w", id, l.Order, l.OrderStatus, ErrClosed)
+	switch parked := l.Replays >= view.ParkAfter && !override; {
+	case l.State == view.Discarded:
+		err = ErrDiscarded
+	case l.State != view.Open && l.State != view.Lost && l.State != view.Parked:
+		err = ErrClosed
+	case parked:
+		err = ErrParked
 	}
-	return l, nil
+	if err != nil {
+		err = fmt.Errorf("dead letter %s, order %s is %s: %w", id, l.Order, l.OrderStatus, err)
+	}
+	return l, err
 }
 
 // cancellable returns an order that no worker has begun, or that is cancelled already.
@@ -194,19 +213,24 @@ func (d *Desk) complete(ctx context.Context, shown view.DeadLetter) (dlq.DeadLet
 		l = shown.DeadLetter
 	}
 	r := wire.Order(s.Order)
-	l.Key, l.Value, l.Headers, l.Progress = r.Key, r.Value, r.Headers, s.Progress
+	l.Key, l.Value, l.Headers, l.Progress, l.Edit = r.Key, r.Value, r.Headers, s.Progress, s.Edit
 	return l, nil
 }
 
 // read reads the record of a dead letter, and compares it with what the view knows: after the topic
 // was truncated or recreated, another record can have its offset.
 func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, error) {
-	r, err := d.view.Record(ctx, d.topics.DLQ, l.Partition, l.Offset)
+	r, err := d.view.Record(ctx, cmp.Or(l.Foreign, d.topics.DLQ), l.Partition, l.Offset)
 	if errors.Is(err, view.ErrGone) {
 		err = &LostError{l.Order, err}
 	}
 	if err != nil {
 		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w", l.ID(), err)
+	}
+	if l.Foreign != "" {
+		read := l.DeadLetter
+		read.Key, read.Value, read.Headers = r.Key, r.Value, r.Headers
+		return read, nil
 	}
 	read, err := dlq.Read(r)
 	if err != nil || read.Topic != l.Topic || read.Origin != l.Origin || !l.Of(read.Key) {

@@ -123,7 +123,7 @@ func TestReplayRequestContainsTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for range 2 { // the second is harmless: it has the same number
-		number, err := b.desk.Replay(t.Context(), "2-0")
+		number, err := b.desk.Replay(t.Context(), "2-0", false)
 		if err != nil || number != 1 {
 			t.Fatalf("got replay %d, %v; want 1", number, err)
 		}
@@ -153,7 +153,7 @@ func TestReplayRequestNamesTheStateInTheView(t *testing.T) {
 	kafkatest.Record(t, &b.dead, order.Change{Rev: 3, At: at, Status: order.Dead, Reason: "conflict", Replay: 1})
 	b.put(t, b.Topics.Status, wire.State(b.dead, 0))
 	<-changes
-	_, err := b.desk.Replay(t.Context(), "2-0")
+	_, err := b.desk.Replay(t.Context(), "2-0", false)
 	must(t, err)
 	got, err := wire.ReadReplayRequest(b.Records(t, b.Topics.Replay)[0])
 	if err != nil || got.Rev != 3 || got.StateAt != 2 {
@@ -169,10 +169,10 @@ func TestDeadLetterOfAnOrderInProgressIsClosed(t *testing.T) {
 	kafkatest.Record(t, &b.dead, order.Change{Rev: 3, At: at, Status: order.Working, Replay: 1})
 	b.put(t, b.Topics.Status, wire.State(b.dead, 0))
 	<-changes
-	if _, err := b.desk.Replay(t.Context(), "2-0"); !errors.Is(err, desk.ErrClosed) {
+	if _, err := b.desk.Replay(t.Context(), "2-0", false); !errors.Is(err, desk.ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
-	if _, err := b.desk.Replay(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
+	if _, err := b.desk.Replay(t.Context(), "2-9", false); !errors.Is(err, view.ErrUnknown) {
 		t.Errorf("dead letter that does not exist: got %v, want ErrUnknown", err)
 	}
 	if got := b.Records(t, b.Topics.Replay); len(got) != 0 {
@@ -189,7 +189,7 @@ func TestBlockedPartitionRefusesReplayAndCancel(t *testing.T) {
 	newer := wire.State(s, 0)
 	newer.Value = []byte(`{"schema":9}`)
 	b := setup(t, newer)
-	if _, err := b.desk.Replay(t.Context(), "2-0"); !errors.Is(err, view.ErrBehind) {
+	if _, err := b.desk.Replay(t.Context(), "2-0", false); !errors.Is(err, view.ErrBehind) {
 		t.Errorf("replay: got %v, want ErrBehind", err)
 	}
 	if _, err := b.desk.Cancel(t.Context(), "ord_1"); !errors.Is(err, view.ErrBehind) {
@@ -207,7 +207,7 @@ func TestDeadLetterShowsTheExactBytes(t *testing.T) {
 	if err != nil || string(got.Key) != "\xff" || string(got.Value) != "no order" || got.State != view.Open {
 		t.Errorf("got key %q, value %q, %s, %v; want those of the record, open", got.Key, got.Value, got.State, err)
 	}
-	if number, err := b.desk.Replay(t.Context(), "2-1"); err != nil || number != 1 {
+	if number, err := b.desk.Replay(t.Context(), "2-1", false); err != nil || number != 1 {
 		t.Errorf("replay of what is no order: got %d, %v; want 1: a newer worker may read it", number, err)
 	}
 	if _, err := b.desk.DeadLetter(t.Context(), "2-9"); !errors.Is(err, view.ErrUnknown) {
@@ -232,7 +232,7 @@ func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	if lost, ok := errors.AsType[*desk.LostError](err); !ok || lost.Order != "ord_1" {
 		t.Errorf("got %v, want LostError with ord_1", err)
 	}
-	number, err := b.desk.Replay(t.Context(), "2-0")
+	number, err := b.desk.Replay(t.Context(), "2-0", false)
 	if err != nil || number != 1 {
 		t.Fatalf("got replay %d, %v; want 1", number, err)
 	}
@@ -242,7 +242,7 @@ func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("replay: %v (-want +got):\n%s", err, diff)
 	}
-	_, err = b.desk.Replay(t.Context(), "2-1")
+	_, err = b.desk.Replay(t.Context(), "2-1", false)
 	if lost, ok := errors.AsType[*desk.LostError](err); !ok || lost.Order != "" {
 		t.Errorf("replay of what was no order: got %v, want LostError without an order", err)
 	}
@@ -257,7 +257,7 @@ func TestDeadLetterWithoutBytesIsReplayedFromItsOrder(t *testing.T) {
 		clipped.Key, clipped.Value, clipped.Headers = nil, nil, nil
 		b.put(t, b.Topics.DLQ, clipped.Record())
 	})
-	_, err := b.desk.Replay(t.Context(), "2-0")
+	_, err := b.desk.Replay(t.Context(), "2-0", false)
 	must(t, err)
 	got, err := wire.ReadReplayRequest(b.Records(t, b.Topics.Replay)[0])
 	if err != nil || string(got.Key) != "ord_1" || string(got.Value) != string(b.deadLetter.Value) {
@@ -286,7 +286,7 @@ func TestCopiedDeadLetterBelongsToItsOwnOrder(t *testing.T) {
 		if err != nil || string(l.Key) != want {
 			t.Errorf("dead letter %s: got that of %q, %v; want %s", id, l.Key, err, want)
 		}
-		_, err = b.desk.Replay(t.Context(), id)
+		_, err = b.desk.Replay(t.Context(), id, false)
 		must(t, err)
 	}
 	for _, r := range b.Records(t, b.Topics.Replay) {

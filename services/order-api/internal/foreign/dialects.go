@@ -231,8 +231,10 @@ func never(headers) int64 { return 0 }
 func counted(n number, name string) func(headers) int64 {
 	return func(h headers) int64 {
 		value, _ := h.nth([]string{name}, 0)
-		count, _ := n(value)
-		return count
+		if count, ok := n(value); ok {
+			return count
+		}
+		return 0
 	}
 }
 

@@ -11,10 +11,11 @@
 package foreign
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func ParseID(id string) (Place, bool) {
 	partition, err1 := strconv.ParseInt(id[colon+1:dash], 10, 32)
 	offset, err2 := strconv.ParseInt(id[dash+1:], 10, 64)
 	p := Place{id[:colon], int32(partition), offset}
-	return p, err1 == nil && err2 == nil && partition >= 0 && offset >= 0 && legal(p.Topic) && p.ID() == id
+	return p, err1 == nil && err2 == nil && partition >= 0 && offset >= 0 && Legal(p.Topic) && p.ID() == id
 }
 
 // DeadLetter is what the headers of a dead letter say. Texts are valid UTF-8 of at most 500 bytes.
@@ -76,8 +77,9 @@ var (
 	ErrNoTarget = errors.New("no header of a known library names a topic: name one")
 	// ErrLoop is returned when that is the dead-letter topic.
 	ErrLoop = errors.New("a dead letter is not replayed to its own dead-letter topic")
-	// ErrNoCopy is returned for a dead letter of a share group that does not copy records.
-	ErrNoCopy = errors.New("the dead letter has no copy of the record: " +
+	// ErrNoCopy is returned for a dead letter of a share group that does not copy records, unless it
+	// was completed.
+	ErrNoCopy = errors.New("the dead letter has no copy of the record, and the record is gone: " +
 		"its share group is configured with errors.deadletterqueue.copy.record.enable=false")
 )
 
@@ -104,7 +106,7 @@ func Back(r *kgo.Record, replayTo string) (*kgo.Record, error) {
 		return nil, ErrNoTarget
 	case at.topic == r.Topic:
 		return nil, ErrLoop
-	case !legal(at.topic):
+	case !Legal(at.topic):
 		return nil, fmt.Errorf("%w: %.100q is no name of a topic", ErrNoTarget, at.topic)
 	}
 	back := &kgo.Record{Topic: at.topic, Partition: at.partition, Key: r.Key, Value: r.Value, Timestamp: d.timestamp(r)}
@@ -119,12 +121,41 @@ func Back(r *kgo.Record, replayTo string) (*kgo.Record, error) {
 	return back, nil
 }
 
-// legal reports whether Kafka takes a text as the name of a topic of applications.
-func legal(topic string) bool {
-	return legalName.MatchString(topic) && topic != "." && topic != ".." && !strings.HasPrefix(topic, "__")
+// Partial reports whether a dead letter has only a part of the record that failed, and where that
+// is: Kafka does not copy the headers of a record for a share group, nor its timestamp.
+func Partial(r *kgo.Record) (Place, bool) {
+	d := dialectOf(r.Headers)
+	if d.name != share {
+		return Place{}, false
+	}
+	at := d.place(r)
+	p := Place{at.topic, at.partition, at.offset}
+	return p, at.partition >= 0 && at.offset >= 0 && Legal(at.topic)
 }
 
-var legalName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+// Complete adds to a dead letter what the record that failed has. It returns the dead letter as it
+// is if that is another record: a topic that was created again has other ones at the same offsets.
+func Complete(dead, failed *kgo.Record) *kgo.Record {
+	copied := dead.Key != nil || dead.Value != nil
+	if copied && !(bytes.Equal(dead.Key, failed.Key) && bytes.Equal(dead.Value, failed.Value)) || failed.Timestamp.After(dead.Timestamp) {
+		return dead
+	}
+	whole := *dead
+	whole.Key, whole.Value, whole.Timestamp = failed.Key, failed.Value, failed.Timestamp
+	whole.Headers = slices.Concat(failed.Headers, dead.Headers)
+	return &whole
+}
+
+// Legal reports whether Kafka takes a text as the name of a topic of applications.
+func Legal(topic string) bool {
+	for i := range len(topic) {
+		c := topic[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return topic != "" && topic != "." && topic != ".." && len(topic) <= 249 && !strings.HasPrefix(topic, "__")
+}
 
 // headers are those of a record.
 type headers []kgo.RecordHeader

@@ -64,7 +64,7 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 	}
 	var number int
 	err = a.record(c, trail.Act{Kind: trail.Replay, Target: "dead-letter/" + c.Param("id"), Reason: reason}, func() (err error) {
-		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"))
+		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"), false)
 		return err
 	})
 	if err != nil {

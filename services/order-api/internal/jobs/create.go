@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
@@ -61,6 +63,9 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err != nil {
 		return wire.Job{}, err
 	}
+	if s.Topic, err = j.topicOf(s, ids); err != nil {
+		return wire.Job{}, err
+	}
 	job, chunks, err := s.define(ids, order.Cause{Actor: identity.From(ctx).Actor()})
 	if err != nil {
 		return wire.Job{}, err
@@ -82,7 +87,7 @@ func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
 		most = MaxDryRun
 	}
 	if ids = s.IDs; ids == nil {
-		ids, err = j.cfg.Select(ctx, s.Filter, most)
+		ids, err = j.choose(ctx, s, most)
 	}
 	if err != nil {
 		return nil, err
@@ -98,6 +103,33 @@ func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
 		return nil, ErrEmpty
 	case len(ids) > most:
 		return nil, fmt.Errorf("%w: more than %d dead letters", ErrSpec, most)
+	}
+	return ids, nil
+}
+
+// choose are the IDs that a filter selects. Of more than a dry run takes, each cause has a share.
+func (j *Jobs) choose(ctx context.Context, s Spec, most int) ([]string, error) {
+	s.Filter.Limit = most + 1
+	ids, err := j.cfg.View.Select(ctx, s.Filter)
+	if err != nil || len(ids) <= most || !s.DryRun {
+		return ids, err
+	}
+	groups, err := j.cfg.View.Groups(ctx, s.Filter)
+	if err != nil {
+		return nil, err
+	}
+	ids = nil
+	slices.SortFunc(groups, func(a, b view.Group) int { return cmp.Compare(a.Total(), b.Total()) })
+	for i, g := range groups {
+		s.Filter.Cause, s.Filter.Limit = g.ID, (most-len(ids))/(len(groups)-i)
+		if s.Filter.Limit == 0 {
+			continue
+		}
+		of, err := j.cfg.View.Select(ctx, s.Filter)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, of...)
 	}
 	return ids, nil
 }
@@ -123,6 +155,9 @@ func (s *Spec) define(ids []string, cause order.Cause) (wire.Job, []wire.JobChun
 		chunks = append(chunks, wire.JobChunk{JobHead: head, N: len(chunks), IDs: part})
 	}
 	job.Chunks = len(chunks)
+	if _, faults := edit.ParsePatch(s.Patch); s.Patch != nil && len(faults) > 0 {
+		return job, nil, fmt.Errorf("%w: %w", ErrSpec, &edit.InvalidError{Faults: faults})
+	}
 	if fault := job.Fault(); fault != "" {
 		return job, nil, fmt.Errorf("%w: %s", ErrSpec, fault)
 	}

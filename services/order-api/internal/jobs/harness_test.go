@@ -62,10 +62,13 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// put appends a record. The worker may be doing that when the test ends.
 func (s *shop) put(t testing.TB, topic string, partition int32, r *kgo.Record) {
 	t.Helper()
 	r.Topic, r.Partition = topic, partition
-	s.Produce(t, r)
+	if err := s.Client.ProduceSync(context.WithoutCancel(t.Context()), r).FirstErr(); err != nil {
+		t.Error(err)
+	}
 }
 
 // fail makes the dead order number i.
@@ -254,7 +257,7 @@ func (s *shop) start(t *testing.T, name string) *instance {
 	must(t, err)
 	i.desk = desk.New(cl, s.Topics, i.view)
 	i.Jobs = jobs.New(cl, jobs.Config{
-		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: jobs.Own(i.desk, s.Topics), Name: name, Log: log,
+		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: s.Topics, Layout: s.layout, Price: price}, Name: name, Log: log,
 	})
 	stopView := background(t, i.view.Run)
 	stopJobs := background(t, i.Jobs.Run)
@@ -268,6 +271,9 @@ func (s *shop) start(t *testing.T, name string) *instance {
 	must(t, i.view.Fresh(t.Context()))
 	return i
 }
+
+// price is a catalogue that knows nothing of new lines.
+func price(*order.Order) []order.Invalid { return nil }
 
 // ann is the operator who asks.
 func ann(t *testing.T) context.Context {

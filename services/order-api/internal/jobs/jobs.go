@@ -35,10 +35,9 @@ type Config struct {
 	Topics  topic.Set
 	Layout  kafka.Layout
 	View    *view.View
-	Select  func(ctx context.Context, f view.DeadLetterFilter, most int) ([]string, error) // the IDs that a filter selects
-	Own     Source                                                                         // of our own dead letters
-	Foreign Source                                                                         // of the dead letters of other programs; or nil
-	Name    string                                                                         // of this instance, for people
+	Own     Source   // of our own dead letters
+	Foreign *Foreign // source of the dead letters of other programs; or nil
+	Name    string   // of this instance, for people
 	Log     *slog.Logger
 }
 
@@ -81,7 +80,3 @@ var (
 	ErrEmpty   = errors.New("nothing is selected")
 	ErrSpec    = errors.New("the job cannot be created")
 )
-
-// Group is the consumer group whose members own the partitions of the desk. It has the name of the
-// topic, and so the prefix of all topics.
-func Group(t topic.Set) string { return t.Desk }

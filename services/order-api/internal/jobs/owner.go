@@ -12,7 +12,6 @@ import (
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/topic"
 )
 
 // owner runs the jobs of a partition that this instance owns.
@@ -23,10 +22,6 @@ type owner struct {
 	mu sync.Mutex  // held by a transaction
 	cl *kgo.Client // of the transactional ID of the partition; nil before the takeover
 }
-
-// TransactionalIDs is what the transactional IDs of the owners begin with: the number of the partition
-// follows.
-func TransactionalIDs(t topic.Set) string { return t.Desk + "." }
 
 // transactionTimeout is how long the transaction of an owner that was killed hides what was appended
 // after it, if nobody takes over. A new owner ends it at once.
@@ -76,8 +71,11 @@ const maxJobs = 100
 // own takes the partition over, and runs its jobs until none is left.
 func (o *owner) own(ctx context.Context) (err error) {
 	// A record goes to the partition that it names.
-	o.cl, err = o.cfg.Kafka.Connect(ctx, kgo.TransactionalID(TransactionalIDs(o.cfg.Topics)+strconv.Itoa(int(o.partition))),
-		kgo.TransactionTimeout(transactionTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	o.cl, err = o.cfg.Kafka.Connect(ctx, kgo.TransactionalID(kafka.DeskTransactions(o.cfg.Topics)+strconv.Itoa(int(o.partition))),
+		kgo.TransactionTimeout(transactionTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// The client counts it from the timestamp of a record, and those of other programs are old. The
+		// context of a transaction limits it.
+		kgo.RecordDeliveryTimeout(0))
 	if err != nil {
 		return err
 	}

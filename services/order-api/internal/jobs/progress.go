@@ -1,12 +1,15 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
 )
 
 // Phase is what a job is doing. It follows from its state, and from the outcomes of its replays.
@@ -41,8 +44,17 @@ type Progress struct {
 	Observed float64       // items per second of late; 0 if that is not known
 	Left     time.Duration // until everything is sent; 0 if that is not known
 	Steps    []Step        // those of the ramp, and the last one
-	Failures []view.JobFailure
+	Failures []Failure
 	Rev      int64 // grows with each change
+}
+
+// Failure counts the items that failed again for a cause.
+type Failure struct {
+	Step   order.Step // or empty: reading the record
+	Reason string
+	Cause  string // ID of the cause; or empty: its dead letter is not known yet
+	Count  int
+	New    bool // nothing that the job had sent before had failed for this cause
 }
 
 // Step is a step of a job's ramp, or a stretch after it.
@@ -54,18 +66,18 @@ type Step struct {
 
 // Get returns how far a job is, or ErrUnknown.
 func (j *Jobs) Get(ctx context.Context, id string) (Progress, error) {
-	job, err := j.job(ctx, id)
+	job, results, err := j.cfg.View.JobResults(ctx, id)
 	if err != nil {
-		return Progress{}, err
+		return Progress{}, known(id, err)
 	}
-	return j.progress(ctx, job)
+	return progress(job, results), nil
 }
 
 // List returns a page of jobs, the newest first, and the cursor of the next page or "".
 func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progress, next string, err error) {
 	jobs, next, err := j.cfg.View.Jobs(ctx, view.JobFilter{Limit: limit, Cursor: cursor})
 	for _, job := range jobs {
-		p, err := j.progress(ctx, job)
+		p, err := j.Get(ctx, job.ID)
 		if err != nil {
 			return nil, "", err
 		}
@@ -81,24 +93,21 @@ func (j *Jobs) Watch() (changes <-chan struct{}, stop func()) { return j.cfg.Vie
 
 func (j *Jobs) job(ctx context.Context, id string) (view.Job, error) {
 	job, err := j.cfg.View.Job(ctx, id)
-	if errors.Is(err, view.ErrUnknown) {
-		err = fmt.Errorf("%.100q: %w", id, ErrUnknown)
-	}
-	return job, err
+	return job, known(id, err)
 }
 
-func (j *Jobs) progress(ctx context.Context, job view.Job) (Progress, error) {
-	results, err := j.cfg.View.JobResults(ctx, job.ID)
-	if err != nil {
-		return Progress{}, err
+// known is ErrUnknown for a job that the view does not know, else the error.
+func known(id string, err error) error {
+	if errors.Is(err, view.ErrUnknown) {
+		return fmt.Errorf("%.100q: %w", id, ErrUnknown)
 	}
-	failures, err := j.cfg.View.JobFailures(ctx, job.ID)
-	if err != nil {
-		return Progress{}, err
-	}
+	return err
+}
+
+func progress(job view.Job, results []view.JobResult) Progress {
 	t := newTally(job, results)
 	p := Progress{
-		Job: job, Phase: t.phase(time.Now()), Counts: t.counts, NotSent: job.Total - job.Cursor, Steps: t.shown(), Failures: failures,
+		Job: job, Phase: t.phase(time.Now()), Counts: t.counts, NotSent: job.Total - job.Cursor, Steps: t.shown(), Failures: failures(job, results),
 		Rev: int64(job.Records) + t.revs,
 	}
 	if len(t.counts) == 0 && job.Sent > 0 { // foreign dead letters: nobody tells of them
@@ -111,5 +120,23 @@ func (j *Jobs) progress(ctx context.Context, job view.Job) (Progress, error) {
 	if p.Observed > 0 && job.State == view.JobRunning {
 		p.Left = time.Duration(float64(p.NotSent) / p.Observed * float64(time.Second))
 	}
-	return p, nil
+	return p
+}
+
+// failures are the causes for which items failed again, the most frequent first.
+func failures(job view.Job, results []view.JobResult) (all []Failure) {
+	counts := map[Failure]int{}
+	for _, r := range results {
+		if r.Outcome == view.FailedAgain {
+			counts[Failure{Step: r.Failed, Reason: r.Reason, Cause: r.Cause, New: r.Cause != "" && !slices.Contains(job.Causes, r.Cause)}] += r.Count
+		}
+	}
+	for f, n := range counts {
+		f.Count = n
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Cause, b.Cause))
+	})
+	return all
 }

@@ -65,7 +65,7 @@ type member struct {
 func (m *member) join(ctx context.Context) (*kgo.Client, error) {
 	topic := m.jobs.cfg.Topics.Desk
 	return m.jobs.cfg.Kafka.Connect(ctx,
-		kgo.ConsumerGroup(Group(m.jobs.cfg.Topics)), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+		kgo.ConsumerGroup(kafka.DeskGroup(m.jobs.cfg.Topics)), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(session), kgo.HeartbeatInterval(heartbeat),
 		// The group only says who owns what: nothing is fetched.
 		kgo.AdjustFetchOffsetsFn(func(context.Context, map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {

@@ -55,11 +55,7 @@ func (r *runner) run(ctx context.Context) error {
 }
 
 func (r *runner) look(ctx context.Context) (*tally, error) {
-	j, err := r.cfg.View.Job(ctx, r.id)
-	if err != nil {
-		return nil, err
-	}
-	results, err := r.cfg.View.JobResults(ctx, r.id)
+	j, results, err := r.cfg.View.JobResults(ctx, r.id)
 	return newTally(j, results), err
 }
 

@@ -83,9 +83,9 @@ func (v *View) logUnreadable(bad *kafka.UnreadableError) {
 
 // gap looks for a batch that cannot be read between an offset and the next record: the client
 // passes over it when a whole batch follows. In compacted topics there are gaps everywhere, and they
-// are not looked at.
+// are not looked at; nor are those of other programs' topics.
 func (v *View) gap(ctx context.Context, p kafka.Partition, at int64, next *kgo.Record) error {
-	if next.Offset <= at || p.Topic == v.cfg.Topics.Status || p.Topic == v.cfg.Topics.Desk {
+	if next.Offset <= at || p.Topic == v.cfg.Topics.Status || p.Topic == v.cfg.Topics.Desk || v.isForeign(p.Topic) {
 		return nil
 	}
 	_, err := v.records.Whole(ctx, at, []*kgo.Record{next})
@@ -99,7 +99,7 @@ func (v *View) gap(ctx context.Context, p kafka.Partition, at int64, next *kgo.R
 // view.
 func (v *View) faults(ctx context.Context, fetches kgo.Fetches) (err error) {
 	fetches.EachError(func(topic string, partition int32, fault error) {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || v.foreignFault(topic, fault) {
 			return
 		}
 		p := kafka.Partition{Topic: topic, Number: partition}

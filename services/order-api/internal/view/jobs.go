@@ -46,21 +46,17 @@ type JobFilter struct {
 	Cursor     string // where the page before ended; empty for the first
 }
 
-// JobResult counts the items of a step that were sent and have an outcome.
+// JobResult counts the items of a step that were sent and have an outcome. Of those that failed again
+// or were forecast, it counts each cause apart.
 type JobResult struct {
 	Step    int
 	Outcome ReplayOutcome
+	Failed  order.Step // that failed again; or empty
+	Reason  string     // for which it failed again; or empty
+	Cause   string     // ID of the cause for which it failed again or, in a dry run, has failed; or empty
 	Count   int
 	Revs    int64     // the sum of their revs: it grows when an outcome changes
 	Last    time.Time // when the newest was known; zero without one
-}
-
-// JobFailure counts the items of a job that failed again for a reason.
-type JobFailure struct {
-	Step   order.Step
-	Reason string
-	Count  int
-	New    bool // nothing that the job has sent had failed for this cause before
 }
 
 // Job returns a job by its ID, or ErrUnknown.
@@ -107,22 +103,22 @@ func (v *View) JobItems(ctx context.Context, id string, from, to int) (ids []str
 	return ids, err
 }
 
-// JobResults counts the items of a job that were sent, by step and outcome.
-func (v *View) JobResults(ctx context.Context, id string) (all []JobResult, err error) {
-	err = v.ask(func() (err error) {
-		all, err = v.cfg.Store.JobResults(ctx, id)
+// JobResults returns a job as Job does, and counts its items that were sent, by step and outcome. Both
+// are of the same moment: they add up.
+func (v *View) JobResults(ctx context.Context, id string) (Job, []JobResult, error) {
+	var found *Job
+	var all []JobResult
+	err := v.ask(func() (err error) {
+		found, all, err = v.cfg.Store.JobResults(ctx, id)
 		return err
 	})
-	return all, err
-}
-
-// JobFailures counts the items of a job that failed again, the most frequent reason first.
-func (v *View) JobFailures(ctx context.Context, id string) (all []JobFailure, err error) {
-	err = v.ask(func() (err error) {
-		all, err = v.cfg.Store.JobFailures(ctx, id)
-		return err
-	})
-	return all, err
+	if err == nil && found == nil {
+		err = cmp.Or(v.life.complete(), ErrUnknown)
+	}
+	if err != nil {
+		return Job{}, nil, fmt.Errorf("job %.100q: %w", id, err)
+	}
+	return *found, all, nil
 }
 
 // JobForecasts returns the forecasts of a dry run after an item, in the sequence of the items, and at

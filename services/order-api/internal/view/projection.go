@@ -112,6 +112,9 @@ func (d *draft) record(r *kgo.Record) error {
 		return d.status(r)
 	case r.Topic == d.p.topics.Desk:
 		return d.desk(r)
+	case r.Topic != d.p.topics.DLQ:
+		d.fromForeign(r)
+		return nil
 	}
 	return d.deadLetter(r)
 }

@@ -66,6 +66,10 @@ type Store interface {
 	// were applied, without the edits that changed nothing.
 	Decisions(ctx context.Context, target string) ([]wire.Decision, error)
 
+	// Touched returns the dead letters of a partition of another program's dead-letter topic between
+	// two offsets that are not Open, or were edited.
+	Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]DeadLetter, error)
+
 	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless
 	// that is zero, and at most Limit of them. It leaves out their traces.
 	Acts(ctx context.Context, f ActFilter, after Cursor) ([]wire.Act, error)
@@ -77,14 +81,12 @@ type Store interface {
 	Jobs(ctx context.Context, f JobFilter, after Cursor) ([]Job, error)
 	// JobItems returns the selected IDs of a job between two items, as far as they are known.
 	JobItems(ctx context.Context, id string, from, to int) ([]string, error)
-	// JobResults counts the items of a job that were sent, by step and outcome. Without a final
-	// outcome, a replay has failed again if the dead letter has a later one, and found its order
-	// ended if that was erased.
-	JobResults(ctx context.Context, id string) ([]JobResult, error)
+	// JobResults returns a job, or nil, and counts its items that were sent. Without a final outcome, a
+	// replay has failed again if the dead letter has a later one, and found its order ended if that was
+	// erased.
+	JobResults(ctx context.Context, id string) (*Job, []JobResult, error)
 	// JobForecasts returns the forecasts of a dry run after an item, at most so many, and the last item.
 	JobForecasts(ctx context.Context, id string, after, most int) ([]wire.Forecast, int, error)
-	// JobFailures counts the items that failed again, the most frequent first.
-	JobFailures(ctx context.Context, id string) ([]JobFailure, error)
 
 	Close() error
 }

@@ -100,7 +100,7 @@ func (v *View) open(ctx context.Context) error {
 	}
 	v.freshness.restart() // before the store is empty: an empty store must not pass for a complete one
 	if err == nil && positions == nil {
-		err = v.cfg.Store.Reset(ctx, v.ids)
+		err = v.cfg.Store.Reset(ctx, v.stored())
 	}
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (v *View) open(ctx context.Context) error {
 
 // resume returns how far the store is, or nil when it is empty or does not fit the topics.
 func (v *View) resume(ctx context.Context) (map[kafka.Partition]Position, error) {
-	positions, err := v.cfg.Store.Resume(ctx, v.ids)
+	positions, err := v.cfg.Store.Resume(ctx, v.stored())
 	if err != nil || positions == nil || !v.continues(ctx, positions) {
 		return nil, err
 	}
@@ -141,6 +141,8 @@ func (v *View) continues(ctx context.Context, positions map[kafka.Partition]Posi
 
 // consume reads on at positions, and other partitions from their start.
 func (v *View) consume(positions map[kafka.Partition]Position) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	applied := map[kafka.Partition]int64{}
 	from, all := map[string]map[int32]kgo.Offset{}, map[string][]int32{}
 	for _, p := range v.partitions {

@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -40,7 +41,8 @@ import (
 type Config struct {
 	Kafka       kafka.Config
 	Topics      topic.Set
-	Incarnation string // of the topic orders, as kafka.Check found it
+	Foreign     []string // dead-letter topics of other programs, which exist
+	Incarnation string   // of the topic orders, as kafka.Check found it
 	// Home is the partition where a record of the topic orders belongs; in another one it is
 	// skipped. With nil all count.
 	Home  func(key []byte, headers []kgo.RecordHeader) int32
@@ -52,16 +54,21 @@ type Config struct {
 // View is the read model. New makes one, Run keeps it up to date, Close ends it.
 type View struct {
 	// Immutable after New.
-	cfg        Config
-	cl         *kgo.Client // consumes
-	direct     *kgo.Client // does not consume
-	spin       *kafka.Spin // of cl
-	records    kafka.Reader
-	ids        map[string]kadm.TopicID
-	partitions []kafka.Partition // of these topics
+	cfg     Config
+	cl      *kgo.Client // consumes
+	direct  *kgo.Client // does not consume
+	spin    *kafka.Spin // of cl
+	records kafka.Reader
+	ids     map[string]kadm.TopicID
+	foreign map[string]kadm.TopicID // of cfg.Foreign
 
 	projection *projection // owned by the goroutine of tail
 	loop       measuring   // owned by the goroutine of measure
+
+	// Guarded by mu.
+	mu         sync.Mutex
+	partitions []kafka.Partition         // of all topics
+	told       map[string]*kafka.Backoff // of cfg.Foreign
 
 	// Safe for concurrent use.
 	life      *lifecycle
@@ -75,7 +82,7 @@ type View struct {
 func New(ctx context.Context, cfg Config) (*View, error) {
 	v := &View{
 		cfg: cfg, spin: kafka.NewSpin(), projection: newProjection(cfg.Topics, cfg.Home, cfg.Log),
-		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log),
+		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log), told: map[string]*kafka.Backoff{},
 	}
 	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
 	err := v.connect(ctx)
@@ -110,7 +117,7 @@ func (v *View) connect(ctx context.Context) (err error) {
 	}
 	v.ids, v.partitions = ids, slices.Collect(maps.Keys(ends))
 	v.freshness.measured(asked, starts, ends)
-	return nil
+	return v.addForeign(ctx)
 }
 
 // Run keeps the view up to date until ctx is done; then it returns nil. It is called once.
@@ -119,6 +126,7 @@ func (v *View) Run(ctx context.Context) error {
 	g.Go(func() error { return v.tail(ctx) })
 	g.Go(func() error { return v.measure(ctx) })
 	g.Go(func() error { return v.unblock(ctx) })
+	g.Go(func() error { return v.followForeign(ctx) })
 	return g.Wait()
 }
 

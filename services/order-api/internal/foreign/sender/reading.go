@@ -75,13 +75,14 @@ func (g *Reading) record(ctx context.Context, at foreign.Place) (*kgo.Record, er
 	a := g.ahead
 	if a == nil || a.partition != at.Partition || at.Offset < a.next || at.Offset > a.next+maxSkip || at.Offset >= a.to {
 		g.Close()
+		topic, err := g.s.find(ctx, read(g.topic))
+		if err = cmp.Or(err, topic.err); err != nil || int(at.Partition) >= topic.Partitions {
+			return nil, err
+		}
 		p := kafka.Partition{Topic: g.topic, Number: at.Partition}
 		end := kafka.Ends(ctx, g.s.cl, p)[p]
-		if end.Err != nil && kafka.Classify(end.Err) != kafka.Absent {
-			return nil, end.Err
-		}
 		if end.Err != nil || at.Offset >= end.At {
-			return nil, nil
+			return nil, end.Err
 		}
 		g.ahead = begin(ctx, g.s.records, p, at.Offset, end.At)
 	}

@@ -38,15 +38,16 @@ type Sender struct {
 	cl      *kgo.Client
 	records kafka.Reader
 	rules   Rules
+	refused map[string]error // by topic
 	log     *slog.Logger
 
-	mu      sync.Mutex
-	targets map[string]target
+	mu     sync.Mutex
+	topics map[string]found
 }
 
 // New returns a sender. The client is the caller's, and must not consume.
 func New(cl *kgo.Client, rules Rules, log *slog.Logger) *Sender {
-	return &Sender{cl: cl, records: kafka.NewReader(cl, ""), rules: rules, log: log, targets: map[string]target{}}
+	return &Sender{cl: cl, records: kafka.NewReader(cl, ""), rules: rules, refused: rules.refused(), log: log, topics: map[string]found{}}
 }
 
 // Item is what is to be done with one dead letter: a record to produce, with topic and partition,
@@ -69,26 +70,43 @@ func (s *Sender) Open(deadLetters, replayTo string) (*Reading, error) {
 		replayTo = s.rules.ReplayTo[deadLetters]
 	}
 	if replayTo != "" {
-		if err := s.rules.Allow(replayTo); err != nil {
+		if err := s.rules.CheckTarget(replayTo); err != nil {
 			return nil, err
 		}
 	}
 	return &Reading{s: s, topic: deadLetters, replayTo: replayTo}, nil
 }
 
-// Errors of Allow.
-var (
-	errOurs       = errors.New("only this application writes to its topics")
-	errDeadLetter = errors.New("it is a dead-letter topic")
-)
+// refused are the topics that nothing is replayed to, and why.
+func (r *Rules) refused() map[string]error {
+	refused := map[string]error{}
+	for _, name := range r.DeadLetters {
+		refused[name] = errors.New("it is a dead-letter topic")
+	}
+	for _, spec := range r.Ours.Specs() {
+		refused[spec.Name] = errors.New("only this application writes to its topics")
+	}
+	return refused
+}
 
-// Allow is an error if nothing may be replayed to a topic.
-func (r *Rules) Allow(name string) error {
+// CheckSource is an error if a topic cannot have dead letters of other programs.
+func (r *Rules) CheckSource(name string) error {
 	switch {
+	case !foreign.Legal(name):
+		return fmt.Errorf("%.100q is no name of a topic", name)
 	case slices.ContainsFunc(r.Ours.Specs(), func(s topic.Spec) bool { return s.Name == name }):
-		return fmt.Errorf("replaying to topic %s: %w", name, errOurs)
-	case slices.Contains(r.DeadLetters, name):
-		return fmt.Errorf("replaying to topic %s: %w", name, errDeadLetter)
+		return fmt.Errorf("topic %s is one of this application", name)
+	}
+	return nil
+}
+
+// CheckTarget is an error if nothing may be replayed to a topic.
+func (r *Rules) CheckTarget(name string) error {
+	if !foreign.Legal(name) {
+		return fmt.Errorf("%.100q is no name of a topic", name)
+	}
+	if err := r.refused()[name]; err != nil {
+		return fmt.Errorf("topic %s: %w", name, err)
 	}
 	return nil
 }
@@ -97,7 +115,7 @@ func (r *Rules) Allow(name string) error {
 // same as those of ReplayTo, and are looked at when a dead letter names them.
 func (r *Rules) Grants() (grants []kafka.Grant) {
 	for _, name := range r.DeadLetters {
-		grants = append(grants, kafka.Grant{Kind: "topic", Name: name, Operations: []string{"Read", "DescribeConfigs"}})
+		grants = append(grants, read(name))
 	}
 	for _, from := range r.DeadLetters {
 		if to, ok := r.ReplayTo[from]; ok {
@@ -107,49 +125,60 @@ func (r *Rules) Grants() (grants []kafka.Grant) {
 	return grants
 }
 
+func read(name string) kafka.Grant {
+	return kafka.Grant{Kind: "topic", Name: name, Operations: []string{"Read", "DescribeConfigs"}}
+}
+
 func written(name string) kafka.Grant {
 	return kafka.Grant{Kind: "topic", Name: name, Operations: []string{"Write", "DescribeConfigs"}}
 }
 
-// target is a topic that is replayed to.
-type target struct {
+// found is what Kafka has answered about a topic.
+type found struct {
 	kafka.External
-	err     error // why nothing can be replayed to it; or nil
-	checked time.Time
+	err error // why it cannot be used; or nil
+	at  time.Time
 }
 
-// targetAge is how long an answer about a topic is used.
-const targetAge = 30 * time.Second
+// foundAge is how long an answer is used.
+const foundAge = 30 * time.Second
 
-// target returns a topic, and asks Kafka for it now and then. An error may pass.
-func (s *Sender) target(ctx context.Context, name string) (target, error) {
+// find asks Kafka for the topic of a grant, unless it has done so lately. An error may pass.
+func (s *Sender) find(ctx context.Context, g kafka.Grant) (found, error) {
+	key := g.Operations[0] + " " + g.Name
 	s.mu.Lock()
-	t, known := s.targets[name]
+	f, known := s.topics[key]
 	s.mu.Unlock()
-	if known && time.Since(t.checked) < targetAge {
-		return t, nil
+	if known && time.Since(f.at) < foundAge {
+		return f, nil
 	}
-	t = target{checked: time.Now(), err: s.rules.Allow(name)}
-	if t.err == nil {
-		t.External, t.err = kafka.CheckExternal(ctx, s.cl, written(name))
-		if t.err != nil && !errors.Is(t.err, kafka.ErrNoTopic) && kafka.Classify(t.err) != kafka.Denied {
-			return t, t.err
+	f = found{at: time.Now()}
+	if f.External, f.err = kafka.CheckExternal(ctx, s.cl, g); f.err != nil {
+		if !errors.Is(f.err, kafka.ErrNoTopic) && kafka.Classify(f.err) != kafka.Denied {
+			return f, f.err
 		}
-	}
-	if t.err != nil {
-		s.log.Warn("dead letters cannot be replayed to a topic: they are skipped", telemetry.Topic, name, telemetry.Error, t.err)
+		s.log.Warn("a topic that dead letters name cannot be used", telemetry.Topic, g.Name, telemetry.Error, f.err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.targets[name] = t
-	return t, nil
+	if len(s.topics) > maxTopics { // headers may name any number
+		clear(s.topics)
+	}
+	s.topics[key] = f
+	return f, nil
 }
+
+const maxTopics = 1000
 
 // perRecord is more than a record takes in a batch in addition to its bytes.
 const perRecord = 100
 
 // item makes the record of a dead letter. Value replaces its value, unless it is nil.
 func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, value []byte) (Item, error) {
+	dead, err := s.complete(ctx, dead)
+	if err != nil {
+		return Item{}, err
+	}
 	r, err := foreign.Back(dead, replayTo)
 	if err != nil {
 		reason := wire.SkipTarget
@@ -158,14 +187,17 @@ func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, va
 		}
 		return Item{Skip: reason, Why: err}, nil
 	}
-	t, err := s.target(ctx, r.Topic)
+	if err := s.refused[r.Topic]; err != nil {
+		return Item{Skip: wire.SkipTarget, Why: err}, nil
+	}
+	t, err := s.find(ctx, written(r.Topic))
 	if err != nil {
 		return Item{}, err
 	}
 	if t.err != nil {
 		return Item{Skip: wire.SkipTarget, Why: t.err}, nil
 	}
-	if value != nil {
+	if value != nil { // edited
 		r.Value = value
 	}
 	size := perRecord + len(r.Key) + len(r.Value)
@@ -179,10 +211,30 @@ func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, va
 	return Item{Record: r}, nil
 }
 
+// complete reads what the dead letter has no copy of, if that is still there and may be read.
+func (s *Sender) complete(ctx context.Context, dead *kgo.Record) (*kgo.Record, error) {
+	at, partial := foreign.Partial(dead)
+	if !partial {
+		return dead, nil
+	}
+	t, err := s.find(ctx, read(at.Topic))
+	if err != nil || t.err != nil || int(at.Partition) >= t.Partitions {
+		return dead, err
+	}
+	failed, err := s.records.One(ctx, at.Topic, at.Partition, at.Offset)
+	switch {
+	case err == nil:
+		return foreign.Complete(dead, failed), nil
+	case errors.Is(err, kafka.ErrGone) || kafka.Classify(err) == kafka.Absent || kafka.Classify(err) == kafka.Denied:
+		return dead, nil
+	}
+	return nil, err
+}
+
 // place sets the partition, if that is not known or not there: by the key, or for a record without
 // one anywhere. A record that Kafka would delete for its age, as soon as it has it, gets the present
 // time.
-func (s *Sender) place(r, dead *kgo.Record, t target) {
+func (s *Sender) place(r, dead *kgo.Record, t found) {
 	if r.Partition < 0 || int(r.Partition) >= t.Partitions {
 		r.Partition = int32((dead.Offset + int64(dead.Partition)) % int64(t.Partitions))
 		if r.Key != nil {

@@ -28,6 +28,13 @@ func (s *Store) DeadLetters(
 	return s.deadLetters(ctx, query, args)
 }
 
+// Touched implements view.Store.
+func (s *Store) Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]view.DeadLetter, error) {
+	const rows = `SELECT rowid AS row, last_failed, id FROM dead_letters
+WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state <> 'open' OR edited <> 0)`
+	return s.deadLetters(ctx, rows, []any{foreign, partition, from, to})
+}
+
 // Select implements view.Store.
 func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string) (ids []string, err error) {
 	query, args, err := s.pick(ctx, f, words, view.Cursor{}, "ASC")

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -36,7 +37,8 @@ RETURNING rowid`
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
 WHERE ?8 = 0 OR ?8 = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
 ON CONFLICT DO NOTHING`
-	addSentOn = "INSERT INTO sent_on (id) VALUES (?) ON CONFLICT DO NOTHING"
+	addSentOn    = "INSERT INTO sent_on (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
+	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND id IN (SELECT value FROM json_each(?))`
 
 	forgetWords = "UPDATE dead_letters SET words = '' WHERE id = ?"
 	forgetEdits = "DELETE FROM decisions WHERE target = ? AND kind = 'edit'"
@@ -82,15 +84,23 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 	return tx.settle(ctx, d.DeadLetter)
 }
 
-// sendOn notes that a dead letter of another program was replayed, unless it was skipped.
-func (tx *transaction) sendOn(ctx context.Context, id string, skipped wire.SkipReason) error {
-	if skipped != "" {
-		return nil
+// sendOn notes which dead letters of other programs a batch has replayed. Nothing else decides about
+// their state then, so all are settled at once.
+func (tx *transaction) sendOn(ctx context.Context, ids []string, b wire.JobBatch) error {
+	var sent []string
+	for i, id := range ids {
+		if b.Skipped[b.From+i] == "" {
+			sent = append(sent, id)
+		}
 	}
-	if err := tx.exec(ctx, addSentOn, id); err != nil {
-		return err
+	text, err := json.Marshal(sent)
+	if err == nil {
+		err = tx.exec(ctx, addSentOn, string(text))
 	}
-	return tx.settle(ctx, id)
+	if err == nil {
+		err = tx.exec(ctx, settleSentOn, string(text))
+	}
+	return err
 }
 
 // settle computes what follows from the other tables for a dead letter, if it is known. Its order is

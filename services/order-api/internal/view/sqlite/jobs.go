@@ -51,7 +51,13 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 		if err != nil || j == nil || !j.Advance(c.JobBatch) {
 			return err
 		}
-		if err := tx.sent(ctx, j.Kind, c.JobBatch); err != nil {
+		ids, err := tx.batch(ctx, c.JobBatch)
+		if err == nil && j.Topic != "" {
+			err = tx.sendOn(ctx, ids, c.JobBatch)
+		} else if err == nil {
+			err = tx.sent(ctx, j.Kind, ids, c.JobBatch)
+		}
+		if err != nil {
 			return err
 		}
 		return tx.storeJob(ctx, putJob, *j)
@@ -61,25 +67,26 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	return fmt.Errorf("unknown change %T", c)
 }
 
-// sent adds the items of a batch that were sent and have results, and ends those of other programs.
-func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
-	var ids []string
+// batch are the IDs of the items of a batch, as far as they are known.
+func (tx *transaction) batch(ctx context.Context, b wire.JobBatch) (ids []string, err error) {
 	for n := b.From / wire.MaxChunk; n*wire.MaxChunk < b.To; n++ {
 		var chunk string
 		if found, err := tx.scan(ctx, getChunk, []any{b.ID, n}, &chunk); err != nil || !found {
-			return err
+			return nil, err
 		}
 		if err := stretch(&ids, chunk, n, b.From, b.To); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return ids, nil
+}
+
+// sent adds the items of a batch that were sent and have results.
+func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, ids []string, b wire.JobBatch) error {
+	if len(b.Numbers) == 0 {
+		return nil
+	}
 	for i, id := range ids {
-		if len(b.Numbers) == 0 {
-			if err := tx.sendOn(ctx, id, b.Skipped[b.From+i]); err != nil {
-				return err
-			}
-			continue
-		}
 		at, ok := origin(id)
 		if b.Numbers[i] == 0 || !ok {
 			continue
@@ -203,9 +210,11 @@ func (s *Store) JobItems(ctx context.Context, id string, from, to int) (ids []st
 	return ids, err
 }
 
-// results is the items of a job with their outcomes.
-const results = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at) AS at, coalesce(r.failed_step, '') AS failed_step,
-  coalesce(r.reason, '') AS reason,
+// selectResults counts the items of a job by step, outcome and cause. It is one statement with the job,
+// so that both are of the same moment.
+const selectResults = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at) AS at,
+  coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
+  coalesce(CASE WHEN i.number = 0 THEN l.cause ELSE x.cause END, '') AS cause,
   CASE WHEN f.passes THEN 'would-pass' WHEN NOT f.passes THEN 'would-fail'
     WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
     WHEN i.number > 0 AND EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number)
@@ -213,23 +222,43 @@ const results = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS NOT NUL
     WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'already-done'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
 FROM job_items i LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
-LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset" WHERE i.job = ?)
-`
+LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"
+LEFT JOIN dead_letters l ON i.number = 0 AND l.id = i.partition || '-' || i."offset"
+LEFT JOIN failures x ON r.outcome = 'failed-again' AND x.dead_letter = i.partition || '-' || i."offset" AND x.number = i.number
+WHERE i.job = ?1),
+counts AS (SELECT step, outcome, CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END AS failed,
+  CASE outcome WHEN 'failed-again' THEN reason ELSE '' END AS why, cause, count(*) AS n, coalesce(sum(rev), 0) AS revs, coalesce(max(at), 0) AS last
+FROM results GROUP BY 1, 2, 3, 4, 5)
+SELECT j.value, c.step, c.outcome, c.failed, c.why, c.cause, c.n, c.revs, c.last FROM jobs j LEFT JOIN counts c WHERE j.id = ?1 ORDER BY 2, 3, 4, 5, 6`
 
 // JobResults implements view.Store.
-func (s *Store) JobResults(ctx context.Context, id string) (all []view.JobResult, err error) {
-	const query = results + "SELECT step, outcome, count(*), coalesce(sum(rev), 0), coalesce(max(at), 0) FROM results GROUP BY 1, 2 ORDER BY 1, 2"
+func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []view.JobResult, err error) {
 	err = s.each(ctx, "the results of a job", func(scan scan) error {
-		var r view.JobResult
-		var last int64
-		err := scan(&r.Step, &r.Outcome, &r.Count, &r.Revs, &last)
-		if last != 0 {
-			r.Last = time.UnixMilli(last).UTC()
+		var value string
+		var step, count, revs, last *int64
+		var outcome, failed, reason, cause *string
+		if err := scan(&value, &step, &outcome, &failed, &reason, &cause, &count, &revs, &last); err != nil {
+			return err
+		}
+		if j == nil {
+			read, err := readJob(value)
+			if j = &read; err != nil {
+				return err
+			}
+		}
+		if step == nil {
+			return nil // nothing was sent yet
+		}
+		r := view.JobResult{
+			Step: int(*step), Outcome: view.ReplayOutcome(*outcome), Failed: order.Step(*failed), Reason: *reason, Cause: *cause, Count: int(*count), Revs: *revs,
+		}
+		if *last != 0 {
+			r.Last = time.UnixMilli(*last).UTC()
 		}
 		all = append(all, r)
-		return err
-	}, query, []any{id})
-	return all, err
+		return nil
+	}, selectResults, []any{id})
+	return j, all, err
 }
 
 // JobForecasts implements view.Store.
@@ -248,18 +277,6 @@ WHERE i.job = ? AND i.item > ? ORDER BY i.item LIMIT ?`
 		return err
 	}, query, []any{id, after, most})
 	return all, last, err
-}
-
-// JobFailures implements view.Store.
-func (s *Store) JobFailures(ctx context.Context, id string) (all []view.JobFailure, err error) {
-	const query = results + `SELECT failed_step, reason, count(*) FROM results WHERE outcome = 'failed-again' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`
-	err = s.each(ctx, "the failures of a job", func(scan scan) error {
-		var f view.JobFailure
-		err := scan(&f.Step, &f.Reason, &f.Count)
-		all = append(all, f)
-		return err
-	}, query, []any{id})
-	return all, err
 }
 
 // each calls row for each row that a query finds; what is read, for people.

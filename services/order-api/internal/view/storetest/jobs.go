@@ -60,7 +60,7 @@ func (s *store) job(id string) view.Job {
 // results counts a job's items by outcome.
 func (s *store) results(id string) map[view.ReplayOutcome]int {
 	s.t.Helper()
-	all, err := s.JobResults(s.t.Context(), id)
+	_, all, err := s.JobResults(s.t.Context(), id)
 	s.check(err)
 	got := map[view.ReplayOutcome]int{}
 	for _, r := range all {
@@ -93,7 +93,9 @@ func countsResults(t *testing.T, s *store) {
 	other.Number = 2
 	later := answered(6, view.FailedAgain, 9)
 	later.Number = 2
-	changes := []view.Change{answered(0, view.FailedAgain, 5), answered(0, view.Retrying, 3), answered(1, view.FailedAgain, 0), j, twin}
+	dead, reason := failed(0, 5), answered(0, view.FailedAgain, 5)
+	dead.CauseID, reason.Step, reason.Reason = "cause", order.StepShipping, "no-route"
+	changes := []view.Change{dead, reason, answered(0, view.Retrying, 3), answered(1, view.FailedAgain, 0), j, twin}
 	s.reset(slices.Concat(changes, chunks(j), chunks(twin), []view.Change{
 		batch(j, 0, 9, 0), batch(twin, 0, 2, 0), answered(1, view.Confirmed, 4), answered(2, view.Waiting, 4), answered(3, view.Retrying, 4),
 		answered(4, view.AlreadyDone, 4), answered(5, view.Conflicted, 4), answered(6, view.InFlight, 4), later, other, answered(99, view.Confirmed, 1),
@@ -103,10 +105,11 @@ func countsResults(t *testing.T, s *store) {
 		view.FailedAgain: 2, view.Confirmed: 1, view.Waiting: 1, view.Retrying: 1, view.AlreadyDone: 2, view.Conflicted: 1, view.InFlight: 1,
 	})
 	equal(t, "results of a job with the same dead letters", s.results(twin.ID), map[view.ReplayOutcome]int{view.FailedAgain: 1, view.Confirmed: 1})
-	equal(t, "results of no job", s.results("job_09"), map[view.ReplayOutcome]int{})
-	failures, err := s.JobFailures(t.Context(), j.ID)
+	found, all, err := s.JobResults(t.Context(), twin.ID) // sorted by outcome
 	s.check(err)
-	equal(t, "failures", failures, []view.JobFailure{{Count: 2}})
+	equal(t, "the same job", *found, s.job(twin.ID))
+	equal(t, "the failure with its cause", all[1], view.JobResult{Outcome: view.FailedAgain, Failed: order.StepShipping, Reason: "no-route", Cause: "cause", Count: 1, Revs: 5, Last: minute(5)})
+	equal(t, "results of no job", s.results("job_09"), map[view.ReplayOutcome]int{})
 }
 
 func selectsItems(t *testing.T, s *store) {

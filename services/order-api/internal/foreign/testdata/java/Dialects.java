@@ -47,18 +47,18 @@ public final class Dialects {
     bootstrap = args[0];
     prefix = args[1];
     List<String> names =
-        List.of("spring", "spring-dlt", "retryable", "retryable-retry", "retryable-dlt", "sink", "sink-dlq", "share", "share-dlq");
+        List.of("spring", "spring-dlt", "retryable", "retryable-retry", "retryable-dlt", "sink", "sink-dlq", "share", "dlq.share");
     try (Admin admin = Admin.create(Map.<String, Object>of("bootstrap.servers", bootstrap))) {
       List<NewTopic> topics = new ArrayList<>();
       for (String name : names) {
-        NewTopic topic = new NewTopic(prefix + name, 3, (short) 1);
-        topics.add(name.equals("share-dlq") ? topic.configs(Map.of("errors.deadletterqueue.group.enable", "true")) : topic);
+        NewTopic topic = new NewTopic(topic(name), 3, (short) 1);
+        topics.add(name.equals("dlq.share") ? topic.configs(Map.of("errors.deadletterqueue.group.enable", "true")) : topic);
       }
       admin.createTopics(topics).all().get();
       // Share groups have dead letters since version 2 of the feature.
       admin.updateFeatures(Map.of("share.version", new FeatureUpdate((short) 2, FeatureUpdate.UpgradeType.UPGRADE)), new UpdateFeaturesOptions())
           .all().get();
-      Map<String, String> group = Map.of("share.auto.offset.reset", "earliest", "errors.deadletterqueue.topic.name", prefix + "share-dlq",
+      Map<String, String> group = Map.of("share.auto.offset.reset", "earliest", "errors.deadletterqueue.topic.name", topic("dlq.share"),
           "errors.deadletterqueue.copy.record.enable", "true");
       admin.incrementalAlterConfigs(Map.of(new ConfigResource(ConfigResource.Type.GROUP, prefix + "sharers"),
           group.entrySet().stream().map(e -> new AlterConfigOp(new ConfigEntry(e.getKey(), e.getValue()), AlterConfigOp.OpType.SET)).toList()))
@@ -72,9 +72,14 @@ public final class Dialects {
       Connect.run(Path.of(args[2]));
       print("sink", "sink-dlq");
       share();
-      print("share", "share-dlq");
-      admin.deleteTopics(names.stream().map(name -> prefix + name).toList()).all().get();
+      print("share", "dlq.share");
+      admin.deleteTopics(names.stream().map(Dialects::topic).toList()).all().get();
     }
+  }
+
+  /** Kafka takes topics for the dead letters of share groups only with this prefix. */
+  static String topic(String name) {
+    return name.startsWith("dlq.") ? "dlq." + prefix + name.substring("dlq.".length()) : prefix + name;
   }
 
   /** How many records produce writes to a topic; each of them fails. */
@@ -121,8 +126,8 @@ public final class Dialects {
   /** Prints all records of a topic, and then all of its dead-letter topic. */
   static void print(String topic, String deadLetters) throws Exception {
     for (String name : List.of(topic, deadLetters)) {
-      for (ConsumerRecord<byte[], byte[]> r : read(prefix + name)) {
-        StringBuilder line = new StringBuilder("{\"topic\":\"" + name + "\",\"partition\":" + r.partition() + ",\"offset\":" + r.offset());
+      for (ConsumerRecord<byte[], byte[]> r : read(topic(name))) {
+        StringBuilder line = new StringBuilder("{\"topic\":\"" + topic(name) + "\",\"partition\":" + r.partition() + ",\"offset\":" + r.offset());
         line.append(",\"timestamp\":" + r.timestamp() + ",\"key\":" + json(r.key()) + ",\"value\":" + json(r.value()) + ",\"headers\":[");
         String separator = "";
         for (Header h : r.headers()) {

@@ -37,7 +37,7 @@ final class Spring {
     KafkaMessageListenerContainer<Object, Object> blocking = blocking();
     blocking.start();
     try (AnnotationConfigApplicationContext context = new AnnotationConfigApplicationContext(Retryable.class)) {
-      if (!PUBLISHED.await(60, TimeUnit.SECONDS)) {
+      if (!PUBLISHED.await(180, TimeUnit.SECONDS)) {
         throw new IllegalStateException(PUBLISHED.getCount() + " records are not dead-lettered");
       }
     }

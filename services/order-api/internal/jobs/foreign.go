@@ -1,0 +1,156 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/foreign"
+	"example.com/orders/services/order-api/internal/foreign/sender"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/wire"
+)
+
+// Foreign is the source of the dead letters of other programs.
+type Foreign struct {
+	sender *sender.Sender
+	view   *view.View
+}
+
+// NewForeign returns the source of what a sender sends.
+func NewForeign(s *sender.Sender, v *view.View) *Foreign { return &Foreign{s, v} }
+
+// Open implements Source.
+func (f *Foreign) Open(j *view.Job) (Reading, error) {
+	if f == nil {
+		return refused{}, nil
+	}
+	r, err := f.sender.Open(j.Topic, j.ReplayTo)
+	if err != nil {
+		return refused{}, nil
+	}
+	return &foreignReading{r, f.view}, nil
+}
+
+// check is an error if there are no dead letters of a topic, or they may not be replayed to another
+// one.
+func (f *Foreign) check(topic, replayTo string) error {
+	if f == nil {
+		return fmt.Errorf("%q is not a dead-letter topic of --dlq-topic", topic)
+	}
+	r, err := f.sender.Open(topic, replayTo)
+	if err == nil {
+		r.Close()
+	}
+	return err
+}
+
+// refused is the reading of a job that the settings do not allow any more.
+type refused struct{}
+
+// Make implements Reading.
+func (refused) Make(_ context.Context, _ *view.Job, ids []string) ([]Item, error) {
+	return slices.Repeat([]Item{{Skip: wire.SkipTarget}}, len(ids)), nil
+}
+
+// Close implements Reading.
+func (refused) Close() {}
+
+// foreignReading is the reading of a job that reads the topic ahead.
+type foreignReading struct {
+	*sender.Reading
+	view *view.View
+}
+
+// Make implements Reading.
+func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
+	touched, err := f.view.Touched(ctx, j.Topic, ids)
+	if err != nil {
+		return nil, err
+	}
+	items, wanted := make([]Item, len(ids)), make([]string, 0, len(ids))
+	values := map[string][]byte{}
+	for i, id := range ids {
+		l, known := touched[id]
+		if known {
+			items[i].Skip = settled(l.State, j.Override)
+		}
+		if known && l.Edit != nil {
+			values[id] = append([]byte{}, l.Edit.Value...) // never null: that would delete the key
+		}
+		if items[i].Skip == "" {
+			wanted = append(wanted, id)
+		}
+	}
+	made, err := f.Next(ctx, wanted, values)
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		if items[i].Skip != "" {
+			continue
+		}
+		if items[i].Skip = made[0].Skip; made[0].Record != nil {
+			items[i].Records = []*kgo.Record{made[0].Record}
+		}
+		made = made[1:]
+	}
+	return items, nil
+}
+
+// settled is why a dead letter in a state is not replayed, or empty. An override replays one that was
+// replayed before.
+func settled(s view.DeadLetterState, override bool) wire.SkipReason {
+	switch {
+	case s == view.Discarded:
+		return wire.SkipDiscarded
+	case s == view.Lost:
+		return wire.SkipLost
+	case s == view.SentOn && !override:
+		return wire.SkipClosed
+	}
+	return ""
+}
+
+// topicOf is the dead-letter topic of another program that all of some dead letters are in, or empty for
+// ours. It sorts those of another program.
+func (j *Jobs) topicOf(s Spec, ids []string) (string, error) {
+	first, _ := foreign.ParseID(ids[0])
+	for _, id := range ids {
+		if p, _ := foreign.ParseID(id); p.Topic != first.Topic {
+			return "", fmt.Errorf("%w: dead letters of several topics: choose those of one", ErrSpec)
+		}
+	}
+	if s.Topic != "" && s.Topic != first.Topic {
+		return "", fmt.Errorf("%w: the dead letters are not of topic %s", ErrSpec, s.Topic)
+	}
+	if first.Topic == "" {
+		if s.ReplayTo != "" {
+			return "", fmt.Errorf("%w: only dead letters of other programs are replayed to another topic", ErrSpec)
+		}
+		return "", nil
+	}
+	if err := j.cfg.Foreign.check(first.Topic, s.ReplayTo); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrSpec, err)
+	}
+	if s.DryRun || len(s.Patch) > 0 {
+		return "", fmt.Errorf("%w: dry runs and patches are for orders, not for dead letters of other programs", ErrSpec)
+	}
+	byPlace(ids)
+	return first.Topic, nil
+}
+
+// byPlace sorts the IDs of dead letters of other programs as they are in their topic: it is read once, and
+// records with the same key keep their sequence.
+func byPlace(ids []string) {
+	places := map[string]foreign.Place{}
+	for _, id := range ids {
+		places[id], _ = foreign.ParseID(id)
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		return cmp.Or(cmp.Compare(places[a].Partition, places[b].Partition), cmp.Compare(places[a].Offset, places[b].Offset))
+	})
+}

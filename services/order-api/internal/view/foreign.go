@@ -1,0 +1,203 @@
+package view
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/internal/foreign"
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/wire"
+)
+
+// The dead-letter topics of other programs are read with the same client as ours, but nothing
+// depends on them: the view is fresh without their newest records, and one that is deleted, created
+// again or denied is left alone until it can be read on. More partitions are noticed.
+
+// addForeign takes over which of these topics there are, and their partitions, before the first record
+// is read.
+func (v *View) addForeign(ctx context.Context) error {
+	found, err := v.listForeign(ctx)
+	if err != nil {
+		return err
+	}
+	v.foreign = map[string]kadm.TopicID{}
+	for _, name := range v.cfg.Foreign {
+		v.foreign[name] = found[name].ID
+		for number := range found[name].Partitions {
+			v.partitions = append(v.partitions, kafka.Partition{Topic: name, Number: number})
+		}
+	}
+	return nil
+}
+
+func (v *View) listForeign(ctx context.Context) (kadm.TopicDetails, error) {
+	if len(v.cfg.Foreign) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*kafka.DeliveryTimeout)
+	defer cancel()
+	found, err := kadm.NewClient(v.direct).ListTopics(ctx, v.cfg.Foreign...)
+	if err != nil {
+		return nil, fmt.Errorf("listing dead-letter topics of other programs: %w", err)
+	}
+	return found, nil
+}
+
+// stored are the IDs of all topics that the store is filled from.
+func (v *View) stored() map[string]kadm.TopicID {
+	all := maps.Clone(v.ids)
+	maps.Copy(all, v.foreign)
+	return all
+}
+
+// isForeign reports whether a topic is one of another program.
+func (v *View) isForeign(topic string) bool { _, ok := v.foreign[topic]; return ok }
+
+// foreignPeriod is how often the view looks at these topics.
+const foreignPeriod = 10 * time.Second
+
+// followForeign looks at these topics until ctx is done.
+func (v *View) followForeign(ctx context.Context) error {
+	if len(v.foreign) == 0 {
+		return nil
+	}
+	tick := time.NewTicker(foreignPeriod)
+	defer tick.Stop()
+	trimmed := map[kafka.Partition]int64{}
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if found, err := v.listForeign(ctx); err == nil {
+			v.resumeForeign(found)
+			v.trimForeign(ctx, trimmed)
+		}
+	}
+}
+
+// resumeForeign reads topics on that can be read, and adds partitions that are new.
+func (v *View) resumeForeign(found kadm.TopicDetails) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name, id := range v.foreign {
+		t := found[name]
+		if t.Err != nil || t.ID != id {
+			v.aside(name, cmp.Or(t.Err, fmt.Errorf("it was created again: start again to read it")))
+			continue
+		}
+		v.cl.ResumeFetchTopics(name)
+		for number := range t.Partitions {
+			if p := (kafka.Partition{Topic: name, Number: number}); !slices.Contains(v.partitions, p) {
+				v.partitions = append(v.partitions, p)
+				v.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{name: {number: kgo.NewOffset().AtStart()}})
+			}
+		}
+	}
+}
+
+// aside leaves a topic alone until the next look at it. The caller holds mu.
+func (v *View) aside(topic string, reason error) {
+	v.cl.PauseFetchTopics(topic)
+	if v.told[topic] == nil {
+		v.told[topic] = new(kafka.Backoff)
+	}
+	v.told[topic].Tell(reason, func(error) { // once a minute
+		v.cfg.Log.Warn("a dead-letter topic of another program cannot be read", telemetry.Topic, topic, telemetry.Error, reason)
+	})
+}
+
+// foreignFault leaves the topic of an error alone, and reports whether it is one of another program.
+func (v *View) foreignFault(topic string, fault error) bool {
+	if !v.isForeign(topic) {
+		return false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.aside(topic, fault)
+	return true
+}
+
+// trimForeign marks the dead letters as gone that their topics have deleted.
+func (v *View) trimForeign(ctx context.Context, trimmed map[kafka.Partition]int64) {
+	v.mu.Lock()
+	of := slices.DeleteFunc(slices.Clone(v.partitions), func(p kafka.Partition) bool { return !v.isForeign(p.Topic) })
+	v.mu.Unlock()
+	for p, start := range kafka.Starts(ctx, v.direct, of...) {
+		if start.Err != nil || start.At <= trimmed[p] || !v.life.is(ready) {
+			continue
+		}
+		err := v.ask(func() error { return v.cfg.Store.Trim(ctx, p.Topic, p.Number, start.At) })
+		if err == nil { // else the next look does it
+			trimmed[p] = start.At
+		}
+	}
+}
+
+// fromForeign adds a dead letter of another program.
+func (d *draft) fromForeign(r *kgo.Record) {
+	f := foreign.Read(r)
+	l := dlq.DeadLetter{
+		Topic: f.Topic, Group: f.Group, Class: failure.Permanent, Reason: failure.Reason(cmp.Or(f.Exception, f.Dialect, "unknown")),
+		Message: f.Message, Attempts: f.Attempts, FirstFailed: r.Timestamp, LastFailed: r.Timestamp, Worker: f.Dialect,
+	}
+	l.Key = []byte(dlq.Clip(string(r.Key)))
+	l.Origin = order.Origin{Partition: f.Partition, Offset: f.Offset}
+	l.Cause.Trace = wire.CauseOf(r).Trace
+	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Foreign: r.Topic, Partition: r.Partition, Offset: r.Offset}, order.Order{}))
+}
+
+// Touched returns those of some dead letters of another program that are not open, or were edited. The
+// IDs are of one topic.
+func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
+	type ends struct{ from, to int64 }
+	stretches := map[int32]ends{}
+	for _, id := range ids {
+		p, ok := foreign.ParseID(id)
+		if !ok || p.Topic != topic {
+			continue
+		}
+		s, known := stretches[p.Partition]
+		if !known {
+			s = ends{p.Offset, p.Offset}
+		}
+		stretches[p.Partition] = ends{min(s.from, p.Offset), max(s.to, p.Offset)}
+	}
+	touched := map[string]DeadLetter{}
+	for partition, s := range stretches {
+		err := v.ask(func() error {
+			found, err := v.cfg.Store.Touched(ctx, topic, partition, s.from, s.to)
+			for _, l := range found {
+				touched[l.ID()] = l
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return touched, nil
+}
+
+// OldestForeign returns the dead letter of a topic of another program that has the oldest record of
+// those that wait for an operator, or nil.
+func (v *View) OldestForeign(ctx context.Context, topic string) (*DeadLetter, error) {
+	ids, err := v.Select(ctx, DeadLetterFilter{Topic: topic, States: []DeadLetterState{Open}, Limit: 1})
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	l, err := v.DeadLetter(ctx, ids[0])
+	return &l, err
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"example.com/orders/shared/order"
 )
@@ -36,6 +37,13 @@ var documentShape = fields{
 	"service":  text,
 	"items":    list{fields{"sku": text, "quantity": whole}},
 	"note":     text,
+}
+
+// InDocument reports whether a JSON pointer into a record points at what a document has, too.
+func InDocument(pointer string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	_, has := documentShape[first]
+	return has
 }
 
 // check compares a value with a shape. Fields may be missing: the order is validated afterwards.

@@ -286,8 +286,8 @@ func toReplayJob(p jobs.Progress) client.ReplayJob {
 // maxFailures is how many causes of failures a job shows.
 const maxFailures = 20
 
-func toFailedAgain(f view.JobFailure) client.FailedAgain {
-	return client.FailedAgain{Step: string(f.Step), Reason: f.Reason, Count: f.Count, New: f.New}
+func toFailedAgain(f jobs.Failure) client.FailedAgain {
+	return client.FailedAgain{Cause: f.Cause, Step: string(f.Step), Reason: f.Reason, Count: f.Count, New: f.New}
 }
 
 func toReplayCounts(p jobs.Progress) client.ReplayCounts {

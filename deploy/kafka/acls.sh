@@ -30,7 +30,7 @@ allow "$api" Write transactional-id "$prefix.desk."
 
 allow "$worker" Read,DescribeConfigs topic "$prefix" "$prefix.replay"
 allow "$worker" Read,Write,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.status" "$prefix.invoices" "$prefix.dlq"
-allow "$worker" Describe,DescribeConfigs topic "$prefix.desk"
+allow "$worker" Write,DescribeConfigs topic "$prefix.desk"
 allow "$worker" Read group "$group"
 allow "$worker" DescribeConfigs cluster kafka-cluster
 # With --group-protocol consumer:

@@ -48,6 +48,7 @@ func WorkerGrants(t topic.Set, group string) []Grant {
 	both := []string{"Read", "Write"}
 	return append(checked(t, map[string][]string{
 		t.Orders: {"Read"}, t.Replay: {"Read"}, t.Retry10s: both, t.Retry2m: both, t.Waiting: both, t.Status: both, t.Invoices: both, t.DLQ: both,
+		t.Desk: {"Write"},
 	}), Grant{"group", group, []string{"Read"}})
 }
 

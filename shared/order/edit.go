@@ -91,9 +91,9 @@ func (o Order) Edit(edited Order, issued bool) []Invalid {
 
 // Edited replaces the order by an edited one, if the edit is allowed: otherwise it changes nothing and
 // returns why not. The hash of the customer's request stays, so a repeated request finds the order.
-// Results that the edit decides differently are forgotten, and their steps are taken again.
-func (s *State) Edited(edited Order, version int) []Invalid {
-	issued := s.Progress.Invoice != nil && s.Progress.Invoice.Kept != nil
+// Results that the edit decides differently are forgotten, and their steps are taken again. Issued says
+// whether the order's document is stored.
+func (s *State) Edited(edited Order, version int, issued bool) []Invalid {
 	if faults := s.Order.Edit(edited, issued); len(faults) > 0 {
 		return faults
 	}
@@ -139,11 +139,11 @@ func differ(a, b any, at string, found func(pointer string)) {
 			break
 		}
 		for name := range a {
-			differ(a[name], b[name], at+"/"+escape.Replace(name), found)
+			differ(a[name], b[name], at+"/"+escape(name), found)
 		}
 		for name := range b {
 			if _, both := a[name]; !both {
-				found(at + "/" + escape.Replace(name))
+				found(at + "/" + escape(name))
 			}
 		}
 		return
@@ -163,4 +163,6 @@ func differ(a, b any, at string, found func(pointer string)) {
 }
 
 // escape writes a name as a part of a JSON pointer.
-var escape = strings.NewReplacer("~", "~0", "/", "~1")
+func escape(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+}

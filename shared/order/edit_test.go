@@ -158,7 +158,7 @@ func TestAnEditedOrderKeepsItsHashAndItsCause(t *testing.T) {
 	hash, progress := s.BodyHash, s.Progress
 	named := shop()
 	named.Customer.Name, named.Note = "Zoë Łukasiewicz", ""
-	if faults := s.Edited(named, 1); len(faults) > 0 {
+	if faults := s.Edited(named, 1, false); len(faults) > 0 {
 		t.Fatal(faults)
 	}
 	if s.BodyHash != hash || s.Order.Cause != placed.Cause || s.Edit != 1 || s.Order.Customer.Name != named.Customer.Name {
@@ -169,12 +169,12 @@ func TestAnEditedOrderKeepsItsHashAndItsCause(t *testing.T) {
 	}
 	moved := named
 	moved.ShipTo.Country = "FR"
-	if faults := s.Edited(moved, 2); len(faults) > 0 || !reflect.DeepEqual(s.Progress, order.Progress{}) || s.Edit != 2 {
+	if faults := s.Edited(moved, 2, false); len(faults) > 0 || !reflect.DeepEqual(s.Progress, order.Progress{}) || s.Edit != 2 {
 		t.Errorf("moved to France: got %v and progress %+v, want price and VAT to be decided again", faults, s.Progress)
 	}
 	s.Progress.Invoice = &order.Invoice{Kept: &order.Kept{}}
 	before := s
-	if faults := s.Edited(shop(), 3); len(faults) != 2 || !reflect.DeepEqual(before, s) {
+	if faults := s.Edited(shop(), 3, true); len(faults) != 2 || !reflect.DeepEqual(before, s) {
 		t.Errorf("after the invoice: got %v, want two faults and no change", faults)
 	}
 }

@@ -47,7 +47,7 @@ func (c *cancelOrder) Run(ctx context.Context, p *printer, api *client.Client) e
 			return explain(err)
 		case change.Status == cancelled:
 			return ended()
-		case change.Reason == order.CancelRefused || final(change.Status):
+		case change.Reason == order.CancelRefused || final(change.Status) && change.Rev > o.Rev:
 			return fmt.Errorf("order %s is %s: a worker had begun it before the cancel request", c.ID, change.Status)
 		}
 	}

@@ -50,6 +50,7 @@ var (
 	_ pipeline.WithUncertainty = mailing{}
 	_ pipeline.WithReceipt     = mailing{}
 	_ pipeline.WithDependency  = mailing{}
+	_ pipeline.WithCheck       = mailing{}
 )
 
 // mailing is the mail step behind the circuit breaker of the mail server.

@@ -110,9 +110,10 @@ func (d *Desk) Request(ctx context.Context, id string, override bool) (wire.Repl
 	return q, nil
 }
 
-// Cancel requests that a worker cancels an order that none has begun, and returns the order. If a
-// worker begins it first, the timeline gets the reason that the request was refused. A cancelled
-// order is returned without a request.
+// Cancel requests that a worker cancels an order that none has begun, or that is dead without an
+// issued invoice, and returns the order. If a worker begins it first, the timeline gets the reason
+// that the request was refused. A cancelled order is returned without a request. The dead letter of
+// a cancelled order is closed.
 //
 // It is view.ErrUnknown, ErrBegun or ErrRefund if there is nothing to cancel, and view.ErrBehind if
 // the view is too old to know. With view.ErrAway the cancellation may have been requested.
@@ -167,7 +168,8 @@ func (d *Desk) replayable(ctx context.Context, id string, override bool) (view.D
 	return l, err
 }
 
-// cancellable returns an order that no worker has begun, or that is cancelled already.
+// cancellable returns an order that no worker has begun, that is dead without an issued invoice, or
+// that is cancelled already.
 func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error) {
 	if err := d.view.Fresh(ctx); err != nil {
 		return order.State{}, err
@@ -182,7 +184,8 @@ func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error
 	if err := d.view.CheckPartition(s.Origin.Partition); err != nil {
 		return s, err
 	}
-	if s.Status != order.Accepted {
+	issued := s.Progress.Invoice != nil && s.Progress.Invoice.Kept != nil
+	if s.Status != order.Accepted && (s.Status != order.Dead || issued) {
 		return s, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
 	}
 	return s, nil

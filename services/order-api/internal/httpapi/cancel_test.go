@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"testing"
+	"time"
 
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -46,6 +47,9 @@ func TestBegunOrderCannotBeCancelled(t *testing.T) {
 		if status == order.Discarded {
 			s.advance(t, &state, order.Change{Status: order.Dead})
 		}
+		if status == order.Dead {
+			state.Progress.Invoice = &order.Invoice{Number: "INV-1", Kept: &order.Kept{}}
+		}
 		s.advance(t, &state, order.Change{Status: status})
 		_, err := s.client.Cancel(t.Context(), string(state.Order.ID), "")
 		isProblem(t, string(status), err, 409, "order-begun")
@@ -53,4 +57,28 @@ func TestBegunOrderCannotBeCancelled(t *testing.T) {
 	if got := len(s.Records(t, s.Topics.Replay)); got != 0 {
 		t.Errorf("got %d records, want none", got)
 	}
+}
+
+func TestDeadOrderWithoutAnInvoiceCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *shop) {
+		net := order.EUR.Cents(100)
+		announced := order.Progress{Invoice: &order.Invoice{Number: "INV-1", IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net, Announced: 7}}
+		for _, progress := range []order.Progress{{}, announced} {
+			state := s.place(t, wanted())
+			state.Progress = progress
+			s.advance(t, &state, order.Change{Status: order.Dead})
+			id := string(state.Order.ID)
+			if got, err := s.client.Cancel(t.Context(), id, ""); err != nil || got.Status != "dead" {
+				t.Errorf("got %+v, %v; want the order as it stands", got, err)
+			}
+			s.advance(t, &state, order.Change{Status: order.Cancelled})
+			if got, err := s.client.Cancel(t.Context(), id, ""); err != nil || got.Status != "cancelled" {
+				t.Errorf("of a cancelled order: got %s, %v; want it as it stands", got.Status, err)
+			}
+		}
+		if got := len(s.Records(t, s.Topics.Replay)); got != 2 {
+			t.Errorf("got %d requests, want one for each order", got)
+		}
+	})
 }

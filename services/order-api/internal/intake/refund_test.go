@@ -273,11 +273,17 @@ func TestOrderWithoutInvoiceIsNotRefunded(t *testing.T) {
 		spoil(&s)
 		sell(t, k, s)
 	}
+	for id, progress := range map[order.ID]order.Progress{"ord_5": {}, "ord_6": {Invoice: &order.Invoice{Number: "INV-1", Announced: 7}}} {
+		dead := sold()
+		dead.Order.ID, dead.Progress = id, progress
+		kafkatest.Force(&dead, order.Change{Rev: dead.Rev + 1, At: dead.Order.PlacedAt, Status: order.Dead})
+		sell(t, k, dead)
+	}
 	in := start(t, k, 0)
 	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "")
 	must(t, err)
 	for id, want := range map[order.ID]error{
-		"ord_2": intake.ErrNotInvoiced, "ord_3": intake.ErrNotInvoiced, "ord_4": view.ErrUnknown, "ord_1-refund-1": intake.ErrRefund,
+		"ord_2": intake.ErrNotInvoiced, "ord_3": intake.ErrNotInvoiced, "ord_5": intake.ErrNotInvoiced, "ord_6": intake.ErrNotInvoiced, "ord_4": view.ErrUnknown, "ord_1-refund-1": intake.ErrRefund,
 	} {
 		if _, err := in.Refund(t.Context(), id, bottles(1), "k1"); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", id, err, want)

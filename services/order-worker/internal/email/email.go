@@ -169,6 +169,13 @@ func (s *Step) Do(ctx context.Context, w *order.Work) error {
 	return nil
 }
 
+// Check composes the mail of an order whose earlier steps are finished, and sends nothing. It reports an
+// address or a template that would fail.
+func (s *Step) Check(_ context.Context, w *order.Work) error {
+	_, err := s.compose(w)
+	return err
+}
+
 // Delivered reports whether the server accepted the mail of a planned order from this process.
 // False means unknown.
 func (s *Step) Delivered(w *order.Work) bool { return s.delivered.has(keyOf(w)) }

@@ -124,6 +124,14 @@ func (l *Ledger) Void(ctx context.Context, origin order.Origin, reason failure.R
 	return nil
 }
 
+// Forecast appends the answer to a dry run to the topic of the desk.
+func (l *Ledger) Forecast(ctx context.Context, f *wire.Forecast) error {
+	if _, err := l.append(ctx, l.cfg.Topics.Desk, f.Record()); err != nil {
+		return fmt.Errorf("writing forecast of %s: %w", f.DeadLetter, err)
+	}
+	return nil
+}
+
 // Park appends an order to a topic for retrying or waiting orders.
 func (l *Ledger) Park(ctx context.Context, topic string, parked *wire.Parked) error {
 	r, err := l.append(ctx, topic, parked.Record())

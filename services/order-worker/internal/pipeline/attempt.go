@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"context"
+	"fmt"
 	"time"
 
+	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -20,11 +23,15 @@ const (
 // attempt is one attempt at the order of a record.
 type attempt struct {
 	from    source
-	pending wire.Parked // the record, and what is known of earlier attempts: what the next record holds
+	pending wire.Parked  // the record, and what is known of earlier attempts: what the next record holds
+	placed  *order.Order // of a replay: the order in the topic orders, if there is one; or nil
 	work    *order.State
 	replay  int   // number of the replay that the attempt belongs to, or 0
-	stateAt int64 // of a replay: offset of the state that its operator saw, or 0
-	done    bool  // there is nothing to do
+	stateAt int64 // of a replay: offset of the state that its operator saw, 0 or ledger.Unseen
+	dry     bool  // a dry run
+	todo    todo
+	answer  string // of the todo answer: the reason of the change
+	why     error  // of the todos refuse, ignore and, for an edit, answer
 
 	orphan order.Status   // intent of a former owner that recorded no outcome; or empty
 	intent order.Status   // the last intent that this attempt or a former owner wrote
@@ -33,4 +40,34 @@ type attempt struct {
 	step   order.Step     // that failed last
 	failed time.Time      // first failure of this attempt
 	last   lastFailure    // how the attempt ended, if it failed
+}
+
+// todo is what is to be done with a record.
+type todo int
+
+const (
+	steps     todo = iota // take the steps that are left
+	nothing               // it is finished
+	ignore                // it belongs to no order: log it
+	answering             // record in the timeline why a replay has nothing to do
+	refuse                // dead-letter the record: it is no order
+	void                  // void its number: it repeats the key of another order
+)
+
+// change is a change of the order by this attempt.
+func (a *attempt) change(to order.Status, step order.Step, reason string) order.Change {
+	return order.Change{Status: to, Step: step, Reason: reason, Replay: a.replay, Job: a.pending.Job}
+}
+
+// named is an error as it is in the dead letter of its order.
+func named(a *attempt, s Step, err error) error {
+	return fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name(), err)
+}
+
+// loaded loads the document of an order that has one.
+func loaded(ctx context.Context, l *ledger.Ledger, w *order.State) error {
+	if i := w.Progress.Invoice; w.Document != nil || i == nil || i.Kept == nil {
+		return nil
+	}
+	return l.Load(ctx, w)
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // cancel ends an order that its customer has cancelled, or records in its timeline that it is too late.
-// It is in time while no invoice is stored: if the order is not begun yet, or was parked before that.
+// It is in time while no invoice is stored: if the order is not begun yet, or was parked or dead-lettered
+// before that. The dead letter of a cancelled order is closed.
 // The record is in the order's lane, so the order is not in flight. Later records of the order find that
 // it has ended.
 //
@@ -82,17 +83,9 @@ func (p *Pipeline) cancelled(
 		return nil, false, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
 	case !w.Status.Allows(order.Cancelled):
 		return w, true, nil
-	case w.Progress.Invoice == nil:
-		return w, false, nil
-	case w.Progress.Invoice.Kept != nil:
-		return w, true, nil
 	}
-	// A worker that stopped can have stored the invoice without recording that. The attempt that
-	// continues with the order adopts it.
-	probe, invoice := *w, *w.Progress.Invoice
-	probe.Progress.Invoice = &invoice
-	err = l.Adopt(ctx, &probe)
-	return w, invoice.Kept != nil, err
+	late, err = issued(ctx, l, w)
+	return w, late, err
 }
 
 // queued is an order that is not begun yet.

@@ -5,6 +5,7 @@ package pipeline_test
 import (
 	"errors"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -117,9 +118,9 @@ func TestAnOrderThatHasEndedIsNotCancelled(t *testing.T) {
 				l := setup(t)
 				confirmed, dead := l.place(t, "ord_1"), l.place(t, "ord_2")
 				l.work(t, confirmed)
-				l.shipping.plan = refuse
+				l.email.do = refuse
 				l.work(t, dead)
-				l.shipping.plan = nil
+				l.email.do = nil
 				off, off2 := l.callOff(t, confirmed), l.callOff(t, dead)
 				time.Sleep(pause)
 				l.takeOver(t) // reads all again, as when offsets are deleted
@@ -127,13 +128,60 @@ func TestAnOrderThatHasEndedIsNotCancelled(t *testing.T) {
 				l.work(t, off2)
 				l.work(t, l.sendBack(t, l.deadLetter(t))) // the answer did not make it another dead letter
 				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed cancel-refused")
-				l.tells(t, "ord_2", "accepted", "dead recipient-refused", "dead cancel-refused", "working #1", "mailing #1", "confirmed #1")
+				l.tells(t, "ord_2", "accepted", "working", "mailing", "dead recipient-refused", "dead cancel-refused", "mailing #1", "confirmed #1")
 				if len(l.voids(t)) != 0 {
 					t.Errorf("got void %v, want none", l.voids(t))
 				}
 			})
 		})
 	}
+}
+
+func TestADeadOrderWithoutAnInvoiceIsCancelled(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]func(*line){
+		"nothing begun":     func(l *line) { l.shipping.plan = refuse },
+		"invoice announced": func(l *line) { l.invoice.do = refuse },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				broken(l)
+				placed := l.place(t, "ord_1")
+				l.work(t, placed)
+				dead := l.deadLetter(t)
+				l.shipping.plan, l.invoice.do = nil, nil
+				off := l.callOff(t, placed)
+				l.work(t, off)
+				l.work(t, off) // as after a crash before the commit
+				l.takeOver(t)
+				replay := l.sendBack(t, dead) // of an operator who has not seen it
+				l.work(t, replay)
+				if story := l.story(t, "ord_1"); !slices.Equal(story[len(story)-2:], []string{"cancelled", "cancelled already-done #1"}) {
+					t.Errorf("got %v, want it cancelled, and the replay refused", story)
+				}
+				l.isCancelled(t, placed)
+			})
+		})
+	}
+}
+
+// TestADeadOrderWhoseInvoiceIsStoredUnseenIsNotCancelled has a worker that was killed after it had stored
+// the invoice, and one that had no time to record it.
+func TestADeadOrderWhoseInvoiceIsStoredUnseenIsNotCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		l.invoice.do = refuse
+		placed := l.place(t, "ord_1")
+		l.work(t, placed)
+		s := l.States(t)["ord_1"]
+		s.Document = []byte("%PDF")
+		l.put(t, l.Topics.Invoices, wire.Invoice(&s, time.Now()))
+		l.work(t, l.callOff(t, placed))
+		l.tells(t, "ord_1", "accepted", "working", "dead recipient-refused", "dead cancel-refused")
+	})
 }
 
 // TestACancelFindsWhatAPredecessorLeft takes over from workers that died in the middle.

@@ -3,14 +3,50 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"example.com/orders/services/order-worker/internal/ledger"
+	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 )
+
+// settle finishes a record whose order takes no steps.
+func (p *Pipeline) settle(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
+	switch a.todo {
+	case ignore:
+		p.ignore(r, a.why)
+	case refuse:
+		return p.refuse(ctx, l, a, a.why)
+	case void:
+		p.cfg.Meter.Ended(metrics.Duplicate)
+		return l.Void(ctx, a.pending.Origin, failure.Duplicate, a.pending.Cause)
+	case answering:
+		return p.answer(ctx, l, a)
+	}
+	return nil
+}
+
+// answer records, once, why a replay has nothing to do. What is older than the state that the operator saw
+// answers another request: a refused edit can be followed by a better one, with the same number. Two jobs
+// can have asked for a replay with one number, too.
+func (p *Pipeline) answer(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	answered := func(c order.Change) bool {
+		return c.Replay == a.replay && c.Job == a.pending.Job && c.Rev > a.pending.Rev
+	}
+	if slices.ContainsFunc(a.work.Timeline, answered) {
+		return nil
+	}
+	if a.why != nil {
+		p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "edit refused: edit the dead letter again", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.Any(telemetry.Error, a.why))
+	}
+	return l.Write(ctx, a.work, a.change(a.work.Status, "", a.answer))
+}
 
 // fail writes what becomes of an order whose attempt failed: waiting, retrying or dead. An outage uses
 // up no retries: they are counted from zero after it.
@@ -50,7 +86,7 @@ func (p *Pipeline) park(ctx context.Context, l *ledger.Ledger, a *attempt, to or
 	}
 	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "attempt failed", slog.String(telemetry.Order, string(a.work.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(a.last.reason)), slog.String(telemetry.Topic, topic), slog.Any(telemetry.Error, a.last.err))
-	return l.Write(ctx, a.work, order.Change{Status: to, Step: a.step, Reason: string(a.last.reason), Replay: a.replay})
+	return l.Write(ctx, a.work, a.change(to, a.step, string(a.last.reason)))
 }
 
 // forgetProbe removes the probe of a half-open circuit breaker from a timeline. It can be the same order
@@ -80,7 +116,7 @@ func (p *Pipeline) deadLetter(ctx context.Context, l *ledger.Ledger, a *attempt)
 	w.DeadLetter = at
 	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "order dead-lettered", slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Step, string(a.step)),
 		slog.String(telemetry.Reason, string(a.last.reason)), slog.Any(telemetry.Error, a.last.err))
-	return l.Write(ctx, w, order.Change{Status: order.Dead, Step: a.step, Reason: string(a.last.reason), Replay: a.replay})
+	return l.Write(ctx, w, a.change(order.Dead, a.step, string(a.last.reason)))
 }
 
 // refuse writes the dead letter of a record that is no order, or that is in the wrong partition. It has
@@ -131,6 +167,6 @@ func (p *Pipeline) asDeadLetter(a *attempt, rev int64) *dlq.DeadLetter {
 	return &dlq.DeadLetter{
 		Source: a.pending.Source, Cause: a.pending.Cause, Topic: p.cfg.Topics.Orders, Group: p.cfg.Group, Worker: p.cfg.Worker, Step: a.step,
 		Class: a.last.class, Reason: a.last.reason, Message: a.last.err.Error(), Attempts: a.pending.Attempts,
-		FirstFailed: a.pending.FirstFailed, LastFailed: a.pending.At, Replays: a.replay, Rev: rev, Progress: a.pending.Progress,
+		FirstFailed: a.pending.FirstFailed, LastFailed: a.pending.At, Replays: a.replay, Job: a.pending.Job, Edit: a.pending.Edit, Rev: rev, Progress: a.pending.Progress,
 	}
 }

@@ -28,11 +28,16 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 		return l.Amend(ctx, r)
 	case r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypeCancel:
 		return p.cancel(ctx, l, r)
+	case r.Topic == p.cfg.Topics.Replay && wire.IsDryRun(r):
+		return p.forecast(ctx, l, r)
 	}
 	began := time.Now()
 	a, err := p.open(ctx, l, r)
-	if err != nil || a.done {
+	if err != nil {
 		return err
+	}
+	if a.todo != steps {
+		return p.settle(ctx, l, a, r)
 	}
 	failures, err := p.cfg.Retry.Do(ctx, stopping, func() error { return p.advance(ctx, l, a) })
 	switch {
@@ -45,7 +50,7 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	case err != nil:
 		err = p.fail(ctx, l, a, failures, err)
 	default:
-		err = l.Write(ctx, a.work, order.Change{Status: order.Confirmed, Replay: a.replay})
+		err = l.Write(ctx, a.work, a.change(order.Confirmed, "", ""))
 	}
 	if err == nil {
 		p.ended(ctx, r, a, began)
@@ -104,8 +109,8 @@ func (p *Pipeline) take(ctx context.Context, l *ledger.Ledger, a *attempt, s Ste
 func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s Step) (finished bool, err error) {
 	w, intent := a.work, intentOf(s)
 	document, stores := s.(WithDocument)
-	if i := w.Progress.Invoice; intent != "" && !stores && w.Document == nil && i != nil && i.Kept != nil {
-		if err := l.Load(ctx, w); err != nil {
+	if intent != "" && !stores {
+		if err := loaded(ctx, l, w); err != nil {
 			return false, err
 		}
 	}
@@ -115,7 +120,7 @@ func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s 
 				return false, err
 			}
 		}
-		if err := l.Write(ctx, w, order.Change{Status: intent, Reason: string(a.reason), Replay: a.replay}); err != nil {
+		if err := l.Write(ctx, w, a.change(intent, "", string(a.reason))); err != nil {
 			return false, err
 		}
 		a.intent, a.reason = intent, ""
@@ -194,7 +199,7 @@ func (p *Pipeline) failedAt(ctx context.Context, a *attempt, s Step, err error) 
 	if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
 		p.cfg.Meter.Failed(s.Name(), err)
 	}
-	err = fmt.Errorf("order %s: step %s: %w", a.work.Order.ID, s.Name(), err)
+	err = named(a, s, err)
 	if errors.Is(err, ledger.ErrBlocked) {
 		return fmt.Errorf("%w (%w)", err, retry.ErrNotRetried)
 	}
@@ -209,7 +214,7 @@ func (p *Pipeline) leave(ctx context.Context, l *ledger.Ledger, a *attempt) erro
 		if !ok || a.intent != u.Intent() || a.orphan == u.Intent() {
 			continue
 		}
-		if err := l.Write(ctx, a.work, order.Change{Status: order.Working, Replay: a.replay}); err != nil {
+		if err := l.Write(ctx, a.work, a.change(order.Working, "", "")); err != nil {
 			return err
 		}
 	}

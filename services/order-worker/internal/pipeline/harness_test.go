@@ -191,6 +191,7 @@ func (l *line) sendBack(t *testing.T, deadLetter dlq.DeadLetter) *kgo.Record {
 func replayOf(l dlq.DeadLetter) *wire.ReplayRequest {
 	return &wire.ReplayRequest{
 		Source: l.Source, Placed: l.Cause, Number: l.Replays + 1, Rev: l.Rev, Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress,
+		Edit: l.Edit,
 	}
 }
 

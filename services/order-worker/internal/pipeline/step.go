@@ -30,10 +30,16 @@ type WithIntent interface {
 	Intent() order.Status
 }
 
-// WithDocument is a step whose effect is a document: Do writes it to w.Document, and it is stored in
-// orders.invoices, once. Stored reports whether the order's progress points at it there.
+// WithDocument is a step whose effect is a document: Do writes it to w.Document and does nothing else, and
+// it is stored in orders.invoices, once. Stored reports whether the order's progress points at it there.
 type WithDocument interface {
 	Stored(w *order.Work) bool
+}
+
+// WithCheck is a step whose effect cannot be undone, and of which a dry run can try what comes before.
+// Check reports, after Plan, what would refuse the order in this process. It has no effect.
+type WithCheck interface {
+	Check(ctx context.Context, w *order.Work) error
 }
 
 // WithDependency is a step that needs something which can be down. Allow is asked before the intent is

@@ -8,10 +8,13 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/config"
@@ -271,6 +274,14 @@ func byState(n client.GroupCounts) string {
 	})
 }
 
+// several is a number of things that have a regular plural.
+func several(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // count is a number of something.
 type count struct {
 	n    int
@@ -295,6 +306,9 @@ var errUnconfirmed = config.Hint(errors.New("not confirmed: nothing was changed"
 func confirm(p *printer, stdin io.Reader, question string) error {
 	fmt.Fprintf(p.err, "%s [y/N] ", config.Printable(question))
 	answer, _ := bufio.NewReader(stdin).ReadString('\n')
+	if f, ok := stdin.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintln(p.err) // a terminal shows the answer and its line break
+	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil

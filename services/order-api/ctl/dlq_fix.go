@@ -62,7 +62,7 @@ func (c *fixDeadLetters) Run(ctx context.Context, p *printer, api *client.Client
 		return nil
 	}
 	if !c.Yes {
-		if err := confirm(p, stdin, fmt.Sprintf("Edit and replay %d dead letters?", preview.Changed)); err != nil {
+		if err := confirm(p, stdin, fmt.Sprintf("Edit and replay %s?", several(preview.Changed, "dead letter"))); err != nil {
 			return err
 		}
 	}

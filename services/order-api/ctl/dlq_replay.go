@@ -106,7 +106,7 @@ func (a attachment) start(ctx context.Context, p *printer, api *client.Client, n
 	if a.Detach {
 		return p.result(jobLine(j), j)
 	}
-	p.note(fmt.Sprintf("replay job %s: %d dead letters; Ctrl-C stops watching, not the job", j.ID, j.Total))
+	p.note(fmt.Sprintf("replay job %s: %s; Ctrl-C stops watching, not the job", j.ID, several(j.Total, "dead letter")))
 	return a.follow(ctx, p, api, j)
 }
 
@@ -220,11 +220,14 @@ func progressText(j client.ReplayJob) string {
 
 // verdict is nil if all dead letters of a job got what the user asked for.
 func verdict(j client.ReplayJob) error {
-	n := j.Counts
+	n, meant := j.Counts, j.Skipped["closed"]+j.Skipped["discarded"]
+	if len(j.Patch) > 0 { // those that a patch does not change are left out
+		meant += j.Skipped["refused"] + j.Skipped["locked"]
+	}
 	switch {
 	case j.Halted != nil:
 		return config.Hint(fmt.Errorf("replay job %s has halted: %s", j.ID, j.Halted.Why), "when the cause is removed, go on with: ordersctl dlq jobs resume "+j.ID)
-	case n.FailedAgain+n.Conflict+n.WouldFail > 0, n.NotSent > 0, n.Skipped > j.Skipped["closed"]+j.Skipped["discarded"]:
+	case n.FailedAgain+n.Conflict+n.WouldFail > 0, n.NotSent > 0, n.Skipped > meant:
 		return fmt.Errorf("replay job %s is %s: %s", j.ID, j.Phase, jobCounts(j))
 	}
 	return nil

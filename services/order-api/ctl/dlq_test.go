@@ -35,6 +35,9 @@ func TestReplayFollowsItsJobToTheEnd(t *testing.T) {
 		}), "job_1 done 10: 8 confirmed, 2 failed again\n  failed   2 email recipient-refused (new)\n", "replay job job_1 is done: 8 confirmed, 2 failed again"},
 		{"some are lost", with(job(2, "done", client.ReplayCounts{Confirmed: 9, Skipped: 1}), func(j *client.ReplayJob) { j.Skipped["lost"] = 1 }),
 			"job_1 done 10: 9 confirmed, 1 skipped\n  skipped  1 lost\n", "replay job job_1 is done: 9 confirmed, 1 skipped"},
+		{"a patch leaves some out", with(job(2, "done", client.ReplayCounts{Confirmed: 9, Skipped: 1}), func(j *client.ReplayJob) {
+			j.Skipped["refused"], j.Patch = 1, json.RawMessage(`[{"op":"remove","path":"/note"}]`)
+		}), "job_1 done 10: 9 confirmed, 1 skipped\n  skipped  1 refused\n", "<nil>"},
 		{"halted", with(job(2, "halted", client.ReplayCounts{Confirmed: 4, FailedAgain: 2}), func(j *client.ReplayJob) {
 			j.Ramp = []client.RampStep{{Size: 6, Sent: 6, Confirmed: 4, FailedAgain: 2, State: "halted"}}
 			j.Halted = &client.Halted{At: noon, Why: "2 of 6 failed again (33 %), more than 10 %"}

@@ -148,15 +148,22 @@ func (o *owner) takeOver(ctx context.Context) error {
 // commitTimeout is how long a transaction may take, also when the owner is to end.
 const commitTimeout = 2 * kafka.DeliveryTimeout
 
-// commit writes records in one transaction, the last of them to the partition of the owner. It
-// returns when the view has that.
+// commit is write, and returns when the view has the last record.
 func (o *owner) commit(ctx context.Context, records ...*kgo.Record) error {
+	if err := o.write(ctx, records); err != nil {
+		return err
+	}
+	return o.cfg.View.Desk(ctx, o.partition, records[len(records)-1].Offset+1)
+}
+
+// write writes records in one transaction, the last of them to the partition of the owner.
+func (o *owner) write(ctx context.Context, records []*kgo.Record) error {
 	last := records[len(records)-1]
 	last.Topic, last.Partition = o.cfg.Topics.Desk, o.partition
 	if err := o.transact(context.WithoutCancel(ctx), records); err != nil {
 		return fmt.Errorf("writing a transaction: %w", err)
 	}
-	return o.cfg.View.Desk(ctx, o.partition, last.Offset+1)
+	return nil
 }
 
 func (o *owner) transact(ctx context.Context, records []*kgo.Record) error {

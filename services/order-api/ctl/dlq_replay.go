@@ -95,7 +95,15 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 // start starts a job and follows it, unless the command line says otherwise.
 func (a attachment) start(ctx context.Context, p *printer, api *client.Client, n client.NewReplayJob) error {
 	p.count(0, "selecting the dead letters")
-	j, err := api.StartReplay(ctx, n)
+	var j client.ReplayJob
+	var lost error // the connection; the job may have been started, so the request is not repeated
+	err := withRetry(ctx, func() (err error) {
+		if j, err = api.StartReplay(ctx, n); unreachable(err) {
+			lost, err = err, nil
+		}
+		return err
+	})
+	err = errors.Join(lost, err)
 	p.hide()
 	if unreachable(err) && temporary(err) {
 		return config.Hint(fmt.Errorf("starting the replay job: %w", err), "it may have been started: look with ordersctl dlq jobs list before you repeat this")

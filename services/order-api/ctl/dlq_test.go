@@ -159,6 +159,10 @@ func TestAStartWithoutAnAnswerIsNotRepeated(t *testing.T) {
 	if err == nil || !strings.Contains(told(err), "\nhint: it may have been started: look with ordersctl dlq jobs list before you repeat this\n") || len(d.requests("POST")) != 1 {
 		t.Errorf("got %v after %d requests, want a hint after one", err, len(d.requests("POST")))
 	}
+	d.answers["POST /v1/replays"] = []any{http.StatusServiceUnavailable, job(0, "done", client.ReplayCounts{Confirmed: 10})}
+	if stdout, _, err := d.run(t, "", "dlq", "replay", "--all"); err != nil || stdout != "job_1 done 10: 10 confirmed\n" {
+		t.Errorf("refused for a moment: got %q, %v; want a second request", stdout, err)
+	}
 	d.answers["POST /v1/replays"] = []any{http.StatusForbidden}
 	if _, _, err := d.run(t, "", "dlq", "replay", "--all"); err == nil || !strings.Contains(told(err), "hint: sign in with a key of another role") {
 		t.Errorf("forbidden: got %v, want a hint about roles", err)

@@ -49,7 +49,7 @@ func (c *exportDeadLetters) Run(ctx context.Context, p *printer, api *client.Cli
 	if err := os.Rename(into.Name(), c.Output); err != nil {
 		return errors.Join(err, os.Remove(into.Name()))
 	}
-	return p.result(fmt.Sprintf("%s %d lines", c.Output, lines), map[string]any{"file": c.Output, "lines": lines})
+	return p.result(fmt.Sprintf("%s %s", c.Output, several(lines, "line")), map[string]any{"file": c.Output, "lines": lines})
 }
 
 // copy copies an export and counts its lines. It escapes control characters in JSON, which does not

@@ -214,7 +214,7 @@ func TestForeignReplaysAreHalfAsFastAsACopyOnRealKafka(t *testing.T) {
 		created := time.Since(began)
 		took := (<-arrived).Sub(began) - created
 		p := i.await(t, id, phase(jobs.Done))
-		t.Logf("done after %v", time.Since(began))
+		t.Logf("the view has all after %v", time.Since(began))
 		ratio := raw.Seconds() / took.Seconds()
 		t.Logf("copy %v, replay %v after %v for the selection: %.0f %%", raw, took, created, 100*ratio)
 		if best = max(best, ratio); p.Sent != records {

@@ -123,7 +123,7 @@ func modules() []allowed {
 		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
-		{"golang.org/x/text", "document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

@@ -130,7 +130,7 @@ func (t *text) String() string {
 	out := b.String()
 	for _, p := range []*regexp.Regexp{before, behind} {
 		out = p.ReplaceAllStringFunc(out, func(match string) string {
-			if currencies[strings.ToLower(strings.Trim(match, " .…"))] {
+			if among(currencies, strings.ToLower(strings.Trim(match, " .…"))) {
 				return hole
 			}
 			return match

@@ -81,16 +81,6 @@ func (k *Known) field(name, text string) {
 	}
 }
 
-// anyOf reports whether a comparison holds for a name and one word of a list.
-func anyOf(list, name string, holds func(name, word string) bool) bool {
-	for word := range listed(list) {
-		if holds(name, word) {
-			return true
-		}
-	}
-	return false
-}
-
 // address adds an e-mail address and its parts.
 func (k *Known) address(text string) {
 	k.whole(text)
@@ -195,14 +185,6 @@ func plainLetter(r rune) string {
 	return plain
 }
 
-// alnum reports whether a rune belongs to a word.
-func alnum(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	}
-	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
-}
-
 // maxGap is how many bytes may separate two letters of a value.
 const maxGap = 4
 
@@ -232,11 +214,6 @@ func (c compacted) fits(plain string, v value, i int) bool {
 // ownWord reports whether a match is one word, of which messages do not consist.
 func ownWord(match string) bool {
 	return !among(reserved, strings.ToLower(match)) && !strings.ContainsFunc(match, func(r rune) bool { return !alnum(r) })
-}
-
-// spaceless are the scripts that write words without spaces.
-func spaceless(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 // beginsWord reports whether a match begins a word. Arabic writes prepositions and the article

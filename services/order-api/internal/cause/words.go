@@ -1,16 +1,5 @@
 package cause
 
-import (
-	"iter"
-	"strings"
-)
-
-// among reports whether a list has a word. Each word of a list has a space on both sides.
-func among(list, word string) bool { return word != "" && strings.Contains(list, " "+word+" ") }
-
-// listed are the words of a list.
-func listed(list string) iter.Seq[string] { return strings.FieldsSeq(list) }
-
 // Fields of JSON values, in lower case and without punctuation.
 const (
 	// constantFields have values that programs choose.

@@ -26,6 +26,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -65,9 +66,13 @@ func Normalise(message string, known Known) string {
 	return out
 }
 
-// printable replaces control characters, which text uses for what is decided.
+// printable replaces control characters, which text uses for what is decided, and removes those
+// without a width, which some programs put around names of another direction.
 func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
+	switch {
+	case unicode.Is(unicode.Cf, r):
+		return -1
+	case r < ' ' || r == 0x7f:
 		return ' '
 	}
 	return r

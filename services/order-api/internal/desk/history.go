@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/orders/services/order-api/internal/edit"
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -31,7 +32,7 @@ type Replayed struct {
 // EditedVersion is one edit, and how its version differs from the one before.
 type EditedVersion struct {
 	wire.Decision
-	Changes []edit.Change
+	Changes []jsondiff.Change
 }
 
 // History returns what happened to a dead letter. It blocks until Kafka has answered or ctx ends:
@@ -116,16 +117,16 @@ func (d *Desk) original(ctx context.Context, l view.DeadLetter, h *History) (key
 }
 
 // documentDiff returns how what is edited differs between two versions.
-func documentDiff(l view.DeadLetter, key, before, after []byte) []edit.Change {
+func documentDiff(l view.DeadLetter, key, before, after []byte) []jsondiff.Change {
 	if l.Foreign != "" {
-		return edit.Diff(before, after)
+		return jsondiff.Diff(before, after)
 	}
-	was, err1 := edit.Base{Key: key, Original: before}.Document()
-	is, err2 := edit.Base{Key: key, Original: after}.Document()
+	was, err1 := edit.Document(key, before)
+	is, err2 := edit.Document(key, after)
 	if errors.Join(err1, err2) != nil {
-		return edit.Diff(before, after)
+		return jsondiff.Diff(before, after)
 	}
-	return edit.Diff(was, is)
+	return jsondiff.Diff(was, is)
 }
 
 // Effects is what the next replay of a dead letter does.
@@ -165,9 +166,4 @@ func Next(l view.DeadLetter, s *order.State) Effects {
 		e.Mail = MailPossible
 	}
 	return e
-}
-
-// Document is what is edited of a dead letter in a version of its record.
-func Document(l view.DeadLetter, value []byte) ([]byte, error) {
-	return edit.Base{Key: []byte(l.Order), Original: value}.Document()
 }

@@ -12,6 +12,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/edit"
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/mask"
 	"example.com/orders/services/order-api/internal/view"
@@ -121,7 +122,7 @@ func (v visitor) edit(e desk.EditedVersion) client.Edit {
 }
 
 // change is a difference between two versions, as the visitor may see it.
-func (v visitor) change(ch edit.Change) client.ValueChange {
+func (v visitor) change(ch jsondiff.Change) client.ValueChange {
 	shown := toChangedValue(ch)
 	if v.May(identity.ReadPersonal) || mask.Public(ch.Pointer) {
 		return shown

@@ -52,7 +52,7 @@ func (a *api) getDeadLetter(c echo.Context) error {
 	switch {
 	case err == nil:
 		answer.Record = v.record(whole)
-	case !lost || l.Order == "":
+	case !lost: // of a record that is gone, everything else is shown
 		return err
 	}
 	h, err := a.desk.History(ctx, l)

@@ -10,7 +10,7 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
-	"example.com/orders/services/order-api/internal/edit"
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
@@ -169,6 +169,6 @@ func (a *api) note(c echo.Context, target string, write noteWriter) error {
 	return c.JSON(http.StatusCreated, visitorOf(c).note(n))
 }
 
-func toChangedValue(ch edit.Change) client.ValueChange {
+func toChangedValue(ch jsondiff.Change) client.ValueChange {
 	return client.ValueChange{Pointer: ch.Pointer, Before: ch.Before, After: ch.After}
 }

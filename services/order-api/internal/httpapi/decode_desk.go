@@ -103,7 +103,7 @@ func (d *decoder) number(into *float64, most float64) func(at string) {
 		number, ok := t.(json.Number)
 		n, err := strconv.ParseFloat(string(number), 64)
 		if !ok || err != nil || n < 0 || n > most || math.IsNaN(n) {
-			d.add(at, fmt.Sprintf("must be a number from 0 to %v", most))
+			d.add(at, "must be a number from 0 to "+strconv.FormatFloat(most, 'f', -1, 64))
 			d.skip(t)
 			return
 		}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/wire"
 )
@@ -144,7 +145,7 @@ func (e *linesExport) decision(l, whole view.DeadLetter, d wire.Decision) (clien
 		line.Value, err = json.Marshal(text)
 		return line, err
 	}
-	line.Value, err = desk.Document(l, d.Value)
+	line.Value, err = edit.Document([]byte(l.Order), d.Value)
 	return line, err
 }
 

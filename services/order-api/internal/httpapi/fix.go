@@ -77,6 +77,8 @@ func readFix(c echo.Context) (s selection, p edit.Patch, override bool, err erro
 		return s, p, false, err
 	case !given:
 		return s, p, false, invalidProblem(invalidSelection, []order.Invalid{{Pointer: "/selection", Detail: "must say what to fix"}})
+	case raw == nil:
+		return s, p, false, invalidProblem(invalidPatch, []order.Invalid{{Pointer: "/patch", Detail: "is missing"}})
 	case s.empty():
 		return s, p, false, newProblem(emptySelection, "the filter selects everything: if that is meant, select all")
 	}

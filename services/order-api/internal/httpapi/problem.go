@@ -58,7 +58,7 @@ var (
 	deadLetterParked  = kind{"dead-letter-parked", http.StatusConflict, "Dead letter parked"}
 	discarded         = kind{"dead-letter-discarded", http.StatusConflict, "Dead letter discarded"}
 	notDiscarded      = kind{"not-discarded", http.StatusConflict, "Dead letter not discarded"}
-	editConflict      = kind{"edit-conflict", http.StatusConflict, "Edited meanwhile"}
+	editConflict      = kind{"edit-conflict", http.StatusConflict, "Not the newest version"}
 	lockedFields      = kind{"locked", http.StatusConflict, "Locked by the invoice"}
 	notEditable       = kind{"not-editable", http.StatusConflict, "Dead letter cannot be edited"}
 	replayEnded       = kind{"replay-ended", http.StatusConflict, "Replay job ended"}
@@ -240,7 +240,7 @@ func editProblem(err error) *client.Problem {
 		}))
 	}
 	if e, ok := errors.AsType[*desk.ConflictError](err); ok {
-		p := newProblem(editConflict, "somebody has edited it meanwhile: look at the newest version, and edit that")
+		p := newProblem(editConflict, "the edited version is not the newest one: somebody may have edited it meanwhile; look at it again, and edit that")
 		p.Version = e.Newest
 		return p
 	}

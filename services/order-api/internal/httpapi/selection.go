@@ -43,7 +43,7 @@ func deadLetterFilter(c echo.Context, more ...string) (view.DeadLetterFilter, pa
 func stateOf(name string, wrong func(detail string)) view.DeadLetterState {
 	known := view.DeadLetterStates()
 	if !slices.Contains(known, view.DeadLetterState(name)) {
-		wrong("must be of: " + strings.Join(each(known, func(s view.DeadLetterState) string { return string(s) }), ", "))
+		wrong("must be one or more of: " + strings.Join(each(known, func(s view.DeadLetterState) string { return string(s) }), ", "))
 	}
 	return view.DeadLetterState(name)
 }

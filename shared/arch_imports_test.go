@@ -124,6 +124,8 @@ func modules() []allowed {
 		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
+		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
 		{"golang.org/x/text", "cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }

@@ -68,7 +68,7 @@ func arrows() []arrow {
 		{mechanism, "oidctest", "", "an OpenID provider for tests, in a process of its own"},
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
 		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
-		{mechanism, "cause", "order", "normalises messages, and groups dead letters by them"},
+		{mechanism, "cause", "", "normalises messages, and groups dead letters by them"},
 		{mechanism, "view", "cause dlq failure foreign kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
 		{mechanism, "sqlite", "failure kafka order view wire", "the tables of the view, and all SQL"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
@@ -126,7 +126,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

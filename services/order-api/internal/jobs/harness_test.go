@@ -221,19 +221,13 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// frozen is a network whose connections stand still from freeze to thaw, as those of a process that
-// is stopped.
+// frozen is a network whose connections stand still until thaw, as those of a process that is
+// stopped.
 type frozen struct {
 	kafka.Config
 	mu   sync.Mutex
 	gate chan struct{}  // nil unless it is frozen
 	at   map[int16]bool // it freezes before a request with one of these keys
-}
-
-func (f *frozen) freeze() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gate = make(chan struct{})
 }
 
 // freezeAt freezes before the next request with a key.

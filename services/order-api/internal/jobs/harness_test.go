@@ -4,6 +4,7 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -223,13 +224,21 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 type frozen struct {
 	kafka.Config
 	mu   sync.Mutex
-	gate chan struct{} // nil unless it is frozen
+	gate chan struct{}  // nil unless it is frozen
+	at   map[int16]bool // it freezes before a request with one of these keys
 }
 
 func (f *frozen) freeze() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gate = make(chan struct{})
+}
+
+// freezeAt freezes before the next request with a key.
+func (f *frozen) freezeAt(key int16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = map[int16]bool{key: true}
 }
 
 func (f *frozen) thaw() {
@@ -255,6 +264,10 @@ type frozenConn struct {
 
 func (c *frozenConn) Write(b []byte) (int, error) {
 	c.network.mu.Lock()
+	// A request begins with its size and its key.
+	if key := int16(binary.BigEndian.Uint16(b[4:])); c.network.at[key] && c.network.gate == nil {
+		c.network.gate, c.network.at = make(chan struct{}), nil
+	}
 	gate := c.network.gate
 	c.network.mu.Unlock()
 	if gate != nil {

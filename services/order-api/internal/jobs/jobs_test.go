@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
@@ -250,34 +251,24 @@ func TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce(t *testing.T) {
 	})
 }
 
-// TestAStoppedRunnerIsFenced stops the instance that runs a job for longer than its session, in
-// different moments, and lets it continue.
+// TestAStoppedRunnerIsFenced stops the instance that runs a job for longer than its session, and lets
+// it continue: while it reads, before it writes, and before it commits.
 func TestAStoppedRunnerIsFenced(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 400)
 		s.work(t, confirm)
 		all := map[string]*instance{"api-1": s.start(t, "api-1"), "api-2": s.start(t, "api-2")}
 		id := all["api-1"].create(t, jobs.Spec{IDs: s.ids[:400], Ramp: []int{}, Rate: 20})
-		at := func(i *instance, n int) jobs.Progress {
-			return i.await(t, id, func(p jobs.Progress) bool { return p.Sent >= n })
-		}
-		runner := all[at(all["api-1"], 20).Runner]
-		other := all["api-1"]
-		if runner == other {
-			other = all["api-2"]
-		}
-		for n := 50; n <= 300; n += 100 {
-			at(other, n)
-			runner.freeze()
-			p := at(other, n+30)
-			if all[p.Runner] != other {
-				t.Errorf("%d were sent by %s, want the other instance to have taken over", p.Sent, p.Runner)
-			}
-			runner.thaw()
+		watcher := s.connect(t, "watcher")
+		for n, key := range []kmsg.Key{kmsg.Fetch, kmsg.Produce, kmsg.EndTxn} {
+			sent := 20 + 100*n
+			stopped := watcher.await(t, id, func(p jobs.Progress) bool { return p.Sent >= sent }).Runner
+			all[stopped].freezeAt(int16(key))
+			watcher.await(t, id, func(p jobs.Progress) bool { return p.Runner != stopped && p.Sent >= sent+30 })
+			all[stopped].thaw()
 			time.Sleep(time.Second)
-			runner, other = other, runner
 		}
-		p := other.await(t, id, phase(jobs.Done))
+		p := watcher.await(t, id, phase(jobs.Done))
 		if p.Counts[view.Confirmed] != 400 {
 			t.Errorf("got %v, want 400 confirmed", p.Counts)
 		}

@@ -24,7 +24,7 @@ type owner struct {
 }
 
 // transactionTimeout is how long the transaction of an owner that was killed hides what was appended
-// after it, if nobody takes over. A new owner ends it at once.
+// after it, if no other owner takes over. A new owner ends it at once.
 const transactionTimeout = 10 * time.Second
 
 // run owns the partition until ctx ends. After an error nothing is certain, so it takes the partition

@@ -45,7 +45,7 @@ CREATE TABLE dead_letters (
   edited INTEGER NOT NULL DEFAULT 0, notes INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX dead_letters_state ON dead_letters (state, last_failed, id);
-CREATE INDEX dead_letters_cause ON dead_letters (cause, state, last_failed, id, first_failed);
+CREATE INDEX dead_letters_cause ON dead_letters (cause, state, last_failed, id, first_failed, step, reason, class, "foreign");
 CREATE INDEX dead_letters_step ON dead_letters (step, state, last_failed, id);
 CREATE INDEX dead_letters_class ON dead_letters (class, state, last_failed, id);
 CREATE INDEX dead_letters_reason ON dead_letters (reason, state, last_failed, id);

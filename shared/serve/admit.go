@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -54,21 +55,16 @@ func Guard(access config.Access, h http.Handler) http.Handler {
 // r.Body with the bytes. Then it checks the Host header, and that no page of another origin sent
 // the request. It returns nil if the request is accepted.
 func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusal {
-	body, err := readBody(w, r)
-	switch _, large := errors.AsType[*http.MaxBytesError](err); {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		// Keep the deadline and close the connection: do not wait for the rest of the body.
-		w.Header().Set("Connection", "close")
-		return refuse("timeout", "Request timeout", http.StatusRequestTimeout, "the request body did not arrive in time")
-	case large:
-		return refuse("body-too-large", "Request body too large", http.StatusRequestEntityTooLarge, "the request body must not exceed 256 KiB")
-	case err != nil:
-		return refuse("malformed", "Unreadable request body", http.StatusBadRequest, "the request body ended early")
+	body, refusal := Body(w, r, maxBody)
+	if refusal != nil {
+		return refusal
 	}
-	// Remove the read deadline: if it passed while the handler runs, it would cancel the request's
-	// context. Test recorders support no deadlines, so ignore the error.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	return AdmitHead(access, r)
+}
+
+// AdmitHead is Admit for a request whose handler reads the body itself, with Body.
+func AdmitHead(access config.Access, r *http.Request) *Refusal {
 	if !answersTo(access, r) {
 		return refuse("misdirected", "Misdirected request", http.StatusMisdirectedRequest,
 			"the Host header must be localhost, an IP address of this server or a name in --allowed-hosts")
@@ -79,13 +75,34 @@ func Admit(access config.Access, w http.ResponseWriter, r *http.Request) *Refusa
 	return nil
 }
 
+// Body reads the whole body of a request, which may have a number of bytes. It blocks until the read
+// deadline of Run, and removes that.
+func Body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *Refusal) {
+	body, err := readBody(w, r, most)
+	switch _, large := errors.AsType[*http.MaxBytesError](err); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		// Keep the deadline and close the connection: do not wait for the rest of the body.
+		w.Header().Set("Connection", "close")
+		return nil, refuse("timeout", "Request timeout", http.StatusRequestTimeout, "the request body did not arrive in time")
+	case large:
+		return nil, refuse("body-too-large", "Request body too large", http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the request body must not exceed %d KiB", most>>10))
+	case err != nil:
+		return nil, refuse("malformed", "Unreadable request body", http.StatusBadRequest, "the request body ended early")
+	}
+	// Remove the read deadline: if it passed while the handler runs, it would cancel the request's
+	// context. Test recorders support no deadlines, so ignore the error.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return body, nil
+}
+
 // readBody reads a body, or discards at most maxUnread bytes of one that is too large: many clients
 // read no response before they have sent the whole body, and would see a broken connection instead.
 // A client with Expect: 100-continue has not sent its body yet.
-func readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
-	err = &http.MaxBytesError{Limit: maxBody}
-	if r.ContentLength <= maxBody {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+func readBody(w http.ResponseWriter, r *http.Request, most int64) (body []byte, err error) {
+	err = &http.MaxBytesError{Limit: most}
+	if r.ContentLength <= most {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large && r.Header.Get("Expect") == "" {
 		if _, late := io.CopyN(io.Discard, r.Body, maxUnread); errors.Is(late, os.ErrDeadlineExceeded) {

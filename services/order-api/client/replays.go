@@ -122,18 +122,27 @@ type CauseForecast struct {
 
 // Forecast is what a replay of one dead letter would do.
 type Forecast struct {
-	DeadLetter string         `json:"dead_letter"`
-	Cause      string         `json:"cause"`
-	At         time.Time      `json:"at"`
-	Steps      []ForecastStep `json:"steps"`
-	Shipping   *Shipping      `json:"shipping,omitempty"`
-	Total      *Money         `json:"total,omitempty"` // gross
+	DeadLetter string    `json:"dead_letter"`
+	Cause      string    `json:"cause"`
+	At         time.Time `json:"at"`
+	// Answer is the reason with which the replay would be refused, such as "conflict"; or empty. Then
+	// there are no steps.
+	Answer   string            `json:"answer,omitempty"`
+	Steps    []ForecastStep    `json:"steps"`
+	Shipping *ForecastShipping `json:"shipping,omitempty"`
+	Total    *Money            `json:"total,omitempty"` // gross
+}
+
+// ForecastShipping is what shipping would cost.
+type ForecastShipping struct {
+	Price   Money  `json:"price"` // net
+	Carrier string `json:"carrier"`
 }
 
 // ForecastStep is what a step would do.
 type ForecastStep struct {
-	Step    string `json:"step"`
-	Outcome string `json:"outcome"` // ok, fails, not-tried
+	Step    string `json:"step,omitempty"` // empty: reading the record, which is no order
+	Outcome string `json:"outcome"`        // ok, fails, not-tried
 	Reason  string `json:"reason,omitempty"`
 	Message string `json:"message,omitempty"`
 }

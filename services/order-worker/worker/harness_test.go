@@ -133,6 +133,12 @@ func (s *shop) record(partition int32, o order.Order) *kgo.Record {
 // sendBack replays the newest dead letter, as the desk does.
 func (s *shop) sendBack(t *testing.T) {
 	t.Helper()
+	s.Produce(t, s.replay(t))
+}
+
+// replay is the request to replay the newest dead letter.
+func (s *shop) replay(t *testing.T) *kgo.Record {
+	t.Helper()
 	deadLetters := s.DeadLetters(t)
 	if len(deadLetters) == 0 {
 		t.Fatal("got no dead letter, want one to send back")
@@ -143,7 +149,7 @@ func (s *shop) sendBack(t *testing.T) {
 	}
 	r := q.Record()
 	r.Topic, r.Partition = s.Topics.Replay, l.Origin.Partition
-	s.Produce(t, r)
+	return r
 }
 
 // orders makes n orders that differ in ID and recipient.

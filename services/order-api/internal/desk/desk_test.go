@@ -238,7 +238,7 @@ func TestLostDeadLetterIsReplayedFromItsOrder(t *testing.T) {
 	}
 	want := b.request()
 	got, err := wire.ReadReplayRequest(b.Records(t, b.Topics.Replay)[0])
-	want.At, want.Placed = got.At, order.Cause{} // the read model does not have it, the order's state does
+	want.At, want.Placed.Actor = got.At, order.Actor{} // the read model does not have it, the order's state does
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("replay: %v (-want +got):\n%s", err, diff)
 	}

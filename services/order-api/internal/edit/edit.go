@@ -12,11 +12,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -34,8 +38,8 @@ type Price func(*order.Order) []order.Invalid
 
 // Edited is a new version.
 type Edited struct {
-	Value   []byte   // of the record
-	Changes []Change // of the document; none: nothing has changed
+	Value   []byte            // of the record
+	Changes []jsondiff.Change // of the document; none: nothing has changed
 }
 
 // ErrNotEditable is a refund or a record that is no order. What an edit would make of them could not
@@ -65,9 +69,10 @@ func (b Base) newest() []byte {
 }
 
 // Document returns the document of the newest version, or ErrNotEditable.
-func (b Base) Document() ([]byte, error) { return document(b.Key, b.newest()) }
+func (b Base) Document() ([]byte, error) { return Document(b.Key, b.newest()) }
 
-func document(key, value []byte) ([]byte, error) {
+// Document returns the document of a version of a record, or ErrNotEditable.
+func Document(key, value []byte) ([]byte, error) {
 	o, err := wire.ReadOrder(&kgo.Record{Key: key, Value: value})
 	if errors.Is(err, wire.ErrUndecodable) || errors.Is(err, wire.ErrNewer) || err == nil && o.Refund != nil {
 		return nil, ErrNotEditable
@@ -89,20 +94,20 @@ func (b Base) Edit(edited []byte, price Price) (Edited, error) {
 	if err != nil {
 		return Edited{}, err
 	}
-	tree, faults, err := parse(edited)
+	tree, again, err := jsondiff.Parse(edited)
 	if err != nil {
 		return Edited{}, &InvalidError{[]order.Invalid{{Detail: "must be JSON"}}}
 	}
-	c := checker{found: faults}
+	c := checker{found: twice(again)}
 	if c.check("", tree, documentShape); len(c.found) > 0 {
 		return Edited{}, &InvalidError{c.found}
 	}
-	value := write(c.compose(b, tree.(map[string]any), price))
+	value := jsondiff.Write(c.compose(b, tree.(map[string]any), price))
 	after, err := c.read(b.Key, value)
 	if err != nil {
 		return Edited{}, err
 	}
-	changes := Diff(before, after)
+	changes := jsondiff.Diff(before, after)
 	if locked := b.lockedIn(changes); len(locked) > 0 {
 		return Edited{}, &LockedError{locked}
 	}
@@ -127,11 +132,11 @@ func (c *checker) read(key, value []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrNotEditable
 	}
-	return document(key, value)
+	return Document(key, value)
 }
 
 // lockedIn returns the pointers of the changes that are locked.
-func (b Base) lockedIn(changes []Change) (all []string) {
+func (b Base) lockedIn(changes []jsondiff.Change) (all []string) {
 	for _, c := range changes {
 		for _, l := range b.Locked {
 			if within(c.Pointer, l) || within(l, c.Pointer) {
@@ -146,4 +151,182 @@ func (b Base) lockedIn(changes []Change) (all []string) {
 // within reports whether a pointer is another one, or points into its value.
 func within(pointer, other string) bool {
 	return pointer == other || strings.HasPrefix(pointer, other+"/")
+}
+
+// checker collects the faults of an edited document.
+type checker struct{ found []order.Invalid }
+
+// twice are the faults of fields that appear twice.
+func twice(pointers []string) (all []order.Invalid) {
+	for _, at := range pointers {
+		all = append(all, order.Invalid{Pointer: at, Detail: "appears twice"})
+	}
+	return all
+}
+
+// maxFaults limits the number of faults that are collected.
+const maxFaults = 100
+
+// add adds a fault. Of several faults of a field the first one counts.
+func (c *checker) add(at, detail string) {
+	if len(c.found) < maxFaults && !slices.ContainsFunc(c.found, func(f order.Invalid) bool { return f.Pointer == at }) {
+		c.found = append(c.found, order.Invalid{Pointer: at, Detail: detail})
+	}
+}
+
+// compose puts the values of a document into the newest version. Fields that are missing in the
+// document are removed, those that no document has stay.
+func (c *checker) compose(b Base, doc map[string]any, price Price) map[string]any {
+	record, _ := jsondiff.Value(b.newest()).(map[string]any)
+	composed := overwrite(record, doc, documentShape)
+	if items, ok := doc["items"].([]any); ok {
+		composed["items"] = c.lines(items, versions(b), price)
+	}
+	return composed
+}
+
+// overwrite returns an object with the fields that a shape has replaced by those of another object.
+func overwrite(object, by map[string]any, s fields) map[string]any {
+	result := maps.Clone(object)
+	if result == nil {
+		result = map[string]any{}
+	}
+	for name, of := range s {
+		given, has := by[name]
+		if inner, ok := of.(fields); ok && has {
+			was, _ := object[name].(map[string]any)
+			is, _ := given.(map[string]any)
+			given = overwrite(was, is, inner)
+		}
+		delete(result, name)
+		if has {
+			result[name] = given
+		}
+	}
+	return result
+}
+
+// versions are the lines of the newest version, then those of the original.
+func versions(b Base) (lines []any) {
+	for _, version := range [][]byte{b.newest(), b.Original} {
+		record, _ := jsondiff.Value(version).(map[string]any)
+		items, _ := record["items"].([]any)
+		lines = append(lines, items...)
+	}
+	return lines
+}
+
+// lines makes the lines of a record from those of a document: each is the line of its SKU before, or
+// one of the catalogue, with the quantity of the document.
+func (c *checker) lines(items, before []any, price Price) []any {
+	all := []any{}
+	for i, item := range items {
+		given, _ := item.(map[string]any)
+		line := lineOf(given["sku"], before)
+		if line == nil {
+			line = priced(given["sku"], price)
+		}
+		if line == nil {
+			c.add("/items/"+strconv.Itoa(i)+"/sku", "is not in the catalogue")
+			line = priced(nil, func(*order.Order) []order.Invalid { return nil })
+			line["sku"] = given["sku"]
+		}
+		delete(line, "quantity")
+		if n, has := given["quantity"]; has {
+			line["quantity"] = n
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+func lineOf(sku any, before []any) map[string]any {
+	for _, element := range before {
+		if line, _ := element.(map[string]any); sku != nil && line["sku"] == sku {
+			return maps.Clone(line)
+		}
+	}
+	return nil
+}
+
+// priced is a line of a SKU with the data of the catalogue, or nil.
+func priced(sku any, price Price) map[string]any {
+	name, _ := sku.(string)
+	o := order.Order{Lines: []order.Line{{SKU: name, Quantity: 1, UnitPrice: order.EUR.Cents(0)}}}
+	if len(price(&o)) > 0 {
+		return nil
+	}
+	record, _ := jsondiff.Value(wire.Order(o).Value).(map[string]any)
+	items, _ := record["items"].([]any)
+	line, _ := items[0].(map[string]any)
+	return line
+}
+
+// shape says which values a part of a document may have: fields, a list or a scalar.
+type shape any
+
+type (
+	fields map[string]shape
+	list   struct{ of shape }
+	scalar struct {
+		want string
+		fits func(any) bool
+	}
+)
+
+var (
+	text  = scalar{"must be a string", func(v any) bool { _, ok := v.(string); return ok }}
+	whole = scalar{fmt.Sprintf("must be a whole number from 1 to %d", order.MaxQuantity), func(v any) bool {
+		n, _ := v.(json.Number)
+		_, err := strconv.Atoi(string(n))
+		return err == nil
+	}}
+)
+
+// documentShape is the shape of a new order.
+var documentShape = fields{
+	"customer": fields{"name": text, "email": text, "vat_id": text},
+	"ship_to":  fields{"line1": text, "line2": text, "city": text, "region": text, "postal_code": text, "country": text},
+	"service":  text,
+	"items":    list{fields{"sku": text, "quantity": whole}},
+	"note":     text,
+}
+
+// InDocument reports whether a JSON pointer into a record points at what a document has, too.
+func InDocument(pointer string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	_, has := documentShape[first]
+	return has
+}
+
+// check compares a value with a shape. Fields may be missing: the order is validated afterwards.
+func (c *checker) check(at string, value any, s shape) {
+	switch s := s.(type) {
+	case fields:
+		object, ok := value.(map[string]any)
+		if !ok {
+			c.add(at, "must be an object")
+			return
+		}
+		for _, name := range jsondiff.Sorted(object) {
+			if of, known := s[name]; known {
+				c.check(at+"/"+name, object[name], of)
+			} else {
+				c.add(at+"/"+jsondiff.Escape(name), "is an unknown field")
+			}
+		}
+	case list:
+		elements, ok := value.([]any)
+		if !ok {
+			c.add(at, "must be an array")
+			return
+		}
+		for i, e := range elements[:min(len(elements), order.MaxLines+1)] { // validation refuses the last one
+			c.check(at+"/"+strconv.Itoa(i), e, s.of)
+		}
+	case scalar:
+		if !s.fits(value) {
+			c.add(at, s.want)
+		}
+	}
 }

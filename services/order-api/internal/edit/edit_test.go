@@ -12,6 +12,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/edit"
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -55,7 +56,7 @@ func doc(t testing.TB, replaced ...string) []byte {
 }
 
 // told is a change, or a fault, as a line.
-func told(changes []edit.Change) (all []string) {
+func told(changes []jsondiff.Change) (all []string) {
 	for _, c := range changes {
 		all = append(all, fmt.Sprintf("%s %s %s", c.Pointer, c.Before, c.After))
 	}
@@ -205,7 +206,7 @@ func TestNewestVersionIsTheBase(t *testing.T) {
 	if diff := cmp.Diff([]string{`/items/0/sku "BOTTLE-750" "OLD"`}, told(second.Changes)); diff != "" || err != nil {
 		t.Errorf("%v, changes (-want +got):\n%s", err, diff)
 	}
-	if got := edit.Diff(b.Original, second.Value); len(got) != 0 {
+	if got := jsondiff.Diff(b.Original, second.Value); len(got) != 0 {
 		t.Errorf("got %q, want the original again", told(got))
 	}
 }
@@ -227,7 +228,7 @@ func TestDiffNamesTheSmallestParts(t *testing.T) {
 		{"no\xffJSON", `"x"`, []string{` "no�JSON" "x"`}},
 		{"", "", nil},
 	} {
-		if diff := cmp.Diff(row.want, told(edit.Diff([]byte(row.before), []byte(row.after)))); diff != "" {
+		if diff := cmp.Diff(row.want, told(jsondiff.Diff([]byte(row.before), []byte(row.after)))); diff != "" {
 			t.Errorf("%s and %s (-want +got):\n%s", row.before, row.after, diff)
 		}
 	}

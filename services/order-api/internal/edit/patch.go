@@ -7,6 +7,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
 	"example.com/orders/shared/order"
 )
 
@@ -26,7 +27,7 @@ var ErrNotMatched = errors.New("a test operation of the patch does not hold")
 // ParsePatch reads a patch. Its faults have JSON pointers into the patch; with any, the patch is of
 // no use.
 func ParsePatch(text []byte) (Patch, []order.Invalid) {
-	tree, faults, err := parse(text)
+	tree, again, err := jsondiff.Parse(text)
 	list, ok := tree.([]any)
 	switch {
 	case err != nil:
@@ -36,12 +37,12 @@ func ParsePatch(text []byte) (Patch, []order.Invalid) {
 	case !ok || len(list) < 1 || len(list) > maxOperations:
 		return Patch{}, []order.Invalid{{Detail: fmt.Sprintf("must be an array of 1 to %d operations", maxOperations)}}
 	}
-	c := checker{found: faults}
+	c := checker{found: twice(again)}
 	var p Patch
 	for i, element := range list {
 		at := "/" + strconv.Itoa(i)
 		c.operation(at, element)
-		one, err := jsonpatch.DecodePatch(fmt.Appendf(nil, "[%s]", write(element)))
+		one, err := jsonpatch.DecodePatch(fmt.Appendf(nil, "[%s]", jsondiff.Write(element)))
 		if err != nil && len(c.found) == 0 {
 			c.add(at, "must be an operation of a JSON Patch")
 		}

@@ -1,12 +1,8 @@
 package httpapi
 
 import (
-	"encoding/base64"
-	"unicode/utf8"
-
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/catalogue"
-	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -123,26 +119,9 @@ func toProduct(p catalogue.Product) client.Product {
 	}
 }
 
-func toDeadLetter(l view.DeadLetter) client.DeadLetter {
-	return client.DeadLetter{
-		ID: l.ID(), State: string(l.State), Order: string(l.Order), Step: string(l.Step), Class: l.Class.String(),
-		Reason: string(l.Reason), Message: l.Message, Attempts: l.Attempts, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed,
-		Worker: l.Worker, Replays: l.Replays, Partition: l.Partition, Offset: l.Offset,
-	}
-}
-
 func toAct(a wire.Act) client.Act {
 	return client.Act{
 		ID: a.ID, At: a.At, Actor: a.Cause.Actor.String(), Act: a.Kind, Target: a.Target, Reason: a.Reason, Outcome: string(a.Outcome),
 		Problem: a.Problem, Address: a.Address, Count: a.Count,
 	}
-}
-
-// toRecord encodes key and value as text if both are valid UTF-8, else as base64.
-func toRecord(key, value []byte) *client.Record {
-	if utf8.Valid(key) && utf8.Valid(value) {
-		return &client.Record{Key: string(key), Value: string(value), Encoding: "utf-8"}
-	}
-	text := base64.StdEncoding.EncodeToString
-	return &client.Record{Key: text(key), Value: text(value), Encoding: "base64"}
 }

@@ -42,7 +42,7 @@ func victims() client.NewOrder {
 // attacks are by a customer who knows all IDs, by guests with the token of another order, and by
 // roles that are too low.
 func attacks() []attack {
-	return slices.Concat(objects(), lists(), functions(), masked(), proxies(), repeats(), links(), credentials(), assignments(),
+	return slices.Concat(objects(), lists(), functions(), masked(), proxies(), repeats(), links(), credentials(), assignments(), deskActs(),
 		[]attack{{"guest", "GET", "/metrics", "", "", 200}}) // the metrics of all others
 }
 
@@ -133,6 +133,53 @@ func functions() []attack {
 	}
 }
 
+// acts are those on dead letters and replay jobs, each with the roles that may not do it.
+func deskActs() (all []attack) {
+	const reason, ndjson = `{"reason":"a"}`, "Content-Type: application/x-ndjson\r\n"
+	fix := `{"selection":{"ids":["LETTER"]},"patch":[{"op":"remove","path":"/note"}]}`
+	job := `{"selection":{"ids":["LETTER"]},"dry_run":true}`
+	edited := `{"version":1,"value":` + good + `}`
+	decision := `{"id":"LETTER","decision":"discard","reason":"a"}`
+	edits := []attack{
+		{"", "POST", "/v1/dead-letters/LETTER/edit", "", edited, 403},
+		{"", "POST", "/v1/dead-letters/LETTER/edit?preview=true", "", edited, 403},
+		{"", "POST", "/v1/dead-letters/LETTER/discard", "", reason, 403},
+		{"", "POST", "/v1/dead-letters/LETTER/restore", "", reason, 403},
+		{"", "POST", "/v1/dead-letters/fix", "", fix, 403},
+		{"", "POST", "/v1/dead-letters/import", ndjson, decision, 403},
+	}
+	replays := []attack{
+		{"", "POST", "/v1/dead-letters/LETTER/replay", "", `{"override":true}`, 403},
+		{"", "POST", "/v1/replays", "", job, 403},
+		{"", "POST", "/v1/replays/JOB/pause", "", reason, 403},
+		{"", "POST", "/v1/replays/JOB/resume", "", reason, 403},
+		{"", "POST", "/v1/replays/JOB/cancel", "", reason, 403},
+		{"", "POST", "/v1/replays/JOB/rate", "", `{"rate":0}`, 403},
+	}
+	notes := []attack{
+		{"", "POST", "/v1/dead-letters/LETTER/notes", "", `{"text":"a"}`, 403},
+		{"", "POST", "/v1/dead-letters/groups/CAUSE/notes", "", `{"text":"a"}`, 403},
+	}
+	reads := []attack{
+		{"", "GET", "/v1/dead-letters/groups", "", "", 403}, {"", "GET", "/v1/dead-letters/export", "", "", 403},
+		{"", "HEAD", "/v1/dead-letters/export", "", "", 403}, {"", "GET", "/v1/dead-letters/export?format=csv", "", "", 403},
+		{"", "GET", "/v1/replays", "", "", 403}, {"", "GET", "/v1/replays/JOB", "", "", 403}, {"", "GET", "/v1/replays/JOB/forecasts", "", "", 403},
+		{"", "GET", "/v1/replays/JOB/events", "", "", 403},
+	}
+	for who, denied := range map[string][][]attack{
+		"mallory": {edits, replays, notes, reads}, "viewer": {edits, replays, notes}, "support": {edits, replays}, "operator": {edits}, "janitor": {edits, replays, notes, reads},
+	} {
+		for _, a := range slices.Concat(denied...) {
+			a.by = who
+			all = append(all, a)
+		}
+	}
+	// An operator may start jobs, but not edit with their patch.
+	patched := strings.Replace(job, `"dry_run":true`, `"patch":[{"op":"remove","path":"/note"}]`, 1)
+	return append(all, attack{"operator", "POST", "/v1/replays", "", patched, 403},
+		attack{"guest", "POST", "/v1/replays", "", job, 401}, attack{"guest", "POST", "/v1/dead-letters/import", ndjson, decision, 401})
+}
+
 // masked are requests for what a viewer may see, without what is masked.
 func masked() []attack {
 	return []attack{
@@ -143,6 +190,16 @@ func masked() []attack {
 		{"viewer", "GET", "/v1/orders?kind=refund", "", "", 200},
 		{"viewer", "GET", "/v1/dead-letters", "", "", 200},
 		{"viewer", "GET", "/v1/dead-letters/LETTER", "", "", 200},
+		{"viewer", "GET", "/v1/dead-letters?q=vera", "", "", 403},
+		{"viewer", "GET", "/v1/dead-letters/groups?q=vera", "", "", 403},
+		{"viewer", "GET", "/v1/dead-letters/export?q=vera", "", "", 403},
+		{"viewer", "GET", "/v1/dead-letters/groups", "", "", 200},
+		{"viewer", "GET", "/v1/dead-letters/export", "", "", 200},
+		{"viewer", "GET", "/v1/dead-letters/export?format=csv", "", "", 200},
+		{"viewer", "GET", "/v1/replays", "", "", 200},
+		{"viewer", "GET", "/v1/replays/JOB", "", "", 200},
+		{"viewer", "GET", "/v1/replays/JOB/forecasts", "", "", 200},
+		{"viewer", "GET", "/v1/replays/JOB/events", "", "", 200},
 	}
 }
 
@@ -330,11 +387,30 @@ func (s *shop) scene(t *testing.T) (names, [2]int) {
 	if resp.StatusCode != http.StatusAccepted {
 		t.Fatalf("refund: got %s %s", resp.Status, text(t, resp))
 	}
+	cause, job := s.recovered(t, letter)
 	s.exchange(t, attack{"guest", "POST", "/v1/orders", "Idempotency-Key: key-of-guest\r\n", body, 202})
 	guests := s.placeAs(t, "guest", victims())
-	all := strings.NewReplacer("ORDER", id, "%6FRDER", "%6F"+id[1:], "INVOICED", string(invoiced.Order.ID), "REFUND", refund, "LETTER", letter,
+	all := strings.NewReplacer("ORDER", id, "%6FRDER", "%6F"+id[1:], "INVOICED", string(invoiced.Order.ID), "REFUND", refund, "LETTER", letter, "CAUSE", cause, "JOB", job,
 		"GUESTS", string(guests.Order.ID), "TOKEN", guests.Order.LinkToken, "MINE", string(mine.Order.ID), "VICTIMS", body)
 	return names{all}, s.records(t)
+}
+
+// recovered edits the victim's dead letter, writes notes with secrets on it, and starts a job with a
+// patch that has one. It returns the cause and the job.
+func (s *shop) recovered(t *testing.T, letter string) (cause, job string) {
+	t.Helper()
+	l, err := s.view.DeadLetter(t.Context(), letter)
+	must(t, err)
+	edited := strings.NewReplacer("Zoë Łukasiewicz", "Vera Victim", "1 Main Street", "14 Secretstreet", `"note":""`, `"note":"Secretnote"`).Replace(good)
+	s.post(t, "editor", "/v1/dead-letters/"+letter+"/edit", `{"version":0,"value":`+edited+`,"reason":"Victim moved"}`, 200)
+	s.post(t, "editor", "/v1/dead-letters/"+letter+"/notes", `{"text":"Secret of Victim"}`, 201)
+	s.post(t, "editor", "/v1/dead-letters/groups/"+l.CauseID+"/notes", `{"text":"Secret of Victim"}`, 201)
+	body := `{"selection":{"filter":{"q":"victim"}},"patch":[{"op":"replace","path":"/note","value":"Secretnote"}],"reason":"Victim called"}`
+	resp := s.send(t, s.http, "POST", "/v1/replays", body, headers("editor")...)
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatalf("replay job: got %s %s", resp.Status, text(t, resp))
+	}
+	return l.CauseID, strings.TrimPrefix(resp.Header.Get("Location"), "/v1/replays/")
 }
 
 // names replaces names in attacks by IDs.

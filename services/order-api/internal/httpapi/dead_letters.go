@@ -1,70 +1,138 @@
 package httpapi
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/mask"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
-	"example.com/orders/shared/failure"
-	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
+// noteWriter is desk.Decisions.Note or NoteGroup.
+type noteWriter func(ctx context.Context, id, text string) (wire.Decision, error)
+
 func (a *api) listDeadLetters(c echo.Context) error {
-	q := query(c, "state", "step", "reason", "limit", "cursor")
-	f := view.DeadLetterFilter{
-		Step:   oneOf(&q, "step", order.Steps()...),
-		Reason: failure.Reason(q.text("reason")), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
+	f, q, err := deadLetterFilter(c, "limit", "cursor")
+	if err != nil {
+		return err
 	}
-	if state := oneOf(&q, "state", view.DeadLetterStates()...); state != "" {
-		f.States = []view.DeadLetterState{state}
-	}
-	if q.wrong != nil {
+	if f.Limit, f.Cursor = q.limit(), c.QueryParam("cursor"); q.wrong != nil {
 		return q.wrong
 	}
 	deadLetters, next, err := a.view.DeadLetters(c.Request().Context(), f)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, deadLetterPage{each(deadLetters, visitorOf(c).deadLetter), next})
+	v := visitorOf(c)
+	return c.JSON(http.StatusOK, deadLetterPage{each(deadLetters, func(l view.DeadLetter) client.DeadLetter { return a.deadLetter(v, l) }), next})
 }
 
 func (a *api) getDeadLetter(c echo.Context) error {
-	l, err := a.desk.DeadLetter(c.Request().Context(), c.Param("id"))
+	ctx, v := c.Request().Context(), visitorOf(c)
+	l, err := a.view.DeadLetter(ctx, c.Param("id"))
+	if errors.Is(err, view.ErrUnknown) {
+		err = desk.ErrUnknown
+	}
 	if err != nil {
 		return err
 	}
-	v := visitorOf(c)
-	answer, key, value := v.deadLetter(l), l.Key, mask.LinkToken(l.Value)
-	if !v.May(identity.ReadPersonal) {
-		key, value = mask.Record(l.Key, l.Value)
+	answer := a.deadLetter(v, l)
+	whole, err := a.desk.DeadLetter(ctx, c.Param("id"))
+	_, lost := errors.AsType[*desk.LostError](err)
+	switch {
+	case err == nil:
+		answer.Record = v.record(whole)
+	case !lost: // of a record that is gone, everything else is shown
+		return err
 	}
-	answer.Record = toRecord(key, value)
+	h, err := a.desk.History(ctx, l)
+	if err != nil {
+		return err
+	}
+	answer.History = v.history(h)
+	if n := len(h.Replays); n > 0 {
+		answer.Job = h.Replays[n-1].Job
+	}
+	if replayable(l) {
+		answer.NextReplay = toNextReplay(desk.Next(l, h.Order))
+	}
+	if v.May(identity.ReadPersonal) && (replayable(l) || l.State == view.Discarded) {
+		answer.Edit, err = a.editable(ctx, l, whole)
+	}
+	if err != nil {
+		return err
+	}
 	return c.JSON(http.StatusOK, answer)
 }
 
-// deadLetter is a dead letter as the visitor may see it. Its message can quote what a mail server
+// replayable reports whether a dead letter waits for an operator.
+func replayable(l view.DeadLetter) bool {
+	return l.State == view.Open || l.State == view.Lost || l.State == view.Parked
+}
+
+// deadLetter is a dead letter as a visitor may see it. Its message can quote what a mail server
 // answered.
-func (v visitor) deadLetter(l view.DeadLetter) client.DeadLetter {
+func (a *api) deadLetter(v visitor, l view.DeadLetter) client.DeadLetter {
 	answer := toDeadLetter(l)
-	if !v.May(identity.ReadPersonal) {
-		answer.Message = mask.Text(answer.Message)
+	answer.Topic = cmp.Or(l.Foreign, a.DeadLetters)
+	if l.Foreign != "" {
+		answer.Foreign = toForeign(l)
+	}
+	answer.Message = v.personal(answer.Message)
+	if answer.Discarded != nil {
+		answer.Discarded.Reason = v.personal(answer.Discarded.Reason)
 	}
 	return answer
 }
 
+// personal is a text that may have personal data, as the visitor may see it.
+func (v visitor) personal(text string) string {
+	if v.May(identity.ReadPersonal) {
+		return text
+	}
+	return mask.Text(text)
+}
+
+// record is the record that failed, as the visitor may see it. Headers of other programs can have
+// personal data, too.
+func (v visitor) record(l view.DeadLetter) *client.Record {
+	key, value := l.Key, mask.LinkToken(l.Value)
+	if !v.May(identity.ReadPersonal) {
+		key, value = mask.Record(l.Key, l.Value)
+	}
+	record := toRecord(key, value)
+	for _, h := range l.Headers {
+		header := toHeader(h.Key, h.Value)
+		if !v.May(identity.ReadPersonal) && l.Foreign != "" {
+			header.Value, header.Encoding = mask.Text(header.Value), utf8Encoding
+		}
+		record.Headers = append(record.Headers, header)
+	}
+	return record
+}
+
 func (a *api) replayDeadLetter(c echo.Context) error {
-	reason, err := givenReason(c.Request())
+	var reason string
+	var override bool
+	err := decodeBody(c.Request(), invalidReason, true, func(d *decoder) fields {
+		return fields{"reason": d.line(&reason, 0), "override": d.flag(&override)}
+	})
 	if err != nil {
 		return err
 	}
 	var number int
-	err = a.record(c, trail.Act{Kind: trail.Replay, Target: "dead-letter/" + c.Param("id"), Reason: reason}, func() (err error) {
-		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"), false)
+	err = a.onDeadLetter(c, trail.Replay, reason, func() (err error) {
+		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"), override)
 		return err
 	})
 	if err != nil {
@@ -74,4 +142,13 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 		DeadLetter string `json:"dead_letter"`
 		Replay     int    `json:"replay"`
 	}{c.Param("id"), number})
+}
+
+// traceID is the trace ID of a traceparent, or "".
+func traceID(traceparent string) string {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
+		return ""
+	}
+	return parts[1]
 }

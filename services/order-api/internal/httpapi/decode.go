@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,7 +13,6 @@ import (
 
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/wire"
 )
 
 // decodeOrder reads the JSON of a new order. Fields that are unknown, repeated or of the wrong type
@@ -61,26 +59,6 @@ func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 		"reason":   d.text(&w.Reason),
 	})
 	return w, d.wrong, nil
-}
-
-// givenReason reads the optional JSON body of a cancellation or a replay. Its error is a problem.
-func givenReason(r *http.Request) (reason string, err error) {
-	body, err := readJSON(r)
-	if err != nil || len(bytes.TrimSpace(body)) == 0 {
-		return "", err
-	}
-	d, err := newDecoder(body)
-	if err != nil {
-		return "", err
-	}
-	d.object("", fields{"reason": d.text(&reason)})
-	if fault := order.TextFault(reason, 0, wire.MaxReason); fault != "" {
-		d.add("/reason", fault)
-	}
-	if len(d.wrong) > 0 {
-		return "", invalidProblem(invalidReason, d.wrong)
-	}
-	return reason, nil
 }
 
 // newDecoder checks that a body is JSON in UTF-8. Its error is a problem.

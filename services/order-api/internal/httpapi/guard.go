@@ -45,7 +45,13 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 // admit reads the body and refuses requests by host, origin and size; see serve.Admit.
 func (a *api) admit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if refusal := serve.Admit(a.Access, c.Response(), c.Request()); refusal != nil {
+		var refusal *serve.Refusal
+		if c.Path() == importPath {
+			refusal = serve.AdmitHead(a.Access, c.Request()) // its body is large: it is read when the principal is known
+		} else {
+			refusal = serve.Admit(a.Access, c.Response(), c.Request())
+		}
+		if refusal != nil {
 			return refusal
 		}
 		return next(c)

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,11 @@ func readJSON(r *http.Request) ([]byte, error) {
 // checkType also accepts a missing type and the type of a form, which curl -d sends by default. A
 // page of another origin can send a form without a preflight request, but package serve refuses it.
 func checkType(h http.Header) error {
+	return checkContent(h, echo.MIMEApplicationJSON, echo.MIMEApplicationForm)
+}
+
+// checkContent accepts a missing type, and some media types. The first is named in the problem.
+func checkContent(h http.Header, allowed ...string) error {
 	for _, coding := range h.Values("Content-Encoding") {
 		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
 			return newProblem(unsupportedType, "the body must not be compressed: omit Content-Encoding")
@@ -56,8 +62,8 @@ func checkType(h http.Header) error {
 		return nil
 	}
 	media, parameters, err := mime.ParseMediaType(types[0])
-	if len(types) > 1 || err != nil || media != echo.MIMEApplicationJSON && media != echo.MIMEApplicationForm {
-		return newProblem(unsupportedType, "Content-Type must be application/json")
+	if len(types) > 1 || err != nil || !slices.Contains(allowed, media) {
+		return newProblem(unsupportedType, "Content-Type must be "+allowed[0])
 	}
 	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
 		return newProblem(unsupportedType, "the charset of Content-Type must be UTF-8")

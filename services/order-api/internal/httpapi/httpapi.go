@@ -29,6 +29,7 @@ import (
 	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/identity/oidc"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
@@ -54,6 +55,10 @@ type Config struct {
 	Trail    *trail.Trail    // the audit trail of the acts of operators
 	Keys     *apikey.Store   // for the list of API keys; or nil: there are none
 	Limits   Limits
+
+	Decisions   *desk.Decisions
+	Jobs        *jobs.Jobs
+	DeadLetters string // dead-letter topic of this application
 }
 
 // api holds what handlers need.

@@ -29,7 +29,7 @@ func newMetrics(in *intake.Intake, v *view.View) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orders_api_" + name, Help: help}, value)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests,
+	registry.MustRegister(m.requests, newCauses(v),
 		gauge("view_lag_records", "Records that the read model has not applied yet.", func() float64 { return float64(v.Health().Lag) }),
 		gauge("view_fresh_timestamp_seconds", "Unix time at which the read model was last up to date.",
 			func() float64 { return float64(v.Health().Fresh.UnixMilli()) / 1000 }),

@@ -15,9 +15,11 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/oidc"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
@@ -47,10 +49,19 @@ var (
 	unknownDeadLetter = kind{"unknown-dead-letter", http.StatusNotFound, "Dead letter not found"}
 	notIssued         = kind{"invoice-not-issued", http.StatusNotFound, "Invoice not issued yet"}
 	noXML             = kind{"invoice-without-xml", http.StatusNotFound, "Invoice without XML"}
+	unknownGroup      = kind{"unknown-group", http.StatusNotFound, "Cause not found"}
+	unknownReplay     = kind{"unknown-replay", http.StatusNotFound, "Replay job not found"}
 	signInInvalid     = kind{"sign-in-invalid", http.StatusBadRequest, "Sign-in cannot be continued"}
 	signInRefused     = kind{"sign-in-refused", http.StatusForbidden, "Sign-in refused"}
 	methodNotAllowed  = kind{"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed"}
 	deadLetterClosed  = kind{"dead-letter-closed", http.StatusConflict, "Dead letter already closed"}
+	deadLetterParked  = kind{"dead-letter-parked", http.StatusConflict, "Dead letter parked"}
+	discarded         = kind{"dead-letter-discarded", http.StatusConflict, "Dead letter discarded"}
+	notDiscarded      = kind{"not-discarded", http.StatusConflict, "Dead letter not discarded"}
+	editConflict      = kind{"edit-conflict", http.StatusConflict, "Not the newest version"}
+	lockedFields      = kind{"locked", http.StatusConflict, "Locked by the invoice"}
+	notEditable       = kind{"not-editable", http.StatusConflict, "Dead letter cannot be edited"}
+	replayEnded       = kind{"replay-ended", http.StatusConflict, "Replay job ended"}
 	orderBegun        = kind{"order-begun", http.StatusConflict, "Order already begun"}
 	notInvoiced       = kind{"not-invoiced", http.StatusConflict, "Order not invoiced"}
 	isRefund          = kind{"is-refund", http.StatusConflict, "Order is a refund"}
@@ -63,6 +74,14 @@ var (
 	invalidOrder      = kind{"invalid-order", http.StatusUnprocessableEntity, "Invalid order"}
 	invalidRefund     = kind{"invalid-refund", http.StatusUnprocessableEntity, "Invalid refund"}
 	invalidReason     = kind{"invalid-reason", http.StatusUnprocessableEntity, "Invalid reason"}
+	invalidEdit       = kind{"invalid-edit", http.StatusUnprocessableEntity, "Invalid edit"}
+	invalidNote       = kind{"invalid-note", http.StatusUnprocessableEntity, "Invalid note"}
+	invalidSelection  = kind{"invalid-selection", http.StatusUnprocessableEntity, "Invalid selection"}
+	emptySelection    = kind{"empty-selection", http.StatusUnprocessableEntity, "Nothing selected"}
+	invalidPatch      = kind{"invalid-patch", http.StatusUnprocessableEntity, "Invalid JSON Patch"}
+	invalidReplay     = kind{"invalid-replay", http.StatusUnprocessableEntity, "Invalid replay job"}
+	invalidImport     = kind{"invalid-import", http.StatusUnprocessableEntity, "Invalid decision"}
+	tooMany           = kind{"too-many", http.StatusUnprocessableEntity, "Too many dead letters"}
 	keyReused         = kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "Idempotency key already used"}
 	noRoute           = kind{"no-route", http.StatusUnprocessableEntity, "No shipping service for this address"}
 	tooHeavy          = kind{"too-heavy", http.StatusUnprocessableEntity, "Too heavy or too large to ship"}
@@ -102,6 +121,14 @@ var sentinels = []struct {
 	{view.ErrUnknown, unknownOrder, ""},
 	{view.ErrGone, invoiceGone, "its record was deleted from the topic of the invoices, or the topic was recreated"},
 	{pdfa.ErrNone, noXML, "the invoice was issued as a PDF without XML"},
+	{desk.ErrParked, deadLetterParked, "it was replayed 5 times without success: a replay needs override"},
+	{desk.ErrDiscarded, discarded, "somebody has decided not to replay it: restore it first"},
+	{desk.ErrNotDiscarded, notDiscarded, "only a discarded dead letter can be restored"},
+	{desk.ErrUnknownGroup, unknownGroup, ""},
+	{edit.ErrNotEditable, notEditable, "refunds and records that are no order cannot be edited"},
+	{jobs.ErrUnknown, unknownReplay, ""},
+	{jobs.ErrState, replayEnded, "the job has ended: start another one"},
+	{jobs.ErrEmpty, emptySelection, "no dead letter that can be replayed is selected"},
 	{desk.ErrClosed, deadLetterClosed, "its order is being processed again, or is final"},
 	{desk.ErrBegun, orderBegun, "a worker has begun the order: it cannot be cancelled any more"},
 	{desk.ErrRefund, isRefund, "a refund cannot be cancelled"},
@@ -155,6 +182,9 @@ func toProblem(err error) *client.Problem {
 	if l, ok := errors.AsType[*desk.LostError](err); ok {
 		return lostProblem(l)
 	}
+	if p := editProblem(err); p != nil {
+		return p
+	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
 			return newProblem(s.kind, s.detail)
@@ -197,6 +227,24 @@ func shippingProblem(r *rates.Refused) *client.Problem {
 	p := newProblem(k, "")
 	p.Errors = []client.FieldError{{Pointer: r.Pointer, Detail: r.Detail}}
 	return p
+}
+
+// editProblem maps the errors of edits, or is nil for any other.
+func editProblem(err error) *client.Problem {
+	if e, ok := errors.AsType[*edit.InvalidError](err); ok {
+		return invalidProblem(invalidOrder, e.Faults)
+	}
+	if e, ok := errors.AsType[*edit.LockedError](err); ok {
+		return invalidProblem(lockedFields, each(e.Pointers, func(at string) order.Invalid {
+			return order.Invalid{Pointer: at, Detail: "is printed on the stored invoice"}
+		}))
+	}
+	if e, ok := errors.AsType[*desk.ConflictError](err); ok {
+		p := newProblem(editConflict, "the edited version is not the newest one: somebody may have edited it meanwhile; look at it again, and edit that")
+		p.Version = e.Newest
+		return p
+	}
+	return nil
 }
 
 func lostProblem(l *desk.LostError) *client.Problem {

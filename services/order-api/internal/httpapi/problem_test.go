@@ -96,6 +96,41 @@ var refusals = []struct {
 	{"unknown dead letter", "GET", "/v1/dead-letters/9-9", "", nil},
 	{"replay of an unknown dead letter", "POST", "/v1/dead-letters/x/replay", "", nil},
 	{"replay for a reason of two rows", "POST", "/v1/dead-letters/x/replay", `{"reason":"a\nb","why":1}`, nil},
+	{"override that is no flag", "POST", "/v1/dead-letters/x/replay", `{"override":"yes"}`, nil},
+	{"edit without a version", "POST", "/v1/dead-letters/LETTER/edit", `{"value":{}}`, nil},
+	{"edit without a value", "POST", "/v1/dead-letters/LETTER/edit", `{"version":0}`, nil},
+	{"edit of an unknown dead letter", "POST", "/v1/dead-letters/9-9/edit", `{"version":0,"value":{}}`, nil},
+	{"edit of a version that is not there", "POST", "/v1/dead-letters/LETTER/edit", `{"version":7,"value":{}}`, nil},
+	{"edit to nothing", "POST", "/v1/dead-letters/LETTER/edit", `{"version":0,"value":{}}`, nil},
+	{"edit with a field of the record", "POST", "/v1/dead-letters/LETTER/edit?preview=true", `{"version":0,"value":{"id":"ord_2","items":[{"sku":"BOTTLE-750","quantity":1,"unit_price":{"amount":"0.01"}}]}}`, nil},
+	{"edit of what the invoice prints", "POST", "/v1/dead-letters/INVOICED/edit", `{"version":0,"value":` + with("Berlin", "Bonn") + `}`, nil},
+	{"preview that may be", "POST", "/v1/dead-letters/LETTER/edit?preview=maybe", `{}`, nil},
+	{"discard without a reason", "POST", "/v1/dead-letters/LETTER/discard", `{}`, nil},
+	{"discard with an empty body", "POST", "/v1/dead-letters/LETTER/discard", "", nil},
+	{"restore of what is open", "POST", "/v1/dead-letters/LETTER/restore", "", nil},
+	{"note without a text", "POST", "/v1/dead-letters/LETTER/notes", `{}`, nil},
+	{"note of 2001 characters", "POST", "/v1/dead-letters/LETTER/notes", `{"text":"` + strings.Repeat("ë", 2001) + `"}`, nil},
+	{"note on an unknown cause", "POST", "/v1/dead-letters/groups/cause_x/notes", `{"text":"a"}`, nil},
+	{"form of another origin that edits", "POST", "/v1/dead-letters/LETTER/edit", "", []string{"Origin", "https://example.com"}},
+	{"form of another origin that imports", "POST", "/v1/dead-letters/import", "", []string{"Origin", "https://example.com"}},
+	{"unknown state", "GET", "/v1/dead-letters?state=open,dead", "", nil},
+	{"unknown class", "GET", "/v1/dead-letters?class=fatal", "", nil},
+	{"export in another format", "GET", "/v1/dead-letters/export?format=xml", "", nil},
+	{"export with a limit", "GET", "/v1/dead-letters/export?limit=5", "", nil},
+	{"fix of nothing", "POST", "/v1/dead-letters/fix", `{"selection":{"filter":{}},"patch":[{"op":"remove","path":"/note"}]}`, nil},
+	{"fix without a patch", "POST", "/v1/dead-letters/fix", `{"selection":{"all":true}}`, nil},
+	{"fix with a patch that is none", "POST", "/v1/dead-letters/fix", `{"selection":{"all":true},"patch":[{"op":"replace","path":"note"}]}`, nil},
+	{"fix with a cursor of a list", "POST", "/v1/dead-letters/fix?cursor=x", `{"selection":{"all":true},"patch":[{"op":"remove","path":"/note"}]}`, nil},
+	{"job without a selection", "POST", "/v1/replays", `{"rate":5}`, nil},
+	{"job of everything by mistake", "POST", "/v1/replays", `{"selection":{"filter":{}}}`, nil},
+	{"job that selects nothing", "POST", "/v1/replays", `{"selection":{"filter":{"cause":"x"}}}`, nil},
+	{"job of all and some", "POST", "/v1/replays", `{"selection":{"all":true,"ids":["1-1"]}}`, nil},
+	{"job with wrong numbers", "POST", "/v1/replays", `{"selection":{"all":true},"rate":-1,"ramp":[1,0],"stop_above":2}`, nil},
+	{"unknown job", "GET", "/v1/replays/job_x", "", nil},
+	{"events of an unknown job", "GET", "/v1/replays/job_x/events", "", nil},
+	{"pause of an unknown job", "POST", "/v1/replays/job_x/pause", "", nil},
+	{"rate without a number", "POST", "/v1/replays/job_x/rate", `{}`, nil},
+	{"unknown phase", "GET", "/v1/replays?phase=asleep", "", nil},
 	{"cancel with a reason that is no JSON", "POST", "/v1/orders/ORDER/cancel", "because", nil},
 	{"unknown outcome of an act", "GET", "/v1/audit?outcome=ok", "", nil},
 	{"act that cannot be", "GET", "/v1/audit?act=", "", nil},
@@ -137,7 +172,9 @@ func TestProblemsAreStable(t *testing.T) {
 	id := strings.TrimPrefix(first.Header.Get("Location"), "/v1/orders/")
 	sold := s.place(t, wanted())
 	s.work(t, &sold)
-	ids := strings.NewReplacer("ORDER", id, "SOLD", string(sold.Order.ID))
+	dead, invoiced := s.place(t, wanted()), s.place(t, wanted())
+	s.work(t, &invoiced)
+	ids := strings.NewReplacer("ORDER", id, "SOLD", string(sold.Order.ID), "LETTER", s.failDead(t, &dead), "INVOICED", s.failDead(t, &invoiced))
 	// Another step or status is no change of a problem.
 	lists := strings.NewReplacer(list(order.Steps()), "[every step]", list(order.Statuses()), "[every status]")
 	var got strings.Builder
@@ -149,8 +186,8 @@ func TestProblemsAreStable(t *testing.T) {
 		}
 	}
 	golden.Compare(t, "testdata/problems.golden", got.String())
-	if got := len(s.Records(t, s.Topics.Orders)); got != 2 {
-		t.Errorf("got %d records in orders, want the two that were placed first", got)
+	if got := len(s.Records(t, s.Topics.Orders)); got != 4 {
+		t.Errorf("got %d records in orders, want the four that were placed first", got)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/shared/wire"
 )
 
 // routes registers all routes, each with what it requires of who sends the request. Customers and
@@ -25,8 +27,26 @@ func (a *api) routes(e *echo.Echo) {
 
 	a.route(e, http.MethodPost, "/v1/orders/:id/refund", requires(identity.RefundOrders), a.refundOrder)
 	a.get(e, "/v1/dead-letters", requires(identity.ReadDeadLetters), a.listDeadLetters, a.limitLists)
+	a.get(e, "/v1/dead-letters/groups", requires(identity.ReadDeadLetters), a.listGroups, a.limitLists)
+	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/notes", requires(identity.NoteDeadLetters), a.noteGroup)
+	a.get(e, "/v1/dead-letters/export", requires(identity.ReadDeadLetters), a.exportDeadLetters)
+	a.route(e, http.MethodPost, importPath, requires(identity.EditDeadLetters), a.importDecisions, a.limitLists)
+	a.route(e, http.MethodPost, "/v1/dead-letters/fix", requires(identity.EditDeadLetters), a.previewFix, a.limitLists)
 	a.get(e, "/v1/dead-letters/:id", requires(identity.ReadDeadLetters), a.getDeadLetter)
 	a.route(e, http.MethodPost, "/v1/dead-letters/:id/replay", requires(identity.ReplayDeadLetters), a.replayDeadLetter)
+	a.route(e, http.MethodPost, "/v1/dead-letters/:id/edit", requires(identity.EditDeadLetters), a.editDeadLetter)
+	a.route(e, http.MethodPost, "/v1/dead-letters/:id/discard", requires(identity.EditDeadLetters), a.discardDeadLetter)
+	a.route(e, http.MethodPost, "/v1/dead-letters/:id/restore", requires(identity.EditDeadLetters), a.restoreDeadLetter)
+	a.route(e, http.MethodPost, "/v1/dead-letters/:id/notes", requires(identity.NoteDeadLetters), a.noteDeadLetter)
+	a.route(e, http.MethodPost, "/v1/replays", requires(identity.ReplayDeadLetters), a.startReplay)
+	a.get(e, "/v1/replays", requires(identity.ReadDeadLetters), a.listReplays, a.limitLists)
+	a.get(e, "/v1/replays/:id", requires(identity.ReadDeadLetters), a.getReplay)
+	a.get(e, "/v1/replays/:id/forecasts", requires(identity.ReadDeadLetters), a.listForecasts, a.limitLists)
+	a.get(e, "/v1/replays/:id/events", requires(identity.ReadDeadLetters), a.watchReplay)
+	a.route(e, http.MethodPost, "/v1/replays/:id/pause", requires(identity.ReplayDeadLetters), a.commandReplay(trail.PauseJob, wire.JobPause))
+	a.route(e, http.MethodPost, "/v1/replays/:id/resume", requires(identity.ReplayDeadLetters), a.commandReplay(trail.ResumeJob, wire.JobResume))
+	a.route(e, http.MethodPost, "/v1/replays/:id/cancel", requires(identity.ReplayDeadLetters), a.commandReplay(trail.CancelJob, wire.JobCancel))
+	a.route(e, http.MethodPost, "/v1/replays/:id/rate", requires(identity.ReplayDeadLetters), a.changeRate)
 	a.get(e, "/v1/keys", requires(identity.ManageKeys), a.listKeys)
 	a.get(e, "/v1/audit", requires(identity.ReadAudit), a.listActs, a.limitLists)
 

@@ -9,7 +9,7 @@ type Role string
 const (
 	Customer Role = "customer" // places orders, and sees its own
 	Viewer   Role = "viewer"   // sees all orders and dead letters, with personal data masked
-	Support  Role = "support"  // also sees personal data
+	Support  Role = "support"  // also sees personal data, and writes notes
 	Operator Role = "operator" // also replays, cancels and refunds
 	Editor   Role = "editor"   // also edits, discards and restores dead letters
 	Admin    Role = "admin"    // also manages API keys and reads the audit trail
@@ -29,6 +29,7 @@ const (
 	ReadDeadLetters   Permission = "dead-letters:read"
 	ReplayDeadLetters Permission = "dead-letters:replay"
 	EditDeadLetters   Permission = "dead-letters:edit"
+	NoteDeadLetters   Permission = "dead-letters:note"
 	ReadPersonal      Permission = "personal:read" // names, addresses, phone numbers and notes unmasked
 	ManageKeys        Permission = "keys:manage"
 	ReadAudit         Permission = "audit:read"
@@ -44,7 +45,7 @@ type grant struct {
 var grants = []grant{
 	{Customer, []Permission{PlaceOrders, ReadOrders, CancelOrders}},
 	{Viewer, []Permission{ReadAnyOrder, ReadDeadLetters}},
-	{Support, []Permission{ReadPersonal}},
+	{Support, []Permission{ReadPersonal, NoteDeadLetters}},
 	{Operator, []Permission{CancelAnyOrder, RefundOrders, ReplayDeadLetters}},
 	{Editor, []Permission{EditDeadLetters}},
 	{Admin, []Permission{ManageKeys, ReadAudit}},

@@ -147,7 +147,7 @@ func (s *Spec) define(ids []string, cause order.Cause) (wire.Job, []wire.JobChun
 	if s.DryRun {
 		job.Kind = wire.JobDryRun
 	}
-	if s.DryRun || s.Topic != "" { // nothing fails, or nobody tells
+	if s.DryRun || s.Topic != "" { // nothing fails, or no result is known
 		job.Ramp, job.StopAbove = []int{}, 0
 	}
 	var chunks []wire.JobChunk

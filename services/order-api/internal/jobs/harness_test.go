@@ -4,6 +4,7 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
@@ -37,21 +39,42 @@ type shop struct {
 	mu     sync.Mutex
 	orders map[string]*order.State // by the ID of the dead letter
 	worked map[string]int          // replays that were not known before
+	edits  map[string]int          // versions that were worked on
+
+	ids []string // of the dead letters
 }
 
 // open makes n dead orders.
 func open(t *testing.T, n int) *shop {
 	t.Helper()
-	s := &shop{Kafka: kafkatest.Start(t), orders: map[string]*order.State{}, worked: map[string]int{}}
+	return openOn(t, kafkatest.Start(t), n)
+}
+
+func openOn(t *testing.T, k *kafkatest.Kafka, n int) *shop {
+	t.Helper()
+	s := &shop{Kafka: k, orders: map[string]*order.State{}, worked: map[string]int{}, edits: map[string]int{}}
 	var err error
 	s.layout, err = kafka.Check(t.Context(), s.Client, s.Topics)
 	must(t, err)
 	for p := range int32(kafkatest.Partitions) {
 		s.put(t, s.Topics.Status, p, wire.Claim{Worker: "w", At: time.Now()}.Record())
 	}
+	var placed, failed []*kgo.Record
 	for i := range n {
-		s.fail(t, i)
+		r := wire.Order(sample(i))
+		r.Topic = s.Topics.Orders
+		s.layout.Place(r)
+		placed = append(placed, r)
 	}
+	s.Produce(t, placed...)
+	for i, r := range placed {
+		state := sample(i).Begin(order.Origin{Partition: r.Partition, Offset: r.Offset})
+		s.orders[state.Origin.String()] = &state
+		s.ids = append(s.ids, state.Origin.String())
+		kafkatest.Record(t, &state, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
+		failed = append(failed, s.die(t, &state, 0)...)
+	}
+	s.Produce(t, failed...)
 	return s
 }
 
@@ -71,52 +94,37 @@ func (s *shop) put(t testing.TB, topic string, partition int32, r *kgo.Record) {
 	}
 }
 
-// fail makes the dead order number i.
-func (s *shop) fail(t testing.TB, i int) {
-	o := order.Order{
-		ID: order.ID(fmt.Sprintf("ord_%06d", i)), PlacedAt: time.Now().UTC().Truncate(time.Millisecond), Service: order.Standard,
+// sample is the order number i.
+func sample(i int) order.Order {
+	return order.Order{
+		ID: order.ID(fmt.Sprintf("ord_%06d", i)), PlacedAt: time.UnixMilli(1_700_000_000_000).UTC(), Service: order.Standard,
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"},
 		ShipTo:   order.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
 		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100)}},
 	}
-	r := wire.Order(o)
-	s.layout.Place(r)
-	s.put(t, s.Topics.Orders, r.Partition, r)
-	state := o.Begin(order.Origin{Partition: r.Partition, Offset: r.Offset})
-	s.orders[state.Origin.String()] = &state
-	kafkatest.Record(t, &state, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
-	s.die(t, &state, 0)
 }
 
-// die writes the dead letter of an order, and its state.
-func (s *shop) die(t testing.TB, state *order.State, number int) {
+// die returns the dead letter of an order, and its state.
+func (s *shop) die(t testing.TB, state *order.State, number int) []*kgo.Record {
 	r := wire.Order(state.Order)
 	l := dlq.DeadLetter{
 		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin}, Topic: s.Topics.Orders, Group: "order-workers",
 		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to DE", Attempts: 1,
 		FirstFailed: time.Now(), LastFailed: time.Now(), Worker: "w", Replays: number, Rev: state.Rev + 1,
 	}
-	s.put(t, s.Topics.DLQ, state.Origin.Partition, l.Record())
-	s.change(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: string(failure.NoRoute), Replay: number})
+	record := l.Record()
+	record.Topic = s.Topics.DLQ
+	return []*kgo.Record{record, s.change(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: string(failure.NoRoute), Replay: number})}
 }
 
-func (s *shop) change(t testing.TB, state *order.State, c order.Change) {
+// change returns the state of an order after a change.
+func (s *shop) change(t testing.TB, state *order.State, c order.Change) *kgo.Record {
 	c.Rev, c.At = state.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
 	state.Replays = max(state.Replays, c.Replay)
 	kafkatest.Record(t, state, c)
-	s.put(t, s.Topics.Status, state.Origin.Partition, wire.State(*state, 0))
-}
-
-// ids are the IDs of the dead letters of the first n orders.
-func (s *shop) ids(n int) (ids []string) {
-	byOrder := map[order.ID]string{}
-	for id, state := range s.orders {
-		byOrder[state.Order.ID] = id
-	}
-	for i := range n {
-		ids = append(ids, byOrder[order.ID(fmt.Sprintf("ord_%06d", i))])
-	}
-	return ids
+	r := wire.State(*state, 0)
+	r.Topic, r.Partition = s.Topics.Status, state.Origin.Partition
+	return r
 }
 
 // work begins a worker that ends each replay as the test says: with a status or, with "", not yet.
@@ -128,34 +136,56 @@ func (s *shop) work(t *testing.T, ends func(state *order.State, number int) orde
 		defer cl.Close()
 		for ctx.Err() == nil {
 			fetches := cl.PollFetches(ctx)
-			fetches.EachRecord(func(r *kgo.Record) { s.replay(t, r, ends) })
+			var written []*kgo.Record
+			fetches.EachRecord(func(r *kgo.Record) { written = append(written, s.replay(t, r, ends)...) })
+			if err := s.Client.ProduceSync(context.WithoutCancel(ctx), written...).FirstErr(); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 }
 
-func (s *shop) replay(t *testing.T, r *kgo.Record, ends func(*order.State, int) order.Status) {
+// replay returns what a worker writes because of a request.
+func (s *shop) replay(t *testing.T, r *kgo.Record, ends func(*order.State, int) order.Status) []*kgo.Record {
 	q, err := wire.ReadReplayRequest(r)
 	if err != nil {
 		t.Error(err)
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := q.Origin.String()
 	state := s.orders[id]
+	if q.DryRun {
+		f := forecast(q)
+		answer := f.Record()
+		answer.Topic, answer.Partition = s.Topics.Desk, r.Partition
+		return []*kgo.Record{answer}
+	}
 	if state.Replays >= q.Number {
-		return // as the worker does
+		return nil // as the worker does
 	}
 	s.worked[id]++
-	s.change(t, state, order.Change{Status: order.Working, Replay: q.Number})
+	s.edits[id] = q.Edit
+	written := []*kgo.Record{s.change(t, state, order.Change{Status: order.Working, Replay: q.Number})}
 	switch status := ends(state, q.Number); status {
 	case "":
 	case order.Dead:
-		s.die(t, state, q.Number)
+		written = append(written, s.die(t, state, q.Number)...)
 	default:
-		s.change(t, state, order.Change{Status: status, Replay: q.Number})
+		written = append(written, s.change(t, state, order.Change{Status: status, Replay: q.Number}))
 	}
+	return written
+}
+
+// forecast is what a worker answers to a dry run: the orders with an even offset would pass.
+func forecast(q wire.ReplayRequest) wire.Forecast {
+	step := wire.StepForecast{Step: order.StepEmail, Outcome: wire.StepNotTried}
+	if q.Origin.Offset%2 == 1 {
+		step = wire.StepForecast{Step: order.StepShipping, Outcome: wire.StepFails, Class: "permanent", Reason: "no-route"}
+	}
+	return wire.Forecast{Job: q.Job, DeadLetter: q.Origin.String(), At: time.Now(), Steps: []wire.StepForecast{step}, Edit: q.Edit}
 }
 
 // workedOnce checks that n dead letters were worked on, each once.
@@ -194,13 +224,21 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 type frozen struct {
 	kafka.Config
 	mu   sync.Mutex
-	gate chan struct{} // nil unless it is frozen
+	gate chan struct{}  // nil unless it is frozen
+	at   map[int16]bool // it freezes before a request with one of these keys
 }
 
 func (f *frozen) freeze() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gate = make(chan struct{})
+}
+
+// freezeAt freezes before the next request with a key.
+func (f *frozen) freezeAt(key int16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = map[int16]bool{key: true}
 }
 
 func (f *frozen) thaw() {
@@ -226,6 +264,10 @@ type frozenConn struct {
 
 func (c *frozenConn) Write(b []byte) (int, error) {
 	c.network.mu.Lock()
+	// A request begins with its size and its key.
+	if key := int16(binary.BigEndian.Uint16(b[4:])); c.network.at[key] && c.network.gate == nil {
+		c.network.gate, c.network.at = make(chan struct{}), nil
+	}
 	gate := c.network.gate
 	c.network.mu.Unlock()
 	if gate != nil {
@@ -246,23 +288,26 @@ type instance struct {
 // start starts an instance, which is up to date when it returns.
 func (s *shop) start(t *testing.T, name string) *instance {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
-	must(t, err)
+	i := s.connect(t, name)
+	stopRun := background(t, i.Jobs.Run)
+	stop := i.stop
+	i.stop = func() {
+		stopRun()
+		stop()
+	}
+	t.Cleanup(i.stop)
+	return i
+}
+
+// connect is start for an instance that runs no jobs.
+func (s *shop) connect(t *testing.T, name string) *instance {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	i := &instance{frozen: &frozen{Config: s.Config()}}
-	cfg := i.frozen.config()
-	i.view, err = view.New(t.Context(), view.Config{Kafka: cfg, Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: store, Log: log})
+	cl, err := i.build(t.Context(), i.frozen.config(), s.Topics, s.layout, t.TempDir(), name, log)
 	must(t, err)
-	cl, err := cfg.ConnectProducer(t.Context())
-	must(t, err)
-	i.desk = desk.New(cl, s.Topics, i.view)
-	i.Jobs = jobs.New(cl, jobs.Config{
-		Kafka: cfg, Topics: s.Topics, Layout: s.layout, View: i.view, Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: s.Topics, Layout: s.layout, Price: price}, Name: name, Log: log,
-	})
 	stopView := background(t, i.view.Run)
-	stopJobs := background(t, i.Jobs.Run)
 	i.stop = sync.OnceFunc(func() {
-		stopJobs()
 		stopView()
 		cl.Close()
 		must(t, i.view.Close())
@@ -270,6 +315,30 @@ func (s *shop) start(t *testing.T, name string) *instance {
 	t.Cleanup(i.stop)
 	must(t, i.view.Fresh(t.Context()))
 	return i
+}
+
+// build makes the parts of an instance.
+func (i *instance) build(
+	ctx context.Context, cfg kafka.Config, topics topic.Set, layout kafka.Layout, data, name string, log *slog.Logger,
+) (*kgo.Client, error) {
+	store, err := sqlite.Open(ctx, filepath.Join(data, "view.db"))
+	if err != nil {
+		return nil, err
+	}
+	i.view, err = view.New(ctx, view.Config{Kafka: cfg, Topics: topics, Incarnation: layout.Incarnation, Store: store, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	cl, err := cfg.ConnectProducer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i.desk = desk.New(cl, topics, i.view)
+	i.Jobs = jobs.New(cl, jobs.Config{
+		Kafka: cfg, Topics: topics, Layout: layout, View: i.view, Name: name, Log: log,
+		Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: topics, Layout: layout, Price: price},
+	})
+	return cl, nil
 }
 
 // price is a catalogue that knows nothing of new lines.

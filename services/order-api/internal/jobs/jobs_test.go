@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
@@ -31,7 +32,7 @@ func TestAJobReplaysEachDeadLetterOnce(t *testing.T) {
 			return order.Confirmed
 		})
 		i := s.start(t, "api-1")
-		id := i.create(t, jobs.Spec{IDs: append(s.ids(150), s.ids(2)...), Reason: "Depot is back"})
+		id := i.create(t, jobs.Spec{IDs: append(slices.Clone(s.ids), s.ids[:2]...), Reason: "Depot is back"})
 		p := i.await(t, id, phase(jobs.Done))
 		want := map[view.ReplayOutcome]int{view.Confirmed: 135, view.FailedAgain: 15}
 		if diff := cmp.Diff(want, p.Counts); diff != "" || p.Sent != 150 {
@@ -50,7 +51,7 @@ func TestAJobHaltsWithinItsStepAndFinishesTheRest(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 300)
 		var mended atomic.Bool
-		ids := s.ids(300)
+		ids := s.ids[:300]
 		s.work(t, func(state *order.State, _ int) order.Status {
 			if slices.Index(ids, state.Origin.String())%3 == 2 && !mended.Load() {
 				return order.Dead
@@ -91,7 +92,7 @@ func TestRetryingRepliesCountForTheStopRule(t *testing.T) {
 		s := open(t, 20)
 		s.work(t, func(*order.State, int) order.Status { return order.Retrying })
 		i := s.start(t, "api-1")
-		p := i.await(t, i.create(t, jobs.Spec{IDs: s.ids(20), StopAbove: 0.5}), phase(jobs.Halted))
+		p := i.await(t, i.create(t, jobs.Spec{IDs: s.ids[:20], StopAbove: 0.5}), phase(jobs.Halted))
 		if diff := cmp.Diff(map[view.ReplayOutcome]int{view.Retrying: 1}, p.Counts); diff != "" {
 			t.Errorf("halted (-want +got):\n%s", diff)
 		}
@@ -104,7 +105,7 @@ func TestTheRateHoldsInTheRampToo(t *testing.T) {
 		s.work(t, confirm)
 		i := s.start(t, "api-1")
 		began := time.Now()
-		id := i.create(t, jobs.Spec{IDs: s.ids(126), Rate: 2})
+		id := i.create(t, jobs.Spec{IDs: s.ids[:126], Rate: 2})
 		p := i.await(t, id, func(p jobs.Progress) bool { return p.Sent >= 60 })
 		if took := time.Since(began); took < 29*time.Second || took > 35*time.Second {
 			t.Errorf("60 items took %s, want 30 s at 2 a second", took)
@@ -125,7 +126,7 @@ func TestEachStepOfTheRampWaitsForItsResults(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 200)
 		i := s.start(t, "api-1")
-		id := i.create(t, jobs.Spec{IDs: s.ids(200)})
+		id := i.create(t, jobs.Spec{IDs: s.ids[:200]})
 		time.Sleep(4 * time.Minute)
 		if p := i.get(t, id); p.Sent != 1 || p.Phase != jobs.Ramping {
 			t.Errorf("without a worker: got %d sent, %s; want 1, ramping", p.Sent, p.Phase)
@@ -158,7 +159,7 @@ func TestAJobWaitsWhileADependencyIsDown(t *testing.T) {
 			return order.Confirmed
 		})
 		i := s.start(t, "api-1")
-		id := i.create(t, jobs.Spec{IDs: s.ids(50), StopAbove: 0.01, Ramp: []int{3, 10}})
+		id := i.create(t, jobs.Spec{IDs: s.ids[:50], StopAbove: 0.01, Ramp: []int{3, 10}})
 		i.await(t, id, phase(jobs.Waiting))
 		time.Sleep(2 * time.Minute)
 		if p := i.get(t, id); p.Sent != 3 || p.Phase != jobs.Waiting {
@@ -166,7 +167,7 @@ func TestAJobWaitsWhileADependencyIsDown(t *testing.T) {
 		}
 		s.mu.Lock()
 		for _, state := range parked {
-			s.change(t, state, order.Change{Status: order.Confirmed, Replay: 1})
+			s.Produce(t, s.change(t, state, order.Change{Status: order.Confirmed, Replay: 1}))
 		}
 		s.mu.Unlock()
 		if p := i.await(t, id, phase(jobs.Done)); p.Counts[view.Confirmed] != 50 {
@@ -183,7 +184,7 @@ func TestAnyInstanceWatchesPausesAndResumesAJob(t *testing.T) {
 		one, two := s.start(t, "api-1"), s.start(t, "api-2")
 		for n, pair := range [][2]*instance{{one, two}, {two, one}} {
 			here, there := pair[0], pair[1]
-			ids := s.ids(100)[50*n : 50*n+50]
+			ids := s.ids[50*n : 50*n+50]
 			id := here.create(t, jobs.Spec{IDs: ids, Rate: 5})
 			there.await(t, id, func(p jobs.Progress) bool { return p.Sent >= 5 })
 			must(t, there.Command(ann(t), id, jobs.Event{Kind: wire.JobPause}))
@@ -208,7 +209,7 @@ func TestACancelledJobSendsNoMore(t *testing.T) {
 		s := open(t, 100)
 		s.work(t, confirm)
 		i := s.start(t, "api-1")
-		id := i.create(t, jobs.Spec{IDs: s.ids(100), Rate: 1})
+		id := i.create(t, jobs.Spec{IDs: s.ids[:100], Rate: 1})
 		i.await(t, id, func(p jobs.Progress) bool { return p.Sent >= 3 })
 		must(t, i.Command(ann(t), id, jobs.Event{Kind: wire.JobCancel}))
 		time.Sleep(2 * time.Minute)
@@ -228,9 +229,9 @@ func TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 60)
 		i := s.start(t, "api-1")
-		spec := jobs.Spec{IDs: s.ids(60), Ramp: []int{}}
+		spec := jobs.Spec{IDs: s.ids[:60], Ramp: []int{}}
 		first, second := i.create(t, spec), i.create(t, spec)
-		_, err := i.desk.Replay(ann(t), s.ids(1)[0], false)
+		_, err := i.desk.Replay(ann(t), s.ids[0], false)
 		must(t, err)
 		sent := func(p jobs.Progress) bool { return p.Sent == 60 }
 		i.await(t, first, sent)
@@ -250,34 +251,24 @@ func TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce(t *testing.T) {
 	})
 }
 
-// TestAStoppedRunnerIsFenced stops the instance that runs a job for longer than its session, in
-// different moments, and lets it continue.
+// TestAStoppedRunnerIsFenced stops the instance that runs a job for longer than its session, and lets
+// it continue: while it reads, before it writes, and before it commits.
 func TestAStoppedRunnerIsFenced(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 400)
 		s.work(t, confirm)
 		all := map[string]*instance{"api-1": s.start(t, "api-1"), "api-2": s.start(t, "api-2")}
-		id := all["api-1"].create(t, jobs.Spec{IDs: s.ids(400), Ramp: []int{}, Rate: 20})
-		at := func(i *instance, n int) jobs.Progress {
-			return i.await(t, id, func(p jobs.Progress) bool { return p.Sent >= n })
-		}
-		runner := all[at(all["api-1"], 20).Runner]
-		other := all["api-1"]
-		if runner == other {
-			other = all["api-2"]
-		}
-		for n := 50; n <= 300; n += 100 {
-			at(other, n)
-			runner.freeze()
-			p := at(other, n+30)
-			if all[p.Runner] != other {
-				t.Errorf("%d were sent by %s, want the other instance to have taken over", p.Sent, p.Runner)
-			}
-			runner.thaw()
+		id := all["api-1"].create(t, jobs.Spec{IDs: s.ids[:400], Ramp: []int{}, Rate: 20})
+		watcher := s.connect(t, "watcher")
+		for n, key := range []kmsg.Key{kmsg.Fetch, kmsg.Produce, kmsg.EndTxn} {
+			sent := 20 + 100*n
+			stopped := watcher.await(t, id, func(p jobs.Progress) bool { return p.Sent >= sent }).Runner
+			all[stopped].freezeAt(int16(key))
+			watcher.await(t, id, func(p jobs.Progress) bool { return p.Runner != stopped && p.Sent >= sent+30 })
+			all[stopped].thaw()
 			time.Sleep(time.Second)
-			runner, other = other, runner
 		}
-		p := other.await(t, id, phase(jobs.Done))
+		p := watcher.await(t, id, phase(jobs.Done))
 		if p.Counts[view.Confirmed] != 400 {
 			t.Errorf("got %v, want 400 confirmed", p.Counts)
 		}
@@ -293,7 +284,7 @@ func TestOutstandingRepliesAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 1300)
 		i := s.start(t, "api-1")
-		id := i.create(t, jobs.Spec{IDs: s.ids(1300), Ramp: []int{}})
+		id := i.create(t, jobs.Spec{IDs: s.ids[:1300], Ramp: []int{}})
 		time.Sleep(time.Minute)
 		if p := i.get(t, id); p.Sent != 1000 {
 			t.Errorf("got %d sent, want 1000", p.Sent)
@@ -305,7 +296,7 @@ func TestJobsThatCannotBeCreated(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 1)
 		i := s.start(t, "api-1")
-		ids := s.ids(1)
+		ids := s.ids[:1]
 		for name, row := range map[string]struct {
 			spec jobs.Spec
 			want error

@@ -24,7 +24,7 @@ type owner struct {
 }
 
 // transactionTimeout is how long the transaction of an owner that was killed hides what was appended
-// after it, if nobody takes over. A new owner ends it at once.
+// after it, if no other owner takes over. A new owner ends it at once.
 const transactionTimeout = 10 * time.Second
 
 // run owns the partition until ctx ends. After an error nothing is certain, so it takes the partition
@@ -148,15 +148,22 @@ func (o *owner) takeOver(ctx context.Context) error {
 // commitTimeout is how long a transaction may take, also when the owner is to end.
 const commitTimeout = 2 * kafka.DeliveryTimeout
 
-// commit writes records in one transaction, the last of them to the partition of the owner. It
-// returns when the view has that.
+// commit is write, and returns when the view has the last record.
 func (o *owner) commit(ctx context.Context, records ...*kgo.Record) error {
+	if err := o.write(ctx, records); err != nil {
+		return err
+	}
+	return o.cfg.View.Desk(ctx, o.partition, records[len(records)-1].Offset+1)
+}
+
+// write writes records in one transaction, the last of them to the partition of the owner.
+func (o *owner) write(ctx context.Context, records []*kgo.Record) error {
 	last := records[len(records)-1]
 	last.Topic, last.Partition = o.cfg.Topics.Desk, o.partition
 	if err := o.transact(context.WithoutCancel(ctx), records); err != nil {
 		return fmt.Errorf("writing a transaction: %w", err)
 	}
-	return o.cfg.View.Desk(ctx, o.partition, last.Offset+1)
+	return nil
 }
 
 func (o *owner) transact(ctx context.Context, records []*kgo.Record) error {

@@ -110,7 +110,7 @@ func progress(job view.Job, results []view.JobResult) Progress {
 		Job: job, Phase: t.phase(time.Now()), Counts: t.counts, NotSent: job.Total - job.Cursor, Steps: t.shown(), Failures: failures(job, results),
 		Rev: int64(job.Records) + t.revs,
 	}
-	if len(t.counts) == 0 && job.Sent > 0 { // foreign dead letters: nobody tells of them
+	if len(t.counts) == 0 && job.Sent > 0 { // foreign dead letters: their results are not known
 		p.Counts = map[view.ReplayOutcome]int{view.Sent: job.Sent}
 	}
 	if n := len(job.Pace); n > 1 {

@@ -20,6 +20,7 @@ type runner struct {
 	id     string
 	bucket *rate.Limiter
 	source Reading // nil before the first items
+	sent   int     // of foreign dead letters: items below it were sent; the view may not know that yet
 }
 
 func newRunner(o *owner, id string) *runner {
@@ -56,6 +57,7 @@ func (r *runner) run(ctx context.Context) error {
 
 func (r *runner) look(ctx context.Context) (*tally, error) {
 	j, results, err := r.cfg.View.JobResults(ctx, r.id)
+	j.Cursor = max(j.Cursor, r.sent)
 	return newTally(j, results), err
 }
 
@@ -139,7 +141,16 @@ func (r *runner) send(ctx context.Context, t *tally, n int) error {
 	}
 	head := wire.JobHead{ID: r.id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: r.me()}
 	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + n, Step: t.step(t.Cursor).Number}
-	return r.commit(ctx, fill(&b, items)...)
+	records := fill(&b, items)
+	if t.Topic == "" {
+		return r.commit(ctx, records...)
+	}
+	// Nothing depends on results, so it need not wait for the view.
+	err = r.write(ctx, records)
+	if err == nil {
+		r.sent = b.To
+	}
+	return err
 }
 
 // open opens the source of the job, unless it is open.

@@ -6,6 +6,7 @@ package mask
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -79,4 +80,12 @@ func email(address string) string {
 func initial(word string) string {
 	first, _ := utf8.DecodeRuneInString(word)
 	return string(first) + Hidden
+}
+
+// public are the JSON pointers of a new order that Order does not hide.
+var public = []string{"/service", "/items", "/ship_to/city", "/ship_to/region", "/ship_to/country"}
+
+// Public reports whether the value at a JSON pointer into a new order is no personal data.
+func Public(pointer string) bool {
+	return slices.ContainsFunc(public, func(p string) bool { return pointer == p || strings.HasPrefix(pointer, p+"/") })
 }

@@ -36,6 +36,17 @@ const (
 	Refund    = "refund"
 	Cancel    = "cancel"
 	Replay    = "replay"
+	Edit      = "edit"
+	Discard   = "discard"
+	Restore   = "restore"
+	Note      = "note"
+	Import    = "import"     // of decisions about dead letters
+	ReplayJob = "replay-job" // a replay job is begun
+	Fix       = "fix"        // a replay job is begun that edits each dead letter with a patch
+	PauseJob  = "pause"
+	ResumeJob = "resume"
+	CancelJob = "cancel-job"
+	RateJob   = "rate"
 	SignIn    = "sign-in"
 	KeyChange = "key-change" // the API has read a changed file of API keys
 	Denied    = "denied"     // an attempt without the permission that it needs

@@ -96,6 +96,7 @@ type Failure struct {
 	CauseID   string
 	Partition int32 // of the record in the dead-letter topic, which has the value that failed
 	Offset    int64
+	Edit      int // version of the edit that failed, or 0: the original
 }
 
 // Group is the dead letters with one cause, of those that a filter selects.

@@ -50,7 +50,7 @@ func (v *View) Groups(ctx context.Context, f DeadLetterFilter) (all []Group, err
 // filtered asks the store with a filter as the store reads it. With ErrStore the answer is what the
 // store has while it is being rebuilt.
 func (v *View) filtered(f *DeadLetterFilter, question func(words []string) error) error {
-	text := words(f.Text)
+	text := sought(f.Text)
 	if f.Text != "" && len(text) == 0 { // punctuation: no word begins so
 		return v.life.complete()
 	}

@@ -236,10 +236,10 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 
 // described adds to a dead letter what it is grouped and found by. The order may be zero.
 func described(l Failed, o order.Order) Failed {
-	l.Text = cause.Normalise(l.Message, cause.Of(o))
+	l.Text = cause.Normalise(l.Message, cause.Of(l.Key, l.Value))
 	l.CauseID = cause.ID(l.Foreign, string(l.Step), string(l.Reason), l.Text)
 	trace := strings.Split(l.Cause.Trace+"--", "-")[1]
-	l.Words = words(strings.Join([]string{l.ID(), string(l.Key), trace, l.Message, o.Customer.Name, o.Customer.Email}, " "))
+	l.Words = append(words(strings.Join([]string{string(l.Key), trace, l.Message, o.Customer.Name, o.Customer.Email}, " ")), idWord(l.ID()))
 	return l
 }
 

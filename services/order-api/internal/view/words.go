@@ -1,6 +1,7 @@
 package view
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -29,5 +30,23 @@ func words(text string) (all []string) {
 		}
 	}
 	end()
+	return all
+}
+
+// idWord is the word by which a search finds a dead letter by its ID. No other word begins like this.
+func idWord(id string) string { return strings.ToLower(id) + "/" }
+
+// idForm is the form of the ID of a dead letter.
+var idForm = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+:)?[0-9]+-[0-9]+$`)
+
+// sought are the words of a text that a search for dead letters looks for. An ID is one word.
+func sought(text string) (all []string) {
+	for field := range strings.FieldsSeq(text) {
+		if idForm.MatchString(field) {
+			all = append(all, idWord(field))
+		} else {
+			all = append(all, words(field)...)
+		}
+	}
 	return all
 }

@@ -32,12 +32,13 @@ func (tx *transaction) apply(ctx context.Context, c view.Change) error {
 const (
 	orderColumns = `id, partition, "offset", placed_at, status, rev, begun, state_at, words, refund_of, owner, value`
 	placeOrder   = `INSERT INTO orders (` + orderColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING RETURNING rowid`
+WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING RETURNING rowid, ` + isDead
 	selectPlaced = `SELECT rowid, placed_at, words, partition || '-' || "offset" FROM orders WHERE id = ?`
 	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
   status = excluded.status, rev = excluded.rev, begun = excluded.begun, state_at = excluded.state_at,
-  words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, value = excluded.value RETURNING rowid`
+  words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, value = excluded.value RETURNING rowid, ` + isDead
+	isDead     = `EXISTS (SELECT 1 FROM dead_letters d WHERE d.id = orders.partition || '-' || orders."offset")`
 	noteErased = `INSERT INTO erased (id, at, partition, "offset")
 VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
 ON CONFLICT DO UPDATE SET at = excluded.at, "offset" = max("offset", excluded."offset")`
@@ -62,11 +63,12 @@ func deadLetterOf(o view.Row) string { return fmt.Sprintf("%d-%d", o.Partition, 
 
 func (tx *transaction) place(ctx context.Context, o view.Placed) error {
 	in := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
-	added, err := tx.scan(ctx, placeOrder, append(values(o.Row), o.ID, o.Written.UnixMilli()), &in.row)
+	var dead bool
+	added, err := tx.scan(ctx, placeOrder, append(values(o.Row), o.ID, o.Written.UnixMilli()), &in.row, &dead)
 	if err != nil || !added {
 		return err
 	}
-	if err := tx.addWords(ctx, orderWords, in); err != nil {
+	if err := tx.addWords(ctx, orderWords, in); err != nil || !dead {
 		return err
 	}
 	return tx.settle(ctx, deadLetterOf(o.Row))
@@ -80,7 +82,8 @@ func (tx *transaction) replace(ctx context.Context, o view.Changed) error {
 		return err
 	}
 	after := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
-	if _, err := tx.scan(ctx, replaceOrder, values(o.Row), &after.row); err != nil {
+	var dead bool
+	if _, err := tx.scan(ctx, replaceOrder, values(o.Row), &after.row, &dead); err != nil {
 		return err
 	}
 	if err := tx.reindex(ctx, orderWords, before, after); err != nil {
@@ -90,6 +93,9 @@ func (tx *transaction) replace(ctx context.Context, o view.Changed) error {
 		if err := tx.settle(ctx, was); err != nil {
 			return err
 		}
+	}
+	if !dead {
+		return nil
 	}
 	return tx.settle(ctx, at)
 }

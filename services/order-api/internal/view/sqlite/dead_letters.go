@@ -162,13 +162,13 @@ func scanDeadLetter(scan scan) (view.DeadLetter, error) {
 
 // Failures implements view.Store.
 func (s *Store) Failures(ctx context.Context, id string) (all []view.Failure, err error) {
-	const query = `SELECT number, at, step, class, reason, message, attempts, worker, cause, dlq_partition, dlq_offset
+	const query = `SELECT number, at, step, class, reason, message, attempts, worker, cause, dlq_partition, dlq_offset, edit
 FROM failures WHERE dead_letter = ? ORDER BY number`
 	err = s.each(ctx, "the failures of a dead letter", func(scan scan) error {
 		var f view.Failure
 		var at int64
 		var class string
-		err := scan(&f.Number, &at, &f.Step, &class, &f.Reason, &f.Message, &f.Attempts, &f.Worker, &f.CauseID, &f.Partition, &f.Offset)
+		err := scan(&f.Number, &at, &f.Step, &class, &f.Reason, &f.Message, &f.Attempts, &f.Worker, &f.CauseID, &f.Partition, &f.Offset, &f.Edit)
 		f.At, f.Class = time.UnixMilli(at).UTC(), failure.ParseClass(class)
 		all = append(all, f)
 		return err

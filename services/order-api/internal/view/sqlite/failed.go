@@ -27,11 +27,11 @@ AND (excluded.key IN ('', key) OR NOT EXISTS (SELECT 1 FROM orders o
   WHERE o.partition = dead_letters.partition AND o."offset" = dead_letters."offset" AND o.id = dead_letters.key))
 RETURNING rowid`
 	putFailure = `INSERT INTO failures (dead_letter, number, at, step, class, reason, message, attempts, worker, cause, dlq_partition,
-  dlq_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT `
+  dlq_offset, edit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT `
 	keepFailure    = putFailure + "DO NOTHING"
 	replaceFailure = putFailure + `DO UPDATE SET at = excluded.at, step = excluded.step, class = excluded.class, reason = excluded.reason,
   message = excluded.message, attempts = excluded.attempts, worker = excluded.worker, cause = excluded.cause,
-  dlq_partition = excluded.dlq_partition, dlq_offset = excluded.dlq_offset`
+  dlq_partition = excluded.dlq_partition, dlq_offset = excluded.dlq_offset, edit = excluded.edit`
 
 	addDecision = `INSERT INTO decisions (id, at, actor, trace, kind, target, text, version, value, grouped)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
@@ -66,7 +66,7 @@ func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
 		return err
 	}
 	if err := tx.exec(ctx, history, id, l.Replays, after.at, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts,
-		l.Worker, l.CauseID, l.Partition, l.Offset); err != nil || !changed {
+		l.Worker, l.CauseID, l.Partition, l.Offset, l.Edit); err != nil || !changed {
 		return err
 	}
 	if err := tx.reindex(ctx, deadLetterWords, before, after); err != nil {

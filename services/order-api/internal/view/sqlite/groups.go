@@ -18,11 +18,12 @@ func (s *Store) Groups(
 		if err != nil {
 			return err
 		}
-		plus := ""
-		if few {
-			plus = "+"
+		// The index of causes has all columns of the conditions, in the sequence of the groups.
+		plus := "+"
+		if !few && f.Cause != "" {
+			plus = ""
 		}
-		in(&w, plus+"state", f.States)
+		in(&w, "+state", f.States)
 		conditions(f, &w, plus)
 		all, err = db.groups(ctx, w, hours)
 		return err

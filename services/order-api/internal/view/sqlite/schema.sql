@@ -45,7 +45,7 @@ CREATE TABLE dead_letters (
   edited INTEGER NOT NULL DEFAULT 0, notes INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX dead_letters_state ON dead_letters (state, last_failed, id);
-CREATE INDEX dead_letters_cause ON dead_letters (cause, state, last_failed, id, first_failed);
+CREATE INDEX dead_letters_cause ON dead_letters (cause, state, last_failed, id, first_failed, step, reason, class, "foreign");
 CREATE INDEX dead_letters_step ON dead_letters (step, state, last_failed, id);
 CREATE INDEX dead_letters_class ON dead_letters (class, state, last_failed, id);
 CREATE INDEX dead_letters_reason ON dead_letters (reason, state, last_failed, id);
@@ -61,7 +61,7 @@ CREATE TABLE dead_letter_words (
 CREATE TABLE failures (
   dead_letter TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, step TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL,
   message TEXT NOT NULL, attempts INTEGER NOT NULL, worker TEXT NOT NULL, cause TEXT NOT NULL, dlq_partition INTEGER NOT NULL,
-  dlq_offset INTEGER NOT NULL, PRIMARY KEY (dead_letter, number)
+  dlq_offset INTEGER NOT NULL, edit INTEGER NOT NULL, PRIMARY KEY (dead_letter, number)
 ) WITHOUT ROWID;
 
 -- Decisions about dead letters and groups, in their sequence. target is the ID of a dead letter or of a group.

@@ -26,7 +26,7 @@ func TestTheStoreConforms(t *testing.T) {
 	})
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func must(t *testing.T, err error) {
 }
 
 // empty is a store without contents.
-func empty(t *testing.T) *Store {
+func empty(t testing.TB) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
 	must(t, err)

@@ -39,6 +39,13 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"does not replace a dead letter of its order": ignoresForeign,
 		"knows the state of a dead letter":            knowsStates,
 		"selects dead letters":                        selectsDeadLetters,
+		"applies decisions about a dead letter":       decides,
+		"applies the next version of an edit":         edits,
+		"forgets the edits of an erased order":        forgetsEdits,
+		"knows dead letters of other programs":        knowsForeign,
+		"keeps all failures of a dead letter":         keepsFailures,
+		"finds dead letters":                          findsDeadLetters,
+		"groups dead letters":                         groupsDeadLetters,
 		"gives an act its first outcome":              givesOutcomes,
 		"selects acts":                                selectsActs,
 		"folds the records of a job":                  foldsJobs,
@@ -451,10 +458,10 @@ func selectsDeadLetters(t *testing.T, s *store) {
 }
 
 // deadLetterIDs reads all pages of a filter.
-func (s *store) deadLetterIDs(f view.DeadLetterFilter) (all []string) {
+func (s *store) deadLetterIDs(f view.DeadLetterFilter, words ...string) (all []string) {
 	s.t.Helper()
 	for after := (view.Cursor{}); ; {
-		page, err := s.DeadLetters(s.t.Context(), f, nil, after)
+		page, err := s.DeadLetters(s.t.Context(), f, words, after)
 		s.check(err)
 		for _, l := range page {
 			all = append(all, l.ID())

@@ -1,0 +1,174 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/edit/jsondiff"
+	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+func (a *api) editDeadLetter(c echo.Context) error {
+	q := query(c, "preview")
+	preview := oneOf(&q, "preview", "true", "false") == "true"
+	if q.wrong != nil {
+		return q.wrong
+	}
+	n, err := newEdit(c)
+	if err != nil {
+		return err
+	}
+	var made desk.Edited
+	if preview {
+		made, err = a.Decisions.Preview(c.Request().Context(), n)
+	} else {
+		err = a.onDeadLetter(c, trail.Edit, n.Reason, func() (err error) {
+			made, _, err = a.Decisions.Edit(c.Request().Context(), n)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, client.EditResult{Version: made.Version, Changes: each(made.Changes, toChangedValue)})
+}
+
+// newEdit reads the body of an edit.
+func newEdit(c echo.Context) (desk.NewEdit, error) {
+	n := desk.NewEdit{DeadLetter: c.Param("id"), Version: -1}
+	var value json.RawMessage
+	encoding := utf8Encoding
+	err := decodeBody(c.Request(), invalidEdit, false, func(d *decoder) fields {
+		return fields{
+			"version": d.integer(&n.Version, 0, maxVersion), "value": d.raw(&value), "reason": d.line(&n.Reason, 0), "encoding": d.text(&encoding),
+		}
+	})
+	var wrong []order.Invalid
+	if n.Version < 0 {
+		wrong = append(wrong, order.Invalid{Pointer: "/version", Detail: "must be the version that was edited"})
+	}
+	if err == nil {
+		var fault *order.Invalid
+		if n.Value, fault = editedValue(n.DeadLetter, value, encoding); fault != nil {
+			wrong = append(wrong, *fault)
+		}
+	}
+	if err == nil && len(wrong) > 0 {
+		err = invalidProblem(invalidEdit, wrong)
+	}
+	return n, err
+}
+
+// maxVersion is beyond all versions that a dead letter will have.
+const maxVersion = 1_000_000
+
+// The encodings of records in JSON.
+const (
+	utf8Encoding   = "utf-8"
+	base64Encoding = "base64"
+)
+
+// editedValue is the value of an edit: JSON for an order, and for a dead letter of another program the
+// content of a string. The fault is nil if there is none.
+func editedValue(id string, value json.RawMessage, encoding string) ([]byte, *order.Invalid) {
+	if value == nil {
+		return nil, &order.Invalid{Pointer: "/value", Detail: "must be the whole edited value"}
+	}
+	if !isForeign(id) {
+		return value, nil
+	}
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil {
+		return nil, &order.Invalid{Pointer: "/value", Detail: "must be a string"}
+	}
+	switch encoding {
+	case utf8Encoding:
+		return []byte(text), nil
+	case base64Encoding:
+		decoded, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, &order.Invalid{Pointer: "/value", Detail: "must be base64"}
+		}
+		return decoded, nil
+	}
+	return nil, &order.Invalid{Pointer: "/encoding", Detail: "must be utf-8 or base64"}
+}
+
+// isForeign reports whether an ID is that of a dead letter of another program.
+func isForeign(id string) bool { return strings.Contains(id, ":") }
+
+func (a *api) discardDeadLetter(c echo.Context) error {
+	reason, err := neededReason(c.Request())
+	if err != nil {
+		return err
+	}
+	var l view.DeadLetter
+	return a.decided(c, &l, a.onDeadLetter(c, trail.Discard, reason, func() (err error) {
+		l, _, err = a.Decisions.Discard(c.Request().Context(), c.Param("id"), reason)
+		return err
+	}))
+}
+
+func (a *api) restoreDeadLetter(c echo.Context) error {
+	reason, err := givenReason(c.Request())
+	if err != nil {
+		return err
+	}
+	var l view.DeadLetter
+	return a.decided(c, &l, a.onDeadLetter(c, trail.Restore, reason, func() (err error) {
+		l, err = a.Decisions.Restore(c.Request().Context(), c.Param("id"), reason)
+		return err
+	}))
+}
+
+// decided answers with a dead letter after a decision, or returns the error of that.
+func (a *api) decided(c echo.Context, l *view.DeadLetter, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, a.deadLetter(visitorOf(c), *l))
+}
+
+// onDeadLetter records an act on the dead letter of the path.
+func (a *api) onDeadLetter(c echo.Context, kind, reason string, effect func() error) error {
+	return a.record(c, trail.Act{Kind: kind, Target: "dead-letter/" + c.Param("id"), Reason: reason}, effect)
+}
+
+func (a *api) noteDeadLetter(c echo.Context) error {
+	return a.note(c, "dead-letter/", a.Decisions.Note)
+}
+
+func (a *api) noteGroup(c echo.Context) error { return a.note(c, "cause/", a.Decisions.NoteGroup) }
+
+// note writes a note on what the path names.
+func (a *api) note(c echo.Context, target string, write noteWriter) error {
+	var text string
+	if err := decodeBody(c.Request(), invalidNote, false, func(d *decoder) fields { return fields{"text": d.note(&text)} }); err != nil {
+		return err
+	}
+	if text == "" {
+		return invalidProblem(invalidNote, []order.Invalid{{Pointer: "/text", Detail: "must not be empty"}})
+	}
+	var n wire.Decision
+	err := a.record(c, trail.Act{Kind: trail.Note, Target: target + c.Param("id")}, func() (err error) {
+		n, err = write(c.Request().Context(), c.Param("id"), text)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, visitorOf(c).note(n))
+}
+
+func toChangedValue(ch jsondiff.Change) client.ValueChange {
+	return client.ValueChange{Pointer: ch.Pointer, Before: ch.Before, After: ch.After}
+}

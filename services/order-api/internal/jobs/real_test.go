@@ -1,0 +1,120 @@
+//go:build synctests
+
+package jobs_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/services/order-api/internal/jobs"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
+)
+
+// The variables that make this test binary an instance which runs jobs.
+const (
+	asInstance = "JOBS_TEST_INSTANCE"
+	ofPrefix   = "JOBS_TEST_PREFIX"
+	inFolder   = "JOBS_TEST_FOLDER"
+)
+
+func TestMain(m *testing.M) {
+	name := os.Getenv(asInstance)
+	if name == "" {
+		os.Exit(m.Run())
+	}
+	if err := runInstance(context.Background(), name); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// runInstance runs until it is killed.
+func runInstance(ctx context.Context, name string) error {
+	cfg, topics := kafka.Config{Brokers: strings.Split(os.Getenv("ORDERS_TEST_BROKERS"), ",")}, topic.Names(os.Getenv(ofPrefix))
+	cl, err := cfg.ConnectProducer(ctx)
+	if err != nil {
+		return err
+	}
+	layout, err := kafka.Check(ctx, cl, topics)
+	if err != nil {
+		return err
+	}
+	var i instance
+	if _, err := i.build(ctx, cfg, topics, layout, os.Getenv(inFolder), name, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+		return err
+	}
+	ended := make(chan error)
+	go func() { ended <- i.view.Run(ctx) }() // received below
+	go func() { ended <- i.Jobs.Run(ctx) }() // received below
+	return <-ended
+}
+
+// process starts an instance in a process of its own.
+func (s *shop) process(t *testing.T, name string) *os.Process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asInstance+"="+name, ofPrefix+"="+s.Prefix, inFolder+"="+t.TempDir())
+	cmd.Stderr = t.Output()
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be killed already
+		_ = cmd.Wait()         // says that it was killed
+	})
+	return cmd.Process
+}
+
+// TestAReplayOf10000SurvivesItsRunnersOnRealKafka kills the process that runs the job twice, and stops it once
+// for longer than its session.
+func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
+	t.Parallel()
+	const total = 10_000
+	s := openOn(t, kafkatest.Real(t), total)
+	s.work(t, confirm)
+	watcher := s.connect(t, "watcher")
+	running := map[string]*os.Process{"api-1": s.process(t, "api-1"), "api-2": s.process(t, "api-2")}
+	id := watcher.create(t, jobs.Spec{Filter: view.DeadLetterFilter{States: view.Unsettled()}, Rate: total / 10})
+	sent := func(n int) jobs.Progress {
+		return watcher.await(t, id, func(p jobs.Progress) bool { return p.Sent >= n })
+	}
+	for n, at := range []int{total / 10, 3 * total / 10} {
+		runner := sent(at).Runner
+		must(t, running[runner].Kill())
+		name := fmt.Sprintf("api-%d", 3+n)
+		running[name] = s.process(t, name)
+	}
+	stopped := sent(total / 2).Runner
+	must(t, running[stopped].Signal(syscall.SIGSTOP))
+	watcher.await(t, id, func(p jobs.Progress) bool { return p.Runner != stopped && p.Sent >= 6*total/10 })
+	must(t, running[stopped].Signal(syscall.SIGCONT))
+	p := watcher.await(t, id, phase(jobs.Done))
+	if diff := cmp.Diff(map[view.ReplayOutcome]int{view.Confirmed: total}, p.Counts); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	s.workedOnce(t, total)
+	requests := map[string]int{}
+	for _, r := range s.Records(t, s.Topics.Replay) {
+		q, err := wire.ReadReplayRequest(r)
+		must(t, err)
+		requests[fmt.Sprintf("%s/%d", q.Origin, q.Number)]++
+	}
+	if len(requests) != total {
+		t.Errorf("got %d requests, want %d", len(requests), total)
+	}
+	for name, n := range requests {
+		if n != 1 {
+			t.Errorf("replay %s: got %d requests, want one", name, n)
+		}
+	}
+}

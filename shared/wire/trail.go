@@ -32,15 +32,9 @@ type Replayed struct {
 // ReadTrail decodes the trail of a state. It does not check the rest of the state; ReadState does.
 func ReadTrail(r *kgo.Record) (Trail, error) {
 	var v struct {
-		Progress json.RawMessage `json:"progress"`
-		Timeline []struct {
-			Rev    int64        `json:"rev"`
-			Status order.Status `json:"status"`
-			Reason string       `json:"reason"`
-			Replay int          `json:"replay"`
-			Job    string       `json:"job"`
-		} `json:"timeline"`
-		DeadLetter *deadLetter `json:"dead_letter"`
+		Progress   json.RawMessage `json:"progress"`
+		Timeline   []trailChange   `json:"timeline"`
+		DeadLetter *deadLetter     `json:"dead_letter"`
 	}
 	if err := decode(r.Value, &v); err != nil {
 		return Trail{}, err
@@ -67,8 +61,23 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 	if p.Email != nil {
 		t.Uncertain = p.Email.Uncertain
 	}
-	made := map[int]string{}
-	for _, c := range v.Timeline {
+	t.follow(v.Timeline)
+	return t, nil
+}
+
+// trailChange is what a trail needs of a change.
+type trailChange struct {
+	Rev    int64        `json:"rev"`
+	Status order.Status `json:"status"`
+	Reason string       `json:"reason"`
+	Replay int          `json:"replay"`
+	Job    string       `json:"job"`
+}
+
+// follow notes what a timeline tells.
+func (t *Trail) follow(timeline []trailChange) {
+	made := map[int]string{} // the job of each replay that was begun
+	for _, c := range timeline {
 		answers := (order.Change{Reason: c.Reason}).Answers()
 		if job, begun := made[c.Replay]; begun && !answers && job != c.Job {
 			t.Torn = true
@@ -83,5 +92,4 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 			t.Parked = c.Rev
 		}
 	}
-	return t, nil
 }

@@ -58,8 +58,8 @@ func (t *table) answer(offset int64, trail wire.Trail) {
 	}
 }
 
-// bury notes a dead letter that is the answer to a job.
-func (t *table) bury(l *dlq.DeadLetter) {
+// failedAgain notes a dead letter that is the answer to a job.
+func (t *table) failedAgain(l *dlq.DeadLetter) {
 	if l.Job != "" {
 		t.of(l.Origin.Offset).dead[wire.Replayed{Number: l.Replays, Job: l.Job}] = true
 	}

@@ -355,7 +355,7 @@ func (t *table) deadLetter(r *kgo.Record) error {
 	}
 	e := t.at(l.Origin.Offset)
 	t.belongs(e, r.Key)
-	t.bury(&l)
+	t.failedAgain(&l)
 	e.facts |= hasDeadLetter
 	e.deadLetterRev = max(e.deadLetterRev, int32(l.Rev))
 	t.deadLetters[r.Offset] = l.Origin.Offset

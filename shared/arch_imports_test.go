@@ -68,7 +68,7 @@ func arrows() []arrow {
 		{mechanism, "oidctest", "", "an OpenID provider for tests, in a process of its own"},
 		{mechanism, "catalogue", "config order", "prices the lines of an order"},
 		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
-		{mechanism, "cause", "order", "normalises messages, and groups dead letters by them"},
+		{mechanism, "cause", "", "normalises messages, and groups dead letters by them"},
 		{mechanism, "view", "cause dlq failure foreign kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
 		{mechanism, "sqlite", "failure kafka order view wire", "the tables of the view, and all SQL"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
@@ -83,7 +83,7 @@ func arrows() []arrow {
 		{mechanism, "jobs", "desk edit foreign identity kafka order sender telemetry topic view wire", "replays many dead letters: the desk makes each request, the view counts the results"},
 		{mechanism, "trail", "identity kafka order telemetry topic wire", "writes acts of principals to the topic of the desk"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "apikey catalogue client config desk edit failure identity intake jobs jsondiff mask oidc order pdfa rates serve telemetry trail view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "httpapi", "apikey catalogue client config desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates serve telemetry trail view wire", "the door: its JSON is what the client reads"},
 		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve sqlite telemetry topic trail view wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
@@ -124,7 +124,9 @@ func modules() []allowed {
 		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
-		{"golang.org/x/text", "document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
+		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
+		{"golang.org/x/text", "cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

@@ -82,6 +82,7 @@ var readers = map[string]func(*kgo.Record) error{
 	"event": func(r *kgo.Record) error { _, err := wire.ReadJobEvent(r); return err },
 	"batch": func(r *kgo.Record) error { _, err := wire.ReadJobBatch(r); return err },
 }
+
 var records = map[string]func() *kgo.Record{
 	"job": job().Record, "chunk": jobChunk().Record, "event": jobEvent().Record, "batch": jobBatch().Record,
 }

@@ -14,7 +14,7 @@ type NewReplayJob struct {
 	Selection Selection       `json:"selection"`
 	DryRun    bool            `json:"dry_run,omitempty"`    // try, and write nothing
 	Rate      float64         `json:"rate,omitempty"`       // dead letters a second; 0 is unlimited
-	Ramp      []int           `json:"ramp,omitempty"`       // sizes of the first steps
+	Ramp      []int           `json:"ramp,omitzero"`        // sizes of the first steps; nil is the default of the API, empty is none
 	StopAbove float64         `json:"stop_above,omitempty"` // share of failures that halts the job; 0 is never
 	Patch     json.RawMessage `json:"patch,omitempty"`      // JSON Patch that each is edited with first, or nil
 	Override  bool            `json:"override,omitempty"`   // also replay parked ones

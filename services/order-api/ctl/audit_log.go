@@ -3,7 +3,6 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,46 +22,30 @@ type auditLog struct {
 	Limit   int    `default:"50" help:"Number of acts, the newest first. 0: all."`
 }
 
-// mostActs is the size of a page.
-const mostActs = 200
-
 // Run prints a line for each act.
 func (c *auditLog) Run(ctx context.Context, p *printer, api *client.Client) error {
-	q := client.ActQuery{Actor: c.Actor, Act: c.Act, Target: c.Target, Outcome: c.Outcome, Limit: mostActs}
-	if c.Limit < 0 {
-		return config.Usage(errors.New("--limit must not be negative"))
+	from, to, err := period(c.From, c.To)
+	switch {
+	case err != nil:
+		return err
+	case c.Limit < 0:
+		return config.Usage(errNegativeLimit)
 	}
-	for _, bound := range []struct {
-		flag, text string
-		into       *time.Time
-	}{{"--from", c.From, &q.From}, {"--to", c.To, &q.To}} {
-		at, err := time.Parse(time.RFC3339, bound.text)
-		if err != nil && bound.text != "" {
-			return config.Usage(fmt.Errorf("%s: must be a time such as 2026-03-01T12:00:00Z", bound.flag))
-		}
-		*bound.into = at
-	}
-	for left := c.Limit; ; {
-		if c.Limit > 0 {
-			q.Limit = min(left, mostActs)
-		}
-		page, next, err := api.Acts(ctx, q)
+	for page, err := range pages(c.Limit, func(limit int, cursor string) ([]client.Act, string, error) {
+		return api.Acts(ctx, client.ActQuery{
+			Actor: c.Actor, Act: c.Act, Target: c.Target, Outcome: c.Outcome, From: from, To: to, Limit: limit, Cursor: cursor,
+		})
+	}) {
 		if err != nil {
-			return misused(explain(err))
+			return err
 		}
 		for _, a := range page {
 			if err := p.result(actLine(a), a); err != nil {
 				return err
 			}
 		}
-		if left -= len(page); next == "" || c.Limit > 0 && left <= 0 {
-			return nil
-		}
-		if next == q.Cursor {
-			return errors.New("the API returned the same page twice")
-		}
-		q.Cursor = next
 	}
+	return nil
 }
 
 func actLine(a client.Act) string {

@@ -67,5 +67,5 @@ func Run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	if err := parsed.BindToProvider(signedIn); err != nil {
 		return err
 	}
-	return parsed.Run(file, &printer{out: stdout, err: stderr, json: c.JSON}, &c.Topics, &c.Keys, signIn(signedIn))
+	return parsed.Run(file, &printer{out: stdout, err: stderr, json: c.JSON, columns: terminal(stdout)}, &c.Topics, &c.Keys, signIn(signedIn))
 }

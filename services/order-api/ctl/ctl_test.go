@@ -114,9 +114,10 @@ func TestPlaceStopsOnBackpressure(t *testing.T) {
 func TestRefusedFilterIsAUsageError(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{http.StatusBadRequest: true, http.StatusInternalServerError: false} {
-		for _, command := range []string{"list", "replay --all"} {
+		for _, command := range []string{"list", "groups", "discard --reason r"} {
 			s := open(t)
 			s.fails["/v1/dead-letters"] = []int{status}
+			s.fails["/v1/dead-letters/groups"] = []int{status}
 			_, _, err := s.run(t, "", append(append([]string{"dlq"}, strings.Fields(command)...), "--step", "packing")...)
 			// The type has no name outside its package.
 			usage := reflect.New(reflect.TypeOf(config.Usage(nil))).Interface()
@@ -139,9 +140,6 @@ func TestPlaceReadsAllFilesFirst(t *testing.T) {
 		{"", []string{"place", "--key", "k", file(t, "k1", "k2")}, "--key requires exactly one order, got 2"},
 		{"", []string{"place", "--wait", "61s", "-"}, "--concurrency must be at least 1, and --wait must be from 0s to 60s"},
 		{"", []string{"place"}, `expected "<files> ..."`},
-		{"", []string{"dlq", "replay"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
-		{"", []string{"dlq", "replay", "--all", "0-1"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
-		{"", []string{"dlq", "replay", "--step", "email", "0-1"}, "give the IDs of dead letters, or --all, optionally with --step and --reason"},
 	} {
 		t.Run(strings.Join(row.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -151,58 +149,6 @@ func TestPlaceReadsAllFilesFirst(t *testing.T) {
 				t.Errorf("got %s and placements %q, want %s and none", got, s.placements(), row.want)
 			}
 		})
-	}
-}
-
-func TestReplayCountsAddUp(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	s.fails["/v1/dead-letters/0-1/replay"] = []int{http.StatusServiceUnavailable}
-	s.fails["/v1/dead-letters/0-2/replay"] = []int{http.StatusConflict}
-	s.fails["/v1/dead-letters/0-5/replay"] = []int{http.StatusInternalServerError}
-	s.fails["/v1/dead-letters/0-7/replay"] = []int{http.StatusConflict}
-	s.state["0-2"], s.state["0-7"] = "closed", "replayed"
-	before := `{"rev":2,"status":"dead"}`
-	s.walk["ord0-1"] = []string{before, `{"rev":3,"status":"working","replay":2}`, `{"rev":4,"status":"confirmed","replay":2}`}
-	s.walk["ord0-3"] = []string{before, `{"rev":3,"status":"dead","reason":"no-route","replay":2}`}
-	s.walk["ord0-4"] = []string{before, `{"rev":3,"status":"confirmed","replay":1}`, `{"rev":4,"status":"confirmed","reason":"already-done","replay":2}`}
-	stdout, stderr, err := s.run(t, "", "dlq", "replay", "--wait", "1s", "0-1", "0-2", "0-3", "0-4", "0-5", "0-6", "0-7")
-	want := `0-1 ord0-1 confirmed
-0-2 ord0-2 already done
-0-3 ord0-3 failed again
-0-4 ord0-4 already done
-0-5 ord0-5 not sent
-0-6 ord0-6 unfinished
-0-7 ord0-7 not sent
-`
-	if diff := gocmp.Diff(want, stdout); diff != "" {
-		t.Errorf("stdout (-want +got):\n%s", diff)
-	}
-	if got := fmt.Sprint(err); got != "dead letters 7: already done 2, confirmed 1, failed again 1, not sent 2, unfinished 1" {
-		t.Errorf("got error %s, want the counts", got)
-	}
-	want = `ordersctl: dead letter 0-3: the order is dead again: no-route
-ordersctl: dead letter 0-5: told to answer 500
-ordersctl: dead letter 0-6: the order was not final in time
-ordersctl: dead letter 0-7: told to answer 409
-`
-	if diff := gocmp.Diff(want, stderr); diff != "" {
-		t.Errorf("stderr (-want +got):\n%s", diff)
-	}
-}
-
-func TestReplayAllTakesEveryPage(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	stdout, stderr, err := s.run(t, "", "dlq", "replay", "--all", "--reason", "no-route")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff([]string{"0-", "0-b", "0-c"}, s.sent); diff != "" {
-		t.Errorf("dead letters (-want +got):\n%s", diff)
-	}
-	if want := "0- ord0- sent\n0-b ord0-b sent\n0-c ord0-c sent\n"; stdout != want || stderr != "ordersctl: dead letters 3: sent 3\n" {
-		t.Errorf("got %q and %q, want %q and the counts", stdout, stderr, want)
 	}
 }
 
@@ -223,7 +169,7 @@ func TestOutput(t *testing.T) {
 	for _, line := range []string{
 		"get ord_1", "get ord_1 --json", "get ord_9", "get ord_sold", "get ord_sold-refund-1", "refund ord_sold", "refund ord_sold --json", "watch ord_1", "watch ord_1 --until accepted", "watch ord_1 --json", "watch ord_2", "watch ord_2 --until mailing", "watch ord_3", "watch ord_3 --until waiting", "invoice get ord_1 -o -",
 		"quote ../../../deploy/sample/order.json", "quote ../../../deploy/sample/order.json --json", "quote ../../../deploy/sample/orders.csv",
-		"dlq list", "dlq list --json", "dlq show 0-1", "dlq show 0-1 --json", "dlq replay 0-1 --json",
+		"dlq list", "dlq list --limit 2 --json", "dlq show 0-1", "dlq show 0-1 --json",
 		"audit-log", "audit-log --limit 1 --json",
 	} {
 		stdout, stderr, err := s.run(t, "", strings.Fields(line)...)
@@ -323,7 +269,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq show", "dlq replay", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

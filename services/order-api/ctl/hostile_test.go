@@ -41,7 +41,7 @@ func hostile(t *testing.T, status int) *shop {
 		Items: []client.Item{{SKU: evil, Name: evil}}, Total: &client.Money{Amount: evil, Currency: evil}, Invoice: &client.Invoice{Number: "../" + evil},
 		Timeline: []client.Change{{Status: evil, Step: evil, Reason: evil}}, DeadLetter: &client.DeadLetterRef{ID: evil, Reason: evil},
 	}
-	l := client.DeadLetter{ID: evil, State: evil, Order: evil, Step: evil, Class: evil, Reason: evil, Message: evil, Worker: evil, Record: &client.Record{Key: evil, Value: evil}}
+	l := evilDeadLetter()
 	q := client.Quote{Service: evil, Services: []client.Shipping{{Service: evil, Carrier: evil, Zone: evil, Price: client.Money{Amount: evil, Currency: evil}}}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var answer any = o
@@ -49,6 +49,17 @@ func hostile(t *testing.T, status int) *shop {
 		case status >= http.StatusBadRequest:
 			w.WriteHeader(status)
 			answer = client.Problem{Title: evil, Detail: evil, Errors: []client.FieldError{{Pointer: evil, Detail: evil}}}
+		case strings.HasPrefix(r.URL.Path, "/v1/replays"):
+			evilReplays(w, r)
+			return
+		case r.URL.Path == "/v1/dead-letters/groups":
+			answer = map[string]any{"groups": []client.Group{{ID: evil, Topic: evil, Reason: evil, Message: evil}}, "total": -7}
+		case r.URL.Path == "/v1/dead-letters/fix":
+			answer = client.FixPreview{Changed: 1, DeadLetters: []client.FixResult{{ID: evil, Result: evil, Changes: evilChanges, Errors: []client.FieldError{{Pointer: evil, Detail: evil}}}}}
+		case strings.HasSuffix(r.URL.Path, "/edit"):
+			answer = client.EditResult{Changes: evilChanges}
+		case r.URL.Path == "/v1/dead-letters/import":
+			answer = client.ImportResult{ID: evil, Decision: evil, Result: evil, Problem: &client.Problem{Title: evil, Detail: evil}}
 		case strings.HasSuffix(r.URL.Path, "/events"):
 			change, _ := json.Marshal(o.Timeline[0])
 			fmt.Fprintf(w, "data: %s\n\n", change)
@@ -68,10 +79,54 @@ func hostile(t *testing.T, status int) *shop {
 	return &shop{t: t, url: server.URL}
 }
 
+// evilChanges are differences with evil in names and values.
+var evilChanges = []client.ValueChange{{Pointer: evil, Before: json.RawMessage(`"` + "\u009b\u202e" + `"`), After: json.RawMessage(`"` + "\u2028" + `"`)}}
+
+// evilDeadLetter has evil in every text.
+func evilDeadLetter() client.DeadLetter {
+	return client.DeadLetter{
+		ID: evil, State: evil, Topic: evil, Order: evil, Cause: evil, Step: evil, Class: evil, Reason: evil, Message: evil, Worker: evil, TraceID: evil, Job: evil,
+		Discarded: &client.Discarded{By: evil, Reason: evil}, Foreign: &client.Foreign{Dialect: evil, SourceTopic: evil, ReplayTo: evil},
+		Record: &client.Record{Key: evil, Value: evil, Encoding: evil, Headers: []client.Header{{Name: evil, Value: evil}}},
+		History: &client.History{
+			Failures: []client.Failure{{Step: evil, Reason: evil, Message: evil}}, Replays: []client.Replay{{Result: evil, Job: evil}},
+			Edits: []client.Edit{{By: evil, Reason: evil, Changes: evilChanges}}, Notes: []client.Note{{By: evil, Text: evil}},
+		},
+		Edit: &client.Editable{Value: json.RawMessage(`{}`), Locked: []string{evil}}, NextReplay: &client.NextReplay{Step: evil, Mail: evil, Documents: []string{evil}},
+	}
+}
+
+// evilReplays answers requests for replay jobs: with evil in every text, and counts that add up to nothing.
+func evilReplays(w http.ResponseWriter, r *http.Request) {
+	left := -1e300
+	j := client.ReplayJob{
+		ID: evil, Kind: evil, Phase: evil, Rev: 1, By: evil, Reason: evil, Selection: evil, Topic: evil, ReplayTo: evil, Total: -3, Counts: client.ReplayCounts{Confirmed: 1 << 60},
+		Skipped: map[string]int{evil: 1}, SecondsLeft: &left, Ramp: []client.RampStep{{Size: -1, State: "running"}}, FailedAgain: []client.FailedAgain{{Cause: evil, Step: evil, Reason: evil, Message: evil}},
+		Runner: evil, Halted: &client.Halted{Why: evil},
+	}
+	var answer any = j
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/events"):
+		data, _ := json.Marshal(j)
+		fmt.Fprintf(w, "data: %s\n\n", data)
+		return
+	case strings.HasSuffix(r.URL.Path, "/forecasts"):
+		answer = client.Forecasts{
+			Causes:    []client.CauseForecast{{Cause: evil}},
+			Forecasts: []client.Forecast{{DeadLetter: evil, Cause: evil, Steps: []client.ForecastStep{{Step: evil, Outcome: "fails", Reason: evil, Message: evil}}}},
+		}
+	case r.Method == http.MethodGet && r.URL.Path == "/v1/replays":
+		answer = map[string]any{"replays": []client.ReplayJob{j}}
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
 // answered are all commands that print responses of the API.
 var answered = []string{
 	"get ord_1", "watch ord_1", "cancel ord_1", "refund ord_1", "place -", "place --wait 1s -", "quote -", "dlq list", "dlq show 0-1",
-	"dlq replay 0-1", "dlq replay --all --wait 1s", "invoice get ord_1",
+	"dlq list --state all", "dlq groups", "dlq replay 0-1", "dlq replay --all --wait 1s", "dlq replay --all --dry-run", "dlq replay --all --detach", "dlq jobs",
+	"dlq jobs show job_1", "dlq jobs watch job_1", "dlq jobs pause job_1", "dlq jobs rate job_1 7", "dlq edit 0-1 --file - --yes", "dlq edit 0-1 --file - --dry-run",
+	"dlq fix --all --patch - --yes", "dlq discard --all --reason r", "dlq restore 0-1", "dlq note 0-1 text", "dlq export", "dlq import -", "invoice get ord_1",
 }
 
 func TestOutputContainsNoControlCharacters(t *testing.T) {

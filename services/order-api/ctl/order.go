@@ -22,6 +22,12 @@ const (
 	cancelled = string(order.Cancelled)
 )
 
+// Results of requests.
+const (
+	sent    = "sent" // without --wait
+	refused = "refused"
+)
+
 // final reports whether a status changes only by a request: a replay, a refund, a restore.
 func final(status string) bool { return order.Status(status).Final() }
 
@@ -149,7 +155,7 @@ func (c *getInvoice) Run(ctx context.Context, p *printer, api *client.Client) er
 	if c.Output == "" && (!filepath.IsLocal(file) || filepath.Base(file) != file) {
 		return config.Usage(fmt.Errorf("%q is not a valid file name: give one with -o", c.ID))
 	}
-	if f, ok := p.out.(*os.File); ok && c.Output == "-" && terminal(f) {
+	if c.Output == "-" && p.columns > 0 {
 		return config.Usage(errors.New("cannot write an invoice to a terminal: give a file with -o, or pipe the output to a program"))
 	}
 	document, err := fetch(ctx, c.ID)

@@ -7,6 +7,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+
 	"example.com/orders/shared/config"
 )
 
@@ -16,6 +19,7 @@ import (
 type printer struct {
 	out, err io.Writer
 	json     bool
+	columns  int  // width of the terminal of stdout, or 0: stdout is no terminal
 	bar      *bar // or nil: stderr is no terminal
 }
 
@@ -32,19 +36,23 @@ func (p *printer) result(text string, v any) (err error) {
 	return err
 }
 
-// exactly encodes v as JSON and escapes control characters, so that the decoded value stays the
-// same.
+// exactly encodes v as JSON without control characters.
 func exactly(v any) (string, error) {
 	text, err := json.Marshal(v)
+	return escaped(string(text)), err
+}
+
+// escaped escapes the control characters of a JSON text, so that the decoded value stays the same.
+func escaped(text string) string {
 	var out strings.Builder
-	for _, r := range string(text) {
+	for _, r := range text {
 		if config.IsControl(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		} else {
 			out.WriteRune(r)
 		}
 	}
-	return out.String(), err
+	return out.String()
 }
 
 // note prints a message on stderr.
@@ -63,17 +71,34 @@ func (p *printer) printError(err error) {
 
 // bar is a progress bar. A nil bar shows nothing.
 type bar struct {
-	total, done, failed int
+	columns             int    // width of the terminal, or 0: not known
+	total, done, failed int    // total 0: not known
+	text                string // shown instead of the number of failed ones
 }
 
 const barWidth = 30
 
 // show starts a bar if stderr is a terminal and total is above 1; the caller ends it with hide.
 func (p *printer) show(total int) {
-	if f, ok := p.err.(*os.File); ok && total > 1 && terminal(f) {
-		p.bar = &bar{total: total}
+	if columns := terminal(p.err); columns > 0 && total > 1 {
+		p.bar = &bar{columns: columns, total: total}
 		p.bar.draw(p.err)
 	}
+}
+
+// count shows on a terminal how many items are done, if their total is not known; 0 shows only what
+// is being done. The caller ends it with hide.
+func (p *printer) count(done int, what string) {
+	if p.bar == nil {
+		columns := terminal(p.err)
+		if columns == 0 {
+			return
+		}
+		p.bar = &bar{columns: columns}
+	}
+	p.bar.clear(p.err)
+	p.bar.done, p.bar.text = done, what
+	p.bar.draw(p.err)
 }
 
 func (p *printer) hide() {
@@ -81,14 +106,19 @@ func (p *printer) hide() {
 	p.bar = nil
 }
 
-// terminal reports whether f is a terminal.
-func terminal(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
+// defaultColumns is the width of a terminal that does not tell its width.
+const defaultColumns = 80
+
+// terminal returns the width of a terminal in columns, or 0 if w is no terminal.
+func terminal(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
 	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+		return columns
+	}
+	return defaultColumns
 }
 
 // step counts one item as done.
@@ -102,12 +132,30 @@ func (b *bar) step(failed bool) {
 	}
 }
 
+// draw draws the bar in one line of the terminal.
 func (b *bar) draw(w io.Writer) {
 	if b == nil {
 		return
 	}
-	full := barWidth * b.done / b.total
-	fmt.Fprintf(w, "\r[%s%s] %d/%d, %d failed", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), b.done, b.total, b.failed)
+	line := b.line()
+	if b.columns > 0 {
+		line = runewidth.Truncate(line, b.columns-1, "…")
+	}
+	fmt.Fprint(w, "\r", line)
+}
+
+func (b *bar) line() string {
+	text := oneLine(b.text)
+	switch {
+	case b.total == 0 && b.done == 0:
+		return text + " …"
+	case b.total == 0:
+		return fmt.Sprintf("%d %s", b.done, text)
+	case text == "":
+		text = fmt.Sprintf("%d failed", b.failed)
+	}
+	full := min(max(barWidth*b.done/max(b.total, 1), 0), barWidth)
+	return fmt.Sprintf("[%s%s] %d/%d, %s", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), b.done, b.total, text)
 }
 
 // clear erases the line of the bar, so that another line can replace it.

@@ -77,6 +77,12 @@ func replayable(err error) bool {
 	return refused && p.Status == http.StatusGone && p.Order != ""
 }
 
+// notAllowed reports whether the sign-in is missing or not enough.
+func notAllowed(err error) bool {
+	p, refused := errors.AsType[*client.Problem](err)
+	return refused && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden)
+}
+
 // explain adds a hint to the error of an unreachable API, of backpressure, and of a sign-in that is
 // missing or not enough.
 func explain(err error) error {

@@ -28,8 +28,7 @@ type shop struct {
 	fails   map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers; or tooFast
 	keys    []string            // of placements and refunds, in order of arrival
 	bodies  []string            // of them
-	reasons []string            // bodies of cancellations and replays
-	sent    []string            // dead letters that were replayed
+	reasons []string            // bodies of cancellations
 	state   map[string]string   // of a dead letter after a replay, if not open; of an order that is cancelled, if not accepted
 	walk    map[string][]string // the changes of an order, as the data of its events
 }
@@ -49,7 +48,7 @@ func open(t *testing.T) *shop {
 	return s
 }
 
-// ServeHTTP accepts every order and every replay, unless fails has a status.
+// ServeHTTP accepts every order, unless fails has a status.
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only then does the server notice that a client has gone.
 	body, err := io.ReadAll(r.Body)
@@ -60,7 +59,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	id := filepath.Base(filepath.Dir(r.URL.Path))
 	key := r.Header.Get("Idempotency-Key")
-	if strings.HasSuffix(r.URL.Path, "/cancel") || strings.HasSuffix(r.URL.Path, "/replay") {
+	if strings.HasSuffix(r.URL.Path, "/cancel") {
 		s.reasons = append(s.reasons, string(body))
 	}
 	if r.URL.Path == "/v1/orders" || strings.HasSuffix(r.URL.Path, "/refund") {
@@ -92,9 +91,6 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, sold())
 	case strings.HasPrefix(r.URL.Path, "/v1/orders/"):
 		s.answer(w, dead(filepath.Base(r.URL.Path)))
-	case strings.HasSuffix(r.URL.Path, "/replay"):
-		s.sent = append(s.sent, id)
-		s.answer(w, map[string]int{"replay": 2})
 	case r.URL.Path == "/v1/audit":
 		s.answer(w, acts(r.URL.Query()))
 	case r.URL.Path == "/v1/dead-letters":

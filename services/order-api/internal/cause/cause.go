@@ -25,8 +25,8 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
-	"regexp"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -41,13 +41,6 @@ func ID(topic, step, reason, text string) string {
 	}
 	return "cause_" + strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:10]))
 }
-
-// What Normalise writes for what it replaces, and how it remembers bytes that are decided about.
-const (
-	hole   = "…"
-	kept   = '\x01'
-	folded = '\x02'
-)
 
 // Lengths of a message that was cut, as package dlq cuts it, and of what is left of it: where the cut
 // is depends on what is replaced before it.
@@ -73,74 +66,14 @@ func Normalise(message string, known Known) string {
 	return out
 }
 
-// printable replaces control characters, which text uses for what is decided.
+// printable replaces control characters, which text uses for what is decided, and removes those
+// without a width, which some programs put around names of another direction.
 func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
+	switch {
+	case unicode.Is(unicode.Cf, r):
+		return -1
+	case r < ' ' || r == 0x7f:
 		return ' '
 	}
 	return r
-}
-
-// text is a message. In marked each byte that is decided about is kept or folded.
-type text struct {
-	plain  string
-	marked []byte
-}
-
-func (t *text) mark(from, to int, as byte) {
-	for i := from; i < to; i++ {
-		if t.marked[i] > folded {
-			t.marked[i] = as
-		}
-	}
-}
-
-// each marks a group of each match of a pattern in what is not decided yet, if ok agrees. The
-// arguments of ok are the text before the group, the group, and the text after it.
-func (t *text) each(pattern *regexp.Regexp, group int, as byte, ok func(before, match, after string) bool) {
-	current := string(t.marked)
-	for _, at := range pattern.FindAllStringSubmatchIndex(current, -1) {
-		from, to := at[2*group], at[2*group+1]
-		if from >= 0 && (ok == nil || ok(current[:from], current[from:to], current[to:])) {
-			t.mark(from, to, as)
-		}
-	}
-}
-
-var (
-	holes  = regexp.MustCompile(`…(?:[\p{P}\p{Z}\p{Sc}]*…)+`)
-	signs  = regexp.MustCompile(`(?:[+±−-]|\p{Sc})* ?…(?: ?(?:%|‰|\p{Sc}))*`)
-	before = regexp.MustCompile(`[\p{L}\p{M}]+\.? ?…`)
-	behind = regexp.MustCompile(`… ?[\p{L}\p{M}]+`)
-	period = regexp.MustCompile(`…\.([ ,;:)]|$)`)
-)
-
-// String is the text with holes where it is folded. An amount loses its currency, too.
-func (t *text) String() string {
-	var b strings.Builder
-	open := false
-	for i := range len(t.plain) {
-		if t.marked[i] != folded {
-			b.WriteByte(t.plain[i])
-		} else if !open {
-			b.WriteString(hole)
-		}
-		open = t.marked[i] == folded
-	}
-	out := b.String()
-	for _, p := range []*regexp.Regexp{before, behind} {
-		out = p.ReplaceAllStringFunc(out, func(match string) string {
-			if currencies[strings.ToLower(strings.Trim(match, " .…"))] {
-				return hole
-			}
-			return match
-		})
-	}
-	out = holes.ReplaceAllLiteralString(signs.ReplaceAllStringFunc(out, func(match string) string {
-		if strings.HasPrefix(match, " ") {
-			return " " + hole
-		}
-		return hole
-	}), hole)
-	return period.ReplaceAllString(out, hole+"$1")
 }

@@ -106,6 +106,8 @@ func causes() []string {
 		`exit status 2 at {date}`,
 		`customer {NFD} has no VAT ID`,
 		`customer {split} is blocked`,
+		"customer \u2068{name}\u2069 is closed\u200f",
+		`customer {name} is shut: invalid character 'x' looking for beginning of value`,
 		`dial tcp 192.0.2.{postal}:25: connect: connection refused`,
 		`dial tcp [2001:db8::12]:25: i/o timeout`,
 		`Ошибка 17: заказ {id} клиента {name} на сумму {amount}`,

@@ -3,7 +3,6 @@ package cause
 import (
 	"encoding/json"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -59,12 +58,12 @@ var constant = regexp.MustCompile(`^(?:[a-z][a-z_-]*|[A-Z][A-Z_]*)$`)
 // field adds the text of a field.
 func (k *Known) field(name, text string) {
 	switch bare := strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", ""); {
-	case slices.Contains(constantFields, bare):
-	case slices.Contains(codeFields, bare):
+	case among(constantFields, bare):
+	case among(codeFields, bare):
 		k.values = append(k.values, value{code: norm.NFKC.String(text)})
 	case strings.Contains(text, "@"):
 		k.address(text)
-	case slices.ContainsFunc(nameFields, func(f string) bool { return strings.HasSuffix(bare, f) }):
+	case anyOf(nameFields, bare, strings.HasSuffix):
 		k.whole(text)
 		for _, part := range strings.Fields(text) {
 			k.whole(part)
@@ -72,12 +71,12 @@ func (k *Known) field(name, text string) {
 				k.word(word)
 			}
 		}
-	case slices.ContainsFunc(addressFields, func(f string) bool { return strings.HasPrefix(bare, f) }):
+	case anyOf(addressFields, bare, strings.HasPrefix):
 		k.whole(text)
 		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return unicode.IsNumber(r) || strings.ContainsRune(",;/()、，،", r) }) {
 			k.whole(part)
 		}
-	case !constant.MatchString(text) || slices.Contains(dataFields, bare):
+	case !constant.MatchString(text) || among(dataFields, bare):
 		k.whole(text)
 	}
 }
@@ -118,7 +117,7 @@ func (k Known) fold(t *text) {
 	for _, v := range k.values {
 		if v.code != "" {
 			t.each(regexp.MustCompile(`\b`+regexp.QuoteMeta(v.code)+`\b`), 0, folded, func(string, string, string) bool {
-				return !reserved[strings.ToLower(v.code)]
+				return !among(reserved, strings.ToLower(v.code))
 			})
 			continue
 		}
@@ -147,7 +146,7 @@ type compacted struct {
 type span struct{ from, to int }
 
 // letters writes out letters that have no decomposition and are often written so.
-var letters = strings.NewReplacer("ς", "σ", "ß", "ss", "ı", "i", "ł", "l", "ø", "o", "đ", "d", "æ", "ae", "œ", "oe", "ـ", "")
+var letters = map[string]string{"ς": "σ", "ß": "ss", "ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ـ": ""}
 
 func compact(s string) (c compacted) {
 	b := make([]byte, 0, len(s))
@@ -174,20 +173,16 @@ func compact(s string) (c compacted) {
 // plainLetter is a letter in lower case and without accents. Marks of their own script, as in
 // Devanagari and Thai, are vowels and not accents.
 func plainLetter(r rune) string {
-	return letters.Replace(strings.Map(func(r rune) rune {
+	plain := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) && unicode.Is(unicode.Inherited, r) {
 			return -1
 		}
 		return r
-	}, norm.NFKD.String(strings.ToLower(string(r)))))
-}
-
-// alnum reports whether a rune belongs to a word.
-func alnum(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}, norm.NFKD.String(strings.ToLower(string(r))))
+	if written, ok := letters[plain]; ok {
+		return written
 	}
-	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Number)
+	return plain
 }
 
 // maxGap is how many bytes may separate two letters of a value.
@@ -218,12 +213,7 @@ func (c compacted) fits(plain string, v value, i int) bool {
 
 // ownWord reports whether a match is one word, of which messages do not consist.
 func ownWord(match string) bool {
-	return !reserved[strings.ToLower(match)] && !strings.ContainsFunc(match, func(r rune) bool { return !alnum(r) })
-}
-
-// spaceless are the scripts that write words without spaces.
-func spaceless(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return !among(reserved, strings.ToLower(match)) && !strings.ContainsFunc(match, func(r rune) bool { return !alnum(r) })
 }
 
 // beginsWord reports whether a match begins a word. Arabic writes prepositions and the article
@@ -233,7 +223,7 @@ func beginsWord(before, match string) bool {
 	cut := strings.TrimRightFunc(before, alnum)
 	prefix := before[len(cut):]
 	return prefix == "" || spaceless(first) || spaceless([]rune(prefix)[len([]rune(prefix))-1]) ||
-		unicode.Is(unicode.Arabic, first) && slices.Contains(arabicPrefixes, prefix)
+		unicode.Is(unicode.Arabic, first) && among(arabicPrefixes, prefix)
 }
 
 // endsWord reports whether a match ends a word. Korean writes particles without a space.

@@ -3,7 +3,6 @@ package cause
 import (
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -59,7 +58,7 @@ func unit(text string) bool {
 	if end >= 0 {
 		word = word[:end]
 	}
-	return units[strings.ToLower(word)]
+	return among(units, strings.ToLower(word))
 }
 
 // around are what may be between a word and its code.
@@ -79,7 +78,7 @@ func codeWord(before string) bool {
 // postal code.
 func otherCode(before string) bool {
 	bare := strings.TrimRight(before, around)
-	for _, w := range codeWords {
+	for w := range listed(codeWords) {
 		if rest, ok := cutWord(bare, w); ok {
 			return endsWith(strings.TrimRight(rest, " -_"), otherCodes)
 		}
@@ -88,8 +87,8 @@ func otherCode(before string) bool {
 }
 
 // endsWith reports whether a text ends with one of some words, in any case.
-func endsWith(text string, words []string) bool {
-	return slices.ContainsFunc(words, func(w string) bool {
+func endsWith(text, words string) bool {
+	return anyOf(words, text, func(text, w string) bool {
 		_, ok := cutWord(text, w)
 		return ok
 	})
@@ -229,5 +228,5 @@ func (t *text) quoted(before, text, _ string) bool {
 		return true
 	}
 	words := strings.FieldsFunc(strings.ToLower(before), func(r rune) bool { return !alnum(r) })
-	return len(words) == 0 || !identifierWords[words[len(words)-1]]
+	return len(words) == 0 || !among(identifierWords, words[len(words)-1])
 }

@@ -87,6 +87,8 @@ func (a *api) deadLetter(v visitor, l view.DeadLetter) client.DeadLetter {
 	answer.Topic = cmp.Or(l.Foreign, a.DeadLetters)
 	if l.Foreign != "" {
 		answer.Foreign = toForeign(l)
+		answer.Foreign.ReplayTo = cmp.Or(a.ReplayTo[l.Foreign], l.Topic)
+		answer.Foreign.ExpiresAt = a.Expiry.Deadline(l.Foreign, l.LastFailed)
 	}
 	answer.Message = v.personal(answer.Message)
 	if answer.Discarded != nil {

@@ -79,7 +79,7 @@ func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([
 			items[i].Skip = settled(l.State, j.Override)
 		}
 		if known && l.Edit != nil {
-			values[id] = append([]byte{}, l.Edit.Value...) // never null: that would delete the key
+			values[id] = l.Edit.Value
 		}
 		if items[i].Skip == "" {
 			wanted = append(wanted, id)

@@ -119,8 +119,12 @@ func skip(err error) wire.SkipReason {
 		err error
 		why wire.SkipReason
 	}{
-		{desk.ErrUnknown, wire.SkipUnknown}, {desk.ErrClosed, wire.SkipClosed}, {desk.ErrParked, wire.SkipParked},
-		{desk.ErrDiscarded, wire.SkipDiscarded}, {edit.ErrNotEditable, wire.SkipRefused}, {edit.ErrNotMatched, wire.SkipRefused},
+		{desk.ErrUnknown, wire.SkipUnknown},
+		{desk.ErrClosed, wire.SkipClosed},
+		{desk.ErrParked, wire.SkipParked},
+		{desk.ErrDiscarded, wire.SkipDiscarded},
+		{edit.ErrNotEditable, wire.SkipRefused},
+		{edit.ErrNotMatched, wire.SkipRefused},
 	} {
 		if errors.Is(err, row.err) {
 			return row.why

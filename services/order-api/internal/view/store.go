@@ -67,7 +67,7 @@ type Store interface {
 	Decisions(ctx context.Context, target string) ([]wire.Decision, error)
 
 	// Touched returns the dead letters of a partition of another program's dead-letter topic between
-	// two offsets that are not Open, or were edited.
+	// two offsets that are not Open, or were edited: their places and states, and the values of edits.
 	Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]DeadLetter, error)
 
 	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless

@@ -38,7 +38,7 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
 WHERE ?8 = 0 OR ?8 = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
 ON CONFLICT DO NOTHING`
 	addSentOn    = "INSERT INTO sent_on (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
-	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND id IN (SELECT value FROM json_each(?))`
+	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND state <> 'sent' AND id IN (SELECT value FROM json_each(?))`
 
 	forgetWords = "UPDATE dead_letters SET words = '' WHERE id = ?"
 	forgetEdits = "DELETE FROM decisions WHERE target = ? AND kind = 'edit'"

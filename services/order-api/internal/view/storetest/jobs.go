@@ -99,7 +99,8 @@ func countsResults(t *testing.T, s *store) {
 	s.reset(slices.Concat(changes, chunks(j), chunks(twin), []view.Change{
 		batch(j, 0, 9, 0), batch(twin, 0, 2, 0), answered(1, view.Confirmed, 4), answered(2, view.Waiting, 4), answered(3, view.Retrying, 4),
 		answered(4, view.AlreadyDone, 4), answered(5, view.Conflicted, 4), answered(6, view.InFlight, 4), later, other, answered(99, view.Confirmed, 1),
-		view.Changed{Row: changed(7, order.Working, 2).Row}, view.Erased{ID: "ord_07", Partition: 1, At: minute(9)},
+		view.Changed{Row: changed(7, order.Working, 2).Row},
+		view.Erased{ID: "ord_07", Partition: 1, At: minute(9)},
 	})...)
 	equal(t, "results", s.results(j.ID), map[view.ReplayOutcome]int{
 		view.FailedAgain: 2, view.Confirmed: 1, view.Waiting: 1, view.Retrying: 1, view.AlreadyDone: 2, view.Conflicted: 1, view.InFlight: 1,

@@ -188,8 +188,9 @@ func (d *draft) fromForeign(r *kgo.Record) {
 }
 
 // Touched returns those of some dead letters of another program that are not open, or were edited. The
-// IDs are of one topic. Only the states, and the values of edits, are filled in.
-func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
+// IDs are of one topic. Only the states, and the values of edits, are filled in. Those that are
+// SentOn and not edited are left out unless sent is set.
+func (v *View) Touched(ctx context.Context, topic string, ids []string, sent bool) (map[string]DeadLetter, error) {
 	type ends struct{ from, to int64 }
 	stretches := map[int32]ends{}
 	for _, id := range ids {
@@ -206,7 +207,7 @@ func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[str
 	touched := map[string]DeadLetter{}
 	for partition, s := range stretches {
 		err := v.ask(func() error {
-			found, err := v.cfg.Store.Touched(ctx, topic, partition, s.from, s.to)
+			found, err := v.cfg.Store.Touched(ctx, topic, partition, s.from, s.to, sent)
 			for _, l := range found {
 				touched[l.ID()] = l
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/orders/services/order-api/internal/view"
@@ -84,15 +85,10 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 	return tx.settle(ctx, d.DeadLetter)
 }
 
-// sendOn notes which dead letters of other programs a batch has replayed. Nothing else decides about
-// their state then, so all are settled at once.
-func (tx *transaction) sendOn(ctx context.Context, ids []string, b wire.JobBatch) error {
-	var sent []string
-	for i, id := range ids {
-		if b.Skipped[b.From+i] == "" {
-			sent = append(sent, id)
-		}
-	}
+// sendOn notes which dead letters of other programs were replayed; empty IDs are left out. Nothing else
+// decides about their state then, so all are settled at once.
+func (tx *transaction) sendOn(ctx context.Context, ids []string) error {
+	sent := slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 	text, err := json.Marshal(sent)
 	if err == nil {
 		err = tx.exec(ctx, addSentOn, string(text))

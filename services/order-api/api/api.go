@@ -129,18 +129,18 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	in := intake.New(k.orders, v, products.Price, intake.Config{
-		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
-		PerHour: cfg.PerRecipient,
+		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
+		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
 	})
 	issuer, err := cfg.openID(ctx, ln.Addr())
-	if err != nil {
+	if auth.Next = issuer; err != nil {
 		return err
 	}
-	auth.Next = issuer
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
-	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
 	auth.record(acts, cfg.Log)
-	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
+	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,

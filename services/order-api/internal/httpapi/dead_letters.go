@@ -152,7 +152,7 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 }
 
 // replayForeign replays a dead letter of another program with a job, whose runner sends it in one
-// transaction with the record that says so. It returns the number of the replay.
+// transaction with its batch record. It returns the number of the replay.
 func (a *api) replayForeign(ctx context.Context, id, reason string) (int, error) {
 	l, err := a.Decisions.Find(ctx, id)
 	switch {

@@ -25,7 +25,8 @@ func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 		s := setupOn(t, k)
 		s.run(t)
 		s.put(t, "payments.dlt", 0, &kgo.Record{Key: []byte("k"), Value: []byte("10 EUR"), Headers: []kgo.RecordHeader{
-			{Key: "kafka_dlt-original-topic", Value: []byte("payments")}, {Key: "kafka_dlt-exception-fqcn", Value: []byte("com.example.NoAccount")},
+			{Key: "kafka_dlt-original-topic", Value: []byte("payments")},
+			{Key: "kafka_dlt-exception-fqcn", Value: []byte("com.example.NoAccount")},
 			{Key: "trace", Value: []byte{0xff}},
 		}})
 		time.Sleep(2 * time.Second)

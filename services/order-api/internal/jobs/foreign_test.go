@@ -45,8 +45,10 @@ func (s *shop) deadLetter(i int) *kgo.Record {
 	return &kgo.Record{
 		Topic: s.dead(), Partition: int32(i % kafkatest.Partitions), Key: fmt.Appendf(nil, "key-%d", i), Value: fmt.Appendf(nil, "value-%d", i),
 		Headers: []kgo.RecordHeader{
-			{Key: "app", Value: []byte("x")}, {Key: "__connect.errors.topic", Value: []byte(s.in())},
-			{Key: "__connect.errors.partition", Value: fmt.Appendf(nil, "%d", (i+1)%kafkatest.Partitions)}, {Key: "__connect.errors.offset", Value: []byte("7")},
+			{Key: "app", Value: []byte("x")},
+			{Key: "__connect.errors.topic", Value: []byte(s.in())},
+			{Key: "__connect.errors.partition", Value: fmt.Appendf(nil, "%d", (i+1)%kafkatest.Partitions)},
+			{Key: "__connect.errors.offset", Value: []byte("7")},
 			{Key: "__connect.errors.exception.class.name", Value: []byte("java.net.ConnectException")},
 			{Key: "__connect.errors.exception.message", Value: fmt.Appendf(nil, "Connection refused after %d ms", i)},
 		},

@@ -10,9 +10,9 @@ import (
 
 // Bounds of what a job sends. The first ones are those of our own dead letters.
 const (
-	maxBatch      = 100   // items of a transaction
-	maxUnanswered = 1_000 // replays in flight
-	minStretch    = 100   // items of a step after the ramp
+	maxBatch      = 100    // items of a transaction
+	maxUnanswered = 1_000  // replays in flight
+	minStretch    = 100    // items of a step after the ramp
 	maxForeign    = 10_000 // items of a transaction
 )
 

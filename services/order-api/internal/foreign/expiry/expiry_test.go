@@ -32,6 +32,24 @@ func (o *oldest) set(id string, at time.Time, err error) {
 	o.id, o.at, o.err = id, at, err
 }
 
+// lines are what was logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *lines) warnings() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), "level=WARN")
+}
+
 // week runs a test with a topic whose records are kept for a week.
 func week(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka, w *expiry.Watch, of *oldest, logged func() int)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -41,7 +59,7 @@ func week(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka, w *expiry.Wa
 			t.Fatal(err)
 		}
 		var of oldest
-		var log strings.Builder
+		var log lines
 		w := expiry.New(k.Client, []string{"dead"}, 24*time.Hour, func(_ context.Context, topic string) (string, time.Time, error) {
 			if topic != "dead" {
 				t.Errorf("asked about topic %q", topic)
@@ -53,7 +71,7 @@ func week(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka, w *expiry.Wa
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()
-		test(t, k, w, &of, func() int { return strings.Count(log.String(), "level=WARN") })
+		test(t, k, w, &of, log.warnings)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

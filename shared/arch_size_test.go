@@ -12,13 +12,14 @@ import (
 const (
 	fileMax, fileP90         = 500, 350
 	functionMax, functionP90 = 50, 24
-	exportP90                = 12
-	exportOfModels           = 32 // order is the vocabulary, view has the contract of its stores
+	exportP90                = 13
+	exportOfOrder            = 32 // order is the vocabulary
+	exportOfView             = 44 // view has the contract of its stores: orders, dead letters, acts and jobs
 	exportOfClient           = 64 // client has a type for each object of the API's contract
 )
 
 // The budgets of functions in tests.
-const testFunctionMax, testFunctionP90 = 80, 35
+const testFunctionMax, testFunctionP90 = 80, 36
 
 func sizes(h *house) (complaints []string) {
 	var files, functions, testFunctions []int
@@ -62,7 +63,7 @@ func exportsFew(h *house) (complaints []string) {
 	var all []int
 	for _, u := range h.units {
 		n := exports(u)
-		most, model := map[string]int{"order": exportOfModels, "view": exportOfModels, "client": exportOfClient}[u.short]
+		most, model := map[string]int{"order": exportOfOrder, "view": exportOfView, "client": exportOfClient}[u.short]
 		if !model {
 			all = append(all, n)
 		} else if n > most {

@@ -28,6 +28,10 @@ allow "$api" Describe group "$group"
 allow "$api" Read group "$prefix.desk"
 allow "$api" Write transactional-id "$prefix.desk."
 
+# For each topic of --dlq-topic, and for each topic that its dead letters are replayed to:
+# allow "$api" Read,DescribeConfigs topic billing-dlt
+# allow "$api" Write,DescribeConfigs topic billing
+
 allow "$worker" Read,DescribeConfigs topic "$prefix" "$prefix.replay"
 allow "$worker" Read,Write,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.status" "$prefix.invoices" "$prefix.dlq"
 allow "$worker" Write,DescribeConfigs topic "$prefix.desk"

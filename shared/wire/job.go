@@ -116,11 +116,6 @@ const (
 	SkipTooLarge  SkipReason = "too-large" // for the topic that it belongs to
 )
 
-// SkipReasons returns all reasons.
-func SkipReasons() []SkipReason {
-	return []SkipReason{SkipUnknown, SkipClosed, SkipLost, SkipParked, SkipDiscarded, SkipRefused, SkipLocked, SkipTarget, SkipTooLarge}
-}
-
 // maxItems is how many items a job may have.
 const maxItems = 1_000_000
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,24 +17,29 @@ type Trail struct {
 	Kept       *order.Kept       // or nil
 	DeadLetter *order.DeadLetter // or nil
 	Uncertain  int               // how often the mail was sent again although it may have gone out
+	Changes    int               // length of the timeline
+	Replays    []Replayed        // what replay jobs asked for, once each, in the order of the timeline
+	Torn       bool              // changes of one replay name two jobs
 	Parked     int64             // rev of the newest change to a parked status, which its Parked record has too; or 0
+}
+
+// Replayed is a replay of an order that a job asked for.
+type Replayed struct {
+	Number int
+	Job    string
 }
 
 // ReadTrail decodes the trail of a state. It does not check the rest of the state; ReadState does.
 func ReadTrail(r *kgo.Record) (Trail, error) {
 	var v struct {
-		Progress json.RawMessage `json:"progress"`
-		Timeline []struct {
-			Rev    int64        `json:"rev"`
-			Status order.Status `json:"status"`
-			Reason string       `json:"reason"`
-		} `json:"timeline"`
-		DeadLetter *deadLetter `json:"dead_letter"`
+		Progress   json.RawMessage `json:"progress"`
+		Timeline   []trailChange   `json:"timeline"`
+		DeadLetter *deadLetter     `json:"dead_letter"`
 	}
 	if err := decode(r.Value, &v); err != nil {
 		return Trail{}, err
 	}
-	t := Trail{DeadLetter: (*order.DeadLetter)(v.DeadLetter)}
+	t := Trail{DeadLetter: (*order.DeadLetter)(v.DeadLetter), Changes: len(v.Timeline)}
 	var p struct {
 		Invoice *struct {
 			Number string     `json:"number"`
@@ -55,10 +61,35 @@ func ReadTrail(r *kgo.Record) (Trail, error) {
 	if p.Email != nil {
 		t.Uncertain = p.Email.Uncertain
 	}
-	for _, c := range v.Timeline {
-		if c.Status.Parked() && !(order.Change{Reason: c.Reason}).Answers() {
+	t.follow(v.Timeline)
+	return t, nil
+}
+
+// trailChange is what a trail needs of a change.
+type trailChange struct {
+	Rev    int64        `json:"rev"`
+	Status order.Status `json:"status"`
+	Reason string       `json:"reason"`
+	Replay int          `json:"replay"`
+	Job    string       `json:"job"`
+}
+
+// follow notes what a timeline tells.
+func (t *Trail) follow(timeline []trailChange) {
+	made := map[int]string{} // the job of each replay that was begun
+	for _, c := range timeline {
+		answers := (order.Change{Reason: c.Reason}).Answers()
+		if job, begun := made[c.Replay]; begun && !answers && job != c.Job {
+			t.Torn = true
+		}
+		if !answers {
+			made[c.Replay] = c.Job
+		}
+		if r := (Replayed{c.Replay, c.Job}); c.Job != "" && !slices.Contains(t.Replays, r) {
+			t.Replays = append(t.Replays, r)
+		}
+		if c.Status.Parked() && !answers {
 			t.Parked = c.Rev
 		}
 	}
-	return t, nil
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,9 +23,16 @@ func trail(s order.State) wire.Trail {
 	if e := s.Progress.Email; e != nil {
 		t.Uncertain = e.Uncertain
 	}
-	for _, c := range s.Timeline {
+	t.Changes = len(s.Timeline)
+	for i, c := range s.Timeline {
 		if c.Status.Parked() && !c.Answers() {
 			t.Parked = c.Rev
+		}
+		if r := (wire.Replayed{Number: c.Replay, Job: c.Job}); c.Job != "" && !slices.Contains(t.Replays, r) {
+			t.Replays = append(t.Replays, r)
+		}
+		for _, before := range s.Timeline[:i] {
+			t.Torn = t.Torn || before.Replay == c.Replay && before.Job != c.Job && !before.Answers() && !c.Answers()
 		}
 	}
 	return t

@@ -28,6 +28,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/edit"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
@@ -128,23 +129,23 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	in := intake.New(k.orders, v, products.Price, intake.Config{
-		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions, Secret: secret, Promise: cfg.Promise,
-		PerHour: cfg.PerRecipient,
+		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
+		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
 	})
 	issuer, err := cfg.openID(ctx, ln.Addr())
-	if err != nil {
+	if auth.Next = issuer; err != nil {
 		return err
 	}
-	auth.Next = issuer
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
-	replays := cfg.jobs(k, v, d, products.Price)
 	auth.record(acts, cfg.Log)
-	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, cfg.watchExpiry(k.replays, v).Run, func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }}
+	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
+	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
-			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ,
+			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, ReplayTo: cfg.ReplayTo,
 		}, in, v, d, products, card))
 	})
 }
@@ -157,7 +158,8 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 	}
 	return jobs.New(k.replays, jobs.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
-		Own: &jobs.Own{View: v, Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Own:     &jobs.Own{View: v, Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Foreign: jobs.NewForeign(sender.New(k.replays, k.rules, cfg.Log), v),
 	})
 }
 
@@ -229,6 +231,7 @@ type clients struct {
 	orders  *intake.Producer
 	replays *kgo.Client // also watches the topics
 	layout  kafka.Layout
+	rules   sender.Rules
 }
 
 func connect(ctx context.Context, cfg Config) (*clients, error) {
@@ -240,7 +243,7 @@ func connect(ctx context.Context, cfg Config) (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &clients{replays: replays}
+	k := &clients{replays: replays, rules: rules}
 	if k.layout, err = kafka.Check(ctx, replays, cfg.Topics, kafka.APIGrants(cfg.Topics, cfg.Group)...); err == nil {
 		err = checkForeign(ctx, replays, rules)
 	}

@@ -112,6 +112,7 @@ type paper struct {
 	key     []byte
 	value   []byte
 	replays int
+	job     string        // that asks for the newest replay
 	refunds []order.Order // of this order
 	// Acts that would be missed: the newest of each kind. A state that was repaired stands twice.
 	state, kept, deadLetter, voided, carried int
@@ -178,7 +179,7 @@ func (c *clerk) write(p *paper, s order.Status) {
 		p.Progress.Shipping = &order.Shipping{Price: order.EUR.Cents(0)}
 		p.Progress.Invoice = bill(p)
 	}
-	kafkatest.Force(&p.State, order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays})
+	kafkatest.Force(&p.State, order.Change{Rev: p.Rev + 1, At: clock, Status: s, Replay: p.replays, Job: p.job})
 	p.state, p.twice = len(c.acts), false
 	c.append(c.topics.Status, c.partition, wire.State(p.State, c.claims[len(c.claims)-1]))
 }
@@ -219,7 +220,7 @@ func (c *clerk) keep(p *paper, document string) (point func()) {
 
 func (c *clerk) asDeadLetter(p *paper) *dlq.DeadLetter {
 	return &dlq.DeadLetter{
-		Source: p.source(), Topic: c.topics.Orders, Reason: failure.NoRoute, Rev: p.Rev + 1, Replays: p.replays, Progress: p.Progress,
+		Source: p.source(), Topic: c.topics.Orders, Reason: failure.NoRoute, Rev: p.Rev + 1, Replays: p.replays, Job: p.job, Progress: p.Progress,
 	}
 }
 
@@ -243,7 +244,7 @@ func (c *clerk) replay(p *paper) int64 {
 
 // request asks for the newest replay of a dead letter.
 func (p *paper) request() *wire.ReplayRequest {
-	return &wire.ReplayRequest{Source: p.source(), At: clock, Number: p.replays, Rev: p.Rev, Progress: p.Progress}
+	return &wire.ReplayRequest{Source: p.source(), At: clock, Number: p.replays, Rev: p.Rev, Progress: p.Progress, Job: p.job}
 }
 
 func (p *paper) source() wire.Source {
@@ -253,7 +254,7 @@ func (p *paper) source() wire.Source {
 // carry appends the retry or waiting record of an order. Its state is written next.
 func (c *clerk) carry(p *paper, topic string) int64 {
 	p.carried = len(c.acts)
-	parked := wire.Parked{Source: p.source(), At: clock, Status: order.Retrying, Rev: p.Rev + 1, Replay: p.replays, Progress: p.Progress}
+	parked := wire.Parked{Source: p.source(), At: clock, Status: order.Retrying, Rev: p.Rev + 1, Replay: p.replays, Job: p.job, Progress: p.Progress}
 	if topic == c.topics.Waiting {
 		parked.Status = order.Waiting
 	}

@@ -56,7 +56,7 @@ func (j *judgement) order(offsets []member) {
 	main := j.main(offsets)
 	for i, m := range offsets {
 		e := j.at(m.offset)
-		e.wrong = j.contradictions(m.offset, e)
+		e.wrong = j.contradictions(m.offset, e) | j.promised(m.offset, e)
 		switch {
 		case !j.stands(m.offset, e):
 			e.wrong |= unplaced

@@ -54,6 +54,9 @@ func (t *table) requested(r *kgo.Record) (*entry, error) {
 		if err != nil {
 			return nil, newer(err)
 		}
+		if q.DryRun {
+			return nil, nil
+		}
 		return t.at(q.Origin.Offset), nil
 	}
 	c, err := wire.ReadCancelRequest(r)
@@ -78,7 +81,7 @@ func newer(err error) error {
 type bounds struct {
 	committed map[string]int64 // of the group; negative if it has committed nothing
 	ends      map[string]int64 // end of committed transactions
-	starts    map[string]int64 // of topics without retention: above 0 if somebody deleted records
+	starts    map[string]int64 // above 0 if records were deleted
 }
 
 // measure reads offsets in reverse order of writing: first those of what is written last.
@@ -105,7 +108,7 @@ func (a *auditor) measure(ctx context.Context, number int32) (bounds, error) {
 			return b, err
 		}
 	}
-	for _, name := range []string{a.topics.Invoices, a.topics.DLQ} {
+	for _, name := range []string{a.topics.Invoices, a.topics.DLQ, a.topics.Replay} {
 		if b.starts[name], err = a.ask(ctx, "start", kafka.Starts, name, number); err != nil {
 			return b, err
 		}
@@ -136,7 +139,8 @@ func (a *auditor) ask(
 // readOn reads each topic from where the last round ended. It reads carriers from the committed
 // offset again, because it may have changed.
 func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) error {
-	t.invoicesFrom, t.deadLettersFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ]
+	t.invoicesFrom, t.deadLettersFrom, t.replaysFrom = b.starts[a.topics.Invoices], b.starts[a.topics.DLQ], b.starts[a.topics.Replay]
+	t.replayed = b.committed[a.topics.Replay]
 	for _, s := range []struct {
 		topic string
 		each  func(*kgo.Record) error
@@ -145,6 +149,7 @@ func (a *auditor) readOn(ctx context.Context, t *table, b bounds, round uint8) e
 		{a.topics.Status, t.state},
 		{a.topics.Invoices, t.invoice},
 		{a.topics.DLQ, t.deadLetter},
+		{a.topics.Replay, t.ask},
 	} {
 		if err := a.read(ctx, t, s.topic, t.next[s.topic], b.ends[s.topic], s.each); err != nil {
 			return err

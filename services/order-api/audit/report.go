@@ -151,6 +151,9 @@ const (
 	refundGap
 	invoiceGone
 	twoPartitions
+	unanswered
+	unasked
+	replayTwice
 )
 
 // index is the index of the lowest kind in meanings.
@@ -176,6 +179,9 @@ var meanings = [...]struct{ name, meaning string }{
 	{"refund-gap", "a refund, but the previous refund of the same order is missing"},
 	{"invoice-gone", "its invoice was issued, and later deleted from its topic"},
 	{"two-partitions", "processed, although its ID was processed in another partition, too"},
+	{"unanswered", "a job asked for its replay, and neither its timeline nor a dead letter has the result"},
+	{"unasked", "its timeline names the replay of a job that did not ask for it"},
+	{"replay-twice", "a job asked for one replay twice, or one replay was made for two jobs"},
 }
 
 // OK reports whether there are no faults, and everything could be read.

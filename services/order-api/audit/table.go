@@ -33,10 +33,13 @@ type table struct {
 	refunds     map[int64]refund    // by their offset; few
 	blocked     map[Batch]bool      // of all topics
 	skipped     map[Batch]bool      // of all topics
+	replays     map[int64]*replays  // of replay jobs, by the offset of the order
 	erased      map[uint64]bool     // keys of orders whose newest record in orders.status is a tombstone; few
 	fold        status.Fold
 
-	invoicesFrom, deadLettersFrom int64 // start offsets of their topics: older records were deleted
+	invoicesFrom, deadLettersFrom, replaysFrom int64 // start offsets of their topics: older records were deleted
+
+	replayed int64 // committed offset of the topic for replays
 
 	start  int64     // offset of the oldest record in orders (the horizon); -1 before it is known
 	oldest time.Time // time of that record; zero if there is none
@@ -135,6 +138,7 @@ func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {
 		origin: origin, orders: orders, seed: seed, next: map[string]int64{}, start: -1,
 		pages: map[int64]*[pageSize]entry{}, deadLetters: map[int64]int64{}, copies: map[int64]document{}, uncertain: map[int64]uncertain{},
 		refunds: map[int64]refund{}, blocked: map[Batch]bool{}, skipped: map[Batch]bool{}, erased: map[uint64]bool{},
+		replays: map[int64]*replays{},
 	}
 }
 
@@ -237,6 +241,7 @@ func (t *table) state(r *kgo.Record) error {
 		e.facts |= claimedTwice
 	}
 	t.follow(e, trail)
+	t.answer(head.Origin, trail)
 	delete(t.uncertain, head.Origin)
 	if trail.Uncertain > 0 {
 		t.uncertain[head.Origin] = uncertain{order.ID(r.Key), trail.Uncertain}
@@ -350,6 +355,7 @@ func (t *table) deadLetter(r *kgo.Record) error {
 	}
 	e := t.at(l.Origin.Offset)
 	t.belongs(e, r.Key)
+	t.failedAgain(&l)
 	e.facts |= hasDeadLetter
 	e.deadLetterRev = max(e.deadLetterRev, int32(l.Rev))
 	t.deadLetters[r.Offset] = l.Origin.Offset

@@ -269,8 +269,13 @@ func (c *listGroups) Run(ctx context.Context, p *printer, api *client.Client) er
 
 func byState(n client.GroupCounts) string {
 	return counted([]count{
-		{n.Open, "open"}, {n.Lost, "lost"}, {n.Parked, "parked"}, {n.Replayed, "replayed"}, {n.Closed, "closed"},
-		{n.Discarded, "discarded"}, {n.Sent, "sent"},
+		{n.Open, "open"},
+		{n.Lost, "lost"},
+		{n.Parked, "parked"},
+		{n.Replayed, "replayed"},
+		{n.Closed, "closed"},
+		{n.Discarded, "discarded"},
+		{n.Sent, "sent"},
 	})
 }
 

@@ -93,8 +93,12 @@ func (c *fixDeadLetters) preview(ctx context.Context, p *printer, api *client.Cl
 		}
 	}
 	p.note(fmt.Sprintf("%d selected: %s", counts.Total, counted([]count{
-		{counts.Changed, "to change"}, {counts.Unchanged, "unchanged"}, {counts.NotMatched, "not matched by a test"}, {counts.Invalid, "invalid afterwards"},
-		{counts.Locked, "locked by their invoice"}, {counts.NotEditable, "not editable"},
+		{counts.Changed, "to change"},
+		{counts.Unchanged, "unchanged"},
+		{counts.NotMatched, "not matched by a test"},
+		{counts.Invalid, "invalid afterwards"},
+		{counts.Locked, "locked by their invoice"},
+		{counts.NotEditable, "not editable"},
 	})))
 	return counts, nil
 }

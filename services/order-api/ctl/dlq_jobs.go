@@ -63,9 +63,17 @@ func jobLine(j client.ReplayJob) string {
 func jobCounts(j client.ReplayJob) string {
 	n := j.Counts
 	return counted([]count{
-		{n.Confirmed, "confirmed"}, {n.Sent, "sent"}, {n.WouldPass, "would pass"}, {n.WouldFail, "would fail"}, {n.FailedAgain, "failed again"},
-		{n.InProgress, "in progress"}, {n.AlreadyDone, "already done"}, {n.Cancelled, "cancelled"}, {n.Conflict, "in conflict"},
-		{n.Skipped, "skipped"}, {n.NotSent, "not sent"},
+		{n.Confirmed, "confirmed"},
+		{n.Sent, "sent"},
+		{n.WouldPass, "would pass"},
+		{n.WouldFail, "would fail"},
+		{n.FailedAgain, "failed again"},
+		{n.InProgress, "in progress"},
+		{n.AlreadyDone, "already done"},
+		{n.Cancelled, "cancelled"},
+		{n.Conflict, "in conflict"},
+		{n.Skipped, "skipped"},
+		{n.NotSent, "not sent"},
 	})
 }
 

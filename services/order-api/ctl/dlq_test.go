@@ -28,21 +28,27 @@ func TestReplayFollowsItsJobToTheEnd(t *testing.T) {
 		stdout, err string
 	}{
 		{"all confirmed", job(2, "done", client.ReplayCounts{Confirmed: 10}), "job_1 done 10: 10 confirmed\n", "<nil>"},
-		{"some were closed before", with(job(2, "done", client.ReplayCounts{Confirmed: 7, AlreadyDone: 1, Skipped: 2}), func(j *client.ReplayJob) { j.Skipped["closed"] = 2 }),
-			"job_1 done 10: 7 confirmed, 1 already done, 2 skipped\n  skipped  2 closed\n", "<nil>"},
+		{
+			"some were closed before", with(job(2, "done", client.ReplayCounts{Confirmed: 7, AlreadyDone: 1, Skipped: 2}), func(j *client.ReplayJob) { j.Skipped["closed"] = 2 }),
+			"job_1 done 10: 7 confirmed, 1 already done, 2 skipped\n  skipped  2 closed\n", "<nil>",
+		},
 		{"some failed again", with(job(2, "done", client.ReplayCounts{Confirmed: 8, FailedAgain: 2}), func(j *client.ReplayJob) {
 			j.FailedAgain = []client.FailedAgain{{Cause: "c2", Step: "email", Reason: "recipient-refused", Count: 2, New: true}}
 		}), "job_1 done 10: 8 confirmed, 2 failed again\n  failed   2 email recipient-refused (new)\n", "replay job job_1 is done: 8 confirmed, 2 failed again"},
-		{"some are lost", with(job(2, "done", client.ReplayCounts{Confirmed: 9, Skipped: 1}), func(j *client.ReplayJob) { j.Skipped["lost"] = 1 }),
-			"job_1 done 10: 9 confirmed, 1 skipped\n  skipped  1 lost\n", "replay job job_1 is done: 9 confirmed, 1 skipped"},
+		{
+			"some are lost", with(job(2, "done", client.ReplayCounts{Confirmed: 9, Skipped: 1}), func(j *client.ReplayJob) { j.Skipped["lost"] = 1 }),
+			"job_1 done 10: 9 confirmed, 1 skipped\n  skipped  1 lost\n", "replay job job_1 is done: 9 confirmed, 1 skipped",
+		},
 		{"a patch leaves some out", with(job(2, "done", client.ReplayCounts{Confirmed: 9, Skipped: 1}), func(j *client.ReplayJob) {
 			j.Skipped["refused"], j.Patch = 1, json.RawMessage(`[{"op":"remove","path":"/note"}]`)
 		}), "job_1 done 10: 9 confirmed, 1 skipped\n  skipped  1 refused\n", "<nil>"},
-		{"halted", with(job(2, "halted", client.ReplayCounts{Confirmed: 4, FailedAgain: 2}), func(j *client.ReplayJob) {
-			j.Ramp = []client.RampStep{{Size: 6, Sent: 6, Confirmed: 4, FailedAgain: 2, State: "halted"}}
-			j.Halted = &client.Halted{At: noon, Why: "2 of 6 failed again (33 %), more than 10 %"}
-		}), "job_1 halted 10: 4 confirmed, 2 failed again, 4 not sent\n  step 1   6: 4 confirmed, 2 failed again, halted\n",
-			"replay job job_1 has halted: 2 of 6 failed again (33 %), more than 10 %"},
+		{
+			"halted", with(job(2, "halted", client.ReplayCounts{Confirmed: 4, FailedAgain: 2}), func(j *client.ReplayJob) {
+				j.Ramp = []client.RampStep{{Size: 6, Sent: 6, Confirmed: 4, FailedAgain: 2, State: "halted"}}
+				j.Halted = &client.Halted{At: noon, Why: "2 of 6 failed again (33 %), more than 10 %"}
+			}), "job_1 halted 10: 4 confirmed, 2 failed again, 4 not sent\n  step 1   6: 4 confirmed, 2 failed again, halted\n",
+			"replay job job_1 has halted: 2 of 6 failed again (33 %), more than 10 %",
+		},
 		{"cancelled by somebody else", job(2, "cancelled", client.ReplayCounts{Confirmed: 4}), "job_1 cancelled 10: 4 confirmed, 6 not sent\n", "replay job job_1 is cancelled: 4 confirmed, 6 not sent"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

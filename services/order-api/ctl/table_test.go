@@ -64,8 +64,10 @@ func TestColumnsOfLaterPagesKeepTheirPlace(t *testing.T) {
 func TestBarFitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	for _, b := range []bar{
-		{columns: 40, total: 10, done: 4, text: "ramping (step 2 of 4), 1 failed again"}, {columns: 10, total: 0, done: 5, text: "\x1b[2J\n南极洲"},
-		{columns: 80, total: 3, done: -7}, {columns: 80, total: 3, done: 99},
+		{columns: 40, total: 10, done: 4, text: "ramping (step 2 of 4), 1 failed again"},
+		{columns: 10, total: 0, done: 5, text: "\x1b[2J\n南极洲"},
+		{columns: 80, total: 3, done: -7},
+		{columns: 80, total: 3, done: 99},
 	} {
 		var out strings.Builder
 		b.draw(&out)

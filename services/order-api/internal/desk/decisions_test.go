@@ -141,7 +141,7 @@ func TestEditSurvivesACrashAfterEachOfItsRecords(t *testing.T) {
 	}
 	layout, err := kafka.Check(ctx, b.Client, b.Topics)
 	must(t, err)
-	// Crash: the decision is written, and nobody is told.
+	// Crash: the decision is written, and its answer is lost.
 	written, err := kafka.Append(ctx, b.Client, b.Topics.Desk, layout.Partition([]byte("2-0")), fixed.Decision.Record())
 	must(t, err)
 	must(t, b.view.Desk(ctx, written.Partition, written.Offset+1))
@@ -153,7 +153,7 @@ func TestEditSurvivesACrashAfterEachOfItsRecords(t *testing.T) {
 	if conflict, ok := errors.AsType[*desk.ConflictError](err); !ok || conflict.Newest != 1 {
 		t.Errorf("another edit after a crash: got %v, want a conflict", err)
 	}
-	// Crash: the request is written, and nobody is told; then the operator repeats it.
+	// Crash: the request is written, and its answer is lost; then the operator repeats it.
 	for range 2 {
 		number, err := b.desk.Replay(ctx, "2-0", false)
 		if number != 1 || err != nil {

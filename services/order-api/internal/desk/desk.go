@@ -58,7 +58,12 @@ type LostError struct {
 }
 
 // Error says why the record is gone.
-func (l *LostError) Error() string { return "record of the dead letter is gone: " + l.err.Error() }
+func (l *LostError) Error() string {
+	if l.err == nil {
+		return "record of the dead letter is gone"
+	}
+	return "record of the dead letter is gone: " + l.err.Error()
+}
 
 // deadline limits each request: reading what it is about, and writing a record.
 const deadline = kafka.DeliveryTimeout - time.Second
@@ -150,6 +155,9 @@ func (d *Desk) replayable(ctx context.Context, id string, override bool) (view.D
 	l, err := d.find(ctx, id)
 	if err != nil {
 		return l, err
+	}
+	if l.Foreign != "" { // jobs replay them, without a worker
+		return l, fmt.Errorf("%s is of another program: %w", id, ErrUnknown)
 	}
 	if err := d.view.CheckPartition(l.Origin.Partition); err != nil {
 		return l, err

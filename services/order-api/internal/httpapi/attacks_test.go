@@ -161,9 +161,13 @@ func deskActs() (all []attack) {
 		{"", "POST", "/v1/dead-letters/groups/CAUSE/notes", "", `{"text":"a"}`, 403},
 	}
 	reads := []attack{
-		{"", "GET", "/v1/dead-letters/groups", "", "", 403}, {"", "GET", "/v1/dead-letters/export", "", "", 403},
-		{"", "HEAD", "/v1/dead-letters/export", "", "", 403}, {"", "GET", "/v1/dead-letters/export?format=csv", "", "", 403},
-		{"", "GET", "/v1/replays", "", "", 403}, {"", "GET", "/v1/replays/JOB", "", "", 403}, {"", "GET", "/v1/replays/JOB/forecasts", "", "", 403},
+		{"", "GET", "/v1/dead-letters/groups", "", "", 403},
+		{"", "GET", "/v1/dead-letters/export", "", "", 403},
+		{"", "HEAD", "/v1/dead-letters/export", "", "", 403},
+		{"", "GET", "/v1/dead-letters/export?format=csv", "", "", 403},
+		{"", "GET", "/v1/replays", "", "", 403},
+		{"", "GET", "/v1/replays/JOB", "", "", 403},
+		{"", "GET", "/v1/replays/JOB/forecasts", "", "", 403},
 		{"", "GET", "/v1/replays/JOB/events", "", "", 403},
 	}
 	for who, denied := range map[string][][]attack{

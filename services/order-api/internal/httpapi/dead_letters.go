@@ -12,6 +12,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/mask"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -87,6 +88,8 @@ func (a *api) deadLetter(v visitor, l view.DeadLetter) client.DeadLetter {
 	answer.Topic = cmp.Or(l.Foreign, a.DeadLetters)
 	if l.Foreign != "" {
 		answer.Foreign = toForeign(l)
+		answer.Foreign.ReplayTo = cmp.Or(a.ReplayTo[l.Foreign], l.Topic)
+		answer.Foreign.ExpiresAt = a.Expiry.Deadline(l.Foreign, l.LastFailed)
 	}
 	answer.Message = v.personal(answer.Message)
 	if answer.Discarded != nil {
@@ -132,7 +135,11 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 	}
 	var number int
 	err = a.onDeadLetter(c, trail.Replay, reason, func() (err error) {
-		number, err = a.desk.Replay(c.Request().Context(), c.Param("id"), override)
+		if id := c.Param("id"); isForeign(id) {
+			number, err = a.replayForeign(c.Request().Context(), id, reason)
+		} else {
+			number, err = a.desk.Replay(c.Request().Context(), id, override)
+		}
 		return err
 	})
 	if err != nil {
@@ -142,6 +149,25 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 		DeadLetter string `json:"dead_letter"`
 		Replay     int    `json:"replay"`
 	}{c.Param("id"), number})
+}
+
+// replayForeign replays a dead letter of another program with a job, whose runner sends it in one
+// transaction with its batch record. It returns the number of the replay.
+func (a *api) replayForeign(ctx context.Context, id, reason string) (int, error) {
+	l, err := a.Decisions.Find(ctx, id)
+	switch {
+	case err != nil:
+	case l.State == view.Discarded:
+		err = desk.ErrDiscarded
+	case l.State == view.Lost:
+		err = new(desk.LostError)
+	case !replayable(l):
+		err = desk.ErrClosed
+	}
+	if err == nil {
+		_, err = a.Jobs.Create(ctx, jobs.Spec{IDs: []string{id}, Text: id, Topic: l.Foreign, Reason: reason})
+	}
+	return l.Replays + 1, jobError(err)
 }
 
 // traceID is the trace ID of a traceparent, or "".

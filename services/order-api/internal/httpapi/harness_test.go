@@ -20,11 +20,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
@@ -94,7 +96,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	store, err := sqlite.Open(t.Context(), s.path)
 	must(t, err)
 	s.view, err = view.New(t.Context(), view.Config{
-		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Store: store, Log: quiet,
+		Kafka: s.Config(), Topics: s.Topics, Incarnation: layout.Incarnation, Home: layout.Home, Store: store, Log: quiet, Foreign: s.foreign(t),
 	})
 	must(t, err)
 	orders, err := intake.Connect(t.Context(), s.Config())
@@ -112,7 +114,8 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	d := desk.New(s.Client, s.Topics, s.view)
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,
-		Own: &jobs.Own{View: s.view, Desk: d, Topics: s.Topics, Layout: layout, Price: products.Price},
+		Foreign: jobs.NewForeign(sender.New(s.Client, sender.Rules{Ours: s.Topics, DeadLetters: s.foreign(t)}, quiet), s.view),
+		Own:     &jobs.Own{View: s.view, Desk: d, Topics: s.Topics, Layout: layout, Price: products.Price},
 	})
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),
@@ -134,6 +137,18 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 		orders.Close()
 	})
 	return s
+}
+
+// foreign are the dead-letter topics of other programs, if the test has created one.
+func (s *shop) foreign(t *testing.T) []string {
+	t.Helper()
+	const name = "payments.dlt"
+	topics, err := kadm.NewClient(s.Client).ListTopics(t.Context(), name)
+	must(t, err)
+	if topics[name].Err != nil || len(topics[name].Partitions) == 0 {
+		return nil
+	}
+	return []string{name}
 }
 
 // serve answers with h and makes the clients that reach it.

@@ -25,6 +25,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/foreign/expiry"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/identity/oidc"
@@ -59,6 +60,10 @@ type Config struct {
 	Decisions   *desk.Decisions
 	Jobs        *jobs.Jobs
 	DeadLetters string // dead-letter topic of this application
+	// Of the dead letters of other programs: when Kafka deletes them, or nil; and by topic where they
+	// are replayed to, instead of the topic that their headers name.
+	Expiry   *expiry.Watch
+	ReplayTo map[string]string
 }
 
 // api holds what handlers need.
@@ -79,7 +84,7 @@ type api struct {
 func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *catalogue.Catalogue, card *rates.Card) http.Handler {
 	a := &api{
 		Config: cfg, intake: in, view: v, desk: d, catalogue: products, card: card,
-		metrics: newMetrics(in, v), limits: newLimits(cfg.Limits), lists: make(chan struct{}, maxLists),
+		metrics: newMetrics(in, v, cfg.Expiry), limits: newLimits(cfg.Limits), lists: make(chan struct{}, maxLists),
 	}
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect() // unused: serve.ClientAddr knows the trusted proxies

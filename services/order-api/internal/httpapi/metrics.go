@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"example.com/orders/services/order-api/internal/foreign/expiry"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 )
@@ -20,7 +21,7 @@ type metrics struct {
 	serve    echo.HandlerFunc
 }
 
-func newMetrics(in *intake.Intake, v *view.View) *metrics {
+func newMetrics(in *intake.Intake, v *view.View, w *expiry.Watch) *metrics {
 	m := &metrics{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "orders_api_request_seconds", Help: "Duration of HTTP requests, until the last byte of the response.",
 		Buckets: []float64{0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 60},
@@ -40,6 +41,8 @@ func newMetrics(in *intake.Intake, v *view.View) *metrics {
 			func() float64 { return boolean(in.Blocked() != nil) }),
 		unreadable{v, prometheus.NewDesc("orders_api_unreadable_offset",
 			"Offset of the unreadable batch that blocks a partition of the read model until it is skipped.", []string{"topic", "partition"}, nil)},
+		deadlines{w, prometheus.NewDesc("orders_api_foreign_expiry_timestamp_seconds",
+			"Unix time at which Kafka deletes the oldest dead letter that waits in a topic of another program, at the earliest.", []string{"topic"}, nil)},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.serve = echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return m
@@ -73,6 +76,22 @@ func route(c echo.Context) string {
 		}
 	}
 	return "other"
+}
+
+// deadlines collects when dead letters of other programs expire.
+type deadlines struct {
+	watch *expiry.Watch
+	desc  *prometheus.Desc
+}
+
+// Describe is called by Prometheus.
+func (d deadlines) Describe(all chan<- *prometheus.Desc) { all <- d.desc }
+
+// Collect is called by Prometheus.
+func (d deadlines) Collect(all chan<- prometheus.Metric) {
+	for topic, at := range d.watch.Deadlines() {
+		all <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(at.UnixMilli())/1000, topic)
+	}
 }
 
 // unreadable collects the batches that block partitions of the read model.

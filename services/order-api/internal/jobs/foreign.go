@@ -67,7 +67,7 @@ type foreignReading struct {
 
 // Make implements Reading.
 func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
-	touched, err := f.view.Touched(ctx, j.Topic, ids)
+	touched, err := f.view.Touched(ctx, j.Topic, ids, !j.Override)
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +75,11 @@ func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([
 	values := map[string][]byte{}
 	for i, id := range ids {
 		l, known := touched[id]
-		if known {
-			items[i].Skip = settled(l.State, j.Override)
+		if known && !(j.Override && l.State == view.SentOn) {
+			items[i].Skip = settled(l.State)
 		}
 		if known && l.Edit != nil {
-			values[id] = append([]byte{}, l.Edit.Value...) // never null: that would delete the key
+			values[id] = l.Edit.Value
 		}
 		if items[i].Skip == "" {
 			wanted = append(wanted, id)
@@ -101,15 +101,14 @@ func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([
 	return items, nil
 }
 
-// settled is why a dead letter in a state is not replayed, or empty. An override replays one that was
-// replayed before.
-func settled(s view.DeadLetterState, override bool) wire.SkipReason {
+// settled is why a dead letter in a state is not replayed, or empty.
+func settled(s view.DeadLetterState) wire.SkipReason {
 	switch {
 	case s == view.Discarded:
 		return wire.SkipDiscarded
 	case s == view.Lost:
 		return wire.SkipLost
-	case s == view.SentOn && !override:
+	case s == view.SentOn:
 		return wire.SkipClosed
 	}
 	return ""

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/desk"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
@@ -35,6 +36,7 @@ import (
 type shop struct {
 	*kafkatest.Kafka
 	layout kafka.Layout
+	rules  sender.Rules // of dead letters of other programs
 
 	mu     sync.Mutex
 	orders map[string]*order.State // by the ID of the dead letter
@@ -219,19 +221,13 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// frozen is a network whose connections stand still from freeze to thaw, as those of a process that
-// is stopped.
+// frozen is a network whose connections stand still until thaw, as those of a process that is
+// stopped.
 type frozen struct {
 	kafka.Config
 	mu   sync.Mutex
 	gate chan struct{}  // nil unless it is frozen
 	at   map[int16]bool // it freezes before a request with one of these keys
-}
-
-func (f *frozen) freeze() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gate = make(chan struct{})
 }
 
 // freezeAt freezes before the next request with a key.
@@ -278,6 +274,7 @@ func (c *frozenConn) Write(b []byte) (int, error) {
 
 // instance is an instance of the API.
 type instance struct {
+	rules sender.Rules
 	*jobs.Jobs
 	*frozen
 	view *view.View
@@ -303,7 +300,7 @@ func (s *shop) start(t *testing.T, name string) *instance {
 func (s *shop) connect(t *testing.T, name string) *instance {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	i := &instance{frozen: &frozen{Config: s.Config()}}
+	i := &instance{frozen: &frozen{Config: s.Config()}, rules: s.rules}
 	cl, err := i.build(t.Context(), i.frozen.config(), s.Topics, s.layout, t.TempDir(), name, log)
 	must(t, err)
 	stopView := background(t, i.view.Run)
@@ -325,7 +322,7 @@ func (i *instance) build(
 	if err != nil {
 		return nil, err
 	}
-	i.view, err = view.New(ctx, view.Config{Kafka: cfg, Topics: topics, Incarnation: layout.Incarnation, Store: store, Log: log})
+	i.view, err = view.New(ctx, view.Config{Kafka: cfg, Topics: topics, Incarnation: layout.Incarnation, Foreign: i.rules.DeadLetters, Store: store, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -336,7 +333,8 @@ func (i *instance) build(
 	i.desk = desk.New(cl, topics, i.view)
 	i.Jobs = jobs.New(cl, jobs.Config{
 		Kafka: cfg, Topics: topics, Layout: layout, View: i.view, Name: name, Log: log,
-		Own: &jobs.Own{View: i.view, Desk: i.desk, Topics: topics, Layout: layout, Price: price},
+		Own:     &jobs.Own{View: i.view, Desk: i.desk, Topics: topics, Layout: layout, Price: price},
+		Foreign: jobs.NewForeign(sender.New(cl, i.rules, log), i.view),
 	})
 	return cl, nil
 }

@@ -17,10 +17,11 @@ import (
 // runner runs one job. It is for one goroutine.
 type runner struct {
 	*owner
-	id     string
-	bucket *rate.Limiter
-	source Reading // nil before the first items
-	sent   int     // of foreign dead letters: items below it were sent; the view may not know that yet
+	id       string
+	bucket   *rate.Limiter
+	source   Reading   // nil before the first items
+	sent     int       // of foreign dead letters: items below it were sent; the view may not know that yet
+	prepared *prepared // or nil
 }
 
 func newRunner(o *owner, id string) *runner {
@@ -128,14 +129,7 @@ func (r *runner) record(ctx context.Context, t *tally, next action) error {
 
 // send sends the next n items, and moves the cursor, in one transaction.
 func (r *runner) send(ctx context.Context, t *tally, n int) error {
-	ids, err := r.cfg.View.JobItems(ctx, r.id, t.Cursor, t.Cursor+n)
-	if err != nil {
-		return err
-	}
-	if err := r.open(&t.Job); err != nil {
-		return err
-	}
-	items, err := r.source.Make(ctx, &t.Job, ids)
+	items, err := r.make(ctx, t, n)
 	if err != nil {
 		return err
 	}
@@ -145,12 +139,59 @@ func (r *runner) send(ctx context.Context, t *tally, n int) error {
 	if t.Topic == "" {
 		return r.commit(ctx, records...)
 	}
-	// Nothing depends on results, so it need not wait for the view.
+	// Nothing depends on results, so it need not wait for the view, and makes the next items meanwhile.
+	r.prepare(ctx, t, b.To)
 	err = r.write(ctx, records)
 	if err == nil {
 		r.sent = b.To
 	}
 	return err
+}
+
+// make makes n items at the cursor, unless they are prepared.
+func (r *runner) make(ctx context.Context, t *tally, n int) ([]Item, error) {
+	if p := r.prepared; p != nil {
+		r.prepared = nil
+		<-p.done
+		if p.from == t.Cursor && p.n == n {
+			return p.items, p.err
+		}
+	}
+	return r.from(ctx, t.Job, t.Cursor, n)
+}
+
+// from makes n items of a job from one on.
+func (r *runner) from(ctx context.Context, j view.Job, from, n int) ([]Item, error) {
+	ids, err := r.cfg.View.JobItems(ctx, r.id, from, from+n)
+	if err == nil {
+		err = r.open(&j)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.source.Make(ctx, &j, ids)
+}
+
+// prepared are items of foreign dead letters that are made while those before them are written.
+type prepared struct {
+	from, n int
+	done    chan struct{} // closed when the others are set
+	items   []Item
+	err     error
+}
+
+// prepare begins to make the items from one on.
+func (r *runner) prepare(ctx context.Context, t *tally, from int) {
+	n := min(t.Total-from, maxForeign)
+	if n == 0 || t.Limit != 0 {
+		return
+	}
+	p, j := &prepared{from: from, n: n, done: make(chan struct{})}, t.Job
+	r.prepared = p
+	go func() { // make and close wait for it
+		defer close(p.done)
+		p.items, p.err = r.from(ctx, j, from, n)
+	}()
 }
 
 // open opens the source of the job, unless it is open.
@@ -167,6 +208,9 @@ func (r *runner) open(j *view.Job) (err error) {
 }
 
 func (r *runner) close() {
+	if r.prepared != nil {
+		<-r.prepared.done
+	}
 	if r.source != nil {
 		r.source.Close()
 	}

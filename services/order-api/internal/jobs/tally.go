@@ -10,10 +10,10 @@ import (
 
 // Bounds of what a job sends. The first ones are those of our own dead letters.
 const (
-	maxBatch      = 100   // items of a transaction
-	maxUnanswered = 1_000 // replays in flight
-	minStretch    = 100   // items of a step after the ramp
-	maxForeign    = 5_000 // items of a transaction
+	maxBatch      = 100    // items of a transaction
+	maxUnanswered = 1_000  // replays in flight
+	minStretch    = 100    // items of a step after the ramp
+	maxForeign    = 10_000 // items of a transaction
 )
 
 // tally is a job with the results that are known of it.
@@ -157,12 +157,12 @@ func (t *tally) next() action {
 	if s := t.excess(); s != nil {
 		return action{event: wire.JobHalt, halt: s}
 	}
-	inFlight, s, most := t.counts[view.InFlight], t.step(t.Cursor), maxBatch
-	if t.Topic != "" {
-		most = maxForeign
+	if t.Topic != "" { // without results there are no steps
+		return action{send: min(t.Total-t.Cursor, maxForeign)}
 	}
+	inFlight, s := t.counts[view.InFlight], t.step(t.Cursor)
 	if t.counts[view.Waiting] > 0 || inFlight > 0 && t.Cursor == s.From && t.ramping(t.Cursor) {
 		return action{}
 	}
-	return action{send: max(0, min(s.To-t.Cursor, most, maxUnanswered-inFlight))}
+	return action{send: max(0, min(s.To-t.Cursor, maxBatch, maxUnanswered-inFlight))}
 }

@@ -153,11 +153,12 @@ func (v *View) unblock(ctx context.Context) error {
 			return nil
 		case <-v.spin.Found():
 			spinning = true
+			v.lookForeign(ctx) // as when one of them was deleted
 		case <-tick.C:
 		}
 		now := v.freshness.lagging(spinning)
 		for p, at := range now {
-			if was, ok := before[p]; spinning || ok && was == at {
+			if was, ok := before[p]; !v.isForeign(p.Topic) && (spinning || ok && was == at) {
 				v.inspect(ctx, p, false)
 			}
 		}

@@ -41,15 +41,22 @@ func (v *View) addForeign(ctx context.Context) error {
 	return nil
 }
 
+// listForeign asks for each topic by itself: one that is denied leaves the others without an answer. With
+// the option, kadm does not answer from its cache.
 func (v *View) listForeign(ctx context.Context) (kadm.TopicDetails, error) {
-	if len(v.cfg.Foreign) == 0 {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*kafka.DeliveryTimeout)
+	ctx, cancel := context.WithTimeout(kadm.WithAuthorizedOps(ctx), 2*kafka.DeliveryTimeout)
 	defer cancel()
-	found, err := kadm.NewClient(v.direct).ListTopics(ctx, v.cfg.Foreign...)
-	if err != nil {
-		return nil, fmt.Errorf("listing dead-letter topics of other programs: %w", err)
+	found := kadm.TopicDetails{}
+	for _, name := range v.cfg.Foreign {
+		one, err := kadm.NewClient(v.direct).ListTopics(ctx, name)
+		switch {
+		case err == nil:
+			found[name] = one[name]
+		case kafka.Classify(err) == kafka.Denied:
+			found[name] = kadm.TopicDetail{Topic: name, Err: err}
+		default:
+			return nil, fmt.Errorf("listing dead-letter topics of other programs: %w", err)
+		}
 	}
 	return found, nil
 }
@@ -81,10 +88,15 @@ func (v *View) followForeign(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if found, err := v.listForeign(ctx); err == nil {
-			v.resumeForeign(found)
-			v.trimForeign(ctx, trimmed)
-		}
+		v.lookForeign(ctx)
+		v.trimForeign(ctx, trimmed)
+	}
+}
+
+// lookForeign finds out which of these topics can be read.
+func (v *View) lookForeign(ctx context.Context) {
+	if found, err := v.listForeign(ctx); err == nil {
+		v.resumeForeign(found)
 	}
 }
 
@@ -98,19 +110,28 @@ func (v *View) resumeForeign(found kadm.TopicDetails) {
 			v.aside(name, cmp.Or(t.Err, fmt.Errorf("it was created again: start again to read it")))
 			continue
 		}
-		v.cl.ResumeFetchTopics(name)
+		from := map[int32]kgo.Offset{}
 		for number := range t.Partitions {
-			if p := (kafka.Partition{Topic: name, Number: number}); !slices.Contains(v.partitions, p) {
+			p := kafka.Partition{Topic: name, Number: number}
+			known := slices.Contains(v.partitions, p)
+			if !known {
 				v.partitions = append(v.partitions, p)
-				v.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{name: {number: kgo.NewOffset().AtStart()}})
 			}
+			if at, _ := v.freshness.position(p); !known || v.left[name] {
+				from[number] = kgo.NewOffset().At(at)
+			}
+		}
+		delete(v.left, name)
+		if len(from) > 0 {
+			v.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{name: from})
 		}
 	}
 }
 
 // aside leaves a topic alone until the next look at it. The caller holds mu.
 func (v *View) aside(topic string, reason error) {
-	v.cl.PauseFetchTopics(topic)
+	v.left[topic] = true
+	v.cl.PurgeTopicsFromConsuming(topic)
 	if v.told[topic] == nil {
 		v.told[topic] = new(kafka.Backoff)
 	}
@@ -146,6 +167,12 @@ func (v *View) trimForeign(ctx context.Context, trimmed map[kafka.Partition]int6
 	}
 }
 
+// outside is what watchers of these dead letters wait for: no order has such an ID.
+const outside order.ID = "/foreign"
+
+// WatchForeign is Watch for dead letters of other programs.
+func (v *View) WatchForeign() (changes <-chan struct{}, stop func()) { return v.watchers.add(outside) }
+
 // fromForeign adds a dead letter of another program.
 func (d *draft) fromForeign(r *kgo.Record) {
 	f := foreign.Read(r)
@@ -156,12 +183,14 @@ func (d *draft) fromForeign(r *kgo.Record) {
 	l.Key = []byte(dlq.Clip(string(r.Key)))
 	l.Origin = order.Origin{Partition: f.Partition, Offset: f.Offset}
 	l.Cause.Trace = wire.CauseOf(r).Trace
+	d.changed[outside] = true
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Foreign: r.Topic, Partition: r.Partition, Offset: r.Offset}, order.Order{}))
 }
 
 // Touched returns those of some dead letters of another program that are not open, or were edited. The
-// IDs are of one topic.
-func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
+// IDs are of one topic. Only the states, and the values of edits, are filled in. Those that are
+// SentOn and not edited are left out unless sent is set.
+func (v *View) Touched(ctx context.Context, topic string, ids []string, sent bool) (map[string]DeadLetter, error) {
 	type ends struct{ from, to int64 }
 	stretches := map[int32]ends{}
 	for _, id := range ids {
@@ -178,7 +207,7 @@ func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[str
 	touched := map[string]DeadLetter{}
 	for partition, s := range stretches {
 		err := v.ask(func() error {
-			found, err := v.cfg.Store.Touched(ctx, topic, partition, s.from, s.to)
+			found, err := v.cfg.Store.Touched(ctx, topic, partition, s.from, s.to, sent)
 			for _, l := range found {
 				touched[l.ID()] = l
 			}

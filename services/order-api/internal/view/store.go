@@ -67,8 +67,9 @@ type Store interface {
 	Decisions(ctx context.Context, target string) ([]wire.Decision, error)
 
 	// Touched returns the dead letters of a partition of another program's dead-letter topic between
-	// two offsets that are not Open, or were edited.
-	Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]DeadLetter, error)
+	// two offsets that are not Open, or were edited: their places and states, and the values of edits.
+	// Those that are SentOn and not edited are left out unless sent is set.
+	Touched(ctx context.Context, foreign string, partition int32, from, to int64, sent bool) ([]DeadLetter, error)
 
 	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless
 	// that is zero, and at most Limit of them. It leaves out their traces.

@@ -69,6 +69,7 @@ type View struct {
 	mu         sync.Mutex
 	partitions []kafka.Partition         // of all topics
 	told       map[string]*kafka.Backoff // of cfg.Foreign
+	left       map[string]bool           // those that are left alone
 
 	// Safe for concurrent use.
 	life      *lifecycle
@@ -82,7 +83,7 @@ type View struct {
 func New(ctx context.Context, cfg Config) (*View, error) {
 	v := &View{
 		cfg: cfg, spin: kafka.NewSpin(), projection: newProjection(cfg.Topics, cfg.Home, cfg.Log),
-		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log), told: map[string]*kafka.Backoff{},
+		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log), told: map[string]*kafka.Backoff{}, left: map[string]bool{},
 	}
 	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
 	err := v.connect(ctx)

@@ -80,18 +80,24 @@ func TestAForecastIsWhatTheReplayThenDoes(t *testing.T) {
 		{"panics", func(l *line) { l.shipping.plan = refuse }, func(l *line) {
 			l.invoice.do = func(context.Context, *order.Work) error { panic("bug") }
 		}, nil, "shipping ok, invoice fails internal"},
-		{"edited", func(l *line) { l.shipping.plan = refuse }, func(l *line) { l.shipping.plan = onlyTo("FR") },
+		{
+			"edited", func(l *line) { l.shipping.plan = refuse }, func(l *line) { l.shipping.plan = onlyTo("FR") },
 			func(t *testing.T, q *wire.ReplayRequest) {
 				*q = *edited(t, dlq.DeadLetter{Source: q.Source, Rev: q.Rev}, 1, to("FR"))
 			},
-			"shipping ok, invoice ok, email not-tried"},
-		{"edit refused", func(l *line) { l.email.do = refuse }, nil,
+			"shipping ok, invoice ok, email not-tried",
+		},
+		{
+			"edit refused", func(l *line) { l.email.do = refuse }, nil,
 			func(t *testing.T, q *wire.ReplayRequest) {
 				*q = *edited(t, dlq.DeadLetter{Source: q.Source, Rev: q.Rev}, 1, to("FR"))
 			},
-			"edit-refused"},
-		{"edit that is none", func(l *line) { l.shipping.plan = refuse }, nil,
-			func(_ *testing.T, q *wire.ReplayRequest) { q.Value, q.Edit = []byte("{"), 1 }, "edit-refused"},
+			"edit-refused",
+		},
+		{
+			"edit that is none", func(l *line) { l.shipping.plan = refuse }, nil,
+			func(_ *testing.T, q *wire.ReplayRequest) { q.Value, q.Edit = []byte("{"), 1 }, "edit-refused",
+		},
 		{"an older dead letter", func(l *line) { l.shipping.plan = refuse }, nil, func(_ *testing.T, q *wire.ReplayRequest) { q.Rev = 0 }, "conflict"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -27,7 +27,7 @@ const Period = 10 * time.Minute
 // its ID; or an empty ID if there is none.
 type Oldest func(ctx context.Context, topic string) (id string, at time.Time, err error)
 
-// Watch knows the deadlines of topics. It is safe for concurrent use.
+// Watch knows the deadlines of topics. A nil Watch knows none. It is safe for concurrent use.
 type Watch struct {
 	// Immutable after New.
 	cl      *kgo.Client
@@ -77,6 +77,9 @@ func (w *Watch) Run(ctx context.Context) error {
 // Deadline is when Kafka deletes a dead letter of a topic with a timestamp, at the earliest; zero if
 // that is never or not known.
 func (w *Watch) Deadline(topic string, at time.Time) time.Time {
+	if w == nil {
+		return time.Time{}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.topics[topic]
@@ -89,6 +92,9 @@ func (w *Watch) Deadline(topic string, at time.Time) time.Time {
 // Deadlines are those of the oldest dead letter of each topic that waits for an operator. A topic
 // without one is left out.
 func (w *Watch) Deadlines() map[string]time.Time {
+	if w == nil {
+		return nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := map[string]time.Time{}

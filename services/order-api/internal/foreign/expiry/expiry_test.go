@@ -109,8 +109,12 @@ func TestTheDeadlineFollowsTheRetention(t *testing.T) {
 			name, value string
 			want        time.Duration
 		}{
-			{"retention.ms", "3600000", time.Hour}, {"retention.ms", "-1", -1}, {"retention.ms", "9223372036854775807", 100 * 365 * 24 * time.Hour},
-			{"retention.ms", "0", 0}, {"cleanup.policy", "compact", -1}, {"cleanup.policy", "compact,delete", 0},
+			{"retention.ms", "3600000", time.Hour},
+			{"retention.ms", "-1", -1},
+			{"retention.ms", "9223372036854775807", 100 * 365 * 24 * time.Hour},
+			{"retention.ms", "0", 0},
+			{"cleanup.policy", "compact", -1},
+			{"cleanup.policy", "compact,delete", 0},
 		} {
 			if _, err := kadm.NewClient(k.Client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: row.name, Value: &row.value}}, "dead"); err != nil {
 				t.Fatal(err)

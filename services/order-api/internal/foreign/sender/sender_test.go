@@ -50,7 +50,9 @@ func (p shop) name(short string) string { return p.Prefix + "-" + short }
 func (p shop) dead(partition int32, of string, value string) *kgo.Record {
 	return &kgo.Record{
 		Topic: p.name("dead"), Partition: partition, Key: []byte("k" + value), Value: []byte(value), Headers: []kgo.RecordHeader{
-			{Key: "app", Value: []byte("x")}, {Key: "__connect.errors.topic", Value: []byte(of)}, {Key: "__connect.errors.partition", Value: []byte("2")},
+			{Key: "app", Value: []byte("x")},
+			{Key: "__connect.errors.topic", Value: []byte(of)},
+			{Key: "__connect.errors.partition", Value: []byte("2")},
 			{Key: "__connect.errors.offset", Value: []byte("9")},
 		},
 	}

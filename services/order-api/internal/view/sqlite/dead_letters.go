@@ -29,10 +29,22 @@ func (s *Store) DeadLetters(
 }
 
 // Touched implements view.Store.
-func (s *Store) Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]view.DeadLetter, error) {
-	const rows = `SELECT rowid AS row, last_failed, id FROM dead_letters
-WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state <> 'open' OR edited <> 0)`
-	return s.deadLetters(ctx, rows, []any{foreign, partition, from, to})
+func (s *Store) Touched(
+	ctx context.Context, foreign string, partition int32, from, to int64, sent bool,
+) (all []view.DeadLetter, err error) {
+	const query = `SELECT dlq_offset, state, edited <> 0, e.value FROM dead_letters INDEXED BY dead_letters_touched LEFT JOIN decisions e ON e.seq = edited
+WHERE "foreign" <> '' AND "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state <> 'open' OR edited <> 0)
+AND (? OR state <> 'sent' OR edited <> 0)`
+	err = s.each(ctx, "dead letters of other programs", func(scan scan) error {
+		l, edited, value := view.DeadLetter{Foreign: foreign, Partition: partition}, false, []byte(nil)
+		err := scan(&l.Offset, &l.State, &edited, &value)
+		if edited {
+			l.Edit = &wire.Decision{Value: value}
+		}
+		all = append(all, l)
+		return err
+	}, query, []any{foreign, partition, from, to, sent})
+	return all, err
 }
 
 // Select implements view.Store.

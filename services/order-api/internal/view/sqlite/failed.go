@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/orders/services/order-api/internal/view"
@@ -38,7 +39,7 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
 WHERE ?8 = 0 OR ?8 = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
 ON CONFLICT DO NOTHING`
 	addSentOn    = "INSERT INTO sent_on (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
-	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND id IN (SELECT value FROM json_each(?))`
+	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND state <> 'sent' AND id IN (SELECT value FROM json_each(?))`
 
 	forgetWords = "UPDATE dead_letters SET words = '' WHERE id = ?"
 	forgetEdits = "DELETE FROM decisions WHERE target = ? AND kind = 'edit'"
@@ -84,15 +85,10 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 	return tx.settle(ctx, d.DeadLetter)
 }
 
-// sendOn notes which dead letters of other programs a batch has replayed. Nothing else decides about
-// their state then, so all are settled at once.
-func (tx *transaction) sendOn(ctx context.Context, ids []string, b wire.JobBatch) error {
-	var sent []string
-	for i, id := range ids {
-		if b.Skipped[b.From+i] == "" {
-			sent = append(sent, id)
-		}
-	}
+// sendOn notes which dead letters of other programs were replayed; empty IDs are left out. Nothing else
+// decides about their state then, so all are settled at once.
+func (tx *transaction) sendOn(ctx context.Context, ids []string) error {
+	sent := slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 	text, err := json.Marshal(sent)
 	if err == nil {
 		err = tx.exec(ctx, addSentOn, string(text))

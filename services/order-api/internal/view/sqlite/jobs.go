@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,17 +47,19 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 			return err
 		}
 		j.Apply(c.JobEvent)
+		if err := tx.settleSent(ctx, j); err != nil {
+			return err
+		}
 		return tx.storeJob(ctx, putJob, *j)
 	case view.JobAdvanced:
 		j, err := tx.job(ctx, c.ID)
 		if err != nil || j == nil || !j.Advance(c.JobBatch) {
 			return err
 		}
-		ids, err := tx.batch(ctx, c.JobBatch)
-		if err == nil && j.Topic != "" {
-			err = tx.sendOn(ctx, ids, c.JobBatch)
-		} else if err == nil {
-			err = tx.sent(ctx, j.Kind, ids, c.JobBatch)
+		if j.Topic == "" {
+			err = tx.sent(ctx, j.Kind, c.JobBatch)
+		} else if j.Left = slices.AppendSeq(j.Left, maps.Keys(c.Skipped)); j.Limit != 0 || j.Cursor == j.Total {
+			err = tx.settleSent(ctx, j)
 		}
 		if err != nil {
 			return err
@@ -67,14 +71,40 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	return fmt.Errorf("unknown change %T", c)
 }
 
-// batch are the IDs of the items of a batch, as far as they are known.
-func (tx *transaction) batch(ctx context.Context, b wire.JobBatch) (ids []string, err error) {
-	for n := b.From / wire.MaxChunk; n*wire.MaxChunk < b.To; n++ {
+// settleSent marks the dead letters of other programs that a job has sent. Marking one takes longer than
+// sending it, so a job without a rate does it at its end, or when it is paused.
+func (tx *transaction) settleSent(ctx context.Context, j *view.Job) error {
+	if j.Topic == "" {
+		return nil
+	}
+	for j.Settled < j.Cursor {
+		to := min(j.Settled+wire.MaxChunk, j.Cursor)
+		ids, err := tx.batch(ctx, j.ID, j.Settled, to)
+		if err != nil {
+			return err
+		}
+		for _, item := range j.Left {
+			if at := item - j.Settled; at >= 0 && at < len(ids) {
+				ids[at] = ""
+			}
+		}
+		if err := tx.sendOn(ctx, ids); err != nil {
+			return err
+		}
+		j.Settled = to
+	}
+	j.Left = nil
+	return nil
+}
+
+// batch are the IDs of the items of a job between two of them, as far as they are known.
+func (tx *transaction) batch(ctx context.Context, job string, from, to int) (ids []string, err error) {
+	for n := from / wire.MaxChunk; n*wire.MaxChunk < to; n++ {
 		var chunk string
-		if found, err := tx.scan(ctx, getChunk, []any{b.ID, n}, &chunk); err != nil || !found {
+		if found, err := tx.scan(ctx, getChunk, []any{job, n}, &chunk); err != nil || !found {
 			return nil, err
 		}
-		if err := stretch(&ids, chunk, n, b.From, b.To); err != nil {
+		if err := stretch(&ids, chunk, n, from, to); err != nil {
 			return nil, err
 		}
 	}
@@ -82,9 +112,13 @@ func (tx *transaction) batch(ctx context.Context, b wire.JobBatch) (ids []string
 }
 
 // sent adds the items of a batch that were sent and have results.
-func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, ids []string, b wire.JobBatch) error {
+func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
 	if len(b.Numbers) == 0 {
 		return nil
+	}
+	ids, err := tx.batch(ctx, b.ID, b.From, b.To)
+	if err != nil {
+		return err
 	}
 	for i, id := range ids {
 		at, ok := origin(id)

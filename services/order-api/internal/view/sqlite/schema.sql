@@ -50,6 +50,8 @@ CREATE INDEX dead_letters_step ON dead_letters (step, state, last_failed, id);
 CREATE INDEX dead_letters_class ON dead_letters (class, state, last_failed, id);
 CREATE INDEX dead_letters_reason ON dead_letters (reason, state, last_failed, id);
 CREATE INDEX dead_letters_foreign ON dead_letters ("foreign", state, last_failed, id);
+CREATE INDEX dead_letters_touched ON dead_letters ("foreign", dlq_partition, dlq_offset)
+  WHERE "foreign" <> '' AND (state <> 'open' OR edited <> 0);
 CREATE INDEX dead_letters_record ON dead_letters ("foreign", dlq_partition, dlq_offset);
 
 -- The index of their words, as order_words; at is when the dead letter failed last.

@@ -42,17 +42,20 @@ func ID(topic, step, reason, text string) string {
 	return "cause_" + strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:10]))
 }
 
-// Lengths of a message that was cut, as package dlq cuts it, and of what is left of it: where the cut
-// is depends on what is replaced before it.
+// Lengths in bytes: of a message that package dlq may have cut, and of how much of any is read. Of a
+// message that was cut the text has a rune for each four bytes: where the cut is depends on what is
+// replaced before it.
 const (
-	cutBytes = 480
-	cutRunes = 120
+	cutBytes  = 480
+	mostBytes = 2_000
 )
 
 // Normalise returns a message without what is about one order. The same message always has the same
-// result, whatever its bytes are, and the result of a result is itself.
+// result, whatever its bytes are. It reads the first 2,000 bytes.
 func Normalise(message string, known Known) string {
-	wasCut := len(message) > cutBytes && strings.HasSuffix(message, hole)
+	wasCut := len(message) > mostBytes || len(message) > cutBytes && strings.HasSuffix(message, hole)
+	message = message[:min(len(message), mostBytes)]
+	most := len(message) / 4
 	plain := strings.Join(strings.Fields(strings.Map(printable, norm.NFKC.String(strings.ToValidUTF8(message, "\uFFFD")))), " ")
 	plain = strings.ReplaceAll(plain, "...", hole) // NFKC has written it out
 	t := text{plain, []byte(plain)}
@@ -60,8 +63,8 @@ func Normalise(message string, known Known) string {
 	t.keepCodes()
 	t.foldPatterns()
 	out := t.String()
-	if runes := []rune(out); wasCut && len(runes) > cutRunes {
-		out = strings.TrimRight(string(runes[:cutRunes]), " ") + hole
+	if runes := []rune(out); wasCut && len(runes) > most {
+		out = strings.TrimRight(string(runes[:most]), " ") + hole
 	}
 	return out
 }

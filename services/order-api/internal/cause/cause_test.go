@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -236,6 +237,19 @@ func TestACutMessageIsInTheGroupOfItsCause(t *testing.T) {
 	}
 	if len(texts) != 1 {
 		t.Errorf("got %v, want one text", texts)
+	}
+}
+
+// TestLongMessagesCostLittle has what would take minutes if the time grew with the square of the length.
+func TestLongMessagesCostLittle(t *testing.T) {
+	t.Parallel()
+	known := person{name: "aa a", city: "ab", email: "a@a.a", line1: "1 a"}.known()
+	for _, part := range []string{"a", "1", "a1", `"`, "'", "<", "1.", "a.", "a-", "a:", "x@", "ab ", "名1", "://a?", "error 1 ", "1:1:", "ﷺ"} {
+		began := time.Now()
+		text := cause.Normalise(strings.Repeat(part, 1_000_000), known)
+		if took := time.Since(began); took > 10*time.Second || len(text) > 8_000 {
+			t.Errorf("%q: got %d bytes after %s", part, len(text), took)
+		}
 	}
 }
 

@@ -106,7 +106,7 @@ func (k *Known) whole(text string) {
 func (k *Known) word(text string) { k.add(value{compact: compact(text).text, word: true}) }
 
 func (k *Known) add(v value) {
-	if len([]rune(v.compact)) >= 2 && len(k.values) < maxValues {
+	if utf8.RuneCountInString(v.compact) >= 2 && len(k.values) < maxValues {
 		k.values = append(k.values, v)
 	}
 }
@@ -219,16 +219,19 @@ func ownWord(match string) bool {
 // beginsWord reports whether a match begins a word. Arabic writes prepositions and the article
 // without a space.
 func beginsWord(before, match string) bool {
-	first := []rune(match)[0]
-	cut := strings.TrimRightFunc(before, alnum)
-	prefix := before[len(cut):]
-	return prefix == "" || spaceless(first) || spaceless([]rune(prefix)[len([]rune(prefix))-1]) ||
-		unicode.Is(unicode.Arabic, first) && among(arabicPrefixes, prefix)
+	last, _ := utf8.DecodeLastRuneInString(before)
+	first, _ := utf8.DecodeRuneInString(match)
+	if before == "" || !alnum(last) || spaceless(first) || spaceless(last) {
+		return true
+	}
+	const longest = 3 * 2 // bytes of a prefix
+	near := before[max(0, len(before)-longest-1):]
+	return unicode.Is(unicode.Arabic, first) && among(arabicPrefixes, near[len(strings.TrimRightFunc(near, alnum)):])
 }
 
 // endsWord reports whether a match ends a word. Korean writes particles without a space.
 func endsWord(match, after string) bool {
-	runes := []rune(match)
-	last, rest := runes[len(runes)-1], []rune(after)
-	return len(rest) == 0 || !alnum(rest[0]) || spaceless(last) || unicode.Is(unicode.Hangul, last) || spaceless(rest[0])
+	last, _ := utf8.DecodeLastRuneInString(match)
+	next, _ := utf8.DecodeRuneInString(after)
+	return after == "" || !alnum(next) || spaceless(last) || unicode.Is(unicode.Hangul, last) || spaceless(next)
 }

@@ -46,8 +46,8 @@ func (t *text) keepCodes() {
 }
 
 func endsIn(text string, is func(rune) bool, or rune) bool {
-	runes := []rune(text)
-	return len(runes) > 0 && (is(runes[len(runes)-1]) || runes[len(runes)-1] == or)
+	last, _ := utf8.DecodeLastRuneInString(text)
+	return text != "" && (is(last) || last == or)
 }
 
 // unit reports whether a text begins with a unit of measurement, so that what is before it is an
@@ -100,7 +100,8 @@ func cutWord(text, word string) (rest string, ok bool) {
 		return "", false
 	}
 	rest = text[:len(text)-len(word)]
-	return rest, rest == "" || spaceless([]rune(word)[0]) || !endsIn(rest, alnum, 'a')
+	first, _ := utf8.DecodeRuneInString(word)
+	return rest, rest == "" || spaceless(first) || !endsIn(rest, alnum, 'a')
 }
 
 // What is replaced.

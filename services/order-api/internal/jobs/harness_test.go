@@ -389,6 +389,25 @@ func (i *instance) await(t *testing.T, id string, is func(jobs.Progress) bool) j
 	}
 }
 
+// reached waits for a state of a job, without its results: of many items they cost more than the job.
+func (i *instance) reached(t *testing.T, id string, is func(view.Job) bool) view.Job {
+	t.Helper()
+	changes, stop := i.Watch()
+	defer stop()
+	for {
+		j, err := i.view.Job(t.Context(), id)
+		must(t, err)
+		if is(j) {
+			return j
+		}
+		select {
+		case <-changes:
+		case <-t.Context().Done():
+			t.Fatalf("got at the end %+v", j)
+		}
+	}
+}
+
 func phase(want jobs.Phase) func(jobs.Progress) bool {
 	return func(p jobs.Progress) bool { return p.Phase == want }
 }

@@ -88,8 +88,8 @@ func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 	watcher := s.connect(t, "watcher")
 	running := map[string]*os.Process{"api-1": s.process(t, "api-1"), "api-2": s.process(t, "api-2")}
 	id := watcher.create(t, jobs.Spec{Filter: view.DeadLetterFilter{States: view.Unsettled()}, Rate: float64(total) / 10})
-	sent := func(n int) jobs.Progress {
-		return watcher.await(t, id, func(p jobs.Progress) bool { return p.Sent >= n })
+	sent := func(n int) view.Job {
+		return watcher.reached(t, id, func(j view.Job) bool { return j.Sent >= n })
 	}
 	for n, at := range []int{total / 10, 3 * total / 10} {
 		runner := sent(at).Runner
@@ -99,9 +99,10 @@ func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 	}
 	stopped := sent(total / 2).Runner
 	must(t, running[stopped].Signal(syscall.SIGSTOP))
-	watcher.await(t, id, func(p jobs.Progress) bool { return p.Runner != stopped && p.Sent >= 6*total/10 })
+	watcher.reached(t, id, func(j view.Job) bool { return j.Runner != stopped && j.Sent >= 6*total/10 })
 	must(t, running[stopped].Signal(syscall.SIGCONT))
-	p := watcher.await(t, id, phase(jobs.Done))
+	watcher.reached(t, id, func(j view.Job) bool { return j.State == view.JobDone })
+	p := watcher.get(t, id)
 	if diff := cmp.Diff(map[view.ReplayOutcome]int{view.Confirmed: total}, p.Counts); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}

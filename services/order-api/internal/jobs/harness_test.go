@@ -374,6 +374,7 @@ func (i *instance) get(t *testing.T, id string) jobs.Progress {
 // await returns when a job is as a test wants it. The sum of its counts is checked each time.
 func (i *instance) await(t *testing.T, id string, is func(jobs.Progress) bool) jobs.Progress {
 	t.Helper()
+	i.reached(t, id, func(view.Job) bool { return true })
 	changes, stop := i.Watch()
 	defer stop()
 	for bound := time.After(10 * time.Minute); ; {
@@ -396,9 +397,11 @@ func (i *instance) reached(t *testing.T, id string, is func(view.Job) bool) view
 	defer stop()
 	for {
 		j, err := i.view.Job(t.Context(), id)
-		must(t, err)
-		if is(j) {
-			return j
+		if !errors.Is(err, view.ErrUnknown) { // created by another instance, and not read here yet
+			must(t, err)
+			if is(j) {
+				return j
+			}
 		}
 		select {
 		case <-changes:

@@ -118,8 +118,8 @@ func TestListsAndGroupsOfManyDeadLettersAreFast(t *testing.T) {
 		{"open groups", 7, 100 * time.Millisecond, groups(view.DeadLetterFilter{States: view.Unsettled()})},
 		{"groups of a step", 7, 100 * time.Millisecond, groups(view.DeadLetterFilter{Step: order.StepShipping, From: time.Now().Add(-12 * time.Hour)})},
 	} {
-		best := time.Hour
-		for round := 0; round < 3 || best >= row.most && round < 40; round++ {
+		best, most := time.Hour, slower*row.most
+		for round := 0; round < 3 || best >= most && round < 40; round++ {
 			began := time.Now()
 			if got := row.ask(); got != row.want {
 				t.Fatalf("%s: got %d, want %d", row.name, got, row.want)
@@ -127,8 +127,8 @@ func TestListsAndGroupsOfManyDeadLettersAreFast(t *testing.T) {
 			best = min(best, time.Since(began))
 		}
 		t.Logf("%s: %s", row.name, best)
-		if best >= row.most {
-			t.Errorf("%s: took %s, want less than %s", row.name, best, row.most)
+		if best >= most {
+			t.Errorf("%s: took %s, want less than %s", row.name, best, most)
 		}
 	}
 }

@@ -43,6 +43,9 @@ type Progress struct {
 	Others map[Step]json.RawMessage
 }
 
+// Issued reports whether the invoice is stored: from then on it is the invoice, and never made again.
+func (p *Progress) Issued() bool { return p.Invoice != nil && p.Invoice.Kept != nil }
+
 // Has reports whether a step is finished.
 func (p *Progress) Has(s Step) bool { return slices.Contains(p.Finished, s) }
 

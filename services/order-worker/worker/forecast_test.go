@@ -30,7 +30,7 @@ func pick(random *rand.Rand, from ...string) string { return from[random.IntN(le
 
 // drawn is an order that a customer may have placed, or that another program may have sent.
 func drawn(random *rand.Rand, n int) order.Order {
-	o := sample(pick(random, "zoe@example.com", "ann@example.com", "nobody@refused.test"), n)
+	o := sample(pick(random, "zoe@example.com", "ann@example.com", "unknown@refused.test"), n)
 	o.Customer.Name = pick(random, "Zoë Łukasiewicz", "王小明", "Иванов", "👩‍🚀", "محمد")
 	o.ShipTo.Country = pick(random, strings.Fields("DE FR PL GR US CH AQ AQ AQ RU")...)
 	o.ShipTo.PostalCode = pick(random, "10115", "18565", "", "99000")
@@ -76,7 +76,7 @@ func request(random *rand.Rand, l dlq.DeadLetter, n int) *wire.ReplayRequest {
 	case 1:
 		o.Lines[0].Quantity = 1 + random.IntN(10_000)
 	case 2:
-		o.Customer.Email = pick(random, "new@example.com", "nobody@refused.test", "no address")
+		o.Customer.Email = pick(random, "new@example.com", "unknown@refused.test", "no address")
 	case 3:
 		o.PlacedAt = o.PlacedAt.Add(time.Hour)
 	default:

@@ -319,7 +319,7 @@ func (d *Decisions) Base(ctx context.Context, l view.DeadLetter) (edit.Base, err
 
 // locked are the pointers, into the document of an order, of what must stay as it is.
 func locked(s order.State) []string {
-	all := s.Order.Locked(s.Progress.Invoice != nil && s.Progress.Invoice.Kept != nil)
+	all := s.Order.Locked(s.Progress.Issued())
 	return slices.DeleteFunc(all, func(pointer string) bool { return !edit.InDocument(pointer) })
 }
 

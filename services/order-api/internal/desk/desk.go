@@ -74,7 +74,7 @@ const deadline = kafka.DeliveryTimeout - time.Second
 func (d *Desk) Replay(ctx context.Context, id string, override bool) (number int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	q, err := d.Request(ctx, id, override)
+	q, _, err := d.Request(ctx, id, override)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +84,7 @@ func (d *Desk) Replay(ctx context.Context, id string, override bool) (number int
 	return q.Number, nil
 }
 
-// Request returns the next replay of a dead letter, and sends nothing. The principal of ctx asks
+// Request returns the next replay of a dead letter, and the dead letter, and sends nothing. The principal of ctx asks
 // for it. It has the newest version of the order, if that was edited. If the record of the dead
 // letter is gone, the replay uses the current state of the order. It blocks until Kafka has answered
 // or ctx ends.
@@ -92,16 +92,15 @@ func (d *Desk) Replay(ctx context.Context, id string, override bool) (number int
 // It is ErrUnknown, ErrClosed, ErrDiscarded, ErrParked unless override is true or, without an order,
 // LostError if there is nothing to replay, view.ErrBehind if the view is too old to know, and
 // view.ErrAway if Kafka does not answer.
-func (d *Desk) Request(ctx context.Context, id string, override bool) (wire.ReplayRequest, error) {
-	shown, err := d.replayable(ctx, id, override)
-	if err != nil {
-		return wire.ReplayRequest{}, err
+func (d *Desk) Request(ctx context.Context, id string, override bool) (q wire.ReplayRequest, shown view.DeadLetter, err error) {
+	if shown, err = d.replayable(ctx, id, override); err != nil {
+		return q, shown, err
 	}
 	l, err := d.complete(ctx, shown)
 	if err != nil {
-		return wire.ReplayRequest{}, err
+		return q, shown, err
 	}
-	q := wire.ReplayRequest{
+	q = wire.ReplayRequest{
 		Source: l.Source, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
 		// The worker compares the rev with that of the order, and reads the state at its offset if
 		// it has forgotten the order. The view may show the dead letter before the state that
@@ -112,7 +111,7 @@ func (d *Desk) Request(ctx context.Context, id string, override bool) (wire.Repl
 	if e := shown.Edit; e != nil {
 		q.Value, q.Edit, q.EditedBy, q.EditReason = e.Value, e.Version, e.Cause, e.Text
 	}
-	return q, nil
+	return q, shown, nil
 }
 
 // Cancel requests that a worker cancels an order that none has begun, or that is dead without an
@@ -192,8 +191,7 @@ func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error
 	if err := d.view.CheckPartition(s.Origin.Partition); err != nil {
 		return s, err
 	}
-	issued := s.Progress.Invoice != nil && s.Progress.Invoice.Kept != nil
-	if s.Status != order.Accepted && (s.Status != order.Dead || issued) {
+	if s.Status != order.Accepted && (s.Status != order.Dead || s.Progress.Issued()) {
 		return s, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
 	}
 	return s, nil

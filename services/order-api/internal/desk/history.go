@@ -159,7 +159,7 @@ func Next(l view.DeadLetter, s *order.State) Effects {
 	if s.Order.Refund != nil {
 		e.Document = "credit-note"
 	}
-	if p.Invoice != nil && p.Invoice.Kept != nil {
+	if p.Issued() {
 		e.Document = ""
 	}
 	if p.Email != nil && p.Email.Uncertain > 0 {

@@ -83,7 +83,7 @@ func (in *Intake) invoiced(ctx context.Context, id order.ID) (order.State, error
 		return order.State{}, err
 	case s.Order.Refund != nil:
 		return order.State{}, ErrRefund
-	case s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil:
+	case !s.Progress.Issued():
 		return order.State{}, ErrNotInvoiced
 	}
 	return s, nil

@@ -18,7 +18,6 @@ import (
 
 // Own is the source of our own dead letters.
 type Own struct {
-	View   *view.View
 	Desk   *desk.Desk
 	Topics topic.Set
 	Layout kafka.Layout
@@ -66,7 +65,7 @@ func (r *reading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, 
 func (r *reading) Close() {}
 
 func (r *reading) item(ctx context.Context, j *view.Job, id string) (Item, error) {
-	q, err := r.Desk.Request(ctx, id, j.Override)
+	q, shown, err := r.Desk.Request(ctx, id, j.Override)
 	var edited *kgo.Record
 	if err == nil && r.patch != nil {
 		edited, err = r.apply(j, &q)
@@ -80,10 +79,6 @@ func (r *reading) item(ctx context.Context, j *view.Job, id string) (Item, error
 	q.Cause, q.Job, q.DryRun = j.Cause, j.ID, j.Kind == wire.JobDryRun
 	request := q.Record()
 	request.Topic, request.Partition = r.Topics.Replay, q.Origin.Partition
-	shown, err := r.View.DeadLetter(ctx, id)
-	if err != nil {
-		return Item{}, err
-	}
 	item := Item{Records: []*kgo.Record{request}, Number: q.Number, Cause: shown.CauseID}
 	if edited != nil && !q.DryRun {
 		item.Records = append(item.Records, edited)
@@ -98,8 +93,7 @@ func (r *reading) apply(j *view.Job, q *wire.ReplayRequest) (*kgo.Record, error)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", edit.ErrNotEditable, err)
 	}
-	issued := q.Progress.Invoice != nil && q.Progress.Invoice.Kept != nil
-	made, err := edit.Base{Key: q.Key, Original: q.Value, Locked: o.Locked(issued)}.Patch(*r.patch, r.Price)
+	made, err := edit.Base{Key: q.Key, Original: q.Value, Locked: o.Locked(q.Progress.Issued())}.Patch(*r.patch, r.Price)
 	if err != nil || len(made.Changes) == 0 {
 		return nil, err
 	}

@@ -66,6 +66,11 @@ func (v *View) Job(ctx context.Context, id string) (Job, error) {
 		found, err = v.cfg.Store.Job(ctx, id)
 		return err
 	})
+	return v.foundJob(id, found, err)
+}
+
+// foundJob is what the store has found, or ErrUnknown for nil.
+func (v *View) foundJob(id string, found *Job, err error) (Job, error) {
 	if err == nil && found == nil {
 		err = cmp.Or(v.life.complete(), ErrUnknown)
 	}
@@ -112,13 +117,8 @@ func (v *View) JobResults(ctx context.Context, id string) (Job, []JobResult, err
 		found, all, err = v.cfg.Store.JobResults(ctx, id)
 		return err
 	})
-	if err == nil && found == nil {
-		err = cmp.Or(v.life.complete(), ErrUnknown)
-	}
-	if err != nil {
-		return Job{}, nil, fmt.Errorf("job %.100q: %w", id, err)
-	}
-	return *found, all, nil
+	j, err := v.foundJob(id, found, err)
+	return j, all, err
 }
 
 // JobForecasts returns the forecasts of a dry run after an item, in the sequence of the items, and at

@@ -102,7 +102,7 @@ func (v *View) Applied(ctx context.Context, partition int32, offset int64) error
 // keeps it. It is ErrUnknown for an order whose invoice is not issued, ErrGone when it is not where
 // the order's state says, and ErrAway when Kafka does not answer.
 func (v *View) Document(ctx context.Context, s order.State) ([]byte, error) {
-	if s.Progress.Invoice == nil || s.Progress.Invoice.Kept == nil {
+	if !s.Progress.Issued() {
 		return nil, fmt.Errorf("invoice of %s: %w", s.Order.ID, ErrUnknown)
 	}
 	r, err := v.Record(ctx, v.cfg.Topics.Invoices, s.Origin.Partition, s.Progress.Invoice.Kept.Offset)

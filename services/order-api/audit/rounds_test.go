@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,13 +14,14 @@ import (
 // begins a round.
 func eachRound(k *kafkatest.Kafka, do func(round int)) {
 	asked := 0
-	k.Cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+	k.Cluster.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		k.Cluster.KeepControl()
-		asked++
-		// The first requests are for all partitions. Only one of them has suspected faults and a
-		// second round.
-		round := max(1, asked-kafkatest.Partitions+1)
-		k.Cluster.SleepControl(func() { do(round) })
+		for _, group := range req.(*kmsg.OffsetFetchRequest).Groups {
+			if slices.ContainsFunc(group.Topics, func(t kmsg.OffsetFetchRequestGroupTopic) bool { return slices.Contains(t.Partitions, 1) }) {
+				asked++
+				k.Cluster.SleepControl(func() { do(asked) })
+			}
+		}
 		return nil, nil, false
 	})
 }

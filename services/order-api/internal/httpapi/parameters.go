@@ -80,10 +80,13 @@ func (p *parameters) time(name string) time.Time {
 const maxText = 200
 
 // text is a parameter that is free text, or "".
-func (p *parameters) text(name string) string {
+func (p *parameters) text(name string) string { return p.within(name, maxText) }
+
+// within is a parameter that is text of at most a number of characters, or "".
+func (p *parameters) within(name string, most int) string {
 	text := p.c.QueryParam(name)
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxText {
-		p.refuse("%s must be text of 1 to %d characters", name, maxText)
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > most {
+		p.refuse("%s must be text of 1 to %d characters", name, most)
 	}
 	return text
 }

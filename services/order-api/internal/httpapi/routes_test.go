@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"log/slog"
+	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,5 +51,37 @@ func TestContractListsEveryRoute(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("routes (-openapi.yaml +httpapi):\n%s", diff)
+	}
+}
+
+// TestParametersAreAsLongAsTheContractSays sends each text parameter of a GET with one character more than
+// the contract allows.
+func TestParametersAreAsLongAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	doc, err := openapi3.NewLoader().LoadFromData(contract(t))
+	must(t, err)
+	tried := 0
+	for path, item := range doc.Paths.Map() {
+		if item.Get == nil || path == "/sign-in" { // its route needs an OIDC issuer
+			continue
+		}
+		for _, p := range item.Get.Parameters {
+			if p.Value.In != openapi3.ParameterInQuery || p.Value.Schema.Value.MaxLength == nil {
+				continue
+			}
+			tried++
+			long := strings.Repeat("a", int(*p.Value.Schema.Value.MaxLength)+1)
+			at := s.url + strings.NewReplacer("{id}", "ord_1_1").Replace(path) + "?" + url.Values{p.Value.Name: {long}}.Encode()
+			res, err := s.raw.Get(at)
+			must(t, err)
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s with a %s of %d characters answers %d, want 400", path, p.Value.Name, len(long), res.StatusCode)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("tried %d parameters, want those of all lists", tried)
 	}
 }

@@ -25,7 +25,7 @@ var filterParameters = []string{"state", "step", "class", "reason", "cause", "to
 func deadLetterFilter(c echo.Context, more ...string) (view.DeadLetterFilter, parameters, error) {
 	q := query(c, append(slices.Clone(filterParameters), more...)...)
 	f := view.DeadLetterFilter{
-		Step: oneOf(&q, "step", order.Steps()...), Reason: failure.Reason(q.text("reason")), Cause: q.text("cause"), Topic: q.name("topic"),
+		Step: oneOf(&q, "step", order.Steps()...), Reason: failure.Reason(q.text("reason")), Cause: q.within("cause", maxCause), Topic: q.within("topic", maxTopic),
 		Text: q.text("q"), From: q.time("from"), To: q.time("to"), Class: q.class("class"),
 	}
 	if text := c.QueryParam("state"); text != "" {
@@ -63,18 +63,10 @@ func classOf(name string) *failure.Class {
 	return nil
 }
 
-// name is a parameter with the name of a topic, or "".
-func (p *parameters) name(name string) string {
-	text := p.c.QueryParam(name)
-	if len(text) > maxTopic {
-		p.refuse("%s must have at most %d characters", name, maxTopic)
-	}
-	return text
-}
-
 // Limits of selections.
 const (
 	maxTopic     = 249    // of a name of a topic, in Kafka
+	maxCause     = 100    // of the ID of a group
 	maxIDs       = 10_000 // of a selection
 	maxID        = 300
 	maxSelection = 256 // of its text for people, in characters
@@ -110,12 +102,14 @@ func readFilter(d *decoder, at string) *view.DeadLetterFilter {
 	var f view.DeadLetterFilter
 	var states []string
 	var step, class, reason string
-	short := func(text string) string { return order.TextFault(text, 1, maxText) }
+	within := func(most int) func(string) string {
+		return func(text string) string { return order.TextFault(text, 1, most) }
+	}
 	d.object(at, fields{
 		"states": d.texts(&states, len(view.DeadLetterStates()), maxText), "step": d.text(&step), "class": d.text(&class),
-		"reason": d.checkedText(&reason, short), "cause": d.checkedText(&f.Cause, short), "q": d.checkedText(&f.Text, short),
-		"topic": d.checkedText(&f.Topic, func(text string) string { return order.TextFault(text, 1, maxTopic) }),
-		"from":  d.moment(&f.From), "to": d.moment(&f.To),
+		"reason": d.checkedText(&reason, within(maxText)), "cause": d.checkedText(&f.Cause, within(maxCause)),
+		"q": d.checkedText(&f.Text, within(maxText)), "topic": d.checkedText(&f.Topic, within(maxTopic)),
+		"from": d.moment(&f.From), "to": d.moment(&f.To),
 	})
 	for i, s := range states {
 		f.States = append(f.States, stateOf(s, func(detail string) { d.add(fmt.Sprintf("%s/states/%d", at, i), detail) }))

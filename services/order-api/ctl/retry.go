@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/client"
@@ -92,6 +93,8 @@ func explain(err error) error {
 		return config.Hint(err, "sign in with --token-file or ORDERS_TOKEN_FILE: the file has the line that ordersctl keys create prints; a key may be expired or revoked")
 	case p != nil && p.Status == http.StatusForbidden:
 		return config.Hint(err, "sign in with a key of another role, with --token-file or ORDERS_TOKEN_FILE")
+	case p != nil && strings.HasSuffix(p.Type, "/no-target-topic"):
+		return config.Hint(err, "name the topic with --replay-to TOPIC")
 	case unreachable(err):
 		return config.Hint(err, "is the API running? Set its base URL with --api or ORDERS_API")
 	case overdue(err):

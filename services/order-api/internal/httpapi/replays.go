@@ -57,8 +57,11 @@ func (a *api) startReplay(c echo.Context) error {
 
 // jobError is an error of a job as a problem, where that needs its text.
 func jobError(err error) error {
-	if errors.Is(err, jobs.ErrSpec) {
+	switch {
+	case errors.Is(err, jobs.ErrSpec):
 		return newProblem(invalidReplay, strings.TrimPrefix(err.Error(), jobs.ErrSpec.Error()+": "))
+	case errors.Is(err, jobs.ErrTarget):
+		return newProblem(noTarget, "nothing was replayed: "+strings.TrimPrefix(err.Error(), jobs.ErrTarget.Error()+": "))
 	}
 	return err
 }

@@ -53,7 +53,7 @@ const createTimeout = kafka.DeliveryTimeout - time.Second
 // Create freezes a selection and begins a job, on behalf of the principal of ctx. It returns when the
 // view has the job.
 //
-// It is ErrSpec or ErrEmpty for what cannot be done, view.ErrBehind if the view is too old to
+// It is ErrSpec, ErrEmpty or ErrTarget for what cannot be done, view.ErrBehind if the view is too old to
 // select, and view.ErrAway if Kafka does not answer; then the job may have been created.
 func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err := j.cfg.View.Fresh(ctx); err != nil {
@@ -63,7 +63,7 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err != nil {
 		return wire.Job{}, err
 	}
-	if s.Topic, err = j.topicOf(s, ids); err != nil {
+	if s.Topic, err = j.topicOf(ctx, s, ids); err != nil {
 		return wire.Job{}, err
 	}
 	job, chunks, err := s.define(ids, order.Cause{Actor: identity.From(ctx).Actor()})

@@ -65,6 +65,13 @@ func unreachable(err error) bool {
 	return cut
 }
 
+// unsure reports whether a request may have been carried out: the API, or a proxy before it, does not
+// know.
+func unsure(err error) bool {
+	p, refused := errors.AsType[*client.Problem](err)
+	return refused && (p.Status == http.StatusGatewayTimeout || p.Status == http.StatusBadGateway)
+}
+
 // overdue reports backpressure: the API refuses new orders until workers have begun older ones.
 // Retrying within seconds does not help.
 func overdue(err error) bool {

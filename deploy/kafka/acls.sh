@@ -21,7 +21,7 @@ allow() {
 }
 
 allow "$api" Read,Write,DescribeConfigs topic "$prefix" "$prefix.desk"
-allow "$api" Read,DescribeConfigs topic "$prefix.status" "$prefix.invoices" "$prefix.dlq"
+allow "$api" Read,DescribeConfigs topic "$prefix.status" "$prefix.invoices" "$prefix.dlq" "$prefix.workers"
 allow "$api" Write,DescribeConfigs topic "$prefix.replay"
 allow "$api" Describe,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting"
 allow "$api" Describe group "$group"
@@ -34,7 +34,7 @@ allow "$api" Write transactional-id "$prefix.desk."
 
 allow "$worker" Read,DescribeConfigs topic "$prefix" "$prefix.replay"
 allow "$worker" Read,Write,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.status" "$prefix.invoices" "$prefix.dlq"
-allow "$worker" Write,DescribeConfigs topic "$prefix.desk"
+allow "$worker" Write,DescribeConfigs topic "$prefix.desk" "$prefix.workers"
 allow "$worker" Read group "$group"
 allow "$worker" DescribeConfigs cluster kafka-cluster
 # With --group-protocol consumer:
@@ -42,8 +42,8 @@ allow "$worker" DescribeConfigs cluster kafka-cluster
 # To detect a second group of workers on the same topics before it claims partitions:
 # allow "$worker" Describe group '*'
 
-allow "$operator" Read,DescribeConfigs topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.desk"
+allow "$operator" Read,DescribeConfigs topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.desk" "$prefix.workers"
 allow "$operator" Read,Write,DescribeConfigs topic "$prefix.invoices" "$prefix.dlq"
 allow "$operator" Describe group "$group"
 
-allow "$creator" Create,Describe topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.invoices" "$prefix.dlq" "$prefix.desk"
+allow "$creator" Create,Describe topic "$prefix" "$prefix.retry.10s" "$prefix.retry.2m" "$prefix.waiting" "$prefix.replay" "$prefix.status" "$prefix.invoices" "$prefix.dlq" "$prefix.desk" "$prefix.workers"

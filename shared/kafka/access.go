@@ -39,6 +39,7 @@ func DeskTransactions(t topic.Set) string { return t.Desk + "." }
 func APIGrants(t topic.Set, group string) []Grant {
 	return append(checked(t, map[string][]string{
 		t.Orders: {"Read", "Write"}, t.Status: {"Read"}, t.Invoices: {"Read"}, t.DLQ: {"Read"}, t.Replay: {"Write"}, t.Desk: {"Read", "Write"},
+		t.Workers: {"Read"},
 	}), Grant{"group", group, []string{"Describe"}}, Grant{"group", DeskGroup(t), []string{"Read"}},
 		Grant{"transactional-id", DeskTransactions(t), []string{"Write"}})
 }
@@ -48,7 +49,7 @@ func WorkerGrants(t topic.Set, group string) []Grant {
 	both := []string{"Read", "Write"}
 	return append(checked(t, map[string][]string{
 		t.Orders: {"Read"}, t.Replay: {"Read"}, t.Retry10s: both, t.Retry2m: both, t.Waiting: both, t.Status: both, t.Invoices: both, t.DLQ: both,
-		t.Desk: {"Write"},
+		t.Desk: {"Write"}, t.Workers: {"Write"},
 	}), Grant{"group", group, []string{"Read"}})
 }
 

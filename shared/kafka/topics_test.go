@@ -50,7 +50,7 @@ func ExampleCheck() {
 	fmt.Println(layout.Partitions, len(layout.Incarnation), err)
 	// Output:
 	// true
-	// 9 <nil>
+	// 10 <nil>
 	// 12 6 <nil>
 }
 

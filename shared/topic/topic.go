@@ -24,6 +24,7 @@ type Set struct {
 	Invoices string // issued invoices and credit notes, and void records for offsets that will never have one
 	DLQ      string // dead letters
 	Desk     string // compacted: the audit trail, which are the acts of operators; keys are unique, so compaction removes none
+	Workers  string // compacted: what each worker is doing now; see wire.Worker
 }
 
 // Names returns the topic names of a prefix, such as "orders".
@@ -38,6 +39,7 @@ func Names(prefix string) Set {
 		Invoices: prefix + ".invoices",
 		DLQ:      prefix + ".dlq",
 		Desk:     prefix + ".desk",
+		Workers:  prefix + ".workers",
 	}
 }
 
@@ -122,6 +124,7 @@ func (s Set) Specs() []Spec {
 		{s.Invoices, kept(forever, maxDerived)},
 		{s.DLQ, kept(forever, maxDerived)},
 		{s.Desk, compacted()},
+		{s.Workers, present()},
 	}
 }
 
@@ -164,6 +167,14 @@ func compacted() map[string]string {
 	// A view that was stopped for less than this still reads every tombstone. After a longer time
 	// it would also miss records of the other topics.
 	c["delete.retention.ms"] = millis(Retention)
+	return c
+}
+
+// present are the settings of the topic of the workers. Only the newest minutes of it are read. Small
+// segments are compacted soon: Kafka never compacts the one that it writes to.
+func present() map[string]string {
+	c := compacted()
+	c["segment.ms"] = millis(time.Hour)
 	return c
 }
 

@@ -37,7 +37,7 @@ func TestTopicSettingsAreUnchanged(t *testing.T) {
 func TestEveryTopicHasASpec(t *testing.T) {
 	t.Parallel()
 	set := topic.Names("orders")
-	want := []string{set.Orders, set.Retry10s, set.Retry2m, set.Waiting, set.Replay, set.Status, set.Invoices, set.DLQ, set.Desk}
+	want := []string{set.Orders, set.Retry10s, set.Retry2m, set.Waiting, set.Replay, set.Status, set.Invoices, set.DLQ, set.Desk, set.Workers}
 	var got []string
 	for _, spec := range set.Specs() {
 		got = append(got, spec.Name)

@@ -21,6 +21,7 @@
 //	                  Job, JobChunk           a replay job and its selection
 //	                  JobEvent, JobBatch      what became of it
 //	                  Forecast, ReadForecast  what a replay would do: the answer to a dry run
+//	orders.workers    Worker, ReadWorker      what a worker is doing now
 //
 // A record of a newer schema version is ErrNewer: its reader must stop and never dead-letter it. Any
 // other record that cannot be decoded is ErrUndecodable. Fields that this version does not know
@@ -80,6 +81,7 @@ const (
 	TypeJobEvent   = "orders.job-event"
 	TypeJobBatch   = "orders.job-batch"
 	TypeForecast   = "orders.forecast"
+	TypeWorker     = "orders.worker"
 )
 
 // Type returns the type of a record, or "".

@@ -32,6 +32,7 @@ import (
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
+	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
@@ -138,14 +139,14 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	auth.record(acts, cfg.Log)
-	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
+	replays, expiring, sums := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
-	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch}
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch, sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
-			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
+			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, products, card))
 	})
 }
@@ -160,6 +161,12 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
 		Own:     &jobs.Own{Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
 		Foreign: jobs.NewForeign(sender.New(k.replays, k.rules, cfg.Log), v),
+	})
+}
+
+func (cfg *Config) stats(k *clients, v *view.View, in *intake.Intake) *stats.Stats {
+	return stats.New(stats.Config{
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: k.layout.Partitions, Group: cfg.Group, View: v, Promise: cfg.Promise, Blocked: in.Blocked, Log: cfg.Log,
 	})
 }
 

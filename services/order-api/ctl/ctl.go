@@ -37,6 +37,7 @@ type commands struct {
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`
 	Audit   auditOrders `cmd:"" help:"Check that every order is in exactly one place (reads Kafka directly). For who did what, see audit-log."`
 	Acts    auditLog    `cmd:"" name:"audit-log" help:"Show the audit trail: who refunded, cancelled and replayed, and who was denied. It is not the reconciliation of audit."`
+	Stats   showStats   `cmd:"" help:"Show the whole system: backlog, rates, workers and their partitions, dependencies, recent changes."`
 	Ready   ready       `cmd:"" help:"Check that the API is ready for requests."`
 	Keys    keys        `cmd:"" help:"Create, list and revoke API keys (changes a file of order-api)."`
 	Login   login       `cmd:"" help:"Sign in with an OpenID Connect issuer, in a browser."`

@@ -6,16 +6,21 @@
 //	  │   │                  │   │
 //	  │   └─ Open ─▶ ledger ◀┘   └── Allow ──▶ retry (the mail server's breaker)
 //	  └──────────── Room ────────────────────────┘
+//	presence ── Look ──▶ group, retry: what the worker tells of itself in orders.workers
 package worker
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,11 +28,13 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/pipeline"
+	"example.com/orders/services/order-worker/internal/presence"
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
 )
 
 // Config is everything that a worker needs to run.
@@ -46,7 +53,8 @@ type Config struct {
 // Run is a member of the group until ctx ends; then it drains orders in flight, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
-	name, meter := name(), metrics.New()
+	self, meter := identify(), metrics.New()
+	name := self.name()
 	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency, func(open bool) { meter.Breaker(order.StepEmail, open) })
 	steps, mail, err := steps(cfg, server)
 	if err != nil {
@@ -86,13 +94,25 @@ func Run(ctx context.Context, cfg Config) error {
 	m := group.New(member, p.Handle)
 	meter.Watch(m.Gauges)
 	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, m.Block) })
-	g.Go(func() error { return m.Run(ctx) })
+	g.Go(func() error {
+		// While it drains it is still there.
+		defer publish(ctx, cfg, func() wire.Worker { return look(cfg, self, &ready, m, server) })()
+		return m.Run(ctx)
+	})
 	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, m, meter.Handler()) })
 	return g.Wait()
 }
 
+// identity is which worker this is.
+type identity struct {
+	id, host, version string
+	started           time.Time
+}
+
 // name says in claims and dead letters which worker it was: host, process and version.
-func name() string {
+func (i identity) name() string { return fmt.Sprintf("%s/%d %s", i.host, os.Getpid(), i.version) }
+
+func identify() identity {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -101,5 +121,40 @@ func name() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
-	return fmt.Sprintf("%s/%d %s", host, os.Getpid(), version)
+	return identity{"wrk_" + strings.ToLower(rand.Text()), host, version, time.Now()}
+}
+
+// publish tells others what the worker is doing, until the returned function is called.
+func publish(ctx context.Context, cfg Config, look func() wire.Worker) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { // ends with cancel
+		defer close(done)
+		presence.Run(ctx, presence.Config{Kafka: cfg.Kafka, Topic: cfg.Topics.Workers, Log: cfg.Log, Look: look})
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// look is what the worker tells of itself.
+func look(cfg Config, self identity, ready *atomic.Bool, m *group.Member, server *retry.Breaker) wire.Worker {
+	w := wire.Worker{
+		ID: self.id, Host: self.host, PID: os.Getpid(), Version: self.version, Group: cfg.Group, Started: self.started, At: time.Now(), Slots: cfg.Concurrency,
+	}
+	if ready.Load() {
+		w.Lease = m.Lease()
+	}
+	for _, p := range m.Partitions() {
+		w.InFlight += p.InFlight
+		told := wire.WorkerPartition{Number: p.Number, State: string(p.State), InFlight: p.InFlight}
+		if reason := cmp.Or(p.Blocked, p.Reason); reason != nil {
+			told.Reason = reason.Error()
+		}
+		w.Partitions = append(w.Partitions, told)
+	}
+	s := server.Status()
+	w.Dependencies = []wire.Dependency{{Name: s.Name, State: s.State, Since: s.Since, Probe: s.Probe, Reason: string(s.Reason)}}
+	return w
 }

@@ -50,7 +50,7 @@ func Example() {
 	}
 	defer cl.Close()
 	fmt.Println(kafka.Create(context.Background(), cl, topic.Names("orders"), 1, 0))
-	// Output: [orders orders.retry.10s orders.retry.2m orders.waiting orders.replay orders.status orders.invoices orders.dlq orders.desk] <nil>
+	// Output: [orders orders.retry.10s orders.retry.2m orders.waiting orders.replay orders.status orders.invoices orders.dlq orders.desk orders.workers] <nil>
 }
 
 func TestAcknowledgedDataSurvivesARestart(t *testing.T) {

@@ -30,6 +30,7 @@ import (
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
+	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
@@ -49,7 +50,8 @@ type shop struct {
 	layout kafka.Layout
 	path   string // of the view's file
 	view   *view.View
-	jobs   *jobs.Jobs // that run only if a test runs them
+	jobs   *jobs.Jobs   // that run only if a test runs them
+	stats  *stats.Stats // that follow the topics only if a test runs them
 	intake *intake.Intake
 	client *client.Client // checks everything against the contract
 	http   *http.Client   // does too
@@ -117,8 +119,12 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 		Foreign: jobs.NewForeign(sender.New(s.Client, rules, quiet), s.view),
 		Own:     &jobs.Own{Desk: d, Topics: s.Topics, Layout: layout, Price: products.Price},
 	})
+	s.stats = stats.New(stats.Config{
+		Kafka: s.Config(), Topics: s.Topics, Partitions: layout.Partitions, View: s.view, Promise: promise, Blocked: in.Blocked, Log: quiet,
+	})
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),
+		Stats:     s.stats,
 		Decisions: desk.NewDecisions(d, layout, products.Price), Jobs: s.jobs, DeadLetters: s.Topics.DLQ, Foreign: rules,
 	}
 	for _, set := range options {

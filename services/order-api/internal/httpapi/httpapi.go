@@ -32,6 +32,7 @@ import (
 	"example.com/orders/services/order-api/internal/identity/oidc"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
+	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
@@ -60,6 +61,7 @@ type Config struct {
 
 	Decisions   *desk.Decisions
 	Jobs        *jobs.Jobs
+	Stats       *stats.Stats
 	DeadLetters string // dead-letter topic of this application
 	// Of the dead letters of other programs: when Kafka deletes them, or nil; and where they are replayed
 	// to.

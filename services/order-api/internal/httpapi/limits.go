@@ -101,7 +101,7 @@ func (a *api) limitRequests(next echo.HandlerFunc) echo.HandlerFunc {
 // slotsFor returns the slots that a request needs while it runs, or nil.
 func (l *limits) slotsFor(c echo.Context) *slots {
 	switch wait, _ := preferredWait(c.Request().Header); {
-	case strings.HasSuffix(c.Path(), "/:id/events") && c.Request().Method == http.MethodGet && l.streams.total > 0:
+	case strings.HasSuffix(c.Path(), "/events") && c.Request().Method == http.MethodGet && l.streams.total > 0:
 		return l.streams
 	case c.Request().Method == http.MethodPost && wait > 0 && l.waits.total > 0:
 		return l.waits

@@ -48,6 +48,8 @@ func (a *api) routes(e *echo.Echo) {
 	a.route(e, http.MethodPost, "/v1/replays/:id/cancel", requires(identity.ReplayDeadLetters), a.commandReplay(trail.CancelJob, wire.JobCancel))
 	a.route(e, http.MethodPost, "/v1/replays/:id/rate", requires(identity.ReplayDeadLetters), a.changeRate)
 	a.get(e, "/v1/keys", requires(identity.ManageKeys), a.listKeys)
+	a.get(e, "/v1/stats", requires(identity.ReadStats), a.getStats)
+	a.get(e, "/v1/stats/events", requires(identity.ReadStats), a.watchStats)
 	a.get(e, "/v1/audit", requires(identity.ReadAudit), a.listActs, a.limitLists)
 
 	a.get(e, "/healthz/live", public, a.live)

@@ -33,6 +33,7 @@ const (
 	ReadPersonal      Permission = "personal:read" // names, addresses, phone numbers and notes unmasked
 	ManageKeys        Permission = "keys:manage"
 	ReadAudit         Permission = "audit:read"
+	ReadStats         Permission = "stats:read"
 )
 
 // grant is what a role may do in addition to the one before it.
@@ -44,7 +45,7 @@ type grant struct {
 // grants is the table of roles and permissions.
 var grants = []grant{
 	{Customer, []Permission{PlaceOrders, ReadOrders, CancelOrders}},
-	{Viewer, []Permission{ReadAnyOrder, ReadDeadLetters}},
+	{Viewer, []Permission{ReadAnyOrder, ReadDeadLetters, ReadStats}},
 	{Support, []Permission{ReadPersonal, NoteDeadLetters}},
 	{Operator, []Permission{CancelAnyOrder, RefundOrders, ReplayDeadLetters}},
 	{Editor, []Permission{EditDeadLetters}},

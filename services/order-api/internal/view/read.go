@@ -72,6 +72,26 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	return states, next, err
 }
 
+// Counts returns how many orders and refunds have each status that is not final, or is dead. It costs as
+// much as there are such orders.
+func (v *View) Counts(ctx context.Context) (map[order.Status]int, error) {
+	counts := map[order.Status]int{}
+	err := v.ask(func() error {
+		for _, s := range order.Statuses() {
+			if s.Final() && s != order.Dead {
+				continue
+			}
+			n, err := v.cfg.Store.Count(ctx, s)
+			if err != nil {
+				return err
+			}
+			counts[s] = n
+		}
+		return nil
+	})
+	return counts, cmp.Or(err, v.life.complete())
+}
+
 // Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
 func (v *View) Acts(ctx context.Context, f ActFilter) (all []wire.Act, next string, err error) {
 	after, err := parseCursor(f.Cursor)

@@ -47,6 +47,9 @@ type Store interface {
 	// orders below an offset, orders placed at a time or before, and orders with a dead letter.
 	Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*Row, error)
 
+	// Count returns how many orders and refunds have a status.
+	Count(ctx context.Context, status order.Status) (int, error)
+
 	// DeadLetter returns a dead letter by its ID, or nil.
 	DeadLetter(ctx context.Context, id string) (*DeadLetter, error)
 	// DeadLetters returns the dead letters that a filter selects, those that failed last first and

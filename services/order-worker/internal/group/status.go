@@ -3,6 +3,7 @@ package group
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"example.com/orders/services/order-worker/internal/metrics"
 	"example.com/orders/services/order-worker/internal/partition"
@@ -23,6 +24,10 @@ func (c *core) Partitions() (all []partition.Status) {
 	slices.SortFunc(all, func(a, b partition.Status) int { return int(a.Number - b.Number) })
 	return all
 }
+
+// Lease is how long the membership lasts unless the group confirms it, or zero if it may have ended. It
+// may be called once Config.Assigned was.
+func (c *core) Lease() time.Duration { return c.cfg.Ledger.Lease.Left() }
 
 // Gauges is what metrics show of all assigned partitions. It may be called at any time.
 func (c *core) Gauges() (all []metrics.Partition) {

@@ -83,6 +83,13 @@ func (l *Lease) Held() time.Duration {
 	return max(1, time.Since(l.since))
 }
 
+// Left is how long the lease lasts unless it is renewed, or zero if it is not held.
+func (l *Lease) Left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(0, l.lasts-time.Since(l.sent))
+}
+
 // Hold blocks until the lease is held, or returns the cause of the end of ctx. A nil lease is always held.
 func (l *Lease) Hold(ctx context.Context) error {
 	if l == nil {

@@ -47,6 +47,7 @@ type Breaker struct {
 	last  error         // failure that found the dependency down
 	found time.Time     // when it did
 	since time.Time     // of the last change of state; zero: there was none
+	began time.Time     // when orders began to wait, or to continue; zero: it never opened
 	rest  time.Duration // after found, in which no order is allowed, although circuit would allow one
 	told  string        // the failure of this outage that was logged last; empty: none
 	at    time.Time     // when it was
@@ -142,10 +143,46 @@ func (b *Breaker) Room() (orders int, again time.Duration) {
 // State is closed, half-open or open.
 func (b *Breaker) State() string { return b.circuit.State().String() }
 
+// Status is what a breaker shows of itself.
+type Status struct {
+	Name   string
+	State  string    // as State returns it
+	Since  time.Time // when orders began to wait, or to continue; zero: it never opened
+	Probe  time.Time // when the next order is tried, or was; zero while closed
+	Reason failure.Reason
+}
+
+// Status returns a snapshot. Reason is that of the last failure, and empty while the breaker is closed.
+func (b *Breaker) Status() Status {
+	state := b.circuit.State()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Status{Name: b.name, State: state.String(), Since: b.began}
+	switch _, s.Reason = failure.Of(b.last); state {
+	case gobreaker.StateClosed:
+		s.Reason = ""
+	case gobreaker.StateOpen:
+		s.Probe = later(b.since.Add(openFor), b.found.Add(b.rest))
+	case gobreaker.StateHalfOpen:
+		s.Probe = later(b.since, b.found.Add(b.rest))
+	}
+	return s
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 // changed is called once for each change of state, under the circuit's lock.
-func (b *Breaker) changed(name string, _, to gobreaker.State) {
+func (b *Breaker) changed(name string, from, to gobreaker.State) {
 	b.mu.Lock()
 	b.since = time.Now()
+	if from == gobreaker.StateClosed || to == gobreaker.StateClosed {
+		b.began = b.since
+	}
 	last := b.last
 	switch {
 	case to == gobreaker.StateOpen && isUncertain(last):

@@ -35,6 +35,19 @@ func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedA
 	return first(s.orders(ctx, oldestAccepted, partition, from, placedAfter.UnixMilli()))
 }
 
+// Count implements view.Store.
+func (s *Store) Count(ctx context.Context, status order.Status) (n int, err error) {
+	err = s.use(func(db *database) error {
+		return db.each(ctx, func(scan scan) error { return scan(&n) },
+			`SELECT (SELECT count(*) FROM orders WHERE status = ? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = ? AND refund_of <> '')`,
+			status, status)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("counting orders: %w", err)
+	}
+	return n, nil
+}
+
 // Orders implements view.Store.
 func (s *Store) Orders(
 	ctx context.Context, f view.Filter, words []string, after view.Cursor,

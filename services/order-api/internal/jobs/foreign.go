@@ -67,7 +67,7 @@ type foreignReading struct {
 
 // Make implements Reading.
 func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
-	touched, err := f.view.Touched(ctx, j.Topic, ids, !j.Override)
+	touched, err := f.view.Touched(ctx, j.Topic, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +92,9 @@ func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([
 	for i := range items {
 		if items[i].Skip != "" {
 			continue
+		}
+		if len(made) == 0 { // there are enough bytes
+			return items[:i], nil
 		}
 		if items[i].Skip = made[0].Skip; made[0].Record != nil {
 			items[i].Records = []*kgo.Record{made[0].Record}

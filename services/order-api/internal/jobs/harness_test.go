@@ -333,7 +333,7 @@ func (i *instance) build(
 	i.desk = desk.New(cl, topics, i.view)
 	i.Jobs = jobs.New(cl, jobs.Config{
 		Kafka: cfg, Topics: topics, Layout: layout, View: i.view, Name: name, Log: log,
-		Own:     &jobs.Own{Desk: i.desk, Topics: topics, Layout: layout, Price: price},
+		Own:     &jobs.Own{Desk: i.desk, Decisions: desk.NewDecisions(i.desk, layout, price), Topics: topics, Layout: layout},
 		Foreign: jobs.NewForeign(sender.New(cl, i.rules, log), i.view),
 	})
 	return cl, nil

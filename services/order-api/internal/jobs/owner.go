@@ -21,6 +21,28 @@ type owner struct {
 
 	mu sync.Mutex  // held by a transaction
 	cl *kgo.Client // of the transactional ID of the partition; nil before the takeover
+
+	taking sync.Mutex
+	turns  map[string]*turn // of this ownership, by dead-letter topic of another program or by job
+}
+
+// turn is held by the job that sends dead letters of a topic. All jobs of a topic are in one partition,
+// so they have one owner.
+type turn struct {
+	sync.Mutex
+	job string // that sent last; or empty
+	end int64  // where the records of that end in the partition
+}
+
+// turn returns the turn of a topic, or of a job of our own dead letters, which needs no other: workers
+// know each replay by its number.
+func (o *owner) turn(of string) *turn {
+	o.taking.Lock()
+	defer o.taking.Unlock()
+	if o.turns[of] == nil {
+		o.turns[of] = new(turn)
+	}
+	return o.turns[of]
 }
 
 // transactionTimeout is how long the transaction of an owner that was killed hides what was appended
@@ -80,6 +102,7 @@ func (o *owner) own(ctx context.Context) (err error) {
 		return err
 	}
 	defer o.cl.Close()
+	o.turns = map[string]*turn{}
 	if err := o.takeOver(ctx); err != nil {
 		return err
 	}

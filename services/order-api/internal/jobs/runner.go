@@ -144,8 +144,10 @@ func (r *runner) record(ctx context.Context, t *tally, next action) error {
 // makes the next items meanwhile.
 func (r *runner) send(ctx context.Context, t *tally, n int) error {
 	turn := r.turn(cmp.Or(t.Topic, r.id))
-	turn.Lock()
-	defer turn.Unlock()
+	if err := turn.take(ctx); err != nil {
+		return err
+	}
+	defer turn.release()
 	if err := r.begin(ctx, turn); err != nil {
 		return err
 	}

@@ -238,6 +238,16 @@ func within(offsets []int64, ranges [][2]int64) (all []int64) {
 	return all
 }
 
+// Sources returns the topics that the headers of some dead letters of other programs name, each once,
+// and an empty one for those that name none. It leaves out IDs that are not known.
+func (v *View) Sources(ctx context.Context, ids []string) (topics []string, err error) {
+	err = v.ask(func() (err error) {
+		topics, err = v.cfg.Store.Sources(ctx, ids)
+		return err
+	})
+	return topics, err
+}
+
 // OldestForeign returns the dead letter of a topic of another program that has the oldest record of
 // those that wait for an operator, or nil.
 func (v *View) OldestForeign(ctx context.Context, topic string) (*DeadLetter, error) {

@@ -49,6 +49,21 @@ WHERE "foreign" <> '' AND "foreign" = ? AND dlq_partition = ? AND dlq_offset BET
 	return all, err
 }
 
+// Sources implements view.Store.
+func (s *Store) Sources(ctx context.Context, ids []string) (topics []string, err error) {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = s.each(ctx, "the topics that dead letters name", func(scan scan) error {
+		var topic string
+		err := scan(&topic)
+		topics = append(topics, topic)
+		return err
+	}, "SELECT DISTINCT topic FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))", []any{string(text)})
+	return topics, err
+}
+
 // Select implements view.Store.
 func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string) (ids []string, err error) {
 	query, args, err := s.pick(ctx, f, words, view.Cursor{}, "ASC")

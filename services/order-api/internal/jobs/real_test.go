@@ -106,7 +106,7 @@ func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 	watcher.reached(t, id, func(j view.Job) bool { return j.Runner != stopped && j.Sent >= 6*total/10 })
 	must(t, running[stopped].Signal(syscall.SIGCONT))
 	watcher.reached(t, id, func(j view.Job) bool { return j.State == view.JobDone })
-	p := watcher.get(t, id)
+	p := watcher.await(t, id, phase(jobs.Done)) // the watcher may read the last results later
 	if diff := cmp.Diff(map[view.ReplayOutcome]int{view.Confirmed: total}, p.Counts); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}

@@ -145,6 +145,8 @@ func (t *tally) phase(now time.Time) Phase {
 		since = t.Pace[n-1].At
 	}
 	switch {
+	case t.State == view.JobDone && t.unfinished() > 0: // this instance has not read all results yet
+		return Running
 	case t.State != view.JobRunning:
 		return Phase(t.State)
 	case t.counts[view.Waiting] > 0:

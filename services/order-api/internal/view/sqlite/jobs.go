@@ -253,7 +253,7 @@ const selectResults = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS N
     WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
     WHEN i.number > 0 AND EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number)
       THEN 'failed-again'
-    WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'already-done'
+    WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'erased'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
 FROM job_items i LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
 LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"

@@ -35,6 +35,7 @@ import (
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
+	"example.com/orders/services/order-api/internal/web"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/rates"
@@ -85,6 +86,7 @@ type Config struct {
 	Topics topic.Set
 	Log    *slog.Logger
 
+	Inbox     string                      // URL of the mail inbox that pages link to; or empty
 	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
@@ -141,10 +143,14 @@ func Run(ctx context.Context, cfg Config) error {
 	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch}
+	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
+	if err != nil {
+		return err
+	}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
 			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, ReplayTo: cfg.ReplayTo,
 		}, in, v, d, products, card))
 	})

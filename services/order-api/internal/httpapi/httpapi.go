@@ -56,6 +56,7 @@ type Config struct {
 	Trail    *trail.Trail    // the audit trail of the acts of operators
 	Keys     *apikey.Store   // for the list of API keys; or nil: there are none
 	Limits   Limits
+	Web      Web // the pages; or nil: there are none
 
 	Decisions   *desk.Decisions
 	Jobs        *jobs.Jobs

@@ -60,7 +60,18 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/sign-in", public, a.signIn)
 	a.get(e, "/sign-in/callback", public, a.signInCallback)
 	a.route(e, http.MethodPost, "/sign-out", public, a.signOut)
-	a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	if a.Web == nil {
+		a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+		return
+	}
+	for _, p := range a.Web.Pages(Front{a}) {
+		n := need{permission: p.Needs, public: p.Needs == "", guests: p.Guests}
+		if p.Method == http.MethodGet {
+			a.get(e, p.Path, n, p.Handler)
+		} else {
+			a.route(e, p.Method, p.Path, n, p.Handler)
+		}
+	}
 }
 
 // route adds a route. Its name is what it needs: a test finds routes that were added without.

@@ -84,7 +84,9 @@ func arrows() []arrow {
 		{mechanism, "trail", "identity kafka order telemetry topic wire", "writes acts of principals to the topic of the desk"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates serve telemetry trail view wire", "the door: its JSON is what the client reads"},
-		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve sqlite telemetry topic trail view wire", "wires the API"},
+		{mechanism, "address", "order", "checks the postal code of an order's address"},
+		{mechanism, "web", "address catalogue client httpapi identity intake order rates serve view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
+		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve sqlite telemetry topic trail view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order topic wire", "the commands of ordersctl; skip writes records"},
@@ -105,7 +107,7 @@ func modules() []allowed {
 	const franz = "the Kafka client; not in the domain and the steps"
 	return []allowed{
 		{"github.com/google/go-cmp", "golden", "shows in tests where two values differ"},
-		{"github.com/labstack/echo/v4", "httpapi", "HTTP routes; one package, because v5 changes its types"},
+		{"github.com/labstack/echo/v4", "httpapi web", "HTTP routes; two packages, because v5 changes its types"},
 		{"github.com/jung-kurt/gofpdf", "document", "writes PDF; archived, so only one package uses it"},
 		{"github.com/sony/gobreaker/v2", "retry", "circuit breaker: small, maintained by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},

@@ -106,7 +106,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	products, card, err := cfg.pricing()
+	products, card, pages, err := cfg.shop()
 	if err != nil {
 		return err
 	}
@@ -143,10 +143,6 @@ func Run(ctx context.Context, cfg Config) error {
 	replays, expiring := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch}
-	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
-	if err != nil {
-		return err
-	}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
@@ -169,17 +165,18 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 	})
 }
 
-// pricing loads the catalogue, and the rate card for quotes.
-func (cfg *Config) pricing() (*catalogue.Catalogue, *rates.Card, error) {
+// shop loads the catalogue, the rate card for quotes, and the pages.
+func (cfg *Config) shop() (*catalogue.Catalogue, *rates.Card, *web.Pages, error) {
 	products, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	card, err := rates.Load(cfg.RateCard)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
+		return nil, nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}
-	return products, card, nil
+	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
+	return products, card, pages, err
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

@@ -110,23 +110,14 @@ func (c *Country) Has(f Field) bool {
 // Check returns the faults of a postal code that the order does not know, with their pointers.
 func (c *Country) Check(a order.Address) []order.Invalid {
 	code := strings.TrimSpace(a.PostalCode)
-	switch {
-	case code == "" && !c.Required:
+	if code == "" && !c.Required || code != "" && (c.postal == nil || c.postal.MatchString(strings.ToUpper(code))) {
 		return nil
-	case code == "":
-		return []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: "is missing: " + c.like()}}
-	case c.postal != nil && !c.postal.MatchString(strings.ToUpper(code)):
-		return []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: "is none of " + c.Name + ": " + c.like()}}
 	}
-	return nil
-}
-
-// like describes a postal code of the country.
-func (c *Country) like() string {
-	if c.Example == "" {
-		return "addresses in " + c.Name + " have one"
+	detail := "must be a postal code of " + c.Name
+	if c.Example != "" {
+		detail += ", such as " + c.Example
 	}
-	return "one of " + c.Name + " is like " + c.Example
+	return []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: detail}}
 }
 
 // Lines returns the address as it is written in its country, line by line, without the country.

@@ -49,10 +49,10 @@ func TestPostalCodesOfACountry(t *testing.T) {
 	for _, row := range []struct{ country, code, want string }{
 		{"DE", "10115", ""},
 		{"DE", " 10115 ", ""},
-		{"DE", "1011", "is none of Germany: one of Germany is like 26133"},
-		{"DE", "", "is missing: one of Germany is like 26133"},
+		{"DE", "1011", "must be a postal code of Germany, such as 26133"},
+		{"DE", "", "must be a postal code of Germany, such as 26133"},
 		{"GB", "ec1y 8sy", ""},
-		{"GB", "12345", "is none of United Kingdom: one of United Kingdom is like EC1Y 8SY"},
+		{"GB", "12345", "must be a postal code of United Kingdom, such as EC1Y 8SY"},
 		{"IE", "", ""},
 		{"HK", "", ""},
 		{"HK", "999077", ""},

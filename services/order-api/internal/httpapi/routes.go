@@ -60,6 +60,11 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/sign-in", public, a.signIn)
 	a.get(e, "/sign-in/callback", public, a.signInCallback)
 	a.route(e, http.MethodPost, "/sign-out", public, a.signOut)
+	a.pages(e)
+}
+
+// pages registers the pages. Without pages / leads to the documentation.
+func (a *api) pages(e *echo.Echo) {
 	if a.Web == nil {
 		a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 		return

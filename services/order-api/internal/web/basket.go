@@ -7,7 +7,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/serve"
@@ -25,11 +24,13 @@ const maxCookie = 3800
 // basket is the quantity by SKU.
 type basket map[string]int
 
-// basketOf reads the basket of a request. What is not valid in it is left out: the cookie is the
-// browser's.
-func basketOf(r *http.Request) basket {
+// basketOf reads the basket of a request.
+func basketOf(r *http.Request) basket { return parseBasket(cookieValues(r, basketCookie)) }
+
+// parseBasket leaves out what is not valid: cookies and forms are the browser's.
+func parseBasket(v url.Values) basket {
 	b := basket{}
-	for sku, quantity := range cookieValues(r, basketCookie) {
+	for sku, quantity := range v {
 		n, err := strconv.Atoi(quantity[0])
 		if err == nil && n > 0 && n <= order.MaxQuantity && len(b) < order.MaxLines {
 			b[sku] = n
@@ -143,9 +144,4 @@ func (p *Pages) changeBasket(c echo.Context) error {
 		at = "#p-" + url.PathEscape(sku)
 	}
 	return c.Redirect(http.StatusSeeOther, to.String()+at)
-}
-
-// refuse is a problem of the pages themselves.
-func refuse(status int, kind, title, detail string) *client.Problem {
-	return &client.Problem{Type: "/problems/" + kind, Title: title, Status: status, Detail: detail}
 }

@@ -46,13 +46,12 @@ func (p *Pages) form(c echo.Context, status int, v checkoutPage) error {
 func (p *Pages) draft(c echo.Context) order.Order {
 	text := func(name string) string { return strings.TrimSpace(c.FormValue(name)) }
 	values, _ := url.ParseQuery(c.FormValue("basket")) // what cannot be parsed is left out
-	r := &http.Request{Header: http.Header{"Cookie": {basketCookie + "=" + values.Encode()}}}
 	return order.Order{
 		Customer: order.Customer{Name: text("name"), Email: text("email"), VATID: strings.ToUpper(strings.ReplaceAll(text("vat_id"), " ", ""))},
 		ShipTo: order.Address{
 			Line1: text("line1"), Line2: text("line2"), City: text("city"), Region: text("region"), PostalCode: text("postal_code"), Country: text("country"),
 		},
-		Service: text("service"), Note: strings.ReplaceAll(text("note"), "\r\n", "\n"), Lines: basketOf(r).lines(p.front.Products()),
+		Service: text("service"), Note: strings.ReplaceAll(text("note"), "\r\n", "\n"), Lines: parseBasket(values).lines(p.front.Products()),
 	}
 }
 
@@ -165,13 +164,4 @@ func upper(text string) string {
 		return ""
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-// orderPath is the path of an order's page. A guest needs the link token.
-func orderPath(o order.Order, guest bool) string {
-	path := "/orders/" + url.PathEscape(string(o.ID))
-	if guest && o.LinkToken != "" {
-		path += "?" + url.Values{"token": {o.LinkToken}}.Encode()
-	}
-	return path
 }

@@ -23,12 +23,12 @@ type orderPage struct {
 	Country  *address.Country
 	Headline headline
 	Stages   []stage
-	Path     string // of the page
+	Path     string       // of the page
 	Token    template.URL // "?token=…" for a guest; or empty
-	Operator bool   // the visitor sees the orders of everybody
-	Personal bool   // the visitor may read documents
-	Cancel   bool   // the visitor may cancel
-	Asked    bool   // the visitor has just asked to cancel
+	Operator bool         // the visitor sees the orders of everybody
+	Personal bool         // the visitor may read documents
+	Cancel   bool         // the visitor may cancel
+	Asked    bool         // the visitor has just asked to cancel
 }
 
 func (p *Pages) order(c echo.Context) error {
@@ -62,9 +62,12 @@ func (p *Pages) orderPage(c echo.Context, s order.State) orderPage {
 // Ended reports whether no change of the order can follow.
 func (v orderPage) Ended() bool { return httpapi.Ended(v.State) }
 
+// Issued reports whether the document is issued.
+func (v orderPage) Issued() bool { return v.Progress.Issued() }
+
 // Cancellable reports whether a cancel can succeed. The owner of the order decides.
 func (v orderPage) Cancellable() bool {
-	return v.Order.Refund == nil && !v.Progress.Issued() && (!v.Status.Final() || v.Status == order.Dead)
+	return v.Order.Refund == nil && !v.Issued() && (!v.Status.Final() || v.Status == order.Dead)
 }
 
 // To are the lines of the address below the name.
@@ -82,6 +85,15 @@ func (v orderPage) Total() *order.Money {
 		return nil
 	}
 	return &v.Progress.Invoice.Total
+}
+
+// orderPath is the path of an order's page. A guest needs the link token.
+func orderPath(o order.Order, guest bool) string {
+	path := "/orders/" + url.PathEscape(string(o.ID))
+	if guest && o.LinkToken != "" {
+		path += "?" + url.Values{"token": {o.LinkToken}}.Encode()
+	}
+	return path
 }
 
 // watchOrder streams the cells of the page.

@@ -39,6 +39,7 @@ func functions(a *assets) template.FuncMap {
 		"tag":    func(kind, words string) template.HTML { return state(kind, words, "st tag") },
 		"status": func(s order.Status) template.HTML { return state(kinds[s], string(s), "st") },
 		"glyph":  glyph,
+		"upper":  upper,
 		"money":  money,
 		"at":     func(t time.Time) template.HTML { return clock(t, "2 Jan 2006, 15:04:05 UTC") },
 		"clock":  func(t time.Time) template.HTML { return clock(t, "15:04:05 UTC") },

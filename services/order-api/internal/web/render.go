@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -105,8 +106,11 @@ func (p *Pages) part(name, part string, v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Problem implements httpapi.Web.
+// Problem implements httpapi.Web. A page that needs a sign-in leads to it, and back.
 func (p *Pages) Problem(c echo.Context, problem *client.Problem) error {
+	if r := c.Request(); problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet && p.front.Config.Pages != nil {
+		return c.Redirect(http.StatusSeeOther, "/sign-in?"+url.Values{"return": {r.URL.RequestURI()}}.Encode())
+	}
 	return p.show(c, problem.Status, "problem", page{Title: problem.Title, Roomy: true, Body: faultOf(c, problem)})
 }
 
@@ -127,4 +131,9 @@ func faultOf(c echo.Context, p *client.Problem) fault {
 		f.Again = c.Request().URL.RequestURI()
 	}
 	return f
+}
+
+// refuse is a problem of the pages themselves.
+func refuse(status int, kind, title, detail string) *client.Problem {
+	return &client.Problem{Type: "/problems/" + kind, Title: title, Status: status, Detail: detail}
 }

@@ -83,7 +83,7 @@ func arrows() []arrow {
 		{mechanism, "jobs", "desk edit foreign identity kafka order sender telemetry topic view wire", "replays many dead letters: the desk makes each request, the view counts the results"},
 		{mechanism, "trail", "identity kafka order telemetry topic wire", "writes acts of principals to the topic of the desk"},
 		{mechanism, "client", "", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "apikey catalogue client config desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates serve telemetry trail view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "httpapi", "apikey catalogue client config desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve telemetry trail view wire", "the door: its JSON is what the client reads"},
 		{mechanism, "address", "order", "checks the postal code of an order's address"},
 		{mechanism, "web", "address catalogue client httpapi identity intake order rates serve view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
 		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve sqlite telemetry topic trail view web wire", "wires the API"},

@@ -147,7 +147,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
-			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, ReplayTo: cfg.ReplayTo,
+			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, products, card))
 	})
 }

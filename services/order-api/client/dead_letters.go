@@ -60,8 +60,9 @@ type Foreign struct {
 	SourcePartition *int32    `json:"source_partition,omitempty"`
 	SourceOffset    *int64    `json:"source_offset,omitempty"`
 	ConsumerGroup   string    `json:"consumer_group,omitempty"`
-	ReplayTo        string    `json:"replay_to,omitempty"` // topic that a replay sends it to
-	ExpiresAt       time.Time `json:"expires_at,omitzero"` // when the retention of its topic deletes it
+	ReplayTo        string    `json:"replay_to,omitempty"`    // topic that a replay sends it to, or empty: it must be named
+	ReplayToBy      string    `json:"replay_to_by,omitempty"` // "header" or "flag": what names that topic
+	ExpiresAt       time.Time `json:"expires_at,omitzero"`    // when the retention of its topic deletes it
 }
 
 // Record is the record that failed. Key and Value are text, or base64 if one of them is not UTF-8.

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -59,13 +60,18 @@ func foreignFacts(f *client.Foreign) []string {
 	if f == nil {
 		return nil
 	}
-	from := f.SourceTopic
+	from := cmp.Or(f.SourceTopic, "an unknown topic")
 	if f.SourcePartition != nil && f.SourceOffset != nil {
 		from += fmt.Sprintf(" partition %d offset %d", *f.SourcePartition, *f.SourceOffset)
 	}
 	lines := []string{fmt.Sprintf("  foreign  %s, from %s", f.Dialect, from)}
-	if f.ReplayTo != "" {
-		lines = append(lines, "  replay   to "+f.ReplayTo)
+	switch f.ReplayToBy {
+	case "header":
+		lines = append(lines, "  replay   to "+f.ReplayTo+", as its headers say")
+	case "flag":
+		lines = append(lines, "  replay   to "+f.ReplayTo+", as --replay-to of the API says")
+	default:
+		lines = append(lines, "  replay   nothing names a topic: give --replay-to TOPIC")
 	}
 	if !f.ExpiresAt.IsZero() {
 		lines = append(lines, "  expires  "+instant(f.ExpiresAt))

@@ -74,7 +74,7 @@ func Read(r *kgo.Record) DeadLetter {
 // Errors of Back.
 var (
 	// ErrNoTarget is returned when nothing says to which topic the record belongs.
-	ErrNoTarget = errors.New("no header of a known library names a topic: name one")
+	ErrNoTarget = errors.New("no header of a known library names a topic that records can be replayed to")
 	// ErrLoop is returned when that is the dead-letter topic.
 	ErrLoop = errors.New("a dead letter is not replayed to its own dead-letter topic")
 	// ErrNoCopy is returned for a dead letter of a share group that does not copy records, unless it

@@ -88,7 +88,9 @@ func (a *api) deadLetter(v visitor, l view.DeadLetter) client.DeadLetter {
 	answer.Topic = cmp.Or(l.Foreign, a.DeadLetters)
 	if l.Foreign != "" {
 		answer.Foreign = toForeign(l)
-		answer.Foreign.ReplayTo = cmp.Or(a.ReplayTo[l.Foreign], l.Topic)
+		if to, by, err := a.Foreign.Target(l.Foreign, l.Topic); err == nil {
+			answer.Foreign.ReplayTo, answer.Foreign.ReplayToBy = to, string(by)
+		}
 		answer.Foreign.ExpiresAt = a.Expiry.Deadline(l.Foreign, l.LastFailed)
 	}
 	answer.Message = v.personal(answer.Message)

@@ -28,6 +28,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/foreign/expiry"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/identity/oidc"
@@ -63,10 +64,10 @@ type Config struct {
 	Decisions   *desk.Decisions
 	Jobs        *jobs.Jobs
 	DeadLetters string // dead-letter topic of this application
-	// Of the dead letters of other programs: when Kafka deletes them, or nil; and by topic where they
-	// are replayed to, instead of the topic that their headers name.
-	Expiry   *expiry.Watch
-	ReplayTo map[string]string
+	// Of the dead letters of other programs: when Kafka deletes them, or nil; and where they are replayed
+	// to.
+	Expiry  *expiry.Watch
+	Foreign sender.Rules
 }
 
 // api holds what handlers need.

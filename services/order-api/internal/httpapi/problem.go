@@ -55,6 +55,7 @@ var (
 	signInRefused     = kind{"sign-in-refused", http.StatusForbidden, "Sign-in refused"}
 	methodNotAllowed  = kind{"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed"}
 	deadLetterClosed  = kind{"dead-letter-closed", http.StatusConflict, "Dead letter already closed"}
+	noTarget          = kind{"no-target-topic", http.StatusConflict, "No topic to replay to"}
 	deadLetterParked  = kind{"dead-letter-parked", http.StatusConflict, "Dead letter parked"}
 	discarded         = kind{"dead-letter-discarded", http.StatusConflict, "Dead letter discarded"}
 	notDiscarded      = kind{"not-discarded", http.StatusConflict, "Dead letter not discarded"}

@@ -53,8 +53,8 @@ const createTimeout = kafka.DeliveryTimeout - time.Second
 // Create freezes a selection and begins a job, on behalf of the principal of ctx. It returns when the
 // view has the job.
 //
-// It is ErrSpec or ErrEmpty for what cannot be done, view.ErrBehind if the view is too old to
-// select, and view.ErrAway if Kafka does not answer; then the job may have been created.
+// It is ErrSpec, ErrEmpty or ErrTarget for what cannot be done, view.ErrBehind if the view is too old to
+// select, and view.ErrAway if Kafka does not answer. With ErrUnsure the job may have been created.
 func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err := j.cfg.View.Fresh(ctx); err != nil {
 		return wire.Job{}, err
@@ -63,7 +63,7 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err != nil {
 		return wire.Job{}, err
 	}
-	if s.Topic, err = j.topicOf(s, ids); err != nil {
+	if s.Topic, err = j.topicOf(ctx, s, ids); err != nil {
 		return wire.Job{}, err
 	}
 	job, chunks, err := s.define(ids, order.Cause{Actor: identity.From(ctx).Actor()})
@@ -77,7 +77,10 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 			return wire.Job{}, err
 		}
 	}
-	return job, j.tell(ctx, job.ID, job.Record())
+	if err := j.tell(ctx, job.ID, job.Record()); err != nil {
+		return wire.Job{}, fmt.Errorf("%w: %w", ErrUnsure, err)
+	}
+	return job, nil
 }
 
 // selected are the IDs that a spec selects, each once.

@@ -3,7 +3,9 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,6 +48,39 @@ func (f *Foreign) check(topic, replayTo string) error {
 		r.Close()
 	}
 	return err
+}
+
+// Limits of targets: how many IDs it asks for at once, and about how many topics it asks Kafka.
+const (
+	maxSourced = 10_000
+	maxTargets = 20
+)
+
+// targets is ErrTarget if none of some dead letters of a topic has a topic to be replayed to.
+func (f *Foreign) targets(ctx context.Context, topic string, ids []string) error {
+	refused := map[string]error{} // by the topic that headers name
+	for part := range slices.Chunk(ids, maxSourced) {
+		named, err := f.view.Sources(ctx, part)
+		if err != nil {
+			return err
+		}
+		for _, name := range named {
+			if refused[name] != nil {
+				continue
+			}
+			if _, _, err = f.sender.Target(ctx, topic, name); err == nil || len(refused) == maxTargets {
+				return nil
+			}
+			if !errors.Is(err, foreign.ErrNoTarget) {
+				return fmt.Errorf("%w: %w", view.ErrAway, err)
+			}
+			refused[name] = err
+		}
+	}
+	if len(refused) == 0 { // all are unknown, and skipped
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrTarget, refused[slices.Min(slices.Collect(maps.Keys(refused)))])
 }
 
 // refused is the reading of a job that the settings do not allow any more.
@@ -116,7 +151,7 @@ func settled(s view.DeadLetterState) wire.SkipReason {
 
 // topicOf is the dead-letter topic of another program that all of some dead letters are in, or empty for
 // ours. It sorts those of another program.
-func (j *Jobs) topicOf(s Spec, ids []string) (string, error) {
+func (j *Jobs) topicOf(ctx context.Context, s Spec, ids []string) (string, error) {
 	first, _ := foreign.ParseID(ids[0])
 	for _, id := range ids {
 		if p, _ := foreign.ParseID(id); p.Topic != first.Topic {
@@ -134,6 +169,11 @@ func (j *Jobs) topicOf(s Spec, ids []string) (string, error) {
 	}
 	if err := j.cfg.Foreign.check(first.Topic, s.ReplayTo); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSpec, err)
+	}
+	if s.ReplayTo == "" {
+		if err := j.cfg.Foreign.targets(ctx, first.Topic, ids); err != nil {
+			return "", err
+		}
 	}
 	if s.DryRun || len(s.Patch) > 0 {
 		return "", fmt.Errorf("%w: dry runs and patches are for orders, not for dead letters of other programs", ErrSpec)

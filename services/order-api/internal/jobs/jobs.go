@@ -79,4 +79,8 @@ var (
 	ErrState   = errors.New("the state of the job does not allow that") // a second pause, for example, or what is done
 	ErrEmpty   = errors.New("nothing is selected")
 	ErrSpec    = errors.New("the job cannot be created")
+	// ErrUnsure is a job whose record may or may not be in Kafka: another one might replay the same again.
+	ErrUnsure = errors.New("the job may have been created")
+	// ErrTarget is a job of dead letters of another program none of which has a topic to be replayed to.
+	ErrTarget = errors.New("there is no topic to replay to")
 )

@@ -220,6 +220,16 @@ func (v *View) Touched(ctx context.Context, topic string, ids []string, sent boo
 	return touched, nil
 }
 
+// Sources returns the topics that the headers of some dead letters of other programs name, each once,
+// and an empty one for those that name none. It leaves out IDs that are not known.
+func (v *View) Sources(ctx context.Context, ids []string) (topics []string, err error) {
+	err = v.ask(func() (err error) {
+		topics, err = v.cfg.Store.Sources(ctx, ids)
+		return err
+	})
+	return topics, err
+}
+
 // OldestForeign returns the dead letter of a topic of another program that has the oldest record of
 // those that wait for an operator, or nil.
 func (v *View) OldestForeign(ctx context.Context, topic string) (*DeadLetter, error) {

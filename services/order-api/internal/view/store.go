@@ -71,6 +71,10 @@ type Store interface {
 	// Those that are SentOn and not edited are left out unless sent is set.
 	Touched(ctx context.Context, foreign string, partition int32, from, to int64, sent bool) ([]DeadLetter, error)
 
+	// Sources returns the topics of the records that failed, of some dead letters: each once, in any
+	// sequence, and an empty one where that is not known.
+	Sources(ctx context.Context, ids []string) ([]string, error)
+
 	// Acts returns the acts that a filter selects, newest first and then by ID, after a cursor unless
 	// that is zero, and at most Limit of them. It leaves out their traces.
 	Acts(ctx context.Context, f ActFilter, after Cursor) ([]wire.Act, error)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +46,21 @@ AND (? OR state <> 'sent' OR edited <> 0)`
 		return err
 	}, query, []any{foreign, partition, from, to, sent})
 	return all, err
+}
+
+// Sources implements view.Store.
+func (s *Store) Sources(ctx context.Context, ids []string) (topics []string, err error) {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = s.each(ctx, "the topics that dead letters name", func(scan scan) error {
+		var topic string
+		err := scan(&topic)
+		topics = append(topics, topic)
+		return err
+	}, "SELECT DISTINCT topic FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))", []any{string(text)})
+	return topics, err
 }
 
 // Select implements view.Store.

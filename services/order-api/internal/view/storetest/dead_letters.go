@@ -122,6 +122,13 @@ func knowsForeign(t *testing.T, s *store) {
 		view.JobAdvanced{JobBatch: wire.JobBatch{JobHead: jobOf(2).JobHead, To: 2, Skipped: map[int]wire.SkipReason{1: wire.SkipTarget}}})
 	equal(t, "sent", s.deadLetter(sent.ID()).State, view.SentOn)
 	equal(t, "skipped", s.state(skipped.ID(), skipped), view.Open)
+	nowhere := foreign(5)
+	nowhere.Topic = ""
+	s.apply(nowhere)
+	sources, err := s.Sources(t.Context(), []string{sent.ID(), skipped.ID(), nowhere.ID(), "pay.DLT:1-99"})
+	s.check(err)
+	slices.Sort(sources)
+	equal(t, "topics that they name", sources, []string{"", "pay"})
 }
 
 // jobOf is the definition of a job of some items.

@@ -266,6 +266,23 @@ func TestARecordThatIsNoOrderIsEditedIntoOne(t *testing.T) {
 	})
 }
 
+// TestARecordThatBecameAnOrderIsNotRefusedAgain has two jobs ask for the same replay, one of them with an edit.
+func TestARecordThatBecameAnOrderIsNotRefusedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		l.work(t, l.put(t, l.Topics.Orders, &kgo.Record{Key: []byte("ord_1"), Value: []byte("{broken")}))
+		q, other := replayOf(l.deadLetter(t)), replayOf(l.deadLetter(t))
+		q.Value, q.Edit, q.Job, other.Job = wire.Order(sample("ord_1")).Value, 1, "job_1", "job_2"
+		l.work(t, l.ask(t, q))
+		l.work(t, l.ask(t, other))
+		l.tells(t, "ord_1", "accepted", "working #1", "mailing #1", "confirmed #1", "confirmed already-done #1")
+		if s := l.States(t)["ord_1"]; s.Timeline[4].Job != "job_2" || len(l.DeadLetters(t)) != 1 {
+			t.Errorf("got %d dead letters and %+v, want one, and an answer to the other job", len(l.DeadLetters(t)), s.Timeline)
+		}
+	})
+}
+
 func TestARecordIsNotEditedIntoAnOrderThatExists(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

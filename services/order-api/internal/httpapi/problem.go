@@ -77,6 +77,7 @@ var (
 	invalidReason     = kind{"invalid-reason", http.StatusUnprocessableEntity, "Invalid reason"}
 	invalidEdit       = kind{"invalid-edit", http.StatusUnprocessableEntity, "Invalid edit"}
 	invalidNote       = kind{"invalid-note", http.StatusUnprocessableEntity, "Invalid note"}
+	invalidAssignment = kind{"invalid-assignment", http.StatusUnprocessableEntity, "Invalid assignment"}
 	invalidSelection  = kind{"invalid-selection", http.StatusUnprocessableEntity, "Invalid selection"}
 	emptySelection    = kind{"empty-selection", http.StatusUnprocessableEntity, "Nothing selected"}
 	invalidPatch      = kind{"invalid-patch", http.StatusUnprocessableEntity, "Invalid JSON Patch"}

@@ -29,6 +29,8 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/v1/dead-letters", requires(identity.ReadDeadLetters), a.listDeadLetters, a.limitLists)
 	a.get(e, "/v1/dead-letters/groups", requires(identity.ReadDeadLetters), a.listGroups, a.limitLists)
 	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/notes", requires(identity.NoteDeadLetters), a.noteGroup)
+	a.get(e, "/v1/dead-letters/groups/:id", requires(identity.ReadDeadLetters), a.getGroup, a.limitLists)
+	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/assign", requires(identity.NoteDeadLetters), a.assignGroup)
 	a.get(e, "/v1/dead-letters/export", requires(identity.ReadDeadLetters), a.exportDeadLetters)
 	a.route(e, http.MethodPost, importPath, requires(identity.EditDeadLetters), a.importDecisions, a.limitLists)
 	a.route(e, http.MethodPost, "/v1/dead-letters/fix", requires(identity.EditDeadLetters), a.previewFix, a.limitLists)

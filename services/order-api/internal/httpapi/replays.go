@@ -176,7 +176,7 @@ func (a *api) selectFor(spec *jobs.Spec, s *selection) error {
 	case spec.ReplayTo != "" && topic == "" && !cause:
 		return invalidProblem(invalidReplay, []order.Invalid{{Pointer: "/replay_to", Detail: "is only for dead letters of other programs"}})
 	case topic != "" && (spec.Patch != nil || spec.DryRun):
-		return newProblem(invalidReplay, "dead letters of other programs cannot be patched, and there is no dry run of them")
+		return newProblem(invalidReplay, "only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first")
 	}
 	spec.IDs, spec.Text, spec.Topic = s.ids, s.String(), topic
 	if s.ids == nil {

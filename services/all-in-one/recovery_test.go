@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -167,24 +169,29 @@ func (d *desk) dies(t *testing.T, total int) {
 	t.Helper()
 	d.mails.Behave(inbox.Behaviour{At: "RCPT", Code: 550})
 	g, ctx := errgroup.WithContext(t.Context())
-	g.SetLimit(100)
+	g.SetLimit(32)
 	for n := range total {
-		g.Go(func() error {
-			o, err := d.apis[0].Place(ctx, client.NewOrder{
-				Customer: client.Customer{Name: "Ann Example", Email: fmt.Sprintf("ann-%d@example.com", n)}, Service: "standard",
-				ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-				Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 1}},
-			}, fmt.Sprint("order-", n), time.Minute)
-			if err == nil && o.Status != string(order.Dead) {
-				err = fmt.Errorf("order %s is %s, want it dead", o.ID, o.Status)
-			}
-			return err
-		})
+		g.Go(func() error { return d.die(ctx, n) })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	d.mails.Behave(inbox.Behaviour{})
+}
+
+// die places an order, and returns when it is dead. An answer that is late is asked for again, with the same key.
+func (d *desk) die(ctx context.Context, n int) error {
+	for {
+		o, err := d.apis[0].Place(ctx, client.NewOrder{
+			Customer: client.Customer{Name: "Ann Example", Email: fmt.Sprintf("ann-%d@example.com", n)}, Service: "standard",
+			ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+			Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 1}},
+		}, fmt.Sprint("order-", n), time.Minute)
+		p, refused := errors.AsType[*client.Problem](err)
+		if late := refused && p.Status >= http.StatusInternalServerError; err != nil && !late || o.Status == string(order.Dead) {
+			return err
+		}
+	}
 }
 
 // sent reports whether a job has sent so many dead letters, and is run by somebody.

@@ -181,7 +181,7 @@ func (j *Jobs) topicOf(ctx context.Context, s Spec, ids []string) (string, error
 		}
 	}
 	if s.DryRun || len(s.Patch) > 0 {
-		return "", fmt.Errorf("%w: dry runs and patches are for orders, not for dead letters of other programs", ErrSpec)
+		return "", fmt.Errorf("%w: only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first", ErrSpec)
 	}
 	slices.SortFunc(places, func(a, b foreign.Place) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))

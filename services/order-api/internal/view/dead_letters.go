@@ -70,7 +70,7 @@ func (v *View) Failures(ctx context.Context, id string) (all []Failure, err erro
 	return all, cmp.Or(err, v.life.complete())
 }
 
-// Decisions returns the decisions about a dead letter, or the notes about a group, by its ID, the
+// Decisions returns the decisions about a dead letter, or those about a group, by its ID, the
 // first first. An edit that was not the next version is left out: its editor had not seen another one.
 func (v *View) Decisions(ctx context.Context, target string) (all []wire.Decision, err error) {
 	err = v.ask(func() (err error) {

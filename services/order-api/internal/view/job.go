@@ -144,6 +144,7 @@ const (
 	AlreadyDone ReplayOutcome = "already-done" // the order had ended
 	Conflicted  ReplayOutcome = "conflict"     // the order had changed, or does not take the edit
 	Stopped     ReplayOutcome = "cancelled"    // the order was cancelled meanwhile
+	OrderErased ReplayOutcome = "erased"       // the order was erased before a worker read the replay
 	WouldPass   ReplayOutcome = "would-pass"   // of a dry run: no step that was tried fails
 	WouldFail   ReplayOutcome = "would-fail"   // of a dry run
 	Sent        ReplayOutcome = "sent"         // of another program: there are no results

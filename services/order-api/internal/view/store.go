@@ -60,6 +60,9 @@ type Store interface {
 	// Groups returns the groups of the dead letters that a filter selects, in any sequence. The first
 	// hour of Group.Hours begins at a time.
 	Groups(ctx context.Context, f DeadLetterFilter, words []string, hours time.Time) ([]Group, error)
+	// CauseOrders returns the orders of the newest dead letters of a cause, in any sequence, and at most
+	// so many.
+	CauseOrders(ctx context.Context, cause string, most int) ([]Row, error)
 	// Failures returns the failures of a dead letter by their numbers.
 	Failures(ctx context.Context, id string) ([]Failure, error)
 	// Decisions returns the decisions about a dead letter or a group, in the sequence in which they

@@ -260,6 +260,10 @@ func TestARecordThatIsNoOrderIsEditedIntoOne(t *testing.T) {
 		if s.Edit != 3 || s.Replays != 3 || s.Origin.Offset != dead.Origin.Offset || len(l.Invoices(t)["ord_1"]) != 1 {
 			t.Errorf("got state %+v, want edit 3 at the place of the record", s)
 		}
+		// The number was announced void, and is issued: the invoice is behind the void record.
+		if number := string(l.Invoices(t)["ord_1"][0].Key); number != s.Origin.InvoiceNumber() || len(l.voids(t)) != 1 {
+			t.Errorf("got invoice %s and void numbers %v, want the number of the record", number, l.voids(t))
+		}
 		if got := l.Records(t, l.Topics.Orders); len(got) != 1 || string(got[0].Value) != "{broken" {
 			t.Errorf("got %v in orders, want the record as it was", got)
 		}

@@ -242,7 +242,7 @@ FROM (SELECT coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at, 0) A
     WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
     WHEN i.number > 0 AND EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number)
       THEN 'failed-again'
-    WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'already-done'
+    WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'erased'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
 FROM (SELECT 1) LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
 LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"

@@ -36,6 +36,7 @@ import (
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
+	"example.com/orders/services/order-api/internal/web"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/rates"
@@ -86,6 +87,7 @@ type Config struct {
 	Topics topic.Set
 	Log    *slog.Logger
 
+	Inbox     string                      // URL of the mail inbox that pages link to; or empty
 	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
@@ -105,7 +107,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	products, card, err := cfg.pricing()
+	products, card, pages, err := cfg.shop()
 	if err != nil {
 		return err
 	}
@@ -145,7 +147,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
 			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, products, card))
 	})
@@ -159,28 +161,29 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 	}
 	return jobs.New(k.replays, jobs.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
-		Own:     &jobs.Own{Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, k.layout, price), Topics: cfg.Topics, Layout: k.layout},
 		Foreign: jobs.NewForeign(sender.New(k.replays, k.rules, cfg.Log), v),
 	})
 }
 
 func (cfg *Config) stats(k *clients, v *view.View, in *intake.Intake) *stats.Stats {
 	return stats.New(stats.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: k.layout.Partitions, Group: cfg.Group, View: v, Promise: cfg.Promise, Blocked: in.Blocked, Log: cfg.Log,
+		Kafka: cfg.Kafka, Client: k.replays, Topics: cfg.Topics, Partitions: k.layout.Partitions, Group: cfg.Group, View: v, Promise: cfg.Promise, Blocked: in.Blocked, Log: cfg.Log,
 	})
 }
 
-// pricing loads the catalogue, and the rate card for quotes.
-func (cfg *Config) pricing() (*catalogue.Catalogue, *rates.Card, error) {
+// shop loads the catalogue, the rate card for quotes, and the pages.
+func (cfg *Config) shop() (*catalogue.Catalogue, *rates.Card, *web.Pages, error) {
 	products, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	card, err := rates.Load(cfg.RateCard)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
+		return nil, nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}
-	return products, card, nil
+	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
+	return products, card, pages, err
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

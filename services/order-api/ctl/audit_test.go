@@ -38,7 +38,7 @@ func TestAuditFailsOnFaults(t *testing.T) {
 	check("audit --group g", "\nnot ok: 1 faults\n", "faults found: 1 lost")
 	check("audit --group g --json", `"faults":[{"kind":"lost","count":1,"where":[{"partition":1,"offset":0,"order":"ord_1"}]}]`,
 		"faults found: 1 lost")
-	check("audit --prefix shop", "", "topics are not as they must be:\n"+missing("shop", "shop.retry.10s", "shop.retry.2m", "shop.waiting", "shop.replay", "shop.status", "shop.invoices", "shop.dlq", "shop.desk"))
+	check("audit --prefix shop", "", "topics are not as they must be:\n"+missing("shop", "shop.retry.10s", "shop.retry.2m", "shop.waiting", "shop.replay", "shop.status", "shop.invoices", "shop.dlq", "shop.desk", "shop.workers"))
 }
 
 func missing(topics ...string) string {

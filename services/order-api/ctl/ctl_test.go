@@ -253,7 +253,7 @@ func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
 	for _, row := range []struct{ args, stdout, err string }{
 		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
 		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1, and --replication must not be negative"},
-		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq shop.desk\n", ""},
+		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq shop.desk shop.workers\n", ""},
 		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
 		{"topics check --prefix shop", "all topics of prefix shop have the required settings: 2 partitions, invoice numbers INV-", ""},
 		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
@@ -269,7 +269,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq assign", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

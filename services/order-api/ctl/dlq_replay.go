@@ -228,7 +228,7 @@ func progressText(j client.ReplayJob) string {
 
 // verdict is nil if all dead letters of a job got what the user asked for.
 func verdict(j client.ReplayJob) error {
-	n, meant := j.Counts, j.Skipped["closed"]+j.Skipped["discarded"]
+	n, meant := j.Counts, j.Skipped["closed"]+j.Skipped["discarded"]+j.Skipped["erased"]
 	if len(j.Patch) > 0 { // those that a patch does not change are left out
 		meant += j.Skipped["refused"] + j.Skipped["locked"]
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/client"
-	"example.com/orders/shared/config"
 )
 
 type showDeadLetter struct {
@@ -18,9 +17,6 @@ type showDeadLetter struct {
 // Run shows a dead letter.
 func (c *showDeadLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
 	l, err := api.DeadLetter(ctx, c.ID)
-	if replayable(err) {
-		return config.Hint(err, "replay it with: ordersctl dlq replay "+c.ID)
-	}
 	if err != nil {
 		return explain(err)
 	}
@@ -28,6 +24,9 @@ func (c *showDeadLetter) Run(ctx context.Context, p *printer, api *client.Client
 	lines = append(append(lines, foreignFacts(l.Foreign)...), history(l)...)
 	if n := l.NextReplay; n != nil {
 		lines = append(lines, "  next     "+nextReplay(*n))
+	}
+	if l.State == "lost" {
+		lines = append(lines, "  record   deleted from its topic")
 	}
 	if r := l.Record; r != nil {
 		for _, h := range r.Headers {

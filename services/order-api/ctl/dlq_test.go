@@ -351,8 +351,8 @@ func TestListsShowGroupsAndJobs(t *testing.T) {
 		j.Halted = &client.Halted{At: noon, Why: "2 of 6 failed again"}
 	})}
 	for _, row := range []struct{ args, stdout, stderr string }{
-		{"groups", "c1  12  shipping      no-route  2026-03-01T13:00:00Z  2026-03-01T12:00:00Z  9 open, 1 parked, 2 discarded  no zone for ‹text›\n" +
-			"c2  3   payments.dlt  no-route  2026-03-01T13:00:00Z  2026-03-01T12:00:00Z  3 sent                         no zone for ‹text›\n", "ordersctl: 3 more causes: see --limit\n"},
+		{"groups", "c1  12  shipping      no-route  2026-03-01T13:00:00Z  2026-03-01T12:00:00Z  9 open, 1 parked, 2 discarded  -  no zone for ‹text›\n" +
+			"c2  3   payments.dlt  no-route  2026-03-01T13:00:00Z  2026-03-01T12:00:00Z  3 sent                         -  no zone for ‹text›\n", "ordersctl: 3 more causes: see --limit\n"},
 		{"jobs", "job_1  running  replay  10  3 confirmed, 7 not sent  2026-03-01T12:00:00Z  operator:ann  cause c1  New rates\n", ""},
 		{"jobs list --phase running --limit 1", "job_1  running  replay  10  3 confirmed, 7 not sent  2026-03-01T12:00:00Z  operator:ann  cause c1  New rates\n", ""},
 		{"jobs show job_1", "job_1 halted 10: 4 confirmed, 2 failed again, 4 not sent\n  asked    replay, cause c1, 50 a second, stops above 10 %, parked ones too, with a patch\n" +

@@ -79,12 +79,6 @@ func overdue(err error) bool {
 	return refused && p.Status == http.StatusTooManyRequests && p.Type != rateLimited
 }
 
-// replayable reports whether a dead letter is gone from its topic, and its order is still known.
-func replayable(err error) bool {
-	p, refused := errors.AsType[*client.Problem](err)
-	return refused && p.Status == http.StatusGone && p.Order != ""
-}
-
 // notAllowed reports whether the sign-in is missing or not enough.
 func notAllowed(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)

@@ -3,6 +3,7 @@
 package worker_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -58,12 +59,15 @@ func TestWorkerTellsOfItselfUntilItStops(t *testing.T) {
 		}
 		s.mails.Behave(inbox.Behaviour{})
 		s.Await(t, ended(20))
+		time.Sleep(2 * time.Second)
 		stop()
 		after, tombstones := s.told(t)
 		if tombstones != 1 {
 			t.Errorf("stopped: got %d tombstones, want one", tombstones)
 		}
-		if now := after[len(after)-1]; now.ID != last.ID || !slices.ContainsFunc(after, func(w wire.Worker) bool { return w.Dependencies[0].State == "closed" && !w.Dependencies[0].Since.IsZero() }) {
+		if now := after[len(after)-1]; now.ID != last.ID || !slices.ContainsFunc(after, func(w wire.Worker) bool {
+			return w.Dependencies[0].State == "closed" && !w.Dependencies[0].Since.IsZero()
+		}) {
 			t.Errorf("got %+v last, want the same worker, and the mail server up again", now)
 		}
 		s.confirmedOnce(t, 20)
@@ -82,5 +86,39 @@ func TestWorkerWorksWithoutTheTopicOfTheWorkers(t *testing.T) {
 		s.Await(t, ended(20))
 		stop()
 		s.confirmedOnce(t, 20)
+	})
+}
+
+// TestPartitionsOfAKilledWorkerAreToldByTheNext: within wire.WorkerGone of the kill the other worker says that it has them.
+func TestPartitionsOfAKilledWorkerAreToldByTheNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		cfg := s.settings(t)
+		victim := s.tap(t, &cfg, own)
+		s.run(t, "the worker that dies", func(ctx context.Context) error { return worker.Run(ctx, cfg) })
+		time.Sleep(3 * time.Second)
+		stop := s.work(t)
+		time.Sleep(10 * time.Second)
+		victim.kill()
+		killed := time.Now()
+		time.Sleep(wire.WorkerGone)
+		all, tombstones := s.told(t)
+		last := map[string]wire.Worker{}
+		for _, w := range all {
+			last[w.ID] = w
+		}
+		if len(last) != 2 || tombstones != 0 {
+			t.Fatalf("got %d workers and %d tombstones, want two and none", len(last), tombstones)
+		}
+		for id, w := range last {
+			switch {
+			case w.At.After(killed) && len(w.Partitions) != s.layout.Partitions:
+				t.Errorf("%s: got partitions %+v, want all", id, w.Partitions)
+			case !w.At.After(killed) && len(w.Partitions) == s.layout.Partitions:
+				t.Errorf("%s: got all partitions of the killed worker, want some of the other one", id)
+			}
+		}
+		stop()
 	})
 }

@@ -7,18 +7,22 @@ import "time"
 // Stats is the whole system at a time: what has to be done, how fast it is done, and by which workers.
 // A pointer that is nil is a value that is not known at the moment.
 type Stats struct {
-	At           time.Time    `json:"at"`
-	Rev          int64        `json:"rev"` // At in Unix milliseconds
-	Promise      Promise      `json:"promise"`
-	Rates        Rates        `json:"rates"`
-	Latency      *Latency     `json:"latency"` // nil: no order was confirmed in the last 5 minutes
-	Orders       *Orders      `json:"orders"`
-	DeadLetters  *DeadLetters `json:"dead_letters"`
-	InFlight     int          `json:"in_flight"` // orders, in all live workers
-	Slots        int          `json:"slots"`     // limit of InFlight
-	Unowned      int          `json:"unowned"`   // partitions without an owner
-	Blocked      int          `json:"blocked"`   // partitions
-	ReadModel    ReadModel    `json:"read_model"`
+	At          time.Time    `json:"at"`
+	Rev         int64        `json:"rev"` // At in Unix milliseconds
+	Promise     Promise      `json:"promise"`
+	Rates       Rates        `json:"rates"`
+	Latency     *Latency     `json:"latency"` // nil: no order was confirmed in the last 5 minutes
+	Orders      *Orders      `json:"orders"`
+	DeadLetters *DeadLetters `json:"dead_letters"`
+	InFlight    int          `json:"in_flight"` // orders, in all live workers
+	Slots       int          `json:"slots"`     // limit of InFlight
+	Unowned     int          `json:"unowned"`   // partitions without an owner
+	Blocked     int          `json:"blocked"`   // partitions
+	// ReadModel is how far the read model of this API is behind the topics.
+	ReadModel struct {
+		Lag   int64      `json:"lag"`      // records
+		Fresh *time.Time `json:"fresh_at"` // when nothing was missing last; nil: not since the start
+	} `json:"read_model"`
 	Workers      []Worker     `json:"workers"`    // the oldest first
 	Partitions   []Partition  `json:"partitions"` // by number
 	Dependencies []Dependency `json:"dependencies"`
@@ -64,12 +68,6 @@ type Orders struct {
 type DeadLetters struct {
 	Open      int `json:"open"`
 	Uncertain int `json:"uncertain"` // of them: the outcome of the mail is unknown
-}
-
-// ReadModel is how far the read model of this API is behind the topics.
-type ReadModel struct {
-	Lag   int64      `json:"lag"` // records
-	Fresh *time.Time `json:"fresh_at"`
 }
 
 // Worker is a worker.

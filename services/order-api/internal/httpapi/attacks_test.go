@@ -161,6 +161,8 @@ func deskActs() (all []attack) {
 		{"", "POST", "/v1/dead-letters/groups/CAUSE/notes", "", `{"text":"a"}`, 403},
 	}
 	reads := []attack{
+		{"", "POST", "/v1/dead-letters/groups/CAUSE/assign", "", `{"to":"a"}`, 403},
+		{"", "GET", "/v1/dead-letters/groups/CAUSE", "", "", 403},
 		{"", "GET", "/v1/dead-letters/groups", "", "", 403},
 		{"", "GET", "/v1/dead-letters/export", "", "", 403},
 		{"", "HEAD", "/v1/dead-letters/export", "", "", 403},
@@ -169,6 +171,9 @@ func deskActs() (all []attack) {
 		{"", "GET", "/v1/replays/JOB", "", "", 403},
 		{"", "GET", "/v1/replays/JOB/forecasts", "", "", 403},
 		{"", "GET", "/v1/replays/JOB/events", "", "", 403},
+		{"", "GET", "/v1/stats", "", "", 403},
+		{"", "HEAD", "/v1/stats", "", "", 403},
+		{"", "GET", "/v1/stats/events", "", "", 403},
 	}
 	for who, denied := range map[string][][]attack{
 		"mallory": {edits, replays, notes, reads}, "viewer": {edits, replays, notes}, "support": {edits, replays}, "operator": {edits}, "janitor": {edits, replays, notes, reads},
@@ -204,6 +209,7 @@ func masked() []attack {
 		{"viewer", "GET", "/v1/replays/JOB", "", "", 200},
 		{"viewer", "GET", "/v1/replays/JOB/forecasts", "", "", 200},
 		{"viewer", "GET", "/v1/replays/JOB/events", "", "", 200},
+		{"viewer", "GET", "/v1/stats", "", "", 200},
 	}
 }
 

@@ -53,8 +53,10 @@ func (a *api) getDeadLetter(c echo.Context) error {
 	switch {
 	case err == nil:
 		answer.Record = v.record(whole)
-	case !lost: // of a record that is gone, everything else is shown
+	case !lost:
 		return err
+	case replayable(l): // of a record that is gone, everything else is shown; the view may not know yet
+		answer.State = string(view.Lost)
 	}
 	h, err := a.desk.History(ctx, l)
 	if err != nil {

@@ -117,10 +117,10 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,
 		Foreign: jobs.NewForeign(sender.New(s.Client, rules, quiet), s.view),
-		Own:     &jobs.Own{Desk: d, Topics: s.Topics, Layout: layout, Price: products.Price},
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, layout, products.Price), Topics: s.Topics, Layout: layout},
 	})
 	s.stats = stats.New(stats.Config{
-		Kafka: s.Config(), Topics: s.Topics, Partitions: layout.Partitions, View: s.view, Promise: promise, Blocked: in.Blocked, Log: quiet,
+		Kafka: s.Config(), Client: s.Client, Topics: s.Topics, Partitions: layout.Partitions, View: s.view, Promise: promise, Blocked: in.Blocked, Log: quiet,
 	})
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),

@@ -176,7 +176,7 @@ func (a *api) selectFor(spec *jobs.Spec, s *selection) error {
 	case spec.ReplayTo != "" && topic == "" && !cause:
 		return invalidProblem(invalidReplay, []order.Invalid{{Pointer: "/replay_to", Detail: "is only for dead letters of other programs"}})
 	case topic != "" && (spec.Patch != nil || spec.DryRun):
-		return newProblem(invalidReplay, "dead letters of other programs cannot be patched, and there is no dry run of them")
+		return newProblem(invalidReplay, "only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first")
 	}
 	spec.IDs, spec.Text, spec.Topic = s.ids, s.String(), topic
 	if s.ids == nil {
@@ -280,6 +280,9 @@ func toReplayJob(p jobs.Progress) client.ReplayJob {
 	for why, n := range p.Skipped {
 		answer.Skipped[string(why)] = n
 	}
+	if n := p.Counts[view.OrderErased]; n > 0 {
+		answer.Skipped[string(view.OrderErased)] = n
+	}
 	if p.Left > 0 {
 		answer.SecondsLeft = new(p.Left.Seconds())
 	}
@@ -301,7 +304,7 @@ func toReplayCounts(p jobs.Progress) client.ReplayCounts {
 	counts := client.ReplayCounts{
 		NotSent: p.NotSent, InProgress: n(view.InFlight) + n(view.Retrying) + n(view.Waiting), Confirmed: n(view.Confirmed),
 		FailedAgain: n(view.FailedAgain), AlreadyDone: n(view.AlreadyDone), Cancelled: n(view.Stopped), Conflict: n(view.Conflicted),
-		Sent: n(view.Sent), WouldPass: n(view.WouldPass), WouldFail: n(view.WouldFail),
+		Sent: n(view.Sent), WouldPass: n(view.WouldPass), WouldFail: n(view.WouldFail), Skipped: n(view.OrderErased),
 	}
 	for _, skipped := range p.Skipped {
 		counts.Skipped += skipped

@@ -29,6 +29,8 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/v1/dead-letters", requires(identity.ReadDeadLetters), a.listDeadLetters, a.limitLists)
 	a.get(e, "/v1/dead-letters/groups", requires(identity.ReadDeadLetters), a.listGroups, a.limitLists)
 	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/notes", requires(identity.NoteDeadLetters), a.noteGroup)
+	a.get(e, "/v1/dead-letters/groups/:id", requires(identity.ReadDeadLetters), a.getGroup, a.limitLists)
+	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/assign", requires(identity.NoteDeadLetters), a.assignGroup)
 	a.get(e, "/v1/dead-letters/export", requires(identity.ReadDeadLetters), a.exportDeadLetters)
 	a.route(e, http.MethodPost, importPath, requires(identity.EditDeadLetters), a.importDecisions, a.limitLists)
 	a.route(e, http.MethodPost, "/v1/dead-letters/fix", requires(identity.EditDeadLetters), a.previewFix, a.limitLists)
@@ -38,15 +40,7 @@ func (a *api) routes(e *echo.Echo) {
 	a.route(e, http.MethodPost, "/v1/dead-letters/:id/discard", requires(identity.EditDeadLetters), a.discardDeadLetter)
 	a.route(e, http.MethodPost, "/v1/dead-letters/:id/restore", requires(identity.EditDeadLetters), a.restoreDeadLetter)
 	a.route(e, http.MethodPost, "/v1/dead-letters/:id/notes", requires(identity.NoteDeadLetters), a.noteDeadLetter)
-	a.route(e, http.MethodPost, "/v1/replays", requires(identity.ReplayDeadLetters), a.startReplay)
-	a.get(e, "/v1/replays", requires(identity.ReadDeadLetters), a.listReplays, a.limitLists)
-	a.get(e, "/v1/replays/:id", requires(identity.ReadDeadLetters), a.getReplay)
-	a.get(e, "/v1/replays/:id/forecasts", requires(identity.ReadDeadLetters), a.listForecasts, a.limitLists)
-	a.get(e, "/v1/replays/:id/events", requires(identity.ReadDeadLetters), a.watchReplay)
-	a.route(e, http.MethodPost, "/v1/replays/:id/pause", requires(identity.ReplayDeadLetters), a.commandReplay(trail.PauseJob, wire.JobPause))
-	a.route(e, http.MethodPost, "/v1/replays/:id/resume", requires(identity.ReplayDeadLetters), a.commandReplay(trail.ResumeJob, wire.JobResume))
-	a.route(e, http.MethodPost, "/v1/replays/:id/cancel", requires(identity.ReplayDeadLetters), a.commandReplay(trail.CancelJob, wire.JobCancel))
-	a.route(e, http.MethodPost, "/v1/replays/:id/rate", requires(identity.ReplayDeadLetters), a.changeRate)
+	a.replayRoutes(e)
 	a.get(e, "/v1/keys", requires(identity.ManageKeys), a.listKeys)
 	a.get(e, "/v1/stats", requires(identity.ReadStats), a.getStats)
 	a.get(e, "/v1/stats/events", requires(identity.ReadStats), a.watchStats)
@@ -62,7 +56,36 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/sign-in", public, a.signIn)
 	a.get(e, "/sign-in/callback", public, a.signInCallback)
 	a.route(e, http.MethodPost, "/sign-out", public, a.signOut)
-	a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	a.pages(e)
+}
+
+// pages registers the pages. Without pages / leads to the documentation.
+func (a *api) pages(e *echo.Echo) {
+	if a.Web == nil {
+		a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+		return
+	}
+	for _, p := range a.Web.Pages(Front{a}) {
+		n := need{permission: p.Needs, public: p.Needs == "", guests: p.Guests}
+		if p.Method == http.MethodGet {
+			a.get(e, p.Path, n, p.Handler)
+		} else {
+			a.route(e, p.Method, p.Path, n, p.Handler)
+		}
+	}
+}
+
+// replayRoutes registers those of replay jobs.
+func (a *api) replayRoutes(e *echo.Echo) {
+	a.route(e, http.MethodPost, "/v1/replays", requires(identity.ReplayDeadLetters), a.startReplay)
+	a.get(e, "/v1/replays", requires(identity.ReadDeadLetters), a.listReplays, a.limitLists)
+	a.get(e, "/v1/replays/:id", requires(identity.ReadDeadLetters), a.getReplay)
+	a.get(e, "/v1/replays/:id/forecasts", requires(identity.ReadDeadLetters), a.listForecasts, a.limitLists)
+	a.get(e, "/v1/replays/:id/events", requires(identity.ReadDeadLetters), a.watchReplay)
+	a.route(e, http.MethodPost, "/v1/replays/:id/pause", requires(identity.ReplayDeadLetters), a.commandReplay(trail.PauseJob, wire.JobPause))
+	a.route(e, http.MethodPost, "/v1/replays/:id/resume", requires(identity.ReplayDeadLetters), a.commandReplay(trail.ResumeJob, wire.JobResume))
+	a.route(e, http.MethodPost, "/v1/replays/:id/cancel", requires(identity.ReplayDeadLetters), a.commandReplay(trail.CancelJob, wire.JobCancel))
+	a.route(e, http.MethodPost, "/v1/replays/:id/rate", requires(identity.ReplayDeadLetters), a.changeRate)
 }
 
 // route adds a route. Its name is what it needs: a test finds routes that were added without.

@@ -20,11 +20,6 @@ const backlog = time.Minute
 // follow counts the records of the topics until ctx ends. It is never behind for long: what it cannot read
 // is left out.
 func (s *Stats) follow(ctx context.Context) {
-	defer func() {
-		s.making <- struct{}{} // the last snapshot is made
-		s.lags.close()
-		<-s.making
-	}()
 	cl := s.connect(ctx)
 	if cl == nil {
 		return

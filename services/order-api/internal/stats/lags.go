@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"example.com/orders/services/order-api/client/system"
 	"example.com/orders/shared/kafka"
 )
@@ -16,7 +14,6 @@ const lagsEvery = 2 * time.Second
 // lags is how far the topics go, and how far the workers have finished them. One goroutine at a time uses
 // it.
 type lags struct {
-	cl      *kgo.Client // nil: not connected
 	asked   time.Time
 	starts  kafka.Offsets
 	ends    kafka.Offsets
@@ -26,26 +23,19 @@ type lags struct {
 // ask takes over what Kafka answers. What it does not answer is not known.
 func (l *lags) ask(ctx context.Context, cfg Config) {
 	l.asked, l.starts, l.ends, l.commits = time.Now(), nil, nil, nil
-	if l.cl == nil {
-		var err error
-		if l.cl, err = cfg.Kafka.Connect(ctx); err != nil {
-			l.cl = nil
-			return
-		}
-	}
 	read, others := topicNames(cfg.Topics)
 	var all []kafka.Partition
 	for _, name := range append(read, others...) {
 		all = append(all, parts(name, cfg.Partitions)...)
 	}
-	l.starts = kafka.Starts(ctx, l.cl, all...)
+	l.starts = kafka.Starts(ctx, cfg.Client, all...)
 	if cfg.Group != "" { // before the ends: a lag is never negative
-		commits, err := kafka.Commits(ctx, l.cl, cfg.Group, all[:len(read)*cfg.Partitions]...)
+		commits, err := kafka.Commits(ctx, cfg.Client, cfg.Group, all[:len(read)*cfg.Partitions]...)
 		if err == nil {
 			l.commits = commits
 		}
 	}
-	l.ends = kafka.Ends(ctx, l.cl, all...)
+	l.ends = kafka.Ends(ctx, cfg.Client, all...)
 }
 
 func parts(name string, n int) (all []kafka.Partition) {
@@ -102,10 +92,4 @@ func add(a, b int64) int64 {
 		return -1
 	}
 	return a + b
-}
-
-func (l *lags) close() {
-	if l.cl != nil {
-		l.cl.Close()
-	}
 }

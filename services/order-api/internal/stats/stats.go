@@ -34,7 +34,8 @@ import (
 
 // Config is what stats are made of.
 type Config struct {
-	Kafka      kafka.Config
+	Kafka      kafka.Config // of the client that follows the topics
+	Client     *kgo.Client  // asks how far they go; it does not consume
 	Topics     topic.Set
 	Partitions int    // of each topic
 	Group      string // of the workers; or empty: lags are not known
@@ -187,7 +188,7 @@ func (s *Stats) make(ctx context.Context) system.Stats {
 	defer s.mu.Unlock()
 	s.workers.expire(now)
 	s.workers.show(&made, now)
-	made.Changes = slices.Concat([]system.Change{}, s.workers.changes, began)
+	made.Changes = append(append([]system.Change{}, s.workers.changes...), began...)
 	newestFirst(made.Changes)
 	made.Changes = made.Changes[:min(len(made.Changes), maxChanges)]
 	made.Rates, made.Latency, made.Points = s.series.rates(now), s.series.latency(now), s.series.points(now)

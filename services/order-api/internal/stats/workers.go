@@ -152,7 +152,9 @@ func (w *workers) note(c system.Change) {
 }
 
 func newestFirst(all []system.Change) {
-	slices.SortStableFunc(all, func(a, b system.Change) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Kind, b.Kind)) })
+	slices.SortStableFunc(all, func(a, b system.Change) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Worker, b.Worker))
+	})
 }
 
 // show adds the workers, their partitions and dependencies.

@@ -219,8 +219,15 @@ func groupsDeadLetters(t *testing.T, s *store) {
 		view.Answered{Origin: failed(3, 1).Origin, Number: 1, Outcome: view.Confirmed, Rev: 2},
 		view.Answered{Origin: failed(4, 1).Origin, Number: 1, Outcome: view.Conflicted, Rev: 2},
 	)...)
+	assign := func(id, to string) view.Decided {
+		d := decided(id, 1, wire.Assign)
+		d.DeadLetter, d.Group, d.Text = "", a, to
+		return d
+	}
+	s.apply(assign("a1", ""), assign("a2", "ann"), assign("a3", "bob"))
+	bob := assign("a3", "bob").Decision
 	first := view.Group{
-		ID: a, Step: order.StepShipping, Reason: failure.NoRoute, Class: failure.Permanent, Text: "no route",
+		Assigned: &bob, ID: a, Step: order.StepShipping, Reason: failure.NoRoute, Class: failure.Permanent, Text: "no route",
 		Counts: map[view.DeadLetterState]int{view.Open: 2, view.Discarded: 1, view.Closed: 1},
 		First:  minute(0), Last: minute(0).Add(2 * time.Hour), Notes: 1, Replayed: 2, Confirmed: 1,
 	}
@@ -233,6 +240,9 @@ func groupsDeadLetters(t *testing.T, s *store) {
 	equal(t, "of a cause", s.groups(view.DeadLetterFilter{Cause: b}, minute(0)), []view.Group{second})
 	first.Counts, first.First, first.Last, first.Hours = map[view.DeadLetterState]int{view.Open: 2}, minute(0), minute(0).Add(2*time.Hour), [24]int{1, 0, 1}
 	equal(t, "of a state", s.groups(view.DeadLetterFilter{States: []view.DeadLetterState{view.Open}, Step: order.StepShipping}, minute(0)), []view.Group{first})
+	s.apply(assign("a4", ""))
+	first.Assigned = nil
+	equal(t, "released", s.groups(view.DeadLetterFilter{States: []view.DeadLetterState{view.Open}, Step: order.StepShipping}, minute(0)), []view.Group{first})
 	equal(t, "none", len(s.groups(view.DeadLetterFilter{Cause: "cause_c"}, minute(0))), 0)
 }
 

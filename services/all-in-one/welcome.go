@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ func (d *demo) welcome(ctx context.Context) error {
 }
 
 func (d *demo) printAddresses(api string) error {
-	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
+	var lines bytes.Buffer // written at once: on a terminal, log lines would come between the columns
+	w := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Shop\t%s/\n", api)
 	fmt.Fprintf(w, "API\t%s/v1/orders\n", api)
 	fmt.Fprintf(w, "Documentation\t%s/docs\n", api)
@@ -43,6 +45,9 @@ func (d *demo) printAddresses(api string) error {
 	fmt.Fprintf(w, "Kafka\t%s\n", d.kafka.Brokers[0])
 	fmt.Fprintf(w, "Data\t%s\n", d.API.Data)
 	if err := w.Flush(); err != nil {
+		return err
+	}
+	if _, err := lines.WriteTo(d.stdout); err != nil {
 		return err
 	}
 	worker := fmt.Sprintf("bin/order-worker --brokers %s --smtp %s", d.kafka.Brokers[0], d.Worker.SMTP)

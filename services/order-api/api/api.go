@@ -4,7 +4,8 @@
 //	httpapi ────┼── Order, Orders, DeadLetters, Acts, Watch ──▶ view ◀── orders, .status, .dlq, .desk
 //	            ├── Begin ──▶ trail ──▶ orders.desk
 //	            ├── Replay, Cancel ──▶ desk ──▶ orders.replay
-//	            └── Create, Command ──▶ jobs ──▶ orders.desk, .replay
+//	            ├── Create, Command ──▶ jobs ──▶ orders.desk, .replay
+//	            └── Now, Watch ──▶ stats ◀── orders, .status, .workers, view
 //
 // openapi.yaml is the contract: tests check the API against it, and /docs shows it.
 package api

@@ -26,7 +26,8 @@ func sampleStats() system.Stats {
 		}},
 		Partitions: []system.Partition{
 			{Number: 0, Owner: new("wrk_4kq2mxjzvt5rw3nd6hgyc7bpea"), State: new("running")},
-			{Number: 1, Owner: new("wrk_4kq2mxjzvt5rw3nd6hgyc7bpea"), State: new("blocked")}, {Number: 2},
+			{Number: 1, Owner: new("wrk_4kq2mxjzvt5rw3nd6hgyc7bpea"), State: new("blocked")},
+			{Number: 2},
 		},
 		Jobs:    []system.Job{{ID: "job_7", Kind: "replay", State: "running", Total: 1284, Done: 412}},
 		Changes: []system.Change{{At: at, Kind: "partitions-moved", Worker: "wrk_4kq2mxjzvt5rw3nd6hgyc7bpea", Partitions: []int32{0, 1}}},

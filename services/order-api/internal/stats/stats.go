@@ -58,7 +58,6 @@ type Stats struct {
 	workers  *workers
 	series   *series
 	last     system.Stats // with all points
-	made     time.Time
 	watchers map[chan struct{}]bool
 }
 

@@ -122,7 +122,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range map[string]func(*kit, *testscript.TestScript, []string) error{
 		"start": (*kit).start, "another": (*kit).another, "worker": (*kit).startWorker, "await": (*kit).await, "end": (*kit).end, "crash": (*kit).crash,
-		"interrupt": (*kit).interrupt, "mail": (*kit).mailServer, "produce": (*kit).produce,
+		"interrupt": (*kit).interrupt, "mail": (*kit).mailServer, "produce": (*kit).produce, "program": (*kit).otherProgram, "sent": (*kit).sent, "listed": (*kit).listed,
 		"fetch": (*kit).fetch, "deliveries": (*kit).deliveries, "let": (*kit).let,
 	} {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {

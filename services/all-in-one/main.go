@@ -160,13 +160,13 @@ func (d *demo) open(ctx context.Context) error {
 	return nil
 }
 
-// shop is the default of --shop-url: mails link to the order in the API, because there are no shop
-// pages. It is empty when the port of the address is not known yet.
+// shop is the default of --shop-url: mails link to the page of the order. It is empty when the port of
+// the address is not known yet.
 func (f *apiFlags) shop() string {
 	if host, port, err := net.SplitHostPort(f.HTTP); err != nil || host == "" || port == "0" {
 		return ""
 	}
-	return f.scheme() + f.HTTP + "/v1"
+	return f.scheme() + f.HTTP
 }
 
 // scheme is the beginning of the URL of the API.
@@ -235,6 +235,9 @@ func (d *demo) runAPI(ctx context.Context) error {
 	cfg.Data = d.folder("view")
 	if d.broker != nil {
 		cfg.Ready = d.reachKafka
+	}
+	if d.inbox != nil {
+		cfg.Inbox = "http://" + d.inbox.HTTPAddr() + "/"
 	}
 	cfg.Listening = func(address string) { d.listening <- address }
 	return api.Run(ctx, cfg)

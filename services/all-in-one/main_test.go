@@ -73,16 +73,16 @@ func TestInvalidSettingsAreRefused(t *testing.T) {
 	}
 }
 
-func TestMailsLinkToTheAPIWithoutAShop(t *testing.T) {
+func TestMailsLinkToThePageOfTheOrder(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"127.0.0.1:8080": "http://127.0.0.1:8080/v1", "[::1]:80": "http://[::1]:80/v1", "127.0.0.1:0": "", ":8080": "", "nonsense": "",
+		"127.0.0.1:8080": "http://127.0.0.1:8080", "[::1]:80": "http://[::1]:80", "127.0.0.1:0": "", ":8080": "", "nonsense": "",
 	} {
 		if got := (&apiFlags{HTTP: address}).shop(); got != want {
 			t.Errorf("%s: got %q, want %q", address, got, want)
 		}
 	}
-	if got := (&apiFlags{HTTP: "127.0.0.1:8080", TLSCert: "cert.pem"}).shop(); got != "https://127.0.0.1:8080/v1" {
+	if got := (&apiFlags{HTTP: "127.0.0.1:8080", TLSCert: "cert.pem"}).shop(); got != "https://127.0.0.1:8080" {
 		t.Errorf("with a certificate: got %q, want HTTPS", got)
 	}
 }

@@ -33,6 +33,7 @@ func (d *demo) welcome(ctx context.Context) error {
 
 func (d *demo) printAddresses(api string) error {
 	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "Shop\t%s/\n", api)
 	fmt.Fprintf(w, "API\t%s/v1/orders\n", api)
 	fmt.Fprintf(w, "Documentation\t%s/docs\n", api)
 	if d.inbox != nil {

@@ -84,8 +84,14 @@ func Real(t testing.TB) *Kafka {
 	if brokers == "" {
 		t.Skip("needs a real Kafka: start one with scripts/kafka and set ORDERS_TEST_BROKERS to its address")
 	}
+	return At(t, strings.Split(brokers, ",")...)
+}
+
+// At uses the brokers at these addresses and deletes its topics at the end.
+func At(t testing.TB, brokers ...string) *Kafka {
+	t.Helper()
 	away, open := new(atomic.Bool), new(conns)
-	config := kafka.Config{Brokers: strings.Split(brokers, ","), Dial: unless(away, open.dial)}
+	config := kafka.Config{Brokers: brokers, Dial: unless(away, open.dial)}
 	k := connect(t, config, "test-"+strings.ToLower(rand.Text()), Partitions)
 	k.away, k.conns = away, open
 	t.Cleanup(func() {

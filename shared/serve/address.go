@@ -48,6 +48,12 @@ func ClientAddr(r *http.Request) netip.Addr {
 	return peer(r)
 }
 
+// Encrypted reports whether a request came over HTTPS, also to a trusted proxy.
+func Encrypted(r *http.Request) bool {
+	c, ok := r.Context().Value(clientKey{}).(client)
+	return ok && c.secure || r.TLS != nil
+}
+
 // Handler passes requests to h with the address of their client, for ClientAddr. Responses to
 // requests over HTTPS, also to a trusted proxy, tell browsers to use HTTPS only (RFC 6797).
 func (p Proxies) Handler(h http.Handler) http.Handler {

@@ -20,11 +20,12 @@ type Decision struct {
 	Cause order.Cause // who decided
 	Kind  DecisionKind
 	// DeadLetter is the ID of the dead letter: "3-124", or "payments.DLT:2-77" for one of another
-	// program, which is its topic, partition and offset. It is empty for a note about a group.
+	// program, which is its topic, partition and offset. It is empty for one about a group.
 	DeadLetter string
-	Group      string // ID of the group that a note is about; or empty
+	Group      string // ID of the group that a note or an assignment is about; or empty
 	// Text is the reason, one line of at most MaxReason characters, or empty. The text of a note has
-	// 1 to MaxNote characters, and may have line breaks.
+	// 1 to MaxNote characters, and may have line breaks; that of an assignment is whom the group is
+	// assigned to, or empty for no one.
 	Text string
 	// Version is the number of an edit, 1 more than that of the newest edit the editor saw. An edit
 	// with another number than the next one changes nothing. It is 0 for other kinds.
@@ -41,6 +42,7 @@ const (
 	Restore DecisionKind = "restore" // takes a discard back
 	Note    DecisionKind = "note"
 	Edit    DecisionKind = "edit"
+	Assign  DecisionKind = "assign" // of a group: the newest one counts
 )
 
 // Limits of a decision. The value of an edit is written in base64, and fits into the topic.
@@ -97,11 +99,11 @@ func (d *Decision) fault() string {
 		return "id"
 	case d.At.IsZero():
 		return "at"
-	case d.Kind != Discard && d.Kind != Restore && d.Kind != Note && !edit:
+	case d.Kind != Discard && d.Kind != Restore && d.Kind != Note && d.Kind != Assign && !edit:
 		return "kind"
 	case d.DeadLetter != "" && !deadLetterID.MatchString(d.DeadLetter), (d.DeadLetter == "") == (d.Group == ""):
 		return "dead_letter"
-	case d.Group != "" && (d.Kind != Note || !wellFormed(order.ID(d.Group))):
+	case d.Group == "" && d.Kind == Assign, d.Group != "" && (d.Kind != Note && d.Kind != Assign || !wellFormed(order.ID(d.Group))):
 		return "group"
 	case d.Kind == Note && d.Text == "" || order.TextFault(text, 0, most) != "":
 		return "text"

@@ -28,7 +28,7 @@ func decision(kind wire.DecisionKind) wire.Decision {
 
 func TestDecisionsSurviveARoundTrip(t *testing.T) {
 	t.Parallel()
-	kinds := []wire.DecisionKind{wire.Discard, wire.Restore, wire.Note, wire.Edit}
+	kinds := []wire.DecisionKind{wire.Discard, wire.Restore, wire.Note, wire.Edit, wire.Assign}
 	rapid.Check(t, func(t *rapid.T) {
 		want := decision(rapid.SampledFrom(kinds).Draw(t, "kind"))
 		want.At, want.Cause = instant(t, "at"), drawCause(t)
@@ -37,6 +37,9 @@ func TestDecisionsSurviveARoundTrip(t *testing.T) {
 			want.Text = strings.TrimRight(text(t, "reason"), "\U0010fffd")
 		} else {
 			want.DeadLetter, want.Group, want.Text = "", "cause_ab12", "a\nb "+text(t, "note")
+		}
+		if want.Kind == wire.Assign {
+			want.DeadLetter, want.Group = "", "cause_ab12"
 		}
 		if want.Kind == wire.Note && want.Text == "" {
 			want.Text = "x"
@@ -125,7 +128,9 @@ func TestWhatIsNoDecisionIsUndecodable(t *testing.T) {
 		{edit, `"eyJ9"`, `"%"`},
 		{edit, `"eyJ9"`, `{}`},
 		{edit, `,"value":"eyJ9"`, ``},
-		{note, `"note"`, `"discard"`}, // of a group there are notes alone
+		{note, `"note"`, `"discard"`}, // of a group there are notes and assignments alone
+		{edit, `"kind":"edit","dead_letter":"3-124","text":"r","version":2,"value":"eyJ9"`, `"kind":"assign","dead_letter":"3-124"`},
+		{note, `"note","group":"cause_1","text":"a\nb"`, `"assign","group":"cause_1","text":"a\nb"`},
 		{note, `"cause_1"`, `"a/b"`},
 		{note, `"cause_1"`, `""`},
 		{note, `"a\nb"`, `""`},

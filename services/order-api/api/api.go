@@ -35,6 +35,7 @@ import (
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
+	"example.com/orders/services/order-api/internal/web"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/rates"
@@ -85,6 +86,7 @@ type Config struct {
 	Topics topic.Set
 	Log    *slog.Logger
 
+	Inbox     string                      // URL of the mail inbox that pages link to; or empty
 	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
@@ -104,7 +106,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	products, card, err := cfg.pricing()
+	products, card, pages, err := cfg.shop()
 	if err != nil {
 		return err
 	}
@@ -144,8 +146,8 @@ func Run(ctx context.Context, cfg Config) error {
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(),
-			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, ReplayTo: cfg.ReplayTo,
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
+			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, products, card))
 	})
 }
@@ -158,22 +160,23 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 	}
 	return jobs.New(k.replays, jobs.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
-		Own:     &jobs.Own{Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, k.layout, price), Topics: cfg.Topics, Layout: k.layout},
 		Foreign: jobs.NewForeign(sender.New(k.replays, k.rules, cfg.Log), v),
 	})
 }
 
-// pricing loads the catalogue, and the rate card for quotes.
-func (cfg *Config) pricing() (*catalogue.Catalogue, *rates.Card, error) {
+// shop loads the catalogue, the rate card for quotes, and the pages.
+func (cfg *Config) shop() (*catalogue.Catalogue, *rates.Card, *web.Pages, error) {
 	products, err := catalogue.Load(cfg.Catalogue)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	card, err := rates.Load(cfg.RateCard)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
+		return nil, nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}
-	return products, card, nil
+	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
+	return products, card, pages, err
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

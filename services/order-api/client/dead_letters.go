@@ -60,8 +60,9 @@ type Foreign struct {
 	SourcePartition *int32    `json:"source_partition,omitempty"`
 	SourceOffset    *int64    `json:"source_offset,omitempty"`
 	ConsumerGroup   string    `json:"consumer_group,omitempty"`
-	ReplayTo        string    `json:"replay_to,omitempty"` // topic that a replay sends it to
-	ExpiresAt       time.Time `json:"expires_at,omitzero"` // when the retention of its topic deletes it
+	ReplayTo        string    `json:"replay_to,omitempty"`    // topic that a replay sends it to, or empty: it must be named
+	ReplayToBy      string    `json:"replay_to_by,omitempty"` // "header" or "flag": what names that topic
+	ExpiresAt       time.Time `json:"expires_at,omitzero"`    // when the retention of its topic deletes it
 }
 
 // Record is the record that failed. Key and Value are text, or base64 if one of them is not UTF-8.
@@ -232,7 +233,31 @@ type Group struct {
 	HoursFrom         time.Time   `json:"hours_from"`
 	Replayed          int         `json:"replayed"` // at least once
 	ReplayedConfirmed int         `json:"replayed_confirmed"`
-	Notes             []Note      `json:"notes"` // newest first
+	Notes             []Note      `json:"notes"`              // newest first
+	Assigned          *Assigned   `json:"assigned,omitempty"` // nil: no one looks into it
+}
+
+// GroupDetails is a cause with what only its own page shows.
+type GroupDetails struct {
+	Group
+	Common []Common `json:"common"`        // at most 3, the largest difference first
+	Job    string   `json:"job,omitempty"` // ID of the unfinished replay job of the cause
+}
+
+// Common is a value that more orders of a cause have than confirmed orders of the same days. Shares are
+// from 0 to 1.
+type Common struct {
+	Field     string  `json:"field"` // "mail domain", "country", "service", "lines" or "SKU"
+	Value     string  `json:"value"`
+	Share     float64 `json:"share"`
+	Confirmed float64 `json:"confirmed"`
+}
+
+// Assigned says who looks into a cause.
+type Assigned struct {
+	To string    `json:"to"`
+	At time.Time `json:"at"`
+	By string    `json:"by"` // who assigned it, such as "operator:ann"
 }
 
 // GroupCounts are the numbers of dead letters in each state.
@@ -357,6 +382,33 @@ func (c *Client) Note(ctx context.Context, id, text string) (Note, error) {
 func (c *Client) NoteGroup(ctx context.Context, group, text string) (Note, error) {
 	var n Note
 	return n, c.post(ctx, "/v1/dead-letters/groups/"+url.PathEscape(group)+"/notes", map[string]string{"text": text}, &n)
+}
+
+// Group returns one cause, with what its orders have in common.
+func (c *Client) Group(ctx context.Context, id string) (GroupDetails, error) {
+	var g GroupDetails
+	return g, c.get(ctx, "/v1/dead-letters/groups/"+url.PathEscape(id), &g)
+}
+
+// Assign notes who looks into a cause; an empty name is the one who asks.
+func (c *Client) Assign(ctx context.Context, cause, to string) (*Assigned, error) {
+	body := map[string]string{}
+	if to != "" {
+		body["to"] = to
+	}
+	return c.assign(ctx, cause, body)
+}
+
+// Release notes that no one looks into a cause.
+func (c *Client) Release(ctx context.Context, cause string) error {
+	_, err := c.assign(ctx, cause, map[string]bool{"release": true})
+	return err
+}
+
+func (c *Client) assign(ctx context.Context, cause string, body any) (*Assigned, error) {
+	var answer struct{ Assigned *Assigned }
+	err := c.post(ctx, "/v1/dead-letters/groups/"+url.PathEscape(cause)+"/assign", body, &answer)
+	return answer.Assigned, err
 }
 
 // PreviewFix returns what a Fix would do, with the page of its results at a cursor, or the first

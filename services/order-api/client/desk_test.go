@@ -42,6 +42,10 @@ func TestRequestsOfTheDeskContainTheArguments(t *testing.T) {
 		{func() error { _, err := c.Discard(ctx, "3-1", "r"); return err }, `POST /v1/dead-letters/3-1/discard` + json + `{"reason":"r"}`},
 		{func() error { _, err := c.Restore(ctx, "3-1", ""); return err }, `POST /v1/dead-letters/3-1/restore`},
 		{func() error { _, err := c.Note(ctx, "3-1", "t"); return err }, `POST /v1/dead-letters/3-1/notes` + json + `{"text":"t"}`},
+		{func() error { _, err := c.Group(ctx, "c/1"); return err }, "GET /v1/dead-letters/groups/c%2F1"},
+		{func() error { _, err := c.Assign(ctx, "c/1", ""); return err }, `POST /v1/dead-letters/groups/c%2F1/assign` + json + `{}`},
+		{func() error { _, err := c.Assign(ctx, "c/1", "ann"); return err }, `POST /v1/dead-letters/groups/c%2F1/assign` + json + `{"to":"ann"}`},
+		{func() error { return c.Release(ctx, "c/1") }, `POST /v1/dead-letters/groups/c%2F1/assign` + json + `{"release":true}`},
 		{func() error { _, err := c.NoteGroup(ctx, "c/1", "t"); return err }, `POST /v1/dead-letters/groups/c%2F1/notes` + json + `{"text":"t"}`},
 		{func() error {
 			_, err := c.PreviewFix(ctx, client.Fix{Selection: client.Selection{All: true}, Patch: []byte(`[]`), Override: true}, "n")

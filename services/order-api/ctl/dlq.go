@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type deadLetters struct {
 	Fix     fixDeadLetters     `cmd:"" help:"Edit many dead letters by a JSON Patch, and replay them."`
 	Discard discardDeadLetters `cmd:"" help:"Discard dead letters: replays leave them out. Nothing is deleted."`
 	Restore restoreDeadLetters `cmd:"" help:"Make discarded dead letters open again."`
+	Assign  assignCause        `cmd:"" help:"Note who looks into a cause."`
 	Note    noteDeadLetter     `cmd:"" help:"Write a note on a dead letter or a cause."`
 	Export  exportDeadLetters  `cmd:"" help:"Export dead letters as NDJSON or CSV."`
 	Import  importDecisions    `cmd:"" help:"Carry out the decisions of an NDJSON file, such as an export of another cluster."`
@@ -235,13 +237,17 @@ func deadLetterCells(l client.DeadLetter) []string {
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 type listGroups struct {
+	ID string `arg:"" optional:"" name:"id" help:"Show this cause with its notes, and with what its orders have in common."`
 	filter
 	states
 	Limit int `default:"50" help:"Number of causes, at most 200."`
 }
 
-// Run prints a line for each cause.
+// Run prints a line for each cause, or shows one.
 func (c *listGroups) Run(ctx context.Context, p *printer, api *client.Client) error {
+	if c.ID != "" {
+		return c.showGroup(ctx, p, api)
+	}
 	f, err := c.listed(c.filter)
 	if err != nil {
 		return err
@@ -250,14 +256,9 @@ func (c *listGroups) Run(ctx context.Context, p *printer, api *client.Client) er
 	if err != nil {
 		return misused(explain(err))
 	}
-	t := p.table("CAUSE", "COUNT", "STEP", "REASON", "LAST FAILED", "FIRST FAILED", "BY STATE", "MESSAGE")
+	t := p.table("CAUSE", "COUNT", "STEP", "REASON", "LAST FAILED", "FIRST FAILED", "BY STATE", "ASSIGNED", "MESSAGE")
 	for _, g := range groups {
-		step := g.Step
-		if step == "" {
-			step = g.Topic
-		}
-		err := t.row(g, g.ID, fmt.Sprint(g.Total), step, g.Reason, instant(g.LastFailed), instant(g.FirstFailed), byState(g.Counts), g.Message)
-		if err != nil {
+		if err := t.row(g, groupCells(g)...); err != nil {
 			return err
 		}
 	}
@@ -265,6 +266,41 @@ func (c *listGroups) Run(ctx context.Context, p *printer, api *client.Client) er
 		p.note(fmt.Sprintf("%d more causes: see --limit", total-len(groups)))
 	}
 	return t.flush()
+}
+
+func groupCells(g client.Group) []string {
+	assigned := "-"
+	if g.Assigned != nil {
+		assigned = g.Assigned.To
+	}
+	return []string{
+		g.ID, fmt.Sprint(g.Total), cmp.Or(g.Step, g.Topic), g.Reason, instant(g.LastFailed), instant(g.FirstFailed), byState(g.Counts), assigned, g.Message,
+	}
+}
+
+// showGroup prints all that is known of a cause. Filters do not apply.
+func (c *listGroups) showGroup(ctx context.Context, p *printer, api *client.Client) error {
+	g, err := api.Group(ctx, c.ID)
+	if err != nil {
+		return explain(err)
+	}
+	cells := groupCells(g.Group)
+	lines := []string{
+		strings.Join(cells[:4], " "), "  why      " + g.Message, "  failed   first " + cells[5] + ", last " + cells[4], "  states   " + cells[6],
+	}
+	if a := g.Assigned; a != nil {
+		lines = append(lines, fmt.Sprintf("  assigned to %s by %s %s", a.To, a.By, instant(a.At)))
+	}
+	if g.Job != "" {
+		lines = append(lines, "  job      "+g.Job)
+	}
+	for _, one := range g.Common {
+		lines = append(lines, fmt.Sprintf("  common   %s %s: %.0f %% of these orders, %.0f %% of the confirmed ones", one.Field, one.Value, 100*one.Share, 100*one.Confirmed))
+	}
+	for _, n := range g.Notes {
+		lines = append(lines, fact(n.At, fmt.Sprintf("note by %s: %s", n.By, oneLine(n.Text))))
+	}
+	return p.result(strings.Join(lines, "\n"), g)
 }
 
 func byState(n client.GroupCounts) string {

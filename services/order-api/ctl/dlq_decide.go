@@ -85,6 +85,32 @@ func decide(ctx context.Context, p *printer, ids []string, dry bool, done string
 	return nil
 }
 
+type assignCause struct {
+	Cause   string `arg:"" help:"ID of the cause; dlq groups lists them."`
+	To      string `placeholder:"NAME" xor:"whom" help:"Who looks into it: a person or a team. Default: you."`
+	Release bool   `xor:"whom" help:"No one looks into it."`
+}
+
+// Run notes who looks into a cause.
+func (c *assignCause) Run(ctx context.Context, p *printer, api *client.Client) error {
+	var a *client.Assigned
+	err := withRetry(ctx, func() (err error) {
+		if c.Release {
+			return api.Release(ctx, c.Cause)
+		}
+		a, err = api.Assign(ctx, c.Cause, c.To)
+		return err
+	})
+	text := c.Cause + " is assigned to no one"
+	if a != nil {
+		text = c.Cause + " is assigned to " + a.To
+	}
+	if err != nil {
+		return explain(err)
+	}
+	return p.result(text, map[string]any{"cause": c.Cause, "assigned": a})
+}
+
 type noteDeadLetter struct {
 	ID      string `arg:"" help:"ID of the dead letter, such as 3-124; with --on-cause the ID of a cause."`
 	Text    string `arg:"" help:"Text of the note."`

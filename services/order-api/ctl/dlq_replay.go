@@ -96,16 +96,16 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 func (a attachment) start(ctx context.Context, p *printer, api *client.Client, n client.NewReplayJob) error {
 	p.count(0, "selecting the dead letters")
 	var j client.ReplayJob
-	var lost error // the connection; the job may have been started, so the request is not repeated
+	var lost error // the job may have been started, so the request is not repeated
 	err := withRetry(ctx, func() (err error) {
-		if j, err = api.StartReplay(ctx, n); unreachable(err) {
+		if j, err = api.StartReplay(ctx, n); unreachable(err) || unsure(err) {
 			lost, err = err, nil
 		}
 		return err
 	})
 	err = errors.Join(lost, err)
 	p.hide()
-	if unreachable(err) && temporary(err) {
+	if temporary(err) && (unreachable(err) || unsure(err)) {
 		return config.Hint(fmt.Errorf("starting the replay job: %w", err), "it may have been started: look with ordersctl dlq jobs list before you repeat this")
 	}
 	if err != nil {
@@ -228,7 +228,7 @@ func progressText(j client.ReplayJob) string {
 
 // verdict is nil if all dead letters of a job got what the user asked for.
 func verdict(j client.ReplayJob) error {
-	n, meant := j.Counts, j.Skipped["closed"]+j.Skipped["discarded"]
+	n, meant := j.Counts, j.Skipped["closed"]+j.Skipped["discarded"]+j.Skipped["erased"]
 	if len(j.Patch) > 0 { // those that a patch does not change are left out
 		meant += j.Skipped["refused"] + j.Skipped["locked"]
 	}

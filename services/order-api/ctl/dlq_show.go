@@ -1,13 +1,13 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/client"
-	"example.com/orders/shared/config"
 )
 
 type showDeadLetter struct {
@@ -17,9 +17,6 @@ type showDeadLetter struct {
 // Run shows a dead letter.
 func (c *showDeadLetter) Run(ctx context.Context, p *printer, api *client.Client) error {
 	l, err := api.DeadLetter(ctx, c.ID)
-	if replayable(err) {
-		return config.Hint(err, "replay it with: ordersctl dlq replay "+c.ID)
-	}
 	if err != nil {
 		return explain(err)
 	}
@@ -27,6 +24,9 @@ func (c *showDeadLetter) Run(ctx context.Context, p *printer, api *client.Client
 	lines = append(append(lines, foreignFacts(l.Foreign)...), history(l)...)
 	if n := l.NextReplay; n != nil {
 		lines = append(lines, "  next     "+nextReplay(*n))
+	}
+	if l.State == "lost" {
+		lines = append(lines, "  record   deleted from its topic")
 	}
 	if r := l.Record; r != nil {
 		for _, h := range r.Headers {
@@ -59,13 +59,18 @@ func foreignFacts(f *client.Foreign) []string {
 	if f == nil {
 		return nil
 	}
-	from := f.SourceTopic
+	from := cmp.Or(f.SourceTopic, "an unknown topic")
 	if f.SourcePartition != nil && f.SourceOffset != nil {
 		from += fmt.Sprintf(" partition %d offset %d", *f.SourcePartition, *f.SourceOffset)
 	}
 	lines := []string{fmt.Sprintf("  foreign  %s, from %s", f.Dialect, from)}
-	if f.ReplayTo != "" {
-		lines = append(lines, "  replay   to "+f.ReplayTo)
+	switch f.ReplayToBy {
+	case "header":
+		lines = append(lines, "  replay   to "+f.ReplayTo+", as its headers say")
+	case "flag":
+		lines = append(lines, "  replay   to "+f.ReplayTo+", as --replay-to of the API says")
+	default:
+		lines = append(lines, "  replay   nothing names a topic: give --replay-to TOPIC")
 	}
 	if !f.ExpiresAt.IsZero() {
 		lines = append(lines, "  expires  "+instant(f.ExpiresAt))

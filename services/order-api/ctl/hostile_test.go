@@ -54,6 +54,13 @@ func hostile(t *testing.T, status int) *shop {
 			return
 		case r.URL.Path == "/v1/dead-letters/groups":
 			answer = map[string]any{"groups": []client.Group{{ID: evil, Topic: evil, Reason: evil, Message: evil}}, "total": -7}
+		case strings.HasSuffix(r.URL.Path, "/assign"):
+			answer = map[string]any{"cause": evil, "assigned": client.Assigned{To: evil, By: evil}}
+		case strings.HasPrefix(r.URL.Path, "/v1/dead-letters/groups/"):
+			answer = client.GroupDetails{
+				Group:  client.Group{ID: evil, Topic: evil, Reason: evil, Message: evil, Assigned: &client.Assigned{To: evil, By: evil}, Notes: []client.Note{{By: evil, Text: evil}}},
+				Common: []client.Common{{Field: evil, Value: evil}}, Job: evil,
+			}
 		case r.URL.Path == "/v1/dead-letters/fix":
 			answer = client.FixPreview{Changed: 1, DeadLetters: []client.FixResult{{ID: evil, Result: evil, Changes: evilChanges, Errors: []client.FieldError{{Pointer: evil, Detail: evil}}}}}
 		case strings.HasSuffix(r.URL.Path, "/edit"):
@@ -124,7 +131,7 @@ func evilReplays(w http.ResponseWriter, r *http.Request) {
 // answered are all commands that print responses of the API.
 var answered = []string{
 	"get ord_1", "watch ord_1", "cancel ord_1", "refund ord_1", "place -", "place --wait 1s -", "quote -", "dlq list", "dlq show 0-1",
-	"dlq list --state all", "dlq groups", "dlq replay 0-1", "dlq replay --all --wait 1s", "dlq replay --all --dry-run", "dlq replay --all --detach", "dlq jobs",
+	"dlq list --state all", "dlq groups", "dlq groups c1", "dlq assign c1", "dlq replay 0-1", "dlq replay --all --wait 1s", "dlq replay --all --dry-run", "dlq replay --all --detach", "dlq jobs",
 	"dlq jobs show job_1", "dlq jobs watch job_1", "dlq jobs pause job_1", "dlq jobs rate job_1 7", "dlq edit 0-1 --file - --yes", "dlq edit 0-1 --file - --dry-run",
 	"dlq fix --all --patch - --yes", "dlq discard --all --reason r", "dlq restore 0-1", "dlq note 0-1 text", "dlq export", "dlq import -", "invoice get ord_1",
 }

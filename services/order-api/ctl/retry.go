@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/client"
@@ -64,17 +65,18 @@ func unreachable(err error) bool {
 	return cut
 }
 
+// unsure reports whether a request may have been carried out: the API, or a proxy before it, does not
+// know.
+func unsure(err error) bool {
+	p, refused := errors.AsType[*client.Problem](err)
+	return refused && (p.Status == http.StatusGatewayTimeout || p.Status == http.StatusBadGateway)
+}
+
 // overdue reports backpressure: the API refuses new orders until workers have begun older ones.
 // Retrying within seconds does not help.
 func overdue(err error) bool {
 	p, refused := errors.AsType[*client.Problem](err)
 	return refused && p.Status == http.StatusTooManyRequests && p.Type != rateLimited
-}
-
-// replayable reports whether a dead letter is gone from its topic, and its order is still known.
-func replayable(err error) bool {
-	p, refused := errors.AsType[*client.Problem](err)
-	return refused && p.Status == http.StatusGone && p.Order != ""
 }
 
 // notAllowed reports whether the sign-in is missing or not enough.
@@ -92,6 +94,8 @@ func explain(err error) error {
 		return config.Hint(err, "sign in with --token-file or ORDERS_TOKEN_FILE: the file has the line that ordersctl keys create prints; a key may be expired or revoked")
 	case p != nil && p.Status == http.StatusForbidden:
 		return config.Hint(err, "sign in with a key of another role, with --token-file or ORDERS_TOKEN_FILE")
+	case p != nil && strings.HasSuffix(p.Type, "/no-target-topic"):
+		return config.Hint(err, "name the topic with --replay-to TOPIC")
 	case unreachable(err):
 		return config.Hint(err, "is the API running? Set its base URL with --api or ORDERS_API")
 	case overdue(err):

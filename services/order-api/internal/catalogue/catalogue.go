@@ -29,6 +29,7 @@ type Product struct {
 	SKU         string
 	Name        string
 	Description string
+	Category    string // or empty; the shop page groups by it
 	Price       order.Money
 	Grams       int
 	Size        [3]int
@@ -44,7 +45,7 @@ func Load(path string) (*Catalogue, error) {
 	c := &Catalogue{bySKU: make(map[string]*Product, len(f.Rows))}
 	for _, r := range f.Rows {
 		c.products = append(c.products, Product{
-			SKU: r.SKU, Name: r.Name, Description: r.Description, Price: r.price, Grams: r.Grams,
+			SKU: r.SKU, Name: r.Name, Description: r.Description, Category: r.Category, Price: r.price, Grams: r.Grams,
 			Size: [3]int(r.Size),
 		})
 	}

@@ -18,6 +18,7 @@ type row struct {
 	SKU         string `yaml:"sku"`
 	Name        string `yaml:"name"`
 	Description string `yaml:"description"`
+	Category    string `yaml:"category"`
 	Price       string `yaml:"price"`
 	Grams       int    `yaml:"weight_g"`
 	Size        []int  `yaml:"size_mm"` // length, width, height
@@ -62,6 +63,9 @@ func (r *row) check(at config.Place) {
 	}
 	checkText(at, "name", r.Name, maxName)
 	checkText(at, "description", r.Description, maxText)
+	if r.Category != "" {
+		checkText(at, "category", r.Category, maxName)
+	}
 	// A price of zero is a typing error: no product is free.
 	price, err := order.EUR.Parse(r.Price)
 	if err != nil || price.Minor <= 0 {

@@ -8,14 +8,17 @@
 //  1. The message is put into Unicode's form NFKC, and white space is one space.
 //  2. Values of the order itself (see Known) are replaced wherever they are, in any script, in any
 //     case, with or without accents, and with other spaces or punctuation between their words.
-//  3. Codes stay: replies of mail servers ("550 5.1.1"), status codes of HTTP, codes after a word such
+//  3. Codes stay: replies of mail servers ("550 5.1.1", but not "version 5.1.1"), status codes of HTTP, codes after a word such
 //     as "status", "code" or "error" in many languages, "ORA-00942", and places in files ("mail.txt:3:5").
 //  4. E-mail addresses and the queries of URLs are replaced.
 //  5. Quoted text is replaced, also in angle brackets, unless it contains a code, is a URL, a JSON
 //     pointer or a field of a template, or is the name after a word such as "field" or "column".
 //  6. Every word with a digit of any script is replaced: numbers, times, amounts with their currency,
 //     IDs, UUIDs, addresses of computers. Scripts that write words without spaces lose only the digits.
-//  7. Replaced parts with nothing but punctuation between them are one.
+//  7. Dates lose the names of months, days and time zones, durations their unit, and other amounts have
+//     their unit in the plural. Brackets around a replaced part go with it, and quotes of any kind become
+//     one: some programs choose them by the text.
+//  8. Replaced parts with nothing but punctuation between them are one.
 //
 // A message that was cut at the end loses that end. A name that is not the order's own, not quoted and
 // without digits cannot be told from other words, and stays.

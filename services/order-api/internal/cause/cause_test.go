@@ -216,7 +216,7 @@ func TestAmountsAreNoCodes(t *testing.T) {
 		"x509: certificate expired on 2026-03-02":  "x509: certificate expired on …",
 		"550-5.7.26 not authenticated":             "550-5.7.26 not authenticated",
 		"panic at Foo.java:123":                    "panic at Foo.java:123",
-		"SQLSTATE[23000]: duplicate 'A1'":          "SQLSTATE[23000]: duplicate '…'",
+		"SQLSTATE[23000]: duplicate 'A1'":          `SQLSTATE[23000]: duplicate "…"`,
 		"0x80070005":                               "…",
 		"error 0x80070005":                         "error 0x80070005",
 		"can't open d'Artagnan's box, isn't there": "can't open d'Artagnan's box, isn't there",

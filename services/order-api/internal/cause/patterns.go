@@ -33,7 +33,8 @@ func (t *text) keepCodes() {
 	t.each(named, 0, kept, func(before, _, _ string) bool { return !otherCode(before) })
 	for _, p := range []*regexp.Regexp{reply, enhanced} {
 		t.each(p, 0, kept, func(before, _, after string) bool {
-			return !endsIn(before, unicode.IsDigit, '.') && !(len(after) > 1 && after[0] == '.' && after[1] >= '0' && after[1] <= '9')
+			version := p == enhanced && endsIn(strings.TrimRight(before, " "), unicode.IsLetter, '_') && !codeWord(before)
+			return !version && !endsIn(before, unicode.IsDigit, '.') && !(len(after) > 1 && after[0] == '.' && after[1] >= '0' && after[1] <= '9')
 		})
 	}
 	t.each(leading, 1, kept, func(_, _, after string) bool { return !unit(after) })
@@ -208,7 +209,7 @@ func joins(r rune, word string) bool {
 	case ',', ':', '\'', '’', '٫', '٬':
 		return unicode.IsNumber(first)
 	case '.':
-		return unicode.IsNumber(first) || len(word) > 1 && first >= 'a' && first <= 'z'
+		return unicode.IsNumber(first) || len(word) > 1 && first < utf8.RuneSelf && (word == strings.ToLower(word) || word == strings.ToUpper(word))
 	case '-', '+', '/', '@':
 		return strings.ContainsFunc(word, unicode.IsNumber)
 	}

@@ -42,11 +42,16 @@ func (t *text) each(pattern *regexp.Regexp, group int, as byte, ok func(before, 
 }
 
 var (
-	holes  = regexp.MustCompile(`…(?:[\p{P}\p{Z}\p{Sc}]*…)+`)
-	signs  = regexp.MustCompile(`(?:[+±−-]|\p{Sc})* ?…(?: ?(?:%|‰|\p{Sc}))*`)
-	before = regexp.MustCompile(`[\p{L}\p{M}]+\.? ?…`)
-	behind = regexp.MustCompile(`… ?[\p{L}\p{M}]+`)
-	period = regexp.MustCompile(`…\.([ ,;:)]|$)`)
+	holes    = regexp.MustCompile(`…(?:[\p{P}\p{Z}\p{Sc}]*…)+`)
+	signs    = regexp.MustCompile(`(?:[+±−*•-]|(?:\b[A-Z]{1,2})?\p{Sc})* ?…(?:,-)?(?: ?(?:%|‰|٪|\p{Sc}|ر\.س|د\.إ|ج\.م))*`)
+	before   = regexp.MustCompile(`[\p{L}\p{M}]+\.? ?…`)
+	behind   = regexp.MustCompile(`… ?[\p{L}\p{M}]+`)
+	period   = regexp.MustCompile(`…\.([ ,;:)]|$)`)
+	brackets = regexp.MustCompile(`\(…\)|\[…\]|\{…\}`)
+	marks    = regexp.MustCompile("'…'|`…`|«…»|‹…›|「…」|『…』|《…》|〈…〉|“…[”“]|„…[“”]|‘…’|‚…[‘’]")
+	dated    = regexp.MustCompile(`([\p{L}\p{M}]+[.,]{0,2} )?(?:…[., /-]{0,2}(?:de |of )?)?([\p{L}\p{M}]+)(?:\.?,?[ /-]|,? de )…`)
+	eastern  = regexp.MustCompile(`…년 ?…월(?: ?…일)?|…年…月(?:…日)?|…月…日`)
+	zones    = regexp.MustCompile(`… ?(?:AM|PM|am|pm|a\.m\.|p\.m\.|UTC|GMT|BST|CES?T|EES?T|WES?T|[ECMP][SD]T|MSK|JST|IST)\b`)
 )
 
 // String is the text with holes where it is folded. An amount loses its currency, too.
@@ -61,14 +66,11 @@ func (t *text) String() string {
 		}
 		open = t.marked[i] == folded
 	}
-	out := b.String()
+	out := eastern.ReplaceAllLiteralString(brackets.ReplaceAllLiteralString(b.String(), hole), hole)
+	out = dated.ReplaceAllStringFunc(out, foldDate)
+	out = zones.ReplaceAllLiteralString(out, hole)
 	for _, p := range []*regexp.Regexp{before, behind} {
-		out = p.ReplaceAllStringFunc(out, func(match string) string {
-			if among(currencies, strings.ToLower(strings.Trim(match, " .…"))) {
-				return hole
-			}
-			return match
-		})
+		out = p.ReplaceAllStringFunc(out, foldUnit)
 	}
 	out = holes.ReplaceAllLiteralString(signs.ReplaceAllStringFunc(out, func(match string) string {
 		if strings.HasPrefix(match, " ") {
@@ -76,7 +78,32 @@ func (t *text) String() string {
 		}
 		return hole
 	}), hole)
+	out = marks.ReplaceAllLiteralString(out, `"`+hole+`"`)
 	return period.ReplaceAllString(out, hole+"$1")
+}
+
+// foldDate is a date with the name of a month, or of a day of the week.
+func foldDate(match string) string {
+	part := dated.FindStringSubmatch(match)
+	switch first := strings.ToLower(strings.Trim(part[1], " .,")); {
+	case !among(dateWords, strings.ToLower(part[2])):
+		return match
+	case among(dateWords, first):
+		return hole
+	}
+	return part[1] + hole
+}
+
+// foldUnit is an amount without its currency, and a duration without its unit. Another unit is written
+// in the plural.
+func foldUnit(match string) string {
+	switch word := strings.ToLower(strings.Trim(match, " .…")); {
+	case among(currencies, word), strings.HasPrefix(match, hole) && among(durations, word):
+		return hole
+	case strings.HasPrefix(match, hole) && among(units, word+"s"):
+		return match + "s"
+	}
+	return match
 }
 
 // alnum reports whether a rune belongs to a word.

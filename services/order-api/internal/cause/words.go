@@ -31,7 +31,21 @@ const (
 	otherWords = ` postcode zipcode `
 	currencies = ` eur usd gbp jpy cny chf pln czk sek nok dkk huf ron bgn uah rub try inr krw thb egp sar aed ils brl cad aud euro ` +
 		` euros euroes zł руб грн лв kč kr ft lei ευρώ ريال درهم جنيه रुपये रु 元 円 원 บาท `
-	units = ` g kg mg t mm cm m km l ml s ms min h days hours minutes seconds bytes byte kb mb gb kib mib items item pieces ` +
+	// dateWords are months and days of the week.
+	dateWords = ` january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept` +
+		` oct nov dec januar februar märz mai juni juli oktober dezember jän mär okt dez janvier février mars avril juin juillet août septembre` +
+		` octobre novembre décembre janv févr avr juil déc enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre` +
+		` diciembre ene abr ago dic gennaio febbraio aprile maggio giugno luglio settembre ottobre novembre dicembre gen mag giu lug set ott` +
+		` janeiro fevereiro março maio junho julho setembro outubro novembro dezembro fev out januari februari maart mei augustus stycznia` +
+		` lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia января февраля марта апреля мая июня` +
+		` июля августа сентября октября ноября декабря янв фев февр мар апр июн июл авг сен сент окт ноя нояб дек ιανουαρίου φεβρουαρίου` +
+		` μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου يناير فبراير مارس أبريل مايو يونيو` +
+		` يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर monday tuesday` +
+		` wednesday thursday friday saturday sunday mon tue wed thu fri sat sun montag dienstag mittwoch donnerstag freitag samstag sonntag` +
+		` lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves viernes sábado domingo понедельник вторник` +
+		` среда четверг пятница суббота воскресенье `
+	durations = ` ns us µs μs ms s sec secs second seconds min mins minute minutes h hr hrs hour hours day days `
+	units     = ` g kg mg t mm cm m km l ml s ms min h days hours minutes seconds bytes byte kb mb gb kib mib items item pieces ` +
 		` pcs parcels orders lines records messages times x of eur usd gbp percent г кг мм см м шт руб γρ κιλά كغ غ जी ` +
 		` ग्राम किग्रा `
 	// identifierWords are before quoted names of a program.

@@ -111,19 +111,38 @@ func (d *Decisions) Note(ctx context.Context, id, text string) (wire.Decision, e
 // NoteGroup writes a note about a cause, and returns it. It is ErrUnknownGroup if no dead letter has
 // the cause.
 func (d *Decisions) NoteGroup(ctx context.Context, group, text string) (wire.Decision, error) {
+	return d.aboutGroup(ctx, wire.Decision{Kind: wire.Note, Group: group, Text: text})
+}
+
+// Assign notes who looks into a cause, or that no one does if that is empty, and returns the decision. It
+// is ErrUnknownGroup if no dead letter has the cause.
+func (d *Decisions) Assign(ctx context.Context, group, to string) (wire.Decision, error) {
+	return d.aboutGroup(ctx, wire.Decision{Kind: wire.Assign, Group: group, Text: to})
+}
+
+// aboutGroup writes a decision about a cause.
+func (d *Decisions) aboutGroup(ctx context.Context, decision wire.Decision) (wire.Decision, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), decideWithin)
 	defer cancel()
 	if err := d.desk.view.Fresh(ctx); err != nil {
 		return wire.Decision{}, err
 	}
-	groups, err := d.desk.view.Groups(ctx, view.DeadLetterFilter{Cause: group})
-	if err == nil && len(groups) == 0 {
-		err = fmt.Errorf("cause %.100q: %w", group, ErrUnknownGroup)
-	}
-	if err != nil {
+	if _, err := d.Group(ctx, decision.Group); err != nil {
 		return wire.Decision{}, err
 	}
-	return d.write(ctx, wire.Decision{Kind: wire.Note, Group: group, Text: text})
+	return d.write(ctx, decision)
+}
+
+// Group returns the dead letters with a cause. It is ErrUnknownGroup if there are none.
+func (d *Decisions) Group(ctx context.Context, id string) (view.Group, error) {
+	groups, err := d.desk.view.Groups(ctx, view.DeadLetterFilter{Cause: id})
+	if err == nil && len(groups) == 0 {
+		err = fmt.Errorf("cause %.100q: %w", id, ErrUnknownGroup)
+	}
+	if err != nil {
+		return view.Group{}, err
+	}
+	return groups[0], nil
 }
 
 // Find returns a dead letter of a view that is up to date.

@@ -18,25 +18,26 @@ import (
 type need struct {
 	permission identity.Permission
 	public     bool
-	guests     guests
+	guests     Guests
 }
 
-// guests is what a route allows to a request without credentials.
-type guests int
+// Guests is what a route allows to a request without credentials.
+type Guests int
 
+// What routes allow to guests.
 const (
-	noGuests    guests = iota
-	guestsLink         // if it has a link token; the handler compares it with that of the order
-	guestsPlace        // if Config.Guests is set
+	NoGuests    Guests = iota
+	GuestsLink         // if the request has a link token; the handler compares it with that of the order
+	GuestsPlace        // if Config.Guests is set
 )
 
 // public is for routes that anyone may use, without a look at credentials.
 var public = need{public: true}
 
 func requires(p identity.Permission) need     { return need{permission: p} }
-func requiresLink(p identity.Permission) need { return need{permission: p, guests: guestsLink} }
+func requiresLink(p identity.Permission) need { return need{permission: p, guests: GuestsLink} }
 func requiresUnlessGuests(p identity.Permission) need {
-	return need{permission: p, guests: guestsPlace}
+	return need{permission: p, guests: GuestsPlace}
 }
 
 // String is the name of the routes with this need.
@@ -121,7 +122,7 @@ func (a *api) admits(n need, p identity.Principal, r *http.Request) error {
 		return nil
 	case !p.Guest():
 		return &forbiddenError{n.permission}
-	case n.guests == guestsPlace && a.Guests, n.guests == guestsLink && token != "":
+	case n.guests == GuestsPlace && a.Guests, n.guests == GuestsLink && token != "":
 		return nil
 	}
 	return errSignIn

@@ -155,9 +155,17 @@ func (v visitor) group(own string) func(g view.Group, notes []wire.Decision, hou
 				Discarded: n(view.Discarded), Sent: n(view.SentOn),
 			},
 			FirstFailed: g.First, LastFailed: g.Last, Hours: g.Hours, HoursFrom: hours, Replayed: g.Replayed, ReplayedConfirmed: g.Confirmed,
-			Notes: each(notes, v.note),
+			Notes: each(notes, v.note), Assigned: toAssigned(g.Assigned),
 		}
 	}
+}
+
+// toAssigned is who looks into a cause, or nil.
+func toAssigned(d *wire.Decision) *client.Assigned {
+	if d == nil || d.Text == "" {
+		return nil
+	}
+	return &client.Assigned{To: d.Text, At: d.At, By: d.Cause.Actor.String()}
 }
 
 // toForeign is what the headers of a dead letter of another program say.

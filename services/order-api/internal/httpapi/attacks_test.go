@@ -161,6 +161,8 @@ func deskActs() (all []attack) {
 		{"", "POST", "/v1/dead-letters/groups/CAUSE/notes", "", `{"text":"a"}`, 403},
 	}
 	reads := []attack{
+		{"", "POST", "/v1/dead-letters/groups/CAUSE/assign", "", `{"to":"a"}`, 403},
+		{"", "GET", "/v1/dead-letters/groups/CAUSE", "", "", 403},
 		{"", "GET", "/v1/dead-letters/groups", "", "", 403},
 		{"", "GET", "/v1/dead-letters/export", "", "", 403},
 		{"", "HEAD", "/v1/dead-letters/export", "", "", 403},

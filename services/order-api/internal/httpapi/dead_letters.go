@@ -53,8 +53,10 @@ func (a *api) getDeadLetter(c echo.Context) error {
 	switch {
 	case err == nil:
 		answer.Record = v.record(whole)
-	case !lost: // of a record that is gone, everything else is shown
+	case !lost:
 		return err
+	case replayable(l): // of a record that is gone, everything else is shown; the view may not know yet
+		answer.State = string(view.Lost)
 	}
 	h, err := a.desk.History(ctx, l)
 	if err != nil {
@@ -88,7 +90,9 @@ func (a *api) deadLetter(v visitor, l view.DeadLetter) client.DeadLetter {
 	answer.Topic = cmp.Or(l.Foreign, a.DeadLetters)
 	if l.Foreign != "" {
 		answer.Foreign = toForeign(l)
-		answer.Foreign.ReplayTo = cmp.Or(a.ReplayTo[l.Foreign], l.Topic)
+		if to, by, err := a.Foreign.Target(l.Foreign, l.Topic); err == nil {
+			answer.Foreign.ReplayTo, answer.Foreign.ReplayToBy = to, string(by)
+		}
 		answer.Foreign.ExpiresAt = a.Expiry.Deadline(l.Foreign, l.LastFailed)
 	}
 	answer.Message = v.personal(answer.Message)

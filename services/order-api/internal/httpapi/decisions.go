@@ -11,6 +11,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/edit/jsondiff"
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
@@ -148,6 +149,43 @@ func (a *api) noteDeadLetter(c echo.Context) error {
 }
 
 func (a *api) noteGroup(c echo.Context) error { return a.note(c, "cause/", a.Decisions.NoteGroup) }
+
+// maxAssignee is the size of whom a cause is assigned to, in characters.
+const maxAssignee = 100
+
+// assignGroup notes who looks into a cause: whom the body names, or who sends the request.
+func (a *api) assignGroup(c echo.Context) error {
+	ctx, to, release := c.Request().Context(), "", false
+	err := decodeBody(c.Request(), invalidAssignment, true, func(d *decoder) fields {
+		return fields{
+			"to":      d.checkedText(&to, func(text string) string { return order.TextFault(text, 1, maxAssignee) }),
+			"release": d.flag(&release),
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case release && to != "":
+		return invalidProblem(invalidAssignment, []order.Invalid{{Pointer: "/to", Detail: "must be absent with release"}})
+	case to == "" && !release:
+		to = identity.From(ctx).Actor().String()
+	}
+	var made wire.Decision
+	err = a.record(c, trail.Act{Kind: trail.Assign, Target: "cause/" + c.Param("id"), Reason: to}, func() (err error) {
+		made, err = a.Decisions.Assign(ctx, c.Param("id"), to)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, assignment{made.Group, toAssigned(&made)})
+}
+
+// assignment is the body of an answer.
+type assignment struct {
+	Cause    string           `json:"cause"`
+	Assigned *client.Assigned `json:"assigned,omitempty"`
+}
 
 // note writes a note on what the path names.
 func (a *api) note(c echo.Context, target string, write noteWriter) error {

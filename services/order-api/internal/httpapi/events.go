@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -21,7 +22,15 @@ const (
 // watchOrder streams the changes of an order. The view only signals that there are new ones. They
 // are read from the timeline, so a client that is slow or reconnects misses no change that the
 // timeline still contains.
-func (a *api) watchOrder(c echo.Context) error {
+func (a *api) watchOrder(c echo.Context) error { return a.Watch(c, sendChanges) }
+
+// Sender writes what a client has not seen of an order, of which after is the last revision that it
+// has seen, or -1. It returns the last revision that it wrote, and writes nothing if there is none.
+type Sender func(w io.Writer, s order.State, after int64) (int64, error)
+
+// Watch streams the requested order, as the visitor may see it, until no change can follow, the client
+// disconnects or the program stops.
+func (a *api) Watch(c echo.Context, send Sender) error {
 	after, err := lastEventID(c.Request().Header)
 	if err != nil {
 		return err
@@ -32,7 +41,7 @@ func (a *api) watchOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if ended(s) && after >= s.Rev {
+	if Ended(s) && after >= s.Rev {
 		return c.NoContent(http.StatusNoContent)
 	}
 	c.Response().Header().Set("Content-Type", "text/event-stream")
@@ -41,18 +50,18 @@ func (a *api) watchOrder(c echo.Context) error {
 	if c.Request().Method == http.MethodHead {
 		return c.NoContent(http.StatusOK) // the headers only
 	}
-	return a.stream(c, s, after, changes)
+	return a.stream(c, s, after, changes, send)
 }
 
 // stream sends changes until none can follow, the client disconnects or the program stops.
-func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan struct{}) (err error) {
+func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan struct{}, send Sender) (err error) {
 	ctx := c.Request().Context()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	// The end of the stream is written too: the deadline of the last event may have passed.
 	defer func() { extend(c) }()
 	for {
-		if after, err = send(c, s, after); err != nil || ended(s) {
+		if after, err = sendAndFlush(c, visitorOf(c).shown(s), after, send); err != nil || Ended(s) {
 			return err
 		}
 		select {
@@ -75,8 +84,8 @@ func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan 
 	}
 }
 
-// ended reports whether no change of the order can follow. A dead order can be replayed.
-func ended(s order.State) bool { return s.Status.Final() && s.Status != order.Dead }
+// Ended reports whether no change of the order can follow. A dead order can be replayed.
+func Ended(s order.State) bool { return s.Status.Final() && s.Status != order.Dead }
 
 // extend gives the next write eventWithin.
 func extend(c echo.Context) *http.ResponseController {
@@ -85,12 +94,21 @@ func extend(c echo.Context) *http.ResponseController {
 	return control
 }
 
-// send writes the changes after a rev, or a comment if there are none, and returns the rev of the
-// last change.
-func send(c echo.Context, s order.State, after int64) (int64, error) {
-	w := c.Response()
-	control := extend(c)
-	sent := false
+// sendAndFlush sends what is new, or a comment.
+func sendAndFlush(c echo.Context, s order.State, after int64, send Sender) (int64, error) {
+	w, control := c.Response(), extend(c)
+	last, err := send(w, s, after)
+	if err == nil && last == after {
+		_, err = fmt.Fprint(w, ":\n\n")
+	}
+	if err != nil {
+		return last, err
+	}
+	return last, control.Flush()
+}
+
+// sendChanges is the Sender of the API.
+func sendChanges(w io.Writer, s order.State, after int64) (int64, error) {
 	for _, change := range s.Timeline {
 		if change.Rev <= after {
 			continue
@@ -102,12 +120,7 @@ func send(c echo.Context, s order.State, after int64) (int64, error) {
 		if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", change.Rev, data); err != nil {
 			return after, err
 		}
-		after, sent = change.Rev, true
+		after = change.Rev
 	}
-	if !sent {
-		if _, err := fmt.Fprint(w, ":\n\n"); err != nil {
-			return after, err
-		}
-	}
-	return after, control.Flush()
+	return after, nil
 }

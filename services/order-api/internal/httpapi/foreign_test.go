@@ -4,6 +4,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,7 +33,8 @@ func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		const id = "payments.dlt:0-0"
 		l, err := s.client.DeadLetter(t.Context(), id)
-		if err != nil || l.Foreign == nil || l.Foreign.SourceTopic != "payments" || l.Topic != "payments.dlt" || string(l.Edit.Value) != `"10 EUR"` || l.NextReplay.Mail != "none" {
+		if err != nil || l.Foreign == nil || l.Foreign.SourceTopic != "payments" || l.Topic != "payments.dlt" || string(l.Edit.Value) != `"10 EUR"` || l.NextReplay.Mail != "none" ||
+			l.Foreign.ReplayTo != "payments" || l.Foreign.ReplayToBy != "header" {
 			t.Fatalf("got %+v, %v; want it with its source and its value", l, err)
 		}
 		edited := client.NewEdit{Value: json.RawMessage(`"/w=="`), Encoding: "base64", Reason: "as bytes"}
@@ -54,6 +56,51 @@ func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 		l, err = s.client.DeadLetter(t.Context(), id)
 		if err != nil || l.State != "sent" || len(l.History.Edits) != 1 {
 			t.Errorf("got %+v, %v; want it sent, with its edit", l, err)
+		}
+	})
+}
+
+// TestDeadLetterWithoutATargetIsRefused has one without headers, one of a topic of ours, one of its own
+// topic and one of a topic that does not exist.
+func TestDeadLetterWithoutATargetIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t)
+		_, err := kadm.NewClient(k.Client).CreateTopics(t.Context(), 1, 1, nil, "payments", "payments.dlt")
+		must(t, err)
+		s := setupOn(t, k)
+		s.run(t)
+		var all []string
+		for i, topic := range []string{"", s.Topics.Orders, "payments.dlt", "absent", "payments"} {
+			r := &kgo.Record{Value: []byte(topic)}
+			if topic != "" {
+				r.Headers = []kgo.RecordHeader{{Key: "__connect.errors.topic", Value: []byte(topic)}}
+			}
+			s.put(t, "payments.dlt", 0, r)
+			all = append(all, fmt.Sprintf("payments.dlt:0-%d", i))
+		}
+		time.Sleep(2 * time.Second)
+		for i, id := range all[:4] {
+			_, err = s.client.Replay(t.Context(), id, "")
+			isProblem(t, id, err, 409, "no-target-topic")
+			l, err := s.client.DeadLetter(t.Context(), id)
+			if err != nil || l.State != "open" || i < 3 && l.Foreign.ReplayTo+l.Foreign.ReplayToBy != "" {
+				t.Errorf("%s: got %s, %+v, %v; want it open, with no target", id, l.State, l.Foreign, err)
+			}
+		}
+		_, err = s.client.StartReplay(t.Context(), client.NewReplayJob{Selection: client.Selection{IDs: all[:4]}})
+		isProblem(t, "job of those", err, 409, "no-target-topic")
+		for _, n := range []client.NewReplayJob{
+			{Selection: client.Selection{Filter: &client.DeadLetterFilter{Topic: "payments.dlt"}}},
+			{Selection: client.Selection{IDs: all[:1]}, ReplayTo: "payments"},
+		} {
+			j, err := s.client.StartReplay(t.Context(), n)
+			must(t, err)
+			time.Sleep(10 * time.Second)
+			j, err = s.client.ReplayJob(t.Context(), j.ID)
+			if err != nil || j.Counts.Sent != 1 || j.Skipped["no-target"] != j.Total-1 {
+				t.Errorf("got %+v, %v; want 1 sent and the others without a target skipped", j, err)
+			}
 		}
 	})
 }

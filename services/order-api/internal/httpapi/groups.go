@@ -5,11 +5,13 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/contrast"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/wire"
 )
@@ -30,7 +32,7 @@ func (a *api) listGroups(c echo.Context) error {
 		return q.wrong
 	}
 	ctx := c.Request().Context()
-	hours := time.Now().UTC().Truncate(time.Hour).Add(-23 * time.Hour)
+	hours := firstHour()
 	groups, err := a.view.Groups(ctx, f)
 	if err != nil {
 		return err
@@ -48,6 +50,54 @@ func (a *api) listGroups(c echo.Context) error {
 	return c.JSON(http.StatusOK, page)
 }
 
+// firstHour is when the first of the hours begins in which the dead letters of a cause are counted.
+func firstHour() time.Time { return time.Now().UTC().Truncate(time.Hour).Add(-23 * time.Hour) }
+
+// getGroup shows a cause with what its orders have in common, and the replay job that runs.
+func (a *api) getGroup(c echo.Context) error {
+	if q := query(c); q.wrong != nil {
+		return q.wrong
+	}
+	ctx, hours := c.Request().Context(), firstHour()
+	g, err := a.Decisions.Group(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	notes, err := a.newestNotes(ctx, g)
+	if err != nil {
+		return err
+	}
+	dead, confirmed, err := a.view.Samples(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	answer := client.GroupDetails{
+		Group: visitorOf(c).group(a.DeadLetters)(g, notes, hours),
+		Common: each(contrast.Of(dead, confirmed), func(d contrast.Difference) client.Common {
+			return client.Common{Field: d.Field, Value: d.Value, Share: d.Share, Confirmed: d.Other}
+		}),
+	}
+	answer.Job, err = a.runningJob(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// maxRunning is how many unfinished jobs are looked at.
+const maxRunning = 100
+
+// runningJob is the ID of the newest unfinished job that was started for a cause, or empty.
+func (a *api) runningJob(ctx context.Context, cause string) (string, error) {
+	all, _, err := a.view.Jobs(ctx, view.JobFilter{Unfinished: true, Limit: maxRunning})
+	for _, j := range all {
+		if slices.Contains(strings.Split(j.Selection, ", "), "cause "+cause) {
+			return j.ID, err
+		}
+	}
+	return "", err
+}
+
 // maxNotes is how many notes a list of causes shows of each.
 const maxNotes = 10
 
@@ -57,6 +107,7 @@ func (a *api) newestNotes(ctx context.Context, g view.Group) ([]wire.Decision, e
 		return nil, nil
 	}
 	notes, err := a.view.Decisions(ctx, g.ID)
+	notes = slices.DeleteFunc(notes, func(d wire.Decision) bool { return d.Kind != wire.Note })
 	slices.Reverse(notes)
 	return notes[:min(maxNotes, len(notes))], err
 }

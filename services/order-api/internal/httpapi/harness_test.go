@@ -111,15 +111,15 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	in := intake.New(orders, s.view, products.Price, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
 	})
-	d := desk.New(s.Client, s.Topics, s.view)
+	d, rules := desk.New(s.Client, s.Topics, s.view), sender.Rules{Ours: s.Topics, DeadLetters: s.foreign(t)}
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,
-		Foreign: jobs.NewForeign(sender.New(s.Client, sender.Rules{Ours: s.Topics, DeadLetters: s.foreign(t)}, quiet), s.view),
-		Own:     &jobs.Own{Desk: d, Topics: s.Topics, Layout: layout, Price: products.Price},
+		Foreign: jobs.NewForeign(sender.New(s.Client, rules, quiet), s.view),
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, layout, products.Price), Topics: s.Topics, Layout: layout},
 	})
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),
-		Decisions: desk.NewDecisions(d, layout, products.Price), Jobs: s.jobs, DeadLetters: s.Topics.DLQ,
+		Decisions: desk.NewDecisions(d, layout, products.Price), Jobs: s.jobs, DeadLetters: s.Topics.DLQ, Foreign: rules,
 	}
 	for _, set := range options {
 		set(&cfg)

@@ -2,10 +2,12 @@
 // their results to responses.
 //
 // openapi.yaml in package api is the contract. routes.go lists all routes, headers.go reads what
-// request headers ask for, and problem.go alone maps errors to problem documents (RFC 9457). Types
-// of echo stay in this package. Package serve reads the whole body of a request before its handler
-// runs. Every response has a write deadline; event streams have one for each event, and end when
-// the program stops.
+// request headers ask for, and problem.go alone maps errors to problem documents (RFC 9457). Package
+// serve reads the whole body of a request before its handler runs. Every response has a write
+// deadline; event streams have one for each event, and end when the program stops.
+//
+// The pages of package web reach the same services through Front (front.go), and their errors are the
+// same problems. Types of echo stay in these two packages.
 //
 // Each route names the permission that it requires, or that it is public; access.go authenticates
 // the request and checks it before the handler runs. A principal without a permission for all orders
@@ -26,6 +28,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/foreign/expiry"
+	"example.com/orders/services/order-api/internal/foreign/sender"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/identity/oidc"
@@ -56,14 +59,15 @@ type Config struct {
 	Trail    *trail.Trail    // the audit trail of the acts of operators
 	Keys     *apikey.Store   // for the list of API keys; or nil: there are none
 	Limits   Limits
+	Web      Web // the pages; or nil: there are none
 
 	Decisions   *desk.Decisions
 	Jobs        *jobs.Jobs
 	DeadLetters string // dead-letter topic of this application
-	// Of the dead letters of other programs: when Kafka deletes them, or nil; and by topic where they
-	// are replayed to, instead of the topic that their headers name.
-	Expiry   *expiry.Watch
-	ReplayTo map[string]string
+	// Of the dead letters of other programs: when Kafka deletes them, or nil; and where they are replayed
+	// to.
+	Expiry  *expiry.Watch
+	Foreign sender.Rules
 }
 
 // api holds what handlers need.

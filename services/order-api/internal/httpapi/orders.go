@@ -9,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -89,32 +88,45 @@ func (a *api) listOrders(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
+	states, next, err := a.Orders(c, f)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, orderPage{each(states, toOrder), next})
+}
+
+// Orders returns the orders of a filter that the visitor may see, as the visitor may see them, and the
+// cursor of the next page.
+func (a *api) Orders(c echo.Context, f view.Filter) ([]order.State, string, error) {
 	v := visitorOf(c)
 	switch {
 	case !v.May(identity.ReadAnyOrder):
 		f.Owner = v.Actor()
 	case f.Customer != "" && !v.May(identity.ReadPersonal): // the search would tell what is masked
-		return &forbiddenError{identity.ReadPersonal}
+		return nil, "", &forbiddenError{identity.ReadPersonal}
 	}
 	states, next, err := a.view.Orders(c.Request().Context(), f)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, orderPage{each(states, func(s order.State) client.Order { return toOrder(v.shown(s)) }), next})
+	return each(states, v.shown), next, err
 }
 
 func (a *api) getOrder(c echo.Context) error {
-	s, err := a.find(c)
+	s, refunds, err := a.Order(c)
 	if err != nil {
 		return err
 	}
-	refunds, err := a.view.Refunds(c.Request().Context(), s.Order.ID)
-	if err != nil {
-		return err
-	}
-	answer := toOrder(visitorOf(c).shown(s))
+	answer := toOrder(s)
 	answer.Refunds = each(refunds, toRefundRef)
 	return c.JSON(http.StatusOK, answer)
+}
+
+// Order returns the requested order as the visitor may see it, and its refunds.
+func (a *api) Order(c echo.Context) (order.State, []order.State, error) {
+	s, err := a.find(c)
+	if err != nil {
+		return s, nil, err
+	}
+	refunds, err := a.view.Refunds(c.Request().Context(), s.Order.ID)
+	return visitorOf(c).shown(s), refunds, err
 }
 
 // unknownFor is how long a request waits for an unknown order: it may have been placed just now, by
@@ -150,17 +162,26 @@ func (a *api) find(c echo.Context) (order.State, error) {
 }
 
 func (a *api) cancelOrder(c echo.Context) error {
-	ctx, v := c.Request().Context(), visitorOf(c)
 	reason, err := givenReason(c.Request())
 	if err != nil {
 		return err
 	}
-	s, err := a.find(c)
+	s, err := a.Cancel(c, reason)
 	if err != nil {
 		return err
 	}
+	return c.JSON(http.StatusAccepted, toOrder(visitorOf(c).shown(s)))
+}
+
+// Cancel asks the owner of the requested order to cancel it. An operator's reason is in the audit trail.
+func (a *api) Cancel(c echo.Context, reason string) (order.State, error) {
+	ctx, v := c.Request().Context(), visitorOf(c)
+	s, err := a.find(c)
+	if err != nil {
+		return s, err
+	}
 	if err := v.check(s.Order, identity.CancelAnyOrder); err != nil {
-		return err
+		return s, err
 	}
 	cancel := func() (err error) {
 		s, err = a.desk.Cancel(ctx, s.Order.ID)
@@ -171,8 +192,5 @@ func (a *api) cancelOrder(c echo.Context) error {
 	} else {
 		err = cancel()
 	}
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusAccepted, toOrder(v.shown(s)))
+	return s, err
 }

@@ -55,6 +55,7 @@ var (
 	signInRefused     = kind{"sign-in-refused", http.StatusForbidden, "Sign-in refused"}
 	methodNotAllowed  = kind{"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed"}
 	deadLetterClosed  = kind{"dead-letter-closed", http.StatusConflict, "Dead letter already closed"}
+	noTarget          = kind{"no-target-topic", http.StatusConflict, "No topic to replay to"}
 	deadLetterParked  = kind{"dead-letter-parked", http.StatusConflict, "Dead letter parked"}
 	discarded         = kind{"dead-letter-discarded", http.StatusConflict, "Dead letter discarded"}
 	notDiscarded      = kind{"not-discarded", http.StatusConflict, "Dead letter not discarded"}
@@ -76,6 +77,7 @@ var (
 	invalidReason     = kind{"invalid-reason", http.StatusUnprocessableEntity, "Invalid reason"}
 	invalidEdit       = kind{"invalid-edit", http.StatusUnprocessableEntity, "Invalid edit"}
 	invalidNote       = kind{"invalid-note", http.StatusUnprocessableEntity, "Invalid note"}
+	invalidAssignment = kind{"invalid-assignment", http.StatusUnprocessableEntity, "Invalid assignment"}
 	invalidSelection  = kind{"invalid-selection", http.StatusUnprocessableEntity, "Invalid selection"}
 	emptySelection    = kind{"empty-selection", http.StatusUnprocessableEntity, "Nothing selected"}
 	invalidPatch      = kind{"invalid-patch", http.StatusUnprocessableEntity, "Invalid JSON Patch"}
@@ -259,9 +261,7 @@ func lostProblem(l *desk.LostError) *client.Problem {
 // answerProblem is echo's error handler: it logs every error of a handler and sends its problem.
 func (a *api) answerProblem(err error, c echo.Context) {
 	p := toProblem(err)
-	a.Log.LogAttrs(c.Request().Context(), a.level(c, p.Status), "request refused",
-		slog.String(telemetry.Request, c.Response().Header().Get(echo.HeaderXRequestID)), slog.String(telemetry.Route, c.Path()),
-		slog.Int(telemetry.Status, p.Status), slog.String(telemetry.Error, err.Error()))
+	a.logRefused(c, p, err)
 	if f, ok := errors.AsType[*forbiddenError](err); ok && a.Denied != nil {
 		a.Denied(c.Request(), identity.From(c.Request().Context()), f.needed)
 	}
@@ -274,6 +274,11 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if after := retryAfter(p.Status, err); after > 0 && c.Response().Header().Get(echo.HeaderRetryAfter) == "" {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
+	if a.Web != nil && wantsPage(c.Request()) {
+		if a.Web.Problem(c, p) == nil {
+			return
+		}
+	}
 	body, err := json.Marshal(p)
 	if err == nil {
 		err = c.Blob(p.Status, "application/problem+json", body)
@@ -281,6 +286,12 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	if err != nil {
 		a.Log.Debug("sending a problem failed", telemetry.Error, err)
 	}
+}
+
+func (a *api) logRefused(c echo.Context, p *client.Problem, err error) {
+	a.Log.LogAttrs(c.Request().Context(), a.level(c, p.Status), "request refused",
+		slog.String(telemetry.Request, c.Response().Header().Get(echo.HeaderXRequestID)), slog.String(telemetry.Route, c.Path()),
+		slog.Int(telemetry.Status, p.Status), slog.String(telemetry.Error, err.Error()))
 }
 
 // level is the log level of a refused request.

@@ -15,8 +15,6 @@ func (a *api) listProducts(c echo.Context) error {
 	return c.JSON(http.StatusOK, productPage{each(a.catalogue.Products(), toProduct)})
 }
 
-// quote calculates the shipping of an order without placing it: with the requested service and with
-// the others that ship it.
 func (a *api) quote(c echo.Context) error {
 	body, err := readJSON(c.Request())
 	if err != nil {
@@ -26,13 +24,28 @@ func (a *api) quote(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	o.Service = cmp.Or(o.Service, order.Standard)
-	if o, err = a.intake.Basket(o, wrong...); err != nil {
+	o, asked, services, err := a.Quote(o, wrong...)
+	if err != nil {
 		return err
+	}
+	return c.JSON(http.StatusOK, client.Quote{
+		ItemsTotal: toMoney(o.ItemsTotal()), Service: asked,
+		Services: each(services, func(s *order.Shipping) client.Shipping { return toShipping(s, o.Lines) }),
+	})
+}
+
+// Quote prices an order and its shipping without placing it. It returns the priced order, the
+// requested service, and the shipping by each service that ships the order, the cheapest first. found
+// are faults that the caller found while it decoded the order.
+func (a *api) Quote(o order.Order, found ...order.Invalid) (order.Order, string, []*order.Shipping, error) {
+	o.Service = cmp.Or(o.Service, order.Standard)
+	o, err := a.intake.Basket(o, found...)
+	if err != nil {
+		return o, "", nil, err
 	}
 	asked, err := a.card.Ship(o)
 	if err != nil {
-		return err
+		return o, "", nil, err
 	}
 	services := []*order.Shipping{asked}
 	for _, service := range []string{order.Standard, order.Express} {
@@ -47,8 +60,5 @@ func (a *api) quote(c echo.Context) error {
 		}
 	}
 	slices.SortStableFunc(services, func(a, b *order.Shipping) int { return cmp.Compare(a.Price.Minor, b.Price.Minor) })
-	return c.JSON(http.StatusOK, client.Quote{
-		ItemsTotal: toMoney(o.ItemsTotal()), Service: asked.Service,
-		Services: each(services, func(s *order.Shipping) client.Shipping { return toShipping(s, o.Lines) }),
-	})
+	return o, asked.Service, services, nil
 }

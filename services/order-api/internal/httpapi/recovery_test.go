@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/dlq"
@@ -370,6 +371,31 @@ func TestProgressOfAJobIsStreamed(t *testing.T) {
 		resp := s.send(t, s.http, "GET", "/v1/replays/"+j.ID+"/events", "", "Last-Event-ID", fmt.Sprint(last.Rev))
 		if resp.StatusCode != http.StatusNoContent {
 			t.Errorf("after the last event: got %s, want 204", resp.Status)
+		}
+	})
+}
+
+// TestAnOrderThatIsErasedDuringItsReplayIsCountedAsErased has two orders, and erases one that no worker has replayed.
+func TestAnOrderThatIsErasedDuringItsReplayIsCountedAsErased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		kept, gone := s.place(t, wanted()), s.place(t, wanted())
+		ids := []string{s.failDead(t, &kept), s.failDead(t, &gone)}
+		s.run(t)
+		j, err := s.client.StartReplay(t.Context(), client.NewReplayJob{Selection: client.Selection{IDs: ids}, Ramp: []int{}, Reason: "Try"})
+		must(t, err)
+		for j, err = range s.client.WatchReplay(t.Context(), j.ID, -1) {
+			must(t, err)
+			if j.Counts.InProgress == 2 {
+				s.put(t, s.Topics.Status, gone.Origin.Partition, &kgo.Record{Key: []byte(gone.Order.ID)})
+				s.advance(t, &kept, order.Change{Status: order.Working, Replay: 1})
+				s.advance(t, &kept, order.Change{Status: order.Confirmed, Replay: 1})
+			}
+		}
+		want := client.ReplayCounts{Confirmed: 1, Skipped: 1}
+		if diff := cmp.Diff(want, j.Counts); diff != "" || j.Skipped["erased"] != 1 || j.Phase != "done" {
+			t.Errorf("got a job that is %s and skipped %v (-want +got):\n%s", j.Phase, j.Skipped, diff)
 		}
 	})
 }

@@ -87,14 +87,14 @@ func (s *shop) purge(t *testing.T, topic string, partition int32) {
 	must(t, answer.Error())
 }
 
-func TestDeletedDeadLetterIsGone(t *testing.T) {
+func TestDeletedDeadLetterIsLost(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		state := s.place(t, wanted())
 		id := s.failDead(t, &state)
 		s.purge(t, s.Topics.DLQ, state.Origin.Partition)
 		l, err := s.client.DeadLetter(t.Context(), id)
-		if err != nil || l.Record != nil || l.Order != string(state.Order.ID) || l.Edit == nil || len(l.History.Failures) != 1 {
+		if err != nil || l.State != "lost" || l.Record != nil || l.Order != string(state.Order.ID) || l.Edit == nil || len(l.History.Failures) != 1 {
 			t.Errorf("got %+v, %v; want all but the record", l, err)
 		}
 		number, err := s.client.Replay(t.Context(), id, "")

@@ -57,8 +57,13 @@ func (a *api) startReplay(c echo.Context) error {
 
 // jobError is an error of a job as a problem, where that needs its text.
 func jobError(err error) error {
-	if errors.Is(err, jobs.ErrSpec) {
+	switch {
+	case errors.Is(err, jobs.ErrSpec):
 		return newProblem(invalidReplay, strings.TrimPrefix(err.Error(), jobs.ErrSpec.Error()+": "))
+	case errors.Is(err, jobs.ErrUnsure):
+		return newProblem(outcomeUnknown, "the replay job may have been started or not: look at the list of jobs before you start another one")
+	case errors.Is(err, jobs.ErrTarget):
+		return newProblem(noTarget, "nothing was replayed: "+strings.TrimPrefix(err.Error(), jobs.ErrTarget.Error()+": "))
 	}
 	return err
 }
@@ -162,19 +167,20 @@ func (a *api) selectFor(spec *jobs.Spec, s *selection) error {
 			of = id[:strings.LastIndex(id, ":")]
 		}
 		if i > 0 && of != topic {
-			return invalidProblem(invalidSelection, []order.Invalid{{Pointer: fmt.Sprintf("/selection/ids/%d", i), Detail: "must be of the same topic as the first one"}})
+			return invalidProblem(invalidSelection, []order.Invalid{{Pointer: fmt.Sprintf("/selection/ids/%d", i), Detail: "must be of the same dead-letter topic as the first one: a job reads one topic, so start a job for each"}})
 		}
 		topic = of
 	}
+	cause := s.filter != nil && s.filter.Topic == "" && s.filter.Cause != "" // a cause is of one topic
 	switch {
-	case spec.ReplayTo != "" && topic == "":
+	case spec.ReplayTo != "" && topic == "" && !cause:
 		return invalidProblem(invalidReplay, []order.Invalid{{Pointer: "/replay_to", Detail: "is only for dead letters of other programs"}})
 	case topic != "" && (spec.Patch != nil || spec.DryRun):
-		return newProblem(invalidReplay, "dead letters of other programs cannot be patched, and there is no dry run of them")
+		return newProblem(invalidReplay, "only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first")
 	}
 	spec.IDs, spec.Text, spec.Topic = s.ids, s.String(), topic
 	if s.ids == nil {
-		if spec.Filter = s.filtered(spec.Override, a.DeadLetters); spec.Filter.Topic == "" {
+		if spec.Filter = s.filtered(spec.Override, a.DeadLetters); spec.Filter.Topic == "" && !cause {
 			spec.Filter.Topic = a.DeadLetters
 		}
 	}
@@ -274,6 +280,9 @@ func toReplayJob(p jobs.Progress) client.ReplayJob {
 	for why, n := range p.Skipped {
 		answer.Skipped[string(why)] = n
 	}
+	if n := p.Counts[view.OrderErased]; n > 0 {
+		answer.Skipped[string(view.OrderErased)] = n
+	}
 	if p.Left > 0 {
 		answer.SecondsLeft = new(p.Left.Seconds())
 	}
@@ -295,7 +304,7 @@ func toReplayCounts(p jobs.Progress) client.ReplayCounts {
 	counts := client.ReplayCounts{
 		NotSent: p.NotSent, InProgress: n(view.InFlight) + n(view.Retrying) + n(view.Waiting), Confirmed: n(view.Confirmed),
 		FailedAgain: n(view.FailedAgain), AlreadyDone: n(view.AlreadyDone), Cancelled: n(view.Stopped), Conflict: n(view.Conflicted),
-		Sent: n(view.Sent), WouldPass: n(view.WouldPass), WouldFail: n(view.WouldFail),
+		Sent: n(view.Sent), WouldPass: n(view.WouldPass), WouldFail: n(view.WouldFail), Skipped: n(view.OrderErased),
 	}
 	for _, skipped := range p.Skipped {
 		counts.Skipped += skipped

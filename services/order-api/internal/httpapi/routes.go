@@ -29,6 +29,8 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/v1/dead-letters", requires(identity.ReadDeadLetters), a.listDeadLetters, a.limitLists)
 	a.get(e, "/v1/dead-letters/groups", requires(identity.ReadDeadLetters), a.listGroups, a.limitLists)
 	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/notes", requires(identity.NoteDeadLetters), a.noteGroup)
+	a.get(e, "/v1/dead-letters/groups/:id", requires(identity.ReadDeadLetters), a.getGroup, a.limitLists)
+	a.route(e, http.MethodPost, "/v1/dead-letters/groups/:id/assign", requires(identity.NoteDeadLetters), a.assignGroup)
 	a.get(e, "/v1/dead-letters/export", requires(identity.ReadDeadLetters), a.exportDeadLetters)
 	a.route(e, http.MethodPost, importPath, requires(identity.EditDeadLetters), a.importDecisions, a.limitLists)
 	a.route(e, http.MethodPost, "/v1/dead-letters/fix", requires(identity.EditDeadLetters), a.previewFix, a.limitLists)
@@ -60,7 +62,23 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/sign-in", public, a.signIn)
 	a.get(e, "/sign-in/callback", public, a.signInCallback)
 	a.route(e, http.MethodPost, "/sign-out", public, a.signOut)
-	a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	a.pages(e)
+}
+
+// pages registers the pages. Without pages / leads to the documentation.
+func (a *api) pages(e *echo.Echo) {
+	if a.Web == nil {
+		a.get(e, "/", public, func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+		return
+	}
+	for _, p := range a.Web.Pages(Front{a}) {
+		n := need{permission: p.Needs, public: p.Needs == "", guests: p.Guests}
+		if p.Method == http.MethodGet {
+			a.get(e, p.Path, n, p.Handler)
+		} else {
+			a.route(e, p.Method, p.Path, n, p.Handler)
+		}
+	}
 }
 
 // route adds a route. Its name is what it needs: a test finds routes that were added without.

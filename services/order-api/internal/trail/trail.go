@@ -40,6 +40,7 @@ const (
 	Discard   = "discard"
 	Restore   = "restore"
 	Note      = "note"
+	Assign    = "assign"     // of a cause to somebody
 	Import    = "import"     // of decisions about dead letters
 	ReplayJob = "replay-job" // a replay job is begun
 	Fix       = "fix"        // a replay job is begun that edits each dead letter with a patch

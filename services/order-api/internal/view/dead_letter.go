@@ -112,6 +112,8 @@ type Group struct {
 	Last    time.Time // when the last of them failed last
 	Hours   [24]int   // how many failed last in each hour; the last hour is the present one
 	Notes   int       // about the group
+	// Assigned is the decision that says who looks into the cause, or nil: no one does.
+	Assigned *wire.Decision
 	// Replayed is how many replays of dead letters with this cause were begun, and Confirmed how many
 	// of those ended with a confirmed order. Both are of all dead letters that ever failed for this
 	// cause, whatever the filter.

@@ -75,8 +75,8 @@ func TestDeadLettersAreGroupedByCauseInAnyScript(t *testing.T) {
 		want, every := map[string]string{}, "7 7 7 email recipient-refused"
 		for _, text := range []string{
 			"order …: step email: 550 5.1.1 <…>: … of … is unknown", "order …: step email: 550 5.2.2 <…>: … of … is unknown",
-			"order …: step email: 552 5.2.2 <…>: … of … is unknown", "order …: step email: …) paid …, which is too little",
-			"order …: step email: …) paid …, which is too much", "ошибка 17: …", "ошибка 18: …",
+			"order …: step email: 552 5.2.2 <…>: … of … is unknown", "order …: step email: … paid …, which is too little",
+			"order …: step email: … paid …, which is too much", "ошибка 17: …", "ошибка 18: …",
 		} {
 			want[text] = every
 		}

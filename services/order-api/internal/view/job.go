@@ -56,10 +56,6 @@ type Job struct {
 	Runner         string    // the instance that sent last; or empty
 	Pace           []Pace    // of the last batches; the oldest first
 	Records        int       // that were applied; it only grows
-	// Of foreign dead letters: the items below Settled are marked as sent, but for those that were
-	// skipped. Left are the items from there on that were skipped.
-	Settled int
-	Left    []int
 }
 
 // Halt is why a job halted.
@@ -148,6 +144,7 @@ const (
 	AlreadyDone ReplayOutcome = "already-done" // the order had ended
 	Conflicted  ReplayOutcome = "conflict"     // the order had changed, or does not take the edit
 	Stopped     ReplayOutcome = "cancelled"    // the order was cancelled meanwhile
+	OrderErased ReplayOutcome = "erased"       // the order was erased before a worker read the replay
 	WouldPass   ReplayOutcome = "would-pass"   // of a dry run: no step that was tried fails
 	WouldFail   ReplayOutcome = "would-fail"   // of a dry run
 	Sent        ReplayOutcome = "sent"         // of another program: there are no results

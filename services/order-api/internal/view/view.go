@@ -103,7 +103,10 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 func (v *View) connect(ctx context.Context) (err error) {
 	v.cl, err = v.cfg.Kafka.Connect(ctx, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		// A partition may end with a control record. Without it the view would wait for the end.
-		kgo.KeepControlRecords(), kgo.WithHooks(v.spin))
+		kgo.KeepControlRecords(), kgo.WithHooks(v.spin),
+		// A fetch of some partitions, which waits for records, delays that of others that were added
+		// meanwhile.
+		kgo.FetchMaxWait(500*time.Millisecond))
 	if err != nil {
 		return err
 	}

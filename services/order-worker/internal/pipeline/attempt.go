@@ -29,9 +29,11 @@ type attempt struct {
 	replay  int   // number of the replay that the attempt belongs to, or 0
 	stateAt int64 // of a replay: offset of the state that its operator saw, 0 or ledger.Unseen
 	dry     bool  // a dry run
-	todo    todo
-	answer  string // of the todo answer: the reason of the change
-	why     error  // of the todos refuse, ignore and, for an edit, answer
+	// ofAnother: the replay that continues is that of another request with the same number.
+	ofAnother bool
+	todo      todo
+	answer    string // of the todo answer: the reason of the change
+	why       error  // of the todos refuse, ignore and, for an edit, answer
 
 	orphan order.Status   // intent of a former owner that recorded no outcome; or empty
 	intent order.Status   // the last intent that this attempt or a former owner wrote

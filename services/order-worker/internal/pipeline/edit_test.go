@@ -260,8 +260,29 @@ func TestARecordThatIsNoOrderIsEditedIntoOne(t *testing.T) {
 		if s.Edit != 3 || s.Replays != 3 || s.Origin.Offset != dead.Origin.Offset || len(l.Invoices(t)["ord_1"]) != 1 {
 			t.Errorf("got state %+v, want edit 3 at the place of the record", s)
 		}
+		// The number was announced void, and is issued: the invoice is behind the void record.
+		if number := string(l.Invoices(t)["ord_1"][0].Key); number != s.Origin.InvoiceNumber() || len(l.voids(t)) != 1 {
+			t.Errorf("got invoice %s and void numbers %v, want the number of the record", number, l.voids(t))
+		}
 		if got := l.Records(t, l.Topics.Orders); len(got) != 1 || string(got[0].Value) != "{broken" {
 			t.Errorf("got %v in orders, want the record as it was", got)
+		}
+	})
+}
+
+// TestARecordThatBecameAnOrderIsNotRefusedAgain has two jobs ask for the same replay, one of them with an edit.
+func TestARecordThatBecameAnOrderIsNotRefusedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := setup(t)
+		l.work(t, l.put(t, l.Topics.Orders, &kgo.Record{Key: []byte("ord_1"), Value: []byte("{broken")}))
+		q, other := replayOf(l.deadLetter(t)), replayOf(l.deadLetter(t))
+		q.Value, q.Edit, q.Job, other.Job = wire.Order(sample("ord_1")).Value, 1, "job_1", "job_2"
+		l.work(t, l.ask(t, q))
+		l.work(t, l.ask(t, other))
+		l.tells(t, "ord_1", "accepted", "working #1", "mailing #1", "confirmed #1", "confirmed already-done #1")
+		if s := l.States(t)["ord_1"]; s.Timeline[4].Job != "job_2" || len(l.DeadLetters(t)) != 1 {
+			t.Errorf("got %d dead letters and %+v, want one, and an answer to the other job", len(l.DeadLetters(t)), s.Timeline)
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
 )
 
 // fate is what happens to two orders and their workers. What it does not name succeeds.
@@ -65,6 +66,7 @@ type life struct {
 	left   []*kgo.Record    // not finished
 	all    []*kgo.Record    // that ever came
 	mailed map[order.ID]int // how often a customer got a mail
+	asked  []wire.ReplayRequest
 }
 
 var errDied = errors.New("died")
@@ -126,9 +128,32 @@ func (l *life) live(t *testing.T) {
 		}
 		if len(l.left) == 0 && l.Replays > 0 && len(l.DeadLetters(t)) > 0 {
 			l.Replays--
-			l.sendBack(t, l.deadLetter(t))
+			l.askThrice(t)
 		}
 	}
+}
+
+// askThrice has two jobs and a person ask for the same replay.
+func (l *life) askThrice(t *testing.T) {
+	t.Helper()
+	for _, job := range []string{"job_1", "", "job_2"} {
+		q := replayOf(l.deadLetter(t))
+		q.Job = job
+		l.put(t, l.Topics.Replay, q.Record())
+		l.asked = append(l.asked, *q)
+	}
+}
+
+// unanswered are the requests that no change of an order names.
+func (l *life) unanswered(t *testing.T) (complaints []string) {
+	states := l.States(t)
+	for _, q := range l.asked {
+		named := func(c order.Change) bool { return c.Replay == q.Number && c.Job == q.Job }
+		if s := states[order.ID(q.Key)]; !slices.ContainsFunc(s.Timeline, named) {
+			complaints = append(complaints, fmt.Sprintf("%s (%v): got no answer to replay %d of %q", q.Key, l.story(t, order.ID(q.Key)), q.Number, q.Job))
+		}
+	}
+	return complaints
 }
 
 // begin is another worker.
@@ -153,11 +178,38 @@ func TestEachOrderEndsOnceUnderRandomFaults(t *testing.T) {
 				l := &life{line: setup(t), fate: f, mailed: map[order.ID]int{}}
 				l.settle(t)
 				l.live(t)
-				for _, complaint := range l.judge(t) {
+				for _, complaint := range append(l.judge(t), l.unanswered(t)...) {
 					t.Errorf("%+v: %s", f, complaint)
 				}
 			})
 		})
+	}
+}
+
+// TestEachOfTwoRequestsForAReplayIsAnswered has two jobs ask for the same replay, and a worker that dies at each of its
+// writes. The next owner reads either request first.
+func TestEachOfTwoRequestsForAReplayIsAnswered(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"ok", "busy", "away", "refused"} {
+		for death := 1; death < 7; death++ {
+			for _, first := range []int{0, 3, 4} {
+				t.Run(fmt.Sprint(end, death, first), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						l := &life{line: setup(t), fate: fate{Mails: []string{"refused", end, end, end}, Deaths: []int{0, death}}, mailed: map[order.ID]int{}}
+						l.settle(t)
+						l.live(t)
+						l.begin(t)
+						l.askThrice(t)
+						l.Next = []int{0, first}
+						l.live(t)
+						for _, complaint := range append(l.judge(t), l.unanswered(t)...) {
+							t.Error(complaint)
+						}
+					})
+				})
+			}
+		}
 	}
 }
 

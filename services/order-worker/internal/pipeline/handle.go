@@ -52,10 +52,14 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	default:
 		err = l.Write(ctx, a.work, a.change(order.Confirmed, "", ""))
 	}
-	if err == nil {
-		p.ended(ctx, r, a, began)
+	if err != nil {
+		return err
 	}
-	return err
+	p.ended(ctx, r, a, began)
+	if a.ofAnother {
+		return p.Handle(ctx, l, r, stopping) // now its own request has nothing to do, and is answered
+	}
+	return nil
 }
 
 // advance takes the steps that are left of the order's way. Package worker lists them: price and ship,

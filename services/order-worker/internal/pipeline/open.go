@@ -22,14 +22,14 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 		return a, err
 	}
 	o, err := p.placed(&a.pending.Source)
-	switch edits := a.from == fromReplay && a.pending.Edit > 0; {
+	switch {
 	case err == nil:
 	case !permanent(err):
 		return a, err
 	case a.from == fromParked:
 		a.todo, a.why = ignore, err
 		return a, nil
-	case edits: // its order may have a state, and then the answer is there
+	case a.from == fromReplay && len(a.pending.Key) > 0: // an edit can have made it an order, whose state has the answer
 		o.ID, a.why = order.ID(a.pending.Key), err
 	default:
 		a.todo, a.why = refuse, err
@@ -65,6 +65,8 @@ func (p *Pipeline) decide(ctx context.Context, l *ledger.Ledger, a *attempt, o o
 		switch at := l.Origin(found.Origin); {
 		case a.from == fromOrders:
 			a.todo = void
+		case a.why != nil:
+			a.todo = refuse
 		case edited:
 			a.todo, a.why = refuse, failure.New(failure.Permanent, failure.Duplicate, fmt.Errorf("order %s: the record at %s placed it", o.ID, at))
 		default:
@@ -97,7 +99,7 @@ func (p *Pipeline) decide(ctx context.Context, l *ledger.Ledger, a *attempt, o o
 // begin begins an order that has no state. What is known of it is in the record.
 func (p *Pipeline) begin(ctx context.Context, l *ledger.Ledger, a *attempt, o order.Order) error {
 	edited := a.pending.Edit > 0
-	if edited && a.why != nil {
+	if a.why != nil {
 		a.todo = refuse
 		return nil
 	}
@@ -143,7 +145,9 @@ func (p *Pipeline) resume(ctx context.Context, l *ledger.Ledger, a *attempt, o o
 	// outcome of the order is then the answer to the replay.
 	a.replay, a.orphan, a.intent = max(a.replay, s.Replays), s.Status, s.Status
 	s.Replays = a.replay
-	a.pending.Job = jobOf(s, a.replay, a.pending.Job)
+	asked := a.pending.Job
+	a.pending.Job = jobOf(s, a.replay, asked)
+	a.ofAnother = a.from == fromReplay && a.pending.Job != asked
 	a.adopt = s.Progress.Invoice != nil && s.Progress.Invoice.Kept == nil
 	a.agree()
 	return nil

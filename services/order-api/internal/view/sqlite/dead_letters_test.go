@@ -53,6 +53,30 @@ func TestEveryListOfDeadLettersIsAnsweredByAnIndex(t *testing.T) {
 	}
 }
 
+// TestWhatACauseHasInCommonIsReadByIndexes bounds how much is read: the entries of the cause in one index,
+// and 1,000 orders of each sample.
+func TestWhatACauseHasInCommonIsReadByIndexes(t *testing.T) {
+	t.Parallel()
+	s := empty(t)
+	want := []string{
+		"SEARCH dead_letters USING COVERING INDEX dead_letters_cause (cause=?)", "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)",
+		"SEARCH o USING INDEX orders_offset (partition=? AND offset=?)",
+	}
+	plan := strings.Join(s.plan(t, causeOrders, []any{"cause_1", 1_000}), "\n")
+	for _, step := range want {
+		if !strings.Contains(plan, step) {
+			t.Errorf("got plan %q, want %q in it", plan, step)
+		}
+	}
+	if strings.Contains(plan, "SCAN dead_letters") || strings.Contains(plan, "SCAN o") || strings.Contains(plan, "SCAN l") {
+		t.Errorf("got plan %q, want no scan of a table", plan)
+	}
+	all, err := deadLetters(t, 3_000, 2).CauseOrders(t.Context(), "cause_1", 1_000)
+	if err != nil || len(all) != 1_000 {
+		t.Errorf("got %d orders, %v; want 1000", len(all), err)
+	}
+}
+
 // deadLetters is a store of n dead letters of some causes. Each has an order, of which a tenth are
 // confirmed since, and the words of a customer.
 func deadLetters(t testing.TB, n, causes int) *Store {

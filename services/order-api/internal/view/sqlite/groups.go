@@ -49,17 +49,24 @@ func (db *database) groups(ctx context.Context, w where, hours time.Time) (all [
 // counts counts the dead letters of each group by state.
 func (db *database) counts(ctx context.Context, w where) (all []view.Group, err error) {
 	query := `SELECT counted.*, l."foreign", l.step, l.reason, l.class, l.text,
-  (SELECT count(*) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'note')
+  (SELECT count(*) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'note'), ` + decisionColumns("a") + `
 FROM (SELECT cause, state, count(*), min(first_failed), max(last_failed), min(rowid) AS row FROM dead_letters` + w.String() + ` GROUP BY cause, state) counted
-JOIN dead_letters l ON l.rowid = counted.row ORDER BY counted.cause`
+JOIN dead_letters l ON l.rowid = counted.row
+LEFT JOIN decisions a ON a.seq = (SELECT max(seq) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'assign')
+ORDER BY counted.cause`
 	err = db.each(ctx, func(scan scan) error {
 		var g view.Group
 		var state view.DeadLetterState
 		var class string
 		var count int
 		var first, last, row int64
-		if err := scan(&g.ID, &state, &count, &first, &last, &row, &g.Foreign, &g.Step, &g.Reason, &class, &g.Text, &g.Notes); err != nil {
+		var assigned decisionRow
+		columns := []any{&g.ID, &state, &count, &first, &last, &row, &g.Foreign, &g.Step, &g.Reason, &class, &g.Text, &g.Notes}
+		if err := scan(append(columns, assigned.into()...)...); err != nil {
 			return err
+		}
+		if a := assigned.decision(); a != nil && a.Text != "" {
+			g.Assigned = a
 		}
 		if n := len(all); n == 0 || all[n-1].ID != g.ID {
 			g.Class, g.Counts = failure.ParseClass(class), map[view.DeadLetterState]int{}

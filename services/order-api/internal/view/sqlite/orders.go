@@ -13,6 +13,11 @@ const (
 	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
 FROM orders`
 	newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	// The newest are sorted by the index of causes alone.
+	causeOrders = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value
+FROM (SELECT rowid AS row FROM dead_letters WHERE cause = ? AND "foreign" = '' ORDER BY row DESC LIMIT ?) newest
+CROSS JOIN dead_letters l ON l.rowid = newest.row
+CROSS JOIN orders o ON o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)`
 	// The literal status is that of the index orders_accepted.
 	oldestAccepted = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
 AND NOT EXISTS (
@@ -28,6 +33,11 @@ func (s *Store) Order(ctx context.Context, id order.ID) (*view.Row, error) {
 // Refunds implements view.Store.
 func (s *Store) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
 	return s.orders(ctx, selectOrders+" WHERE refund_of = ? AND refund_of <> ''", of)
+}
+
+// CauseOrders implements view.Store.
+func (s *Store) CauseOrders(ctx context.Context, cause string, most int) ([]view.Row, error) {
+	return s.orders(ctx, causeOrders, cause, most)
 }
 
 // Oldest implements view.Store.

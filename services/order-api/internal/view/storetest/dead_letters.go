@@ -122,6 +122,13 @@ func knowsForeign(t *testing.T, s *store) {
 		view.JobAdvanced{JobBatch: wire.JobBatch{JobHead: jobOf(2).JobHead, To: 2, Skipped: map[int]wire.SkipReason{1: wire.SkipTarget}}})
 	equal(t, "sent", s.deadLetter(sent.ID()).State, view.SentOn)
 	equal(t, "skipped", s.state(skipped.ID(), skipped), view.Open)
+	nowhere := foreign(5)
+	nowhere.Topic = ""
+	s.apply(nowhere)
+	sources, err := s.Sources(t.Context(), []string{sent.ID(), skipped.ID(), nowhere.ID(), "pay.DLT:1-99"})
+	s.check(err)
+	slices.Sort(sources)
+	equal(t, "topics that they name", sources, []string{"", "pay"})
 }
 
 // jobOf is the definition of a job of some items.
@@ -212,8 +219,15 @@ func groupsDeadLetters(t *testing.T, s *store) {
 		view.Answered{Origin: failed(3, 1).Origin, Number: 1, Outcome: view.Confirmed, Rev: 2},
 		view.Answered{Origin: failed(4, 1).Origin, Number: 1, Outcome: view.Conflicted, Rev: 2},
 	)...)
+	assign := func(id, to string) view.Decided {
+		d := decided(id, 1, wire.Assign)
+		d.DeadLetter, d.Group, d.Text = "", a, to
+		return d
+	}
+	s.apply(assign("a1", ""), assign("a2", "ann"), assign("a3", "bob"))
+	bob := assign("a3", "bob").Decision
 	first := view.Group{
-		ID: a, Step: order.StepShipping, Reason: failure.NoRoute, Class: failure.Permanent, Text: "no route",
+		Assigned: &bob, ID: a, Step: order.StepShipping, Reason: failure.NoRoute, Class: failure.Permanent, Text: "no route",
 		Counts: map[view.DeadLetterState]int{view.Open: 2, view.Discarded: 1, view.Closed: 1},
 		First:  minute(0), Last: minute(0).Add(2 * time.Hour), Notes: 1, Replayed: 2, Confirmed: 1,
 	}
@@ -226,6 +240,9 @@ func groupsDeadLetters(t *testing.T, s *store) {
 	equal(t, "of a cause", s.groups(view.DeadLetterFilter{Cause: b}, minute(0)), []view.Group{second})
 	first.Counts, first.First, first.Last, first.Hours = map[view.DeadLetterState]int{view.Open: 2}, minute(0), minute(0).Add(2*time.Hour), [24]int{1, 0, 1}
 	equal(t, "of a state", s.groups(view.DeadLetterFilter{States: []view.DeadLetterState{view.Open}, Step: order.StepShipping}, minute(0)), []view.Group{first})
+	s.apply(assign("a4", ""))
+	first.Assigned = nil
+	equal(t, "released", s.groups(view.DeadLetterFilter{States: []view.DeadLetterState{view.Open}, Step: order.StepShipping}, minute(0)), []view.Group{first})
 	equal(t, "none", len(s.groups(view.DeadLetterFilter{Cause: "cause_c"}, minute(0))), 0)
 }
 

@@ -103,7 +103,7 @@ func countsResults(t *testing.T, s *store) {
 		view.Erased{ID: "ord_07", Partition: 1, At: minute(9)},
 	})...)
 	equal(t, "results", s.results(j.ID), map[view.ReplayOutcome]int{
-		view.FailedAgain: 2, view.Confirmed: 1, view.Waiting: 1, view.Retrying: 1, view.AlreadyDone: 2, view.Conflicted: 1, view.InFlight: 1,
+		view.FailedAgain: 2, view.Confirmed: 1, view.Waiting: 1, view.Retrying: 1, view.AlreadyDone: 1, view.OrderErased: 1, view.Conflicted: 1, view.InFlight: 1,
 	})
 	equal(t, "results of a job with the same dead letters", s.results(twin.ID), map[view.ReplayOutcome]int{view.FailedAgain: 1, view.Confirmed: 1})
 	found, all, err := s.JobResults(t.Context(), twin.ID) // sorted by outcome

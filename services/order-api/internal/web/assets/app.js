@@ -1,0 +1,144 @@
+// Adds to pages what HTML cannot do: live cells, times of the reader's zone, keys, copying. Pages work without it.
+"use strict";
+
+const root = document.documentElement, byID = id => document.getElementById(id);
+
+// ---- forms that send themselves when a choice changes ----
+for (const button of document.querySelectorAll("[data-hide]")) button.hidden = true;
+document.addEventListener("change", e => {
+  const form = e.target.form;
+  if (!form) return;
+  if ("auto" in form.dataset) form.requestSubmit(form.querySelector("[value=ship]"));
+  if (e.target.dataset.autoBy) form.requestSubmit(form.querySelector(`[value=${e.target.dataset.autoBy}]`));
+});
+
+// ---- times: t switches between relative, local and UTC ----
+const modes = ["local", "relative", "UTC"];
+let mode = sessionStorage.getItem("times") ?? modes[0];
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function relative(at) {
+  const seconds = Math.round((at - Date.now()) / 1000);
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? units[3];
+  return new Intl.RelativeTimeFormat("en", {numeric: "auto"}).format(Math.trunc(seconds / size), unit);
+}
+
+function showTimes(within) {
+  for (const el of within.querySelectorAll("time[datetime]")) {
+    el.dataset.utc ??= el.textContent;
+    const at = new Date(el.dateTime), withDay = el.dataset.utc.includes(",");
+    if (mode === "UTC") el.textContent = el.dataset.utc;
+    else if (mode === "relative") el.textContent = relative(at);
+    else el.textContent = new Intl.DateTimeFormat("en-GB", {...(withDay && {day: "numeric", month: "short", year: "numeric"}), timeStyle: undefined, hour: "2-digit", minute: "2-digit", second: "2-digit"}).format(at);
+  }
+  byID("zone").textContent = mode === "relative" ? "Times relative to now." : `Times in ${mode === "UTC" ? "UTC" : zone}.`;
+}
+showTimes(document);
+
+// ---- copy buttons ----
+function showCopies(within) {
+  for (const button of within.querySelectorAll("button.copy")) button.hidden = !navigator.clipboard;
+}
+showCopies(document);
+document.addEventListener("click", async e => {
+  const button = e.target.closest("button.copy");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  say("Copied.");
+});
+
+function say(text) { byID("status").textContent = text; }
+
+// ---- live cells: each event has elements, which replace those with their IDs ----
+const waiting = new Map(); // elements for cells under the pointer or with the focus
+
+function patch(html) {
+  const t = document.createElement("template");
+  t.innerHTML = html;
+  showTimes(t.content);
+  showCopies(t.content);
+  for (const now of t.content.querySelectorAll("[id]")) {
+    if (!now.matches(".head, section, details")) continue;
+    const old = byID(now.id);
+    if (!old || old.isEqualNode(now)) continue;
+    if (old.contains(document.activeElement) || old.matches(":hover") && old.querySelector("form")) waiting.set(now.id, now);
+    else swap(old, now);
+  }
+  if (byID("head")?.dataset.ended) source.close(); // no change can follow
+  const title = byID("head")?.dataset.title;
+  if (title && !document.title.startsWith(title)) {
+    document.title = title + " · Trail Goods";
+    say(title);
+  }
+}
+
+function swap(old, now) {
+  if (old.open) now.open = true;
+  old.replaceWith(now);
+}
+
+for (const event of ["focusout", "pointerout"]) document.addEventListener(event, () => setTimeout(() => {
+  for (const [id, now] of waiting) {
+    const old = byID(id);
+    if (old.contains(document.activeElement) || old.matches(":hover")) continue;
+    waiting.delete(id);
+    swap(old, now);
+  }
+}));
+
+const stream = document.body.dataset.live;
+let source, heard, tries = 0, timer;
+
+function connect() {
+  clearTimeout(timer);
+  source?.close();
+  source = new EventSource(stream);
+  const alive = () => { heard = Date.now(); tries = 0; stale(false); };
+  source.onopen = alive;
+  source.addEventListener("beat", alive);
+  source.addEventListener("cells", e => { alive(); patch(e.data); });
+  source.onerror = () => {
+    if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
+    stale(true);
+    timer = setTimeout(connect, Math.min(500 * 2 ** tries++, 60000) * (0.5 + Math.random()));
+  };
+}
+
+function stale(is) {
+  const live = byID("live");
+  live.hidden = false;
+  live.classList.toggle("stale", is);
+  live.textContent = is ? `Stale, ${Math.round((Date.now() - heard) / 1000)} s` : "Live";
+  byID("stale").hidden = !is;
+}
+
+if (stream) {
+  heard = Date.now();
+  // A hidden tab closes its stream: browsers have six connections to a host, for all tabs together.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) connect();
+    else { clearTimeout(timer); source?.close(); }
+  });
+  if (!document.hidden) connect();
+  setInterval(() => { if (!document.hidden && Date.now() - heard > 30000) stale(true); }, 1000);
+}
+
+// ---- keys ----
+let go = 0;
+if (root.dataset.keys !== "off") {
+  byID("keys").hidden = false;
+  document.addEventListener("keydown", e => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog")) return;
+    const places = {s: "/", o: "/orders"};
+    if (Date.now() - go < 1500 && places[e.key]) location.href = places[e.key];
+    go = e.key === "g" ? Date.now() : 0;
+    if (e.key === "/" && byID("find")) { e.preventDefault(); byID("find").focus(); }
+    if (e.key === "?") byID("help").showModal();
+    if (e.key === "t") {
+      mode = modes[(modes.indexOf(mode) + 1) % modes.length];
+      sessionStorage.setItem("times", mode);
+      showTimes(document);
+    }
+  });
+}

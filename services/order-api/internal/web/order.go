@@ -1,0 +1,130 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/internal/address"
+	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/shared/order"
+)
+
+// orderPage is the body of an order's page.
+type orderPage struct {
+	order.State
+	Refunds  []order.State
+	Country  *address.Country
+	Headline headline
+	Stages   []stage
+	Path     string       // of the page
+	Token    template.URL // "?token=…" for a guest; or empty
+	Operator bool         // the visitor sees the orders of everybody
+	Personal bool         // the visitor may read documents
+	Cancel   bool         // the visitor may cancel
+	Asked    bool         // the visitor has just asked to cancel
+}
+
+func (p *Pages) order(c echo.Context) error {
+	s, refunds, err := p.front.Order(c)
+	if err != nil {
+		return err
+	}
+	v := p.orderPage(c, s)
+	v.Refunds = refunds
+	live := v.Path + "/events" + string(v.Token)
+	if v.Ended() {
+		live = ""
+	}
+	return p.show(c, http.StatusOK, "order", page{Title: v.Headline.Title, Place: "orders", Roomy: true, Live: live, Body: v})
+}
+
+func (p *Pages) orderPage(c echo.Context, s order.State) orderPage {
+	who := identity.From(c.Request().Context())
+	owns := p.front.Owns(c, s.Order)
+	v := orderPage{
+		State: s, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
+		Path: orderPath(s.Order, false), Operator: who.May(identity.ReadAnyOrder),
+		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "",
+	}
+	if token := c.QueryParam("token"); token != "" {
+		v.Token = template.URL("?" + url.Values{"token": {token}}.Encode()) //nolint:gosec // it is encoded
+	}
+	return v
+}
+
+// Ended reports whether no change of the order can follow.
+func (v orderPage) Ended() bool { return httpapi.Ended(v.State) }
+
+// Issued reports whether the document is issued.
+func (v orderPage) Issued() bool { return v.Progress.Issued() }
+
+// Cancellable reports whether a cancel can succeed. The owner of the order decides.
+func (v orderPage) Cancellable() bool {
+	return v.Order.Refund == nil && !v.Issued() && (!v.Status.Final() || v.Status == order.Dead)
+}
+
+// To are the lines of the address below the name.
+func (v orderPage) To() []string {
+	if v.Country == nil {
+		a := v.Order.ShipTo
+		return []string{a.Line1, a.City, a.PostalCode, a.Country}
+	}
+	return v.Country.Lines(v.Order.ShipTo)
+}
+
+// Total is what the invoice asks for, or nil before there is one.
+func (v orderPage) Total() *order.Money {
+	if v.Progress.Invoice == nil {
+		return nil
+	}
+	return &v.Progress.Invoice.Total
+}
+
+// orderPath is the path of an order's page. A guest needs the link token.
+func orderPath(o order.Order, guest bool) string {
+	path := "/orders/" + url.PathEscape(string(o.ID))
+	if guest && o.LinkToken != "" {
+		path += "?" + url.Values{"token": {o.LinkToken}}.Encode()
+	}
+	return path
+}
+
+// watchOrder streams the cells of the page.
+func (p *Pages) watchOrder(c echo.Context) error {
+	return p.front.Watch(c, func(w io.Writer, s order.State, after int64) (int64, error) {
+		if s.Rev <= after {
+			_, err := io.WriteString(w, "event: beat\ndata:\n\n")
+			return after, err
+		}
+		cells, err := p.part("order", "cells", p.orderPage(c, s))
+		if err != nil {
+			return after, err
+		}
+		_, err = fmt.Fprintf(w, "id: %d\nevent: cells\ndata: %s\n\n", s.Rev, bytes.ReplaceAll(cells, []byte("\n"), []byte("\ndata: ")))
+		return s.Rev, err
+	})
+}
+
+// cancelOrder asks to cancel the order, and returns to its page.
+func (p *Pages) cancelOrder(c echo.Context) error {
+	reason := c.FormValue("reason")
+	if fault := order.TextFault(reason, 0, 200); fault != "" {
+		return refuse(http.StatusUnprocessableEntity, "invalid-reason", "Invalid reason", "the reason "+fault)
+	}
+	s, err := p.front.Cancel(c, reason)
+	if err != nil {
+		return err
+	}
+	q := url.Values{"asked": {"cancel"}}
+	if token := c.QueryParam("token"); token != "" {
+		q.Set("token", token)
+	}
+	return c.Redirect(http.StatusSeeOther, orderPath(s.Order, false)+"?"+q.Encode())
+}

@@ -1,0 +1,75 @@
+// Package web has the pages for people: shop, checkout and orders.
+//
+// Pages are HTML of the server, and complete without JavaScript: forms post, the answer redirects
+// (303), and links filter. app.js adds live cells, the times of the reader's zone, keys and copying.
+// Handlers call httpapi.Front, which does what the routes of the JSON API do: no rule is here a second
+// time. Errors go back to httpapi, which maps them to problems; a page shows one as Problem.
+//
+// render.go writes every page, with the policies that browsers enforce: nothing is loaded from
+// another host, and no page has a script, a style or a handler of events inside. parts.go has what
+// templates use for states, amounts and times, and assets.go serves the files, whose names have the
+// hash of their content. All text of people is escaped by html/template.
+//
+// The basket is a cookie, because it must survive a reload without JavaScript and on every instance.
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+
+	"example.com/orders/services/order-api/internal/address"
+	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/services/order-api/internal/identity"
+)
+
+// Config is the configuration of the pages.
+type Config struct {
+	Log   *slog.Logger
+	Inbox string // URL of the mail inbox, which the navigation links to; or empty
+}
+
+// Pages are the pages. They implement httpapi.Web, and are safe for concurrent use.
+type Pages struct {
+	Config
+	front     httpapi.Front
+	countries *address.Countries
+	drawings  map[string]string // paths of SVG by SKU or category
+	assets    *assets
+	templates map[string]*template.Template // by name of the page
+}
+
+// New returns the pages. Its error is a bug.
+func New(cfg Config) (*Pages, error) {
+	countries, err := address.Load()
+	if err != nil {
+		return nil, err
+	}
+	files, err := loadAssets()
+	if err != nil {
+		return nil, fmt.Errorf("reading assets: %w", err)
+	}
+	p := &Pages{Config: cfg, countries: countries, assets: files, drawings: loadDrawings()}
+	if p.templates, err = parseTemplates(files); err != nil {
+		return nil, fmt.Errorf("parsing templates: %w", err)
+	}
+	return p, nil
+}
+
+// Pages implements httpapi.Web.
+func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
+	p.front = f
+	const get, post = http.MethodGet, http.MethodPost
+	return []httpapi.Page{
+		{Method: get, Path: "/", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.shop},
+		{Method: post, Path: "/basket", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.changeBasket},
+		{Method: get, Path: "/checkout", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.checkout},
+		{Method: post, Path: "/checkout", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.placeOrder},
+		{Method: get, Path: "/orders", Needs: identity.ReadOrders, Handler: p.orders},
+		{Method: get, Path: "/orders/:id", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.order},
+		{Method: get, Path: "/orders/:id/events", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.watchOrder},
+		{Method: post, Path: "/orders/:id/cancel", Needs: identity.CancelOrders, Guests: httpapi.GuestsLink, Handler: p.cancelOrder},
+		{Method: get, Path: "/assets/:file", Handler: p.asset},
+	}
+}

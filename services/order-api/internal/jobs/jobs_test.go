@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -201,6 +202,29 @@ func TestAnyInstanceWatchesPausesAndResumesAJob(t *testing.T) {
 			there.await(t, id, phase(jobs.Done))
 		}
 		s.workedOnce(t, 100)
+	})
+}
+
+// TestAnInstanceWaitsForAJobOfAnother has one that has not read the job when it is asked for it.
+func TestAnInstanceWaitsForAJobOfAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, 1)
+		one, two := s.start(t, "api-1"), s.connect(t, "api-2")
+		two.freezeAt(int16(kmsg.Fetch))
+		id := one.create(t, jobs.Spec{IDs: s.ids})
+		if _, err := two.view.Job(t.Context(), id); !errors.Is(err, view.ErrUnknown) {
+			t.Fatalf("got %v, want ErrUnknown: it cannot read", err)
+		}
+		found := make(chan error, 2)
+		go func() { // received below
+			_, err := two.Get(t.Context(), id)
+			found <- err
+		}()
+		go func() { found <- two.Command(ann(t), id, jobs.Event{Kind: wire.JobPause}) }() // received below
+		synctest.Wait()
+		two.thaw()
+		must(t, <-found)
+		must(t, <-found)
 	})
 }
 

@@ -250,8 +250,10 @@ func (f *frozen) freezeAt(key int16) {
 func (f *frozen) thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	close(f.gate)
-	f.gate = nil
+	if f.gate != nil {
+		close(f.gate)
+	}
+	f.gate, f.at = nil, nil
 }
 
 func (f *frozen) config() kafka.Config {

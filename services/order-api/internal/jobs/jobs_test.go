@@ -17,6 +17,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -211,6 +212,11 @@ func TestAnInstanceWaitsForAJobOfAnother(t *testing.T) {
 		s := open(t, 1)
 		one, two := s.start(t, "api-1"), s.connect(t, "api-2")
 		two.freezeAt(int16(kmsg.Fetch))
+		for p := range int32(kafkatest.Partitions) { // each fetch that waits for a record is answered
+			s.put(t, s.Topics.Desk, p, wire.Decision{ID: fmt.Sprintf("d%d", p), At: time.Now(), Kind: wire.Note, DeadLetter: s.ids[0], Text: "x"}.Record())
+		}
+		time.Sleep(10 * time.Second)
+		defer two.thaw()
 		id := one.create(t, jobs.Spec{IDs: s.ids})
 		if _, err := two.view.Job(t.Context(), id); !errors.Is(err, view.ErrUnknown) {
 			t.Fatalf("got %v, want ErrUnknown: it cannot read", err)

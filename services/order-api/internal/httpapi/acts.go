@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -55,9 +56,15 @@ func (a *api) listActs(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
-	acts, next, err := a.view.Acts(c.Request().Context(), f)
+	acts, next, err := a.Acts(c, f)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, actPage{each(acts, toAct), next})
+	return c.JSON(http.StatusOK, actPage{acts, next})
+}
+
+// Acts returns a page of the audit trail, and the cursor of the next one.
+func (a *api) Acts(c echo.Context, f view.ActFilter) ([]client.Act, string, error) {
+	acts, next, err := a.view.Acts(c.Request().Context(), f)
+	return each(acts, toAct), next, err
 }

@@ -47,14 +47,20 @@ func (a *api) denied(r *http.Request, p identity.Principal, needed identity.Perm
 	a.Trail.Attempt(ctx, act, "forbidden")
 }
 
-func (a *api) listActs(c echo.Context) error {
+// ActFilter reads the filter of a list of acts from the query string.
+func (a *api) ActFilter(c echo.Context) (view.ActFilter, error) {
 	q := query(c, "actor", "act", "target", "outcome", "from", "to", "limit", "cursor")
 	f := view.ActFilter{
 		Actor: q.text("actor"), Kind: q.text("act"), Target: q.text("target"), Outcome: oneOf(&q, "outcome", wire.Outcomes()...),
 		From: q.time("from"), To: q.time("to"), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
-	if q.wrong != nil {
-		return q.wrong
+	return f, q.wrong
+}
+
+func (a *api) listActs(c echo.Context) error {
+	f, err := a.ActFilter(c)
+	if err != nil {
+		return err
 	}
 	acts, next, err := a.Acts(c, f)
 	if err != nil {

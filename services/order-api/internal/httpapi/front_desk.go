@@ -104,21 +104,21 @@ func (f Front) StartReplay(c echo.Context, n client.NewReplayJob) (string, error
 	return f.createReplay(c, body)
 }
 
-// Unfinished returns the replay jobs that have not ended as the visitor may see them, the newest first.
-func (f Front) Unfinished(c echo.Context) ([]client.ReplayJob, error) {
+// Unfinished returns the newest replay jobs that have not ended as the visitor may see them, at most so
+// many, and how many there are.
+func (f Front) Unfinished(c echo.Context, most int) (all []client.ReplayJob, total int, err error) {
 	jobs, _, err := f.view.Jobs(c.Request().Context(), view.JobFilter{Unfinished: true, Limit: maxRunning})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var all []client.ReplayJob
-	for _, j := range jobs {
+	for _, j := range jobs[:min(most, len(jobs))] {
 		job, err := f.Replay(c, j.ID)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		all = append(all, job)
 	}
-	return all, nil
+	return all, len(jobs), nil
 }
 
 // Behind is how long the read model is behind Kafka, or zero: it is up to date.
@@ -128,6 +128,9 @@ func (f Front) Behind() time.Duration {
 	}
 	return 0
 }
+
+// Needs is nil if the visitor has a permission.
+func (Front) Needs(c echo.Context, p identity.Permission) error { return visitorOf(c).needs(p) }
 
 // Least returns the role with the fewest permissions that has one of them.
 func Least(needed identity.Permission) identity.Role {

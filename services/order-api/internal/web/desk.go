@@ -73,11 +73,11 @@ var doneActs = map[string]string{
 
 // showDesk answers with a page of the desk.
 func (p *Pages) showDesk(c echo.Context, status int, name string, v page, d deskPage) error {
-	running, err := p.front.Unfinished(c)
-	if err != nil {
+	var err error
+	if _, d.Running, err = p.front.Unfinished(c, 0); err != nil {
 		return err
 	}
-	d.Running, d.Done, d.Audit = len(running), doneActs[c.QueryParam("done")], p.may(c, identity.ReadAudit)
+	d.Done, d.Audit = doneActs[c.QueryParam("done")], p.may(c, identity.ReadAudit)
 	if behind := p.front.Behind(); behind >= behindFor {
 		d.Behind = behind.Round(time.Second).String()
 	}

@@ -73,7 +73,7 @@ func (p *Pages) causes(c echo.Context) error {
 	}
 	groups, total, err := p.front.Groups(c, f, maxCauses)
 	if err == nil {
-		v.Running, err = p.front.Unfinished(c)
+		v.Running, v.More, err = p.front.Unfinished(c, maxStrips)
 	}
 	if err != nil {
 		return err
@@ -87,8 +87,7 @@ func (p *Pages) causes(c echo.Context) error {
 		}
 	}
 	v.Topics = p.topics(groups)
-	v.More = max(0, len(v.Running)-maxStrips)
-	v.Running = v.Running[:min(maxStrips, len(v.Running))]
+	v.More -= len(v.Running)
 	return p.showDesk(c, http.StatusOK, "desk_causes", page{Title: "Dead letters"}, deskPage{Tab: "causes", Content: v})
 }
 

@@ -64,9 +64,7 @@ func draftOf(e *client.Editable) string {
 		_ = json.Unmarshal(e.Value, &text) // it is a string
 		return text
 	}
-	var b bytes.Buffer
-	_ = json.Indent(&b, e.Value, "", "  ") // it is JSON
-	return b.String()
+	return canonical(string(e.Value), "")
 }
 
 // saveEdit previews or saves the draft. Whatever happens, the draft is kept.
@@ -114,7 +112,7 @@ func (p *Pages) notSaved(c echo.Context, v editPage, refused error) error {
 		return err
 	}
 	if l.Edit == nil {
-		l.Edit = &client.Editable{Value: json.RawMessage(`""`)}
+		l.Edit = &client.Editable{Value: json.RawMessage(`{}`)}
 	}
 	lines := lineOf(v.Draft)
 	for _, e := range f.Errors {
@@ -151,16 +149,19 @@ func (p *Pages) showEdit(c echo.Context, status int, l client.DeadLetter, v edit
 	return p.showDesk(c, status, "desk_edit", page{Title: "Edit dead letter " + l.ID}, deskPage{Crumbs: p.letterCrumbs(c, "Edit"), Content: v})
 }
 
-// canonical is a draft of an order as the API writes orders, so that fields in another sequence are no
-// difference; or the draft as it is.
+// canonical is a draft of an order with a line for each value and the fields in their usual sequence, so
+// that only values are a difference; or the draft as it is.
 func canonical(draft, encoding string) string {
 	var o client.NewOrder
 	if encoding != "" || json.Unmarshal([]byte(draft), &o) != nil {
 		return draft
 	}
-	value, err := json.Marshal(o)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if e.Encode(o) != nil {
 		return draft
 	}
-	return draftOf(&client.Editable{Value: value})
+	return strings.TrimSuffix(b.String(), "\n")
 }

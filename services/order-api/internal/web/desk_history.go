@@ -71,7 +71,7 @@ func placedEvents(s *order.State) (all []event) {
 	return all
 }
 
-// failureEvents are the failures; one with the same error as the one before says so.
+// failureEvents are the failures; one with the same error as the one before does not repeat it.
 func failureEvents(h *client.History) (all []event) {
 	before := ""
 	for _, f := range h.Failures {

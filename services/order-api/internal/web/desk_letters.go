@@ -153,7 +153,7 @@ func (p *Pages) rows(c echo.Context, f view.DeadLetterFilter, path string, q url
 type lettersPage struct {
 	Filter filters
 	Rows   rows
-	Total  int // that the filter selects
+	Total  int  // that the filter selects
 	Replay acts // or nil: the filter selects nothing that can be replayed
 }
 

@@ -17,7 +17,8 @@ import (
 
 // newPage is the body of the page of a new replay.
 type newPage struct {
-	Query    string // that selects; the form posts to it
+	To       string // URL of the page with its selection, which forms post to
+	Again    string // URL that also shows the dry run
 	None     bool   // nothing is selected
 	Total    int
 	Causes   []client.Group // of what is selected by a filter
@@ -30,6 +31,7 @@ type newPage struct {
 	Rate     field
 	Stop     field
 	Reason   field
+	Topic    field // that foreign ones are replayed to
 	Override bool
 	Wrong    []string // what no field has
 	Fault    *fault   // why nothing was started; or nil
@@ -44,13 +46,13 @@ const maxForecasts = 1_000
 // selected reads what the query string selects. It is empty if that is nothing.
 func (p *Pages) selected(c echo.Context) (client.Selection, error) {
 	q := c.QueryParams()
-	if ids := q["id"]; len(ids) > 0 {
-		return client.Selection{IDs: ids}, nil
+	if len(q["id"]) > 0 {
+		return client.Selection{IDs: slices.Compact(slices.Sorted(slices.Values(q["id"])))}, nil
 	}
 	if q.Get("all") == "true" {
 		return client.Selection{All: true}, nil
 	}
-	if _, err := p.front.DeadLetterFilter(c, "dry_run", "cursor"); err != nil {
+	if _, err := p.front.DeadLetterFilter(c, "dry_run"); err != nil {
 		return client.Selection{}, err
 	}
 	f := client.DeadLetterFilter{
@@ -72,11 +74,12 @@ func (p *Pages) newReplay(c echo.Context) error {
 		return err
 	}
 	v := newPage{}
-	v.fields("1, 5, 20, 100", "", defaultStop, "")
+	v.fields("1, 5, 20, 100", "", defaultStop, "", "")
 	return p.showNew(c, v, nil)
 }
 
-func (v *newPage) fields(ramp, rate, stop, reason string) {
+func (v *newPage) fields(ramp, rate, stop, reason, to string) {
+	v.Topic = field{Name: "replay_to", Label: "Topic to replay to", Type: "text", Value: to, Complete: "off", Optional: true}
 	v.Ramp = field{Name: "ramp", Label: "Steps", Type: "text", Value: ramp, Complete: "off", Optional: true}
 	v.Rate = field{Name: "rate", Label: "At most, a second", Type: "text", Value: rate, Complete: "off", Optional: true}
 	v.Stop = field{Name: "stop_above", Label: "Failed again in a step, percent", Type: "text", Value: stop, Complete: "off", Optional: true}
@@ -88,8 +91,12 @@ func (p *Pages) showNew(c echo.Context, v newPage, refused error) error {
 	q := c.QueryParams()
 	dry := q.Get("dry_run")
 	q.Del("dry_run")
-	q.Del("cursor")
-	v.Query = q.Encode()
+	v.To = "/desk/replays/new"
+	if len(q) > 0 {
+		v.To += "?" + q.Encode()
+	}
+	q.Set("dry_run", dry)
+	v.Again = "/desk/replays/new?" + q.Encode() + "#forecast"
 	s, err := p.selected(c)
 	if err != nil {
 		return err
@@ -151,7 +158,7 @@ func (v newPage) First() int {
 // refused puts a problem to the fields that it is about, and returns its status.
 func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
 	f, status := p.problemOf(c, err)
-	fields := map[string]*field{"/ramp": &v.Ramp, "/rate": &v.Rate, "/stop_above": &v.Stop, "/reason": &v.Reason}
+	fields := map[string]*field{"/ramp": &v.Ramp, "/rate": &v.Rate, "/stop_above": &v.Stop, "/reason": &v.Reason, "/replay_to": &v.Topic}
 	for _, e := range f.Errors {
 		at := e.Pointer
 		if strings.HasPrefix(at, "/ramp/") {
@@ -173,15 +180,15 @@ func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
 func (p *Pages) startReplay(c echo.Context) error {
 	v := newPage{Override: c.FormValue("override") == "true"}
 	if c.FormValue("act") == "try" {
-		v.fields("1, 5, 20, 100", "", defaultStop, "")
+		v.fields("1, 5, 20, 100", "", defaultStop, "", "")
 	} else {
-		v.fields(c.FormValue("ramp"), c.FormValue("rate"), c.FormValue("stop_above"), c.FormValue("reason"))
+		v.fields(c.FormValue("ramp"), c.FormValue("rate"), c.FormValue("stop_above"), c.FormValue("reason"), c.FormValue("replay_to"))
 	}
 	s, err := p.selected(c)
 	if err != nil {
 		return err
 	}
-	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, Reason: v.Reason.Value}
+	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
 	if err = v.read(&n); err == nil {
 		var id string
 		if id, err = p.front.StartReplay(c, n); err == nil {

@@ -70,7 +70,7 @@ func arrows() []arrow {
 		{mechanism, "batch", "client", "reads files of orders, as the client places them"},
 		{mechanism, "cause", "", "normalises messages, and groups dead letters by them"},
 		{mechanism, "view", "cause dlq failure foreign kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
-		{mechanism, "sqlite", "failure kafka order view wire", "the tables of the view, and all SQL"},
+		{mechanism, "sqlite", "failure foreign kafka order view wire", "the tables of the view, and all SQL"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
 		{mechanism, "intake", "identity kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "mask", "order wire", "hides personal data of orders and of their records"},

@@ -34,3 +34,15 @@ func Append(ctx context.Context, cl *kgo.Client, topic string, partition int32, 
 		return nil, context.Cause(ctx)
 	}
 }
+
+// perRecord is more than a record takes in a batch besides its bytes.
+const perRecord = 100
+
+// Size is at most how many bytes a record takes in a batch of its own, before compression.
+func Size(r *kgo.Record) int {
+	n := perRecord + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value) + 10
+	}
+	return n
+}

@@ -42,7 +42,7 @@ func (r Reader) Read(ctx context.Context, topic string, partition int32, from, t
 	if from >= to {
 		return nil
 	}
-	p := &part{cl: r.cl, topic: topic, partition: partition, bytes: stretchBytes, wait: stretchWait}
+	p := &part{cl: r.cl, topic: topic, partition: partition, bytes: stretch(to - from), wait: stretchWait}
 	start, err := p.start(ctx)
 	if err != nil {
 		return p.failed(ctx, err)
@@ -74,6 +74,12 @@ func (r Reader) Read(ctx context.Context, topic string, partition int32, from, t
 	}
 	return nil
 }
+
+// stretch is how many bytes to fetch at a time of so many records: of few of them not many more.
+func stretch(records int64) int32 { return int32(min(records, stretchBytes/usual) * usual) }
+
+// usual is more bytes than most records have.
+const usual = 4 << 10
 
 // pass returns the offset after the batch of an UnreadableError if that is skipped, else the error.
 func (r Reader) pass(ctx context.Context, at int64, err error) (int64, error) {

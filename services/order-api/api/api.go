@@ -160,7 +160,7 @@ func (cfg *Config) jobs(k *clients, v *view.View, d *desk.Desk, price edit.Price
 	}
 	return jobs.New(k.replays, jobs.Config{
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Layout: k.layout, View: v, Name: host + "/" + strconv.Itoa(os.Getpid()), Log: cfg.Log,
-		Own:     &jobs.Own{Desk: d, Topics: cfg.Topics, Layout: k.layout, Price: price},
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, k.layout, price), Topics: cfg.Topics, Layout: k.layout},
 		Foreign: jobs.NewForeign(sender.New(k.replays, k.rules, cfg.Log), v),
 	})
 }

@@ -70,48 +70,90 @@ const deadline = kafka.DeliveryTimeout - time.Second
 
 // Replay requests that a worker resumes the order of a dead letter at the step that failed, also if
 // it is parked and override is true. It returns the number of the replay. Its errors are those of
-// Request, and view.ErrAway: then the replay may have been requested.
+// Requests, and view.ErrAway: then the replay may have been requested.
 func (d *Desk) Replay(ctx context.Context, id string, override bool) (number int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	q, _, err := d.Request(ctx, id, override)
+	requests, err := d.Requests(ctx, []string{id}, override)
+	if err == nil {
+		err = requests[0].Err
+	}
 	if err != nil {
 		return 0, err
 	}
+	q := requests[0]
 	if err := d.request(ctx, q.Origin.Partition, q.Record()); err != nil {
 		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
 	}
 	return q.Number, nil
 }
 
-// Request returns the next replay of a dead letter, and the dead letter, and sends nothing. The principal of ctx asks
-// for it. It has the newest version of the order, if that was edited. If the record of the dead
-// letter is gone, the replay uses the current state of the order. It blocks until Kafka has answered
-// or ctx ends.
+// Request is the next replay of a dead letter, as it is sent to a worker, or why there is none.
+type Request struct {
+	wire.ReplayRequest
+	Shown view.DeadLetter
+	Err   error // or nil
+}
+
+// Requests returns the next replays of dead letters, in their sequence, and sends nothing. The
+// principal of ctx asks for them. Each has the newest version of the order, if that was edited. If the
+// record of the dead letter is gone, the replay uses the current state of the order. It blocks until
+// Kafka has answered or ctx ends.
 //
-// It is ErrUnknown, ErrClosed, ErrDiscarded, ErrParked unless override is true or, without an order,
-// LostError if there is nothing to replay, view.ErrBehind if the view is too old to know, and
-// view.ErrAway if Kafka does not answer.
-func (d *Desk) Request(ctx context.Context, id string, override bool) (q wire.ReplayRequest, shown view.DeadLetter, err error) {
-	if shown, err = d.replayable(ctx, id, override); err != nil {
-		return q, shown, err
+// The error of a request is ErrUnknown, ErrClosed, ErrDiscarded, ErrParked unless override is true or,
+// without an order, LostError if there is nothing to replay, view.ErrBehind if the view is too old to
+// know, and view.ErrAway if Kafka does not answer.
+func (d *Desk) Requests(ctx context.Context, ids []string, override bool) ([]Request, error) {
+	if err := d.view.Fresh(ctx); err != nil {
+		return nil, err
 	}
-	l, err := d.complete(ctx, shown)
+	known, err := d.view.DeadLettersByID(ctx, ids...)
 	if err != nil {
-		return q, shown, err
+		return nil, err
 	}
-	q = wire.ReplayRequest{
+	all, wanted := make([]Request, len(ids)), map[int32][]int64{}
+	for i, id := range ids {
+		if all[i].Shown, all[i].Err = d.replayable(known, id, override); all[i].Err == nil {
+			l := &all[i].Shown
+			wanted[l.Partition] = append(wanted[l.Partition], l.Offset)
+		}
+	}
+	records := map[place]*kgo.Record{}
+	if len(ids) > 1 { // else one that is gone would cost the time-out of all
+		_ = d.view.Records(ctx, d.topics.DLQ, wanted, func(r *kgo.Record) { records[place{r.Partition, r.Offset}] = r })
+	}
+	for i := range all {
+		if r := &all[i]; r.Err == nil {
+			r.Err = d.fill(ctx, r, records[place{r.Shown.Partition, r.Shown.Offset}])
+		}
+	}
+	return all, nil
+}
+
+// place is where a dead letter is in its topic.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// fill makes the request of a dead letter that is shown. Its record is read, unless it was.
+func (d *Desk) fill(ctx context.Context, r *Request, record *kgo.Record) error {
+	l, err := d.complete(ctx, r.Shown, record)
+	if err != nil {
+		return err
+	}
+	r.ReplayRequest = wire.ReplayRequest{
 		Source: l.Source, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
 		// The worker compares the rev with that of the order, and reads the state at its offset if
 		// it has forgotten the order. The view may show the dead letter before the state that
 		// belongs to it.
-		Rev: max(l.Rev, shown.OrderRev), StateAt: shown.OrderAt,
+		Rev: max(l.Rev, r.Shown.OrderRev), StateAt: r.Shown.OrderAt,
 		Attempts: l.Attempts, FirstFailed: l.FirstFailed, Progress: l.Progress, Edit: l.Edit,
 	}
-	if e := shown.Edit; e != nil {
-		q.Value, q.Edit, q.EditedBy, q.EditReason = e.Value, e.Version, e.Cause, e.Text
+	if e := r.Shown.Edit; e != nil {
+		r.Value, r.Edit, r.EditedBy, r.EditReason = e.Value, e.Version, e.Cause, e.Text
 	}
-	return q, shown, nil
+	return nil
 }
 
 // Cancel requests that a worker cancels an order that none has begun, or that is dead without an
@@ -146,14 +188,11 @@ func (d *Desk) DeadLetter(ctx context.Context, id string) (view.DeadLetter, erro
 	return l, err
 }
 
-// replayable returns a dead letter that is open, or parked with override.
-func (d *Desk) replayable(ctx context.Context, id string, override bool) (view.DeadLetter, error) {
-	if err := d.view.Fresh(ctx); err != nil {
-		return view.DeadLetter{}, err
-	}
-	l, err := d.find(ctx, id)
-	if err != nil {
-		return l, err
+// replayable returns one of the dead letters that are known, if it is open, or parked with override.
+func (d *Desk) replayable(known map[string]view.DeadLetter, id string, override bool) (l view.DeadLetter, err error) {
+	l, ok := known[id]
+	if !ok {
+		return l, fmt.Errorf("%s: %w", id, ErrUnknown)
 	}
 	if l.Foreign != "" { // jobs replay them, without a worker
 		return l, fmt.Errorf("%s is of another program: %w", id, ErrUnknown)
@@ -208,8 +247,12 @@ func (d *Desk) find(ctx context.Context, id string) (view.DeadLetter, error) {
 
 // complete returns a dead letter with everything that a replay needs. What the record does not
 // contain, because it is gone or was too large, is taken from the current state of the order.
-func (d *Desk) complete(ctx context.Context, shown view.DeadLetter) (dlq.DeadLetter, error) {
-	l, err := d.read(ctx, shown)
+func (d *Desk) complete(ctx context.Context, shown view.DeadLetter, record *kgo.Record) (l dlq.DeadLetter, err error) {
+	if record != nil {
+		l, err = compare(shown, record)
+	} else {
+		l, err = d.read(ctx, shown)
+	}
 	_, lost := errors.AsType[*LostError](err)
 	if err != nil && !lost || err == nil && len(l.Value) > 0 || shown.Order == "" {
 		return l, err
@@ -241,6 +284,11 @@ func (d *Desk) read(ctx context.Context, l view.DeadLetter) (dlq.DeadLetter, err
 		read.Key, read.Value, read.Headers = r.Key, r.Value, r.Headers
 		return read, nil
 	}
+	return compare(l, r)
+}
+
+// compare returns what is in the record of a dead letter.
+func compare(l view.DeadLetter, r *kgo.Record) (dlq.DeadLetter, error) {
 	read, err := dlq.Read(r)
 	if err != nil || read.Topic != l.Topic || read.Origin != l.Origin || !l.Of(read.Key) {
 		return dlq.DeadLetter{}, fmt.Errorf("reading dead letter %s: %w", l.ID(), &LostError{l.Order, errors.New("another record has its offset")})

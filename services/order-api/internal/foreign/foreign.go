@@ -33,7 +33,9 @@ type Place struct {
 }
 
 // ID is the name of the dead letter at a place: "billing-dlt:3-124".
-func (p Place) ID() string { return fmt.Sprintf("%s:%d-%d", p.Topic, p.Partition, p.Offset) }
+func (p Place) ID() string {
+	return p.Topic + ":" + strconv.Itoa(int(p.Partition)) + "-" + strconv.FormatInt(p.Offset, 10)
+}
 
 // ParseID reads what Place.ID wrote. It is false for any other text, such as the ID of a dead letter
 // of this application.
@@ -42,10 +44,16 @@ func ParseID(id string) (Place, bool) {
 	if colon < 0 || dash < colon {
 		return Place{}, false
 	}
-	partition, err1 := strconv.ParseInt(id[colon+1:dash], 10, 32)
-	offset, err2 := strconv.ParseInt(id[dash+1:], 10, 64)
+	partition, ok1 := digits(id[colon+1:dash], 32)
+	offset, ok2 := digits(id[dash+1:], 64)
 	p := Place{id[:colon], int32(partition), offset}
-	return p, err1 == nil && err2 == nil && partition >= 0 && offset >= 0 && Legal(p.Topic) && p.ID() == id
+	return p, ok1 && ok2 && Legal(p.Topic)
+}
+
+// digits reads a number as Place.ID writes it: without a sign or zeros in front.
+func digits(text string, bits int) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, bits)
+	return n, err == nil && text[0] >= '0' && text[0] <= '9' && (text[0] != '0' || len(text) == 1)
 }
 
 // DeadLetter is what the headers of a dead letter say. Texts are valid UTF-8 of at most 500 bytes.

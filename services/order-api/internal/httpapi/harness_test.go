@@ -115,7 +115,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,
 		Foreign: jobs.NewForeign(sender.New(s.Client, rules, quiet), s.view),
-		Own:     &jobs.Own{Desk: d, Topics: s.Topics, Layout: layout, Price: products.Price},
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, layout, products.Price), Topics: s.Topics, Layout: layout},
 	})
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),

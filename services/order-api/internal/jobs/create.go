@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/identity"
@@ -66,21 +67,41 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if s.Topic, err = j.topicOf(ctx, s, ids); err != nil {
 		return wire.Job{}, err
 	}
-	job, chunks, err := s.define(ids, order.Cause{Actor: identity.From(ctx).Actor()})
+	job, chunks, err := s.define(j.newID(s.Topic), ids, order.Cause{Actor: identity.From(ctx).Actor()})
 	if err != nil {
 		return wire.Job{}, err
 	}
 	// What has begun is finished: half a selection is of no use.
 	ctx = context.WithoutCancel(ctx)
+	var g errgroup.Group
+	g.SetLimit(chunksAtATime)
 	for _, c := range chunks {
-		if _, err := j.append(ctx, job.ID, c.Record()); err != nil {
-			return wire.Job{}, err
-		}
+		g.Go(func() error {
+			_, err := j.append(ctx, job.ID, c.Record())
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return wire.Job{}, err
 	}
 	if err := j.tell(ctx, job.ID, job.Record()); err != nil {
 		return wire.Job{}, fmt.Errorf("%w: %w", ErrUnsure, err)
 	}
 	return job, nil
+}
+
+// chunksAtATime is how many chunks of a selection are appended at a time.
+const chunksAtATime = 32
+
+// newID is the ID of a new job. All jobs of a dead-letter topic of another program are in one
+// partition: their owner sends none of its dead letters twice.
+func (j *Jobs) newID(topic string) (id string) {
+	for {
+		id = "job_" + strings.ToLower(rand.Text())
+		if topic == "" || j.cfg.Layout.Partition([]byte(id)) == j.cfg.Layout.Partition([]byte(topic)) {
+			return id
+		}
+	}
 }
 
 // selected are the IDs that a spec selects, each once.
@@ -138,8 +159,8 @@ func (j *Jobs) choose(ctx context.Context, s Spec, most int) ([]string, error) {
 }
 
 // define returns the records of a new job.
-func (s *Spec) define(ids []string, cause order.Cause) (wire.Job, []wire.JobChunk, error) {
-	head := wire.JobHead{ID: "job_" + strings.ToLower(rand.Text()), At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
+func (s *Spec) define(id string, ids []string, cause order.Cause) (wire.Job, []wire.JobChunk, error) {
+	head := wire.JobHead{ID: id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
 	job := wire.Job{
 		JobHead: head, Kind: wire.JobReplay, Total: len(ids), Selection: s.Text, Topic: s.Topic, ReplayTo: s.ReplayTo,
 		Rate: s.Rate, Ramp: s.Ramp, StopAbove: s.StopAbove, Patch: s.Patch, Override: s.Override, Reason: s.Reason,

@@ -3,15 +3,18 @@
 package jobs_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
@@ -52,6 +55,59 @@ func TestAPatchIsAppliedToWhatItFits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAPatchThatChangesNothingReplaysNothing is what the preview of the patch says, too.
+func TestAPatchThatChangesNothingReplaysNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, 3)
+		s.work(t, confirm)
+		i := s.start(t, "api-1")
+		id := i.create(t, jobs.Spec{IDs: s.ids, Patch: []byte(`[{"op":"replace","path":"/ship_to/city","value":"Berlin"}]`)})
+		p := i.await(t, id, phase(jobs.Done))
+		if diff := cmp.Diff(map[wire.SkipReason]int{wire.SkipRefused: 3}, p.Skipped); diff != "" {
+			t.Errorf("skipped (-want +got):\n%s", diff)
+		}
+		s.workedOnce(t, 0)
+	})
+}
+
+// TestAReplayThatIsTooLargeIsSkipped has a dead letter that its topic takes because it is compressed.
+func TestAReplayThatIsTooLargeIsSkipped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, 3)
+		s.work(t, confirm)
+		i := s.start(t, "api-1")
+		large := s.die(t, s.orders[s.ids[1]], 1)
+		large[0].Value = append(large[0].Value, bytes.Repeat([]byte(" "), topic.MaxBytes(s.Topics.Replay))...)
+		cl, err := s.Config().Connect(t.Context(), kgo.ProducerBatchMaxBytes(4<<20))
+		must(t, err)
+		defer cl.Close()
+		for _, r := range large {
+			must(t, cl.ProduceSync(t.Context(), r).FirstErr())
+		}
+		i.reread(t, s.ids[1], 1)
+		id := i.create(t, jobs.Spec{IDs: s.ids, Ramp: []int{}})
+		p := i.await(t, id, phase(jobs.Done))
+		if diff := cmp.Diff(map[wire.SkipReason]int{wire.SkipTooLarge: 1}, p.Skipped); diff != "" || p.Counts[view.Confirmed] != 2 {
+			t.Errorf("got %v, skipped (-want +got):\n%s", p.Counts, diff)
+		}
+	})
+}
+
+// reread waits until the view has a dead letter after a number of replays.
+func (i *instance) reread(t *testing.T, id string, replays int) {
+	t.Helper()
+	changes, stop := i.Watch()
+	defer stop()
+	for {
+		l, err := i.view.DeadLetter(t.Context(), id)
+		must(t, err)
+		if l.Replays == replays {
+			return
+		}
+		<-changes
+	}
 }
 
 // TestADryRunForecastsASampleOfEachCause changes nothing, and does not count as a replay.

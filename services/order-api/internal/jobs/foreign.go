@@ -102,7 +102,7 @@ type foreignReading struct {
 
 // Make implements Reading.
 func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
-	touched, err := f.view.Touched(ctx, j.Topic, ids, !j.Override)
+	touched, err := f.view.Touched(ctx, j.Topic, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +128,9 @@ func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([
 		if items[i].Skip != "" {
 			continue
 		}
+		if len(made) == 0 { // there are enough bytes
+			return items[:i], nil
+		}
 		if items[i].Skip = made[0].Skip; made[0].Record != nil {
 			items[i].Records = []*kgo.Record{made[0].Record}
 		}
@@ -150,46 +153,41 @@ func settled(s view.DeadLetterState) wire.SkipReason {
 }
 
 // topicOf is the dead-letter topic of another program that all of some dead letters are in, or empty for
-// ours. It sorts those of another program.
+// ours. It sorts those of another program as they are in their topic: it is read once, and records with
+// the same key keep their sequence.
 func (j *Jobs) topicOf(ctx context.Context, s Spec, ids []string) (string, error) {
-	first, _ := foreign.ParseID(ids[0])
-	for _, id := range ids {
-		if p, _ := foreign.ParseID(id); p.Topic != first.Topic {
+	places := make([]foreign.Place, len(ids))
+	for i, id := range ids {
+		if places[i], _ = foreign.ParseID(id); places[i].Topic != places[0].Topic {
 			return "", fmt.Errorf("%w: dead letters of several topics: choose those of one", ErrSpec)
 		}
 	}
-	if s.Topic != "" && s.Topic != first.Topic {
+	topic := places[0].Topic
+	if s.Topic != "" && s.Topic != topic {
 		return "", fmt.Errorf("%w: the dead letters are not of topic %s", ErrSpec, s.Topic)
 	}
-	if first.Topic == "" {
+	if topic == "" {
 		if s.ReplayTo != "" {
 			return "", fmt.Errorf("%w: only dead letters of other programs are replayed to another topic", ErrSpec)
 		}
 		return "", nil
 	}
-	if err := j.cfg.Foreign.check(first.Topic, s.ReplayTo); err != nil {
+	if err := j.cfg.Foreign.check(topic, s.ReplayTo); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSpec, err)
 	}
 	if s.ReplayTo == "" {
-		if err := j.cfg.Foreign.targets(ctx, first.Topic, ids); err != nil {
+		if err := j.cfg.Foreign.targets(ctx, topic, ids); err != nil {
 			return "", err
 		}
 	}
 	if s.DryRun || len(s.Patch) > 0 {
 		return "", fmt.Errorf("%w: only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first", ErrSpec)
 	}
-	byPlace(ids)
-	return first.Topic, nil
-}
-
-// byPlace sorts the IDs of dead letters of other programs as they are in their topic: it is read once, and
-// records with the same key keep their sequence.
-func byPlace(ids []string) {
-	places := map[string]foreign.Place{}
-	for _, id := range ids {
-		places[id], _ = foreign.ParseID(id)
-	}
-	slices.SortFunc(ids, func(a, b string) int {
-		return cmp.Or(cmp.Compare(places[a].Partition, places[b].Partition), cmp.Compare(places[a].Offset, places[b].Offset))
+	slices.SortFunc(places, func(a, b foreign.Place) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
+	for i, p := range places {
+		ids[i] = p.ID()
+	}
+	return topic, nil
 }

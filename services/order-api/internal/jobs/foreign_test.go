@@ -145,6 +145,48 @@ func TestDeadLettersOfOtherProgramsAreReplayedOnceAndAsDecided(t *testing.T) {
 	})
 }
 
+// TestOverlappingForeignJobsSendEachDeadLetterOnce has two jobs with a rate and one without, of two
+// instances, over the same dead letters.
+func TestOverlappingForeignJobsSendEachDeadLetterOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const total = 300
+		s := besideUs(t, kafkatest.Start(t))
+		var all []*kgo.Record
+		for i := range total {
+			all = append(all, s.deadLetter(i))
+		}
+		s.Produce(t, all...)
+		one, two := s.start(t, "api-1"), s.start(t, "api-2")
+		one.listed(t, s, total)
+		two.listed(t, s, total)
+		spec := jobs.Spec{Filter: view.DeadLetterFilter{Topic: s.dead()}, Rate: 40}
+		ids := []string{one.create(t, spec), two.create(t, spec)}
+		one.await(t, ids[1], func(p jobs.Progress) bool { return p.Sent >= 20 })
+		spec.Rate = 0
+		ids = append(ids, two.create(t, spec))
+		sent, skipped := 0, 0
+		for _, id := range ids {
+			p := one.await(t, id, phase(jobs.Done))
+			sent, skipped = sent+p.Sent, skipped+p.Skipped[wire.SkipClosed]
+		}
+		if sent != total || skipped != 2*total {
+			t.Errorf("got %d sent and %d skipped, want %d and %d", sent, skipped, total, 2*total)
+		}
+		arrived := map[string]int{}
+		for _, r := range s.Records(t, s.in()) {
+			arrived[string(r.Key)]++
+		}
+		for key, n := range arrived {
+			if n != 1 {
+				t.Errorf("%s arrived %d times, want once", key, n)
+			}
+		}
+		if len(arrived) != total {
+			t.Errorf("got %d records, want %d", len(arrived), total)
+		}
+	})
+}
+
 func TestJobsOfOtherProgramsThatCannotBeAreRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := besideUs(t, kafkatest.Start(t))
@@ -190,12 +232,12 @@ func TestADeletedTopicOfOtherProgramsDoesNotDisturbOurs(t *testing.T) {
 	})
 }
 
-// TestManyForeignReplaysOnRealKafka also measures a job against a program that does nothing but consume
-// and produce the same records, on the same broker. Both end when a consumer of the topic has all of
-// them.
+// TestManyForeignReplaysOnRealKafka measures a job without a rate against a program that does nothing but
+// consume and produce the same records, on the same broker. Both end when a consumer of the topic has all
+// of them. They take turns, so that other load on the machine is the same for both, and the best of
+// three rounds counts.
 func TestManyForeignReplaysOnRealKafka(t *testing.T) {
-	k := kafkatest.Real(t)
-	s := besideUs(t, k)
+	s := besideUs(t, kafkatest.Real(t))
 	records := 20_000
 	if raced {
 		records = 2_000
@@ -209,20 +251,26 @@ func TestManyForeignReplaysOnRealKafka(t *testing.T) {
 	}
 	i := s.start(t, "api-1")
 	i.listed(t, s, records)
-	arrived := s.arrivals(t, records)
-	began := time.Now()
-	s.copy(t, records)
-	raw := (<-arrived).Sub(began)
-	arrived = s.arrivals(t, records)
-	began = time.Now()
-	id := i.create(t, jobs.Spec{Filter: view.DeadLetterFilter{Topic: s.dead()}, Override: true})
-	created := time.Since(began)
-	took := (<-arrived).Sub(began) - created
-	p := i.await(t, id, phase(jobs.Done))
-	if p.Sent != records {
-		t.Errorf("got %d sent, want %d: %+v", p.Sent, records, p.Skipped)
+	best := 0.0
+	for range 3 {
+		arrived := s.arrivals(t, records)
+		began := time.Now()
+		s.copy(t, records)
+		raw := (<-arrived).Sub(began)
+		arrived = s.arrivals(t, records)
+		began = time.Now()
+		id := i.create(t, jobs.Spec{Filter: view.DeadLetterFilter{Topic: s.dead()}, Override: true})
+		created := time.Since(began)
+		took := (<-arrived).Sub(began)
+		if p := i.await(t, id, phase(jobs.Done)); p.Sent != records {
+			t.Errorf("got %d sent, want %d: %+v", p.Sent, records, p.Skipped)
+		}
+		t.Logf("copy %v; replay %v, of which %v is the selection: %.0f %%", raw, took, created, 100*raw.Seconds()/(took-created).Seconds())
+		best = max(best, raw.Seconds()/(took-created).Seconds())
 	}
-	t.Logf("copy %v, replay %v after %v for the selection: %.0f %%", raw, took, created, 100*raw.Seconds()/took.Seconds())
+	if best < 0.5 && !raced {
+		t.Errorf("a replay was never faster than %.0f %% of a copy, want 50 %% or more", 100*best)
+	}
 }
 
 // arrivals receives the time at which n more records are in the topic of the records that failed, as a

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/foreign/sender"
@@ -226,8 +228,16 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 type frozen struct {
 	kafka.Config
 	mu   sync.Mutex
-	gate chan struct{}  // nil unless it is frozen
-	at   map[int16]bool // it freezes before a request with one of these keys
+	gate chan struct{}    // nil unless it is frozen
+	at   map[int16]bool   // it freezes before a request with one of these keys
+	made map[kmsg.Key]int // requests, by their keys
+}
+
+// requests returns how many requests were made, by their keys.
+func (f *frozen) requests() map[kmsg.Key]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.made)
 }
 
 // freezeAt freezes before the next request with a key.
@@ -240,8 +250,10 @@ func (f *frozen) freezeAt(key int16) {
 func (f *frozen) thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	close(f.gate)
-	f.gate = nil
+	if f.gate != nil {
+		close(f.gate)
+	}
+	f.gate, f.at = nil, nil
 }
 
 func (f *frozen) config() kafka.Config {
@@ -261,7 +273,9 @@ type frozenConn struct {
 func (c *frozenConn) Write(b []byte) (int, error) {
 	c.network.mu.Lock()
 	// A request begins with its size and its key.
-	if key := int16(binary.BigEndian.Uint16(b[4:])); c.network.at[key] && c.network.gate == nil {
+	key := int16(binary.BigEndian.Uint16(b[4:]))
+	c.network.made[kmsg.Key(key)]++
+	if c.network.at[key] && c.network.gate == nil {
 		c.network.gate, c.network.at = make(chan struct{}), nil
 	}
 	gate := c.network.gate
@@ -300,7 +314,7 @@ func (s *shop) start(t *testing.T, name string) *instance {
 func (s *shop) connect(t *testing.T, name string) *instance {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	i := &instance{frozen: &frozen{Config: s.Config()}, rules: s.rules}
+	i := &instance{frozen: &frozen{Config: s.Config(), made: map[kmsg.Key]int{}}, rules: s.rules}
 	cl, err := i.build(t.Context(), i.frozen.config(), s.Topics, s.layout, t.TempDir(), name, log)
 	must(t, err)
 	stopView := background(t, i.view.Run)
@@ -333,7 +347,7 @@ func (i *instance) build(
 	i.desk = desk.New(cl, topics, i.view)
 	i.Jobs = jobs.New(cl, jobs.Config{
 		Kafka: cfg, Topics: topics, Layout: layout, View: i.view, Name: name, Log: log,
-		Own:     &jobs.Own{Desk: i.desk, Topics: topics, Layout: layout, Price: price},
+		Own:     &jobs.Own{Desk: i.desk, Decisions: desk.NewDecisions(i.desk, layout, price), Topics: topics, Layout: layout},
 		Foreign: jobs.NewForeign(sender.New(cl, i.rules, log), i.view),
 	})
 	return cl, nil

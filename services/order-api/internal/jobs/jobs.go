@@ -49,8 +49,9 @@ type Source interface {
 
 // Reading makes the records of one job. It is for one goroutine, which closes it.
 type Reading interface {
-	// Make returns an item for each dead letter, in their sequence. It looks at each of them again. An
-	// error is one that passes: all are made again later.
+	// Make returns an item for each dead letter, in their sequence. It looks at each of them again. It
+	// stops when the records have maxBytes: then the items are fewer, but at least one. An error is one
+	// that passes: all are made again later.
 	Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error)
 	Close()
 }
@@ -61,6 +62,17 @@ type Item struct {
 	Records []*kgo.Record   // that replay it, with topic and partition; they are written in one transaction
 	Number  int             // of the replay; 0 if it has none
 	Cause   string          // ID of the cause for which it failed; or empty
+}
+
+// maxBytes bounds the records of a transaction, apart from the last ones.
+const maxBytes = 16 << 20
+
+// size is how many bytes the records of an item have.
+func (i *Item) size() (n int) {
+	for _, r := range i.Records {
+		n += kafka.Size(r)
+	}
+	return n
 }
 
 // Jobs creates replay jobs, changes and shows them, and runs those that this instance owns. It is

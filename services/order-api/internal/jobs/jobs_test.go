@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +17,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -201,6 +203,34 @@ func TestAnyInstanceWatchesPausesAndResumesAJob(t *testing.T) {
 			there.await(t, id, phase(jobs.Done))
 		}
 		s.workedOnce(t, 100)
+	})
+}
+
+// TestAnInstanceWaitsForAJobOfAnother has one that has not read the job when it is asked for it.
+func TestAnInstanceWaitsForAJobOfAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, 1)
+		one, two := s.start(t, "api-1"), s.connect(t, "api-2")
+		two.freezeAt(int16(kmsg.Fetch))
+		for p := range int32(kafkatest.Partitions) { // each fetch that waits for a record is answered
+			s.put(t, s.Topics.Desk, p, wire.Decision{ID: fmt.Sprintf("d%d", p), At: time.Now(), Kind: wire.Note, DeadLetter: s.ids[0], Text: "x"}.Record())
+		}
+		time.Sleep(10 * time.Second)
+		defer two.thaw()
+		id := one.create(t, jobs.Spec{IDs: s.ids})
+		if _, err := two.view.Job(t.Context(), id); !errors.Is(err, view.ErrUnknown) {
+			t.Fatalf("got %v, want ErrUnknown: it cannot read", err)
+		}
+		found := make(chan error, 2)
+		go func() { // received below
+			_, err := two.Get(t.Context(), id)
+			found <- err
+		}()
+		go func() { found <- two.Command(ann(t), id, jobs.Event{Kind: wire.JobPause}) }() // received below
+		synctest.Wait()
+		two.thaw()
+		must(t, <-found)
+		must(t, <-found)
 	})
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/edit"
@@ -18,10 +18,10 @@ import (
 
 // Own is the source of our own dead letters.
 type Own struct {
-	Desk   *desk.Desk
-	Topics topic.Set
-	Layout kafka.Layout
-	Price  edit.Price // of lines that a patch adds
+	Desk      *desk.Desk
+	Decisions *desk.Decisions
+	Topics    topic.Set
+	Layout    kafka.Layout
 }
 
 // Open implements Source.
@@ -44,31 +44,39 @@ type reading struct {
 	patch *edit.Patch // or nil
 }
 
-// reads is how many dead letters are read at a time: each is a round trip to Kafka.
-const reads = 8
+// maxMade is how many dead letters are read at a time.
+const maxMade = 100
 
 // Make implements Reading.
-func (r *reading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
-	items := make([]Item, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(reads)
-	for i, id := range ids {
-		g.Go(func() (err error) {
-			items[i], err = r.item(ctx, j, id)
-			return err
-		})
+func (r *reading) Make(ctx context.Context, j *view.Job, ids []string) (items []Item, err error) {
+	bytes := 0
+	for part := range slices.Chunk(ids, maxMade) {
+		requests, err := r.Desk.Requests(ctx, part, j.Override)
+		if err != nil {
+			return nil, err
+		}
+		for i := range requests {
+			item, err := r.item(ctx, j, &requests[i])
+			if err != nil {
+				return nil, err
+			}
+			items, bytes = append(items, item), bytes+item.size()
+		}
+		if bytes > maxBytes {
+			break
+		}
 	}
-	return items, g.Wait()
+	return items, nil
 }
 
 // Close implements Reading.
 func (r *reading) Close() {}
 
-func (r *reading) item(ctx context.Context, j *view.Job, id string) (Item, error) {
-	q, shown, err := r.Desk.Request(ctx, id, j.Override)
+func (r *reading) item(ctx context.Context, j *view.Job, q *desk.Request) (Item, error) {
 	var edited *kgo.Record
+	err := q.Err
 	if err == nil && r.patch != nil {
-		edited, err = r.apply(j, &q)
+		edited, err = r.apply(ctx, j, q)
 	}
 	if why := skip(err); why != "" || err != nil {
 		if why != "" {
@@ -79,29 +87,28 @@ func (r *reading) item(ctx context.Context, j *view.Job, id string) (Item, error
 	q.Cause, q.Job, q.DryRun = j.Cause, j.ID, j.Kind == wire.JobDryRun
 	request := q.Record()
 	request.Topic, request.Partition = r.Topics.Replay, q.Origin.Partition
-	item := Item{Records: []*kgo.Record{request}, Number: q.Number, Cause: shown.CauseID}
+	item := Item{Records: []*kgo.Record{request}, Number: q.Number, Cause: q.Shown.CauseID}
 	if edited != nil && !q.DryRun {
 		item.Records = append(item.Records, edited)
+	}
+	for _, record := range item.Records {
+		if kafka.Size(record) > topic.MaxBytes(record.Topic) {
+			return Item{Skip: wire.SkipTooLarge}, nil
+		}
 	}
 	return item, nil
 }
 
-// apply edits what a request replays. It returns the edit as it is to be recorded, or nil if the patch
-// changes nothing.
-func (r *reading) apply(j *view.Job, q *wire.ReplayRequest) (*kgo.Record, error) {
-	o, err := q.Order()
+// apply edits what a request replays, as the preview of the patch shows it. It returns the edit as it
+// is to be recorded.
+func (r *reading) apply(ctx context.Context, j *view.Job, q *desk.Request) (*kgo.Record, error) {
+	fixed, err := r.Decisions.Fix(ctx, q.Shown, *r.patch)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", edit.ErrNotEditable, err)
-	}
-	made, err := edit.Base{Key: q.Key, Original: q.Value, Locked: o.Locked(q.Progress.Issued())}.Patch(*r.patch, r.Price)
-	if err != nil || len(made.Changes) == 0 {
 		return nil, err
 	}
-	q.Value, q.Edit, q.EditedBy, q.EditReason = made.Value, q.Edit+1, j.Cause, j.Reason
-	d := wire.Decision{
-		ID: j.ID + "-" + q.Origin.String(), At: j.At, Cause: j.Cause, Kind: wire.Edit, DeadLetter: q.Origin.String(),
-		Text: j.Reason, Version: q.Edit, Value: q.Value,
-	}
+	d := fixed.Decision
+	d.ID, d.At, d.Cause, d.Text = j.ID+"-"+q.Origin.String(), j.At, j.Cause, j.Reason
+	q.Value, q.Edit, q.EditedBy, q.EditReason = d.Value, d.Version, j.Cause, j.Reason
 	record := d.Record()
 	record.Topic, record.Partition = r.Topics.Desk, r.Layout.Partition([]byte(d.Target()))
 	return record, nil
@@ -119,6 +126,7 @@ func skip(err error) wire.SkipReason {
 		{desk.ErrDiscarded, wire.SkipDiscarded},
 		{edit.ErrNotEditable, wire.SkipRefused},
 		{edit.ErrNotMatched, wire.SkipRefused},
+		{desk.ErrUnchanged, wire.SkipRefused},
 	} {
 		if errors.Is(err, row.err) {
 			return row.why

@@ -19,8 +19,41 @@ type owner struct {
 	*Jobs
 	partition int32
 
-	mu sync.Mutex  // held by a transaction
 	cl *kgo.Client // of the transactional ID of the partition; nil before the takeover
+
+	mu    sync.Mutex
+	turns map[string]*turn // of this ownership, by dead-letter topic of another program or by job
+}
+
+// turn is held by the job that sends dead letters of a topic. All jobs of a topic are in one partition,
+// so they have one owner.
+type turn struct {
+	lock chan struct{} // has room for one that holds the turn
+	job  string        // that sent last; or empty
+	end  int64         // where the records of that end in the partition
+}
+
+// take waits for the turn until ctx ends.
+func (t *turn) take(ctx context.Context) error {
+	select {
+	case t.lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t *turn) release() { <-t.lock }
+
+// turn returns the turn of a topic, or of a job of our own dead letters, which needs no other: workers
+// know each replay by its number. That of "" is held by a transaction.
+func (o *owner) turn(of string) *turn {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.turns[of] == nil {
+		o.turns[of] = &turn{lock: make(chan struct{}, 1)}
+	}
+	return o.turns[of]
 }
 
 // transactionTimeout is how long the transaction of an owner that was killed hides what was appended
@@ -80,6 +113,7 @@ func (o *owner) own(ctx context.Context) (err error) {
 		return err
 	}
 	defer o.cl.Close()
+	o.turns = map[string]*turn{}
 	if err := o.takeOver(ctx); err != nil {
 		return err
 	}
@@ -169,8 +203,11 @@ func (o *owner) write(ctx context.Context, records []*kgo.Record) error {
 func (o *owner) transact(ctx context.Context, records []*kgo.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	transaction := o.turn("")
+	if err := transaction.take(ctx); err != nil {
+		return err
+	}
+	defer transaction.release()
 	if err := o.cl.BeginTransaction(); err != nil {
 		return err
 	}

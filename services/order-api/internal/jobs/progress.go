@@ -64,13 +64,41 @@ type Step struct {
 	Counts   map[view.ReplayOutcome]int
 }
 
-// Get returns how far a job is, or ErrUnknown.
-func (j *Jobs) Get(ctx context.Context, id string) (Progress, error) {
-	job, results, err := j.cfg.View.JobResults(ctx, id)
-	if err != nil {
-		return Progress{}, known(id, err)
+// Get returns how far a job is, or ErrUnknown. It waits up to a second for a job that is not known:
+// another instance may have created it just now.
+func (j *Jobs) Get(ctx context.Context, id string) (p Progress, err error) {
+	err = j.find(ctx, id, func() error {
+		job, results, err := j.cfg.View.JobResults(ctx, id)
+		if err == nil {
+			p = progress(job, results)
+		}
+		return err
+	})
+	return p, err
+}
+
+// unknownFor is how long a request waits for a job that is not known.
+const unknownFor = time.Second
+
+// find asks the view for a job, and again after changes while it does not know the job.
+func (j *Jobs) find(ctx context.Context, id string, ask func() error) error {
+	changes, stop := j.Watch()
+	defer stop()
+	late := time.NewTimer(unknownFor)
+	defer late.Stop()
+	for {
+		err := ask()
+		if !errors.Is(err, view.ErrUnknown) {
+			return err
+		}
+		select {
+		case <-changes:
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		}
+		return fmt.Errorf("%.100q: %w", id, ErrUnknown)
 	}
-	return progress(job, results), nil
 }
 
 // List returns a page of jobs, the newest first, and the cursor of the next page or "".
@@ -91,17 +119,12 @@ func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progre
 // The caller must call stop.
 func (j *Jobs) Watch() (changes <-chan struct{}, stop func()) { return j.cfg.View.WatchJobs() }
 
-func (j *Jobs) job(ctx context.Context, id string) (view.Job, error) {
-	job, err := j.cfg.View.Job(ctx, id)
-	return job, known(id, err)
-}
-
-// known is ErrUnknown for a job that the view does not know, else the error.
-func known(id string, err error) error {
-	if errors.Is(err, view.ErrUnknown) {
-		return fmt.Errorf("%.100q: %w", id, ErrUnknown)
-	}
-	return err
+func (j *Jobs) job(ctx context.Context, id string) (job view.Job, err error) {
+	err = j.find(ctx, id, func() (err error) {
+		job, err = j.cfg.View.Job(ctx, id)
+		return err
+	})
+	return job, err
 }
 
 func progress(job view.Job, results []view.JobResult) Progress {

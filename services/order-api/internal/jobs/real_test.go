@@ -8,11 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
@@ -102,7 +106,7 @@ func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 	watcher.reached(t, id, func(j view.Job) bool { return j.Runner != stopped && j.Sent >= 6*total/10 })
 	must(t, running[stopped].Signal(syscall.SIGCONT))
 	watcher.reached(t, id, func(j view.Job) bool { return j.State == view.JobDone })
-	p := watcher.get(t, id)
+	p := watcher.await(t, id, phase(jobs.Done)) // the watcher may read the last results later
 	if diff := cmp.Diff(map[view.ReplayOutcome]int{view.Confirmed: total}, p.Counts); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
@@ -121,4 +125,54 @@ func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 			t.Errorf("replay %s: got %d requests, want one", name, n)
 		}
 	}
+}
+
+// TestManyReplaysOnRealKafka measures a job without a rate against a program that does nothing but produce the
+// same requests in transactions, on the same broker. What the job costs does not depend on the machine:
+// it makes few transactions, and reads many dead letters at a time.
+func TestManyReplaysOnRealKafka(t *testing.T) {
+	t.Parallel()
+	total := 5_000
+	if raced {
+		total = 500
+	}
+	s := openOn(t, kafkatest.Real(t), total)
+	i := s.start(t, "api-1")
+	s.work(t, confirm)
+	before := i.requests()
+	began := time.Now()
+	id := i.create(t, jobs.Spec{Filter: view.DeadLetterFilter{States: view.Unsettled()}, Ramp: []int{}})
+	i.reached(t, id, func(j view.Job) bool { return j.Sent == total })
+	took := time.Since(began)
+	i.reached(t, id, func(j view.Job) bool { return j.State == view.JobDone })
+	done := time.Since(began)
+	after := i.requests()
+	if got := i.get(t, id).Counts[view.Confirmed]; got != total {
+		t.Errorf("got %d confirmed, want %d", got, total)
+	}
+	if n := after[kmsg.EndTxn] - before[kmsg.EndTxn]; n > total/100+2 {
+		t.Errorf("got %d transactions for %d replays, want one for 100 or more", n, total)
+	}
+	raw := s.produced(t)
+	t.Logf("%d requests in transactions %v, replays sent in %v: %.0f %%; all results after %v", total, raw, took, 100*raw.Seconds()/took.Seconds(), done)
+}
+
+// produced is how long it takes to produce all replay requests once more in transactions, for nobody: to
+// the topic for retries, which no test reads.
+func (s *shop) produced(t *testing.T) time.Duration {
+	t.Helper()
+	all := s.Records(t, s.Topics.Replay)
+	cl, err := s.Config().Connect(t.Context(), kgo.TransactionalID(s.Prefix+"-raw"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	must(t, err)
+	defer cl.Close()
+	began := time.Now()
+	for part := range slices.Chunk(all, 500) {
+		must(t, cl.BeginTransaction())
+		for _, r := range part {
+			r.Topic, r.Timestamp = s.Topics.Retry2m, time.Now()
+		}
+		must(t, cl.ProduceSync(t.Context(), part...).FirstErr())
+		must(t, cl.EndTransaction(t.Context(), kgo.TryCommit))
+	}
+	return time.Since(began)
 }

@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,9 +21,9 @@ type runner struct {
 	*owner
 	id       string
 	bucket   *rate.Limiter
-	source   Reading   // nil before the first items
-	sent     int       // of foreign dead letters: items below it were sent; the view may not know that yet
-	prepared *prepared // or nil
+	source   Reading         // nil before the first items
+	written  []wire.JobBatch // that the view may not have applied yet, the oldest first
+	prepared *prepared       // or nil
 }
 
 func newRunner(o *owner, id string) *runner {
@@ -56,10 +58,21 @@ func (r *runner) run(ctx context.Context) error {
 	}
 }
 
+// look returns the job as the view has it, and with what the runner has written since. No result of
+// that is known.
 func (r *runner) look(ctx context.Context) (*tally, error) {
 	j, results, err := r.cfg.View.JobResults(ctx, r.id)
-	j.Cursor = max(j.Cursor, r.sent)
-	return newTally(j, results), err
+	if err != nil {
+		return nil, err
+	}
+	r.written = slices.DeleteFunc(r.written, func(b wire.JobBatch) bool { return b.To <= j.Cursor })
+	t := newTally(j, results)
+	for _, b := range r.written {
+		if !t.ahead(b) {
+			return nil, fmt.Errorf("job %s is at item %d, and a batch from %d was written", r.id, t.Cursor, b.From)
+		}
+	}
+	return t, nil
 }
 
 // bursts is how many transactions a second a job makes that has a rate, if that is more.
@@ -85,7 +98,7 @@ func (r *runner) take(t *tally, n int) (taken int, pause time.Duration) {
 }
 
 // settle is how long a runner that waits for results waits for more of them: each look costs a query.
-const settle = 50 * time.Millisecond
+const settle = 20 * time.Millisecond
 
 // wait returns after a change or, if that is not zero, a pause. Changes that follow a first one soon
 // count as one.
@@ -127,40 +140,67 @@ func (r *runner) record(ctx context.Context, t *tally, next action) error {
 	return nil
 }
 
-// send sends the next n items, and moves the cursor, in one transaction.
+// send sends the next items, at most n, and moves the cursor, in one transaction. It does not wait for the view, and
+// makes the next items meanwhile.
 func (r *runner) send(ctx context.Context, t *tally, n int) error {
+	turn := r.turn(cmp.Or(t.Topic, r.id))
+	if err := turn.take(ctx); err != nil {
+		return err
+	}
+	defer turn.release()
+	if err := r.begin(ctx, turn); err != nil {
+		return err
+	}
 	items, err := r.make(ctx, t, n)
 	if err != nil {
 		return err
 	}
-	head := wire.JobHead{ID: r.id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: r.me()}
-	b := wire.JobBatch{JobHead: head, From: t.Cursor, To: t.Cursor + n, Step: t.step(t.Cursor).Number}
-	records := fill(&b, items)
-	if t.Topic == "" {
-		return r.commit(ctx, records...)
+	batches, records := r.batches(t, items)
+	r.prepare(ctx, t, t.Cursor+len(items))
+	if err = r.write(ctx, records); err != nil {
+		return err
 	}
-	// Nothing depends on results, so it need not wait for the view, and makes the next items meanwhile.
-	r.prepare(ctx, t, b.To)
-	err = r.write(ctx, records)
-	if err == nil {
-		r.sent = b.To
-	}
-	return err
+	r.written = append(r.written, batches...)
+	turn.end = records[len(records)-1].Offset + 1
+	return nil
 }
 
-// make makes n items at the cursor, unless they are prepared.
+// begin waits until the view has what another job has sent of the same topic: none of it is sent again.
+func (r *runner) begin(ctx context.Context, turn *turn) error {
+	if turn.job == r.id {
+		return nil
+	}
+	r.drop()
+	if err := r.cfg.View.Desk(ctx, r.partition, turn.end); err != nil {
+		return err
+	}
+	turn.job = r.id
+	return nil
+}
+
+// make makes n items at the cursor, or fewer, unless they are prepared.
 func (r *runner) make(ctx context.Context, t *tally, n int) ([]Item, error) {
-	if p := r.prepared; p != nil {
-		r.prepared = nil
-		<-p.done
-		if p.from == t.Cursor && p.n == n {
-			return p.items, p.err
-		}
+	p := r.prepared
+	if p == nil {
+		return r.from(ctx, t.Job, t.Cursor, n)
 	}
-	return r.from(ctx, t.Job, t.Cursor, n)
+	<-p.done
+	if p.err != nil || p.from != t.Cursor || time.Since(p.at) > maxPrepared {
+		r.prepared = nil
+		if p.err != nil {
+			return nil, p.err
+		}
+		return r.from(ctx, t.Job, t.Cursor, n)
+	}
+	items := p.items[:min(n, len(p.items))]
+	p.from, p.items = p.from+len(items), p.items[len(items):]
+	if len(p.items) == 0 {
+		r.prepared = nil
+	}
+	return items, nil
 }
 
-// from makes n items of a job from one on.
+// from makes n items of a job from one on, or fewer.
 func (r *runner) from(ctx context.Context, j view.Job, from, n int) ([]Item, error) {
 	ids, err := r.cfg.View.JobItems(ctx, r.id, from, from+n)
 	if err == nil {
@@ -172,26 +212,39 @@ func (r *runner) from(ctx context.Context, j view.Job, from, n int) ([]Item, err
 	return r.source.Make(ctx, &j, ids)
 }
 
-// prepared are items of foreign dead letters that are made while those before them are written.
+// prepared are items that are made while those before them are written.
 type prepared struct {
-	from, n int
-	done    chan struct{} // closed when the others are set
-	items   []Item
-	err     error
+	from  int
+	at    time.Time
+	done  chan struct{} // closed when the others are set
+	items []Item
+	err   error
 }
 
-// prepare begins to make the items from one on.
+// maxPrepared is how old items may be: a dead letter is looked at when it is sent.
+const maxPrepared = 2 * time.Second
+
+// prepare begins to make the items from one on, unless there are some, or a rate decides when they are
+// sent.
 func (r *runner) prepare(ctx context.Context, t *tally, from int) {
-	n := min(t.Total-from, maxForeign)
-	if n == 0 || t.Limit != 0 {
+	n := min(t.Total-from, t.most())
+	if n == 0 || t.Limit != 0 || r.prepared != nil {
 		return
 	}
-	p, j := &prepared{from: from, n: n, done: make(chan struct{})}, t.Job
+	p, j := &prepared{from: from, at: time.Now(), done: make(chan struct{})}, t.Job
 	r.prepared = p
-	go func() { // make and close wait for it
+	go func() { // make and drop wait for it
 		defer close(p.done)
 		p.items, p.err = r.from(ctx, j, from, n)
 	}()
+}
+
+// drop ends what is prepared.
+func (r *runner) drop() {
+	if r.prepared != nil {
+		<-r.prepared.done
+		r.prepared = nil
+	}
 }
 
 // open opens the source of the job, unless it is open.
@@ -208,21 +261,38 @@ func (r *runner) open(j *view.Job) (err error) {
 }
 
 func (r *runner) close() {
-	if r.prepared != nil {
-		<-r.prepared.done
-	}
+	r.drop()
 	if r.source != nil {
 		r.source.Close()
 	}
 }
 
-// fill adds items to a batch, and returns all records of its transaction. The batch is the last one.
-func fill(b *wire.JobBatch, items []Item) (records []*kgo.Record) {
+// batches are the batches of items at the cursor, each of one step, and all records of the transaction, of
+// which theirs are the last.
+func (r *runner) batches(t *tally, items []Item) (all []wire.JobBatch, records []*kgo.Record) {
+	head := wire.JobHead{ID: r.id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: r.me()}
+	for _, item := range items {
+		records = append(records, item.Records...)
+	}
+	for from := t.Cursor; len(items) > 0; {
+		s := t.step(from)
+		n := min(s.To-from, len(items))
+		b := wire.JobBatch{JobHead: head, From: from, To: from + n, Step: s.Number}
+		fill(&b, items[:n])
+		record := b.Record()
+		record.Topic, record.Partition = r.cfg.Topics.Desk, r.partition
+		all, records = append(all, b), append(records, record)
+		items, from = items[n:], from+n
+	}
+	return all, records
+}
+
+// fill adds items to a batch.
+func fill(b *wire.JobBatch, items []Item) {
 	numbered := false
 	for i, item := range items {
 		b.Numbers = append(b.Numbers, item.Number)
 		numbered = numbered || item.Number > 0
-		records = append(records, item.Records...)
 		if item.Skip != "" {
 			if b.Skipped == nil {
 				b.Skipped = map[int]wire.SkipReason{}
@@ -235,5 +305,4 @@ func fill(b *wire.JobBatch, items []Item) (records []*kgo.Record) {
 	if !numbered {
 		b.Numbers = nil
 	}
-	return append(records, b.Record())
 }

@@ -10,7 +10,8 @@ import (
 
 // Bounds of what a job sends. The first ones are those of our own dead letters.
 const (
-	maxBatch      = 100    // items of a transaction
+	maxBatch      = 500    // items of a transaction
+	minBatch      = 100    // items of a transaction, unless a step ends or there is a rate
 	maxUnanswered = 1_000  // replays in flight
 	minStretch    = 100    // items of a step after the ramp
 	maxForeign    = 10_000 // items of a transaction
@@ -39,6 +40,30 @@ func newTally(j view.Job, results []view.JobResult) *tally {
 		}
 	}
 	return t
+}
+
+// ahead adds a batch that has no results yet, and reports whether it is the next one.
+func (t *tally) ahead(b wire.JobBatch) bool {
+	if !t.Advance(b) {
+		return false
+	}
+	if t.Topic == "" {
+		if t.steps[b.Step] == nil {
+			t.steps[b.Step] = map[view.ReplayOutcome]int{}
+		}
+		n := b.To - b.From - len(b.Skipped)
+		t.steps[b.Step][view.InFlight] += n
+		t.counts[view.InFlight] += n
+	}
+	return true
+}
+
+// most is how many items a transaction has at most.
+func (t *tally) most() int {
+	if t.Topic != "" {
+		return maxForeign
+	}
+	return maxBatch
 }
 
 // step returns the step of an item: one of the ramp, or a stretch after it.
@@ -120,6 +145,8 @@ func (t *tally) phase(now time.Time) Phase {
 		since = t.Pace[n-1].At
 	}
 	switch {
+	case t.State == view.JobDone && t.unfinished() > 0: // this instance has not read all results yet
+		return Running
 	case t.State != view.JobRunning:
 		return Phase(t.State)
 	case t.counts[view.Waiting] > 0:
@@ -164,5 +191,13 @@ func (t *tally) next() action {
 	if t.counts[view.Waiting] > 0 || inFlight > 0 && t.Cursor == s.From && t.ramping(t.Cursor) {
 		return action{}
 	}
-	return action{send: max(0, min(s.To-t.Cursor, maxBatch, maxUnanswered-inFlight))}
+	rest := t.Total - t.Cursor
+	if t.ramping(t.Cursor) && s.Number-t.BaseStep < len(t.Ramp) {
+		rest = s.To - t.Cursor
+	}
+	free := maxUnanswered - inFlight
+	if free < min(rest, minBatch) { // more results make a larger transaction
+		return action{}
+	}
+	return action{send: min(rest, free, maxBatch)}
 }

@@ -82,16 +82,29 @@ func (v *View) Decisions(ctx context.Context, target string) (all []wire.Decisio
 
 // DeadLetter returns a dead letter by its ID, or ErrUnknown.
 func (v *View) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
-	var l *DeadLetter
-	err := v.ask(func() (err error) {
-		l, err = v.cfg.Store.DeadLetter(ctx, id)
-		return err
-	})
-	if err == nil && l == nil {
-		err = cmp.Or(v.life.complete(), ErrUnknown)
+	found, err := v.DeadLettersByID(ctx, id)
+	l, known := found[id]
+	if err == nil && !known {
+		err = ErrUnknown
 	}
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("dead letter %.100q: %w", id, err)
 	}
-	return *l, nil
+	return l, nil
+}
+
+// DeadLettersByID returns those of some dead letters that are known, by ID.
+func (v *View) DeadLettersByID(ctx context.Context, ids ...string) (map[string]DeadLetter, error) {
+	known := map[string]DeadLetter{}
+	err := v.ask(func() error {
+		all, err := v.cfg.Store.DeadLettersByID(ctx, ids)
+		for _, l := range all {
+			known[l.ID()] = l
+		}
+		return err
+	})
+	if err == nil && len(known) < len(ids) {
+		err = v.life.complete()
+	}
+	return known, err
 }

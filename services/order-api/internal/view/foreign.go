@@ -188,36 +188,54 @@ func (d *draft) fromForeign(r *kgo.Record) {
 }
 
 // Touched returns those of some dead letters of another program that are not open, or were edited. The
-// IDs are of one topic. Only the states, and the values of edits, are filled in. Those that are
-// SentOn and not edited are left out unless sent is set.
-func (v *View) Touched(ctx context.Context, topic string, ids []string, sent bool) (map[string]DeadLetter, error) {
-	type ends struct{ from, to int64 }
-	stretches := map[int32]ends{}
+// IDs are of one topic. Only the states, and the values of edits, are filled in.
+func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
+	wanted := map[int32][]int64{}
 	for _, id := range ids {
-		p, ok := foreign.ParseID(id)
-		if !ok || p.Topic != topic {
-			continue
+		if p, ok := foreign.ParseID(id); ok && p.Topic == topic {
+			wanted[p.Partition] = append(wanted[p.Partition], p.Offset)
 		}
-		s, known := stretches[p.Partition]
-		if !known {
-			s = ends{p.Offset, p.Offset}
-		}
-		stretches[p.Partition] = ends{min(s.from, p.Offset), max(s.to, p.Offset)}
 	}
 	touched := map[string]DeadLetter{}
-	for partition, s := range stretches {
+	for partition, offsets := range wanted {
+		from, to := slices.Min(offsets), slices.Max(offsets)
+		var sent [][2]int64
 		err := v.ask(func() error {
-			found, err := v.cfg.Store.Touched(ctx, topic, partition, s.from, s.to, sent)
+			found, err := v.cfg.Store.Touched(ctx, topic, partition, from, to)
 			for _, l := range found {
 				touched[l.ID()] = l
+			}
+			if err == nil {
+				sent, err = v.cfg.Store.SentOn(ctx, topic, partition, from, to)
 			}
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
+		for _, at := range within(offsets, sent) {
+			l := DeadLetter{Foreign: topic, Partition: partition, Offset: at}
+			l.Edit, l.State = touched[l.ID()].Edit, SentOn
+			touched[l.ID()] = l
+		}
 	}
 	return touched, nil
+}
+
+// within are those of some offsets that are in ranges.
+func within(offsets []int64, ranges [][2]int64) (all []int64) {
+	for _, at := range offsets {
+		_, in := slices.BinarySearchFunc(ranges, at, func(r [2]int64, at int64) int {
+			if r[1] < at {
+				return -1
+			}
+			return max(0, cmp.Compare(r[0], at)) // 0 if it has the offset
+		})
+		if in {
+			all = append(all, at)
+		}
+	}
+	return all
 }
 
 // Sources returns the topics that the headers of some dead letters of other programs name, each once,

@@ -56,10 +56,6 @@ type Job struct {
 	Runner         string    // the instance that sent last; or empty
 	Pace           []Pace    // of the last batches; the oldest first
 	Records        int       // that were applied; it only grows
-	// Of foreign dead letters: the items below Settled are marked as sent, but for those that were
-	// skipped. Left are the items from there on that were skipped.
-	Settled int
-	Left    []int
 }
 
 // Halt is why a job halted.

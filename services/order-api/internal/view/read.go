@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
@@ -127,6 +129,50 @@ func (v *View) Record(ctx context.Context, topic string, partition int32, offset
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return r, err
+}
+
+// maxGap is how many records are read and dropped between two that are wanted, rather than read by
+// themselves.
+const maxGap = 50
+
+// reads is how many requests of a reader are in flight.
+const reads = 8
+
+// Records is Record for many records of a topic, at offsets by partition. It reads those that are near each other together, and
+// calls found with each, one at a time, in any sequence. It leaves out those that it cannot read.
+func (v *View) Records(ctx context.Context, topic string, wanted map[int32][]int64, found func(*kgo.Record)) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	g := new(errgroup.Group)
+	g.SetLimit(reads)
+	for partition, offsets := range wanted {
+		for _, run := range runs(offsets) {
+			g.Go(func() error {
+				return v.records.Read(ctx, topic, partition, run[0], run[len(run)-1]+1, func(r *kgo.Record) error {
+					if _, ok := slices.BinarySearch(run, r.Offset); ok {
+						mu.Lock()
+						defer mu.Unlock()
+						found(r)
+					}
+					return nil
+				})
+			})
+		}
+	}
+	return g.Wait()
+}
+
+// runs are some offsets, sorted, in parts that are read together.
+func runs(offsets []int64) (all [][]int64) {
+	for _, at := range slices.Sorted(slices.Values(offsets)) {
+		if n := len(all); n > 0 && at-all[n-1][len(all[n-1])-1] <= maxGap {
+			all[n-1] = append(all[n-1], at)
+			continue
+		}
+		all = append(all, []int64{at})
+	}
+	return all
 }
 
 // readTimeout is how long a reader waits for Kafka.

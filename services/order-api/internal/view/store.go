@@ -47,8 +47,8 @@ type Store interface {
 	// orders below an offset, orders placed at a time or before, and orders with a dead letter.
 	Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*Row, error)
 
-	// DeadLetter returns a dead letter by its ID, or nil.
-	DeadLetter(ctx context.Context, id string) (*DeadLetter, error)
+	// DeadLettersByID returns those dead letters that are known, in any sequence.
+	DeadLettersByID(ctx context.Context, ids []string) ([]DeadLetter, error)
 	// DeadLetters returns the dead letters that a filter selects, those that failed last first and
 	// then by ID, after a cursor unless that is zero, and at most Limit of them. The words are those
 	// of f.Text: each must begin a word of the dead letter. f.Topic is that of Failed.Foreign, or
@@ -70,9 +70,13 @@ type Store interface {
 	Decisions(ctx context.Context, target string) ([]wire.Decision, error)
 
 	// Touched returns the dead letters of a partition of another program's dead-letter topic between
-	// two offsets that are not Open, or were edited: their places and states, and the values of edits.
-	// Those that are SentOn and not edited are left out unless sent is set.
-	Touched(ctx context.Context, foreign string, partition int32, from, to int64, sent bool) ([]DeadLetter, error)
+	// two offsets that are neither Open nor SentOn, or were edited: their places and states, and the
+	// values of edits.
+	Touched(ctx context.Context, foreign string, partition int32, from, to int64) ([]DeadLetter, error)
+	// SentOn returns the ranges of offsets of those that are SentOn, which may begin and end outside.
+	// A range has both of its ends. What the last batch of a job has sent is in them, also when other
+	// methods return another state until the next event of the job.
+	SentOn(ctx context.Context, foreign string, partition int32, from, to int64) ([][2]int64, error)
 
 	// Sources returns the topics of the records that failed, of some dead letters: each once, in any
 	// sequence, and an empty one where that is not known.

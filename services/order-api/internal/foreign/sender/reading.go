@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -29,42 +28,47 @@ func (g *Reading) Close() {
 	}
 }
 
-// wanted is one of the dead letters that were asked for.
-type wanted struct {
-	foreign.Place
-	item int
-}
+// maxBytes bounds the records of a call, apart from the last one.
+const maxBytes = 16 << 20
 
-// Next returns an item for each of some dead letters, in their sequence. Values has the values of
-// those that were edited, by ID. It is fast when each call asks for dead letters that follow those
-// of the one before, by partition and offset. It blocks while Kafka is away, until ctx ends; after
-// an error it can be called again with the same.
+// Next returns an item for each of some dead letters, in their sequence. It stops when the records have
+// 16 MiB: then the items are fewer, but at least one. Values has the values of those that were edited,
+// by ID. It is fast when the dead letters are sorted by partition and offset, and follow those of the
+// call before. It blocks while Kafka is away, until ctx ends; after an error it can be called again
+// with the same.
 func (g *Reading) Next(ctx context.Context, ids []string, values map[string][]byte) ([]Item, error) {
-	items, want := make([]Item, len(ids)), make([]wanted, 0, len(ids))
-	for i, id := range ids {
-		items[i].Skip = wire.SkipUnknown
-		if p, ok := foreign.ParseID(id); ok && p.Topic == g.topic {
-			want = append(want, wanted{p, i})
-		}
-	}
-	slices.SortStableFunc(want, func(a, b wanted) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
-	for _, w := range want {
-		dead, err := g.record(ctx, w.Place)
-		if err == nil && dead == nil {
-			items[w.item].Skip = wire.SkipLost
-			continue
-		}
-		if err == nil {
-			items[w.item], err = g.s.item(ctx, dead, g.replayTo, values[ids[w.item]])
-		}
+	items, bytes := make([]Item, 0, len(ids)), 0
+	for _, id := range ids {
+		item, err := g.item(ctx, id, values[id])
 		if err != nil {
 			g.Close()
-			return nil, fmt.Errorf("dead letter %s: %w", ids[w.item], err)
+			return nil, fmt.Errorf("dead letter %s: %w", id, err)
+		}
+		items = append(items, item)
+		if item.Record != nil {
+			bytes += kafka.Size(item.Record)
+		}
+		if bytes >= maxBytes {
+			break
 		}
 	}
 	return items, nil
+}
+
+// item makes the item of a dead letter, with a value unless that is nil.
+func (g *Reading) item(ctx context.Context, id string, value []byte) (Item, error) {
+	p, ok := foreign.ParseID(id)
+	if !ok || p.Topic != g.topic {
+		return Item{Skip: wire.SkipUnknown}, nil
+	}
+	dead, err := g.record(ctx, p)
+	if err != nil {
+		return Item{}, err
+	}
+	if dead == nil {
+		return Item{Skip: wire.SkipLost}, nil
+	}
+	return g.s.item(ctx, dead, g.replayTo, value)
 }
 
 // maxSkip is how many records are read and dropped rather than jumped over.

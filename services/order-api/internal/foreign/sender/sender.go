@@ -170,9 +170,6 @@ func (s *Sender) find(ctx context.Context, g kafka.Grant) (found, error) {
 
 const maxTopics = 1000
 
-// perRecord is more than a record takes in a batch in addition to its bytes.
-const perRecord = 100
-
 // item makes the record of a dead letter. Value replaces its value, unless it is nil.
 func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, value []byte) (Item, error) {
 	dead, err := s.complete(ctx, dead)
@@ -200,12 +197,8 @@ func (s *Sender) item(ctx context.Context, dead *kgo.Record, replayTo string, va
 	if value != nil { // edited
 		r.Value = value
 	}
-	size := perRecord + len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value) + 10
-	}
-	if most := min(t.MaxBytes, topic.MaxOrder); size > most {
-		return Item{Skip: wire.SkipTooLarge, Why: fmt.Errorf("its %d bytes are more than the %d that topic %s takes", size, most, r.Topic)}, nil
+	if most := min(t.MaxBytes, topic.MaxOrder); kafka.Size(r) > most {
+		return Item{Skip: wire.SkipTooLarge, Why: fmt.Errorf("its %d bytes are more than the %d that topic %s takes", kafka.Size(r), most, r.Topic)}, nil
 	}
 	s.place(r, dead, t)
 	return Item{Record: r}, nil

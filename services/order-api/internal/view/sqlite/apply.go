@@ -117,5 +117,10 @@ func (tx *transaction) erase(ctx context.Context, e view.Erased) error {
 	if _, err := tx.scan(ctx, placeOfErased, []any{e.ID}, &was); err != nil {
 		return err
 	}
+	if at, ok := origin(was); ok {
+		if err := tx.settleItems(ctx, at.Partition, at.Offset); err != nil {
+			return err
+		}
+	}
 	return tx.settle(ctx, was)
 }

@@ -13,9 +13,13 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// DeadLetter implements view.Store.
-func (s *Store) DeadLetter(ctx context.Context, id string) (*view.DeadLetter, error) {
-	return first(s.deadLetters(ctx, "SELECT rowid AS row, last_failed, id FROM dead_letters WHERE id = ?", []any{id}))
+// DeadLettersByID implements view.Store.
+func (s *Store) DeadLettersByID(ctx context.Context, ids []string) ([]view.DeadLetter, error) {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return s.deadLetters(ctx, "SELECT rowid AS row, last_failed, id FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))", []any{string(text)})
 }
 
 // DeadLetters implements view.Store.
@@ -30,12 +34,9 @@ func (s *Store) DeadLetters(
 }
 
 // Touched implements view.Store.
-func (s *Store) Touched(
-	ctx context.Context, foreign string, partition int32, from, to int64, sent bool,
-) (all []view.DeadLetter, err error) {
+func (s *Store) Touched(ctx context.Context, foreign string, partition int32, from, to int64) (all []view.DeadLetter, err error) {
 	const query = `SELECT dlq_offset, state, edited <> 0, e.value FROM dead_letters INDEXED BY dead_letters_touched LEFT JOIN decisions e ON e.seq = edited
-WHERE "foreign" <> '' AND "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state <> 'open' OR edited <> 0)
-AND (? OR state <> 'sent' OR edited <> 0)`
+WHERE "foreign" <> '' AND "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state NOT IN ('open', 'sent') OR edited <> 0)`
 	err = s.each(ctx, "dead letters of other programs", func(scan scan) error {
 		l, edited, value := view.DeadLetter{Foreign: foreign, Partition: partition}, false, []byte(nil)
 		err := scan(&l.Offset, &l.State, &edited, &value)
@@ -44,7 +45,7 @@ AND (? OR state <> 'sent' OR edited <> 0)`
 		}
 		all = append(all, l)
 		return err
-	}, query, []any{foreign, partition, from, to, sent})
+	}, query, []any{foreign, partition, from, to})
 	return all, err
 }
 
@@ -158,7 +159,7 @@ func conditions(f view.DeadLetterFilter, w *where, plus string) {
 func (s *Store) deadLetters(ctx context.Context, rows string, args []any) (all []view.DeadLetter, err error) {
 	const query = `SELECT l."foreign", l.topic, l.partition, l."offset", dlq_partition, dlq_offset, step, class, reason, message, attempts,
   first_failed, l.last_failed, worker, l.trace, replays, l.rev, coalesce(o.id, ''), coalesce(o.status, ''), coalesce(o.rev, 0),
-  coalesce(o.state_at, 0), state, cause, l.text, notes, %s, %s
+  coalesce(o.state_at, 0), CASE WHEN l."foreign" <> '' AND ` + isSent + ` THEN 'sent' ELSE state END, cause, l.text, notes, %s, %s
 FROM (%s) page JOIN dead_letters l ON l.rowid = page.row
 LEFT JOIN orders o ON l."foreign" = '' AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
 LEFT JOIN decisions d ON d.seq = discarded LEFT JOIN decisions e ON e.seq = edited

@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"example.com/orders/services/order-api/internal/view"
@@ -38,8 +36,6 @@ RETURNING rowid`
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
 WHERE ?8 = 0 OR ?8 = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
 ON CONFLICT DO NOTHING`
-	addSentOn    = "INSERT INTO sent_on (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
-	settleSentOn = `UPDATE dead_letters SET state = 'sent' WHERE "foreign" <> '' AND state <> 'sent' AND id IN (SELECT value FROM json_each(?))`
 
 	forgetWords = "UPDATE dead_letters SET words = '' WHERE id = ?"
 	forgetEdits = "DELETE FROM decisions WHERE target = ? AND kind = 'edit'"
@@ -67,7 +63,13 @@ func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
 		return err
 	}
 	if err := tx.exec(ctx, history, id, l.Replays, after.at, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts,
-		l.Worker, l.CauseID, l.Partition, l.Offset, l.Edit); err != nil || !changed {
+		l.Worker, l.CauseID, l.Partition, l.Offset, l.Edit); err != nil {
+		return err
+	}
+	if l.Foreign == "" {
+		err = tx.settleItems(ctx, l.Origin.Partition, l.Origin.Offset)
+	}
+	if err != nil || !changed {
 		return err
 	}
 	if err := tx.reindex(ctx, deadLetterWords, before, after); err != nil {
@@ -83,20 +85,6 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 		return err
 	}
 	return tx.settle(ctx, d.DeadLetter)
-}
-
-// sendOn notes which dead letters of other programs were replayed; empty IDs are left out. Nothing else
-// decides about their state then, so all are settled at once.
-func (tx *transaction) sendOn(ctx context.Context, ids []string) error {
-	sent := slices.DeleteFunc(ids, func(id string) bool { return id == "" })
-	text, err := json.Marshal(sent)
-	if err == nil {
-		err = tx.exec(ctx, addSentOn, string(text))
-	}
-	if err == nil {
-		err = tx.exec(ctx, settleSentOn, string(text))
-	}
-	return err
 }
 
 // settle computes what follows from the other tables for a dead letter, if it is known. Its order is
@@ -127,7 +115,7 @@ func settleDeadLetter() string {
 SELECT CASE WHEN o.status IN (%s) AND o.rev >= l.rev THEN 'closed'
     WHEN o.status NOT IN ('dead', 'accepted') AND o.rev >= l.rev THEN 'replayed'
     WHEN o.id IS NULL AND e.id IS NOT NULL THEN 'closed'
-    WHEN EXISTS (SELECT 1 FROM sent_on s WHERE s.id = l.id) THEN 'sent'
+    WHEN NOT ours AND ` + isSent + ` THEN 'sent'
     WHEN d.kind = 'discard' THEN 'discarded'
     WHEN l.gone THEN 'lost' WHEN l.replays >= %d THEN 'parked' ELSE 'open' END,
   o.id IS NULL AND e.id IS NOT NULL, CASE WHEN d.kind = 'discard' THEN d.seq ELSE 0 END,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +25,7 @@ const (
 ON CONFLICT DO UPDATE SET passes = excluded.passes, at = excluded.at, value = excluded.value`
 	putReplay = `INSERT INTO replays (partition, "offset", number, outcome, rev, at, failed_step, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET outcome = excluded.outcome, rev = excluded.rev, at = excluded.at, failed_step = excluded.failed_step,
-  reason = excluded.reason WHERE excluded.rev > rev`
+  reason = excluded.reason WHERE excluded.rev > rev RETURNING number`
 )
 
 // applyJob makes a change of a job.
@@ -58,7 +56,10 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 		}
 		if j.Topic == "" {
 			err = tx.sent(ctx, j.Kind, c.JobBatch)
-		} else if j.Left = slices.AppendSeq(j.Left, maps.Keys(c.Skipped)); j.Limit != 0 || j.Cursor == j.Total {
+		} else {
+			err = tx.sendOn(ctx, j, c.JobBatch)
+		}
+		if err == nil && j.Limit != 0 { // without a rate an event does it
 			err = tx.settleSent(ctx, j)
 		}
 		if err != nil {
@@ -69,32 +70,6 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 		return tx.forecast(ctx, c.Forecast)
 	}
 	return fmt.Errorf("unknown change %T", c)
-}
-
-// settleSent marks the dead letters of other programs that a job has sent. Marking one takes longer than
-// sending it, so a job without a rate does it at its end, or when it is paused.
-func (tx *transaction) settleSent(ctx context.Context, j *view.Job) error {
-	if j.Topic == "" {
-		return nil
-	}
-	for j.Settled < j.Cursor {
-		to := min(j.Settled+wire.MaxChunk, j.Cursor)
-		ids, err := tx.batch(ctx, j.ID, j.Settled, to)
-		if err != nil {
-			return err
-		}
-		for _, item := range j.Left {
-			if at := item - j.Settled; at >= 0 && at < len(ids) {
-				ids[at] = ""
-			}
-		}
-		if err := tx.sendOn(ctx, ids); err != nil {
-			return err
-		}
-		j.Settled = to
-	}
-	j.Left = nil
-	return nil
 }
 
 // batch are the IDs of the items of a job between two of them, as far as they are known.
@@ -132,6 +107,9 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 		if err := tx.exec(ctx, addItem, b.ID, b.From+i, b.Step, at.Partition, at.Offset, number); err != nil {
 			return err
 		}
+		if err := tx.settleItems(ctx, at.Partition, at.Offset); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -150,7 +128,10 @@ func (tx *transaction) forecast(ctx context.Context, f wire.Forecast) error {
 	if err != nil || !ok {
 		return err
 	}
-	return tx.exec(ctx, putForecast, f.Job, at.Partition, at.Offset, view.Passes(&f), f.At.UnixMilli(), string(value))
+	if err := tx.exec(ctx, putForecast, f.Job, at.Partition, at.Offset, view.Passes(&f), f.At.UnixMilli(), string(value)); err != nil {
+		return err
+	}
+	return tx.settleItems(ctx, at.Partition, at.Offset)
 }
 
 // stretch appends the IDs of a chunk that are in a range of items.
@@ -196,7 +177,14 @@ func readJob(value string) (view.Job, error) {
 }
 
 func (tx *transaction) replayed(ctx context.Context, r view.Answered) error {
-	return tx.exec(ctx, putReplay, r.Origin.Partition, r.Origin.Offset, r.Number, r.Outcome, r.Rev, r.At.UnixMilli(), r.Step, r.Reason)
+	var number int
+	changed, err := tx.scan(ctx, putReplay, []any{
+		r.Origin.Partition, r.Origin.Offset, r.Number, r.Outcome, r.Rev, r.At.UnixMilli(), r.Step, r.Reason,
+	}, &number)
+	if err != nil || !changed {
+		return err
+	}
+	return tx.settleItems(ctx, r.Origin.Partition, r.Origin.Offset)
 }
 
 // Job implements view.Store.
@@ -244,9 +232,10 @@ func (s *Store) JobItems(ctx context.Context, id string, from, to int) (ids []st
 	return ids, err
 }
 
-// selectResults counts the items of a job by step, outcome and cause. It is one statement with the job,
-// so that both are of the same moment.
-const selectResults = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at) AS at,
+// settleItem computes the outcome of the items of a dead letter. A trigger counts it.
+const settleItem = `UPDATE job_items AS i SET (outcome, failed_step, reason, cause, rev, at) = (SELECT outcome,
+  CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END, CASE outcome WHEN 'failed-again' THEN reason ELSE '' END, cause, rev, at
+FROM (SELECT coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at, 0) AS at,
   coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
   coalesce(CASE WHEN i.number = 0 THEN l.cause ELSE x.cause END, '') AS cause,
   CASE WHEN f.passes THEN 'would-pass' WHEN NOT f.passes THEN 'would-fail'
@@ -255,15 +244,21 @@ const selectResults = `WITH results AS (SELECT i.step, coalesce(r.rev, f.at IS N
       THEN 'failed-again'
     WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'erased'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
-FROM job_items i LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
+FROM (SELECT 1) LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
 LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"
 LEFT JOIN dead_letters l ON i.number = 0 AND l.id = i.partition || '-' || i."offset"
-LEFT JOIN failures x ON r.outcome = 'failed-again' AND x.dead_letter = i.partition || '-' || i."offset" AND x.number = i.number
-WHERE i.job = ?1),
-counts AS (SELECT step, outcome, CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END AS failed,
-  CASE outcome WHEN 'failed-again' THEN reason ELSE '' END AS why, cause, count(*) AS n, coalesce(sum(rev), 0) AS revs, coalesce(max(at), 0) AS last
-FROM results GROUP BY 1, 2, 3, 4, 5)
-SELECT j.value, c.step, c.outcome, c.failed, c.why, c.cause, c.n, c.revs, c.last FROM jobs j LEFT JOIN counts c WHERE j.id = ?1 ORDER BY 2, 3, 4, 5, 6`
+LEFT JOIN failures x ON r.outcome = 'failed-again' AND x.dead_letter = i.partition || '-' || i."offset" AND x.number = i.number))
+WHERE partition = ? AND "offset" = ?`
+
+// settleItems computes what follows from the other tables for the items that are replays of the dead
+// letter of an origin.
+func (tx *transaction) settleItems(ctx context.Context, partition int32, offset int64) error {
+	return tx.exec(ctx, settleItem, partition, offset)
+}
+
+// selectResults is one statement with the job, so that both are of the same moment.
+const selectResults = `SELECT j.value, c.step, c.outcome, c.failed_step, c.reason, c.cause, c.n, c.revs, c.last
+FROM jobs j LEFT JOIN job_counts c ON c.job = j.id AND c.n > 0 WHERE j.id = ? ORDER BY 2, 3, 4, 5, 6`
 
 // JobResults implements view.Store.
 func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []view.JobResult, err error) {

@@ -51,7 +51,7 @@ CREATE INDEX dead_letters_class ON dead_letters (class, state, last_failed, id);
 CREATE INDEX dead_letters_reason ON dead_letters (reason, state, last_failed, id);
 CREATE INDEX dead_letters_foreign ON dead_letters ("foreign", state, last_failed, id);
 CREATE INDEX dead_letters_touched ON dead_letters ("foreign", dlq_partition, dlq_offset)
-  WHERE "foreign" <> '' AND (state <> 'open' OR edited <> 0);
+  WHERE "foreign" <> '' AND (state NOT IN ('open', 'sent') OR edited <> 0);
 CREATE INDEX dead_letters_record ON dead_letters ("foreign", dlq_partition, dlq_offset);
 
 -- The index of their words, as order_words; at is when the dead letter failed last.
@@ -73,8 +73,14 @@ CREATE TABLE decisions (
 );
 CREATE INDEX decisions_target ON decisions (target, kind, version);
 
--- The dead letters of other programs that were replayed.
-CREATE TABLE sent_on (id TEXT PRIMARY KEY) WITHOUT ROWID;
+-- The dead letters of other programs that were replayed: those of a partition of a dead-letter topic from an offset up to, and
+-- including, another one. No two ranges of a partition overlap or touch.
+CREATE TABLE sent_on (
+  "foreign" TEXT NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY ("foreign", partition, first)
+) WITHOUT ROWID;
+
+-- What a job has replayed of them whose state in dead_letters is not changed yet.
+CREATE TABLE sent_by (job TEXT NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (job, partition, first)) WITHOUT ROWID;
 
 -- Orders that were erased: when, and the offset of the record that placed the order, or -1 if it was not known. Records of them in
 -- other topics must not bring them back.
@@ -101,11 +107,29 @@ CREATE INDEX jobs_at ON jobs (at, id);
 CREATE INDEX jobs_open ON jobs (partition, at, id) WHERE NOT final;
 CREATE TABLE job_chunks (job TEXT NOT NULL, n INTEGER NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
 
--- The items of jobs that were sent, and which replay of which dead letter each was; the number is 0 in a dry run.
+-- The items of jobs that were sent, and which replay of which dead letter each was; the number is 0 in a dry run. The columns from
+-- outcome on follow from replays, forecasts, failures, dead_letters and erased. rev and at are 0 while nothing is known.
 CREATE TABLE job_items (
   job TEXT NOT NULL, item INTEGER NOT NULL, step INTEGER NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL,
-  PRIMARY KEY (job, item)
+  outcome TEXT NOT NULL DEFAULT '', failed_step TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '',
+  rev INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, item)
 ) WITHOUT ROWID;
+CREATE INDEX job_items_of ON job_items (partition, "offset");
+
+-- How many items of each step of a job have an outcome, and why; revs is the sum of their revs, last when the newest was known.
+CREATE TABLE job_counts (
+  job TEXT NOT NULL, step INTEGER NOT NULL, outcome TEXT NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL,
+  n INTEGER NOT NULL, revs INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (job, step, outcome, failed_step, reason, cause)
+) WITHOUT ROWID;
+CREATE TRIGGER job_items_counted AFTER UPDATE ON job_items
+WHEN (old.outcome, old.failed_step, old.reason, old.cause, old.rev, old.at) IS NOT (new.outcome, new.failed_step, new.reason, new.cause, new.rev, new.at)
+BEGIN
+  UPDATE job_counts SET n = n - 1, revs = revs - old.rev
+  WHERE job = old.job AND step = old.step AND outcome = old.outcome AND failed_step = old.failed_step AND reason = old.reason AND cause = old.cause;
+  INSERT INTO job_counts (job, step, outcome, failed_step, reason, cause, n, revs, last)
+  VALUES (new.job, new.step, new.outcome, new.failed_step, new.reason, new.cause, 1, new.rev, new.at)
+  ON CONFLICT DO UPDATE SET n = n + 1, revs = revs + excluded.revs, last = max(last, excluded.last);
+END;
 
 -- The outcome of each replay of a dead letter, whoever asked for it. It may be known before the item of its job. failed_step is
 -- the step of the order.

@@ -343,12 +343,12 @@ func findsOldest(t *testing.T, s *store) {
 // deadLetter returns a dead letter by its ID.
 func (s *store) deadLetter(id string) view.DeadLetter {
 	s.t.Helper()
-	l, err := s.DeadLetter(s.t.Context(), id)
+	found, err := s.DeadLettersByID(s.t.Context(), []string{id})
 	s.check(err)
-	if l == nil {
+	if len(found) == 0 {
 		return view.DeadLetter{}
 	}
-	return *l
+	return found[0]
 }
 
 // listed is how a dead letter is returned: without its key, and with its order.

@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"example.com/orders/services/order-api/internal/foreign"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/wire"
+)
+
+const (
+	// isSent is whether a dead letter l of another program was replayed.
+	isSent = `l.dlq_offset <= (SELECT s.last FROM sent_on s WHERE s."foreign" = l."foreign" AND s.partition = l.dlq_partition
+  AND s.first <= l.dlq_offset ORDER BY s.first DESC LIMIT 1)`
+
+	selectSentOn = `SELECT json_group_array(json_array(first, last)) FROM sent_on
+WHERE "foreign" = ?1 AND partition = ?2 AND first BETWEEN
+  coalesce((SELECT max(first) FROM sent_on WHERE "foreign" = ?1 AND partition = ?2 AND first <= ?3), 0) AND ?4 AND last >= ?3`
+	removeSentOn = `DELETE FROM sent_on WHERE "foreign" = ? AND partition = ? AND first IN (SELECT value ->> 0 FROM json_each(?))`
+	addSentOn    = `INSERT INTO sent_on ("foreign", partition, first, last) SELECT ?, ?, value ->> 0, value ->> 1 FROM json_each(?)`
+
+	addSentBy    = "INSERT INTO sent_by (job, partition, first, last) SELECT ?, ?, value ->> 0, value ->> 1 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
+	settleSentBy = `UPDATE dead_letters INDEXED BY dead_letters_record SET state = 'sent' FROM sent_by s
+WHERE s.job = ? AND "foreign" = ? AND dlq_partition = s.partition AND dlq_offset BETWEEN s.first AND s.last AND state <> 'sent'`
+	removeSentBy = "DELETE FROM sent_by WHERE job = ?"
+)
+
+// span is a range of offsets, with both ends.
+type span [2]int64
+
+// spans are the ranges of some offsets.
+func spans(offsets []int64) (all []span) {
+	for _, at := range slices.Compact(slices.Sorted(slices.Values(offsets))) {
+		all = append(all, span{at, at})
+	}
+	return joinSpans(all)
+}
+
+// joinSpans joins ranges that overlap or touch.
+func joinSpans(some []span) (all []span) {
+	slices.SortFunc(some, func(a, b span) int { return int(a[0] - b[0]) })
+	for _, s := range some {
+		if n := len(all); n > 0 && s[0] <= all[n-1][1]+1 {
+			all[n-1][1] = max(all[n-1][1], s[1])
+			continue
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// sendOn notes which dead letters of other programs a batch has replayed. Their rows are changed by
+// settleSent: that takes longer than to send them.
+func (tx *transaction) sendOn(ctx context.Context, j *view.Job, b wire.JobBatch) error {
+	ids, err := tx.batch(ctx, b.ID, b.From, b.To)
+	if err != nil {
+		return err
+	}
+	sent := map[int32][]int64{}
+	for i, id := range ids {
+		if p, ok := foreign.ParseID(id); ok && b.Skipped[b.From+i] == "" {
+			sent[p.Partition] = append(sent[p.Partition], p.Offset)
+		}
+	}
+	for partition, offsets := range sent {
+		if err := tx.sendOnOf(ctx, j, partition, spans(offsets)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendOnOf is sendOn for the ranges of a partition.
+func (tx *transaction) sendOnOf(ctx context.Context, j *view.Job, partition int32, all []span) error {
+	var text string
+	if _, err := tx.scan(ctx, selectSentOn, []any{j.Topic, partition, all[0][0] - 1, all[len(all)-1][1] + 1}, &text); err != nil {
+		return err
+	}
+	var known []span
+	if err := json.Unmarshal([]byte(text), &known); err != nil {
+		return err
+	}
+	added, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	joined, err := json.Marshal(joinSpans(slices.Concat(known, all)))
+	if err != nil {
+		return err
+	}
+	if err := tx.exec(ctx, addSentBy, j.ID, partition, string(added)); err != nil {
+		return err
+	}
+	if err := tx.exec(ctx, removeSentOn, j.Topic, partition, text); err != nil {
+		return err
+	}
+	return tx.exec(ctx, addSentOn, j.Topic, partition, string(joined))
+}
+
+// settleSent changes the rows of the dead letters of other programs that a job has replayed.
+func (tx *transaction) settleSent(ctx context.Context, j *view.Job) error {
+	if j.Topic == "" {
+		return nil
+	}
+	if err := tx.exec(ctx, settleSentBy, j.ID, j.Topic); err != nil {
+		return err
+	}
+	return tx.exec(ctx, removeSentBy, j.ID)
+}
+
+// SentOn implements view.Store.
+func (s *Store) SentOn(ctx context.Context, foreign string, partition int32, from, to int64) (all [][2]int64, err error) {
+	err = s.use(func(db *database) error {
+		var text string
+		err := db.each(ctx, func(scan scan) error { return scan(&text) }, selectSentOn, foreign, partition, from, to)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &all)
+	})
+	return all, err
+}

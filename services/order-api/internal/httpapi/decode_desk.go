@@ -21,6 +21,11 @@ func decodeBody(r *http.Request, k kind, optional bool, known func(*decoder) fie
 	if err != nil || optional && len(bytes.TrimSpace(body)) == 0 {
 		return err
 	}
+	return decode(body, k, known)
+}
+
+// decode is decodeBody for a body that was read.
+func decode(body []byte, k kind, known func(*decoder) fields) error {
 	d, err := newDecoder(body)
 	if err != nil {
 		return err

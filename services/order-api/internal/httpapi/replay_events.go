@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
 )
@@ -16,9 +18,14 @@ import (
 // progressEvery is the shortest time between two events of a job: changes in between are one event.
 const progressEvery = 500 * time.Millisecond
 
-// watchReplay streams the progress of a job. Each event has the whole progress, so a client that
-// reconnects needs the newest one only, whatever it has received.
-func (a *api) watchReplay(c echo.Context) error {
+func (a *api) watchReplay(c echo.Context) error { return a.WatchReplay(c, sendJob) }
+
+// JobSender writes a job as the visitor may see it, or that nothing has changed: then the job is nil.
+type JobSender func(w io.Writer, job *client.ReplayJob) error
+
+// WatchReplay streams the progress of the requested job. Each event has the whole progress, so a client
+// that reconnects needs the newest one only, whatever it has received.
+func (a *api) WatchReplay(c echo.Context, send JobSender) error {
 	after, err := lastEventID(c.Request().Header)
 	if err != nil {
 		return err
@@ -40,7 +47,7 @@ func (a *api) watchReplay(c echo.Context) error {
 	if after > p.Rev { // of a read model that was rebuilt, or of another job
 		after = -1
 	}
-	return a.streamJob(c, p, after, changes)
+	return a.streamJob(c, p, after, changes, send)
 }
 
 // jobEnded reports whether no change of a job can follow.
@@ -50,19 +57,19 @@ func jobEnded(p jobs.Progress) bool {
 
 // streamJob sends the progress of a job after changes, until it has ended, the client disconnects or
 // the program stops. A phase can change without a record: a job without results becomes stalled.
-func (a *api) streamJob(c echo.Context, p jobs.Progress, after int64, changes <-chan struct{}) error {
+func (a *api) streamJob(c echo.Context, p jobs.Progress, after int64, changes <-chan struct{}, send JobSender) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	defer func() { extend(c) }()
 	sent := jobs.Progress{Phase: p.Phase, Rev: after}
 	for comment := true; ; {
 		if p.Rev != sent.Rev || p.Phase != sent.Phase {
-			if err := sendJob(c, p); err != nil {
+			if err := flushJob(c, new(visitorOf(c).job(p)), send); err != nil {
 				return err
 			}
 			sent = p
 		} else if comment {
-			if err := sendComment(c); err != nil {
+			if err := flushJob(c, nil, send); err != nil {
 				return err
 			}
 		}
@@ -105,22 +112,23 @@ func (a *api) awaitJob(c echo.Context, changes <-chan struct{}, beat <-chan time
 	return false, false
 }
 
-func sendJob(c echo.Context, p jobs.Progress) error {
-	data, err := json.Marshal(visitorOf(c).job(p))
-	if err != nil {
-		return err
-	}
+func flushJob(c echo.Context, job *client.ReplayJob, send JobSender) error {
 	control := extend(c)
-	if _, err := fmt.Fprintf(c.Response(), "id: %d\ndata: %s\n\n", p.Rev, data); err != nil {
+	if err := send(c.Response(), job); err != nil {
 		return err
 	}
 	return control.Flush()
 }
 
-func sendComment(c echo.Context) error {
-	control := extend(c)
-	if _, err := fmt.Fprint(c.Response(), ":\n\n"); err != nil {
+// sendJob is the JobSender of the API.
+func sendJob(w io.Writer, job *client.ReplayJob) error {
+	if job == nil {
+		_, err := io.WriteString(w, ":\n\n")
 		return err
 	}
-	return control.Flush()
+	data, err := json.Marshal(job)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "id: %d\ndata: %s\n\n", job.Rev, data)
+	}
+	return err
 }

@@ -13,12 +13,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
-	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -131,6 +129,7 @@ func TestActsOfTheDeskNeedNoScripts(t *testing.T) {
 		b.acted(cause+"/assign", url.Values{"act": {"release"}}, "Assign to me")
 		b.opened(at+"/discard", "Discard dead letter "+id+"?", "You can restore it later.")
 		b.refused(at+"/discard", url.Values{"reason": {""}}, 422, "Must not be empty.", "Nothing was done.")
+		b.refused(at+"/discard", url.Values{"reason": {" "}}, 422, "Must not be empty.", "Nothing was done.")
 		b.refused(at+"/discard", url.Values{"reason": {"a\nb"}}, 422, `id="e-reason"`)
 		b.acted(at+"/discard", url.Values{"reason": {"Load test"}}, "discarded", "Load test", "Restore")
 		b.refused(at+"/replay", nil, 409, "Dead letter discarded", "Nothing was done.", "Restore")
@@ -142,7 +141,7 @@ func TestActsOfTheDeskNeedNoScripts(t *testing.T) {
 		}
 		b.opened("/desk/audit?target=dead-letter%2F"+id, "discard", "Load test", "dead-letter-discarded", "Depot is back", `href="/desk/dead-letters/`+id+`"`)
 		b.opened("/desk/audit?act=assign", "cause/"+l.CauseID, `href="`+cause+`"`)
-		b.opened("/desk/audit?actor=nobody", "No act matches")
+		b.opened("/desk/audit?actor=unknown", "No act matches")
 	})
 }
 
@@ -342,10 +341,7 @@ func TestDeskShowsHostileTextAsText(t *testing.T) {
 func TestForeignDeadLettersAreOnTheDesk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k := kafkatest.Start(t)
-		_, err := kadm.NewClient(k.Client).CreateTopics(t.Context(), 1, 1, nil, "payments", "payments.dlt")
-		must(t, err)
-		s := setupOn(t, k, withPages(t))
+		s := besidePayments(t, withPages(t))
 		s.put(t, "payments.dlt", 0, &kgo.Record{Value: []byte("10 EUR"), Headers: []kgo.RecordHeader{
 			{Key: "kafka_dlt-original-topic", Value: []byte("payments")}, {Key: "trace", Value: []byte{0xff}},
 		}})

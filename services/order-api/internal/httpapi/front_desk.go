@@ -15,7 +15,6 @@ import (
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/wire"
 )
 
 // DeadLetterFilter reads the filter of a list of dead letters from the query string, which may also
@@ -28,14 +27,10 @@ func (Front) DeadLetterFilter(c echo.Context, more ...string) (view.DeadLetterFi
 // Reason is nil for a reason of an act, or a problem with the field /reason. The reason is one line; it
 // may be empty unless needed is true.
 func (Front) Reason(reason string, needed bool) error {
-	fault := order.TextFault(reason, 0, wire.MaxReason)
-	if fault == "" && needed && reason == "" {
-		fault = "must not be empty"
+	if !needed {
+		return checkReason(reason, 0)
 	}
-	if fault == "" {
-		return nil
-	}
-	return invalidProblem(invalidReason, []order.Invalid{{Pointer: "/reason", Detail: fault}})
+	return checkReason(reason, 1)
 }
 
 // OrderOf returns the order of a dead letter as the visitor may see it, or nil if it has none.

@@ -157,8 +157,8 @@ func TestManyReplaysOnRealKafka(t *testing.T) {
 	t.Logf("%d requests in transactions %v, replays sent in %v: %.0f %%; all results after %v", total, raw, took, 100*raw.Seconds()/took.Seconds(), done)
 }
 
-// produced is how long it takes to produce all replay requests once more in transactions, for nobody: to
-// the topic for retries, which no test reads.
+// produced is how long it takes to produce all replay requests once more in transactions, to the topic for
+// retries, which no test reads.
 func (s *shop) produced(t *testing.T) time.Duration {
 	t.Helper()
 	all := s.Records(t, s.Topics.Replay)

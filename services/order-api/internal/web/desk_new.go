@@ -37,8 +37,11 @@ type newPage struct {
 	Fault    *fault   // why nothing was started; or nil
 }
 
-// defaultStop is the share of a step, in percent, above which a replay stops.
-const defaultStop = "5"
+// What the fields of a new replay begin with.
+const (
+	defaultRamp = "1, 5, 20, 100"
+	defaultStop = "5" // percent of a step
+)
 
 // maxForecasts is how many dead letters a dry run tries.
 const maxForecasts = 1_000
@@ -74,9 +77,11 @@ func (p *Pages) newReplay(c echo.Context) error {
 		return err
 	}
 	v := newPage{}
-	v.fields("1, 5, 20, 100", "", defaultStop, "", "")
+	v.defaults()
 	return p.showNew(c, v, nil)
 }
+
+func (v *newPage) defaults() { v.fields(defaultRamp, "", defaultStop, "", "") }
 
 func (v *newPage) fields(ramp, rate, stop, reason, to string) {
 	v.Topic = field{Name: "replay_to", Label: "Topic to replay to", Type: "text", Value: to, Complete: "off", Optional: true}
@@ -180,7 +185,7 @@ func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
 func (p *Pages) startReplay(c echo.Context) error {
 	v := newPage{Override: c.FormValue("override") == "true"}
 	if c.FormValue("act") == "try" {
-		v.fields("1, 5, 20, 100", "", defaultStop, "", "")
+		v.defaults()
 	} else {
 		v.fields(c.FormValue("ramp"), c.FormValue("rate"), c.FormValue("stop_above"), c.FormValue("reason"), c.FormValue("replay_to"))
 	}

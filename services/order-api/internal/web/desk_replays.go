@@ -187,11 +187,6 @@ func (v jobPage) Title() string {
 // Dry reports whether the job is a dry run.
 func (v jobPage) Dry() bool { return v.Kind == "dry-run" }
 
-// Ended reports whether no change can follow.
-func (v jobPage) Ended() bool {
-	return (v.ReplayJob.Phase == "done" || v.ReplayJob.Phase == "cancelled") && v.Counts.InProgress == 0
-}
-
 // Look is the look of the phase.
 func (v jobPage) Look() stateWords { return wording(phases, v.ReplayJob.Phase) }
 

@@ -272,7 +272,8 @@ func (k *kit) interrupt(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// mail up|down runs a mail server at MAIL, and makes it available or unavailable.
+// mail up|down|slow runs a mail server at MAIL, and makes it available or unavailable, or lets it keep
+// the next mail until another mail command.
 func (k *kit) mailServer(ts *testscript.TestScript, args []string) error {
 	if k.mail == nil {
 		in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
@@ -290,7 +291,11 @@ func (k *kit) mailServer(ts *testscript.TestScript, args []string) error {
 		ts.Setenv("MAIL", in.SMTPAddr())
 		ts.Setenv("INBOX", "http://"+in.HTTPAddr())
 	}
-	k.mail.Behave(inbox.Behaviour{Down: args[0] == "down"})
+	behaviour, ok := map[string]inbox.Behaviour{"up": {}, "down": {Down: true}, "slow": {At: ".", Late: time.Minute, Times: 1}}[args[0]]
+	if !ok {
+		return fmt.Errorf("mail has no %q", args[0])
+	}
+	k.mail.Behave(behaviour)
 	return nil
 }
 

@@ -302,19 +302,7 @@ const securedOrder = `{"customer": {"name": "Ada Example", "email": "ada@example
 
 func (s *secured) worksWithTheACLsOfDeploy(t *testing.T) {
 	t.Helper()
-	in, err := inbox.Open(inbox.Config{SMTP: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, end := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- in.Run(ctx) }() // received below
-	defer func() {
-		end()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	in := runInbox(t)
 	if err := os.WriteFile(filepath.Join(s.workdir, "order.json"), []byte(securedOrder), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -78,8 +78,9 @@ func (r Reader) Read(ctx context.Context, topic string, partition int32, from, t
 // stretch is how many bytes to fetch at a time of so many records: of few of them not many more.
 func stretch(records int64) int32 { return int32(min(records, stretchBytes/usual) * usual) }
 
-// usual is more bytes than most records have.
-const usual = 4 << 10
+// usual is more bytes than most records have, invoices included: a second fetch costs a round trip, and a
+// worker that restores a partition waits for it.
+const usual = 64 << 10
 
 // pass returns the offset after the batch of an UnreadableError if that is skipped, else the error.
 func (r Reader) pass(ctx context.Context, at int64, err error) (int64, error) {

@@ -25,6 +25,7 @@ func units(t *testing.T) map[string]order.Line {
 			SKU         string `yaml:"sku"`
 			Name        string `yaml:"name"`
 			Description string `yaml:"description"`
+			Category    string `yaml:"category"`
 			Price       string `yaml:"price"`
 			Grams       int    `yaml:"weight_g"`
 			Size        [3]int `yaml:"size_mm"`

@@ -129,7 +129,7 @@ func (c *watch) Run(ctx context.Context, p *printer, api *client.Client) error {
 		}
 	}
 	if last.Status != wanted {
-		return fmt.Errorf("order %s ended as %s %s", c.ID, last.Status, last.Reason)
+		return fmt.Errorf("order %s ended as %s", c.ID, strings.TrimSpace(string(last.Status)+" "+string(last.Reason)))
 	}
 	return nil
 }

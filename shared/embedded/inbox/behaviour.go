@@ -12,7 +12,7 @@ type Behaviour struct {
 	Down bool // Dial fails, open connections are closed, new TCP connections close before the greeting
 
 	At     string        // "MAIL", "RCPT", "DATA" (after 354, nothing stored) or "." (stored, before the answer)
-	Late   time.Duration // wait this long at the command At,
+	Late   time.Duration // wait this long at the command At, at most until the next Behave,
 	HangUp bool          // then close the connection
 	Code   int           // or answer with this code, such as 451; zero: the normal answer
 	Times  int           // how many times; zero: until the next Behave
@@ -27,32 +27,36 @@ func (in *Inbox) Behave(b Behaviour) {
 // faults holds the current Behaviour and counts how often it was applied. All connections use it,
 // so the mutex guards the count.
 type faults struct {
-	mu   sync.Mutex
-	b    Behaviour
-	used int
+	mu       sync.Mutex
+	b        Behaviour
+	used     int
+	replaced chan struct{} // closed when b is replaced
 }
 
 func (f *faults) set(b Behaviour) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.b, f.used = b, 0
+	if f.replaced != nil {
+		close(f.replaced)
+	}
+	f.b, f.used, f.replaced = b, 0, make(chan struct{})
 }
 
-// at returns the fault for a command, and counts it.
-func (f *faults) at(command string) Behaviour {
+// at returns the fault for a command, and counts it. The channel is closed when it is replaced.
+func (f *faults) at(command string) (Behaviour, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.b.At != command || f.b.Times > 0 && f.used == f.b.Times {
-		return Behaviour{}
+		return Behaviour{}, nil
 	}
 	f.used++
-	return f.b
+	return f.b, f.replaced
 }
 
 // fault applies the fault for a command. It returns nil for the normal answer.
 func (s *session) fault(command string) error {
-	b := s.in.faults.at(command)
-	if !s.in.wait(b.Late) {
+	b, replaced := s.in.faults.at(command)
+	if !s.in.wait(b.Late, replaced) {
 		return errEnding
 	}
 	if b.HangUp {
@@ -66,8 +70,9 @@ func (s *session) fault(command string) error {
 	return nil
 }
 
-// wait waits for d and reports true, or reports false when the inbox ends.
-func (in *Inbox) wait(d time.Duration) bool {
+// wait waits for d, or until a channel is closed, and reports true. It reports false when the inbox
+// ends.
+func (in *Inbox) wait(d time.Duration, enough <-chan struct{}) bool {
 	if d <= 0 {
 		return true
 	}
@@ -75,6 +80,8 @@ func (in *Inbox) wait(d time.Duration) bool {
 	defer late.Stop()
 	select {
 	case <-late.C:
+		return true
+	case <-enough:
 		return true
 	case <-in.ending:
 		return false

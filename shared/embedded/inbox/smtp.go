@@ -118,7 +118,7 @@ func (s *session) Data(r io.Reader) error {
 			return errBusy
 		}
 	}
-	if slices.Contains(s.to, slowDomain) && !s.in.wait(slowAnswer) {
+	if slices.Contains(s.to, slowDomain) && !s.in.wait(slowAnswer, nil) {
 		return errEnding
 	}
 	if err := s.in.mails.keep(raw, id); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
@@ -46,18 +47,30 @@ func (a *api) denied(r *http.Request, p identity.Principal, needed identity.Perm
 	a.Trail.Attempt(ctx, act, "forbidden")
 }
 
-func (a *api) listActs(c echo.Context) error {
+// ActFilter reads the filter of a list of acts from the query string.
+func (a *api) ActFilter(c echo.Context) (view.ActFilter, error) {
 	q := query(c, "actor", "act", "target", "outcome", "from", "to", "limit", "cursor")
 	f := view.ActFilter{
 		Actor: q.text("actor"), Kind: q.text("act"), Target: q.text("target"), Outcome: oneOf(&q, "outcome", wire.Outcomes()...),
 		From: q.time("from"), To: q.time("to"), Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
-	if q.wrong != nil {
-		return q.wrong
-	}
-	acts, next, err := a.view.Acts(c.Request().Context(), f)
+	return f, q.wrong
+}
+
+func (a *api) listActs(c echo.Context) error {
+	f, err := a.ActFilter(c)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, actPage{each(acts, toAct), next})
+	acts, next, err := a.Acts(c, f)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, actPage{acts, next})
+}
+
+// Acts returns a page of the audit trail, and the cursor of the next one.
+func (a *api) Acts(c echo.Context, f view.ActFilter) ([]client.Act, string, error) {
+	acts, next, err := a.view.Acts(c.Request().Context(), f)
+	return each(acts, toAct), next, err
 }

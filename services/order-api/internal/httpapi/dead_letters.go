@@ -30,37 +30,53 @@ func (a *api) listDeadLetters(c echo.Context) error {
 	if f.Limit, f.Cursor = q.limit(), c.QueryParam("cursor"); q.wrong != nil {
 		return q.wrong
 	}
-	deadLetters, next, err := a.view.DeadLetters(c.Request().Context(), f)
+	deadLetters, next, err := a.ListDeadLetters(c, f)
 	if err != nil {
 		return err
 	}
+	return c.JSON(http.StatusOK, deadLetterPage{deadLetters, next})
+}
+
+// ListDeadLetters returns a page of dead letters as the visitor may see them, and the cursor of the next one.
+func (a *api) ListDeadLetters(c echo.Context, f view.DeadLetterFilter) ([]client.DeadLetter, string, error) {
 	v := visitorOf(c)
-	return c.JSON(http.StatusOK, deadLetterPage{each(deadLetters, func(l view.DeadLetter) client.DeadLetter { return a.deadLetter(v, l) }), next})
+	all, next, err := a.view.DeadLetters(c.Request().Context(), f)
+	return each(all, func(l view.DeadLetter) client.DeadLetter { return a.deadLetter(v, l) }), next, err
 }
 
 func (a *api) getDeadLetter(c echo.Context) error {
+	answer, err := a.DeadLetter(c)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// DeadLetter returns the requested dead letter with its record, its history and what can be done, as
+// the visitor may see them.
+func (a *api) DeadLetter(c echo.Context) (answer client.DeadLetter, err error) {
 	ctx, v := c.Request().Context(), visitorOf(c)
 	l, err := a.view.DeadLetter(ctx, c.Param("id"))
 	if errors.Is(err, view.ErrUnknown) {
 		err = desk.ErrUnknown
 	}
 	if err != nil {
-		return err
+		return answer, err
 	}
-	answer := a.deadLetter(v, l)
+	answer = a.deadLetter(v, l)
 	whole, err := a.desk.DeadLetter(ctx, c.Param("id"))
 	_, lost := errors.AsType[*desk.LostError](err)
 	switch {
 	case err == nil:
 		answer.Record = v.record(whole)
 	case !lost:
-		return err
+		return answer, err
 	case replayable(l): // of a record that is gone, everything else is shown; the view may not know yet
 		answer.State = string(view.Lost)
 	}
 	h, err := a.desk.History(ctx, l)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	answer.History = v.history(h)
 	if n := len(h.Replays); n > 0 {
@@ -72,10 +88,7 @@ func (a *api) getDeadLetter(c echo.Context) error {
 	if v.May(identity.ReadPersonal) && (replayable(l) || l.State == view.Discarded) {
 		answer.Edit, err = a.editable(ctx, l, whole)
 	}
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, answer)
+	return answer, err
 }
 
 // replayable reports whether a dead letter waits for an operator.
@@ -137,15 +150,7 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var number int
-	err = a.onDeadLetter(c, trail.Replay, reason, func() (err error) {
-		if id := c.Param("id"); isForeign(id) {
-			number, err = a.replayForeign(c.Request().Context(), id, reason)
-		} else {
-			number, err = a.desk.Replay(c.Request().Context(), id, override)
-		}
-		return err
-	})
+	number, err := a.ReplayDeadLetter(c, reason, override)
 	if err != nil {
 		return err
 	}
@@ -153,6 +158,20 @@ func (a *api) replayDeadLetter(c echo.Context) error {
 		DeadLetter string `json:"dead_letter"`
 		Replay     int    `json:"replay"`
 	}{c.Param("id"), number})
+}
+
+// ReplayDeadLetter replays the requested dead letter, and returns the number of the replay.
+func (a *api) ReplayDeadLetter(c echo.Context, reason string, override bool) (number int, err error) {
+	ctx, id := c.Request().Context(), c.Param("id")
+	err = a.onDeadLetter(c, trail.Replay, reason, func() (err error) {
+		if isForeign(id) {
+			number, err = a.replayForeign(ctx, id, reason)
+		} else {
+			number, err = a.desk.Replay(ctx, id, override)
+		}
+		return err
+	})
+	return number, err
 }
 
 // replayForeign replays a dead letter of another program with a job, whose runner sends it in one

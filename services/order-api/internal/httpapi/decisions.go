@@ -28,7 +28,18 @@ func (a *api) editDeadLetter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	made, err := a.EditDeadLetter(c, n, preview)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, made)
+}
+
+// EditDeadLetter stores an edit of the requested dead letter. A preview returns what it would be, and
+// stores nothing.
+func (a *api) EditDeadLetter(c echo.Context, n desk.NewEdit, preview bool) (client.EditResult, error) {
 	var made desk.Edited
+	var err error
 	if preview {
 		made, err = a.Decisions.Preview(c.Request().Context(), n)
 	} else {
@@ -37,10 +48,7 @@ func (a *api) editDeadLetter(c echo.Context) error {
 			return err
 		})
 	}
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, client.EditResult{Version: made.Version, Changes: each(made.Changes, toChangedValue)})
+	return client.EditResult{Version: made.Version, Changes: each(made.Changes, toChangedValue)}, err
 }
 
 // newEdit reads the body of an edit.
@@ -112,11 +120,17 @@ func (a *api) discardDeadLetter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var l view.DeadLetter
-	return a.decided(c, &l, a.onDeadLetter(c, trail.Discard, reason, func() (err error) {
+	l, err := a.Discard(c, reason)
+	return a.decided(c, l, err)
+}
+
+// Discard discards the requested dead letter.
+func (a *api) Discard(c echo.Context, reason string) (l view.DeadLetter, err error) {
+	err = a.onDeadLetter(c, trail.Discard, reason, func() (err error) {
 		l, _, err = a.Decisions.Discard(c.Request().Context(), c.Param("id"), reason)
 		return err
-	}))
+	})
+	return l, err
 }
 
 func (a *api) restoreDeadLetter(c echo.Context) error {
@@ -124,19 +138,25 @@ func (a *api) restoreDeadLetter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var l view.DeadLetter
-	return a.decided(c, &l, a.onDeadLetter(c, trail.Restore, reason, func() (err error) {
+	l, err := a.Restore(c, reason)
+	return a.decided(c, l, err)
+}
+
+// Restore takes back that the requested dead letter is discarded.
+func (a *api) Restore(c echo.Context, reason string) (l view.DeadLetter, err error) {
+	err = a.onDeadLetter(c, trail.Restore, reason, func() (err error) {
 		l, err = a.Decisions.Restore(c.Request().Context(), c.Param("id"), reason)
 		return err
-	}))
+	})
+	return l, err
 }
 
 // decided answers with a dead letter after a decision, or returns the error of that.
-func (a *api) decided(c echo.Context, l *view.DeadLetter, err error) error {
+func (a *api) decided(c echo.Context, l view.DeadLetter, err error) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, a.deadLetter(visitorOf(c), *l))
+	return c.JSON(http.StatusOK, a.deadLetter(visitorOf(c), l))
 }
 
 // onDeadLetter records an act on the dead letter of the path.
@@ -144,18 +164,26 @@ func (a *api) onDeadLetter(c echo.Context, kind, reason string, effect func() er
 	return a.record(c, trail.Act{Kind: kind, Target: "dead-letter/" + c.Param("id"), Reason: reason}, effect)
 }
 
-func (a *api) noteDeadLetter(c echo.Context) error {
-	return a.note(c, "dead-letter/", a.Decisions.Note)
+func (a *api) noteDeadLetter(c echo.Context) error { return a.answerNote(c, a.Note) }
+
+func (a *api) noteGroup(c echo.Context) error { return a.answerNote(c, a.NoteGroup) }
+
+// Note writes a note about the requested dead letter.
+func (a *api) Note(c echo.Context, text string) (client.Note, error) {
+	return a.note(c, "dead-letter/", a.Decisions.Note, text)
 }
 
-func (a *api) noteGroup(c echo.Context) error { return a.note(c, "cause/", a.Decisions.NoteGroup) }
+// NoteGroup writes a note about the requested cause.
+func (a *api) NoteGroup(c echo.Context, text string) (client.Note, error) {
+	return a.note(c, "cause/", a.Decisions.NoteGroup, text)
+}
 
 // maxAssignee is the size of whom a cause is assigned to, in characters.
 const maxAssignee = 100
 
 // assignGroup notes who looks into a cause: whom the body names, or who sends the request.
 func (a *api) assignGroup(c echo.Context) error {
-	ctx, to, release := c.Request().Context(), "", false
+	to, release := "", false
 	err := decodeBody(c.Request(), invalidAssignment, true, func(d *decoder) fields {
 		return fields{
 			"to":      d.checkedText(&to, func(text string) string { return order.TextFault(text, 1, maxAssignee) }),
@@ -167,18 +195,26 @@ func (a *api) assignGroup(c echo.Context) error {
 		return err
 	case release && to != "":
 		return invalidProblem(invalidAssignment, []order.Invalid{{Pointer: "/to", Detail: "must be absent with release"}})
-	case to == "" && !release:
-		to = identity.From(ctx).Actor().String()
 	}
-	var made wire.Decision
-	err = a.record(c, trail.Act{Kind: trail.Assign, Target: "cause/" + c.Param("id"), Reason: to}, func() (err error) {
-		made, err = a.Decisions.Assign(ctx, c.Param("id"), to)
-		return err
-	})
+	made, err := a.AssignGroup(c, to, release)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, assignment{made.Group, toAssigned(&made)})
+}
+
+// AssignGroup notes who looks into the requested cause: whom to names, or the visitor if it is empty.
+// With release no one does.
+func (a *api) AssignGroup(c echo.Context, to string, release bool) (made wire.Decision, err error) {
+	ctx := c.Request().Context()
+	if to == "" && !release {
+		to = identity.From(ctx).Actor().String()
+	}
+	err = a.record(c, trail.Act{Kind: trail.Assign, Target: "cause/" + c.Param("id"), Reason: to}, func() (err error) {
+		made, err = a.Decisions.Assign(ctx, c.Param("id"), to)
+		return err
+	})
+	return made, err
 }
 
 // assignment is the body of an answer.
@@ -187,24 +223,30 @@ type assignment struct {
 	Assigned *client.Assigned `json:"assigned,omitempty"`
 }
 
-// note writes a note on what the path names.
-func (a *api) note(c echo.Context, target string, write noteWriter) error {
+// answerNote writes the note of the body, and answers with it.
+func (a *api) answerNote(c echo.Context, write func(c echo.Context, text string) (client.Note, error)) error {
 	var text string
 	if err := decodeBody(c.Request(), invalidNote, false, func(d *decoder) fields { return fields{"text": d.note(&text)} }); err != nil {
 		return err
 	}
-	if text == "" {
-		return invalidProblem(invalidNote, []order.Invalid{{Pointer: "/text", Detail: "must not be empty"}})
+	n, err := write(c, text)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, n)
+}
+
+// note writes a note on what the path names.
+func (a *api) note(c echo.Context, target string, write noteWriter, text string) (client.Note, error) {
+	if fault := noteFault(text); fault != "" {
+		return client.Note{}, invalidProblem(invalidNote, []order.Invalid{{Pointer: "/text", Detail: fault}})
 	}
 	var n wire.Decision
 	err := a.record(c, trail.Act{Kind: trail.Note, Target: target + c.Param("id")}, func() (err error) {
 		n, err = write(c.Request().Context(), c.Param("id"), text)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusCreated, visitorOf(c).note(n))
+	return visitorOf(c).note(n), err
 }
 
 func toChangedValue(ch jsondiff.Change) client.ValueChange {

@@ -21,6 +21,11 @@ func decodeBody(r *http.Request, k kind, optional bool, known func(*decoder) fie
 	if err != nil || optional && len(bytes.TrimSpace(body)) == 0 {
 		return err
 	}
+	return decode(body, k, known)
+}
+
+// decode is decodeBody for a body that was read.
+func decode(body []byte, k kind, known func(*decoder) fields) error {
 	d, err := newDecoder(body)
 	if err != nil {
 		return err
@@ -41,10 +46,18 @@ func givenReason(r *http.Request) (reason string, err error) {
 // neededReason is givenReason for an act that needs a reason.
 func neededReason(r *http.Request) (reason string, err error) {
 	err = decodeBody(r, invalidReason, false, func(d *decoder) fields { return fields{"reason": d.line(&reason, 1)} })
-	if err == nil && reason == "" {
-		err = invalidProblem(invalidReason, []order.Invalid{{Pointer: "/reason", Detail: "must not be empty"}})
+	if err == nil {
+		err = checkReason(reason, 1) // the field may be absent
 	}
 	return reason, err
+}
+
+// checkReason is nil for a reason of at least so many characters, or a problem.
+func checkReason(reason string, least int) error {
+	if fault := order.TextFault(reason, least, wire.MaxReason); fault != "" {
+		return invalidProblem(invalidReason, []order.Invalid{{Pointer: "/reason", Detail: fault}})
+	}
+	return nil
 }
 
 // line reads a reason: one line of text.

@@ -44,44 +44,82 @@ func (a *api) Watch(c echo.Context, send Sender) error {
 	if Ended(s) && after >= s.Rev {
 		return c.NoContent(http.StatusNoContent)
 	}
+	if isHead := startStream(c); isHead {
+		return c.NoContent(http.StatusOK)
+	}
+	return a.follow(c, changes, 0, func(started, _ bool) (ended bool, err error) {
+		if started {
+			now, err := a.view.Order(c.Request().Context(), s.Order.ID)
+			switch {
+			case errors.Is(err, view.ErrUnknown):
+				return true, nil // erased meanwhile; the status of the response is sent
+			case err == nil:
+				s = now
+			case !errors.Is(err, view.ErrStore): // a rebuilt read model signals the change again
+				return false, err
+			}
+		}
+		return Ended(s), flush(c, func(w io.Writer) error {
+			last, err := send(w, visitorOf(c).shown(s), after)
+			if err == nil && last == after {
+				_, err = io.WriteString(w, emptyComment)
+			}
+			after = last
+			return err
+		})
+	})
+}
+
+// startStream sets the headers of a stream of events, and reports whether these are all that is asked for.
+func startStream(c echo.Context) (isHead bool) {
 	c.Response().Header().Set("Content-Type", "text/event-stream")
 	// Without it nginx buffers the events until the stream ends.
 	c.Response().Header().Set("X-Accel-Buffering", "no")
-	if c.Request().Method == http.MethodHead {
-		return c.NoContent(http.StatusOK) // the headers only
-	}
-	return a.stream(c, s, after, changes, send)
+	return c.Request().Method == http.MethodHead
 }
 
-// stream sends changes until none can follow, the client disconnects or the program stops.
-func (a *api) stream(c echo.Context, s order.State, after int64, changes <-chan struct{}, send Sender) (err error) {
-	ctx := c.Request().Context()
+// follow calls next at once, and then (with started) after changes, which count as one if they are less than pause apart,
+// and after each heartbeat (with idle). It returns when next reports the end, the client disconnects or the
+// program stops.
+func (a *api) follow(c echo.Context, changes <-chan struct{}, pause time.Duration, next func(started, idle bool) (ended bool, err error)) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	// The end of the stream is written too: the deadline of the last event may have passed.
 	defer func() { extend(c) }()
-	for {
-		if after, err = sendAndFlush(c, visitorOf(c).shown(s), after, send); err != nil || Ended(s) {
+	for started, idle := false, true; ; started = true {
+		if ended, err := next(started, idle); ended || err != nil {
 			return err
 		}
-		select {
-		case <-changes:
-			now, err := a.view.Order(ctx, s.Order.ID)
-			switch {
-			case errors.Is(err, view.ErrUnknown):
-				return nil // erased meanwhile; the status of the response is sent
-			case err == nil:
-				s = now
-			case !errors.Is(err, view.ErrStore): // a rebuilt read model signals the change again
-				return err
-			}
-		case <-beat.C:
-		case <-ctx.Done():
-			return nil
-		case <-a.Stopping:
+		var waiting bool
+		if waiting, idle = a.await(c, changes, beat.C, pause); !waiting {
 			return nil
 		}
 	}
+}
+
+// await waits for a change, and then for a pause; or for a heartbeat. It reports false if the stream ends.
+func (a *api) await(c echo.Context, changes <-chan struct{}, beat <-chan time.Time, pause time.Duration) (waiting, idle bool) {
+	select {
+	case <-beat:
+		return true, true
+	case <-c.Request().Context().Done():
+		return false, false
+	case <-a.Stopping:
+		return false, false
+	case <-changes:
+	}
+	if pause == 0 {
+		return true, false
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true, false
+	case <-c.Request().Context().Done():
+	case <-a.Stopping:
+	}
+	return false, false
 }
 
 // Ended reports whether no change of the order can follow. A dead order can be replayed.
@@ -94,18 +132,17 @@ func extend(c echo.Context) *http.ResponseController {
 	return control
 }
 
-// sendAndFlush sends what is new, or a comment.
-func sendAndFlush(c echo.Context, s order.State, after int64, send Sender) (int64, error) {
-	w, control := c.Response(), extend(c)
-	last, err := send(w, s, after)
-	if err == nil && last == after {
-		_, err = fmt.Fprint(w, ":\n\n")
+// flush sends what send writes, at once.
+func flush(c echo.Context, send func(io.Writer) error) error {
+	control := extend(c)
+	if err := send(c.Response()); err != nil {
+		return err
 	}
-	if err != nil {
-		return last, err
-	}
-	return last, control.Flush()
+	return control.Flush()
 }
+
+// emptyComment shows a client that the stream is alive.
+const emptyComment = ":\n\n"
 
 // sendChanges is the Sender of the API.
 func sendChanges(w io.Writer, s order.State, after int64) (int64, error) {

@@ -22,27 +22,37 @@ func (a *api) listForecasts(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
-	ctx := c.Request().Context()
-	job, err := a.Jobs.Get(ctx, c.Param("id"))
+	answer, err := a.Forecasts(c, c.Param("id"), after, limit)
 	if err != nil {
 		return err
 	}
-	answer := client.Forecasts{Causes: []client.CauseForecast{}, Forecasts: []client.Forecast{}}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// Forecasts returns what a dry run has found out, as the visitor may see it: sums, and at most so many
+// forecasts after an item; item -1 is before the first. A job that is no dry run has none.
+func (a *api) Forecasts(c echo.Context, id string, after, limit int) (answer client.Forecasts, err error) {
+	ctx := c.Request().Context()
+	job, err := a.Jobs.Get(ctx, id)
+	if err != nil {
+		return answer, err
+	}
+	answer = client.Forecasts{Causes: []client.CauseForecast{}, Forecasts: []client.Forecast{}}
 	if job.Kind != wire.JobDryRun {
-		return c.JSON(http.StatusOK, answer)
+		return answer, nil
 	}
 	all, _, err := a.view.JobForecasts(ctx, job.ID, -1, jobs.MaxDryRun)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	causes, err := a.causesOf(ctx, job)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	answer.Causes = sumForecasts(all, causes)
 	page, last, err := a.view.JobForecasts(ctx, job.ID, after, limit)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	if v := visitorOf(c); len(page) > 0 {
 		answer.Forecasts = each(page, func(f wire.Forecast) client.Forecast { return v.forecast(f, causes[f.DeadLetter]) })
@@ -50,7 +60,7 @@ func (a *api) listForecasts(c echo.Context) error {
 	if len(page) == limit && last < job.Total-1 {
 		answer.Next = strconv.Itoa(last + 1)
 	}
-	return c.JSON(http.StatusOK, answer)
+	return answer, nil
 }
 
 // position is a parameter with the position in a list where a page begins, or 0.

@@ -13,17 +13,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/shared/kafkatest"
 )
+
+// besidePayments is an API on a broker that also has the topics of another program.
+func besidePayments(t *testing.T, change ...func(*httpapi.Config)) *shop {
+	t.Helper()
+	k := kafkatest.Start(t)
+	_, err := kadm.NewClient(k.Client).CreateTopics(t.Context(), 1, 1, nil, "payments", "payments.dlt")
+	must(t, err)
+	return setupOn(t, k, change...)
+}
 
 // TestDeadLetterOfAnotherProgramIsEditedAndReplayed has one of Spring Kafka.
 func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k := kafkatest.Start(t)
-		_, err := kadm.NewClient(k.Client).CreateTopics(t.Context(), 1, 1, nil, "payments", "payments.dlt")
-		must(t, err)
-		s := setupOn(t, k)
+		s := besidePayments(t)
 		s.run(t)
 		s.put(t, "payments.dlt", 0, &kgo.Record{Key: []byte("k"), Value: []byte("10 EUR"), Headers: []kgo.RecordHeader{
 			{Key: "kafka_dlt-original-topic", Value: []byte("payments")},
@@ -65,10 +72,7 @@ func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 func TestDeadLetterWithoutATargetIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k := kafkatest.Start(t)
-		_, err := kadm.NewClient(k.Client).CreateTopics(t.Context(), 1, 1, nil, "payments", "payments.dlt")
-		must(t, err)
-		s := setupOn(t, k)
+		s := besidePayments(t)
 		s.run(t)
 		var all []string
 		for i, topic := range []string{"", s.Topics.Orders, "payments.dlt", "absent", "payments"} {
@@ -81,14 +85,14 @@ func TestDeadLetterWithoutATargetIsRefused(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		for i, id := range all[:4] {
-			_, err = s.client.Replay(t.Context(), id, "")
+			_, err := s.client.Replay(t.Context(), id, "")
 			isProblem(t, id, err, 409, "no-target-topic")
 			l, err := s.client.DeadLetter(t.Context(), id)
 			if err != nil || l.State != "open" || i < 3 && l.Foreign.ReplayTo+l.Foreign.ReplayToBy != "" {
 				t.Errorf("%s: got %s, %+v, %v; want it open, with no target", id, l.State, l.Foreign, err)
 			}
 		}
-		_, err = s.client.StartReplay(t.Context(), client.NewReplayJob{Selection: client.Selection{IDs: all[:4]}})
+		_, err := s.client.StartReplay(t.Context(), client.NewReplayJob{Selection: client.Selection{IDs: all[:4]}})
 		isProblem(t, "job of those", err, 409, "no-target-topic")
 		for _, n := range []client.NewReplayJob{
 			{Selection: client.Selection{Filter: &client.DeadLetterFilter{Topic: "payments.dlt"}}},

@@ -31,57 +31,72 @@ func (a *api) listGroups(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
-	ctx := c.Request().Context()
-	hours := firstHour()
-	groups, err := a.view.Groups(ctx, f)
+	groups, total, err := a.Groups(c, f, limit)
 	if err != nil {
 		return err
 	}
+	return c.JSON(http.StatusOK, groupPage{groups, total})
+}
+
+// Groups returns the causes of the dead letters of a filter as the visitor may see them, the most
+// frequent first, and at most so many; and how many there are.
+func (a *api) Groups(c echo.Context, f view.DeadLetterFilter, limit int) (all []client.Group, total int, err error) {
+	ctx, hours := c.Request().Context(), firstHour()
+	groups, err := a.view.Groups(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
 	slices.SortStableFunc(groups, func(x, y view.Group) int { return cmp.Compare(y.Total(), x.Total()) })
-	page := groupPage{Groups: []client.Group{}, Total: len(groups)}
+	all = []client.Group{}
 	show := visitorOf(c).group(a.DeadLetters)
 	for _, g := range groups[:min(limit, len(groups))] {
 		notes, err := a.newestNotes(ctx, g)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
-		page.Groups = append(page.Groups, show(g, notes, hours))
+		all = append(all, show(g, notes, hours))
 	}
-	return c.JSON(http.StatusOK, page)
+	return all, len(groups), nil
 }
 
 // firstHour is when the first of the hours begins in which the dead letters of a cause are counted.
 func firstHour() time.Time { return time.Now().UTC().Truncate(time.Hour).Add(-23 * time.Hour) }
 
-// getGroup shows a cause with what its orders have in common, and the replay job that runs.
 func (a *api) getGroup(c echo.Context) error {
 	if q := query(c); q.wrong != nil {
 		return q.wrong
 	}
+	answer, err := a.Group(c)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// Group returns the requested cause as the visitor may see it, with what its orders have in common, and
+// the replay job that runs.
+func (a *api) Group(c echo.Context) (answer client.GroupDetails, err error) {
 	ctx, hours := c.Request().Context(), firstHour()
 	g, err := a.Decisions.Group(ctx, c.Param("id"))
 	if err != nil {
-		return err
+		return answer, err
 	}
 	notes, err := a.newestNotes(ctx, g)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	dead, confirmed, err := a.view.Samples(ctx, g.ID)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	answer := client.GroupDetails{
+	answer = client.GroupDetails{
 		Group: visitorOf(c).group(a.DeadLetters)(g, notes, hours),
 		Common: each(contrast.Of(dead, confirmed), func(d contrast.Difference) client.Common {
 			return client.Common{Field: d.Field, Value: d.Value, Share: d.Share, Confirmed: d.Other}
 		}),
 	}
 	answer.Job, err = a.runningJob(ctx, g.ID)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, answer)
+	return answer, err
 }
 
 // maxRunning is how many unfinished jobs are looked at.

@@ -34,9 +34,23 @@ const (
 )
 
 func (a *api) startReplay(c echo.Context) error {
-	spec, err := a.newReplay(c)
+	body, err := readJSON(c.Request())
 	if err != nil {
 		return err
+	}
+	id, err := a.createReplay(c, body)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Location", "/v1/replays/"+id)
+	return a.answerReplay(c, http.StatusCreated, id)
+}
+
+// createReplay begins the job of a body, and returns its ID.
+func (a *api) createReplay(c echo.Context, body []byte) (string, error) {
+	spec, err := a.newReplay(c, body)
+	if err != nil {
+		return "", err
 	}
 	kind := trail.ReplayJob
 	if spec.Patch != nil {
@@ -48,11 +62,7 @@ func (a *api) startReplay(c echo.Context) error {
 		job, err = a.Jobs.Create(c.Request().Context(), spec)
 		return jobError(err)
 	})
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set("Location", "/v1/replays/"+job.ID)
-	return a.answerReplay(c, http.StatusCreated, job.ID)
+	return job.ID, err
 }
 
 // jobError is an error of a job as a problem, where that needs its text.
@@ -69,12 +79,12 @@ func jobError(err error) error {
 }
 
 // newReplay reads the body of a new job.
-func (a *api) newReplay(c echo.Context) (jobs.Spec, error) {
+func (a *api) newReplay(c echo.Context, body []byte) (jobs.Spec, error) {
 	var spec jobs.Spec
 	var selected *selection
 	var patch json.RawMessage
 	var wrong bool // the selection has faults of its own
-	err := decodeBody(c.Request(), invalidReplay, false, func(d *decoder) fields {
+	err := decode(body, invalidReplay, func(d *decoder) fields {
 		return fields{
 			"selection": func(at string) {
 				selected = new(selection)
@@ -194,32 +204,58 @@ func (a *api) listReplays(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
-	all, next, err := a.Jobs.List(c.Request().Context(), limit, c.QueryParam("cursor"))
+	all, next, err := a.Replays(c, phase, limit, c.QueryParam("cursor"))
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(p jobs.Progress) bool { return phase != "" && p.Phase != phase }) // a page may be short
-	return c.JSON(http.StatusOK, replayPage{each(all, visitorOf(c).job), next})
+	return c.JSON(http.StatusOK, replayPage{all, next})
+}
+
+// Replays returns a page of replay jobs as the visitor may see them, the newest first, and the cursor of
+// the next page. With a phase it has the jobs of the page that are in it, so it may be short.
+func (a *api) Replays(c echo.Context, phase jobs.Phase, limit int, cursor string) ([]client.ReplayJob, string, error) {
+	all, next, err := a.Jobs.List(c.Request().Context(), limit, cursor)
+	all = slices.DeleteFunc(all, func(p jobs.Progress) bool { return phase != "" && p.Phase != phase })
+	return each(all, visitorOf(c).job), next, err
 }
 
 func (a *api) getReplay(c echo.Context) error { return a.answerReplay(c, http.StatusOK, c.Param("id")) }
 
 func (a *api) answerReplay(c echo.Context, status int, id string) error {
-	p, err := a.Jobs.Get(c.Request().Context(), id)
+	job, err := a.Replay(c, id)
 	if err != nil {
 		return err
 	}
-	return c.JSON(status, visitorOf(c).job(p))
+	return c.JSON(status, job)
+}
+
+// Replay returns a replay job as the visitor may see it.
+func (a *api) Replay(c echo.Context, id string) (client.ReplayJob, error) {
+	p, err := a.Jobs.Get(c.Request().Context(), id)
+	if err != nil {
+		return client.ReplayJob{}, err
+	}
+	return visitorOf(c).job(p), nil
+}
+
+// commands are the acts on a job, by the last segment of their paths: what the audit trail calls them,
+// and their events.
+var commands = map[string]struct {
+	act   string
+	event wire.JobEventKind
+}{
+	"pause": {trail.PauseJob, wire.JobPause}, "resume": {trail.ResumeJob, wire.JobResume}, "cancel": {trail.CancelJob, wire.JobCancel},
+	"rate": {trail.RateJob, wire.JobRate},
 }
 
 // commandReplay is the handler of an act on a job that has a reason only.
-func (a *api) commandReplay(kind string, event wire.JobEventKind) echo.HandlerFunc {
+func (a *api) commandReplay(name string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		reason, err := givenReason(c.Request())
 		if err != nil {
 			return err
 		}
-		return a.command(c, kind, jobs.Event{Kind: event, Reason: reason})
+		return a.answerCommand(c, commands[name].act, jobs.Event{Kind: commands[name].event, Reason: reason})
 	}
 }
 
@@ -234,14 +270,22 @@ func (a *api) changeRate(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.command(c, trail.RateJob, e)
+	return a.answerCommand(c, trail.RateJob, e)
 }
 
-// command changes a job. A change that it has already, such as a second pause, is none, unless the job
+// answerCommand changes the requested job, and answers with it.
+func (a *api) answerCommand(c echo.Context, kind string, e jobs.Event) error {
+	if err := a.CommandReplay(c, kind, e); err != nil {
+		return err
+	}
+	return a.answerReplay(c, http.StatusAccepted, c.Param("id"))
+}
+
+// CommandReplay changes the requested job, as an act of a kind of package trail. A change that it has already, such as a second pause, is none, unless the job
 // has ended.
-func (a *api) command(c echo.Context, kind string, e jobs.Event) error {
+func (a *api) CommandReplay(c echo.Context, kind string, e jobs.Event) error {
 	ctx, id := c.Request().Context(), c.Param("id")
-	err := a.record(c, trail.Act{Kind: kind, Target: "replay/" + id, Reason: e.Reason}, func() error {
+	return a.record(c, trail.Act{Kind: kind, Target: "replay/" + id, Reason: e.Reason}, func() error {
 		err := a.Jobs.Command(ctx, id, e)
 		if errors.Is(err, jobs.ErrState) {
 			if p, err2 := a.Jobs.Get(ctx, id); err2 == nil && !p.State.Final() {
@@ -250,10 +294,6 @@ func (a *api) command(c echo.Context, kind string, e jobs.Event) error {
 		}
 		return jobError(err)
 	})
-	if err != nil {
-		return err
-	}
-	return a.answerReplay(c, http.StatusAccepted, id)
 }
 
 // job is a replay job as the visitor may see it: what was asked for can name a customer, and a patch

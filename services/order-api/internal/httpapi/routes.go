@@ -6,8 +6,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/identity"
-	"example.com/orders/services/order-api/internal/trail"
-	"example.com/orders/shared/wire"
 )
 
 // routes registers all routes, each with what it requires of who sends the request. Customers and
@@ -67,9 +65,12 @@ func (a *api) pages(e *echo.Echo) {
 	}
 	for _, p := range a.Web.Pages(Front{a}) {
 		n := need{permission: p.Needs, public: p.Needs == "", guests: p.Guests}
-		if p.Method == http.MethodGet {
+		switch {
+		case p.List:
+			a.get(e, p.Path, n, p.Handler, a.limitLists)
+		case p.Method == http.MethodGet:
 			a.get(e, p.Path, n, p.Handler)
-		} else {
+		default:
 			a.route(e, p.Method, p.Path, n, p.Handler)
 		}
 	}
@@ -82,9 +83,9 @@ func (a *api) replayRoutes(e *echo.Echo) {
 	a.get(e, "/v1/replays/:id", requires(identity.ReadDeadLetters), a.getReplay)
 	a.get(e, "/v1/replays/:id/forecasts", requires(identity.ReadDeadLetters), a.listForecasts, a.limitLists)
 	a.get(e, "/v1/replays/:id/events", requires(identity.ReadDeadLetters), a.watchReplay)
-	a.route(e, http.MethodPost, "/v1/replays/:id/pause", requires(identity.ReplayDeadLetters), a.commandReplay(trail.PauseJob, wire.JobPause))
-	a.route(e, http.MethodPost, "/v1/replays/:id/resume", requires(identity.ReplayDeadLetters), a.commandReplay(trail.ResumeJob, wire.JobResume))
-	a.route(e, http.MethodPost, "/v1/replays/:id/cancel", requires(identity.ReplayDeadLetters), a.commandReplay(trail.CancelJob, wire.JobCancel))
+	a.route(e, http.MethodPost, "/v1/replays/:id/pause", requires(identity.ReplayDeadLetters), a.commandReplay("pause"))
+	a.route(e, http.MethodPost, "/v1/replays/:id/resume", requires(identity.ReplayDeadLetters), a.commandReplay("resume"))
+	a.route(e, http.MethodPost, "/v1/replays/:id/cancel", requires(identity.ReplayDeadLetters), a.commandReplay("cancel"))
 	a.route(e, http.MethodPost, "/v1/replays/:id/rate", requires(identity.ReplayDeadLetters), a.changeRate)
 }
 

@@ -3,9 +3,9 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -18,70 +18,57 @@ func (a *api) getStats(c echo.Context) error {
 	return c.JSON(http.StatusOK, a.Stats.Now(c.Request().Context()))
 }
 
-// watchStats streams the system. Each event has the whole of it, but only points that are new, so a
+func (a *api) watchStats(c echo.Context) error { return a.WatchStats(c, sendStats) }
+
+// StatsSender writes the system, or that nothing has changed: then s is nil.
+type StatsSender func(w io.Writer, s *system.Stats) error
+
+// WatchStats streams the system. Each event has the whole of it, but only points that are new, so a
 // client that is slow or reconnects needs the newest one alone.
-func (a *api) watchStats(c echo.Context) error {
+func (a *api) WatchStats(c echo.Context, send StatsSender) error {
 	after, err := lastEventID(c.Request().Header)
 	if err != nil {
 		return err
 	}
 	changes, stop := a.Stats.Watch()
 	defer stop()
-	c.Response().Header().Set("Content-Type", "text/event-stream")
-	c.Response().Header().Set("X-Accel-Buffering", "no")
-	if c.Request().Method == http.MethodHead {
+	if isHead := startStream(c); isHead {
 		return c.NoContent(http.StatusOK)
 	}
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	defer func() { extend(c) }()
-	for comment := false; ; {
-		if comment {
-			if err := sendComment(c); err != nil {
-				return err
-			}
-		} else if after, err = a.sendStats(c, after); err != nil {
-			return err
+	return a.follow(c, changes, 0, func(_, idle bool) (ended bool, err error) {
+		now := a.Stats.Now(c.Request().Context())
+		switch {
+		case after > now.Rev: // of an instance whose clock is ahead
+			err = flush(c, func(w io.Writer) error { return send(w, &now) })
+		case now.Rev > after:
+			now.Points = pointsAfter(now.Points, after)
+			err = flush(c, func(w io.Writer) error { return send(w, &now) })
+		case idle:
+			err = flush(c, func(w io.Writer) error { return send(w, nil) })
 		}
-		select {
-		case <-changes:
-			comment = false
-		case <-beat.C:
-			comment = true
-		case <-c.Request().Context().Done():
-			return nil
-		case <-a.Stopping:
-			return nil
-		}
-	}
+		after = now.Rev
+		return false, err
+	})
 }
 
-// sendStats sends the newest state, unless the client has it, and returns its rev.
-func (a *api) sendStats(c echo.Context, after int64) (int64, error) {
-	now := a.Stats.Now(c.Request().Context())
-	if after > now.Rev { // of an instance whose clock is ahead
-		after = -1
-	}
-	if now.Rev == after {
-		return after, sendComment(c)
-	}
-	return now.Rev, sendEvent(c, now, after)
-}
-
-// sendEvent sends the state with the points after a rev.
-func sendEvent(c echo.Context, s system.Stats, after int64) error {
-	first := slices.IndexFunc(s.Points, func(p system.Point) bool { return p.At.UnixMilli() > after })
+// pointsAfter returns the points after a rev.
+func pointsAfter(all []system.Point, rev int64) []system.Point {
+	first := slices.IndexFunc(all, func(p system.Point) bool { return p.At.UnixMilli() > rev })
 	if first < 0 {
-		first = len(s.Points)
+		first = len(all)
 	}
-	s.Points = s.Points[first:]
+	return all[first:]
+}
+
+// sendStats is the StatsSender of the API.
+func sendStats(w io.Writer, s *system.Stats) error {
+	if s == nil {
+		_, err := io.WriteString(w, emptyComment)
+		return err
+	}
 	data, err := json.Marshal(s)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = fmt.Fprintf(w, "id: %d\ndata: %s\n\n", s.Rev, data)
 	}
-	control := extend(c)
-	if _, err := fmt.Fprintf(c.Response(), "id: %d\ndata: %s\n\n", s.Rev, data); err != nil {
-		return err
-	}
-	return control.Flush()
+	return err
 }

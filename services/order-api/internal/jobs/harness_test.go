@@ -385,21 +385,24 @@ func (i *instance) get(t *testing.T, id string) jobs.Progress {
 	return p
 }
 
+// bound is how long a test waits for a job. The longest takes less than a minute on an idle machine.
+const bound = 10 * time.Minute
+
 // await returns when a job is as a test wants it. The sum of its counts is checked each time.
 func (i *instance) await(t *testing.T, id string, is func(jobs.Progress) bool) jobs.Progress {
 	t.Helper()
 	i.reached(t, id, func(view.Job) bool { return true })
 	changes, stop := i.Watch()
 	defer stop()
-	for bound := time.After(10 * time.Minute); ; {
+	for late := time.After(bound); ; {
 		p := i.get(t, id)
 		if is(p) {
 			return p
 		}
 		select {
 		case <-changes:
-		case <-bound:
-			t.Fatalf("got after 10 minutes %+v", p)
+		case <-late:
+			t.Fatalf("got after %v %+v", bound, p)
 		}
 	}
 }
@@ -409,7 +412,7 @@ func (i *instance) reached(t *testing.T, id string, is func(view.Job) bool) view
 	t.Helper()
 	changes, stop := i.Watch()
 	defer stop()
-	for {
+	for late := time.After(bound); ; {
 		j, err := i.view.Job(t.Context(), id)
 		if !errors.Is(err, view.ErrUnknown) { // created by another instance, and not read here yet
 			must(t, err)
@@ -419,8 +422,8 @@ func (i *instance) reached(t *testing.T, id string, is func(view.Job) bool) view
 		}
 		select {
 		case <-changes:
-		case <-t.Context().Done():
-			t.Fatalf("got at the end %+v", j)
+		case <-late:
+			t.Fatalf("got after %v %+v", bound, j)
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
@@ -80,18 +81,29 @@ func (s *shop) process(t *testing.T, name string) *os.Process {
 }
 
 // TestAReplayOf10000SurvivesItsRunnersOnRealKafka kills the process that runs the job twice, and stops it once
-// for longer than its session.
+// for longer than its session. The worker holds a result of the first step back until then, so that the job cannot
+// end before, however late its watcher is.
 func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 	t.Parallel()
 	total := 10_000
 	if raced {
 		total = 1_000
 	}
+	step := 6 * total / 10
 	s := openOn(t, kafkatest.Real(t), total)
-	s.work(t, confirm)
+	open := make(chan struct{})
+	s.work(t, func(state *order.State, n int) order.Status {
+		if len(s.worked) == total/2 {
+			select {
+			case <-open:
+			case <-t.Context().Done():
+			}
+		}
+		return confirm(state, n)
+	})
 	watcher := s.connect(t, "watcher")
 	running := map[string]*os.Process{"api-1": s.process(t, "api-1"), "api-2": s.process(t, "api-2")}
-	id := watcher.create(t, jobs.Spec{Filter: view.DeadLetterFilter{States: view.Unsettled()}, Rate: float64(total) / 10})
+	id := watcher.create(t, jobs.Spec{Filter: view.DeadLetterFilter{States: view.Unsettled()}, Rate: float64(total) / 10, Ramp: []int{step}})
 	sent := func(n int) view.Job {
 		return watcher.reached(t, id, func(j view.Job) bool { return j.Sent >= n })
 	}
@@ -103,7 +115,8 @@ func TestAReplayOf10000SurvivesItsRunnersOnRealKafka(t *testing.T) {
 	}
 	stopped := sent(total / 2).Runner
 	must(t, running[stopped].Signal(syscall.SIGSTOP))
-	watcher.reached(t, id, func(j view.Job) bool { return j.Runner != stopped && j.Sent >= 6*total/10 })
+	close(open)
+	watcher.reached(t, id, func(j view.Job) bool { return j.Runner != stopped && j.Sent > step })
 	must(t, running[stopped].Signal(syscall.SIGCONT))
 	watcher.reached(t, id, func(j view.Job) bool { return j.State == view.JobDone })
 	p := watcher.await(t, id, phase(jobs.Done)) // the watcher may read the last results later
@@ -157,8 +170,8 @@ func TestManyReplaysOnRealKafka(t *testing.T) {
 	t.Logf("%d requests in transactions %v, replays sent in %v: %.0f %%; all results after %v", total, raw, took, 100*raw.Seconds()/took.Seconds(), done)
 }
 
-// produced is how long it takes to produce all replay requests once more in transactions, for nobody: to
-// the topic for retries, which no test reads.
+// produced is how long it takes to produce all replay requests once more in transactions, to the topic for
+// retries, which no test reads.
 func (s *shop) produced(t *testing.T) time.Duration {
 	t.Helper()
 	all := s.Records(t, s.Topics.Replay)

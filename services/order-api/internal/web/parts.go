@@ -34,20 +34,28 @@ var kinds = map[order.Status]string{
 // functions are those of the templates.
 func functions(a *assets) template.FuncMap {
 	return template.FuncMap{
-		"asset":  func(name string) string { return a.names[name] },
-		"state":  func(kind, words string) template.HTML { return state(kind, words, "st") },
-		"tag":    func(kind, words string) template.HTML { return state(kind, words, "st tag") },
-		"status": func(s order.Status) template.HTML { return state(kinds[s], string(s), "st") },
-		"glyph":  glyph,
-		"upper":  upper,
-		"money":  money,
-		"at":     func(t time.Time) template.HTML { return clock(t, "2 Jan 2006, 15:04:05 UTC") },
-		"clock":  func(t time.Time) template.HTML { return clock(t, "15:04:05 UTC") },
-		"day":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-		"count":  count,
-		"kB":     func(n int) string { return strconv.Itoa((n+1023)/1024) + " kB" },
-		"kg":     func(grams int) string { return fmt.Sprintf("%.1f kg", float64(grams)/1000) },
-		"rate":   func(hundredths int) string { return strconv.FormatFloat(float64(hundredths)/100, 'f', -1, 64) + " %" },
+		"asset":   func(name string) string { return a.names[name] },
+		"state":   func(kind, words string) template.HTML { return state(kind, words, "st") },
+		"tag":     func(kind, words string) template.HTML { return state(kind, words, "st tag") },
+		"status":  func(s order.Status) template.HTML { return state(kinds[s], string(s), "st") },
+		"glyph":   glyph,
+		"upper":   upper,
+		"number":  number,
+		"share":   share,
+		"title":   causeTitle,
+		"next":    func(n int) int { return n + 1 },
+		"icon":    func(kind string) template.HTML { return icon(kind, "g "+shapes[kind].class) },
+		"look":    func(w stateWords) template.HTML { return state(w.kind, w.words, "st") },
+		"listing": func(label string, lines []line) listing { return listing{label, lines} },
+		"badge":   func(w stateWords) template.HTML { return state(w.kind, w.words, "st tag") },
+		"money":   money,
+		"at":      func(t time.Time) template.HTML { return clock(t, "2 Jan 2006, 15:04:05 UTC") },
+		"clock":   func(t time.Time) template.HTML { return clock(t, "15:04:05 UTC") },
+		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+		"count":   count,
+		"kB":      func(n int) string { return strconv.Itoa((n+1023)/1024) + " kB" },
+		"kg":      func(grams int) string { return fmt.Sprintf("%.1f kg", float64(grams)/1000) },
+		"rate":    func(hundredths int) string { return strconv.FormatFloat(float64(hundredths)/100, 'f', -1, 64) + " %" },
 	}
 }
 
@@ -57,9 +65,11 @@ func state(kind, words, class string) template.HTML {
 	return template.HTML(`<span class="` + class + " " + shapes[kind].class + `">` + string(glyph(kind)) + template.HTMLEscapeString(words) + `</span>`)
 }
 
-func glyph(kind string) template.HTML {
+func glyph(kind string) template.HTML { return icon(kind, "g") }
+
+func icon(kind, class string) template.HTML {
 	//nolint:gosec // the shapes are constants
-	return template.HTML(`<svg class="g" viewBox="0 0 12 12" aria-hidden="true">` + shapes[kind].glyph + `</svg>`)
+	return template.HTML(`<svg class="` + class + `" viewBox="0 0 12 12" aria-hidden="true">` + shapes[kind].glyph + `</svg>`)
 }
 
 // clock is a time in UTC. app.js shows it in the zone of the reader, or relative.

@@ -39,6 +39,7 @@ type page struct {
 	Pieces  int    // in the basket
 	Sign    bool   // there is something to sign in with
 	Finding bool   // the visitor may search orders
+	Desk    bool   // the visitor may see dead letters
 }
 
 // parseTemplates returns a template for each page: layout and parts, and the file of the page, which
@@ -49,12 +50,19 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 		return nil, err
 	}
 	all := map[string]*template.Template{}
-	for _, name := range []string{"shop", "checkout", "orders", "order", "problem"} {
+	for _, name := range []string{
+		"shop", "checkout", "orders", "order", "problem", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
+		"desk_replay", "desk_new", "desk_audit",
+	} {
 		one, err := base.Clone()
 		if err != nil {
 			return nil, err
 		}
-		if all[name], err = one.ParseFS(templateFiles, "templates/"+name+".html"); err != nil {
+		files := []string{"templates/" + name + ".html"}
+		if strings.HasPrefix(name, "desk_") {
+			files = append(files, "templates/desk.html")
+		}
+		if all[name], err = one.ParseFS(templateFiles, files...); err != nil {
 			return nil, err
 		}
 	}
@@ -90,7 +98,7 @@ func (p *Pages) fill(c echo.Context, v *page) {
 	if v.Who = identity.From(r.Context()); v.Who.Guest() {
 		v.Who = p.front.Who(r)
 	}
-	v.Finding = v.Who.May(identity.ReadOrders)
+	v.Finding, v.Desk = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters)
 	if theme, err := r.Cookie("theme"); err == nil && (theme.Value == "light" || theme.Value == "dark") {
 		v.Theme = theme.Value
 	}

@@ -1,4 +1,4 @@
-// Package web has the pages for people: shop, checkout and orders.
+// Package web has the pages for people: shop, checkout and orders, and the recovery desk for operators.
 //
 // Pages are HTML of the server, and complete without JavaScript: forms post, the answer redirects
 // (303), and links filter. app.js adds live cells, the times of the reader's zone, keys and copying.
@@ -9,6 +9,9 @@
 // another host, and no page has a script, a style or a handler of events inside. parts.go has what
 // templates use for states, amounts and times, and assets.go serves the files, whose names have the
 // hash of their content. All text of people is escaped by html/template.
+//
+// The files desk*.go are the recovery desk: causes, dead letters, replays and the audit trail. What a
+// page shows and what its buttons do is that of the JSON API, masked for the visitor in the same place.
 //
 // The basket is a cookie, because it must survive a reload without JavaScript and on every instance.
 package web
@@ -61,7 +64,7 @@ func New(cfg Config) (*Pages, error) {
 func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 	p.front = f
 	const get, post = http.MethodGet, http.MethodPost
-	return []httpapi.Page{
+	return append(p.deskRoutes(), []httpapi.Page{
 		{Method: get, Path: "/", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.shop},
 		{Method: post, Path: "/basket", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.changeBasket},
 		{Method: get, Path: "/checkout", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.checkout},
@@ -71,5 +74,5 @@ func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 		{Method: get, Path: "/orders/:id/events", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.watchOrder},
 		{Method: post, Path: "/orders/:id/cancel", Needs: identity.CancelOrders, Guests: httpapi.GuestsLink, Handler: p.cancelOrder},
 		{Method: get, Path: "/assets/:file", Handler: p.asset},
-	}
+	}...)
 }

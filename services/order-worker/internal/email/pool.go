@@ -1,6 +1,7 @@
 package email
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -22,6 +23,8 @@ const (
 	// maxIdle is the maximum idle time of a pooled connection. Servers close idle connections after
 	// one to five minutes.
 	maxIdle = 50 * time.Second
+
+	sendBuffer = 64 << 10 // bytes; a mail with its invoice has about 40 KiB
 )
 
 // pool sends mails on a few connections, which it reuses: connecting takes longer than a mail.
@@ -167,7 +170,18 @@ func (p *pool) greet(ctx context.Context, socket *socket) (*connection, error) {
 	if err := p.secure.start(greeted, conf); err != nil {
 		return nil, err
 	}
+	greeted.Text.W = bufio.NewWriterSize(flushing{greeted.Text.W}, sendBuffer)
 	return &connection{socket: socket, client: client, smtp: greeted}, nil
+}
+
+// flushing is a writer that keeps nothing. A mail is written through it in pieces of sendBuffer:
+// net/textproto writes pieces of 4 KiB, with a system call for each.
+type flushing struct{ *bufio.Writer }
+
+// Write writes and flushes.
+func (f flushing) Write(b []byte) (int, error) {
+	n, err := f.Writer.Write(b)
+	return n, cmp.Or(err, f.Flush())
 }
 
 // take returns the last used idle connection, or nil, and drops the expired ones.

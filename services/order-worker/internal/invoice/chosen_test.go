@@ -161,6 +161,7 @@ func catalogue(t *testing.T, root string) map[string]order.Line {
 			SKU         string `yaml:"sku"`
 			Name        string `yaml:"name"`
 			Description string `yaml:"description"`
+			Category    string `yaml:"category"`
 			Price       string `yaml:"price"`
 			Grams       int    `yaml:"weight_g"`
 			Size        [3]int `yaml:"size_mm"`

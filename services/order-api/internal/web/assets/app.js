@@ -130,8 +130,8 @@ if (root.dataset.keys !== "off") {
   byID("keys").hidden = false;
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog")) return;
-    const places = {s: "/", o: "/orders"};
-    if (Date.now() - go < 1500 && places[e.key]) location.href = places[e.key];
+    const places = {s: "/", o: "/orders", d: "/desk"};
+    if (Date.now() - go < 1500 && document.querySelector(`.places [href="${places[e.key]}"]`)) location.href = places[e.key];
     go = e.key === "g" ? Date.now() : 0;
     if (e.key === "/" && byID("find")) { e.preventDefault(); byID("find").focus(); }
     if (e.key === "?") byID("help").showModal();

@@ -1,0 +1,253 @@
+//go:build synctests
+
+package httpapi_test
+
+import (
+	"bufio"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/wire"
+)
+
+// selectedOf are the counts of a page of a job: what is selected, and the parts of the sum.
+func selectedOf(t *testing.T, page string) (total int, parts []int) {
+	t.Helper()
+	_, sum, _ := strings.Cut(page, `<dl class="sum">`)
+	sum, _, _ = strings.Cut(sum, "</dl>")
+	for i, found := range regexp.MustCompile(`<dd[^>]*>([0-9,]+)</dd>`).FindAllStringSubmatch(sum, -1) {
+		n, err := strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
+		must(t, err)
+		if i == 0 {
+			total = n
+		} else {
+			parts = append(parts, n)
+		}
+	}
+	return total, parts
+}
+
+// addsUp fails the test unless the counts of a page of a job add up.
+func addsUp(t *testing.T, page string, want int) {
+	t.Helper()
+	total, parts := selectedOf(t, page)
+	sum := 0
+	for _, n := range parts {
+		sum += n
+	}
+	if total != want || sum != want || len(parts) < 3 {
+		t.Errorf("got %d = %v, want parts that add up to %d", total, parts, want)
+	}
+}
+
+// actionOf is where a form of a page posts to.
+func (b *reader) actionOf(page, form string) string {
+	b.t.Helper()
+	found := regexp.MustCompile(form + `method="post" action="([^"]+)"`).FindStringSubmatch(page)
+	if found == nil {
+		b.t.Fatalf("the page has no form %q: %s", form, page)
+	}
+	return html.UnescapeString(found[1])
+}
+
+// jobOf starts a replay on a page, and returns the path of its page.
+func (b *reader) jobOf(query string, form url.Values) string {
+	b.t.Helper()
+	status, body, to := b.post(b.actionOf(b.opened("/desk/replays/new?"+query), `<form id="start" `), form)
+	path, _, _ := strings.Cut(to, "?")
+	if status != http.StatusSeeOther || !strings.HasPrefix(path, "/desk/replays/job_") {
+		b.t.Fatalf("got %d to %q: %s", status, to, body)
+	}
+	return path
+}
+
+func TestNewReplayNamesWhatItSends(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		ids := s.dead(t, 30)
+		l, err := s.view.DeadLetter(t.Context(), ids[0])
+		must(t, err)
+		b.opened("/desk/replays", "There was no replay yet")
+		b.opened("/desk/replays/new", "Nothing is selected")
+		b.opened("/desk/replays/new?state=closed", "None that can be replayed is selected")
+		b.opened("/desk/replays/new?all=true", "Replay 30 dead letters")
+		b.opened("/desk/replays/new?cause="+l.CauseID, "Replay 30 dead letters", "One order is sent first.", "Start with 1 of 30", "<b>4</b><small>then")
+		b.opened("/desk/replays/new?id="+ids[0]+"&id="+ids[1], "Replay 2 dead letters", ">"+ids[1]+"<")
+		for form, want := range map[string]string{
+			"ramp=x": "Must be whole numbers with commas between", "ramp=0": "Must be a whole number from 1 to 1000000.", "rate=fast": "Must be a number; nothing is unlimited.",
+			"rate=-1": "Must be a number from 0 to", "stop_above=101": "Must be a number from 0 to 100; nothing is never.", "reason=" + strings.Repeat("x", 501): `id="e-reason"`,
+		} {
+			values, err := url.ParseQuery(form)
+			must(t, err)
+			body := b.refused("/desk/replays/new?cause="+l.CauseID, values, 422, want, `aria-invalid="true"`)
+			for _, v := range values {
+				b.shows(form, body, `value="`+v[0]+`"`)
+			}
+		}
+		b.refused("/desk/replays/new", nil, 422, "Nothing is selected")
+		b.opened("/desk/replays/new?id=9-9&id=9-9", "Replay 1 dead letter<", "Start with 1 of 1")
+		if n := len(s.Records(t, s.Topics.Desk)); n != 0 {
+			t.Errorf("got %d records, want that nothing was started", n)
+		}
+		path := b.jobOf("cause="+l.CauseID, url.Values{"ramp": {"2, 3, rest"}, "rate": {"1.5"}, "stop_above": {"10"}, "reason": {"Depot is back"}})
+		body := b.opened(path, "Replay of 30 dead letters", "1.5 a second", "more than 10\u00a0% of a step", "Depot is back", "Pause", "Cancel…", "No result is known yet.")
+		addsUp(t, body, 30)
+		b.opened("/desk", "0 of 30 confirmed", "Open replay", "Replays, 1 running")
+		b.opened("/desk/groups/"+l.CauseID, "A replay of this cause is running.")
+		b.opened("/desk/replays", path, "Depot is back")
+	})
+}
+
+func TestAReplayIsSteeredWithoutScripts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		ids := s.dead(t, 2)
+		path := b.jobOf("id="+ids[0]+"&id="+ids[1], url.Values{"ramp": {"1"}})
+		b.acted(path+"/pause", nil, "The replay was paused.", "paused", "Resume")
+		b.acted(path+"/pause", nil, "paused") // again
+		b.acted(path+"/resume", nil, "running, ramp")
+		b.opened(path+"/rate", "Change the rate", `value="0"`)
+		b.refused(path+"/rate", url.Values{"rate": {"fast"}}, 422, "Must be a number from 0 to 1000000.", `value="fast"`)
+		b.acted(path+"/rate", url.Values{"rate": {"3"}}, "The rate was changed.", "3 a second")
+		b.opened(path+"/cancel", "Cancel the replay?", "2 dead letters are not sent yet")
+		b.refused(path+"/cancel", url.Values{"reason": {"a\nb"}}, 422, `id="e-reason"`)
+		body := b.acted(path+"/cancel", url.Values{"reason": {"Wrong ones"}}, "cancelled")
+		if strings.Contains(body, "Resume") || strings.Contains(body, "Pause") {
+			t.Error("a cancelled replay has acts")
+		}
+		addsUp(t, body, 2)
+		b.refused(path+"/resume", nil, 409, "Replay job ended", "Nothing was done.")
+		if status, _, _ := b.post(path+"/erase", nil); status != http.StatusNotFound {
+			t.Errorf("unknown act: got %d, want 404", status)
+		}
+	})
+}
+
+// TestProgressIsStreamedAsCells: at each event the counts add up; the last one closes the stream.
+func TestProgressIsStreamedAsCells(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		state := s.place(t, wanted())
+		id := s.failDead(t, &state)
+		s.run(t)
+		path := b.jobOf("id="+id+"&id=9-9", url.Values{"ramp": {"1"}})
+		stream := s.send(t, s.raw, "GET", path+"/events", "")
+		lines := bufio.NewScanner(stream.Body)
+		cells, events, last := "", 0, ""
+		for lines.Scan() {
+			switch line := lines.Text(); {
+			case strings.HasPrefix(line, "data: "):
+				cells += line[6:] + "\n"
+			case line == "" && cells != "":
+				events, last = events+1, cells
+				addsUp(t, cells, 2)
+				if strings.Contains(cells, "data-ended") != strings.Contains(cells, "</svg>done</span>") {
+					t.Errorf("event %d ends the stream of a job that goes on", events)
+				}
+				if total, parts := selectedOf(t, cells); total == 2 && parts[1] == 1 && state.Status == order.Dead {
+					s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
+					s.advance(t, &state, order.Change{Status: order.Confirmed, Replay: 1})
+				}
+				cells = ""
+			}
+		}
+		b.shows("the last event", last, `data-ended="yes"`, "1 of 1 result confirmed.", `id="sum"`, `id="ramp"`)
+		if events < 2 {
+			t.Errorf("got %d events, want each change", events)
+		}
+		page := b.opened(path, "done", "1 unknown")
+		addsUp(t, page, 2)
+		if strings.Contains(page, "data-live") {
+			t.Error("the page of a job that has ended is live")
+		}
+	})
+}
+
+// TestFailuresOfAReplayAreNamed: the stop rule halts the job at a cause that is new for its orders.
+func TestFailuresOfAReplayAreNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		first, second := s.place(t, wanted()), s.place(t, wanted())
+		ids := []string{s.failDead(t, &first), s.failDead(t, &second)}
+		s.run(t)
+		path := b.jobOf("id="+ids[0]+"&id="+ids[1], url.Values{"ramp": {"1"}, "stop_above": {"5"}})
+		time.Sleep(5 * time.Second)
+		state := &first
+		if q, err := wire.ReadReplayRequest(s.Records(t, s.Topics.Replay)[0]); err != nil || q.Origin.String() == ids[1] {
+			must(t, err)
+			state = &second
+		}
+		s.advance(t, state, order.Change{Status: order.Working, Replay: 1})
+		state.Replays = 1
+		s.failDead(t, state)
+		s.advance(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: "no-route", Replay: 1})
+		time.Sleep(5 * time.Second)
+		body := b.opened(path, "stopped by its rule", "1 of 1 of a step failed again", "Failed again", "No shipping route to the address", "Resume", "1 failed again, 100\u00a0%", "stopped")
+		addsUp(t, body, 2)
+	})
+}
+
+func TestForecastSaysWhatWasNotTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		ids := s.dead(t, 2)
+		s.run(t)
+		query := "id=" + ids[0] + "&id=" + ids[1]
+		status, _, to := b.post(b.actionOf(b.opened("/desk/replays/new?"+query), "<form "), url.Values{"act": {"try"}})
+		to, _, _ = strings.Cut(to, "#")
+		if status != http.StatusSeeOther || !strings.Contains(to, "dry_run=job_") {
+			t.Fatalf("got %d to %q, want the selection with the dry run", status, to)
+		}
+		waiting := b.opened(to, "0 of 2 tried", "The dry run is not finished")
+		if again := regexp.MustCompile(`<a href="([^"]+)">show what it has found`).FindStringSubmatch(waiting); again == nil || html.UnescapeString(again[1]) != to+"#forecast" {
+			t.Errorf("got link %q, want %s", again, to)
+		}
+		time.Sleep(5 * time.Second)
+		for i, r := range s.Records(t, s.Topics.Replay) {
+			q, err := wire.ReadReplayRequest(r)
+			must(t, err)
+			if !q.DryRun {
+				t.Error("got a replay, want a dry run")
+			}
+			steps := []wire.StepForecast{{Step: order.StepShipping, Outcome: wire.StepOK}, {Step: order.StepInvoice, Outcome: wire.StepOK}, {Step: order.StepEmail, Outcome: wire.StepNotTried}}
+			if i == 1 {
+				steps = []wire.StepForecast{{Step: order.StepShipping, Outcome: wire.StepFails, Class: "permanent", Reason: "no-route"}}
+			}
+			f := wire.Forecast{Job: q.Job, DeadLetter: q.Origin.String(), At: time.Now(), Steps: steps}
+			s.put(t, s.Topics.Desk, r.Partition, f.Record())
+		}
+		time.Sleep(5 * time.Second)
+		body := b.opened(to, "2 of 2 tried", "Nothing was sent, stored or numbered.", "no-route", "Run again", "Start with 1 of 2")
+		if strings.Contains(body, "not finished") {
+			t.Error("the dry run is not finished")
+		}
+		row := regexp.MustCompile(`(?s)row">shipping</th>(.*?)</tr>`).FindStringSubmatch(body)
+		if got := regexp.MustCompile(`>([0-9]+)</td>`).FindAllStringSubmatch(row[1], -1); len(got) != 3 || got[0][1] != "1" || got[1][1] != "1" || got[2][1] != "0" {
+			t.Errorf("got %v for shipping, want one that would pass and one that would fail", got)
+		}
+		job := regexp.MustCompile(`dry_run=(job_[a-z0-9]+)`).FindStringSubmatch(to)[1]
+		addsUp(t, b.opened("/desk/replays/"+job, "Dry run of 2 dead letters", "1 would fail"), 2)
+		b.opened("/desk/replays/new?"+query+"&dry_run="+job, "2 of 2 tried")
+		if status, _, _ := b.get("/desk/replays/new?" + query + "&dry_run=job_x"); status != http.StatusNotFound {
+			t.Errorf("unknown dry run: got %d, want 404", status)
+		}
+	})
+}

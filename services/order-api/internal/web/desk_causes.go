@@ -1,0 +1,226 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/failure"
+)
+
+// maxCauses is how many causes a page shows.
+const maxCauses = 200
+
+// causesPage is the body of the list of causes.
+type causesPage struct {
+	Filter  filters
+	Causes  []causeRow
+	Total   int // causes, also those that are not shown
+	Letters int // dead letters of the causes
+	New     []causeRow
+	Running []client.ReplayJob
+	More    int // running jobs that are not shown
+	Topics  []topicRow
+}
+
+// maxStrips is how many running jobs a page tells of.
+const maxStrips = 3
+
+// causeRow is a cause in the list.
+type causeRow struct {
+	client.Group
+	New    bool // it appeared within a day, and no one looks into it
+	Hints  []hint
+	Bars   []bar
+	Note   *client.Note // the newest; or nil
+	Replay string       // URL to replay its dead letters; or empty
+}
+
+// hint is a fact about a cause, with the look of a state.
+type hint struct{ Kind, Text string }
+
+// bar is an hour of a sparkline.
+type bar struct {
+	X, Y, Height string // of an SVG rectangle
+	Hot          bool   // the first hour of a new cause
+}
+
+// topicRow is a dead-letter topic of another program.
+type topicRow struct {
+	Topic           string
+	Letters, Causes int
+	Expires         time.Time // when Kafka deletes the first one, at the earliest; or zero
+}
+
+func (p *Pages) causes(c echo.Context) error {
+	if redirected, err := tidied(c); redirected {
+		return err
+	}
+	f, err := p.front.DeadLetterFilter(c, "done")
+	if err != nil {
+		return err
+	}
+	v := causesPage{Filter: p.filters(c, "/desk")}
+	if f.States == nil {
+		f.States = view.Unsettled()
+	}
+	groups, total, err := p.front.Groups(c, f, maxCauses)
+	if err == nil {
+		v.Running, v.More, err = p.front.Unfinished(c, maxStrips)
+	}
+	if err != nil {
+		return err
+	}
+	v.Total = total
+	for _, g := range groups {
+		row := p.causeRow(c, g)
+		v.Causes, v.Letters = append(v.Causes, row), v.Letters+g.Total
+		if row.New {
+			v.New = append(v.New, row)
+		}
+	}
+	v.Topics = p.topics(groups)
+	v.More -= len(v.Running)
+	return p.showDesk(c, http.StatusOK, "desk_causes", page{Title: "Dead letters"}, deskPage{Tab: "causes", Content: v})
+}
+
+func (p *Pages) causeRow(c echo.Context, g client.Group) causeRow {
+	row := causeRow{Group: g, Hints: hintsOf(g), New: g.Assigned == nil && g.FirstFailed.After(g.HoursFrom) && g.Counts.Open > 0}
+	row.Bars = bars(g, row.New)
+	if len(g.Notes) > 0 {
+		row.Note = &g.Notes[0]
+	}
+	if p.may(c, identity.ReplayDeadLetters) && g.Counts.Open+g.Counts.Lost > 0 {
+		row.Replay = "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
+	}
+	return row
+}
+
+// hintsOf are the facts about a cause that decide what to do.
+func hintsOf(g client.Group) (all []hint) {
+	if g.Replayed > 0 && g.ReplayedConfirmed == 0 {
+		all = append(all, hint{"", number(g.Replayed) + " replayed, none confirmed"})
+	} else if g.Replayed > 0 {
+		all = append(all, hint{"", number(g.Replayed) + " replayed, " + number(g.ReplayedConfirmed) + " confirmed"})
+	}
+	if g.Counts.Parked > 0 {
+		all = append(all, hint{"", number(g.Counts.Parked) + " parked: replayed " + strconv.Itoa(view.ParkAfter) + " times without success"})
+	}
+	if g.Counts.Lost > 0 {
+		all = append(all, hint{"warn", number(g.Counts.Lost) + " whose record Kafka has deleted: a replay uses the state of the order"})
+	}
+	switch failure.Reason(g.Reason) {
+	case failure.Uncertain:
+		all = append(all, hint{"warn", "A replay may send these customers one more mail"})
+	case failure.Undecodable:
+		all = append(all, hint{"", "A replay needs an edit first; the original bytes are kept"})
+	}
+	return all
+}
+
+// bars are the hours of a cause, scaled by the highest.
+func bars(g client.Group, isNew bool) (all []bar) {
+	most, first := slices.Max(g.Hours[:]), int(g.FirstFailed.Sub(g.HoursFrom)/time.Hour)
+	for i, n := range g.Hours {
+		height := 0.0
+		if n > 0 {
+			height = 1 + 21*float64(n)/float64(most)
+		}
+		all = append(all, bar{decimal(float64(i) * 4.67), decimal(23 - height), decimal(height), isNew && i == first})
+	}
+	return all
+}
+
+// Last is how many failed in the last 24 hours.
+func (r causeRow) Last() (n int) {
+	for _, hour := range r.Hours {
+		n += hour
+	}
+	return n
+}
+
+// topics are the dead-letter topics of other programs among causes.
+func (p *Pages) topics(groups []client.Group) (all []topicRow) {
+	for _, g := range groups {
+		if g.Topic == p.front.Config.DeadLetters {
+			continue
+		}
+		i := slices.IndexFunc(all, func(t topicRow) bool { return t.Topic == g.Topic })
+		if i < 0 {
+			i, all = len(all), append(all, topicRow{Topic: g.Topic})
+		}
+		t := &all[i]
+		t.Letters, t.Causes = t.Letters+g.Total, t.Causes+1
+		if at := p.front.Expiry.Deadline(g.Topic, g.FirstFailed); t.Expires.IsZero() || !at.IsZero() && at.Before(t.Expires) {
+			t.Expires = at
+		}
+	}
+	return all
+}
+
+// causePage is the body of the page of a cause.
+type causePage struct {
+	client.GroupDetails
+	Rows   rows
+	Acts   acts
+	Select acts
+	Mine   bool // it is assigned to the visitor
+	May    bool // the visitor may write notes
+	Note   ask
+}
+
+func (p *Pages) cause(c echo.Context) error {
+	return p.showCause(c, nil, "")
+}
+
+// showCause shows a cause, also after a note that was refused.
+func (p *Pages) showCause(c echo.Context, refused error, note string) error {
+	g, err := p.front.Group(c)
+	if err != nil {
+		return err
+	}
+	path := "/desk/groups/" + url.PathEscape(g.ID)
+	f := view.DeadLetterFilter{Cause: g.ID, States: view.Unsettled(), Limit: perPage, Cursor: c.QueryParam("cursor")}
+	v := causePage{GroupDetails: g, May: p.may(c, identity.NoteDeadLetters), Note: ask{To: path + "/note"}}
+	if v.Rows, err = p.rows(c, f, path, url.Values{}); err != nil {
+		return err
+	}
+	v.Rows.One = true
+	me := identity.From(c.Request().Context()).Actor().String()
+	v.Mine = g.Assigned != nil && g.Assigned.To == me
+	v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Replay all " + number(g.Counts.Open+g.Counts.Lost) + "…", To: "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode(), Class: "s go"})
+	status := http.StatusOK
+	v.Note.Fields = []field{{Name: "text", Label: "Note", Value: note}}
+	if refused != nil {
+		status = v.Note.refused(p.problemOf(c, refused))
+	}
+	title := causeTitle(g.Reason)
+	return p.showDesk(c, status, "desk_cause", page{Title: title}, deskPage{Tab: "", Crumbs: []crumb{{"Desk", "/desk"}, {title, ""}}, Content: v})
+}
+
+func (p *Pages) noteCause(c echo.Context) error {
+	text := textOf(c, "text")
+	if _, err := p.front.NoteGroup(c, text); err != nil {
+		return p.again(c, err, func() error { return p.showCause(c, err, text) })
+	}
+	return done(c, "/desk/groups/"+url.PathEscape(c.Param("id")), "note")
+}
+
+func (p *Pages) assignCause(c echo.Context) error {
+	release := c.FormValue("act") == "release"
+	if _, err := p.front.AssignGroup(c, "", release); err != nil {
+		return err
+	}
+	act := "assign"
+	if release {
+		act = "release"
+	}
+	return done(c, "/desk/groups/"+url.PathEscape(c.Param("id")), act)
+}

@@ -1,0 +1,328 @@
+package web
+
+import (
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/order"
+)
+
+// newPage is the body of the page of a new replay.
+type newPage struct {
+	To       string // URL of the page with its selection, which forms post to
+	Again    string // URL that also shows the dry run
+	None     bool   // nothing is selected
+	Total    int
+	Causes   []client.Group // of what is selected by a filter
+	IDs      []string       // of what is selected one by one
+	Foreign  string         // dead-letter topic of another program; or empty
+	Steps    []int          // of the ramp, as far as there are dead letters
+	Rest     int            // after the ramp
+	Forecast *forecast      // of the last dry run; or nil
+	Ramp     field
+	Rate     field
+	Stop     field
+	Reason   field
+	Topic    field // that foreign ones are replayed to
+	Override bool
+	Wrong    []string // what no field has
+	Fault    *fault   // why nothing was started; or nil
+}
+
+// What the fields of a new replay begin with.
+const (
+	defaultRamp = "1, 5, 20, 100"
+	defaultStop = "5" // percent of a step
+)
+
+// maxForecasts is how many dead letters a dry run tries.
+const maxForecasts = 1_000
+
+// selected reads what the query string selects. It is empty if that is nothing.
+func (p *Pages) selected(c echo.Context) (client.Selection, error) {
+	q := c.QueryParams()
+	if len(q["id"]) > 0 {
+		return client.Selection{IDs: slices.Compact(slices.Sorted(slices.Values(q["id"])))}, nil
+	}
+	if q.Get("all") == "true" {
+		return client.Selection{All: true}, nil
+	}
+	if _, err := p.front.DeadLetterFilter(c, "dry_run"); err != nil {
+		return client.Selection{}, err
+	}
+	f := client.DeadLetterFilter{
+		Step: q.Get("step"), Class: q.Get("class"), Reason: q.Get("reason"), Cause: q.Get("cause"), Topic: q.Get("topic"), Words: q.Get("q"),
+	}
+	if states := q.Get("state"); states != "" {
+		f.States = strings.Split(states, ",")
+	}
+	f.From, _ = time.Parse(time.RFC3339, q.Get("from")) // DeadLetterFilter has checked them
+	f.To, _ = time.Parse(time.RFC3339, q.Get("to"))
+	if len(f.States) == 0 && f.Step+f.Class+f.Reason+f.Cause+f.Topic+f.Words == "" && f.From.IsZero() && f.To.IsZero() {
+		return client.Selection{}, nil
+	}
+	return client.Selection{Filter: &f}, nil
+}
+
+func (p *Pages) newReplay(c echo.Context) error {
+	if redirected, err := tidied(c); redirected {
+		return err
+	}
+	v := newPage{}
+	v.defaults()
+	return p.showNew(c, v, nil)
+}
+
+func (v *newPage) defaults() { v.fields(defaultRamp, "", defaultStop, "", "") }
+
+func (v *newPage) fields(ramp, rate, stop, reason, to string) {
+	v.Topic = field{Name: "replay_to", Label: "Topic to replay to", Type: "text", Value: to, Complete: "off", Optional: true}
+	v.Ramp = field{Name: "ramp", Label: "Steps", Type: "text", Value: ramp, Complete: "off", Optional: true}
+	v.Rate = field{Name: "rate", Label: "At most, a second", Type: "text", Value: rate, Complete: "off", Optional: true}
+	v.Stop = field{Name: "stop_above", Label: "Failed again in a step, percent", Type: "text", Value: stop, Complete: "off", Optional: true}
+	v.Reason = reasonField(reason, true)
+}
+
+// showNew shows the page of a new replay, also after one that was refused.
+func (p *Pages) showNew(c echo.Context, v newPage, refused error) error {
+	q := c.QueryParams()
+	dry := q.Get("dry_run")
+	q.Del("dry_run")
+	v.To = "/desk/replays/new"
+	if len(q) > 0 {
+		v.To += "?" + q.Encode()
+	}
+	q.Set("dry_run", dry)
+	v.Again = "/desk/replays/new?" + q.Encode() + "#forecast"
+	s, err := p.selected(c)
+	if err != nil {
+		return err
+	}
+	if v.None = len(s.IDs) == 0 && s.Filter == nil && !s.All; !v.None {
+		err = p.count(c, &v, s)
+	}
+	if err == nil && dry != "" {
+		v.Forecast, err = p.forecast(c, dry)
+	}
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if refused != nil {
+		status = p.refused(c, &v, refused)
+	}
+	title := "Replay " + count(v.Total, "dead letter")
+	if v.None || v.Total == 0 {
+		title = "New replay"
+	}
+	return p.showDesk(c, status, "desk_new", page{Title: title}, deskPage{Crumbs: []crumb{{"Desk", "/desk"}, {"Replays", "/desk/replays"}, {"New replay", ""}}, Content: v})
+}
+
+// count finds out how many dead letters a selection has, and of which causes.
+func (p *Pages) count(c echo.Context, v *newPage, s client.Selection) (err error) {
+	v.Causes, v.Total, err = p.front.Selected(c, client.NewReplayJob{Selection: s, Override: v.Override})
+	v.IDs = s.IDs
+	for _, g := range v.Causes {
+		if g.Topic != p.front.Config.DeadLetters {
+			v.Foreign = g.Topic
+		}
+	}
+	if len(s.IDs) > 0 {
+		v.Foreign, _, _ = strings.Cut(s.IDs[0], ":")
+		if v.Foreign == s.IDs[0] {
+			v.Foreign = ""
+		}
+	}
+	ramp, _ := rampOf(v.Ramp.Value) // a wrong one is shown at its field
+	v.Rest = v.Total
+	for _, size := range ramp {
+		if size = min(size, v.Rest); size > 0 && v.Foreign == "" {
+			v.Steps = append(v.Steps, size)
+			v.Rest -= size
+		}
+	}
+	return err
+}
+
+// First is how many dead letters the start sends first.
+func (v newPage) First() int {
+	if len(v.Steps) > 0 {
+		return v.Steps[0]
+	}
+	return v.Total
+}
+
+// refused puts a problem to the fields that it is about, and returns its status.
+func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
+	f, status := p.problemOf(c, err)
+	fields := map[string]*field{"/ramp": &v.Ramp, "/rate": &v.Rate, "/stop_above": &v.Stop, "/reason": &v.Reason, "/replay_to": &v.Topic}
+	for _, e := range f.Errors {
+		at := e.Pointer
+		if strings.HasPrefix(at, "/ramp/") {
+			at = "/ramp"
+		}
+		if one := fields[at]; one != nil {
+			one.Wrong = sentence(e.Detail)
+		} else {
+			v.Wrong = append(v.Wrong, sentence(strings.TrimSpace(e.Pointer+" "+e.Detail)))
+		}
+	}
+	if len(f.Errors) == 0 {
+		v.Fault = f
+	}
+	return status
+}
+
+// startReplay starts a replay, or a dry run, of what the query string selects.
+func (p *Pages) startReplay(c echo.Context) error {
+	v := newPage{Override: c.FormValue("override") == "true"}
+	if c.FormValue("act") == "try" {
+		v.defaults()
+	} else {
+		v.fields(c.FormValue("ramp"), c.FormValue("rate"), c.FormValue("stop_above"), c.FormValue("reason"), c.FormValue("replay_to"))
+	}
+	s, err := p.selected(c)
+	if err != nil {
+		return err
+	}
+	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
+	if err = v.read(&n); err == nil {
+		var id string
+		if id, err = p.front.StartReplay(c, n); err == nil {
+			return c.Redirect(http.StatusSeeOther, started(c.QueryParams(), n.DryRun, id))
+		}
+	}
+	return p.again(c, err, func() error { return p.showNew(c, v, err) })
+}
+
+// read reads the fields that have numbers. Others are checked by StartReplay.
+func (v newPage) read(n *client.NewReplayJob) error {
+	var ok bool
+	faults := []client.FieldError{}
+	if n.Ramp, ok = rampOf(v.Ramp.Value); !ok {
+		faults = append(faults, client.FieldError{Pointer: "/ramp", Detail: "must be whole numbers with commas between, such as 1, 5, 20, 100"})
+	}
+	if n.Rate = rateOf(v.Rate.Value); math.IsNaN(n.Rate) || math.IsInf(n.Rate, 0) {
+		faults = append(faults, client.FieldError{Pointer: "/rate", Detail: "must be a number; nothing is unlimited"})
+	}
+	if n.StopAbove = rateOf(v.Stop.Value) / 100; math.IsNaN(n.StopAbove) || n.StopAbove < 0 || n.StopAbove > 1 {
+		faults = append(faults, client.FieldError{Pointer: "/stop_above", Detail: "must be a number from 0 to 100; nothing is never"})
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	problem := refuse(http.StatusUnprocessableEntity, "invalid-replay", "Invalid replay job", "")
+	problem.Errors = faults
+	return problem
+}
+
+// started is where the start of a job leads: a dry run back to its selection.
+func started(q url.Values, dry bool, id string) string {
+	if !dry {
+		return jobPath(id) + "?done=start"
+	}
+	q.Set("dry_run", id)
+	return "/desk/replays/new?" + q.Encode() + "#forecast"
+}
+
+// forecast is what a dry run has found out.
+type forecast struct {
+	Job   client.ReplayJob
+	Tried int
+	Steps []stepForecast
+	Other []tally // answers with which replays would be refused
+}
+
+// stepForecast is what a dry run has found out about a step.
+type stepForecast struct {
+	Step           string
+	Pass, Fail, No int // No: not tried
+	Why            []tally
+}
+
+// tally is a reason, with how often it was given.
+type tally struct {
+	Reason string
+	N      int
+}
+
+// forecast sums up a dry run.
+func (p *Pages) forecast(c echo.Context, id string) (*forecast, error) {
+	job, err := p.front.Replay(c, id)
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.front.Forecasts(c, id, -1, maxForecasts)
+	if err != nil {
+		return nil, err
+	}
+	f := &forecast{Job: job, Tried: len(all.Forecasts)}
+	for _, s := range order.Steps() {
+		f.Steps = append(f.Steps, stepForecast{Step: string(s)})
+	}
+	for _, one := range all.Forecasts {
+		if one.Answer != "" {
+			f.Other = counted(f.Other, one.Answer)
+		}
+		for _, s := range one.Steps {
+			f.add(s)
+		}
+	}
+	return f, nil
+}
+
+// add counts the forecast of a step. One without a name is of a record that is no order.
+func (f *forecast) add(s client.ForecastStep) {
+	i := slices.IndexFunc(f.Steps, func(have stepForecast) bool { return have.Step == s.Step })
+	if i < 0 {
+		f.Other = counted(f.Other, s.Reason)
+		return
+	}
+	at := &f.Steps[i]
+	switch s.Outcome {
+	case "ok":
+		at.Pass++
+	case "fails":
+		at.Fail++
+		at.Why = counted(at.Why, s.Reason)
+	default:
+		at.No++
+	}
+}
+
+func counted(all []tally, reason string) []tally {
+	for i := range all {
+		if all[i].Reason == reason {
+			all[i].N++
+			return all
+		}
+	}
+	return append(all, tally{reason, 1})
+}
+
+// Running reports whether there may be more results.
+func (f *forecast) Running() bool { return f.Job.Counts.NotSent+f.Job.Counts.InProgress > 0 }
+
+// rampOf reads the sizes of the first steps. The word rest at the end may be there.
+func rampOf(text string) (sizes []int, ok bool) {
+	sizes = []int{}
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if part == "rest" {
+			continue
+		}
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, false
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, true
+}

@@ -187,23 +187,29 @@ func (d *draft) fromForeign(r *kgo.Record) {
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Foreign: r.Topic, Partition: r.Partition, Offset: r.Offset}, order.Order{}))
 }
 
-// Touched returns those of some dead letters of another program that are not open, or were edited. The
-// IDs are of one topic. Only the states, and the values of edits, are filled in.
-func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
+// Touched is a dead letter of another program that is not open, or was edited.
+type Touched struct {
+	State DeadLetterState
+	Edit  *wire.Decision // with its value alone; or nil
+}
+
+// Touched returns which of some dead letters of a topic of another program are not open, or were edited,
+// by their IDs.
+func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]Touched, error) {
 	wanted := map[int32][]int64{}
 	for _, id := range ids {
 		if p, ok := foreign.ParseID(id); ok && p.Topic == topic {
 			wanted[p.Partition] = append(wanted[p.Partition], p.Offset)
 		}
 	}
-	touched := map[string]DeadLetter{}
+	touched := map[string]Touched{}
 	for partition, offsets := range wanted {
 		from, to := slices.Min(offsets), slices.Max(offsets)
 		var sent [][2]int64
 		err := v.ask(func() error {
 			found, err := v.cfg.Store.Touched(ctx, topic, partition, from, to)
 			for _, l := range found {
-				touched[l.ID()] = l
+				touched[l.ID()] = Touched{l.State, l.Edit}
 			}
 			if err == nil {
 				sent, err = v.cfg.Store.SentOn(ctx, topic, partition, from, to)
@@ -214,9 +220,8 @@ func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[str
 			return nil, err
 		}
 		for _, at := range within(offsets, sent) {
-			l := DeadLetter{Foreign: topic, Partition: partition, Offset: at}
-			l.Edit, l.State = touched[l.ID()].Edit, SentOn
-			touched[l.ID()] = l
+			id := foreign.Place{Topic: topic, Partition: partition, Offset: at}.ID()
+			touched[id] = Touched{SentOn, touched[id].Edit}
 		}
 	}
 	return touched, nil

@@ -101,25 +101,20 @@ type foreignReading struct {
 
 // Make implements Reading.
 func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
-	touched, err := f.view.Touched(ctx, j.Topic, ids)
+	states, edited, err := f.view.Touched(ctx, j.Topic, ids)
 	if err != nil {
 		return nil, err
 	}
 	items, wanted := make([]Item, len(ids)), make([]string, 0, len(ids))
-	values := map[string][]byte{}
 	for i, id := range ids {
-		l, known := touched[id]
-		if known && !(j.Override && l.State == view.SentOn) {
-			items[i].Skip = settled(l.State)
-		}
-		if known && l.Edit != nil {
-			values[id] = l.Edit.Value
+		if state := states[id]; !(j.Override && state == view.SentOn) {
+			items[i].Skip = settled(state)
 		}
 		if items[i].Skip == "" {
 			wanted = append(wanted, id)
 		}
 	}
-	made, err := f.Next(ctx, wanted, values)
+	made, err := f.Next(ctx, wanted, edited)
 	if err != nil {
 		return nil, err
 	}

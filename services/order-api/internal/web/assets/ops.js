@@ -25,7 +25,7 @@ function data() {
 
 const utc = () => sessionStorage.getItem("times") === "UTC" ? {timeZone: "UTC"} : {};
 const minutes = at => new Date(at * 1000).toLocaleTimeString("en-GB", {hour: "2-digit", minute: "2-digit", ...utc()});
-const axis = more => ({stroke: () => colour("q"), font: "11px system-ui, sans-serif", grid: {stroke: () => colour("line"), width: 1}, ticks: {show: false}, ...more});
+const axis = more => ({gap: 6, stroke: () => colour("q"), font: "11px system-ui, sans-serif", grid: {stroke: () => colour("line"), width: 1}, ticks: {show: false}, ...more});
 const series = (name, more) => ({stroke: () => colour(name), width: 1.5, points: {show: false}, ...more});
 
 function line(u, from, to, name, dash) {
@@ -87,16 +87,16 @@ function chart(id, options) {
   return u;
 }
 
-const time = show => axis({show, values: (u, all) => all.map(minutes), space: 90});
+const time = show => axis({show, size: 24, grid: {show: false}, values: (u, all) => all.map(minutes), space: 90});
 const rates = chart("plot-rates", {
   scales: {y: {range: (u, from, to) => [0, Math.max(1, (to ?? 0) * 1.2)]}},
-  axes: [time(true), axis({size: 38})],
+  axes: [time(true), axis({size: 38, space: 34})],
   series: [{}, series("ink"), series("ok")],
   hooks: {draw: [marks]},
 });
 const age = chart("plot-age", {
   scales: {y: {distr: 3, range: (u, from, to) => [0.1, 2 * Math.max(60, Number(u.root?.parentElement?.dataset.limit ?? 0), to ?? 0)]}},
-  axes: [time(false), axis({size: 50, splits: () => [0.1, 1, 10, 60, 600], values: () => ["0.1 s", "1 s", "10 s", "1 min", "10 min"], filter: (u, all) => all})],
+  axes: [time(false), axis({size: 50, splits: () => [0.1, 1, 10, 60], values: () => ["0.1 s", "1 s", "10 s", "1 min"], filter: (u, all) => all})],
   series: [{}, series("ink", {points: {show: true, size: 4, fill: () => colour("ink"), filter: alone}})],
   hooks: {draw: [limit]},
 });

@@ -168,10 +168,13 @@ func (v opsPage) SayAge() string {
 	return text
 }
 
-// Oldest is the age of the oldest order not started.
+// Oldest is the age of the oldest order not started, or a dash if it is not known.
 func (v opsPage) Oldest() string {
 	if age := v.Promise.OldestAgeSeconds; age != nil {
 		return span(*age)
+	}
+	if v.Orders == nil {
+		return "–"
 	}
 	return "none"
 }

@@ -18,6 +18,8 @@ import (
 type openID struct {
 	issuer *oidc.Issuer // or nil: there is no issuer
 	pages  *oidc.Pages  // or nil: bearer tokens only
+
+	sessions *session.Sessions
 }
 
 // sessions are those of browsers. Their cookies are sent over HTTPS only, if browsers reach the API so.
@@ -25,24 +27,30 @@ func (cfg *Config) sessions() *session.Sessions {
 	return session.New(cfg.TLSCert != "" || strings.HasPrefix(strings.ToLower(cfg.PublicURL), "https:"), time.Now)
 }
 
-// browsers adds what browsers sign in with, and their sessions.
-func (s *signIn) browsers(o *openID, sessions *session.Sessions) {
+// withIssuer adds what browsers and tokens sign in with, and the sessions.
+func (s *signIn) withIssuer(ctx context.Context, cfg *Config, at net.Addr) (*openID, error) {
+	o, err := cfg.openID(ctx, at)
+	if err != nil {
+		return nil, err
+	}
 	if o.issuer != nil {
 		s.Tokens = o.issuer
 	}
 	if o.pages != nil || s.keys != nil {
-		s.Sessions = sessions
+		s.Sessions = o.sessions
 	}
+	return o, nil
 }
 
 // openID returns the issuer of the settings; its fields are nil if there is none. If the issuer is away, the
 // API starts all the same, and logs a warning.
-func (cfg *Config) openID(ctx context.Context, at net.Addr, sessions *session.Sessions) (*openID, error) {
+func (cfg *Config) openID(ctx context.Context, at net.Addr) (*openID, error) {
+	sessions := cfg.sessions()
 	if cfg.OIDCIssuer == "" {
 		if cfg.OIDCClientID != "" || len(cfg.OIDCAudience) > 0 {
 			return nil, errors.New("--oidc-client-id and --oidc-audience need --oidc-issuer")
 		}
-		return &openID{}, nil
+		return &openID{sessions: sessions}, nil
 	}
 	audiences := cfg.OIDCAudience
 	if len(audiences) == 0 {
@@ -64,7 +72,7 @@ func (cfg *Config) openID(ctx context.Context, at net.Addr, sessions *session.Se
 		return nil, err
 	}
 	_ = issuer.Discover(ctx) // it logs the error, and is repeated when the issuer is needed
-	return &openID{issuer, pages}, nil
+	return &openID{issuer, pages, sessions}, nil
 }
 
 // signInPages returns nil if there is no client ID.

@@ -84,21 +84,20 @@ func TestOpenIDAuthenticatesTokensAndSessions(t *testing.T) {
 	t.Parallel()
 	p := oidctest.Start(t)
 	cfg := Config{Settings: Settings{OIDCIssuer: p.URL, OIDCClientID: oidctest.Client, PublicURL: "https://orders.example.com"}, Log: slog.New(slog.DiscardHandler)}
-	both, err := cfg.openID(t.Context(), loopback, cfg.sessions())
+	var both, bearer, none signIn
+	_, err := both.withIssuer(t.Context(), &cfg, loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions := cfg.sessions()
 	cfg.OIDCClientID, cfg.OIDCAudience = "", []string{"shop"}
-	bearer, err := cfg.openID(t.Context(), loopback, cfg.sessions())
-	if err != nil {
+	if _, err = bearer.withIssuer(t.Context(), &cfg, loopback); err != nil {
 		t.Fatal(err)
 	}
 	token := func(audience string) string {
 		return "Bearer " + p.Sign(t, map[string]any{"iss": p.URL, "aud": audience, "sub": "ada", "exp": time.Now().Unix() + 60}, nil)
 	}
 	for name, row := range map[string]struct {
-		by             *openID
+		by             signIn
 		header, cookie string
 		want           error
 		guest          bool
@@ -106,7 +105,7 @@ func TestOpenIDAuthenticatesTokensAndSessions(t *testing.T) {
 		"nothing":                        {both, "", "", nil, true},
 		"token":                          {both, token(oidctest.Client), "", nil, false},
 		"token of another audience":      {both, token("shop"), "", identity.ErrCredentials, true},
-		"no issuer":                      {&openID{}, token("shop"), "x", identity.ErrCredentials, true},
+		"no issuer":                      {none, token("shop"), "x", identity.ErrCredentials, true},
 		"unknown session":                {both, "", "x", identity.ErrCredentials, true},
 		"token, not the unknown session": {both, token(oidctest.Client), "x", nil, false},
 		"without pages: nothing":         {bearer, "", "", nil, true},
@@ -120,9 +119,7 @@ func TestOpenIDAuthenticatesTokensAndSessions(t *testing.T) {
 		if row.cookie != "" {
 			r.AddCookie(&http.Cookie{Name: "__Host-session", Value: row.cookie})
 		}
-		var by signIn
-		by.browsers(row.by, sessions)
-		if got, err := by.Authenticate(r); !errors.Is(err, row.want) || got.Guest() != row.guest {
+		if got, err := row.by.Authenticate(r); !errors.Is(err, row.want) || got.Guest() != row.guest {
 			t.Errorf("%s: got %+v, %v; want %v", name, got, err, row.want)
 		}
 	}
@@ -144,16 +141,16 @@ func TestOpenIDSettingsAreChecked(t *testing.T) {
 		"public address": {Settings{OIDCIssuer: "https://issuer.example.com", OIDCClientID: "orders", PublicURL: "http://orders.example.com"}, "--public-url: "},
 	} {
 		cfg := Config{Settings: row.s, Log: slog.New(slog.DiscardHandler)}
-		if _, err := cfg.openID(t.Context(), loopback, cfg.sessions()); err == nil || !strings.Contains(err.Error(), row.want) {
+		if _, err := cfg.openID(t.Context(), loopback); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got %v, want %s", name, err, row.want)
 		}
 	}
 	cfg := Config{Settings: Settings{OIDCIssuer: "https://issuer.example.com", OIDCClientID: "orders"}, Log: slog.New(slog.DiscardHandler)}
-	if _, err := cfg.openID(t.Context(), &net.TCPAddr{IP: net.IPv4zero, Port: 80}, cfg.sessions()); err == nil || !strings.Contains(fmt.Sprint(err), "--public-url") {
+	if _, err := cfg.openID(t.Context(), &net.TCPAddr{IP: net.IPv4zero, Port: 80}); err == nil || !strings.Contains(fmt.Sprint(err), "--public-url") {
 		t.Errorf("all addresses without --public-url: got %v, want an error", err)
 	}
 	none := Config{}
-	if got, err := none.openID(t.Context(), loopback, none.sessions()); err != nil || got.issuer != nil || got.pages != nil {
+	if got, err := none.openID(t.Context(), loopback); err != nil || got.issuer != nil || got.pages != nil {
 		t.Errorf("no settings: got %+v, %v; want no issuer", got, err)
 	}
 }

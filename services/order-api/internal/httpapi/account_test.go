@@ -64,10 +64,10 @@ func TestABrowserSignsInWithAKey(t *testing.T) {
 		k := withKeys(t)
 		key, id := k.key(t, identity.Operator, time.Time{})
 		b := k.reader(t, "")
-		if status, _, to := b.get("/desk?step=mail"); status != http.StatusSeeOther || to != "/sign-in?return=%2Fdesk%3Fstep%3Dmail" {
+		if status, _, to := b.get("/desk?step=email"); status != http.StatusSeeOther || to != "/sign-in?return=%2Fdesk%3Fstep%3Demail" {
 			t.Errorf("got %d to %q, want the sign-in", status, to)
 		}
-		body := b.opened("/sign-in?return=%2Fdesk%3Fstep%3Dmail", `value="/desk?step=mail"`, `type="password"`, "API key")
+		body := b.opened("/sign-in?return=%2Fdesk%3Fstep%3Demail", `value="/desk?step=email"`, `type="password"`, "API key")
 		if strings.Contains(body, "Single sign-on") {
 			t.Error("there is no issuer, but a button for it")
 		}
@@ -97,15 +97,19 @@ func TestABrowserSignsInWithAKey(t *testing.T) {
 		if len(acts) < 3 {
 			t.Fatalf("got %d acts, want the sign-ins", len(acts))
 		}
-		refused, err := wire.ReadAct(acts[0])
-		must(t, err)
-		if refused.Kind != "sign-in" || refused.Outcome != wire.Refused || refused.Problem != "unauthenticated" {
-			t.Errorf("got %+v, want the refused sign-in", refused)
-		}
-		for _, a := range acts {
-			if strings.Contains(string(a.Value), key) {
+		refused := 0
+		for _, r := range acts {
+			act, err := wire.ReadAct(r)
+			must(t, err)
+			if act.Kind == "sign-in" && act.Outcome == wire.Refused && act.Problem == "unauthenticated" {
+				refused++
+			}
+			if strings.Contains(string(r.Value), key) {
 				t.Error("the audit trail has the key")
 			}
+		}
+		if refused != 2 {
+			t.Errorf("got %d refused sign-ins in the audit trail, want two", refused)
 		}
 	})
 }

@@ -95,9 +95,15 @@ func (s *site) browse(t *testing.T) *tab {
 	ctx, leave := chromedp.NewContext(allocator)
 	t.Cleanup(func() { leave(); free() })
 	b := &tab{Context: ctx, t: t, site: s}
-	b.do(call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}))
-	must(t, chromedp.Listen(ctx, b.note))
+	b.listen()
 	return b
+}
+
+// listen notes what happens in the tab.
+func (b *tab) listen() {
+	b.t.Helper()
+	b.do(call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}))
+	must(b.t, chromedp.Listen(b, b.note))
 }
 
 // call is a command of the DevTools protocol.
@@ -219,6 +225,11 @@ func TestPagesFromShopToInvoice(t *testing.T) {
 			b := s.browse(t)
 			b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}))
 			b.buys()
+			orders, _, err := s.api.Orders(t.Context(), client.OrderQuery{})
+			must(t, err)
+			if len(orders) != 1 {
+				t.Fatalf("got %d orders after a double click, want one", len(orders))
+			}
 			b.seesItsOrder(scripts)
 			b.clean()
 		})
@@ -244,11 +255,6 @@ func (b *tab) buys() {
 	b.fill(buyer)
 	b.do(chromedp.DoubleClick(chromedp.CSS("main .btn.go")), chromedp.WaitReady(chromedp.CSS(".way")))
 	b.has("h1", "We have received your order.")
-	orders, _, err := b.site.api.Orders(b.t.Context(), client.OrderQuery{})
-	must(b.t, err)
-	if len(orders) != 1 {
-		b.t.Fatalf("got %d orders after a double click, want one", len(orders))
-	}
 }
 
 // seesItsOrder starts a worker, and sees the stages: they fill by themselves, or after a reload.

@@ -102,8 +102,8 @@ func TestNewReplayNamesWhatItSends(t *testing.T) {
 		path := b.jobOf("cause="+l.CauseID, url.Values{"ramp": {"2, 3, rest"}, "rate": {"1.5"}, "stop_above": {"10"}, "reason": {"Depot is back"}})
 		body := b.opened(path, "Replay of 30 dead letters", "1.5 a second", "more than 10\u00a0% of a step", "Depot is back", "Pause", "Cancel…", "No result is known yet.")
 		addsUp(t, body, 30)
-		b.opened("/desk", "0 of 30 confirmed", "Open replay", "Replays, 1 running")
-		b.opened("/desk/groups/"+l.CauseID, "A replay of this cause is running.")
+		b.opened("/desk", "Replay of 30 dead letters", "0 confirmed, 0 failed again, 30 not sent yet", "Open replay", "Replays, 1 not ended")
+		b.opened("/desk/groups/"+l.CauseID, "A replay of this cause has not ended.")
 		b.opened("/desk/replays", path, "Depot is back")
 	})
 }

@@ -49,7 +49,7 @@ func (p *Pages) deskRoutes() []httpapi.Page {
 // deskPage is the body of a page of the desk.
 type deskPage struct {
 	Tab     string // of the local navigation; or empty
-	Running int    // replay jobs that have not ended
+	Jobs    int    // replay jobs that have not ended
 	Audit   bool   // the visitor may read the audit trail
 	Behind  string // how long the read model is behind; or empty
 	Crumbs  []crumb
@@ -74,7 +74,7 @@ var doneActs = map[string]string{
 // showDesk answers with a page of the desk.
 func (p *Pages) showDesk(c echo.Context, status int, name string, v page, d deskPage) error {
 	var err error
-	if _, d.Running, err = p.front.Unfinished(c, 0); err != nil {
+	if _, d.Jobs, err = p.front.Unfinished(c, 0); err != nil {
 		return err
 	}
 	d.Done, d.Audit = doneActs[c.QueryParam("done")], p.may(c, identity.ReadAudit)

@@ -25,12 +25,12 @@ type causesPage struct {
 	Total   int // causes, also those that are not shown
 	Letters int // dead letters of the causes
 	New     []causeRow
-	Running []client.ReplayJob
-	More    int // running jobs that are not shown
+	Jobs    []jobPage // that have not ended
+	More    int       // such jobs that are not shown
 	Topics  []topicRow
 }
 
-// maxStrips is how many running jobs a page tells of.
+// maxStrips is how many jobs that have not ended a page tells of.
 const maxStrips = 3
 
 // causeRow is a cause in the list.
@@ -72,8 +72,9 @@ func (p *Pages) causes(c echo.Context) error {
 		f.States = view.Unsettled()
 	}
 	groups, total, err := p.front.Groups(c, f, maxCauses)
+	var unfinished []client.ReplayJob
 	if err == nil {
-		v.Running, v.More, err = p.front.Unfinished(c, maxStrips)
+		unfinished, v.More, err = p.front.Unfinished(c, maxStrips)
 	}
 	if err != nil {
 		return err
@@ -87,7 +88,10 @@ func (p *Pages) causes(c echo.Context) error {
 		}
 	}
 	v.Topics = p.topics(groups)
-	v.More -= len(v.Running)
+	for _, j := range unfinished {
+		v.Jobs = append(v.Jobs, jobPage{ReplayJob: j})
+	}
+	v.More -= len(v.Jobs)
 	return p.showDesk(c, http.StatusOK, "desk_causes", page{Title: "Dead letters"}, deskPage{Tab: "causes", Content: v})
 }
 

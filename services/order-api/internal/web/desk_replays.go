@@ -297,8 +297,12 @@ type rampRow struct {
 // Rows are the steps of the ramp.
 func (v jobPage) Rows() (all []rampRow) {
 	for i, s := range v.Ramp {
+		verdict := s.State
+		if verdict == "passed" && v.StopAbove == 0 {
+			verdict = "complete"
+		}
 		all = append(all, rampRow{
-			i + 1, s, wording(rampSteps, s.State), percent(s.FailedAgain, s.Confirmed+s.FailedAgain), part(s.Confirmed, s.Size), part(s.FailedAgain, s.Size), part(s.Confirmed, s.Size),
+			i + 1, s, wording(rampSteps, verdict), percent(s.FailedAgain, s.Confirmed+s.FailedAgain), part(s.Confirmed, s.Size), part(s.FailedAgain, s.Size), part(s.Confirmed, s.Size),
 		})
 	}
 	return all

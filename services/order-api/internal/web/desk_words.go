@@ -48,10 +48,18 @@ var results = map[string]stateWords{
 // outcomes are the look and the words of the outcomes of acts.
 var outcomes = map[string]stateWords{"done": {"ok", "done"}, "refused": {"closed", "refused"}, "unknown": {"warn", "not known"}}
 
-// steps are the look and the words of the steps of a ramp.
-var rampSteps = map[string]stateWords{"passed": {"ok", "passed"}, "running": {"run", "running"}, "halted": {"dead", "stopped"}, "not-begun": {"todo", "not begun"}}
+// steps are the look and the words of the steps of a ramp. Without a stop rule none is passed.
+var rampSteps = map[string]stateWords{"passed": {"ok", "passed"}, "complete": {"closed", "complete"}, "running": {"run", "running"}, "halted": {"dead", "stopped"}, "not-begun": {"todo", "not begun"}}
 
 type stateWords struct{ kind, words string }
+
+// Strip is the class of a strip that tells of the state.
+func (w stateWords) Strip() string {
+	if w.kind == "warn" {
+		return "retry"
+	}
+	return w.kind
+}
 
 // wording is the state of a table, or the bare name of one that it does not have.
 func wording[K ~string](table map[K]stateWords, name string) stateWords {

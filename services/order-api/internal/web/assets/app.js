@@ -65,7 +65,7 @@ function patch(html) {
     if (old.contains(document.activeElement) || old.matches(":hover") && old.querySelector("form")) waiting.set(now.id, now);
     else swap(old, now);
   }
-  if (byID("head")?.dataset.ended) source.close(); // no change can follow
+  if (byID("head")?.dataset.ended) disconnect(); // no change can follow
   const title = byID("head")?.dataset.title;
   if (title && !document.title.startsWith(title)) {
     document.title = title + " · Trail Goods";
@@ -88,18 +88,48 @@ for (const event of ["focusout", "pointerout"]) document.addEventListener(event,
 }));
 
 const stream = document.body.dataset.live;
-let source, heard, tries = 0, timer;
+let source, release, heard, tries = 0, timer, turn = 0;
 
-function connect() {
+// A browser has six connections to a host, for all its windows together. Four of them are lanes for streams; a page that
+// gets none visits the stream every 10 s, for one event. lane returns how to release a lane, or undefined.
+async function lane() {
+  if (!navigator.locks) return () => {}; // not a secure context
+  for (let n = 0; n < 4; n++) {
+    const end = await new Promise(resolve => navigator.locks.request(`stream-${n}`, {ifAvailable: true}, lock => {
+      if (!lock) return resolve();
+      return new Promise(end => resolve(end));
+    }));
+    if (end) return end;
+  }
+}
+
+function disconnect() {
+  turn++;
   clearTimeout(timer);
   source?.close();
+  release?.();
+  source = release = undefined;
+}
+
+async function connect() {
+  disconnect();
+  const mine = turn, free = await lane();
+  if (mine !== turn) return free?.();
+  release = free;
   source = new EventSource(stream);
-  const alive = () => { heard = Date.now(); tries = 0; stale(false); };
-  source.onopen = alive;
+  const alive = () => {
+    heard = Date.now();
+    tries = 0;
+    stale(false);
+    if (free || mine !== turn) return;
+    disconnect();
+    timer = setTimeout(connect, 10000);
+  };
   source.addEventListener("beat", alive);
-  source.addEventListener("cells", e => { alive(); patch(e.data); });
+  source.addEventListener("cells", e => { patch(e.data); alive(); });
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
+    disconnect();
     stale(true);
     timer = setTimeout(connect, Math.min(500 * 2 ** tries++, 60000) * (0.5 + Math.random()));
   };
@@ -115,10 +145,10 @@ function stale(is) {
 
 if (stream) {
   heard = Date.now();
-  // A hidden tab closes its stream: browsers have six connections to a host, for all tabs together.
+  // A hidden tab needs no lane.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) connect();
-    else { clearTimeout(timer); source?.close(); }
+    if (document.hidden) disconnect();
+    else connect();
   });
   if (!document.hidden) connect();
   setInterval(() => { if (!document.hidden && Date.now() - heard > 30000) stale(true); }, 1000);

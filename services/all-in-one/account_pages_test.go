@@ -65,7 +65,7 @@ func TestSignInAndOutWithAKey(t *testing.T) {
 			if got := js[string](b, "getComputedStyle(document.documentElement).colorScheme"); got != "dark" {
 				t.Errorf("the page is %s, want it dark", got)
 			}
-			b.submit(`[action="/sign-out"] button`, ".strip.run")
+			b.submit(`[action="/sign-out"] button`, "#f-api_key")
 			b.has(".strip.run", "You are signed out.")
 			b.open("/account")
 			b.has("h1 + .answer", "You are not signed in.")
@@ -92,7 +92,7 @@ func TestAccountIsAccessible(t *testing.T) {
 	b.submit("main .btn.go", "[aria-invalid=true]")
 	b.accessible("a wrong key")
 	b.fill(map[string]string{"api_key": text})
-	b.submit("main .btn.go", "h1")
+	b.submit("main .btn.go", "#basket")
 	for _, path := range []string{"/account", "/sign-in"} {
 		b.open(path)
 		b.accessible(path + ", signed in")

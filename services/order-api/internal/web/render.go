@@ -39,6 +39,7 @@ type page struct {
 	SignIn  string // URL to sign in at; or empty: the visitor has, or there is nothing to sign in with
 	Finding bool   // the visitor may search orders
 	Desk    bool   // the visitor may see dead letters
+	Ops     bool   // the visitor may see the state of the system
 }
 
 // parseTemplates returns a template for each page: layout and parts, and the file of the page, which
@@ -51,7 +52,7 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	all := map[string]*template.Template{}
 	for _, name := range []string{
 		"shop", "checkout", "orders", "order", "problem", "sign_in", "signed_out", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
-		"desk_replay", "desk_new", "desk_audit",
+		"desk_replay", "desk_new", "desk_audit", "ops",
 	} {
 		one, err := base.Clone()
 		if err != nil {
@@ -100,7 +101,7 @@ func (p *Pages) fill(c echo.Context, v *page) {
 	if v.Who.Guest() && p.signsIn() {
 		v.SignIn = signInPath(r)
 	}
-	v.Finding, v.Desk = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters)
+	v.Finding, v.Desk, v.Ops = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters), v.Who.May(identity.ReadStats)
 	v.Theme, v.NoKeys = looksOf(r)
 }
 

@@ -15,6 +15,8 @@
 //
 // signin.go signs browsers in and out, and account.go shows a visitor what the program knows of them.
 //
+// The files ops*.go are the page of operations, whose charts ops.js draws with uPlot.
+//
 // The basket is a cookie, because it must survive a reload without JavaScript and on every instance.
 package web
 
@@ -81,6 +83,8 @@ func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 		{Method: get, Path: "/account", Needs: identity.PlaceOrders, Guests: httpapi.AllGuests, Handler: p.account},
 		{Method: post, Path: "/account", Needs: identity.PlaceOrders, Guests: httpapi.AllGuests, Handler: p.setLooks},
 		{Method: post, Path: "/account/sessions", Needs: identity.PlaceOrders, Handler: p.endSession},
+		{Method: get, Path: "/ops", Needs: identity.ReadStats, Handler: p.ops},
+		{Method: get, Path: "/ops/events", Needs: identity.ReadStats, Handler: p.watchOps},
 		{Method: get, Path: "/assets/:file", Handler: p.asset},
 	}...)
 }

@@ -3,7 +3,7 @@
 //
 // It is for trying and testing. Each part is the code that runs as a process of its own in
 // production. The broker listens on a TCP address, so workers in other processes can join the
-// group.
+// group: those of --workers-as-processes, which end with this one, and any other.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -33,7 +34,14 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-func main() { config.Main("all-in-one", run) }
+func main() {
+	if slices.Equal(os.Args[1:], []string{workerCommand}) {
+		config.Main("all-in-one worker", func(ctx context.Context, _ []string, _ func(string) string, _, stderr io.Writer) error {
+			return runWorkerProcess(ctx, os.Stdin, stderr)
+		})
+	}
+	config.Main("all-in-one", run)
+}
 
 // settings are those of all parts, and those of this program only.
 type settings struct {
@@ -45,7 +53,8 @@ type settings struct {
 
 	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process, in addition to API and workers: broker (Kafka), inbox (mail server and its web page), or none."`
 	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the web page that shows the mails of the embedded inbox."`
-	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers in this process. Workers in other processes can join the same group. 0: none."`
+	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers to start. Others can join the same group. 0: none."`
+	Apart    bool     `name:"workers-as-processes" env:"ORDERS_WORKERS_AS_PROCESSES" help:"Run each worker in a process of its own, so that it can be killed. One that ends is not started again. Default: all in this process; if one fails, the program ends."`
 	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`
 }
 
@@ -117,6 +126,7 @@ type demo struct {
 	inbox          *inbox.Inbox   // or nil: --smtp names a server that is running already
 	listening      chan string    // receives the address of the API
 	keys           []demoKey      // or nil: the visitor has keys
+	processes      *processes     // workers, if they run in processes of their own
 }
 
 // ownFolder is the hint for a directory that another process uses.
@@ -157,6 +167,8 @@ func (d *demo) open(ctx context.Context) error {
 		return errors.Join(err, d.close())
 	}
 	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.API.shop())
+	d.processes = &processes{settings: workerSettings{d.Kafka, d.Access, d.Worker, d.Log}, log: d.log, stderr: d.stderr, running: map[int]*process{}}
+	d.processes.settings.Kafka.Brokers = d.kafka.Brokers
 	return nil
 }
 
@@ -211,6 +223,9 @@ func (d *demo) runInbox(ctx context.Context) error {
 }
 
 func (d *demo) runWorkers(ctx context.Context) error {
+	if d.Apart {
+		return d.processes.run(ctx, d.Workers)
+	}
 	if d.Workers == 0 {
 		<-ctx.Done()
 		return nil

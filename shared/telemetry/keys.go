@@ -29,5 +29,7 @@ const (
 	State      = "state"       // state of a circuit breaker or a partition
 	Was        = "was"         // state before
 	Waiting    = "waiting"     // what is being waited for
+	Process    = "process"     // ID of a process
+	Exit       = "exit"        // exit status or signal that a process ended with
 	Error      = "error"       // error text
 )

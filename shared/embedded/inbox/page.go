@@ -79,7 +79,7 @@ func (p *page) To(only, query string) string { return link("/", only, query, 0, 
 // Back is the URL of this list.
 func (p *page) Back() string { return link("/", p.Only, p.Query, p.start, "") }
 
-// Of is the URL of a mail beside this list.
+// Of is the URL of a mail, with this list.
 func (p *page) Of(id string) string { return link("/message/"+id, p.Only, p.Query, p.start, "") }
 
 func link(path, only, query string, start int, show string) string {

@@ -40,6 +40,7 @@ type page struct {
 	Sign    bool   // there is something to sign in with
 	Finding bool   // the visitor may search orders
 	Desk    bool   // the visitor may see dead letters
+	Ops     bool   // the visitor may see the state of the system
 }
 
 // parseTemplates returns a template for each page: layout and parts, and the file of the page, which
@@ -52,7 +53,7 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	all := map[string]*template.Template{}
 	for _, name := range []string{
 		"shop", "checkout", "orders", "order", "problem", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
-		"desk_replay", "desk_new", "desk_audit",
+		"desk_replay", "desk_new", "desk_audit", "ops",
 	} {
 		one, err := base.Clone()
 		if err != nil {
@@ -98,7 +99,7 @@ func (p *Pages) fill(c echo.Context, v *page) {
 	if v.Who = identity.From(r.Context()); v.Who.Guest() {
 		v.Who = p.front.Who(r)
 	}
-	v.Finding, v.Desk = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters)
+	v.Finding, v.Desk, v.Ops = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters), v.Who.May(identity.ReadStats)
 	if theme, err := r.Cookie("theme"); err == nil && (theme.Value == "light" || theme.Value == "dark") {
 		v.Theme = theme.Value
 	}

@@ -11,10 +11,8 @@ import (
 	"example.com/orders/services/order-api/client/system"
 )
 
-const (
-	newFor       = time.Minute // how long the page tells of a change in its first sentence
-	wholeSeconds = time.Second
-)
+// newFor is how long the first sentence tells of a change, and a worker counts as new.
+const newFor = time.Minute
 
 // Promised says whether orders are begun in time.
 func (v opsPage) Promised() stateWords {
@@ -95,7 +93,7 @@ func (v opsPage) Behind() string {
 	case m.Fresh == nil:
 		return count(int(m.Lag), "record")
 	case v.At.Sub(*m.Fresh) > behindFor:
-		return span(v.At.Sub(*m.Fresh).Truncate(wholeSeconds).Seconds())
+		return span(v.At.Sub(*m.Fresh).Truncate(time.Second).Seconds())
 	}
 	return ""
 }

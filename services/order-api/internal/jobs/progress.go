@@ -105,11 +105,11 @@ func (j *Jobs) find(ctx context.Context, id string, ask func() error) error {
 func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progress, next string, err error) {
 	jobs, next, err := j.cfg.View.Jobs(ctx, view.JobFilter{Limit: limit, Cursor: cursor})
 	for _, job := range jobs {
-		p, err := j.Get(ctx, job.ID)
+		known, results, err := j.cfg.View.JobResults(ctx, job.ID)
 		if err != nil {
 			return nil, "", err
 		}
-		all = append(all, p)
+		all = append(all, progress(known, results))
 	}
 	return all, next, err
 }

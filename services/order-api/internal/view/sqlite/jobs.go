@@ -265,14 +265,15 @@ func (s *Store) JobItems(ctx context.Context, j *view.Job, from, to int) (ids []
 	return ids, err
 }
 
-// settleItem computes the outcome of the items of a dead letter. A trigger counts it.
+// settleItem computes the outcome of the items of a dead letter. A trigger counts it. A failure of which only
+// the state of its order is known has no message, and its cause does not count as a new one.
 const settleItem = `UPDATE job_items AS i SET (outcome, failed_step, reason, cause, new, rev, at) = (SELECT outcome,
   CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END, CASE outcome WHEN 'failed-again' THEN reason ELSE '' END, cause, new, rev, at
 FROM (SELECT coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at, 0) AS at,
   coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
   coalesce(CASE WHEN i.number = 0 THEN l.cause ELSE x.cause END, '') AS cause,
-  x.cause IS NOT NULL AND (SELECT count(*) > 0 AND NOT max(p.cause = x.cause) FROM failures p
-    WHERE p.dead_letter = x.dead_letter AND p.number < x.number) AS new,
+  coalesce(x.message, '') <> '' AND (SELECT count(*) > 0 AND NOT max(p.cause = x.cause) FROM failures p
+    WHERE p.dead_letter = x.dead_letter AND p.number < x.number AND p.message <> '') AS new,
   CASE WHEN f.passes THEN 'would-pass' WHEN NOT f.passes THEN 'would-fail'
     WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
     WHEN i.number > 0 AND EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number)

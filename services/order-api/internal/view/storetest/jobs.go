@@ -112,8 +112,13 @@ func countsResults(t *testing.T, s *store) {
 	s.check(err)
 	equal(t, "the same job", *found, s.job(twin.ID))
 	equal(t, "the failure with its cause", all[1], view.JobResult{Outcome: view.FailedAgain, Failed: order.StepShipping, Reason: "no-route", Cause: "cause", New: true, Count: 1, Revs: 5, Last: minute(5)})
-	before.CauseID = "cause"
-	s.apply(before)
+	dead.Message = ""
+	s.apply(dead)
+	_, all, err = s.JobResults(t.Context(), twin.ID)
+	s.check(err)
+	equal(t, "its record is not known yet", all[1].New, false)
+	dead.Message, before.CauseID = "no route", "cause"
+	s.apply(dead, before)
 	_, all, err = s.JobResults(t.Context(), twin.ID)
 	s.check(err)
 	equal(t, "the cause is the one that it had before", all[1].New, false)

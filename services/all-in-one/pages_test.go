@@ -33,7 +33,7 @@ var axe string
 // site is a running application, as a browser sees it.
 type site struct {
 	url, inbox, smtp, brokers string
-	api                *client.Client
+	api                       *client.Client
 }
 
 // openSite runs the whole application until the test ends.

@@ -54,11 +54,20 @@ type Job struct {
 // JobChunk is a part of the frozen selection of a job.
 type JobChunk struct {
 	JobHead
-	N   int      `json:"n"` // from 0
-	IDs []string `json:"ids"`
+	N   int      `json:"n"`             // from 0
+	IDs []string `json:"ids,omitempty"` // of our own dead letters; or nil
+	// Ranges has those of another program: they are the items in the sequence of the ranges.
+	Ranges []Range `json:"ranges,omitempty"`
 }
 
-// MaxChunk is how many IDs all chunks but the last have.
+// Range is a stretch of records in a partition of a dead-letter topic of another program: its partition,
+// its first offset and its last one.
+type Range [3]int64
+
+// Len is how many records the range has.
+func (r Range) Len() int { return int(r[2] - r[1] + 1) }
+
+// MaxChunk is how many items all chunks but the last have.
 const MaxChunk = 1000
 
 // JobEvent changes the state of a job, or its rate.
@@ -216,7 +225,14 @@ func rateOf(n float64) bool { return n >= 0 && !math.IsInf(n, 1) }
 
 // Fault names the first field of the chunk that is not as it must be, or is "".
 func (c *JobChunk) Fault() string {
-	if c.N < 0 || len(c.IDs) < 1 || len(c.IDs) > MaxChunk {
+	n := len(c.IDs)
+	for _, r := range c.Ranges {
+		if r[0] < 0 || r[0] > math.MaxInt32 || r[1] < 0 || r[2] < r[1] || r[2]-r[1] >= MaxChunk || len(c.IDs) > 0 {
+			return "ranges"
+		}
+		n += r.Len()
+	}
+	if c.N < 0 || n < 1 || n > MaxChunk {
 		return "ids"
 	}
 	return ""

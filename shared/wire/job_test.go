@@ -23,7 +23,11 @@ func job() wire.Job {
 }
 
 func jobChunk() wire.JobChunk {
-	return wire.JobChunk{JobHead: jobHead, N: 1, IDs: []string{"3-124", "orders.dlt:0-7"}}
+	return wire.JobChunk{JobHead: jobHead, N: 1, IDs: []string{"3-124", "3-125"}}
+}
+
+func rangeChunk() wire.JobChunk {
+	return wire.JobChunk{JobHead: jobHead, N: 1, Ranges: []wire.Range{{0, 7, 999}, {3, 0, 6}}}
 }
 
 func jobEvent() wire.JobEvent {
@@ -77,14 +81,15 @@ func TestNoRecordOfAJobReplacesAnother(t *testing.T) {
 
 // readers and records have the functions that read and write the records of jobs.
 var readers = map[string]func(*kgo.Record) error{
-	"job":   func(r *kgo.Record) error { _, err := wire.ReadJob(r); return err },
-	"chunk": func(r *kgo.Record) error { _, err := wire.ReadJobChunk(r); return err },
-	"event": func(r *kgo.Record) error { _, err := wire.ReadJobEvent(r); return err },
-	"batch": func(r *kgo.Record) error { _, err := wire.ReadJobBatch(r); return err },
+	"job":    func(r *kgo.Record) error { _, err := wire.ReadJob(r); return err },
+	"chunk":  func(r *kgo.Record) error { _, err := wire.ReadJobChunk(r); return err },
+	"ranges": func(r *kgo.Record) error { _, err := wire.ReadJobChunk(r); return err },
+	"event":  func(r *kgo.Record) error { _, err := wire.ReadJobEvent(r); return err },
+	"batch":  func(r *kgo.Record) error { _, err := wire.ReadJobBatch(r); return err },
 }
 
 var records = map[string]func() *kgo.Record{
-	"job": job().Record, "chunk": jobChunk().Record, "event": jobEvent().Record, "batch": jobBatch().Record,
+	"job": job().Record, "chunk": jobChunk().Record, "ranges": rangeChunk().Record, "event": jobEvent().Record, "batch": jobBatch().Record,
 }
 
 func TestWhatIsNoRecordOfAJobIsUndecodable(t *testing.T) {
@@ -109,9 +114,17 @@ func TestWhatIsNoRecordOfAJobIsUndecodable(t *testing.T) {
 		{"job", `{"op":"replace","path":"/note","value":"<b>"}`, nested(200)},
 		{"job", `the rate card`, `the\nrate card`},
 		{"job", `the rate card`, strings.Repeat("x", wire.MaxReason)},
-		{"chunk", `["3-124","orders.dlt:0-7"]`, `[]`},
-		{"chunk", `["3-124","orders.dlt:0-7"]`, `[1]`},
-		{"chunk", `["3-124","orders.dlt:0-7"]`, `["` + strings.Repeat(`","`, wire.MaxChunk) + `"]`},
+		{"chunk", `["3-124","3-125"]`, `[]`},
+		{"chunk", `["3-124","3-125"]`, `[1]`},
+		{"chunk", `["3-124","3-125"]`, `["` + strings.Repeat(`","`, wire.MaxChunk) + `"]`},
+		{"ranges", `"ranges"`, `"ids":["3-124"],"ranges"`},
+		{"ranges", `[0,7,999]`, `[-1,7,999]`},
+		{"ranges", `[0,7,999]`, `[2147483648,7,999]`},
+		{"ranges", `[0,7,999]`, `[0,-7,9]`},
+		{"ranges", `[0,7,999]`, `[0,7,6]`},
+		{"ranges", `[0,7,999]`, `[0,7,1007]`},
+		{"ranges", `[0,7,999]`, `[0,6,999]`},
+		{"ranges", `[0,7,999]`, `[0,-9223372036854775808,9223372036854775807]`},
 		{"chunk", `"n":1`, `"n":2`},
 		{"chunk", `"n":1`, `"n":-1`},
 		{"event", `"halt"`, `"explode"`},

@@ -173,7 +173,7 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"outcome":   act(wire.Refused).Record(),
 		"decision":  decision(wire.Edit).Record(),
 		"job":       job().Record(),
-		"job-chunk": jobChunk().Record(),
+		"job-chunk": jobChunk().Record(), "job-ranges": rangeChunk().Record(),
 		"job-event": jobEvent().Record(),
 		"job-batch": jobBatch().Record(),
 		"void":      wire.VoidNumber{Origin: w.Origin, Reason: "duplicate", Cause: placedBy, At: at}.Record(),

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,5 +164,22 @@ func TestBreakItIsForOperatorsWhereThereIsSomethingToBreak(t *testing.T) {
 	}
 	if len(b.did) > 0 {
 		t.Errorf("did %v, want nothing", b.did)
+	}
+}
+
+func TestBreakItIsASectionOfOperations(t *testing.T) {
+	t.Parallel()
+	s, without := guarded(t, breakable(t, &breaker{})), guarded(t, withPages(t))
+	page := s.reader(t, "Bearer operator").opened("/ops?broke=kill", "Break it", "The worker was killed.", `<option value="42">process 42</option>`,
+		`value="works" checked`, `name="act" value="kill">Kill it`, "Story: maildown.txtar")
+	if strings.Contains(page, "aria-disabled") {
+		t.Error("a button is disabled for an operator")
+	}
+	page = s.reader(t, "Bearer viewer").opened("/ops", "Break it", "Needs the role operator", `aria-describedby="break-needs">Kill it`)
+	if strings.Contains(page, `value="kill"`) {
+		t.Error("a viewer has a button that acts")
+	}
+	if strings.Contains(without.reader(t, "Bearer admin").opened("/ops"), "Break it") {
+		t.Error("an API without a breaker has the section")
 	}
 }

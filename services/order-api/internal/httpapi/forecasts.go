@@ -75,7 +75,7 @@ func (p *parameters) position(name string) int {
 
 // causesOf are the causes of the dead letters of a job, by their IDs.
 func (a *api) causesOf(ctx context.Context, job jobs.Progress) (map[string]string, error) {
-	ids, err := a.view.JobItems(ctx, job.ID, 0, job.Total)
+	ids, err := a.view.JobItems(ctx, &job.Job, 0, job.Total)
 	if err != nil {
 		return nil, err
 	}

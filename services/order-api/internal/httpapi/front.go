@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/client/system"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
@@ -51,6 +53,9 @@ func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.I
 func (f Front) Break(c echo.Context, target string, effect func() error) error {
 	return f.record(c, trail.Act{Kind: trail.Break, Target: target}, effect)
 }
+
+// System returns the system as it is now, with all points.
+func (f Front) System(ctx context.Context) system.Stats { return f.Stats.Now(ctx) }
 
 // Log logs the error of a request that the pages answer themselves, as the error handler logs others.
 func (f Front) Log(c echo.Context, err error) { f.logRefused(c, toProblem(err), err) }

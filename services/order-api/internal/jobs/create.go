@@ -60,14 +60,12 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 	if err := j.cfg.View.Fresh(ctx); err != nil {
 		return wire.Job{}, err
 	}
-	ids, err := j.selected(ctx, s)
+	items, err := j.selected(ctx, s)
 	if err != nil {
 		return wire.Job{}, err
 	}
-	if s.Topic, err = j.topicOf(ctx, s, ids); err != nil {
-		return wire.Job{}, err
-	}
-	job, chunks, err := s.define(j.newID(s.Topic), ids, order.Cause{Actor: identity.From(ctx).Actor()})
+	s.Topic = items.topic
+	job, chunks, err := s.define(j.newID(s.Topic), items, order.Cause{Actor: identity.From(ctx).Actor()})
 	if err != nil {
 		return wire.Job{}, err
 	}
@@ -104,31 +102,44 @@ func (j *Jobs) newID(topic string) (id string) {
 	}
 }
 
-// selected are the IDs that a spec selects, each once.
-func (j *Jobs) selected(ctx context.Context, s Spec) (ids []string, err error) {
+// selection is what a job replays.
+type selection struct {
+	topic  string       // dead-letter topic of another program; or empty: ours
+	ids    []string     // of ours, each once
+	ranges []wire.Range // of those of another program, which are sorted and do not overlap
+	total  int
+}
+
+// selected is what a spec selects.
+func (j *Jobs) selected(ctx context.Context, s Spec) (items selection, err error) {
 	most := MaxItems
 	if s.DryRun {
 		most = MaxDryRun
 	}
-	if ids = s.IDs; ids == nil {
+	ids := s.IDs
+	if ids == nil {
 		ids, err = j.choose(ctx, s, most)
 	}
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return items, err
+	case len(ids) == 0:
+		return items, ErrEmpty
 	}
+	if items, err = j.sort(ctx, s, ids); err == nil && items.total > most {
+		err = fmt.Errorf("%w: more than %d dead letters", ErrSpec, most)
+	}
+	return items, err
+}
+
+// once returns some IDs, each once.
+func once(ids []string) []string {
 	seen := map[string]bool{}
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		again := seen[id]
 		seen[id] = true
 		return again
 	})
-	switch {
-	case len(ids) == 0:
-		return nil, ErrEmpty
-	case len(ids) > most:
-		return nil, fmt.Errorf("%w: more than %d dead letters", ErrSpec, most)
-	}
-	return ids, nil
 }
 
 // choose are the IDs that a filter selects. Of more than a dry run takes, each cause has a share.
@@ -159,10 +170,10 @@ func (j *Jobs) choose(ctx context.Context, s Spec, most int) ([]string, error) {
 }
 
 // define returns the records of a new job.
-func (s *Spec) define(id string, ids []string, cause order.Cause) (wire.Job, []wire.JobChunk, error) {
+func (s *Spec) define(id string, items selection, cause order.Cause) (wire.Job, []wire.JobChunk, error) {
 	head := wire.JobHead{ID: id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
 	job := wire.Job{
-		JobHead: head, Kind: wire.JobReplay, Total: len(ids), Selection: s.Text, Topic: s.Topic, ReplayTo: s.ReplayTo,
+		JobHead: head, Kind: wire.JobReplay, Total: items.total, Selection: s.Text, Topic: s.Topic, ReplayTo: s.ReplayTo,
 		Rate: s.Rate, Ramp: s.Ramp, StopAbove: s.StopAbove, Patch: s.Patch, Override: s.Override, Reason: s.Reason,
 	}
 	if job.Ramp == nil {
@@ -174,10 +185,7 @@ func (s *Spec) define(id string, ids []string, cause order.Cause) (wire.Job, []w
 	if s.DryRun || s.Topic != "" { // nothing fails, or no result is known
 		job.Ramp, job.StopAbove = []int{}, 0
 	}
-	var chunks []wire.JobChunk
-	for part := range slices.Chunk(ids, wire.MaxChunk) {
-		chunks = append(chunks, wire.JobChunk{JobHead: head, N: len(chunks), IDs: part})
-	}
+	chunks := items.chunks(head)
 	job.Chunks = len(chunks)
 	if _, faults := edit.ParsePatch(s.Patch); s.Patch != nil && len(faults) > 0 {
 		return job, nil, fmt.Errorf("%w: %w", ErrSpec, &edit.InvalidError{Faults: faults})
@@ -186,6 +194,26 @@ func (s *Spec) define(id string, ids []string, cause order.Cause) (wire.Job, []w
 		return job, nil, fmt.Errorf("%w: %s", ErrSpec, fault)
 	}
 	return job, chunks, nil
+}
+
+// chunks are the records of a selection.
+func (s *selection) chunks(head wire.JobHead) (all []wire.JobChunk) {
+	for part := range slices.Chunk(s.ids, wire.MaxChunk) {
+		all = append(all, wire.JobChunk{JobHead: head, N: len(all), IDs: part})
+	}
+	room := 0 // in the last chunk
+	for _, r := range s.ranges {
+		for r.Len() > 0 {
+			if room == 0 {
+				all, room = append(all, wire.JobChunk{JobHead: head, N: len(all)}), wire.MaxChunk
+			}
+			part := wire.Range{r[0], r[1], min(r[2], r[1]+int64(room)-1)}
+			last := &all[len(all)-1]
+			last.Ranges = append(last.Ranges, part)
+			r[1], room = part[2]+1, room-part.Len()
+		}
+	}
+	return all
 }
 
 // Event asks for a change of a job: pause, resume, cancel, or another rate.

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +51,7 @@ func (f *Foreign) check(topic, replayTo string) error {
 
 // Limits of targets: how many IDs it asks for at once, and about how many topics it asks Kafka.
 const (
-	maxSourced = 10_000
+	maxSourced = 1_000
 	maxTargets = 20
 )
 
@@ -102,25 +101,20 @@ type foreignReading struct {
 
 // Make implements Reading.
 func (f *foreignReading) Make(ctx context.Context, j *view.Job, ids []string) ([]Item, error) {
-	touched, err := f.view.Touched(ctx, j.Topic, ids)
+	states, edited, err := f.view.Touched(ctx, j.Topic, ids)
 	if err != nil {
 		return nil, err
 	}
 	items, wanted := make([]Item, len(ids)), make([]string, 0, len(ids))
-	values := map[string][]byte{}
 	for i, id := range ids {
-		l, known := touched[id]
-		if known && !(j.Override && l.State == view.SentOn) {
-			items[i].Skip = settled(l.State)
-		}
-		if known && l.Edit != nil {
-			values[id] = l.Edit.Value
+		if state := states[id]; !(j.Override && state == view.SentOn) {
+			items[i].Skip = settled(state)
 		}
 		if items[i].Skip == "" {
 			wanted = append(wanted, id)
 		}
 	}
-	made, err := f.Next(ctx, wanted, values)
+	made, err := f.Next(ctx, wanted, edited)
 	if err != nil {
 		return nil, err
 	}
@@ -152,42 +146,64 @@ func settled(s view.DeadLetterState) wire.SkipReason {
 	return ""
 }
 
-// topicOf is the dead-letter topic of another program that all of some dead letters are in, or empty for
-// ours. It sorts those of another program as they are in their topic: it is read once, and records with
-// the same key keep their sequence.
-func (j *Jobs) topicOf(ctx context.Context, s Spec, ids []string) (string, error) {
-	places := make([]foreign.Place, len(ids))
-	for i, id := range ids {
-		if places[i], _ = foreign.ParseID(id); places[i].Topic != places[0].Topic {
-			return "", fmt.Errorf("%w: dead letters of several topics: choose those of one", ErrSpec)
+// sort sorts dead letters of another program as they are in their topic: it is read once, and records with the
+// same key keep their sequence. All must be of one topic, or all ours.
+func (j *Jobs) sort(ctx context.Context, s Spec, ids []string) (selection, error) {
+	first, _ := foreign.ParseID(ids[0])
+	items, offsets := selection{topic: first.Topic}, map[int32][]int64{}
+	for _, id := range ids {
+		p, ok := foreign.ParseID(id)
+		if p.Topic != items.topic {
+			return items, fmt.Errorf("%w: dead letters of several topics: choose those of one", ErrSpec)
+		}
+		if ok {
+			offsets[p.Partition] = append(offsets[p.Partition], p.Offset)
 		}
 	}
-	topic := places[0].Topic
-	if s.Topic != "" && s.Topic != topic {
-		return "", fmt.Errorf("%w: the dead letters are not of topic %s", ErrSpec, s.Topic)
+	if s.Topic != "" && s.Topic != items.topic {
+		return items, fmt.Errorf("%w: the dead letters are not of topic %s", ErrSpec, s.Topic)
 	}
-	if topic == "" {
-		if s.ReplayTo != "" {
-			return "", fmt.Errorf("%w: only dead letters of other programs are replayed to another topic", ErrSpec)
-		}
-		return "", nil
+	if items.topic != "" {
+		items.add(offsets)
+		return items, j.checkForeign(ctx, s, items.topic, ids)
 	}
+	if s.ReplayTo != "" {
+		return items, fmt.Errorf("%w: only dead letters of other programs are replayed to another topic", ErrSpec)
+	}
+	items.ids = once(ids)
+	items.total = len(items.ids)
+	return items, nil
+}
+
+// checkForeign is an error if a job cannot replay dead letters of a topic of another program.
+func (j *Jobs) checkForeign(ctx context.Context, s Spec, topic string, ids []string) error {
 	if err := j.cfg.Foreign.check(topic, s.ReplayTo); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrSpec, err)
+		return fmt.Errorf("%w: %w", ErrSpec, err)
 	}
 	if s.ReplayTo == "" {
 		if err := j.cfg.Foreign.targets(ctx, topic, ids); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if s.DryRun || len(s.Patch) > 0 {
-		return "", fmt.Errorf("%w: only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first", ErrSpec)
+		return fmt.Errorf("%w: only orders can be patched or tried: edit dead letters of other programs one by one, and replay one of them first", ErrSpec)
 	}
-	slices.SortFunc(places, func(a, b foreign.Place) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
-	for i, p := range places {
-		ids[i] = p.ID()
+	return nil
+}
+
+// add adds the dead letters at offsets, by partition.
+func (s *selection) add(offsets map[int32][]int64) {
+	for _, partition := range slices.Sorted(maps.Keys(offsets)) {
+		of := offsets[partition]
+		slices.Sort(of)
+		for _, at := range slices.Compact(of) {
+			n := len(s.ranges)
+			if n > 0 && s.ranges[n-1][0] == int64(partition) && s.ranges[n-1][2] == at-1 {
+				s.ranges[n-1][2] = at
+			} else {
+				s.ranges = append(s.ranges, wire.Range{int64(partition), at, at})
+			}
+			s.total++
+		}
 	}
-	return topic, nil
 }

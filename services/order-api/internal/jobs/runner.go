@@ -202,7 +202,7 @@ func (r *runner) make(ctx context.Context, t *tally, n int) ([]Item, error) {
 
 // from makes n items of a job from one on, or fewer.
 func (r *runner) from(ctx context.Context, j view.Job, from, n int) ([]Item, error) {
-	ids, err := r.cfg.View.JobItems(ctx, r.id, from, from+n)
+	ids, err := r.cfg.View.JobItems(ctx, &j, from, from+n)
 	if err == nil {
 		err = r.open(&j)
 	}

@@ -187,23 +187,26 @@ func (d *draft) fromForeign(r *kgo.Record) {
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Foreign: r.Topic, Partition: r.Partition, Offset: r.Offset}, order.Order{}))
 }
 
-// Touched returns those of some dead letters of another program that are not open, or were edited. The
-// IDs are of one topic. Only the states, and the values of edits, are filled in.
-func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[string]DeadLetter, error) {
+// Touched returns the states of those of some dead letters of a topic of another program that are not open,
+// or were edited, and the values of the newest edits, by their IDs.
+func (v *View) Touched(ctx context.Context, topic string, ids []string) (states map[string]DeadLetterState, edited map[string][]byte, err error) {
 	wanted := map[int32][]int64{}
 	for _, id := range ids {
 		if p, ok := foreign.ParseID(id); ok && p.Topic == topic {
 			wanted[p.Partition] = append(wanted[p.Partition], p.Offset)
 		}
 	}
-	touched := map[string]DeadLetter{}
+	states, edited = map[string]DeadLetterState{}, map[string][]byte{}
 	for partition, offsets := range wanted {
 		from, to := slices.Min(offsets), slices.Max(offsets)
 		var sent [][2]int64
 		err := v.ask(func() error {
 			found, err := v.cfg.Store.Touched(ctx, topic, partition, from, to)
 			for _, l := range found {
-				touched[l.ID()] = l
+				states[l.ID()] = l.State
+				if l.Edit != nil {
+					edited[l.ID()] = l.Edit.Value
+				}
 			}
 			if err == nil {
 				sent, err = v.cfg.Store.SentOn(ctx, topic, partition, from, to)
@@ -211,15 +214,13 @@ func (v *View) Touched(ctx context.Context, topic string, ids []string) (map[str
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, at := range within(offsets, sent) {
-			l := DeadLetter{Foreign: topic, Partition: partition, Offset: at}
-			l.Edit, l.State = touched[l.ID()].Edit, SentOn
-			touched[l.ID()] = l
+			states[foreign.Place{Topic: topic, Partition: partition, Offset: at}.ID()] = SentOn
 		}
 	}
-	return touched, nil
+	return states, edited, nil
 }
 
 // within are those of some offsets that are in ranges.

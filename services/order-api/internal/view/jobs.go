@@ -97,13 +97,13 @@ func (v *View) Jobs(ctx context.Context, f JobFilter) (all []Job, next string, e
 }
 
 // JobItems returns the IDs of the dead letters of a job from item from up to, but not including, item to.
-func (v *View) JobItems(ctx context.Context, id string, from, to int) (ids []string, err error) {
+func (v *View) JobItems(ctx context.Context, j *Job, from, to int) (ids []string, err error) {
 	err = v.ask(func() (err error) {
-		ids, err = v.cfg.Store.JobItems(ctx, id, from, to)
+		ids, err = v.cfg.Store.JobItems(ctx, j, from, to)
 		return err
 	})
 	if err == nil && len(ids) != to-from {
-		err = fmt.Errorf("items %d to %d of job %.100q: %w", from, to, id, cmp.Or(v.life.complete(), ErrUnknown))
+		err = fmt.Errorf("items %d to %d of job %.100q: %w", from, to, j.ID, cmp.Or(v.life.complete(), ErrUnknown))
 	}
 	return ids, err
 }

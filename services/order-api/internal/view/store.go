@@ -95,7 +95,7 @@ type Store interface {
 	// that is zero, and at most Limit of them.
 	Jobs(ctx context.Context, f JobFilter, after Cursor) ([]Job, error)
 	// JobItems returns the selected IDs of a job between two items, as far as they are known.
-	JobItems(ctx context.Context, id string, from, to int) ([]string, error)
+	JobItems(ctx context.Context, j *Job, from, to int) ([]string, error)
 	// JobResults returns a job, or nil, and counts its items that were sent. Without a final outcome, a
 	// replay has failed again if the dead letter has a later one, and found its order ended if that was
 	// erased.

@@ -40,6 +40,7 @@ type page struct {
 	Sign    bool   // there is something to sign in with
 	Finding bool   // the visitor may search orders
 	Desk    bool   // the visitor may see dead letters
+	Ops     bool   // the visitor may see the state of the system
 }
 
 // parseTemplates returns a template for each page: layout and parts, and the file of the page, which
@@ -52,7 +53,7 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	all := map[string]*template.Template{}
 	for _, name := range []string{
 		"shop", "checkout", "orders", "order", "problem", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
-		"desk_replay", "desk_new", "desk_audit",
+		"desk_replay", "desk_new", "desk_audit", "ops",
 	} {
 		one, err := base.Clone()
 		if err != nil {
@@ -61,6 +62,9 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 		files := []string{"templates/" + name + ".html"}
 		if strings.HasPrefix(name, "desk_") {
 			files = append(files, "templates/desk.html")
+		}
+		if name == "ops" {
+			files = append(files, "templates/ops_break.html")
 		}
 		if all[name], err = one.ParseFS(templateFiles, files...); err != nil {
 			return nil, err
@@ -98,7 +102,7 @@ func (p *Pages) fill(c echo.Context, v *page) {
 	if v.Who = identity.From(r.Context()); v.Who.Guest() {
 		v.Who = p.front.Who(r)
 	}
-	v.Finding, v.Desk = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters)
+	v.Finding, v.Desk, v.Ops = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters), v.Who.May(identity.ReadStats)
 	if theme, err := r.Cookie("theme"); err == nil && (theme.Value == "light" || theme.Value == "dark") {
 		v.Theme = theme.Value
 	}

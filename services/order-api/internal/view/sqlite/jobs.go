@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/services/order-api/internal/foreign"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -18,8 +19,8 @@ const (
 	addJob      = "INSERT INTO jobs (id, at, partition, final, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
 	keepJob     = addJob + "DO NOTHING"
 	putJob      = addJob + "DO UPDATE SET final = excluded.final, value = excluded.value"
-	addChunk    = "INSERT INTO job_chunks (job, n, ids) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-	getChunk    = "SELECT ids FROM job_chunks WHERE job = ? AND n = ?"
+	addChunk    = "INSERT INTO job_chunks (job, n, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+	getChunks   = "SELECT value FROM job_chunks WHERE job = ? AND n BETWEEN ? AND ? ORDER BY n"
 	addItem     = `INSERT INTO job_items (job, item, step, partition, "offset", number) VALUES (?, ?, ?, ?, ?, ?)`
 	putForecast = `INSERT INTO forecasts (job, partition, "offset", passes, at, value) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET passes = excluded.passes, at = excluded.at, value = excluded.value`
@@ -34,11 +35,11 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	case view.JobDefined:
 		return tx.storeJob(ctx, keepJob, view.NewJob(c.Job, c.Partition))
 	case view.JobSelected:
-		ids, err := json.Marshal(c.IDs)
+		value, err := json.Marshal(c.JobChunk)
 		if err != nil {
 			return err
 		}
-		return tx.exec(ctx, addChunk, c.ID, c.N, string(ids))
+		return tx.exec(ctx, addChunk, c.ID, c.N, string(value))
 	case view.JobEvented:
 		j, err := tx.job(ctx, c.ID)
 		if err != nil || j == nil {
@@ -72,18 +73,56 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 	return fmt.Errorf("unknown change %T", c)
 }
 
-// batch are the IDs of the items of a job between two of them, as far as they are known.
-func (tx *transaction) batch(ctx context.Context, job string, from, to int) (ids []string, err error) {
-	for n := from / wire.MaxChunk; n*wire.MaxChunk < to; n++ {
-		var chunk string
-		if found, err := tx.scan(ctx, getChunk, []any{job, n}, &chunk); err != nil || !found {
-			return nil, err
+// selected are the items of a job between two of them, as far as they are known.
+type selected struct {
+	ids    []string
+	ranges []wire.Range
+}
+
+// add adds the items of a chunk, as its row has them, that are between two items.
+func (s *selected) add(value string, from, to int) error {
+	var c wire.JobChunk
+	if err := json.Unmarshal([]byte(value), &c); err != nil {
+		return err
+	}
+	first := c.N * wire.MaxChunk
+	s.ids = append(s.ids, c.IDs[min(max(from-first, 0), len(c.IDs)):min(to-first, len(c.IDs))]...)
+	for _, r := range c.Ranges {
+		next := first + r.Len()
+		if part := (wire.Range{r[0], r[1] + int64(max(from-first, 0)), r[2] - int64(max(next-to, 0))}); part.Len() > 0 {
+			s.ranges = append(s.ranges, part)
 		}
-		if err := stretch(&ids, chunk, n, from, to); err != nil {
-			return nil, err
+		first = next
+	}
+	return nil
+}
+
+// chunks are the arguments of getChunks for the items between two of a job.
+func chunks(job string, from, to int) []any {
+	return []any{job, from / wire.MaxChunk, (to - 1) / wire.MaxChunk}
+}
+
+// items are those of a job between two of them.
+func (tx *transaction) items(ctx context.Context, job string, from, to int) (items selected, err error) {
+	s, err := tx.prepare(ctx, getChunks)
+	if err != nil {
+		return items, err
+	}
+	rows, err := s.QueryContext(ctx, chunks(job, from, to)...)
+	if err != nil {
+		return items, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value string
+		if err := rows.Scan(&value); err != nil {
+			return items, err
+		}
+		if err := items.add(value, from, to); err != nil {
+			return items, err
 		}
 	}
-	return ids, nil
+	return items, rows.Err()
 }
 
 // sent adds the items of a batch that were sent and have results.
@@ -91,11 +130,11 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 	if len(b.Numbers) == 0 {
 		return nil
 	}
-	ids, err := tx.batch(ctx, b.ID, b.From, b.To)
-	if err != nil {
+	items, err := tx.items(ctx, b.ID, b.From, b.To)
+	if err != nil || len(items.ids) != b.To-b.From {
 		return err
 	}
-	for i, id := range ids {
+	for i, id := range items.ids {
 		at, ok := origin(id)
 		if b.Numbers[i] == 0 || !ok {
 			continue
@@ -132,17 +171,6 @@ func (tx *transaction) forecast(ctx context.Context, f wire.Forecast) error {
 		return err
 	}
 	return tx.settleItems(ctx, at.Partition, at.Offset)
-}
-
-// stretch appends the IDs of a chunk that are in a range of items.
-func stretch(ids *[]string, chunk string, n, from, to int) error {
-	var all []string
-	if err := json.Unmarshal([]byte(chunk), &all); err != nil {
-		return err
-	}
-	first := n * wire.MaxChunk
-	*ids = append(*ids, all[min(max(from-first, 0), len(all)):min(to-first, len(all))]...)
-	return nil
 }
 
 // storedJob is a job as its row has it: with what the record of its definition has in headers.
@@ -219,16 +247,21 @@ func (s *Store) jobs(ctx context.Context, query string, args []any) (all []view.
 }
 
 // JobItems implements view.Store.
-func (s *Store) JobItems(ctx context.Context, id string, from, to int) (ids []string, err error) {
-	const query = "SELECT n, ids FROM job_chunks WHERE job = ? AND n BETWEEN ? AND ? ORDER BY n"
+func (s *Store) JobItems(ctx context.Context, j *view.Job, from, to int) (ids []string, err error) {
+	var items selected
 	err = s.each(ctx, "the selection of a job", func(scan scan) error {
-		var n int
-		var chunk string
-		if err := scan(&n, &chunk); err != nil {
+		var value string
+		if err := scan(&value); err != nil {
 			return err
 		}
-		return stretch(&ids, chunk, n, from, to)
-	}, query, []any{id, from / wire.MaxChunk, (to - 1) / wire.MaxChunk})
+		return items.add(value, from, to)
+	}, getChunks, chunks(j.ID, from, to))
+	ids = items.ids
+	for _, r := range items.ranges {
+		for at := r[1]; at <= r[2]; at++ {
+			ids = append(ids, foreign.Place{Topic: j.Topic, Partition: int32(r[0]), Offset: at}.ID())
+		}
+	}
 	return ids, err
 }
 

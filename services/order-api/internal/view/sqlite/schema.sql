@@ -98,14 +98,14 @@ CREATE INDEX acts_act ON acts (act, at, id);
 CREATE INDEX acts_target ON acts (target, at, id);
 CREATE INDEX acts_outcome ON acts (outcome, at, id);
 
--- Replay jobs. value is the JSON of view.Job; the other columns are for queries. A chunk holds IDs of the selection, and may come
--- before its job.
+-- Replay jobs. value is the JSON of view.Job; the other columns are for queries. The value of a chunk is the JSON of
+-- wire.JobChunk; a chunk may come before its job.
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY, at INTEGER NOT NULL, partition INTEGER NOT NULL, final INTEGER NOT NULL, value TEXT NOT NULL
 );
 CREATE INDEX jobs_at ON jobs (at, id);
 CREATE INDEX jobs_open ON jobs (partition, at, id) WHERE NOT final;
-CREATE TABLE job_chunks (job TEXT NOT NULL, n INTEGER NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
+CREATE TABLE job_chunks (job TEXT NOT NULL, n INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
 
 -- The items of jobs that were sent, and which replay of which dead letter each was; the number is 0 in a dry run. The columns from
 -- outcome on follow from replays, forecasts, failures, dead_letters and erased. rev and at are 0 while nothing is known.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"example.com/orders/services/order-api/internal/foreign"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/wire"
 )
@@ -30,14 +29,6 @@ WHERE s.job = ? AND "foreign" = ? AND dlq_partition = s.partition AND dlq_offset
 // span is a range of offsets, with both ends.
 type span [2]int64
 
-// spans are the ranges of some offsets.
-func spans(offsets []int64) (all []span) {
-	for _, at := range slices.Compact(slices.Sorted(slices.Values(offsets))) {
-		all = append(all, span{at, at})
-	}
-	return joinSpans(all)
-}
-
 // joinSpans joins ranges that overlap or touch.
 func joinSpans(some []span) (all []span) {
 	slices.SortFunc(some, func(a, b span) int { return int(a[0] - b[0]) })
@@ -54,18 +45,27 @@ func joinSpans(some []span) (all []span) {
 // sendOn notes which dead letters of other programs a batch has replayed. Their rows are changed by
 // settleSent: that takes longer than to send them.
 func (tx *transaction) sendOn(ctx context.Context, j *view.Job, b wire.JobBatch) error {
-	ids, err := tx.batch(ctx, b.ID, b.From, b.To)
+	items, err := tx.items(ctx, b.ID, b.From, b.To)
 	if err != nil {
 		return err
 	}
-	sent := map[int32][]int64{}
-	for i, id := range ids {
-		if p, ok := foreign.ParseID(id); ok && b.Skipped[b.From+i] == "" {
-			sent[p.Partition] = append(sent[p.Partition], p.Offset)
+	sent, item := map[int32][]span{}, b.From
+	for _, r := range items.ranges {
+		p := int32(r[0])
+		for first := r[1]; first <= r[2]; {
+			last := first
+			for ; last <= r[2] && b.Skipped[item] == ""; last, item = last+1, item+1 {
+			}
+			if first < last {
+				sent[p] = append(sent[p], span{first, last - 1})
+			}
+			first = last
+			for ; first <= r[2] && b.Skipped[item] != ""; first, item = first+1, item+1 {
+			}
 		}
 	}
-	for partition, offsets := range sent {
-		if err := tx.sendOnOf(ctx, j, partition, spans(offsets)); err != nil {
+	for partition, all := range sent {
+		if err := tx.sendOnOf(ctx, j, partition, joinSpans(all)); err != nil {
 			return err
 		}
 	}

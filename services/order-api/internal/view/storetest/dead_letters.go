@@ -118,7 +118,7 @@ func knowsForeign(t *testing.T, s *store) {
 	s.check(s.Trim(t.Context(), "pay.DLT", 1, 3))
 	equal(t, "its topic is trimmed", s.deadLetter("pay.DLT:1-2").State, view.Lost)
 	sent, skipped := foreign(3), foreign(4)
-	s.apply(sent, view.JobDefined{Job: jobOf(2)}, view.JobSelected{JobChunk: wire.JobChunk{JobHead: jobOf(2).JobHead, IDs: []string{sent.ID(), skipped.ID()}}},
+	s.apply(sent, view.JobDefined{Job: jobOf(2)}, view.JobSelected{JobChunk: wire.JobChunk{JobHead: jobOf(2).JobHead, Ranges: []wire.Range{{1, 3, 4}}}},
 		view.JobAdvanced{JobBatch: wire.JobBatch{JobHead: jobOf(2).JobHead, To: 2, Skipped: map[int]wire.SkipReason{1: wire.SkipTarget}}})
 	equal(t, "sent", s.deadLetter(sent.ID()).State, view.SentOn)
 	equal(t, "skipped", s.state(skipped.ID(), skipped), view.Open)

@@ -117,7 +117,7 @@ func selectsItems(t *testing.T, s *store) {
 	j := job(1, 2500)
 	s.reset(chunks(j)...) // the job is not known yet
 	for _, row := range []struct{ from, to int }{{0, 1}, {999, 1001}, {1000, 2000}, {0, 2500}, {2499, 2500}} {
-		got, err := s.JobItems(t.Context(), j.ID, row.from, row.to)
+		got, err := s.JobItems(t.Context(), &view.Job{Job: j.Job}, row.from, row.to)
 		s.check(err)
 		var want []string
 		for i := row.from; i < row.to; i++ {
@@ -125,7 +125,7 @@ func selectsItems(t *testing.T, s *store) {
 		}
 		equal(t, "items", got, want)
 	}
-	if got, err := s.JobItems(t.Context(), j.ID, 2500, 2600); err != nil || len(got) != 0 {
+	if got, err := s.JobItems(t.Context(), &view.Job{Job: j.Job}, 2500, 2600); err != nil || len(got) != 0 {
 		t.Errorf("items behind the end: got %q, %v", got, err)
 	}
 }

@@ -53,13 +53,17 @@ function say(text) { byID("status").textContent = text; }
 // ---- live cells: each event has elements, which replace those with their IDs ----
 const waiting = new Map(); // elements for cells under the pointer or with the focus
 
-function patch(html) {
+function parse(html) {
   const t = document.createElement("template");
   t.innerHTML = html;
   showTimes(t.content);
   showCopies(t.content);
-  for (const now of t.content.querySelectorAll("[id]")) {
-    if (!now.matches(".head, section, details")) continue;
+  return t.content;
+}
+
+function patch(html) {
+  for (const now of parse(html).querySelectorAll("[id]")) {
+    if (!now.matches(".head, section, details, li")) continue;
     const old = byID(now.id);
     if (!old || old.isEqualNode(now)) continue;
     if (old.contains(document.activeElement) || old.matches(":hover") && old.querySelector("form")) waiting.set(now.id, now);
@@ -126,6 +130,7 @@ async function connect() {
     timer = setTimeout(connect, 10000);
   };
   source.addEventListener("beat", alive);
+  source.addEventListener("points", e => document.dispatchEvent(new CustomEvent("points", {detail: parse(e.data)})));
   source.addEventListener("cells", e => { patch(e.data); alive(); });
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
@@ -160,7 +165,7 @@ if (root.dataset.keys !== "off") {
   byID("keys").hidden = false;
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog")) return;
-    const places = {s: "/", o: "/orders", d: "/desk"};
+    const places = {s: "/", o: "/orders", p: "/ops", d: "/desk"};
     if (Date.now() - go < 1500 && document.querySelector(`.places [href="${places[e.key]}"]`)) location.href = places[e.key];
     go = e.key === "g" ? Date.now() : 0;
     if (e.key === "/" && byID("find")) { e.preventDefault(); byID("find").focus(); }

@@ -155,7 +155,7 @@ func (d *demo) open(ctx context.Context) error {
 		d.kafka.Brokers = []string{d.broker.Addr()}
 	}
 	if slices.Contains(d.Embedded, "inbox") {
-		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Access: d.Access, Log: d.log})
+		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Shop: d.API.shop(), Access: d.Access, Log: d.log})
 		if errors.Is(err, inbox.ErrInUse) {
 			err = config.Hint(err, ownFolder)
 		}

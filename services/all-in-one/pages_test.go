@@ -32,7 +32,7 @@ var axe string
 
 // site is a running application, as a browser sees it.
 type site struct {
-	url, smtp, brokers string
+	url, inbox, smtp, brokers string
 	api                *client.Client
 }
 
@@ -58,14 +58,14 @@ func openSite(t *testing.T, flags ...string) *site {
 	})
 	s := &site{}
 	text := &strings.Builder{}
-	addresses := regexp.MustCompile(`(?s)^Shop +(http://\S+)/\n.*Mail server +(\S+)\n.*Kafka +(\S+)\n.*Press Ctrl-C`)
+	addresses := regexp.MustCompile(`(?s)^Shop +(http://\S+)/\n.*Inbox +(http://\S+)/\n.*Mail server +(\S+)\n.*Kafka +(\S+)\n.*Press Ctrl-C`)
 	for buffer := make([]byte, 4096); s.url == ""; {
 		n, err := r.Read(buffer)
 		if text.Write(buffer[:n]); err != nil {
 			t.Fatalf("the program ended: %s", text)
 		}
 		if found := addresses.FindStringSubmatch(text.String()); found != nil {
-			s.url, s.smtp, s.brokers = found[1], found[2], found[3]
+			s.url, s.inbox, s.smtp, s.brokers = found[1], found[2], found[3], found[4]
 		}
 	}
 	s.api = client.New(s.url, http.DefaultClient)

@@ -38,10 +38,12 @@ func (in *Inbox) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/message/{id}/part/{part}", in.openPart)
 	mux.HandleFunc("GET /api/v1/deliveries", in.listDeliveries)
 
-	mux.HandleFunc("GET /{$}", in.listPage)
-	mux.HandleFunc("GET /message/{id}", in.mailPage)
+	mux.HandleFunc("GET /{$}", in.showPage)
+	mux.HandleFunc("GET /message/{id}", in.showPage)
 	mux.HandleFunc("GET /message/{id}/html", in.htmlPart)
+	mux.HandleFunc("GET /events", in.watch)
 	mux.HandleFunc("GET /style.css", stylesheet)
+	mux.HandleFunc("GET /inbox.js", script)
 	return guarded(mux)
 }
 
@@ -50,7 +52,7 @@ func (in *Inbox) routes() http.Handler {
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
@@ -71,10 +73,9 @@ type summary struct {
 	Snippet     string
 }
 
-// summaries reads and parses the mails of a page from disk: only their numbers are in memory. A
+// summaries reads and parses mails from disk: only their numbers are in memory. A
 // page of fifty takes milliseconds. It leaves out mails that are deleted meanwhile.
-func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
-	entries, total := in.mails.page(start, limit)
+func (in *Inbox) summaries(entries []entry) ([]summary, error) {
 	list := make([]summary, 0, len(entries))
 	for _, e := range entries {
 		id := strconv.FormatUint(e.Mail, 10)
@@ -83,19 +84,20 @@ func (in *Inbox) summaries(start, limit int) ([]summary, int, error) {
 			continue
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		c := parse(raw)
 		list = append(list, summary{id, e.ID, c.From, c.To, c.Subject, e.At, e.Size, len(c.Attachments), c.snippet()})
 	}
-	return list, total, nil
+	return list, nil
 }
 
 // listMails responds with a page of summaries. start counts from the newest mail, so new mails
 // shift the pages.
 func (in *Inbox) listMails(w http.ResponseWriter, r *http.Request) {
 	start, limit := window(r)
-	list, total, err := in.summaries(start, limit)
+	entries, total := in.mails.page(start, limit)
+	list, err := in.summaries(entries)
 	if err != nil {
 		in.refuse(w, err)
 		return

@@ -1,8 +1,10 @@
 package inbox_test
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -143,7 +145,7 @@ func TestAttachmentsOpenSafely(t *testing.T) {
 		{"/api/v1/message/1/part/4", "text/html; charset=utf-8", "inline; filename=a.html", "<script>alert(3)</script>", "sandbox; default-src 'none'"},
 		{"/message/1/html", "text/html; charset=utf-8", "", "<p>Thank you</p><script>alert(2)</script>", "sandbox; default-src 'none'"},
 		{"/api/v1/message/1/raw", "text/plain; charset=utf-8", "", fullMail, "default-src 'none'"},
-		{"/", "text/html; charset=utf-8", "", "", "default-src 'none'; style-src 'self'"},
+		{"/", "text/html; charset=utf-8", "", "", "default-src 'none'; script-src 'self'"},
 	} {
 		w := fetch(in, row.path)
 		h := w.Header()
@@ -179,8 +181,18 @@ func TestPagesShowMailsWithoutRunningThem(t *testing.T) {
 	t.Parallel()
 	in := full(t)
 	for path, want := range map[string][]string{
-		"/":          {"Zoë", "Grüße &lt;b&gt;bold", "2 files", `href="/message/1"`},
-		"/message/1": {"Rechnung €.pdf", `href="/api/v1/message/1/part/3"`, `<iframe sandbox src="/message/1/html"`, "Message-ID: &lt;full@example.com&gt;"},
+		"/":                        {"Zoë", "Grüße &lt;b&gt;bold", "<b>1 mail.</b>", "Sent twice: 0", `href="/message/1"`, `data-newest="1"`},
+		"/?only=attached&q=GRÜ": {`href="/message/1?only=attached&amp;q=GR%C3%9C"`},
+		"/?q=rechnung":             {"1 – 1 of 1"}, // the name of the attachment
+		"/?q=%3Cscript%3E":         {`value="&lt;script&gt;"`},
+		"/?q=nothing":              {"No mail matches."},
+		"/?only=twice":             {"No mail matches."},
+		"/?start=7":                {"Newer"},
+		"/message/1":               {"Rechnung €.pdf", `href="/api/v1/message/1/part/3"`, `<iframe class="framed" sandbox src="/message/1/html"`, "1 delivery"},
+		"/message/1?show=text":     {"Zoë &lt;/pre&gt;&lt;script&gt;alert(1)"},
+		"/message/1?show=headers":  {"Message-ID: &lt;full@example.com&gt;"},
+		"/message/1?show=source":   {"Message-ID: &lt;full@example.com&gt;", "JVBERi"},
+		"/message/1?show=nothing":  {`<iframe class="framed"`},
 	} {
 		page := fetch(in, path).Body.String()
 		for _, text := range want {
@@ -188,12 +200,74 @@ func TestPagesShowMailsWithoutRunningThem(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%s", path, text, page)
 			}
 		}
+		page = strings.Replace(page, `<script type="module" src="/inbox.js"></script>`, "", 1)
 		if found := regexp.MustCompile(`(?i)<script|<b>bold|\son\w+=|style="`).FindString(page); found != "" {
 			t.Errorf("%s holds %q, which the mail brought", path, found)
 		}
 	}
-	if w := fetch(in, "/style.css"); w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/css") {
-		t.Errorf("style.css: got %d, %q", w.Code, w.Header().Get("Content-Type"))
+	for path, kind := range map[string]string{"/style.css": "text/css", "/inbox.js": "text/javascript"} {
+		if w := fetch(in, path); w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) {
+			t.Errorf("%s: got %d, %q", path, w.Code, w.Header().Get("Content-Type"))
+		}
+	}
+}
+
+// TestNewMailsAreTold: each event has the number of the newest mail, and the stream ends with the inbox.
+func TestNewMailsAreTold(t *testing.T) {
+	t.Parallel()
+	in, stop := open(t, inbox.Config{})
+	server := httptest.NewServer(in)
+	defer server.Close()
+	resp, err := http.Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	events := bufio.NewScanner(resp.Body)
+	next := func(want string) {
+		t.Helper()
+		for events.Scan() {
+			if data, ok := strings.CutPrefix(events.Text(), "data: "); ok {
+				if data != want {
+					t.Errorf("got %q, want %q", data, want)
+				}
+				return
+			}
+		}
+		t.Fatalf("the stream ended: %v", events.Err())
+	}
+	next("0")
+	if err := send(client(t, in), "zoe@example.com", "Subject: a\r\n\r\nText\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	next("1")
+	stop()
+	for events.Scan() {
+	}
+	if err := events.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAMailThatWasSentTwiceIsFound: both mails with the Message-ID are listed, and others are not.
+func TestAMailThatWasSentTwiceIsFound(t *testing.T) {
+	t.Parallel()
+	in := start(t, inbox.Config{})
+	c := client(t, in)
+	for _, id := range []string{"a", "b", "a"} {
+		if err := send(c, "zoe@example.com", "Message-ID: <"+id+"@example.com>\r\nSubject: About "+id+"\r\n\r\nText\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := fetch(in, "/?only=twice").Body.String()
+	if strings.Count(page, "About a") != 2 || strings.Contains(page, "About b") || !strings.Contains(page, "Sent twice: 2") {
+		t.Errorf("got:\n%s", page)
+	}
+	if page := fetch(in, "/message/1").Body.String(); !strings.Contains(page, "2 deliveries with this Message-ID") {
+		t.Errorf("got:\n%s", page)
+	}
+	if w := fetch(in, "/message/9"); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "There is no such mail.") {
+		t.Errorf("got %d\n%s", w.Code, w.Body)
 	}
 }
 

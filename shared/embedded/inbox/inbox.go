@@ -54,6 +54,8 @@ type Config struct {
 	TLS   *tls.Config                      // STARTTLS is offered; nil: it is not
 	Login func(user, password string) bool // a mail needs a login (PLAIN) that it accepts, also without TLS; nil: none
 
+	Shop string // URL of the shop without a slash at the end, for links to its pages; empty: no links
+
 	Access config.Access // for both addresses
 }
 
@@ -64,6 +66,7 @@ type Inbox struct {
 	mails   *store
 	smtp    *smtp.Server
 	login   func(user, password string) bool // or nil
+	shop    string
 	handler http.Handler
 	pages   *template.Template
 
@@ -96,7 +99,7 @@ func Open(cfg Config) (*Inbox, error) {
 		in.log = slog.New(slog.DiscardHandler)
 	}
 	in.handler = in.routes()
-	in.login = cfg.Login
+	in.login, in.shop = cfg.Login, cfg.Shop
 	in.smtp = in.server(cfg.TLS)
 
 	var err error

@@ -40,6 +40,8 @@ type store struct {
 	counts map[string]int    // deliveries by Message-ID
 	ids    []string          // the keys of counts, in the order of their first delivery
 	busied map[string]int    // busy answers by Message-ID
+
+	changed chan struct{} // closed, and replaced, with each mail
 }
 
 // entry is one line of the journal:
@@ -54,7 +56,7 @@ type entry struct {
 
 // openStore reads the journal of a directory. With an empty dir the store is in memory.
 func openStore(dir string) (*store, error) {
-	s := &store{limit: keptInMemory, counts: make(map[string]int), busied: make(map[string]int)}
+	s := &store{limit: keptInMemory, counts: make(map[string]int), busied: make(map[string]int), changed: make(chan struct{})}
 	if dir == "" {
 		s.bodies = make(map[uint64][]byte)
 		return s, nil
@@ -165,6 +167,8 @@ func (s *store) count(e entry) (old []uint64) {
 		s.counts[e.ID]++
 	}
 	s.last = max(s.last, e.Mail)
+	close(s.changed)
+	s.changed = make(chan struct{})
 	// Concurrent mails are counted in any order but listed by number.
 	at, _ := slices.BinarySearchFunc(s.mails, e.Mail, func(m entry, n uint64) int { return cmp.Compare(m.Mail, n) })
 	s.mails = slices.Insert(s.mails, at, e)
@@ -199,6 +203,23 @@ func (s *store) page(start, limit int) (entries []entry, total int) {
 	entries = slices.Clone(s.mails[max(to-limit, 0):to])
 	slices.Reverse(entries)
 	return entries, total
+}
+
+// newest returns the number of the newest mail, or 0, and a channel that is closed when there is another.
+func (s *store) newest() (uint64, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.mails) == 0 {
+		return 0, s.changed
+	}
+	return s.mails[len(s.mails)-1].Mail, s.changed
+}
+
+// delivered returns how often mails with a Message-ID were accepted.
+func (s *store) delivered(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts[id]
 }
 
 // find returns the mail with an ID of the API and its bytes, or errNoMail.

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"example.com/orders/shared/look"
 )
 
 //go:embed assets
@@ -38,17 +40,22 @@ func loadAssets() (*assets, error) {
 		return nil, err
 	}
 	a := &assets{byName: map[string]asset{}, names: map[string]string{}}
+	a.add("pages.css", look.Stylesheet())
 	for _, e := range entries {
 		plain, err := assetFiles.ReadFile(path.Join("assets", e.Name()))
 		if err != nil {
 			return nil, err
 		}
-		hash, extension := sha256.Sum256(plain), path.Ext(e.Name())
-		name := strings.TrimSuffix(e.Name(), extension) + "." + hex.EncodeToString(hash[:6]) + extension
-		a.names[e.Name()] = "/assets/" + name
-		a.byName[name] = asset{mime.TypeByExtension(extension), plain, compress(plain)}
+		a.add(e.Name(), plain)
 	}
 	return a, nil
+}
+
+func (a *assets) add(file string, plain []byte) {
+	hash, extension := sha256.Sum256(plain), path.Ext(file)
+	name := strings.TrimSuffix(file, extension) + "." + hex.EncodeToString(hash[:6]) + extension
+	a.names[file] = "/assets/" + name
+	a.byName[name] = asset{mime.TypeByExtension(extension), plain, compress(plain)}
 }
 
 func compress(plain []byte) []byte {

@@ -1,10 +1,12 @@
-package web
+package look_test
 
 import (
 	"math"
 	"regexp"
 	"strconv"
 	"testing"
+
+	"example.com/orders/shared/look"
 )
 
 // pair matches a token of the stylesheet with its values for light and dark.
@@ -34,10 +36,7 @@ func luminance(hex string) float64 {
 // TestColoursCanBeRead: 4.5 for text on each ground it stands on, 3 for shapes and borders (WCAG 2.2, 1.4.3 and 1.4.11).
 func TestColoursCanBeRead(t *testing.T) {
 	t.Parallel()
-	css, err := assetFiles.ReadFile("assets/pages.css")
-	if err != nil {
-		t.Fatal(err)
-	}
+	css := look.Stylesheet()
 	light, dark := map[string]string{}, map[string]string{}
 	for _, m := range pair.FindAllStringSubmatch(string(css), -1) {
 		light[m[1]], dark[m[1]] = m[2], m[3]

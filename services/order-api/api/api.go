@@ -137,8 +137,8 @@ func Run(ctx context.Context, cfg Config) error {
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
 	})
-	issuer, err := cfg.openID(ctx, ln.Addr())
-	if auth.Next = issuer; err != nil {
+	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
+	if err != nil {
 		return err
 	}
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
@@ -149,7 +149,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
 			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, products, card))
 	})

@@ -62,6 +62,18 @@ func Roles() []Role {
 	return all
 }
 
+// Permissions returns what a role may do, what most roles may do first.
+func (r Role) Permissions() (all []Permission) {
+	for _, g := range grants {
+		for _, p := range g.adds {
+			if r.Has(p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
 // Has reports whether a role has a permission. An unknown role has none.
 func (r Role) Has(needed Permission) bool {
 	last := slices.IndexFunc(grants, func(g grant) bool { return g.role == r })

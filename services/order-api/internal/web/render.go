@@ -62,6 +62,9 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 		if strings.HasPrefix(name, "desk_") {
 			files = append(files, "templates/desk.html")
 		}
+		if name == "ops" {
+			files = append(files, "templates/ops_break.html")
+		}
 		if all[name], err = one.ParseFS(templateFiles, files...); err != nil {
 			return nil, err
 		}

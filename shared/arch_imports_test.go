@@ -98,7 +98,7 @@ func arrows() []arrow {
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
 		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
-		{program, "all-in-one", "api broker config ctl inbox kafka serve telemetry topic worker", "settings of all parts, and the order in which they stop"},
+		{program, "all-in-one", "api broker client config ctl inbox kafka serve telemetry topic worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
 	}
 }
 
@@ -121,7 +121,7 @@ func modules() []allowed {
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
 		{"github.com/evanphx/json-patch/v5", "edit", "JSON Patch (RFC 6902); the library that Kubernetes uses, maintained by Evan Phoenix"},
-		{"github.com/twmb/franz-go", "api audit broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask pipeline presence scheduler securetest sender sqlite stats status storetest trail view wire", franz},
+		{"github.com/twmb/franz-go", "all-in-one api audit broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask pipeline presence scheduler securetest sender sqlite stats status storetest trail view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},

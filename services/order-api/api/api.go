@@ -89,6 +89,7 @@ type Config struct {
 	Log    *slog.Logger
 
 	Inbox     string                      // URL of the mail inbox that pages link to; or empty
+	Breaker   Breaker                     // breaks things for people who try the program; or nil
 	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
@@ -183,7 +184,7 @@ func (cfg *Config) shop() (*catalogue.Catalogue, *rates.Card, *web.Pages, error)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}
-	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
+	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
 	return products, card, pages, err
 }
 

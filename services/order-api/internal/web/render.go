@@ -52,7 +52,7 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	all := map[string]*template.Template{}
 	for _, name := range []string{
 		"shop", "checkout", "orders", "order", "problem", "sign_in", "signed_out", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
-		"desk_replay", "desk_new", "desk_audit", "ops",
+		"desk_replay", "desk_new", "desk_audit", "desk_topic", "ops",
 	} {
 		one, err := base.Clone()
 		if err != nil {
@@ -61,6 +61,9 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 		files := []string{"templates/" + name + ".html"}
 		if strings.HasPrefix(name, "desk_") {
 			files = append(files, "templates/desk.html")
+		}
+		if name == "ops" {
+			files = append(files, "templates/ops_break.html")
 		}
 		if all[name], err = one.ParseFS(templateFiles, files...); err != nil {
 			return nil, err

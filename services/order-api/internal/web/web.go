@@ -35,6 +35,8 @@ import (
 type Config struct {
 	Log   *slog.Logger
 	Inbox string // URL of the mail inbox, which the navigation links to; or empty
+
+	Breaker Breaker // or nil: there is no section "Break it"
 }
 
 // Pages are the pages. They implement httpapi.Web, and are safe for concurrent use.
@@ -68,7 +70,7 @@ func New(cfg Config) (*Pages, error) {
 func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 	p.front = f
 	const get, post = http.MethodGet, http.MethodPost
-	return append(p.deskRoutes(), []httpapi.Page{
+	return append(append(p.deskRoutes(), p.breakRoutes()...), []httpapi.Page{
 		{Method: get, Path: "/", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.shop},
 		{Method: post, Path: "/basket", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.changeBasket},
 		{Method: get, Path: "/checkout", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.checkout},

@@ -159,10 +159,14 @@ func failures(results []view.JobResult) (all []Failure) {
 		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b Failure) int {
-		if a.New != b.New && a.Count == b.Count {
-			return map[bool]int{true: -1, false: 1}[a.New]
+		newer := 0
+		if a.New != b.New {
+			newer = 1
+			if a.New {
+				newer = -1
+			}
 		}
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Cause, b.Cause))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), newer, cmp.Compare(a.Step, b.Step), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Cause, b.Cause))
 	})
 	return all
 }

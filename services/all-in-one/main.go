@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-api/api"
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/embedded/broker"
@@ -54,7 +56,7 @@ type settings struct {
 	Embedded []string `env:"ORDERS_EMBEDDED" enum:"broker,inbox,none" default:"broker,inbox" help:"Parts to start in this process, in addition to API and workers: broker (Kafka), inbox (mail server and its web page), or none."`
 	Inbox    string   `env:"ORDERS_INBOX" default:"127.0.0.1:8025" help:"Address of the web page that shows the mails of the embedded inbox."`
 	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers to start. Others can join the same group. 0: none."`
-	Apart    bool     `name:"workers-as-processes" env:"ORDERS_WORKERS_AS_PROCESSES" help:"Run each worker in a process of its own, so that it can be killed. One that ends is not started again. Default: all in this process; if one fails, the program ends."`
+	Apart    bool     `name:"workers-as-processes" env:"ORDERS_WORKERS_AS_PROCESSES" help:"Run each worker in a process of its own, so that it can be killed, and show Break it on the page /ops, unless --allow-remote is set. A worker that ends is not started again. Default: all in this process; if one fails, the program ends."`
 	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`
 }
 
@@ -107,13 +109,13 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	if err != nil {
 		return err
 	}
-	d := &demo{settings: s, log: s.Logger(stderr), stdout: stdout, stderr: stderr, listening: make(chan string, 1)}
+	d := &demo{settings: s, log: s.Logger(stderr), stdout: stdout, stderr: stderr, listening: make(chan struct{})}
 	d.log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	if err := d.open(ctx); err != nil {
 		return err
 	}
 	context.AfterFunc(ctx, func() { fmt.Fprintln(stderr, "all-in-one: stopping; press Ctrl-C again to stop at once") })
-	return stack(ctx, d.runBroker, d.runInbox, d.runWorkers, d.runAPI, d.welcome)
+	return stack(ctx, d.runBroker, d.runInbox, d.runWorkers, d.runAPI, d.runBreaker, d.welcome)
 }
 
 // demo is the running application.
@@ -124,9 +126,11 @@ type demo struct {
 	kafka          kafka.Config
 	broker         *broker.Broker // or nil: --brokers names a Kafka that is running already
 	inbox          *inbox.Inbox   // or nil: --smtp names a server that is running already
-	listening      chan string    // receives the address of the API
+	listening      chan struct{}  // closed when the API is listening
+	url            string         // of the API; set before listening is closed
 	keys           []demoKey      // or nil: the visitor has keys
 	processes      *processes     // workers, if they run in processes of their own
+	breaker        *breaker       // or nil: nothing can be broken on purpose
 }
 
 // ownFolder is the hint for a directory that another process uses.
@@ -169,6 +173,11 @@ func (d *demo) open(ctx context.Context) error {
 	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.API.shop())
 	d.processes = &processes{settings: workerSettings{d.Kafka, d.Access, d.Worker, d.Log}, log: d.log, stderr: d.stderr, running: map[int]*process{}}
 	d.processes.settings.Kafka.Brokers = d.kafka.Brokers
+	if d.Apart && !d.AllowRemote && (d.API.Auth == api.AuthNone || len(d.keys) > 0) {
+		d.breaker = &breaker{
+			workers: d.processes, inbox: d.inbox, kafka: d.kafka, orders: topic.Names(d.Prefix).Orders, log: d.log, loads: make(chan load, 1), mail: "works",
+		}
+	}
 	return nil
 }
 
@@ -254,8 +263,35 @@ func (d *demo) runAPI(ctx context.Context) error {
 	if d.inbox != nil {
 		cfg.Inbox = "http://" + d.inbox.HTTPAddr() + "/"
 	}
-	cfg.Listening = func(address string) { d.listening <- address }
+	cfg.Listening = func(address string) {
+		d.url = d.API.scheme() + address
+		close(d.listening)
+	}
+	if d.breaker != nil {
+		cfg.Breaker = d.breaker
+	}
 	return api.Run(ctx, cfg)
+}
+
+// runBreaker places the orders of "Break it", as a customer.
+func (d *demo) runBreaker(ctx context.Context) error {
+	select {
+	case <-d.listening:
+	case <-ctx.Done():
+		return nil
+	}
+	if d.breaker == nil {
+		<-ctx.Done()
+		return nil
+	}
+	customer := client.New(d.url, http.DefaultClient)
+	if d.required() {
+		var err error
+		if customer, err = customer.WithToken(d.keys[0].text, false); err != nil {
+			return err
+		}
+	}
+	return d.breaker.run(ctx, customer)
 }
 
 // reachKafka fails when a new client cannot connect to the broker. Clients that are connected

@@ -33,7 +33,7 @@ var axe string
 // site is a running application, as a browser sees it.
 type site struct {
 	url, inbox, smtp, brokers string
-	api                *client.Client
+	api                       *client.Client
 }
 
 // openSite runs the whole application until the test ends.
@@ -58,7 +58,7 @@ func openSite(t *testing.T, flags ...string) *site {
 	})
 	s := &site{}
 	text := &strings.Builder{}
-	addresses := regexp.MustCompile(`(?s)^Shop +(http://\S+)/\n.*Inbox +(http://\S+)/\n.*Mail server +(\S+)\n.*Kafka +(\S+)\n.*Press Ctrl-C`)
+	addresses := regexp.MustCompile(`(?s)^Shop +(http://\S+)/\n.*?\n(?:Inbox +(http://\S+)/\n)?Mail server +(\S+)\n.*Kafka +(\S+)\n.*Press Ctrl-C`)
 	for buffer := make([]byte, 4096); s.url == ""; {
 		n, err := r.Read(buffer)
 		if text.Write(buffer[:n]); err != nil {

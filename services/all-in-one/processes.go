@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"slices"
 	"sync"
 	"syscall"
 
+	"example.com/orders/services/order-api/api"
 	"example.com/orders/services/order-worker/worker"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
@@ -73,10 +73,10 @@ type process struct {
 	asked bool // it was stopped or killed by this program
 }
 
-var (
-	errUnknownWorker = errors.New("no such worker process runs")
-	errEnding        = errors.New("the program is stopping")
-)
+// maxProcesses bounds how many worker processes people may add.
+const maxProcesses = 16
+
+var errEnding = errors.New("the program is stopping")
 
 // run starts some workers. When ctx is done it stops all that run, and returns when they have drained.
 // The first worker has the address for health checks and metrics, if there is one.
@@ -100,8 +100,13 @@ func (p *processes) run(ctx context.Context, count int) error {
 	return err
 }
 
-// add starts one more worker.
-func (p *processes) add() error { return p.start("") }
+// add starts one more worker. The error is api.ErrManyWorkers if there are too many.
+func (p *processes) add() error {
+	if len(p.list()) >= maxProcesses {
+		return api.ErrManyWorkers
+	}
+	return p.start("")
+}
 
 func (p *processes) start(health string) error {
 	p.mu.Lock()
@@ -149,24 +154,26 @@ func (p *processes) wait(one *process) {
 	p.log.LogAttrs(context.Background(), level, message, slog.Int(telemetry.Process, one.Process.Pid), slog.String(telemetry.Exit, one.ProcessState.String()))
 }
 
-// list returns the IDs of the processes that run, in ascending order.
-func (p *processes) list() []int {
+// list returns the IDs of the processes that run and were not asked to end, in ascending order.
+func (p *processes) list() (pids []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Sorted(maps.Keys(p.running))
+	for pid, one := range p.running {
+		if !one.asked {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
 }
 
-// end sends a signal to a process that this program has started. For all others, also those that have
-// ended, the error is errUnknownWorker.
+// end sends a signal that ends it to a process of list. For all others the error is api.ErrNoWorker.
 func (p *processes) end(pid int, signal syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.running[pid]
-	if one == nil {
-		return errUnknownWorker
-	}
-	if errors.Is(one.Process.Signal(signal), os.ErrProcessDone) {
-		return errUnknownWorker
+	if one == nil || one.asked || one.Process.Signal(signal) != nil { // it has ended
+		return api.ErrNoWorker
 	}
 	one.asked = true
 	return nil

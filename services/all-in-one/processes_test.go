@@ -101,7 +101,7 @@ func apart(t *testing.T) (p *program, pids []int) {
 		"--data", "data", "--log-level", "info", "--health", "127.0.0.1:0", "--workers-as-processes")
 	must(t, err)
 	t.Cleanup(func() {
-		p.signal(os.Kill)
+		p.end(os.Kill)
 		if t.Failed() {
 			t.Log(p.text())
 		}

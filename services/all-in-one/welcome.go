@@ -20,12 +20,11 @@ import (
 // orders.
 func (d *demo) welcome(ctx context.Context) error {
 	select {
-	case address := <-d.listening:
-		api := d.API.scheme() + address
-		if err := d.printAddresses(api); err != nil {
+	case <-d.listening:
+		if err := d.printAddresses(d.url); err != nil {
 			return err
 		}
-		d.placeSample(ctx, api)
+		d.placeSample(ctx, d.url)
 	case <-ctx.Done():
 	}
 	<-ctx.Done()

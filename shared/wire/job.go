@@ -48,7 +48,9 @@ type Job struct {
 	StopAbove float64         `json:"stop_above"` // share of a step that may fail again, above which the job halts; 0 is never
 	Patch     json.RawMessage `json:"patch,omitempty"`
 	Override  bool            `json:"override"` // parked dead letters, too
-	Reason    string          `json:"reason"`   // one line of at most MaxReason characters; or empty
+	// PauseOnNewCause halts the job when a dead letter fails again for a cause that it did not have before.
+	PauseOnNewCause bool   `json:"pause_on_new_cause,omitempty"`
+	Reason          string `json:"reason"` // one line of at most MaxReason characters; or empty
 }
 
 // JobChunk is a part of the frozen selection of a job.
@@ -81,6 +83,8 @@ type JobEvent struct {
 	Step int `json:"step,omitempty"`
 	Bad  int `json:"bad,omitempty"`
 	Of   int `json:"of,omitempty"`
+	// Causes has the IDs of the causes that are new, if the job halts for these.
+	Causes []string `json:"causes,omitempty"`
 }
 
 // JobEventKind is what a JobEvent says.
@@ -106,7 +110,6 @@ type JobBatch struct {
 	// for dead letters of other programs, which have no numbers and no results.
 	Numbers []int              `json:"numbers,omitempty"`
 	Skipped map[int]SkipReason `json:"skipped,omitempty"` // by item
-	Causes  []string           `json:"causes,omitempty"`  // IDs of the causes of what was sent
 }
 
 // SkipReason is why an item of a job was not replayed.

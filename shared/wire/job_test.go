@@ -18,7 +18,7 @@ var jobHead = wire.JobHead{ID: "job_0123456789abcdefghijklmnop", At: at, Cause: 
 func job() wire.Job {
 	return wire.Job{
 		JobHead: jobHead, Kind: wire.JobReplay, Total: 1001, Chunks: 2, Selection: "reason=no-route", Rate: 12.5, Ramp: []int{1, 5, 20, 100}, StopAbove: 0.1,
-		Patch: json.RawMessage(`[{"op":"replace","path":"/note","value":"<b>"}]`), Override: true, Reason: "the rate card is right now",
+		Patch: json.RawMessage(`[{"op":"replace","path":"/note","value":"<b>"}]`), Override: true, PauseOnNewCause: true, Reason: "the rate card is right now",
 	}
 }
 
@@ -31,12 +31,12 @@ func rangeChunk() wire.JobChunk {
 }
 
 func jobEvent() wire.JobEvent {
-	return wire.JobEvent{JobHead: jobHead, Event: wire.JobHalt, Act: "act_1", Reason: "too many failed", Step: 3, Bad: 31, Of: 100}
+	return wire.JobEvent{JobHead: jobHead, Event: wire.JobHalt, Act: "act_1", Reason: "too many failed", Step: 3, Bad: 31, Of: 100, Causes: []string{"cause_1"}}
 }
 
 func jobBatch() wire.JobBatch {
 	return wire.JobBatch{
-		JobHead: jobHead, From: 26, To: 29, Step: 3, Numbers: []int{1, 0, 4}, Skipped: map[int]wire.SkipReason{27: wire.SkipClosed}, Causes: []string{"c1"},
+		JobHead: jobHead, From: 26, To: 29, Step: 3, Numbers: []int{1, 0, 4}, Skipped: map[int]wire.SkipReason{27: wire.SkipClosed},
 	}
 }
 

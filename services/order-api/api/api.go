@@ -89,6 +89,7 @@ type Config struct {
 	Log    *slog.Logger
 
 	Inbox     string                      // URL of the mail inbox that pages link to; or empty
+	Breaker   Breaker                     // breaks things for people who try the program; or nil
 	Ready     func(context.Context) error // additional check of /healthz/ready; or nil
 	Listening func(address string)        // called once with the address of the listener; or nil
 }
@@ -136,8 +137,8 @@ func Run(ctx context.Context, cfg Config) error {
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
 	})
-	issuer, err := cfg.openID(ctx, ln.Addr())
-	if auth.Next = issuer; err != nil {
+	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
+	if err != nil {
 		return err
 	}
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
@@ -148,7 +149,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
 			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, products, card))
 	})
@@ -183,7 +184,7 @@ func (cfg *Config) shop() (*catalogue.Catalogue, *rates.Card, *web.Pages, error)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}
-	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox})
+	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
 	return products, card, pages, err
 }
 

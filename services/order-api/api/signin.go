@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
+	"strings"
+	"time"
 
-	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/oidc"
+	"example.com/orders/services/order-api/internal/identity/session"
 	"example.com/orders/shared/config"
 )
 
@@ -17,28 +18,39 @@ import (
 type openID struct {
 	issuer *oidc.Issuer // or nil: there is no issuer
 	pages  *oidc.Pages  // or nil: bearer tokens only
+
+	sessions *session.Sessions
 }
 
-// Authenticate implements identity.Authenticator for bearer tokens, and for sessions of requests
-// without an Authorization header. Without an issuer everybody is a guest.
-func (o *openID) Authenticate(r *http.Request) (identity.Principal, error) {
-	if o.issuer == nil {
-		return identity.Principal{}, nil
+// sessions are those of browsers. Their cookies are sent over HTTPS only, if browsers reach the API so.
+func (cfg *Config) sessions() *session.Sessions {
+	return session.New(cfg.TLSCert != "" || strings.HasPrefix(strings.ToLower(cfg.PublicURL), "https:"), time.Now)
+}
+
+// withIssuer adds what browsers and tokens sign in with, and the sessions.
+func (s *signIn) withIssuer(ctx context.Context, cfg *Config, at net.Addr) (*openID, error) {
+	o, err := cfg.openID(ctx, at)
+	if err != nil {
+		return nil, err
 	}
-	if o.pages == nil || r.Header.Get("Authorization") != "" {
-		return o.issuer.Authenticate(r)
+	if o.issuer != nil {
+		s.Tokens = o.issuer
 	}
-	return o.pages.Authenticate(r)
+	if o.pages != nil || s.keys != nil {
+		s.Sessions = o.sessions
+	}
+	return o, nil
 }
 
 // openID returns the issuer of the settings; its fields are nil if there is none. If the issuer is away, the
 // API starts all the same, and logs a warning.
 func (cfg *Config) openID(ctx context.Context, at net.Addr) (*openID, error) {
+	sessions := cfg.sessions()
 	if cfg.OIDCIssuer == "" {
 		if cfg.OIDCClientID != "" || len(cfg.OIDCAudience) > 0 {
 			return nil, errors.New("--oidc-client-id and --oidc-audience need --oidc-issuer")
 		}
-		return &openID{}, nil
+		return &openID{sessions: sessions}, nil
 	}
 	audiences := cfg.OIDCAudience
 	if len(audiences) == 0 {
@@ -55,20 +67,20 @@ func (cfg *Config) openID(ctx context.Context, at net.Addr) (*openID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--oidc-issuer: %w", err)
 	}
-	pages, err := cfg.signInPages(issuer, at)
+	pages, err := cfg.signInPages(issuer, at, sessions)
 	if err != nil {
 		return nil, err
 	}
 	_ = issuer.Discover(ctx) // it logs the error, and is repeated when the issuer is needed
-	return &openID{issuer, pages}, nil
+	return &openID{issuer, pages, sessions}, nil
 }
 
 // signInPages returns nil if there is no client ID.
-func (cfg *Config) signInPages(issuer *oidc.Issuer, at net.Addr) (*oidc.Pages, error) {
+func (cfg *Config) signInPages(issuer *oidc.Issuer, at net.Addr, sessions *session.Sessions) (*oidc.Pages, error) {
 	if cfg.OIDCClientID == "" {
 		return nil, nil
 	}
-	client := oidc.PagesConfig{ClientID: cfg.OIDCClientID, PublicURL: cfg.PublicURL}
+	client := oidc.PagesConfig{ClientID: cfg.OIDCClientID, PublicURL: cfg.PublicURL, Sessions: sessions}
 	if client.PublicURL == "" {
 		client.PublicURL = "http://" + at.String() // refused unless it is a loopback address
 		if cfg.TLSCert != "" {

@@ -66,7 +66,7 @@ func TestSignInByTheRunningAPI(t *testing.T) {
 		resp.Body.Close()
 		return resp
 	}
-	back := p.SignIn(t, browser, get(url+"/sign-in?return=/docs").Header.Get("Location"), "ops")
+	back := p.SignIn(t, browser, get(url+"/sign-in/issuer?return=/docs").Header.Get("Location"), "ops")
 	if resp := get(back); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != url+"/docs" || len(resp.Cookies()) != 2 {
 		t.Errorf("got %s %v, want a session and a redirect to /docs", resp.Status, resp.Header)
 	}
@@ -84,20 +84,20 @@ func TestOpenIDAuthenticatesTokensAndSessions(t *testing.T) {
 	t.Parallel()
 	p := oidctest.Start(t)
 	cfg := Config{Settings: Settings{OIDCIssuer: p.URL, OIDCClientID: oidctest.Client, PublicURL: "https://orders.example.com"}, Log: slog.New(slog.DiscardHandler)}
-	both, err := cfg.openID(t.Context(), loopback)
+	var both, bearer, none signIn
+	_, err := both.withIssuer(t.Context(), &cfg, loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.OIDCClientID, cfg.OIDCAudience = "", []string{"shop"}
-	bearer, err := cfg.openID(t.Context(), loopback)
-	if err != nil {
+	if _, err = bearer.withIssuer(t.Context(), &cfg, loopback); err != nil {
 		t.Fatal(err)
 	}
 	token := func(audience string) string {
 		return "Bearer " + p.Sign(t, map[string]any{"iss": p.URL, "aud": audience, "sub": "ada", "exp": time.Now().Unix() + 60}, nil)
 	}
 	for name, row := range map[string]struct {
-		by             *openID
+		by             signIn
 		header, cookie string
 		want           error
 		guest          bool
@@ -105,7 +105,7 @@ func TestOpenIDAuthenticatesTokensAndSessions(t *testing.T) {
 		"nothing":                        {both, "", "", nil, true},
 		"token":                          {both, token(oidctest.Client), "", nil, false},
 		"token of another audience":      {both, token("shop"), "", identity.ErrCredentials, true},
-		"no issuer":                      {&openID{}, token("shop"), "x", nil, true},
+		"no issuer":                      {none, token("shop"), "x", identity.ErrCredentials, true},
 		"unknown session":                {both, "", "x", identity.ErrCredentials, true},
 		"token, not the unknown session": {both, token(oidctest.Client), "x", nil, false},
 		"without pages: nothing":         {bearer, "", "", nil, true},
@@ -119,8 +119,7 @@ func TestOpenIDAuthenticatesTokensAndSessions(t *testing.T) {
 		if row.cookie != "" {
 			r.AddCookie(&http.Cookie{Name: "__Host-session", Value: row.cookie})
 		}
-		var authenticator identity.Authenticator = row.by
-		if got, err := authenticator.Authenticate(r); !errors.Is(err, row.want) || got.Guest() != row.guest {
+		if got, err := row.by.Authenticate(r); !errors.Is(err, row.want) || got.Guest() != row.guest {
 			t.Errorf("%s: got %+v, %v; want %v", name, got, err, row.want)
 		}
 	}

@@ -82,10 +82,10 @@ func TestRequestsForReplayJobsContainTheArguments(t *testing.T) {
 	}{
 		{func() error {
 			_, err := c.StartReplay(ctx, client.NewReplayJob{
-				Selection: client.Selection{IDs: []string{"3-1"}}, DryRun: true, Rate: 0.5, Ramp: []int{1, 5}, StopAbove: 0.1, Patch: []byte(`[]`), Override: true, ReplayTo: "t", Reason: "r",
+				Selection: client.Selection{IDs: []string{"3-1"}}, DryRun: true, Rate: 0.5, Ramp: []int{1, 5}, StopAbove: 0.1, PauseOnNewCause: true, Patch: []byte(`[]`), Override: true, ReplayTo: "t", Reason: "r",
 			})
 			return err
-		}, `POST /v1/replays` + json + `{"selection":{"ids":["3-1"]},"dry_run":true,"rate":0.5,"ramp":[1,5],"stop_above":0.1,"patch":[],"override":true,"replay_to":"t","reason":"r"}`},
+		}, `POST /v1/replays` + json + `{"selection":{"ids":["3-1"]},"dry_run":true,"rate":0.5,"ramp":[1,5],"stop_above":0.1,"patch":[],"pause_on_new_cause":true,"override":true,"replay_to":"t","reason":"r"}`},
 		{func() error {
 			_, err := c.StartReplay(ctx, client.NewReplayJob{Selection: client.Selection{Filter: &client.DeadLetterFilter{Cause: "c1", Words: "zoe"}}})
 			return err

@@ -17,37 +17,40 @@ type NewReplayJob struct {
 	Ramp      []int           `json:"ramp,omitzero"`        // sizes of the first steps; nil is the default of the API, empty is none
 	StopAbove float64         `json:"stop_above,omitempty"` // share of failures that halts the job; 0 is never
 	Patch     json.RawMessage `json:"patch,omitempty"`      // JSON Patch that each is edited with first, or nil
-	Override  bool            `json:"override,omitempty"`   // also replay parked ones
-	ReplayTo  string          `json:"replay_to,omitempty"`  // topic for foreign ones, or empty
-	Reason    string          `json:"reason,omitempty"`
+	// PauseOnNewCause halts the job when a dead letter fails again for a cause that it did not have before.
+	PauseOnNewCause bool   `json:"pause_on_new_cause,omitempty"`
+	Override        bool   `json:"override,omitempty"`  // also replay parked ones
+	ReplayTo        string `json:"replay_to,omitempty"` // topic for foreign ones, or empty
+	Reason          string `json:"reason,omitempty"`
 }
 
 // ReplayJob is a replay job and its progress. The counts add up to Total.
 type ReplayJob struct {
-	ID           string          `json:"id"`
-	Kind         string          `json:"kind"` // "replay" or "dry-run"
-	Phase        string          `json:"phase"`
-	Rev          int64           `json:"rev"` // increases with each change
-	CreatedAt    time.Time       `json:"created_at"`
-	EndedAt      time.Time       `json:"ended_at,omitzero"`
-	By           string          `json:"by"`
-	Reason       string          `json:"reason"`
-	Selection    string          `json:"selection"`       // what was asked for, in words
-	Topic        string          `json:"topic,omitempty"` // dead-letter topic of foreign ones
-	ReplayTo     string          `json:"replay_to,omitempty"`
-	Patch        json.RawMessage `json:"patch,omitempty"`
-	Override     bool            `json:"override,omitempty"`
-	Total        int             `json:"total"`
-	Counts       ReplayCounts    `json:"counts"`
-	Skipped      map[string]int  `json:"skipped"`                // by reason; they add up to Counts.Skipped
-	Rate         float64         `json:"rate"`                   // asked for; 0 is unlimited
-	ObservedRate float64         `json:"observed_rate"`          // of late
-	SecondsLeft  *float64        `json:"seconds_left,omitempty"` // estimate, or nil
-	StopAbove    float64         `json:"stop_above"`
-	Ramp         []RampStep      `json:"ramp"`
-	Halted       *Halted         `json:"halted,omitempty"`
-	FailedAgain  []FailedAgain   `json:"failed_again"` // by cause, the largest first
-	Runner       string          `json:"runner,omitempty"`
+	ID              string          `json:"id"`
+	Kind            string          `json:"kind"` // "replay" or "dry-run"
+	Phase           string          `json:"phase"`
+	Rev             int64           `json:"rev"` // increases with each change
+	CreatedAt       time.Time       `json:"created_at"`
+	EndedAt         time.Time       `json:"ended_at,omitzero"`
+	By              string          `json:"by"`
+	Reason          string          `json:"reason"`
+	Selection       string          `json:"selection"`       // what was asked for, in words
+	Topic           string          `json:"topic,omitempty"` // dead-letter topic of foreign ones
+	ReplayTo        string          `json:"replay_to,omitempty"`
+	Patch           json.RawMessage `json:"patch,omitempty"`
+	Override        bool            `json:"override,omitempty"`
+	Total           int             `json:"total"`
+	Counts          ReplayCounts    `json:"counts"`
+	Skipped         map[string]int  `json:"skipped"`                // by reason; they add up to Counts.Skipped
+	Rate            float64         `json:"rate"`                   // asked for; 0 is unlimited
+	ObservedRate    float64         `json:"observed_rate"`          // of late
+	SecondsLeft     *float64        `json:"seconds_left,omitempty"` // estimate, or nil
+	StopAbove       float64         `json:"stop_above"`
+	PauseOnNewCause bool            `json:"pause_on_new_cause,omitempty"`
+	Ramp            []RampStep      `json:"ramp"`
+	Halted          *Halted         `json:"halted,omitempty"`
+	FailedAgain     []FailedAgain   `json:"failed_again"` // by cause, the largest first
+	Runner          string          `json:"runner,omitempty"`
 }
 
 // Ended reports whether nothing more is sent, and every result is known.
@@ -85,6 +88,7 @@ type Halted struct {
 	Why         string    `json:"why"`
 	Results     int       `json:"results,omitempty"` // that the stop rule looked at
 	FailedAgain int       `json:"failed_again,omitempty"`
+	Causes      []string  `json:"causes,omitempty"` // IDs of the groups that are new, with PauseOnNewCause
 }
 
 // FailedAgain is a cause of dead letters of a job that failed again.
@@ -94,7 +98,7 @@ type FailedAgain struct {
 	Reason  string `json:"reason"`
 	Message string `json:"message,omitempty"` // normalised
 	Count   int    `json:"count"`
-	New     bool   `json:"new"` // no dead letter of the job had failed for this cause before
+	New     bool   `json:"new"` // these had not failed for this cause before
 }
 
 // ReplayQuery selects a page of replay jobs. Zero values select all.

@@ -67,7 +67,8 @@ func (c *fixDeadLetters) Run(ctx context.Context, p *printer, api *client.Client
 		}
 	}
 	return c.start(ctx, p, api, client.NewReplayJob{
-		Selection: s, Patch: patch, Rate: c.Rate, Ramp: c.Ramp.steps, StopAbove: float64(c.StopAbove), Override: c.Override, Reason: c.Reason,
+		Selection: s, Patch: patch, Rate: c.Rate, Ramp: c.Ramp.steps, StopAbove: float64(c.StopAbove),
+		PauseOnNewCause: c.NewCause, Override: c.Override, Reason: c.Reason,
 	})
 }
 

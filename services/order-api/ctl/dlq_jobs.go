@@ -136,6 +136,9 @@ func asked(j client.ReplayJob) string {
 	if j.StopAbove > 0 {
 		words = append(words, fmt.Sprintf("stops above %g %%", 100*j.StopAbove))
 	}
+	if j.PauseOnNewCause {
+		words = append(words, "halts at a new cause")
+	}
 	if j.Override {
 		words = append(words, "parked ones too")
 	}

@@ -18,6 +18,7 @@ type pace struct {
 	Rate      float64 `placeholder:"N" help:"Send at most this many dead letters a second. Default: as fast as the workers take them."`
 	Ramp      ramp    `placeholder:"N,N…" help:"Begin with steps of these sizes: each waits for the results of the one before; then all others follow. none: no steps. Default: 1,5,20,100."`
 	StopAbove share   `placeholder:"SHARE" help:"Halt when a larger share of a step fails again or is retried, such as 10% or 0.1. After the ramp the rule applies to stretches of 100 or more. Default: never."`
+	NewCause  bool    `name:"pause-on-new-cause" help:"Halt when a dead letter fails again for a cause that it did not have before. Resume goes on, and halts for other causes only."`
 }
 
 // share is a part of a whole, from 0 to 1.
@@ -87,7 +88,7 @@ func (c *replay) Run(ctx context.Context, p *printer, api *client.Client) error 
 		return err
 	}
 	return c.start(ctx, p, api, client.NewReplayJob{
-		Selection: s, DryRun: c.DryRun, Rate: c.Rate, Ramp: c.Ramp.steps, StopAbove: float64(c.StopAbove),
+		Selection: s, DryRun: c.DryRun, Rate: c.Rate, Ramp: c.Ramp.steps, StopAbove: float64(c.StopAbove), PauseOnNewCause: c.NewCause,
 		Override: c.Override, ReplayTo: c.ReplayTo, Reason: c.Reason,
 	})
 }

@@ -181,18 +181,18 @@ func TestPagesShowMailsWithoutRunningThem(t *testing.T) {
 	t.Parallel()
 	in := full(t)
 	for path, want := range map[string][]string{
-		"/":                        {"Zoë", "Grüße &lt;b&gt;bold", "<b>1 mail.</b>", "Sent twice: 0", `href="/message/1"`, `data-newest="1"`},
-		"/?only=attached&q=GRÜ": {`href="/message/1?only=attached&amp;q=GR%C3%9C"`},
-		"/?q=rechnung":             {"1 – 1 of 1"}, // the name of the attachment
-		"/?q=%3Cscript%3E":         {`value="&lt;script&gt;"`},
-		"/?q=nothing":              {"No mail matches."},
-		"/?only=twice":             {"No mail matches."},
-		"/?start=7":                {"Newer"},
-		"/message/1":               {"Rechnung €.pdf", `href="/api/v1/message/1/part/3"`, `<iframe class="framed" sandbox src="/message/1/html"`, "1 delivery"},
-		"/message/1?show=text":     {"Zoë &lt;/pre&gt;&lt;script&gt;alert(1)"},
-		"/message/1?show=headers":  {"Message-ID: &lt;full@example.com&gt;"},
-		"/message/1?show=source":   {"Message-ID: &lt;full@example.com&gt;", "JVBERi"},
-		"/message/1?show=nothing":  {`<iframe class="framed"`},
+		"/":                       {"Zoë", "Grüße &lt;b&gt;bold", "<b>1 mail.</b>", "Sent twice: 0", `href="/message/1"`, `data-newest="1"`},
+		"/?only=attached&q=GRÜ":   {`href="/message/1?only=attached&amp;q=GR%C3%9C"`},
+		"/?q=rechnung":            {"1 – 1 of 1"}, // the name of the attachment
+		"/?q=%3Cscript%3E":        {`value="&lt;script&gt;"`},
+		"/?q=nothing":             {"No mail matches."},
+		"/?only=twice":            {"No mail matches."},
+		"/?start=7":               {"Newer"},
+		"/message/1":              {"Rechnung €.pdf", `href="/api/v1/message/1/part/3"`, `<iframe class="framed" sandbox src="/message/1/html"`, "1 delivery"},
+		"/message/1?show=text":    {"Zoë &lt;/pre&gt;&lt;script&gt;alert(1)"},
+		"/message/1?show=headers": {"Message-ID: &lt;full@example.com&gt;"},
+		"/message/1?show=source":  {"Message-ID: &lt;full@example.com&gt;", "JVBERi"},
+		"/message/1?show=nothing": {`<iframe class="framed"`},
 	} {
 		page := fetch(in, path).Body.String()
 		for _, text := range want {

@@ -25,8 +25,7 @@ type History struct {
 // Replayed is one replay of a dead letter.
 type Replayed struct {
 	view.Answered
-	Job     string // that asked for it, or empty
-	Version int    // that was replayed, 0 for the original
+	Version int // that was replayed, 0 for the original
 }
 
 // EditedVersion is one edit, and how its version differs from the one before.
@@ -67,11 +66,6 @@ func (d *Desk) History(ctx context.Context, l view.DeadLetter) (h History, err e
 func replayed(s order.State, failures []view.Failure) (all []Replayed) {
 	for _, a := range view.Replays(s) {
 		r := Replayed{Answered: a}
-		for _, c := range s.Timeline {
-			if c.Replay == a.Number && c.Job != "" {
-				r.Job = c.Job
-			}
-		}
 		i := slices.IndexFunc(failures, func(f view.Failure) bool { return f.Number == a.Number })
 		switch {
 		case i >= 0:

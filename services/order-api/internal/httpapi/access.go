@@ -29,6 +29,7 @@ const (
 	NoGuests    Guests = iota
 	GuestsLink         // if the request has a link token; the handler compares it with that of the order
 	GuestsPlace        // if Config.Guests is set
+	AllGuests          // always: the route has nothing of others
 )
 
 // public is for routes that anyone may use, without a look at credentials.
@@ -122,7 +123,7 @@ func (a *api) admits(n need, p identity.Principal, r *http.Request) error {
 		return nil
 	case !p.Guest():
 		return &forbiddenError{n.permission}
-	case n.guests == GuestsPlace && a.Guests, n.guests == GuestsLink && token != "":
+	case n.guests == GuestsPlace && a.Guests, n.guests == GuestsLink && token != "", n.guests == AllGuests:
 		return nil
 	}
 	return errSignIn

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -338,6 +339,28 @@ func TestDeskShowsHostileTextAsText(t *testing.T) {
 	}
 }
 
+func TestTopicOfAnotherProgramByRole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := besidePayments(t, withPages(t), func(c *httpapi.Config) {
+			c.Auth = people()
+			c.Foreign.ReplayTo = map[string]string{"payments.dlt": "payments"}
+		})
+		s.reader(t, "Bearer viewer").opened("/desk/topics/payments.dlt", "Nothing is dead")
+		s.put(t, "payments.dlt", 0, &kgo.Record{Value: []byte("10 EUR")})
+		time.Sleep(2 * time.Second)
+		for who, may := range map[string]bool{"viewer": false, "support": false, "operator": true, "editor": true, "admin": true} {
+			body := s.reader(t, "Bearer "+who).opened("/desk/topics/payments.dlt", "the configuration names it", "1 dead letter, 1 cause.")
+			if got := strings.Contains(body, `href="/desk/replays/new?topic=payments.dlt"`); got != may {
+				t.Errorf("%s: the replay is offered: %t, want %t", who, got, may)
+			}
+		}
+		if status, _, _ := s.reader(t, "Bearer customer").get("/desk/topics/payments.dlt"); status != http.StatusForbidden {
+			t.Errorf("customer: got %d, want 403", status)
+		}
+	})
+}
+
 func TestForeignDeadLettersAreOnTheDesk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -347,7 +370,14 @@ func TestForeignDeadLettersAreOnTheDesk(t *testing.T) {
 		}})
 		time.Sleep(2 * time.Second)
 		b := s.reader(t, "")
-		b.opened("/desk", "Dead-letter topics of other applications", "payments.dlt")
+		b.opened("/desk", "Dead-letter topics of other applications", `href="/desk/topics/payments.dlt"`)
+		b.opened("/desk/topics/payments.dlt", "1 dead letter, 1 cause.", "When Kafka deletes them is not known.", "the headers of 1 on this page name it", "Replay all 1…",
+			"/desk/replays/new?topic=payments.dlt", "/v1/dead-letters/export?topic=payments.dlt&amp;format=csv")
+		for _, path := range []string{"/desk/topics/payments", "/desk/topics/" + s.Topics.DLQ, "/desk/topics/%3Cb%3E", "/desk/topics/"} {
+			if status, body, _ := b.get(path); status != http.StatusNotFound || strings.Contains(body, "/<b>") {
+				t.Errorf("%s: got %d, want 404", path, status)
+			}
+		}
 		body := b.opened("/desk/dead-letters?topic=payments.dlt", "record of payments")
 		id := regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(body)[1]
 		b.opened("/desk/dead-letters/"+id, "Written by", "Replays go to", "is not known here")

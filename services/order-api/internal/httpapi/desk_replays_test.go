@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/orders/shared/dlq"
+	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -68,6 +70,9 @@ func (b *reader) jobOf(query string, form url.Values) string {
 	}
 	return path
 }
+
+// jobIn is the ID of the job of a page.
+func jobIn(path string) string { return strings.TrimPrefix(path, "/desk/replays/") }
 
 func TestNewReplayNamesWhatItSends(t *testing.T) {
 	t.Parallel()
@@ -159,8 +164,8 @@ func TestProgressIsStreamedAsCells(t *testing.T) {
 					t.Errorf("event %d ends the stream of a job that goes on", events)
 				}
 				if total, parts := selectedOf(t, cells); total == 2 && parts[1] == 1 && state.Status == order.Dead {
-					s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
-					s.advance(t, &state, order.Change{Status: order.Confirmed, Replay: 1})
+					s.advance(t, &state, order.Change{Status: order.Working, Replay: 1, Job: jobIn(path)})
+					s.advance(t, &state, order.Change{Status: order.Confirmed, Replay: 1, Job: jobIn(path)})
 				}
 				cells = ""
 			}
@@ -193,13 +198,55 @@ func TestFailuresOfAReplayAreNamed(t *testing.T) {
 			must(t, err)
 			state = &second
 		}
-		s.advance(t, state, order.Change{Status: order.Working, Replay: 1})
+		s.advance(t, state, order.Change{Status: order.Working, Replay: 1, Job: jobIn(path)})
 		state.Replays = 1
 		s.failDead(t, state)
-		s.advance(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: "no-route", Replay: 1})
+		s.advance(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: "no-route", Replay: 1, Job: jobIn(path)})
 		time.Sleep(5 * time.Second)
 		body := b.opened(path, "stopped by its rule", "1 of 1 of a step failed again", "Failed again", "No shipping route to the address", "Resume", "1 failed again, 100\u00a0%", "stopped")
 		addsUp(t, body, 2)
+	})
+}
+
+// TestAReplayPausesAtTheFirstNewCauseIfAsked: the page and the API name the cause.
+func TestAReplayPausesAtTheFirstNewCauseIfAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		first, second := s.place(t, wanted()), s.place(t, wanted())
+		ids := []string{s.failDead(t, &first), s.failDead(t, &second)}
+		s.run(t)
+		path := b.jobOf("id="+ids[0]+"&id="+ids[1], url.Values{"ramp": {"1"}, "stop_above": {""}, "pause_on_new_cause": {"true"}})
+		b.opened(path, "<dd>the first new cause</dd>")
+		time.Sleep(5 * time.Second)
+		state := &first
+		if q, err := wire.ReadReplayRequest(s.Records(t, s.Topics.Replay)[0]); err != nil || q.Origin.String() == ids[1] {
+			must(t, err)
+			state = &second
+		}
+		s.advance(t, state, order.Change{Status: order.Working, Replay: 1, Job: jobIn(path)})
+		r := wire.Order(state.Order)
+		l := dlq.DeadLetter{
+			Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin}, Topic: s.Topics.Orders, Group: "order-workers",
+			Step: order.StepEmail, Class: failure.Permanent, Reason: failure.MailRejected, Message: "no such mailbox", Attempts: 1,
+			FirstFailed: time.Now(), LastFailed: time.Now(), Worker: "w", Rev: state.Rev + 1, Replays: 1, Job: jobIn(path),
+		}
+		s.put(t, s.Topics.DLQ, state.Origin.Partition, l.Record())
+		s.advance(t, state, order.Change{Status: order.Dead, Step: l.Step, Reason: string(l.Reason), Replay: 1, Job: jobIn(path)})
+		time.Sleep(5 * time.Second)
+		j, err := s.client.ReplayJob(t.Context(), jobIn(path))
+		must(t, err)
+		if j.Halted == nil || len(j.Halted.Causes) != 1 || len(j.FailedAgain) != 1 || !j.FailedAgain[0].New || j.FailedAgain[0].Cause != j.Halted.Causes[0] || !j.PauseOnNewCause {
+			t.Fatalf("got %+v, halted %+v, want one new cause", j, j.Halted)
+		}
+		b.opened(path, "stopped by its rule", "failed again for a cause that they did not have before", j.Halted.Causes[0], "new for these", "Resume")
+		j, err = s.client.ResumeReplay(t.Context(), j.ID, "")
+		must(t, err)
+		time.Sleep(5 * time.Second)
+		if j, err = s.client.ReplayJob(t.Context(), j.ID); err != nil || j.Halted != nil || j.Counts.NotSent != 0 {
+			t.Errorf("resumed: got %+v, %v; want the rest sent", j, err)
+		}
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"example.com/orders/services/order-api/client/system"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/shared/order"
 )
 
@@ -46,6 +47,11 @@ func (f Front) Products() []catalogue.Product { return f.catalogue.Products() }
 // token. found are faults that the caller has found.
 func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
 	return f.intake.Place(c.Request().Context(), o, key, found...)
+}
+
+// Break records an act of a visitor who breaks something on purpose, and does it.
+func (f Front) Break(c echo.Context, target string, effect func() error) error {
+	return f.record(c, trail.Act{Kind: trail.Break, Target: target}, effect)
 }
 
 // System returns the system as it is now, with all points.

@@ -32,6 +32,7 @@ import (
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
 	"example.com/orders/services/order-api/internal/identity/oidc"
+	"example.com/orders/services/order-api/internal/identity/session"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/stats"
@@ -55,10 +56,11 @@ type Config struct {
 	Denied func(r *http.Request, p identity.Principal, needed identity.Permission)
 	// Ready is an additional check of /healthz/ready; or nil. Its context has a deadline.
 	Ready    func(context.Context) error
-	Pages    *oidc.Pages     // sign-in pages; or nil: there are none
-	Stopping <-chan struct{} // closed when event streams and waiting requests must end
-	Trail    *trail.Trail    // the audit trail of the acts of operators
-	Keys     *apikey.Store   // for the list of API keys; or nil: there are none
+	Pages    *oidc.Pages       // sign-in with an issuer; or nil: there is none
+	Sessions *session.Sessions // of browsers; or nil: there are none
+	Stopping <-chan struct{}   // closed when event streams and waiting requests must end
+	Trail    *trail.Trail      // the audit trail of the acts of operators
+	Keys     *apikey.Store     // for the list of API keys; or nil: there are none
 	Limits   Limits
 	Web      Web // the pages; or nil: there are none
 

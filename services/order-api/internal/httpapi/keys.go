@@ -18,11 +18,16 @@ type keyPage struct {
 // listKeys lists the API keys with their last use, which only the running API knows. Keys are
 // created and revoked in the file.
 func (a *api) listKeys(c echo.Context) error {
+	return c.JSON(http.StatusOK, keyPage{a.APIKeys()})
+}
+
+// APIKeys are those of the file, also expired and revoked ones, or none if there is no file.
+func (a *api) APIKeys() []client.APIKey {
 	var keys []apikey.Key
 	if a.Keys != nil {
 		keys = a.Keys.Keys()
 	}
-	return c.JSON(http.StatusOK, keyPage{each(keys, toKey)})
+	return each(keys, toKey)
 }
 
 func toKey(k apikey.Key) client.APIKey {

@@ -18,6 +18,7 @@ import (
 	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/oidc"
+	"example.com/orders/services/order-api/internal/identity/session"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/trail"
@@ -111,7 +112,7 @@ var sentinels = []struct {
 	kind   kind
 	detail string
 }{
-	{oidc.ErrReturn, badParameter, "return must be a path of this program, such as /orders"},
+	{session.ErrReturn, badParameter, "return must be a path of this program, such as /orders"},
 	{oidc.ErrAttempt, signInInvalid, "the answer of the sign-in service belongs to no sign-in that this browser began within 10 minutes: begin again at /sign-in"},
 	{oidc.ErrRefused, signInRefused, "the sign-in service refused the sign-in"},
 	{oidc.ErrNoRole, signInRefused, "your account has no role in this application: ask an administrator for one"},

@@ -354,8 +354,8 @@ func TestProgressOfAJobIsStreamed(t *testing.T) {
 				seen = append(seen, j.Phase)
 			}
 			if n.InProgress == 1 && state.Status == order.Dead {
-				s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
-				s.advance(t, &state, order.Change{Status: order.Confirmed, Replay: 1})
+				s.advance(t, &state, order.Change{Status: order.Working, Replay: 1, Job: j.ID})
+				s.advance(t, &state, order.Change{Status: order.Confirmed, Replay: 1, Job: j.ID})
 			}
 		}
 		if diff := cmp.Diff("done", seen[len(seen)-1]); diff != "" {
@@ -389,8 +389,8 @@ func TestAnOrderThatIsErasedDuringItsReplayIsCountedAsErased(t *testing.T) {
 			must(t, err)
 			if j.Counts.InProgress == 2 {
 				s.put(t, s.Topics.Status, gone.Origin.Partition, &kgo.Record{Key: []byte(gone.Order.ID)})
-				s.advance(t, &kept, order.Change{Status: order.Working, Replay: 1})
-				s.advance(t, &kept, order.Change{Status: order.Confirmed, Replay: 1})
+				s.advance(t, &kept, order.Change{Status: order.Working, Replay: 1, Job: j.ID})
+				s.advance(t, &kept, order.Change{Status: order.Confirmed, Replay: 1, Job: j.ID})
 			}
 		}
 		want := client.ReplayCounts{Confirmed: 1, Skipped: 1}

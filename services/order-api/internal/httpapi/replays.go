@@ -93,7 +93,7 @@ func (a *api) newReplay(c echo.Context, body []byte) (jobs.Spec, error) {
 				wrong = len(d.wrong) > before
 			},
 			"dry_run": d.flag(&spec.DryRun), "rate": d.number(&spec.Rate, maxRate), "stop_above": d.number(&spec.StopAbove, 1), "patch": d.raw(&patch),
-			"override": d.flag(&spec.Override), "reason": d.line(&spec.Reason, 0), "ramp": d.ramp(&spec.Ramp),
+			"override": d.flag(&spec.Override), "pause_on_new_cause": d.flag(&spec.PauseOnNewCause), "reason": d.line(&spec.Reason, 0), "ramp": d.ramp(&spec.Ramp),
 			"replay_to": d.checkedText(&spec.ReplayTo, func(text string) string { return order.TextFault(text, 1, maxTopic) }),
 		}
 	})
@@ -314,7 +314,7 @@ func toReplayJob(p jobs.Progress) client.ReplayJob {
 	answer := client.ReplayJob{
 		ID: p.ID, Kind: string(p.Kind), Phase: string(p.Phase), Rev: p.Rev, CreatedAt: p.At, EndedAt: p.Ended, By: p.Job.Cause.Actor.String(),
 		Reason: p.Reason, Selection: p.Selection, Topic: p.Topic, ReplayTo: p.ReplayTo, Patch: p.Patch, Override: p.Override, Total: p.Total,
-		Counts: toReplayCounts(p), Skipped: map[string]int{}, Rate: p.Limit, ObservedRate: p.Observed, StopAbove: p.StopAbove,
+		Counts: toReplayCounts(p), Skipped: map[string]int{}, Rate: p.Limit, ObservedRate: p.Observed, StopAbove: p.StopAbove, PauseOnNewCause: p.PauseOnNewCause,
 		Ramp: toRamp(p), FailedAgain: each(p.Failures[:min(len(p.Failures), maxFailures)], toFailedAgain), Runner: p.Runner,
 	}
 	for why, n := range p.Skipped {
@@ -327,7 +327,7 @@ func toReplayJob(p jobs.Progress) client.ReplayJob {
 		answer.SecondsLeft = new(p.Left.Seconds())
 	}
 	if h := p.Halt; h != nil && p.Phase == jobs.Halted {
-		answer.Halted = &client.Halted{At: h.At, Why: h.Reason, Results: h.Of, FailedAgain: h.Bad}
+		answer.Halted = &client.Halted{At: h.At, Why: h.Reason, Results: h.Of, FailedAgain: h.Bad, Causes: h.Causes}
 	}
 	return answer
 }

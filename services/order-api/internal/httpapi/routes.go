@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/oidc"
 )
 
 // routes registers all routes, each with what it requires of who sends the request. Customers and
@@ -51,9 +52,8 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/openapi.yaml", public, a.openAPI)
 	a.get(e, "/docs", public, a.docsPage)
 	a.get(e, "/docs/:file", public, a.docsFile)
-	a.get(e, "/sign-in", public, a.signIn)
+	a.get(e, oidc.BeginPath, public, a.signIn)
 	a.get(e, "/sign-in/callback", public, a.signInCallback)
-	a.route(e, http.MethodPost, "/sign-out", public, a.signOut)
 	a.pages(e)
 }
 

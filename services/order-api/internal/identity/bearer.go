@@ -36,11 +36,10 @@ func invisible(c rune) bool { return c <= ' ' || c > '~' }
 // Chain is the authenticator of an API that takes several kinds of credentials. It is safe for
 // concurrent use if its parts are.
 type Chain struct {
-	Keys Authenticator // of bearer tokens that begin with KeyPrefix; nil: they are invalid
-	// Next authenticates other bearer tokens, and requests without an Authorization header, which
-	// may have a session. Nil: such tokens are invalid, and there are no sessions.
-	Next      Authenticator
-	Anonymous Principal // who sends a request without credentials; the zero value is a guest
+	Keys      Authenticator // of bearer tokens that begin with KeyPrefix; nil: they are invalid
+	Tokens    Authenticator // of other bearer tokens; nil: they are invalid
+	Sessions  Authenticator // of requests without an Authorization header; nil: there are no sessions
+	Anonymous Principal     // who sends a request without credentials; the zero value is a guest
 }
 
 // Authenticate implements Authenticator. A bearer token that no part knows is invalid: it never
@@ -50,8 +49,11 @@ func (c Chain) Authenticate(r *http.Request) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	part := c.Next
-	if strings.HasPrefix(token, KeyPrefix) {
+	part := c.Tokens
+	switch {
+	case token == "":
+		part = c.Sessions
+	case strings.HasPrefix(token, KeyPrefix):
 		part = c.Keys
 	}
 	var p Principal

@@ -34,6 +34,7 @@ const (
 	ManageKeys        Permission = "keys:manage"
 	ReadAudit         Permission = "audit:read"
 	ReadStats         Permission = "stats:read"
+	BreakSystem       Permission = "system:break" // where there is something to break: all-in-one
 )
 
 // grant is what a role may do in addition to the one before it.
@@ -47,7 +48,7 @@ var grants = []grant{
 	{Customer, []Permission{PlaceOrders, ReadOrders, CancelOrders}},
 	{Viewer, []Permission{ReadAnyOrder, ReadDeadLetters, ReadStats}},
 	{Support, []Permission{ReadPersonal, NoteDeadLetters}},
-	{Operator, []Permission{CancelAnyOrder, RefundOrders, ReplayDeadLetters}},
+	{Operator, []Permission{CancelAnyOrder, RefundOrders, ReplayDeadLetters, BreakSystem}},
 	{Editor, []Permission{EditDeadLetters}},
 	{Admin, []Permission{ManageKeys, ReadAudit}},
 }
@@ -57,6 +58,18 @@ func Roles() []Role {
 	var all []Role
 	for _, g := range grants {
 		all = append(all, g.role)
+	}
+	return all
+}
+
+// Permissions returns what a role may do, what most roles may do first.
+func (r Role) Permissions() (all []Permission) {
+	for _, g := range grants {
+		for _, p := range g.adds {
+			if r.Has(p) {
+				all = append(all, p)
+			}
+		}
 	}
 	return all
 }

@@ -36,7 +36,9 @@ type Spec struct {
 	StopAbove float64         // share of a step that may fail again, above which the job halts; 0 is never
 	Patch     json.RawMessage // RFC 6902, applied to each dead letter; or nil
 	Override  bool            // parked dead letters, too
-	Reason    string
+	// PauseOnNewCause halts the job when a dead letter fails again for a cause that it did not have before.
+	PauseOnNewCause bool
+	Reason          string
 }
 
 // DefaultRamp is the ramp of a job that names none.
@@ -174,7 +176,8 @@ func (s *Spec) define(id string, items selection, cause order.Cause) (wire.Job, 
 	head := wire.JobHead{ID: id, At: time.Now().UTC().Truncate(time.Millisecond), Cause: cause}
 	job := wire.Job{
 		JobHead: head, Kind: wire.JobReplay, Total: items.total, Selection: s.Text, Topic: s.Topic, ReplayTo: s.ReplayTo,
-		Rate: s.Rate, Ramp: s.Ramp, StopAbove: s.StopAbove, Patch: s.Patch, Override: s.Override, Reason: s.Reason,
+		Rate: s.Rate, Ramp: s.Ramp, StopAbove: s.StopAbove, Patch: s.Patch, Override: s.Override,
+		PauseOnNewCause: s.PauseOnNewCause, Reason: s.Reason,
 	}
 	if job.Ramp == nil {
 		job.Ramp = DefaultRamp()
@@ -183,7 +186,7 @@ func (s *Spec) define(id string, items selection, cause order.Cause) (wire.Job, 
 		job.Kind = wire.JobDryRun
 	}
 	if s.DryRun || s.Topic != "" { // nothing fails, or no result is known
-		job.Ramp, job.StopAbove = []int{}, 0
+		job.Ramp, job.StopAbove, job.PauseOnNewCause = []int{}, 0, false
 	}
 	chunks := items.chunks(head)
 	job.Chunks = len(chunks)

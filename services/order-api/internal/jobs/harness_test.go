@@ -3,6 +3,7 @@
 package jobs_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -44,6 +45,8 @@ type shop struct {
 	orders map[string]*order.State // by the ID of the dead letter
 	worked map[string]int          // replays that were not known before
 	edits  map[string]int          // versions that were worked on
+	// message of what fails again; empty is the one that all dead letters have.
+	message string
 
 	ids []string // of the dead letters
 }
@@ -110,15 +113,20 @@ func sample(i int) order.Order {
 
 // die returns the dead letter of an order, and its state.
 func (s *shop) die(t testing.TB, state *order.State, number int) []*kgo.Record {
+	return s.dieOf(t, state, order.Change{Replay: number}, "no route to DE")
+}
+
+// dieOf is die for a replay of a job, with a message.
+func (s *shop) dieOf(t testing.TB, state *order.State, replay order.Change, message string) []*kgo.Record {
 	r := wire.Order(state.Order)
 	l := dlq.DeadLetter{
 		Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: state.Origin}, Topic: s.Topics.Orders, Group: "order-workers",
-		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: "no route to DE", Attempts: 1,
-		FirstFailed: time.Now(), LastFailed: time.Now(), Worker: "w", Replays: number, Rev: state.Rev + 1,
+		Step: order.StepShipping, Class: failure.Permanent, Reason: failure.NoRoute, Message: message, Attempts: 1,
+		FirstFailed: time.Now(), LastFailed: time.Now(), Worker: "w", Replays: replay.Replay, Job: replay.Job, Rev: state.Rev + 1,
 	}
 	record := l.Record()
 	record.Topic = s.Topics.DLQ
-	return []*kgo.Record{record, s.change(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: string(failure.NoRoute), Replay: number})}
+	return []*kgo.Record{record, s.change(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: string(failure.NoRoute), Replay: replay.Replay, Job: replay.Job})}
 }
 
 // change returns the state of an order after a change.
@@ -167,18 +175,22 @@ func (s *shop) replay(t *testing.T, r *kgo.Record, ends func(*order.State, int) 
 		answer.Topic, answer.Partition = s.Topics.Desk, r.Partition
 		return []*kgo.Record{answer}
 	}
-	if state.Replays >= q.Number {
-		return nil // as the worker does
+	if state.Replays >= q.Number { // as the worker does
+		why := order.Conflict
+		if state.Status == order.Confirmed {
+			why = order.AlreadyDone
+		}
+		return []*kgo.Record{s.change(t, state, order.Change{Status: state.Status, Replay: q.Number, Job: q.Job, Reason: why})}
 	}
 	s.worked[id]++
 	s.edits[id] = q.Edit
-	written := []*kgo.Record{s.change(t, state, order.Change{Status: order.Working, Replay: q.Number})}
+	written := []*kgo.Record{s.change(t, state, order.Change{Status: order.Working, Replay: q.Number, Job: q.Job})}
 	switch status := ends(state, q.Number); status {
 	case "":
 	case order.Dead:
-		written = append(written, s.die(t, state, q.Number)...)
+		written = append(written, s.dieOf(t, state, order.Change{Replay: q.Number, Job: q.Job}, cmp.Or(s.message, "no route to DE"))...)
 	default:
-		written = append(written, s.change(t, state, order.Change{Status: status, Replay: q.Number}))
+		written = append(written, s.change(t, state, order.Change{Status: status, Replay: q.Number, Job: q.Job}))
 	}
 	return written
 }

@@ -61,7 +61,6 @@ type Item struct {
 	Skip    wire.SkipReason // or empty
 	Records []*kgo.Record   // that replay it, with topic and partition; they are written in one transaction
 	Number  int             // of the replay; 0 if it has none
-	Cause   string          // ID of the cause for which it failed; or empty
 }
 
 // maxBytes bounds the records of a transaction, apart from the last ones.

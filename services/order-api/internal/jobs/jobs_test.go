@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -86,6 +87,68 @@ func TestAJobHaltsWithinItsStepAndFinishesTheRest(t *testing.T) {
 			t.Errorf("done, with the second ramp at %d (-want +got):\n%s", p.Base, diff)
 		}
 		s.workedOnce(t, 300)
+	})
+}
+
+// TestAJobPausesAtEachNewCauseOnce has one dead letter in each step fail again: first for the cause that it had,
+// then for another one, and then for that one again.
+func TestAJobPausesAtEachNewCauseOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, 60)
+		known, fresh := s.ids[2], []string{s.ids[5], s.ids[25]}
+		s.work(t, func(state *order.State, _ int) order.Status {
+			id := state.Origin.String()
+			s.message = ""
+			if slices.Contains(fresh, id) {
+				s.message = "the carrier has gone"
+			}
+			if id == known || s.message != "" {
+				return order.Dead
+			}
+			return order.Confirmed
+		})
+		i := s.start(t, "api-1")
+		other := i.await(t, i.create(t, jobs.Spec{IDs: s.ids[55:], Ramp: []int{}}), phase(jobs.Done))
+		id := i.create(t, jobs.Spec{IDs: s.ids[:50], Ramp: []int{4, 4, 4}, PauseOnNewCause: true})
+		p := i.await(t, id, phase(jobs.Halted))
+		if p.Sent != 8 || p.Counts[view.FailedAgain] != 2 || other.Halt != nil {
+			t.Errorf("got %d sent, %v; want a halt after the second step", p.Sent, p.Counts)
+		}
+		l, err := i.view.DeadLetter(t.Context(), fresh[0])
+		must(t, err)
+		if h := p.Halt; h == nil || !slices.Equal(h.Causes, []string{l.CauseID}) || !strings.Contains(h.Reason, l.CauseID) || !strings.Contains(h.Reason, "no-route") {
+			t.Errorf("got the reason %+v, want cause %s", h, l.CauseID)
+		}
+		news := map[string]bool{}
+		for _, f := range p.Failures {
+			news[f.Cause] = f.New
+		}
+		before, err := i.view.DeadLetter(t.Context(), known)
+		must(t, err)
+		if diff := cmp.Diff(map[string]bool{l.CauseID: true, before.CauseID: false}, news); diff != "" {
+			t.Errorf("new causes (-want +got):\n%s", diff)
+		}
+		must(t, i.Command(ann(t), id, jobs.Event{Kind: wire.JobResume}))
+		p = i.await(t, id, phase(jobs.Done))
+		if diff := cmp.Diff(map[view.ReplayOutcome]int{view.Confirmed: 47, view.FailedAgain: 3}, p.Counts); diff != "" {
+			t.Errorf("done (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestACauseIsNewForTheDeadLettersThatDidNotHaveIt has one of two fail for the cause that the other one had.
+func TestACauseIsNewForTheDeadLettersThatDidNotHaveIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, 2)
+		s.message = "the carrier has gone"
+		dead := func(*order.State, int) order.Status { return order.Dead }
+		s.work(t, dead)
+		i := s.start(t, "api-1")
+		i.await(t, i.create(t, jobs.Spec{IDs: s.ids[:1]}), phase(jobs.Done))
+		p := i.await(t, i.create(t, jobs.Spec{IDs: s.ids, Ramp: []int{}}), func(p jobs.Progress) bool { return len(p.Failures) == 2 && p.Phase == jobs.Done })
+		if a, b := p.Failures[0], p.Failures[1]; a.Cause != b.Cause || !a.New || b.New || a.Count != 1 || b.Count != 1 {
+			t.Errorf("got %+v, want one cause, which is new for one of two", p.Failures)
+		}
 	})
 }
 
@@ -169,7 +232,7 @@ func TestAJobWaitsWhileADependencyIsDown(t *testing.T) {
 		}
 		s.mu.Lock()
 		for _, state := range parked {
-			s.Produce(t, s.change(t, state, order.Change{Status: order.Confirmed, Replay: 1}))
+			s.Produce(t, s.change(t, state, order.Change{Status: order.Confirmed, Replay: 1, Job: id}))
 		}
 		s.mu.Unlock()
 		if p := i.await(t, id, phase(jobs.Done)); p.Counts[view.Confirmed] != 50 {
@@ -254,7 +317,8 @@ func TestACancelledJobSendsNoMore(t *testing.T) {
 	})
 }
 
-// TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce has all of them ask for the same replays at the same time.
+// TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce has all of them ask for the same replays at the same time. The
+// counts of each job have the answers to its own requests.
 func TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, 60)
@@ -267,10 +331,16 @@ func TestTwoJobsAndAnOperatorWorkOnADeadLetterOnce(t *testing.T) {
 		i.await(t, first, sent)
 		i.await(t, second, sent)
 		s.work(t, confirm)
+		confirmed := 0
 		for _, id := range []string{first, second} {
-			if p := i.await(t, id, phase(jobs.Done)); p.Counts[view.Confirmed] != 60 {
-				t.Errorf("got %v, want 60 confirmed", p.Counts)
+			p := i.await(t, id, phase(jobs.Done))
+			if p.Counts[view.Confirmed]+p.Counts[view.AlreadyDone] != 60 {
+				t.Errorf("got %v, want each confirmed or already done", p.Counts)
 			}
+			confirmed += p.Counts[view.Confirmed]
+		}
+		if confirmed != 60 && confirmed != 59 {
+			t.Errorf("got %d confirmed by both jobs, want each once but the one of the operator", confirmed)
 		}
 		s.workedOnce(t, 60)
 		id := i.create(t, spec)

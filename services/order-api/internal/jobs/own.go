@@ -87,7 +87,7 @@ func (r *reading) item(ctx context.Context, j *view.Job, q *desk.Request) (Item,
 	q.Cause, q.Job, q.DryRun = j.Cause, j.ID, j.Kind == wire.JobDryRun
 	request := q.Record()
 	request.Topic, request.Partition = r.Topics.Replay, q.Origin.Partition
-	item := Item{Records: []*kgo.Record{request}, Number: q.Number, Cause: q.Shown.CauseID}
+	item := Item{Records: []*kgo.Record{request}, Number: q.Number}
 	if edited != nil && !q.DryRun {
 		item.Records = append(item.Records, edited)
 	}

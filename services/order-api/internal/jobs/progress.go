@@ -54,7 +54,7 @@ type Failure struct {
 	Reason string
 	Cause  string // ID of the cause; or empty: its dead letter is not known yet
 	Count  int
-	New    bool // nothing that the job had sent before had failed for this cause
+	New    bool // these had not failed for this cause before
 }
 
 // Step is a step of a job's ramp, or a stretch after it.
@@ -105,11 +105,11 @@ func (j *Jobs) find(ctx context.Context, id string, ask func() error) error {
 func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progress, next string, err error) {
 	jobs, next, err := j.cfg.View.Jobs(ctx, view.JobFilter{Limit: limit, Cursor: cursor})
 	for _, job := range jobs {
-		p, err := j.Get(ctx, job.ID)
+		known, results, err := j.cfg.View.JobResults(ctx, job.ID)
 		if err != nil {
 			return nil, "", err
 		}
-		all = append(all, p)
+		all = append(all, progress(known, results))
 	}
 	return all, next, err
 }
@@ -130,7 +130,7 @@ func (j *Jobs) job(ctx context.Context, id string) (job view.Job, err error) {
 func progress(job view.Job, results []view.JobResult) Progress {
 	t := newTally(job, results)
 	p := Progress{
-		Job: job, Phase: t.phase(time.Now()), Counts: t.counts, NotSent: job.Total - job.Cursor, Steps: t.shown(), Failures: failures(job, results),
+		Job: job, Phase: t.phase(time.Now()), Counts: t.counts, NotSent: job.Total - job.Cursor, Steps: t.shown(), Failures: t.failed,
 		Rev: int64(job.Records) + t.revs,
 	}
 	if len(t.counts) == 0 && job.Sent > 0 { // foreign dead letters: their results are not known
@@ -147,11 +147,11 @@ func progress(job view.Job, results []view.JobResult) Progress {
 }
 
 // failures are the causes for which items failed again, the most frequent first.
-func failures(job view.Job, results []view.JobResult) (all []Failure) {
+func failures(results []view.JobResult) (all []Failure) {
 	counts := map[Failure]int{}
 	for _, r := range results {
 		if r.Outcome == view.FailedAgain {
-			counts[Failure{Step: r.Failed, Reason: r.Reason, Cause: r.Cause, New: r.Cause != "" && !slices.Contains(job.Causes, r.Cause)}] += r.Count
+			counts[Failure{Step: r.Failed, Reason: r.Reason, Cause: r.Cause, New: r.New}] += r.Count
 		}
 	}
 	for f, n := range counts {
@@ -159,6 +159,9 @@ func failures(job view.Job, results []view.JobResult) (all []Failure) {
 		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b Failure) int {
+		if a.New != b.New && a.Count == b.Count {
+			return map[bool]int{true: -1, false: 1}[a.New]
+		}
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Cause, b.Cause))
 	})
 	return all

@@ -133,6 +133,15 @@ func (r *runner) record(ctx context.Context, t *tally, next action) error {
 		e.Reason, e.Step = "too many items of a step failed again or are retrying", s.Number
 		e.Bad, e.Of = s.bad(t.Cursor)
 	}
+	if all := next.causes; len(all) > 0 {
+		e.Reason = fmt.Sprintf("%d failed again for a cause that they did not have before: %s %s, %s", all[0].Count, all[0].Step, all[0].Reason, all[0].Cause)
+		if len(all) > 1 {
+			e.Reason += fmt.Sprintf("; and for %d more", len(all)-1)
+		}
+		for _, f := range all {
+			e.Causes = append(e.Causes, f.Cause)
+		}
+	}
 	if err := r.commit(ctx, e.Record()); err != nil {
 		return err
 	}
@@ -298,8 +307,6 @@ func fill(b *wire.JobBatch, items []Item) {
 				b.Skipped = map[int]wire.SkipReason{}
 			}
 			b.Skipped[b.From+i] = item.Skip
-		} else if item.Cause != "" && !slices.Contains(b.Causes, item.Cause) {
-			b.Causes = append(b.Causes, item.Cause)
 		}
 	}
 	if !numbered {

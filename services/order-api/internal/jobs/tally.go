@@ -23,11 +23,12 @@ type tally struct {
 	counts map[view.ReplayOutcome]int
 	steps  map[int]map[view.ReplayOutcome]int
 	last   time.Time // of the newest result
+	failed []Failure
 	revs   int64
 }
 
 func newTally(j view.Job, results []view.JobResult) *tally {
-	t := &tally{Job: j, counts: map[view.ReplayOutcome]int{}, steps: map[int]map[view.ReplayOutcome]int{}}
+	t := &tally{Job: j, counts: map[view.ReplayOutcome]int{}, steps: map[int]map[view.ReplayOutcome]int{}, failed: failures(results)}
 	for _, r := range results {
 		if t.steps[r.Step] == nil {
 			t.steps[r.Step] = map[view.ReplayOutcome]int{}
@@ -133,6 +134,13 @@ func (t *tally) excess() *Step {
 	return nil
 }
 
+// fresh are the new causes for which the job halts.
+func (t *tally) fresh() []Failure {
+	return slices.DeleteFunc(slices.Clone(t.failed), func(f Failure) bool {
+		return !t.PauseOnNewCause || !f.New || slices.Contains(t.Halted, f.Cause)
+	})
+}
+
 // unfinished is how many replays have no final outcome.
 func (t *tally) unfinished() int {
 	return t.counts[view.InFlight] + t.counts[view.Retrying] + t.counts[view.Waiting]
@@ -161,10 +169,11 @@ func (t *tally) phase(now time.Time) Phase {
 
 // action is what the runner does next; without any it waits for a change.
 type action struct {
-	ends  bool              // the job is final
-	event wire.JobEventKind // is written
-	halt  *Step             // with the event wire.JobHalt: why
-	send  int               // so many items, which are of one step
+	ends   bool              // the job is final
+	event  wire.JobEventKind // is written
+	halt   *Step             // with the event wire.JobHalt: why
+	causes []Failure         // with the event wire.JobHalt: or why
+	send   int               // so many items, which are of one step
 }
 
 // next is what the runner does next.
@@ -183,6 +192,9 @@ func (t *tally) next() action {
 	}
 	if s := t.excess(); s != nil {
 		return action{event: wire.JobHalt, halt: s}
+	}
+	if all := t.fresh(); len(all) > 0 {
+		return action{event: wire.JobHalt, causes: all}
 	}
 	if t.Topic != "" { // without results there are no steps
 		return action{send: min(t.Total-t.Cursor, maxForeign)}

@@ -48,6 +48,7 @@ const (
 	ResumeJob = "resume"
 	CancelJob = "cancel-job"
 	RateJob   = "rate"
+	Break     = "break" // a fault on purpose, of all-in-one
 	SignIn    = "sign-in"
 	KeyChange = "key-change" // the API has read a changed file of API keys
 	Denied    = "denied"     // an attempt without the permission that it needs

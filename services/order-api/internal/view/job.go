@@ -1,7 +1,6 @@
 package view
 
 import (
-	"slices"
 	"time"
 
 	"example.com/orders/shared/order"
@@ -50,7 +49,7 @@ type Job struct {
 	Base, BaseStep int
 	Sent           int
 	Skipped        map[wire.SkipReason]int
-	Causes         []string  // IDs of the causes of what was sent
+	Halted         []string  // IDs of the causes for which it has halted: it does so once for each
 	Halt           *Halt     // why it halted last, unless it was resumed since; or nil
 	Ended          time.Time // when its state became final; or zero
 	Runner         string    // the instance that sent last; or empty
@@ -62,7 +61,8 @@ type Job struct {
 type Halt struct {
 	At            time.Time
 	Reason        string
-	Step, Bad, Of int // of the items of a step, so many failed again or are retrying
+	Step, Bad, Of int      // of the items of a step, so many failed again or are retrying
+	Causes        []string // IDs of the causes that are new, if it halted for these
 }
 
 // Pace is how far a job was at a time.
@@ -89,7 +89,8 @@ func (j *Job) Apply(e wire.JobEvent) {
 	case e.Event == wire.JobRate:
 		j.Limit = e.Rate
 	case e.Event == wire.JobHalt:
-		j.Halt = &Halt{e.At, e.Reason, e.Step, e.Bad, e.Of}
+		j.Halt = &Halt{e.At, e.Reason, e.Step, e.Bad, e.Of, e.Causes}
+		j.Halted = append(j.Halted, e.Causes...)
 	case e.Event == wire.JobResume && halted:
 		j.Halt, j.Base, j.BaseStep = nil, j.Cursor, j.Step+1
 	}
@@ -117,11 +118,6 @@ func (j *Job) Advance(b wire.JobBatch) bool {
 	j.Records++
 	for _, why := range b.Skipped {
 		j.Skipped[why]++
-	}
-	for _, c := range b.Causes {
-		if !slices.Contains(j.Causes, c) {
-			j.Causes = append(j.Causes, c)
-		}
 	}
 	if n := len(j.Pace); n > 1 && b.At.Sub(j.Pace[n-2].At) < paceEvery {
 		j.Pace = j.Pace[:n-1]
@@ -154,10 +150,12 @@ const (
 func (o ReplayOutcome) Final() bool { return o != InFlight && o != Retrying && o != Waiting }
 
 // Answered is the outcome of a replay of a dead letter, as far as it is known. If it is known
-// already, the one with the higher Rev counts.
+// already, the one with the higher Rev counts. Two jobs can ask for a replay with one number: a worker
+// does it once, and answers each.
 type Answered struct {
 	Origin  order.Origin // without Incarnation
 	Number  int
+	Job     string // that asked for it; or empty
 	Outcome ReplayOutcome
 	Rev     int64 // of the change that tells; 0 for the dead letter of a record that is no order
 	At      time.Time
@@ -167,7 +165,11 @@ type Answered struct {
 
 // replays are the outcomes of all replays that an order's timeline tells of.
 func replays(s order.State) []Answered {
-	byNumber := map[int]int{}
+	type request struct {
+		number int
+		job    string
+	}
+	known := map[request]int{}
 	var all []Answered
 	open := -1 // the replay that the order is in, as its index
 	for _, c := range s.Timeline {
@@ -180,16 +182,20 @@ func replays(s order.State) []Answered {
 			}
 			continue
 		}
-		i, known := byNumber[c.Replay]
-		if !known {
+		i, again := known[request{c.Replay, c.Job}]
+		if !again {
 			i = len(all)
-			byNumber[c.Replay] = i
-			all = append(all, Answered{Origin: order.Origin{Partition: s.Origin.Partition, Offset: s.Origin.Offset}, Number: c.Replay})
+			known[request{c.Replay, c.Job}] = i
+			all = append(all, Answered{Origin: order.Origin{Partition: s.Origin.Partition, Offset: s.Origin.Offset}, Number: c.Replay, Job: c.Job})
 		}
 		r := &all[i]
 		r.Outcome, r.Rev, r.At, r.Step, r.Reason = o, c.Rev, c.At, c.Step, c.Reason
-		if open = i; ends {
+		switch {
+		case c.Answers(): // it changes nothing in a replay that is worked on
+		case ends:
 			open = -1
+		default:
+			open = i
 		}
 	}
 	return all

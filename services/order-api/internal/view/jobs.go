@@ -54,6 +54,7 @@ type JobResult struct {
 	Failed  order.Step // that failed again; or empty
 	Reason  string     // for which it failed again; or empty
 	Cause   string     // ID of the cause for which it failed again or, in a dry run, has failed; or empty
+	New     bool       // it failed again, and had not failed for this cause before
 	Count   int
 	Revs    int64     // the sum of their revs: it grows when an outcome changes
 	Last    time.Time // when the newest was known; zero without one

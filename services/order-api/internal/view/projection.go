@@ -228,7 +228,7 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone}, o))
 	if l.Replays > 0 { // of an order, its state says the same, and counts
 		d.replayed(Answered{
-			Origin: l.Origin, Number: l.Replays, Outcome: FailedAgain, At: l.LastFailed, Step: l.Step, Reason: string(l.Reason),
+			Origin: l.Origin, Number: l.Replays, Job: l.Job, Outcome: FailedAgain, At: l.LastFailed, Step: l.Step, Reason: string(l.Reason),
 		})
 	}
 	return nil

@@ -42,6 +42,7 @@ func (p *Pages) deskRoutes() []httpapi.Page {
 		{Method: get, Path: "/desk/replays/:id/cancel", Needs: replay, Handler: p.askCancel},
 		{Method: get, Path: "/desk/replays/:id/rate", Needs: replay, Handler: p.askRate},
 		{Method: post, Path: "/desk/replays/:id/:act", Needs: replay, Handler: p.commandReplay},
+		{Method: get, Path: "/desk/topics/:name", Needs: read, List: true, Handler: p.topic},
 		{Method: get, Path: "/desk/audit", Needs: identity.ReadAudit, List: true, Handler: p.audit},
 	}
 }

@@ -150,6 +150,9 @@ func (r causeRow) Last() (n int) {
 	return n
 }
 
+// Path is the path of the topic's page.
+func (t topicRow) Path() string { return topicPath(t.Topic) }
+
 // topics are the dead-letter topics of other programs among causes.
 func (p *Pages) topics(groups []client.Group) (all []topicRow) {
 	for _, g := range groups {

@@ -33,6 +33,7 @@ type newPage struct {
 	Reason   field
 	Topic    field // that foreign ones are replayed to
 	Override bool
+	NewCause bool     // pause at the first new one
 	Wrong    []string // what no field has
 	Fault    *fault   // why nothing was started; or nil
 }
@@ -183,7 +184,7 @@ func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
 
 // startReplay starts a replay, or a dry run, of what the query string selects.
 func (p *Pages) startReplay(c echo.Context) error {
-	v := newPage{Override: c.FormValue("override") == "true"}
+	v := newPage{Override: c.FormValue("override") == "true", NewCause: c.FormValue("pause_on_new_cause") == "true"}
 	if c.FormValue("act") == "try" {
 		v.defaults()
 	} else {
@@ -193,7 +194,7 @@ func (p *Pages) startReplay(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
+	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, PauseOnNewCause: v.NewCause, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
 	if err = v.read(&n); err == nil {
 		var id string
 		if id, err = p.front.StartReplay(c, n); err == nil {

@@ -15,14 +15,17 @@ import (
 
 // opsPage is the body of the page of operations. Everything that it says is relative to the time of the
 // statistics, so that a part changes only if its facts do.
-type opsPage struct{ system.Stats }
+type opsPage struct {
+	system.Stats
+	Break *breakView // or nil: there is no section "Break it"
+}
 
 // opsParts are the templates of the parts that are sent when they have changed. The element of each has
 // its name as ID. The workers are apart: each has a part of its own.
 var opsParts = []string{"head", "strips", "now", "say", "latency", "dependencies", "owners", "topics", "jobs", "changes"}
 
 func (p *Pages) ops(c echo.Context) error {
-	v := opsPage{p.front.System(c.Request().Context())}
+	v := opsPage{p.front.System(c.Request().Context()), p.breakOf(c)}
 	return p.show(c, http.StatusOK, "ops", page{Title: v.Title(), Place: "ops", Live: "/ops/events", Body: v})
 }
 
@@ -46,7 +49,7 @@ func (s *opsStream) send(w io.Writer, now *system.Stats) error {
 		_, err := io.WriteString(w, "event: beat\ndata:\n\n")
 		return err
 	}
-	v := opsPage{*now}
+	v := opsPage{Stats: *now}
 	if len(v.Points) > 0 {
 		rows, err := s.part("ops", "points", v)
 		if err == nil {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -37,7 +36,7 @@ type page struct {
 	Theme   string // light, dark, or empty: that of the system
 	NoKeys  bool   // single keys are switched off
 	Pieces  int    // in the basket
-	Sign    bool   // there is something to sign in with
+	SignIn  string // URL to sign in at; or empty: the visitor has, or there is nothing to sign in with
 	Finding bool   // the visitor may search orders
 	Desk    bool   // the visitor may see dead letters
 	Ops     bool   // the visitor may see the state of the system
@@ -52,8 +51,8 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	}
 	all := map[string]*template.Template{}
 	for _, name := range []string{
-		"shop", "checkout", "orders", "order", "problem", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
-		"desk_replay", "desk_new", "desk_audit", "ops",
+		"shop", "checkout", "orders", "order", "problem", "sign_in", "signed_out", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
+		"desk_replay", "desk_new", "desk_audit", "desk_topic", "ops",
 	} {
 		one, err := base.Clone()
 		if err != nil {
@@ -62,6 +61,9 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 		files := []string{"templates/" + name + ".html"}
 		if strings.HasPrefix(name, "desk_") {
 			files = append(files, "templates/desk.html")
+		}
+		if name == "ops" {
+			files = append(files, "templates/ops_break.html")
 		}
 		if all[name], err = one.ParseFS(templateFiles, files...); err != nil {
 			return nil, err
@@ -99,13 +101,11 @@ func (p *Pages) fill(c echo.Context, v *page) {
 	if v.Who = identity.From(r.Context()); v.Who.Guest() {
 		v.Who = p.front.Who(r)
 	}
+	if v.Who.Guest() && p.signsIn() {
+		v.SignIn = signInPath(r)
+	}
 	v.Finding, v.Desk, v.Ops = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters), v.Who.May(identity.ReadStats)
-	if theme, err := r.Cookie("theme"); err == nil && (theme.Value == "light" || theme.Value == "dark") {
-		v.Theme = theme.Value
-	}
-	if keys, err := r.Cookie("keys"); err == nil {
-		v.NoKeys = keys.Value == "off"
-	}
+	v.Theme, v.NoKeys = looksOf(r)
 }
 
 // part renders a named template of a page.
@@ -117,8 +117,8 @@ func (p *Pages) part(name, part string, v any) ([]byte, error) {
 
 // Problem implements httpapi.Web. A page that needs a sign-in leads to it, and back.
 func (p *Pages) Problem(c echo.Context, problem *client.Problem) error {
-	if r := c.Request(); problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet && p.front.Config.Pages != nil {
-		return c.Redirect(http.StatusSeeOther, "/sign-in?"+url.Values{"return": {r.URL.RequestURI()}}.Encode())
+	if r := c.Request(); problem.Status == http.StatusUnauthorized && r.Method != http.MethodPost && p.signsIn() {
+		return c.Redirect(http.StatusSeeOther, signInPath(r))
 	}
 	return p.show(c, problem.Status, "problem", page{Title: problem.Title, Roomy: true, Body: faultOf(c, problem)})
 }

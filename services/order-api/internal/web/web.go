@@ -13,6 +13,8 @@
 // The files desk*.go are the recovery desk: causes, dead letters, replays and the audit trail. What a
 // page shows and what its buttons do is that of the JSON API, masked for the visitor in the same place.
 //
+// signin.go signs browsers in and out, and account.go shows a visitor what the program knows of them.
+//
 // The files ops*.go are the page of operations, whose charts ops.js draws with uPlot.
 //
 // The basket is a cookie, because it must survive a reload without JavaScript and on every instance.
@@ -33,6 +35,8 @@ import (
 type Config struct {
 	Log   *slog.Logger
 	Inbox string // URL of the mail inbox, which the navigation links to; or empty
+
+	Breaker Breaker // or nil: there is no section "Break it"
 }
 
 // Pages are the pages. They implement httpapi.Web, and are safe for concurrent use.
@@ -66,7 +70,7 @@ func New(cfg Config) (*Pages, error) {
 func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 	p.front = f
 	const get, post = http.MethodGet, http.MethodPost
-	return append(p.deskRoutes(), []httpapi.Page{
+	return append(append(p.deskRoutes(), p.breakRoutes()...), []httpapi.Page{
 		{Method: get, Path: "/", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.shop},
 		{Method: post, Path: "/basket", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.changeBasket},
 		{Method: get, Path: "/checkout", Needs: identity.PlaceOrders, Guests: httpapi.GuestsPlace, Handler: p.checkout},
@@ -75,6 +79,12 @@ func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 		{Method: get, Path: "/orders/:id", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.order},
 		{Method: get, Path: "/orders/:id/events", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.watchOrder},
 		{Method: post, Path: "/orders/:id/cancel", Needs: identity.CancelOrders, Guests: httpapi.GuestsLink, Handler: p.cancelOrder},
+		{Method: get, Path: "/sign-in", Handler: p.signIn},
+		{Method: post, Path: "/sign-in", Handler: p.signInWithKey},
+		{Method: post, Path: "/sign-out", Handler: p.signOut},
+		{Method: get, Path: "/account", Needs: identity.PlaceOrders, Guests: httpapi.AllGuests, Handler: p.account},
+		{Method: post, Path: "/account", Needs: identity.PlaceOrders, Guests: httpapi.AllGuests, Handler: p.setLooks},
+		{Method: post, Path: "/account/sessions", Needs: identity.PlaceOrders, Handler: p.endSession},
 		{Method: get, Path: "/ops", Needs: identity.ReadStats, Handler: p.ops},
 		{Method: get, Path: "/ops/events", Needs: identity.ReadStats, Handler: p.watchOps},
 		{Method: get, Path: "/assets/:file", Handler: p.asset},

@@ -218,20 +218,27 @@ func (s *Store) Authenticate(r *http.Request) (identity.Principal, error) {
 	if text == "" || err != nil {
 		return identity.Principal{}, err
 	}
-	id := idOf(text)
-	// An unknown ID is compared with the zero hash, which is the hash of nothing known.
-	k, known := (*s.keys.Load())[id]
-	hash := sha256.Sum256([]byte(text))
-	if subtle.ConstantTimeCompare(hash[:], k.hash[:]) != 1 || !known {
-		return identity.Principal{}, fmt.Errorf("%w: unknown API key", identity.ErrCredentials)
+	return s.Find(text)()
+}
+
+// Find finds the key of a text. The function that it returns is who the key signs in when it is called:
+// identity.ErrCredentials if the text is that of no key, or the key is expired, revoked or replaced.
+func (s *Store) Find(text string) func() (identity.Principal, error) {
+	id, hash := idOf(text), sha256.Sum256([]byte(text))
+	return func() (identity.Principal, error) {
+		// An unknown ID is compared with the zero hash, which is the hash of nothing known.
+		k, known := (*s.keys.Load())[id]
+		if subtle.ConstantTimeCompare(hash[:], k.hash[:]) != 1 || !known {
+			return identity.Principal{}, fmt.Errorf("%w: unknown API key", identity.ErrCredentials)
+		}
+		now := time.Now()
+		if state := k.State(now); state != Active {
+			return identity.Principal{}, fmt.Errorf("%w: API key %s is %s", identity.ErrCredentials, id, state)
+		}
+		last, _ := s.used.LoadOrStore(id, new(atomic.Int64))
+		last.(*atomic.Int64).Store(now.UnixNano())
+		return k.Principal, nil
 	}
-	now := time.Now()
-	if state := k.State(now); state != Active {
-		return identity.Principal{}, fmt.Errorf("%w: API key %s is %s", identity.ErrCredentials, id, state)
-	}
-	last, _ := s.used.LoadOrStore(id, new(atomic.Int64))
-	last.(*atomic.Int64).Store(now.UnixNano())
-	return k.Principal, nil
 }
 
 // Key is an API key without its secret.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/session"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/serve"
 )
@@ -49,7 +50,7 @@ func (n *Native) SignIn(ctx context.Context, show func(address string)) (Tokens,
 		return Tokens{}, err
 	}
 	client.RedirectURL = "http://" + ln.Addr().String() + "/callback"
-	a := attempt{state: random(), nonce: random(), verifier: oauth2.GenerateVerifier()}
+	a := attempt{state: session.Random(), nonce: session.Random(), verifier: oauth2.GenerateVerifier()}
 	show(client.AuthCodeURL(a.state, coreos.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier)))
 	answer, err := receive(ctx, ln, a.state)
 	if err != nil {

@@ -11,7 +11,7 @@
 // signs in at a terminal.
 //
 // fetched.go fetches documents, keys.go verifies signatures, roles.go and principal.go map claims,
-// store.go keeps sessions.
+// Package session keeps the sessions.
 package oidc
 
 import (

@@ -2,13 +2,11 @@ package oidc
 
 import (
 	"cmp"
-	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,12 +14,12 @@ import (
 	"golang.org/x/oauth2"
 
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/session"
 )
 
 // Errors of Pages. Other errors are those of package identity. Wrapped errors say more, for the log
 // only.
 var (
-	ErrReturn  = errors.New("return is no path of this program")
 	ErrAttempt = errors.New("this answer belongs to no attempt to sign in") // or to an old one, or to that of another browser
 	ErrRefused = errors.New("the issuer refused the sign-in")
 	ErrNoRole  = errors.New("the account has no role in this application")
@@ -29,9 +27,10 @@ var (
 
 // PagesConfig is the configuration of Pages.
 type PagesConfig struct {
-	ClientID     string // the client that is registered at the issuer
-	ClientSecret string // empty: a public client
-	PublicURL    string // scheme, host and port under which browsers reach this program; https, or http on a loopback address
+	ClientID     string            // the client that is registered at the issuer
+	ClientSecret string            // empty: a public client
+	PublicURL    string            // scheme, host and port under which browsers reach this program; https, or http on a loopback address
+	Sessions     *session.Sessions // secure if PublicURL is https
 }
 
 // Pages sign browsers in. They are safe for concurrent use.
@@ -42,27 +41,16 @@ type Pages struct {
 	PagesConfig
 	issuer   *Issuer
 	secure   bool // cookies are sent over https only
-	attempts store[attempt]
-	sessions store[session]
+	attempts session.Store[attempt]
 }
 
 // attempt is one attempt of a browser to sign in.
 type attempt struct{ state, nonce, verifier, path string }
 
-// session is a signed-in browser.
-type session struct {
-	principal identity.Principal
-	hint      string // ID token that tells the issuer whom to sign out; or empty
-}
-
-// Limits of attempts and sessions. A restart of the program ends them all.
+// Limits of attempts. A restart of the program ends them all.
 const (
-	maxAttempts     = 10_000
-	attemptFor      = 10 * time.Minute
-	maxSessions     = 10_000
-	maxSessionsEach = 20 // of one principal
-	idleFor         = 30 * time.Minute
-	sessionFor      = 8 * time.Hour
+	maxAttempts = 10_000
+	attemptFor  = 10 * time.Minute
 )
 
 // NewPages returns the pages of a client of an issuer. It is an error if PublicURL is invalid.
@@ -74,52 +62,31 @@ func NewPages(i *Issuer, cfg PagesConfig) (*Pages, error) {
 	cfg.PublicURL = u.Scheme + "://" + u.Host
 	return &Pages{
 		PagesConfig: cfg, issuer: i, secure: u.Scheme == "https",
-		attempts: store[attempt]{most: maxAttempts, idle: attemptFor, absolute: attemptFor, now: i.Now},
-		sessions: store[session]{most: maxSessions, each: maxSessionsEach, idle: idleFor, absolute: sessionFor, now: i.Now},
+		attempts: session.Store[attempt]{Most: maxAttempts, Idle: attemptFor, Absolute: attemptFor, Now: i.Now},
 	}, nil
-}
-
-// Authenticate implements identity.Authenticator for the cookies of sessions.
-func (p *Pages) Authenticate(r *http.Request) (identity.Principal, error) {
-	cookies := r.CookiesNamed(p.cookieName(sessionCookie))
-	if len(cookies) == 0 {
-		return identity.Principal{}, nil
-	}
-	s, ok := p.sessions.find(cookies[0].Value)
-	if !ok || len(cookies) > 1 {
-		return identity.Principal{}, fmt.Errorf("%w: the session has ended", identity.ErrCredentials)
-	}
-	return s.principal, nil
 }
 
 // SignIn sends the browser to the issuer. The query parameter return is the path at which it
 // arrives when it is signed in; the default is /.
 func (p *Pages) SignIn(w http.ResponseWriter, r *http.Request) error {
 	path := cmp.Or(r.URL.Query().Get("return"), "/")
-	if !local(path) {
-		return ErrReturn
+	if err := session.CheckReturn(path); err != nil {
+		return err
 	}
 	if !p.secure && "http://"+r.Host != p.PublicURL {
 		// A cookie of localhost is not sent to 127.0.0.1, to which the issuer sends the browser.
-		http.Redirect(w, r, p.PublicURL+"/sign-in?"+url.Values{"return": {path}}.Encode(), http.StatusSeeOther)
+		http.Redirect(w, r, p.PublicURL+BeginPath+"?"+url.Values{"return": {path}}.Encode(), http.StatusSeeOther)
 		return nil
 	}
 	m, err := p.issuer.metadata(r.Context())
 	if err != nil {
 		return err
 	}
-	a := attempt{state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(), path: path}
-	p.setCookie(w, attemptCookie, p.attempts.add(a, ""), attemptFor)
+	a := attempt{state: session.Random(), nonce: session.Random(), verifier: oauth2.GenerateVerifier(), path: path}
+	p.Sessions.SetCookie(w, r, attemptCookie, p.attempts.Add(a, ""), attemptFor)
 	address := p.oauth(m).AuthCodeURL(a.state, coreos.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier))
 	http.Redirect(w, r, address, http.StatusSeeOther)
 	return nil
-}
-
-// local reports whether a path stays on this program, however a browser reads it.
-func local(path string) bool {
-	u, err := url.Parse(path)
-	return err == nil && len(path) <= 2048 && strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && u.Host == "" && u.Scheme == "" &&
-		!strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '\\' })
 }
 
 // Callback receives the browser from the issuer: it exchanges the code for tokens, and begins a
@@ -131,7 +98,7 @@ func (p *Pages) Callback(w http.ResponseWriter, r *http.Request, signedIn func(i
 	if err != nil {
 		return err
 	}
-	p.setCookie(w, attemptCookie, "", 0)
+	p.Sessions.SetCookie(w, r, attemptCookie, "", 0)
 	m, err := p.issuer.metadata(r.Context())
 	if err != nil {
 		return err
@@ -150,22 +117,21 @@ func (p *Pages) Callback(w http.ResponseWriter, r *http.Request, signedIn func(i
 	if err != nil {
 		return err
 	}
-	if err := signedIn(s.principal); err != nil {
+	if err := signedIn(s.Principal); err != nil {
 		return err
 	}
-	p.endSession(r)
-	p.setCookie(w, sessionCookie, p.sessions.add(s, s.principal.ID), -1)
+	p.Sessions.Begin(w, r, s)
 	http.Redirect(w, r, p.PublicURL+a.path, http.StatusSeeOther)
 	return nil
 }
 
 // attempt takes the attempt that a callback belongs to.
 func (p *Pages) attempt(r *http.Request, query url.Values) (attempt, error) {
-	cookies := r.CookiesNamed(p.cookieName(attemptCookie))
+	cookies := r.CookiesNamed(p.Sessions.CookieName(attemptCookie))
 	if len(cookies) != 1 || len(query["state"]) != 1 {
 		return attempt{}, fmt.Errorf("%w: %d cookies and %d states, want one of each", ErrAttempt, len(cookies), len(query["state"]))
 	}
-	a, ok := p.attempts.take(cookies[0].Value, func(a attempt) bool {
+	a, ok := p.attempts.Take(cookies[0].Value, func(a attempt) bool {
 		return subtle.ConstantTimeCompare([]byte(a.state), []byte(query.Get("state"))) == 1
 	})
 	if !ok {
@@ -174,135 +140,8 @@ func (p *Pages) attempt(r *http.Request, query url.Values) (attempt, error) {
 	return a, nil
 }
 
-// exchange gets the ID token for a code, and checks it.
-func (p *Pages) exchange(ctx context.Context, m *metadata, code string, a attempt) (session, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.issuer.Within)
-	defer cancel()
-	token, err := p.oauth(m).Exchange(coreos.ClientContext(ctx, p.issuer.client), code, oauth2.VerifierOption(a.verifier))
-	if err != nil {
-		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode == "invalid_grant" {
-			return session{}, fmt.Errorf("%w: exchanging the code: %w", ErrAttempt, err)
-		}
-		return session{}, fmt.Errorf("%w: exchanging the code: %w", identity.ErrUnavailable, err)
-	}
-	text, _ := token.Extra("id_token").(string)
-	s, err := p.session(ctx, text, a.nonce)
-	if errors.Is(err, identity.ErrCredentials) && !errors.Is(err, ErrNoRole) {
-		return session{}, fmt.Errorf("%w: %w", ErrAttempt, err)
-	}
-	return s, err
-}
+// BeginPath is the path of SignIn.
+const BeginPath = "/sign-in/issuer"
 
-// session is that of the person that an ID token is about.
-func (p *Pages) session(ctx context.Context, text, nonce string) (session, error) {
-	t, err := p.issuer.parse(ctx, text)
-	if err != nil {
-		return session{}, err
-	}
-	if err := meant(t, p.ClientID, nonce); err != nil {
-		return session{}, fmt.Errorf("%w: %w", identity.ErrCredentials, err)
-	}
-	principal, err := p.issuer.principal(t)
-	if len(text) > 4<<10 {
-		text = "" // the issuer asks the person instead
-	}
-	return session{principal, text}, err
-}
-
-// meant reports an ID token that is for another client or another attempt. A refreshed one is for
-// none: its nonce is empty.
-func meant(t *coreos.IDToken, client, nonce string) error {
-	var claims struct {
-		Party string `json:"azp"`
-	}
-	if err := t.Claims(&claims); err != nil {
-		return fmt.Errorf("reading azp: %w", err)
-	}
-	switch {
-	case !slices.Contains(t.Audience, client) || len(t.Audience) > 1 && claims.Party == "" || claims.Party != "" && claims.Party != client:
-		return fmt.Errorf("the ID token is for %q", t.Audience)
-	case nonce != "" && subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(nonce)) != 1:
-		return errors.New("the ID token has another nonce")
-	}
-	return nil
-}
-
-// SignOut ends the session of the browser, and sends the browser to the issuer to sign out there
-// too, if the issuer supports that and its discovery document is known.
-func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request) error {
-	s := p.endSession(r)
-	p.setCookie(w, sessionCookie, "", 0)
-	http.Redirect(w, r, p.signedOut(s), http.StatusSeeOther)
-	return nil
-}
-
-// signedOut is the URL after a sign-out.
-func (p *Pages) signedOut(s session) string {
-	m, known := p.issuer.discovery.last()
-	if !known || m.EndSession == "" || s.principal.ID == "" {
-		return p.PublicURL + "/"
-	}
-	u, err := url.Parse(m.EndSession)
-	if err != nil || !trustworthy(u) {
-		return p.PublicURL + "/"
-	}
-	query := u.Query()
-	query.Set("client_id", p.ClientID)
-	query.Set("post_logout_redirect_uri", p.PublicURL+"/")
-	if s.hint != "" {
-		query.Set("id_token_hint", s.hint)
-	}
-	u.RawQuery = query.Encode()
-	return u.String()
-}
-
-// endSession ends the session of a request, if it has one.
-func (p *Pages) endSession(r *http.Request) (ended session) {
-	for _, c := range r.CookiesNamed(p.cookieName(sessionCookie)) {
-		if s, ok := p.sessions.take(c.Value, func(session) bool { return true }); ok {
-			ended = s
-		}
-	}
-	return ended
-}
-
-// oauth is the client of the issuer.
-func (p *Pages) oauth(m *metadata) *oauth2.Config {
-	endpoint := m.provider.Endpoint()
-	endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	if p.ClientSecret == "" || len(m.AuthMethods) > 0 && !slices.Contains(m.AuthMethods, "client_secret_basic") {
-		endpoint.AuthStyle = oauth2.AuthStyleInParams
-	}
-	return &oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.ClientSecret, Endpoint: endpoint, RedirectURL: p.PublicURL + "/sign-in/callback",
-		Scopes: append([]string{coreos.ScopeOpenID, "profile"}, p.issuer.Roles.Scopes...),
-	}
-}
-
-// The cookies.
-const (
-	attemptCookie = "sign-in"
-	sessionCookie = "session"
-)
-
-// cookieName has the prefix __Host- over https: no other host and no plain connection can set it.
-// Over http, which is for loopback addresses, some browsers would not store such a cookie.
-func (p *Pages) cookieName(name string) string {
-	if p.secure {
-		return "__Host-" + name
-	}
-	return name
-}
-
-// setCookie sets a cookie, or deletes it if keep is zero. If keep is negative, the browser keeps it
-// until it is closed.
-func (p *Pages) setCookie(w http.ResponseWriter, name, value string, keep time.Duration) {
-	c := &http.Cookie{Name: p.cookieName(name), Value: value, Path: "/", Secure: p.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	switch {
-	case keep == 0:
-		c.MaxAge = -1
-	case keep > 0:
-		c.MaxAge = int(keep.Seconds())
-	}
-	http.SetCookie(w, c)
-}
+// attemptCookie is the name of the cookie of an attempt.
+const attemptCookie = "sign-in"

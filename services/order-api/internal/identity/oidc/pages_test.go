@@ -16,6 +16,7 @@ import (
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/oidc"
 	"example.com/orders/services/order-api/internal/identity/oidc/oidctest"
+	"example.com/orders/services/order-api/internal/identity/session"
 )
 
 // site serves the pages on a socket.
@@ -31,7 +32,7 @@ func serve(t *testing.T) *site {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := s.handle(w, r)
 		for text, status := range map[error]int{
-			oidc.ErrReturn: 400, oidc.ErrAttempt: 400, oidc.ErrRefused: 403, oidc.ErrNoRole: 403, identity.ErrUnavailable: 503,
+			session.ErrReturn: 400, oidc.ErrAttempt: 400, oidc.ErrRefused: 403, oidc.ErrNoRole: 403, identity.ErrUnavailable: 503,
 		} {
 			if errors.Is(err, text) {
 				http.Error(w, err.Error(), status)
@@ -45,21 +46,28 @@ func serve(t *testing.T) *site {
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	var err error
-	s.Pages, err = oidc.NewPages(s.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, ClientSecret: oidctest.ClientSecret, PublicURL: s.url})
+	s.Pages, err = oidc.NewPages(s.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, ClientSecret: oidctest.ClientSecret, PublicURL: s.url, Sessions: session.New(false, s.Issuer.Now)})
 	must(t, err)
 	return s
 }
 
 func (s *site) handle(w http.ResponseWriter, r *http.Request) error {
 	switch r.URL.Path {
-	case "/sign-in":
+	case oidc.BeginPath:
 		return s.SignIn(w, r)
 	case "/sign-in/callback":
 		return s.Callback(w, r, func(identity.Principal) error { return nil })
 	case "/sign-out":
-		return s.SignOut(w, r)
+		to := s.url + "/"
+		if ended := s.Sessions.End(w, r); ended.EndAt != nil {
+			if at := ended.EndAt(); at != "" {
+				to = at
+			}
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
 	}
-	p, err := s.Pages.Authenticate(r)
+	p, err := s.Sessions.Authenticate(r)
 	w.Header().Set("Principal", p.ID+" "+p.Name+" "+string(p.Role))
 	return err
 }
@@ -76,7 +84,7 @@ func (s *site) get(t *testing.T, browser *http.Client, address string) (int, htt
 // begin starts a sign-in, and returns the authorization URL.
 func (s *site) begin(t *testing.T, browser *http.Client, path string) string {
 	t.Helper()
-	status, header := s.get(t, browser, s.url+"/sign-in?"+url.Values{"return": {path}}.Encode())
+	status, header := s.get(t, browser, s.url+oidc.BeginPath+"?"+url.Values{"return": {path}}.Encode())
 	if status != http.StatusSeeOther {
 		t.Fatalf("sign-in: got %d, want a redirect", status)
 	}
@@ -160,7 +168,7 @@ func TestSessionsExpire(t *testing.T) {
 	s.connect(t, s.Provider.URL)
 	var err error
 	s.clock.ahead.Store(0)
-	s.Pages, err = oidc.NewPages(s.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, ClientSecret: oidctest.ClientSecret, PublicURL: s.url})
+	s.Pages, err = oidc.NewPages(s.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, ClientSecret: oidctest.ClientSecret, PublicURL: s.url, Sessions: session.New(false, s.Issuer.Now)})
 	must(t, err)
 	ended("unknown after a restart")
 	s.signIn(t, browser, "ada", "/")
@@ -286,7 +294,7 @@ func TestSessionCannotBeFixed(t *testing.T) {
 	for _, c := range []*http.Cookie{browser.Jar.Cookies(home)[0], first} {
 		r.AddCookie(c)
 	}
-	if p, err := s.Pages.Authenticate(r); !errors.Is(err, identity.ErrCredentials) {
+	if p, err := s.Sessions.Authenticate(r); !errors.Is(err, identity.ErrCredentials) {
 		t.Errorf("two session cookies: got %+v, %v; want ErrCredentials", p, err)
 	}
 }
@@ -298,7 +306,7 @@ func TestOnlyPathsOfThisProgramAreReturnedTo(t *testing.T) {
 		"//evil.example", "///evil.example", "https://evil.example", "http:evil.example", `/\evil.example`, `\\evil.example`, "/\t/evil.example", "/\n/evil.example", "javascript:alert(1)",
 		"evil.example", "/é", "/a b", "/%zz", "/" + strings.Repeat("a", 2048), "?a", "#a", ".", "/\x00",
 	} {
-		status, header := s.get(t, browser, s.url+"/sign-in?"+url.Values{"return": {path}}.Encode())
+		status, header := s.get(t, browser, s.url+oidc.BeginPath+"?"+url.Values{"return": {path}}.Encode())
 		if status != http.StatusBadRequest || header.Get("Location") != "" || header.Get("Set-Cookie") != "" {
 			t.Errorf("%q: got %d to %q, want 400", path, status, header.Get("Location"))
 		}
@@ -312,7 +320,7 @@ func TestSignInNeedsTheIssuer(t *testing.T) {
 	t.Parallel()
 	s, browser := serve(t), oidctest.Browser(t)
 	s.Stop()
-	if status, _ := s.get(t, browser, s.url+"/sign-in"); status != http.StatusServiceUnavailable {
+	if status, _ := s.get(t, browser, s.url+oidc.BeginPath); status != http.StatusServiceUnavailable {
 		t.Errorf("away: got %d, want 503", status)
 	}
 	s.Restart(t)
@@ -354,8 +362,8 @@ func TestSignInBeginsAtThePublicAddress(t *testing.T) {
 	t.Parallel()
 	s, browser := serve(t), oidctest.Browser(t)
 	local := strings.Replace(s.url, "127.0.0.1", "localhost", 1)
-	status, header := s.get(t, browser, local+"/sign-in?return=/orders")
-	if want := s.url + "/sign-in?return=%2Forders"; status != http.StatusSeeOther || header.Get("Location") != want {
+	status, header := s.get(t, browser, local+oidc.BeginPath+"?return=/orders")
+	if want := s.url + oidc.BeginPath + "?return=%2Forders"; status != http.StatusSeeOther || header.Get("Location") != want {
 		t.Errorf("got %d %s, want a redirect to %s", status, header.Get("Location"), want)
 	}
 }
@@ -363,7 +371,7 @@ func TestSignInBeginsAtThePublicAddress(t *testing.T) {
 func TestCookiesOverHTTPSAreForThisHostOnly(t *testing.T) {
 	t.Parallel()
 	r := start(t)
-	pages, err := oidc.NewPages(r.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, PublicURL: "https://orders.example.com/"})
+	pages, err := oidc.NewPages(r.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, PublicURL: "https://orders.example.com/", Sessions: session.New(true, r.Issuer.Now)})
 	must(t, err)
 	w := httptest.NewRecorder()
 	must(t, pages.SignIn(w, httptest.NewRequest(http.MethodGet, "/sign-in", nil)))
@@ -376,7 +384,7 @@ func TestCookiesOverHTTPSAreForThisHostOnly(t *testing.T) {
 		t.Errorf("got redirect URI %s", got)
 	}
 	w = httptest.NewRecorder()
-	must(t, pages.SignOut(w, httptest.NewRequest(http.MethodPost, "/sign-out", nil)))
+	pages.Sessions.End(w, httptest.NewRequest(http.MethodPost, "/sign-out", nil))
 	if got := w.Header().Get("Set-Cookie"); got != "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax" {
 		t.Errorf("signed out: got cookie %s", got)
 	}

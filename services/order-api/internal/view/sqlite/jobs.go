@@ -24,7 +24,7 @@ const (
 	addItem     = `INSERT INTO job_items (job, item, step, partition, "offset", number) VALUES (?, ?, ?, ?, ?, ?)`
 	putForecast = `INSERT INTO forecasts (job, partition, "offset", passes, at, value) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET passes = excluded.passes, at = excluded.at, value = excluded.value`
-	putReplay = `INSERT INTO replays (partition, "offset", number, outcome, rev, at, failed_step, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	putReplay = `INSERT INTO replays (partition, "offset", number, job, outcome, rev, at, failed_step, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET outcome = excluded.outcome, rev = excluded.rev, at = excluded.at, failed_step = excluded.failed_step,
   reason = excluded.reason WHERE excluded.rev > rev RETURNING number`
 )
@@ -207,7 +207,7 @@ func readJob(value string) (view.Job, error) {
 func (tx *transaction) replayed(ctx context.Context, r view.Answered) error {
 	var number int
 	changed, err := tx.scan(ctx, putReplay, []any{
-		r.Origin.Partition, r.Origin.Offset, r.Number, r.Outcome, r.Rev, r.At.UnixMilli(), r.Step, r.Reason,
+		r.Origin.Partition, r.Origin.Offset, r.Number, r.Job, r.Outcome, r.Rev, r.At.UnixMilli(), r.Step, r.Reason,
 	}, &number)
 	if err != nil || !changed {
 		return err
@@ -265,19 +265,22 @@ func (s *Store) JobItems(ctx context.Context, j *view.Job, from, to int) (ids []
 	return ids, err
 }
 
-// settleItem computes the outcome of the items of a dead letter. A trigger counts it.
-const settleItem = `UPDATE job_items AS i SET (outcome, failed_step, reason, cause, rev, at) = (SELECT outcome,
-  CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END, CASE outcome WHEN 'failed-again' THEN reason ELSE '' END, cause, rev, at
+// settleItem computes the outcome of the items of a dead letter. A trigger counts it. A failure of which only
+// the state of its order is known has no message, and its cause does not count as a new one.
+const settleItem = `UPDATE job_items AS i SET (outcome, failed_step, reason, cause, new, rev, at) = (SELECT outcome,
+  CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END, CASE outcome WHEN 'failed-again' THEN reason ELSE '' END, cause, new, rev, at
 FROM (SELECT coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at, 0) AS at,
   coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
   coalesce(CASE WHEN i.number = 0 THEN l.cause ELSE x.cause END, '') AS cause,
+  coalesce(x.message, '') <> '' AND (SELECT count(*) > 0 AND NOT max(p.cause = x.cause) FROM failures p
+    WHERE p.dead_letter = x.dead_letter AND p.number < x.number AND p.message <> '') AS new,
   CASE WHEN f.passes THEN 'would-pass' WHEN NOT f.passes THEN 'would-fail'
     WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
     WHEN i.number > 0 AND EXISTS (SELECT 1 FROM replays n WHERE n.partition = i.partition AND n."offset" = i."offset" AND n.number > i.number)
       THEN 'failed-again'
     WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'erased'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
-FROM (SELECT 1) LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number
+FROM (SELECT 1) LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number AND r.job = i.job
 LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"
 LEFT JOIN dead_letters l ON i.number = 0 AND l.id = i.partition || '-' || i."offset"
 LEFT JOIN failures x ON r.outcome = 'failed-again' AND x.dead_letter = i.partition || '-' || i."offset" AND x.number = i.number))
@@ -290,8 +293,8 @@ func (tx *transaction) settleItems(ctx context.Context, partition int32, offset 
 }
 
 // selectResults is one statement with the job, so that both are of the same moment.
-const selectResults = `SELECT j.value, c.step, c.outcome, c.failed_step, c.reason, c.cause, c.n, c.revs, c.last
-FROM jobs j LEFT JOIN job_counts c ON c.job = j.id AND c.n > 0 WHERE j.id = ? ORDER BY 2, 3, 4, 5, 6`
+const selectResults = `SELECT j.value, c.step, c.outcome, c.failed_step, c.reason, c.cause, c.new, c.n, c.revs, c.last
+FROM jobs j LEFT JOIN job_counts c ON c.job = j.id AND c.n > 0 WHERE j.id = ? ORDER BY 2, 3, 4, 5, 6, 7`
 
 // JobResults implements view.Store.
 func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []view.JobResult, err error) {
@@ -299,7 +302,8 @@ func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []v
 		var value string
 		var step, count, revs, last *int64
 		var outcome, failed, reason, cause *string
-		if err := scan(&value, &step, &outcome, &failed, &reason, &cause, &count, &revs, &last); err != nil {
+		var fresh *bool
+		if err := scan(&value, &step, &outcome, &failed, &reason, &cause, &fresh, &count, &revs, &last); err != nil {
 			return err
 		}
 		if j == nil {
@@ -312,7 +316,7 @@ func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []v
 			return nil // nothing was sent yet
 		}
 		r := view.JobResult{
-			Step: int(*step), Outcome: view.ReplayOutcome(*outcome), Failed: order.Step(*failed), Reason: *reason, Cause: *cause, Count: int(*count), Revs: *revs,
+			Step: int(*step), Outcome: view.ReplayOutcome(*outcome), Failed: order.Step(*failed), Reason: *reason, Cause: *cause, New: *fresh, Count: int(*count), Revs: *revs,
 		}
 		if *last != 0 {
 			r.Last = time.UnixMilli(*last).UTC()

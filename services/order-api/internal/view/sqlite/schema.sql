@@ -108,34 +108,35 @@ CREATE INDEX jobs_open ON jobs (partition, at, id) WHERE NOT final;
 CREATE TABLE job_chunks (job TEXT NOT NULL, n INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
 
 -- The items of jobs that were sent, and which replay of which dead letter each was; the number is 0 in a dry run. The columns from
--- outcome on follow from replays, forecasts, failures, dead_letters and erased. rev and at are 0 while nothing is known.
+-- outcome on follow from replays, forecasts, failures, dead_letters and erased. new is set for a failure whose cause the dead letter did not
+-- have before. rev and at are 0 while nothing is known.
 CREATE TABLE job_items (
   job TEXT NOT NULL, item INTEGER NOT NULL, step INTEGER NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL,
   outcome TEXT NOT NULL DEFAULT '', failed_step TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '',
-  rev INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, item)
+  new INTEGER NOT NULL DEFAULT 0, rev INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, item)
 ) WITHOUT ROWID;
 CREATE INDEX job_items_of ON job_items (partition, "offset");
 
 -- How many items of each step of a job have an outcome, and why; revs is the sum of their revs, last when the newest was known.
 CREATE TABLE job_counts (
   job TEXT NOT NULL, step INTEGER NOT NULL, outcome TEXT NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL,
-  n INTEGER NOT NULL, revs INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (job, step, outcome, failed_step, reason, cause)
+  new INTEGER NOT NULL, n INTEGER NOT NULL, revs INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (job, step, outcome, failed_step, reason, cause, new)
 ) WITHOUT ROWID;
 CREATE TRIGGER job_items_counted AFTER UPDATE ON job_items
-WHEN (old.outcome, old.failed_step, old.reason, old.cause, old.rev, old.at) IS NOT (new.outcome, new.failed_step, new.reason, new.cause, new.rev, new.at)
+WHEN (old.outcome, old.failed_step, old.reason, old.cause, old.new, old.rev, old.at) IS NOT (new.outcome, new.failed_step, new.reason, new.cause, new.new, new.rev, new.at)
 BEGIN
   UPDATE job_counts SET n = n - 1, revs = revs - old.rev
-  WHERE job = old.job AND step = old.step AND outcome = old.outcome AND failed_step = old.failed_step AND reason = old.reason AND cause = old.cause;
-  INSERT INTO job_counts (job, step, outcome, failed_step, reason, cause, n, revs, last)
-  VALUES (new.job, new.step, new.outcome, new.failed_step, new.reason, new.cause, 1, new.rev, new.at)
+  WHERE job = old.job AND step = old.step AND outcome = old.outcome AND failed_step = old.failed_step AND reason = old.reason AND cause = old.cause AND new = old.new;
+  INSERT INTO job_counts (job, step, outcome, failed_step, reason, cause, new, n, revs, last)
+  VALUES (new.job, new.step, new.outcome, new.failed_step, new.reason, new.cause, new.new, 1, new.rev, new.at)
   ON CONFLICT DO UPDATE SET n = n + 1, revs = revs + excluded.revs, last = max(last, excluded.last);
 END;
 
--- The outcome of each replay of a dead letter, whoever asked for it. It may be known before the item of its job. failed_step is
+-- The outcome of each replay of a dead letter, for each job that asked for it, or for an operator. It may be known before the item of its job. failed_step is
 -- the step of the order.
 CREATE TABLE replays (
-  partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL, outcome TEXT NOT NULL, rev INTEGER NOT NULL,
-  at INTEGER NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (partition, "offset", number)
+  partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, outcome TEXT NOT NULL, rev INTEGER NOT NULL,
+  at INTEGER NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (partition, "offset", number, job)
 ) WITHOUT ROWID;
 
 -- The forecasts of dry runs. value is the JSON of wire.Forecast. A forecast may be known before the item of its job.

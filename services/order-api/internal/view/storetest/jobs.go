@@ -33,7 +33,7 @@ func chunks(j view.JobDefined) (all []view.Change) {
 
 // batch sends items of a job, each as the first replay of its dead letter.
 func batch(j view.JobDefined, from, to, step int) view.JobAdvanced {
-	b := wire.JobBatch{JobHead: j.JobHead, From: from, To: to, Step: step, Numbers: slices.Repeat([]int{1}, to-from), Causes: []string{"c"}}
+	b := wire.JobBatch{JobHead: j.JobHead, From: from, To: to, Step: step, Numbers: slices.Repeat([]int{1}, to-from)}
 	b.Cause.Actor = order.Actor{Kind: order.ActorService, ID: "api-1"}
 	return view.JobAdvanced{JobBatch: b}
 }
@@ -42,9 +42,9 @@ func event(j view.JobDefined, kind wire.JobEventKind) view.JobEvented {
 	return view.JobEvented{JobEvent: wire.JobEvent{JobHead: j.JobHead, Event: kind, Act: "act_1"}}
 }
 
-// answered is the outcome of the first replay of the dead letter at an offset.
+// answered is the outcome of the first replay of the dead letter at an offset, for the first job.
 func answered(offset int64, outcome view.ReplayOutcome, rev int64) view.Answered {
-	return view.Answered{Origin: order.Origin{Partition: 1, Offset: offset}, Number: 1, Outcome: outcome, Rev: rev, At: minute(int(rev))}
+	return view.Answered{Origin: order.Origin{Partition: 1, Offset: offset}, Number: 1, Job: "job_01", Outcome: outcome, Rev: rev, At: minute(int(rev))}
 }
 
 func (s *store) job(id string) view.Job {
@@ -74,7 +74,7 @@ func foldsJobs(t *testing.T, s *store) {
 	skipped.Numbers[0], skipped.Skipped = 0, map[int]wire.SkipReason{1: wire.SkipClosed}
 	s.reset(append(chunks(j), j, j, batch(j, 0, 1, 0), batch(j, 0, 1, 0), skipped, event(j, wire.JobHalt), event(j, wire.JobPause))...)
 	want := view.NewJob(j.Job, 2)
-	want.Cursor, want.Step, want.Sent, want.Causes, want.Runner, want.State = 3, 1, 2, []string{"c"}, "api-1", view.JobHalted
+	want.Cursor, want.Step, want.Sent, want.Runner, want.State = 3, 1, 2, "api-1", view.JobHalted
 	want.Skipped, want.Records = map[wire.SkipReason]int{wire.SkipClosed: 1}, 4
 	want.Halt = &view.Halt{At: j.At}
 	equal(t, "job", s.job(j.ID), want)
@@ -95,7 +95,9 @@ func countsResults(t *testing.T, s *store) {
 	later.Number = 2
 	dead, reason := failed(0, 5), answered(0, view.FailedAgain, 5)
 	dead.CauseID, reason.Step, reason.Reason = "cause", order.StepShipping, "no-route"
-	changes := []view.Change{dead, reason, answered(0, view.Retrying, 3), answered(1, view.FailedAgain, 0), j, twin}
+	before, too, ended := failed(0, 1), reason, answered(1, view.AlreadyDone, 5)
+	before.Replays, before.CauseID, too.Job, ended.Job = 0, "another", twin.ID, twin.ID
+	changes := []view.Change{before, dead, reason, too, ended, answered(0, view.Retrying, 3), answered(1, view.FailedAgain, 0), j, twin}
 	s.reset(slices.Concat(changes, chunks(j), chunks(twin), []view.Change{
 		batch(j, 0, 9, 0), batch(twin, 0, 2, 0), answered(1, view.Confirmed, 4), answered(2, view.Waiting, 4), answered(3, view.Retrying, 4),
 		answered(4, view.AlreadyDone, 4), answered(5, view.Conflicted, 4), answered(6, view.InFlight, 4), later, other, answered(99, view.Confirmed, 1),
@@ -105,11 +107,21 @@ func countsResults(t *testing.T, s *store) {
 	equal(t, "results", s.results(j.ID), map[view.ReplayOutcome]int{
 		view.FailedAgain: 2, view.Confirmed: 1, view.Waiting: 1, view.Retrying: 1, view.AlreadyDone: 1, view.OrderErased: 1, view.Conflicted: 1, view.InFlight: 1,
 	})
-	equal(t, "results of a job with the same dead letters", s.results(twin.ID), map[view.ReplayOutcome]int{view.FailedAgain: 1, view.Confirmed: 1})
+	equal(t, "results of a job with the same dead letters", s.results(twin.ID), map[view.ReplayOutcome]int{view.FailedAgain: 1, view.AlreadyDone: 1})
 	found, all, err := s.JobResults(t.Context(), twin.ID) // sorted by outcome
 	s.check(err)
 	equal(t, "the same job", *found, s.job(twin.ID))
-	equal(t, "the failure with its cause", all[1], view.JobResult{Outcome: view.FailedAgain, Failed: order.StepShipping, Reason: "no-route", Cause: "cause", Count: 1, Revs: 5, Last: minute(5)})
+	equal(t, "the failure with its cause", all[1], view.JobResult{Outcome: view.FailedAgain, Failed: order.StepShipping, Reason: "no-route", Cause: "cause", New: true, Count: 1, Revs: 5, Last: minute(5)})
+	dead.Message = ""
+	s.apply(dead)
+	_, all, err = s.JobResults(t.Context(), twin.ID)
+	s.check(err)
+	equal(t, "its record is not known yet", all[1].New, false)
+	dead.Message, before.CauseID = "no route", "cause"
+	s.apply(dead, before)
+	_, all, err = s.JobResults(t.Context(), twin.ID)
+	s.check(err)
+	equal(t, "the cause is the one that it had before", all[1].New, false)
 	equal(t, "results of no job", s.results("job_09"), map[view.ReplayOutcome]int{})
 }
 

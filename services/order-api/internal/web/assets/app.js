@@ -159,17 +159,46 @@ if (stream) {
   setInterval(() => { if (!document.hidden && Date.now() - heard > 30000) stale(true); }, 1000);
 }
 
-// ---- keys ----
-let go = 0;
+// ---- keys: they move, open and select, and never act ----
+let go = 0, marked; // marked: the row that x selected last
+
+// move focuses the link of another row, which Enter opens.
+function move(rows, step) {
+  const at = rows.findIndex(row => row.contains(document.activeElement));
+  const next = at < 0 ? step > 0 ? 0 : rows.length - 1 : Math.min(Math.max(at + step, 0), rows.length - 1);
+  rows[next]?.querySelector("a[href]").focus();
+}
+
+// select changes the boxes of the rows: that of the row with the focus, of those up to it, or all.
+function select(rows, key) {
+  const boxes = rows.map(row => row.querySelector("input[type=checkbox]")), at = rows.findIndex(row => row.contains(document.activeElement));
+  if (!boxes[0] || at < 0 && key !== "*") return;
+  const all = boxes.every(box => box.checked), from = rows.indexOf(marked);
+  if (key === "*") for (const box of boxes) box.checked = !all;
+  else if (key === "X" && from >= 0) for (const box of boxes.slice(Math.min(from, at), Math.max(from, at) + 1)) box.checked = boxes[from].checked;
+  else boxes[at].checked = !boxes[at].checked;
+  if (at >= 0) marked = rows[at];
+  say(`${boxes.filter(box => box.checked).length} selected.`);
+}
+
+function follow(selector) { document.querySelector(selector)?.click(); }
+
 if (root.dataset.keys !== "off") {
   byID("keys").hidden = false;
   document.addEventListener("keydown", e => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, dialog")) return;
     const places = {s: "/", o: "/orders", p: "/ops", d: "/desk"};
-    if (Date.now() - go < 1500 && document.querySelector(`.places [href="${places[e.key]}"]`)) location.href = places[e.key];
+    if (Date.now() - go < 1500 && document.querySelector(`.places [href="${places[e.key]}"]`)) return void (location.href = places[e.key]);
     go = e.key === "g" ? Date.now() : 0;
-    if (e.key === "/" && byID("find")) { e.preventDefault(); byID("find").focus(); }
+    const rows = [...document.querySelectorAll("main .t tbody tr")].filter(row => row.querySelector("a[href]"));
+    const search = byID("q") ?? byID("find");
+    if (e.key === "/" && search) { e.preventDefault(); search.focus(); }
     if (e.key === "?") byID("help").showModal();
+    if (e.key === "j") move(rows, 1);
+    if (e.key === "k") move(rows, -1);
+    if (["x", "X", "*"].includes(e.key)) select(rows, e.key);
+    if (e.key === "n") follow("a[rel=next]");
+    if (e.key === "e") follow(`.sticky a[href$="/edit"]`);
     if (e.key === "t") {
       mode = modes[(modes.indexOf(mode) + 1) % modes.length];
       sessionStorage.setItem("times", mode);

@@ -1,4 +1,4 @@
-package oidc
+package session
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 func TestStoreIsLimited(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
-	s := store[int]{most: 5, each: 3, idle: time.Minute, absolute: time.Hour, now: func() time.Time { return now }}
+	s := Store[int]{Most: 5, Each: 3, Idle: time.Minute, Absolute: time.Hour, Now: func() time.Time { return now }}
 	var ids []string
 	add := func(value int, owner string) {
 		now = now.Add(time.Second)
-		ids = append(ids, s.add(value, owner))
+		ids = append(ids, s.Add(value, owner))
 	}
 	known := func(want ...int) {
 		t.Helper()
@@ -30,17 +30,17 @@ func TestStoreIsLimited(t *testing.T) {
 		add(n, "ada")
 	}
 	now = now.Add(time.Second)
-	s.find(ids[0]) // value 1 is unused for longest now
+	s.Find(ids[0]) // value 1 is unused for longest now
 	add(3, "ada")
 	known(0, 2, 3)
 	add(4, "bob")
 	add(5, "eve")
 	add(6, "eve")
 	known(0, 3, 4, 5, 6)
-	if _, ok := s.find(ids[2]); ok {
+	if _, ok := s.Find(ids[2]); ok {
 		t.Error("a value that was forgotten is found")
 	}
-	if _, ok := s.take(ids[3], func(int) bool { return false }); ok {
+	if _, ok := s.Take(ids[3], func(int) bool { return false }); ok {
 		t.Error("a value was taken that accept refuses")
 	}
 	known(0, 3, 4, 5, 6)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/kafka"
+)
+
+// presses sends keys one after the other.
+func (b *tab) presses(keys ...string) {
+	b.t.Helper()
+	for _, k := range keys {
+		b.do(chromedp.KeyEvent(k))
+	}
+}
+
+// TestDeskByKeyboard finds, selects, opens and edits dead letters with keys; and keys never act.
+func TestDeskByKeyboard(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, "--workers", "0")
+	s.work(t)
+	for _, name := range []string{"Ada", "Ben", "Zoë"} {
+		s.deadOrder(t, name)
+	}
+	b := s.browse(t)
+	b.open("/desk")
+	b.presses("j", "\r")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".letters")))
+	checked := func(want int) {
+		t.Helper()
+		if got := js[int](b, `document.querySelectorAll(".letters :checked").length`); got != want {
+			t.Errorf("%d dead letters are selected, want %d", got, want)
+		}
+	}
+	b.presses("j", "x")
+	checked(1)
+	b.presses("j", "j", "X")
+	checked(3)
+	b.presses("k", "x")
+	checked(2)
+	b.presses("*")
+	checked(3)
+	b.presses("*")
+	checked(0)
+	id := js[string](b, `document.activeElement.textContent`)
+	b.presses("\r")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".sticky")))
+	b.has("h1", "Dead letter "+id)
+	b.presses("e")
+	b.do(chromedp.WaitVisible(chromedp.CSS("textarea")))
+	b.do(chromedp.Focus(chromedp.CSS("textarea")))
+	b.presses("j", "x") // in a field they are text
+	if got := js[string](b, `document.querySelector("textarea").value.match(/jx/)[0]`); got != "jx" {
+		t.Errorf("got %q, want the keys as text", got)
+	}
+	b.open("/desk/dead-letters")
+	b.presses("/")
+	if got := js[string](b, `document.activeElement.id`); got != "q" {
+		t.Errorf("the focus is in %q, want the search", got)
+	}
+	b.open("/account")
+	b.submit("[name=keys]", "[name=keys]")
+	b.submit(`form[action="/account"] .btn`, "[data-keys=off]")
+	b.open("/desk")
+	b.presses("j", "?")
+	if js[bool](b, `document.querySelector("#help").open || document.activeElement != document.body`) {
+		t.Error("single keys work although they are switched off")
+	}
+	b.clean()
+}
+
+// TestTopicPageIsAccessible has dead letters of another program.
+func TestTopicPageIsAccessible(t *testing.T) {
+	t.Parallel()
+	kafkaOf := openSite(t, "--workers", "0").brokers
+	cl, err := kafka.Config{Brokers: []string{kafkaOf}}.Connect(t.Context())
+	must(t, err)
+	defer cl.Close()
+	_, err = kadm.NewClient(cl).CreateTopics(t.Context(), 1, 1, nil, "payments", "payments.dlt")
+	must(t, err)
+	s := openSite(t, "--workers", "0", "--embedded", "inbox", "--brokers", kafkaOf, "--prefix", "other", "--group", "other", "--dlq-topic", "payments.dlt")
+	b := s.browse(t)
+	b.open("/desk/topics/payments.dlt")
+	b.accessible("/desk/topics, empty")
+	must(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: "payments.dlt", Value: []byte("10 EUR"), Headers: []kgo.RecordHeader{{Key: "kafka_dlt-original-topic", Value: []byte("payments")}}}).FirstErr())
+	for _, err := range s.api.WatchStats(t.Context()) { // looks again with each event
+		must(t, err)
+		all, _, err := s.api.DeadLetters(t.Context(), client.DeadLetterQuery{DeadLetterFilter: client.DeadLetterFilter{Topic: "payments.dlt"}})
+		must(t, err)
+		if len(all) == 1 {
+			break
+		}
+	}
+	b.open("/desk/topics/payments.dlt")
+	b.has(".answer", "1 dead letter, 1 cause.")
+	b.accessible("/desk/topics")
+	b.clean()
+}

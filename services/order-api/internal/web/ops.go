@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -150,7 +151,7 @@ func (v opsPage) Blocks() []opsBlock {
 		w := &v.Workers[i]
 		b := opsBlock{Worker: w, Cells: owned[w.ID]}
 		if age := v.At.Sub(w.StartedAt); age >= 0 && age < newFor {
-			b.Joined = span(max(1, age.Truncate(wholeSeconds).Seconds()))
+			b.Joined = span(max(1, age.Truncate(time.Second).Seconds()))
 		}
 		for _, number := range w.Partitions {
 			if owner := owners[number]; owner != w.ID && owner != "" && w.State == "live" {

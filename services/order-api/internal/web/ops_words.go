@@ -11,10 +11,8 @@ import (
 	"example.com/orders/services/order-api/client/system"
 )
 
-const (
-	newFor       = time.Minute // how long the page tells of a change in its first sentence
-	wholeSeconds = time.Second
-)
+// newFor is how long the first sentence tells of a change, and a worker counts as new.
+const newFor = time.Minute
 
 // Promised says whether orders are begun in time.
 func (v opsPage) Promised() stateWords {
@@ -95,7 +93,7 @@ func (v opsPage) Behind() string {
 	case m.Fresh == nil:
 		return count(int(m.Lag), "record")
 	case v.At.Sub(*m.Fresh) > behindFor:
-		return span(v.At.Sub(*m.Fresh).Truncate(wholeSeconds).Seconds())
+		return span(v.At.Sub(*m.Fresh).Truncate(time.Second).Seconds())
 	}
 	return ""
 }
@@ -168,10 +166,13 @@ func (v opsPage) SayAge() string {
 	return text
 }
 
-// Oldest is the age of the oldest order not started.
+// Oldest is the age of the oldest order not started, or a dash if it is not known.
 func (v opsPage) Oldest() string {
 	if age := v.Promise.OldestAgeSeconds; age != nil {
 		return span(*age)
+	}
+	if v.Orders == nil {
+		return "–"
 	}
 	return "none"
 }

@@ -59,10 +59,11 @@ function marks(u) {
     const x = u.valToPos(Number(li.dataset.at), "x", true);
     if (!(x >= left && x <= left + width)) continue;
     line(u, [x, top], [x, top + height], "q", [2, 3]);
-    const length = (li.dataset.words.length * 6 + 10) * devicePixelRatio;
-    if (x < free || x + length > left + width) continue;
-    free = x + length;
-    words(u, li.dataset.words, x + 5 * devicePixelRatio, top + 10 * devicePixelRatio, "left");
+    const length = (li.dataset.words.length * 6 + 10) * devicePixelRatio, gap = 5 * devicePixelRatio, y = top + 2 * gap;
+    const fits = x + length <= left + width; // else the words are on the left
+    if ((fits ? x : x - length) < free) continue;
+    free = fits ? x + length : x;
+    words(u, li.dataset.words, fits ? x + gap : x - gap, y, fits ? "left" : "right");
   }
 }
 

@@ -70,7 +70,7 @@ func mailDown(s *system.Stats) {
 func shown(t *testing.T, s system.Stats) string {
 	t.Helper()
 	s.Points = s.Points[:min(len(s.Points), 2)]
-	body, err := newPages(t).part("ops", "main", opsPage{s})
+	body, err := newPages(t).part("ops", "main", opsPage{Stats: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestEachPartitionIsListedOnceUnderItsOwner(t *testing.T) {
 	t.Parallel()
 	s := healthy(20, 96)
 	unown(&s, 40, 41)
-	blocks := opsPage{s}.Blocks()
+	blocks := opsPage{Stats: s}.Blocks()
 	if len(blocks) != 21 || blocks[0].ID() != "unowned" || len(blocks[0].Cells) != 2 {
 		t.Fatalf("got %d blocks, the first %+v; want the partitions without an owner and 20 workers", len(blocks), blocks[0])
 	}
@@ -243,7 +243,7 @@ func TestWhatWorkersTellIsShownAsText(t *testing.T) {
 		s := healthy(2, 3)
 		s.Workers[0].Host, s.Partitions[1].Reason, s.Partitions[1].State = text, text, new("blocked")
 		s.Changes[0].Host = text
-		html, err := p.part("ops", "main", opsPage{s})
+		html, err := p.part("ops", "main", opsPage{Stats: s})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +310,7 @@ func TestOperationsFitTheBudget(t *testing.T) {
 	t.Parallel()
 	p := newPages(t)
 	var b bytes.Buffer
-	v := opsPage{healthy(4, 12)}
+	v := opsPage{Stats: healthy(4, 12)}
 	if err := p.templates["ops"].Execute(&b, page{Title: v.Title(), Place: "ops", Live: "/ops/events", Body: v, Finding: true, Desk: true, Ops: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -127,6 +127,12 @@ func TestDeskIsAccessible(t *testing.T) {
 	js[int](b, `document.querySelector("textarea").value = "{", 0`)
 	b.submit("[value=save]", ".strip.dead")
 	b.accessible("faults of the editor")
+	b.open("/desk/groups/" + l.Cause)
+	b.submit(`a[href$="#f-patch"]`, "#f-patch") // the browser opens what it leads to
+	js[int](b, `document.querySelector("#f-patch").value = '[{"op": "replace", "path": "/ship_to/country", "value": "DE"}]', 0`)
+	b.submit("[value=preview]", "#preview")
+	b.has("#preview", "would change")
+	b.accessible("preview of a rule")
 	b.open(at + "/discard")
 	b.submit("main .btn.go", "[aria-invalid=true]")
 	b.accessible("faults of a question")

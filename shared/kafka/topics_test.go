@@ -60,13 +60,16 @@ func TestCheckNamesEverySettingThatDiffers(t *testing.T) {
 		other := map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": "1000", "retention.bytes": "1000000", "max.message.bytes": "1000",
 			"message.timestamp.type": "CreateTime", "min.compaction.lag.ms": "1", "delete.retention.ms": "1",
-			"unclean.leader.election.enable": "true",
+			"unclean.leader.election.enable": "true", "segment.ms": "1000",
 		}
 		var want []string
 		for _, spec := range set.Specs() {
 			wrong := map[string]*string{}
 			for _, name := range slices.Sorted(maps.Keys(spec.Config)) {
-				value := other[name]
+				value, ok := other[name]
+				if !ok {
+					t.Fatalf("the test has no other value of %s", name)
+				}
 				wrong[name] = &value
 				want = append(want, fmt.Sprintf("  %s: %s is %q, %s", spec.Name, name, value, spec.Fault(name, value)))
 			}

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -295,6 +296,61 @@ func TestForecastSaysWhatWasNotTried(t *testing.T) {
 		b.opened("/desk/replays/new?"+query+"&dry_run="+job, "2 of 2 tried")
 		if status, _, _ := b.get("/desk/replays/new?" + query + "&dry_run=job_x"); status != http.StatusNotFound {
 			t.Errorf("unknown dry run: got %d, want 404", status)
+		}
+	})
+}
+
+// TestAFixByRuleIsPreviewedAndStarted: what a patch does is shown before anything is stored, faults are at its field, and the job
+// edits each dead letter first.
+func TestAFixByRuleIsPreviewedAndStarted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := guarded(t, withPages(t))
+		b := s.reader(t, "Bearer editor")
+		for _, country := range []string{"DE", "DE", "AT"} {
+			o := victims()
+			o.ShipTo.Country = country
+			if country == "AT" {
+				o.ShipTo.PostalCode = "1010"
+			}
+			state := s.placeAs(t, "vera", o)
+			s.failDead(t, &state)
+		}
+		all, _, err := s.view.DeadLetters(t.Context(), view.DeadLetterFilter{Limit: 9})
+		must(t, err)
+		path := "/desk/replays/new?cause=" + all[0].CauseID
+		b.opened("/desk/groups/"+all[0].CauseID, `href="/desk/replays/new?cause=`+all[0].CauseID+`#f-patch">Fix by rule…`)
+		rule := `[{"op": "test", "path": "/ship_to/country", "value": "DE"}, {"op": "replace", "path": "/ship_to/city", "value": "<b>Bonn</b>"}]`
+		preview := func(patch string) url.Values {
+			return url.Values{"act": {"preview"}, "patch": {patch}, "ramp": {"2, 1"}, "stop_above": {"5"}}
+		}
+		status, body, _ := b.post(path, preview(rule))
+		if status != http.StatusOK {
+			t.Errorf("got %d, want the preview", status)
+		}
+		b.shows("preview", body, "Of 3 dead letters:", "2 <", "would change", "1 <", "a test operation does not hold", "/ship_to/city", "<ins><bdi>&#34;&lt;b&gt;Bonn", html.EscapeString(rule), `value="2, 1"`)
+		if n := len(s.Records(t, s.Topics.Desk)); n != 0 {
+			t.Errorf("got %d records, want that nothing is stored", n)
+		}
+		for patch, want := range map[string]string{
+			"{": "Must be JSON: a list of operations", "{}": `id="f-patch"`, `[{"op":"fly","path":"/note"}]`: `aria-invalid="true"`, "": `aria-invalid="true"`,
+		} {
+			b.refused(path, preview(patch), 422, want, html.EscapeString(patch), `role="alert"`)
+		}
+		operator := s.reader(t, "Bearer operator")
+		operator.refused(path, preview(rule), 403)
+		operator.opened(path, "Needs the role editor.")
+		start := preview(rule)
+		start.Set("act", "start")
+		operator.refused(path, start, 403)
+		status, body, to := b.post(path, start)
+		if status != http.StatusSeeOther || !strings.HasPrefix(to, "/desk/replays/job_") {
+			t.Fatalf("got %d to %q: %s", status, to, body)
+		}
+		job, err := s.as(t, "editor").ReplayJob(t.Context(), jobIn(strings.TrimSuffix(to, "?done=start")))
+		must(t, err)
+		if !strings.Contains(string(job.Patch), "Bonn") || job.Total != 3 {
+			t.Errorf("got a job of %d with the patch %s", job.Total, job.Patch)
 		}
 	})
 }

@@ -29,23 +29,35 @@ func (a *api) previewFix(c echo.Context) error {
 	if q.wrong != nil {
 		return q.wrong
 	}
-	s, patch, override, err := readFix(c)
+	body, err := readJSON(c.Request())
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
+	page, err := a.preview(c.Request().Context(), body, c.QueryParam("cursor"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+// preview is a page of what a fix would do, of which the body is JSON.
+func (a *api) preview(ctx context.Context, body []byte, cursor string) (page client.FixPreview, err error) {
+	s, patch, override, err := readFix(body)
+	if err != nil {
+		return page, err
+	}
 	ids, err := a.chosen(ctx, s, override)
 	if err != nil {
-		return err
+		return page, err
 	}
-	page, from := client.FixPreview{Total: len(ids)}, 0
-	if text := c.QueryParam("cursor"); text == "" {
+	from := 0
+	if page.Total = len(ids); cursor == "" {
 		err = a.countFixes(ctx, &page, ids, patch)
 	} else {
-		page, from, err = readFixCursor(text)
+		page, from, err = readFixCursor(cursor)
 	}
 	if err != nil {
-		return err
+		return page, err
 	}
 	from = min(from, len(ids))
 	to := min(from+fixPage, len(ids))
@@ -53,21 +65,21 @@ func (a *api) previewFix(c echo.Context) error {
 	for _, id := range ids[from:to] {
 		r, err := a.fixed(ctx, id, patch)
 		if err != nil {
-			return err
+			return page, err
 		}
 		page.DeadLetters = append(page.DeadLetters, r)
 	}
 	if to < len(ids) {
 		page.Next = fixCursor(page, to)
 	}
-	return c.JSON(http.StatusOK, page)
+	return page, nil
 }
 
 // readFix reads the body of a preview.
-func readFix(c echo.Context) (s selection, p edit.Patch, override bool, err error) {
+func readFix(body []byte) (s selection, p edit.Patch, override bool, err error) {
 	var given bool
 	var raw json.RawMessage
-	err = decodeBody(c.Request(), invalidSelection, false, func(d *decoder) fields {
+	err = decode(body, invalidSelection, func(d *decoder) fields {
 		return fields{
 			"selection": func(at string) { given = true; s.read(d)(at) }, "patch": d.raw(&raw), "override": d.flag(&override),
 		}

@@ -29,7 +29,7 @@ type Page struct {
 	Method, Path string              // GET is for HEAD, too
 	Needs        identity.Permission // empty: public, without a look at credentials
 	Guests       Guests
-	List         bool // an expensive GET: few run at a time
+	List         bool // an expensive request: few run at a time
 	Handler      echo.HandlerFunc
 }
 

@@ -99,6 +99,18 @@ func (f Front) StartReplay(c echo.Context, n client.NewReplayJob) (string, error
 	return f.createReplay(c, body)
 }
 
+// PreviewFix returns what a patch would do to what is selected, with the first results, for a visitor who may edit.
+func (f Front) PreviewFix(c echo.Context, x client.Fix) (client.FixPreview, error) {
+	if err := f.Needs(c, identity.EditDeadLetters); err != nil {
+		return client.FixPreview{}, err
+	}
+	body, err := json.Marshal(x)
+	if err != nil {
+		return client.FixPreview{}, err
+	}
+	return f.preview(c.Request().Context(), body, "")
+}
+
 // Unfinished returns the newest replay jobs that have not ended as the visitor may see them, at most so
 // many, and how many there are.
 func (f Front) Unfinished(c echo.Context, most int) (all []client.ReplayJob, total int, err error) {

@@ -65,13 +65,14 @@ func (a *api) pages(e *echo.Echo) {
 	}
 	for _, p := range a.Web.Pages(Front{a}) {
 		n := need{permission: p.Needs, public: p.Needs == "", guests: p.Guests}
-		switch {
-		case p.List:
-			a.get(e, p.Path, n, p.Handler, a.limitLists)
-		case p.Method == http.MethodGet:
-			a.get(e, p.Path, n, p.Handler)
-		default:
-			a.route(e, p.Method, p.Path, n, p.Handler)
+		var m []echo.MiddlewareFunc
+		if p.List {
+			m = append(m, a.limitLists)
+		}
+		if p.Method == http.MethodGet {
+			a.get(e, p.Path, n, p.Handler, m...)
+		} else {
+			a.route(e, p.Method, p.Path, n, p.Handler, m...)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (p *Pages) deskRoutes() []httpapi.Page {
 		{Method: post, Path: "/desk/dead-letters/:id/edit", Needs: edit, Handler: p.saveEdit},
 		{Method: get, Path: "/desk/replays", Needs: read, List: true, Handler: p.replays},
 		{Method: get, Path: "/desk/replays/new", Needs: replay, List: true, Handler: p.newReplay},
-		{Method: post, Path: "/desk/replays/new", Needs: replay, Handler: p.startReplay},
+		{Method: post, Path: "/desk/replays/new", Needs: replay, List: true, Handler: p.startReplay},
 		{Method: get, Path: "/desk/replays/:id", Needs: read, Handler: p.replay},
 		{Method: get, Path: "/desk/replays/:id/events", Needs: read, Handler: p.watchReplay},
 		{Method: get, Path: "/desk/replays/:id/cancel", Needs: replay, Handler: p.askCancel},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"math"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/shared/order"
 )
 
@@ -34,8 +36,12 @@ type newPage struct {
 	Topic    field // that foreign ones are replayed to
 	Override bool
 	NewCause bool     // pause at the first new one
-	Wrong    []string // what no field has
-	Fault    *fault   // why nothing was started; or nil
+	Patch    string   // JSON Patch that each is edited with first; or empty
+	Unfit    []string // what is wrong with the patch
+	MayEdit  bool
+	Preview  *client.FixPreview // what the patch would do; or nil
+	Wrong    []string           // what no field has
+	Fault    *fault             // why nothing was started; or nil
 }
 
 // What the fields of a new replay begin with.
@@ -120,6 +126,7 @@ func (p *Pages) showNew(c echo.Context, v newPage, refused error) error {
 	if refused != nil {
 		status = p.refused(c, &v, refused)
 	}
+	v.MayEdit = p.may(c, identity.EditDeadLetters)
 	title := "Replay " + count(v.Total, "dead letter")
 	if v.None || v.Total == 0 {
 		title = "New replay"
@@ -172,6 +179,8 @@ func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
 		}
 		if one := fields[at]; one != nil {
 			one.Wrong = sentence(e.Detail)
+		} else if rest, ok := strings.CutPrefix(at, "/patch"); ok {
+			v.Unfit = append(v.Unfit, sentence(strings.TrimSpace(rest+" "+e.Detail)))
 		} else {
 			v.Wrong = append(v.Wrong, sentence(strings.TrimSpace(e.Pointer+" "+e.Detail)))
 		}
@@ -182,9 +191,9 @@ func (p *Pages) refused(c echo.Context, v *newPage, err error) int {
 	return status
 }
 
-// startReplay starts a replay, or a dry run, of what the query string selects.
+// startReplay starts a replay, or a dry run, of what the query string selects; or shows what a patch would do to it.
 func (p *Pages) startReplay(c echo.Context) error {
-	v := newPage{Override: c.FormValue("override") == "true", NewCause: c.FormValue("pause_on_new_cause") == "true"}
+	v := newPage{Override: c.FormValue("override") == "true", NewCause: c.FormValue("pause_on_new_cause") == "true", Patch: textOf(c, "patch")}
 	if c.FormValue("act") == "try" {
 		v.defaults()
 	} else {
@@ -195,7 +204,13 @@ func (p *Pages) startReplay(c echo.Context) error {
 		return err
 	}
 	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, PauseOnNewCause: v.NewCause, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
-	if err = v.read(&n); err == nil {
+	if err = v.read(&n); err == nil && c.FormValue("act") == "preview" {
+		var shown client.FixPreview
+		if shown, err = p.front.PreviewFix(c, client.Fix{Selection: s, Patch: n.Patch, Override: v.Override}); err == nil {
+			v.Preview = &shown
+			return p.showNew(c, v, nil)
+		}
+	} else if err == nil {
 		var id string
 		if id, err = p.front.StartReplay(c, n); err == nil {
 			return c.Redirect(http.StatusSeeOther, started(c.QueryParams(), n.DryRun, id))
@@ -217,6 +232,12 @@ func (v newPage) read(n *client.NewReplayJob) error {
 	if n.StopAbove = rateOf(v.Stop.Value) / 100; math.IsNaN(n.StopAbove) || n.StopAbove < 0 || n.StopAbove > 1 {
 		faults = append(faults, client.FieldError{Pointer: "/stop_above", Detail: "must be a number from 0 to 100; nothing is never"})
 	}
+	if v.Patch != "" {
+		n.Patch = json.RawMessage(v.Patch)
+		if !json.Valid(n.Patch) {
+			faults = append(faults, client.FieldError{Pointer: "/patch", Detail: "must be JSON: a list of operations"})
+		}
+	}
 	if len(faults) == 0 {
 		return nil
 	}
@@ -233,6 +254,35 @@ func started(q url.Values, dry bool, id string) string {
 	q.Set("dry_run", id)
 	return "/desk/replays/new?" + q.Encode() + "#forecast"
 }
+
+// fixResult is the number of dead letters to which a patch does the same.
+type fixResult struct {
+	N           int
+	Kind, Words string
+}
+
+// fixResults are what a patch does, and the looks and the words of that.
+var fixResults = map[string]stateWords{
+	"changed": {"ok", "would change"}, "unchanged": {"closed", "would stay the same"}, "not-matched": {"closed", "a test operation does not hold"},
+	"invalid": {"dead", "would not be valid"}, "locked": {"dead", "would change what the invoice prints"}, "not-editable": {"dead", "cannot be edited"},
+}
+
+// Fixes are the counts of a preview.
+func (v newPage) Fixes() (all []fixResult) {
+	n := v.Preview
+	for _, r := range []struct {
+		name string
+		n    int
+	}{{"changed", n.Changed}, {"unchanged", n.Unchanged}, {"not-matched", n.NotMatched}, {"invalid", n.Invalid}, {"locked", n.Locked}, {"not-editable", n.NotEditable}} {
+		if w := wording(fixResults, r.name); r.n > 0 {
+			all = append(all, fixResult{r.n, w.kind, w.words})
+		}
+	}
+	return all
+}
+
+// Look is the look of a result of a preview.
+func (newPage) Look(result string) stateWords { return wording(fixResults, result) }
 
 // forecast is what a dry run has found out.
 type forecast struct {

@@ -19,7 +19,8 @@ type Program func(ctx context.Context, args []string, env func(string) string, s
 
 // Main runs a program and exits the process. The first SIGINT or SIGTERM cancels the program's
 // context; another one, later than echo after the first, kills the process. The exit status is 0
-// when the program returns nil or ErrHelp, 2 for a usage error, and 1 for any other error.
+// when the program returns nil or ErrHelp, or context.Canceled because of the signal: it had not started
+// completely. It is 2 for a usage error, and 1 for any other error.
 func Main(name string, run Program) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -30,7 +31,11 @@ func Main(name string, run Program) {
 		time.Sleep(echo)
 		signal.Stop(signals) // restores the default: the next signal kills the process
 	}()
-	os.Exit(report(os.Stderr, name, run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)))
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	os.Exit(report(os.Stderr, name, err))
 }
 
 // echo is for how long after the first signal others are ignored. A terminal and timeout(1) signal

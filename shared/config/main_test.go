@@ -33,6 +33,12 @@ func program(ctx context.Context, args []string, env func(string) string, stdout
 		return nil
 	case "fail":
 		return fmt.Errorf("selling: %w", config.Hint(errors.New("no bread"), "bake some"))
+	case "start":
+		fmt.Fprintln(stdout, "open")
+		<-ctx.Done()
+		return fmt.Errorf("reaching the baker: %w", ctx.Err())
+	case "cancel":
+		return context.Canceled
 	case "usage":
 		return config.Usage(errors.New("two breads"))
 	case "hang":
@@ -70,6 +76,7 @@ func TestMainPrintsErrorAndExitStatus(t *testing.T) {
 		{"fine", "", 0},
 		{"--help", "", 0},
 		{"fail", "shop: selling: no bread\nhint: bake some\n", 1},
+		{"cancel", "shop: context canceled\n", 1}, // without a signal
 		{"usage", "shop: two breads\nhint: run shop --help to list the flags\n", 2},
 		{"", "shop: --breads: expected a valid 64 bit int but got \"x\"\nhint: the value comes from the environment variable BREADS\n" +
 			"hint: run shop --help to list the flags\n", 2},
@@ -127,5 +134,27 @@ func TestFirstSignalStopsSecondSignalKills(t *testing.T) {
 				t.Errorf("got %s, want %s", got, row.want)
 			}
 		})
+	}
+}
+
+// TestASignalDuringTheStartIsNoError: what the start was waiting for is not the fault.
+func TestASignalDuringTheStartIsNoError(t *testing.T) {
+	t.Parallel()
+	cmd, stderr := command(t, "start")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		_, err = bufio.NewReader(out).ReadString('\n')
+	}
+	if err == nil {
+		err = cmd.Process.Signal(syscall.SIGTERM)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil || stderr.String() != "" {
+		t.Errorf("got %v and %q, want status 0 and nothing", err, stderr)
 	}
 }

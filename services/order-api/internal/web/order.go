@@ -28,6 +28,7 @@ type orderPage struct {
 	Operator bool         // the visitor sees the orders of everybody
 	Personal bool         // the visitor may read documents
 	Cancel   bool         // the visitor may cancel
+	Refund   bool         // the visitor may refund
 	Asked    bool         // the visitor has just asked to cancel
 }
 
@@ -52,6 +53,7 @@ func (p *Pages) orderPage(c echo.Context, s order.State) orderPage {
 		State: s, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
 		Path: orderPath(s.Order, false), Operator: who.May(identity.ReadAnyOrder),
 		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "",
+		Refund: who.May(identity.RefundOrders),
 	}
 	if token := c.QueryParam("token"); token != "" {
 		v.Token = template.URL("?" + url.Values{"token": {token}}.Encode()) //nolint:gosec // it is encoded

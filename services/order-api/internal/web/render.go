@@ -51,7 +51,7 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	}
 	all := map[string]*template.Template{}
 	for _, name := range []string{
-		"shop", "checkout", "orders", "order", "problem", "sign_in", "signed_out", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
+		"shop", "checkout", "orders", "refund", "order", "problem", "sign_in", "signed_out", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
 		"desk_replay", "desk_new", "desk_audit", "desk_topic", "ops",
 	} {
 		one, err := base.Clone()

@@ -79,6 +79,8 @@ func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 		{Method: get, Path: "/orders/:id", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.order},
 		{Method: get, Path: "/orders/:id/events", Needs: identity.ReadOrders, Guests: httpapi.GuestsLink, Handler: p.watchOrder},
 		{Method: post, Path: "/orders/:id/cancel", Needs: identity.CancelOrders, Guests: httpapi.GuestsLink, Handler: p.cancelOrder},
+		{Method: get, Path: "/orders/:id/refund", Needs: identity.RefundOrders, Handler: p.askRefund},
+		{Method: post, Path: "/orders/:id/refund", Needs: identity.RefundOrders, Handler: p.refundOrder},
 		{Method: get, Path: "/sign-in", Handler: p.signIn},
 		{Method: post, Path: "/sign-in", Handler: p.signInWithKey},
 		{Method: post, Path: "/sign-out", Handler: p.signOut},

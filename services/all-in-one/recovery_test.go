@@ -291,3 +291,25 @@ func (d *desk) audited(t *testing.T) {
 		t.Errorf("ordersctl audit: %v\n%s", err, out)
 	}
 }
+
+// TestReplaysAreSentFasterThanTheWorkersTakeThem: a job without a rate never lets the workers wait. When it has sent all, they still
+// have a quarter to do at least; on an idle machine it is most.
+func TestReplaysAreSentFasterThanTheWorkersTakeThem(t *testing.T) {
+	t.Parallel()
+	const total = 1_000
+	d := openDesk(t)
+	d.dies(t, total)
+	began := time.Now()
+	job, err := d.apis[0].StartReplay(t.Context(), client.NewReplayJob{Selection: client.Selection{All: true}, Ramp: []int{}})
+	must(t, err)
+	all := d.watch(t, d.apis[0], job.ID, func(j client.ReplayJob) bool { return j.Counts.NotSent == 0 && j.Total > 0 })
+	sent := time.Since(began)
+	if finished := total - all.Counts.InProgress; all.Total != total || finished > total*3/4 {
+		t.Errorf("when all of %d were sent, the workers had finished %d, want less than three quarters of %d", all.Total, finished, total)
+	}
+	done := d.watch(t, d.apis[0], job.ID, client.ReplayJob.Ended)
+	if diff := cmp.Diff(client.ReplayCounts{Confirmed: total}, done.Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	t.Logf("%d sent in %v, of which %d were finished; two workers have finished all after %v", total, sent, total-all.Counts.InProgress, time.Since(began))
+}

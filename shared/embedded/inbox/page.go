@@ -132,7 +132,7 @@ func (in *Inbox) list(p *page) (err error) {
 		if len(all) > searched {
 			all, p.Searched = all[:searched], searched
 		}
-		all = slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return !in.matches(e, p) })
+		all = slices.DeleteFunc(all, func(e entry) bool { return !in.matches(e, p) })
 	}
 	p.Total = len(all)
 	from := min(p.start, len(all))
@@ -169,6 +169,9 @@ func (in *Inbox) matches(e entry, p *page) bool {
 	return strings.Contains(strings.ToLower(strings.Join(text, "\n")), strings.ToLower(p.Query))
 }
 
+// view is a way to show a mail: its name in the URL, its words, and what it shows.
+type view struct{ show, words, text string }
+
 // choose reads the mail that is shown.
 func (in *Inbox) choose(p *page, show string) error {
 	e, raw, err := in.mails.find(p.ID)
@@ -184,17 +187,15 @@ func (in *Inbox) choose(p *page, show string) error {
 	if n := in.mails.delivered(e.ID); n > 1 {
 		p.Deliveries = fmt.Sprintf("%d deliveries with this Message-ID", n)
 	}
-	texts := []struct{ show, words, text string }{
+	views := []view{
 		{"html", "HTML", c.HTML}, {"text", "Text", c.Text}, {"source", "Source", plain(raw)}, {"headers", "Headers", c.Header},
 	}
-	texts = slices.DeleteFunc(texts, func(t struct{ show, words, text string }) bool { return t.text == "" })
-	for i, t := range texts {
-		on := t.show == show || i == 0 && !slices.ContainsFunc(texts, func(t struct{ show, words, text string }) bool { return t.show == show })
-		p.Views = append(p.Views, tab{link("/message/"+p.ID, p.Only, p.Query, p.start, t.show), t.words, on})
-		if on {
-			p.Show, p.ShowWords, p.Shown = t.show, t.words, t.text
-		}
+	views = slices.DeleteFunc(views, func(v view) bool { return v.text == "" && v.show != "source" })
+	shown := max(slices.IndexFunc(views, func(v view) bool { return v.show == show }), 0)
+	for i, v := range views {
+		p.Views = append(p.Views, tab{link("/message/"+p.ID, p.Only, p.Query, p.start, v.show), v.words, i == shown})
 	}
+	p.Show, p.ShowWords, p.Shown = views[shown].show, views[shown].words, views[shown].text
 	return nil
 }
 

@@ -150,14 +150,19 @@ func sendChanges(w io.Writer, s order.State, after int64) (int64, error) {
 		if change.Rev <= after {
 			continue
 		}
-		data, err := json.Marshal(toChange(change))
-		if err != nil {
-			return after, err
-		}
-		if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", change.Rev, data); err != nil {
+		if err := writeEvent(w, change.Rev, toChange(change)); err != nil {
 			return after, err
 		}
 		after = change.Rev
 	}
 	return after, nil
+}
+
+// writeEvent writes an event with a value as JSON. The id is the position that the client has then.
+func writeEvent(w io.Writer, id int64, value any) error {
+	data, err := json.Marshal(value)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "id: %d\ndata: %s\n\n", id, data)
+	}
+	return err
 }

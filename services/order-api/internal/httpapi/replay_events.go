@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -83,9 +81,5 @@ func sendJob(w io.Writer, job *client.ReplayJob) error {
 		_, err := io.WriteString(w, emptyComment)
 		return err
 	}
-	data, err := json.Marshal(job)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "id: %d\ndata: %s\n\n", job.Rev, data)
-	}
-	return err
+	return writeEvent(w, job.Rev, job)
 }

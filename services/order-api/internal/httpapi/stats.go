@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -66,9 +64,5 @@ func sendStats(w io.Writer, s *system.Stats) error {
 		_, err := io.WriteString(w, emptyComment)
 		return err
 	}
-	data, err := json.Marshal(s)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "id: %d\ndata: %s\n\n", s.Rev, data)
-	}
-	return err
+	return writeEvent(w, s.Rev, s)
 }

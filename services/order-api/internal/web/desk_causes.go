@@ -202,10 +202,11 @@ func (p *Pages) showCause(c echo.Context, refused error, note string) error {
 	v.Rows.One = true
 	me := identity.From(c.Request().Context()).Actor().String()
 	v.Mine = g.Assigned != nil && g.Assigned.To == me
+	begin := "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
 	if g.Topic == p.front.Config.DeadLetters {
-		v.Select = p.offer(c, v.Select, identity.EditDeadLetters, act{Words: "Fix by rule…", To: "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode() + "#f-patch", Class: "s"})
+		v.Select = p.offer(c, v.Select, identity.EditDeadLetters, act{Words: "Fix by rule…", To: begin + "#f-patch", Class: "s"})
 	}
-	v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Replay all " + number(g.Counts.Open+g.Counts.Lost) + "…", To: "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode(), Class: "s go"})
+	v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Replay all " + number(g.Counts.Open+g.Counts.Lost) + "…", To: begin, Class: "s go"})
 	status := http.StatusOK
 	v.Note.Fields = []field{{Name: "text", Label: "Note", Value: note}}
 	if refused != nil {

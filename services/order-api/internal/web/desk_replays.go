@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -91,12 +90,11 @@ func (p *Pages) jobPage(c echo.Context, j client.ReplayJob) jobPage {
 func (p *Pages) watchReplay(c echo.Context) error {
 	return p.front.WatchReplay(c, func(w io.Writer, j *client.ReplayJob) error {
 		if j == nil {
-			_, err := io.WriteString(w, "event: beat\ndata:\n\n")
-			return err
+			return writeBeat(w)
 		}
 		cells, err := p.part("desk_replay", "cells", p.jobPage(c, *j))
 		if err == nil {
-			_, err = fmt.Fprintf(w, "id: %d\nevent: cells\ndata: %s\n\n", j.Rev, bytes.ReplaceAll(cells, []byte("\n"), []byte("\ndata: ")))
+			err = writeCells(w, j.Rev, cells)
 		}
 		return err
 	})

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -47,8 +46,7 @@ type opsStream struct {
 // after the event that follows them.
 func (s *opsStream) send(w io.Writer, now *system.Stats) error {
 	if now == nil {
-		_, err := io.WriteString(w, "event: beat\ndata:\n\n")
-		return err
+		return writeBeat(w)
 	}
 	v := opsPage{Stats: *now}
 	if len(v.Points) > 0 {
@@ -67,12 +65,7 @@ func (s *opsStream) send(w io.Writer, now *system.Stats) error {
 	if len(changed) == 0 {
 		return writeEvent(w, fmt.Sprintf("id: %d\nevent: beat\n", now.Rev), nil)
 	}
-	return writeEvent(w, fmt.Sprintf("id: %d\nevent: cells\n", now.Rev), changed)
-}
-
-func writeEvent(w io.Writer, head string, data []byte) error {
-	_, err := fmt.Fprintf(w, "%sdata: %s\n\n", head, bytes.ReplaceAll(data, []byte("\n"), []byte("\ndata: ")))
-	return err
+	return writeCells(w, now.Rev, changed)
 }
 
 // changed returns the parts that differ from those sent before. If workers come or go, all are sent.

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"fmt"
 	"html/template"
 	"io"
 	"net/http"
@@ -102,15 +100,13 @@ func orderPath(o order.Order, guest bool) string {
 func (p *Pages) watchOrder(c echo.Context) error {
 	return p.front.Watch(c, func(w io.Writer, s order.State, after int64) (int64, error) {
 		if s.Rev <= after {
-			_, err := io.WriteString(w, "event: beat\ndata:\n\n")
-			return after, err
+			return after, writeBeat(w)
 		}
 		cells, err := p.part("order", "cells", p.orderPage(c, s))
 		if err != nil {
 			return after, err
 		}
-		_, err = fmt.Fprintf(w, "id: %d\nevent: cells\ndata: %s\n\n", s.Rev, bytes.ReplaceAll(cells, []byte("\n"), []byte("\ndata: ")))
-		return s.Rev, err
+		return s.Rev, writeCells(w, s.Rev, cells)
 	})
 }
 

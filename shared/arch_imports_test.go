@@ -45,7 +45,7 @@ func arrows() []arrow {
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
 
 		{mechanism, "address", "order", "checks and writes the address of an order: the API places with it, the pages ask for it, the worker prints it"},
-		{mechanism, "rates", "config failure order", "reads the rate card: the worker prices with it, the API quotes with it"},
+		{mechanism, "rates", "address config failure order", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice as XML: amounts and VAT are from the domain"},
 		{mechanism, "locale", "order", "formats amounts and dates: the same in invoice and mail"},
@@ -134,7 +134,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "address cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

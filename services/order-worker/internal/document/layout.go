@@ -103,8 +103,8 @@ func (l *layout) facts(y float64) float64 {
 			continue
 		}
 		l.text(middle, y, label, fact[0])
-		beside := right - middle - 4 - label.millimetres(l.fonts.width(fact[0], label.weight))
-		for i, text := range l.wrap(fact[1], plain, beside) {
+		width := right - middle - 4 - label.millimetres(l.fonts.width(fact[0], label.weight))
+		for i, text := range l.wrap(fact[1], plain, width) {
 			if i > 0 {
 				y += plain.leading()
 			}

@@ -129,7 +129,9 @@ func (f Front) Unfinished(c echo.Context, most int) (all []client.ReplayJob, tot
 }
 
 // Dead is how many orders and refunds are dead.
-func (f Front) Dead(c echo.Context) (int, error) { return f.view.Count(c.Request().Context(), order.Dead) }
+func (f Front) Dead(c echo.Context) (int, error) {
+	return f.view.Count(c.Request().Context(), order.Dead)
+}
 
 // Behind is how long the read model is behind Kafka, or zero: it is up to date.
 func (f Front) Behind() time.Duration {

@@ -52,7 +52,7 @@ func (p *Pages) orders(c echo.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case len(states) == 1 && states[0].Order.Reference == q && q != "":
+	case v.First && q != "" && len(states) == 1 && states[0].Order.Reference == q:
 		return c.Redirect(http.StatusSeeOther, orderPath(states[0].Order, false))
 	}
 	v.Orders = states

@@ -57,7 +57,7 @@ func folded(text string) string {
 
 var (
 	// landmark is the end of a text before something that is only nearby.
-	landmark = regexp.MustCompile(`\b(an|am|bei|beim|gegenuber|hinter|nahe|neben|vor|zur|at|behind|beside|by|near|next to|opposite|derriere|devant|face a|pres de|junto a|cerca de)( de[rmns]?| die| das| the| la| le| el)?[ ,]*$`)
+	landmark = regexp.MustCompile(`\b(an|am|bei|beim|gegenuber|hinter|nahe|neben|vor|zur|at|behind|by|near|next to|opposite|derriere|devant|face a|pres de|junto a|cerca de)( de[rmns]?| die| das| the| la| le| el)?[ ,]*$`)
 	// street is a line with a street and a house number. Numbers of customers of a packing station, and
 	// of flats, are none.
 	street = regexp.MustCompile(`^(\d+\pL?,? +\pL{3,}[\pL -]*|[\pL' -]*\pL{3,},? *\d+ ?\pL?)$`)

@@ -64,7 +64,16 @@ func TestPackingStationsAndPOBoxesAreFound(t *testing.T) {
 		{"KR", "서울중앙우체국 사서함 12", "", "서울중앙우체국 사서함 12"},
 		{"SA", "ص.ب ١٢", "", "ص.ب ١٢"},
 		{"DE", "ＰＯ　Ｂｏｘ １２", "", "ＰＯ　Ｂｏｘ １２"},
+	} {
+		if got := address.Box(order.Address{Country: row.country, Line1: row.line1, Line2: row.line2}); got != row.want {
+			t.Errorf("%s %q, %q: got %q, want %q", row.country, row.line1, row.line2, got, row.want)
+		}
+	}
+}
 
+func TestStreetsAreNoBoxes(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ country, line1, line2, want string }{
 		{"DE", "Boxhagener Straße 12", "", ""},
 		{"DE", "Postfachweg 3", "", ""},
 		{"DE", "Packstationsstraße 5", "", ""},

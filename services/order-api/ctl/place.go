@@ -157,10 +157,14 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 		return client.Order{}, errSkipped
 	}
 	var placed client.Order
+	requests := 0
 	err := withRetry(ctx, func() (err error) {
 		placed, err = api.PlaceJSON(ctx, o.Body, o.Key, c.Wait)
+		requests++
 		return err
 	})
+	// Of a repeated request, the first may have placed the order now.
+	placed.Replayed = placed.Replayed && requests == 1
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return placed, errSkipped
@@ -201,12 +205,17 @@ func (one *placement) print(p *printer, several bool) error {
 		Line  int           `json:"line"`
 		Key   string        `json:"key,omitempty"`
 		Order *client.Order `json:"order,omitempty"`
-		Error string        `json:"error,omitempty"`
+		// AlreadyPlaced reports that an earlier run, or another line with this key, has placed the order.
+		AlreadyPlaced bool   `json:"already_placed,omitempty"`
+		Error         string `json:"error,omitempty"`
 	}{File: one.file, Line: one.Line, Key: one.Key}
 	words := []string{place, one.Key, "failed"}
 	if one.order.ID != "" {
-		line.Order = &one.order
+		line.Order, line.AlreadyPlaced = &one.order, one.order.Replayed
 		words = []string{place, one.Key, brief(one.order)}
+		if one.order.Replayed {
+			words = []string{place, one.Key, "already placed on", one.order.PlacedAt.UTC().Format("2 January 2006, 15:04 UTC:"), brief(one.order)}
+		}
 	}
 	if one.err != nil {
 		line.Error = one.err.Error()

@@ -8,9 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/orders/shared/address"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
 )
@@ -95,6 +95,12 @@ func (p *Pages) bill(o order.Order) bill {
 	priced, asked, services, err := p.front.Quote(o, b.Country.Check(o.ShipTo)...)
 	if err != nil {
 		b.Wrong = p.wrongOf(err)
+	}
+	if b.Wrong["/service"] != "" { // the other service may ship it: the visitor can choose it
+		o.Service = order.Standard
+		priced, asked, services, err = p.front.Quote(o, b.Country.Check(o.ShipTo)...)
+	}
+	if err != nil {
 		return b
 	}
 	b.Order, b.Services = priced, services

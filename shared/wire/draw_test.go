@@ -50,7 +50,22 @@ func drawOrder(t *rapid.T) order.Order {
 	if rapid.Bool().Draw(t, "is a refund") {
 		refund(t, &o)
 	}
+	billing(t, &o)
 	return o
+}
+
+// billing draws the numbers that people gave the order, and whom its invoice is addressed to.
+func billing(t *rapid.T, o *order.Order) {
+	for _, number := range []*string{&o.Reference, &o.BuyerReference, &o.PurchaseOrder} {
+		*number = text(t, "number")
+	}
+	if rapid.Bool().Draw(t, "of a business") {
+		o.Customer.Company = "x" + text(t, "company")
+	}
+	if rapid.Bool().Draw(t, "billed elsewhere") {
+		o.BillTo = &order.BillTo{Name: text(t, "billed name"), Company: "x" + text(t, "billed company"), VATID: o.Customer.VATID, Address: o.ShipTo}
+		o.BillTo.Address.Region = text(t, "billed region")
+	}
 }
 
 // drawCause draws a cause that is not known, in whole or in part, or one that is.

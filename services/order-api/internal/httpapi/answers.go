@@ -41,7 +41,8 @@ func toOrder(s order.State) client.Order {
 	o := s.Order
 	answer := client.Order{
 		ID: string(o.ID), Status: string(s.Status), Rev: s.Rev, PlacedAt: o.PlacedAt,
-		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note,
+		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), BillTo: toBillTo(o.BillTo), Service: o.Service, Note: o.Note,
+		References: client.References{Reference: o.Reference, BuyerReference: o.BuyerReference, PurchaseOrder: o.PurchaseOrder},
 		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
 	}
 	if r := o.Refund; r != nil {
@@ -59,6 +60,13 @@ func toOrder(s order.State) client.Order {
 		answer.DeadLetter = &client.DeadLetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
 	}
 	return answer
+}
+
+func toBillTo(b *order.BillTo) *client.BillTo {
+	if b == nil {
+		return nil
+	}
+	return &client.BillTo{Name: b.Name, Company: b.Company, VATID: b.VATID, Address: client.Address(b.Address)}
 }
 
 func toInvoice(id order.ID, i *order.Invoice) *client.Invoice {

@@ -26,7 +26,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"example.com/orders/services/order-api/internal/address"
+	"example.com/orders/shared/address"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/identity"
 )

@@ -20,7 +20,7 @@ const maxNews = 1000
 type NewsSender func(w io.Writer, n int) error
 
 // Marks is what a list of dead letters that is read next shows at least.
-func (f Front) Marks() map[string][]int64 { return f.map[string][]int64() }
+func (f Front) Marks() map[string][]int64 { return f.view.Marks() }
 
 // SelectDeadLetters returns the IDs that a filter selects; see view.View.Select.
 func (f Front) SelectDeadLetters(c echo.Context, of view.DeadLetterFilter) ([]string, error) {

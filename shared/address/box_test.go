@@ -96,7 +96,7 @@ func TestStreetsAreNoBoxes(t *testing.T) {
 		{"US", "RR 2 Box 152", "", ""},
 		{"US", "1 Boxwood Ave, Unit 5", "", ""},
 		{"ES", "Calle del Apartado 5", "", "Calle del Apartado 5"}, // as above
-		{"MX", "C.P. 28001", "", ""}, // the postal code
+		{"MX", "C.P. 28001", "", ""},                               // the postal code
 		{"IT", "Via della Casella 5", "", ""},
 		{"SE", "Boxgatan 12", "", ""},
 		{"FI", "Plantie 12", "", ""},

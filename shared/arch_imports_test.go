@@ -134,7 +134,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "address cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

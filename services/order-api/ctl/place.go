@@ -43,7 +43,7 @@ func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 	if c.Concurrency < 1 || c.Wait < 0 || c.Wait > time.Minute {
 		return config.Usage(errors.New("--concurrency must be at least 1, and --wait must be from 0s to 60s"))
 	}
-	todo, err := c.read(stdin)
+	todo, err := c.read(p, stdin)
 	if err != nil {
 		return err
 	}
@@ -76,12 +76,15 @@ func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 }
 
 // read reads all files before anything is placed.
-func (c *place) read(stdin io.Reader) ([]*placement, error) {
+func (c *place) read(p *printer, stdin io.Reader) ([]*placement, error) {
 	var todo []*placement
 	for _, file := range c.Files {
-		orders, err := readFile(file, stdin)
+		orders, said, err := readFile(file, stdin)
 		if err != nil {
 			return nil, err
+		}
+		if said != "" {
+			p.printError(errors.New(said))
 		}
 		for _, o := range orders {
 			todo = append(todo, &placement{Order: o, file: file, done: make(chan struct{})})
@@ -97,13 +100,13 @@ func (c *place) read(stdin io.Reader) ([]*placement, error) {
 	return todo, nil
 }
 
-func readFile(file string, stdin io.Reader) ([]batch.Order, error) {
+func readFile(file string, stdin io.Reader) (orders []batch.Order, said string, err error) {
 	if file == "-" {
 		return batch.Read("stdin", stdin)
 	}
 	f, err := config.OpenFile(file)
 	if err != nil {
-		return nil, config.Hint(err, "to read the output of another program, pipe it in and give - as the file")
+		return nil, "", config.Hint(err, "to read the output of another program, pipe it in and give - as the file")
 	}
 	defer f.Close()
 	return batch.Read(file, f)

@@ -27,7 +27,9 @@ type Order struct {
 	Lines    []Line
 	Note     string  // or empty; never printed on the invoice
 	Refund   *Refund // nil for an order, set for a refund
-	Cause    Cause   // who placed it; not part of Source
+	// Payment is what was paid when the order was placed, or how it is to be paid; nil: nothing is said.
+	Payment *Payment
+	Cause   Cause // who placed it; not part of Source
 	// Owner is whose order it is: who placed it or, for a refund, whose order is refunded. It is zero for
 	// the order of a guest, and for one of another program that names no owner.
 	Owner Actor
@@ -95,6 +97,9 @@ func (o Order) BodyHash() string {
 	if c.VATID != "" {
 		// A line cannot end like this: it would not be a quantity.
 		fields = append(fields, c.VATID)
+	}
+	if p := o.Payment; p != nil { // without the time: the reference identifies the payment
+		fields = append(fields, "payment", p.Method, p.Reference, p.Amount.String())
 	}
 	if r := o.Refund; r != nil {
 		fields = append(fields, "refund", string(r.Of), strconv.Itoa(r.Number), r.Key, r.Reason, r.Shipping.String(), r.Tax.String(), r.Invoice.Number)

@@ -17,6 +17,8 @@ type Refund struct {
 	Shipping Money   // net, the refunded part of the shipping price
 	Tax      Money   // VAT of lines and shipping
 	Invoice  Invoice // the corrected one, without Kept
+	PayBack  Money   // the part of the total that is paid back; the rest reduces what is still due
+	Method   string  // by which the order was paid, if that was one; or empty
 }
 
 // Refund is the ID of an order's refund with a number. A client that refunds an order takes the next
@@ -31,7 +33,8 @@ func (id ID) Refund(number int) ID { return ID(fmt.Sprintf("%s-refund-%d", id, n
 //
 // The VAT is that of all refunds together, less the VAT that was refunded before. So the last refund
 // includes the remainder of rounding, and together they equal the invoice to the cent.
-func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
+func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
+	w := &s.Work
 	i := w.Progress.Invoice
 	v := &checker{}
 	if len(items) > 0 {
@@ -44,7 +47,7 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 		return Order{}, v.found
 	}
 	r := &Refund{Of: w.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
-	r.Invoice.Announced, r.Invoice.Kept = 0, nil
+	r.Invoice.Announced, r.Invoice.Kept, r.Invoice.Payments = 0, nil, 0
 	o := Order{ID: r.Of.Refund(r.Number), Customer: w.Order.Customer, ShipTo: w.Order.ShipTo, Service: w.Order.Service, Refund: r}
 	o.Owner, o.LinkToken = w.Order.Owner, w.Order.LinkToken
 	price, net, tax := w.Progress.Shipping.Price, Money{}, Money{}
@@ -63,6 +66,7 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 		v.add("", "nothing of the order is left to refund")
 	}
 	r.Tax = net.Plus(o.Refunded()).Percent(i.Taxes[0].Rate).Plus(tax.Times(-1))
+	r.payBack(s.Payments, s.Balance(before), o.Refunded().Plus(r.Tax))
 	return o, v.found
 }
 

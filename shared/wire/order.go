@@ -56,17 +56,18 @@ func (e *InvalidError) Error() string {
 func (e *InvalidError) Unwrap() error { return ErrUndecodable }
 
 type orderValue struct {
-	Schema   int       `json:"schema"`
-	ID       order.ID  `json:"id"`
-	PlacedAt time.Time `json:"placed_at"`
-	Customer customer  `json:"customer"`
-	ShipTo   address   `json:"ship_to"`
-	Service  string    `json:"service"`
-	Items    []line    `json:"items"`
-	Note     string    `json:"note,omitempty"`
-	Owner    string    `json:"owner,omitempty"`
-	Token    string    `json:"link_token,omitempty"`
-	Refund   *refund   `json:"refund,omitempty"`
+	Schema   int           `json:"schema"`
+	ID       order.ID      `json:"id"`
+	PlacedAt time.Time     `json:"placed_at"`
+	Customer customer      `json:"customer"`
+	ShipTo   address       `json:"ship_to"`
+	Service  string        `json:"service"`
+	Items    []line        `json:"items"`
+	Note     string        `json:"note,omitempty"`
+	Owner    string        `json:"owner,omitempty"`
+	Token    string        `json:"link_token,omitempty"`
+	Payment  *paymentValue `json:"payment,omitempty"`
+	Refund   *refund       `json:"refund,omitempty"`
 }
 
 type refund struct {
@@ -77,6 +78,8 @@ type refund struct {
 	Shipping money         `json:"shipping"`
 	Tax      money         `json:"tax"`
 	Invoice  *invoiceValue `json:"invoice"`
+	PayBack  money         `json:"pay_back,omitzero"`
+	Method   string        `json:"method,omitempty"`
 }
 
 type customer struct {
@@ -138,14 +141,14 @@ func orderJSON(o order.Order) []byte {
 	v := orderValue{
 		Schema: schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
-		Owner: o.Owner.String(), Token: o.LinkToken,
+		Owner: o.Owner.String(), Token: o.LinkToken, Payment: fromPayment(o.Payment),
 	}
 	for _, l := range o.Lines {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	if r := o.Refund; r != nil {
 		v.Schema = refunds
-		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice)}
+		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice), money(r.PayBack), r.Method}
 	}
 	return mustJSON(v)
 }
@@ -165,7 +168,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,
 		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
 		Owner: parseActor(v.Owner), LinkToken: linkToken(v.Token),
-		Source: compact(data),
+		Payment: v.Payment.payment(), Source: compact(data),
 	}
 	// In UTC, a time at the edge of the years that JSON can hold may lie beyond it.
 	if year := o.PlacedAt.Year(); year < 0 || year > 9999 {
@@ -183,6 +186,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		o.Refund = &order.Refund{
 			Of: r.Of, Number: r.Number, Key: r.Key, Reason: r.Reason,
 			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Invoice: *r.Invoice.invoice(),
+			PayBack: order.Money(r.PayBack), Method: r.Method,
 		}
 	}
 	return o, nil

@@ -122,11 +122,16 @@ type Balance struct {
 
 // Balance returns the balance of an order with its refunds.
 func (s *State) Balance(refunds []Order) Balance {
-	b := Balance{Total: EUR.Cents(0), Credited: EUR.Cents(0), Received: Received(s.Payments)}
-	switch i := s.Progress.Invoice; {
-	case !s.Progress.Issued() && (s.Status == Cancelled || s.Status == Discarded):
-		b.Known = true
-	case i != nil:
+	b := s.balance(refunds)
+	if !s.Progress.Issued() && (s.Status == Cancelled || s.Status == Discarded) {
+		b.Total, b.Known = EUR.Cents(0), true
+	}
+	return b
+}
+
+func (w *Work) balance(refunds []Order) Balance {
+	b := Balance{Total: EUR.Cents(0), Credited: EUR.Cents(0), Received: Received(w.Payments)}
+	if i := w.Progress.Invoice; i != nil {
 		b.Total, b.Known = i.Total, true
 	}
 	for _, r := range refunds {

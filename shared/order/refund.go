@@ -33,8 +33,7 @@ func (id ID) Refund(number int) ID { return ID(fmt.Sprintf("%s-refund-%d", id, n
 //
 // The VAT is that of all refunds together, less the VAT that was refunded before. So the last refund
 // includes the remainder of rounding, and together they equal the invoice to the cent.
-func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
-	w := &s.Work
+func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
 	i := w.Progress.Invoice
 	v := &checker{}
 	if len(items) > 0 {
@@ -66,7 +65,7 @@ func (s *State) Refund(items []Line, shipping bool, before []Order) (Order, []In
 		v.add("", "nothing of the order is left to refund")
 	}
 	r.Tax = net.Plus(o.Refunded()).Percent(i.Taxes[0].Rate).Plus(tax.Times(-1))
-	r.payBack(s.Payments, s.Balance(before), o.Refunded().Plus(r.Tax))
+	r.payBack(w.Payments, w.balance(before), o.Refunded().Plus(r.Tax))
 	return o, v.found
 }
 

@@ -33,6 +33,7 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 		"service": d.text(&o.Service),
 		"items":   d.lines(&o.Lines),
 		"note":    d.text(&o.Note),
+		"payment": func(at string) { o.Payment = new(order.Payment); d.payment(o.Payment)(at) },
 	})
 	return o, d.wrong, nil
 }

@@ -1,7 +1,7 @@
 // Package mask hides personal data from principals that may see an order, but not who placed it.
 //
-// Hidden are names, e-mail addresses, streets, postal codes, notes, VAT IDs and the reasons of
-// refunds. Initials, city, region and country stay: they help to find the cause of a failure.
+// Hidden are names, e-mail addresses, streets, postal codes, notes, VAT IDs, the reasons of
+// refunds and the references of payments. Initials, city, region and country stay: they help to find the cause of a failure.
 package mask
 
 import (
@@ -30,7 +30,16 @@ func Order(o order.Order) order.Order {
 		refund.Reason = Text(refund.Reason)
 		o.Refund = &refund
 	}
+	if o.Payment != nil {
+		o.Payment = new(Payment(*o.Payment))
+	}
 	return o
+}
+
+// Payment returns a payment without its reference, which can name who paid.
+func Payment(p order.Payment) order.Payment {
+	p.Reference = Text(p.Reference)
+	return p
 }
 
 // Record returns key and value of a record of the topic orders, with the order masked. Fields that

@@ -44,7 +44,8 @@ func arrows() []arrow {
 		{mechanism, "securetest", "kafka topic", "a broker with TLS, sign-in and ACLs, for tests: it creates the topics as its administrator"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
 
-		{mechanism, "rates", "config failure order", "reads the rate card: the worker prices with it, the API quotes with it"},
+		{mechanism, "address", "order", "checks and writes the address of an order: the API places with it, the pages ask for it, the worker prints it"},
+		{mechanism, "rates", "address config failure order", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice as XML: amounts and VAT are from the domain"},
 		{mechanism, "locale", "order", "formats amounts and dates: the same in invoice and mail"},
@@ -90,7 +91,6 @@ func arrows() []arrow {
 		{mechanism, "system", "", "the JSON of GET /v1/stats: for the client and the API"},
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
-		{mechanism, "address", "order", "checks the postal code of an order's address"},
 		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
 		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
@@ -134,7 +134,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "address cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	exportP90                = 13
 	exportOfOrder            = 36 // order is the vocabulary
 	exportOfView             = 44 // view has the contract of its stores: orders, dead letters, acts and jobs
-	exportOfClient           = 68 // client has a type for each object of the API's contract
+	exportOfClient           = 70 // client has a type for each object of the API's contract
 )
 
 // The budgets of functions in tests.

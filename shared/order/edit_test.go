@@ -16,10 +16,14 @@ import (
 func shop() order.Order {
 	return order.Order{
 		ID: "ord_1", PlacedAt: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC), Service: order.Standard, Note: "ring twice",
-		Customer: order.Customer{Name: "Zoë", Email: "zoe@example.com", VATID: "DE123456789"},
-		ShipTo:   order.Address{Line1: "1 Main Street", Line2: "b", City: "Berlin", Region: "BE", PostalCode: "10115", Country: "DE"},
-		Lines:    []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100), Grams: 1, Size: [3]int{1, 2, 3}}},
-		Owner:    order.Actor{Kind: order.ActorCustomer, ID: "17"}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
+		Customer: order.Customer{Name: "Zoë", Company: "Zoë AG", Email: "zoe@example.com", VATID: "DE123456789"},
+		BillTo: &order.BillTo{
+			Name: "Bo", Company: "Zoë AG", VATID: "DE123456789", Address: order.Address{Line1: "2 Main Street", Line2: "c", City: "Bonn", Region: "NW", PostalCode: "53111", Country: "DE"},
+		},
+		Reference: "2026-1042", BuyerReference: "04011000-12345-34", PurchaseOrder: "PO-7",
+		ShipTo: order.Address{Line1: "1 Main Street", Line2: "b", City: "Berlin", Region: "BE", PostalCode: "10115", Country: "DE"},
+		Lines:  []order.Line{{SKU: "A", Quantity: 1, Name: "a", UnitPrice: order.EUR.Cents(100), Grams: 1, Size: [3]int{1, 2, 3}}},
+		Owner:  order.Actor{Kind: order.ActorCustomer, ID: "17"}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
 	}
 }
 
@@ -35,6 +39,11 @@ func leaves(v func(*order.Order) reflect.Value, name string, each func(name stri
 		for i := range at.NumField() {
 			leaves(func(o *order.Order) reflect.Value { return v(o).Field(i) }, name+"/"+at.Type().Field(i).Name, each)
 		}
+	case reflect.Pointer:
+		if at.IsNil() {
+			return
+		}
+		leaves(func(o *order.Order) reflect.Value { return own(v(o)).Elem() }, name, each)
 	case reflect.Slice:
 		if at.Len() > 0 {
 			leaves(func(o *order.Order) reflect.Value { return v(o).Index(0) }, name, each)
@@ -42,10 +51,24 @@ func leaves(v func(*order.Order) reflect.Value, name string, each func(name stri
 	case reflect.Array:
 		leaves(func(o *order.Order) reflect.Value { return v(o).Index(0) }, name, each)
 	case reflect.String:
-		each(name, func(o *order.Order) { v(o).SetString(v(o).String() + "x") })
+		each(name, func(o *order.Order) {
+			f := v(o)
+			f.SetString(f.String() + "x")
+		})
 	case reflect.Int, reflect.Int64:
-		each(name, func(o *order.Order) { v(o).SetInt(v(o).Int() + 1) })
+		each(name, func(o *order.Order) {
+			f := v(o)
+			f.SetInt(f.Int() + 1)
+		})
 	}
+}
+
+// own gives a pointer a copy of its value, which no other order has.
+func own(v reflect.Value) reflect.Value {
+	c := reflect.New(v.Type().Elem())
+	c.Elem().Set(v.Elem())
+	v.Set(c)
+	return v
 }
 
 // TestAnEditChangesWhatItMay changes every field of an order, one at a time.
@@ -53,7 +76,11 @@ func TestAnEditChangesWhatItMay(t *testing.T) {
 	t.Parallel()
 	free := map[string]bool{"/Customer/Email": true, "/Note": true}
 	until := map[string]bool{ // the invoice is issued
-		"/Customer/Name": true, "/Customer/VATID": true, "/Service": true, "/ShipTo/Line1": true, "/ShipTo/Line2": true, "/ShipTo/City": true,
+		"/Customer/Name": true, "/Customer/Company": true, "/Customer/VATID": true, "/Service": true,
+		"/BillTo/Name": true, "/BillTo/Company": true, "/BillTo/VATID": true, "/BillTo/Address/Line1": true, "/BillTo/Address/Line2": true, "/BillTo/Address/City": true,
+		"/BillTo/Address/Region": true, "/BillTo/Address/PostalCode": true, "/BillTo/Address/Country": true,
+		"/Reference": true, "/BuyerReference": true, "/PurchaseOrder": true,
+		"/ShipTo/Line1": true, "/ShipTo/Line2": true, "/ShipTo/City": true,
 		"/ShipTo/Region": true, "/ShipTo/PostalCode": true, "/ShipTo/Country": true, "/Lines/SKU": true, "/Lines/Quantity": true, "/Lines/Name": true,
 		"/Lines/UnitPrice/Minor": true, "/Lines/UnitPrice/Currency": true, "/Lines/Grams": true, "/Lines/Size": true,
 	}
@@ -136,7 +163,8 @@ func TestFieldsOfANewerVersionCannotBeEdited(t *testing.T) {
 func TestLockedNamesWhatMustStay(t *testing.T) {
 	t.Parallel()
 	always := []string{"/schema", "/id", "/placed_at", "/owner", "/link_token", "/payment", "/refund"}
-	all := append(append([]string{}, always...), "/customer/name", "/customer/vat_id", "/ship_to", "/service", "/items")
+	all := append(append([]string{}, always...), "/customer/name", "/customer/company", "/customer/vat_id", "/ship_to",
+		"/bill_to", "/reference", "/buyer_reference", "/purchase_order", "/service", "/items")
 	if diff := cmp.Diff(always, shop().Locked(false)); diff != "" {
 		t.Errorf("before the invoice (-want +got):\n%s", diff)
 	}

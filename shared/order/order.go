@@ -23,13 +23,17 @@ type Order struct {
 	PlacedAt time.Time // UTC, milliseconds
 	Customer Customer
 	ShipTo   Address
-	Service  string // Standard or Express
+	BillTo   *BillTo // nil: the customer at ShipTo
+	Service  string  // Standard or Express
 	Lines    []Line
-	Note     string  // or empty; never printed on the invoice
-	Refund   *Refund // nil for an order, set for a refund
+	Note     string // or empty; never printed on the invoice
+	// Reference is the number that the shop gave the order, BuyerReference and PurchaseOrder are those
+	// that the buyer asked for on the invoice. Each may be empty, and none needs to be unique.
+	Reference, BuyerReference, PurchaseOrder string
 	// Payment is what was paid when the order was placed, or how it is to be paid; nil: nothing is said.
 	Payment *Payment
-	Cause   Cause // who placed it; not part of Source
+	Refund  *Refund // nil for an order, set for a refund
+	Cause   Cause   // who placed it; not part of Source
 	// Owner is whose order it is: who placed it or, for a refund, whose order is refunded. It is zero for
 	// the order of a guest, and for one of another program that names no owner.
 	Owner Actor
@@ -46,9 +50,10 @@ const LinkTokenLength = 26
 
 // Customer places the order and receives the mail.
 type Customer struct {
-	Name  string
-	Email string
-	VATID string // of a business in the European Union, such as DE123456789; or empty
+	Name    string
+	Company string // or empty
+	Email   string
+	VATID   string // of a business in the European Union, such as DE123456789; or empty
 }
 
 // Address is a postal address. Line2, Region and PostalCode may be empty. Country is ISO 3166-1
@@ -101,6 +106,7 @@ func (o Order) BodyHash() string {
 	if p := o.Payment; p != nil { // without the time: the reference identifies the payment
 		fields = append(fields, "payment", p.Method, p.Reference, p.Amount.String())
 	}
+	fields = append(fields, o.billingFields()...)
 	if r := o.Refund; r != nil {
 		fields = append(fields, "refund", string(r.Of), strconv.Itoa(r.Number), r.Key, r.Reason, r.Shipping.String(), r.Tax.String(), r.Invoice.Number)
 	}

@@ -72,6 +72,11 @@ func TestBodyHashTellsWhatWasAskedForAndNothingElse(t *testing.T) {
 		{"quantity", func(o *order.Order) { o.Lines[0].Quantity++ }, false},
 		{"one more line", func(o *order.Order) { o.Lines = append(o.Lines, order.Line{SKU: "x", Quantity: 1}) }, false},
 		{"no lines", func(o *order.Order) { o.Lines = nil }, false},
+		{"company", func(o *order.Order) { o.Customer.Company = "x" }, false},
+		{"reference", func(o *order.Order) { o.Reference = "x" }, false},
+		{"buyer reference", func(o *order.Order) { o.BuyerReference = "x" }, false},
+		{"purchase order", func(o *order.Order) { o.PurchaseOrder = "x" }, false},
+		{"address of the invoice", func(o *order.Order) { o.BillTo = &order.BillTo{} }, false},
 		{"refund", func(o *order.Order) { o.Refund = &order.Refund{} }, false},
 	} {
 		o := valid()

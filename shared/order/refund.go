@@ -47,8 +47,12 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 	}
 	r := &Refund{Of: w.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
 	r.Invoice.Announced, r.Invoice.Kept, r.Invoice.Payments = 0, nil, 0
-	o := Order{ID: r.Of.Refund(r.Number), Customer: w.Order.Customer, ShipTo: w.Order.ShipTo, Service: w.Order.Service, Refund: r}
-	o.Owner, o.LinkToken = w.Order.Owner, w.Order.LinkToken
+	p := w.Order
+	o := Order{
+		ID: r.Of.Refund(r.Number), Customer: p.Customer, ShipTo: p.ShipTo, BillTo: p.BillTo, Service: p.Service,
+		Reference: p.Reference, BuyerReference: p.BuyerReference, PurchaseOrder: p.PurchaseOrder,
+		Owner: p.Owner, LinkToken: p.LinkToken, Refund: r,
+	}
 	price, net, tax := w.Progress.Shipping.Price, Money{}, Money{}
 	for _, b := range before {
 		price, net, tax = price.Plus(b.Refund.Shipping.Times(-1)), net.Plus(b.Refunded()), tax.Plus(b.Refund.Tax)

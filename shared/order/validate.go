@@ -9,14 +9,15 @@ import (
 
 // Limits of what can be ordered. Lengths are in runes.
 const (
-	MaxLines    = 200
-	MaxQuantity = 10_000
-	MaxPrice    = 100_000_000 // of one unit, in cents
-	MaxGrams    = 1_000_000   // of one unit
-	MaxSide     = 10_000      // of one unit, in millimetres
-	maxNote     = 2_000
-	maxText     = 200
-	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
+	MaxLines     = 200
+	MaxQuantity  = 10_000
+	MaxPrice     = 100_000_000 // of one unit, in cents
+	MaxGrams     = 1_000_000   // of one unit
+	MaxSide      = 10_000      // of one unit, in millimetres
+	maxNote      = 2_000
+	maxText      = 200
+	maxReference = 100
+	maxEmail     = 254 // RFC 5321, 4.5.3.1.3
 )
 
 // Invalid is a fault of an order: a JSON pointer (RFC 6901) to the field, and what is required.
@@ -31,18 +32,9 @@ func (o Order) Validate() []Invalid {
 	var v checker
 	v.text("/customer/name", o.Customer.Name, 1, maxText)
 	v.email("/customer/email", o.Customer.Email)
-	if o.Customer.VATID != "" && o.Customer.VATState() == "" {
-		v.add("/customer/vat_id", "must be a VAT ID of a member state of the European Union, such as DE123456789, in upper case and without spaces")
-	}
-	a := o.ShipTo
-	v.text("/ship_to/line1", a.Line1, 1, maxText)
-	v.text("/ship_to/line2", a.Line2, 0, maxText)
-	v.text("/ship_to/city", a.City, 1, maxText)
-	v.text("/ship_to/region", a.Region, 0, maxText)
-	v.text("/ship_to/postal_code", a.PostalCode, 0, 16)
-	if !a.CountryExists() {
-		v.add("/ship_to/country", "must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
-	}
+	v.vatID("/customer/vat_id", o.Customer.VATID)
+	v.address("/ship_to", o.ShipTo)
+	v.billing(o)
 	if o.Service != Standard && o.Service != Express {
 		v.add("/service", "must be standard or express")
 	}
@@ -61,6 +53,23 @@ type checker struct{ found []Invalid }
 
 func (v *checker) add(pointer, detail string) {
 	v.found = append(v.found, Invalid{pointer, detail})
+}
+
+func (v *checker) vatID(pointer, id string) {
+	if id != "" && (Customer{VATID: id}).VATState() == "" {
+		v.add(pointer, "must be a VAT ID of a member state of the European Union, such as DE123456789, in upper case and without spaces")
+	}
+}
+
+func (v *checker) address(at string, a Address) {
+	v.text(at+"/line1", a.Line1, 1, maxText)
+	v.text(at+"/line2", a.Line2, 0, maxText)
+	v.text(at+"/city", a.City, 1, maxText)
+	v.text(at+"/region", a.Region, 0, maxText)
+	v.text(at+"/postal_code", a.PostalCode, 0, 16)
+	if !a.CountryExists() {
+		v.add(at+"/country", "must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
+	}
 }
 
 func (v *checker) lines(lines []Line) {

@@ -1,6 +1,7 @@
 package rates
 
 import (
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
@@ -158,7 +159,7 @@ func (t *territory) take(at config.Place, taken *placeIndex, z *zone) {
 		}
 		for j, prefix := range a.Prefixes {
 			at := at.At("postal_prefixes", j)
-			if prefix = postal(prefix, a.Country); prefix == "" {
+			if prefix = address.Bare(a.Country, prefix); prefix == "" {
 				at.Wrong("an empty prefix covers all of %s: list the country under countries", a.Country)
 				continue
 			}

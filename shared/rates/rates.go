@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -216,19 +217,13 @@ func (p place) String() string { return strings.TrimSpace(p.country + " " + p.pr
 
 // zoneOf is the zone with the longest prefix that matches an address, or nil.
 func zoneOf(places map[place]*zone, to order.Address) *zone {
-	code := postal(to.PostalCode, to.Country)
+	code := address.Bare(to.Country, to.PostalCode)
 	for n := len(code); n >= 0; n-- {
 		if z := places[place{to.Country, code[:n]}]; z != nil {
 			return z
 		}
 	}
 	return nil
-}
-
-// postal normalises a postal code: "LV-1010", "1010" and "lv 1010" are the same.
-func postal(code, country string) string {
-	bare := strings.ReplaceAll(strings.ReplaceAll(strings.ToUpper(code), " ", ""), "-", "")
-	return strings.TrimPrefix(bare, country)
 }
 
 // promises reports whether a tariff can be used for a service. Unknown services have no tariff.

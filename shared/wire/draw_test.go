@@ -55,6 +55,7 @@ func drawOrder(t *rapid.T) order.Order {
 	case "to be paid":
 		o.Payment = &order.Payment{Method: order.ByInvoice}
 	}
+	billing(t, &o)
 	return o
 }
 
@@ -63,6 +64,20 @@ func drawPayment(t *rapid.T) order.Payment {
 	return order.Payment{
 		Method: rapid.SampledFrom(order.Methods()).Draw(t, "method"), Reference: "x" + text(t, "reference"),
 		PaidAt: instant(t, "paid at"), Amount: order.EUR.Cents(1 + rapid.Int64Range(0, order.MaxPayment-1).Draw(t, "paid")),
+	}
+}
+
+// billing draws the numbers that people gave the order, and whom its invoice is addressed to.
+func billing(t *rapid.T, o *order.Order) {
+	for _, number := range []*string{&o.Reference, &o.BuyerReference, &o.PurchaseOrder} {
+		*number = text(t, "number")
+	}
+	if rapid.Bool().Draw(t, "of a business") {
+		o.Customer.Company = "x" + text(t, "company")
+	}
+	if rapid.Bool().Draw(t, "billed elsewhere") {
+		o.BillTo = &order.BillTo{Name: text(t, "billed name"), Company: "x" + text(t, "billed company"), VATID: o.Customer.VATID, Address: o.ShipTo}
+		o.BillTo.Address.Region = text(t, "billed region")
 	}
 }
 

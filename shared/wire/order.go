@@ -15,9 +15,9 @@ import (
 
 // Order is the record that places an order or a refund, keyed by its ID.
 func Order(o order.Order) *kgo.Record {
-	e := Envelope{Type: typePlaced, ID: string(o.ID), Time: o.PlacedAt, Cause: o.Cause, content: jsonType}
+	e := Envelope{Type: typePlaced, ID: string(o.ID), Time: o.PlacedAt, Cause: o.Cause, content: jsonType, schema: schemaOf(o)}
 	if o.Refund != nil {
-		e.Type, e.schema = TypeRefund, refunds
+		e.Type = TypeRefund
 	}
 	return e.Record([]byte(o.ID), orderJSON(o), nil)
 }
@@ -56,18 +56,27 @@ func (e *InvalidError) Error() string {
 func (e *InvalidError) Unwrap() error { return ErrUndecodable }
 
 type orderValue struct {
-	Schema   int           `json:"schema"`
-	ID       order.ID      `json:"id"`
-	PlacedAt time.Time     `json:"placed_at"`
-	Customer customer      `json:"customer"`
-	ShipTo   address       `json:"ship_to"`
-	Service  string        `json:"service"`
-	Items    []line        `json:"items"`
-	Note     string        `json:"note,omitempty"`
-	Owner    string        `json:"owner,omitempty"`
-	Token    string        `json:"link_token,omitempty"`
-	Payment  *paymentValue `json:"payment,omitempty"`
-	Refund   *refund       `json:"refund,omitempty"`
+	Schema   int       `json:"schema"`
+	ID       order.ID  `json:"id"`
+	PlacedAt time.Time `json:"placed_at"`
+	Customer customer  `json:"customer"`
+	ShipTo   address   `json:"ship_to"`
+	BillTo   *billTo   `json:"bill_to,omitempty"`
+	Service  string    `json:"service"`
+	Items    []line    `json:"items"`
+	Note     string    `json:"note,omitempty"`
+	Owner    string    `json:"owner,omitempty"`
+	Token    string    `json:"link_token,omitempty"`
+	references
+	Payment *paymentValue `json:"payment,omitempty"`
+	Refund  *refund       `json:"refund,omitempty"`
+}
+
+// references are the numbers that people gave an order.
+type references struct {
+	Reference      string `json:"reference,omitempty"`
+	BuyerReference string `json:"buyer_reference,omitempty"`
+	PurchaseOrder  string `json:"purchase_order,omitempty"`
 }
 
 type refund struct {
@@ -83,9 +92,17 @@ type refund struct {
 }
 
 type customer struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
-	VATID string `json:"vat_id,omitempty"`
+	Name    string `json:"name"`
+	Company string `json:"company,omitempty"`
+	Email   string `json:"email"`
+	VATID   string `json:"vat_id,omitempty"`
+}
+
+type billTo struct {
+	Name    string `json:"name,omitempty"`
+	Company string `json:"company,omitempty"`
+	VATID   string `json:"vat_id,omitempty"`
+	address
 }
 
 type address struct {
@@ -139,15 +156,18 @@ func orderJSON(o order.Order) []byte {
 		return o.Source
 	}
 	v := orderValue{
-		Schema: schema, ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
+		Schema: schemaOf(o), ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
 		Owner: o.Owner.String(), Token: o.LinkToken, Payment: fromPayment(o.Payment),
+		references: references{o.Reference, o.BuyerReference, o.PurchaseOrder},
+	}
+	if b := o.BillTo; b != nil {
+		v.BillTo = &billTo{b.Name, b.Company, b.VATID, address(b.Address)}
 	}
 	for _, l := range o.Lines {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	if r := o.Refund; r != nil {
-		v.Schema = refunds
 		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice), money(r.PayBack), r.Method}
 	}
 	return mustJSON(v)
@@ -168,7 +188,12 @@ func parseOrder(data []byte) (order.Order, error) {
 		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,
 		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
 		Owner: parseActor(v.Owner), LinkToken: linkToken(v.Token),
-		Payment: v.Payment.payment(), Source: compact(data),
+		Payment:   v.Payment.payment(),
+		Reference: v.Reference, BuyerReference: v.BuyerReference, PurchaseOrder: v.PurchaseOrder,
+		Source: compact(data),
+	}
+	if b := v.BillTo; b != nil {
+		o.BillTo = &order.BillTo{Name: b.Name, Company: b.Company, VATID: b.VATID, Address: order.Address(b.address)}
 	}
 	// In UTC, a time at the edge of the years that JSON can hold may lie beyond it.
 	if year := o.PlacedAt.Year(); year < 0 || year > 9999 {

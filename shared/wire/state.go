@@ -35,9 +35,7 @@ func State(s order.State, owner int64) *kgo.Record {
 		},
 		content: jsonType,
 	}
-	if s.Order.Refund != nil {
-		e.schema = refunds
-	}
+	e.schema = schemaOf(s.Order)
 	return e.Record([]byte(s.Order.ID), stateJSON(s), nil)
 }
 
@@ -173,12 +171,9 @@ type deadLetter struct {
 
 func stateJSON(s order.State) []byte {
 	v := stateValue{
-		Schema: schema, Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
+		Schema: schemaOf(s.Order), Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
 		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Payments: fromPayments(s.Payments), Replays: s.Replays, Edit: s.Edit,
 		DeadLetter: (*deadLetter)(s.DeadLetter),
-	}
-	if s.Order.Refund != nil {
-		v.Schema = refunds
 	}
 	for _, c := range s.Timeline {
 		v.Timeline = append(v.Timeline, change(c))

@@ -44,17 +44,32 @@ import (
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/order"
 )
 
 // The schema versions that this package writes. Each JSON value has its version too, because a read
 // model stores values without headers. An older reader must not take a refund for an order, and ship
-// it.
+// it, or address an invoice to someone else.
 const (
 	schema  = 1
 	refunds = 2 // an order that is a refund, and its state
+	billed  = 3 // an order or a refund with an address of its own for the invoice, and its state
 
-	newest = refunds
+	newest = billed
 )
+
+// schemaOf is the oldest version that processes an order as it is meant.
+func schemaOf(o order.Order) int {
+	switch {
+	case o.BillTo != nil:
+		return billed
+	case o.Refund != nil:
+		return refunds
+	default:
+		return schema
+	}
+}
 
 // Errors of the Read functions.
 var (

@@ -156,7 +156,14 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	guest.Owner, guest.LinkToken, guest.Cause = order.Actor{}, "mfzwizltoq2gk3tunfxw42lomq", order.Cause{}
 	prepaid := w.Order
 	prepaid.Payment = new(paid())
+	billed := w.Order
+	billed.Customer.Company, billed.Reference, billed.BuyerReference, billed.PurchaseOrder = "Example Studio", "2026-1042", "04011000-12345-34", "PO-7"
+	billed.BillTo = &order.BillTo{
+		Name: "Bo Example", Company: "Example Holding AG", VATID: "DE123456789", Address: order.Address{Line1: "2 Main Street", City: "Bonn", PostalCode: "53111", Country: "DE"},
+	}
 	for name, r := range map[string]*kgo.Record{
+		"billed":    wire.Order(billed),
+		"billing":   wire.State(billed.Begin(w.Origin), 17),
 		"guest":     wire.Order(guest),
 		"order":     wire.Order(w.Order),
 		"refund":    wire.Order(back),

@@ -10,10 +10,29 @@ import (
 type NewOrder struct {
 	Customer Customer `json:"customer"`
 	ShipTo   Address  `json:"ship_to"`
+	BillTo   *BillTo  `json:"bill_to,omitempty"`
 	Service  string   `json:"service"` // "standard" or "express"
 	Items    []Item   `json:"items"`
 	Note     string   `json:"note,omitempty"`
 	Payment  *Payment `json:"payment,omitempty"` // what was paid, or the method "invoice" alone
+	References
+}
+
+// References are the numbers that people gave an order. Each may be empty. All are printed on the
+// invoice.
+type References struct {
+	Reference      string `json:"reference,omitempty"`       // the number of the shop
+	BuyerReference string `json:"buyer_reference,omitempty"` // of the buyer, such as a department
+	PurchaseOrder  string `json:"purchase_order,omitempty"`  // of the buyer
+}
+
+// BillTo is whom the invoice is addressed to, if not the customer at the address of the delivery. It
+// has a name or a company.
+type BillTo struct {
+	Name    string `json:"name,omitempty"`
+	Company string `json:"company,omitempty"`
+	VATID   string `json:"vat_id,omitempty"` // as that of a Customer
+	Address
 }
 
 // Order is the state of an order or of a refund, which is a separate order.
@@ -24,6 +43,7 @@ type Order struct {
 	PlacedAt   time.Time      `json:"placed_at"`
 	Customer   Customer       `json:"customer"`
 	ShipTo     Address        `json:"ship_to"`
+	BillTo     *BillTo        `json:"bill_to,omitempty"`
 	Service    string         `json:"service"`
 	Items      []Item         `json:"items"`
 	Note       string         `json:"note,omitempty"`
@@ -40,6 +60,7 @@ type Order struct {
 	LinkToken  string         `json:"link_token,omitempty"`  // only from Place without a sign-in: gives access to the order
 	Refund     *Refund        `json:"refund,omitempty"`      // if the order is a refund: its amounts are the refunded ones
 	Refunds    []RefundRef    `json:"refunds,omitempty"`     // by number; only from Client.Order
+	References
 }
 
 // NewRefund is what to refund of an order. Its items need SKU and Quantity only. The zero
@@ -94,9 +115,10 @@ type RefundRef struct {
 
 // Customer is the recipient of the invoice and of mails.
 type Customer struct {
-	Name  string `json:"name"`
-	Email string `json:"email"`
-	VATID string `json:"vat_id,omitempty"` // of a business in the European Union
+	Name    string `json:"name"`
+	Company string `json:"company,omitempty"`
+	Email   string `json:"email"`
+	VATID   string `json:"vat_id,omitempty"` // of a business in the European Union
 }
 
 // Address is a postal address. Country is an ISO 3166-1 alpha-2 code in upper case.

@@ -85,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 // open starts kfake on a listener, and a client that sends heartbeats for waiting members of
 // groups.
 func open(ln net.Listener, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), err error) {
-	j := &joins{Listener: ln}
+	j := &joins{Listener: ln, begin: make(map[string]time.Time)}
 	listen := func(string, string) (net.Listener, error) { return j, nil }
 	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.ListenFn(listen))...)
 	if err != nil {

@@ -22,6 +22,10 @@ import (
 // and more.
 const heartbeatEvery = time.Second
 
+// initialDelay is for how long the first join of a group waits for others. In Apache Kafka it is
+// the setting group.initial.rebalance.delay.ms, 3 s by default.
+const initialDelay = 100 * time.Millisecond
+
 // joins is a listener that tracks the members of groups that wait for the answer to a JoinGroup or
 // SyncGroup request.
 //
@@ -30,10 +34,14 @@ const heartbeatEvery = time.Second
 // an answer. A member that is killed during its first join has no session, so its partitions stay
 // assigned until another event rebalances the group. Heartbeats in the name of the member repair
 // both: one a second while it waits, and one after its connection was closed before the answer.
+//
+// kfake also begins a group with its first member, and members that join a moment later cost two
+// rebalances. So the first joins of a group are held for a moment: see held.
 type joins struct {
 	net.Listener
 	mu      sync.Mutex
 	members []*member
+	begin   map[string]time.Time // when a group begins, by its ID
 }
 
 // member is a member of a group that waits for an answer.
@@ -110,6 +118,17 @@ func (j *joins) list() []member {
 		all = append(all, *m)
 	}
 	return all
+}
+
+// held returns for how long a join of the group is held: all those that come within initialDelay
+// of the group's first since the broker was started are released together.
+func (j *joins) held(group string) time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, seen := j.begin[group]; !seen {
+		j.begin[group] = time.Now().Add(initialDelay)
+	}
+	return time.Until(j.begin[group])
 }
 
 func (j *joins) add(m *member) {
@@ -189,6 +208,7 @@ func (c *watchedConn) next() error {
 		}
 		c.rest = 0
 		if m := joining(b.Bytes()[size:]); m != nil {
+			time.Sleep(c.joins.held(m.group))
 			m.conn = c
 			c.joins.add(m)
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +69,29 @@ func TestMembersThatWaitForADeadOneStayInTheGroup(t *testing.T) {
 		first.ForceRebalance()
 		produce(t, network)
 		await(t, consumed)
+	})
+}
+
+// TestMembersOfANewGroupAreAssignedTheirPartitionsOnce has the second member join a moment after the
+// first, as those of one program do.
+func TestMembersOfANewGroupAreAssignedTheirPartitionsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := startVirtual(t)
+		consumed := make(chan int32, 100)
+		var assigned atomic.Int32
+		count := kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) {
+			assigned.Add(int32(len(got["orders"])))
+		})
+		startWorker(t, network, consumed, count)
+		time.Sleep(50 * time.Millisecond)
+		startWorker(t, network, consumed, count)
+		produce(t, network)
+		await(t, consumed)
+		time.Sleep(10 * time.Second) // virtual: the group rebalances no more
+		if got := assigned.Load(); got != partitions {
+			t.Errorf("got %d assignments of %d partitions, want one of each", got, partitions)
+		}
 	})
 }
 

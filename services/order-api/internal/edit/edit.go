@@ -80,7 +80,13 @@ func Document(key, value []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := client.NewOrder{Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note}
+	n := client.NewOrder{
+		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note,
+		References: client.References{Reference: o.Reference, BuyerReference: o.BuyerReference, PurchaseOrder: o.PurchaseOrder},
+	}
+	if b := o.BillTo; b != nil {
+		n.BillTo = &client.BillTo{Name: b.Name, Company: b.Company, VATID: b.VATID, Address: client.Address(b.Address)}
+	}
 	for _, l := range o.Lines {
 		n.Items = append(n.Items, client.Item{SKU: l.SKU, Quantity: l.Quantity})
 	}
@@ -285,11 +291,17 @@ var (
 
 // documentShape is the shape of a new order.
 var documentShape = fields{
-	"customer": fields{"name": text, "email": text, "vat_id": text},
+	"customer": fields{"name": text, "company": text, "email": text, "vat_id": text},
 	"ship_to":  fields{"line1": text, "line2": text, "city": text, "region": text, "postal_code": text, "country": text},
-	"service":  text,
-	"items":    list{fields{"sku": text, "quantity": whole}},
-	"note":     text,
+	"bill_to": fields{
+		"name": text, "company": text, "vat_id": text,
+		"line1": text, "line2": text, "city": text, "region": text, "postal_code": text, "country": text,
+	},
+	"service": text,
+	"items":   list{fields{"sku": text, "quantity": whole}},
+	"note":    text,
+
+	"reference": text, "buyer_reference": text, "purchase_order": text,
 }
 
 // InDocument reports whether a JSON pointer into a record points at what a document has, too.

@@ -21,9 +21,13 @@ func placed() order.Order {
 	return order.Order{
 		ID: "ord_1", PlacedAt: time.UnixMilli(1_700_000_000_000).UTC(), Service: order.Standard, Note: "Ring twice",
 		Customer: order.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com", VATID: "DE123456789"},
-		ShipTo:   order.Address{Line1: "McMurdo Station", Line2: "Hut 7", City: "Ross Island", Region: "South", PostalCode: "1", Country: "AQ"},
-		Lines:    []order.Line{{SKU: "OLD", Quantity: 1, Name: "No longer sold", UnitPrice: order.EUR.Cents(100), Grams: 5, Size: [3]int{1, 2, 3}}},
-		Owner:    order.Actor{Kind: order.ActorCustomer, ID: "zoe"}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
+		BillTo: &order.BillTo{
+			Company: "Example Holding AG", VATID: "DE123456789", Address: order.Address{Line1: "2 Main Street", City: "Bonn", PostalCode: "53111", Country: "DE"},
+		},
+		Reference: "2026-1042", BuyerReference: "04011000-12345-34", PurchaseOrder: "PO-7",
+		ShipTo: order.Address{Line1: "McMurdo Station", Line2: "Hut 7", City: "Ross Island", Region: "South", PostalCode: "1", Country: "AQ"},
+		Lines:  []order.Line{{SKU: "OLD", Quantity: 1, Name: "No longer sold", UnitPrice: order.EUR.Cents(100), Grams: 5, Size: [3]int{1, 2, 3}}},
+		Owner:  order.Actor{Kind: order.ActorCustomer, ID: "zoe"}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
 	}
 }
 

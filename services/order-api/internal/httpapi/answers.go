@@ -41,8 +41,9 @@ func toOrder(s order.State) client.Order {
 	o := s.Order
 	answer := client.Order{
 		ID: string(o.ID), Status: string(s.Status), Rev: s.Rev, PlacedAt: o.PlacedAt,
-		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note,
-		Payments:   each(s.Payments, toPayment),
+		Payments: each(s.Payments, toPayment),
+		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), BillTo: toBillTo(o.BillTo), Service: o.Service, Note: o.Note,
+		References: client.References{Reference: o.Reference, BuyerReference: o.BuyerReference, PurchaseOrder: o.PurchaseOrder},
 		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
 	}
 	if r := o.Refund; r != nil {
@@ -89,6 +90,13 @@ func toPayment(p order.Payment) client.Payment {
 		answer.Amount = toMoney(p.Amount)
 	}
 	return answer
+}
+
+func toBillTo(b *order.BillTo) *client.BillTo {
+	if b == nil {
+		return nil
+	}
+	return &client.BillTo{Name: b.Name, Company: b.Company, VATID: b.VATID, Address: client.Address(b.Address)}
 }
 
 func toInvoice(id order.ID, i *order.Invoice) *client.Invoice {

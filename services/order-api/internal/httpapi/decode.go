@@ -25,17 +25,38 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 	}
 	var o order.Order
 	d.object("", fields{
-		"customer": d.in(fields{"name": d.text(&o.Customer.Name), "email": d.text(&o.Customer.Email), "vat_id": d.text(&o.Customer.VATID)}),
-		"ship_to": d.in(fields{
-			"line1": d.text(&o.ShipTo.Line1), "line2": d.text(&o.ShipTo.Line2), "city": d.text(&o.ShipTo.City),
-			"region": d.text(&o.ShipTo.Region), "postal_code": d.text(&o.ShipTo.PostalCode), "country": d.text(&o.ShipTo.Country),
+		"customer": d.in(fields{
+			"name": d.text(&o.Customer.Name), "company": d.text(&o.Customer.Company),
+			"email": d.text(&o.Customer.Email), "vat_id": d.text(&o.Customer.VATID),
 		}),
-		"service": d.text(&o.Service),
-		"items":   d.lines(&o.Lines),
-		"note":    d.text(&o.Note),
-		"payment": func(at string) { o.Payment = new(order.Payment); d.payment(o.Payment)(at) },
+		"payment":         func(at string) { o.Payment = new(order.Payment); d.payment(o.Payment)(at) },
+		"ship_to":         d.in(d.address(&o.ShipTo)),
+		"bill_to":         d.billTo(&o.BillTo),
+		"service":         d.text(&o.Service),
+		"items":           d.lines(&o.Lines),
+		"note":            d.text(&o.Note),
+		"reference":       d.text(&o.Reference),
+		"buyer_reference": d.text(&o.BuyerReference),
+		"purchase_order":  d.text(&o.PurchaseOrder),
 	})
 	return o, d.wrong, nil
+}
+
+func (d *decoder) address(a *order.Address) fields {
+	return fields{
+		"line1": d.text(&a.Line1), "line2": d.text(&a.Line2), "city": d.text(&a.City),
+		"region": d.text(&a.Region), "postal_code": d.text(&a.PostalCode), "country": d.text(&a.Country),
+	}
+}
+
+func (d *decoder) billTo(into **order.BillTo) func(at string) {
+	return func(at string) {
+		b := &order.BillTo{}
+		known := d.address(&b.Address)
+		known["name"], known["company"], known["vat_id"] = d.text(&b.Name), d.text(&b.Company), d.text(&b.VATID)
+		d.object(at, known)
+		*into = b
+	}
 }
 
 // decodeRefund reads the JSON of a new refund like decodeOrder. An empty body refunds everything.

@@ -18,6 +18,7 @@ import (
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `[]`, `null`, `{"customer":{"name":"Zoë","email":"zoe@example.com"},"items":[{"sku":"A","quantity":2}],"note":"\ud83d"}`,
+		`{"bill_to":{"company":"A","line1":"B","vat_id":"ATU12345678"},"reference":"7","purchase_order":"8","buyer_reference":"9"}`, `{"bill_to":null}`,
 		`{"note":"a","note":"b"}`, `{"Note":"a"}`, `{"items":[{"quantity":1e400},[[[]]],{"sku":{"a":[1]}}]}`, `{"":{}}`, "{\"note\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))
@@ -82,7 +83,10 @@ func FuzzDecodeRefund(f *testing.F) {
 
 // asked is a new order as encoding/json decodes it.
 func asked(o order.Order) client.NewOrder {
-	n := client.NewOrder{Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), Service: o.Service, Note: o.Note}
+	n := client.NewOrder{
+		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), BillTo: toBillTo(o.BillTo), Service: o.Service, Note: o.Note,
+		References: client.References{Reference: o.Reference, BuyerReference: o.BuyerReference, PurchaseOrder: o.PurchaseOrder},
+	}
 	for _, l := range o.Lines {
 		n.Items = append(n.Items, client.Item{SKU: l.SKU, Quantity: l.Quantity})
 	}

@@ -1,7 +1,8 @@
 // Package mask hides personal data from principals that may see an order, but not who placed it.
 //
-// Hidden are names, e-mail addresses, streets, postal codes, notes, VAT IDs, the reasons of
-// refunds and the references of payments. Initials, city, region and country stay: they help to find the cause of a failure.
+// Hidden are names, companies, e-mail addresses, streets, postal codes, notes, VAT IDs, the references
+// of the buyer and of payments, and the reasons of refunds. Initials, city, region and country stay: they help to find the
+// cause of a failure. The shop's own number of the order stays, like its ID.
 package mask
 
 import (
@@ -22,8 +23,14 @@ const Hidden = "••"
 // Order returns an order without personal data, owner and link token. It does not change its
 // argument.
 func Order(o order.Order) order.Order {
-	o.Customer = order.Customer{Name: initials(o.Customer.Name), Email: email(o.Customer.Email), VATID: Text(o.Customer.VATID)}
-	o.ShipTo.Line1, o.ShipTo.Line2, o.ShipTo.PostalCode = Text(o.ShipTo.Line1), Text(o.ShipTo.Line2), Text(o.ShipTo.PostalCode)
+	o.Customer = order.Customer{
+		Name: initials(o.Customer.Name), Company: initials(o.Customer.Company), Email: email(o.Customer.Email), VATID: Text(o.Customer.VATID),
+	}
+	o.ShipTo = address(o.ShipTo)
+	if b := o.BillTo; b != nil {
+		o.BillTo = &order.BillTo{Name: initials(b.Name), Company: initials(b.Company), VATID: Text(b.VATID), Address: address(b.Address)}
+	}
+	o.BuyerReference, o.PurchaseOrder = Text(o.BuyerReference), Text(o.PurchaseOrder)
 	o.Note, o.Owner, o.LinkToken, o.Source = Text(o.Note), order.Actor{}, "", nil
 	if o.Refund != nil {
 		refund := *o.Refund
@@ -40,6 +47,11 @@ func Order(o order.Order) order.Order {
 func Payment(p order.Payment) order.Payment {
 	p.Reference = Text(p.Reference)
 	return p
+}
+
+func address(a order.Address) order.Address {
+	a.Line1, a.Line2, a.PostalCode = Text(a.Line1), Text(a.Line2), Text(a.PostalCode)
+	return a
 }
 
 // Record returns key and value of a record of the topic orders, with the order masked. Fields that
@@ -92,7 +104,10 @@ func initial(word string) string {
 }
 
 // public are the JSON pointers of a new order that Order does not hide.
-var public = []string{"/service", "/items", "/ship_to/city", "/ship_to/region", "/ship_to/country"}
+var public = []string{
+	"/service", "/items", "/reference", "/ship_to/city", "/ship_to/region", "/ship_to/country",
+	"/bill_to/city", "/bill_to/region", "/bill_to/country",
+}
 
 // Public reports whether the value at a JSON pointer into a new order is no personal data.
 func Public(pointer string) bool {

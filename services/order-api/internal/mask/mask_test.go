@@ -15,9 +15,14 @@ import (
 func placed() order.Order {
 	return order.Order{
 		ID: "ord_1", PlacedAt: time.UnixMilli(1_700_000_000_000).UTC(), Service: order.Express, Note: "Behind the Secretgarden",
-		Customer: order.Customer{Name: "Zoë  Secretname", Email: "zoe.secret@example.com", VATID: "DE123456789"},
-		ShipTo:   order.Address{Line1: "1 Secretstreet", Line2: "c/o Secretfriend", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Lines:    []order.Line{{SKU: "MUG", Quantity: 1, UnitPrice: order.EUR.Cents(100)}}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
+		Customer: order.Customer{Name: "Zoë  Secretname", Email: "zoe.secret@example.com", VATID: "DE123456789", Company: "Secret Studio"},
+		BillTo: &order.BillTo{
+			Name: "Bo Secretname", Company: "Secret Holding", VATID: "DE123456789",
+			Address: order.Address{Line1: "2 Secretstreet", Line2: "Secretfloor", City: "Bonn", Region: "NW", PostalCode: "10115", Country: "DE"},
+		},
+		Reference: "2026-1042", BuyerReference: "Secretdepartment", PurchaseOrder: "Secret-PO",
+		ShipTo: order.Address{Line1: "1 Secretstreet", Line2: "c/o Secretfriend", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Lines:  []order.Line{{SKU: "MUG", Quantity: 1, UnitPrice: order.EUR.Cents(100)}}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
 		Owner:  order.Actor{Kind: order.ActorCustomer, ID: "zoe.secret@example.com"},
 		Refund: &order.Refund{Of: "ord_1", Number: 1, Reason: "Secretreason", Invoice: order.Invoice{Number: "INV-1"}},
 	}
@@ -28,7 +33,12 @@ func TestMaskedOrderHasNoPersonalData(t *testing.T) {
 	o := placed()
 	got := mask.Order(o)
 	want := placed()
-	want.Customer = order.Customer{Name: "Z•• S••", Email: "z••@••", VATID: "••"}
+	want.Customer = order.Customer{Name: "Z•• S••", Company: "S•• S••", Email: "z••@••", VATID: "••"}
+	want.BillTo = &order.BillTo{
+		Name: "B•• S••", Company: "S•• H••", VATID: "••",
+		Address: order.Address{Line1: "••", Line2: "••", City: "Bonn", Region: "NW", PostalCode: "••", Country: "DE"},
+	}
+	want.BuyerReference, want.PurchaseOrder = "••", "••"
 	want.ShipTo = order.Address{Line1: "••", Line2: "••", City: "Berlin", PostalCode: "••", Country: "DE"}
 	want.Note, want.Owner, want.LinkToken, want.Refund.Reason = "••", order.Actor{}, "", "••"
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -47,7 +57,7 @@ func TestMaskedOrderHasNoPersonalData(t *testing.T) {
 func TestMaskedRecordHasNoPersonalData(t *testing.T) {
 	t.Parallel()
 	o := placed()
-	o.Refund, o.Customer.VATID = nil, ""
+	o.Refund = nil
 	value := string(wire.Order(o).Value)
 	for _, row := range []struct {
 		name, key, value string

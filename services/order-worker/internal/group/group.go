@@ -169,6 +169,10 @@ func (m *Member) change(do func()) {
 	do()
 }
 
+// fetchWait is how long a fetch without records lasts. The orders of a partition that is added while
+// one is under way wait for its end.
+const fetchWait = 200 * time.Millisecond
+
 func fetching(calls context.Context) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.WithContext(calls),
@@ -177,7 +181,7 @@ func fetching(calls context.Context) []kgo.Opt {
 		// A fetch is unpacked at once, to ten times its size, and a record that waits keeps the whole fetch in memory.
 		kgo.FetchMaxBytes(1 << 20),
 		kgo.FetchMaxPartitionBytes(64 << 10),
-		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.FetchMaxWait(fetchWait),
 	}
 }
 

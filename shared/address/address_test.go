@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"example.com/orders/services/order-api/internal/address"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
 

@@ -164,6 +164,8 @@ func credited(t *testing.T, s *Step) map[string]*order.Work {
 		"credit-ukrainian":       because(refunded(t, of("Оксана Їжакевич", "UA", "uk", 3), nil, false, 1), "Не підійшов розмір"),
 		"credit-arabic":          because(refunded(t, of("محمد عبد الله", "EG", "en", 3), nil, false, 1), "وصلت مكسورة"),
 		"credit-40-lines":        refunded(t, of("Siobhán Ní Dhomhnaill", "IE", "en", 40), nil, false),
+		"credit-paid":            refunded(t, plannedBy(t, s, paidBy(0, order.Card)), nil, false, 1),
+		"credit-part-paid":       refunded(t, plannedBy(t, s, paidBy(-10_000, order.Transfer)), nil, false),
 		"credit-long":            because(refunded(t, of("王小明 👩‍🚀 <&>", "US", "en", 1), nil, true), strings.Repeat("<&> {date} Щ", 16)),
 	}
 }

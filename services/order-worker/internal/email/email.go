@@ -51,6 +51,9 @@ type Config struct {
 	From   string // address of the sender
 	Seller string // name of the sender, also the signature; empty: the address
 
+	ReplyTo string   // address for answers; empty: that of the sender
+	Imprint []string // lines at the foot of each mail; or nil
+
 	Templates string // folder of templates that replace the embedded ones of the same names; or empty
 	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
 
@@ -71,11 +74,13 @@ type Config struct {
 // connections are in use.
 type Step struct {
 	from   netmail.Address
-	domain string // of the sender
+	reply  *netmail.Address // or nil: that of the sender
+	domain string           // of the sender
 	pool   *pool
 
 	templateSets map[kind]templateSet
 	shop         *url.URL // or nil
+	imprint      []string
 
 	refusals  refusals
 	delivered delivered
@@ -91,12 +96,21 @@ func New(cfg Config) (*Step, error) {
 	if cfg.Seller != "" {
 		from.Name = cfg.Seller
 	}
+	var reply *netmail.Address
+	if cfg.ReplyTo != "" {
+		if reply, err = netmail.ParseAddress(cfg.ReplyTo); err != nil {
+			return nil, fmt.Errorf("address for answers %q: %w", cfg.ReplyTo, err)
+		}
+	}
 	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, domain: domain, pool: p}
+	s := &Step{from: *from, reply: reply, domain: domain, pool: p}
+	for _, text := range cfg.Imprint {
+		s.imprint = append(s.imprint, line(text))
+	}
 	if s.shop, err = shopURL(cfg.ShopURL); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ document.addEventListener("change", e => {
   if (e.target.dataset.autoBy) form.requestSubmit(form.querySelector(`[value=${e.target.dataset.autoBy}]`));
 });
 
-// ---- times: t switches between relative, local and UTC ----
-const modes = ["local", "relative", "UTC"];
+// ---- times: those of lists are relative and the others local, until t switches all to relative, local or UTC ----
+const modes = ["mixed", "relative", "local", "UTC"];
 let mode = sessionStorage.getItem("times") ?? modes[0];
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -29,12 +29,13 @@ function showTimes(within) {
     el.dataset.utc ??= el.textContent;
     const at = new Date(el.dateTime), withDay = el.dataset.utc.includes(",");
     if (mode === "UTC") el.textContent = el.dataset.utc;
-    else if (mode === "relative") el.textContent = relative(at);
+    else if (mode === "relative" || mode === "mixed" && el.className === "ago") el.textContent = relative(at);
     else el.textContent = new Intl.DateTimeFormat("en-GB", {...(withDay && {day: "numeric", month: "short", year: "numeric"}), timeStyle: undefined, hour: "2-digit", minute: "2-digit", second: "2-digit"}).format(at);
   }
   byID("zone").textContent = mode === "relative" ? "Times relative to now." : `Times in ${mode === "UTC" ? "UTC" : zone}.`;
 }
 showTimes(document);
+setInterval(() => showTimes(document), 30000); // relative times grow
 
 // ---- copy buttons ----
 function showCopies(within) {
@@ -63,13 +64,14 @@ function parse(html) {
 
 function patch(html) {
   for (const now of parse(html).querySelectorAll("[id]")) {
-    if (!now.matches(".head, section, details, li")) continue;
+    if (!now.matches(".head, .news, section, details, li")) continue;
     const old = byID(now.id);
     if (!old || old.isEqualNode(now)) continue;
     if (old.contains(document.activeElement) || old.matches(":hover") && old.querySelector("form")) waiting.set(now.id, now);
     else swap(old, now);
   }
   if (byID("head")?.dataset.ended) disconnect(); // no change can follow
+  if (byID("news")?.querySelector("a")) say(byID("news").textContent);
   const title = byID("head")?.dataset.title;
   if (title && !document.title.startsWith(title)) {
     document.title = title + " · Trail Goods";
@@ -198,6 +200,7 @@ if (root.dataset.keys !== "off") {
     if (e.key === "k") move(rows, -1);
     if (["x", "X", "*"].includes(e.key)) select(rows, e.key);
     if (e.key === "n") follow("a[rel=next]");
+    if (e.key === "p") follow("a[rel=prev]");
     if (e.key === "e") follow(`.sticky a[href$="/edit"]`);
     if (e.key === "t") {
       mode = modes[(modes.indexOf(mode) + 1) % modes.length];

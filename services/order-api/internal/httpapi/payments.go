@@ -1,14 +1,12 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
@@ -44,16 +42,6 @@ func (a *api) payOrder(c echo.Context) error {
 		return err
 	}
 	return c.JSON(status, toWhole(visitorOf(c).shown(s), refunds))
-}
-
-// Pay records a payment of the requested order, as the API does.
-func (f Front) Pay(c echo.Context, p client.Payment) (order.State, error) {
-	body, err := json.Marshal(p)
-	if err != nil {
-		return order.State{}, err
-	}
-	s, _, _, err := f.pay(c, body)
-	return s, err
 }
 
 // pay asks the owner of the requested order to record what a body says. known: it is recorded already.

@@ -160,6 +160,17 @@ func (c *Client) Cancel(ctx context.Context, id, reason string) (Order, error) {
 	return o, c.act(ctx, "/v1/orders/"+url.PathEscape(id)+"/cancel", reason, &o)
 }
 
+// Pay records a payment for an order, and returns the order. It waits up to wait, at most 60 seconds, until
+// the payment is recorded; below a second it does not wait. Repeating it is safe. The same reference with
+// another amount or method is a *Problem of type /problems/payment-conflict.
+func (c *Client) Pay(ctx context.Context, id string, p Payment, wait time.Duration) (Order, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return Order{}, err
+	}
+	return c.place(ctx, "/v1/orders/"+url.PathEscape(id)+"/payments", body, "", wait)
+}
+
 // act sends a request that has a reason as its only content.
 func (c *Client) act(ctx context.Context, path, reason string, into any) error {
 	if reason == "" {

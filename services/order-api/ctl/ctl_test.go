@@ -269,7 +269,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq assign", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "pay", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq assign", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {

@@ -195,7 +195,10 @@ func refunded(of string) client.Order {
 		ShipTo: client.Address{City: "Berlin", Country: "DE"}, Items: []client.Item{{SKU: "BOTTLE-750", Quantity: 1, Name: "Bottle"}},
 		Total: &client.Money{Amount: "29.63", Currency: "EUR"}, Invoice: &client.Invoice{Number: "CRN-1"},
 		Timeline: []client.Change{{At: noon, Status: "accepted"}},
-		Refund:   &client.Refund{Of: of, Number: 1, Invoice: client.Invoice{Number: "INV-1"}, Reason: "Arrived broken", Shipping: client.Money{Amount: "4.90", Currency: "EUR"}},
+		Refund: &client.Refund{
+			Of: of, Number: 1, Invoice: client.Invoice{Number: "INV-1"}, Reason: "Arrived broken", Shipping: client.Money{Amount: "4.90", Currency: "EUR"},
+			PayBack: client.Money{Amount: "5.83", Currency: "EUR"}, ClaimReduced: client.Money{Amount: "0.00", Currency: "EUR"}, Method: "card",
+		},
 	}
 }
 

@@ -50,6 +50,11 @@ func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.I
 	return f.intake.Place(c.Request().Context(), o, key, found...)
 }
 
+// Refunds returns the refunds of an order that the visitor may see.
+func (f Front) Refunds(c echo.Context, of order.ID) ([]order.State, error) {
+	return f.view.Refunds(c.Request().Context(), of)
+}
+
 // Break records an act of a visitor who breaks something on purpose, and does it.
 func (f Front) Break(c echo.Context, target string, effect func() error) error {
 	return f.record(c, trail.Act{Kind: trail.Break, Target: target}, effect)

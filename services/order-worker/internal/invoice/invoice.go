@@ -134,6 +134,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 		Net:      net,
 		Tax:      tax,
 		Total:    net.Plus(tax),
+		Payments: len(w.Payments),
 	}, nil
 }
 

@@ -92,7 +92,7 @@ func arrows() []arrow {
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
 		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
-		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail view web wire", "wires the API"},
+		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
@@ -135,7 +135,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "address cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

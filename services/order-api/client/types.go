@@ -60,6 +60,7 @@ type Order struct {
 	LinkToken  string         `json:"link_token,omitempty"`  // only from Place without a sign-in: gives access to the order
 	Refund     *Refund        `json:"refund,omitempty"`      // if the order is a refund: its amounts are the refunded ones
 	Refunds    []RefundRef    `json:"refunds,omitempty"`     // by number; only from Client.Order
+	Replayed   bool           `json:"-"`                     // from Place and Refund: an earlier request with the same key placed it
 	References
 }
 

@@ -278,3 +278,25 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	}
 	golden.Compare(t, "testdata/help.txt", all.String())
 }
+
+// TestAnOrderThatWasPlacedBeforeIsToldApart places a key that an earlier run has placed.
+func TestAnOrderThatWasPlacedBeforeIsToldApart(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.replays["k2"] = true
+	path := file(t, "k1", "k2")
+	stdout, _, err := s.run(t, "", "place", path)
+	first, second, _ := strings.Cut(stdout, "\n")
+	if err != nil || strings.Contains(first, "already") || !strings.HasPrefix(second, path+":2 k2 already placed on ") || !strings.Contains(second, "UTC: ord_k2 confirmed") {
+		t.Errorf("got %q, %v; want k2 alone as already placed", stdout, err)
+	}
+	stdout, _, err = s.run(t, "", "place", "--json", path)
+	if err != nil || strings.Count(stdout, `"already_placed":true`) != 1 {
+		t.Errorf("got %s, %v; want already_placed in one line", stdout, err)
+	}
+	// The first of two requests of this run may have placed it.
+	s.fails["k2"] = []int{http.StatusGatewayTimeout}
+	if stdout, _, err = s.run(t, "", "place", path); err != nil || strings.Contains(stdout, "already") {
+		t.Errorf("after a repeated request: got %s, %v; want no order as already placed", stdout, err)
+	}
+}

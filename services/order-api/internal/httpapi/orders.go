@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
@@ -37,8 +38,11 @@ func (a *api) placeOrder(c echo.Context) error {
 }
 
 // answerPlaced answers with an order or a refund that was just placed, after the preferred wait.
-func (a *api) answerPlaced(c echo.Context, s order.State) error {
-	r, h, status := c.Request(), c.Response().Header(), http.StatusAccepted
+func (a *api) answerPlaced(c echo.Context, p intake.Placed) error {
+	s, r, h, status := p.State, c.Request(), c.Response().Header(), http.StatusAccepted
+	if p.Replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
 	h.Set("Location", "/v1/orders/"+string(s.Order.ID))
 	if wait, ok := preferredWait(r.Header); ok {
 		h.Set("Preference-Applied", fmt.Sprintf("wait=%d", int(wait.Seconds())))

@@ -5,11 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
@@ -28,6 +30,7 @@ type orderPage struct {
 	Cancel   bool         // the visitor may cancel
 	Refund   bool         // the visitor may refund
 	Asked    bool         // the visitor has just asked to cancel
+	Again    bool         // the visitor has sent the form a second time
 }
 
 func (p *Pages) order(c echo.Context) error {
@@ -49,7 +52,7 @@ func (p *Pages) orderPage(c echo.Context, s order.State, refunds []order.State) 
 	v := orderPage{
 		State: s, Refunds: refunds, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
 		Path: orderPath(s.Order, false), Operator: who.May(identity.ReadAnyOrder),
-		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "",
+		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "", Again: c.QueryParam("again") != "",
 		Refund: who.May(identity.RefundOrders),
 	}
 	if token := c.QueryParam("token"); token != "" {
@@ -111,6 +114,19 @@ func orderPath(o order.Order, guest bool) string {
 		path += "?" + url.Values{"token": {o.LinkToken}}.Encode()
 	}
 	return path
+}
+
+// placedPath is the path of the page of an order that was just placed. It tells whether an earlier
+// request has placed it.
+func placedPath(p intake.Placed, guest bool) string {
+	path := orderPath(p.Order, guest)
+	switch {
+	case !p.Replayed:
+		return path
+	case strings.Contains(path, "?"):
+		return path + "&again=yes"
+	}
+	return path + "?again=yes"
 }
 
 // watchOrder streams the cells of the page.

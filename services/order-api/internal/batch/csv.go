@@ -162,7 +162,7 @@ func gather(rows []row) Order {
 	return o
 }
 
-// billTo sets whom the invoice is addressed to, if a cell says so. The VAT ID is that of the buyer.
+// billTo sets whom the invoice is addressed to, if a cell has its name or address. The VAT ID is that of the buyer.
 func billTo(o *client.NewOrder, c map[string]string) {
 	b := client.BillTo{Name: c["bill_name"], Company: c["bill_company"], Address: client.Address{
 		Line1: c["bill_line1"], Line2: c["bill_line2"], City: c["bill_city"], Region: c["bill_region"],

@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // pages writes the texts of the pages of one document, in its language.
 type pages struct {
 	*translation
+	home    *translation // in the language of the seller's country
 	seller  Seller
 	order   order.Order
 	subject subject
@@ -21,7 +23,7 @@ type pages struct {
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.Work) *document.Content {
-	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
+	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.Address...), Website: s.seller.Website,
@@ -128,8 +130,7 @@ func (p *pages) subtotal(rows int) string {
 func (p *pages) totals() [][2]string {
 	totals := [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
 	for _, t := range p.invoice.Taxes {
-		label := fill(p.TaxOf, "rate", p.Percent(t.Rate), "net", p.Money(t.Net))
-		totals = append(totals, [2]string{label, p.Money(t.Tax)})
+		totals = append(totals, [2]string{p.taxLabel(t), p.Money(t.Tax)})
 	}
 	return append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
 }
@@ -147,12 +148,16 @@ func (p *pages) account() [][2]string {
 	}
 }
 
-// exemptions are the reasons why no VAT is charged. They follow from the planned category, not from
-// the country: the VAT table may have changed since.
+// exemptions are the reasons why no VAT is charged, in the language of the document and in that of
+// the seller, whose tax office reads it too. They follow from the planned category, not from the
+// country: the VAT table may have changed since.
 func (p *pages) exemptions() (reasons []string) {
 	for _, t := range p.invoice.Taxes {
-		reason, _ := p.exemption(t.Category)
-		reasons = append(reasons, reason)
+		for _, in := range []*translation{p.translation, p.home} {
+			if reason, _ := in.exemption(t.Category); !slices.Contains(reasons, reason) {
+				reasons = append(reasons, reason)
+			}
+		}
 	}
 	return reasons
 }

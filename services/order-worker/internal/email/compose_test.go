@@ -42,7 +42,7 @@ func sentTo(country string) *order.Work {
 
 func TestMailMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
-	for country, language := range map[string]string{"IE": "en", "DE": "de", "FR": "fr", "UA": "uk"} {
+	for country, language := range map[string]string{"IE": "en", "DE": "de", "FR": "fr", "UA": "uk", "PL": "pl", "GR": "el"} {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

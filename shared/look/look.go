@@ -1,7 +1,10 @@
-// Package look has the stylesheet of all pages: those of the API and those of the inbox.
+// Package look has what all pages share, those of the API and those of the inbox: stylesheet and logo.
 package look
 
 import _ "embed"
+
+// Logo is the HTML of the example shop's logo, for an element of the class brand.
+const Logo = `<svg viewBox="0 0 24 24" aria-hidden="true"><path fill-rule="evenodd" d="M3 0H21C22.7 0 24 1.3 24 3V21C24 22.7 22.7 24 21 24H3C1.3 24 0 22.7 0 21V3C0 1.3 1.3 0 3 0ZM3 19 9.5 8 13 13.5 15.5 10.5 21 19ZM19 6C19 7.1 18.1 8 17 8 15.9 8 15 7.1 15 6 15 4.9 15.9 4 17 4 18.1 4 19 4.9 19 6Z"/></svg>`
 
 //go:embed pages.css
 var stylesheet []byte

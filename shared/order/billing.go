@@ -36,9 +36,9 @@ func (o Order) Number() string {
 
 // billing checks whom the invoice is addressed to.
 func (v *checker) billing(o Order) {
-	v.text("/reference", o.Reference, 0, maxText)
-	v.text("/buyer_reference", o.BuyerReference, 0, maxText)
-	v.text("/purchase_order", o.PurchaseOrder, 0, maxText)
+	v.text("/reference", o.Reference, 0, maxReference)
+	v.text("/buyer_reference", o.BuyerReference, 0, maxReference)
+	v.text("/purchase_order", o.PurchaseOrder, 0, maxReference)
 	v.optional("/customer/company", o.Customer.Company)
 	b := o.BillTo
 	if b == nil {

@@ -9,14 +9,15 @@ import (
 
 // Limits of what can be ordered. Lengths are in runes.
 const (
-	MaxLines    = 200
-	MaxQuantity = 10_000
-	MaxPrice    = 100_000_000 // of one unit, in cents
-	MaxGrams    = 1_000_000   // of one unit
-	MaxSide     = 10_000      // of one unit, in millimetres
-	maxNote     = 2_000
-	maxText     = 200
-	maxEmail    = 254 // RFC 5321, 4.5.3.1.3
+	MaxLines     = 200
+	MaxQuantity  = 10_000
+	MaxPrice     = 100_000_000 // of one unit, in cents
+	MaxGrams     = 1_000_000   // of one unit
+	MaxSide      = 10_000      // of one unit, in millimetres
+	maxNote      = 2_000
+	maxText      = 200
+	maxReference = 100
+	maxEmail     = 254 // RFC 5321, 4.5.3.1.3
 )
 
 // Invalid is a fault of an order: a JSON pointer (RFC 6901) to the field, and what is required.

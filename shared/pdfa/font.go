@@ -44,7 +44,7 @@ type span struct{ begin, end int }
 
 // embed writes the objects of a font: one under the number of its placeholder, which pages refer
 // to, and four more.
-func (w *writer) embed(number int, f Font) {
+func (w *writer) embed(number int, f Font, program stream) {
 	next := len(w.offsets) + 1
 	w.offsets[number-1] = len(w.out)
 	w.out = fmt.Appendf(w.out, "%d 0 obj\n<< /Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H"+
@@ -54,7 +54,24 @@ func (w *writer) embed(number int, f Font) {
 	w.stream("", f.unicode())
 	w.object("<< /Type /FontDescriptor /FontName /%s /Flags 4 /FontBBox %s /ItalicAngle 0 /Ascent %d /Descent %d /CapHeight %d"+
 		" /StemV %d /FontFile2 %d 0 R >>", f.Name, numbers(f.Box[:]), f.Ascent, f.Descent, f.CapHeight, f.Stem, next+3)
-	w.stream(" /Length1 "+strconv.Itoa(len(f.Program)), f.Program)
+	w.stream(program.filter+" /Length1 "+strconv.Itoa(len(f.Program)), program.data)
+}
+
+// stream is data as it is stored, and its filter.
+type stream struct {
+	filter string
+	data   []byte
+}
+
+// large is the size from which a font is compressed: without that, a document whose texts have
+// thousands of ideographs would not fit into a record. Compressing takes longer than drawing.
+const large = 256 << 10
+
+func (s *Sealer) program(f Font) stream {
+	if len(f.Program) < large {
+		return stream{"", f.Program}
+	}
+	return stream{" /Filter /FlateDecode", s.pack(f.Program)}
 }
 
 // numbers writes an array.

@@ -91,7 +91,7 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
 	w.keep(document, p)
 	for i, f := range fonts {
-		w.embed(numbers[i], f)
+		w.embed(numbers[i], f, s.program(f))
 	}
 	w.first = len(w.offsets) + 1
 	w.objects(i, len(invoice), packed)

@@ -23,6 +23,7 @@ var files embed.FS
 func pages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"size": size,
+		"logo": func() template.HTML { return look.Logo },
 		"time": func(t time.Time) string { return t.Format("2 Jan 2006, 15:04:05") },
 	}).ParseFS(files, "pages/*.html"))
 }

@@ -128,6 +128,11 @@ func (f Front) Unfinished(c echo.Context, most int) (all []client.ReplayJob, tot
 	return all, len(jobs), nil
 }
 
+// Dead is how many orders and refunds are dead.
+func (f Front) Dead(c echo.Context) (int, error) {
+	return f.view.Count(c.Request().Context(), order.Dead)
+}
+
 // Behind is how long the read model is behind Kafka, or zero: it is up to date.
 func (f Front) Behind() time.Duration {
 	if h := f.view.Health(); h.Lag > 0 {

@@ -94,6 +94,15 @@ func (v *View) Counts(ctx context.Context) (map[order.Status]int, error) {
 	return counts, cmp.Or(err, v.life.complete())
 }
 
+// Count returns how many orders and refunds have a status. It costs as much as there are of them.
+func (v *View) Count(ctx context.Context, status order.Status) (n int, err error) {
+	err = v.ask(func() error {
+		n, err = v.cfg.Store.Count(ctx, status)
+		return err
+	})
+	return n, err
+}
+
 // Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
 func (v *View) Acts(ctx context.Context, f ActFilter) (all []wire.Act, next string, err error) {
 	after, err := parseCursor(f.Cursor)

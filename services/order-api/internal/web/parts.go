@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/shared/look"
 	"example.com/orders/shared/order"
 )
 
@@ -34,6 +35,7 @@ var kinds = map[order.Status]string{
 // functions are those of the templates.
 func functions(a *assets) template.FuncMap {
 	return template.FuncMap{
+		"logo":    func() template.HTML { return look.Logo },
 		"asset":   func(name string) string { return a.names[name] },
 		"state":   func(kind, words string) template.HTML { return state(kind, words, "st") },
 		"tag":     func(kind, words string) template.HTML { return state(kind, words, "st tag") },
@@ -50,6 +52,7 @@ func functions(a *assets) template.FuncMap {
 		"badge":   func(w stateWords) template.HTML { return state(w.kind, w.words, "st tag") },
 		"money":   money,
 		"at":      func(t time.Time) template.HTML { return clock(t, "2 Jan 2006, 15:04:05 UTC") },
+		"ago":     func(t time.Time) template.HTML { return timeOf(t, "ago", "2 Jan 2006, 15:04:05 UTC") },
 		"clock":   func(t time.Time) template.HTML { return clock(t, "15:04:05 UTC") },
 		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 		"count":   count,
@@ -82,11 +85,17 @@ func icon(kind, class string) template.HTML {
 	return template.HTML(`<svg class="` + class + `" viewBox="0 0 12 12" aria-hidden="true">` + shapes[kind].glyph + `</svg>`)
 }
 
-// clock is a time in UTC. app.js shows it in the zone of the reader, or relative.
-func clock(t time.Time, layout string) template.HTML {
+// clock is a time in UTC. app.js shows it in the zone of the reader.
+func clock(t time.Time, layout string) template.HTML { return timeOf(t, "", layout) }
+
+// timeOf is a time in UTC. With the class ago, app.js shows how long ago it is.
+func timeOf(t time.Time, class, layout string) template.HTML {
 	t = t.UTC()
-	//nolint:gosec // times have no characters of HTML
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + strings.ReplaceAll(t.Format(layout), " ", "\u00a0") + `</time>`)
+	if class != "" {
+		class = ` class="` + class + `"`
+	}
+	//nolint:gosec // times have no characters of HTML, and class is a constant
+	return template.HTML(`<time` + class + ` datetime="` + t.Format(time.RFC3339Nano) + `">` + strings.ReplaceAll(t.Format(layout), " ", "\u00a0") + `</time>`)
 }
 
 // money is an amount with separators and currency.

@@ -39,6 +39,7 @@ type page struct {
 	SignIn  string // URL to sign in at; or empty: the visitor has, or there is nothing to sign in with
 	Finding bool   // the visitor may search orders
 	Desk    bool   // the visitor may see dead letters
+	Dead    int    // dead orders, if the visitor may see dead letters
 	Ops     bool   // the visitor may see the state of the system
 }
 
@@ -105,6 +106,10 @@ func (p *Pages) fill(c echo.Context, v *page) {
 		v.SignIn = signInPath(r)
 	}
 	v.Finding, v.Desk, v.Ops = v.Who.May(identity.ReadOrders), v.Who.May(identity.ReadDeadLetters), v.Who.May(identity.ReadStats)
+	if v.Desk {
+		// Without the read model the bar shows no number: the page itself says what is wrong.
+		v.Dead, _ = p.front.Dead(c)
+	}
 	v.Theme, v.NoKeys = looksOf(r)
 }
 

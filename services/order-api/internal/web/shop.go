@@ -8,9 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/orders/shared/address"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/intake"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
 )

@@ -26,9 +26,9 @@ import (
 	"log/slog"
 	"net/http"
 
-	"example.com/orders/shared/address"
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/shared/address"
 )
 
 // Config is the configuration of the pages.

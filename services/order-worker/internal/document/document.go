@@ -82,6 +82,7 @@ type Content struct {
 	Website   string
 	Recipient []string    // name and address
 	Facts     [][2]string // label and value
+	Delivery  string      // paragraph above the subject
 	Subject   []string    // paragraphs above the table, the first in bold
 
 	Columns  [6]string             // headings: position, description, quantity, price, VAT, net

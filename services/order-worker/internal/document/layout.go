@@ -104,13 +104,23 @@ func (l *layout) facts(y float64) float64 {
 			continue
 		}
 		l.text(middle, y, label, fact[0])
-		l.textTo(right, y, plain, l.fonts.clean(fact[1]))
+		width := right - middle - 4 - label.millimetres(l.fonts.width(fact[0], label.weight))
+		for i, text := range l.wrap(fact[1], plain, width) {
+			if i > 0 {
+				y += plain.leading()
+			}
+			l.textTo(right, y, plain, text)
+		}
 		y += 5.2
 	}
 	return y
 }
 
 func (l *layout) subject() {
+	if l.Delivery != "" {
+		l.paragraph(l.Delivery, plain, right-left)
+		l.y += 4
+	}
 	st := strong
 	for _, text := range l.Subject {
 		if text != "" {

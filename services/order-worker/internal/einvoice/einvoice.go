@@ -44,6 +44,9 @@ type Invoice struct {
 	Tax      order.Money    // BT-110
 	Total    order.Money    // BT-112, and BT-115: nothing is paid in advance
 	Corrects Document       // BG-3; zero: none
+
+	BuyerReference string // BT-10
+	PurchaseOrder  string // BT-13: the buyer's number of the order
 }
 
 // Document is an earlier invoice.
@@ -54,11 +57,20 @@ type Document struct {
 
 // Party is the seller, the buyer or the recipient of the goods. Terms are listed in this order.
 type Party struct {
-	Name    string // BT-27, BT-44, BT-70
-	Legal   string // BT-33
-	VATID   string // BT-31, BT-48
-	Email   string // BT-34
-	Address Address
+	Name      string // BT-27, BT-44, BT-70
+	Legal     string // BT-33
+	VATID     string // BT-31, BT-48
+	TaxNumber string // BT-32
+	Email     string // BT-34
+	Contact   Contact
+	Address   Address
+}
+
+// Contact is BG-6 or BG-9; zero: none.
+type Contact struct {
+	Name  string // BT-41, BT-56
+	Phone string // BT-42, BT-57
+	Email string // BT-43, BT-58
 }
 
 // Address is BG-5, BG-8 or BG-15.

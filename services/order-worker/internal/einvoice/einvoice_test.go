@@ -23,8 +23,12 @@ func full() *einvoice.Invoice {
 	return &einvoice.Invoice{
 		Type: einvoice.Commercial, Number: "INV-7", Issued: day, Supplied: day.AddDate(0, 0, 1), Currency: order.EUR, Order: "ord_1",
 		Note: "Replaces what was lost", Corrects: einvoice.Document{Number: "INV-6", Issued: day.AddDate(0, -1, 0)},
-		Seller: einvoice.Party{Name: "Shop", Legal: "HRB 1", VATID: "DE123456789", Email: "shop@example.com", Address: einvoice.Address{Line1: "Weg 1", Country: "DE"}},
-		Buyer:  einvoice.Party{Name: "Buyer & <Co>", VATID: "FR12123456789", Address: to},
+		BuyerReference: "04011000-12345-34", PurchaseOrder: "PO-7",
+		Seller: einvoice.Party{
+			Name: "Shop", Legal: "HRB 1", VATID: "DE123456789", TaxNumber: "21/815/08150", Email: "shop@example.com",
+			Contact: einvoice.Contact{Name: "Ann", Phone: "+49 30 1", Email: "ann@example.com"}, Address: einvoice.Address{Line1: "Weg 1", PostalCode: "10115", City: "Berlin", Country: "DE"},
+		},
+		Buyer:  einvoice.Party{Name: "Buyer & <Co>", VATID: "FR12123456789", Contact: einvoice.Contact{Name: "Zoë"}, Address: to},
 		ShipTo: einvoice.Party{Name: "Buyer's store", Address: to},
 		IBAN:   "DE02120300000000202051", BIC: "BYLADEM1001", Terms: "Payable by 13 October 2026.", Due: day.AddDate(0, 0, 14),
 		Lines: []einvoice.Line{
@@ -81,7 +85,8 @@ func TestTermsWithoutValueAreLeftOut(t *testing.T) {
 	i := full()
 	i.Order, i.IBAN, i.BIC, i.Supplied, i.Due = "", "", "", time.Time{}, time.Time{}
 	i.Note, i.Corrects = "", einvoice.Document{}
-	i.Seller.Legal, i.Seller.Email, i.Buyer.VATID = "", "", ""
+	i.Seller.Legal, i.Seller.Email, i.Seller.TaxNumber, i.Buyer.VATID = "", "", "", ""
+	i.BuyerReference, i.PurchaseOrder, i.Seller.Contact, i.Buyer.Contact = "", "", einvoice.Contact{}, einvoice.Contact{}
 	i.Buyer.Address = einvoice.Address{Line1: "A", City: "B", Country: "DE"}
 	names, empty := elements(t, einvoice.Write(i))
 	if empty > 0 {
@@ -89,7 +94,7 @@ func TestTermsWithoutValueAreLeftOut(t *testing.T) {
 	}
 	for _, name := range []string{
 		"SellerOrderReferencedDocument", "SpecifiedTradeSettlementPaymentMeans", "ActualDeliverySupplyChainEvent", "DueDateDateTime",
-		"URIUniversalCommunication", "IncludedNote", "InvoiceReferencedDocument",
+		"URIUniversalCommunication", "IncludedNote", "InvoiceReferencedDocument", "BuyerReference", "BuyerOrderReferencedDocument", "DefinedTradeContact",
 	} {
 		if whole, _ := elements(t, einvoice.Write(full())); !slices.Contains(whole, name) || slices.Contains(names, name) {
 			t.Errorf("%s: want it in the full invoice, and left out of this one", name)
@@ -102,6 +107,7 @@ func TestAnyTextMakesWellFormedXML(t *testing.T) {
 	for _, text := range []string{"]]>", "<!--", "&amp;", "\x00\x1b", "\xff\xfe", "\ufffe\uffff", "a\nb\tc", "👩‍🚀 שלום", `"'`} {
 		i := full()
 		i.Buyer.Name, i.Lines[0].Name, i.Terms, i.Note, i.Corrects.Number = text, text, text, text, text
+		i.Order, i.BuyerReference, i.PurchaseOrder, i.Buyer.Contact.Name, i.Seller.Contact.Phone = text, text, text, text, text
 		if _, empty := elements(t, einvoice.Write(i)); empty > 0 {
 			t.Errorf("%q: got %d empty elements, want none", text, empty)
 		}

@@ -137,10 +137,32 @@ func (w *writer) rate(r Rate) {
 
 func (w *writer) agreement(i *Invoice) {
 	w.in("ram:ApplicableHeaderTradeAgreement", func() {
+		w.text("ram:BuyerReference", i.BuyerReference)
 		w.party("ram:SellerTradeParty", i.Seller)
 		w.party("ram:BuyerTradeParty", i.Buyer)
-		if i.Order != "" {
-			w.in("ram:SellerOrderReferencedDocument", func() { w.text("ram:IssuerAssignedID", i.Order) })
+		w.document("ram:SellerOrderReferencedDocument", i.Order)
+		w.document("ram:BuyerOrderReferencedDocument", i.PurchaseOrder)
+	})
+}
+
+// document names another document by its number, if it has one.
+func (w *writer) document(name, number string) {
+	if number != "" {
+		w.in(name, func() { w.text("ram:IssuerAssignedID", number) })
+	}
+}
+
+func (w *writer) contact(c Contact) {
+	if c == (Contact{}) {
+		return
+	}
+	w.in("ram:DefinedTradeContact", func() {
+		w.text("ram:PersonName", c.Name)
+		if c.Phone != "" {
+			w.in("ram:TelephoneUniversalCommunication", func() { w.text("ram:CompleteNumber", c.Phone) })
+		}
+		if c.Email != "" {
+			w.in("ram:EmailURIUniversalCommunication", func() { w.text("ram:URIID", c.Email) })
 		}
 	})
 }
@@ -149,6 +171,7 @@ func (w *writer) party(name string, p Party) {
 	w.in(name, func() {
 		w.text("ram:Name", p.Name)
 		w.text("ram:Description", p.Legal)
+		w.contact(p.Contact)
 		w.in("ram:PostalTradeAddress", func() {
 			w.text("ram:PostcodeCode", p.Address.PostalCode)
 			w.text("ram:LineOne", p.Address.Line1)
@@ -161,10 +184,15 @@ func (w *writer) party(name string, p Party) {
 		if p.Email != "" {
 			w.in("ram:URIUniversalCommunication", func() { w.marked("ram:URIID", ` schemeID="EM"`, p.Email) })
 		}
-		if p.VATID != "" {
-			w.in("ram:SpecifiedTaxRegistration", func() { w.marked("ram:ID", ` schemeID="VA"`, p.VATID) })
-		}
+		w.registration("FC", p.TaxNumber)
+		w.registration("VA", p.VATID)
 	})
+}
+
+func (w *writer) registration(scheme, number string) {
+	if number != "" {
+		w.in("ram:SpecifiedTaxRegistration", func() { w.marked("ram:ID", ` schemeID="`+scheme+`"`, number) })
+	}
 }
 
 func (w *writer) delivery(i *Invoice) {

@@ -41,6 +41,10 @@ func chosen() map[string]*order.Work {
 		"business-of-third": to("AT", "EL123456789"),
 		"export":            to("CH", ""),
 		"export-business":   to("US", "ATU12345678"),
+		"billed":            change(3, toHeadOffice),
+		"billed-name":       change(3, func(w *order.Work) { toHeadOffice(w); w.Order.BillTo.Company, w.Order.BillTo.VATID = "", "" }),
+		"billed-abroad":     change(3, func(w *order.Work) { toHeadOffice(w); w.Order.ShipTo.Country = "PL" }),
+		"company":           change(3, func(w *order.Work) { w.Order.Customer.Company = "Example Studio" }),
 		"40-lines":          shipped(40),
 		"200-lines":         shipped(order.MaxLines),
 		"mixed":             change(3, manyScripts),
@@ -60,6 +64,8 @@ func chosen() map[string]*order.Work {
 				Line1: strings.Repeat("Ω", 200), Line2: strings.Repeat("ab ", 66), City: strings.Repeat("M", 200),
 				Region: strings.Repeat("r", 200), PostalCode: strings.Repeat("9", 16), Country: "GR",
 			}
+			w.Order.BillTo = &order.BillTo{Company: strings.Repeat("Ж", 200), Name: strings.Repeat("Q ", 100), Address: w.Order.ShipTo}
+			w.Order.Reference, w.Order.BuyerReference, w.Order.PurchaseOrder = strings.Repeat("W", 100), strings.Repeat("王", 100), strings.Repeat("a ", 50)
 			w.Order.Lines[0].Name, w.Order.Lines[0].SKU = strings.Repeat("W", 200), strings.Repeat("Q", 64)
 			w.Order.Lines[1].Name = ""
 			w.Order.Lines[1].UnitPrice, w.Order.Lines[1].Quantity = order.EUR.Cents(order.MaxPrice), order.MaxQuantity

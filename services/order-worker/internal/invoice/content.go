@@ -26,8 +26,8 @@ func (s *Step) content(w *order.Work) *document.Content {
 	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
-		Sender: append([]string{s.seller.Name}, s.seller.Address...), Website: s.seller.Website,
-		Recipient: p.recipient(), Facts: p.facts(), Subject: p.correction(),
+		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,
+		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
 		Totals: p.totals(), Terms: p.terms(s.seller, p.invoice), Account: p.account(),
@@ -40,18 +40,29 @@ func (s *Step) content(w *order.Work) *document.Content {
 }
 
 // recipient is the name and address of the buyer. It has neither e-mail nor note: an operator may
-// edit both when the order is replayed after its invoice was issued. The country is in English,
-// which carriers everywhere read.
-func (p *pages) recipient() []string {
-	a := p.order.ShipTo
+// edit both when the order is replayed after its invoice was issued.
+func (p *pages) recipient() []string { return postal(p.order.Buyer()) }
+
+// delivery names where the goods went, if that is not the address of the invoice.
+func (p *pages) delivery() string {
+	if p.order.BillTo == nil || p.subject.corrects != nil {
+		return ""
+	}
+	lines := slices.DeleteFunc(postal(p.order.Customer, p.order.ShipTo), empty)
+	return fill(p.DeliverTo, "address", strings.Join(lines, ", "))
+}
+
+// postal is the lines of a name and address. The country is in English, which carriers everywhere read.
+func postal(c order.Customer, a order.Address) []string {
 	return []string{
-		p.order.Customer.Name, a.Line1, a.Line2,
+		c.Company, c.Name, a.Line1, a.Line2,
 		strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
 	}
 }
 
 // facts identify the document.
 func (p *pages) facts() [][2]string {
+	buyer, _ := p.order.Buyer()
 	placed := ""
 	if !p.subject.placed.IsZero() {
 		placed = p.Language.Date(p.subject.placed)
@@ -60,9 +71,11 @@ func (p *pages) facts() [][2]string {
 		{p.words.Number, p.invoice.Number},
 		{p.words.Date, p.Language.Date(p.invoice.IssuedAt)},
 		{p.Supply, p.Language.Date(p.subject.supplied)},
-		{p.Order, string(p.subject.order)},
+		{p.Order, p.order.Number()},
 		{p.OrderDate, placed},
-		{p.BuyerVAT, p.order.Customer.VATID},
+		{p.BuyerRef, p.order.BuyerReference},
+		{p.Purchase, p.order.PurchaseOrder},
+		{p.BuyerVAT, buyer.VATID},
 	}
 }
 
@@ -166,9 +179,9 @@ func (p *pages) exemptions() (reasons []string) {
 func (p *pages) footer() [3][]string {
 	s := p.seller
 	return [3][]string{
-		append(append([]string{s.Name}, s.Address...), locale.English.Country(s.Country)),
-		{s.Email, s.Website, s.Register},
-		{labelled(p.SellerVAT, s.VATID), labelled("IBAN", s.IBAN), labelled("BIC", s.BIC)},
+		append(append([]string{s.Name}, s.address()...), locale.English.Country(s.Country)),
+		{s.Email, s.Website, s.Register, p.managers(s)},
+		{labelled(p.SellerVAT, s.VATID), labelled(p.TaxNumber, s.TaxNumber), labelled("IBAN", s.IBAN), labelled("BIC", s.BIC)},
 	}
 }
 

@@ -32,10 +32,9 @@ func planCreditNote(w *order.Work) (*order.Invoice, error) {
 	}, nil
 }
 
-// subject is the order of a document, and in what an invoice and a credit note differ apart from
+// subject is in what an invoice and a credit note differ apart from
 // their words.
 type subject struct {
-	order    order.ID
 	placed   time.Time       // zero: unknown
 	supplied time.Time       // when the goods were handed to the carrier
 	shipping *order.Shipping // nil: the document has no shipping
@@ -50,12 +49,11 @@ func subjectOf(w *order.Work) subject {
 	r := w.Order.Refund
 	if r == nil {
 		return subject{
-			order: w.Order.ID, placed: w.Order.PlacedAt,
-			supplied: supplied(*w.Progress.Invoice), shipping: shipping,
+			placed: w.Order.PlacedAt, supplied: supplied(*w.Progress.Invoice), shipping: shipping,
 		}
 	}
 	return subject{
-		order: r.Of, supplied: supplied(r.Invoice), shipping: shipping,
+		supplied: supplied(r.Invoice), shipping: shipping,
 		corrects: &r.Invoice, reason: r.Reason,
 	}
 }

@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,16 +14,17 @@ import (
 // data returns the invoice for the XML, from the same values as the pages. Like the pages it has
 // neither e-mail nor note of the customer: an operator may edit both after the invoice was issued.
 func (s *Step) data(w *order.Work) *einvoice.Invoice {
-	i, subject, customer := w.Progress.Invoice, subjectOf(w), w.Order.Customer
+	i, subject := w.Progress.Invoice, subjectOf(w)
 	t := s.translation(w)
 	// All goods go to one country, so all lines have one rate.
 	rate := rateOf(i.Taxes[0])
-	buyer := einvoice.Party{Name: customer.Name, VATID: customer.VATID, Address: shipTo(w.Order.ShipTo)}
 	data := &einvoice.Invoice{
 		Type: einvoice.Commercial, Number: i.Number, Issued: i.IssuedAt,
-		Supplied: subject.supplied, Currency: order.EUR, Order: string(subject.order),
-		Seller: s.seller.party(), Buyer: buyer, ShipTo: einvoice.Party{Name: buyer.Name, Address: buyer.Address},
-		IBAN: strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC,
+		Supplied: subject.supplied, Currency: order.EUR, Order: w.Order.Number(),
+		BuyerReference: w.Order.BuyerReference, PurchaseOrder: w.Order.PurchaseOrder,
+		Seller: s.seller.party(t), Buyer: buyer(w.Order.Buyer()),
+		ShipTo: einvoice.Party{Name: w.Order.Customer.Party(), Address: postalAddress(w.Order.ShipTo)},
+		IBAN:   strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC,
 		Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
 		Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
 	}
@@ -72,24 +74,32 @@ func rateOf(t order.Tax) einvoice.Rate {
 	return einvoice.Rate{Category: t.Category, Percent: percent(t.Rate)}
 }
 
-func shipTo(a order.Address) einvoice.Address {
+// buyer returns the buyer: the business, with the person as its contact, or the person.
+func buyer(c order.Customer, a order.Address) einvoice.Party {
+	p := einvoice.Party{Name: c.Party(), VATID: c.VATID, Address: postalAddress(a)}
+	if c.Company != "" {
+		p.Contact.Name = c.Name
+	}
+	return p
+}
+
+func postalAddress(a order.Address) einvoice.Address {
 	return einvoice.Address{
 		Line1: a.Line1, Line2: a.Line2, City: a.City, PostalCode: a.PostalCode, Region: a.Region, Country: a.Country,
 	}
 }
 
-// party returns the seller. The lines of its address stay lines: which one names the city is
-// unknown.
-func (s Seller) party() einvoice.Party {
-	lines := make([]string, 3)
-	copy(lines, s.Address)
-	if len(s.Address) > len(lines) {
-		lines[2] = strings.Join(s.Address[2:], ", ")
+// party returns the seller. Only a person or a telephone number makes a contact.
+func (s *Seller) party(t *translation) einvoice.Party {
+	p := einvoice.Party{
+		Name: s.Name, VATID: s.VATID, TaxNumber: s.TaxNumber, Email: s.Email,
+		Legal:   strings.Join(slices.DeleteFunc([]string{s.Register, t.managers(*s)}, empty), "; "),
+		Address: einvoice.Address{Line1: s.Street, Line2: s.Street2, PostalCode: s.PostalCode, City: s.City, Country: s.Country},
 	}
-	return einvoice.Party{
-		Name: s.Name, Legal: s.Register, VATID: s.VATID, Email: s.Email,
-		Address: einvoice.Address{Line1: lines[0], Line2: lines[1], Line3: lines[2], Country: s.Country},
+	if c := s.Contact; c.Name != "" || c.Phone != "" {
+		p.Contact = einvoice.Contact{Name: c.Name, Phone: c.Phone, Email: cmp.Or(c.Email, s.Email)}
 	}
+	return p
 }
 
 // supplied returns the date of supply: the goods are handed to the carrier on the day of the

@@ -21,6 +21,11 @@
 // are Spain. Northern Ireland and Monaco count as outside the Union, although goods shipped there
 // are taxed as inside. Whether a VAT ID is valid, which a seller must check, is not checked.
 //
+// # Parties
+//
+// The invoice is addressed to whom the order is billed, and names the address of the delivery if that
+// is another one. VAT is that of the place of delivery, with the VAT ID of who is billed.
+//
 // # Credit notes
 //
 // A credit note corrects an invoice, which it names. It has the category, rate and language of that
@@ -31,8 +36,8 @@
 //
 // # Language
 //
-// Labels, dates and numbers are in the language that most people of the destination country write,
-// if it is one of package locale, and in English otherwise. Country names in addresses are English,
+// Labels, dates and numbers are in the language that most people of the buyer's country write, if it
+// is one of package locale, and in English otherwise. Country names in addresses are English,
 // which carriers read. Plan decides the language, so that all documents of an order have the same
 // one.
 //
@@ -116,14 +121,15 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 		return nil, fmt.Errorf("planning invoice: %w", err)
 	}
 	to := w.Order.ShipTo.Country
-	category := s.rates.category(s.seller.Country, w.Order.Customer, to)
+	buyer, billed := w.Order.Buyer()
+	category := s.rates.category(s.seller.Country, buyer, to)
 	rate := s.rates.of(category, to)
 	tax := net.Percent(rate)
 	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 		VATTable: s.rates.version,
-		Language: locale.In(to).String(),
+		Language: locale.In(billed.Country).String(),
 		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,

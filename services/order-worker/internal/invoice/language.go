@@ -28,8 +28,13 @@ type words struct {
 	Supply    string `json:"supply"`
 	Order     string `json:"order"`
 	OrderDate string `json:"order_date"`
+	BuyerRef  string `json:"buyer_reference"`
+	Purchase  string `json:"purchase_order"`
+	DeliverTo string `json:"deliver_to"`
 	BuyerVAT  string `json:"buyer_vat"`
 	SellerVAT string `json:"seller_vat"`
+	TaxNumber string `json:"tax_number"`
+	Managers  string `json:"managers"`
 	Pos       string `json:"pos"`
 	Item      string `json:"item"`
 	Quantity  string `json:"quantity"`

@@ -24,17 +24,24 @@ func (s *Step) Fits(most int) error {
 	return nil
 }
 
-// largest returns an order with the maximum number of lines, in two alphabets, and an address of
+// largest returns an order with the maximum number of lines, in two alphabets, and texts of
 // the characters with the largest outlines.
 func (s *Step) largest() *order.Work {
-	dense := s.renderer.Densest(1000)
-	text := func(n int) string { return string(dense[200*n : 200*n+200]) }
+	dense := s.renderer.Densest(3000)
+	take := func(n int) (next string) {
+		next, dense = string(dense[:n]), dense[n:]
+		return next
+	}
+	text := func() string { return take(200) }
+	address := func() order.Address {
+		return order.Address{
+			Line1: text(), Line2: text(), City: text(), Region: text(), PostalCode: strings.Repeat("W", 16), Country: "GS",
+		}
+	}
 	o := order.Order{
-		Customer: order.Customer{Name: text(0)}, Service: order.Standard,
-		ShipTo: order.Address{
-			Line1: text(1), Line2: text(2), City: text(3), Region: text(4),
-			PostalCode: strings.Repeat("W", 16), Country: "GS",
-		},
+		Customer: order.Customer{Name: text(), Company: text()}, Service: order.Standard, ShipTo: address(),
+		BillTo:    &order.BillTo{Name: text(), Company: text(), Address: address()},
+		Reference: take(100), BuyerReference: take(100), PurchaseOrder: take(100),
 	}
 	line := order.Line{
 		SKU: strings.Repeat("S", 64), Name: strings.Repeat("Żółty шляхта żeglar ", 10),

@@ -196,6 +196,7 @@ func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 	} {
 		w := shipped(order.MaxLines)
 		w.Order.Customer.Name = text(0)
+		w.Order.BillTo = &order.BillTo{Name: text(1), Company: text(2), Address: w.Order.ShipTo}
 		w.Order.ShipTo = order.Address{Line1: text(1), Line2: text(2), City: text(3), Region: text(4), PostalCode: "WWWWWWWWWWWWWWWW", Country: "GS"}
 		for i := range w.Order.Lines {
 			w.Order.Lines[i].Name, w.Order.Lines[i].SKU = strings.Repeat("Żółty but żeglarski ", 10), strings.Repeat("S", 64)
@@ -219,6 +220,7 @@ func TestOrdinaryInvoicesAreSmall(t *testing.T) {
 func FuzzRender(f *testing.F) {
 	f.Add("Zoë Łukasiewicz", "1 Main Street", "BOTTLE-750", "Bottle", "DE")
 	f.Add("👩‍🚀 שלום", "a\x00b\xff(\\)", "\u202e", "王小明 x\u0301", "AQ")
+	f.Add("{address}", "{number}", "{", "}", "{}")
 	f.Add("{nb}", strings.Repeat("W", 10_000), "", "\n\n\n", "")
 	f.Add("\u00a0", "\u200b", " ", "\ufffd", "��")
 	f.Add("髙橋 𠮷子", "東京都千代田区丸の内１丁目９−１", "㈱-★", "（「ッー、。」）", "JP")
@@ -228,6 +230,8 @@ func FuzzRender(f *testing.F) {
 		w := shipped(1)
 		w.Order.Customer.Name, w.Order.ShipTo = name, order.Address{Line1: line, City: name, PostalCode: line, Country: country}
 		w.Order.Lines[0].SKU, w.Order.Lines[0].Name = sku, product
+		w.Order.BillTo, w.Order.Reference = &order.BillTo{Name: line, Company: name, Address: w.Order.ShipTo}, sku
+		w.Order.BuyerReference, w.Order.PurchaseOrder, w.Order.Customer.Company = product, line, product
 		if err := s.Plan(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}

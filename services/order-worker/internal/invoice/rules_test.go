@@ -186,14 +186,9 @@ func TestXMLAndPagesHaveTheSameData(t *testing.T) {
 	}
 }
 
-func TestSellerAddressKeepsAllLines(t *testing.T) {
+func TestPaymentWithoutDaysIsDueAtOnce(t *testing.T) {
 	t.Parallel()
-	s := Seller{Address: []string{"a", "b", "c", "d"}, Country: "DE"}
-	want := einvoice.Address{Line1: "a", Line2: "b", Line3: "c, d", Country: "DE"}
-	if got := s.party().Address; got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	if got := setup(t).translations[locale.English].terms(s, order.Invoice{}); got != "Payable on receipt, without deduction." {
+	if got := setup(t).translations[locale.English].terms(Seller{}, order.Invoice{}); got != "Payable on receipt, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

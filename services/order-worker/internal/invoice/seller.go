@@ -2,8 +2,12 @@ package invoice
 
 import (
 	_ "embed"
+	"net/mail"
+	"slices"
+	"strings"
 
 	"example.com/orders/services/order-worker/internal/document"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
@@ -13,28 +17,47 @@ var defaultSeller []byte
 
 // Limits of the seller's data, which is printed at the foot of every page.
 const (
-	maxAddress    = 6
-	maxSellerText = 100
-	maxDays       = 365
+	maxSellerLines = 10
+	maxSellerText  = 100
+	maxDays        = 365
 )
 
-// Seller is the issuer of the invoices. Register, Website, IBAN, BIC, Logo and Colour may be empty.
-// PaymentDays may be 0: payable on receipt.
+// Seller is the issuer of the invoices. Name, Street, City, Country, VATID and Email are needed, all
+// else may be empty. PaymentDays may be 0: payable on receipt.
 type Seller struct {
-	Name     string   `yaml:"name"`
-	Address  []string `yaml:"address"` // street and city, a line each, without the country
-	Country  string   `yaml:"country"` // ISO 3166-1 alpha-2
-	VATID    string   `yaml:"vat_id"`
-	Register string   `yaml:"register"` // court and number of the commercial register
-	Email    string   `yaml:"email"`
-	Website  string   `yaml:"website"`
-	IBAN     string   `yaml:"iban"`
-	BIC      string   `yaml:"bic"`
+	Name       string `yaml:"name"`
+	Street     string `yaml:"street"`
+	Street2    string `yaml:"street2"`
+	PostalCode string `yaml:"postal_code"`
+	City       string `yaml:"city"`
+	Country    string `yaml:"country"` // ISO 3166-1 alpha-2
+
+	VATID     string   `yaml:"vat_id"`
+	TaxNumber string   `yaml:"tax_number"`         // that the tax office of its country gave
+	Register  string   `yaml:"register"`           // court and number of the commercial register
+	Managers  []string `yaml:"managing_directors"` // names, as some countries require on each document
+
+	Email   string   `yaml:"email"`
+	ReplyTo string   `yaml:"reply_to"` // e-mail address for answers to mails
+	Website string   `yaml:"website"`
+	Contact Contact  `yaml:"contact"`
+	Imprint []string `yaml:"imprint"` // lines at the foot of mails; without them see Step.Imprint
+
+	IBAN string `yaml:"iban"`
+	BIC  string `yaml:"bic"`
 
 	PaymentDays int `yaml:"payment_days"` // from the date of an invoice until it is due
 
 	Logo   string `yaml:"logo"`   // an SVG path: see document.Design
 	Colour string `yaml:"colour"` // of logo, headings and total: six hex digits
+}
+
+// Contact is who answers questions about an invoice: BG-6 of its XML. Without an e-mail address it is
+// the seller's.
+type Contact struct {
+	Name  string `yaml:"name"`
+	Phone string `yaml:"phone"`
+	Email string `yaml:"email"`
 }
 
 // LoadSeller reads the seller file at path, or the built-in example shop if path is empty. The
@@ -57,7 +80,12 @@ func (s *Seller) check(root config.Place) {
 		needed     bool
 	}{
 		{"name", s.Name, true},
+		{"street", s.Street, true},
+		{"street2", s.Street2, false},
+		{"postal_code", s.PostalCode, false},
+		{"city", s.City, true},
 		{"vat_id", s.VATID, true},
+		{"tax_number", s.TaxNumber, false},
 		{"email", s.Email, true},
 		{"register", s.Register, false},
 		{"website", s.Website, false},
@@ -66,12 +94,7 @@ func (s *Seller) check(root config.Place) {
 	} {
 		checkText(root.At(f.key), f.key, f.value, f.needed)
 	}
-	if len(s.Address) == 0 || len(s.Address) > maxAddress {
-		root.At("address").Wrong("address must have 1 to %d lines", maxAddress)
-	}
-	for i, line := range s.Address {
-		checkText(root.At("address", i), "a line of the address", line, true)
-	}
+	s.checkPeople(root)
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
 		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}
@@ -85,6 +108,54 @@ func (s *Seller) check(root config.Place) {
 	if !(order.Address{Country: s.Country}).CountryExists() {
 		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
+}
+
+// checkPeople checks whom the seller names, and where they are reached.
+func (s *Seller) checkPeople(root config.Place) {
+	for key, lines := range map[string][]string{"managing_directors": s.Managers, "imprint": s.Imprint} {
+		if len(lines) > maxSellerLines {
+			root.At(key).Wrong("%s must have at most %d lines", key, maxSellerLines)
+		}
+		for i, line := range lines {
+			checkText(root.At(key, i), "a line of "+key, line, true)
+		}
+	}
+	contact := root.At("contact")
+	checkText(contact.At("name"), "name", s.Contact.Name, false)
+	checkText(contact.At("phone"), "phone", s.Contact.Phone, false)
+	checkText(contact.At("email"), "email", s.Contact.Email, false)
+	if a, err := mail.ParseAddress(s.ReplyTo); s.ReplyTo != "" && (err != nil || a.Address != s.ReplyTo) {
+		root.At("reply_to").Wrong("reply_to must be an e-mail address such as help@example.com")
+	}
+}
+
+// address is the lines of the seller's address, without name and country.
+func (s *Seller) address() []string {
+	return slices.DeleteFunc([]string{s.Street, s.Street2, strings.TrimSpace(s.PostalCode + " " + s.City)}, empty)
+}
+
+func empty(text string) bool { return text == "" }
+
+// Imprint is the lines at the foot of mails: those of the seller's file, or else who and where the
+// seller is, its register, managing directors and VAT ID, in the language of its country.
+func (s *Step) Imprint() []string {
+	if len(s.seller.Imprint) > 0 {
+		return s.seller.Imprint
+	}
+	t, where := s.translations[locale.In(s.seller.Country)], append([]string{s.seller.Name}, s.seller.address()...)
+	return slices.DeleteFunc([]string{
+		strings.Join(append(where, t.Language.Country(s.seller.Country)), " · "),
+		strings.Join(slices.DeleteFunc([]string{s.seller.Register, t.managers(s.seller)}, empty), " · "),
+		labelled(t.SellerVAT, s.seller.VATID),
+	}, empty)
+}
+
+// managers names the managing directors, or nothing.
+func (t *translation) managers(s Seller) string {
+	if len(s.Managers) == 0 {
+		return ""
+	}
+	return t.Managers + ": " + strings.Join(s.Managers, ", ")
 }
 
 // checkText checks one text of the file. The error calls it by name.

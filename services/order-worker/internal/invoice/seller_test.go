@@ -11,7 +11,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-const smallSeller = "name: Shop\naddress: [Street 1, 1000 Town]\ncountry: BE\nvat_id: BE0\nemail: shop@example.com\n"
+const smallSeller = "name: Shop\nstreet: Street 1\ncity: Town\ncountry: BE\nvat_id: BE0\nemail: shop@example.com\n"
 
 func TestSellerIsReadFromItsFile(t *testing.T) {
 	t.Parallel()
@@ -23,7 +23,7 @@ func TestSellerIsReadFromItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Seller{Name: "Shop", Address: []string{"Street 1", "1000 Town"}, Country: "BE", VATID: "BE0", Email: "shop@example.com"}
+	want := Seller{Name: "Shop", Street: "Street 1", City: "Town", Country: "BE", VATID: "BE0", Email: "shop@example.com"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("seller (-want +got):\n%s", diff)
 	}
@@ -44,20 +44,26 @@ func TestSellerErrorsNameFileAndLine(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", maxSellerText+1)
 	for _, tt := range []struct{ name, from, to, want string }{
-		{"unknown key", "vat_id", "vatid", "seller.yaml:4: unknown key \"vatid\""},
+		{"unknown key", "vat_id", "vatid", "seller.yaml:5: unknown key \"vatid\""},
 		{"missing name", "name: Shop", "bic: X", "seller.yaml:1: name must not be empty"},
-		{"blank e-mail", "shop@example.com", "' '", "seller.yaml:5: email must not be empty"},
-		{"country in words", "BE\n", "Belgium\n", "seller.yaml:3: country must be an ISO 3166-1 alpha-2 code in upper case, such as DE"},
-		{"paid before the invoice", "email:", "payment_days: -1\nemail:", "seller.yaml:5: payment_days must be from 0 to 365"},
-		{"no address", "[Street 1, 1000 Town]", "[]", "seller.yaml:2: address must have 1 to 6 lines"},
-		{"blank line of the address", "Street 1", "''", "seller.yaml:2: a line of the address must not be empty"},
+		{"blank e-mail", "shop@example.com", "' '", "seller.yaml:6: email must not be empty"},
+		{"country in words", "BE\n", "Belgium\n", "seller.yaml:4: country must be an ISO 3166-1 alpha-2 code in upper case, such as DE"},
+		{"paid before the invoice", "email:", "payment_days: -1\nemail:", "seller.yaml:6: payment_days must be from 0 to 365"},
+		{"no street", "street: Street 1", "street2: Rear", "seller.yaml:1: street must not be empty"},
+		{"a blank city", "Town", "' '", "seller.yaml:3: city must not be empty"},
+		{"the address in lines", "street: Street 1", "address: [Street 1, 1000 Town]", "seller.yaml:2: unknown key \"address\""},
+		{"a blank managing director", "email:", "managing_directors: [Bo, '']\nemail:", "seller.yaml:6: a line of managing_directors must not be empty"},
+		{"a board as long as a page", "email:", "managing_directors: [1,2,3,4,5,6,7,8,9,10,11]\nemail:", "seller.yaml:6: managing_directors must have at most 10 lines"},
+		{"an imprint of two lines in one", "email:", "imprint: [\"a\\nb\"]\nemail:", "seller.yaml:6: a line of imprint " + order.NotPlain},
+		{"a long telephone number", "email:", "contact: {phone: " + long + "}\nemail:", "seller.yaml:6: phone must have at most 100 characters"},
+		{"answers to a name", "email:", "reply_to: Help <help@example.com>\nemail:", "seller.yaml:6: reply_to must be an e-mail address such as help@example.com"},
+		{"answers to nobody", "email:", "reply_to: help\nemail:", "seller.yaml:6: reply_to must be an e-mail address such as help@example.com"},
 		{"a line separator", "name: Shop", `name: "Shop\u2028GmbH"`, "seller.yaml:1: name " + order.NotPlain},
 		{"a text as long as a page", "Shop", long, "seller.yaml:1: name must have at most 100 characters"},
-		{"an address as long as a page", "Street 1", "1,2,3,4,5,6", "seller.yaml:2: address must have 1 to 6 lines"},
-		{"a logo that is no path", "email:", "logo: M1 1 L2\nemail:", "seller.yaml:5: logo must be a path of SVG: \"L\" is not a path command, or lacks numbers"},
-		{"a logo out of its square", "email:", "logo: M1 25\nemail:", "seller.yaml:5: logo must be a path of SVG: \"25\" is not a number from 0 to 24"},
-		{"a colour by its name", "email:", "colour: green\nemail:", "seller.yaml:5: colour must be six hex digits, such as 1f5b4c"},
-		{"text for a list", "[Street 1, 1000 Town]", "Street 1", "seller.yaml:2: must be a list"},
+		{"a logo that is no path", "email:", "logo: M1 1 L2\nemail:", "seller.yaml:6: logo must be a path of SVG: \"L\" is not a path command, or lacks numbers"},
+		{"a logo out of its square", "email:", "logo: M1 25\nemail:", "seller.yaml:6: logo must be a path of SVG: \"25\" is not a number from 0 to 24"},
+		{"a colour by its name", "email:", "colour: green\nemail:", "seller.yaml:6: colour must be six hex digits, such as 1f5b4c"},
+		{"text for a list", "email:", "managing_directors: Bo\nemail:", "seller.yaml:6: must be a list"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,8 +12,8 @@ document.addEventListener("change", e => {
   if (e.target.dataset.autoBy) form.requestSubmit(form.querySelector(`[value=${e.target.dataset.autoBy}]`));
 });
 
-// ---- times: t switches between relative, local and UTC ----
-const modes = ["local", "relative", "UTC"];
+// ---- times: those of lists are relative and the others local, until t switches all to relative, local or UTC ----
+const modes = ["mixed", "relative", "local", "UTC"];
 let mode = sessionStorage.getItem("times") ?? modes[0];
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -29,12 +29,13 @@ function showTimes(within) {
     el.dataset.utc ??= el.textContent;
     const at = new Date(el.dateTime), withDay = el.dataset.utc.includes(",");
     if (mode === "UTC") el.textContent = el.dataset.utc;
-    else if (mode === "relative") el.textContent = relative(at);
+    else if (mode === "relative" || mode === "mixed" && el.className === "ago") el.textContent = relative(at);
     else el.textContent = new Intl.DateTimeFormat("en-GB", {...(withDay && {day: "numeric", month: "short", year: "numeric"}), timeStyle: undefined, hour: "2-digit", minute: "2-digit", second: "2-digit"}).format(at);
   }
   byID("zone").textContent = mode === "relative" ? "Times relative to now." : `Times in ${mode === "UTC" ? "UTC" : zone}.`;
 }
 showTimes(document);
+setInterval(() => showTimes(document), 30000); // relative times grow
 
 // ---- copy buttons ----
 function showCopies(within) {

@@ -25,8 +25,12 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// inShop is a config with a shop URL.
-func inShop(c *email.Config) { c.ShopURL = "https://shop.example.com/" }
+// inShop is a config with a shop URL and a foot.
+func inShop(c *email.Config) {
+	c.ShopURL = "https://shop.example.com/"
+	c.Contact, c.Phone = "help@shop.example.com", "+49 30 00000000"
+	c.Imprint = []string{"Example Trail Goods GmbH · Beispielweg 12 · 10115 Berlin · Deutschland", "Amtsgericht Beispielstadt, HRB 00000", "USt-IdNr. DE000000000"}
+}
 
 // sentTo returns an order to a country, with all fields set.
 func sentTo(country string) *order.Work {

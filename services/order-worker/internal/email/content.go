@@ -33,8 +33,23 @@ type content struct {
 	Total    string
 	Address  []string // without the name
 	Notes    []string // what other steps tell the customer, in the words step-NAME
+	foot
 
 	results map[order.Step]any // JSON values by step, for Notes
+}
+
+// foot is the same in all mails.
+type foot struct {
+	Contact, Phone string // for questions; or empty
+	Imprint        []string
+}
+
+func newFoot(cfg Config) foot {
+	f := foot{Contact: line(cfg.Contact), Phone: line(cfg.Phone)}
+	for _, text := range cfg.Imprint {
+		f.Imprint = append(f.Imprint, line(text))
+	}
+	return f
 }
 
 type item struct {
@@ -67,7 +82,7 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(string(w.Order.ID)), Invoice: p.Invoice.Number,
-		Total: amount(l, p.Invoice.Total), Address: address(w.Order.ShipTo, l),
+		Total: amount(l, p.Invoice.Total), Address: address(w.Order.ShipTo, l), foot: s.foot,
 	}
 	if r := w.Order.Refund; r != nil {
 		c.Order, c.Corrects, c.Reason = line(string(r.Of)), line(r.Invoice.Number), line(r.Reason)

@@ -51,6 +51,10 @@ type Config struct {
 	From   string // address of the sender
 	Seller string // name of the sender, also the signature; empty: the address
 
+	Contact string   // e-mail address for questions, printed at the foot; or empty
+	Phone   string   // printed there too; or empty
+	Imprint []string // lines at the foot: who the seller is
+
 	Templates string // folder of templates that replace the embedded ones of the same names; or empty
 	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
 
@@ -72,6 +76,7 @@ type Config struct {
 type Step struct {
 	from   netmail.Address
 	domain string // of the sender
+	foot   foot
 	pool   *pool
 
 	templateSets map[kind]templateSet
@@ -96,7 +101,7 @@ func New(cfg Config) (*Step, error) {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, domain: domain, pool: p}
+	s := &Step{from: *from, domain: domain, pool: p, foot: newFoot(cfg)}
 	if s.shop, err = shopURL(cfg.ShopURL); err != nil {
 		return nil, err
 	}

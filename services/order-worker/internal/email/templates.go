@@ -240,6 +240,7 @@ func orders(l locale.Language) []content {
 		Link:  "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2, false},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", ""}}, Taxed: true, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
+		foot: foot{"help@shop.example.com", "+49 30 0", []string{"Shop · Street 1 · City"}},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
 

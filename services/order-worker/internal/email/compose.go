@@ -39,6 +39,9 @@ func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(&s.from)
 	m.ToMailAddress(to)
+	if s.reply != nil {
+		m.ReplyToMailAddress(s.reply)
+	}
 	m.Subject(unencoded(mail.subject))
 	m.SetMessageIDWithValue(p.Email.MessageID)
 	m.SetDateWithValue(p.Email.Date)

@@ -25,17 +25,18 @@ import (
 	"example.com/orders/shared/order"
 )
 
-// inShop is a config with a shop URL and a foot.
+// inShop is a config with a shop URL, and what the seller says about itself.
 func inShop(c *email.Config) {
-	c.ShopURL = "https://shop.example.com/"
-	c.Contact, c.Phone = "help@shop.example.com", "+49 30 00000000"
-	c.Imprint = []string{"Example Trail Goods GmbH · Beispielweg 12 · 10115 Berlin · Deutschland", "Amtsgericht Beispielstadt, HRB 00000", "USt-IdNr. DE000000000"}
+	c.ShopURL, c.ReplyTo = "https://shop.example.com/", "help@shop.example.com"
+	c.Contact, c.Phone = c.ReplyTo, "+49 30 00000000"
+	c.Imprint = []string{"Example Trail Goods GmbH · Beispielweg 12 · 10115 Berlin", "Amtsgericht Beispielstadt, HRB 00000"}
 }
 
 // sentTo returns an order to a country, with all fields set.
 func sentTo(country string) *order.Work {
 	w := invoiced("4k7m2p9x3c5v8b1n6q0w2e4r7t", "Zoë Łukasiewicz", "zoe@example.com")
 	w.Order.ShipTo.Line2, w.Order.ShipTo.Country = "2. Etage", country
+	w.Order.Reference, w.Order.Customer.Company = "2026-1042", "Example Studio"
 	w.Progress.Invoice.Language = locale.In(country).String()
 	w.Order.Lines[1].Quantity, w.Progress.Shipping.Carrier = 8, "Parcel Post"
 	w.Progress.Invoice.Taxes = []order.Tax{{Rate: 1900, Net: order.EUR.Cents(133670), Tax: order.EUR.Cents(25397)}}
@@ -116,7 +117,7 @@ func TestHeadersOfMail(t *testing.T) {
 			"List-Id":          {"<confirmations.example.com>"},
 			"Message-Id":       {"<ord_4k7m2p9x3c5v8b1n6q0w2e4r7t.invoice@example.com>"},
 			"Mime-Version":     {"1.0"},
-			"Subject":          {"Your order and invoice INV-7KQ2MX-03-0000124"},
+			"Subject":          {"Your order 2026-1042 and invoice INV-7KQ2MX-03-0000124"},
 			"To":               {"=?utf-8?q?Zo=C3=AB_=C5=81ukasiewicz?= <zoe@example.com>"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -179,7 +180,7 @@ func TestCustomerTextCannotInject(t *testing.T) {
 		w.Order.ID = order.ID(fmt.Sprint("ord_", id))
 		a := &w.Order.ShipTo
 		for _, field := range []*string{
-			&w.Order.Customer.Name, &w.Order.Lines[0].Name, &w.Order.Lines[1].Name, &a.Line1, &a.Line2, &a.PostalCode, &a.City, &a.Region,
+			&w.Order.Customer.Name, &w.Order.Customer.Company, &w.Order.Lines[0].Name, &w.Order.Lines[1].Name, &a.Line1, &a.Line2, &a.PostalCode, &a.City, &a.Region,
 			&w.Progress.Shipping.Carrier, &w.Progress.Shipping.Service,
 		} {
 			*field = hostile().Draw(rt, "words")

@@ -20,36 +20,26 @@ type content struct {
 	Language string // of the mail: en, de, …
 	Seller   string
 	Name     string // of the customer
-	Order    string // its ID; for a refund, the ID of the refunded order
-	Invoice  string // number of the invoice or the credit note
-	Corrects string // for a refund: number of the invoice; else empty
-	Reason   string // of the refund, or empty
-	Link     string // URL of the order in the shop, with the token of a guest; or empty
-	Lines    []item // the first of them
-	More     int    // how many lines the invoice has besides
-	Shipping delivery
-	Taxes    []tax
-	Taxed    bool // VAT is charged
-	Total    string
-	Address  []string // without the name
-	Notes    []string // what other steps tell the customer, in the words step-NAME
-	foot
+	Order    string // number of the order, or of the refunded one: that of the shop, or the ID
+	// Reference is the number of the shop, or empty.
+	Reference string
+	Invoice   string // number of the invoice or the credit note
+	Corrects  string // for a refund: number of the invoice; else empty
+	Reason    string // of the refund, or empty
+	Link      string // URL of the order in the shop, with the token of a guest; or empty
+	Lines     []item // the first of them
+	More      int    // how many lines the invoice has besides
+	Shipping  delivery
+	Taxes     []tax
+	Taxed     bool // VAT is charged
+	Total     string
+	Address   []string // name and address of the delivery; for a refund, of the buyer
+	Contact   string   // e-mail address for questions, or empty
+	Phone     string   // for questions, or empty
+	Imprint   []string // of the seller
+	Notes     []string // what other steps tell the customer, in the words step-NAME
 
 	results map[order.Step]any // JSON values by step, for Notes
-}
-
-// foot is the same in all mails.
-type foot struct {
-	Contact, Phone string // for questions; or empty
-	Imprint        []string
-}
-
-func newFoot(cfg Config) foot {
-	f := foot{Contact: line(cfg.Contact), Phone: line(cfg.Phone)}
-	for _, text := range cfg.Imprint {
-		f.Imprint = append(f.Imprint, line(text))
-	}
-	return f
 }
 
 type item struct {
@@ -81,11 +71,14 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	p := &w.Progress
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
-		Order: line(string(w.Order.ID)), Invoice: p.Invoice.Number,
-		Total: amount(l, p.Invoice.Total), Address: address(w.Order.ShipTo, l), foot: s.foot,
+		Order: line(w.Order.Number()), Reference: line(w.Order.Reference), Invoice: p.Invoice.Number,
+		Total: amount(l, p.Invoice.Total), Address: address(w.Order.Customer, w.Order.ShipTo, l),
+		Contact: s.contact, Phone: s.phone, Imprint: s.imprint,
 	}
+	id := w.Order.ID
 	if r := w.Order.Refund; r != nil {
-		c.Order, c.Corrects, c.Reason = line(string(r.Of)), line(r.Invoice.Number), line(r.Reason)
+		buyer, at := w.Order.Buyer()
+		id, c.Corrects, c.Reason, c.Address = r.Of, line(r.Invoice.Number), line(r.Reason), address(buyer, at, l)
 	}
 	if shipping, _ := w.Shipping(); shipping != nil {
 		c.Shipping = delivery{
@@ -94,7 +87,7 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 		}
 	}
 	if s.shop != nil {
-		link := s.shop.JoinPath("orders", c.Order)
+		link := s.shop.JoinPath("orders", line(string(id)))
 		if token := w.Order.LinkToken; token != "" {
 			link.RawQuery = url.Values{"token": {token}}.Encode()
 		}
@@ -164,10 +157,10 @@ func days(s *order.Shipping) string {
 	}
 }
 
-// address returns the lines of an address that are not empty.
-func address(a order.Address, l locale.Language) (lines []string) {
+// address returns the lines of a name and address that are not empty.
+func address(c order.Customer, a order.Address, l locale.Language) (lines []string) {
 	city := strings.TrimSpace(a.PostalCode + " " + a.City)
-	for _, text := range []string{a.Line1, a.Line2, city, a.Region, l.Country(a.Country)} {
+	for _, text := range []string{c.Company, c.Name, a.Line1, a.Line2, city, a.Region, l.Country(a.Country)} {
 		if text != "" {
 			lines = append(lines, line(text))
 		}

@@ -53,7 +53,8 @@ type Config struct {
 
 	Contact string   // e-mail address for questions, printed at the foot; or empty
 	Phone   string   // printed there too; or empty
-	Imprint []string // lines at the foot: who the seller is
+	ReplyTo string   // address for answers; empty: that of the sender
+	Imprint []string // lines at the foot of each mail; or nil
 
 	Templates string // folder of templates that replace the embedded ones of the same names; or empty
 	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
@@ -74,13 +75,15 @@ type Config struct {
 // Step mails invoices and credit notes. It is safe for concurrent use; Do waits while all
 // connections are in use.
 type Step struct {
-	from   netmail.Address
-	domain string // of the sender
-	foot   foot
-	pool   *pool
+	from           netmail.Address
+	contact, phone string
+	reply          *netmail.Address // or nil: that of the sender
+	domain         string           // of the sender
+	pool           *pool
 
 	templateSets map[kind]templateSet
 	shop         *url.URL // or nil
+	imprint      []string
 
 	refusals  refusals
 	delivered delivered
@@ -96,12 +99,21 @@ func New(cfg Config) (*Step, error) {
 	if cfg.Seller != "" {
 		from.Name = cfg.Seller
 	}
+	var reply *netmail.Address
+	if cfg.ReplyTo != "" {
+		if reply, err = netmail.ParseAddress(cfg.ReplyTo); err != nil {
+			return nil, fmt.Errorf("address for answers %q: %w", cfg.ReplyTo, err)
+		}
+	}
 	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, domain: domain, pool: p, foot: newFoot(cfg)}
+	s := &Step{from: *from, reply: reply, domain: domain, pool: p, contact: line(cfg.Contact), phone: line(cfg.Phone)}
+	for _, text := range cfg.Imprint {
+		s.imprint = append(s.imprint, line(text))
+	}
 	if s.shop, err = shopURL(cfg.ShopURL); err != nil {
 		return nil, err
 	}

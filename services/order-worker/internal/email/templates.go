@@ -236,11 +236,11 @@ func largest(l locale.Language) content {
 // orders returns two sample orders: one with all fields, one with as few as possible.
 func orders(l locale.Language) []content {
 	return []content{{
-		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "ord_1", Invoice: "INV-1",
+		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "2026-1042", Reference: "2026-1042", Invoice: "INV-1",
 		Link:  "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2, false},
-		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", ""}}, Taxed: true, Total: "82.82 EUR", Address: []string{"Street 1", "City"},
-		foot: foot{"help@shop.example.com", "+49 30 0", []string{"Shop · Street 1 · City"}},
+		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", ""}}, Taxed: true, Total: "82.82 EUR", Address: []string{"Zoë", "Street 1", "City"},
+		Contact: "help@shop.example.com", Phone: "+49 30 0", Imprint: []string{"Shop · Street 2 · City"},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
 

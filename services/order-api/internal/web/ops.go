@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,15 +30,19 @@ func (p *Pages) ops(c echo.Context) error {
 	return p.show(c, http.StatusOK, "ops", page{Title: v.Title(), Place: "ops", Live: "/ops/events", Body: v})
 }
 
+// breakParts are those of the section "Break it".
+var breakParts = []string{"break-workers", "break-mail", "break-load"}
+
 // watchOps streams the parts of the page that have changed, and the new points of the charts.
 func (p *Pages) watchOps(c echo.Context) error {
-	s := opsStream{part: p.part}
+	s := opsStream{part: p.part, broken: func() *breakView { return p.breakOf(c) }}
 	return p.front.WatchStats(c, s.send)
 }
 
 // opsStream is what a browser has been sent.
 type opsStream struct {
 	part   func(name, part string, v any) ([]byte, error)
+	broken func() *breakView            // of opsPage
 	sent   map[string][sha256.Size]byte // hashes of the parts by name
 	blocks string                       // IDs of the blocks of workers
 }
@@ -48,7 +53,7 @@ func (s *opsStream) send(w io.Writer, now *system.Stats) error {
 	if now == nil {
 		return writeBeat(w)
 	}
-	v := opsPage{Stats: *now}
+	v := opsPage{*now, s.broken()}
 	if len(v.Points) > 0 {
 		rows, err := s.part("ops", "points", v)
 		if err == nil {
@@ -76,7 +81,11 @@ func (s *opsStream) changed(v opsPage) (all []byte, err error) {
 			*out = append(append(*out, html...), '\n')
 		}
 	}
-	for _, name := range opsParts {
+	parts := slices.Clone(opsParts)
+	if v.Break != nil {
+		parts = append(parts, breakParts...)
+	}
+	for _, name := range parts {
 		html, err := s.part("ops", name, v)
 		if err != nil {
 			return nil, err

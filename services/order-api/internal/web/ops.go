@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -81,16 +80,23 @@ func (s *opsStream) changed(v opsPage) (all []byte, err error) {
 			*out = append(append(*out, html...), '\n')
 		}
 	}
-	parts := slices.Clone(opsParts)
-	if v.Break != nil {
-		parts = append(parts, breakParts...)
+	render := func(names []string, of any) error {
+		for _, name := range names {
+			html, err := s.part("ops", name, of)
+			if err != nil {
+				return err
+			}
+			note(name, html, &all)
+		}
+		return nil
 	}
-	for _, name := range parts {
-		html, err := s.part("ops", name, v)
-		if err != nil {
+	if err := render(opsParts, v); err != nil {
+		return nil, err
+	}
+	if v.Break != nil {
+		if err := render(breakParts, *v.Break); err != nil {
 			return nil, err
 		}
-		note(name, html, &all)
 	}
 	for _, b := range v.Blocks() {
 		html, err := s.part("ops", "block", b)

@@ -46,7 +46,7 @@ func arrows() []arrow {
 
 		{mechanism, "address", "order", "checks and writes the address of an order: the API places with it, the pages ask for it, the worker prints it"},
 		{mechanism, "place", "address config order", "finds what a file lists an address under, by country and postal code"},
-		{mechanism, "rates", "config failure order place", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
+		{mechanism, "rates", "address config failure order place", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
 		{mechanism, "vat", "config order place", "reads the VAT table, and finds the territory of an address: the worker invoices with it, the API shows prices with it"},
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice as XML: amounts and VAT are from the domain"},
@@ -94,7 +94,7 @@ func arrows() []arrow {
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
 		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
-		{program, "api", "apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail view web wire", "wires the API"},
+		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
@@ -117,6 +117,7 @@ func modules() []allowed {
 		{"github.com/google/go-cmp", "golden", "shows in tests where two values differ"},
 		{"github.com/labstack/echo/v4", "httpapi web", "HTTP routes; two packages, because v5 changes its types"},
 		{"github.com/jung-kurt/gofpdf", "document", "writes PDF; archived, so only one package uses it"},
+		{"github.com/boombuler/barcode", "invoice", "QR codes (ISO/IEC 18004); maintained by Florian Sundermann, and in the build before, through gofpdf"},
 		{"github.com/sony/gobreaker/v2", "retry", "circuit breaker: small, maintained by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
@@ -136,7 +137,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "address cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
 	}
 }
 

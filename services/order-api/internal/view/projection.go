@@ -225,6 +225,7 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	}
 	gone := r.Offset < d.dlqStart[r.Partition]
 	o, _ := l.Order() // what is no order is a dead letter, too
+	d.changed[deadLetters] = true
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone}, o))
 	if l.Replays > 0 { // of an order, its state says the same, and counts
 		d.replayed(Answered{

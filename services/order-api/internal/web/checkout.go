@@ -83,7 +83,7 @@ func (p *Pages) placeOrder(c echo.Context) error {
 		return p.notPlaced(c, v, err)
 	}
 	keep(c, basketCookie, nil)
-	return c.Redirect(http.StatusSeeOther, orderPath(s.Order, identity.From(c.Request().Context()).Guest()))
+	return c.Redirect(http.StatusSeeOther, placedPath(s, identity.From(c.Request().Context()).Guest()))
 }
 
 // notPlaced shows the form again, with the draft and what is wrong.

@@ -5,11 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
@@ -28,6 +30,7 @@ type orderPage struct {
 	Cancel   bool         // the visitor may cancel
 	Refund   bool         // the visitor may refund
 	Asked    bool         // the visitor has just asked to cancel
+	Again    bool         // the visitor has sent the form a second time
 }
 
 func (p *Pages) order(c echo.Context) error {
@@ -35,8 +38,7 @@ func (p *Pages) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v := p.orderPage(c, s)
-	v.Refunds = refunds
+	v := p.orderPage(c, s, refunds)
 	live := v.Path + "/events" + string(v.Token)
 	if v.Ended() {
 		live = ""
@@ -44,13 +46,13 @@ func (p *Pages) order(c echo.Context) error {
 	return p.show(c, http.StatusOK, "order", page{Title: v.Headline.Title, Place: "orders", Roomy: true, Live: live, Body: v})
 }
 
-func (p *Pages) orderPage(c echo.Context, s order.State) orderPage {
+func (p *Pages) orderPage(c echo.Context, s order.State, refunds []order.State) orderPage {
 	who := identity.From(c.Request().Context())
 	owns := p.front.Owns(c, s.Order)
 	v := orderPage{
-		State: s, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
+		State: s, Refunds: refunds, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
 		Path: orderPath(s.Order, false), Operator: who.May(identity.ReadAnyOrder),
-		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "",
+		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "", Again: c.QueryParam("again") != "",
 		Refund: who.May(identity.RefundOrders),
 	}
 	if token := c.QueryParam("token"); token != "" {
@@ -87,6 +89,24 @@ func (v orderPage) Total() *order.Money {
 	return &v.Progress.Invoice.Total
 }
 
+// Balance compares what the order costs with what was received for it.
+func (v orderPage) Balance() order.Balance {
+	var refunds []order.Order
+	for _, r := range v.Refunds {
+		refunds = append(refunds, r.Order)
+	}
+	return v.State.Balance(refunds)
+}
+
+// paidWords say what the state of payment means.
+var paidWords = map[string]string{
+	order.Unpaid: "Nothing is paid yet.", order.Prepaid: "A payment was received.", order.PartPaid: "A part is paid.", order.Paid: "The order is paid.",
+	order.Overpaid: "More was paid than the order costs.", order.ReturnDue: "Money is to be paid back.", order.NothingDue: "Nothing is to be paid.",
+}
+
+// PaidWords is the state of payment in words.
+func (v orderPage) PaidWords() string { return paidWords[v.Balance().State()] }
+
 // orderPath is the path of an order's page. A guest needs the link token.
 func orderPath(o order.Order, guest bool) string {
 	path := "/orders/" + url.PathEscape(string(o.ID))
@@ -96,13 +116,30 @@ func orderPath(o order.Order, guest bool) string {
 	return path
 }
 
+// placedPath is the path of the page of an order that was just placed. It tells whether an earlier
+// request has placed it.
+func placedPath(p intake.Placed, guest bool) string {
+	path := orderPath(p.Order, guest)
+	switch {
+	case !p.Replayed:
+		return path
+	case strings.Contains(path, "?"):
+		return path + "&again=yes"
+	}
+	return path + "?again=yes"
+}
+
 // watchOrder streams the cells of the page.
 func (p *Pages) watchOrder(c echo.Context) error {
 	return p.front.Watch(c, func(w io.Writer, s order.State, after int64) (int64, error) {
 		if s.Rev <= after {
 			return after, writeBeat(w)
 		}
-		cells, err := p.part("order", "cells", p.orderPage(c, s))
+		refunds, err := p.front.Refunds(c, s.Order.ID)
+		if err != nil {
+			return after, err
+		}
+		cells, err := p.part("order", "cells", p.orderPage(c, s, refunds))
 		if err != nil {
 			return after, err
 		}

@@ -95,6 +95,12 @@ func (p *Pages) bill(o order.Order) bill {
 	priced, asked, services, err := p.front.Quote(o, b.Country.Check(o.ShipTo)...)
 	if err != nil {
 		b.Wrong = p.wrongOf(err)
+	}
+	if b.Wrong["/service"] != "" { // the other service may ship it: the visitor can choose it
+		o.Service = order.Standard
+		priced, asked, services, err = p.front.Quote(o, b.Country.Check(o.ShipTo)...)
+	}
+	if err != nil {
 		return b
 	}
 	b.Order, b.Services = priced, services

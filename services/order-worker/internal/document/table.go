@@ -33,7 +33,7 @@ func (l *layout) table() {
 	}
 	// The totals and the payment box need a row above them on their page: the last row moves with
 	// them.
-	l.row(l.rows[last], l.totalsHeight()+paymentHeight)
+	l.row(l.rows[last], l.totalsHeight()+l.paymentHeight())
 	l.inTable = false
 }
 
@@ -118,32 +118,49 @@ func (l *layout) totalsHeight() float64 {
 	return 14.4 + float64(len(l.Totals)-1)*(plain.leading()+1.2)
 }
 
-// The height of the payment box, and of the gap above it.
+// The height of the payment box without and with a code, and of the gap above it.
 const (
-	paymentHeight = 26.0
-	paymentGap    = 9.0
+	paymentBox = 17.0
+	codeBox    = 27.0
+	paymentGap = 9.0
 )
 
-// payment draws the terms and, in a box with them, the account.
+// paymentHeight is the height of the payment box with its gap.
+func (l *layout) paymentHeight() float64 {
+	if l.Code != nil {
+		return paymentGap + codeBox
+	}
+	return paymentGap + paymentBox
+}
+
+// payment draws the terms and, in a box with them, the account and the code.
 func (l *layout) payment() {
 	l.y += paymentGap
 	if len(l.Account) == 0 {
 		l.paragraph(l.Terms, plain, right-left)
 		return
 	}
-	const height = paymentHeight - paymentGap
+	height, end := l.paymentHeight()-paymentGap, right
 	l.room(height)
 	l.band(left, l.y, height, shade)
+	if l.Code != nil {
+		end = right - height
+		l.code(end, l.y, height)
+	}
 	l.text(left+4, l.y+6, strong, l.fonts.clean(l.Terms))
-	at := left + 4.0
+	at, y := left+4.0, l.y
 	for _, fact := range l.Account {
 		if fact[1] == "" {
 			continue
 		}
 		value := l.fonts.clean(fact[1])
-		l.text(at, l.y+10.8, small, fact[0])
-		l.text(at, l.y+14.4, note, value)
-		at += max(28, note.millimetres(l.fonts.width(value, note.weight))+5)
+		width := max(28, note.millimetres(l.fonts.width(value, note.weight))+5)
+		if l.Code != nil && at+width > end && at > left+4 {
+			at, y = left+4, y+9.6
+		}
+		l.text(at, y+10.8, small, fact[0])
+		l.text(at, y+14.4, note, value)
+		at += width
 	}
 	l.y += height
 }

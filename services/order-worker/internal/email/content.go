@@ -31,6 +31,11 @@ type content struct {
 	Shipping  delivery
 	Taxes     []tax
 	Total     string
+	Paid      []paid   // before the invoice; empty for a refund
+	Due       string   // still to be paid, or empty; empty for a refund
+	Overpaid  string   // to be paid back, or empty; empty for a refund
+	PayBack   string   // by a refund, or empty
+	Reduces   string   // the part of a refund that is not paid back, because it was not paid; or empty
 	Address   []string // name and address of the delivery; for a refund, of the buyer
 	Imprint   []string // of the seller
 	Notes     []string // what other steps tell the customer, in the words step-NAME
@@ -51,6 +56,9 @@ type delivery struct {
 }
 
 type tax struct{ Rate, Net, Tax string }
+
+// paid is a payment. Its amount is below zero, and its method a word of package order.
+type paid struct{ Method, Date, Amount string }
 
 // content returns the data of an order for the templates of a language.
 func (s *Step) content(w *order.Work, l locale.Language) content {
@@ -84,8 +92,28 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	for _, t := range p.Invoice.Taxes {
 		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax)})
 	}
+	c.settle(w, l)
 	c.results = results(p)
 	return c
+}
+
+// settle says what was paid and is to be paid, as the attached document does.
+func (c *content) settle(w *order.Work, l locale.Language) {
+	some := func(m order.Money) string {
+		if m.Minor <= 0 {
+			return ""
+		}
+		return amount(l, m)
+	}
+	if r := w.Order.Refund; r != nil {
+		c.PayBack, c.Reduces = some(r.PayBack), some(w.Order.Reduces())
+		return
+	}
+	for _, p := range w.Stated() {
+		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
+	}
+	due := w.Progress.Invoice.Total.Plus(order.Received(w.Stated()).Times(-1))
+	c.Due, c.Overpaid = some(due), some(due.Times(-1))
 }
 
 // results returns the results of steps that have no field of their own in the progress.

@@ -18,18 +18,19 @@ type pages struct {
 	order   order.Order
 	subject subject
 	invoice order.Invoice // or credit note
+	settlement
 }
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.Work) *document.Content {
-	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
+	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), *w.Progress.Invoice, settlementOf(w)}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
-		Totals: p.totals(), Terms: p.terms(s.seller, p.invoice), Account: p.account(),
+		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement),
 		Notes: p.exemptions(), BoxNote: p.Box,
 		Footer: p.footer(), Page: p.page,
 		Attachment: einvoice.Write(s.data(w)),
@@ -149,12 +150,13 @@ func (p *pages) totals() [][2]string {
 		label := fill(p.TaxOf, "rate", p.Percent(t.Rate), "net", p.Money(t.Net))
 		totals = append(totals, [2]string{label, p.Money(t.Tax)})
 	}
-	return append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
+	totals = append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
+	return append(totals, p.received(p.settlement)...)
 }
 
-// account is where to pay to. A credit note has none: nothing is to be paid.
+// account is where to pay to, if anything is due.
 func (p *pages) account() [][2]string {
-	if p.seller.IBAN == "" || p.subject.corrects != nil {
+	if p.seller.IBAN == "" || p.due.Minor <= 0 {
 		return nil
 	}
 	return [][2]string{

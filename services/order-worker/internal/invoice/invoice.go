@@ -125,6 +125,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 		Net:      net,
 		Tax:      tax,
 		Total:    net.Plus(tax),
+		Payments: len(w.Payments),
 	}, nil
 }
 

@@ -124,6 +124,14 @@ func (c *Country) Has(f Field) bool {
 }
 
 // Lines returns the address as it is written in its country, line by line, without the country.
+func (c *Countries) Lines(a order.Address) []string {
+	if country := c.Of(a.Country); country != nil {
+		return country.Lines(a)
+	}
+	return (&Country{Rows: [][]Field{{Lines}, {PostalCode, City}}}).Lines(a)
+}
+
+// Lines is that of Countries for one country.
 func (c *Country) Lines(a order.Address) (lines []string) {
 	rows := c.Rows
 	if c.Latin != nil && !strings.ContainsFunc(a.Line1+a.City, eastern) {

@@ -63,6 +63,17 @@ func (c Customer) VATNumber() string {
 	return strings.TrimSpace(c.VATID)
 }
 
+// NormaliseVATIDs writes the VAT IDs of an order as their states do. It finds no fault: Validate does.
+func (o *Order) NormaliseVATIDs() []Invalid {
+	o.Customer.VATID = o.Customer.VATNumber()
+	if o.BillTo != nil {
+		to := *o.BillTo
+		to.VATID = Customer{VATID: to.VATID}.VATNumber()
+		o.BillTo = &to
+	}
+	return nil
+}
+
 // bareVATID is a text in upper case without spaces, dots, hyphens and the like, with the prefix EL for GR.
 func bareVATID(text string) string {
 	id := strings.Map(func(r rune) rune {

@@ -146,7 +146,7 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 		Orders []Order
 		Next   string
 	}
-	err := c.get(ctx, "/v1/orders"+query("kind", q.Kind, "status", q.Status, "customer", q.Customer, "from", moment(q.From), "to", moment(q.To),
+	err := c.get(ctx, "/v1/orders"+query("kind", q.Kind, "status", q.Status, "customer", q.Customer, "reference", q.Reference, "from", moment(q.From), "to", moment(q.To),
 		"limit", number(q.Limit), "cursor", q.Cursor), &page)
 	return page.Orders, page.Next, err
 }

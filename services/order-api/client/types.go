@@ -276,10 +276,12 @@ type APIKey struct {
 type OrderQuery struct {
 	Kind     string // "refund" for refunds instead of orders
 	Status   string
-	Customer string // beginnings of words in the name or the e-mail address
+	Customer string // beginnings of words in names, companies or the e-mail address
 	From, To time.Time
 	Limit    int
 	Cursor   string
+
+	Reference string // the number of the shop, as a whole
 }
 
 // ActQuery selects acts. Zero values select all.

@@ -14,10 +14,14 @@ import (
 // columns are the columns that a CSV file may have, in any order.
 var columns = []string{
 	"order", "name", "email", "vat_id", "line1", "line2", "city", "region", "postal_code", "country", "service", "sku", "quantity", "note",
+	"company", "purchase_order", "buyer_reference", "bill_name", "bill_company", "bill_line1", "bill_line2", "bill_city", "bill_region", "bill_postal_code", "bill_country",
 }
 
 // optional are the columns that may be missing.
-var optional = []string{"vat_id", "line2", "region", "postal_code", "note"}
+var optional = []string{
+	"vat_id", "line2", "region", "postal_code", "note", "company", "purchase_order", "buyer_reference",
+	"bill_name", "bill_company", "bill_line1", "bill_line2", "bill_city", "bill_region", "bill_postal_code", "bill_country",
+}
 
 // row is one row: a line of an order. It maps columns to cells.
 type row struct {
@@ -134,12 +138,14 @@ func gather(rows []row) Order {
 	o := Order{Line: head.line, Key: head.cells["order"]}
 	c := head.cells
 	b := client.NewOrder{
-		Customer: client.Customer{Name: c["name"], Email: c["email"], VATID: c["vat_id"]},
+		Customer: client.Customer{Name: c["name"], Company: c["company"], Email: c["email"], VATID: c["vat_id"]},
 		ShipTo: client.Address{
 			Line1: c["line1"], Line2: c["line2"], City: c["city"], Region: c["region"], PostalCode: c["postal_code"], Country: c["country"],
 		},
 		Service: c["service"], Note: c["note"],
+		References: client.References{Reference: c["order"], BuyerReference: c["buyer_reference"], PurchaseOrder: c["purchase_order"]},
 	}
+	billTo(&b, c)
 	for _, r := range rows {
 		one, err := line(head, r)
 		if err != nil && r.line != head.line {
@@ -154,6 +160,18 @@ func gather(rows []row) Order {
 	}
 	o.Body, o.Err = json.Marshal(b)
 	return o
+}
+
+// billTo sets whom the invoice is addressed to, if a cell has its name or address. The VAT ID is that of the buyer.
+func billTo(o *client.NewOrder, c map[string]string) {
+	b := client.BillTo{Name: c["bill_name"], Company: c["bill_company"], Address: client.Address{
+		Line1: c["bill_line1"], Line2: c["bill_line2"], City: c["bill_city"], Region: c["bill_region"],
+		PostalCode: c["bill_postal_code"], Country: c["bill_country"],
+	}}
+	if b != (client.BillTo{}) {
+		b.VATID, o.Customer.VATID = o.Customer.VATID, ""
+		o.BillTo = &b
+	}
 }
 
 func line(head, r row) (client.Item, error) {

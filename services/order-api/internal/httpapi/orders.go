@@ -86,11 +86,11 @@ func (a *api) awaitOrder(ctx context.Context, s order.State, wait time.Duration,
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := query(c, "kind", "status", "customer", "from", "to", "limit", "cursor")
+	q := query(c, "kind", "status", "customer", "reference", "from", "to", "limit", "cursor")
 	f := view.Filter{
 		Refunds:  oneOf(&q, "kind", "order", "refund") == "refund",
 		Status:   oneOf(&q, "status", order.Statuses()...),
-		Customer: q.text("customer"), From: q.time("from"), To: q.time("to"),
+		Customer: q.text("customer"), Reference: q.text("reference"), From: q.time("from"), To: q.time("to"),
 		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
 	if q.wrong != nil {

@@ -131,7 +131,8 @@ type Row struct {
 	Begun     bool  // Value is a record of orders.status, else one of orders
 	StateAt   int64 // offset of its newest state in orders.status; 0 while there is none
 	RefundOf  order.ID
-	Words     []string    // of the customer's name and e-mail address; a store does not return them
+	Words     []string    // of names, companies and the e-mail address; a store does not return them
+	Reference string      // number of the shop, or empty; a store does not return it
 	Owner     order.Actor // or zero; a store does not return it
 	Value     []byte      // of the record, as Kafka has it
 }

@@ -81,6 +81,31 @@ func (v orderPage) To() []string {
 	return v.Country.Lines(v.Order.ShipTo)
 }
 
+// BillTo are the lines of the invoice address, or nil if it is that of the delivery.
+func (v orderPage) BillTo() (lines []string) {
+	b := v.Order.BillTo
+	if b == nil {
+		return nil
+	}
+	a := b.Address
+	for _, text := range []string{b.Company, b.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, a.Country, b.VATID} {
+		if text != "" {
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// Numbers are the label and the value of each number of the buyer.
+func (v orderPage) Numbers() (all [][2]string) {
+	for _, n := range [][2]string{{"Order number of the buyer", v.Order.PurchaseOrder}, {"Reference of the buyer", v.Order.BuyerReference}} {
+		if n[1] != "" {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // Total is what the invoice asks for, or nil before there is one.
 func (v orderPage) Total() *order.Money {
 	if v.Progress.Invoice == nil {

@@ -1,5 +1,7 @@
 package document
 
+import "strconv"
+
 // quiet is the white margin of a QR code, in modules (ISO/IEC 18004).
 const quiet = 4
 
@@ -19,7 +21,10 @@ func (l *layout) code(x, y, side float64) {
 				to++
 			}
 			if to > from {
-				l.op("re", float64(from+quiet), float64(row+quiet), float64(to-from), 1)
+				for _, n := range []int{from + quiet, row + quiet, to - from} {
+					l.content = append(strconv.AppendInt(l.content, int64(n), 10), ' ')
+				}
+				l.content = append(l.content, "1 re\n"...)
 				from = to
 			}
 		}

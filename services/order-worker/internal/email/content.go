@@ -66,12 +66,12 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(w.Order.Number()), Reference: line(w.Order.Reference), Invoice: p.Invoice.Number,
-		Total: amount(l, p.Invoice.Total), Address: address(w.Order.Customer, w.Order.ShipTo, l), Imprint: s.imprint,
+		Total: amount(l, p.Invoice.Total), Address: s.address(w.Order.Customer, w.Order.ShipTo, l), Imprint: s.imprint,
 	}
 	id := w.Order.ID
 	if r := w.Order.Refund; r != nil {
 		buyer, at := w.Order.Buyer()
-		id, c.Corrects, c.Reason, c.Address = r.Of, line(r.Invoice.Number), line(r.Reason), address(buyer, at, l)
+		id, c.Corrects, c.Reason, c.Address = r.Of, line(r.Invoice.Number), line(r.Reason), s.address(buyer, at, l)
 	}
 	if shipping, _ := w.Shipping(); shipping != nil {
 		c.Shipping = delivery{
@@ -155,9 +155,13 @@ func days(s *order.Shipping) string {
 }
 
 // address returns the lines of a name and address that are not empty.
-func address(c order.Customer, a order.Address, l locale.Language) (lines []string) {
-	city := strings.TrimSpace(a.PostalCode + " " + a.City)
-	for _, text := range []string{c.Company, c.Name, a.Line1, a.Line2, city, a.Region, l.Country(a.Country)} {
+// The country is left out at home.
+func (s *Step) address(c order.Customer, a order.Address, l locale.Language) (lines []string) {
+	all := append([]string{c.Company, c.Name}, s.places.Lines(a)...)
+	if a.Country != s.home {
+		all = append(all, l.Country(a.Country))
+	}
+	for _, text := range all {
 		if text != "" {
 			lines = append(lines, line(text))
 		}

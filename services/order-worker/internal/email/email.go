@@ -42,6 +42,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
 
@@ -53,6 +54,7 @@ type Config struct {
 
 	ReplyTo string   // address for answers; empty: that of the sender
 	Imprint []string // lines at the foot of each mail; or nil
+	Home    string   // country of the shop, which addresses leave out; or empty
 
 	Templates string // folder of templates that replace the embedded ones of the same names; or empty
 	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
@@ -81,6 +83,8 @@ type Step struct {
 	templateSets map[kind]templateSet
 	shop         *url.URL // or nil
 	imprint      []string
+	home         string
+	places       *address.Countries
 
 	refusals  refusals
 	delivered delivered
@@ -106,8 +110,12 @@ func New(cfg Config) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	places, err := address.Load()
+	if err != nil {
+		return nil, err
+	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, reply: reply, domain: domain, pool: p}
+	s := &Step{from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places}
 	for _, text := range cfg.Imprint {
 		s.imprint = append(s.imprint, line(text))
 	}

@@ -3,7 +3,7 @@ package invoice
 import (
 	"strings"
 
-	"github.com/boombuler/barcode/qr"
+	"rsc.io/qr"
 
 	"example.com/orders/shared/order"
 )
@@ -26,16 +26,15 @@ func (s *Step) code(i order.Invoice, paid settlement) [][]bool {
 	if len(text) > codeBytes {
 		return nil
 	}
-	drawn, err := qr.Encode(text, qr.M, qr.Unicode)
+	drawn, err := qr.Encode(text, qr.M)
 	if err != nil { // it has no room, and codeBytes has some
 		return nil
 	}
-	rows := make([][]bool, drawn.Bounds().Dy())
+	rows := make([][]bool, drawn.Size)
 	for y := range rows {
-		rows[y] = make([]bool, drawn.Bounds().Dx())
+		rows[y] = make([]bool, drawn.Size)
 		for x := range rows[y] {
-			luminance, _, _, _ := drawn.At(x, y).RGBA()
-			rows[y][x] = luminance == 0
+			rows[y][x] = drawn.Black(x, y)
 		}
 	}
 	return rows

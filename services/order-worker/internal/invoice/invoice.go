@@ -32,9 +32,9 @@
 // # Language
 //
 // Labels, dates and numbers are in the language that most people of the buyer's country write, if it
-// is one of package locale, and in English otherwise. Country names in addresses are English,
-// which carriers read. Plan decides the language, so that all documents of an order have the same
-// one.
+// is one of package locale, and in English otherwise. Addresses are in the
+// sequence of the post of their country; they name the country, unless it is the seller's. Plan
+// decides the language, so that all documents of an order have the same one.
 //
 // # Failures
 //
@@ -50,6 +50,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/vat"
@@ -59,13 +60,18 @@ import (
 type Step struct {
 	seller       Seller
 	vat          *vat.Table
+	places       *address.Countries
 	renderer     *document.Renderer
 	translations map[locale.Language]*translation
 }
 
 // New returns the step for a seller that LoadSeller has read with the same table. An error means that
-// the embedded fonts or translations are damaged.
+// the embedded fonts, translations or address formats are damaged.
 func New(seller Seller, table *vat.Table) (*Step, error) {
+	places, err := address.Load()
+	if err != nil {
+		return nil, err
+	}
 	renderer, err := seller.design().NewRenderer()
 	if err != nil {
 		return nil, err
@@ -74,7 +80,7 @@ func New(seller Seller, table *vat.Table) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	return &Step{seller: seller, vat: table, renderer: renderer, translations: t}, nil
+	return &Step{seller: seller, vat: table, places: places, renderer: renderer, translations: t}, nil
 }
 
 // Name is the step's name.

@@ -31,6 +31,7 @@ type layout struct {
 	y       float64 // how far the current page is filled
 	bottom  float64 // top edge of the footer
 	inTable bool    // a new page repeats the headings of the table
+	below   float64 // what room keeps free below the row that is drawn
 	done    int     // number of complete rows
 }
 
@@ -157,11 +158,7 @@ func (l *layout) paragraph(text string, st style, width float64) {
 // room begins a new page if a height does not fit on the current one. A height that fits on no page
 // stays on this one.
 func (l *layout) room(height float64) {
-	bottom := l.bottom
-	if l.inTable {
-		bottom -= carryHeight
-	}
-	if l.y+height <= bottom || height > bottom-top-40 {
+	if l.y+height+l.below <= l.bottom || height+l.below > l.bottom-top-40 {
 		return
 	}
 	if l.inTable {

@@ -26,15 +26,16 @@ const (
 
 func (l *layout) table() {
 	l.headings()
-	l.inTable = true
+	l.inTable, l.below = true, carryHeight
 	last := len(l.rows) - 1
 	for _, r := range l.rows[:last] {
-		l.row(r, 0)
+		l.row(r)
 	}
-	// The totals and the payment box need a row above them on their page: the last row moves with
-	// them.
-	l.row(l.rows[last], l.totalsHeight()+l.paymentHeight())
-	l.inTable = false
+	// The totals and the payment box need a row above them on their page: the last row moves
+	// with them, if they do not fit below it.
+	l.below = l.totalsHeight() + l.paymentHeight()
+	l.row(l.rows[last])
+	l.inTable, l.below = false, 0
 }
 
 func (l *layout) headings() {
@@ -57,14 +58,14 @@ func (l *layout) cell(c column, y float64, st style, text string) {
 	l.text(c.at, y, st, text)
 }
 
-// row draws a row on one page if it fits on any, and keeps the given height free below it.
-func (l *layout) row(r row, below float64) {
+// row draws a row on one page if it fits on any.
+func (l *layout) row(r row) {
 	item := l.wrap(r.cells[1], plain, itemWidth)
 	var note []string
 	if r.note != "" {
 		note = l.wrap(r.note, small, itemWidth)
 	}
-	l.room(float64(len(item))*plain.leading() + float64(len(note))*small.leading() + 2*padding + below)
+	l.room(float64(len(item))*plain.leading() + float64(len(note))*small.leading() + 2*padding)
 	l.y += padding
 	r.cells[1] = item[0]
 	for i, c := range columns() {
@@ -118,16 +119,19 @@ func (l *layout) totalsHeight() float64 {
 	return 14.4 + float64(len(l.Totals)-1)*(plain.leading()+1.2)
 }
 
-// The height of the payment box without and with a code, and of the gap above it.
+// The height of the payment box without and with a code, and of the gap above it or above the terms.
 const (
 	paymentBox = 17.0
 	codeBox    = 27.0
 	paymentGap = 9.0
 )
 
-// paymentHeight is the height of the payment box with its gap.
+// paymentHeight is the height of what payment draws.
 func (l *layout) paymentHeight() float64 {
-	if l.Code != nil {
+	switch {
+	case len(l.Account) == 0:
+		return paymentGap + float64(len(l.wrap(l.Terms, plain, right-left)))*plain.leading()
+	case l.Code != nil:
 		return paymentGap + codeBox
 	}
 	return paymentGap + paymentBox

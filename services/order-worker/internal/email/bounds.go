@@ -12,8 +12,8 @@ import (
 // Limits of templates. Operators can replace the embedded ones.
 const (
 	maxTemplate = 256 << 10 // bytes of a file; the embedded ones have 4 KiB
-	maxPart     = 2 << 20   // bytes of output; 200 lines with the longest names need a quarter
-	maxSteps    = 100_000   // loop iterations and template calls for a mail; 200 lines need some thousand
+	maxPart     = 2 << 20   // bytes of output; 40 lines with the longest names need 70 KB
+	maxSteps    = 100_000   // loop iterations and template calls for a mail; 40 lines need some hundred
 )
 
 var errEndless = fmt.Errorf("the template does not end: one mail took more than %d loop iterations", maxSteps)

@@ -28,6 +28,7 @@ import (
 // inShop is a config with a shop URL, and what the seller says about itself.
 func inShop(c *email.Config) {
 	c.ShopURL, c.ReplyTo = "https://shop.example.com/", "help@shop.example.com"
+	c.Contact, c.Phone = c.ReplyTo, "+49 30 00000000"
 	c.Imprint = []string{"Example Trail Goods GmbH · Beispielweg 12 · 10115 Berlin", "Amtsgericht Beispielstadt, HRB 00000"}
 }
 
@@ -46,7 +47,7 @@ func sentTo(country string) *order.Work {
 
 func TestMailMatchesGoldenFile(t *testing.T) {
 	t.Parallel()
-	for country, language := range map[string]string{"IE": "en", "DE": "de", "FR": "fr", "UA": "uk"} {
+	for country, language := range map[string]string{"IE": "en", "DE": "de", "FR": "fr", "UA": "uk", "PL": "pl", "GR": "el"} {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

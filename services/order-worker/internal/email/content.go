@@ -27,9 +27,11 @@ type content struct {
 	Corrects  string // for a refund: number of the invoice; else empty
 	Reason    string // of the refund, or empty
 	Link      string // URL of the order in the shop, with the token of a guest; or empty
-	Lines     []item
+	Lines     []item // the first of them
+	More      int    // how many lines the invoice has besides
 	Shipping  delivery
 	Taxes     []tax
+	Taxed     bool // VAT is charged
 	Total     string
 	Paid      []paid   // before the invoice; empty for a refund
 	Due       string   // still to be paid, or empty; empty for a refund
@@ -37,6 +39,8 @@ type content struct {
 	PayBack   string   // by a refund, or empty
 	Reduces   string   // the part of a refund that is not paid back, because it was not paid; or empty
 	Address   []string // name and address of the delivery; for a refund, of the buyer
+	Contact   string   // e-mail address for questions, or empty
+	Phone     string   // for questions, or empty
 	Imprint   []string // of the seller
 	Notes     []string // what other steps tell the customer, in the words step-NAME
 
@@ -50,12 +54,22 @@ type item struct {
 
 // delivery has only service and price in a refund, and is empty if the refund has no shipping.
 type delivery struct {
-	Service, Carrier, Price string
-	Days                    string // working days until delivery: "2–4", "1", or empty
-	MaxDays                 int    // for the plural form after Days
+	Service, Carrier string
+	Price            string // net, or the word free
+	Days             string // working days until delivery: "2–4", "1", or empty
+	MaxDays          int    // for the plural form after Days
+
+	free bool
 }
 
-type tax struct{ Rate, Net, Tax string }
+type tax struct {
+	Rate, Net, Tax string
+	Exempt         string // why no VAT is charged: export, intra-community, other; else empty
+}
+
+// maxLines is how many lines of the order a mail shows. Gmail cuts a mail of more than 102 KB, and
+// lines have names of up to 200 characters.
+const maxLines = 40
 
 // paid is a payment. Its amount is below zero, and its method a word of package order.
 type paid struct{ Method, Date, Amount string }
@@ -66,7 +80,8 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(w.Order.Number()), Reference: line(w.Order.Reference), Invoice: p.Invoice.Number,
-		Total: amount(l, p.Invoice.Total), Address: s.address(w.Order.Customer, w.Order.ShipTo, l), Imprint: s.imprint,
+		Total: amount(l, p.Invoice.Total), Address: s.address(w.Order.Customer, w.Order.ShipTo, l),
+		Contact: s.contact, Phone: s.phone, Imprint: s.imprint,
 	}
 	id := w.Order.ID
 	if r := w.Order.Refund; r != nil {
@@ -76,7 +91,7 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	if shipping, _ := w.Shipping(); shipping != nil {
 		c.Shipping = delivery{
 			Service: line(shipping.Service), Carrier: line(shipping.Carrier), Price: amount(l, shipping.Price),
-			Days: days(shipping), MaxDays: shipping.MaxDays,
+			Days: days(shipping), MaxDays: shipping.MaxDays, free: shipping.Price.Minor == 0,
 		}
 	}
 	if s.shop != nil {
@@ -86,11 +101,14 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 		}
 		c.Link = link.String()
 	}
-	for _, ordered := range w.Order.Lines {
+	shown := min(maxLines, len(w.Order.Lines))
+	c.More = len(w.Order.Lines) - shown
+	for _, ordered := range w.Order.Lines[:shown] {
 		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), amount(l, ordered.Net())})
 	}
 	for _, t := range p.Invoice.Taxes {
-		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax)})
+		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax), exempt(t)})
+		c.Taxed = c.Taxed || t.Rate > 0
 	}
 	c.settle(w, l)
 	c.results = results(p)
@@ -133,6 +151,19 @@ func results(p *order.Progress) map[order.Step]any {
 // amount formats an amount as on the invoice, with its currency after a no-break space.
 func amount(l locale.Language, m order.Money) string {
 	return l.Money(m) + "\u00a0" + string(m.Currency)
+}
+
+func exempt(t order.Tax) string {
+	switch {
+	case t.Rate > 0:
+		return ""
+	case t.Category == order.VATExport:
+		return "export"
+	case t.Category == order.VATIntraCommunity:
+		return "intra-community"
+	default:
+		return "other"
+	}
 }
 
 // signature returns the name of the sender, or its address if there is no name.

@@ -52,6 +52,8 @@ type Config struct {
 	From   string // address of the sender
 	Seller string // name of the sender, also the signature; empty: the address
 
+	Contact string   // e-mail address for questions, printed at the foot; or empty
+	Phone   string   // printed there too; or empty
 	ReplyTo string   // address for answers; empty: that of the sender
 	Imprint []string // lines at the foot of each mail; or nil
 	Home    string   // country of the shop, which addresses leave out; or empty
@@ -75,10 +77,11 @@ type Config struct {
 // Step mails invoices and credit notes. It is safe for concurrent use; Do waits while all
 // connections are in use.
 type Step struct {
-	from   netmail.Address
-	reply  *netmail.Address // or nil: that of the sender
-	domain string           // of the sender
-	pool   *pool
+	from           netmail.Address
+	contact, phone string
+	reply          *netmail.Address // or nil: that of the sender
+	domain         string           // of the sender
+	pool           *pool
 
 	templateSets map[kind]templateSet
 	shop         *url.URL // or nil
@@ -115,7 +118,10 @@ func New(cfg Config) (*Step, error) {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places}
+	s := &Step{
+		from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places,
+		contact: line(cfg.Contact), phone: line(cfg.Phone),
+	}
 	for _, text := range cfg.Imprint {
 		s.imprint = append(s.imprint, line(text))
 	}

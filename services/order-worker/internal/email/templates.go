@@ -176,6 +176,9 @@ type rendered struct{ subject, text, html string }
 
 // write executes the templates for one mail.
 func (e templateSet) write(c content) (rendered, error) {
+	if err := e.free(&c.Shipping); err != nil {
+		return rendered{}, err
+	}
 	if err := e.note(&c); err != nil {
 		return rendered{}, err
 	}
@@ -190,6 +193,19 @@ func (e templateSet) write(c content) (rendered, error) {
 		return rendered{}, fmt.Errorf("writing the HTML: %w", err)
 	}
 	return rendered{line(strings.TrimSpace(subject.String())), text.String(), html.String()}, nil
+}
+
+// free writes the word for a delivery that costs nothing in place of its price.
+func (e templateSet) free(d *delivery) error {
+	if !d.free {
+		return nil
+	}
+	var word bounded
+	if err := e.text.ExecuteTemplate(&word, "free", nil); err != nil {
+		return fmt.Errorf("writing the word for free delivery: %w", err)
+	}
+	d.Price = line(word.String())
+	return nil
 }
 
 // note writes a note for each result that has words. A result without words is not shown.
@@ -208,10 +224,10 @@ func (e templateSet) note(c *content) error {
 	return nil
 }
 
-// largest returns a sample order with the maximum number of lines.
+// largest returns a sample order with more lines than a mail shows.
 func largest(l locale.Language) content {
-	long := content{Language: l.String(), Shipping: delivery{Service: "standard"}}
-	for range order.MaxLines {
+	long := content{Language: l.String(), Shipping: delivery{Service: "standard", free: true}, More: order.MaxLines - maxLines}
+	for range maxLines {
 		long.Lines = append(long.Lines, item{1, "Bottle", "29.90 EUR"})
 	}
 	return long
@@ -222,9 +238,10 @@ func orders(l locale.Language) []content {
 	return []content{{
 		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "2026-1042", Reference: "2026-1042", Invoice: "INV-1",
 		Link:  "https://shop.example.com/orders/ord_1",
-		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2},
-		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR"}}, Total: "82.82 EUR",
-		Paid: []paid{{order.Card, "2 November 2026", "-80.00 EUR"}}, Due: "2.82 EUR", Address: []string{"Zoë", "Street 1", "City"}, Imprint: []string{"Shop · Street 2 · City"},
+		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2, false},
+		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", ""}}, Taxed: true, Total: "82.82 EUR",
+		Paid: []paid{{order.Card, "2 November 2026", "-80.00 EUR"}}, Due: "2.82 EUR", Address: []string{"Zoë", "Street 1", "City"},
+		Contact: "help@shop.example.com", Phone: "+49 30 0", Imprint: []string{"Shop · Street 2 · City"},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
 

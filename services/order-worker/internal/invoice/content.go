@@ -7,6 +7,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/einvoice"
+	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
@@ -14,6 +15,7 @@ import (
 // pages writes the texts of the pages of one document, in its language.
 type pages struct {
 	*translation
+	home    *translation // in the language of the seller's country
 	seller  Seller
 	order   order.Order
 	subject subject
@@ -24,7 +26,7 @@ type pages struct {
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.Work) *document.Content {
-	p := pages{s.translation(w), s.seller, w.Order, subjectOf(w), s.places, *w.Progress.Invoice, settlementOf(w)}
+	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w), s.places, *w.Progress.Invoice, settlementOf(w)}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,
@@ -150,8 +152,7 @@ func (p *pages) subtotal(rows int) string {
 func (p *pages) totals() [][2]string {
 	totals := [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
 	for _, t := range p.invoice.Taxes {
-		label := fill(p.TaxOf, "rate", p.Percent(t.Rate), "net", p.Money(t.Net))
-		totals = append(totals, [2]string{label, p.Money(t.Tax)})
+		totals = append(totals, [2]string{p.taxLabel(t), p.Money(t.Tax)})
 	}
 	totals = append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
 	return append(totals, p.received(p.settlement)...)
@@ -170,12 +171,16 @@ func (p *pages) account() [][2]string {
 	}
 }
 
-// exemptions are the reasons why no VAT is charged. They follow from the planned category, not from
-// the country: the VAT table may have changed since.
+// exemptions are the reasons why no VAT is charged, in the language of the document and in that of
+// the seller, whose tax office reads it too. They follow from the planned category, not from the
+// country: the VAT table may have changed since.
 func (p *pages) exemptions() (reasons []string) {
 	for _, t := range p.invoice.Taxes {
-		reason, _ := p.exemption(t.Category)
-		reasons = append(reasons, reason)
+		for _, in := range []*translation{p.translation, p.home} {
+			if reason, _ := in.exemption(t.Category); !slices.Contains(reasons, reason) {
+				reasons = append(reasons, reason)
+			}
+		}
 	}
 	return reasons
 }

@@ -53,6 +53,9 @@ type words struct {
 	Brought   string `json:"brought"`
 	NetTotal  string `json:"net_total"`
 	TaxOf     string `json:"tax_of"`
+	NoTax     string `json:"no_tax"`
+	NoTaxOut  string `json:"no_tax_export"`
+	NoTaxIn   string `json:"no_tax_intra"`
 	Total     string `json:"total"`
 	Due       string `json:"due"`
 	AtOnce    string `json:"at_once"`
@@ -130,6 +133,20 @@ func (t *translation) exemption(category string) (reason, code string) {
 		return t.Intra, "VATEX-EU-IC"
 	default:
 		return "", ""
+	}
+}
+
+// taxLabel returns what stands before the amount of a VAT. No VAT is said in words, not as 0 %.
+func (t *translation) taxLabel(tax order.Tax) string {
+	switch {
+	case tax.Category == order.VATExport:
+		return t.NoTaxOut
+	case tax.Category == order.VATIntraCommunity:
+		return t.NoTaxIn
+	case tax.Rate == 0:
+		return t.NoTax
+	default:
+		return fill(t.TaxOf, "rate", t.Percent(tax.Rate), "net", t.Money(tax.Net))
 	}
 }
 

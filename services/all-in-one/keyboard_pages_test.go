@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -81,6 +83,51 @@ func TestDeskByKeyboard(t *testing.T) {
 		t.Error("single keys work although they are switched off")
 	}
 	b.clean()
+}
+
+// TestReplayByKeyboard finds a dead letter, edits and saves it, and replays it, with keys alone.
+func TestReplayByKeyboard(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, "--workers", "0")
+	s.work(t)
+	id := s.deadOrder(t, "Zoë")
+	l, err := s.api.DeadLetter(t.Context(), id)
+	must(t, err)
+	b := s.browse(t)
+	b.open("/")
+	b.presses("g", "d")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".causes")))
+	b.presses("j", "\r")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".letters")))
+	b.presses("j", "\r")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".sticky")))
+	b.presses("e")
+	b.do(chromedp.WaitVisible(chromedp.CSS("textarea")))
+	b.tabsTo("textarea")
+	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.presses(strings.Split(strings.Replace(string(l.Edit.Value), `"AQ"`, `"DE"`, 1), "")...)
+	replay := `.sticky form[action$="/replay"] .btn`
+	b.do(chromedp.KeyEvent("\r", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible(chromedp.CSS(replay)))
+	b.tabsTo(replay)
+	b.presses("\r")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".strip.run")))
+	s.ends(t, l.Order, "confirmed")
+	b.clean()
+}
+
+// tabsTo moves the focus with the Tab key until an element has it, which shows it.
+func (b *tab) tabsTo(selector string) {
+	b.t.Helper()
+	for range 100 {
+		b.presses("\t")
+		if js[bool](b, `document.activeElement.matches(`+strconv.Quote(selector)+`)`) {
+			if js[string](b, `getComputedStyle(document.activeElement).outlineStyle`) == "none" {
+				b.t.Errorf("%s does not show its focus", selector)
+			}
+			return
+		}
+	}
+	b.t.Fatalf("Tab does not reach %s", selector)
 }
 
 // TestTopicPageIsAccessible has dead letters of another program.

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -81,6 +82,31 @@ func TestOperationsAreAccessible(t *testing.T) {
 	if got := js[int](b, `document.querySelectorAll(".plot canvas").length`); got != 2 {
 		t.Errorf("got %d charts, want 2", got)
 	}
+	b.clean()
+}
+
+// TestBreakItWithoutScripts uses the forms of the section in a browser without JavaScript.
+func TestBreakItWithoutScripts(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, "--workers-as-processes", "--workers", "0")
+	b := s.browse(t)
+	b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	b.open("/ops")
+	b.has("#strips", "No worker is running")
+	b.submit(`form[action="/ops/break/workers"] [value=add]`, `#break-worker`)
+	b.do(chromedp.Click(chromedp.CSS(`form[action="/ops/break/mail"] [value=busy]`)))
+	b.submit(`form[action="/ops/break/mail"] .btn`, `form[action="/ops/break/mail"] [value=busy][checked]`)
+	b.do(chromedp.Click(chromedp.CSS(`form[action="/ops/break/mail"] [value=works]`)))
+	b.submit(`form[action="/ops/break/mail"] .btn`, `form[action="/ops/break/mail"] [value=works][checked]`)
+	b.submit(`form[action="/ops/break/load"] [name=orders][value="100"] ~ .btn`, "#break-load p")
+	for _, err := range s.api.WatchStats(t.Context()) { // looks again with each event
+		must(t, err)
+		b.open("/ops")
+		if strings.Contains(js[string](b, `document.querySelector("#break-load").innerText`), "100 of 100 orders placed") {
+			break
+		}
+	}
+	b.submit(`form[action="/ops/break/workers"] [value=kill]`, "#break-workers")
 	b.clean()
 }
 

@@ -316,12 +316,13 @@ func (s *site) states(t *testing.T) []string {
 		}, "", 0)
 		must(t, err)
 		s.ends(t, o.ID, status)
-		paths = append(paths, "/orders/"+o.ID)
+		paths = append(paths, "/orders/"+o.ID, "/orders/"+o.ID+"/refund")
 	}
 	return paths
 }
 
-// accessible runs axe in the page, light and dark, on wide and narrow screens. 320 px is a zoom of 400 %.
+// accessible runs axe in the page, light, dark and with forced colours, on wide and narrow screens. 320 px is a
+// zoom of 400 %.
 func (b *tab) accessible(what string) {
 	b.t.Helper()
 	type violation struct {
@@ -329,12 +330,16 @@ func (b *tab) accessible(what string) {
 		Nodes []string
 	}
 	js[int](b, axe+";0")
-	schemes, widths := []string{"light", "dark"}, []int64{1280, 390, 320}
+	schemes, widths := []string{"light", "dark", "forced"}, []int64{1280, 390, 320}
 	if slowdown > 1 { // the race detector looks at the program: one look at the page is enough
 		schemes, widths = schemes[:1], widths[:1]
 	}
 	for _, scheme := range schemes {
-		b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}))
+		looks := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "forced-colors", Value: "none"}}
+		if scheme == "forced" {
+			looks[0].Value, looks[1].Value = "dark", "active"
+		}
+		b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: looks}))
 		for _, width := range widths {
 			b.do(chromedp.EmulateViewport(width, 900))
 			for _, v := range js[[]violation](b, "axe.run().then(r => r.violations.map(v => ({ID: v.id, Nodes: v.nodes.map(n => n.html)})))") {

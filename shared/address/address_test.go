@@ -49,7 +49,7 @@ func TestPostalCodesOfACountry(t *testing.T) {
 	for _, row := range []struct{ country, code, want string }{
 		{"DE", "10115", ""},
 		{"DE", " 10115 ", ""},
-		{"DE", "1011", "must be a postal code of Germany, such as 26133"},
+		{"DE", "1011", "must be a postal code of Germany, such as 26133: DE has five digits, not four; a spreadsheet may have dropped a zero"},
 		{"DE", "", "must be a postal code of Germany, such as 26133"},
 		{"GB", "ec1y 8sy", ""},
 		{"GB", "12345", "must be a postal code of United Kingdom, such as EC1Y 8SY"},
@@ -71,14 +71,25 @@ func TestLinesAreInTheSequenceOfTheCountry(t *testing.T) {
 	t.Parallel()
 	all := load(t)
 	a := order.Address{Line1: "1 Main Street", Line2: "Flat 2", City: "Town", Region: "Region", PostalCode: "12345"}
-	for country, want := range map[string][]string{
-		"DE": {"1 Main Street", "Flat 2", "12345 Town", "Region"},
-		"US": {"1 Main Street", "Flat 2", "Town Region 12345"},
-		"JP": {"12345", "Region", "Town", "1 Main Street", "Flat 2"},
-		"HK": {"Region", "Town", "1 Main Street", "Flat 2", "12345"},
+	japanese := order.Address{Line1: "永田町1丁目7-1", City: "千代田区", Region: "東京都", PostalCode: "〒１０００００５"}
+	for _, row := range []struct {
+		country string
+		address order.Address
+		want    []string
+	}{
+		{"DE", a, []string{"1 Main Street", "Flat 2", "12345 Town", "Region"}},
+		{"US", a, []string{"1 Main Street", "Flat 2", "Town Region 12345"}},
+		{"GB", order.Address{Line1: "1 St", City: "London", PostalCode: "ec1y8sy"}, []string{"1 St", "London", "EC1Y 8SY"}},
+		{"HU", order.Address{Line1: "Fő utca 1.", City: "Budapest", PostalCode: "H-1011"}, []string{"Budapest", "Fő utca 1.", "1011"}},
+		{"SE", order.Address{Line1: "Gatan 1", City: "Stockholm", PostalCode: "S-11455"}, []string{"Gatan 1", "114 55 Stockholm"}},
+		{"JP", a, []string{"1 Main Street", "Flat 2", "Town Region", "12345"}},
+		{"JP", japanese, []string{"100-0005", "東京都", "千代田区", "永田町1丁目7-1"}},
+		{"KR", order.Address{Line1: "세종대로 1", City: "중구", Region: "서울", PostalCode: "03172"}, []string{"서울 중구", "세종대로 1", "03172"}},
+		{"HK", a, []string{"1 Main Street", "Flat 2", "Town", "Region", "12345"}},
+		{"US", order.Address{Line1: "1 St", City: "Town"}, []string{"1 St", "Town"}},
 	} {
-		if diff := cmp.Diff(want, all.Of(country).Lines(a)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", country, diff)
+		if diff := cmp.Diff(row.want, all.Of(row.country).Lines(row.address)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.country, diff)
 		}
 	}
 	if got := all.Of("US").Rows; !slices.Equal(got[1], []address.Field{address.City, address.Region, address.PostalCode}) {

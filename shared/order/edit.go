@@ -35,6 +35,7 @@ var fields = []field{
 	{"/placed_at", always, func(o *Order) any { return o.PlacedAt }},
 	{"/owner", always, func(o *Order) any { return o.Owner }},
 	{"/link_token", always, func(o *Order) any { return o.LinkToken }},
+	{"/payment", always, func(o *Order) any { return o.Payment }},
 	{"/refund", always, func(o *Order) any { return o.Refund }},
 	{"/customer/name", printed, func(o *Order) any { return o.Customer.Name }},
 	{"/customer/company", printed, func(o *Order) any { return o.Customer.Company }},

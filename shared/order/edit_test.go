@@ -112,6 +112,7 @@ func TestARefundKeepsWhatItsInvoicePrints(t *testing.T) {
 		"/items":         func(o *order.Order) { o.Lines = append(o.Lines, order.Line{SKU: "B"}) },
 		"/ship_to":       func(o *order.Order) { o.ShipTo.Country = "FR" },
 		"/customer/name": func(o *order.Order) { o.Customer.Name = "Eve" },
+		"/payment":       func(o *order.Order) { o.Payment = &order.Payment{Method: order.ByInvoice} },
 		"/refund":        func(o *order.Order) { r := *o.Refund; r.Tax = order.EUR.Cents(20); o.Refund = &r },
 		"":               func(o *order.Order) { o.Customer.Email = "eve@example.com" },
 	} {
@@ -161,7 +162,7 @@ func TestFieldsOfANewerVersionCannotBeEdited(t *testing.T) {
 
 func TestLockedNamesWhatMustStay(t *testing.T) {
 	t.Parallel()
-	always := []string{"/schema", "/id", "/placed_at", "/owner", "/link_token", "/refund"}
+	always := []string{"/schema", "/id", "/placed_at", "/owner", "/link_token", "/payment", "/refund"}
 	all := append(append([]string{}, always...), "/customer/name", "/customer/company", "/customer/vat_id", "/ship_to",
 		"/bill_to", "/reference", "/buyer_reference", "/purchase_order", "/service", "/items")
 	if diff := cmp.Diff(always, shop().Locked(false)); diff != "" {

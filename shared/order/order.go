@@ -30,8 +30,10 @@ type Order struct {
 	// Reference is the number that the shop gave the order, BuyerReference and PurchaseOrder are those
 	// that the buyer asked for on the invoice. Each may be empty, and none needs to be unique.
 	Reference, BuyerReference, PurchaseOrder string
-	Refund                                   *Refund // nil for an order, set for a refund
-	Cause                                    Cause   // who placed it; not part of Source
+	// Payment is what was paid when the order was placed, or how it is to be paid; nil: nothing is said.
+	Payment *Payment
+	Refund  *Refund // nil for an order, set for a refund
+	Cause   Cause   // who placed it; not part of Source
 	// Owner is whose order it is: who placed it or, for a refund, whose order is refunded. It is zero for
 	// the order of a guest, and for one of another program that names no owner.
 	Owner Actor
@@ -100,6 +102,9 @@ func (o Order) BodyHash() string {
 	if c.VATID != "" {
 		// A line cannot end like this: it would not be a quantity.
 		fields = append(fields, c.VATID)
+	}
+	if p := o.Payment; p != nil { // without the time: the reference identifies the payment
+		fields = append(fields, "payment", p.Method, p.Reference, p.Amount.String())
 	}
 	fields = append(fields, o.billingFields()...)
 	if r := o.Refund; r != nil {

@@ -26,6 +26,7 @@ type Work struct {
 	Order    Order
 	Origin   Origin
 	Progress Progress
+	Payments []Payment // received so far, in the order in which they were recorded; never shortened
 	// Document is the issued invoice (PDF) while the order is in flight; nil until a step renders it or
 	// it is loaded. It is stored in orders.invoices and never in orders.status.
 	Document []byte
@@ -100,6 +101,7 @@ type Invoice struct {
 	Net      Money     // lines and shipping
 	Tax      Money     // sum of Taxes
 	Total    Money     // Net + Tax
+	Payments int       // how many of the order's payments the document states: the first ones
 	// Announced is the lowest offset of orders.invoices at which the issued document can be.
 	Announced int64
 	Kept      *Kept // the issued document; nil before it is stored

@@ -17,6 +17,8 @@ type Refund struct {
 	Shipping Money   // net, the refunded part of the shipping price
 	Tax      Money   // VAT of lines and shipping
 	Invoice  Invoice // the corrected one, without Kept
+	PayBack  Money   // the part of the total that is paid back; the rest reduces what is still due
+	Method   string  // by which the order was paid, if that was one; or empty
 }
 
 // Refund is the ID of an order's refund with a number. A client that refunds an order takes the next
@@ -44,7 +46,7 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 		return Order{}, v.found
 	}
 	r := &Refund{Of: w.Order.ID, Number: len(before) + 1, Shipping: EUR.Cents(0), Invoice: *i}
-	r.Invoice.Announced, r.Invoice.Kept = 0, nil
+	r.Invoice.Announced, r.Invoice.Kept, r.Invoice.Payments = 0, nil, 0
 	p := w.Order
 	o := Order{
 		ID: r.Of.Refund(r.Number), Customer: p.Customer, ShipTo: p.ShipTo, BillTo: p.BillTo, Service: p.Service,
@@ -67,6 +69,7 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 		v.add("", "nothing of the order is left to refund")
 	}
 	r.Tax = net.Plus(o.Refunded()).Percent(i.Taxes[0].Rate).Plus(tax.Times(-1))
+	r.payBack(w.Payments, w.balance(before), o.Refunded().Plus(r.Tax))
 	return o, v.found
 }
 

@@ -35,15 +35,17 @@ type Change struct {
 
 // The reasons of changes that answer a request and leave the status as it is.
 const (
-	AlreadyDone   = "already-done"   // replay refused: the order has ended
-	Conflict      = "conflict"       // replay refused: the order has a newer dead letter, or is in progress
-	CancelRefused = "cancel-refused" // cancel refused: the invoice is issued, or the order has ended
-	EditRefused   = "edit-refused"   // replay refused: its edit is no order, or changes what must stay
+	AlreadyDone     = "already-done"   // replay refused: the order has ended
+	Conflict        = "conflict"       // replay refused: the order has a newer dead letter, or is in progress
+	CancelRefused   = "cancel-refused" // cancel refused: the invoice is issued, or the order has ended
+	EditRefused     = "edit-refused"   // replay refused: its edit is no order, or changes what must stay
+	PaymentReceived = "payment-received"
+	PaymentRefused  = "payment-refused" // another payment has its reference, or the order has too many
 )
 
 // Answers reports whether the change only answers a request.
 func (c Change) Answers() bool {
-	return slices.Contains([]string{AlreadyDone, Conflict, CancelRefused, EditRefused}, c.Reason)
+	return slices.Contains([]string{AlreadyDone, Conflict, CancelRefused, EditRefused, PaymentReceived, PaymentRefused}, c.Reason)
 }
 
 // DeadLetter points to an order's dead letter in the dead-letter topic.
@@ -57,10 +59,14 @@ type DeadLetter struct {
 
 // Begin returns the state of an order that was just placed.
 func (o Order) Begin(at Origin) State {
-	return State{
+	s := State{
 		Work: Work{Order: o, Origin: at}, BodyHash: o.BodyHash(), Status: Accepted,
 		Timeline: []Change{{At: o.PlacedAt, Status: Accepted}},
 	}
+	if p := o.Payment; p != nil && p.Method != ByInvoice {
+		s.Payments = []Payment{*p}
+	}
+	return s
 }
 
 // ErrTransition is returned by Record for a change that the lifecycle does not allow. It is a bug of

@@ -39,6 +39,7 @@ func (o Order) Validate() []Invalid {
 		v.add("/service", "must be standard or express")
 	}
 	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, maxNote)
+	v.payment(o.Payment)
 	if o.Refund != nil {
 		v.refund(o)
 	}
@@ -122,6 +123,12 @@ func (v *checker) refund(o Order) {
 	}
 	if min(r.Shipping.Minor, r.Tax.Minor) < 0 {
 		v.add("/refund", "must have no amounts below 0.00")
+	}
+	if r.PayBack.Minor < 0 || o.Reduces().Minor < 0 {
+		v.add("/refund/pay_back", "must be from 0.00 to the total of the refund")
+	}
+	if o.Payment != nil {
+		v.add("/payment", "must not be set for a refund")
 	}
 	if len(o.Lines) == 0 && r.Shipping.Minor == 0 {
 		v.add("/items", "must have lines, unless shipping is refunded")

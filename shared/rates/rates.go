@@ -59,9 +59,60 @@ type Refused struct {
 // Error is Detail.
 func (r *Refused) Error() string { return r.Detail }
 
+// Quote is Ship for an order that is not placed yet: it refuses what Check refuses.
+func (c *Card) Quote(o order.Order) (*order.Shipping, error) {
+	s, err := c.Ship(o)
+	if err != nil {
+		return nil, err
+	}
+	if r := c.boxed(o, s); r != nil {
+		return nil, r
+	}
+	return s, nil
+}
+
+// Check returns the fault of an order to a packing station or a PO box by express, or of items that
+// only a carrier takes that delivers to streets. An order that cannot be shipped at all has no fault:
+// it becomes a dead letter, for an operator to change.
+func (c *Card) Check(o *order.Order) []order.Invalid {
+	s, err := c.Ship(*o)
+	if err != nil {
+		return nil
+	}
+	if r := c.boxed(*o, s); r != nil {
+		return []order.Invalid{{Pointer: r.Pointer, Detail: r.Detail}}
+	}
+	return nil
+}
+
+// boxed returns why an order cannot be shipped to a packing station or a PO box, or nil.
+func (c *Card) boxed(o order.Order, s *order.Shipping) *Refused {
+	switch {
+	case address.Box(o.ShipTo) == "":
+		return nil
+	case o.Service == order.Express:
+		return &Refused{
+			failure.NoRoute, "/service",
+			"must be standard: express is not delivered to a packing station or a PO box; for express, give a street and a house number",
+		}
+	case c.streetOnly(s.Carrier):
+		return &Refused{
+			failure.TooHeavy, "/ship_to/line1",
+			"must be a street and a house number: items of this size or weight go by freight, which is not delivered to a packing station or a PO box",
+		}
+	}
+	return nil
+}
+
+// streetOnly reports whether a carrier does not deliver to packing stations and PO boxes.
+func (c *Card) streetOnly(name string) bool {
+	return slices.ContainsFunc(c.file.Carriers, func(k carrier) bool { return k.Name == name && k.StreetOnly })
+}
+
 // Ship calculates how an order is shipped, and the price. It does no I/O, and equal orders give
-// equal results. Its only error is Refused, for the country, the service or the items, whichever
-// fails first.
+// equal results. To a packing station or PO box a carrier that delivers only to streets is used if no
+// other can: such an order is one of another program, or was placed with another card. The only error
+// is Refused, for the country, the service or the items, whichever fails first.
 func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
 	z := zoneOf(c.file.zones, to)
@@ -72,7 +123,7 @@ func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	if len(offered) == 0 {
 		return nil, &Refused{failure.NoRoute, "/service", fmt.Sprintf("zone %s has no %s service", z.Name, o.Service)}
 	}
-	s, err := cheapest(offered, o.Lines, c.file.Step, zoneOf(c.file.remote, to) != nil)
+	s, err := c.cheapest(offered, o)
 	if err != nil {
 		return nil, &Refused{failure.TooHeavy, "/items", fmt.Sprintf("zone %s, %s: %v", z.Name, o.Service, err)}
 	}
@@ -83,6 +134,19 @@ func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 		s.Price, s.Fuel, s.Remote, s.Oversize = free, free, free, free
 	}
 	return s, nil
+}
+
+// cheapest ships an order with the cheapest tariff, to a packing station or PO box if possible with one
+// of a carrier that delivers there.
+func (c *Card) cheapest(tariffs []tariff, o order.Order) (*order.Shipping, error) {
+	remote := zoneOf(c.file.remote, o.ShipTo) != nil
+	if address.Box(o.ShipTo) != "" {
+		boxes := slices.DeleteFunc(slices.Clone(tariffs), func(t tariff) bool { return t.carrier.StreetOnly })
+		if s, err := cheapest(boxes, o.Lines, c.file.Step, remote); err == nil {
+			return s, nil
+		}
+	}
+	return cheapest(tariffs, o.Lines, c.file.Step, remote)
 }
 
 // cheapest ships lines with the cheapest tariff. Its error has the reason of each carrier that
@@ -160,6 +224,7 @@ type carrier struct {
 		Over  int    `yaml:"over_mm"`
 		Price string `yaml:"a_parcel"`
 	} `yaml:"oversize"` // or empty: none
+	StreetOnly bool `yaml:"street_only"` // does not deliver to packing stations and PO boxes
 
 	most             [3]int // Size; set by check
 	fuel             int    // hundredths of a percent

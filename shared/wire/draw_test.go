@@ -47,11 +47,24 @@ func drawOrder(t *rapid.T) order.Order {
 	if o.Owner = drawActor(t, "owner"); o.Owner == (order.Actor{}) && rapid.Bool().Draw(t, "of a guest") {
 		o.LinkToken = rapid.StringMatching("[a-z2-7]{26}").Draw(t, "link token")
 	}
-	if rapid.Bool().Draw(t, "is a refund") {
+	switch rapid.SampledFrom([]string{"", "a refund", "paid", "to be paid"}).Draw(t, "kind") {
+	case "a refund":
 		refund(t, &o)
+	case "paid":
+		o.Payment = new(drawPayment(t))
+	case "to be paid":
+		o.Payment = &order.Payment{Method: order.ByInvoice}
 	}
 	billing(t, &o)
 	return o
+}
+
+// drawPayment draws a payment that is valid.
+func drawPayment(t *rapid.T) order.Payment {
+	return order.Payment{
+		Method: rapid.SampledFrom(order.Methods()).Draw(t, "method"), Reference: "x" + text(t, "reference"),
+		PaidAt: instant(t, "paid at"), Amount: order.EUR.Cents(1 + rapid.Int64Range(0, order.MaxPayment-1).Draw(t, "paid")),
+	}
 }
 
 // billing draws the numbers that people gave the order, and whom its invoice is addressed to.
@@ -94,6 +107,9 @@ func refund(t *rapid.T, o *order.Order) {
 			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: net}}, Net: net, Tax: net, Total: net,
 		},
 	}
+	total := o.Refunded().Plus(o.Refund.Tax).Minor
+	o.Refund.PayBack = order.EUR.Cents(rapid.Int64Range(0, total).Draw(t, "paid back"))
+	o.Refund.Method = rapid.SampledFrom([]string{"", order.Card}).Draw(t, "method")
 	o.ID = o.ID.Refund(o.Refund.Number)
 }
 
@@ -130,6 +146,7 @@ func drawProgress(t *rapid.T) order.Progress {
 				Rate:     count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate"),
 			})
 		}
+		p.Invoice.Payments = count(t, "stated", 3)
 		p.Invoice.Announced = rapid.Int64Min(0).Draw(t, "announced")
 		if rapid.Bool().Draw(t, "kept") {
 			p.Invoice.Kept = &order.Kept{Offset: rapid.Int64Min(0).Draw(t, "offset"), SHA256: "ab", Bytes: count(t, "bytes", 1e6)}
@@ -173,6 +190,10 @@ func drawState(t *rapid.T) order.State {
 	o := drawOrder(t)
 	s := o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: rapid.Int64Min(0).Draw(t, "origin")})
 	s.Edit = count(t, "edit", 2)
+	s.Payments = nil
+	for range count(t, "payments", 3) {
+		s.Payments = append(s.Payments, drawPayment(t))
+	}
 	s.Progress, s.Replays, s.Unknown = drawProgress(t), count(t, "replays", 9), drawExtra(t, "priority", "Region")
 	for rev := range int64(count(t, "changes", 60)) {
 		kafkatest.Force(&s, order.Change{

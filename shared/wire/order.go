@@ -68,7 +68,8 @@ type orderValue struct {
 	Owner    string    `json:"owner,omitempty"`
 	Token    string    `json:"link_token,omitempty"`
 	references
-	Refund *refund `json:"refund,omitempty"`
+	Payment *paymentValue `json:"payment,omitempty"`
+	Refund  *refund       `json:"refund,omitempty"`
 }
 
 // references are the numbers that people gave an order.
@@ -86,6 +87,8 @@ type refund struct {
 	Shipping money         `json:"shipping"`
 	Tax      money         `json:"tax"`
 	Invoice  *invoiceValue `json:"invoice"`
+	PayBack  money         `json:"pay_back,omitzero"`
+	Method   string        `json:"method,omitempty"`
 }
 
 type customer struct {
@@ -155,7 +158,7 @@ func orderJSON(o order.Order) []byte {
 	v := orderValue{
 		Schema: schemaOf(o), ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
-		Owner: o.Owner.String(), Token: o.LinkToken,
+		Owner: o.Owner.String(), Token: o.LinkToken, Payment: fromPayment(o.Payment),
 		references: references{o.Reference, o.BuyerReference, o.PurchaseOrder},
 	}
 	if b := o.BillTo; b != nil {
@@ -165,7 +168,7 @@ func orderJSON(o order.Order) []byte {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	if r := o.Refund; r != nil {
-		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice)}
+		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice), money(r.PayBack), r.Method}
 	}
 	return mustJSON(v)
 }
@@ -185,6 +188,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,
 		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
 		Owner: parseActor(v.Owner), LinkToken: linkToken(v.Token),
+		Payment:   v.Payment.payment(),
 		Reference: v.Reference, BuyerReference: v.BuyerReference, PurchaseOrder: v.PurchaseOrder,
 		Source: compact(data),
 	}
@@ -207,6 +211,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		o.Refund = &order.Refund{
 			Of: r.Of, Number: r.Number, Key: r.Key, Reason: r.Reason,
 			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Invoice: *r.Invoice.invoice(),
+			PayBack: order.Money(r.PayBack), Method: r.Method,
 		}
 	}
 	return o, nil

@@ -75,7 +75,7 @@ func ReadState(r *kgo.Record) (order.State, error) {
 	}
 	s := order.State{
 		Work: order.Work{
-			Order: o, Progress: progress,
+			Order: o, Progress: progress, Payments: payments(v.Payments),
 			Origin: order.Origin{Incarnation: v.Incarnation, Partition: r.Partition, Offset: v.Origin},
 		},
 		BodyHash: v.BodyHash, Status: v.Status, Rev: v.Rev, Replays: v.Replays, Edit: v.Edit,
@@ -144,6 +144,7 @@ type stateValue struct {
 	Status      order.Status    `json:"status"`
 	Rev         int64           `json:"rev"`
 	Progress    json.RawMessage `json:"progress"`
+	Payments    []paymentValue  `json:"payments,omitempty"`
 	Timeline    []change        `json:"timeline"`
 	DeadLetter  *deadLetter     `json:"dead_letter,omitempty"`
 	Replays     int             `json:"replays,omitempty"`
@@ -171,7 +172,7 @@ type deadLetter struct {
 func stateJSON(s order.State) []byte {
 	v := stateValue{
 		Schema: schemaOf(s.Order), Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
-		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Replays: s.Replays, Edit: s.Edit,
+		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Payments: fromPayments(s.Payments), Replays: s.Replays, Edit: s.Edit,
 		DeadLetter: (*deadLetter)(s.DeadLetter),
 	}
 	for _, c := range s.Timeline {

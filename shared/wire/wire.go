@@ -11,6 +11,7 @@
 //	orders.waiting    Parked                  an order that waits for a dependency
 //	orders.replay     ReplayRequest           an operator asks for a replay
 //	                  CancelRequest           a customer asks for a cancel
+//	                  PaymentRequest          money was received for an order
 //	orders.status     State, ReadState        the whole state of an order after a change
 //	                  Claim                   a worker claims the partition
 //	orders.invoices   Invoice, Issued         an issued document
@@ -84,6 +85,7 @@ const (
 	typeWaiting    = "orders.waiting"
 	typeReplay     = "orders.replay"
 	TypeCancel     = "orders.cancel"
+	TypePayment    = "orders.payment"
 	TypeStatus     = "orders.status"
 	TypeClaim      = "orders.claim"
 	TypeInvoice    = "orders.invoice"

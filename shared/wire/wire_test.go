@@ -154,6 +154,8 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	waiting.Status, waiting.Retries, waiting.Since = order.Waiting, 0, time.Time{}
 	guest := w.Order
 	guest.Owner, guest.LinkToken, guest.Cause = order.Actor{}, "mfzwizltoq2gk3tunfxw42lomq", order.Cause{}
+	prepaid := w.Order
+	prepaid.Payment = new(paid())
 	billed := w.Order
 	billed.Customer.Company, billed.Reference, billed.BuyerReference, billed.PurchaseOrder = "Example Studio", "2026-1042", "04011000-12345-34", "PO-7"
 	billed.BillTo = &order.BillTo{
@@ -173,6 +175,8 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 		"retrying":  retrying.Record(),
 		"waiting":   waiting.Record(),
 		"replay":    replay.Record(),
+		"payment":   wire.PaymentRequest{Order: w.Order.ID, Origin: w.Origin, StateAt: 17, Payment: paid(), Cause: asked, At: at}.Record(),
+		"paid":      wire.Order(prepaid),
 		"cancel":    wire.CancelRequest{Order: w.Order.ID, Origin: w.Origin, Cause: asked, At: at}.Record(),
 		"forecast":  forecast().Record(),
 		"refused":   answered().Record(),
@@ -221,6 +225,7 @@ func finished() *order.State {
 		Email:  &order.Email{MessageID: "ord_0123456789abcdefghijklmnop.invoice@example.com", Date: at},
 		Others: map[order.Step]json.RawMessage{"gift": []byte(`{"wrapped":true}`), order.StepShipping: []byte(`{"tracking":"JD01"}`)},
 	}
+	s.Payments, s.Progress.Invoice.Payments = []order.Payment{paid()}, 1
 	s.Document = []byte("%PDF")
 	return &s
 }

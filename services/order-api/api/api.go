@@ -38,6 +38,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/services/order-api/internal/web"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/rates"
@@ -109,7 +110,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	products, card, pages, err := cfg.shop()
+	shop, err := cfg.shop()
 	if err != nil {
 		return err
 	}
@@ -133,25 +134,25 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	in := intake.New(k.orders, v, products.Price, intake.Config{
+	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
-	})
+	}, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
 		return err
 	}
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	auth.record(acts, cfg.Log)
-	replays, expiring, sums := cfg.jobs(k, v, d, products.Price), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
+	replays, expiring, sums := cfg.jobs(k, v, d, shop.products.Price), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch, sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
-			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: pages,
-			Decisions: desk.NewDecisions(d, k.layout, products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
-		}, in, v, d, products, card))
+			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
+			Decisions: desk.NewDecisions(d, k.layout, shop.products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
+		}, in, v, d, shop.products, shop.card))
 	})
 }
 
@@ -174,18 +175,26 @@ func (cfg *Config) stats(k *clients, v *view.View, in *intake.Intake) *stats.Sta
 	})
 }
 
-// shop loads the catalogue, the rate card for quotes, and the pages.
-func (cfg *Config) shop() (*catalogue.Catalogue, *rates.Card, *web.Pages, error) {
-	products, err := catalogue.Load(cfg.Catalogue)
-	if err != nil {
-		return nil, nil, nil, err
+// shop is what orders are placed with.
+type shop struct {
+	places   *address.Countries
+	products *catalogue.Catalogue
+	card     *rates.Card // for quotes
+	pages    *web.Pages
+}
+
+func (cfg *Config) shop() (s shop, err error) {
+	if s.places, err = address.Load(); err != nil {
+		return s, err
 	}
-	card, err := rates.Load(cfg.RateCard)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("reading the rate card: %w", err)
+	if s.products, err = catalogue.Load(cfg.Catalogue); err != nil {
+		return s, err
 	}
-	pages, err := web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
-	return products, card, pages, err
+	if s.card, err = rates.Load(cfg.RateCard); err != nil {
+		return s, fmt.Errorf("reading the rate card: %w", err)
+	}
+	s.pages, err = web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
+	return s, err
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

@@ -49,6 +49,9 @@ func (t *table) parked(r *kgo.Record) (*entry, error) {
 // requested returns the order of a request. A replay continues it. After a cancellation the worker
 // writes the void record of the number, after the state.
 func (t *table) requested(r *kgo.Record) (*entry, error) {
+	if wire.Type(r) == wire.TypePayment {
+		return nil, nil // it leaves the status of the order as it is
+	}
 	if wire.Type(r) != wire.TypeCancel {
 		q, err := wire.ReadReplayRequest(r)
 		if err != nil {

@@ -30,7 +30,7 @@ func (t *table) of(offset int64) *replays {
 
 // ask adds a record of the topic for replays, if a job asks for a replay. Dry runs change nothing.
 func (t *table) ask(r *kgo.Record) error {
-	if wire.Type(r) == wire.TypeCancel || wire.IsDryRun(r) {
+	if kind := wire.Type(r); kind == wire.TypeCancel || kind == wire.TypePayment || wire.IsDryRun(r) {
 		return nil
 	}
 	q, err := wire.ReadReplayRequest(r)

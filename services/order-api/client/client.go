@@ -124,7 +124,14 @@ func (c *Client) place(ctx context.Context, path string, body []byte, key string
 		header.Set("Prefer", fmt.Sprintf("wait=%d", int(wait.Seconds())))
 	}
 	var o Order
-	return o, c.call(ctx, http.MethodPost, path, header, body, &o)
+	resp, err := c.send(ctx, http.MethodPost, path, header, body)
+	if err != nil {
+		return o, err
+	}
+	defer resp.Body.Close()
+	err = read(resp, path, &o)
+	o.Replayed = resp.Header.Get("Idempotent-Replayed") == "true"
+	return o, err
 }
 
 // Order returns the current state of an order.
@@ -139,7 +146,7 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 		Orders []Order
 		Next   string
 	}
-	err := c.get(ctx, "/v1/orders"+query("kind", q.Kind, "status", q.Status, "customer", q.Customer, "from", moment(q.From), "to", moment(q.To),
+	err := c.get(ctx, "/v1/orders"+query("kind", q.Kind, "status", q.Status, "customer", q.Customer, "reference", q.Reference, "from", moment(q.From), "to", moment(q.To),
 		"limit", number(q.Limit), "cursor", q.Cursor), &page)
 	return page.Orders, page.Next, err
 }
@@ -151,6 +158,17 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 func (c *Client) Cancel(ctx context.Context, id, reason string) (Order, error) {
 	var o Order
 	return o, c.act(ctx, "/v1/orders/"+url.PathEscape(id)+"/cancel", reason, &o)
+}
+
+// Pay records a payment for an order, and returns the order. It waits up to wait, at most 60 seconds, until
+// the payment is recorded; below a second it does not wait. Repeating it is safe. The same reference with
+// another amount or method is a *Problem of type /problems/payment-conflict.
+func (c *Client) Pay(ctx context.Context, id string, p Payment, wait time.Duration) (Order, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return Order{}, err
+	}
+	return c.place(ctx, "/v1/orders/"+url.PathEscape(id)+"/payments", body, "", wait)
 }
 
 // act sends a request that has a reason as its only content.
@@ -234,7 +252,12 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		return err
 	}
 	defer resp.Body.Close()
-	return reading(method, path, json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxJSON)).Decode(into))
+	return read(resp, path, into)
+}
+
+// read decodes the JSON of a response.
+func read(resp *http.Response, path string, into any) error {
+	return reading(resp.Request.Method, path, json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxJSON)).Decode(into))
 }
 
 // reading adds the request to an error of reading its response. It returns nil for nil.

@@ -124,10 +124,10 @@ func TestRequestsContainTheArguments(t *testing.T) {
 		{func() error { _, _, err := c.Orders(ctx, client.OrderQuery{}); return err }, "GET /v1/orders"},
 		{
 			func() error {
-				_, _, err := c.Orders(ctx, client.OrderQuery{Kind: "refund", Status: "dead", Customer: "a&b", From: at, To: at.Add(time.Hour), Limit: 7, Cursor: "x"})
+				_, _, err := c.Orders(ctx, client.OrderQuery{Kind: "refund", Status: "dead", Customer: "a&b", Reference: "7/8", From: at, To: at.Add(time.Hour), Limit: 7, Cursor: "x"})
 				return err
 			},
-			"GET /v1/orders?cursor=x&customer=a%26b&from=2026-03-01T12%3A00%3A00Z&kind=refund&limit=7&status=dead&to=2026-03-01T13%3A00%3A00Z",
+			"GET /v1/orders?cursor=x&customer=a%26b&from=2026-03-01T12%3A00%3A00Z&kind=refund&limit=7&reference=7%2F8&status=dead&to=2026-03-01T13%3A00%3A00Z",
 		},
 		{func() error { _, err := c.Invoice(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.pdf"},
 		{func() error { _, err := c.InvoiceXML(ctx, "ord_1"); return err }, "GET /v1/orders/ord_1/invoice.xml"},

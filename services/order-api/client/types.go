@@ -14,6 +14,7 @@ type NewOrder struct {
 	Service  string   `json:"service"` // "standard" or "express"
 	Items    []Item   `json:"items"`
 	Note     string   `json:"note,omitempty"`
+	Payment  *Payment `json:"payment,omitempty"` // what was paid, or the method "invoice" alone
 	References
 }
 
@@ -46,6 +47,9 @@ type Order struct {
 	Service    string         `json:"service"`
 	Items      []Item         `json:"items"`
 	Note       string         `json:"note,omitempty"`
+	Payment    *Payment       `json:"payment,omitempty"`  // as placed with the order
+	Payments   []Payment      `json:"payments,omitempty"` // received so far
+	Balance    *Balance       `json:"balance,omitempty"`  // only from Client.Order and Client.Pay; nil for a refund
 	ItemsTotal Money          `json:"items_total"`        // net, without shipping
 	Shipping   *Shipping      `json:"shipping,omitempty"` // from status working on, like Tax and Total; nil for a refund
 	Tax        *Money         `json:"tax,omitempty"`      // for a refund from the beginning, like Total
@@ -56,6 +60,7 @@ type Order struct {
 	LinkToken  string         `json:"link_token,omitempty"`  // only from Place without a sign-in: gives access to the order
 	Refund     *Refund        `json:"refund,omitempty"`      // if the order is a refund: its amounts are the refunded ones
 	Refunds    []RefundRef    `json:"refunds,omitempty"`     // by number; only from Client.Order
+	Replayed   bool           `json:"-"`                     // from Place and Refund: an earlier request with the same key placed it
 	References
 }
 
@@ -75,6 +80,29 @@ type Refund struct {
 	Invoice  Invoice `json:"invoice"` // that the credit note corrects
 	Reason   string  `json:"reason,omitempty"`
 	Shipping Money   `json:"shipping"`
+	// PayBack is the part of the total that is paid back; the rest was not paid, and reduces what is due.
+	PayBack      Money  `json:"pay_back"`
+	ClaimReduced Money  `json:"claim_reduced"`
+	Method       string `json:"method,omitempty"` // how the order was paid, if that was in one way only
+}
+
+// Payment is money that was received for an order. Its reference identifies it within the order. A zero
+// PaidAt in a request is the present time.
+type Payment struct {
+	Method    string    `json:"method"` // card, paypal, transfer, direct-debit, cash or other
+	Reference string    `json:"reference,omitempty"`
+	PaidAt    time.Time `json:"paid_at,omitzero"`
+	Amount    Money     `json:"amount,omitzero"`
+}
+
+// Balance compares what an order costs with what was received for it. Due and ToReturn are nil while the
+// total is not known.
+type Balance struct {
+	State    string `json:"state"` // unpaid, prepaid, part-paid, paid, overpaid, return-due or nothing-due
+	Received Money  `json:"received"`
+	Credited Money  `json:"credited"` // by refunds
+	Due      *Money `json:"due,omitempty"`
+	ToReturn *Money `json:"to_return,omitempty"`
 }
 
 // RefundRef names a refund of an order.
@@ -248,10 +276,12 @@ type APIKey struct {
 type OrderQuery struct {
 	Kind     string // "refund" for refunds instead of orders
 	Status   string
-	Customer string // beginnings of words in the name or the e-mail address
+	Customer string // beginnings of words in names, companies or the e-mail address
 	From, To time.Time
 	Limit    int
 	Cursor   string
+
+	Reference string // the number of the shop, as a whole
 }
 
 // ActQuery selects acts. Zero values select all.

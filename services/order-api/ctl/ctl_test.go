@@ -269,7 +269,7 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 	t.Setenv("COLUMNS", "110")
 	s := open(t)
 	var all strings.Builder
-	for _, command := range []string{"", "place", "quote", "watch", "get", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq assign", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
+	for _, command := range []string{"", "place", "quote", "watch", "get", "pay", "cancel", "refund", "invoice get", "invoice gaps", "dlq list", "dlq groups", "dlq show", "dlq replay", "dlq jobs", "dlq jobs list", "dlq jobs show", "dlq jobs watch", "dlq jobs pause", "dlq jobs resume", "dlq jobs cancel", "dlq jobs rate", "dlq edit", "dlq fix", "dlq discard", "dlq restore", "dlq note", "dlq assign", "dlq export", "dlq import", "ready", "keys init", "keys create", "keys list", "keys revoke", "audit", "audit-log", "topics create", "topics check", "topics skip"} {
 		stdout, _, err := s.run(t, "", append(strings.Fields(command), "--help")...)
 		fmt.Fprintf(&all, "$ ordersctl %s --help\n%s", command, stdout)
 		if err == nil {
@@ -277,4 +277,26 @@ func TestHelpShowsEveryCommand(t *testing.T) {
 		}
 	}
 	golden.Compare(t, "testdata/help.txt", all.String())
+}
+
+// TestAnOrderThatWasPlacedBeforeIsToldApart places a key that an earlier run has placed.
+func TestAnOrderThatWasPlacedBeforeIsToldApart(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.replays["k2"] = true
+	path := file(t, "k1", "k2")
+	stdout, _, err := s.run(t, "", "place", path)
+	first, second, _ := strings.Cut(stdout, "\n")
+	if err != nil || strings.Contains(first, "already") || !strings.HasPrefix(second, path+":2 k2 already placed on ") || !strings.Contains(second, "UTC: ord_k2 confirmed") {
+		t.Errorf("got %q, %v; want k2 alone as already placed", stdout, err)
+	}
+	stdout, _, err = s.run(t, "", "place", "--json", path)
+	if err != nil || strings.Count(stdout, `"already_placed":true`) != 1 {
+		t.Errorf("got %s, %v; want already_placed in one line", stdout, err)
+	}
+	// The first of two requests of this run may have placed it.
+	s.fails["k2"] = []int{http.StatusGatewayTimeout}
+	if stdout, _, err = s.run(t, "", "place", path); err != nil || strings.Contains(stdout, "already") {
+		t.Errorf("after a repeated request: got %s, %v; want no order as already placed", stdout, err)
+	}
 }

@@ -68,7 +68,7 @@ func (*initKeys) Run(p *printer, file *keys) error {
 
 type createKey struct {
 	Name    string `required:"" help:"Name of the person or program, for people to read."`
-	Role    string `required:"" help:"Role: customer, viewer, support, operator, editor or admin."`
+	Role    string `required:"" help:"Role: customer, viewer, cashier, support, operator, editor or admin."`
 	Expires string `placeholder:"WHEN" help:"The key expires after a time such as 90d or 12h, or on a day such as 2027-01-31 (at 00:00 UTC). Default: never."`
 	ID      string `placeholder:"PRINCIPAL" help:"ID of the principal whom the key signs in: it owns the orders. Use it again to replace a key. Default: the ID of the key."`
 }

@@ -93,7 +93,7 @@ func TestInvalidKeysAreUsageErrors(t *testing.T) {
 	s := open(t)
 	path := filepath.Join(t.TempDir(), "keys.yaml")
 	for _, row := range []struct{ flag, value, want string }{
-		{"--role", "root", "role must be one of [customer viewer support operator editor admin]"},
+		{"--role", "root", "role must be one of [customer viewer cashier support operator editor admin]"},
 		{"--name", "a\nb", "name must be at most 128 bytes, without control characters"},
 		{"--id", "two words", "principal must be 1 to 128 visible ASCII characters"},
 		{"--expires", "soon", "must be a time such as 90d or 12h, or a day such as 2027-01-31"},

@@ -88,6 +88,12 @@ func full(o client.Order) []string {
 			lines = append(lines, "  "+line)
 		}
 	}
+	for _, p := range o.Payments {
+		lines = append(lines, fmt.Sprintf("  paid %s %s by %s on %s, %s", p.Amount.Amount, p.Amount.Currency, p.Method, p.PaidAt.UTC().Format(time.DateOnly), p.Reference))
+	}
+	if o.Balance != nil {
+		lines = append(lines, "  "+balance(o))
+	}
 	for _, change := range o.Timeline {
 		lines = append(lines, "  "+moment(change))
 	}

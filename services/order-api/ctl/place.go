@@ -43,7 +43,7 @@ func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 	if c.Concurrency < 1 || c.Wait < 0 || c.Wait > time.Minute {
 		return config.Usage(errors.New("--concurrency must be at least 1, and --wait must be from 0s to 60s"))
 	}
-	todo, err := c.read(stdin)
+	todo, err := c.read(p, stdin)
 	if err != nil {
 		return err
 	}
@@ -76,12 +76,15 @@ func (c *place) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 }
 
 // read reads all files before anything is placed.
-func (c *place) read(stdin io.Reader) ([]*placement, error) {
+func (c *place) read(p *printer, stdin io.Reader) ([]*placement, error) {
 	var todo []*placement
 	for _, file := range c.Files {
-		orders, err := readFile(file, stdin)
+		orders, said, err := readFile(file, stdin)
 		if err != nil {
 			return nil, err
+		}
+		if said != "" {
+			p.printError(errors.New(said))
 		}
 		for _, o := range orders {
 			todo = append(todo, &placement{Order: o, file: file, done: make(chan struct{})})
@@ -97,13 +100,13 @@ func (c *place) read(stdin io.Reader) ([]*placement, error) {
 	return todo, nil
 }
 
-func readFile(file string, stdin io.Reader) ([]batch.Order, error) {
+func readFile(file string, stdin io.Reader) (orders []batch.Order, said string, err error) {
 	if file == "-" {
 		return batch.Read("stdin", stdin)
 	}
 	f, err := config.OpenFile(file)
 	if err != nil {
-		return nil, config.Hint(err, "to read the output of another program, pipe it in and give - as the file")
+		return nil, "", config.Hint(err, "to read the output of another program, pipe it in and give - as the file")
 	}
 	defer f.Close()
 	return batch.Read(file, f)
@@ -157,10 +160,14 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 		return client.Order{}, errSkipped
 	}
 	var placed client.Order
+	requests := 0
 	err := withRetry(ctx, func() (err error) {
 		placed, err = api.PlaceJSON(ctx, o.Body, o.Key, c.Wait)
+		requests++
 		return err
 	})
+	// Of a repeated request, the first may have placed the order now.
+	placed.Replayed = placed.Replayed && requests == 1
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return placed, errSkipped
@@ -201,12 +208,17 @@ func (one *placement) print(p *printer, several bool) error {
 		Line  int           `json:"line"`
 		Key   string        `json:"key,omitempty"`
 		Order *client.Order `json:"order,omitempty"`
-		Error string        `json:"error,omitempty"`
+		// AlreadyPlaced reports that an earlier run, or another line with this key, has placed the order.
+		AlreadyPlaced bool   `json:"already_placed,omitempty"`
+		Error         string `json:"error,omitempty"`
 	}{File: one.file, Line: one.Line, Key: one.Key}
 	words := []string{place, one.Key, "failed"}
 	if one.order.ID != "" {
-		line.Order = &one.order
+		line.Order, line.AlreadyPlaced = &one.order, one.order.Replayed
 		words = []string{place, one.Key, brief(one.order)}
+		if one.order.Replayed {
+			words = []string{place, one.Key, "already placed on", one.order.PlacedAt.UTC().Format("2 January 2006, 15:04 UTC:"), brief(one.order)}
+		}
 	}
 	if one.err != nil {
 		line.Error = one.err.Error()

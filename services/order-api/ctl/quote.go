@@ -42,7 +42,7 @@ func (c *quote) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 
 // read reads one order. It ignores unknown fields; the API refuses them when the order is placed.
 func (c *quote) read(stdin io.Reader) (o client.NewOrder, err error) {
-	orders, err := readFile(c.File, stdin)
+	orders, _, err := readFile(c.File, stdin) // the encoding of names does not affect the price
 	if err != nil {
 		return o, err
 	}

@@ -25,6 +25,7 @@ type shop struct {
 	t       *testing.T
 	url     string
 	mu      sync.Mutex
+	replays map[string]bool     // keys that an earlier run has used
 	fails   map[string][]int    // statuses to answer with first, by path or by key; 0 hangs up, -1 never answers; or tooFast
 	keys    []string            // of placements and refunds, in order of arrival
 	bodies  []string            // of them
@@ -41,7 +42,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func open(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, fails: map[string][]int{}, walk: map[string][]string{}, state: map[string]string{}}
+	s := &shop{t: t, replays: map[string]bool{}, fails: map[string][]int{}, walk: map[string][]string{}, state: map[string]string{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -70,6 +71,9 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case r.URL.Path == "/v1/orders":
+		if s.replays[key] {
+			w.Header().Set("Idempotent-Replayed", "true")
+		}
 		s.answer(w, client.Order{ID: "ord_" + strings.ToLower(key[:2]), Status: "confirmed", Total: &client.Money{Amount: "1.19", Currency: "EUR"}})
 	case r.URL.Path == "/v1/quotes":
 		s.answer(w, quoted())
@@ -191,7 +195,10 @@ func refunded(of string) client.Order {
 		ShipTo: client.Address{City: "Berlin", Country: "DE"}, Items: []client.Item{{SKU: "BOTTLE-750", Quantity: 1, Name: "Bottle"}},
 		Total: &client.Money{Amount: "29.63", Currency: "EUR"}, Invoice: &client.Invoice{Number: "CRN-1"},
 		Timeline: []client.Change{{At: noon, Status: "accepted"}},
-		Refund:   &client.Refund{Of: of, Number: 1, Invoice: client.Invoice{Number: "INV-1"}, Reason: "Arrived broken", Shipping: client.Money{Amount: "4.90", Currency: "EUR"}},
+		Refund: &client.Refund{
+			Of: of, Number: 1, Invoice: client.Invoice{Number: "INV-1"}, Reason: "Arrived broken", Shipping: client.Money{Amount: "4.90", Currency: "EUR"},
+			PayBack: client.Money{Amount: "5.83", Currency: "EUR"}, ClaimReduced: client.Money{Amount: "0.00", Currency: "EUR"}, Method: "card",
+		},
 	}
 }
 

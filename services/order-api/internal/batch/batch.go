@@ -2,9 +2,11 @@
 // CSV with a row for each line of an order.
 //
 // It checks the format only; the API validates the orders. The body of an order is passed on as
-// written, and an invalid order does not affect others. An error that affects the whole file (a
-// wrong header, an open quote, bytes that are not UTF-8) is returned by Read, without orders. All
-// errors name the line.
+// written, and an invalid order does not affect others. CSV is read as spreadsheets write it: separated
+// by commas, semicolons or tabs, in UTF-8, UTF-16 or Windows-1252, with any line ends and blank rows. A
+// row that cannot be read refuses its order alone, and so does a key that a spreadsheet has changed. An
+// error that affects the whole file (a wrong header, an unknown encoding) is returned by Read, without
+// orders. All errors name the line.
 package batch
 
 import (
@@ -30,24 +32,31 @@ type Order struct {
 // be anywhere.
 const maxBytes = 256 << 20
 
-// Read reads the orders of a file, in file order. The extension of the name determines the format
+// Read reads the orders of a file, in file order. said is a sentence for the user about the encoding,
+// or empty. The extension of the name determines the format
 // (.json, .ndjson, .jsonl, .csv); for any other name, the first characters do.
-func Read(name string, r io.Reader) ([]Order, error) {
+func Read(name string, r io.Reader) (orders []Order, said string, err error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, "", fmt.Errorf("reading %s: %w", name, err)
 	}
 	if len(text) > maxBytes {
-		return nil, fmt.Errorf("%s: is larger than %d MiB: split it into several files", name, maxBytes>>20)
+		return nil, "", fmt.Errorf("%s: is larger than %d MiB: split it into several files", name, maxBytes>>20)
 	}
-	orders, err := parse(filepath.Ext(name), bytes.TrimPrefix(text, []byte("\ufeff")))
+	text, said, err = decoded(text)
+	if err == nil {
+		orders, err = parse(filepath.Ext(name), text)
+	}
 	if w, ok := errors.AsType[*wrong](err); ok && w.line > 0 {
-		return nil, fmt.Errorf("%s:%d: %s", name, w.line, w.what)
+		return nil, "", fmt.Errorf("%s:%d: %s", name, w.line, w.what)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, "", fmt.Errorf("%s: %w", name, err)
 	}
-	return orders, nil
+	if said != "" {
+		said = name + " " + said
+	}
+	return orders, said, nil
 }
 
 // wrong is a fault at a line of a file; line 0 is the whole file.
@@ -59,9 +68,6 @@ type wrong struct {
 func (w *wrong) Error() string { return w.what }
 
 func parse(ending string, text []byte) ([]Order, error) {
-	if i := firstInvalid(text); i >= 0 {
-		return nil, &wrong{1 + bytes.Count(text[:i], []byte("\n")), "is not UTF-8: save the file in that encoding"}
-	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, &wrong{0, "is empty"}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ const header = "order,name,email,line1,line2,city,region,postal_code,country,ser
 const several = " (for several orders, write one on each line of a file that ends in .ndjson)"
 
 func Example() {
-	orders, err := batch.Read("orders.csv", strings.NewReader(header+
+	orders, _, err := batch.Read("orders.csv", strings.NewReader(header+
 		"k1,Zoë,zoe@example.com,1 Main Street,,Berlin,,10115,DE,standard,BOTTLE-750,2,\n"+
 		"k2,Иван,ivan@example.com,ул. Мира 1,,София,,1000,BG,express,MUG-RED,many,\n"+
 		"k1,Zoë,zoe@example.com,1 Main Street,,Berlin,,10115,DE,standard,MUG-RED,1,\n"))
@@ -30,7 +31,7 @@ func Example() {
 	}
 	// Output:
 	// <nil>
-	// 2 k1 <nil> {"customer":{"name":"Zoë","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin","postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2},{"sku":"MUG-RED","quantity":1}]}
+	// 2 k1 <nil> {"customer":{"name":"Zoë","email":"zoe@example.com"},"ship_to":{"line1":"1 Main Street","city":"Berlin","postal_code":"10115","country":"DE"},"service":"standard","items":[{"sku":"BOTTLE-750","quantity":2},{"sku":"MUG-RED","quantity":1}],"reference":"k1"}
 	// 3 k2 quantity "many" is not a whole number
 }
 
@@ -65,7 +66,7 @@ func TestJSONBodiesAreUnchanged(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			orders, err := batch.Read(row.file, strings.NewReader(row.text))
+			orders, _, err := batch.Read(row.file, strings.NewReader(row.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +103,7 @@ func TestInvalidRowFailsOnlyItsOrder(t *testing.T) {
 		{"a huge quantity", cells("k1", "Ann", "A", "99999999999999999999", ""), `2 k1 ! quantity "99999999999999999999" is not a whole number`},
 		{"a quantity below zero goes on", cells("k1", "Ann", "A", "-1", ""), "2 k1 " + strings.Replace(good, ":1}]", ":-1}]", 1)},
 		{"a short row", "k1,Ann\n" + cells("k2", "Ann", "A", "1", ""), "2 k1 ! has 2 cells, must have 13\n3 k2 " + good},
-		{"a long row", strings.TrimSuffix(ann, "\n") + ",x\n", "2 k1 ! has 14 cells, must have 13"},
+		{"a long row", strings.TrimSuffix(ann, "\n") + ",x\n", "2 k1 ! has 14 cells, must have 13: put a cell with a comma or semicolon in quotation marks"},
 		{
 			"rows without a key", cells("", "Ann", "A", "1", "") + cells("", "Ann", "A", "1", ""),
 			"2  ! column \"order\" must not be empty\n3  ! column \"order\" must not be empty",
@@ -110,11 +111,13 @@ func TestInvalidRowFailsOnlyItsOrder(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			orders, err := batch.Read("o.csv", strings.NewReader(header+row.text))
+			orders, _, err := batch.Read("o.csv", strings.NewReader(header+row.text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(row.want, told(orders)); diff != "" {
+			// The key of an order is its number, too.
+			want := regexp.MustCompile(`(?m)^(\d+ (k\d) \{.*)\}$`).ReplaceAllString(row.want, `$1,"reference":"$2"}`)
+			if diff := cmp.Diff(want, told(orders)); diff != "" {
 				t.Errorf("orders (-want +got):\n%s", diff)
 			}
 		})
@@ -124,7 +127,7 @@ func TestInvalidRowFailsOnlyItsOrder(t *testing.T) {
 func TestCSVHasAColumnForTheVATID(t *testing.T) {
 	t.Parallel()
 	const file = "order,name,email,vat_id,line1,city,country,service,sku,quantity\nk1,Ann,a@example.com,ATU12345678,A,B,AT,standard,A,1\n"
-	orders, err := batch.Read("o.csv", strings.NewReader(file))
+	orders, _, err := batch.Read("o.csv", strings.NewReader(file))
 	if err != nil || len(orders) != 1 {
 		t.Fatalf("got %v, %v; want one order", orders, err)
 	}
@@ -135,7 +138,7 @@ func TestCSVHasAColumnForTheVATID(t *testing.T) {
 
 func TestByteOrderMarkAndLineEndsOfSpreadsheets(t *testing.T) {
 	t.Parallel()
-	orders, err := batch.Read("o.csv", strings.NewReader("\ufeff"+strings.ReplaceAll(header+cells("k1", "Ann", "A", "1", ""), "\n", "\r\n")))
+	orders, _, err := batch.Read("o.csv", strings.NewReader("\ufeff"+strings.ReplaceAll(header+cells("k1", "Ann", "A", "1", ""), "\n", "\r\n")))
 	if err != nil || len(orders) != 1 || orders[0].Key != "k1" || orders[0].Err != nil {
 		t.Errorf("got %s, %v; want one order", told(orders), err)
 	}
@@ -143,7 +146,7 @@ func TestByteOrderMarkAndLineEndsOfSpreadsheets(t *testing.T) {
 
 func TestInvalidFileIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
-	const columns = "; the header must be: order,name,email,vat_id,line1,line2,city,region,postal_code,country,service,sku,quantity,note"
+	const columns = "; the header must be: order,name,email,vat_id,line1,line2,city,region,postal_code,country,service,sku,quantity,note,company,purchase_order,buyer_reference,bill_name,bill_company,bill_line1,bill_line2,bill_city,bill_region,bill_postal_code,bill_country"
 	for _, row := range []struct{ name, file, text, want string }{
 		{"empty", "o.csv", "", "o.csv: is empty"},
 		{"blank", "o.json", " \n\n", "o.json: is empty"},
@@ -154,13 +157,12 @@ func TestInvalidFileIsRefusedWithItsLine(t *testing.T) {
 			`o.csv:1: no column "line1", no column "city", no column "country", no column "service", no column "sku", no column "quantity"` + columns,
 		},
 		{
-			"unknown and repeated columns", "-", "Order,name,name," + strings.TrimPrefix(header, "order,name,"),
-			`-:1: unknown column "Order", column "name" appears twice, no column "order"` + columns,
+			"unknown and repeated columns", "-", "Orders,name,name," + strings.TrimPrefix(header, "order,name,"),
+			`-:1: unknown column "orders", column "name" appears twice, no column "order"` + columns,
 		},
-		{"a stray quote", "o.csv", header + "k1,An\"n,", `o.csv:2: is not CSV: bare " in non-quoted-field`},
-		{"an open quote", "o.csv", header + "k1,\"Ann,\n,,\n", `o.csv:2: is not CSV: extraneous or missing " in quoted-field`},
-		{"latin-1", "o.csv", header + "k1,Zo\xeb,", "o.csv:2: is not UTF-8: save the file in that encoding"},
-		{"utf-16", "o.csv", "\xff\xfeo\x00", "o.csv:1: is not UTF-8: save the file in that encoding"},
+		{"neither UTF-8 nor Windows-1252", "o.csv", header + "k1,Zo\x81,", `o.csv:2: is neither UTF-8 nor Windows-1252: save the file as "CSV UTF-8"`},
+		{"Polish", "o.csv", header + "k1,Pawe\xb3,", `o.csv:2: is neither UTF-8 nor Windows-1252: save the file as "CSV UTF-8"`},
+		{"Macintosh", "o.csv", header + "k1,M\x9fller,", `o.csv:2: is neither UTF-8 nor Windows-1252: save the file as "CSV UTF-8"`},
 		{"half an object", "o.json", "{\"a\":\n1\n", "o.json:2: is not a JSON object: unexpected end of JSON input" + several},
 		{"half a value", "o.json", "{\"a\":\n[1,\n", "o.json:2: is not a JSON object: unexpected end of JSON input" + several},
 		{"no JSON", "o.json", "{\"a\":\n x}", "o.json:2: is not a JSON object: invalid character 'x' looking for beginning of value" + several},
@@ -171,7 +173,7 @@ func TestInvalidFileIsRefusedWithItsLine(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			orders, err := batch.Read(row.file, strings.NewReader(row.text))
+			orders, _, err := batch.Read(row.file, strings.NewReader(row.text))
 			if got := fmt.Sprint(err); got != row.want || orders != nil {
 				t.Errorf("got  %s %v\nwant %s", got, orders, row.want)
 			}
@@ -186,7 +188,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(name, "\ufeff{\n}\xff")
 	}
 	f.Fuzz(func(t *testing.T, name, text string) {
-		orders, err := batch.Read(name, strings.NewReader(text))
+		orders, _, err := batch.Read(name, strings.NewReader(text))
 		if err == nil && len(orders) == 0 {
 			t.Error("got neither orders nor an error")
 		}
@@ -201,8 +203,11 @@ func FuzzRead(f *testing.F) {
 func FuzzCSVKeepsEveryCell(f *testing.F) {
 	f.Add("k1", "Zoë \"the\" Łukasiewicz", "1 Main\nStreet", "a,b", 2)
 	f.Fuzz(func(t *testing.T, key, name, street, note string, quantity int) {
-		if key == "" || !utf8.ValidString(key+","+name+","+street+","+note) {
-			t.Skip("refused, as other tests show")
+		key = "k" + key // a key that is a number or a date is refused
+		for _, text := range []string{key, name, street, note} {
+			if !utf8.ValidString(text) || strings.TrimSpace(text) != text || strings.ContainsAny(text, "\r\u200b\ufeff") || strings.ContainsAny(text[:min(1, len(text))], "=#") {
+				t.Skip("trimmed or refused, as other tests show")
+			}
 		}
 		var file bytes.Buffer
 		w := csv.NewWriter(&file)
@@ -210,7 +215,7 @@ func FuzzCSVKeepsEveryCell(f *testing.F) {
 		if err := w.WriteAll([][]string{strings.Split(strings.TrimSpace(header), ","), row}); err != nil {
 			t.Fatal(err)
 		}
-		orders, err := batch.Read("o.csv", &file)
+		orders, _, err := batch.Read("o.csv", &file)
 		if err != nil || len(orders) != 1 || orders[0].Err != nil {
 			t.Fatalf("got %+v, %v; want one order", orders, err)
 		}
@@ -223,9 +228,7 @@ func FuzzCSVKeepsEveryCell(f *testing.F) {
 		if err := json.Unmarshal(orders[0].Body, &got); err != nil {
 			t.Fatal(err)
 		}
-		// A line break within a cell is one character, however the file writes it.
-		oneBreak := strings.NewReplacer("\r\n", "\n")
-		want := []string{oneBreak.Replace(key), oneBreak.Replace(name), oneBreak.Replace(street), oneBreak.Replace(note), fmt.Sprint(quantity)}
+		want := []string{key, name, street, note, fmt.Sprint(quantity)}
 		if diff := cmp.Diff(want, []string{orders[0].Key, got.Customer.Name, got.ShipTo.Line1, got.Note, fmt.Sprint(got.Items[0].Quantity)}); diff != "" {
 			t.Errorf("cells (-want +got):\n%s", diff)
 		}
@@ -243,7 +246,7 @@ func TestAnOrderOfManyFieldsIsReadInLinearTime(t *testing.T) {
 		}
 		text.WriteString("\"order\": \"k1\"}")
 		began := time.Now()
-		orders, err := batch.Read("o.json", strings.NewReader(text.String()))
+		orders, _, err := batch.Read("o.json", strings.NewReader(text.String()))
 		if err != nil || len(orders) != 1 || orders[0].Key != "k1" {
 			t.Fatalf("got %d orders, %v; want one", len(orders), err)
 		}
@@ -252,5 +255,25 @@ func TestAnOrderOfManyFieldsIsReadInLinearTime(t *testing.T) {
 	least := func(fields int) time.Duration { return min(read(fields), read(fields), read(fields)) }
 	if few, many := least(2_000), least(32_000); many > 80*few {
 		t.Errorf("got %s for 2,000 fields and %s for 32,000, want about sixteen times as long", few, many)
+	}
+}
+
+func TestColumnsOfTheInvoiceMakeItsAddress(t *testing.T) {
+	t.Parallel()
+	text := "order,name,email,line1,city,country,service,sku,quantity,vat_id,company,purchase_order,buyer_reference,bill_company,bill_line1,bill_city,bill_country\n" +
+		"7,Ann,a@example.com,1 St,B,DE,standard,A,1,DE123456789,Studio,PO-7,Dept. 7,Holding,2 St,C,FR\n" +
+		"8,Ann,a@example.com,1 St,B,DE,standard,A,1,DE123456789,Studio,,,,,,\n"
+	orders, _, err := batch.Read("o.csv", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const to = `"ship_to":{"line1":"1 St","city":"B","country":"DE"},`
+	want := `2 7 {"customer":{"name":"Ann","company":"Studio","email":"a@example.com"},` + to +
+		`"bill_to":{"company":"Holding","vat_id":"DE123456789","line1":"2 St","city":"C","country":"FR"},"service":"standard",` +
+		`"items":[{"sku":"A","quantity":1}],"reference":"7","buyer_reference":"Dept. 7","purchase_order":"PO-7"}` + "\n" +
+		`3 8 {"customer":{"name":"Ann","company":"Studio","email":"a@example.com","vat_id":"DE123456789"},` + to +
+		`"service":"standard","items":[{"sku":"A","quantity":1}],"reference":"8"}`
+	if diff := cmp.Diff(want, told(orders)); diff != "" {
+		t.Errorf("orders (-want +got):\n%s", diff)
 	}
 }

@@ -1,12 +1,9 @@
 package batch
 
 import (
-	"bytes"
-	"encoding/csv"
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +14,14 @@ import (
 // columns are the columns that a CSV file may have, in any order.
 var columns = []string{
 	"order", "name", "email", "vat_id", "line1", "line2", "city", "region", "postal_code", "country", "service", "sku", "quantity", "note",
+	"company", "purchase_order", "buyer_reference", "bill_name", "bill_company", "bill_line1", "bill_line2", "bill_city", "bill_region", "bill_postal_code", "bill_country",
 }
 
 // optional are the columns that may be missing.
-var optional = []string{"vat_id", "line2", "region", "postal_code", "note"}
+var optional = []string{
+	"vat_id", "line2", "region", "postal_code", "note", "company", "purchase_order", "buyer_reference",
+	"bill_name", "bill_company", "bill_line1", "bill_line2", "bill_city", "bill_region", "bill_postal_code", "bill_country",
+}
 
 // row is one row: a line of an order. It maps columns to cells.
 type row struct {
@@ -32,21 +33,16 @@ type row struct {
 // readCSV collects the rows of each order, which need not be adjacent. Orders are sorted by their
 // first rows.
 func readCSV(text []byte) ([]Order, error) {
-	r := csv.NewReader(bytes.NewReader(text))
-	r.FieldsPerRecord = -1 // checked below, so that a short row is an error of its order, not of the file
-	r.ReuseRecord = true
-	first, err := r.Read()
+	s := openSheet(text)
+	cells, line, err := s.next(0)
 	if err != nil {
-		return nil, csvError(err)
+		return nil, &wrong{line, err.Error()}
 	}
-	header := slices.Clone(first)
-	if err := checkHeader(header); err != nil {
+	header := headerOf(cells)
+	if err := checkHeader(header, line); err != nil {
 		return nil, err
 	}
-	keys, rows, err := readRows(r, header)
-	if err != nil {
-		return nil, err
-	}
+	keys, rows := readRows(s, header, len(cells))
 	if len(keys) == 0 {
 		return nil, &wrong{0, "has a header and no rows"}
 	}
@@ -57,23 +53,30 @@ func readCSV(text []byte) ([]Order, error) {
 	return orders, nil
 }
 
-// readRows reads the rows below the header, by order. The keys are in the order of their first
+// headerOf are the names of columns, without empty ones at the end.
+func headerOf(cells []string) (names []string) {
+	for _, cell := range withoutEmptyEnd(cells, 0) {
+		names = append(names, folded(cell))
+	}
+	return names
+}
+
+// readRows reads the rows below the header, which has width cells, by order. The keys are in the order of their first
 // rows.
-func readRows(r *csv.Reader, header []string) (keys []string, rows map[string][]row, err error) {
+func readRows(s *sheet, header []string, width int) (keys []string, rows map[string][]row) {
 	rows = map[string][]row{}
 	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return keys, rows, nil
+		cells, line, err := s.next(len(header))
+		if cells == nil {
+			return keys, rows
 		}
-		if err != nil {
-			return nil, nil, csvError(err)
-		}
-		next := newRow(r, header, record)
+		next := newRow(header, width, cells, line, err)
 		key := next.cells["order"]
-		if key == "" {
-			// A row without a key is an order of its own: give it a key that no cell can have.
+		if fault := keyFault(key); fault != nil {
+			// The row is an order of its own: others may have become the same. Give it a key that no
+			// cell can have.
 			key = "\x00" + strconv.Itoa(next.line)
+			next.err = cmp.Or(next.err, fault)
 		}
 		if rows[key] == nil {
 			keys = append(keys, key)
@@ -82,21 +85,15 @@ func readRows(r *csv.Reader, header []string) (keys []string, rows map[string][]
 	}
 }
 
-func csvError(err error) error {
-	if p, ok := errors.AsType[*csv.ParseError](err); ok {
-		// For an open quote, report the row in which it begins.
-		return &wrong{p.StartLine, "is not CSV: " + p.Err.Error()}
-	}
-	return err
-}
-
-func checkHeader(header []string) error {
+func checkHeader(header []string, line int) error {
 	var faults []string
 	for i, name := range header {
-		if !slices.Contains(columns, name) {
-			faults = append(faults, fmt.Sprintf("unknown column %q", name))
-		}
-		if slices.Contains(header[:i], name) {
+		switch {
+		case name == "":
+			faults = append(faults, fmt.Sprintf("column %d has no name", i+1))
+		case !slices.Contains(columns, name):
+			faults = append(faults, fmt.Sprintf("unknown column %.60q", name))
+		case slices.Contains(header[:i], name):
 			faults = append(faults, fmt.Sprintf("column %q appears twice", name))
 		}
 	}
@@ -106,21 +103,30 @@ func checkHeader(header []string) error {
 		}
 	}
 	if len(faults) > 0 {
-		return &wrong{1, strings.Join(faults, ", ") + "; the header must be: " + strings.Join(columns, ",")}
+		return &wrong{line, strings.Join(faults, ", ") + "; the header must be: " + strings.Join(columns, ",")}
 	}
 	return nil
 }
 
-func newRow(r *csv.Reader, header, record []string) row {
-	line, _ := r.FieldPos(0)
-	next := row{line: line, cells: make(map[string]string, len(header))}
-	for i, name := range header[:min(len(header), len(record))] {
-		next.cells[name] = record[i]
+// newRow is a row with its cells. Spreadsheets omit empty cells at the end of a row. One that is longer
+// than the row of the header has a comma within a cell: what follows is in the wrong columns.
+func newRow(header []string, width int, cells []string, line int, err error) row {
+	if len(cells) <= width {
+		cells = withoutEmptyEnd(cells, len(header))
 	}
-	if len(record) != len(header) {
-		next.err = fmt.Errorf("has %d cells, must have %d", len(record), len(header))
-	} else if next.cells["order"] == "" {
-		next.err = errors.New(`column "order" must not be empty`)
+	next := row{line: line, cells: make(map[string]string, len(header)), err: err}
+	for i, name := range header[:min(len(header), len(cells))] {
+		next.cells[name] = cellOf(name, cells[i])
+		if mistake.MatchString(next.cells[name]) {
+			next.err = cmp.Or(next.err, fmt.Errorf("column %q is %q, which a spreadsheet writes for a formula with a mistake", name, next.cells[name]))
+		}
+	}
+	omitted := header[min(len(header), len(cells)):]
+	if next.err == nil && (len(cells) > len(header) || slices.ContainsFunc(omitted, func(name string) bool { return !slices.Contains(optional, name) })) {
+		next.err = fmt.Errorf("has %d cells, must have %d", len(cells), len(header))
+		if len(cells) > len(header) {
+			next.err = fmt.Errorf("%w: put a cell with a comma or semicolon in quotation marks", next.err)
+		}
 	}
 	return next
 }
@@ -132,12 +138,14 @@ func gather(rows []row) Order {
 	o := Order{Line: head.line, Key: head.cells["order"]}
 	c := head.cells
 	b := client.NewOrder{
-		Customer: client.Customer{Name: c["name"], Email: c["email"], VATID: c["vat_id"]},
+		Customer: client.Customer{Name: c["name"], Company: c["company"], Email: c["email"], VATID: c["vat_id"]},
 		ShipTo: client.Address{
 			Line1: c["line1"], Line2: c["line2"], City: c["city"], Region: c["region"], PostalCode: c["postal_code"], Country: c["country"],
 		},
 		Service: c["service"], Note: c["note"],
+		References: client.References{Reference: c["order"], BuyerReference: c["buyer_reference"], PurchaseOrder: c["purchase_order"]},
 	}
+	billTo(&b, c)
 	for _, r := range rows {
 		one, err := line(head, r)
 		if err != nil && r.line != head.line {
@@ -154,6 +162,18 @@ func gather(rows []row) Order {
 	return o
 }
 
+// billTo sets whom the invoice is addressed to, if a cell has its name or address. The VAT ID is that of the buyer.
+func billTo(o *client.NewOrder, c map[string]string) {
+	b := client.BillTo{Name: c["bill_name"], Company: c["bill_company"], Address: client.Address{
+		Line1: c["bill_line1"], Line2: c["bill_line2"], City: c["bill_city"], Region: c["bill_region"],
+		PostalCode: c["bill_postal_code"], Country: c["bill_country"],
+	}}
+	if b != (client.BillTo{}) {
+		b.VATID, o.Customer.VATID = o.Customer.VATID, ""
+		o.BillTo = &b
+	}
+}
+
 func line(head, r row) (client.Item, error) {
 	if r.err != nil {
 		return client.Item{}, r.err
@@ -163,9 +183,9 @@ func line(head, r row) (client.Item, error) {
 			return client.Item{}, fmt.Errorf("column %q is %.60q, but %.60q in line %d", name, r.cells[name], head.cells[name], head.line)
 		}
 	}
-	quantity, err := strconv.Atoi(r.cells["quantity"])
+	quantity, err := quantityOf(r.cells["quantity"])
 	if err != nil {
-		return client.Item{}, fmt.Errorf("quantity %.40q is not a whole number", r.cells["quantity"])
+		return client.Item{}, err
 	}
 	return client.Item{SKU: r.cells["sku"], Quantity: quantity}, nil
 }

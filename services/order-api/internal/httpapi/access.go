@@ -172,7 +172,7 @@ func (v visitor) check(o order.Order, others identity.Permission) error {
 // shown is a state as the visitor may see it.
 func (v visitor) shown(s order.State) order.State {
 	if v.check(s.Order, identity.ReadPersonal) != nil {
-		s.Order = mask.Order(s.Order)
+		s.Order, s.Payments = mask.Order(s.Order), each(s.Payments, mask.Payment)
 	}
 	return s
 }

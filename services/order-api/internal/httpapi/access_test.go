@@ -133,7 +133,8 @@ func TestEachRoleMayDoWhatTheTableSays(t *testing.T) {
 		roles = append(roles, string(r))
 	}
 	bodies := map[string]string{
-		"/v1/orders": good, "/v1/quotes": good, "/v1/dead-letters/groups/:id/notes": `{"text":"a"}`, "/v1/dead-letters/:id/notes": `{"text":"a"}`,
+		"/v1/orders/:id/payments": `{"method":"card","reference":"a","amount":{"amount":"1.00","currency":"EUR"}}`,
+		"/v1/orders":              good, "/v1/quotes": good, "/v1/dead-letters/groups/:id/notes": `{"text":"a"}`, "/v1/dead-letters/:id/notes": `{"text":"a"}`,
 		"/v1/dead-letters/:id/discard": `{"reason":"a"}`, "/v1/dead-letters/:id/edit": `{"version":0,"value":` + good + `}`,
 		"/v1/dead-letters/fix": `{"selection":{"all":true},"patch":[{"op":"remove","path":"/note"}]}`,
 		"/v1/replays":          `{"selection":{"all":true}}`, "/v1/replays/:id/rate": `{"rate":5}`,

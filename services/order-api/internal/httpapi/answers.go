@@ -41,12 +41,13 @@ func toOrder(s order.State) client.Order {
 	o := s.Order
 	answer := client.Order{
 		ID: string(o.ID), Status: string(s.Status), Rev: s.Rev, PlacedAt: o.PlacedAt,
+		Payments: each(s.Payments, toPayment),
 		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), BillTo: toBillTo(o.BillTo), Service: o.Service, Note: o.Note,
 		References: client.References{Reference: o.Reference, BuyerReference: o.BuyerReference, PurchaseOrder: o.PurchaseOrder},
 		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
 	}
 	if r := o.Refund; r != nil {
-		answer.Refund, answer.Tax, answer.Total = toRefund(r), new(toMoney(r.Tax)), new(toMoney(o.Refunded().Plus(r.Tax)))
+		answer.Refund, answer.Tax, answer.Total = toRefund(o), new(toMoney(r.Tax)), new(toMoney(o.Refunded().Plus(r.Tax)))
 	} else if p := s.Progress.Shipping; p != nil {
 		answer.Shipping = new(toShipping(p, o.Lines))
 	}
@@ -56,8 +57,37 @@ func toOrder(s order.State) client.Order {
 			answer.Invoice = toInvoice(o.ID, i)
 		}
 	}
+	if o.Payment != nil {
+		answer.Payment = new(toPayment(*o.Payment))
+	}
 	if l := s.DeadLetter; l != nil && s.Status == order.Dead {
 		answer.DeadLetter = &client.DeadLetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
+	}
+	return answer
+}
+
+// toWhole is an order with its refunds and its balance.
+func toWhole(s order.State, refunds []order.State) client.Order {
+	answer := toOrder(s)
+	answer.Refunds = each(refunds, toRefundRef)
+	if s.Order.Refund == nil {
+		answer.Balance = toBalance(s.Balance(each(refunds, func(r order.State) order.Order { return r.Order })))
+	}
+	return answer
+}
+
+func toBalance(b order.Balance) *client.Balance {
+	answer := &client.Balance{State: b.State(), Received: toMoney(b.Received), Credited: toMoney(b.Credited)}
+	if b.Known {
+		answer.Due, answer.ToReturn = new(toMoney(b.Due())), new(toMoney(b.Return()))
+	}
+	return answer
+}
+
+func toPayment(p order.Payment) client.Payment {
+	answer := client.Payment{Method: p.Method, Reference: p.Reference, PaidAt: p.PaidAt}
+	if p.Method != order.ByInvoice {
+		answer.Amount = toMoney(p.Amount)
 	}
 	return answer
 }
@@ -73,8 +103,12 @@ func toInvoice(id order.ID, i *order.Invoice) *client.Invoice {
 	return &client.Invoice{Number: i.Number, URL: "/v1/orders/" + string(id) + "/invoice.pdf"}
 }
 
-func toRefund(r *order.Refund) *client.Refund {
-	return &client.Refund{Of: string(r.Of), Number: r.Number, Invoice: *toInvoice(r.Of, &r.Invoice), Reason: r.Reason, Shipping: toMoney(r.Shipping)}
+func toRefund(o order.Order) *client.Refund {
+	r := o.Refund
+	return &client.Refund{
+		Of: string(r.Of), Number: r.Number, Invoice: *toInvoice(r.Of, &r.Invoice), Reason: r.Reason, Shipping: toMoney(r.Shipping),
+		PayBack: toMoney(r.PayBack), ClaimReduced: toMoney(o.Reduces()), Method: r.Method,
+	}
 }
 
 // toRefundRef is the entry of a refund in its order.

@@ -29,6 +29,7 @@ func decodeOrder(body []byte) (order.Order, []order.Invalid, error) {
 			"name": d.text(&o.Customer.Name), "company": d.text(&o.Customer.Company),
 			"email": d.text(&o.Customer.Email), "vat_id": d.text(&o.Customer.VATID),
 		}),
+		"payment":         func(at string) { o.Payment = new(order.Payment); d.payment(o.Payment)(at) },
 		"ship_to":         d.in(d.address(&o.ShipTo)),
 		"bill_to":         d.billTo(&o.BillTo),
 		"service":         d.text(&o.Service),

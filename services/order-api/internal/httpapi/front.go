@@ -11,6 +11,7 @@ import (
 	"example.com/orders/services/order-api/client/system"
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/shared/order"
 )
@@ -45,8 +46,13 @@ func (f Front) Products() []catalogue.Product { return f.catalogue.Products() }
 
 // Place places an order of the visitor; see intake.Intake.Place. The order of a guest has its link
 // token. found are faults that the caller has found.
-func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
+func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.Invalid) (intake.Placed, error) {
 	return f.intake.Place(c.Request().Context(), o, key, found...)
+}
+
+// Refunds returns the refunds of an order that the visitor may see.
+func (f Front) Refunds(c echo.Context, of order.ID) ([]order.State, error) {
+	return f.view.Refunds(c.Request().Context(), of)
 }
 
 // Break records an act of a visitor who breaks something on purpose, and does it.

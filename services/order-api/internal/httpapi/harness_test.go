@@ -34,6 +34,7 @@ import (
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
@@ -110,9 +111,11 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 
 	stopping := make(chan struct{})
 	s.stop = sync.OnceFunc(func() { close(stopping) })
-	in := intake.New(orders, s.view, products.Price, intake.Config{
+	countries, err := address.Load()
+	must(t, err)
+	in := intake.New(orders, s.view, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
-	})
+	}, countries.Normalise, products.Price, card.Check)
 	d, rules := desk.New(s.Client, s.Topics, s.view), sender.Rules{Ours: s.Topics, DeadLetters: s.foreign(t)}
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,

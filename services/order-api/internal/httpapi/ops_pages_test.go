@@ -3,7 +3,6 @@
 package httpapi_test
 
 import (
-	"bufio"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,23 +42,7 @@ func TestOperationsStreamWhatHasChanged(t *testing.T) {
 		s := setup(t, withPages(t))
 		s.follow(t)
 		time.Sleep(2 * time.Second)
-		stream := s.send(t, s.raw, http.MethodGet, "/ops/events", "")
-		defer stream.Body.Close()
-		lines := bufio.NewScanner(stream.Body)
-		lines.Buffer(nil, 1<<20)
-		next := func(wanted string) (event string) {
-			t.Helper()
-			for lines.Scan() {
-				if event += lines.Text() + "\n"; lines.Text() == "" {
-					if strings.Contains(event, "event: "+wanted) {
-						return event
-					}
-					event = ""
-				}
-			}
-			t.Fatalf("got the end of the stream: %v", lines.Err())
-			return ""
-		}
+		next := s.events(t, "/ops/events")
 		if first := next("cells"); !strings.Contains(first, `id="map"`) || !strings.Contains(first, "No worker is running") || !strings.HasPrefix(first, "id: ") {
 			t.Errorf("at first: got %.300q, want the whole page", first)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
@@ -25,7 +26,11 @@ func (a *api) placeOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.intake.Place(r.Context(), o, key, wrong...)
+	unpaid, err := visitorOf(c).placedPaid(&o)
+	if err != nil {
+		return err
+	}
+	s, err := a.intake.Place(r.Context(), o, key, append(wrong, unpaid...)...)
 	if err != nil {
 		return err
 	}
@@ -33,12 +38,15 @@ func (a *api) placeOrder(c echo.Context) error {
 }
 
 // answerPlaced answers with an order or a refund that was just placed, after the preferred wait.
-func (a *api) answerPlaced(c echo.Context, s order.State) error {
-	r, h, status := c.Request(), c.Response().Header(), http.StatusAccepted
+func (a *api) answerPlaced(c echo.Context, p intake.Placed) error {
+	s, r, h, status := p.State, c.Request(), c.Response().Header(), http.StatusAccepted
+	if p.Replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
 	h.Set("Location", "/v1/orders/"+string(s.Order.ID))
 	if wait, ok := preferredWait(r.Header); ok {
 		h.Set("Preference-Applied", fmt.Sprintf("wait=%d", int(wait.Seconds())))
-		s = a.awaitFinal(r.Context(), s, wait)
+		s = a.awaitOrder(r.Context(), s, wait, func(s order.State) bool { return s.Status.Final() })
 		if s.Status.Final() {
 			status = http.StatusOK
 		}
@@ -52,9 +60,9 @@ func (a *api) answerPlaced(c echo.Context, s order.State) error {
 	return c.JSON(status, answer)
 }
 
-// awaitFinal waits until the status of an order is final, and returns the newest state: the final
-// one, or that at the end of the wait.
-func (a *api) awaitFinal(ctx context.Context, s order.State, wait time.Duration) order.State {
+// awaitOrder waits until an order is as wanted, and returns the newest state: the wanted one, or that at the
+// end of the wait.
+func (a *api) awaitOrder(ctx context.Context, s order.State, wait time.Duration, wanted func(order.State) bool) order.State {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	changes, stop := a.view.Watch(s.Order.ID)
@@ -64,7 +72,7 @@ func (a *api) awaitFinal(ctx context.Context, s order.State, wait time.Duration)
 		if seen, err := a.view.Order(ctx, s.Order.ID); err == nil {
 			s = seen
 		}
-		if s.Status.Final() {
+		if wanted(s) {
 			return s
 		}
 		select {
@@ -78,11 +86,11 @@ func (a *api) awaitFinal(ctx context.Context, s order.State, wait time.Duration)
 }
 
 func (a *api) listOrders(c echo.Context) error {
-	q := query(c, "kind", "status", "customer", "from", "to", "limit", "cursor")
+	q := query(c, "kind", "status", "customer", "reference", "from", "to", "limit", "cursor")
 	f := view.Filter{
 		Refunds:  oneOf(&q, "kind", "order", "refund") == "refund",
 		Status:   oneOf(&q, "status", order.Statuses()...),
-		Customer: q.text("customer"), From: q.time("from"), To: q.time("to"),
+		Customer: q.text("customer"), Reference: q.text("reference"), From: q.time("from"), To: q.time("to"),
 		Limit: q.limit(), Cursor: c.QueryParam("cursor"),
 	}
 	if q.wrong != nil {
@@ -114,9 +122,7 @@ func (a *api) getOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := toOrder(s)
-	answer.Refunds = each(refunds, toRefundRef)
-	return c.JSON(http.StatusOK, answer)
+	return c.JSON(http.StatusOK, toWhole(s, refunds))
 }
 
 // Order returns the requested order as the visitor may see it, and its refunds.

@@ -67,6 +67,7 @@ var (
 	orderBegun        = kind{"order-begun", http.StatusConflict, "Order already begun"}
 	notInvoiced       = kind{"not-invoiced", http.StatusConflict, "Order not invoiced"}
 	isRefund          = kind{"is-refund", http.StatusConflict, "Order is a refund"}
+	paymentConflict   = kind{"payment-conflict", http.StatusConflict, "Payment conflicts with another"}
 	refundConflict    = kind{"refund-conflict", http.StatusConflict, "Conflicting refunds"}
 	deadLetterGone    = kind{"dead-letter-gone", http.StatusGone, "Dead letter record deleted"}
 	invoiceGone       = kind{"invoice-gone", http.StatusGone, "Invoice deleted"}
@@ -75,6 +76,7 @@ var (
 	wrongRange        = kind{"range-not-satisfiable", http.StatusRequestedRangeNotSatisfiable, "Range not satisfiable"}
 	invalidOrder      = kind{"invalid-order", http.StatusUnprocessableEntity, "Invalid order"}
 	invalidRefund     = kind{"invalid-refund", http.StatusUnprocessableEntity, "Invalid refund"}
+	invalidPayment    = kind{"invalid-payment", http.StatusUnprocessableEntity, "Invalid payment"}
 	invalidReason     = kind{"invalid-reason", http.StatusUnprocessableEntity, "Invalid reason"}
 	invalidEdit       = kind{"invalid-edit", http.StatusUnprocessableEntity, "Invalid edit"}
 	invalidNote       = kind{"invalid-note", http.StatusUnprocessableEntity, "Invalid note"}
@@ -135,6 +137,9 @@ var sentinels = []struct {
 	{desk.ErrClosed, deadLetterClosed, "its order is being processed again, or is final"},
 	{desk.ErrBegun, orderBegun, "a worker has begun the order: it cannot be cancelled any more"},
 	{desk.ErrRefund, isRefund, "a refund cannot be cancelled"},
+	{desk.ErrRefundPaid, isRefund, "a refund cannot be paid: pay the order that it refunds"},
+	{desk.ErrPaymentConflict, paymentConflict, "the order has a payment with this reference and another amount or method"},
+	{desk.ErrPayments, paymentConflict, fmt.Sprintf("the order has %d payments, and cannot have more", order.MaxPayments)},
 	{intake.ErrRefund, isRefund, "a refund cannot be refunded"},
 	{intake.ErrNotInvoiced, notInvoiced, "only an invoiced order can be refunded; an order that no worker has begun can be cancelled"},
 	{intake.ErrConflict, refundConflict, "other refunds of the order were placed at the same time: check the refunds of the order, then try again"},

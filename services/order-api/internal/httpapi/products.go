@@ -43,7 +43,7 @@ func (a *api) Quote(o order.Order, found ...order.Invalid) (order.Order, string,
 	if err != nil {
 		return o, "", nil, err
 	}
-	asked, err := a.card.Ship(o)
+	asked, err := a.card.Quote(o)
 	if err != nil {
 		return o, "", nil, err
 	}
@@ -55,7 +55,7 @@ func (a *api) Quote(o order.Order, found ...order.Invalid) (order.Order, string,
 		other := o
 		other.Service = service
 		// Omit a service that does not ship this order.
-		if s, err := a.card.Ship(other); err == nil {
+		if s, err := a.card.Quote(other); err == nil {
 			services = append(services, s)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
-	"example.com/orders/shared/order"
 )
 
 func (a *api) refundOrder(c echo.Context) error {
@@ -24,16 +23,16 @@ func (a *api) refundOrder(c echo.Context) error {
 }
 
 // Refund refunds the requested order, as the API does.
-func (f Front) Refund(c echo.Context, key string, n client.NewRefund) (order.State, error) {
+func (f Front) Refund(c echo.Context, key string, n client.NewRefund) (intake.Placed, error) {
 	body, err := json.Marshal(n)
 	if err != nil {
-		return order.State{}, err
+		return intake.Placed{}, err
 	}
 	return f.refund(c, key, body)
 }
 
 // refund refunds what a body says of the requested order.
-func (a *api) refund(c echo.Context, key string, body []byte) (s order.State, err error) {
+func (a *api) refund(c echo.Context, key string, body []byte) (s intake.Placed, err error) {
 	want, wrong, err := decodeRefund(body)
 	if err != nil {
 		return s, err

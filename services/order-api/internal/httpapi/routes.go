@@ -24,6 +24,7 @@ func (a *api) routes(e *echo.Echo) {
 	a.get(e, "/v1/products", requiresUnlessGuests(identity.PlaceOrders), a.listProducts)
 	a.route(e, http.MethodPost, "/v1/quotes", requiresUnlessGuests(identity.PlaceOrders), a.quote)
 
+	a.route(e, http.MethodPost, "/v1/orders/:id/payments", requires(identity.RecordPayments), a.payOrder)
 	a.route(e, http.MethodPost, "/v1/orders/:id/refund", requires(identity.RefundOrders), a.refundOrder)
 	a.get(e, "/v1/dead-letters", requires(identity.ReadDeadLetters), a.listDeadLetters, a.limitLists)
 	a.get(e, "/v1/dead-letters/groups", requires(identity.ReadDeadLetters), a.listGroups, a.limitLists)

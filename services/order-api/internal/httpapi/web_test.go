@@ -166,7 +166,7 @@ func TestShopWithoutJavaScript(t *testing.T) {
 	if status, body, _ := b.post("/basket", url.Values{"act": {"ship"}, "country": {"PL"}, "postal_code": {"1"}, "service": {"standard"}}); status != http.StatusSeeOther {
 		t.Errorf("ship: got %d %s", status, body)
 	}
-	if _, body, _ := b.get("/"); !strings.Contains(body, "Must be a postal code of Poland, such as 00-950.") {
+	if _, body, _ := b.get("/"); !strings.Contains(body, "Must be a postal code of Poland, such as 00-950: PL has five digits, not one.") {
 		t.Error("the shop does not show the wrong postal code")
 	}
 	b.post("/basket", url.Values{"act": {"ship"}, "country": {"PL"}, "postal_code": {"00-950"}, "service": {"express"}})
@@ -176,8 +176,14 @@ func TestShopWithoutJavaScript(t *testing.T) {
 	before := len(s.Records(t, s.Topics.Orders))
 	_, _, first := b.post("/checkout", form)
 	status, _, second := b.post("/checkout", form)
-	if got := len(s.Records(t, s.Topics.Orders)) - before; status != http.StatusSeeOther || first != second || got != 1 || !strings.HasPrefix(first, "/orders/ord_") {
+	if got := len(s.Records(t, s.Topics.Orders)) - before; status != http.StatusSeeOther || second != first+"?again=yes" || got != 1 || !strings.HasPrefix(first, "/orders/ord_") {
 		t.Errorf("a form sent twice: got %d to %q and %q, and %d orders; want one", status, first, second, got)
+	}
+	if _, body, _ := b.get(second); !strings.Contains(body, "Already placed.") {
+		t.Error("the page after a double submit does not tell that the order was placed before")
+	}
+	if _, body, _ := b.get(first); strings.Contains(body, "Already placed.") {
+		t.Error("the page after the first submit tells that the order was placed before")
 	}
 	form.Set("city", "Hamburg")
 	if status, body, _ := b.post("/checkout", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "This form has placed an order already") || field(body, "key") == form.Get("key") {
@@ -225,7 +231,10 @@ func TestPagesShowHostileTextAsText(t *testing.T) {
 	s := setup(t, withPages(t))
 	markup := func(text string) string {
 		b := s.reader(t, "")
-		form := b.form(map[string]string{"name": text, "line1": text, "line2": text, "city": text, "region": text, "note": text})
+		form := b.form(map[string]string{
+			"name": text, "line1": text, "line2": text, "city": text, "region": text, "note": text, "company": text, "purchase_order": text, "buyer_reference": text,
+			"bill_name": text, "bill_company": text, "bill_line1": text, "bill_line2": text, "bill_city": text, "bill_region": text, "bill_country": "DE",
+		})
 		status, _, path := b.post("/checkout", form)
 		if status != http.StatusSeeOther {
 			t.Fatalf("%q: got %d, want an order", text, status)

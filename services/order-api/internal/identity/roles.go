@@ -9,6 +9,7 @@ type Role string
 const (
 	Customer Role = "customer" // places orders, and sees its own
 	Viewer   Role = "viewer"   // sees all orders and dead letters, with personal data masked
+	Cashier  Role = "cashier"  // also records payments: for the webhook of a payment provider
 	Support  Role = "support"  // also sees personal data, and writes notes
 	Operator Role = "operator" // also replays, cancels and refunds
 	Editor   Role = "editor"   // also edits, discards and restores dead letters
@@ -26,6 +27,7 @@ const (
 	ReadAnyOrder      Permission = "orders:read-any"
 	CancelAnyOrder    Permission = "orders:cancel-any"
 	RefundOrders      Permission = "orders:refund"
+	RecordPayments    Permission = "payments:record"
 	ReadDeadLetters   Permission = "dead-letters:read"
 	ReplayDeadLetters Permission = "dead-letters:replay"
 	EditDeadLetters   Permission = "dead-letters:edit"
@@ -47,6 +49,7 @@ type grant struct {
 var grants = []grant{
 	{Customer, []Permission{PlaceOrders, ReadOrders, CancelOrders}},
 	{Viewer, []Permission{ReadAnyOrder, ReadDeadLetters, ReadStats}},
+	{Cashier, []Permission{RecordPayments}},
 	{Support, []Permission{ReadPersonal, NoteDeadLetters}},
 	{Operator, []Permission{CancelAnyOrder, RefundOrders, ReplayDeadLetters, BreakSystem}},
 	{Editor, []Permission{EditDeadLetters}},

@@ -18,7 +18,7 @@ func TestEachRoleMayDoWhatTheOneBeforeItMay(t *testing.T) {
 		}
 	}
 	for role, not := range map[identity.Role]identity.Permission{
-		"": identity.ReadOrders, "owner": identity.ReadOrders, identity.Customer: identity.ReadAnyOrder, identity.Viewer: identity.ReadPersonal,
+		"": identity.ReadOrders, "owner": identity.ReadOrders, identity.Customer: identity.ReadAnyOrder, identity.Viewer: identity.RecordPayments, identity.Cashier: identity.ReadPersonal,
 		identity.Support: identity.RefundOrders, identity.Operator: identity.EditDeadLetters, identity.Editor: identity.ReadAudit,
 	} {
 		if role.Has(not) {

@@ -27,27 +27,31 @@ func (in *Intake) awaitView(ctx context.Context) error {
 	return in.view.Fresh(ctx)
 }
 
-// findOrAppend returns the state of the order with this ID. If the view has none, it appends the
-// order; the returned state is that of another order if another instance appended one before.
-func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (order.State, error) {
+// findOrAppend returns the order with this ID. If the view has none, it appends the order; the returned
+// one is another order, and replayed, if another instance appended one before.
+func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (Placed, error) {
 	if s, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
-		return s, err
+		return Placed{s, true}, err
 	}
 	if err := in.view.CheckPartition(in.partition(o.ID)); err != nil {
-		return order.State{}, err
+		return Placed{}, err
 	}
 	r, err := in.append(ctx, o)
 	if err != nil {
-		return order.State{}, err
+		return Placed{}, err
 	}
 	if err := in.view.Applied(ctx, r.Partition, r.Offset); err != nil {
-		return order.State{}, &OutcomeUnknownError{o.ID, err}
+		return Placed{}, &OutcomeUnknownError{o.ID, err}
 	}
 	s, err := in.view.Order(ctx, o.ID)
 	if err != nil {
-		return order.State{}, &OutcomeUnknownError{o.ID, err}
+		return Placed{}, &OutcomeUnknownError{o.ID, err}
 	}
-	return s, nil
+	return Placed{s, s.Origin != in.origin(r)}, nil
+}
+
+func (in *Intake) origin(r *kgo.Record) order.Origin {
+	return order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}
 }
 
 // append appends the record of an order, and returns it with its partition and offset.

@@ -44,19 +44,22 @@ const DefaultDeadline = kafka.DeliveryTimeout + 3*time.Second
 type Intake struct {
 	producer   *Producer
 	view       *view.View
-	price      func(*order.Order) []order.Invalid
+	checks     []Check
 	cfg        Config
 	blocked    atomic.Pointer[error] // see Block
 	recipients recipients
 }
 
-// New returns an intake. price sets what the catalogue knows about the lines of an order, and
-// returns the faults that it finds.
-func New(p *Producer, v *view.View, price func(*order.Order) []order.Invalid, cfg Config) *Intake {
+// Check completes an order that is about to be placed, such as with the prices of the catalogue, and
+// returns its faults.
+type Check func(*order.Order) []order.Invalid
+
+// New returns an intake that makes all checks with each order, one after the other.
+func New(p *Producer, v *view.View, cfg Config, checks ...Check) *Intake {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = DefaultDeadline
 	}
-	return &Intake{producer: p, view: v, price: price, cfg: cfg, recipients: recipients{perHour: cfg.PerHour}}
+	return &Intake{producer: p, view: v, checks: checks, cfg: cfg, recipients: recipients{perHour: cfg.PerHour}}
 }
 
 // Block makes Place and Refund refuse new orders with ErrBlocked from now on. Repeats of placed
@@ -71,6 +74,12 @@ func (in *Intake) Blocked() error {
 	return nil
 }
 
+// Placed is an order or a refund that Place or Refund has placed, now or before.
+type Placed struct {
+	order.State
+	Replayed bool // an earlier request with the same key placed it
+}
+
 // Place places an order of the principal of ctx, sets its ID and time, and returns its state: the
 // new one, or the current one if key and body are those of an earlier order of the principal. With an
 // empty key every call places a new order. The order of a guest has a link token instead of an
@@ -79,9 +88,9 @@ func (in *Intake) Blocked() error {
 //
 // Errors are RejectedError, KeyReusedError, OutcomeUnknownError, RecipientLimitError, ErrNotPlaced,
 // ErrBlocked, ErrBackpressure and view.ErrBehind. Any other is a bug; then nothing was appended.
-func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (order.State, error) {
+func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (Placed, error) {
 	if err := in.check(&o, found, o.Validate()); err != nil {
-		return order.State{}, err
+		return Placed{}, err
 	}
 	by := identity.From(ctx)
 	o.ID, o.PlacedAt = in.newID(by, key), time.Now().UTC().Truncate(time.Millisecond)
@@ -96,19 +105,19 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 	if key == "" {
 		r, err := in.append(ctx, o)
 		if err != nil {
-			return order.State{}, err
+			return Placed{}, err
 		}
-		return o.Begin(order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}), nil
+		return Placed{State: o.Begin(in.origin(r))}, nil
 	}
 	if err := in.awaitView(ctx); err != nil {
-		return order.State{}, err
+		return Placed{}, err
 	}
 	first, err := in.findOrAppend(ctx, o)
 	if err != nil {
-		return order.State{}, err
+		return Placed{}, err
 	}
 	if first.BodyHash != o.BodyHash() {
-		return order.State{}, &KeyReusedError{key, "order"}
+		return Placed{}, &KeyReusedError{key, "order"}
 	}
 	return first, nil
 }
@@ -123,11 +132,15 @@ func (in *Intake) Basket(o order.Order, found ...order.Invalid) (order.Order, er
 	return o, err
 }
 
-// check prices an order, and rejects it if there are any faults. Of several faults of one field it
-// reports the first: that of decoding, then of validation, then of pricing.
+// check completes an order, and rejects it if there are any faults. Of several faults of one field it
+// reports the first: that of decoding, then of validation, then of the checks.
 func (in *Intake) check(o *order.Order, decoding, validation []order.Invalid) error {
+	all := slices.Concat(decoding, validation)
+	for _, check := range in.checks {
+		all = append(all, check(o)...)
+	}
 	var faults []order.Invalid
-	for _, f := range slices.Concat(decoding, validation, in.price(o)) {
+	for _, f := range all {
 		if !slices.ContainsFunc(faults, func(first order.Invalid) bool { return first.Pointer == f.Pointer }) {
 			faults = append(faults, f)
 		}

@@ -72,7 +72,7 @@ func openOn(t *testing.T, k *kafkatest.Kafka, layout kafka.Layout, price func(*o
 	})
 	must(t, v.Fresh(t.Context()))
 	cfg.Topic, cfg.Incarnation, cfg.Partitions, cfg.Secret = k.Topics.Orders, layout.Incarnation, layout.Partitions, []byte("secret")
-	return intake.New(orders, v, price, cfg)
+	return intake.New(orders, v, cfg, price)
 }
 
 func must(t *testing.T, err error) {
@@ -146,8 +146,8 @@ func TestKeyPlacesOneOrder(t *testing.T) {
 			first, err := in.Place(t.Context(), wanted(), "k1")
 			must(t, err)
 			again, err := in.Place(t.Context(), wanted(), "k1")
-			if diff := cmp.Diff(first, again); diff != "" || err != nil {
-				t.Errorf("same key and body: %v (-first +again):\n%s", err, diff)
+			if diff := cmp.Diff(first.State, again.State); diff != "" || err != nil || first.Replayed || !again.Replayed {
+				t.Errorf("same key and body: %v, replayed %t and %t, want false and true (-first +again):\n%s", err, first.Replayed, again.Replayed, diff)
 			}
 			_, err = in.Place(t.Context(), other(), "k1")
 			if reused, ok := errors.AsType[*intake.KeyReusedError](err); !ok || reused.Key != "k1" {
@@ -181,7 +181,7 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 			instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
 			meetAtProduce(k, 2)
 			bodies := []order.Order{wanted(), row.second}
-			states, errs := make([]order.State, 2), make([]error, 2)
+			states, errs := make([]intake.Placed, 2), make([]error, 2)
 			var both sync.WaitGroup
 			for i, in := range instances {
 				both.Go(func() { states[i], errs[i] = in.Place(t.Context(), bodies[i], "k1") })
@@ -202,8 +202,11 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 			if accepted != row.accepted {
 				t.Errorf("got %d accepted, want %d", accepted, row.accepted)
 			}
-			if diff := cmp.Diff(states[0], states[1]); row.accepted == 2 && diff != "" {
+			if diff := cmp.Diff(states[0].State, states[1].State); row.accepted == 2 && diff != "" {
 				t.Errorf("the two answers (-0 +1):\n%s", diff)
+			}
+			if row.accepted == 2 && states[0].Replayed == states[1].Replayed {
+				t.Errorf("got replayed %t twice, want one request that placed the order, and one that found it placed", states[0].Replayed)
 			}
 		})
 	}

@@ -59,7 +59,7 @@ func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	in := start(t, k, 0)
-	accepted := make(chan order.State, 20)
+	accepted := make(chan intake.Placed, 20)
 	var all sync.WaitGroup
 	for i := range cap(accepted) {
 		all.Go(func() {

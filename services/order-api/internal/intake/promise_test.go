@@ -80,8 +80,8 @@ func TestOrdersAreAcceptedAgainWhenOldOnesAreBegun(t *testing.T) {
 		if again, err := in.Place(t.Context(), wanted(), "k1"); err != nil || again.Order.ID != first.Order.ID {
 			t.Errorf("repeat: got %s, %v; want the first order, which is no new one", again.Order.ID, err)
 		}
-		kafkatest.Record(t, &first, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
-		r := wire.State(first, 0)
+		kafkatest.Record(t, &first.State, order.Change{Rev: 1, At: time.Now(), Status: order.Working})
+		r := wire.State(first.State, 0)
 		r.Partition = first.Origin.Partition
 		put(t, k, k.Topics.Status, r)
 		time.Sleep(2 * time.Second)

@@ -33,41 +33,43 @@ const maxTries = 20
 // All instances together never refund more than the invoice. Refunds of an order are numbered, and
 // only the first record with a number counts. It was computed with all refunds of lower numbers; an
 // instance that finds its number taken computes the refund again, with the one that took it.
-func (in *Intake) Refund(ctx context.Context, id order.ID, want Want, key string) (order.State, error) {
+func (in *Intake) Refund(ctx context.Context, id order.ID, want Want, key string) (Placed, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)
 	defer cancel()
 	invoiced, err := in.invoiced(ctx, id)
 	if err != nil {
-		return order.State{}, err
+		return Placed{}, err
 	}
 	by := identity.From(ctx)
 	mine := in.refundKey(by, id, want, key)
+	var last Placed
 	for try := 0; ; try++ {
 		refunds, err := in.view.Refunds(ctx, id)
 		if err != nil {
-			return order.State{}, err
+			return Placed{}, err
 		}
 		for _, r := range refunds {
 			switch sameKey, sameWant := mine.matches(r.Order.Refund); {
 			case sameWant:
-				return r, nil
+				return Placed{r, last.Replayed || last.Order.ID != r.Order.ID}, nil
 			case sameKey:
-				return order.State{}, &KeyReusedError{key, "refund"}
+				return Placed{}, &KeyReusedError{key, "refund"}
 			}
 		}
 		if try == maxTries {
-			return order.State{}, ErrConflict
+			return Placed{}, ErrConflict
 		}
 		o, err := nextRefund(&invoiced, want, mine, refunds)
 		if err != nil {
-			return order.State{}, err
+			return Placed{}, err
 		}
 		o.Cause.Actor = by.Actor()
 		// The next look at the view shows whose record counts.
-		if first, err := in.findOrAppend(ctx, o); err != nil {
-			return order.State{}, err
-		} else if first.Order.Refund == nil {
-			return order.State{}, ErrConflict // another program wrote an order with the ID of a refund
+		if last, err = in.findOrAppend(ctx, o); err != nil {
+			return Placed{}, err
+		}
+		if last.Order.Refund == nil {
+			return Placed{}, ErrConflict // another program wrote an order with the ID of a refund
 		}
 	}
 }

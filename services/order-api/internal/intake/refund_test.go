@@ -228,6 +228,9 @@ func TestKeyPlacesOneRefund(t *testing.T) {
 		if got.Order.ID != row.id {
 			t.Errorf("%s: got %q, %v; want %q", row.name, got.Order.ID, err, row.id)
 		}
+		if repeats := strings.Contains(row.name, "repeat"); got.Replayed != repeats {
+			t.Errorf("%s: got replayed %t, want %t", row.name, got.Replayed, repeats)
+		}
 	}
 }
 

@@ -74,7 +74,7 @@ func (i *instance) decide(t *testing.T, s *shop, d wire.Decision) {
 // listed waits until the view has n dead letters of that program.
 func (i *instance) listed(t *testing.T, s *shop, n int) []string {
 	t.Helper()
-	changes, stop := i.view.WatchForeign()
+	changes, stop := i.view.WatchDeadLetters()
 	defer stop()
 	for {
 		ids, err := i.view.Select(t.Context(), view.DeadLetterFilter{Topic: s.dead(), Limit: n + 1})

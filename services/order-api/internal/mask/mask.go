@@ -1,7 +1,7 @@
 // Package mask hides personal data from principals that may see an order, but not who placed it.
 //
-// Hidden are names, companies, e-mail addresses, streets, postal codes, notes, VAT IDs, the buyer's
-// references and the reasons of refunds. Initials, city, region and country stay: they help to find the
+// Hidden are names, companies, e-mail addresses, streets, postal codes, notes, VAT IDs, the references
+// of the buyer and of payments, and the reasons of refunds. Initials, city, region and country stay: they help to find the
 // cause of a failure. The shop's own number of the order stays, like its ID.
 package mask
 
@@ -37,7 +37,16 @@ func Order(o order.Order) order.Order {
 		refund.Reason = Text(refund.Reason)
 		o.Refund = &refund
 	}
+	if o.Payment != nil {
+		o.Payment = new(Payment(*o.Payment))
+	}
 	return o
+}
+
+// Payment returns a payment without its reference, which can name who paid.
+func Payment(p order.Payment) order.Payment {
+	p.Reference = Text(p.Reference)
+	return p
 }
 
 func address(a order.Address) order.Address {

@@ -35,6 +35,7 @@ import (
 const (
 	Refund    = "refund"
 	Cancel    = "cancel"
+	Payment   = "payment"
 	Replay    = "replay"
 	Edit      = "edit"
 	Discard   = "discard"

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
 
@@ -27,13 +30,44 @@ func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadL
 }
 
 // Select returns the IDs of all dead letters that a filter selects, those that failed first first,
-// and at most f.Limit of them. It ignores f.Cursor.
+// after its cursor, and at most f.Limit of them.
 func (v *View) Select(ctx context.Context, f DeadLetterFilter) (ids []string, err error) {
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, err
+	}
 	err = v.filtered(&f, func(words []string) (err error) {
-		ids, err = v.cfg.Store.Select(ctx, f, words)
+		ids, err = v.cfg.Store.Select(ctx, f, words, after)
 		return err
 	})
 	return ids, err
+}
+
+// Marks returns how far the dead-letter topics are applied, for DeadLetterFilter.Since: for each topic the
+// offsets after the last record of its partitions.
+func (v *View) Marks() map[string][]int64 {
+	v.mu.Lock()
+	of := slices.Clone(v.partitions)
+	v.mu.Unlock()
+	all := map[string][]int64{}
+	for _, p := range of {
+		if p.Topic != v.cfg.Topics.DLQ && !v.isForeign(p.Topic) {
+			continue
+		}
+		for len(all[p.Topic]) <= int(p.Number) {
+			all[p.Topic] = append(all[p.Topic], 0)
+		}
+		all[p.Topic][p.Number], _ = v.freshness.position(p)
+	}
+	return all
+}
+
+// deadLetters is what watchers of dead letters wait for: no order has such an ID.
+const deadLetters order.ID = "/dead-letters"
+
+// WatchDeadLetters is Watch for records of dead-letter topics, also those of other programs.
+func (v *View) WatchDeadLetters() (changes <-chan struct{}, stop func()) {
+	return v.watchers.add(deadLetters)
 }
 
 // Groups returns the groups of the dead letters that a filter selects, by ID. Their last hour is the
@@ -56,6 +90,11 @@ func (v *View) filtered(f *DeadLetterFilter, question func(words []string) error
 	}
 	if f.Topic == v.cfg.Topics.DLQ {
 		f.Topic = Ours
+	}
+	if ours, ok := f.Since[v.cfg.Topics.DLQ]; ok {
+		f.Since = maps.Clone(f.Since)
+		delete(f.Since, v.cfg.Topics.DLQ)
+		f.Since[""] = ours
 	}
 	return cmp.Or(v.ask(func() error { return question(text) }), v.life.complete())
 }

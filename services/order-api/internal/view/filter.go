@@ -18,24 +18,27 @@ type Filter struct {
 	Refunds  bool         // the refunds instead of the orders
 	Owner    order.Actor  // whose orders, or zero: those of all
 	Status   order.Status // or empty
-	Customer string       // the beginnings of words of a name or an e-mail address, in any case and sequence; or empty
-	From, To time.Time    // placed at From or later, and before To; zero is open
-	Limit    int          // at least 1
-	Cursor   string       // where the page before ended; empty for the first
+	Customer string       // the beginnings of words of a name, a company or an e-mail address, in any case and sequence; or empty
+
+	Reference string    // the number of the shop, as a whole; or empty
+	From, To  time.Time // placed at From or later, and before To; zero is open
+	Limit     int       // at least 1
+	Cursor    string    // where the page before ended; empty for the first
 }
 
 // DeadLetterFilter says which dead letters to list. Its zero value is all of them.
 type DeadLetterFilter struct {
-	States   []DeadLetterState // or empty: all
-	Cause    string            // ID of a group; or empty
-	Step     order.Step        // or empty
-	Class    *failure.Class    // or nil
-	Reason   failure.Reason    // or empty
-	Topic    string            // dead-letter topic of another program, or that of ours; or empty: all
-	Text     string            // the beginnings of words of an ID, a trace, a message, or a customer's name or e-mail address; or empty
-	From, To time.Time         // failed last at From or later, and before To; zero is open
-	Limit    int               // at least 1; not for Groups
-	Cursor   string            // where the page before ended; empty for the first; not for Groups
+	States   []DeadLetterState  // or empty: all
+	Cause    string             // ID of a group; or empty
+	Step     order.Step         // or empty
+	Class    *failure.Class     // or nil
+	Reason   failure.Reason     // or empty
+	Topic    string             // dead-letter topic of another program, or that of ours; or empty: all
+	Text     string             // the beginnings of words of an ID, a trace, a message, or a customer's name, company, number or e-mail address; or empty
+	From, To time.Time          // failed last at From or later, and before To; zero is open
+	Since    map[string][]int64 // whose records were appended after what View.Marks has returned; or nil: all
+	Limit    int                // at least 1; not for Groups
+	Cursor   string             // where the page before ended; empty for the first; not for Groups
 }
 
 // ActFilter says which acts to list. Its zero value is all of them.

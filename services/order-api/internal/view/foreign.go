@@ -167,12 +167,6 @@ func (v *View) trimForeign(ctx context.Context, trimmed map[kafka.Partition]int6
 	}
 }
 
-// outside is what watchers of these dead letters wait for: no order has such an ID.
-const outside order.ID = "/foreign"
-
-// WatchForeign is Watch for dead letters of other programs.
-func (v *View) WatchForeign() (changes <-chan struct{}, stop func()) { return v.watchers.add(outside) }
-
 // fromForeign adds a dead letter of another program.
 func (d *draft) fromForeign(r *kgo.Record) {
 	f := foreign.Read(r)
@@ -183,7 +177,7 @@ func (d *draft) fromForeign(r *kgo.Record) {
 	l.Key = []byte(dlq.Clip(string(r.Key)))
 	l.Origin = order.Origin{Partition: f.Partition, Offset: f.Offset}
 	l.Cause.Trace = wire.CauseOf(r).Trace
-	d.changed[outside] = true
+	d.changed[deadLetters] = true
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Foreign: r.Topic, Partition: r.Partition, Offset: r.Offset}, order.Order{}))
 }
 

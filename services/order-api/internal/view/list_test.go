@@ -41,7 +41,8 @@ func TestOrdersAreFiltered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	anna := placed(3)
-	anna.Customer = order.Customer{Name: "Anna Иванова", Email: "Anna@Example.com"}
+	anna.Customer = order.Customer{Name: "Anna Иванова", Company: "Studio Nord", Email: "Anna@Example.com"}
+	anna.Reference, anna.BillTo = "2026-1042", &order.BillTo{Company: "Holding Süd", Address: anna.ShipTo}
 	b.put(t, b.Topics.Orders, wire.Order(placed(1)), wire.Order(placed(2)), wire.Order(anna))
 	b.put(t, b.Topics.Status, wire.Claim{Worker: "w", At: time.Now()}.Record(), wire.State(b.at(placed(2), 1, order.Working), 0))
 	v, _ := b.start(t)
@@ -54,6 +55,10 @@ func TestOrdersAreFiltered(t *testing.T) {
 		"status":             {view.Filter{Status: order.Working}, []order.ID{"ord_002"}},
 		"name in any case":   {view.Filter{Customer: "ИВАНОВА"}, []order.ID{"ord_003"}},
 		"e-mail in any case": {view.Filter{Customer: "ANNA@example.com"}, []order.ID{"ord_003"}},
+		"number of the shop": {view.Filter{Reference: "2026-1042"}, []order.ID{"ord_003"}},
+		"a part of a number": {view.Filter{Reference: "2026"}, nil},
+		"company":            {view.Filter{Customer: "nord studio"}, []order.ID{"ord_003"}},
+		"who is billed":      {view.Filter{Customer: "süd"}, []order.ID{"ord_003"}},
 		"no wildcard":        {view.Filter{Customer: "%"}, nil},
 		"from is included":   {view.Filter{From: noon.Add(2 * time.Minute)}, []order.ID{"ord_003", "ord_002"}},
 		"to is excluded":     {view.Filter{To: noon.Add(2 * time.Minute)}, []order.ID{"ord_001"}},

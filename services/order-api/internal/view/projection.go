@@ -135,12 +135,18 @@ func (d *draft) placed(r *kgo.Record) error {
 
 // newRow is the part of a row that is the same for an order that was placed and one that is begun.
 func newRow(o order.Order, r *kgo.Record) Row {
-	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Owner: o.Owner, Value: r.Value}
-	row.Words = words(o.Customer.Name + " " + o.Customer.Email)
+	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Owner: o.Owner, Reference: o.Reference, Value: r.Value}
+	row.Words = words(people(o))
 	if o.Refund != nil {
 		row.RefundOf = o.Refund.Of
 	}
 	return row
+}
+
+// people are the texts of an order by which people look for it.
+func people(o order.Order) string {
+	buyer, _ := o.Buyer()
+	return strings.Join([]string{o.Customer.Name, o.Customer.Company, buyer.Name, buyer.Company, o.Customer.Email}, " ")
 }
 
 // change adds a change of an order. Those that watch the order that a refund is of learn of it,
@@ -225,6 +231,7 @@ func (d *draft) deadLetter(r *kgo.Record) error {
 	}
 	gone := r.Offset < d.dlqStart[r.Partition]
 	o, _ := l.Order() // what is no order is a dead letter, too
+	d.changed[deadLetters] = true
 	d.Changes = append(d.Changes, described(Failed{DeadLetter: l, Partition: r.Partition, Offset: r.Offset, Gone: gone}, o))
 	if l.Replays > 0 { // of an order, its state says the same, and counts
 		d.replayed(Answered{
@@ -239,7 +246,7 @@ func described(l Failed, o order.Order) Failed {
 	l.Text = cause.Normalise(l.Message, cause.Of(l.Key, l.Value))
 	l.CauseID = cause.ID(l.Foreign, string(l.Step), string(l.Reason), l.Text)
 	trace := strings.Split(l.Cause.Trace+"--", "-")[1]
-	l.Words = append(words(strings.Join([]string{string(l.Key), trace, l.Message, o.Customer.Name, o.Customer.Email}, " ")), idWord(l.ID()))
+	l.Words = append(words(strings.Join([]string{string(l.Key), trace, l.Message, o.Reference, people(o)}, " ")), idWord(l.ID()))
 	return l
 }
 

@@ -19,18 +19,25 @@ import (
 
 // Order returns an order by its ID, or ErrUnknown.
 func (v *View) Order(ctx context.Context, id order.ID) (order.State, error) {
+	s, _, err := v.Newest(ctx, id)
+	return s, err
+}
+
+// Newest is Order with the offset of the state in orders.status; 0 while there is none.
+func (v *View) Newest(ctx context.Context, id order.ID) (s order.State, at int64, err error) {
 	var row *Row
-	err := v.ask(func() (err error) {
+	err = v.ask(func() (err error) {
 		row, err = v.cfg.Store.Order(ctx, id)
 		return err
 	})
 	if err == nil && row == nil {
-		return order.State{}, v.Unknown(id)
+		return s, 0, v.Unknown(id)
 	}
 	if err != nil {
-		return order.State{}, fmt.Errorf("order %.100q: %w", id, err)
+		return s, 0, fmt.Errorf("order %.100q: %w", id, err)
 	}
-	return v.decode(*row)
+	s, err = v.decode(*row)
+	return s, row.StateAt, err
 }
 
 // Unknown is the error of Order for an ID that the view does not know: ErrUnknown, or ErrStore while it

@@ -54,12 +54,12 @@ type Store interface {
 	DeadLettersByID(ctx context.Context, ids []string) ([]DeadLetter, error)
 	// DeadLetters returns the dead letters that a filter selects, those that failed last first and
 	// then by ID, after a cursor unless that is zero, and at most Limit of them. The words are those
-	// of f.Text: each must begin a word of the dead letter. f.Topic is that of Failed.Foreign, or
-	// Ours.
+	// of f.Text: each must begin a word of the dead letter. f.Topic and the keys
+	// of f.Since are those of Failed.Foreign; f.Topic may be Ours.
 	DeadLetters(ctx context.Context, f DeadLetterFilter, words []string, after Cursor) ([]DeadLetter, error)
-	// Select returns the IDs of the dead letters that a filter selects, in the opposite sequence, and
-	// at most Limit of them.
-	Select(ctx context.Context, f DeadLetterFilter, words []string) ([]string, error)
+	// Select returns the IDs of the dead letters that a filter selects, in the opposite sequence, after
+	// a cursor unless that is zero, and at most Limit of them.
+	Select(ctx context.Context, f DeadLetterFilter, words []string, after Cursor) ([]string, error)
 	// Groups returns the groups of the dead letters that a filter selects, in any sequence. The first
 	// hour of Group.Hours begins at a time.
 	Groups(ctx context.Context, f DeadLetterFilter, words []string, hours time.Time) ([]Group, error)
@@ -131,7 +131,8 @@ type Row struct {
 	Begun     bool  // Value is a record of orders.status, else one of orders
 	StateAt   int64 // offset of its newest state in orders.status; 0 while there is none
 	RefundOf  order.ID
-	Words     []string    // of the customer's name and e-mail address; a store does not return them
+	Words     []string    // of names, companies and the e-mail address; a store does not return them
+	Reference string      // number of the shop, or empty; a store does not return it
 	Owner     order.Actor // or zero; a store does not return it
 	Value     []byte      // of the record, as Kafka has it
 }

@@ -33,7 +33,7 @@ var mayWords = map[identity.Permission]string{
 	identity.PlaceOrders: "Place orders", identity.ReadOrders: "See your own orders", identity.CancelOrders: "Cancel your own orders",
 	identity.ReadAnyOrder: "See the orders of everybody", identity.ReadDeadLetters: "See dead letters, causes and replays", identity.ReadStats: "See what the system is doing",
 	identity.ReadPersonal: "See names, addresses and notes of customers", identity.NoteDeadLetters: "Write notes, and assign causes",
-	identity.CancelAnyOrder: "Cancel the orders of everybody", identity.RefundOrders: "Refund orders", identity.ReplayDeadLetters: "Replay dead letters",
+	identity.RecordPayments: "Record payments", identity.CancelAnyOrder: "Cancel the orders of everybody", identity.RefundOrders: "Refund orders", identity.ReplayDeadLetters: "Replay dead letters",
 	identity.EditDeadLetters: "Edit, discard and restore dead letters", identity.ManageKeys: "See API keys", identity.ReadAudit: "Read the audit trail",
 }
 

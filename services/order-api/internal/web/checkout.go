@@ -18,9 +18,11 @@ type checkoutPage struct {
 	Draft     order.Order // what the form has
 	Bill      bill
 	Countries []address.Country
-	Key       string // idempotency key of the form
-	Wrong     wrong
-	Fault     *fault // why the order was not placed, or is not known to be; or nil
+	// BillCountry is that of the invoice address, or nil.
+	BillCountry *address.Country
+	Key         string // idempotency key of the form
+	Wrong       wrong
+	Fault       *fault // why the order was not placed, or is not known to be; or nil
 }
 
 // checkout is the empty form.
@@ -35,6 +37,9 @@ func (p *Pages) checkout(c echo.Context) error {
 // form shows the checkout with a draft.
 func (p *Pages) form(c echo.Context, status int, v checkoutPage) error {
 	v.Bill, v.Countries = p.bill(v.Draft), p.countries.All
+	if b := v.Draft.BillTo; b != nil {
+		v.BillCountry = p.countries.Of(b.Address.Country)
+	}
 	if v.Wrong == nil {
 		v.Wrong = v.Bill.Wrong
 	}
@@ -46,13 +51,15 @@ func (p *Pages) form(c echo.Context, status int, v checkoutPage) error {
 func (p *Pages) draft(c echo.Context) order.Order {
 	text := func(name string) string { return strings.TrimSpace(c.FormValue(name)) }
 	values, _ := url.ParseQuery(c.FormValue("basket")) // what cannot be parsed is left out
-	return order.Order{
+	o := order.Order{
 		Customer: order.Customer{Name: text("name"), Email: text("email"), VATID: strings.ToUpper(strings.ReplaceAll(text("vat_id"), " ", ""))},
 		ShipTo: order.Address{
 			Line1: text("line1"), Line2: text("line2"), City: text("city"), Region: text("region"), PostalCode: text("postal_code"), Country: text("country"),
 		},
 		Service: text("service"), Note: strings.ReplaceAll(text("note"), "\r\n", "\n"), Lines: parseBasket(values).lines(p.front.Products()),
 	}
+	billTo(&o, text)
+	return o
 }
 
 // Basket is the content of the form's field with the basket.
@@ -83,7 +90,7 @@ func (p *Pages) placeOrder(c echo.Context) error {
 		return p.notPlaced(c, v, err)
 	}
 	keep(c, basketCookie, nil)
-	return c.Redirect(http.StatusSeeOther, orderPath(s.Order, identity.From(c.Request().Context()).Guest()))
+	return c.Redirect(http.StatusSeeOther, placedPath(s, identity.From(c.Request().Context()).Guest()))
 }
 
 // notPlaced shows the form again, with the draft and what is wrong.
@@ -111,9 +118,14 @@ type field struct {
 	Wrong                              string
 }
 
-// field returns a field of the form by the JSON pointer of its fault.
+// field returns a field of the form by the JSON pointer of its fault. The names of those of the invoice
+// address begin with bill_.
 func (v checkoutPage) field(at, label, kind, complete, value string, optional bool) field {
-	return field{at[strings.LastIndex(at, "/")+1:], label, value, kind, complete, optional, v.Wrong[at]}
+	name := at[strings.LastIndex(at, "/")+1:]
+	if strings.HasPrefix(at, "/bill_to/") {
+		name = "bill_" + name
+	}
+	return field{name, label, value, kind, complete, optional, v.Wrong[at]}
 }
 
 // Customer are the fields of the customer.
@@ -121,14 +133,19 @@ func (v checkoutPage) Customer() []field {
 	c := v.Draft.Customer
 	return []field{
 		v.field("/customer/name", "Name", "text", "name", c.Name, false),
+		v.field("/customer/company", "Company", "text", "organization", c.Company, true),
 		v.field("/customer/email", "E-mail", "email", "email", c.Email, false),
-		v.field("/customer/vat_id", "VAT ID of a business", "text", "off", c.VATID, true),
+		v.vatID(),
 	}
 }
 
 // Address are the fields of the address, in the rows of the country.
-func (v checkoutPage) Address() (rows [][]field) {
-	a, country := v.Draft.ShipTo, v.Bill.Country
+func (v checkoutPage) Address() [][]field {
+	return v.address("/ship_to", "", v.Draft.ShipTo, v.Bill.Country)
+}
+
+// address are the fields of an address at a JSON pointer. Complete begins what a browser fills in.
+func (v checkoutPage) address(at, complete string, a order.Address, country *address.Country) (rows [][]field) {
 	if country == nil {
 		country = &address.Country{Rows: [][]address.Field{{address.Lines}, {address.PostalCode, address.City}}, PostalName: "postal code"}
 	}
@@ -137,14 +154,14 @@ func (v checkoutPage) Address() (rows [][]field) {
 		for _, f := range row {
 			switch f {
 			case address.Lines:
-				rows = append(rows, []field{v.field("/ship_to/line1", "Street and house number", "text", "address-line1", a.Line1, false)})
-				rows = append(rows, []field{v.field("/ship_to/line2", "Further line", "text", "address-line2", a.Line2, true)})
+				rows = append(rows, []field{v.field(at+"/line1", "Street and house number", "text", complete+"address-line1", a.Line1, false)})
+				rows = append(rows, []field{v.field(at+"/line2", "Further line", "text", complete+"address-line2", a.Line2, true)})
 			case address.City:
-				fields = append(fields, v.field("/ship_to/city", "City", "text", "address-level2", a.City, false))
+				fields = append(fields, v.field(at+"/city", "City", "text", complete+"address-level2", a.City, false))
 			case address.Region:
-				fields = append(fields, v.field("/ship_to/region", upper(country.RegionName), "text", "address-level1", a.Region, true))
+				fields = append(fields, v.field(at+"/region", upper(country.RegionName), "text", complete+"address-level1", a.Region, true))
 			case address.PostalCode:
-				fields = append(fields, v.field("/ship_to/postal_code", upper(country.PostalName), "text", "postal-code", a.PostalCode, !country.Required))
+				fields = append(fields, v.field(at+"/postal_code", upper(country.PostalName), "text", complete+"postal-code", a.PostalCode, !country.Required))
 			}
 		}
 		if len(fields) > 0 {

@@ -21,6 +21,7 @@ func (p *Pages) deskRoutes() []httpapi.Page {
 	const read, note, replay, edit = identity.ReadDeadLetters, identity.NoteDeadLetters, identity.ReplayDeadLetters, identity.EditDeadLetters
 	return []httpapi.Page{
 		{Method: get, Path: "/desk", Needs: read, List: true, Handler: p.causes},
+		{Method: get, Path: "/desk/events", Needs: read, Handler: p.watchDesk},
 		{Method: get, Path: "/desk/groups/:id", Needs: read, List: true, Handler: p.cause},
 		{Method: post, Path: "/desk/groups/:id/note", Needs: note, Handler: p.noteCause},
 		{Method: post, Path: "/desk/groups/:id/assign", Needs: note, Handler: p.assignCause},

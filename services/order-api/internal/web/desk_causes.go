@@ -27,6 +27,7 @@ type causesPage struct {
 	New     []causeRow
 	Jobs    []jobPage // that have not ended
 	More    int       // such jobs that are not shown
+	News    news
 	Topics  []topicRow
 }
 
@@ -67,7 +68,8 @@ func (p *Pages) causes(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v := causesPage{Filter: p.filters(c, "/desk")}
+	v, live := causesPage{Filter: p.filters(c, "/desk")}, ""
+	v.News, live = p.newsOf("causes", v.Filter.Of())
 	if f.States == nil {
 		f.States = view.Unsettled()
 	}
@@ -92,7 +94,7 @@ func (p *Pages) causes(c echo.Context) error {
 		v.Jobs = append(v.Jobs, jobPage{ReplayJob: j})
 	}
 	v.More -= len(v.Jobs)
-	return p.showDesk(c, http.StatusOK, "desk_causes", page{Title: "Dead letters"}, deskPage{Tab: "causes", Content: v})
+	return p.showDesk(c, http.StatusOK, "desk_causes", page{Title: "Dead letters", Live: live}, deskPage{Tab: "causes", Content: v})
 }
 
 func (p *Pages) causeRow(c echo.Context, g client.Group) causeRow {
@@ -178,6 +180,7 @@ type causePage struct {
 	Rows   rows
 	Acts   acts
 	Select acts
+	News   news
 	Mine   bool // it is assigned to the visitor
 	May    bool // the visitor may write notes
 	Note   ask
@@ -189,13 +192,14 @@ func (p *Pages) cause(c echo.Context) error {
 
 // showCause shows a cause, also after a note that was refused.
 func (p *Pages) showCause(c echo.Context, refused error, note string) error {
+	news, live := p.newsOf("cause", url.Values{"cause": {c.Param("id")}}.Encode())
 	g, err := p.front.Group(c)
 	if err != nil {
 		return err
 	}
 	path := "/desk/groups/" + url.PathEscape(g.ID)
 	f := view.DeadLetterFilter{Cause: g.ID, States: view.Unsettled(), Limit: perPage, Cursor: c.QueryParam("cursor")}
-	v := causePage{GroupDetails: g, May: p.may(c, identity.NoteDeadLetters), Note: ask{To: path + "/note"}}
+	v := causePage{GroupDetails: g, News: news, May: p.may(c, identity.NoteDeadLetters), Note: ask{To: path + "/note"}}
 	if v.Rows, err = p.rows(c, f, path, url.Values{}); err != nil {
 		return err
 	}
@@ -213,7 +217,7 @@ func (p *Pages) showCause(c echo.Context, refused error, note string) error {
 		status = v.Note.refused(p.problemOf(c, refused))
 	}
 	title := causeTitle(g.Reason)
-	return p.showDesk(c, status, "desk_cause", page{Title: title}, deskPage{Tab: "", Crumbs: []crumb{{"Desk", "/desk"}, {title, ""}}, Content: v})
+	return p.showDesk(c, status, "desk_cause", page{Title: title, Live: live}, deskPage{Tab: "", Crumbs: []crumb{{"Desk", "/desk"}, {title, ""}}, Content: v})
 }
 
 func (p *Pages) noteCause(c echo.Context) error {

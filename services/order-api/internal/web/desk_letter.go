@@ -25,6 +25,7 @@ type letterPage struct {
 	Rest     string // what a replay does
 	Acts     acts
 	Next     string // URL of the next one of its cause; or empty
+	Before   string // URL of the one before; or empty
 	May      bool   // the visitor may write notes
 	Note     ask
 }
@@ -45,7 +46,7 @@ func (p *Pages) showDeadLetter(c echo.Context, refused error, note string) error
 	v.Payload, v.Cut = payload(l.Record)
 	v.First, v.Rest = effects(l)
 	v.Acts = p.letterActs(c, l)
-	if v.Next, err = p.nextOf(c, l); err != nil {
+	if v.Next, v.Before, err = p.around(c, l); err != nil {
 		return err
 	}
 	v.Note = ask{To: letterPath(l.ID) + "/note", Fields: []field{{Name: "text", Label: "Note", Value: note}}}
@@ -79,14 +80,20 @@ func (p *Pages) letterActs(c echo.Context, l client.DeadLetter) (all acts) {
 	return nil
 }
 
-// nextOf is the page of the next dead letter with the same cause that waits for a decision, or empty.
-func (p *Pages) nextOf(c echo.Context, l client.DeadLetter) (string, error) {
+// around are the pages of the next dead letter with the same cause that waits for a decision, and of the one before it; or
+// empty.
+func (p *Pages) around(c echo.Context, l client.DeadLetter) (next, before string, err error) {
 	f := view.DeadLetterFilter{Cause: l.Cause, States: view.Unsettled(), Limit: 1, Cursor: view.Cursor{At: l.LastFailed, ID: l.ID}.String()}
-	next, _, err := p.front.ListDeadLetters(c, f)
-	if err != nil || len(next) == 0 {
-		return "", err
+	if older, _, err := p.front.ListDeadLetters(c, f); err != nil {
+		return "", "", err
+	} else if len(older) > 0 {
+		next = letterPath(older[0].ID)
 	}
-	return letterPath(next[0].ID), nil
+	newer, err := p.front.SelectDeadLetters(c, f)
+	if err == nil && len(newer) > 0 {
+		before = letterPath(newer[0])
+	}
+	return next, before, err
 }
 
 func (p *Pages) noteDeadLetter(c echo.Context) error {

@@ -155,6 +155,7 @@ type lettersPage struct {
 	Rows   rows
 	Total  int  // that the filter selects
 	Replay acts // or nil: the filter selects nothing that can be replayed
+	News   news
 }
 
 func (p *Pages) deadLetters(c echo.Context) error {
@@ -165,7 +166,8 @@ func (p *Pages) deadLetters(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v := lettersPage{Filter: p.filters(c, "/desk/dead-letters")}
+	v, live := lettersPage{Filter: p.filters(c, "/desk/dead-letters")}, ""
+	v.News, live = p.newsOf("dead-letters", v.Filter.Of())
 	if f.States == nil {
 		f.States = view.Unsettled()
 	}
@@ -187,5 +189,5 @@ func (p *Pages) deadLetters(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.showDesk(c, http.StatusOK, "desk_letters", page{Title: "Dead letters"}, deskPage{Tab: "letters", Content: v})
+	return p.showDesk(c, http.StatusOK, "desk_letters", page{Title: "Dead letters", Live: live}, deskPage{Tab: "letters", Content: v})
 }

@@ -5,11 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
@@ -28,6 +30,7 @@ type orderPage struct {
 	Cancel   bool         // the visitor may cancel
 	Refund   bool         // the visitor may refund
 	Asked    bool         // the visitor has just asked to cancel
+	Again    bool         // the visitor has sent the form a second time
 }
 
 func (p *Pages) order(c echo.Context) error {
@@ -35,8 +38,7 @@ func (p *Pages) order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v := p.orderPage(c, s)
-	v.Refunds = refunds
+	v := p.orderPage(c, s, refunds)
 	live := v.Path + "/events" + string(v.Token)
 	if v.Ended() {
 		live = ""
@@ -44,13 +46,13 @@ func (p *Pages) order(c echo.Context) error {
 	return p.show(c, http.StatusOK, "order", page{Title: v.Headline.Title, Place: "orders", Roomy: true, Live: live, Body: v})
 }
 
-func (p *Pages) orderPage(c echo.Context, s order.State) orderPage {
+func (p *Pages) orderPage(c echo.Context, s order.State, refunds []order.State) orderPage {
 	who := identity.From(c.Request().Context())
 	owns := p.front.Owns(c, s.Order)
 	v := orderPage{
-		State: s, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
+		State: s, Refunds: refunds, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
 		Path: orderPath(s.Order, false), Operator: who.May(identity.ReadAnyOrder),
-		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "",
+		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "", Again: c.QueryParam("again") != "",
 		Refund: who.May(identity.RefundOrders),
 	}
 	if token := c.QueryParam("token"); token != "" {
@@ -79,6 +81,31 @@ func (v orderPage) To() []string {
 	return v.Country.Lines(v.Order.ShipTo)
 }
 
+// BillTo are the lines of the invoice address, or nil if it is that of the delivery.
+func (v orderPage) BillTo() (lines []string) {
+	b := v.Order.BillTo
+	if b == nil {
+		return nil
+	}
+	a := b.Address
+	for _, text := range []string{b.Company, b.Name, a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, a.Country, b.VATID} {
+		if text != "" {
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// Numbers are the label and the value of each number of the buyer.
+func (v orderPage) Numbers() (all [][2]string) {
+	for _, n := range [][2]string{{"Order number of the buyer", v.Order.PurchaseOrder}, {"Reference of the buyer", v.Order.BuyerReference}} {
+		if n[1] != "" {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // Total is what the invoice asks for, or nil before there is one.
 func (v orderPage) Total() *order.Money {
 	if v.Progress.Invoice == nil {
@@ -86,6 +113,24 @@ func (v orderPage) Total() *order.Money {
 	}
 	return &v.Progress.Invoice.Total
 }
+
+// Balance compares what the order costs with what was received for it.
+func (v orderPage) Balance() order.Balance {
+	var refunds []order.Order
+	for _, r := range v.Refunds {
+		refunds = append(refunds, r.Order)
+	}
+	return v.State.Balance(refunds)
+}
+
+// paidWords say what the state of payment means.
+var paidWords = map[string]string{
+	order.Unpaid: "Nothing is paid yet.", order.Prepaid: "A payment was received.", order.PartPaid: "A part is paid.", order.Paid: "The order is paid.",
+	order.Overpaid: "More was paid than the order costs.", order.ReturnDue: "Money is to be paid back.", order.NothingDue: "Nothing is to be paid.",
+}
+
+// PaidWords is the state of payment in words.
+func (v orderPage) PaidWords() string { return paidWords[v.Balance().State()] }
 
 // orderPath is the path of an order's page. A guest needs the link token.
 func orderPath(o order.Order, guest bool) string {
@@ -96,13 +141,30 @@ func orderPath(o order.Order, guest bool) string {
 	return path
 }
 
+// placedPath is the path of the page of an order that was just placed. It tells whether an earlier
+// request has placed it.
+func placedPath(p intake.Placed, guest bool) string {
+	path := orderPath(p.Order, guest)
+	switch {
+	case !p.Replayed:
+		return path
+	case strings.Contains(path, "?"):
+		return path + "&again=yes"
+	}
+	return path + "?again=yes"
+}
+
 // watchOrder streams the cells of the page.
 func (p *Pages) watchOrder(c echo.Context) error {
 	return p.front.Watch(c, func(w io.Writer, s order.State, after int64) (int64, error) {
 		if s.Rev <= after {
 			return after, writeBeat(w)
 		}
-		cells, err := p.part("order", "cells", p.orderPage(c, s))
+		refunds, err := p.front.Refunds(c, s.Order.ID)
+		if err != nil {
+			return after, err
+		}
+		cells, err := p.part("order", "cells", p.orderPage(c, s, refunds))
 		if err != nil {
 			return after, err
 		}

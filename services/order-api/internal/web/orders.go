@@ -30,8 +30,8 @@ const perPage = 50
 
 var orderID = regexp.MustCompile(`^ord_[a-z0-9]{26}(-refund-[0-9]+)?$`)
 
-// orders lists the orders that the visitor may see. The search of the bar leads here: an order ID
-// goes to its order, any other text is part of a name or an e-mail address.
+// orders lists the orders that the visitor may see. The search of the bar leads here: an order ID and
+// the number of the shop go to their order, any other text is part of a name or an e-mail address.
 func (p *Pages) orders(c echo.Context) error {
 	q := strings.TrimSpace(c.QueryParam("q"))
 	if orderID.MatchString(q) {
@@ -48,15 +48,29 @@ func (p *Pages) orders(c echo.Context) error {
 		return refuse(http.StatusBadRequest, "bad-parameter", "Invalid parameter", "the search must not be longer than 200 bytes")
 	}
 	f := view.Filter{Status: v.Status, Customer: q, Limit: perPage, Cursor: c.QueryParam("cursor")}
-	states, next, err := p.front.Orders(c, f)
-	if err != nil {
+	states, next, err := p.found(c, f)
+	switch {
+	case err != nil:
 		return err
+	case v.First && q != "" && len(states) == 1 && states[0].Order.Reference == q:
+		return c.Redirect(http.StatusSeeOther, orderPath(states[0].Order, false))
 	}
 	v.Orders = states
 	if next != "" {
 		v.Next = "/orders?" + v.filter(url.Values{"cursor": {next}}).Encode()
 	}
 	return p.show(c, http.StatusOK, "orders", page{Title: "Orders", Place: "orders", Body: v})
+}
+
+// found lists the orders that have the text of the filter as their number or, without one, in their
+// names.
+func (p *Pages) found(c echo.Context, f view.Filter) ([]order.State, string, error) {
+	numbered := f
+	numbered.Customer, numbered.Reference = "", f.Customer
+	if states, next, err := p.front.Orders(c, numbered); err != nil || len(states) > 0 || f.Customer == "" {
+		return states, next, err
+	}
+	return p.front.Orders(c, f)
 }
 
 // filter adds the filters of the list to values of a query.

@@ -63,7 +63,7 @@ func (p *Pages) refundOrder(c echo.Context) error {
 	if err != nil {
 		return p.again(c, err, func() error { return p.notRefunded(c, v, rows, err) })
 	}
-	return c.Redirect(http.StatusSeeOther, orderPath(refund.Order, false))
+	return c.Redirect(http.StatusSeeOther, placedPath(refund, false))
 }
 
 // read reads the fields, and of which lines the items are. It reports false if one is no number.

@@ -95,6 +95,12 @@ func (p *Pages) bill(o order.Order) bill {
 	priced, asked, services, err := p.front.Quote(o, b.Country.Check(o.ShipTo)...)
 	if err != nil {
 		b.Wrong = p.wrongOf(err)
+	}
+	if b.Wrong["/service"] != "" { // the other service may ship it: the visitor can choose it
+		o.Service = order.Standard
+		priced, asked, services, err = p.front.Quote(o, b.Country.Check(o.ShipTo)...)
+	}
+	if err != nil {
 		return b
 	}
 	b.Order, b.Services = priced, services
@@ -127,6 +133,8 @@ func (w wrong) Other() (all []string) {
 	fields := []string{
 		"/customer/name", "/customer/email", "/customer/vat_id", "/ship_to/line1", "/ship_to/line2", "/ship_to/city",
 		"/ship_to/region", "/ship_to/postal_code", "/ship_to/country", "/note",
+		"/customer/company", "/purchase_order", "/buyer_reference", "/bill_to/name", "/bill_to/company", "/bill_to/vat_id",
+		"/bill_to/line1", "/bill_to/line2", "/bill_to/city", "/bill_to/region", "/bill_to/postal_code", "/bill_to/country",
 	}
 	for at, text := range w {
 		if !slices.Contains(fields, at) {

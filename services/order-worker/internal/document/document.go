@@ -93,6 +93,7 @@ type Content struct {
 	Totals  [][2]string // label and amount; the last one is emphasised
 	Terms   string      // of payment
 	Account [][2]string // label and value; empty: no payment box, only the terms
+	Code    [][]bool    // QR code in the payment box, by rows, true for a dark module; or nil
 	Notes   []string
 	BoxNote string // printed when a character was replaced by a box
 

@@ -119,39 +119,53 @@ func (l *layout) totalsHeight() float64 {
 	return 14.4 + float64(len(l.Totals)-1)*(plain.leading()+1.2)
 }
 
-// The height of the payment box, and of the gap above it or above the terms.
+// The height of the payment box without and with a code, and of the gap above it or above the terms.
 const (
-	boxHeight  = 17.0
+	paymentBox = 17.0
+	codeBox    = 27.0
 	paymentGap = 9.0
 )
 
 // paymentHeight is the height of what payment draws.
 func (l *layout) paymentHeight() float64 {
-	if len(l.Account) > 0 {
-		return paymentGap + boxHeight
+	switch {
+	case len(l.Account) == 0:
+		return paymentGap + float64(len(l.wrap(l.Terms, plain, right-left)))*plain.leading()
+	case l.Code != nil:
+		return paymentGap + codeBox
+	default:
+		return paymentGap + paymentBox
 	}
-	return paymentGap + float64(len(l.wrap(l.Terms, plain, right-left)))*plain.leading()
 }
 
-// payment draws the terms and, in a box with them, the account.
+// payment draws the terms and, in a box with them, the account and the code.
 func (l *layout) payment() {
 	l.y += paymentGap
 	if len(l.Account) == 0 {
 		l.paragraph(l.Terms, plain, right-left)
 		return
 	}
-	l.room(boxHeight)
-	l.band(left, l.y, boxHeight, shade)
+	height, end := l.paymentHeight()-paymentGap, right
+	l.room(height)
+	l.band(left, l.y, height, shade)
+	if l.Code != nil {
+		end = right - height
+		l.code(end, l.y, height)
+	}
 	l.text(left+4, l.y+6, strong, l.fonts.clean(l.Terms))
-	at := left + 4.0
+	at, y := left+4.0, l.y
 	for _, fact := range l.Account {
 		if fact[1] == "" {
 			continue
 		}
 		value := l.fonts.clean(fact[1])
-		l.text(at, l.y+10.8, small, fact[0])
-		l.text(at, l.y+14.4, note, value)
-		at += max(28, note.millimetres(l.fonts.width(value, note.weight))+5)
+		width := max(28, note.millimetres(l.fonts.width(value, note.weight))+5)
+		if l.Code != nil && at+width > end && at > left+4 {
+			at, y = left+4, y+9.6
+		}
+		l.text(at, y+10.8, small, fact[0])
+		l.text(at, y+14.4, note, value)
+		at += width
 	}
-	l.y += boxHeight
+	l.y += height
 }

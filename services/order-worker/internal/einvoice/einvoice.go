@@ -31,7 +31,8 @@ type Invoice struct {
 	Seller   Party          // BG-4
 	Buyer    Party          // BG-7
 	ShipTo   Party          // BG-13: name and address
-	IBAN     string         // BT-84, without spaces; without it there is no BG-16
+	Means    string         // BT-81, by UNTDID 4461; empty: there is no BG-16
+	IBAN     string         // BT-84, without spaces; empty unless Means is CreditTransfer
 	BIC      string         // BT-86
 	Terms    string         // BT-20
 	Due      time.Time      // BT-9
@@ -42,12 +43,24 @@ type Invoice struct {
 	Charged  order.Money    // BT-108: sum of Charges
 	Net      order.Money    // BT-109
 	Tax      order.Money    // BT-110
-	Total    order.Money    // BT-112, and BT-115: nothing is paid in advance
+	Total    order.Money    // BT-112
+	Paid     order.Money    // BT-113: before the document; Total less Paid is BT-115
 	Corrects Document       // BG-3; zero: none
 
 	BuyerReference string // BT-10
 	PurchaseOrder  string // BT-13: the buyer's number of the order
 }
+
+// Means of payment, by UNTDID 4461.
+const (
+	Undefined      = "1"
+	Cash           = "10"
+	BankAccount    = "42" // paid to the account of the seller
+	BankCard       = "48"
+	CreditTransfer = "30"
+	DirectDebit    = "59" // SEPA
+	OnlineService  = "68"
+)
 
 // Document is an earlier invoice.
 type Document struct {

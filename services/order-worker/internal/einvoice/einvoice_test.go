@@ -30,7 +30,7 @@ func full() *einvoice.Invoice {
 		},
 		Buyer:  einvoice.Party{Name: "Buyer & <Co>", VATID: "FR12123456789", Contact: einvoice.Contact{Name: "Zoë"}, Address: to},
 		ShipTo: einvoice.Party{Name: "Buyer's store", Address: to},
-		IBAN:   "DE02120300000000202051", BIC: "BYLADEM1001", Terms: "Payable by 13 October 2026.", Due: day.AddDate(0, 0, 14),
+		Means:  einvoice.CreditTransfer, IBAN: "DE02120300000000202051", BIC: "BYLADEM1001", Terms: "Payable by 13 October 2026.", Due: day.AddDate(0, 0, 14),
 		Lines: []einvoice.Line{
 			{ID: "1", SKU: "A-1", Name: "Bottle \"blue\"", Price: order.EUR.Cents(1990), Quantity: 2, Net: order.EUR.Cents(3980), Rate: rate},
 			{ID: "2", SKU: "B-2", Name: "Gift", Price: order.EUR.Cents(0), Quantity: 1, Net: order.EUR.Cents(0), Rate: rate},
@@ -83,7 +83,7 @@ func elements(t testing.TB, data []byte) (names []string, empty int) {
 func TestTermsWithoutValueAreLeftOut(t *testing.T) {
 	t.Parallel()
 	i := full()
-	i.Order, i.IBAN, i.BIC, i.Supplied, i.Due = "", "", "", time.Time{}, time.Time{}
+	i.Order, i.Means, i.IBAN, i.BIC, i.Supplied, i.Due = "", "", "", "", time.Time{}, time.Time{}
 	i.Note, i.Corrects = "", einvoice.Document{}
 	i.Seller.Legal, i.Seller.Email, i.Seller.TaxNumber, i.Buyer.VATID = "", "", "", ""
 	i.BuyerReference, i.PurchaseOrder, i.Seller.Contact, i.Buyer.Contact = "", "", einvoice.Contact{}, einvoice.Contact{}

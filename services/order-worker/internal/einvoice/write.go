@@ -22,8 +22,7 @@ const (
 
 	qualified = "urn:un:unece:uncefact:data:standard:QualifiedDataType:100"
 
-	piece    = "C62" // UN/ECE Recommendation 20: one
-	transfer = "30"  // UNTDID 4461: credit transfer
+	piece = "C62" // UN/ECE Recommendation 20: one
 )
 
 // Write returns the invoice as XML, with the elements in the order of the schema.
@@ -225,7 +224,10 @@ func (w *writer) settlement(i *Invoice) {
 			w.money("ram:TaxBasisTotalAmount", i.Net)
 			w.marked("ram:TaxTotalAmount", ` currencyID="`+string(i.Currency)+`"`, i.Tax.String())
 			w.money("ram:GrandTotalAmount", i.Total)
-			w.money("ram:DuePayableAmount", i.Total)
+			if i.Paid.Minor != 0 {
+				w.money("ram:TotalPrepaidAmount", i.Paid)
+			}
+			w.money("ram:DuePayableAmount", i.Total.Plus(i.Paid.Times(-1)))
 		})
 		w.corrects(i.Corrects)
 	})
@@ -245,14 +247,16 @@ func (w *writer) corrects(d Document) {
 	})
 }
 
-// means writes the means of payment (BG-16): a credit transfer.
+// means writes the means of payment (BG-16).
 func (w *writer) means(i *Invoice) {
-	if i.IBAN == "" {
+	if i.Means == "" {
 		return
 	}
 	w.in("ram:SpecifiedTradeSettlementPaymentMeans", func() {
-		w.text("ram:TypeCode", transfer)
-		w.in("ram:PayeePartyCreditorFinancialAccount", func() { w.text("ram:IBANID", i.IBAN) })
+		w.text("ram:TypeCode", i.Means)
+		if i.IBAN != "" {
+			w.in("ram:PayeePartyCreditorFinancialAccount", func() { w.text("ram:IBANID", i.IBAN) })
+		}
 		if i.BIC != "" {
 			w.in("ram:PayeeSpecifiedCreditorFinancialInstitution", func() { w.text("ram:BICID", i.BIC) })
 		}

@@ -33,6 +33,11 @@ type content struct {
 	Taxes     []tax
 	Taxed     bool // VAT is charged
 	Total     string
+	Paid      []paid   // before the invoice; empty for a refund
+	Due       string   // still to be paid, or empty; empty for a refund
+	Overpaid  string   // to be paid back, or empty; empty for a refund
+	PayBack   string   // by a refund, or empty
+	Reduces   string   // the part of a refund that is not paid back, because it was not paid; or empty
 	Address   []string // name and address of the delivery; for a refund, of the buyer
 	Contact   string   // e-mail address for questions, or empty
 	Phone     string   // for questions, or empty
@@ -66,19 +71,22 @@ type tax struct {
 // lines have names of up to 200 characters.
 const maxLines = 40
 
+// paid is a payment. Its amount is below zero, and its method a word of package order.
+type paid struct{ Method, Date, Amount string }
+
 // content returns the data of an order for the templates of a language.
 func (s *Step) content(w *order.Work, l locale.Language) content {
 	p := &w.Progress
 	c := content{
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(w.Order.Number()), Reference: line(w.Order.Reference), Invoice: p.Invoice.Number,
-		Total: amount(l, p.Invoice.Total), Address: address(w.Order.Customer, w.Order.ShipTo, l),
+		Total: amount(l, p.Invoice.Total), Address: s.address(w.Order.Customer, w.Order.ShipTo, l),
 		Contact: s.contact, Phone: s.phone, Imprint: s.imprint,
 	}
 	id := w.Order.ID
 	if r := w.Order.Refund; r != nil {
 		buyer, at := w.Order.Buyer()
-		id, c.Corrects, c.Reason, c.Address = r.Of, line(r.Invoice.Number), line(r.Reason), address(buyer, at, l)
+		id, c.Corrects, c.Reason, c.Address = r.Of, line(r.Invoice.Number), line(r.Reason), s.address(buyer, at, l)
 	}
 	if shipping, _ := w.Shipping(); shipping != nil {
 		c.Shipping = delivery{
@@ -102,8 +110,28 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax), exempt(t)})
 		c.Taxed = c.Taxed || t.Rate > 0
 	}
+	c.settle(w, l)
 	c.results = results(p)
 	return c
+}
+
+// settle says what was paid and is to be paid, as the attached document does.
+func (c *content) settle(w *order.Work, l locale.Language) {
+	some := func(m order.Money) string {
+		if m.Minor <= 0 {
+			return ""
+		}
+		return amount(l, m)
+	}
+	if r := w.Order.Refund; r != nil {
+		c.PayBack, c.Reduces = some(r.PayBack), some(w.Order.Reduces())
+		return
+	}
+	for _, p := range w.Stated() {
+		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
+	}
+	due := w.Progress.Invoice.Total.Plus(order.Received(w.Stated()).Times(-1))
+	c.Due, c.Overpaid = some(due), some(due.Times(-1))
 }
 
 // results returns the results of steps that have no field of their own in the progress.
@@ -158,9 +186,13 @@ func days(s *order.Shipping) string {
 }
 
 // address returns the lines of a name and address that are not empty.
-func address(c order.Customer, a order.Address, l locale.Language) (lines []string) {
-	city := strings.TrimSpace(a.PostalCode + " " + a.City)
-	for _, text := range []string{c.Company, c.Name, a.Line1, a.Line2, city, a.Region, l.Country(a.Country)} {
+// The country is left out at home.
+func (s *Step) address(c order.Customer, a order.Address, l locale.Language) (lines []string) {
+	all := append([]string{c.Company, c.Name}, s.places.Lines(a)...)
+	if a.Country != s.home {
+		all = append(all, l.Country(a.Country))
+	}
+	for _, text := range all {
 		if text != "" {
 			lines = append(lines, line(text))
 		}

@@ -42,6 +42,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
 
@@ -55,6 +56,7 @@ type Config struct {
 	Phone   string   // printed there too; or empty
 	ReplyTo string   // address for answers; empty: that of the sender
 	Imprint []string // lines at the foot of each mail; or nil
+	Home    string   // country of the shop, which addresses leave out; or empty
 
 	Templates string // folder of templates that replace the embedded ones of the same names; or empty
 	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
@@ -84,6 +86,8 @@ type Step struct {
 	templateSets map[kind]templateSet
 	shop         *url.URL // or nil
 	imprint      []string
+	home         string
+	places       *address.Countries
 
 	refusals  refusals
 	delivered delivered
@@ -109,8 +113,12 @@ func New(cfg Config) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	places, err := address.Load()
+	if err != nil {
+		return nil, err
+	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, reply: reply, domain: domain, pool: p, contact: line(cfg.Contact), phone: line(cfg.Phone)}
+	s := &Step{from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places, contact: line(cfg.Contact), phone: line(cfg.Phone)}
 	for _, text := range cfg.Imprint {
 		s.imprint = append(s.imprint, line(text))
 	}

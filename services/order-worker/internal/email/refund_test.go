@@ -23,6 +23,7 @@ func refunded(country string) *order.Work {
 	o.ID, o.Lines = w.Order.ID.Refund(1), o.Lines[:1]
 	o.Refund = &order.Refund{
 		Of: w.Order.ID, Number: 1, Reason: "Arrived broken", Shipping: order.EUR.Cents(490), Tax: order.EUR.Cents(1229), Invoice: *w.Progress.Invoice,
+		PayBack: order.EUR.Cents(7699), Method: order.Card,
 	}
 	r := new(o.Begin(order.Origin{Incarnation: "7KQ2MX", Partition: 3, Offset: 200}).Work)
 	net, tax := order.EUR.Cents(6470), order.EUR.Cents(1229)
@@ -132,7 +133,7 @@ func TestReplacedWordsOfOrdersDoNotChangeRefunds(t *testing.T) {
 {{define "thanks"}}Danke{{end}}{{define "attached"}}Es kommt.{{end}}{{define "follow"}}Hier{{end}}{{define "invoice"}}Rechnung{{end}}
 {{define "order"}}Auftrag{{end}}{{define "delivery"}}Lieferung{{end}}{{define "days"}}{{.Days}}{{end}}{{define "item"}}Ware{{end}}
 {{define "net"}}Netto{{end}}{{define "shipping"}}Porto{{end}}{{define "service"}}{{.}}{{end}}{{define "vat"}}MwSt.{{end}}{{define "total"}}Summe{{end}}
-{{define "more"}}mehr{{end}}{{define "questions"}}Fragen?{{end}}{{define "free"}}frei{{end}}{{define "ship-to"}}An{{end}}`
+{{define "more"}}mehr{{end}}{{define "questions"}}Fragen?{{end}}{{define "free"}}frei{{end}}{{define "ship-to"}}An{{end}}{{define "pay"}}Zahlen{{end}}{{define "paid"}}Bezahlt{{end}}{{define "due"}}Offen{{end}}`
 		s := setup(t, func(c *email.Config) { c.Templates = folder(t, "de.tmpl", words) })
 		if err := s.mail(t.Context(), refunded("DE")); err != nil {
 			t.Fatal(err)

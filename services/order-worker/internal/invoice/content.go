@@ -8,6 +8,7 @@ import (
 	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/services/order-worker/internal/locale"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
 
@@ -18,19 +19,21 @@ type pages struct {
 	seller  Seller
 	order   order.Order
 	subject subject
+	places  *address.Countries
 	invoice order.Invoice // or credit note
+	settlement
 }
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.Work) *document.Content {
-	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w), *w.Progress.Invoice}
+	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w), s.places, *w.Progress.Invoice, settlementOf(w)}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
 		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
-		Totals: p.totals(), Terms: p.terms(s.seller, p.invoice), Account: p.account(),
+		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement),
 		Notes: p.exemptions(), BoxNote: p.Box,
 		Footer: p.footer(), Page: p.page,
 		Attachment: einvoice.Write(s.data(w)),
@@ -41,23 +44,25 @@ func (s *Step) content(w *order.Work) *document.Content {
 
 // recipient is the name and address of the buyer. It has neither e-mail nor note: an operator may
 // edit both when the order is replayed after its invoice was issued.
-func (p *pages) recipient() []string { return postal(p.order.Buyer()) }
+func (p *pages) recipient() []string { return p.postal(p.order.Buyer()) }
 
 // delivery names where the goods went, if that is not the address of the invoice.
 func (p *pages) delivery() string {
 	if p.order.BillTo == nil || p.subject.corrects != nil {
 		return ""
 	}
-	lines := slices.DeleteFunc(postal(p.order.Customer, p.order.ShipTo), empty)
+	lines := slices.DeleteFunc(p.postal(p.order.Customer, p.order.ShipTo), empty)
 	return fill(p.DeliverTo, "address", strings.Join(lines, ", "))
 }
 
-// postal is the lines of a name and address. The country is in English, which carriers everywhere read.
-func postal(c order.Customer, a order.Address) []string {
-	return []string{
-		c.Company, c.Name, a.Line1, a.Line2,
-		strings.TrimSpace(a.PostalCode + " " + a.City), a.Region, locale.English.Country(a.Country),
+// postal is the lines of a name and address, in the sequence of the post of the country. The country is
+// in the language of the document, and left out at home.
+func (p *pages) postal(c order.Customer, a order.Address) []string {
+	country := ""
+	if a.Country != p.seller.Country {
+		country = p.Language.Country(a.Country)
 	}
+	return append(append([]string{c.Company, c.Name}, p.places.Lines(a)...), country)
 }
 
 // facts identify the document.
@@ -145,12 +150,13 @@ func (p *pages) totals() [][2]string {
 	for _, t := range p.invoice.Taxes {
 		totals = append(totals, [2]string{p.taxLabel(t), p.Money(t.Tax)})
 	}
-	return append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
+	totals = append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
+	return append(totals, p.received(p.settlement)...)
 }
 
-// account is where to pay to. A credit note has none: nothing is to be paid.
+// account is where to pay to, if anything is due.
 func (p *pages) account() [][2]string {
-	if p.seller.IBAN == "" || p.subject.corrects != nil {
+	if p.seller.IBAN == "" || p.due.Minor <= 0 {
 		return nil
 	}
 	return [][2]string{
@@ -179,7 +185,7 @@ func (p *pages) exemptions() (reasons []string) {
 func (p *pages) footer() [3][]string {
 	s := p.seller
 	return [3][]string{
-		append(append([]string{s.Name}, s.address()...), locale.English.Country(s.Country)),
+		append(append([]string{s.Name}, s.address()...), p.Language.Country(s.Country)),
 		{s.Email, s.Website, s.Register, p.managers(s)},
 		{labelled(p.SellerVAT, s.VATID), labelled(p.TaxNumber, s.TaxNumber), labelled("IBAN", s.IBAN), labelled("BIC", s.BIC)},
 	}

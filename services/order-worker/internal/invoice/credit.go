@@ -64,6 +64,5 @@ func (t *translation) forCreditNotes() *translation {
 	c := *t
 	c.Invoice, c.words.Number, c.words.Date = t.CreditNote, t.CreditNumber, t.CreditDate
 	c.NetTotal, c.Total = t.CreditNet, t.CreditTotal
-	c.Due, c.AtOnce = t.Settled, t.Settled
 	return &c
 }

@@ -107,7 +107,8 @@ func TestCreditNoteHasNoPaymentRequest(t *testing.T) {
 		w.Order.Refund.Invoice.Language = name.String()
 		got := strings.ReplaceAll(strings.Join(read(t, w), ""), "\u00a0", " ")
 		for _, want := range []string{
-			other.CreditNote, other.CreditNumber, other.CreditNet, other.CreditTotal, other.Settled,
+			other.CreditNote, other.CreditNumber, other.CreditNet, other.CreditTotal,
+			fill(other.ClaimReduced, "amount", other.Money(w.Progress.Invoice.Total)),
 			fill(other.Corrects, "number", "INV-7KQ2MX-03-0000124", "date", other.Language.Date(w.Order.Refund.Invoice.IssuedAt)),
 			fill(other.Reason, "reason", "Two poles arrived broken"), "CRN-7KQ2MX-03-0000200", string(w.Order.Refund.Of),
 		} {
@@ -116,7 +117,7 @@ func TestCreditNoteHasNoPaymentRequest(t *testing.T) {
 			}
 		}
 		for _, no := range []string{
-			other.Account, other.terms(s.seller, *w.Progress.Invoice), other.Shipping + ",", other.OrderDate, "-refund-", "-0.", "-3", "−",
+			other.Account, other.terms(s.seller, *w.Progress.Invoice, settlement{due: w.Progress.Invoice.Total}), other.Shipping + ",", other.OrderDate, "-refund-", "-0.", "-3", "−",
 		} {
 			if strings.Contains(got, strings.ReplaceAll(no, "\u00a0", " ")) {
 				t.Errorf("%s: %q is in\n%s", name, no, got)
@@ -163,6 +164,8 @@ func credited(t *testing.T, s *Step) map[string]*order.Work {
 		"credit-ukrainian":       because(refunded(t, of("Оксана Їжакевич", "UA", "uk", 3), nil, false, 1), "Не підійшов розмір"),
 		"credit-arabic":          because(refunded(t, of("محمد عبد الله", "EG", "en", 3), nil, false, 1), "وصلت مكسورة"),
 		"credit-40-lines":        refunded(t, of("Siobhán Ní Dhomhnaill", "IE", "en", 40), nil, false),
+		"credit-paid":            refunded(t, plannedBy(t, s, paidBy(0, order.Card)), nil, false, 1),
+		"credit-part-paid":       refunded(t, plannedBy(t, s, paidBy(-10_000, order.Transfer)), nil, false),
 		"credit-long":            because(refunded(t, of("王小明 👩‍🚀 <&>", "US", "en", 1), nil, true), strings.Repeat("<&> {date} Щ", 16)),
 	}
 }

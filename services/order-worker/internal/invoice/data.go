@@ -14,7 +14,7 @@ import (
 // data returns the invoice for the XML, from the same values as the pages. Like the pages it has
 // neither e-mail nor note of the customer: an operator may edit both after the invoice was issued.
 func (s *Step) data(w *order.Work) *einvoice.Invoice {
-	i, subject := w.Progress.Invoice, subjectOf(w)
+	i, subject, paid := w.Progress.Invoice, subjectOf(w), settlementOf(w)
 	t := s.translation(w)
 	// All goods go to one country, so all lines have one rate.
 	rate := rateOf(i.Taxes[0])
@@ -24,13 +24,12 @@ func (s *Step) data(w *order.Work) *einvoice.Invoice {
 		BuyerReference: w.Order.BuyerReference, PurchaseOrder: w.Order.PurchaseOrder,
 		Seller: s.seller.party(t), Buyer: buyer(w.Order.Buyer()),
 		ShipTo: einvoice.Party{Name: w.Order.Customer.Party(), Address: postalAddress(w.Order.ShipTo)},
-		IBAN:   strings.ReplaceAll(s.seller.IBAN, " ", ""), BIC: s.seller.BIC,
-		Terms: t.terms(s.seller, *i), Due: s.seller.due(*i),
-		Items: w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total,
+		Terms:  t.terms(s.seller, *i, paid),
+		Items:  w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total, Paid: paid.before,
 	}
+	s.means(data, paid)
 	if c := subject.corrects; c != nil {
-		// A credit note is not paid: it has no account and no due date.
-		data.Type, data.IBAN, data.BIC, data.Due = einvoice.CreditNote, "", "", time.Time{}
+		data.Type = einvoice.CreditNote
 		data.Corrects, data.Note = einvoice.Document{Number: c.Number, Issued: c.IssuedAt}, subject.reason
 	}
 	for n, l := range w.Order.Lines {

@@ -37,9 +37,9 @@
 // # Language
 //
 // Labels, dates and numbers are in the language that most people of the buyer's country write, if it
-// is one of package locale, and in English otherwise. Country names in addresses are English,
-// which carriers read. Plan decides the language, so that all documents of an order have the same
-// one.
+// is one of package locale, and in English otherwise. Addresses are in the
+// sequence of the post of their country; they name the country, unless it is the seller's. Plan
+// decides the language, so that all documents of an order have the same one.
 //
 // # Failures
 //
@@ -55,6 +55,7 @@ import (
 
 	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
@@ -63,6 +64,7 @@ import (
 type Step struct {
 	seller       Seller
 	rates        *rates
+	places       *address.Countries
 	renderer     *document.Renderer
 	translations map[locale.Language]*translation
 }
@@ -74,6 +76,10 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading VAT table: %w", err)
 	}
+	places, err := address.Load()
+	if err != nil {
+		return nil, err
+	}
 	renderer, err := seller.design().NewRenderer()
 	if err != nil {
 		return nil, err
@@ -82,7 +88,7 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	return &Step{seller: seller, rates: r, renderer: renderer, translations: t}, nil
+	return &Step{seller: seller, rates: r, places: places, renderer: renderer, translations: t}, nil
 }
 
 // Name is the step's name.
@@ -134,6 +140,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 		Net:      net,
 		Tax:      tax,
 		Total:    net.Plus(tax),
+		Payments: len(w.Payments),
 	}, nil
 }
 

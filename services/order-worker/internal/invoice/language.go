@@ -74,7 +74,23 @@ type words struct {
 	Reason       string `json:"reason"`
 	CreditNet    string `json:"credit_net"`
 	CreditTotal  string `json:"credit_total"`
-	Settled      string `json:"settled"`
+
+	// For what was paid, and what is paid back. The methods of payment follow a verb.
+	Paid         string `json:"paid"`
+	AmountDue    string `json:"amount_due"`
+	OverpaidBy   string `json:"overpaid_by"`
+	NothingDue   string `json:"nothing_due"`
+	Overpaid     string `json:"overpaid"`
+	Ask          string `json:"ask"`
+	PayBack      string `json:"pay_back"`
+	ClaimReduced string `json:"claim_reduced"`
+	Card         string `json:"card"`
+	PayPal       string `json:"paypal"`
+	Transfer     string `json:"transfer"`
+	DirectDebit  string `json:"direct_debit"`
+	Cash         string `json:"cash"`
+	OtherMethod  string `json:"other_method"`
+	AsPaid       string `json:"as_paid"`
 }
 
 // loadTranslations reads the words of all languages. A missing word is an error.
@@ -143,14 +159,6 @@ func (t *translation) service(name string) string {
 	default:
 		return name
 	}
-}
-
-// terms returns until when to pay.
-func (t *translation) terms(s Seller, i order.Invoice) string {
-	if s.PaymentDays == 0 {
-		return t.AtOnce
-	}
-	return fill(t.Due, "date", t.Language.Date(s.due(i)))
 }
 
 // fill replaces the placeholders of a text. values holds names and values in turn. Placeholders in

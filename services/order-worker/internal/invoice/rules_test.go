@@ -49,6 +49,7 @@ type xmlInvoice struct {
 		BT109 decimal `xml:"TaxBasisTotalAmount"`
 		BT110 decimal `xml:"TaxTotalAmount"`
 		BT112 decimal `xml:"GrandTotalAmount"`
+		BT113 decimal `xml:"TotalPrepaidAmount"`
 		BT115 decimal `xml:"DuePayableAmount"`
 	} `xml:"SupplyChainTradeTransaction>ApplicableHeaderTradeSettlement>SpecifiedTradeSettlementHeaderMonetarySummation"`
 }
@@ -89,7 +90,11 @@ func (i *xmlInvoice) broken() (rules []string) {
 	equal("BR-CO-13", t.BT109, plus(lines, charges)) // there are no allowances
 	equal("BR-CO-14", t.BT110, added(i.Taxes, func(t xmlTax) decimal { return t.BT117 }))
 	equal("BR-CO-15", t.BT112, plus(t.BT109.Rat, t.BT110.Rat))
-	equal("BR-CO-16", t.BT115, t.BT112.Rat) // nothing is paid in advance
+	due := new(big.Rat).Set(t.BT112.Rat)
+	if t.BT113.Rat != nil {
+		due.Sub(due, t.BT113.Rat)
+	}
+	equal("BR-CO-16", t.BT115, due)
 	for _, tax := range i.Taxes {
 		exact := new(big.Rat).Mul(tax.BT116.Rat, tax.BT119.Rat)
 		rounded, _ := new(big.Rat).SetString(exact.Quo(exact, big.NewRat(100, 1)).FloatString(2)) // half away from zero
@@ -188,7 +193,8 @@ func TestXMLAndPagesHaveTheSameData(t *testing.T) {
 
 func TestPaymentWithoutDaysIsDueAtOnce(t *testing.T) {
 	t.Parallel()
-	if got := setup(t).translations[locale.English].terms(Seller{}, order.Invoice{}); got != "Payable on receipt, without deduction." {
+	due := settlement{due: order.EUR.Cents(1)}
+	if got := setup(t).translations[locale.English].terms(Seller{IBAN: "DE1"}, order.Invoice{}, due); got != "Payable on receipt, without deduction." {
 		t.Errorf("without days to pay: got %q", got)
 	}
 }

@@ -33,8 +33,7 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 	if err == nil {
 		w, late, err = p.cancelled(ctx, l, r, request)
 	}
-	class, _ := failure.Of(err)
-	if err != nil && class == failure.Permanent || errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) || errors.Is(err, ledger.ErrErased) {
+	if pointless(err) {
 		p.ignore(r, err)
 		return nil
 	}
@@ -42,7 +41,7 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 	case err != nil:
 		return err
 	case w.Status == order.Cancelled:
-	case late && refused(w):
+	case late && answered(w, order.CancelRefused):
 		return nil
 	case late:
 		return l.Write(ctx, w, order.Change{Status: w.Status, Reason: order.CancelRefused})
@@ -57,35 +56,43 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 	return l.Void(ctx, w.Origin, failure.Cancelled, request.Cause)
 }
 
-// refused reports whether the timeline tells the customer already that it is too late.
-func refused(w *order.State) bool {
-	return slices.ContainsFunc(w.Timeline, func(c order.Change) bool { return c.Reason == order.CancelRefused })
+// answered reports whether the timeline has an answer already.
+func answered(w *order.State, reason string) bool {
+	return slices.ContainsFunc(w.Timeline, func(c order.Change) bool { return c.Reason == reason })
 }
 
 // cancelled is the order that a record cancels, and whether it is too late for that.
 func (p *Pipeline) cancelled(
 	ctx context.Context, l *ledger.Ledger, r *kgo.Record, request wire.CancelRequest,
 ) (w *order.State, late bool, err error) {
-	id := request.Order
 	// The desk saw that the order was not begun. When all records are read again, that can be long ago.
-	found, err := l.Find(ctx, ledger.Question{ID: id, Origin: ledger.Anywhere, Seen: ledger.Unseen, By: r})
-	if err != nil {
-		return nil, false, err
-	}
-	w = found.State
-	switch {
-	case found.Standing == ledger.NotBegun:
-		w, err := p.queued(ctx, l, id, request.Origin.Offset)
-		return w, false, err
-	case found.Standing == ledger.Erased:
-		return nil, false, ledger.ErrErased
-	case w == nil:
-		return nil, false, fmt.Errorf("state of %s: %w", id, kafka.ErrGone)
-	case !w.Status.Allows(order.Cancelled):
-		return w, true, nil
+	w, err = p.named(ctx, l, ledger.Question{ID: request.Order, Origin: ledger.Anywhere, Seen: ledger.Unseen, By: r}, request.Origin.Offset)
+	if err != nil || !w.Status.Allows(order.Cancelled) {
+		return w, err == nil, err
 	}
 	late, err = issued(ctx, l, w)
 	return w, late, err
+}
+
+// named is the order that a request names, begun or not.
+func (p *Pipeline) named(ctx context.Context, l *ledger.Ledger, q ledger.Question, origin int64) (*order.State, error) {
+	found, err := l.Find(ctx, q)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.Standing == ledger.NotBegun:
+		return p.queued(ctx, l, q.ID, origin)
+	case found.Standing == ledger.Erased:
+		return nil, ledger.ErrErased
+	case found.State == nil:
+		return nil, fmt.Errorf("state of %s: %w", q.ID, kafka.ErrGone)
+	}
+	return found.State, nil
+}
+
+// pointless reports whether a request names no order that there is: it is ignored.
+func pointless(err error) bool {
+	return permanent(err) || errors.Is(err, wire.ErrUndecodable) || errors.Is(err, kafka.ErrGone) || errors.Is(err, ledger.ErrErased)
 }
 
 // queued is an order that is not begun yet.

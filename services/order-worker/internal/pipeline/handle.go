@@ -28,6 +28,8 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 		return l.Amend(ctx, r)
 	case r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypeCancel:
 		return p.cancel(ctx, l, r)
+	case r.Topic == p.cfg.Topics.Replay && wire.Type(r) == wire.TypePayment:
+		return p.receive(ctx, l, r)
 	case r.Topic == p.cfg.Topics.Replay && wire.IsDryRun(r):
 		return p.forecast(ctx, l, r)
 	}

@@ -92,7 +92,7 @@ func setup(t *testing.T) *line {
 	l.invoice = &step{name: order.StepInvoice, settle: func(w *order.Work) {
 		if w.Progress.Invoice == nil {
 			net := order.EUR.Cents(100)
-			w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net}
+			w.Progress.Invoice = &order.Invoice{Number: w.Origin.InvoiceNumber(), IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net, Payments: len(w.Payments)}
 		}
 	}}
 	l.invoice.effect = func(w *order.Work) { w.Document = fmt.Appendf(nil, "%s, rendering %d", w.Order.ID, l.invoice.done) }

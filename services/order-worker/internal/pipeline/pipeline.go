@@ -14,7 +14,7 @@
 // Handle has the whole way on one screen. open.go decides whether a record has something to do, and from
 // where; read.go and edit.go help it: none of them writes. handle.go takes the steps. close.go writes how
 // the attempt ended: confirmed, retrying, waiting or dead. A record that cancels an order has its own way
-// (cancel.go), and so has one that asks what a replay would do (forecast.go).
+// (cancel.go), and so have one with a payment (payment.go) and one that asks what a replay would do (forecast.go).
 package pipeline
 
 import (

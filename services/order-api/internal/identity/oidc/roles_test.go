@@ -26,7 +26,7 @@ func load(t *testing.T, text string) (oidc.Roles, error) {
 
 func TestRolesFileIsReadStrictly(t *testing.T) {
 	t.Parallel()
-	const roles = "customer, viewer, support, operator, editor or admin"
+	const roles = "customer, viewer, cashier, support, operator, editor or admin"
 	for text, want := range map[string]string{
 		"":                                  "1: is empty",
 		"claims: groups\n":                  `1: unknown key "claims"`,

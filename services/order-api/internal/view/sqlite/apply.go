@@ -30,14 +30,14 @@ func (tx *transaction) apply(ctx context.Context, c view.Change) error {
 }
 
 const (
-	orderColumns = `id, partition, "offset", placed_at, status, rev, begun, state_at, words, refund_of, owner, value`
-	placeOrder   = `INSERT INTO orders (` + orderColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+	orderColumns = `id, partition, "offset", placed_at, status, rev, begun, state_at, words, refund_of, owner, reference, value`
+	placeOrder   = `INSERT INTO orders (` + orderColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING RETURNING rowid, ` + isDead
 	selectPlaced = `SELECT rowid, placed_at, words, partition || '-' || "offset" FROM orders WHERE id = ?`
-	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
   status = excluded.status, rev = excluded.rev, begun = excluded.begun, state_at = excluded.state_at,
-  words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, value = excluded.value RETURNING rowid, ` + isDead
+  words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, reference = excluded.reference, value = excluded.value RETURNING rowid, ` + isDead
 	isDead     = `EXISTS (SELECT 1 FROM dead_letters d WHERE d.id = orders.partition || '-' || orders."offset")`
 	noteErased = `INSERT INTO erased (id, at, partition, "offset")
 VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
@@ -51,7 +51,7 @@ RETURNING rowid, placed_at, words`
 func values(o view.Row) []any {
 	return []any{
 		o.ID, o.Partition, o.Offset, o.PlacedAt.UnixMilli(), o.Status, o.Rev, o.Begun, o.StateAt,
-		joined(o.Words), o.RefundOf, o.Owner.String(), o.Value,
+		joined(o.Words), o.RefundOf, o.Owner.String(), o.Reference, o.Value,
 	}
 }
 

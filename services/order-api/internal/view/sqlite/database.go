@@ -21,7 +21,7 @@ var schema string
 
 const (
 	// schemaVersion is the version of schema.sql. A file of another version is replaced.
-	schemaVersion = 15
+	schemaVersion = 16
 	// maxConnections is one that writes and some that read. Each has a cache of its own; more
 	// readers wait.
 	maxConnections = 8

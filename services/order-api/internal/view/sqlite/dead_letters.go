@@ -65,8 +65,8 @@ func (s *Store) Sources(ctx context.Context, ids []string) (topics []string, err
 }
 
 // Select implements view.Store.
-func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string) (ids []string, err error) {
-	query, args, err := s.pick(ctx, f, words, view.Cursor{}, "ASC")
+func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor) (ids []string, err error) {
+	query, args, err := s.pick(ctx, f, words, after, "ASC")
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +104,16 @@ func (db *database) pick(
 	if err != nil {
 		return "", nil, err
 	}
-	plus := ""
+	few = few || f.Since != nil
+	plus, than := "", "<"
 	if few {
 		plus = "+"
 	}
+	if sequence == "ASC" {
+		than = ">"
+	}
 	conditions(f, &w, plus)
-	w.after(after, "("+plus+"last_failed, id)")
+	w.beyond(after, "("+plus+"last_failed, id)", than)
 	const arm = "SELECT rowid AS row, last_failed, id FROM dead_letters"
 	end := " ORDER BY last_failed " + sequence + ", id " + sequence + " LIMIT ?"
 	if few {
@@ -153,10 +157,18 @@ func conditions(f view.DeadLetterFilter, w *where, plus string) {
 	if !f.From.IsZero() {
 		w.add(plus+"last_failed >= ?", f.From.UnixMilli())
 	}
+	if f.Since != nil {
+		text, _ := json.Marshal(f.Since) // a map of numbers
+		w.add(since, string(text))
+	}
 	if !f.To.IsZero() {
 		w.add(plus+"last_failed < ?", f.To.UnixMilli())
 	}
 }
+
+// since is the condition that a dead letter was appended after a mark: few were, and an index finds them.
+const since = `rowid IN (SELECT l.rowid FROM json_each(?) t, json_each(t.value) p
+  JOIN dead_letters l INDEXED BY dead_letters_record ON l."foreign" = t.key AND l.dlq_partition = p.key AND l.dlq_offset >= p.value)`
 
 // deadLetters returns the dead letters of a query for their rows, those that failed last first.
 func (s *Store) deadLetters(ctx context.Context, rows string, args []any) (all []view.DeadLetter, err error) {

@@ -84,6 +84,10 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 	if few {
 		plus = "+"
 	}
+	if f.Reference != "" { // few orders have the same
+		w.add(plus+"reference = ? AND reference <> ''", f.Reference)
+		plus = "+"
+	}
 	if f.Owner != (order.Actor{}) {
 		w.add(plus+"owner = ? AND owner <> ''", f.Owner.String())
 		if f.Status != "" { // the orders of one owner are few, those of a status are not

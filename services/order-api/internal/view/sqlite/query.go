@@ -29,10 +29,13 @@ func in[T any](w *where, expression string, values []T) {
 	w.add(expression+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
 }
 
-// after continues after a cursor, unless that is zero.
-func (w *where) after(c view.Cursor, columns string) {
+// after continues a descending sequence after a cursor, unless that is zero.
+func (w *where) after(c view.Cursor, columns string) { w.beyond(c, columns, "<") }
+
+// beyond continues after a cursor, unless that is zero: a descending sequence with <, an ascending one with >.
+func (w *where) beyond(c view.Cursor, columns, than string) {
 	if c != (view.Cursor{}) {
-		w.add(columns+" < (?, ?)", c.At.UnixMilli(), c.ID)
+		w.add(columns+" "+than+" (?, ?)", c.At.UnixMilli(), c.ID)
 	}
 }
 

@@ -9,12 +9,12 @@ CREATE TABLE positions (
 
 -- Orders and refunds. offset is that of the record that placed the order; state_at is the offset of its newest state in
 -- orders.status. value is the record's value as Kafka has it: of the newest state once begun, of the order as placed before that.
--- words are those of the customer's name and e-mail address, each with a space before it. refund_of is empty for an order.
--- owner is empty for the order of a guest.
+-- words are those of names, companies and the e-mail address, each with a space before it. refund_of is empty for an order.
+-- owner is empty for the order of a guest. reference is the number of the shop, or empty.
 CREATE TABLE orders (
   id TEXT PRIMARY KEY, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, placed_at INTEGER NOT NULL,
   status TEXT NOT NULL, rev INTEGER NOT NULL, begun INTEGER NOT NULL, state_at INTEGER NOT NULL, words TEXT NOT NULL,
-  refund_of TEXT NOT NULL, owner TEXT NOT NULL, value BLOB NOT NULL
+  refund_of TEXT NOT NULL, owner TEXT NOT NULL, reference TEXT NOT NULL, value BLOB NOT NULL
 );
 CREATE INDEX orders_placed ON orders (placed_at, id) WHERE refund_of = '';
 CREATE INDEX orders_status ON orders (status, placed_at, id) WHERE refund_of = '';
@@ -25,6 +25,7 @@ CREATE INDEX refunds_placed ON orders (placed_at, id) WHERE refund_of <> '';
 CREATE INDEX refunds_status ON orders (status, placed_at, id) WHERE refund_of <> '';
 CREATE INDEX orders_owner ON orders (owner, placed_at, id) WHERE owner <> '' AND refund_of = '';
 CREATE INDEX refunds_owner ON orders (owner, placed_at, id) WHERE owner <> '' AND refund_of <> '';
+CREATE INDEX orders_reference ON orders (reference, placed_at, id) WHERE reference <> '';
 
 -- The index of words: the first 64 bytes of each word, and the rowid of the order.
 CREATE TABLE order_words (

@@ -26,6 +26,9 @@ func filled(t *testing.T, n, names int) *Store {
 		if i%7 < 2 {
 			o.Owner = order.Actor{Kind: order.ActorCustomer, ID: fmt.Sprint(i % 7)}
 		}
+		if i%100 < 90 {
+			o.Reference = fmt.Sprint("2026-", i/20)
+		}
 		if i%10 == 9 {
 			o.RefundOf = "ord_1"
 		}
@@ -80,6 +83,11 @@ func TestEveryListOfOrdersIsAnsweredByAnIndex(t *testing.T) {
 				} else if by := strings.Contains(got[0], "s_owner (owner=?"); by != (i >= 2) {
 					t.Errorf("%+v: got plan %q, want the index of owners: %t", f, got, i >= 2)
 				}
+				f.Reference = "2026-7"
+				if got := plan(); sorts(got) || len(got) != 1 || !strings.Contains(got[0], "orders_reference (reference=?") {
+					t.Errorf("%+v: got plan %q, want the index of references", f, got)
+				}
+				f.Reference = ""
 				if got := plan("customer", "777"); !strings.Contains(got[0], "SEARCH orders USING INTEGER PRIMARY KEY") {
 					t.Errorf("%+v, rare word: got plan %q, want the few orders of that customer", f, got)
 				}

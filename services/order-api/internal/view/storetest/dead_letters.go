@@ -184,6 +184,9 @@ func findsDeadLetters(t *testing.T, s *store) {
 		{"of another program", view.DeadLetterFilter{Topic: "pay.DLT"}, nil, []string{f}},
 		{"ours", view.DeadLetterFilter{Topic: view.Ours, States: open}, nil, []string{"1-5", "1-3", "1-2", "1-1", "1-0"}},
 		{"from is included, to is excluded", view.DeadLetterFilter{From: minute(3), To: minute(5)}, nil, []string{"1-3", "1-2"}},
+		{"since marks", view.DeadLetterFilter{Since: map[string][]int64{"": {0, 13}, "pay.DLT": {0, 10}}}, nil, []string{"1-5", "1-4", "1-3"}},
+		{"since marks, of a cause and a state", view.DeadLetterFilter{Since: map[string][]int64{"": {0, 13}, "pay.DLT": {0, 9}}, States: open, Cause: "cause_1"}, nil, []string{"1-5", "1-3"}},
+		{"since marks of another topic", view.DeadLetterFilter{Since: map[string][]int64{"pay.DLT": {0, 9}}}, nil, []string{f}},
 		{"the beginning of a word", view.DeadLetterFilter{}, []string{"name3"}, []string{"1-3"}},
 		{"two words and a state", view.DeadLetterFilter{States: open}, []string{"cust", "名"}, []string{"1-5", "1-3", "1-2", "1-1", "1-0"}},
 		{"not the middle of one", view.DeadLetterFilter{}, []string{"ame3"}, nil},
@@ -192,12 +195,27 @@ func findsDeadLetters(t *testing.T, s *store) {
 		for _, limit := range []int{1, 2, 10} {
 			row.filter.Limit = limit
 			equal(t, row.name, s.deadLetterIDs(row.filter, row.words...), row.want)
-			ids, err := s.Select(t.Context(), row.filter, row.words)
+			ids, err := s.Select(t.Context(), row.filter, row.words, view.Cursor{})
 			s.check(err)
 			oldest := slices.Clone(row.want)
 			slices.Reverse(oldest)
 			equal(t, row.name+", selected", ids, oldest[:min(limit, len(oldest))])
 		}
+	}
+}
+
+// selectsAfter: a page of the opposite sequence ends before a dead letter, also of a filter.
+func selectsAfter(t *testing.T, s *store) {
+	s.reset(failed(0, 1), failed(1, 1), failed(2, 1), failed(3, 1))
+	for name, f := range map[string]view.DeadLetterFilter{
+		"all": {Limit: 1}, "of a cause": {Limit: 1, Cause: failed(0, 1).CauseID, States: []view.DeadLetterState{view.Open}},
+	} {
+		ids, err := s.Select(t.Context(), f, nil, view.Cursor{At: minute(3), ID: "1-2"})
+		s.check(err)
+		equal(t, name, ids, []string{"1-3"})
+		ids, err = s.Select(t.Context(), f, nil, view.Cursor{At: minute(4), ID: "1-3"})
+		s.check(err)
+		equal(t, name+", after the last", len(ids), 0)
 	}
 }
 

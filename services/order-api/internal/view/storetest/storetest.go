@@ -45,6 +45,7 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"knows dead letters of other programs":        knowsForeign,
 		"keeps all failures of a dead letter":         keepsFailures,
 		"finds dead letters":                          findsDeadLetters,
+		"selects dead letters after one":              selectsAfter,
 		"groups dead letters":                         groupsDeadLetters,
 		"gives an act its first outcome":              givesOutcomes,
 		"selects acts":                                selectsActs,

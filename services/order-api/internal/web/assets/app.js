@@ -64,13 +64,14 @@ function parse(html) {
 
 function patch(html) {
   for (const now of parse(html).querySelectorAll("[id]")) {
-    if (!now.matches(".head, section, details, li")) continue;
+    if (!now.matches(".head, .news, section, details, li")) continue;
     const old = byID(now.id);
     if (!old || old.isEqualNode(now)) continue;
     if (old.contains(document.activeElement) || old.matches(":hover") && old.querySelector("form")) waiting.set(now.id, now);
     else swap(old, now);
   }
   if (byID("head")?.dataset.ended) disconnect(); // no change can follow
+  if (byID("news")?.querySelector("a")) say(byID("news").textContent);
   const title = byID("head")?.dataset.title;
   if (title && !document.title.startsWith(title)) {
     document.title = title + " · Trail Goods";
@@ -199,6 +200,7 @@ if (root.dataset.keys !== "off") {
     if (e.key === "k") move(rows, -1);
     if (["x", "X", "*"].includes(e.key)) select(rows, e.key);
     if (e.key === "n") follow("a[rel=next]");
+    if (e.key === "p") follow("a[rel=prev]");
     if (e.key === "e") follow(`.sticky a[href$="/edit"]`);
     if (e.key === "t") {
       mode = modes[(modes.indexOf(mode) + 1) % modes.length];

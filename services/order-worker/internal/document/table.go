@@ -31,7 +31,7 @@ func (l *layout) table() {
 	for _, r := range l.rows[:last] {
 		l.row(r)
 	}
-	// The totals and the terms of payment need a row above them on their page: the last row moves
+	// The totals and the payment box need a row above them on their page: the last row moves
 	// with them, if they do not fit below it.
 	l.below = l.totalsHeight() + l.paymentHeight()
 	l.row(l.rows[last])
@@ -133,9 +133,8 @@ func (l *layout) paymentHeight() float64 {
 		return paymentGap + float64(len(l.wrap(l.Terms, plain, right-left)))*plain.leading()
 	case l.Code != nil:
 		return paymentGap + codeBox
-	default:
-		return paymentGap + paymentBox
 	}
+	return paymentGap + paymentBox
 }
 
 // payment draws the terms and, in a box with them, the account and the code.

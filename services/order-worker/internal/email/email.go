@@ -118,7 +118,10 @@ func New(cfg Config) (*Step, error) {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	s := &Step{from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places, contact: line(cfg.Contact), phone: line(cfg.Phone)}
+	s := &Step{
+		from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places,
+		contact: line(cfg.Contact), phone: line(cfg.Phone),
+	}
 	for _, text := range cfg.Imprint {
 		s.imprint = append(s.imprint, line(text))
 	}

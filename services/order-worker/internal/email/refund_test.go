@@ -133,7 +133,8 @@ func TestReplacedWordsOfOrdersDoNotChangeRefunds(t *testing.T) {
 {{define "thanks"}}Danke{{end}}{{define "attached"}}Es kommt.{{end}}{{define "follow"}}Hier{{end}}{{define "invoice"}}Rechnung{{end}}
 {{define "order"}}Auftrag{{end}}{{define "delivery"}}Lieferung{{end}}{{define "days"}}{{.Days}}{{end}}{{define "item"}}Ware{{end}}
 {{define "net"}}Netto{{end}}{{define "shipping"}}Porto{{end}}{{define "service"}}{{.}}{{end}}{{define "vat"}}MwSt.{{end}}{{define "total"}}Summe{{end}}
-{{define "more"}}mehr{{end}}{{define "questions"}}Fragen?{{end}}{{define "free"}}frei{{end}}{{define "ship-to"}}An{{end}}{{define "pay"}}Zahlen{{end}}{{define "paid"}}Bezahlt{{end}}{{define "due"}}Offen{{end}}`
+{{define "more"}}mehr{{end}}{{define "questions"}}Fragen?{{end}}{{define "free"}}frei{{end}}
+{{define "ship-to"}}An{{end}}{{define "pay"}}Zahlen{{end}}{{define "paid"}}Bezahlt{{end}}{{define "due"}}Offen{{end}}`
 		s := setup(t, func(c *email.Config) { c.Templates = folder(t, "de.tmpl", words) })
 		if err := s.mail(t.Context(), refunded("DE")); err != nil {
 			t.Fatal(err)

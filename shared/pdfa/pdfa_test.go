@@ -168,6 +168,9 @@ func TestFontReplacesItsPlaceholder(t *testing.T) {
 	font := pdfa.Font{
 		Placeholder: "plain", Name: "ABCDEF+Face", Widths: make([]int, 102), Texts: make([]string, 102), Program: []byte("outlines"),
 	}
+	for code := range font.Texts[2:] {
+		font.Texts[2+code] = "x"
+	}
 	font.Texts[1], font.Texts[101] = "A", "😀"
 	s := pdfa.NewSealer()
 	hybrid, err := s.Seal(document, info, []byte("<a/>"), font)
@@ -181,6 +184,10 @@ func TestFontReplacesItsPlaceholder(t *testing.T) {
 		if !strings.Contains(string(hybrid), want) {
 			t.Errorf("%q is not in\n%s", want, hybrid)
 		}
+	}
+	font.Texts[3] = ""
+	if without, err := s.Seal(document, info, nil, font); err != nil || !strings.Contains(string(without), "\n<0002> <0078>\n<0004> <0078>\n") || strings.Count(string(without), "100 beginbfchar") != 1 {
+		t.Errorf("a code without text: got %v, %s", err, without)
 	}
 	if strings.Contains(string(hybrid), "WinAnsi") {
 		t.Errorf("the placeholder is still in\n%s", hybrid)

@@ -136,7 +136,7 @@ func (r *Renderer) Render(c *Content) (document []byte, err error) {
 // Densest returns the n East Asian characters with the largest outlines, for the largest document
 // that n characters can cause.
 func (r *Renderer) Densest(n int) []rune {
-	glyphs := slices.Clone(r.fonts.eastern().glyphs)
+	glyphs := slices.Clone(r.fonts.face(eastern).glyphs)
 	slices.SortFunc(glyphs, func(a, b glyph) int { return len(b.outline) - len(a.outline) })
 	chars := make([]rune, n)
 	for i := range chars {

@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200))}
+var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200)), Language: "de"}
 
 // drawn returns a document of objects as gofpdf writes it; the last two are information and
 // catalog.
@@ -90,7 +90,7 @@ func TestInfoIsInDictionaryAndMetadata(t *testing.T) {
 	hybrid := string(seal(t, "<invoice/>"))
 	for _, want := range []string{
 		"/Title <FEFF0049006E0076006F00690063006500200037>", "D83DDE00> /CreationDate (D:20260929081543Z)",
-		">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
+		"/Lang <FEFF00640065> /ViewerPreferences << /DisplayDocTitle true >>", ">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
 		"/AFRelationship /Alternative", "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
 	} {
 		if !strings.Contains(hybrid, want) {

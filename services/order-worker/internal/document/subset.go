@@ -97,7 +97,8 @@ func (c *subset) font(placeholder string) pdfa.Font {
 	for code, i := range c.used {
 		g := c.face.glyphs[i]
 		f.Widths[code], f.Texts[code] = g.advance, c.textOf(code)
-		sum.Write(binary.BigEndian.AppendUint32([]byte(f.Texts[code]), uint32(i)))
+		sum.Write([]byte(f.Texts[code]))
+		sum.Write([]byte{byte(i >> 8), byte(i)})
 	}
 	// The name of a subset begins with six letters (ISO 32000-1, 9.6.4). They must differ between
 	// subsets: some viewers identify fonts by name.

@@ -50,8 +50,8 @@ func (v *checker) billing(o Order) {
 		least = 0
 	}
 	v.text("/bill_to/name", b.Name, least, maxText)
-	v.vatID("/bill_to/vat_id", b.VATID)
-	if o.Customer.VATID != "" && o.Customer.VATID != b.VATID {
+	v.vatID("/bill_to/vat_id", b.VATID, b.Address.Country)
+	if buyer, _ := o.Buyer(); o.Customer.VATID != "" && o.Customer.VATNumber() != buyer.VATNumber() {
 		v.add("/customer/vat_id", "must be in bill_to: the invoice is addressed to it")
 	}
 	v.address("/bill_to", b.Address)

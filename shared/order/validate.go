@@ -17,6 +17,7 @@ const (
 	maxNote      = 2_000
 	maxText      = 200
 	maxReference = 100
+	maxVATID     = 40
 	maxEmail     = 254 // RFC 5321, 4.5.3.1.3
 )
 
@@ -32,7 +33,7 @@ func (o Order) Validate() []Invalid {
 	var v checker
 	v.text("/customer/name", o.Customer.Name, 1, maxText)
 	v.email("/customer/email", o.Customer.Email)
-	v.vatID("/customer/vat_id", o.Customer.VATID)
+	v.vatID("/customer/vat_id", o.Customer.VATID, o.ShipTo.Country)
 	v.address("/ship_to", o.ShipTo)
 	v.billing(o)
 	if o.Service != Standard && o.Service != Express {
@@ -55,9 +56,9 @@ func (v *checker) add(pointer, detail string) {
 	v.found = append(v.found, Invalid{pointer, detail})
 }
 
-func (v *checker) vatID(pointer, id string) {
-	if id != "" && (Customer{VATID: id}).VATState() == "" {
-		v.add(pointer, "must be a VAT ID of a member state of the European Union, such as DE123456789, in upper case and without spaces")
+func (v *checker) vatID(pointer, id, country string) {
+	if fault := vatIDFault(id, country); fault != "" {
+		v.add(pointer, fault)
 	}
 }
 

@@ -1,7 +1,6 @@
 package rates
 
 import (
-	"example.com/orders/shared/address"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
 )
@@ -25,16 +24,13 @@ func (f *file) check(root config.Place) {
 		f.Step = 1 // it is used as a divisor below
 	}
 	carriers := f.checkCarriers(root)
-	remote := placeIndex{zones: map[place]*zone{}}
-	f.Remote.take(root.At("remote"), &remote, &zone{Name: "remote"})
-	remote.check()
-	f.remote = remote.zones
+	f.remote.Take(root.At("remote"), f.Remote, "remote", &f.Remote)
+	f.remote.Check()
 	if len(f.Zones) == 0 {
 		root.At("zones").Wrong("the card has no zones")
 	}
 	// An order stores only the name of its zone, so names must be unique.
 	named := map[string]bool{}
-	taken := placeIndex{zones: map[place]*zone{}}
 	for i := range f.Zones {
 		z, at := &f.Zones[i], root.At("zones", i)
 		if z.Name == "" || named[z.Name] {
@@ -43,11 +39,10 @@ func (f *file) check(root config.Place) {
 			at.At("name").Wrong("name %s", fault)
 		}
 		named[z.Name] = true
-		z.take(at, &taken, z)
+		f.zones.Take(at, z.Places, z.Name, z)
 		z.check(at, carriers, f.Step)
 	}
-	taken.check()
-	f.zones = taken.zones
+	f.zones.Check()
 }
 
 func (f *file) checkCarriers(root config.Place) map[string]*carrier {
@@ -110,77 +105,8 @@ func (c *carrier) heaviest(step int) int {
 	return c.billable(order.Parcel{Grams: c.Most, Size: c.most}, step)
 }
 
-// placeIndex maps places to the zones that list them, with the positions in the file.
-type placeIndex struct {
-	zones   map[place]*zone
-	entries []placeEntry
-}
-
-type placeEntry struct {
-	at    config.Place
-	place place
-}
-
-// add records that a zone lists a place. A longer prefix takes precedence over a shorter one, so
-// zones overlap only if they list the same prefix.
-func (c *placeIndex) add(at config.Place, p place, z *zone) {
-	if has := c.zones[p]; has != nil {
-		at.Wrong("%q and %q overlap: both have %s", has.Name, z.Name, p)
-		return
-	}
-	c.zones[p] = z
-	c.entries = append(c.entries, placeEntry{at, p})
-}
-
-// check refuses a prefix without effect, which a shorter one of the same zone includes: it is
-// probably a mistake.
-func (c *placeIndex) check() {
-	for _, e := range c.entries {
-		z, p := c.zones[e.place], e.place
-		for n := len(p.prefix) - 1; n >= 0; n-- {
-			shorter := place{p.country, p.prefix[:n]}
-			if c.zones[shorter] == z {
-				e.at.Wrong("%q already has %s through %s", z.Name, p, shorter)
-			}
-			if c.zones[shorter] != nil {
-				break
-			}
-		}
-	}
-}
-
-// take adds all places of a territory to a zone.
-func (t *territory) take(at config.Place, taken *placeIndex, z *zone) {
-	for i, a := range t.Areas {
-		at := at.At("areas", i)
-		checkCountry(at.At("country"), a.Country)
-		if len(a.Prefixes) == 0 {
-			at.Wrong("an area needs postal_prefixes; to cover all of %s, list it under countries", a.Country)
-		}
-		for j, prefix := range a.Prefixes {
-			at := at.At("postal_prefixes", j)
-			if prefix = address.Bare(a.Country, prefix); prefix == "" {
-				at.Wrong("an empty prefix covers all of %s: list the country under countries", a.Country)
-				continue
-			}
-			taken.add(at, place{a.Country, prefix}, z)
-		}
-	}
-	for i, country := range t.Countries {
-		checkCountry(at.At("countries", i), country)
-		taken.add(at.At("countries", i), place{country, ""}, z)
-	}
-}
-
-// checkCountry refuses codes that no address has, such as UK or de.
-func checkCountry(at config.Place, code string) {
-	if !(order.Address{Country: code}).CountryExists() {
-		at.Wrong("%q is not an ISO 3166-1 alpha-2 country code in upper case", code)
-	}
-}
-
 func (z *zone) check(at config.Place, carriers map[string]*carrier, step int) {
-	if len(z.Areas)+len(z.Countries) == 0 {
+	if len(z.Places.Areas)+len(z.Places.Countries) == 0 {
 		at.Wrong("zone %q has no countries and no areas", z.Name)
 	}
 	z.freeFrom = optional(at.At("free_from"), z.FreeFrom)

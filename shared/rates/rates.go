@@ -26,6 +26,7 @@ import (
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/place"
 )
 
 //go:embed card.yaml
@@ -115,7 +116,7 @@ func (c *Card) streetOnly(name string) bool {
 // is Refused, for the country, the service or the items, whichever fails first.
 func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
-	z := zoneOf(c.file.zones, to)
+	z := c.file.zones.Of(to)
 	if z == nil {
 		return nil, &Refused{failure.NoRoute, "/ship_to/country", fmt.Sprintf("the rate card has no zone for country %q", to.Country)}
 	}
@@ -139,7 +140,7 @@ func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 // cheapest ships an order with the cheapest tariff, to a packing station or PO box if possible with one
 // of a carrier that delivers there.
 func (c *Card) cheapest(tariffs []tariff, o order.Order) (*order.Shipping, error) {
-	remote := zoneOf(c.file.remote, o.ShipTo) != nil
+	remote := c.file.remote.Of(o.ShipTo) != nil
 	if address.Box(o.ShipTo) != "" {
 		boxes := slices.DeleteFunc(slices.Clone(tariffs), func(t tariff) bool { return t.carrier.StreetOnly })
 		if s, err := cheapest(boxes, o.Lines, c.file.Step, remote); err == nil {
@@ -203,12 +204,12 @@ func (t *tariff) price(parcels []order.Parcel, step int, remote bool) *order.Shi
 type file struct {
 	Currency order.Currency `yaml:"currency"`
 	Step     int            `yaml:"step_g"` // billable weights are rounded up to a multiple of it
-	Remote   territory      `yaml:"remote"` // where carriers add a surcharge
+	Remote   place.Set      `yaml:"remote"` // where carriers add a surcharge
 	Carriers []carrier      `yaml:"carriers"`
 	Zones    []zone         `yaml:"zones"`
 
-	zones  map[place]*zone // Zones by place; set by check
-	remote map[place]*zone // places of Remote; set by check
+	zones  place.Index[zone]      // Zones by place; set by check
+	remote place.Index[place.Set] // Remote by place; set by check
 }
 
 // carrier is a carrier: the limits of its parcels, and its surcharges.
@@ -233,25 +234,13 @@ type carrier struct {
 
 // zone is an area with one set of prices. Its name is shown on the order.
 type zone struct {
-	Name      string `yaml:"name"`
-	territory `yaml:",inline"`
-	FreeFrom  string   `yaml:"free_from"`    // or empty: never free
-	Express   int      `yaml:"express_days"` // maximum days of express; 0: no express
-	Tariffs   []tariff `yaml:"tariffs"`
+	Name     string    `yaml:"name"`
+	Places   place.Set `yaml:",inline"`
+	FreeFrom string    `yaml:"free_from"`    // or empty: never free
+	Express  int       `yaml:"express_days"` // maximum days of express; 0: no express
+	Tariffs  []tariff  `yaml:"tariffs"`
 
 	freeFrom order.Money // FreeFrom; set by check
-}
-
-// territory is a set of places.
-type territory struct {
-	Areas     []area   `yaml:"areas"`
-	Countries []string `yaml:"countries"`
-}
-
-// area is the part of a country whose postal codes begin with one of the prefixes.
-type area struct {
-	Country  string   `yaml:"country"`
-	Prefixes []string `yaml:"postal_prefixes"`
 }
 
 // tariff is the service of one carrier to a zone: days and prices.
@@ -272,23 +261,6 @@ type bracket struct {
 	Price string `yaml:"price"`
 
 	price order.Money // Price; set by check
-}
-
-// place is the part of a country with a postal prefix. An empty prefix is the whole country.
-type place struct{ country, prefix string }
-
-// String is the place as written in a card.
-func (p place) String() string { return strings.TrimSpace(p.country + " " + p.prefix) }
-
-// zoneOf is the zone with the longest prefix that matches an address, or nil.
-func zoneOf(places map[place]*zone, to order.Address) *zone {
-	code := address.Bare(to.Country, to.PostalCode)
-	for n := len(code); n >= 0; n-- {
-		if z := places[place{to.Country, code[:n]}]; z != nil {
-			return z
-		}
-	}
-	return nil
 }
 
 // promises reports whether a tariff can be used for a service. Unknown services have no tariff.

@@ -41,6 +41,7 @@ import (
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
@@ -137,7 +138,7 @@ func Run(ctx context.Context, cfg Config) error {
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
-	}, shop.places.Normalise, shop.products.Price, shop.card.Check)
+	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
 		return err

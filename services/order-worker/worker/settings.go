@@ -25,6 +25,7 @@ type Settings struct {
 	MailFrom         string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender address of the confirmation mails."`
 	Templates        string        `name:"mail-templates" env:"ORDERS_MAIL_TEMPLATES" type:"path" placeholder:"DIR" help:"Directory of mail templates. A file in it replaces the built-in template of the same name."`
 	ShopURL          string        `name:"shop-url" env:"ORDERS_SHOP_URL" placeholder:"URL" help:"Base URL of the shop. Mails link to /orders/ID below it; those to guests have a token that gives access to the order. Default: no link."`
+	VATTable         string        `env:"ORDERS_VAT_TABLE" type:"path" placeholder:"FILE" help:"VAT rates by day, and territories (YAML). Default: a built-in table."`
 	RateCard         string        `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices (YAML). Default: a built-in example."`
 	Seller           string        `env:"ORDERS_SELLER" type:"path" placeholder:"FILE" help:"Seller that is named on invoices and in mails (YAML). Default: a built-in example."`
 	Concurrency      int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Maximum number of orders that each worker works on at the same time."`

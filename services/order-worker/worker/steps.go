@@ -11,6 +11,7 @@ import (
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/rates"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/vat"
 )
 
 // steps lists the steps of an order, in the order in which they are taken. A new step is a package and a
@@ -20,11 +21,15 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Step, *email.Step, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the rate card: %w", err)
 	}
-	seller, err := invoice.LoadSeller(cfg.Seller)
+	table, err := vat.Load(cfg.VATTable)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the VAT table: %w", err)
+	}
+	seller, err := invoice.LoadSeller(cfg.Seller, table)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the seller: %w", err)
 	}
-	bill, err := billing(cfg, seller)
+	bill, err := billing(cfg, seller, table)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,8 +70,8 @@ type mailing struct {
 const envelope = 16 << 10
 
 // billing makes the invoice step. The largest invoice of a configured seller must fit in its topic.
-func billing(cfg Config, seller invoice.Seller) (*invoice.Step, error) {
-	s, err := invoice.New(seller)
+func billing(cfg Config, seller invoice.Seller, table *vat.Table) (*invoice.Step, error) {
+	s, err := invoice.New(seller, table)
 	if err != nil || cfg.Seller == "" {
 		return s, err
 	}

@@ -20,9 +20,13 @@ func trimmed(cell string) string {
 	return cell
 }
 
-// folded is the name of a column: "Postal Code" is postal_code.
+// folded is the name of a column: "Postal Code" is postal_code, and "E-Mail" is email.
 func folded(name string) string {
-	return strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(trimmed(norm.NFKC.String(name))))
+	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(trimmed(norm.NFKC.String(name))))
+	if name == "e_mail" {
+		return "email"
+	}
+	return name
 }
 
 // cellOf is the text of a cell of a column. Codes lose the apostrophe with which a text begins in some

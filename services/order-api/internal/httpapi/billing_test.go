@@ -1,3 +1,5 @@
+//go:build synctests
+
 package httpapi_test
 
 import (

@@ -52,13 +52,14 @@ func (p *Pages) draft(c echo.Context) order.Order {
 	text := func(name string) string { return strings.TrimSpace(c.FormValue(name)) }
 	values, _ := url.ParseQuery(c.FormValue("basket")) // what cannot be parsed is left out
 	o := order.Order{
-		Customer: order.Customer{Name: text("name"), Email: text("email"), VATID: strings.ToUpper(strings.ReplaceAll(text("vat_id"), " ", ""))},
+		Customer: order.Customer{Name: text("name"), Email: text("email"), VATID: text("vat_id")},
 		ShipTo: order.Address{
 			Line1: text("line1"), Line2: text("line2"), City: text("city"), Region: text("region"), PostalCode: text("postal_code"), Country: text("country"),
 		},
 		Service: text("service"), Note: strings.ReplaceAll(text("note"), "\r\n", "\n"), Lines: parseBasket(values).lines(p.front.Products()),
 	}
 	billTo(&o, text)
+	o.NormaliseVATIDs()
 	return o
 }
 

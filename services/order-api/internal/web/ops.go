@@ -29,15 +29,19 @@ func (p *Pages) ops(c echo.Context) error {
 	return p.show(c, http.StatusOK, "ops", page{Title: v.Title(), Place: "ops", Live: "/ops/events", Body: v})
 }
 
+// breakParts are those of the section "Break it".
+var breakParts = []string{"break-workers", "break-mail", "break-load"}
+
 // watchOps streams the parts of the page that have changed, and the new points of the charts.
 func (p *Pages) watchOps(c echo.Context) error {
-	s := opsStream{part: p.part}
+	s := opsStream{part: p.part, broken: func() *breakView { return p.breakOf(c) }}
 	return p.front.WatchStats(c, s.send)
 }
 
 // opsStream is what a browser has been sent.
 type opsStream struct {
 	part   func(name, part string, v any) ([]byte, error)
+	broken func() *breakView            // of opsPage
 	sent   map[string][sha256.Size]byte // hashes of the parts by name
 	blocks string                       // IDs of the blocks of workers
 }
@@ -48,7 +52,7 @@ func (s *opsStream) send(w io.Writer, now *system.Stats) error {
 	if now == nil {
 		return writeBeat(w)
 	}
-	v := opsPage{Stats: *now}
+	v := opsPage{*now, s.broken()}
 	if len(v.Points) > 0 {
 		rows, err := s.part("ops", "points", v)
 		if err == nil {
@@ -76,12 +80,23 @@ func (s *opsStream) changed(v opsPage) (all []byte, err error) {
 			*out = append(append(*out, html...), '\n')
 		}
 	}
-	for _, name := range opsParts {
-		html, err := s.part("ops", name, v)
-		if err != nil {
+	render := func(names []string, of any) error {
+		for _, name := range names {
+			html, err := s.part("ops", name, of)
+			if err != nil {
+				return err
+			}
+			note(name, html, &all)
+		}
+		return nil
+	}
+	if err := render(opsParts, v); err != nil {
+		return nil, err
+	}
+	if v.Break != nil {
+		if err := render(breakParts, *v.Break); err != nil {
 			return nil, err
 		}
-		note(name, html, &all)
 	}
 	for _, b := range v.Blocks() {
 		html, err := s.part("ops", "block", b)

@@ -261,10 +261,41 @@ func TestWhatWorkersTellIsShownAsText(t *testing.T) {
 	}
 }
 
+// TestBreakItFollowsWhatIsBroken: of the section only what has changed is sent, without what the visitor has done.
+func TestBreakItFollowsWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	now := healthy(1, 3)
+	v := breakView{Breaking: Breaking{Workers: []int{41}, Mail: "works"}, Done: "The worker was killed."}
+	s := opsStream{part: newPages(t).part, broken: func() *breakView { one := v; return &one }}
+	send := func() string {
+		var b bytes.Buffer
+		if err := s.send(&b, &now); err != nil {
+			t.Fatal(err)
+		}
+		now.Rev++
+		return b.String()
+	}
+	if first := send(); !strings.Contains(first, "process 41") || !strings.Contains(first, `value="works" checked`) || strings.Contains(first, v.Done) {
+		t.Errorf("at first: got %s, want the whole section", first)
+	}
+	v.Workers, v.Mail = nil, "down"
+	v.Total, v.Placed, v.Refused = 100, 40, 2
+	got := send()
+	for _, want := range []string{"No worker of this program is running", `value="down" checked`, "40 of 100 orders placed, 2 refused."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %q", got, want)
+		}
+	}
+	v.Placed = 50
+	if got := send(); strings.Contains(got, "break-mail") || !strings.Contains(got, `id="break-load"`) {
+		t.Errorf("got %s, want the load alone", got)
+	}
+}
+
 // TestOnlyPartsThatHaveChangedAreSent: what a stream keeps does not grow with the number of events.
 func TestOnlyPartsThatHaveChangedAreSent(t *testing.T) {
 	t.Parallel()
-	s := opsStream{part: newPages(t).part}
+	s := opsStream{part: newPages(t).part, broken: func() *breakView { return nil }}
 	send := func(now *system.Stats) (ids []string, all string) {
 		var b bytes.Buffer
 		if err := s.send(&b, now); err != nil {

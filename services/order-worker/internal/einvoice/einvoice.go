@@ -70,6 +70,7 @@ type Document struct {
 
 // Party is the seller, the buyer or the recipient of the goods. Terms are listed in this order.
 type Party struct {
+	ID        string // BT-46: a number that is no VAT ID
 	Name      string // BT-27, BT-44, BT-70
 	Legal     string // BT-33
 	VATID     string // BT-31, BT-48

@@ -168,6 +168,7 @@ func (w *writer) contact(c Contact) {
 
 func (w *writer) party(name string, p Party) {
 	w.in(name, func() {
+		w.text("ram:ID", p.ID)
 		w.text("ram:Name", p.Name)
 		w.text("ram:Description", p.Legal)
 		w.contact(p.Contact)

@@ -74,7 +74,7 @@ func TestABuyerWithoutACompanyIsANameOnly(t *testing.T) {
 		want einvoice.Party
 	}{
 		{"a person", order.Customer{Name: "Zoë"}, einvoice.Party{Name: "Zoë"}},
-		{"a person of a business", order.Customer{Name: "Zoë", Company: "Studio", VATID: "DE1"}, einvoice.Party{Name: "Studio", VATID: "DE1", Contact: einvoice.Contact{Name: "Zoë"}}},
+		{"a person of a business", order.Customer{Name: "Zoë", Company: "Studio", VATID: "DE123456789"}, einvoice.Party{Name: "Studio", VATID: "DE123456789", Contact: einvoice.Contact{Name: "Zoë"}}},
 		{"a business", order.Customer{Company: "Studio"}, einvoice.Party{Name: "Studio"}},
 	} {
 		if diff := cmp.Diff(row.want, buyer(row.c, order.Address{})); diff != "" {

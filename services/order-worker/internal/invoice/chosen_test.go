@@ -33,7 +33,19 @@ func chosen() map[string]*order.Work {
 	to := func(country, vatID string) *order.Work {
 		return change(3, func(w *order.Work) { w.Order.ShipTo.Country, w.Order.Customer.VATID = country, vatID })
 	}
+	at := func(country, postal, number string) *order.Work {
+		return change(3, func(w *order.Work) {
+			w.Order.ShipTo.Country, w.Order.ShipTo.PostalCode, w.Order.Customer.VATID = country, postal, number
+		})
+	}
 	return map[string]*order.Work{
+		"northern-ireland":  at("GB", "BT1 5GS", ""),
+		"business-as-xi":    at("GB", "BT1 5GS", "xi 123 456 789"),
+		"monaco":            at("MC", "98000", ""),
+		"canary-islands":    at("ES", "35001", "ESB12345678"),
+		"azores":            at("PT", "9500-001", "12-3456789"),
+		"own-id-abroad":     at("AT", "1010", "de 123.456.789"),
+		"swiss-number":      at("CH", "8001", "CHE-123.456.789 MWST"),
 		"domestic":          to("DE", ""),
 		"domestic-business": to("DE", "DE123456789"),
 		"consumer":          to("FI", ""),

@@ -68,6 +68,10 @@ func (p *pages) postal(c order.Customer, a order.Address) []string {
 // facts identify the document.
 func (p *pages) facts() [][2]string {
 	buyer, _ := p.order.Buyer()
+	label := p.BuyerVAT
+	if buyer.VATState() == "" {
+		label = p.TaxNumber
+	}
 	placed := ""
 	if !p.subject.placed.IsZero() {
 		placed = p.Language.Date(p.subject.placed)
@@ -80,7 +84,7 @@ func (p *pages) facts() [][2]string {
 		{p.OrderDate, placed},
 		{p.BuyerRef, p.order.BuyerReference},
 		{p.Purchase, p.order.PurchaseOrder},
-		{p.BuyerVAT, buyer.VATID},
+		{label, buyer.VATNumber()},
 	}
 }
 

@@ -75,7 +75,10 @@ func rateOf(t order.Tax) einvoice.Rate {
 
 // buyer returns the buyer: the business, with the person as its contact, or the person.
 func buyer(c order.Customer, a order.Address) einvoice.Party {
-	p := einvoice.Party{Name: c.Party(), VATID: c.VATID, Address: postalAddress(a)}
+	p := einvoice.Party{Name: c.Party(), Address: postalAddress(a)}
+	if p.VATID = c.VATNumber(); c.VATState() == "" {
+		p.ID, p.VATID = p.VATID, "" // a number of another kind: BT-48 needs the prefix of a country
+	}
 	if c.Company != "" {
 		p.Contact.Name = c.Name
 	}

@@ -11,15 +11,10 @@
 // exactly. The VAT of a rate is computed from the summed net, not from rounded lines, and rounded
 // half away from zero to a cent.
 //
-// All lines and shipping have one rate: the standard rate of the country that the order is shipped
-// to, from the table in folder vat. The progress records the version of the table. Shipping to a
-// country outside the European Union is an export at 0 %. Shipping to another member state is an
-// intra-community supply at 0 % if the buyer is a business with a VAT ID. The document states the
-// reason for 0 %.
-//
-// Simplifications: reduced rates are not used. A country counts as a whole, so the Canary Islands
-// are Spain. Northern Ireland and Monaco count as outside the Union, although goods shipped there
-// are taxed as inside. Whether a VAT ID is valid, which a seller must check, is not checked.
+// All lines and shipping have one category and rate: those that package vat decides for the day of the
+// issue. The progress records them, with the version of the VAT table: a later attempt, and the credit
+// notes of the invoice, keep them. The document states the reason for 0 %. Reduced rates are not used.
+// Whether a VAT ID is in use, which a seller must check, is not checked.
 //
 // # Parties
 //
@@ -58,24 +53,21 @@ import (
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/vat"
 )
 
 // Step issues the invoices of one seller. It is safe for concurrent use.
 type Step struct {
 	seller       Seller
-	rates        *rates
+	vat          *vat.Table
 	places       *address.Countries
 	renderer     *document.Renderer
 	translations map[locale.Language]*translation
 }
 
-// New returns the step for a seller. An error means that the embedded fonts, translations or VAT
-// table are damaged.
-func New(seller Seller) (*Step, error) {
-	r, err := loadRates()
-	if err != nil {
-		return nil, fmt.Errorf("reading VAT table: %w", err)
-	}
+// New returns the step for a seller that LoadSeller has read with the same table. An error means that
+// the embedded fonts, translations or address formats are damaged.
+func New(seller Seller, table *vat.Table) (*Step, error) {
 	places, err := address.Load()
 	if err != nil {
 		return nil, err
@@ -88,7 +80,7 @@ func New(seller Seller) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	return &Step{seller: seller, rates: r, places: places, renderer: renderer, translations: t}, nil
+	return &Step{seller: seller, vat: table, places: places, renderer: renderer, translations: t}, nil
 }
 
 // Name is the step's name.
@@ -126,17 +118,16 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("planning invoice: %w", err)
 	}
-	to := w.Order.ShipTo.Country
+	issued := time.Now().UTC().Truncate(time.Second)
 	buyer, billed := w.Order.Buyer()
-	category := s.rates.category(s.seller.Country, buyer, to)
-	rate := s.rates.of(category, to)
-	tax := net.Percent(rate)
+	ruling := s.vat.Rule(vat.Supply{Seller: s.seller.place(), Buyer: buyer, To: w.Order.ShipTo, On: issued})
+	tax := net.Percent(ruling.Rate)
 	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
-		IssuedAt: time.Now().UTC().Truncate(time.Second),
-		VATTable: s.rates.version,
+		IssuedAt: issued,
+		VATTable: s.vat.Version(),
 		Language: locale.In(billed.Country).String(),
-		Taxes:    []order.Tax{{Category: category, Rate: rate, Net: net, Tax: tax}},
+		Taxes:    []order.Tax{{Category: ruling.Category, Rate: ruling.Rate, Net: net, Tax: tax}},
 		Net:      net,
 		Tax:      tax,
 		Total:    net.Plus(tax),

@@ -34,7 +34,7 @@ func TestTooLargeLogoIsAnErrorAtTheStart(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadSeller(path); err == nil || !strings.Contains(err.Error(), "is larger than") && !strings.Contains(err.Error(), "must draw at most 64 KiB") {
+		if _, err := LoadSeller(path, setup(t).vat); err == nil || !strings.Contains(err.Error(), "is larger than") && !strings.Contains(err.Error(), "must draw at most 64 KiB") {
 			t.Errorf("%s: got %.300v, want an error about the size", name, err)
 		}
 	}
@@ -49,7 +49,7 @@ func TestFitsRefusesSellerWithTooLargeInvoices(t *testing.T) {
 	}
 	seller := s.seller
 	seller.Logo = noisy(60_000)
-	s, err := New(seller)
+	s, err := New(seller, s.vat)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
-	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -125,7 +124,7 @@ func parseXML(s *Step, w *order.Work) (*xmlInvoice, error) {
 func TestSumsOfTheXMLObeyEN16931(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	countries := append(slices.Sorted(maps.Keys(s.rates.members)), "CH", "GB", "US", "AQ")
+	countries := append(slices.DeleteFunc(s.vat.States(), func(s string) bool { return s == "XI" }), "CH", "GB", "US", "AQ", "MC")
 	ids := []string{"", "DE123456789", "ATU12345678", "EL123456789", "none"}
 	rapid.Check(t, func(t *rapid.T) {
 		w := shipped(0)

@@ -8,15 +8,20 @@ import (
 
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/vat"
 )
 
 // builtIn reads fonts, words and rates once for all tests.
 var builtIn = sync.OnceValues(func() (*Step, error) {
-	seller, err := LoadSeller("")
+	table, err := vat.Load("")
 	if err != nil {
 		return nil, err
 	}
-	return New(seller)
+	seller, err := LoadSeller("", table)
+	if err != nil {
+		return nil, err
+	}
+	return New(seller, table)
 })
 
 // setup returns a step of the built-in seller. Tests may change it, but share what was read.

@@ -10,6 +10,7 @@ import (
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/vat"
 )
 
 //go:embed seller.yaml
@@ -61,10 +62,17 @@ type Contact struct {
 }
 
 // LoadSeller reads the seller file at path, or the built-in example shop if path is empty. The
-// error lists all faults of the file, one on each line, with file and line number.
-func LoadSeller(path string) (Seller, error) {
+// error lists all faults of the file, one on each line, with file and line number. A seller whose VAT
+// the table does not know is a fault.
+func LoadSeller(path string, table *vat.Table) (Seller, error) {
 	var s Seller
-	if _, err := config.LoadYAML(path, defaultSeller, &s, s.check); err != nil {
+	check := func(root config.Place) {
+		s.check(root)
+		if err := table.Check(s.place()); err != nil && s.place().CountryExists() {
+			root.At("country").Wrong("%v", err)
+		}
+	}
+	if _, err := config.LoadYAML(path, defaultSeller, &s, check); err != nil {
 		return s, err
 	}
 	return s, nil
@@ -105,7 +113,7 @@ func (s *Seller) check(root config.Place) {
 	if colour != nil {
 		root.At("colour").Wrong("colour must be six hex digits, such as 1f5b4c")
 	}
-	if !(order.Address{Country: s.Country}).CountryExists() {
+	if !s.place().CountryExists() {
 		root.At("country").Wrong("country must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
 }
@@ -127,6 +135,11 @@ func (s *Seller) checkPeople(root config.Place) {
 	if a, err := mail.ParseAddress(s.ReplyTo); s.ReplyTo != "" && (err != nil || a.Address != s.ReplyTo) {
 		root.At("reply_to").Wrong("reply_to must be an e-mail address such as help@example.com")
 	}
+}
+
+// place is where the goods are dispatched.
+func (s *Seller) place() order.Address {
+	return order.Address{Country: s.Country, PostalCode: s.PostalCode}
 }
 
 // address is the lines of the seller's address, without name and country.

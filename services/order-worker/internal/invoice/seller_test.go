@@ -19,7 +19,7 @@ func TestSellerIsReadFromItsFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(smallSeller), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := LoadSeller(path)
+	got, err := LoadSeller(path, setup(t).vat)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestSellerIsReadFromItsFile(t *testing.T) {
 
 func TestBuiltInSellerIsAnExample(t *testing.T) {
 	t.Parallel()
-	got, err := LoadSeller("")
+	got, err := LoadSeller("", setup(t).vat)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +63,8 @@ func TestSellerErrorsNameFileAndLine(t *testing.T) {
 		{"a logo that is no path", "email:", "logo: M1 1 L2\nemail:", "seller.yaml:6: logo must be a path of SVG: \"L\" is not a path command, or lacks numbers"},
 		{"a logo out of its square", "email:", "logo: M1 25\nemail:", "seller.yaml:6: logo must be a path of SVG: \"25\" is not a number from 0 to 24"},
 		{"a colour by its name", "email:", "colour: green\nemail:", "seller.yaml:6: colour must be six hex digits, such as 1f5b4c"},
+		{"a seller outside the Union", "BE\n", "CH\n", "seller.yaml:4: country CH: the seller must be in a member state of the European Union"},
+		{"a seller outside the VAT area", "country: BE", "country: ES\npostal_code: \"35001\"", "seller.yaml:4: Canary Islands (ES 35001): the seller must be in a member state"},
 		{"text for a list", "email:", "managing_directors: Bo\nemail:", "seller.yaml:6: must be a list"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,7 +73,7 @@ func TestSellerErrorsNameFileAndLine(t *testing.T) {
 			if err := os.WriteFile(path, []byte(strings.Replace(smallSeller, tt.from, tt.to, 1)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := LoadSeller(path)
+			_, err := LoadSeller(path, setup(t).vat)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}

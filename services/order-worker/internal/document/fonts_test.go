@@ -151,6 +151,19 @@ func TestDamagedFacesAreErrors(t *testing.T) {
 	}
 }
 
+func TestShapedTextKeepsItsJoinersAndAFewMarks(t *testing.T) {
+	t.Parallel()
+	fonts := renderer(t).fonts
+	for _, tt := range []struct{ name, text, want string }{
+		{"Arabic letters", "محمد ـهـ لا", "محمد ـهـ لا"},
+		{"a pile of marks", "x" + strings.Repeat("\u0301", 200) + "y\u0301", "x" + strings.Repeat("\u0301", 8) + "ý"},
+	} {
+		if got := fonts.clean(tt.text); got != tt.want || fonts.clean(got) != got {
+			t.Errorf("%s: %q: got %q, want %q", tt.name, tt.text, got, tt.want)
+		}
+	}
+}
+
 func TestMissingCharactersBecomeBoxes(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
@@ -164,9 +177,7 @@ func TestMissingCharactersBecomeBoxes(t *testing.T) {
 		{"kana with a mark, and a mark alone", "か\u3099 \u3099", "が □"},
 		{"rare ideographs", "𠮷野 㐀 鿿", "□野 □ □"},
 		{"right to left", "שלום 123", "שלום 123"},
-		{"Arabic letters", "محمد ـهـ لا", "محمد ـهـ لا"},
 		{"joiners of letters that are shaped", "می\u200cخواهم ශ්\u200dරී a\u200cb", "می\u200cخواهم ශ්\u200dරී ab"},
-		{"a pile of marks", "x" + strings.Repeat("\u0301", 200) + "y\u0301", "x" + strings.Repeat("\u0301", 8) + "ý"},
 		{"scripts without a font", "ᠮᠣᠩ ܐ ꦗ", "□□□ □ □"},
 		{"above the first plane", "Ann 😀 𝒜", "Ann □ □"},
 		{"an emoji of three with joiner and selector", "👩‍🚀️ ❤️", "□□ □"},

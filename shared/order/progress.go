@@ -94,7 +94,7 @@ type Content struct {
 // order and its shipping. For a refund it is the credit note.
 type Invoice struct {
 	Number   string
-	IssuedAt time.Time // UTC, seconds
+	IssuedAt time.Time // seconds, in the time zone of the seller: its day is that of the document
 	VATTable string    // version of the VAT table
 	Language string    // of labels, dates and numbers, by ISO 639: "de"; empty is English
 	Taxes    []Tax     // by rate, highest first

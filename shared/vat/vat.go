@@ -63,7 +63,7 @@ type Supply struct {
 	Seller order.Address  // where the goods are dispatched: country and postal code
 	Buyer  order.Customer // whose VAT ID counts
 	To     order.Address
-	// On is the day of the supply, at any time of that day in UTC: the VAT of that day is due (Article 93).
+	// On is the day of the supply, at any time of that day in its time zone: the VAT of that day is due (Article 93).
 	On time.Time
 }
 
@@ -132,7 +132,7 @@ func (t *Table) at(a order.Address) where {
 
 // on is the rate of a day; that of the first one before it is known.
 func on(rates []rate, day time.Time) int {
-	now, text := 0, day.UTC().Format(time.DateOnly)
+	now, text := 0, day.Format(time.DateOnly)
 	for i, r := range rates {
 		if i == 0 || r.From <= text {
 			now = r.rate

@@ -104,7 +104,7 @@ func (w *writer) date(name string, day time.Time) {
 	if day.IsZero() {
 		return
 	}
-	w.in(name, func() { w.marked("udt:DateTimeString", ` format="102"`, day.UTC().Format("20060102")) })
+	w.in(name, func() { w.marked("udt:DateTimeString", ` format="102"`, day.Format("20060102")) })
 }
 
 func (w *writer) line(l Line) {
@@ -243,7 +243,7 @@ func (w *writer) corrects(d Document) {
 	w.in("ram:InvoiceReferencedDocument", func() {
 		w.text("ram:IssuerAssignedID", d.Number)
 		w.in("ram:FormattedIssueDateTime", func() {
-			w.marked("qdt:DateTimeString", ` xmlns:qdt="`+qualified+`" format="102"`, d.Issued.UTC().Format("20060102"))
+			w.marked("qdt:DateTimeString", ` xmlns:qdt="`+qualified+`" format="102"`, d.Issued.Format("20060102"))
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"example.com/orders/services/order-worker/internal/locale"
@@ -110,13 +111,13 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax), exempt(t)})
 		c.Taxed = c.Taxed || t.Rate > 0
 	}
-	c.settle(w, l)
+	c.settle(w, l, s.zone)
 	c.results = results(p)
 	return c
 }
 
 // settle says what was paid and is to be paid, as the attached document does.
-func (c *content) settle(w *order.Work, l locale.Language) {
+func (c *content) settle(w *order.Work, l locale.Language, zone *time.Location) {
 	some := func(m order.Money) string {
 		if m.Minor <= 0 {
 			return ""
@@ -128,7 +129,7 @@ func (c *content) settle(w *order.Work, l locale.Language) {
 		return
 	}
 	for _, p := range w.Stated() {
-		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
+		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt.In(zone)), amount(l, p.Amount.Times(-1))})
 	}
 	due := w.Progress.Invoice.Total.Plus(order.Received(w.Stated()).Times(-1))
 	c.Due, c.Overpaid = some(due), some(due.Times(-1))

@@ -33,6 +33,7 @@
 package email
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +59,9 @@ type Config struct {
 	Imprint []string // lines at the foot of each mail; or nil
 	Home    string   // country of the shop, which addresses leave out; or empty
 
-	Templates string // folder of templates that replace the embedded ones of the same names; or empty
-	ShopURL   string // of the shop; orders are at /orders/ there. Empty: mails have no link
+	Zone      *time.Location // of the dates in mails; nil: UTC
+	Templates string         // folder of templates that replace the embedded ones of the same names; or empty
+	ShopURL   string         // of the shop; orders are at /orders/ there. Empty: mails have no link
 
 	TLS          string // none, opportunistic, required, implicit; auto or empty: by the address, see secure.go
 	CA           string // file of certificate authorities (PEM) that replace those of the system; or empty
@@ -87,6 +89,7 @@ type Step struct {
 	shop         *url.URL // or nil
 	imprint      []string
 	home         string
+	zone         *time.Location
 	places       *address.Countries
 
 	refusals  refusals
@@ -119,7 +122,7 @@ func New(cfg Config) (*Step, error) {
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
 	s := &Step{
-		from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, places: places,
+		from: *from, reply: reply, domain: domain, pool: p, home: cfg.Home, zone: cmp.Or(cfg.Zone, time.UTC), places: places,
 		contact: line(cfg.Contact), phone: line(cfg.Phone),
 	}
 	for _, text := range cfg.Imprint {

@@ -26,7 +26,7 @@ type pages struct {
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.Work) *document.Content {
-	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w), s.places, *w.Progress.Invoice, settlementOf(w)}
+	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w, s.zone), s.places, *w.Progress.Invoice, settlementOf(w, s.zone)}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt, Language: p.Language.String(),
 		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,

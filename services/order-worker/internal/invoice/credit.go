@@ -9,7 +9,7 @@ import (
 
 // planCreditNote decides the credit note of a refund. It has category, rate and language of the
 // invoice that it corrects, even if the VAT table has changed since.
-func planCreditNote(w *order.Work) (*order.Invoice, error) {
+func (s *Step) planCreditNote(w *order.Work) (*order.Invoice, error) {
 	r := w.Order.Refund
 	if len(r.Invoice.Taxes) != 1 {
 		n := len(r.Invoice.Taxes)
@@ -22,7 +22,7 @@ func planCreditNote(w *order.Work) (*order.Invoice, error) {
 	net, of := w.Order.Refunded(), r.Invoice.Taxes[0]
 	return &order.Invoice{
 		Number:   w.Origin.CreditNoteNumber(),
-		IssuedAt: time.Now().UTC().Truncate(time.Second),
+		IssuedAt: s.now(),
 		VATTable: r.Invoice.VATTable,
 		Language: r.Invoice.Language,
 		Taxes:    []order.Tax{{Category: of.Category, Rate: of.Rate, Net: net, Tax: r.Tax}},
@@ -42,14 +42,14 @@ type subject struct {
 	reason   string
 }
 
-// subjectOf returns the subject of an order's invoice. For a refund that is the refunded order and
+// subjectOf returns the subject of an order's invoice, with the time of placing in a zone. For a refund that is the refunded order and
 // the corrected invoice.
-func subjectOf(w *order.Work) subject {
+func subjectOf(w *order.Work, zone *time.Location) subject {
 	shipping, _ := w.Shipping()
 	r := w.Order.Refund
 	if r == nil {
 		return subject{
-			placed: w.Order.PlacedAt, supplied: supplied(*w.Progress.Invoice), shipping: shipping,
+			placed: in(zone, w.Order.PlacedAt), supplied: supplied(*w.Progress.Invoice), shipping: shipping,
 		}
 	}
 	return subject{

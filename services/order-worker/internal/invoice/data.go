@@ -14,7 +14,7 @@ import (
 // data returns the invoice for the XML, from the same values as the pages. Like the pages it has
 // neither e-mail nor note of the customer: an operator may edit both after the invoice was issued.
 func (s *Step) data(w *order.Work) *einvoice.Invoice {
-	i, subject, paid := w.Progress.Invoice, subjectOf(w), settlementOf(w)
+	i, subject, paid := w.Progress.Invoice, subjectOf(w, s.zone), settlementOf(w, s.zone)
 	t := s.translation(w)
 	// All goods go to one country, so all lines have one rate.
 	rate := rateOf(i.Taxes[0])
@@ -106,6 +106,6 @@ func (s *Seller) party(t *translation) einvoice.Party {
 
 // supplied returns the date of supply: the goods are handed to the carrier on the day of the
 // invoice.
-func supplied(i order.Invoice) time.Time { return i.IssuedAt.UTC() }
+func supplied(i order.Invoice) time.Time { return i.IssuedAt }
 
-func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.UTC().AddDate(0, 0, s.PaymentDays) }
+func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.AddDate(0, 0, s.PaymentDays) }

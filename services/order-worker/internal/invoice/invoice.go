@@ -36,6 +36,13 @@
 // sequence of the post of their country; they name the country, unless it is the seller's. Plan
 // decides the language, so that all documents of an order have the same one.
 //
+// # Dates
+//
+// Days are those of the seller's time zone: those of issue, supply, payment and due date, and the day
+// whose VAT rate applies. The record of an invoice keeps the offset of its time, so its day stays the
+// same if the seller's zone changes. The date of supply is that of issue: the goods are assumed to be
+// handed to the carrier on the day of the invoice.
+//
 // # Failures
 //
 // An order that cannot be invoiced fails permanently (failure.RenderRefused): another attempt would
@@ -59,6 +66,7 @@ import (
 // Step issues the invoices of one seller. It is safe for concurrent use.
 type Step struct {
 	seller       Seller
+	zone         *time.Location
 	vat          *vat.Table
 	places       *address.Countries
 	renderer     *document.Renderer
@@ -68,6 +76,10 @@ type Step struct {
 // New returns the step for a seller that LoadSeller has read with the same table. An error means that
 // the embedded fonts, translations or address formats are damaged.
 func New(seller Seller, table *vat.Table) (*Step, error) {
+	zone, err := seller.Zone()
+	if err != nil {
+		return nil, err
+	}
 	places, err := address.Load()
 	if err != nil {
 		return nil, err
@@ -80,7 +92,18 @@ func New(seller Seller, table *vat.Table) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	return &Step{seller: seller, vat: table, places: places, renderer: renderer, translations: t}, nil
+	return &Step{seller: seller, zone: zone, vat: table, places: places, renderer: renderer, translations: t}, nil
+}
+
+// now is the time in the zone of the seller, as documents have it.
+func (s *Step) now() time.Time { return in(s.zone, time.Now().Truncate(time.Second)) }
+
+// in is a time in a zone; zero stays zero.
+func in(zone *time.Location, t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(zone)
 }
 
 // Name is the step's name.
@@ -100,7 +123,7 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 	}
 	plan := s.planInvoice
 	if w.Order.Refund != nil {
-		plan = planCreditNote
+		plan = s.planCreditNote
 	}
 	planned, err := plan(w)
 	if err != nil {
@@ -118,7 +141,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("planning invoice: %w", err)
 	}
-	issued := time.Now().UTC().Truncate(time.Second)
+	issued := s.now()
 	buyer, billed := w.Order.Buyer()
 	ruling := s.vat.Rule(vat.Supply{Seller: s.seller.place(), Buyer: buyer, To: w.Order.ShipTo, On: issued})
 	tax := net.Percent(ruling.Rate)

@@ -75,7 +75,7 @@ func TestInvoiceIsInThePlannedLanguage(t *testing.T) {
 		got := pdftest.Text(t, render(t, s, w))
 		for _, want := range []string{
 			other.Invoice, other.Forward, other.Brought, other.Shipping + ", " + other.Standard, other.Total, other.Language.Date(w.Progress.Invoice.IssuedAt),
-			fill(other.Page, "page", "2", "pages", "3"), other.terms(s.seller, *w.Progress.Invoice, settlementOf(w)),
+			fill(other.Page, "page", "2", "pages", "3"), other.terms(s.seller, *w.Progress.Invoice, settlementOf(w, time.UTC)),
 		} {
 			if !strings.Contains(strings.ReplaceAll(got, "\u00a0", " "), strings.ReplaceAll(want, "\u00a0", " ")) {
 				t.Errorf("%s: %q is not in\n%s", l, want, got)

@@ -1,7 +1,9 @@
 package invoice
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"example.com/orders/services/order-worker/internal/einvoice"
 	"example.com/orders/shared/order"
@@ -16,13 +18,17 @@ type settlement struct {
 	method   string          // of all payments, or empty
 }
 
-func settlementOf(w *order.Work) settlement {
+// settlementOf has the payments at the time of a zone.
+func settlementOf(w *order.Work, zone *time.Location) settlement {
 	if r := w.Order.Refund; r != nil {
 		return settlement{before: w.Order.Reduces(), payBack: r.PayBack, method: r.Method}
 	}
-	s := settlement{payments: w.Stated()}
+	s := settlement{payments: slices.Clone(w.Stated())}
 	s.before = order.Received(s.payments)
 	s.due = w.Progress.Invoice.Total.Plus(s.before.Times(-1))
+	for i, p := range s.payments {
+		s.payments[i].PaidAt = p.PaidAt.In(zone)
+	}
 	for i, p := range s.payments {
 		if s.method = p.Method; p.Method != s.payments[0].Method && i > 0 {
 			s.method = ""

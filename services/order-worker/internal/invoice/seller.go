@@ -2,9 +2,12 @@ package invoice
 
 import (
 	_ "embed"
+	"fmt"
 	"net/mail"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // a machine or an image may have none
 
 	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
@@ -47,7 +50,9 @@ type Seller struct {
 	IBAN string `yaml:"iban"`
 	BIC  string `yaml:"bic"`
 
-	PaymentDays int `yaml:"payment_days"` // from the date of an invoice until it is due
+	// TimeZone is the name of the zone whose days the documents have, such as Europe/Berlin; empty: UTC.
+	TimeZone    string `yaml:"time_zone"`
+	PaymentDays int    `yaml:"payment_days"` // from the date of an invoice until it is due
 
 	Logo   string `yaml:"logo"`   // an SVG path: see document.Design
 	Colour string `yaml:"colour"` // of logo, headings and total: six hex digits
@@ -78,6 +83,14 @@ func LoadSeller(path string, table *vat.Table) (Seller, error) {
 	return s, nil
 }
 
+// Zone is the time zone of the seller.
+func (s *Seller) Zone() (*time.Location, error) {
+	if s.TimeZone == "Local" { // that of the machine
+		return nil, fmt.Errorf("%s is no zone", s.TimeZone)
+	}
+	return time.LoadLocation(s.TimeZone)
+}
+
 func (s *Seller) design() document.Design { return document.Design{Logo: s.Logo, Colour: s.Colour} }
 
 // check reports data that the law requires on an invoice and that is missing, and data that would
@@ -103,6 +116,9 @@ func (s *Seller) check(root config.Place) {
 		checkText(root.At(f.key), f.key, f.value, f.needed)
 	}
 	s.checkPeople(root)
+	if _, err := s.Zone(); err != nil {
+		root.At("time_zone").Wrong("time_zone must be the name of a zone, such as Europe/Berlin")
+	}
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
 		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}

@@ -49,6 +49,8 @@ func TestSellerErrorsNameFileAndLine(t *testing.T) {
 		{"blank e-mail", "shop@example.com", "' '", "seller.yaml:6: email must not be empty"},
 		{"country in words", "BE\n", "Belgium\n", "seller.yaml:4: country must be an ISO 3166-1 alpha-2 code in upper case, such as DE"},
 		{"paid before the invoice", "email:", "payment_days: -1\nemail:", "seller.yaml:6: payment_days must be from 0 to 365"},
+		{"a zone of no place", "email:", "time_zone: Europe/Atlantis\nemail:", "seller.yaml:6: time_zone must be the name of a zone, such as Europe/Berlin"},
+		{"the zone of the machine", "email:", "time_zone: Local\nemail:", "seller.yaml:6: time_zone must be the name of a zone, such as Europe/Berlin"},
 		{"no street", "street: Street 1", "street2: Rear", "seller.yaml:1: street must not be empty"},
 		{"a blank city", "Town", "' '", "seller.yaml:3: city must not be empty"},
 		{"the address in lines", "street: Street 1", "address: [Street 1, 1000 Town]", "seller.yaml:2: unknown key \"address\""},

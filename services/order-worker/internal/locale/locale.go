@@ -69,10 +69,10 @@ func In(country string) Language {
 // String returns the code of the language, for Of.
 func (l Language) String() string { return formats[l].name }
 
-// Date formats the date in UTC. The month is a word: 02/03 means different days in different
+// Date formats the date in the time zone of at. The month is a word: 02/03 means different days in different
 // countries.
 func (l Language) Date(at time.Time) string {
-	year, month, day := at.UTC().Date()
+	year, month, day := at.Date()
 	return fmt.Sprintf(formats[l].date, day, formats[l].months[month-1], year)
 }
 

@@ -42,7 +42,7 @@ func TestLanguageOfCode(t *testing.T) {
 
 func TestFormatsOfDatesAndNumbers(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2026, 3, 6, 0, 30, 0, 0, time.FixedZone("", 3600)) // still the fifth
+	at := time.Date(2026, 3, 5, 23, 30, 0, 0, time.FixedZone("", -3600)) // the sixth in UTC
 	for name, want := range map[string]string{
 		"en": "5 March 2026|25.5%|19%|1,234.50|1,234,567.00|0.05|−9,999.00",
 		"de": "5. März 2026|25,5_%|19_%|1.234,50|1.234.567,00|0,05|−9.999,00",

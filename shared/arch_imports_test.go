@@ -117,6 +117,7 @@ func modules() []allowed {
 		{"github.com/google/go-cmp", "golden", "shows in tests where two values differ"},
 		{"github.com/labstack/echo/v4", "httpapi web", "HTTP routes; two packages, because v5 changes its types"},
 		{"github.com/jung-kurt/gofpdf", "document", "writes PDF; archived, so only one package uses it"},
+		{"github.com/go-text/typesetting", "document", "shapes texts: HarfBuzz in Go, of the authors of Gio and Fyne"},
 		{"rsc.io/qr", "invoice", "QR codes (ISO/IEC 18004), by Russ Cox: 100 times as fast as libraries that compare all masks"},
 		{"github.com/sony/gobreaker/v2", "retry", "circuit breaker: small, maintained by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
@@ -137,7 +138,7 @@ func modules() []allowed {
 		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
-		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation, Arabic forms"},
+		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation"},
 	}
 }
 

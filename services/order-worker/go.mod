@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	example.com/orders/shared v0.0.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/go-text/typesetting v0.3.5
 	github.com/google/go-cmp v0.7.0
 	github.com/jung-kurt/gofpdf v1.16.2
 	github.com/prometheus/client_golang v1.25.0

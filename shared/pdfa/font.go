@@ -18,7 +18,7 @@ type Font struct {
 	Stem        int
 	Box         [4]int
 	Widths      []int    // by code
-	Texts       []string // by code: the text to search and copy; empty for code 0
+	Texts       []string // by code: the text to search and copy; empty for code 0, and for parts of a letter
 	Program     []byte   // the font file
 }
 
@@ -96,17 +96,28 @@ const (
 func (f Font) unicode() []byte {
 	out := make([]byte, 0, len(mapBegin)+len(mapEnd)+40+15*len(f.Texts))
 	out = append(out, mapBegin...)
-	for code := 1; code < len(f.Texts); code++ {
-		if left := len(f.Texts) - code; code%mapSection == 1 {
+	left := 0
+	for _, text := range f.Texts {
+		if text != "" {
+			left++
+		}
+	}
+	row := 0 // of the section
+	for code, text := range f.Texts {
+		if text == "" {
+			continue
+		}
+		if row == 0 {
 			out = append(strconv.AppendInt(out, int64(min(left, mapSection)), 10), " beginbfchar\n"...)
 		}
 		out = append(hex(append(out, '<'), uint16(code)), "> <"...)
-		for _, unit := range utf16.Encode([]rune(f.Texts[code])) {
+		for _, unit := range utf16.Encode([]rune(text)) {
 			out = hex(out, unit)
 		}
 		out = append(out, ">\n"...)
-		if code%mapSection == 0 || code == len(f.Texts)-1 {
-			out = append(out, "endbfchar\n"...)
+		left, row = left-1, row+1
+		if row == mapSection || left == 0 {
+			out, row = append(out, "endbfchar\n"...), 0
 		}
 	}
 	return append(out, mapEnd...)

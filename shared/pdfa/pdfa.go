@@ -46,6 +46,8 @@ type Info struct {
 	Title  string
 	Author string
 	At     time.Time // of creation, to the second
+
+	Language string // of the text, as in BCP 47: de, en; or empty
 }
 
 // Sealer makes hybrid documents. It is safe for concurrent use.
@@ -184,9 +186,13 @@ func (w *writer) stream(dictionary string, data []byte) {
 func (w *writer) objects(i Info, size int, packed []byte) {
 	at := i.At.UTC().Format("20060102150405")
 	w.object("<< /Title %s /Author %s /CreationDate (D:%sZ) /ModDate (D:%[3]sZ) >>", text(i.Title), text(i.Author), at)
-	w.object("<< /Type /Catalog /Pages 1 0 R /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
-		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[3]d 0 R] >> >> >>",
-		w.number(metadataObject), w.number(intentObject), w.number(specObject))
+	language := ""
+	if i.Language != "" {
+		language = " /Lang " + text(i.Language)
+	}
+	w.object("<< /Type /Catalog /Pages 1 0 R%s /ViewerPreferences << /DisplayDocTitle true >> /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
+		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[4]d 0 R] >> >> >>",
+		language, w.number(metadataObject), w.number(intentObject), w.number(specObject))
 	w.stream(" /Type /Metadata /Subtype /XML", fmt.Appendf(nil, xmp, escape(i.Title), escape(i.Author), i.At.UTC().Format(time.RFC3339)))
 	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
 	w.stream(" /N 3", icc)

@@ -16,7 +16,7 @@ import (
 	"example.com/orders/shared/pdfa"
 )
 
-var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200))}
+var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200)), Language: "de"}
 
 // drawn returns a document of objects as gofpdf writes it; the last two are information and
 // catalog.
@@ -90,7 +90,7 @@ func TestInfoIsInDictionaryAndMetadata(t *testing.T) {
 	hybrid := string(seal(t, "<invoice/>"))
 	for _, want := range []string{
 		"/Title <FEFF0049006E0076006F00690063006500200037>", "D83DDE00> /CreationDate (D:20260929081543Z)",
-		">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
+		"/Lang <FEFF00640065> /ViewerPreferences << /DisplayDocTitle true >>", ">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
 		"/AFRelationship /Alternative", "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
 	} {
 		if !strings.Contains(hybrid, want) {
@@ -160,13 +160,31 @@ func TestSealRefusesDocumentsOfOtherWriters(t *testing.T) {
 	}
 }
 
+func TestCodesWithoutTextAreNotMapped(t *testing.T) {
+	t.Parallel()
+	font := pdfa.Font{Placeholder: "plain", Name: "ABCDEF+Face", Widths: make([]int, 4), Texts: []string{"", "a", "", "b"}}
+	s := pdfa.NewSealer()
+	hybrid, err := s.Seal(drawnIn("plain"), info, nil, font)
+	if want := "\n2 beginbfchar\n<0001> <0061>\n<0003> <0062>\nendbfchar\n"; err != nil || !strings.Contains(string(hybrid), want) {
+		t.Errorf("got %v, want %q in\n%s", err, want, hybrid)
+	}
+}
+
+// drawnIn returns a document with a font.
+func drawnIn(font string) []byte {
+	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Font <</F1 4 0 R>>>>",
+		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>",
+		"<</Type /Font\n/BaseFont /"+font+"\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>", "<< /Producer (x) >>", "<< /Type /Catalog >>")
+}
+
 func TestFontReplacesItsPlaceholder(t *testing.T) {
 	t.Parallel()
-	const placeholder = "<</Type /Font\n/BaseFont /plain\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>"
-	document := drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Font <</F1 4 0 R>>>>",
-		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>", placeholder, "<< /Producer (x) >>", "<< /Type /Catalog >>")
+	document := drawnIn("plain")
 	font := pdfa.Font{
 		Placeholder: "plain", Name: "ABCDEF+Face", Widths: make([]int, 102), Texts: make([]string, 102), Program: []byte("outlines"),
+	}
+	for code := range font.Texts[2:] {
+		font.Texts[2+code] = "x"
 	}
 	font.Texts[1], font.Texts[101] = "A", "😀"
 	s := pdfa.NewSealer()

@@ -7,20 +7,23 @@
 //
 // # Text
 //
-// Text is put into Unicode's composed form (NFC) and set in Noto Sans, which has the Latin, Greek,
-// Cyrillic, Hebrew and Arabic scripts here. A character that Noto Sans lacks is set in Noto Sans
-// CJK, which has one weight. A document embeds the glyphs that it uses.
+// Text is put into Unicode's composed form (NFC) and set in Noto Sans, in regular and bold for the
+// Latin, Greek and Cyrillic scripts. Other scripts have a font of one weight each: Noto Sans CJK for
+// East Asia, and the fonts of scripts.go. A document embeds the glyphs that it uses. A font is read
+// when a document first needs it.
 //
 // The East Asian font has the characters of GB 2312, of JIS X 0208 with the additions of Windows,
 // of the first level of Big5 and of KS X 1001, and all syllables of Korean. A character that
-// countries draw differently has the form of mainland China if GB 2312 lists it. The font is read
-// when a document first needs it, which takes 50 ms and 7 MB. Lines of Chinese and Japanese break
-// between any two characters, but no line begins with a comma.
+// countries draw differently has the form of mainland China if GB 2312 lists it. Reading the font
+// takes 50 ms and 7 MB. Lines of Chinese and Japanese break between any two characters, but no line
+// begins with a comma.
 //
-// Arabic letters are shaped, and runs of right-to-left text are reordered within their line. The
-// line itself runs from left to right. A character that the fonts lack is printed as a box (□), and
-// the document then explains the box: emoji, rare ideographs, scripts of South and South-East Asia,
-// vowel points of Hebrew and Arabic. No text makes rendering fail.
+// Texts of the scripts of scripts.go are shaped by a port of HarfBuzz: letters are joined and
+// reordered, and marks are at the anchors of the font. Latin, Greek and Cyrillic letters are shaped
+// only if marks are on them that do not compose. Runs of right-to-left text are reordered within
+// their line. The line itself runs from left to right. A character that the fonts lack is printed as
+// a box (□), and the document then explains the box. docs/invoices.md lists them. No text makes
+// rendering fail.
 package document
 
 import (
@@ -78,6 +81,8 @@ type Content struct {
 	Number string
 	Issued time.Time // the PDF's creation date
 
+	Language string // of headings and labels, as in BCP 47; or empty
+
 	Sender    []string // name, then the lines of the address
 	Website   string
 	Recipient []string    // name and address
@@ -129,14 +134,14 @@ func (r *Renderer) Render(c *Content) (document []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued}
+	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued, Language: c.Language}
 	return r.sealer.Seal(drawn, info, c.Attachment, fonts...)
 }
 
 // Densest returns the n East Asian characters with the largest outlines, for the largest document
 // that n characters can cause.
 func (r *Renderer) Densest(n int) []rune {
-	glyphs := slices.Clone(r.fonts.eastern().glyphs)
+	glyphs := slices.Clone(r.fonts.face(eastern).glyphs)
 	slices.SortFunc(glyphs, func(a, b glyph) int { return len(b.outline) - len(a.outline) })
 	chars := make([]rune, n)
 	for i := range chars {

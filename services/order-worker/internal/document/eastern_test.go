@@ -71,7 +71,7 @@ func TestFontHasCharactersOfEastAsianStandards(t *testing.T) {
 func TestEasternFaceHasOnlyCharactersThatOthersLack(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
-	for _, g := range fonts.eastern().glyphs[1:] {
+	for _, g := range fonts.face(eastern).glyphs[1:] {
 		if !isEastern(g.char) || fonts.faces[regular].has(g.char) {
 			t.Errorf("%q: in its ranges: %t, in the other faces: %t; want it there, and in no other", g.char, isEastern(g.char), fonts.faces[regular].has(g.char))
 		}
@@ -83,25 +83,40 @@ func TestEasternFaceHasOnlyCharactersThatOthersLack(t *testing.T) {
 	}
 }
 
-func TestEachRunIsInOneFace(t *testing.T) {
+// Every part of every text is printed in a face that has it, and is as wide as it says.
+func TestEachPartIsInAFaceThatHasIt(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
-	some := rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م😀𠮷\u0301\u3099\u200d")), 0, 60, -1)
+	some := rapid.StringOfN(rapid.SampledFrom([]rune("aW Łα 王小、ガ김。□→م😀𠮷\u0301\u3099\u200dשع1(ქक्षิ")), 0, 60, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		text := fonts.clean(rapid.OneOf(some, rapid.String()).Draw(t, "text"))
 		w := rapid.SampledFrom([]weight{regular, bold}).Draw(t, "weight")
-		all, width := "", 0
-		for in, run := range fonts.runs(text, w) {
+		width := 0
+		plain := func(in weight, run string) {
 			for _, r := range run {
 				if !fonts.face(in).has(r) || in != w && in != eastern {
 					t.Fatalf("%q of %q is printed in face %d, which lacks it", r, text, in)
 				}
 				width += fonts.face(in).advance(r)
 			}
-			all += run
 		}
-		if all != text || width != fonts.width(text, w) {
-			t.Fatalf("got runs %q, %d wide, want %q, %d wide", all, width, text, fonts.width(text, w))
+		parts := fonts.parts(text, w)
+		if !isComplex(text) {
+			parts = nil
+			for in, run := range fonts.runs(text, w) {
+				plain(in, run)
+			}
+		}
+		for _, p := range parts {
+			plain(p.face, p.text)
+			for _, g := range p.glyphs {
+				if width += g.advance; g.glyph == 0 {
+					t.Fatalf("a part of %q has a glyph for a missing character in face %d", text, p.face)
+				}
+			}
+		}
+		if got := fonts.width(text, w); got != width {
+			t.Fatalf("%q is %d wide, want %d", text, got, width)
 		}
 	})
 }

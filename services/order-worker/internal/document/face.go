@@ -10,8 +10,10 @@ import (
 	"io"
 )
 
+// face is a font. Its glyphs are those of characters, or those of a shaper.
 type face struct {
 	description
+	shaper *shaper   // or nil
 	tables [3][]byte // of a font of all glyphs: head, hhea, maxp
 	glyphs []glyph
 	index  map[rune]int // of a character's glyph
@@ -34,7 +36,8 @@ type description struct {
 	Maxp      string `json:"maxp"`
 }
 
-// glyph is the glyph of a character. Character 0 has the glyph for missing characters.
+// glyph is the glyph of a character. Character 0 has the glyph for missing characters. Glyphs of a
+// shaper have no character.
 type glyph struct {
 	char    rune
 	advance int // to the next character, in thousandths of the font size
@@ -42,13 +45,18 @@ type glyph struct {
 	outline []byte
 }
 
-// readFace reads a file of cut.py.
-func readFace(packed []byte) (*face, error) {
+// unpack decompresses a file of cut.py.
+func unpack(packed []byte) ([]byte, error) {
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(z)
+	return io.ReadAll(z)
+}
+
+// readFace reads a file of cut.py that has the glyphs of characters.
+func readFace(packed []byte) (*face, error) {
+	data, err := unpack(packed)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +99,9 @@ func (f *face) readGlyphs(data []byte) error {
 }
 
 func (f *face) has(r rune) bool {
+	if f.shaper != nil {
+		return f.shaper.has(r)
+	}
 	_, known := f.index[r]
 	return known
 }

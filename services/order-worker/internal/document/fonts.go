@@ -23,8 +23,7 @@ const (
 	regular weight = iota
 	bold
 	weights
-	eastern = weights // East Asian characters, in texts of any weight
-	faces   = eastern + 1
+	eastern = weights // East Asian characters, in texts of any weight; scripts.go has more of this kind
 )
 
 const (
@@ -32,43 +31,55 @@ const (
 	noBreak = '\u00a0' // a space at which a line does not end
 )
 
-// fonts are the faces. Regular and bold have the same characters, eastern has others. They are
+// fonts are the faces. Regular and bold have the same characters, the others have others. They are
 // read-only and shared by all documents.
 type fonts struct {
-	faces   [weights]*face
-	eastern func() *face
-	shapes  *shapes
+	faces [weights]*face
+	more  [faces]func() *face // from eastern on: each is read when a document first needs it
+
+	placeholders [faces]string // under which gofpdf knows the faces: see sheet.use
+	definitions  [faces][]byte
 }
 
-// loadFonts reads regular and bold. The eastern face is twenty times as large and is read when a
-// document first needs it.
+// loadFonts reads regular and bold. The other faces are up to twenty times as large, and few
+// documents need them.
 func loadFonts() (*fonts, error) {
-	f := &fonts{eastern: sync.OnceValue(loadEastern), shapes: newShapes()}
+	f := &fonts{}
+	for w := range faces {
+		f.placeholders[w] = fmt.Sprintf("face%02d", w)
+		f.definitions[w] = fmt.Appendf(nil, `{"Tp":"Core","Name":%q}`, f.placeholders[w])
+	}
 	for w, name := range [weights]string{"regular", "bold"} {
 		var err error
-		if f.faces[w], err = loadFace(name); err != nil {
+		if f.faces[w], err = loadFace(name, readFace); err != nil {
 			return nil, err
 		}
+	}
+	f.more[eastern] = loadLater("eastern", readFace)
+	for i, name := range scriptFiles {
+		f.more[marked+weight(i)] = loadLater(name, func(packed []byte) (*face, error) { return readShaped(name, packed) })
 	}
 	return f, nil
 }
 
-// loadEastern panics if the embedded file is damaged. Render returns the panic as an error of each
-// document that needs the face.
-func loadEastern() *face {
-	f, err := loadFace("eastern")
-	if err != nil {
-		panic(err)
-	}
-	return f
+// loadLater returns a function that reads a face once. It panics if the embedded file is damaged.
+// Render returns the panic as an error of each document that needs the face.
+func loadLater(name string, read func([]byte) (*face, error)) func() *face {
+	return sync.OnceValue(func() *face {
+		f, err := loadFace(name, read)
+		if err != nil {
+			panic(err)
+		}
+		return f
+	})
 }
 
-func loadFace(name string) (*face, error) {
+func loadFace(name string, read func([]byte) (*face, error)) (*face, error) {
 	data, err := fontFiles.ReadFile("font/" + name + ".z")
 	if err != nil {
 		return nil, err
 	}
-	f, err := readFace(data)
+	f, err := read(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -76,16 +87,20 @@ func loadFace(name string) (*face, error) {
 }
 
 func (f *fonts) face(w weight) *face {
-	if w == eastern {
-		return f.eastern()
+	if w < weights {
+		return f.faces[w]
 	}
-	return f.faces[w]
+	return f.more[w]()
 }
 
 // weightOf returns the weight in which a character of a text is printed.
 func (f *fonts) weightOf(r rune, w weight) weight {
-	if isEastern(r) && !f.faces[w].has(r) && f.eastern().has(r) {
-		return eastern
+	other := eastern
+	if !isEastern(r) {
+		other = scriptOf(r)
+	}
+	if other != regular && !f.faces[w].has(r) && f.face(other).has(r) {
+		return other
 	}
 	return w
 }
@@ -97,24 +112,37 @@ func isEastern(r rune) bool {
 		0xF900 <= r && r < 0xFB00 || 0xFE30 <= r && r < 0xFE70 || 0xFF00 <= r && r < 0xFFF0)
 }
 
+// maxMarks is how many marks a letter keeps. No orthography needs more, and each takes as much of a
+// document as ten letters.
+const maxMarks = 8
+
 // clean makes a text printable: composed, on one line, with a box for each character that the faces
 // lack. It is idempotent.
 func (f *fonts) clean(text string) string {
 	if plainASCII(text) {
 		return text
 	}
+	before, marks := rune(0), 0
 	return strings.Map(func(r rune) rune {
-		if invisible(r) {
+		joins := isJoiner(r) && scriptOf(before) != regular && !unicode.IsDigit(before)
+		before = r
+		if marks++; !unicode.Is(unicode.Mn, r) {
+			marks = 0
+		}
+		switch {
+		case marks > maxMarks:
 			return -1
-		}
-		if r != noBreak && unicode.IsSpace(r) {
+		case joins:
+			return r
+		case invisible(r):
+			return -1
+		case r != noBreak && unicode.IsSpace(r):
 			return ' '
-		}
-		if r == 0 || !f.face(f.weightOf(r, regular)).has(r) {
+		case r == 0 || !f.face(f.weightOf(r, regular)).has(r):
 			return box
 		}
 		return r
-	}, f.shapes.shape(norm.NFC.String(text)))
+	}, norm.NFC.String(text))
 }
 
 // plainASCII reports whether a text is printable ASCII, which is clean. Most texts are.
@@ -139,12 +167,23 @@ func invisible(r rune) bool {
 func (f *fonts) width(text string, w weight) int {
 	sum := 0
 	for _, r := range text {
+		if needsShaping(r) {
+			return f.shapedWidth(text, w)
+		}
 		sum += f.advance(r, w)
 	}
 	return sum
 }
 
-// advance returns the width of a character of a text.
+func (f *fonts) shapedWidth(text string, w weight) int {
+	sum := 0
+	for _, p := range f.parts(text, w) {
+		sum += p.width
+	}
+	return sum
+}
+
+// advance returns the width of a character of a text that needs no shaping.
 func (f *fonts) advance(r rune, w weight) int {
 	if !isEastern(r) {
 		return f.faces[w].advance(r)
@@ -152,7 +191,7 @@ func (f *fonts) advance(r rune, w weight) int {
 	return f.face(f.weightOf(r, w)).advance(r)
 }
 
-// runs splits a text into parts that are printed in one weight each.
+// runs splits a text that needs no shaping into parts that are printed in one face each.
 func (f *fonts) runs(text string, w weight) iter.Seq2[weight, string] {
 	return func(yield func(weight, string) bool) {
 		begin, current := 0, w

@@ -25,7 +25,38 @@ var names = []string{
 	"Šiauliai, Žemaitija", "Łódź, ulica Świętokrzyska 3/4", "Þórður Æsir", "Ĉapelo Ŝanĝo", "Қабанбай батыр", "Ґалаґан, Їжак",
 	"Ђорђевић", "Œuvre à l’île d’Aÿ", "Großstraße", "Llŷr ap Dŵr", "Nguyễn Ỷ", "Adébáyọ Ṣọlá", "Ģirts Ķēniņš",
 	"Søren Ångström (née O'Brien) {nb}",
-	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", "Σωκράτης ὁ Ἀθηναῖος", "דוד בן־גוריון", "محمد علي", "فاطمة الزهراء",
+	"Țară, STRAẞE, Ǹjẹ, Ѐва, Ѝ", "Σωκράτης ὁ Ἀθηναῖος",
+}
+
+// shapedNames are texts of scripts that are shaped, or with marks on their letters.
+var shapedNames = map[weight][]string{
+	marked:     {"Ẹ̀kọ́ Ọ̀ṣun", "Ńdị́ Ị̀gbò", "Ɛ̀wɔ̀", "Ʉ̀ʉ̄", "Ю́рій"},
+	armenian:   {"Արամ Խաչատրյան", "Երևան, Մաշտոցի պողոտա 1"},
+	hebrew:     {"דוד בן־גוריון", "שָׁלוֹם"},
+	arabic:     {"محمد علي", "ئارام ڕەسووڵ", "هەولێر شەقامی گوڵان ۆ ڵ ێ", "محمد فیض ٹھاکر ں ے", "ښار پېښور څ ځ ډ ړ", "ئۇيغۇر ۋ ۇ ۈ", "فاطمة الزهراء"},
+	thaana:     {"މާލެ"},
+	devanagari: {"काठमाडौँ", "क्षेत्री लक्ष्मी", "शर्मा हिन्दी"},
+	bengali:    {"ঢাকা", "রহমান চৌধুরী"},
+	gurmukhi:   {"ਅੰਮ੍ਰਿਤਸਰ ਸਿੰਘ"},
+	gujarati:   {"અમદાવાદ ક્ષિતિજ"},
+	oriya:      {"ଭୁବନେଶ୍ୱର"},
+	tamil:      {"கொழும்பு", "யாழ்ப்பாணம்"},
+	telugu:     {"హైదరాబాద్ శ్రీ"},
+	kannada:    {"ಬೆಂಗಳೂರು ಕ್ಷ"},
+	malayalam:  {"തിരുവനന്തപുരം കൊല്ലം"},
+	sinhala:    {"ශ්‍රී ලංකාව කොළඹ"},
+	thai:       {"กรุงเทพมหานคร ที่"},
+	lao:        {"ວຽງຈັນ ສົມ"},
+	tibetan:    {"ཐིམ་ཕུ རྒྱལ"},
+	myanmar:    {"ရန်ကုန် မြန်မာ"},
+	georgian:   {"გიორგი ბერიძე", "თბილისი, რუსთაველის გამზირი 1", "ᲗᲑᲘᲚᲘᲡᲘ"},
+	ethiopic:   {"አዲስ አበባ"},
+	cherokee:   {"ᏣᎳᎩ"},
+	canadian:   {"ᐃᖃᓗᐃᑦ"},
+	khmer:      {"ភ្នំពេញ ស្រី"},
+	olChiki:    {"ᱥᱟᱱᱛᱟᱲᱤ"},
+	tifinagh:   {"ⵜⴰⵎⴰⵣⵉⵖⵜ"},
+	meetei:     {"ꯏꯝꯐꯥꯜ"},
 }
 
 // Every glyph of a subset is read back with golang.org/x/image.
@@ -35,8 +66,17 @@ func TestSubsetHasTheGlyphsOfItsText(t *testing.T) {
 	for w := range faces {
 		face := fonts.face(w)
 		c := newSubset(face)
-		for _, name := range map[bool][]string{false: names, true: easternNames}[w == eastern] {
+		for _, name := range map[weight][]string{regular: names, bold: names, eastern: easternNames}[w] {
 			c.encode(nil, name)
+		}
+		for _, name := range shapedNames[w] {
+			for _, p := range fonts.parts(name, regular) {
+				for _, g := range p.glyphs {
+					if p.face == w {
+						c.code(g.glyph, g.text)
+					}
+				}
+			}
 		}
 		font := c.font("x")
 		parsed, err := sfnt.Parse(font.Program)
@@ -54,7 +94,7 @@ func TestSubsetHasTheGlyphsOfItsText(t *testing.T) {
 				t.Errorf("%q: got advance %v, %v, want %d", g.char, width, err, g.advance)
 			}
 			outline, err := parsed.LoadGlyph(&buffer, sfnt.GlyphIndex(code), fixed.I(1000), nil)
-			if err != nil || (len(outline) == 0) != (g.char == ' ') {
+			if err != nil || w < marked && (len(outline) == 0) != (g.char == ' ') {
 				t.Errorf("%q: got %d segments, %v", g.char, len(outline), err)
 			}
 		}
@@ -111,6 +151,19 @@ func TestDamagedFacesAreErrors(t *testing.T) {
 	}
 }
 
+func TestShapedTextKeepsItsJoinersAndAFewMarks(t *testing.T) {
+	t.Parallel()
+	fonts := renderer(t).fonts
+	for _, tt := range []struct{ name, text, want string }{
+		{"Arabic letters", "محمد ـهـ لا", "محمد ـهـ لا"},
+		{"a pile of marks", "x" + strings.Repeat("\u0301", 200) + "y\u0301", "x" + strings.Repeat("\u0301", 8) + "ý"},
+	} {
+		if got := fonts.clean(tt.text); got != tt.want || fonts.clean(got) != got {
+			t.Errorf("%s: %q: got %q, want %q", tt.name, tt.text, got, tt.want)
+		}
+	}
+}
+
 func TestMissingCharactersBecomeBoxes(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
@@ -124,7 +177,8 @@ func TestMissingCharactersBecomeBoxes(t *testing.T) {
 		{"kana with a mark, and a mark alone", "か\u3099 \u3099", "が □"},
 		{"rare ideographs", "𠮷野 㐀 鿿", "□野 □ □"},
 		{"right to left", "שלום 123", "שלום 123"},
-		{"Arabic letters in their forms", "محمد ـهـ لا", "ﻣﺤﻤﺪ ـﻬـ ﻻ"},
+		{"joiners of letters that are shaped", "می\u200cخواهم ශ්\u200dරී a\u200cb", "می\u200cخواهم ශ්\u200dරී ab"},
+		{"scripts without a font", "ᠮᠣᠩ ܐ ꦗ", "□□□ □ □"},
 		{"above the first plane", "Ann 😀 𝒜", "Ann □ □"},
 		{"an emoji of three with joiner and selector", "👩‍🚀️ ❤️", "□□ □"},
 		{"invisible ones are no loss", "a\u200bb\u00adc\ufeff\u2060d", "abcd"},
@@ -190,7 +244,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
 	sheet, want := newSheet(fonts, black), map[string]int{}
-	for w := range faces {
+	for w := range marked {
 		y := a4
 		for _, line := range lines(fonts.face(w)) {
 			if y > a4-20 {
@@ -244,8 +298,17 @@ func TestRightToLeftTextIsReordered(t *testing.T) {
 		"הרצל 12, תל אביב":    "ביבא לת ,12 לצרה",
 		"רחוב 3/4 (קומה 2) x": "(2 המוק) 3/4 בוחר x",
 		"Tel אב 12":           "Tel 12 בא",
+		"«אב» (x)":            "«בא» (x)",
 	} {
-		if got := visual(logical); got != want {
+		got := ""
+		for _, s := range visual([]rune(logical)) {
+			if s.rtl {
+				got += mirrored(s.text)
+			} else {
+				got += string(s.text)
+			}
+		}
+		if got != want {
 			t.Errorf("%q: got %q, want %q", logical, got, want)
 		}
 	}

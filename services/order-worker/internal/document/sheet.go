@@ -24,6 +24,7 @@ type sheet struct {
 	boxed   bool                                      // a box was printed
 
 	content []byte // of the current page, not yet given to gofpdf
+	written int    // bytes of content given to gofpdf
 	// The graphics state of the current page.
 	font      weight
 	ink       colour
@@ -65,22 +66,12 @@ const (
 	a4  = 297.0
 )
 
-// The fonts under which gofpdf knows the faces: see use.
-var (
-	placeholders = [faces]string{"regular", "bold", "eastern"}
-	definitions  = [faces][]byte{
-		[]byte(`{"Tp":"Core","Name":"regular"}`),
-		[]byte(`{"Tp":"Core","Name":"bold"}`),
-		[]byte(`{"Tp":"Core","Name":"eastern"}`),
-	}
-)
-
 // newSheet returns a sheet without pages. own is the colour of the design.
 func newSheet(f *fonts, own colour) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	// layout breaks pages itself.
 	pdf.SetAutoPageBreak(false, 0)
-	// Compression would halve the size and double the time.
+	// Compression would halve the size and double the time. Only output of much content needs it.
 	pdf.SetCompression(false)
 	// Without sorting gofpdf writes fonts in the random order of a map.
 	pdf.SetCatalogSort(true)
@@ -111,6 +102,7 @@ func (s *sheet) turnTo(page int) {
 func (s *sheet) flush() {
 	if len(s.content) > 0 {
 		s.pdf.RawWriteStr(string(s.content))
+		s.written += len(s.content)
 		s.content = s.content[:0]
 	}
 }
@@ -125,9 +117,26 @@ func (s *sheet) text(x, y float64, st style, text string) {
 		return
 	}
 	s.boxed = s.boxed || strings.ContainsRune(text, box)
-	for w, run := range s.fonts.runs(visual(text), st.weight) {
+	if isComplex(text) {
+		s.shaped(x, y, st, text)
+		return
+	}
+	for w, run := range s.fonts.runs(text, st.weight) {
 		s.put(x, y, style{w, st.size, st.ink}, run)
 		x += st.millimetres(s.fonts.width(run, st.weight))
+	}
+}
+
+// shaped draws a text of scripts that are shaped, with marks on its letters, or in both directions.
+func (s *sheet) shaped(x, y float64, st style, text string) {
+	for _, p := range s.fonts.parts(text, st.weight) {
+		in := style{p.face, st.size, st.ink}
+		if p.glyphs == nil {
+			s.put(x, y, in, p.text)
+		} else {
+			s.place(x, y, in, p.glyphs)
+		}
+		x += st.millimetres(p.width)
 	}
 }
 
@@ -146,6 +155,35 @@ func (s *sheet) write(x, y float64, st style, text string) {
 	s.content = append(s.content, ") Tj ET\n"...)
 }
 
+// place writes the operators for the glyphs of a face. Numbers between them move the next one to the
+// left, in thousandths (ISO 32000-1, 9.4.3).
+func (s *sheet) place(x, y float64, st style, glyphs []placed) {
+	s.use(st.weight)
+	s.fill(st.ink)
+	s.content = append(s.content, "BT "...)
+	s.op("Tm", st.size, 0, 0, st.size, x/dot, (a4-y)/dot)
+	c := s.subset(st.weight)
+	s.content = append(s.content, '[')
+	left, raised := 0, 0
+	for _, g := range glyphs {
+		if g.y != raised {
+			s.content = append(s.content, "]TJ "...)
+			s.op("Ts", float64(g.y)/1000)
+			s.content, raised = append(s.content, '['), g.y
+		}
+		if left -= g.x; left != 0 {
+			s.content = strconv.AppendInt(s.content, int64(left), 10)
+		}
+		s.content = append(appendCode(append(s.content, '('), c.code(g.glyph, g.text)), ')')
+		left = g.x + c.face.glyphs[g.glyph].advance - g.advance
+	}
+	s.content = append(s.content, "]TJ "...)
+	if raised != 0 {
+		s.op("Ts", 0)
+	}
+	s.content = append(s.content, "ET\n"...)
+}
+
 // use selects a font at a size of one point. The first use adds it to the document.
 func (s *sheet) use(w weight) {
 	if w == s.font {
@@ -154,8 +192,8 @@ func (s *sheet) use(w weight) {
 	s.flush()
 	// gofpdf takes it for a standard font, which it does not embed. pdfa replaces it with the
 	// subset.
-	s.pdf.AddFontFromBytes(placeholders[w], "", definitions[w], nil)
-	s.pdf.SetFont(placeholders[w], "", 1)
+	s.pdf.AddFontFromBytes(s.fonts.placeholders[w], "", s.fonts.definitions[w], nil)
+	s.pdf.SetFont(s.fonts.placeholders[w], "", 1)
 	s.font = w
 }
 
@@ -207,8 +245,13 @@ func (s *sheet) op(name string, numbers ...float64) {
 	s.content = append(append(s.content, name...), '\n')
 }
 
+// muchContent is the size of all pages above which they are compressed, so that the largest document
+// fits into a record. Marks on each letter of 200 lines make some hundred KB.
+const muchContent = 256 << 10
+
 func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	s.flush()
+	s.pdf.SetCompression(s.written > muchContent)
 	var out bytes.Buffer
 	if err := s.pdf.Output(&out); err != nil {
 		return nil, nil, err
@@ -216,7 +259,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	var fonts []pdfa.Font
 	for w, c := range s.subsets {
 		if c != nil && len(c.used) > 1 {
-			fonts = append(fonts, c.font(placeholders[w]))
+			fonts = append(fonts, c.font(s.fonts.placeholders[w]))
 		}
 	}
 	return out.Bytes(), fonts, nil

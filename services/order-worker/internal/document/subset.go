@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 
-	"golang.org/x/text/unicode/norm"
-
 	"example.com/orders/shared/pdfa"
 )
 
@@ -15,12 +13,27 @@ type subset struct {
 	face  *face
 	codes []uint16 // by index in the face; 0 for what is not used
 	used  []int    // indexes in the face, by code
+
+	// Of a face with a shaper a glyph has a code for each text that it has had.
+	spelled map[spelling]uint16
+	texts   []string // by code
+}
+
+type spelling struct {
+	glyph int
+	text  string
 }
 
 // newSubset returns a subset with the glyph for missing characters only, which is the first of
 // every font.
 func newSubset(f *face) *subset {
-	return &subset{f, make([]uint16, len(f.glyphs)), append(make([]int, 0, 96), 0)}
+	c := &subset{face: f, used: append(make([]int, 0, 96), 0)}
+	if f.shaper != nil {
+		c.spelled, c.texts = make(map[spelling]uint16), []string{""}
+	} else {
+		c.codes = make([]uint16, len(f.glyphs))
+	}
+	return c
 }
 
 // encode appends a text as codes of the subset, two bytes each, escaped as in a PDF string (ISO
@@ -32,18 +45,43 @@ func (c *subset) encode(out []byte, text string) []byte {
 			c.codes[i] = uint16(len(c.used))
 			c.used = append(c.used, i)
 		}
-		for _, half := range [2]byte{byte(c.codes[i] >> 8), byte(c.codes[i])} {
-			switch half {
-			case '(', ')', '\\':
-				out = append(out, '\\', half)
-			case '\r': // PDF reads a bare \r as \n
-				out = append(out, `\r`...)
-			default:
-				out = append(out, half)
-			}
+		out = appendCode(out, c.codes[i])
+	}
+	return out
+}
+
+// appendCode appends a code as two bytes of a PDF string.
+func appendCode(out []byte, code uint16) []byte {
+	for _, half := range [2]byte{byte(code >> 8), byte(code)} {
+		switch half {
+		case '(', ')', '\\':
+			out = append(out, '\\', half)
+		case '\r': // PDF reads a bare \r as \n
+			out = append(out, `\r`...)
+		default:
+			out = append(out, half)
 		}
 	}
 	return out
+}
+
+// code returns the code of a shaped glyph.
+func (c *subset) code(glyph int, text string) uint16 {
+	s := spelling{glyph, text}
+	if code, known := c.spelled[s]; known {
+		return code
+	}
+	code := uint16(len(c.used))
+	c.spelled[s], c.used, c.texts = code, append(c.used, glyph), append(c.texts, text)
+	return code
+}
+
+// textOf returns what to search and copy for a code.
+func (c *subset) textOf(code int) string {
+	if c.texts != nil {
+		return c.texts[code]
+	}
+	return string(c.face.glyphs[c.used[code]].char)
 }
 
 // font returns the subset as a font to embed. It replaces the font that gofpdf knows as
@@ -58,8 +96,9 @@ func (c *subset) font(placeholder string) pdfa.Font {
 	sum := fnv.New64a()
 	for code, i := range c.used {
 		g := c.face.glyphs[i]
-		f.Widths[code], f.Texts[code] = g.advance, textOf(g.char)
+		f.Widths[code], f.Texts[code] = g.advance, c.textOf(code)
 		sum.Write([]byte(f.Texts[code]))
+		sum.Write([]byte{byte(i >> 8), byte(i)})
 	}
 	// The name of a subset begins with six letters (ISO 32000-1, 9.6.4). They must differ between
 	// subsets: some viewers identify fonts by name.
@@ -71,15 +110,6 @@ func (c *subset) font(placeholder string) pdfa.Font {
 	f.Name += "+" + d.Name
 	f.Program = c.program()
 	return f
-}
-
-// textOf returns the text to search and copy for a printed character. For a form of an Arabic
-// letter it is the letter.
-func textOf(char rune) string {
-	if isArabicForm(char) {
-		return norm.NFKC.String(string(char))
-	}
-	return string(char)
 }
 
 // The tables of a TrueType font that a PDF requires (ISO 32000-1, 9.9), and two more, in the order

@@ -1,9 +1,12 @@
 package document
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // wrap breaks a text into lines of at most limit thousandths of the font size. Lines break between
@@ -68,6 +71,9 @@ func isIdeograph(r rune) bool {
 
 // fitting returns the longest prefix of a word that fits, but at least one character.
 func (f *fonts) fitting(word string, w weight, limit int) string {
+	if isComplex(word) {
+		return f.fittingLetters(word, w, limit)
+	}
 	_, first := utf8.DecodeRuneInString(word)
 	sum := 0
 	for i, r := range word {
@@ -78,3 +84,21 @@ func (f *fonts) fitting(word string, w weight, limit int) string {
 	}
 	return word
 }
+
+// fittingLetters is fitting for a word that is shaped. A letter keeps what belongs to it.
+func (f *fonts) fittingLetters(word string, w weight, limit int) string {
+	fits, before := "", rune(0)
+	for i, r := range word {
+		if i > 0 && !attached(r) && !isJoiner(before) && norm.NFC.PropertiesString(string(before)).CCC() != virama {
+			if fits != "" && f.width(word[:i], w) > limit {
+				return fits
+			}
+			fits = word[:i]
+		}
+		before = r
+	}
+	return cmp.Or(fits, word)
+}
+
+// virama is the combining class of the signs that join a consonant of an Indian script to the next.
+const virama = 9

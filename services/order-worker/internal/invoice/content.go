@@ -28,7 +28,7 @@ type pages struct {
 func (s *Step) content(w *order.Work) *document.Content {
 	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w, s.zone), s.places, *w.Progress.Invoice, settlementOf(w, s.zone)}
 	c := &document.Content{
-		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt,
+		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt, Language: p.Language.String(),
 		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},

@@ -44,7 +44,7 @@ func (s *Step) largest() *order.Work {
 		Reference: take(100), BuyerReference: take(100), PurchaseOrder: take(100),
 	}
 	line := order.Line{
-		SKU: strings.Repeat("S", 64), Name: strings.Repeat("Żółty шляхта żeglar ", 10),
+		SKU: strings.Repeat("S", 64), Name: strings.Repeat("A"+strings.Repeat("\u0301\u0302", 4), 22),
 		Quantity: order.MaxQuantity, UnitPrice: order.EUR.Cents(order.MaxPrice),
 	}
 	o.Lines = slices.Repeat([]order.Line{line}, order.MaxLines)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,14 +56,12 @@ func TestFitsRefusesSellerWithTooLargeInvoices(t *testing.T) {
 	if err := s.Fits(most); err != nil {
 		t.Errorf("with a logo of 60 kB: %v", err)
 	}
-	// All characters of the texts differ and have many strokes.
-	text := make([]rune, 600)
-	for i := range text {
-		text[i] = '一' + rune(7*i)
+	// All characters of the texts differ, also from those of the order, and have many strokes.
+	text := s.renderer.Densest(5000)[3000:]
+	for part := range slices.Chunk(text, 100) {
+		s.seller.Managers = append(s.seller.Managers, string(part))
 	}
-	s.seller.Register, s.seller.Website = string(text[:100]), string(text[100:200])
-	s.seller.Managers = []string{string(text[200:300]), string(text[300:400]), string(text[400:500]), string(text[500:])}
 	if err := s.Fits(most); err == nil || !strings.Contains(err.Error(), "shorten its texts or its logo") {
-		t.Errorf("with 600 ideographs: got %v, want an error that says what to do", err)
+		t.Errorf("with 2000 ideographs: got %v, want an error that says what to do", err)
 	}
 }

@@ -39,7 +39,7 @@ func TestBoxesAreExplained(t *testing.T) {
 	for _, tt := range []struct{ name, want string }{
 		{"𠮷野 Lee", "□野 Lee"},
 		{"Ann 👩‍🚀", "Ann □□"},
-		{"ສົມ", "□□□"},
+		{"ᠮᠣᠩ", "□□□"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -192,6 +192,8 @@ func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 	ideographs := s.renderer.Densest(1000)
 	for name, text := range map[string]func(n int) string{
 		"letters":    func(int) string { return strings.Repeat("ЖŁΩọǺ", 40) },
+		"marks":      func(int) string { return strings.Repeat("A"+strings.Repeat("\u0301\u0302", 4), 22) },
+		"Urdu":       func(int) string { return strings.Repeat("پَّچِ", 40) },
 		"ideographs": func(n int) string { return string(ideographs[200*n : 200*n+200]) },
 	} {
 		w := shipped(order.MaxLines)
@@ -200,6 +202,9 @@ func TestLargestInvoiceFitsIntoItsRecord(t *testing.T) {
 		w.Order.ShipTo = order.Address{Line1: text(1), Line2: text(2), City: text(3), Region: text(4), PostalCode: "WWWWWWWWWWWWWWWW", Country: "GS"}
 		for i := range w.Order.Lines {
 			w.Order.Lines[i].Name, w.Order.Lines[i].SKU = strings.Repeat("Żółty but żeglarski ", 10), strings.Repeat("S", 64)
+			if name != "ideographs" {
+				w.Order.Lines[i].Name = text(0)
+			}
 		}
 		if got := len(render(t, s, plannedBy(t, s, w))); got > 1<<20 {
 			t.Errorf("%s: got %d bytes, want at most 1 MiB", name, got)
@@ -211,7 +216,7 @@ func TestOrdinaryInvoicesAreSmall(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for name, w := range chosen() {
-		if got := len(render(t, s, plannedBy(t, s, w))); len(w.Order.Lines) <= 40 && name != "long" && got > 70_000 {
+		if got := len(render(t, s, plannedBy(t, s, w))); len(w.Order.Lines) <= 40 && name != "long" && name != "shaped" && got > 70_000 {
 			t.Errorf("%s: got %d bytes, want at most 70,000", name, got)
 		}
 	}

@@ -111,6 +111,21 @@ func manyScripts(w *order.Work) {
 	w.Order.Lines[1].Name = "شارع 12, 東京 ガス №1, 김치"
 }
 
+// shapedNames are names in scripts that are shaped.
+var shapedNames = []string{
+	"Ẹ̀kọ́ Ọláwálé", "Արամ Խաչատրյան", "שָׁלוֹם כהן", "ئارام ڕەسووڵ ۆ ڵ ێ", "محمد فیض ٹھاکر", "މާލެ", "क्षेत्री लक्ष्मी", "চৌধুরী", "ਅੰਮ੍ਰਿਤਸਰ", "ક્ષિતિજ",
+	"ଭୁବନେଶ୍ୱର", "கொழும்பு", "హైదరాబాద్", "ಬೆಂಗಳೂರು", "കൊല്ലം", "ශ්‍රී ලංකාව", "กรุงเทพมหานคร", "ວຽງຈັນ", "རྒྱལ", "ရန်ကုန်", "გიორგი ბერიძე",
+	"አዲስ አበባ", "ᏣᎳᎩ", "ᐃᖃᓗᐃᑦ", "ភ្នំពេញ", "ᱥᱟᱱᱛᱟᱲᱤ", "ⵜⴰⵎⴰⵣⵉⵖⵜ", "ꯏꯝꯐꯥꯜ",
+}
+
+// inShapedScripts gives the buyer a name, and the lines names in scripts that are shaped.
+func inShapedScripts(w *order.Work, buyer string) {
+	w.Order.Customer.Name = buyer
+	for i := range w.Order.Lines {
+		w.Order.Lines[i].Name = shapedNames[i]
+	}
+}
+
 // inChinese, inJapanese and inKorean change the recipient and a product name of an order.
 func inChinese(w *order.Work) {
 	w.Order.Customer.Name = "王小明"

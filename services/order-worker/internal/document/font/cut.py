@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Extracts the glyphs of package document from their fonts: python3 cut.py FOLDER
 
-Needs fontTools (pip install fonttools==4.68.0) and, in the folder, Noto Sans, Noto Sans Hebrew and Noto Sans Arabic in
-Regular and Bold (Debian package fonts-noto-core 20201225), and Noto Sans CJK in Regular (Debian package fonts-noto-cjk
-1:20220127+repack1-1). Writes regular.z, bold.z and eastern.z (East Asian characters) to the folder of
-this script.
+Needs fontTools (pip install fonttools==4.68.0) and, in the folder, the fonts of the Debian packages fonts-noto-core 20201225
+and fonts-noto-cjk 1:20220127+repack1-1. Writes to the folder of this script regular.z, bold.z and eastern.z (East Asian
+characters), and a file for each of SHAPED.
 
-Such a file, decompressed, has a line of JSON with metrics; the number of glyphs; for each glyph, in the order of characters:
+A file of SHAPED, decompressed, is a TrueType font of one script with the tables that shaping needs. Its glyphs have no hints
+and no references to others. Each other file, decompressed, has a line of JSON with metrics; the number of glyphs; for each glyph, in the order of characters:
 character, advance, left side bearing and length of the outline; and the outlines. Numbers are big-endian. The first glyph is
 the one for missing characters. Outlines have the format of the TrueType table glyf, without hints and without references to
 others, so that any of them make a font: subset.go does that for each document.
 """
+import io
 import json
 import pathlib
 import struct
@@ -21,20 +22,49 @@ import zlib
 from fontTools.pens.cu2quPen import Cu2QuPen
 from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import GlyphCoordinates
 
 HERE = pathlib.Path(__file__).parent
 BOX, MINUS, EN_DASH = 0x25A1, 0x2212, 0x2013
 
-# Ranges of characters to take from each font. Arabic letters are taken in their presentation forms.
-PARTS = {
-    "NotoSans": [(0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x2AF), (0x2B0, 0x36F), (0x370, 0x3FF), (0x400, 0x52F), (0x1E00, 0x1FFF),
-                 (0x2010, 0x2027), (0x2030, 0x205E), (0x2070, 0x209F), (0x20A0, 0x20BF), (0x2100, 0x215F), (0xFB00, 0xFB06)],
-    "NotoSansHebrew": [(0x5BE, 0x5BE), (0x5D0, 0x5EA), (0x5F0, 0x5F4), (0x20AA, 0x20AA)],
-    "NotoSansArabic": [(0x60C, 0x60C), (0x61B, 0x61B), (0x61F, 0x61F), (0x621, 0x63A), (0x640, 0x64A), (0x660, 0x66D), (0x671, 0x6D5),
-                       (0x6F0, 0x6F9), (0xFB50, 0xFBFF), (0xFE80, 0xFEFC)],
+# Ranges of characters to take from Noto Sans, in Regular and Bold.
+LATIN = [(0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x2AF), (0x2B0, 0x36F), (0x370, 0x3FF), (0x400, 0x52F), (0x1E00, 0x1FFF), (0x2010, 0x2027),
+         (0x2030, 0x205E), (0x2070, 0x209F), (0x20A0, 0x20BF), (0x2100, 0x215F), (0xFB00, 0xFB06)]
+
+# Fonts whose texts are shaped, and the ranges to take from each, which are those of scripts.go. Noto Sans places marks on Latin,
+# Greek and Cyrillic letters.
+SHAPED = {
+    "NotoSans": LATIN,
+    "NotoSansArmenian": [(0x530, 0x58F), (0xFB13, 0xFB17)],
+    "NotoSansHebrew": [(0x590, 0x5FF), (0xFB1D, 0xFB4F)],
+    "NotoSansArabic": [(0x600, 0x6FF), (0x750, 0x77F), (0x8A0, 0x8FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFC)],
+    "NotoSansThaana": [(0x780, 0x7BF)],
+    "NotoSansDevanagari": [(0x900, 0x97F), (0xA8E0, 0xA8FF)],
+    "NotoSansBengali": [(0x980, 0x9FF)],
+    "NotoSansGurmukhi": [(0xA00, 0xA7F)],
+    "NotoSansGujarati": [(0xA80, 0xAFF)],
+    "NotoSansOriya": [(0xB00, 0xB7F)],
+    "NotoSansTamil": [(0xB80, 0xBFF)],
+    "NotoSansTelugu": [(0xC00, 0xC7F)],
+    "NotoSansKannada": [(0xC80, 0xCFF)],
+    "NotoSansMalayalam": [(0xD00, 0xD7F)],
+    "NotoSansSinhala": [(0xD80, 0xDFF)],
+    "NotoSansThai": [(0xE00, 0xE7F)],
+    "NotoSansLao": [(0xE80, 0xEFF)],
+    "NotoSerifTibetan": [(0xF00, 0xFFF)],
+    "NotoSansMyanmar": [(0x1000, 0x109F)],
+    "NotoSansGeorgian": [(0x10A0, 0x10FF), (0x1C90, 0x1CBF), (0x2D00, 0x2D2F)],
+    "NotoSansEthiopic": [(0x1200, 0x139F), (0x2D80, 0x2DDF), (0xAB00, 0xAB2F)],
+    "NotoSansCherokee": [(0x13A0, 0x13FF), (0xAB70, 0xABBF)],
+    "NotoSansCanadianAboriginal": [(0x1400, 0x167F), (0x18B0, 0x18FF)],
+    "NotoSansKhmer": [(0x1780, 0x17FF), (0x19E0, 0x19FF)],
+    "NotoSansOlChiki": [(0x1C50, 0x1C7F)],
+    "NotoSansTifinagh": [(0x2D30, 0x2D7F)],
+    "NotoSansMeeteiMayek": [(0xAAE0, 0xAAFF), (0xABC0, 0xABFF)],
 }
+COMMON = [0x20, 0x200C, 0x200D, 0x25CC]  # space, joiners and the dotted circle below a mark without a letter
 
 
 def listed(encoding, leads=range(0x81, 0xFF)):
@@ -68,23 +98,46 @@ EASTERN = [
 
 
 def main(folder):
-    everywhere = set()
+    folder, everywhere = pathlib.Path(folder), set()
     for weight in ("Regular", "Bold"):
-        fonts = {name: TTFont(pathlib.Path(folder) / f"{name}-{weight}.ttf", recalcTimestamp=False) for name in PARTS}
-        glyphs = {}
-        for name, ranges in PARTS.items():
-            cmap = fonts[name].getBestCmap()
-            for first, last in ranges:
-                for char in range(first, last + 1):
-                    if char in cmap and char not in glyphs:
-                        glyphs[char] = outline(fonts[name], cmap[char])
-        noto = fonts["NotoSans"]
+        noto = TTFont(folder / f"NotoSans-{weight}.ttf", recalcTimestamp=False)
+        cmap = noto.getBestCmap()
+        glyphs = {char: outline(noto, cmap[char]) for first, last in LATIN for char in range(first, last + 1) if char in cmap}
         # Noto Sans lacks two characters: the box gets the glyph of .notdef, and the minus that of the en dash.
         glyphs[0] = glyphs[BOX] = outline(noto, ".notdef")
         glyphs.setdefault(MINUS, glyphs[EN_DASH])
         write(describe(noto, weight), glyphs, HERE / f"{weight.lower()}.z")
         everywhere |= glyphs.keys()
-    eastern(pathlib.Path(folder) / "NotoSansCJK-Regular.ttc", everywhere)
+    for name, ranges in SHAPED.items():
+        shaped(folder / f"{name}-Regular.ttf", ranges, HERE / f"{name}.z")
+    eastern(folder / "NotoSansCJK-Regular.ttc", everywhere)
+
+
+def shaped(source, ranges, path):
+    """Writes a part of a font with the tables for shaping, and with outlines that do not refer to others."""
+    font = TTFont(source, recalcTimestamp=False)
+    if font["head"].unitsPerEm != 1000:
+        sys.exit(f"{source} does not have 1000 units per em")
+    options = Options(hinting=False, glyph_names=False, notdef_outline=True, recalc_timestamp=False)
+    options.drop_tables += ["name", "post", "STAT", "meta", "DSIG"]
+    if path.stem == "NotoSans":
+        options.layout_features = ["ccmp", "mark", "mkmk"]
+    part = Subsetter(options)
+    part.populate(unicodes=[*COMMON, *(char for first, last in ranges for char in range(first, last + 1))])
+    part.subset(font)
+    glyph_set = font.getGlyphSet()
+    drawn = {}
+    for name in font.getGlyphOrder():
+        pen, recording = TTGlyphPen(None), DecomposingRecordingPen(glyph_set)
+        glyph_set[name].draw(recording)
+        recording.replay(pen)
+        drawn[name] = pen.glyph()
+    for name, glyph in drawn.items():
+        font["glyf"][name] = glyph
+    out = io.BytesIO()
+    font.save(out)
+    path.write_bytes(zlib.compress(out.getvalue(), 9))
+    print(f"{path.name}: {len(drawn)} glyphs, {path.stat().st_size} bytes")
 
 
 def eastern(collection, everywhere):

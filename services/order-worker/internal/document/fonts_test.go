@@ -44,7 +44,7 @@ var shapedNames = map[weight][]string{
 	telugu:     {"హైదరాబాద్ శ్రీ"},
 	kannada:    {"ಬೆಂಗಳೂರು ಕ್ಷ"},
 	malayalam:  {"തിരുവനന്തപുരം കൊല്ലം"},
-	sinhala:    {"ශ්‍රී ලංකාව කොළඹ"},
+	sinhala:    {"ශ්\u200dරී ලංකාව කොළඹ"},
 	thai:       {"กรุงเทพมหานคร ที่"},
 	lao:        {"ວຽງຈັນ ສົມ"},
 	tibetan:    {"ཐིམ་ཕུ རྒྱལ"},

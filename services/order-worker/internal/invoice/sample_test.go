@@ -107,7 +107,7 @@ func manyScripts(w *order.Work) {
 		Line1: "Bulevardul Ștefan cel Mare 12", Line2: "Қабанбай батыр даңғылы", City: "Şişli", Region: "Žemaitija",
 		PostalCode: "34360", Country: "GE",
 	}
-	w.Order.Lines[0].Name = "Ĉapelo, Ḥamza, שלום, 👩‍🚀"
+	w.Order.Lines[0].Name = "Ĉapelo, Ḥamza, שלום, 👩\u200d🚀"
 	w.Order.Lines[1].Name = "شارع 12, 東京 ガス №1, 김치"
 }
 

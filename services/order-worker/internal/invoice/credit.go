@@ -49,7 +49,7 @@ func subjectOf(w *order.Work, zone *time.Location) subject {
 	r := w.Order.Refund
 	if r == nil {
 		return subject{
-			placed: in(zone, w.Order.PlacedAt), supplied: supplied(*w.Progress.Invoice), shipping: shipping,
+			placed: w.Order.PlacedAt.In(zone), supplied: supplied(*w.Progress.Invoice), shipping: shipping,
 		}
 	}
 	return subject{

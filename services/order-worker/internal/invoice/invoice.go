@@ -76,7 +76,7 @@ type Step struct {
 // New returns the step for a seller that LoadSeller has read with the same table. An error means that
 // the embedded fonts, translations or address formats are damaged.
 func New(seller Seller, table *vat.Table) (*Step, error) {
-	zone, err := seller.Zone()
+	zone, err := seller.location()
 	if err != nil {
 		return nil, err
 	}
@@ -96,15 +96,10 @@ func New(seller Seller, table *vat.Table) (*Step, error) {
 }
 
 // now is the time in the zone of the seller, as documents have it.
-func (s *Step) now() time.Time { return in(s.zone, time.Now().Truncate(time.Second)) }
+func (s *Step) now() time.Time { return time.Now().In(s.zone).Truncate(time.Second) }
 
-// in is a time in a zone; zero stays zero.
-func in(zone *time.Location, t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.In(zone)
-}
+// Zone is the time zone of the seller, whose days documents and mails have.
+func (s *Step) Zone() *time.Location { return s.zone }
 
 // Name is the step's name.
 func (s *Step) Name() order.Step { return order.StepInvoice }

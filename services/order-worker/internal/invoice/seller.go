@@ -83,8 +83,7 @@ func LoadSeller(path string, table *vat.Table) (Seller, error) {
 	return s, nil
 }
 
-// Zone is the time zone of the seller.
-func (s *Seller) Zone() (*time.Location, error) {
+func (s *Seller) location() (*time.Location, error) {
 	if s.TimeZone == "Local" { // that of the machine
 		return nil, fmt.Errorf("%s is no zone", s.TimeZone)
 	}
@@ -116,7 +115,7 @@ func (s *Seller) check(root config.Place) {
 		checkText(root.At(f.key), f.key, f.value, f.needed)
 	}
 	s.checkPeople(root)
-	if _, err := s.Zone(); err != nil {
+	if _, err := s.location(); err != nil {
 		root.At("time_zone").Wrong("time_zone must be the name of a zone, such as Europe/Berlin")
 	}
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {

@@ -59,7 +59,7 @@ func TestSellerErrorsNameFileAndLine(t *testing.T) {
 		{"an imprint of two lines in one", "email:", "imprint: [\"a\\nb\"]\nemail:", "seller.yaml:6: a line of imprint " + order.NotPlain},
 		{"a long telephone number", "email:", "contact: {phone: " + long + "}\nemail:", "seller.yaml:6: phone must have at most 100 characters"},
 		{"answers to a name", "email:", "reply_to: Help <help@example.com>\nemail:", "seller.yaml:6: reply_to must be an e-mail address such as help@example.com"},
-		{"answers to nobody", "email:", "reply_to: help\nemail:", "seller.yaml:6: reply_to must be an e-mail address such as help@example.com"},
+		{"answers to half an address", "email:", "reply_to: help\nemail:", "seller.yaml:6: reply_to must be an e-mail address such as help@example.com"},
 		{"a line separator", "name: Shop", `name: "Shop\u2028GmbH"`, "seller.yaml:1: name " + order.NotPlain},
 		{"a text as long as a page", "Shop", long, "seller.yaml:1: name must have at most 100 characters"},
 		{"a logo that is no path", "email:", "logo: M1 1 L2\nemail:", "seller.yaml:6: logo must be a path of SVG: \"L\" is not a path command, or lacks numbers"},

@@ -41,6 +41,7 @@ func (o Order) Validate() []Invalid {
 	}
 	v.text("/note", strings.ReplaceAll(o.Note, "\n", " "), 0, maxNote)
 	v.payment(o.Payment)
+	v.vatCheck(o.VATCheck)
 	if o.Refund != nil {
 		v.refund(o)
 	}

@@ -56,6 +56,9 @@ func drawOrder(t *rapid.T) order.Order {
 		o.Payment = &order.Payment{Method: order.ByInvoice}
 	}
 	billing(t, &o)
+	if o.Customer.VATID != "" {
+		o.VATCheck = drawVATCheck(t)
+	}
 	return o
 }
 
@@ -95,6 +98,15 @@ func drawActor(t *rapid.T, label string) (a order.Actor) {
 		a.ID = rapid.StringMatching("[!-~]([ -~]{0,60})").Draw(t, label)
 	}
 	return a
+}
+
+// drawVATCheck draws what VIES said, or nil.
+func drawVATCheck(t *rapid.T) *order.VATCheck {
+	if rapid.Bool().Draw(t, "VAT ID is not checked") {
+		return nil
+	}
+	result := rapid.SampledFrom([]string{order.VATValid, order.VATNotChecked}).Draw(t, "result of VIES")
+	return &order.VATCheck{ID: "ATU12345678", Result: result, At: instant(t, "checked").Truncate(time.Second), RequestID: text(t, "request ID")}
 }
 
 // refund makes an order a refund.

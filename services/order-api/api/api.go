@@ -35,6 +35,7 @@ import (
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/services/order-api/internal/vies"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/services/order-api/internal/web"
@@ -50,16 +51,18 @@ import (
 
 // Settings are what an operator can set. Programs define a flag for each field.
 type Settings struct {
-	HTTP         string        // address of the API, as HOST:PORT
-	Data         string        // directory for data on disk; each process needs its own
-	Catalogue    string        // path of the product catalogue; or empty: the built-in example
-	SecretFile   string        // path of the key that order IDs are derived with; or empty: a file in Data
-	Secret       string        // the key itself, instead of SecretFile; or empty
-	Promise      time.Duration // backpressure; see intake.Config
-	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
-	Auth         string        // sign-in: AuthNone, AuthKeys or AuthOIDC; empty is AuthNone
-	APIKeys      string        // path of the file of API keys; or empty: there are none
-	Guests       bool          // whether somebody who has not signed in may place orders
+	HTTP          string        // address of the API, as HOST:PORT
+	Data          string        // directory for data on disk; each process needs its own
+	Catalogue     string        // path of the product catalogue; or empty: the built-in example
+	SecretFile    string        // path of the key that order IDs are derived with; or empty: a file in Data
+	Secret        string        // the key itself, instead of SecretFile; or empty
+	Promise       time.Duration // backpressure; see intake.Config
+	PerRecipient  int           // orders per hour for one e-mail address; zero is no limit
+	VIES          string        // address of VIES, which VAT IDs are checked at; or empty: they are not checked
+	VIESRequester string        // VAT ID of the seller for VIES; or empty
+	Auth          string        // sign-in: AuthNone, AuthKeys or AuthOIDC; empty is AuthNone
+	APIKeys       string        // path of the file of API keys; or empty: there are none
+	Guests        bool          // whether somebody who has not signed in may place orders
 
 	OIDCIssuer           string   // OpenID Connect issuer whose tokens sign in; or empty: none
 	OIDCAudience         []string // accepted audiences of bearer tokens; or empty: OIDCClientID
@@ -137,7 +140,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
-		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
+		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs,
 	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
@@ -182,6 +185,7 @@ type shop struct {
 	products *catalogue.Catalogue
 	card     *rates.Card // for quotes
 	pages    *web.Pages
+	vatIDs   intake.VATIDs // or nil: they are not checked
 }
 
 func (cfg *Config) shop() (s shop, err error) {
@@ -194,8 +198,23 @@ func (cfg *Config) shop() (s shop, err error) {
 	if s.card, err = rates.Load(cfg.RateCard); err != nil {
 		return s, fmt.Errorf("reading the rate card: %w", err)
 	}
+	if s.vatIDs, err = cfg.vatIDs(); err != nil {
+		return s, err
+	}
 	s.pages, err = web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
 	return s, err
+}
+
+// vatIDs checks VAT IDs, or is nil.
+func (cfg *Config) vatIDs() (intake.VATIDs, error) {
+	if cfg.VIES == "" {
+		return nil, nil
+	}
+	c, err := vies.New(cfg.VIES, cfg.VIESRequester, cfg.Log)
+	if err != nil {
+		return nil, fmt.Errorf("--vies: %w", err)
+	}
+	return c, nil
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

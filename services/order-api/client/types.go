@@ -47,14 +47,15 @@ type Order struct {
 	Service    string         `json:"service"`
 	Items      []Item         `json:"items"`
 	Note       string         `json:"note,omitempty"`
-	Payment    *Payment       `json:"payment,omitempty"`  // as placed with the order
-	Payments   []Payment      `json:"payments,omitempty"` // received so far
-	Balance    *Balance       `json:"balance,omitempty"`  // only from Client.Order and Client.Pay; nil for a refund
-	ItemsTotal Money          `json:"items_total"`        // net, without shipping
-	Shipping   *Shipping      `json:"shipping,omitempty"` // from status working on, like Tax and Total; nil for a refund
-	Tax        *Money         `json:"tax,omitempty"`      // for a refund from the beginning, like Total
-	Total      *Money         `json:"total,omitempty"`    // gross
-	Invoice    *Invoice       `json:"invoice,omitempty"`  // when it is issued; the credit note of a refund
+	Payment    *Payment       `json:"payment,omitempty"`      // as placed with the order
+	Payments   []Payment      `json:"payments,omitempty"`     // received so far
+	Balance    *Balance       `json:"balance,omitempty"`      // only from Client.Order and Client.Pay; nil for a refund
+	VATIDCheck *VATIDCheck    `json:"vat_id_check,omitempty"` // nil: VIES was not asked
+	ItemsTotal Money          `json:"items_total"`            // net, without shipping
+	Shipping   *Shipping      `json:"shipping,omitempty"`     // from status working on, like Tax and Total; nil for a refund
+	Tax        *Money         `json:"tax,omitempty"`          // for a refund from the beginning, like Total
+	Total      *Money         `json:"total,omitempty"`        // gross
+	Invoice    *Invoice       `json:"invoice,omitempty"`      // when it is issued; the credit note of a refund
 	Timeline   []Change       `json:"timeline"`
 	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"` // if the order is dead
 	LinkToken  string         `json:"link_token,omitempty"`  // only from Place without a sign-in: gives access to the order
@@ -84,6 +85,15 @@ type Refund struct {
 	PayBack      Money  `json:"pay_back"`
 	ClaimReduced Money  `json:"claim_reduced"`
 	Method       string `json:"method,omitempty"` // how the order was paid, if that was in one way only
+}
+
+// VATIDCheck is what VIES, the VAT information system of the European Commission, said about the buyer's
+// VAT ID when the order was placed.
+type VATIDCheck struct {
+	ID        string    `json:"id"`
+	Result    string    `json:"result"` // valid, or not-checked if VIES gave no answer
+	At        time.Time `json:"at"`
+	RequestID string    `json:"request_id,omitempty"` // with which VIES proves the check
 }
 
 // Payment is money that was received for an order. Its reference identifies it within the order. A zero

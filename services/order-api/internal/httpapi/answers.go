@@ -57,6 +57,9 @@ func toOrder(s order.State) client.Order {
 			answer.Invoice = toInvoice(o.ID, i)
 		}
 	}
+	if o.VATCheck != nil {
+		answer.VATIDCheck = new(client.VATIDCheck(*o.VATCheck))
+	}
 	if o.Payment != nil {
 		answer.Payment = new(toPayment(*o.Payment))
 	}

@@ -91,9 +91,11 @@ func TestOnlyAClearAnswerCounts(t *testing.T) {
 		"null":                 {says(200, `{"valid":null}`), order.VATNotChecked},
 		"no bool":              {says(200, `{"valid":"true"}`), order.VATNotChecked},
 		"huge":                 {says(200, strings.Replace(valid, "---", strings.Repeat("x", 1<<20), 1)), order.VATNotChecked},
-		"moved":                {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, order.VATNotChecked},
-		"hangs up":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, order.VATNotChecked},
-		"slow":                 {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, order.VATNotChecked},
+		"moved": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, order.VATNotChecked},
+		"hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, order.VATNotChecked},
+		"slow":     {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, order.VATNotChecked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +111,7 @@ func TestOnlyIDsOfTheUnionAreSent(t *testing.T) {
 	o := open(t, "DE 123456789", says(200, `{"valid":true,"requestIdentifier":"WAPIAAAA1"}`))
 	for id, want := range map[string]string{
 		"": "", "GB123456789": "", "CHE-123.456.789": "", "US12-3456789": "", "ATU1": "", "NO123456789MVA": "",
-		"DE987654321": "", // of the requester's state
+		"DE987654321":    "", // of the requester's state
 		"gr 123.456.789": `{"countryCode":"EL","vatNumber":"123456789","requesterMemberStateCode":"DE","requesterNumber":"123456789"}`,
 		"XI123456789":    `{"countryCode":"XI","vatNumber":"123456789","requesterMemberStateCode":"DE","requesterNumber":"123456789"}`,
 	} {

@@ -121,6 +121,10 @@ func refund(t *rapid.T, o *order.Order) {
 	}
 	total := o.Refunded().Plus(o.Refund.Tax).Minor
 	o.Refund.PayBack = order.EUR.Cents(rapid.Int64Range(0, total).Draw(t, "paid back"))
+	if back := o.Refund.PayBack.Minor; rapid.Bool().Draw(t, "a part was paid back") {
+		o.Refund.Returned = order.EUR.Cents(rapid.Int64Range(0, total-back).Draw(t, "returned"))
+		o.Refund.ReturnedAt = instant(t, "returned at")
+	}
 	o.Refund.Method = rapid.SampledFrom([]string{"", order.Card}).Draw(t, "method")
 	o.ID = o.ID.Refund(o.Refund.Number)
 }

@@ -90,6 +90,8 @@ type refund struct {
 	Invoice  *invoiceValue `json:"invoice"`
 	PayBack  money         `json:"pay_back,omitzero"`
 	Method   string        `json:"method,omitempty"`
+	Returned money         `json:"paid_back,omitzero"`
+	At       time.Time     `json:"paid_back_at,omitzero"`
 }
 
 type customer struct {
@@ -179,7 +181,7 @@ func orderJSON(o order.Order) []byte {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	if r := o.Refund; r != nil {
-		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice), money(r.PayBack), r.Method}
+		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice), money(r.PayBack), r.Method, money(r.Returned), r.ReturnedAt}
 	}
 	return mustJSON(v)
 }
@@ -225,7 +227,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		o.Refund = &order.Refund{
 			Of: r.Of, Number: r.Number, Key: r.Key, Reason: r.Reason,
 			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Invoice: *r.Invoice.invoice(),
-			PayBack: order.Money(r.PayBack), Method: r.Method,
+			PayBack: order.Money(r.PayBack), Method: r.Method, Returned: order.Money(r.Returned), ReturnedAt: r.At.UTC(),
 		}
 	}
 	return o, nil

@@ -81,8 +81,10 @@ type Refund struct {
 	Invoice  Invoice `json:"invoice"` // that the credit note corrects
 	Reason   string  `json:"reason,omitempty"`
 	Shipping Money   `json:"shipping"`
-	// PayBack is the part of the total that is paid back; the rest was not paid, and reduces what is due.
+	// PayBack is the part of the total that is to be paid back, PaidBack that which was paid back before the
+	// refund; the rest was not paid, and reduces what is due.
 	PayBack      Money  `json:"pay_back"`
+	PaidBack     Money  `json:"paid_back"`
 	ClaimReduced Money  `json:"claim_reduced"`
 	Method       string `json:"method,omitempty"` // how the order was paid, if that was in one way only
 }
@@ -96,9 +98,16 @@ type VATIDCheck struct {
 	RequestID string    `json:"request_id,omitempty"` // with which VIES proves the check
 }
 
-// Payment is money that was received for an order. Its reference identifies it within the order. A zero
-// PaidAt in a request is the present time.
+// The kinds of payments.
+const (
+	Received = "received"
+	PaidBack = "paid-back" // to the customer
+)
+
+// Payment is money that was received for an order, or paid back. Its reference identifies it within the
+// order. An empty Kind is Received. A zero PaidAt in a request is the present time.
 type Payment struct {
+	Kind      string    `json:"kind,omitempty"`
 	Method    string    `json:"method"` // card, paypal, transfer, direct-debit, cash or other
 	Reference string    `json:"reference,omitempty"`
 	PaidAt    time.Time `json:"paid_at,omitzero"`
@@ -110,6 +119,7 @@ type Payment struct {
 type Balance struct {
 	State    string `json:"state"` // unpaid, prepaid, part-paid, paid, overpaid, return-due or nothing-due
 	Received Money  `json:"received"`
+	PaidBack Money  `json:"paid_back"`
 	Credited Money  `json:"credited"` // by refunds
 	Due      *Money `json:"due,omitempty"`
 	ToReturn *Money `json:"to_return,omitempty"`

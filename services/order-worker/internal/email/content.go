@@ -29,7 +29,7 @@ type content struct {
 	Reason    string // of the refund, or empty
 	Link      string // URL of the order in the shop, with the token of a guest; or empty
 	Lines     []item // the first of them
-	More      int    // how many lines the invoice has besides
+	More      int    // how many more lines the invoice has
 	Shipping  delivery
 	Taxes     []tax
 	Taxed     bool // VAT is charged

@@ -128,10 +128,10 @@ func (c *content) settle(w *order.Work, l locale.Language, zone *time.Location) 
 		c.PayBack, c.Reduces = some(r.PayBack), some(w.Order.Reduces())
 		return
 	}
-	for _, p := range w.Stated() {
-		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt.In(zone)), amount(l, p.Amount.Times(-1))})
+	payments, due := w.Settled(zone)
+	for _, p := range payments {
+		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
 	}
-	due := w.Progress.Invoice.Total.Plus(order.Received(w.Stated()).Times(-1))
 	c.Due, c.Overpaid = some(due), some(due.Times(-1))
 }
 

@@ -27,7 +27,7 @@ func (s *Step) data(w *order.Work) *einvoice.Invoice {
 		Terms:  t.terms(s.seller, *i, paid),
 		Items:  w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total, Paid: paid.before,
 	}
-	if data.Supplied.IsZero() && i.Taxes[0].Category == order.VATIntraCommunity {
+	if data.Supplied.IsZero() {
 		data.From = subject.invoiced
 	}
 	s.means(data, paid)

@@ -121,16 +121,20 @@ func TestTheDateOfSupplyIsThatOfThePlannedDispatch(t *testing.T) {
 	}
 }
 
-// TestWithoutAPlanTheDateOfSupplyIsInWords: only an intra-community supply needs a day in the XML.
+// TestWithoutAPlanTheDateOfSupplyIsInWords: the XML has a period that begins with the invoice.
 func TestWithoutAPlanTheDateOfSupplyIsInWords(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for category, from := range map[string]bool{order.VATStandard: false, order.VATIntraCommunity: true, order.VATExport: false} {
+	for _, category := range []string{order.VATStandard, order.VATIntraCommunity, order.VATExport} {
 		w := plannedBy(t, s, shipped(1))
 		w.Progress.Invoice.Language, w.Progress.Invoice.Taxes[0].Category = "en", category
 		for _, w := range []*order.Work{w, plannedBy(t, s, refunded(t, w, nil, false))} {
 			data := s.data(w)
-			if !data.Supplied.IsZero() || data.From.IsZero() == from {
+			issued := w.Progress.Invoice.IssuedAt
+			if r := w.Order.Refund; r != nil {
+				issued = r.Invoice.IssuedAt
+			}
+			if !data.Supplied.IsZero() || !data.From.Equal(issued) {
 				t.Errorf("%s: supplied %v, from %v", category, data.Supplied, data.From)
 			}
 			if got := s.content(w).Facts[2]; got != [2]string{"Date of supply", "day of dispatch"} {

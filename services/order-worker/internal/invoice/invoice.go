@@ -44,8 +44,8 @@
 //
 // The date of supply is the day of dispatch as the seller plans it. Without a plan the documents say so in
 // words: a date is required only as far as it can be determined (Article 226(7) of Directive
-// 2006/112/EC). The XML then has no date (BT-72); that of an intra-community supply, which must have one
-// (BR-IC-11), has a period that begins on the day of the invoice (BT-73).
+// 2006/112/EC). Instead of the date (BT-72) the XML then has a period that begins on the day of the
+// invoice (BT-73): it must have either, by BR-FX-EN-04 of Factur-X and BR-IC-11 of EN 16931.
 //
 // The rate is that of the day of issue. By Article 93 it is that of the chargeable event, which is the
 // supply (Article 63); member states can let the VAT become chargeable with the invoice (Article 66(a)).

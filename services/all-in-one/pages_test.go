@@ -338,9 +338,6 @@ func (b *tab) accessible(what string) {
 	}
 	js[int](b, axe+";0")
 	schemes, widths := []string{"light", "dark", "forced"}, []int64{1280, 390, 320}
-	if slowdown > 1 { // the race detector looks at the program: one look at the page is enough
-		schemes, widths = schemes[:1], widths[:1]
-	}
 	for _, scheme := range schemes {
 		looks := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "forced-colors", Value: "none"}}
 		if scheme == "forced" {

@@ -31,6 +31,7 @@ func openSigned(t *testing.T, role string) (s *site, text string) {
 	text = key(t, file, role)
 	admin := key(t, file, "admin")
 	s = openSite(t, "--workers", "0", "--auth", "keys", "--api-keys", file)
+	s.admin = admin
 	var err error
 	s.api, err = client.New(s.url, http.DefaultClient).WithToken(admin, false)
 	must(t, err)

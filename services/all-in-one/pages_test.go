@@ -34,6 +34,7 @@ var axe string
 type site struct {
 	url, inbox, smtp, brokers string
 	api                       *client.Client
+	admin                     string // the text of an API key of an administrator; or empty: there is no sign-in
 }
 
 // openSite runs the whole application until the test ends.

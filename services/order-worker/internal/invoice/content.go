@@ -33,7 +33,7 @@ func (s *Step) content(w *order.Work) *document.Content {
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
-		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement),
+		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement), CodeAlt: p.CodeAlt,
 		Notes: p.exemptions(), BoxNote: p.Box,
 		Footer: p.footer(), Page: p.page,
 		Attachment: einvoice.Write(s.data(w)),

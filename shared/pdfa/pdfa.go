@@ -16,7 +16,7 @@ package pdfa
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto/md5"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/binary"
 	"encoding/xml"
@@ -100,7 +100,7 @@ func (s *Sealer) Seal(document []byte, i Info, tags *Tags, invoice []byte, fonts
 	w.structure(tags)
 	w.first = len(w.offsets) + 1
 	w.objects(i, len(invoice), packed)
-	w.trailer(md5.Sum(packed))
+	w.trailer(sha256.Sum256(packed))
 	return w.out, nil
 }
 
@@ -210,7 +210,7 @@ func (w *writer) objects(i Info, size int, packed []byte) {
 		" /Params << /Size %d /ModDate (D:%sZ) >> >>\nstream\n%s\nendstream", len(packed), size, at, packed)
 }
 
-func (w *writer) trailer(id [md5.Size]byte) {
+func (w *writer) trailer(digest [sha256.Size]byte) {
 	start, size := len(w.out), len(w.offsets)+1
 	w.out = fmt.Appendf(w.out, "xref\n0 %d\n0000000000 65535 f \n", size)
 	const padded = 10_000_000_000 // and an offset have a digit before the ten of the offset
@@ -219,7 +219,7 @@ func (w *writer) trailer(id [md5.Size]byte) {
 		w.out = append(append(w.out, strconv.AppendInt(digits[:0], padded+int64(offset), 10)[1:]...), " 00000 n \n"...)
 	}
 	w.out = fmt.Appendf(w.out, "trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R /ID [<%x> <%[4]x>] >>\nstartxref\n%d\n%%%%EOF\n",
-		size, w.number(catalogObject), w.number(infoObject), id, start)
+		size, w.number(catalogObject), w.number(infoObject), digest[:16], start)
 }
 
 // numbers writes an array.

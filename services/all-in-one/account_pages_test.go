@@ -99,6 +99,9 @@ func TestAccountIsAccessible(t *testing.T) {
 		b.open(path)
 		b.accessible(path + ", signed in")
 	}
+	b.open("/account")
+	b.submit(`[action="/sign-out"] button`, ".strip.run")
+	b.accessible("signed out")
 	b.clean()
 	open := openSite(t, "--workers", "0").browse(t)
 	for _, path := range []string{"/account", "/sign-in"} {

@@ -82,7 +82,7 @@ func TestABrowserSignsInWithAKey(t *testing.T) {
 			t.Errorf("audit trail for an operator: got %d, want 403", status)
 		}
 		account := b.opened("/account", "with the role operator", "Replay dead letters", "This browser", "API key", "operator:ann-operator")
-		if strings.Contains(account, "Edit, discard") || strings.Contains(account, "ordersctl keys") || strings.Contains(account, key) {
+		if strings.Contains(account, "Edit, discard") || strings.Contains(account, "ordersctl keys") || strings.Contains(account, `class="env"`) || strings.Contains(account, key) {
 			t.Error("the account has what an operator may not do or see")
 		}
 		_, err := apikey.Revoke(k.path, id)
@@ -268,7 +268,7 @@ func TestSettingsAreKeptInTheBrowser(t *testing.T) {
 	s := setup(t, withPages(t))
 	b := s.reader(t, "")
 	b.opened("/account", "There is no sign-in here.", "See API keys", "Without sign-in there are no sessions.")
-	b.opened("/sign-in", "runs without sign-in", "Demo operator")
+	b.opened("/sign-in", "runs without sign-in", "Demo operator", `<span class="env">demo</span>`, "order-api ")
 	b.acted("/account", url.Values{"theme": {"dark"}}, `data-theme="dark"`, `data-keys="off"`, "were saved")
 	if body := b.acted("/account", url.Values{"theme": {"system"}, "keys": {"on"}}); strings.Contains(body, "data-theme") || strings.Contains(body, "data-keys") {
 		t.Error("the settings of before are kept")

@@ -9,6 +9,7 @@ import (
 
 	"example.com/orders/shared/look"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/serve"
 )
 
 // shape is a state's look: the class of its colour, and the inside of its glyph.
@@ -62,6 +63,7 @@ func functions(a *assets) template.FuncMap {
 		"took":    took,
 		"numbers": numbers,
 		"worker":  nameOf,
+		"version": serve.Version,
 		"mark":    markOf,
 		"change":  changeKind,
 		"part":    part,

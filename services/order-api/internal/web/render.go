@@ -41,6 +41,7 @@ type page struct {
 	Desk    bool   // the visitor may see dead letters
 	Dead    int    // dead orders, if the visitor may see dead letters
 	Ops     bool   // the visitor may see the state of the system
+	Demo    bool   // there is no sign-in: each visitor is the demo operator
 	Left    int    // seconds until the session ends if it is not used again; or 0: there is none
 }
 
@@ -111,6 +112,7 @@ func (p *Pages) fill(c echo.Context, v *page) {
 		// Without the read model the bar shows no number: the page itself says what is wrong.
 		v.Dead, _ = p.front.Dead(c)
 	}
+	v.Demo = v.Who == identity.DemoOperator()
 	v.Theme, v.NoKeys = looksOf(r)
 	v.Left, _ = p.left(c)
 }

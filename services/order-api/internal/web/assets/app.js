@@ -233,8 +233,8 @@ if (root.dataset.keys !== "off") {
   byID("keys").hidden = false;
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, dialog")) return;
-    const places = {s: "/", o: "/orders", p: "/ops", d: "/desk"};
-    if (Date.now() - go < 1500 && document.querySelector(`.places [href="${places[e.key]}"]`)) return void (location.href = places[e.key]);
+    const place = Date.now() - go < 1500 && [...document.querySelectorAll(".places a")].find(a => a.dataset.go === e.key);
+    if (place) return place.click();
     go = e.key === "g" ? Date.now() : 0;
     const rows = [...document.querySelectorAll("main .t tbody tr")].filter(row => row.querySelector("a[href]"));
     const search = byID("q") ?? byID("find");

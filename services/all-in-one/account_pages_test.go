@@ -62,8 +62,8 @@ func TestSignInAndOutWithAKey(t *testing.T) {
 			}
 			b.submit(".me a", "[value=all]")
 			b.has("h1 + .answer", "with the role operator")
-			b.submit("[name=theme][value=dark]", "[name=theme][value=dark]")
-			b.submit(`form[action="/account"] .btn`, "[data-theme=dark]")
+			b.choose("[name=theme][value=dark]", "[name=theme][value=dark]")
+			b.submit(`form[action="/account"] .btn`, `[name=theme][value=dark]`)
 			if got := js[string](b, "getComputedStyle(document.documentElement).colorScheme"); got != "dark" {
 				t.Errorf("the page is %s, want it dark", got)
 			}

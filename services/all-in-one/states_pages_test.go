@@ -13,21 +13,16 @@ import (
 	"example.com/orders/shared/embedded/inbox"
 )
 
-// TestOrdersAreAccessibleInEveryState checks orders that are retrying, waiting, cancelled, discarded, refunded, paid too much
+// TestOrdersAreAccessibleInEveryState checks orders that are retrying, waiting, cancelled, refunded, paid too much
 // and paid before the invoice. No worker runs while the browser looks, so that they stay as they are.
 func TestOrdersAreAccessibleInEveryState(t *testing.T) {
 	t.Parallel()
 	in := runInbox(t)
 	s := openSite(t, "--workers-as-processes", "--workers", "1", "--embedded", "broker", "--smtp", in.SMTPAddr())
 	worker := s.owners(t, 1, 0)[0]
-	states := map[string]string{"refunded": s.refunded(t), "overpaid": s.placed(t, "DE", "confirmed", ""), "discarded": s.placed(t, "AQ", "dead", ""), "cancelled": s.placed(t, "AQ", "dead", "")}
+	states := map[string]string{"refunded": s.refunded(t), "overpaid": s.placed(t, "DE", "confirmed", ""), "cancelled": s.placed(t, "AQ", "dead", "")}
 	_, err := s.api.Pay(t.Context(), states["overpaid"], client.Payment{Method: "card", Amount: client.Money{Amount: "900.00", Currency: "EUR"}, Reference: "ch-1", PaidAt: time.Now()}, patience)
 	must(t, err)
-	o, err := s.api.Order(t.Context(), states["discarded"])
-	must(t, err)
-	_, err = s.api.Discard(t.Context(), o.DeadLetter.ID, "It was a test")
-	must(t, err)
-	s.ends(t, states["discarded"], "discarded")
 	_, err = s.api.Cancel(t.Context(), states["cancelled"], "Not wanted any more")
 	must(t, err)
 	s.ends(t, states["cancelled"], "cancelled")
@@ -41,7 +36,7 @@ func TestOrdersAreAccessibleInEveryState(t *testing.T) {
 	for state, id := range states {
 		b.open("/orders/" + id)
 		b.has("main", map[string]string{
-			"refunded": "Refund 1", "overpaid": "More was paid than the order costs.", "discarded": "was closed", "cancelled": "is cancelled", "retrying": "Mail delayed", "waiting": "Mail waiting",
+			"refunded": "Refund 1", "overpaid": "More was paid than the order costs.", "cancelled": "is cancelled", "retrying": "Mail delayed", "waiting": "Mail waiting",
 			"prepaid": "A payment was received.",
 		}[state])
 		b.accessible("an order that is " + state)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Refund makes an order a refund: the price of its lines and shipping is paid back, and its document
@@ -17,8 +18,11 @@ type Refund struct {
 	Shipping Money   // net, the refunded part of the shipping price
 	Tax      Money   // VAT of lines and shipping
 	Invoice  Invoice // the corrected one, without Kept
-	PayBack  Money   // the part of the total that is paid back; the rest reduces what is still due
+	PayBack  Money   // the part of the total that is to be paid back
 	Method   string  // by which the order was paid, if that was one; or empty
+	Returned Money   // the part of the total that was paid back before; the rest reduces what is still due
+	// ReturnedAt is when the last of Returned was paid back; zero without any. UTC, seconds.
+	ReturnedAt time.Time
 }
 
 // Refund is the ID of an order's refund with a number. A client that refunds an order takes the next

@@ -35,6 +35,7 @@ import (
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/services/order-api/internal/vies"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/services/order-api/internal/web"
@@ -47,37 +48,6 @@ import (
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
 )
-
-// Settings are what an operator can set. Programs define a flag for each field.
-type Settings struct {
-	HTTP         string        // address of the API, as HOST:PORT
-	Data         string        // directory for data on disk; each process needs its own
-	Catalogue    string        // path of the product catalogue; or empty: the built-in example
-	SecretFile   string        // path of the key that order IDs are derived with; or empty: a file in Data
-	Secret       string        // the key itself, instead of SecretFile; or empty
-	Promise      time.Duration // backpressure; see intake.Config
-	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
-	Auth         string        // sign-in: AuthNone, AuthKeys or AuthOIDC; empty is AuthNone
-	APIKeys      string        // path of the file of API keys; or empty: there are none
-	Guests       bool          // whether somebody who has not signed in may place orders
-
-	OIDCIssuer           string   // OpenID Connect issuer whose tokens sign in; or empty: none
-	OIDCAudience         []string // accepted audiences of bearer tokens; or empty: OIDCClientID
-	OIDCClientID         string   // client at the issuer for sign-in with a browser; or empty: bearer tokens only
-	OIDCClientSecretFile string   // path of the file with the client secret; or empty: a public client
-	OIDCRoles            string   // path of the mapping from claims to roles; or empty: everybody is a customer
-	PublicURL            string   // scheme, host and port for browsers; or empty: the address, if it is a loopback address
-
-	TLSCert, TLSKey      string   // paths of certificate and key, for HTTPS; or empty
-	TrustedProxies       []string // networks of the proxies that may name the address of a client
-	RateLimit            int      // requests per second of one principal; zero is no limit
-	GuestRateLimit       int      // and of one address without credentials; zero is no limit
-	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
-
-	DLQTopics  []string          // dead-letter topics of other programs
-	ReplayTo   map[string]string // topic by dead-letter topic: where to replay to instead of what headers name
-	DLQWarning time.Duration     // how long before Kafka deletes such a dead letter a warning is logged
-}
 
 // Config is the configuration of Run.
 type Config struct {
@@ -137,7 +107,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
-		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
+		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs,
 	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
@@ -145,14 +115,14 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	auth.record(acts, cfg.Log)
-	replays, expiring, sums := cfg.jobs(k, v, d, shop.products.Price), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
+	replays, expiring, sums := cfg.jobs(k, v, d, shop.complete), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch, sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
-			Decisions: desk.NewDecisions(d, k.layout, shop.products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
+			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, shop.products, shop.card))
 	})
 }
@@ -182,6 +152,12 @@ type shop struct {
 	products *catalogue.Catalogue
 	card     *rates.Card // for quotes
 	pages    *web.Pages
+	vatIDs   intake.VATIDs // or nil: they are not checked
+}
+
+// complete checks postal codes and prices of an edited order, as those of a new one.
+func (s shop) complete(o *order.Order) []order.Invalid {
+	return append(s.places.Normalise(o), s.products.Price(o)...)
 }
 
 func (cfg *Config) shop() (s shop, err error) {
@@ -194,8 +170,23 @@ func (cfg *Config) shop() (s shop, err error) {
 	if s.card, err = rates.Load(cfg.RateCard); err != nil {
 		return s, fmt.Errorf("reading the rate card: %w", err)
 	}
+	if s.vatIDs, err = cfg.vatIDs(); err != nil {
+		return s, err
+	}
 	s.pages, err = web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
 	return s, err
+}
+
+// vatIDs checks VAT IDs, or is nil.
+func (cfg *Config) vatIDs() (intake.VATIDs, error) {
+	if cfg.VIES == "" {
+		return nil, nil
+	}
+	c, err := vies.New(cfg.VIES, cfg.VIESRequester, cfg.Log)
+	if err != nil {
+		return nil, fmt.Errorf("--vies: %w", err)
+	}
+	return c, nil
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

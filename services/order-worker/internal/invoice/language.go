@@ -26,6 +26,7 @@ type words struct {
 	Number    string `json:"number"`
 	Date      string `json:"date"`
 	Supply    string `json:"supply"`
+	Unplanned string `json:"on_dispatch"`
 	Order     string `json:"order"`
 	OrderDate string `json:"order_date"`
 	BuyerRef  string `json:"buyer_reference"`
@@ -61,6 +62,7 @@ type words struct {
 	AtOnce    string `json:"at_once"`
 	Account   string `json:"account"`
 	Reference string `json:"reference"`
+	CodeAlt   string `json:"code"`
 	Export    string `json:"export"`
 	Intra     string `json:"intra"`
 	Page      string `json:"page"`
@@ -77,12 +79,14 @@ type words struct {
 
 	// For what was paid, and what is paid back. The methods of payment follow a verb.
 	Paid         string `json:"paid"`
+	PaidBack     string `json:"paid_back"`
 	AmountDue    string `json:"amount_due"`
 	OverpaidBy   string `json:"overpaid_by"`
 	NothingDue   string `json:"nothing_due"`
 	Overpaid     string `json:"overpaid"`
 	Ask          string `json:"ask"`
 	PayBack      string `json:"pay_back"`
+	Returned     string `json:"returned"`
 	ClaimReduced string `json:"claim_reduced"`
 	Card         string `json:"card"`
 	PayPal       string `json:"paypal"`

@@ -115,7 +115,7 @@ func refund(t *rapid.T, o *order.Order) {
 	o.Refund = &order.Refund{
 		Of: o.ID, Number: 1 + count(t, "number", 9), Key: "ab", Reason: text(t, "reason"), Shipping: order.EUR.Cents(int64(count(t, "shipping", 1e6))),
 		Tax: order.EUR.Cents(int64(count(t, "tax", 1e6))), Invoice: order.Invoice{
-			Number: "INV-7KQ2MX-03-0000123", IssuedAt: instant(t, "invoiced"), VATTable: "2026-09-29", Language: "de",
+			Number: "INV-7KQ2MX-03-0000123", IssuedAt: instant(t, "invoiced"), VATTable: "2026-09-29", Language: "de", Dispatch: instant(t, "dispatched"),
 			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: net}}, Net: net, Tax: net, Total: net,
 		},
 	}
@@ -153,7 +153,7 @@ func drawProgress(t *rapid.T) order.Progress {
 	}
 	if rapid.Bool().Draw(t, "invoiced") {
 		p.Invoice = &order.Invoice{
-			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29", Language: rapid.SampledFrom([]string{"", "uk"}).Draw(t, "language"),
+			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29", Language: rapid.SampledFrom([]string{"", "uk"}).Draw(t, "language"), Dispatch: instant(t, "dispatched"),
 			Net: euros(t, "net"), Tax: euros(t, "tax"), Total: euros(t, "total"),
 		}
 		for range count(t, "taxes", 3) {
@@ -215,7 +215,8 @@ func drawState(t *rapid.T) order.State {
 		kafkatest.Force(&s, order.Change{
 			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Retrying, order.Dead, "newer"}).Draw(t, "status"),
 			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
-			Job: rapid.SampledFrom([]string{"", "job_1"}).Draw(t, "job"),
+			Job:    rapid.SampledFrom([]string{"", "job_1"}).Draw(t, "job"),
+			Worker: rapid.SampledFrom([]string{"", "vm-1/6527 1.8.1"}).Draw(t, "worker"),
 		})
 	}
 	if rapid.Bool().Draw(t, "has a dead letter") {

@@ -33,7 +33,7 @@ func (s *Step) content(w *order.Work) *document.Content {
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
-		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement),
+		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement), CodeAlt: p.CodeAlt,
 		Notes: p.exemptions(), BoxNote: p.Box,
 		Footer: p.footer(), Page: p.page,
 		Attachment: einvoice.Write(s.data(w)),
@@ -76,10 +76,14 @@ func (p *pages) facts() [][2]string {
 	if !p.subject.placed.IsZero() {
 		placed = p.Language.Date(p.subject.placed)
 	}
+	supply := p.Unplanned
+	if !p.subject.supplied.IsZero() {
+		supply = p.Language.Date(p.subject.supplied)
+	}
 	return [][2]string{
 		{p.words.Number, p.invoice.Number},
 		{p.words.Date, p.Language.Date(p.invoice.IssuedAt)},
-		{p.Supply, p.Language.Date(p.subject.supplied)},
+		{p.Supply, supply},
 		{p.Order, p.order.Number()},
 		{p.OrderDate, placed},
 		{p.BuyerRef, p.order.BuyerReference},

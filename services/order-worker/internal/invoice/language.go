@@ -26,6 +26,7 @@ type words struct {
 	Number    string `json:"number"`
 	Date      string `json:"date"`
 	Supply    string `json:"supply"`
+	Unplanned string `json:"on_dispatch"`
 	Order     string `json:"order"`
 	OrderDate string `json:"order_date"`
 	BuyerRef  string `json:"buyer_reference"`
@@ -61,6 +62,7 @@ type words struct {
 	AtOnce    string `json:"at_once"`
 	Account   string `json:"account"`
 	Reference string `json:"reference"`
+	CodeAlt   string `json:"code"`
 	Export    string `json:"export"`
 	Intra     string `json:"intra"`
 	Page      string `json:"page"`

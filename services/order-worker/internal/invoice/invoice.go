@@ -7,9 +7,15 @@
 //
 // # Arithmetic
 //
-// Prices are net. Lines and shipping add up to the net amount, and net and VAT to the total,
+// Prices are net, or include VAT. Lines and shipping add up to the net amount, and net and VAT to the total,
 // exactly. The VAT of a rate is computed from the summed net, not from rounded lines, and rounded
 // half away from zero to a cent.
+//
+// Prices that include VAT are those of every supply that is taxed, at whatever rate: what the shop shows is
+// the total, and its VAT is computed from that total. (So it can differ by a cent from the rate of the net
+// amount, which BR-CO-17 of EN 16931 allows: not every total is a net amount and its VAT.) A supply that is
+// not taxed, an export or an intra-community supply, costs the price without the VAT that the seller charges
+// at home: that is the VAT which is refunded or not due, and the seller is left with the same net amount.
 //
 // All lines and shipping have one category and rate: those that package vat decides for the day of the
 // issue. The progress records them, with the version of the VAT table: a later attempt, and the credit
@@ -50,6 +56,7 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,14 +139,21 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
 		return nil, errors.New("planning invoice: shipping has no price")
 	}
-	net, err := add(w.Order.Lines, w.Progress.Shipping.Price)
+	prices, err := add(w.Order.Lines, w.Progress.Shipping.Price)
 	if err != nil {
 		return nil, fmt.Errorf("planning invoice: %w", err)
 	}
 	issued := s.now()
 	buyer, billed := w.Order.Buyer()
 	ruling := s.vat.Rule(vat.Supply{Seller: s.seller.place(), Buyer: buyer, To: w.Order.ShipTo, On: issued})
-	tax := net.Percent(ruling.Rate)
+	net, tax, included := prices, prices.Percent(ruling.Rate), 0
+	if w.Order.Gross {
+		included = cmp.Or(ruling.Rate, s.vat.Home(s.seller.place(), issued))
+		net = prices.Plus(prices.Included(included).Times(-1))
+		if tax = (order.EUR.Cents(0)); ruling.Rate > 0 {
+			tax = prices.Plus(net.Times(-1))
+		}
+	}
 	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: issued,
@@ -150,6 +164,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 		Tax:      tax,
 		Total:    net.Plus(tax),
 		Payments: len(w.Payments),
+		Included: included,
 	}, nil
 }
 
@@ -175,7 +190,7 @@ func (s *Step) Do(_ context.Context, w *order.Work) error {
 func add(lines []order.Line, more ...order.Money) (order.Money, error) {
 	sum := order.EUR.Cents(0)
 	for _, l := range lines {
-		more = append(more, l.Net())
+		more = append(more, l.Price())
 	}
 	for _, m := range more {
 		if m.Currency != "" && m.Currency != order.EUR {

@@ -37,31 +37,26 @@ type Amount struct {
 	Net    Money
 }
 
-// Statement returns the amounts of the planned document. Net prices are stated as they are.
+// Statement returns the amounts of the order's document. Before it is planned they are as placed, and the
+// net amounts are those of net prices.
 //
 // Gross prices are stated as they are if VAT is charged, and net otherwise. The net amounts of rows add up
 // to the net amount of the document, because each is the net amount of all rows up to it, less that of the
 // rows before it. So it can differ by a cent from the net amount of the row alone.
 func (w *Work) Statement() Statement {
-	i, o := w.Progress.Invoice, w.Order
-	taxed := slices.ContainsFunc(i.Taxes, func(t Tax) bool { return t.Rate > 0 })
-	s := Statement{Gross: o.Gross && taxed, gross: o.Gross, all: o.ItemsTotal(), net: i.Net}
-	shipping, _ := w.Shipping()
-	if shipping != nil {
-		s.all = s.all.Plus(shipping.Price)
-	}
+	s, shipping := w.statement()
 	upTo, before := Money{}, Money{}
 	row := func(price Money) Amount {
 		upTo = upTo.Plus(price)
 		sum := s.share(upTo)
 		net := sum.Plus(before.Times(-1))
 		before = sum
-		if !s.Gross {
-			return Amount{net, net}
+		if s.Gross {
+			return Amount{price, net}
 		}
-		return Amount{price, net}
+		return Amount{net, net}
 	}
-	for _, l := range o.Lines {
+	for _, l := range w.Order.Lines {
 		s.Lines = append(s.Lines, row(l.Price()))
 	}
 	if shipping != nil {
@@ -70,8 +65,27 @@ func (w *Work) Statement() Statement {
 	return s
 }
 
+// statement is a statement without its rows.
+func (w *Work) statement() (s Statement, shipping *Shipping) {
+	s, taxes := Statement{gross: w.Order.Gross, all: w.Order.ItemsTotal()}, []Tax(nil)
+	if shipping, _ = w.Shipping(); shipping != nil {
+		s.all = s.all.Plus(shipping.Price)
+	}
+	switch {
+	case w.Order.Refund != nil:
+		taxes, s.net = w.Order.Refund.Invoice.Taxes, w.Order.Refunded()
+	case w.Progress.Invoice != nil:
+		taxes, s.net = w.Progress.Invoice.Taxes, w.Progress.Invoice.Net
+	default:
+		s.Gross, s.net = s.gross, s.all
+		return s, shipping
+	}
+	s.Gross = s.gross && slices.ContainsFunc(taxes, func(t Tax) bool { return t.Rate > 0 })
+	return s, shipping
+}
+
 // State returns a part of the price of a row as the document states it, such as a surcharge.
-func (s *Statement) State(part Money) Money {
+func (s Statement) State(part Money) Money {
 	if s.Gross {
 		return part
 	}
@@ -79,7 +93,7 @@ func (s *Statement) State(part Money) Money {
 }
 
 // share is the net part of prices.
-func (s *Statement) share(prices Money) Money {
+func (s Statement) share(prices Money) Money {
 	if !s.gross || s.all.Minor == 0 {
 		return prices
 	}
@@ -87,7 +101,7 @@ func (s *Statement) share(prices Money) Money {
 }
 
 // Items is the sum of the lines, as stated.
-func (s *Statement) Items() Amount {
+func (s Statement) Items() Amount {
 	sum := Amount{EUR.Cents(0), EUR.Cents(0)}
 	for _, l := range s.Lines {
 		sum.Stated, sum.Net = sum.Stated.Plus(l.Stated), sum.Net.Plus(l.Net)

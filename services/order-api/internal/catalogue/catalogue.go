@@ -1,4 +1,5 @@
-// Package catalogue reads the products of the shop from a YAML file: names, prices, weights and sizes.
+// Package catalogue reads the products of the shop from a YAML file: names, prices, weights and
+// sizes.
 //
 // The default, catalogue.yaml, documents the format. The API reads its catalogue once, at the
 // start. Clients do not send prices: Price fills the lines of an order when it is placed. The order
@@ -63,8 +64,7 @@ func (c *Catalogue) Gross() bool { return c.gross }
 func (c *Catalogue) Products() []Product { return slices.Clone(c.products) }
 
 // Price sets name, unit price, weight and size of each line of an order by its SKU, and whether its
-// prices include VAT. It returns a
-// fault for each line with an unknown SKU, and does not change that line.
+// prices include VAT. It returns a fault for each line with an unknown SKU, and does not change that line.
 func (c *Catalogue) Price(o *order.Order) []order.Invalid {
 	o.Gross = c.gross
 	var unknown []order.Invalid

@@ -192,8 +192,8 @@ func parseOrder(data []byte) (order.Order, error) {
 		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, v.ID)
 	}
 	gross, ok := order.ParsePrices(v.Prices)
-	if !ok {
-		return order.Order{}, fmt.Errorf("%w: prices %.40q", ErrUndecodable, v.Prices)
+	if !ok || gross && v.Schema < inclVAT { // a worker of that version would add VAT
+		return order.Order{}, fmt.Errorf("%w: prices %.40q with schema %d", ErrUndecodable, v.Prices, v.Schema)
 	}
 	o := order.Order{
 		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,

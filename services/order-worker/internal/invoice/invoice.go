@@ -7,15 +7,15 @@
 //
 // # Arithmetic
 //
-// Prices are net, or include VAT. Lines and shipping add up to the net amount, and net and VAT to the total,
+// Prices are net. Lines and shipping add up to the net amount, and net and VAT to the total,
 // exactly. The VAT of a rate is computed from the summed net, not from rounded lines, and rounded
 // half away from zero to a cent.
 //
-// Prices that include VAT are those of every supply that is taxed, at whatever rate: what the shop shows is
-// the total, and its VAT is computed from that total. (So it can differ by a cent from the rate of the net
-// amount, which BR-CO-17 of EN 16931 allows: not every total is a net amount and its VAT.) A supply that is
-// not taxed, an export or an intra-community supply, costs the price without the VAT that the seller charges
-// at home: that is the VAT which is refunded or not due, and the seller is left with the same net amount.
+// The prices of a gross order include VAT. If VAT is charged, at whatever rate, lines and shipping add
+// up to the total. The VAT is computed from the total, and rounded; the net amount is the rest. So the
+// VAT can differ by a cent from the rate of the net amount, which BR-CO-17 of EN 16931 allows: not every
+// total is a net amount and its VAT. If no VAT is charged, the total is that of the prices without the
+// VAT that the seller charges at home, so that the seller has the net amount of a sale at home.
 //
 // All lines and shipping have one category and rate: those that package vat decides for the day of the
 // issue. The progress records them, with the version of the VAT table: a later attempt, and the credit
@@ -149,10 +149,11 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	net, tax, included := prices, prices.Percent(ruling.Rate), 0
 	if w.Order.Gross {
 		included = cmp.Or(ruling.Rate, s.vat.Home(s.seller.place(), issued))
-		net = prices.Plus(prices.Included(included).Times(-1))
-		if tax = (order.EUR.Cents(0)); ruling.Rate > 0 {
-			tax = prices.Plus(net.Times(-1))
-		}
+		tax = prices.Included(included)
+		net = prices.Plus(tax.Times(-1))
+	}
+	if ruling.Rate == 0 {
+		tax = order.EUR.Cents(0)
 	}
 	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),

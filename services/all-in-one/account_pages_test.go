@@ -31,6 +31,7 @@ func openSigned(t *testing.T, role string) (s *site, text string) {
 	text = key(t, file, role)
 	admin := key(t, file, "admin")
 	s = openSite(t, "--workers", "0", "--auth", "keys", "--api-keys", file)
+	s.admin = admin
 	var err error
 	s.api, err = client.New(s.url, http.DefaultClient).WithToken(admin, false)
 	must(t, err)
@@ -60,8 +61,8 @@ func TestSignInAndOutWithAKey(t *testing.T) {
 			}
 			b.submit(".me a", "[value=all]")
 			b.has("h1 + .answer", "with the role operator")
-			b.submit("[name=theme][value=dark]", "[name=theme][value=dark]")
-			b.submit(`form[action="/account"] .btn`, "[data-theme=dark]")
+			b.choose("[name=theme][value=dark]", "[name=theme][value=dark]")
+			b.submit(`form[action="/account"] .btn`, `[name=theme][value=dark]`)
 			if got := js[string](b, "getComputedStyle(document.documentElement).colorScheme"); got != "dark" {
 				t.Errorf("the page is %s, want it dark", got)
 			}

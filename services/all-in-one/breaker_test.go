@@ -176,7 +176,7 @@ func (b *tab) kills(one, other int, scripts bool) {
 // breaksMail lets 100 orders wait for the mail server, until it works again.
 func (b *tab) breaksMail(scripts bool) {
 	b.t.Helper()
-	b.submit("#break [value=down]", "#break [value=down]:checked")
+	b.choose("#break [value=down]", "#break [value=down]:checked")
 	b.submit("#break form[action$=mail] .btn", "#break [role=status]")
 	b.submit(`#break form:has([value="100"]) .btn`, "#break [role=status]")
 	if !scripts {
@@ -186,7 +186,7 @@ func (b *tab) breaksMail(scripts bool) {
 		b.open("/ops")
 	}
 	b.await(`/Mail server is down.* orders waiting/.test(document.querySelector("#head .answer").textContent)`)
-	b.submit("#break [value=works]", "#break [value=works]:checked")
+	b.choose("#break [value=works]", "#break [value=works]:checked")
 	b.submit("#break form[action$=mail] .btn", "#break [role=status]")
 	b.site.becomes(b.t, "all orders are confirmed", func(now system.Stats) bool {
 		return unfinished(now) == 0 && len(now.Dependencies) > 0 && now.Dependencies[0].State == "closed"

@@ -76,7 +76,7 @@ func (b *tab) repairs(id string) {
 func (b *tab) replays(id string, scripts bool) {
 	b.t.Helper()
 	b.open("/desk/dead-letters")
-	b.submit(`.letters [value="`+id+`"]`, ".letters")
+	b.choose(`.letters [value="`+id+`"]`, ".letters")
 	b.submit(`.letters + .more button`, "#start")
 	b.submit(`[value=start]`, "#sum")
 	if scripts {
@@ -128,7 +128,7 @@ func TestDeskIsAccessible(t *testing.T) {
 	b.submit("[value=save]", ".strip.dead")
 	b.accessible("faults of the editor")
 	b.open("/desk/groups/" + l.Cause)
-	b.submit(`a[href$="#f-patch"]`, "#f-patch") // the browser opens what it leads to
+	b.choose(`a[href$="#f-patch"]`, "#f-patch") // the browser opens what it leads to
 	js[int](b, `document.querySelector("#f-patch").value = '[{"op": "replace", "path": "/ship_to/country", "value": "DE"}]', 0`)
 	b.submit("[value=preview]", "#preview")
 	b.has("#preview", "would change")

@@ -75,8 +75,8 @@ func TestDeskByKeyboard(t *testing.T) {
 		t.Errorf("the focus is in %q, want the search", got)
 	}
 	b.open("/account")
-	b.submit("[name=keys]", "[name=keys]")
-	b.submit(`form[action="/account"] .btn`, "[data-keys=off]")
+	b.choose("[name=keys]", "[name=keys]")
+	b.submit(`form[action="/account"] .btn`, "[name=keys]")
 	b.open("/desk")
 	b.presses("j", "?")
 	if js[bool](b, `document.querySelector("#help").open || document.activeElement != document.body`) {

@@ -42,7 +42,7 @@ type kit struct {
 const patience = 30 * time.Second
 
 // soon bounds the time to start a program, and to stop it while no mail is slow.
-const soon = slowdown * 15 * time.Second
+const soon = 30 * time.Second
 
 // runStories runs all stories on the embedded broker, or on the Kafka that start returns.
 func runStories(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {

@@ -19,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
@@ -49,7 +48,7 @@ func main() {
 type settings struct {
 	config.Kafka
 	config.Access
-	API    apiFlags        `embed:""`
+	API    api.Settings    `embed:""`
 	Worker worker.Settings `embed:""`
 	telemetry.Log
 
@@ -58,36 +57,6 @@ type settings struct {
 	Workers  int      `env:"ORDERS_WORKERS" default:"2" help:"Number of workers to start. Others can join the same group. 0: none."`
 	Apart    bool     `name:"workers-as-processes" env:"ORDERS_WORKERS_AS_PROCESSES" help:"Run each worker in a process of its own, so that it can be killed, and show Break it on the page /ops, unless --allow-remote is set. A worker that ends is not started again. Default: all in this process; if one fails, the program ends."`
 	Sample   string   `env:"ORDERS_SAMPLE" type:"existingfile" placeholder:"FILE" help:"File of orders to place at the start (JSON, NDJSON or CSV). Orders with an idempotency key are placed once, however often you start."`
-}
-
-// apiFlags has a flag for each field of api.Settings, as in order-api.
-type apiFlags struct {
-	HTTP                 string            `name:"http" env:"ORDERS_HTTP" default:"127.0.0.1:8080" help:"Address of the HTTP API and its documentation."`
-	Data                 string            `env:"ORDERS_DATA" default:".data" help:"Directory for data on disk. Each process needs its own."`
-	Catalogue            string            `env:"ORDERS_CATALOGUE" placeholder:"FILE" help:"Product catalogue (YAML). Default: a built-in example."`
-	SecretFile           string            `env:"ORDERS_SECRET_FILE" placeholder:"FILE" help:"File with the secret key that order IDs are derived from; the same for all instances. ORDERS_SECRET can be the key instead of a file. Default: a file in --data, created at the first start."`
-	Secret               string            `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
-	Promise              time.Duration     `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
-	PerRecipient         int               `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
-	Auth                 string            `env:"ORDERS_AUTH" enum:"none,keys,oidc" default:"none" help:"Sign-in: none (a request without credentials may do everything; loopback addresses only), keys (API keys), or oidc (also an OpenID Connect issuer)."`
-	APIKeys              string            `name:"api-keys" env:"ORDERS_API_KEYS" placeholder:"FILE" help:"File of API keys (YAML), as ordersctl keys writes it. It is read again within a second when it changes."`
-	Guests               bool              `env:"ORDERS_GUESTS" help:"Let people place orders without sign-in."`
-	OIDCIssuer           string            `name:"oidc-issuer" env:"ORDERS_OIDC_ISSUER" placeholder:"URL" help:"OpenID Connect issuer whose tokens sign in. Default: none."`
-	OIDCAudience         []string          `name:"oidc-audience" env:"ORDERS_OIDC_AUDIENCE" placeholder:"NAME" help:"Accept bearer tokens of the issuer for these audiences. Default: the client ID."`
-	OIDCClientID         string            `name:"oidc-client-id" env:"ORDERS_OIDC_CLIENT_ID" placeholder:"ID" help:"Client ID of this program at the issuer, for sign-in with a browser. Default: bearer tokens only."`
-	OIDCClientSecretFile string            `name:"oidc-client-secret-file" env:"ORDERS_OIDC_CLIENT_SECRET_FILE" placeholder:"FILE" help:"File with the client secret. Default: a public client, without secret."`
-	OIDCRoles            string            `name:"oidc-roles" env:"ORDERS_OIDC_ROLES" placeholder:"FILE" help:"Which values of which claim have which role (YAML). Default: everybody is a customer."`
-	PublicURL            string            `name:"public-url" env:"ORDERS_PUBLIC_URL" placeholder:"URL" help:"Scheme, host and port under which browsers reach the API. The issuer must allow the redirect URI URL/sign-in/callback. Default: the address of the API, if it is a loopback address."`
-	TLSCert              string            `name:"tls-cert" env:"ORDERS_TLS_CERT" type:"path" placeholder:"FILE" help:"Certificate chain for HTTPS (PEM), read again when it changes. Default: HTTP."`
-	TLSKey               string            `name:"tls-key" env:"ORDERS_TLS_KEY" type:"path" placeholder:"FILE" help:"Private key of --tls-cert (PEM)."`
-	TrustedProxies       []string          `name:"trusted-proxies" env:"ORDERS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of reverse proxies. Only they may name the address of a client, with X-Forwarded-For or Forwarded."`
-	RateLimit            int               `name:"rate-limit" env:"ORDERS_RATE_LIMIT" default:"1000" help:"Requests per second of one principal, and twice as many at once; refuse more with 429. 0: no limit."`
-	GuestRateLimit       int               `name:"guest-rate-limit" env:"ORDERS_GUEST_RATE_LIMIT" default:"50" help:"Requests per second without credentials from one address, and twice as many at once. 0: no limit."`
-	MaxStreams           int               `name:"max-streams" env:"ORDERS_MAX_STREAMS" default:"5000" help:"Concurrent event streams: at most half of them for one principal, and a twentieth for one address without credentials. 0: no limit."`
-	MaxWaits             int               `name:"max-waits" env:"ORDERS_MAX_WAITS" default:"2000" help:"Concurrent requests that wait for their order (Prefer: wait), shared as --max-streams. 0: no limit."`
-	DLQTopics            []string          `name:"dlq-topic" env:"ORDERS_DLQ_TOPIC" placeholder:"TOPIC" help:"Dead-letter topics of other programs: list and replay their dead letters, too. Default: none."`
-	ReplayTo             map[string]string `name:"replay-to" env:"ORDERS_REPLAY_TO" mapsep:"," placeholder:"FROM=TO" help:"Replay the dead letters of --dlq-topic FROM to topic TO, instead of the topic that their headers name."`
-	DLQWarning           time.Duration     `name:"dlq-warning" env:"ORDERS_DLQ_WARNING" default:"24h" help:"Log a warning this long before Kafka deletes a dead letter of --dlq-topic that is not replayed or discarded."`
 }
 
 // Validate is called by config.Parse.
@@ -155,7 +124,7 @@ func (d *demo) open(ctx context.Context) error {
 		d.kafka.Brokers = []string{d.broker.Addr()}
 	}
 	if slices.Contains(d.Embedded, "inbox") {
-		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Shop: d.API.shop(), Access: d.Access, Log: d.log})
+		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Shop: d.shop(), Access: d.Access, Log: d.log})
 		if errors.Is(err, inbox.ErrInUse) {
 			err = config.Hint(err, ownFolder)
 		}
@@ -170,7 +139,7 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.createKeys(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.API.shop())
+	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.shop())
 	d.processes = &processes{settings: workerSettings{d.Kafka, d.Access, d.Worker, d.Log}, log: d.log, stderr: d.stderr, running: map[int]*process{}}
 	d.processes.settings.Kafka.Brokers = d.kafka.Brokers
 	if d.Apart && !d.AllowRemote && (d.API.Auth == api.AuthNone || len(d.keys) > 0) {
@@ -183,16 +152,16 @@ func (d *demo) open(ctx context.Context) error {
 
 // shop is the default of --shop-url: mails link to the page of the order. It is empty when the port of
 // the address is not known yet.
-func (f *apiFlags) shop() string {
-	if host, port, err := net.SplitHostPort(f.HTTP); err != nil || host == "" || port == "0" {
+func (s *settings) shop() string {
+	if host, port, err := net.SplitHostPort(s.API.HTTP); err != nil || host == "" || port == "0" {
 		return ""
 	}
-	return f.scheme() + f.HTTP
+	return s.scheme() + s.API.HTTP
 }
 
 // scheme is the beginning of the URL of the API.
-func (f *apiFlags) scheme() string {
-	if f.TLSCert != "" {
+func (s *settings) scheme() string {
+	if s.API.TLSCert != "" {
 		return "https://"
 	}
 	return "http://"
@@ -253,7 +222,7 @@ func (d *demo) runWorkers(ctx context.Context) error {
 
 func (d *demo) runAPI(ctx context.Context) error {
 	cfg := api.Config{
-		Settings: api.Settings(d.API), RateCard: d.Worker.RateCard, Group: d.Worker.Group,
+		Settings: d.API, RateCard: d.Worker.RateCard, Group: d.Worker.Group,
 		Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log,
 	}
 	cfg.Data = d.folder("view")
@@ -264,7 +233,7 @@ func (d *demo) runAPI(ctx context.Context) error {
 		cfg.Inbox = "http://" + d.inbox.HTTPAddr() + "/"
 	}
 	cfg.Listening = func(address string) {
-		d.url = d.API.scheme() + address
+		d.url = d.scheme() + address
 		close(d.listening)
 	}
 	if d.breaker != nil {

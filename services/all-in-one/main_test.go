@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/orders/services/order-api/api"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/golden"
 )
@@ -78,11 +79,11 @@ func TestMailsLinkToThePageOfTheOrder(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:8080": "http://127.0.0.1:8080", "[::1]:80": "http://[::1]:80", "127.0.0.1:0": "", ":8080": "", "nonsense": "",
 	} {
-		if got := (&apiFlags{HTTP: address}).shop(); got != want {
+		if got := (&settings{API: api.Settings{HTTP: address}}).shop(); got != want {
 			t.Errorf("%s: got %q, want %q", address, got, want)
 		}
 	}
-	if got := (&apiFlags{HTTP: "127.0.0.1:8080", TLSCert: "cert.pem"}).shop(); got != "https://127.0.0.1:8080" {
+	if got := (&settings{API: api.Settings{HTTP: "127.0.0.1:8080", TLSCert: "cert.pem"}}).shop(); got != "https://127.0.0.1:8080" {
 		t.Errorf("with a certificate: got %q, want HTTPS", got)
 	}
 }

@@ -81,6 +81,9 @@ func isDigits(text string) bool {
 // postalCode returns a code in the one form that an order has: that of the country, with its
 // separators, or the text in upper case with single spaces if it is no code of the country.
 func (c *Country) postalCode(code string) string {
+	if isDigits(code) && isDigits(c.form) {
+		return code
+	}
 	bare := Bare(c.Code, code)
 	if c.postal != nil && bare != "" {
 		prefix := c.prefix()
@@ -164,6 +167,9 @@ func prefixes(country string) []string {
 // digit is the value of a decimal digit of any script, or -1. The digits of a script follow each
 // other.
 func digit(r rune) int {
+	if r <= unicode.MaxASCII {
+		return strings.IndexRune("0123456789", r)
+	}
 	for d := range rune(10) {
 		if unicode.Is(unicode.Nd, r) && !unicode.Is(unicode.Nd, r-d-1) {
 			return int(d)

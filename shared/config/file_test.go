@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,5 +76,47 @@ func TestFaultInALongFileIsFoundQuickly(t *testing.T) {
 	_, err := config.LoadYAML("", []byte(text), new([]string), nil)
 	if took := time.Since(begun); err == nil || !strings.Contains(err.Error(), ":10001:") || took > 10*time.Second {
 		t.Errorf("got %v after %s, want line 10001 within seconds", err, took)
+	}
+}
+
+func TestReplacedFileIsWholeAndItsOwners(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	uid := os.Getuid()
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if uid == 0 { // only root can give a file to another user
+		uid = 1234
+		if err := os.Chown(path, uid, uid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := config.ReplaceFile(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	info, err2 := os.Stat(path)
+	left, err3 := os.ReadDir(filepath.Dir(path))
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if string(text) != "new" || info.Mode().Perm() != 0o600 || !ok || int(owner.Uid) != uid || len(left) != 1 {
+		t.Errorf("got %q, mode %s, owner %d, %d files; want new, 0600, %d, one file", text, info.Mode(), owner.Uid, len(left), uid)
+	}
+}
+
+func TestReplacingADirectoryLeavesNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "taken", "content"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := config.ReplaceFile(filepath.Join(dir, "taken"), nil); err == nil {
+		t.Error("a directory was replaced by a file")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("got %v, %v; want the directory alone", left, err)
 	}
 }

@@ -35,7 +35,7 @@ func Append(ctx context.Context, cl *kgo.Client, topic string, partition int32, 
 	}
 }
 
-// perRecord is more than a record takes in a batch besides its bytes.
+// perRecord is more than a record adds to a batch, apart from its bytes.
 const perRecord = 100
 
 // Size is at most how many bytes a record takes in a batch of its own, before compression.

@@ -111,6 +111,16 @@ func (w *Work) Stated() []Payment {
 	return w.Payments[:min(w.Progress.Invoice.Payments, len(w.Payments))]
 }
 
+// Settled returns the payments that the invoice of a planned order states, with their times in a zone, and what it
+// asks for beyond them: below zero if too much was paid.
+func (w *Work) Settled(zone *time.Location) (paid []Payment, due Money) {
+	paid = slices.Clone(w.Stated())
+	for i, p := range paid {
+		paid[i].PaidAt = p.PaidAt.In(zone)
+	}
+	return paid, w.Progress.Invoice.Total.Plus(Received(paid).Times(-1))
+}
+
 // Balance compares what an order costs with what was received for it. All amounts are gross, in euros,
 // and not negative.
 type Balance struct {

@@ -1,54 +1,43 @@
 package pdfa
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"unicode/utf16"
 )
 
-// Font is a TrueType subset that Seal embeds in place of a standard font of gofpdf. Text in it is
-// written as codes of two bytes, the numbers of its glyphs.
+// Font is a TrueType subset that Seal embeds. Text in it is written as codes of two bytes, the numbers
+// of its glyphs.
 type Font struct {
-	Placeholder string // its name in gofpdf
-	Name        string // unique in the document
-	Ascent      int    // this and all measures below in thousandths of the font size
-	Descent     int
-	CapHeight   int
-	Stem        int
-	Box         [4]int
-	Widths      []int    // by code
-	Texts       []string // by code: the text to search and copy; empty for code 0, and for parts of a letter
-	Program     []byte   // the font file
+	Resource  string // its name in the content of the pages
+	Name      string // unique in the document
+	Ascent    int    // this and all measures below in thousandths of the font size
+	Descent   int
+	CapHeight int
+	Stem      int
+	Box       [4]int
+	Widths    []int    // by code
+	Texts     []string // by code: the text to search and copy; empty for code 0, and for parts of a letter
+	Program   []byte   // the font file
 }
 
-// placeholder is the object that gofpdf writes for a standard font.
-func (f Font) placeholder(number int) []byte {
-	return fmt.Appendf(nil, "%d 0 obj\n<</Type /Font\n/BaseFont /%s\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>\nendobj\n", number, f.Placeholder)
-}
-
-// remove removes the placeholder of a font from a document and returns its object number.
-func (p *parsed) remove(document []byte, f Font) (int, error) {
-	for i, offset := range p.offsets {
-		old := f.placeholder(i + 1)
-		if bytes.HasPrefix(document[offset:], old) {
-			p.removed = append(p.removed, span{offset, offset + len(old)})
-			return i + 1, nil
-		}
+// resources writes the resources of all pages: the fonts.
+func (w *writer) resources(fonts []Font) {
+	w.offsets[resourcesObject-1] = len(w.out)
+	w.out = append(w.out, "2 0 obj\n<< /Font <<"...)
+	for i, f := range fonts {
+		w.out = fmt.Appendf(w.out, " /%s %d 0 R", f.Resource, len(w.offsets)+1+i*fontObjects)
 	}
-	return 0, fmt.Errorf("%w: no font %q", ErrNotGofpdf, f.Placeholder)
+	w.out = append(w.out, " >> >>\nendobj\n"...)
 }
 
-// span is a part of a document.
-type span struct{ begin, end int }
+// fontObjects is how many objects a font has.
+const fontObjects = 5
 
-// embed writes the objects of a font: one under the number of its placeholder, which pages refer
-// to, and four more.
-func (w *writer) embed(number int, f Font, program stream) {
-	next := len(w.offsets) + 1
-	w.offsets[number-1] = len(w.out)
-	w.out = fmt.Appendf(w.out, "%d 0 obj\n<< /Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H"+
-		" /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>\nendobj\n", number, f.Name, next, next+1)
+// embed writes the objects of a font.
+func (w *writer) embed(f Font, program stream) {
+	next := len(w.offsets) + 2
+	w.object("<< /Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>", f.Name, next, next+1)
 	w.object("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"+
 		" /CIDToGIDMap /Identity /FontDescriptor %d 0 R /W [0 %s] >>", f.Name, next+2, numbers(f.Widths))
 	w.stream("", f.unicode())

@@ -1,11 +1,11 @@
 // Package pdfa makes hybrid invoices (Factur-X, ZUGFeRD): a PDF/A-3b for people, with the invoice
 // attached as XML for programs. It also extracts the XML.
 //
-// Seal reads documents of gofpdf only. It keeps their objects, but replaces the catalog and the
-// document information, which gofpdf writes last, and the fonts that it is given: gofpdf takes as
-// long to read a font as for everything else. The caller meets the other requirements of PDF/A:
-// every font embedded, no transparency, no encryption. Extract reads documents of Seal only; it
-// does not search or repair.
+// Seal reads documents of gofpdf only. It keeps their pages, and replaces the catalog, the document
+// information and the resources. The pages have no fonts and images of gofpdf, which takes as long to
+// read a font as for everything else: they name the fonts that Seal embeds. The caller meets the other
+// requirements of PDF/A: no transparency, no encryption. Extract reads documents of Seal only; it does
+// not search or repair.
 //
 // The same input gives the same bytes. The file ID is derived from the XML, which contains the
 // invoice number.
@@ -82,18 +82,16 @@ func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([
 	if err != nil {
 		return nil, err
 	}
-	numbers, size := make([]int, len(fonts)), len(document)
-	for i, f := range fonts {
-		if numbers[i], err = p.remove(document, f); err != nil {
-			return nil, err
-		}
+	size := len(document)
+	for _, f := range fonts {
 		size += len(f.Program) + 24*len(f.Widths) + 1500
 	}
 	packed := s.pack(invoice)
 	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
 	w.keep(document, p)
-	for i, f := range fonts {
-		w.embed(numbers[i], f, s.program(f))
+	w.resources(fonts)
+	for _, f := range fonts {
+		w.embed(f, s.program(f))
 	}
 	w.first = len(w.offsets) + 1
 	w.objects(i, len(invoice), packed)
@@ -145,23 +143,10 @@ type writer struct {
 
 // keep copies the kept objects.
 func (w *writer) keep(document []byte, p parsed) {
-	slices.SortFunc(p.removed, func(a, b span) int { return a.begin - b.begin })
-	w.out = append(w.out, header...)
-	from := p.begin
-	for _, c := range p.removed {
-		w.out = append(w.out, document[from:max(from, c.begin)]...)
-		from = c.end
-	}
-	w.out = append(w.out, document[from:p.end]...)
+	w.out = append(append(w.out, header...), document[p.begin:p.end]...)
 	w.offsets = slices.Grow(w.offsets, len(p.offsets)+ownObjects+8)
 	for _, offset := range p.offsets {
-		shift := len(header) - p.begin
-		for _, c := range p.removed {
-			if c.end <= offset {
-				shift -= c.end - c.begin
-			}
-		}
-		w.offsets = append(w.offsets, offset+shift)
+		w.offsets = append(w.offsets, offset+len(header)-p.begin)
 	}
 }
 

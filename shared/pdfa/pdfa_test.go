@@ -18,25 +18,37 @@ import (
 
 var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀", At: time.Date(2026, 9, 29, 10, 15, 43, 0, time.FixedZone("", 7200)), Language: "de"}
 
-// drawn returns a document of objects as gofpdf writes it; the last two are information and
-// catalog.
+// page returns a document of one empty page.
+func page() []byte {
+	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>")
+}
+
+// drawn returns a document as gofpdf writes it, with its pages as object 1, objects from number 3 on,
+// empty resources, information and catalog.
 func drawn(objects ...string) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.3\n")
 	table := "0000000000 65535 f \n"
-	for i, o := range objects {
-		table += fmt.Sprintf("%010d 00000 n \n", b.Len())
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	const resources = "<<\n/ProcSet [/PDF /Text /ImageB /ImageC /ImageI]\n/Font <<\n>>\n/XObject <<\n>>\n/ColorSpace <<\n>>\n>>"
+	n := len(objects) + 3
+	offsets := make([]int, n+1)
+	add := func(number int, object string) {
+		offsets[number] = b.Len()
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", number, object)
 	}
-	n, start := len(objects), b.Len()
+	for i, o := range objects[1:] {
+		add(i+3, o)
+	}
+	add(1, objects[0])
+	add(2, resources)
+	add(n-1, "<< /Producer (x) >>")
+	add(n, "<< /Type /Catalog >>")
+	for _, offset := range offsets[1:] {
+		table += fmt.Sprintf("%010d 00000 n \n", offset)
+	}
+	start := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n%strailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n>>\nstartxref\n%d\n%%%%EOF\n", n+1, table, n+1, n, n-1, start)
 	return b.Bytes()
-}
-
-// page returns a document of one empty page.
-func page() []byte {
-	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<<>>",
-		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>", "<< /Producer (x) >>", "<< /Type /Catalog >>")
 }
 
 func seal(t testing.TB, invoice string) []byte {
@@ -149,9 +161,9 @@ func TestSealRefusesDocumentsOfOtherWriters(t *testing.T) {
 		{"a table elsewhere", strings.Replace(whole, "startxref\n", "startxref\n9", 1)},
 		{"a negative table", strings.Replace(whole, "startxref\n", "startxref\n-", 1)},
 		{"an offset that is none", strings.Replace(whole, "0000000009 00000 n", "000000000x 00000 n", 1)},
-		{"an object behind the information", strings.Replace(whole, "0000000009 00000 n", "0000000200 00000 n", 1)},
+		{"an object behind the resources", strings.Replace(whole, "0000000009 00000 n", "0000000280 00000 n", 1)},
 		{"a freed object", strings.Replace(whole, "0000000009 00000 n", "0000000009 00000 f", 1)},
-		{"no objects", string(drawn())},
+		{"a font of gofpdf", strings.Replace(whole, "/Font <<\n>>", "/Font <<1>>", 1)},
 	} {
 		s := pdfa.NewSealer()
 		if got, err := s.Seal([]byte(row.document), info, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
@@ -162,53 +174,38 @@ func TestSealRefusesDocumentsOfOtherWriters(t *testing.T) {
 
 func TestCodesWithoutTextAreNotMapped(t *testing.T) {
 	t.Parallel()
-	font := pdfa.Font{Placeholder: "plain", Name: "ABCDEF+Face", Widths: make([]int, 4), Texts: []string{"", "a", "", "b"}}
+	font := pdfa.Font{Resource: "plain", Name: "ABCDEF+Face", Widths: make([]int, 4), Texts: []string{"", "a", "", "b"}}
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(drawnIn("plain"), info, nil, font)
+	hybrid, err := s.Seal(page(), info, nil, font)
 	if want := "\n2 beginbfchar\n<0001> <0061>\n<0003> <0062>\nendbfchar\n"; err != nil || !strings.Contains(string(hybrid), want) {
 		t.Errorf("got %v, want %q in\n%s", err, want, hybrid)
 	}
 }
 
-// drawnIn returns a document with a font.
-func drawnIn(font string) []byte {
-	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Font <</F1 4 0 R>>>>",
-		"<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>",
-		"<</Type /Font\n/BaseFont /"+font+"\n/Subtype /Type1\n/Encoding /WinAnsiEncoding\n>>", "<< /Producer (x) >>", "<< /Type /Catalog >>")
-}
-
-func TestFontReplacesItsPlaceholder(t *testing.T) {
+func TestFontIsAResourceOfThePages(t *testing.T) {
 	t.Parallel()
-	document := drawnIn("plain")
 	font := pdfa.Font{
-		Placeholder: "plain", Name: "ABCDEF+Face", Widths: make([]int, 102), Texts: make([]string, 102), Program: []byte("outlines"),
+		Resource: "plain", Name: "ABCDEF+Face", Widths: make([]int, 102), Texts: make([]string, 102), Program: []byte("outlines"),
 	}
 	for code := range font.Texts[2:] {
 		font.Texts[2+code] = "x"
 	}
 	font.Texts[1], font.Texts[101] = "A", "😀"
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(document, info, []byte("<a/>"), font)
+	hybrid, err := s.Seal(page(), info, []byte("<a/>"), font)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"\n4 0 obj\n<< /Type /Font /Subtype /Type0 /BaseFont /ABCDEF+Face /Encoding /Identity-H /DescendantFonts [5 0 R] /ToUnicode 6 0 R >>",
+		"\n2 0 obj\n<< /Font << /plain 4 0 R >> >>\n", "\n4 0 obj\n<< /Type /Font /Subtype /Type0 /BaseFont /ABCDEF+Face /Encoding /Identity-H /DescendantFonts [5 0 R] /ToUnicode 6 0 R >>",
 		"100 beginbfchar\n<0001> <0041>\n", "endbfchar\n1 beginbfchar\n<0065> <D83DDE00>\nendbfchar\n", "/Length1 8 /Length 8 >>\nstream\noutlines\n",
 	} {
 		if !strings.Contains(string(hybrid), want) {
 			t.Errorf("%q is not in\n%s", want, hybrid)
 		}
 	}
-	if strings.Contains(string(hybrid), "WinAnsi") {
-		t.Errorf("the placeholder is still in\n%s", hybrid)
-	}
 	if got, err := pdfa.Extract(hybrid); err != nil || string(got) != "<a/>" {
 		t.Errorf("attached: got %q, %v", got, err)
-	}
-	font.Placeholder = "other"
-	if _, err := s.Seal(document, info, nil, font); !errors.Is(err, pdfa.ErrNotGofpdf) {
-		t.Errorf("a font that is not drawn: got %v, want it refused", err)
 	}
 }
 

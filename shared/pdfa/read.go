@@ -98,14 +98,20 @@ func readTable(document []byte) (table, error) {
 
 // parsed is a document of gofpdf without the objects that Seal replaces.
 type parsed struct {
-	begin   int    // the offset of the first object
-	end     int    // the end of the kept objects
-	offsets []int  // of the kept objects, from number 1 on
-	removed []span // placeholders of fonts, among the kept objects
+	begin   int   // the offset of the first object
+	end     int   // the end of the kept objects
+	offsets []int // of the kept objects, from number 1 on, and of the resources
 }
 
-// parse parses a document of gofpdf and drops its last two objects: document information and
-// catalog.
+// The resources of a document without fonts and images, as gofpdf writes them before the document
+// information.
+const (
+	resourcesObject = 2
+	noResources     = "2 0 obj\n<<\n/ProcSet [/PDF /Text /ImageB /ImageC /ImageI]\n/Font <<\n>>\n/XObject <<\n>>\n/ColorSpace <<\n>>\n>>\nendobj\n"
+)
+
+// parse parses a document of gofpdf and drops its last three objects: resources, document information
+// and catalog.
 func parse(document []byte) (parsed, error) {
 	t, err := readTable(document)
 	if err != nil {
@@ -113,18 +119,21 @@ func parse(document []byte) (parsed, error) {
 	}
 	n := len(t.offsets)
 	trailer := fmt.Sprintf("trailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n>>\nstartxref\n%d\n%%%%EOF\n", n+1, n, n-1, t.start)
-	if n < 2 || string(document[t.end:]) != trailer {
+	if n <= resourcesObject || string(document[t.end:]) != trailer {
 		return parsed{}, fmt.Errorf("%w: another trailer", ErrNotGofpdf)
 	}
 	begin := bytes.IndexByte(document, '\n') + 1
-	info := t.offsets[n-2]
-	p := parsed{begin: begin, end: info, offsets: t.offsets[:n-2]}
+	resources, info := t.offsets[resourcesObject-1], t.offsets[n-2]
+	if info < resources || string(document[resources:info]) != noResources {
+		return parsed{}, fmt.Errorf("%w: fonts or images", ErrNotGofpdf)
+	}
+	p := parsed{begin: begin, end: resources, offsets: t.offsets[:n-2]}
 	for _, offset := range p.offsets {
-		if offset < begin || offset >= info {
-			return parsed{}, fmt.Errorf("%w: objects behind the document information", ErrNotGofpdf)
+		if offset < begin || offset > resources {
+			return parsed{}, fmt.Errorf("%w: objects behind the resources", ErrNotGofpdf)
 		}
 	}
-	if info < begin || !bytes.HasPrefix(document, []byte("%PDF-1.")) {
+	if !bytes.HasPrefix(document, []byte("%PDF-1.")) {
 		return parsed{}, fmt.Errorf("%w: no header", ErrNotGofpdf)
 	}
 	return p, nil

@@ -157,7 +157,7 @@ func TestAnIDIsPlainEnoughForURLsAndHeaders(t *testing.T) {
 	}
 }
 
-func TestANewerRecordIsNeverUndecodable(t *testing.T) {
+func TestNewerRecordsAreNeverUndecodable(t *testing.T) {
 	t.Parallel()
 	state := `{"schema":1,"order":` + plain + `,"timeline":[{}]}`
 	for name, value := range map[string]string{

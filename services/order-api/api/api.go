@@ -48,37 +48,6 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Settings are what an operator can set. Programs define a flag for each field.
-type Settings struct {
-	HTTP         string        // address of the API, as HOST:PORT
-	Data         string        // directory for data on disk; each process needs its own
-	Catalogue    string        // path of the product catalogue; or empty: the built-in example
-	SecretFile   string        // path of the key that order IDs are derived with; or empty: a file in Data
-	Secret       string        // the key itself, instead of SecretFile; or empty
-	Promise      time.Duration // backpressure; see intake.Config
-	PerRecipient int           // orders per hour for one e-mail address; zero is no limit
-	Auth         string        // sign-in: AuthNone, AuthKeys or AuthOIDC; empty is AuthNone
-	APIKeys      string        // path of the file of API keys; or empty: there are none
-	Guests       bool          // whether somebody who has not signed in may place orders
-
-	OIDCIssuer           string   // OpenID Connect issuer whose tokens sign in; or empty: none
-	OIDCAudience         []string // accepted audiences of bearer tokens; or empty: OIDCClientID
-	OIDCClientID         string   // client at the issuer for sign-in with a browser; or empty: bearer tokens only
-	OIDCClientSecretFile string   // path of the file with the client secret; or empty: a public client
-	OIDCRoles            string   // path of the mapping from claims to roles; or empty: everybody is a customer
-	PublicURL            string   // scheme, host and port for browsers; or empty: the address, if it is a loopback address
-
-	TLSCert, TLSKey      string   // paths of certificate and key, for HTTPS; or empty
-	TrustedProxies       []string // networks of the proxies that may name the address of a client
-	RateLimit            int      // requests per second of one principal; zero is no limit
-	GuestRateLimit       int      // and of one address without credentials; zero is no limit
-	MaxStreams, MaxWaits int      // concurrent event streams and waiting requests; zero is no limit
-
-	DLQTopics  []string          // dead-letter topics of other programs
-	ReplayTo   map[string]string // topic by dead-letter topic: where to replay to instead of what headers name
-	DLQWarning time.Duration     // how long before Kafka deletes such a dead letter a warning is logged
-}
-
 // Config is the configuration of Run.
 type Config struct {
 	Settings

@@ -61,24 +61,10 @@ func (f tokenFile) write(s saved, tokens oidc.Tokens) error {
 	if err := os.MkdirAll(filepath.Dir(string(f)), 0o700); err != nil {
 		return err
 	}
-	if err := replace(f.data(), append(text, '\n')); err != nil {
+	if err := config.ReplaceFile(f.data(), append(text, '\n')); err != nil {
 		return err
 	}
-	return replace(string(f), []byte(tokens.Bearer+"\n"))
-}
-
-// replace writes a file that only its owner can read. Readers see the old content or the new one.
-func replace(path string, text []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".token-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // does nothing after the rename
-	_, err = tmp.Write(text)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return config.ReplaceFile(string(f), []byte(tokens.Bearer+"\n"))
 }
 
 // early is how long before its expiry a token is refreshed.

@@ -33,7 +33,7 @@ zones:
       - {carrier: Penguin, days: {min: 30, max: 90}, brackets: [{up_to_g: 10000, price: "499.00"}]}
 `
 
-func TestReplayWithANewRateCardKeepsTheNumber(t *testing.T) {
+func TestReplayWithAnotherRateCardKeepsTheNumber(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -151,7 +151,7 @@ func TestStrangeRecordsStopNothing(t *testing.T) {
 	})
 }
 
-func TestRecordOfANewerVersionBlocksItsPartitionOnly(t *testing.T) {
+func TestRecordOfNewerVersionBlocksItsPartitionOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

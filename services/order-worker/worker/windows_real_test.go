@@ -155,7 +155,7 @@ func TestAWorkerThatWakesOverwritesNothing(t *testing.T) {
 		t.Errorf("the worker that woke ended: %v", err)
 	}
 	stop()
-	sc := &scene{shop: s}
+	sc := &scene{shop: s, repeats: true}
 	sc.lastWords(t, states)
 	sc.mailed(t, states, window{}, kill{})
 	sc.invoiced(t, states)

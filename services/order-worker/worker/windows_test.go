@@ -3,6 +3,7 @@
 package worker_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -148,6 +149,7 @@ type scene struct {
 	patience  time.Duration // until nothing can follow any more
 	place     func()        // puts the victim where the worker finds it
 	answer    func(recipient string) string
+	repeats   bool   // an invoice may be written twice, byte for byte: its record was on its way when another worker wrote it
 	also      func() // checks what else must hold in the end; or nil
 }
 
@@ -296,7 +298,10 @@ func (sc *scene) invoiced(t *testing.T, states map[order.ID]order.State) {
 		}
 	}
 	for id, records := range sc.Invoices(t) {
-		for _, r := range records {
+		for i, r := range records {
+			if i > 0 && sc.repeats && bytes.Equal(r.Key, records[0].Key) && bytes.Equal(r.Value, records[0].Value) {
+				continue
+			}
 			got[id] = append(got[id], string(r.Key))
 		}
 	}

@@ -24,7 +24,7 @@ import (
 // dead letter was before is lost: an edit is a new version, and a discard can be taken back.
 //
 // Each method acts on behalf of the principal of ctx, does not end with ctx, and blocks for some
-// seconds at most. Besides its own errors it is ErrUnknown, view.ErrBehind if the view is too old to
+// seconds at most. The errors that a method names come in addition to ErrUnknown, view.ErrBehind if the view is too old to
 // decide, or has not applied the decision in time, and view.ErrAway if Kafka does not answer; with
 // both the decision may be in force. Repeating a call changes nothing more, except for a note.
 type Decisions struct {

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -135,36 +134,21 @@ func (a *api) Order(c echo.Context) (order.State, []order.State, error) {
 	return visitorOf(c).shown(s), refunds, err
 }
 
-// unknownFor is how long a request waits for an unknown order: it may have been placed just now, by
-// any instance.
-const unknownFor = time.Second
-
-// find returns the state of the requested order. The error is view.ErrUnknown if there is none after
-// unknownFor, and likewise for an order that the visitor may not read: both take the same way and the
-// same time, whatever happens to the order meanwhile.
-func (a *api) find(c echo.Context) (order.State, error) {
+// find returns the state of the requested order. The error is view.ErrUnknown if there is none after the wait
+// of view.AwaitKnown, and likewise for an order that the visitor may not read: both take the same way and
+// the same time, whatever happens to the order meanwhile.
+func (a *api) find(c echo.Context) (s order.State, err error) {
 	ctx, id, v := c.Request().Context(), order.ID(c.Param("id")), visitorOf(c)
-	late := time.NewTimer(unknownFor)
-	defer late.Stop()
 	changes, stop := a.view.Watch(id)
 	defer stop()
-	for {
-		s, err := a.view.Order(ctx, id)
+	err = a.view.AwaitKnown(ctx, changes, a.Stopping, func() (err error) {
+		s, err = a.view.Order(ctx, id)
 		if err == nil && v.check(s.Order, identity.ReadAnyOrder) != nil {
 			s, err = order.State{}, a.view.Unknown(id)
 		}
-		if !errors.Is(err, view.ErrUnknown) {
-			return s, err
-		}
-		select {
-		case <-changes:
-			continue
-		case <-late.C:
-		case <-ctx.Done():
-		case <-a.Stopping:
-		}
-		return s, err
-	}
+		return err
+	})
+	return s, err
 }
 
 func (a *api) cancelOrder(c echo.Context) error {

@@ -77,28 +77,15 @@ func (j *Jobs) Get(ctx context.Context, id string) (p Progress, err error) {
 	return p, err
 }
 
-// unknownFor is how long a request waits for a job that is not known.
-const unknownFor = time.Second
-
-// find asks the view for a job, and again after changes while it does not know the job.
+// find asks the view for a job. The error is ErrUnknown if there is none after the wait of view.AwaitKnown.
 func (j *Jobs) find(ctx context.Context, id string, ask func() error) error {
 	changes, stop := j.Watch()
 	defer stop()
-	late := time.NewTimer(unknownFor)
-	defer late.Stop()
-	for {
-		err := ask()
-		if !errors.Is(err, view.ErrUnknown) {
-			return err
-		}
-		select {
-		case <-changes:
-			continue
-		case <-late.C:
-		case <-ctx.Done():
-		}
+	err := j.cfg.View.AwaitKnown(ctx, changes, nil, ask)
+	if errors.Is(err, view.ErrUnknown) {
 		return fmt.Errorf("%.100q: %w", id, ErrUnknown)
 	}
+	return err
 }
 
 // List returns a page of jobs, the newest first, and the cursor of the next page or "".

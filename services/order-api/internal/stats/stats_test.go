@@ -68,6 +68,7 @@ func (s *shop) instance(t *testing.T) (st *stats.Stats, stop func()) {
 	go func() { done <- v.Run(ctx) }() // ends with cancel
 	go func() { done <- st.Run(ctx) }()
 	must(t, v.Fresh(t.Context()))
+	synctest.Wait() // the client of the statistics has found its positions: records from here on are counted
 	stopped := false
 	stop = func() {
 		if stopped {

@@ -15,18 +15,14 @@ import (
 // DeadLetters returns a page of dead letters, those that failed last first, and the cursor of the
 // next page or "".
 func (v *View) DeadLetters(ctx context.Context, f DeadLetterFilter) (all []DeadLetter, next string, err error) {
-	after, err := parseCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	limit := f.Limit
-	f.Limit++
-	err = v.filtered(&f, func(words []string) (err error) {
-		all, err = v.cfg.Store.DeadLetters(ctx, f, words, after)
-		return err
-	})
-	all, next = page(all, limit, func(l DeadLetter) Cursor { return Cursor{l.LastFailed, l.ID()} })
-	return all, next, err
+	return page(f.Cursor, f.Limit, func(after Cursor, limit int) ([]DeadLetter, error) {
+		f.Limit = limit
+		err := v.filtered(&f, func(words []string) (err error) {
+			all, err = v.cfg.Store.DeadLetters(ctx, f, words, after)
+			return err
+		})
+		return all, err
+	}, func(l DeadLetter) Cursor { return Cursor{l.LastFailed, l.ID()} })
 }
 
 // Select returns the IDs of all dead letters that a filter selects, those that failed first first,

@@ -78,11 +78,17 @@ func parseCursor(text string) (Cursor, error) {
 	return Cursor{time.UnixMilli(at), id}, nil
 }
 
-// page cuts off a row that was asked for beyond the limit, and names the last row before it if
-// there is one.
-func page[T any](rows []T, limit int, at func(T) Cursor) ([]T, string) {
-	if len(rows) <= limit {
-		return rows, ""
+// page asks for the rows after a cursor, at most limit of them, and returns the cursor of the next page or
+// "". The question is for one row more, which shows whether there is a next page; at is the place of a row.
+// Rows may come with an error: what the store has while it is being rebuilt.
+func page[T any](cursor string, limit int, question func(after Cursor, limit int) ([]T, error), at func(T) Cursor) ([]T, string, error) {
+	after, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
 	}
-	return rows[:limit], at(rows[limit-1]).String()
+	rows, err := question(after, limit+1)
+	if len(rows) <= limit {
+		return rows, "", err
+	}
+	return rows[:limit], at(rows[limit-1]).String(), err
 }

@@ -83,18 +83,14 @@ func (v *View) foundJob(id string, found *Job, err error) (Job, error) {
 
 // Jobs returns a page of jobs, the newest first, and the cursor of the next page or "".
 func (v *View) Jobs(ctx context.Context, f JobFilter) (all []Job, next string, err error) {
-	after, err := parseCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	limit := f.Limit
-	f.Limit++
-	err = v.ask(func() (err error) {
-		all, err = v.cfg.Store.Jobs(ctx, f, after)
-		return err
-	})
-	all, next = page(all, limit, func(j Job) Cursor { return Cursor{j.At, j.ID} })
-	return all, next, cmp.Or(err, v.life.complete())
+	return page(f.Cursor, f.Limit, func(after Cursor, limit int) ([]Job, error) {
+		f.Limit = limit
+		err := v.ask(func() (err error) {
+			all, err = v.cfg.Store.Jobs(ctx, f, after)
+			return err
+		})
+		return all, cmp.Or(err, v.life.complete())
+	}, func(j Job) Cursor { return Cursor{j.At, j.ID} })
 }
 
 // JobItems returns the IDs of the dead letters of a job from item from up to, but not including, item to.

@@ -40,6 +40,31 @@ func (v *View) Newest(ctx context.Context, id order.ID) (s order.State, at int64
 	return s, row.StateAt, err
 }
 
+// knownWithin is how long a request waits for something unknown: any instance may have created it just now.
+const knownWithin = time.Second
+
+// AwaitKnown asks for something until it is known: until the error of ask is not ErrUnknown. It asks after each
+// change, for a second at most, and not after ctx is done or stopping is closed. The error is that of the last call
+// of ask. A nil stopping is never closed.
+func (*View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, ask func() error) error {
+	late := time.NewTimer(knownWithin)
+	defer late.Stop()
+	for {
+		err := ask()
+		if !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		select {
+		case <-changes:
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		case <-stopping:
+		}
+		return err
+	}
+}
+
 // Unknown is the error of Order for an ID that the view does not know: ErrUnknown, or ErrStore while it
 // is being rebuilt.
 func (v *View) Unknown(id order.ID) error {
@@ -64,21 +89,14 @@ func (v *View) Refunds(ctx context.Context, of order.ID) ([]order.State, error) 
 // Orders returns a page of orders, newest first, and the cursor of the next page or "". Orders that
 // are placed in between do not shift the pages.
 func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, error) {
-	after, err := parseCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
 	customer := words(f.Customer)
-	if f.Customer != "" && len(customer) == 0 { // punctuation: no word begins so
-		return nil, "", v.life.complete()
-	}
-	limit := f.Limit
-	f.Limit++
-	states, err := v.list(func() ([]Row, error) { return v.cfg.Store.Orders(ctx, f, customer, after) })
-	states, next := page(states, limit, func(s order.State) Cursor {
-		return Cursor{s.Order.PlacedAt, string(s.Order.ID)}
-	})
-	return states, next, err
+	return page(f.Cursor, f.Limit, func(after Cursor, limit int) ([]order.State, error) {
+		if f.Customer != "" && len(customer) == 0 { // punctuation: no word begins so
+			return nil, v.life.complete()
+		}
+		f.Limit = limit
+		return v.list(func() ([]Row, error) { return v.cfg.Store.Orders(ctx, f, customer, after) })
+	}, func(s order.State) Cursor { return Cursor{s.Order.PlacedAt, string(s.Order.ID)} })
 }
 
 // Counts returns how many orders and refunds have each status that is not final, or is dead. It costs as
@@ -112,18 +130,14 @@ func (v *View) Count(ctx context.Context, status order.Status) (n int, err error
 
 // Acts returns a page of the audit trail, newest first, and the cursor of the next page or "".
 func (v *View) Acts(ctx context.Context, f ActFilter) (all []wire.Act, next string, err error) {
-	after, err := parseCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	limit := f.Limit
-	f.Limit++
-	err = v.ask(func() (err error) {
-		all, err = v.cfg.Store.Acts(ctx, f, after)
-		return err
-	})
-	all, next = page(all, limit, func(a wire.Act) Cursor { return Cursor{a.At, a.ID} })
-	return all, next, cmp.Or(err, v.life.complete())
+	return page(f.Cursor, f.Limit, func(after Cursor, limit int) ([]wire.Act, error) {
+		f.Limit = limit
+		err := v.ask(func() (err error) {
+			all, err = v.cfg.Store.Acts(ctx, f, after)
+			return err
+		})
+		return all, cmp.Or(err, v.life.complete())
+	}, func(a wire.Act) Cursor { return Cursor{a.At, a.ID} })
 }
 
 // Fresh returns nil when the view is at most MaxAge old, apart from blocked partitions. It waits

@@ -102,7 +102,7 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 				*s = system.Stats{At: noon, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
 			},
 			[]string{
-				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "No order was mailed in the last 5 minutes.",
+				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order",
 				"Mail server not known", "None in the last 15 minutes.", "Replays that have not ended Desk None.", "1 partition, 0 workers, 1 without an owner",
 			},
 			"is kept",

@@ -24,7 +24,7 @@ func headlineOf(s order.State) headline {
 	case order.Working:
 		return headline{"We are processing your " + what + ".", "A mail with the " + document + " follows in a moment."}
 	case order.Mailing:
-		return headline{"Your " + what + " is processed. The confirmation mail is on its way.", "The " + document + " is already here."}
+		return headline{"Your " + what + " is processed.", "The confirmation mail is on its way. The " + document + " is already here."}
 	case order.Retrying, order.Waiting:
 		return delayed(s, what, document, issued)
 	case order.Confirmed:
@@ -50,7 +50,7 @@ func delayed(s order.State, what, document string, issued bool) headline {
 	}
 	return headline{
 		"Your " + what + " is invoiced. The confirmation mail is delayed.",
-		why + " We send the mail automatically as soon as possible; you do not need to do anything. The " + document + " is already here.",
+		why + " We send the mail automatically; you do not need to do anything. The " + document + " is already here.",
 	}
 }
 

@@ -36,19 +36,12 @@ const (
 type fonts struct {
 	faces [weights]*face
 	more  [faces]func() *face // from eastern on: each is read when a document first needs it
-
-	placeholders [faces]string // under which gofpdf knows the faces: see sheet.use
-	definitions  [faces][]byte
 }
 
 // loadFonts reads regular and bold. The other faces are up to twenty times as large, and few
 // documents need them.
 func loadFonts() (*fonts, error) {
 	f := &fonts{}
-	for w := range faces {
-		f.placeholders[w] = fmt.Sprintf("face%02d", w)
-		f.definitions[w] = fmt.Appendf(nil, `{"Tp":"Core","Name":%q}`, f.placeholders[w])
-	}
 	for w, name := range [weights]string{"regular", "bold"} {
 		var err error
 		if f.faces[w], err = loadFace(name, readFace); err != nil {
@@ -165,12 +158,16 @@ func invisible(r rune) bool {
 
 // width returns the width of a text in thousandths of the font size.
 func (f *fonts) width(text string, w weight) int {
-	sum := 0
+	sum, face := 0, f.faces[w]
 	for _, r := range text {
-		if needsShaping(r) {
+		switch {
+		case r < firstMark: // at once: most are
+			sum += face.advance(r)
+		case needsShaping(r):
 			return f.shapedWidth(text, w)
+		default:
+			sum += f.advance(r, w)
 		}
-		sum += f.advance(r, w)
 	}
 	return sum
 }

@@ -78,7 +78,7 @@ func TestSubsetHasTheGlyphsOfItsText(t *testing.T) {
 				}
 			}
 		}
-		font := c.font("x")
+		font := c.font(regular)
 		parsed, err := sfnt.Parse(font.Program)
 		if err != nil {
 			t.Fatal(err)

@@ -114,7 +114,7 @@ func scriptOf(r rune) weight {
 // is false at once for most characters of texts that need no shaping.
 func needsShaping(r rune) bool {
 	switch {
-	case r < 0x300:
+	case r < firstMark:
 		return false
 	case r < 0x530:
 		return isMark(r)
@@ -125,8 +125,11 @@ func needsShaping(r rune) bool {
 	}
 }
 
+// firstMark is the first character that needs shaping.
+const firstMark = 0x300
+
 // isMark reports whether a character is a mark that is placed on Latin, Greek and Cyrillic letters.
-func isMark(r rune) bool { return 0x300 <= r && r < 0x370 || 0x483 <= r && r <= 0x489 }
+func isMark(r rune) bool { return firstMark <= r && r < 0x370 || 0x483 <= r && r <= 0x489 }
 
 // isJoiner reports whether a character decides whether its neighbours join.
 func isJoiner(r rune) bool { return r == '\u200c' || r == '\u200d' }

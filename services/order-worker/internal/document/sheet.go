@@ -12,8 +12,8 @@ import (
 )
 
 // sheet draws text, lines and areas at positions in millimetres from the top left corner of the
-// page. gofpdf writes pages and fonts to the document. sheet writes the content of the pages
-// itself, because gofpdf formats numbers and colours with package fmt, which takes longer than
+// page. gofpdf writes the pages to the document, and pdfa the fonts. sheet writes the content of the
+// pages itself, because gofpdf formats numbers and colours with package fmt, which takes longer than
 // everything else.
 type sheet struct {
 	pdf     *gofpdf.Fpdf
@@ -66,6 +66,9 @@ const (
 	a4  = 297.0
 )
 
+// pageContent is more than the content of most pages.
+const pageContent = 16 << 10
+
 // newSheet returns a sheet without pages. own is the colour of the design.
 func newSheet(f *fonts, own colour) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
@@ -75,7 +78,7 @@ func newSheet(f *fonts, own colour) *sheet {
 	pdf.SetCompression(false)
 	// Without sorting gofpdf writes fonts in the random order of a map.
 	pdf.SetCatalogSort(true)
-	s := &sheet{pdf: pdf, fonts: f, accent: own}
+	s := &sheet{pdf: pdf, fonts: f, accent: own, content: make([]byte, 0, pageContent)}
 	s.put = s.write
 	return s
 }
@@ -93,10 +96,13 @@ func (s *sheet) addPage() {
 	s.resetState()
 }
 
+// turnTo continues a page.
 func (s *sheet) turnTo(page int) {
-	s.flush()
-	s.pdf.SetPage(page)
-	s.resetState()
+	if page != s.pdf.PageNo() {
+		s.flush()
+		s.pdf.SetPage(page)
+		s.resetState()
+	}
 }
 
 func (s *sheet) flush() {
@@ -112,6 +118,9 @@ func (s *sheet) resetState() { s.font, s.ink, s.stroke = faces, unset, unset }
 
 // text draws a line of clean text. Its baseline begins at x, y.
 func (s *sheet) text(x, y float64, st style, text string) {
+	if text == "" {
+		return
+	}
 	if plainASCII(text) {
 		s.put(x, y, st, text)
 		return
@@ -184,18 +193,16 @@ func (s *sheet) place(x, y float64, st style, glyphs []placed) {
 	s.content = append(s.content, "ET\n"...)
 }
 
-// use selects a font at a size of one point. The first use adds it to the document.
+// use selects a font at a size of one point.
 func (s *sheet) use(w weight) {
-	if w == s.font {
-		return
+	if w != s.font {
+		s.content = append(append(append(s.content, '/'), w.resource()...), " 1 Tf\n"...)
+		s.font = w
 	}
-	s.flush()
-	// gofpdf takes it for a standard font, which it does not embed. pdfa replaces it with the
-	// subset.
-	s.pdf.AddFontFromBytes(s.fonts.placeholders[w], "", s.fonts.definitions[w], nil)
-	s.pdf.SetFont(s.fonts.placeholders[w], "", 1)
-	s.font = w
 }
+
+// resource is the name of a face in the content of pages.
+func (w weight) resource() string { return "F" + strconv.Itoa(int(w)) }
 
 // fill sets the colour of texts and areas.
 func (s *sheet) fill(c colour) {
@@ -253,13 +260,14 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	s.flush()
 	s.pdf.SetCompression(s.written > muchContent)
 	var out bytes.Buffer
+	out.Grow(s.written + 2048)
 	if err := s.pdf.Output(&out); err != nil {
 		return nil, nil, err
 	}
 	var fonts []pdfa.Font
 	for w, c := range s.subsets {
-		if c != nil && len(c.used) > 1 {
-			fonts = append(fonts, c.font(s.fonts.placeholders[w]))
+		if c != nil {
+			fonts = append(fonts, c.font(weight(w)))
 		}
 	}
 	return out.Bytes(), fonts, nil

@@ -84,13 +84,12 @@ func (c *subset) textOf(code int) string {
 	return string(c.face.glyphs[c.used[code]].char)
 }
 
-// font returns the subset as a font to embed. It replaces the font that gofpdf knows as
-// placeholder.
-func (c *subset) font(placeholder string) pdfa.Font {
+// font returns the subset as a font to embed.
+func (c *subset) font(w weight) pdfa.Font {
 	d := c.face.description
 	f := pdfa.Font{
-		Placeholder: placeholder,
-		Ascent:      d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
+		Resource: w.resource(),
+		Ascent:   d.Ascent, Descent: d.Descent, CapHeight: d.CapHeight, Stem: d.Stem, Box: d.Box,
 		Widths: make([]int, len(c.used)), Texts: make([]string, len(c.used)),
 	}
 	sum := fnv.New64a()

@@ -96,7 +96,9 @@ func (w *writer) marked(name, attribute, text string) {
 
 // special reports whether a character may need escaping in XML. Most texts have none and are
 // written without a copy.
-func special(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`<>&"'`, r) }
+func special(r rune) bool {
+	return r < ' ' || r > '~' || r == '<' || r == '>' || r == '&' || r == '"' || r == '\''
+}
 
 func (w *writer) money(name string, m order.Money) { w.text(name, m.String()) }
 

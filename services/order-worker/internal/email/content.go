@@ -30,7 +30,7 @@ type content struct {
 	Link      string // URL of the order in the shop, with the token of a guest; or empty
 	Gross     bool   // the prices of lines and shipping include VAT; else they are net
 	Lines     []item // the first of them
-	More      int    // how many lines the invoice has besides
+	More      int    // how many more lines the invoice has
 	Shipping  delivery
 	Taxes     []tax
 	Taxed     bool // VAT is charged
@@ -131,10 +131,10 @@ func (c *content) settle(w *order.Work, l locale.Language, zone *time.Location) 
 		c.PayBack, c.Reduces = some(r.PayBack), some(w.Order.Reduces())
 		return
 	}
-	for _, p := range w.Stated() {
-		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt.In(zone)), amount(l, p.Amount.Times(-1))})
+	payments, due := w.Settled(zone)
+	for _, p := range payments {
+		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
 	}
-	due := w.Progress.Invoice.Total.Plus(order.Received(w.Stated()).Times(-1))
 	c.Due, c.Overpaid = some(due), some(due.Times(-1))
 }
 

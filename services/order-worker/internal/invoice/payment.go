@@ -1,7 +1,6 @@
 package invoice
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -23,12 +22,9 @@ func settlementOf(w *order.Work, zone *time.Location) settlement {
 	if r := w.Order.Refund; r != nil {
 		return settlement{before: w.Order.Reduces(), payBack: r.PayBack, method: r.Method}
 	}
-	s := settlement{payments: slices.Clone(w.Stated())}
+	var s settlement
+	s.payments, s.due = w.Settled(zone)
 	s.before = order.Received(s.payments)
-	s.due = w.Progress.Invoice.Total.Plus(s.before.Times(-1))
-	for i, p := range s.payments {
-		s.payments[i].PaidAt = p.PaidAt.In(zone)
-	}
 	for i, p := range s.payments {
 		if s.method = p.Method; p.Method != s.payments[0].Method && i > 0 {
 			s.method = ""

@@ -3,7 +3,6 @@
 package pipeline_test
 
 import (
-	"errors"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -47,31 +46,21 @@ func (l *line) isCancelled(t *testing.T, placed *kgo.Record) {
 
 func TestACancelThatIsReadFirstWins(t *testing.T) {
 	t.Parallel()
-	for name, between := range map[string]func(*line, *testing.T){
-		"one owner":      func(*line, *testing.T) {},
-		"the next owner": (*line).takeOver,
-		"much later":     func(l *line, t *testing.T) { time.Sleep(time.Hour); l.takeOver(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				l := setup(t)
-				placed := l.place(t, "ord_1")
-				off := l.callOff(t, placed)
-				l.work(t, off)
-				between(l, t)
-				l.work(t, placed)
-				l.work(t, off) // as after a crash before the commit
-				l.tells(t, "ord_1", "accepted", "cancelled")
-				l.isCancelled(t, placed)
-				scrape := httptest.NewRecorder()
-				l.settings.Meter.Handler().ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
-				if want := `outcomes_total{outcome="cancelled"} 1`; !strings.Contains(scrape.Body.String(), want) {
-					t.Errorf("got %s, want %s in it", scrape.Body, want)
-				}
-			})
-		})
-	}
+	byOwners(t, func(t *testing.T, l *line, next func()) {
+		placed := l.place(t, "ord_1")
+		off := l.callOff(t, placed)
+		l.work(t, off)
+		next()
+		l.work(t, placed)
+		l.work(t, off) // as after a crash before the commit
+		l.tells(t, "ord_1", "accepted", "cancelled")
+		l.isCancelled(t, placed)
+		scrape := httptest.NewRecorder()
+		l.settings.Meter.Handler().ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
+		if want := `outcomes_total{outcome="cancelled"} 1`; !strings.Contains(scrape.Body.String(), want) {
+			t.Errorf("got %s, want %s in it", scrape.Body, want)
+		}
+	})
 }
 
 func TestParkedOrderWithoutInvoiceIsCancelled(t *testing.T) {
@@ -111,30 +100,23 @@ func TestACancelIsRefusedOnceTheInvoiceIsKept(t *testing.T) {
 
 func TestAnOrderThatHasEndedIsNotCancelled(t *testing.T) {
 	t.Parallel()
-	for name, pause := range map[string]time.Duration{"remembered": 0, "long ago": time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				l := setup(t)
-				confirmed, dead := l.place(t, "ord_1"), l.place(t, "ord_2")
-				l.work(t, confirmed)
-				l.email.do = refuse
-				l.work(t, dead)
-				l.email.do = nil
-				off, off2 := l.callOff(t, confirmed), l.callOff(t, dead)
-				time.Sleep(pause)
-				l.takeOver(t) // reads all again, as when offsets are deleted
-				l.work(t, off)
-				l.work(t, off2)
-				l.work(t, l.sendBack(t, l.deadLetter(t))) // the answer did not make it another dead letter
-				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed cancel-refused")
-				l.tells(t, "ord_2", "accepted", "working", "mailing", "dead recipient-refused", "dead cancel-refused", "mailing #1", "confirmed #1")
-				if len(l.voids(t)) != 0 {
-					t.Errorf("got void %v, want none", l.voids(t))
-				}
-			})
-		})
-	}
+	byMemory(t, func(t *testing.T, l *line, next func()) {
+		confirmed, dead := l.place(t, "ord_1"), l.place(t, "ord_2")
+		l.work(t, confirmed)
+		l.email.do = refuse
+		l.work(t, dead)
+		l.email.do = nil
+		off, off2 := l.callOff(t, confirmed), l.callOff(t, dead)
+		next() // reads all again, as when offsets are deleted
+		l.work(t, off)
+		l.work(t, off2)
+		l.work(t, l.sendBack(t, l.deadLetter(t))) // the answer did not make it another dead letter
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed cancel-refused")
+		l.tells(t, "ord_2", "accepted", "working", "mailing", "dead recipient-refused", "dead cancel-refused", "mailing #1", "confirmed #1")
+		if len(l.voids(t)) != 0 {
+			t.Errorf("got void %v, want none", l.voids(t))
+		}
+	})
 }
 
 func TestADeadOrderWithoutAnInvoiceIsCancelled(t *testing.T) {
@@ -173,12 +155,7 @@ func TestADeadOrderWhoseInvoiceIsStoredUnseenIsNotCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
-		l.invoice.do = refuse
-		placed := l.place(t, "ord_1")
-		l.work(t, placed)
-		s := l.States(t)["ord_1"]
-		s.Document = []byte("%PDF")
-		l.put(t, l.Topics.Invoices, wire.Invoice(&s, time.Now()))
+		placed := l.storedUnseen(t)
 		l.work(t, l.callOff(t, placed))
 		l.tells(t, "ord_1", "accepted", "working", "dead recipient-refused", "dead cancel-refused")
 	})
@@ -260,11 +237,7 @@ func TestACancelOfNothingIsIgnored(t *testing.T) {
 		} {
 			l.work(t, l.put(t, l.Topics.Replay, r))
 		}
-		newer := wire.CancelRequest{Order: "ord_1", Origin: l.ledger.Origin(0), At: time.Now()}.Record()
-		newer.Value = []byte(`{"schema":9}`)
-		if err := l.Handle(t.Context(), l.ledger, l.put(t, l.Topics.Replay, newer), l.stopping); !errors.Is(err, wire.ErrNewer) {
-			t.Errorf("cancel of a newer version: got %v, want ErrNewer", err)
-		}
+		l.blocksNewer(t, wire.CancelRequest{Order: "ord_1", Origin: l.ledger.Origin(0), At: time.Now()}.Record())
 		l.work(t, placed)
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
 		if len(l.voids(t)) != 0 || len(l.States(t)) != 1 {

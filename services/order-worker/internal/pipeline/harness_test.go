@@ -4,9 +4,11 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -146,6 +148,62 @@ func (l *line) work(t *testing.T, r *kgo.Record) {
 	t.Helper()
 	if err := l.Handle(t.Context(), l.ledger, r, l.stopping); err != nil {
 		t.Errorf("%s offset %d: got %v, want it finished", r.Topic, r.Offset, err)
+	}
+}
+
+// byOwners runs a test with each owner that its second part may have: the same one, the next one, and one an hour
+// later. The test calls next between its parts.
+func byOwners(t *testing.T, test func(t *testing.T, l *line, next func())) {
+	t.Helper()
+	for name, between := range map[string]func(*line, *testing.T){
+		"one owner":      func(*line, *testing.T) {},
+		"the next owner": (*line).takeOver,
+		"much later":     func(l *line, t *testing.T) { time.Sleep(time.Hour); l.takeOver(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				test(t, l, func() { between(l, t) })
+			})
+		})
+	}
+}
+
+// byMemory runs a test whose orders the next owner remembers, and one whose orders it has forgotten: the
+// ledger keeps no order that ended an hour ago. The test calls next between its parts.
+func byMemory(t *testing.T, test func(t *testing.T, l *line, next func())) {
+	t.Helper()
+	for name, pause := range map[string]time.Duration{"remembered": 0, "long ago": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := setup(t)
+				test(t, l, func() { time.Sleep(pause); l.takeOver(t) })
+			})
+		})
+	}
+}
+
+// storedUnseen places an order whose invoice is in orders.invoices, and whose state has a failed attempt: as
+// after a worker that was killed before it recorded the invoice.
+func (l *line) storedUnseen(t *testing.T) (placed *kgo.Record) {
+	t.Helper()
+	l.invoice.do = refuse
+	placed = l.place(t, "ord_1")
+	l.work(t, placed)
+	s := l.States(t)["ord_1"]
+	s.Document = []byte("%PDF")
+	l.put(t, l.Topics.Invoices, wire.Invoice(&s, time.Now()))
+	return placed
+}
+
+// blocksNewer checks that a request of a newer version is not worked on.
+func (l *line) blocksNewer(t *testing.T, request *kgo.Record) {
+	t.Helper()
+	request.Value = []byte(`{"schema":9}`)
+	if err := l.Handle(t.Context(), l.ledger, l.put(t, l.Topics.Replay, request), l.stopping); !errors.Is(err, wire.ErrNewer) {
+		t.Errorf("request of a newer version: got %v, want ErrNewer", err)
 	}
 }
 

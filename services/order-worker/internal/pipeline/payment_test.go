@@ -3,8 +3,6 @@
 package pipeline_test
 
 import (
-	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,56 +41,39 @@ func (l *line) has(t *testing.T, id order.ID, stated int, want ...order.Payment)
 
 func TestAPaymentBeforeItsOrderIsBegunIsOnTheInvoice(t *testing.T) {
 	t.Parallel()
-	for name, between := range map[string]func(*line, *testing.T){
-		"one owner":      func(*line, *testing.T) {},
-		"the next owner": (*line).takeOver,
-		"much later":     func(l *line, t *testing.T) { time.Sleep(time.Hour); l.takeOver(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				l := setup(t)
-				placed, a, b := l.place(t, "ord_1"), paid("a", 100), paid("b", 50)
-				first := l.pay(t, placed, a)
-				l.work(t, first)
-				between(l, t)
-				l.work(t, l.pay(t, placed, b))
-				l.work(t, first) // as after a crash before the commit
-				l.work(t, placed)
-				l.work(t, l.pay(t, placed, a)) // the webhook is called twice
-				l.tells(t, "ord_1", "accepted", "accepted payment-received", "accepted payment-received", "working", "mailing", "confirmed")
-				l.has(t, "ord_1", 2, a, b)
-			})
-		})
-	}
+	byOwners(t, func(t *testing.T, l *line, next func()) {
+		placed, a, b := l.place(t, "ord_1"), paid("a", 100), paid("b", 50)
+		first := l.pay(t, placed, a)
+		l.work(t, first)
+		next()
+		l.work(t, l.pay(t, placed, b))
+		l.work(t, first) // as after a crash before the commit
+		l.work(t, placed)
+		l.work(t, l.pay(t, placed, a)) // the webhook is called twice
+		l.tells(t, "ord_1", "accepted", "accepted payment-received", "accepted payment-received", "working", "mailing", "confirmed")
+		l.has(t, "ord_1", 2, a, b)
+	})
 }
 
 func TestALatePaymentChangesNoInvoice(t *testing.T) {
 	t.Parallel()
-	for name, pause := range map[string]time.Duration{"remembered": 0, "long ago": time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				l := setup(t)
-				placed := l.place(t, "ord_1")
-				l.work(t, placed)
-				invoices := len(l.Records(t, l.Topics.Invoices))
-				time.Sleep(pause)
-				l.takeOver(t)
-				a, other := paid("a", 100), paid("a", 101)
-				l.work(t, l.pay(t, placed, a))
-				l.work(t, l.pay(t, placed, other))
-				l.work(t, l.pay(t, placed, other)) // has its answer
-				l.takeOver(t)
-				l.work(t, l.pay(t, placed, a))
-				l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed payment-received", "confirmed payment-refused")
-				l.has(t, "ord_1", 0, a)
-				if got := len(l.Records(t, l.Topics.Invoices)); got != invoices {
-					t.Errorf("got %d records of invoices, want %d as before", got, invoices)
-				}
-			})
-		})
-	}
+	byMemory(t, func(t *testing.T, l *line, next func()) {
+		placed := l.place(t, "ord_1")
+		l.work(t, placed)
+		invoices := len(l.Records(t, l.Topics.Invoices))
+		next()
+		a, other := paid("a", 100), paid("a", 101)
+		l.work(t, l.pay(t, placed, a))
+		l.work(t, l.pay(t, placed, other))
+		l.work(t, l.pay(t, placed, other)) // has its answer
+		l.takeOver(t)
+		l.work(t, l.pay(t, placed, a))
+		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed", "confirmed payment-received", "confirmed payment-refused")
+		l.has(t, "ord_1", 0, a)
+		if got := len(l.Records(t, l.Topics.Invoices)); got != invoices {
+			t.Errorf("got %d records of invoices, want %d as before", got, invoices)
+		}
+	})
 }
 
 // TestAPaymentOfAParkedOrderIsOnTheInvoiceUnlessThatIsStored pays between two attempts.
@@ -122,12 +103,7 @@ func TestAPaymentOfAnInvoiceThatIsStoredUnseenIsNotOnIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := setup(t)
-		l.invoice.do = refuse
-		placed := l.place(t, "ord_1")
-		l.work(t, placed)
-		s := l.States(t)["ord_1"]
-		s.Document = []byte("%PDF")
-		l.put(t, l.Topics.Invoices, wire.Invoice(&s, time.Now()))
+		placed := l.storedUnseen(t)
 		l.work(t, l.pay(t, placed, paid("a", 100)))
 		l.has(t, "ord_1", 0, paid("a", 100))
 	})
@@ -188,10 +164,7 @@ func TestAPaymentOfNothingIsIgnored(t *testing.T) {
 		junk.Value = []byte("{")
 		l.work(t, l.pay(t, none, paid("a", 1)))
 		l.work(t, l.put(t, l.Topics.Replay, junk))
-		newer := slices.Clone(junk.Headers)
-		if err := l.Handle(t.Context(), l.ledger, l.put(t, l.Topics.Replay, &kgo.Record{Key: junk.Key, Value: []byte(`{"schema":9}`), Headers: newer}), l.stopping); !errors.Is(err, wire.ErrNewer) {
-			t.Errorf("payment of a newer version: got %v, want ErrNewer", err)
-		}
+		l.blocksNewer(t, wire.PaymentRequest{Order: "ord_1", Origin: l.ledger.Origin(0), Payment: paid("a", 1), At: time.Now()}.Record())
 		l.work(t, placed)
 		l.tells(t, "ord_1", "accepted", "working", "mailing", "confirmed")
 		if len(l.States(t)) != 1 {

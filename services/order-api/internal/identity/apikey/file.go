@@ -208,7 +208,8 @@ func change(path string, edit func(keys []Key, now time.Time) ([]Key, error)) er
 	if len(text) > maxFile {
 		return fmt.Errorf("%s: has no room for another key: remove revoked and expired ones", path)
 	}
-	return replace(path, text)
+	// The owner stays the same: the API may run as another user than the person who creates keys.
+	return config.ReplaceFile(path, []byte(text))
 }
 
 // lock waits until no other program changes the file, which takes milliseconds. The lock is on a
@@ -252,39 +253,4 @@ func format(keys []Key) string {
 		}
 	}
 	return b.String()
-}
-
-// replace writes a file that only its owner can read, in one step: readers see the old file or the
-// new one. The owner stays the same.
-func replace(path, text string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, keepOwner(path, f), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// keepOwner gives a new file the owner of the one that it replaces: the API may run as another user
-// than the person who creates keys.
-func keepOwner(path string, f *os.File) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if was, ok := info.Sys().(*syscall.Stat_t); ok && int(was.Uid) != os.Getuid() {
-		return f.Chown(int(was.Uid), int(was.Gid))
-	}
-	return nil
 }

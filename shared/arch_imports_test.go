@@ -27,7 +27,6 @@ func arrows() []arrow {
 	return []arrow{
 		{domain, "failure", "", "class and reason of an error: every package may mark errors"},
 		{domain, "order", "", "the domain"},
-
 		{mechanism, "topic", "", "one table of names and settings"},
 		{mechanism, "telemetry", "", "how programs log"},
 		{mechanism, "config", "", "how programs read their settings"},
@@ -78,6 +77,7 @@ func arrows() []arrow {
 		{mechanism, "view", "cause dlq failure foreign kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
 		{mechanism, "sqlite", "failure foreign kafka order view wire", "the tables of the view, and all SQL"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
+		{mechanism, "vies", "order telemetry", "asks an authority about VAT IDs, whose forms the domain knows"},
 		{mechanism, "intake", "identity kafka order view wire", "appends what the view does not know yet"},
 		{mechanism, "mask", "order wire", "hides personal data of orders and of their records"},
 		{mechanism, "jsondiff", "", "JSON without losses: knows no orders"},
@@ -94,7 +94,7 @@ func arrows() []arrow {
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
 		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
-		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail view web wire", "wires the API"},
+		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail vies view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
@@ -119,7 +119,7 @@ func modules() []allowed {
 		{"github.com/jung-kurt/gofpdf", "document", "writes PDF; archived, so only one package uses it"},
 		{"github.com/go-text/typesetting", "document", "shapes texts: HarfBuzz in Go, of the authors of Gio and Fyne"},
 		{"rsc.io/qr", "invoice", "QR codes (ISO/IEC 18004), by Russ Cox: 100 times as fast as libraries that compare all masks"},
-		{"github.com/sony/gobreaker/v2", "retry", "circuit breaker: small, maintained by Sony"},
+		{"github.com/sony/gobreaker/v2", "retry vies", "circuit breaker: small, maintained by Sony"},
 		{"github.com/wneessen/go-mail", "email", "builds and sends mail"},
 		{"github.com/emersion/go-smtp", "inbox", "the SMTP server of the inbox"},
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},

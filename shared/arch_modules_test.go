@@ -22,7 +22,6 @@ func services() []service {
 	return []service{
 		{"order-api", []string{
 			home + "services/order-worker", "github.com/jung-kurt/gofpdf", "github.com/wneessen/go-mail", "github.com/emersion/go-smtp",
-			"github.com/sony/gobreaker",
 		}},
 		{"order-worker", []string{
 			home + "services/order-api", "github.com/labstack/echo", "modernc.org/sqlite", "golang.org/x/time",

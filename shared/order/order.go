@@ -34,8 +34,10 @@ type Order struct {
 	Reference, BuyerReference, PurchaseOrder string
 	// Payment is what was paid when the order was placed, or how it is to be paid; nil: nothing is said.
 	Payment *Payment
-	Refund  *Refund // nil for an order, set for a refund
-	Cause   Cause   // who placed it; not part of Source
+	// VATCheck is what VIES said about the buyer's VAT ID when the order was placed; nil: it was not asked.
+	VATCheck *VATCheck
+	Refund   *Refund // nil for an order, set for a refund
+	Cause    Cause   // who placed it; not part of Source
 	// Owner is whose order it is: who placed it or, for a refund, whose order is refunded. It is zero for
 	// the order of a guest, and for one of another program that names no owner.
 	Owner Actor

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Payment is money that was received for an order. Its reference identifies it within the order.
+// Payment is money that was received for an order or, with an amount below zero, paid back to the
+// customer. Its reference identifies it within the order.
 //
 // The payment of an order that is to be paid on the invoice has the method ByInvoice and no other
 // field: no money was received.
@@ -15,8 +16,11 @@ type Payment struct {
 	Method    string
 	Reference string    // of the payment provider or the bank
 	PaidAt    time.Time // UTC, seconds
-	Amount    Money
+	Amount    Money     // below zero: paid back
 }
+
+// Back reports whether the money was paid back.
+func (p Payment) Back() bool { return p.Amount.Minor < 0 }
 
 // The methods of payment.
 const (
@@ -45,10 +49,14 @@ const (
 // payment provider may send it with another precision.
 func (p Payment) Same(q Payment) bool { return p.Method == q.Method && p.Amount == q.Amount }
 
-// Validate returns the faults of a payment that was received by now. The pointers begin with at.
+// Validate returns the faults of a payment that was made by now, in either direction. The pointers begin with at.
 func (p Payment) Validate(at string, now time.Time) []Invalid {
 	var v checker
-	v.received(at, p)
+	amount := p
+	if p.Back() {
+		amount.Amount = p.Amount.Times(-1)
+	}
+	v.received(at, amount)
 	if p.PaidAt.After(now.Add(ClockSkew)) {
 		v.add(at+"/paid_at", "must not be in the future")
 	}
@@ -80,21 +88,24 @@ func (v *checker) received(at string, p Payment) {
 }
 
 // Receive adds a payment to what is known of an order, and returns the reason of the change to write:
-// PaymentReceived; PaymentRefused if the order is a refund, has too many payments, or another one with
-// that reference; or "" if the payment is known.
+// PaymentReceived or PaidBack; PaymentRefused if the order is a refund, has too many payments, or another
+// one with that reference, or if more would be paid back than was received; or "" if the payment is known.
 func (s *State) Receive(p Payment) (reason string) {
 	at := slices.IndexFunc(s.Payments, func(known Payment) bool { return known.Reference == p.Reference })
 	switch {
 	case at >= 0 && s.Payments[at].Same(p):
 		return ""
-	case at >= 0 || s.Order.Refund != nil || len(s.Payments) >= MaxPayments:
+	case at >= 0 || s.Order.Refund != nil || len(s.Payments) >= MaxPayments || Received(s.Payments).Plus(p.Amount).Minor < 0:
 		return PaymentRefused
 	}
 	s.Payments = append(slices.Clip(s.Payments), p)
+	if p.Back() {
+		return PaidBack
+	}
 	return PaymentReceived
 }
 
-// Received is the sum of payments.
+// Received is the sum of payments: what was received, less what was paid back.
 func Received(payments []Payment) Money {
 	sum := EUR.Cents(0)
 	for _, p := range payments {
@@ -127,7 +138,8 @@ type Balance struct {
 	Total    Money // of the invoice; 0 if the order is cancelled or discarded without one
 	Credited Money // by its refunds, dead ones too
 	Received Money
-	Known    bool // the total is known; before that, only Received is
+	PaidBack Money
+	Known    bool // the total is known; before that, only Received and PaidBack are
 }
 
 // Balance returns the balance of an order with its refunds.
@@ -140,7 +152,14 @@ func (s *State) Balance(refunds []Order) Balance {
 }
 
 func (w *Work) balance(refunds []Order) Balance {
-	b := Balance{Total: EUR.Cents(0), Credited: EUR.Cents(0), Received: Received(w.Payments)}
+	b := Balance{Total: EUR.Cents(0), Credited: EUR.Cents(0), Received: EUR.Cents(0), PaidBack: EUR.Cents(0)}
+	for _, p := range w.Payments {
+		if p.Back() {
+			b.PaidBack = b.PaidBack.Plus(p.Amount.Times(-1))
+		} else {
+			b.Received = b.Received.Plus(p.Amount)
+		}
+	}
 	if i := w.Progress.Invoice; i != nil {
 		b.Total, b.Known = i.Total, true
 	}
@@ -153,11 +172,11 @@ func (w *Work) balance(refunds []Order) Balance {
 // Due is what is still to be paid.
 func (b Balance) Due() Money { return b.open(1) }
 
-// Return is what was received and is to be paid back.
+// Return is what was received and is still to be paid back.
 func (b Balance) Return() Money { return b.open(-1) }
 
 func (b Balance) open(sign int64) Money {
-	left := b.Total.Minor - b.Credited.Minor - b.Received.Minor
+	left := b.Total.Minor - b.Credited.Minor - b.Received.Minor + b.PaidBack.Minor
 	return EUR.Cents(max(0, sign*left))
 }
 
@@ -169,12 +188,12 @@ const (
 	Paid       = "paid"
 	Overpaid   = "overpaid"    // more was received than the invoice asks for
 	ReturnDue  = "return-due"  // money is to be paid back, because the order was cancelled or refunded
-	NothingDue = "nothing-due" // nothing was received, and nothing is to be paid
+	NothingDue = "nothing-due" // nothing was received, or all was paid back, and nothing is to be paid
 )
 
 // State names the balance.
 func (b Balance) State() string {
-	received := b.Received.Minor > 0
+	received := b.Received.Minor > b.PaidBack.Minor
 	switch {
 	case !b.Known && received:
 		return Prepaid
@@ -192,22 +211,35 @@ func (b Balance) State() string {
 	return NothingDue
 }
 
-// payBack decides, when a refund is made, how much of it is paid back, and by which method if there is
-// one for all payments. The rest reduces what is still due.
+// payBack decides, when a refund is made, how much of it is paid back, how much of that was paid back
+// before, and by which method if there is one for all payments. The rest reduces what is still due.
 func (r *Refund) payBack(payments []Payment, before Balance, total Money) {
-	after := before
-	after.Credited = after.Credited.Plus(total)
-	r.PayBack = after.Return().Plus(before.Return().Times(-1))
-	for i, p := range payments {
-		if i > 0 && p.Method != r.Method {
-			r.Method = ""
-			break
+	r.PayBack = before.more(total)
+	before.PaidBack = EUR.Cents(0)
+	r.Returned = before.more(total).Plus(r.PayBack.Times(-1))
+	methods := map[string]bool{}
+	for _, p := range payments {
+		switch {
+		case !p.Back():
+			methods[p.Method] = true
+			r.Method = p.Method
+		case r.Returned.Minor > 0:
+			r.ReturnedAt = p.PaidAt
 		}
-		r.Method = p.Method
 	}
+	if len(methods) > 1 {
+		r.Method = ""
+	}
+}
+
+// more is by how much a further refund raises what is to be paid back.
+func (b Balance) more(refund Money) Money {
+	after := b
+	after.Credited = b.Credited.Plus(refund)
+	return after.Return().Plus(b.Return().Times(-1))
 }
 
 // Reduces is the part of a refund that is not paid back: a claim that falls away.
 func (o Order) Reduces() Money {
-	return o.Refunded().Plus(o.Refund.Tax).Plus(o.Refund.PayBack.Times(-1))
+	return o.Refunded().Plus(o.Refund.Tax).Plus(o.Refund.PayBack.Times(-1)).Plus(o.Refund.Returned.Times(-1))
 }

@@ -53,6 +53,71 @@ func TestPaymentsAreKnownByTheirReference(t *testing.T) {
 	}
 }
 
+func TestMoneyIsPaidBackOnceAndNeverMoreThanWasReceived(t *testing.T) {
+	t.Parallel()
+	s := valid().Begin(order.Origin{})
+	for _, row := range []struct {
+		payment order.Payment
+		want    string
+	}{
+		{paid("re_0", -1), order.PaymentRefused}, // nothing was received
+		{paid("pi_1", 100), order.PaymentReceived},
+		{paid("re_1", -101), order.PaymentRefused},
+		{paid("re_1", -60), order.PaidBack},
+		{paid("re_1", -60), ""},
+		{paid("re_1", 60), order.PaymentRefused},
+		{paid("re_2", -41), order.PaymentRefused},
+		{paid("re_2", -40), order.PaidBack},
+		{paid("pi_2", 30), order.PaymentReceived},
+	} {
+		if got := s.Receive(row.payment); got != row.want {
+			t.Errorf("%+v: got %q, want %q", row.payment, got, row.want)
+		}
+	}
+	b := s.Balance(nil)
+	if b.Received.Minor != 130 || b.PaidBack.Minor != 100 || order.Received(s.Payments).Minor != 30 || b.State() != order.Prepaid {
+		t.Errorf("got %s %+v", b.State(), b)
+	}
+}
+
+// TestACreditNoteSaysWhatWasPaidBackBeforeIt refunds an order of 65.09 that was paid.
+func TestACreditNoteSaysWhatWasPaidBackBeforeIt(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		payments                []int64 // cents
+		back, returned, reduces int64
+	}{
+		"nothing before":        {[]int64{6509}, 6509, 0, 0},
+		"all before":            {[]int64{6509, -6509}, 0, 6509, 0},
+		"a part before":         {[]int64{6509, -3000}, 3509, 3000, 0},
+		"part-paid, and back":   {[]int64{3000, -3000}, 0, 3000, 3509},
+		"what was overpaid":     {[]int64{7000, -491}, 6509, 0, 0},
+		"overpaid, more before": {[]int64{7000, -500}, 6500, 9, 0},
+		"not paid":              {nil, 0, 0, 6509},
+	} {
+		o := valid()
+		o.Lines[0].Quantity, o.Lines[0].UnitPrice = 1, order.EUR.Cents(4980)
+		s := invoiced(o, order.EUR.Cents(490), 1900)
+		if got := s.Progress.Invoice.Total.Minor; got != 6509 {
+			t.Fatalf("the total is %d cents", got)
+		}
+		for i, cents := range row.payments {
+			s.Receive(paid(string(rune('a'+i)), cents))
+		}
+		r, wrong := s.Refund(nil, false, nil)
+		if len(wrong) > 0 || len(r.Validate()) > 0 {
+			t.Fatalf("%s: %v %v", name, wrong, r.Validate())
+		}
+		got := [3]int64{r.Refund.PayBack.Minor, r.Refund.Returned.Minor, r.Reduces().Minor}
+		if want := [3]int64{row.back, row.returned, row.reduces}; got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+		if r.Refund.ReturnedAt.IsZero() != (row.returned == 0) || row.payments != nil && r.Refund.Method != order.Card {
+			t.Errorf("%s: got %v, method %q", name, r.Refund.ReturnedAt, r.Refund.Method)
+		}
+	}
+}
+
 func TestAnOrderIsPlacedPaid(t *testing.T) {
 	t.Parallel()
 	o := valid()
@@ -101,7 +166,7 @@ func TestStatesOfPayment(t *testing.T) {
 		order.Paid:       {{Known: true, Total: euros(100), Received: euros(100)}, {Known: true, Total: euros(100), Credited: euros(40), Received: euros(60)}},
 		order.Overpaid:   {{Known: true, Total: euros(100), Received: euros(101)}},
 		order.ReturnDue:  {{Known: true, Received: euros(1)}, {Known: true, Total: euros(100), Credited: euros(1), Received: euros(100)}},
-		order.NothingDue: {{Known: true}, {Known: true, Total: euros(100), Credited: euros(100)}},
+		order.NothingDue: {{Known: true}, {Known: true, Received: euros(1), PaidBack: euros(1)}, {Known: true, Total: euros(100), Credited: euros(100)}},
 	} {
 		for _, b := range rows {
 			if got := b.State(); got != want {
@@ -122,7 +187,7 @@ func TestRefundsAndPaymentsAddUp(t *testing.T) {
 		var refunds []order.Order
 		for n := range rapid.IntRange(0, 8).Draw(t, "acts") {
 			if rapid.Bool().Draw(t, "pays") {
-				s.Receive(paid(string(rune('a'+n)), rapid.Int64Range(1, total).Draw(t, "cents")))
+				s.Receive(paid(string(rune('a'+n)), rapid.Int64Range(-total, total).Draw(t, "cents")))
 				continue
 			}
 			before := s.Balance(refunds)
@@ -138,12 +203,12 @@ func TestRefundsAndPaymentsAddUp(t *testing.T) {
 			if back := after.Return().Minor - before.Return().Minor; back != r.Refund.PayBack.Minor {
 				t.Fatalf("the credit note pays back %s, the balance %d cents", r.Refund.PayBack, back)
 			}
-			if less := before.Due().Minor - after.Due().Minor; less != r.Reduces().Minor {
-				t.Fatalf("the credit note reduces the claim by %s, the balance by %d cents", r.Reduces(), less)
+			if less := before.Due().Minor - after.Due().Minor; less != r.Reduces().Plus(r.Refund.Returned).Minor {
+				t.Fatalf("the credit note reduces the claim by %s, and %s is paid back already; the balance by %d cents", r.Reduces(), r.Refund.Returned, less)
 			}
 		}
 		b := s.Balance(refunds)
-		if got := b.Received.Plus(b.Credited).Plus(b.Due()).Plus(b.Return().Times(-1)).Minor; got != total {
+		if got := b.Received.Plus(b.PaidBack.Times(-1)).Plus(b.Credited).Plus(b.Due()).Plus(b.Return().Times(-1)).Minor; got != total {
 			t.Fatalf("%+v adds up to %d cents, want the total %d", b, got, total)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Refund makes an order a refund: the price of its lines and shipping is paid back, and its document
@@ -18,8 +19,11 @@ type Refund struct {
 	Tax      Money   // VAT of lines and shipping
 	Net      Money   // of a Gross order: lines and shipping without VAT; else 0
 	Invoice  Invoice // the corrected one, without Kept
-	PayBack  Money   // the part of the total that is paid back; the rest reduces what is still due
+	PayBack  Money   // the part of the total that is to be paid back
 	Method   string  // by which the order was paid, if that was one; or empty
+	Returned Money   // the part of the total that was paid back before; the rest reduces what is still due
+	// ReturnedAt is when the last of Returned was paid back; zero without any. UTC, seconds.
+	ReturnedAt time.Time
 }
 
 // Refund is the ID of an order's refund with a number. A client that refunds an order takes the next
@@ -78,28 +82,28 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 // tax sets the VAT of a refund and, with gross prices, its net amount.
 func (o *Order) tax(before []Order) {
 	r, rate := o.Refund, o.Refund.Invoice.Taxes[0].Rate
-	prices, done := o.returned(), Money{} // the VAT of the refunds before, on their prices or in them
+	prices, done := o.prices(), Money{} // the VAT of the refunds before, on their prices or in them
 	for _, b := range before {
-		prices = prices.Plus(b.returned())
+		prices = prices.Plus(b.prices())
 		if !o.Gross {
 			done = done.Plus(b.Refund.Tax)
 			continue
 		}
-		done = done.Plus(b.returned()).Plus(b.Refund.Net.Times(-1))
+		done = done.Plus(b.prices()).Plus(b.Refund.Net.Times(-1))
 	}
 	if !o.Gross {
 		r.Tax = prices.Percent(rate).Plus(done.Times(-1))
 		return
 	}
 	included := prices.Included(r.Invoice.Included).Plus(done.Times(-1))
-	r.Net, r.Tax = o.returned().Plus(included.Times(-1)), EUR.Cents(0)
+	r.Net, r.Tax = o.prices().Plus(included.Times(-1)), EUR.Cents(0)
 	if rate > 0 {
 		r.Tax = included
 	}
 }
 
-// returned is the price of the lines and of the shipping of a refund.
-func (o Order) returned() Money { return o.ItemsTotal().Plus(o.Refund.Shipping) }
+// prices is the price of the lines and of the shipping of a refund.
+func (o Order) prices() Money { return o.ItemsTotal().Plus(o.Refund.Shipping) }
 
 // Refunded is the net amount of a refund: its lines and its part of the shipping. For an order it is
 // zero.
@@ -110,7 +114,7 @@ func (o Order) Refunded() Money {
 	case o.Gross:
 		return o.Refund.Net
 	}
-	return o.returned()
+	return o.prices()
 }
 
 // Shipping is the shipping on an order's document: the result of the step or, for a refund, the

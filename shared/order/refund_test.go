@@ -66,7 +66,7 @@ func TestARefundIsAValidOrderOfItsOwn(t *testing.T) {
 	want.Lines[0].Quantity = 1
 	want.Refund = &order.Refund{
 		Of: "ord_1", Number: 1, Reason: "Arrived broken", Shipping: order.EUR.Cents(490), Tax: order.EUR.Cents(471), Invoice: *s.Progress.Invoice,
-		PayBack: order.EUR.Cents(0),
+		PayBack: order.EUR.Cents(0), Returned: order.EUR.Cents(0),
 	}
 	want.Refund.Invoice.Kept = nil
 	if diff := cmp.Diff(want, got); diff != "" {

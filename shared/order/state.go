@@ -40,12 +40,13 @@ const (
 	CancelRefused   = "cancel-refused" // cancel refused: the invoice is issued, or the order has ended
 	EditRefused     = "edit-refused"   // replay refused: its edit is no order, or changes what must stay
 	PaymentReceived = "payment-received"
-	PaymentRefused  = "payment-refused" // another payment has its reference, or the order has too many
+	PaidBack        = "paid-back"
+	PaymentRefused  = "payment-refused" // see Receive
 )
 
 // Answers reports whether the change only answers a request.
 func (c Change) Answers() bool {
-	return slices.Contains([]string{AlreadyDone, Conflict, CancelRefused, EditRefused, PaymentReceived, PaymentRefused}, c.Reason)
+	return slices.Contains([]string{AlreadyDone, Conflict, CancelRefused, EditRefused, PaymentReceived, PaidBack, PaymentRefused}, c.Reason)
 }
 
 // DeadLetter points to an order's dead letter in the dead-letter topic.

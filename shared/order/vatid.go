@@ -3,6 +3,7 @@ package order
 import (
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -118,4 +119,37 @@ func vatIDFault(text, country string) string {
 		return "begins like a VAT ID of " + id[:2] + " but does not have its form, such as " + f.example
 	}
 	return ""
+}
+
+// VATCheck is what VIES, the VAT information system of the European Commission, said about a VAT ID.
+type VATCheck struct {
+	ID        string    // as VATNumber writes it
+	Result    string    // VATValid, VATInvalid or VATNotChecked
+	At        time.Time // UTC, seconds
+	RequestID string    // with which VIES proves the check; or empty
+}
+
+// The results of a check. An order with an invalid ID is not placed.
+const (
+	VATValid      = "valid"
+	VATInvalid    = "invalid"
+	VATNotChecked = "not-checked" // VIES, or the member state of the ID, was away
+)
+
+// MaxVATCheckID limits VATCheck.RequestID, in runes.
+const MaxVATCheckID = 64
+
+// vatCheck checks what VIES said. Other producers to the topic can send anything.
+func (v *checker) vatCheck(c *VATCheck) {
+	if c == nil {
+		return
+	}
+	v.text("/vat_id_check/id", c.ID, 1, maxVATID)
+	v.text("/vat_id_check/request_id", c.RequestID, 0, MaxVATCheckID)
+	if c.Result != VATValid && c.Result != VATNotChecked {
+		v.add("/vat_id_check/result", "must be valid or not-checked")
+	}
+	if y := c.At.Year(); y < firstPaidYear || y > 9999 {
+		v.add("/vat_id_check/at", "must be a time from the year 2000 on")
+	}
 }

@@ -57,6 +57,9 @@ func drawOrder(t *rapid.T) order.Order {
 		o.Payment = &order.Payment{Method: order.ByInvoice}
 	}
 	billing(t, &o)
+	if o.Customer.VATID != "" {
+		o.VATCheck = drawVATCheck(t)
+	}
 	return o
 }
 
@@ -98,6 +101,15 @@ func drawActor(t *rapid.T, label string) (a order.Actor) {
 	return a
 }
 
+// drawVATCheck draws what VIES said, or nil.
+func drawVATCheck(t *rapid.T) *order.VATCheck {
+	if rapid.Bool().Draw(t, "VAT ID is not checked") {
+		return nil
+	}
+	result := rapid.SampledFrom([]string{order.VATValid, order.VATNotChecked}).Draw(t, "result of VIES")
+	return &order.VATCheck{ID: "ATU12345678", Result: result, At: instant(t, "checked").Truncate(time.Second), RequestID: text(t, "request ID")}
+}
+
 // refund makes an order a refund.
 func refund(t *rapid.T, o *order.Order) {
 	net := order.EUR.Cents(1)
@@ -113,6 +125,10 @@ func refund(t *rapid.T, o *order.Order) {
 	}
 	total := o.Refunded().Plus(o.Refund.Tax).Minor
 	o.Refund.PayBack = order.EUR.Cents(rapid.Int64Range(0, total).Draw(t, "paid back"))
+	if back := o.Refund.PayBack.Minor; rapid.Bool().Draw(t, "a part was paid back") {
+		o.Refund.Returned = order.EUR.Cents(rapid.Int64Range(0, total-back).Draw(t, "returned"))
+		o.Refund.ReturnedAt = instant(t, "returned at")
+	}
 	o.Refund.Method = rapid.SampledFrom([]string{"", order.Card}).Draw(t, "method")
 	o.ID = o.ID.Refund(o.Refund.Number)
 }

@@ -69,8 +69,9 @@ type orderValue struct {
 	Owner    string    `json:"owner,omitempty"`
 	Token    string    `json:"link_token,omitempty"`
 	references
-	Payment *paymentValue `json:"payment,omitempty"`
-	Refund  *refund       `json:"refund,omitempty"`
+	Payment  *paymentValue `json:"payment,omitempty"`
+	VATCheck *vatCheck     `json:"vat_id_check,omitempty"`
+	Refund   *refund       `json:"refund,omitempty"`
 }
 
 // references are the numbers that people gave an order.
@@ -91,6 +92,8 @@ type refund struct {
 	Invoice  *invoiceValue `json:"invoice"`
 	PayBack  money         `json:"pay_back,omitzero"`
 	Method   string        `json:"method,omitempty"`
+	Returned money         `json:"paid_back,omitzero"`
+	At       time.Time     `json:"paid_back_at,omitzero"`
 }
 
 type customer struct {
@@ -105,6 +108,13 @@ type billTo struct {
 	Company string `json:"company,omitempty"`
 	VATID   string `json:"vat_id,omitempty"`
 	address
+}
+
+type vatCheck struct {
+	ID        string    `json:"id"`
+	Result    string    `json:"result"`
+	At        time.Time `json:"at"`
+	RequestID string    `json:"request_id,omitempty"`
 }
 
 type address struct {
@@ -169,12 +179,16 @@ func orderJSON(o order.Order) []byte {
 	if b := o.BillTo; b != nil {
 		v.BillTo = &billTo{b.Name, b.Company, b.VATID, address(b.Address)}
 	}
+	if c := o.VATCheck; c != nil {
+		v.VATCheck = new(vatCheck(*c))
+	}
 	for _, l := range o.Lines {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	if r := o.Refund; r != nil {
 		v.Refund = &refund{
 			r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), money(r.Net), fromInvoice(&r.Invoice), money(r.PayBack), r.Method,
+			money(r.Returned), r.ReturnedAt,
 		}
 	}
 	return mustJSON(v)
@@ -206,6 +220,9 @@ func parseOrder(data []byte) (order.Order, error) {
 	if b := v.BillTo; b != nil {
 		o.BillTo = &order.BillTo{Name: b.Name, Company: b.Company, VATID: b.VATID, Address: order.Address(b.address)}
 	}
+	if c := v.VATCheck; c != nil {
+		o.VATCheck = &order.VATCheck{ID: c.ID, Result: c.Result, At: c.At.UTC(), RequestID: c.RequestID}
+	}
 	// In UTC, a time at the edge of the years that JSON can hold may lie beyond it.
 	if year := o.PlacedAt.Year(); year < 0 || year > 9999 {
 		return order.Order{}, fmt.Errorf("%w: placed in the year %d", ErrUndecodable, year)
@@ -222,7 +239,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		o.Refund = &order.Refund{
 			Of: r.Of, Number: r.Number, Key: r.Key, Reason: r.Reason,
 			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Net: order.Money(r.Net), Invoice: *r.Invoice.invoice(),
-			PayBack: order.Money(r.PayBack), Method: r.Method,
+			PayBack: order.Money(r.PayBack), Method: r.Method, Returned: order.Money(r.Returned), ReturnedAt: r.At.UTC(),
 		}
 	}
 	return o, nil

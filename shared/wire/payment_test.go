@@ -36,7 +36,7 @@ func TestPaymentRequestNamesItsOrder(t *testing.T) {
 		{`"order":"ord_1"`, `"order":"ord_2"`, wire.ErrUndecodable},
 		{`"origin":124`, `"origin":-1`, wire.ErrUndecodable},
 		{`"state_at":17`, `"state_at":-1`, wire.ErrUndecodable},
-		{`"50.00"`, `"-50.00"`, wire.ErrUndecodable},
+		{`"50.00"`, `"-50,00"`, wire.ErrUndecodable},
 		{`"50.00"`, `"0.00"`, wire.ErrUndecodable},
 		{`"EUR"`, `"USD"`, wire.ErrUndecodable},
 		{`"card"`, `"invoice"`, wire.ErrUndecodable},

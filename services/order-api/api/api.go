@@ -35,6 +35,7 @@ import (
 	"example.com/orders/services/order-api/internal/jobs"
 	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/services/order-api/internal/vies"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/services/order-api/internal/web"
@@ -106,7 +107,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
-		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient,
+		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs,
 	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
@@ -151,6 +152,7 @@ type shop struct {
 	products *catalogue.Catalogue
 	card     *rates.Card // for quotes
 	pages    *web.Pages
+	vatIDs   intake.VATIDs // or nil: they are not checked
 }
 
 func (cfg *Config) shop() (s shop, err error) {
@@ -167,8 +169,23 @@ func (cfg *Config) shop() (s shop, err error) {
 		return s, fmt.Errorf("the catalogue has %s prices, and the rate card has %s ones: both need prices: gross, or neither",
 			order.Prices(s.products.Gross()), order.Prices(s.card.Gross()))
 	}
+	if s.vatIDs, err = cfg.vatIDs(); err != nil {
+		return s, err
+	}
 	s.pages, err = web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
 	return s, err
+}
+
+// vatIDs checks VAT IDs, or is nil.
+func (cfg *Config) vatIDs() (intake.VATIDs, error) {
+	if cfg.VIES == "" {
+		return nil, nil
+	}
+	c, err := vies.New(cfg.VIES, cfg.VIESRequester, cfg.Log)
+	if err != nil {
+		return nil, fmt.Errorf("--vies: %w", err)
+	}
+	return c, nil
 }
 
 // listen opens the address of the API, with HTTPS if there is a certificate.

@@ -12,6 +12,8 @@ type Settings struct {
 	Secret               string            `env:"ORDERS_SECRET" secret:"" hidden:"" help:"Secret key that order IDs are derived from."`
 	Promise              time.Duration     `env:"ORDERS_PROMISE" default:"15m" help:"Backpressure: refuse new orders with 429 while the oldest order that no worker has begun is older than this. 0: never refuse."`
 	PerRecipient         int               `name:"orders-per-recipient" env:"ORDERS_ORDERS_PER_RECIPIENT" default:"0" help:"Maximum number of orders per hour for one e-mail address; refuse more with 429. 0: no limit."`
+	VIES                 string            `name:"vies" env:"ORDERS_VIES" placeholder:"URL" help:"Check VAT IDs of new orders at VIES: its address, https://ec.europa.eu/taxation_customs/vies/rest-api/check-vat-number. While VIES gives no answer, orders are accepted without a check. Default: no check."`
+	VIESRequester        string            `name:"vies-requester" env:"ORDERS_VIES_REQUESTER" placeholder:"VAT-ID" help:"VAT ID of the seller: VIES then proves each check with a number, and IDs of this state are not checked. Default: none."`
 	Auth                 string            `env:"ORDERS_AUTH" enum:"none,keys,oidc" default:"none" help:"Sign-in: none (a request without credentials may do everything; loopback addresses only), keys (API keys), or oidc (also an OpenID Connect issuer)."`
 	APIKeys              string            `name:"api-keys" env:"ORDERS_API_KEYS" placeholder:"FILE" help:"File of API keys (YAML), as ordersctl keys writes it. It is read again within a second when it changes."`
 	Guests               bool              `env:"ORDERS_GUESTS" help:"Let people place orders without sign-in."`

@@ -48,14 +48,15 @@ type Order struct {
 	Items      []Item         `json:"items"`
 	Prices     string         `json:"prices,omitempty"` // gross: prices of items and shipping include VAT; empty: they are net
 	Note       string         `json:"note,omitempty"`
-	Payment    *Payment       `json:"payment,omitempty"`  // as placed with the order
-	Payments   []Payment      `json:"payments,omitempty"` // received so far
-	Balance    *Balance       `json:"balance,omitempty"`  // only from Client.Order and Client.Pay; nil for a refund
-	ItemsTotal Money          `json:"items_total"`        // see Prices; without shipping
-	Shipping   *Shipping      `json:"shipping,omitempty"` // from status working on, like Tax and Total; nil for a refund
-	Tax        *Money         `json:"tax,omitempty"`      // for a refund from the beginning, like Total
-	Total      *Money         `json:"total,omitempty"`    // gross
-	Invoice    *Invoice       `json:"invoice,omitempty"`  // when it is issued; the credit note of a refund
+	Payment    *Payment       `json:"payment,omitempty"`      // as placed with the order
+	Payments   []Payment      `json:"payments,omitempty"`     // received so far
+	Balance    *Balance       `json:"balance,omitempty"`      // only from Client.Order and Client.Pay; nil for a refund
+	VATIDCheck *VATIDCheck    `json:"vat_id_check,omitempty"` // nil: VIES was not asked
+	ItemsTotal Money          `json:"items_total"`            // see Prices; without shipping
+	Shipping   *Shipping      `json:"shipping,omitempty"`     // from status working on, like Tax and Total; nil for a refund
+	Tax        *Money         `json:"tax,omitempty"`          // for a refund from the beginning, like Total
+	Total      *Money         `json:"total,omitempty"`        // gross
+	Invoice    *Invoice       `json:"invoice,omitempty"`      // when it is issued; the credit note of a refund
 	Timeline   []Change       `json:"timeline"`
 	DeadLetter *DeadLetterRef `json:"dead_letter,omitempty"` // if the order is dead
 	LinkToken  string         `json:"link_token,omitempty"`  // only from Place without a sign-in: gives access to the order
@@ -81,15 +82,33 @@ type Refund struct {
 	Invoice  Invoice `json:"invoice"` // that the credit note corrects
 	Reason   string  `json:"reason,omitempty"`
 	Shipping Money   `json:"shipping"`
-	// PayBack is the part of the total that is paid back; the rest was not paid, and reduces what is due.
+	// PayBack is the part of the total that is to be paid back, PaidBack that which was paid back before the
+	// refund; the rest was not paid, and reduces what is due.
 	PayBack      Money  `json:"pay_back"`
+	PaidBack     Money  `json:"paid_back"`
 	ClaimReduced Money  `json:"claim_reduced"`
 	Method       string `json:"method,omitempty"` // how the order was paid, if that was in one way only
 }
 
-// Payment is money that was received for an order. Its reference identifies it within the order. A zero
-// PaidAt in a request is the present time.
+// VATIDCheck is what VIES, the VAT information system of the European Commission, said about the buyer's
+// VAT ID when the order was placed.
+type VATIDCheck struct {
+	ID        string    `json:"id"`
+	Result    string    `json:"result"` // valid, or not-checked if VIES gave no answer
+	At        time.Time `json:"at"`
+	RequestID string    `json:"request_id,omitempty"` // with which VIES proves the check
+}
+
+// The kinds of payments.
+const (
+	Received = "received"
+	PaidBack = "paid-back" // to the customer
+)
+
+// Payment is money that was received for an order, or paid back. Its reference identifies it within the
+// order. An empty Kind is Received. A zero PaidAt in a request is the present time.
 type Payment struct {
+	Kind      string    `json:"kind,omitempty"`
 	Method    string    `json:"method"` // card, paypal, transfer, direct-debit, cash or other
 	Reference string    `json:"reference,omitempty"`
 	PaidAt    time.Time `json:"paid_at,omitzero"`
@@ -101,6 +120,7 @@ type Payment struct {
 type Balance struct {
 	State    string `json:"state"` // unpaid, prepaid, part-paid, paid, overpaid, return-due or nothing-due
 	Received Money  `json:"received"`
+	PaidBack Money  `json:"paid_back"`
 	Credited Money  `json:"credited"` // by refunds
 	Due      *Money `json:"due,omitempty"`
 	ToReturn *Money `json:"to_return,omitempty"`

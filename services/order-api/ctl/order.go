@@ -89,7 +89,11 @@ func full(o client.Order) []string {
 		}
 	}
 	for _, p := range o.Payments {
-		lines = append(lines, fmt.Sprintf("  paid %s %s by %s on %s, %s", p.Amount.Amount, p.Amount.Currency, p.Method, p.PaidAt.UTC().Format(time.DateOnly), p.Reference))
+		paid := "paid"
+		if p.Kind == client.PaidBack {
+			paid = "paid back"
+		}
+		lines = append(lines, fmt.Sprintf("  %s %s %s by %s on %s, %s", paid, p.Amount.Amount, p.Amount.Currency, p.Method, p.PaidAt.UTC().Format(time.DateOnly), p.Reference))
 	}
 	if o.Balance != nil {
 		lines = append(lines, "  "+balance(o))

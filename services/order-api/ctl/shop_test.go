@@ -197,7 +197,7 @@ func refunded(of string) client.Order {
 		Timeline: []client.Change{{At: noon, Status: "accepted"}},
 		Refund: &client.Refund{
 			Of: of, Number: 1, Invoice: client.Invoice{Number: "INV-1"}, Reason: "Arrived broken", Shipping: client.Money{Amount: "4.90", Currency: "EUR"},
-			PayBack: client.Money{Amount: "5.83", Currency: "EUR"}, ClaimReduced: client.Money{Amount: "0.00", Currency: "EUR"}, Method: "card",
+			PayBack: client.Money{Amount: "5.83", Currency: "EUR"}, PaidBack: client.Money{Amount: "0.00", Currency: "EUR"}, ClaimReduced: client.Money{Amount: "0.00", Currency: "EUR"}, Method: "card",
 		},
 	}
 }

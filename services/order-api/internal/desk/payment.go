@@ -17,12 +17,13 @@ var (
 	ErrPaymentConflict = errors.New("another payment of the order has this reference")
 	ErrPayments        = fmt.Errorf("the order has %d payments, which is the maximum", order.MaxPayments)
 	ErrRefundPaid      = errors.New("a refund cannot be paid")
+	ErrPaidBack        = errors.New("more would be paid back than was received")
 )
 
 // Pay requests that a worker records a payment for an order, whatever its status is, and returns the
 // order. A payment that is recorded already is returned without a request. The payment must be valid.
 //
-// It is view.ErrUnknown, ErrPaymentConflict, ErrPayments or ErrRefundPaid if it is refused, and
+// It is view.ErrUnknown, ErrPaymentConflict, ErrPayments, ErrPaidBack or ErrRefundPaid if it is refused, and
 // view.ErrBehind if the view is too old to know. With view.ErrAway the payment may have been requested:
 // repeating it is safe. If two payments with one reference are requested at the same time, the worker
 // records the first, and the timeline gets the reason that the other was refused.
@@ -51,8 +52,8 @@ func (d *Desk) Pay(ctx context.Context, id order.ID, p order.Payment) (s order.S
 	return s, false, nil
 }
 
-// Recorded reports whether an order has a payment. It is ErrPaymentConflict, ErrPayments or ErrRefundPaid
-// if the order cannot have it.
+// Recorded reports whether an order has a payment. It is ErrPaymentConflict, ErrPayments, ErrPaidBack or
+// ErrRefundPaid if the order cannot have it.
 func Recorded(s order.State, p order.Payment) (known bool, err error) {
 	reason := s.Receive(p)
 	switch {
@@ -62,6 +63,8 @@ func Recorded(s order.State, p order.Payment) (known bool, err error) {
 		err = ErrRefundPaid
 	case slices.ContainsFunc(s.Payments, func(known order.Payment) bool { return known.Reference == p.Reference }):
 		err = ErrPaymentConflict
+	case len(s.Payments) < order.MaxPayments:
+		err = ErrPaidBack
 	default:
 		err = ErrPayments
 	}

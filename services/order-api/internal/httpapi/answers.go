@@ -58,6 +58,9 @@ func toOrder(s order.State) client.Order {
 			answer.Invoice = toInvoice(o.ID, i)
 		}
 	}
+	if o.VATCheck != nil {
+		answer.VATIDCheck = new(client.VATIDCheck(*o.VATCheck))
+	}
 	if o.Payment != nil {
 		answer.Payment = new(toPayment(*o.Payment))
 	}
@@ -78,7 +81,7 @@ func toWhole(s order.State, refunds []order.State) client.Order {
 }
 
 func toBalance(b order.Balance) *client.Balance {
-	answer := &client.Balance{State: b.State(), Received: toMoney(b.Received), Credited: toMoney(b.Credited)}
+	answer := &client.Balance{State: b.State(), Received: toMoney(b.Received), PaidBack: toMoney(b.PaidBack), Credited: toMoney(b.Credited)}
 	if b.Known {
 		answer.Due, answer.ToReturn = new(toMoney(b.Due())), new(toMoney(b.Return()))
 	}
@@ -89,6 +92,9 @@ func toPayment(p order.Payment) client.Payment {
 	answer := client.Payment{Method: p.Method, Reference: p.Reference, PaidAt: p.PaidAt}
 	if p.Method != order.ByInvoice {
 		answer.Amount = toMoney(p.Amount)
+	}
+	if p.Back() {
+		answer.Kind, answer.Amount = client.PaidBack, toMoney(p.Amount.Times(-1))
 	}
 	return answer
 }
@@ -108,7 +114,7 @@ func toRefund(o order.Order) *client.Refund {
 	r := o.Refund
 	return &client.Refund{
 		Of: string(r.Of), Number: r.Number, Invoice: *toInvoice(r.Of, &r.Invoice), Reason: r.Reason, Shipping: toMoney(r.Shipping),
-		PayBack: toMoney(r.PayBack), ClaimReduced: toMoney(o.Reduces()), Method: r.Method,
+		PayBack: toMoney(r.PayBack), PaidBack: toMoney(r.Returned), ClaimReduced: toMoney(o.Reduces()), Method: r.Method,
 	}
 }
 

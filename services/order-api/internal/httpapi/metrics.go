@@ -39,6 +39,7 @@ func newMetrics(in *intake.Intake, v *view.View, w *expiry.Watch) *metrics {
 		}, func() float64 { return float64(v.Health().Stale) }),
 		gauge("blocked", "1 while new orders are refused until an operator acts, because the partition count of the topics has changed.",
 			func() float64 { return boolean(in.Blocked() != nil) }),
+		vatChecks{in, prometheus.NewDesc("orders_api_vat_id_checks_total", "VAT IDs of new orders that VIES was asked about, by result.", []string{"result"}, nil)},
 		unreadable{v, prometheus.NewDesc("orders_api_unreadable_offset",
 			"Offset of the unreadable batch that blocks a partition of the read model until it is skipped.", []string{"topic", "partition"}, nil)},
 		deadlines{w, prometheus.NewDesc("orders_api_foreign_expiry_timestamp_seconds",
@@ -91,6 +92,22 @@ func (d deadlines) Describe(all chan<- *prometheus.Desc) { all <- d.desc }
 func (d deadlines) Collect(all chan<- prometheus.Metric) {
 	for topic, at := range d.watch.Deadlines() {
 		all <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(at.UnixMilli())/1000, topic)
+	}
+}
+
+// vatChecks collects how many VAT IDs were checked.
+type vatChecks struct {
+	intake *intake.Intake
+	desc   *prometheus.Desc
+}
+
+// Describe is called by Prometheus.
+func (c vatChecks) Describe(all chan<- *prometheus.Desc) { all <- c.desc }
+
+// Collect is called by Prometheus.
+func (c vatChecks) Collect(all chan<- prometheus.Metric) {
+	for result, n := range c.intake.VATChecks() {
+		all <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n), result)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestOrderShowsItsProgress(t *testing.T) {
 			Shipping: &client.Shipping{Service: "standard", Zone: "DE", Price: *euros("4.90")},
 			Tax:      euros("10.39"), Total: euros("65.09"),
 			Invoice: &client.Invoice{Number: "INV-1", URL: "/v1/orders/" + got.ID + "/invoice.pdf"},
-			Balance: &client.Balance{State: "unpaid", Received: *euros("0.00"), Credited: *euros("0.00"), Due: euros("65.09"), ToReturn: euros("0.00")},
+			Balance: &client.Balance{State: "unpaid", Received: *euros("0.00"), PaidBack: *euros("0.00"), Credited: *euros("0.00"), Due: euros("65.09"), ToReturn: euros("0.00")},
 			Timeline: []client.Change{
 				{At: state.Order.PlacedAt, Status: "accepted"},
 				{Rev: 1, At: later, Status: "working"},

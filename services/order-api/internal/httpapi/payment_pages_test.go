@@ -31,7 +31,7 @@ func TestThePageOfAnOrderSaysWhatIsPaid(t *testing.T) {
 	vera.opened(path, "More was paid than the order costs.", "To be paid back", "0.01")
 	s.answer(t, "operator", "/v1"+path+"/refund", `{"items":[{"sku":"BOTTLE-750","quantity":1}]}`, 202)
 	vera.opened(path, "Money is to be paid back.", "29.64")
-	vera.opened(path+"-refund-1", "Paid back by card", "29.63")
+	vera.opened(path+"-refund-1", "To be paid back by card", "29.63")
 	cancelled := s.placeAs(t, "vera", wanted())
 	s.pay(t, cancelled.Order.ID, payment("pi_3", "20.00"), 202)
 	s.receive(t, &cancelled)

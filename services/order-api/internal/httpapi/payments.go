@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/trail"
@@ -29,7 +30,10 @@ func (a *api) payOrder(c echo.Context) error {
 		h.Set("Idempotent-Replayed", "true")
 	} else if wait, ok := preferredWait(c.Request().Header); ok {
 		h.Set("Preference-Applied", fmt.Sprintf("wait=%d", int(wait.Seconds())))
-		s = a.awaitOrder(c.Request().Context(), s, wait, func(s order.State) bool { return s.Receive(p) != order.PaymentReceived })
+		s = a.awaitOrder(c.Request().Context(), s, wait, func(s order.State) bool {
+			reason := s.Receive(p)
+			return reason == "" || reason == order.PaymentRefused
+		})
 		if known, err = desk.Recorded(s, p); err != nil {
 			return err
 		}
@@ -106,15 +110,29 @@ func decodePayment(body []byte) (p order.Payment, wrong []order.Invalid, err err
 	if err != nil {
 		return p, nil, err
 	}
-	d.payment(&p)("")
+	kind := client.Received
+	all := d.paymentFields(&p)
+	all["kind"] = d.text(&kind)
+	d.in(all)("")
+	switch {
+	case kind != client.Received && kind != client.PaidBack:
+		d.add("/kind", "must be received or paid-back")
+	case p.Amount.Minor < 0:
+		d.add("/amount", "must be above 0.00: kind says whether it was received or paid back")
+	case kind == client.PaidBack:
+		p.Amount = p.Amount.Times(-1)
+	}
 	return p, d.wrong, nil
 }
 
-func (d *decoder) payment(into *order.Payment) func(at string) {
-	return d.in(fields{
+// payment reads the payment of a new order, which is money that was received.
+func (d *decoder) payment(into *order.Payment) func(at string) { return d.in(d.paymentFields(into)) }
+
+func (d *decoder) paymentFields(into *order.Payment) fields {
+	return fields{
 		"method": d.text(&into.Method), "reference": d.text(&into.Reference),
 		"paid_at": d.moment(&into.PaidAt), "amount": d.money(&into.Amount),
-	})
+	}
 }
 
 func (d *decoder) money(into *order.Money) func(at string) {

@@ -68,6 +68,9 @@ func TestThePartsOfAPaymentAddUp(t *testing.T) {
 		var o client.Order
 		must(t, json.Unmarshal([]byte(text(t, s.send(t, s.http, "GET", "/v1/orders/"+string(id), "", headers("vera")...))), &o))
 		got := o.Balance.State + " " + o.Balance.Received.Amount + " " + o.Balance.Credited.Amount
+		if back := o.Balance.PaidBack.Amount; back != "0.00" {
+			got += " back " + back
+		}
 		if o.Balance.Due != nil {
 			got += " " + o.Balance.Due.Amount + " " + o.Balance.ToReturn.Amount
 		}
@@ -102,6 +105,13 @@ func TestThePartsOfAPaymentAddUp(t *testing.T) {
 	balance("return-due 35.47 29.63 0.00 0.01")
 	refund("29.63 0.00 card")
 	balance("return-due 35.47 59.26 0.00 29.64")
+	back := strings.Replace(payment("re_1", "29.64"), "{", `{"kind":"paid-back",`, 1)
+	s.pay(t, id, back, 202)
+	s.receive(t, &state)
+	if o := s.pay(t, id, back, 200); o.Payments[3].Kind != "paid-back" || o.Payments[3].Amount.Amount != "29.64" {
+		t.Errorf("got %+v, want it paid back", o.Payments[3])
+	}
+	balance("paid 35.47 59.26 back 29.64 0.00 0.00")
 }
 
 func TestAPaymentIsRefusedClearly(t *testing.T) {
@@ -133,6 +143,9 @@ func TestAPaymentIsRefusedClearly(t *testing.T) {
 		{`"2026-03-02T10:00:00+01:00"`, `"1970-01-01T00:00:00Z"`, 422, "/paid_at"},
 		{`"2026-03-02T10:00:00+01:00"`, `"yesterday"`, 422, "/paid_at"},
 		{`{"method"`, `{"state":"paid","method"`, 422, "/state"},
+		{`{"method"`, `{"kind":"refund","method"`, 422, "/kind"},
+		{`{"method":"card","reference":"a"`, `{"kind":"paid-back","method":"card","reference":"a"`, 409, "payment-conflict"},
+		{`{"method":"card","reference":"a","paid_at":"2026-03-02T10:00:00+01:00","amount":{"amount":"20.00"`, `{"kind":"paid-back","method":"card","reference":"b","amount":{"amount":"20.01"`, 409, "more would be paid back"},
 	} {
 		body := strings.Replace(payment("a", "20.00"), row.old, row.wrong, 1)
 		resp := s.send(t, s.raw, "POST", "/v1/orders/"+string(id)+"/payments", body, headers("cashier")...)

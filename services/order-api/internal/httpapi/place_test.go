@@ -36,7 +36,7 @@ func TestPlacedOrderIsAnsweredPriced(t *testing.T) {
 	}
 	again, err := s.client.Order(t.Context(), got.ID)
 	none := client.Money{Amount: "0.00", Currency: "EUR"}
-	got.Balance = &client.Balance{State: "unpaid", Received: none, Credited: none}
+	got.Balance = &client.Balance{State: "unpaid", Received: none, PaidBack: none, Credited: none}
 	if diff := cmp.Diff(got, again); diff != "" || err != nil {
 		t.Errorf("asked for at once: %v (-placed +got):\n%s", err, diff)
 	}

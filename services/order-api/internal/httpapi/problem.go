@@ -139,6 +139,7 @@ var sentinels = []struct {
 	{desk.ErrRefund, isRefund, "a refund cannot be cancelled"},
 	{desk.ErrRefundPaid, isRefund, "a refund cannot be paid: pay the order that it refunds"},
 	{desk.ErrPaymentConflict, paymentConflict, "the order has a payment with this reference and another amount or method"},
+	{desk.ErrPaidBack, paymentConflict, "more would be paid back than the payments that are recorded: record what was received first"},
 	{desk.ErrPayments, paymentConflict, fmt.Sprintf("the order has %d payments, and cannot have more", order.MaxPayments)},
 	{intake.ErrRefund, isRefund, "a refund cannot be refunded"},
 	{intake.ErrNotInvoiced, notInvoiced, "only an invoiced order can be refunded; an order that no worker has begun can be cancelled"},

@@ -46,7 +46,7 @@ func TestRefundIsASeparateOrder(t *testing.T) {
 			ID: before.ID + "-refund-1", Status: "accepted", PlacedAt: got.PlacedAt, Customer: before.Customer, ShipTo: before.ShipTo, Service: "standard",
 			Items:      []client.Item{{SKU: "BOTTLE-750", Quantity: 1, Name: before.Items[0].Name, UnitPrice: &price, Net: &price}},
 			ItemsTotal: price, Tax: &tax, Total: &total, Timeline: []client.Change{{At: got.PlacedAt, Status: "accepted"}},
-			Refund: &client.Refund{Of: before.ID, Number: 1, Invoice: *before.Invoice, Reason: "Arrived broken", Shipping: euros("0.00"), PayBack: euros("0.00"), ClaimReduced: total},
+			Refund: &client.Refund{Of: before.ID, Number: 1, Invoice: *before.Invoice, Reason: "Arrived broken", Shipping: euros("0.00"), PayBack: euros("0.00"), PaidBack: euros("0.00"), ClaimReduced: total},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("answer (-want +got):\n%s", diff)

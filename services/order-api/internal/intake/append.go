@@ -36,7 +36,7 @@ func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (Placed, erro
 	if err := in.view.CheckPartition(in.partition(o.ID)); err != nil {
 		return Placed{}, err
 	}
-	r, err := in.append(ctx, o)
+	r, err := in.append(ctx, &o)
 	if err != nil {
 		return Placed{}, err
 	}
@@ -54,15 +54,19 @@ func (in *Intake) origin(r *kgo.Record) order.Origin {
 	return order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}
 }
 
-// append appends the record of an order, and returns it with its partition and offset.
-func (in *Intake) append(ctx context.Context, o order.Order) (*kgo.Record, error) {
+// append checks the VAT ID of an order and appends its record, which it returns with its partition and
+// offset.
+func (in *Intake) append(ctx context.Context, o *order.Order) (*kgo.Record, error) {
 	if err := in.backpressure(); err != nil {
 		return nil, err
 	}
 	if reason := in.Blocked(); reason != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBlocked, reason)
 	}
-	r, err := in.record(o)
+	if err := in.checkVATID(ctx, o); err != nil {
+		return nil, err
+	}
+	r, err := in.record(*o)
 	if err != nil {
 		return nil, err
 	}

@@ -34,10 +34,17 @@ type Config struct {
 	Deadline    time.Duration // limit of Place and Refund; zero is DefaultDeadline
 	Promise     time.Duration // maximum age of the oldest order that no worker has begun, before new orders are refused; zero is no maximum
 	PerHour     int           // maximum number of orders per hour for one e-mail address; zero is no maximum
+	VATIDs      VATIDs        // or nil: VAT IDs are not checked
+}
+
+// VATIDs knows whether VAT IDs are in use. It is safe for concurrent use.
+type VATIDs interface {
+	// Check says whether the VAT ID of a buyer is in use, within two seconds. Nil means that it need not be known.
+	Check(ctx context.Context, buyer order.Customer) *order.VATCheck
 }
 
 // DefaultDeadline leaves the producer its delivery timeout, and the view some time to apply the
-// record.
+// record. A check of VAT IDs adds two seconds.
 const DefaultDeadline = kafka.DeliveryTimeout + 3*time.Second
 
 // Intake accepts orders and refunds. It is safe for concurrent use.
@@ -48,6 +55,7 @@ type Intake struct {
 	cfg        Config
 	blocked    atomic.Pointer[error] // see Block
 	recipients recipients
+	vatChecks  map[string]*atomic.Int64 // by result; immutable
 }
 
 // Check completes an order that is about to be placed, such as with the prices of the catalogue, and
@@ -58,8 +66,14 @@ type Check func(*order.Order) []order.Invalid
 func New(p *Producer, v *view.View, cfg Config, checks ...Check) *Intake {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = DefaultDeadline
+		if cfg.VATIDs != nil {
+			cfg.Deadline += 2 * time.Second
+		}
 	}
-	return &Intake{producer: p, view: v, checks: checks, cfg: cfg, recipients: recipients{perHour: cfg.PerHour}}
+	return &Intake{
+		producer: p, view: v, checks: checks, cfg: cfg, recipients: recipients{perHour: cfg.PerHour},
+		vatChecks: map[string]*atomic.Int64{order.VATValid: {}, order.VATInvalid: {}, order.VATNotChecked: {}},
+	}
 }
 
 // Block makes Place and Refund refuse new orders with ErrBlocked from now on. Repeats of placed
@@ -103,7 +117,7 @@ func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ..
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.Deadline)
 	defer cancel()
 	if key == "" {
-		r, err := in.append(ctx, o)
+		r, err := in.append(ctx, &o)
 		if err != nil {
 			return Placed{}, err
 		}

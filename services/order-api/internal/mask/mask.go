@@ -37,6 +37,9 @@ func Order(o order.Order) order.Order {
 		refund.Reason = Text(refund.Reason)
 		o.Refund = &refund
 	}
+	if c := o.VATCheck; c != nil {
+		o.VATCheck = &order.VATCheck{ID: Text(c.ID), Result: c.Result, At: c.At, RequestID: Text(c.RequestID)}
+	}
 	if o.Payment != nil {
 		o.Payment = new(Payment(*o.Payment))
 	}

@@ -38,7 +38,8 @@ type content struct {
 	Paid      []paid   // before the invoice; empty for a refund
 	Due       string   // still to be paid, or empty; empty for a refund
 	Overpaid  string   // to be paid back, or empty; empty for a refund
-	PayBack   string   // by a refund, or empty
+	PayBack   string   // to be paid back by a refund, or empty
+	Returned  string   // the part of a refund that was paid back before; or empty
 	Reduces   string   // the part of a refund that is not paid back, because it was not paid; or empty
 	Address   []string // name and address of the delivery; for a refund, of the buyer
 	Contact   string   // e-mail address for questions, or empty
@@ -75,7 +76,11 @@ type tax struct {
 const maxLines = 40
 
 // paid is a payment. Its amount is below zero, and its method a word of package order.
-type paid struct{ Method, Date, Amount string }
+type paid struct {
+	Method       string
+	Back         bool // it was paid back
+	Date, Amount string
+}
 
 // content returns the data of an order for the templates of a language.
 func (s *Step) content(w *order.Work, l locale.Language) content {
@@ -128,12 +133,12 @@ func (c *content) settle(w *order.Work, l locale.Language, zone *time.Location) 
 		return amount(l, m)
 	}
 	if r := w.Order.Refund; r != nil {
-		c.PayBack, c.Reduces = some(r.PayBack), some(w.Order.Reduces())
+		c.PayBack, c.Returned, c.Reduces = some(r.PayBack), some(r.Returned), some(w.Order.Reduces())
 		return
 	}
 	payments, due := w.Settled(zone)
 	for _, p := range payments {
-		c.Paid = append(c.Paid, paid{p.Method, l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
+		c.Paid = append(c.Paid, paid{p.Method, p.Back(), l.Date(p.PaidAt), amount(l, p.Amount.Times(-1))})
 	}
 	c.Due, c.Overpaid = some(due), some(due.Times(-1))
 }

@@ -240,7 +240,7 @@ func orders(l locale.Language) []content {
 		Link:  "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2, false},
 		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", "", false}}, Taxed: true, Total: "82.82 EUR",
-		Paid: []paid{{order.Card, "2 November 2026", "-80.00 EUR"}}, Due: "2.82 EUR", Address: []string{"Zoë", "Street 1", "City"},
+		Paid: []paid{{order.Card, false, "2 November 2026", "-80.00 EUR"}, {order.Card, true, "3 November 2026", "1.00 EUR"}}, Due: "2.82 EUR", Address: []string{"Zoë", "Street 1", "City"},
 		Contact: "help@shop.example.com", Phone: "+49 30 0", Imprint: []string{"Shop · Street 2 · City"},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}
 }
@@ -249,7 +249,7 @@ func orders(l locale.Language) []content {
 func refunds(l locale.Language) []content {
 	all := orders(l)[0]
 	all.Invoice, all.Corrects, all.Reason = "CRN-1", "INV-1", "Broken"
-	all.Paid, all.Due, all.PayBack, all.Reduces = nil, "", "80.00 EUR", "2.82 EUR"
+	all.Paid, all.Due, all.PayBack, all.Returned, all.Reduces = nil, "", "79.00 EUR", "1.00 EUR", "2.82 EUR"
 	all.Shipping = delivery{Service: "express", Price: "9.80 EUR"}
 	return []content{all, {Language: l.String(), Invoice: "CRN-2", Corrects: "INV-1"}}
 }

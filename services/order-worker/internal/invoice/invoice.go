@@ -20,7 +20,7 @@
 // All lines and shipping have one category and rate: those that package vat decides for the day of the
 // issue. The progress records them, with the version of the VAT table: a later attempt, and the credit
 // notes of the invoice, keep them. The document states the reason for 0 %. Reduced rates are not used.
-// Whether a VAT ID is in use, which a seller must check, is not checked.
+// Whether a VAT ID is in use, which a seller must check, is checked by the API when the order is placed, or not at all.
 //
 // # Parties
 //

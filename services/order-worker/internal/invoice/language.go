@@ -80,12 +80,14 @@ type words struct {
 
 	// For what was paid, and what is paid back. The methods of payment follow a verb.
 	Paid         string `json:"paid"`
+	PaidBack     string `json:"paid_back"`
 	AmountDue    string `json:"amount_due"`
 	OverpaidBy   string `json:"overpaid_by"`
 	NothingDue   string `json:"nothing_due"`
 	Overpaid     string `json:"overpaid"`
 	Ask          string `json:"ask"`
 	PayBack      string `json:"pay_back"`
+	Returned     string `json:"returned"`
 	ClaimReduced string `json:"claim_reduced"`
 	Card         string `json:"card"`
 	PayPal       string `json:"paypal"`

@@ -11,16 +11,21 @@ import (
 // settlement is what was paid before a document, and what it asks for.
 type settlement struct {
 	payments []order.Payment // that the invoice states; nil for a credit note
-	before   order.Money     // what was settled before: paid or, by a credit note, the part of the claim that falls away
+	before   order.Money     // what was settled before: paid or, by a credit note, paid back or a claim that falls away
 	due      order.Money     // of an invoice: still to be paid, or below zero if too much was paid
 	payBack  order.Money     // of a credit note
+	returned order.Payment   // of a credit note: what was paid back before it
+	reduces  order.Money     // of a credit note: the claim that falls away
 	method   string          // of all payments, or empty
 }
 
 // settlementOf has the payments at the time of a zone.
 func settlementOf(w *order.Work, zone *time.Location) settlement {
 	if r := w.Order.Refund; r != nil {
-		return settlement{before: w.Order.Reduces(), payBack: r.PayBack, method: r.Method}
+		return settlement{
+			before: w.Order.Reduces().Plus(r.Returned), payBack: r.PayBack, reduces: w.Order.Reduces(), method: r.Method,
+			returned: order.Payment{PaidAt: r.ReturnedAt.In(zone), Amount: r.Returned},
+		}
 	}
 	var s settlement
 	s.payments, s.due = w.Settled(zone)
@@ -40,7 +45,11 @@ func (t *translation) received(s settlement) (rows [][2]string) {
 		return nil
 	}
 	for _, p := range s.payments {
-		label := fill(t.Paid, "method", t.method(p.Method), "date", t.Language.Date(p.PaidAt))
+		text := t.Paid
+		if p.Back() {
+			text = t.PaidBack
+		}
+		label := fill(text, "method", t.method(p.Method), "date", t.Language.Date(p.PaidAt))
 		rows = append(rows, [2]string{label, t.Money(p.Amount.Times(-1))})
 	}
 	if s.due.Minor < 0 {
@@ -75,8 +84,11 @@ func (t *translation) credited(s settlement) (texts []string) {
 	if s.payBack.Minor != 0 {
 		texts = append(texts, fill(t.PayBack, "amount", t.Money(s.payBack), "method", t.way(s.method)))
 	}
-	if s.before.Minor != 0 {
-		texts = append(texts, fill(t.ClaimReduced, "amount", t.Money(s.before)))
+	if s.returned.Amount.Minor != 0 {
+		texts = append(texts, fill(t.Returned, "amount", t.Money(s.returned.Amount), "date", t.Language.Date(s.returned.PaidAt)))
+	}
+	if s.reduces.Minor != 0 {
+		texts = append(texts, fill(t.ClaimReduced, "amount", t.Money(s.reduces)))
 	}
 	return texts
 }

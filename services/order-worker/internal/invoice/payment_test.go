@@ -119,16 +119,21 @@ func TestCreditNoteSaysWhatIsPaidBack(t *testing.T) {
 	s := setup(t)
 	for _, row := range []struct {
 		paid *order.Work
+		back int64
 		says []string
 		due  string
 	}{
-		{paidBy(0), []string{"was not paid yet. You no longer need to pay it."}, "0.00"},
-		{paidBy(0, order.Card), []string{"will be paid back to you by card."}, ""},
-		{paidBy(0, order.DirectDebit), []string{"will be paid back to you in the way you paid."}, ""},
-		{paidBy(0, order.Card, order.PayPal), []string{"will be paid back to you in the way you paid."}, ""},
-		{paidBy(-10_000, order.Transfer), []string{"will be paid back to you by bank transfer.", "100.00 EUR was not paid yet."}, ""},
+		{paidBy(0), 0, []string{"was not paid yet. You no longer need to pay it."}, "0.00"},
+		{paidBy(0, order.Card), 0, []string{"will be paid back to you by card."}, ""},
+		{paidBy(0, order.DirectDebit), 0, []string{"will be paid back to you in the way you paid."}, ""},
+		{paidBy(0, order.Card, order.PayPal), 0, []string{"will be paid back to you in the way you paid."}, ""},
+		{paidBy(-10_000, order.Transfer), 0, []string{"will be paid back to you by bank transfer.", "100.00 EUR was not paid yet."}, ""},
+		{paidBy(0, order.Card), 10_000, []string{"will be paid back to you by card. 100.00 EUR was paid back to you on 29 September 2026."}, ""},
 	} {
 		row.paid.Progress.Invoice = nil
+		if row.back > 0 {
+			row.paid.Payments = append(row.paid.Payments, order.Payment{Method: order.Card, Reference: "back", PaidAt: paidOn, Amount: order.EUR.Cents(-row.back)})
+		}
 		w := plannedBy(t, s, row.paid)
 		w.Progress.Invoice.Language = "en"
 		r := refunded(t, w, nil, false)

@@ -8,12 +8,16 @@ import javax.xml.transform.*;
 import javax.xml.transform.stream.*;
 import org.mustangproject.ZUGFeRD.ZUGFeRDImporter;
 import org.mustangproject.validator.ZUGFeRDValidator;
+import org.verapdf.gf.foundry.VeraGreenfieldFoundryProvider;
+import org.verapdf.pdfa.*;
+import org.verapdf.pdfa.flavours.PDFAFlavour;
+import org.verapdf.pdfa.results.*;
 
 /**
  * Validates all invoices of a folder, for scripts/validate. It uses one JVM, because the first validation takes most of the time.
  *
  * The validator checks PDF/A-3b, the schema and the rules of Factur-X. These rules do not find a wrong total (BR-CO-15). So it also
- * applies the rules that the standardisation body publishes, which are in the same jar.
+ * applies the rules that the standardisation body publishes, which are in the same jar, and those of veraPDF for PDF/UA-1.
  */
 public class Validate {
   public static void main(String[] args) throws Exception {
@@ -30,7 +34,7 @@ public class Validate {
       refused++;
       System.out.println("validate: " + file.getFileName() + " is not valid:\n" + complaint);
     }
-    System.out.println("validate: " + (files.size() - refused) + " of " + files.size() + " invoices are PDF/A-3b and EN 16931");
+    System.out.println("validate: " + (files.size() - refused) + " of " + files.size() + " invoices are PDF/A-3b, PDF/UA-1 and EN 16931");
     if (refused > 0 || files.isEmpty()) System.exit(1);
   }
 
@@ -47,7 +51,19 @@ public class Validate {
     StringWriter found = new StringWriter();
     rules.newTransformer().transform(
         new StreamSource(new StringReader(xml)), new StreamResult(found));
-    return found.toString().lines().filter(l -> l.contains("failed-assert") || l.contains("svrl:text")).collect(Collectors.joining("\n"));
+    String broken = found.toString().lines().filter(l -> l.contains("failed-assert") || l.contains("svrl:text")).collect(Collectors.joining("\n"));
+    return broken + inaccessible(file);
+  }
+
+  /** Returns the rules of PDF/UA-1 that an invoice breaks, each once, or an empty text. */
+  static String inaccessible(Path file) throws Exception {
+    VeraGreenfieldFoundryProvider.initialise();
+    try (PDFAParser parser = Foundries.defaultInstance().createParser(file.toFile(), PDFAFlavour.PDFUA_1);
+        PDFAValidator validator = Foundries.defaultInstance().createValidator(PDFAFlavour.PDFUA_1, false)) {
+      return validator.validate(parser).getTestAssertions().stream().filter(a -> a.getStatus() == TestAssertion.Status.FAILED)
+          .map(a -> "PDF/UA-1 " + a.getRuleId().getClause() + "-" + a.getRuleId().getTestNumber() + ": " + a.getMessage()).distinct()
+          .collect(Collectors.joining("\n"));
+    }
   }
 
   /**

@@ -27,6 +27,7 @@ allow "$api" Describe,DescribeConfigs topic "$prefix.retry.10s" "$prefix.retry.2
 allow "$api" Describe group "$group"
 allow "$api" Read group "$prefix.desk"
 allow "$api" Write transactional-id "$prefix.desk."
+allow "$api" Describe cluster kafka-cluster
 
 # For each topic of --dlq-topic, and for each topic that its dead letters are replayed to:
 # allow "$api" Read,DescribeConfigs topic billing-dlt

@@ -34,6 +34,8 @@ func TestTheACLsOfDeployAreWhatTheProgramsCheck(t *testing.T) {
 	set, group := topic.Names("shop"), "shop-workers"
 	want := slices.Concat(
 		flat("api", kafka.APIGrants(set, group)),
+		// The size of topics is not known without it.
+		[]securetest.ACL{{Principal: "api", Operation: "Describe", Kind: "cluster", Name: "kafka-cluster"}},
 		flat("worker", kafka.WorkerGrants(set, group)),
 		// The worker only warns without it: see the group's session timeout.
 		[]securetest.ACL{{Principal: "worker", Operation: "DescribeConfigs", Kind: "cluster", Name: "kafka-cluster"}},

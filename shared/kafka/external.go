@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -50,23 +51,31 @@ func CheckExternal(ctx context.Context, cl *kgo.Client, g Grant) (External, erro
 }
 
 func external(t kadm.TopicDetail, configs kadm.ResourceConfig) External {
-	e := External{ID: t.ID, Partitions: len(t.Partitions), Retention: -1, MaxBytes: 1 << 20}
+	e := External{ID: t.ID, Partitions: len(t.Partitions), Retention: retention(configs).For, MaxBytes: 1 << 20}
+	for _, c := range configs.Configs {
+		if n, err := strconv.Atoi(c.MaybeValue()); c.Key == "max.message.bytes" && err == nil {
+			e.MaxBytes = n
+		}
+	}
+	return e
+}
+
+func retention(configs kadm.ResourceConfig) Retention {
+	r := Retention{For: -1}
 	deletes := true
 	for _, c := range configs.Configs {
 		n, err := strconv.ParseInt(c.MaybeValue(), 10, 64)
 		switch {
 		case c.Key == "retention.ms" && err == nil && n >= 0:
-			e.Retention = time.Duration(min(n, int64(maxRetention/time.Millisecond))) * time.Millisecond
-		case c.Key == "max.message.bytes" && err == nil:
-			e.MaxBytes = int(n)
+			r.For = time.Duration(min(n, int64(maxRetention/time.Millisecond))) * time.Millisecond
 		case c.Key == "cleanup.policy":
-			deletes = c.MaybeValue() != "compact"
+			r.Compacted, deletes = strings.Contains(c.MaybeValue(), "compact"), c.MaybeValue() != "compact"
 		}
 	}
 	if !deletes {
-		e.Retention = -1
+		r.For = -1
 	}
-	return e
+	return r
 }
 
 // maxRetention is as good as for ever, and leaves room to add it to a time.

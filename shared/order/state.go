@@ -31,6 +31,7 @@ type Change struct {
 	Reason string // a code of package failure, an answer, or empty
 	Replay int    // number of the replay that made the change, or 0
 	Job    string // ID of the replay job that asked for the replay, or empty
+	Worker string // that wrote it: host, process and version; empty: not a worker, or one of an older version
 }
 
 // The reasons of changes that answer a request and leave the status as it is.

@@ -17,7 +17,7 @@ type Font struct {
 	Stem      int
 	Box       [4]int
 	Widths    []int    // by code
-	Texts     []string // by code: the text to search and copy; empty for code 0, and for parts of a letter
+	Texts     []string // by code: the text to search and copy; empty for code 0, which is not used, and for parts of a letter
 	Program   []byte   // the font file
 }
 
@@ -63,15 +63,6 @@ func (s *Sealer) program(f Font) stream {
 	return stream{" /Filter /FlateDecode", s.pack(f.Program)}
 }
 
-// numbers writes an array.
-func numbers(values []int) []byte {
-	out := append(make([]byte, 0, 2+4*len(values)), '[')
-	for _, v := range values {
-		out = append(strconv.AppendInt(out, int64(v), 10), ' ')
-	}
-	return append(out, ']')
-}
-
 // The frame of a ToUnicode CMap, which maps codes to text (ISO 32000-1, 9.10.3).
 const (
 	mapBegin = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n" +
@@ -85,15 +76,10 @@ const (
 func (f Font) unicode() []byte {
 	out := make([]byte, 0, len(mapBegin)+len(mapEnd)+40+15*len(f.Texts))
 	out = append(out, mapBegin...)
-	left := 0
-	for _, text := range f.Texts {
-		if text != "" {
-			left++
-		}
-	}
+	left := len(f.Texts) - 1
 	row := 0 // of the section
 	for code, text := range f.Texts {
-		if text == "" {
+		if code == 0 {
 			continue
 		}
 		if row == 0 {

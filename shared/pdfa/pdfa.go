@@ -1,10 +1,12 @@
 // Package pdfa makes hybrid invoices (Factur-X, ZUGFeRD): a PDF/A-3b for people, with the invoice
-// attached as XML for programs. It also extracts the XML.
+// attached as XML for programs. It also extracts the XML. The PDF is tagged (PDF/UA-1), for people who
+// do not see it.
 //
 // Seal reads documents of gofpdf only. It keeps their pages, and replaces the catalog, the document
 // information and the resources. The pages have no fonts and images of gofpdf, which takes as long to
 // read a font as for everything else: they name the fonts that Seal embeds. The caller meets the other
-// requirements of PDF/A: no transparency, no encryption. Extract reads documents of Seal only; it does
+// requirements: no transparency, no encryption, and all content is marked as an element of Tags or as an
+// artifact. Extract reads documents of Seal only; it does
 // not search or repair.
 //
 // The same input gives the same bytes. The file ID is derived from the XML, which contains the
@@ -22,7 +24,7 @@ import (
 	"fmt"
 	"hash/adler32"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -47,7 +49,7 @@ type Info struct {
 	Author string
 	At     time.Time // of creation, to the second
 
-	Language string // of the text, as in BCP 47: de, en; or empty
+	Language string // of the text, as in BCP 47: de, en; PDF/UA requires it
 }
 
 // Sealer makes hybrid documents. It is safe for concurrent use.
@@ -75,24 +77,27 @@ const (
 // header declares PDF 1.7, on which PDF/A-3 is based. Its second line marks the file as binary.
 const header = "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
-// Seal returns the document as PDF/A-3b with its fonts embedded and the XML as its attachment
-// factur-x.xml, in the profile EN 16931.
-func (s *Sealer) Seal(document []byte, i Info, invoice []byte, fonts ...Font) ([]byte, error) {
+// Seal returns the document as PDF/A-3b and PDF/UA-1, with its fonts embedded and the XML as its
+// attachment factur-x.xml, in the profile EN 16931.
+func (s *Sealer) Seal(document []byte, i Info, tags *Tags, invoice []byte, fonts ...Font) ([]byte, error) {
 	p, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	size := len(document)
+	size := len(document) + 128*len(tags.elements)
 	for _, f := range fonts {
 		size += len(f.Program) + 24*len(f.Widths) + 1500
 	}
 	packed := s.pack(invoice)
 	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
-	w.keep(document, p)
+	if err := w.keep(p, tags, len(fonts)); err != nil {
+		return nil, err
+	}
 	w.resources(fonts)
 	for _, f := range fonts {
 		w.embed(f, s.program(f))
 	}
+	w.structure(tags)
 	w.first = len(w.offsets) + 1
 	w.objects(i, len(invoice), packed)
 	w.trailer(md5.Sum(packed))
@@ -141,29 +146,46 @@ type writer struct {
 	offsets []int // of all objects, from number 1 on
 }
 
-// keep copies the kept objects.
-func (w *writer) keep(document []byte, p parsed) {
-	w.out = append(append(w.out, header...), document[p.begin:p.end]...)
-	w.offsets = slices.Grow(w.offsets, len(p.offsets)+ownObjects+8)
-	for _, offset := range p.offsets {
-		w.offsets = append(w.offsets, offset+len(header)-p.begin)
+// keep copies the kept objects. Tagged pages name their entry in the parent tree.
+func (w *writer) keep(p parsed, tags *Tags, fonts int) error {
+	w.out = append(w.out, header...)
+	w.offsets = make([]int, len(p.objects), len(p.objects)+fontObjects*fonts+len(tags.elements)+3+ownObjects)
+	for i, object := range p.objects[resourcesObject:] {
+		w.offsets[resourcesObject+i] = len(w.out)
+		if page := i / 2; i%2 == 0 && page < len(tags.pages) {
+			head, rest, found := bytes.Cut(object, []byte(pageHead))
+			if !found {
+				return fmt.Errorf("%w: page %d", ErrNotGofpdf, page+1)
+			}
+			w.out = append(append(w.out, head...), pageHead+"/Tabs /S\n/StructParents "...)
+			w.out, object = append(strconv.AppendInt(w.out, int64(page), 10), '\n'), rest
+		}
+		w.out = append(w.out, object...)
 	}
+	w.offsets[0] = len(w.out)
+	w.out = append(w.out, p.objects[0]...)
+	return nil
 }
 
 func (w *writer) number(object int) int { return w.first + object }
 
+// begin begins the next object.
+func (w *writer) begin() {
+	w.offsets = append(w.offsets, len(w.out))
+	w.out = append(strconv.AppendInt(w.out, int64(len(w.offsets)), 10), " 0 obj\n"...)
+}
+
 // object writes the next object.
 func (w *writer) object(format string, args ...any) {
-	w.offsets = append(w.offsets, len(w.out))
-	w.out = fmt.Appendf(w.out, "%d 0 obj\n", len(w.offsets))
+	w.begin()
 	w.out = fmt.Appendf(w.out, format, args...)
 	w.out = append(w.out, "\nendobj\n"...)
 }
 
 // stream writes the next object, a stream. dictionary is the beginning of its dictionary.
 func (w *writer) stream(dictionary string, data []byte) {
-	w.offsets = append(w.offsets, len(w.out))
-	w.out = fmt.Appendf(w.out, "%d 0 obj\n<<%s /Length %d >>\nstream\n", len(w.offsets), dictionary, len(data))
+	w.begin()
+	w.out = fmt.Appendf(w.out, "<<%s /Length %d >>\nstream\n", dictionary, len(data))
 	w.out = append(append(w.out, data...), "\nendstream\nendobj\n"...)
 }
 
@@ -175,9 +197,9 @@ func (w *writer) objects(i Info, size int, packed []byte) {
 	if i.Language != "" {
 		language = " /Lang " + text(i.Language)
 	}
-	w.object("<< /Type /Catalog /Pages 1 0 R%s /ViewerPreferences << /DisplayDocTitle true >> /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R]"+
-		" /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[4]d 0 R] >> >> >>",
-		language, w.number(metadataObject), w.number(intentObject), w.number(specObject))
+	w.object("<< /Type /Catalog /Pages 1 0 R%s /MarkInfo << /Marked true >> /StructTreeRoot %d 0 R /ViewerPreferences << /DisplayDocTitle true >>"+
+		" /Metadata %d 0 R /OutputIntents [%d 0 R] /AF [%d 0 R] /Names << /EmbeddedFiles << /Names [(factur-x.xml) %[5]d 0 R] >> >> >>",
+		language, w.first-1, w.number(metadataObject), w.number(intentObject), w.number(specObject))
 	w.stream(" /Type /Metadata /Subtype /XML", fmt.Appendf(nil, xmp, escape(i.Title), escape(i.Author), i.At.UTC().Format(time.RFC3339)))
 	w.object("<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) /DestOutputProfile %d 0 R >>", w.number(profileObject))
 	w.stream(" /N 3", icc)
@@ -191,11 +213,22 @@ func (w *writer) objects(i Info, size int, packed []byte) {
 func (w *writer) trailer(id [md5.Size]byte) {
 	start, size := len(w.out), len(w.offsets)+1
 	w.out = fmt.Appendf(w.out, "xref\n0 %d\n0000000000 65535 f \n", size)
+	const padded = 10_000_000_000 // and an offset have a digit before the ten of the offset
+	var digits [11]byte
 	for _, offset := range w.offsets {
-		w.out = fmt.Appendf(w.out, "%010d 00000 n \n", offset)
+		w.out = append(append(w.out, strconv.AppendInt(digits[:0], padded+int64(offset), 10)[1:]...), " 00000 n \n"...)
 	}
 	w.out = fmt.Appendf(w.out, "trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R /ID [<%x> <%[4]x>] >>\nstartxref\n%d\n%%%%EOF\n",
 		size, w.number(catalogObject), w.number(infoObject), id, start)
+}
+
+// numbers writes an array.
+func numbers(values []int) []byte {
+	out := append(make([]byte, 0, 2+4*len(values)), '[')
+	for _, v := range values {
+		out = append(strconv.AppendInt(out, int64(v), 10), ' ')
+	}
+	return append(out, ']')
 }
 
 // text returns a PDF string in UTF-16, which can hold any text, as hex, which needs no escapes.

@@ -20,7 +20,7 @@ var info = pdfa.Info{Title: "Invoice 7", Author: "Żółw & Söhne <GmbH> 😀",
 
 // page returns a document of one empty page.
 func page() []byte {
-	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Type /Page /Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>")
+	return drawn("<</Type /Pages /Kids [3 0 R] /Count 1>>", "<</Type /Page\n/Parent 1 0 R /MediaBox [0 0 595 842] /Resources 2 0 R>>")
 }
 
 // drawn returns a document as gofpdf writes it, with its pages as object 1, objects from number 3 on,
@@ -54,7 +54,7 @@ func drawn(objects ...string) []byte {
 func seal(t testing.TB, invoice string) []byte {
 	t.Helper()
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), info, []byte(invoice))
+	hybrid, err := s.Seal(page(), info, &pdfa.Tags{}, []byte(invoice))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func seal(t testing.TB, invoice string) []byte {
 
 func ExampleExtract() {
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), pdfa.Info{Title: "Invoice 7", Author: "Shop"}, []byte("<invoice/>"))
+	hybrid, err := s.Seal(page(), pdfa.Info{Title: "Invoice 7", Author: "Shop"}, &pdfa.Tags{}, []byte("<invoice/>"))
 	if err != nil {
 		fmt.Println(err)
 	}
@@ -85,8 +85,8 @@ func TestCrossReferenceTableHasTheOffsetsOfObjects(t *testing.T) {
 	t.Parallel()
 	hybrid := seal(t, "<invoice/>")
 	rows := regexp.MustCompile(`(?m)^(\d{10}) 00000 n $`).FindAllSubmatch(hybrid, -1)
-	if len(rows) != 10 {
-		t.Fatalf("got %d objects, want the 3 that are drawn and 7", len(rows))
+	if len(rows) != 13 {
+		t.Fatalf("got %d objects, want the 3 that are drawn and 10", len(rows))
 	}
 	for i, row := range rows {
 		offset := 0
@@ -102,7 +102,7 @@ func TestInfoIsInDictionaryAndMetadata(t *testing.T) {
 	hybrid := string(seal(t, "<invoice/>"))
 	for _, want := range []string{
 		"/Title <FEFF0049006E0076006F00690063006500200037>", "D83DDE00> /CreationDate (D:20260929081543Z)",
-		"/Lang <FEFF00640065> /ViewerPreferences << /DisplayDocTitle true >>", ">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
+		"/Lang <FEFF00640065> /MarkInfo << /Marked true >> /StructTreeRoot 6 0 R /ViewerPreferences << /DisplayDocTitle true >>", ">Invoice 7</rdf:li>", "<rdf:li>Żółw &amp; Söhne &lt;GmbH&gt; 😀</rdf:li>", "<xmp:CreateDate>2026-09-29T08:15:43Z</xmp:CreateDate>",
 		"/AFRelationship /Alternative", "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
 	} {
 		if !strings.Contains(hybrid, want) {
@@ -117,7 +117,7 @@ func TestExtractReturnsTheAttachment(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		invoice := rapid.OneOf(rapid.SliceOfN(rapid.Byte(), 0, 2000), rapid.Just(bytes.Repeat([]byte("<line/>"), 1500))).Draw(t, "invoice")
 		title := rapid.String().Draw(t, "title")
-		hybrid, err := s.Seal(page(), pdfa.Info{Title: title, At: info.At}, invoice)
+		hybrid, err := s.Seal(page(), pdfa.Info{Title: title, At: info.At}, &pdfa.Tags{}, invoice)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,18 +166,52 @@ func TestSealRefusesDocumentsOfOtherWriters(t *testing.T) {
 		{"a font of gofpdf", strings.Replace(whole, "/Font <<\n>>", "/Font <<1>>", 1)},
 	} {
 		s := pdfa.NewSealer()
-		if got, err := s.Seal([]byte(row.document), info, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
+		if got, err := s.Seal([]byte(row.document), info, &pdfa.Tags{}, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
 			t.Errorf("%s: got %d bytes, %v; want it refused", row.name, len(got), err)
 		}
 	}
 }
 
-func TestCodesWithoutTextAreNotMapped(t *testing.T) {
+func TestTagsAreTheStructureTree(t *testing.T) {
+	t.Parallel()
+	const onePage = "<</Type /Page\n/Parent 1 0 R /Resources 2 0 R>>"
+	document := drawn("<</Type /Pages /Kids [3 0 R 5 0 R] /Count 2>>", onePage, "<<>>", onePage, "<<>>")
+	tags := &pdfa.Tags{}
+	row := tags.Add(tags.Add(pdfa.Document, pdfa.Table), pdfa.TR)
+	heading := tags.Add(row, pdfa.TH)
+	logo := tags.AddFigure(pdfa.Document, "Ł", [4]int{1, 2, 3, 4})
+	content := tags.Mark(tags.Mark(tags.Mark(nil, logo, 0), heading, 0), heading, 1)
+	if want := "/Figure<</MCID 0>>BDC\n/TH<</MCID 1>>BDC\n/TH<</MCID 0>>BDC\n"; string(content) != want {
+		t.Errorf("got %q in the content, want %q", content, want)
+	}
+	s := pdfa.NewSealer()
+	hybrid, err := s.Seal(document, info, tags, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"3 0 obj\n<</Type /Page\n/Tabs /S\n/StructParents 0\n/Parent", "5 0 obj\n<</Type /Page\n/Tabs /S\n/StructParents 1\n/Parent",
+		"7 0 obj\n<</S/Document/P 13 0 R /K[8 0 R 11 0 R ]>>\n", "8 0 obj\n<</S/Table/P 7 0 R /K[9 0 R ]>>\n", "9 0 obj\n<</S/TR/P 8 0 R /K[10 0 R ]>>\n",
+		"10 0 obj\n<</S/TH/P 9 0 R /Pg 3 0 R /K[1 <</Type/MCR/Pg 5 0 R /MCID 0>>]/A<</O/Table/Scope/Column>>>>\n",
+		"11 0 obj\n<</S/Figure/P 7 0 R /Pg 3 0 R /K[0 ]/A<</O/Layout/BBox[1 2 3 4 ]>>/Alt<FEFF0141>>>\n",
+		"12 0 obj\n<</Nums[0[11 0 R 10 0 R ]1[10 0 R ]]>>\n", "13 0 obj\n<< /Type /StructTreeRoot /K 7 0 R /ParentTree 12 0 R ", "/StructTreeRoot 13 0 R",
+	} {
+		if !strings.Contains(string(hybrid), want) {
+			t.Errorf("%q is not in\n%s", want, hybrid)
+		}
+	}
+	if _, err := s.Seal(drawn("<<>>", "<</Type /Font>>"), info, tags, nil); !errors.Is(err, pdfa.ErrNotGofpdf) {
+		t.Errorf("another object in place of a page: got %v, want it refused", err)
+	}
+}
+
+// PDF/UA requires a text for every code that is used, and takes an empty one.
+func TestCodesWithoutTextHaveAnEmptyOne(t *testing.T) {
 	t.Parallel()
 	font := pdfa.Font{Resource: "plain", Name: "ABCDEF+Face", Widths: make([]int, 4), Texts: []string{"", "a", "", "b"}}
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), info, nil, font)
-	if want := "\n2 beginbfchar\n<0001> <0061>\n<0003> <0062>\nendbfchar\n"; err != nil || !strings.Contains(string(hybrid), want) {
+	hybrid, err := s.Seal(page(), info, &pdfa.Tags{}, nil, font)
+	if want := "\n3 beginbfchar\n<0001> <0061>\n<0002> <>\n<0003> <0062>\nendbfchar\n"; err != nil || !strings.Contains(string(hybrid), want) {
 		t.Errorf("got %v, want %q in\n%s", err, want, hybrid)
 	}
 }
@@ -192,7 +226,7 @@ func TestFontIsAResourceOfThePages(t *testing.T) {
 	}
 	font.Texts[1], font.Texts[101] = "A", "😀"
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), info, []byte("<a/>"), font)
+	hybrid, err := s.Seal(page(), info, &pdfa.Tags{}, []byte("<a/>"), font)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +251,7 @@ func TestSealerIsSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		group.Go(func() error {
 			for range 20 {
-				if got, err := s.Seal(page(), info, []byte(invoice)); err != nil || !bytes.Equal(got, want) {
+				if got, err := s.Seal(page(), info, &pdfa.Tags{}, []byte(invoice)); err != nil || !bytes.Equal(got, want) {
 					return fmt.Errorf("got another document: %q, %w", got, err)
 				}
 			}
@@ -238,7 +272,7 @@ func FuzzExtract(f *testing.F) {
 		if got, err := pdfa.Extract(document); (err == nil) != (got != nil) {
 			t.Errorf("got %q, %v", got, err)
 		}
-		if hybrid, err := s.Seal(document, info, []byte("<a/>")); err == nil {
+		if hybrid, err := s.Seal(document, info, &pdfa.Tags{}, []byte("<a/>")); err == nil {
 			if got, err := pdfa.Extract(hybrid); err != nil || string(got) != "<a/>" {
 				t.Errorf("sealed: got %q, %v", got, err)
 			}

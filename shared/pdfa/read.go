@@ -98,20 +98,21 @@ func readTable(document []byte) (table, error) {
 
 // parsed is a document of gofpdf without the objects that Seal replaces.
 type parsed struct {
-	begin   int   // the offset of the first object
-	end     int   // the end of the kept objects
-	offsets []int // of the kept objects, from number 1 on, and of the resources
+	// The kept objects, from number 1 on: the page tree, nothing in place of the resources, and in turn
+	// pages and their contents.
+	objects [][]byte
 }
 
-// The resources of a document without fonts and images, as gofpdf writes them before the document
-// information.
 const (
 	resourcesObject = 2
-	noResources     = "2 0 obj\n<<\n/ProcSet [/PDF /Text /ImageB /ImageC /ImageI]\n/Font <<\n>>\n/XObject <<\n>>\n/ColorSpace <<\n>>\n>>\nendobj\n"
+	// The resources of a document without fonts and images, as gofpdf writes them before the document
+	// information.
+	noResources = "2 0 obj\n<<\n/ProcSet [/PDF /Text /ImageB /ImageC /ImageI]\n/Font <<\n>>\n/XObject <<\n>>\n/ColorSpace <<\n>>\n>>\nendobj\n"
+	pageHead    = "<</Type /Page\n"
 )
 
-// parse parses a document of gofpdf and drops its last three objects: resources, document information
-// and catalog.
+// parse parses a document of gofpdf, which has its pages, the page tree, the resources, the document
+// information and the catalog in this sequence.
 func parse(document []byte) (parsed, error) {
 	t, err := readTable(document)
 	if err != nil {
@@ -119,22 +120,23 @@ func parse(document []byte) (parsed, error) {
 	}
 	n := len(t.offsets)
 	trailer := fmt.Sprintf("trailer\n<<\n/Size %d\n/Root %d 0 R\n/Info %d 0 R\n>>\nstartxref\n%d\n%%%%EOF\n", n+1, n, n-1, t.start)
-	if n <= resourcesObject || string(document[t.end:]) != trailer {
+	if n < resourcesObject+2 || string(document[t.end:]) != trailer {
 		return parsed{}, fmt.Errorf("%w: another trailer", ErrNotGofpdf)
 	}
-	begin := bytes.IndexByte(document, '\n') + 1
-	resources, info := t.offsets[resourcesObject-1], t.offsets[n-2]
+	tree, resources, info := t.offsets[0], t.offsets[resourcesObject-1], t.offsets[n-2]
+	if !bytes.HasPrefix(document, []byte("%PDF-1.")) || tree > resources {
+		return parsed{}, fmt.Errorf("%w: another sequence of objects", ErrNotGofpdf)
+	}
 	if info < resources || string(document[resources:info]) != noResources {
 		return parsed{}, fmt.Errorf("%w: fonts or images", ErrNotGofpdf)
 	}
-	p := parsed{begin: begin, end: resources, offsets: t.offsets[:n-2]}
-	for _, offset := range p.offsets {
-		if offset < begin || offset > resources {
-			return parsed{}, fmt.Errorf("%w: objects behind the resources", ErrNotGofpdf)
+	p := parsed{make([][]byte, n-2)}
+	p.objects[0] = document[tree:resources]
+	for i, end := n-3, tree; i >= resourcesObject; i-- {
+		if t.offsets[i] > end {
+			return parsed{}, fmt.Errorf("%w: another sequence of objects", ErrNotGofpdf)
 		}
-	}
-	if !bytes.HasPrefix(document, []byte("%PDF-1.")) {
-		return parsed{}, fmt.Errorf("%w: no header", ErrNotGofpdf)
+		p.objects[i], end = document[t.offsets[i]:end], t.offsets[i]
 	}
 	return p, nil
 }

@@ -220,7 +220,8 @@ func drawState(t *rapid.T) order.State {
 		kafkatest.Force(&s, order.Change{
 			Rev: rev + 1, At: instant(t, "at"), Status: rapid.SampledFrom([]order.Status{order.Working, order.Retrying, order.Dead, "newer"}).Draw(t, "status"),
 			Step: order.StepEmail, Reason: "mail-busy", Replay: count(t, "replay", 3),
-			Job: rapid.SampledFrom([]string{"", "job_1"}).Draw(t, "job"),
+			Job:    rapid.SampledFrom([]string{"", "job_1"}).Draw(t, "job"),
+			Worker: rapid.SampledFrom([]string{"", "vm-1/6527 1.8.1"}).Draw(t, "worker"),
 		})
 	}
 	if rapid.Bool().Draw(t, "has a dead letter") {

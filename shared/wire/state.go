@@ -159,6 +159,7 @@ type change struct {
 	Reason string       `json:"reason,omitempty"`
 	Replay int          `json:"replay,omitempty"`
 	Job    string       `json:"job,omitempty"`
+	Worker string       `json:"worker,omitempty"`
 }
 
 type deadLetter struct {

@@ -174,18 +174,23 @@ type dependencyValue struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// ReadTook returns how long an order took from its placement to a confirmation, of the record of its
-// confirmed state. It is false for an order that was replayed, and for a record that is not such a state.
-func ReadTook(r *kgo.Record) (time.Duration, bool) {
+// ReadTook returns how long an order took from its placement to a confirmation, and its timeline, of the
+// record of its confirmed state. It is false for an order that was replayed, and for a record that is not
+// such a state.
+func ReadTook(r *kgo.Record) (took time.Duration, timeline []order.Change, ok bool) {
 	var v struct {
 		Order struct {
 			PlacedAt time.Time `json:"placed_at"`
 		} `json:"order"`
-		Replays int `json:"replays"`
+		Replays  int      `json:"replays"`
+		Timeline []change `json:"timeline"`
 	}
 	at := Unstamp(Header(r, hTime))
 	if decode(r.Value, &v) != nil || v.Replays > 0 || v.Order.PlacedAt.IsZero() || at.IsZero() {
-		return 0, false
+		return 0, nil, false
 	}
-	return max(0, at.Sub(v.Order.PlacedAt)), true
+	for _, c := range v.Timeline {
+		timeline = append(timeline, order.Change(c))
+	}
+	return max(0, at.Sub(v.Order.PlacedAt)), timeline, true
 }

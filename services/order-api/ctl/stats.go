@@ -62,9 +62,13 @@ func statsLines(s system.Stats) []string {
 	lines := []string{
 		"promise     " + promiseText(s.Promise),
 		fmt.Sprintf("rates       %.1f placed, %.1f confirmed a second", s.Rates.Placed, s.Rates.Confirmed),
-		"latency     " + latencyText(s.Latency),
+	}
+	lines = append(append(lines, latencyTexts(s.Latency)...),
 		fmt.Sprintf("orders      %d of %d in flight%s", s.InFlight, s.Slots, ordersText(s)),
 		fmt.Sprintf("partitions  %d, %d without an owner, %d blocked", len(s.Partitions), s.Unowned, s.Blocked),
+	)
+	if k := s.Kafka; k != nil {
+		lines = append(lines, fmt.Sprintf("kafka       %d of %d brokers are up", k.Up, k.Brokers))
 	}
 	for _, d := range s.Dependencies {
 		lines = append(lines, "dependency  "+dependencyText(d, s.At))
@@ -105,14 +109,22 @@ func seconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond).String()
 }
 
-func latencyText(l *system.Latency) string {
+func latencyTexts(l *system.Latency) []string {
 	if l == nil {
-		return "no order was mailed in the last 5 minutes"
+		return []string{"latency     no order was mailed in the last 5 minutes"}
 	}
-	ms := func(s float64) string {
-		return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
+	within := func(what string, all ...float64) string {
+		var texts []any
+		for _, s := range all {
+			texts = append(texts, time.Duration(s*float64(time.Second)).Round(time.Millisecond).String())
+		}
+		return "latency     " + what + fmt.Sprintf(": 50%% within %s, 95%% %s, 99%% %s", texts...)
 	}
-	return fmt.Sprintf("placed to mailed: 50%% within %s, 95%% %s, 99%% %s", ms(l.P50), ms(l.P95), ms(l.P99))
+	lines := []string{within("placed to mailed", l.P50, l.P95, l.P99)}
+	for _, s := range l.Steps {
+		lines = append(lines, within(oneLine(s.Step), s.P50, s.P95, s.P99))
+	}
+	return lines
 }
 
 func ordersText(s system.Stats) string {

@@ -18,7 +18,8 @@ func sampleStats() system.Stats {
 	return system.Stats{
 		At: at, InFlight: 37, Slots: 128, Unowned: 1, Blocked: 1,
 		Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8)},
-		Rates:   system.Rates{Placed: 21.4, Confirmed: 24.1}, Latency: &system.Latency{Orders: 9, P50: 0.016, P95: 0.074, P99: 0.21},
+		Rates:   system.Rates{Placed: 21.4, Confirmed: 24.1}, Latency: &system.Latency{Orders: 9, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{{Step: "email", Orders: 9, P50: 0.006, P95: 0.022, P99: 0.084}}},
+		Kafka:  &system.Kafka{Up: 2, Brokers: 3},
 		Orders: &system.Orders{Accepted: 2, Retrying: 2, Waiting: 5, Dead: 7}, DeadLetters: &system.DeadLetters{Open: 7, Uncertain: 1},
 		Dependencies: []system.Dependency{{Name: "mail server", State: "open", Since: &since, NextProbe: &probe, Reason: "mail-away", Down: 1, Workers: 2}},
 		Workers: []system.Worker{{
@@ -39,8 +40,10 @@ func TestStatsFitTheTerminal(t *testing.T) {
 	const want = `promise     the oldest order that is not begun is 800ms old; the limit is 15m0s
 rates       21.4 placed, 24.1 confirmed a second
 latency     placed to mailed: 50% within 16ms, 95% 74ms, 99% 210ms
+latency     email: 50% within 6ms, 95% 22ms, 99% 84ms
 orders      37 of 128 in flight, 2 not begun, 2 retrying, 5 waiting, 7 dead; dead letters 7 open, 1 uncertain
 partitions  3, 1 without an owner, 1 blocked
+kafka       2 of 3 brokers are up
 dependency  mail server: circuit breaker open for 34s in 1 of 2 workers: mail-away, next probe in 2s
 worker      wrk_4kq2mx  vm�[2J-1/6527 1.8.1  live, 9 in flight, lease 6.0 s, partitions 0, 1 blocked
 job         job_7  replay running, 412 of 1284

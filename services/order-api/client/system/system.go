@@ -26,6 +26,7 @@ type Stats struct {
 	Workers      []Worker     `json:"workers"`    // the oldest first
 	Partitions   []Partition  `json:"partitions"` // by number
 	Dependencies []Dependency `json:"dependencies"`
+	Kafka        *Kafka       `json:"kafka"`
 	Topics       []Topic      `json:"topics"`
 	Jobs         []Job        `json:"jobs"`    // that are not done
 	Changes      []Change     `json:"changes"` // the newest first
@@ -48,6 +49,16 @@ type Rates struct {
 
 // Latency are the seconds from placed to mailed, of the orders of the last 5 minutes.
 type Latency struct {
+	Orders int           `json:"orders"`
+	P50    float64       `json:"p50_seconds"`
+	P95    float64       `json:"p95_seconds"`
+	P99    float64       `json:"p99_seconds"`
+	Steps  []StepLatency `json:"steps"` // in the order in which workers do them
+}
+
+// StepLatency are the seconds that a step took, of these orders. That of shipping has the wait for a worker.
+type StepLatency struct {
+	Step   string  `json:"step"`
 	Orders int     `json:"orders"`
 	P50    float64 `json:"p50_seconds"`
 	P95    float64 `json:"p95_seconds"`
@@ -106,12 +117,26 @@ type Dependency struct {
 	Workers   int        `json:"workers"`
 }
 
+// Kafka is the cluster. A broker that is down counts if it has a replica of the topics.
+type Kafka struct {
+	Up      int `json:"up"`      // brokers
+	Brokers int `json:"brokers"` // all
+}
+
 // Topic is a topic.
 type Topic struct {
 	Name       string `json:"name"`
 	Partitions int    `json:"partitions"`
 	Records    *int64 `json:"records"` // offsets that the topic has
-	Lag        *int64 `json:"lag"`     // records that the workers have not finished; nil also of topics that they do not commit
+	Bytes      *int64 `json:"bytes"`   // on disk, without copies, at most a minute ago
+	Kept       *Kept  `json:"kept"`
+	Lag        *int64 `json:"lag"` // records that the workers have not finished; nil also of topics that they do not commit
+}
+
+// Kept is how long Kafka keeps records of a topic.
+type Kept struct {
+	Compacted bool  `json:"compacted"` // the newest of each key
+	Seconds   int64 `json:"seconds"`   // 0: for ever
 }
 
 // Job is a replay job that is not done.

@@ -18,11 +18,12 @@ type lags struct {
 	starts  kafka.Offsets
 	ends    kafka.Offsets
 	commits map[kafka.Partition]kafka.Commit // nil: not known
+	brokers *system.Kafka                    // nil: not known
 }
 
 // ask takes over what Kafka answers. What it does not answer is not known.
 func (l *lags) ask(ctx context.Context, cfg Config) {
-	l.asked, l.starts, l.ends, l.commits = time.Now(), nil, nil, nil
+	l.asked, l.starts, l.ends, l.commits, l.brokers = time.Now(), nil, nil, nil, nil
 	read, others := topicNames(cfg.Topics)
 	var all []kafka.Partition
 	for _, name := range append(read, others...) {
@@ -36,6 +37,9 @@ func (l *lags) ask(ctx context.Context, cfg Config) {
 		}
 	}
 	l.ends = kafka.Ends(ctx, cfg.Client, all...)
+	if up, all, err := kafka.Brokers(ctx, cfg.Client, append(read, others...)...); err == nil {
+		l.brokers = &system.Kafka{Up: up, Brokers: all}
+	}
 }
 
 func parts(name string, n int) (all []kafka.Partition) {
@@ -59,6 +63,7 @@ func (l *lags) show(ctx context.Context, cfg Config, s *system.Stats) {
 	if time.Since(l.asked) >= lagsEvery {
 		l.ask(ctx, cfg)
 	}
+	s.Kafka = l.brokers
 	read, others := topicNames(cfg.Topics)
 	for number := range cfg.Partitions {
 		sum := int64(0)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/client/system"
+	"example.com/orders/shared/order"
 )
 
 const (
@@ -28,9 +29,13 @@ type series struct {
 type slot struct {
 	number            int64 // of the stretch, since 1970
 	placed, confirmed int
-	took              [buckets]uint32
+	took              histogram
+	steps             map[order.Step]*histogram
 	oldest            *float64 // age in seconds of the oldest order not begun, when the stretch was looked at last
 }
+
+// histogram counts times by bucket.
+type histogram [buckets]uint32
 
 func number(at time.Time) int64 { return at.UnixMilli() / stretch.Milliseconds() }
 
@@ -52,15 +57,27 @@ func (s *series) placed(at, now time.Time) {
 	}
 }
 
-// confirmed counts a confirmed order. The time that it took is not known of one that was replayed.
-func (s *series) confirmed(at, now time.Time, took time.Duration, known bool) {
+func (s *series) confirmed(at, now time.Time) {
+	if found := s.at(number(at), now); found != nil {
+		found.confirmed++
+	}
+}
+
+// took counts how long a confirmed order took, and its steps. That is not known of one that was replayed.
+func (s *series) took(at, now time.Time, took time.Duration, steps map[order.Step]Span) {
 	found := s.at(number(at), now)
 	if found == nil {
 		return
 	}
-	found.confirmed++
-	if known {
-		found.took[bucket(took)]++
+	found.took[bucket(took)]++
+	for step, span := range steps {
+		if found.steps == nil {
+			found.steps = map[order.Step]*histogram{}
+		}
+		if found.steps[step] == nil {
+			found.steps[step] = new(histogram)
+		}
+		found.steps[step][bucket(span.Took)]++
 	}
 }
 
@@ -84,20 +101,33 @@ func (s *series) rates(now time.Time) system.Rates {
 
 // latency is over the last 5 minutes, or nil.
 func (s *series) latency(now time.Time) *system.Latency {
-	var sum [buckets]int
-	total := 0
-	for n := number(now) - int64(latencies) + 1; n <= number(now); n++ {
-		if found := s.at(n, now); found != nil {
-			for i, count := range found.took {
-				sum[i] += int(count)
-				total += int(count)
-			}
-		}
-	}
-	if total == 0 {
+	l := &system.Latency{Steps: []system.StepLatency{}}
+	if l.Orders, l.P50, l.P95, l.P99 = s.within(now, func(found *slot) *histogram { return &found.took }); l.Orders == 0 {
 		return nil
 	}
-	within := func(share float64) float64 {
+	for _, step := range order.Steps() {
+		of := system.StepLatency{Step: string(step)}
+		if of.Orders, of.P50, of.P95, of.P99 = s.within(now, func(found *slot) *histogram { return found.steps[step] }); of.Orders > 0 {
+			l.Steps = append(l.Steps, of)
+		}
+	}
+	return l
+}
+
+// within returns how many times the histograms of the last 5 minutes have, and within how many seconds 50, 95 and 99 % of them are.
+func (s *series) within(now time.Time, of func(*slot) *histogram) (total int, p50, p95, p99 float64) {
+	var sum [buckets]int
+	for n := number(now) - int64(latencies) + 1; n <= number(now); n++ {
+		found := s.at(n, now)
+		if found == nil || of(found) == nil {
+			continue
+		}
+		for i, count := range of(found) {
+			sum[i] += int(count)
+			total += int(count)
+		}
+	}
+	percentile := func(share float64) float64 {
 		seen := 0
 		for i, count := range sum {
 			if seen += count; float64(seen) >= share*float64(total) {
@@ -106,7 +136,7 @@ func (s *series) latency(now time.Time) *system.Latency {
 		}
 		return 0
 	}
-	return &system.Latency{Orders: total, P50: within(0.5), P95: within(0.95), P99: within(0.99)}
+	return total, percentile(0.5), percentile(0.95), percentile(0.99)
 }
 
 // points are the stretches that are over, the oldest first.

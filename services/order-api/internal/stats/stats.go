@@ -4,7 +4,8 @@
 // same, whether or not workers run in its process:
 //   - orders.workers, where each worker tells of itself (workers.go);
 //   - orders and orders.status, of which it counts the records of the last minutes (series.go);
-//   - ends and commits of the topics that the workers read (lags.go);
+//   - ends and commits of the topics that the workers read, and brokers (lags.go);
+//   - what the brokers tell once a minute of the topics (disks.go);
 //   - the view, for orders and dead letters by state, and for replay jobs.
 //
 // No request waits for these records: they are read by a client of its own, from a minute before the start on,
@@ -59,6 +60,7 @@ type Stats struct {
 	series   *series
 	last     system.Stats // with all points
 	watchers map[chan struct{}]bool
+	disks    disks
 }
 
 // every is the shortest time between two snapshots.
@@ -75,6 +77,9 @@ func New(cfg Config) *Stats {
 
 // Run follows the topics until ctx ends, and then returns nil.
 func (s *Stats) Run(ctx context.Context) error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() { s.describe(ctx) }) // ends with ctx
 	following := make(chan struct{})
 	go func() { // ends with ctx
 		defer close(following)
@@ -187,6 +192,7 @@ func (s *Stats) make(ctx context.Context) system.Stats {
 	defer s.mu.Unlock()
 	s.workers.expire(now)
 	s.workers.show(&made, now)
+	s.disks.show(&made)
 	made.Changes = append(append([]system.Change{}, s.workers.changes...), began...)
 	newestFirst(made.Changes)
 	made.Changes = made.Changes[:min(len(made.Changes), maxChanges)]
@@ -277,8 +283,11 @@ func (s *Stats) record(r *kgo.Record, now time.Time) {
 	case s.cfg.Topics.Orders:
 		s.series.placed(r.Timestamp, now)
 	case s.cfg.Topics.Status:
-		took, known := wire.ReadTook(r)
-		s.series.confirmed(r.Timestamp, now, took, known)
+		took, timeline, known := wire.ReadTook(r)
+		s.series.confirmed(r.Timestamp, now)
+		if known {
+			s.series.took(r.Timestamp, now, took, Spans(timeline))
+		}
 	}
 }
 

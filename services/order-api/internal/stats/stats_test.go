@@ -188,9 +188,12 @@ func TestPartitionsOfAKilledWorkerHaveNoOwnerAndThenTheNext(t *testing.T) {
 	})
 }
 
-// shared is a snapshot without what belongs to one instance: its time, and how far back it looks.
+// shared is a snapshot without what belongs to one instance: its time, how far back it looks, and when it has asked for sizes.
 func shared(s system.Stats) system.Stats {
-	s.At, s.Rev, s.ReadModel.Fresh, s.Points = time.Time{}, 0, nil, nil
+	s.At, s.Rev, s.ReadModel.Fresh, s.Points, s.Topics = time.Time{}, 0, nil, nil, slices.Clone(s.Topics)
+	for i := range s.Topics {
+		s.Topics[i].Bytes = nil
+	}
 	return s
 }
 

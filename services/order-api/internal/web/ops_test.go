@@ -29,10 +29,13 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 func healthy(workers, partitions int) system.Stats {
 	s := system.Stats{
 		At: noon, Rev: noon.UnixMilli(), Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8)}, Rates: system.Rates{Placed: 21.4, Confirmed: 24.14},
-		Latency: &system.Latency{Orders: 6000, P50: 0.016, P95: 0.074, P99: 0.21}, Orders: &system.Orders{Retrying: 2}, DeadLetters: &system.DeadLetters{Open: 1072},
+		Latency: &system.Latency{Orders: 6000, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{
+			{Step: "shipping", Orders: 6000, P50: 0.004, P95: 0.011, P99: 0.03}, {Step: "email", Orders: 6000, P50: 0.006, P95: 0.022, P99: 1.5},
+		}}, Orders: &system.Orders{Retrying: 2}, DeadLetters: &system.DeadLetters{Open: 1072},
 		InFlight: 37, Slots: 64 * workers,
 		Dependencies: []system.Dependency{{Name: "mail server", State: "closed", Workers: workers}},
-		Topics:       []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10))}, {Name: "orders.dlq", Partitions: partitions}},
+		Kafka:        &system.Kafka{Up: 3, Brokers: 3},
+		Topics:       []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10)), Bytes: new(int64(391_400_000)), Kept: &system.Kept{Seconds: 2_592_000}}, {Name: "orders.dlq", Partitions: partitions}},
 		Changes:      []system.Change{{At: noon.Add(-2 * time.Minute), Kind: "worker-joined", Worker: "wrk_a", Host: "vm-1"}},
 	}
 	for n := range workers {
@@ -93,7 +96,8 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 			[]string{
 				"The promise is kept. The oldest order not started is 0.8 s old; the limit is 15 min. 99 % of orders are mailed within 210 ms.", "Placed, a second 21.4 Confirmed, a second 24.1",
 				"0.8 s of 15 min", "37 of 256", "retrying 2", "waiting 0", "dead 1,072", "16 ms 74 ms 210 ms", "Mail server up breaker closed", "Read model up to date",
-				"12 partitions, 4 workers, 0 without an owner", "orders 12 412,388 10", "orders.dlq 12 – –",
+				"12 partitions, 4 workers, 0 without an owner", "orders 412,388 391 MB 30 days 10", "orders.dlq – – – –",
+				"6,000 orders Within 50 % 95 % 99 % whole way 16 ms 74 ms 210 ms wait, shipping 4 ms 11 ms 30 ms invoice – – – email 6 ms 22 ms 1.5 s", "Kafka 3 of 3 brokers",
 			},
 			"no owner",
 		},
@@ -102,7 +106,7 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 				*s = system.Stats{At: noon, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
 			},
 			[]string{
-				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order",
+				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order Within", "whole way – – – wait, shipping – – – invoice – – – email – – –", "Kafka not known",
 				"Mail server not known", "None in the last 15 minutes.", "Replays that have not ended Desk None.", "1 partition, 0 workers, 1 without an owner",
 			},
 			"is kept",
@@ -119,6 +123,15 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 			},
 			[]string{"1 blocked partition:", "5 blocked", "Partition 5 is blocked: records 4 to 9 were lost"},
 			"5 running",
+		},
+		"broker down": {
+			func(s *system.Stats) {
+				s.Kafka.Up = 2
+				s.Topics[0].Kept, s.Topics[0].Bytes = &system.Kept{Compacted: true}, new(int64(0))
+				s.Topics[1].Kept, s.Topics[1].Bytes = &system.Kept{}, new(int64(2_240_000_000))
+			},
+			[]string{"Kafka 2 of 3 brokers", "orders 412,388 0 B compacted 10", "orders.dlq – 2.2 GB for ever –"},
+			"3 of 3",
 		},
 		"mail down": {
 			mailDown,

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/client/system"
+	"example.com/orders/shared/order"
 )
 
 // newFor is how long the first sentence tells of a change, and a worker counts as new.
@@ -254,6 +256,76 @@ func took(seconds float64) string {
 		return strconv.FormatFloat(1000*seconds, 'f', -1, 64) + "\u00a0ms"
 	}
 	return span(seconds)
+}
+
+// opsTook is a row of the table of latencies: within what time 50, 95 and 99 % of orders are done.
+type opsTook struct {
+	Words  string
+	Within [3]string
+}
+
+// Took are the whole way, and the steps. Each has a row, also while nothing is known of it.
+func (v opsPage) Took() []opsTook {
+	unknown := [3]string{"–", "–", "–"}
+	rows := []opsTook{{"whole way", unknown}}
+	for _, step := range order.Steps() {
+		rows = append(rows, opsTook{string(step), unknown})
+	}
+	rows[1].Words = "wait, shipping" // it has no record of when it begins
+	if v.Latency == nil {
+		return rows
+	}
+	rows[0].Within = [3]string{took(v.Latency.P50), took(v.Latency.P95), took(v.Latency.P99)}
+	for _, of := range v.Latency.Steps {
+		if i := slices.Index(order.Steps(), order.Step(of.Step)); i >= 0 {
+			rows[i+1].Within = [3]string{took(of.P50), took(of.P95), took(of.P99)}
+		}
+	}
+	return rows
+}
+
+// Brokers says how many brokers are up.
+func (v opsPage) Brokers() stateWords {
+	switch k := v.Kafka; {
+	case k == nil:
+		return stateWords{"warn", "not known"}
+	case k.Up < k.Brokers:
+		return stateWords{"dead", fmt.Sprintf("%d of %s", k.Up, count(k.Brokers, "broker"))}
+	default:
+		return stateWords{"ok", fmt.Sprintf("%d of %s", k.Up, count(k.Brokers, "broker"))}
+	}
+}
+
+// size is a number of bytes in the unit that people would use, or a dash if it is not known.
+func size(bytes *int64) string {
+	if bytes == nil {
+		return "–"
+	}
+	n, units := float64(*bytes), []string{"B", "kB", "MB", "GB", "TB"}
+	for n >= 1000 && len(units) > 1 {
+		n, units = n/1000, units[1:]
+	}
+	digits := 0
+	if n < 10 && units[0] != "B" {
+		digits = 1
+	}
+	return strconv.FormatFloat(n, 'f', digits, 64) + "\u00a0" + units[0]
+}
+
+// retained is how long Kafka keeps the records of a topic.
+func retained(k *system.Kept) string {
+	const day = 24 * 60 * 60
+	switch {
+	case k == nil:
+		return "–"
+	case k.Seconds == 0 && k.Compacted:
+		return "compacted"
+	case k.Seconds == 0:
+		return "for ever"
+	case k.Seconds >= 2*day:
+		return count(int(k.Seconds/day), "day")
+	}
+	return span(float64(k.Seconds))
 }
 
 // perSecond is a number of orders a second.

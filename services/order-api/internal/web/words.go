@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/shared/order"
 )
 
@@ -74,6 +75,10 @@ func (s stage) Class() string {
 // stagesOf are the stages of an order: what is done, what is worked on, and what follows.
 func stagesOf(s order.State) []stage {
 	all := []stage{accepted(s), settled(s), issued(s), mailed(s)}
+	of := stats.Spans(s.Timeline)
+	all[1].by(of[order.StepShipping], " after it was placed")
+	all[2].by(of[order.StepInvoice], "")
+	all[3].by(of[order.StepEmail], "")
 	for i := range all {
 		if all[i].Kind == "" { // the first that is not done has the state of the order
 			all[i].Kind, all[i].Words = current(s.Status, all[i].Words)
@@ -85,6 +90,14 @@ func stagesOf(s order.State) []stage {
 		}
 	}
 	return all
+}
+
+// by adds for operators which worker did the step, and how long it took; the suffix says since when.
+func (g *stage) by(span stats.Span, suffix string) {
+	if span.Worker == "" {
+		return
+	}
+	g.Ops = strings.TrimPrefix(g.Ops+" · "+span.Worker+" · "+took(span.Took.Seconds())+suffix, " · ")
 }
 
 // since sets when the order came to its status, and why.
@@ -99,6 +112,9 @@ func (g *stage) since(s order.State) {
 	}
 	if l := s.DeadLetter; l != nil && s.Status == order.Dead {
 		g.Ops += " · dead letter " + l.ID
+	}
+	if last.Worker != "" {
+		g.Ops = strings.TrimPrefix(g.Ops+" · "+last.Worker, " · ")
 	}
 }
 

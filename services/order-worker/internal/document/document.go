@@ -3,7 +3,8 @@
 // sender look.
 //
 // A document is a hybrid (Factur-X, ZUGFeRD): a PDF/A-3b with the same figures attached as XML. The
-// same content gives the same bytes.
+// same content gives the same bytes. It is tagged (PDF/UA-1): programs read it aloud in the order of
+// Content, with the rows and columns of the table, and the footer once.
 //
 // # Text
 //
@@ -81,7 +82,7 @@ type Content struct {
 	Number string
 	Issued time.Time // the PDF's creation date
 
-	Language string // of headings and labels, as in BCP 47; or empty
+	Language string // of headings and labels, as in BCP 47; PDF/UA-1 requires it
 
 	Sender    []string // name, then the lines of the address
 	Website   string
@@ -99,6 +100,7 @@ type Content struct {
 	Terms   string      // of payment
 	Account [][2]string // label and value; empty: no payment box, only the terms
 	Code    [][]bool    // QR code in the payment box, by rows, true for a dark module; or nil
+	CodeAlt string      // says what the code is to people who do not see it
 	Notes   []string
 	BoxNote string // printed when a character was replaced by a box
 
@@ -119,7 +121,7 @@ type row struct {
 // description. Render needs at least one row, one total and one line of Sender.
 func (c *Content) AddRow(cells [6]string, note string) { c.rows = append(c.rows, row{cells, note}) }
 
-// Render returns the document as PDF/A-3b with its attachment. The same content gives the same
+// Render returns the document as PDF/A-3b and PDF/UA-1 with its attachment. The same content gives the same
 // bytes.
 func (r *Renderer) Render(c *Content) (document []byte, err error) {
 	// gofpdf panics on input that it does not expect, and loadEastern when the font is damaged.
@@ -135,7 +137,7 @@ func (r *Renderer) Render(c *Content) (document []byte, err error) {
 		return nil, err
 	}
 	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued, Language: c.Language}
-	return r.sealer.Seal(drawn, info, c.Attachment, fonts...)
+	return r.sealer.Seal(drawn, info, &l.tags, c.Attachment, fonts...)
 }
 
 // Densest returns the n East Asian characters with the largest outlines, for the largest document

@@ -117,6 +117,10 @@ func (f *fonts) clean(text string) string {
 	}
 	before, marks := rune(0), 0
 	return strings.Map(func(r rune) rune {
+		if ' ' <= r && r <= '~' { // at once: most are
+			before, marks = r, 0
+			return r
+		}
 		joins := isJoiner(r) && scriptOf(before) != regular && !unicode.IsDigit(before)
 		before = r
 		if marks++; !unicode.Is(unicode.Mn, r) {

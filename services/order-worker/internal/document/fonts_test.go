@@ -260,7 +260,7 @@ func TestEveryCharacterIsReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := pdfa.NewSealer().Seal(drawn, pdfa.Info{}, nil, used...)
+	sealed, err := pdfa.NewSealer().Seal(drawn, pdfa.Info{}, &sheet.tags, nil, used...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,7 @@
 package document
 
+import "example.com/orders/shared/pdfa"
+
 // footer is the wrapped footer: columns of lines.
 type footer [][]string
 
@@ -26,7 +28,8 @@ func (f footer) height() int {
 	return most
 }
 
-// drawFooters draws footer and page number on every page, after the number of pages is known. The
+// drawFooters draws footer and page number on every page, after the number of pages is known. Only the
+// last footer is read aloud. The
 // placeholder that gofpdf offers for that number would also be replaced in a customer's text.
 func (l *layout) drawFooters(f footer) {
 	pages := l.pdf.PageCount()
@@ -34,10 +37,15 @@ func (l *layout) drawFooters(f footer) {
 		l.turnTo(p)
 		l.rule(left, l.bottom+3, 0.1, line)
 		for i, column := range f {
+			l.element = artifact
+			if p == pages {
+				l.tag(pdfa.P)
+			}
 			for n, text := range column {
 				l.text(left+float64(i)*footWidth, l.bottom+7+float64(n)*small.leading(), small, text)
 			}
 		}
+		l.element = artifact
 		l.text(left, a4-8, small, l.Number)
 		l.textTo(right, a4-8, small, l.Page(p, pages))
 	}

@@ -1,6 +1,10 @@
 package document
 
-import "strings"
+import (
+	"strings"
+
+	"example.com/orders/shared/pdfa"
+)
 
 // Margins and the middle of the page, in millimetres from its top left corner.
 const (
@@ -61,6 +65,7 @@ func (l *layout) head() {
 	from := left
 	if l.logo != "" {
 		const side = 14
+		l.figure(l.Sender[0], left, l.y, side)
 		l.drawLogo(left, l.y, side)
 		from += side + 5
 	}
@@ -68,7 +73,9 @@ func (l *layout) head() {
 	// In some languages the title is wider than its half of the page.
 	fits := title
 	fits.size *= min(1, (right-middle-4)/title.millimetres(l.fonts.width(l.Title, title.weight)))
+	l.tag(pdfa.H1)
 	l.textTo(right, l.y+1.6, fits, l.Title)
+	l.tag(pdfa.P)
 	for i, line := range l.wrap(l.Sender[0], brand, middle-from) {
 		if i > 0 {
 			l.y += brand.leading()
@@ -85,9 +92,10 @@ func (l *layout) parties() {
 	// The return address, above the recipient, where the window of an envelope shows it.
 	l.paragraph(strings.Join(l.Sender, " · "), small, middle-left-12)
 	l.y += 2
+	l.tag(pdfa.P)
 	for _, line := range l.Recipient {
 		if line != "" {
-			l.paragraph(line, address, middle-left-12)
+			l.flow(line, address, middle-left-12)
 		}
 	}
 	// A recipient that fills the page ends on a later one than the facts.
@@ -103,6 +111,7 @@ func (l *layout) facts(y float64) float64 {
 		if fact[1] == "" {
 			continue
 		}
+		l.tag(pdfa.P)
 		l.text(middle, y, label, fact[0])
 		width := right - middle - 4 - label.millimetres(l.fonts.width(fact[0], label.weight))
 		for i, text := range l.wrap(fact[1], plain, width) {
@@ -146,8 +155,14 @@ func (l *layout) notes() {
 	}
 }
 
-// paragraph draws a text on as many lines as it needs.
+// paragraph draws a text as an element of its own.
 func (l *layout) paragraph(text string, st style, width float64) {
+	l.tag(pdfa.P)
+	l.flow(text, st, width)
+}
+
+// flow draws a text on as many lines as it needs.
+func (l *layout) flow(text string, st style, width float64) {
 	for _, line := range l.wrap(text, st, width) {
 		l.room(st.leading())
 		l.text(left, l.y, st, line)
@@ -162,10 +177,15 @@ func (l *layout) room(height float64) {
 		return
 	}
 	if l.inTable {
-		l.carry(l.Forward)
+		l.asArtifact(func() { l.carry(l.Forward) })
 	}
-	// A later page names the sender and the document, in case it is separated from the first.
 	l.addPage()
+	l.asArtifact(l.continued)
+}
+
+// continued draws the top of a later page. It names the sender and the document, in case it is separated
+// from the first.
+func (l *layout) continued() {
 	l.y = top
 	l.text(left, l.y, label, l.fonts.clean(l.Sender[0]))
 	l.textTo(right, l.y, label, l.Title+" "+l.Number)
@@ -173,7 +193,7 @@ func (l *layout) room(height float64) {
 	l.rule(left, l.y, 0.1, line)
 	l.y += 6
 	if l.inTable {
-		l.headings()
+		l.headings(artifact)
 		l.carry(l.Brought)
 	}
 }

@@ -22,10 +22,13 @@ type sheet struct {
 	put     func(x, y float64, st style, text string) // draws a text; benchmarks replace it
 	accent  colour                                    // of the design
 	boxed   bool                                      // a box was printed
+	tags    pdfa.Tags
+	element int // of the texts that are drawn next, or artifact
 
 	content []byte // of the current page, not yet given to gofpdf
 	written int    // bytes of content given to gofpdf
-	// The graphics state of the current page.
+	// The state of the current page.
+	marked    int // element of what is drawn, artifact, or unmarked
 	font      weight
 	ink       colour
 	stroke    colour
@@ -78,7 +81,7 @@ func newSheet(f *fonts, own colour) *sheet {
 	pdf.SetCompression(false)
 	// Without sorting gofpdf writes fonts in the random order of a map.
 	pdf.SetCatalogSort(true)
-	s := &sheet{pdf: pdf, fonts: f, accent: own, content: make([]byte, 0, pageContent)}
+	s := &sheet{pdf: pdf, fonts: f, accent: own, element: artifact, marked: unmarked, content: make([]byte, 0, pageContent)}
 	s.put = s.write
 	return s
 }
@@ -105,7 +108,9 @@ func (s *sheet) turnTo(page int) {
 	}
 }
 
+// flush gives the content to gofpdf, at the end of a page.
 func (s *sheet) flush() {
+	s.unmark()
 	if len(s.content) > 0 {
 		s.pdf.RawWriteStr(string(s.content))
 		s.written += len(s.content)
@@ -120,6 +125,10 @@ func (s *sheet) resetState() { s.font, s.ink, s.stroke = faces, unset, unset }
 func (s *sheet) text(x, y float64, st style, text string) {
 	if text == "" {
 		return
+	}
+	if s.element != artifact && s.tags.Begun(s.element) {
+		// Read aloud, the texts of an element are one text.
+		x, text = x-st.millimetres(s.fonts.width(" ", st.weight)), " "+text
 	}
 	if plainASCII(text) {
 		s.put(x, y, st, text)
@@ -156,6 +165,7 @@ func (s *sheet) textTo(x, y float64, st style, text string) {
 
 // write writes the operators for a text in one face, from left to right.
 func (s *sheet) write(x, y float64, st style, text string) {
+	s.mark(s.element)
 	s.use(st.weight)
 	s.fill(st.ink)
 	s.content = append(s.content, "BT "...)
@@ -167,6 +177,7 @@ func (s *sheet) write(x, y float64, st style, text string) {
 // place writes the operators for the glyphs of a face. Numbers between them move the next one to the
 // left, in thousandths (ISO 32000-1, 9.4.3).
 func (s *sheet) place(x, y float64, st style, glyphs []placed) {
+	s.mark(s.element)
 	s.use(st.weight)
 	s.fill(st.ink)
 	s.content = append(s.content, "BT "...)
@@ -214,6 +225,7 @@ func (s *sheet) fill(c colour) {
 
 // rule draws a horizontal line to the right margin.
 func (s *sheet) rule(from, y, thickness float64, ink colour) {
+	s.mark(artifact)
 	if ink != s.stroke || thickness != s.thickness {
 		s.colour("RG", ink)
 		s.op("w", thickness/dot)
@@ -225,6 +237,7 @@ func (s *sheet) rule(from, y, thickness float64, ink colour) {
 
 // band fills a rectangle that ends at the right margin.
 func (s *sheet) band(from, y, height float64, ink colour) {
+	s.mark(artifact)
 	s.fill(ink)
 	s.op("re f", from/dot, (a4-y)/dot, (right-from)/dot, -height/dot)
 }

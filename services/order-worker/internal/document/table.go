@@ -1,5 +1,7 @@
 package document
 
+import "example.com/orders/shared/pdfa"
+
 // column is a column of the table. Numbers end at its position and are not wrapped. Texts begin at
 // its position.
 type column struct {
@@ -25,24 +27,29 @@ const (
 )
 
 func (l *layout) table() {
-	l.headings()
+	grid := l.tags.Add(pdfa.Document, pdfa.Table)
+	l.headings(l.tags.Add(grid, pdfa.TR))
 	l.inTable, l.below = true, carryHeight
 	last := len(l.rows) - 1
 	for _, r := range l.rows[:last] {
-		l.row(r)
+		l.row(grid, r)
 	}
 	// The totals and the payment box need a row above them on their page: the last row moves
 	// with them, if they do not fit below it.
 	l.below = l.totalsHeight() + l.paymentHeight()
-	l.row(l.rows[last])
+	l.row(grid, l.rows[last])
 	l.inTable, l.below = false, 0
 }
 
-func (l *layout) headings() {
+// headings draws the headings. row is an element, or artifact if they are repeated.
+func (l *layout) headings(row int) {
 	height := heading.leading() + 2*padding
 	l.band(left, l.y, height, accent)
 	base := l.y + padding + heading.size*dot
 	for i, c := range columns() {
+		if row != artifact {
+			l.element = l.tags.Add(row, pdfa.TH)
+		}
 		l.cell(c, base, heading, l.Columns[i])
 	}
 	l.y += height
@@ -58,8 +65,8 @@ func (l *layout) cell(c column, y float64, st style, text string) {
 	l.text(c.at, y, st, text)
 }
 
-// row draws a row on one page if it fits on any.
-func (l *layout) row(r row) {
+// row draws a row on one page if it fits on any, and adds it to the element of the table.
+func (l *layout) row(grid int, r row) {
 	item := l.wrap(r.cells[1], plain, itemWidth)
 	var note []string
 	if r.note != "" {
@@ -68,10 +75,16 @@ func (l *layout) row(r row) {
 	l.room(float64(len(item))*plain.leading() + float64(len(note))*small.leading() + 2*padding)
 	l.y += padding
 	r.cells[1] = item[0]
+	tr, described := l.tags.Add(grid, pdfa.TR), 0
 	for i, c := range columns() {
+		l.element = l.tags.Add(tr, pdfa.TD)
+		if i == 1 {
+			described = l.element
+		}
 		l.cell(c, l.y+plain.size*dot, plain, r.cells[i])
 	}
 	l.y += plain.leading()
+	l.element = described
 	l.lines(item[1:], plain)
 	l.lines(note, small)
 	l.y += padding
@@ -104,12 +117,14 @@ func (l *layout) totals() {
 	last := len(l.Totals) - 1
 	for _, t := range l.Totals[:last] {
 		l.y += plain.leading()
+		l.tag(pdfa.P)
 		l.text(middle, l.y, plain, t[0])
 		l.textTo(netAt, l.y, plain, t[1])
 		l.y += 1.2
 	}
 	l.y += 1.4
 	l.band(middle-3, l.y, 9, accent)
+	l.tag(pdfa.P)
 	l.text(middle, l.y+6.2, sum, l.Totals[last][0])
 	l.textTo(netAt, l.y+6.2, sum, l.Totals[last][1])
 	l.y += 9
@@ -149,8 +164,8 @@ func (l *layout) payment() {
 	l.band(left, l.y, height, shade)
 	if l.Code != nil {
 		end = right - height
-		l.code(end, l.y, height)
 	}
+	l.tag(pdfa.P)
 	l.text(left+4, l.y+6, strong, l.fonts.clean(l.Terms))
 	at, y := left+4.0, l.y
 	for _, fact := range l.Account {
@@ -162,9 +177,14 @@ func (l *layout) payment() {
 		if l.Code != nil && at+width > end && at > left+4 {
 			at, y = left+4, y+9.6
 		}
+		l.tag(pdfa.P)
 		l.text(at, y+10.8, small, fact[0])
 		l.text(at, y+14.4, note, value)
 		at += width
+	}
+	if l.Code != nil {
+		l.figure(l.CodeAlt, end, l.y, height)
+		l.code(end, l.y, height)
 	}
 	l.y += height
 }

@@ -34,7 +34,7 @@ func (s *Step) content(w *order.Work) *document.Content {
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
 		Columns:  p.columns(),
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
-		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement),
+		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement), CodeAlt: p.CodeAlt,
 		Notes: p.exemptions(), BoxNote: p.Box,
 		Footer: p.footer(), Page: p.page,
 		Attachment: einvoice.Write(s.data(w)),

@@ -64,6 +64,7 @@ type words struct {
 	AtOnce    string `json:"at_once"`
 	Account   string `json:"account"`
 	Reference string `json:"reference"`
+	CodeAlt   string `json:"code"`
 	Export    string `json:"export"`
 	Intra     string `json:"intra"`
 	Page      string `json:"page"`

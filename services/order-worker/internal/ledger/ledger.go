@@ -137,7 +137,7 @@ func (l *Ledger) Guard(ctx context.Context) context.Context { return l.cfg.Lease
 // Write records a change of an order, whose Rev and At it sets, and appends the whole state.
 // A change that the lifecycle does not allow is ErrBlocked.
 func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) error {
-	c.Rev, c.At = w.Rev+1, time.Now().UTC().Truncate(time.Millisecond)
+	c.Rev, c.At, c.Worker = w.Rev+1, time.Now().UTC().Truncate(time.Millisecond), l.cfg.Worker
 	if err := w.Record(c); err != nil {
 		return fmt.Errorf("%w: order %s: %w", ErrBlocked, w.Order.ID, err)
 	}

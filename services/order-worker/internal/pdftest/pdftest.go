@@ -15,6 +15,12 @@ func Text(t testing.TB, document []byte) string {
 	return Run(t, "poppler-utils", document, "pdftotext", "-layout", "-", "-")
 }
 
+// Structure returns the elements of a tagged document with their texts, as they are read aloud.
+func Structure(t testing.TB, document []byte) string {
+	t.Helper()
+	return Run(t, "poppler-utils", document, "pdfinfo", "-struct-text", "-")
+}
+
 // Word is a word of a document and its box, in points from the top left corner of its page.
 type Word struct {
 	XMin float64 `xml:"xMin,attr"`

@@ -1,0 +1,57 @@
+package web
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders/shared/order"
+)
+
+// way is an order that one worker has invoiced, and whose mail another one has sent at the second attempt.
+func way() order.State {
+	const one, two = "vm-1/6527 1.8.1", "vm-2/1114 1.8.1"
+	at := func(d time.Duration) time.Time { return noon.Add(d) }
+	s := order.Order{ID: "ord_a", PlacedAt: noon}.Begin(order.Origin{Partition: 10, Offset: 18})
+	s.Timeline = append(s.Timeline,
+		order.Change{Rev: 1, At: at(2500 * time.Millisecond), Status: order.Working, Worker: one},
+		order.Change{Rev: 2, At: at(2504 * time.Millisecond), Status: order.Mailing, Worker: one},
+		order.Change{Rev: 3, At: at(7 * time.Second), Status: order.Retrying, Step: order.StepEmail, Reason: "mail-busy", Worker: one},
+		order.Change{Rev: 4, At: at(17 * time.Second), Status: order.Mailing, Worker: two},
+		order.Change{Rev: 5, At: at(17061 * time.Millisecond), Status: order.Confirmed, Worker: two},
+		order.Change{Rev: 6, At: at(time.Hour), Status: order.Confirmed, Reason: order.PaymentReceived, Worker: two},
+	)
+	s.Status = order.Confirmed
+	s.Progress.Shipping = &order.Shipping{Zone: "eu", Card: "9d8e808f", Carrier: "Stork Parcel"}
+	s.Progress.Invoice = &order.Invoice{Number: "INV-1", Kept: &order.Kept{Offset: 4117, Bytes: 41000}}
+	return s
+}
+
+func ops(s order.State) (all []string) {
+	for _, g := range stagesOf(s) {
+		all = append(all, g.Ops)
+	}
+	return all
+}
+
+func TestOperatorsSeeWhichWorkerDidAStepAndHowLongItTook(t *testing.T) {
+	t.Parallel()
+	s := way()
+	want := []string{
+		"orders 10/18", "zone eu · card 9d8e808f · vm-1/6527 1.8.1 · 2.5\u00a0s after it was placed", "offset 4117 · 41 kB · vm-1/6527 1.8.1 · 4\u00a0ms", "vm-2/1114 1.8.1 · 61\u00a0ms",
+	}
+	if diff := cmp.Diff(want, ops(s)); diff != "" {
+		t.Errorf("confirmed (-want +got):\n%s", diff)
+	}
+	s.Timeline, s.Status = s.Timeline[:4], order.Retrying
+	if got := ops(s)[3]; got != "email · mail-busy · vm-1/6527 1.8.1" {
+		t.Errorf("retrying: got %q", got)
+	}
+	for i := range s.Timeline { // as an older version has written it
+		s.Timeline[i].Worker = ""
+	}
+	if diff := cmp.Diff([]string{"orders 10/18", "zone eu · card 9d8e808f", "offset 4117 · 41 kB", "email · mail-busy"}, ops(s)); diff != "" {
+		t.Errorf("without workers (-want +got):\n%s", diff)
+	}
+}

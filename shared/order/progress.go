@@ -95,6 +95,7 @@ type Content struct {
 type Invoice struct {
 	Number   string
 	IssuedAt time.Time // seconds, in the time zone of the seller: its day is that of the document
+	Dispatch time.Time // the day when the goods are dispatched, as planned then, in that zone too; zero: none was planned
 	VATTable string    // version of the VAT table
 	Language string    // of labels, dates and numbers, by ISO 639: "de"; empty is English
 	Taxes    []Tax     // by rate, highest first

@@ -120,6 +120,44 @@ func TestRatesAreThoseOfTheListOfItsDay(t *testing.T) {
 	}
 }
 
+// changes reads testdata/changes.csv, of PyPI's duty27-eu-vat: by state and day, the rate from that day on.
+func changes(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/changes.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		row := strings.Split(strings.TrimSpace(line), ",")
+		if all[row[0]] == nil {
+			all[row[0]] = map[string]string{}
+		}
+		all[row[0]][row[1]] = row[2]
+	}
+	delete(all, "state") // the heading
+	return all
+}
+
+func TestRatesAreThoseOfTheListOnEveryDay(t *testing.T) {
+	t.Parallel()
+	table, list := load(t), changes(t)
+	if len(list) != len(table.States())-1 { // without XI
+		t.Errorf("the list has %d states", len(list))
+	}
+	for state, byDay := range list {
+		var want order.Money
+		for day := dayOf(t, "2016-01-01"); day.Before(dayOf(t, "2026-10-04")); day = day.AddDate(0, 0, 1) {
+			if percent, changed := byDay[day.Format(time.DateOnly)]; changed {
+				want, _ = order.EUR.Parse(percent)
+			}
+			if got := table.Home(order.Address{Country: state}, day); int64(got) != want.Minor || got == 0 {
+				t.Fatalf("%s on %s: got %d, want %d", state, day.Format(time.DateOnly), got, want.Minor)
+			}
+		}
+	}
+}
+
 func TestEveryRateBeginsOnItsDay(t *testing.T) {
 	t.Parallel()
 	table := load(t)

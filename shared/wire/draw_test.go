@@ -116,7 +116,7 @@ func refund(t *rapid.T, o *order.Order) {
 	o.Refund = &order.Refund{
 		Of: o.ID, Number: 1 + count(t, "number", 9), Key: "ab", Reason: text(t, "reason"), Shipping: order.EUR.Cents(int64(count(t, "shipping", 1e6))),
 		Tax: order.EUR.Cents(int64(count(t, "tax", 1e6))), Invoice: order.Invoice{
-			Number: "INV-7KQ2MX-03-0000123", IssuedAt: instant(t, "invoiced"), VATTable: "2026-09-29", Language: "de",
+			Number: "INV-7KQ2MX-03-0000123", IssuedAt: instant(t, "invoiced"), VATTable: "2026-09-29", Language: "de", Dispatch: instant(t, "dispatched"),
 			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: net}}, Net: net, Tax: net, Total: net,
 		},
 	}
@@ -157,7 +157,7 @@ func drawProgress(t *rapid.T) order.Progress {
 	}
 	if rapid.Bool().Draw(t, "invoiced") {
 		p.Invoice = &order.Invoice{
-			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29", Language: rapid.SampledFrom([]string{"", "uk"}).Draw(t, "language"),
+			Number: "INV-7KQ2MX-03-0000124", IssuedAt: instant(t, "issued"), VATTable: "2026-09-29", Language: rapid.SampledFrom([]string{"", "uk"}).Draw(t, "language"), Dispatch: instant(t, "dispatched"),
 			Net: euros(t, "net"), Tax: euros(t, "tax"), Total: euros(t, "total"),
 		}
 		for range count(t, "taxes", 3) {

@@ -44,6 +44,7 @@ type parcelValue struct {
 type invoiceValue struct {
 	Number    string     `json:"number"`
 	IssuedAt  time.Time  `json:"issued_at"`
+	Dispatch  time.Time  `json:"dispatch,omitzero"`
 	VATTable  string     `json:"vat_table"`
 	Language  string     `json:"language,omitempty"`
 	Taxes     []taxValue `json:"taxes"`
@@ -147,7 +148,7 @@ func (v progressValue) progress() order.Progress {
 
 func fromInvoice(i *order.Invoice) *invoiceValue {
 	v := &invoiceValue{
-		Number: i.Number, IssuedAt: i.IssuedAt, VATTable: i.VATTable, Language: i.Language,
+		Number: i.Number, IssuedAt: i.IssuedAt, Dispatch: i.Dispatch, VATTable: i.VATTable, Language: i.Language,
 		Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Payments: i.Payments, Included: i.Included, Announced: i.Announced, Kept: (*keptValue)(i.Kept),
 	}
 	for _, t := range i.Taxes {
@@ -158,7 +159,7 @@ func fromInvoice(i *order.Invoice) *invoiceValue {
 
 func (v *invoiceValue) invoice() *order.Invoice {
 	i := &order.Invoice{
-		Number: v.Number, IssuedAt: v.IssuedAt, VATTable: v.VATTable, Language: v.Language,
+		Number: v.Number, IssuedAt: v.IssuedAt, Dispatch: v.Dispatch, VATTable: v.VATTable, Language: v.Language,
 		Net: order.Money(v.Net), Tax: order.Money(v.Tax), Total: order.Money(v.Total), Payments: max(0, v.Payments), Included: max(0, v.Included), Announced: v.Announced, Kept: (*order.Kept)(v.Kept),
 	}
 	for _, t := range v.Taxes {

@@ -115,14 +115,14 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	auth.record(acts, cfg.Log)
-	replays, expiring, sums := cfg.jobs(k, v, d, shop.products.Price), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
+	replays, expiring, sums := cfg.jobs(k, v, d, shop.complete), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch, sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
-			Decisions: desk.NewDecisions(d, k.layout, shop.products.Price), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
+			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, shop.products, shop.card))
 	})
 }
@@ -153,6 +153,11 @@ type shop struct {
 	card     *rates.Card // for quotes
 	pages    *web.Pages
 	vatIDs   intake.VATIDs // or nil: they are not checked
+}
+
+// complete checks postal codes and prices of an edited order, as those of a new one.
+func (s shop) complete(o *order.Order) []order.Invalid {
+	return append(s.places.Normalise(o), s.products.Price(o)...)
 }
 
 func (cfg *Config) shop() (s shop, err error) {

@@ -73,6 +73,11 @@ func (c *getOrder) Run(ctx context.Context, p *printer, api *client.Client) erro
 // full formats an order with items, shipping, timeline and refunds.
 func full(o client.Order) []string {
 	lines := []string{brief(o), fmt.Sprintf("  for %s <%s>, %s %s", o.Customer.Name, o.Customer.Email, o.ShipTo.City, o.ShipTo.Country)}
+	for _, number := range [][2]string{{"reference", o.Reference}, {"buyer reference", o.BuyerReference}, {"purchase order", o.PurchaseOrder}} {
+		if number[1] != "" {
+			lines = append(lines, "  "+number[0]+" "+number[1])
+		}
+	}
 	if r := o.Refund; r != nil {
 		lines = append(lines, fmt.Sprintf("  refunds %s, %s %s", r.Of, r.Invoice.Number, r.Reason))
 	}

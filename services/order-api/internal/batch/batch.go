@@ -127,8 +127,8 @@ func readLines(text []byte) []Order {
 	return orders
 }
 
-// object removes the field "order", the idempotency key, from a JSON object. It does not change the
-// other fields.
+// object removes the field "order", the idempotency key, from a JSON object. As in a CSV file it is also
+// the reference, unless the object has another one. The other fields stay as they are.
 func object(text []byte) (key string, body []byte, err error) {
 	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
 		return "", nil, syntax(text, err)
@@ -138,12 +138,14 @@ func object(text []byte) (key string, body []byte, err error) {
 		return "", nil, &wrong{1, "is not a JSON object (" + several + ")"}
 	}
 	var rest []byte
+	referenced := false
 	for d.More() {
 		name := must(json.Marshal(must(d.Token())))
 		at := d.InputOffset()
 		var value json.RawMessage
 		must(0, d.Decode(&value))
 		if string(name) != `"order"` {
+			referenced = referenced || string(name) == `"reference"`
 			rest = fmt.Appendf(rest, ",%s:%s", name, value)
 			continue
 		}
@@ -155,6 +157,9 @@ func object(text []byte) (key string, body []byte, err error) {
 		if err := json.Unmarshal(value, &key); err != nil || key == "" {
 			return "", nil, &wrong{line, `"order" must be a string: it is the idempotency key`}
 		}
+	}
+	if key != "" && !referenced {
+		rest = fmt.Appendf(rest, `,"reference":%s`, must(json.Marshal(key)))
 	}
 	return key, fmt.Appendf(nil, "{%s}", bytes.TrimPrefix(rest, []byte(","))), nil
 }

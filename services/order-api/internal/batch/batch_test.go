@@ -52,8 +52,9 @@ func TestJSONBodiesAreUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, file, text, want string }{
 		{"an object", "o.json", "{\n \"note\": 1\n}\n", `1  {"note":1}`},
-		{"an object with a key", "o.json", `{"a": [1, 2], "order": "k1", "b": {"x": 1, "x": 2}}`, `1 k1 {"a":[1, 2],"b":{"x": 1, "x": 2}}`},
-		{"nothing but a key", "o.json", `{"order": "k1"}`, `1 k1 {}`},
+		{"an object with a key", "o.json", `{"a": [1, 2], "order": "k1", "b": {"x": 1, "x": 2}}`, `1 k1 {"a":[1, 2],"b":{"x": 1, "x": 2},"reference":"k1"}`},
+		{"a key and a reference", "o.json", `{"reference": "", "order": "k1"}`, `1 k1 {"reference":""}`},
+		{"nothing but a key", "o.json", `{"order": "k1"}`, `1 k1 {"reference":"k1"}`},
 		{"repeated fields go on", "o.json", `{"a": 1, "a": 2}`, `1  {"a":1,"a":2}`},
 		{"a byte order mark", "o.json", "\ufeff{}", `1  {}`},
 		{"lines", "o.ndjson", "{\"a\":1}\r\n\n{\"a\":2}", "1  {\"a\":1}\n3  {\"a\":2}"},

@@ -33,7 +33,8 @@ type Base struct {
 	Locked   []string // JSON pointers of what must stay as it is in the document; or nil
 }
 
-// Price sets what the catalogue knows about the lines of an order, and returns its faults.
+// Price completes an order as when one is placed: it sets what the catalogue knows about the lines, writes
+// postal codes in one form, and returns the faults of both.
 type Price func(*order.Order) []order.Invalid
 
 // Edited is a new version.
@@ -185,6 +186,7 @@ func (c *checker) add(at, detail string) {
 func (c *checker) compose(b Base, doc map[string]any, price Price) map[string]any {
 	record, _ := jsondiff.Value(b.newest()).(map[string]any)
 	composed := overwrite(record, doc, documentShape)
+	c.places(composed, record, price)
 	if items, ok := doc["items"].([]any); ok {
 		composed["items"] = c.lines(items, versions(b), ofPrices(record["prices"], price))
 	}
@@ -210,6 +212,28 @@ func overwrite(object, by map[string]any, s fields) map[string]any {
 		}
 	}
 	return result
+}
+
+// places checks the postal codes that an edit changes, or whose country it changes, and writes them in one
+// form. A code of another program that stays as it is can have any form.
+func (c *checker) places(composed, before map[string]any, price Price) {
+	o := order.Order{BillTo: &order.BillTo{}}
+	for name, a := range map[string]*order.Address{"ship_to": &o.ShipTo, "bill_to": &o.BillTo.Address} {
+		is, _ := composed[name].(map[string]any)
+		was, _ := before[name].(map[string]any)
+		if is["postal_code"] != was["postal_code"] || is["country"] != was["country"] {
+			a.Country, _ = is["country"].(string)
+			a.PostalCode, _ = is["postal_code"].(string)
+		}
+	}
+	for _, f := range price(&o) {
+		c.add(f.Pointer, f.Detail)
+	}
+	for name, a := range map[string]order.Address{"ship_to": o.ShipTo, "bill_to": o.BillTo.Address} {
+		if is, ok := composed[name].(map[string]any); ok && a.PostalCode != "" {
+			is["postal_code"] = a.PostalCode
+		}
+	}
 }
 
 // versions are the lines of the newest version, then those of the original.

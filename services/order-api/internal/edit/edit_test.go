@@ -1,6 +1,7 @@
 package edit_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/edit/jsondiff"
+	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -25,7 +27,7 @@ func placed() order.Order {
 			Company: "Example Holding AG", VATID: "DE123456789", Address: order.Address{Line1: "2 Main Street", City: "Bonn", PostalCode: "53111", Country: "DE"},
 		},
 		Reference: "2026-1042", BuyerReference: "04011000-12345-34", PurchaseOrder: "PO-7",
-		ShipTo: order.Address{Line1: "McMurdo Station", Line2: "Hut 7", City: "Ross Island", Region: "South", PostalCode: "1", Country: "AQ"},
+		ShipTo: order.Address{Line1: "McMurdo Station", Line2: "Hut 7", City: "Ross Island", Region: "South", PostalCode: "10115", Country: "AQ"},
 		Lines:  []order.Line{{SKU: "OLD", Quantity: 1, Name: "No longer sold", UnitPrice: order.EUR.Cents(100), Grams: 5, Size: [3]int{1, 2, 3}}},
 		Owner:  order.Actor{Kind: order.ActorCustomer, ID: "zoe"}, LinkToken: "mfzwizltoq2gk3tunfxw42lomq",
 	}
@@ -40,7 +42,32 @@ func price(t testing.TB) edit.Price {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return shop.Price
+	places, err := address.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(o *order.Order) []order.Invalid { return append(places.Normalise(o), shop.Price(o)...) }
+}
+
+func TestPostalCodesOfAnEditAreThoseOfANewOrder(t *testing.T) {
+	t.Parallel()
+	if edited, err := base().Edit(doc(t, `"postal_code":"53111"`, `"postal_code":"D-10115"`), price(t)); err != nil || !strings.Contains(string(edited.Value), `"postal_code":"10115"`) {
+		t.Errorf("got %s, %v, want the code in one form", edited.Value, err)
+	}
+	_, err := base().Edit(doc(t, `"postal_code":"53111"`, `"postal_code":"1011"`), price(t))
+	invalid, ok := errors.AsType[*edit.InvalidError](err)
+	if !ok || len(invalid.Faults) != 1 || invalid.Faults[0].Pointer != "/bill_to/postal_code" || !strings.Contains(invalid.Faults[0].Detail, "Germany") {
+		t.Errorf("got %v, want a fault of the postal code", err)
+	}
+	b := base()
+	b.Original = bytes.Replace(b.Original, []byte("53111"), []byte("D-5"), 1)
+	text, err := b.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if edited, err := b.Edit(bytes.Replace(text, []byte("Bonn"), []byte("Köln"), 1), price(t)); err != nil || !strings.Contains(string(edited.Value), "D-5") {
+		t.Errorf("got %s, %v, want the code of another program as it was", edited.Value, err)
+	}
 }
 
 // doc is the document of the order, with texts replaced in turn.

@@ -183,7 +183,7 @@ func (c *Client) ask(ctx context.Context, id string) (answer, error) {
 func read(resp *http.Response, text []byte) (answer, error) {
 	var a answer
 	err := json.Unmarshal(text, &a)
-	clear := a.UserError == "" || a.UserError == "VALID" || a.UserError == "INVALID"
+	answered := a.UserError == "" || a.UserError == "VALID" || a.UserError == "INVALID"
 	switch {
 	case len(text) > maxAnswer:
 		return answer{}, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
@@ -195,7 +195,7 @@ func read(resp *http.Response, text []byte) (answer, error) {
 		return answer{}, fmt.Errorf("VIES answered %d", resp.StatusCode)
 	case err != nil:
 		return answer{}, fmt.Errorf("reading the answer: %w", err)
-	case a.Valid == nil || !clear:
+	case a.Valid == nil || !answered:
 		return answer{}, fmt.Errorf("VIES did not check the number: %.60q", a.UserError)
 	}
 	a.RequestID = strings.TrimSpace(a.RequestID)

@@ -25,7 +25,8 @@ type Invoice struct {
 	Number   string         // BT-1
 	Issued   time.Time      // BT-2
 	Note     string         // BT-22
-	Supplied time.Time      // BT-72
+	Supplied time.Time      // BT-72; zero: not known
+	From     time.Time      // BT-73: the first day of the period of the supply; zero: none
 	Currency order.Currency // BT-5
 	Order    string         // BT-14: the seller's number of the order
 	Seller   Party          // BG-4

@@ -214,6 +214,9 @@ func (w *writer) settlement(i *Invoice) {
 		for _, t := range i.Taxes {
 			w.tax(t)
 		}
+		if !i.From.IsZero() {
+			w.in("ram:BillingSpecifiedPeriod", func() { w.date("ram:StartDateTime", i.From) })
+		}
 		for _, c := range i.Charges {
 			w.charge(c)
 		}

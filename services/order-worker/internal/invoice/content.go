@@ -77,10 +77,14 @@ func (p *pages) facts() [][2]string {
 	if !p.subject.placed.IsZero() {
 		placed = p.Language.Date(p.subject.placed)
 	}
+	supply := p.Unplanned
+	if !p.subject.supplied.IsZero() {
+		supply = p.Language.Date(p.subject.supplied)
+	}
 	return [][2]string{
 		{p.words.Number, p.invoice.Number},
 		{p.words.Date, p.Language.Date(p.invoice.IssuedAt)},
-		{p.Supply, p.Language.Date(p.subject.supplied)},
+		{p.Supply, supply},
 		{p.Order, p.order.Number()},
 		{p.OrderDate, placed},
 		{p.BuyerRef, p.order.BuyerReference},

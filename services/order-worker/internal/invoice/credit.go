@@ -35,8 +35,9 @@ func (s *Step) planCreditNote(w *order.Work) (*order.Invoice, error) {
 // subject is in what an invoice and a credit note differ apart from
 // their words.
 type subject struct {
-	placed   time.Time       // zero: unknown
-	supplied time.Time       // when the goods were handed to the carrier
+	placed   time.Time // zero: unknown
+	supplied time.Time // when the goods are dispatched; zero: not planned
+	invoiced time.Time
 	shipping *order.Shipping // nil: the document has no shipping
 	corrects *order.Invoice  // nil: the document is an invoice
 	reason   string
@@ -49,11 +50,11 @@ func subjectOf(w *order.Work, zone *time.Location) subject {
 	r := w.Order.Refund
 	if r == nil {
 		return subject{
-			placed: w.Order.PlacedAt.In(zone), supplied: supplied(*w.Progress.Invoice), shipping: shipping,
+			placed: w.Order.PlacedAt.In(zone), supplied: w.Progress.Invoice.Dispatch, invoiced: w.Progress.Invoice.IssuedAt, shipping: shipping,
 		}
 	}
 	return subject{
-		supplied: supplied(r.Invoice), shipping: shipping,
+		supplied: r.Invoice.Dispatch, invoiced: r.Invoice.IssuedAt, shipping: shipping,
 		corrects: &r.Invoice, reason: r.Reason,
 	}
 }

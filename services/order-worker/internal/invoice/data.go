@@ -27,6 +27,9 @@ func (s *Step) data(w *order.Work) *einvoice.Invoice {
 		Terms:  t.terms(s.seller, *i, paid),
 		Items:  amounts.Items().Net, Net: i.Net, Tax: i.Tax, Total: i.Total, Paid: paid.before,
 	}
+	if data.Supplied.IsZero() {
+		data.From = subject.invoiced
+	}
 	s.means(data, paid)
 	if c := subject.corrects; c != nil {
 		data.Type = einvoice.CreditNote
@@ -120,9 +123,5 @@ func (s *Seller) party(t *translation) einvoice.Party {
 	}
 	return p
 }
-
-// supplied returns the date of supply: the goods are handed to the carrier on the day of the
-// invoice.
-func supplied(i order.Invoice) time.Time { return i.IssuedAt }
 
 func (s Seller) due(i order.Invoice) time.Time { return i.IssuedAt.AddDate(0, 0, s.PaymentDays) }

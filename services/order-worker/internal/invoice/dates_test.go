@@ -72,24 +72,74 @@ func TestDaysAreThoseOfTheSeller(t *testing.T) {
 	}
 }
 
-// checkDays compares the days of pages and XML: those of issue, supply, order and payment are the same.
+// checkDays compares the days of pages and XML: those of issue, order and payment are the same.
 func checkDays(t *testing.T, s *Step, w *order.Work, issued, due string) {
 	t.Helper()
 	data, c := s.data(w), s.content(w)
-	for name, at := range map[string]time.Time{"issued": data.Issued, "supplied": data.Supplied} {
-		if got := locale.English.Date(at); got != issued {
-			t.Errorf("%s: got %s, want %s", name, got, issued)
-		}
+	if got := locale.English.Date(data.Issued); got != issued {
+		t.Errorf("issued: got %s, want %s", got, issued)
 	}
 	if got := locale.English.Date(data.Due); got != due {
 		t.Errorf("due: got %s, want %s", got, due)
 	}
-	for _, fact := range []int{1, 2, 4} {
+	for _, fact := range []int{1, 4} {
 		if got := c.Facts[fact]; got[1] != issued {
 			t.Errorf("got %q, want %s", got, issued)
 		}
 	}
 	if paid := c.Totals[len(c.Totals)-2][0]; paid != "Paid by card on "+issued {
 		t.Errorf("got %q, want it on %s", paid, issued)
+	}
+}
+
+// TestTheDateOfSupplyIsThatOfThePlannedDispatch issues invoices from Thursday, 24 September 2026 on.
+func TestTheDateOfSupplyIsThatOfThePlannedDispatch(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		issued, days int
+		want         string
+	}{
+		{24, 0, "24 September 2026"},
+		{24, 1, "25 September 2026"},
+		{24, 2, "28 September 2026"},
+		{26, 0, "28 September 2026"},
+		{27, 1, "28 September 2026"},
+		{26, 5, "2 October 2026"},
+		{30, 1, "1 October 2026"},
+	} {
+		s := setup(t)
+		s.seller.DispatchDays = &row.days
+		w := plannedBy(t, s, shipped(1))
+		w.Progress.Invoice.Language = "en"
+		w.Progress.Invoice.Dispatch = s.seller.dispatch(time.Date(2026, 9, row.issued, 23, 30, 0, 0, s.zone))
+		if got := s.content(w).Facts[2]; got[1] != row.want {
+			t.Errorf("issued on the %d, %d days: got %q, want %s", row.issued, row.days, got, row.want)
+		}
+		if got := locale.English.Date(s.data(w).Supplied); got != row.want || !s.data(w).From.IsZero() {
+			t.Errorf("XML: got %s, want %s", got, row.want)
+		}
+	}
+}
+
+// TestWithoutAPlanTheDateOfSupplyIsInWords: the XML has a period that begins with the invoice.
+func TestWithoutAPlanTheDateOfSupplyIsInWords(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for _, category := range []string{order.VATStandard, order.VATIntraCommunity, order.VATExport} {
+		w := plannedBy(t, s, shipped(1))
+		w.Progress.Invoice.Language, w.Progress.Invoice.Taxes[0].Category = "en", category
+		for _, w := range []*order.Work{w, plannedBy(t, s, refunded(t, w, nil, false))} {
+			data := s.data(w)
+			issued := w.Progress.Invoice.IssuedAt
+			if r := w.Order.Refund; r != nil {
+				issued = r.Invoice.IssuedAt
+			}
+			if !data.Supplied.IsZero() || !data.From.Equal(issued) {
+				t.Errorf("%s: supplied %v, from %v", category, data.Supplied, data.From)
+			}
+			if got := s.content(w).Facts[2]; got != [2]string{"Date of supply", "day of dispatch"} {
+				t.Errorf("%s: got %q", category, got)
+			}
+		}
 	}
 }

@@ -46,8 +46,16 @@
 //
 // Days are those of the seller's time zone: those of issue, supply, payment and due date, and the day
 // whose VAT rate applies. The record of an invoice keeps the offset of its time, so its day stays the
-// same if the seller's zone changes. The date of supply is that of issue: the goods are assumed to be
-// handed to the carrier on the day of the invoice.
+// same if the seller's zone changes.
+//
+// The date of supply is the day of dispatch as the seller plans it. Without a plan the documents say so in
+// words: a date is required only as far as it can be determined (Article 226(7) of Directive
+// 2006/112/EC). Instead of the date (BT-72) the XML then has a period that begins on the day of the
+// invoice (BT-73): it must have either, by BR-FX-EN-04 of Factur-X and BR-IC-11 of EN 16931.
+//
+// The rate is that of the day of issue. By Article 93 it is that of the chargeable event, which is the
+// supply (Article 63); member states can let the VAT become chargeable with the invoice (Article 66(a)).
+// They differ only if a rate changes between invoice and dispatch.
 //
 // # Failures
 //
@@ -158,6 +166,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: issued,
+		Dispatch: s.seller.dispatch(issued),
 		VATTable: s.vat.Version(),
 		Language: locale.In(billed.Country).String(),
 		Taxes:    []order.Tax{{Category: ruling.Category, Rate: ruling.Rate, Net: net, Tax: tax}},

@@ -26,6 +26,7 @@ type words struct {
 	Number    string `json:"number"`
 	Date      string `json:"date"`
 	Supply    string `json:"supply"`
+	Unplanned string `json:"on_dispatch"`
 	Order     string `json:"order"`
 	OrderDate string `json:"order_date"`
 	BuyerRef  string `json:"buyer_reference"`

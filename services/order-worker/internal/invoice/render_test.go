@@ -153,15 +153,15 @@ func TestReasonForNoVATIsPrinted(t *testing.T) {
 	}{
 		{"DE", "", nil},
 		{"DE", "ATU12345678", []string{"ATU12345678"}},
-		{"CH", "", []string{"Export of goods to a country outside the European Union"}},
-		{"AQ", "", []string{"Export of goods to a country outside the European Union"}},
+		{"CH", "", []string{"Export of goods out of the VAT area of the European Union"}},
+		{"AQ", "", []string{"Export of goods out of the VAT area of the European Union"}},
 		{"AT", "ATU12345678", []string{"Intra-Community supply: exempt from VAT (Article 138", "ATU12345678"}},
 	} {
 		w := shipped(1)
 		w.Order.ShipTo.Country, w.Order.Customer.VATID = tt.country, tt.vatID
 		text := strings.Join(read(t, w), "")
 		var got []string
-		for _, words := range []string{"Export of goods to a country outside the European Union", "Intra-Community supply: exempt from VAT (Article 138", "ATU12345678"} {
+		for _, words := range []string{"Export of goods out of the VAT area of the European Union", "Intra-Community supply: exempt from VAT (Article 138", "ATU12345678"} {
 			if strings.Contains(text, words) {
 				got = append(got, words)
 			}

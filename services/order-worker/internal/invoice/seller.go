@@ -53,6 +53,9 @@ type Seller struct {
 	// TimeZone is the name of the zone whose days the documents have, such as Europe/Berlin; empty: UTC.
 	TimeZone    string `yaml:"time_zone"`
 	PaymentDays int    `yaml:"payment_days"` // from the date of an invoice until it is due
+	// DispatchDays are the working days, Monday to Friday, from an invoice until its goods are dispatched;
+	// nil: that is not planned.
+	DispatchDays *int `yaml:"dispatch_days"`
 
 	Logo   string `yaml:"logo"`   // an SVG path: see document.Design
 	Colour string `yaml:"colour"` // of logo, headings and total: six hex digits
@@ -121,6 +124,9 @@ func (s *Seller) check(root config.Place) {
 	if s.PaymentDays < 0 || s.PaymentDays > maxDays {
 		root.At("payment_days").Wrong("payment_days must be from 0 to %d", maxDays)
 	}
+	if d := s.DispatchDays; d != nil && (*d < 0 || *d > maxDays) {
+		root.At("dispatch_days").Wrong("dispatch_days must be from 0 to %d, or missing", maxDays)
+	}
 	logo, colour := s.design().Check()
 	if logo != nil {
 		root.At("logo").Wrong("logo must be a path of SVG: %v", logo)
@@ -155,6 +161,22 @@ func (s *Seller) checkPeople(root config.Place) {
 // place is where the goods are dispatched.
 func (s *Seller) place() order.Address {
 	return order.Address{Country: s.Country, PostalCode: s.PostalCode}
+}
+
+// dispatch is the day when the goods of an invoice are dispatched, as planned; zero if nothing is planned.
+// On a weekend nothing is dispatched. Public holidays are not known.
+func (s *Seller) dispatch(issued time.Time) time.Time {
+	if s.DispatchDays == nil {
+		return time.Time{}
+	}
+	weekend := func(d time.Time) bool { return d.Weekday() == time.Saturday || d.Weekday() == time.Sunday }
+	day := issued
+	for left := *s.DispatchDays; left > 0 || weekend(day); {
+		if day = day.AddDate(0, 0, 1); !weekend(day) {
+			left--
+		}
+	}
+	return day
 }
 
 // address is the lines of the seller's address, without name and country.

@@ -13,7 +13,7 @@ const (
 	fileMax, fileP90         = 500, 350
 	functionMax, functionP90 = 50, 24
 	exportP90                = 13
-	exportOfOrder            = 37 // order is the vocabulary
+	exportOfOrder            = 41 // order is the vocabulary
 	exportOfView             = 44 // view has the contract of its stores: orders, dead letters, acts and jobs
 	exportOfClient           = 70 // client has a type for each object of the API's contract
 )

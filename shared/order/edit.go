@@ -36,6 +36,7 @@ var fields = []field{
 	{"/owner", always, func(o *Order) any { return o.Owner }},
 	{"/link_token", always, func(o *Order) any { return o.LinkToken }},
 	{"/payment", always, func(o *Order) any { return o.Payment }},
+	{"/prices", always, func(o *Order) any { return o.Gross }},
 	{"/vat_id_check", always, func(o *Order) any { return o.VATCheck }},
 	{"/refund", always, func(o *Order) any { return o.Refund }},
 	{"/customer/name", printed, func(o *Order) any { return o.Customer.Name }},

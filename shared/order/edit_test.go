@@ -162,7 +162,7 @@ func TestFieldsOfANewerVersionCannotBeEdited(t *testing.T) {
 
 func TestLockedNamesWhatMustStay(t *testing.T) {
 	t.Parallel()
-	always := []string{"/schema", "/id", "/placed_at", "/owner", "/link_token", "/payment", "/vat_id_check", "/refund"}
+	always := []string{"/schema", "/id", "/placed_at", "/owner", "/link_token", "/payment", "/prices", "/vat_id_check", "/refund"}
 	all := append(append([]string{}, always...), "/customer/name", "/customer/company", "/customer/vat_id", "/ship_to",
 		"/bill_to", "/reference", "/buyer_reference", "/purchase_order", "/service", "/items")
 	if diff := cmp.Diff(always, shop().Locked(false)); diff != "" {

@@ -63,10 +63,20 @@ func (m Money) Times(quantity int) Money { return Money{m.Minor * int64(quantity
 
 // Percent is a share of the amount in hundredths of a percent (1900 is 19 %), rounded half away from
 // zero to a cent. The share must not be negative.
-func (m Money) Percent(hundredths int) Money {
-	hi, lo := bits.Mul64(m.magnitude(), uint64(hundredths))
-	lo, carry := bits.Add64(lo, 5_000, 0)
-	share, _ := bits.Div64(hi+carry, lo, 10_000)
+func (m Money) Percent(hundredths int) Money { return m.fraction(uint64(hundredths), whole) }
+
+// Included is the VAT in an amount that includes it at a rate in hundredths of a percent, rounded half
+// away from zero to a cent. The rate must not be negative.
+func (m Money) Included(rate int) Money { return m.fraction(uint64(rate), whole+uint64(rate)) }
+
+// whole is 100 % in hundredths of a percent.
+const whole = 10_000
+
+// fraction multiplies an amount by a fraction, and rounds half away from zero to a cent.
+func (m Money) fraction(of, by uint64) Money {
+	hi, lo := bits.Mul64(m.magnitude(), of)
+	lo, carry := bits.Add64(lo, by/2, 0)
+	share, _ := bits.Div64(hi+carry, lo, by)
 	if m.Minor < 0 {
 		return Money{-int64(share), m.Currency}
 	}

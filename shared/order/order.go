@@ -26,7 +26,9 @@ type Order struct {
 	BillTo   *BillTo // nil: the customer at ShipTo
 	Service  string  // Standard or Express
 	Lines    []Line
-	Note     string // or empty; never printed on the invoice
+	// Gross says that the prices of lines and shipping include VAT; else they are net. See Statement.
+	Gross bool
+	Note  string // or empty; never printed on the invoice
 	// Reference is the number that the shop gave the order, BuyerReference and PurchaseOrder are those
 	// that the buyer asked for on the invoice. Each may be empty, and none needs to be unique.
 	Reference, BuyerReference, PurchaseOrder string
@@ -76,19 +78,19 @@ type Line struct {
 	SKU       string
 	Quantity  int
 	Name      string
-	UnitPrice Money  // net
+	UnitPrice Money  // net, or with VAT if the order is Gross
 	Grams     int    // of one unit, packed
 	Size      [3]int // length, width and height in millimetres of one unit, packed
 }
 
-// Net is the price of the line without VAT.
-func (l Line) Net() Money { return l.UnitPrice.Times(l.Quantity) }
+// Price is the price of the line: net, or with VAT if the order is Gross.
+func (l Line) Price() Money { return l.UnitPrice.Times(l.Quantity) }
 
-// ItemsTotal is the net price of all lines, without shipping.
+// ItemsTotal is the price of all lines, without shipping: net, or with VAT if the order is Gross.
 func (o Order) ItemsTotal() Money {
 	total := Money{Currency: EUR}
 	for _, l := range o.Lines {
-		total = total.Plus(l.Net())
+		total = total.Plus(l.Price())
 	}
 	return total
 }

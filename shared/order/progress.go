@@ -62,7 +62,7 @@ func (p *Progress) Finish(s Step) {
 type Shipping struct {
 	Zone          string
 	Service       string
-	Price         Money // net, with all surcharges
+	Price         Money // with all surcharges; net, or with VAT if the order is Gross
 	BillableGrams int   // of all parcels: the larger of weight and volumetric weight, rounded up by the card
 	MinDays       int   // working days until delivery
 	MaxDays       int
@@ -103,6 +103,9 @@ type Invoice struct {
 	Tax      Money     // sum of Taxes
 	Total    Money     // Net + Tax
 	Payments int       // how many of the order's payments the document states: the first ones
+	// Included is the rate of the VAT in the prices of a Gross order, in hundredths of a percent: the rate
+	// that is charged or, if none is, that of the seller's home. It is 0 for net prices.
+	Included int
 	// Announced is the lowest offset of orders.invoices at which the issued document can be.
 	Announced int64
 	Kept      *Kept // the issued document; nil before it is stored

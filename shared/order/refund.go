@@ -15,8 +15,9 @@ type Refund struct {
 	Number   int     // 1 for the first refund of that order, without gaps
 	Key      string  // hex; distinguishes requests with the same number
 	Reason   string  // printed on the credit note; or empty
-	Shipping Money   // net, the refunded part of the shipping price
+	Shipping Money   // the refunded part of the shipping price; net, or with VAT if the order is Gross
 	Tax      Money   // VAT of lines and shipping
+	Net      Money   // of a Gross order: lines and shipping without VAT; else 0
 	Invoice  Invoice // the corrected one, without Kept
 	PayBack  Money   // the part of the total that is to be paid back
 	Method   string  // by which the order was paid, if that was one; or empty
@@ -36,7 +37,8 @@ func (id ID) Refund(number int) ID { return ID(fmt.Sprintf("%s-refund-%d", id, n
 // request for more than what is left is invalid.
 //
 // The VAT is that of all refunds together, less the VAT that was refunded before. So the last refund
-// includes the remainder of rounding, and together they equal the invoice to the cent.
+// includes the remainder of rounding, and together they equal the invoice to the cent. With gross prices
+// that is so for the VAT that they include, whether it is charged or not.
 func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Invalid) {
 	i := w.Progress.Invoice
 	v := &checker{}
@@ -55,11 +57,11 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 	o := Order{
 		ID: r.Of.Refund(r.Number), Customer: p.Customer, ShipTo: p.ShipTo, BillTo: p.BillTo, Service: p.Service,
 		Reference: p.Reference, BuyerReference: p.BuyerReference, PurchaseOrder: p.PurchaseOrder,
-		Owner: p.Owner, LinkToken: p.LinkToken, Refund: r,
+		Gross: p.Gross, Owner: p.Owner, LinkToken: p.LinkToken, Refund: r,
 	}
-	price, net, tax := w.Progress.Shipping.Price, Money{}, Money{}
+	price := w.Progress.Shipping.Price
 	for _, b := range before {
-		price, net, tax = price.Plus(b.Refund.Shipping.Times(-1)), net.Plus(b.Refunded()), tax.Plus(b.Refund.Tax)
+		price = price.Plus(b.Refund.Shipping.Times(-1))
 	}
 	all := len(items) == 0 && !shipping
 	o.Lines = v.left(w.Order.Lines, items, before, all)
@@ -72,18 +74,47 @@ func (w *Work) Refund(items []Line, shipping bool, before []Order) (Order, []Inv
 	case all && len(o.Lines) == 0 && price.Minor == 0:
 		v.add("", "nothing of the order is left to refund")
 	}
-	r.Tax = net.Plus(o.Refunded()).Percent(i.Taxes[0].Rate).Plus(tax.Times(-1))
+	o.tax(before)
 	r.payBack(w.Payments, w.balance(before), o.Refunded().Plus(r.Tax))
 	return o, v.found
 }
 
+// tax sets the VAT of a refund and, with gross prices, its net amount.
+func (o *Order) tax(before []Order) {
+	r, rate := o.Refund, o.Refund.Invoice.Taxes[0].Rate
+	prices, done := o.prices(), Money{} // the VAT of the refunds before, on their prices or in them
+	for _, b := range before {
+		prices = prices.Plus(b.prices())
+		if !o.Gross {
+			done = done.Plus(b.Refund.Tax)
+			continue
+		}
+		done = done.Plus(b.prices()).Plus(b.Refund.Net.Times(-1))
+	}
+	if !o.Gross {
+		r.Tax = prices.Percent(rate).Plus(done.Times(-1))
+		return
+	}
+	included := prices.Included(r.Invoice.Included).Plus(done.Times(-1))
+	r.Net, r.Tax = o.prices().Plus(included.Times(-1)), EUR.Cents(0)
+	if rate > 0 {
+		r.Tax = included
+	}
+}
+
+// prices is the price of the lines and of the shipping of a refund.
+func (o Order) prices() Money { return o.ItemsTotal().Plus(o.Refund.Shipping) }
+
 // Refunded is the net amount of a refund: its lines and its part of the shipping. For an order it is
 // zero.
 func (o Order) Refunded() Money {
-	if o.Refund == nil {
+	switch {
+	case o.Refund == nil:
 		return Money{}
+	case o.Gross:
+		return o.Refund.Net
 	}
-	return o.ItemsTotal().Plus(o.Refund.Shipping)
+	return o.prices()
 }
 
 // Shipping is the shipping on an order's document: the result of the step or, for a refund, the

@@ -126,6 +126,9 @@ func (v *checker) refund(o Order) {
 	if min(r.Shipping.Minor, r.Tax.Minor) < 0 {
 		v.add("/refund", "must have no amounts below 0.00")
 	}
+	if r.Net.Minor < 0 || r.Net.Minor > o.prices().Minor || !o.Gross && r.Net.Minor != 0 {
+		v.add("/refund/net", "must be from 0.00 to the price of lines and shipping, and not be set with net prices")
+	}
 	if min(r.PayBack.Minor, r.Returned.Minor, o.Reduces().Minor) < 0 {
 		v.add("/refund/pay_back", "must be, with what is paid back already, from 0.00 to the total of the refund")
 	}

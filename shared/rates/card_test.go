@@ -1,6 +1,8 @@
 package rates_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,12 +71,39 @@ func load(t testing.TB, text string) *rates.Card {
 	return card
 }
 
+func TestACardShipsOrdersWithItsKindOfPrices(t *testing.T) {
+	t.Parallel()
+	net, gross := load(t, smallCard), load(t, "prices: gross\n"+smallCard)
+	o := parcel("DE", "10115", order.Standard, 100, 1000)
+	if net.Gross() || !gross.Gross() {
+		t.Errorf("got gross prices %t without a word and %t with one", net.Gross(), gross.Gross())
+	}
+	for _, row := range []struct {
+		card  *rates.Card
+		gross bool
+		fault string
+	}{
+		{net, false, ""},
+		{gross, true, ""},
+		{net, true, "the rate card has net prices, the order has gross ones"},
+		{gross, false, "the rate card has gross prices, the order has net ones"},
+	} {
+		o.Gross = row.gross
+		_, err := row.card.Ship(o)
+		refused, _ := errors.AsType[*rates.Refused](err)
+		if got := fmt.Sprint(refused); row.fault != "" && (refused == nil || got != row.fault || refused.Pointer != "/prices") || row.fault == "" && err != nil {
+			t.Errorf("got %v, want %q", err, row.fault)
+		}
+	}
+}
+
 func TestInvalidCardIsRefusedWithItsLine(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, old, wrong, want string }{
 		{"empty file", smallCard, "", "1: is empty"},
 		{"no YAML", smallCard, "zones: [", "1: did not find expected node content"},
 		{"another currency", "EUR", "USD", "1: currency must be EUR, as in the catalogue"},
+		{"prices that are no word", "currency: EUR\n", "currency: EUR\nprices: brutto\n", "2: prices must be net or gross, got \"brutto\""},
 		{"no currency", "currency: EUR\n", "", "1: currency must be EUR, as in the catalogue"},
 		{"no step", "step_g: 100\n", "", "1: step_g must be from 1 to 1000000"},
 		{"step below zero", "step_g: 100", "step_g: -5", "2: step_g must be from 1 to 1000000"},

@@ -19,6 +19,10 @@ func (f *file) check(root config.Place) {
 	if f.Currency != order.EUR {
 		root.At("currency").Wrong("currency must be %s, as in the catalogue", order.EUR)
 	}
+	var ok bool
+	if f.gross, ok = order.ParsePrices(f.Prices); !ok {
+		root.At("prices").Wrong("prices must be net or gross, got %.40q", f.Prices)
+	}
 	if f.Step < 1 || f.Step > order.MaxGrams {
 		root.At("step_g").Wrong("step_g must be from 1 to %d", order.MaxGrams)
 		f.Step = 1 // it is used as a divisor below

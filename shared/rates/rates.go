@@ -50,6 +50,9 @@ func Load(path string) (*Card, error) {
 	return &c, nil
 }
 
+// Gross reports whether the prices of the card include VAT.
+func (c *Card) Gross() bool { return c.file.gross }
+
 // Refused is the error for an order that cannot be shipped with the card.
 type Refused struct {
 	Reason  failure.Reason // NoRoute or TooHeavy
@@ -116,6 +119,11 @@ func (c *Card) streetOnly(name string) bool {
 // is Refused, for the country, the service or the items, whichever fails first.
 func (c *Card) Ship(o order.Order) (*order.Shipping, error) {
 	to := o.ShipTo
+	if o.Gross != c.Gross() {
+		return nil, &Refused{failure.NoRoute, "/prices", fmt.Sprintf(
+			"the rate card has %s prices, the order has %s ones", order.Prices(c.Gross()), order.Prices(o.Gross),
+		)}
+	}
 	z := c.file.zones.Of(to)
 	if z == nil {
 		return nil, &Refused{failure.NoRoute, "/ship_to/country", fmt.Sprintf("the rate card has no zone for country %q", to.Country)}
@@ -203,11 +211,13 @@ func (t *tariff) price(parcels []order.Parcel, step int, remote bool) *order.Shi
 // file is a rate card in YAML. Amounts are text until check has parsed them.
 type file struct {
 	Currency order.Currency `yaml:"currency"`
+	Prices   string         `yaml:"prices"` // net or gross; empty: net
 	Step     int            `yaml:"step_g"` // billable weights are rounded up to a multiple of it
 	Remote   place.Set      `yaml:"remote"` // where carriers add a surcharge
 	Carriers []carrier      `yaml:"carriers"`
 	Zones    []zone         `yaml:"zones"`
 
+	gross  bool                   // Prices; set by check
 	zones  place.Index[zone]      // Zones by place; set by check
 	remote place.Index[place.Set] // Remote by place; set by check
 }
@@ -268,7 +278,7 @@ func (z *zone) promises(service string, t *tariff) bool {
 	return service == order.Standard || service == order.Express && t.Days.Max <= z.Express
 }
 
-// free reports whether standard shipping is free for the net price of all lines.
+// free reports whether standard shipping is free for the price of all lines.
 func (z *zone) free(items order.Money) bool {
 	return z.FreeFrom != "" && items.Minor >= z.freeFrom.Minor
 }

@@ -47,6 +47,7 @@ func drawOrder(t *rapid.T) order.Order {
 	if o.Owner = drawActor(t, "owner"); o.Owner == (order.Actor{}) && rapid.Bool().Draw(t, "of a guest") {
 		o.LinkToken = rapid.StringMatching("[a-z2-7]{26}").Draw(t, "link token")
 	}
+	o.Gross = rapid.Bool().Draw(t, "gross")
 	switch rapid.SampledFrom([]string{"", "a refund", "paid", "to be paid"}).Draw(t, "kind") {
 	case "a refund":
 		refund(t, &o)
@@ -119,6 +120,9 @@ func refund(t *rapid.T, o *order.Order) {
 			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: net, Tax: net}}, Net: net, Tax: net, Total: net,
 		},
 	}
+	if o.Gross {
+		o.Refund.Net, o.Refund.Invoice.Included = o.Refund.Shipping, 1900
+	}
 	total := o.Refunded().Plus(o.Refund.Tax).Minor
 	o.Refund.PayBack = order.EUR.Cents(rapid.Int64Range(0, total).Draw(t, "paid back"))
 	if back := o.Refund.PayBack.Minor; rapid.Bool().Draw(t, "a part was paid back") {
@@ -162,6 +166,7 @@ func drawProgress(t *rapid.T) order.Progress {
 				Rate:     count(t, "rate", 10_000), Net: euros(t, "net of rate"), Tax: euros(t, "tax of rate"),
 			})
 		}
+		p.Invoice.Included = count(t, "included", 2700)
 		p.Invoice.Payments = count(t, "stated", 3)
 		p.Invoice.Announced = rapid.Int64Min(0).Draw(t, "announced")
 		if rapid.Bool().Draw(t, "kept") {

@@ -63,6 +63,8 @@ func TestWhatIsNoOrderIsUndecodable(t *testing.T) {
 		{"quantity 1e400", `"quantity":1`, `"quantity":1e400`},
 		{"half a piece", `"quantity":1`, `"quantity":1.5`},
 		{"quantity as text", `"quantity":1`, `"quantity":"1"`},
+		{"prices that are no word", `"items"`, `"prices":"brutto","items"`},
+		{"gross prices that older workers would not see", `"items"`, `"prices":"gross","items"`},
 		{"no price", `"unit_price":{"amount":"1.00","currency":"EUR"},`, ""},
 		{"no amount", `"amount":"1.00",`, ""},
 		{"no currency", `,"currency":"EUR"`, ""},

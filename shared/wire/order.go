@@ -64,6 +64,7 @@ type orderValue struct {
 	BillTo   *billTo   `json:"bill_to,omitempty"`
 	Service  string    `json:"service"`
 	Items    []line    `json:"items"`
+	Prices   string    `json:"prices,omitempty"` // net or gross; empty: net
 	Note     string    `json:"note,omitempty"`
 	Owner    string    `json:"owner,omitempty"`
 	Token    string    `json:"link_token,omitempty"`
@@ -87,6 +88,7 @@ type refund struct {
 	Reason   string        `json:"reason,omitempty"`
 	Shipping money         `json:"shipping"`
 	Tax      money         `json:"tax"`
+	Net      money         `json:"net,omitzero"`
 	Invoice  *invoiceValue `json:"invoice"`
 	PayBack  money         `json:"pay_back,omitzero"`
 	Method   string        `json:"method,omitempty"`
@@ -171,6 +173,9 @@ func orderJSON(o order.Order) []byte {
 		Owner: o.Owner.String(), Token: o.LinkToken, Payment: fromPayment(o.Payment),
 		references: references{o.Reference, o.BuyerReference, o.PurchaseOrder},
 	}
+	if o.Gross {
+		v.Prices = order.Prices(true)
+	}
 	if b := o.BillTo; b != nil {
 		v.BillTo = &billTo{b.Name, b.Company, b.VATID, address(b.Address)}
 	}
@@ -181,7 +186,10 @@ func orderJSON(o order.Order) []byte {
 		v.Items = append(v.Items, line{l.SKU, l.Quantity, l.Name, money(l.UnitPrice), l.Grams, l.Size})
 	}
 	if r := o.Refund; r != nil {
-		v.Refund = &refund{r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), fromInvoice(&r.Invoice), money(r.PayBack), r.Method, money(r.Returned), r.ReturnedAt}
+		v.Refund = &refund{
+			r.Of, r.Number, r.Key, r.Reason, money(r.Shipping), money(r.Tax), money(r.Net), fromInvoice(&r.Invoice), money(r.PayBack), r.Method,
+			money(r.Returned), r.ReturnedAt,
+		}
 	}
 	return mustJSON(v)
 }
@@ -197,11 +205,15 @@ func parseOrder(data []byte) (order.Order, error) {
 	if !v.identified() {
 		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, v.ID)
 	}
+	gross, ok := order.ParsePrices(v.Prices)
+	if !ok || gross && v.Schema < inclVAT { // a worker of that version would add VAT
+		return order.Order{}, fmt.Errorf("%w: prices %.40q with schema %d", ErrUndecodable, v.Prices, v.Schema)
+	}
 	o := order.Order{
 		ID: v.ID, PlacedAt: v.PlacedAt.UTC(), Service: v.Service, Note: v.Note,
 		Customer: order.Customer(v.Customer), ShipTo: order.Address(v.ShipTo),
 		Owner: parseActor(v.Owner), LinkToken: linkToken(v.Token),
-		Payment:   v.Payment.payment(),
+		Payment: v.Payment.payment(), Gross: gross,
 		Reference: v.Reference, BuyerReference: v.BuyerReference, PurchaseOrder: v.PurchaseOrder,
 		Source: compact(data),
 	}
@@ -226,7 +238,7 @@ func parseOrder(data []byte) (order.Order, error) {
 	if r := v.Refund; r != nil {
 		o.Refund = &order.Refund{
 			Of: r.Of, Number: r.Number, Key: r.Key, Reason: r.Reason,
-			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Invoice: *r.Invoice.invoice(),
+			Shipping: order.Money(r.Shipping), Tax: order.Money(r.Tax), Net: order.Money(r.Net), Invoice: *r.Invoice.invoice(),
 			PayBack: order.Money(r.PayBack), Method: r.Method, Returned: order.Money(r.Returned), ReturnedAt: r.At.UTC(),
 		}
 	}

@@ -52,6 +52,7 @@ type invoiceValue struct {
 	Tax       money      `json:"tax"`
 	Total     money      `json:"total"`
 	Payments  int        `json:"payments,omitempty"`
+	Included  int        `json:"included,omitempty"`
 	Announced int64      `json:"announced,omitempty"`
 	Kept      *keptValue `json:"kept,omitempty"`
 }
@@ -148,7 +149,7 @@ func (v progressValue) progress() order.Progress {
 func fromInvoice(i *order.Invoice) *invoiceValue {
 	v := &invoiceValue{
 		Number: i.Number, IssuedAt: i.IssuedAt, Dispatch: i.Dispatch, VATTable: i.VATTable, Language: i.Language,
-		Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Payments: i.Payments, Announced: i.Announced, Kept: (*keptValue)(i.Kept),
+		Net: money(i.Net), Tax: money(i.Tax), Total: money(i.Total), Payments: i.Payments, Included: i.Included, Announced: i.Announced, Kept: (*keptValue)(i.Kept),
 	}
 	for _, t := range i.Taxes {
 		v.Taxes = append(v.Taxes, taxValue{t.Category, t.Rate, money(t.Net), money(t.Tax)})
@@ -159,7 +160,7 @@ func fromInvoice(i *order.Invoice) *invoiceValue {
 func (v *invoiceValue) invoice() *order.Invoice {
 	i := &order.Invoice{
 		Number: v.Number, IssuedAt: v.IssuedAt, Dispatch: v.Dispatch, VATTable: v.VATTable, Language: v.Language,
-		Net: order.Money(v.Net), Tax: order.Money(v.Tax), Total: order.Money(v.Total), Payments: max(0, v.Payments), Announced: v.Announced, Kept: (*order.Kept)(v.Kept),
+		Net: order.Money(v.Net), Tax: order.Money(v.Tax), Total: order.Money(v.Total), Payments: max(0, v.Payments), Included: max(0, v.Included), Announced: v.Announced, Kept: (*order.Kept)(v.Kept),
 	}
 	for _, t := range v.Taxes {
 		i.Taxes = append(i.Taxes, order.Tax{Category: t.Category, Rate: t.Rate, Net: order.Money(t.Net), Tax: order.Money(t.Tax)})

@@ -50,18 +50,21 @@ import (
 
 // The schema versions that this package writes. Each JSON value has its version too, because a read
 // model stores values without headers. An older reader must not take a refund for an order, and ship
-// it, or address an invoice to someone else.
+// it, or address an invoice to someone else, or add VAT to prices that include it.
 const (
 	schema  = 1
 	refunds = 2 // an order that is a refund, and its state
 	billed  = 3 // an order or a refund with an address of its own for the invoice, and its state
+	inclVAT = 4 // an order or a refund whose prices include VAT, and its state
 
-	newest = billed
+	newest = inclVAT
 )
 
 // schemaOf is the oldest version that processes an order as it is meant.
 func schemaOf(o order.Order) int {
 	switch {
+	case o.Gross:
+		return inclVAT
 	case o.BillTo != nil:
 		return billed
 	case o.Refund != nil:

@@ -161,7 +161,10 @@ func TestRecordsAreAsOthersKnowThem(t *testing.T) {
 	billed.BillTo = &order.BillTo{
 		Name: "Bo Example", Company: "Example Holding AG", VATID: "DE123456789", Address: order.Address{Line1: "2 Main Street", City: "Bonn", PostalCode: "53111", Country: "DE"},
 	}
+	gross, _ := w.Refund(nil, false, nil)
+	gross.Gross, gross.PlacedAt, gross.Refund.Key, gross.Refund.Net, gross.Refund.Tax, gross.Refund.Invoice.Included = true, at, back.Refund.Key, order.EUR.Cents(4176), order.EUR.Cents(794), 1900
 	for name, r := range map[string]*kgo.Record{
+		"gross":     wire.Order(gross),
 		"billed":    wire.Order(billed),
 		"billing":   wire.State(billed.Begin(w.Origin), 17),
 		"guest":     wire.Order(guest),

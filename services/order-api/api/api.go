@@ -170,6 +170,10 @@ func (cfg *Config) shop() (s shop, err error) {
 	if s.card, err = rates.Load(cfg.RateCard); err != nil {
 		return s, fmt.Errorf("reading the rate card: %w", err)
 	}
+	if s.products.Gross() != s.card.Gross() {
+		return s, fmt.Errorf("the catalogue has %s prices, and the rate card has %s ones: both need prices: gross, or neither",
+			order.Prices(s.products.Gross()), order.Prices(s.card.Gross()))
+	}
 	if s.vatIDs, err = cfg.vatIDs(); err != nil {
 		return s, err
 	}

@@ -205,6 +205,11 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 	used := settings(t, k)
 	_, url, _ := start(t, used)
 	address, broken := strings.TrimPrefix(url, "http://"), keysFile(t, "key: []\n")
+	grossShop := filepath.Join(t.TempDir(), "shop.yaml")
+	text := "currency: EUR\nprices: gross\nproducts: [{sku: A, name: A, description: a, price: \"1\", weight_g: 1, size_mm: [1, 1, 1]}]\n"
+	if err := os.WriteFile(grossShop, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, row := range map[string]struct {
 		change func(*api.Config)
 		want   string
@@ -215,6 +220,7 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 		"used folder":         {func(c *api.Config) { c.Data = used.Data }, "in use by another process"},
 		"folder that is none": {func(c *api.Config) { c.Data = "/dev/null" }, "--data"},
 		"no catalogue":        {func(c *api.Config) { c.Catalogue = "/nowhere.yaml" }, "/nowhere.yaml"},
+		"gross catalogue":     {func(c *api.Config) { c.Catalogue = grossShop }, "the catalogue has gross prices, and the rate card has net ones"},
 		"no secret file":      {func(c *api.Config) { c.SecretFile = "/nowhere" }, "--secret-file"},
 		"no file of keys":     {func(c *api.Config) { c.Auth = api.AuthKeys }, "--auth keys: set the file of keys with --api-keys or ORDERS_API_KEYS"},
 		"no issuer":           {func(c *api.Config) { c.Auth = api.AuthOIDC }, "--auth oidc: set the issuer"},

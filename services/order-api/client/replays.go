@@ -139,7 +139,7 @@ type Forecast struct {
 
 // ForecastShipping is what shipping would cost.
 type ForecastShipping struct {
-	Price   Money  `json:"price"` // net
+	Price   Money  `json:"price"` // see Order.Prices
 	Carrier string `json:"carrier"`
 }
 

@@ -46,12 +46,13 @@ type Order struct {
 	BillTo     *BillTo        `json:"bill_to,omitempty"`
 	Service    string         `json:"service"`
 	Items      []Item         `json:"items"`
+	Prices     string         `json:"prices,omitempty"` // gross: prices of items and shipping include VAT; empty: they are net
 	Note       string         `json:"note,omitempty"`
 	Payment    *Payment       `json:"payment,omitempty"`      // as placed with the order
 	Payments   []Payment      `json:"payments,omitempty"`     // received so far
 	Balance    *Balance       `json:"balance,omitempty"`      // only from Client.Order and Client.Pay; nil for a refund
 	VATIDCheck *VATIDCheck    `json:"vat_id_check,omitempty"` // nil: VIES was not asked
-	ItemsTotal Money          `json:"items_total"`            // net, without shipping
+	ItemsTotal Money          `json:"items_total"`            // see Prices; without shipping
 	Shipping   *Shipping      `json:"shipping,omitempty"`     // from status working on, like Tax and Total; nil for a refund
 	Tax        *Money         `json:"tax,omitempty"`          // for a refund from the beginning, like Total
 	Total      *Money         `json:"total,omitempty"`        // gross
@@ -74,7 +75,7 @@ type NewRefund struct {
 }
 
 // Refund has the additional fields of an order that is a refund. Shipping is the refunded part of
-// the shipping price (net).
+// the shipping price.
 type Refund struct {
 	Of       string  `json:"of"`      // ID of the refunded order
 	Number   int     `json:"number"`  // 1 for the first refund of that order
@@ -152,12 +153,14 @@ type Address struct {
 	Country    string `json:"country"`
 }
 
-// Item is a line of an order. Name, UnitPrice and Net are set in responses.
+// Item is a line of an order. Name, UnitPrice and Net are set in responses. With gross prices UnitPrice
+// includes VAT, Gross is the price of the line, and Net is set when the invoice is planned.
 type Item struct {
 	SKU       string `json:"sku"`
 	Quantity  int    `json:"quantity"`
 	Name      string `json:"name,omitempty"`
 	UnitPrice *Money `json:"unit_price,omitempty"`
+	Gross     *Money `json:"gross,omitempty"`
 	Net       *Money `json:"net,omitempty"`
 }
 
@@ -167,7 +170,8 @@ type Money struct {
 	Currency string `json:"currency"`
 }
 
-// Shipping is the shipping of an order. Amounts are net.
+// Shipping is the shipping of an order. Amounts are net, or include VAT if the order or quote has gross
+// prices.
 type Shipping struct {
 	Service string `json:"service"`
 	Zone    string `json:"zone"`
@@ -197,7 +201,8 @@ type Parcel struct {
 // Quote is the shipping of an order if it were placed now. Services has an entry for each available
 // service, cheapest first; Service is the requested one.
 type Quote struct {
-	ItemsTotal Money      `json:"items_total"` // net, without shipping
+	Prices     string     `json:"prices,omitempty"` // gross: all amounts include VAT; empty: they are net
+	ItemsTotal Money      `json:"items_total"`      // without shipping
 	Service    string     `json:"service"`
 	Services   []Shipping `json:"services"`
 }

@@ -88,7 +88,7 @@ func full(o client.Order) []string {
 		lines = append(lines, fmt.Sprintf("  %s %s of shipping", r.Shipping.Amount, r.Shipping.Currency))
 	}
 	if o.Shipping != nil {
-		lines = append(lines, "  "+offer(*o.Shipping))
+		lines = append(lines, "  "+offer(*o.Shipping, o.Prices))
 		for _, line := range details(*o.Shipping) {
 			lines = append(lines, "  "+line)
 		}

@@ -32,7 +32,7 @@ func (c *quote) Run(ctx context.Context, p *printer, api *client.Client, stdin i
 	}
 	var lines []string
 	for _, s := range q.Services {
-		lines = append(lines, offer(s))
+		lines = append(lines, offer(s, q.Prices))
 		if s.Service == q.Service {
 			lines = append(lines, details(s)...)
 		}
@@ -60,8 +60,12 @@ func (c *quote) read(stdin io.Reader) (o client.NewOrder, err error) {
 }
 
 // offer formats the price of a service as one line.
-func offer(s client.Shipping) string {
-	return fmt.Sprintf("%s %s %s, %s to %s in %d-%d days", s.Service, s.Price.Amount, s.Price.Currency, s.Carrier, s.Zone, s.Days.Min, s.Days.Max)
+func offer(s client.Shipping, prices string) string {
+	vat := ""
+	if prices != "" {
+		vat = " incl. VAT"
+	}
+	return fmt.Sprintf("%s %s %s%s, %s to %s in %d-%d days", s.Service, s.Price.Amount, s.Price.Currency, vat, s.Carrier, s.Zone, s.Days.Min, s.Days.Max)
 }
 
 // details formats the surcharges and the contents of each parcel.

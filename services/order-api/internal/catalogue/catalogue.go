@@ -1,4 +1,4 @@
-// Package catalogue reads the products of the shop from a YAML file: names, net prices, weights and
+// Package catalogue reads the products of the shop from a YAML file: names, prices, weights and
 // sizes.
 //
 // The default, catalogue.yaml, documents the format. The API reads its catalogue once, at the
@@ -20,11 +20,12 @@ var defaultCatalogue []byte
 
 // Catalogue is a valid list of products. It is immutable and safe for concurrent use.
 type Catalogue struct {
+	gross    bool
 	products []Product
 	bySKU    map[string]*Product
 }
 
-// Product is one product. Price is net, per unit; Grams and Size (mm) are those of one packed unit.
+// Product is one product. Price is per unit: net, or with VAT if the catalogue is Gross; Grams and Size (mm) are those of one packed unit.
 type Product struct {
 	SKU         string
 	Name        string
@@ -42,7 +43,7 @@ func Load(path string) (*Catalogue, error) {
 	if _, err := config.LoadYAML(path, defaultCatalogue, &f, f.check); err != nil {
 		return nil, err
 	}
-	c := &Catalogue{bySKU: make(map[string]*Product, len(f.Rows))}
+	c := &Catalogue{gross: f.gross, bySKU: make(map[string]*Product, len(f.Rows))}
 	for _, r := range f.Rows {
 		c.products = append(c.products, Product{
 			SKU: r.SKU, Name: r.Name, Description: r.Description, Category: r.Category, Price: r.price, Grams: r.Grams,
@@ -56,12 +57,16 @@ func Load(path string) (*Catalogue, error) {
 	return c, nil
 }
 
+// Gross reports whether the prices include VAT.
+func (c *Catalogue) Gross() bool { return c.gross }
+
 // Products returns all products in the order of the file. The caller owns the slice.
 func (c *Catalogue) Products() []Product { return slices.Clone(c.products) }
 
-// Price sets name, unit price, weight and size of each line of an order by its SKU. It returns a
-// fault for each line with an unknown SKU, and does not change that line.
+// Price sets name, unit price, weight and size of each line of an order by its SKU, and whether its
+// prices include VAT. It returns a fault for each line with an unknown SKU, and does not change that line.
 func (c *Catalogue) Price(o *order.Order) []order.Invalid {
+	o.Gross = c.gross
 	var unknown []order.Invalid
 	for i := range o.Lines {
 		l := &o.Lines[i]

@@ -107,6 +107,16 @@ func TestPricesComeFromTheCatalogue(t *testing.T) {
 	}
 }
 
+func TestOrdersHaveTheKindOfPricesOfTheCatalogue(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]bool{"": false, "prices: net\n": false, "prices: gross\n": true} {
+		shop, o := load(t, write(t, word+smallShop)), order.Order{Gross: !want}
+		if shop.Price(&o); o.Gross != want || shop.Gross() != want {
+			t.Errorf("%q: got gross prices %t of the order and %t of the catalogue, want %t", word, o.Gross, shop.Gross(), want)
+		}
+	}
+}
+
 func TestDefaultCatalogueIsUsable(t *testing.T) {
 	t.Parallel()
 	products := load(t, "").Products()
@@ -129,6 +139,7 @@ func TestInvalidCatalogueIsRefusedWithItsLine(t *testing.T) {
 	for _, row := range []struct{ name, old, wrong, want string }{
 		{"empty file", smallShop, "", "1: is empty"},
 		{"another currency", "EUR", "CHF", "1: currency must be EUR"},
+		{"prices that are no word", "currency: EUR\n", "currency: EUR\nprices: brutto\n", "2: prices must be net or gross, got \"brutto\""},
 		{"no products", smallShop, "currency: EUR\n", "1: the catalogue has no products"},
 		{"unknown key", "price:", "prise:", "3: price \"\" must be an amount above 0, like 59.80\n6: unknown key \"prise\""},
 		{"no sku", "sku: POT", "sku: ", `9: sku "" must be up to 64 capitals, digits and single hyphens`},

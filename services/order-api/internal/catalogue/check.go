@@ -10,7 +10,10 @@ import (
 // file is a catalogue in YAML.
 type file struct {
 	Currency string `yaml:"currency"`
+	Prices   string `yaml:"prices"` // net or gross; empty: net
 	Rows     []row  `yaml:"products"`
+
+	gross bool // Prices; set by check
 }
 
 // row is one product in YAML. The price is text, because floats cannot represent amounts of money.
@@ -40,6 +43,10 @@ var skuForm = regexp.MustCompile(`^[A-Z0-9]+(-[A-Z0-9]+)*$`)
 func (f *file) check(root config.Place) {
 	if f.Currency != string(order.EUR) {
 		root.At("currency").Wrong("currency must be %s", order.EUR)
+	}
+	var ok bool
+	if f.gross, ok = order.ParsePrices(f.Prices); !ok {
+		root.At("prices").Wrong("prices must be net or gross, got %.40q", f.Prices)
 	}
 	if len(f.Rows) == 0 {
 		root.At("products").Wrong("the catalogue has no products")

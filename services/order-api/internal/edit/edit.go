@@ -188,7 +188,7 @@ func (c *checker) compose(b Base, doc map[string]any, price Price) map[string]an
 	composed := overwrite(record, doc, documentShape)
 	c.places(composed, record, price)
 	if items, ok := doc["items"].([]any); ok {
-		composed["items"] = c.lines(items, versions(b), price)
+		composed["items"] = c.lines(items, versions(b), ofPrices(record["prices"], price))
 	}
 	return composed
 }
@@ -254,11 +254,11 @@ func (c *checker) lines(items, before []any, price Price) []any {
 		given, _ := item.(map[string]any)
 		line := lineOf(given["sku"], before)
 		if line == nil {
-			line = priced(given["sku"], price)
-		}
-		if line == nil {
-			c.add("/items/"+strconv.Itoa(i)+"/sku", "is not in the catalogue")
-			line = priced(nil, func(*order.Order) []order.Invalid { return nil })
+			var faults []order.Invalid
+			line, faults = priced(given["sku"], price)
+			for _, f := range faults {
+				c.add("/items/"+strconv.Itoa(i)+"/sku", f.Detail)
+			}
 			line["sku"] = given["sku"]
 		}
 		delete(line, "quantity")
@@ -279,17 +279,27 @@ func lineOf(sku any, before []any) map[string]any {
 	return nil
 }
 
-// priced is a line of a SKU with the data of the catalogue, or nil.
-func priced(sku any, price Price) map[string]any {
+// ofPrices refuses a catalogue with other prices than those of the order: net or gross.
+func ofPrices(prices any, price Price) Price {
+	word, _ := prices.(string)
+	gross, _ := order.ParsePrices(word)
+	return func(o *order.Order) []order.Invalid {
+		if faults := price(o); len(faults) > 0 || o.Gross == gross {
+			return faults
+		}
+		return []order.Invalid{{Detail: "has a " + order.Prices(o.Gross) + " price in the catalogue, and the order has " + order.Prices(gross) + " prices"}}
+	}
+}
+
+// priced is a line of a SKU with the data of the catalogue, and the faults of the catalogue.
+func priced(sku any, price Price) (map[string]any, []order.Invalid) {
 	name, _ := sku.(string)
 	o := order.Order{Lines: []order.Line{{SKU: name, Quantity: 1, UnitPrice: order.EUR.Cents(0)}}}
-	if len(price(&o)) > 0 {
-		return nil
-	}
+	faults := price(&o)
 	record, _ := jsondiff.Value(wire.Order(o).Value).(map[string]any)
 	items, _ := record["items"].([]any)
 	line, _ := items[0].(map[string]any)
-	return line
+	return line, faults
 }
 
 // shape says which values a part of a document may have: fields, a list or a scalar.

@@ -191,6 +191,23 @@ func TestEachFaultOfAnEditIsNamed(t *testing.T) {
 	}
 }
 
+// A line of the catalogue has its kind of price, which the order must have, too.
+func TestALineWithAnotherKindOfPriceIsRefused(t *testing.T) {
+	t.Parallel()
+	gross := func(o *order.Order) []order.Invalid {
+		o.Gross = true
+		return nil
+	}
+	_, err := base().Edit(doc(t, "OLD", "LAMP"), gross)
+	want := []string{"/items/0/sku has a gross price in the catalogue, and the order has net prices"}
+	if diff := cmp.Diff(want, faults(err)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	if _, err := base().Edit(doc(t, `"quantity":1`, `"quantity":2`), gross); err != nil {
+		t.Errorf("another quantity of a line of the order: got %v, want it allowed", err)
+	}
+}
+
 func TestLockedPartsMustStay(t *testing.T) {
 	t.Parallel()
 	b := base()

@@ -23,6 +23,7 @@ type (
 		Next string       `json:"next,omitempty"`
 	}
 	productPage struct {
+		Prices   string           `json:"prices,omitempty"` // gross; or empty: net
 		Products []client.Product `json:"products"`
 	}
 )
@@ -44,7 +45,7 @@ func toOrder(s order.State) client.Order {
 		Payments: each(s.Payments, toPayment),
 		Customer: client.Customer(o.Customer), ShipTo: client.Address(o.ShipTo), BillTo: toBillTo(o.BillTo), Service: o.Service, Note: o.Note,
 		References: client.References{Reference: o.Reference, BuyerReference: o.BuyerReference, PurchaseOrder: o.PurchaseOrder},
-		ItemsTotal: toMoney(o.ItemsTotal()), Items: each(o.Lines, toItem), Timeline: each(s.Timeline, toChange),
+		ItemsTotal: toMoney(o.ItemsTotal()), Items: toItems(s), Prices: toPrices(o.Gross), Timeline: each(s.Timeline, toChange),
 	}
 	if r := o.Refund; r != nil {
 		answer.Refund, answer.Tax, answer.Total = toRefund(o), new(toMoney(r.Tax)), new(toMoney(o.Refunded().Plus(r.Tax)))
@@ -141,8 +142,29 @@ func toShipping(s *order.Shipping, lines []order.Line) client.Shipping {
 	return answer
 }
 
-func toItem(l order.Line) client.Item {
-	return client.Item{SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: new(toMoney(l.UnitPrice)), Net: new(toMoney(l.Net()))}
+// toItems are the lines of an order. With gross prices, the net amounts are known when the document is
+// planned.
+func toItems(s order.State) []client.Item {
+	amounts, items := s.Statement(), []client.Item{}
+	for i, l := range s.Order.Lines {
+		item := client.Item{SKU: l.SKU, Quantity: l.Quantity, Name: l.Name, UnitPrice: new(toMoney(l.UnitPrice))}
+		if s.Order.Gross {
+			item.Gross = new(toMoney(l.Price()))
+		}
+		if !s.Order.Gross || s.Order.Refund != nil || s.Progress.Invoice != nil {
+			item.Net = new(toMoney(amounts.Lines[i].Net))
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// toPrices says that prices are gross. Net prices have no word.
+func toPrices(gross bool) string {
+	if !gross {
+		return ""
+	}
+	return order.Prices(gross)
 }
 
 func toChange(c order.Change) client.Change {

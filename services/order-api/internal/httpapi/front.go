@@ -44,6 +44,9 @@ func (Front) Problem(err error) *client.Problem { return toProblem(err) }
 // Products returns the catalogue in its order.
 func (f Front) Products() []catalogue.Product { return f.catalogue.Products() }
 
+// Gross reports whether the prices of the catalogue include VAT.
+func (f Front) Gross() bool { return f.catalogue.Gross() }
+
 // Place places an order of the visitor; see intake.Intake.Place. The order of a guest has its link
 // token. found are faults that the caller has found.
 func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.Invalid) (intake.Placed, error) {

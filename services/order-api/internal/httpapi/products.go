@@ -12,7 +12,7 @@ import (
 )
 
 func (a *api) listProducts(c echo.Context) error {
-	return c.JSON(http.StatusOK, productPage{each(a.catalogue.Products(), toProduct)})
+	return c.JSON(http.StatusOK, productPage{toPrices(a.catalogue.Gross()), each(a.catalogue.Products(), toProduct)})
 }
 
 func (a *api) quote(c echo.Context) error {
@@ -29,7 +29,7 @@ func (a *api) quote(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, client.Quote{
-		ItemsTotal: toMoney(o.ItemsTotal()), Service: asked,
+		Prices: toPrices(o.Gross), ItemsTotal: toMoney(o.ItemsTotal()), Service: asked,
 		Services: each(services, func(s *order.Shipping) client.Shipping { return toShipping(s, o.Lines) }),
 	})
 }

@@ -31,6 +31,8 @@ type orderPage struct {
 	Refund   bool         // the visitor may refund
 	Asked    bool         // the visitor has just asked to cancel
 	Again    bool         // the visitor has sent the form a second time
+
+	Amounts order.Statement // of the document or, before there is one, as placed
 }
 
 func (p *Pages) order(c echo.Context) error {
@@ -50,7 +52,7 @@ func (p *Pages) orderPage(c echo.Context, s order.State, refunds []order.State) 
 	who := identity.From(c.Request().Context())
 	owns := p.front.Owns(c, s.Order)
 	v := orderPage{
-		State: s, Refunds: refunds, Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
+		State: s, Refunds: refunds, Amounts: s.Statement(), Country: p.countries.Of(s.Order.ShipTo.Country), Headline: headlineOf(s), Stages: stagesOf(s),
 		Path: orderPath(s.Order, false), Operator: who.May(identity.ReadAnyOrder),
 		Personal: owns || who.May(identity.ReadPersonal), Cancel: owns || who.May(identity.CancelAnyOrder), Asked: c.QueryParam("asked") != "", Again: c.QueryParam("again") != "",
 		Refund: who.May(identity.RefundOrders),
@@ -70,6 +72,24 @@ func (v orderPage) Issued() bool { return v.Progress.Issued() }
 // Cancellable reports whether a cancel can succeed. The owner of the order decides.
 func (v orderPage) Cancellable() bool {
 	return v.Order.Refund == nil && !v.Issued() && (!v.Status.Final() || v.Status == order.Dead)
+}
+
+// statedLine is a line of the order, with the unit price as the document states it.
+type statedLine struct {
+	order.Line
+	order.Amount
+}
+
+// Lines are the lines of the order. A unit price that is not stated as it was placed is rounded to a cent.
+func (v orderPage) Lines() (all []statedLine) {
+	for i, l := range v.Order.Lines {
+		amount := v.Amounts.Lines[i]
+		if amount.Stated != l.Price() {
+			l.UnitPrice, _ = order.EUR.Parse(amount.Stated.Each(l.Quantity, 2)) // it is a decimal
+		}
+		all = append(all, statedLine{l, amount})
+	}
+	return all
 }
 
 // To are the lines of the address below the name.

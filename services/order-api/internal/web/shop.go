@@ -76,12 +76,13 @@ type bill struct {
 	Pieces   int
 	Services []*order.Shipping // the cheapest first; empty: there is no quote
 	Chosen   *order.Shipping   // or nil
-	Sum      order.Money       // goods and shipping, without VAT
+	Sum      order.Money       // goods and shipping; with VAT if the order is Gross
 	Wrong    wrong
 }
 
 // bill asks for a quote. Without lines, or with a postal code that is missing or invalid, there is none.
 func (p *Pages) bill(o order.Order) bill {
+	o.Gross = p.front.Gross()
 	b := bill{Order: o, Country: p.countries.Of(o.ShipTo.Country), Sum: o.ItemsTotal()}
 	for _, l := range o.Lines {
 		b.Pieces += l.Quantity

@@ -102,7 +102,7 @@ type Line struct {
 	ID       string      // BT-126
 	SKU      string      // BT-155
 	Name     string      // BT-153
-	Price    order.Money // BT-146, of one piece and net
+	Price    string      // BT-146, of one piece and net: a decimal, which may have more than two decimals
 	Quantity int         // BT-129, in pieces
 	Net      order.Money // BT-131
 	Rate     Rate        // BG-30

@@ -32,8 +32,8 @@ func full() *einvoice.Invoice {
 		ShipTo: einvoice.Party{Name: "Buyer's store", Address: to},
 		Means:  einvoice.CreditTransfer, IBAN: "DE02120300000000202051", BIC: "BYLADEM1001", Terms: "Payable by 13 October 2026.", Due: day.AddDate(0, 0, 14),
 		Lines: []einvoice.Line{
-			{ID: "1", SKU: "A-1", Name: "Bottle \"blue\"", Price: order.EUR.Cents(1990), Quantity: 2, Net: order.EUR.Cents(3980), Rate: rate},
-			{ID: "2", SKU: "B-2", Name: "Gift", Price: order.EUR.Cents(0), Quantity: 1, Net: order.EUR.Cents(0), Rate: rate},
+			{ID: "1", SKU: "A-1", Name: "Bottle \"blue\"", Price: "19.90", Quantity: 2, Net: order.EUR.Cents(3980), Rate: rate},
+			{ID: "2", SKU: "B-2", Name: "Gift", Price: "0.00", Quantity: 1, Net: order.EUR.Cents(0), Rate: rate},
 		},
 		Charges: []einvoice.Charge{{Code: einvoice.Freight, Reason: "Shipping", Net: order.EUR.Cents(490), Rate: rate}},
 		Taxes:   []einvoice.Tax{{Rate: rate, Net: order.EUR.Cents(4470), Tax: order.EUR.Cents(0), Exemption: "Intra-community supply", ExemptionCode: "VATEX-EU-IC"}},

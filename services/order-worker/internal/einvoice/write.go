@@ -117,7 +117,7 @@ func (w *writer) line(l Line) {
 			w.text("ram:Name", l.Name)
 		})
 		w.in("ram:SpecifiedLineTradeAgreement", func() {
-			w.in("ram:NetPriceProductTradePrice", func() { w.money("ram:ChargeAmount", l.Price) })
+			w.in("ram:NetPriceProductTradePrice", func() { w.text("ram:ChargeAmount", l.Price) })
 		})
 		w.in("ram:SpecifiedLineTradeDelivery", func() {
 			w.marked("ram:BilledQuantity", ` unitCode="`+piece+`"`, strconv.Itoa(l.Quantity))

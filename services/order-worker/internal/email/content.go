@@ -28,6 +28,7 @@ type content struct {
 	Corrects  string // for a refund: number of the invoice; else empty
 	Reason    string // of the refund, or empty
 	Link      string // URL of the order in the shop, with the token of a guest; or empty
+	Gross     bool   // the prices of lines and shipping include VAT; else they are net
 	Lines     []item // the first of them
 	More      int    // how many more lines the invoice has
 	Shipping  delivery
@@ -50,14 +51,14 @@ type content struct {
 }
 
 type item struct {
-	Quantity  int
-	Name, Net string
+	Quantity    int
+	Name, Price string
 }
 
 // delivery has only service and price in a refund, and is empty if the refund has no shipping.
 type delivery struct {
 	Service, Carrier string
-	Price            string // net, or the word free
+	Price            string // or the word free
 	Days             string // working days until delivery: "2–4", "1", or empty
 	MaxDays          int    // for the plural form after Days
 
@@ -67,6 +68,7 @@ type delivery struct {
 type tax struct {
 	Rate, Net, Tax string
 	Exempt         string // why no VAT is charged: export, intra-community, other; else empty
+	Included       bool   // the prices include Tax; else it is added to them
 }
 
 // maxLines is how many lines of the order a mail shows. Gmail cuts a mail of more than 102 KB, and
@@ -82,8 +84,9 @@ type paid struct {
 
 // content returns the data of an order for the templates of a language.
 func (s *Step) content(w *order.Work, l locale.Language) content {
-	p := &w.Progress
+	p, amounts := &w.Progress, w.Statement()
 	c := content{
+		Gross:    amounts.Gross,
 		Language: l.String(), Seller: line(s.signature()), Name: line(w.Order.Customer.Name),
 		Order: line(w.Order.Number()), Reference: line(w.Order.Reference), Invoice: p.Invoice.Number,
 		Total: amount(l, p.Invoice.Total), Address: s.address(w.Order.Customer, w.Order.ShipTo, l),
@@ -96,7 +99,7 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	}
 	if shipping, _ := w.Shipping(); shipping != nil {
 		c.Shipping = delivery{
-			Service: line(shipping.Service), Carrier: line(shipping.Carrier), Price: amount(l, shipping.Price),
+			Service: line(shipping.Service), Carrier: line(shipping.Carrier), Price: amount(l, amounts.Shipping.Stated),
 			Days: days(shipping), MaxDays: shipping.MaxDays, free: shipping.Price.Minor == 0,
 		}
 	}
@@ -109,11 +112,11 @@ func (s *Step) content(w *order.Work, l locale.Language) content {
 	}
 	shown := min(maxLines, len(w.Order.Lines))
 	c.More = len(w.Order.Lines) - shown
-	for _, ordered := range w.Order.Lines[:shown] {
-		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), amount(l, ordered.Net())})
+	for i, ordered := range w.Order.Lines[:shown] {
+		c.Lines = append(c.Lines, item{ordered.Quantity, line(ordered.Name), amount(l, amounts.Lines[i].Stated)})
 	}
 	for _, t := range p.Invoice.Taxes {
-		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax), exempt(t)})
+		c.Taxes = append(c.Taxes, tax{l.Percent(t.Rate), amount(l, t.Net), amount(l, t.Tax), exempt(t), amounts.Gross})
 		c.Taxed = c.Taxed || t.Rate > 0
 	}
 	c.settle(w, l, s.zone)

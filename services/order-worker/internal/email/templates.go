@@ -239,7 +239,7 @@ func orders(l locale.Language) []content {
 		Language: l.String(), Seller: "Shop", Name: "Zoë", Order: "2026-1042", Reference: "2026-1042", Invoice: "INV-1",
 		Link:  "https://shop.example.com/orders/ord_1",
 		Lines: []item{{2, "Bottle", "59.80 EUR"}}, Shipping: delivery{"express", "Courier", "9.80 EUR", "1–2", 2, false},
-		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", ""}}, Taxed: true, Total: "82.82 EUR",
+		Taxes: []tax{{"19 %", "69.60 EUR", "13.22 EUR", "", false}}, Taxed: true, Total: "82.82 EUR",
 		Paid: []paid{{order.Card, false, "2 November 2026", "-80.00 EUR"}, {order.Card, true, "3 November 2026", "1.00 EUR"}}, Due: "2.82 EUR", Address: []string{"Zoë", "Street 1", "City"},
 		Contact: "help@shop.example.com", Phone: "+49 30 0", Imprint: []string{"Shop · Street 2 · City"},
 	}, {Language: l.String(), Shipping: delivery{Service: "standard"}}}

@@ -54,7 +54,7 @@ func TestBrokenTemplateIsAnErrorAtTheStart(t *testing.T) {
 		{"does not parse", "mail.html", "<p>\n{{if}}", "mail.html:2: missing value for if"},
 		{"words do not parse", "de.tmpl", "\n\n{{define}}", "de.tmpl:3:"},
 		{"no such field", "mail.txt", "one\n{{.Totl}}", "mail.txt:2:"},
-		{"no such field of a line", "mail.html", "{{range .Lines}}\n\n{{.Price}}{{end}}", "mail.html:3:"},
+		{"no such field of a line", "mail.html", "{{range .Lines}}\n\n{{.Weight}}{{end}}", "mail.html:3:"},
 		{"no such field in the words", "pl.tmpl", `{{define "subject"}}` + "\n{{.Number}}{{end}}", "pl.tmpl:2:"},
 		{"no such function", "mail.txt", "{{shout .Name}}", `mail.txt:1: function "shout" not defined`},
 		{"words missing", "fr.tmpl", `{{define "subject"}}Facture{{end}}`, `fr.tmpl: writing the text: template: embedded mail.txt`},

@@ -22,16 +22,17 @@ type pages struct {
 	places  *address.Countries
 	invoice order.Invoice // or credit note
 	settlement
+	amounts order.Statement
 }
 
 // content returns the texts of the pages, with the XML attached.
 func (s *Step) content(w *order.Work) *document.Content {
-	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w, s.zone), s.places, *w.Progress.Invoice, settlementOf(w, s.zone)}
+	p := pages{s.translation(w), s.translations[locale.In(s.seller.Country)], s.seller, w.Order, subjectOf(w, s.zone), s.places, *w.Progress.Invoice, settlementOf(w, s.zone), w.Statement()}
 	c := &document.Content{
 		Title: p.Invoice, Number: p.invoice.Number, Issued: p.invoice.IssuedAt, Language: p.Language.String(),
 		Sender: append([]string{s.seller.Name}, s.seller.address()...), Website: s.seller.Website,
 		Recipient: p.recipient(), Facts: p.facts(), Delivery: p.delivery(), Subject: p.correction(),
-		Columns:  [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net},
+		Columns:  p.columns(),
 		Subtotal: p.subtotal, Forward: p.Forward, Brought: p.Brought,
 		Totals: p.totals(), Terms: p.translation.terms(s.seller, p.invoice, p.settlement), Account: p.account(), Code: s.code(p.invoice, p.settlement), CodeAlt: p.CodeAlt,
 		Notes: p.exemptions(), BoxNote: p.Box,
@@ -105,6 +106,13 @@ func (p *pages) correction() []string {
 	return texts
 }
 
+func (p *pages) columns() [6]string {
+	if p.amounts.Gross {
+		return [6]string{p.Pos, p.Item, p.Quantity, p.UnitGross, p.VAT, p.words.Gross}
+	}
+	return [6]string{p.Pos, p.Item, p.Quantity, p.Price, p.VAT, p.words.Net}
+}
+
 func (p *pages) rows(c *document.Content) {
 	rate := p.Percent(p.invoice.Taxes[0].Rate)
 	for i, l := range p.order.Lines {
@@ -113,10 +121,12 @@ func (p *pages) rows(c *document.Content) {
 			name, sku = sku, ""
 		}
 		quantity := strconv.Itoa(l.Quantity) + noBreak + p.Piece
-		c.AddRow([6]string{strconv.Itoa(i + 1), name, quantity, p.Money(l.UnitPrice), rate, p.Money(l.Net())}, sku)
+		stated := p.amounts.Lines[i].Stated
+		price := p.Decimal(unitPrice(p.order, i, stated, pageDecimals))
+		c.AddRow([6]string{strconv.Itoa(i + 1), name, quantity, price, rate, p.Money(stated)}, sku)
 	}
 	if s := p.subject.shipping; s != nil {
-		price := p.Money(s.Price)
+		price := p.Money(p.amounts.Shipping.Stated)
 		c.AddRow([6]string{"", p.Shipping + ", " + p.service(s.Service), "1", price, rate, price}, p.shippingNote(s))
 	}
 }
@@ -132,7 +142,7 @@ func (p *pages) shippingNote(s *order.Shipping) string {
 		amount order.Money
 	}{{p.Fuel, s.Fuel}, {p.Remote, s.Remote}, {p.Oversize, s.Oversize}} {
 		if part.amount.Minor != 0 {
-			surcharges = append(surcharges, part.name+" "+p.Money(part.amount))
+			surcharges = append(surcharges, part.name+" "+p.Money(p.amounts.State(part.amount)))
 		}
 	}
 	if s.Carrier != "" {
@@ -144,19 +154,22 @@ func (p *pages) shippingNote(s *order.Shipping) string {
 	return strings.Join(parts, " · ")
 }
 
-// subtotal is the net amount of the first rows, which are lines: shipping is the last row.
+// subtotal is the amount of the first rows, which are lines: shipping is the last row.
 func (p *pages) subtotal(rows int) string {
 	sum := order.EUR.Cents(0)
-	for _, l := range p.order.Lines[:rows] {
-		sum = sum.Plus(l.Net())
+	for _, l := range p.amounts.Lines[:rows] {
+		sum = sum.Plus(l.Stated)
 	}
 	return p.Money(sum)
 }
 
 func (p *pages) totals() [][2]string {
-	totals := [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
+	var totals [][2]string
+	if !p.amounts.Gross {
+		totals = [][2]string{{p.NetTotal, p.Money(p.invoice.Net)}}
+	}
 	for _, t := range p.invoice.Taxes {
-		totals = append(totals, [2]string{p.taxLabel(t), p.Money(t.Tax)})
+		totals = append(totals, [2]string{p.taxLabel(t, p.amounts.Gross), p.Money(t.Tax)})
 	}
 	totals = append(totals, [2]string{p.Total, p.Money(p.invoice.Total)})
 	return append(totals, p.received(p.settlement)...)

@@ -15,8 +15,7 @@ func (s *Step) planCreditNote(w *order.Work) (*order.Invoice, error) {
 		n := len(r.Invoice.Taxes)
 		return nil, fmt.Errorf("planning credit note: invoice %s has %d VAT rates, want 1", r.Invoice.Number, n)
 	}
-	total, err := add(w.Order.Lines, r.Shipping, r.Tax)
-	if err != nil {
+	if _, err := add(w.Order.Lines, r.Shipping, r.Tax, r.Net); err != nil {
 		return nil, fmt.Errorf("planning credit note: %w", err)
 	}
 	net, of := w.Order.Refunded(), r.Invoice.Taxes[0]
@@ -28,7 +27,8 @@ func (s *Step) planCreditNote(w *order.Work) (*order.Invoice, error) {
 		Taxes:    []order.Tax{{Category: of.Category, Rate: of.Rate, Net: net, Tax: r.Tax}},
 		Net:      net,
 		Tax:      r.Tax,
-		Total:    total,
+		Total:    net.Plus(r.Tax),
+		Included: r.Invoice.Included,
 	}, nil
 }
 

@@ -166,6 +166,10 @@ func credited(t *testing.T, s *Step) map[string]*order.Work {
 		"credit-40-lines":        refunded(t, of("Siobhán Ní Dhomhnaill", "IE", "en", 40), nil, false),
 		"credit-paid":            refunded(t, plannedBy(t, s, paidBy(0, order.Card)), nil, false, 1),
 		"credit-part-paid":       refunded(t, plannedBy(t, s, paidBy(-10_000, order.Transfer)), nil, false),
+		"credit-gross":           refunded(t, plannedBy(t, s, inclVAT(shipped(3))), nil, true, 0, 1),
+		"credit-gross-rest":      lastOfTwo(t, plannedBy(t, s, inclVAT(shipped(3)))),
+		"credit-gross-export":    lastOfTwo(t, plannedBy(t, s, gross("CH", ""))),
+		"credit-gross-paid":      refunded(t, plannedBy(t, s, paid(gross("DE", ""), 79_20)), nil, true),
 		"credit-long":            because(refunded(t, of("王小明 👩‍🚀 <&>", "US", "en", 1), nil, true), strings.Repeat("<&> {date} Щ", 16)),
 	}
 }

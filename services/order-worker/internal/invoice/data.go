@@ -15,7 +15,7 @@ import (
 // neither e-mail nor note of the customer: an operator may edit both after the invoice was issued.
 func (s *Step) data(w *order.Work) *einvoice.Invoice {
 	i, subject, paid := w.Progress.Invoice, subjectOf(w, s.zone), settlementOf(w, s.zone)
-	t := s.translation(w)
+	t, amounts := s.translation(w), w.Statement()
 	// All goods go to one country, so all lines have one rate.
 	rate := rateOf(i.Taxes[0])
 	data := &einvoice.Invoice{
@@ -25,7 +25,7 @@ func (s *Step) data(w *order.Work) *einvoice.Invoice {
 		Seller: s.seller.party(t), Buyer: buyer(w.Order.Buyer()),
 		ShipTo: einvoice.Party{Name: w.Order.Customer.Party(), Address: postalAddress(w.Order.ShipTo)},
 		Terms:  t.terms(s.seller, *i, paid),
-		Items:  w.Order.ItemsTotal(), Net: i.Net, Tax: i.Tax, Total: i.Total, Paid: paid.before,
+		Items:  amounts.Items().Net, Net: i.Net, Tax: i.Tax, Total: i.Total, Paid: paid.before,
 	}
 	if data.Supplied.IsZero() {
 		data.From = subject.invoiced
@@ -40,10 +40,10 @@ func (s *Step) data(w *order.Work) *einvoice.Invoice {
 			// A line must have a name. Records of other producers may lack it: then the SKU is the
 			// name.
 			ID: strconv.Itoa(n + 1), SKU: l.SKU, Name: cmp.Or(l.Name, l.SKU),
-			Price: l.UnitPrice, Quantity: l.Quantity, Net: l.Net(), Rate: rate,
+			Price: unitPrice(w.Order, n, amounts.Lines[n].Net, xmlDecimals), Quantity: l.Quantity, Net: amounts.Lines[n].Net, Rate: rate,
 		})
 	}
-	ship(data, t, subject.shipping, rate)
+	ship(data, t, subject.shipping, amounts.Shipping.Net, rate)
 	for _, tax := range i.Taxes {
 		reason, code := t.exemption(tax.Category)
 		data.Taxes = append(data.Taxes, einvoice.Tax{
@@ -53,20 +53,37 @@ func (s *Step) data(w *order.Work) *einvoice.Invoice {
 	return data
 }
 
+// The most decimals of a unit price that is computed. With those of the XML, quantity and price give the
+// amount of the line to the cent (BT-131), up to the largest quantity.
+const (
+	xmlDecimals  = 8
+	pageDecimals = 4
+)
+
+// unitPrice is the unit price of a line whose amount is stated: the one of the order or, if the order has
+// gross prices and the line is stated net, its share of the amount.
+func unitPrice(o order.Order, n int, stated order.Money, decimals int) string {
+	l := o.Lines[n]
+	if stated == l.Price() {
+		return l.UnitPrice.String()
+	}
+	return stated.Each(l.Quantity, decimals)
+}
+
 // ship adds shipping as a charge. If the invoice has no lines, shipping is its only line: EN 16931
 // requires one.
-func ship(data *einvoice.Invoice, t *translation, s *order.Shipping, rate einvoice.Rate) {
+func ship(data *einvoice.Invoice, t *translation, s *order.Shipping, net order.Money, rate einvoice.Rate) {
 	if s == nil {
 		return
 	}
 	reason := t.Shipping + ", " + t.service(s.Service)
 	if len(data.Lines) == 0 {
-		data.Lines = []einvoice.Line{{ID: "1", Name: reason, Price: s.Price, Quantity: 1, Net: s.Price, Rate: rate}}
-		data.Items = s.Price
+		data.Lines = []einvoice.Line{{ID: "1", Name: reason, Price: net.String(), Quantity: 1, Net: net, Rate: rate}}
+		data.Items = net
 		return
 	}
-	data.Charges = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: s.Price, Rate: rate}}
-	data.Charged = s.Price
+	data.Charges = []einvoice.Charge{{Code: einvoice.Freight, Reason: reason, Net: net, Rate: rate}}
+	data.Charged = net
 }
 
 // percent formats a rate for the XML, without trailing zeros: 19, 25.5.

@@ -11,6 +11,12 @@
 // exactly. The VAT of a rate is computed from the summed net, not from rounded lines, and rounded
 // half away from zero to a cent.
 //
+// The prices of a gross order include VAT. If VAT is charged, at whatever rate, lines and shipping add
+// up to the total. The VAT is computed from the total, and rounded; the net amount is the rest. So the
+// VAT can differ by a cent from the rate of the net amount, which BR-CO-17 of EN 16931 allows: not every
+// total is a net amount and its VAT. If no VAT is charged, the total is that of the prices without the
+// VAT that the seller charges at home, so that the seller has the net amount of a sale at home.
+//
 // All lines and shipping have one category and rate: those that package vat decides for the day of the
 // issue. The progress records them, with the version of the VAT table: a later attempt, and the credit
 // notes of the invoice, keep them. The document states the reason for 0 %. Reduced rates are not used.
@@ -58,6 +64,7 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,14 +151,22 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	if w.Progress.Shipping == nil {
 		return nil, errors.New("planning invoice: shipping has no price")
 	}
-	net, err := add(w.Order.Lines, w.Progress.Shipping.Price)
+	prices, err := add(w.Order.Lines, w.Progress.Shipping.Price)
 	if err != nil {
 		return nil, fmt.Errorf("planning invoice: %w", err)
 	}
 	issued := s.now()
 	buyer, billed := w.Order.Buyer()
 	ruling := s.vat.Rule(vat.Supply{Seller: s.seller.place(), Buyer: buyer, To: w.Order.ShipTo, On: issued})
-	tax := net.Percent(ruling.Rate)
+	net, tax, included := prices, prices.Percent(ruling.Rate), 0
+	if w.Order.Gross {
+		included = cmp.Or(ruling.Rate, s.vat.Home(s.seller.place(), issued))
+		tax = prices.Included(included)
+		net = prices.Plus(tax.Times(-1))
+	}
+	if ruling.Rate == 0 {
+		tax = order.EUR.Cents(0)
+	}
 	return &order.Invoice{
 		Number:   w.Origin.InvoiceNumber(),
 		IssuedAt: issued,
@@ -163,6 +178,7 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 		Tax:      tax,
 		Total:    net.Plus(tax),
 		Payments: len(w.Payments),
+		Included: included,
 	}, nil
 }
 
@@ -204,7 +220,7 @@ func codePoints(chars []rune) string {
 func add(lines []order.Line, more ...order.Money) (order.Money, error) {
 	sum := order.EUR.Cents(0)
 	for _, l := range lines {
-		more = append(more, l.Net())
+		more = append(more, l.Price())
 	}
 	for _, m := range more {
 		if m.Currency != "" && m.Currency != order.EUR {

@@ -41,8 +41,10 @@ type words struct {
 	Quantity  string `json:"quantity"`
 	Piece     string `json:"piece"`
 	Price     string `json:"price"`
+	UnitGross string `json:"gross_price"`
 	VAT       string `json:"vat"`
 	Net       string `json:"net"`
+	Gross     string `json:"gross"`
 	Shipping  string `json:"shipping"`
 	Standard  string `json:"standard"`
 	Express   string `json:"express"`
@@ -54,6 +56,7 @@ type words struct {
 	Brought   string `json:"brought"`
 	NetTotal  string `json:"net_total"`
 	TaxOf     string `json:"tax_of"`
+	TaxIn     string `json:"tax_in"`
 	NoTax     string `json:"no_tax"`
 	NoTaxOut  string `json:"no_tax_export"`
 	NoTaxIn   string `json:"no_tax_intra"`
@@ -141,7 +144,8 @@ func (t *translation) exemption(category string) (reason, code string) {
 }
 
 // taxLabel returns what stands before the amount of a VAT. No VAT is said in words, not as 0 %.
-func (t *translation) taxLabel(tax order.Tax) string {
+// With gross prices the VAT is in the amounts above it.
+func (t *translation) taxLabel(tax order.Tax, gross bool) string {
 	switch {
 	case tax.Category == order.VATExport:
 		return t.NoTaxOut
@@ -149,6 +153,8 @@ func (t *translation) taxLabel(tax order.Tax) string {
 		return t.NoTaxIn
 	case tax.Rate == 0:
 		return t.NoTax
+	case gross:
+		return fill(t.TaxIn, "rate", t.Percent(tax.Rate), "net", t.Money(tax.Net))
 	default:
 		return fill(t.TaxOf, "rate", t.Percent(tax.Rate), "net", t.Money(tax.Net))
 	}

@@ -77,14 +77,17 @@ func (l Language) Date(at time.Time) string {
 }
 
 // Money formats an amount without its currency.
-func (l Language) Money(m order.Money) string {
-	whole, cents, _ := strings.Cut(m.String(), ".")
+func (l Language) Money(m order.Money) string { return l.Decimal(m.String()) }
+
+// Decimal formats a number such as "-1234.56", which has decimals.
+func (l Language) Decimal(text string) string {
+	whole, decimals, _ := strings.Cut(text, ".")
 	digits, negative := strings.CutPrefix(whole, "-")
 	sign := ""
 	if negative {
 		sign = "−"
 	}
-	return sign + l.grouped(digits) + formats[l].decimal + cents
+	return sign + l.grouped(digits) + formats[l].decimal + decimals
 }
 
 func (l Language) grouped(digits string) string {

@@ -51,7 +51,7 @@ func arrows() []arrow {
 		{mechanism, "einvoice", "order", "an invoice as XML: amounts and VAT are from the domain"},
 		{mechanism, "locale", "order", "formats amounts and dates: the same in invoice and mail"},
 		{mechanism, "document", "pdfa", "lays out texts as PDF: no orders"},
-		{mechanism, "invoice", "address config document einvoice failure locale order vat", "a step: reads the seller file, makes a PDF with XML"},
+		{mechanism, "invoice", "address config document einvoice failure locale order telemetry vat", "a step: reads the seller file, makes a PDF with XML, and logs which characters the fonts lack"},
 		{mechanism, "pdftest", "", "reads PDFs back in tests"},
 		{mechanism, "email", "address config failure locale order", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"example.com/orders/services/order-api/client"
@@ -98,10 +99,85 @@ func TestAccountIsAccessible(t *testing.T) {
 		b.open(path)
 		b.accessible(path + ", signed in")
 	}
+	b.open("/account")
+	b.submit(`[action="/sign-out"] button`, ".strip.run")
+	b.accessible("signed out")
 	b.clean()
 	open := openSite(t, "--workers", "0").browse(t)
 	for _, path := range []string{"/account", "/sign-in"} {
 		open.open(path)
 		open.accessible(path + ", without sign-in")
+	}
+}
+
+// clock lets a test say when the session ends, and notes for when timers are set.
+const clock = `window.timers = [];
+const later = window.setTimeout, ask = window.fetch;
+window.setTimeout = (act, ms, ...more) => { timers.push(ms); return later(act, ms, ...more); };
+window.fetch = (url, ...more) => url === "/sign-in/left" && window.left ? Promise.resolve(new Response(window.left)) : ask(url, ...more);`
+
+// TestSessionWarnsBeforeItEnds: two minutes before, without moving the page; the session is kept by a click, or after a new
+// sign-in in another tab. What was typed stays.
+func TestSessionWarnsBeforeItEnds(t *testing.T) {
+	t.Parallel()
+	s, text := openSigned(t, "operator")
+	b := s.browse(t)
+	b.signsIn(text)
+	b.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shifts + clock}))
+	b.open("/orders")
+	if !js[bool](b, `timers.includes(28 * 60 * 1000)`) {
+		t.Errorf("got timers after %v ms, want one 2 minutes before the end", js[[]float64](b, "timers"))
+	}
+	ends := func(left, words string) {
+		t.Helper()
+		js[int](b, `document.querySelector("#find").value = "typed", window.left = "`+left+`", document.dispatchEvent(new Event("visibilitychange")), 0`)
+		b.await(`!document.querySelector("#expiry").hidden && document.querySelector("#expires").textContent.includes("` + words + `")`)
+	}
+	ends("100 1800", "because it was not used")
+	b.still()
+	b.accessible("a session that ends soon")
+	b.do(chromedp.Click(chromedp.CSS("#expiry button")))
+	b.await(`document.querySelector("#expiry").hidden && document.querySelector("#status").textContent == "You stay signed in."`)
+	ends("100 100", "Sign in again in a new tab")
+	b.do(chromedp.WaitVisible(chromedp.CSS("#expiry a[target=_blank]")))
+	ends("0 0", "Your session has ended.")
+	b.accessible("a session that has ended")
+	if got := js[string](b, `document.querySelector("#find").value`); got != "typed" {
+		t.Errorf("got %q, want what was typed", got)
+	}
+	b.clean()
+}
+
+// TestAFormIsKeptWhenTheSessionHasEnded sends a form after a sign-out in another tab, with JavaScript and without.
+func TestAFormIsKeptWhenTheSessionHasEnded(t *testing.T) {
+	t.Parallel()
+	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, text := openSigned(t, "operator")
+			s.work(t)
+			l, err := s.api.DeadLetter(t.Context(), s.deadOrder(t, "Zoë"))
+			must(t, err)
+			b := s.browse(t)
+			b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}))
+			b.signsIn(text)
+			b.open("/desk/groups/" + l.Cause)
+			other := b.another(true)
+			other.open("/account")
+			other.submit(`[action="/sign-out"] button`, "#f-api_key")
+			const note = "Ask <b>Ben</b> about \"it\""
+			b.fill(map[string]string{"text": note})
+			b.submit(`form[action$="/note"] .btn`, "#f-api_key")
+			b.has(".strip.retry", "What you sent was not done.")
+			b.fill(map[string]string{"api_key": text})
+			b.submit("main .btn.go", "#h-draft")
+			b.has("main dl", note)
+			if scripts {
+				b.accessible("what a form sent")
+			}
+			b.submit("main .btn.go", "blockquote")
+			b.has("blockquote", note)
+			b.clean()
+		})
 	}
 }

@@ -85,6 +85,19 @@ func TestDeskByKeyboard(t *testing.T) {
 	b.clean()
 }
 
+// TestKeysLeadToPlaces: the key g, and then that of a place.
+func TestKeysLeadToPlaces(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, "--workers", "0")
+	b := s.browse(t)
+	for key, there := range map[string]string{"s": ".goods", "o": ".panel.empty", "p": "#strips", "d": ".sub", "i": "#q[placeholder^=Recipient]"} {
+		b.open("/account")
+		b.do(chromedp.WaitReady(chromedp.CSS("#keys:not([hidden])")))
+		b.presses("g", key)
+		b.do(chromedp.WaitReady(chromedp.CSS(there)))
+	}
+}
+
 // TestReplayByKeyboard finds a dead letter, edits and saves it, and replays it, with keys alone.
 func TestReplayByKeyboard(t *testing.T) {
 	t.Parallel()

@@ -31,5 +31,6 @@ const (
 	Waiting    = "waiting"     // what is being waited for
 	Process    = "process"     // ID of a process
 	Exit       = "exit"        // exit status or signal that a process ended with
+	Characters = "characters"  // code points, as in Unicode: U+1F680
 	Error      = "error"       // error text
 )

@@ -71,7 +71,7 @@ const envelope = 16 << 10
 
 // billing makes the invoice step. The largest invoice of a configured seller must fit in its topic.
 func billing(cfg Config, seller invoice.Seller, table *vat.Table) (*invoice.Step, error) {
-	s, err := invoice.New(seller, table)
+	s, err := invoice.New(seller, table, cfg.Log)
 	if err != nil || cfg.Seller == "" {
 		return s, err
 	}

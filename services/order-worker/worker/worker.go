@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -33,6 +32,7 @@ import (
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
@@ -117,11 +117,7 @@ func identify() identity {
 	if err != nil {
 		host = "unknown"
 	}
-	version := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	return identity{"wrk_" + strings.ToLower(rand.Text()), host, version, time.Now()}
+	return identity{"wrk_" + strings.ToLower(rand.Text()), host, serve.Version(), time.Now()}
 }
 
 // publish tells others what the worker is doing, until the returned function is called.

@@ -82,7 +82,7 @@ func TestABrowserSignsInWithAKey(t *testing.T) {
 			t.Errorf("audit trail for an operator: got %d, want 403", status)
 		}
 		account := b.opened("/account", "with the role operator", "Replay dead letters", "This browser", "API key", "operator:ann-operator")
-		if strings.Contains(account, "Edit, discard") || strings.Contains(account, "ordersctl keys") || strings.Contains(account, key) {
+		if strings.Contains(account, "Edit, discard") || strings.Contains(account, "ordersctl keys") || strings.Contains(account, `class="env"`) || strings.Contains(account, key) {
 			t.Error("the account has what an operator may not do or see")
 		}
 		_, err := apikey.Revoke(k.path, id)
@@ -128,6 +128,67 @@ func TestASessionOfAKeyEndsWithIt(t *testing.T) {
 				t.Errorf("%s: got %d, want the sign-in", name, status)
 			}
 		}
+	})
+}
+
+// TestASessionTellsWhenItEnds: to look is no use of the session, "stay" is one, and nothing extends it beyond 8 hours.
+func TestASessionTellsWhenItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := withKeys(t)
+		key, _ := k.key(t, identity.Customer, time.Time{})
+		b := k.reader(t, "")
+		left := func(want string) {
+			t.Helper()
+			if _, body, _ := b.get("/sign-in/left"); body != want {
+				t.Errorf("the session lasts %q, want %q", body, want)
+			}
+		}
+		left("0 0")
+		b.signsIn(key, "", "/")
+		b.opened("/", `data-left="1800"`, "Stay signed in")
+		time.Sleep(28 * time.Minute)
+		left("120 1800")
+		for range 16 {
+			if status, body, _ := b.post("/account/sessions", url.Values{"act": {"stay"}}); status != http.StatusOK || body != "1800 1800" {
+				t.Fatalf("stay: got %d %q, want 30 minutes more", status, body)
+			}
+			time.Sleep(27 * time.Minute)
+		}
+		if _, body, _ := b.post("/account/sessions", url.Values{"act": {"stay"}}); body != "1200 1200" {
+			t.Errorf("stay after 7:40 hours: got %q, want the rest of 8 hours", body)
+		}
+		time.Sleep(20 * time.Minute)
+		left("0 0")
+		if status, _, _ := b.post("/account/sessions", url.Values{"act": {"stay"}}); status != http.StatusUnauthorized {
+			t.Errorf("stay after the end: got %d, want 401", status)
+		}
+	})
+}
+
+// TestAFormIsKeptUntilTheSignIn: what a form sends after the session has ended is shown after the sign-in, in the browser that
+// sent it, for 15 minutes. It is done when it is sent again.
+func TestAFormIsKeptUntilTheSignIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := withKeys(t)
+		key, _ := k.key(t, identity.Operator, time.Time{})
+		b, other := k.reader(t, ""), k.reader(t, "")
+		b.signsIn(key, "", "/")
+		time.Sleep(31 * time.Minute)
+		note := url.Values{"text": {"\nLook at <b>it</b>"}}
+		if status, _, to := b.post("/desk/groups/cause_aaaaaaaaaaaaaaaa/note", note); status != http.StatusSeeOther || to != "/sign-in?return=%2Fsign-in%2Fresume" {
+			t.Fatalf("got %d to %q, want the sign-in", status, to)
+		}
+		b.opened("/sign-in?return=%2Fsign-in%2Fresume", "What you sent was not done. It is kept")
+		other.signsIn(key, "/sign-in/resume", "/sign-in/resume")
+		other.opened("/sign-in/resume", "Nothing is kept here.")
+		b.signsIn(key, "/sign-in/resume", "/sign-in/resume")
+		b.opened("/sign-in/resume", "Look at &lt;b&gt;it&lt;/b&gt;", `action="/desk/groups/cause_aaaaaaaaaaaaaaaa/note"`, "<textarea name=\"text\" hidden>\n\nLook at")
+		time.Sleep(15 * time.Minute)
+		b.opened("/sign-in/resume", "Nothing is kept here.")
+		time.Sleep(31 * time.Minute)
+		b.refused("/desk/groups/cause_aaaaaaaaaaaaaaaa/note", url.Values{"text": {strings.Repeat("a", 65<<10)}}, 401)
 	})
 }
 
@@ -207,7 +268,7 @@ func TestSettingsAreKeptInTheBrowser(t *testing.T) {
 	s := setup(t, withPages(t))
 	b := s.reader(t, "")
 	b.opened("/account", "There is no sign-in here.", "See API keys", "Without sign-in there are no sessions.")
-	b.opened("/sign-in", "runs without sign-in", "Demo operator")
+	b.opened("/sign-in", "runs without sign-in", "Demo operator", `<span class="env">demo</span>`, "order-api ")
 	b.acted("/account", url.Values{"theme": {"dark"}}, `data-theme="dark"`, `data-keys="off"`, "were saved")
 	if body := b.acted("/account", url.Values{"theme": {"system"}, "keys": {"on"}}); strings.Contains(body, "data-theme") || strings.Contains(body, "data-keys") {
 		t.Error("the settings of before are kept")

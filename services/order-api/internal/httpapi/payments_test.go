@@ -114,6 +114,31 @@ func TestThePartsOfAPaymentAddUp(t *testing.T) {
 	balance("paid 35.47 59.26 back 29.64 0.00 0.00")
 }
 
+// TestAPaymentThatArrivesDuringARefundIsToBeReturned refunds an order whose payment no worker has
+// recorded: refund and order are in different partitions.
+func TestAPaymentThatArrivesDuringARefundIsToBeReturned(t *testing.T) {
+	t.Parallel()
+	s := guarded(t)
+	state := s.placeAs(t, "vera", wanted())
+	id := state.Order.ID
+	s.work(t, &state)
+	s.pay(t, id, payment("a", "65.09"), 202)
+	var refund client.Order
+	must(t, json.Unmarshal([]byte(s.answer(t, "operator", "/v1/orders/"+string(id)+"/refund", "", 202)), &refund))
+	if r := refund.Refund; r.PayBack.Amount != "0.00" || r.ClaimReduced.Amount != "65.09" {
+		t.Errorf("got %+v, want the claim reduced: no payment is known", r)
+	}
+	s.receive(t, &state)
+	back := strings.Replace(payment("re_1", "65.09"), "{", `{"kind":"paid-back",`, 1)
+	if b := s.pay(t, id, back, 202).Balance; b.State != "return-due" || b.ToReturn.Amount != "65.09" {
+		t.Errorf("got %+v, want 65.09 to return", b)
+	}
+	s.receive(t, &state)
+	if b := s.pay(t, id, back, 200).Balance; b.State != "nothing-due" || b.ToReturn.Amount != "0.00" {
+		t.Errorf("got %+v, want nothing to return", b)
+	}
+}
+
 func TestAPaymentIsRefusedClearly(t *testing.T) {
 	t.Parallel()
 	s := guarded(t)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -99,6 +100,15 @@ func (f Front) MySessions(c echo.Context) []session.Open {
 		return nil
 	}
 	return f.Sessions.Of(visitorOf(c).Principal, c.Request())
+}
+
+// SessionLeft is how long the session of the request lasts if it is not used again, and how long if it is used now. Both are
+// 0 without a session.
+func (f Front) SessionLeft(c echo.Context) (unused, used time.Duration) {
+	if f.Sessions == nil {
+		return 0, 0
+	}
+	return f.Sessions.Left(c.Request())
 }
 
 // EndSession ends a session of the visitor, or all of them if id is empty.

@@ -97,8 +97,12 @@ func setLook(c echo.Context, name, value string) {
 	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: serve.Encrypted(c.Request())})
 }
 
-// endSession ends a session of the visitor, or all. After the one of this browser the visitor is signed out.
+// endSession ends a session of the visitor, or all. After the one of this browser the visitor is signed out. Or it does
+// nothing but use the session, which then ends later: the answer is when.
 func (p *Pages) endSession(c echo.Context) error {
+	if c.FormValue("act") == "stay" {
+		return p.sessionLeft(c)
+	}
 	id := c.FormValue("id")
 	if c.FormValue("act") == "all" {
 		id = ""

@@ -41,6 +41,8 @@ type page struct {
 	Desk    bool   // the visitor may see dead letters
 	Dead    int    // dead orders, if the visitor may see dead letters
 	Ops     bool   // the visitor may see the state of the system
+	Demo    bool   // there is no sign-in: each visitor is the demo operator
+	Left    int    // seconds until the session ends if it is not used again; or 0: there is none
 }
 
 // parseTemplates returns a template for each page: layout and parts, and the file of the page, which
@@ -52,7 +54,7 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	}
 	all := map[string]*template.Template{}
 	for _, name := range []string{
-		"shop", "checkout", "orders", "refund", "order", "problem", "sign_in", "signed_out", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
+		"shop", "checkout", "orders", "refund", "order", "problem", "sign_in", "signed_out", "resume", "account", "desk_causes", "desk_cause", "desk_letters", "desk_letter", "desk_edit", "desk_ask", "desk_replays",
 		"desk_replay", "desk_new", "desk_audit", "desk_topic", "ops",
 	} {
 		one, err := base.Clone()
@@ -110,7 +112,9 @@ func (p *Pages) fill(c echo.Context, v *page) {
 		// Without the read model the bar shows no number: the page itself says what is wrong.
 		v.Dead, _ = p.front.Dead(c)
 	}
+	v.Demo = v.Who == identity.DemoOperator()
 	v.Theme, v.NoKeys = looksOf(r)
+	v.Left, _ = p.left(c)
 }
 
 // part renders a named template of a page.
@@ -120,10 +124,15 @@ func (p *Pages) part(name, part string, v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Problem implements httpapi.Web. A page that needs a sign-in leads to it, and back.
+// Problem implements httpapi.Web. A page that needs a sign-in leads to it, and back; what a form sent is kept meanwhile.
 func (p *Pages) Problem(c echo.Context, problem *client.Problem) error {
-	if r := c.Request(); problem.Status == http.StatusUnauthorized && r.Method != http.MethodPost && p.signsIn() {
-		return c.Redirect(http.StatusSeeOther, signInPath(r))
+	if r := c.Request(); problem.Status == http.StatusUnauthorized && p.signsIn() {
+		switch {
+		case r.Method != http.MethodPost:
+			return c.Redirect(http.StatusSeeOther, signInPath(r))
+		case p.keepDraft(c):
+			return c.Redirect(http.StatusSeeOther, resumeSignIn())
+		}
 	}
 	return p.show(c, problem.Status, "problem", page{Title: problem.Title, Roomy: true, Body: faultOf(c, problem)})
 }

@@ -2,6 +2,8 @@ package web
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +22,7 @@ type signInPage struct {
 	Key    field
 	Fault  *fault // why there is no session; or nil
 	Out    bool   // the visitor has just signed out
+	Kept   bool   // what the visitor sent is kept until after the sign-in
 }
 
 // signsIn reports whether there is something to sign in with.
@@ -39,6 +42,7 @@ func signInPath(r *http.Request) string {
 
 func (p *Pages) signIn(c echo.Context) error {
 	v := signInPage{Return: cmp.Or(c.QueryParam("return"), "/"), Out: c.QueryParam("done") == "out"}
+	v.Kept = v.Return == resumePath
 	if err := p.front.CheckReturn(v.Return); err != nil {
 		return err
 	}
@@ -74,6 +78,19 @@ func (p *Pages) signInWithKey(c echo.Context) error {
 		}
 		return p.showSignIn(c, status, v)
 	})
+}
+
+// left is in how many seconds the session of the visitor ends if it is not used again, and if it is used now. Both
+// are 0 without a session.
+func (p *Pages) left(c echo.Context) (unused, used int) {
+	u, m := p.front.SessionLeft(c)
+	return int(math.Ceil(u.Seconds())), int(math.Ceil(m.Seconds()))
+}
+
+// sessionLeft tells when the session ends, and is no use of it.
+func (p *Pages) sessionLeft(c echo.Context) error {
+	unused, used := p.left(c)
+	return c.String(http.StatusOK, fmt.Sprintf("%d %d", unused, used))
 }
 
 // signOut ends the session. Where the person also signs out at an issuer, the page leads there: browsers

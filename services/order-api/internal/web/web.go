@@ -13,7 +13,7 @@
 // The files desk*.go are the recovery desk: causes, dead letters, replays and the audit trail. What a
 // page shows and what its buttons do is that of the JSON API, masked for the visitor in the same place.
 //
-// signin.go signs browsers in and out, and account.go shows a visitor what the program knows of them.
+// signin.go signs browsers in and out, draft.go keeps what a form sent after the session had ended, and account.go shows a visitor what the program knows of them.
 //
 // The files ops*.go are the page of operations, whose charts ops.js draws with uPlot.
 //
@@ -28,6 +28,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/httpapi"
 	"example.com/orders/services/order-api/internal/identity"
+	"example.com/orders/services/order-api/internal/identity/session"
 	"example.com/orders/shared/address"
 )
 
@@ -47,6 +48,7 @@ type Pages struct {
 	drawings  map[string]string // paths of SVG by SKU or category
 	assets    *assets
 	templates map[string]*template.Template // by name of the page
+	drafts    *session.Store[draft]
 }
 
 // New returns the pages. Its error is a bug.
@@ -59,7 +61,7 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading assets: %w", err)
 	}
-	p := &Pages{Config: cfg, countries: countries, assets: files, drawings: loadDrawings()}
+	p := &Pages{Config: cfg, countries: countries, assets: files, drawings: loadDrawings(), drafts: newDrafts()}
 	if p.templates, err = parseTemplates(files); err != nil {
 		return nil, fmt.Errorf("parsing templates: %w", err)
 	}
@@ -83,6 +85,8 @@ func (p *Pages) Pages(f httpapi.Front) []httpapi.Page {
 		{Method: post, Path: "/orders/:id/refund", Needs: identity.RefundOrders, Handler: p.refundOrder},
 		{Method: get, Path: "/sign-in", Handler: p.signIn},
 		{Method: post, Path: "/sign-in", Handler: p.signInWithKey},
+		{Method: get, Path: "/sign-in/left", Handler: p.sessionLeft},
+		{Method: get, Path: resumePath, Needs: identity.PlaceOrders, Handler: p.resume},
 		{Method: post, Path: "/sign-out", Handler: p.signOut},
 		{Method: get, Path: "/account", Needs: identity.PlaceOrders, Guests: httpapi.AllGuests, Handler: p.account},
 		{Method: post, Path: "/account", Needs: identity.PlaceOrders, Guests: httpapi.AllGuests, Handler: p.setLooks},

@@ -122,22 +122,24 @@ type row struct {
 func (c *Content) AddRow(cells [6]string, note string) { c.rows = append(c.rows, row{cells, note}) }
 
 // Render returns the document as PDF/A-3b and PDF/UA-1 with its attachment. The same content gives the same
-// bytes.
-func (r *Renderer) Render(c *Content) (document []byte, err error) {
+// bytes. missing are the characters that are printed as boxes, each once, in the order of Unicode.
+func (r *Renderer) Render(c *Content) (document []byte, missing []rune, err error) {
 	// gofpdf panics on input that it does not expect, and loadEastern when the font is damaged.
 	defer func() {
 		if v := recover(); v != nil {
-			document, err = nil, fmt.Errorf("panic: %v", v)
+			document, missing, err = nil, nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
 	l := newLayout(r, c)
 	l.draw()
 	drawn, fonts, err := l.output()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued, Language: c.Language}
-	return r.sealer.Seal(drawn, info, &l.tags, c.Attachment, fonts...)
+	slices.Sort(l.missing)
+	document, err = r.sealer.Seal(drawn, info, &l.tags, c.Attachment, fonts...)
+	return document, slices.Compact(l.missing), err
 }
 
 // Densest returns the n East Asian characters with the largest outlines, for the largest document

@@ -55,7 +55,7 @@ func renderer(t testing.TB) *Renderer {
 // pdf renders a document.
 func pdf(t testing.TB, r *Renderer, c *Content) []byte {
 	t.Helper()
-	out, err := r.Render(c)
+	out, _, err := r.Render(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestDamagedEastAsianFontFailsEachDocument(t *testing.T) {
 	c.Recipient[0] = "王小明"
 	for range 2 {
 		const want = "panic: eastern: cut short"
-		if _, err := r.Render(c); err == nil || err.Error() != want {
+		if _, _, err := r.Render(c); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

@@ -135,11 +135,23 @@ func (f *fonts) clean(text string) string {
 			return -1
 		case r != noBreak && unicode.IsSpace(r):
 			return ' '
-		case r == 0 || !f.face(f.weightOf(r, regular)).has(r):
+		case f.lacks(r):
 			return box
 		}
 		return r
 	}, norm.NFC.String(text))
+}
+
+func (f *fonts) lacks(r rune) bool { return r == 0 || !f.face(f.weightOf(r, regular)).has(r) }
+
+// missing returns the characters of a text that clean replaces by boxes.
+func (f *fonts) missing(text string) (chars []rune) {
+	for _, r := range norm.NFC.String(text) {
+		if !invisible(r) && !unicode.IsSpace(r) && f.lacks(r) {
+			chars = append(chars, r)
+		}
+	}
+	return chars
 }
 
 // plainASCII reports whether a text is printable ASCII, which is clean. Most texts are.

@@ -83,7 +83,7 @@ func (l *layout) head() {
 		l.text(from, l.y, brand, line)
 	}
 	l.y += 5.2
-	l.text(from, l.y, label, l.fonts.clean(l.Website))
+	l.text(from, l.y, label, l.clean(l.Website))
 	l.y += 24
 }
 
@@ -187,7 +187,7 @@ func (l *layout) room(height float64) {
 // from the first.
 func (l *layout) continued() {
 	l.y = top
-	l.text(left, l.y, label, l.fonts.clean(l.Sender[0]))
+	l.text(left, l.y, label, l.clean(l.Sender[0]))
 	l.textTo(right, l.y, label, l.Title+" "+l.Number)
 	l.y += 3
 	l.rule(left, l.y, 0.1, line)

@@ -22,6 +22,7 @@ type sheet struct {
 	put     func(x, y float64, st style, text string) // draws a text; benchmarks replace it
 	accent  colour                                    // of the design
 	boxed   bool                                      // a box was printed
+	missing []rune                                    // for which boxes were printed
 	tags    pdfa.Tags
 	element int // of the texts that are drawn next, or artifact
 
@@ -286,9 +287,18 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 	return out.Bytes(), fonts, nil
 }
 
+// clean makes a text printable, and keeps which characters are missing.
+func (s *sheet) clean(text string) string {
+	cleaned := s.fonts.clean(text)
+	if cleaned != text && strings.ContainsRune(cleaned, box) {
+		s.missing = append(s.missing, s.fonts.missing(text)...)
+	}
+	return cleaned
+}
+
 // wrap cleans a text and breaks it into lines that are at most width wide.
 func (s *sheet) wrap(text string, st style, width float64) []string {
-	return s.fonts.wrap(s.fonts.clean(text), st.weight, int(width/dot/st.size*1000))
+	return s.fonts.wrap(s.clean(text), st.weight, int(width/dot/st.size*1000))
 }
 
 // millimetres converts a width from thousandths of the font size.

@@ -166,13 +166,13 @@ func (l *layout) payment() {
 		end = right - height
 	}
 	l.tag(pdfa.P)
-	l.text(left+4, l.y+6, strong, l.fonts.clean(l.Terms))
+	l.text(left+4, l.y+6, strong, l.clean(l.Terms))
 	at, y := left+4.0, l.y
 	for _, fact := range l.Account {
 		if fact[1] == "" {
 			continue
 		}
-		value := l.fonts.clean(fact[1])
+		value := l.clean(fact[1])
 		width := max(28, note.millimetres(l.fonts.width(value, note.weight))+5)
 		if l.Code != nil && at+width > end && at > left+4 {
 			at, y = left+4, y+9.6

@@ -46,7 +46,7 @@ func TestDaysAreThoseOfTheSeller(t *testing.T) {
 				}
 				time.Sleep(time.Until(at))
 				seller.seller.TimeZone = row.zone
-				s, err := New(seller.seller, seller.vat)
+				s, err := New(seller.seller, seller.vat, seller.log)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -61,6 +61,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"example.com/orders/services/order-worker/internal/document"
@@ -68,6 +70,7 @@ import (
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/vat"
 )
 
@@ -76,6 +79,7 @@ type Step struct {
 	seller       Seller
 	zone         *time.Location
 	vat          *vat.Table
+	log          *slog.Logger
 	places       *address.Countries
 	renderer     *document.Renderer
 	translations map[locale.Language]*translation
@@ -83,7 +87,7 @@ type Step struct {
 
 // New returns the step for a seller that LoadSeller has read with the same table. An error means that
 // the embedded fonts, translations or address formats are damaged.
-func New(seller Seller, table *vat.Table) (*Step, error) {
+func New(seller Seller, table *vat.Table, log *slog.Logger) (*Step, error) {
 	zone, err := seller.location()
 	if err != nil {
 		return nil, err
@@ -100,7 +104,7 @@ func New(seller Seller, table *vat.Table) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	return &Step{seller: seller, zone: zone, vat: table, places: places, renderer: renderer, translations: t}, nil
+	return &Step{seller: seller, zone: zone, vat: table, log: log, places: places, renderer: renderer, translations: t}, nil
 }
 
 // now is the time in the zone of the seller, as documents have it.
@@ -162,8 +166,9 @@ func (s *Step) planInvoice(w *order.Work) (*order.Invoice, error) {
 	}, nil
 }
 
-// Do renders the document into w.Document, unless it was issued before.
-func (s *Step) Do(_ context.Context, w *order.Work) error {
+// Do renders the document into w.Document, unless it was issued before. It logs which characters the
+// fonts lack.
+func (s *Step) Do(ctx context.Context, w *order.Work) error {
 	if w.Document != nil {
 		return nil
 	}
@@ -172,12 +177,27 @@ func (s *Step) Do(_ context.Context, w *order.Work) error {
 	if i := w.Progress.Invoice; !shipped || i == nil || i.IssuedAt.IsZero() || len(i.Taxes) == 0 {
 		return refuse(errors.New("rendering invoice: nothing is planned"))
 	}
-	pdf, err := s.renderer.Render(s.content(w))
+	pdf, missing, err := s.renderer.Render(s.content(w))
 	if err != nil {
 		return refuse(fmt.Errorf("rendering invoice %s: %w", w.Progress.Invoice.Number, err))
 	}
+	if len(missing) > 0 {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "characters printed as boxes: the fonts of invoices lack them",
+			slog.String(telemetry.Order, string(w.Order.ID)), slog.String(telemetry.Characters, codePoints(missing)))
+	}
 	w.Document = pdf
 	return nil
+}
+
+// maxLogged is how many characters a log line names.
+const maxLogged = 20
+
+func codePoints(chars []rune) string {
+	names := make([]string, min(len(chars), maxLogged))
+	for i := range names {
+		names[i] = fmt.Sprintf("%U", chars[i])
+	}
+	return strings.Join(names, " ")
 }
 
 // add sums the lines and more amounts. All must be in euros: amounts of two currencies have no sum.

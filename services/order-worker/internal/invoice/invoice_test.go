@@ -211,7 +211,7 @@ func TestSameOrderSameBytes(t *testing.T) {
 func TestStepIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	want := render(t, setup(t), mixed(t))
-	s, err := New(setup(t).seller, setup(t).vat) // its renderer has not read the East Asian font yet
+	s, err := New(setup(t).seller, setup(t).vat, setup(t).log) // its renderer has not read the East Asian font yet
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestFontsHaveTheWordsOfAllLanguages(t *testing.T) {
 // rendered renders a document from its content.
 func rendered(t testing.TB, s *Step, c *document.Content) []byte {
 	t.Helper()
-	pdf, err := s.renderer.Render(c)
+	pdf, _, err := s.renderer.Render(c)
 	if err != nil {
 		t.Fatal(err)
 	}

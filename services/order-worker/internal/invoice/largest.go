@@ -13,7 +13,7 @@ import (
 // than most bytes. Without this check Kafka would refuse the record of such an invoice, and the
 // order would fail.
 func (s *Step) Fits(most int) error {
-	pdf, err := s.renderer.Render(s.content(s.largest()))
+	pdf, _, err := s.renderer.Render(s.content(s.largest()))
 	if err != nil {
 		return fmt.Errorf("rendering the largest invoice: %w", err)
 	}

@@ -49,7 +49,7 @@ func TestFitsRefusesSellerWithTooLargeInvoices(t *testing.T) {
 	}
 	seller := s.seller
 	seller.Logo = noisy(60_000)
-	s, err := New(seller, s.vat)
+	s, err := New(seller, s.vat, s.log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package invoice
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strconv"
 	"strings"
@@ -52,6 +54,26 @@ func TestBoxesAreExplained(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The log names the order and the code points, each once, and no text.
+func TestCharactersWithoutAFontAreLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := setup(t)
+	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	render(t, s, plannedBy(t, s, shipped(3)))
+	if log.Len() > 0 {
+		t.Errorf("a name in Latin letters: got %s", &log)
+	}
+	w := shipped(3)
+	w.Order.Customer.Name, w.Order.Lines[0].Name = "Ann 👩\u200d🚀 ᠮ", "Cap 🚀"
+	render(t, s, plannedBy(t, s, w))
+	_, got, _ := strings.Cut(log.String(), " ")
+	want := `level=WARN msg="characters printed as boxes: the fonts of invoices lack them" order=` + string(w.Order.ID) + ` characters="U+182E U+1F469 U+1F680"` + "\n"
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ var builtIn = sync.OnceValues(func() (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(seller, table)
+	return New(seller, table, slog.New(slog.DiscardHandler))
 })
 
 // setup returns a step of the built-in seller. Tests may change it, but share what was read.

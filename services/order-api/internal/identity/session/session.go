@@ -123,6 +123,16 @@ func (s *Sessions) Of(p identity.Principal, r *http.Request) (all []Open) {
 	return all
 }
 
+// Left is how long the session of a request lasts if it is not used again, and how long if it is used now. Both are 0
+// without a session. The look is no use.
+func (s *Sessions) Left(r *http.Request) (unused, used time.Duration) {
+	c, err := r.Cookie(s.CookieName(cookie))
+	if err != nil {
+		return 0, 0
+	}
+	return s.rows.left(c.Value)
+}
+
 // EndOf ends a session of a principal, or all of them if id is empty. An unknown one has ended already.
 func (s *Sessions) EndOf(p identity.Principal, id string) {
 	s.rows.drop(owner(p), func(key [sha256.Size]byte) bool { return id == "" || name(key) == id })

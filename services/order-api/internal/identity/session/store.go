@@ -84,6 +84,19 @@ func (s *Store[T]) Find(id string) (value T, ok bool) {
 	return r.value, true
 }
 
+// left is how long the value of an ID is kept if it is not used again, and how long if it is used now. Both are 0 if there
+// is none.
+func (s *Store[T]) left(id string) (unused, used time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, now := s.rows[sha256.Sum256([]byte(id))], s.Now()
+	if r == nil || s.expired(r) {
+		return 0, 0
+	}
+	end := s.Absolute - now.Sub(r.added)
+	return min(s.Idle-now.Sub(r.used), end), min(s.Idle, end)
+}
+
 // Take returns the value of an ID and deletes it, if accept does. Of two callers one gets it.
 func (s *Store[T]) Take(id string, accept func(T) bool) (value T, ok bool) {
 	s.mu.Lock()

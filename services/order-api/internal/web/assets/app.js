@@ -161,6 +161,44 @@ if (stream) {
   setInterval(() => { if (!document.hidden && Date.now() - heard > 30000) stale(true); }, 1000);
 }
 
+// ---- the end of the session: a warning two minutes before, in which a use makes it end later ----
+const expiry = byID("expiry"), warned = 120; // seconds
+let sessionTimer;
+
+// showSession shows what the server says: in how many seconds the session ends, and in how many after another use.
+async function showSession(request) {
+  const answer = await fetch(...request).catch(() => undefined);
+  const ended = answer?.status === 401;
+  if (!answer?.ok && !ended) return plan(warned + 30); // the server cannot be reached: look again in 30 s
+  const [left, most] = ended ? [0, 0] : (await answer.text()).split(" ").map(Number);
+  plan(left);
+  const state = left > warned ? "" : left ? most > left ? "soon" : "last" : "ended";
+  if (expiry.dataset.state === state) return;
+  expiry.dataset.state = state;
+  expiry.hidden = !state;
+  expiry.querySelector("button").hidden = state !== "soon";
+  expiry.querySelector("a").hidden = state === "soon";
+  const at = new Date(Date.now() + left * 1000).toLocaleTimeString("en-GB"), again = " Sign in again in a new tab: what you typed stays on this page.";
+  byID("expires").textContent = {soon: `Your session ends at ${at}, because it was not used.`, last: `Your session ends at ${at}.` + again, ended: "Your session has ended." + again}[state] ?? "";
+}
+
+function lookAtSession() { showSession(["/sign-in/left"]); }
+
+function plan(left) {
+  clearTimeout(sessionTimer);
+  if (left) sessionTimer = setTimeout(lookAtSession, 1000 * (left > warned ? left - warned : left));
+}
+
+if (expiry) {
+  plan(Number(expiry.dataset.left));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) lookAtSession(); });
+  expiry.addEventListener("submit", async e => {
+    e.preventDefault();
+    await showSession([expiry.action, {method: "POST", body: new URLSearchParams({act: "stay"})}]);
+    if (expiry.hidden) say("You stay signed in.");
+  });
+}
+
 // ---- keys: they move, open and select, and never act ----
 let go = 0, marked; // marked: the row that x selected last
 
@@ -195,8 +233,8 @@ if (root.dataset.keys !== "off") {
   byID("keys").hidden = false;
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, dialog")) return;
-    const places = {s: "/", o: "/orders", p: "/ops", d: "/desk"};
-    if (Date.now() - go < 1500 && document.querySelector(`.places [href="${places[e.key]}"]`)) return void (location.href = places[e.key]);
+    const place = Date.now() - go < 1500 && [...document.querySelectorAll(".places a")].find(a => a.dataset.go === e.key);
+    if (place) return place.click();
     go = e.key === "g" ? Date.now() : 0;
     const rows = [...document.querySelectorAll("main .t tbody tr")].filter(row => row.querySelector("a[href]"));
     const search = byID("q") ?? byID("find");

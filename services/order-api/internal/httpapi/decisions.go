@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -131,6 +132,25 @@ func (a *api) Discard(c echo.Context, reason string) (l view.DeadLetter, err err
 		return err
 	})
 	return l, err
+}
+
+// DiscardEach discards dead letters one by one, each with an act of its own in the audit trail. It returns how
+// many it has left as they are, because they do not wait for a decision. An error ends it: those before are
+// discarded, and it may be repeated.
+func (a *api) DiscardEach(c echo.Context, ids []string, reason string) (left int, err error) {
+	for _, id := range ids {
+		err := a.record(c, trail.Act{Kind: trail.Discard, Target: "dead-letter/" + id, Reason: reason}, func() error {
+			_, _, err := a.Decisions.Discard(c.Request().Context(), id, reason)
+			return err
+		})
+		switch {
+		case errors.Is(err, desk.ErrClosed):
+			left++
+		case err != nil:
+			return left, err
+		}
+	}
+	return left, nil
 }
 
 func (a *api) restoreDeadLetter(c echo.Context) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
@@ -239,6 +240,46 @@ func TestLockedLinesStay(t *testing.T) {
 	})
 }
 
+// TestSelectedDeadLettersAreDiscarded: the question says how many wait for a decision, each has an act in the audit trail, and those
+// that do not wait stay as they are.
+func TestSelectedDeadLettersAreDiscarded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		var ids []string
+		for range 3 {
+			state := s.place(t, wanted())
+			ids = append(ids, s.failDead(t, &state))
+		}
+		b.opened("/desk/dead-letters", `formaction="/desk/discard">Discard the selected…`)
+		chosen := url.Values{"id": {ids[0], ids[1], ids[0]}}
+		b.opened("/desk/discard?"+chosen.Encode(), "Discard 2 dead letters?", `value="`+ids[0]+`"`, `value="`+ids[1]+`"`)
+		b.refused("/desk/discard", chosen, 422, "Must not be empty.", "Nothing was done.")
+		b.refused("/desk/discard", url.Values{"reason": {"Test orders"}}, 422, "select from 1 to 50 dead letters")
+		chosen.Set("reason", "Test orders")
+		page := b.acted("/desk/discard", chosen, "The selected dead letters were discarded.", ids[0], ids[1])
+		if strings.Contains(page, `value="`+ids[2]+`"`) {
+			t.Errorf("%s is discarded, too", ids[2])
+		}
+		for i, want := range []view.DeadLetterState{view.Discarded, view.Discarded, view.Open} {
+			if l, err := s.view.DeadLetter(t.Context(), ids[i]); err != nil || l.State != want {
+				t.Errorf("%s: got %s, %v; want %s", ids[i], l.State, err, want)
+			}
+		}
+		acts := map[string]string{}
+		for _, a := range s.acts(t, "&act=discard") {
+			acts[a.Target] = a.Reason
+		}
+		for _, id := range ids[:2] {
+			if acts["dead-letter/"+id] != "Test orders" {
+				t.Errorf("the audit trail lacks the discard of %s: it has %v", id, acts)
+			}
+		}
+		b.opened("/desk/discard?"+url.Values{"id": ids}.Encode(), "Discard 1 dead letter?", "2 of 3 selected do not wait for a decision")
+	})
+}
+
 // TestRolesSeeWhatTheyMay: masked data, disabled buttons that say which role is missing, and refused
 // attempts in the audit trail.
 func TestRolesSeeWhatTheyMay(t *testing.T) {
@@ -259,10 +300,10 @@ func TestRolesSeeWhatTheyMay(t *testing.T) {
 		}
 		viewer.opened(at, `aria-disabled="true" aria-describedby="needs-editor">Discard…`, `aria-describedby="needs-operator">Replay<`, "Needs the role operator", "Notes need the role support")
 		viewer.opened(cause, `aria-describedby="needs-support">Assign to me`, `aria-describedby="needs-operator">Replay all 1…`)
-		for _, path := range []string{at + "/note", at + "/replay", at + "/discard", at + "/restore", at + "/edit", cause + "/note", cause + "/assign", "/desk/replays/new", "/desk/replays/j/pause"} {
+		for _, path := range []string{at + "/note", at + "/replay", at + "/discard", at + "/restore", at + "/edit", cause + "/note", cause + "/assign", "/desk/discard?id=" + id, "/desk/replays/new", "/desk/replays/j/pause"} {
 			viewer.refused(path, url.Values{"text": {"x"}, "reason": {"x"}}, 403, "Permission required")
 		}
-		for _, path := range []string{at + "/edit", at + "/discard", "/desk/replays/new", "/desk/audit", "/desk/dead-letters?q=vera"} {
+		for _, path := range []string{at + "/edit", at + "/discard", "/desk/discard?id=" + id, "/desk/replays/new", "/desk/audit", "/desk/dead-letters?q=vera"} {
 			if status, _, _ := viewer.get(path); status != http.StatusForbidden {
 				t.Errorf("%s: got %d, want 403 for a viewer", path, status)
 			}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -13,6 +14,7 @@ import (
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
 )
 
@@ -56,6 +58,17 @@ func (f Front) Place(c echo.Context, o order.Order, key string, found ...order.I
 // Refunds returns the refunds of an order that the visitor may see.
 func (f Front) Refunds(c echo.Context, of order.ID) ([]order.State, error) {
 	return f.view.Refunds(c.Request().Context(), of)
+}
+
+// Undecided returns how many of some dead letters wait for a decision.
+func (f Front) Undecided(c echo.Context, ids []string) (n int, err error) {
+	known, err := f.view.DeadLettersByID(c.Request().Context(), ids...)
+	for _, l := range known {
+		if slices.Contains(view.Unsettled(), l.State) {
+			n++
+		}
+	}
+	return n, err
 }
 
 // Break records an act of a visitor who breaks something on purpose, and does it.

@@ -33,6 +33,8 @@ func (p *Pages) deskRoutes() []httpapi.Page {
 		{Method: get, Path: "/desk/dead-letters/:id/discard", Needs: edit, Handler: p.askDiscard},
 		{Method: post, Path: "/desk/dead-letters/:id/discard", Needs: edit, Handler: p.discardDeadLetter},
 		{Method: post, Path: "/desk/dead-letters/:id/restore", Needs: edit, Handler: p.restoreDeadLetter},
+		{Method: get, Path: "/desk/discard", Needs: edit, List: true, Handler: p.askDiscardSelected},
+		{Method: post, Path: "/desk/discard", Needs: edit, List: true, Handler: p.discardSelected},
 		{Method: get, Path: "/desk/dead-letters/:id/edit", Needs: edit, Handler: p.edit},
 		{Method: post, Path: "/desk/dead-letters/:id/edit", Needs: edit, Handler: p.saveEdit},
 		{Method: get, Path: "/desk/replays", Needs: read, List: true, Handler: p.replays},
@@ -69,7 +71,9 @@ const behindFor = 10 * time.Second
 var doneActs = map[string]string{
 	"replay": "The replay was requested. A worker takes it next; reload the page to see the result.", "edit": "The edit was saved. A replay uses it.",
 	"discard": "The dead letter was discarded. You can restore it.", "restore": "The dead letter was restored.", "note": "The note was saved.",
-	"assign": "The cause was assigned.", "release": "The cause is no longer assigned.", "pause": "The replay was paused.", "resume": "The replay was resumed.",
+	"discards":      "The selected dead letters were discarded. You can restore each.",
+	"discards-some": "Some of the selected dead letters were left as they are: they did not wait for a decision any more. The others were discarded.",
+	"assign":        "The cause was assigned.", "release": "The cause is no longer assigned.", "pause": "The replay was paused.", "resume": "The replay was resumed.",
 	"cancel": "The replay was cancelled. What was sent before is still worked on.", "rate": "The rate was changed.", "start": "The replay was started.",
 }
 

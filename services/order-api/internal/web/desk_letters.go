@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,7 +36,7 @@ type choice struct {
 var kept = [][2]string{{"cause", "Cause"}, {"topic", "Topic"}, {"reason", "Reason"}, {"from", "From"}, {"to", "To"}}
 
 func (p *Pages) filters(c echo.Context, action string) filters {
-	q := c.QueryParams()
+	q := maps.Clone(c.QueryParams())
 	q.Del("done")
 	f := filters{Action: action, Query: q, Search: p.may(c, identity.ReadPersonal), Given: len(q) > 0}
 	for _, k := range kept {
@@ -114,6 +115,7 @@ type rows struct {
 	Path    string
 	One     bool // all have one cause, which the page tells of
 	May     bool // the visitor may replay what is selected
+	Discard bool // the visitor may discard what is selected
 	Needs   identity.Role
 }
 
@@ -130,7 +132,7 @@ func (s stateWords) Words() string { return s.words }
 
 // rows reads a page of dead letters. The query string is that of the list without its cursor.
 func (p *Pages) rows(c echo.Context, f view.DeadLetterFilter, path string, q url.Values) (rows, error) {
-	v := rows{First: f.Cursor == "", Path: path, May: p.may(c, identity.ReplayDeadLetters), Needs: "operator"}
+	v := rows{First: f.Cursor == "", Path: path, May: p.may(c, identity.ReplayDeadLetters), Needs: "operator", Discard: p.may(c, identity.EditDeadLetters)}
 	letters, next, err := p.front.ListDeadLetters(c, f)
 	if err != nil {
 		return v, err

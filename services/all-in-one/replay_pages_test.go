@@ -158,4 +158,3 @@ func (d *desk) sentOnce(t *testing.T, total, failed int) {
 		t.Errorf("got %d mails and %d dead orders, want %d and %d", len(mails), dead, total-failed, failed)
 	}
 }
-

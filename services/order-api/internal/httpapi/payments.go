@@ -70,8 +70,11 @@ func (a *api) pay(c echo.Context, body []byte) (s order.State, p order.Payment, 
 	return s, p, known, err
 }
 
-// paidBy sets the time of a payment that has none to the present one.
+// paidBy sets the time of a payment that has none to the present one. Payment by invoice has none.
 func paidBy(p *order.Payment, now time.Time) {
+	if p.Method == order.ByInvoice {
+		return
+	}
 	if p.PaidAt.IsZero() {
 		p.PaidAt = now
 	}

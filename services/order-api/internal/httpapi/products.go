@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -39,6 +40,9 @@ func (a *api) quote(c echo.Context) error {
 // are faults that the caller found while it decoded the order.
 func (a *api) Quote(o order.Order, found ...order.Invalid) (order.Order, string, []*order.Shipping, error) {
 	o.Service = cmp.Or(o.Service, order.Standard)
+	if o.Payment != nil {
+		paidBy(o.Payment, time.Now())
+	}
 	o, err := a.intake.Basket(o, found...)
 	if err != nil {
 		return o, "", nil, err

@@ -56,6 +56,7 @@ func TestQuoteIsWhatTheOrderCosts(t *testing.T) {
 	s := setup(t)
 	o := wanted()
 	o.Items, o.Service = []client.Item{{SKU: "SPORK-TI", Quantity: 700}, {SKU: "BOARD-OAK", Quantity: 30}}, "express"
+	o.Payment = &client.Payment{Method: "card", Reference: "ch-1", Amount: client.Money{Amount: "1.00", Currency: "EUR"}} // paid now
 	quoted, err := s.client.Quote(t.Context(), o)
 	must(t, err)
 	state := s.place(t, o)

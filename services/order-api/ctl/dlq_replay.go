@@ -68,7 +68,7 @@ type replay struct {
 	choice
 	pace
 	attachment
-	DryRun   bool   `name:"dry-run" help:"Let the workers try shipping and invoice, and print what would fail. No mail is sent, nothing is written. At most 1,000 dead letters are tried, of each cause some."`
+	DryRun   bool   `name:"dry-run" help:"Let the workers try shipping and invoice, and print what would fail. No mail is sent, nothing is written. At most 1,000 dead letters are tried, some of each cause."`
 	Override bool   `help:"Also replay parked dead letters: those that were replayed 5 times without success."`
 	ReplayTo string `name:"replay-to" placeholder:"TOPIC" help:"Send foreign dead letters to this topic instead of that where they failed."`
 	Reason   string `placeholder:"WHY" help:"Why you replay them, for the audit trail."`

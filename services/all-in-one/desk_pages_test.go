@@ -77,7 +77,7 @@ func (b *tab) replays(id string, scripts bool) {
 	b.t.Helper()
 	b.open("/desk/dead-letters")
 	b.choose(`.letters [value="`+id+`"]`, ".letters")
-	b.submit(`.letters + .more button`, "#start")
+	b.submit(`.letters + .more button:not([formaction])`, "#start")
 	b.submit(`[value=start]`, "#sum")
 	if scripts {
 		b.await(`document.querySelector("#head").dataset.ended == "yes"`)

@@ -34,8 +34,7 @@ type kit struct {
 	real     *kafkatest.Kafka // nil: all-in-one runs the embedded broker
 	workdir  string
 	programs map[string]*program
-	worker   func() (string, error) // returns the path of order-worker
-	mail     *inbox.Inbox           // nil: all-in-one runs the embedded inbox
+	mail     *inbox.Inbox // nil: all-in-one runs the embedded inbox
 }
 
 // patience bounds each wait of a story. It matters only for a story that fails.
@@ -47,7 +46,6 @@ const soon = 30 * time.Second
 // runStories runs all stories on the embedded broker, or on the Kafka that start returns.
 func runStories(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 	t.Parallel()
-	worker := buildWorker(t.TempDir())
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", Cmds: commands(), RequireExplicitExec: true,
 		Condition: func(name string) (bool, error) {
@@ -57,7 +55,7 @@ func runStories(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {
 			return start == nil, nil
 		},
 		Setup: func(env *testscript.Env) error {
-			k := &kit{t: env.T().(testing.TB), workdir: env.WorkDir, programs: map[string]*program{}, worker: worker}
+			k := &kit{t: env.T().(testing.TB), workdir: env.WorkDir, programs: map[string]*program{}}
 			if start != nil {
 				k.real = start(k.t)
 				k.t.Cleanup(k.deleteTopics)
@@ -106,16 +104,30 @@ func (k *kit) deleteTopics() {
 	}
 }
 
-// buildWorker builds order-worker on the first call: a main package cannot be imported.
-func buildWorker(dir string) func() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		path := filepath.Join(dir, "order-worker")
-		if out, err := exec.Command("go", "build", "-o", path, "example.com/orders/services/order-worker").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("building order-worker: %w\n%s", err, out)
-		}
-		return path, nil
-	})
+// programs is the directory of the programs that the tests build.
+var programs string
+
+// suite runs the tests with a directory for programs.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	var err error
+	if programs, err = os.MkdirTemp("", "orders-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(programs)
+	return s.M.Run()
 }
+
+// buildWorker builds order-worker on the first call, and returns its path: a main package cannot be imported.
+var buildWorker = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(programs, "order-worker")
+	if out, err := exec.Command("go", "build", "-o", path, "example.com/orders/services/order-worker").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building order-worker: %w\n%s", err, out)
+	}
+	return path, nil
+})
 
 // commands are the commands of stories, in addition to those of testscript.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -196,7 +208,7 @@ func (k *kit) introduce(ts *testscript.TestScript, name, before string, flags []
 
 // worker NAME [flags] starts order-worker.
 func (k *kit) startWorker(ts *testscript.TestScript, args []string) error {
-	path, err := k.worker()
+	path, err := buildWorker()
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,9 @@ func TestOrdersAreAccessibleInEveryState(t *testing.T) {
 	_, err = s.api.Cancel(t.Context(), states["cancelled"], "Not wanted any more")
 	must(t, err)
 	s.ends(t, states["cancelled"], "cancelled")
-	in.Behave(inbox.Behaviour{At: "RCPT", Code: 451, Times: 3})
+	in.Behave(inbox.Behaviour{At: "RCPT", Code: 451})
 	states["retrying"] = s.placed(t, "DE", "retrying", "")
+	s.retriesAgain(t, states["retrying"])
 	in.Behave(inbox.Behaviour{Down: true})
 	states["waiting"] = s.placed(t, "DE", "waiting", "")
 	s.breaks(t, "workers", url.Values{"act": {"kill"}, "worker": {strconv.Itoa(worker)}}, http.StatusSeeOther)
@@ -59,6 +60,22 @@ func (s *site) placed(t *testing.T, country, status, paid string) string {
 	must(t, err)
 	s.ends(t, got.ID, status)
 	return got.ID
+}
+
+// retriesAgain waits until the first retry of an order has failed. The next one is two minutes later.
+func (s *site) retriesAgain(t *testing.T, id string) {
+	t.Helper()
+	failed := 0
+	for change, err := range s.api.Watch(t.Context(), id, -1) {
+		must(t, err)
+		if change.Status == "retrying" {
+			failed++
+		}
+		if failed == 2 {
+			return
+		}
+	}
+	t.Fatal("the order was not retried")
 }
 
 // refunded returns the ID of an order that is refunded in part.

@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(suite{m}, map[string]func(){
 		"all-in-one": main,
 		"ordersctl": func() {
 			config.Main("ordersctl", func(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {

@@ -47,4 +47,6 @@ func New(Config) (*Pages, error) { return new(Pages), nil }
 
 func (p *Pages) Pages(f httpapi.Front) []httpapi.Page { p.front = f; return nil }
 
-func (p *Pages) Problem(c echo.Context, problem *client.Problem) error { return c.NoContent(problem.Status) }
+func (p *Pages) Problem(c echo.Context, problem *client.Problem) error {
+	return c.NoContent(problem.Status)
+}

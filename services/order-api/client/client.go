@@ -153,7 +153,8 @@ func (c *Client) Orders(ctx context.Context, q OrderQuery) ([]Order, string, err
 
 // Cancel requests the cancellation of an order, and returns its current state. The result appears
 // in its timeline: status "cancelled", or a change with reason "cancel-refused". If a worker has
-// begun the order, Cancel returns a *Problem of type /problems/order-begun.
+// begun the order, and it is not retrying, waiting or dead without an issued invoice, Cancel returns a
+// *Problem of type /problems/order-begun.
 // The reason is for the audit trail, or empty.
 func (c *Client) Cancel(ctx context.Context, id, reason string) (Order, error) {
 	var o Order

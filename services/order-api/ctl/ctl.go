@@ -32,7 +32,7 @@ type commands struct {
 	Watch   watch       `cmd:"" help:"Print the status changes of an order until it has a final status."`
 	Get     getOrder    `cmd:"" help:"Show an order."`
 	Pay     pay         `cmd:"" help:"Record a payment that was received for an order, or paid back."`
-	Cancel  cancelOrder `cmd:"" help:"Cancel an order that no worker has begun, or a dead one without an invoice."`
+	Cancel  cancelOrder `cmd:"" help:"Cancel an order that no worker has begun, or one without an invoice that is retrying, waiting or dead."`
 	Refund  refund      `cmd:"" help:"Refund an invoiced order in full or in part."`
 	Invoice invoices    `cmd:"" help:"Download invoices, and explain gaps in the invoice numbers."`
 	DLQ     deadLetters `cmd:"" name:"dlq" help:"List and replay dead letters."`

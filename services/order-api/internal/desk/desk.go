@@ -214,8 +214,8 @@ func (d *Desk) replayable(known map[string]view.DeadLetter, id string, override 
 	return l, err
 }
 
-// cancellable returns an order that no worker has begun, that is dead without an issued invoice, or
-// that is cancelled already.
+// cancellable returns an order that no worker has begun, that is parked or dead without an issued
+// invoice, or that is cancelled already.
 func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error) {
 	if err := d.view.Fresh(ctx); err != nil {
 		return order.State{}, err
@@ -230,7 +230,7 @@ func (d *Desk) cancellable(ctx context.Context, id order.ID) (order.State, error
 	if err := d.view.CheckPartition(s.Origin.Partition); err != nil {
 		return s, err
 	}
-	if s.Status != order.Accepted && (s.Status != order.Dead || s.Progress.Issued()) {
+	if s.Status != order.Accepted && (s.Progress.Issued() || !s.Status.Parked() && s.Status != order.Dead) {
 		return s, fmt.Errorf("order %s is %s: %w", id, s.Status, ErrBegun)
 	}
 	return s, nil

@@ -47,7 +47,7 @@ func TestBegunOrderCannotBeCancelled(t *testing.T) {
 		if status == order.Discarded {
 			s.advance(t, &state, order.Change{Status: order.Dead})
 		}
-		if status == order.Dead {
+		if status.Parked() || status == order.Dead {
 			state.Progress.Invoice = &order.Invoice{Number: "INV-1", Kept: &order.Kept{}}
 		}
 		s.advance(t, &state, order.Change{Status: status})
@@ -59,17 +59,20 @@ func TestBegunOrderCannotBeCancelled(t *testing.T) {
 	}
 }
 
-func TestDeadOrderWithoutAnInvoiceCanBeCancelled(t *testing.T) {
+func TestParkedOrDeadOrderWithoutAnInvoiceCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *shop) {
 		net := order.EUR.Cents(100)
 		announced := order.Progress{Invoice: &order.Invoice{Number: "INV-1", IssuedAt: time.Now().UTC(), Net: net, Tax: net, Total: net, Announced: 7}}
-		for _, progress := range []order.Progress{{}, announced} {
+		for _, row := range []struct {
+			status   order.Status
+			progress order.Progress
+		}{{order.Dead, order.Progress{}}, {order.Dead, announced}, {order.Retrying, announced}, {order.Waiting, order.Progress{}}} {
 			state := s.place(t, wanted())
-			state.Progress = progress
-			s.advance(t, &state, order.Change{Status: order.Dead})
+			state.Progress = row.progress
+			s.advance(t, &state, order.Change{Status: row.status})
 			id := string(state.Order.ID)
-			if got, err := s.client.Cancel(t.Context(), id, ""); err != nil || got.Status != "dead" {
+			if got, err := s.client.Cancel(t.Context(), id, ""); err != nil || got.Status != string(row.status) {
 				t.Errorf("got %+v, %v; want the order as it stands", got, err)
 			}
 			s.advance(t, &state, order.Change{Status: order.Cancelled})
@@ -77,7 +80,7 @@ func TestDeadOrderWithoutAnInvoiceCanBeCancelled(t *testing.T) {
 				t.Errorf("of a cancelled order: got %s, %v; want it as it stands", got.Status, err)
 			}
 		}
-		if got := len(s.Records(t, s.Topics.Replay)); got != 2 {
+		if got := len(s.Records(t, s.Topics.Replay)); got != 4 {
 			t.Errorf("got %d requests, want one for each order", got)
 		}
 	})

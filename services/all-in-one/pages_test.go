@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -380,4 +381,36 @@ func (s *site) ends(t *testing.T, id, status string) {
 		}
 	}
 	t.Fatalf("order %s ended as %s, want %s", id, last, status)
+}
+
+// TestBasketAndFormSurvive sends a form with a fault, and reloads the answer.
+func TestBasketAndFormSurvive(t *testing.T) {
+	t.Parallel()
+	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := openSite(t, "--workers", "0").browse(t)
+			b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}))
+			b.open("/")
+			b.submit("#p-MUG-ENAMEL .btn", "#p-MUG-ENAMEL output")
+			b.open("/checkout")
+			b.fill(buyer)
+			b.fill(map[string]string{"city": ""})
+			b.submit("main .btn.go", "[aria-invalid=true]")
+			b.keepsForm()
+			js[int](b, `document.documentElement.classList.add("previous-page"), 0`)
+			b.do(call(page.Reload, page.ReloadParams{}), chromedp.WaitVisible(chromedp.CSS("html:not(.previous-page) [aria-invalid=true]")))
+			b.keepsForm()
+			b.clean()
+		})
+	}
+}
+
+// keepsForm fails the test unless the checkout has the basket and what was filled in.
+func (b *tab) keepsForm() {
+	b.t.Helper()
+	b.has("ul.sums", "1 × ")
+	if got := js[map[string]string](b, `Object.fromEntries(new FormData(document.querySelector("main form")))`); got["line1"] != buyer["line1"] || got["name"] != buyer["name"] || got["city"] != "" {
+		b.t.Errorf("got %v, want the form as it was filled in", got)
+	}
 }

@@ -51,20 +51,44 @@ func TestAViewerReadsAndDoesNotAct(t *testing.T) {
 	admin.clean()
 }
 
-// onlyReads fails the test unless each act of the page is disabled, with a reason, and no form of it can be sent.
+// TestAnOperatorDoesNotEdit: a replay can be started, and the rule that edits first is disabled, with the role that it needs.
+func TestAnOperatorDoesNotEdit(t *testing.T) {
+	t.Parallel()
+	s, text := openSigned(t, "operator")
+	s.work(t)
+	id := s.deadOrder(t, "Zoë")
+	b := s.browse(t)
+	b.signsIn(text)
+	b.open("/desk/dead-letters/" + id)
+	b.disabled([]string{"Edit…", "Discard…"})
+	path := "/desk/replays/new?id=" + url.QueryEscape(id)
+	b.open(path)
+	b.disabled([]string{"Preview"})
+	b.accessible(path + " as an operator sees it")
+	b.denied("/desk/dead-letters/" + id + "/edit")
+	b.clean()
+}
+
+// onlyReads fails the test unless some acts of the page are disabled, and no form of it can be sent.
 func (b *tab) onlyReads(path string, acts []string) {
+	b.t.Helper()
+	b.disabled(acts)
+	if forms := js[[]string](b, `[...document.querySelectorAll("main form[method=post]")].map(f => f.getAttribute("action"))`); len(forms) > 0 {
+		b.t.Errorf("%s has the forms %q", path, forms)
+	}
+}
+
+// disabled fails the test unless these acts of the page, and no others, are disabled, each with a reason.
+func (b *tab) disabled(acts []string) {
 	b.t.Helper()
 	got := js[map[string]string](b, `Object.fromEntries([...document.querySelectorAll("main [aria-disabled=true]")].map(e => [e.textContent, document.getElementById(e.getAttribute("aria-describedby"))?.textContent ?? ""]))`)
 	for _, act := range acts {
 		if got[act] == "" {
-			b.t.Errorf("%s: got the disabled acts %q, want %s with a reason", path, got, act)
+			b.t.Errorf("got the disabled acts %q, want %s with a reason", got, act)
 		}
 	}
 	if len(got) != len(acts) {
-		b.t.Errorf("%s: got the disabled acts %q, want %q", path, got, acts)
-	}
-	if forms := js[[]string](b, `[...document.querySelectorAll("main form[method=post]")].map(f => f.getAttribute("action"))`); len(forms) > 0 {
-		b.t.Errorf("%s has the forms %q", path, forms)
+		b.t.Errorf("got the disabled acts %q, want %q", got, acts)
 	}
 }
 

@@ -40,6 +40,7 @@ func TestClaimsThatAreReadLateLoseAndDoubleNothing(t *testing.T) {
 					claim.Topic, claim.Partition = s.Topics.Status, int32(i/10%3)
 					s.Produce(t, claim)
 				}
+				time.Sleep(time.Minute) // fetches are late one after the other
 				states := s.Await(t, ended(n))
 				time.Sleep(10 * time.Second) // until all is committed
 				stop()

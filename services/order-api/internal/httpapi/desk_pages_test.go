@@ -81,7 +81,7 @@ func TestDeskShowsCausesAndDeadLetters(t *testing.T) {
 		}
 		b.opened("/desk?step=invoice", "No dead letter matches", "Remove the filter")
 		b.opened("/desk?step=shipping&class=permanent", "53 dead letters", `<option value="shipping" selected>`)
-		first := b.opened("/desk/groups/"+l.CauseID, "53 open.", "Replay all 53…", "Zoë Łukasiewicz", "49.80", "No field differs much")
+		first := b.opened("/desk/groups/"+l.CauseID, "53 open.", `<a href="/desk/dead-letters?cause=`+l.CauseID+`">filter them</a>`, "Replay all 53…", "Zoë Łukasiewicz", "49.80", "No field differs much")
 		next := regexp.MustCompile(`href="(/desk/groups/[^"]*cursor=[^"]*)">Next 50`).FindStringSubmatch(first)
 		if next == nil || strings.Count(first, `name="id"`) != 50 {
 			t.Fatalf("got %d rows and next %v, want a page of 50", strings.Count(first, `name="id"`), next)

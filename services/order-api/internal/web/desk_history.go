@@ -66,7 +66,11 @@ func placedEvents(s *order.State) (all []event) {
 		all = append(all, event{Kind: "ok", Bold: "Shipping settled:", Text: strings.TrimPrefix(h.Carrier+", "+money(h.Price), ", "), At: s.Order.PlacedAt})
 	}
 	if i := s.Progress.Invoice; s.Progress.Issued() {
-		all = append(all, event{Kind: "ok", Bold: "Invoice issued:", Text: i.Number, At: i.IssuedAt})
+		at := i.IssuedAt // in whole seconds
+		if at.Before(s.Order.PlacedAt) {
+			at = s.Order.PlacedAt
+		}
+		all = append(all, event{Kind: "ok", Bold: "Invoice issued:", Text: i.Number, At: at})
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/order"
 )
 
@@ -53,5 +54,16 @@ func TestOperatorsSeeWhichWorkerDidAStepAndHowLongItTook(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"orders 10/18", "zone eu · card 9d8e808f", "offset 4117 · 41 kB", "email · mail-busy"}, ops(s)); diff != "" {
 		t.Errorf("without workers (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheInvoiceIsIssuedAfterTheOrderIsPlaced: its time has whole seconds.
+func TestTheInvoiceIsIssuedAfterTheOrderIsPlaced(t *testing.T) {
+	t.Parallel()
+	placed := time.Date(2026, 3, 1, 12, 0, 0, int(500*time.Millisecond), time.UTC)
+	s := order.Order{ID: "ord_a", PlacedAt: placed}.Begin(order.Origin{})
+	s.Progress.Invoice = &order.Invoice{Number: "INV-1", IssuedAt: placed.Truncate(time.Second), Kept: &order.Kept{}}
+	if all := historyOf(client.DeadLetter{}, &s); len(all) != 2 || all[0].Bold != "Invoice issued:" {
+		t.Errorf("got %+v, want the invoice first, as the newest", all)
 	}
 }

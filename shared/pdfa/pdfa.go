@@ -9,8 +9,8 @@
 // artifact. Extract reads documents of Seal only; it does
 // not search or repair.
 //
-// The same input gives the same bytes. The file ID is derived from the XML, which contains the
-// invoice number.
+// The same input gives the same bytes. The file ID is derived from title, author, time and the
+// checksum of the XML.
 package pdfa
 
 import (
@@ -100,8 +100,13 @@ func (s *Sealer) Seal(document []byte, i Info, tags *Tags, invoice []byte, fonts
 	w.structure(tags)
 	w.first = len(w.offsets) + 1
 	w.objects(i, len(invoice), packed)
-	w.trailer(sha256.Sum256(packed))
+	w.trailer(i.id(packed))
 	return w.out, nil
+}
+
+// id identifies the document (ISO 32000-1, 14.4). The XML ends with its checksum.
+func (i Info) id(packed []byte) [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%x", i.Title, i.Author, i.At.Unix(), packed[len(packed)-4:]))
 }
 
 // small is the size up to which data is stored uncompressed: compressing it would take as long as

@@ -20,16 +20,7 @@ import (
 // TestABrokerThatIsDownCounts asks a cluster of three brokers, and then one that misses a broker and keeps its replicas.
 func TestABrokerThatIsDownCounts(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, "orders"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
+	cluster, cl := brokers(t, kfake.NumBrokers(3), kfake.SeedTopics(3, "orders"))
 	want := func(wantUp, wantAll int) {
 		t.Helper()
 		if up, all, err := kafka.Brokers(t.Context(), cl, "orders"); up != wantUp || all != wantAll || err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
@@ -27,6 +28,22 @@ func onBoth(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka)) {
 	t.Parallel()
 	t.Run("memory", func(t *testing.T) { t.Parallel(); test(t, kafkatest.Start(t)) })
 	t.Run("real", func(t *testing.T) { t.Parallel(); test(t, kafkatest.Real(t)) })
+}
+
+// brokers starts a cluster, and a client of it, until the test ends.
+func brokers(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, *kgo.Client) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cluster, cl
 }
 
 func ExampleCheck() {
@@ -197,16 +214,7 @@ func TestThreeBrokersKeepThreeCopies(t *testing.T) {
 		{"three brokers", 3, 0, 3, "2"},
 		{"three brokers, one copy asked for", 3, 1, 1, "1"},
 	} {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(row.brokers))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cl.Close)
+		_, cl := brokers(t, kfake.NumBrokers(row.brokers))
 		set := topic.Names("orders")
 		if _, err := kafka.Create(t.Context(), cl, set, 1, row.replication); err != nil {
 			t.Fatal(err)
@@ -245,21 +253,12 @@ func TestABrokerWithoutTopicIDsIsRefused(t *testing.T) {
 			"Kafka 2.8 or later is needed, on all brokers and as inter.broker.protocol.version"},
 		"2.8": {kversion.V2_8_0(), ""},
 	} {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.MaxVersions(row.max))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cl.Close)
+		_, cl := brokers(t, kfake.NumBrokers(1), kfake.MaxVersions(row.max))
 		set := topic.Names("orders")
 		if _, err := kafka.Create(t.Context(), cl, set, 3, 0); err != nil {
 			t.Fatal(err)
 		}
-		_, err = kafka.Check(t.Context(), cl, set)
+		_, err := kafka.Check(t.Context(), cl, set)
 		if row.want == "" && err != nil || row.want != "" && (!errors.Is(err, kafka.ErrTopics) || !strings.HasSuffix(err.Error(), ":\n"+row.want)) {
 			t.Errorf("Kafka %s: got %v, want %q", version, err, row.want)
 		}
@@ -318,16 +317,7 @@ func TestUnsafeSettingsAreRefused(t *testing.T) {
 
 func TestReplicasInSyncThatBreakAPromiseAreRefused(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(5))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
+	_, cl := brokers(t, kfake.NumBrokers(5))
 	for _, row := range []struct {
 		replication int
 		insync      string
@@ -366,16 +356,7 @@ func TestReplicasInSyncThatBreakAPromiseAreRefused(t *testing.T) {
 // An order needs all topics of its partition number, so a broker that is lost must not take one topic of each.
 func TestAPartitionNumberHasOneLeaderInAllTopics(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	cl, err := kafka.Config{Brokers: cluster.ListenAddrs()}.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
+	cluster, cl := brokers(t, kfake.NumBrokers(3))
 	led := make(chan string, 99) // which broker leads which partition
 	cluster.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()

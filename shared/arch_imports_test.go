@@ -24,7 +24,7 @@ type arrow struct {
 // arrows is the import table: each package of the workspace has one row. Before you add an import,
 // add a row or a name to a row, with the reason.
 func arrows() []arrow {
-	return []arrow{
+	return append(measuring(), []arrow{
 		{domain, "failure", "", "class and reason of an error: every package may mark errors"},
 		{domain, "order", "", "the domain"},
 		{mechanism, "topic", "", "one table of names and settings"},
@@ -99,11 +99,17 @@ func arrows() []arrow {
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
+		{program, "all-in-one", "api broker client config ctl inbox kafka serve telemetry topic worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
+	}...)
+}
+
+// measuring are the rows of programs that measure the others, or try to break them.
+func measuring() []arrow {
+	return []arrow{
 		{program, "bareloop", "config email invoice order rates shipping vat wire", "a floor of bench: the steps without a worker"},
 		{program, "bareapi", "client config kafka serve telemetry topic", "a floor of bench: a handler that appends what it gets"},
 		{program, "bench", "client config kafka order topic wire", "measures programs and their floors, on orders that it appends"},
 		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
-		{program, "all-in-one", "api broker client config ctl inbox kafka serve telemetry topic worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
 	}
 }
 

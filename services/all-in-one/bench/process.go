@@ -87,12 +87,6 @@ func (p *process) stop() {
 	}
 }
 
-// kill ends the program at once.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.done
-}
-
 // ticks is the unit of CPU times in /proc on Linux.
 const ticks = time.Second / 100
 

@@ -47,6 +47,7 @@ import (
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
 )
 
 // Config is the configuration of Run.
@@ -59,6 +60,7 @@ type Config struct {
 	Kafka  kafka.Config
 	Topics topic.Set
 	Log    *slog.Logger
+	Traces *tracing.Tracer // or nil: there are no traces
 
 	Inbox     string                      // URL of the mail inbox that pages link to; or empty
 	Breaker   Breaker                     // breaks things for people who try the program; or nil
@@ -119,11 +121,11 @@ func Run(ctx context.Context, cfg Config) error {
 	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch, sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
-		return proxies.Handler(httpapi.New(httpapi.Config{
+		return cfg.Traces.Handler(proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
 			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
-		}, in, v, d, shop.products, shop.card))
+		}, in, v, d, shop.products, shop.card)))
 	})
 }
 

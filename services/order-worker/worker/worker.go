@@ -34,6 +34,7 @@ import (
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -44,6 +45,7 @@ type Config struct {
 	Kafka  kafka.Config
 	Topics topic.Set
 	Log    *slog.Logger
+	Traces *tracing.Tracer // or nil: there are no traces
 	// DialMail replaces net.Dialer for connections to the mail server; or nil.
 	DialMail func(ctx context.Context, network, address string) (net.Conn, error)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
@@ -91,7 +93,7 @@ func Run(ctx context.Context, cfg Config) error {
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	m := group.New(member, p.Handle)
+	m := group.New(member, traced(cfg, p.Handle))
 	meter.Watch(m.Gauges)
 	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, m.Block) })
 	g.Go(func() error {

@@ -12,6 +12,7 @@ import (
 	"example.com/orders/services/order-api/internal/foreign/expiry"
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/tracing"
 )
 
 // metrics are those of GET /metrics. Event streams, and requests that wait for an order, are in the
@@ -63,10 +64,16 @@ func (m *metrics) measure(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err) // here, because it sets the status of the response
 		}
-		m.requests.WithLabelValues(route(c), strconv.Itoa(c.Response().Status)).Observe(time.Since(began).Seconds())
+		name := route(c)
+		if name != unknownRoute {
+			tracing.Route(c.Request().Context(), c.Request().Method, c.Path())
+		}
+		m.requests.WithLabelValues(name, strconv.Itoa(c.Response().Status)).Observe(time.Since(began).Seconds())
 		return nil
 	}
 }
+
+const unknownRoute = "other"
 
 // route is the pattern of the request's route, such as "GET /v1/orders/:id". Unknown paths and
 // methods are "other", because each label value is a time series that Prometheus keeps.
@@ -76,7 +83,7 @@ func route(c echo.Context) string {
 			return r.Method + " " + r.Path
 		}
 	}
-	return "other"
+	return unknownRoute
 }
 
 // deadlines collects when dead letters of other programs expire.

@@ -54,6 +54,7 @@ type Config struct {
 	Settings
 	RateCard string // path of the rate card for quotes, the same as the workers'; or empty: the built-in one
 	Group    string // consumer group of the workers: its committed offsets tell which orders have been begun
+	Health   string // address of health checks, metrics and profiles; or empty: none
 
 	Access config.Access
 	Kafka  kafka.Config
@@ -225,6 +226,11 @@ func serveAndWatch(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, tasks []func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
+	h := handler(running.Done())
+	health, err := serve.Health(ctx, cfg.Health, cfg.Access, serve.Profiles(cfg.Access, operations(h)))
+	if err != nil {
+		return err
+	}
 	// In-flight requests need the view, so it stops after the server.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })
@@ -233,14 +239,23 @@ func serveAndWatch(
 	}
 	g.Go(func() error {
 		defer stop()
-		return serve.Run(running, ln, handler(running.Done()), grace)
+		return serve.Run(running, ln, h, grace)
 	})
+	g.Go(func() error { return health(running) })
 	address := ln.Addr().String()
 	cfg.Log.LogAttrs(ctx, slog.LevelInfo, "listening", slog.String(telemetry.Address, address))
 	if cfg.Listening != nil {
 		cfg.Listening(address)
 	}
 	return g.Wait()
+}
+
+// operations are the routes of the API that --health serves, too.
+func operations(api http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz/", api)
+	mux.Handle("GET /metrics", api)
+	return mux
 }
 
 // clients are the Kafka clients of intake and desk.

@@ -31,7 +31,6 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/order"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
@@ -50,12 +49,16 @@ type Config struct {
 	Assigned func(partitions []int32)
 }
 
+// mailServer is the name of the dependency of the step email, in logs, metrics and reports.
+const mailServer = "mail server"
+
 // Run is a member of the group until ctx ends; then it drains orders in flight, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
 	self, meter := identify(), metrics.New()
 	name := self.name()
-	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency, func(open bool) { meter.Breaker(order.StepEmail, open) })
+	cfg.Kafka.Meter = meter.Kafka
+	server := retry.NewBreaker(cfg.Log, mailServer, cfg.Concurrency)
 	steps, mail, err := steps(cfg, server)
 	if err != nil {
 		return err
@@ -90,16 +93,20 @@ func Run(ctx context.Context, cfg Config) error {
 			}
 		},
 	}
-	g, ctx := errgroup.WithContext(ctx)
 	m := group.New(member, p.Handle)
-	meter.Watch(m.Gauges)
+	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
+	health, err := serve.Health(ctx, cfg.Health, cfg.Access, probes(cfg.Access, &ready, m, meter.Handler()))
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, m.Block) })
 	g.Go(func() error {
 		// While it drains it is still there.
 		defer publish(ctx, cfg, func() wire.Worker { return look(cfg, self, &ready, m, server) })()
 		return m.Run(ctx)
 	})
-	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, m, meter.Handler()) })
+	g.Go(func() error { return health(ctx) })
 	return g.Wait()
 }
 

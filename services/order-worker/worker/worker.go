@@ -84,14 +84,8 @@ func Run(ctx context.Context, cfg Config) error {
 		Ledger: ledger.Config{
 			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Meter: meter, Log: cfg.Log,
 		},
-		Room: server.Room,
-		Assigned: func(partitions []int32) {
-			ready.Store(true)
-			meter.Owns(len(partitions))
-			if cfg.Assigned != nil {
-				cfg.Assigned(partitions)
-			}
-		},
+		Room:     server.Room,
+		Assigned: assigned(cfg, &ready, meter),
 	}
 	m := group.New(member, p.Handle)
 	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
@@ -108,6 +102,17 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	g.Go(func() error { return health(ctx) })
 	return g.Wait()
+}
+
+// assigned is told which partitions the worker owns.
+func assigned(cfg Config, ready *atomic.Bool, meter *metrics.Meter) func(partitions []int32) {
+	return func(partitions []int32) {
+		ready.Store(true)
+		meter.Owns(len(partitions))
+		if cfg.Assigned != nil {
+			cfg.Assigned(partitions)
+		}
+	}
 }
 
 // identity is which worker this is.

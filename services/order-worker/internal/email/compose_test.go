@@ -149,6 +149,21 @@ func TestEveryAttemptComposesTheSameMail(t *testing.T) {
 	})
 }
 
+// A line of one dot would end the mail.
+func TestLinesOfDotsArriveAsTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := folder(t, "mail.txt", "one\n.\n..\nQUIT\n.")
+		s := setup(t, func(c *email.Config) { c.Templates = dir })
+		if err := s.mail(t.Context(), sentTo("DE")); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := s.taken(t, "1").text, "one\n.\n..\nQUIT\n."; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // hostile are parts of hostile input.
 func hostile() *rapid.Generator[string] {
 	pieces := []string{

@@ -3,6 +3,7 @@ package email
 import (
 	"bytes"
 	"errors"
+	netmail "net/mail"
 	"net/textproto"
 	"time"
 
@@ -18,10 +19,10 @@ func transmit(c *smtp.Client, m *mail, timeout time.Duration) error {
 	if err := c.UpdateDeadline(timeout); err != nil {
 		return failed(gomail.ErrConnCheck, err)
 	}
-	if err := c.Mail("<" + m.from + ">"); err != nil {
+	if err := c.Mail(envelope(m.from)); err != nil {
 		return refused(c, gomail.ErrSMTPMailFrom, err)
 	}
-	if err := c.Rcpt("<" + m.to + ">"); err != nil {
+	if err := c.Rcpt(envelope(m.to)); err != nil {
 		return refused(c, gomail.ErrSMTPRcptTo, err)
 	}
 	end, err := c.Data()
@@ -40,6 +41,10 @@ func transmit(c *smtp.Client, m *mail, timeout time.Duration) error {
 	}
 	return nil
 }
+
+// envelope returns an address as commands have it: in angle brackets, with quotes if its local part needs
+// them (RFC 5321, 4.1.2).
+func envelope(address string) string { return (&netmail.Address{Address: address}).String() }
 
 // refused resets the server after an error answer, for the next mail. If that fails, the next mail
 // notices it.

@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
-FROM orders`
-	newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	orderRow = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value,
+o.status = 'dead' AND EXISTS (SELECT 1 FROM dead_letters d
+  WHERE d.id = o.partition || '-' || o."offset" AND d.key IN ('', o.id) AND d.state = 'discarded') `
+	selectOrders = orderRow + "FROM orders AS o"
+	newestFirst  = " ORDER BY placed_at DESC, id DESC LIMIT ?"
 	// The newest are sorted by the index of causes alone.
-	causeOrders = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value
+	causeOrders = orderRow + `
 FROM (SELECT rowid AS row FROM dead_letters WHERE cause = ? AND "foreign" = '' ORDER BY row DESC LIMIT ?) newest
 CROSS JOIN dead_letters l ON l.rowid = newest.row
 CROSS JOIN orders o ON o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)`
 	// The literal status is that of the index orders_accepted.
-	oldestAccepted = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
+	oldestAccepted = selectOrders + ` WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
 AND NOT EXISTS (
   SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o."offset" AND l.key IN ('', o.id))
 ORDER BY placed_at LIMIT 1`
@@ -46,16 +48,20 @@ func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedA
 }
 
 // Count implements view.Store.
-func (s *Store) Count(ctx context.Context, status order.Status) (n int, err error) {
+func (s *Store) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
+	var placed *int64
 	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan scan) error { return scan(&n) },
-			`SELECT (SELECT count(*) FROM orders WHERE status = ? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = ? AND refund_of <> '')`,
-			status, status)
+		return db.each(ctx, func(scan scan) error { return scan(&n, &placed) }, `SELECT sum(n), min(oldest) FROM (
+  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = ? AND refund_of = ''
+  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = ? AND refund_of <> '')`, status, status)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("counting orders: %w", err)
+		return 0, oldest, fmt.Errorf("counting orders: %w", err)
 	}
-	return n, nil
+	if placed != nil {
+		oldest = time.UnixMilli(*placed).UTC()
+	}
+	return n, oldest, nil
 }
 
 // Orders implements view.Store.
@@ -127,7 +133,7 @@ func (db *database) orders(ctx context.Context, query string, args []any) (rows 
 		var r view.Row
 		var placed int64
 		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf,
-			&r.Value)
+			&r.Value, &r.Discarded)
 		r.PlacedAt = time.UnixMilli(placed).UTC()
 		rows = append(rows, r)
 		return err

@@ -9,6 +9,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
+// SQLite plans a query again for each value that it compares with a column which the condition of a partial index compares
+// with a literal: it might be that literal. A plus sign before the question mark keeps it from that.
 const (
 	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
 FROM orders`
@@ -32,7 +34,7 @@ func (s *Store) Order(ctx context.Context, id order.ID) (*view.Row, error) {
 
 // Refunds implements view.Store.
 func (s *Store) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
-	return s.orders(ctx, selectOrders+" WHERE refund_of = ? AND refund_of <> ''", of)
+	return s.orders(ctx, selectOrders+" WHERE refund_of = +? AND refund_of <> ''", of)
 }
 
 // CauseOrders implements view.Store.
@@ -49,7 +51,7 @@ func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedA
 func (s *Store) Count(ctx context.Context, status order.Status) (n int, err error) {
 	err = s.use(func(db *database) error {
 		return db.each(ctx, func(scan scan) error { return scan(&n) },
-			`SELECT (SELECT count(*) FROM orders WHERE status = ? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = ? AND refund_of <> '')`,
+			`SELECT (SELECT count(*) FROM orders WHERE status = +? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = +? AND refund_of <> '')`,
 			status, status)
 	})
 	if err != nil {
@@ -91,7 +93,7 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 	if f.Owner != (order.Actor{}) {
 		w.add(plus+"owner = ? AND owner <> ''", f.Owner.String())
 		if f.Status != "" { // the orders of one owner are few, those of a status are not
-			w.add("+status = ?", f.Status)
+			w.add("+status = +?", f.Status)
 			f.Status = ""
 		}
 	}
@@ -101,7 +103,7 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 		w.add(plus + "refund_of = ''")
 	}
 	if f.Status != "" {
-		w.add(plus+"status = ?", f.Status)
+		w.add(plus+"status = +?", f.Status)
 	}
 	if !f.From.IsZero() {
 		w.add(plus+"placed_at >= ?", f.From.UnixMilli())

@@ -32,7 +32,6 @@ import (
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
@@ -117,7 +116,7 @@ func identify() identity {
 	if err != nil {
 		host = "unknown"
 	}
-	return identity{"wrk_" + strings.ToLower(rand.Text()), host, serve.Version(), time.Now()}
+	return identity{"wrk_" + strings.ToLower(rand.Text()), host, config.Version(), time.Now()}
 }
 
 // publish tells others what the worker is doing, until the returned function is called.

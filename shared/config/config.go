@@ -36,7 +36,8 @@ func Parse(into any, name, description string, args []string, env func(string) s
 		kong.Name(name), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.PostBuild(v.takeOver), kong.Resolvers(v),
-		kong.Embed(&versionFlag{}), kong.Vars{"version": describe(name)},
+		kong.Embed(&versionFlag{}),
+		kong.Vars{"version": describe(name)},
 	}, opts...)...)
 	if err != nil {
 		return fmt.Errorf("describing the settings: %w", err)

@@ -185,7 +185,7 @@ func TestKubernetesSelectsPodsThatExist(t *testing.T) {
 					selector = o.part("spec.podSelector.matchLabels")
 				}
 				if !matches(selector) {
-					t.Errorf("%s selects %v, which no pod of ours has", o, selector)
+					t.Errorf("%s selects %v, which no pod of ours has", o, map[string]any(selector))
 				}
 			}
 		}

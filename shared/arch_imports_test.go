@@ -23,9 +23,9 @@ type arrow struct {
 
 // arrows is the import table: each package of the workspace has one row. Before you add an import,
 // add a row or a name to a row, with the reason.
-func arrows() []arrow { return slices.Concat(ofShared(), ofWorker(), ofAPI(), measuring()) }
+func arrows() []arrow { return slices.Concat(shared(), ofWorker(), ofAPI(), measuring()) }
 
-func ofShared() []arrow {
+func shared() []arrow {
 	return []arrow{
 		{domain, "failure", "", "class and reason of an error: every package may mark errors"},
 		{domain, "order", "", "the domain"},
@@ -35,10 +35,11 @@ func ofShared() []arrow {
 		{mechanism, "telemetry", "tracing", "how programs log: lines have the IDs of their trace"},
 		{mechanism, "config", "", "how programs read their settings"},
 		{mechanism, "serve", "config telemetry", "applies the access settings to each request"},
-		{mechanism, "otlp", "serve telemetry tracing", "sends traces to a collector, with the version of the program, and logs that it is away"},
+		{mechanism, "otlp", "config telemetry tracing", "sends traces to a collector, with the version of the program, and logs that it is away"},
 		{mechanism, "wire", "order topic", "encodes the domain as records of topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
 		{mechanism, "kafka", "config telemetry topic tracing", "reads certificates and passwords from files; creates, checks and watches the topics, and logs changes; appending is a span"},
+		{mechanism, "meter", "", "counts what Kafka clients do: for the metrics of both services"},
 		{mechanism, "dlq", "failure order wire", "a dead letter is the record of an order with the failure in its headers"},
 		{mechanism, "pdfa", "", "the worker makes PDF/A, the API reads it: no orders"},
 		{mechanism, "broker", "config serve telemetry", "applies the access settings, and logs the messages of the broker"},
@@ -47,15 +48,15 @@ func ofShared() []arrow {
 		{mechanism, "golden", "", "compares with files in tests, and writes them again"},
 		{mechanism, "securetest", "kafka topic", "a broker with TLS, sign-in and ACLs, for tests: it creates the topics as its administrator"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
+		{mechanism, "address", "order", "checks and writes the address of an order: the API places with it, the pages ask for it, the worker prints it"},
+		{mechanism, "place", "address config order", "finds what a file lists an address under, by country and postal code"},
+		{mechanism, "rates", "address config failure order place", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
+		{mechanism, "vat", "config order place", "reads the VAT table, and finds the territory of an address: the worker invoices with it, the API shows prices with it"},
 	}
 }
 
 func ofWorker() []arrow {
 	return []arrow{
-		{mechanism, "address", "order", "checks and writes the address of an order: the API places with it, the pages ask for it, the worker prints it"},
-		{mechanism, "place", "address config order", "finds what a file lists an address under, by country and postal code"},
-		{mechanism, "rates", "address config failure order place", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
-		{mechanism, "vat", "config order place", "reads the VAT table, and finds the territory of an address: the worker invoices with it, the API shows prices with it"},
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice as XML: amounts and VAT are from the domain"},
 		{mechanism, "locale", "order", "formats amounts and dates: the same in invoice and mail"},
@@ -65,14 +66,14 @@ func ofWorker() []arrow {
 		{mechanism, "email", "address config failure locale order", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},
-		{mechanism, "metrics", "failure order", "counts by outcome, step and class"},
+		{mechanism, "metrics", "failure meter order", "counts by outcome, step and class"},
 		{mechanism, "ledger", "dlq failure kafka lease metrics order status telemetry topic wire", "writes all that the worker writes"},
 		{mechanism, "pipeline", "dlq failure kafka lease ledger metrics order retry telemetry topic tracing wire", "takes orders through steps, which it knows as an interface"},
 		{mechanism, "partition", "metrics telemetry", "logs and counts each change of a partition's state"},
 		{mechanism, "scheduler", "partition", "begins orders of running partitions only; it has no Kafka client"},
 		{mechanism, "group", "kafka lease ledger metrics partition retry scheduler status telemetry topic wire", "owns partitions, and their ledgers"},
 		{mechanism, "presence", "kafka telemetry wire", "writes what the worker tells of itself"},
-		{program, "worker", "config email group invoice kafka ledger metrics order partition pipeline presence rates retry serve shipping topic tracing vat wire", "wires the worker"},
+		{program, "worker", "config email group invoice kafka ledger metrics partition pipeline presence rates retry serve shipping topic tracing vat wire", "wires the worker"},
 		{program, "order-worker", "config kafka otlp telemetry topic worker", "settings for the worker"},
 	}
 }
@@ -105,9 +106,9 @@ func ofAPI() []arrow {
 		{mechanism, "stats", "failure kafka order status system telemetry topic view wire", "sums up what workers, topics and the view tell"},
 		{mechanism, "system", "", "the JSON of GET /v1/stats: for the client and the API"},
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve session stats system telemetry tracing trail view wire", "the door: its JSON is what the client reads"},
-		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
-		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic tracing trail vies view web wire", "wires the API"},
+		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask meter oidc order pdfa rates sender serve session stats system telemetry tracing trail view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "web", "address catalogue client config failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
+		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka meter oidc order rates sender serve session sqlite stats telemetry topic tracing trail vies view web wire", "wires the API"},
 		{program, "order-api", "api config kafka otlp telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
@@ -147,8 +148,8 @@ func modules() []allowed {
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
 		{"github.com/evanphx/json-patch/v5", "edit", "JSON Patch (RFC 6902); the library that Kubernetes uses, maintained by Evan Phoenix"},
-		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask pipeline presence scheduler securetest sender sqlite stats status storetest trail view wire worker", franz},
-		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
+		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask meter pipeline presence scheduler securetest sender sqlite stats status storetest trail view wire worker", franz},
+		{"github.com/prometheus/client_golang", "httpapi meter metrics", "counters and histograms as Prometheus scrapes them"},
 		{"go.opentelemetry.io/otel", "otlp tracing", "traces: the API in tracing, the SDK and its exporter in otlp; maintained by the OpenTelemetry project of the CNCF"},
 		{"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", "tracing", "spans of HTTP requests by its semantic conventions, of the same project"},
 		{"go.opentelemetry.io/proto/otlp", "tracetest", "what a collector receives, for tests"},

@@ -1,6 +1,6 @@
 package telemetry
 
-// The keys of log attributes. Each has one meaning in all programs.
+// The keys of log attributes. Each has one meaning in all programs, and a row in docs/operations.md.
 const (
 	Act        = "act"         // ID of an act of the audit trail, or its kind
 	Order      = "order"       // ID of an order
@@ -34,5 +34,7 @@ const (
 	Characters = "characters"  // code points, as in Unicode: U+1F680
 	Trace      = "trace_id"    // ID of the trace that the line belongs to
 	Span       = "span_id"     // ID of the span in that trace
+	Asked      = "asked"       // duration that a setting asks for
+	Used       = "used"        // duration that is used instead
 	Error      = "error"       // error text
 )

@@ -26,7 +26,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
-	"example.com/orders/shared/serve"
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/tracing"
 )
 
@@ -56,7 +56,7 @@ func Open(ctx context.Context, service string, env Env, log *slog.Logger) (t *tr
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the exporter of traces: %w", err)
 	}
-	from, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName(service), semconv.ServiceVersion(serve.Version())),
+	from, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName(service), semconv.ServiceVersion(config.Version())),
 		resource.WithHost(), resource.WithProcessPID(), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)

@@ -24,7 +24,7 @@ type arrow struct {
 // arrows is the import table: each package of the workspace has one row. Before you add an import,
 // add a row or a name to a row, with the reason.
 func arrows() []arrow {
-	return []arrow{
+	return append(measuring(), []arrow{
 		{domain, "failure", "", "class and reason of an error: every package may mark errors"},
 		{domain, "order", "", "the domain"},
 		{mechanism, "topic", "", "one table of names and settings"},
@@ -34,6 +34,7 @@ func arrows() []arrow {
 		{mechanism, "wire", "order topic", "encodes the domain as records of topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
 		{mechanism, "kafka", "config telemetry topic", "reads certificates and passwords from files; creates, checks and watches the topics, and logs changes"},
+		{mechanism, "meter", "", "counts what Kafka clients do: for the metrics of both services"},
 		{mechanism, "dlq", "failure order wire", "a dead letter is the record of an order with the failure in its headers"},
 		{mechanism, "pdfa", "", "the worker makes PDF/A, the API reads it: no orders"},
 		{mechanism, "broker", "config serve telemetry", "applies the access settings, and logs the messages of the broker"},
@@ -42,7 +43,6 @@ func arrows() []arrow {
 		{mechanism, "golden", "", "compares with files in tests, and writes them again"},
 		{mechanism, "securetest", "kafka topic", "a broker with TLS, sign-in and ACLs, for tests: it creates the topics as its administrator"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
-
 		{mechanism, "address", "order", "checks and writes the address of an order: the API places with it, the pages ask for it, the worker prints it"},
 		{mechanism, "place", "address config order", "finds what a file lists an address under, by country and postal code"},
 		{mechanism, "rates", "address config failure order place", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
@@ -56,14 +56,14 @@ func arrows() []arrow {
 		{mechanism, "email", "address config failure locale order", "a step"},
 		{mechanism, "retry", "failure telemetry topic", "how soon, and where until then, depends on the class"},
 		{mechanism, "lease", "", "hears what the group's client hears"},
-		{mechanism, "metrics", "failure order", "counts by outcome, step and class"},
+		{mechanism, "metrics", "failure meter order", "counts by outcome, step and class"},
 		{mechanism, "ledger", "dlq failure kafka lease metrics order status telemetry topic wire", "writes all that the worker writes"},
 		{mechanism, "pipeline", "dlq failure kafka lease ledger metrics order retry telemetry topic wire", "takes orders through steps, which it knows as an interface"},
 		{mechanism, "partition", "metrics telemetry", "logs and counts each change of a partition's state"},
 		{mechanism, "scheduler", "partition", "begins orders of running partitions only; it has no Kafka client"},
 		{mechanism, "group", "kafka lease ledger metrics partition retry scheduler status telemetry topic wire", "owns partitions, and their ledgers"},
 		{mechanism, "presence", "kafka telemetry wire", "writes what the worker tells of itself"},
-		{program, "worker", "config email group invoice kafka ledger metrics order partition pipeline presence rates retry serve shipping topic vat wire", "wires the worker"},
+		{program, "worker", "config email group invoice kafka ledger metrics partition pipeline presence rates retry serve shipping topic vat wire", "wires the worker"},
 		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
 
 		{mechanism, "identity", "order", "who sends a request, and what they may do; records name the actor"},
@@ -92,15 +92,24 @@ func arrows() []arrow {
 		{mechanism, "stats", "failure kafka order status system telemetry topic view wire", "sums up what workers, topics and the view tell"},
 		{mechanism, "system", "", "the JSON of GET /v1/stats: for the client and the API"},
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
-		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
-		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka oidc order rates sender serve session sqlite stats telemetry topic trail vies view web wire", "wires the API"},
+		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask meter oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "web", "address catalogue client config failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
+		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka meter oidc order rates sender serve session sqlite stats telemetry topic trail vies view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
-		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 		{program, "all-in-one", "api broker client config ctl inbox kafka serve telemetry topic worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
+	}...)
+}
+
+// measuring are the rows of programs that measure the others, or try to break them.
+func measuring() []arrow {
+	return []arrow{
+		{program, "bareloop", "config email invoice order rates shipping vat wire", "a floor of bench: the steps without a worker"},
+		{program, "bareapi", "client config kafka serve telemetry topic", "a floor of bench: a handler that appends what it gets"},
+		{program, "bench", "client config kafka order topic wire", "measures programs and their floors, on orders that it appends"},
+		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 	}
 }
 
@@ -115,7 +124,7 @@ func modules() []allowed {
 	const franz = "the Kafka client; not in the domain and the steps"
 	return []allowed{
 		{"github.com/google/go-cmp", "golden", "shows in tests where two values differ"},
-		{"github.com/labstack/echo/v4", "httpapi web", "HTTP routes; two packages, because v5 changes its types"},
+		{"github.com/labstack/echo/v4", "bareapi httpapi web", "HTTP routes; few packages, because v5 changes its types"},
 		{"github.com/jung-kurt/gofpdf", "document", "writes PDF; archived, so only one package uses it"},
 		{"github.com/go-text/typesetting", "document", "shapes texts: HarfBuzz in Go, of the authors of Gio and Fyne"},
 		{"rsc.io/qr", "invoice", "QR codes (ISO/IEC 18004), by Russ Cox: 100 times as fast as libraries that compare all masks"},
@@ -125,8 +134,8 @@ func modules() []allowed {
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
 		{"github.com/evanphx/json-patch/v5", "edit", "JSON Patch (RFC 6902); the library that Kubernetes uses, maintained by Evan Phoenix"},
-		{"github.com/twmb/franz-go", "all-in-one api audit broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask pipeline presence scheduler securetest sender sqlite stats status storetest trail view wire", franz},
-		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
+		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask meter pipeline presence scheduler securetest sender sqlite stats status storetest trail view wire", franz},
+		{"github.com/prometheus/client_golang", "httpapi meter metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"github.com/coreos/go-oidc/v3", "oidc", "OpenID Connect discovery and ID tokens; maintained by Eric Chiang for Kubernetes and Dex"},
@@ -135,7 +144,7 @@ func modules() []allowed {
 		{"github.com/zitadel/oidc/v3", "oidctest", "a certified OpenID provider, for tests"},
 		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
-		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit bareloop chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
 		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation"},
@@ -215,7 +224,7 @@ func domainAlone(h *house) (complaints []string) {
 	return complaints
 }
 
-// stepsWithoutKafka: a step is tested, and could be used, without a broker. Only worker knows both. The reason of a step in the import table begins with "a step".
+// stepsWithoutKafka: a step is tested, and could be used, without a broker. Only worker knows both, and a floor of bench. The reason of a step in the import table begins with "a step".
 func stepsWithoutKafka(h *house) (complaints []string) {
 	var steps []string
 	for _, a := range arrows() {
@@ -225,7 +234,7 @@ func stepsWithoutKafka(h *house) (complaints []string) {
 	}
 	for _, u := range h.units {
 		for _, name := range u.ours() {
-			if slices.Contains(steps, name) && u.short != "worker" {
+			if slices.Contains(steps, name) && u.short != "worker" && u.short != "bareloop" {
 				complaints = append(complaints, u.short+" imports the step "+name)
 			}
 		}

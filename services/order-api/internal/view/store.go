@@ -47,8 +47,9 @@ type Store interface {
 	// orders below an offset, orders placed at a time or before, and orders with a dead letter.
 	Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*Row, error)
 
-	// Count returns how many orders and refunds have a status.
-	Count(ctx context.Context, status order.Status) (int, error)
+	// Count returns how many orders and refunds have a status, and when the oldest of them was placed: zero
+	// if there is none.
+	Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error)
 
 	// DeadLettersByID returns those dead letters that are known, in any sequence.
 	DeadLettersByID(ctx context.Context, ids []string) ([]DeadLetter, error)
@@ -135,6 +136,7 @@ type Row struct {
 	Reference string      // number of the shop, or empty; a store does not return it
 	Owner     order.Actor // or zero; a store does not return it
 	Value     []byte      // of the record, as Kafka has it
+	Discarded bool        // it is dead, and its dead letter is discarded; only a store sets it
 }
 
 // Change is one change of a store's contents: Placed, Changed, Erased, Failed, Decided or Acted, or one of jobs.

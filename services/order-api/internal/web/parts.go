@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/look"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/serve"
 )
 
 // shape is a state's look: the class of its colour, and the inside of its glyph.
@@ -30,7 +30,7 @@ var shapes = map[string]shape{
 // kinds are the looks of the statuses of orders.
 var kinds = map[order.Status]string{
 	order.Accepted: "todo", order.Working: "run", order.Mailing: "run", order.Retrying: "retry", order.Waiting: "wait",
-	order.Confirmed: "ok", order.Dead: "dead", order.Cancelled: "closed", order.Discarded: "closed",
+	order.Confirmed: "ok", order.Dead: "dead", order.Cancelled: "closed",
 }
 
 // functions are those of the templates.
@@ -65,7 +65,7 @@ func functions(a *assets) template.FuncMap {
 		"retained": retained,
 		"numbers":  numbers,
 		"worker":   nameOf,
-		"version":  serve.Version,
+		"version":  config.Version,
 		"mark":     markOf,
 		"change":   changeKind,
 		"part":     part,

@@ -9,17 +9,21 @@ import (
 	"example.com/orders/shared/order"
 )
 
+// SQLite plans a query again for each value that it compares with a column which the condition of a partial index compares
+// with a literal: it might be that literal. A plus sign before the question mark keeps it from that.
 const (
-	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
-FROM orders`
-	newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	orderRow = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value,
+o.status = 'dead' AND EXISTS (SELECT 1 FROM dead_letters d
+  WHERE d.id = o.partition || '-' || o."offset" AND d.key IN ('', o.id) AND d.state = 'discarded') `
+	selectOrders = orderRow + "FROM orders AS o"
+	newestFirst  = " ORDER BY placed_at DESC, id DESC LIMIT ?"
 	// The newest are sorted by the index of causes alone.
-	causeOrders = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value
+	causeOrders = orderRow + `
 FROM (SELECT rowid AS row FROM dead_letters WHERE cause = ? AND "foreign" = '' ORDER BY row DESC LIMIT ?) newest
 CROSS JOIN dead_letters l ON l.rowid = newest.row
 CROSS JOIN orders o ON o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)`
 	// The literal status is that of the index orders_accepted.
-	oldestAccepted = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
+	oldestAccepted = selectOrders + ` WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
 AND NOT EXISTS (
   SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o."offset" AND l.key IN ('', o.id))
 ORDER BY placed_at LIMIT 1`
@@ -32,7 +36,7 @@ func (s *Store) Order(ctx context.Context, id order.ID) (*view.Row, error) {
 
 // Refunds implements view.Store.
 func (s *Store) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
-	return s.orders(ctx, selectOrders+" WHERE refund_of = ? AND refund_of <> ''", of)
+	return s.orders(ctx, selectOrders+" WHERE refund_of = +? AND refund_of <> ''", of)
 }
 
 // CauseOrders implements view.Store.
@@ -46,16 +50,20 @@ func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedA
 }
 
 // Count implements view.Store.
-func (s *Store) Count(ctx context.Context, status order.Status) (n int, err error) {
+func (s *Store) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
+	var placed *int64
 	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan scan) error { return scan(&n) },
-			`SELECT (SELECT count(*) FROM orders WHERE status = ? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = ? AND refund_of <> '')`,
-			status, status)
+		return db.each(ctx, func(scan scan) error { return scan(&n, &placed) }, `SELECT sum(n), min(oldest) FROM (
+  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = +? AND refund_of = ''
+  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = +? AND refund_of <> '')`, status, status)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("counting orders: %w", err)
+		return 0, oldest, fmt.Errorf("counting orders: %w", err)
 	}
-	return n, nil
+	if placed != nil {
+		oldest = time.UnixMilli(*placed).UTC()
+	}
+	return n, oldest, nil
 }
 
 // Orders implements view.Store.
@@ -91,7 +99,7 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 	if f.Owner != (order.Actor{}) {
 		w.add(plus+"owner = ? AND owner <> ''", f.Owner.String())
 		if f.Status != "" { // the orders of one owner are few, those of a status are not
-			w.add("+status = ?", f.Status)
+			w.add("+status = +?", f.Status)
 			f.Status = ""
 		}
 	}
@@ -101,7 +109,7 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 		w.add(plus + "refund_of = ''")
 	}
 	if f.Status != "" {
-		w.add(plus+"status = ?", f.Status)
+		w.add(plus+"status = +?", f.Status)
 	}
 	if !f.From.IsZero() {
 		w.add(plus+"placed_at >= ?", f.From.UnixMilli())
@@ -127,7 +135,7 @@ func (db *database) orders(ctx context.Context, query string, args []any) (rows 
 		var r view.Row
 		var placed int64
 		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf,
-			&r.Value)
+			&r.Value, &r.Discarded)
 		r.PlacedAt = time.UnixMilli(placed).UTC()
 		rows = append(rows, r)
 		return err

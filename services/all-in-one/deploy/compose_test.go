@@ -62,7 +62,7 @@ func TestComposeRunsTheWholeApplication(t *testing.T) {
 	}
 	want := map[string]int{
 		"secrets": 1, "kafka-1": 1, "kafka-2": 1, "kafka-3": 1, "topics": 1, "keys": 1, "order-api": 2, "order-worker": 3,
-		"mailpit": 1, "otel-collector": 1, "jaeger": 1,
+		"mailpit": 1, "prometheus": 1, "grafana": 1, "otel-collector": 1, "jaeger": 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("containers of each service (-want +got):\n%s", diff)

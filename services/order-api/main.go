@@ -21,6 +21,7 @@ type settings struct {
 	api.Settings
 	RateCard string `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices for quotes (YAML); the same as that of the workers. Default: a built-in example."`
 	Group    string `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers. Its committed offsets tell which orders have been begun."`
+	Health   string `env:"ORDERS_HEALTH" placeholder:"HOST:PORT" help:"Address that serves /healthz/live, /healthz/ready, /metrics and /debug/pprof/. Default: none."`
 	telemetry.Log
 }
 
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
 	return api.Run(ctx, api.Config{
-		Settings: s.Settings, RateCard: s.RateCard, Group: s.Group, Access: s.Access,
+		Settings: s.Settings, RateCard: s.RateCard, Group: s.Group, Health: s.Health, Access: s.Access,
 		Kafka: kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})
 }

@@ -48,16 +48,20 @@ func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedA
 }
 
 // Count implements view.Store.
-func (s *Store) Count(ctx context.Context, status order.Status) (n int, err error) {
+func (s *Store) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
+	var placed *int64
 	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan scan) error { return scan(&n) },
-			`SELECT (SELECT count(*) FROM orders WHERE status = ? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = ? AND refund_of <> '')`,
-			status, status)
+		return db.each(ctx, func(scan scan) error { return scan(&n, &placed) }, `SELECT sum(n), min(oldest) FROM (
+  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = ? AND refund_of = ''
+  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = ? AND refund_of <> '')`, status, status)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("counting orders: %w", err)
+		return 0, oldest, fmt.Errorf("counting orders: %w", err)
 	}
-	return n, nil
+	if placed != nil {
+		oldest = time.UnixMilli(*placed).UTC()
+	}
+	return n, oldest, nil
 }
 
 // Orders implements view.Store.

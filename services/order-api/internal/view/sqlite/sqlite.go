@@ -111,6 +111,8 @@ func (s *Store) Apply(ctx context.Context, b view.Batch) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after the commit
+		// The driver starts a goroutine for each statement that can be cancelled. The end of ctx rolls back the transaction.
+		ctx := context.WithoutCancel(ctx)
 		for _, c := range b.Changes {
 			if err := tx.apply(ctx, c); err != nil {
 				return err

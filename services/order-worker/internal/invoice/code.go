@@ -1,8 +1,8 @@
 package invoice
 
 import (
-	"fmt"
 	"strings"
+	"sync"
 
 	"rsc.io/qr/coding"
 
@@ -19,16 +19,13 @@ const (
 
 // codePlans returns where the bits are in codes, from the smallest code on. Making a plan takes longer
 // than using it.
-func codePlans() (plans []*coding.Plan, err error) {
+var codePlans = sync.OnceValue(func() (plans []*coding.Plan) {
 	for v := coding.Version(coding.MinVersion); v <= codePlan; v++ {
-		p, err := coding.NewPlan(v, coding.M, 0)
-		if err != nil {
-			return nil, fmt.Errorf("QR code of version %d: %w", v, err)
-		}
+		p, _ := coding.NewPlan(v, coding.M, 0) // its only error is an unknown version
 		plans = append(plans, p)
 	}
-	return plans, nil
-}
+	return plans
+})
 
 // code is the QR code with which a banking app makes the credit transfer (EPC069-12, version 002, error
 // correction M): its rows, true for a dark module. It is nil if nothing is to be transferred, or if it
@@ -42,7 +39,7 @@ func (s *Step) code(i order.Invoice, paid settlement) [][]bool {
 		return nil
 	}
 	content := coding.String(text)
-	for _, p := range s.codePlans {
+	for _, p := range codePlans() {
 		if content.Bits(p.Version) <= p.DataBytes*8 {
 			drawn, _ := p.Encode(content) // its only error is too little room
 			return modules(drawn)

@@ -72,8 +72,6 @@ import (
 	"strings"
 	"time"
 
-	"rsc.io/qr/coding"
-
 	"example.com/orders/services/order-worker/internal/document"
 	"example.com/orders/services/order-worker/internal/locale"
 	"example.com/orders/shared/address"
@@ -92,7 +90,6 @@ type Step struct {
 	places       *address.Countries
 	renderer     *document.Renderer
 	translations map[locale.Language]*translation
-	codePlans    []*coding.Plan
 }
 
 // New returns the step for a seller that LoadSeller has read with the same table. An error means that
@@ -114,11 +111,7 @@ func New(seller Seller, table *vat.Table, log *slog.Logger) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading translations: %w", err)
 	}
-	plans, err := codePlans()
-	if err != nil {
-		return nil, err
-	}
-	return &Step{seller: seller, zone: zone, vat: table, log: log, places: places, renderer: renderer, translations: t, codePlans: plans}, nil
+	return &Step{seller: seller, zone: zone, vat: table, log: log, places: places, renderer: renderer, translations: t}, nil
 }
 
 // now is the time in the zone of the seller, as documents have it.

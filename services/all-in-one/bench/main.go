@@ -1,9 +1,9 @@
 // Command bench measures the application together with its floors.
 //
 // A floor is a small program that does the bare work with the same libraries, and keeps none of the
-// promises: bareloop takes orders through the steps, bareapi appends the body of a request. The
-// result is a table of ratios. Ratios mean the same on every machine; the absolute figures are those
-// of this one, with a load of other programs that the table states.
+// promises: bareloop takes orders through the steps, bareapi appends the body of a request, bareview
+// writes rows into SQLite. The result is a table of ratios. Ratios mean the same on every machine;
+// the absolute figures are those of this one, with a load of other programs that the table states.
 //
 // All programs are processes on one Apache Kafka, which bench starts. System and floor take turns,
 // and the best turn of each counts: a busy machine makes a turn slower, never faster.

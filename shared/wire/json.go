@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -99,19 +98,13 @@ func familiar(data []byte, known reflect.Type) bool {
 	return true
 }
 
-// tags are the names of the fields of structs in JSON, by the type of the struct: []string by reflect.Type.
-var tags sync.Map
-
+// tagsOf returns the names of the fields of a struct in JSON.
 func tagsOf(known reflect.Type) []string {
-	if found, ok := tags.Load(known); ok {
-		return found.([]string)
-	}
-	var all []string
+	all := make([]string, 0, known.NumField())
 	for f := range known.Fields() {
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		all = append(all, tag)
 	}
-	tags.Store(known, all)
 	return all
 }
 

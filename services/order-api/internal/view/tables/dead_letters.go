@@ -151,8 +151,7 @@ func conditions(f view.DeadLetterFilter, w *where, plus string) {
 		w.add(plus+"last_failed >= ?", f.From.UnixMilli())
 	}
 	if f.Since != nil {
-		text, _ := json.Marshal(f.Since) // a map of numbers
-		w.add(since, string(text))
+		w.add(since, mark(f.Since))
 	}
 	if !f.To.IsZero() {
 		w.add(plus+"last_failed < ?", f.To.UnixMilli())
@@ -160,9 +159,20 @@ func conditions(f view.DeadLetterFilter, w *where, plus string) {
 }
 
 // since is the condition that a dead letter was appended after a mark: few were, and an index finds them.
-const since = `rowid IN (SELECT l.rowid FROM json_each(?) AS topics CROSS JOIN json_each(topics.value) p
-  CROSS JOIN dead_letters l INDEXED BY dead_letters_record
-  WHERE l."foreign" = topics.key AND l.dlq_partition = CAST(p.key AS BIGINT) AND l.dlq_offset >= CAST(p.value AS BIGINT))`
+const since = `rowid IN (SELECT l.rowid FROM json_each(?) AS pairs CROSS JOIN dead_letters l INDEXED BY dead_letters_record
+  WHERE l."foreign" = value ->> 0 AND l.dlq_partition = CAST(value ->> 1 AS BIGINT) AND l.dlq_offset >= CAST(value ->> 2 AS BIGINT))`
+
+// mark is the argument of since: topics, partitions and offsets.
+func mark(offsets map[string][]int64) string {
+	all := [][3]any{}
+	for topic, of := range offsets {
+		for partition, offset := range of {
+			all = append(all, [3]any{topic, partition, offset})
+		}
+	}
+	text, _ := json.Marshal(all) // of texts and numbers
+	return string(text)
+}
 
 // deadLetters returns the dead letters of a query for their rows, those that failed last first.
 func (s Tables) deadLetters(ctx context.Context, rows string, args []any) (all []view.DeadLetter, err error) {

@@ -24,7 +24,7 @@ type arrow struct {
 // arrows is the import table: each package of the workspace has one row. Before you add an import,
 // add a row or a name to a row, with the reason.
 func arrows() []arrow {
-	return []arrow{
+	return append(measuring(), []arrow{
 		{domain, "failure", "", "class and reason of an error: every package may mark errors"},
 		{domain, "order", "", "the domain"},
 		{mechanism, "topic", "", "one table of names and settings"},
@@ -99,8 +99,17 @@ func arrows() []arrow {
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
-		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 		{program, "all-in-one", "api broker client config ctl inbox kafka serve telemetry topic worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
+	}...)
+}
+
+// measuring are the rows of programs that measure the others, or try to break them.
+func measuring() []arrow {
+	return []arrow{
+		{program, "bareloop", "config email invoice order rates shipping vat wire", "a floor of bench: the steps without a worker"},
+		{program, "bareapi", "client config kafka serve telemetry topic", "a floor of bench: a handler that appends what it gets"},
+		{program, "bench", "client config kafka order topic wire", "measures programs and their floors, on orders that it appends"},
+		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 	}
 }
 
@@ -115,7 +124,7 @@ func modules() []allowed {
 	const franz = "the Kafka client; not in the domain and the steps"
 	return []allowed{
 		{"github.com/google/go-cmp", "golden", "shows in tests where two values differ"},
-		{"github.com/labstack/echo/v4", "httpapi web", "HTTP routes; two packages, because v5 changes its types"},
+		{"github.com/labstack/echo/v4", "bareapi httpapi web", "HTTP routes; few packages, because v5 changes its types"},
 		{"github.com/jung-kurt/gofpdf", "document", "writes PDF; archived, so only one package uses it"},
 		{"github.com/go-text/typesetting", "document", "shapes texts: HarfBuzz in Go, of the authors of Gio and Fyne"},
 		{"rsc.io/qr", "invoice", "QR codes (ISO/IEC 18004), by Russ Cox: 100 times as fast as libraries that compare all masks"},
@@ -125,7 +134,7 @@ func modules() []allowed {
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
 		{"github.com/evanphx/json-patch/v5", "edit", "JSON Patch (RFC 6902); the library that Kubernetes uses, maintained by Evan Phoenix"},
-		{"github.com/twmb/franz-go", "all-in-one api audit broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask pipeline postgres presence scheduler securetest sender sqlite stats status storetest tables trail view wire", franz},
+		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask pipeline postgres presence scheduler securetest sender sqlite stats status storetest tables trail view wire", franz},
 		{"github.com/prometheus/client_golang", "httpapi metrics", "counters and histograms as Prometheus scrapes them"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
@@ -136,7 +145,7 @@ func modules() []allowed {
 		{"github.com/jackc/pgx/v5", "postgres storetest", "the PostgreSQL driver with batches, LISTEN and a pool; maintained by Jack Christensen"},
 		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
-		{"golang.org/x/sync", "all-in-one api audit chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit bareloop chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
 		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation"},
@@ -216,7 +225,7 @@ func domainAlone(h *house) (complaints []string) {
 	return complaints
 }
 
-// stepsWithoutKafka: a step is tested, and could be used, without a broker. Only worker knows both. The reason of a step in the import table begins with "a step".
+// stepsWithoutKafka: a step is tested, and could be used, without a broker. Only worker knows both, and a floor of bench. The reason of a step in the import table begins with "a step".
 func stepsWithoutKafka(h *house) (complaints []string) {
 	var steps []string
 	for _, a := range arrows() {
@@ -226,7 +235,7 @@ func stepsWithoutKafka(h *house) (complaints []string) {
 	}
 	for _, u := range h.units {
 		for _, name := range u.ours() {
-			if slices.Contains(steps, name) && u.short != "worker" {
+			if slices.Contains(steps, name) && u.short != "worker" && u.short != "bareloop" {
 				complaints = append(complaints, u.short+" imports the step "+name)
 			}
 		}

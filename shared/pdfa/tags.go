@@ -1,7 +1,9 @@
 package pdfa
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -23,16 +25,17 @@ const Document = 0
 // reading order, and which marked-content sequence of a page belongs to which element. The zero value
 // is a document without elements.
 type Tags struct {
-	elements []element // after the document: element i is elements[i-1]
 	root     element
-	pages    [][]int // by page and ID of a marked-content sequence: its element
+	elements []element // after the document: element i is elements[i-1]
+	kids     []kid     // of all elements: kid i is kids[i-1]
+	pages    [][]int   // by page and ID of a marked-content sequence: its element
 }
 
 type element struct {
-	kind   string
-	parent int
-	kids   []kid
-	figure *figure // or nil
+	kind        string
+	parent      int
+	first, last int     // kids; 0 if it has none
+	figure      *figure // or nil
 }
 
 type figure struct {
@@ -40,18 +43,22 @@ type figure struct {
 	box [4]int
 }
 
-// kid is an element or, if that is 0, a marked-content sequence.
-type kid struct{ element, page, id int }
+// kid is an element or, if that is 0, a marked-content sequence. next is the next kid of its parent, or 0.
+type kid struct{ element, page, id, next int }
+
+// Reset removes all elements. The memory is used for those that are added next.
+func (t *Tags) Reset() {
+	for i := range t.pages {
+		t.pages[i] = t.pages[i][:0]
+	}
+	*t = Tags{elements: t.elements[:0], kids: t.kids[:0], pages: t.pages[:0]}
+}
 
 // Add adds an element as the last one of its parent.
 func (t *Tags) Add(parent int, kind string) int {
-	if t.elements == nil {
-		t.elements = make([]element, 0, 128) // more than most documents have
-	}
 	t.elements = append(t.elements, element{kind: kind, parent: parent})
 	added := len(t.elements)
-	of := t.of(parent)
-	of.kids = append(of.kids, kid{element: added})
+	t.append(t.of(parent), kid{element: added})
 	return added
 }
 
@@ -64,7 +71,7 @@ func (t *Tags) AddFigure(parent int, alt string, box [4]int) int {
 }
 
 // Begun reports whether an element has content or elements.
-func (t *Tags) Begun(number int) bool { return len(t.of(number).kids) > 0 }
+func (t *Tags) Begun(number int) bool { return t.of(number).first > 0 }
 
 func (t *Tags) of(number int) *element {
 	if number == Document {
@@ -73,16 +80,27 @@ func (t *Tags) of(number int) *element {
 	return &t.elements[number-1]
 }
 
+// append adds the last kid of an element.
+func (t *Tags) append(of *element, k kid) {
+	t.kids = append(t.kids, k)
+	if of.first == 0 {
+		of.first = len(t.kids)
+	} else {
+		t.kids[of.last-1].next = len(t.kids)
+	}
+	of.last = len(t.kids)
+}
+
 // Mark begins a marked-content sequence of an element in the content of a page, the first of which is
 // 0. It appends the operator; EMC ends the sequence.
 func (t *Tags) Mark(content []byte, number, page int) []byte {
-	for len(t.pages) <= page {
-		t.pages = append(t.pages, nil)
+	if len(t.pages) <= page {
+		t.pages = slices.Grow(t.pages, page+1-len(t.pages))[:page+1]
 	}
 	id := len(t.pages[page])
 	t.pages[page] = append(t.pages[page], number)
 	of := t.of(number)
-	of.kids = append(of.kids, kid{page: page, id: id})
+	t.append(of, kid{page: page, id: id})
 	content = append(append(append(content, '/'), of.kind...), "<</MCID "...)
 	return append(strconv.AppendInt(content, int64(id), 10), ">>BDC\n"...)
 }
@@ -92,10 +110,9 @@ func (t *Tags) Mark(content []byte, number, page int) []byte {
 func (w *writer) structure(t *Tags) {
 	first := len(w.offsets) + 1
 	parents := first + 1 + len(t.elements)
-	w.element(&t.root, first, "/S/Document/P ", parents+1)
+	w.element(t, Document, first, parents+1)
 	for i := range t.elements {
-		e := &t.elements[i]
-		w.element(e, first, "/S/"+e.kind+"/P ", first+e.parent)
+		w.element(t, i+1, first, first+t.elements[i].parent)
 	}
 	w.begin()
 	w.out = append(w.out, "<</Nums["...)
@@ -111,18 +128,19 @@ func (w *writer) structure(t *Tags) {
 }
 
 // element writes an element. first is the object of the document.
-func (w *writer) element(e *element, first int, head string, parent int) {
+func (w *writer) element(t *Tags, number, first, parent int) {
+	e := t.of(number)
 	w.begin()
-	w.out = append(w.out, "<<"...)
-	w.reference(head, parent)
+	w.out = append(append(w.out, "<</S/"...), cmp.Or(e.kind, "Document")...)
+	w.reference("/P ", parent)
 	page := -1
-	if len(e.kids) > 0 && e.kids[0].element == Document {
-		page = e.kids[0].page
+	if e.first > 0 && t.kids[e.first-1].element == Document {
+		page = t.kids[e.first-1].page
 		w.reference("/Pg ", pageObject(page))
 	}
 	w.out = append(w.out, "/K["...)
-	for _, k := range e.kids {
-		switch {
+	for i := e.first; i > 0; i = t.kids[i-1].next {
+		switch k := t.kids[i-1]; {
 		case k.element != Document:
 			w.reference("", first+k.element)
 		case k.page == page:

@@ -30,6 +30,7 @@ package document
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"example.com/orders/shared/pdfa"
@@ -72,6 +73,7 @@ type Renderer struct {
 	logo   string // as PDF operators
 	accent colour
 	sealer *pdfa.Sealer
+	idle   sync.Pool // of *buffers
 }
 
 // Content is the texts of a document, in the order of the page. Empty texts are left out. Names,
@@ -139,6 +141,7 @@ func (r *Renderer) Render(c *Content) (document []byte, missing []rune, err erro
 	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued, Language: c.Language}
 	slices.Sort(l.missing)
 	document, err = r.sealer.Seal(drawn, info, &l.tags, c.Attachment, fonts...)
+	r.idle.Put(l.buffers)
 	return document, slices.Compact(l.missing), err
 }
 

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -60,6 +61,20 @@ func pdf(t testing.TB, r *Renderer, c *Content) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// A document has nothing of those before, whose buffers it uses.
+func TestADocumentIsTheSameAfterOthers(t *testing.T) {
+	t.Parallel()
+	r, other := renderer(t), example(60)
+	other.Code, other.CodeAlt = [][]bool{{true}}, "QR code for the bank transfer"
+	for _, rows := range []int{1, 40} {
+		want := pdf(t, r, example(rows))
+		pdf(t, r, other)
+		if got := pdf(t, r, example(rows)); !bytes.Equal(got, want) {
+			t.Errorf("%d rows: the document differs after another one", rows)
+		}
+	}
 }
 
 func TestNamesAreReadBackInTheirOwnScript(t *testing.T) {

@@ -243,7 +243,7 @@ func TestWordsBreakOnlyIfWiderThanALine(t *testing.T) {
 func TestEveryCharacterIsReadBack(t *testing.T) {
 	t.Parallel()
 	fonts := renderer(t).fonts
-	sheet, want := newSheet(fonts, black), map[string]int{}
+	sheet, want := newSheet(fonts, black, &buffers{}), map[string]int{}
 	for w := range marked {
 		y := a4
 		for _, line := range lines(fonts.face(w)) {

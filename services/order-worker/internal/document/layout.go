@@ -40,7 +40,11 @@ type layout struct {
 }
 
 func newLayout(r *Renderer, c *Content) *layout {
-	return &layout{sheet: newSheet(r.fonts, r.accent), Content: c, logo: r.logo}
+	b, used := r.idle.Get().(*buffers)
+	if !used {
+		b = &buffers{}
+	}
+	return &layout{sheet: newSheet(r.fonts, r.accent, b), Content: c, logo: r.logo}
 }
 
 // draw draws all pages. The footer is wrapped first, because its height limits the pages, and drawn

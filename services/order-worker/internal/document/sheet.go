@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,17 +24,24 @@ type sheet struct {
 	accent  colour                                    // of the design
 	boxed   bool                                      // a box was printed
 	missing []rune                                    // for which boxes were printed
-	tags    pdfa.Tags
-	element int // of the texts that are drawn next, or artifact
+	element int                                       // of the texts that are drawn next, or artifact
 
-	content []byte // of the current page, not yet given to gofpdf
-	written int    // bytes of content given to gofpdf
+	*buffers
+	content []byte // of the current page
 	// The state of the current page.
 	marked    int // element of what is drawn, artifact, or unmarked
 	font      weight
+	size      float64
 	ink       colour
 	stroke    colour
 	thickness float64
+}
+
+// buffers grow to the size of a document. The next sheet uses those of one that is done.
+type buffers struct {
+	contents [][]byte // of the pages, but for the current one; gofpdf gets them when all are drawn
+	tags     pdfa.Tags
+	drawn    bytes.Buffer // by gofpdf
 }
 
 type style struct {
@@ -70,11 +78,9 @@ const (
 	a4  = 297.0
 )
 
-// pageContent is more than the content of most pages.
-const pageContent = 16 << 10
-
-// newSheet returns a sheet without pages. own is the colour of the design.
-func newSheet(f *fonts, own colour) *sheet {
+// newSheet returns a sheet without pages. own is the colour of the design. Nothing else may use the
+// buffers.
+func newSheet(f *fonts, own colour, b *buffers) *sheet {
 	pdf := gofpdf.New("P", "mm", "A4", "")
 	// layout breaks pages itself.
 	pdf.SetAutoPageBreak(false, 0)
@@ -82,7 +88,10 @@ func newSheet(f *fonts, own colour) *sheet {
 	pdf.SetCompression(false)
 	// Without sorting gofpdf writes fonts in the random order of a map.
 	pdf.SetCatalogSort(true)
-	s := &sheet{pdf: pdf, fonts: f, accent: own, element: artifact, marked: unmarked, content: make([]byte, 0, pageContent)}
+	b.contents = b.contents[:0]
+	b.tags.Reset()
+	b.drawn.Reset()
+	s := &sheet{pdf: pdf, fonts: f, accent: own, element: artifact, marked: unmarked, buffers: b}
 	s.put = s.write
 	return s
 }
@@ -95,27 +104,29 @@ func (s *sheet) subset(w weight) *subset {
 }
 
 func (s *sheet) addPage() {
-	s.flush()
+	s.leave()
 	s.pdf.AddPage()
+	page := s.pdf.PageNo()
+	s.contents = slices.Grow(s.contents, 1)[:page]
+	s.content = s.contents[page-1][:0]
 	s.resetState()
 }
 
 // turnTo continues a page.
 func (s *sheet) turnTo(page int) {
 	if page != s.pdf.PageNo() {
-		s.flush()
+		s.leave()
 		s.pdf.SetPage(page)
+		s.content = s.contents[page-1]
 		s.resetState()
 	}
 }
 
-// flush gives the content to gofpdf, at the end of a page.
-func (s *sheet) flush() {
+// leave keeps the content of the current page, if there is one.
+func (s *sheet) leave() {
 	s.unmark()
-	if len(s.content) > 0 {
-		s.pdf.RawWriteStr(string(s.content))
-		s.written += len(s.content)
-		s.content = s.content[:0]
+	if page := s.pdf.PageNo(); page > 0 {
+		s.contents[page-1] = s.content
 	}
 }
 
@@ -131,7 +142,7 @@ func (s *sheet) text(x, y float64, st style, text string) {
 		// Read aloud, the texts of an element are one text.
 		x, text = x-st.millimetres(s.fonts.width(" ", st.weight)), " "+text
 	}
-	if plainASCII(text) {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r >= firstMark }) { // most are in one face
 		s.put(x, y, st, text)
 		return
 	}
@@ -166,11 +177,7 @@ func (s *sheet) textTo(x, y float64, st style, text string) {
 
 // write writes the operators for a text in one face, from left to right.
 func (s *sheet) write(x, y float64, st style, text string) {
-	s.mark(s.element)
-	s.use(st.weight)
-	s.fill(st.ink)
-	s.content = append(s.content, "BT "...)
-	s.op("Tm", st.size, 0, 0, st.size, x/dot, (a4-y)/dot)
+	s.begin(x, y, st)
 	s.content = s.subset(st.weight).encode(append(s.content, '('), text)
 	s.content = append(s.content, ") Tj ET\n"...)
 }
@@ -178,18 +185,14 @@ func (s *sheet) write(x, y float64, st style, text string) {
 // place writes the operators for the glyphs of a face. Numbers between them move the next one to the
 // left, in thousandths (ISO 32000-1, 9.4.3).
 func (s *sheet) place(x, y float64, st style, glyphs []placed) {
-	s.mark(s.element)
-	s.use(st.weight)
-	s.fill(st.ink)
-	s.content = append(s.content, "BT "...)
-	s.op("Tm", st.size, 0, 0, st.size, x/dot, (a4-y)/dot)
+	s.begin(x, y, st)
 	c := s.subset(st.weight)
 	s.content = append(s.content, '[')
 	left, raised := 0, 0
 	for _, g := range glyphs {
 		if g.y != raised {
 			s.content = append(s.content, "]TJ "...)
-			s.op("Ts", float64(g.y)/1000)
+			s.op("Ts", float64(g.y)*st.size/1000)
 			s.content, raised = append(s.content, '['), g.y
 		}
 		if left -= g.x; left != 0 {
@@ -205,12 +208,17 @@ func (s *sheet) place(x, y float64, st style, glyphs []placed) {
 	s.content = append(s.content, "ET\n"...)
 }
 
-// use selects a font at a size of one point.
-func (s *sheet) use(w weight) {
-	if w != s.font {
-		s.content = append(append(append(s.content, '/'), w.resource()...), " 1 Tf\n"...)
-		s.font = w
+// begin begins a text object (ISO 32000-1, 9.4).
+func (s *sheet) begin(x, y float64, st style) {
+	s.mark(s.element)
+	if st.weight != s.font || st.size != s.size {
+		s.content = append(append(append(s.content, '/'), st.weight.resource()...), ' ')
+		s.op("Tf", st.size)
+		s.font, s.size = st.weight, st.size
 	}
+	s.fill(st.ink)
+	s.content = append(s.content, "BT "...)
+	s.op("Td", x/dot, (a4-y)/dot)
 }
 
 // resource is the name of a face in the content of pages.
@@ -270,12 +278,17 @@ func (s *sheet) op(name string, numbers ...float64) {
 // fits into a record. Marks on each letter of 200 lines make some hundred KB.
 const muchContent = 256 << 10
 
+// output returns what is drawn, which is valid until the buffers are used again, and its fonts.
 func (s *sheet) output() ([]byte, []pdfa.Font, error) {
-	s.flush()
-	s.pdf.SetCompression(s.written > muchContent)
-	var out bytes.Buffer
-	out.Grow(s.written + 2048)
-	if err := s.pdf.Output(&out); err != nil {
+	s.leave()
+	size := 0
+	for i, content := range s.contents {
+		s.pdf.SetPage(i + 1)
+		s.pdf.RawWriteStr(string(content))
+		size += len(content)
+	}
+	s.pdf.SetCompression(size > muchContent)
+	if err := s.pdf.Output(&s.drawn); err != nil {
 		return nil, nil, err
 	}
 	var fonts []pdfa.Font
@@ -284,7 +297,7 @@ func (s *sheet) output() ([]byte, []pdfa.Font, error) {
 			fonts = append(fonts, c.font(weight(w)))
 		}
 	}
-	return out.Bytes(), fonts, nil
+	return s.drawn.Bytes(), fonts, nil
 }
 
 // clean makes a text printable, and keeps which characters are missing.

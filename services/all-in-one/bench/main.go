@@ -1,0 +1,121 @@
+// Command bench measures the application together with its floors.
+//
+// A floor is a small program that does the bare work with the same libraries, and keeps none of the
+// promises: bareloop takes orders through the steps, bareapi appends the body of a request. The
+// result is a table of ratios. Ratios mean the same on every machine; the absolute figures are those
+// of this one, with a load of other programs that the table states.
+//
+// All programs are processes on one Apache Kafka, which bench starts. System and floor take turns,
+// and the best turn of each counts: a busy machine makes a turn slower, never faster.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafka"
+)
+
+func main() { config.Main("bench", run) }
+
+// settings are the flags.
+type settings struct {
+	Sections []string `arg:"" optional:"" help:"Sections to measure: pipeline, api. Default: all."`
+	Turns    int      `default:"3" help:"Turns of system and floor. The best counts."`
+	Mails    int      `default:"3000" help:"Orders of each turn of pipeline."`
+	Seconds  float64  `default:"5" help:"Duration in seconds of each turn of api."`
+	Port     int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
+	Bin      string   `default:"bin" type:"path" help:"Directory of the programs."`
+	Scripts  string   `default:"scripts" type:"path" help:"Directory of the script kafka."`
+	Command  string   `hidden:"" help:"Command that the table names."`
+}
+
+// section measures one thing.
+type section struct {
+	name    string
+	measure func(*bench, context.Context) ([]row, error)
+}
+
+func sections() []section {
+	return []section{
+		{"pipeline", (*bench).pipeline},
+		{"api", (*bench).api},
+	}
+}
+
+// Validate is called by config.Parse.
+func (s *settings) Validate() error {
+	if s.Turns < 1 || s.Mails < 100 || s.Seconds <= 0 {
+		return errors.New("--turns must be at least 1, --mails at least 100, and --seconds positive")
+	}
+	for _, name := range s.Sections {
+		if !slices.ContainsFunc(sections(), func(x section) bool { return x.name == name }) {
+			return fmt.Errorf("unknown section %q", name)
+		}
+	}
+	return nil
+}
+
+// bench is a run. It is for one goroutine.
+type bench struct {
+	settings
+	dir      string // of data and logs
+	kafka    kafka.Config
+	out      io.Writer // progress
+	prefixes int       // number of prefixes so far
+}
+
+func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
+	var s settings
+	const does = "Measures the application together with its floors, and prints their ratios."
+	if err := config.Parse(&s, "bench", does, args, env, stdout, stderr); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return err
+	}
+	b := &bench{settings: s, dir: dir, kafka: kafka.Config{Brokers: []string{address(s.Port)}}, out: stderr}
+	rows, err := b.all(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "bench: the logs are in %s\n", dir)
+		return errors.Join(err, os.RemoveAll(filepath.Join(dir, "kafka")))
+	}
+	printTable(stdout, rows)
+	fmt.Fprintf(stdout, "\n`%s` on %s\n", strings.TrimSpace(s.Command), machine())
+	return os.RemoveAll(dir)
+}
+
+// all runs the sections on an Apache Kafka.
+func (b *bench) all(ctx context.Context) (rows []row, err error) {
+	broker, err := b.start(ctx, "kafka", "ready on", filepath.Join(b.Scripts, "kafka"), "--data", filepath.Join(b.dir, "kafka"), "--port", fmt.Sprint(b.Port))
+	if err != nil {
+		return nil, err
+	}
+	defer broker.stop()
+	for _, s := range sections() {
+		if len(b.Sections) > 0 && !slices.Contains(b.Sections, s.name) {
+			continue
+		}
+		more, err := s.measure(b, ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
+}
+
+// program is the path of a program.
+func (b *bench) program(name string) string { return filepath.Join(b.Bin, name) }
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }

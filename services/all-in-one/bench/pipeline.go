@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/orders/shared/wire"
+)
+
+// pace is how fast programs send mails.
+type pace struct {
+	rate float64 // mails per second
+	cpu  float64 // of the programs, in ms per mail
+	peak float64 // largest resident set of one program, in MB
+}
+
+// better takes over each figure of another turn that is better.
+func (p *pace) better(other pace) {
+	if p.rate == 0 {
+		*p = other
+		return
+	}
+	p.rate, p.cpu, p.peak = max(p.rate, other.rate), min(p.cpu, other.cpu), max(p.peak, other.peak)
+}
+
+// pipeline compares a worker with the bare loop.
+func (b *bench) pipeline(ctx context.Context) ([]row, error) {
+	var worker, loop, slow, slower pace
+	for turn := range b.Turns {
+		b.logf("pipeline: turn %d of %d", turn+1, b.Turns)
+		for _, c := range []struct {
+			into  *pace
+			delay time.Duration
+			start func(*bench, context.Context, *sink) ([]*process, error)
+		}{
+			{&loop, 0, (*bench).startLoop},
+			{&worker, 0, workers(1, 64)},
+			{&slow, 25 * time.Millisecond, workers(1, 64)},
+			{&slower, 100 * time.Millisecond, workers(1, 128)},
+		} {
+			p, err := b.pace(ctx, c.delay, c.start)
+			if err != nil {
+				return nil, err
+			}
+			c.into.better(p)
+		}
+	}
+	return []row{
+		atLeast("pipeline: orders/s, worker and bare loop", "%.0f", worker.rate, loop.rate, 0.85),
+		atMost("pipeline: CPU of an order, worker and bare loop", "%.2f ms", worker.cpu, loop.cpu, 1.2),
+		atLeast("pipeline: orders/s, mail server that answers after 25 ms and at once", "%.0f", slow.rate, worker.rate, 0.9),
+		atLeast("pipeline: orders/s, after 100 ms with --concurrency 128 and at once", "%.0f", slower.rate, worker.rate, 0.7),
+		below("pipeline: memory of a worker", "%.0f MB", max(worker.peak, slow.peak, slower.peak), 150),
+	}, nil
+}
+
+// pace measures programs that mail the orders of a turn to a sink. The first tenth is for warming up.
+func (b *bench) pace(ctx context.Context, delay time.Duration, start func(*bench, context.Context, *sink) ([]*process, error)) (pace, error) {
+	s, err := newSink(ctx, delay)
+	if err != nil {
+		return pace{}, err
+	}
+	defer s.close()
+	m := &meter{started: make(chan struct{}), marks: make(chan mark, 2)}
+	s.mark(b.Mails/10, m.note)
+	s.mark(b.Mails, m.note)
+	if m.programs, err = start(b, ctx, s); err != nil {
+		return pace{}, err
+	}
+	close(m.started)
+	defer m.stop()
+	from, err := m.next(ctx)
+	if err != nil {
+		return pace{}, err
+	}
+	to, err := m.next(ctx)
+	if err != nil {
+		return pace{}, err
+	}
+	n := float64(b.Mails - b.Mails/10)
+	p := pace{rate: n / to.at.Sub(from.at).Seconds(), cpu: milliseconds(to.cpu-from.cpu) / n, peak: to.peak}
+	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu)
+	return p, nil
+}
+
+// meter reads the CPU time of programs when a number of mails have arrived.
+type meter struct {
+	started  chan struct{} // closed when programs is set
+	programs []*process
+	marks    chan mark
+}
+
+type mark struct {
+	at   time.Time
+	cpu  time.Duration // of all programs so far
+	peak float64       // largest resident set of one program, in MB
+}
+
+// note is called before the mail is answered, so a program is still running that ends with it.
+func (m *meter) note(at time.Time) {
+	<-m.started
+	now := mark{at: at}
+	for _, p := range m.programs {
+		now.cpu += p.cpu()
+		now.peak = max(now.peak, p.peak())
+	}
+	m.marks <- now
+}
+
+// next waits for the next mark.
+func (m *meter) next(ctx context.Context) (mark, error) {
+	first := m.programs[0]
+	select {
+	case now := <-m.marks:
+		return now, nil
+	case <-first.done:
+	case <-ctx.Done():
+		return mark{}, context.Cause(ctx)
+	}
+	select {
+	case now := <-m.marks: // that of its last mail
+		return now, nil
+	default:
+		return mark{}, fmt.Errorf("%s exited", first.name)
+	}
+}
+
+func (m *meter) stop() {
+	for _, p := range m.programs {
+		p.stop()
+	}
+}
+
+// workers starts n workers on the orders of a turn.
+func workers(n, concurrency int) func(*bench, context.Context, *sink) ([]*process, error) {
+	return func(b *bench, ctx context.Context, s *sink) (all []*process, err error) {
+		prefix, set, err := b.newPrefix(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.place(ctx, set, b.Mails); err != nil {
+			return nil, err
+		}
+		for range n {
+			p, err := b.launch(ctx, "order-worker", nil, nil, b.program("order-worker"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+				"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, p)
+		}
+		return all, nil
+	}
+}
+
+// startLoop starts the bare loop on the orders of a turn.
+func (b *bench) startLoop(ctx context.Context, s *sink) ([]*process, error) {
+	var lines bytes.Buffer
+	for i := range b.Mails {
+		r := wire.Order(sample(i))
+		fmt.Fprintf(&lines, "%s %s\n", r.Key, r.Value)
+	}
+	p, err := b.launch(ctx, "bareloop", &lines, nil, b.program("bareloop"), "--smtp", s.address())
+	return []*process{p}, err
+}

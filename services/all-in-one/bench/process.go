@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a running program.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has exited
+}
+
+// startTimeout bounds the time that a program needs to start, also on a busy machine.
+const startTimeout = 2 * time.Minute
+
+// start starts a program and waits until its output contains a text.
+func (b *bench) start(ctx context.Context, name, readyText string, args ...string) (*process, error) {
+	ready := &watcher{text: []byte(readyText), found: make(chan struct{})}
+	p, err := b.launch(ctx, name, nil, ready, args...)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-ready.found:
+		return p, nil
+	case <-time.After(startTimeout):
+		err = fmt.Errorf("starting %s: not ready after %s", name, startTimeout)
+	case <-p.done:
+		err = fmt.Errorf("starting %s: it exited", name)
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	p.stop()
+	return nil, err
+}
+
+// launch starts a program, whose output goes to a log and to another writer, which may be nil. It
+// does not wait until the program is ready.
+func (b *bench) launch(ctx context.Context, name string, stdin io.Reader, output io.Writer, args ...string) (*process, error) {
+	log, err := os.OpenFile(filepath.Join(b.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	// Where setpriv exists, the program is killed when this one exits in any way.
+	if setpriv, err := exec.LookPath("setpriv"); err == nil {
+		args = append([]string{setpriv, "--pdeathsig", "SIGKILL"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.WaitDelay = stdin, log, time.Second
+	if output != nil {
+		cmd.Stdout = io.MultiWriter(log, output)
+	}
+	cmd.Stderr = cmd.Stdout
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		log.Close()
+		return nil, err
+	}
+	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
+	go func() { // ends with the program
+		defer close(p.done)
+		defer log.Close()
+		_ = cmd.Wait() // the exit status does not matter
+	}()
+	return p, nil
+}
+
+// stop ends the program, and waits until it has exited.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have exited
+	select {
+	case <-p.done:
+	case <-time.After(startTimeout):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+// ticks is the unit of CPU times in /proc on Linux.
+const ticks = time.Second / 100
+
+// cpu is the CPU time that the program has used so far, or zero if it has exited. See proc(5).
+func (p *process) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// The name of the program, in parentheses, may contain spaces. The third field follows.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.Atoi(fields[14-3])
+	system, _ := strconv.Atoi(fields[15-3])
+	return time.Duration(user+system) * ticks
+}
+
+// peak is the largest resident set so far, in MB, or zero if it has exited.
+func (p *process) peak() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	kB, _ := strconv.Atoi(append(strings.Fields(rest), "0")[0])
+	return float64(kB) / 1000
+}
+
+// watcher closes found when the text was written to it.
+type watcher struct {
+	text  []byte
+	found chan struct{}
+	last  []byte // the end of the output so far: the text may be split over two writes
+	seen  bool
+}
+
+// Write is called by one goroutine: that of os/exec.
+func (w *watcher) Write(output []byte) (int, error) {
+	if !w.seen {
+		w.last = append(w.last, output...)
+		if w.seen = bytes.Contains(w.last, w.text); w.seen {
+			close(w.found)
+		}
+		w.last = w.last[max(0, len(w.last)-len(w.text)):]
+	}
+	return len(output), nil
+}

@@ -15,14 +15,12 @@ const (
 	Confirmed Status = "confirmed" // mailed
 	Dead      Status = "dead"      // dead-lettered; an operator can replay it
 	Cancelled Status = "cancelled"
-	Discarded Status = "discarded" // an operator has discarded the dead letter
 )
 
 // The writers of statuses.
 const (
-	API      = "api"      // places orders
-	Worker   = "worker"   // owns the partition of an order
-	Operator = "operator" // decides about dead letters
+	API    = "api"    // places orders
+	Worker = "worker" // owns the partition of an order
 )
 
 // stage is a row of the lifecycle.
@@ -56,11 +54,9 @@ var lifecycle = []stage{
 	{status: Confirmed, writer: Worker, final: true},
 	{status: Dead, writer: Worker, final: true, next: []Status{
 		Working, Mailing, Confirmed, Retrying, Waiting, Dead, // replayed
-		Discarded,
 		Cancelled, // no invoice is issued, and its dead letter is closed
 	}},
 	{status: Cancelled, writer: Worker, final: true},
-	{status: Discarded, writer: Operator, final: true, next: []Status{Dead}}, // restored
 }
 
 // Statuses returns every status, in the order of the lifecycle.

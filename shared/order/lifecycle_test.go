@@ -27,7 +27,7 @@ func TestFinalAndParkedStatuses(t *testing.T) {
 	}
 	want := map[order.Status]bool{
 		order.Accepted: false, order.Working: false, order.Mailing: false, order.Retrying: false, order.Waiting: false,
-		order.Confirmed: true, order.Dead: true, order.Cancelled: true, order.Discarded: true, newer: false,
+		order.Confirmed: true, order.Dead: true, order.Cancelled: true, newer: false,
 	}
 	if diff := cmp.Diff(want, final); diff != "" {
 		t.Errorf("final (-want +got):\n%s", diff)
@@ -47,10 +47,9 @@ func TestStatusesHaveAWriter(t *testing.T) {
 		got[s.Writer()] = append(got[s.Writer()], s)
 	}
 	want := map[string][]order.Status{
-		order.API:      {order.Accepted},
-		order.Worker:   {order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead, order.Cancelled},
-		order.Operator: {order.Discarded},
-		"":             {newer},
+		order.API:    {order.Accepted},
+		order.Worker: {order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead, order.Cancelled},
+		"":           {newer},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("statuses by writer (-want +got):\n%s", diff)
@@ -77,9 +76,7 @@ func TestRecordRefusesWhatTheLifecycleDoesNotAllow(t *testing.T) {
 	allow(order.Working, order.Accepted, order.Retrying, order.Waiting, order.Dead, newer)
 	allow(order.Working, order.Mailing) // a stopping worker withdraws its intent
 	allow(order.Cancelled, order.Accepted, order.Working, order.Retrying, order.Waiting, order.Dead, newer)
-	allow(order.Discarded, order.Dead, newer)
-	allow(order.Dead, order.Discarded) // restored
-	allow(order.Accepted, newer)       // nothing is known of its lifecycle
+	allow(order.Accepted, newer) // nothing is known of its lifecycle
 
 	got := map[pair]bool{}
 	for _, from := range all {

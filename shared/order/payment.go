@@ -135,7 +135,7 @@ func (w *Work) Settled(zone *time.Location) (paid []Payment, due Money) {
 // Balance compares what an order costs with what was received for it. All amounts are gross, in euros,
 // and not negative.
 type Balance struct {
-	Total    Money // of the invoice; 0 if the order is cancelled or discarded without one
+	Total    Money // of the invoice; 0 if the order is cancelled
 	Credited Money // by its refunds, dead ones too
 	Received Money
 	PaidBack Money
@@ -145,7 +145,7 @@ type Balance struct {
 // Balance returns the balance of an order with its refunds.
 func (s *State) Balance(refunds []Order) Balance {
 	b := s.balance(refunds)
-	if !s.Progress.Issued() && (s.Status == Cancelled || s.Status == Discarded) {
+	if !s.Progress.Issued() && s.Status == Cancelled {
 		b.Total, b.Known = EUR.Cents(0), true
 	}
 	return b

@@ -16,6 +16,7 @@ type State struct {
 	Rev        int64       // number of changes so far, 0 as placed
 	Timeline   []Change    // oldest first, at most 50
 	DeadLetter *DeadLetter // the newest; nil if the order was never dead
+	Discarded  bool        // it is dead, and an operator has decided not to replay it; only the read model knows
 	Replays    int         // number of replays so far
 	Edit       int         // version of the edit that Order is; 0 for the order as placed
 	// Unknown holds the fields of a newer version, so that they survive; or nil.

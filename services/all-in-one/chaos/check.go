@@ -242,7 +242,7 @@ func (f *findings) measure(e evidence) {
 	for number := range e.history.folds {
 		inPartitions = append(inPartitions, stalls(e.history.inPartition(number), func(change) bool { return true })...)
 	}
-	for _, k := range kinds() {
+	for _, k := range append(kinds(), upgradeKind()) {
 		row := kindFindings{Name: k.name, Skipped: e.skipped[k.name]}
 		for _, d := range e.injected {
 			if d.name != k.name {

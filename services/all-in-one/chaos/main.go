@@ -46,6 +46,7 @@ type settings struct {
 	Keep    bool          `help:"Keep data and logs. Default: keep only the logs, and only if a promise was broken."`
 	Port    int           `default:"21092" help:"First of 50 TCP ports to use on 127.0.0.1."`
 	Bin     string        `default:"bin" type:"path" help:"Directory of the programs order-api, order-worker and ordersctl."`
+	From    string        `type:"path" placeholder:"DIR" help:"Directory of order-api and order-worker of another version. Instead of other faults, they are replaced by those of --bin under load, one process at a time, and put back. Then the load ends."`
 	Scripts string        `default:"scripts" type:"path" help:"Directory of the script kafka."`
 	Prefix  string        `kong:"-"`
 	Group   string        `kong:"-"`
@@ -76,6 +77,9 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	plan := newPlan(s.Seed, s.length(), s.Lasting, from)
+	if s.From != "" {
+		plan = upgradePlan()
+	}
 	fmt.Fprintf(stdout, "chaos --minutes %g --seed %d --rate %g: %d faults\n", s.Minutes, s.Seed, s.Rate, len(plan))
 	printPlan(stdout, plan)
 	if s.Plan {
@@ -164,7 +168,14 @@ func (s *system) runFaults(ctx context.Context, plan []fault) (evidence, error) 
 		return nil
 	})
 	for _, f := range plan {
-		g.Go(func() error { return s.runFault(ctx, f) })
+		g.Go(func() error {
+			err := s.runFault(ctx, f)
+			if s.From != "" {
+				err = errors.Join(err, placing.Err()) // nil, unless orders were not placed until the end
+				stopPlacing()
+			}
+			return err
+		})
 	}
 	if err := g.Wait(); err != nil || ctx.Err() != nil {
 		return evidence{}, errors.Join(err, context.Cause(ctx))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,13 +96,13 @@ func (s *system) build(ctx context.Context, plan []fault) (err error) {
 	bootstrap := strings.Join(proxied, ",")
 	for i := range apiCount {
 		name := fmt.Sprint("api-", i+1)
-		p := s.process(name, "msg=listening", filepath.Join(s.Bin, "order-api"), "--brokers", bootstrap,
+		p := s.process(name, "msg=listening", filepath.Join(cmp.Or(s.From, s.Bin), "order-api"), "--brokers", bootstrap,
 			"--http", s.address(apiPort+i), "--data", filepath.Join(s.dir, name))
 		p.env = []string{"ORDERS_SECRET=one-secret-for-both-instances-of-the-api"}
 		s.apis = append(s.apis, p)
 	}
 	for i := range maxWorkers {
-		s.workers = append(s.workers, s.process(fmt.Sprint("worker-", i+1), `msg="partitions owned"`, filepath.Join(s.Bin, "order-worker"),
+		s.workers = append(s.workers, s.process(fmt.Sprint("worker-", i+1), `msg="partitions owned"`, filepath.Join(cmp.Or(s.From, s.Bin), "order-worker"),
 			"--brokers", bootstrap, "--smtp", s.address(mailPort), "--concurrency", fmt.Sprint(concurrency)))
 	}
 	if slices.ContainsFunc(plan, func(f fault) bool { return f.name == "disk-full" }) {

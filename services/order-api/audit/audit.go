@@ -1,6 +1,6 @@
 // Package audit accounts for every accepted order. It reads Kafka only, and depends on no service.
 //
-// Each order is in exactly one place: confirmed, cancelled, discarded, dead with its dead letter,
+// Each order is in exactly one place: confirmed, cancelled, dead with its dead letter,
 // erased, or in flight. The report counts them, and names orders in no place or in two. It also
 // names contradictions: dead letters without a dead order, numbers that were used twice, invoices
 // that are not those in the states of their orders, refunds of more than was invoiced.

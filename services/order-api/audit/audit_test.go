@@ -111,9 +111,8 @@ func TestOrdersInNoPlaceOrInTwoAreFaults(t *testing.T) {
 		{"undecodable without a void record", func(c *clerk) { c.deadLetter(c.poison("")) }, 0, []string{"no-death 1-0 "}},
 		{"a repeat without a void record", func(c *clerk) { c.place(c.confirm(c.place(nil))) }, 0, []string{"no-void 1-1 ord_1_1"}},
 		{"cancelled without a void record", func(c *clerk) { c.write(c.place(nil), order.Cancelled) }, 0, []string{"no-void 1-0 ord_1_1"}},
-		{"discarded without a void record", func(c *clerk) { c.write(c.place(nil), order.Discarded) }, 0, []string{"no-void 1-0 ord_1_1"}},
 		{"confirmed, and void as a repeat", func(c *clerk) { c.void(c.confirm(c.place(nil)), failure.Duplicate) }, 0, []string{"two-places 1-0 ord_1_1"}},
-		{"confirmed, and void as discarded", func(c *clerk) { c.void(c.confirm(c.place(nil)), "discarded") }, 0, []string{"two-places 1-0 ord_1_1"}},
+		{"confirmed, and void as cancelled", func(c *clerk) { c.void(c.confirm(c.place(nil)), failure.Cancelled) }, 0, []string{"two-places 1-0 ord_1_1"}},
 		{"a state of no order", func(c *clerk) {
 			p := c.place(nil)
 			p.Origin.Offset = 70
@@ -190,7 +189,7 @@ func areNamed(t *testing.T, faults []fault) {
 func addsUp(t fataler, r audit.Report) {
 	t.Helper()
 	for name, o := range map[string]audit.Tally{"orders": r.Orders, "older": r.Older} {
-		if sum := o.Confirmed + o.Cancelled + o.Discarded + o.Dead + o.InFlight + o.Lost; sum != o.Accepted {
+		if sum := o.Confirmed + o.Cancelled + o.Dead + o.InFlight + o.Lost; sum != o.Accepted {
 			t.Fatal(fmt.Sprintf("%s: got %d accepted and %d in all places: %+v", name, o.Accepted, sum, o))
 		}
 	}
@@ -248,19 +247,17 @@ func TestRecordsOfOperatorsAndOtherProgramsAreNoFault(t *testing.T) {
 			c.replay(p)
 			c.confirm(p)
 		}, audit.Report{Orders: audit.Tally{Accepted: 1, Confirmed: 1}}},
-		{"cancelled and discarded, and void", func(c *clerk) {
-			for _, s := range []order.Status{order.Cancelled, order.Discarded} {
-				p := c.place(nil)
-				c.write(p, s)
-				c.void(p, failure.Reason(s))
-			}
-		}, audit.Report{Orders: audit.Tally{Accepted: 2, Cancelled: 1, Discarded: 1}}},
-		{"discarded under a number that has its invoice", func(c *clerk) {
+		{"cancelled, and void", func(c *clerk) {
+			p := c.place(nil)
+			c.write(p, order.Cancelled)
+			c.void(p, failure.Cancelled)
+		}, audit.Report{Orders: audit.Tally{Accepted: 1, Cancelled: 1}}},
+		{"cancelled under a number that has its invoice", func(c *clerk) {
 			p := c.place(nil)
 			c.write(p, order.Working)
 			c.keep(p, "%PDF")()
-			c.write(p, order.Discarded)
-		}, audit.Report{Orders: audit.Tally{Accepted: 1, Discarded: 1}}},
+			c.write(p, order.Cancelled)
+		}, audit.Report{Orders: audit.Tally{Accepted: 1, Cancelled: 1}}},
 		{"a replay that no worker takes up", func(c *clerk) {
 			p := c.fail(c.place(nil))
 			c.commitAll()

@@ -171,8 +171,6 @@ func (j *judgement) find(offset int64, e *entry, tally *Tally, inFlight bool) (p
 		return &tally.Confirmed, 0
 	case e.status() == order.Cancelled:
 		return &tally.Cancelled, 0
-	case e.status() == order.Discarded:
-		return &tally.Discarded, 0
 	case e.status() == order.Dead && exists && deadLetter == offset:
 		return &tally.Dead, 0
 	case e.status() == order.Dead && e.deadLetterAt != 0 && e.deadLetterAt <= j.deadLettersFrom:
@@ -196,7 +194,7 @@ func (j *judgement) missing(e *entry, inFlight bool) kinds {
 	switch {
 	case e.status() == order.Confirmed && e.pointerAt == 0:
 		return noInvoice
-	case (e.status() == order.Cancelled || e.status() == order.Discarded) && e.void == notVoid && e.kept == 0 && !inFlight:
+	case e.status() == order.Cancelled && e.void == notVoid && e.kept == 0 && !inFlight:
 		return j.noVoid()
 	// A dead letter of a dead order belongs to a state that is written after it. A confirmed order
 	// can have one that was written by a worker after it had lost the partition.

@@ -119,15 +119,15 @@ func TestRefundsAreNoFault(t *testing.T) {
 			c.fail(c.refund(p, piece))
 			c.confirm(c.refund(p, piece))
 		}, audit.Report{Orders: audit.Tally{Accepted: 3, Confirmed: 2, Dead: 1, Refunds: 2}}},
-		{"cancelled, and discarded under a number that has its credit note", func(c *clerk) {
+		{"cancelled, and cancelled under a number that has its credit note", func(c *clerk) {
 			p := c.confirm(c.place(nil))
 			a, b := c.refund(p, piece), c.refund(p, piece)
 			c.write(a, order.Cancelled)
 			c.void(a, failure.Cancelled)
 			c.write(b, order.Working)
 			c.keep(b, "%PDF")()
-			c.write(b, order.Discarded)
-		}, audit.Report{Orders: audit.Tally{Accepted: 3, Confirmed: 1, Cancelled: 1, Discarded: 1, Refunds: 2}}},
+			c.write(b, order.Cancelled)
+		}, audit.Report{Orders: audit.Tally{Accepted: 3, Confirmed: 1, Cancelled: 2, Refunds: 2}}},
 		{"too much, without a credit note", func(c *clerk) {
 			p := c.confirm(c.place(nil))
 			c.confirm(c.refund(p))

@@ -66,13 +66,12 @@ type Uncertain struct {
 	IDs    []order.ID `json:"ids"` // of the first maxUncertain orders
 }
 
-// Tally counts orders by place. Accepted is the sum of Confirmed, Cancelled, Discarded, Dead,
-// Erased, InFlight and Lost.
+// Tally counts orders by place. Accepted is the sum of Confirmed, Cancelled, Dead, Erased,
+// InFlight and Lost.
 type Tally struct {
 	Accepted  int64 `json:"accepted"`
 	Confirmed int64 `json:"confirmed"`
 	Cancelled int64 `json:"cancelled"`
-	Discarded int64 `json:"discarded"`
 	Dead      int64 `json:"dead"`   // with a dead letter
 	Erased    int64 `json:"erased"` // by a tombstone in orders.status
 	InFlight  int64 `json:"in_flight"`
@@ -93,7 +92,6 @@ func (t *Tally) add(o Tally) {
 		{&t.Accepted, o.Accepted},
 		{&t.Confirmed, o.Confirmed},
 		{&t.Cancelled, o.Cancelled},
-		{&t.Discarded, o.Discarded},
 		{&t.Dead, o.Dead},
 		{&t.Erased, o.Erased},
 		{&t.InFlight, o.InFlight},
@@ -260,7 +258,6 @@ func (r *Report) Write(w io.Writer) error {
 		{"accepted", func(t Tally) int64 { return t.Accepted }},
 		{"  confirmed", func(t Tally) int64 { return t.Confirmed }},
 		{"  cancelled", func(t Tally) int64 { return t.Cancelled }},
-		{"  discarded", func(t Tally) int64 { return t.Discarded }},
 		{"  dead, with dead letter", func(t Tally) int64 { return t.Dead }},
 		{"  erased", func(t Tally) int64 { return t.Erased }},
 		{"  in flight", func(t Tally) int64 { return t.InFlight }},

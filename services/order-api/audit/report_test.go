@@ -23,7 +23,7 @@ func TestReportAsTextAndJSON(t *testing.T) {
 	}
 	all := fine
 	all.Committed, all.Untraced = false, 2
-	all.Older = audit.Tally{Accepted: 88_012, Confirmed: 88_000, Cancelled: 5, Discarded: 6, Lost: 1}
+	all.Older = audit.Tally{Accepted: 88_012, Confirmed: 88_000, Cancelled: 11, Lost: 1}
 	all.StaleStates, all.Repeated, all.Foreign, all.Unreadable, all.Dismissed, all.Unsettled = 1, 3, 4, 5, 6, 7
 	all.Uncertain = audit.Uncertain{Mails: 3, Orders: 2, IDs: []order.ID{"ord_x", "ord_z"}}
 	all.Faults = []audit.Fault{

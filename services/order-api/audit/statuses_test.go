@@ -18,7 +18,7 @@ func TestEveryStatusIsCounted(t *testing.T) {
 			k := kafkatest.Start(t)
 			produce(t, k, func(c *clerk) {
 				p := c.place(nil)
-				if status == order.Dead || status == order.Discarded {
+				if status == order.Dead {
 					c.fail(p)
 				}
 				if status != order.Accepted && status != order.Dead {

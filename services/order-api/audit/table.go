@@ -130,7 +130,7 @@ const (
 	notVoid void = iota
 	voidDuplicate
 	voidUndecodable
-	voidOther // cancelled or discarded, as in the state
+	voidOther // cancelled, as in the state
 )
 
 func newTable(origin order.Origin, orders string, seed maphash.Seed) *table {

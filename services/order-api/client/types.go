@@ -225,9 +225,10 @@ type Change struct {
 
 // DeadLetterRef names the dead letter of a dead order.
 type DeadLetterRef struct {
-	ID     string `json:"id"`
-	Step   string `json:"step,omitempty"`
-	Reason string `json:"reason"`
+	ID        string `json:"id"`
+	Step      string `json:"step,omitempty"`
+	Reason    string `json:"reason"`
+	Discarded bool   `json:"discarded,omitempty"` // an operator has decided not to replay it
 }
 
 // Act is an entry of the audit trail.

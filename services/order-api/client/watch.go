@@ -18,8 +18,8 @@ import (
 const pause = time.Second
 
 // Watch yields the changes of an order as they happen, starting after the given rev; -1 starts with
-// the first change. It ends after the last change of an order that is confirmed, cancelled or
-// discarded, when ctx is done, or after it has yielded an error. A dead order can be replayed, so
+// the first change. It ends after the last change of an order that is confirmed or
+// cancelled, when ctx is done, or after it has yielded an error. A dead order can be replayed, so
 // Watch goes on. A lost connection is no error: Watch reconnects and continues where it was.
 func (c *Client) Watch(ctx context.Context, id string, after int64) iter.Seq2[Change, error] {
 	return events(ctx, c, "/v1/orders/"+url.PathEscape(id)+"/events", after, func(change Change) int64 { return change.Rev })

@@ -19,7 +19,7 @@ type replayJobs struct {
 	Show   showJob   `cmd:"" help:"Show a replay job: what was asked for, all counts, and why dead letters failed again."`
 	Watch  watchJobs `cmd:"" help:"Watch a replay job until it has ended or halted. Ctrl-C stops watching, not the job."`
 	Pause  pauseJob  `cmd:"" help:"Send nothing more until the job is resumed."`
-	Resume resumeJob `cmd:"" help:"Go on with a paused or halted job: with those that it has not sent."`
+	Resume resumeJob `cmd:"" help:"Go on with a paused or halted job: with those that it has not sent. After a halt its ramp begins again at step 1."`
 	Cancel cancelJob `cmd:"" help:"Send nothing more. What was sent goes on; the rest stays open."`
 	Rate   jobRate   `cmd:"" help:"Change the rate of a job."`
 }

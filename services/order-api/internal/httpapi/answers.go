@@ -65,7 +65,7 @@ func toOrder(s order.State) client.Order {
 		answer.Payment = new(toPayment(*o.Payment))
 	}
 	if l := s.DeadLetter; l != nil && s.Status == order.Dead {
-		answer.DeadLetter = &client.DeadLetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason}
+		answer.DeadLetter = &client.DeadLetterRef{ID: l.ID, Step: string(l.Step), Reason: l.Reason, Discarded: s.Discarded}
 	}
 	return answer
 }

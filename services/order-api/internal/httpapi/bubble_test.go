@@ -92,7 +92,7 @@ func TestIdleStreamStaysOpen(t *testing.T) {
 		read := make(chan string)
 		go func() { read <- text(t, stream) }() // received below
 		time.Sleep(10 * time.Minute)            // longer than any time-out of an answer
-		s.advance(t, &state, order.Change{Status: order.Discarded})
+		s.advance(t, &state, order.Change{Status: order.Cancelled})
 		all := <-read
 		if beats := withPrefix(all, ":"); len(beats) < 39 || len(withPrefix(all, "id: 2")) != 1 {
 			t.Errorf("got %d comments and %v, want one every 15s and then event 2", len(beats), withPrefix(all, "id:"))

@@ -42,11 +42,8 @@ func TestAcceptedOrderCanBeCancelled(t *testing.T) {
 func TestBegunOrderCannotBeCancelled(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for _, status := range []order.Status{order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead, order.Discarded} {
+	for _, status := range []order.Status{order.Working, order.Mailing, order.Retrying, order.Waiting, order.Confirmed, order.Dead} {
 		state := s.place(t, wanted())
-		if status == order.Discarded {
-			s.advance(t, &state, order.Change{Status: order.Dead})
-		}
 		if status.Parked() || status == order.Dead {
 			state.Progress.Invoice = &order.Invoice{Number: "INV-1", Kept: &order.Kept{}}
 		}

@@ -204,7 +204,7 @@ func TestFailuresOfAReplayAreNamed(t *testing.T) {
 		s.failDead(t, state)
 		s.advance(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: "no-route", Replay: 1, Job: jobIn(path)})
 		time.Sleep(5 * time.Second)
-		body := b.opened(path, "stopped by its rule", "1 of 1 of a step failed again", "Failed again", "No shipping route to the address", "Resume", "1 failed again, 100\u00a0%", "stopped")
+		body := b.opened(path, "stopped by its rule", "1 of 1 of a step failed again", "begins the ramp again at step 1", "Failed again", "No shipping route to the address", "Resume", "1 failed again, 100\u00a0%", "stopped")
 		addsUp(t, body, 2)
 	})
 }

@@ -330,10 +330,17 @@ func TestOrderPageShowsEachStatus(t *testing.T) {
 	see("The confirmation mail is on its way.", "INV-1", "invoice.pdf", "VAT 19", "can no longer be cancelled", "Mail in progress")
 	s.advance(t, &state, order.Change{Status: order.Waiting, Step: order.StepEmail, Reason: "mail-away"})
 	see("The confirmation mail is delayed.", "The mail server is not responding.", "Mail waiting", "wait-s")
-	s.failDead(t, &state)
+	id := s.failDead(t, &state)
 	see("Your order has stopped.", "Mail stopped", "dead letter")
-	s.advance(t, &state, order.Change{Status: order.Discarded})
-	see("Your order was closed.", "Mail discarded")
+	_, err := s.client.Discard(t.Context(), id, "test order")
+	must(t, err)
+	see("Your order was closed.", "Mail stopped")
+	if o, err := s.client.Order(t.Context(), string(state.Order.ID)); err != nil || o.Status != "dead" || !o.DeadLetter.Discarded {
+		t.Errorf("discarded: got %s with %+v and %v, want it dead, and its dead letter discarded", o.Status, o.DeadLetter, err)
+	}
+	_, err = s.client.Restore(t.Context(), id, "")
+	must(t, err)
+	see("Your order has stopped.")
 	cancelled := s.place(t, wanted())
 	s.advance(t, &cancelled, order.Change{Status: order.Cancelled})
 	state = cancelled

@@ -266,7 +266,9 @@ func (v *View) ask(question func() error) error {
 func (v *View) decode(row Row) (order.State, error) {
 	r := &kgo.Record{Key: []byte(row.ID), Partition: row.Partition, Offset: row.Offset, Value: row.Value}
 	if row.Begun {
-		return wire.ReadState(r)
+		s, err := wire.ReadState(r)
+		s.Discarded = row.Discarded
+		return s, err
 	}
 	o, err := wire.ReadOrder(r)
 	if err != nil {

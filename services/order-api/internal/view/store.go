@@ -140,6 +140,7 @@ type Row struct {
 	Reference string      // number of the shop, or empty; a store does not return it
 	Owner     order.Actor // or zero; a store does not return it
 	Value     []byte      // of the record, as Kafka has it
+	Discarded bool        // it is dead, and its dead letter is discarded; only a store sets it
 }
 
 // Change is one change of a store's contents: Placed, Changed, Erased, Failed, Decided or Acted, or one of jobs.

@@ -30,7 +30,7 @@ var shapes = map[string]shape{
 // kinds are the looks of the statuses of orders.
 var kinds = map[order.Status]string{
 	order.Accepted: "todo", order.Working: "run", order.Mailing: "run", order.Retrying: "retry", order.Waiting: "wait",
-	order.Confirmed: "ok", order.Dead: "dead", order.Cancelled: "closed", order.Discarded: "closed",
+	order.Confirmed: "ok", order.Dead: "dead", order.Cancelled: "closed",
 }
 
 // functions are those of the templates.

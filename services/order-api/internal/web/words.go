@@ -31,11 +31,12 @@ func headlineOf(s order.State) headline {
 	case order.Confirmed:
 		return headline{"Your " + what + " is confirmed.", "We have sent the confirmation with the " + document + " by mail."}
 	case order.Dead:
+		if s.Discarded {
+			return headline{"Your " + what + " was closed.", "We could not complete it, and no confirmation follows. Reply to any of our mails if you have questions."}
+		}
 		return headline{"Your " + what + " has stopped. We look into it.", "You do not need to do anything. We continue when we have found the reason, and send you a mail then."}
 	case order.Cancelled:
 		return headline{"Your " + what + " is cancelled.", "No invoice was issued, and no confirmation follows."}
-	case order.Discarded:
-		return headline{"Your " + what + " was closed.", "We could not complete it, and no confirmation follows. Reply to any of our mails if you have questions."}
 	}
 	return headline{"Your " + what + " is " + string(s.Status) + ".", ""}
 }
@@ -130,7 +131,7 @@ func current(s order.Status, done string) (kind, words string) {
 		return "retry", what + " delayed"
 	case order.Waiting:
 		return "wait", what + " waiting"
-	case order.Cancelled, order.Discarded:
+	case order.Cancelled:
 		return "closed", what + " " + string(s)
 	}
 	return "run", what + " in progress"

@@ -46,7 +46,10 @@ func (s *Store) plan(t *testing.T, query string, args []any) (plan []string) {
 		var id, parent, unused int
 		var step string
 		err := scan(&id, &parent, &unused, &step)
-		plan = append(plan, step)
+		// Whether a dead order is discarded is looked up by the primary key of dead letters.
+		if !strings.HasPrefix(step, "CORRELATED SCALAR SUBQUERY") && step != "SEARCH d USING INDEX sqlite_autoindex_dead_letters_1 (id=?)" {
+			plan = append(plan, step)
+		}
 		return err
 	}, "EXPLAIN QUERY PLAN "+query, args...))
 	return plan
@@ -89,10 +92,10 @@ func TestEveryListOfOrdersIsAnsweredByAnIndex(t *testing.T) {
 					t.Errorf("%+v: got plan %q, want the index of references", f, got)
 				}
 				f.Reference = ""
-				if got := plan("customer", "777"); !strings.Contains(got[0], "SEARCH orders USING INTEGER PRIMARY KEY") {
+				if got := plan("customer", "777"); !strings.Contains(got[0], "SEARCH o USING INTEGER PRIMARY KEY") {
 					t.Errorf("%+v, rare word: got plan %q, want the few orders of that customer", f, got)
 				}
-				if got := plan("first1", "last2"); !strings.Contains(got[0], "SEARCH orders USING INTEGER PRIMARY KEY") {
+				if got := plan("first1", "last2"); !strings.Contains(got[0], "SEARCH o USING INTEGER PRIMARY KEY") {
 					t.Errorf("%+v, common words: got plan %q, want the few orders that have both", f, got)
 				}
 				if got := plan("example", "com"); len(got) != 1 || !strings.Contains(got[0], "INDEX") {

@@ -67,6 +67,22 @@ func decides(t *testing.T, s *store) {
 	equal(t, "discarded and gone, restored", s.state("1-2", decided("e", 2, wire.Restore)), view.Lost)
 }
 
+// discards: a dead order is discarded while its dead letter is.
+func discards(t *testing.T, s *store) {
+	is := func(what string, want bool, changes ...view.Change) {
+		t.Helper()
+		s.apply(changes...)
+		o, err := s.Order(t.Context(), placed(1).ID)
+		s.check(err)
+		equal(t, what, o.Discarded, want)
+	}
+	s.reset(placed(1), failed(1, 1), changed(1, order.Dead, 1))
+	is("dead", false)
+	is("discarded", true, decided("a", 1, wire.Discard))
+	is("restored", false, decided("b", 1, wire.Restore))
+	is("discarded, then cancelled", false, decided("c", 1, wire.Discard), changed(1, order.Cancelled, 2))
+}
+
 func edits(t *testing.T, s *store) {
 	s.reset(placed(1), edited("a", 1, 1), failed(1, 1))
 	equal(t, "before it is known", *s.deadLetter("1-1").Edit, edited("a", 1, 1).Decision)

@@ -40,6 +40,7 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"knows the state of a dead letter":            knowsStates,
 		"selects dead letters":                        selectsDeadLetters,
 		"applies decisions about a dead letter":       decides,
+		"knows which dead orders are discarded":       discards,
 		"applies the next version of an edit":         edits,
 		"forgets the edits of an erased order":        forgetsEdits,
 		"knows dead letters of other programs":        knowsForeign,

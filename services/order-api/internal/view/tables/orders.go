@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	selectOrders = `SELECT id, partition, "offset", placed_at, status, rev, begun, state_at, refund_of, value
-FROM orders`
-	newestFirst = " ORDER BY placed_at DESC, id DESC LIMIT ?"
+	orderRow = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value,
+o.status = 'dead' AND EXISTS (SELECT 1 FROM dead_letters d
+  WHERE d.id = o.partition || '-' || o."offset" AND d.key IN ('', o.id) AND d.state = 'discarded') `
+	selectOrders = orderRow + "FROM orders AS o"
+	newestFirst  = " ORDER BY placed_at DESC, id DESC LIMIT ?"
 	// CauseOrdersQuery is that of CauseOrders: the newest are sorted by the index of causes alone.
-	CauseOrdersQuery = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value
+	CauseOrdersQuery = orderRow + `
 FROM (SELECT rowid AS row FROM dead_letters WHERE cause = ? AND "foreign" = '' ORDER BY row DESC LIMIT ?) newest
 CROSS JOIN dead_letters l CROSS JOIN orders o
 WHERE l.rowid = newest.row AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)`
 	// The literal status is that of the index orders_accepted.
-	oldestAccepted = selectOrders + ` AS o WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
+	oldestAccepted = selectOrders + ` WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
 AND NOT EXISTS (
   SELECT 1 FROM dead_letters l WHERE l.id = o.partition || '-' || o."offset" AND l.key IN ('', o.id))
 ORDER BY placed_at LIMIT 1`
@@ -127,7 +129,7 @@ func (db reader) orders(ctx context.Context, query string, args []any) (rows []v
 		var r view.Row
 		var placed int64
 		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf,
-			&r.Value)
+			&r.Value, &r.Discarded)
 		r.PlacedAt = time.UnixMilli(placed).UTC()
 		rows = append(rows, r)
 		return err

@@ -28,6 +28,8 @@ type Config struct {
 	// Dial replaces net.Dialer.DialContext, for a network in memory; or nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger // nil: no logs of the client
+	// Meter is told what the clients do, as a hook of kgo; or nil.
+	Meter kgo.Hook
 }
 
 // DeliveryTimeout is how long the acknowledgement of a record may take before its produce fails. It
@@ -87,6 +89,9 @@ func (c Config) options() []kgo.Opt {
 		kgo.MaxDecompressBatchBytes(unpackable),
 	}
 	opts = append(opts, c.Security.options(c.Dial)...)
+	if c.Meter != nil {
+		opts = append(opts, kgo.WithHooks(c.Meter))
+	}
 	if c.Log != nil {
 		opts = append(opts, kgo.WithLogger(quiet{kslog.New(c.Log), new(repeats)}))
 	}

@@ -43,6 +43,7 @@ import (
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafka/meter"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
 	"example.com/orders/shared/serve"
@@ -56,6 +57,7 @@ type Config struct {
 	Database string // URL of the PostgreSQL database for the read model; or empty: a file in Data
 	RateCard string // path of the rate card for quotes, the same as the workers'; or empty: the built-in one
 	Group    string // consumer group of the workers: its committed offsets tell which orders have been begun
+	Health   string // address of health checks, metrics and profiles; or empty: none
 
 	Access config.Access
 	Kafka  kafka.Config
@@ -92,6 +94,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer ln.Close()
+	counts := cfg.measure()
 	k, err := connect(ctx, cfg)
 	if err != nil {
 		return err
@@ -118,15 +121,21 @@ func Run(ctx context.Context, cfg Config) error {
 	d, acts := desk.New(k.replays, cfg.Topics, v), trail.New(k.replays, cfg.Topics, k.layout, cfg.Log)
 	auth.record(acts, cfg.Log)
 	replays, expiring, sums := cfg.jobs(k, v, d, shop.complete), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
-	watch := func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, cfg.Log, in.Block) }
-	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, watch, sums.Run}
+	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, k.watch(cfg.Log, in), sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
-			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
+			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, Meter: counts, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
 		}, in, v, d, shop.products, shop.card))
 	})
+}
+
+// measure has all Kafka clients counted together.
+func (cfg *Config) measure() *meter.Kafka {
+	counts := meter.New()
+	cfg.Kafka.Meter = counts
+	return counts
 }
 
 // jobs are the replay jobs. People know this instance by its host and process.
@@ -227,6 +236,11 @@ func serveAndWatch(
 	ctx context.Context, cfg Config, ln net.Listener, v *view.View, tasks []func(context.Context) error, handler func(stopping <-chan struct{}) http.Handler,
 ) error {
 	g, running := errgroup.WithContext(ctx)
+	h := handler(running.Done())
+	health, err := serve.Health(ctx, cfg.Health, cfg.Access, serve.Profiles(cfg.Access, operations(h)))
+	if err != nil {
+		return err
+	}
 	// In-flight requests need the view, so it stops after the server.
 	tailing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return v.Run(tailing) })
@@ -235,14 +249,23 @@ func serveAndWatch(
 	}
 	g.Go(func() error {
 		defer stop()
-		return serve.Run(running, ln, handler(running.Done()), grace)
+		return serve.Run(running, ln, h, grace)
 	})
+	g.Go(func() error { return health(running) })
 	address := ln.Addr().String()
 	cfg.Log.LogAttrs(ctx, slog.LevelInfo, "listening", slog.String(telemetry.Address, address))
 	if cfg.Listening != nil {
 		cfg.Listening(address)
 	}
 	return g.Wait()
+}
+
+// operations are the routes of the API that --health serves, too.
+func operations(api http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz/", api)
+	mux.Handle("GET /metrics", api)
+	return mux
 }
 
 // clients are the Kafka clients of intake and desk.
@@ -274,6 +297,11 @@ func connect(ctx context.Context, cfg Config) (*clients, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// watch looks for changes of the topics, which block new orders.
+func (k *clients) watch(log *slog.Logger, in *intake.Intake) func(context.Context) error {
+	return func(ctx context.Context) error { return k.layout.Watch(ctx, k.replays, log, in.Block) }
 }
 
 func (k *clients) close() {

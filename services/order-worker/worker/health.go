@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
@@ -16,25 +15,13 @@ import (
 // stuck is how long an order may be in flight. Everything that it waits for has a much shorter timeout.
 const stuck = 5 * time.Minute
 
-// health serves the health checks and the metrics, if there is an address.
-func health(ctx context.Context, address string, access config.Access, ready *atomic.Bool, m *group.Member, metrics http.Handler) error {
-	if address == "" {
-		return nil
-	}
-	ln, err := serve.Listen(ctx, address, "--health", "ORDERS_HEALTH", access)
-	if err != nil {
-		return err
-	}
-	return serve.Run(ctx, ln, probes(access, ready, m, metrics), time.Second)
-}
-
-// probes are the routes, for the clients that the settings allow.
+// probes are the routes of --health, for the clients that the settings allow.
 func probes(access config.Access, ready *atomic.Bool, m *group.Member, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", live(m.Partitions))
 	mux.HandleFunc("GET /healthz/ready", able(ready, m.Partitions, m.BlockedBy))
 	mux.Handle("GET /metrics", metrics)
-	return serve.Guard(access, mux)
+	return serve.Profiles(access, mux)
 }
 
 // health of one partition, as JSON.

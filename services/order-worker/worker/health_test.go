@@ -95,7 +95,9 @@ func TestProbesAndMetricsAreForThisHostOnly(t *testing.T) {
 	h := probes(config.Access{AllowRemote: true, AllowedHosts: []string{"worker"}}, new(atomic.Bool), group.New(group.Config{}, nil), metrics)
 	for url, want := range map[string]int{
 		"http://localhost:8081/healthz/live": 200, "http://worker:8081/metrics": 200, "http://localhost/healthz/ready": 503,
+		"http://localhost/debug/pprof/": 200, "http://localhost/debug/pprof/heap": 200, "http://localhost/debug/pprof/cmdline": 404, // may have a secret
 		"http://evil.example/healthz/live": 421, "http://evil.example/healthz/ready": 421, "http://evil.example/metrics": 421,
+		"http://evil.example/debug/pprof/heap": 421,
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))

@@ -47,9 +47,10 @@ func counters(t *testing.T, address string) map[string]string {
 	defer answer.Body.Close()
 	all := map[string]string{}
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if rest, ours := strings.CutPrefix(name, "orders_worker_"); ours && !strings.Contains(rest, "_bucket") && !strings.HasSuffix(rest, "_sum") {
-			all[rest] = value
+		end := max(0, strings.LastIndex(lines.Text(), " ")) // values of labels have spaces, too
+		name, value := lines.Text()[:end], lines.Text()[end:]
+		if rest, ours := strings.CutPrefix(name, "orders_worker_"); ours && !strings.Contains(rest, "_bucket") && !strings.Contains(rest, "_sum") {
+			all[rest] = strings.TrimSpace(value)
 		}
 	}
 	return all
@@ -92,7 +93,7 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	if down := got[`failures_total{class="down",reason="mail-away",step="email"}`]; down < "5" {
 		t.Errorf("got %q failures for a server that is away, want 5 at least", down)
 	}
-	for _, name := range []string{"in_flight", "oldest_in_flight_seconds", `failures_total{class="down",reason="mail-away",step="email"}`} {
+	for _, name := range []string{"in_flight", "queued", "oldest_in_flight_seconds", `step_seconds_count{outcome="down",step="email"}`, `failures_total{class="down",reason="mail-away",step="email"}`} {
 		if _, ok := got[name]; !ok {
 			t.Errorf("got no %s", name)
 		}
@@ -101,7 +102,7 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	want := map[string]string{
 		`outcomes_total{outcome="confirmed"}`: "3", `outcomes_total{outcome="dead"}`: "3", `outcomes_total{outcome="duplicate"}`: "1",
 		`outcomes_total{outcome="cancelled"}`: "0",
-		`outcomes_total{outcome="retrying"}`:  "2", `outcomes_total{outcome="waiting"}`: "5", "order_seconds_count": "4",
+		`outcomes_total{outcome="retrying"}`:  "2", `outcomes_total{outcome="waiting"}`: "5", "placed_to_mailed_seconds_count": "3",
 		`failures_total{class="permanent",reason="no-route",step="shipping"}`: "2",
 		`failures_total{class="transient",reason="mail-busy",step="email"}`:   "3",
 		`failures_total{class="transient",reason="uncertain",step="email"}`:   "1",
@@ -109,7 +110,12 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 		"partitions": "3", "restore_seconds_count": "3",
 		`partition_transitions_total{state="assigned"}`: "3", `partition_transitions_total{state="restoring"}`: "3", `partition_transitions_total{state="running"}`: "3",
 		`partition_state{partition="0",reason="",state="running"}`: "1", `partition_state{partition="1",reason="",state="running"}`: "1",
-		`partition_state{partition="2",reason="",state="running"}`: "1", `breaker_open{step="email"}`: "1",
+		`partition_state{partition="2",reason="",state="running"}`: "1",
+		`breaker_state{dependency="mail server",state="closed"}`:   "0", `breaker_state{dependency="mail server",state="half-open"}`: "0",
+		`breaker_state{dependency="mail server",state="open"}`: "1", "slots": "16",
+		`step_seconds_count{outcome="done",step="shipping"}`: "10", `step_seconds_count{outcome="permanent",step="shipping"}`: "2",
+		`step_seconds_count{outcome="done",step="invoice"}`: "10",
+		`step_seconds_count{outcome="done",step="email"}`:   "3", `step_seconds_count{outcome="transient",step="email"}`: "4",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counters (-want +got):\n%s", diff)

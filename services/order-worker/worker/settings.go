@@ -33,7 +33,7 @@ type Settings struct {
 	Retries          int           `env:"ORDERS_RETRIES" default:"6" help:"Number of retries 10 seconds apart. After them, retry every 2 minutes until --retry-for. 0: no retries at all."`
 	RetryFor         time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Retry every 2 minutes until this long after the first failure, then dead-letter the order."`
 	Uncertain        string        `env:"ORDERS_UNCERTAIN" default:"resend" enum:"resend,hold" help:"What to do when the outcome of a mail is unknown: resend: send it again, at most twice. hold: make the order a dead letter."`
-	Health           string        `env:"ORDERS_HEALTH" placeholder:"HOST:PORT" help:"Address that serves /healthz/live, /healthz/ready and /metrics. Default: none."`
+	Health           string        `env:"ORDERS_HEALTH" placeholder:"HOST:PORT" help:"Address that serves /healthz/live, /healthz/ready, /metrics and /debug/pprof/. Default: none."`
 }
 
 // DefaultDrain is the default of Drain. It is longer than the timeout of a mail, so that a worker

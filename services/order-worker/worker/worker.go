@@ -31,7 +31,6 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/order"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
@@ -50,12 +49,16 @@ type Config struct {
 	Assigned func(partitions []int32)
 }
 
+// mailServer is the name of the dependency of the step email, in logs, metrics and reports.
+const mailServer = "mail server"
+
 // Run is a member of the group until ctx ends; then it drains orders in flight, commits, leaves, and returns nil. It
 // refuses to start with settings, topics or files that are wrong.
 func Run(ctx context.Context, cfg Config) error {
 	self, meter := identify(), metrics.New()
 	name := self.name()
-	server := retry.NewBreaker(cfg.Log, "mail server", cfg.Concurrency, func(open bool) { meter.Breaker(order.StepEmail, open) })
+	cfg.Kafka.Meter = meter.Kafka
+	server := retry.NewBreaker(cfg.Log, mailServer, cfg.Concurrency)
 	steps, mail, err := steps(cfg, server)
 	if err != nil {
 		return err
@@ -81,26 +84,35 @@ func Run(ctx context.Context, cfg Config) error {
 		Ledger: ledger.Config{
 			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Meter: meter, Log: cfg.Log,
 		},
-		Room: server.Room,
-		Assigned: func(partitions []int32) {
-			ready.Store(true)
-			meter.Owns(len(partitions))
-			if cfg.Assigned != nil {
-				cfg.Assigned(partitions)
-			}
-		},
+		Room:     server.Room,
+		Assigned: assigned(cfg, &ready, meter),
+	}
+	m := group.New(member, p.Handle)
+	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
+	health, err := serve.Health(ctx, cfg.Health, cfg.Access, probes(cfg.Access, &ready, m, meter.Handler()))
+	if err != nil {
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	m := group.New(member, p.Handle)
-	meter.Watch(m.Gauges)
 	g.Go(func() error { return layout.Watch(ctx, producer, cfg.Log, m.Block) })
 	g.Go(func() error {
 		// While it drains it is still there.
 		defer publish(ctx, cfg, func() wire.Worker { return look(cfg, self, &ready, m, server) })()
 		return m.Run(ctx)
 	})
-	g.Go(func() error { return health(ctx, cfg.Health, cfg.Access, &ready, m, meter.Handler()) })
+	g.Go(func() error { return health(ctx) })
 	return g.Wait()
+}
+
+// assigned is told which partitions the worker owns.
+func assigned(cfg Config, ready *atomic.Bool, meter *metrics.Meter) func(partitions []int32) {
+	return func(partitions []int32) {
+		ready.Store(true)
+		meter.Owns(len(partitions))
+		if cfg.Assigned != nil {
+			cfg.Assigned(partitions)
+		}
+	}
 }
 
 // identity is which worker this is.

@@ -23,8 +23,8 @@ func TestChangedPartitionCountIsReportedEverywhere(t *testing.T) {
 	if got := s.send(t, s.http, "GET", "/healthz/ready", ""); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text(t, got), "number of partitions") {
 		t.Errorf("ready: got %s, want 503 and the cause", got.Status)
 	}
-	if got := text(t, s.send(t, s.http, "GET", "/metrics", "")); !strings.Contains(got, "\norders_api_blocked 1\n") {
-		t.Errorf("metrics: got %s, want orders_api_blocked 1", got)
+	if got := text(t, s.send(t, s.http, "GET", "/metrics", "")); !strings.Contains(got, "\norders_api_refusing{reason=\"blocked\"} 1\n") {
+		t.Errorf("metrics: got %s, want orders_api_refusing with the reason blocked", got)
 	}
 	if got := s.send(t, s.http, "GET", "/v1/orders/"+string(placed.Order.ID), ""); got.StatusCode != http.StatusOK {
 		t.Errorf("an order placed before: got %s, want it shown", got.Status)

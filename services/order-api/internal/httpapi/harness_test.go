@@ -123,7 +123,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, layout, products.Price), Topics: s.Topics, Layout: layout},
 	})
 	s.stats = stats.New(stats.Config{
-		Kafka: s.Config(), Client: s.Client, Topics: s.Topics, Partitions: layout.Partitions, View: s.view, Promise: promise, Blocked: in.Blocked, Log: quiet,
+		Kafka: s.Config(), Client: s.Client, Topics: s.Topics, Partitions: layout.Partitions, Group: "order-workers", View: s.view, Promise: promise, Blocked: in.Blocked, Log: quiet,
 	})
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),

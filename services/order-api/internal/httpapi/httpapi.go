@@ -39,6 +39,7 @@ import (
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafka/meter"
 	"example.com/orders/shared/rates"
 )
 
@@ -67,7 +68,8 @@ type Config struct {
 	Decisions   *desk.Decisions
 	Jobs        *jobs.Jobs
 	Stats       *stats.Stats
-	DeadLetters string // dead-letter topic of this application
+	Meter       *meter.Kafka // of the Kafka clients; or nil: there is none
+	DeadLetters string       // dead-letter topic of this application
 	// Of the dead letters of other programs: when Kafka deletes them, or nil; and where they are replayed
 	// to.
 	Expiry  *expiry.Watch
@@ -92,8 +94,9 @@ type api struct {
 func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *catalogue.Catalogue, card *rates.Card) http.Handler {
 	a := &api{
 		Config: cfg, intake: in, view: v, desk: d, catalogue: products, card: card,
-		metrics: newMetrics(in, v, cfg.Expiry), limits: newLimits(cfg.Limits), lists: make(chan struct{}, maxLists),
+		limits: newLimits(cfg.Limits), lists: make(chan struct{}, maxLists),
 	}
+	a.metrics = newMetrics(a)
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect() // unused: serve.ClientAddr knows the trusted proxies
 	if a.Denied == nil {

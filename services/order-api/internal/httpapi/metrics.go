@@ -8,10 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"example.com/orders/services/order-api/internal/foreign/expiry"
-	"example.com/orders/services/order-api/internal/intake"
-	"example.com/orders/services/order-api/internal/view"
 )
 
 // metrics are those of GET /metrics. Event streams, and requests that wait for an order, are in the
@@ -21,39 +17,21 @@ type metrics struct {
 	serve    echo.HandlerFunc
 }
 
-func newMetrics(in *intake.Intake, v *view.View, w *expiry.Watch) *metrics {
+func newMetrics(a *api) *metrics {
 	m := &metrics{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "orders_api_request_seconds", Help: "Duration of HTTP requests, until the last byte of the response.",
+		Name: "orders_api_request_seconds", Help: "Duration of HTTP requests until the last byte of the response, in seconds.",
 		Buckets: []float64{0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 60},
 	}, []string{"route", "status"})}
-	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orders_api_" + name, Help: help}, value)
-	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, newCauses(v),
-		gauge("view_lag_records", "Records that the read model has not applied yet.", func() float64 { return float64(v.Health().Lag) }),
-		gauge("view_fresh_timestamp_seconds", "Unix time at which the read model was last up to date.",
-			func() float64 { return float64(v.Health().Fresh.UnixMilli()) / 1000 }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "orders_api_stale_states_total", Help: "Stale order states that were ignored: written by a worker after it had lost the partition.",
-		}, func() float64 { return float64(v.Health().Stale) }),
-		gauge("blocked", "1 while new orders are refused until an operator acts, because the partition count of the topics has changed.",
-			func() float64 { return boolean(in.Blocked() != nil) }),
-		vatChecks{in, prometheus.NewDesc("orders_api_vat_id_checks_total", "VAT IDs of new orders that VIES was asked about, by result.", []string{"result"}, nil)},
-		unreadable{v, prometheus.NewDesc("orders_api_unreadable_offset",
-			"Offset of the unreadable batch that blocks a partition of the read model until it is skipped.", []string{"topic", "partition"}, nil)},
-		deadlines{w, prometheus.NewDesc("orders_api_foreign_expiry_timestamp_seconds",
-			"Unix time at which Kafka deletes the oldest dead letter that waits in a topic of another program, at the earliest.", []string{"topic"}, nil)},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(m.requests, newCauses(a.view), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.Meter != nil {
+		registry.MustRegister(a.Meter)
+	}
+	for _, all := range [][]prometheus.Collector{a.instanceSeries(), a.orderSeries(), a.systemSeries(), a.replaySeries()} {
+		registry.MustRegister(all...)
+	}
 	m.serve = echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return m
-}
-
-func boolean(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // measure is middleware that observes every request.
@@ -79,50 +57,47 @@ func route(c echo.Context) string {
 	return "other"
 }
 
-// deadlines collects when dead letters of other programs expire.
-type deadlines struct {
-	watch *expiry.Watch
-	desc  *prometheus.Desc
-}
+// send adds a value to a scrape, with the values of the labels.
+type send func(value float64, labels ...string)
 
-// Describe is called by Prometheus.
-func (d deadlines) Describe(all chan<- *prometheus.Desc) { all <- d.desc }
-
-// Collect is called by Prometheus.
-func (d deadlines) Collect(all chan<- prometheus.Metric) {
-	for topic, at := range d.watch.Deadlines() {
-		all <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(at.UnixMilli())/1000, topic)
-	}
-}
-
-// vatChecks collects how many VAT IDs were checked.
-type vatChecks struct {
-	intake *intake.Intake
-	desc   *prometheus.Desc
-}
-
-// Describe is called by Prometheus.
-func (c vatChecks) Describe(all chan<- *prometheus.Desc) { all <- c.desc }
-
-// Collect is called by Prometheus.
-func (c vatChecks) Collect(all chan<- prometheus.Metric) {
-	for result, n := range c.intake.VATChecks() {
-		all <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n), result)
-	}
-}
-
-// unreadable collects the batches that block partitions of the read model.
-type unreadable struct {
-	view *view.View
+// series is a collector of which each scrape asks for the values. What is not known is not sent.
+type series struct {
 	desc *prometheus.Desc
+	kind prometheus.ValueType
+	ask  func(send)
 }
 
 // Describe is called by Prometheus.
-func (u unreadable) Describe(all chan<- *prometheus.Desc) { all <- u.desc }
+func (s series) Describe(all chan<- *prometheus.Desc) { all <- s.desc }
 
 // Collect is called by Prometheus.
-func (u unreadable) Collect(all chan<- prometheus.Metric) {
-	for _, b := range u.view.Blocked() {
-		all <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, float64(b.Offset), b.Topic, strconv.Itoa(int(b.Partition)))
+func (s series) Collect(all chan<- prometheus.Metric) {
+	s.ask(func(value float64, labels ...string) {
+		all <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
+	})
+}
+
+func gauge(name, help string, labels []string, ask func(send)) prometheus.Collector {
+	return series{prometheus.NewDesc("orders_api_"+name, help, labels, nil), prometheus.GaugeValue, ask}
+}
+
+func counter(name, help string, labels []string, ask func(send)) prometheus.Collector {
+	return series{prometheus.NewDesc("orders_api_"+name, help, labels, nil), prometheus.CounterValue, ask}
+}
+
+func unixSeconds(at time.Time) float64 { return float64(at.UnixMilli()) / 1000 }
+
+// age is the time since then in seconds, and 0 if then is zero.
+func age(then time.Time) float64 {
+	if then.IsZero() {
+		return 0
 	}
+	return max(0, time.Since(then).Seconds())
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

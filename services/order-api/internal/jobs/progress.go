@@ -90,7 +90,11 @@ func (j *Jobs) find(ctx context.Context, id string, ask func() error) error {
 
 // List returns a page of jobs, the newest first, and the cursor of the next page or "".
 func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progress, next string, err error) {
-	jobs, next, err := j.cfg.View.Jobs(ctx, view.JobFilter{Limit: limit, Cursor: cursor})
+	return j.list(ctx, view.JobFilter{Limit: limit, Cursor: cursor})
+}
+
+func (j *Jobs) list(ctx context.Context, f view.JobFilter) (all []Progress, next string, err error) {
+	jobs, next, err := j.cfg.View.Jobs(ctx, f)
 	for _, job := range jobs {
 		known, results, err := j.cfg.View.JobResults(ctx, job.ID)
 		if err != nil {
@@ -99,6 +103,12 @@ func (j *Jobs) List(ctx context.Context, limit int, cursor string) (all []Progre
 		all = append(all, progress(known, results))
 	}
 	return all, next, err
+}
+
+// Unfinished returns at most as many of the newest jobs that are not done or cancelled.
+func (j *Jobs) Unfinished(ctx context.Context, limit int) ([]Progress, error) {
+	all, _, err := j.list(ctx, view.JobFilter{Unfinished: true, Limit: limit})
+	return all, err
 }
 
 // Watch returns a channel that receives a value when a job may have changed since the last receive.

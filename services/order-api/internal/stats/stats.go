@@ -222,7 +222,7 @@ func (s *Stats) promise(now time.Time) system.Promise {
 
 // orders is nil while the view cannot tell.
 func (s *Stats) orders(ctx context.Context) *system.Orders {
-	n, err := s.cfg.View.Counts(ctx)
+	n, _, err := s.cfg.View.Counts(ctx)
 	if err != nil {
 		return nil
 	}

@@ -99,30 +99,28 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 	}, func(s order.State) Cursor { return Cursor{s.Order.PlacedAt, string(s.Order.ID)} })
 }
 
-// Counts returns how many orders and refunds have each status that is not final, or is dead. It costs as
-// much as there are such orders.
-func (v *View) Counts(ctx context.Context) (map[order.Status]int, error) {
-	counts := map[order.Status]int{}
-	err := v.ask(func() error {
+// Counts returns how many orders and refunds have each status that is not final, or is dead, and when the
+// oldest of them was placed: zero if there is none. It costs as much as there are such orders.
+func (v *View) Counts(ctx context.Context) (counts map[order.Status]int, oldest map[order.Status]time.Time, err error) {
+	counts, oldest = map[order.Status]int{}, map[order.Status]time.Time{}
+	err = v.ask(func() (err error) {
 		for _, s := range order.Statuses() {
 			if s.Final() && s != order.Dead {
 				continue
 			}
-			n, err := v.cfg.Store.Count(ctx, s)
-			if err != nil {
+			if counts[s], oldest[s], err = v.cfg.Store.Count(ctx, s); err != nil {
 				return err
 			}
-			counts[s] = n
 		}
 		return nil
 	})
-	return counts, cmp.Or(err, v.life.complete())
+	return counts, oldest, cmp.Or(err, v.life.complete())
 }
 
 // Count returns how many orders and refunds have a status. It costs as much as there are of them.
 func (v *View) Count(ctx context.Context, status order.Status) (n int, err error) {
 	err = v.ask(func() error {
-		n, err = v.cfg.Store.Count(ctx, status)
+		n, _, err = v.cfg.Store.Count(ctx, status)
 		return err
 	})
 	return n, err

@@ -52,8 +52,9 @@ type Store interface {
 	// orders below an offset, orders placed at a time or before, and orders with a dead letter.
 	Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*Row, error)
 
-	// Count returns how many orders and refunds have a status.
-	Count(ctx context.Context, status order.Status) (int, error)
+	// Count returns how many orders and refunds have a status, and when the oldest of them was placed: zero
+	// if there is none.
+	Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error)
 
 	// DeadLettersByID returns those dead letters that are known, in any sequence.
 	DeadLettersByID(ctx context.Context, ids []string) ([]DeadLetter, error)

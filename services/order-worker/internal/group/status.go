@@ -32,7 +32,7 @@ func (c *core) Lease() time.Duration { return c.cfg.Ledger.Lease.Left() }
 // Gauges is what metrics show of all assigned partitions. It may be called at any time.
 func (c *core) Gauges() (all []metrics.Partition) {
 	for _, p := range c.Partitions() {
-		g := metrics.Partition{Number: p.Number, State: string(p.State), InFlight: p.InFlight, Oldest: p.Oldest}
+		g := metrics.Partition{Number: p.Number, State: string(p.State), InFlight: p.InFlight, Queued: c.scheduler.Queued(p.Number), Oldest: p.Oldest}
 		if p.Blocked != nil {
 			g.Reason = cause(p.Blocked)
 		}

@@ -15,14 +15,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafka/meter"
 	"example.com/orders/shared/order"
 )
 
 // Meter has the instruments of one worker. It is safe for concurrent use.
 type Meter struct {
+	Kafka *meter.Kafka // of all Kafka clients of the worker
+
 	registry   *prometheus.Registry
 	outcomes   *prometheus.CounterVec
-	seconds    prometheus.Histogram
+	mailed     prometheus.Histogram
+	steps      *prometheus.HistogramVec
 	failures   *prometheus.CounterVec
 	uncertain  prometheus.Counter
 	stale      prometheus.Counter
@@ -31,16 +35,18 @@ type Meter struct {
 	restores   prometheus.Histogram
 	partitions prometheus.Gauge
 	states     *prometheus.CounterVec
-	breakers   *prometheus.GaugeVec
 }
 
 // New returns a meter at zero.
 func New() *Meter {
 	m := &Meter{
+		Kafka:    meter.New(),
 		registry: prometheus.NewRegistry(),
 		outcomes: prometheus.NewCounterVec(counter("outcomes_total", "Ended attempts at orders, by outcome."), []string{"outcome"}),
-		seconds: prometheus.NewHistogram(histogram("order_seconds", "Time from the placement of an order to its end, in seconds, without replays.",
+		mailed: prometheus.NewHistogram(histogram("placed_to_mailed_seconds", "Time from the placement of an order until its mail was sent, in seconds, without replays.",
 			0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)),
+		steps: prometheus.NewHistogramVec(histogram("step_seconds", "Duration of an attempt at a step, in seconds, by outcome: done, or the class of the failure.",
+			0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30), []string{"step", "outcome"}),
 		failures:  prometheus.NewCounterVec(counter("failures_total", "Failed attempts at a step, by step, class and reason."), []string{"step", "class", "reason"}),
 		uncertain: prometheus.NewCounter(counter("uncertain_total", "Mails whose outcome is unknown.")),
 		stale:     prometheus.NewCounter(counter("stale_states_total", "Ignored states, written by a worker that had lost its partition.")),
@@ -50,9 +56,8 @@ func New() *Meter {
 			0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)),
 		partitions: prometheus.NewGauge(gauge("partitions", "Partitions assigned to the worker.")),
 		states:     prometheus.NewCounterVec(counter("partition_transitions_total", "Changes of the state of a partition, by the new state."), []string{"state"}),
-		breakers:   prometheus.NewGaugeVec(gauge("breaker_open", "1 while the circuit breaker of the step is open or half-open and orders wait for its dependency."), []string{"step"}),
 	}
-	m.registry.MustRegister(m.outcomes, m.seconds, m.failures, m.uncertain, m.stale, m.lost, m.refused, m.restores, m.partitions, m.states, m.breakers,
+	m.registry.MustRegister(m.Kafka, m.outcomes, m.mailed, m.steps, m.failures, m.uncertain, m.stale, m.lost, m.refused, m.restores, m.partitions, m.states,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A counter that appears with its first count shows no increase.
 	for _, s := range order.Statuses() {
@@ -93,6 +98,7 @@ type Partition struct {
 	Reason     string        // why it is blocked, as one word of a closed list; or empty
 	Unreadable *Batch        // that blocks it; or nil
 	InFlight   int           // orders
+	Queued     int           // records in memory that are not in flight
 	Oldest     time.Duration // how long the oldest of them has been in flight, without outages of Kafka
 }
 
@@ -102,30 +108,38 @@ type Batch struct {
 	Offset int64
 }
 
-// Watch makes scrapes ask for the assigned partitions. Call it once.
-func (m *Meter) Watch(ask func() []Partition) {
+// Watch makes scrapes ask for the assigned partitions, and for the state of the circuit breaker of a
+// dependency: closed, half-open or open. Slots is the limit of orders in flight. Call it once.
+func (m *Meter) Watch(slots int, partitions func() []Partition, dependency string, breaker func() string) {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, labels, nil)
 	}
 	m.registry.MustRegister(watched{
-		ask:      ask,
+		limit: slots, partitions: partitions, dependency: dependency, state: breaker,
+		slots:    desc("slots", "Limit of the orders in flight."),
 		inFlight: desc("in_flight", "Orders in flight."),
+		queued:   desc("queued", "Records in memory that wait for a slot, for an earlier record of their order, or until they are due."),
 		oldest:   desc("oldest_in_flight_seconds", "How long the oldest order has been in flight, without outages of Kafka, in seconds."),
-		state:    desc("partition_state", "1 for the state of each assigned partition.", "partition", "state", "reason"),
+		owned:    desc("partition_state", "1 for the state of each assigned partition.", "partition", "state", "reason"),
 		unreadable: desc("unreadable_offset", "Offset of a batch that cannot be read. Its partition is blocked until the batch is skipped.",
 			"topic", "partition"),
+		breaker: desc("breaker_state", "1 for the state of the circuit breaker of each dependency: closed, open (orders wait) or half-open (one order is tried).", "dependency", "state"),
 	})
 }
 
 // watched is a collector of gauges of which each scrape asks for the values.
 type watched struct {
-	ask                                 func() []Partition
-	inFlight, oldest, state, unreadable *prometheus.Desc
+	limit      int
+	partitions func() []Partition
+	dependency string
+	state      func() string
+
+	slots, inFlight, queued, oldest, owned, unreadable, breaker *prometheus.Desc
 }
 
 // Describe is called by Prometheus.
 func (w watched) Describe(all chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{w.inFlight, w.oldest, w.state, w.unreadable} {
+	for _, d := range []*prometheus.Desc{w.slots, w.inFlight, w.queued, w.oldest, w.owned, w.unreadable, w.breaker} {
 		all <- d
 	}
 }
@@ -135,17 +149,27 @@ func (w watched) Collect(all chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		all <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	inFlight, oldest := 0, time.Duration(0)
-	for _, p := range w.ask() {
-		inFlight, oldest = inFlight+p.InFlight, max(oldest, p.Oldest)
+	inFlight, queued, oldest := 0, 0, time.Duration(0)
+	for _, p := range w.partitions() {
+		inFlight, queued, oldest = inFlight+p.InFlight, queued+p.Queued, max(oldest, p.Oldest)
 		number := strconv.Itoa(int(p.Number))
-		gauge(w.state, 1, number, p.State, p.Reason)
+		gauge(w.owned, 1, number, p.State, p.Reason)
 		if p.Unreadable != nil {
 			gauge(w.unreadable, float64(p.Unreadable.Offset), p.Unreadable.Topic, number)
 		}
 	}
+	gauge(w.slots, float64(w.limit))
 	gauge(w.inFlight, float64(inFlight))
+	gauge(w.queued, float64(queued))
 	gauge(w.oldest, oldest.Seconds())
+	now := w.state()
+	for _, state := range []string{"closed", "half-open", "open"} {
+		value := 0.0
+		if state == now {
+			value = 1
+		}
+		gauge(w.breaker, value, w.dependency, state)
+	}
 }
 
 // Partition counts a change of the state of a partition.
@@ -154,13 +178,18 @@ func (m *Meter) Partition(state string) { m.states.WithLabelValues(state).Inc() 
 // Ended counts an ended attempt by the status that it left the order in, or Duplicate.
 func (m *Meter) Ended(outcome order.Status) { m.outcomes.WithLabelValues(string(outcome)).Inc() }
 
-// Took observes the time since a finished order was placed.
-func (m *Meter) Took(placed time.Time) { m.seconds.Observe(max(0, time.Since(placed).Seconds())) }
+// Mailed observes the time since an order was placed whose mail was sent.
+func (m *Meter) Mailed(placed time.Time) { m.mailed.Observe(max(0, time.Since(placed).Seconds())) }
 
-// Failed counts a failed attempt at a step.
-func (m *Meter) Failed(step order.Step, err error) {
-	class, reason := failure.Of(err)
-	m.failures.WithLabelValues(string(step), class.String(), string(reason)).Inc()
+// Step observes an attempt at a step, and counts a failed one by class and reason.
+func (m *Meter) Step(step order.Step, took time.Duration, err error) {
+	outcome := "done"
+	if err != nil {
+		class, reason := failure.Of(err)
+		outcome = class.String()
+		m.failures.WithLabelValues(string(step), outcome, string(reason)).Inc()
+	}
+	m.steps.WithLabelValues(string(step), outcome).Observe(took.Seconds())
 }
 
 // Uncertain counts a mail whose outcome is unknown.
@@ -180,12 +209,3 @@ func (m *Meter) Restored(took time.Duration) { m.restores.Observe(took.Seconds()
 
 // Owns sets the number of assigned partitions.
 func (m *Meter) Owns(partitions int) { m.partitions.Set(float64(partitions)) }
-
-// Breaker sets whether orders wait for the dependency of a step.
-func (m *Meter) Breaker(step order.Step, open bool) {
-	value := 0.0
-	if open {
-		value = 1
-	}
-	m.breakers.WithLabelValues(string(step)).Set(value)
-}

@@ -36,43 +36,31 @@ func TestScrapeTellsWhatWasCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New()
 		placed := time.Now()
-		m.Watch(func() []metrics.Partition {
-			return []metrics.Partition{{Number: 7, State: "blocked", Reason: "claimed", InFlight: 2, Oldest: time.Since(placed)}}
-		})
+		m.Watch(64, func() []metrics.Partition {
+			return []metrics.Partition{
+				{Number: 7, State: "blocked", Reason: "claimed", InFlight: 2, Queued: 1, Oldest: time.Since(placed)},
+				{Number: 8, State: "blocked", Reason: "unreadable", Queued: 2, Unreadable: &metrics.Batch{Topic: "orders", Offset: 11}},
+			}
+		}, "mail server", func() string { return "half-open" })
 		m.Partition("blocked")
 		time.Sleep(1500 * time.Millisecond)
 		m.Ended(order.Confirmed)
-		m.Took(placed)
-		m.Took(placed.Add(time.Hour)) // by a clock that is ahead
+		m.Mailed(placed)
+		m.Mailed(placed.Add(time.Hour)) // by a clock that is ahead
 		m.Ended(metrics.Duplicate)
-		m.Failed(order.StepEmail, failure.New(failure.Down, failure.MailAway, errors.New("zoe@example.com is away")))
-		m.Failed(order.StepShipping, errors.New("who knows"))
+		m.Step(order.StepEmail, time.Second, failure.New(failure.Down, failure.MailAway, errors.New("zoe@example.com is away")))
+		m.Step(order.StepShipping, time.Millisecond, nil)
+		m.Step(order.StepShipping, time.Millisecond, errors.New("who knows"))
 		m.Uncertain()
 		m.Stale()
 		m.Lost(7)
 		m.Refused()
 		m.Restored(300 * time.Millisecond)
 		m.Owns(4)
-		m.Breaker(order.StepEmail, true)
 
 		got := scrape(t, m)
 		golden.Compare(t, "testdata/scrape.golden", got)
 	})
-}
-
-func TestGaugesGoBack(t *testing.T) {
-	t.Parallel()
-	m := metrics.New()
-	m.Owns(4)
-	m.Breaker(order.StepEmail, true)
-	m.Owns(0)
-	m.Breaker(order.StepEmail, false)
-	got := scrape(t, m)
-	for _, line := range []string{"partitions 0\n", `breaker_open{step="email"} 0` + "\n"} {
-		if !strings.Contains(got, "\norders_worker_"+line) {
-			t.Errorf("got no %q in\n%s", line, got)
-		}
-	}
 }
 
 func TestMetersOfOneProcessAreApart(t *testing.T) {

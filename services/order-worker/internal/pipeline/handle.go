@@ -71,8 +71,13 @@ func (p *Pipeline) advance(ctx context.Context, l *ledger.Ledger, a *attempt) er
 		if a.work.Progress.Has(s.Name()) {
 			continue
 		}
-		if err := p.take(ctx, l, a, s); err != nil {
-			return p.failedAt(ctx, a, s, err)
+		began := time.Now()
+		err := p.take(ctx, l, a, s)
+		if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
+			p.cfg.Meter.Step(s.Name(), time.Since(began), err)
+		}
+		if err != nil {
+			return failedAt(a, s, err)
 		}
 		a.work.Progress.Finish(s.Name())
 	}
@@ -197,14 +202,11 @@ func (p *Pipeline) uncertain(a *attempt, s WithUncertainty, cause error) (failur
 	return class, failure.New(class, failure.Uncertain, cause)
 }
 
-func (p *Pipeline) failedAt(ctx context.Context, a *attempt, s Step, err error) error {
+func failedAt(a *attempt, s Step, err error) error {
 	if a.failed.IsZero() {
 		a.failed = time.Now()
 	}
 	a.step = s.Name()
-	if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
-		p.cfg.Meter.Failed(s.Name(), err)
-	}
 	err = named(a, s, err)
 	if errors.Is(err, ledger.ErrBlocked) {
 		return fmt.Errorf("%w (%w)", err, retry.ErrNotRetried)
@@ -234,8 +236,8 @@ func (p *Pipeline) ended(ctx context.Context, r *kgo.Record, a *attempt, began t
 	switch {
 	case a.work.Status.Parked():
 		text = "order parked"
-	case a.replay == 0:
-		p.cfg.Meter.Took(a.work.Order.PlacedAt)
+	case a.work.Status == order.Confirmed && a.replay == 0:
+		p.cfg.Meter.Mailed(a.work.Order.PlacedAt)
 	}
 	p.cfg.Log.LogAttrs(ctx, slog.LevelInfo, text, slog.String(telemetry.Order, string(a.work.Order.ID)),
 		slog.String(telemetry.Outcome, string(a.work.Status)), slog.Int(telemetry.Partition, int(r.Partition)), slog.Duration(telemetry.Took, time.Since(began)))

@@ -111,7 +111,7 @@ func setup(t *testing.T) *line {
 
 // restart creates the pipeline again, with changed settings.
 func (l *line) restart() {
-	l.server = retry.NewBreaker(l.cfg.Log, "email", 8, func(bool) {})
+	l.server = retry.NewBreaker(l.cfg.Log, "email", 8)
 	l.Pipeline = pipeline.New(l.settings, []pipeline.Step{l.shipping, invoicing{l.invoice}, mailing{l.email, l.server, l}})
 }
 

@@ -36,11 +36,10 @@ const (
 // closes it or opens it again. It is safe for concurrent use.
 type Breaker struct {
 	// Immutable after NewBreaker.
-	name     string
-	maxRoom  int // waiting orders in flight at once
-	log      *slog.Logger
-	onChange func(open bool)
-	circuit  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	name    string
+	maxRoom int // waiting orders in flight at once
+	log     *slog.Logger
+	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	// Guarded by mu. Never hold it while you call circuit, which calls changed under its own lock.
 	mu    sync.Mutex
@@ -54,10 +53,9 @@ type Breaker struct {
 }
 
 // NewBreaker returns a closed breaker. Slots is the maximum number of orders in flight: half of them remain
-// for new orders when waiting ones continue. OnChange is called when orders begin to wait, with true, and
-// when they continue; it must not block.
-func NewBreaker(log *slog.Logger, name string, slots int, onChange func(open bool)) *Breaker {
-	b := &Breaker{name: name, maxRoom: max(1, slots/2), log: log, onChange: onChange}
+// for new orders when waiting ones continue.
+func NewBreaker(log *slog.Logger, name string, slots int) *Breaker {
+	b := &Breaker{name: name, maxRoom: max(1, slots/2), log: log}
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, Timeout: openFor, MaxRequests: 1,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
@@ -197,7 +195,6 @@ func (b *Breaker) changed(name string, from, to gobreaker.State) {
 		attrs = append(attrs, slog.Any(telemetry.Error, last))
 	}
 	b.log.LogAttrs(context.Background(), level, "circuit breaker changed state", attrs...)
-	b.onChange(to != gobreaker.StateClosed)
 }
 
 // level is the log level of a change. An outage is logged once, and again if its cause changes, at

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,7 +20,7 @@ var errHalfWay = failure.New(failure.Transient, failure.Uncertain, errors.New("c
 
 func breaker(t *testing.T, slots int) *retry.Breaker {
 	t.Helper()
-	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots, func(bool) {})
+	return retry.NewBreaker(slog.New(slog.NewTextHandler(t.Output(), nil)), "email", slots)
 }
 
 // try asks for an order that ends with err, and reports whether it was allowed.
@@ -41,7 +40,7 @@ func outage(b *retry.Breaker) {
 }
 
 func ExampleBreaker() {
-	b := retry.NewBreaker(slog.New(slog.DiscardHandler), "email", 64, func(bool) {})
+	b := retry.NewBreaker(slog.New(slog.DiscardHandler), "email", 64)
 	away := failure.New(failure.Down, failure.MailAway, errors.New("connection refused"))
 	for range 5 {
 		report, _ := b.Allow()
@@ -243,8 +242,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		var told []bool
-		b := retry.NewBreaker(slog.New(slog.NewTextHandler(&out, nil)), "email", 64, func(open bool) { told = append(told, open) })
+		b := retry.NewBreaker(slog.New(slog.NewTextHandler(&out, nil)), "email", 64)
 		outage(b)
 		for range 100 {
 			try(b, errAway)
@@ -274,9 +272,6 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
-		}
-		if diff := cmp.Diff([]bool{true, false}, slices.Compact(told)); diff != "" {
-			t.Errorf("told whether orders have to wait (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -117,6 +117,19 @@ func (l *Lanes) source(topic string) *source {
 	return nil
 }
 
+func (l *Lanes) queued() int {
+	n := len(l.ready)
+	for _, behind := range l.busy {
+		n += len(behind)
+	}
+	for _, s := range l.sources {
+		if s != l.tail {
+			n += len(s.queue)
+		}
+	}
+	return n
+}
+
 func (l *Lanes) unfinished() (n int) {
 	for _, s := range l.sources {
 		n += s.watermark.unfinished()

@@ -237,6 +237,16 @@ func (s *Scheduler) Buffered(topic string, number int32) (records, bytes int) {
 	return records, bytes
 }
 
+// Queued is how many records of a partition are in memory and not in flight, without those of the tail.
+func (s *Scheduler) Queued(number int32) (records int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.find(number); p != nil {
+		records = p.queued()
+	}
+	return records
+}
+
 // Committable is the commit watermark of every topic of all owned partitions, and by partition
 // number what makes the metadata of its commits.
 func (s *Scheduler) Committable() (map[string]map[int32]kgo.EpochOffset, map[int32]Metadata) {

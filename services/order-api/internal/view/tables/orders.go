@@ -48,16 +48,20 @@ func (s Tables) Oldest(ctx context.Context, partition int32, from int64, placedA
 }
 
 // Count implements view.Store.
-func (s Tables) Count(ctx context.Context, status order.Status) (n int, err error) {
+func (s Tables) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
+	var placed *int64
 	err = s.read(func(db reader) error {
-		return db.Each(ctx, func(scan Scan) error { return scan(&n) },
-			`SELECT (SELECT count(*) FROM orders WHERE status = ? AND refund_of = '') + (SELECT count(*) FROM orders WHERE status = ? AND refund_of <> '')`,
-			status, status)
+		return db.Each(ctx, func(scan Scan) error { return scan(&n, &placed) }, `SELECT CAST(sum(n) AS BIGINT), min(oldest) FROM (
+  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = ? AND refund_of = ''
+  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = ? AND refund_of <> '') both_kinds`, status, status)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("counting orders: %w", err)
+		return 0, oldest, fmt.Errorf("counting orders: %w", err)
 	}
-	return n, nil
+	if placed != nil {
+		oldest = time.UnixMilli(*placed).UTC()
+	}
+	return n, oldest, nil
 }
 
 // Orders implements view.Store.

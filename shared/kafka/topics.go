@@ -31,9 +31,15 @@ type Layout struct {
 // chooses it. All records of an order are there, so an ID that is unique in one partition is unique
 // in all.
 func (l Layout) Partition(key []byte) int32 {
-	keyed := kgo.StickyKeyPartitioner(nil).ForTopic("")
-	return int32(keyed.Partition(&kgo.Record{Key: key}, l.Partitions))
+	if key == nil {
+		key = []byte{} // for a record without a key, byKey draws a partition
+	}
+	return int32(byKey.Partition(&kgo.Record{Key: key}, l.Partitions))
 }
+
+// byKey is the client's default partitioner. It has no state for records with a key. Each one that is
+// made seeds a random generator, which takes longer than to decode an order.
+var byKey = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
 // partitionsHeader holds, in a record of the topic orders, the number of partitions among which its
 // partition was chosen. With more partitions the same key belongs elsewhere, but earlier records stay

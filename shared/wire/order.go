@@ -74,6 +74,8 @@ type orderValue struct {
 	Refund   *refund       `json:"refund,omitempty"`
 }
 
+func (v *orderValue) version() int { return v.Schema }
+
 // references are the numbers that people gave an order.
 type references struct {
 	Reference      string `json:"reference,omitempty"`

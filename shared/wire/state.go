@@ -151,6 +151,8 @@ type stateValue struct {
 	Edit        int             `json:"edit,omitempty"`
 }
 
+func (v *stateValue) version() int { return v.Schema }
+
 type change struct {
 	Rev    int64        `json:"rev"`
 	At     time.Time    `json:"at"`

@@ -121,6 +121,10 @@ func last(headers []kgo.RecordHeader, name string) string {
 
 // decode reads a JSON value after looking at its schema version: a newer one may have other types in its fields.
 func decode(value []byte, into any) error {
+	// What can be read is read once.
+	if v, ok := into.(versioned); ok && parse(value, into) == nil {
+		return known(v.version())
+	}
 	var head struct {
 		Schema int `json:"schema"`
 	}
@@ -132,6 +136,9 @@ func decode(value []byte, into any) error {
 	}
 	return parse(value, into)
 }
+
+// versioned is a value that holds its schema version.
+type versioned interface{ version() int }
 
 // known returns an error for a schema version that this package cannot read.
 func known(version int) error {

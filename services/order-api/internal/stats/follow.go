@@ -17,6 +17,10 @@ import (
 // 2,000 orders a second a minute is 600,000 records.
 const backlog = time.Minute
 
+// fetchAtOnce is how many bytes the broker gathers for an answer, unless that takes too long. It would
+// answer for each single order.
+const fetchAtOnce = 1 << 20
+
 // follow counts the records of the topics until ctx ends. It is never behind for long: what it cannot read
 // is left out.
 func (s *Stats) follow(ctx context.Context) {
@@ -55,7 +59,8 @@ func (s *Stats) connect(ctx context.Context) *kgo.Client {
 	var told kafka.Backoff
 	for {
 		// A log that begins later now is read from its end: the statistics are about the present.
-		cl, err := s.cfg.Kafka.Connect(ctx, kgo.ConsumePartitions(s.positions(time.Now())), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()))
+		cl, err := s.cfg.Kafka.Connect(ctx, kgo.ConsumePartitions(s.positions(time.Now())), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
+			kgo.FetchMinBytes(fetchAtOnce), kgo.FetchMaxWait(every/4))
 		if err == nil {
 			return cl
 		}

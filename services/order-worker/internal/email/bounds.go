@@ -2,9 +2,7 @@ package email
 
 import (
 	"fmt"
-	"math"
 	"strings"
-	"sync/atomic"
 	texttemplate "text/template"
 	"text/template/parse"
 )
@@ -31,14 +29,11 @@ func (b *bounded) Write(p []byte) (int, error) {
 
 // work limits the execution of templates, because text/template has no limit. The limit applies
 // while the templates are tried with the longest possible order. No real order needs more.
-type work struct{ left atomic.Int64 }
-
-func (w *work) bound(steps int64) { w.left.Store(steps) }
-func (w *work) unbounded()        { w.left.Store(math.MaxInt64) }
+type work struct{ left int }
 
 // step is called by templates in each loop iteration and at the beginning of each template.
 func (w *work) step() (string, error) {
-	if w.left.Add(-1) < 0 {
+	if w.left--; w.left < 0 {
 		return "", errEndless
 	}
 	return "", nil

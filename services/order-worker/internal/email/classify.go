@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -24,17 +23,14 @@ var serverWide = []int{
 }
 
 // classify returns what the error of a mail means for its order. Nil is success.
-func (c *connection) classify(ctx context.Context, m *gomail.Msg, err error) error {
-	if err == nil || m.IsDelivered() {
-		return nil // an error after the server accepted the mail does not matter
-	}
-	failed, ok := errors.AsType[*gomail.SendError](err)
+func (c *connection) classify(ctx context.Context, m *mail, err error) error {
+	failed, ok := errors.AsType[*sendError](err)
 	if !ok {
 		return err
 	}
-	code, said := failed.ErrorCode(), words(m, failed)
-	if code != 0 {
-		return answered(code, failed.Reason, said)
+	said := words(m, failed)
+	if failed.code != 0 {
+		return answered(failed.code, failed.at, said)
 	}
 	if c.fullySent(failed) && !cancelled(ctx) {
 		return failure.New(failure.Transient, failure.Uncertain, said)
@@ -70,8 +66,8 @@ func answered(code int, at gomail.SendErrReason, said error) error {
 
 // fullySent reports whether the whole mail was sent, so that its outcome is unknown. go-mail hides
 // whether its last write succeeded, but its buffer fails forever after a failed write.
-func (c *connection) fullySent(err *gomail.SendError) bool {
-	return err.Reason == gomail.ErrSMTPDataClose && c.smtp.Text.W.Flush() == nil
+func (c *connection) fullySent(err *sendError) bool {
+	return err.at == gomail.ErrSMTPDataClose && c.smtp.Text.W.Flush() == nil
 }
 
 // cancelled reports whether ctx was cancelled for good. Its Err also reports an expired lease,
@@ -95,17 +91,17 @@ func away(ctx context.Context, err error) error {
 }
 
 // contentBegun reports whether the server was ready for the content of the mail.
-func contentBegun(err *gomail.SendError) bool {
-	return err.Reason == gomail.ErrWriteContent || err.Reason == gomail.ErrSMTPDataClose
+func contentBegun(err *sendError) bool {
+	return err.at == gomail.ErrWriteContent || err.at == gomail.ErrSMTPDataClose
 }
 
 // hungUp reports whether the connection failed before any content of the mail was sent.
 func hungUp(err error) bool {
-	failed, ok := errors.AsType[*gomail.SendError](err)
-	if !ok || failed.ErrorCode() != 0 && failed.ErrorCode() != 421 {
+	failed, ok := errors.AsType[*sendError](err)
+	if !ok || failed.code != 0 && failed.code != 421 {
 		return false
 	}
-	switch failed.Reason {
+	switch failed.at {
 	case gomail.ErrConnCheck, gomail.ErrSMTPMailFrom, gomail.ErrSMTPRcptTo, gomail.ErrSMTPData:
 		return true
 	}
@@ -113,28 +109,25 @@ func hungUp(err error) bool {
 }
 
 // reusable reports whether the connection can send another mail: after success, and after a refusal
-// that ended DATA or that go-mail followed with RSET.
+// that ended DATA or that RSET followed.
 func reusable(err error) bool {
 	if err == nil {
 		return true
 	}
-	failed, ok := errors.AsType[*gomail.SendError](err)
-	if !ok || failed.ErrorCode() == 0 || failed.ErrorCode() == 421 {
+	failed, ok := errors.AsType[*sendError](err)
+	if !ok || failed.code == 0 || failed.code == 421 {
 		return false
 	}
-	switch failed.Reason {
+	switch failed.at {
 	case gomail.ErrSMTPMailFrom, gomail.ErrSMTPRcptTo, gomail.ErrSMTPDataClose:
 		return true
 	}
 	return false
 }
 
-// words returns the answer of the server without the customer's address and the Message-ID: dead
-// letters and logs hold the text, and dead letters are grouped by it.
-func words(m *gomail.Msg, err *gomail.SendError) error {
-	text, _, _ := strings.Cut(err.Error(), ", affected ")
-	for _, to := range m.GetTo() {
-		text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(to.Address)).ReplaceAllLiteralString(text, "the recipient")
-	}
-	return errors.New(text)
+// words returns the answer of the server without the customer's address: dead letters and logs hold the
+// text, and dead letters are grouped by it.
+func words(m *mail, err *sendError) error {
+	address := regexp.MustCompile("(?i)" + regexp.QuoteMeta(m.to))
+	return errors.New(address.ReplaceAllLiteralString(err.Error(), "the recipient"))
 }

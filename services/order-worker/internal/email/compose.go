@@ -3,13 +3,14 @@ package email
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
+	"mime"
 	"mime/quotedprintable"
 	netmail "net/mail"
-	"net/textproto"
+	"slices"
 	"strings"
 
 	gomail "github.com/wneessen/go-mail"
@@ -19,8 +20,14 @@ import (
 	"example.com/orders/shared/order"
 )
 
+// mail is a mail as it is sent.
+type mail struct {
+	from, to string // addresses
+	content  []byte // without a line break at the end
+}
+
 // compose composes the mail. Every attempt with the same templates gives the same bytes.
-func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
+func (s *Step) compose(w *order.Work) (*mail, error) {
 	to, err := netmail.ParseAddress(w.Order.Customer.Email)
 	if err != nil {
 		// The error omits the address: error texts are stored in dead letters and logs.
@@ -30,31 +37,37 @@ func (s *Step) compose(w *order.Work) (*gomail.Msg, error) {
 	// net/mail writes a backslash in an encoded word, where RFC 2047, section 5, forbids it.
 	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
 	e := s.templateSets[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
-	mail, err := e.write(s.content(w, e.Language))
+	words, err := e.write(s.content(w, e.Language))
 	if err != nil {
 		return nil, err
 	}
+	head := s.header(w, to, e.Language, words.subject)
+	inner, outer := boundaries(w.Progress.Email.MessageID, words)
+	head.SetGenHeader(gomail.HeaderContentType, "multipart/mixed; boundary="+outer)
+	var content bytes.Buffer
+	content.Grow(2048 + 2*(len(words.text)+len(words.html)) + len(w.Document)*7/5)
+	if _, err := head.WriteTo(&content); err != nil {
+		return nil, fmt.Errorf("writing the header: %w", err)
+	}
+	words.body(&content, inner, outer, w.Progress.Invoice.Number+".pdf", w.Document)
+	return &mail{s.from.Address, to.Address, content.Bytes()}, nil
+}
 
-	p := &w.Progress
+// header returns a message of go-mail without body.
+func (s *Step) header(w *order.Work, to *netmail.Address, l locale.Language, subject string) *gomail.Msg {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(&s.from)
 	m.ToMailAddress(to)
 	if s.reply != nil {
 		m.ReplyToMailAddress(s.reply)
 	}
-	m.Subject(unencoded(mail.subject))
-	m.SetMessageIDWithValue(p.Email.MessageID)
-	m.SetDateWithValue(p.Email.Date)
+	m.Subject(unencoded(subject))
+	m.SetMessageIDWithValue(w.Progress.Email.MessageID)
+	m.SetDateWithValue(w.Progress.Email.Date)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: prevents automatic replies
 	m.SetGenHeader("List-Id", "<confirmations."+s.domain+">")
-	m.SetGenHeader("Content-Language", e.String())
-	inner, outer := boundaries(p.Email.MessageID, mail)
-	m.SetBoundary(outer)
-	alternative := gomail.ContentType("multipart/alternative;\r\n boundary=" + inner)
-	m.SetBodyWriter(alternative, mail.alternatives(inner), gomail.WithPartEncoding(gomail.NoEncoding))
-	pdf := bytes.NewReader(w.Document)
-	m.AttachReadSeeker(p.Invoice.Number+".pdf", pdf, gomail.WithFileContentType("application/pdf"))
-	return m, nil
+	m.SetGenHeader(gomail.HeaderContentLang, l.String())
+	return m
 }
 
 // unencoded breaks up "=?", which mail clients would decode as an encoded word, including line
@@ -63,43 +76,32 @@ func unencoded(text string) string { return strings.ReplaceAll(text, "=?", "= ?"
 
 // boundaries derives the MIME boundaries from the mail, so that every attempt has the same. They
 // depend on the text, so that a customer cannot write the boundary into it.
-func boundaries(messageID string, mail rendered) (inner, outer string) {
+func boundaries(messageID string, words rendered) (inner, outer string) {
 	sum := sha256.New()
-	for _, part := range []string{messageID, mail.subject, mail.text, mail.html} {
+	for _, part := range []string{messageID, words.subject, words.text, words.html} {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
 	name := fmt.Sprintf("%.20x", sum.Sum(nil))
 	return name + "-words", name + "-files"
 }
 
-// alternatives writes text and HTML as multipart/alternative. go-mail would use a random boundary,
-// or that of the outer part.
-func (mail rendered) alternatives(boundary string) func(io.Writer) (int64, error) {
-	return func(to io.Writer) (int64, error) {
-		var body bytes.Buffer
-		parts := multipart.NewWriter(&body)
-		if err := parts.SetBoundary(boundary); err != nil {
-			return 0, err
-		}
-		// The preferred part is last (RFC 2046, 5.1.4).
-		for _, part := range [][2]string{{"text/plain", mail.text}, {"text/html", mail.html}} {
-			w, err := parts.CreatePart(textproto.MIMEHeader{
-				"Content-Type": {part[0] + "; charset=UTF-8"}, "Content-Transfer-Encoding": {"quoted-printable"},
-			})
-			if err != nil {
-				return 0, err
-			}
-			encoded := quotedprintable.NewWriter(w)
-			if _, err := io.WriteString(encoded, part[1]); err != nil {
-				return 0, err
-			}
-			if err := encoded.Close(); err != nil {
-				return 0, err
-			}
-		}
-		if err := parts.Close(); err != nil {
-			return 0, err
-		}
-		return body.WriteTo(to)
+// body writes the body of a mail (RFC 2046, 5.1): text and HTML, the preferred one last, and a PDF. It
+// has no line break at its end. go-mail would take longer, and give text and HTML a random boundary.
+func (words rendered) body(to *bytes.Buffer, inner, outer, name string, pdf []byte) {
+	fmt.Fprintf(to, "\r\n--%s\r\nContent-Type: multipart/alternative;\r\n boundary=%s\r\n\r\n", outer, inner)
+	for _, part := range [][2]string{{"text/plain", words.text}, {"text/html", words.html}} {
+		fmt.Fprintf(to, "--%s\r\nContent-Type: %s; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", inner, part[0])
+		encoded := quotedprintable.NewWriter(to) // a Buffer returns no error
+		_, _ = io.WriteString(encoded, part[1])
+		_ = encoded.Close()
+		to.WriteString("\r\n")
 	}
+	fmt.Fprintf(to, "--%s--\r\n\r\n--%s\r\nContent-Type: %s\r\nContent-Disposition: %s\r\nContent-Transfer-Encoding: base64\r\n\r\n", inner, outer,
+		mime.FormatMediaType("application/pdf", map[string]string{"name": name}), mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	const line = 57 // bytes on a line of 76 characters (RFC 2045, 6.8)
+	for part := range slices.Chunk(pdf, line) {
+		to.Write(base64.StdEncoding.AppendEncode(to.AvailableBuffer(), part))
+		to.WriteString("\r\n")
+	}
+	fmt.Fprintf(to, "--%s--", outer)
 }

@@ -149,6 +149,34 @@ func TestEveryAttemptComposesTheSameMail(t *testing.T) {
 	})
 }
 
+// A local part in quotes may hold what would end the address in a command.
+func TestAddressesAreQuotedInCommands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		for i, to := range []string{`"zoe> SIZE=1"@example.com`, `"a b"@example.com`} {
+			if err := s.mail(t.Context(), invoiced(fmt.Sprint(i), "Zoë", to)); err != nil {
+				t.Errorf("%s: %v", to, err)
+			}
+		}
+	})
+}
+
+// A line of one dot would end the mail.
+func TestLinesOfDotsArriveAsTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := folder(t, "mail.txt", "one\n.\n..\nQUIT\n.")
+		s := setup(t, func(c *email.Config) { c.Templates = dir })
+		if err := s.mail(t.Context(), sentTo("DE")); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := s.taken(t, "1").text, "one\n.\n..\nQUIT\n."; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // hostile are parts of hostile input.
 func hostile() *rapid.Generator[string] {
 	pieces := []string{

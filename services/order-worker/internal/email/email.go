@@ -192,7 +192,7 @@ func (s *Step) Do(ctx context.Context, w *order.Work) error {
 	if err != nil {
 		return err
 	}
-	_, domain, _ := strings.Cut(strings.ToLower(m.GetTo()[0].Address), "@")
+	_, domain, _ := strings.Cut(strings.ToLower(m.to), "@")
 	if err := s.refusals.observe(domain, s.pool.send(ctx, m)); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package email
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -23,8 +22,6 @@ const (
 	// maxIdle is the maximum idle time of a pooled connection. Servers close idle connections after
 	// one to five minutes.
 	maxIdle = 50 * time.Second
-
-	sendBuffer = 64 << 10 // bytes; a mail with its invoice has about 40 KiB
 )
 
 // pool sends mails on a few connections, which it reuses: connecting takes longer than a mail.
@@ -34,6 +31,7 @@ type pool struct {
 	host    string
 	secure  *security
 	options []gomail.Option
+	timeout time.Duration // for a mail
 	slots   chan struct{} // one element for each mail in flight
 
 	mu     sync.Mutex
@@ -45,10 +43,10 @@ type pool struct {
 // for an answer. So each connection has its own gomail.Client on a socket of ours, which can be
 // closed to end any operation. It also means that mails do not contend for locks.
 type connection struct {
-	socket *socket
-	client *gomail.Client
-	smtp   *smtp.Client
-	since  time.Time // when it became idle
+	socket  *socket
+	smtp    *smtp.Client
+	timeout time.Duration // for a mail
+	since   time.Time     // when it became idle
 }
 
 // newPool returns a pool without connections.
@@ -66,17 +64,15 @@ func newPool(cfg Config) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, slots: slots}
+	timeout := cmp.Or(cfg.Timeout, defaultTimeout)
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, timeout: timeout, slots: slots}
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
 	p.options = []gomail.Option{
 		gomail.WithPort(port),
-		gomail.WithTimeout(cmp.Or(cfg.Timeout, defaultTimeout)),
+		gomail.WithTimeout(timeout),
 		gomail.WithTLSPolicy(gomail.NoTLS), // security.start does it
-		// NOOP before a mail and RSET after it would cost a round trip each. A closed connection is
-		// detected at MAIL FROM, and the end of DATA resets the server anyway (RFC 5321, 4.1.1.4).
-		gomail.WithoutNoop(), gomail.WithoutRset(),
 	}
 	if cfg.HELO != "" {
 		p.options = append(p.options, gomail.WithHELO(cfg.HELO))
@@ -89,7 +85,7 @@ func newPool(cfg Config) (*pool, error) {
 }
 
 // send returns nil when the server has accepted the mail, else an error with its failure class.
-func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
+func (p *pool) send(ctx context.Context, m *mail) error {
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -119,14 +115,13 @@ func (p *pool) send(ctx context.Context, m *gomail.Msg) error {
 	return c.classify(ctx, m, err)
 }
 
-// send sends one mail. Cancelling ctx closes the socket: go-mail would wait for the answer and hold
-// a lock that its own Close needs.
-func (c *connection) send(ctx context.Context, m *gomail.Msg) error {
+// send sends one mail. Cancelling ctx closes the socket: go-mail would wait for the answer.
+func (c *connection) send(ctx context.Context, m *mail) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	defer stop()
 	c.socket.mail, c.socket.refused = ctx, nil
 	defer func() { c.socket.mail = nil }()
-	return c.client.SendWithSMTPClient(c.smtp, m)
+	return transmit(c.smtp, m, c.timeout)
 }
 
 // connect dials, greets the server, encrypts the connection and signs in. go-mail does not close
@@ -170,18 +165,7 @@ func (p *pool) greet(ctx context.Context, socket *socket) (*connection, error) {
 	if err := p.secure.start(greeted, conf); err != nil {
 		return nil, err
 	}
-	greeted.Text.W = bufio.NewWriterSize(flushing{greeted.Text.W}, sendBuffer)
-	return &connection{socket: socket, client: client, smtp: greeted}, nil
-}
-
-// flushing is a writer that keeps nothing. A mail is written through it in pieces of sendBuffer:
-// net/textproto writes pieces of 4 KiB, with a system call for each.
-type flushing struct{ *bufio.Writer }
-
-// Write writes and flushes.
-func (f flushing) Write(b []byte) (int, error) {
-	n, err := f.Writer.Write(b)
-	return n, cmp.Or(err, f.Flush())
+	return &connection{socket: socket, smtp: greeted, timeout: p.timeout}, nil
 }
 
 // take returns the last used idle connection, or nil, and drops the expired ones.

@@ -21,7 +21,7 @@ func spelling() *strings.Replacer {
 
 var (
 	// hint is what tells SQLite which index to use. PostgreSQL decides by statistics.
-	hint = regexp.MustCompile(` INDEXED BY \w+|\B\+(["a-z])`)
+	hint = regexp.MustCompile(` INDEXED BY \w+|\B\+(["a-z?])`)
 	// parameter is ? or ?1.
 	parameter = regexp.MustCompile(`\?(\d*)`)
 )

@@ -43,8 +43,8 @@ type database struct {
 // openDatabase opens a database, or makes an empty one.
 func openDatabase(ctx context.Context, path string) (*database, error) {
 	// Without a sync of each commit a power cut costs the last transactions, and those are in
-	// Kafka.
-	pragmas := []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1000)"}
+	// Kafka. In temp_store is what undoes a statement that fails, which is written for every row.
+	pragmas := []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1000)", "temp_store(MEMORY)"}
 	db := &database{DB: mustOpen(path, pragmas...), path: path, statements: map[string]*sql.Stmt{}}
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)

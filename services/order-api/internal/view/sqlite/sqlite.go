@@ -117,7 +117,8 @@ func (s *Store) Apply(ctx context.Context, b view.Batch) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after the commit
-		if err := tables.Apply(ctx, tx, b); err != nil {
+		// The driver starts a goroutine for each statement that can be cancelled. The end of ctx rolls back the transaction.
+		if err := tables.Apply(context.WithoutCancel(ctx), tx, b); err != nil {
 			return err
 		}
 		return tx.Commit()

@@ -9,6 +9,8 @@ import (
 	"example.com/orders/shared/order"
 )
 
+// SQLite plans a query again for each value that it compares with a column which the condition of a partial index compares
+// with a literal: it might be that literal. A plus sign before the question mark keeps it from that.
 const (
 	orderRow = `SELECT o.id, o.partition, o."offset", o.placed_at, o.status, o.rev, o.begun, o.state_at, o.refund_of, o.value,
 o.status = 'dead' AND EXISTS (SELECT 1 FROM dead_letters d
@@ -34,7 +36,7 @@ func (s Tables) Order(ctx context.Context, id order.ID) (*view.Row, error) {
 
 // Refunds implements view.Store.
 func (s Tables) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
-	return s.orders(ctx, selectOrders+" WHERE refund_of = ? AND refund_of <> ''", of)
+	return s.orders(ctx, selectOrders+" WHERE refund_of = +? AND refund_of <> ''", of)
 }
 
 // CauseOrders implements view.Store.
@@ -52,8 +54,8 @@ func (s Tables) Count(ctx context.Context, status order.Status) (n int, oldest t
 	var placed *int64
 	err = s.read(func(db reader) error {
 		return db.Each(ctx, func(scan Scan) error { return scan(&n, &placed) }, `SELECT CAST(sum(n) AS BIGINT), min(oldest) FROM (
-  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = ? AND refund_of = ''
-  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = ? AND refund_of <> '') both_kinds`, status, status)
+  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = +? AND refund_of = ''
+  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = +? AND refund_of <> '') both_kinds`, status, status)
 	})
 	if err != nil {
 		return 0, oldest, fmt.Errorf("counting orders: %w", err)
@@ -97,7 +99,7 @@ func OrdersQuery(ctx context.Context, db Reader, f view.Filter, words []string, 
 	if f.Owner != (order.Actor{}) {
 		w.add(plus+"owner = ? AND owner <> ''", f.Owner.String())
 		if f.Status != "" { // the orders of one owner are few, those of a status are not
-			w.add("+status = ?", f.Status)
+			w.add("+status = +?", f.Status)
 			f.Status = ""
 		}
 	}
@@ -107,7 +109,7 @@ func OrdersQuery(ctx context.Context, db Reader, f view.Filter, words []string, 
 		w.add(plus + "refund_of = ''")
 	}
 	if f.Status != "" {
-		w.add(plus+"status = ?", f.Status)
+		w.add(plus+"status = +?", f.Status)
 	}
 	if !f.From.IsZero() {
 		w.add(plus+"placed_at >= ?", f.From.UnixMilli())

@@ -40,3 +40,10 @@ need_go() {
     return 1
   fi
 }
+
+# tool NAME VERSION PACKAGE prints the path of a tool, which it installs once, outside of the modules of the workspace.
+tool() {
+  local bin=$PWD/.cache/tools/$2
+  [ -x "$bin/$1" ] || GOBIN=$bin go install "$3@$2" >&2 || return 1
+  echo "$bin/$1"
+}

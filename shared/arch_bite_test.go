@@ -46,7 +46,7 @@ func TestRulesBite(t *testing.T) {
 		{"lock", "packages hold no state", order, doc + "import \"sync\"\nvar pool = sync.Pool{}", "the variable pool"},
 		{"files call back", "files of a package have an order", ledger, "package ledger; func a() { b(); d() }", "fence.go calls restore.go (b), which calls back"},
 		{"one file in three", "files of a package are more than one file", ledger, "package ledger; func a() { b(); d() }", "ledger: 3 files call each other in 3 of 3 pairs"},
-		{"image without a module", "images and CI know all modules", order, doc, "order-api.Dockerfile does not name the module services/billing"},
+		{"image without a module", "images and CI know all modules", order, doc, "deploy/docker/Dockerfile does not name the module services/billing"},
 		{"other phrase", "one word for one idea", topic, "// Package topic.\npackage topic\n" + "// The orders in\n// hand.", `topic.go:3: "in hand", write "in flight"`},
 		{"odd phrase", "one word for one idea", topic, "package topic\n" + "// Nobody knows.", `topic.go:2: "nobody"`},
 		{"missing entry", "one word for one idea", order, doc, `the glossary has no entry "read model"`},

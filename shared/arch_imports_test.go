@@ -94,7 +94,7 @@ func arrows() []arrow {
 		{mechanism, "system", "", "the JSON of GET /v1/stats: for the client and the API"},
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
 		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask meter oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
-		{mechanism, "web", "address catalogue client failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
+		{mechanism, "web", "address catalogue client config failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
 		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka meter oidc order postgres rates sender serve session sqlite stats telemetry topic trail vies view web wire", "wires the API"},
 		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},

@@ -23,8 +23,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// ErrHelp is returned by Parse after it has printed the help. The program ends with exit status 0.
-var ErrHelp = errors.New("help was printed")
+// ErrHelp is returned by Parse after it has printed the help or the version. The program ends with
+// exit status 0.
+var ErrHelp = errors.New("help or version was printed")
 
 // Parse reads flags and variables into a pointer to a struct with kong tags. Programs with commands
 // pass options for kong. It returns a usage error, for Main, or ErrHelp.
@@ -35,6 +36,8 @@ func Parse(into any, name, description string, args []string, env func(string) s
 		kong.Name(name), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.PostBuild(v.takeOver), kong.Resolvers(v),
+		kong.Embed(&versionFlag{}),
+		kong.Vars{"version": describe(name)},
 	}, opts...)...)
 	if err != nil {
 		return fmt.Errorf("describing the settings: %w", err)

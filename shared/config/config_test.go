@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,18 @@ func TestHelpShowsEveryFlagWithItsVariable(t *testing.T) {
 		t.Errorf("got error %v, want ErrHelp", err)
 	}
 	golden.Compare(t, "testdata/help.txt", out)
+}
+
+// TestEveryProgramPrintsItsVersion: scripts/images asks the programs that are built for images.
+func TestEveryProgramPrintsItsVersion(t *testing.T) {
+	t.Parallel()
+	_, out, err := parse("--version")
+	if err != config.ErrHelp {
+		t.Errorf("got error %v, want ErrHelp", err)
+	}
+	if want := regexp.MustCompile(`^shop \S+, commit \S+, go1\.\S+ \w+/\w+\n$`); !want.MatchString(out) {
+		t.Errorf("got %q, want a match of %s", out, want)
+	}
 }
 
 func TestEffectiveSettingsHideSecrets(t *testing.T) {

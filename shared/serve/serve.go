@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -110,12 +109,4 @@ func run(ctx context.Context, ln net.Listener, h http.Handler, grace, readWithin
 		return nil
 	})
 	return g.Wait()
-}
-
-// Version is the version of the running program, or "devel" if it was built without one.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "devel"
 }

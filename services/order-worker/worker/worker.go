@@ -129,7 +129,7 @@ func identify() identity {
 	if err != nil {
 		host = "unknown"
 	}
-	return identity{"wrk_" + strings.ToLower(rand.Text()), host, serve.Version(), time.Now()}
+	return identity{"wrk_" + strings.ToLower(rand.Text()), host, config.Version(), time.Now()}
 }
 
 // publish tells others what the worker is doing, until the returned function is called.

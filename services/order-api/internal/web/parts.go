@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orders/shared/config"
 	"example.com/orders/shared/look"
 	"example.com/orders/shared/order"
-	"example.com/orders/shared/serve"
 )
 
 // shape is a state's look: the class of its colour, and the inside of its glyph.
@@ -65,7 +65,7 @@ func functions(a *assets) template.FuncMap {
 		"retained": retained,
 		"numbers":  numbers,
 		"worker":   nameOf,
-		"version":  serve.Version,
+		"version":  config.Version,
 		"mark":     markOf,
 		"change":   changeKind,
 		"part":     part,

@@ -31,7 +31,7 @@ const (
 	// takeLease takes a lease that has expired, and that of an epoch.
 	takeLease = `UPDATE writer SET epoch = epoch + 1, instance = $1, expires = clock_timestamp() + CAST($2 AS interval)
 WHERE expires <= clock_timestamp() OR epoch = $3 RETURNING epoch`
-	giveUpLease = "UPDATE writer SET expires = '-infinity' WHERE epoch = $1"
+	giveUpLease = "UPDATE writer SET expires = '-infinity' WHERE instance = $1"
 	selectNext  = "SELECT topic, partition, next FROM positions"
 	notify      = "SELECT pg_notify('" + channel + "', '')"
 	// selectNews is one statement, so that all of it is of the same moment.
@@ -124,15 +124,12 @@ func (s *Store) look(ctx context.Context, q querier) error {
 	return err
 }
 
-// release gives up the lease, if this instance has it.
+// release gives up the lease, if this instance has it. That may not be known: watch may have been stopped while it
+// took the lease.
 func (s *Store) release(ctx context.Context) error {
-	epoch := s.state.leads()
-	if epoch == 0 {
-		return nil
-	}
 	s.state.set(func(st *state) { st.epoch = 0 })
 	return s.db.change(ctx, func(tx *transaction) error {
-		if err := tx.Exec(ctx, giveUpLease, epoch); err != nil {
+		if err := tx.Exec(ctx, giveUpLease, s.name); err != nil {
 			return err
 		}
 		return tx.Exec(ctx, notify)

@@ -20,6 +20,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,7 +43,7 @@ type Store struct {
 	tables.Tables
 
 	db    *database
-	name  string // of this instance, for people
+	name  string // of this instance, and of no other
 	log   *slog.Logger
 	state *state
 
@@ -83,7 +84,7 @@ func Open(url string, log *slog.Logger) (*Store, error) {
 		host = "unknown"
 	}
 	s := &Store{
-		db: &database{pool, new(translator)}, name: host + "/" + strconv.Itoa(os.Getpid()), log: log, state: newState(),
+		db: &database{pool, new(translator)}, name: host + "/" + strconv.Itoa(os.Getpid()) + "/" + rand.Text()[:6], log: log, state: newState(),
 	}
 	s.Tables = tables.New(s.use)
 	ctx, stop := context.WithCancel(context.Background())
@@ -104,7 +105,7 @@ func (s *Store) use(do func(tables.Reader) error) error {
 func (s *Store) Close() error {
 	s.stop()
 	s.watching.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), lease)
 	defer cancel()
 	err := s.release(ctx)
 	s.db.Close()
@@ -160,6 +161,10 @@ func (s *Store) Reset(ctx context.Context, topics map[string]kadm.TopicID) error
 func (s *Store) reset(ctx context.Context, epoch int64, topics map[string]kadm.TopicID) error {
 	var generation int64
 	err := s.db.change(ctx, func(tx *transaction) error {
+		// In this sequence: another instance that migrates has the lock before it waits for tables.
+		if err := run(ctx, tx.Tx, lock); err != nil {
+			return err
+		}
 		if err := tx.fence(ctx, epoch); err != nil {
 			return err
 		}

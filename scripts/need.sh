@@ -27,6 +27,21 @@ install_packages() {
   return "$status"
 }
 
+# need_prometheus prints the folder of prometheus and promtool. Debian's package is unpacked, and not installed: that would start a
+# server. It returns 1, with a message on stderr, if that is not possible.
+need_prometheus() {
+  local folder=$PWD/.cache/prometheus
+  if [ ! -x "$folder/usr/bin/promtool" ]; then
+    mkdir -p "$folder"
+    if ! (cd "$folder" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } && dpkg -x prometheus_*.deb .) >/dev/null 2>&1; then
+      echo "${0##*/}: prometheus is missing, and Debian's package of it cannot be downloaded" >&2
+      return 1
+    fi
+    rm -f "$folder"/prometheus_*.deb
+  fi
+  echo "$folder/usr/bin"
+}
+
 # need_go returns 1, with a message on stderr, unless Go 1.26 or newer is installed.
 need_go() {
   local found

@@ -147,7 +147,7 @@ func linked(g *ast.CommentGroup) bool {
 	return strings.Contains(g.Text(), " set by the linker ")
 }
 
-// table reports whether an expression is a literal, a call of a Must function, or a flag.
+// table reports whether an expression is a literal, a call of a Must function, a flag, or a value that is made at its first use.
 func table(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.CompositeLit:
@@ -155,7 +155,7 @@ func table(e ast.Expr) bool {
 		return !ok || fmt.Sprint(sel.X) != "sync"
 	case *ast.CallExpr:
 		if sel, ok := e.Fun.(*ast.SelectorExpr); ok {
-			return strings.HasPrefix(sel.Sel.Name, "Must") || fmt.Sprint(sel.X) == "flag"
+			return strings.HasPrefix(sel.Sel.Name, "Must") || fmt.Sprint(sel.X) == "flag" || sel.Sel.Name == "OnceValue"
 		}
 		name, ok := e.Fun.(*ast.Ident)
 		return ok && strings.HasPrefix(name.Name, "must")

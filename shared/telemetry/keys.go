@@ -1,6 +1,6 @@
 package telemetry
 
-// The keys of log attributes. Each has one meaning in all programs.
+// The keys of log attributes. Each has one meaning in all programs, and a row in docs/operations.md.
 const (
 	Act        = "act"         // ID of an act of the audit trail, or its kind
 	Order      = "order"       // ID of an order
@@ -32,5 +32,7 @@ const (
 	Process    = "process"     // ID of a process
 	Exit       = "exit"        // exit status or signal that a process ended with
 	Characters = "characters"  // code points, as in Unicode: U+1F680
+	Asked      = "asked"       // duration that a setting asks for
+	Used       = "used"        // duration that is used instead
 	Error      = "error"       // error text
 )

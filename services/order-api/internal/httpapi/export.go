@@ -17,6 +17,7 @@ import (
 	"example.com/orders/services/order-api/internal/desk"
 	"example.com/orders/services/order-api/internal/edit"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/wire"
 )
 
@@ -64,7 +65,7 @@ func (a *api) exportDeadLetters(c echo.Context) error {
 		err = a.export(c, to, f, page, next)
 	}
 	if err != nil {
-		a.Log.Debug("an export was cut off", "error", err)
+		a.Log.Debug("an export was cut off", telemetry.Error, err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

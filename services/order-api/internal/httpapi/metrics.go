@@ -13,24 +13,24 @@ import (
 // metrics are those of GET /metrics. Event streams, and requests that wait for an order, are in the
 // same histogram as all others: compare durations by route.
 type metrics struct {
+	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	serve    echo.HandlerFunc
 }
 
 func newMetrics(a *api) *metrics {
-	m := &metrics{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m := &metrics{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "orders_api_request_seconds", Help: "Duration of HTTP requests until the last byte of the response, in seconds.",
 		Buckets: []float64{0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 60},
 	}, []string{"route", "status"})}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, newCauses(a.view), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, newCauses(a.view), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.Meter != nil {
-		registry.MustRegister(a.Meter)
+		m.registry.MustRegister(a.Meter)
 	}
 	for _, all := range [][]prometheus.Collector{a.instanceSeries(), a.orderSeries(), a.systemSeries(), a.replaySeries()} {
-		registry.MustRegister(all...)
+		m.registry.MustRegister(all...)
 	}
-	m.serve = echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	m.serve = echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return m
 }
 

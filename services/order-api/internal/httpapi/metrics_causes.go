@@ -27,7 +27,7 @@ func newCauses(v *view.View) causes {
 		v, prometheus.NewDesc("orders_api_dead_letters",
 			"Dead letters that are open, parked or lost, by cause: the most frequent causes, and all others as one.", labels, nil),
 		prometheus.NewDesc("orders_api_dead_letters_oldest_age_seconds",
-			"Time since the oldest of the dead letters of orders_api_dead_letters failed first.", labels, nil),
+			"Time since the oldest of the dead letters of orders_api_dead_letters failed first, in seconds.", labels, nil),
 	}
 }
 

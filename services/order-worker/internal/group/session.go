@@ -127,7 +127,7 @@ func boundedSession(ctx context.Context, cfg Config, cl *kgo.Client) (time.Durat
 			slog.Any(telemetry.Error, err))
 	} else if session = min(max(session, least), most); session != cfg.SessionTimeout {
 		cfg.Log.LogAttrs(ctx, slog.LevelWarn, "the brokers do not allow the session timeout: their bound is used",
-			slog.Duration("asked", cfg.SessionTimeout), slog.Duration("used", session))
+			slog.Duration(telemetry.Asked, cfg.SessionTimeout), slog.Duration(telemetry.Used, session))
 	}
 	if session < SessionLeast {
 		return 0, fmt.Errorf("the brokers allow a session timeout of %s at most (group.max.session.timeout.ms), and workers need %s",

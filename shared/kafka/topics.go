@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,12 +35,12 @@ func (l Layout) Partition(key []byte) int32 {
 	if key == nil {
 		key = []byte{} // for a record without a key, byKey draws a partition
 	}
-	return int32(byKey.Partition(&kgo.Record{Key: key}, l.Partitions))
+	return int32(byKey().Partition(&kgo.Record{Key: key}, l.Partitions))
 }
 
 // byKey is the client's default partitioner. It has no state for records with a key. Each one that is
 // made seeds a random generator, which takes longer than to decode an order.
-var byKey = kgo.StickyKeyPartitioner(nil).ForTopic("")
+var byKey = sync.OnceValue(func() kgo.TopicPartitioner { return kgo.StickyKeyPartitioner(nil).ForTopic("") })
 
 // partitionsHeader holds, in a record of the topic orders, the number of partitions among which its
 // partition was chosen. With more partitions the same key belongs elsewhere, but earlier records stay

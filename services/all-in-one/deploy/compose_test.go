@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestComposeRunsTheWholeApplication(t *testing.T) {
 	}
 	want := map[string]int{
 		"secrets": 1, "kafka-1": 1, "kafka-2": 1, "kafka-3": 1, "topics": 1, "keys": 1, "order-api": 2, "order-worker": 3,
-		"mailpit": 1, "otel-collector": 1, "jaeger": 1,
+		"mailpit": 1, "prometheus": 1, "grafana": 1, "otel-collector": 1, "jaeger": 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("containers of each service (-want +got):\n%s", diff)
@@ -183,6 +184,21 @@ func TestComposeLetsWorkersDrain(t *testing.T) {
 			t.Errorf("a worker is killed %v after the signal to stop, want later than its drain of %v", got, worker.DefaultDrain)
 		}
 	})
+}
+
+// TestPrometheusScrapesTheContainers: each job asks the containers of its name, at their health address.
+func TestPrometheusScrapesTheContainers(t *testing.T) {
+	t.Parallel()
+	p := composed(t, "compose.yaml")
+	jobs := regexp.MustCompile(`names: \[([\w-]+)\], type: A, port: (\d+)`).FindAllStringSubmatch(read(t, "deploy/prometheus/prometheus.yaml"), -1)
+	if len(jobs) != 2 {
+		t.Errorf("got %d jobs, want 2", len(jobs))
+	}
+	for _, m := range jobs {
+		if got := p.Services[m[1]].Environment["ORDERS_HEALTH"]; got == nil || *got != "0.0.0.0:"+m[2] {
+			t.Errorf("Prometheus asks %s at port %s, where it does not listen", m[1], m[2])
+		}
+	}
 }
 
 // TestProductionTalksToKafkaEncrypted: no broker has a listener without TLS, and every program signs in as itself.

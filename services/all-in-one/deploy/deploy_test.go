@@ -54,6 +54,7 @@ func checkSettings(t *testing.T, c container) {
 			api.Settings
 			RateCard string `env:"ORDERS_RATE_CARD"`
 			Group    string `env:"ORDERS_GROUP"`
+			Health   string `env:"ORDERS_HEALTH"`
 			telemetry.Log
 		}{}, args, env)
 	case "order-worker":

@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"example.com/orders/services/order-worker/worker"
+	"example.com/orders/shared/golden"
 )
 
 var keep = flag.String("keep", "", "directory that gets the objects of Kubernetes, for scripts/check")
@@ -138,9 +139,10 @@ func TestKubernetesPodsMayDoLittle(t *testing.T) {
 // TestKubernetesProbesAskThePrograms: each probe asks a route that tells whether orders are worked on, on the port of the program.
 func TestKubernetesProbesAskThePrograms(t *testing.T) {
 	eachOverlay(t, func(t *testing.T, c cluster) {
-		for name, port := range map[string]string{"order-api": "http", "order-worker": "health"} {
+		const port = "health"
+		for _, name := range []string{"order-api", "order-worker"} {
 			of := c.pods()[name].list("spec.containers")[0]
-			if of.list("ports")[0].text("name") != port {
+			if !slices.ContainsFunc(of.list("ports"), func(p object) bool { return p.text("name") == port && p.number("containerPort") == 8081 }) {
 				t.Errorf("%s has no port %s", name, port)
 			}
 			for probe, path := range map[string]string{"readinessProbe": "/healthz/ready", "livenessProbe": "/healthz/live", "startupProbe": "/healthz/live"} {
@@ -239,4 +241,20 @@ func routesOf(t *testing.T) (all []string) {
 		}
 	}
 	return all
+}
+
+// TestKubernetesAlertsAreThoseOfPrometheus: -update writes them again.
+func TestKubernetesAlertsAreThoseOfPrometheus(t *testing.T) {
+	t.Parallel()
+	const head = "# The rules of deploy/prometheus/alerts.yaml, written by go test -update ./services/all-in-one/deploy.\n" +
+		"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: orders\nspec:\n"
+	var want strings.Builder
+	want.WriteString(head)
+	for line := range strings.Lines(read(t, "deploy/prometheus/alerts.yaml")) {
+		if strings.TrimSpace(line) != "" {
+			line = "  " + line
+		}
+		want.WriteString(line)
+	}
+	golden.Compare(t, root+"deploy/kubernetes/base/alerts.yaml", want.String())
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -114,17 +115,22 @@ var (
 	ipv6    = regexp.MustCompile(`(?i)\[?\b[0-9a-f]{0,4}:(?:[0-9a-f]{0,4}:){1,6}[0-9a-f]{0,4}\b\]?`)
 )
 
-// quotes are the pairs of quotation marks, by those that open.
-var quotes = []struct {
+// quotes are the pairs of quotation marks, by those that open. They are compiled at their first use, which
+// takes several milliseconds.
+var quotes = sync.OnceValue(func() []quotation {
+	return []quotation{
+		{`"`, regexp.MustCompile(`"((?:[^"\\]|\\.){0,300})"`)},
+		{"`", regexp.MustCompile("`([^`]{0,300})`")},
+		{"«‹「『《〈", regexp.MustCompile(`«([^»]{0,300})»|‹([^›]{0,300})›|「([^」]{0,300})」|『([^』]{0,300})』|《([^》]{0,300})》|〈([^〉]{0,300})〉`)},
+		{"“„‘‚", regexp.MustCompile(`“([^”“]{0,300})[”“]|„([^“”]{0,300})[“”]|‘([^’]{0,300})’|‚([^‘’]{0,300})[‘’]`)},
+		{"'", regexp.MustCompile(`(?:^|[^\p{L}\p{N}])'((?:[^']|[\p{L}]'[\p{L}]){0,300})'(?:$|[^\p{L}\p{N}])`)},
+		{"<", regexp.MustCompile(`<([^<>]{1,300})>`)},
+	}
+})
+
+type quotation struct {
 	open string
 	pair *regexp.Regexp
-}{
-	{`"`, regexp.MustCompile(`"((?:[^"\\]|\\.){0,300})"`)},
-	{"`", regexp.MustCompile("`([^`]{0,300})`")},
-	{"«‹「『《〈", regexp.MustCompile(`«([^»]{0,300})»|‹([^›]{0,300})›|「([^」]{0,300})」|『([^』]{0,300})』|《([^》]{0,300})》|〈([^〉]{0,300})〉`)},
-	{"“„‘‚", regexp.MustCompile(`“([^”“]{0,300})[”“]|„([^“”]{0,300})[“”]|‘([^’]{0,300})’|‚([^‘’]{0,300})[‘’]`)},
-	{"'", regexp.MustCompile(`(?:^|[^\p{L}\p{N}])'((?:[^']|[\p{L}]'[\p{L}]){0,300})'(?:$|[^\p{L}\p{N}])`)},
-	{"<", regexp.MustCompile(`<([^<>]{1,300})>`)},
 }
 
 func (t *text) foldPatterns() {
@@ -134,7 +140,7 @@ func (t *text) foldPatterns() {
 	if strings.Contains(t.plain, "://") {
 		t.each(query, 1, folded, nil)
 	}
-	for _, mark := range quotes {
+	for _, mark := range quotes() {
 		if !strings.ContainsAny(t.plain, mark.open) {
 			continue
 		}

@@ -80,8 +80,31 @@ func TestReplayedOrdersAreMailedOnce(t *testing.T) {
 	d.audited(t)
 }
 
-// openDesk starts the processes, on Apache Kafka if there is one, and on the embedded broker otherwise.
+// openDesk starts the processes.
 func openDesk(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	for i := range d.apis {
+		d.apis[i] = &instance{name: fmt.Sprint("api-", i+1), address: "127.0.0.1:0"}
+		d.startAPI(t, d.apis[i])
+	}
+	for _, name := range []string{"worker-1", "worker-2"} {
+		d.work(t, name, d.flags()...)
+	}
+	return d
+}
+
+// work starts a worker.
+func (d *desk) work(t *testing.T, name string, flags ...string) {
+	t.Helper()
+	if _, err := d.launch(name, filepath.Join(d.bin, "order-worker"),
+		append(flags, "--smtp", d.mails.SMTPAddr(), "--health", "127.0.0.1:0", "--concurrency", strconv.Itoa(d.inFlight))...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newDesk builds the programs, and runs a mail server and, unless there is Apache Kafka, the embedded broker.
+func newDesk(t *testing.T) *desk {
 	t.Helper()
 	k := &kit{t: t, workdir: t.TempDir(), programs: map[string]*program{}}
 	t.Cleanup(func() {
@@ -110,16 +133,6 @@ func openDesk(t *testing.T) *desk {
 		d.kafka = kafkatest.At(t, b.Addr())
 	}
 	d.mails = runInbox(t)
-	for i := range d.apis {
-		d.apis[i] = &instance{name: fmt.Sprint("api-", i+1), address: "127.0.0.1:0"}
-		d.startAPI(t, d.apis[i])
-	}
-	for _, name := range []string{"worker-1", "worker-2"} {
-		if _, err := d.launch(name, filepath.Join(d.bin, "order-worker"),
-			append(d.flags(), "--smtp", d.mails.SMTPAddr(), "--health", "127.0.0.1:0", "--concurrency", strconv.Itoa(d.inFlight))...); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return d
 }
 
@@ -149,8 +162,14 @@ func (d *desk) flags() []string {
 // startAPI starts an API and waits until it answers.
 func (d *desk) startAPI(t *testing.T, i *instance) {
 	t.Helper()
+	d.startAPIWith(t, i, d.flags()...)
+}
+
+// startAPIWith is startAPI with other flags.
+func (d *desk) startAPIWith(t *testing.T, i *instance, flags ...string) {
+	t.Helper()
 	var err error
-	i.program, err = d.launch(i.name, filepath.Join(d.bin, "order-api"), append(d.flags(), "--http", i.address, "--data", i.name)...)
+	i.program, err = d.launch(i.name, filepath.Join(d.bin, "order-api"), append(flags, "--http", i.address, "--data", i.name)...)
 	if err != nil {
 		t.Fatal(err)
 	}

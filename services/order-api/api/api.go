@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -112,7 +113,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
-		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs,
+		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs, Closed: cfg.Closed,
 	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
@@ -126,7 +127,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
-			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, Meter: counts, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules,
+			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, Meter: counts, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules, Earlier: shop.earlier,
 		}, in, v, d, shop.products, shop.card))
 	})
 }
@@ -164,6 +165,7 @@ type shop struct {
 	card     *rates.Card // for quotes
 	pages    *web.Pages
 	vatIDs   intake.VATIDs // or nil: they are not checked
+	earlier  *url.URL      // of the API that earlier orders were placed at; or nil
 }
 
 // complete checks postal codes and prices of an edited order, as those of a new one.
@@ -188,8 +190,23 @@ func (cfg *Config) shop() (s shop, err error) {
 	if s.vatIDs, err = cfg.vatIDs(); err != nil {
 		return s, err
 	}
+	if s.earlier, err = cfg.earlier(); err != nil {
+		return s, err
+	}
 	s.pages, err = web.New(web.Config{Log: cfg.Log, Inbox: cfg.Inbox, Breaker: cfg.Breaker})
 	return s, err
+}
+
+// earlier is the API of the prefix that this one has taken over from, or nil.
+func (cfg *Config) earlier() (*url.URL, error) {
+	if cfg.EarlierAPI == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(cfg.EarlierAPI)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("--earlier-api %q: want an address such as http://127.0.0.1:8080", cfg.EarlierAPI)
+	}
+	return u, nil
 }
 
 // vatIDs checks VAT IDs, or is nil.

@@ -219,6 +219,8 @@ func TestRunRefusesInvalidSettings(t *testing.T) {
 		"taken address":       {func(c *api.Config) { c.HTTP = address }, "--http"},
 		"used folder":         {func(c *api.Config) { c.Data = used.Data }, "in use by another process"},
 		"folder that is none": {func(c *api.Config) { c.Data = "/dev/null" }, "--data"},
+		"no URL of an API":    {func(c *api.Config) { c.EarlierAPI = "127.0.0.1:8080" }, "--earlier-api"},
+		"URL without a host":  {func(c *api.Config) { c.EarlierAPI = "http://" }, "--earlier-api"},
 		"no catalogue":        {func(c *api.Config) { c.Catalogue = "/nowhere.yaml" }, "/nowhere.yaml"},
 		"gross catalogue":     {func(c *api.Config) { c.Catalogue = grossShop }, "the catalogue has gross prices, and the rate card has net ones"},
 		"no secret file":      {func(c *api.Config) { c.SecretFile = "/nowhere" }, "--secret-file"},

@@ -22,6 +22,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -52,6 +53,8 @@ type Config struct {
 	// demo operator, who may do everything, and credentials are not read.
 	Auth   identity.Authenticator
 	Guests bool // requests without credentials may place orders, and see products and quotes
+	// Earlier is the API of an earlier prefix, for the orders that this one does not have; or nil.
+	Earlier *url.URL
 	// Denied is called with each request that is refused because its principal lacks a permission,
 	// before the response; nil writes it to Trail.
 	Denied func(r *http.Request, p identity.Principal, needed identity.Permission)
@@ -105,7 +108,7 @@ func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *ca
 		}
 	}
 	e.HTTPErrorHandler = a.answerProblem
-	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses)
+	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses, a.askEarlier)
 	a.routes(e)
 	return e
 }

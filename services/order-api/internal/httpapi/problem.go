@@ -94,6 +94,7 @@ var (
 	rateLimit         = kind{"rate-limit", http.StatusTooManyRequests, "Too many requests"}
 	recipientLimit    = kind{"recipient-limit", http.StatusTooManyRequests, "Too many orders for one e-mail address"}
 	busy              = kind{"busy", http.StatusServiceUnavailable, "Too many concurrent list requests"}
+	closed            = kind{"closed", http.StatusServiceUnavailable, "New orders are placed elsewhere"}
 	internal          = kind{"internal", http.StatusInternalServerError, "Internal server error"}
 	unavailable       = kind{"unavailable", http.StatusServiceUnavailable, "Temporarily unavailable"}
 	outcomeUnknown    = kind{"outcome-unknown", http.StatusGatewayTimeout, "Outcome unknown"}
@@ -146,6 +147,8 @@ var sentinels = []struct {
 	{intake.ErrConflict, refundConflict, "other refunds of the order were placed at the same time: check the refunds of the order, then try again"},
 	{intake.ErrBackpressure, backpressure, "older orders have waited too long for a worker: new orders are accepted when workers have begun those"},
 	{intake.ErrBlocked, unavailable, repartitioned},
+	{intake.ErrClosed, closed, "new orders are placed at another API: repeat the request there, with the same key"},
+	{errEarlier, unavailable, "the API that has earlier orders cannot be reached: repeat the request in a few seconds; repeating it is safe"},
 	{trail.ErrUnwritten, unavailable, "the audit trail cannot be written, so nothing was done: repeat the request in a few seconds"},
 	{view.ErrNoLeader, unavailable, "the Kafka partition of this order has no leader: try again later; orders in other partitions are accepted"},
 	{view.ErrStore, unavailable, "the read model cannot be read, or is being rebuilt from Kafka: try again later; placed orders are not affected"},

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -30,6 +31,11 @@ func (in *Intake) awaitView(ctx context.Context) error {
 // findOrAppend returns the order with this ID. If the view has none, it appends the order; the returned
 // one is another order, and replayed, if another instance appended one before.
 func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (Placed, error) {
+	if in.closed(&o) {
+		if err := in.readToEnd(ctx, in.partition(o.ID)); err != nil {
+			return Placed{}, err
+		}
+	}
 	if s, err := in.view.Order(ctx, o.ID); !errors.Is(err, view.ErrUnknown) {
 		return Placed{s, true}, err
 	}
@@ -50,6 +56,25 @@ func (in *Intake) findOrAppend(ctx context.Context, o order.Order) (Placed, erro
 	return Placed{s, s.Origin != in.origin(r)}, nil
 }
 
+// closed reports whether an order is refused, unless it is placed already.
+func (in *Intake) closed(o *order.Order) bool { return in.cfg.Closed && o.Refund == nil }
+
+// readToEnd waits until the view has applied all that a partition of orders has now. Then an order that the view does
+// not know was not placed by any instance, if all are closed.
+func (in *Intake) readToEnd(ctx context.Context, partition int32) error {
+	all, err := kadm.NewClient(in.producer.cl).ListEndOffsets(ctx, in.cfg.Topic)
+	if err == nil {
+		err = all.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotPlaced, err)
+	}
+	if end, _ := all.Lookup(in.cfg.Topic, partition); end.Offset > 0 {
+		return in.view.Applied(ctx, partition, end.Offset-1)
+	}
+	return nil
+}
+
 func (in *Intake) origin(r *kgo.Record) order.Origin {
 	return order.Origin{Incarnation: in.cfg.Incarnation, Partition: r.Partition, Offset: r.Offset}
 }
@@ -57,6 +82,9 @@ func (in *Intake) origin(r *kgo.Record) order.Origin {
 // append checks the VAT ID of an order and appends its record, which it returns with its partition and
 // offset.
 func (in *Intake) append(ctx context.Context, o *order.Order) (*kgo.Record, error) {
+	if in.closed(o) {
+		return nil, ErrClosed
+	}
 	if err := in.backpressure(); err != nil {
 		return nil, err
 	}

@@ -57,9 +57,10 @@ func (r *RecipientLimitError) Error() string {
 	return fmt.Sprintf("more than %d orders an hour for one e-mail address", r.PerHour)
 }
 
-// Errors of an order or refund that is certainly not placed. All but ErrBlocked are temporary.
+// Errors of an order or refund that is certainly not placed. All but ErrBlocked and ErrClosed are temporary.
 var (
 	ErrBlocked      = errors.New("new orders are refused until an operator acts")
+	ErrClosed       = errors.New("new orders are placed at another prefix") // see Config.Closed
 	ErrNotPlaced    = errors.New("order not placed")
 	ErrBackpressure = errors.New("orders placed before are not begun in time") // see Config.Promise; the wrapping error names the oldest
 )

@@ -35,6 +35,7 @@ type Config struct {
 	Promise     time.Duration // maximum age of the oldest order that no worker has begun, before new orders are refused; zero is no maximum
 	PerHour     int           // maximum number of orders per hour for one e-mail address; zero is no maximum
 	VATIDs      VATIDs        // or nil: VAT IDs are not checked
+	Closed      bool          // no new orders are placed, because the prefix has moved; refunds are
 }
 
 // VATIDs knows whether VAT IDs are in use. It is safe for concurrent use.
@@ -101,7 +102,7 @@ type Placed struct {
 // together with those that Place finds.
 //
 // Errors are RejectedError, KeyReusedError, OutcomeUnknownError, RecipientLimitError, ErrNotPlaced,
-// ErrBlocked, ErrBackpressure and view.ErrBehind. Any other is a bug; then nothing was appended.
+// ErrBlocked, ErrClosed, ErrBackpressure and view.ErrBehind. Any other is a bug; then nothing was appended.
 func (in *Intake) Place(ctx context.Context, o order.Order, key string, found ...order.Invalid) (Placed, error) {
 	if err := in.check(&o, found, o.Validate()); err != nil {
 		return Placed{}, err

@@ -2,8 +2,9 @@ package invoice
 
 import (
 	"strings"
+	"sync"
 
-	"rsc.io/qr"
+	"rsc.io/qr/coding"
 
 	"example.com/orders/shared/order"
 )
@@ -13,7 +14,18 @@ const (
 	codeAmount = 99_999_999_999 // cents
 	codeName   = 70             // characters
 	codeBytes  = 331
+	codePlan   = 13 // version of QR code that has room for them
 )
+
+// codePlans returns where the bits are in codes, from the smallest code on. Making a plan takes longer
+// than using it.
+var codePlans = sync.OnceValue(func() (plans []*coding.Plan) {
+	for v := coding.Version(coding.MinVersion); v <= codePlan; v++ {
+		p, _ := coding.NewPlan(v, coding.M, 0) // its only error is an unknown version
+		plans = append(plans, p)
+	}
+	return plans
+})
 
 // code is the QR code with which a banking app makes the credit transfer (EPC069-12, version 002, error
 // correction M): its rows, true for a dark module. It is nil if nothing is to be transferred, or if it
@@ -26,15 +38,22 @@ func (s *Step) code(i order.Invoice, paid settlement) [][]bool {
 	if len(text) > codeBytes {
 		return nil
 	}
-	drawn, err := qr.Encode(text, qr.M)
-	if err != nil { // it has no room, and codeBytes has some
-		return nil
+	content := coding.String(text)
+	for _, p := range codePlans() {
+		if content.Bits(p.Version) <= p.DataBytes*8 {
+			drawn, _ := p.Encode(content) // its only error is too little room
+			return modules(drawn)
+		}
 	}
-	rows := make([][]bool, drawn.Size)
+	return nil
+}
+
+func modules(c *coding.Code) [][]bool {
+	rows, cells := make([][]bool, c.Size), make([]bool, c.Size*c.Size)
 	for y := range rows {
-		rows[y] = make([]bool, drawn.Size)
+		rows[y], cells = cells[:c.Size], cells[c.Size:]
 		for x := range rows[y] {
-			rows[y][x] = drawn.Black(x, y)
+			rows[y][x] = c.Black(x, y)
 		}
 	}
 	return rows

@@ -25,7 +25,7 @@ func services() []service {
 			home + "services/order-worker", "github.com/jung-kurt/gofpdf", "github.com/wneessen/go-mail", "github.com/emersion/go-smtp",
 		}},
 		{"order-worker", []string{
-			home + "services/order-api", "github.com/labstack/echo", "modernc.org/sqlite", "golang.org/x/time",
+			home + "services/order-api", "github.com/labstack/echo", "modernc.org/sqlite", "github.com/jackc/pgx", "golang.org/x/time",
 		}},
 	}
 }

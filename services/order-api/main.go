@@ -20,6 +20,7 @@ type settings struct {
 	config.Kafka
 	config.Access
 	api.Settings
+	Database string `env:"ORDERS_DATABASE" placeholder:"URL" secret:"" help:"PostgreSQL database for the read model, which several instances share: postgres://user@host/name. Its password can also be in PGPASSWORD or a password file. Default: a file in --data, for this instance only."`
 	RateCard string `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices for quotes (YAML); the same as that of the workers. Default: a built-in example."`
 	Group    string `env:"ORDERS_GROUP" default:"order-workers" help:"Consumer group of the workers. Its committed offsets tell which orders have been begun."`
 	Health   string `env:"ORDERS_HEALTH" placeholder:"HOST:PORT" help:"Address that serves /healthz/live, /healthz/ready, /metrics and /debug/pprof/. Default: none."`
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	defer stop()
 	return api.Run(ctx, api.Config{
 		Traces:   traces,
-		Settings: s.Settings, RateCard: s.RateCard, Group: s.Group, Health: s.Health, Access: s.Access,
+		Settings: s.Settings, Database: s.Database, RateCard: s.RateCard, Group: s.Group, Health: s.Health, Access: s.Access,
 		Kafka: kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})
 }

@@ -38,6 +38,7 @@ import (
 	"example.com/orders/services/order-api/internal/trail"
 	"example.com/orders/services/order-api/internal/vies"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/postgres"
 	"example.com/orders/services/order-api/internal/view/sqlite"
 	"example.com/orders/services/order-api/internal/web"
 	"example.com/orders/shared/address"
@@ -55,6 +56,7 @@ import (
 // Config is the configuration of Run.
 type Config struct {
 	Settings
+	Database string // URL of the PostgreSQL database for the read model; or empty: a file in Data
 	RateCard string // path of the rate card for quotes, the same as the workers'; or empty: the built-in one
 	Group    string // consumer group of the workers: its committed offsets tell which orders have been begun
 	Health   string // address of health checks, metrics and profiles; or empty: none
@@ -106,7 +108,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer v.Close()
-	// The view has locked the data directory: no other process creates a secret there.
+	// With a file the view has locked the data directory: no other process creates a secret there.
 	secret, err := cfg.secret()
 	if err != nil {
 		return err
@@ -326,12 +328,31 @@ func (k *clients) close() {
 	k.replays.Close()
 }
 
-func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View, error) {
-	// Only the owner may read it: the view contains personal data.
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
+// openStore opens the store of the read model: a database that instances share, or a file.
+func (cfg *Config) openStore(ctx context.Context) (view.Store, error) {
+	if cfg.Database == "" {
+		// Only the owner may read it: the view contains personal data.
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+			return nil, fmt.Errorf("--data: %w", err)
+		}
+		store, err := sqlite.Open(ctx, filepath.Join(cfg.Data, "view.db"))
+		if err != nil {
+			return nil, err // not a store that is nil
+		}
+		return store, nil
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(cfg.Data, "view.db"))
+	if cfg.Secret == "" && cfg.SecretFile == "" {
+		return nil, errors.New("--database needs --secret-file: instances that share a read model derive order IDs from the same key")
+	}
+	store, err := postgres.Open(cfg.Database, cfg.Log)
+	if err != nil {
+		return nil, fmt.Errorf("--database: %w", err)
+	}
+	return store, nil
+}
+
+func openView(ctx context.Context, cfg Config, layout kafka.Layout) (*view.View, error) {
+	store, err := cfg.openStore(ctx)
 	if err != nil {
 		return nil, err
 	}

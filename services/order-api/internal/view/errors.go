@@ -18,6 +18,10 @@ var (
 	ErrGone  = kafka.ErrGone                      // Kafka has deleted it, or has another record at its offset
 )
 
+// ErrMoved says that another view wrote to the store until now, and that this one does from now on: it reads on
+// where the other one has stopped.
+var ErrMoved = errors.New("the store goes further than this view")
+
 // ErrDamaged says that the contents of a store are lost, in part or as a whole.
 var ErrDamaged = errors.New("the store of the read model is damaged")
 

@@ -17,6 +17,10 @@ import (
 // succeeded, and after a Reset has failed, all others return an UnavailableError. Times have a
 // resolution of milliseconds. Package storetest has the tests that each store must pass.
 //
+// Several views may share a store, each with a Store of its own for it, and read the same topics. One of
+// them writes. Apply of the others returns when that one has stored the batch; it is ErrMoved if the view
+// is to write from now on.
+//
 // An error that is an *UnavailableError may pass, and the call is repeated. One that is ErrDamaged
 // means that the contents are lost: the view calls Reset. Any other ends the view.
 type Store interface {
@@ -24,7 +28,8 @@ type Store interface {
 	// store is empty, or was filled from topics with other IDs or by another version.
 	Resume(ctx context.Context, topics map[string]kadm.TopicID) (map[kafka.Partition]Position, error)
 	// Reset empties the store, whatever it contains, to be filled from the topics with these IDs.
-	// It does not return ErrDamaged.
+	// It does not return ErrDamaged. A view that does not write waits with it until the one that writes
+	// has done it.
 	Reset(ctx context.Context, topics map[string]kadm.TopicID) error
 	// Apply makes all changes of a batch, in their sequence, and stores its positions, in one
 	// transaction.

@@ -28,7 +28,7 @@ func (v *View) tail(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, ErrDamaged):
+		case errors.Is(err, ErrDamaged), errors.Is(err, ErrMoved):
 			continue
 		case err != nil:
 			return fmt.Errorf("applying records to the read model: %w", err)
@@ -45,7 +45,7 @@ func (v *View) tail(ctx context.Context) error {
 }
 
 // next fetches records and applies them, to a store that it has opened before. It is ErrDamaged
-// when the store must be opened again.
+// when the store must be opened again, and ErrMoved when it was.
 func (v *View) next(ctx context.Context) (kgo.Fetches, error) {
 	if err := v.insist(ctx, v.open); err != nil {
 		return nil, err
@@ -59,7 +59,29 @@ func (v *View) next(ctx context.Context) (kgo.Fetches, error) {
 	} else if forgotten {
 		v.life.to(damaged, errForgotten)
 	}
-	return fetches, v.insist(ctx, func(ctx context.Context) error { return v.apply(ctx, fetches) })
+	err := v.insist(ctx, func(ctx context.Context) error { return v.apply(ctx, fetches) })
+	if errors.Is(err, ErrMoved) {
+		if failed := v.insist(ctx, v.takeOver); failed != nil {
+			return nil, failed
+		}
+	}
+	return fetches, err
+}
+
+// takeOver reads on where another view has stopped, which wrote to the store until now. Readers are
+// answered meanwhile.
+func (v *View) takeOver(ctx context.Context) error {
+	positions, err := v.resume(ctx)
+	if err != nil {
+		return err
+	}
+	if positions == nil {
+		return fmt.Errorf("%w: it does not fit the topics", ErrDamaged)
+	}
+	v.projection.resume(positions)
+	v.watchers.notifyAll() // of what the other one has stored last
+	v.consume(positions)
+	return nil
 }
 
 // insist calls do, which writes to the store, until the store can be used.
@@ -95,6 +117,9 @@ func (v *View) open(ctx context.Context) error {
 	case v.life.is(opening):
 		next = ready
 		positions, err = v.resume(ctx)
+		if err == nil && positions != nil {
+			err = v.trim(ctx)
+		}
 	case !v.life.is(damaged):
 		return nil
 	}
@@ -117,7 +142,7 @@ func (v *View) resume(ctx context.Context) (map[kafka.Partition]Position, error)
 	if err != nil || positions == nil || !v.continues(ctx, positions) {
 		return nil, err
 	}
-	return positions, v.trim(ctx)
+	return positions, nil
 }
 
 // continues reports whether the logs still have what was read of them. Where a leader does not

@@ -40,11 +40,25 @@ func (w *watchers) notify(changed map[order.ID]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id := range changed {
-		for c := range w.byID[id] {
-			select {
-			case c <- struct{}{}:
-			default: // a value waits there already
-			}
+		w.wake(id)
+	}
+}
+
+// notifyAll wakes all watchers.
+func (w *watchers) notifyAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.byID {
+		w.wake(id)
+	}
+}
+
+// wake wakes the watchers of an order. The caller holds mu.
+func (w *watchers) wake(id order.ID) {
+	for c := range w.byID[id] {
+		select {
+		case c <- struct{}{}:
+		default: // a value waits there already
 		}
 	}
 }

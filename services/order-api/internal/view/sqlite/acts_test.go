@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/tables"
 	"example.com/orders/shared/wire"
 )
 
@@ -27,7 +28,7 @@ func TestEveryListOfActsIsAnsweredByAnIndex(t *testing.T) {
 				set()
 			}
 		}
-		query, args := listActs(f, after)
+		query, args := tables.ActsQuery(f, after)
 		// In the sequence of the index: a page is read, not sorted.
 		if plan := s.plan(t, query, args); sorts(plan) || len(plan) != 1 || !strings.Contains(plan[0], "INDEX "+index) {
 			t.Errorf("%+v: got plan %q, want index %s", f, plan, index)

@@ -6,13 +6,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/tables"
 	"example.com/orders/shared/kafka"
 )
 
@@ -28,12 +28,6 @@ const (
 	// maxStatements is how many statements are kept prepared. Only a search for many words, which
 	// clients vary, has more texts.
 	maxStatements = 200
-)
-
-const (
-	selectPositions = "SELECT topic, partition, next, epoch, claim, stale FROM positions"
-	putPosition     = `INSERT INTO positions (topic, partition, next, epoch, claim, stale) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, stale = excluded.stale`
 )
 
 // database is an open file. Each statement is prepared once.
@@ -65,20 +59,19 @@ func (db *database) version(ctx context.Context) (version int, err error) {
 	return version, err
 }
 
-// create makes the tables, and notes the topics that they are filled from.
+// create makes the tables, and notes the topics that they are filled from. Without those, the next
+// Resume finds that it does not fit its topics.
 func (db *database) create(ctx context.Context, topics map[string]kadm.TopicID) error {
+	if _, err := db.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+		return err
+	}
 	tx, err := db.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+	if err := tables.AddTopics(ctx, tx, topics); err != nil {
 		return err
-	}
-	for name, id := range topics {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO topics (name, id) VALUES (?, ?)", name, id[:]); err != nil {
-			return err
-		}
 	}
 	return tx.Commit()
 }
@@ -91,34 +84,17 @@ func (db *database) positions(
 	if version, err := db.version(ctx); err != nil || version != schemaVersion {
 		return nil, err
 	}
-	ids := map[string]kadm.TopicID{}
-	err := db.each(ctx, func(scan scan) error {
-		var name string
-		var id []byte
-		err := scan(&name, &id)
-		ids[name] = kadm.TopicID(append(id, make([]byte, 16)...)[:16])
-		return err
-	}, "SELECT name, id FROM topics")
-	if err != nil || !maps.Equal(ids, topics) {
-		return nil, err
-	}
-	positions := map[kafka.Partition]view.Position{}
-	err = db.each(ctx, func(scan scan) error {
-		var p kafka.Partition
-		var at view.Position
-		err := scan(&p.Topic, &p.Number, &at.Next, &at.Epoch, &at.Claim, &at.Stale)
-		positions[p] = at
-		return err
-	}, selectPositions)
-	return positions, err
+	return tables.Positions(ctx, db, topics)
 }
 
-// scan reads the columns of a row.
-type scan func(into ...any) error
-
-// each calls row for each row that a query finds.
-func (db *database) each(ctx context.Context, row func(scan) error, query string, args ...any) error {
+// Each implements tables.Reader.
+func (db *database) Each(ctx context.Context, row func(tables.Scan) error, query string, args ...any) error {
 	rows, err := db.query(ctx, query, args)
+	return each(rows, err, row)
+}
+
+// each calls row for each row that a query found, unless it failed.
+func each(rows *sql.Rows, err error, row func(tables.Scan) error) error {
 	if err != nil {
 		return err
 	}
@@ -189,7 +165,18 @@ func (tx *transaction) prepare(ctx context.Context, text string) (*sql.Stmt, err
 	return s, nil
 }
 
-func (tx *transaction) exec(ctx context.Context, text string, args ...any) error {
+// Each implements tables.Writer.
+func (tx *transaction) Each(ctx context.Context, row func(tables.Scan) error, query string, args ...any) error {
+	s, err := tx.prepare(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	return each(rows, err, row)
+}
+
+// Exec implements tables.Writer.
+func (tx *transaction) Exec(ctx context.Context, text string, args ...any) error {
 	s, err := tx.prepare(ctx, text)
 	if err == nil {
 		_, err = s.ExecContext(ctx, args...)
@@ -197,8 +184,8 @@ func (tx *transaction) exec(ctx context.Context, text string, args ...any) error
 	return err
 }
 
-// scan reads the one row that a query finds. It reports false if there is none.
-func (tx *transaction) scan(ctx context.Context, text string, args []any, into ...any) (bool, error) {
+// Scan implements tables.Writer.
+func (tx *transaction) Scan(ctx context.Context, text string, args []any, into ...any) (bool, error) {
 	s, err := tx.prepare(ctx, text)
 	if err == nil {
 		err = s.QueryRowContext(ctx, args...).Scan(into...)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -34,17 +33,6 @@ func lockFile(ctx context.Context, path string) (*sql.DB, error) {
 			filepath.Dir(path))
 	}
 	return nil, fmt.Errorf("locking the read model with %q: %w", path+".lock", err)
-}
-
-// mustOpen only prepares: nothing is opened before the first query.
-func mustOpen(path string, pragmas ...string) *sql.DB {
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	dsn.RawQuery = url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}.Encode()
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		panic("sqlite: " + err.Error())
-	}
-	return db
 }
 
 // removeFiles deletes a database, if there is one.

@@ -1,4 +1,4 @@
-// Package sqlite keeps the read model of package view in one SQLite file. All of its SQL is here.
+// Package sqlite keeps the read model of package view in one SQLite file.
 //
 // A Store locks its file against other processes with a second file, because two views on one file
 // would overwrite each other's positions. People and programs may still touch it: a file that is
@@ -16,11 +16,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/tables"
 	"example.com/orders/shared/kafka"
 )
 
 // Store is a view.Store in a file.
 type Store struct {
+	tables.Tables
 	path string
 	lock *sql.DB
 
@@ -37,7 +39,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{path: path, lock: lock}, nil
+	s := &Store{path: path, lock: lock}
+	s.Tables = tables.New(func(do func(tables.Reader) error) error {
+		return s.use(func(db *database) error { return do(db) })
+	})
+	return s, nil
 }
 
 // Close closes the file and releases its lock.
@@ -112,16 +118,8 @@ func (s *Store) Apply(ctx context.Context, b view.Batch) error {
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after the commit
 		// The driver starts a goroutine for each statement that can be cancelled. The end of ctx rolls back the transaction.
-		ctx := context.WithoutCancel(ctx)
-		for _, c := range b.Changes {
-			if err := tx.apply(ctx, c); err != nil {
-				return err
-			}
-		}
-		for p, at := range b.Positions {
-			if err := tx.exec(ctx, putPosition, p.Topic, p.Number, at.Next, at.Epoch, at.Claim, at.Stale); err != nil {
-				return err
-			}
+		if err := tables.Apply(context.WithoutCancel(ctx), tx, b); err != nil {
+			return err
 		}
 		return tx.Commit()
 	})
@@ -129,11 +127,16 @@ func (s *Store) Apply(ctx context.Context, b view.Batch) error {
 
 // Trim implements view.Store.
 func (s *Store) Trim(ctx context.Context, foreign string, partition int32, below int64) error {
-	const mark = `UPDATE dead_letters SET gone = 1, state = CASE WHEN state IN ('open', 'parked') THEN 'lost' ELSE state END
-WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset < ? AND NOT gone`
 	return s.use(func(db *database) error {
-		_, err := db.ExecContext(ctx, mark, foreign, partition, below)
-		return err
+		tx, err := db.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // does nothing after the commit
+		if err := tables.Trim(ctx, tx, foreign, partition, below); err != nil {
+			return err
+		}
+		return tx.Commit()
 	})
 }
 

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 const (
 	actColumns = "id, at, actor, act, target, reason, outcome, problem, address, count"
 	addAct     = "INSERT INTO acts (" + actColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET outcome = excluded.outcome, problem = excluded.problem WHERE outcome = 'unknown'`
+ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, problem = excluded.problem WHERE acts.outcome = 'unknown'`
 )
 
 // actValues are those of actColumns.
@@ -23,10 +23,10 @@ func actValues(a wire.Act) []any {
 }
 
 // Acts implements view.Store.
-func (s *Store) Acts(ctx context.Context, f view.ActFilter, after view.Cursor) (all []wire.Act, err error) {
-	query, args := listActs(f, after)
-	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan scan) error {
+func (s Tables) Acts(ctx context.Context, f view.ActFilter, after view.Cursor) (all []wire.Act, err error) {
+	query, args := ActsQuery(f, after)
+	err = s.read(func(db reader) error {
+		return db.Each(ctx, func(scan Scan) error {
 			a, err := scanAct(scan)
 			all = append(all, a)
 			return err
@@ -38,9 +38,9 @@ func (s *Store) Acts(ctx context.Context, f view.ActFilter, after view.Cursor) (
 	return all, nil
 }
 
-// listActs is the query of a filter. It uses the index of the first column that the filter names,
+// ActsQuery is the query of a filter. It uses the index of the first column that the filter names,
 // of those that few acts share first; a plus sign keeps SQLite from taking that of another.
-func listActs(f view.ActFilter, after view.Cursor) (string, []any) {
+func ActsQuery(f view.ActFilter, after view.Cursor) (string, []any) {
 	var w where
 	plus := ""
 	for _, c := range []struct{ column, value string }{
@@ -61,7 +61,7 @@ func listActs(f view.ActFilter, after view.Cursor) (string, []any) {
 	return "SELECT " + actColumns + " FROM acts" + w.String() + " ORDER BY at DESC, id DESC LIMIT ?", append(w.args, f.Limit)
 }
 
-func scanAct(scan scan) (wire.Act, error) {
+func scanAct(scan Scan) (wire.Act, error) {
 	var a wire.Act
 	var at int64
 	var actor string

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -17,10 +17,10 @@ const (
 	selectSentOn = `SELECT json_group_array(json_array(first, last)) FROM sent_on
 WHERE "foreign" = ?1 AND partition = ?2 AND first BETWEEN
   coalesce((SELECT max(first) FROM sent_on WHERE "foreign" = ?1 AND partition = ?2 AND first <= ?3), 0) AND ?4 AND last >= ?3`
-	removeSentOn = `DELETE FROM sent_on WHERE "foreign" = ? AND partition = ? AND first IN (SELECT value ->> 0 FROM json_each(?))`
-	addSentOn    = `INSERT INTO sent_on ("foreign", partition, first, last) SELECT ?, ?, value ->> 0, value ->> 1 FROM json_each(?)`
+	removeSentOn = `DELETE FROM sent_on WHERE "foreign" = ? AND partition = ? AND first IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each(?) AS pairs)`
+	addSentOn    = `INSERT INTO sent_on ("foreign", partition, first, last) SELECT ?, ?, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT) FROM json_each(?) AS pairs`
 
-	addSentBy    = "INSERT INTO sent_by (job, partition, first, last) SELECT ?, ?, value ->> 0, value ->> 1 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
+	addSentBy    = "INSERT INTO sent_by (job, partition, first, last) SELECT ?, ?, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT) FROM json_each(?) AS pairs WHERE true ON CONFLICT DO NOTHING"
 	settleSentBy = `UPDATE dead_letters INDEXED BY dead_letters_record SET state = 'sent' FROM sent_by s
 WHERE s.job = ? AND "foreign" = ? AND dlq_partition = s.partition AND dlq_offset BETWEEN s.first AND s.last AND state <> 'sent'`
 	removeSentBy = "DELETE FROM sent_by WHERE job = ?"
@@ -44,7 +44,7 @@ func joinSpans(some []span) (all []span) {
 
 // sendOn notes which dead letters of other programs a batch has replayed. Their rows are changed by
 // settleSent: that takes longer than to send them.
-func (tx *transaction) sendOn(ctx context.Context, j *view.Job, b wire.JobBatch) error {
+func (tx transaction) sendOn(ctx context.Context, j *view.Job, b wire.JobBatch) error {
 	items, err := tx.items(ctx, b.ID, b.From, b.To)
 	if err != nil {
 		return err
@@ -73,9 +73,9 @@ func (tx *transaction) sendOn(ctx context.Context, j *view.Job, b wire.JobBatch)
 }
 
 // sendOnOf is sendOn for the ranges of a partition.
-func (tx *transaction) sendOnOf(ctx context.Context, j *view.Job, partition int32, all []span) error {
+func (tx transaction) sendOnOf(ctx context.Context, j *view.Job, partition int32, all []span) error {
 	var text string
-	if _, err := tx.scan(ctx, selectSentOn, []any{j.Topic, partition, all[0][0] - 1, all[len(all)-1][1] + 1}, &text); err != nil {
+	if _, err := tx.Scan(ctx, selectSentOn, []any{j.Topic, partition, all[0][0] - 1, all[len(all)-1][1] + 1}, &text); err != nil {
 		return err
 	}
 	var known []span
@@ -90,31 +90,31 @@ func (tx *transaction) sendOnOf(ctx context.Context, j *view.Job, partition int3
 	if err != nil {
 		return err
 	}
-	if err := tx.exec(ctx, addSentBy, j.ID, partition, string(added)); err != nil {
+	if err := tx.Exec(ctx, addSentBy, j.ID, partition, string(added)); err != nil {
 		return err
 	}
-	if err := tx.exec(ctx, removeSentOn, j.Topic, partition, text); err != nil {
+	if err := tx.Exec(ctx, removeSentOn, j.Topic, partition, text); err != nil {
 		return err
 	}
-	return tx.exec(ctx, addSentOn, j.Topic, partition, string(joined))
+	return tx.Exec(ctx, addSentOn, j.Topic, partition, string(joined))
 }
 
 // settleSent changes the rows of the dead letters of other programs that a job has replayed.
-func (tx *transaction) settleSent(ctx context.Context, j *view.Job) error {
+func (tx transaction) settleSent(ctx context.Context, j *view.Job) error {
 	if j.Topic == "" {
 		return nil
 	}
-	if err := tx.exec(ctx, settleSentBy, j.ID, j.Topic); err != nil {
+	if err := tx.Exec(ctx, settleSentBy, j.ID, j.Topic); err != nil {
 		return err
 	}
-	return tx.exec(ctx, removeSentBy, j.ID)
+	return tx.Exec(ctx, removeSentBy, j.ID)
 }
 
 // SentOn implements view.Store.
-func (s *Store) SentOn(ctx context.Context, foreign string, partition int32, from, to int64) (all [][2]int64, err error) {
-	err = s.use(func(db *database) error {
+func (s Tables) SentOn(ctx context.Context, foreign string, partition int32, from, to int64) (all [][2]int64, err error) {
+	err = s.read(func(db reader) error {
 		var text string
-		err := db.each(ctx, func(scan scan) error { return scan(&text) }, selectSentOn, foreign, partition, from, to)
+		err := db.Each(ctx, func(scan Scan) error { return scan(&text) }, selectSentOn, foreign, partition, from, to)
 		if err != nil {
 			return err
 		}

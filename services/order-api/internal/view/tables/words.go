@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -33,45 +33,53 @@ type indexed struct {
 	words   string
 }
 
-func (tx *transaction) addWords(ctx context.Context, x index, in indexed) error {
-	return tx.eachWord(ctx, "INSERT INTO "+string(x)+" (word, at, row) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", in)
+func (tx transaction) addWords(ctx context.Context, x index, in indexed) error {
+	return tx.Exec(ctx, "INSERT INTO "+string(x)+" (word, at, row) SELECT value, ?, ? FROM json_each(?) AS texts WHERE true ON CONFLICT DO NOTHING",
+		in.at, in.row, in.entries())
 }
 
-func (tx *transaction) removeWords(ctx context.Context, x index, in indexed) error {
-	return tx.eachWord(ctx, "DELETE FROM "+string(x)+" WHERE word = ? AND at = ? AND row = ?", in)
+func (tx transaction) removeWords(ctx context.Context, x index, in indexed) error {
+	return tx.Exec(ctx, "DELETE FROM "+string(x)+" WHERE at = ? AND row = ? AND word IN (SELECT value FROM json_each(?) AS texts)",
+		in.at, in.row, in.entries())
 }
 
 // reindex replaces what the index has of a row.
-func (tx *transaction) reindex(ctx context.Context, x index, before, after indexed) error {
+func (tx transaction) reindex(ctx context.Context, x index, before, after indexed) error {
 	if before == after {
 		return nil
 	}
-	if err := tx.removeWords(ctx, x, before); err != nil {
-		return err
+	if before.words != "" {
+		if err := tx.removeWords(ctx, x, before); err != nil {
+			return err
+		}
 	}
 	return tx.addWords(ctx, x, after)
 }
 
-func (tx *transaction) eachWord(ctx context.Context, statement string, in indexed) error {
+// entries are the words as the index has them.
+func (in indexed) entries() string {
+	var all []string
 	for word := range strings.FieldsSeq(in.words) {
-		word, _ = between(word)
-		if err := tx.exec(ctx, statement, word, in.at, in.row); err != nil {
-			return err
-		}
+		all = append(all, entry(word))
 	}
-	return nil
+	return texts(all)
 }
 
-// between are the bounds of the words in the index that begin with a word. No byte of a text is
-// 0xff.
-func between(word string) (from, to string) {
-	word = word[:min(len(word), maxWord)]
-	return word, word + "\xff"
+// entry is as much of a word as the index has.
+func entry(word string) string {
+	if len(word) <= maxWord {
+		return word
+	}
+	return strings.ToValidUTF8(word[:maxWord], "") // without a part of a letter
 }
+
+// between are the bounds of the words in the index that begin with a word. No word has the last code
+// point of Unicode.
+func between(word string) (from, to string) { return entry(word), entry(word) + "\U0010ffff" }
 
 // search adds the condition that a row has words that begin with all of these. It reports whether
 // few rows can be meant: those that have one rare word, or all words that are not too common.
-func (db *database) search(ctx context.Context, x index, w *where, words []string) (few bool, err error) {
+func (db reader) search(ctx context.Context, x index, w *where, words []string) (few bool, err error) {
 	postings := x.postings()
 	for _, word := range words {
 		w.add("instr(words, ?) > 0", " "+word)
@@ -103,12 +111,12 @@ func (db *database) search(ctx context.Context, x index, w *where, words []strin
 }
 
 // atMost reports whether a query finds at most n rows.
-func (db *database) atMost(ctx context.Context, n int, query string, args ...any) (yes bool, err error) {
-	err = db.each(ctx, func(scan scan) error {
+func (db reader) atMost(ctx context.Context, n int, query string, args ...any) (yes bool, err error) {
+	err = db.Each(ctx, func(scan Scan) error {
 		var found int
 		err := scan(&found)
 		yes = found <= n
 		return err
-	}, "SELECT count(*) FROM (SELECT 1 FROM ("+query+") LIMIT ?)", append(args, n+1)...)
+	}, "SELECT count(*) FROM (SELECT 1 FROM ("+query+") matches LIMIT ?) few", append(args, n+1)...)
 	return yes, err
 }

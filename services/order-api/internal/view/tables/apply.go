@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // apply makes one change.
-func (tx *transaction) apply(ctx context.Context, c view.Change) error {
+func (tx transaction) apply(ctx context.Context, c view.Change) error {
 	switch c := c.(type) {
 	case view.Placed:
 		return tx.place(ctx, c)
@@ -20,7 +20,7 @@ func (tx *transaction) apply(ctx context.Context, c view.Change) error {
 	case view.Failed:
 		return tx.fail(ctx, c)
 	case view.Acted:
-		return tx.exec(ctx, addAct, actValues(c.Act)...)
+		return tx.Exec(ctx, addAct, actValues(c.Act)...)
 	case view.Decided:
 		return tx.decide(ctx, c.Decision)
 	case view.Answered:
@@ -35,13 +35,14 @@ const (
 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING RETURNING rowid, ` + isDead
 	selectPlaced = `SELECT rowid, placed_at, words, partition || '-' || "offset" FROM orders WHERE id = ?`
 	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
+ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
   status = excluded.status, rev = excluded.rev, begun = excluded.begun, state_at = excluded.state_at,
   words = excluded.words, refund_of = excluded.refund_of, owner = excluded.owner, reference = excluded.reference, value = excluded.value RETURNING rowid, ` + isDead
 	isDead     = `EXISTS (SELECT 1 FROM dead_letters d WHERE d.id = orders.partition || '-' || orders."offset")`
 	noteErased = `INSERT INTO erased (id, at, partition, "offset")
 VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
-ON CONFLICT DO UPDATE SET at = excluded.at, "offset" = max("offset", excluded."offset")`
+ON CONFLICT (id) DO UPDATE SET at = excluded.at,
+  "offset" = CASE WHEN excluded."offset" > erased."offset" THEN excluded."offset" ELSE erased."offset" END`
 	removeOrder = `DELETE FROM orders WHERE id = ? AND partition = ? AND (begun OR placed_at <= ?)
 RETURNING rowid, placed_at, words`
 	placeOfErased = `SELECT partition || '-' || "offset" FROM erased WHERE id = ?`
@@ -61,10 +62,10 @@ func joined(words []string) string { return " " + strings.Join(words, " ") }
 // deadLetterOf is the ID of the dead letter that an order has.
 func deadLetterOf(o view.Row) string { return fmt.Sprintf("%d-%d", o.Partition, o.Offset) }
 
-func (tx *transaction) place(ctx context.Context, o view.Placed) error {
+func (tx transaction) place(ctx context.Context, o view.Placed) error {
 	in := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
 	var dead bool
-	added, err := tx.scan(ctx, placeOrder, append(values(o.Row), o.ID, o.Written.UnixMilli()), &in.row, &dead)
+	added, err := tx.Scan(ctx, placeOrder, append(values(o.Row), o.ID, o.Written.UnixMilli()), &in.row, &dead)
 	if err != nil || !added {
 		return err
 	}
@@ -74,16 +75,16 @@ func (tx *transaction) place(ctx context.Context, o view.Placed) error {
 	return tx.settle(ctx, deadLetterOf(o.Row))
 }
 
-func (tx *transaction) replace(ctx context.Context, o view.Changed) error {
+func (tx transaction) replace(ctx context.Context, o view.Changed) error {
 	var before indexed
 	at := deadLetterOf(o.Row)
 	was := at
-	if _, err := tx.scan(ctx, selectPlaced, []any{o.ID}, &before.row, &before.at, &before.words, &was); err != nil {
+	if _, err := tx.Scan(ctx, selectPlaced, []any{o.ID}, &before.row, &before.at, &before.words, &was); err != nil {
 		return err
 	}
 	after := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
 	var dead bool
-	if _, err := tx.scan(ctx, replaceOrder, values(o.Row), &after.row, &dead); err != nil {
+	if _, err := tx.Scan(ctx, replaceOrder, values(o.Row), &after.row, &dead); err != nil {
 		return err
 	}
 	if err := tx.reindex(ctx, orderWords, before, after); err != nil {
@@ -100,13 +101,13 @@ func (tx *transaction) replace(ctx context.Context, o view.Changed) error {
 	return tx.settle(ctx, at)
 }
 
-func (tx *transaction) erase(ctx context.Context, e view.Erased) error {
+func (tx transaction) erase(ctx context.Context, e view.Erased) error {
 	at := e.At.UnixMilli()
-	if err := tx.exec(ctx, noteErased, e.ID, at, e.Partition); err != nil {
+	if err := tx.Exec(ctx, noteErased, e.ID, at, e.Partition); err != nil {
 		return err
 	}
 	var in indexed
-	removed, err := tx.scan(ctx, removeOrder, []any{e.ID, e.Partition, at}, &in.row, &in.at, &in.words)
+	removed, err := tx.Scan(ctx, removeOrder, []any{e.ID, e.Partition, at}, &in.row, &in.at, &in.words)
 	if err != nil || !removed {
 		return err
 	}
@@ -114,7 +115,7 @@ func (tx *transaction) erase(ctx context.Context, e view.Erased) error {
 		return err
 	}
 	var was string
-	if _, err := tx.scan(ctx, placeOfErased, []any{e.ID}, &was); err != nil {
+	if _, err := tx.Scan(ctx, placeOfErased, []any{e.ID}, &was); err != nil {
 		return err
 	}
 	if at, ok := origin(was); ok {

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -14,27 +14,28 @@ const (
 	selectFailed  = "SELECT rowid, last_failed, words FROM dead_letters WHERE id = ?"
 	addDeadLetter = `INSERT INTO dead_letters (id, "foreign", topic, partition, "offset", key, dlq_partition, dlq_offset, gone,
   step, class, reason, message, attempts, first_failed, last_failed, worker, trace, replays, rev, cause, text, words)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT `
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) `
 	keepDeadLetter    = addDeadLetter + "DO NOTHING RETURNING rowid"
 	replaceDeadLetter = addDeadLetter + `DO UPDATE SET topic = excluded.topic, key = excluded.key,
   dlq_partition = excluded.dlq_partition, dlq_offset = excluded.dlq_offset, gone = excluded.gone, step = excluded.step,
   class = excluded.class, reason = excluded.reason, message = excluded.message, attempts = excluded.attempts,
   first_failed = excluded.first_failed, last_failed = excluded.last_failed, worker = excluded.worker, trace = excluded.trace,
   replays = excluded.replays, rev = excluded.rev, cause = excluded.cause, text = excluded.text, words = excluded.words
-WHERE ("foreign" <> '' OR excluded.dlq_partition = partition OR dlq_partition <> partition OR gone)
-AND (excluded.key IN ('', key) OR NOT EXISTS (SELECT 1 FROM orders o
+WHERE (dead_letters."foreign" <> '' OR excluded.dlq_partition = dead_letters.partition
+  OR dead_letters.dlq_partition <> dead_letters.partition OR dead_letters.gone)
+AND (excluded.key IN ('', dead_letters.key) OR NOT EXISTS (SELECT 1 FROM orders o
   WHERE o.partition = dead_letters.partition AND o."offset" = dead_letters."offset" AND o.id = dead_letters.key))
 RETURNING rowid`
 	putFailure = `INSERT INTO failures (dead_letter, number, at, step, class, reason, message, attempts, worker, cause, dlq_partition,
-  dlq_offset, edit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT `
+  dlq_offset, edit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dead_letter, number) `
 	keepFailure    = putFailure + "DO NOTHING"
 	replaceFailure = putFailure + `DO UPDATE SET at = excluded.at, step = excluded.step, class = excluded.class, reason = excluded.reason,
   message = excluded.message, attempts = excluded.attempts, worker = excluded.worker, cause = excluded.cause,
   dlq_partition = excluded.dlq_partition, dlq_offset = excluded.dlq_offset, edit = excluded.edit`
 
 	addDecision = `INSERT INTO decisions (id, at, actor, trace, kind, target, text, version, value, grouped)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-WHERE ?8 = 0 OR ?8 = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CAST(?8 AS BIGINT), ?9, ?10
+WHERE CAST(?8 AS BIGINT) = 0 OR CAST(?8 AS BIGINT) = 1 + coalesce((SELECT max(version) FROM decisions WHERE target = ?6 AND kind = 'edit'), 0)
 ON CONFLICT DO NOTHING`
 
 	forgetWords = "UPDATE dead_letters SET words = '' WHERE id = ?"
@@ -42,10 +43,10 @@ ON CONFLICT DO NOTHING`
 )
 
 // fail adds a dead letter and its failure.
-func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
+func (tx transaction) fail(ctx context.Context, l view.Failed) error {
 	id := l.ID()
 	var before indexed
-	_, err := tx.scan(ctx, selectFailed, []any{id}, &before.row, &before.at, &before.words)
+	_, err := tx.Scan(ctx, selectFailed, []any{id}, &before.row, &before.at, &before.words)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
 		put, history = keepDeadLetter, keepFailure
 	}
 	after := indexed{at: l.LastFailed.UnixMilli(), words: joined(l.Words)}
-	changed, err := tx.scan(ctx, put, []any{
+	changed, err := tx.Scan(ctx, put, []any{
 		id, l.Foreign, l.Topic, l.Origin.Partition, l.Origin.Offset, string(l.Key), l.Partition, l.Offset, l.Gone,
 		l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts, l.FirstFailed.UnixMilli(), after.at,
 		l.Worker, l.Cause.Trace, l.Replays, l.Rev, l.CauseID, l.Text, after.words,
@@ -62,7 +63,7 @@ func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
 	if err != nil || !changed && !l.FromState {
 		return err
 	}
-	if err := tx.exec(ctx, history, id, l.Replays, after.at, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts,
+	if err := tx.Exec(ctx, history, id, l.Replays, after.at, l.Step, l.Class.String(), l.Reason, l.Message, l.Attempts,
 		l.Worker, l.CauseID, l.Partition, l.Offset, l.Edit); err != nil {
 		return err
 	}
@@ -78,8 +79,8 @@ func (tx *transaction) fail(ctx context.Context, l view.Failed) error {
 	return tx.settle(ctx, id)
 }
 
-func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
-	err := tx.exec(ctx, addDecision, d.ID, d.At.UnixMilli(), d.Cause.Actor.String(), d.Cause.Trace, d.Kind, d.Target(), d.Text,
+func (tx transaction) decide(ctx context.Context, d wire.Decision) error {
+	err := tx.Exec(ctx, addDecision, d.ID, d.At.UnixMilli(), d.Cause.Actor.String(), d.Cause.Trace, d.Kind, d.Target(), d.Text,
 		d.Version, d.Value, d.Group != "")
 	if err != nil || d.DeadLetter == "" {
 		return err
@@ -92,20 +93,20 @@ func (tx *transaction) decide(ctx context.Context, d wire.Decision) error {
 // which may be of a topic that was recreated since, it is the dead letter of something else. A dead
 // letter is acknowledged before the status that says dead, so an order that has not reached the dead
 // letter's rev yet is not past it; nor is one that was never begun.
-func (tx *transaction) settle(ctx context.Context, id string) error {
+func (tx transaction) settle(ctx context.Context, id string) error {
 	var in indexed
 	var erased bool
-	known, err := tx.scan(ctx, settleDeadLetter(), []any{id}, &in.row, &in.at, &in.words, &erased)
+	known, err := tx.Scan(ctx, settleDeadLetter(), []any{id}, &in.row, &in.at, &in.words, &erased)
 	if err != nil || !known || !erased {
 		return err
 	}
-	if err := tx.exec(ctx, forgetEdits, id); err != nil || in.words == "" {
+	if err := tx.Exec(ctx, forgetEdits, id); err != nil || in.words == "" {
 		return err
 	}
 	if err := tx.removeWords(ctx, deadLetterWords, in); err != nil {
 		return err
 	}
-	return tx.exec(ctx, forgetWords, id)
+	return tx.Exec(ctx, forgetWords, id)
 }
 
 // settleDeadLetter is the statement of settle. It returns what the index of words has of the dead
@@ -121,7 +122,7 @@ SELECT CASE WHEN o.status IN (%s) AND o.rev >= l.rev THEN 'closed'
   o.id IS NULL AND e.id IS NOT NULL, CASE WHEN d.kind = 'discard' THEN d.seq ELSE 0 END,
   coalesce((SELECT max(seq) FROM decisions WHERE target = l.id AND kind = 'edit'), 0),
   (SELECT count(*) FROM decisions WHERE target = l.id AND kind = 'note')
-FROM (SELECT l."foreign" = '' AS ours) LEFT JOIN orders o ON ours AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
+FROM (SELECT l."foreign" = '' AS ours) here LEFT JOIN orders o ON ours AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
 LEFT JOIN erased e ON ours AND e.partition = l.partition AND e."offset" = l."offset"
 LEFT JOIN decisions d ON d.seq = (SELECT max(seq) FROM decisions WHERE target = l.id AND kind IN ('discard', 'restore')) LIMIT 1)
 WHERE id = ? RETURNING rowid, last_failed, words, erased`

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -14,16 +14,12 @@ import (
 )
 
 // DeadLettersByID implements view.Store.
-func (s *Store) DeadLettersByID(ctx context.Context, ids []string) ([]view.DeadLetter, error) {
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
-	return s.deadLetters(ctx, "SELECT rowid AS row, last_failed, id FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))", []any{string(text)})
+func (s Tables) DeadLettersByID(ctx context.Context, ids []string) ([]view.DeadLetter, error) {
+	return s.deadLetters(ctx, "SELECT rowid AS row, last_failed, id FROM dead_letters WHERE id IN (SELECT value FROM json_each(?) AS texts)", []any{texts(ids)})
 }
 
 // DeadLetters implements view.Store.
-func (s *Store) DeadLetters(
+func (s Tables) DeadLetters(
 	ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor,
 ) (all []view.DeadLetter, err error) {
 	query, args, err := s.pick(ctx, f, words, after, "DESC")
@@ -34,10 +30,10 @@ func (s *Store) DeadLetters(
 }
 
 // Touched implements view.Store.
-func (s *Store) Touched(ctx context.Context, foreign string, partition int32, from, to int64) (all []view.DeadLetter, err error) {
+func (s Tables) Touched(ctx context.Context, foreign string, partition int32, from, to int64) (all []view.DeadLetter, err error) {
 	const query = `SELECT dlq_offset, state, edited <> 0, e.value FROM dead_letters INDEXED BY dead_letters_touched LEFT JOIN decisions e ON e.seq = edited
 WHERE "foreign" <> '' AND "foreign" = ? AND dlq_partition = ? AND dlq_offset BETWEEN ? AND ? AND (state NOT IN ('open', 'sent') OR edited <> 0)`
-	err = s.each(ctx, "dead letters of other programs", func(scan scan) error {
+	err = s.each(ctx, "dead letters of other programs", func(scan Scan) error {
 		l, edited, value := view.DeadLetter{Foreign: foreign, Partition: partition}, false, []byte(nil)
 		err := scan(&l.Offset, &l.State, &edited, &value)
 		if edited {
@@ -50,29 +46,25 @@ WHERE "foreign" <> '' AND "foreign" = ? AND dlq_partition = ? AND dlq_offset BET
 }
 
 // Sources implements view.Store.
-func (s *Store) Sources(ctx context.Context, ids []string) (topics []string, err error) {
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
-	err = s.each(ctx, "the topics that dead letters name", func(scan scan) error {
+func (s Tables) Sources(ctx context.Context, ids []string) (topics []string, err error) {
+	err = s.each(ctx, "the topics that dead letters name", func(scan Scan) error {
 		var topic string
 		err := scan(&topic)
 		topics = append(topics, topic)
 		return err
-	}, "SELECT DISTINCT topic FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))", []any{string(text)})
+	}, "SELECT DISTINCT topic FROM dead_letters WHERE id IN (SELECT value FROM json_each(?) AS texts)", []any{texts(ids)})
 	return topics, err
 }
 
 // Select implements view.Store.
-func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor) (ids []string, err error) {
+func (s Tables) Select(ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor) (ids []string, err error) {
 	query, args, err := s.pick(ctx, f, words, after, "ASC")
 	if err != nil {
 		return nil, err
 	}
 	// One row: to read a row costs more than to find it.
-	query = "SELECT coalesce(group_concat(id, char(10)), '') FROM (" + query + ")"
-	err = s.each(ctx, "the IDs of dead letters", func(scan scan) error {
+	query = "SELECT coalesce(group_concat(id, char(10)), '') FROM (" + query + ") page"
+	err = s.each(ctx, "the IDs of dead letters", func(scan Scan) error {
 		var all string
 		if err := scan(&all); err != nil || all == "" {
 			return err
@@ -84,23 +76,24 @@ func (s *Store) Select(ctx context.Context, f view.DeadLetterFilter, words []str
 }
 
 // pick is the query of a filter, for the rows in a sequence.
-func (s *Store) pick(
+func (s Tables) pick(
 	ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor, sequence string,
 ) (query string, args []any, err error) {
-	err = s.use(func(db *database) (err error) {
-		query, args, err = db.pick(ctx, f, words, after, sequence)
+	err = s.read(func(db reader) (err error) {
+		query, args, err = DeadLettersQuery(ctx, db, f, words, after, sequence)
 		return err
 	})
 	return query, args, err
 }
 
-// pick has a query for each state, which reads an index in its sequence, and merges them. If few dead
-// letters can be meant it looks at each of those.
-func (db *database) pick(
-	ctx context.Context, f view.DeadLetterFilter, words []string, after view.Cursor, sequence string,
+// DeadLettersQuery is the query of a filter for the rows in a sequence, ASC or DESC. It has a query for
+// each state, which reads an index in its sequence, and merges them. If few dead letters can be meant it
+// looks at each of those.
+func DeadLettersQuery(
+	ctx context.Context, db Reader, f view.DeadLetterFilter, words []string, after view.Cursor, sequence string,
 ) (string, []any, error) {
 	var w where
-	few, err := db.search(ctx, deadLetterWords, &w, words)
+	few, err := reader{db}.search(ctx, deadLetterWords, &w, words)
 	if err != nil {
 		return "", nil, err
 	}
@@ -158,8 +151,7 @@ func conditions(f view.DeadLetterFilter, w *where, plus string) {
 		w.add(plus+"last_failed >= ?", f.From.UnixMilli())
 	}
 	if f.Since != nil {
-		text, _ := json.Marshal(f.Since) // a map of numbers
-		w.add(since, string(text))
+		w.add(since, mark(f.Since))
 	}
 	if !f.To.IsZero() {
 		w.add(plus+"last_failed < ?", f.To.UnixMilli())
@@ -167,11 +159,23 @@ func conditions(f view.DeadLetterFilter, w *where, plus string) {
 }
 
 // since is the condition that a dead letter was appended after a mark: few were, and an index finds them.
-const since = `rowid IN (SELECT l.rowid FROM json_each(?) t, json_each(t.value) p
-  JOIN dead_letters l INDEXED BY dead_letters_record ON l."foreign" = t.key AND l.dlq_partition = p.key AND l.dlq_offset >= p.value)`
+const since = `rowid IN (SELECT l.rowid FROM json_each(?) AS pairs CROSS JOIN dead_letters l INDEXED BY dead_letters_record
+  WHERE l."foreign" = value ->> 0 AND l.dlq_partition = CAST(value ->> 1 AS BIGINT) AND l.dlq_offset >= CAST(value ->> 2 AS BIGINT))`
+
+// mark is the argument of since: topics, partitions and offsets.
+func mark(offsets map[string][]int64) string {
+	all := [][3]any{}
+	for topic, of := range offsets {
+		for partition, offset := range of {
+			all = append(all, [3]any{topic, partition, offset})
+		}
+	}
+	text, _ := json.Marshal(all) // of texts and numbers
+	return string(text)
+}
 
 // deadLetters returns the dead letters of a query for their rows, those that failed last first.
-func (s *Store) deadLetters(ctx context.Context, rows string, args []any) (all []view.DeadLetter, err error) {
+func (s Tables) deadLetters(ctx context.Context, rows string, args []any) (all []view.DeadLetter, err error) {
 	const query = `SELECT l."foreign", l.topic, l.partition, l."offset", dlq_partition, dlq_offset, step, class, reason, message, attempts,
   first_failed, l.last_failed, worker, l.trace, replays, l.rev, coalesce(o.id, ''), coalesce(o.status, ''), coalesce(o.rev, 0),
   coalesce(o.state_at, 0), CASE WHEN l."foreign" <> '' AND ` + isSent + ` THEN 'sent' ELSE state END, cause, l.text, notes, %s, %s
@@ -179,7 +183,7 @@ FROM (%s) page JOIN dead_letters l ON l.rowid = page.row
 LEFT JOIN orders o ON l."foreign" = '' AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)
 LEFT JOIN decisions d ON d.seq = discarded LEFT JOIN decisions e ON e.seq = edited
 ORDER BY l.last_failed DESC, l.id DESC`
-	err = s.each(ctx, "dead letters", func(scan scan) error {
+	err = s.each(ctx, "dead letters", func(scan Scan) error {
 		l, err := scanDeadLetter(scan)
 		all = append(all, l)
 		return err
@@ -187,7 +191,7 @@ ORDER BY l.last_failed DESC, l.id DESC`
 	return all, err
 }
 
-func scanDeadLetter(scan scan) (view.DeadLetter, error) {
+func scanDeadLetter(scan Scan) (view.DeadLetter, error) {
 	var l view.DeadLetter
 	var class string
 	var first, last int64
@@ -205,10 +209,10 @@ func scanDeadLetter(scan scan) (view.DeadLetter, error) {
 }
 
 // Failures implements view.Store.
-func (s *Store) Failures(ctx context.Context, id string) (all []view.Failure, err error) {
+func (s Tables) Failures(ctx context.Context, id string) (all []view.Failure, err error) {
 	const query = `SELECT number, at, step, class, reason, message, attempts, worker, cause, dlq_partition, dlq_offset, edit
 FROM failures WHERE dead_letter = ? ORDER BY number`
-	err = s.each(ctx, "the failures of a dead letter", func(scan scan) error {
+	err = s.each(ctx, "the failures of a dead letter", func(scan Scan) error {
 		var f view.Failure
 		var at int64
 		var class string
@@ -221,9 +225,9 @@ FROM failures WHERE dead_letter = ? ORDER BY number`
 }
 
 // Decisions implements view.Store.
-func (s *Store) Decisions(ctx context.Context, target string) (all []wire.Decision, err error) {
+func (s Tables) Decisions(ctx context.Context, target string) (all []wire.Decision, err error) {
 	query := "SELECT " + decisionColumns("d") + " FROM decisions d WHERE target = ? ORDER BY seq"
-	err = s.each(ctx, "decisions", func(scan scan) error {
+	err = s.each(ctx, "decisions", func(scan Scan) error {
 		var d decisionRow
 		err := scan(d.into()...)
 		all = append(all, *d.decision())
@@ -236,7 +240,7 @@ func (s *Store) Decisions(ctx context.Context, target string) (all []wire.Decisi
 // left.
 func decisionColumns(d string) string {
 	return strings.ReplaceAll(`coalesce(d.id, ''), coalesce(d.at, 0), coalesce(d.actor, ''), coalesce(d.trace, ''), coalesce(d.kind, ''),
-  coalesce(d.target, ''), coalesce(d.grouped, 0), coalesce(d.text, ''), coalesce(d.version, 0), d.value`, "d.", d+".")
+  coalesce(d.target, ''), coalesce(d.grouped, false), coalesce(d.text, ''), coalesce(d.version, 0), d.value`, "d.", d+".")
 }
 
 // decisionRow is a decision as its row has it.

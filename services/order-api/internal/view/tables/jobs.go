@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -16,21 +16,21 @@ import (
 
 const (
 	selectJob   = "SELECT value FROM jobs"
-	addJob      = "INSERT INTO jobs (id, at, partition, final, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+	addJob      = "INSERT INTO jobs (id, at, partition, final, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) "
 	keepJob     = addJob + "DO NOTHING"
 	putJob      = addJob + "DO UPDATE SET final = excluded.final, value = excluded.value"
 	addChunk    = "INSERT INTO job_chunks (job, n, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 	getChunks   = "SELECT value FROM job_chunks WHERE job = ? AND n BETWEEN ? AND ? ORDER BY n"
 	addItem     = `INSERT INTO job_items (job, item, step, partition, "offset", number) VALUES (?, ?, ?, ?, ?, ?)`
 	putForecast = `INSERT INTO forecasts (job, partition, "offset", passes, at, value) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET passes = excluded.passes, at = excluded.at, value = excluded.value`
+ON CONFLICT (job, partition, "offset") DO UPDATE SET passes = excluded.passes, at = excluded.at, value = excluded.value`
 	putReplay = `INSERT INTO replays (partition, "offset", number, job, outcome, rev, at, failed_step, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET outcome = excluded.outcome, rev = excluded.rev, at = excluded.at, failed_step = excluded.failed_step,
-  reason = excluded.reason WHERE excluded.rev > rev RETURNING number`
+ON CONFLICT (partition, "offset", number, job) DO UPDATE SET outcome = excluded.outcome, rev = excluded.rev, at = excluded.at, failed_step = excluded.failed_step,
+  reason = excluded.reason WHERE excluded.rev > replays.rev RETURNING number`
 )
 
 // applyJob makes a change of a job.
-func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
+func (tx transaction) applyJob(ctx context.Context, c view.Change) error {
 	switch c := c.(type) {
 	case view.JobDefined:
 		return tx.storeJob(ctx, keepJob, view.NewJob(c.Job, c.Partition))
@@ -39,7 +39,7 @@ func (tx *transaction) applyJob(ctx context.Context, c view.Change) error {
 		if err != nil {
 			return err
 		}
-		return tx.exec(ctx, addChunk, c.ID, c.N, string(value))
+		return tx.Exec(ctx, addChunk, c.ID, c.N, string(value))
 	case view.JobEvented:
 		j, err := tx.job(ctx, c.ID)
 		if err != nil || j == nil {
@@ -103,30 +103,19 @@ func chunks(job string, from, to int) []any {
 }
 
 // items are those of a job between two of them.
-func (tx *transaction) items(ctx context.Context, job string, from, to int) (items selected, err error) {
-	s, err := tx.prepare(ctx, getChunks)
-	if err != nil {
-		return items, err
-	}
-	rows, err := s.QueryContext(ctx, chunks(job, from, to)...)
-	if err != nil {
-		return items, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+func (tx transaction) items(ctx context.Context, job string, from, to int) (items selected, err error) {
+	err = tx.Each(ctx, func(scan Scan) error {
 		var value string
-		if err := rows.Scan(&value); err != nil {
-			return items, err
+		if err := scan(&value); err != nil {
+			return err
 		}
-		if err := items.add(value, from, to); err != nil {
-			return items, err
-		}
-	}
-	return items, rows.Err()
+		return items.add(value, from, to)
+	}, getChunks, chunks(job, from, to)...)
+	return items, err
 }
 
 // sent adds the items of a batch that were sent and have results.
-func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
+func (tx transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBatch) error {
 	if len(b.Numbers) == 0 {
 		return nil
 	}
@@ -143,7 +132,7 @@ func (tx *transaction) sent(ctx context.Context, kind wire.JobKind, b wire.JobBa
 		if kind == wire.JobDryRun {
 			number = 0
 		}
-		if err := tx.exec(ctx, addItem, b.ID, b.From+i, b.Step, at.Partition, at.Offset, number); err != nil {
+		if err := tx.Exec(ctx, addItem, b.ID, b.From+i, b.Step, at.Partition, at.Offset, number); err != nil {
 			return err
 		}
 		if err := tx.settleItems(ctx, at.Partition, at.Offset); err != nil {
@@ -161,13 +150,13 @@ func origin(id string) (at order.Origin, ok bool) {
 	return order.Origin{Partition: int32(partition), Offset: offset}, err1 == nil && err2 == nil
 }
 
-func (tx *transaction) forecast(ctx context.Context, f wire.Forecast) error {
+func (tx transaction) forecast(ctx context.Context, f wire.Forecast) error {
 	at, ok := origin(f.DeadLetter)
 	value, err := json.Marshal(f)
 	if err != nil || !ok {
 		return err
 	}
-	if err := tx.exec(ctx, putForecast, f.Job, at.Partition, at.Offset, view.Passes(&f), f.At.UnixMilli(), string(value)); err != nil {
+	if err := tx.Exec(ctx, putForecast, f.Job, at.Partition, at.Offset, view.Passes(&f), f.At.UnixMilli(), string(value)); err != nil {
 		return err
 	}
 	return tx.settleItems(ctx, at.Partition, at.Offset)
@@ -180,17 +169,17 @@ type storedJob struct {
 	Cause order.Cause
 }
 
-func (tx *transaction) storeJob(ctx context.Context, put string, j view.Job) error {
+func (tx transaction) storeJob(ctx context.Context, put string, j view.Job) error {
 	value, err := json.Marshal(storedJob{j, j.At, j.Cause})
 	if err != nil {
 		return err
 	}
-	return tx.exec(ctx, put, j.ID, j.At.UnixMilli(), j.Partition, j.State.Final(), string(value))
+	return tx.Exec(ctx, put, j.ID, j.At.UnixMilli(), j.Partition, j.State.Final(), string(value))
 }
 
-func (tx *transaction) job(ctx context.Context, id string) (*view.Job, error) {
+func (tx transaction) job(ctx context.Context, id string) (*view.Job, error) {
 	var value string
-	if found, err := tx.scan(ctx, selectJob+" WHERE id = ?", []any{id}, &value); err != nil || !found {
+	if found, err := tx.Scan(ctx, selectJob+" WHERE id = ?", []any{id}, &value); err != nil || !found {
 		return nil, err
 	}
 	j, err := readJob(value)
@@ -204,9 +193,9 @@ func readJob(value string) (view.Job, error) {
 	return s.Job, err
 }
 
-func (tx *transaction) replayed(ctx context.Context, r view.Answered) error {
+func (tx transaction) replayed(ctx context.Context, r view.Answered) error {
 	var number int
-	changed, err := tx.scan(ctx, putReplay, []any{
+	changed, err := tx.Scan(ctx, putReplay, []any{
 		r.Origin.Partition, r.Origin.Offset, r.Number, r.Job, r.Outcome, r.Rev, r.At.UnixMilli(), r.Step, r.Reason,
 	}, &number)
 	if err != nil || !changed {
@@ -216,12 +205,12 @@ func (tx *transaction) replayed(ctx context.Context, r view.Answered) error {
 }
 
 // Job implements view.Store.
-func (s *Store) Job(ctx context.Context, id string) (*view.Job, error) {
+func (s Tables) Job(ctx context.Context, id string) (*view.Job, error) {
 	return first(s.jobs(ctx, selectJob+" WHERE id = ?", []any{id}))
 }
 
 // Jobs implements view.Store.
-func (s *Store) Jobs(ctx context.Context, f view.JobFilter, after view.Cursor) ([]view.Job, error) {
+func (s Tables) Jobs(ctx context.Context, f view.JobFilter, after view.Cursor) ([]view.Job, error) {
 	var w where
 	if f.Partition != nil {
 		w.add("partition = ?", *f.Partition)
@@ -233,8 +222,8 @@ func (s *Store) Jobs(ctx context.Context, f view.JobFilter, after view.Cursor) (
 	return s.jobs(ctx, selectJob+w.String()+" ORDER BY at DESC, id DESC LIMIT ?", append(w.args, f.Limit))
 }
 
-func (s *Store) jobs(ctx context.Context, query string, args []any) (all []view.Job, err error) {
-	err = s.each(ctx, "jobs", func(scan scan) error {
+func (s Tables) jobs(ctx context.Context, query string, args []any) (all []view.Job, err error) {
+	err = s.each(ctx, "jobs", func(scan Scan) error {
 		var value string
 		if err := scan(&value); err != nil {
 			return err
@@ -247,9 +236,9 @@ func (s *Store) jobs(ctx context.Context, query string, args []any) (all []view.
 }
 
 // JobItems implements view.Store.
-func (s *Store) JobItems(ctx context.Context, j *view.Job, from, to int) (ids []string, err error) {
+func (s Tables) JobItems(ctx context.Context, j *view.Job, from, to int) (ids []string, err error) {
 	var items selected
-	err = s.each(ctx, "the selection of a job", func(scan scan) error {
+	err = s.each(ctx, "the selection of a job", func(scan Scan) error {
 		var value string
 		if err := scan(&value); err != nil {
 			return err
@@ -269,10 +258,10 @@ func (s *Store) JobItems(ctx context.Context, j *view.Job, from, to int) (ids []
 // the state of its order is known has no message, and its cause does not count as a new one.
 const settleItem = `UPDATE job_items AS i SET (outcome, failed_step, reason, cause, new, rev, at) = (SELECT outcome,
   CASE outcome WHEN 'failed-again' THEN failed_step ELSE '' END, CASE outcome WHEN 'failed-again' THEN reason ELSE '' END, cause, new, rev, at
-FROM (SELECT coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at, 0) AS at,
+FROM (SELECT coalesce(r.rev, CASE WHEN f.at IS NULL THEN 0 ELSE 1 END) AS rev, coalesce(r.at, f.at, 0) AS at,
   coalesce(r.failed_step, '') AS failed_step, coalesce(r.reason, '') AS reason,
   coalesce(CASE WHEN i.number = 0 THEN l.cause ELSE x.cause END, '') AS cause,
-  coalesce(x.message, '') <> '' AND (SELECT count(*) > 0 AND NOT max(p.cause = x.cause) FROM failures p
+  coalesce(x.message, '') <> '' AND (SELECT count(*) > 0 AND count(*) FILTER (WHERE p.cause = x.cause) = 0 FROM failures p
     WHERE p.dead_letter = x.dead_letter AND p.number < x.number AND p.message <> '') AS new,
   CASE WHEN f.passes THEN 'would-pass' WHEN NOT f.passes THEN 'would-fail'
     WHEN r.outcome NOT IN ('in-flight', 'retrying', 'waiting') THEN r.outcome
@@ -280,16 +269,16 @@ FROM (SELECT coalesce(r.rev, f.at IS NOT NULL) AS rev, coalesce(r.at, f.at, 0) A
       THEN 'failed-again'
     WHEN EXISTS (SELECT 1 FROM erased e WHERE e.partition = i.partition AND e."offset" = i."offset") THEN 'erased'
     ELSE coalesce(r.outcome, 'in-flight') END AS outcome
-FROM (SELECT 1) LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number AND r.job = i.job
+FROM (SELECT 1) here LEFT JOIN replays r ON r.partition = i.partition AND r."offset" = i."offset" AND r.number = i.number AND r.job = i.job
 LEFT JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"
 LEFT JOIN dead_letters l ON i.number = 0 AND l.id = i.partition || '-' || i."offset"
-LEFT JOIN failures x ON r.outcome = 'failed-again' AND x.dead_letter = i.partition || '-' || i."offset" AND x.number = i.number))
+LEFT JOIN failures x ON r.outcome = 'failed-again' AND x.dead_letter = i.partition || '-' || i."offset" AND x.number = i.number) found)
 WHERE partition = ? AND "offset" = ?`
 
 // settleItems computes what follows from the other tables for the items that are replays of the dead
 // letter of an origin.
-func (tx *transaction) settleItems(ctx context.Context, partition int32, offset int64) error {
-	return tx.exec(ctx, settleItem, partition, offset)
+func (tx transaction) settleItems(ctx context.Context, partition int32, offset int64) error {
+	return tx.Exec(ctx, settleItem, partition, offset)
 }
 
 // selectResults is one statement with the job, so that both are of the same moment.
@@ -297,8 +286,8 @@ const selectResults = `SELECT j.value, c.step, c.outcome, c.failed_step, c.reaso
 FROM jobs j LEFT JOIN job_counts c ON c.job = j.id AND c.n > 0 WHERE j.id = ? ORDER BY 2, 3, 4, 5, 6, 7`
 
 // JobResults implements view.Store.
-func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []view.JobResult, err error) {
-	err = s.each(ctx, "the results of a job", func(scan scan) error {
+func (s Tables) JobResults(ctx context.Context, id string) (j *view.Job, all []view.JobResult, err error) {
+	err = s.each(ctx, "the results of a job", func(scan Scan) error {
 		var value string
 		var step, count, revs, last *int64
 		var outcome, failed, reason, cause *string
@@ -328,11 +317,11 @@ func (s *Store) JobResults(ctx context.Context, id string) (j *view.Job, all []v
 }
 
 // JobForecasts implements view.Store.
-func (s *Store) JobForecasts(ctx context.Context, id string, after, most int) (all []wire.Forecast, last int, err error) {
+func (s Tables) JobForecasts(ctx context.Context, id string, after, most int) (all []wire.Forecast, last int, err error) {
 	const query = `SELECT i.item, f.value FROM job_items i JOIN forecasts f ON f.job = i.job AND f.partition = i.partition AND f."offset" = i."offset"
 WHERE i.job = ? AND i.item > ? ORDER BY i.item LIMIT ?`
 	last = after
-	err = s.each(ctx, "the forecasts of a job", func(scan scan) error {
+	err = s.each(ctx, "the forecasts of a job", func(scan Scan) error {
 		var value string
 		if err := scan(&last, &value); err != nil {
 			return err
@@ -343,13 +332,4 @@ WHERE i.job = ? AND i.item > ? ORDER BY i.item LIMIT ?`
 		return err
 	}, query, []any{id, after, most})
 	return all, last, err
-}
-
-// each calls row for each row that a query finds; what is read, for people.
-func (s *Store) each(ctx context.Context, what string, row func(scan) error, query string, args []any) error {
-	err := s.use(func(db *database) error { return db.each(ctx, row, query, args...) })
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", what, err)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -17,11 +17,11 @@ o.status = 'dead' AND EXISTS (SELECT 1 FROM dead_letters d
   WHERE d.id = o.partition || '-' || o."offset" AND d.key IN ('', o.id) AND d.state = 'discarded') `
 	selectOrders = orderRow + "FROM orders AS o"
 	newestFirst  = " ORDER BY placed_at DESC, id DESC LIMIT ?"
-	// The newest are sorted by the index of causes alone.
-	causeOrders = orderRow + `
+	// CauseOrdersQuery is that of CauseOrders: the newest are sorted by the index of causes alone.
+	CauseOrdersQuery = orderRow + `
 FROM (SELECT rowid AS row FROM dead_letters WHERE cause = ? AND "foreign" = '' ORDER BY row DESC LIMIT ?) newest
-CROSS JOIN dead_letters l ON l.rowid = newest.row
-CROSS JOIN orders o ON o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)`
+CROSS JOIN dead_letters l CROSS JOIN orders o
+WHERE l.rowid = newest.row AND o.partition = l.partition AND o."offset" = l."offset" AND l.key IN ('', o.id)`
 	// The literal status is that of the index orders_accepted.
 	oldestAccepted = selectOrders + ` WHERE status = 'accepted' AND partition = ? AND "offset" >= ? AND placed_at > ?
 AND NOT EXISTS (
@@ -30,32 +30,32 @@ ORDER BY placed_at LIMIT 1`
 )
 
 // Order implements view.Store.
-func (s *Store) Order(ctx context.Context, id order.ID) (*view.Row, error) {
+func (s Tables) Order(ctx context.Context, id order.ID) (*view.Row, error) {
 	return first(s.orders(ctx, selectOrders+" WHERE id = ?", id))
 }
 
 // Refunds implements view.Store.
-func (s *Store) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
+func (s Tables) Refunds(ctx context.Context, of order.ID) ([]view.Row, error) {
 	return s.orders(ctx, selectOrders+" WHERE refund_of = +? AND refund_of <> ''", of)
 }
 
 // CauseOrders implements view.Store.
-func (s *Store) CauseOrders(ctx context.Context, cause string, most int) ([]view.Row, error) {
-	return s.orders(ctx, causeOrders, cause, most)
+func (s Tables) CauseOrders(ctx context.Context, cause string, most int) ([]view.Row, error) {
+	return s.orders(ctx, CauseOrdersQuery, cause, most)
 }
 
 // Oldest implements view.Store.
-func (s *Store) Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*view.Row, error) {
+func (s Tables) Oldest(ctx context.Context, partition int32, from int64, placedAfter time.Time) (*view.Row, error) {
 	return first(s.orders(ctx, oldestAccepted, partition, from, placedAfter.UnixMilli()))
 }
 
 // Count implements view.Store.
-func (s *Store) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
+func (s Tables) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
 	var placed *int64
-	err = s.use(func(db *database) error {
-		return db.each(ctx, func(scan scan) error { return scan(&n, &placed) }, `SELECT sum(n), min(oldest) FROM (
+	err = s.read(func(db reader) error {
+		return db.Each(ctx, func(scan Scan) error { return scan(&n, &placed) }, `SELECT CAST(sum(n) AS BIGINT), min(oldest) FROM (
   SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = +? AND refund_of = ''
-  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = +? AND refund_of <> '')`, status, status)
+  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = +? AND refund_of <> '') both_kinds`, status, status)
 	})
 	if err != nil {
 		return 0, oldest, fmt.Errorf("counting orders: %w", err)
@@ -67,11 +67,11 @@ func (s *Store) Count(ctx context.Context, status order.Status) (n int, oldest t
 }
 
 // Orders implements view.Store.
-func (s *Store) Orders(
+func (s Tables) Orders(
 	ctx context.Context, f view.Filter, words []string, after view.Cursor,
 ) (rows []view.Row, err error) {
-	err = s.use(func(db *database) error {
-		query, args, err := db.list(ctx, f, words, after)
+	err = s.read(func(db reader) error {
+		query, args, err := OrdersQuery(ctx, db, f, words, after)
 		if err == nil {
 			rows, err = db.orders(ctx, query, args)
 		}
@@ -80,11 +80,11 @@ func (s *Store) Orders(
 	return rows, err
 }
 
-// list is the query of a filter. Where few orders can be meant, a plus sign keeps SQLite from
+// OrdersQuery is the query of a filter. Where few orders can be meant, a plus sign keeps SQLite from
 // taking the index of a column that all of them may share.
-func (db *database) list(ctx context.Context, f view.Filter, words []string, after view.Cursor) (string, []any, error) {
+func OrdersQuery(ctx context.Context, db Reader, f view.Filter, words []string, after view.Cursor) (string, []any, error) {
 	var w where
-	few, err := db.search(ctx, orderWords, &w, words)
+	few, err := reader{db}.search(ctx, orderWords, &w, words)
 	if err != nil {
 		return "", nil, err
 	}
@@ -121,8 +121,8 @@ func (db *database) list(ctx context.Context, f view.Filter, words []string, aft
 	return selectOrders + w.String() + newestFirst, append(w.args, f.Limit), nil
 }
 
-func (s *Store) orders(ctx context.Context, query string, args ...any) (rows []view.Row, err error) {
-	err = s.use(func(db *database) (err error) {
+func (s Tables) orders(ctx context.Context, query string, args ...any) (rows []view.Row, err error) {
+	err = s.read(func(db reader) (err error) {
 		rows, err = db.orders(ctx, query, args)
 		return err
 	})
@@ -130,8 +130,8 @@ func (s *Store) orders(ctx context.Context, query string, args ...any) (rows []v
 }
 
 // orders returns the rows of a query that begins with selectOrders.
-func (db *database) orders(ctx context.Context, query string, args []any) (rows []view.Row, err error) {
-	err = db.each(ctx, func(scan scan) error {
+func (db reader) orders(ctx context.Context, query string, args []any) (rows []view.Row, err error) {
+	err = db.Each(ctx, func(scan Scan) error {
 		var r view.Row
 		var placed int64
 		err := scan(&r.ID, &r.Partition, &r.Offset, &placed, &r.Status, &r.Rev, &r.Begun, &r.StateAt, &r.RefundOf,

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 )
 
 // Groups implements view.Store.
-func (s *Store) Groups(
+func (s Tables) Groups(
 	ctx context.Context, f view.DeadLetterFilter, words []string, hours time.Time,
 ) (all []view.Group, err error) {
-	err = s.use(func(db *database) error {
+	err = s.read(func(db reader) error {
 		var w where
 		few, err := db.search(ctx, deadLetterWords, &w, words)
 		if err != nil {
@@ -32,7 +32,7 @@ func (s *Store) Groups(
 }
 
 // groups returns the groups of the dead letters that fulfil conditions.
-func (db *database) groups(ctx context.Context, w where, hours time.Time) (all []view.Group, err error) {
+func (db reader) groups(ctx context.Context, w where, hours time.Time) (all []view.Group, err error) {
 	if all, err = db.counts(ctx, w); err != nil {
 		return nil, err
 	}
@@ -47,14 +47,14 @@ func (db *database) groups(ctx context.Context, w where, hours time.Time) (all [
 }
 
 // counts counts the dead letters of each group by state.
-func (db *database) counts(ctx context.Context, w where) (all []view.Group, err error) {
+func (db reader) counts(ctx context.Context, w where) (all []view.Group, err error) {
 	query := `SELECT counted.*, l."foreign", l.step, l.reason, l.class, l.text,
   (SELECT count(*) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'note'), ` + decisionColumns("a") + `
 FROM (SELECT cause, state, count(*), min(first_failed), max(last_failed), min(rowid) AS row FROM dead_letters` + w.String() + ` GROUP BY cause, state) counted
 JOIN dead_letters l ON l.rowid = counted.row
 LEFT JOIN decisions a ON a.seq = (SELECT max(seq) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'assign')
 ORDER BY counted.cause`
-	err = db.each(ctx, func(scan scan) error {
+	err = db.Each(ctx, func(scan Scan) error {
 		var g view.Group
 		var state view.DeadLetterState
 		var class string
@@ -87,11 +87,11 @@ ORDER BY counted.cause`
 }
 
 // hours counts the dead letters of each group by the hour in which they failed last.
-func (db *database) hours(ctx context.Context, w where, from time.Time, groups map[string]*view.Group) error {
+func (db reader) hours(ctx context.Context, w where, from time.Time, groups map[string]*view.Group) error {
 	recent := where{w.conditions[:len(w.conditions):len(w.conditions)], w.args[:len(w.args):len(w.args)]}
 	recent.add("+last_failed >= ?", from.UnixMilli())
 	query := "SELECT cause, (last_failed - ?) / 3600000, count(*) FROM dead_letters" + recent.String() + " GROUP BY 1, 2"
-	return db.each(ctx, func(scan scan) error {
+	return db.Each(ctx, func(scan Scan) error {
 		var id string
 		var hour, count int
 		if err := scan(&id, &hour, &count); err != nil {
@@ -106,11 +106,11 @@ func (db *database) hours(ctx context.Context, w where, from time.Time, groups m
 }
 
 // replays counts the replays of what failed for the cause of each group.
-func (db *database) replays(ctx context.Context, groups map[string]*view.Group) error {
+func (db reader) replays(ctx context.Context, groups map[string]*view.Group) error {
 	const query = `SELECT f.cause, count(*), count(*) FILTER (WHERE r.outcome = 'confirmed')
-FROM replays r CROSS JOIN failures f ON f.dead_letter = r.partition || '-' || r."offset" AND f.number = r.number - 1
-WHERE r.outcome NOT IN ('already-done', 'conflict') GROUP BY 1`
-	return db.each(ctx, func(scan scan) error {
+FROM replays r CROSS JOIN failures f
+WHERE f.dead_letter = r.partition || '-' || r."offset" AND f.number = r.number - 1 AND r.outcome NOT IN ('already-done', 'conflict') GROUP BY 1`
+	return db.Each(ctx, func(scan Scan) error {
 		var id string
 		var replayed, confirmed int
 		err := scan(&id, &replayed, &confirmed)

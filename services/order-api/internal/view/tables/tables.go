@@ -1,0 +1,143 @@
+// Package tables has the SQL of the read model of package view: the queries that answer from its
+// tables, and the statements that change them. Packages sqlite and postgres run it.
+//
+// It is written for SQLite. Package postgres translates the few words that PostgreSQL spells
+// differently, so each statement is in both dialects but for those. Parameters are ? or, where one is
+// used twice, ?1, ?2 and so on. A plus sign before a column keeps SQLite from using its index.
+package tables
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafka"
+)
+
+// Scan reads the columns of a row.
+type Scan = func(into ...any) error
+
+// Reader runs queries.
+type Reader interface {
+	// Each calls row for each row that a query finds. It does not run another query meanwhile.
+	Each(ctx context.Context, row func(Scan) error, query string, args ...any) error
+}
+
+// Writer is a transaction that writes. It need not run a statement before it is asked for a row, or
+// committed.
+type Writer interface {
+	Reader
+	Exec(ctx context.Context, statement string, args ...any) error
+	// Scan reads the one row that a statement finds. It reports false if there is none.
+	Scan(ctx context.Context, statement string, args []any, into ...any) (bool, error)
+}
+
+// Tables has the methods of view.Store that read. Stores embed it.
+type Tables struct {
+	use func(do func(Reader) error) error
+}
+
+// New makes the methods for a store. They call use, which calls do with the store when it is open,
+// and returns an error of view.Store.
+func New(use func(do func(Reader) error) error) Tables {
+	return Tables{func(do func(Reader) error) error { return use(do) }}
+}
+
+// Apply makes all changes of a batch and stores its positions.
+func Apply(ctx context.Context, w Writer, b view.Batch) error {
+	tx := transaction{w}
+	for _, c := range b.Changes {
+		if err := tx.apply(ctx, c); err != nil {
+			return err
+		}
+	}
+	for p, at := range b.Positions {
+		if err := tx.Exec(ctx, putPosition, p.Topic, p.Number, at.Next, at.Epoch, at.Claim, at.Stale); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Trim is that of view.Store.
+func Trim(ctx context.Context, w Writer, foreign string, partition int32, below int64) error {
+	return w.Exec(ctx, `UPDATE dead_letters SET gone = true, state = CASE WHEN state IN ('open', 'parked') THEN 'lost' ELSE state END
+WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset < ? AND NOT gone`, foreign, partition, below)
+}
+
+const (
+	selectPositions = "SELECT topic, partition, next, epoch, claim, stale FROM positions"
+	putPosition     = `INSERT INTO positions (topic, partition, next, epoch, claim, stale) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, stale = excluded.stale`
+)
+
+// AddTopics notes the topics that empty tables are filled from.
+func AddTopics(ctx context.Context, w Writer, topics map[string]kadm.TopicID) error {
+	for name, id := range topics {
+		if err := w.Exec(ctx, "INSERT INTO topics (name, id) VALUES (?, ?)", name, id[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Positions returns how far the tables go, or nil if they are filled from other topics.
+func Positions(ctx context.Context, db Reader, topics map[string]kadm.TopicID) (map[kafka.Partition]view.Position, error) {
+	ids := map[string]kadm.TopicID{}
+	err := db.Each(ctx, func(scan Scan) error {
+		var name string
+		var id []byte
+		err := scan(&name, &id)
+		ids[name] = kadm.TopicID(append(id, make([]byte, 16)...)[:16])
+		return err
+	}, "SELECT name, id FROM topics")
+	if err != nil || !maps.Equal(ids, topics) {
+		return nil, err
+	}
+	positions := map[kafka.Partition]view.Position{}
+	err = db.Each(ctx, func(scan Scan) error {
+		var p kafka.Partition
+		var at view.Position
+		err := scan(&p.Topic, &p.Number, &at.Next, &at.Epoch, &at.Claim, &at.Stale)
+		positions[p] = at
+		return err
+	}, selectPositions)
+	return positions, err
+}
+
+// transaction makes the changes of a batch.
+type transaction struct{ Writer }
+
+// reader runs the queries of Tables.
+type reader struct{ Reader }
+
+// read calls do with the store.
+func (s Tables) read(do func(reader) error) error {
+	return s.use(func(db Reader) error { return do(reader{db}) })
+}
+
+// each calls row for each row that a query finds; what is read, for people.
+func (s Tables) each(ctx context.Context, what string, row func(Scan) error, query string, args []any) error {
+	err := s.use(func(db Reader) error { return db.Each(ctx, row, query, args...) })
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	return nil
+}
+
+// texts is the JSON of those of some texts that a table can have.
+func texts(some []string) string {
+	known := []string{}
+	for _, s := range some {
+		if !strings.ContainsRune(s, 0) { // PostgreSQL has none
+			known = append(known, s)
+		}
+	}
+	text, _ := json.Marshal(known) // of texts
+	return string(text)
+}

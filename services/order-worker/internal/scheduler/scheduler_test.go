@@ -152,6 +152,24 @@ func TestOneKeyIsOneSequenceOverAllTopics(t *testing.T) {
 	})
 }
 
+func TestQueuedAreThoseInMemoryThatAreNotInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, 2)
+		b.own(0)
+		b.fetched("orders", 0, 0, "a", "a", "b", "c") // a and b are in flight, the second a waits for the first, c for a slot
+		b.fetched("retry", 0, 0, "d")                 // it is not due
+		synctest.Wait()
+		if got := b.Queued(0); got != 3 {
+			t.Errorf("got %d records queued, want 3", got)
+		}
+		b.end(nil, "orders/0@0", "orders/0@1", "orders/0@2", "orders/0@3")
+		if got := b.Queued(0); got != 1 {
+			t.Errorf("got %d records queued, want the one that is not due", got)
+		}
+	})
+}
+
 func TestRecordsWithoutAKeyWaitForNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -109,6 +109,7 @@ func measuring() []arrow {
 	return []arrow{
 		{program, "bareloop", "config email invoice order rates shipping vat wire", "a floor of bench: the steps without a worker"},
 		{program, "bareapi", "client config kafka serve telemetry topic", "a floor of bench: a handler that appends what it gets"},
+		{program, "bareview", "config", "a floor of bench: the rows of a read model, and SQLite alone"},
 		{program, "bench", "client config kafka order topic wire", "measures programs and their floors, on orders that it appends"},
 		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 	}
@@ -144,7 +145,7 @@ func modules() []allowed {
 		{"github.com/go-jose/go-jose/v4", "oidc oidctest", "signatures of JWTs; go-oidc is built on it, and its parser is used to choose keys"},
 		{"github.com/zitadel/oidc/v3", "oidctest", "a certified OpenID provider, for tests"},
 		{"github.com/jackc/pgx/v5", "postgres storetest", "the PostgreSQL driver with batches, LISTEN and a pool; maintained by Jack Christensen"},
-		{"modernc.org/sqlite", "sqlite", "the read model, without cgo"},
+		{"modernc.org/sqlite", "bareview sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
 		{"golang.org/x/sync", "all-in-one api audit bareloop chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},

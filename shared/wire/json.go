@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -67,11 +69,10 @@ func mustJSON(v any) []byte {
 // unknown returns the fields of a JSON object that a struct has no tag for, or nil.
 func unknown[K ~string](data []byte, known reflect.Type) map[K]json.RawMessage {
 	var all map[K]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
+	if familiar(data, known) || json.Unmarshal(data, &all) != nil {
 		return nil
 	}
-	for f := range known.Fields() {
-		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	for _, tag := range tagsOf(known) {
 		for name := range all {
 			// encoding/json has read a field of this name, whatever its case.
 			if strings.EqualFold(string(name), tag) {
@@ -83,6 +84,75 @@ func unknown[K ~string](data []byte, known reflect.Type) map[K]json.RawMessage {
 		return nil
 	}
 	return all
+}
+
+// familiar reports whether a struct has a tag for each field of valid JSON, as it is written. Without it, each
+// state would be decoded three times.
+func familiar(data []byte, known reflect.Type) bool {
+	tags := tagsOf(known)
+	for name := range fields(data) {
+		if !slices.Contains(tags, string(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// tagsOf returns the names of the fields of a struct in JSON.
+func tagsOf(known reflect.Type) []string {
+	all := make([]string, 0, known.NumField())
+	for f := range known.Fields() {
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		all = append(all, tag)
+	}
+	return all
+}
+
+// fields are the names, with the escapes as they are written, and the values of the fields of an object in valid
+// JSON. Another value has none.
+func fields(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		depth, value := 0, 0 // value is where the value of the field begins, or 0
+		var name []byte
+		for i := 0; i < len(object); i++ {
+			switch c := object[i]; c {
+			case '"':
+				end := quoteEnd(object, i)
+				if depth == 1 && value == 0 {
+					name = object[i+1 : end]
+				}
+				i = end
+			case '{', '[':
+				depth++
+			case ':':
+				if depth == 1 {
+					value = i + 1
+				}
+			case ',', '}', ']':
+				if c != ',' {
+					depth--
+				}
+				if value > 0 && (depth == 0 || depth == 1 && c == ',') {
+					if !yield(name, object[value:i]) {
+						return
+					}
+					value = 0
+				}
+			}
+		}
+	}
+}
+
+// quoteEnd is the index of the quote that ends the string which begins at an index of valid JSON.
+func quoteEnd(data []byte, begin int) int {
+	for i := begin + 1; ; i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
 }
 
 // merge adds fields to a JSON object. If both have a field, objects are merged, and any other value stays as it is.

@@ -99,8 +99,14 @@ func ReadProgress(data []byte) (order.Progress, error) {
 // others returns what a newer version has added to the results that this one knows, and its own results.
 func (v progressValue) others(data []byte) map[order.Step]json.RawMessage {
 	found := unknown[order.Step](data, reflect.TypeFor[progressValue]())
-	var results map[order.Step]json.RawMessage
-	_ = json.Unmarshal(data, &results) // ReadProgress has read it
+	results := map[order.Step]json.RawMessage{}
+	if familiar(data, reflect.TypeFor[progressValue]()) {
+		for name, result := range fields(data) {
+			results[order.Step(name)] = result
+		}
+	} else {
+		_ = json.Unmarshal(data, &results) // ReadProgress has read it
+	}
 	for _, known := range []struct {
 		step   order.Step
 		there  bool
@@ -110,8 +116,11 @@ func (v progressValue) others(data []byte) map[order.Step]json.RawMessage {
 		{order.StepInvoice, v.Invoice != nil, reflect.TypeFor[invoiceValue]()},
 		{order.StepEmail, v.Email != nil, reflect.TypeFor[emailValue]()},
 	} {
+		if !known.there {
+			continue
+		}
 		added := unknown[string](results[known.step], known.fields)
-		if !known.there || added == nil {
+		if added == nil {
 			continue
 		}
 		if found == nil {

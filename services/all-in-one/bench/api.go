@@ -2,12 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
+	"example.com/orders/shared/wire"
 )
 
 // connectionsOf are the numbers of connections of a closed loop.
@@ -85,7 +93,7 @@ func (b *bench) sideBySide(ctx context.Context, system, bare *process, name, req
 			server  *process
 			address string
 		}{{&floor, bare, address(b.Port + bareAPIPort)}, {&ours, system, address(b.Port + apiPort)}} {
-			a, err := closedLoop(ctx, c.server, c.address, request, status, connections, time.Duration(b.Seconds*float64(time.Second)))
+			a, err := closedLoop(ctx, c.server, c.address, []string{request}, status, connections, time.Duration(b.Seconds*float64(time.Second)))
 			if err != nil {
 				return nil, err
 			}
@@ -93,12 +101,198 @@ func (b *bench) sideBySide(ctx context.Context, system, bare *process, name, req
 			c.into.better(a)
 		}
 	}
-	return []row{
+	rows := []row{
 		atLeast(name+": requests/s", "%.0f", ours.rate, floor.rate, 0.6),
 		atMost(name+": p99", "%.1f ms", milliseconds(ours.p99), milliseconds(floor.p99), 2),
 		compared(name+": CPU of a request", "%.3f ms", ours.cpu, floor.cpu),
 		below(name+": failures", "%.0f", float64(ours.failed), 0),
-	}, nil
+	}
+	if status == http.StatusOK { // for reads there is no target: the floor answers from memory
+		rows[0] = compared(name+": requests/s", "%.0f", ours.rate, floor.rate)
+		rows[1] = compared(name+": p99", "%.1f ms", milliseconds(ours.p99), milliseconds(floor.p99))
+	}
+	return rows, nil
 }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+// view measures how fast the read model catches up with topics that are full, with the bare upserts of the
+// same rows as the floor, and how fast it answers then.
+func (b *bench) view(ctx context.Context) ([]row, error) {
+	prefix, set, err := b.newPrefix(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.logf("view: writing %d orders and their states", b.Orders)
+	if err := b.finished(ctx, set, b.Orders); err != nil {
+		return nil, err
+	}
+	system, err := b.startAPI(ctx, prefix, "view")
+	if err != nil {
+		return nil, err
+	}
+	defer system.stop()
+	took, err := b.caughtUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cpu := system.cpu()
+	b.logf("  order-api: %s, %s CPU", took.Round(time.Millisecond), cpu)
+	bare, bareCPU, err := b.bareView(ctx, filepath.Join(b.dir, "view", "view.db"))
+	if err != nil {
+		return nil, err
+	}
+	b.logf("  bareview: %s, %s CPU", bare.Round(time.Millisecond), bareCPU)
+	records := float64(b.Orders * len(statuses))
+	rows := []row{
+		atLeast(fmt.Sprintf("view: records/s to catch up with %d orders, and bare upserts", b.Orders), "%.0f", records/took.Seconds(), records/bare.Seconds(), 0.8),
+		compared("view: CPU of a record", "%.3f ms", milliseconds(cpu)/records, milliseconds(bareCPU)/records),
+	}
+	more, err := b.questions(ctx, system)
+	return append(append(rows, more...), below("view: memory", "%.0f MB", system.peak(), 200)), err
+}
+
+// statuses are the statuses of an order, one for each of its records.
+var statuses = []order.Status{order.Accepted, order.Working, order.Mailing, order.Confirmed}
+
+// finished appends n orders and all their states, as one worker would.
+func (b *bench) finished(ctx context.Context, set topic.Set, n int) error {
+	// The client counts the delivery timeout from the timestamp of a record.
+	cl, err := b.kafka.ConnectProducer(ctx, kgo.ProducerLinger(5*time.Millisecond), kgo.RecordDeliveryTimeout(2*time.Hour))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	layout, next := kafka.Layout{Partitions: topic.Partitions}, map[int32]int64{}
+	var failed kgo.FirstErrPromise
+	before := time.Now().Add(-time.Hour) // the statistics of the API read the last minute
+	for p := range int32(topic.Partitions) {
+		claim := wire.Claim{Worker: "bench", At: time.Now()}.Record()
+		claim.Topic, claim.Partition, claim.Timestamp = set.Status, p, before
+		cl.Produce(ctx, claim, failed.Promise())
+	}
+	for i := range n {
+		r := wire.Order(sample(i))
+		r.Topic, r.Timestamp = set.Orders, before
+		layout.Place(r)
+		cl.Produce(ctx, r, failed.Promise())
+		s := sample(i).Begin(order.Origin{Incarnation: "bench1", Partition: r.Partition, Offset: next[r.Partition]})
+		next[r.Partition]++
+		progress(&s)
+		for rev, status := range statuses[1:] {
+			if err := s.Record(order.Change{Rev: int64(rev + 1), At: s.Order.PlacedAt, Status: status, Worker: "bench"}); err != nil {
+				return err
+			}
+			state := wire.State(s, 0) // the claim is the first record
+			state.Topic, state.Partition, state.Timestamp = set.Status, r.Partition, before
+			cl.Produce(ctx, state, failed.Promise())
+		}
+	}
+	return failed.Err()
+}
+
+// progress sets the results of all steps.
+func progress(s *order.State) {
+	price := order.EUR.Cents(1)
+	s.Progress = order.Progress{
+		Finished: order.Steps(),
+		Shipping: &order.Shipping{Zone: "DE", Service: "standard", Price: price, BillableGrams: 1000, MinDays: 1, MaxDays: 2, Card: "1", Carrier: "Example Post"},
+		Invoice: &order.Invoice{
+			Number: s.Origin.InvoiceNumber(), IssuedAt: s.Order.PlacedAt.Truncate(time.Second), VATTable: "1", Language: "de", Net: price, Tax: price, Total: price,
+			Taxes: []order.Tax{{Category: order.VATStandard, Rate: 1900, Net: price, Tax: price}},
+			Kept:  &order.Kept{SHA256: wire.SHA256(nil), Bytes: 30_000},
+		},
+		Email: &order.Email{MessageID: string(s.Order.ID) + ".invoice@shop.example.com", Date: s.Order.PlacedAt.Truncate(time.Second)},
+	}
+}
+
+// caughtUp waits until the API is ready and has applied all records, and returns how long that took.
+func (b *bench) caughtUp(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		lag, err := b.lag(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if lag == 0 {
+			return time.Since(began), nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// lag is the number of records that the read model has to apply; -1 while the API is not ready.
+func (b *bench) lag(ctx context.Context) (int64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address(b.Port+apiPort)+"/healthz/ready", nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return -1, nil
+	}
+	var health struct {
+		Lag int64 `json:"lag"`
+	}
+	err = json.NewDecoder(answer.Body).Decode(&health)
+	return health.Lag, err
+}
+
+// bareView writes the rows of a read model into another file, and returns how long that took.
+func (b *bench) bareView(ctx context.Context, file string) (took, cpu time.Duration, err error) {
+	began := time.Now()
+	p, err := b.launch(ctx, "bareview", nil, nil, b.program("bareview"), file, filepath.Join(b.dir, "bare.db"), "--records", fmt.Sprint(len(statuses)))
+	if err != nil {
+		return 0, 0, err
+	}
+	<-p.done
+	if !p.cmd.ProcessState.Success() {
+		return 0, 0, fmt.Errorf("bareview: %s", p.cmd.ProcessState)
+	}
+	return time.Since(began), p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), nil
+}
+
+// questions measures a request for each way to find orders, on one connection.
+func (b *bench) questions(ctx context.Context, system *process) (rows []row, err error) {
+	some, middle := b.Orders/100+1, sample(0).PlacedAt.Add(-time.Minute).Format(time.RFC3339)
+	for _, q := range []struct {
+		name, path string
+		most       float64 // ms
+	}{
+		{"get an order", "", 1},
+		{"list all", "?limit=50", 20},
+		{"list by status", "?status=confirmed&limit=50", 20},
+		{"list by status, none", "?status=dead&limit=50", 20},
+		{"list by a common name", "?limit=50&customer=" + url.QueryEscape("Zoë Łuka"), 20},
+		{"list by e-mail address", fmt.Sprintf("?limit=50&customer=customer-%d@example.com", some), 20},
+		{"list by reference", "?limit=50&reference=none", 20},
+		{"list by time", "?limit=50&from=" + url.QueryEscape(middle), 20},
+		{"list refunds", "?limit=50&kind=refund", 20},
+	} {
+		var requests []string
+		for i := range 500 {
+			path := "/v1/orders" + q.path
+			if q.path == "" {
+				path = "/v1/orders/" + string(sample(i*7919%b.Orders).ID)
+			}
+			requests = append(requests, fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, address(b.Port+apiPort)))
+		}
+		a, err := closedLoop(ctx, system, address(b.Port+apiPort), requests, http.StatusOK, 1, 2*time.Second)
+		if err != nil {
+			return nil, err
+		}
+		b.logf("  %s: p50 %s, p99 %s", q.name, a.p50, a.p99)
+		rows = append(rows, below(fmt.Sprintf("view: %s, p99 (p50 %.1f ms)", q.name, milliseconds(a.p50)), "%.1f ms", milliseconds(a.p99), q.most))
+	}
+	return rows, nil
+}

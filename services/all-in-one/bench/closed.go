@@ -31,9 +31,9 @@ func (a *answers) better(other answers) {
 	a.failed += other.failed
 }
 
-// closedLoop sends a request on each of some connections, again and again, each time after the answer.
+// closedLoop sends requests, one after the other, on each of some connections, each after the answer to the one before.
 // It writes bytes that are made once: the less it uses of the CPU, the more is left for the server.
-func closedLoop(ctx context.Context, server *process, address, request string, status, connections int, during time.Duration) (answers, error) {
+func closedLoop(ctx context.Context, server *process, address string, requests []string, status, connections int, during time.Duration) (answers, error) {
 	var mu sync.Mutex
 	var took []time.Duration
 	var a answers
@@ -42,7 +42,7 @@ func closedLoop(ctx context.Context, server *process, address, request string, s
 	end := began.Add(during)
 	for range connections {
 		running.Go(func() {
-			own, failed := oneByOne(ctx, address, request, status, end)
+			own, failed := oneByOne(ctx, address, requests, status, end)
 			mu.Lock()
 			defer mu.Unlock()
 			took, a.failed = append(took, own...), a.failed+failed
@@ -61,16 +61,16 @@ func closedLoop(ctx context.Context, server *process, address, request string, s
 }
 
 // oneByOne sends requests on one connection until a time, and returns how long each answer took.
-func oneByOne(ctx context.Context, address, request string, status int, end time.Time) (took []time.Duration, failed int) {
+func oneByOne(ctx context.Context, address string, requests []string, status int, end time.Time) (took []time.Duration, failed int) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, 1
 	}
 	defer conn.Close()
 	r := bufio.NewReader(conn)
-	for time.Now().Before(end) && ctx.Err() == nil {
+	for n := 0; time.Now().Before(end) && ctx.Err() == nil; n++ {
 		began := time.Now()
-		if _, err := io.WriteString(conn, request); err != nil {
+		if _, err := io.WriteString(conn, requests[n%len(requests)]); err != nil {
 			return took, failed + 1
 		}
 		answer, err := http.ReadResponse(r, nil)

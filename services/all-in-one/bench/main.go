@@ -1,9 +1,9 @@
 // Command bench measures the application together with its floors.
 //
 // A floor is a small program that does the bare work with the same libraries, and keeps none of the
-// promises: bareloop takes orders through the steps, bareapi appends the body of a request. The
-// result is a table of ratios. Ratios mean the same on every machine; the absolute figures are those
-// of this one, with a load of other programs that the table states.
+// promises: bareloop takes orders through the steps, bareapi appends the body of a request, bareview
+// writes rows into SQLite. The result is a table of ratios. Ratios mean the same on every machine;
+// the absolute figures are those of this one, with a load of other programs that the table states.
 //
 // All programs are processes on one Apache Kafka, which bench starts. System and floor take turns,
 // and the best turn of each counts: a busy machine makes a turn slower, never faster.
@@ -27,10 +27,11 @@ func main() { config.Main("bench", run) }
 
 // settings are the flags.
 type settings struct {
-	Sections []string `arg:"" optional:"" help:"Sections to measure: pipeline, api. Default: all."`
+	Sections []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, view. Default: all."`
 	Turns    int      `default:"3" help:"Turns of system and floor. The best counts."`
 	Mails    int      `default:"3000" help:"Orders of each turn of pipeline."`
 	Seconds  float64  `default:"5" help:"Duration in seconds of each turn of api."`
+	Orders   int      `default:"300000" help:"Orders in the read model of view."`
 	Port     int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
 	Bin      string   `default:"bin" type:"path" help:"Directory of the programs."`
 	Scripts  string   `default:"scripts" type:"path" help:"Directory of the script kafka."`
@@ -47,13 +48,14 @@ func sections() []section {
 	return []section{
 		{"pipeline", (*bench).pipeline},
 		{"api", (*bench).api},
+		{"view", (*bench).view},
 	}
 }
 
 // Validate is called by config.Parse.
 func (s *settings) Validate() error {
-	if s.Turns < 1 || s.Mails < 100 || s.Seconds <= 0 {
-		return errors.New("--turns must be at least 1, --mails at least 100, and --seconds positive")
+	if s.Turns < 1 || s.Mails < 100 || s.Orders < 1000 || s.Seconds <= 0 {
+		return errors.New("--turns must be at least 1, --mails at least 100, --orders at least 1000, and --seconds positive")
 	}
 	for _, name := range s.Sections {
 		if !slices.ContainsFunc(sections(), func(x section) bool { return x.name == name }) {

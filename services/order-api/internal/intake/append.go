@@ -83,13 +83,13 @@ func (in *Intake) origin(r *kgo.Record) order.Origin {
 // append checks the VAT ID of an order and appends its record, which it returns with its partition and
 // offset. What workers do with the order continues the span in which its record is made.
 func (in *Intake) append(ctx context.Context, o *order.Order) (r *kgo.Record, err error) {
+	if in.closed(o) {
+		return nil, ErrClosed
+	}
 	ctx, span := tracing.Create(ctx, in.cfg.Topic)
 	defer func() { span.Close(err, "not placed, or not known to be") }()
 	tracing.About(ctx, string(o.ID), "")
 	o.Cause.Trace = tracing.Traceparent(ctx)
-	if in.closed(o) {
-		return nil, ErrClosed
-	}
 	if err := in.backpressure(); err != nil {
 		return nil, err
 	}

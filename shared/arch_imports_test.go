@@ -23,17 +23,22 @@ type arrow struct {
 
 // arrows is the import table: each package of the workspace has one row. Before you add an import,
 // add a row or a name to a row, with the reason.
-func arrows() []arrow {
-	return append(measuring(), []arrow{
+func arrows() []arrow { return slices.Concat(shared(), ofWorker(), ofAPI(), measuring()) }
+
+func shared() []arrow {
+	return []arrow{
 		{domain, "failure", "", "class and reason of an error: every package may mark errors"},
 		{domain, "order", "", "the domain"},
 		{mechanism, "topic", "", "one table of names and settings"},
-		{mechanism, "telemetry", "", "how programs log"},
+		{mechanism, "tracing", "failure", "spans of orders, whose status is a class and a reason"},
+		{mechanism, "tracetest", "", "a collector of traces, for tests"},
+		{mechanism, "telemetry", "tracing", "how programs log: lines have the IDs of their trace"},
 		{mechanism, "config", "", "how programs read their settings"},
 		{mechanism, "serve", "config telemetry", "applies the access settings to each request"},
+		{mechanism, "otlp", "config telemetry tracing", "sends traces to a collector, with the version of the program, and logs that it is away"},
 		{mechanism, "wire", "order topic", "encodes the domain as records of topics"},
 		{mechanism, "status", "wire", "folds the headers of status records"},
-		{mechanism, "kafka", "config telemetry topic", "reads certificates and passwords from files; creates, checks and watches the topics, and logs changes"},
+		{mechanism, "kafka", "config telemetry topic tracing", "reads certificates and passwords from files; creates, checks and watches the topics, and logs changes; appending is a span"},
 		{mechanism, "meter", "", "counts what Kafka clients do: for the metrics of both services"},
 		{mechanism, "dlq", "failure order wire", "a dead letter is the record of an order with the failure in its headers"},
 		{mechanism, "pdfa", "", "the worker makes PDF/A, the API reads it: no orders"},
@@ -47,6 +52,11 @@ func arrows() []arrow {
 		{mechanism, "place", "address config order", "finds what a file lists an address under, by country and postal code"},
 		{mechanism, "rates", "address config failure order place", "reads the rate card, and finds the zone of an address: the worker prices with it, the API quotes with it"},
 		{mechanism, "vat", "config order place", "reads the VAT table, and finds the territory of an address: the worker invoices with it, the API shows prices with it"},
+	}
+}
+
+func ofWorker() []arrow {
+	return []arrow{
 		{mechanism, "shipping", "failure order rates", "a step"},
 		{mechanism, "einvoice", "order", "an invoice as XML: amounts and VAT are from the domain"},
 		{mechanism, "locale", "order", "formats amounts and dates: the same in invoice and mail"},
@@ -58,14 +68,19 @@ func arrows() []arrow {
 		{mechanism, "lease", "", "hears what the group's client hears"},
 		{mechanism, "metrics", "failure meter order", "counts by outcome, step and class"},
 		{mechanism, "ledger", "dlq failure kafka lease metrics order status telemetry topic wire", "writes all that the worker writes"},
-		{mechanism, "pipeline", "dlq failure kafka lease ledger metrics order retry telemetry topic wire", "takes orders through steps, which it knows as an interface"},
+		{mechanism, "pipeline", "dlq failure kafka lease ledger metrics order retry telemetry topic tracing wire", "takes orders through steps, which it knows as an interface"},
 		{mechanism, "partition", "metrics telemetry", "logs and counts each change of a partition's state"},
 		{mechanism, "scheduler", "partition", "begins orders of running partitions only; it has no Kafka client"},
 		{mechanism, "group", "kafka lease ledger metrics partition retry scheduler status telemetry topic wire", "owns partitions, and their ledgers"},
 		{mechanism, "presence", "kafka telemetry wire", "writes what the worker tells of itself"},
-		{program, "worker", "config email group invoice kafka ledger metrics partition pipeline presence rates retry serve shipping topic vat wire", "wires the worker"},
-		{program, "order-worker", "config kafka telemetry topic worker", "settings for the worker"},
-		{mechanism, "identity", "order", "who sends a request, and what they may do; records name the actor"},
+		{program, "worker", "config email group invoice kafka ledger metrics partition pipeline presence rates retry serve shipping topic tracing vat wire", "wires the worker"},
+		{program, "order-worker", "config kafka otlp telemetry topic worker", "settings for the worker"},
+	}
+}
+
+func ofAPI() []arrow {
+	return []arrow{
+		{mechanism, "identity", "order tracing", "who sends a request, and what they may do; records name the actor, and the trace"},
 		{mechanism, "apikey", "config identity telemetry", "reads the file of keys, and logs when a changed one has faults"},
 		{mechanism, "session", "identity serve", "keeps who has signed in; cookies are secure where requests are"},
 		{mechanism, "oidc", "config identity serve session telemetry", "signs in with an issuer: principals and roles are those of identity"},
@@ -79,7 +94,7 @@ func arrows() []arrow {
 		{mechanism, "postgres", "kafka tables telemetry view", "keeps the tables in a database that instances share"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
 		{mechanism, "vies", "order telemetry", "asks an authority about VAT IDs, whose forms the domain knows"},
-		{mechanism, "intake", "identity kafka order view wire", "appends what the view does not know yet"},
+		{mechanism, "intake", "identity kafka order tracing view wire", "appends what the view does not know yet"},
 		{mechanism, "mask", "order wire", "hides personal data of orders and of their records"},
 		{mechanism, "jsondiff", "", "JSON without losses: knows no orders"},
 		{mechanism, "edit", "client jsondiff order wire", "what is edited is the JSON of a new order, as the client places it; the record is that of wire"},
@@ -87,21 +102,21 @@ func arrows() []arrow {
 		{mechanism, "foreign", "dlq", "reads the dead letters of other programs; texts are cut as in ours"},
 		{mechanism, "sender", "foreign kafka telemetry topic wire", "makes the records that replay them, and reads their topics"},
 		{mechanism, "expiry", "kafka telemetry", "asks for the retention of their topics"},
-		{mechanism, "desk", "dlq edit identity jsondiff kafka order topic view wire", "finds dead letters and orders in the view, asks for replays and cancels; writes decisions"},
+		{mechanism, "desk", "dlq edit identity jsondiff kafka order topic tracing view wire", "finds dead letters and orders in the view, asks for replays and cancels; writes decisions"},
 		{mechanism, "jobs", "desk edit foreign identity kafka order sender telemetry topic view wire", "replays many dead letters: the desk makes each request, the view counts the results"},
-		{mechanism, "trail", "identity kafka order telemetry topic wire", "writes acts of principals to the topic of the desk"},
+		{mechanism, "trail", "identity kafka order telemetry topic tracing wire", "writes acts of principals to the topic of the desk"},
 		{mechanism, "stats", "failure kafka order status system telemetry topic view wire", "sums up what workers, topics and the view tell"},
 		{mechanism, "system", "", "the JSON of GET /v1/stats: for the client and the API"},
 		{mechanism, "client", "system", "calls the API: for adopters too, so it knows nothing of ours"},
-		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask meter oidc order pdfa rates sender serve session stats system telemetry trail view wire", "the door: its JSON is what the client reads"},
+		{mechanism, "httpapi", "apikey catalogue client config contrast desk edit expiry failure identity intake jobs jsondiff mask meter oidc order pdfa rates sender serve session stats system telemetry tracing trail view wire", "the door: its JSON is what the client reads"},
 		{mechanism, "web", "address catalogue client config failure httpapi identity intake look order rates serve session stats system view", "pages over the same services as the JSON API, which it reaches through httpapi; its errors are problems"},
-		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka meter oidc order postgres rates sender serve session sqlite stats telemetry topic trail vies view web wire", "wires the API"},
-		{program, "order-api", "api config kafka telemetry topic", "settings for the API"},
+		{program, "api", "address apikey catalogue config desk edit expiry httpapi identity intake jobs kafka meter oidc order postgres rates sender serve session sqlite stats telemetry topic tracing trail vies view web wire", "wires the API"},
+		{program, "order-api", "api config kafka otlp telemetry topic", "settings for the API"},
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
-		{program, "all-in-one", "api broker client config ctl inbox kafka serve telemetry topic worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
-	}...)
+		{program, "all-in-one", "api broker client config ctl inbox kafka otlp serve telemetry topic tracing worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
+	}
 }
 
 // measuring are the rows of programs that measure the others, or try to break them.
@@ -136,8 +151,12 @@ func modules() []allowed {
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
 		{"github.com/evanphx/json-patch/v5", "edit", "JSON Patch (RFC 6902); the library that Kubernetes uses, maintained by Evan Phoenix"},
-		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask meter pipeline postgres presence scheduler securetest sender sqlite stats status storetest tables trail view wire", franz},
+		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask meter pipeline postgres presence scheduler securetest sender sqlite stats status storetest tables trail view wire worker", franz},
 		{"github.com/prometheus/client_golang", "httpapi meter metrics", "counters and histograms as Prometheus scrapes them"},
+		{"go.opentelemetry.io/otel", "otlp tracing", "traces: the API in tracing, the SDK and its exporter in otlp; maintained by the OpenTelemetry project of the CNCF"},
+		{"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", "tracing", "spans of HTTP requests by its semantic conventions, of the same project"},
+		{"go.opentelemetry.io/proto/otlp", "tracetest", "what a collector receives, for tests"},
+		{"google.golang.org/protobuf", "tracetest", "decodes it; maintained by Google"},
 		{"github.com/alecthomas/kong", "all-in-one config ctl order-worker", "flags, variables and help from one struct"},
 		{"gopkg.in/yaml.v3", "config", "files that people write, with the line of a mistake"},
 		{"github.com/coreos/go-oidc/v3", "oidc", "OpenID Connect discovery and ID tokens; maintained by Eric Chiang for Kubernetes and Dex"},

@@ -130,11 +130,10 @@ func noGlobals(h *house) (complaints []string) {
 }
 
 // constant reports whether a variable is never written after its declaration: an embedded file, a
-// sentinel error, a table, a flag of go test, the blank name, what the linker sets, or a value whose
-// comment says that it has no state.
+// sentinel error, a table, a flag of go test, the blank name, or what the linker sets.
 func constant(group *ast.GenDecl, v *ast.ValueSpec) bool {
 	name := v.Names[0].Name
-	if name == "_" || strings.HasPrefix(name, "Err") || strings.HasPrefix(name, "err") || embeds(group.Doc) || embeds(v.Doc) || excused(group.Doc) {
+	if name == "_" || strings.HasPrefix(name, "Err") || strings.HasPrefix(name, "err") || embeds(group.Doc) || embeds(v.Doc) || linked(group.Doc) {
 		return true
 	}
 	return len(v.Values) > 0 && !slices.ContainsFunc(v.Values, func(e ast.Expr) bool { return !table(e) })
@@ -144,8 +143,8 @@ func embeds(g *ast.CommentGroup) bool {
 	return g != nil && slices.ContainsFunc(g.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 
-func excused(g *ast.CommentGroup) bool {
-	return strings.Contains(g.Text(), " set by the linker ") || strings.Contains(g.Text(), " has no state ")
+func linked(g *ast.CommentGroup) bool {
+	return strings.Contains(g.Text(), " set by the linker ")
 }
 
 // table reports whether an expression is a literal, a call of a Must function, a flag, or a value that is made at its first use.

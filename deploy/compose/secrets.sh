@@ -11,8 +11,8 @@ umask 077
 dir=$1 kafka=false
 [ "${2-}" = --kafka ] && kafka=true
 
-# The users of the images: distroless, apache/kafka.
-readonly program=65532 broker=1000
+# The users of the images: distroless, postgres (Alpine), apache/kafka.
+readonly program=65532 postgres=70 broker=1000
 
 random() { head -c 24 /dev/urandom | base64 | tr -d '/+=\n'; }
 
@@ -35,9 +35,12 @@ owned() {
   done
 }
 
-mkdir -p "$dir/order-api" "$dir/order-worker"
+mkdir -p "$dir/order-api" "$dir/order-worker" "$dir/postgres"
 once "$dir/order-api/order-ids" random
+once "$dir/postgres/password" random
+once "$dir/order-api/pgpass" printf 'postgres:5432:orders:orders:%s\n' "$(cat "$dir/postgres/password")"
 owned $program order-api order-worker
+owned $postgres postgres
 $kafka || exit 0
 
 # The keys of brokers and of the administrator. Their files are protected by their permissions; PKCS12 needs a password anyway.

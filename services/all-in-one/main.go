@@ -33,12 +33,14 @@ import (
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
+	"example.com/orders/shared/tracing/otlp"
 )
 
 func main() {
 	if slices.Equal(os.Args[1:], []string{workerCommand}) {
-		config.Main("all-in-one worker", func(ctx context.Context, _ []string, _ func(string) string, _, stderr io.Writer) error {
-			return runWorkerProcess(ctx, os.Stdin, stderr)
+		config.Main("all-in-one worker", func(ctx context.Context, _ []string, env func(string) string, _, stderr io.Writer) error {
+			return runWorkerProcess(ctx, os.Stdin, env, stderr)
 		})
 	}
 	config.Main("all-in-one", run)
@@ -72,7 +74,7 @@ func (s *settings) Validate() error {
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	err := config.Parse(&s, "all-in-one", "Runs the whole application in one process, for trying and testing.", args, env, stdout, stderr,
+	err := config.Parse(&s, "all-in-one", "Runs the whole application in one process, for trying and testing."+otlp.Help, args, env, stdout, stderr,
 		// Log less than a service does: the terminal shows what welcome prints.
 		kong.Vars{"drain": "4s", "log_level": "warn"})
 	if err != nil {
@@ -80,11 +82,26 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	}
 	d := &demo{settings: s, log: s.Logger(stderr), stdout: stdout, stderr: stderr, listening: make(chan struct{})}
 	d.log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
+	stop, err := d.openTraces(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	if err := d.open(ctx); err != nil {
 		return err
 	}
 	context.AfterFunc(ctx, func() { fmt.Fprintln(stderr, "all-in-one: stopping; press Ctrl-C again to stop at once") })
 	return stack(ctx, d.runBroker, d.runInbox, d.runWorkers, d.runAPI, d.runBreaker, d.welcome)
+}
+
+// openTraces opens the tracers of the two services. The caller calls stop.
+func (d *demo) openTraces(ctx context.Context, env otlp.Env) (stop func(), err error) {
+	var stopAPI, stopWorker func()
+	if d.apiTraces, stopAPI, err = otlp.Open(ctx, "order-api", env, d.log); err != nil {
+		return nil, err
+	}
+	d.workerTraces, stopWorker, err = otlp.Open(ctx, "order-worker", env, d.log)
+	return func() { stopAPI(); stopWorker() }, err
 }
 
 // demo is the running application.
@@ -100,6 +117,8 @@ type demo struct {
 	keys           []demoKey      // or nil: the visitor has keys
 	processes      *processes     // workers, if they run in processes of their own
 	breaker        *breaker       // or nil: nothing can be broken on purpose
+
+	apiTraces, workerTraces *tracing.Tracer // or nil: there are no traces
 }
 
 // ownFolder is the hint for a directory that another process uses.
@@ -208,7 +227,7 @@ func (d *demo) runWorkers(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	cfg := worker.Config{Settings: d.Worker, Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log}
+	cfg := worker.Config{Settings: d.Worker, Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log, Traces: d.workerTraces}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range d.Workers {
 		one := cfg
@@ -223,7 +242,7 @@ func (d *demo) runWorkers(ctx context.Context) error {
 func (d *demo) runAPI(ctx context.Context) error {
 	cfg := api.Config{
 		Settings: d.API, RateCard: d.Worker.RateCard, Group: d.Worker.Group,
-		Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log,
+		Access: d.Access, Kafka: d.kafka, Topics: topic.Names(d.Prefix), Log: d.log, Traces: d.apiTraces,
 	}
 	cfg.Data = d.folder("view")
 	if d.broker != nil {

@@ -41,6 +41,13 @@ type site struct {
 // openSite runs the whole application until the test ends.
 func openSite(t *testing.T, flags ...string) *site {
 	t.Helper()
+	s, _ := openSiteIn(t, unset, flags...)
+	return s
+}
+
+// openSiteIn is openSite in an environment. The test can stop the application itself.
+func openSiteIn(t *testing.T, env func(string) string, flags ...string) (s *site, stop func()) {
+	t.Helper()
 	r, w := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -48,17 +55,18 @@ func openSite(t *testing.T, flags ...string) *site {
 		"--http", "127.0.0.1:0", "--inbox", "127.0.0.1:0", "--smtp", "127.0.0.1:0", "--brokers", "127.0.0.1:0", "--health", "", "--data", t.TempDir(),
 	}, flags...)
 	go func() { // ends with cancel
-		err := run(ctx, args, unset, w, io.Discard)
+		err := run(ctx, args, env, w, io.Discard)
 		w.CloseWithError(io.EOF)
 		done <- err
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	s := &site{}
+	t.Cleanup(stop)
+	s = &site{}
 	text := &strings.Builder{}
 	addresses := regexp.MustCompile(`(?s)^Shop +(http://\S+)/\n.*?\n(?:Inbox +(http://\S+)/\n)?Mail server +(\S+)\n.*Kafka +(\S+)\n.*Press Ctrl-C`)
 	for buffer := make([]byte, 4096); s.url == ""; {
@@ -71,7 +79,7 @@ func openSite(t *testing.T, flags ...string) *site {
 		}
 	}
 	s.api = client.New(s.url, http.DefaultClient)
-	return s
+	return s, stop
 }
 
 // tab is a tab of Chromium, and what happened in it.

@@ -19,6 +19,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing/otlp"
 )
 
 // workerCommand is the only argument of a process that is a worker of another all-in-one. People do not
@@ -38,7 +39,7 @@ type workerSettings struct {
 // It never outlives its parent: stdin is a pipe of which only the parent has the other end, and the
 // kernel closes that when the parent ends, in whatever way. Then this process exits at once, as if it
 // were killed: the embedded broker and mail server have ended with the parent.
-func runWorkerProcess(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
+func runWorkerProcess(ctx context.Context, stdin io.Reader, env otlp.Env, stderr io.Writer) error {
 	var s workerSettings
 	settings := json.NewDecoder(stdin)
 	if err := settings.Decode(&s); err != nil {
@@ -49,8 +50,13 @@ func runWorkerProcess(ctx context.Context, stdin io.Reader, stderr io.Writer) er
 		os.Exit(1)
 	}()
 	log := s.Log.Logger(stderr)
+	traces, stop, err := otlp.Open(ctx, "order-worker", env, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return worker.Run(ctx, worker.Config{
-		Settings: s.Worker, Access: s.Access, Topics: topic.Names(s.Kafka.Prefix), Log: log,
+		Settings: s.Worker, Access: s.Access, Topics: topic.Names(s.Kafka.Prefix), Log: log, Traces: traces,
 		Kafka: kafka.Config{Brokers: s.Kafka.Brokers, Security: kafka.Security(s.Kafka.Security), Log: log},
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing/otlp"
 )
 
 func main() { config.Main("order-api", run) }
@@ -28,13 +29,19 @@ type settings struct {
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	const about = "Accepts orders over HTTP, produces them to Kafka, and serves their status."
+	const about = "Accepts orders over HTTP, produces them to Kafka, and serves their status." + otlp.Help
 	if err := config.Parse(&s, "order-api", about, args, env, stdout, stderr); err != nil {
 		return err
 	}
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
+	traces, stop, err := otlp.Open(ctx, "order-api", env, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return api.Run(ctx, api.Config{
+		Traces:   traces,
 		Settings: s.Settings, Database: s.Database, RateCard: s.RateCard, Group: s.Group, Health: s.Health, Access: s.Access,
 		Kafka: kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})

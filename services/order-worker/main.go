@@ -17,6 +17,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing/otlp"
 )
 
 // softLimit is the soft memory limit of the Go runtime in bytes, unless GOMEMLIMIT sets another. It
@@ -40,14 +41,19 @@ type settings struct {
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
 	drain := kong.Vars{"drain": fmt.Sprint(worker.DefaultDrain)}
-	const about = "Calculates shipping, issues the invoice and mails the confirmation of each order."
+	const about = "Calculates shipping, issues the invoice and mails the confirmation of each order." + otlp.Help
 	if err := config.Parse(&s, "order-worker", about, args, env, stdout, stderr, drain); err != nil {
 		return err
 	}
 	log := s.Logger(stderr)
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", config.Effective(&s)...)
+	traces, stop, err := otlp.Open(ctx, "order-worker", env, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return worker.Run(ctx, worker.Config{
-		Settings: s.Settings, Access: s.Access,
+		Settings: s.Settings, Access: s.Access, Traces: traces,
 		Kafka: kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: log}, Topics: topic.Names(s.Prefix), Log: log,
 	})
 }

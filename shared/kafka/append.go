@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/tracing"
 )
 
 // ConnectProducer returns a client for Append. The caller closes it.
@@ -21,8 +23,19 @@ func (c Config) ConnectProducer(ctx context.Context, opts ...kgo.Opt) (*kgo.Clie
 // it with its offset once all in-sync replicas have it. The record that was passed stays as it is, so
 // it can be appended again. Append blocks for DeliveryTimeout at most, or until ctx ends; then the
 // error is the cause of that. After an error the record may be in the topic or not, unless the error
-// is the answer of a broker.
+// is the answer of a broker. It is a span in the trace of ctx.
 func Append(ctx context.Context, cl *kgo.Client, topic string, partition int32, r *kgo.Record) (*kgo.Record, error) {
+	ctx, span := tracing.Send(ctx, topic, partition)
+	appended, err := produce(ctx, cl, topic, partition, r)
+	if err != nil {
+		span.Sent(0, err)
+	} else {
+		span.Sent(appended.Offset, nil)
+	}
+	return appended, err
+}
+
+func produce(ctx context.Context, cl *kgo.Client, topic string, partition int32, r *kgo.Record) (*kgo.Record, error) {
 	appended := *r
 	appended.Topic, appended.Partition = topic, partition
 	answer := make(chan error, 1)

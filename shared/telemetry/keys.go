@@ -32,6 +32,8 @@ const (
 	Process    = "process"     // ID of a process
 	Exit       = "exit"        // exit status or signal that a process ended with
 	Characters = "characters"  // code points, as in Unicode: U+1F680
+	Trace      = "trace_id"    // ID of the trace that the line belongs to
+	Span       = "span_id"     // ID of the span in that trace
 	Asked      = "asked"       // duration that a setting asks for
 	Used       = "used"        // duration that is used instead
 	Error      = "error"       // error text

@@ -16,11 +16,11 @@ type Log struct {
 	Format string     `name:"log-format" env:"ORDERS_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of log lines: text or json."`
 }
 
-// Logger returns a logger that writes to w.
+// Logger returns a logger that writes to w. Lines within a span have its trace_id and span_id.
 func (l Log) Logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: l.Level}
 	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(spans{slog.NewJSONHandler(w, options)})
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(spans{slog.NewTextHandler(w, options)})
 }

@@ -206,6 +206,21 @@ func (e *Envelope) odd() error {
 	return nil
 }
 
+// Traces are the trace that work on a record continues, and the one that led to it, as traceparents or
+// empty. They differ in a replay: it continues the trace of its order, and an operator's request led to it.
+// A dry run continues none.
+func Traces(r *kgo.Record) (continued, cause string) {
+	trace := causeOf(r.Headers).Trace
+	switch {
+	case Type(r) != typeReplay:
+		return trace, ""
+	case IsDryRun(r):
+		return "", trace
+	default:
+		return parseCause(Header(r, hOrderTrace), "").Trace, trace
+	}
+}
+
 // IsDryRun reports whether a record of the topic for replays asks for a forecast. It reads one header.
 func IsDryRun(r *kgo.Record) bool { return Type(r) == typeReplay && Header(r, hDryRun) != "" }
 

@@ -27,7 +27,7 @@ func main() { config.Main("bench", run) }
 
 // settings are the flags.
 type settings struct {
-	Sections []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, view. Default: all."`
+	Sections []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, view, scale. Default: all."`
 	Turns    int      `default:"3" help:"Turns of system and floor. The best counts."`
 	Mails    int      `default:"3000" help:"Orders of each turn of pipeline."`
 	Seconds  float64  `default:"5" help:"Duration in seconds of each turn of api."`
@@ -49,6 +49,7 @@ func sections() []section {
 		{"pipeline", (*bench).pipeline},
 		{"api", (*bench).api},
 		{"view", (*bench).view},
+		{"scale", (*bench).scale},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"example.com/orders/shared/wire"
@@ -54,6 +55,27 @@ func (b *bench) pipeline(ctx context.Context) ([]row, error) {
 		atLeast("pipeline: orders/s, after 100 ms with --concurrency 128 and at once", "%.0f", slower.rate, worker.rate, 0.7),
 		below("pipeline: memory of a worker", "%.0f MB", max(worker.peak, slow.peak, slower.peak), 150),
 	}, nil
+}
+
+// scale compares more workers with one, with a mail server that answers after 100 ms.
+func (b *bench) scale(ctx context.Context) (rows []row, err error) {
+	best := map[int]*pace{1: {}, 2: {}, 4: {}}
+	for turn := range b.Turns {
+		b.logf("scale: turn %d of %d", turn+1, b.Turns)
+		for _, n := range []int{1, 2, 4} {
+			p, err := b.pace(ctx, 100*time.Millisecond, workers(n, 64))
+			if err != nil {
+				return nil, err
+			}
+			best[n].better(p)
+		}
+	}
+	for _, n := range []int{2, 4} {
+		busy := best[n].rate * best[n].cpu / 1000
+		name := fmt.Sprintf("scale: orders/s of %d workers and of 1 (the workers use %.1f CPUs of %d)", n, busy, runtime.NumCPU())
+		rows = append(rows, atLeast(name, "%.0f", best[n].rate, best[1].rate, 3.5/4*float64(n)))
+	}
+	return rows, nil
 }
 
 // pace measures programs that mail the orders of a turn to a sink. The first tenth is for warming up.

@@ -62,7 +62,7 @@ func TestComposeRunsTheWholeApplication(t *testing.T) {
 		got[name] = s.GetScale()
 	}
 	want := map[string]int{
-		"secrets": 1, "kafka-1": 1, "kafka-2": 1, "kafka-3": 1, "topics": 1, "keys": 1, "order-api": 2, "order-worker": 3,
+		"secrets": 1, "kafka-1": 1, "kafka-2": 1, "kafka-3": 1, "topics": 1, "keys": 1, "postgres": 1, "order-api": 2, "order-worker": 3,
 		"mailpit": 1, "prometheus": 1, "grafana": 1, "otel-collector": 1, "jaeger": 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -168,7 +168,7 @@ func TestComposeStartsInOrder(t *testing.T) {
 				}
 			}
 		}
-		for name, want := range map[string]string{"order-api": "topics keys secrets", "order-worker": "topics", "topics": "kafka-1 kafka-2 kafka-3"} {
+		for name, want := range map[string]string{"order-api": "topics keys secrets postgres", "order-worker": "topics", "topics": "kafka-1 kafka-2 kafka-3"} {
 			for other := range strings.FieldsSeq(want) {
 				if _, ok := p.Services[name].DependsOn[other]; !ok {
 					t.Errorf("%s does not wait for %s", name, other)

@@ -52,6 +52,7 @@ func checkSettings(t *testing.T, c container) {
 			config.Kafka
 			config.Access
 			api.Settings
+			Database string `env:"ORDERS_DATABASE"`
 			RateCard string `env:"ORDERS_RATE_CARD"`
 			Group    string `env:"ORDERS_GROUP"`
 			Health   string `env:"ORDERS_HEALTH"`

@@ -91,7 +91,7 @@ func TestKubernetesRefersToWhatExists(t *testing.T) {
 		if found := c.of("Secret"); len(found) > 0 {
 			t.Errorf("secrets are in the tree: %v", found)
 		}
-		secrets := regexp.MustCompile(`secretName: ([\w-]+)`)
+		secrets := regexp.MustCompile(`(?:secretName: |secretKeyRef:\n\s+key: \w+\n\s+name: )([\w-]+)`)
 		for _, o := range c {
 			text, err := yaml.Marshal(o)
 			if err != nil {

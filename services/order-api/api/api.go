@@ -50,6 +50,7 @@ import (
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
 )
 
 // Config is the configuration of Run.
@@ -64,6 +65,7 @@ type Config struct {
 	Kafka  kafka.Config
 	Topics topic.Set
 	Log    *slog.Logger
+	Traces *tracing.Tracer // or nil: there are no traces
 
 	Inbox     string                      // URL of the mail inbox that pages link to; or empty
 	Breaker   Breaker                     // breaks things for people who try the program; or nil
@@ -124,11 +126,11 @@ func Run(ctx context.Context, cfg Config) error {
 	replays, expiring, sums := cfg.jobs(k, v, d, shop.complete), cfg.watchExpiry(k.replays, v), cfg.stats(k, v, in)
 	tasks := []func(context.Context) error{acts.Run, auth.run, replays.Run, expiring.Run, k.watch(cfg.Log, in), sums.Run}
 	return serveAndWatch(ctx, cfg, ln, v, tasks, func(stopping <-chan struct{}) http.Handler {
-		return proxies.Handler(httpapi.New(httpapi.Config{
+		return cfg.Traces.Handler(proxies.Handler(httpapi.New(httpapi.Config{
 			Log: cfg.Log, OpenAPI: contract, Access: cfg.Access, Ready: cfg.Ready, Stopping: stopping, Trail: acts,
 			Auth: auth, Keys: auth.keys, Pages: issuer.pages, Sessions: issuer.sessions, Guests: cfg.Guests, Limits: cfg.limits(), Web: shop.pages,
 			Decisions: desk.NewDecisions(d, k.layout, shop.complete), Jobs: replays, Stats: sums, Meter: counts, DeadLetters: cfg.Topics.DLQ, Expiry: expiring, Foreign: k.rules, Earlier: shop.earlier,
-		}, in, v, d, shop.products, shop.card))
+		}, in, v, d, shop.products, shop.card)))
 	})
 }
 

@@ -33,6 +33,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Kafka  kafka.Config
 	Topics topic.Set
 	Log    *slog.Logger
+	Traces *tracing.Tracer // or nil: there are no traces
 	// DialMail replaces net.Dialer for connections to the mail server; or nil.
 	DialMail func(ctx context.Context, network, address string) (net.Conn, error)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
@@ -87,7 +89,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Room:     server.Room,
 		Assigned: assigned(cfg, &ready, meter),
 	}
-	m := group.New(member, p.Handle)
+	m := group.New(member, traced(cfg, p.Handle))
 	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
 	health, err := serve.Health(ctx, cfg.Health, cfg.Access, probes(cfg.Access, &ready, m, meter.Handler()))
 	if err != nil {

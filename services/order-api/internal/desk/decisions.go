@@ -183,7 +183,7 @@ func (d *Decisions) write(ctx context.Context, decision wire.Decision) (wire.Dec
 // made adds to a decision who makes it, and when.
 func (d *Decisions) made(ctx context.Context, decision wire.Decision) wire.Decision {
 	decision.ID, decision.At = "dec_"+strings.ToLower(rand.Text()), time.Now().UTC().Truncate(time.Millisecond)
-	decision.Cause = order.Cause{Actor: identity.From(ctx).Actor()}
+	decision.Cause = identity.Cause(ctx)
 	return decision
 }
 

@@ -24,6 +24,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -82,6 +83,7 @@ func (d *Desk) Replay(ctx context.Context, id string, override bool) (number int
 		return 0, err
 	}
 	q := requests[0]
+	tracing.About(ctx, string(q.Shown.Order), q.Placed.Trace)
 	if err := d.request(ctx, q.Origin.Partition, q.Record()); err != nil {
 		return 0, fmt.Errorf("replaying dead letter %s: %w", id, err)
 	}
@@ -143,7 +145,7 @@ func (d *Desk) fill(ctx context.Context, r *Request, record *kgo.Record) error {
 		return err
 	}
 	r.ReplayRequest = wire.ReplayRequest{
-		Source: l.Source, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
+		Source: l.Source, Cause: identity.Cause(ctx), Placed: l.Cause, At: time.Now(), Number: l.Replays + 1,
 		// The worker compares the rev with that of the order, and reads the state at its offset if
 		// it has forgotten the order. The view may show the dead letter before the state that
 		// belongs to it.
@@ -170,7 +172,8 @@ func (d *Desk) Cancel(ctx context.Context, id order.ID) (order.State, error) {
 	if err != nil || s.Status == order.Cancelled {
 		return s, err
 	}
-	cancellation := wire.CancelRequest{Order: id, Origin: s.Origin, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, At: time.Now()}
+	tracing.About(ctx, string(id), s.Order.Cause.Trace)
+	cancellation := wire.CancelRequest{Order: id, Origin: s.Origin, Cause: identity.Cause(ctx), At: time.Now()}
 	if err := d.request(ctx, s.Origin.Partition, cancellation.Record()); err != nil {
 		return order.State{}, fmt.Errorf("cancelling %s: %w", id, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -43,8 +44,9 @@ func (d *Desk) Pay(ctx context.Context, id order.ID, p order.Payment) (s order.S
 	if known, err = Recorded(s, p); known || err != nil {
 		return s, known, err
 	}
+	tracing.About(ctx, string(id), s.Order.Cause.Trace)
 	request := wire.PaymentRequest{
-		Order: id, Origin: s.Origin, StateAt: at, Payment: p, Cause: order.Cause{Actor: identity.From(ctx).Actor()}, At: time.Now(),
+		Order: id, Origin: s.Origin, StateAt: at, Payment: p, Cause: identity.Cause(ctx), At: time.Now(),
 	}
 	if err := d.request(ctx, s.Origin.Partition, request.Record()); err != nil {
 		return s, false, fmt.Errorf("recording a payment of %s: %w", id, err)

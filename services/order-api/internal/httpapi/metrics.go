@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"example.com/orders/shared/tracing"
 )
 
 // metrics are those of GET /metrics. Event streams, and requests that wait for an order, are in the
@@ -41,10 +43,16 @@ func (m *metrics) measure(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err) // here, because it sets the status of the response
 		}
-		m.requests.WithLabelValues(route(c), strconv.Itoa(c.Response().Status)).Observe(time.Since(began).Seconds())
+		name := route(c)
+		if name != unknownRoute {
+			tracing.Route(c.Request().Context(), c.Request().Method, c.Path())
+		}
+		m.requests.WithLabelValues(name, strconv.Itoa(c.Response().Status)).Observe(time.Since(began).Seconds())
 		return nil
 	}
 }
+
+const unknownRoute = "other"
 
 // route is the pattern of the request's route, such as "GET /v1/orders/:id". Unknown paths and
 // methods are "other", because each label value is a time series that Prometheus keeps.
@@ -54,7 +62,7 @@ func route(c echo.Context) string {
 			return r.Method + " " + r.Path
 		}
 	}
-	return "other"
+	return unknownRoute
 }
 
 // send adds a value to a scrape, with the values of the labels.

@@ -15,6 +15,7 @@ import (
 	"net/http"
 
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/tracing"
 )
 
 // Principal is who sends a request. The zero value is a guest: somebody who has not signed in.
@@ -61,6 +62,11 @@ type contextKey struct{}
 // With returns a context with the principal of a request.
 func With(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, contextKey{}, p)
+}
+
+// Cause is what led to a record that a request makes: its principal, and its trace.
+func Cause(ctx context.Context) order.Cause {
+	return order.Cause{Actor: From(ctx).Actor(), Trace: tracing.Traceparent(ctx)}
 }
 
 // From returns the principal of With, or a guest.

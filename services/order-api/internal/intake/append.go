@@ -14,6 +14,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -80,11 +81,15 @@ func (in *Intake) origin(r *kgo.Record) order.Origin {
 }
 
 // append checks the VAT ID of an order and appends its record, which it returns with its partition and
-// offset.
-func (in *Intake) append(ctx context.Context, o *order.Order) (*kgo.Record, error) {
+// offset. What workers do with the order continues the span in which its record is made.
+func (in *Intake) append(ctx context.Context, o *order.Order) (r *kgo.Record, err error) {
 	if in.closed(o) {
 		return nil, ErrClosed
 	}
+	ctx, span := tracing.Create(ctx, in.cfg.Topic)
+	defer func() { span.Close(err, "not placed, or not known to be") }()
+	tracing.About(ctx, string(o.ID), "")
+	o.Cause.Trace = tracing.Traceparent(ctx)
 	if err := in.backpressure(); err != nil {
 		return nil, err
 	}
@@ -94,8 +99,7 @@ func (in *Intake) append(ctx context.Context, o *order.Order) (*kgo.Record, erro
 	if err := in.checkVATID(ctx, o); err != nil {
 		return nil, err
 	}
-	r, err := in.record(*o)
-	if err != nil {
+	if r, err = in.record(*o); err != nil {
 		return nil, err
 	}
 	if o.Refund == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"example.com/orders/services/order-api/internal/catalogue"
 	"example.com/orders/services/order-api/internal/intake"
@@ -23,6 +24,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -279,13 +281,12 @@ func TestFullBufferRefusesOrders(t *testing.T) {
 func TestOrderIsWrittenWithItsCause(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
-	o := wanted()
-	o.Cause.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	s, err := start(t, k, 0).Place(as(t, ann), o, "")
-	o.Cause.Actor = ann.Actor()
+	want := order.Cause{Actor: ann.Actor(), Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	ctx, _ := tracing.New(noop.NewTracerProvider()).Process(as(t, ann), tracing.Message{Parent: want.Trace})
+	s, err := start(t, k, 0).Place(ctx, wanted(), "")
 	must(t, err)
-	if got := wire.CauseOf(k.Records(t, k.Topics.Orders)[0]); got != o.Cause || s.Order.Cause != o.Cause {
-		t.Errorf("got %+v in the record and %+v in the answer, want %+v", got, s.Order.Cause, o.Cause)
+	if got := wire.CauseOf(k.Records(t, k.Topics.Orders)[0]); got != want || s.Order.Cause != want {
+		t.Errorf("got %+v in the record and %+v in the answer, want %+v", got, s.Order.Cause, want)
 	}
 }
 

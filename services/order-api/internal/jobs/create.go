@@ -67,7 +67,7 @@ func (j *Jobs) Create(ctx context.Context, s Spec) (wire.Job, error) {
 		return wire.Job{}, err
 	}
 	s.Topic = items.topic
-	job, chunks, err := s.define(j.newID(s.Topic), items, order.Cause{Actor: identity.From(ctx).Actor()})
+	job, chunks, err := s.define(j.newID(s.Topic), items, identity.Cause(ctx))
 	if err != nil {
 		return wire.Job{}, err
 	}
@@ -238,7 +238,7 @@ func (j *Jobs) Command(ctx context.Context, id string, e Event) error {
 	if !job.State.Allows(e.Kind) || e.Kind == wire.JobHalt || e.Kind == wire.JobFinish {
 		return fmt.Errorf("%w: it is %s", ErrState, job.State)
 	}
-	event := newEvent(id, e.Kind, order.Cause{Actor: identity.From(ctx).Actor()})
+	event := newEvent(id, e.Kind, identity.Cause(ctx))
 	event.Rate, event.Reason = e.Rate, e.Reason
 	if fault := event.Fault(); fault != "" {
 		return fmt.Errorf("%w: %s", ErrSpec, fault)

@@ -28,6 +28,7 @@ import (
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
 	"example.com/orders/shared/topic"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -121,7 +122,7 @@ func (t *Trail) act(ctx context.Context, a Act) wire.Act {
 		a.Actor = identity.From(ctx).Actor()
 	}
 	return wire.Act{
-		ID: "act_" + strings.ToLower(rand.Text()), At: time.Now().UTC().Truncate(time.Millisecond), Cause: order.Cause{Actor: a.Actor},
+		ID: "act_" + strings.ToLower(rand.Text()), At: time.Now().UTC().Truncate(time.Millisecond), Cause: order.Cause{Actor: a.Actor, Trace: tracing.Traceparent(ctx)},
 		Kind: a.Kind, Target: cut(a.Target, wire.MaxTarget, ascii), Reason: cut(a.Reason, wire.MaxReason, plain),
 		Outcome: wire.Unknown, Address: network(a.Address), Count: 1,
 	}

@@ -29,6 +29,7 @@ type attempt struct {
 	replay  int   // number of the replay that the attempt belongs to, or 0
 	stateAt int64 // of a replay: offset of the state that its operator saw, 0 or ledger.Unseen
 	dry     bool  // a dry run
+	tries   int   // with this record, the current one included
 	// ofAnother: the replay that continues is that of another request with the same number.
 	ofAnother bool
 	todo      todo

@@ -14,6 +14,7 @@ import (
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -34,12 +35,14 @@ func (p *Pipeline) cancel(ctx context.Context, l *ledger.Ledger, r *kgo.Record) 
 		w, late, err = p.cancelled(ctx, l, r, request)
 	}
 	if pointless(err) {
-		p.ignore(r, err)
+		p.ignore(ctx, r, err)
 		return nil
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	tracing.About(ctx, string(w.Order.ID), w.Order.Cause.Trace)
+	switch {
 	case w.Status == order.Cancelled:
 	case late && answered(w, order.CancelRefused):
 		return nil

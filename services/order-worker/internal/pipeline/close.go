@@ -14,13 +14,14 @@ import (
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/tracing"
 )
 
 // settle finishes a record whose order takes no steps.
 func (p *Pipeline) settle(ctx context.Context, l *ledger.Ledger, a *attempt, r *kgo.Record) error {
 	switch a.todo {
 	case ignore:
-		p.ignore(r, a.why)
+		p.ignore(ctx, r, a.why)
 	case refuse:
 		return p.refuse(ctx, l, a, a.why)
 	case void:
@@ -127,6 +128,7 @@ func (p *Pipeline) refuse(ctx context.Context, l *ledger.Ledger, a *attempt, cau
 		return err
 	}
 	p.cfg.Meter.Ended(order.Dead)
+	tracing.Outcome(ctx, string(order.Dead), cause)
 	origin := a.pending.Origin
 	p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "record dead-lettered", slog.String(telemetry.Reason, string(a.last.reason)),
 		slog.Int(telemetry.Partition, int(origin.Partition)), slog.Int64(telemetry.Offset, origin.Offset), slog.Any(telemetry.Error, cause))

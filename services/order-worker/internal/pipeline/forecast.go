@@ -23,7 +23,7 @@ import (
 func (p *Pipeline) forecast(ctx context.Context, l *ledger.Ledger, r *kgo.Record) error {
 	q, err := wire.ReadReplayRequest(r)
 	if errors.Is(err, wire.ErrUndecodable) {
-		p.ignore(r, err)
+		p.ignore(ctx, r, err)
 		return nil
 	}
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *Pipeline) try(ctx context.Context, l *ledger.Ledger, a *attempt, f *wir
 // rehearse takes one step as far as it has no effect outside the process.
 func (p *Pipeline) rehearse(ctx context.Context, l *ledger.Ledger, a *attempt, s Step) (wire.StepOutcome, error) {
 	w := &a.work.Work
-	if err := safely(func() error { return s.Plan(ctx, w) }); err != nil || delivered(s, w) {
+	if err := safely(ctx, "plan", s, func(ctx context.Context) error { return s.Plan(ctx, w) }); err != nil || delivered(s, w) {
 		return wire.StepOK, err
 	}
 	document, stores := s.(WithDocument)
@@ -99,13 +99,13 @@ func (p *Pipeline) rehearse(ctx context.Context, l *ledger.Ledger, a *attempt, s
 		return wire.StepOK, nil
 	}
 	if intentOf(s) == "" || stores {
-		return wire.StepOK, safely(func() error { return s.Do(ctx, w) })
+		return wire.StepOK, safely(ctx, "do", s, func(ctx context.Context) error { return s.Do(ctx, w) })
 	}
 	if err := loaded(ctx, l, a.work); err != nil {
 		return "", err
 	}
 	if c, ok := s.(WithCheck); ok {
-		return wire.StepNotTried, safely(func() error { return c.Check(ctx, w) })
+		return wire.StepNotTried, safely(ctx, "check", s, func(ctx context.Context) error { return c.Check(ctx, w) })
 	}
 	return wire.StepNotTried, nil
 }

@@ -15,6 +15,7 @@ import (
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -67,12 +68,15 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 // advance takes the steps that are left of the order's way. Package worker lists them: price and ship,
 // invoice, mail.
 func (p *Pipeline) advance(ctx context.Context, l *ledger.Ledger, a *attempt) error {
+	a.tries++
 	for _, s := range p.steps {
 		if a.work.Progress.Has(s.Name()) {
 			continue
 		}
 		began := time.Now()
-		err := p.take(ctx, l, a, s)
+		inStep, span := tracing.Step(ctx, string(s.Name()), a.pending.Attempts+a.tries)
+		err := p.take(inStep, l, a, s)
+		span.End(err)
 		if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
 			p.cfg.Meter.Step(s.Name(), time.Since(began), err)
 		}
@@ -87,7 +91,7 @@ func (p *Pipeline) advance(ctx context.Context, l *ledger.Ledger, a *attempt) er
 // take takes one step: plan, write the intent, have the effect, store its document.
 func (p *Pipeline) take(ctx context.Context, l *ledger.Ledger, a *attempt, s Step) error {
 	w := &a.work.Work
-	if err := safely(func() error { return s.Plan(ctx, w) }); err != nil || delivered(s, w) {
+	if err := safely(ctx, "plan", s, func(ctx context.Context) error { return s.Plan(ctx, w) }); err != nil || delivered(s, w) {
 		return err
 	}
 	if err := p.orphaned(a, s); err != nil {
@@ -131,7 +135,8 @@ func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s 
 				return false, err
 			}
 		}
-		if err := l.Write(ctx, w, a.change(intent, "", string(a.reason))); err != nil {
+		announce := func(ctx context.Context) error { return l.Write(ctx, w, a.change(intent, "", string(a.reason))) }
+		if err := safely(ctx, "intent", s, announce); err != nil {
 			return false, err
 		}
 		a.intent, a.reason = intent, ""
@@ -149,14 +154,14 @@ func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s 
 // has no effect outside the process, and waits for nothing.
 func do(ctx context.Context, l *ledger.Ledger, w *order.Work, s Step) error {
 	if intentOf(s) == "" {
-		return safely(func() error { return s.Do(ctx, w) })
+		return safely(ctx, "do", s, func(ctx context.Context) error { return s.Do(ctx, w) })
 	}
 	for {
 		if err := l.Hold(ctx); err != nil {
 			return err
 		}
 		guarded := l.Guard(ctx)
-		if err := safely(func() error { return s.Do(guarded, w) }); !errors.Is(err, lease.ErrLapsed) {
+		if err := safely(guarded, "do", s, func(ctx context.Context) error { return s.Do(ctx, w) }); !errors.Is(err, lease.ErrLapsed) {
 			return err
 		}
 	}
@@ -232,6 +237,7 @@ func (p *Pipeline) leave(ctx context.Context, l *ledger.Ledger, a *attempt) erro
 // ended counts and logs an attempt that is finished.
 func (p *Pipeline) ended(ctx context.Context, r *kgo.Record, a *attempt, began time.Time) {
 	p.cfg.Meter.Ended(a.work.Status)
+	tracing.Outcome(ctx, string(a.work.Status), a.last.err)
 	text := "order finished"
 	switch {
 	case a.work.Status.Parked():

@@ -12,6 +12,7 @@ import (
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -39,7 +40,10 @@ func (p *Pipeline) open(ctx context.Context, l *ledger.Ledger, r *kgo.Record) (*
 	if err != nil {
 		return a, fmt.Errorf("finding order %s: %w", o.ID, err)
 	}
-	return a, p.decide(ctx, l, a, o, found)
+	if err = p.decide(ctx, l, a, o, found); a.work != nil {
+		tracing.About(ctx, string(o.ID), a.work.Order.Cause.Trace)
+	}
+	return a, err
 }
 
 // decide is the table of what to do:

@@ -9,6 +9,7 @@ import (
 	"example.com/orders/services/order-worker/internal/ledger"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/telemetry"
+	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
 )
 
@@ -24,12 +25,13 @@ func (p *Pipeline) receive(ctx context.Context, l *ledger.Ledger, r *kgo.Record)
 		w, err = p.named(ctx, l, q, request.Origin.Offset)
 	}
 	if pointless(err) {
-		p.ignore(r, err)
+		p.ignore(ctx, r, err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	tracing.About(ctx, string(w.Order.ID), w.Order.Cause.Trace)
 	reason := w.Receive(request.Payment)
 	switch reason {
 	case "":

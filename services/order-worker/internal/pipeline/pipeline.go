@@ -18,6 +18,7 @@
 package pipeline
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -51,6 +52,6 @@ type Pipeline struct {
 func New(cfg Config, steps []Step) *Pipeline { return &Pipeline{cfg, steps} }
 
 // ignore logs a record that belongs to no order: no dead letter is written, and no order waits for it.
-func (p *Pipeline) ignore(r *kgo.Record, err error) {
-	p.cfg.Log.Warn("record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
+func (p *Pipeline) ignore(ctx context.Context, r *kgo.Record, err error) {
+	p.cfg.Log.WarnContext(ctx, "record ignored", telemetry.Topic, r.Topic, telemetry.Partition, r.Partition, telemetry.Offset, r.Offset, telemetry.Error, err)
 }

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/tracing"
 )
 
 // Step is one piece of work on an order. It sees the order and its progress, and knows nothing of Kafka.
@@ -82,12 +83,15 @@ func allow(s Step) (report func(error), err error) {
 	return func(error) {}, nil
 }
 
-// safely turns a panic of a step into its error: a bug in one step must not end the worker.
-func safely(do func() error) (err error) {
+// safely does a part of a step in a span of its own, and turns its panic into an error: a bug in one step
+// must not end the worker.
+func safely(ctx context.Context, part string, s Step, do func(context.Context) error) (err error) {
+	ctx, span := tracing.Start(ctx, part, string(s.Name()))
+	defer func() { span.End(err) }()
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	return do()
+	return do(ctx)
 }

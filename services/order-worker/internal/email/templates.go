@@ -53,8 +53,8 @@ type templateSet struct {
 // source is the text of a template and the place that its errors name.
 type source struct{ place, text string }
 
-// templateSets parses and tries the templates. Files in folder replace the embedded ones of the
-// same names.
+// templateSets parses the templates. Files in folder replace the embedded ones of the same names; then all
+// are tried.
 func templateSets(folder string) (map[kind]templateSet, error) {
 	sources, err := embedded()
 	if err != nil {
@@ -76,14 +76,14 @@ func templateSets(folder string) (map[kind]templateSet, error) {
 				return nil, err
 			}
 			all[mail.kind] = e
-			if folder != "" { // the embedded ones are known to end
-				mail.tries = append(mail.tries, largest(l))
-				if e, err = newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words); err != nil {
-					return nil, err
-				}
-				e.limit()
+			if folder == "" { // the embedded ones are tried by the tests
+				continue
 			}
-			if err := e.try(mail.tries); err != nil {
+			if e, err = newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words); err != nil {
+				return nil, err
+			}
+			e.limit()
+			if err := e.try(append(mail.tries, largest(l))); err != nil {
 				return nil, fmt.Errorf("with the words of %s: %w", e.words, err)
 			}
 		}

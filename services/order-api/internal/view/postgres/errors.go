@@ -35,7 +35,7 @@ func classify(err error) error {
 	return err
 }
 
-// unavailable is classify for an error of making the tables: any may pass.
+// unavailable is classify for an error of making the tables, or of watching them: any may pass.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, view.ErrStore) {
 		return err
@@ -77,7 +77,7 @@ func passing(err error) string {
 	}
 	_, network := errors.AsType[net.Error](err)
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	if network || connecting || pgconn.SafeToRetry(err) || pgconn.Timeout(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	if network || connecting || pgconn.SafeToRetry(err) || pgconn.Timeout(err) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) {
 		return silent
 	}

@@ -53,6 +53,9 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     connections = []
 
+    def handle_error(self, request, client_address):
+        """A connection that stop or a worker has closed ends its thread, and is no error."""
+
     def stop(self):
         self.shutdown()
         self.server_close()

@@ -72,7 +72,7 @@ func TestUpgradeThatBlocksAPartitionFails(t *testing.T) {
 func TestUpgradeUnderLoadKeepsEveryPromise(t *testing.T) {
 	t.Parallel()
 	port, scripts := fakeKafka(t)
-	s := settings{Minutes: 10, Rate: 50, Seed: 1, Port: port, Bin: programs(t), From: programs(t), Scripts: scripts, Prefix: "orders", Group: "order-workers"}
+	s := settings{Minutes: 10, Rate: 10, Seed: 1, Port: port, Bin: programs(t), From: programs(t), Scripts: scripts, Prefix: "orders", Group: "order-workers"}
 	var out bytes.Buffer
 	found, err := runPlan(t.Context(), s, t.TempDir(), []fault{{kind: upgradeKind(), duration: soon}}, &out)
 	if err != nil {

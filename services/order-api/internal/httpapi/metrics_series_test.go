@@ -14,7 +14,7 @@ import (
 	"example.com/orders/services/order-api/client"
 )
 
-// TestMetricsShowTheSystem has an order that nobody begins, a dead letter that a job has sent, and a worker that
+// TestMetricsShowTheSystem has an order that no worker begins, a dead letter that a job has sent, and a worker that
 // owns one of three partitions.
 func TestMetricsShowTheSystem(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ type Tables struct {
 // New makes the methods for a store. They call use, which calls do with the store when it is open,
 // and returns an error of view.Store.
 func New(use func(do func(Reader) error) error) Tables {
-	return Tables{func(do func(Reader) error) error { return use(do) }}
+	return Tables{use}
 }
 
 // Apply makes all changes of a batch and stores its positions.

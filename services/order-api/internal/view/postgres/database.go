@@ -34,12 +34,7 @@ func each(rows pgx.Rows, err error, row func(tables.Scan) error) error {
 		return err
 	}
 	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return tables.Each(rows, row)
 }
 
 // maxQueued is the most statements that are sent together.

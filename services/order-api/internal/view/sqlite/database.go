@@ -99,12 +99,7 @@ func each(rows *sql.Rows, err error, row func(tables.Scan) error) error {
 		return err
 	}
 	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return tables.Each(rows, row)
 }
 
 func (db *database) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {

@@ -37,6 +37,23 @@ type Writer interface {
 	Scan(ctx context.Context, statement string, args []any, into ...any) (bool, error)
 }
 
+// Rows are what a query finds. The drivers of both databases have them.
+type Rows interface {
+	Next() bool
+	Scan(into ...any) error
+	Err() error
+}
+
+// Each calls row for each row, until one fails. It does not close the rows.
+func Each(rows Rows, row func(Scan) error) error {
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // Tables has the methods of view.Store that read. Stores embed it.
 type Tables struct {
 	use func(do func(Reader) error) error

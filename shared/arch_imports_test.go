@@ -42,9 +42,10 @@ func shared() []arrow {
 		{mechanism, "meter", "", "counts what Kafka clients do: for the metrics of both services"},
 		{mechanism, "dlq", "failure order wire", "a dead letter is the record of an order with the failure in its headers"},
 		{mechanism, "pdfa", "", "the worker makes PDF/A, the API reads it: no orders"},
-		{mechanism, "broker", "config serve telemetry", "applies the access settings, and logs the messages of the broker"},
+		{mechanism, "filelock", "", "locks files between processes: no orders"},
+		{mechanism, "broker", "config filelock serve telemetry", "one process uses its directory; applies the access settings, and logs the messages of the broker"},
 		{mechanism, "look", "", "the stylesheet of all pages"},
-		{mechanism, "inbox", "config look serve telemetry", "a mail server: no orders; its page is served by serve, as the API is"},
+		{mechanism, "inbox", "config filelock look serve telemetry", "a mail server: no orders; one process uses its directory; its page is served by serve, as the API is"},
 		{mechanism, "golden", "", "compares with files in tests, and writes them again"},
 		{mechanism, "securetest", "kafka topic", "a broker with TLS, sign-in and ACLs, for tests: it creates the topics as its administrator"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
@@ -81,7 +82,7 @@ func ofWorker() []arrow {
 func ofAPI() []arrow {
 	return []arrow{
 		{mechanism, "identity", "order tracing", "who sends a request, and what they may do; records name the actor, and the trace"},
-		{mechanism, "apikey", "config identity telemetry", "reads the file of keys, and logs when a changed one has faults"},
+		{mechanism, "apikey", "config filelock identity telemetry", "reads the file of keys, which programs change in turn, and logs when a changed one has faults"},
 		{mechanism, "session", "identity serve", "keeps who has signed in; cookies are secure where requests are"},
 		{mechanism, "oidc", "config identity serve session telemetry", "signs in with an issuer: principals and roles are those of identity"},
 		{mechanism, "oidctest", "", "an OpenID provider for tests, in a process of its own"},
@@ -115,7 +116,7 @@ func ofAPI() []arrow {
 		{mechanism, "audit", "dlq failure kafka order status topic wire", "holds all topics against each other"},
 		{mechanism, "ctl", "apikey audit batch client config identity kafka oidc order system topic wire", "the commands of ordersctl; skip writes records"},
 		{program, "ordersctl", "config ctl", "settings of the commands"},
-		{program, "all-in-one", "api broker client config ctl inbox kafka otlp serve telemetry topic tracing worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
+		{program, "all-in-one", "api broker client config ctl filelock inbox kafka otlp serve telemetry topic tracing worker", "settings of all parts, the order in which they stop, and what breaks them on purpose"},
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/embedded/broker"
 	"example.com/orders/shared/embedded/inbox"
+	"example.com/orders/shared/filelock"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
@@ -131,7 +132,7 @@ func (d *demo) open(ctx context.Context) error {
 	var err error
 	if slices.Contains(d.Embedded, "broker") {
 		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Access: d.Access, Log: d.log})
-		if errors.Is(err, broker.ErrInUse) {
+		if errors.Is(err, filelock.ErrHeld) {
 			return config.Hint(err, ownFolder)
 		}
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
@@ -144,7 +145,7 @@ func (d *demo) open(ctx context.Context) error {
 	}
 	if slices.Contains(d.Embedded, "inbox") {
 		d.inbox, err = inbox.Open(inbox.Config{SMTP: d.Worker.SMTP, HTTP: d.Inbox, Dir: d.folder("inbox"), Shop: d.shop(), Access: d.Access, Log: d.log})
-		if errors.Is(err, inbox.ErrInUse) {
+		if errors.Is(err, filelock.ErrHeld) {
 			err = config.Hint(err, ownFolder)
 		}
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 func TestOrdersAreAccessibleInEveryState(t *testing.T) {
 	t.Parallel()
 	in := runInbox(t)
-	s := openSite(t, "--workers-as-processes", "--workers", "1", "--embedded", "broker", "--smtp", in.SMTPAddr())
+	s := openSite(t, "--workers-as-processes", "--workers", "1", "--retries", "1", "--embedded", "broker", "--smtp", in.SMTPAddr())
 	worker := s.owners(t, 1, 0)[0]
 	states := map[string]string{"refunded": s.refunded(t), "overpaid": s.placed(t, "DE", "confirmed", ""), "cancelled": s.placed(t, "AQ", "dead", "")}
 	_, err := s.api.Pay(t.Context(), states["overpaid"], client.Payment{Method: "card", Amount: client.Money{Amount: "900.00", Currency: "EUR"}, Reference: "ch-1", PaidAt: time.Now()}, patience)

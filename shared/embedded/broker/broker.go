@@ -29,6 +29,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/filelock"
 	"example.com/orders/shared/serve"
 	"example.com/orders/shared/telemetry"
 )
@@ -49,15 +50,12 @@ type Broker struct {
 	lock *os.File // or nil: in memory
 }
 
-// ErrInUse is returned by Start if another process uses the directory. Two brokers would corrupt
-// it.
-var ErrInUse = errors.New("in use by another process")
-
 // closing is how long Close waits. Acknowledged data is on disk already.
 const closing = 2 * time.Second
 
 // Start opens the directory, continues with the data of an earlier broker, and returns when clients
-// can connect. The caller closes the broker.
+// can connect. The caller closes the broker. If another process uses the directory, the error is
+// filelock.ErrHeld: two brokers would corrupt it.
 func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	// Listen first: if the address is in use, the directory stays untouched.
 	ln, err := serve.Open(ctx, cfg.Addr, cfg.Access)
@@ -125,7 +123,7 @@ func (b *Broker) unlock() error {
 	if b.lock == nil {
 		return nil
 	}
-	return b.lock.Close()
+	return filelock.Close(b.lock)
 }
 
 // logger logs kfake's warnings and errors. kfake's other levels log every request.

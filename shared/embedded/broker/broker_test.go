@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/embedded/broker"
+	"example.com/orders/shared/filelock"
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/topic"
 )
@@ -86,7 +87,7 @@ func TestAcknowledgedDataSurvivesAKill(t *testing.T) {
 
 	_, err = broker.Start(t.Context(), broker.Config{Addr: "127.0.0.1:0", Dir: dir})
 	want := fmt.Sprintf("the data directory %q of the broker is in use by another process (pid %d)", dir, cmd.Process.Pid)
-	if !errors.Is(err, broker.ErrInUse) || err.Error() != want {
+	if !errors.Is(err, filelock.ErrHeld) || err.Error() != want {
 		t.Errorf("a second broker on the folder: got %v, want %s", err, want)
 	}
 

@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"example.com/orders/shared/filelock"
 )
 
-// lock locks a directory until the file is closed or the process ends, for whatever reason.
+// lock locks a directory until filelock.Close, or until the process ends.
 func lock(dir string) (*os.File, error) {
 	// The data includes names and addresses of customers.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -20,15 +21,15 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := filelock.Try(f); err != nil {
 		defer f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("the data directory %q of the broker is %w%s", dir, ErrInUse, holder(f))
+		if errors.Is(err, filelock.ErrHeld) {
+			return nil, fmt.Errorf("the data directory %q of the broker is %w%s", dir, err, holder(f))
 		}
 		return nil, fmt.Errorf("locking the data directory %q of the broker: %w", dir, err)
 	}
 	if err := sign(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the data directory %q of the broker: %w", dir, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("locking the data directory %q of the broker: %w", dir, err), filelock.Close(f))
 	}
 	return f, nil
 }

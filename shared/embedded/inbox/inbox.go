@@ -15,7 +15,7 @@
 //	…@slow.test      the answer to DATA takes five seconds
 //
 // A directory belongs to one inbox: while it is open, opening another one on it fails with
-// ErrInUse. The directory contains mails/0000000001.eml, mails/0000000002.eml, … and
+// filelock.ErrHeld: both would give mails the same numbers. The directory contains mails/0000000001.eml, mails/0000000002.eml, … and
 // journal.ndjson, which is also the lock file. Each line of the journal is a mail that was accepted
 // or answered with 451.
 //
@@ -26,7 +26,6 @@ package inbox
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -79,10 +78,6 @@ type Inbox struct {
 	faults faults
 	ending chan struct{} // closed when Run ends, which ends intended delays
 }
-
-// ErrInUse is returned by Open if another inbox uses the directory. Both would give mails the same
-// numbers.
-var ErrInUse = errors.New("in use by another process")
 
 // maxMail is the maximum size of a mail in bytes; a larger one is answered 552. Mails are received
 // into memory.

@@ -9,7 +9,8 @@ import (
 	"io"
 	"os"
 	"sync"
-	"syscall"
+
+	"example.com/orders/shared/filelock"
 )
 
 // journal is an append-only file of lines. Lines that are added while others are being synced share
@@ -39,16 +40,12 @@ func openJournal(path, mails string, read func(entry) []uint64) (*journal, error
 	if err != nil {
 		return nil, err
 	}
-	// Locked until the file is closed or the process ends, for whatever reason.
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = ErrInUse
-		}
+	if err := filelock.Try(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("locking %q: %w", path, err), file.Close())
 	}
 	folder, err := os.Open(mails)
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, filelock.Close(file))
 	}
 	j := &journal{file: file, mails: folder}
 	if err := j.restore(read); err != nil {
@@ -124,7 +121,7 @@ func (j *journal) write(lines []byte) error {
 
 // close closes the files and releases the lock. Later calls of add fail.
 func (j *journal) close() {
-	j.file.Close()
+	filelock.Close(j.file)
 	j.mails.Close()
 }
 

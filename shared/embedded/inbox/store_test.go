@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
+
+	"example.com/orders/shared/filelock"
 )
 
 // openTest opens a store that is closed when the test ends.
@@ -226,8 +228,8 @@ func TestDirectoryIsLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := openTest(t, dir)
-	if _, err := openStore(dir); !errors.Is(err, ErrInUse) {
-		t.Errorf("a second one on the folder of the first: got %v, want %v", err, ErrInUse)
+	if _, err := openStore(dir); !errors.Is(err, filelock.ErrHeld) {
+		t.Errorf("a second one on the folder of the first: got %v, want %v", err, filelock.ErrHeld)
 	}
 	first.close()
 	openTest(t, dir)

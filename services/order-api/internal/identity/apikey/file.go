@@ -11,12 +11,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/filelock"
 )
 
 // document is the content of a file.
@@ -219,16 +219,11 @@ func lock(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
-		}
+	if err := filelock.Wait(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
+	return func() { filelock.Close(f) }, nil
 }
 
 // format writes keys as YAML. All values but names are of a form that needs no quotes.

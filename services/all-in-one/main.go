@@ -158,7 +158,7 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.createTopics(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	if err := d.createKeys(ctx); err != nil {
+	if err := d.createKeys(); err != nil {
 		return errors.Join(err, d.close())
 	}
 	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.shop())

@@ -21,8 +21,8 @@ import (
 )
 
 // softLimit is the soft memory limit of the Go runtime in bytes, unless GOMEMLIMIT sets another. It
-// keeps the process below 200 MB, however many orders wait in Kafka.
-const softLimit = 150 << 20
+// keeps the process below 150 MB, however many orders are not begun.
+const softLimit = 120 << 20
 
 // heapGrowth is how far the heap may grow over what is live before the next garbage collection, in percent,
 // unless GOGC sets another. Little is live, so that is cheap: it takes 30 MB more than Go's default of 100, and

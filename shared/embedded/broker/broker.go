@@ -50,8 +50,8 @@ type Broker struct {
 	lock *os.File // or nil: in memory
 }
 
-// closing is how long Close waits. Acknowledged data is on disk already.
-const closing = 2 * time.Second
+// closing is how long Close waits: a busy machine needs seconds. Acknowledged data is on disk already.
+const closing = 10 * time.Second
 
 // Start opens the directory, continues with the data of an earlier broker, and returns when clients
 // can connect. The caller closes the broker. If another process uses the directory, the error is
@@ -103,7 +103,7 @@ func open(ln net.Listener, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), e
 // Addr is the listener's address, with the actual port.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close stops the broker and unlocks its directory. It returns an error after two seconds;
+// Close stops the broker and unlocks its directory. It returns an error after ten seconds;
 // acknowledged data is not lost.
 func (b *Broker) Close() error {
 	closed := make(chan struct{})

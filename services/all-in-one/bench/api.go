@@ -270,7 +270,7 @@ func (b *bench) bareView(ctx context.Context, file string) (took, cpu time.Durat
 
 // questions measures a request for each way to find orders, on one connection.
 func (b *bench) questions(ctx context.Context, system *process) (rows []row, err error) {
-	some, middle := b.Orders/100+1, sample(0).PlacedAt.Add(-time.Minute).Format(time.RFC3339)
+	some, middle := b.Orders/100+1, sample(0).PlacedAt.Add(-time.Hour).Format(time.RFC3339)
 	for _, q := range []struct {
 		name, path string
 		most       float64 // ms

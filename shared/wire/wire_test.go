@@ -62,7 +62,9 @@ func TestCheckOrderRefusesWhatReadOrderRefuses(t *testing.T) {
 		"line separator":   func(o *order.Order) { o.ShipTo.City = "Berlin\u2028" },
 		"refund of itself": func(o *order.Order) { o.Refund = &order.Refund{Of: o.ID, Number: 1} },
 		"no price":         func(o *order.Order) { o.Lines = []order.Line{{SKU: "A", Quantity: 1}} },
-		"dollars":          func(o *order.Order) { o.Lines = []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.Currency("USD").Cents(1)}} },
+		"dollars": func(o *order.Order) {
+			o.Lines = []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.Currency("USD").Cents(1)}}
+		},
 		"price below zero": func(o *order.Order) { o.Lines = []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.EUR.Cents(-1)}} },
 		"too large":        func(o *order.Order) { o.Note = strings.Repeat("a", topic.MaxOrder) },
 		"payment":          func(o *order.Order) { o.Payment = &order.Payment{Method: "shells"} },

@@ -131,7 +131,9 @@ func (d *demo) open(ctx context.Context) error {
 	d.kafka = kafka.Config{Brokers: d.Brokers, Security: kafka.Security(d.Security), Log: d.log}
 	var err error
 	if slices.Contains(d.Embedded, "broker") {
-		d.broker, err = broker.Start(ctx, broker.Config{Addr: d.Brokers[0], Dir: d.folder("broker"), Access: d.Access, Log: d.log})
+		d.broker, err = broker.Start(ctx, broker.Config{
+			Addr: d.Brokers[0], Dir: d.folder("broker"), Members: d.Workers, Access: d.Access, Log: d.log,
+		})
 		if errors.Is(err, filelock.ErrHeld) {
 			return config.Hint(err, ownFolder)
 		}
@@ -156,7 +158,7 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.createTopics(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	if err := d.createKeys(ctx); err != nil {
+	if err := d.createKeys(); err != nil {
 		return errors.Join(err, d.close())
 	}
 	d.Worker.ShopURL = cmp.Or(d.Worker.ShopURL, d.shop())

@@ -121,7 +121,7 @@ type demoKey struct {
 
 // createKeys creates the demo keys in the data directory at the first start, and reads them at
 // later ones. It does nothing if the visitor has set a file of keys, or an issuer.
-func (d *demo) createKeys(ctx context.Context) error {
+func (d *demo) createKeys() error {
 	if d.API.APIKeys != "" || d.API.Auth == api.AuthOIDC {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (d *demo) createKeys(ctx context.Context) error {
 	} {
 		text, err := os.ReadFile(d.keyFile(k.role))
 		if lost || errors.Is(err, fs.ErrNotExist) {
-			text, err = d.createKey(ctx, k.role)
+			text, err = d.createKey(k.role)
 		}
 		if err != nil {
 			return err
@@ -149,15 +149,14 @@ func (d *demo) createKeys(ctx context.Context) error {
 	return nil
 }
 
-// createKey adds a key to the file of keys, as ordersctl does, and saves its text in a file of its
-// own.
-func (d *demo) createKey(ctx context.Context, role string) ([]byte, error) {
-	var text strings.Builder
-	args := []string{"keys", "create", "--file", d.API.APIKeys, "--id", "demo-" + role, "--name", "Demo " + role, "--role", role}
-	if err := ctl.Run(ctx, args, func(string) string { return "" }, strings.NewReader(""), &text, io.Discard); err != nil {
+// createKey adds a key to the file of keys, and saves its text in a file of its own.
+func (d *demo) createKey(role string) ([]byte, error) {
+	text, err := api.CreateKey(d.API.APIKeys, "demo-"+role, "Demo "+role, role)
+	if err != nil {
 		return nil, fmt.Errorf("creating the demo keys: %w", err)
 	}
-	return []byte(text.String()), os.WriteFile(d.keyFile(role), []byte(text.String()), 0o600)
+	line := []byte(text + "\n")
+	return line, os.WriteFile(d.keyFile(role), line, 0o600)
 }
 
 // keyFile is the path of the file with the text of a demo key.

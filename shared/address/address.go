@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"example.com/orders/shared/order"
@@ -49,8 +50,8 @@ type Country struct {
 	PostalName string    // what people call the postal code, in lower case
 	RegionName string    // what people call the region
 
-	postal *regexp.Regexp // or nil: any
-	form   string         // a code with the separators that the post writes
+	postal func() *regexp.Regexp // compiles at its first call, since few countries are asked for; or nil: any
+	form   string                // a code with the separators that the post writes
 }
 
 // Countries are all countries. It is immutable and safe for concurrent use.
@@ -78,11 +79,7 @@ func Load() (*Countries, error) {
 			PostalName: "postal code", RegionName: "region", form: cmp.Or(r.Form, r.Example),
 		}
 		if r.Postal != "" {
-			form, err := regexp.Compile("^(?:" + r.Postal + ")$")
-			if err != nil {
-				return nil, fmt.Errorf("postal code of %s: %w", r.Code, err)
-			}
-			c.postal = form
+			c.postal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^(?:" + r.Postal + ")$") })
 		}
 		switch r.PostalName {
 		case "zip":

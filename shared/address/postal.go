@@ -50,14 +50,14 @@ func (c *Country) postalRule() string {
 // postalFault returns the fault of a code that is normalised. It does not repeat the code: logs have
 // faults, and no personal data.
 func (c *Country) postalFault(at, code string) []order.Invalid {
-	if code == "" || c.postal == nil || c.postal.MatchString(code) {
+	if code == "" || c.postal == nil || c.postal().MatchString(code) {
 		return nil
 	}
 	detail, bare, want := c.postalRule(), Bare(c.Code, code), Bare(c.Code, c.Example)
 	if n, m := len(bare), len(want); n != m && isDigits(bare) && isDigits(want) {
 		detail += fmt.Sprintf(": %s has %s digits, not %s", c.Code, number(m), number(n))
 	}
-	if isDigits(bare) && !strings.Contains(nonzero, c.Code) && (c.postal.MatchString(c.postalCode("0"+bare)) || c.postal.MatchString(c.postalCode("00"+bare))) {
+	if isDigits(bare) && !strings.Contains(nonzero, c.Code) && (c.postal().MatchString(c.postalCode("0"+bare)) || c.postal().MatchString(c.postalCode("00"+bare))) {
 		detail += "; a spreadsheet may have dropped a zero"
 	}
 	return []order.Invalid{{Pointer: at + "/postal_code", Detail: detail}}
@@ -90,7 +90,7 @@ func (c *Country) postalCode(code string) string {
 		for _, form := range []string{
 			separated(bare, c.form, false), separated(bare, c.form, true), prefix + separated(bare, c.form[len(prefix):], false), bare,
 		} {
-			if c.postal.MatchString(form) {
+			if c.postal().MatchString(form) {
 				return form
 			}
 		}
@@ -101,7 +101,7 @@ func (c *Country) postalCode(code string) string {
 // prefix is what every code of the country begins with, such as "LV-".
 func (c *Country) prefix() string {
 	letters := c.form[:len(c.form)-len(strings.TrimLeft(c.form, "ABCDEFGHIJKLMNOPQRSTUVWXYZ- "))]
-	if strings.HasPrefix(c.postal.String(), "^(?:"+letters) {
+	if strings.HasPrefix(c.postal().String(), "^(?:"+letters) {
 		return letters
 	}
 	return ""

@@ -124,17 +124,26 @@ func (f *file) err() error {
 // structural faults go to found.
 func (f *file) decode(text []byte, into any) (*yaml.Node, error) {
 	var doc yaml.Node
-	if err := fault(text, func(text []byte) error { return yaml.Unmarshal(text, &doc) }); err != nil {
+	var documents *yaml.Decoder
+	err := fault(text, func(text []byte) error {
+		documents = yaml.NewDecoder(bytes.NewReader(text))
+		err := documents.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if doc.Content == nil || doc.Content[0].Tag == "!!null" {
 		return nil, errors.New("1: is empty")
 	}
-	if err := fault(text, alone); err != nil {
-		return nil, err
+	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fault(text, alone)
 	}
 	var misfits *yaml.TypeError
-	err := fault(text, func(text []byte) error {
+	err = fault(text, func(text []byte) error {
 		strict := yaml.NewDecoder(bytes.NewReader(text))
 		strict.KnownFields(true)
 		err := strict.Decode(into)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/identity/apikey"
@@ -74,6 +75,13 @@ func (cfg *Config) openSignIn() (signIn, error) {
 	}
 	s.Keys, s.keys, s.run = keys, keys, keys.Run
 	return s, nil
+}
+
+// CreateKey adds an API key that does not expire to a file, which it creates if it is missing, and
+// returns the text of the key. ID and name are those of the principal whom the key signs in.
+func CreateKey(file, id, name, role string) (text string, err error) {
+	text, _, err = apikey.Create(file, identity.Principal{ID: id, Name: name, Role: identity.Role(role)}, time.Time{})
+	return text, err
 }
 
 // record writes each change of the keys to the audit trail. The one who changed the file is unknown to

@@ -40,6 +40,10 @@ type Config struct {
 	Dir  string       // created if missing; empty: in memory
 	Log  *slog.Logger // or nil
 
+	// Members is how many members of a new group will join together: the group begins when they have.
+	// If it is 0, or fewer join, it begins 100 ms after its first join.
+	Members int
+
 	Access config.Access // whether other machines may reach the address
 }
 
@@ -73,7 +77,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		}
 		opts = append(opts, kfake.DataDir(cfg.Dir), kfake.SyncWrites())
 	}
-	if b.stop, err = open(newListener(ln, cfg.Log), opts); err != nil {
+	if b.stop, err = open(newListener(ln, cfg.Log), cfg.Members, opts); err != nil {
 		// NewCluster closes the listener if it fails.
 		return nil, errors.Join(fmt.Errorf("opening the data directory %q of the broker: %w", cfg.Dir, err), b.unlock())
 	}
@@ -82,8 +86,8 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 
 // open starts kfake on a listener, and a client that sends heartbeats for waiting members of
 // groups.
-func open(ln net.Listener, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), err error) {
-	j := &joins{Listener: ln, begin: make(map[string]time.Time)}
+func open(ln net.Listener, members int, opts []kfake.Opt, clients ...kgo.Opt) (stop func(), err error) {
+	j := &joins{Listener: ln, first: members, groups: make(map[string]*beginning)}
 	listen := func(string, string) (net.Listener, error) { return j, nil }
 	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.ListenFn(listen))...)
 	if err != nil {

@@ -36,12 +36,19 @@ const initialDelay = 100 * time.Millisecond
 // both: one a second while it waits, and one after its connection was closed before the answer.
 //
 // kfake also begins a group with its first member, and members that join a moment later cost two
-// rebalances. So the first joins of a group are held for a moment: see held.
+// rebalances. So the first joins of a group are held: see hold.
 type joins struct {
 	net.Listener
+	first   int // how many members a group begins with at once; 0: no number of members is enough
 	mu      sync.Mutex
 	members []*member
-	begin   map[string]time.Time // when a group begins, by its ID
+	groups  map[string]*beginning // by ID
+}
+
+// beginning is the first joins of a group.
+type beginning struct {
+	members map[string]bool // by ID; nil when they are released
+	release chan struct{}   // closed then
 }
 
 // member is a member of a group that waits for an answer.
@@ -120,15 +127,35 @@ func (j *joins) list() []member {
 	return all
 }
 
-// held returns for how long a join of the group is held: all those that come within initialDelay
-// of the group's first since the broker was started are released together.
-func (j *joins) held(group string) time.Duration {
+// hold blocks while the join of a member is held. All joins that come within initialDelay of the
+// group's first since the broker was started are released together, and at once when they are as many
+// as the group begins with.
+func (j *joins) hold(m *member) {
+	j.mu.Lock()
+	b := j.groups[m.group]
+	if b == nil {
+		b = &beginning{map[string]bool{}, make(chan struct{})}
+		j.groups[m.group] = b
+		time.AfterFunc(initialDelay, func() { j.release(b) })
+	}
+	if b.members != nil {
+		b.members[m.id] = true
+	}
+	all := len(b.members) == j.first
+	j.mu.Unlock()
+	if all {
+		j.release(b)
+	}
+	<-b.release
+}
+
+func (j *joins) release(b *beginning) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, seen := j.begin[group]; !seen {
-		j.begin[group] = time.Now().Add(initialDelay)
+	if b.members != nil {
+		b.members = nil
+		close(b.release)
 	}
-	return time.Until(j.begin[group])
 }
 
 func (j *joins) add(m *member) {
@@ -208,7 +235,7 @@ func (c *watchedConn) next() error {
 		}
 		c.rest = 0
 		if m := joining(b.Bytes()[size:]); m != nil {
-			time.Sleep(c.joins.held(m.group))
+			c.joins.hold(m)
 			m.conn = c
 			c.joins.add(m)
 		}

@@ -5,11 +5,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Open starts a broker in memory on a network in memory.
-func Open(n *kfake.VirtualNetwork, addr string, opts ...kfake.Opt) (stop func(), err error) {
+// Open starts a broker in memory on a network in memory. Members is as in Config.
+func Open(n *kfake.VirtualNetwork, addr string, members int, opts ...kfake.Opt) (stop func(), err error) {
 	ln, err := n.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return open(ln, opts, kgo.Dialer(n.DialContext))
+	return open(ln, members, opts, kgo.Dialer(n.DialContext))
 }

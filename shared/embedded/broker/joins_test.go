@@ -35,7 +35,7 @@ func TestAllPartitionsAreConsumedSoonAfterTenKills(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				moments := rand.New(rand.NewPCG(seed, 0))
-				network := startVirtual(t)
+				network := startVirtual(t, 0)
 				consumed := make(chan int32, 100)
 				workers := make([]*worker, 3)
 				for i := range workers {
@@ -58,7 +58,7 @@ func TestAllPartitionsAreConsumedSoonAfterTenKills(t *testing.T) {
 func TestMembersThatWaitForADeadOneStayInTheGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := startVirtual(t)
+		network := startVirtual(t, 0)
 		consumed := make(chan int32, 100)
 		long := kgo.RebalanceTimeout(30 * time.Second)
 		dead := startWorker(t, network, consumed, long, kgo.SessionTimeout(2*session))
@@ -77,7 +77,7 @@ func TestMembersThatWaitForADeadOneStayInTheGroup(t *testing.T) {
 func TestMembersOfANewGroupAreAssignedTheirPartitionsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := startVirtual(t)
+		network := startVirtual(t, 0)
 		consumed := make(chan int32, 100)
 		var assigned atomic.Int32
 		count := kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) {
@@ -95,11 +95,29 @@ func TestMembersOfANewGroupAreAssignedTheirPartitionsOnce(t *testing.T) {
 	})
 }
 
-// startVirtual starts a broker in virtual time.
-func startVirtual(t *testing.T) *kfake.VirtualNetwork {
+// TestAGroupBeginsAtOnceWhenAllItsMembersHaveJoined starts all of them, or one fewer.
+func TestAGroupBeginsAtOnceWhenAllItsMembersHaveJoined(t *testing.T) {
+	t.Parallel()
+	for started, delay := range map[int]time.Duration{1: 100 * time.Millisecond, 2: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			network, assigned := startVirtual(t, 2), make(chan time.Time, 100)
+			note := kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { assigned <- time.Now() })
+			began := time.Now()
+			for range started {
+				startWorker(t, network, make(chan int32, 100), note)
+			}
+			if took := (<-assigned).Sub(began); took != delay {
+				t.Errorf("%d of 2 members started: got partitions after %s, want %s", started, took, delay)
+			}
+		})
+	}
+}
+
+// startVirtual starts a broker in virtual time, whose groups begin with a number of members; see broker.Config.
+func startVirtual(t *testing.T, members int) *kfake.VirtualNetwork {
 	t.Helper()
 	network := new(kfake.VirtualNetwork)
-	stop, err := broker.Open(network, virtual, kfake.SeedTopics(partitions, "orders"))
+	stop, err := broker.Open(network, virtual, members, kfake.SeedTopics(partitions, "orders"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,10 +23,11 @@ var assetFiles embed.FS
 //go:embed drawings.tsv
 var drawingLines string
 
-// asset is a file, also compressed.
+// asset is a file.
 type asset struct {
-	kind         string // media type
-	plain, small []byte
+	kind  string // media type
+	plain []byte
+	small func() []byte // plain, compressed at the first call
 }
 
 // assets are the files under the names that pages use: pages.1f2e3d4c5b6a.css.
@@ -55,7 +57,7 @@ func (a *assets) add(file string, plain []byte) {
 	hash, extension := sha256.Sum256(plain), path.Ext(file)
 	name := strings.TrimSuffix(file, extension) + "." + hex.EncodeToString(hash[:6]) + extension
 	a.names[file] = "/assets/" + name
-	a.byName[name] = asset{mime.TypeByExtension(extension), plain, compress(plain)}
+	a.byName[name] = asset{mime.TypeByExtension(extension), plain, sync.OnceValue(func() []byte { return compress(plain) })}
 }
 
 func compress(plain []byte) []byte {
@@ -76,13 +78,13 @@ func (p *Pages) asset(c echo.Context) error {
 	return send(c, http.StatusOK, a.kind, a.plain, a.small)
 }
 
-// send writes a body, compressed if the client accepts that.
-func send(c echo.Context, status int, kind string, plain, small []byte) error {
+// send writes a body, or small, if the client accepts that: the body compressed.
+func send(c echo.Context, status int, kind string, plain []byte, small func() []byte) error {
 	h := c.Response().Header()
 	h.Add("Vary", "Accept-Encoding")
 	if strings.Contains(c.Request().Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
-		plain = small
+		plain = small()
 	}
 	return c.Blob(status, kind, plain)
 }

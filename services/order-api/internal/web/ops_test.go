@@ -361,7 +361,7 @@ func TestOperationsFitTheBudget(t *testing.T) {
 	sum := len(compress(b.Bytes()))
 	files := regexp.MustCompile(`"/assets/([^"]*)"`).FindAllStringSubmatch(b.String(), -1)
 	for _, f := range files {
-		sum += len(p.assets.byName[f[1]].small)
+		sum += len(p.assets.byName[f[1]].small())
 	}
 	if len(files) != 6 || sum > 61_000 {
 		t.Errorf("got %d bytes in the page and %d files, want at most 61,000 in 6", sum, len(files))

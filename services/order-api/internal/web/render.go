@@ -94,7 +94,7 @@ func (p *Pages) show(c echo.Context, status int, name string, v page) error {
 			return c.NoContent(http.StatusNotModified)
 		}
 	}
-	return send(c, status, "text/html; charset=utf-8", b.Bytes(), compress(b.Bytes()))
+	return send(c, status, "text/html; charset=utf-8", b.Bytes(), func() []byte { return compress(b.Bytes()) })
 }
 
 // fill sets what the layout shows on every page.

@@ -36,7 +36,7 @@ func (s *Step) compose(w *order.Work) (*mail, error) {
 	}
 	// net/mail writes a backslash in an encoded word, where RFC 2047, section 5, forbids it.
 	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
-	e := s.templateSets[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]
+	e := s.templateSets[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]()
 	words, err := e.write(s.content(w, e.Language))
 	if err != nil {
 		return nil, err

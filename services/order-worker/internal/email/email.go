@@ -85,7 +85,7 @@ type Step struct {
 	domain         string           // of the sender
 	pool           *pool
 
-	templateSets map[kind]templateSet
+	templateSets map[kind]func() templateSet
 	shop         *url.URL // or nil
 	imprint      []string
 	home         string

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	texttemplate "text/template"
 	"unicode/utf8"
 
@@ -53,9 +54,9 @@ type templateSet struct {
 // source is the text of a template and the place that its errors name.
 type source struct{ place, text string }
 
-// templateSets parses the templates. Files in folder replace the embedded ones of the same names; then all
-// are tried.
-func templateSets(folder string) (map[kind]templateSet, error) {
+// templateSets returns the templates. Each kind is parsed at its first call: a worker writes mails in few
+// languages. Files in folder replace the embedded ones of the same names; then all are tried.
+func templateSets(folder string) (map[kind]func() templateSet, error) {
 	sources, err := embedded()
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func templateSets(folder string) (map[kind]templateSet, error) {
 	if err := replace(sources, folder); err != nil {
 		return nil, err
 	}
-	all := make(map[kind]templateSet)
+	all := make(map[kind]func() templateSet)
 	for _, l := range locale.All() {
 		words := []source{sources[l.String()+".tmpl"], sources[l.String()+ofRefunds+".tmpl"]}
 		for _, mail := range []struct {
@@ -71,15 +72,15 @@ func templateSets(folder string) (map[kind]templateSet, error) {
 			words []source
 			tries []content
 		}{{kind{l, false}, words[:1], orders(l)}, {kind{l, true}, words, refunds(l)}} {
-			e, err := newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words)
-			if err != nil {
-				return nil, err
+			parse := func() (templateSet, error) {
+				return newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words)
 			}
-			all[mail.kind] = e
+			all[mail.kind] = later(parse)
 			if folder == "" { // the embedded ones are tried by the tests
 				continue
 			}
-			if e, err = newTemplateSet(l, sources[textLayout], sources[htmlLayout], mail.words); err != nil {
+			e, err := parse()
+			if err != nil {
 				return nil, err
 			}
 			e.limit()
@@ -89,6 +90,18 @@ func templateSets(folder string) (map[kind]templateSet, error) {
 		}
 	}
 	return all, nil
+}
+
+// later returns a function that parses once. It panics if the templates have a fault: the embedded ones
+// have none, and those of a folder have been tried.
+func later(parse func() (templateSet, error)) func() templateSet {
+	return sync.OnceValue(func() templateSet {
+		e, err := parse()
+		if err != nil {
+			panic(err)
+		}
+		return e
+	})
 }
 
 func embedded() (map[string]source, error) {

@@ -123,7 +123,7 @@ func ofAPI() []arrow {
 // measuring are the rows of programs that measure the others, or try to break them.
 func measuring() []arrow {
 	return []arrow{
-		{program, "bareloop", "config email invoice order rates shipping vat wire", "a floor of bench: the steps without a worker"},
+		{program, "bareloop", "config email invoice kafka order rates shipping topic vat wire", "a floor of bench: consumes orders and takes the steps, without a worker"},
 		{program, "bareapi", "client config kafka serve telemetry topic", "a floor of bench: a handler that appends what it gets"},
 		{program, "bareview", "config", "a floor of bench: the rows of a read model, and SQLite alone"},
 		{program, "bench", "client config kafka order topic wire", "measures programs and their floors, on orders that it appends"},

@@ -19,6 +19,10 @@ const (
 	To         = "to"          // offset after the range
 	Count      = "count"       // number of what the line is about
 	Records    = "records"     // number of records read
+	Total      = "total"       // number of records that there are to read
+	Rate       = "rate"        // records a second
+	Left       = "left"        // estimated duration until something ends
+	Topics     = "topics"      // of several topics: the records read, and those that there are
 	Void       = "void"        // number of stale (fenced) records
 	File       = "file"        // path of a file
 	Address    = "address"     // address to listen on or to dial

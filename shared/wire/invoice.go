@@ -30,6 +30,9 @@ func Invoice(s *order.State, at time.Time) *kgo.Record {
 	return e.Record([]byte(number), s.Document, nil)
 }
 
+// DocumentHash is the hash that a record of an invoice names. In a record of Invoice it is that of the document.
+func DocumentHash(r *kgo.Record) string { return Header(r, hHash) }
+
 // ErrNotIssued is a record that is not the document of an order which points at it.
 var ErrNotIssued = errors.New("not the document that was issued for the order")
 

@@ -155,6 +155,12 @@ func quoteEnd(data []byte, begin int) int {
 	}
 }
 
+// with adds a field to a JSON object that has fields. Its value is JSON.
+func with(object []byte, name string, value []byte) []byte {
+	all := slices.Grow(bytes.TrimSuffix(object, []byte("}")), len(name)+len(value)+len(`,"":}`))
+	return append(append(append(all, `,"`+name+`":`...), value...), '}')
+}
+
 // merge adds fields to a JSON object. If both have a field, objects are merged, and any other value stays as it is.
 func merge[K ~string](object []byte, extra map[K]json.RawMessage) []byte {
 	var all map[K]json.RawMessage

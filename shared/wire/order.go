@@ -172,9 +172,9 @@ type moneyValue struct {
 	Currency order.Currency `json:"currency"`
 }
 
-// MarshalJSON writes the amount as a decimal string.
+// MarshalJSON writes the amount as a decimal string. Neither it nor a currency needs escapes.
 func (m money) MarshalJSON() ([]byte, error) {
-	return json.Marshal(moneyValue{order.Money(m).String(), m.Currency})
+	return []byte(`{"amount":"` + order.Money(m).String() + `","currency":"` + string(m.Currency) + `"}`), nil
 }
 
 // UnmarshalJSON refuses any amount that is not in euros, except zero without a currency.

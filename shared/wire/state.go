@@ -137,13 +137,13 @@ type claimValue struct {
 
 type stateValue struct {
 	Schema      int             `json:"schema"`
-	Order       json.RawMessage `json:"order"`
+	Order       json.RawMessage `json:"order,omitempty"` // see stateJSON
 	BodyHash    string          `json:"body_hash"`
 	Incarnation string          `json:"incarnation"`
 	Origin      int64           `json:"origin"`
 	Status      order.Status    `json:"status"`
 	Rev         int64           `json:"rev"`
-	Progress    json.RawMessage `json:"progress"`
+	Progress    json.RawMessage `json:"progress,omitempty"`
 	Payments    []paymentValue  `json:"payments,omitempty"`
 	Timeline    []change        `json:"timeline"`
 	DeadLetter  *deadLetter     `json:"dead_letter,omitempty"`
@@ -172,14 +172,16 @@ type deadLetter struct {
 	Reason    string     `json:"reason"`
 }
 
+// stateJSON encodes a state. Order and progress are JSON already: encoding/json would read them again, which takes as
+// long as to encode the progress.
 func stateJSON(s order.State) []byte {
 	v := stateValue{
-		Schema: schemaOf(s.Order), Order: orderJSON(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
-		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Progress: Progress(s.Progress), Payments: fromPayments(s.Payments), Replays: s.Replays, Edit: s.Edit,
+		Schema: schemaOf(s.Order), BodyHash: s.BodyHash, Incarnation: s.Origin.Incarnation,
+		Origin: s.Origin.Offset, Status: s.Status, Rev: s.Rev, Payments: fromPayments(s.Payments), Replays: s.Replays, Edit: s.Edit,
 		DeadLetter: (*deadLetter)(s.DeadLetter),
 	}
 	for _, c := range s.Timeline {
 		v.Timeline = append(v.Timeline, change(c))
 	}
-	return merge(mustJSON(v), s.Unknown)
+	return merge(with(with(mustJSON(v), "order", orderJSON(s.Order)), "progress", Progress(s.Progress)), s.Unknown)
 }

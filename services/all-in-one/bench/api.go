@@ -127,6 +127,12 @@ func (b *bench) view(ctx context.Context) ([]row, error) {
 	if err := b.finished(ctx, set, b.Orders); err != nil {
 		return nil, err
 	}
+	b.logf("  waiting a minute: the statistics of an API that starts read the records of the last one")
+	select {
+	case <-time.After(time.Minute):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	system, err := b.startAPI(ctx, prefix, "view")
 	if err != nil {
 		return nil, err

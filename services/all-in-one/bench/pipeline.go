@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"runtime"
 	"time"
-
-	"example.com/orders/shared/wire"
 )
 
 // pace is how fast programs send mails.
@@ -36,7 +33,7 @@ func (b *bench) pipeline(ctx context.Context) ([]row, error) {
 			delay time.Duration
 			start func(*bench, context.Context, *sink) ([]*process, error)
 		}{
-			{&loop, 0, (*bench).startLoop},
+			{&loop, 0, consumers("bareloop", 1, 64)},
 			{&worker, 0, workers(1, 64)},
 			{&slow, 25 * time.Millisecond, workers(1, 64)},
 			{&slower, 100 * time.Millisecond, workers(1, 128)},
@@ -157,6 +154,11 @@ func (m *meter) stop() {
 
 // workers starts n workers on the orders of a turn.
 func workers(n, concurrency int) func(*bench, context.Context, *sink) ([]*process, error) {
+	return consumers("order-worker", n, concurrency)
+}
+
+// consumers starts n processes of a program in one consumer group, on the orders of a turn.
+func consumers(name string, n, concurrency int) func(*bench, context.Context, *sink) ([]*process, error) {
 	return func(b *bench, ctx context.Context, s *sink) (all []*process, err error) {
 		prefix, set, err := b.newPrefix(ctx)
 		if err != nil {
@@ -166,7 +168,7 @@ func workers(n, concurrency int) func(*bench, context.Context, *sink) ([]*proces
 			return nil, err
 		}
 		for range n {
-			p, err := b.launch(ctx, "order-worker", nil, nil, b.program("order-worker"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+			p, err := b.launch(ctx, name, nil, nil, b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
 				"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency))
 			if err != nil {
 				return nil, err
@@ -175,15 +177,4 @@ func workers(n, concurrency int) func(*bench, context.Context, *sink) ([]*proces
 		}
 		return all, nil
 	}
-}
-
-// startLoop starts the bare loop on the orders of a turn.
-func (b *bench) startLoop(ctx context.Context, s *sink) ([]*process, error) {
-	var lines bytes.Buffer
-	for i := range b.Mails {
-		r := wire.Order(sample(i))
-		fmt.Fprintf(&lines, "%s %s\n", r.Key, r.Value)
-	}
-	p, err := b.launch(ctx, "bareloop", &lines, nil, b.program("bareloop"), "--smtp", s.address())
-	return []*process{p}, err
 }

@@ -54,8 +54,8 @@ type Broker struct {
 	lock *os.File // or nil: in memory
 }
 
-// closing is how long Close waits. Acknowledged data is on disk already.
-const closing = 2 * time.Second
+// closing is how long Close waits: a busy machine needs seconds. Acknowledged data is on disk already.
+const closing = 10 * time.Second
 
 // Start opens the directory, continues with the data of an earlier broker, and returns when clients
 // can connect. The caller closes the broker. If another process uses the directory, the error is
@@ -107,7 +107,7 @@ func open(ln net.Listener, members int, opts []kfake.Opt, clients ...kgo.Opt) (s
 // Addr is the listener's address, with the actual port.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close stops the broker and unlocks its directory. It returns an error after two seconds;
+// Close stops the broker and unlocks its directory. It returns an error after ten seconds;
 // acknowledged data is not lost.
 func (b *Broker) Close() error {
 	closed := make(chan struct{})

@@ -45,11 +45,15 @@ func (a *api) ready(c echo.Context) error {
 		return newProblem(unavailable, repartitioned)
 	}
 	h := a.view.Health()
+	progress := ""
+	if h.Progress != "" {
+		progress = ": " + h.Progress
+	}
 	if h.Trouble != "" {
-		return newProblem(unavailable, "the read model is not up to date: "+h.Trouble)
+		return newProblem(unavailable, "the read model is not up to date: "+h.Trouble+progress)
 	}
 	if time.Since(h.Fresh) > view.MaxAge {
-		return newProblem(unavailable, "the read model has not caught up with Kafka")
+		return newProblem(unavailable, "the read model has not caught up with Kafka"+progress)
 	}
 	return c.JSON(http.StatusOK, struct {
 		Status  string    `json:"status"`

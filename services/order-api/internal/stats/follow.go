@@ -60,7 +60,7 @@ func (s *Stats) connect(ctx context.Context) *kgo.Client {
 	for {
 		// A log that begins later now is read from its end: the statistics are about the present.
 		cl, err := s.cfg.Kafka.Connect(ctx, kgo.ConsumePartitions(s.positions(time.Now())), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
-			kgo.FetchMinBytes(fetchAtOnce), kgo.FetchMaxWait(every/4))
+			kgo.FetchMinBytes(fetchAtOnce), kgo.FetchMaxBytes(4*fetchAtOnce), kgo.FetchMaxPartitionBytes(fetchAtOnce/4), kgo.FetchMaxWait(every/4))
 		if err == nil {
 			return cl
 		}

@@ -63,6 +63,8 @@ func (v *View) measureOnce(ctx context.Context) error {
 		return errRecreated
 	}
 	v.freshness.measured(asked, starts, ends)
+	applied, missing := v.freshness.progress()
+	v.catchUp.measured(ctx, time.Now(), applied, missing)
 	if !v.life.is(ready) {
 		return nil
 	}

@@ -74,12 +74,14 @@ type draft struct {
 	dlqStart map[int32]int64 // where the partitions of the dead-letter topic start
 	changed  map[order.ID]bool
 	owners   map[int32]owner // of the partitions that records were added of
+	known    entries         // of some of the records
+	newest   *newest         // or nil: each record is read when it is added
 }
 
-func (p *projection) draft(dlqStart map[int32]int64) *draft {
+func (p *projection) draft(dlqStart map[int32]int64, known entries) *draft {
 	return &draft{
 		Batch: Batch{Positions: map[kafka.Partition]Position{}}, p: p, dlqStart: dlqStart,
-		changed: map[order.ID]bool{}, owners: map[int32]owner{},
+		changed: map[order.ID]bool{}, owners: map[int32]owner{}, known: known,
 	}
 }
 
@@ -120,42 +122,28 @@ func (d *draft) record(r *kgo.Record) error {
 }
 
 func (d *draft) placed(r *kgo.Record) error {
-	o, err := wire.ReadOrder(r)
-	if err != nil {
-		return err
+	if d.newest != nil {
+		return d.newest.placed(d, r)
 	}
-	if home := d.p.home; home != nil && home(r.Key, r.Headers) != r.Partition {
-		return fmt.Errorf("%w: order %s belongs to partition %d", wire.ErrUndecodable, o.ID, home(r.Key, r.Headers))
-	}
-	row := newRow(o, r)
-	row.Offset, row.Status = r.Offset, order.Accepted
-	d.change(o, Placed{row, r.Timestamp})
-	return nil
+	return d.place(r)
 }
 
-// newRow is the part of a row that is the same for an order that was placed and one that is begun.
-func newRow(o order.Order, r *kgo.Record) Row {
-	row := Row{ID: o.ID, Partition: r.Partition, PlacedAt: o.PlacedAt, Owner: o.Owner, Reference: o.Reference, Value: r.Value}
-	row.Words = words(people(o))
-	if o.Refund != nil {
-		row.RefundOf = o.Refund.Of
+// place adds an order as placed.
+func (d *draft) place(r *kgo.Record) error {
+	e := d.read(r)
+	if e.err == nil {
+		d.change(e.row, Placed{e.row, r.Timestamp})
 	}
-	return row
-}
-
-// people are the texts of an order by which people look for it.
-func people(o order.Order) string {
-	buyer, _ := o.Buyer()
-	return strings.Join([]string{o.Customer.Name, o.Customer.Company, buyer.Name, buyer.Company, o.Customer.Email}, " ")
+	return e.err
 }
 
 // change adds a change of an order. Those that watch the order that a refund is of learn of it,
 // too.
-func (d *draft) change(o order.Order, c Change) {
+func (d *draft) change(o Row, c Change) {
 	d.Changes = append(d.Changes, c)
 	d.changed[o.ID] = true
-	if o.Refund != nil {
-		d.changed[o.Refund.Of] = true
+	if o.RefundOf != "" {
+		d.changed[o.RefundOf] = true
 	}
 }
 
@@ -178,25 +166,43 @@ func (d *draft) status(r *kgo.Record) error {
 	}
 	switch verdict {
 	case status.Erased:
-		id := order.ID(r.Key)
-		d.change(order.Order{ID: id}, Erased{id, r.Partition, r.Timestamp})
+		return d.erased(r)
 	case status.Current:
 		return d.state(r, head)
 	}
 	return nil
 }
 
-func (d *draft) state(r *kgo.Record, head wire.Head) error {
-	s, err := wire.ReadState(r)
-	if err != nil {
-		return err
+func (d *draft) erased(r *kgo.Record) error {
+	if d.newest != nil {
+		if err := d.newest.settle(d, r); err != nil {
+			return err
+		}
 	}
-	row := newRow(s.Order, r)
-	row.Offset, row.Status, row.Rev, row.Begun, row.StateAt = head.Origin, head.Status, head.Rev, true, r.Offset
-	d.change(s.Order, Changed{row})
-	d.replayed(replays(s)...)
-	if s.Status == order.Dead && s.DeadLetter != nil {
-		d.Changes = append(d.Changes, d.pointed(s))
+	id := order.ID(r.Key)
+	d.change(Row{ID: id}, Erased{id, r.Partition, r.Timestamp})
+	return nil
+}
+
+func (d *draft) state(r *kgo.Record, head wire.Head) error {
+	if d.newest != nil {
+		return d.newest.state(d, r, head)
+	}
+	return d.replace(r, head)
+}
+
+// replace adds the state of an order.
+func (d *draft) replace(r *kgo.Record, head wire.Head) error {
+	e := d.read(r)
+	if e.err != nil {
+		return e.err
+	}
+	row := e.row
+	row.Offset, row.Status, row.Rev, row.StateAt = head.Origin, head.Status, head.Rev, r.Offset
+	d.change(row, Changed{row})
+	d.replayed(e.replays...)
+	if e.dead != nil {
+		d.Changes = append(d.Changes, d.pointed(*e.dead))
 	}
 	return nil
 }

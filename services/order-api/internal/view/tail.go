@@ -14,7 +14,7 @@ import (
 
 // batchSize is the most records of one transaction: enough to rebuild fast, few enough that readers
 // see progress.
-const batchSize = 1_000
+const batchSize = 5_000
 
 // errForgotten is a reason to rebuild the store.
 var errForgotten = errors.New("a leader has forgotten records that were applied")
@@ -22,6 +22,7 @@ var errForgotten = errors.New("a leader has forgotten records that were applied"
 // tail opens the store and applies records until ctx is done. It pauses after errors, which would
 // repeat at once.
 func (v *View) tail(ctx context.Context) error {
+	defer v.ahead.drop()
 	var backoff kafka.Backoff
 	for ctx.Err() == nil {
 		fetches, err := v.next(ctx)
@@ -50,16 +51,15 @@ func (v *View) next(ctx context.Context) (kgo.Fetches, error) {
 	if err := v.insist(ctx, v.open); err != nil {
 		return nil, err
 	}
-	polling, stop := v.life.until(ctx)
-	fetches := v.cl.PollRecords(polling, batchSize)
-	stop()
-	v.spin.Polled()
+	p := v.ahead.take(ctx, v.poll)
+	fetches := p.fetches
 	if forgotten, err := v.forgotten(ctx, fetches); err != nil {
 		return nil, err
 	} else if forgotten {
 		v.life.to(damaged, errForgotten)
 	}
-	err := v.insist(ctx, func(ctx context.Context) error { return v.apply(ctx, fetches) })
+	v.ahead.start(ctx, v.poll)
+	err := v.insist(ctx, func(ctx context.Context) error { return v.apply(ctx, p) })
 	if errors.Is(err, ErrMoved) {
 		if failed := v.insist(ctx, v.takeOver); failed != nil {
 			return nil, failed
@@ -166,6 +166,7 @@ func (v *View) continues(ctx context.Context, positions map[kafka.Partition]Posi
 
 // consume reads on at positions, and other partitions from their start.
 func (v *View) consume(positions map[kafka.Partition]Position) {
+	v.ahead.drop()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	applied := map[kafka.Partition]int64{}
@@ -188,30 +189,24 @@ func (v *View) consume(positions map[kafka.Partition]Position) {
 }
 
 // apply applies records. After an error it can be called again with the same.
-func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
+func (v *View) apply(ctx context.Context, p polled) error {
 	if v.life.is(damaged) {
 		return ErrDamaged
 	}
-	if fetches.NumRecords() == 0 {
+	if p.fetches.NumRecords() == 0 {
 		return nil
 	}
-	d := v.projection.draft(v.freshness.logStarts(v.cfg.Topics.DLQ))
-	blocked := map[kafka.Partition]error{}
-	for r := range fetches.RecordsAll() {
-		p := kafka.Partition{Topic: r.Topic, Number: r.Partition}
-		if blocked[p] != nil {
-			continue
-		}
-		err := v.add(ctx, d, p, r)
-		if _, unreadable := errors.AsType[*kafka.UnreadableError](err); unreadable || errors.Is(err, wire.ErrNewer) {
-			blocked[p] = err
-		} else if err != nil {
-			return fmt.Errorf("%s/%d: %w", r.Topic, r.Partition, err)
-		}
+	d, blocked, err := v.draft(ctx, p, newNewest())
+	if errors.Is(err, errUnreadable) {
+		d, blocked, err = v.draft(ctx, p, nil)
+	}
+	if err != nil {
+		return err
 	}
 	if err := v.cfg.Store.Apply(ctx, d.Batch); err != nil {
 		return err
 	}
+	v.ahead.leaveOut(blocked)
 	for p, reason := range blocked {
 		v.block(p, reason)
 	}
@@ -220,6 +215,28 @@ func (v *View) apply(ctx context.Context, fetches kgo.Fetches) error {
 	v.watchers.notify(d.changed)
 	v.freshness.advance(d.Positions)
 	return nil
+}
+
+// draft makes a batch of records. It returns the partitions that it does not read on, and why.
+func (v *View) draft(ctx context.Context, polled polled, n *newest) (d *draft, blocked map[kafka.Partition]error, err error) {
+	d = v.projection.draft(v.freshness.logStarts(v.cfg.Topics.DLQ), polled.entries)
+	d.newest, blocked = n, map[kafka.Partition]error{}
+	for r := range polled.fetches.RecordsAll() {
+		p := kafka.Partition{Topic: r.Topic, Number: r.Partition}
+		if blocked[p] != nil {
+			continue
+		}
+		err := v.add(ctx, d, p, r)
+		if _, unreadable := errors.AsType[*kafka.UnreadableError](err); unreadable || errors.Is(err, wire.ErrNewer) {
+			blocked[p] = err
+		} else if err != nil {
+			return nil, nil, fmt.Errorf("%s/%d: %w", r.Topic, r.Partition, err)
+		}
+	}
+	if n != nil {
+		err = n.finish(d)
+	}
+	return d, blocked, err
 }
 
 // add adds a record of a partition to a batch, if it is the next one.

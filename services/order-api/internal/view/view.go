@@ -9,7 +9,8 @@
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status record
 // replaces the whole state of its order, unless package status finds it stale, and a tombstone
-// removes the order. Of the dead letters of one ID the newest counts. A record that cannot be
+// removes the order. Of several states in one batch the newest alone is read and stored. Of the dead
+// letters of one ID the newest counts. A record that cannot be
 // decoded is skipped: the worker writes a dead letter for it. A record of a newer schema version
 // blocks its partition until an API of that version reads on, and a batch that cannot be read
 // blocks it until it is skipped; the other partitions continue. CheckPartition reports such a
@@ -63,6 +64,7 @@ type View struct {
 	foreign map[string]kadm.TopicID // of cfg.Foreign
 
 	projection *projection // owned by the goroutine of tail
+	ahead      ahead       // owned by the goroutine of tail
 	loop       measuring   // owned by the goroutine of measure
 
 	// Guarded by mu.
@@ -74,6 +76,7 @@ type View struct {
 	// Safe for concurrent use.
 	life      *lifecycle
 	freshness *freshness
+	catchUp   catchUp
 	watchers  watchers
 	backlog   backlog
 }
@@ -85,6 +88,7 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 		cfg: cfg, spin: kafka.NewSpin(), projection: newProjection(cfg.Topics, cfg.Home, cfg.Log),
 		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log), told: map[string]*kafka.Backoff{}, left: map[string]bool{},
 	}
+	v.catchUp.log = cfg.Log
 	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
 	err := v.connect(ctx)
 	if err == nil {
@@ -99,6 +103,9 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 	return v, nil
 }
 
+// fetchBytes is how many bytes a fetch asks for: about two batches.
+const fetchBytes = 4 << 20
+
 // connect makes the clients, and asks which topics and partitions there are.
 func (v *View) connect(ctx context.Context) (err error) {
 	v.cl, err = v.cfg.Kafka.Connect(ctx, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -106,7 +113,9 @@ func (v *View) connect(ctx context.Context) (err error) {
 		kgo.KeepControlRecords(), kgo.WithHooks(v.spin),
 		// A fetch of some partitions, which waits for records, delays that of others that were added
 		// meanwhile.
-		kgo.FetchMaxWait(500*time.Millisecond))
+		kgo.FetchMaxWait(500*time.Millisecond),
+		// As they were sent: in memory records are several times as large.
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchBytes/16))
 	if err != nil {
 		return err
 	}
@@ -150,6 +159,9 @@ type Health struct {
 	Fresh   time.Time // the newest time at which nothing was missing; zero before the first
 	Trouble string    // why the store cannot be written, or that it is being rebuilt; or empty
 	Stale   int64     // states that were skipped because their writer had lost the partition
+	// Progress is how far it has caught up since its store was opened, such as "12 of 50 records, 24 %, 3 s to go"; or
+	// empty: it has caught up once.
+	Progress string
 	// Oldest is the oldest order that no worker has begun. It is zero if there is none, and while
 	// the view is older than MaxAge: states that are not applied yet may say that an order was
 	// begun.
@@ -158,7 +170,7 @@ type Health struct {
 
 // Health returns the view's health. It does not block.
 func (v *View) Health() Health {
-	h := Health{Trouble: v.life.trouble(), Stale: v.projection.total.Load()}
+	h := Health{Trouble: v.life.trouble(), Stale: v.projection.total.Load(), Progress: v.catchUp.text()}
 	h.Lag, h.Fresh = v.freshness.lag()
 	if time.Since(h.Fresh) <= MaxAge {
 		h.Oldest = v.backlog.get()

@@ -1,19 +1,16 @@
-// Command bareloop takes orders through the steps of a worker, and promises nothing.
+// Command bareloop takes the orders of a topic through the steps of a worker, and promises nothing.
 //
-// It is a floor of scripts/bench: what the steps cost without Kafka, intents, retries and fencing.
-// It reads orders from stdin, one a line: the ID, a space, and the value of a record of the topic
-// orders. It ends when each is mailed, and at the first error.
+// It is a floor of scripts/bench: consume, steps, mail, with the libraries, the code of the steps and the
+// concurrency of a worker. It is a member of a plain consumer group, which commits by itself what was
+// polled. It writes no states and no invoices, and has no lanes, retries, dead letters and fencing: an
+// order that was polled when the loop stops is lost. It runs until it is stopped, and ends at the first error.
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -22,8 +19,10 @@ import (
 	"example.com/orders/services/order-worker/internal/invoice"
 	"example.com/orders/services/order-worker/internal/shipping"
 	"example.com/orders/shared/config"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
+	"example.com/orders/shared/topic"
 	"example.com/orders/shared/vat"
 	"example.com/orders/shared/wire"
 )
@@ -31,13 +30,15 @@ import (
 func main() { config.Main("bareloop", run) }
 
 type settings struct {
+	config.Kafka
+	Group       string `default:"bareloop" help:"Consumer group."`
 	SMTP        string `name:"smtp" default:"127.0.0.1:1025" help:"Mail server, as HOST:PORT."`
 	Concurrency int    `default:"64" help:"Number of orders that it works on at the same time."`
 }
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	if err := config.Parse(&s, "bareloop", "Takes the orders of stdin through the steps.", args, env, stdout, stderr); err != nil {
+	if err := config.Parse(&s, "bareloop", "Takes the orders of a topic through the steps.", args, env, stdout, stderr); err != nil {
 		return err
 	}
 	l, err := newLoop(s)
@@ -45,7 +46,13 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	defer l.mail.Close()
-	return l.run(ctx, s.Concurrency, os.Stdin)
+	brokers := kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: slog.New(slog.NewTextHandler(stderr, nil))}
+	cl, err := brokers.Connect(ctx, kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(topic.Names(s.Prefix).Orders))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return l.run(ctx, s.Concurrency, cl)
 }
 
 // step is what a loop needs of the steps.
@@ -57,7 +64,6 @@ type step interface {
 type loop struct {
 	steps []step
 	mail  *email.Step
-	begun atomic.Int64 // number of orders
 }
 
 // newLoop makes the steps with the built-in seller and tables.
@@ -87,31 +93,38 @@ func newLoop(s settings) (*loop, error) {
 	return &loop{steps: []step{shipping.New(card), bill, mail}, mail: mail}, nil
 }
 
-// run works on the orders of all lines.
-func (l *loop) run(ctx context.Context, concurrency int, lines io.Reader) error {
-	g, ctx := errgroup.WithContext(ctx)
+// run works on the orders that it polls, until ctx ends.
+func (l *loop) run(ctx context.Context, concurrency int, cl *kgo.Client) error {
+	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(concurrency)
-	for text := bufio.NewScanner(lines); text.Scan() && ctx.Err() == nil; {
-		line := bytes.Clone(text.Bytes())
-		g.Go(func() error { return l.work(ctx, line) })
+	for working.Err() == nil {
+		polled := cl.PollFetches(working)
+		for r := range polled.RecordsAll() {
+			g.Go(func() error { return l.work(working, r) })
+		}
+		if err := polled.Err(); err != nil && working.Err() == nil {
+			g.Go(func() error { return err })
+		}
 	}
-	return g.Wait()
+	if err := g.Wait(); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
-// work takes the order of a line through all steps.
-func (l *loop) work(ctx context.Context, line []byte) error {
-	id, value, _ := bytes.Cut(line, []byte(" "))
-	o, err := wire.ReadOrder(&kgo.Record{Key: id, Value: value})
+// work takes the order of a record through all steps.
+func (l *loop) work(ctx context.Context, r *kgo.Record) error {
+	o, err := wire.ReadOrder(r)
 	if err != nil {
-		return fmt.Errorf("order %s: %w", id, err)
+		return fmt.Errorf("order %s: %w", r.Key, err)
 	}
-	w := &order.Work{Order: o, Origin: order.Origin{Offset: l.begun.Add(1)}}
+	w := &order.Work{Order: o, Origin: order.Origin{Partition: r.Partition, Offset: r.Offset}}
 	for _, s := range l.steps {
 		if err := s.Plan(ctx, w); err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return fmt.Errorf("order %s: %w", r.Key, err)
 		}
 		if err := s.Do(ctx, w); err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return fmt.Errorf("order %s: %w", r.Key, err)
 		}
 	}
 	return nil

@@ -22,11 +22,12 @@ import (
 
 // mail is a mail as it is sent.
 type mail struct {
-	from, to string // addresses
-	content  []byte // without a line break at the end
+	from, to string        // addresses
+	content  *bytes.Buffer // as it is sent after DATA, without a line break at the end
 }
 
-// compose composes the mail. Every attempt with the same templates gives the same bytes.
+// compose composes the mail. Every attempt with the same templates gives the same bytes. Release the mail
+// when it is not used any more.
 func (s *Step) compose(w *order.Work) (*mail, error) {
 	to, err := netmail.ParseAddress(w.Order.Customer.Email)
 	if err != nil {
@@ -44,14 +45,23 @@ func (s *Step) compose(w *order.Work) (*mail, error) {
 	head := s.header(w, to, e.Language, words.subject)
 	inner, outer := boundaries(w.Progress.Email.MessageID, words)
 	head.SetGenHeader(gomail.HeaderContentType, "multipart/mixed; boundary="+outer)
-	var content bytes.Buffer
+	content, used := s.idle.Get().(*bytes.Buffer)
+	if !used {
+		content = new(bytes.Buffer)
+	}
+	content.Reset()
 	content.Grow(2048 + 2*(len(words.text)+len(words.html)) + len(w.Document)*7/5)
-	if _, err := head.WriteTo(&content); err != nil {
+	if _, err := head.WriteTo(content); err != nil {
 		return nil, fmt.Errorf("writing the header: %w", err)
 	}
-	words.body(&content, inner, outer, w.Progress.Invoice.Number+".pdf", w.Document)
-	return &mail{s.from.Address, to.Address, content.Bytes()}, nil
+	words.write(content, inner, outer)
+	double(content)
+	attach(content, outer, w.Progress.Invoice.Number+".pdf", w.Document)
+	return &mail{s.from.Address, to.Address, content}, nil
 }
+
+// release gives the memory of a mail to one that is composed later.
+func (s *Step) release(m *mail) { s.idle.Put(m.content) }
 
 // header returns a message of go-mail without body.
 func (s *Step) header(w *order.Work, to *netmail.Address, l locale.Language, subject string) *gomail.Msg {
@@ -85,9 +95,9 @@ func boundaries(messageID string, words rendered) (inner, outer string) {
 	return name + "-words", name + "-files"
 }
 
-// body writes the body of a mail (RFC 2046, 5.1): text and HTML, the preferred one last, and a PDF. It
-// has no line break at its end. go-mail would take longer, and give text and HTML a random boundary.
-func (words rendered) body(to *bytes.Buffer, inner, outer, name string, pdf []byte) {
+// write begins the body of a mail (RFC 2046, 5.1) with text and HTML, the preferred one last. go-mail would
+// take longer, and give them a random boundary.
+func (words rendered) write(to *bytes.Buffer, inner, outer string) {
 	fmt.Fprintf(to, "\r\n--%s\r\nContent-Type: multipart/alternative;\r\n boundary=%s\r\n\r\n", outer, inner)
 	for _, part := range [][2]string{{"text/plain", words.text}, {"text/html", words.html}} {
 		fmt.Fprintf(to, "--%s\r\nContent-Type: %s; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", inner, part[0])
@@ -96,7 +106,21 @@ func (words rendered) body(to *bytes.Buffer, inner, outer, name string, pdf []by
 		_ = encoded.Close()
 		to.WriteString("\r\n")
 	}
-	fmt.Fprintf(to, "--%s--\r\n\r\n--%s\r\nContent-Type: %s\r\nContent-Disposition: %s\r\nContent-Transfer-Encoding: base64\r\n\r\n", inner, outer,
+	fmt.Fprintf(to, "--%s--\r\n\r\n", inner)
+}
+
+// double doubles the dots at the beginning of lines: a line of one dot would end the content (RFC 5321, 4.5.2).
+func double(content *bytes.Buffer) {
+	if dot := []byte("\n."); bytes.Contains(content.Bytes(), dot) {
+		doubled := bytes.ReplaceAll(content.Bytes(), dot, []byte("\n.."))
+		content.Reset()
+		content.Write(doubled)
+	}
+}
+
+// attach ends the body with a PDF, and no line break. No line of it begins with a dot.
+func attach(to *bytes.Buffer, outer, name string, pdf []byte) {
+	fmt.Fprintf(to, "--%s\r\nContent-Type: %s\r\nContent-Disposition: %s\r\nContent-Transfer-Encoding: base64\r\n\r\n", outer,
 		mime.FormatMediaType("application/pdf", map[string]string{"name": name}), mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	const line = 57 // bytes on a line of 76 characters (RFC 2045, 6.8)
 	for part := range slices.Chunk(pdf, line) {

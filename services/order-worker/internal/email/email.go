@@ -41,6 +41,7 @@ import (
 	netmail "net/mail"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/orders/shared/address"
@@ -94,6 +95,7 @@ type Step struct {
 
 	refusals  refusals
 	delivered delivered
+	idle      sync.Pool // of *bytes.Buffer, for the content of mails
 }
 
 // New returns a step. It connects when it sends the first mail, so a server that is down is no
@@ -192,6 +194,7 @@ func (s *Step) Do(ctx context.Context, w *order.Work) error {
 	if err != nil {
 		return err
 	}
+	defer s.release(m)
 	_, domain, _ := strings.Cut(strings.ToLower(m.to), "@")
 	if err := s.refusals.observe(domain, s.pool.send(ctx, m)); err != nil {
 		return err
@@ -203,8 +206,12 @@ func (s *Step) Do(ctx context.Context, w *order.Work) error {
 // Check composes the mail of an order whose earlier steps are finished, and sends nothing. It reports an
 // address or a template that would fail.
 func (s *Step) Check(_ context.Context, w *order.Work) error {
-	_, err := s.compose(w)
-	return err
+	m, err := s.compose(w)
+	if err != nil {
+		return err
+	}
+	s.release(m)
+	return nil
 }
 
 // Delivered reports whether the server accepted the mail of a planned order from this process.

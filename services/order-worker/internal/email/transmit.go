@@ -1,7 +1,6 @@
 package email
 
 import (
-	"bytes"
 	"errors"
 	netmail "net/mail"
 	"net/textproto"
@@ -29,11 +28,7 @@ func transmit(c *smtp.Client, m *mail, timeout time.Duration) error {
 	if err != nil {
 		return failed(gomail.ErrSMTPData, err)
 	}
-	content := m.content
-	if dot := []byte("\n."); bytes.Contains(content, dot) { // a line of one dot would end the content (RFC 5321, 4.5.2)
-		content = bytes.ReplaceAll(content, dot, []byte("\n.."))
-	}
-	if _, err := c.Text.W.Write(content); err != nil {
+	if _, err := c.Text.W.Write(m.content.Bytes()); err != nil {
 		return failed(gomail.ErrWriteContent, err)
 	}
 	if err := end.Close(); err != nil { // ends the last line

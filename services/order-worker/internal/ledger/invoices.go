@@ -29,7 +29,7 @@ func (l *Ledger) Keep(ctx context.Context, w *order.State) error {
 		again = true
 		r, err := l.appendOnce(ctx, l.cfg.Topics.Invoices, wire.Invoice(w, time.Now()))
 		if err == nil {
-			w.Progress.Invoice.Kept = kept(r)
+			w.Progress.Invoice.Kept = kept(r, wire.DocumentHash(r))
 			l.mu.Lock()
 			l.invoices = max(l.invoices, r.Offset+1)
 			l.mu.Unlock()
@@ -82,7 +82,7 @@ func (l *Ledger) find(ctx context.Context, w *order.State) error {
 			return nil
 		}
 		w.Document = r.Value
-		w.Progress.Invoice.Kept = kept(r)
+		w.Progress.Invoice.Kept = kept(r, wire.SHA256(r.Value))
 		return errFound
 	})
 	if errors.Is(err, errFound) {
@@ -93,8 +93,8 @@ func (l *Ledger) find(ctx context.Context, w *order.State) error {
 
 var errFound = errors.New("found")
 
-func kept(r *kgo.Record) *order.Kept {
-	return &order.Kept{Offset: r.Offset, SHA256: wire.SHA256(r.Value), Bytes: len(r.Value)}
+func kept(r *kgo.Record, hash string) *order.Kept {
+	return &order.Kept{Offset: r.Offset, SHA256: hash, Bytes: len(r.Value)}
 }
 
 // Load reads the issued document of an order that has one. It is never rendered again: another version

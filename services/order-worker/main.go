@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -20,22 +18,15 @@ import (
 	"example.com/orders/shared/tracing/otlp"
 )
 
-// softLimit is the soft memory limit of the Go runtime in bytes, unless GOMEMLIMIT sets another. It
-// keeps the process below 150 MB, however many orders are not begun.
+// softLimit is in bytes. It keeps the process below 150 MB, however many orders are not begun.
 const softLimit = 120 << 20
 
-// heapGrowth is how far the heap may grow over what is live before the next garbage collection, in percent,
-// unless GOGC sets another. Little is live, so that is cheap: it takes 30 MB more than Go's default of 100, and
-// saves a tenth of the CPU time of an order. Near softLimit the heap grows less.
+// heapGrowth is in percent of the live heap. Little is live, so that is cheap: it takes 30 MB more than Go's
+// default of 100, and saves a tenth of the CPU time of an order. Near softLimit the heap grows less.
 const heapGrowth = 200
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softLimit)
-	}
+	config.Heap(heapGrowth, softLimit)
 	config.Main("order-worker", run)
 }
 

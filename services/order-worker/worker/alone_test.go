@@ -19,7 +19,7 @@ func TestAnOrderAloneWaitsForNoTimer(t *testing.T) {
 		for i, o := range orders(12) {
 			o.PlacedAt = time.Now()
 			s.place(t, o)
-			confirmed := s.Await(t, ended(i + 1))[o.ID]
+			confirmed := s.Await(t, ended(i+1))[o.ID]
 			last := confirmed.Timeline[len(confirmed.Timeline)-1]
 			if took := last.At.Sub(o.PlacedAt); took != 0 {
 				t.Errorf("order %d: %s %s after it was placed, want at once", i, last.Status, took)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"example.com/orders/services/order-api/api"
 	"example.com/orders/shared/config"
@@ -14,7 +16,17 @@ import (
 	"example.com/orders/shared/tracing/otlp"
 )
 
-func main() { config.Main("order-api", run) }
+// growth is by how many percent of the live heap the heap grows between two collections, unless GOGC
+// says otherwise. With Go's default of 100 the collector takes about a tenth of the CPU time while
+// orders are placed.
+const growth = 200
+
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(growth)
+	}
+	config.Main("order-api", run)
+}
 
 type settings struct {
 	config.Kafka

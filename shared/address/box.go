@@ -18,17 +18,18 @@ import (
 // box if the other line is a street: a courier goes there.
 func Box(a order.Address) string {
 	lines := []string{a.Line1, a.Line2}
-	for i, line := range lines {
+	texts := []string{folded(a.Line1), folded(a.Line2)}
+	for i, text := range texts {
 		for _, b := range boxes {
-			if b.countries != "" && !strings.Contains(b.countries, a.Country) {
+			if text == "" || b.countries != "" && !strings.Contains(b.countries, a.Country) {
 				continue
 			}
-			at := b.form.FindStringIndex(folded(line))
-			if at == nil || landmark.MatchString(folded(line)[:at[0]]) {
+			at := b.form.FindStringIndex(text)
+			if at == nil || landmark.MatchString(text[:at[0]]) {
 				continue
 			}
-			if b.station || !street.MatchString(folded(lines[1-i])) {
-				return strings.TrimSpace(line)
+			if b.station || !street.MatchString(texts[1-i]) {
+				return strings.TrimSpace(lines[i])
 			}
 		}
 	}

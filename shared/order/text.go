@@ -43,6 +43,9 @@ func visible(r rune) bool {
 // section 2), and noncharacters, which are not allowed in the XML of an invoice. A lone surrogate is
 // not a rune: Go reads it as invalid UTF-8.
 func forbidden(r rune) bool {
+	if r <= unicode.MaxASCII { // most text
+		return unicode.IsControl(r)
+	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point) ||
 		r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
 }

@@ -22,13 +22,24 @@ func Order(o order.Order) *kgo.Record {
 	return e.Record([]byte(o.ID), orderJSON(o), nil)
 }
 
+// CheckOrder returns why ReadOrder would refuse the record that Order made of an order, or nil. It does not decode the
+// record: what ReadOrder does not refuse it reads as it was written.
+func CheckOrder(o order.Order, r *kgo.Record) error {
+	if err := checkSize(r); err != nil {
+		return err
+	}
+	if _, err := valueOf(o).order(); err != nil {
+		return err
+	}
+	return validate(o)
+}
+
 // ReadOrder reads a record of the topic orders. It alone decides what is an order, for all readers of
 // that topic: a record that is none is ErrUndecodable, and becomes a dead letter. The order's Source
 // is the record's value without its insignificant space, and its Cause is read from the headers.
 func ReadOrder(r *kgo.Record) (order.Order, error) {
-	// Kafka limits the compressed size of a record: a larger value would not fit into the topics of the workers.
-	if n := len(r.Value); n > topic.MaxOrder {
-		return order.Order{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrUndecodable, n, topic.MaxOrder)
+	if err := checkSize(r); err != nil {
+		return order.Order{}, err
 	}
 	o, err := parseOrder(r.Value)
 	if err != nil {
@@ -38,10 +49,26 @@ func ReadOrder(r *kgo.Record) (order.Order, error) {
 		return order.Order{}, fmt.Errorf("%w: key %.40q is not the order's ID", ErrUndecodable, r.Key)
 	}
 	o.Cause = causeOf(r.Headers)
-	if wrong := o.Validate(); len(wrong) > 0 {
-		return order.Order{}, &InvalidError{wrong}
+	if err := validate(o); err != nil {
+		return order.Order{}, err
 	}
 	return o, nil
+}
+
+// checkSize is for records of the topic orders. Kafka limits the compressed size of a record: a larger value would not
+// fit into the topics of the workers.
+func checkSize(r *kgo.Record) error {
+	if n := len(r.Value); n > topic.MaxOrder {
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrUndecodable, n, topic.MaxOrder)
+	}
+	return nil
+}
+
+func validate(o order.Order) error {
+	if wrong := o.Validate(); len(wrong) > 0 {
+		return &InvalidError{wrong}
+	}
+	return nil
 }
 
 // InvalidError is an order with values that are not allowed. It is ErrUndecodable.
@@ -169,7 +196,11 @@ func orderJSON(o order.Order) []byte {
 	if o.Source != nil {
 		return o.Source
 	}
-	v := orderValue{
+	return mustJSON(valueOf(o))
+}
+
+func valueOf(o order.Order) *orderValue {
+	v := &orderValue{
 		Schema: schemaOf(o), ID: o.ID, PlacedAt: o.PlacedAt, Service: o.Service, Note: o.Note,
 		Customer: customer(o.Customer), ShipTo: address(o.ShipTo),
 		Owner: o.Owner.String(), Token: o.LinkToken, Payment: fromPayment(o.Payment),
@@ -193,7 +224,7 @@ func orderJSON(o order.Order) []byte {
 			money(r.Returned), r.ReturnedAt,
 		}
 	}
-	return mustJSON(v)
+	return v
 }
 
 func parseOrder(data []byte) (order.Order, error) {
@@ -204,6 +235,16 @@ func parseOrder(data []byte) (order.Order, error) {
 	if err := foreign(data); err != nil {
 		return order.Order{}, err
 	}
+	o, err := v.order()
+	if err != nil {
+		return order.Order{}, err
+	}
+	o.Source = compact(data)
+	return o, nil
+}
+
+// order converts a value. Its error is ErrUndecodable.
+func (v *orderValue) order() (order.Order, error) {
 	if !v.identified() {
 		return order.Order{}, fmt.Errorf("%w: id %.40q", ErrUndecodable, v.ID)
 	}
@@ -217,7 +258,6 @@ func parseOrder(data []byte) (order.Order, error) {
 		Owner: parseActor(v.Owner), LinkToken: linkToken(v.Token),
 		Payment: v.Payment.payment(), Gross: gross,
 		Reference: v.Reference, BuyerReference: v.BuyerReference, PurchaseOrder: v.PurchaseOrder,
-		Source: compact(data),
 	}
 	if b := v.BillTo; b != nil {
 		o.BillTo = &order.BillTo{Name: b.Name, Company: b.Company, VATID: b.VATID, Address: order.Address(b.address)}
@@ -230,7 +270,7 @@ func parseOrder(data []byte) (order.Order, error) {
 		return order.Order{}, fmt.Errorf("%w: placed in the year %d", ErrUndecodable, year)
 	}
 	for _, l := range v.Items {
-		if l.UnitPrice.Currency == "" {
+		if l.UnitPrice.Currency != order.EUR {
 			return order.Order{}, fmt.Errorf("%w: line of %.40q has no price", ErrUndecodable, l.SKU)
 		}
 		o.Lines = append(o.Lines, order.Line{

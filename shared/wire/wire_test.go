@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"example.com/orders/shared/golden"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
+	"example.com/orders/shared/topic"
 	"example.com/orders/shared/wire"
 )
 
@@ -41,6 +44,38 @@ func TestOrdersSurviveARoundTrip(t *testing.T) {
 		}
 		if diff := cmp.Diff(r, wire.Order(got), sameRecord); diff != "" {
 			t.Errorf("record, written again (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestCheckOrderRefusesWhatReadOrderRefuses has orders with and without a fault. One that is not UTF-8 would be read as
+// another order.
+func TestCheckOrderRefusesWhatReadOrderRefuses(t *testing.T) {
+	t.Parallel()
+	spoil := map[string]func(*order.Order){
+		"":                 func(*order.Order) {},
+		"ID":               func(o *order.Order) { o.ID += " " },
+		"no ID":            func(o *order.Order) { o.ID = "" },
+		"service":          func(o *order.Order) { o.Service = "none" },
+		"country":          func(o *order.Order) { o.ShipTo.Country = "XX" },
+		"not UTF-8":        func(o *order.Order) { o.Customer.Name = "Zo\xeb" },
+		"line separator":   func(o *order.Order) { o.ShipTo.City = "Berlin\u2028" },
+		"refund of itself": func(o *order.Order) { o.Refund = &order.Refund{Of: o.ID, Number: 1} },
+		"no price":         func(o *order.Order) { o.Lines = []order.Line{{SKU: "A", Quantity: 1}} },
+		"dollars": func(o *order.Order) {
+			o.Lines = []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.Currency("USD").Cents(1)}}
+		},
+		"price below zero": func(o *order.Order) { o.Lines = []order.Line{{SKU: "A", Quantity: 1, UnitPrice: order.EUR.Cents(-1)}} },
+		"too large":        func(o *order.Order) { o.Note = strings.Repeat("a", topic.MaxOrder) },
+		"payment":          func(o *order.Order) { o.Payment = &order.Payment{Method: "shells"} },
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		o, fault := drawOrder(t), rapid.SampledFrom(slices.Sorted(maps.Keys(spoil))).Draw(t, "fault")
+		spoil[fault](&o)
+		r := wire.Order(o)
+		_, refused := wire.ReadOrder(r)
+		if got := wire.CheckOrder(o, r); (got == nil) != (fault == "") || got == nil && refused != nil {
+			t.Errorf("got %v; ReadOrder says %v", got, refused)
 		}
 	})
 }

@@ -85,25 +85,23 @@ func decodeRefund(body []byte) (intake.Want, []order.Invalid, error) {
 
 // newDecoder checks that a body is JSON in UTF-8. Its error is a problem.
 func newDecoder(body []byte) (*decoder, error) {
-	var whole json.RawMessage
 	if !utf8.Valid(body) {
 		return nil, newProblem(malformed, "the body is not UTF-8")
 	}
-	if err := json.Unmarshal(body, &whole); err != nil {
-		return nil, syntaxProblem(body, err)
+	if !json.Valid(body) {
+		return nil, syntaxProblem(body)
 	}
 	if at := loneSurrogate(body); at >= 0 {
 		return nil, newProblem(malformed, fmt.Sprintf("the body is not Unicode: unpaired surrogate at byte %d", at))
 	}
-	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
-	d.UseNumber()
-	return d, nil
+	return &decoder{scanner: scanner{body: body}}, nil
 }
 
-func syntaxProblem(body []byte, err error) error {
+func syntaxProblem(body []byte) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return newProblem(malformed, "the body is empty")
 	}
+	err := json.Unmarshal(body, new(json.RawMessage))
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return newProblem(malformed, fmt.Sprintf("the body is not JSON: %s at byte %d", s, s.Offset))
 	}
@@ -145,7 +143,7 @@ func escape(text []byte) rune {
 // decoder reads valid JSON strictly. json.Unmarshal would accept repeated fields and names in any
 // mix of upper and lower case.
 type decoder struct {
-	*json.Decoder
+	scanner
 	wrong []order.Invalid
 }
 
@@ -160,15 +158,6 @@ func (d *decoder) add(at, detail string) {
 	if len(d.wrong) < maxWrong {
 		d.wrong = append(d.wrong, order.Invalid{Pointer: at, Detail: detail})
 	}
-}
-
-// token returns the next token. There always is one, because the JSON is valid.
-func (d *decoder) token() json.Token {
-	t, err := d.Token()
-	if err != nil {
-		panic("httpapi: " + err.Error())
-	}
-	return t
 }
 
 // skip reads the rest of the value that begins with t.
@@ -197,7 +186,7 @@ func (d *decoder) object(at string, known fields) {
 		return
 	}
 	seen := map[string]bool{}
-	for d.More() {
+	for d.more() {
 		name, _ := d.token().(string)
 		read, ok := known[name]
 		if ok && !seen[name] {
@@ -274,7 +263,7 @@ func (d *decoder) lines(into *[]order.Line) func(at string) {
 			d.skip(t)
 			return
 		}
-		for n := 0; d.More(); n++ {
+		for n := 0; d.more(); n++ {
 			if n > order.MaxLines {
 				d.skip(d.token())
 				continue

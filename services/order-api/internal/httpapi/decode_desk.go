@@ -87,10 +87,11 @@ func noteFault(text string) string {
 
 // raw reads any value as it is written.
 func (d *decoder) raw(into *json.RawMessage) func(at string) {
-	return func(at string) {
-		if err := d.Decode(into); err != nil {
-			panic("httpapi: " + err.Error()) // the JSON is valid
-		}
+	return func(string) {
+		d.space()
+		from := d.at
+		d.skip(d.token())
+		*into = bytes.Clone(d.body[from:d.at])
 	}
 }
 
@@ -133,7 +134,7 @@ func (d *decoder) each(most int, element func(at string)) func(at string) {
 			return
 		}
 		n := 0
-		for ; d.More(); n++ {
+		for ; d.more(); n++ {
 			if n < most {
 				element(at + "/" + strconv.Itoa(n))
 			} else {

@@ -110,5 +110,6 @@ func New(cfg Config, in *intake.Intake, v *view.View, d *desk.Desk, products *ca
 	e.HTTPErrorHandler = a.answerProblem
 	e.Use(a.metrics.measure, setHeaders, recoverPanics, a.admit, a.slowGuesses, a.askEarlier)
 	a.routes(e)
+	a.metrics.know(e.Routes())
 	return e
 }

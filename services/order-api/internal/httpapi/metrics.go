@@ -18,6 +18,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	serve    echo.HandlerFunc
+	routes   map[string]bool // by the names that route gives them; immutable after New
 }
 
 func newMetrics(a *api) *metrics {
@@ -43,7 +44,7 @@ func (m *metrics) measure(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err) // here, because it sets the status of the response
 		}
-		name := route(c)
+		name := m.route(c)
 		if name != unknownRoute {
 			tracing.Route(c.Request().Context(), c.Request().Method, c.Path())
 		}
@@ -56,13 +57,19 @@ const unknownRoute = "other"
 
 // route is the pattern of the request's route, such as "GET /v1/orders/:id". Unknown paths and
 // methods are "other", because each label value is a time series that Prometheus keeps.
-func route(c echo.Context) string {
-	for _, r := range c.Echo().Routes() {
-		if r.Method == c.Request().Method && r.Path == c.Path() {
-			return r.Method + " " + r.Path
-		}
+func (m *metrics) route(c echo.Context) string {
+	if name := c.Request().Method + " " + c.Path(); m.routes[name] {
+		return name
 	}
 	return unknownRoute
+}
+
+// know has requests of routes counted by route.
+func (m *metrics) know(routes []*echo.Route) {
+	m.routes = make(map[string]bool, len(routes))
+	for _, r := range routes {
+		m.routes[r.Method+" "+r.Path] = true
+	}
 }
 
 // send adds a value to a scrape, with the values of the labels.

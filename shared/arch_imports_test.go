@@ -167,7 +167,7 @@ func modules() []allowed {
 		{"github.com/jackc/pgx/v5", "postgres storetest", "the PostgreSQL driver with batches, LISTEN and a pool; maintained by Jack Christensen"},
 		{"modernc.org/sqlite", "bareview sqlite", "the read model, without cgo"},
 		{"golang.org/x/time", "httpapi intake jobs", "token buckets"},
-		{"golang.org/x/sync", "all-in-one api audit bareloop chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
+		{"golang.org/x/sync", "all-in-one api audit bareloop bench chaos ctl inbox jobs serve view worker", "errgroup: who starts a goroutine waits for it"},
 		{"golang.org/x/term", "ctl", "whether stdout is a terminal, and its width; maintained by the Go team"},
 		{"github.com/mattn/go-runewidth", "ctl", "the width of texts in columns of a terminal: CJK and emoji take two, marks none"},
 		{"golang.org/x/text", "address batch cause document locale", "names and languages of countries, plurals, Unicode normalisation"},

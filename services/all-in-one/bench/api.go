@@ -28,23 +28,12 @@ const (
 
 // api compares the API with a bare handler: placing orders, and reading one.
 func (b *bench) api(ctx context.Context) (rows []row, err error) {
-	prefix, _, err := b.newPrefix(ctx)
-	if err != nil {
-		return nil, err
-	}
-	bare, err := b.start(ctx, "bareapi", "listening", b.program("bareapi"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--http", address(b.Port+bareAPIPort))
-	if err != nil {
-		return nil, err
-	}
-	defer bare.stop()
-	if prefix, _, err = b.newPrefix(ctx); err != nil {
-		return nil, err
-	}
-	system, err := b.startAPI(ctx, prefix, "api")
+	system, bare, err := b.startBoth(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer system.stop()
+	defer bare.stop()
 	placing, reading, err := b.requests(ctx)
 	if err != nil {
 		return nil, err
@@ -63,10 +52,23 @@ func (b *bench) api(ctx context.Context) (rows []row, err error) {
 	return append(append(rows, more...), below("api: memory", "%.0f MB", system.peak(), 200)), nil
 }
 
-// startAPI starts an API without limits on requests and on the age of waiting orders.
-func (b *bench) startAPI(ctx context.Context, prefix, data string) (*process, error) {
-	return b.start(ctx, "order-api", "msg=listening", b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
-		"--http", address(b.Port+apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0")
+// startBoth starts an API and a bare handler, each with topics of its own.
+func (b *bench) startBoth(ctx context.Context) (system, bare *process, err error) {
+	prefix, _, err := b.newPrefix(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if bare, err = b.start(ctx, "bareapi", "listening", b.program("bareapi"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--http", address(b.Port+bareAPIPort)); err != nil {
+		return nil, nil, err
+	}
+	if prefix, _, err = b.newPrefix(ctx); err == nil {
+		system, err = b.startAPI(ctx, prefix, prefix)
+	}
+	if err != nil {
+		bare.stop()
+		return nil, nil, err
+	}
+	return system, bare, nil
 }
 
 // requests are the requests that place an order, and that read one which it has placed.
@@ -113,8 +115,6 @@ func (b *bench) sideBySide(ctx context.Context, system, bare *process, name, req
 	}
 	return rows, nil
 }
-
-func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // view measures how fast the read model catches up with topics that are full, with the bare upserts of the
 // same rows as the floor, and how fast it answers then.

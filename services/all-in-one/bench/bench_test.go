@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/smtp"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,5 +46,29 @@ func TestTableSaysWhetherTargetsAreReached(t *testing.T) {
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+// TestGuardNamesTheRatioThatIsWorse compares a ratio that is 14 % worse than its baseline, one that
+// is 16 % worse, and one without a baseline.
+func TestGuardNamesTheRatioThatIsWorse(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "baseline.json")
+	before := []cost{{"mail", "ms", 2, 1}, {"invoice", "ms", 4, 2}}
+	if err := (baseline{}).write(file, before); err != nil {
+		t.Fatal(err)
+	}
+	l, err := readBaseline(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.compare(before); err != nil || !l.holds(before) {
+		t.Errorf("got %v for the same ratios, want none", err)
+	}
+	rows, err := l.compare([]cost{{"mail", "ms", 2.28, 1}, {"invoice", "ms", 4.64, 2}, {"view", "ms", 1, 1}})
+	const want = `invoice: the ratio is 2.32, 16 % more than its baseline of 2.00; 15 % are allowed
+view has no baseline: write it with --baseline`
+	if err == nil || err.Error() != want || len(rows) != 2 {
+		t.Errorf("got %d rows, and\n%v\nwant 2, and\n%s", len(rows), err, want)
 	}
 }

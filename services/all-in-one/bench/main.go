@@ -27,15 +27,18 @@ func main() { config.Main("bench", run) }
 
 // settings are the flags.
 type settings struct {
-	Sections []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, view, scale. Default: all."`
-	Turns    int      `default:"3" help:"Turns of system and floor. The best counts."`
-	Mails    int      `default:"3000" help:"Orders of each turn of pipeline."`
-	Seconds  float64  `default:"5" help:"Duration in seconds of each turn of api."`
-	Orders   int      `default:"300000" help:"Orders in the read model of view."`
-	Port     int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
-	Bin      string   `default:"bin" type:"path" help:"Directory of the programs."`
-	Scripts  string   `default:"scripts" type:"path" help:"Directory of the script kafka."`
-	Command  string   `hidden:"" help:"Command that the table names."`
+	Sections     []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, latency, sizes, view, scale. Default: all."`
+	Turns        int      `default:"3" help:"Turns of system and floor. The best counts."`
+	Mails        int      `default:"3000" help:"Orders of each turn of pipeline."`
+	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api."`
+	Orders       int      `default:"300000" help:"Orders in the read model of view."`
+	Port         int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
+	Guard        bool     `help:"Measure a few ratios of CPU times, and fail if one is more than 15 % worse than its baseline. Takes up to 3 minutes."`
+	Baseline     bool     `help:"Measure the same ratios, and write them to the file of baselines."`
+	BaselineFile string   `type:"path" default:"services/all-in-one/bench/baseline.json" help:"File of baselines."`
+	Bin          string   `default:"bin" type:"path" help:"Directory of the programs."`
+	Scripts      string   `default:"scripts" type:"path" help:"Directory of the script kafka."`
+	Command      string   `hidden:"" help:"Command that the table names."`
 }
 
 // section measures one thing.
@@ -48,6 +51,8 @@ func sections() []section {
 	return []section{
 		{"pipeline", (*bench).pipeline},
 		{"api", (*bench).api},
+		{"latency", (*bench).latency},
+		{"sizes", (*bench).sizes},
 		{"view", (*bench).view},
 		{"scale", (*bench).scale},
 	}
@@ -86,23 +91,34 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	b := &bench{settings: s, dir: dir, kafka: kafka.Config{Brokers: []string{address(s.Port)}}, out: stderr}
-	rows, err := b.all(ctx)
-	if err != nil {
+	if err := b.print(ctx, stdout); err != nil {
 		fmt.Fprintf(stderr, "bench: the logs are in %s\n", dir)
 		return errors.Join(err, os.RemoveAll(filepath.Join(dir, "kafka")))
 	}
-	printTable(stdout, rows)
-	fmt.Fprintf(stdout, "\n`%s` on %s\n", strings.TrimSpace(s.Command), machine())
 	return os.RemoveAll(dir)
 }
 
-// all runs the sections on an Apache Kafka.
-func (b *bench) all(ctx context.Context) (rows []row, err error) {
+// print measures on an Apache Kafka, and prints a table.
+func (b *bench) print(ctx context.Context, stdout io.Writer) error {
 	broker, err := b.start(ctx, "kafka", "ready on", filepath.Join(b.Scripts, "kafka"), "--data", filepath.Join(b.dir, "kafka"), "--port", fmt.Sprint(b.Port))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer broker.stop()
+	if b.Guard || b.Baseline {
+		return b.guard(ctx, stdout)
+	}
+	rows, err := b.all(ctx)
+	if err != nil {
+		return err
+	}
+	printTable(stdout, rows)
+	fmt.Fprintf(stdout, "\n`%s` on %s\n", strings.TrimSpace(b.Command), machine())
+	return nil
+}
+
+// all runs the sections.
+func (b *bench) all(ctx context.Context) (rows []row, err error) {
 	for _, s := range sections() {
 		if len(b.Sections) > 0 && !slices.Contains(b.Sections, s.name) {
 			continue
@@ -115,10 +131,3 @@ func (b *bench) all(ctx context.Context) (rows []row, err error) {
 	}
 	return rows, nil
 }
-
-// program is the path of a program.
-func (b *bench) program(name string) string { return filepath.Join(b.Bin, name) }
-
-func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-
-func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }

@@ -15,20 +15,6 @@ import (
 	"example.com/orders/shared/wire"
 )
 
-// newPrefix creates topics under a new prefix, and returns it with its topics.
-func (b *bench) newPrefix(ctx context.Context) (string, topic.Set, error) {
-	b.prefixes++
-	prefix := fmt.Sprint("bench-", b.prefixes)
-	set := topic.Names(prefix)
-	cl, err := b.kafka.Connect(ctx)
-	if err != nil {
-		return "", set, err
-	}
-	defer cl.Close()
-	_, err = kafka.Create(ctx, cl, set, topic.Partitions, 1)
-	return prefix, set, err
-}
-
 // sample is the n-th order, as the API appends it.
 func sample(n int) order.Order {
 	return order.Order{

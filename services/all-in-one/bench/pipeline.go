@@ -12,6 +12,7 @@ type pace struct {
 	rate float64 // mails per second
 	cpu  float64 // of the programs, in ms per mail
 	peak float64 // largest resident set of one program, in MB
+	mail float64 // mean size of a mail, in bytes
 }
 
 // better takes over each figure of another turn that is better.
@@ -99,7 +100,7 @@ func (b *bench) pace(ctx context.Context, delay time.Duration, start func(*bench
 		return pace{}, err
 	}
 	n := float64(b.Mails - b.Mails/10)
-	p := pace{rate: n / to.at.Sub(from.at).Seconds(), cpu: milliseconds(to.cpu-from.cpu) / n, peak: to.peak}
+	p := pace{rate: n / to.at.Sub(from.at).Seconds(), cpu: milliseconds(to.cpu-from.cpu) / n, peak: to.peak, mail: s.size()}
 	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu)
 	return p, nil
 }
@@ -168,8 +169,7 @@ func consumers(name string, n, concurrency int) func(*bench, context.Context, *s
 			return nil, err
 		}
 		for range n {
-			p, err := b.launch(ctx, name, nil, nil, b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
-				"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency))
+			p, err := b.consumer(ctx, name, prefix, s, concurrency)
 			if err != nil {
 				return nil, err
 			}

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/topic"
 )
 
 // process is a running program.
@@ -132,4 +135,37 @@ func (w *watcher) Write(output []byte) (int, error) {
 		w.last = w.last[max(0, len(w.last)-len(w.text)):]
 	}
 	return len(output), nil
+}
+
+// program is the path of a program.
+func (b *bench) program(name string) string { return filepath.Join(b.Bin, name) }
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
+
+// startAPI starts an API without limits on requests and on the age of waiting orders.
+func (b *bench) startAPI(ctx context.Context, prefix, data string) (*process, error) {
+	return b.start(ctx, "order-api", "msg=listening", b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+		"--http", address(b.Port+apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0")
+}
+
+// consumer starts a program in the group that is named as the prefix. It does not wait until it is ready.
+func (b *bench) consumer(ctx context.Context, name, prefix string, s *sink, concurrency int) (*process, error) {
+	return b.launch(ctx, name, nil, nil, b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+		"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency))
+}
+
+// newPrefix creates topics under a new prefix, and returns it with its topics.
+func (b *bench) newPrefix(ctx context.Context) (string, topic.Set, error) {
+	b.prefixes++
+	prefix := fmt.Sprint("bench-", b.prefixes)
+	set := topic.Names(prefix)
+	cl, err := b.kafka.Connect(ctx)
+	if err != nil {
+		return "", set, err
+	}
+	defer cl.Close()
+	_, err = kafka.Create(ctx, cl, set, topic.Partitions, 1)
+	return prefix, set, err
 }

@@ -17,6 +17,7 @@ type sink struct {
 
 	mu    sync.Mutex
 	mails int
+	bytes int                        // of all mails
 	marks map[int]func(at time.Time) // called when this many mails are accepted
 	each  func(order string, at time.Time)
 }
@@ -35,6 +36,13 @@ func newSink(ctx context.Context, delay time.Duration) (*sink, error) {
 func (s *sink) address() string { return s.ln.Addr().String() }
 
 func (s *sink) close() { s.ln.Close() }
+
+// size is the mean size of a mail in bytes.
+func (s *sink) size() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return float64(s.bytes) / float64(s.mails)
+}
 
 // mark calls do once, in the goroutine of a mail, when n mails are accepted.
 func (s *sink) mark(n int, do func(at time.Time)) {
@@ -74,26 +82,28 @@ func (s *sink) session(conn net.Conn) {
 			if _, err := io.WriteString(conn, "354 go on\r\n"); err != nil {
 				return
 			}
-			order, err := readMail(r)
+			order, size, err := readMail(r)
 			if err != nil {
 				return
 			}
 			time.Sleep(s.delay)
-			s.accept(order, time.Now())
+			s.accept(order, size, time.Now())
 		}
 	}
 }
 
-// readMail reads a mail to its end, and returns the ID of the order that its Message-ID begins with.
-func readMail(r *bufio.Reader) (order string, err error) {
+// readMail reads a mail to its end, and returns the ID of the order that its Message-ID begins with,
+// and its size in bytes.
+func readMail(r *bufio.Reader) (order string, size int, err error) {
 	field := []byte("message-id: <")
 	for {
 		line, err := r.ReadSlice('\n')
 		if err != nil && err != bufio.ErrBufferFull {
-			return "", err
+			return "", 0, err
 		}
+		size += len(line)
 		if string(line) == ".\r\n" {
-			return order, nil
+			return order, size, nil
 		}
 		if order == "" && len(line) > len(field) && bytes.EqualFold(line[:len(field)], field) {
 			id, _, _ := bytes.Cut(line[len(field):], []byte("."))
@@ -102,9 +112,10 @@ func readMail(r *bufio.Reader) (order string, err error) {
 	}
 }
 
-func (s *sink) accept(order string, at time.Time) {
+func (s *sink) accept(order string, size int, at time.Time) {
 	s.mu.Lock()
 	s.mails++
+	s.bytes += size
 	do, each := s.marks[s.mails], s.each
 	s.mu.Unlock()
 	if do != nil {

@@ -45,6 +45,11 @@ func below(name, format string, system, target float64) row {
 	return row{name: name, system: fmt.Sprintf(format, system), target: "≤ " + fmt.Sprintf(format, target), reached: system <= target}
 }
 
+// figure is a row with a figure of the system only.
+func figure(name, format string, system float64) row {
+	return row{name: name, system: fmt.Sprintf(format, system)}
+}
+
 // printTable prints rows as Markdown, with columns of equal width.
 func printTable(w io.Writer, rows []row) {
 	cells := [][]string{{"what", "system", "floor", "ratio", "target", "reached"}, nil}
@@ -85,3 +90,5 @@ func machine() string {
 	return fmt.Sprintf("%s, %d CPUs, %s, load average %s",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " "))
 }
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	defer l.mail.Close()
+	defer allocated(stdout)
 	brokers := kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: slog.New(slog.NewTextHandler(stderr, nil))}
 	cl, err := brokers.Connect(ctx, kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(topic.Names(s.Prefix).Orders))
 	if err != nil {
@@ -53,6 +55,13 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	}
 	defer cl.Close()
 	return l.run(ctx, s.Concurrency, cl)
+}
+
+// allocated prints how many bytes were allocated, which depends on no other load of the machine.
+func allocated(w io.Writer) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Fprintf(w, "allocated %d bytes\n", m.TotalAlloc)
 }
 
 // step is what a loop needs of the steps.

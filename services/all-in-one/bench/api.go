@@ -19,7 +19,7 @@ import (
 )
 
 // connectionsOf are the numbers of connections of a closed loop.
-var connectionsOf = []int{1, 64, 512}
+var connectionsOf = []int{1, 64, 512, 1024}
 
 const (
 	apiPort     = 10 // from --port
@@ -169,7 +169,11 @@ func (b *bench) finished(ctx context.Context, set topic.Set, n int) error {
 		return err
 	}
 	defer cl.Close()
-	layout, next := kafka.Layout{Partitions: topic.Partitions}, map[int32]int64{}
+	layout, err := kafka.Check(ctx, cl, set)
+	if err != nil {
+		return err
+	}
+	next := map[int32]int64{}
 	var failed kgo.FirstErrPromise
 	before := time.Now().Add(-time.Hour) // the statistics of the API read the last minute
 	for p := range int32(topic.Partitions) {
@@ -182,7 +186,7 @@ func (b *bench) finished(ctx context.Context, set topic.Set, n int) error {
 		r.Topic, r.Timestamp = set.Orders, before
 		layout.Place(r)
 		cl.Produce(ctx, r, failed.Promise())
-		s := sample(i).Begin(order.Origin{Incarnation: "bench1", Partition: r.Partition, Offset: next[r.Partition]})
+		s := sample(i).Begin(order.Origin{Incarnation: layout.Incarnation, Partition: r.Partition, Offset: next[r.Partition]})
 		next[r.Partition]++
 		progress(&s)
 		for rev, status := range statuses[1:] {
@@ -257,7 +261,7 @@ func (b *bench) lag(ctx context.Context) (int64, error) {
 // bareView writes the rows of a read model into another file, and returns how long that took.
 func (b *bench) bareView(ctx context.Context, file string) (took, cpu time.Duration, err error) {
 	began := time.Now()
-	p, err := b.launch(ctx, "bareview", nil, nil, b.program("bareview"), file, filepath.Join(b.dir, "bare.db"), "--records", fmt.Sprint(len(statuses)))
+	p, err := b.launch(ctx, "bareview", nil, b.program("bareview"), file, filepath.Join(b.dir, "bare.db"), "--records", fmt.Sprint(len(statuses)))
 	if err != nil {
 		return 0, 0, err
 	}

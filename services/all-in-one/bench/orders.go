@@ -39,9 +39,9 @@ func request() ([]byte, error) {
 	})
 }
 
-// place appends n orders to the topic of orders.
-func (b *bench) place(ctx context.Context, set topic.Set, n int) error {
-	cl, err := b.kafka.ConnectProducer(ctx)
+// place appends n orders to the topic of orders, from a number on.
+func (b *bench) place(ctx context.Context, set topic.Set, first, n int) error {
+	cl, err := b.kafka.ConnectProducer(ctx, kgo.RecordDeliveryTimeout(2*time.Hour))
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (b *bench) place(ctx context.Context, set topic.Set, n int) error {
 	layout := kafka.Layout{Partitions: topic.Partitions}
 	var failed kgo.FirstErrPromise
 	for i := range n {
-		r := wire.Order(sample(i))
+		r := wire.Order(sample(first + i))
 		r.Topic = set.Orders
 		layout.Place(r)
 		cl.Produce(ctx, r, failed.Promise())

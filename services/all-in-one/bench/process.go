@@ -30,7 +30,7 @@ const startTimeout = 2 * time.Minute
 // start starts a program and waits until its output contains a text.
 func (b *bench) start(ctx context.Context, name, readyText string, args ...string) (*process, error) {
 	ready := &watcher{text: []byte(readyText), found: make(chan struct{})}
-	p, err := b.launch(ctx, name, nil, ready, args...)
+	p, err := b.launch(ctx, name, ready, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (b *bench) start(ctx context.Context, name, readyText string, args ...strin
 
 // launch starts a program, whose output goes to a log and to another writer, which may be nil. It
 // does not wait until the program is ready.
-func (b *bench) launch(ctx context.Context, name string, stdin io.Reader, output io.Writer, args ...string) (*process, error) {
+func (b *bench) launch(ctx context.Context, name string, output io.Writer, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(b.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (b *bench) launch(ctx context.Context, name string, stdin io.Reader, output
 		args = append([]string{setpriv, "--pdeathsig", "SIGKILL"}, args...)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.WaitDelay = stdin, log, time.Second
+	cmd.Stdout, cmd.WaitDelay = log, time.Second
 	if output != nil {
 		cmd.Stdout = io.MultiWriter(log, output)
 	}
@@ -104,6 +104,18 @@ func (p *process) cpu() time.Duration {
 	user, _ := strconv.Atoi(fields[14-3])
 	system, _ := strconv.Atoi(fields[15-3])
 	return time.Duration(user+system) * ticks
+}
+
+// idle is how long the CPUs of the machine have been idle so far, summed over them, or zero if that is
+// not known. See proc(5).
+func idle() time.Duration {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	fields := append(strings.Fields(string(text)), "", "", "", "", "")
+	n, _ := strconv.Atoi(fields[4])
+	return time.Duration(n) * ticks
 }
 
 // peak is the largest resident set so far, in MB, or zero if it has exited.
@@ -152,7 +164,7 @@ func (b *bench) startAPI(ctx context.Context, prefix, data string) (*process, er
 
 // consumer starts a program in the group that is named as the prefix. It does not wait until it is ready.
 func (b *bench) consumer(ctx context.Context, name, prefix string, s *sink, concurrency int) (*process, error) {
-	return b.launch(ctx, name, nil, nil, b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+	return b.launch(ctx, name, nil, b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
 		"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency))
 }
 

@@ -80,6 +80,7 @@ type bench struct {
 	kafka    kafka.Config
 	out      io.Writer // progress
 	prefixes int       // number of prefixes so far
+	broker   *process  // Apache Kafka
 }
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
@@ -107,6 +108,7 @@ func (b *bench) print(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer broker.stop()
+	b.broker = broker
 	if b.Guard || b.Baseline {
 		return b.guard(ctx, stdout)
 	}

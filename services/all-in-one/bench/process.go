@@ -93,9 +93,28 @@ func (p *process) stop() {
 // ticks is the unit of CPU times in /proc on Linux.
 const ticks = time.Second / 100
 
-// cpu is the CPU time that the program has used so far, or zero if it has exited. See proc(5).
-func (p *process) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+// cpu is the CPU time that the program has used so far, or zero if it has exited.
+func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
+
+// allCPU is that of the program and of the programs that it runs.
+func (p *process) allCPU() time.Duration { return allCPUOf(p.cmd.Process.Pid) }
+
+func allCPUOf(pid int) time.Duration {
+	sum := cpuOf(pid)
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	if err != nil {
+		return sum
+	}
+	for _, text := range strings.Fields(string(children)) {
+		child, _ := strconv.Atoi(text)
+		sum += allCPUOf(child)
+	}
+	return sum
+}
+
+// cpuOf is the CPU time of a process. See proc(5).
+func cpuOf(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}

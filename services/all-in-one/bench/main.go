@@ -27,12 +27,13 @@ func main() { config.Main("bench", run) }
 
 // settings are the flags.
 type settings struct {
-	Sections     []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, latency, sizes, view, scale, restart. Default: all, which takes about half an hour."`
+	Sections     []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, latency, sizes, view, scale, restart, desk. Default: all, which takes about half an hour."`
 	Turns        int      `default:"3" help:"Turns of system and floor. The best counts."`
 	Mails        int      `default:"3000" help:"Orders of each turn of pipeline."`
 	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api."`
 	Orders       int      `default:"300000" help:"Orders in the read model of view."`
 	Backlog      int      `default:"1000000" help:"Orders of restart."`
+	Letters      int      `default:"10000" help:"Dead letters of desk."`
 	Port         int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
 	Guard        bool     `help:"Measure a few ratios of CPU times, and fail if one is more than 15 % worse than its baseline. Takes up to 3 minutes."`
 	Baseline     bool     `help:"Measure the same ratios, and write them to the file of baselines."`
@@ -57,13 +58,14 @@ func sections() []section {
 		{"view", (*bench).view},
 		{"scale", (*bench).scale},
 		{"restart", (*bench).restart},
+		{"desk", (*bench).desk},
 	}
 }
 
 // Validate is called by config.Parse.
 func (s *settings) Validate() error {
-	if s.Turns < 1 || s.Mails < 100 || s.Orders < 1000 || s.Backlog < 1 || s.Seconds <= 0 {
-		return errors.New("--turns must be at least 1, --mails at least 100, --orders at least 1000, --backlog at least 1, and --seconds positive")
+	if s.Turns < 1 || s.Mails < 100 || s.Orders < 1000 || s.Backlog < 1 || s.Letters < 1 || s.Seconds <= 0 {
+		return errors.New("--turns must be at least 1, --mails at least 100, --orders at least 1000, --backlog and --letters at least 1, and --seconds positive")
 	}
 	for _, name := range s.Sections {
 		if !slices.ContainsFunc(sections(), func(x section) bool { return x.name == name }) {

@@ -41,6 +41,12 @@ func request() ([]byte, error) {
 
 // place appends n orders to the topic of orders, from a number on.
 func (b *bench) place(ctx context.Context, set topic.Set, first, n int) error {
+	return b.produce(ctx, set, n, func(i int) *kgo.Record { return wire.Order(sample(first + i)) })
+}
+
+// produce appends n records to the topic of orders.
+func (b *bench) produce(ctx context.Context, set topic.Set, n int, record func(i int) *kgo.Record) error {
+	// The client counts the delivery timeout from the time at which a record is buffered.
 	cl, err := b.kafka.ConnectProducer(ctx, kgo.RecordDeliveryTimeout(2*time.Hour))
 	if err != nil {
 		return err
@@ -49,7 +55,7 @@ func (b *bench) place(ctx context.Context, set topic.Set, first, n int) error {
 	layout := kafka.Layout{Partitions: topic.Partitions}
 	var failed kgo.FirstErrPromise
 	for i := range n {
-		r := wire.Order(sample(first + i))
+		r := record(i)
 		r.Topic = set.Orders
 		layout.Place(r)
 		cl.Produce(ctx, r, failed.Promise())

@@ -8,13 +8,13 @@
 // migrations. A store that cannot be used at the moment is waited for, at the start and later.
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status record
-// replaces the whole state of its order, unless package status finds it stale, and a tombstone
-// removes the order. Of several states in one batch the newest alone is read and stored. Of the dead
-// letters of one ID the newest counts. A record that cannot be
-// decoded is skipped: the worker writes a dead letter for it. A record of a newer schema version
-// blocks its partition until an API of that version reads on, and a batch that cannot be read
-// blocks it until it is skipped; the other partitions continue. CheckPartition reports such a
-// partition to callers that append something about an order that may be known already.
+// replaces the whole state of its order, unless package status finds it stale, and a tombstone removes
+// the order. Of several states in one batch the newest alone is read and stored. Of the dead letters
+// of one ID the newest counts. A record that cannot be decoded is skipped: the worker writes a dead
+// letter for it. A record of a newer schema version blocks its partition until an API of that version
+// reads on, and a batch that cannot be read blocks it until it is skipped; the other partitions
+// continue. CheckPartition reports such a partition to callers that append something about an order
+// that may be known already.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how
 // old the answers may be.

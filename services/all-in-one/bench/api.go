@@ -28,47 +28,58 @@ const (
 
 // api compares the API with a bare handler: placing orders, and reading one.
 func (b *bench) api(ctx context.Context) (rows []row, err error) {
-	system, bare, err := b.startBoth(ctx)
+	x, err := b.startBoth(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer system.stop()
-	defer bare.stop()
-	placing, reading, err := b.requests(ctx)
-	if err != nil {
-		return nil, err
-	}
+	defer x.stop()
 	for _, connections := range connectionsOf {
-		more, err := b.sideBySide(ctx, system, bare, fmt.Sprintf("api: POST, %d connections", connections), placing, http.StatusAccepted, connections)
+		more, err := b.sideBySide(ctx, x, fmt.Sprintf("api: POST, %d connections", connections), x.placing, http.StatusAccepted, connections)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, more...)
 	}
-	more, err := b.sideBySide(ctx, system, bare, "api: GET, 64 connections", reading, http.StatusOK, 64)
+	more, err := b.sideBySide(ctx, x, "api: GET, 64 connections", x.reading, http.StatusOK, 64)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(rows, more...), below("api: memory", "%.0f MB", system.peak(), 200)), nil
+	return append(append(rows, more...), below("api: memory", "%.0f MB", x.system.peak(), 200)), nil
 }
 
-// startBoth starts an API and a bare handler, each with topics of its own.
-func (b *bench) startBoth(ctx context.Context) (system, bare *process, err error) {
+// both are an API and a bare handler, and the requests that place an order, and that read one.
+type both struct {
+	system, bare     *process
+	placing, reading string
+}
+
+// startBoth starts them, each with topics of its own. The caller stops them.
+func (b *bench) startBoth(ctx context.Context) (*both, error) {
 	prefix, _, err := b.newPrefix(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if bare, err = b.start(ctx, "bareapi", "listening", b.program("bareapi"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--http", address(b.Port+bareAPIPort)); err != nil {
-		return nil, nil, err
+	x := &both{}
+	if x.bare, err = b.start(ctx, "bareapi", "listening", b.program("bareapi"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--http", address(b.Port+bareAPIPort)); err != nil {
+		return nil, err
 	}
 	if prefix, _, err = b.newPrefix(ctx); err == nil {
-		system, err = b.startAPI(ctx, prefix, prefix)
+		x.system, err = b.startAPI(ctx, prefix, prefix)
 	}
 	if err != nil {
-		bare.stop()
-		return nil, nil, err
+		x.bare.stop()
+		return nil, err
 	}
-	return system, bare, nil
+	if x.placing, x.reading, err = b.requests(ctx); err != nil {
+		x.stop()
+		return nil, err
+	}
+	return x, nil
+}
+
+func (x *both) stop() {
+	x.bare.stop()
+	x.system.stop()
 }
 
 // requests are the requests that place an order, and that read one which it has placed.
@@ -87,14 +98,14 @@ func (b *bench) requests(ctx context.Context) (placing, reading string, err erro
 }
 
 // sideBySide sends a request to system and floor in turns.
-func (b *bench) sideBySide(ctx context.Context, system, bare *process, name, request string, status, connections int) ([]row, error) {
+func (b *bench) sideBySide(ctx context.Context, x *both, name, request string, status, connections int) ([]row, error) {
 	var ours, floor answers
 	for range b.Turns {
 		for _, c := range []struct {
 			into    *answers
 			server  *process
 			address string
-		}{{&floor, bare, address(b.Port + bareAPIPort)}, {&ours, system, address(b.Port + apiPort)}} {
+		}{{&floor, x.bare, address(b.Port + bareAPIPort)}, {&ours, x.system, address(b.Port + apiPort)}} {
 			a, err := closedLoop(ctx, c.server, c.address, []string{request}, status, connections, time.Duration(b.Seconds*float64(time.Second)))
 			if err != nil {
 				return nil, err

@@ -15,49 +15,29 @@ import (
 // desk compares a replay of all dead letters, which fail again, with a raw copy of their records from
 // topic to topic. A replay ends when each dead letter has a result; the copy asks for none.
 func (b *bench) desk(ctx context.Context) ([]row, error) {
-	s, err := newSink(ctx, 0)
+	f, err := b.startFlow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	prefix, set, err := b.newPrefix(ctx)
-	if err != nil {
+	defer f.stop()
+	if err := b.placeFailing(ctx, f.set, b.Letters); err != nil {
 		return nil, err
 	}
-	if err := b.placeFailing(ctx, set, b.Letters); err != nil {
-		return nil, err
-	}
-	worker, err := b.consumer(ctx, "order-worker", prefix, s, 64)
-	if err != nil {
-		return nil, err
-	}
-	defer worker.stop()
-	api, err := b.startAPI(ctx, prefix, prefix)
-	if err != nil {
-		return nil, err
-	}
-	defer api.stop()
-	c := client.New("http://"+address(b.Port+apiPort), nil)
-	if err := b.dead(ctx, c); err != nil {
+	if err := b.dead(ctx, f.api); err != nil {
 		return nil, err
 	}
 	var replayed, copied time.Duration
 	for turn := range b.Turns {
-		took, err := b.replay(ctx, c)
+		took, err := b.replay(ctx, f.api)
 		if err != nil {
 			return nil, err
 		}
-		raw, err := b.copy(ctx, set)
+		raw, err := b.copy(ctx, f.set)
 		if err != nil {
 			return nil, err
 		}
 		b.logf("  desk: turn %d: replay %s, copy %s", turn+1, took, raw)
-		if turn == 0 || took < replayed {
-			replayed = took
-		}
-		if turn == 0 || raw < copied {
-			copied = raw
-		}
+		replayed, copied = shorter(replayed, took), shorter(copied, raw)
 	}
 	n := float64(b.Letters)
 	return []row{compared(fmt.Sprintf("desk: replays/s of %d dead letters, and a raw copy", b.Letters), "%.0f", n/replayed.Seconds(), n/copied.Seconds())}, nil

@@ -109,28 +109,23 @@ func (b *bench) allocated() (float64, error) {
 
 // costOfRequest compares the API with the bare handler.
 func (b *bench) costOfRequest(ctx context.Context) (costs []cost, err error) {
-	system, bare, err := b.startBoth(ctx)
+	x, err := b.startBoth(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer system.stop()
-	defer bare.stop()
-	placing, reading, err := b.requests(ctx)
-	if err != nil {
-		return nil, err
-	}
+	defer x.stop()
 	for _, c := range []struct {
 		name, request string
 		status        int
 	}{
-		{"CPU of placing an order, and a bare handler", placing, http.StatusAccepted},
-		{"CPU of reading an order, and a bare handler", reading, http.StatusOK},
+		{"CPU of placing an order, and a bare handler", x.placing, http.StatusAccepted},
+		{"CPU of reading an order, and a bare handler", x.reading, http.StatusOK},
 	} {
-		floor, err := closedLoop(ctx, bare, address(b.Port+bareAPIPort), []string{c.request}, c.status, 64, guardRequests)
+		floor, err := closedLoop(ctx, x.bare, address(b.Port+bareAPIPort), []string{c.request}, c.status, 64, guardRequests)
 		if err != nil {
 			return nil, err
 		}
-		ours, err := closedLoop(ctx, system, address(b.Port+apiPort), []string{c.request}, c.status, 64, guardRequests)
+		ours, err := closedLoop(ctx, x.system, address(b.Port+apiPort), []string{c.request}, c.status, 64, guardRequests)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/topic"
 )
 
 // inFlight is the number of orders in flight when the capacity is measured.
@@ -23,8 +24,11 @@ const leastOrders = 400
 
 // flow is an API, a worker and a mail server, through which an order goes the whole way.
 type flow struct {
-	api  *client.Client
-	body []byte // of a request
+	sink           *sink
+	set            topic.Set
+	server, worker *process
+	api            *client.Client
+	body           []byte // of a request
 
 	mu     sync.Mutex
 	mailed map[string]chan time.Time // by order; each channel has room for one time
@@ -33,16 +37,11 @@ type flow struct {
 // latency measures the time from placing an order to its mail, at parts of the capacity: that is the
 // most that API, worker and broker do together with a fixed number of orders in flight.
 func (b *bench) latency(ctx context.Context) (rows []row, err error) {
-	s, err := newSink(ctx, 0)
+	f, err := b.startFlow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	f, stop, err := b.startFlow(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
+	defer f.stop()
 	capacity := 0.0
 	for range b.Turns {
 		rate, err := f.capacity(ctx, time.Duration(b.Seconds*float64(time.Second)))
@@ -67,32 +66,50 @@ func (b *bench) latency(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-// startFlow starts an API and a worker, and mails one order, so that all connections are open.
-func (b *bench) startFlow(ctx context.Context, s *sink) (f *flow, stop func(), err error) {
-	prefix, _, err := b.newPrefix(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	api, err := b.startAPI(ctx, prefix, prefix)
-	if err != nil {
-		return nil, nil, err
-	}
-	worker, err := b.consumer(ctx, "order-worker", prefix, s, 64)
-	if err != nil {
-		api.stop()
-		return nil, nil, err
-	}
-	stop = func() { worker.stop(); api.stop() }
+// startFlow starts a flow, and mails one order, so that all connections are open. The caller stops it.
+func (b *bench) startFlow(ctx context.Context) (*flow, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: 1024}
-	f = &flow{api: client.New("http://"+address(b.Port+apiPort), &http.Client{Transport: transport}), mailed: map[string]chan time.Time{}}
-	s.each = func(order string, at time.Time) { f.order(order) <- at }
-	if f.body, err = request(); err == nil {
-		_, err = f.place(ctx, time.Now())
+	f := &flow{api: client.New("http://"+address(b.Port+apiPort), &http.Client{Transport: transport}), mailed: map[string]chan time.Time{}}
+	if err := f.start(ctx, b); err != nil {
+		f.stop()
+		return nil, err
 	}
+	return f, nil
+}
+
+func (f *flow) start(ctx context.Context, b *bench) (err error) {
+	if f.sink, err = newSink(ctx, 0); err != nil {
+		return err
+	}
+	f.sink.each = func(order string, at time.Time) { f.order(order) <- at }
+	prefix, set, err := b.newPrefix(ctx)
 	if err != nil {
-		stop()
+		return err
 	}
-	return f, stop, err
+	f.set = set
+	if f.server, err = b.startAPI(ctx, prefix, prefix); err != nil {
+		return err
+	}
+	if f.worker, err = b.consumer(ctx, "order-worker", prefix, f.sink, 64); err != nil {
+		return err
+	}
+	if f.body, err = request(); err != nil {
+		return err
+	}
+	_, err = f.place(ctx, time.Now())
+	return err
+}
+
+// stop stops what was started.
+func (f *flow) stop() {
+	for _, p := range []*process{f.worker, f.server} {
+		if p != nil {
+			p.stop()
+		}
+	}
+	if f.sink != nil {
+		f.sink.close()
+	}
 }
 
 // order is where the time of an order's mail arrives.

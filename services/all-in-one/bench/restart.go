@@ -25,14 +25,14 @@ func (b *bench) restart(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	confirmed := time.Hour
+	var confirmed time.Duration
 	for turn := range b.Turns {
 		took, err := b.confirmed(ctx, fmt.Sprint("all-in-one-", turn))
 		if err != nil {
 			return nil, err
 		}
 		b.logf("  all-in-one: first confirmation after %s", took)
-		confirmed = min(confirmed, took)
+		confirmed = shorter(confirmed, took)
 	}
 	return []row{
 		figure(fmt.Sprintf("restart: worker to its first mail, %d orders waiting", b.Backlog), "%.2f s", waiting.Seconds()),

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -19,16 +18,11 @@ const sizedOrders = 2000
 // batches as they are on the disk of one replica, compressed by the producers. The CPU time is that of a
 // broker with one replica of each topic, and an API and a worker as its clients.
 func (b *bench) sizes(ctx context.Context) (rows []row, err error) {
-	s, err := newSink(ctx, 0)
+	f, err := b.startFlow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	f, stop, err := b.startFlow(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
+	defer f.stop()
 	var cheapest time.Duration
 	for turn := range b.Turns {
 		before := b.broker.allCPU()
@@ -37,23 +31,20 @@ func (b *bench) sizes(ctx context.Context) (rows []row, err error) {
 		}
 		used := b.broker.allCPU() - before
 		b.logf("  sizes: turn %d: %.2f ms CPU of Kafka for an order", turn+1, milliseconds(used)/sizedOrders)
-		if turn == 0 || used < cheapest {
-			cheapest = used
-		}
+		cheapest = shorter(cheapest, used)
 	}
 	cl, err := b.kafka.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer cl.Close()
-	set := topic.Names(fmt.Sprint("bench-", b.prefixes))
-	names, orders := []string{set.Orders, set.Status, set.Invoices}, float64(1+b.Turns*sizedOrders) // startFlow has placed one
+	names, orders := []string{f.set.Orders, f.set.Status, f.set.Invoices}, float64(1+b.Turns*sizedOrders) // startFlow has placed one
 	size := kafka.Sizes(ctx, cl, topic.Partitions, names...)
 	for _, name := range names {
-		rows = append(rows, figure("sizes: bytes of an order in orders"+strings.TrimPrefix(name, set.Orders), "%.0f B", float64(size[name])/orders))
+		rows = append(rows, figure("sizes: bytes of an order in orders"+strings.TrimPrefix(name, f.set.Orders), "%.0f B", float64(size[name])/orders))
 	}
 	return append(rows,
-		figure("sizes: bytes of a mail", "%.0f B", s.size()),
+		figure("sizes: bytes of a mail", "%.0f B", f.sink.size()),
 		figure("sizes: CPU of Kafka for an order", "%.2f ms", milliseconds(cheapest)/sizedOrders)), nil
 }
 

@@ -91,4 +91,12 @@ func machine() string {
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " "))
 }
 
+// shorter is the shorter one of the best turn so far and another. Best is zero before the first turn.
+func shorter(best, turn time.Duration) time.Duration {
+	if best == 0 {
+		return turn
+	}
+	return min(best, turn)
+}
+
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }

@@ -15,9 +15,9 @@
 //	…@slow.test      the answer to DATA takes five seconds
 //
 // A directory belongs to one inbox: while it is open, opening another one on it fails with
-// filelock.ErrHeld: both would give mails the same numbers. The directory contains mails/0000000001.eml, mails/0000000002.eml, … and
-// journal.ndjson, which is also the lock file. Each line of the journal is a mail that was accepted
-// or answered with 451.
+// filelock.ErrHeld: both would give mails the same numbers. The directory contains
+// mails/0000000001.eml, mails/0000000002.eml, … and journal.ndjson, which is also the lock file. Each
+// line of the journal is a mail that was accepted or answered with 451.
 //
 // Tests program other faults with [Inbox.Behave]. In a testing/synctest bubble, where sockets never
 // become idle, they use [Inbox.Dial] for SMTP and [Inbox.ServeHTTP] for the API.

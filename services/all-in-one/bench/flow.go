@@ -36,7 +36,7 @@ type flow struct {
 
 // newFlow is a flow that is not started.
 func (b *bench) newFlow() *flow {
-	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * openStreams}}
+	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * mostStreams}}
 	return &flow{web: web, api: client.New("http://"+address(b.Port+apiPort), web), mailed: map[string]chan time.Time{}}
 }
 

@@ -34,6 +34,7 @@ type settings struct {
 	Minutes      float64  `default:"1" help:"Duration in minutes of soak. Whether memory grows is shown from 5 minutes on."`
 	Orders       int      `default:"300000" help:"Orders in the read model of view."`
 	Backlog      int      `default:"1000000" help:"Orders of restart."`
+	Streams      int      `default:"5000" help:"Event streams of streams, at most 5000."`
 	Letters      int      `default:"10000" help:"Dead letters of desk."`
 	Port         int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
 	Guard        bool     `help:"Measure a few ratios of CPU times, and fail if one is more than 15 % worse than its baseline. Takes up to 3 minutes."`
@@ -79,6 +80,9 @@ func about() string {
 func (s *settings) Validate() error {
 	if s.Turns < 1 || s.Mails < 100 || s.Orders < 1000 || s.Backlog < 1 || s.Letters < 1 || s.Seconds <= 0 || s.Minutes <= 0 {
 		return errors.New("--turns must be at least 1, --mails at least 100, --orders at least 1000, --backlog and --letters at least 1, and --seconds and --minutes positive")
+	}
+	if s.Streams < 1 || s.Streams > mostStreams {
+		return fmt.Errorf("--streams must be 1 to %d", mostStreams)
 	}
 	for _, name := range s.Sections {
 		if !slices.ContainsFunc(sections(), func(x section) bool { return x.name == name }) {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/orders/services/order-api/client"
@@ -21,22 +22,24 @@ import (
 )
 
 const (
-	// openStreams is the default of the API's --max-streams.
-	openStreams = 5000
-	// streamKeys is how many API keys share them: a principal may have half of --max-streams.
+	// mostStreams is the default of the API's --max-streams.
+	mostStreams = 5000
+	// streamKeys is how many API keys share the streams: a principal may have half of --max-streams.
 	streamKeys = 4
+	// streamGate is how many place an order and open its stream at the same time.
+	streamGate = 16
 	// streamDelay is how long the mail server takes for a mail, so that workerSlots/streamDelay, 200 orders, are
 	// confirmed in a second.
 	streamDelay = 320 * time.Millisecond
 	// streamTime is how long all streams are open.
 	streamTime = 30 * time.Second
 	// streamTimeout bounds the whole, also on a busy machine.
-	streamTimeout = 5 * time.Minute
+	streamTimeout = 10 * time.Minute
 	// streamFailures ends the section: it is of no use then.
 	streamFailures = 100
 )
 
-// streams keeps 5,000 event streams open, each of an order of its own. When the order is confirmed the next one is
+// streams keeps event streams open, 5,000 by default, each of an order of its own. When the order is confirmed the next one is
 // placed and watched. It measures the time from an order's mail to the event that says that it is confirmed. Between
 // the two are the state that the worker writes, and the read model of the API.
 //
@@ -56,17 +59,18 @@ func (b *bench) streams(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer f.stop()
-	s := &subscribers{flow: f, url: "http://" + address(b.Port+apiPort), keys: keys, gate: make(chan struct{}, inFlight)}
-	if err := s.run(ctx); err != nil {
+	s := &subscribers{flow: f, logf: b.logf, url: "http://" + address(b.Port+apiPort), keys: keys, gate: make(chan struct{}, streamGate)}
+	if err := s.run(ctx, b.Streams); err != nil {
 		return nil, err
 	}
 	p50, p99 := percentiles(s.took)
 	b.logf("  streams: %d opened, %d failed, mail to event p50 %s, p99 %s of %d", s.opened, s.failed, p50, p99, len(s.took))
-	name := fmt.Sprintf("streams: %d open, %.0f orders/s confirmed", openStreams, float64(len(s.took))/streamTime.Seconds())
+	name := fmt.Sprintf("streams: %d open, %.0f orders/s confirmed", b.Streams, float64(len(s.took))/streamTime.Seconds())
 	return []row{
 		figure(name+": mail to event, p50", "%.1f ms", milliseconds(p50)),
 		figure(name+": mail to event, p99", "%.1f ms", milliseconds(p99)),
 		below(fmt.Sprintf("streams: failures of %d streams, one an order", s.opened), "%.0f", float64(s.failed), 0),
+		figure("streams: orders that the read model of the API had after more than a second", "%.0f", float64(s.late.Load())),
 		figure("streams: memory of the API", "%.0f MB", f.server.peak()),
 	}, nil
 }
@@ -86,9 +90,11 @@ func (b *bench) apiKeys() (texts []string, file string, err error) {
 // subscribers place orders and follow their events.
 type subscribers struct {
 	*flow
+	logf func(format string, args ...any)
 	url  string
 	keys []string
-	gate chan struct{} // bounds how many place an order or open a stream at the same time
+	gate chan struct{} // of streamGate
+	late atomic.Int64  // answers of 404 for an order that the read model did not have after a second; they are asked again
 
 	mu     sync.Mutex
 	open   int       // subscribers that have opened their first stream
@@ -99,15 +105,18 @@ type subscribers struct {
 	first  error
 }
 
-// run returns when the last order of each subscriber is confirmed. It returns an error if too many streams failed.
-func (s *subscribers) run(ctx context.Context) error {
+// run runs n subscribers. It returns when the last order of each is confirmed. It returns an error if too many streams failed.
+func (s *subscribers) run(ctx context.Context, n int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, streamTimeout, fmt.Errorf("not done after %s", streamTimeout))
 	defer cancel()
 	var running sync.WaitGroup
-	for i := range openStreams {
+	for i := range n {
 		running.Go(func() {
-			for first := true; s.more(ctx); first = false {
-				s.note(s.once(ctx, s.keys[i%len(s.keys)], first))
+			for seen := false; s.more(ctx); {
+				s.note(s.once(ctx, s.keys[i%len(s.keys)], func() {
+					s.count(!seen, n)
+					seen = true
+				}))
 			}
 		})
 	}
@@ -115,8 +124,10 @@ func (s *subscribers) run(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.Join(context.Cause(ctx), s.first)
-	case s.failed >= streamFailures || len(s.took) == 0:
+	case s.failed >= streamFailures:
 		return fmt.Errorf("%d streams failed, the first one: %w", s.failed, s.first)
+	case len(s.took) == 0:
+		return fmt.Errorf("no order was confirmed in %s", streamTime)
 	}
 	return nil
 }
@@ -145,14 +156,14 @@ func (s *subscribers) note(took time.Duration, err error) {
 }
 
 // once places an order, and follows its events to the end of the stream. It returns the time from its mail to the
-// event that says that it is confirmed.
-func (s *subscribers) once(ctx context.Context, key string, first bool) (time.Duration, error) {
+// event that says that it is confirmed. It calls opened when the stream is open.
+func (s *subscribers) once(ctx context.Context, key string, opened func()) (time.Duration, error) {
 	id, events, err := s.subscribe(ctx, key)
 	if err != nil {
 		return 0, err
 	}
 	defer events.Close()
-	s.count(first)
+	opened()
 	confirmed, err := follow(events)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", id, err)
@@ -161,15 +172,18 @@ func (s *subscribers) once(ctx context.Context, key string, first bool) (time.Du
 	return confirmed.Sub(at), err
 }
 
-// count counts an open stream.
-func (s *subscribers) count(first bool) {
+// count counts an open stream: the first one of a subscriber, of n, or a later one.
+func (s *subscribers) count(first bool, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened++
 	if !first {
 		return
 	}
-	if s.open++; s.open == openStreams {
+	if s.open++; s.open%1000 == 0 {
+		s.logf("  streams: %d are open", s.open)
+	}
+	if s.open == n {
 		s.end = time.Now().Add(streamTime)
 	}
 }
@@ -191,15 +205,23 @@ func (s *subscribers) subscribe(ctx context.Context, key string) (id string, eve
 		return "", nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+key)
-	answer, err := s.web.Do(r)
-	if err != nil {
-		return "", nil, err
+	for {
+		answer, err := s.web.Do(r)
+		if err != nil {
+			return "", nil, err
+		}
+		switch answer.StatusCode {
+		case http.StatusOK:
+			return o.ID, answer.Body, nil
+		case http.StatusNotFound:
+			s.late.Add(1)
+		default:
+			err = fmt.Errorf("the events of %s: %s", o.ID, answer.Status)
+		}
+		if answer.Body.Close(); err != nil {
+			return "", nil, err
+		}
 	}
-	if answer.StatusCode != http.StatusOK {
-		answer.Body.Close()
-		return "", nil, fmt.Errorf("the events of %s: %s", o.ID, answer.Status)
-	}
-	return o.ID, answer.Body, nil
 }
 
 // follow reads the events of an order to the end of the stream, and returns when the one arrived that says that the

@@ -123,9 +123,12 @@ func (f *flow) mailedAt(ctx context.Context, id string) (time.Time, error) {
 	}
 }
 
+// settleTimeout bounds the time that waiting orders need, also on a busy machine.
+const settleTimeout = 5 * time.Minute
+
 // settled waits until the API shows no order that is not confirmed, cancelled or dead.
 func (f *flow) settled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, drainTimeout, fmt.Errorf("orders are not confirmed after %s", drainTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, settleTimeout, fmt.Errorf("orders are not confirmed after %s", settleTimeout))
 	defer cancel()
 	return every(ctx, 100*time.Millisecond, func() (bool, error) {
 		s, err := f.api.Stats(ctx)

@@ -33,7 +33,7 @@ type settings struct {
 	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api, reads and latency."`
 	Minutes      float64  `default:"1" help:"Duration in minutes of soak. Whether memory grows is shown from 5 minutes on."`
 	Orders       int      `default:"300000" help:"Orders in the read model of view."`
-	Backlog      int      `default:"1000000" help:"Orders of restart."`
+	Backlog      int      `default:"100000" help:"Orders of restart."`
 	Streams      int      `default:"5000" help:"Event streams of streams, at most 5000."`
 	Letters      int      `default:"10000" help:"Dead letters of desk."`
 	Port         int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`

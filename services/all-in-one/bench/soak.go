@@ -61,7 +61,7 @@ func (b *bench) soak(ctx context.Context) ([]row, error) {
 // total is how many orders are confirmed, and how many mails were sent.
 type total struct{ confirmed, mails int }
 
-// done waits until all orders are confirmed, or for drainTimeout, and counts those that are.
+// done waits until all orders are confirmed, or for settleTimeout, and counts those that are.
 func (f *flow) done(ctx context.Context) (total, error) {
 	if err := f.settled(ctx); err != nil && ctx.Err() != nil {
 		return total{}, err

@@ -53,6 +53,9 @@ type relying struct {
 	log
 }
 
+// within is the limit of a request to the issuer: long, for a machine under load.
+const within = 10 * time.Second
+
 func start(t *testing.T) *relying {
 	t.Helper()
 	r := &relying{Provider: oidctest.Start(t)}
@@ -67,7 +70,7 @@ func (r *relying) connect(t *testing.T, url string) {
 	must(t, err)
 	r.Issuer, err = oidc.New(oidc.Config{
 		URL: url, Audiences: []string{"another", audience}, Roles: roles, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Now: r.clock.now,
-		Within: 2 * time.Second,
+		Within: within,
 	})
 	must(t, err)
 }
@@ -184,7 +187,7 @@ func TestKnownKeysGoOnWhileTheIssuerIsAway(t *testing.T) {
 		for range 100 {
 			r.verify(t, name+": known key", known, nil)
 		}
-		if took := time.Since(begun); took > time.Second {
+		if took := time.Since(begun); took >= within {
 			t.Errorf("%s: 100 tokens with known keys took %v: they waited for the issuer", name, took)
 		}
 		r.clock.advance(6 * time.Second)

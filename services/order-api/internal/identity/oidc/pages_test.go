@@ -167,7 +167,7 @@ func TestSessionsExpire(t *testing.T) {
 	ended("idle")
 	s.connect(t, s.Provider.URL)
 	var err error
-	s.clock.ahead.Store(0)
+	s.clock.set(time.Now())
 	s.Pages, err = oidc.NewPages(s.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, ClientSecret: oidctest.ClientSecret, PublicURL: s.url, Sessions: session.New(false, s.Issuer.Now)})
 	must(t, err)
 	ended("unknown after a restart")

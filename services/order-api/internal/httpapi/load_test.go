@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,6 +78,7 @@ func (s *shop) openAll(t *testing.T, n int, request, status string) []opened {
 // TestThousandsOfIdleStreamsAndWaits measures reads while many clients wait, then stops the API. On a busy machine, reads may take four
 // times as long as without those clients.
 func TestThousandsOfIdleStreamsAndWaits(t *testing.T) {
+	debug.FreeOSMemory() // of the tests before
 	s := setup(t, func(c *httpapi.Config) { c.Limits = httpapi.Limits{Streams: 2 * idleStreams, Waits: 2 * openWaits} })
 	watched := s.place(t, wanted())
 	path := "/v1/orders/" + string(watched.Order.ID)

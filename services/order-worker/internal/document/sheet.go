@@ -38,6 +38,7 @@ type sheet struct {
 type buffers struct {
 	contents [][]byte // of the pages, but for the current one
 	tags     pdfa.Tags
+	spare    [faces]*subset // nil until a document has used the face
 }
 
 type style struct {
@@ -85,8 +86,14 @@ func newSheet(f *fonts, own colour, b *buffers) *sheet {
 }
 
 func (s *sheet) subset(w weight) *subset {
-	if s.subsets[w] == nil {
+	switch {
+	case s.subsets[w] != nil:
+	case s.spare[w] != nil:
+		s.subsets[w] = s.spare[w]
+		s.subsets[w].reset()
+	default:
 		s.subsets[w] = newSubset(s.fonts.face(w))
+		s.spare[w] = s.subsets[w]
 	}
 	return s.subsets[w]
 }
@@ -246,18 +253,19 @@ func (s *sheet) colour(name string, c colour) {
 // op writes a PDF operator (ISO 32000-1, annex A) after its operands, which are rounded to
 // thousandths.
 func (s *sheet) op(name string, numbers ...float64) {
+	out := s.content
 	for _, n := range numbers {
 		thousandths := int64(math.Round(n * 1000))
 		if thousandths < 0 {
-			s.content, thousandths = append(s.content, '-'), -thousandths
+			out, thousandths = append(out, '-'), -thousandths
 		}
-		s.content = strconv.AppendInt(s.content, thousandths/1000, 10)
+		out = strconv.AppendInt(out, thousandths/1000, 10)
 		if rest := thousandths % 1000; rest != 0 {
-			s.content = append(s.content, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+			out = append(out, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
 		}
-		s.content = append(s.content, ' ')
+		out = append(out, ' ')
 	}
-	s.content = append(append(s.content, name...), '\n')
+	s.content = append(append(out, name...), '\n')
 }
 
 // output returns the content of all pages and the fonts.

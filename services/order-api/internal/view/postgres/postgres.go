@@ -246,7 +246,7 @@ func (s *Store) write(ctx context.Context, epoch int64, b view.Batch) error {
 				return view.ErrMoved
 			}
 		}
-		if err := tables.Apply(ctx, tx, b); err != nil {
+		if err := tx.apply(ctx, b); err != nil {
 			return err
 		}
 		return tx.publish(ctx, epoch)

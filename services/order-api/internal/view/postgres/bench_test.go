@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -16,7 +17,7 @@ import (
 
 // BenchmarkOrders stores orders, each as it was placed and then with three states, in batches as the view makes them
 // while it catches up. It reports what one order costs: CPU time of this process and of the server, bytes of WAL, and
-// bytes of tables and indexes; and how many records are stored in a second. ORDERS_BENCH_ORDERS is the number of orders,
+// bytes of tables and indexes; how long a get and lists take; and how many records are stored in a second. ORDERS_BENCH_ORDERS is the number of orders,
 // 50,000 without it.
 func BenchmarkOrders(b *testing.B) {
 	orders := 50_000
@@ -45,8 +46,35 @@ func BenchmarkOrders(b *testing.B) {
 		var size int64
 		must(b, s.db.QueryRow(b.Context(), "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname IN ('orders', 'order_words')").Scan(&size))
 		b.ReportMetric(per(float64(size)), "B/order")
+		for name, ask := range map[string]func() error{
+			"get":  func() error { _, err := s.Order(b.Context(), order.ID(fmt.Sprintf("ord_%026d", orders/2))); return err },
+			"list": func() error { _, err := s.Orders(b.Context(), view.Filter{Limit: 51}, nil, view.Cursor{}); return err },
+			"status": func() error {
+				_, err := s.Orders(b.Context(), view.Filter{Status: order.Confirmed, Limit: 51}, nil, view.Cursor{})
+				return err
+			},
+			"search": func() error {
+				_, err := s.Orders(b.Context(), view.Filter{Limit: 51}, []string{"zoë", "customer-7"}, view.Cursor{})
+				return err
+			},
+		} {
+			b.ReportMetric(median(b, ask).Seconds()*1e3, name+"-ms")
+		}
 		must(b, s.Close())
 	}
+}
+
+// median is how long a question takes, with an idle server.
+func median(b *testing.B, ask func() error) time.Duration {
+	b.Helper()
+	var took []time.Duration
+	for range 101 {
+		began := time.Now()
+		must(b, ask())
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
 }
 
 // perBatch is how many orders a batch has.

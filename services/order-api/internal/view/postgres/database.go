@@ -63,6 +63,7 @@ func (db *database) change(ctx context.Context, do func(*transaction) error) err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after the commit
 	t := db.transaction(tx)
+	t.queued.Queue("SET LOCAL plan_cache_mode = auto") // to plan the same statement for each row takes as long as to run it
 	if err := do(t); err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func ofAPI() []arrow {
 		{mechanism, "cause", "", "normalises messages, and groups dead letters by them"},
 		{mechanism, "view", "cause dlq failure foreign kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
 		{mechanism, "tables", "failure foreign kafka order view wire", "the tables of the view, and their SQL"},
-		{mechanism, "sqlite", "kafka tables view", "keeps the tables in a file"},
+		{mechanism, "sqlite", "kafka order tables view", "keeps the tables in a file"},
 		{mechanism, "postgres", "kafka tables telemetry view", "keeps the tables in a database that instances share"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
 		{mechanism, "vies", "order telemetry", "asks an authority about VAT IDs, whose forms the domain knows"},

@@ -184,8 +184,9 @@ func (v *View) consume(positions map[kafka.Partition]Position) {
 	}
 	v.cl.RemoveConsumePartitions(all)
 	v.cl.ResumeFetchPartitions(all)
-	v.cl.AddConsumePartitions(from)
 	v.freshness.resume(applied)
+	v.sequence()
+	v.cl.AddConsumePartitions(from)
 }
 
 // apply applies records. After an error it can be called again with the same.
@@ -214,6 +215,7 @@ func (v *View) apply(ctx context.Context, p polled) error {
 	// Before advance: who waited for these records is not woken by them afterwards.
 	v.watchers.notify(d.changed)
 	v.freshness.advance(d.Positions)
+	v.readOrders()
 	return nil
 }
 

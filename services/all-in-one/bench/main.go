@@ -27,11 +27,11 @@ func main() { config.Main("bench", run) }
 
 // settings are the flags.
 type settings struct {
-	Sections     []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, latency, sizes, view, scale, restart, desk. Default: all, which takes about half an hour."`
+	Sections     []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, latency, sizes, view, lists, scale, restart, desk. Default: all, which takes about half an hour."`
 	Turns        int      `default:"3" help:"Turns of system and floor. The best counts."`
 	Mails        int      `default:"3000" help:"Orders of each turn of pipeline."`
 	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api."`
-	Orders       int      `default:"300000" help:"Orders in the read model of view."`
+	Orders       int      `default:"300000" help:"Orders in the read models of view and lists. For lists, 5,000,000 need 18 GB of disk."`
 	Backlog      int      `default:"1000000" help:"Orders of restart."`
 	Letters      int      `default:"10000" help:"Dead letters of desk."`
 	Port         int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
@@ -56,6 +56,7 @@ func sections() []section {
 		{"latency", (*bench).latency},
 		{"sizes", (*bench).sizes},
 		{"view", (*bench).view},
+		{"lists", (*bench).lists},
 		{"scale", (*bench).scale},
 		{"restart", (*bench).restart},
 		{"desk", (*bench).desk},

@@ -176,9 +176,9 @@ func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
 // startAPI starts an API without limits on requests and on the age of waiting orders.
-func (b *bench) startAPI(ctx context.Context, prefix, data string) (*process, error) {
-	return b.start(ctx, "order-api", "msg=listening", b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
-		"--http", address(b.Port+apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0")
+func (b *bench) startAPI(ctx context.Context, prefix, data string, flags ...string) (*process, error) {
+	return b.start(ctx, "order-api", "msg=listening", append([]string{b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+		"--http", address(b.Port + apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0"}, flags...)...)
 }
 
 // consumer starts a program in the group that is named as the prefix. It does not wait until it is ready.

@@ -177,8 +177,10 @@ func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n
 
 // startAPI starts an API without limits on requests and on the age of waiting orders.
 func (b *bench) startAPI(ctx context.Context, prefix, data string, flags ...string) (*process, error) {
-	return b.start(ctx, "order-api", "msg=listening", append([]string{b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
-		"--http", address(b.Port + apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0"}, flags...)...)
+	return b.start(ctx, "order-api", "msg=listening", append([]string{
+		b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+		"--http", address(b.Port + apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0",
+	}, flags...)...)
 }
 
 // consumer starts a program in the group that is named as the prefix. It does not wait until it is ready.

@@ -29,9 +29,15 @@ func endings() []string {
 
 func cities() []order.Address {
 	return []order.Address{
-		{City: "Berlin", PostalCode: "10115", Country: "DE"}, {City: "Wien", PostalCode: "1010", Country: "AT"}, {City: "Paris", PostalCode: "75001", Country: "FR"},
-		{City: "Kraków", PostalCode: "30-001", Country: "PL"}, {City: "Madrid", PostalCode: "28001", Country: "ES"}, {City: "Αθήνα", PostalCode: "105 57", Country: "GR"},
-		{City: "München", PostalCode: "80331", Country: "DE"}, {City: "Lyon", PostalCode: "69001", Country: "FR"}, {City: "Lisboa", PostalCode: "1000-001", Country: "PT"},
+		{City: "Berlin", PostalCode: "10115", Country: "DE"},
+		{City: "Wien", PostalCode: "1010", Country: "AT"},
+		{City: "Paris", PostalCode: "75001", Country: "FR"},
+		{City: "Kraków", PostalCode: "30-001", Country: "PL"},
+		{City: "Madrid", PostalCode: "28001", Country: "ES"},
+		{City: "Αθήνα", PostalCode: "105 57", Country: "GR"},
+		{City: "München", PostalCode: "80331", Country: "DE"},
+		{City: "Lyon", PostalCode: "69001", Country: "FR"},
+		{City: "Lisboa", PostalCode: "1000-001", Country: "PT"},
 	}
 }
 

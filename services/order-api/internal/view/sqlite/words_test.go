@@ -117,8 +117,8 @@ func TestSearchesFindWhatTheyWouldWithoutAnIndex(t *testing.T) {
 	var b view.Batch
 	for i := range 6_000 {
 		o := view.Row{
-			ID: order.ID(fmt.Sprintf("ord_%06d", i*7919%6_000)), Offset: int64(i), PlacedAt: time.UnixMilli(int64(i / 3)), Status: order.Statuses()[i%67%8], Value: []byte("{}"),
-			Words: []string{"all", fmt.Sprint("n", i), fmt.Sprint("tenth", i%10), fmt.Sprint("rare", i/7%1_000), strings.Repeat("long", 20) + fmt.Sprint(i%3)},
+			ID: order.ID(fmt.Sprintf("ord_%06d", i*7919%6_000)), Offset: int64(i), PlacedAt: time.UnixMilli(int64(i / 30)), Status: order.Statuses()[i%67%8], Value: []byte("{}"),
+			Words: []string{"all", fmt.Sprint("n", i), fmt.Sprint("tenth", i%10), fmt.Sprint("third", i%3), fmt.Sprint("rare", i/7%1_000), strings.Repeat("long", 20) + fmt.Sprint(i%3)},
 		}
 		if i%5 < 2 {
 			o.Owner = order.Actor{Kind: order.ActorCustomer, ID: fmt.Sprint(i % 5 * (1 + i%50/49))}
@@ -133,20 +133,35 @@ func TestSearchesFindWhatTheyWouldWithoutAnIndex(t *testing.T) {
 		return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), strings.Compare(string(b.ID), string(a.ID)))
 	})
 	for i, words := range [][]string{
-		{"all"}, {"tenth3"}, {"tenth"}, {"rare5"}, {"rare"}, {"n12"}, {"n1"}, {"n"}, {"tenth1", "rare7"}, {"tenth1", "tenth2"}, {"all", "tenth4", "long"},
-		{"nothing"}, {"all", "nothing"}, {strings.Repeat("long", 20) + "1"}, {"rare12", "n9", "all"},
+		{"all"},
+		{"tenth3"},
+		{"tenth"},
+		{"rare5"},
+		{"rare"},
+		{"n12"},
+		{"n1"},
+		{"n"},
+		{"tenth1", "rare7"},
+		{"tenth1", "tenth2"},
+		{"tenth3", "third1"},
+		{"tenth5", "third", "all"},
+		{"all", "tenth4", "long"},
+		{"nothing"},
+		{"all", "nothing"},
+		{strings.Repeat("long", 20) + "1"},
+		{"rare12", "n9", "all"},
 	} {
 		for k := range 24 {
-			f := view.Filter{Limit: 1 + 37*(k%3), Refunds: k%4 == 3}
+			f := view.Filter{Limit: 1 + 55*(k%3), Refunds: k%4 == 3}
 			var after view.Cursor
 			f.Status = []order.Status{"", order.Accepted, order.Cancelled}[k%3]
 			if k%8 >= 4 {
 				f.Owner = order.Actor{Kind: order.ActorCustomer, ID: fmt.Sprint(k % 3)}
 			}
 			if k >= 12 {
-				f.From, f.To = time.UnixMilli(int64(100*k%900)), time.UnixMilli(1_900)
+				f.From, f.To = time.UnixMilli(int64(10*k%90)), time.UnixMilli(190)
 			}
-			if at := all[(i*24+k)*16]; k%2 == 1 {
+			if at := all[(i*24+k)*14]; k%2 == 1 {
 				after = view.Cursor{At: at.PlacedAt, ID: string(at.ID)}
 			}
 			want := matching(all, f, words, after)

@@ -46,6 +46,7 @@ func shared() []arrow {
 		{mechanism, "broker", "config filelock serve telemetry", "one process uses its directory; applies the access settings, and logs the messages of the broker"},
 		{mechanism, "look", "", "the stylesheet of all pages"},
 		{mechanism, "inbox", "config filelock look serve telemetry", "a mail server: no orders; one process uses its directory; its page is served by serve, as the API is"},
+		{mechanism, "cputime", "", "measures CPU time in tests: the clock says little on a busy machine"},
 		{mechanism, "golden", "", "compares with files in tests, and writes them again"},
 		{mechanism, "securetest", "kafka topic", "a broker with TLS, sign-in and ACLs, for tests: it creates the topics as its administrator"},
 		{mechanism, "kafkatest", "dlq kafka order status topic wire", "reads in tests what the programs wrote"},
@@ -91,7 +92,7 @@ func ofAPI() []arrow {
 		{mechanism, "cause", "", "normalises messages, and groups dead letters by them"},
 		{mechanism, "view", "cause dlq failure foreign kafka order status telemetry topic wire", "projects the topics into tables, and knows no SQL"},
 		{mechanism, "tables", "failure foreign kafka order view wire", "the tables of the view, and their SQL"},
-		{mechanism, "sqlite", "kafka tables view", "keeps the tables in a file"},
+		{mechanism, "sqlite", "kafka order tables view", "keeps the tables in a file"},
 		{mechanism, "postgres", "kafka tables telemetry view", "keeps the tables in a database that instances share"},
 		{mechanism, "storetest", "dlq failure kafka order view wire", "tests the stores of the view"},
 		{mechanism, "vies", "order telemetry", "asks an authority about VAT IDs, whose forms the domain knows"},
@@ -305,7 +306,7 @@ func embeddedApart(h *house) (complaints []string) {
 	for _, u := range h.units {
 		for _, name := range u.imports() {
 			rest := strings.TrimPrefix(name, home)
-			embedded := strings.HasPrefix(rest, "shared/embedded/") || rest == "shared/kafkatest" || rest == "shared/golden"
+			embedded := strings.HasPrefix(rest, "shared/embedded/") || slices.Contains([]string{"shared/kafkatest", "shared/golden", "shared/cputime"}, rest)
 			worker := strings.HasPrefix(rest, "services/order-worker") && !strings.HasPrefix(u.path, "services/order-worker")
 			// chaos is a test in the form of a program: it injects faults into its mail server. Its
 			// workers are processes.

@@ -35,7 +35,7 @@ func tests() []string {
 	return []string{
 		kfake, "github.com/google/go-cmp", "pgregory.net/rapid", "github.com/getkin/kin-openapi", "github.com/chromedp",
 		"github.com/rogpeppe/go-internal", "github.com/zitadel", "github.com/compose-spec", "sigs.k8s.io/kustomize", "golang.org/x/image/font", "testing",
-		home + "shared/kafkatest", home + "shared/golden", home + "shared/embedded",
+		home + "shared/kafkatest", home + "shared/golden", home + "shared/cputime", home + "shared/embedded",
 	}
 }
 

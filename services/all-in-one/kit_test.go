@@ -38,10 +38,10 @@ type kit struct {
 }
 
 // patience bounds each wait of a story. It matters only for a story that fails.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // soon bounds the time to start a program, and to stop it while no mail is slow.
-const soon = 30 * time.Second
+const soon = time.Minute
 
 // runStories runs all stories on the embedded broker, or on the Kafka that start returns.
 func runStories(t *testing.T, start func(testing.TB) *kafkatest.Kafka) {

@@ -100,7 +100,8 @@ func (s *site) browse(t *testing.T) *tab {
 	if err != nil {
 		t.Skip("chromium is not installed")
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox)
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WSURLReadTimeout(patience))
 	allocator, free := chromedp.NewExecAllocator(t.Context(), options...)
 	ctx, leave := chromedp.NewContext(allocator)
 	t.Cleanup(func() { leave(); free() })

@@ -1,7 +1,9 @@
 package address
 
 import (
+	"cmp"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode"
@@ -24,7 +26,7 @@ func Box(a order.Address) string {
 			if text == "" || b.countries != "" && !strings.Contains(b.countries, a.Country) {
 				continue
 			}
-			at := b.form.FindStringIndex(text)
+			at := b.find(text)
 			if at == nil || landmark.MatchString(text[:at[0]]) {
 				continue
 			}
@@ -67,29 +69,79 @@ var (
 // box is how a packing station or a PO box is written, in a text that is folded.
 type box struct {
 	form      *regexp.Regexp
-	countries string // where it is written so; empty: everywhere
-	station   bool   // a packing station
+	signs     []string // each text that has the form contains one of them: most lines have none
+	countries string   // where it is written so; empty: everywhere
+	station   bool     // a packing station
+}
+
+func newBox(form, countries string, station bool) box {
+	parsed, err := syntax.Parse(form, syntax.Perl)
+	if err != nil {
+		panic("address: " + err.Error())
+	}
+	return box{regexp.MustCompile(form), signs(parsed), countries, station}
+}
+
+// find returns where a text has the form, or nil. It is much faster than the expression alone.
+func (b *box) find(text string) []int {
+	if b.signs != nil && !slices.ContainsFunc(b.signs, func(sign string) bool { return strings.Contains(text, sign) }) {
+		return nil
+	}
+	return b.form.FindStringIndex(text)
+}
+
+// signs are literals of which each match of an expression contains one, or nil if it has none.
+func signs(re *syntax.Regexp) (all []string) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{string(re.Rune)}
+	case syntax.OpCapture:
+		return signs(re.Sub[0])
+	case syntax.OpAlternate:
+		for _, way := range re.Sub {
+			of := signs(way)
+			if of == nil {
+				return nil
+			}
+			all = append(all, of...)
+		}
+	case syntax.OpConcat:
+		for _, part := range re.Sub {
+			if of := signs(part); shortest(of) > shortest(all) {
+				all = of
+			}
+		}
+	}
+	return all
+}
+
+// shortest is the length of the shortest text, or 0.
+func shortest(texts []string) int {
+	if len(texts) == 0 {
+		return 0
+	}
+	return len(slices.MinFunc(texts, func(a, b string) int { return cmp.Compare(len(a), len(b)) }))
 }
 
 // boxes are the forms of packing stations and PO boxes. A word with other meanings needs a number or
 // the beginning of the line.
 var boxes = []box{
-	{regexp.MustCompile(`\b(dhl )?(packstation|postfiliale|postfilialdirekt|paketshop|paketbox|paketautomat|abholstation) (nr )?\d|^(dhl )?(packstation|postfiliale|paketautomat|abholstation)\b|\b\d{3} (packstation|postfiliale)$`), "DE AT CH LI LU", true},
-	{regexp.MustCompile(`\b(paczkomat|zasilkovna|z-box|balikovna|alzabox|pakkeboks|pakkeautomat|paketautomat|pakettiautomaatti|smartpost|pakiautomaat|pastomat\pL*|pakomat\pL*|citypaq|parcel (locker|collect)|amazon locker|inpost locker|pickup station|foxpost|easybox)\b`), "", true},
-	{regexp.MustCompile(`\b(g ?)?p ?o ?box\b|\bpost office box\b|\bpostal box\b|\b(locked|private|po|mail) bag\b|\bp ?o b \d`), "", false},
-	{regexp.MustCompile(`\bpostfach\b`), "", false},
-	{regexp.MustCompile(`\bb ?p ?\d|\bboite postale\b|\bcase postale\b`), "FR GP MQ GF RE YT PM BL MF NC PF WF MC BE LU CH CA MA DZ TN SN CI BF ML NE TG BJ CM GA CG CD CF TD GN DJ KM MG BI RW MR HT LB", false},
-	{regexp.MustCompile(`\bcasella postale\b|\b(c ?p|case postale) \d`), "IT SM VA CH CA", false},
-	{regexp.MustCompile(`\bapartado( de)?( correos| postal| aereo)? (n[o°]? )?\d|\bapdo( de)?( correos| postal)? \d|\bcasilla( de correos?| postal)? \d|\bcaixa postal\b`), "ES AD PT BR AR BO CL CO CR CU DO EC GT HN MX NI PA PE PR PY SV UY VE AO MZ CV", false},
-	{regexp.MustCompile(`\b(postbus|antwoordnummer) \d`), "NL BE SR CW AW SX BQ", false},
-	{regexp.MustCompile(`\bpo?st ?boks\b|^boks \d|^(pl|pb) \d|\bpostilokero\b|\bpostlada\b`), "DK NO FI AX SJ GL FO", false},
-	{regexp.MustCompile(`^box \d`), "SE", false},
-	{regexp.MustCompile(`\bskr(ytka)? poczt(owa)?\b`), "PL", false},
-	{regexp.MustCompile(`\bpostovn[iy] (prihradka|priecinok)\b|\bpostafiok\b|\bpf \d|\bpostni predal\b|\bp ?p \d|\bcasuta postala\b|\ba/k \d|\ba/d \d|\bpostkast\b`), "CZ SK HU SI HR RS BA ME RO LV LT EE", false},
-	{regexp.MustCompile(`(^|[ ,])(а/я|пк|абонентск\pL+ ящик) ?\d`), "RU UA BY BG KZ KG MK", false},
-	{regexp.MustCompile(`(^|[ ,])(τ ?θ ?\d|ταχ\pL* θυριδα)`), "GR CY", false},
-	{regexp.MustCompile(`\bp ?k \d|\bposta kutusu\b`), "TR", false},
-	{regexp.MustCompile(`私書箱|信箱|사서함|(^|[ ,])(ต ?ปณ|ص ?ب ?[\d٠-٩]|ת"?ד ?\d)`), "JP CN TW HK KR TH EG SA AE JO IQ KW QA OM BH LB LY SD YE PS IL", false},
-	{regexp.MustCompile(`^(psc|cmr) \d+,? box \d|^unit \d+,? box \d`), "US", false},
-	{regexp.MustCompile(`\bbfpo \d`), "GB", false},
+	newBox(`\b(dhl )?(packstation|postfiliale|postfilialdirekt|paketshop|paketbox|paketautomat|abholstation) (nr )?\d|^(dhl )?(packstation|postfiliale|paketautomat|abholstation)\b|\b\d{3} (packstation|postfiliale)$`, "DE AT CH LI LU", true),
+	newBox(`\b(paczkomat|zasilkovna|z-box|balikovna|alzabox|pakkeboks|pakkeautomat|paketautomat|pakettiautomaatti|smartpost|pakiautomaat|pastomat\pL*|pakomat\pL*|citypaq|parcel (locker|collect)|amazon locker|inpost locker|pickup station|foxpost|easybox)\b`, "", true),
+	newBox(`\b(g ?)?p ?o ?box\b|\bpost office box\b|\bpostal box\b|\b(locked|private|po|mail) bag\b|\bp ?o b \d`, "", false),
+	newBox(`\bpostfach\b`, "", false),
+	newBox(`\bb ?p ?\d|\bboite postale\b|\bcase postale\b`, "FR GP MQ GF RE YT PM BL MF NC PF WF MC BE LU CH CA MA DZ TN SN CI BF ML NE TG BJ CM GA CG CD CF TD GN DJ KM MG BI RW MR HT LB", false),
+	newBox(`\bcasella postale\b|\b(c ?p|case postale) \d`, "IT SM VA CH CA", false),
+	newBox(`\bapartado( de)?( correos| postal| aereo)? (n[o°]? )?\d|\bapdo( de)?( correos| postal)? \d|\bcasilla( de correos?| postal)? \d|\bcaixa postal\b`, "ES AD PT BR AR BO CL CO CR CU DO EC GT HN MX NI PA PE PR PY SV UY VE AO MZ CV", false),
+	newBox(`\b(postbus|antwoordnummer) \d`, "NL BE SR CW AW SX BQ", false),
+	newBox(`\bpo?st ?boks\b|^boks \d|^(pl|pb) \d|\bpostilokero\b|\bpostlada\b`, "DK NO FI AX SJ GL FO", false),
+	newBox(`^box \d`, "SE", false),
+	newBox(`\bskr(ytka)? poczt(owa)?\b`, "PL", false),
+	newBox(`\bpostovn[iy] (prihradka|priecinok)\b|\bpostafiok\b|\bpf \d|\bpostni predal\b|\bp ?p \d|\bcasuta postala\b|\ba/k \d|\ba/d \d|\bpostkast\b`, "CZ SK HU SI HR RS BA ME RO LV LT EE", false),
+	newBox(`(^|[ ,])(а/я|пк|абонентск\pL+ ящик) ?\d`, "RU UA BY BG KZ KG MK", false),
+	newBox(`(^|[ ,])(τ ?θ ?\d|ταχ\pL* θυριδα)`, "GR CY", false),
+	newBox(`\bp ?k \d|\bposta kutusu\b`, "TR", false),
+	newBox(`私書箱|信箱|사서함|(^|[ ,])(ต ?ปณ|ص ?ب ?[\d٠-٩]|ת"?ד ?\d)`, "JP CN TW HK KR TH EG SA AE JO IQ KW QA OM BH LB LY SD YE PS IL", false),
+	newBox(`^(psc|cmr) \d+,? box \d|^unit \d+,? box \d`, "US", false),
+	newBox(`\bbfpo \d`, "GB", false),
 }

@@ -26,9 +26,7 @@ func Main(name string, run Program) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { // ends with the process
-		<-signals
-		cancel()
-		time.Sleep(echo)
+		first(signals, cancel)
 		signal.Stop(signals) // restores the default: the next signal kills the process
 	}()
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
@@ -42,6 +40,13 @@ func Main(name string, run Program) {
 // a whole process group, and a parent in the group often forwards the signal. Without echo, that
 // would kill a worker while it sends mails.
 const echo = 300 * time.Millisecond
+
+// first cancels at the first signal, and returns when the echo of that is over.
+func first(signals <-chan os.Signal, cancel func()) {
+	<-signals
+	cancel()
+	time.Sleep(echo)
+}
 
 // report prints the error and returns the exit status.
 func report(w io.Writer, name string, err error) int {

@@ -5,7 +5,9 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,35 @@ import (
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/topic"
 )
+
+func TestADeadAddressIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("connection refused")
+	for _, row := range []struct {
+		name string
+		dial func(context.Context) error
+		want error
+	}{
+		{"nobody there", func(context.Context) error { return refused }, refused},
+		{"a black hole", blackHole, context.DeadlineExceeded},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			config := unreachable(row.dial)
+			_, err := config.Connect(ctx)
+			if !errors.Is(err, row.want) || !strings.HasPrefix(fmt.Sprint(err), "reaching Kafka at [192.0.2.1:9092 192.0.2.2:9092]: ") {
+				t.Errorf("%s: got %v from Connect, want %v and the addresses", row.name, err, row.want)
+			}
+			if err := config.Read(ctx, "orders", 0, 0, 1, nil); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: got %v from Read, want it to wait for as long as it may", row.name, err)
+			}
+			if _, err := one(ctx, t, config, "orders", 0, 0); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: got %v from One, want it to wait for as long as it may", row.name, err)
+			}
+		})
+	}
+}
 
 func TestABlackHoleIsGivenTenSeconds(t *testing.T) {
 	t.Parallel()

@@ -96,14 +96,13 @@ func TestARefusedConnectionNamesItsCause(t *testing.T) {
 			t.Parallel()
 			config := kafka.Config{Brokers: row.brokers, Security: ok}
 			row.change(&config.Security)
-			began := time.Now()
 			cl, err := config.Connect(t.Context())
 			if err == nil {
 				cl.Close()
 				t.Fatalf("connected, want %q", row.want)
 			}
-			if !strings.Contains(err.Error(), row.want) || time.Since(began) > 12*time.Second {
-				t.Errorf("got %v after %s, want %q within the connect timeout", err, time.Since(began), row.want)
+			if !strings.Contains(err.Error(), row.want) {
+				t.Errorf("got %v, want %q", err, row.want)
 			}
 			if s := config.Security; s.Password != "" && strings.Contains(err.Error(), s.Password) {
 				t.Errorf("got %v, which has the password", err)

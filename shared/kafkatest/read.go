@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long Await waits before it fails the test. It is long for machines under load.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // Records returns the present records of a topic, partition by partition in order.
 func (k *Kafka) Records(t testing.TB, topic string) []*kgo.Record {

@@ -54,7 +54,7 @@ func (v *checker) billing(o Order) {
 	if buyer, _ := o.Buyer(); o.Customer.VATID != "" && o.Customer.VATNumber() != buyer.VATNumber() {
 		v.add("/customer/vat_id", "must be in bill_to: the invoice is addressed to it")
 	}
-	v.address("/bill_to", b.Address)
+	v.in("/bill_to", func() { v.address(b.Address) })
 }
 
 // optional checks a text that may be empty, and is visible otherwise.

@@ -34,6 +34,9 @@ const blank = "\u2800\U0001D159\U00016FE4\U00013441\U00013442"
 // runes without a width, which some names need between others (Unicode TR 44,
 // Default_Ignorable_Code_Point).
 func visible(r rune) bool {
+	if r <= unicode.MaxASCII { // most text
+		return !unicode.IsSpace(r)
+	}
 	return !unicode.IsSpace(r) && !strings.ContainsRune(blank, r) &&
 		!unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func (o Order) Validate() []Invalid {
 	v.text("/customer/name", o.Customer.Name, 1, maxText)
 	v.email("/customer/email", o.Customer.Email)
 	v.vatID("/customer/vat_id", o.Customer.VATID, o.ShipTo.Country)
-	v.address("/ship_to", o.ShipTo)
+	v.in("/ship_to", func() { v.address(o.ShipTo) })
 	v.billing(o)
 	if o.Service != Standard && o.Service != Express {
 		v.add("/service", "must be standard or express")
@@ -51,10 +52,13 @@ func (o Order) Validate() []Invalid {
 	return v.found
 }
 
-type checker struct{ found []Invalid }
+type checker struct {
+	at    string // what is checked: the pointers of add continue it
+	found []Invalid
+}
 
 func (v *checker) add(pointer, detail string) {
-	v.found = append(v.found, Invalid{pointer, detail})
+	v.found = append(v.found, Invalid{v.at + pointer, detail})
 }
 
 func (v *checker) vatID(pointer, id, country string) {
@@ -63,14 +67,21 @@ func (v *checker) vatID(pointer, id, country string) {
 	}
 }
 
-func (v *checker) address(at string, a Address) {
-	v.text(at+"/line1", a.Line1, 1, maxText)
-	v.text(at+"/line2", a.Line2, 0, maxText)
-	v.text(at+"/city", a.City, 1, maxText)
-	v.text(at+"/region", a.Region, 0, maxText)
-	v.text(at+"/postal_code", a.PostalCode, 0, 16)
+// in checks a part of the order at a pointer.
+func (v *checker) in(at string, check func()) {
+	v.at = at
+	check()
+	v.at = ""
+}
+
+func (v *checker) address(a Address) {
+	v.text("/line1", a.Line1, 1, maxText)
+	v.text("/line2", a.Line2, 0, maxText)
+	v.text("/city", a.City, 1, maxText)
+	v.text("/region", a.Region, 0, maxText)
+	v.text("/postal_code", a.PostalCode, 0, 16)
 	if !a.CountryExists() {
-		v.add(at+"/country", "must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
+		v.add("/country", "must be an ISO 3166-1 alpha-2 code in upper case, such as DE")
 	}
 }
 
@@ -81,31 +92,30 @@ func (v *checker) lines(lines []Line) {
 	}
 	first := make(map[string]int, len(lines))
 	for i, l := range lines {
-		at := fmt.Sprintf("/items/%d", i)
-		v.text(at+"/sku", l.SKU, 1, 64)
-		if l.Quantity < 1 || l.Quantity > MaxQuantity {
-			v.add(at+"/quantity", fmt.Sprintf("must be a whole number from 1 to %d", MaxQuantity))
-		}
-		v.product(at, l)
+		v.in("/items/"+strconv.Itoa(i), func() { v.line(l) })
 		if j, twice := first[l.SKU]; twice {
-			v.add(at+"/sku", fmt.Sprintf("repeats the SKU of /items/%d", j))
+			v.add(fmt.Sprintf("/items/%d/sku", i), fmt.Sprintf("repeats the SKU of /items/%d", j))
 			continue
 		}
 		first[l.SKU] = i
 	}
 }
 
-// product checks the data that the catalogue adds. Other producers to the topic can send anything.
-func (v *checker) product(at string, l Line) {
-	v.text(at+"/name", l.Name, 0, maxText)
+// line checks also the data that the catalogue adds. Other producers to the topic can send anything.
+func (v *checker) line(l Line) {
+	v.text("/sku", l.SKU, 1, 64)
+	if l.Quantity < 1 || l.Quantity > MaxQuantity {
+		v.add("/quantity", fmt.Sprintf("must be a whole number from 1 to %d", MaxQuantity))
+	}
+	v.text("/name", l.Name, 0, maxText)
 	if l.UnitPrice.Minor < 0 || l.UnitPrice.Minor > MaxPrice {
-		v.add(at+"/unit_price", "must be from 0.00 to "+EUR.Cents(MaxPrice).String())
+		v.add("/unit_price", "must be from 0.00 to "+EUR.Cents(MaxPrice).String())
 	}
 	if l.Grams < 0 || l.Grams > MaxGrams {
-		v.add(at+"/weight_g", fmt.Sprintf("must be from 0 to %d", MaxGrams))
+		v.add("/weight_g", fmt.Sprintf("must be from 0 to %d", MaxGrams))
 	}
 	if slices.Min(l.Size[:]) < 0 || slices.Max(l.Size[:]) > MaxSide {
-		v.add(at+"/size_mm", fmt.Sprintf("must have sides from 0 to %d", MaxSide))
+		v.add("/size_mm", fmt.Sprintf("must have sides from 0 to %d", MaxSide))
 	}
 }
 

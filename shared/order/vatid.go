@@ -58,6 +58,9 @@ func anyVATID() string {
 // for "gr 123.456.789". Any other text is a number of another kind, such as that of a country outside
 // the European Union, and is returned without spaces around it.
 func (c Customer) VATNumber() string {
+	if c.VATID == "" { // most customers
+		return ""
+	}
 	if id := bareVATID(c.VATID); vatIDs.MatchString(id) {
 		return id
 	}
@@ -110,6 +113,9 @@ func (c Customer) VATState() string {
 // like one of a member state, of a buyer in the European Union, is taken for a mistyped VAT ID. Any
 // other is kept: it is printed, and does not count.
 func vatIDFault(text, country string) string {
+	if text == "" {
+		return ""
+	}
 	if fault := TextFault(text, 0, maxVATID); fault != "" || (Customer{VATID: text}).VATState() != "" {
 		return fault
 	}

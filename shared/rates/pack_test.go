@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"example.com/orders/shared/cputime"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/rates"
 )
@@ -273,13 +274,14 @@ func TestLargestOrderIsPackedQuickly(t *testing.T) {
 		lines = append(lines, times(order.MaxQuantity, thing(1+i%40, 1+i%3, 2, 1+i%5)))
 	}
 	o := basket("DE", "", order.Standard, lines...)
-	began := time.Now()
-	s, err := card.Ship(o)
+	var s *order.Shipping
+	var err error
+	took := cputime.Of(func() { s, err = card.Ship(o) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	sound(t, o, s)
-	if took := time.Since(began); took > time.Second {
+	if took > time.Second {
 		t.Errorf("two million things took %s, want at most a second", took)
 	}
 }

@@ -73,7 +73,7 @@ func say(t *testing.T, address, text string) (status int, body string) {
 // TestUnfinishedBodyTimesOut tests Run and Guard over sockets.
 func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
-	address := admitter(t, config.Access{}, 300*time.Millisecond)
+	address := admitter(t, config.Access{}, 3*time.Second)
 	for head, want := range map[string]int{
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":                408,
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{":               408,

@@ -221,7 +221,7 @@ func overHTTPS(t *testing.T, http2 bool) (client *http.Client, url string, stop 
 		<-ctx.Done()
 		fmt.Fprintln(w, "end")
 	}))
-	go func() { done <- serve.RunWithin(ctx, secured, serve.Proxies(nil).Handler(h), time.Second) }() // ends with cancel
+	go func() { done <- serve.RunWithin(ctx, secured, serve.Proxies(nil).Handler(h), 5*time.Second) }() // ends with cancel
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: http2}
 	t.Cleanup(func() {
 		cancel()

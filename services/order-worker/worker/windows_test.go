@@ -116,12 +116,13 @@ type scene struct {
 	*shop
 	victim    order.Order
 	partition int32
-	offset    int64         // of the record that matters, in orders
-	source    string        // the topic whose commit ends it: where the record stands that was worked on last
-	parked    int64         // how many orders are parked in the victim's partition
-	slots     int           // of the worker that dies; or zero: as many as any has
-	patience  time.Duration // until nothing can follow any more
-	place     func()        // puts the victim where the worker finds it
+	offset    int64            // of the record that matters, in orders
+	source    string           // the topic whose commit ends it: where the record stands that was worked on last
+	parked    map[string]int64 // how many orders are parked in the victim's partition, by topic
+	slots     int              // of the worker that dies; or zero: as many as any has
+	rest      []order.Order    // of the other orders: those that are not placed yet
+	patience  time.Duration    // until nothing can follow any more
+	place     func()           // puts the victim where the worker finds it
 	answer    func(recipient string) string
 	repeats   bool   // an invoice may be written twice, byte for byte: its record was on its way when another worker wrote it
 	also      func() // checks what else must hold in the end; or nil
@@ -136,7 +137,7 @@ func own(string) string { return "" }
 // crash kills a worker, starts another one, and looks at what has become of the orders.
 func (s *shop) crash(t *testing.T, w window, k kill) {
 	t.Helper()
-	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 901), patience: 12 * time.Second, answer: own}
+	sc := &scene{shop: s, partition: 1, source: s.Topics.Orders, victim: sample("ann@example.com", 901), patience: 12 * time.Second, parked: map[string]int64{}, rest: orders(others), answer: own}
 	s.mails.Behave(inbox.Behaviour{At: ".", Late: 300 * time.Millisecond})
 	w.victim(t, sc)
 	cfg := s.settings(t)
@@ -151,10 +152,10 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 	case <-assigned:
 	case <-p.died:
 	}
-	s.place(t, orders(others)[:others/2]...)
+	sc.others(t, others/2)
 	time.Sleep(100 * time.Millisecond)
 	sc.place()
-	s.place(t, orders(others)[others/2:]...)
+	sc.others(t, len(sc.rest))
 	select {
 	case <-p.died:
 	case <-time.After(10 * time.Minute):
@@ -176,13 +177,21 @@ func (s *shop) crash(t *testing.T, w window, k kill) {
 	}
 }
 
+// others places the next n of the other orders.
+func (sc *scene) others(t *testing.T, n int) {
+	t.Helper()
+	next := sc.rest[:n]
+	sc.rest = sc.rest[n:]
+	sc.shop.place(t, next...)
+}
+
 // is reports whether the worker says a thing of the victim.
 func (sc *scene) is(s said, what string) bool {
 	if s.what == "parked" && s.partition == sc.partition {
 		if sc.source == s.topic && s.who == string(sc.victim.ID) {
-			sc.offset = sc.parked
+			sc.offset = sc.parked[s.topic]
 		}
-		sc.parked++
+		sc.parked[s.topic]++
 	}
 	if s.what != what {
 		return false
@@ -398,9 +407,10 @@ func retried(t *testing.T, sc *scene) {
 // cutOff is an order that is placed while the mail server is known to be away.
 func cutOff(t *testing.T, sc *scene) {
 	placed(t, sc)
-	sc.patience = 40 * time.Second
+	sc.offset, sc.patience = others/3, 40*time.Second
 	sc.place = func() {
 		sc.mails.Behave(inbox.Behaviour{Down: true})
+		sc.others(t, len(sc.rest)) // which open the circuit breaker
 		time.Sleep(3 * time.Second)
 		sc.Produce(t, sc.record(sc.partition, sc.victim))
 	}

@@ -89,9 +89,7 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 			t.Error(err)
 		}
 	})
-	bounded, end := context.WithTimeout(t.Context(), 20*time.Second)
-	defer end()
-	must(t, b.view.Fresh(bounded))
+	must(t, b.view.Fresh(t.Context()))
 	b.desk = desk.New(b.Client, b.Topics, b.view)
 	return b
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -70,6 +71,7 @@ func browser(t *testing.T) context.Context {
 		t.Skip("chromium is not installed")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WSURLReadTimeout(3*time.Minute), // to start on a busy machine
 		chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"))
 	allocator, free := chromedp.NewExecAllocator(t.Context(), options...)
 	ctx, leave := chromedp.NewContext(allocator)

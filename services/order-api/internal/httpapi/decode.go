@@ -94,7 +94,7 @@ func newDecoder(body []byte) (*decoder, error) {
 	if at := loneSurrogate(body); at >= 0 {
 		return nil, newProblem(malformed, fmt.Sprintf("the body is not Unicode: unpaired surrogate at byte %d", at))
 	}
-	return &decoder{scanner: scanner{body: body}}, nil
+	return &decoder{scanner: scanner{body: string(body)}}, nil
 }
 
 func syntaxProblem(body []byte) error {
@@ -111,6 +111,9 @@ func syntaxProblem(body []byte) error {
 // loneSurrogate is the offset of an escape such as \ud83d without the other half of its pair in
 // valid JSON, or -1. encoding/json would replace it with U+FFFD.
 func loneSurrogate(body []byte) int {
+	if bytes.IndexByte(body, '\\') < 0 { // most bodies
+		return -1
+	}
 	for i := 0; i < len(body); i++ {
 		if body[i] != '\\' {
 			continue
@@ -187,7 +190,7 @@ func (d *decoder) object(at string, known fields) {
 	}
 	seen := map[string]bool{}
 	for d.more() {
-		name, _ := d.token().(string)
+		name, _ := d.scanner.text()
 		read, ok := known[name]
 		if ok && !seen[name] {
 			seen[name] = true
@@ -219,11 +222,10 @@ func (d *decoder) in(known fields) func(at string) {
 
 func (d *decoder) text(into *string) func(at string) {
 	return func(at string) {
-		t := d.token()
-		text, ok := t.(string)
+		text, ok := d.scanner.text()
 		if !ok {
 			d.add(at, "must be a string")
-			d.skip(t)
+			d.skip(d.token())
 		}
 		*into = text
 	}
@@ -263,13 +265,15 @@ func (d *decoder) lines(into *[]order.Line) func(at string) {
 			d.skip(t)
 			return
 		}
+		var l order.Line
+		known := fields{"sku": d.text(&l.SKU), "quantity": d.whole(&l.Quantity)}
 		for n := 0; d.more(); n++ {
 			if n > order.MaxLines {
 				d.skip(d.token())
 				continue
 			}
-			var l order.Line
-			d.object(at+"/"+strconv.Itoa(n), fields{"sku": d.text(&l.SKU), "quantity": d.whole(&l.Quantity)})
+			l = order.Line{}
+			d.object(at+"/"+strconv.Itoa(n), known)
 			*into = append(*into, l)
 		}
 		d.token()

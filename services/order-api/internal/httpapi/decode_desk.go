@@ -91,7 +91,7 @@ func (d *decoder) raw(into *json.RawMessage) func(at string) {
 		d.space()
 		from := d.at
 		d.skip(d.token())
-		*into = bytes.Clone(d.body[from:d.at])
+		*into = json.RawMessage(d.body[from:d.at])
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"example.com/orders/shared/cputime"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
 	"example.com/orders/shared/kafka"
@@ -60,10 +61,9 @@ func failMany(t *testing.T, k *kafkatest.Kafka, n int) {
 	k.Produce(t, failed...)
 }
 
-// TestDeskOfManyDeadLettersIsFast has 10,000 dead letters of 7 causes. The best of several rounds counts, because other programs
-// use the machine, too. No page has more than 500 rows.
+// TestDeskOfManyDeadLettersIsFast has 10,000 dead letters of 7 causes. What counts is CPU time, and the best of several rounds, because
+// other programs use the machine, too. No page has more than 500 rows.
 func TestDeskOfManyDeadLettersIsFast(t *testing.T) {
-	t.Parallel()
 	n, slower := 10_000, time.Duration(1)
 	if raced {
 		slower = 20
@@ -85,10 +85,10 @@ func TestDeskOfManyDeadLettersIsFast(t *testing.T) {
 		{"group", 50, 400 * time.Millisecond}, // looks for what 1,000 of its orders have in common
 	} {
 		best, most, path := time.Hour, slower*p.most, strings.Replace(p.path, "group", group, 1)
-		for round := 0; round < 3 || best >= most && round < 40; round++ {
-			began := time.Now()
-			status, body, _ := b.get(path)
-			best = min(best, time.Since(began))
+		for round := 0; round < 3 || best >= most && round < 10; round++ {
+			var status int
+			var body string
+			best = min(best, cputime.OfProcess(func() { status, body, _ = b.get(path) }))
 			if status != http.StatusOK {
 				t.Fatalf("%s: got %d", path, status)
 			}

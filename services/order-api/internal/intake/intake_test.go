@@ -227,57 +227,6 @@ func meetAtProduce(k *kafkatest.Kafka, n int) {
 	})
 }
 
-// silence keeps the broker from answering produce requests until the returned function is called.
-func silence(t *testing.T, k *kafkatest.Kafka) (speak func()) {
-	t.Helper()
-	silent := make(chan struct{})
-	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Cluster.KeepControl()
-		k.Cluster.SleepControl(func() { <-silent })
-		return nil, nil, false
-	})
-	speak = sync.OnceFunc(func() { close(silent) })
-	t.Cleanup(speak)
-	return speak
-}
-
-func TestUnknownOutcomeNamesTheOrder(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	in := start(t, k, 300*time.Millisecond)
-	speak := silence(t, k)
-	_, err := in.Place(t.Context(), wanted(), "k1")
-	unknown, ok := errors.AsType[*intake.OutcomeUnknownError](err)
-	if !ok {
-		t.Fatalf("got %v, want OutcomeUnknownError", err)
-	}
-	speak()
-	s, err := start(t, k, 0).Place(t.Context(), wanted(), "k1")
-	if err != nil || s.Order.ID != unknown.ID {
-		t.Errorf("repeated with the same key: got %q, %v; want the order %q", s.Order.ID, err, unknown.ID)
-	}
-}
-
-func TestFullBufferRefusesOrders(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	in := start(t, k, time.Second, kgo.MaxBufferedRecords(1))
-	silence(t, k)
-	results := make(chan error, 2)
-	for range 2 {
-		go func() {
-			_, err := in.Place(t.Context(), wanted(), "")
-			results <- err
-		}()
-	}
-	if err := <-results; !errors.Is(err, intake.ErrNotPlaced) {
-		t.Errorf("order that finds the buffer full: got %v, want ErrNotPlaced", err)
-	}
-	if err := <-results; !isUnknown(err) {
-		t.Errorf("order in the buffer: got %v, want OutcomeUnknownError", err)
-	}
-}
-
 func TestOrderIsWrittenWithItsCause(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)

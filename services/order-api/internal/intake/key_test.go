@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/internal/intake"
-	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 )
@@ -80,27 +76,5 @@ func TestOneKeyForManyOrdersPlacesTheFirst(t *testing.T) {
 	}
 	if got, first := <-accepted, placements(t, k)[0]; got.Order.Note != first.Note {
 		t.Errorf("accepted: got the order with note %q, want that of the first record, %q", got.Order.Note, first.Note)
-	}
-}
-
-// TestLaggingViewLeavesTheOutcomeUnknown stops the view: the record is appended, but the view
-// cannot tell whether it is the first.
-func TestLaggingViewLeavesTheOutcomeUnknown(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	in := start(t, k, 500*time.Millisecond)
-	hold := make(chan struct{})
-	t.Cleanup(func() { close(hold) })
-	// A fetch that waits at the broker already is not delayed: a first order uses it up.
-	k.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Cluster.KeepControl()
-		k.Cluster.SleepControl(func() { <-hold })
-		return nil, nil, false
-	})
-	_, err := in.Place(t.Context(), wanted(), "")
-	must(t, err)
-	_, err = in.Place(t.Context(), wanted(), "k1")
-	if !isUnknown(err) || !errors.Is(err, view.ErrBehind) {
-		t.Errorf("got %v, want OutcomeUnknownError because the view is behind", err)
 	}
 }

@@ -347,20 +347,3 @@ func TestForeignOrderWithTheIDOfARefundIsAConflict(t *testing.T) {
 		}
 	}
 }
-
-func TestUnknownOutcomeNamesTheRefund(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	sell(t, k, sold())
-	in := start(t, k, 300*time.Millisecond)
-	speak := silence(t, k)
-	_, err := in.Refund(t.Context(), "ord_1", bottles(1), "k1")
-	if unknown, ok := errors.AsType[*intake.OutcomeUnknownError](err); !ok || unknown.ID != "ord_1-refund-1" {
-		t.Fatalf("got %v, want OutcomeUnknownError with the refund's ID", err)
-	}
-	speak()
-	s, err := start(t, k, 0).Refund(t.Context(), "ord_1", bottles(1), "k1")
-	if counted, _ := refunds(t, k); err != nil || len(counted) != 1 || s.Order.ID != "ord_1-refund-1" {
-		t.Errorf("repeated with the same key: got %q, %v and %d refunds; want one, the first", s.Order.ID, err, len(counted))
-	}
-}

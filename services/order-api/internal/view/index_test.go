@@ -1,7 +1,6 @@
 package view_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -124,9 +123,7 @@ func TestDecisionsAreFoldedWithUnknownRecordsAmongThem(t *testing.T) {
 	// A later decision is seen when its record is applied.
 	late := decision("d2", wire.Restore, 0)
 	b.put(t, b.Topics.Desk, decision("e2", wire.Edit, 1), late)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	must(t, v.Desk(ctx, 1, late.Offset+1))
+	must(t, v.Desk(t.Context(), 1, late.Offset+1))
 	all, err := v.Decisions(t.Context(), "1-0")
 	must(t, err)
 	var got []string

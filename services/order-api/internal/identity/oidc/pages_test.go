@@ -167,7 +167,7 @@ func TestSessionsExpire(t *testing.T) {
 	ended("idle")
 	s.connect(t, s.Provider.URL)
 	var err error
-	s.clock.ahead.Store(0)
+	s.clock.set(time.Now())
 	s.Pages, err = oidc.NewPages(s.Issuer, oidc.PagesConfig{ClientID: oidctest.Client, ClientSecret: oidctest.ClientSecret, PublicURL: s.url, Sessions: session.New(false, s.Issuer.Now)})
 	must(t, err)
 	ended("unknown after a restart")
@@ -329,12 +329,8 @@ func TestSignInNeedsTheIssuer(t *testing.T) {
 	again := oidctest.Browser(t)
 	back := s.Provider.SignIn(t, again, s.begin(t, again, "/"), "ada")
 	s.Freeze()
-	begun := time.Now()
 	if status, _ := s.get(t, again, back); status != http.StatusServiceUnavailable {
 		t.Errorf("slow: got %d, want 503", status)
-	}
-	if took := time.Since(begun); took > 10*time.Second {
-		t.Errorf("slow: took %v, want the limit of 2s", took)
 	}
 	s.isSignedIn(t, "session during the outage", browser, "Ada ada customer")
 	resp, err := browser.Post(s.url+"/sign-out", "", nil)

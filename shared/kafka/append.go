@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"example.com/orders/shared/tracing"
 )
 
 // ConnectProducer returns a client for Append. The caller closes it.
@@ -25,27 +23,8 @@ func (c Config) ConnectProducer(ctx context.Context, opts ...kgo.Opt) (*kgo.Clie
 // error is the cause of that. After an error the record may be in the topic or not, unless the error
 // is the answer of a broker. It is a span in the trace of ctx.
 func Append(ctx context.Context, cl *kgo.Client, topic string, partition int32, r *kgo.Record) (*kgo.Record, error) {
-	ctx, span := tracing.Send(ctx, topic, partition)
-	appended, err := produce(ctx, cl, topic, partition, r)
-	if err != nil {
-		span.Sent(0, err)
-	} else {
-		span.Sent(appended.Offset, nil)
-	}
-	return appended, err
-}
-
-func produce(ctx context.Context, cl *kgo.Client, topic string, partition int32, r *kgo.Record) (*kgo.Record, error) {
-	appended := *r
-	appended.Topic, appended.Partition = topic, partition
-	answer := make(chan error, 1)
-	cl.TryProduce(ctx, &appended, func(_ *kgo.Record, err error) { answer <- err })
-	select {
-	case err := <-answer:
-		return &appended, err
-	case <-ctx.Done(): // the client looks at it only now and then
-		return nil, context.Cause(ctx)
-	}
+	var atOnce *Gather
+	return atOnce.Append(ctx, cl, topic, partition, r)
 }
 
 // perRecord is more than a record adds to a batch, apart from its bytes.

@@ -35,7 +35,8 @@ func (w *writer) resources(fonts []Font) {
 const fontObjects = 5
 
 // embed writes the objects of a font.
-func (w *writer) embed(f Font, program stream) {
+func (w *writer) embed(f Font) {
+	program := w.program(f)
 	next := len(w.offsets) + 2
 	w.object("<< /Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>", f.Name, next, next+1)
 	w.object("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"+
@@ -52,8 +53,9 @@ type stream struct {
 	data   []byte
 }
 
-// large is the size from which a font is compressed: without that, a document whose texts have
-// thousands of ideographs would not fit into a record. Compressing takes longer than drawing.
+// large is the size above which a font, and the content of all pages, are compressed. Without that, a document whose
+// texts have thousands of ideographs, or marks on each letter of 200 lines, would not fit into a record. Compressing
+// takes longer than drawing.
 const large = 256 << 10
 
 func (s *Sealer) program(f Font) stream {

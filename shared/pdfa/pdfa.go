@@ -2,8 +2,8 @@
 // attached as XML for programs. It also extracts the XML. The PDF is tagged (PDF/UA-1), for people who
 // do not see it.
 //
-// Seal reads documents of gofpdf only. It keeps their pages, and replaces the catalog, the document
-// information and the resources. The pages have no fonts and images of gofpdf, which takes as long to
+// Seal reads documents of gofpdf only. It keeps their pages, adds content to them, and replaces the catalog, the
+// document information and the resources. The pages have no fonts and images of gofpdf, which takes as long to
 // read a font as for everything else: they name the fonts that Seal embeds. The caller meets the other
 // requirements: no transparency, no encryption, and all content is marked as an element of Tags or as an
 // artifact. Extract reads documents of Seal only; it does
@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"hash/adler32"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,24 +79,29 @@ const (
 const header = "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 // Seal returns the document as PDF/A-3b and PDF/UA-1, with its fonts embedded and the XML as its
-// attachment factur-x.xml, in the profile EN 16931.
-func (s *Sealer) Seal(document []byte, i Info, tags *Tags, invoice []byte, fonts ...Font) ([]byte, error) {
+// attachment factur-x.xml, in the profile EN 16931. contents are operators by page, which follow what gofpdf has
+// drawn there; or nil.
+func (s *Sealer) Seal(document []byte, contents [][]byte, i Info, tags *Tags, invoice []byte, fonts ...Font) ([]byte, error) {
 	p, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	size := len(document) + 128*len(tags.elements)
+	drawn := 0
+	for _, content := range contents {
+		drawn += len(content)
+	}
+	size := len(document) + drawn + 128*len(tags.elements)
 	for _, f := range fonts {
 		size += len(f.Program) + 24*len(f.Widths) + 1500
 	}
 	packed := s.pack(invoice)
-	w := &writer{out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
-	if err := w.keep(p, tags, len(fonts)); err != nil {
+	w := &writer{Sealer: s, out: make([]byte, 0, size+len(packed)+len(xmp)+len(icc)+4096)}
+	if err := w.keep(p, contents, drawn > large, tags, len(fonts)); err != nil {
 		return nil, err
 	}
 	w.resources(fonts)
 	for _, f := range fonts {
-		w.embed(f, s.program(f))
+		w.embed(f)
 	}
 	w.structure(tags)
 	w.first = len(w.offsets) + 1
@@ -146,18 +152,25 @@ func stored(data []byte) []byte {
 
 // writer appends objects to a document.
 type writer struct {
+	*Sealer
 	out     []byte
 	first   int   // number of the first of Seal's own objects
 	offsets []int // of all objects, from number 1 on
 }
 
-// keep copies the kept objects. Tagged pages name their entry in the parent tree.
-func (w *writer) keep(p parsed, tags *Tags, fonts int) error {
+// keep copies the kept objects, with more content for the pages. Tagged pages name their entry in the parent tree.
+func (w *writer) keep(p parsed, contents [][]byte, compress bool, tags *Tags, fonts int) error {
 	w.out = append(w.out, header...)
 	w.offsets = make([]int, len(p.objects), len(p.objects)+fontObjects*fonts+len(tags.elements)+3+ownObjects)
 	for i, object := range p.objects[resourcesObject:] {
 		w.offsets[resourcesObject+i] = len(w.out)
-		if page := i / 2; i%2 == 0 && page < len(tags.pages) {
+		switch page := i / 2; {
+		case i%2 == 1 && page < len(contents):
+			if !w.content(object, contents[page], compress) {
+				return fmt.Errorf("%w: content of page %d", ErrNotGofpdf, page+1)
+			}
+			continue
+		case i%2 == 0 && page < len(tags.pages):
 			head, rest, found := bytes.Cut(object, []byte(pageHead))
 			if !found {
 				return fmt.Errorf("%w: page %d", ErrNotGofpdf, page+1)
@@ -170,6 +183,28 @@ func (w *writer) keep(p parsed, tags *Tags, fonts int) error {
 	w.offsets[0] = len(w.out)
 	w.out = append(w.out, p.objects[0]...)
 	return nil
+}
+
+// content writes the content of a page: what gofpdf has drawn there, and more. False means that gofpdf wrote no plain
+// stream.
+func (w *writer) content(object, more []byte, compress bool) bool {
+	const begin, end = "\nstream\n", "\nendstream\nendobj\n"
+	head, drawn, found := bytes.Cut(object, []byte(begin))
+	drawn, whole := bytes.CutSuffix(drawn, []byte(end))
+	number, _, plain := bytes.Cut(head, []byte("\n<</Length "))
+	if !found || !whole || !plain {
+		return false
+	}
+	w.out = append(w.out, number...)
+	if compress {
+		packed := w.pack(append(slices.Concat(drawn, more), '\n'))
+		w.out = append(fmt.Appendf(w.out, "\n<</Filter /FlateDecode /Length %d>>"+begin, len(packed)), packed...)
+	} else {
+		w.out = fmt.Appendf(w.out, "\n<</Length %d>>"+begin, len(drawn)+len(more)+1)
+		w.out = append(append(append(w.out, drawn...), more...), '\n')
+	}
+	w.out = append(w.out, end...)
+	return true
 }
 
 func (w *writer) number(object int) int { return w.first + object }

@@ -54,7 +54,7 @@ func drawn(objects ...string) []byte {
 func seal(t testing.TB, invoice string) []byte {
 	t.Helper()
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), info, &pdfa.Tags{}, []byte(invoice))
+	hybrid, err := s.Seal(page(), nil, info, &pdfa.Tags{}, []byte(invoice))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func seal(t testing.TB, invoice string) []byte {
 
 func ExampleExtract() {
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), pdfa.Info{Title: "Invoice 7", Author: "Shop"}, &pdfa.Tags{}, []byte("<invoice/>"))
+	hybrid, err := s.Seal(page(), nil, pdfa.Info{Title: "Invoice 7", Author: "Shop"}, &pdfa.Tags{}, []byte("<invoice/>"))
 	if err != nil {
 		fmt.Println(err)
 	}
@@ -117,7 +117,7 @@ func TestExtractReturnsTheAttachment(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		invoice := rapid.OneOf(rapid.SliceOfN(rapid.Byte(), 0, 2000), rapid.Just(bytes.Repeat([]byte("<line/>"), 1500))).Draw(t, "invoice")
 		title := rapid.String().Draw(t, "title")
-		hybrid, err := s.Seal(page(), pdfa.Info{Title: title, At: info.At}, &pdfa.Tags{}, invoice)
+		hybrid, err := s.Seal(page(), nil, pdfa.Info{Title: title, At: info.At}, &pdfa.Tags{}, invoice)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestSealRefusesDocumentsOfOtherWriters(t *testing.T) {
 		{"a font of gofpdf", strings.Replace(whole, "/Font <<\n>>", "/Font <<1>>", 1)},
 	} {
 		s := pdfa.NewSealer()
-		if got, err := s.Seal([]byte(row.document), info, &pdfa.Tags{}, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
+		if got, err := s.Seal([]byte(row.document), nil, info, &pdfa.Tags{}, nil); !errors.Is(err, pdfa.ErrNotGofpdf) || got != nil {
 			t.Errorf("%s: got %d bytes, %v; want it refused", row.name, len(got), err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestTagsAreTheStructureTree(t *testing.T) {
 		t.Errorf("got %q in the content, want %q", content, want)
 	}
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(document, info, tags, nil)
+	hybrid, err := s.Seal(document, nil, info, tags, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestTagsAreTheStructureTree(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, hybrid)
 		}
 	}
-	if _, err := s.Seal(drawn("<<>>", "<</Type /Font>>"), info, tags, nil); !errors.Is(err, pdfa.ErrNotGofpdf) {
+	if _, err := s.Seal(drawn("<<>>", "<</Type /Font>>"), nil, info, tags, nil); !errors.Is(err, pdfa.ErrNotGofpdf) {
 		t.Errorf("another object in place of a page: got %v, want it refused", err)
 	}
 }
@@ -210,7 +210,7 @@ func TestCodesWithoutTextHaveAnEmptyOne(t *testing.T) {
 	t.Parallel()
 	font := pdfa.Font{Resource: "plain", Name: "ABCDEF+Face", Widths: make([]int, 4), Texts: []string{"", "a", "", "b"}}
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), info, &pdfa.Tags{}, nil, font)
+	hybrid, err := s.Seal(page(), nil, info, &pdfa.Tags{}, nil, font)
 	if want := "\n3 beginbfchar\n<0001> <0061>\n<0002> <>\n<0003> <0062>\nendbfchar\n"; err != nil || !strings.Contains(string(hybrid), want) {
 		t.Errorf("got %v, want %q in\n%s", err, want, hybrid)
 	}
@@ -226,7 +226,7 @@ func TestFontIsAResourceOfThePages(t *testing.T) {
 	}
 	font.Texts[1], font.Texts[101] = "A", "😀"
 	s := pdfa.NewSealer()
-	hybrid, err := s.Seal(page(), info, &pdfa.Tags{}, []byte("<a/>"), font)
+	hybrid, err := s.Seal(page(), nil, info, &pdfa.Tags{}, []byte("<a/>"), font)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestSealerIsSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		group.Go(func() error {
 			for range 20 {
-				if got, err := s.Seal(page(), info, &pdfa.Tags{}, []byte(invoice)); err != nil || !bytes.Equal(got, want) {
+				if got, err := s.Seal(page(), nil, info, &pdfa.Tags{}, []byte(invoice)); err != nil || !bytes.Equal(got, want) {
 					return fmt.Errorf("got another document: %q, %w", got, err)
 				}
 			}
@@ -272,7 +272,7 @@ func FuzzExtract(f *testing.F) {
 		if got, err := pdfa.Extract(document); (err == nil) != (got != nil) {
 			t.Errorf("got %q, %v", got, err)
 		}
-		if hybrid, err := s.Seal(document, info, &pdfa.Tags{}, []byte("<a/>")); err == nil {
+		if hybrid, err := s.Seal(document, nil, info, &pdfa.Tags{}, []byte("<a/>")); err == nil {
 			if got, err := pdfa.Extract(hybrid); err != nil || string(got) != "<a/>" {
 				t.Errorf("sealed: got %q, %v", got, err)
 			}

@@ -24,6 +24,7 @@ var connectionsOf = []int{1, 64, 512, 1024}
 const (
 	apiPort     = 10 // from --port
 	bareAPIPort = 11
+	healthPort  = 12
 )
 
 // api compares the API with a bare handler: placing orders, and reading one.
@@ -33,18 +34,69 @@ func (b *bench) api(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer x.stop()
-	for _, connections := range connectionsOf {
-		more, err := b.sideBySide(ctx, x, fmt.Sprintf("api: POST, %d connections", connections), x.placing, http.StatusAccepted, connections)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, more...)
-	}
-	more, err := b.sideBySide(ctx, x, "api: GET, 64 connections", x.reading, http.StatusOK, 64)
+	rows, capacity, err := b.placeClosed(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(rows, more...), below("api: memory", "%.0f MB", x.system.peak(), 200)), nil
+	open, err := b.placeOpen(ctx, x, capacity)
+	if err != nil {
+		return nil, err
+	}
+	const name = "api: GET, 64 connections"
+	ours, floor, err := b.sideBySide(ctx, x, name, b.closed(x.reading, http.StatusOK, 64))
+	if err != nil {
+		return nil, err
+	}
+	rows = append(append(rows, open...), // for reads there is no target: the floor answers from memory
+		compared(name+": requests/s", "%.0f", ours.rate, floor.rate),
+		compared(name+": p99", "%.1f ms", milliseconds(ours.p99), milliseconds(floor.p99)))
+	return append(append(rows, expenses(name, ours, floor)...), below("api: memory", "%.0f MB", x.system.peak(), 200)), nil
+}
+
+// placeClosed places orders in closed loops. The capacity is that of the API with 64 connections, in orders/s.
+func (b *bench) placeClosed(ctx context.Context, x *both) (rows []row, capacity float64, err error) {
+	for _, connections := range connectionsOf {
+		name := fmt.Sprintf("api: POST, %d connections", connections)
+		ours, floor, err := b.sideBySide(ctx, x, name, b.closed(x.placing, http.StatusAccepted, connections))
+		if err != nil {
+			return nil, 0, err
+		}
+		if connections == 64 {
+			capacity = ours.rate
+		}
+		rows = append(rows,
+			atLeast(name+": requests/s", "%.0f", ours.rate, floor.rate, 0.6),
+			atMost(name+": p99", "%.1f ms", milliseconds(ours.p99), milliseconds(floor.p99), 2))
+		rows = append(rows, expenses(name, ours, floor)...)
+	}
+	return rows, capacity, nil
+}
+
+// placeOpen places orders at constant rates: parts of the capacity of the API, and the same for the bare handler.
+func (b *bench) placeOpen(ctx context.Context, x *both, capacity float64) (rows []row, err error) {
+	for _, percent := range loads {
+		rate := capacity * float64(percent) / 100
+		name := fmt.Sprintf("api: POST, %d %% of %.0f requests/s", percent, capacity)
+		ours, floor, err := b.sideBySide(ctx, x, name, func(ctx context.Context, server *process, address string) (answers, error) {
+			return b.openRequests(ctx, server, address, x.placing, http.StatusAccepted, rate)
+		})
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows,
+			compared(name+": p50", "%.2f ms", milliseconds(ours.p50), milliseconds(floor.p50)),
+			compared(name+": p99", "%.2f ms", milliseconds(ours.p99), milliseconds(floor.p99)))
+		rows = append(rows, expenses(name, ours, floor)...)
+	}
+	return rows, nil
+}
+
+// expenses are the rows of what a load has cost.
+func expenses(name string, ours, floor answers) []row {
+	return []row{
+		compared(name+": CPU of a request", "%.3f ms", ours.cpu, floor.cpu),
+		below(name+": failures", "%.0f", float64(ours.failed), 0),
+	}
 }
 
 // both are an API and a bare handler, and the requests that place an order, and that read one.
@@ -97,34 +149,36 @@ func (b *bench) requests(ctx context.Context) (placing, reading string, err erro
 	return placing, fmt.Sprintf("GET /v1/orders/%s HTTP/1.1\r\nHost: %s\r\n\r\n", o.ID, host), nil
 }
 
-// sideBySide sends a request to system and floor in turns.
-func (b *bench) sideBySide(ctx context.Context, x *both, name, request string, status, connections int) ([]row, error) {
-	var ours, floor answers
+// load sends requests to a server.
+type load func(ctx context.Context, server *process, address string) (answers, error)
+
+// closed is a closed loop of a request.
+func (b *bench) closed(request string, status, connections int) load {
+	return func(ctx context.Context, server *process, address string) (answers, error) {
+		return closedLoop(ctx, server, address, []string{request}, status, connections, b.turn())
+	}
+}
+
+// turn is how long a turn of requests takes.
+func (b *bench) turn() time.Duration { return time.Duration(b.Seconds * float64(time.Second)) }
+
+// sideBySide puts a load on floor and system in turns.
+func (b *bench) sideBySide(ctx context.Context, x *both, name string, put load) (ours, floor answers, err error) {
 	for range b.Turns {
 		for _, c := range []struct {
-			into    *answers
-			server  *process
-			address string
-		}{{&floor, x.bare, address(b.Port + bareAPIPort)}, {&ours, x.system, address(b.Port + apiPort)}} {
-			a, err := closedLoop(ctx, c.server, c.address, []string{request}, status, connections, time.Duration(b.Seconds*float64(time.Second)))
+			into   *answers
+			server *process
+			port   int
+		}{{&floor, x.bare, bareAPIPort}, {&ours, x.system, apiPort}} {
+			a, err := put(ctx, c.server, address(b.Port+c.port))
 			if err != nil {
-				return nil, err
+				return ours, floor, err
 			}
 			b.logf("  %s, %s: %.0f requests/s, p50 %s, p99 %s, %.3f ms CPU, %d failed", name, c.server.name, a.rate, a.p50, a.p99, a.cpu, a.failed)
 			c.into.better(a)
 		}
 	}
-	rows := []row{
-		atLeast(name+": requests/s", "%.0f", ours.rate, floor.rate, 0.6),
-		atMost(name+": p99", "%.1f ms", milliseconds(ours.p99), milliseconds(floor.p99), 2),
-		compared(name+": CPU of a request", "%.3f ms", ours.cpu, floor.cpu),
-		below(name+": failures", "%.0f", float64(ours.failed), 0),
-	}
-	if status == http.StatusOK { // for reads there is no target: the floor answers from memory
-		rows[0] = compared(name+": requests/s", "%.0f", ours.rate, floor.rate)
-		rows[1] = compared(name+": p99", "%.1f ms", milliseconds(ours.p99), milliseconds(floor.p99))
-	}
-	return rows, nil
+	return ours, floor, nil
 }
 
 // view measures how fast the read model catches up with topics that are full, with the bare upserts of the
@@ -230,22 +284,11 @@ func progress(s *order.State) {
 // caughtUp waits until the API is ready and has applied all records, and returns how long that took.
 func (b *bench) caughtUp(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := every(ctx, 50*time.Millisecond, func() (bool, error) {
 		lag, err := b.lag(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if lag == 0 {
-			return time.Since(began), nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
+		return lag == 0, err
+	})
+	return time.Since(began), err
 }
 
 // lag is the number of records that the read model has to apply; -1 while the API is not ready.

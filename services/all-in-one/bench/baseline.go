@@ -54,6 +54,9 @@ func (l baseline) write(file string, costs []cost) error {
 	return os.WriteFile(file, text.Bytes(), 0o644)
 }
 
+// limit is the largest ratio that is allowed of a cost. It is zero if the cost has no baseline.
+func (l baseline) limit(c cost) float64 { return l.Ratios[c.name] * (1 + tolerance) }
+
 // compare returns the rows of costs, and an error that names each ratio that is too large.
 func (l baseline) compare(costs []cost) (rows []row, err error) {
 	for _, c := range costs {
@@ -62,10 +65,10 @@ func (l baseline) compare(costs []cost) (rows []row, err error) {
 			err = errors.Join(err, fmt.Errorf("%s has no baseline: write it with --baseline", c.name))
 			continue
 		}
-		r := atMost(c.name, "%.3f "+c.unit, c.ours, c.floor, was*(1+tolerance))
-		r.target = fmt.Sprintf("≤ %.2f (baseline %.2f + 15 %%)", was*(1+tolerance), was)
+		r := atMost(c.name, "%.3f "+c.unit, c.ours, c.floor, l.limit(c))
+		r.target = fmt.Sprintf("≤ %.2f (baseline %.2f + %.0f %%)", l.limit(c), was, 100*tolerance)
 		if rows = append(rows, r); !r.reached {
-			err = errors.Join(err, fmt.Errorf("%s: the ratio is %.2f, %.0f %% more than its baseline of %.2f; 15 %% are allowed", c.name, c.ratio(), 100*(c.ratio()/was-1), was))
+			err = errors.Join(err, fmt.Errorf("%s: the ratio is %.2f, %.0f %% more than its baseline of %.2f; %.0f %% are allowed", c.name, c.ratio(), 100*(c.ratio()/was-1), was, 100*tolerance))
 		}
 	}
 	for name := range l.Ratios {
@@ -78,5 +81,5 @@ func (l baseline) compare(costs []cost) (rows []row, err error) {
 
 // holds reports whether no cost is too large.
 func (l baseline) holds(costs []cost) bool {
-	return !slices.ContainsFunc(costs, func(c cost) bool { return c.ratio() > l.Ratios[c.name]*(1+tolerance) })
+	return !slices.ContainsFunc(costs, func(c cost) bool { return c.ratio() > l.limit(c) })
 }

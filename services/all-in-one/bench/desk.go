@@ -23,7 +23,7 @@ func (b *bench) desk(ctx context.Context) ([]row, error) {
 	if err := b.placeFailing(ctx, f.set, b.Letters); err != nil {
 		return nil, err
 	}
-	if err := b.dead(ctx, f.api); err != nil {
+	if err := b.dead(ctx, f.api, b.Letters); err != nil {
 		return nil, err
 	}
 	var replayed, copied time.Duration
@@ -52,24 +52,12 @@ func (b *bench) placeFailing(ctx context.Context, set topic.Set, n int) error {
 	})
 }
 
-// dead waits until the read model has all dead letters.
-func (b *bench) dead(ctx context.Context, c *client.Client) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
+// dead waits until the read model has n dead letters.
+func (b *bench) dead(ctx context.Context, c *client.Client, n int) error {
+	return every(ctx, 100*time.Millisecond, func() (bool, error) {
 		groups, _, err := c.Groups(ctx, client.DeadLetterFilter{}, 1)
-		if err != nil {
-			return err
-		}
-		if len(groups) > 0 && groups[0].Total == b.Letters {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+		return len(groups) > 0 && groups[0].Total == n, err
+	})
 }
 
 // replay replays all dead letters, without a ramp and a limit, and returns how long that took.

@@ -76,7 +76,7 @@ func cheaper(best, costs []cost) []cost {
 // costOfOrder compares a worker with the bare loop. What the steps cost is in what the bare loop
 // allocates: the CPU time of the same steps differs by a quarter on a busy machine.
 func (b *bench) costOfOrder(ctx context.Context) ([]cost, error) {
-	loop, err := b.pace(ctx, 0, consumers("bareloop", 1, 64))
+	loop, err := b.pace(ctx, 0, consumers("bareloop", 1, workerSlots))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (b *bench) costOfOrder(ctx context.Context) ([]cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	worker, err := b.pace(ctx, 0, workers(1, 64))
+	worker, err := b.pace(ctx, 0, workers(1, workerSlots))
 	if err != nil {
 		return nil, err
 	}

@@ -27,12 +27,14 @@ func main() { config.Main("bench", run) }
 
 // settings are the flags.
 type settings struct {
-	Sections     []string `arg:"" optional:"" help:"Sections to measure: pipeline, api, latency, sizes, view, lists, scale, restart, desk. Default: all, which takes about half an hour."`
+	Sections     []string `arg:"" optional:"" help:"Sections to measure. Default: all, which takes about an hour."`
 	Turns        int      `default:"3" help:"Turns of system and floor. The best counts."`
 	Mails        int      `default:"3000" help:"Orders of each turn of pipeline."`
-	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api."`
+	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api, reads and latency."`
+	Minutes      float64  `default:"1" help:"Duration in minutes of soak. Whether memory grows is shown from 5 minutes on."`
 	Orders       int      `default:"300000" help:"Orders in the read models of view and lists. For lists, 5,000,000 need 18 GB of disk."`
-	Backlog      int      `default:"1000000" help:"Orders of restart."`
+	Backlog      int      `default:"100000" help:"Orders of restart."`
+	Streams      int      `default:"5000" help:"Event streams of streams, at most 5000."`
 	Letters      int      `default:"10000" help:"Dead letters of desk."`
 	Port         int      `default:"22092" help:"First of 20 TCP ports to use on 127.0.0.1."`
 	Guard        bool     `help:"Measure a few ratios of CPU times, and fail if one is more than 15 % worse than its baseline. Takes up to 3 minutes."`
@@ -45,28 +47,43 @@ type settings struct {
 
 // section measures one thing.
 type section struct {
-	name    string
-	measure func(*bench, context.Context) ([]row, error)
+	name, does string
+	measure    func(*bench, context.Context) ([]row, error)
 }
 
 func sections() []section {
 	return []section{
-		{"pipeline", (*bench).pipeline},
-		{"api", (*bench).api},
-		{"latency", (*bench).latency},
-		{"sizes", (*bench).sizes},
-		{"view", (*bench).view},
-		{"lists", (*bench).lists},
-		{"scale", (*bench).scale},
-		{"restart", (*bench).restart},
-		{"desk", (*bench).desk},
+		{"pipeline", "a worker, and the bare steps of an order; mail servers that take 0, 25 and 100 ms", (*bench).pipeline},
+		{"api", "placing and reading orders in closed and open loops, and a bare handler", (*bench).api},
+		{"reads", "getting an order and each list, with 64 connections", (*bench).reads},
+		{"streams", "5,000 event streams while their orders are confirmed", (*bench).streams},
+		{"latency", "from placing an order to its mail, at 10, 50 and 90 % of the capacity", (*bench).latency},
+		{"sizes", "bytes and CPU time of Kafka for an order", (*bench).sizes},
+		{"view", "catching up with full topics, and bare upserts; each way to find orders", (*bench).view},
+		{"lists", "every list, search and page of a read model with many orders, with one connection", (*bench).lists},
+		{"scale", "2, 4 and 8 workers, and one", (*bench).scale},
+		{"restart", "from the start of a worker with a backlog to its first mail", (*bench).restart},
+		{"desk", "a replay of dead letters, and a raw copy", (*bench).desk},
+		{"soak", "--minutes at half of the capacity: memory, latency, lost orders", (*bench).soak},
 	}
+}
+
+// about is what --help says above the flags.
+func about() string {
+	text := "Measures the application together with its floors, and prints their ratios.\n\nSections:\n"
+	for _, s := range sections() {
+		text += fmt.Sprintf("\n  %-9s %s", s.name, s.does)
+	}
+	return text
 }
 
 // Validate is called by config.Parse.
 func (s *settings) Validate() error {
-	if s.Turns < 1 || s.Mails < 100 || s.Orders < 1000 || s.Backlog < 1 || s.Letters < 1 || s.Seconds <= 0 {
-		return errors.New("--turns must be at least 1, --mails at least 100, --orders at least 1000, --backlog and --letters at least 1, and --seconds positive")
+	if s.Turns < 1 || s.Mails < 100 || s.Orders < 1000 || s.Backlog < 1 || s.Letters < 1 || s.Seconds <= 0 || s.Minutes <= 0 {
+		return errors.New("--turns must be at least 1, --mails at least 100, --orders at least 1000, --backlog and --letters at least 1, and --seconds and --minutes positive")
+	}
+	if s.Streams < 1 || s.Streams > mostStreams {
+		return fmt.Errorf("--streams must be 1 to %d", mostStreams)
 	}
 	for _, name := range s.Sections {
 		if !slices.ContainsFunc(sections(), func(x section) bool { return x.name == name }) {
@@ -88,8 +105,7 @@ type bench struct {
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	var s settings
-	const does = "Measures the application together with its floors, and prints their ratios."
-	if err := config.Parse(&s, "bench", does, args, env, stdout, stderr); err != nil {
+	if err := config.Parse(&s, "bench", about(), args, env, stdout, stderr); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "bench-")

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -38,9 +41,9 @@ func (b *bench) pipeline(ctx context.Context) ([]row, error) {
 			delay time.Duration
 			start func(*bench, context.Context, *sink) ([]*process, error)
 		}{
-			{&loop, 0, consumers("bareloop", 1, 64)},
-			{&worker, 0, workers(1, 64)},
-			{&slow, 25 * time.Millisecond, workers(1, 64)},
+			{&loop, 0, consumers("bareloop", 1, workerSlots)},
+			{&worker, 0, workers(1, workerSlots)},
+			{&slow, 25 * time.Millisecond, workers(1, workerSlots, "--health", address(b.Port+healthPort))},
 			{&slower, 100 * time.Millisecond, workers(1, 128)},
 		} {
 			p, err := b.pace(ctx, c.delay, c.start)
@@ -65,7 +68,7 @@ func (b *bench) scale(ctx context.Context) (rows []row, err error) {
 	for turn := range b.Turns {
 		b.logf("scale: turn %d of %d", turn+1, b.Turns)
 		for _, n := range []int{1, 2, 4, 8} {
-			p, err := b.pace(ctx, 100*time.Millisecond, workers(n, 64))
+			p, err := b.pace(ctx, 100*time.Millisecond, workers(n, workerSlots))
 			if err != nil {
 				return nil, err
 			}
@@ -113,7 +116,36 @@ func (b *bench) pace(ctx context.Context, delay time.Duration, start func(*bench
 		idle: 100 * (to.idle - from.idle).Seconds() / passed / float64(runtime.NumCPU()),
 	}
 	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu)
+	if steps := stepTimes(ctx, address(b.Port+healthPort)); steps != "" {
+		b.logf("    a slot is used for %.1f ms an order: %s; the rest are states, Kafka and no order", 1000*workerSlots/p.rate, steps)
+	}
 	return p, nil
+}
+
+// stepTimes are the mean times of the steps of a worker, as its metrics have them, or empty if no worker has its
+// metrics at the address.
+func stepTimes(ctx context.Context, address string) string {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		return ""
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	sums := map[string]float64{} // in seconds, by step
+	var steps []string
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		var step string
+		var figure float64
+		if _, err := fmt.Sscanf(lines.Text(), "orders_worker_step_seconds_sum{outcome=\"done\",step=%q} %g", &step, &figure); err == nil {
+			sums[step] = figure
+		} else if _, err := fmt.Sscanf(lines.Text(), "orders_worker_step_seconds_count{outcome=\"done\",step=%q} %g", &step, &figure); err == nil {
+			steps = append(steps, fmt.Sprintf("%s %.1f ms", step, 1000*sums[step]/figure))
+		}
+	}
+	return strings.Join(steps, ", ")
 }
 
 // meter reads the CPU time of programs when a number of mails have arrived.
@@ -166,12 +198,12 @@ func (m *meter) stop() {
 }
 
 // workers starts n workers on the orders of a turn.
-func workers(n, concurrency int) func(*bench, context.Context, *sink) ([]*process, error) {
-	return consumers("order-worker", n, concurrency)
+func workers(n, concurrency int, more ...string) func(*bench, context.Context, *sink) ([]*process, error) {
+	return consumers("order-worker", n, concurrency, more...)
 }
 
 // consumers starts n processes of a program in one consumer group, on the orders of a turn.
-func consumers(name string, n, concurrency int) func(*bench, context.Context, *sink) ([]*process, error) {
+func consumers(name string, n, concurrency int, more ...string) func(*bench, context.Context, *sink) ([]*process, error) {
 	return func(b *bench, ctx context.Context, s *sink) (all []*process, err error) {
 		prefix, set, err := b.newPrefix(ctx)
 		if err != nil {
@@ -181,7 +213,7 @@ func consumers(name string, n, concurrency int) func(*bench, context.Context, *s
 			return nil, err
 		}
 		for range n {
-			p, err := b.consumer(ctx, name, prefix, s, concurrency)
+			p, err := b.consumer(ctx, name, prefix, s, concurrency, more...)
 			if err != nil {
 				return nil, err
 			}

@@ -138,12 +138,18 @@ func idle() time.Duration {
 }
 
 // peak is the largest resident set so far, in MB, or zero if it has exited.
-func (p *process) peak() float64 {
+func (p *process) peak() float64 { return p.memory("VmHWM:") }
+
+// resident is the resident set now, in MB, or zero if it has exited.
+func (p *process) resident() float64 { return p.memory("VmRSS:") }
+
+// memory is a size in the status of the program. See proc(5).
+func (p *process) memory(field string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	_, rest, _ := strings.Cut(string(text), field)
 	kB, _ := strconv.Atoi(append(strings.Fields(rest), "0")[0])
 	return float64(kB) / 1000
 }
@@ -176,17 +182,19 @@ func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
 // startAPI starts an API without limits on requests and on the age of waiting orders.
-func (b *bench) startAPI(ctx context.Context, prefix, data string, flags ...string) (*process, error) {
+func (b *bench) startAPI(ctx context.Context, prefix, data string, more ...string) (*process, error) {
 	return b.start(ctx, "order-api", "msg=listening", append([]string{
 		b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
 		"--http", address(b.Port + apiPort), "--data", filepath.Join(b.dir, data), "--rate-limit", "0", "--guest-rate-limit", "0", "--promise", "0",
-	}, flags...)...)
+	}, more...)...)
 }
 
 // consumer starts a program in the group that is named as the prefix. It does not wait until it is ready.
-func (b *bench) consumer(ctx context.Context, name, prefix string, s *sink, concurrency int) (*process, error) {
-	return b.launch(ctx, name, nil, b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
-		"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency))
+func (b *bench) consumer(ctx context.Context, name, prefix string, s *sink, concurrency int, more ...string) (*process, error) {
+	return b.launch(ctx, name, nil, append([]string{
+		b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
+		"--smtp", s.address(), "--concurrency", fmt.Sprint(concurrency),
+	}, more...)...)
 }
 
 // newPrefix creates topics under a new prefix, and returns it with its topics.

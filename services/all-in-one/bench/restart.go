@@ -99,7 +99,7 @@ func (b *bench) firstMail(ctx context.Context, prefix string) (time.Duration, er
 	mailed := make(chan time.Time, 1)
 	s.mark(1, func(at time.Time) { mailed <- at })
 	began := time.Now()
-	worker, err := b.consumer(ctx, "order-worker", prefix, s, 64)
+	worker, err := b.consumer(ctx, "order-worker", prefix, s, workerSlots)
 	if err != nil {
 		return 0, err
 	}

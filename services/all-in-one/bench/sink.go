@@ -44,6 +44,13 @@ func (s *sink) size() float64 {
 	return float64(s.bytes) / float64(s.mails)
 }
 
+// count is the number of mails so far.
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mails
+}
+
 // mark calls do once, in the goroutine of a mail, when n mails are accepted.
 func (s *sink) mark(n int, do func(at time.Time)) {
 	s.mu.Lock()

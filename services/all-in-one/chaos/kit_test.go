@@ -48,10 +48,14 @@ func fakeProgram() {
 		os.Exit(1)
 	}
 	name := os.Args[1]
-	fmt.Fprintln(c, name, "started")
+	report := func(event ...any) {
+		fmt.Fprintln(c, append([]any{name}, event...)...)
+		_, _ = c.Read(make([]byte, 1)) // until it is forwarded: the events of all programs stay in order
+	}
+	report("started")
 	fmt.Println("ready")
 	for s := range signals {
-		fmt.Fprintln(c, name, "was events:", s)
+		report("was events:", s)
 		if s == syscall.SIGTERM {
 			os.Exit(0)
 		}
@@ -130,8 +134,9 @@ func (p *fakeSystem) fakes(name string, n int, ln net.Listener) (all []*process)
 	return all
 }
 
-// forward forwards the events of the fake programs, and their exits.
+// forward forwards the events of the fake programs, and their exits: that of a process before the start of the next of its name.
 func (p *fakeSystem) forward(ln net.Listener, forwarding *sync.WaitGroup) {
+	var last sync.Map // by name, a channel that is closed when the exit of the last process is forwarded
 	for {
 		c, err := ln.Accept()
 		if err != nil {
@@ -139,12 +144,18 @@ func (p *fakeSystem) forward(ln net.Listener, forwarding *sync.WaitGroup) {
 		}
 		forwarding.Go(func() {
 			defer c.Close()
-			name := ""
-			for lines := bufio.NewScanner(c); lines.Scan(); {
-				fmt.Sscan(lines.Text(), &name)
+			name, exited := "", make(chan struct{})
+			for lines := bufio.NewScanner(c); lines.Scan(); fmt.Fprint(c, ".") {
+				if name == "" {
+					fmt.Sscan(lines.Text(), &name)
+					if before, ok := last.Swap(name, exited); ok {
+						<-before.(chan struct{})
+					}
+				}
 				p.events <- lines.Text()
 			}
 			p.events <- name + " exited"
+			close(exited)
 		})
 	}
 }

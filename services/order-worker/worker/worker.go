@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
 		SessionTimeout: cfg.Session, Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
-			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Meter: meter, Log: cfg.Log,
+			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Gather: new(kafka.Gather), Meter: meter, Log: cfg.Log,
 		},
 		Room:     server.Room,
 		Assigned: assigned(cfg, &ready, meter),

@@ -14,6 +14,7 @@ func (l *layout) code(x, y, side float64) {
 	l.fill(white)
 	l.op("re f", 0, 0, modules, modules)
 	l.fill(black)
+	out := l.content
 	for row, cells := range l.Code {
 		for from := 0; from < len(cells); from++ {
 			to := from
@@ -21,14 +22,14 @@ func (l *layout) code(x, y, side float64) {
 				to++
 			}
 			if to > from {
-				for _, n := range []int{from + quiet, row + quiet, to - from} {
-					l.content = append(strconv.AppendInt(l.content, int64(n), 10), ' ')
+				for _, n := range [3]int{from + quiet, row + quiet, to - from} {
+					out = append(strconv.AppendInt(out, int64(n), 10), ' ')
 				}
-				l.content = append(l.content, "1 re\n"...)
+				out = append(out, "1 re\n"...)
 				from = to
 			}
 		}
 	}
-	l.content = append(l.content, "f Q\n"...)
+	l.content = append(out, "f Q\n"...)
 	l.ink = unset // Q restored the colour from before q
 }

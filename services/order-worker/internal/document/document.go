@@ -28,10 +28,13 @@
 package document
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/jung-kurt/gofpdf"
 
 	"example.com/orders/shared/pdfa"
 )
@@ -74,6 +77,7 @@ type Renderer struct {
 	accent colour
 	sealer *pdfa.Sealer
 	idle   sync.Pool // of *buffers
+	blank  sync.Map  // documents of pages by their number
 }
 
 // Content is the texts of a document, in the order of the page. Empty texts are left out. Names,
@@ -134,15 +138,35 @@ func (r *Renderer) Render(c *Content) (document []byte, missing []rune, err erro
 	}()
 	l := newLayout(r, c)
 	l.draw()
-	drawn, fonts, err := l.output()
+	contents, fonts := l.output()
+	pages, err := r.pages(len(contents))
 	if err != nil {
 		return nil, nil, err
 	}
 	info := pdfa.Info{Title: c.Title + " " + c.Number, Author: c.Sender[0], At: c.Issued, Language: c.Language}
 	slices.Sort(l.missing)
-	document, err = r.sealer.Seal(drawn, info, &l.tags, c.Attachment, fonts...)
+	document, err = r.sealer.Seal(pages, contents, info, &l.tags, c.Attachment, fonts...)
 	r.idle.Put(l.buffers)
 	return document, slices.Compact(l.missing), err
+}
+
+// pages returns a document of gofpdf with a number of pages that have no content. It is the same for all documents of
+// that length.
+func (r *Renderer) pages(number int) ([]byte, error) {
+	if known, ok := r.blank.Load(number); ok {
+		return known.([]byte), nil //nolint:forcetypeassert // only pages stores there
+	}
+	pdf := gofpdf.New("P", "mm", "A4", "")
+	pdf.SetCompression(false) // Seal reads the pages
+	for range number {
+		pdf.AddPage()
+	}
+	var out bytes.Buffer
+	if err := pdf.Output(&out); err != nil {
+		return nil, err
+	}
+	r.blank.Store(number, out.Bytes())
+	return out.Bytes(), nil
 }
 
 // Densest returns the n East Asian characters with the largest outlines, for the largest document

@@ -32,7 +32,7 @@ func (f footer) height() int {
 // last footer is read aloud. The
 // placeholder that gofpdf offers for that number would also be replaced in a customer's text.
 func (l *layout) drawFooters(f footer) {
-	pages := l.pdf.PageCount()
+	pages := len(l.contents)
 	for p := 1; p <= pages; p++ {
 		l.turnTo(p)
 		l.rule(left, l.bottom+3, 0.1, line)

@@ -103,7 +103,7 @@ func (l *layout) parties() {
 		}
 	}
 	// A recipient that fills the page ends on a later one than the facts.
-	if l.pdf.PageNo() == 1 {
+	if l.page == 1 {
 		l.y = max(l.y, below)
 	}
 	l.y += 8

@@ -1,23 +1,19 @@
 package document
 
 import (
-	"bytes"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/jung-kurt/gofpdf"
-
 	"example.com/orders/shared/pdfa"
 )
 
 // sheet draws text, lines and areas at positions in millimetres from the top left corner of the
-// page. gofpdf writes the pages to the document, and pdfa the fonts. sheet writes the content of the
-// pages itself, because gofpdf formats numbers and colours with package fmt, which takes longer than
-// everything else.
+// page. gofpdf writes the pages without their content, and pdfa the fonts. sheet writes the content
+// of the pages itself, because gofpdf formats numbers and colours with package fmt, which takes longer
+// than everything else.
 type sheet struct {
-	pdf     *gofpdf.Fpdf
 	fonts   *fonts
 	subsets [faces]*subset                            // nil until they are used
 	put     func(x, y float64, st style, text string) // draws a text; benchmarks replace it
@@ -27,6 +23,7 @@ type sheet struct {
 	element int                                       // of the texts that are drawn next, or artifact
 
 	*buffers
+	page    int    // number of the current page; 0 without pages
 	content []byte // of the current page
 	// The state of the current page.
 	marked    int // element of what is drawn, artifact, or unmarked
@@ -39,9 +36,9 @@ type sheet struct {
 
 // buffers grow to the size of a document. The next sheet uses those of one that is done.
 type buffers struct {
-	contents [][]byte // of the pages, but for the current one; gofpdf gets them when all are drawn
+	contents [][]byte // of the pages, but for the current one
 	tags     pdfa.Tags
-	drawn    bytes.Buffer // by gofpdf
+	spare    [faces]*subset // nil until a document has used the face
 }
 
 type style struct {
@@ -81,43 +78,39 @@ const (
 // newSheet returns a sheet without pages. own is the colour of the design. Nothing else may use the
 // buffers.
 func newSheet(f *fonts, own colour, b *buffers) *sheet {
-	pdf := gofpdf.New("P", "mm", "A4", "")
-	// layout breaks pages itself.
-	pdf.SetAutoPageBreak(false, 0)
-	// Compression would halve the size and double the time. Only output of much content needs it.
-	pdf.SetCompression(false)
-	// Without sorting gofpdf writes fonts in the random order of a map.
-	pdf.SetCatalogSort(true)
 	b.contents = b.contents[:0]
 	b.tags.Reset()
-	b.drawn.Reset()
-	s := &sheet{pdf: pdf, fonts: f, accent: own, element: artifact, marked: unmarked, buffers: b}
+	s := &sheet{fonts: f, accent: own, element: artifact, marked: unmarked, buffers: b}
 	s.put = s.write
 	return s
 }
 
 func (s *sheet) subset(w weight) *subset {
-	if s.subsets[w] == nil {
+	switch {
+	case s.subsets[w] != nil:
+	case s.spare[w] != nil:
+		s.subsets[w] = s.spare[w]
+		s.subsets[w].reset()
+	default:
 		s.subsets[w] = newSubset(s.fonts.face(w))
+		s.spare[w] = s.subsets[w]
 	}
 	return s.subsets[w]
 }
 
 func (s *sheet) addPage() {
 	s.leave()
-	s.pdf.AddPage()
-	page := s.pdf.PageNo()
-	s.contents = slices.Grow(s.contents, 1)[:page]
-	s.content = s.contents[page-1][:0]
+	s.page = len(s.contents) + 1
+	s.contents = slices.Grow(s.contents, 1)[:s.page]
+	s.content = s.contents[s.page-1][:0]
 	s.resetState()
 }
 
 // turnTo continues a page.
 func (s *sheet) turnTo(page int) {
-	if page != s.pdf.PageNo() {
+	if page != s.page {
 		s.leave()
-		s.pdf.SetPage(page)
-		s.content = s.contents[page-1]
+		s.page, s.content = page, s.contents[page-1]
 		s.resetState()
 	}
 }
@@ -125,8 +118,8 @@ func (s *sheet) turnTo(page int) {
 // leave keeps the content of the current page, if there is one.
 func (s *sheet) leave() {
 	s.unmark()
-	if page := s.pdf.PageNo(); page > 0 {
-		s.contents[page-1] = s.content
+	if s.page > 0 {
+		s.contents[s.page-1] = s.content
 	}
 }
 
@@ -260,44 +253,31 @@ func (s *sheet) colour(name string, c colour) {
 // op writes a PDF operator (ISO 32000-1, annex A) after its operands, which are rounded to
 // thousandths.
 func (s *sheet) op(name string, numbers ...float64) {
+	out := s.content
 	for _, n := range numbers {
 		thousandths := int64(math.Round(n * 1000))
 		if thousandths < 0 {
-			s.content, thousandths = append(s.content, '-'), -thousandths
+			out, thousandths = append(out, '-'), -thousandths
 		}
-		s.content = strconv.AppendInt(s.content, thousandths/1000, 10)
+		out = strconv.AppendInt(out, thousandths/1000, 10)
 		if rest := thousandths % 1000; rest != 0 {
-			s.content = append(s.content, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+			out = append(out, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
 		}
-		s.content = append(s.content, ' ')
+		out = append(out, ' ')
 	}
-	s.content = append(append(s.content, name...), '\n')
+	s.content = append(append(out, name...), '\n')
 }
 
-// muchContent is the size of all pages above which they are compressed, so that the largest document
-// fits into a record. Marks on each letter of 200 lines make some hundred KB.
-const muchContent = 256 << 10
-
-// output returns what is drawn, which is valid until the buffers are used again, and its fonts.
-func (s *sheet) output() ([]byte, []pdfa.Font, error) {
+// output returns the content of all pages and the fonts.
+func (s *sheet) output() ([][]byte, []pdfa.Font) {
 	s.leave()
-	size := 0
-	for i, content := range s.contents {
-		s.pdf.SetPage(i + 1)
-		s.pdf.RawWriteStr(string(content))
-		size += len(content)
-	}
-	s.pdf.SetCompression(size > muchContent)
-	if err := s.pdf.Output(&s.drawn); err != nil {
-		return nil, nil, err
-	}
 	var fonts []pdfa.Font
 	for w, c := range s.subsets {
 		if c != nil {
 			fonts = append(fonts, c.font(weight(w)))
 		}
 	}
-	return s.drawn.Bytes(), fonts, nil
+	return s.contents, fonts
 }
 
 // clean makes a text printable, and keeps which characters are missing.

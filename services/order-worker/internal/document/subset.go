@@ -17,6 +17,9 @@ type subset struct {
 	// Of a face with a shaper a glyph has a code for each text that it has had.
 	spelled map[spelling]uint16
 	texts   []string // by code
+
+	tables [tables][]byte // of the font, reused
+	file   []byte         // the font, reused
 }
 
 type spelling struct {
@@ -24,16 +27,30 @@ type spelling struct {
 	text  string
 }
 
-// newSubset returns a subset with the glyph for missing characters only, which is the first of
-// every font.
+// newSubset returns a subset that is reset.
 func newSubset(f *face) *subset {
-	c := &subset{face: f, used: append(make([]int, 0, 96), 0)}
+	c := &subset{face: f, used: make([]int, 0, 96)}
 	if f.shaper != nil {
-		c.spelled, c.texts = make(map[spelling]uint16), []string{""}
+		c.spelled = make(map[spelling]uint16)
 	} else {
 		c.codes = make([]uint16, len(f.glyphs))
 	}
+	c.reset()
 	return c
+}
+
+// reset leaves the glyph for missing characters only, which is the first of every font.
+func (c *subset) reset() {
+	for _, i := range c.used {
+		if c.codes != nil {
+			c.codes[i] = 0
+		}
+	}
+	c.used = append(c.used[:0], 0)
+	if c.spelled != nil {
+		clear(c.spelled)
+		c.texts = append(c.texts[:0], "")
+	}
 }
 
 // encode appends a text as codes of the subset, two bytes each, escaped as in a PDF string (ISO
@@ -136,15 +153,12 @@ const (
 	fourteen = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
+// program returns the font file. It is valid until the subset is used again.
 func (c *subset) program() []byte {
-	var t [tables][]byte
-	t[cmap], t[post] = []byte(noCharacters), []byte(noNames)
-	t[head], t[hhea], t[maxp] = c.headers()
-	outlines := 0
-	for _, i := range c.used {
-		outlines += len(c.face.glyphs[i].outline)
-	}
-	t[glyf] = make([]byte, 0, outlines)
+	t := &c.tables
+	t[cmap], t[post] = append(t[cmap][:0], noCharacters...), append(t[post][:0], noNames...)
+	c.headers()
+	t[loca], t[hmtx], t[glyf] = t[loca][:0], t[hmtx][:0], t[glyf][:0]
 	for _, i := range c.used {
 		g := c.face.glyphs[i]
 		t[loca] = binary.BigEndian.AppendUint32(t[loca], uint32(len(t[glyf])))
@@ -153,32 +167,30 @@ func (c *subset) program() []byte {
 		t[glyf] = append(t[glyf], g.outline...)
 	}
 	t[loca] = binary.BigEndian.AppendUint32(t[loca], uint32(len(t[glyf])))
-	return assemble(t)
+	return c.assemble()
 }
 
-// headers returns three tables of the face, changed to the number of glyphs of the subset, an
-// advance for each glyph, and a loca table with entries of four bytes.
-func (c *subset) headers() (head, hhea, maxp []byte) {
-	clone := func(table int) []byte { return append([]byte(nil), c.face.tables[table]...) }
-	head, hhea, maxp = clone(0), clone(1), clone(2)
-	binary.BigEndian.PutUint32(head[8:], 0) // checkSumAdjustment: assemble sets it
-	binary.BigEndian.PutUint16(head[50:], 1)
-	binary.BigEndian.PutUint16(hhea[34:], uint16(len(c.used)))
-	binary.BigEndian.PutUint16(maxp[4:], uint16(len(c.used)))
-	return head, hhea, maxp
-}
-
-func assemble(t [tables][]byte) []byte {
-	const headAt = 12 + 16*tables
-	size := headAt
-	for _, table := range t {
-		size += len(table) + 3
+// headers writes three tables of the face, changed to the number of glyphs of the subset, an advance
+// for each glyph, and a loca table with entries of four bytes.
+func (c *subset) headers() {
+	t := &c.tables
+	for i, table := range [3]int{head, hhea, maxp} {
+		t[table] = append(t[table][:0], c.face.tables[i]...)
 	}
-	out := make([]byte, headAt, size)
+	binary.BigEndian.PutUint32(t[head][8:], 0) // checkSumAdjustment: assemble sets it
+	binary.BigEndian.PutUint16(t[head][50:], 1)
+	binary.BigEndian.PutUint16(t[hhea][34:], uint16(len(c.used)))
+	binary.BigEndian.PutUint16(t[maxp][4:], uint16(len(c.used)))
+}
+
+// assemble writes the tables to one file, behind a directory.
+func (c *subset) assemble() []byte {
+	const headAt = 12 + 16*tables
 	// Version, number of tables, and three numbers for a binary search of the directory.
-	copy(out, "\x00\x01\x00\x00\x00\x08\x00\x80\x00\x03\x00\x00")
+	out := append(c.file[:0], "\x00\x01\x00\x00\x00\x08\x00\x80\x00\x03\x00\x00"...)
+	out = append(out, make([]byte, headAt-len(out))...)
 	adjustment := 0
-	for i, table := range t {
+	for i, table := range c.tables {
 		if i == head {
 			adjustment = len(out) + 8
 		}
@@ -192,6 +204,7 @@ func assemble(t [tables][]byte) []byte {
 		binary.BigEndian.PutUint32(out[12+16*i+4:], checksum(out[begin:]))
 	}
 	binary.BigEndian.PutUint32(out[adjustment:], 0xB1B0AFBA-checksum(out))
+	c.file = out
 	return out
 }
 

@@ -35,7 +35,7 @@ func (s *sheet) mark(element int) {
 		s.content = append(s.content, "/Artifact BMC\n"...)
 		return
 	}
-	s.content = s.tags.Mark(s.content, element, s.pdf.PageNo()-1)
+	s.content = s.tags.Mark(s.content, element, s.page-1)
 }
 
 // unmark ends what mark began.

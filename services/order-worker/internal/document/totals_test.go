@@ -17,7 +17,7 @@ func TestTotalsFollowARowAndMoveOnlyWhenTheyMust(t *testing.T) {
 			l := newLayout(r, c)
 			last, carried := map[string]place{}, place{}
 			l.put = func(_, y float64, _ style, text string) {
-				at := place{l.pdf.PageNo(), y}
+				at := place{l.page, y}
 				if text == c.Forward {
 					carried = at
 				}

@@ -1,8 +1,8 @@
 package email
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
 	texttemplate "text/template"
 	"text/template/parse"
 )
@@ -17,14 +17,14 @@ const (
 var errEndless = fmt.Errorf("the template does not end: one mail took more than %d loop iterations", maxSteps)
 
 // bounded is a text of at most maxPart bytes.
-type bounded struct{ strings.Builder }
+type bounded struct{ bytes.Buffer }
 
 // Write fails when the text would exceed its limit.
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.Len()+len(p) > maxPart {
 		return 0, fmt.Errorf("the template writes more than %d MiB", maxPart>>20)
 	}
-	return b.Builder.Write(p)
+	return b.Buffer.Write(p)
 }
 
 // work limits the execution of templates, because text/template has no limit. The limit applies

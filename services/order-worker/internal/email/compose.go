@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"mime/quotedprintable"
 	netmail "net/mail"
@@ -22,8 +21,14 @@ import (
 
 // mail is a mail as it is sent.
 type mail struct {
-	from, to string        // addresses
-	content  *bytes.Buffer // as it is sent after DATA, without a line break at the end
+	from, to string // addresses
+	*paper
+}
+
+// paper is the memory of a mail, which is used again.
+type paper struct {
+	words   rendered
+	content bytes.Buffer // as it is sent after DATA, without a line break at the end
 }
 
 // compose composes the mail. Every attempt with the same templates gives the same bytes. Release the mail
@@ -38,30 +43,41 @@ func (s *Step) compose(w *order.Work) (*mail, error) {
 	// net/mail writes a backslash in an encoded word, where RFC 2047, section 5, forbids it.
 	to.Name = strings.ReplaceAll(unencoded(line(w.Order.Customer.Name)), `\`, "/")
 	e := s.templateSets[kind{locale.Of(w.Progress.Invoice.Language), w.Order.Refund != nil}]()
-	words, err := e.write(s.content(w, e.Language))
-	if err != nil {
+	p, used := s.idle.Get().(*paper)
+	if !used {
+		p = new(paper)
+	}
+	m := &mail{s.from.Address, to.Address, p}
+	if err := s.write(m, e, w, to); err != nil {
+		s.release(m)
 		return nil, err
+	}
+	return m, nil
+}
+
+// write writes the words of the mail and its content.
+func (s *Step) write(m *mail, e templateSet, w *order.Work, to *netmail.Address) error {
+	words, content := &m.words, &m.content
+	c := s.content(w, e.Language)
+	if err := e.write(&c, words); err != nil {
+		return err
 	}
 	head := s.header(w, to, e.Language, words.subject)
 	inner, outer := boundaries(w.Progress.Email.MessageID, words)
 	head.SetGenHeader(gomail.HeaderContentType, "multipart/mixed; boundary="+outer)
-	content, used := s.idle.Get().(*bytes.Buffer)
-	if !used {
-		content = new(bytes.Buffer)
-	}
 	content.Reset()
-	content.Grow(2048 + 2*(len(words.text)+len(words.html)) + len(w.Document)*7/5)
+	content.Grow(2048 + 2*(words.text.Len()+words.html.Len()) + len(w.Document)*7/5)
 	if _, err := head.WriteTo(content); err != nil {
-		return nil, fmt.Errorf("writing the header: %w", err)
+		return fmt.Errorf("writing the header: %w", err)
 	}
 	words.write(content, inner, outer)
 	double(content)
 	attach(content, outer, w.Progress.Invoice.Number+".pdf", w.Document)
-	return &mail{s.from.Address, to.Address, content}, nil
+	return nil
 }
 
 // release gives the memory of a mail to one that is composed later.
-func (s *Step) release(m *mail) { s.idle.Put(m.content) }
+func (s *Step) release(m *mail) { s.idle.Put(m.paper) }
 
 // header returns a message of go-mail without body.
 func (s *Step) header(w *order.Work, to *netmail.Address, l locale.Language, subject string) *gomail.Msg {
@@ -86,9 +102,9 @@ func unencoded(text string) string { return strings.ReplaceAll(text, "=?", "= ?"
 
 // boundaries derives the MIME boundaries from the mail, so that every attempt has the same. They
 // depend on the text, so that a customer cannot write the boundary into it.
-func boundaries(messageID string, words rendered) (inner, outer string) {
+func boundaries(messageID string, words *rendered) (inner, outer string) {
 	sum := sha256.New()
-	for _, part := range []string{messageID, words.subject, words.text, words.html} {
+	for _, part := range [][]byte{[]byte(messageID), []byte(words.subject), words.text.Bytes(), words.html.Bytes()} {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
 	name := fmt.Sprintf("%.20x", sum.Sum(nil))
@@ -97,12 +113,15 @@ func boundaries(messageID string, words rendered) (inner, outer string) {
 
 // write begins the body of a mail (RFC 2046, 5.1) with text and HTML, the preferred one last. go-mail would
 // take longer, and give them a random boundary.
-func (words rendered) write(to *bytes.Buffer, inner, outer string) {
+func (words *rendered) write(to *bytes.Buffer, inner, outer string) {
 	fmt.Fprintf(to, "\r\n--%s\r\nContent-Type: multipart/alternative;\r\n boundary=%s\r\n\r\n", outer, inner)
-	for _, part := range [][2]string{{"text/plain", words.text}, {"text/html", words.html}} {
-		fmt.Fprintf(to, "--%s\r\nContent-Type: %s; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", inner, part[0])
+	for _, part := range []struct {
+		kind string
+		text *bounded
+	}{{"text/plain", &words.text}, {"text/html", &words.html}} {
+		fmt.Fprintf(to, "--%s\r\nContent-Type: %s; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", inner, part.kind)
 		encoded := quotedprintable.NewWriter(to) // a Buffer returns no error
-		_, _ = io.WriteString(encoded, part[1])
+		_, _ = encoded.Write(part.text.Bytes())
 		_ = encoded.Close()
 		to.WriteString("\r\n")
 	}

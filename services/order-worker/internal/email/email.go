@@ -95,7 +95,7 @@ type Step struct {
 
 	refusals  refusals
 	delivered delivered
-	idle      sync.Pool // of *bytes.Buffer, for the content of mails
+	idle      sync.Pool // of *paper
 }
 
 // New returns a step. It connects when it sends the first mail, so a server that is down is no

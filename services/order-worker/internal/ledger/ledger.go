@@ -62,11 +62,12 @@ import (
 // Config is shared by all ledgers of a worker.
 type Config struct {
 	Topics      topic.Set
-	Incarnation string       // of the topic orders
-	Group       string       // consumer group, named in claims
-	Worker      string       // host and version, named in claims
-	Lease       *lease.Lease // checked before every append; nil in tests without a group
-	Producer    *kgo.Client  // of kafka.Config.ConnectProducer; also reads
+	Incarnation string        // of the topic orders
+	Group       string        // consumer group, named in claims
+	Worker      string        // host and version, named in claims
+	Lease       *lease.Lease  // checked before every append; nil in tests without a group
+	Producer    *kgo.Client   // of kafka.Config.ConnectProducer; also reads
+	Gather      *kafka.Gather // of all ledgers; or nil: no record waits for others
 	Meter       *metrics.Meter
 	Log         *slog.Logger
 	// Applied blocks until orders.status was read past an offset of a partition number and no newer claim
@@ -176,7 +177,7 @@ func (l *Ledger) appendOnce(ctx context.Context, topic string, r *kgo.Record) (*
 	if err := l.cfg.Lease.Hold(ctx); err != nil {
 		return nil, err
 	}
-	return kafka.Append(ctx, l.cfg.Producer, topic, l.partition, r)
+	return l.cfg.Gather.Append(ctx, l.cfg.Producer, topic, l.partition, r)
 }
 
 // tooLarge marks the one error of an append that is a failure of the order.

@@ -40,12 +40,19 @@ func each(rows pgx.Rows, err error, row func(tables.Scan) error) error {
 // maxQueued is the most statements that are sent together.
 const maxQueued = 500
 
-// transaction is one that writes. Statements without an answer wait for the next one with an answer,
-// and are sent with it: that is one round trip.
+// transaction is one that writes. A statement waits until an answer is needed, and is sent with all that wait: that is
+// one round trip.
 type transaction struct {
 	pgx.Tx
 	*translator
-	queued pgx.Batch
+	queued *pgx.Batch
+	wait   func(context.Context) error // returns when what is queued was sent, and its answers are there
+}
+
+func (db *database) transaction(tx pgx.Tx) *transaction {
+	t := &transaction{Tx: tx, translator: db.translator, queued: new(pgx.Batch)}
+	t.wait = t.flush
+	return t
 }
 
 // change calls do in a transaction, which is committed unless do fails.
@@ -55,7 +62,8 @@ func (db *database) change(ctx context.Context, do func(*transaction) error) err
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after the commit
-	t := &transaction{Tx: tx, translator: db.translator}
+	t := db.transaction(tx)
+	t.queued.Queue("SET LOCAL plan_cache_mode = auto") // to plan the same statement for each row takes as long as to run it
 	if err := do(t); err != nil {
 		return err
 	}
@@ -72,16 +80,11 @@ func (db *database) snapshot(ctx context.Context, do func(*transaction) error) e
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	return do(&transaction{Tx: tx, translator: db.translator})
+	return do(db.transaction(tx))
 }
 
-// Exec implements tables.Writer.
-func (t *transaction) Exec(ctx context.Context, statement string, args ...any) error {
-	t.queued.Queue(t.translate(statement), storable(args)...)
-	if t.queued.Len() < maxQueued {
-		return nil
-	}
-	return t.flush(ctx)
+func (t *transaction) queue(statement string, args []any) *pgx.QueuedQuery {
+	return t.queued.Queue(t.translate(statement), storable(args)...)
 }
 
 // flush sends what is queued.
@@ -89,45 +92,36 @@ func (t *transaction) flush(ctx context.Context) error {
 	if t.queued.Len() == 0 {
 		return nil
 	}
-	return t.send(ctx, func(results pgx.BatchResults) error {
-		_, err := results.Exec()
-		return err
-	})
+	sent := *t.queued // a batch is sent once
+	*t.queued = pgx.Batch{}
+	return t.SendBatch(ctx, &sent).Close()
 }
 
-// send sends what is queued, and calls last for the result of the last statement.
-func (t *transaction) send(ctx context.Context, last func(pgx.BatchResults) error) (err error) {
-	queued := t.queued
-	t.queued = pgx.Batch{}
-	results := t.SendBatch(ctx, &queued)
-	defer func() {
-		if closed := results.Close(); err == nil {
-			err = closed
-		}
-	}()
-	for range queued.Len() - 1 {
-		if _, err := results.Exec(); err != nil {
-			return err
-		}
+// Exec implements tables.Writer.
+func (t *transaction) Exec(ctx context.Context, statement string, args ...any) error {
+	t.queue(statement, args)
+	if t.queued.Len() < maxQueued {
+		return nil
 	}
-	return last(results)
+	return t.flush(ctx)
 }
 
 // Scan implements tables.Writer.
-func (t *transaction) Scan(ctx context.Context, statement string, args []any, into ...any) (bool, error) {
-	t.queued.Queue(t.translate(statement), storable(args)...)
-	err := t.send(ctx, func(results pgx.BatchResults) error { return results.QueryRow().Scan(into...) })
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
+func (t *transaction) Scan(ctx context.Context, statement string, args []any, into ...any) (found bool, err error) {
+	t.queue(statement, args).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(into...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		found = err == nil
+		return err
+	})
+	err = t.wait(ctx)
+	return found, err
 }
 
 // Each implements tables.Reader.
 func (t *transaction) Each(ctx context.Context, row func(tables.Scan) error, query string, args ...any) error {
-	t.queued.Queue(t.translate(query), storable(args)...)
-	return t.send(ctx, func(results pgx.BatchResults) error {
-		rows, err := results.Query()
-		return each(rows, err, row)
-	})
+	t.queue(query, args).Query(func(rows pgx.Rows) error { return tables.Each(rows, row) })
+	return t.wait(ctx)
 }

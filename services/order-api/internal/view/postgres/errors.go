@@ -3,14 +3,13 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/tables"
 )
 
 // Reasons to wait for a database.
@@ -20,32 +19,8 @@ const (
 	full     = "the disk of its database is full"
 )
 
-// classify says what an error means for the view: the tables are damaged, or the database cannot be
-// used at the moment, or the error ends the view.
-func classify(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, view.ErrStore) || errors.Is(err, view.ErrMoved) || errors.Is(err, view.ErrDamaged) {
-		return err
-	}
-	if damaged(err) {
-		return fmt.Errorf("%w: %w", view.ErrDamaged, err)
-	}
-	if reason := passing(err); reason != "" {
-		return &view.UnavailableError{Reason: reason, Err: err}
-	}
-	return err
-}
-
-// unavailable is classify for an error of making the tables, or of watching them: any may pass.
-func unavailable(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, view.ErrStore) {
-		return err
-	}
-	reason := passing(err)
-	if reason == "" {
-		reason = refusing
-	}
-	return &view.UnavailableError{Reason: reason, Err: err}
-}
+// faults says what errors of a database mean.
+var faults = tables.Faults{Damaged: damaged, Passing: passing, Other: refusing}
 
 // damaged reports whether an error says that tables are missing, are others, or are corrupt.
 func damaged(err error) bool {

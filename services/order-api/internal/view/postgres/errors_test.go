@@ -46,7 +46,7 @@ func TestWhatAnErrorMeansForTheView(t *testing.T) {
 		{context.Canceled, ""},
 		{errors.New("a mistake in this program"), ""},
 	} {
-		if got := reason(classify(row.err)); got != row.want {
+		if got := reason(faults.Classify(row.err)); got != row.want {
 			t.Errorf("%v: got %q, want %q", row.err, got, row.want)
 		}
 	}

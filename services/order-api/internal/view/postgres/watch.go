@@ -12,7 +12,7 @@ import (
 // watch listens until ctx is done. It pauses after errors, which would repeat at once.
 func (s *Store) watch(ctx context.Context) {
 	for backoff := (kafka.Backoff{}); ctx.Err() == nil; {
-		err := unavailable(s.listen(ctx, backoff.Succeeded))
+		err := faults.Unavailable(s.listen(ctx, backoff.Succeeded))
 		if ctx.Err() != nil {
 			return
 		}

@@ -2,42 +2,19 @@ package sqlite
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/tables"
 )
 
 // notWritable is a reason to wait for a file.
 const notWritable = "its file or folder cannot be written"
 
-// classify says what an error means for the view: the file is damaged, or cannot be used at the
-// moment, or the error ends the view.
-func classify(err error) error {
-	if err == nil {
-		return nil
-	}
-	if damaged(err) {
-		return fmt.Errorf("%w: %w", view.ErrDamaged, err)
-	}
-	if reason := passing(err); reason != "" {
-		return &view.UnavailableError{Reason: reason, Err: err}
-	}
-	return err
-}
-
-// unavailable is classify for an error of making a file: there is nothing in it that could be
-// damaged, so any other error may pass, too.
-func unavailable(err error) error {
-	reason := passing(err)
-	if reason == "" {
-		reason = notWritable
-	}
-	return &view.UnavailableError{Reason: reason, Err: err}
-}
+// faults says what errors of a file mean. One that cannot be made has nothing in it that could be damaged.
+var faults = tables.Faults{Damaged: damaged, Passing: passing, Other: notWritable}
 
 // damaged reports whether an error says that the file is no database, a broken one, or not the one
 // that was opened.

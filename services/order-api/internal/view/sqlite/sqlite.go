@@ -63,14 +63,14 @@ func (s *Store) Resume(ctx context.Context, topics map[string]kadm.TopicID) (map
 		s.db, err = openDatabase(ctx, s.path)
 	}
 	if err != nil {
-		return nil, classify(err)
+		return nil, faults.Classify(err)
 	}
 	positions, err := s.db.positions(ctx, topics)
 	if err == nil && positions != nil {
 		err = s.db.noteFiles()
 	}
 	if err != nil {
-		return nil, classify(errors.Join(err, s.close()))
+		return nil, faults.Classify(errors.Join(err, s.close()))
 	}
 	return positions, nil
 }
@@ -90,7 +90,7 @@ func (s *Store) Reset(ctx context.Context, topics map[string]kadm.TopicID) error
 		err = s.db.noteFiles()
 	}
 	if err != nil {
-		return unavailable(errors.Join(err, s.close()))
+		return faults.Unavailable(errors.Join(err, s.close()))
 	}
 	return nil
 }
@@ -159,5 +159,5 @@ func (s *Store) use(do func(*database) error) error {
 	if s.db == nil {
 		return &view.UnavailableError{Reason: notWritable}
 	}
-	return classify(do(s.db))
+	return faults.Classify(do(s.db))
 }

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -113,6 +114,32 @@ func (s *Postgres) Stop(t testing.TB) {
 	check(t, s.process.Process.Signal(syscall.SIGQUIT))
 	_ = s.process.Wait() // it exits with an error
 	s.process = nil
+}
+
+// Used is the CPU time of the server: of all its processes that run, and of those that have ended.
+func (s *Postgres) Used(t testing.TB) time.Duration {
+	t.Helper()
+	server := strconv.Itoa(s.process.Process.Pid)
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	check(t, err)
+	const tick = time.Second / 100 // USER_HZ
+	var all time.Duration
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		// proc(5): after the name, which is in brackets, are state, ppid, …, utime, stime, cutime, cstime.
+		_, rest, _ := strings.Cut(string(text), ") ")
+		f := strings.Fields(rest)
+		itself := filepath.Base(filepath.Dir(path)) == server
+		for i, of := range []bool{itself || f[1] == server, itself || f[1] == server, itself, itself} {
+			if n, err := strconv.ParseInt(f[11+i], 10, 64); of && err == nil {
+				all += time.Duration(n) * tick
+			}
+		}
+	}
+	return all
 }
 
 // Database makes an empty database, and returns its URL.

@@ -50,6 +50,31 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	})
 }
 
+// FuzzParse compares parse with encoding/json.
+func FuzzParse(f *testing.F) {
+	const amount = `{"amount":"1.05","currency":"EUR"}`
+	for _, value := range []string{
+		amount, `{"amount":"0.00","currency":""}`, `{"amount":"1","currency":"EUR","currency":"USD"}`, `{"amount":"2","currency":"USD","currency":"EUR"}`,
+		"null", `{"AMOUNT":"1.00","currency":"EUR"}`, `{ "amount" : "1.00", "currency" : "EUR" }`, `[]`, `{"amount":"-1.00","currency":"EUR"}`,
+	} {
+		f.Add([]byte(`{"schema":1,"id":"a","items":[{"sku":"é","unit_price":` + value + `,"size_mm":[1,2,3]}],"order":{"a":1},"timeline":[{"rev":1}]}`))
+	}
+	f.Add([]byte(`{"id":"\ud800\xff","placed_at":"2026-02-29T00:00:00Z","items":[{"size_mm":[1]},null],"bill_to":{"line1":"a","LINE1":"b"},"payment":null}`))
+	f.Add([]byte(`{"ſchema":1,"SCHEMA":2,"id":"a","id":"b","customer":{"name":"a"},"customer":{"email":"b"},"items":[{"sku":"a"}],"items":[{"name":"b"}]} `))
+	f.Add([]byte(`{"schema":1e0,"origin":1.5,"rev":"1","timeline":{},"placed_at":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, into := range []func() any{
+			func() any { return new(orderValue) }, func() any { return new(stateValue) }, func() any { return new(progressValue) }, func() any { return new(money) },
+		} {
+			got, want := into(), into()
+			err, like := parse(data, got), json.Unmarshal(data, want)
+			if (err == nil) != (like == nil) || err == nil && !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, %v; want those of encoding/json: %+v, %v", got, err, want, like)
+			}
+		}
+	})
+}
+
 func TestUnknownFieldsAreFoundHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	known := reflect.TypeFor[struct {

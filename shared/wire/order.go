@@ -174,11 +174,25 @@ type moneyValue struct {
 
 // MarshalJSON writes the amount as a decimal string. Neither it nor a currency needs escapes.
 func (m money) MarshalJSON() ([]byte, error) {
-	return []byte(`{"amount":"` + order.Money(m).String() + `","currency":"` + string(m.Currency) + `"}`), nil
+	return []byte(beforeAmount + order.Money(m).String() + beforeCurrency + string(m.Currency) + afterCurrency), nil
 }
+
+// What MarshalJSON writes around an amount and its currency.
+const (
+	beforeAmount   = `{"amount":"`
+	beforeCurrency = `","currency":"`
+	afterCurrency  = `"}`
+)
 
 // UnmarshalJSON refuses any amount that is not in euros, except zero without a currency.
 func (m *money) UnmarshalJSON(data []byte) error {
+	text, amountFirst := strings.CutPrefix(string(data), beforeAmount)
+	text, inEuros := strings.CutSuffix(text, beforeCurrency+string(order.EUR)+afterCurrency)
+	// An amount that can be parsed has digits alone: nothing else is in the JSON.
+	if amount, err := order.EUR.Parse(text); amountFirst && inEuros && err == nil {
+		*m = money(amount)
+		return nil
+	}
 	var v moneyValue
 	if err := json.Unmarshal(data, &v); err != nil {
 		return err

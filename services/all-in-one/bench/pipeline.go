@@ -117,13 +117,13 @@ func (b *bench) pace(ctx context.Context, delay time.Duration, start func(*bench
 	}
 	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu)
 	if steps := stepTimes(ctx, address(b.Port+healthPort)); steps != "" {
-		b.logf("    a slot is used for %.1f ms an order: %s; the rest are states, Kafka and no order", 1000*workerSlots/p.rate, steps)
+		b.logf("    a slot is used for %.1f ms an order. Means of all orders: %s. The rest is writing states, and waiting for orders", 1000*workerSlots/p.rate, steps)
 	}
 	return p, nil
 }
 
-// stepTimes are the mean times of the steps of a worker, as its metrics have them, or empty if no worker has its
-// metrics at the address.
+// stepTimes are the mean times of the steps of a worker since its start, from its metrics. It is empty if no worker
+// serves metrics at the address.
 func stepTimes(ctx context.Context, address string) string {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {

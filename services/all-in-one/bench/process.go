@@ -181,7 +181,7 @@ func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
-// startAPI starts an API without limits on requests and on the age of waiting orders.
+// startAPI starts an API without limits on requests and on the age of waiting orders, and with more flags.
 func (b *bench) startAPI(ctx context.Context, prefix, data string, more ...string) (*process, error) {
 	return b.start(ctx, "order-api", "msg=listening", append([]string{
 		b.program("order-api"), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,
@@ -189,7 +189,7 @@ func (b *bench) startAPI(ctx context.Context, prefix, data string, more ...strin
 	}, more...)...)
 }
 
-// consumer starts a program in the group that is named as the prefix. It does not wait until it is ready.
+// consumer starts a program in the group that is named as the prefix, with more flags. It does not wait until it is ready.
 func (b *bench) consumer(ctx context.Context, name, prefix string, s *sink, concurrency int, more ...string) (*process, error) {
 	return b.launch(ctx, name, nil, append([]string{
 		b.program(name), "--brokers", b.kafka.Brokers[0], "--prefix", prefix, "--group", prefix,

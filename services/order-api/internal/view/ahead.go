@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
 )
 
 // polled are records of a poll.
@@ -21,7 +22,7 @@ func (v *View) poll(ctx context.Context) polled {
 	defer stop()
 	fetches := v.cl.PollRecords(ctx, batchSize)
 	v.spin.Polled()
-	return polled{fetches, v.projection.entries(fetches)}
+	return polled{fetches, v.projection.entries(fetches, func(ids []order.ID) map[order.ID]bool { return v.known(ctx, ids) })}
 }
 
 // ahead polls and reads a batch while the one before is written. The zero value has none. It is owned

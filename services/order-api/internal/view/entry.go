@@ -17,6 +17,7 @@ type entry struct {
 	row     Row // of a state it lacks what the headers say
 	replays []Answered
 	dead    *order.State // a dead order, with its dead letter; else nil
+	known   bool         // the store has the order already: a record of orders changes nothing, and is not read
 	err     error
 }
 
@@ -32,8 +33,9 @@ func (d *draft) read(r *kgo.Record) entry {
 }
 
 // entries reads the newest state of each order that has one in some records, and the orders as placed
-// that have none: those that a draft will ask for. It is safe for concurrent use.
-func (p *projection) entries(fetches kgo.Fetches) entries {
+// that have none: those that a draft will ask for. It does not read the orders as placed that are known. It is safe for
+// concurrent use.
+func (p *projection) entries(fetches kgo.Fetches, known func([]order.ID) map[order.ID]bool) entries {
 	states, placed := map[key]*kgo.Record{}, map[key]*kgo.Record{}
 	for r := range fetches.RecordsAll() {
 		switch k := (key{r.Partition, string(r.Key)}); {
@@ -44,9 +46,19 @@ func (p *projection) entries(fetches kgo.Fetches) entries {
 			states[k] = r
 		}
 	}
-	all := entries{}
+	var ids []order.ID
+	for k := range placed {
+		if states[k] != nil {
+			delete(placed, k)
+			continue
+		}
+		ids = append(ids, order.ID(k.id))
+	}
+	all, there := entries{}, known(ids)
 	for k, r := range placed {
-		if states[k] == nil {
+		if there[order.ID(k.id)] {
+			all[r] = entry{known: true}
+		} else {
 			all[r] = p.read(r)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
 )
 
 // Fill applies records that are in no topic, batch by batch, and then stores that nothing of the topics is
@@ -18,13 +19,14 @@ import (
 func (v *View) Fill(ctx context.Context, batches iter.Seq[[]*kgo.Record]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	none := func([]order.ID) map[order.ID]bool { return nil } // the store is empty
 	next := make(chan polled)
 	go func() { // ends with ctx
 		defer close(next)
 		for records := range batches {
-			fetches := fetched(records)
+			fetches := asPolled(records)
 			select {
-			case next <- polled{fetches, v.projection.entries(fetches)}:
+			case next <- polled{fetches, v.projection.entries(fetches, none)}:
 			case <-ctx.Done():
 				return
 			}
@@ -35,15 +37,15 @@ func (v *View) Fill(ctx context.Context, batches iter.Seq[[]*kgo.Record]) error 
 			return err
 		}
 	}
-	none := map[kafka.Partition]Position{}
+	start := map[kafka.Partition]Position{}
 	for _, p := range v.partitions {
-		none[p] = Position{Epoch: -1, Claim: -1}
+		start[p] = Position{Epoch: -1, Claim: -1}
 	}
-	return v.cfg.Store.Apply(ctx, Batch{Positions: none})
+	return v.cfg.Store.Apply(ctx, Batch{Positions: start})
 }
 
-// fetched are records as a poll returns them.
-func fetched(records []*kgo.Record) kgo.Fetches {
+// asPolled are records as a poll returns them.
+func asPolled(records []*kgo.Record) kgo.Fetches {
 	var topics []kgo.FetchTopic
 	for _, r := range records {
 		part := kgo.FetchPartition{Partition: r.Partition, Records: []*kgo.Record{r}}

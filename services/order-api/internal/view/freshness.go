@@ -119,6 +119,36 @@ func (f *freshness) settle() {
 	f.changed = make(chan struct{})
 }
 
+// backlogOf returns where the partitions of a topic end, as far as known, if more than so many of their records are not
+// applied; else nil.
+func (f *freshness) backlogOf(topic string, most int64) map[kafka.Partition]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ends, missing := map[kafka.Partition]int64{}, int64(0)
+	for p, end := range f.ends {
+		if p.Topic == topic {
+			ends[p] = end
+			missing += max(0, end-f.reached(p))
+		}
+	}
+	if missing <= most {
+		return nil
+	}
+	return ends
+}
+
+// has reports whether partitions are applied up to offsets. It leaves out those that are blocked or have no leader.
+func (f *freshness) has(offsets map[kafka.Partition]int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for p, at := range offsets {
+		if _, led := f.ends[p]; led && f.blocked[p] == nil && f.reached(p) < at {
+			return false
+		}
+	}
+	return true
+}
+
 // reached is how far a partition is applied: what the log has deleted will never come. The caller
 // holds mu.
 func (f *freshness) reached(p kafka.Partition) int64 { return max(f.applied[p], f.starts[p]) }

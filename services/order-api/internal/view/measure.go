@@ -63,6 +63,7 @@ func (v *View) measureOnce(ctx context.Context) error {
 		return errRecreated
 	}
 	v.freshness.measured(asked, starts, ends)
+	v.readOrders() // also when what was missing of orders.status is blocked since
 	applied, missing := v.freshness.progress()
 	v.catchUp.measured(ctx, time.Now(), applied, missing)
 	if !v.life.is(ready) {

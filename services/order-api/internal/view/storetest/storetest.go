@@ -29,6 +29,7 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"applies all of a batch or nothing":           appliesAllOrNothing,
 		"keeps the first order of an ID":              keepsTheFirst,
 		"replaces an order by its state":              replaces,
+		"tells which orders it has":                   tellsKnown,
 		"forgets an erased order":                     erases,
 		"selects orders":                              selectsOrders,
 		"lists orders by page":                        pagesOrders,
@@ -222,6 +223,22 @@ func replaces(t *testing.T, s *store) {
 	s.reset(changed(2, order.Working, 1), repeat, changed(1, order.Dead, 2), placed(1))
 	equal(t, "state without an order", s.order("ord_02"), changed(2, order.Working, 1).Row)
 	equal(t, "state of a repeat", s.order("ord_01"), changed(1, order.Dead, 2).Row)
+}
+
+func tellsKnown(t *testing.T, s *store) {
+	s.reset(placed(1), changed(2, order.Working, 1), placed(3), view.Erased{ID: "ord_03", Partition: 1, At: minute(5)})
+	for _, row := range []struct {
+		asked []order.ID
+		want  map[order.ID]bool
+	}{
+		{nil, map[order.ID]bool{}},
+		{[]order.ID{"ord_04", "no ID", "\x00"}, map[order.ID]bool{}},
+		{[]order.ID{"ord_01", "ord_02", "ord_03", "ord_01"}, map[order.ID]bool{"ord_01": true, "ord_02": true}},
+	} {
+		got, err := s.Known(t.Context(), row.asked)
+		s.check(err)
+		equal(t, fmt.Sprintf("known of %q", row.asked), got, row.want)
+	}
 }
 
 func erases(t *testing.T, s *store) {

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
@@ -32,6 +33,24 @@ ORDER BY placed_at LIMIT 1`
 // Order implements view.Store.
 func (s Tables) Order(ctx context.Context, id order.ID) (*view.Row, error) {
 	return first(s.orders(ctx, selectOrders+" WHERE id = ?", id))
+}
+
+// Known implements view.Store.
+func (s Tables) Known(ctx context.Context, ids []order.ID) (map[order.ID]bool, error) {
+	known, asked := map[order.ID]bool{}, make([]string, len(ids))
+	for i, id := range ids {
+		asked[i] = string(id)
+	}
+	// One row: to read a row costs more than to find it.
+	err := s.each(ctx, "which orders are known", func(scan Scan) error {
+		var all string
+		err := scan(&all)
+		for id := range strings.FieldsSeq(all) {
+			known[order.ID(id)] = true
+		}
+		return err
+	}, "SELECT coalesce(group_concat(id, char(10)), '') FROM orders WHERE id IN (SELECT value FROM json_each(?) AS texts)", []any{texts(asked)})
+	return known, err
 }
 
 // Refunds implements view.Store.

@@ -127,6 +127,7 @@ func measuring() []arrow {
 		{program, "bareloop", "config email invoice kafka order rates shipping topic vat wire", "a floor of bench: consumes orders and takes the steps, without a worker"},
 		{program, "bareapi", "client config kafka serve telemetry topic", "a floor of bench: a handler that appends what it gets"},
 		{program, "bareview", "config", "a floor of bench: the rows of a read model, and SQLite alone"},
+		{program, "fillview", "config dlq failure kafka order sqlite telemetry topic view wire", "fills a read model for bench with records that are in no topic"},
 		{program, "bench", "client config kafka order topic wire", "measures programs and their floors, on orders that it appends"},
 		{program, "chaos", "audit client config inbox kafka order status topic wire", "injects faults, and compares independent sources"},
 	}
@@ -153,7 +154,7 @@ func modules() []allowed {
 		{"github.com/emersion/go-sasl", "inbox", "the login of that server, of the same author"},
 		{"github.com/twmb/franz-go/pkg/kfake", "broker kafkatest securetest", "a Kafka in the process: for trying and testing"},
 		{"github.com/evanphx/json-patch/v5", "edit", "JSON Patch (RFC 6902); the library that Kubernetes uses, maintained by Evan Phoenix"},
-		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry foreign group intake jobs kafka kafkatest lease ledger mask meter pipeline postgres presence scheduler securetest sender sqlite stats status storetest tables trail view wire worker", franz},
+		{"github.com/twmb/franz-go", "all-in-one api audit bareapi bareloop bench broker chaos ctl desk dlq edit expiry fillview foreign group intake jobs kafka kafkatest lease ledger mask meter pipeline postgres presence scheduler securetest sender sqlite stats status storetest tables trail view wire worker", franz},
 		{"github.com/prometheus/client_golang", "httpapi meter metrics", "counters and histograms as Prometheus scrapes them"},
 		{"go.opentelemetry.io/otel", "otlp tracing", "traces: the API in tracing, the SDK and its exporter in otlp; maintained by the OpenTelemetry project of the CNCF"},
 		{"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", "tracing", "spans of HTTP requests by its semantic conventions, of the same project"},

@@ -32,7 +32,7 @@ type settings struct {
 	Mails        int      `default:"3000" help:"Orders of each turn of pipeline."`
 	Seconds      float64  `default:"5" help:"Duration in seconds of each turn of api, reads and latency."`
 	Minutes      float64  `default:"1" help:"Duration in minutes of soak. Whether memory grows is shown from 5 minutes on."`
-	Orders       int      `default:"300000" help:"Orders in the read model of view."`
+	Orders       int      `default:"300000" help:"Orders in the read models of view and lists. For lists, 5,000,000 need 18 GB of disk."`
 	Backlog      int      `default:"100000" help:"Orders of restart."`
 	Streams      int      `default:"5000" help:"Event streams of streams, at most 5000."`
 	Letters      int      `default:"10000" help:"Dead letters of desk."`
@@ -60,6 +60,7 @@ func sections() []section {
 		{"latency", "from placing an order to its mail, at 10, 50 and 90 % of the capacity", (*bench).latency},
 		{"sizes", "bytes and CPU time of Kafka for an order", (*bench).sizes},
 		{"view", "catching up with full topics, and bare upserts; each way to find orders", (*bench).view},
+		{"lists", "every list, search and page of a read model with many orders, with one connection", (*bench).lists},
 		{"scale", "2, 4 and 8 workers, and one", (*bench).scale},
 		{"restart", "from the start of a worker with a backlog to its first mail", (*bench).restart},
 		{"desk", "a replay of dead letters, and a raw copy", (*bench).desk},

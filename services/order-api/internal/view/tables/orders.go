@@ -89,55 +89,66 @@ func (s Tables) Count(ctx context.Context, status order.Status) (n int, oldest t
 func (s Tables) Orders(
 	ctx context.Context, f view.Filter, words []string, after view.Cursor,
 ) (rows []view.Row, err error) {
-	err = s.read(func(db reader) error {
-		query, args, err := OrdersQuery(ctx, db, f, words, after)
-		if err == nil {
-			rows, err = db.orders(ctx, query, args)
-		}
+	err = s.read(func(db reader) (err error) {
+		rows, err = db.found(ctx, f, words, after)
 		return err
 	})
 	return rows, err
 }
 
-// OrdersQuery is the query of a filter. Where few orders can be meant, a plus sign keeps SQLite from
-// taking the index of a column that all of them may share.
-func OrdersQuery(ctx context.Context, db Reader, f view.Filter, words []string, after view.Cursor) (string, []any, error) {
+// ordersOf is a question for orders. A plus sign keeps SQLite from taking the index of a column.
+type ordersOf struct {
+	view.Filter
+	words []string
+	after view.Cursor
+
+	byStatus      bool   // by the index of the status, not that of the owner
+	candidates    string // query for the rows that are looked at; or empty: all
+	candidateArgs []any
+}
+
+// query is the query for the orders, the newest first.
+func (q *ordersOf) query() (string, []any) {
 	var w where
-	few, err := reader{db}.search(ctx, orderWords, &w, words)
-	if err != nil {
-		return "", nil, err
-	}
 	plus := ""
-	if few {
+	if q.candidates != "" {
+		w.add("rowid IN ("+q.candidates+")", q.candidateArgs...)
 		plus = "+"
 	}
-	if f.Reference != "" { // few orders have the same
-		w.add(plus+"reference = ? AND reference <> ''", f.Reference)
+	for _, word := range q.words {
+		w.add("instr(words, ?) > 0", " "+word)
+	}
+	if q.Reference != "" { // few orders have the same
+		w.add(plus+"reference = ? AND reference <> ''", q.Reference)
 		plus = "+"
 	}
-	if f.Owner != (order.Actor{}) {
-		w.add(plus+"owner = ? AND owner <> ''", f.Owner.String())
-		if f.Status != "" { // the orders of one owner are few, those of a status are not
-			w.add("+status = +?", f.Status)
-			f.Status = ""
-		}
+	byOwner := plus
+	if q.Owner != (order.Actor{}) && q.byStatus {
+		byOwner = "+"
 	}
-	if f.Refunds {
+	if q.Owner != (order.Actor{}) {
+		w.add(byOwner+"owner = ? AND owner <> ''", q.Owner.String())
+	}
+	if q.Refunds {
 		w.add(plus + "refund_of <> ''")
 	} else {
 		w.add(plus + "refund_of = ''")
 	}
-	if f.Status != "" {
-		w.add(plus+"status = +?", f.Status)
+	if q.Status != "" {
+		if q.Owner != (order.Actor{}) && !q.byStatus {
+			w.add("+status = +?", q.Status)
+		} else {
+			w.add(plus+"status = +?", q.Status)
+		}
 	}
-	if !f.From.IsZero() {
-		w.add(plus+"placed_at >= ?", f.From.UnixMilli())
+	if !q.From.IsZero() {
+		w.add(plus+"placed_at >= ?", q.From.UnixMilli())
 	}
-	if !f.To.IsZero() {
-		w.add(plus+"placed_at < ?", f.To.UnixMilli())
+	if !q.To.IsZero() {
+		w.add(plus+"placed_at < ?", q.To.UnixMilli())
 	}
-	w.after(after, "("+plus+"placed_at, id)")
-	return selectOrders + w.String() + newestFirst, append(w.args, f.Limit), nil
+	w.after(q.after, "("+plus+"placed_at, id)")
+	return selectOrders + w.String() + newestFirst, append(w.args, q.Limit)
 }
 
 func (s Tables) orders(ctx context.Context, query string, args ...any) (rows []view.Row, err error) {

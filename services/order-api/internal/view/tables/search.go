@@ -1,0 +1,228 @@
+package tables
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
+)
+
+// A search for orders reads, from the newest on, the fewest of these: the orders of the status, those of the
+// owner, the refunds, or those that have one of the words. Those with a word are read in windows of time, which
+// the index of words finds. Each window has more entries than the one before, until the page is full.
+const (
+	maxSpellings = 32     // words of the index that begin with a word of a search; with more the index is read whole
+	maxUnsorted  = 20_000 // entries of the index that are read whole for a window
+	rarityAt     = 1_000  // what has its 1,000th entry further back is rarer
+	firstWindow  = 128    // entries
+	nextWindow   = 4      // times as many
+)
+
+// span is a range of times in Unix milliseconds: from is in it, to is not.
+type period struct{ from, to int64 }
+
+// entries are those of the index of words that begin with a word of a search.
+type entries struct {
+	word      string
+	spellings []string  // each word of the index; nil: more than maxSpellings
+	last      milestone // the rarityAt-th newest
+}
+
+// milestone is the time of the n-th newest of something; there are fewer than n if it is not known.
+type milestone struct {
+	known bool
+	at    int64
+}
+
+// rarer reports whether something is rarer than what has another milestone.
+func (m milestone) rarer(than milestone) bool { return than.known && (!m.known || m.at < than.at) }
+
+// found returns the orders of a filter.
+func (db reader) found(ctx context.Context, f view.Filter, words []string, after view.Cursor) ([]view.Row, error) {
+	s := spanOf(f, after)
+	byStatus, table, err := db.byStatus(ctx, f, s)
+	if err != nil {
+		return nil, err
+	}
+	driver, others, err := db.rarest(ctx, words, s)
+	if err != nil {
+		return nil, err
+	}
+	q := ordersOf{Filter: f, words: words, after: after, byStatus: byStatus}
+	if f.Reference != "" || driver == nil || table.rarer(driver.last) {
+		text, args := q.query()
+		return db.orders(ctx, text, args)
+	}
+	return db.windows(ctx, q, *driver, others, s)
+}
+
+// spanOf is when orders of a page may have been placed.
+func spanOf(f view.Filter, after view.Cursor) period {
+	s := period{math.MinInt64, math.MaxInt64}
+	if !f.From.IsZero() {
+		s.from = f.From.UnixMilli()
+	}
+	if !f.To.IsZero() {
+		s.to = f.To.UnixMilli()
+	}
+	if after != (view.Cursor{}) {
+		s.to = min(s.to, after.At.UnixMilli()+1)
+	}
+	return s
+}
+
+// windows reads the orders that have a word window by window.
+func (db reader) windows(ctx context.Context, q ordersOf, driver entries, others []entries, s period) (all []view.Row, err error) {
+	most := q.Limit
+	for n := max(firstWindow, most); ; n *= nextWindow {
+		first, err := db.nth(ctx, driver.newest(), driver.args(s), n)
+		if err != nil {
+			return nil, err
+		}
+		window := s
+		if first.known {
+			window.from = first.at
+		}
+		q.Limit = most - len(all)
+		q.candidates, q.candidateArgs = candidates(q.Filter, driver, others, window)
+		text, args := q.query()
+		rows, err := db.orders(ctx, text, args)
+		if all = append(all, rows...); err != nil || len(all) >= most || !first.known {
+			return all, err
+		}
+		s.to = first.at
+	}
+}
+
+// byStatus reports whether fewer orders have the status of a filter than its owner. The milestone is that of the
+// fewer of those that have the status, the owner, or are refunds; it is known, and the latest time, if the filter has none.
+func (db reader) byStatus(ctx context.Context, f view.Filter, s period) (yes bool, last milestone, err error) {
+	last = milestone{true, math.MaxInt64}
+	kind := " AND refund_of = ''"
+	if f.Refunds {
+		kind = " AND refund_of <> ''"
+	}
+	const of, newest = "SELECT placed_at FROM orders WHERE ", " AND placed_at >= ? AND placed_at < ? ORDER BY placed_at DESC"
+	switch {
+	case f.Owner != (order.Actor{}):
+		last, err = db.nth(ctx, of+"owner = ? AND owner <> ''"+kind+newest, []any{f.Owner.String(), s.from, s.to}, rarityAt)
+	case f.Refunds && f.Status == "":
+		last, err = db.nth(ctx, of+"refund_of <> ''"+newest, []any{s.from, s.to}, rarityAt)
+	}
+	if err != nil || f.Status == "" {
+		return false, last, err
+	}
+	status, err := db.nth(ctx, of+"status = +?"+kind+newest, []any{f.Status, s.from, s.to}, rarityAt)
+	if f.Owner == (order.Actor{}) || status.rarer(last) {
+		return true, status, err
+	}
+	return false, last, err
+}
+
+// nth is the n-th row of a query, which has a column with a time.
+func (db reader) nth(ctx context.Context, query string, args []any, n int) (m milestone, err error) {
+	err = db.Each(ctx, func(scan Scan) error {
+		m.known = true
+		return scan(&m.at)
+	}, query+" LIMIT 1 OFFSET ?", append(slices.Clone(args), n-1)...)
+	return m, err
+}
+
+// rarest returns the entries of the word that the fewest orders have, and those of the others. It is nil
+// if there are no words, or all are the beginnings of too many others.
+func (db reader) rarest(ctx context.Context, words []string, s period) (driver *entries, others []entries, err error) {
+	for _, word := range words[:min(len(words), maxCompared)] {
+		e, usable, err := db.entries(ctx, word, s)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !usable:
+		case driver == nil:
+			driver = &e
+		case e.last.rarer(driver.last):
+			others, driver = append(others, *driver), &e
+		default:
+			others = append(others, e)
+		}
+	}
+	return driver, others, nil
+}
+
+// entries finds out which words of the index begin with a word. They are not usable if they are many, and
+// have too many entries.
+func (db reader) entries(ctx context.Context, word string, s period) (e entries, usable bool, err error) {
+	const query = `WITH RECURSIVE spellings(word) AS (SELECT min(word) FROM order_words WHERE word >= ?1 AND word < ?2
+UNION ALL SELECT (SELECT min(w.word) FROM order_words w WHERE w.word > spellings.word AND w.word < ?2) FROM spellings WHERE spellings.word IS NOT NULL)
+SELECT word FROM spellings WHERE word IS NOT NULL LIMIT ?3`
+	e.word = word
+	from, to := between(word)
+	err = db.Each(ctx, func(scan Scan) error {
+		var spelling string
+		err := scan(&spelling)
+		e.spellings = append(e.spellings, spelling)
+		return err
+	}, query, from, to, maxSpellings+1)
+	if err == nil && len(e.spellings) > maxSpellings {
+		e.spellings = nil
+		usable, err = db.atMost(ctx, maxUnsorted, orderWords.postings(), from, to)
+		if err != nil || !usable {
+			return e, false, err
+		}
+	}
+	if err == nil && (e.spellings != nil || usable) {
+		e.last, err = db.nth(ctx, e.newest(), e.args(s), rarityAt)
+	}
+	return e, true, err
+}
+
+// newest is the query for the times of the entries in a span, the newest first.
+func (e *entries) newest() string {
+	const of, within = "SELECT at FROM order_words WHERE ", " AND at >= ? AND at < ?"
+	if len(e.spellings) == 0 {
+		return of + "word >= ? AND word < ?" + within + " ORDER BY at DESC"
+	}
+	return of + "word = ?" + within + strings.Repeat(" UNION ALL "+of+"word = ?"+within, len(e.spellings)-1) + " ORDER BY at DESC"
+}
+
+// args are those of newest.
+func (e *entries) args(s period) (all []any) {
+	if len(e.spellings) == 0 {
+		from, to := between(e.word)
+		return []any{from, to, s.from, s.to}
+	}
+	for _, word := range e.spellings {
+		all = append(all, word, s.from, s.to)
+	}
+	return all
+}
+
+// candidates is the query for the rows of the orders that were placed in a span and have a word. Where an
+// index tells without the row, it leaves out those that do not have the others, or the status.
+func candidates(f view.Filter, driver entries, others []entries, s period) (string, []any) {
+	var w where
+	if driver.spellings == nil {
+		from, to := between(driver.word)
+		w.add("p.word >= ? AND p.word < ?", from, to)
+	} else {
+		w.add("p.word IN (SELECT value FROM json_each(?) AS texts)", texts(driver.spellings))
+	}
+	w.add("p.at >= ?", s.from)
+	w.add("p.at < ?", s.to)
+	for _, e := range others {
+		if e.spellings != nil {
+			w.add("EXISTS (SELECT 1 FROM order_words o WHERE o.word IN (SELECT value FROM json_each(?) AS texts) AND o.at = p.at AND o.row = p.row)", texts(e.spellings))
+		}
+	}
+	if f.Status != "" {
+		kind := "= ''"
+		if f.Refunds {
+			kind = "<> ''"
+		}
+		w.add(fmt.Sprintf("EXISTS (SELECT 1 FROM orders o WHERE o.status = +? AND o.placed_at = p.at AND +o.rowid = p.row AND o.refund_of %s)", kind), f.Status)
+	}
+	return "SELECT p.row FROM order_words p" + w.String(), w.args
+}

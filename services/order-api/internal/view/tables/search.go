@@ -22,7 +22,7 @@ const (
 	nextWindow   = 4      // times as many
 )
 
-// span is a range of times in Unix milliseconds: from is in it, to is not.
+// period is a range of times in Unix milliseconds: from is in it, to is not.
 type period struct{ from, to int64 }
 
 // entries are those of the index of words that begin with a word of a search.
@@ -201,7 +201,8 @@ func (e *entries) args(s period) (all []any) {
 }
 
 // candidates is the query for the rows of the orders that were placed in a span and have a word. Where an
-// index tells without the row, it leaves out those that do not have the others, or the status.
+// index tells without the row, it leaves out those that do not have the others, or the status. The offset of
+// zero keeps PostgreSQL from reading all entries of another word for a join.
 func candidates(f view.Filter, driver entries, others []entries, s period) (string, []any) {
 	var w where
 	if driver.spellings == nil {
@@ -214,7 +215,7 @@ func candidates(f view.Filter, driver entries, others []entries, s period) (stri
 	w.add("p.at < ?", s.to)
 	for _, e := range others {
 		if e.spellings != nil {
-			w.add("EXISTS (SELECT 1 FROM order_words o WHERE o.word IN (SELECT value FROM json_each(?) AS texts) AND o.at = p.at AND o.row = p.row)", texts(e.spellings))
+			w.add("EXISTS (SELECT 1 FROM order_words o WHERE o.word IN (SELECT value FROM json_each(?) AS texts) AND o.at = p.at AND o.row = p.row LIMIT 1 OFFSET 0)", texts(e.spellings))
 		}
 	}
 	if f.Status != "" {
@@ -222,7 +223,7 @@ func candidates(f view.Filter, driver entries, others []entries, s period) (stri
 		if f.Refunds {
 			kind = "<> ''"
 		}
-		w.add(fmt.Sprintf("EXISTS (SELECT 1 FROM orders o WHERE o.status = +? AND o.placed_at = p.at AND +o.rowid = p.row AND o.refund_of %s)", kind), f.Status)
+		w.add(fmt.Sprintf("EXISTS (SELECT 1 FROM orders o WHERE o.status = +? AND o.placed_at = p.at AND +o.rowid = p.row AND o.refund_of %s LIMIT 1 OFFSET 0)", kind), f.Status)
 	}
 	return "SELECT p.row FROM order_words p" + w.String(), w.args
 }

@@ -48,6 +48,64 @@ func TestARefusedMailHasNoContentWhateverTheServerSays(t *testing.T) {
 	}
 }
 
+// Without pipelining each command has its answer before the next one, and a mail ends with one line of a dot.
+func TestMailsFollowEachOtherOnAConnectionWithoutPipelining(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		var commands []string
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			commands = answerInTurn(theirs)
+		}()
+		step, err := email.New(email.Config{
+			SMTP: "127.0.0.1:25", From: "shop@example.com",
+			Dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"1", "2"} {
+			if err := (shop{Step: step}).mail(t.Context(), invoiced(id, "Zoë", "zoe@example.com")); err != nil {
+				t.Errorf("order %s: got %v, want it to be mailed", id, err)
+			}
+		}
+		ours.Close()
+		<-over
+		one := []string{"MAIL FROM:<shop@example.com> BODY=8BITMIME", "RCPT TO:<zoe@example.com>", "DATA", "."}
+		if want := slices.Concat(one, one); !slices.Equal(commands, want) {
+			t.Errorf("got the commands %q, want %q", commands, want)
+		}
+	})
+}
+
+// answerInTurn answers each command, and returns all of them. The end of a content counts as one.
+func answerInTurn(c net.Conn) (commands []string) {
+	defer c.Close()
+	text := bufio.NewScanner(c)
+	_, _ = io.WriteString(c, "220 mail\r\n")
+	text.Scan()
+	_, _ = io.WriteString(c, "250-mail\r\n250 8BITMIME\r\n")
+	content := false
+	for text.Scan() {
+		if content && text.Text() != "." {
+			continue
+		}
+		commands = append(commands, text.Text())
+		content = text.Text() == "DATA"
+		answer := "250 ok\r\n"
+		switch {
+		case content:
+			answer = "354 go on\r\n"
+		case text.Text() == "":
+			answer = "500 which command\r\n"
+		}
+		_, _ = io.WriteString(c, answer)
+	}
+	return commands
+}
+
 // pipelined sends a mail to a server that offers PIPELINING, and returns the lines that it has read.
 func pipelined(t *testing.T, answers ...string) (lines []string, err error) {
 	t.Helper()

@@ -82,7 +82,8 @@ func answers(c *smtp.Client) error {
 	return reset(c, first)
 }
 
-// inTurn sends the commands before the content, and waits for each answer.
+// inTurn sends the commands before the content, and waits for each answer. It does not use c.Data, whose
+// writer would end the content a second time.
 func inTurn(c *smtp.Client, from, to string) error {
 	if err := c.Mail(from); err != nil {
 		return reset(c, failed(gomail.ErrSMTPMailFrom, err))
@@ -90,7 +91,11 @@ func inTurn(c *smtp.Client, from, to string) error {
 	if err := c.Rcpt(to); err != nil {
 		return reset(c, failed(gomail.ErrSMTPRcptTo, err))
 	}
-	if _, err := c.Data(); err != nil {
+	err := c.Text.PrintfLine("DATA")
+	if err == nil {
+		_, _, err = c.Text.ReadResponse(354)
+	}
+	if err != nil {
 		return failed(gomail.ErrSMTPData, err)
 	}
 	return nil

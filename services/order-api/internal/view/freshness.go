@@ -137,12 +137,13 @@ func (f *freshness) backlogOf(topic string, most int64) map[kafka.Partition]int6
 	return ends
 }
 
-// has reports whether partitions are applied up to offsets. It leaves out those that are blocked or have no leader.
+// has reports whether partitions are applied up to offsets, or to their ends where records were lost since. It leaves out
+// those that are blocked or have no leader.
 func (f *freshness) has(offsets map[kafka.Partition]int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for p, at := range offsets {
-		if _, led := f.ends[p]; led && f.blocked[p] == nil && f.reached(p) < at {
+		if end, led := f.ends[p]; led && f.blocked[p] == nil && f.reached(p) < min(at, end) {
 			return false
 		}
 	}

@@ -149,7 +149,8 @@ type Row struct {
 // Change is one change of a store's contents: Placed, Changed, Erased, Failed, Decided or Acted, or one of jobs.
 type Change interface{ change() }
 
-// Placed adds an order, unless its ID is known already, or was erased at or after Written.
+// Placed adds an order, unless its ID is known already, or was erased at or after Written. A store that has the
+// tombstone before it learns from it which dead letters are those of the erased order.
 type Placed struct {
 	Row
 	Written time.Time // timestamp of the record
@@ -159,7 +160,7 @@ type Placed struct {
 // have deleted the record of an old order, and still have a repeat of it.
 type Changed struct{ Row }
 
-// Erased removes an order, and remembers its ID, the time, and the offset of its record. An order
+// Erased removes an order, and remembers its ID, the time, and the offset of its record if it is known. An order
 // of another partition stays, and so does one that was placed after that time and is not begun.
 type Erased struct {
 	ID        order.ID

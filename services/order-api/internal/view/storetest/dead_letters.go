@@ -108,10 +108,14 @@ func forgetsEdits(t *testing.T, s *store) {
 	l := failed(1, 1)
 	l.Words = []string{"zoë"}
 	erased := view.Erased{ID: "ord_01", Partition: 1, At: minute(9)}
+	again := placed(1) // its key is repeated
+	again.Offset = 8
 	for name, changes := range map[string][]view.Change{
 		"in sequence":                {placed(1), l, edited("a", 1, 1), erased},
 		"the dead letter afterwards": {placed(1), edited("a", 1, 1), erased, l},
 		"the edit afterwards":        {placed(1), l, erased, edited("a", 1, 1)},
+		"the order afterwards":       {l, edited("a", 1, 1), erased, placed(1)},
+		"the tombstone first":        {erased, placed(1), again, l, edited("a", 1, 1)},
 	} {
 		s.reset(changes...)
 		found := s.deadLetterIDs(view.DeadLetterFilter{Limit: 9}, "zoë")

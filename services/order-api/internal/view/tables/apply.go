@@ -46,6 +46,7 @@ ON CONFLICT (id) DO UPDATE SET at = excluded.at,
 	removeOrder = `DELETE FROM orders WHERE id = ? AND partition = ? AND (begun OR placed_at <= ?)
 RETURNING rowid, placed_at, words`
 	placeOfErased = `SELECT partition || '-' || "offset" FROM erased WHERE id = ?`
+	locateErased  = `UPDATE erased SET "offset" = ? WHERE id = ? AND partition = ? AND at >= ? AND "offset" < 0 RETURNING partition || '-' || "offset"`
 )
 
 // values are those of orderColumns.
@@ -66,13 +67,26 @@ func (tx transaction) place(ctx context.Context, o view.Placed) error {
 	in := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
 	var dead bool
 	added, err := tx.Scan(ctx, placeOrder, append(values(o.Row), o.ID, o.Written.UnixMilli()), &in.row, &dead)
-	if err != nil || !added {
+	if err != nil {
 		return err
+	}
+	if !added {
+		return tx.locate(ctx, o)
 	}
 	if err := tx.addWords(ctx, orderWords, in); err != nil || !dead {
 		return err
 	}
 	return tx.settle(ctx, deadLetterOf(o.Row))
+}
+
+// locate notes where an order was placed whose tombstone was read before: its dead letter is found by that.
+func (tx transaction) locate(ctx context.Context, o view.Placed) error {
+	var was string
+	late, err := tx.Scan(ctx, locateErased, []any{o.Offset, o.ID, o.Partition, o.Written.UnixMilli()}, &was)
+	if err != nil || !late {
+		return err
+	}
+	return tx.settleErased(ctx, was)
 }
 
 func (tx transaction) replace(ctx context.Context, o view.Changed) error {
@@ -118,6 +132,11 @@ func (tx transaction) erase(ctx context.Context, e view.Erased) error {
 	if _, err := tx.Scan(ctx, placeOfErased, []any{e.ID}, &was); err != nil {
 		return err
 	}
+	return tx.settleErased(ctx, was)
+}
+
+// settleErased settles the dead letter of an erased order, and the items of jobs that replayed it.
+func (tx transaction) settleErased(ctx context.Context, was string) error {
 	if at, ok := origin(was); ok {
 		if err := tx.settleItems(ctx, at.Partition, at.Offset); err != nil {
 			return err

@@ -122,9 +122,11 @@ func (q *ordersOf) query() (string, []any) {
 		w.add(plus+"reference = ? AND reference <> ''", q.Reference)
 		plus = "+"
 	}
-	byOwner := plus
-	if q.Owner != (order.Actor{}) && q.byStatus {
+	byOwner, byStatus := plus, plus
+	if q.byStatus {
 		byOwner = "+"
+	} else if q.Owner != (order.Actor{}) {
+		byStatus = "+"
 	}
 	if q.Owner != (order.Actor{}) {
 		w.add(byOwner+"owner = ? AND owner <> ''", q.Owner.String())
@@ -135,11 +137,7 @@ func (q *ordersOf) query() (string, []any) {
 		w.add(plus + "refund_of = ''")
 	}
 	if q.Status != "" {
-		if q.Owner != (order.Actor{}) && !q.byStatus {
-			w.add("+status = +?", q.Status)
-		} else {
-			w.add(plus+"status = +?", q.Status)
-		}
+		w.add(byStatus+"status = +?", q.Status)
 	}
 	if !q.From.IsZero() {
 		w.add(plus+"placed_at >= ?", q.From.UnixMilli())

@@ -28,7 +28,7 @@ type period struct{ from, to int64 }
 // entries are those of the index of words that begin with a word of a search.
 type entries struct {
 	word      string
-	spellings []string  // each word of the index; nil: more than maxSpellings
+	spellings []string  // each word of the index; nil: none, or more than maxSpellings
 	last      milestone // the rarityAt-th newest
 }
 
@@ -98,8 +98,8 @@ func (db reader) windows(ctx context.Context, q ordersOf, driver entries, others
 	}
 }
 
-// byStatus reports whether fewer orders have the status of a filter than its owner. The milestone is that of the
-// fewer of those that have the status, the owner, or are refunds; it is known, and the latest time, if the filter has none.
+// byStatus reports whether the index of the status has fewer orders of a filter than that of the owner. The milestone is
+// that of the index with the fewest, which may be that of refunds. Without any of them it is the latest time: all orders.
 func (db reader) byStatus(ctx context.Context, f view.Filter, s period) (yes bool, last milestone, err error) {
 	last = milestone{true, math.MaxInt64}
 	kind := " AND refund_of = ''"
@@ -166,16 +166,16 @@ SELECT word FROM spellings WHERE word IS NOT NULL LIMIT ?3`
 		e.spellings = append(e.spellings, spelling)
 		return err
 	}, query, from, to, maxSpellings+1)
-	if err == nil && len(e.spellings) > maxSpellings {
+	if err != nil {
+		return e, false, err
+	}
+	if len(e.spellings) > maxSpellings {
 		e.spellings = nil
-		usable, err = db.atMost(ctx, maxUnsorted, orderWords.postings(), from, to)
-		if err != nil || !usable {
+		if usable, err = db.atMost(ctx, maxUnsorted, orderWords.postings(), from, to); err != nil || !usable {
 			return e, false, err
 		}
 	}
-	if err == nil && (e.spellings != nil || usable) {
-		e.last, err = db.nth(ctx, e.newest(), e.args(s), rarityAt)
-	}
+	e.last, err = db.nth(ctx, e.newest(), e.args(s), rarityAt)
 	return e, true, err
 }
 

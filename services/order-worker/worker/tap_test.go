@@ -3,6 +3,7 @@
 package worker_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -275,7 +276,7 @@ func records(topic string, p kmsg.ProduceRequestTopicPartition) []said {
 	return all
 }
 
-// mailTap listens to what is said to the mail server. SMTP is said in turn, so one goroutine uses it.
+// mailTap listens to what is said to the mail server. One goroutine uses it.
 type mailTap struct {
 	net.Conn
 	p       *process
@@ -283,12 +284,15 @@ type mailTap struct {
 	content bool   // of a mail is being sent
 	to      string
 	ends    bool
-	answer  []byte // of the tap itself, in place of the server's
+	answers []string // to the commands that were sent: of the tap itself, or "": the server's
+	server  *bufio.Reader
+	ready   []byte // to be read
 }
 
 // Write looks at each line before the server has it.
 func (c *mailTap) Write(b []byte) (int, error) {
 	c.line = append(c.line, b...)
+	passed := b
 	for {
 		at := bytes.Index(c.line, []byte("\r\n"))
 		if at < 0 {
@@ -296,50 +300,77 @@ func (c *mailTap) Write(b []byte) (int, error) {
 		}
 		line := string(c.line[:at])
 		c.line = c.line[at+2:]
-		after, err := c.p.observe(c.command(line)...)
+		said, answer := c.command(line)
+		after, err := c.p.observe(said...)
 		if err != nil {
 			return 0, err
 		}
 		c.ends = c.ends || after
+		if answer != "" {
+			passed = bytes.Replace(passed, []byte(line+"\r\n"), nil, 1)
+		}
 	}
-	if c.answer != nil {
-		return len(b), nil
+	if len(passed) > 0 {
+		if _, err := c.Conn.Write(passed); err != nil {
+			return 0, err
+		}
 	}
-	return c.Conn.Write(b)
+	return len(b), nil
 }
 
-// command says what a line says, if that is of interest.
-func (c *mailTap) command(line string) []said {
+// command says what a line says, if that is of interest, and the answer of the tap to it, if it has one.
+func (c *mailTap) command(line string) (says []said, answer string) {
 	to, isRcpt := strings.CutPrefix(line, "RCPT TO:<")
 	switch {
 	case c.content && line != ".":
-		return nil
+		return nil, ""
 	case line == "DATA", line == ".":
-		c.content = line == "DATA"
-		return []said{{what: line, who: c.to}}
-	case !isRcpt:
-		return nil
+		c.content = false
+		says = []said{{what: line, who: c.to}}
+	case isRcpt:
+		c.to, _, _ = strings.Cut(to, ">")
+		says, answer = []said{{what: "RCPT", who: c.to}}, c.p.answer(c.to)
 	}
-	c.to, _, _ = strings.Cut(to, ">")
-	if answer := c.p.answer(c.to); answer != "" {
-		c.answer = []byte(answer + "\r\n")
-	}
-	return []said{{what: "RCPT", who: c.to}}
+	c.answers = append(c.answers, answer)
+	return says, answer
 }
 
 // Read withholds the last answer.
 func (c *mailTap) Read(b []byte) (int, error) {
-	if len(c.answer) > 0 {
-		n := copy(b, c.answer)
-		if c.answer = c.answer[n:]; len(c.answer) == 0 {
-			c.answer = nil
+	if len(c.ready) == 0 {
+		if err := c.next(); err != nil {
+			return 0, err
 		}
-		return n, nil
 	}
-	n, err := c.Conn.Read(b)
-	if c.ends {
-		c.p.kill()
-		return 0, errDied
+	n := copy(b, c.ready)
+	c.ready = c.ready[n:]
+	return n, nil
+}
+
+// next makes the next answer ready. The server's greeting answers no command.
+func (c *mailTap) next() error {
+	if len(c.answers) > 0 {
+		own := c.answers[0]
+		c.answers = c.answers[1:]
+		if own != "" {
+			c.ready = []byte(own + "\r\n")
+			return nil
+		}
 	}
-	return n, err
+	if c.server == nil {
+		c.server = bufio.NewReader(c.Conn)
+	}
+	for line := "-"; strings.HasPrefix(strings.TrimLeft(line, "0123456789"), "-"); { // more lines of the answer follow
+		var err error
+		if line, err = c.server.ReadString('\n'); err != nil && !c.ends {
+			return err
+		}
+		if c.ends {
+			c.p.kill()
+			return errDied
+		}
+		c.ready = append(c.ready, line...)
+	}
+	c.content = bytes.HasPrefix(c.ready, []byte("354"))
+	return nil
 }

@@ -156,6 +156,18 @@ func every(ctx context.Context, interval time.Duration, ask func() (bool, error)
 	}
 }
 
+// startMeasured starts a flow, and measures its capacity. The caller stops it.
+func (b *bench) startMeasured(ctx context.Context) (f *flow, capacity float64, err error) {
+	if f, err = b.startFlow(ctx); err != nil {
+		return nil, 0, err
+	}
+	if capacity, err = b.capacity(ctx, f); err != nil {
+		f.stop()
+		return nil, 0, err
+	}
+	return f, capacity, nil
+}
+
 // capacity is the most that API, worker and broker do together with a fixed number of orders in flight, in orders
 // a second. The best turn counts.
 func (b *bench) capacity(ctx context.Context, f *flow) (most float64, err error) {

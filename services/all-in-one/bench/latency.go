@@ -12,15 +12,11 @@ const leastOrders = 400
 
 // latency measures the time from placing an order to its mail, at parts of the capacity.
 func (b *bench) latency(ctx context.Context) (rows []row, err error) {
-	f, err := b.startFlow(ctx)
+	f, capacity, err := b.startMeasured(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer f.stop()
-	capacity, err := b.capacity(ctx, f)
-	if err != nil {
-		return nil, err
-	}
 	for _, percent := range loads {
 		best, err := b.placeRandomly(ctx, f, capacity*float64(percent)/100)
 		if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -33,7 +32,7 @@ func (b *bench) lists(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := b.keys(x)
+	keys, err := b.keyFile(append(x.Owners, x.Shop))
 	if err != nil {
 		return nil, err
 	}
@@ -74,24 +73,6 @@ func (b *bench) fillView(ctx context.Context, prefix string) (x listed, took tim
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n") // log lines may come before
 	return x, took, json.Unmarshal([]byte(lines[len(lines)-1]), &x)
-}
-
-// keyOf is the API key of a customer.
-func keyOf(customer string) string {
-	return "ok_" + strings.ReplaceAll(customer, "-", "") + "_" + strings.Repeat("a", 52)
-}
-
-// keys writes a file of API keys: one for the customer with many orders, and those for the others.
-func (b *bench) keys(x listed) (path string, err error) {
-	text, known := "keys:\n", map[string]bool{}
-	for _, c := range append(x.Owners, x.Shop) {
-		if !known[c] {
-			known[c] = true
-			text += fmt.Sprintf("  - {id: %s, principal: %s, role: customer, sha256: %x}\n", strings.ReplaceAll(c, "-", ""), c, sha256.Sum256([]byte(keyOf(c))))
-		}
-	}
-	path = filepath.Join(b.dir, "keys.yaml")
-	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
 // question is a request, with many values of its parameters.

@@ -19,15 +19,11 @@ const (
 // soak places orders at half of the capacity for some minutes. It shows the memory of worker and API, how long the
 // orders took to be mailed, and whether one was lost or mailed twice.
 func (b *bench) soak(ctx context.Context) ([]row, error) {
-	f, err := b.startFlow(ctx)
+	f, capacity, err := b.startMeasured(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer f.stop()
-	capacity, err := b.capacity(ctx, f)
-	if err != nil {
-		return nil, err
-	}
 	before, err := f.done(ctx)
 	if err != nil {
 		return nil, err
@@ -86,9 +82,10 @@ func (b *bench) watchMemory(programs ...*process) (stop func() [][]float64) {
 		defer tick.Stop()
 		for n := 1; ; n++ {
 			for i, p := range programs {
-				samples[i] = append(samples[i], p.resident())
+				now := p.resident()
+				samples[i] = append(samples[i], now)
 				if n%60 == 0 {
-					b.logf("  soak: minute %d: %s has %.0f MB", n/60, p.name, p.resident())
+					b.logf("  soak: minute %d: %s has %.0f MB", n/60, p.name, now)
 				}
 			}
 			select {

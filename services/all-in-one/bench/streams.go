@@ -3,15 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,7 +43,12 @@ const (
 func (b *bench) streams(ctx context.Context) ([]row, error) {
 	f := b.newFlow()
 	f.delay = streamDelay
-	keys, file, err := b.apiKeys()
+	var customers, keys []string
+	for i := range streamKeys {
+		customer := fmt.Sprintf("bench-%d", i)
+		customers, keys = append(customers, customer), append(keys, keyOf(customer))
+	}
+	file, err := b.keyFile(customers)
 	if err != nil {
 		return nil, err
 	}
@@ -73,18 +74,6 @@ func (b *bench) streams(ctx context.Context) ([]row, error) {
 		figure("streams: orders that the read model of the API had after more than a second", "%.0f", float64(s.late.Load())),
 		figure("streams: memory of the API", "%.0f MB", f.server.peak()),
 	}, nil
-}
-
-// apiKeys writes a file of API keys of customers, and returns their texts.
-func (b *bench) apiKeys() (texts []string, file string, err error) {
-	rows := "keys:\n"
-	for i := range streamKeys {
-		text := fmt.Sprintf("ok_bench-%d_%s", i, strings.ToLower(rand.Text()))
-		texts = append(texts, text)
-		rows += fmt.Sprintf("  - {id: bench-%d, principal: bench-%[1]d, role: customer, sha256: %q}\n", i, fmt.Sprintf("%x", sha256.Sum256([]byte(text))))
-	}
-	file = filepath.Join(b.dir, "keys.yaml")
-	return texts, file, os.WriteFile(file, []byte(rows), 0o600)
 }
 
 // subscribers place orders and follow their events.

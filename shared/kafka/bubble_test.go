@@ -28,7 +28,7 @@ func TestADeadAddressIsSaidAtOnce(t *testing.T) {
 		dial func(context.Context) error
 		want error
 	}{
-		{"nobody there", func(context.Context) error { return refused }, refused},
+		{"no broker", func(context.Context) error { return refused }, refused},
 		{"a black hole", blackHole, context.DeadlineExceeded},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ func (s Tables) Groups(
 ) (all []view.Group, err error) {
 	err = s.read(func(db reader) error {
 		var w where
-		few, err := db.search(ctx, deadLetterWords, &w, words)
+		few, err := db.search(ctx, &w, words)
 		if err != nil {
 			return err
 		}

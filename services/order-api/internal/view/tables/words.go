@@ -77,10 +77,10 @@ func entry(word string) string {
 // point of Unicode.
 func between(word string) (from, to string) { return entry(word), entry(word) + "\U0010ffff" }
 
-// search adds the condition that a row has words that begin with all of these. It reports whether
-// few rows can be meant: those that have one rare word, or all words that are not too common.
-func (db reader) search(ctx context.Context, x index, w *where, words []string) (few bool, err error) {
-	postings := x.postings()
+// search adds the condition that a dead letter has words that begin with all of these. It reports whether
+// few can be meant: those that have one rare word, or all words that are not too common.
+func (db reader) search(ctx context.Context, w *where, words []string) (few bool, err error) {
+	postings := deadLetterWords.postings()
 	for _, word := range words {
 		w.add("instr(words, ?) > 0", " "+word)
 	}

@@ -36,7 +36,8 @@ const initialDelay = 100 * time.Millisecond
 // both: one a second while it waits, and one after its connection was closed before the answer.
 //
 // kfake also begins a group with its first member, and members that join a moment later cost two
-// rebalances. So the first joins of a group are held: see hold.
+// rebalances. So the first joins of a group are held, and no member synchronizes before kfake has
+// taken up all of them: see hold and awaitFirst.
 type joins struct {
 	net.Listener
 	first   int // how many members a group begins with at once; 0: no number of members is enough
@@ -49,6 +50,7 @@ type joins struct {
 type beginning struct {
 	members map[string]bool // by ID; nil when they are released
 	release chan struct{}   // closed then
+	passing sync.WaitGroup  // the held joins that kfake has not taken up
 }
 
 // member is a member of a group that waits for an answer.
@@ -130,16 +132,18 @@ func (j *joins) list() []member {
 // hold blocks while the join of a member is held. All joins that come within initialDelay of the
 // group's first since the broker was started are released together, and at once when they are as many
 // as the group begins with.
-func (j *joins) hold(m *member) {
+func (j *joins) hold(c *watchedConn, m *member) {
 	j.mu.Lock()
 	b := j.groups[m.group]
 	if b == nil {
-		b = &beginning{map[string]bool{}, make(chan struct{})}
+		b = &beginning{members: map[string]bool{}, release: make(chan struct{})}
 		j.groups[m.group] = b
 		time.AfterFunc(initialDelay, func() { j.release(b) })
 	}
 	if b.members != nil {
 		b.members[m.id] = true
+		b.passing.Add(1)
+		c.held = b
 	}
 	all := len(b.members) == j.first
 	j.mu.Unlock()
@@ -147,6 +151,27 @@ func (j *joins) hold(m *member) {
 		j.release(b)
 	}
 	<-b.release
+}
+
+// awaitFirst blocks until kfake has taken up the joins of a group that were released together.
+func (j *joins) awaitFirst(group string) {
+	j.mu.Lock()
+	b := j.groups[group]
+	j.mu.Unlock()
+	if b != nil {
+		<-b.release
+		b.passing.Wait()
+	}
+}
+
+// passed notes that kfake has taken up the join that was held on a connection, or never will.
+func (j *joins) passed(c *watchedConn) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if c.held != nil {
+		c.held.passing.Done()
+		c.held = nil
+	}
 }
 
 func (j *joins) release(b *beginning) {
@@ -186,6 +211,7 @@ type watchedConn struct {
 	joins *joins
 	begun bytes.Reader // bytes of the request that were read ahead
 	rest  int64        // number of bytes of the request that were not
+	held  *beginning   // of the held join that kfake has not taken up, or nil
 }
 
 // Read reads the head of each request ahead, and the whole request if it is a join. kfake calls it
@@ -213,12 +239,15 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 
 // Close marks the members that wait for an answer over this connection.
 func (c *watchedConn) Close() error {
+	c.joins.passed(c)
 	c.joins.leave(c)
 	return c.Conn.Close()
 }
 
-// next reads the head of the next request, or the whole request if it is a join.
+// next reads the head of the next request, or the whole request if it is a join. kfake calls it after
+// it has taken up the last request.
 func (c *watchedConn) next() error {
+	c.joins.passed(c)
 	const size, head = 4, 8 // bytes; the head is key, version and correlation ID
 	var b bytes.Buffer
 	if _, err := io.CopyN(&b, c.Conn, size+head); err != nil {
@@ -228,14 +257,18 @@ func (c *watchedConn) next() error {
 	if c.rest < 0 {
 		return io.ErrUnexpectedEOF
 	}
-	switch kmsg.Key(binary.BigEndian.Uint16(b.Bytes()[size:])) {
+	switch key := kmsg.Key(binary.BigEndian.Uint16(b.Bytes()[size:])); key {
 	case kmsg.JoinGroup, kmsg.SyncGroup:
 		if _, err := io.CopyN(&b, c.Conn, c.rest); err != nil {
 			return err
 		}
 		c.rest = 0
 		if m := joining(b.Bytes()[size:]); m != nil {
-			c.joins.hold(m)
+			if key == kmsg.JoinGroup {
+				c.joins.hold(c, m)
+			} else {
+				c.joins.awaitFirst(m.group)
+			}
 			m.conn = c
 			c.joins.add(m)
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // Normalise writes the postal codes of an order in one form, and returns a fault for each whose form
-// is not that of its country. The code of a country whose form is not known can be any, and a missing
-// one is no fault.
+// is not that of its country, or that is missing although the country requires it: without it, Belfast
+// would get the VAT of an export. The code of a country whose form is not known can be any.
 func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 	normalise := func(at string, a *order.Address) {
 		if country := c.Of(a.Country); country != nil {
@@ -32,11 +32,7 @@ func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 // Check returns the fault of a postal code whose form is not that of the country, or that is missing
 // although the country requires it.
 func (c *Country) Check(a order.Address) []order.Invalid {
-	code := c.postalCode(a.PostalCode)
-	if code == "" && c.Required {
-		return []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: c.postalRule()}}
-	}
-	return c.postalFault("/ship_to", code)
+	return c.postalFault("/ship_to", c.postalCode(a.PostalCode))
 }
 
 func (c *Country) postalRule() string {
@@ -50,7 +46,10 @@ func (c *Country) postalRule() string {
 // postalFault returns the fault of a code that is normalised. It does not repeat the code: logs have
 // faults, and no personal data.
 func (c *Country) postalFault(at, code string) []order.Invalid {
-	if code == "" || c.postal == nil || c.postal().MatchString(code) {
+	switch {
+	case code == "" && c.Required:
+		return []order.Invalid{{Pointer: at + "/postal_code", Detail: c.postalRule()}}
+	case code == "" || c.postal == nil || c.postal().MatchString(code):
 		return nil
 	}
 	detail, bare, want := c.postalRule(), Bare(c.Code, code), Bare(c.Code, c.Example)

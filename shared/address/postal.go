@@ -11,8 +11,8 @@ import (
 )
 
 // Normalise writes the postal codes of an order in one form, and returns a fault for each whose form
-// is not that of its country, or that is missing although the country requires it: without it, Belfast
-// would get the VAT of an export. The code of a country whose form is not known can be any.
+// is not that of its country. The code of a country whose form is not known can be any, and a missing
+// one is no fault: see Missing.
 func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 	normalise := func(at string, a *order.Address) {
 		if country := c.Of(a.Country); country != nil {
@@ -29,10 +29,29 @@ func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 	return faults
 }
 
+// Missing returns a fault for each postal code that a new order does not have although the country requires
+// it. VAT depends on it: without a code, goods to Belfast would be exports.
+func (c *Countries) Missing(o *order.Order) (faults []order.Invalid) {
+	missing := func(at string, a order.Address) {
+		if country := c.Of(a.Country); country != nil && country.Required && Bare(a.Country, a.PostalCode) == "" {
+			faults = append(faults, order.Invalid{Pointer: at + "/postal_code", Detail: country.postalRule()})
+		}
+	}
+	missing("/ship_to", o.ShipTo)
+	if o.BillTo != nil {
+		missing("/bill_to", o.BillTo.Address)
+	}
+	return faults
+}
+
 // Check returns the fault of a postal code whose form is not that of the country, or that is missing
 // although the country requires it.
 func (c *Country) Check(a order.Address) []order.Invalid {
-	return c.postalFault("/ship_to", c.postalCode(a.PostalCode))
+	code := c.postalCode(a.PostalCode)
+	if code == "" && c.Required {
+		return []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: c.postalRule()}}
+	}
+	return c.postalFault("/ship_to", code)
 }
 
 func (c *Country) postalRule() string {
@@ -46,10 +65,7 @@ func (c *Country) postalRule() string {
 // postalFault returns the fault of a code that is normalised. It does not repeat the code: logs have
 // faults, and no personal data.
 func (c *Country) postalFault(at, code string) []order.Invalid {
-	switch {
-	case code == "" && c.Required:
-		return []order.Invalid{{Pointer: at + "/postal_code", Detail: c.postalRule()}}
-	case code == "" || c.postal == nil || c.postal().MatchString(code):
+	if code == "" || c.postal == nil || c.postal().MatchString(code) {
 		return nil
 	}
 	detail, bare, want := c.postalRule(), Bare(c.Code, code), Bare(c.Code, c.Example)

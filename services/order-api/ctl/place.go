@@ -175,8 +175,8 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	return placed, waited(placed, c.Wait)
 }
 
-// headerKey is a key as an HTTP header can carry it. The number that a shop gave an order can have spaces and
-// any letters, such as "SO 1001": then it is sent in the form of RFC 8187, section 3.2, as UTF-8''SO%201001.
+// headerKey is a key as an HTTP header can carry it. The number that a shop gave an order can have spaces
+// and any letters: then it is sent in the form of RFC 8187, section 3.2.
 func headerKey(key string) string {
 	if checkKey(key) == nil {
 		return key

@@ -30,8 +30,11 @@ CREATE INDEX orders_reference ON orders (reference, placed_at, id) WHERE referen
 -- How many orders and refunds have a status.
 CREATE TABLE order_counts (status TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 
--- The index of words: the first 64 bytes of each word, and the rowid of the order.
+-- The indexes of words of orders and of refunds: the first 64 bytes of each word, and the rowid in orders.
 CREATE TABLE order_words (
+  word TEXT NOT NULL, at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, at, row)
+) WITHOUT ROWID;
+CREATE TABLE refund_words (
   word TEXT NOT NULL, at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, at, row)
 ) WITHOUT ROWID;
 

@@ -45,7 +45,7 @@ VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
 ON CONFLICT (id) DO UPDATE SET at = excluded.at,
   "offset" = CASE WHEN excluded."offset" > erased."offset" THEN excluded."offset" ELSE erased."offset" END`
 	removeOrder = `DELETE FROM orders WHERE id = ? AND partition = ? AND (begun OR placed_at <= ?)
-RETURNING rowid, placed_at, words, status`
+RETURNING rowid, placed_at, words, status, refund_of <> ''`
 	placeOfErased = `SELECT partition || '-' || "offset" FROM erased WHERE id = ?`
 	locateErased  = `UPDATE erased SET "offset" = ? WHERE id = ? AND partition = ? AND at >= ? AND "offset" < 0 RETURNING partition || '-' || "offset"`
 )
@@ -75,7 +75,7 @@ func (tx transaction) place(ctx context.Context, o view.Placed) error {
 		return tx.locate(ctx, o)
 	}
 	tx.counts[o.Status]++
-	if err := tx.addWords(ctx, orderWords, in); err != nil || !dead {
+	if err := tx.addWords(ctx, wordsOf(o.RefundOf != ""), in); err != nil || !dead {
 		return err
 	}
 	return tx.settle(ctx, deadLetterOf(o.Row))
@@ -109,7 +109,7 @@ func (tx transaction) replace(ctx context.Context, o view.Changed) error {
 	if _, err := tx.Scan(ctx, replaceOrder, values(o.Row), &after.row, &dead); err != nil {
 		return err
 	}
-	if err := tx.reindex(ctx, orderWords, before, after); err != nil {
+	if err := tx.reindex(ctx, wordsOf(o.RefundOf != ""), before, after); err != nil {
 		return err
 	}
 	if was != at {
@@ -130,12 +130,13 @@ func (tx transaction) erase(ctx context.Context, e view.Erased) error {
 	}
 	var in indexed
 	var status order.Status
-	removed, err := tx.Scan(ctx, removeOrder, []any{e.ID, e.Partition, at}, &in.row, &in.at, &in.words, &status)
+	var refund bool
+	removed, err := tx.Scan(ctx, removeOrder, []any{e.ID, e.Partition, at}, &in.row, &in.at, &in.words, &status, &refund)
 	if err != nil || !removed {
 		return err
 	}
 	tx.counts[status]--
-	if err := tx.removeWords(ctx, orderWords, in); err != nil {
+	if err := tx.removeWords(ctx, wordsOf(refund), in); err != nil {
 		return err
 	}
 	var was string

@@ -19,8 +19,17 @@ type index string
 // The indexes.
 const (
 	orderWords      index = "order_words"
+	refundWords     index = "refund_words"
 	deadLetterWords index = "dead_letter_words"
 )
+
+// wordsOf is the index of orders, or that of refunds.
+func wordsOf(refunds bool) index {
+	if refunds {
+		return refundWords
+	}
+	return orderWords
+}
 
 // postings is the query for the rows that have a word between two.
 func (x index) postings() string {

@@ -1,5 +1,9 @@
--- Counts, which sqlite/schema.sql describes. The counts of orders are changed by the instance that writes, those of dead
--- letters by triggers: one for a statement, which may change many dead letters of a cause.
+-- The words of refunds, and counts, which sqlite/schema.sql describes. The counts of orders are changed by the instance that
+-- writes, those of dead letters by triggers: one for a statement, which may change many dead letters of a cause.
+
+CREATE TABLE refund_words (
+  word TEXT COLLATE "C" NOT NULL, at BIGINT NOT NULL, row BIGINT NOT NULL, PRIMARY KEY (word, at, row)
+);
 
 CREATE TABLE order_counts (status TEXT PRIMARY KEY, n BIGINT NOT NULL);
 

@@ -35,7 +35,7 @@ type groupCounts struct {
 // counted one by one.
 func (db reader) groupCounts(ctx context.Context, f view.DeadLetterFilter, words []string) (groupCounts, error) {
 	var w where
-	few, err := db.search(ctx, &w, words)
+	few, err := db.search(ctx, &w, words, spanOf(f.From, f.To))
 	if err != nil {
 		return groupCounts{}, err
 	}
@@ -54,7 +54,8 @@ FROM dead_letters` + w.String() + " GROUP BY 1, 2",
 			"SELECT cause, last_failed / 3600000, count(*) FROM dead_letters" + w.String() + " AND +last_failed / 3600000 >= ? GROUP BY 1, 2", w.args,
 		}, nil
 	}
-	const same = `FROM dead_letters l WHERE l.cause = c.cause AND l.state = c.state AND l.class = c.class AND l.step = c.step AND l.reason = c.reason AND l."foreign" = c."foreign"`
+	// Step, reason and topic follow from the cause.
+	const same = "FROM dead_letters l WHERE l.cause = c.cause AND l.state = c.state AND l.class = c.class"
 	w.add("n > 0")
 	return groupCounts{
 		`SELECT cause, state, class, step, reason, "foreign", n, (SELECT min(first_failed) ` + same + ") AS first, (SELECT max(last_failed) " + same + ") AS last FROM dead_letter_counts c" + w.String() + " AND hour = -1",
@@ -79,7 +80,8 @@ func (db reader) groups(ctx context.Context, counted groupCounts, hours time.Tim
 
 // totals adds up the dead letters of each group by state.
 func (db reader) totals(ctx context.Context, counted groupCounts) (all []view.Group, err error) {
-	query := `SELECT counted.*, (SELECT l.text FROM dead_letters l WHERE l.cause = counted.cause LIMIT 1),
+	query := `SELECT counted.*, (SELECT l.text FROM dead_letters l
+    WHERE l.cause = counted.cause AND l.state = counted.state ORDER BY l.last_failed DESC, l.id DESC LIMIT 1),
   (SELECT count(*) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'note'), coalesce(r.replayed, 0), coalesce(r.confirmed, 0), ` + decisionColumns("a") + `
 FROM (` + counted.totals + `) counted LEFT JOIN cause_replays r ON r.cause = counted.cause
 LEFT JOIN decisions a ON a.seq = (SELECT max(seq) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'assign')

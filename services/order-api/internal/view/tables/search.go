@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/order"
@@ -14,13 +15,17 @@ import (
 // A search for orders reads, from the newest on, the fewest of these: the orders of the status, those of the
 // owner, the refunds, or those that have one of the words. Those with a word are read in windows of time, which
 // the index of words finds. Each window has more entries than the one before, until the page is full.
+//
+// A search for dead letters looks up those that have all words, if they are few. Many are found soon by reading from the newest on.
 const (
-	maxSpellings = 32     // words of the index that begin with a word of a search; with more the index is read whole
-	maxUnsorted  = 20_000 // entries of the index that are read whole for a window
-	rarityAt     = 1_000  // what has its 1,000th entry further back is rarer
-	firstWindow  = 128    // entries
-	nextWindow   = 4      // times as many
-	mergedWith   = 4      // times as many rows of another index are read for a window; of more, each row is looked up
+	maxCompared   = 8      // words of which the entries are compared
+	maxSpellings  = 32     // words of the index that begin with a word of a search; with more the index is read whole
+	maxUnsorted   = 20_000 // entries of the index that are read whole for a window
+	rarityAt      = 1_000  // what has its 1,000th entry further back is rarer
+	firstWindow   = 128    // entries
+	nextWindow    = 4      // times as many
+	mergedWith    = 4      // times as many rows of another index are read for a window; of more, each row is looked up
+	maxCandidates = 2_000  // dead letters that are looked up one by one
 )
 
 // period is a range of times in Unix milliseconds: from is in it, to is not.
@@ -45,7 +50,10 @@ func (m milestone) rarer(than milestone) bool { return than.known && (!m.known |
 
 // found returns the orders of a filter.
 func (db reader) found(ctx context.Context, f view.Filter, words []string, after view.Cursor) ([]view.Row, error) {
-	s := spanOf(f, after)
+	s := spanOf(f.From, f.To)
+	if after != (view.Cursor{}) {
+		s.to = min(s.to, after.At.UnixMilli()+1)
+	}
 	byStatus, table, err := db.byStatus(ctx, f, s)
 	if err != nil {
 		return nil, err
@@ -62,17 +70,14 @@ func (db reader) found(ctx context.Context, f view.Filter, words []string, after
 	return db.windows(ctx, q, *driver, others, s)
 }
 
-// spanOf is when orders of a page may have been placed.
-func spanOf(f view.Filter, after view.Cursor) period {
+// spanOf is the span between two times. A zero time is no limit.
+func spanOf(from, to time.Time) period {
 	s := period{math.MinInt64, math.MaxInt64}
-	if !f.From.IsZero() {
-		s.from = f.From.UnixMilli()
+	if !from.IsZero() {
+		s.from = from.UnixMilli()
 	}
-	if !f.To.IsZero() {
-		s.to = f.To.UnixMilli()
-	}
-	if after != (view.Cursor{}) {
-		s.to = min(s.to, after.At.UnixMilli()+1)
+	if !to.IsZero() {
+		s.to = to.UnixMilli()
 	}
 	return s
 }
@@ -211,7 +216,7 @@ func (e *entries) args(s period) (all []any) {
 	return all
 }
 
-// candidates is the query for the rows of the orders that were placed in a span and have a word. It leaves out those that do
+// candidates is the query for the rows of a span that have a word. It leaves out those that do
 // not have the others, or the status: the rows of these in the span are read if they are at most so many, else each row is looked up.
 func (db reader) candidates(ctx context.Context, f view.Filter, driver entries, others []entries, s period, most int) (string, []any, error) {
 	var w where
@@ -258,4 +263,50 @@ func (db reader) also(ctx context.Context, w *where, of also, s period, most int
 		w.add("EXISTS ("+of.query+" AND "+of.at+" = p.at AND "+of.row+" = p.row LIMIT 1 OFFSET 0)", of.arg)
 	}
 	return err
+}
+
+// search adds the condition that a dead letter that failed last in a span has words that begin with all of these. It reports
+// whether few can be meant, which the index finds.
+func (db reader) search(ctx context.Context, w *where, words []string, s period) (few bool, err error) {
+	for _, word := range words {
+		w.add("instr(words, ?) > 0", " "+word)
+	}
+	driver, others, err := db.rarest(ctx, deadLetterWords, words, s)
+	if err != nil || driver == nil {
+		return false, err
+	}
+	// Rows with the rarest word are looked up at once if they are few; else those that have all words.
+	for _, and := range [][]entries{nil, others} {
+		query, args, err := db.candidates(ctx, view.Filter{}, *driver, and, s, mergedWith*maxCandidates)
+		if err != nil {
+			return false, err
+		}
+		if rows, few, err := db.fewRows(ctx, query, args); err != nil || few {
+			w.add("rowid IN (SELECT CAST(value AS BIGINT) FROM json_each(?) AS texts)", rows)
+			return few, err
+		}
+	}
+	return false, nil
+}
+
+// fewRows are the rows of a query as JSON, if there are at most maxCandidates.
+func (db reader) fewRows(ctx context.Context, query string, args []any) (rows string, few bool, err error) {
+	err = db.Each(ctx, func(scan Scan) error {
+		var all string
+		err := scan(&all)
+		rows, few = "["+strings.ReplaceAll(all, "\n", ",")+"]", strings.Count(all, "\n") < maxCandidates
+		return err
+	}, "SELECT coalesce(group_concat(id, char(10)), '') FROM (SELECT CAST(row AS TEXT) AS id FROM ("+query+") matches LIMIT ?) few", append(args, maxCandidates+1)...)
+	return rows, few, err
+}
+
+// atMost reports whether a query finds at most n rows.
+func (db reader) atMost(ctx context.Context, n int, query string, args ...any) (yes bool, err error) {
+	err = db.Each(ctx, func(scan Scan) error {
+		var found int
+		err := scan(&found)
+		yes = found <= n
+		return err
+	}, "SELECT count(*) FROM (SELECT 1 FROM ("+query+") matches LIMIT ?) few", append(args, n+1)...)
+	return yes, err
 }

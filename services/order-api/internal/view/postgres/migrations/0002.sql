@@ -8,7 +8,7 @@ CREATE TABLE refund_words (
 CREATE TABLE order_counts (status TEXT PRIMARY KEY, n BIGINT NOT NULL);
 
 CREATE TABLE dead_letter_counts (
-  hour BIGINT NOT NULL, cause TEXT COLLATE "C" NOT NULL, state TEXT COLLATE "C" NOT NULL, class TEXT COLLATE "C" NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
+  hour BIGINT NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL, class TEXT NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
   "foreign" TEXT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (hour, cause, state, class, step, reason, "foreign")
 );
 CREATE INDEX dead_letters_first ON dead_letters (cause, state, class, first_failed);

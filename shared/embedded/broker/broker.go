@@ -55,7 +55,7 @@ type Broker struct {
 }
 
 // closing is how long Close waits: a busy machine needs seconds. Acknowledged data is on disk already.
-const closing = 10 * time.Second
+var closing = 10 * time.Second
 
 // Start opens the directory, continues with the data of an earlier broker, and returns when clients
 // can connect. The caller closes the broker. If another process uses the directory, the error is

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -196,9 +197,14 @@ func read(t *testing.T, addr string) kept {
 	return k
 }
 
+// patience is how long a client waits for an answer: the broker writes each change to the disk, which may
+// be busy.
+const patience = 10 * time.Minute
+
 func connect(t *testing.T, addr string) *kgo.Client {
 	t.Helper()
-	cl, err := kafka.Config{Brokers: []string{addr}}.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kafka.Config{Brokers: []string{addr}}.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequestTimeoutOverhead(patience), kgo.ProduceRequestTimeout(patience), kgo.RecordDeliveryTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,12 @@
 package broker
 
-import "net"
+import (
+	"net"
+	"time"
+)
+
+// Tests close brokers while the disk may be busy.
+func init() { closing = 10 * time.Minute }
 
 // MaxConns is the maximum number of connections of a listener.
 const MaxConns = maxConns

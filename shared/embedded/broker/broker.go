@@ -55,7 +55,7 @@ type Broker struct {
 }
 
 // closing is how long Close waits: a busy machine needs seconds. Acknowledged data is on disk already.
-var closing = 10 * time.Second
+const closing = 10 * time.Second
 
 // Start opens the directory, continues with the data of an earlier broker, and returns when clients
 // can connect. The caller closes the broker. If another process uses the directory, the error is
@@ -109,7 +109,9 @@ func (b *Broker) Addr() string { return b.addr }
 
 // Close stops the broker and unlocks its directory. It returns an error after ten seconds;
 // acknowledged data is not lost.
-func (b *Broker) Close() error {
+func (b *Broker) Close() error { return b.close(closing) }
+
+func (b *Broker) close(within time.Duration) error {
 	closed := make(chan struct{})
 	go func() { // ends when kfake's goroutine has stopped, or with the process
 		b.stop()
@@ -118,8 +120,8 @@ func (b *Broker) Close() error {
 	select {
 	case <-closed:
 		return b.unlock()
-	case <-time.After(closing):
-		return fmt.Errorf("closing the broker at %s: still busy after %s", b.addr, closing)
+	case <-time.After(within):
+		return fmt.Errorf("closing the broker at %s: still busy after %s", b.addr, within)
 	}
 }
 

@@ -60,7 +60,7 @@ func TestAcknowledgedDataSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, dir)
 	before := write(t, b.Addr())
-	if err := b.Close(); err != nil {
+	if err := b.CloseWithin(patience); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, read(t, start(t, dir).Addr()), cmp.AllowUnexported(kafka.Layout{})); diff != "" {
@@ -137,7 +137,7 @@ func start(t *testing.T, dir string) *broker.Broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		if err := b.CloseWithin(patience); err != nil && !errors.Is(err, os.ErrClosed) {
 			t.Error(err)
 		}
 	})
@@ -197,8 +197,7 @@ func read(t *testing.T, addr string) kept {
 	return k
 }
 
-// patience is how long a client waits for an answer: the broker writes each change to the disk, which may
-// be busy.
+// patience is how long tests wait for a broker, which writes each change to the disk: that may be busy.
 const patience = 10 * time.Minute
 
 func connect(t *testing.T, addr string) *kgo.Client {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Tests close brokers while the disk may be busy.
-func init() { closing = 10 * time.Minute }
+// CloseWithin is Close with another bound.
+func (b *Broker) CloseWithin(d time.Duration) error { return b.close(d) }
 
 // MaxConns is the maximum number of connections of a listener.
 const MaxConns = maxConns

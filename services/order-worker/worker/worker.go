@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -49,6 +50,8 @@ type Config struct {
 	DialMail func(ctx context.Context, network, address string) (net.Conn, error)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
 	Assigned func(partitions []int32)
+	// Probes is called with the handler of --health before the worker joins its group; or nil.
+	Probes func(h http.Handler)
 }
 
 // mailServer is the name of the dependency of the step email, in logs, metrics and reports.
@@ -91,7 +94,11 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	m := group.New(member, traced(cfg, p.Handle))
 	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
-	health, err := serve.Health(ctx, cfg.Health, cfg.Access, probes(cfg.Access, &ready, m, meter.Handler()))
+	h := probes(cfg.Access, &ready, m, meter.Handler())
+	if cfg.Probes != nil {
+		cfg.Probes(h)
+	}
+	health, err := serve.Health(ctx, cfg.Health, cfg.Access, h)
 	if err != nil {
 		return err
 	}

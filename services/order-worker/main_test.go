@@ -116,6 +116,7 @@ func TestProgramIsReadyWithPartitionsAndStopsWhenCancelled(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
 	ctx, end := context.WithCancel(t.Context())
+	defer end()
 	answers := map[string]int{}
 	err := error(syscall.EADDRINUSE)
 	for errors.Is(err, syscall.EADDRINUSE) { // another program has taken the port meanwhile

@@ -32,7 +32,6 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
@@ -94,11 +93,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	m := group.New(member, traced(cfg, p.Handle))
 	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
-	h := probes(cfg.Access, &ready, m, meter.Handler())
-	if cfg.Probes != nil {
-		cfg.Probes(h)
-	}
-	health, err := serve.Health(ctx, cfg.Health, cfg.Access, h)
+	health, err := health(ctx, cfg, probes(cfg.Access, &ready, m, meter.Handler()))
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 		{"shop wrong", []string{brokers}, "ORDERS_SHOP_URL=shop.example.com", `shop "shop.example.com"`},
 		{"mail password without TLS", []string{brokers, "--smtp-user=shop", "--smtp-tls=none"}, "ORDERS_SMTP_PASSWORD=geheim", "never sent unencrypted"},
 		{"mail user without a password", []string{brokers, "--smtp-user=shop"}, "", "needs a user name and a password"},
+		{"two mail passwords", []string{brokers, "--smtp-user=shop", "--smtp-password-file=nowhere"}, "ORDERS_SMTP_PASSWORD=geheim", "ORDERS_SMTP_PASSWORD is set, too"},
 		{"mail encryption unknown", []string{"--smtp-tls=some"}, "", "--smtp-tls must be one of"},
 		{"mail connections", []string{"--smtp-connections=-1"}, "", "--smtp-connections must not be negative"},
 		{"mail server wrong", []string{brokers, "--smtp=mail"}, "", "mail server"},

@@ -48,6 +48,28 @@ func TestTheViewAnswersWithoutKafkaAndReportsItsAge(t *testing.T) {
 	})
 }
 
+func TestAnOutageOfTheStoreIsTroubleAlsoWhileNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+		cfg := b.config(t)
+		store := &disk{Store: cfg.Store}
+		cfg.Store = store
+		v, _ := b.startWith(t, cfg)
+		for _, row := range []struct {
+			away bool
+			want string
+		}{{false, ""}, {true, "it is away"}, {false, ""}} {
+			store.away.Store(row.away)
+			time.Sleep(2 * time.Second)
+			if got := v.Health().Trouble; got != row.want {
+				t.Errorf("away is %v: got trouble %q, want %q", row.away, got, row.want)
+			}
+		}
+	})
+}
+
 func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 	t.Parallel()
 	for _, topic := range []string{"orders", "orders.status", "orders.dlq", "orders.desk"} {

@@ -34,7 +34,8 @@ type Store interface {
 	// Apply makes all changes of a batch, in their sequence, and stores its positions, in one
 	// transaction.
 	Apply(ctx context.Context, b Batch) error
-	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice.
+	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice. While nothing is
+	// written, it says as an *UnavailableError that the store cannot be read, if the store knows that. It does not block.
 	Check() error
 	// Trim marks dead letters as gone: those whose records are in a partition of a dead-letter topic
 	// below an offset. The topic is that of Failed.Foreign.

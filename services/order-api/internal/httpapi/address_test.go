@@ -28,16 +28,20 @@ func TestPostalCodesHaveOneForm(t *testing.T) {
 	for code, want := range map[string]string{
 		"1067":  "must be a postal code of Germany, such as 26133: DE has five digits, not four; a spreadsheet may have dropped a zero",
 		"ABCDE": "must be a postal code of Germany, such as 26133",
-		"":      "must be a postal code of Germany, such as 26133",
 	} {
 		o.ShipTo.PostalCode = code
 		_, err := s.client.Place(t.Context(), o, "", 0)
 		refused(t, err, "/ship_to/postal_code", want)
 	}
-	o.ShipTo.PostalCode, o.ShipTo.Country = "", "IE"
+	o.ShipTo.PostalCode = ""
 	if _, err := s.client.Place(t.Context(), o, "", 0); err != nil {
-		t.Errorf("to Ireland without a postal code: %v", err)
+		t.Errorf("without a postal code: %v", err)
 	}
+	o.ShipTo.Country = "GB" // goods to Northern Ireland are not exports
+	_, err := s.client.Place(t.Context(), o, "", 0)
+	refused(t, err, "/ship_to/postal_code", "must be a postal code of United Kingdom, such as EC1Y 8SY")
+	_, err = s.client.Quote(t.Context(), o)
+	refused(t, err, "/ship_to/postal_code", "must be a postal code of United Kingdom, such as EC1Y 8SY")
 }
 
 // refused checks that a problem has one error.

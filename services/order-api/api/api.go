@@ -116,7 +116,7 @@ func Run(ctx context.Context, cfg Config) error {
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs, Closed: cfg.Closed,
-	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
+	}, (*order.Order).NormaliseVATIDs, shop.places.Missing, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
 		return err

@@ -46,16 +46,18 @@ const knownWithin = time.Second
 // AwaitKnown asks for something until it is known: until the error of ask is not ErrUnknown. It asks after each
 // change, for a second at most, and not after ctx is done or stopping is closed. The error is that of the last call
 // of ask. A nil stopping is never closed.
-func (*View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, ask func() error) error {
+func (v *View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, ask func() error) error {
+	err := ask()
+	if !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	defer v.gather.hurry()()
 	late := time.NewTimer(knownWithin)
 	defer late.Stop()
-	for {
-		err := ask()
-		if !errors.Is(err, ErrUnknown) {
-			return err
-		}
+	for errors.Is(err, ErrUnknown) {
 		select {
 		case <-changes:
+			err = ask()
 			continue
 		case <-late.C:
 		case <-ctx.Done():
@@ -63,6 +65,7 @@ func (*View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, 
 		}
 		return err
 	}
+	return err
 }
 
 // Unknown is the error of Order for an ID that the view does not know: ErrUnknown, or ErrStore while it
@@ -100,7 +103,7 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 }
 
 // Counts returns how many orders and refunds have each status that is not final, or is dead, and when the
-// oldest of them was placed: zero if there is none. It costs as much as there are such orders.
+// oldest of them was placed: zero if there is none.
 func (v *View) Counts(ctx context.Context) (counts map[order.Status]int, oldest map[order.Status]time.Time, err error) {
 	counts, oldest = map[order.Status]int{}, map[order.Status]time.Time{}
 	err = v.ask(func() (err error) {
@@ -117,7 +120,7 @@ func (v *View) Counts(ctx context.Context) (counts map[order.Status]int, oldest 
 	return counts, oldest, cmp.Or(err, v.life.complete())
 }
 
-// Count returns how many orders and refunds have a status. It costs as much as there are of them.
+// Count returns how many orders and refunds have a status.
 func (v *View) Count(ctx context.Context, status order.Status) (n int, err error) {
 	err = v.ask(func() error {
 		n, _, err = v.cfg.Store.Count(ctx, status)
@@ -145,6 +148,7 @@ func (v *View) Fresh(ctx context.Context) error { return v.freshness.waitFresh(c
 // Applied returns nil when the record at an offset of orders is applied. It waits for that until
 // ctx is done, and is ErrBehind then.
 func (v *View) Applied(ctx context.Context, partition int32, offset int64) error {
+	defer v.gather.hurry()()
 	return v.freshness.waitApplied(ctx, kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition}, offset)
 }
 

@@ -70,7 +70,7 @@ type Store interface {
 	// a cursor unless that is zero, and at most Limit of them.
 	Select(ctx context.Context, f DeadLetterFilter, words []string, after Cursor) ([]string, error)
 	// Groups returns the groups of the dead letters that a filter selects, in any sequence. The first
-	// hour of Group.Hours begins at a time.
+	// hour of Group.Hours begins at a time, which is a full hour.
 	Groups(ctx context.Context, f DeadLetterFilter, words []string, hours time.Time) ([]Group, error)
 	// CauseOrders returns the orders of the newest dead letters of a cause, in any sequence, and at most
 	// so many.

@@ -21,7 +21,7 @@ var schema string
 
 const (
 	// schemaVersion is the version of schema.sql. A file of another version is replaced.
-	schemaVersion = 16
+	schemaVersion = 17
 	// maxConnections is one that writes and some that read. Each has a cache of its own; more
 	// readers wait.
 	maxConnections = 8

@@ -125,7 +125,7 @@ func TestSessionWarnsBeforeItEnds(t *testing.T) {
 	b.signsIn(text)
 	b.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shifts + clock}))
 	b.open("/orders")
-	if !js[bool](b, `timers.includes(28 * 60 * 1000)`) {
+	if !js[bool](b, `timers.some(ms => ms > 27 * 60 * 1000 && ms <= 28 * 60 * 1000)`) { // the page may have been made slowly
 		t.Errorf("got timers after %v ms, want one 2 minutes before the end", js[[]float64](b, "timers"))
 	}
 	ends := func(left, words string) {

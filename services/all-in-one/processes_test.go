@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -93,7 +92,7 @@ func TestAKilledWorkerProcessLosesNoOrder(t *testing.T) {
 	deliveredOnce(t, in, len(ids))
 }
 
-// apart starts all-in-one as a process, with workers as processes. It returns the IDs of the workers.
+// apart starts all-in-one as a process, with workers as processes. It returns the IDs of the workers when each has partitions.
 func apart(t *testing.T) (p *program, pids []int) {
 	t.Helper()
 	k := &kit{t: t, workdir: t.TempDir(), programs: map[string]*program{}}
@@ -106,16 +105,10 @@ func apart(t *testing.T) (p *program, pids []int) {
 			t.Log(p.text())
 		}
 	})
-	for range 2 {
-		found, err := p.line(regexp.MustCompile(`msg="a worker process was started" process=(\d+)`), p.seen)
-		must(t, err)
-		pid, err := strconv.Atoi(found[1])
-		must(t, err)
-		pids = append(pids, pid)
-	}
-	_, err = p.line(regexp.MustCompile(`ledger restored`), 0)
+	found, err := p.line(regexp.MustCompile(`^Documentation +(http://\S+)/docs`), 0)
 	must(t, err)
-	return p, pids
+	s := &site{url: found[1], api: client.New(found[1], http.DefaultClient)}
+	return p, s.owners(t, 2, 0) // both listen to signals
 }
 
 // The output of the program is a pipe, which its workers write to, too: it ends when all have ended.

@@ -60,12 +60,8 @@ func (p *program) read(r io.ReadCloser) {
 
 // line waits for a line that matches, beginning with line number from.
 func (p *program) line(want *regexp.Regexp, from int) ([]string, error) {
-	return p.lineWithin(want, from, patience)
-}
-
-func (p *program) lineWithin(want *regexp.Regexp, from int, limit time.Duration) ([]string, error) {
 	late := false
-	deadline := time.AfterFunc(limit, func() {
+	deadline := time.AfterFunc(patience, func() {
 		p.mu.Lock()
 		late = true
 		p.mu.Unlock()

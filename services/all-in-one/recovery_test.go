@@ -88,11 +88,13 @@ func openDesk(t *testing.T) *desk {
 		d.apis[i] = &instance{name: fmt.Sprint("api-", i+1), address: "127.0.0.1:0"}
 		d.startAPI(t, d.apis[i])
 	}
-	for _, name := range []string{"worker-1", "worker-2"} {
+	for _, name := range workerNames {
 		d.work(t, name, d.flags()...)
 	}
 	return d
 }
+
+var workerNames = []string{"worker-1", "worker-2"}
 
 // work starts a worker.
 func (d *desk) work(t *testing.T, name string, flags ...string) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,6 +75,7 @@ func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 		{"shop wrong", []string{brokers}, "ORDERS_SHOP_URL=shop.example.com", `shop "shop.example.com"`},
 		{"mail password without TLS", []string{brokers, "--smtp-user=shop", "--smtp-tls=none"}, "ORDERS_SMTP_PASSWORD=geheim", "never sent unencrypted"},
 		{"mail user without a password", []string{brokers, "--smtp-user=shop"}, "", "needs a user name and a password"},
+		{"two mail passwords", []string{brokers, "--smtp-user=shop", "--smtp-password-file=nowhere"}, "ORDERS_SMTP_PASSWORD=geheim", "ORDERS_SMTP_PASSWORD is set, too"},
 		{"mail encryption unknown", []string{"--smtp-tls=some"}, "", "--smtp-tls must be one of"},
 		{"mail connections", []string{"--smtp-connections=-1"}, "", "--smtp-connections must not be negative"},
 		{"mail server wrong", []string{brokers, "--smtp=mail"}, "", "mail server"},
@@ -100,28 +102,42 @@ func (o *owning) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func TestProgramIsReadyWithPartitionsAndStopsWhenCancelled(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+// free is an address that was free a moment ago.
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	health := free.Addr().String()
-	free.Close()
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func TestProgramIsReadyWithPartitionsAndStopsWhenCancelled(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.Start(t)
 	ctx, end := context.WithCancel(t.Context())
+	defer end()
 	answers := map[string]int{}
-	look := func() {
-		defer end()
-		for _, path := range []string{"/healthz/live", "/healthz/ready", "/metrics", "/other"} {
-			if answer, err := http.Get("http://" + health + path); err == nil {
+	err := error(syscall.EADDRINUSE)
+	for errors.Is(err, syscall.EADDRINUSE) { // another program has taken the port meanwhile
+		health := free(t)
+		look := func() {
+			defer end()
+			for _, path := range []string{"/healthz/live", "/healthz/ready", "/metrics", "/other"} {
+				answer, err := http.Get("http://" + health + path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
 				answers[path] = answer.StatusCode
 				answer.Body.Close()
 			}
 		}
+		args := []string{"--brokers", strings.Join(k.Config().Brokers, ","), "--health", health}
+		err = run(ctx, args, func(string) string { return "" }, io.Discard, &owning{look})
 	}
-	args := []string{"--brokers", strings.Join(k.Config().Brokers, ","), "--health", health}
-	if err := run(ctx, args, func(string) string { return "" }, io.Discard, &owning{look}); err != nil {
+	if err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 	if diff := cmp.Diff(map[string]int{"/healthz/live": 200, "/healthz/ready": 200, "/metrics": 200, "/other": 404}, answers); diff != "" {

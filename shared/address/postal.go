@@ -12,7 +12,7 @@ import (
 
 // Normalise writes the postal codes of an order in one form, and returns a fault for each whose form
 // is not that of its country. The code of a country whose form is not known can be any, and a missing
-// one is no fault.
+// one is no fault: see Missing.
 func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 	normalise := func(at string, a *order.Address) {
 		if country := c.Of(a.Country); country != nil {
@@ -25,6 +25,21 @@ func (c *Countries) Normalise(o *order.Order) (faults []order.Invalid) {
 		to := *o.BillTo
 		normalise("/bill_to", &to.Address)
 		o.BillTo = &to
+	}
+	return faults
+}
+
+// Missing returns a fault for each postal code that a new order does not have although the country requires
+// it. VAT depends on it: without a code, goods to Belfast would be exports.
+func (c *Countries) Missing(o *order.Order) (faults []order.Invalid) {
+	missing := func(at string, a order.Address) {
+		if country := c.Of(a.Country); country != nil && country.Required && Bare(a.Country, a.PostalCode) == "" {
+			faults = append(faults, order.Invalid{Pointer: at + "/postal_code", Detail: country.postalRule()})
+		}
+	}
+	missing("/ship_to", o.ShipTo)
+	if o.BillTo != nil {
+		missing("/bill_to", o.BillTo.Address)
 	}
 	return faults
 }

@@ -3,6 +3,8 @@ package address_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/orders/shared/address"
 	"example.com/orders/shared/order"
 )
@@ -54,6 +56,9 @@ func TestPostalCodesOfEuropeAreNormalised(t *testing.T) {
 		{"DE", "1.067E+03", "1.067E+03", "Germany, such as 26133"},
 		{"DE", "010671", "010671", "Germany, such as 26133: DE has five digits, not six"},
 		{"DE", "", "", ""},
+		{"IE", "", "", ""},
+		{"IE", "d6w xy00", "D6W XY00", ""},
+		{"IE", "Dublin 2", "DUBLIN 2", "Ireland, such as A65 F4E2"}, // 7 letters and digits, as an Eircode
 		{"AT", "A-1010", "1010", ""},
 		{"AT", "101", "101", "Austria, such as 1010: AT has four digits, not three"},
 		{"CH", "CH-8001", "8001", ""},
@@ -173,5 +178,22 @@ func TestTheAddressOfTheInvoiceIsNormalisedToo(t *testing.T) {
 	o.BillTo.Address.PostalCode = "9501234"
 	if faults := load(t).Normalise(&o); len(faults) != 1 || faults[0].Pointer != "/bill_to/postal_code" {
 		t.Errorf("got %v, want a fault of /bill_to/postal_code", faults)
+	}
+}
+
+func TestTheCodeOfANewOrderIsMissing(t *testing.T) {
+	t.Parallel()
+	o := order.Order{ShipTo: order.Address{Country: "GB", PostalCode: " \u00a0-"}, BillTo: &order.BillTo{Address: order.Address{Country: "DE"}}}
+	want := []order.Invalid{
+		{Pointer: "/ship_to/postal_code", Detail: "must be a postal code of United Kingdom, such as EC1Y 8SY"},
+		{Pointer: "/bill_to/postal_code", Detail: "must be a postal code of Germany, such as 26133"},
+	}
+	if diff := cmp.Diff(want, load(t).Missing(&o)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	for _, a := range []order.Address{{Country: "IE"}, {Country: "HK"}, {Country: "XX"}, {Country: "GB", PostalCode: "BT1 5GS"}} {
+		if faults := load(t).Missing(&order.Order{ShipTo: a}); faults != nil {
+			t.Errorf("%v: got %v, want no fault", a, faults)
+		}
 	}
 }

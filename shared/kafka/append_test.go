@@ -1,16 +1,12 @@
 package kafka_test
 
 import (
-	"context"
 	"errors"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
@@ -51,30 +47,5 @@ func TestAppendReturnsTheAnswerOfTheBroker(t *testing.T) {
 	}
 	if _, err := kafka.Append(t.Context(), producer(t, k), k.Topics.DLQ, 1, &kgo.Record{Value: []byte("v")}); !errors.Is(err, kerr.MessageTooLarge) {
 		t.Errorf("got %v, want %v", err, kerr.MessageTooLarge)
-	}
-}
-
-func TestAppendEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	cl, silent, asked := producer(t, k), make(chan struct{}), make(chan struct{})
-	speak, ask := sync.OnceFunc(func() { close(silent) }), sync.OnceFunc(func() { close(asked) })
-	t.Cleanup(speak)
-	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Cluster.KeepControl()
-		ask()
-		k.Cluster.SleepControl(func() { <-silent })
-		return nil, nil, false
-	})
-	errLost := errors.New("partition lost")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	go func() {
-		<-asked
-		cancel(errLost)
-	}()
-	began := time.Now()
-	_, err := kafka.Append(ctx, cl, k.Topics.Status, 0, &kgo.Record{})
-	if took := time.Since(began); !errors.Is(err, errLost) && !errors.Is(err, context.Canceled) || took >= kafka.DeliveryTimeout {
-		t.Errorf("got %v after %s, want %v at once", err, took, errLost)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/kafka"
@@ -56,6 +57,28 @@ func TestABlackHoleIsGivenTenSeconds(t *testing.T) {
 		_, err := unreachable(blackHole).Connect(t.Context())
 		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
 			t.Errorf("got %v after %v, want an error within 10 s", err, took)
+		}
+	})
+}
+
+func TestAppendEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t)
+		cl, silent := producer(t, k), make(chan struct{})
+		defer close(silent)
+		errLost := errors.New("partition lost")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.Cluster.KeepControl()
+			cancel(errLost)
+			k.Cluster.SleepControl(func() { <-silent })
+			return nil, nil, false
+		})
+		began := time.Now()
+		_, err := kafka.Append(ctx, cl, k.Topics.Status, 0, &kgo.Record{})
+		if took := time.Since(began); !errors.Is(err, errLost) && !errors.Is(err, context.Canceled) || took > 0 {
+			t.Errorf("got %v after %s, want %v at once", err, took, errLost)
 		}
 	})
 }

@@ -108,7 +108,8 @@ func connect(t testing.TB, config kafka.Config, prefix string, partitions int) *
 	t.Helper()
 	k := &Kafka{Prefix: prefix, Topics: topic.Names(prefix), config: config}
 	var err error
-	if k.Client, err = config.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+	// A record of a test may take long on a busy machine, or have a timestamp of the past, from which the client counts.
+	if k.Client, err = config.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordDeliveryTimeout(2*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Client.Close)

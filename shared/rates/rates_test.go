@@ -103,6 +103,7 @@ func TestPricesOfAddresses(t *testing.T) {
 		{"Zürich", "CH", "8001", exp, 840, 4980, "efta Falcon Express 38.00 2-3"},
 		{"Oslo", "NO", "0150", std, 2500, 4980, "efta Stork Parcel 23.86 3-6"},
 		{"Longyearbyen", "NO", "9170", std, 2500, 4980, "overseas Stork Parcel 74.36 8-21 remote 9.50"},
+		{"Nuuk", "DK", "3900", std, 2500, 4980, "overseas Stork Parcel 74.36 8-21 remote 9.50"},
 		{"Київ", "UA", "01001", std, 840, 4980, "europe Wren Mail 12.60 7-15"},
 		{"東京", "JP", "100-0001", exp, 840, 4980, "world Falcon Express 54.91 3-7"},
 		{"Hong Kong, without a code", "HK", "", std, 840, 4980, "world Wren Mail 17.60 10-25"},

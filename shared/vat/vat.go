@@ -106,6 +106,9 @@ func (t *Table) Inside(a order.Address) (inside bool, territory string) {
 	return w.state != "", w.territory
 }
 
+// State is the state whose VAT is charged for goods that stay at a place, as that of a Ruling; empty outside.
+func (t *Table) State(a order.Address) string { return t.at(a).state }
+
 // where is the VAT of a place.
 type where struct {
 	state           string // or empty: outside

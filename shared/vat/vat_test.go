@@ -196,7 +196,8 @@ var outside = map[string]string{
 	"Mount Athos": "GR 630 ?8[67]", "Canary Islands": "ES (35|38)[0-9]{3}", "Ceuta": "ES 51[0-9]{3}", "Melilla": "ES 52[0-9]{3}",
 	"Åland": "(FI|AX) (AX-)?22[0-9]{3}", "Livigno": "IT (I-)?23041", "Campione d'Italia": "IT 22061", "Büsingen": "DE (D-)?78266",
 	"Heligoland": "DE 27498", "French overseas departments": "FR 97[12346] ?[0-9]{2}", "Saint Martin": "FR 97 ?8[0-9]{2}",
-	"French overseas collectivities": "FR 9(7[57]|8[46-9])[0-9]{2}",
+	"French overseas collectivities": "FR 9(7[57]|8[46-9])[0-9]{2}", "Greenland": "(DK|GL) 39[0-9]{2}",
+	"San Marino": "(IT|SM) (I-)?4789[0-9]", "Vatican City": "(IT|VA) 00120",
 }
 
 func TestGoodsToEveryCodeOfATerritoryOutsideAreExports(t *testing.T) {

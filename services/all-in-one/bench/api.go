@@ -192,11 +192,8 @@ func (b *bench) view(ctx context.Context) ([]row, error) {
 	if err := b.finished(ctx, set, b.Orders); err != nil {
 		return nil, err
 	}
-	b.logf("  waiting a minute: the statistics of an API that starts read the records of the last one")
-	select {
-	case <-time.After(time.Minute):
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := b.old(ctx, time.Now()); err != nil {
+		return nil, err
 	}
 	system, err := b.startAPI(ctx, prefix, "view")
 	if err != nil {
@@ -226,9 +223,25 @@ func (b *bench) view(ctx context.Context) ([]row, error) {
 // statuses are the statuses of an order, one for each of its records.
 var statuses = []order.Status{order.Accepted, order.Working, order.Mailing, order.Confirmed}
 
+// old waits until records that were written by a time are a minute old. The statistics of an API that starts read those of the
+// last minute, as many as they can while its read model catches up, so its CPU time would differ from turn to turn.
+func (b *bench) old(ctx context.Context, written time.Time) error {
+	left := time.Until(written.Add(time.Minute))
+	if left <= 0 {
+		return nil
+	}
+	b.logf("  waiting %s, until the records are a minute old", left.Round(time.Second))
+	select {
+	case <-time.After(left):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // finished appends n orders and all their states, as one worker would.
 func (b *bench) finished(ctx context.Context, set topic.Set, n int) error {
-	// The client counts the delivery timeout from the timestamp of a record.
+	// The client counts the delivery timeout from the time at which a record is buffered.
 	cl, err := b.kafka.ConnectProducer(ctx, kgo.ProducerLinger(5*time.Millisecond), kgo.RecordDeliveryTimeout(2*time.Hour))
 	if err != nil {
 		return err
@@ -240,15 +253,14 @@ func (b *bench) finished(ctx context.Context, set topic.Set, n int) error {
 	}
 	next := map[int32]int64{}
 	var failed kgo.FirstErrPromise
-	before := time.Now().Add(-time.Hour) // the statistics of the API read the last minute
 	for p := range int32(topic.Partitions) {
 		claim := wire.Claim{Worker: "bench", At: time.Now()}.Record()
-		claim.Topic, claim.Partition, claim.Timestamp = set.Status, p, before
+		claim.Topic, claim.Partition = set.Status, p
 		cl.Produce(ctx, claim, failed.Promise())
 	}
 	for i := range n {
 		r := wire.Order(sample(i))
-		r.Topic, r.Timestamp = set.Orders, before
+		r.Topic = set.Orders
 		layout.Place(r)
 		cl.Produce(ctx, r, failed.Promise())
 		s := sample(i).Begin(order.Origin{Incarnation: layout.Incarnation, Partition: r.Partition, Offset: next[r.Partition]})
@@ -259,7 +271,7 @@ func (b *bench) finished(ctx context.Context, set topic.Set, n int) error {
 				return err
 			}
 			state := wire.State(s, 0) // the claim is the first record
-			state.Topic, state.Partition, state.Timestamp = set.Status, r.Partition, before
+			state.Topic, state.Partition = set.Status, r.Partition
 			cl.Produce(ctx, state, failed.Promise())
 		}
 	}

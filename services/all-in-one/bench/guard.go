@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -39,7 +40,7 @@ func (b *bench) guard(ctx context.Context, stdout io.Writer) error {
 // The work of a turn of a guard, and the most turns. Other load on the machine makes a turn more
 // expensive, never cheaper: so a guard ends as soon as the best of its turns is good enough.
 const (
-	guardTurns    = 6
+	guardTurns    = 10
 	guardMails    = 1200
 	guardRequests = 2 * time.Second
 	guardOrders   = 20_000
@@ -48,7 +49,11 @@ const (
 // costs measures what an order, a request and a record of the read model cost. Ours and floor take
 // turns, and the cheapest turn of each counts. No turn follows when the costs are enough.
 func (b *bench) costs(ctx context.Context, turns int, enough func([]cost) bool) (all []cost, err error) {
-	for _, measure := range []func(context.Context) ([]cost, error){b.costOfOrder, b.costOfRequest, b.costOfRecord} {
+	full, err := b.fill(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, measure := range []func(context.Context) ([]cost, error){b.costOfOrder, b.costOfRequest, full.costOfRecord} {
 		var best []cost
 		for turn := 0; turn < turns && (turn == 0 || !enough(best)); turn++ {
 			costs, err := measure(ctx)
@@ -134,29 +139,45 @@ func (b *bench) costOfRequest(ctx context.Context) (costs []cost, err error) {
 	return costs, nil
 }
 
-// costOfRecord compares the read model, when it catches up, with bare upserts of the same rows.
-func (b *bench) costOfRecord(ctx context.Context) ([]cost, error) {
+// full are topics with finished orders.
+type full struct {
+	*bench
+	prefix  string
+	written time.Time
+	models  int // number of read models of them so far
+}
+
+// fill writes the orders of a guard.
+func (b *bench) fill(ctx context.Context) (*full, error) {
 	prefix, set, err := b.newPrefix(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.finished(ctx, set, b.Orders); err != nil {
+	err = b.finished(ctx, set, b.Orders)
+	return &full{bench: b, prefix: prefix, written: time.Now()}, err
+}
+
+// costOfRecord compares the read model, when it catches up, with bare upserts of the same rows.
+func (f *full) costOfRecord(ctx context.Context) ([]cost, error) {
+	if err := f.old(ctx, f.written); err != nil {
 		return nil, err
 	}
-	system, err := b.startAPI(ctx, prefix, prefix)
+	f.models++
+	data := fmt.Sprint(f.prefix, "-", f.models)
+	system, err := f.startAPI(ctx, f.prefix, data)
 	if err != nil {
 		return nil, err
 	}
 	defer system.stop()
-	if _, err := b.caughtUp(ctx); err != nil {
+	if _, err := f.caughtUp(ctx); err != nil {
 		return nil, err
 	}
 	ours := system.cpu()
-	_, floor, err := b.bareView(ctx, filepath.Join(b.dir, prefix, "view.db"))
+	_, floor, err := f.bareView(ctx, filepath.Join(f.dir, data, "view.db"))
 	if err != nil {
 		return nil, err
 	}
-	records := float64(b.Orders * len(statuses))
+	records := float64(f.Orders * len(statuses))
 	return []cost{{"CPU of a record of the read model, and a bare upsert", "ms", milliseconds(ours) / records, milliseconds(floor) / records}},
-		os.Remove(filepath.Join(b.dir, "bare.db"))
+		os.Remove(filepath.Join(f.dir, "bare.db"))
 }

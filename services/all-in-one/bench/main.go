@@ -122,6 +122,9 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 
 // print measures on an Apache Kafka, and prints a table.
 func (b *bench) print(ctx context.Context, stdout io.Writer) error {
+	if b.Guard || b.Baseline {
+		defer prefer()()
+	}
 	broker, err := b.start(ctx, "kafka", "ready on", filepath.Join(b.Scripts, "kafka"), "--data", filepath.Join(b.dir, "kafka"), "--port", fmt.Sprint(b.Port))
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func runWorker(ctx context.Context, args []string, env func(string) string, stdo
 		worker.Settings
 		telemetry.Log
 	}
-	drain := kong.Vars{"drain": "4s"}
+	drain := kong.Vars{"drain": worker.DefaultDrain.String()}
 	if err := config.Parse(&s, "order-worker", "", args, env, stdout, stderr, drain); err != nil {
 		return err
 	}

@@ -116,7 +116,7 @@ func Run(ctx context.Context, cfg Config) error {
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs, Closed: cfg.Closed,
-	}, (*order.Order).NormaliseVATIDs, shop.places.Normalise, shop.products.Price, shop.card.Check)
+	}, (*order.Order).NormaliseVATIDs, shop.places.Missing, shop.places.Normalise, shop.products.Price, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (cfg *Config) shop() (s shop, err error) {
 		return s, err
 	}
 	if s.products, err = catalogue.Load(cfg.Catalogue); err != nil {
-		return s, err
+		return s, fmt.Errorf("reading the catalogue: %w", err)
 	}
 	if s.card, err = rates.Load(cfg.RateCard); err != nil {
 		return s, fmt.Errorf("reading the rate card: %w", err)
@@ -213,6 +213,9 @@ func (cfg *Config) earlier() (*url.URL, error) {
 
 // vatIDs checks VAT IDs, or is nil.
 func (cfg *Config) vatIDs() (intake.VATIDs, error) {
+	if cfg.VIES == "" && cfg.VIESRequester != "" {
+		return nil, errors.New("--vies-requester needs --vies")
+	}
 	if cfg.VIES == "" {
 		return nil, nil
 	}
@@ -229,8 +232,8 @@ func (cfg *Config) listen(ctx context.Context) (net.Listener, serve.Proxies, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}
-	if min(cfg.RateLimit, cfg.GuestRateLimit, cfg.MaxStreams, cfg.MaxWaits) < 0 {
-		return nil, nil, errors.New("--rate-limit, --guest-rate-limit, --max-streams and --max-waits must not be negative")
+	if min(cfg.RateLimit, cfg.GuestRateLimit, cfg.MaxStreams, cfg.MaxWaits, cfg.PerRecipient) < 0 || cfg.Promise < 0 {
+		return nil, nil, errors.New("--rate-limit, --guest-rate-limit, --max-streams, --max-waits, --orders-per-recipient and --promise must not be negative")
 	}
 	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
 		return nil, nil, errors.New("--tls-cert and --tls-key need each other")

@@ -20,6 +20,9 @@ const (
 // secret returns the key that order IDs are derived with: Secret, the content of SecretFile, or
 // that of a file in the data directory, which the first start creates.
 func (cfg *Config) secret() ([]byte, error) {
+	if cfg.Secret != "" && cfg.SecretFile != "" {
+		return nil, errors.New("--secret-file: ORDERS_SECRET is set, too: set one of them")
+	}
 	if cfg.Secret != "" {
 		return checkSecret("ORDERS_SECRET", []byte(cfg.Secret))
 	}

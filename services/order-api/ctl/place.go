@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -153,16 +154,13 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	if o.Key == "" {
 		o.Key = rand.Text()
 	}
-	if err := checkKey(o.Key); err != nil {
-		return client.Order{}, err
-	}
 	if ctx.Err() != nil {
 		return client.Order{}, errSkipped
 	}
 	var placed client.Order
 	requests := 0
 	err := withRetry(ctx, func() (err error) {
-		placed, err = api.PlaceJSON(ctx, o.Body, o.Key, c.Wait)
+		placed, err = api.PlaceJSON(ctx, o.Body, headerKey(o.Key), c.Wait)
 		requests++
 		return err
 	})
@@ -175,6 +173,15 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 		return placed, explain(err)
 	}
 	return placed, waited(placed, c.Wait)
+}
+
+// headerKey is a key as an HTTP header can carry it. The number that a shop gave an order can have spaces
+// and any letters: then it is sent in the form of RFC 8187, section 3.2.
+func headerKey(key string) string {
+	if checkKey(key) == nil {
+		return key
+	}
+	return "UTF-8''" + url.PathEscape(key)
 }
 
 // checkKey refuses a key that an HTTP header cannot carry.

@@ -3,10 +3,12 @@
 package worker_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/embedded/inbox"
@@ -60,4 +62,44 @@ func TestClaimsThatAreReadLateLoseAndDoubleNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Only what others write has to be read.
+func TestAnOrderDoesNotWaitUntilItsOwnStatesAreRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		topics, err := kadm.NewClient(s.Client).ListTopics(t.Context(), s.Topics.Status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := s.work(t)
+		time.Sleep(5 * time.Second) // it has claimed its partitions
+		begun, answered := false, make(chan struct{})
+		s.Cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			s.Cluster.KeepControl()
+			begun = begun || slices.ContainsFunc(r.(*kmsg.ProduceRequest).Topics, func(to kmsg.ProduceRequestTopic) bool {
+				return to.TopicID == topics[s.Topics.Status].ID
+			})
+			return nil, nil, false
+		})
+		s.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			s.Cluster.KeepControl()
+			if begun {
+				s.Cluster.SleepControl(func() { <-answered })
+			}
+			return nil, nil, false
+		})
+		s.place(t, orders(1)...)
+		time.Sleep(3 * time.Second)
+		var finished int64
+		for _, offset := range s.Committed(t, s.Prefix)[s.Topics.Orders] {
+			finished += offset
+		}
+		if mails := len(s.mails.Deliveries()); finished != 1 || mails != 1 {
+			t.Errorf("got %d orders finished and %d mails while no fetch is answered, want 1", finished, mails)
+		}
+		close(answered)
+		stop()
+	})
 }

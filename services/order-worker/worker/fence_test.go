@@ -110,6 +110,7 @@ func TestOrdersContinueAfterAForeignClaim(t *testing.T) {
 					claim.Topic, claim.Partition = s.Topics.Status, partition
 					s.Produce(t, claim)
 				}
+				kafkatest.Pass(time.Second) // orders and claims are fetched by two clients: the claims first
 				s.place(t, orders(30)[15:]...)
 				s.Await(t, ended(30))
 				stop()

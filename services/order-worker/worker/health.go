@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
@@ -24,7 +25,15 @@ func probes(access config.Access, ready *atomic.Bool, m *group.Member, metrics h
 	return serve.Profiles(access, mux)
 }
 
-// health of one partition, as JSON.
+// health serves the probes for the configuration, as serve.Health does.
+func health(ctx context.Context, cfg Config, probes http.Handler) (run func(context.Context) error, err error) {
+	if cfg.Probes != nil {
+		cfg.Probes(probes)
+	}
+	return serve.Health(ctx, cfg.Health, cfg.Access, probes)
+}
+
+// condition is the health of one partition, as JSON.
 type condition struct {
 	Partition int32           `json:"partition"`
 	State     partition.State `json:"state"`

@@ -6,10 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"log/slog"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -38,13 +39,9 @@ func (e ends) await(n int) {
 }
 
 // counters are what a scrape says, without buckets, sums and what is not ours.
-func counters(t *testing.T, address string) map[string]string {
-	t.Helper()
-	answer, err := http.Get("http://" + address + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
+func counters(probes http.Handler) map[string]string {
+	answer := httptest.NewRecorder()
+	probes.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 	all := map[string]string{}
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
 		end := max(0, strings.LastIndex(lines.Text(), " ")) // values of labels have spaces, too
@@ -56,18 +53,16 @@ func counters(t *testing.T, address string) map[string]string {
 	return all
 }
 
-// A scrape takes a socket, and real ones have no place in a bubble: so this takes as long as it takes.
 func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, scrape)
+}
+
+func scrape(t *testing.T) {
 	s, done := open(t), make(ends, 100)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	probes := make(chan http.Handler, 1)
 	s.work(t, func(c *worker.Config) {
-		c.Health, c.Log = address, slog.New(slog.NewTextHandler(done, nil))
+		c.Probes, c.Log = func(h http.Handler) { probes <- h }, slog.New(slog.NewTextHandler(done, nil))
 	})
 	all := orders(12)
 	all[0].ShipTo.Country = "AQ" // where no carrier ships
@@ -88,7 +83,8 @@ func TestScrapeAgreesWithWhatHappened(t *testing.T) {
 	s.place(t, all[5:10]...)
 	done.await(5)
 
-	got := counters(t, address)
+	synctest.Wait()
+	got := counters(<-probes)
 	// How long they are in flight, and how many found out before the breaker was open, is a matter of moments.
 	if down := got[`failures_total{class="down",reason="mail-away",step="email"}`]; down < "5" {
 		t.Errorf("got %q failures for a server that is away, want 5 at least", down)

@@ -45,6 +45,9 @@ func (s *Settings) Validate() error {
 	if s.Concurrency < 1 || s.Drain < 0 || s.Group == "" {
 		return errors.New("--concurrency must be at least 1, --drain must not be negative, and --group must not be empty")
 	}
+	if s.SMTPPassword != "" && s.SMTPPasswordFile != "" {
+		return errors.New("--smtp-password-file: ORDERS_SMTP_PASSWORD is set, too: set one of them")
+	}
 	if s.SMTPConnections < 0 {
 		return errors.New("--smtp-connections must not be negative")
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -31,7 +32,6 @@ import (
 	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/config"
 	"example.com/orders/shared/kafka"
-	"example.com/orders/shared/serve"
 	"example.com/orders/shared/topic"
 	"example.com/orders/shared/tracing"
 	"example.com/orders/shared/wire"
@@ -49,6 +49,8 @@ type Config struct {
 	DialMail func(ctx context.Context, network, address string) (net.Conn, error)
 	// Assigned is called with the owned partition numbers after each change; or nil. It must not block.
 	Assigned func(partitions []int32)
+	// Probes is called with the handler of --health before the worker joins its group; or nil.
+	Probes func(h http.Handler)
 }
 
 // mailServer is the name of the dependency of the step email, in logs, metrics and reports.
@@ -91,7 +93,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	m := group.New(member, traced(cfg, p.Handle))
 	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
-	health, err := serve.Health(ctx, cfg.Health, cfg.Access, probes(cfg.Access, &ready, m, meter.Handler()))
+	health, err := health(ctx, cfg, probes(cfg.Access, &ready, m, meter.Handler()))
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,9 @@ func (b *Broker) Addr() string { return b.addr }
 
 // Close stops the broker and unlocks its directory. It returns an error after ten seconds;
 // acknowledged data is not lost.
-func (b *Broker) Close() error {
+func (b *Broker) Close() error { return b.close(closing) }
+
+func (b *Broker) close(within time.Duration) error {
 	closed := make(chan struct{})
 	go func() { // ends when kfake's goroutine has stopped, or with the process
 		b.stop()
@@ -118,8 +120,8 @@ func (b *Broker) Close() error {
 	select {
 	case <-closed:
 		return b.unlock()
-	case <-time.After(closing):
-		return fmt.Errorf("closing the broker at %s: still busy after %s", b.addr, closing)
+	case <-time.After(within):
+		return fmt.Errorf("closing the broker at %s: still busy after %s", b.addr, within)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -59,7 +60,7 @@ func TestAcknowledgedDataSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, dir)
 	before := write(t, b.Addr())
-	if err := b.Close(); err != nil {
+	if err := b.CloseWithin(patience); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, read(t, start(t, dir).Addr()), cmp.AllowUnexported(kafka.Layout{})); diff != "" {
@@ -136,7 +137,7 @@ func start(t *testing.T, dir string) *broker.Broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		if err := b.CloseWithin(patience); err != nil && !errors.Is(err, os.ErrClosed) {
 			t.Error(err)
 		}
 	})
@@ -196,9 +197,13 @@ func read(t *testing.T, addr string) kept {
 	return k
 }
 
+// patience is how long tests wait for a broker, which writes each change to the disk: that may be busy.
+const patience = 10 * time.Minute
+
 func connect(t *testing.T, addr string) *kgo.Client {
 	t.Helper()
-	cl, err := kafka.Config{Brokers: []string{addr}}.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kafka.Config{Brokers: []string{addr}}.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequestTimeoutOverhead(patience), kgo.ProduceRequestTimeout(patience), kgo.RecordDeliveryTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

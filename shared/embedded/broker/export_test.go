@@ -1,6 +1,12 @@
 package broker
 
-import "net"
+import (
+	"net"
+	"time"
+)
+
+// CloseWithin is Close with another bound.
+func (b *Broker) CloseWithin(d time.Duration) error { return b.close(d) }
 
 // MaxConns is the maximum number of connections of a listener.
 const MaxConns = maxConns

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/shared/embedded/broker"
@@ -76,10 +77,15 @@ func send(t *testing.T, addr string, frame []byte, within time.Duration) ([]byte
 	return io.ReadAll(c)
 }
 
-// alive fails the test if the broker does not answer.
+// alive fails the test if the broker does not answer. The answer comes after those to all earlier requests.
 func alive(t *testing.T, addr string) {
 	t.Helper()
-	if err := connect(t, addr).Ping(t.Context()); err != nil {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestTimeoutOverhead(patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.Ping(t.Context()); err != nil {
 		t.Fatalf("the broker does not answer any more: %v", err)
 	}
 }

@@ -48,6 +48,9 @@ func Open(ctx context.Context, service string, env Env, log *slog.Logger) (t *tr
 	if err != nil || endpoint == "" {
 		return nil, func() {}, err
 	}
+	if err := env.check(); err != nil {
+		return nil, nil, err
+	}
 	sampler, err := env.sampler()
 	if err != nil {
 		return nil, nil, err

@@ -47,9 +47,22 @@ func TestSettings(t *testing.T) {
 		{[]string{endpoint, local, "OTEL_TRACES_SAMPLER", "traceidratio", "OTEL_TRACES_SAMPLER_ARG", "10%"}, "between 0 and 1"},
 		{[]string{endpoint, local, "OTEL_TRACES_SAMPLER", "traceidratio", "OTEL_TRACES_SAMPLER_ARG", "NaN"}, "between 0 and 1"},
 		{[]string{endpoint, local, "OTEL_TRACES_SAMPLER", "jaeger_remote"}, `OTEL_TRACES_SAMPLER is "jaeger_remote"`},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20c2VjcmV0,x-tenant=a b"}, "on"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_HEADERS", "Bearer c2VjcmV0"}, "OTEL_EXPORTER_OTLP_HEADERS: must be NAME=VALUE"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization: Bearer=c2VjcmV0"}, "OTEL_EXPORTER_OTLP_TRACES_HEADERS: must"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_HEADERS", "authorization=c2VjcmV0%zz"}, "must be NAME=VALUE"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CERTIFICATE", "/missing/ca.pem"}, "OTEL_EXPORTER_OTLP_CERTIFICATE: stat /missing"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CERTIFICATE", "otlp.go"}, "no certificate in PEM format"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "cert.pem"}, "set both, or neither"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "otlp.go", "OTEL_EXPORTER_OTLP_CLIENT_KEY", "otlp.go"}, "OTEL_EXPORTER_OTLP_CLIENT_KEY: tls"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_TIMEOUT", "10s"}, "durations are in milliseconds"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_COMPRESSION", "zip"}, "must be gzip or none"},
+		{[]string{endpoint, local, "OTEL_BSP_MAX_QUEUE_SIZE", "0"}, "above 0"},
 	} {
 		got, _, err := otlp.Open(t.Context(), "order-api", environment(row.env...), slog.New(slog.DiscardHandler))
 		switch {
+		case err != nil && strings.Contains(err.Error(), "c2VjcmV0"):
+			t.Errorf("%v: the error has the secret: %v", row.env, err)
 		case err != nil && strings.Contains(err.Error(), row.want):
 		case err != nil, row.want != "on" && row.want != "off", (got != nil) != (row.want == "on"):
 			t.Errorf("%v: on is %v, error %v; want %s", row.env, got != nil, err, row.want)

@@ -34,7 +34,9 @@ func folded(name string) string {
 func cellOf(column, cell string) string {
 	cell = trimmed(cell)
 	switch column {
-	case "order", "sku", "quantity", "postal_code", "vat_id", "email":
+	case "order": // in one form, however a program writes accents and spaces
+		return strings.Join(strings.Fields(norm.NFC.String(strings.TrimPrefix(cell, "'"))), " ")
+	case "sku", "quantity", "postal_code", "vat_id", "email":
 		return strings.TrimPrefix(cell, "'")
 	case "country":
 		return strings.ToUpper(cell)
@@ -45,10 +47,10 @@ func cellOf(column, cell string) string {
 }
 
 var (
-	rounded  = regexp.MustCompile(`^[+-]?\d([.,]\d+)?[eE][+-]\d+$`)
+	rounded  = regexp.MustCompile(`^[+-]?\d([.,]\d+[eE][+-]?|[eE][+-])\d+$`)
 	cut      = regexp.MustCompile(`^[1-9]\d{14}00+$`)
 	month    = regexp.MustCompile(`(?i)^(\d{1,2}[-. /]+)?(jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez|janv|févr|mars|avr|juin|juil|août|sept|déc)\.?([-. /]+\d{2,4})?$`)
-	mistake  = regexp.MustCompile(`^#(N/A|NV|[A-ZÄÖÜÉ/0]+[!?]|#+)$`)
+	mistake  = regexp.MustCompile(`^(#(N/A|NV|[A-ZÄÖÜÉ/0]+[!?]|#+)|Err[ \x{a0}]?:[ \x{a0}]?\d{3})$`)
 	decimals = regexp.MustCompile(`^(\d+)[.,]00?$`)
 	grouped  = regexp.MustCompile(`^\d{1,3}([.,' ’\x{a0}\x{202f}]\d{3})+$`)
 )
@@ -65,12 +67,20 @@ func keyFault(key string) error {
 		return fmt.Errorf(`column "order" is %q: a spreadsheet has rounded a long number, so that different orders look the same; %s`, key, asText)
 	case cut.MatchString(key):
 		return fmt.Errorf(`column "order" is %q: a spreadsheet keeps only 15 digits of a number and writes zeros for the others; %s`, key, asText)
+	case decimals.MatchString(key):
+		return fmt.Errorf(`column "order" is %q: a program has turned it into a number with decimals, so that the same order looks like another one; %s`, key, asText)
 	case month.MatchString(key):
 		return fmt.Errorf(`column "order" is %q: a spreadsheet has turned it into a date; %s`, key, asText)
+	case mistake.MatchString(key):
+		return errMistake("order", key)
 	case strings.HasPrefix(key, "="):
 		return fmt.Errorf(`column "order" is the formula %.40q: enter its result as text`, key)
 	}
 	return nil
+}
+
+func errMistake(column, cell string) error {
+	return fmt.Errorf("column %q is %q, which a spreadsheet writes for a formula with a mistake", column, cell)
 }
 
 // quantityOf reads a quantity. "2,0" is 2, and "1.000" can be 1 or 1000.

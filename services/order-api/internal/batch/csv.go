@@ -118,7 +118,7 @@ func newRow(header []string, width int, cells []string, line int, err error) row
 	for i, name := range header[:min(len(header), len(cells))] {
 		next.cells[name] = cellOf(name, cells[i])
 		if mistake.MatchString(next.cells[name]) {
-			next.err = cmp.Or(next.err, fmt.Errorf("column %q is %q, which a spreadsheet writes for a formula with a mistake", name, next.cells[name]))
+			next.err = cmp.Or(next.err, errMistake(name, next.cells[name]))
 		}
 	}
 	omitted := header[min(len(header), len(cells)):]

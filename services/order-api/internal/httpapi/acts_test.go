@@ -15,6 +15,7 @@ import (
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/trail"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/wire"
 )
 
@@ -22,8 +23,7 @@ import (
 // written until now.
 func (s *shop) acts(t *testing.T, parameters string) (all []client.Act) {
 	t.Helper()
-	time.Sleep(2 * time.Second)
-	synctest.Wait()
+	kafkatest.Pass(2 * time.Second)
 	for path := "/v1/audit?limit=2" + parameters; ; {
 		resp := s.send(t, s.http, "GET", path, "", headers("admin")...)
 		var page struct {

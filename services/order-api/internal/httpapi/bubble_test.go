@@ -16,6 +16,7 @@ import (
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -166,7 +167,7 @@ func TestReadsWorkWithoutKafka(t *testing.T) {
 			t.Error("got no document to begin with")
 		}
 
-		time.Sleep(view.MaxAge)
+		kafkatest.Pass(view.MaxAge)
 		refused("order with a key, a minute later", 503, "unavailable", 3*time.Second, place("k9"))
 		refused("replay, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Replay(t.Context(), deadLetter, ""); return err })
 		refused("cancel, a minute later", 503, "unavailable", kafka.DeliveryTimeout, func() error { _, err := s.client.Cancel(t.Context(), queued, ""); return err })
@@ -187,7 +188,9 @@ func TestReadsWorkWithoutKafka(t *testing.T) {
 
 func TestAMinuteWithoutKafka(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { outage(t, setup(t), view.MaxAge+10*time.Second) })
+	synctest.Test(t, func(t *testing.T) {
+		outage(t, setup(t), view.MaxAge+10*time.Second, intake.DefaultDeadline+time.Second)
+	})
 }
 
 func TestNewOrdersAreRefusedWhileOldOnesWait(t *testing.T) {
@@ -197,7 +200,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWait(t *testing.T) {
 		o := s.place(t, wanted()).Order
 		o.ID, o.PlacedAt, o.Source = "ord_old", o.PlacedAt.Add(-promise), nil
 		s.put(t, s.Topics.Orders, s.layout.Partition([]byte(o.ID)), wire.Order(o))
-		time.Sleep(2 * time.Second) // the view looks once a second
+		kafkatest.Pass(2 * time.Second) // the view looks once a second
 		_, err := s.client.Place(t.Context(), wanted(), "k9", 0)
 		isProblem(t, "order", err, 429, "backpressure")
 		resp := s.send(t, s.http, "POST", "/v1/orders", good, "Content-Type", "application/json")

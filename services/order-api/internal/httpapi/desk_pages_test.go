@@ -19,6 +19,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -416,7 +417,7 @@ func TestTopicOfAnotherProgramByRole(t *testing.T) {
 		})
 		s.reader(t, "Bearer viewer").opened("/desk/topics/payments.dlt", "Nothing is dead")
 		s.put(t, "payments.dlt", 0, &kgo.Record{Value: []byte("10 EUR")})
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		for who, may := range map[string]bool{"viewer": false, "support": false, "operator": true, "editor": true, "admin": true} {
 			body := s.reader(t, "Bearer "+who).opened("/desk/topics/payments.dlt", "the configuration names it", "1 dead letter, 1 cause.")
 			if got := strings.Contains(body, `href="/desk/replays/new?topic=payments.dlt"`); got != may {
@@ -436,7 +437,7 @@ func TestForeignDeadLettersAreOnTheDesk(t *testing.T) {
 		s.put(t, "payments.dlt", 0, &kgo.Record{Value: []byte("10 EUR"), Headers: []kgo.RecordHeader{
 			{Key: "kafka_dlt-original-topic", Value: []byte("payments")}, {Key: "trace", Value: []byte{0xff}},
 		}})
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		b := s.reader(t, "")
 		b.opened("/desk", "Dead-letter topics of other applications", `href="/desk/topics/payments.dlt"`)
 		b.opened("/desk/topics/payments.dlt", "1 dead letter, 1 cause.", "When Kafka deletes them is not known.", "the headers of 1 on this page name it", "Replay all 1…",

@@ -17,6 +17,7 @@ import (
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -222,7 +223,7 @@ func TestFailuresOfAReplayAreNamed(t *testing.T) {
 		ids := []string{s.failDead(t, &first), s.failDead(t, &second)}
 		s.run(t)
 		path := b.jobOf("id="+ids[0]+"&id="+ids[1], url.Values{"ramp": {"1"}, "stop_above": {"5"}})
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		state := &first
 		if q, err := wire.ReadReplayRequest(s.Records(t, s.Topics.Replay)[0]); err != nil || q.Origin.String() == ids[1] {
 			must(t, err)
@@ -232,7 +233,7 @@ func TestFailuresOfAReplayAreNamed(t *testing.T) {
 		state.Replays = 1
 		s.failDead(t, state)
 		s.advance(t, state, order.Change{Status: order.Dead, Step: order.StepShipping, Reason: "no-route", Replay: 1, Job: jobIn(path)})
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		body := b.opened(path, "stopped by its rule", "1 of 1 of a step failed again", "begins the ramp again at step 1", "Failed again", "No shipping route to the address", "Resume", "1 failed again, 100\u00a0%", "stopped")
 		addsUp(t, body, 2)
 	})
@@ -249,7 +250,7 @@ func TestAReplayPausesAtTheFirstNewCauseIfAsked(t *testing.T) {
 		s.run(t)
 		path := b.jobOf("id="+ids[0]+"&id="+ids[1], url.Values{"ramp": {"1"}, "stop_above": {""}, "pause_on_new_cause": {"true"}})
 		b.opened(path, "<dd>the first new cause</dd>")
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		state := &first
 		if q, err := wire.ReadReplayRequest(s.Records(t, s.Topics.Replay)[0]); err != nil || q.Origin.String() == ids[1] {
 			must(t, err)
@@ -264,7 +265,7 @@ func TestAReplayPausesAtTheFirstNewCauseIfAsked(t *testing.T) {
 		}
 		s.put(t, s.Topics.DLQ, state.Origin.Partition, l.Record())
 		s.advance(t, state, order.Change{Status: order.Dead, Step: l.Step, Reason: string(l.Reason), Replay: 1, Job: jobIn(path)})
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		j, err := s.client.ReplayJob(t.Context(), jobIn(path))
 		must(t, err)
 		if j.Halted == nil || len(j.Halted.Causes) != 1 || len(j.FailedAgain) != 1 || !j.FailedAgain[0].New || j.FailedAgain[0].Cause != j.Halted.Causes[0] || !j.PauseOnNewCause {
@@ -273,7 +274,7 @@ func TestAReplayPausesAtTheFirstNewCauseIfAsked(t *testing.T) {
 		b.opened(path, "stopped by its rule", "failed again for a cause that they did not have before", j.Halted.Causes[0], "new for these", "Resume")
 		j, err = s.client.ResumeReplay(t.Context(), j.ID, "")
 		must(t, err)
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		if j, err = s.client.ReplayJob(t.Context(), j.ID); err != nil || j.Halted != nil || j.Counts.NotSent != 0 {
 			t.Errorf("resumed: got %+v, %v; want the rest sent", j, err)
 		}
@@ -297,7 +298,7 @@ func TestForecastSaysWhatWasNotTried(t *testing.T) {
 		if again := regexp.MustCompile(`<a href="([^"]+)">show what it has found`).FindStringSubmatch(waiting); again == nil || html.UnescapeString(again[1]) != to+"#forecast" {
 			t.Errorf("got link %q, want %s", again, to)
 		}
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		for i, r := range s.Records(t, s.Topics.Replay) {
 			q, err := wire.ReadReplayRequest(r)
 			must(t, err)
@@ -311,7 +312,7 @@ func TestForecastSaysWhatWasNotTried(t *testing.T) {
 			f := wire.Forecast{Job: q.Job, DeadLetter: q.Origin.String(), At: time.Now(), Steps: steps}
 			s.put(t, s.Topics.Desk, r.Partition, f.Record())
 		}
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		body := b.opened(to, "2 of 2 tried", "Nothing was sent, stored or numbered.", "no-route", "Run again", "Start with 1 of 2")
 		if strings.Contains(body, "not finished") {
 			t.Error("the dry run is not finished")

@@ -37,7 +37,7 @@ func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 			{Key: "kafka_dlt-exception-fqcn", Value: []byte("com.example.NoAccount")},
 			{Key: "trace", Value: []byte{0xff}},
 		}})
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		const id = "payments.dlt:0-0"
 		l, err := s.client.DeadLetter(t.Context(), id)
 		if err != nil || l.Foreign == nil || l.Foreign.SourceTopic != "payments" || l.Topic != "payments.dlt" || string(l.Edit.Value) != `"10 EUR"` || l.NextReplay.Mail != "none" ||
@@ -53,7 +53,7 @@ func TestDeadLetterOfAnotherProgramIsEditedAndReplayed(t *testing.T) {
 		if number, err := s.client.Replay(t.Context(), id, "Account is open"); number != 1 || err != nil {
 			t.Errorf("replay: got %d, %v", number, err)
 		}
-		time.Sleep(10 * time.Second)
+		kafkatest.Pass(10 * time.Second)
 		sent := s.Records(t, "payments")
 		if len(sent) != 1 || string(sent[0].Key) != "k" || string(sent[0].Value) != "\xff" || len(sent[0].Headers) != 1 {
 			t.Errorf("got %v, want the edited record, with its own header", sent)
@@ -83,7 +83,7 @@ func TestDeadLetterWithoutATargetIsRefused(t *testing.T) {
 			s.put(t, "payments.dlt", 0, r)
 			all = append(all, fmt.Sprintf("payments.dlt:0-%d", i))
 		}
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		for i, id := range all[:4] {
 			_, err := s.client.Replay(t.Context(), id, "")
 			isProblem(t, id, err, 409, "no-target-topic")
@@ -100,7 +100,7 @@ func TestDeadLetterWithoutATargetIsRefused(t *testing.T) {
 		} {
 			j, err := s.client.StartReplay(t.Context(), n)
 			must(t, err)
-			time.Sleep(10 * time.Second)
+			kafkatest.Pass(10 * time.Second)
 			j, err = s.client.ReplayJob(t.Context(), j.ID)
 			if err != nil || j.Counts.Sent != 1 || j.Skipped["no-target"] != j.Total-1 {
 				t.Errorf("got %+v, %v; want 1 sent and the others without a target skipped", j, err)

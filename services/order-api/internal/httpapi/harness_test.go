@@ -115,7 +115,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	must(t, err)
 	in := intake.New(orders, s.view, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
-	}, (*order.Order).NormaliseVATIDs, countries.Normalise, products.Price, card.Check)
+	}, (*order.Order).NormaliseVATIDs, countries.Missing, countries.Normalise, products.Price, card.Check)
 	d, rules := desk.New(s.Client, s.Topics, s.view), sender.Rules{Ours: s.Topics, DeadLetters: s.foreign(t)}
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,

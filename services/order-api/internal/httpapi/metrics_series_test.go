@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/shared/kafkatest"
 )
 
 // TestMetricsShowTheSystem has an order that no worker begins, a dead letter that a job has sent, and a worker that
@@ -26,9 +27,9 @@ func TestMetricsShowTheSystem(t *testing.T) {
 		s.run(t)
 		_, err := s.client.StartReplay(t.Context(), client.NewReplayJob{Selection: client.Selection{IDs: append(ids, "9-9")}, Ramp: []int{1}, Reason: "Try"})
 		must(t, err)
-		time.Sleep(6 * time.Minute)
+		kafkatest.Pass(6 * time.Minute)
 		s.tell(t, 3)
-		time.Sleep(6 * time.Second)
+		kafkatest.Pass(6 * time.Second)
 		body := regexp.MustCompile(`(?m)\.\d+$`).ReplaceAllString(text(t, s.send(t, s.http, "GET", "/metrics", "")), "") // whole seconds
 		got := regexp.MustCompile(`(?m)^orders_api_(?:orders|oldest_order|refusing|workers|partitions|topic_lag_records|kafka_brokers|replay)[^ ]* .*$`).FindAllString(body, -1)
 		slices.Sort(got)

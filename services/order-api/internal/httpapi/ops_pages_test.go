@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/shared/kafkatest"
 )
 
 func TestOperationsAreForThoseWhoMayReadStatistics(t *testing.T) {
@@ -41,7 +42,7 @@ func TestOperationsStreamWhatHasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t, withPages(t))
 		s.follow(t)
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		next := s.events(t, "/ops/events")
 		if first := next("cells"); !strings.Contains(first, `id="map"`) || !strings.Contains(first, "No worker is running") || !strings.HasPrefix(first, "id: ") {
 			t.Errorf("at first: got %.300q, want the whole page", first)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -70,8 +71,10 @@ func (a *api) pay(c echo.Context, body []byte) (s order.State, p order.Payment, 
 	return s, p, known, err
 }
 
-// paidBy sets the time of a payment that has none to the present one. Payment by invoice has none.
+// paidBy sets the time of a payment that has none to the present one. Payment by invoice has none. The
+// reference, which identifies the payment, loses the spaces around it, as after copying it.
 func paidBy(p *order.Payment, now time.Time) {
+	p.Reference = strings.TrimSpace(p.Reference)
 	if p.Method == order.ByInvoice {
 		return
 	}

@@ -83,6 +83,7 @@ func TestThePartsOfAPaymentAddUp(t *testing.T) {
 	s.receive(t, &state)
 	balance("prepaid 20.00 0.00")
 	s.pay(t, id, payment("a", "20.00"), 200)
+	s.pay(t, id, payment(" a\u00a0", "20.00"), 200) // as it was copied
 	s.work(t, &state)
 	s.advance(t, &state, order.Change{Status: order.Confirmed})
 	balance("part-paid 20.00 0.00 45.09 0.00")

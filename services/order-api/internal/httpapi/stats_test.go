@@ -14,6 +14,7 @@ import (
 
 	"example.com/orders/services/order-api/client/system"
 	"example.com/orders/services/order-api/internal/httpapi"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/wire"
 )
 
@@ -46,9 +47,9 @@ func TestStatsShowTheSystem(t *testing.T) {
 			t.Errorf("got %+v, %v; want a system without workers", got, err)
 		}
 		s.place(t, wanted())
-		time.Sleep(time.Second)
+		kafkatest.Pass(time.Second)
 		s.tell(t, 3)
-		time.Sleep(6 * time.Second)
+		kafkatest.Pass(6 * time.Second)
 		got, err := s.client.Stats(t.Context()) // checked against the contract
 		must(t, err)
 		if got.InFlight != 3 || got.Blocked != 1 || got.Orders.Accepted != 1 || got.Promise.OldestAgeSeconds == nil || len(got.Points) == 0 || got.Workers[0].Host != "<b>vm</b>" {
@@ -62,7 +63,7 @@ func TestStatsStreamIsSlowAndKeepsTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setup(t)
 		s.follow(t)
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		stream := s.send(t, s.http, "GET", "/v1/stats/events", "")
 		defer stream.Body.Close()
 		lines := bufio.NewScanner(stream.Body)
@@ -81,7 +82,7 @@ func TestStatsStreamIsSlowAndKeepsTheNewest(t *testing.T) {
 		first := next()
 		for n := range 5 { // nothing is read meanwhile
 			s.tell(t, n+1)
-			time.Sleep(time.Second)
+			kafkatest.Pass(time.Second)
 		}
 		second := next() // perhaps the one that waited in the connection
 		if second.InFlight == 0 || second.Rev-first.Rev < 900 {

@@ -236,7 +236,7 @@ func TestPagesShowHostileTextAsText(t *testing.T) {
 		b := s.reader(t, "")
 		form := b.form(map[string]string{
 			"name": text, "line1": text, "line2": text, "city": text, "region": text, "note": text, "company": text, "purchase_order": text, "buyer_reference": text,
-			"bill_name": text, "bill_company": text, "bill_line1": text, "bill_line2": text, "bill_city": text, "bill_region": text, "bill_country": "DE",
+			"bill_name": text, "bill_company": text, "bill_line1": text, "bill_line2": text, "bill_city": text, "bill_region": text, "bill_postal_code": "10115", "bill_country": "DE",
 		})
 		status, _, path := b.post("/checkout", form)
 		if status != http.StatusSeeOther {

@@ -63,7 +63,7 @@ func TestOrderThatNoWorkerWillBeginCausesNoBackpressure(t *testing.T) {
 				o.ID, o.PlacedAt = "ord_1", time.Now().Add(-time.Hour)
 				o.Lines[0].UnitPrice = order.EUR.Cents(1)
 				row.happened(t, k, put(t, k, k.Topics.Orders, wire.Order(o)))
-				time.Sleep(2 * time.Second) // the view looks once a second
+				kafkatest.Pass(2 * time.Second) // the view looks once a second
 				_, err := in.Place(t.Context(), wanted(), "")
 				if errors.Is(err, intake.ErrBackpressure) != row.refused {
 					t.Errorf("got %v, want it refused: %t", err, row.refused)

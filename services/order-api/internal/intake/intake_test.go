@@ -7,14 +7,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"example.com/orders/services/order-api/internal/catalogue"
@@ -164,67 +162,6 @@ func TestKeyPlacesOneOrder(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestLogArbitratesBetweenInstances delays two instances until neither can see the other's
-// record.
-func TestLogArbitratesBetweenInstances(t *testing.T) {
-	t.Parallel()
-	for name, row := range map[string]struct {
-		second   order.Order
-		accepted int
-	}{
-		"same body":  {wanted(), 2},
-		"other body": {other(), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			k := kafkatest.Start(t)
-			instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
-			meetAtProduce(k, 2)
-			bodies := []order.Order{wanted(), row.second}
-			states, errs := make([]intake.Placed, 2), make([]error, 2)
-			var both sync.WaitGroup
-			for i, in := range instances {
-				both.Go(func() { states[i], errs[i] = in.Place(t.Context(), bodies[i], "k1") })
-			}
-			both.Wait()
-
-			if got := placements(t, k); len(got) != 2 || got[0].ID != got[1].ID {
-				t.Fatalf("got %d records, want 2 of one ID: the test is for the race", len(got))
-			}
-			accepted := 0
-			for i, err := range errs {
-				if err == nil {
-					accepted++
-				} else if _, ok := errors.AsType[*intake.KeyReusedError](err); !ok {
-					t.Errorf("instance %d: got %v, want KeyReusedError", i, err)
-				}
-			}
-			if accepted != row.accepted {
-				t.Errorf("got %d accepted, want %d", accepted, row.accepted)
-			}
-			if diff := cmp.Diff(states[0].State, states[1].State); row.accepted == 2 && diff != "" {
-				t.Errorf("the two answers (-0 +1):\n%s", diff)
-			}
-			if row.accepted == 2 && states[0].Replayed == states[1].Replayed {
-				t.Errorf("got replayed %t twice, want one request that placed the order, and one that found it placed", states[0].Replayed)
-			}
-		})
-	}
-}
-
-// meetAtProduce delays produce requests until there are n of them.
-func meetAtProduce(k *kafkatest.Kafka, n int) {
-	met := make(chan struct{})
-	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Cluster.KeepControl()
-		if n--; n == 0 {
-			close(met)
-		}
-		k.Cluster.SleepControl(func() { <-met })
-		return nil, nil, false
-	})
 }
 
 func TestOrderIsWrittenWithItsCause(t *testing.T) {

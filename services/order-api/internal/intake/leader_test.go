@@ -19,7 +19,7 @@ func TestPartitionWithoutLeaderRefusesOnlyItsOrders(t *testing.T) {
 		k := kafkatest.Start(t)
 		in := start(t, k, 0)
 		k.Leaderless("", 1)
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		began, refused := time.Now(), 0
 		for n := range 30 {
 			if _, err := in.Place(t.Context(), wanted(), ""); err != nil {

@@ -48,7 +48,7 @@ func TestNewOrdersAreRefusedWhileOldOnesWaitTooLong(t *testing.T) {
 					kafkatest.Record(t, &s, order.Change{Rev: 1, At: time.Now(), Status: row.is})
 					put(t, k, k.Topics.Status, wire.State(s, 0))
 				}
-				time.Sleep(2 * time.Second) // the view looks once a second
+				kafkatest.Pass(2 * time.Second) // the view looks once a second
 				for _, key := range []string{"", "k1"} {
 					if _, err := in.Place(t.Context(), wanted(), key); errors.Is(err, intake.ErrBackpressure) != row.refused {
 						t.Errorf("key %q: got %v, want it refused: %t", key, err, row.refused)
@@ -73,7 +73,7 @@ func TestOrdersAreAcceptedAgainWhenOldOnesAreBegun(t *testing.T) {
 		in := open(t, k, intake.Config{Promise: time.Minute})
 		first, err := in.Place(t.Context(), wanted(), "k1")
 		must(t, err)
-		time.Sleep(2 * time.Minute)
+		kafkatest.Pass(2 * time.Minute)
 		if _, err := in.Place(t.Context(), wanted(), ""); !errors.Is(err, intake.ErrBackpressure) {
 			t.Errorf("got %v, want ErrBackpressure", err)
 		}
@@ -84,7 +84,7 @@ func TestOrdersAreAcceptedAgainWhenOldOnesAreBegun(t *testing.T) {
 		r := wire.State(first.State, 0)
 		r.Partition = first.Origin.Partition
 		put(t, k, k.Topics.Status, r)
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		_, err = in.Place(t.Context(), wanted(), "")
 		must(t, err)
 	})

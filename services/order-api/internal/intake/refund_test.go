@@ -2,10 +2,7 @@ package intake_test
 
 import (
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -133,54 +130,6 @@ func TestRefundIsOneRecordWithTheRefundedAmounts(t *testing.T) {
 	}
 }
 
-// TestInstancesTogetherNeverExceedTheInvoice places many refunds concurrently at two instances.
-func TestInstancesTogetherNeverExceedTheInvoice(t *testing.T) {
-	t.Parallel()
-	for round := range 5 {
-		t.Run(fmt.Sprint(round), func(t *testing.T) {
-			t.Parallel()
-			k := kafkatest.Start(t)
-			sell(t, k, sold())
-			instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
-			meetAtProduce(k, 2)
-			dice := rand.New(rand.NewPCG(1, uint64(round)))
-			answers := make(chan order.Order, 16)
-			var all sync.WaitGroup
-			for i := range cap(answers) {
-				want := []intake.Want{bottles(1), bottles(3), {Shipping: true}, {Items: []order.Line{{SKU: "MUG", Quantity: 2}}}, {}}[dice.IntN(5)]
-				all.Go(func() {
-					s, err := instances[i%2].Refund(t.Context(), "ord_1", want, "")
-					if err == nil {
-						answers <- s.Order
-					} else if _, ok := errors.AsType[*intake.RejectedError](err); !ok {
-						t.Errorf("got %v, want RejectedError: nothing is left", err)
-					}
-				})
-			}
-			all.Wait()
-			close(answers)
-
-			counted, records := refunds(t, k)
-			if len(counted) == records {
-				t.Errorf("got %d records and as many refunds: the test is for the race", records)
-			}
-			adds(t, counted, false)
-			byID := map[order.ID]order.Order{}
-			for o := range answers {
-				byID[o.ID] = o
-			}
-			for _, r := range counted {
-				if diff := cmp.Diff(r, byID[r.ID]); diff != "" {
-					t.Errorf("%s (-topic +answer):\n%s", r.ID, diff)
-				}
-			}
-			if len(byID) != len(counted) {
-				t.Errorf("got %d answers, want %d: one for each refund that counts", len(byID), len(counted))
-			}
-		})
-	}
-}
-
 func TestKeyPlacesOneRefund(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.Start(t)
@@ -231,35 +180,6 @@ func TestKeyPlacesOneRefund(t *testing.T) {
 		if repeats := strings.Contains(row.name, "repeat"); got.Replayed != repeats {
 			t.Errorf("%s: got replayed %t, want %t", row.name, got.Replayed, repeats)
 		}
-	}
-}
-
-// TestOneKeyFromManyClientsIsOneRefund repeats refunds before the first response.
-func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	sell(t, k, sold())
-	instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
-	meetAtProduce(k, 2)
-	ids := make([]order.ID, 12)
-	var all sync.WaitGroup
-	for i := range ids {
-		all.Go(func() {
-			s, err := instances[i%2].Refund(t.Context(), "ord_1", bottles(1), []string{"k1", "k2", "k3"}[i%3])
-			if err != nil {
-				t.Error(err)
-			}
-			ids[i] = s.Order.ID
-		})
-	}
-	all.Wait()
-	for i, id := range ids {
-		if id != ids[i%3] {
-			t.Errorf("answer %d: got %s, want %s as for the others with this key", i, id, ids[i%3])
-		}
-	}
-	if counted, _ := refunds(t, k); len(counted) != 3 {
-		t.Errorf("got %d refunds, want 3", len(counted))
 	}
 }
 

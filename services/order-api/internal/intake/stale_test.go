@@ -20,12 +20,12 @@ func TestOutdatedViewRefusesRefunds(t *testing.T) {
 		sell(t, k, sold())
 		in := start(t, k, 0)
 		back := k.Away()
-		time.Sleep(2 * view.MaxAge)
+		kafkatest.Pass(2 * view.MaxAge)
 		if _, err := in.Refund(t.Context(), "ord_1", intake.Want{}, "k1"); !errors.Is(err, view.ErrBehind) {
 			t.Errorf("got %v, want ErrBehind", err)
 		}
 		back()
-		time.Sleep(time.Minute)
+		kafkatest.Pass(time.Minute)
 		if _, err := in.Refund(t.Context(), "ord_1", intake.Want{}, "k1"); err != nil {
 			t.Errorf("caught up: got %v, want it refunded", err)
 		}

@@ -225,9 +225,9 @@ func TestADeletedTopicOfOtherProgramsDoesNotDisturbOurs(t *testing.T) {
 		i.listed(t, s, 1)
 		_, err := kadm.NewClient(s.Client).DeleteTopics(t.Context(), s.dead())
 		must(t, err)
-		time.Sleep(5 * time.Minute)
+		kafkatest.Pass(5 * time.Minute)
 		s.Produce(t, s.die(t, s.orders[s.ids[0]], 1)...)
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		l, err := i.view.DeadLetter(t.Context(), s.ids[0])
 		if h := i.view.Health(); err != nil || l.Replays != 1 || time.Since(h.Fresh) > 5*time.Second || h.Trouble != "" {
 			t.Errorf("got replay %d of ours, %v, and health %+v; want 1, and fresh", l.Replays, err, h)

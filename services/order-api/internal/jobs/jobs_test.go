@@ -75,7 +75,7 @@ func TestAJobHaltsWithinItsStepAndFinishesTheRest(t *testing.T) {
 		if f := p.Failures; len(f) != 1 || f[0].Step != order.StepShipping || f[0].Reason != "no-route" || f[0].Count != 2 || f[0].New {
 			t.Errorf("got failures %+v, want two for the known cause", f)
 		}
-		time.Sleep(2 * time.Minute)
+		kafkatest.Pass(2 * time.Minute)
 		if got := i.get(t, id); got.Sent != 6 {
 			t.Errorf("later: got %d sent, want no more than 6", got.Sent)
 		}
@@ -192,11 +192,11 @@ func TestEachStepOfTheRampWaitsForItsResults(t *testing.T) {
 		s := open(t, 200)
 		i := s.start(t, "api-1")
 		id := i.create(t, jobs.Spec{IDs: s.ids[:200]})
-		time.Sleep(4 * time.Minute)
+		kafkatest.Pass(4 * time.Minute)
 		if p := i.get(t, id); p.Sent != 1 || p.Phase != jobs.Ramping {
 			t.Errorf("without a worker: got %d sent, %s; want 1, ramping", p.Sent, p.Phase)
 		}
-		time.Sleep(2 * time.Minute)
+		kafkatest.Pass(2 * time.Minute)
 		if p := i.get(t, id); p.Phase != jobs.Stalled {
 			t.Errorf("5 minutes without a result: got %s, want stalled", p.Phase)
 		}
@@ -226,7 +226,7 @@ func TestAJobWaitsWhileADependencyIsDown(t *testing.T) {
 		i := s.start(t, "api-1")
 		id := i.create(t, jobs.Spec{IDs: s.ids[:50], StopAbove: 0.01, Ramp: []int{3, 10}})
 		i.await(t, id, phase(jobs.Waiting))
-		time.Sleep(2 * time.Minute)
+		kafkatest.Pass(2 * time.Minute)
 		if p := i.get(t, id); p.Sent != 3 || p.Phase != jobs.Waiting {
 			t.Errorf("later: got %d sent, %s; want 3, waiting", p.Sent, p.Phase)
 		}
@@ -253,9 +253,9 @@ func TestAnyInstanceWatchesPausesAndResumesAJob(t *testing.T) {
 			id := here.create(t, jobs.Spec{IDs: ids, Rate: 5})
 			there.await(t, id, func(p jobs.Progress) bool { return p.Sent >= 5 })
 			must(t, there.Command(ann(t), id, jobs.Event{Kind: wire.JobPause}))
-			time.Sleep(time.Second) // a batch may be on its way
+			kafkatest.Pass(time.Second) // a batch may be on its way
 			paused := here.await(t, id, phase(jobs.Paused))
-			time.Sleep(2 * time.Minute)
+			kafkatest.Pass(2 * time.Minute)
 			if p := here.get(t, id); p.Sent != paused.Sent || p.NotSent == 0 {
 				t.Errorf("paused: got %d sent, later %d", paused.Sent, p.Sent)
 			}
@@ -278,7 +278,7 @@ func TestAnInstanceWaitsForAJobOfAnother(t *testing.T) {
 		for p := range int32(kafkatest.Partitions) { // each fetch that waits for a record is answered
 			s.put(t, s.Topics.Desk, p, wire.Decision{ID: fmt.Sprintf("d%d", p), At: time.Now(), Kind: wire.Note, DeadLetter: s.ids[0], Text: "x"}.Record())
 		}
-		time.Sleep(10 * time.Second)
+		kafkatest.Pass(10 * time.Second)
 		defer two.thaw()
 		id := one.create(t, jobs.Spec{IDs: s.ids})
 		if _, err := two.view.Job(t.Context(), id); !errors.Is(err, view.ErrUnknown) {
@@ -305,7 +305,7 @@ func TestACancelledJobSendsNoMore(t *testing.T) {
 		id := i.create(t, jobs.Spec{IDs: s.ids[:100], Rate: 1})
 		i.await(t, id, func(p jobs.Progress) bool { return p.Sent >= 3 })
 		must(t, i.Command(ann(t), id, jobs.Event{Kind: wire.JobCancel}))
-		time.Sleep(2 * time.Minute)
+		kafkatest.Pass(2 * time.Minute)
 		if p := i.get(t, id); p.Sent > 5 || p.NotSent != 100-p.Sent || p.Phase != jobs.Cancelled {
 			t.Errorf("got %d sent, %d not sent, %s", p.Sent, p.NotSent, p.Phase)
 		}
@@ -366,7 +366,7 @@ func TestAStoppedRunnerIsFenced(t *testing.T) {
 			all[stopped].freezeAt(int16(key))
 			watcher.await(t, id, func(p jobs.Progress) bool { return p.Runner != stopped && p.Sent >= sent+30 })
 			all[stopped].thaw()
-			time.Sleep(time.Second)
+			kafkatest.Pass(time.Second)
 		}
 		p := watcher.await(t, id, phase(jobs.Done))
 		if p.Counts[view.Confirmed] != 400 {
@@ -385,7 +385,7 @@ func TestOutstandingRepliesAreBounded(t *testing.T) {
 		s := open(t, 1300)
 		i := s.start(t, "api-1")
 		id := i.create(t, jobs.Spec{IDs: s.ids[:1300], Ramp: []int{}})
-		time.Sleep(time.Minute)
+		kafkatest.Pass(time.Minute)
 		if p := i.get(t, id); p.Sent != 1000 {
 			t.Errorf("got %d sent, want 1000", p.Sent)
 		}

@@ -46,7 +46,7 @@ func TestLatencyOfEachStepIsThatOfItsLastAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		one, _ := s.instance(t)
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		s.way(t, "ord_first", 0,
 			order.Change{At: after(2 * time.Second), Status: order.Working},
 			order.Change{At: after(2040 * time.Millisecond), Status: order.Mailing},
@@ -58,7 +58,7 @@ func TestLatencyOfEachStepIsThatOfItsLastAttempt(t *testing.T) {
 			order.Change{At: after(9 * time.Second), Status: order.Working}, order.Change{At: after(30 * time.Second), Status: order.Mailing},
 			order.Change{At: after(40 * time.Second), Status: order.Confirmed},
 		)
-		time.Sleep(3 * time.Second)
+		kafkatest.Pass(3 * time.Second)
 		l := one.Now(t.Context()).Latency
 		if l == nil || l.Orders != 1 || l.P50 < 20 || l.P50 > 22 {
 			t.Fatalf("got %+v, want one order of 20s", l)
@@ -104,7 +104,7 @@ func TestBrokersTellOnceAMinuteOfTheTopics(t *testing.T) {
 			}
 			return system.Topic{}
 		}
-		time.Sleep(190 * time.Second)
+		kafkatest.Pass(190 * time.Second)
 		seen := one.Now(t.Context())
 		if diff := cmp.Diff(&system.Kafka{Up: 1, Brokers: 1}, seen.Kafka); diff != "" {
 			t.Errorf("brokers (-want +got):\n%s", diff)
@@ -116,7 +116,7 @@ func TestBrokersTellOnceAMinuteOfTheTopics(t *testing.T) {
 			t.Errorf("asked for sizes %d times in 190 s, want 4", n)
 		}
 		denied.Store(1)
-		time.Sleep(time.Minute + 2*time.Second)
+		kafkatest.Pass(time.Minute + 2*time.Second)
 		if topic := orders(one.Now(t.Context())); topic.Bytes != nil || topic.Kept == nil || topic.Records == nil {
 			t.Errorf("got %+v, want an unknown size alone", topic)
 		}
@@ -129,12 +129,12 @@ func TestBrokersAreNotKnownWhileKafkaIsAway(t *testing.T) {
 		s := open(t)
 		one, _ := s.instance(t)
 		back := s.Away()
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		if got := one.Now(t.Context()).Kafka; got != nil {
 			t.Errorf("got %+v while Kafka is away, want nothing", got)
 		}
 		back()
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		if got := one.Now(t.Context()).Kafka; got == nil || got.Up != 1 {
 			t.Errorf("got %+v, want a broker", got)
 		}

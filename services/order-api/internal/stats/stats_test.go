@@ -118,12 +118,12 @@ func (w *teller) tell(t *testing.T) {
 // pass lets time pass in which workers tell of themselves as often as they must.
 func pass(t *testing.T, d time.Duration, all ...*teller) {
 	t.Helper()
-	for end := time.Now().Add(d); ; time.Sleep(wire.WorkerEvery) {
+	for end := time.Now().Add(d); ; kafkatest.Pass(wire.WorkerEvery) {
 		for _, w := range all {
 			w.tell(t)
 		}
 		if left := time.Until(end); left <= wire.WorkerEvery {
-			time.Sleep(left)
+			kafkatest.Pass(left)
 			return
 		}
 	}
@@ -181,7 +181,7 @@ func TestPartitionsOfAKilledWorkerHaveNoOwnerAndThenTheNext(t *testing.T) {
 			t.Errorf("got moved %v, want 0 and 1", moved)
 		}
 		s.Produce(t, &kgo.Record{Topic: s.Topics.Workers, Partition: wire.WorkersPartition, Key: []byte("wrk_b")})
-		time.Sleep(time.Second)
+		kafkatest.Pass(time.Second)
 		if got = one.Now(t.Context()); len(got.Workers) != 0 || got.Unowned != 3 || kinds(got)[0] != "worker-left wrk_b" {
 			t.Errorf("after a stop: got workers %+v, changes %v", got.Workers, kinds(got))
 		}
@@ -203,7 +203,7 @@ func TestInstancesAgreeAlsoAfterARestart(t *testing.T) {
 		s := open(t)
 		one, stop := s.instance(t)
 		two, _ := s.instance(t)
-		time.Sleep(3 * time.Second)
+		kafkatest.Pass(3 * time.Second)
 		w := s.worker("wrk_a", 0, 1, 2)
 		s.place(t, 6, order.Confirmed, 2*time.Second)
 		s.place(t, 4, order.Waiting, 0)
@@ -266,7 +266,7 @@ func TestAnHourOfEventsKeepsMemoryFlat(t *testing.T) {
 		for i := range 360 { // a worker that is killed every 10 seconds, for an hour
 			w := s.worker(fmt.Sprintf("wrk_%d", i), 0, 1, 2)
 			w.tell(t)
-			time.Sleep(10 * time.Second)
+			kafkatest.Pass(10 * time.Second)
 			got := one.Now(t.Context())
 			most.changes, most.points, most.workers = max(most.changes, len(got.Changes)), max(most.points, len(got.Points)), max(most.workers, len(got.Workers))
 			if len(changes) > 1 {
@@ -290,9 +290,9 @@ func TestSlowReaderGetsTheNewestState(t *testing.T) {
 		for n := range 30 { // a change a second, of which the reader takes none
 			w.InFlight = n
 			w.tell(t)
-			time.Sleep(time.Second)
+			kafkatest.Pass(time.Second)
 		}
-		time.Sleep(time.Second)
+		kafkatest.Pass(time.Second)
 		<-changes
 		if got := one.Now(t.Context()); got.InFlight != 29 {
 			t.Errorf("got %d in flight, want the newest state", got.InFlight)
@@ -321,7 +321,7 @@ func TestHostileWorkersAreTextOrLeftOut(t *testing.T) {
 			r.Key, r.Value, r.Topic, r.Partition = []byte("wrk_c"), []byte(value), s.Topics.Workers, wire.WorkersPartition
 			s.Produce(t, r)
 		}
-		time.Sleep(time.Second)
+		kafkatest.Pass(time.Second)
 		got := one.Now(t.Context())
 		if len(got.Workers) != 1 || got.Workers[0].Host != name || got.Workers[0].Version != " [2Jv1 " || got.Unowned != 2 {
 			t.Errorf("got %+v, want one worker with its name as text", got.Workers)
@@ -335,11 +335,11 @@ func TestRefusingBeginsBeyondThePromise(t *testing.T) {
 		s := open(t)
 		one, _ := s.instance(t)
 		s.place(t, 1, order.Accepted, 0)
-		time.Sleep(promise / 2)
+		kafkatest.Pass(promise / 2)
 		if got := one.Now(t.Context()).Promise; got.Refusing || got.OldestAgeSeconds == nil || *got.OldestAgeSeconds < 25 {
 			t.Errorf("got %+v, want an order that is old, and no refusal", got)
 		}
-		time.Sleep(promise)
+		kafkatest.Pass(promise)
 		got := one.Now(t.Context())
 		if !got.Promise.Refusing || got.Promise.Why != "backpressure" || *got.Partitions[0].Lag+*got.Partitions[1].Lag+*got.Partitions[2].Lag != 1 {
 			t.Errorf("got %+v, lags of %+v; want a refusal, and one order that is not done", got.Promise, got.Partitions)

@@ -24,7 +24,7 @@ func TestTheViewAnswersWithoutKafkaAndReportsItsAge(t *testing.T) {
 		b := setup(t)
 		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
 		v, _ := b.start(t)
-		time.Sleep(time.Hour)
+		kafkatest.Pass(time.Hour)
 		fresh := func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
@@ -34,16 +34,38 @@ func TestTheViewAnswersWithoutKafkaAndReportsItsAge(t *testing.T) {
 			t.Errorf("an hour in which nothing happened: got %v, want a fresh view", err)
 		}
 		b.Cluster.Close()
-		time.Sleep(view.MaxAge / 2)
+		kafkatest.Pass(view.MaxAge / 2)
 		if err := fresh(); err != nil {
 			t.Errorf("half of MaxAge without Kafka: got %v, want a fresh view", err)
 		}
-		time.Sleep(view.MaxAge)
+		kafkatest.Pass(view.MaxAge)
 		if err := fresh(); !errors.Is(err, view.ErrBehind) {
 			t.Errorf("longer than MaxAge without Kafka: got %v, want ErrBehind", err)
 		}
 		if got := get(t, v, "ord_001"); got.Status != order.Accepted {
 			t.Errorf("got %+v, want the order", got)
+		}
+	})
+}
+
+func TestAnOutageOfTheStoreIsTroubleAlsoWhileNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+		cfg := b.config(t)
+		store := &disk{Store: cfg.Store}
+		cfg.Store = store
+		v, _ := b.startWith(t, cfg)
+		for _, row := range []struct {
+			away bool
+			want string
+		}{{false, ""}, {true, "it is away"}, {false, ""}} {
+			store.away.Store(row.away)
+			time.Sleep(2 * time.Second)
+			if got := v.Health().Trouble; got != row.want {
+				t.Errorf("away is %v: got trouble %q, want %q", row.away, got, row.want)
+			}
 		}
 	})
 }
@@ -65,14 +87,14 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					done := make(chan error)
 					go func() { done <- v.Run(ctx) }() // received below
-					time.Sleep(5 * time.Second)
+					kafkatest.Pass(5 * time.Second)
 					if running {
 						b.ProduceBad(t, topic, 1, 2, 0)
 					}
 					behind, other := wire.Order(placed(1)), wire.Order(placed(2))
 					behind.Topic, behind.Partition, other.Topic = b.Topics.Orders, 1, b.Topics.Orders
 					b.Produce(t, behind, other)
-					time.Sleep(30 * time.Second)
+					kafkatest.Pass(30 * time.Second)
 					if _, err := v.Order(t.Context(), "ord_002"); err != nil {
 						t.Errorf("another partition: got %v, want its order", err)
 					}
@@ -91,7 +113,7 @@ func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 					skip := bad.Skip(time.Now())
 					skip.Topic = b.Topics.DLQ
 					b.Produce(t, skip)
-					time.Sleep(30 * time.Second)
+					kafkatest.Pass(30 * time.Second)
 					if got, err := v.Blocked(), v.CheckPartition(1); len(got) > 0 || err != nil {
 						t.Errorf("skipped: got %+v, %v, want nothing blocked", got, err)
 					}

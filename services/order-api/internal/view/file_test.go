@@ -83,6 +83,14 @@ func TestALockedFileIsWaitedFor(t *testing.T) {
 type disk struct {
 	view.Store
 	full atomic.Bool
+	away atomic.Bool // it cannot be read, either
+}
+
+func (d *disk) Check() error {
+	if d.away.Load() {
+		return &view.UnavailableError{Reason: "it is away"}
+	}
+	return d.Store.Check()
 }
 
 func (d *disk) Reset(ctx context.Context, topics map[string]kadm.TopicID) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
 )
@@ -26,7 +27,7 @@ func TestAPartitionWithoutALeaderKeepsNothingElseFromTheView(t *testing.T) {
 				b := setup(t)
 				back := b.Leaderless(topic, 0)
 				v, _ := b.start(t)
-				time.Sleep(2 * view.MaxAge)
+				kafkatest.Pass(2 * view.MaxAge)
 				must(t, v.Fresh(t.Context()))
 				watched(t, v, "ord_001", func() { b.put(t, b.Topics.Orders, wire.Order(placed(1))) })
 				if err := v.CheckPartition(1); err != nil {
@@ -39,7 +40,7 @@ func TestAPartitionWithoutALeaderKeepsNothingElseFromTheView(t *testing.T) {
 					t.Errorf("orders has no leader of partition 0: got %t, want %t", got, want)
 				}
 				back()
-				time.Sleep(5 * time.Second)
+				kafkatest.Pass(5 * time.Second)
 				if err := errors.Join(v.CheckPartition(0), v.Leader(0)); err != nil {
 					t.Errorf("with its leader back: got %v, want nil", err)
 				}
@@ -61,12 +62,12 @@ func TestOrdersOfAPartitionWithoutALeaderAreNoBacklog(t *testing.T) {
 		o := placed(1)
 		o.PlacedAt = time.Now()
 		watched(t, v, o.ID, func() { b.put(t, b.Topics.Orders, wire.Order(o)) })
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		if v.Health().Oldest.Placed.IsZero() {
 			t.Error("got no backlog, want the order")
 		}
 		b.Leaderless("", 1)
-		time.Sleep(5 * time.Second)
+		kafkatest.Pass(5 * time.Second)
 		if got := v.Health().Oldest.Placed; !got.IsZero() {
 			t.Errorf("got a backlog since %s, want none: no worker can begin the order", got)
 		}
@@ -94,7 +95,7 @@ func TestTheViewIsRebuiltWhenALeaderHasForgottenRecords(t *testing.T) {
 				if !running {
 					v, _ = b.start(t)
 				}
-				time.Sleep(10 * time.Second)
+				kafkatest.Pass(10 * time.Second)
 				must(t, v.Fresh(t.Context()))
 				for _, id := range []order.ID{"ord_000", "ord_004", "ord_005"} {
 					get(t, v, id)

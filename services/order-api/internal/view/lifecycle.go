@@ -35,6 +35,7 @@ type lifecycle struct {
 	mu    sync.Mutex
 	phase phase
 	fault error              // of the last write; nil after one that succeeded
+	away  error              // of the last Check; nil after one that succeeded
 	stop  context.CancelFunc // ends the poll that waits for records
 }
 
@@ -85,12 +86,21 @@ func (l *lifecycle) wrote(err error) {
 	l.fault = err
 }
 
-// trouble is why the store cannot be written, or that it is not complete; or it is empty.
+// checked takes over what the last Check returned.
+func (l *lifecycle) checked(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = err
+}
+
+// trouble is why the store cannot be used, or that it is not complete; or it is empty.
 func (l *lifecycle) trouble() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if u, ok := errors.AsType[*UnavailableError](l.fault); ok {
-		return u.Reason
+	for _, err := range []error{l.fault, l.away} {
+		if u, ok := errors.AsType[*UnavailableError](err); ok {
+			return u.Reason
+		}
 	}
 	switch l.phase {
 	case opening:

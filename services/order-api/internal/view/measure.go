@@ -32,7 +32,9 @@ func (v *View) measure(ctx context.Context) error {
 	ticker := time.NewTicker(measurePeriod)
 	defer ticker.Stop()
 	for {
-		if err := v.cfg.Store.Check(); errors.Is(err, ErrDamaged) {
+		err := v.cfg.Store.Check()
+		v.life.checked(err)
+		if errors.Is(err, ErrDamaged) {
 			v.life.to(damaged, err)
 		}
 		if err := v.measureOnce(ctx); err != nil && ctx.Err() == nil {

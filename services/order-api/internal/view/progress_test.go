@@ -53,7 +53,7 @@ func TestARebuildThatIsStoppedContinuesWhereItWasAndShowsItsProgress(t *testing.
 			return ctx.Err()
 		}}
 		v, stop := b.run(t, cfg)
-		time.Sleep(13 * time.Second)
+		kafkatest.Pass(13 * time.Second)
 		if got := v.Health().Progress; got != "10 of 40 records, 25 %, 30 s to go" {
 			t.Errorf("got progress %q, want 10 of 40 records, which took 10 s", got)
 		}
@@ -67,12 +67,12 @@ func TestARebuildThatIsStoppedContinuesWhereItWasAndShowsItsProgress(t *testing.
 		rest := &gate{Store: cfg.Store, before: func(context.Context) error { time.Sleep(3 * time.Second); return nil }}
 		cfg.Store = rest
 		v, stop = b.run(t, cfg)
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		if got := v.Health().Progress; !strings.HasPrefix(got, "10 of 41 records, 24 %") {
 			t.Errorf("started again: got progress %q, want 10 of 41 records", got)
 		}
 		must(t, v.Fresh(t.Context()))
-		time.Sleep(2 * time.Second)
+		kafkatest.Pass(2 * time.Second)
 		get(t, v, "ord_040")
 		get(t, v, "ord_000")
 		if got := v.Health().Progress; rest.changes != 31 || got != "" {

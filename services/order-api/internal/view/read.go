@@ -100,7 +100,7 @@ func (v *View) Orders(ctx context.Context, f Filter) ([]order.State, string, err
 }
 
 // Counts returns how many orders and refunds have each status that is not final, or is dead, and when the
-// oldest of them was placed: zero if there is none. It costs as much as there are such orders.
+// oldest of them was placed: zero if there is none.
 func (v *View) Counts(ctx context.Context) (counts map[order.Status]int, oldest map[order.Status]time.Time, err error) {
 	counts, oldest = map[order.Status]int{}, map[order.Status]time.Time{}
 	err = v.ask(func() (err error) {
@@ -117,7 +117,7 @@ func (v *View) Counts(ctx context.Context) (counts map[order.Status]int, oldest 
 	return counts, oldest, cmp.Or(err, v.life.complete())
 }
 
-// Count returns how many orders and refunds have a status. It costs as much as there are of them.
+// Count returns how many orders and refunds have a status.
 func (v *View) Count(ctx context.Context, status order.Status) (n int, err error) {
 	err = v.ask(func() error {
 		n, _, err = v.cfg.Store.Count(ctx, status)

@@ -34,7 +34,8 @@ type Store interface {
 	// Apply makes all changes of a batch, in their sequence, and stores its positions, in one
 	// transaction.
 	Apply(ctx context.Context, b Batch) error
-	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice.
+	// Check is ErrDamaged when the contents are gone in a way that Apply would not notice. While nothing is
+	// written, it says as an *UnavailableError that the store cannot be read, if the store knows that. It does not block.
 	Check() error
 	// Trim marks dead letters as gone: those whose records are in a partition of a dead-letter topic
 	// below an offset. The topic is that of Failed.Foreign.
@@ -69,7 +70,7 @@ type Store interface {
 	// a cursor unless that is zero, and at most Limit of them.
 	Select(ctx context.Context, f DeadLetterFilter, words []string, after Cursor) ([]string, error)
 	// Groups returns the groups of the dead letters that a filter selects, in any sequence. The first
-	// hour of Group.Hours begins at a time.
+	// hour of Group.Hours begins at a time, which is a full hour.
 	Groups(ctx context.Context, f DeadLetterFilter, words []string, hours time.Time) ([]Group, error)
 	// CauseOrders returns the orders of the newest dead letters of a cause, in any sequence, and at most
 	// so many.

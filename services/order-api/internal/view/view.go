@@ -159,7 +159,7 @@ func (v *View) Close() error {
 type Health struct {
 	Lag     int64     // records not applied yet, when measured last
 	Fresh   time.Time // the newest time at which nothing was missing; zero before the first
-	Trouble string    // why the store cannot be written, or that it is being rebuilt; or empty
+	Trouble string    // why the store cannot be used, or that it is being rebuilt; or empty
 	Stale   int64     // states that were skipped because their writer had lost the partition
 	// Progress is how far it has caught up since its store was opened, such as "12 of 50 records, 24 %, 3 s to go"; or
 	// empty: it has caught up once.

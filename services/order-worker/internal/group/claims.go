@@ -39,13 +39,10 @@ type claims struct {
 	rivals   rivals
 }
 
-// offer offers what the second client fetched.
+// offer offers what was fetched of orders.status, as far as there is work to do on it.
 func (c *claims) offer(topic string, number int32, records []*kgo.Record) {
-	if topic == c.cfg.Topics.Status {
-		defer c.scheduler.Read(topic, number, records[len(records)-1])
-		records = c.judge(number, records)
-	}
-	c.scheduler.Offer(topic, number, records)
+	defer c.scheduler.Read(topic, number, records[len(records)-1])
+	c.scheduler.Offer(topic, number, c.judge(number, records))
 }
 
 // judge returns the stale states and tombstones: their orders are repaired, or forgotten, in their lanes.

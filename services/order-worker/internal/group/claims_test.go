@@ -126,6 +126,7 @@ func TestAPartitionStaysBlockedWhileAnotherGroupWorksOnIt(t *testing.T) {
 				time.Sleep(3 * time.Second)
 				end := m.rival(t, row.opts...)
 				m.claim(t, "others")
+				kafkatest.Pass(time.Second) // orders and claims are fetched by two clients: the claims first
 				m.fill(t, m.Topics.Orders, 1, 1)
 				time.Sleep(5 * time.Minute)
 				synctest.Wait()

@@ -27,7 +27,8 @@ type core struct {
 
 	// Set by connect, before the member joins its group.
 	group   *feed         // subscribes to orders, and reads nothing; commits for all topics
-	side    *feed         // reads the owned partition numbers of all topics
+	side    *feed         // reads the owned partition numbers of the topics that orders come from
+	tail    *feed         // reads those of orders.status, behind our claims
 	session time.Duration // the session timeout
 	stop    context.CancelCauseFunc
 
@@ -70,14 +71,22 @@ func newCore(cfg Config) *core {
 func (c *core) fetch(topic string, partition int32, paused bool) {
 	which := map[string][]int32{topic: {partition}}
 	if paused {
-		c.side.PauseFetchPartitions(which)
+		c.reader(topic).PauseFetchPartitions(which)
 	} else {
-		c.side.ResumeFetchPartitions(which)
+		c.reader(topic).ResumeFetchPartitions(which)
 	}
 }
 
 func (c *core) seek(topic string, partition int32, at kgo.EpochOffset) {
-	c.side.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: at}})
+	c.reader(topic).SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: at}})
+}
+
+// reader is the client that reads a topic.
+func (c *core) reader(topic string) *feed {
+	if topic == c.cfg.Topics.Status {
+		return c.tail
+	}
+	return c.side
 }
 
 func (c *core) sources() []string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -21,6 +22,8 @@ type feed struct {
 	log  *slog.Logger
 	spin *kafka.Spin
 	to   receiver
+	// pause is the time between two polls; zero: none.
+	pause time.Duration
 
 	mu   sync.Mutex
 	end  context.CancelFunc // of the current poll
@@ -50,6 +53,7 @@ func (f *feed) poll(ctx context.Context) {
 		err := f.round(ctx)
 		if err == nil || ctx.Err() != nil {
 			backoff.Succeeded()
+			sleep(ctx, f.pause)
 			continue
 		}
 		backoff.Pause(ctx, err, func(err error) {

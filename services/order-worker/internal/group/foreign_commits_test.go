@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"example.com/orders/shared/kafkatest"
 )
 
 // foreign are the balancers that consumers bring with them which are no order workers.
@@ -241,6 +243,7 @@ func TestALogCutUnderAMemberThatReadsItIsALoss(t *testing.T) {
 					m := gather(t)
 					said := listen(&m.cfg)
 					m.join(t, m.work, func(c *Config) { c.AcceptLoss = accept })
+					kafkatest.Pass(5 * time.Second) // it has claimed the partitions
 					m.fill(t, m.Topics.Orders, 1, 5)
 					m.fill(t, m.Topics.Replay, 1, 5)
 					m.fill(t, m.Topics.Status, 1, 4) // behind the claim

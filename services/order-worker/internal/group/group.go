@@ -3,8 +3,9 @@
 //
 // The group subscribes to the topic orders only. The owner of orders/p reads partition p of all
 // topics, with a second client, so an order has one lane in one process, whatever topic it comes
-// from. The group's client fetches nothing: it keeps the membership, and commits the offsets of all
-// topics in one request under its member ID and generation.
+// from. A third client reads orders.status behind our claims: many small states of our own do not wake
+// the fetches of orders. The group's client fetches nothing: it keeps the membership, and commits the
+// offsets of all topics in one request under its member ID and generation.
 //
 // The lifecycle of an assigned partition (package partition) goes through these files:
 //
@@ -26,6 +27,7 @@ package group
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,6 +94,7 @@ func (m *Member) Run(ctx context.Context) error {
 	reading, read := context.WithCancel(calls)
 	defer read()
 	running.Go(func() { m.side.poll(reading) })
+	running.Go(func() { m.tail.poll(reading) })
 	running.Go(func() { m.committer.run(ctx) })
 	running.Go(func() { observer{m.core}.run(ctx) })
 	running.Go(func() { m.tend(ctx, calls) })
@@ -104,6 +107,7 @@ func (m *Member) Run(ctx context.Context) error {
 	hangUp()
 	m.group.Close()
 	m.side.Close()
+	m.tail.Close()
 	m.releaser.drains.Wait()
 	m.scheduler.Wait()
 	if asked.Err() == nil {
@@ -112,24 +116,38 @@ func (m *Member) Run(ctx context.Context) error {
 	return nil
 }
 
-// connect makes both clients, whose calls end with the second context. The group's has no topic yet.
-func (m *Member) connect(ctx, calls context.Context) error {
-	sideSpin := kafka.NewSpin()
-	side, err := m.cfg.Kafka.Connect(ctx, append(fetching(calls), kgo.WithHooks(sideSpin))...)
-	if err != nil {
+// connect makes the clients, whose calls end with the second context. The group's has no topic yet.
+func (m *Member) connect(ctx, calls context.Context) (err error) {
+	if m.side, err = m.read(ctx, calls, receiver{m.scheduler.Refill, m.inspector.whole, m.scheduler.Offer, m.inspector.fault}); err != nil {
 		return err
 	}
-	m.side = newFeed(side, m.cfg.Log, sideSpin, receiver{m.scheduler.Refill, m.inspector.whole, m.claims.offer, m.inspector.fault})
+	if m.tail, err = m.read(ctx, calls, receiver{func() {}, nil, m.claims.offer, m.inspector.fault}, kgo.FetchMaxPartitionBytes(fetchBytes)); err != nil {
+		m.side.Close()
+		return err
+	}
+	m.tail.pause = tailPause
 	if err := m.join(ctx, calls); err != nil {
-		side.Close()
+		m.side.Close()
+		m.tail.Close()
 		return err
 	}
 	if err := m.claims.rivals.refuse(ctx); err != nil {
 		m.group.Close()
-		side.Close()
+		m.side.Close()
+		m.tail.Close()
 		return err
 	}
 	return nil
+}
+
+// read makes a client that reads partitions outside of the group.
+func (m *Member) read(ctx, calls context.Context, to receiver, opts ...kgo.Opt) (*feed, error) {
+	spin := kafka.NewSpin()
+	cl, err := m.cfg.Kafka.Connect(ctx, slices.Concat(fetching(calls), opts, []kgo.Opt{kgo.WithHooks(spin)})...)
+	if err != nil {
+		return nil, err
+	}
+	return newFeed(cl, m.cfg.Log, spin, to), nil
 }
 
 func (m *Member) join(ctx, calls context.Context) (err error) {
@@ -138,7 +156,7 @@ func (m *Member) join(ctx, calls context.Context) (err error) {
 	}
 	held, spin := lease.New(m.session), kafka.NewSpin()
 	m.cfg.Ledger.Lease, m.cfg.Ledger.Group = held, m.cfg.Group
-	m.cfg.Ledger.Deferred, m.cfg.Ledger.Applied = m.scheduler.Appended, m.scheduler.Passed
+	m.cfg.Ledger.Deferred, m.cfg.Ledger.Wrote, m.cfg.Ledger.Applied = m.scheduler.Appended, m.scheduler.Wrote, m.scheduler.Passed
 	orders := m.cfg.Topics.Orders
 	group, err := m.cfg.Kafka.Connect(ctx, append(m.protocol(),
 		kgo.WithContext(calls),
@@ -173,13 +191,20 @@ func (m *Member) change(do func()) {
 // one is under way wait for its end.
 const fetchWait = 200 * time.Millisecond
 
+// fetchBytes is the most that a fetch asks for.
+const fetchBytes = 1 << 20
+
+// tailPause is how long the states of many orders gather before they are read again. Only a foreign record
+// between them is waited for: what this worker has written itself, it knows.
+const tailPause = 100 * time.Millisecond
+
 func fetching(calls context.Context) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.WithContext(calls),
 		// A position that is gone must not be passed over silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset().AtStart()),
 		// A fetch is unpacked at once, to ten times its size, and a record that waits keeps the whole fetch in memory.
-		kgo.FetchMaxBytes(1 << 20),
+		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(64 << 10),
 		kgo.FetchMaxWait(fetchWait),
 	}
@@ -214,6 +239,9 @@ func (m *Member) tend(ctx, calls context.Context) {
 			m.inspector.stalled(ctx, m.scheduler.Reading())
 			continue
 		case <-m.side.spin.Found():
+			m.inspector.stalled(ctx, m.scheduler.Reading())
+			continue
+		case <-m.tail.spin.Found():
 			m.inspector.stalled(ctx, m.scheduler.Reading())
 			continue
 		case <-tick.C:

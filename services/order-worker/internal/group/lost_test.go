@@ -74,6 +74,7 @@ func TestAnswerThatTheMemberIsUnknownDoesNotRenewTheLease(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer member.side.Close()
+		defer member.tail.Close()
 		defer member.group.Close()
 		for range 3 {
 			if member.releaser.known(t.Context()) {

@@ -73,7 +73,7 @@ func (r *releaser) drain(all []*assignment, reason error) (gone []*assignment) {
 			r.release(a)
 			continue
 		}
-		r.stopReading(a.Number(), r.sources()...)
+		r.stopReading(a.Number())
 		gone = append(gone, a)
 	}
 	return gone
@@ -174,7 +174,8 @@ func (r *releaser) stopWork(gone ...*assignment) {
 	r.commits.exclude(func() {
 		for _, a := range gone {
 			if r.unschedule(a) {
-				r.stopReading(a.Number(), append(r.sources(), r.cfg.Topics.Status)...)
+				r.stopReading(a.Number())
+				r.tail.RemoveConsumePartitions(map[string][]int32{r.cfg.Topics.Status: {a.Number()}})
 			}
 		}
 	})
@@ -193,9 +194,9 @@ func abandon(gone []*assignment, cause error) {
 }
 
 // stopReading ends what the second client reads of a partition number.
-func (r *releaser) stopReading(number int32, topics ...string) {
+func (r *releaser) stopReading(number int32) {
 	parts := map[string][]int32{}
-	for _, topic := range topics {
+	for _, topic := range r.sources() {
 		parts[topic] = []int32{number}
 	}
 	r.side.RemoveConsumePartitions(parts)

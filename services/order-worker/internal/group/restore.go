@@ -119,8 +119,10 @@ func (r *restorer) try(a *assignment) error {
 	}
 	r.cfg.Meter.Restored(time.Since(began))
 	r.side.flush()
+	r.tail.flush()
 	r.restored(a, l, found)
-	r.side.AddConsumePartitions(readings(r.cfg.Topics.Status, l.Claim()+1, number, found))
+	r.tail.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topics.Status: {number: kgo.NewOffset().At(l.Claim() + 1)}})
+	r.side.AddConsumePartitions(readings(number, found))
 	return nil
 }
 
@@ -211,8 +213,8 @@ func abandoned(ctx context.Context, err error) bool {
 }
 
 // readings is what the second client reads of a partition number, and from where.
-func readings(tail string, behind int64, number int32, found []position) map[string]map[int32]kgo.Offset {
-	parts := map[string]map[int32]kgo.Offset{tail: {number: kgo.NewOffset().At(behind)}}
+func readings(number int32, found []position) map[string]map[int32]kgo.Offset {
+	parts := map[string]map[int32]kgo.Offset{}
 	for _, p := range found {
 		// With the epoch the client notices when a leader has lost records below.
 		parts[p.topic] = map[int32]kgo.Offset{number: kgo.NewOffset().At(p.next.Offset).WithEpoch(p.next.Epoch)}

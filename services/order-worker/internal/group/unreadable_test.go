@@ -4,6 +4,7 @@ package group
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -127,9 +128,18 @@ func TestAMemberThatMayNotReadWaitsUntilItMayReadAgain(t *testing.T) {
 					if time.Now().After(granted) {
 						return nil, nil, false
 					}
-					asked++
 					m.Cluster.KeepControl()
-					return denied(r.(*kmsg.FetchRequest), topic, ids[topic].ID), nil, true
+					fetch := r.(*kmsg.FetchRequest)
+					if fetch.SessionEpoch > 0 { // it names no topics
+						unknown := r.ResponseKind().(*kmsg.FetchResponse)
+						unknown.ErrorCode = kerr.FetchSessionIDNotFound.Code
+						return unknown, nil, true
+					}
+					if !slices.ContainsFunc(fetch.Topics, func(of kmsg.FetchRequestTopic) bool { return of.TopicID == ids[topic].ID }) {
+						return nil, nil, false
+					}
+					asked++
+					return denied(fetch, topic, ids[topic].ID), nil, true
 				})
 				time.Sleep(4 * time.Minute)
 				m.fill(t, topic, 0, 3)

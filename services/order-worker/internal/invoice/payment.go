@@ -146,6 +146,3 @@ func meansOf(method string) string {
 	}
 	return einvoice.Undefined
 }
-
-// account is the IBAN without spaces.
-func (s Seller) account() string { return strings.ReplaceAll(s.IBAN, " ", "") }

@@ -3,7 +3,6 @@ package invoice
 import (
 	_ "embed"
 	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -76,6 +75,7 @@ func LoadSeller(path string, table *vat.Table) (Seller, error) {
 	var s Seller
 	check := func(root config.Place) {
 		s.check(root)
+		s.checkNumbers(root, table)
 		if err := table.Check(s.place()); err != nil && s.place().CountryExists() {
 			root.At("country").Wrong("%v", err)
 		}
@@ -153,8 +153,13 @@ func (s *Seller) checkPeople(root config.Place) {
 	checkText(contact.At("name"), "name", s.Contact.Name, false)
 	checkText(contact.At("phone"), "phone", s.Contact.Phone, false)
 	checkText(contact.At("email"), "email", s.Contact.Email, false)
-	if a, err := mail.ParseAddress(s.ReplyTo); s.ReplyTo != "" && (err != nil || a.Address != s.ReplyTo) {
-		root.At("reply_to").Wrong("reply_to must be an e-mail address such as help@example.com")
+	for _, f := range []struct {
+		at          config.Place
+		name, value string
+	}{{root.At("email"), "email", s.Email}, {root.At("reply_to"), "reply_to", s.ReplyTo}, {contact.At("email"), "email", s.Contact.Email}} {
+		if strings.TrimSpace(f.value) != "" && !isEmail(f.value) {
+			f.at.Wrong("%s must be an e-mail address such as help@example.com", f.name)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"example.com/orders/shared/order"
 )
 
-const smallSeller = "name: Shop\nstreet: Street 1\ncity: Town\ncountry: BE\nvat_id: BE0\nemail: shop@example.com\n"
+const smallSeller = "name: Shop\nstreet: Street 1\ncity: Town\ncountry: BE\nvat_id: BE0123456789\nemail: shop@example.com\n"
 
 func TestSellerIsReadFromItsFile(t *testing.T) {
 	t.Parallel()
@@ -23,9 +23,25 @@ func TestSellerIsReadFromItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Seller{Name: "Shop", Street: "Street 1", City: "Town", Country: "BE", VATID: "BE0", Email: "shop@example.com"}
+	want := Seller{Name: "Shop", Street: "Street 1", City: "Town", Country: "BE", VATID: "BE0123456789", Email: "shop@example.com"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("seller (-want +got):\n%s", diff)
+	}
+}
+
+func TestNumbersOfTheSellerAreReadAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "seller.yaml")
+	text := strings.Replace(smallSeller, "BE0123456789", "be 0123.456.789\niban: be68 5390\u00a00754 7034\nbic: kredbebb", 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := LoadSeller(path, setup(t).vat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.VATID != "BE0123456789" || s.account() != "BE68539007547034" || s.BIC != "KREDBEBB" {
+		t.Errorf("got %q, %q and %q, want them in the form of documents", s.VATID, s.account(), s.BIC)
 	}
 }
 
@@ -67,6 +83,13 @@ func TestSellerErrorsNameFileAndLine(t *testing.T) {
 		{"a colour by its name", "email:", "colour: green\nemail:", "seller.yaml:6: colour must be six hex digits, such as 1f5b4c"},
 		{"a seller outside the Union", "BE\n", "CH\n", "seller.yaml:4: country CH: the seller must be in a member state of the European Union"},
 		{"a seller outside the VAT area", "country: BE", "country: ES\npostal_code: \"35001\"", "seller.yaml:4: Canary Islands (ES 35001): the seller must be in a member state"},
+		{"a VAT ID without its prefix", "BE0123456789", `"0123456789"`, "seller.yaml:5: vat_id must be a VAT ID of BE, from where the goods are dispatched"},
+		{"a VAT ID of another state", "BE0123456789", "DE123456789", "seller.yaml:5: vat_id must be a VAT ID of BE"},
+		{"an IBAN with a typing mistake", "email:", "iban: DE89 3704 0044 0532 0130 01\nemail:", "seller.yaml:6: iban must be an IBAN"},
+		{"an IBAN without a digit", "email:", "iban: DE89 3704 0044 0532 0130 0\nemail:", "seller.yaml:6: iban must be an IBAN"},
+		{"the number of an account", "email:", "iban: \"0532013000\"\nemail:", "seller.yaml:6: iban must be an IBAN"},
+		{"the code of a bank", "email:", "bic: \"37040044\"\nemail:", "seller.yaml:6: bic must have 8 or 11 characters"},
+		{"questions to half an address", "shop@example.com", "shop", "seller.yaml:6: email must be an e-mail address"},
 		{"text for a list", "email:", "managing_directors: Bo\nemail:", "seller.yaml:6: must be a list"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

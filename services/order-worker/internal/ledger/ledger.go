@@ -70,8 +70,12 @@ type Config struct {
 	Gather      *kafka.Gather // of all ledgers; or nil: no record waits for others
 	Meter       *metrics.Meter
 	Log         *slog.Logger
-	// Applied blocks until orders.status was read past an offset of a partition number and no newer claim
-	// than ours was found: what we wrote up to there counts. It is nil in tests without a group.
+	// Wrote is called with the offset of each state that we wrote to orders.status, once it is acknowledged; or nil.
+	// It must not block.
+	Wrote func(partition int32, offset int64)
+	// Applied blocks until each record of orders.status up to an offset of a partition number was read, or is one
+	// that Wrote was called with, and no newer claim than ours was found: what we wrote up to there counts. It is
+	// nil in tests without a group.
 	Applied func(ctx context.Context, partition int32, offset int64) error
 	// Deferred is called with the position of each retrying or waiting record once it is
 	// acknowledged; or nil. It must not block.
@@ -142,7 +146,7 @@ func (l *Ledger) Write(ctx context.Context, w *order.State, c order.Change) erro
 	if err := w.Record(c); err != nil {
 		return fmt.Errorf("%w: order %s: %w", ErrBlocked, w.Order.ID, err)
 	}
-	r, err := l.append(ctx, l.cfg.Topics.Status, wire.State(*w, l.claim))
+	r, err := l.write(ctx, wire.State(*w, l.claim))
 	if err != nil {
 		return fmt.Errorf("writing status %s: %w", c.Status, err)
 	}
@@ -160,6 +164,15 @@ func (l *Ledger) put(id order.ID, e entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.memory.put(keyOf(id), e)
+}
+
+// write appends a record that carries our claim to orders.status.
+func (l *Ledger) write(ctx context.Context, r *kgo.Record) (*kgo.Record, error) {
+	r, err := l.append(ctx, l.cfg.Topics.Status, r)
+	if err == nil && l.cfg.Wrote != nil {
+		l.cfg.Wrote(l.partition, r.Offset)
+	}
+	return r, err
 }
 
 // append appends to our partition of a topic and returns the record with its offset. It blocks while

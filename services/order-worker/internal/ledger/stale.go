@@ -66,7 +66,7 @@ func (l *Ledger) restate(ctx context.Context, id order.ID, stale int64) error {
 	case err != nil:
 		return fmt.Errorf("repairing %s: %w", id, err)
 	}
-	again, err := l.append(ctx, l.cfg.Topics.Status, wire.Restate(r, l.claim))
+	again, err := l.write(ctx, wire.Restate(r, l.claim))
 	if err != nil {
 		return fmt.Errorf("repairing %s: %w", id, err)
 	}
@@ -91,7 +91,7 @@ func (l *Ledger) erase(ctx context.Context, tombstone *kgo.Record) error {
 		if err == nil && placed.Timestamp.After(tombstone.Timestamp) {
 			return nil
 		}
-		again, err := l.append(ctx, l.cfg.Topics.Status, wire.Restate(tombstone, l.claim))
+		again, err := l.write(ctx, wire.Restate(tombstone, l.claim))
 		if err != nil {
 			return err
 		}

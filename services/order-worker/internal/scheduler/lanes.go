@@ -25,7 +25,8 @@ type Lanes struct {
 	ready    []record            // heads of lanes whose predecessor has finished
 	inFlight int
 
-	moved   chan struct{} // closed, and replaced, when more of the tail was read
+	known   extent        // of the tail
+	moved   chan struct{} // closed, and replaced, when more of the tail is known
 	removed chan struct{} // closed when the scheduler forgets the lanes
 }
 
@@ -40,7 +41,7 @@ func NewLanes(
 		src := newSource(s)
 		l.sources = append(l.sources, src)
 		if s.Tail {
-			l.tail = src
+			l.tail, l.known = src, extent{next: s.Next.Offset}
 		}
 	}
 	return l
@@ -115,6 +116,14 @@ func (l *Lanes) source(topic string) *source {
 		}
 	}
 	return nil
+}
+
+// tell tells those who wait for it that more of the tail is known.
+func (l *Lanes) tell(more bool) {
+	if more {
+		close(l.moved)
+		l.moved = make(chan struct{})
+	}
 }
 
 func (l *Lanes) queued() int {

@@ -108,16 +108,25 @@ func (s *Scheduler) Offer(topic string, number int32, records []*kgo.Record) {
 func (s *Scheduler) Read(topic string, number int32, last *kgo.Record) {
 	s.with(topic, number, func(p *Lanes, src *source) {
 		src.next = kgo.EpochOffset{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}
-		close(p.moved)
-		p.moved = make(chan struct{})
+		p.tell(p.known.read(src.next.Offset))
 	})
+}
+
+// Wrote notes that a record of this worker is at an offset of a partition's tail, so it need not be read.
+func (s *Scheduler) Wrote(number int32, offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.find(number); p != nil {
+		p.tell(p.known.wrote(offset))
+	}
 }
 
 // ErrRemoved means that a partition is not owned, or was blocked before it was restored.
 var ErrRemoved = errors.New("the partition is not owned")
 
-// Passed blocks until the tail of a partition has been read past an offset. It returns ErrRemoved if the
-// lanes that it found at first are removed or replaced before that: what others read counts for others.
+// Passed blocks until every record of the tail of a partition is known up to an offset, and that one included: it
+// was read, or this worker wrote it. It returns ErrRemoved if the lanes that it found at first are removed or
+// replaced before that: what others know counts for others.
 func (s *Scheduler) Passed(ctx context.Context, number int32, offset int64) error {
 	s.mu.Lock()
 	p := s.find(number)
@@ -127,7 +136,7 @@ func (s *Scheduler) Passed(ctx context.Context, number int32, offset int64) erro
 	}
 	for {
 		s.mu.Lock()
-		passed, moved := p.tail.next.Offset > offset, p.moved
+		passed, moved := p.known.next > offset, p.moved
 		s.mu.Unlock()
 		if passed {
 			return nil

@@ -183,12 +183,12 @@ func TestKnownKeysGoOnWhileTheIssuerIsAway(t *testing.T) {
 		r.clock.advance(2 * time.Hour)
 		leave()
 		r.verify(t, name+": known key that is old", known, nil)
-		begun := time.Now()
 		for range 100 {
+			begun := time.Now()
 			r.verify(t, name+": known key", known, nil)
-		}
-		if took := time.Since(begun); took >= within {
-			t.Errorf("%s: 100 tokens with known keys took %v: they waited for the issuer", name, took)
+			if took := time.Since(begun); took >= within {
+				t.Errorf("%s: a token with a known key took %v: it waited for the issuer", name, took)
+			}
 		}
 		r.clock.advance(6 * time.Second)
 		r.verify(t, name+": unknown key", unknown, identity.ErrUnavailable)

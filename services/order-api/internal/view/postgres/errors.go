@@ -38,6 +38,7 @@ func damaged(err error) bool {
 // passing is why the database cannot be used at the moment, if that is what an error says; or it is
 // empty.
 func passing(err error) string {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// The first two characters are the class: appendix A of the manual.
 		switch class := e.Code[:min(2, len(e.Code))]; {
@@ -45,13 +46,12 @@ func passing(err error) string {
 			return full
 		case class == "08", class == "53", class == "57", class == "58", e.Code == "25P03":
 			return silent
-		case class == "40", class == "55", strings.HasPrefix(e.Code, "2500"), class == "28", e.Code == "42501", e.Code == "3D000":
+		case class == "40", class == "55", strings.HasPrefix(e.Code, "2500"), class == "28", e.Code == "42501", e.Code == "3D000", connecting:
 			return refusing
 		}
 		return ""
 	}
 	_, network := errors.AsType[net.Error](err)
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if network || connecting || pgconn.SafeToRetry(err) || pgconn.Timeout(err) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) {
 		return silent

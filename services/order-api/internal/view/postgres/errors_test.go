@@ -10,7 +10,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/storetest"
 )
+
+// TestAConnectionThatIsRefusedIsWaitedFor is for any reason that a server or a proxy in front of it has, such as a parameter that it does
+// not know.
+func TestAConnectionThatIsRefusedIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := open(t, storetest.StartPostgres(t).Database(t)+" unknown_parameter=1")
+	defer s.Close()
+	_, err := s.Resume(t.Context(), topics())
+	if u, ok := errors.AsType[*view.UnavailableError](err); !ok || u.Reason != refusing {
+		t.Errorf("got %v, want an UnavailableError", err)
+	}
+}
 
 func TestWhatAnErrorMeansForTheView(t *testing.T) {
 	t.Parallel()

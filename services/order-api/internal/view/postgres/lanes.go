@@ -18,14 +18,15 @@ var errStopped = errors.New("another change of the batch has failed")
 // apply makes all changes of a batch and stores its positions. Changes that are independent of each other are made
 // together: a round trip has the next statement of each, so a batch takes a few round trips and not one or two a change.
 func (t *transaction) apply(ctx context.Context, b view.Batch) error {
+	counts := tables.Counts{}
 	for rest := b.Changes; len(rest) > 0; {
 		lanes, n := independent(rest)
-		if err := t.together(ctx, lanes); err != nil {
+		if err := t.together(ctx, lanes, counts); err != nil {
 			return err
 		}
 		rest = rest[n:]
 	}
-	return tables.Apply(ctx, t, view.Batch{Positions: b.Positions})
+	return tables.Finish(ctx, t, b.Positions, counts)
 }
 
 // independent divides the first n of some changes into lanes. Those of a lane are about one order, or one dead letter,
@@ -65,10 +66,10 @@ func about(c view.Change) subject {
 
 // together makes the changes of all lanes. Each runs up to a statement whose answer it needs; then what all of them have
 // queued is sent, and each goes on with its answer.
-func (t *transaction) together(ctx context.Context, lanes [][]view.Change) error {
+func (t *transaction) together(ctx context.Context, lanes [][]view.Change, counts tables.Counts) error {
 	var running []func() (error, bool)
 	for _, changes := range lanes {
-		next, stop := iter.Pull(t.lane(ctx, changes))
+		next, stop := iter.Pull(t.lane(ctx, changes, counts))
 		defer stop()
 		running = append(running, next)
 	}
@@ -93,7 +94,7 @@ func (t *transaction) together(ctx context.Context, lanes [][]view.Change) error
 }
 
 // lane makes changes one after the other. It yields nil where it needs an answer, and the error that ends it.
-func (t *transaction) lane(ctx context.Context, changes []view.Change) iter.Seq[error] {
+func (t *transaction) lane(ctx context.Context, changes []view.Change, counts tables.Counts) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		of := *t // shares what is queued
 		of.wait = func(context.Context) error {
@@ -102,7 +103,7 @@ func (t *transaction) lane(ctx context.Context, changes []view.Change) iter.Seq[
 			}
 			return nil
 		}
-		if err := tables.Apply(ctx, &of, view.Batch{Changes: changes}); err != nil && !errors.Is(err, errStopped) {
+		if err := tables.Change(ctx, &of, changes, counts); err != nil && !errors.Is(err, errStopped) {
 			yield(err)
 		}
 	}

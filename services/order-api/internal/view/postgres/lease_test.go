@@ -207,6 +207,9 @@ func TestAServerThatIsRestarted(t *testing.T) {
 			t.Errorf("got %v, want an UnavailableError", err)
 		}
 	}
+	if u, ok := errors.AsType[*view.UnavailableError](follower.Check()); !ok || u.Reason != silent {
+		t.Errorf("check: got %v, want an UnavailableError also while nothing is written", follower.Check())
+	}
 	server.Start(t)
 	for backoff := (kafka.Backoff{}); ; { // as the view does it
 		err := writer.Apply(t.Context(), batch(2))

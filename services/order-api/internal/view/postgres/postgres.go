@@ -203,7 +203,7 @@ func (s *Store) Check() error {
 	if err := s.state.usable(); errors.Is(err, view.ErrDamaged) {
 		return err
 	}
-	return nil
+	return s.state.unwatched()
 }
 
 // Apply implements view.Store. An instance that does not write waits until the batch is stored by the

@@ -40,6 +40,13 @@ func (s *state) usable() error {
 	return s.usableNow()
 }
 
+// unwatched is why the database cannot be watched, or nil.
+func (s *state) unwatched() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fault
+}
+
 func (s *state) usableNow() error {
 	if !s.open {
 		return &view.UnavailableError{Reason: silent, Err: s.fault}

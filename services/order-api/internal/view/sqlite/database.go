@@ -21,7 +21,7 @@ var schema string
 
 const (
 	// schemaVersion is the version of schema.sql. A file of another version is replaced.
-	schemaVersion = 16
+	schemaVersion = 17
 	// maxConnections is one that writes and some that read. Each has a cache of its own; more
 	// readers wait.
 	maxConnections = 8
@@ -42,6 +42,7 @@ type database struct {
 
 // openDatabase opens a database, or makes an empty one.
 func openDatabase(ctx context.Context, path string) (*database, error) {
+	keepPrivate(path)
 	// Without a sync of each commit a power cut costs the last transactions, and those are in
 	// Kafka. In temp_store is what undoes a statement that fails, which is written for every row.
 	pragmas := []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1000)", "temp_store(MEMORY)"}

@@ -144,8 +144,8 @@ func TestListsAndGroupsOfManyDeadLettersAreFast(t *testing.T) {
 		{"a customer", 1, 50 * time.Millisecond, page(view.DeadLetterFilter{}, "customer7777")},
 		{"a common word", 51, 50 * time.Millisecond, page(view.DeadLetterFilter{States: open}, "example", "com")},
 		{"two words", 51, 50 * time.Millisecond, page(view.DeadLetterFilter{States: open}, "name7", "exam")},
-		{"groups", 7, 100 * time.Millisecond, groups(view.DeadLetterFilter{})},
-		{"open groups", 7, 100 * time.Millisecond, groups(view.DeadLetterFilter{States: view.Unsettled()})},
+		{"groups", 7, 10 * time.Millisecond, groups(view.DeadLetterFilter{})},
+		{"open groups", 7, 10 * time.Millisecond, groups(view.DeadLetterFilter{States: view.Unsettled()})},
 		{"groups of a step", 7, 100 * time.Millisecond, groups(view.DeadLetterFilter{Step: order.StepShipping, From: time.Now().Add(-12 * time.Hour)})},
 	} {
 		best, most := time.Hour, slower*row.most

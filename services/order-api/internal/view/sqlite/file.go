@@ -35,6 +35,20 @@ func lockFile(ctx context.Context, path string) (*sql.DB, error) {
 	return nil, fmt.Errorf("locking the read model with %q: %w", path+".lock", err)
 }
 
+// keepPrivate makes a file that only its owner can read, or takes the rights of others away from the files that there are: they
+// contain personal data. SQLite makes the other two like the first. What fails here is left to SQLite, whose errors are known.
+func keepPrivate(path string) {
+	if f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = f.Close()
+		return
+	}
+	for _, suffix := range suffixes {
+		if info, err := os.Stat(path + suffix); err == nil && info.Mode().Perm()&0o077 != 0 {
+			_ = os.Chmod(path+suffix, info.Mode().Perm()&0o700)
+		}
+	}
+}
+
 // removeFiles deletes a database, if there is one.
 func removeFiles(path string) error {
 	var errs []error

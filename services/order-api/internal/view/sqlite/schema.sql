@@ -27,8 +27,14 @@ CREATE INDEX orders_owner ON orders (owner, placed_at, id) WHERE owner <> '' AND
 CREATE INDEX refunds_owner ON orders (owner, placed_at, id) WHERE owner <> '' AND refund_of <> '';
 CREATE INDEX orders_reference ON orders (reference, placed_at, id) WHERE reference <> '';
 
--- The index of words: the first 64 bytes of each word, and the rowid of the order.
+-- How many orders and refunds have a status.
+CREATE TABLE order_counts (status TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+
+-- The indexes of words of orders and of refunds: the first 64 bytes of each word, and the rowid in orders.
 CREATE TABLE order_words (
+  word TEXT NOT NULL, at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, at, row)
+) WITHOUT ROWID;
+CREATE TABLE refund_words (
   word TEXT NOT NULL, at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (word, at, row)
 ) WITHOUT ROWID;
 
@@ -47,6 +53,7 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_state ON dead_letters (state, last_failed, id);
 CREATE INDEX dead_letters_cause ON dead_letters (cause, state, last_failed, id, first_failed, step, reason, class, "foreign");
+CREATE INDEX dead_letters_first ON dead_letters (cause, state, class, first_failed);
 CREATE INDEX dead_letters_step ON dead_letters (step, state, last_failed, id);
 CREATE INDEX dead_letters_class ON dead_letters (class, state, last_failed, id);
 CREATE INDEX dead_letters_reason ON dead_letters (reason, state, last_failed, id);
@@ -54,6 +61,30 @@ CREATE INDEX dead_letters_foreign ON dead_letters ("foreign", state, last_failed
 CREATE INDEX dead_letters_touched ON dead_letters ("foreign", dlq_partition, dlq_offset)
   WHERE "foreign" <> '' AND (state NOT IN ('open', 'sent') OR edited <> 0);
 CREATE INDEX dead_letters_record ON dead_letters ("foreign", dlq_partition, dlq_offset);
+
+-- How many dead letters have the same cause, state and so on, and failed last in an hour since 1970. The hour is -1 for how many
+-- failed at any time.
+CREATE TABLE dead_letter_counts (
+  hour INTEGER NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL, class TEXT NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
+  "foreign" TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (hour, cause, state, class, step, reason, "foreign")
+) WITHOUT ROWID;
+CREATE TRIGGER dead_letter_added AFTER INSERT ON dead_letters
+BEGIN
+  INSERT INTO dead_letter_counts (hour, cause, state, class, step, reason, "foreign", n)
+  VALUES (-1, new.cause, new.state, new.class, new.step, new.reason, new."foreign", 1),
+    (max(new.last_failed, 0) / 3600000, new.cause, new.state, new.class, new.step, new.reason, new."foreign", 1)
+  ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER dead_letter_changed AFTER UPDATE ON dead_letters
+WHEN (old.cause, old.state, old.class, old.step, old.reason, old.last_failed) IS NOT (new.cause, new.state, new.class, new.step, new.reason, new.last_failed)
+BEGIN
+  UPDATE dead_letter_counts SET n = n - 1 WHERE hour IN (-1, max(old.last_failed, 0) / 3600000) AND cause = old.cause AND state = old.state
+    AND class = old.class AND step = old.step AND reason = old.reason AND "foreign" = old."foreign";
+  INSERT INTO dead_letter_counts (hour, cause, state, class, step, reason, "foreign", n)
+  VALUES (-1, new.cause, new.state, new.class, new.step, new.reason, new."foreign", 1),
+    (max(new.last_failed, 0) / 3600000, new.cause, new.state, new.class, new.step, new.reason, new."foreign", 1)
+  ON CONFLICT DO UPDATE SET n = n + 1;
+END;
 
 -- The index of their words, as order_words; at is when the dead letter failed last.
 CREATE TABLE dead_letter_words (
@@ -139,6 +170,38 @@ CREATE TABLE replays (
   partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL, job TEXT NOT NULL, outcome TEXT NOT NULL, rev INTEGER NOT NULL,
   at INTEGER NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (partition, "offset", number, job)
 ) WITHOUT ROWID;
+
+-- How many replays of what failed for a cause have an outcome, and how many were confirmed.
+CREATE TABLE cause_replays (cause TEXT PRIMARY KEY, replayed INTEGER NOT NULL, confirmed INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER replay_added AFTER INSERT ON replays
+BEGIN
+  INSERT INTO cause_replays (cause, replayed, confirmed)
+  SELECT cause, new.outcome NOT IN ('already-done', 'conflict'), new.outcome = 'confirmed' FROM failures
+  WHERE dead_letter = new.partition || '-' || new."offset" AND number = new.number - 1
+  ON CONFLICT DO UPDATE SET replayed = replayed + excluded.replayed, confirmed = confirmed + excluded.confirmed;
+END;
+CREATE TRIGGER replay_changed AFTER UPDATE ON replays WHEN old.outcome <> new.outcome
+BEGIN
+  UPDATE cause_replays SET
+    replayed = replayed + (new.outcome NOT IN ('already-done', 'conflict')) - (old.outcome NOT IN ('already-done', 'conflict')),
+    confirmed = confirmed + (new.outcome = 'confirmed') - (old.outcome = 'confirmed')
+  WHERE cause = (SELECT cause FROM failures WHERE dead_letter = new.partition || '-' || new."offset" AND number = new.number - 1);
+END;
+CREATE TRIGGER failure_added AFTER INSERT ON failures
+BEGIN
+  INSERT INTO cause_replays (cause, replayed, confirmed)
+  SELECT new.cause, r.outcome NOT IN ('already-done', 'conflict'), r.outcome = 'confirmed' FROM dead_letters l CROSS JOIN replays r
+  WHERE l.id = new.dead_letter AND l."foreign" = '' AND r.partition = l.partition AND r."offset" = l."offset" AND r.number = new.number + 1
+  ON CONFLICT DO UPDATE SET replayed = replayed + excluded.replayed, confirmed = confirmed + excluded.confirmed;
+END;
+CREATE TRIGGER failure_changed AFTER UPDATE ON failures WHEN old.cause <> new.cause
+BEGIN
+  INSERT INTO cause_replays (cause, replayed, confirmed)
+  SELECT c.cause, c.n * (r.outcome NOT IN ('already-done', 'conflict')), c.n * (r.outcome = 'confirmed')
+  FROM dead_letters l CROSS JOIN replays r CROSS JOIN (SELECT old.cause AS cause, -1 AS n UNION ALL SELECT new.cause, 1) c
+  WHERE l.id = new.dead_letter AND l."foreign" = '' AND r.partition = l.partition AND r."offset" = l."offset" AND r.number = new.number + 1
+  ON CONFLICT DO UPDATE SET replayed = replayed + excluded.replayed, confirmed = confirmed + excluded.confirmed;
+END;
 
 -- The forecasts of dry runs. value is the JSON of wire.Forecast. A forecast may be known before the item of its job.
 CREATE TABLE forecasts (

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,6 +83,29 @@ func TestAFullDiskLeavesNothingOfABatch(t *testing.T) {
 }
 
 // TestManyStatementsAreNotKept searches for ever more words, as clients can.
+// TestOthersCannotReadTheFiles makes a database, and opens one that an earlier version made.
+func TestOthersCannotReadTheFiles(t *testing.T) {
+	t.Parallel()
+	s := empty(t)
+	private := func() {
+		t.Helper()
+		for _, suffix := range suffixes {
+			info, err := os.Stat(s.path + suffix)
+			must(t, err)
+			if mode := info.Mode().Perm(); mode != 0o600 {
+				t.Errorf("view.db%s has mode %o, want 600", suffix, mode)
+			}
+		}
+	}
+	private()
+	for _, suffix := range suffixes {
+		must(t, os.Chmod(s.path+suffix, 0o644))
+	}
+	_, err := s.Resume(t.Context(), nil)
+	must(t, err)
+	private()
+}
+
 func TestManyStatementsAreNotKept(t *testing.T) {
 	t.Parallel()
 	s := empty(t)

@@ -49,6 +49,7 @@ func Run(t *testing.T, place func(t *testing.T) (open func() view.Store)) {
 		"finds dead letters":                          findsDeadLetters,
 		"selects dead letters after one":              selectsAfter,
 		"groups dead letters":                         groupsDeadLetters,
+		"counts as it goes":                           countsAsItGoes,
 		"gives an act its first outcome":              givesOutcomes,
 		"selects acts":                                selectsActs,
 		"folds the records of a job":                  foldsJobs,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/order"
 )
 
 // apply makes one change.
@@ -33,7 +34,7 @@ const (
 	orderColumns = `id, partition, "offset", placed_at, status, rev, begun, state_at, words, refund_of, owner, reference, value`
 	placeOrder   = `INSERT INTO orders (` + orderColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE id = ? AND at >= ?) ON CONFLICT DO NOTHING RETURNING rowid, ` + isDead
-	selectPlaced = `SELECT rowid, placed_at, words, partition || '-' || "offset" FROM orders WHERE id = ?`
+	selectPlaced = `SELECT rowid, placed_at, words, status, partition || '-' || "offset" FROM orders WHERE id = ?`
 	replaceOrder = `INSERT INTO orders (` + orderColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", placed_at = excluded.placed_at,
   status = excluded.status, rev = excluded.rev, begun = excluded.begun, state_at = excluded.state_at,
@@ -44,7 +45,7 @@ VALUES (?1, ?2, ?3, coalesce((SELECT "offset" FROM orders WHERE id = ?1), -1))
 ON CONFLICT (id) DO UPDATE SET at = excluded.at,
   "offset" = CASE WHEN excluded."offset" > erased."offset" THEN excluded."offset" ELSE erased."offset" END`
 	removeOrder = `DELETE FROM orders WHERE id = ? AND partition = ? AND (begun OR placed_at <= ?)
-RETURNING rowid, placed_at, words`
+RETURNING rowid, placed_at, words, status, refund_of <> ''`
 	placeOfErased = `SELECT partition || '-' || "offset" FROM erased WHERE id = ?`
 	locateErased  = `UPDATE erased SET "offset" = ? WHERE id = ? AND partition = ? AND at >= ? AND "offset" < 0 RETURNING partition || '-' || "offset"`
 )
@@ -73,7 +74,8 @@ func (tx transaction) place(ctx context.Context, o view.Placed) error {
 	if !added {
 		return tx.locate(ctx, o)
 	}
-	if err := tx.addWords(ctx, orderWords, in); err != nil || !dead {
+	tx.counts[o.Status]++
+	if err := tx.addWords(ctx, wordsOf(o.RefundOf != ""), in); err != nil || !dead {
 		return err
 	}
 	return tx.settle(ctx, deadLetterOf(o.Row))
@@ -91,17 +93,23 @@ func (tx transaction) locate(ctx context.Context, o view.Placed) error {
 
 func (tx transaction) replace(ctx context.Context, o view.Changed) error {
 	var before indexed
+	var status order.Status
 	at := deadLetterOf(o.Row)
 	was := at
-	if _, err := tx.Scan(ctx, selectPlaced, []any{o.ID}, &before.row, &before.at, &before.words, &was); err != nil {
+	known, err := tx.Scan(ctx, selectPlaced, []any{o.ID}, &before.row, &before.at, &before.words, &status, &was)
+	if err != nil {
 		return err
 	}
+	if known {
+		tx.counts[status]--
+	}
+	tx.counts[o.Status]++
 	after := indexed{at: o.PlacedAt.UnixMilli(), words: joined(o.Words)}
 	var dead bool
 	if _, err := tx.Scan(ctx, replaceOrder, values(o.Row), &after.row, &dead); err != nil {
 		return err
 	}
-	if err := tx.reindex(ctx, orderWords, before, after); err != nil {
+	if err := tx.reindex(ctx, wordsOf(o.RefundOf != ""), before, after); err != nil {
 		return err
 	}
 	if was != at {
@@ -121,11 +129,14 @@ func (tx transaction) erase(ctx context.Context, e view.Erased) error {
 		return err
 	}
 	var in indexed
-	removed, err := tx.Scan(ctx, removeOrder, []any{e.ID, e.Partition, at}, &in.row, &in.at, &in.words)
+	var status order.Status
+	var refund bool
+	removed, err := tx.Scan(ctx, removeOrder, []any{e.ID, e.Partition, at}, &in.row, &in.at, &in.words, &status, &refund)
 	if err != nil || !removed {
 		return err
 	}
-	if err := tx.removeWords(ctx, orderWords, in); err != nil {
+	tx.counts[status]--
+	if err := tx.removeWords(ctx, wordsOf(refund), in); err != nil {
 		return err
 	}
 	var was string

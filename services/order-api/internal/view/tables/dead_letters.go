@@ -93,7 +93,7 @@ func DeadLettersQuery(
 	ctx context.Context, db Reader, f view.DeadLetterFilter, words []string, after view.Cursor, sequence string,
 ) (string, []any, error) {
 	var w where
-	few, err := reader{db}.search(ctx, &w, words)
+	few, err := reader{db}.search(ctx, &w, words, spanOf(f.From, f.To))
 	if err != nil {
 		return "", nil, err
 	}

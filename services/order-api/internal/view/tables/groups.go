@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"example.com/orders/services/order-api/internal/view"
@@ -13,55 +14,86 @@ func (s Tables) Groups(
 	ctx context.Context, f view.DeadLetterFilter, words []string, hours time.Time,
 ) (all []view.Group, err error) {
 	err = s.read(func(db reader) error {
-		var w where
-		few, err := db.search(ctx, &w, words)
+		counted, err := db.groupCounts(ctx, f, words)
 		if err != nil {
 			return err
 		}
-		// The index of causes has all columns of the conditions, in the sequence of the groups.
-		plus := "+"
-		if !few && f.Cause != "" {
-			plus = ""
-		}
-		in(&w, "+state", f.States)
-		conditions(f, &w, plus)
-		all, err = db.groups(ctx, w, hours)
+		all, err = db.groups(ctx, counted, hours)
 		return err
 	})
 	return all, err
 }
 
-// groups returns the groups of the dead letters that fulfil conditions.
-func (db reader) groups(ctx context.Context, w where, hours time.Time) (all []view.Group, err error) {
-	if all, err = db.counts(ctx, w); err != nil {
+// groupCounts are queries that count dead letters.
+type groupCounts struct {
+	totals string // by cause and state at least, with the first and the last failure
+	hours  string // by cause and hour; the hours from the last argument on
+	args   []any
+}
+
+// groupCounts counts the dead letters of a filter. Those of its columns have been counted; others are
+// counted one by one.
+func (db reader) groupCounts(ctx context.Context, f view.DeadLetterFilter, words []string) (groupCounts, error) {
+	var w where
+	few, err := db.search(ctx, &w, words, spanOf(f.From, f.To))
+	if err != nil {
+		return groupCounts{}, err
+	}
+	byColumns := len(words) == 0 && f.Since == nil && f.From.IsZero() && f.To.IsZero()
+	plus := "+" // the index of causes has all columns of the conditions
+	if !few && f.Cause != "" {
+		plus = ""
+	}
+	in(&w, "+state", f.States)
+	conditions(f, &w, plus)
+	if !byColumns {
+		w.add("true")
+		return groupCounts{
+			`SELECT cause, state, min(class) AS class, min(step) AS step, min(reason) AS reason, min("foreign") AS "foreign", count(*) AS n, min(first_failed) AS first, max(last_failed) AS last
+FROM dead_letters` + w.String() + " GROUP BY 1, 2",
+			"SELECT cause, last_failed / 3600000, count(*) FROM dead_letters" + w.String() + " AND +last_failed / 3600000 >= ? GROUP BY 1, 2", w.args,
+		}, nil
+	}
+	// Step, reason and topic follow from the cause.
+	const same = "FROM dead_letters l WHERE l.cause = c.cause AND l.state = c.state AND l.class = c.class"
+	w.add("n > 0")
+	return groupCounts{
+		`SELECT cause, state, class, step, reason, "foreign", n, (SELECT min(first_failed) ` + same + ") AS first, (SELECT max(last_failed) " + same + ") AS last FROM dead_letter_counts c" + w.String() + " AND hour = -1",
+		"SELECT cause, hour, n FROM dead_letter_counts" + w.String() + " AND hour >= ?", w.args,
+	}, nil
+}
+
+// groups returns the groups of the dead letters that were counted.
+func (db reader) groups(ctx context.Context, counted groupCounts, hours time.Time) (all []view.Group, err error) {
+	if all, err = db.totals(ctx, counted); err != nil {
 		return nil, err
 	}
 	at := map[string]*view.Group{}
 	for i := range all {
 		at[all[i].ID] = &all[i]
 	}
-	if err := db.hours(ctx, w, hours, at); err != nil {
+	if err := db.hours(ctx, counted, hours, at); err != nil {
 		return nil, err
 	}
-	return all, db.replays(ctx, at)
+	return all, nil
 }
 
-// counts counts the dead letters of each group by state.
-func (db reader) counts(ctx context.Context, w where) (all []view.Group, err error) {
-	query := `SELECT counted.*, l."foreign", l.step, l.reason, l.class, l.text,
-  (SELECT count(*) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'note'), ` + decisionColumns("a") + `
-FROM (SELECT cause, state, count(*), min(first_failed), max(last_failed), min(rowid) AS row FROM dead_letters` + w.String() + ` GROUP BY cause, state) counted
-JOIN dead_letters l ON l.rowid = counted.row
+// totals adds up the dead letters of each group by state.
+func (db reader) totals(ctx context.Context, counted groupCounts) (all []view.Group, err error) {
+	query := `SELECT counted.*, (SELECT l.text FROM dead_letters l
+    WHERE l.cause = counted.cause AND l.state = counted.state ORDER BY l.last_failed DESC, l.id DESC LIMIT 1),
+  (SELECT count(*) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'note'), coalesce(r.replayed, 0), coalesce(r.confirmed, 0), ` + decisionColumns("a") + `
+FROM (` + counted.totals + `) counted LEFT JOIN cause_replays r ON r.cause = counted.cause
 LEFT JOIN decisions a ON a.seq = (SELECT max(seq) FROM decisions d WHERE d.target = counted.cause AND d.kind = 'assign')
-ORDER BY counted.cause`
+ORDER BY 1, 2, 3`
 	err = db.Each(ctx, func(scan Scan) error {
 		var g view.Group
 		var state view.DeadLetterState
 		var class string
 		var count int
-		var first, last, row int64
+		var first, last int64
 		var assigned decisionRow
-		columns := []any{&g.ID, &state, &count, &first, &last, &row, &g.Foreign, &g.Step, &g.Reason, &class, &g.Text, &g.Notes}
+		columns := []any{&g.ID, &state, &class, &g.Step, &g.Reason, &g.Foreign, &count, &first, &last, &g.Text, &g.Notes, &g.Replayed, &g.Confirmed}
 		if err := scan(append(columns, assigned.into()...)...); err != nil {
 			return err
 		}
@@ -74,7 +106,7 @@ ORDER BY counted.cause`
 			all = append(all, g)
 		}
 		into := &all[len(all)-1]
-		into.Counts[state] = count
+		into.Counts[state] += count
 		if t := time.UnixMilli(first).UTC(); t.Before(into.First) {
 			into.First = t
 		}
@@ -82,41 +114,24 @@ ORDER BY counted.cause`
 			into.Last = t
 		}
 		return nil
-	}, query, w.args...)
+	}, query, counted.args...)
 	return all, err
 }
 
-// hours counts the dead letters of each group by the hour in which they failed last.
-func (db reader) hours(ctx context.Context, w where, from time.Time, groups map[string]*view.Group) error {
-	recent := where{w.conditions[:len(w.conditions):len(w.conditions)], w.args[:len(w.args):len(w.args)]}
-	recent.add("+last_failed >= ?", from.UnixMilli())
-	query := "SELECT cause, (last_failed - ?) / 3600000, count(*) FROM dead_letters" + recent.String() + " GROUP BY 1, 2"
+// hours adds up the dead letters of each group by the hour in which they failed last, from an hour on.
+func (db reader) hours(ctx context.Context, counted groupCounts, from time.Time, groups map[string]*view.Group) error {
+	first := from.UnixMilli() / time.Hour.Milliseconds()
 	return db.Each(ctx, func(scan Scan) error {
 		var id string
-		var hour, count int
+		var hour int64
+		var count int
 		if err := scan(&id, &hour, &count); err != nil {
 			return err
 		}
 		// A group that is newer than those that were counted is left out, and so is a clock that is ahead.
-		if g := groups[id]; g != nil && hour < len(g.Hours) {
-			g.Hours[hour] = count
+		if g := groups[id]; g != nil && hour-first < int64(len(g.Hours)) {
+			g.Hours[hour-first] += count
 		}
 		return nil
-	}, query, append([]any{from.UnixMilli()}, recent.args...)...)
-}
-
-// replays counts the replays of what failed for the cause of each group.
-func (db reader) replays(ctx context.Context, groups map[string]*view.Group) error {
-	const query = `SELECT f.cause, count(*), count(*) FILTER (WHERE r.outcome = 'confirmed')
-FROM replays r CROSS JOIN failures f
-WHERE f.dead_letter = r.partition || '-' || r."offset" AND f.number = r.number - 1 AND r.outcome NOT IN ('already-done', 'conflict') GROUP BY 1`
-	return db.Each(ctx, func(scan Scan) error {
-		var id string
-		var replayed, confirmed int
-		err := scan(&id, &replayed, &confirmed)
-		if g := groups[id]; g != nil {
-			g.Replayed, g.Confirmed = replayed, confirmed
-		}
-		return err
-	}, query)
+	}, counted.hours, append(slices.Clone(counted.args), first)...)
 }

@@ -72,9 +72,9 @@ func (s Tables) Oldest(ctx context.Context, partition int32, from int64, placedA
 func (s Tables) Count(ctx context.Context, status order.Status) (n int, oldest time.Time, err error) {
 	var placed *int64
 	err = s.read(func(db reader) error {
-		return db.Each(ctx, func(scan Scan) error { return scan(&n, &placed) }, `SELECT CAST(sum(n) AS BIGINT), min(oldest) FROM (
-  SELECT count(*) AS n, min(placed_at) AS oldest FROM orders WHERE status = +? AND refund_of = ''
-  UNION ALL SELECT count(*), min(placed_at) FROM orders WHERE status = +? AND refund_of <> '') both_kinds`, status, status)
+		return db.Each(ctx, func(scan Scan) error { return scan(&n, &placed) }, `SELECT coalesce((SELECT n FROM order_counts WHERE status = ?), 0), min(oldest) FROM (
+  SELECT min(placed_at) AS oldest FROM orders WHERE status = +? AND refund_of = ''
+  UNION ALL SELECT min(placed_at) FROM orders WHERE status = +? AND refund_of <> '') both_kinds`, status, status, status)
 	})
 	if err != nil {
 		return 0, oldest, fmt.Errorf("counting orders: %w", err)

@@ -17,6 +17,7 @@ import (
 
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafka"
+	"example.com/orders/shared/order"
 )
 
 // Scan reads the columns of a row.
@@ -65,16 +66,41 @@ func New(use func(do func(Reader) error) error) Tables {
 	return Tables{use}
 }
 
+// Counts is how many orders and refunds have a status, as far as changes add to that.
+type Counts map[order.Status]int
+
 // Apply makes all changes of a batch and stores its positions.
 func Apply(ctx context.Context, w Writer, b view.Batch) error {
-	tx := transaction{w}
-	for _, c := range b.Changes {
+	counts := Counts{}
+	if err := Change(ctx, w, b.Changes, counts); err != nil {
+		return err
+	}
+	return Finish(ctx, w, b.Positions, counts)
+}
+
+// Change makes some changes of a batch, and adds what they add to counts.
+func Change(ctx context.Context, w Writer, changes []view.Change, counts Counts) error {
+	tx := transaction{w, counts}
+	for _, c := range changes {
 		if err := tx.apply(ctx, c); err != nil {
 			return err
 		}
 	}
-	for p, at := range b.Positions {
-		if err := tx.Exec(ctx, putPosition, p.Topic, p.Number, at.Next, at.Epoch, at.Claim, at.Stale); err != nil {
+	return nil
+}
+
+// Finish stores the positions of a batch, and what all its changes have added to counts.
+func Finish(ctx context.Context, w Writer, positions map[kafka.Partition]view.Position, counts Counts) error {
+	for status, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if err := w.Exec(ctx, addCount, status, n); err != nil {
+			return err
+		}
+	}
+	for p, at := range positions {
+		if err := w.Exec(ctx, putPosition, p.Topic, p.Number, at.Next, at.Epoch, at.Claim, at.Stale); err != nil {
 			return err
 		}
 	}
@@ -88,6 +114,7 @@ WHERE "foreign" = ? AND dlq_partition = ? AND dlq_offset < ? AND NOT gone`, fore
 }
 
 const (
+	addCount        = "INSERT INTO order_counts (status, n) VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET n = order_counts.n + excluded.n"
 	selectPositions = "SELECT topic, partition, next, epoch, claim, stale FROM positions"
 	putPosition     = `INSERT INTO positions (topic, partition, next, epoch, claim, stale) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next, epoch = excluded.epoch, claim = excluded.claim, stale = excluded.stale`
@@ -128,7 +155,10 @@ func Positions(ctx context.Context, db Reader, topics map[string]kadm.TopicID) (
 }
 
 // transaction makes the changes of a batch.
-type transaction struct{ Writer }
+type transaction struct {
+	Writer
+	counts Counts
+}
 
 // reader runs the queries of Tables.
 type reader struct{ Reader }

@@ -83,6 +83,13 @@ func (g *Gather) begin(send func()) (answered func()) {
 	return g.answered
 }
 
+// Busy reports whether appends wait for more.
+func (g *Gather) Busy() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.unanswered >= busy
+}
+
 func (g *Gather) answered() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

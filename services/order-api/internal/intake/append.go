@@ -110,7 +110,7 @@ func (in *Intake) append(ctx context.Context, o *order.Order) (r *kgo.Record, er
 		return nil, fmt.Errorf("%w: %w", ErrNotPlaced, err)
 	}
 	written := in.producer.written.Load()
-	appended, err := kafka.Append(ctx, in.producer.cl, r.Topic, r.Partition, r)
+	appended, err := in.producer.gather.Append(ctx, in.producer.cl, r.Topic, r.Partition, r)
 	if err != nil && ctx.Err() != nil {
 		return nil, &OutcomeUnknownError{o.ID, context.Cause(ctx)}
 	}

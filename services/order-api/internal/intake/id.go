@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"strings"
 
 	"example.com/orders/services/order-api/internal/identity"
@@ -13,21 +14,25 @@ import (
 )
 
 // newID returns the ID of a principal's order with an idempotency key, or a random one for an empty key. An
-// order without a key can be in any partition: newID prefers one that is not blocked.
+// order without a key can be in any partition: its ID leads to that of turns.
 func (in *Intake) newID(by identity.Principal, key string) order.ID {
-	id := in.deriveID(by, key)
-	for range 64 {
-		if key != "" || in.view.CheckPartition(in.partition(id)) == nil {
+	token := in.token(scope(by), key)
+	if key != "" {
+		return orderID(token)
+	}
+	usable := func(p int32) bool { return in.view.CheckPartition(p) == nil }
+	partition := in.turns.partition(in.cfg.Partitions, in.producer.gather.Busy(), usable)
+	last := token[len(token)-2:] // the other 14 bytes cannot be guessed
+	for range 32 * in.cfg.Partitions {
+		if in.partition(orderID(token)) == partition {
 			break
 		}
-		id = in.deriveID(by, key)
+		binary.BigEndian.PutUint16(last, binary.BigEndian.Uint16(last)+1)
 	}
-	return id
+	return orderID(token)
 }
 
-func (in *Intake) deriveID(by identity.Principal, key string) order.ID {
-	return order.ID("ord_" + text(in.token(scope(by), key)))
-}
+func orderID(token []byte) order.ID { return order.ID("ord_" + text(token)) }
 
 // scope is whom an idempotency key belongs to: a key of one principal is another key than that of
 // any other. Guests share a scope, which is no actor's text.

@@ -10,6 +10,8 @@
 // whichever instance of the API appended it. Place therefore waits until the view has applied the
 // record that it appended, and compares it with the order in the view. Refund works in the same
 // way: of several refunds of an order with the same number, the first record counts.
+//
+// An order without a key may be in any partition. Under load those that arrive together share one, and a batch.
 package intake
 
 import (
@@ -56,6 +58,7 @@ type Intake struct {
 	cfg        Config
 	blocked    atomic.Pointer[error] // see Block
 	recipients recipients
+	turns      turns
 	vatChecks  map[string]*atomic.Int64 // by result; immutable
 }
 

@@ -15,6 +15,7 @@ import (
 // concurrent use.
 type Producer struct {
 	cl      *kgo.Client
+	gather  kafka.Gather
 	written atomic.Int64 // produce requests of which at least a part was written to a connection
 }
 

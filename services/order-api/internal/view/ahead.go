@@ -20,7 +20,7 @@ type polled struct {
 func (v *View) poll(ctx context.Context) polled {
 	ctx, stop := v.life.until(ctx)
 	defer stop()
-	fetches := v.cl.PollRecords(ctx, batchSize)
+	fetches := v.gather.poll(ctx, v.cl)
 	v.spin.Polled()
 	return polled{fetches, v.projection.entries(fetches, func(ids []order.ID) map[order.ID]bool { return v.known(ctx, ids) })}
 }

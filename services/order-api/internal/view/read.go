@@ -46,16 +46,18 @@ const knownWithin = time.Second
 // AwaitKnown asks for something until it is known: until the error of ask is not ErrUnknown. It asks after each
 // change, for a second at most, and not after ctx is done or stopping is closed. The error is that of the last call
 // of ask. A nil stopping is never closed.
-func (*View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, ask func() error) error {
+func (v *View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, ask func() error) error {
+	err := ask()
+	if !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	defer v.gather.hurry()()
 	late := time.NewTimer(knownWithin)
 	defer late.Stop()
-	for {
-		err := ask()
-		if !errors.Is(err, ErrUnknown) {
-			return err
-		}
+	for errors.Is(err, ErrUnknown) {
 		select {
 		case <-changes:
+			err = ask()
 			continue
 		case <-late.C:
 		case <-ctx.Done():
@@ -63,6 +65,7 @@ func (*View) AwaitKnown(ctx context.Context, changes, stopping <-chan struct{}, 
 		}
 		return err
 	}
+	return err
 }
 
 // Unknown is the error of Order for an ID that the view does not know: ErrUnknown, or ErrStore while it
@@ -145,6 +148,7 @@ func (v *View) Fresh(ctx context.Context) error { return v.freshness.waitFresh(c
 // Applied returns nil when the record at an offset of orders is applied. It waits for that until
 // ctx is done, and is ErrBehind then.
 func (v *View) Applied(ctx context.Context, partition int32, offset int64) error {
+	defer v.gather.hurry()()
 	return v.freshness.waitApplied(ctx, kafka.Partition{Topic: v.cfg.Topics.Orders, Number: partition}, offset)
 }
 

@@ -17,6 +17,8 @@
 // continue. CheckPartition reports such a partition to callers that append something about an order
 // that may be known already.
 //
+// Under load records gather for 100 ms before they are applied, unless somebody waits for one of them.
+//
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how
 // old the answers may be.
 package view
@@ -81,6 +83,7 @@ type View struct {
 	catchUp   catchUp
 	watchers  watchers
 	backlog   backlog
+	gather    gather // poll is for the goroutine of ahead
 }
 
 // New connects to Kafka and opens the store. If that cannot be used at the moment, Run waits for it.

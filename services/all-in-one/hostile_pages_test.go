@@ -35,13 +35,14 @@ var hostileTexts = []string{
 	`]]>--><b class=hit>&lt;&#60;`,
 	`{{.}} ${window.hit=1} <%= 1 %>`,
 	`👩‍👩‍👧 "quotes" ‘’ «» \" \u003c שלום 🏴`,
-	strings.Repeat("W", 90),
+	strings.Repeat("W", 100), // as long as a reference may be, and with no place to break
 }
 
 // override is a text that an order may not have, but other texts may: the file name looks like one of a picture.
 const override = "\u202Egnp.exe\u202C <b class=hit>"
 
-// unharmed fails the test unless the page shows each text as text, and nothing of it is an element.
+// unharmed fails the test unless the page shows each text as text, nothing of it is an element, and the page is no
+// wider than the screen.
 func (b *tab) unharmed(path string, texts ...string) {
 	b.t.Helper()
 	b.open(path)
@@ -55,6 +56,10 @@ func (b *tab) unharmed(path string, texts ...string) {
 		if !strings.Contains(shown, text) && !strings.Contains(shown, quoted(b.t, text)) && !strings.Contains(shown, raw) {
 			b.t.Errorf("%s does not show %q", path, text)
 		}
+	}
+	for _, width := range []int64{320, 720, 1280} {
+		b.do(chromedp.EmulateViewport(width, 900))
+		b.fits(fmt.Sprintf("%s, %d px", path, width))
 	}
 }
 

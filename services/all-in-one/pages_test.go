@@ -361,10 +361,16 @@ func (b *tab) accessible(what string) {
 			for _, v := range js[[]violation](b, "axe.run({resultTypes: ['violations']}).then(r => r.violations.map(v => ({ID: v.id, Nodes: v.nodes.map(n => n.html)})))") {
 				b.t.Errorf("%s, %s, %d px: axe finds %s at %.300q", what, scheme, width, v.ID, v.Nodes)
 			}
-			if over := js[float64](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
-				b.t.Errorf("%s, %s, %d px: the page is %v px wider than the screen", what, scheme, width, over)
-			}
+			b.fits(fmt.Sprintf("%s, %s, %d px", what, scheme, width))
 		}
+	}
+}
+
+// fits fails the test if the page is wider than the screen.
+func (b *tab) fits(what string) {
+	b.t.Helper()
+	if over := js[float64](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+		b.t.Errorf("%s: the page is %v px wider than the screen", what, over)
 	}
 }
 

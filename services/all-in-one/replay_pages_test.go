@@ -81,6 +81,8 @@ func TestReplayInABrowser(t *testing.T) {
 	b.submit(".causes .act a", "#start")
 	b.has(".sticky", "Starting sends 1 dead letter.")
 	js[int](b, `Object.entries({ramp: "1, 3", stop_above: "70"}).forEach(([name, value]) => document.getElementById("f-" + name).value = value), 0`)
+	b.submit("[value=start]", "#start")
+	b.has(".strip", "Nothing was started: the steps have changed.")
 	b.submit("[value=start]", "#sum")
 	b.await(counted(total, 0, 1, 0, total-1))
 	path := js[string](b, "location.pathname")

@@ -183,6 +183,33 @@ func TestEachStateOfADeadLetterHasItsActs(t *testing.T) {
 	})
 }
 
+// TestWhatIsNoOrderIsOfferedNoEdit: the desk offers no act that is refused, or that fails again for certain.
+func TestWhatIsNoOrderIsOfferedNoEdit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		l := dlq.DeadLetter{
+			Source: wire.Source{Key: []byte("k"), Value: []byte("no order"), Origin: order.Origin{Partition: 1, Offset: 7}}, Topic: s.Topics.Orders,
+			Class: failure.Permanent, Reason: failure.Undecodable, Message: "not a record of this application", Attempts: 1, FirstFailed: time.Now(), LastFailed: time.Now(),
+		}
+		s.put(t, s.Topics.DLQ, 1, l.Record())
+		time.Sleep(2 * time.Second)
+		at := "/desk/dead-letters/" + l.ID()
+		for path, want := range map[string]string{"/desk": "See bytes", at: "it fails again until a newer worker can read it"} {
+			body := b.opened(path, want, "annot be edited")
+			if strings.Contains(body, "needs an edit") || strings.Contains(body, "Edit…") || strings.Contains(body, `class="btn go"`) {
+				t.Errorf("%s leads to an edit, or to a replay that fails again", path)
+			}
+		}
+		status, body, _ := b.get(at + "/edit")
+		if status != http.StatusConflict {
+			t.Errorf("got %d, want 409", status)
+		}
+		b.shows("the edit", body, "Dead letter cannot be edited", `href="/desk">Go to the desk`)
+	})
+}
+
 func TestADraftSurvivesFaultsAndConflicts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

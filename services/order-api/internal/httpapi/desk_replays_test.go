@@ -115,6 +115,35 @@ func TestNewReplayNamesWhatItSends(t *testing.T) {
 	})
 }
 
+// TestAReplayStartsAsItsButtonSays: a button that was made for other steps starts nothing, and is made again. Enter in a
+// field only shows the steps.
+func TestAReplayStartsAsItsButtonSays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		s.dead(t, 30)
+		const at = "/desk/replays/new?all=true"
+		shown := regexp.MustCompile(`name="shown" value="([^"]*)"`).FindStringSubmatch(b.opened(at, `<button class="vh" name="act" value="show"`, "Start with 1 of 30"))
+		if shown == nil {
+			t.Fatal("the form does not name the steps of its button")
+		}
+		for ramp, want := range map[string]string{"": "Start with 30 of 30", "7, 2": "Start with 7 of 30"} {
+			for act, told := range map[string]string{"start": "Nothing was started: the steps have changed.", "show": "Replay 30 dead letters"} {
+				status, body, _ := b.post(at, url.Values{"act": {act}, "ramp": {ramp}, "shown": {shown[1]}})
+				if status != http.StatusOK {
+					t.Errorf("%s with the steps %q: got %d, want the page again", act, ramp, status)
+				}
+				b.shows(act, body, told, want, `name="shown" value="`+ramp+`"`)
+			}
+		}
+		if n := len(s.Records(t, s.Topics.Desk)); n != 0 {
+			t.Errorf("got %d records, want that nothing was started", n)
+		}
+		b.acted(at, url.Values{"act": {"start"}, "ramp": {"7,2"}, "shown": {"7, 2"}}, "The replay was started.")
+	})
+}
+
 func TestAReplayIsSteeredWithoutScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -209,7 +209,7 @@ func toProblem(err error) *client.Problem {
 func routerProblem(h *echo.HTTPError) *client.Problem {
 	switch h.Code {
 	case http.StatusNotFound:
-		return newProblem(notFound, "the API is described at /docs")
+		return newProblem(notFound, "there is nothing at this address; the API is described at /docs")
 	case http.StatusMethodNotAllowed:
 		return newProblem(methodNotAllowed, "")
 	}

@@ -186,7 +186,7 @@ func TestShopWithoutJavaScript(t *testing.T) {
 		t.Error("the page after the first submit tells that the order was placed before")
 	}
 	form.Set("city", "Hamburg")
-	if status, body, _ := b.post("/checkout", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "This form has placed an order already") || field(body, "key") == form.Get("key") {
+	if status, body, _ := b.post("/checkout", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "This form has placed an order already") || field(body, "key") == form.Get("key") || strings.Contains(body, "..") {
 		t.Errorf("a form sent again with another city: got %d, want the form with another key", status)
 	}
 	if _, body, _ := b.get("/"); !strings.Contains(body, "Nothing is in the basket") {
@@ -205,6 +205,9 @@ func TestEachWrongFieldIsShownWithTheDraft(t *testing.T) {
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("got %d, want 422", status)
 	}
+	if !strings.Contains(body, "The order was not placed.") || !strings.Contains(body, "5 fields below need a change.") {
+		t.Error("the page does not begin with what was not done")
+	}
 	for _, name := range []string{"name", "email", "city", "postal_code", "vat_id"} {
 		if !regexp.MustCompile(`name="`+name+`"[^>]*aria-invalid="true" aria-describedby="e-`+name+`"`).MatchString(body) || !strings.Contains(body, `id="e-`+name+`"`) {
 			t.Errorf("%s is not shown as wrong", name)
@@ -216,7 +219,7 @@ func TestEachWrongFieldIsShownWithTheDraft(t *testing.T) {
 		}
 	}
 	status, body, _ = b.post("/checkout", b.form(map[string]string{"act": "update", "country": "US"}))
-	if status != http.StatusOK || !strings.Contains(body, "ZIP code") || !strings.Contains(body, `value="Zoë Łukasiewicz"`) {
+	if status != http.StatusOK || strings.Contains(body, "was not placed") || !strings.Contains(body, "ZIP code") || !strings.Contains(body, `value="Zoë Łukasiewicz"`) {
 		t.Errorf("another country: got %d, want its fields and the draft", status)
 	}
 	status, body, _ = b.post("/checkout", b.form(map[string]string{"country": "AQ", "postal_code": "", "service": "teleport"}))

@@ -22,6 +22,7 @@ type checkoutPage struct {
 	BillCountry *address.Country
 	Key         string // idempotency key of the form
 	Wrong       wrong
+	Refused     bool   // the order was not placed: fields are wrong
 	Fault       *fault // why the order was not placed, or is not known to be; or nil
 }
 
@@ -99,7 +100,7 @@ func (p *Pages) notPlaced(c echo.Context, v checkoutPage, err error) error {
 	f, status := p.problemOf(c, err)
 	switch {
 	case atField(err):
-		v.Wrong = p.wrongOf(err)
+		v.Wrong, v.Refused = p.wrongOf(err), true
 	case asKeyReused(err):
 		f.Title, f.Detail = "This form has placed an order already", "its content has changed since then. Place it again if you want a second order."
 		v.Fault, v.Key = f, rand.Text()

@@ -42,6 +42,7 @@ type causeRow struct {
 	Bars   []bar
 	Note   *client.Note // the newest; or nil
 	Replay string       // URL to replay its dead letters; or empty
+	Words  string       // of the link to the cause, if there is no Replay
 }
 
 // hint is a fact about a cause, with the look of a state.
@@ -103,7 +104,9 @@ func (p *Pages) causeRow(c echo.Context, g client.Group) causeRow {
 	if len(g.Notes) > 0 {
 		row.Note = &g.Notes[0]
 	}
-	if p.may(c, identity.ReplayDeadLetters) && g.Counts.Open+g.Counts.Lost > 0 {
+	if row.Words = "Open"; failure.Reason(g.Reason) == failure.Undecodable {
+		row.Words = "See bytes"
+	} else if p.may(c, identity.ReplayDeadLetters) && g.Counts.Open+g.Counts.Lost > 0 {
 		row.Replay = "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
 	}
 	return row
@@ -126,7 +129,7 @@ func hintsOf(g client.Group) (all []hint) {
 	case failure.Uncertain:
 		all = append(all, hint{"warn", "A replay may send these customers one more mail"})
 	case failure.Undecodable:
-		all = append(all, hint{"", "A replay needs an edit first; the original bytes are kept"})
+		all = append(all, hint{"", "Cannot be edited: a replay fails again until a newer worker can read it; the original bytes are kept"})
 	}
 	return all
 }

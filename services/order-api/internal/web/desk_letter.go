@@ -9,6 +9,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/shared/failure"
 	"example.com/orders/shared/order"
 )
 
@@ -72,6 +73,9 @@ func (p *Pages) letterActs(c echo.Context, l client.DeadLetter) (all acts) {
 			all = p.offer(c, all, identity.EditDeadLetters, act{Words: "Edit…", To: path + "/edit"})
 		}
 		replay := act{Words: "Replay", To: path + "/replay", Post: true, Class: "go"}
+		if l.Reason == string(failure.Undecodable) {
+			replay.Class = "" // it fails again, unless the worker is newer
+		}
 		if state == view.Parked {
 			replay = act{Words: "Replay…", To: path + "/replay"}
 		}

@@ -39,6 +39,7 @@ type newPage struct {
 	Unfit    []string // what is wrong with the patch
 	MayEdit  bool
 	Preview  *client.FixPreview // what the patch would do; or nil
+	Changed  bool               // nothing was started: the button was made for other steps
 	Wrong    []string           // what no field has
 	Fault    *fault             // why nothing was started; or nil
 }
@@ -203,7 +204,10 @@ func (p *Pages) startReplay(c echo.Context) error {
 		return err
 	}
 	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, PauseOnNewCause: v.NewCause, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
-	if err = v.read(&n); err == nil && c.FormValue("act") == "preview" {
+	if err = v.read(&n); err == nil && (c.FormValue("act") == "show" || v.changed(c)) {
+		return p.showNew(c, v, nil)
+	}
+	if err == nil && c.FormValue("act") == "preview" {
 		var shown client.FixPreview
 		if shown, err = p.front.PreviewFix(c, client.Fix{Selection: s, Patch: n.Patch, Override: v.Override}); err == nil {
 			v.Preview = &shown
@@ -216,6 +220,19 @@ func (p *Pages) startReplay(c echo.Context) error {
 		}
 	}
 	return p.again(c, err, func() error { return p.showNew(c, v, err) })
+}
+
+// changed reports whether the form would start a replay with other steps than those that its button was made for:
+// a button says what it sends first.
+func (v *newPage) changed(c echo.Context) bool {
+	before, ok := c.Request().Form["shown"]
+	if !ok || c.FormValue("act") != "start" {
+		return false
+	}
+	shown, _ := rampOf(before[0]) // a wrong one was shown as no steps
+	now, _ := rampOf(v.Ramp.Value)
+	v.Changed = !slices.Equal(shown, now)
+	return v.Changed
 }
 
 // read reads the fields that have numbers. Others are checked by StartReplay.

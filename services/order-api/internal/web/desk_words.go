@@ -117,7 +117,11 @@ func effects(l client.DeadLetter) (first, rest string) {
 	case l.Foreign != nil:
 		return "A replay needs a topic to send the record to.", "Neither its headers nor the configuration name one."
 	case n.Step == "":
-		return "A replay begins at the first step.", "It needs an edit first if the record is no order."
+		first = "A replay begins at the first step."
+		if l.Reason == string(failure.Undecodable) {
+			rest = "The record cannot be edited: it fails again until a newer worker can read it."
+		}
+		return first, rest
 	}
 	first, rest = "A replay resumes at "+n.Step+".", "What was done before does not change."
 	for _, document := range n.Documents {

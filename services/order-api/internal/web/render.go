@@ -134,7 +134,24 @@ func (p *Pages) Problem(c echo.Context, problem *client.Problem) error {
 			return c.Redirect(http.StatusSeeOther, resumeSignIn())
 		}
 	}
-	return p.show(c, problem.Status, "problem", page{Title: problem.Title, Roomy: true, Body: faultOf(c, problem)})
+	return p.show(c, problem.Status, "problem", page{Title: problem.Title, Roomy: true, Body: p.stopped(c, problem)})
+}
+
+// stopped is the body of a page that shows nothing but a problem.
+type stopped struct {
+	fault
+	To, Words string // where the visitor can go on
+}
+
+func (p *Pages) stopped(c echo.Context, problem *client.Problem) stopped {
+	v := stopped{faultOf(c, problem), "/", "Go to the shop"}
+	switch path := c.Request().URL.Path; {
+	case strings.HasPrefix(path, "/desk") && p.may(c, identity.ReadDeadLetters):
+		v.To, v.Words = "/desk", "Go to the desk"
+	case strings.HasPrefix(path, "/orders") && p.may(c, identity.ReadOrders):
+		v.To, v.Words = "/orders", "Go to the orders"
+	}
+	return v
 }
 
 // fault is a problem as a page shows it.
@@ -155,6 +172,9 @@ func faultOf(c echo.Context, p *client.Problem) fault {
 	}
 	return f
 }
+
+// Why is the detail of the problem without a full stop.
+func (f fault) Why() string { return strings.TrimSuffix(f.Detail, ".") }
 
 // refuse is a problem of the pages themselves.
 func refuse(status int, kind, title, detail string) *client.Problem {

@@ -129,16 +129,28 @@ func (p *Pages) wrongOf(err error) wrong {
 	return w
 }
 
+// formFields are the JSON pointers of the fields that the checkout has.
+var formFields = []string{
+	"/customer/name", "/customer/email", "/customer/vat_id", "/ship_to/line1", "/ship_to/line2", "/ship_to/city",
+	"/ship_to/region", "/ship_to/postal_code", "/ship_to/country", "/note",
+	"/customer/company", "/purchase_order", "/buyer_reference", "/bill_to/name", "/bill_to/company", "/bill_to/vat_id",
+	"/bill_to/line1", "/bill_to/line2", "/bill_to/city", "/bill_to/region", "/bill_to/postal_code", "/bill_to/country",
+}
+
+// Marked is the number of fields of the form that are wrong. Each has its sentence.
+func (w wrong) Marked() (n int) {
+	for at := range w {
+		if slices.Contains(formFields, at) {
+			n++
+		}
+	}
+	return n
+}
+
 // Other are the sentences about what no field of the form has.
 func (w wrong) Other() (all []string) {
-	fields := []string{
-		"/customer/name", "/customer/email", "/customer/vat_id", "/ship_to/line1", "/ship_to/line2", "/ship_to/city",
-		"/ship_to/region", "/ship_to/postal_code", "/ship_to/country", "/note",
-		"/customer/company", "/purchase_order", "/buyer_reference", "/bill_to/name", "/bill_to/company", "/bill_to/vat_id",
-		"/bill_to/line1", "/bill_to/line2", "/bill_to/city", "/bill_to/region", "/bill_to/postal_code", "/bill_to/country",
-	}
 	for at, text := range w {
-		if !slices.Contains(fields, at) {
+		if !slices.Contains(formFields, at) {
 			all = append(all, text)
 		}
 	}

@@ -233,8 +233,12 @@ func TestPositionIsAskedForUntilItIsAnswered(t *testing.T) {
 		m.fill(t, m.Topics.Replay, 1, 1)
 		m.join(t, m.work)
 		time.Sleep(20 * time.Second)
-		if got := m.worked(); len(got) != 3 || fault.Hits() != 7 {
-			t.Errorf("worked on %v after %d faults, want three records, each once, after 7", got, fault.Hits())
+		// The client asks, too, when it joins, and gives its membership up when the last fault is its own: then one is repeated.
+		if got := slices.Compact(m.worked()); len(got) != 3 || fault.Hits() != 7 {
+			t.Errorf("worked on %v after %d faults, want three records after 7", got, fault.Hits())
+		}
+		if at := m.committed(t, m.Topics.Replay, 1); at != 3 {
+			t.Errorf("committed %d, want 3", at)
 		}
 	})
 }

@@ -22,8 +22,8 @@ func TestReplaysOfTransactionsAreWorkedOnOnceCommittedOnRealKafka(t *testing.T) 
 	replayInTransactions(t, kafkatest.Real(t))
 }
 
-// replayInTransactions has control records between the replays and after the last one. They are no records: the
-// commit watermark passes them with the next record, and a restarted worker misses nothing.
+// replayInTransactions has control records between the replays and after the last one. The commit watermark passes
+// them without work, so no lag is left, and a restarted worker misses nothing.
 func replayInTransactions(t *testing.T, k *kafkatest.Kafka) {
 	s := openOn(t, k)
 	s.mails.Behave(inbox.Behaviour{At: "RCPT", Code: 550})

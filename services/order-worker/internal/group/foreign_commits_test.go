@@ -185,6 +185,10 @@ func TestAnOrderOfAnAbortedTransactionIsNotWorkedOn(t *testing.T) {
 		if diff := cmp.Diff([]string{"orders/1@2"}, m.worked()); diff != "" {
 			t.Errorf("worked on (-want +got):\n%s", diff)
 		}
+		const control = 3 // the record that ends the transaction
+		if got := m.committed(t, m.Topics.Orders, 1); got != control+1 {
+			t.Errorf("committed %d, want %d: no lag is left", got, control+1)
+		}
 	})
 }
 

@@ -118,7 +118,8 @@ func (m *Member) Run(ctx context.Context) error {
 
 // connect makes the clients, whose calls end with the second context. The group's has no topic yet.
 func (m *Member) connect(ctx, calls context.Context) (err error) {
-	if m.side, err = m.read(ctx, calls, receiver{m.scheduler.Refill, m.inspector.whole, m.scheduler.Offer, m.inspector.fault}); err != nil {
+	// Without control records a topic that ends with one would have a lag for ever.
+	if m.side, err = m.read(ctx, calls, receiver{m.scheduler.Refill, m.inspector.whole, m.scheduler.Offer, m.inspector.fault}, kgo.KeepControlRecords()); err != nil {
 		return err
 	}
 	if m.tail, err = m.read(ctx, calls, receiver{func() {}, nil, m.claims.offer, m.inspector.fault}, kgo.FetchMaxPartitionBytes(fetchBytes)); err != nil {

@@ -84,6 +84,10 @@ func (l *Lanes) next(now time.Time) (record, bool) {
 		for s.open(now) && s.watermark.span(s.queue[0].Offset) < maxSpan {
 			r := record{s.pop(), s}
 			s.watermark.begin(r.Offset, r.LeaderEpoch)
+			if r.Attrs.IsControl() { // the end of a transaction: nothing to do
+				s.watermark.finish(r.begin().Offset)
+				continue
+			}
 			key := lane(r)
 			behind, busy := l.busy[key]
 			if !busy {

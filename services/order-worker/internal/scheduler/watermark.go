@@ -22,7 +22,7 @@ type begun struct {
 	finished bool
 }
 
-// begin adds an offset. Offsets rise, with gaps where transactions end. They step back when a
+// begin adds an offset. Offsets rise, with gaps where a transaction was aborted. They step back when a
 // partition's log was cut (an unclean election of its leader): the watermark steps back with them
 // then, and no record is passed over.
 func (w *watermark) begin(offset int64, epoch int32) {

@@ -20,7 +20,7 @@ const (
 	// stalled is how long an instance waits for the one that writes to store what is in the topics.
 	stalled = 10 * time.Second
 	// channel is that of NOTIFY.
-	channel = "order_view"
+	channel = schema
 )
 
 // errFenced says that another instance writes.

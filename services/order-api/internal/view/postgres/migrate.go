@@ -10,15 +10,15 @@ import (
 
 // migrations are numbered from 0001 on, and are run in that sequence, each once. None is ever changed or taken back.
 // One may only add: tables, indexes, and columns with a default, because instances of the version before go on
-// meanwhile. If it adds what only the topics tell, it ends with DELETE FROM topics: the next instance that writes
-// fills the tables again.
+// meanwhile. For what they would leave out, or write wrong, the schema gets another name.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 const (
-	// schema has all tables, so that the database may have others.
-	schema = "order_view"
+	// schema has all tables, so that the database may have others: those of an earlier version, which goes on with them
+	// until its last instance stops, and again after a roll back.
+	schema = "order_view_2"
 	// basis are the tables that no reset removes. writer has one row: the instance that writes, and the number of resets.
 	basis = `CREATE SCHEMA IF NOT EXISTS ` + schema + `;
 CREATE TABLE IF NOT EXISTS writer (

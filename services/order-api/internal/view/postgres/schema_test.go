@@ -14,6 +14,29 @@ import (
 	"example.com/orders/services/order-api/internal/view/storetest"
 )
 
+// TestAnEarlierVersionKeepsItsTables has one that writes and renews its lease.
+func TestAnEarlierVersionKeepsItsTables(t *testing.T) {
+	t.Parallel()
+	url := storetest.StartPostgres(t).Database(t)
+	db, err := sql.Open("pgx", url)
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `CREATE SCHEMA order_view; CREATE TABLE order_view.topics (name TEXT); INSERT INTO order_view.topics VALUES ('orders');
+CREATE TABLE order_view.writer (epoch BIGINT, expires TIMESTAMPTZ); INSERT INTO order_view.writer VALUES (1, 'infinity')`)
+	must(t, err)
+	s := open(t, url)
+	defer s.Close()
+	_, err = s.Resume(t.Context(), topics())
+	must(t, err)
+	must(t, s.Reset(t.Context(), topics()))
+	must(t, s.Apply(t.Context(), batch(1)))
+	var kept int
+	must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM order_view.topics, order_view.writer WHERE epoch = 1").Scan(&kept))
+	if kept != 1 {
+		t.Errorf("got %d rows of the version before, want them as they were", kept)
+	}
+}
+
 // TestBothStoresHaveTheSameColumns compares the names only: the types differ. PostgreSQL has two tables more, for the
 // instances that share it, and
 // declares the rowid.

@@ -22,7 +22,7 @@ type feed struct {
 	log  *slog.Logger
 	spin *kafka.Spin
 	to   receiver
-	// pause is the time between two polls; zero: none.
+	// pause is the time between two polls, unless there is more to read; zero: none.
 	pause time.Duration
 
 	mu   sync.Mutex
@@ -50,10 +50,12 @@ func newFeed(cl *kgo.Client, log *slog.Logger, spin *kafka.Spin, to receiver) *f
 func (f *feed) poll(ctx context.Context) {
 	var backoff kafka.Backoff
 	for ctx.Err() == nil {
-		err := f.round(ctx)
+		n, err := f.round(ctx)
 		if err == nil || ctx.Err() != nil {
 			backoff.Succeeded()
-			sleep(ctx, f.pause)
+			if f.pause > 0 && n < pollRecords {
+				sleep(ctx, f.pause)
+			}
 			continue
 		}
 		backoff.Pause(ctx, err, func(err error) {
@@ -62,8 +64,8 @@ func (f *feed) poll(ctx context.Context) {
 	}
 }
 
-// round is one poll. It returns an error that may pass.
-func (f *feed) round(ctx context.Context) (err error) {
+// round is one poll. It returns the number of records, and an error that may pass.
+func (f *feed) round(ctx context.Context) (n int, err error) {
 	round, end := context.WithCancel(ctx)
 	over := make(chan struct{})
 	defer close(over)
@@ -91,7 +93,7 @@ func (f *feed) round(ctx context.Context) (err error) {
 			err = fmt.Errorf("%s/%d: %w", topic, partition, fault)
 		}
 	})
-	return err
+	return fetches.NumRecords(), err
 }
 
 // interrupt ends the current poll, so that another one begins.

@@ -1,9 +1,9 @@
 // Package group is a member of the worker group: it reads records from Kafka, has the scheduler work
 // on them, and commits what is finished.
 //
-// The group subscribes to the topic orders only. The owner of orders/p reads partition p of all
-// topics, with a second client, so an order has one lane in one process, whatever topic it comes
-// from. A third client reads orders.status behind our claims: many small states of our own do not wake
+// The group subscribes to the topic orders only. The owner of orders/p reads partition p of all topics
+// that orders come from, with a second client, so an order has one lane in one process, whatever topic it
+// comes from. A third client reads orders.status behind our claims: many small states of our own do not wake
 // the fetches of orders. The group's client fetches nothing: it keeps the membership, and commits the
 // offsets of all topics in one request under its member ID and generation.
 //
@@ -86,7 +86,7 @@ func (m *Member) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	// Only now does it join: the callbacks of the group use both clients.
+	// Only now does it join: the callbacks of the group use the other clients.
 	m.group.AddConsumeTopics(m.cfg.Topics.Orders)
 	var running sync.WaitGroup
 	running.Go(func() { m.group.poll(ctx) })

@@ -12,6 +12,31 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// What orders have written is below the position that is committed with them: if it is lost, that is noticed.
+func TestOurOwnRecordsAreCommittedBeforeTheyAreRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, 1)
+		p := partition.New(1, metrics.New(), b.log)
+		var tail kgo.EpochOffset
+		b.Add(NewLanes(p, b.work, func(at kgo.EpochOffset) Metadata { tail = at; return nil }, Source{Topic: "status", Tail: true, Next: kgo.EpochOffset{Offset: 5, Epoch: 2}}))
+		for _, row := range []struct {
+			do   func()
+			want kgo.EpochOffset
+		}{
+			{func() {}, kgo.EpochOffset{Offset: 5, Epoch: 2}},
+			{func() { b.Wrote(1, 5) }, kgo.EpochOffset{Offset: 6, Epoch: unknown}},
+			{func() { b.Read("status", 1, &kgo.Record{Offset: 5, LeaderEpoch: 3}) }, kgo.EpochOffset{Offset: 6, Epoch: 3}},
+			{func() { b.Wrote(1, 7) }, kgo.EpochOffset{Offset: 6, Epoch: 3}},
+		} {
+			row.do()
+			if b.Committable(); tail != row.want {
+				t.Errorf("committed with %+v, want %+v", tail, row.want)
+			}
+		}
+	})
+}
+
 // A record of another writer may be a newer claim: only reading it tells.
 func TestAGapBetweenOurOwnRecordsIsRead(t *testing.T) {
 	t.Parallel()

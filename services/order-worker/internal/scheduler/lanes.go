@@ -32,7 +32,7 @@ type Lanes struct {
 
 // NewLanes returns the lanes of a partition. Work works on one record, and returns nil when it is
 // finished; it is not called unless the partition is running. Metadata gets the offset up to which
-// the tail was read.
+// the tail is known.
 func NewLanes(
 	p *partition.Partition, work func(*kgo.Record) error, metadata func(tail kgo.EpochOffset) Metadata, sources ...Source,
 ) *Lanes {
@@ -151,12 +151,15 @@ func (l *Lanes) unfinished() (n int) {
 }
 
 // committable adds the commit watermarks, by topic and partition number, and returns what makes the
-// metadata of their commits.
+// metadata of their commits. The tail is known as far as this worker has written it, too.
 func (l *Lanes) committable(offsets map[string]map[int32]kgo.EpochOffset) Metadata {
 	var tail kgo.EpochOffset
 	for _, s := range l.sources {
 		if s == l.tail {
 			tail = s.next
+			if l.known.next > tail.Offset {
+				tail = kgo.EpochOffset{Epoch: unknown, Offset: l.known.next}
+			}
 			continue
 		}
 		if offsets[s.Topic] == nil {

@@ -41,7 +41,6 @@ type Kafka struct {
 	conns   *conns         // nil with kfake
 	clocks  atomic.Pointer[clocks]
 	config  kafka.Config
-	patient *kgo.Client // of Produce
 }
 
 // Start runs kfake.
@@ -108,17 +107,12 @@ func At(t testing.TB, brokers ...string) *Kafka {
 func connect(t testing.TB, config kafka.Config, prefix string, partitions int) *Kafka {
 	t.Helper()
 	k := &Kafka{Prefix: prefix, Topics: topic.Names(prefix), config: config}
-	connect := func(opts ...kgo.Opt) *kgo.Client {
-		cl, err := config.Connect(t.Context(), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cl.Close)
-		return cl
-	}
-	k.Client = connect()
+	var err error
 	// A record of a test may take long on a busy machine, or have a timestamp of the past, from which the client counts.
-	k.patient = connect(kgo.RecordDeliveryTimeout(2 * time.Hour))
+	if k.Client, err = config.Connect(t.Context(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordDeliveryTimeout(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Client.Close)
 	if _, err := kafka.Create(t.Context(), k.Client, k.Topics, partitions, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +134,7 @@ func (k *Kafka) Config() kafka.Config { return k.config }
 // records then have their offsets.
 func (k *Kafka) Produce(t testing.TB, records ...*kgo.Record) {
 	t.Helper()
-	if err := k.patient.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+	if err := k.Client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
 		t.Fatalf("producing: %v", err)
 	}
 }

@@ -76,7 +76,7 @@ func TestPlaceReportsOrdersInFileOrder(t *testing.T) {
 func TestNumbersOfAShopAreKeys(t *testing.T) {
 	t.Parallel()
 	for key, sent := range map[string]string{
-		"SO 1001": "UTF-8''SO%201001", "Größe-17": "UTF-8''Gr%C3%B6%C3%9Fe-17", "50% #2/а": "UTF-8''50%25%20%232%2F%D0%B0", "A%201": "A%201",
+		"SO 1001": "UTF-8''SO%201001", "Größe-17": "UTF-8''Gr%C3%B6%C3%9Fe-17", "50% #2/а": "UTF-8''50%25%20#2%2F%D0%B0", "A%201": "A%201", "ä:=@": "UTF-8''%C3%A4%3A%3D%40",
 	} {
 		s := open(t)
 		path := file(t, key)
@@ -87,6 +87,11 @@ func TestNumbersOfAShopAreKeys(t *testing.T) {
 		if got := s.placements(); !slices.Equal(got, []string{sent}) {
 			t.Errorf("%q: got keys %q, want %q", key, got, sent)
 		}
+	}
+	s := open(t)
+	path := file(t, strings.Repeat("ж", 34))
+	if _, _, err := s.run(t, "", "place", path); err == nil || !strings.Contains(err.Error(), "must have at most 200 characters") {
+		t.Errorf("a long key: got %v", err)
 	}
 }
 

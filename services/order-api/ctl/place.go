@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -157,10 +156,14 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	if ctx.Err() != nil {
 		return client.Order{}, errSkipped
 	}
+	key := headerKey(o.Key)
+	if len(key) > maxKey {
+		return client.Order{}, fmt.Errorf("idempotency key %.40q must have at most %d characters; one that is not ASCII counts as 6 to 12", o.Key, maxKey)
+	}
 	var placed client.Order
 	requests := 0
 	err := withRetry(ctx, func() (err error) {
-		placed, err = api.PlaceJSON(ctx, o.Body, headerKey(o.Key), c.Wait)
+		placed, err = api.PlaceJSON(ctx, o.Body, key, c.Wait)
 		requests++
 		return err
 	})
@@ -175,13 +178,25 @@ func (c *place) placeOne(ctx context.Context, api *client.Client, o batch.Order)
 	return placed, waited(placed, c.Wait)
 }
 
+// maxKey is the length of a key that the API accepts.
+const maxKey = 200
+
 // headerKey is a key as an HTTP header can carry it. The number that a shop gave an order can have spaces
 // and any letters: then it is sent in the form of RFC 8187, section 3.2.
 func headerKey(key string) string {
 	if checkKey(key) == nil {
 		return key
 	}
-	return "UTF-8''" + url.PathEscape(key)
+	var encoded strings.Builder
+	encoded.WriteString("UTF-8''")
+	for _, b := range []byte(key) {
+		if 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("!#$&+-.^_`|~", b) >= 0 {
+			encoded.WriteByte(b)
+		} else {
+			fmt.Fprintf(&encoded, "%%%02X", b)
+		}
+	}
+	return encoded.String()
 }
 
 // checkKey refuses a key that an HTTP header cannot carry.

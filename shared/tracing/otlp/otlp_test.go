@@ -55,7 +55,8 @@ func TestSettings(t *testing.T) {
 		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CERTIFICATE", "otlp.go"}, "no certificate in PEM format"},
 		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "cert.pem"}, "set both, or neither"},
 		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "otlp.go", "OTEL_EXPORTER_OTLP_CLIENT_KEY", "otlp.go"}, "OTEL_EXPORTER_OTLP_CLIENT_KEY: tls"},
-		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_TIMEOUT", "10s"}, "durations are in milliseconds"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_TIMEOUT", "10s"}, "whole number of milliseconds"},
+		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_TIMEOUT", "0", "OTEL_BSP_EXPORT_TIMEOUT", "0"}, "on"},
 		{[]string{endpoint, local, "OTEL_EXPORTER_OTLP_COMPRESSION", "zip"}, "must be gzip or none"},
 		{[]string{endpoint, local, "OTEL_BSP_MAX_QUEUE_SIZE", "0"}, "above 0"},
 	} {

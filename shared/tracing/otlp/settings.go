@@ -21,7 +21,7 @@ const maxPEM = 1 << 20
 func (env Env) check() error {
 	for _, prefix := range []string{"OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"} {
 		err := env.each(prefix, map[string]func(string) error{
-			"HEADERS": headers, "CERTIFICATE": authorities, "TIMEOUT": number, "COMPRESSION": compression,
+			"HEADERS": headers, "CERTIFICATE": authorities, "TIMEOUT": duration, "COMPRESSION": compression,
 		})
 		if err != nil {
 			return err
@@ -31,7 +31,7 @@ func (env Env) check() error {
 		}
 	}
 	return env.each("OTEL_BSP_", map[string]func(string) error{
-		"SCHEDULE_DELAY": number, "EXPORT_TIMEOUT": number, "MAX_QUEUE_SIZE": number, "MAX_EXPORT_BATCH_SIZE": number,
+		"SCHEDULE_DELAY": duration, "EXPORT_TIMEOUT": duration, "MAX_QUEUE_SIZE": size, "MAX_EXPORT_BATCH_SIZE": size,
 	})
 }
 
@@ -68,9 +68,16 @@ func authorities(path string) error {
 	return err
 }
 
-func number(text string) error {
+func duration(text string) error {
+	if n, err := strconv.Atoi(text); err != nil || n < 0 {
+		return fmt.Errorf("is %q: must be a whole number of milliseconds", text)
+	}
+	return nil
+}
+
+func size(text string) error {
 	if n, err := strconv.Atoi(text); err != nil || n < 1 {
-		return fmt.Errorf("is %q: must be a whole number above 0; durations are in milliseconds", text)
+		return fmt.Errorf("is %q: must be a whole number above 0", text)
 	}
 	return nil
 }

@@ -90,7 +90,10 @@ func setupAfter(t *testing.T, before func(bench)) bench {
 		}
 	})
 	must(t, b.view.Fresh(t.Context()))
-	b.desk = desk.New(b.Client, b.Topics, b.view)
+	producer, err := b.Config().ConnectProducer(t.Context())
+	must(t, err)
+	t.Cleanup(producer.Close)
+	b.desk = desk.New(producer, b.Topics, b.view)
 	return b
 }
 

@@ -69,7 +69,7 @@ func (a *ahead) leaveOut(blocked map[kafka.Partition]error) {
 	}
 	a.stop()
 	p := <-a.next
-	if errors.Is(p.fetches.Err0(), context.Canceled) { // it has found nothing
+	if p.fetches.NumRecords() == 0 && errors.Is(p.fetches.Err0(), context.Canceled) { // it has found nothing
 		p = polled{}
 	}
 	for _, f := range p.fetches {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ const (
 	fetchWithin = 10 * time.Millisecond  // how long the rest of what has gathered may take
 )
 
-// gather lets records gather for 100 ms while more than 1,000 a second arrive, unless somebody waits for one of
+// gather lets records gather for 100 ms while more than 1,000 a second arrive, unless a request needs one of
 // them: until it is applied, or for something that is not known yet. A view that is catching up reads on at once.
 // The zero value is ready for use.
 type gather struct {
@@ -53,7 +54,7 @@ func (*gather) rest(ctx context.Context, cl *kgo.Client, most int) kgo.Fetches {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	fetches := cl.PollRecords(ctx, most)
-	if fetches.Err0() != nil && ctx.Err() != nil { // there is nothing
+	if err := ctx.Err(); err != nil && fetches.NumRecords() == 0 && errors.Is(fetches.Err0(), err) { // there is nothing
 		return nil
 	}
 	return fetches
@@ -69,7 +70,7 @@ func behind(fetches kgo.Fetches) (more bool) {
 	return more
 }
 
-// pause waits for gatherFor, or until somebody waits for a record, or ctx is done. It reports true if it has waited.
+// pause waits for gatherFor, or until a request needs a record, or ctx is done. It reports true if it has waited.
 func (g *gather) pause(ctx context.Context) bool {
 	g.mu.Lock()
 	if g.waiting > 0 {

@@ -28,7 +28,7 @@ var transitions = map[phase][]phase{
 	rebuilding: {ready, damaged},
 }
 
-// lifecycle is the phase of the store, and why it cannot be written at the moment.
+// lifecycle is the phase of the store, and why it cannot be used at the moment.
 type lifecycle struct {
 	log *slog.Logger
 

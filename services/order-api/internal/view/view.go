@@ -17,7 +17,7 @@
 // continue. CheckPartition reports such a partition to callers that append something about an order
 // that may be known already.
 //
-// Under load records gather for 100 ms before they are applied, unless somebody waits for one of them.
+// Under load records gather for 100 ms before they are applied, unless a request needs one of them.
 //
 // All methods but Run are safe for concurrent use, and answer while Kafka is away: Fresh says how
 // old the answers may be.

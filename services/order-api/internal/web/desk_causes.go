@@ -129,7 +129,7 @@ func hintsOf(g client.Group) (all []hint) {
 	case failure.Uncertain:
 		all = append(all, hint{"warn", "A replay may send these customers one more mail"})
 	case failure.Undecodable:
-		all = append(all, hint{"", "Cannot be edited: a replay fails again until a newer worker can read it; the original bytes are kept"})
+		all = append(all, hint{"", "These records cannot be edited: a replay fails again until a newer worker can read them; the original bytes are kept"})
 	}
 	return all
 }

@@ -171,7 +171,7 @@ CREATE TABLE replays (
   at INTEGER NOT NULL, failed_step TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (partition, "offset", number, job)
 ) WITHOUT ROWID;
 
--- How many replays of what failed for a cause have an outcome, and how many were confirmed.
+-- How many replays there are of what failed for a cause, without those that had nothing to do, and how many were confirmed.
 CREATE TABLE cause_replays (cause TEXT PRIMARY KEY, replayed INTEGER NOT NULL, confirmed INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TRIGGER replay_added AFTER INSERT ON replays
 BEGIN

@@ -285,6 +285,9 @@ func (db reader) search(ctx context.Context, w *where, words []string, s period)
 			w.add("rowid IN (SELECT CAST(value AS BIGINT) FROM json_each(?) AS texts)", rows)
 			return few, err
 		}
+		if len(others) == 0 {
+			break
+		}
 	}
 	return false, nil
 }

@@ -43,6 +43,19 @@ func (k *Kafka) Leaderless(topic string, numbers ...int32) (back func()) {
 	}}).Remove
 }
 
+// MeetAtProduce delays produce requests until there are n of them. It needs kfake.
+func (k *Kafka) MeetAtProduce(n int) {
+	met := make(chan struct{})
+	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.KeepControl()
+		if n--; n == 0 {
+			close(met)
+		}
+		k.Cluster.SleepControl(func() { <-met })
+		return nil, nil, false
+	})
+}
+
 // Forget makes a partition look as if its leader had lost the records from offset end on: the records
 // of the present epoch end there, and later ones have a newer epoch. It needs kfake.
 func (k *Kafka) Forget(t testing.TB, topic string, partition int32, end int64) {

@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"example.com/orders/services/order-api/api"
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/shared/kafkatest"
@@ -139,7 +137,7 @@ func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 				c, _, _ := start(t, cfg)
 				clients = append(clients, c)
 			}
-			meetAtProduce(k, len(orders))
+			k.MeetAtProduce(len(orders))
 			for i, c := range clients {
 				both.Go(func() {
 					var err error
@@ -160,19 +158,6 @@ func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
 			}
 		})
 	}
-}
-
-// meetAtProduce delays produce requests until there are n of them.
-func meetAtProduce(k *kafkatest.Kafka, n int) {
-	met := make(chan struct{})
-	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Cluster.KeepControl()
-		if n--; n == 0 {
-			close(met)
-		}
-		k.Cluster.SleepControl(func() { <-met })
-		return nil, nil, false
-	})
 }
 
 func TestStopEndsStreamsAndWaitingRequests(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/internal/intake"
 	"example.com/orders/shared/kafkatest"
@@ -34,7 +33,7 @@ func TestLogArbitratesBetweenInstances(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k := kafkatest.Start(t)
 				instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
-				meetAtProduce(k, 2)
+				k.MeetAtProduce(2)
 				bodies := []order.Order{wanted(), row.second}
 				states, errs := make([]intake.Placed, 2), make([]error, 2)
 				var both sync.WaitGroup
@@ -78,7 +77,7 @@ func TestInstancesTogetherNeverExceedTheInvoice(t *testing.T) {
 				k := kafkatest.Start(t)
 				sell(t, k, sold())
 				instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
-				meetAtProduce(k, 2)
+				k.MeetAtProduce(2)
 				dice := rand.New(rand.NewPCG(1, uint64(round)))
 				answers := make(chan order.Order, 16)
 				var all sync.WaitGroup
@@ -125,7 +124,7 @@ func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
 		k := kafkatest.Start(t)
 		sell(t, k, sold())
 		instances := []*intake.Intake{start(t, k, 0), start(t, k, 0)}
-		meetAtProduce(k, 2)
+		k.MeetAtProduce(2)
 		ids := make([]order.ID, 12)
 		var all sync.WaitGroup
 		for i := range ids {
@@ -146,18 +145,5 @@ func TestOneKeyFromManyClientsIsOneRefund(t *testing.T) {
 		if counted, _ := refunds(t, k); len(counted) != 3 {
 			t.Errorf("got %d refunds, want 3", len(counted))
 		}
-	})
-}
-
-// meetAtProduce delays produce requests until there are n of them.
-func meetAtProduce(k *kafkatest.Kafka, n int) {
-	met := make(chan struct{})
-	k.Cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Cluster.KeepControl()
-		if n--; n == 0 {
-			close(met)
-		}
-		k.Cluster.SleepControl(func() { <-met })
-		return nil, nil, false
 	})
 }

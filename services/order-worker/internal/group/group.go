@@ -10,7 +10,7 @@
 // The lifecycle of an assigned partition (package partition) goes through these files:
 //
 //   - restore.go: the start positions are looked up (locate.go, positions.go), the ledger is opened,
-//     and the scheduler and the second client begin. Each partition is restored apart: one whose leader
+//     and the scheduler and the clients that read begin. Each partition is restored apart: one whose leader
 //     is away does not delay the others.
 //   - release.go: a partition that is revoked is drained, committed and released. Orders that are not
 //     finished within the grace period are abandoned before their next effect; the next owner resumes

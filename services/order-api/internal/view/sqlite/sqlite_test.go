@@ -82,7 +82,6 @@ func TestAFullDiskLeavesNothingOfABatch(t *testing.T) {
 	}
 }
 
-// TestManyStatementsAreNotKept searches for ever more words, as clients can.
 // TestOthersCannotReadTheFiles makes a database, and opens one that an earlier version made.
 func TestOthersCannotReadTheFiles(t *testing.T) {
 	t.Parallel()
@@ -106,6 +105,7 @@ func TestOthersCannotReadTheFiles(t *testing.T) {
 	private()
 }
 
+// TestManyStatementsAreNotKept searches for ever more words, as clients can.
 func TestManyStatementsAreNotKept(t *testing.T) {
 	t.Parallel()
 	s := empty(t)

@@ -31,9 +31,10 @@ func (p *pace) better(other pace) {
 	p.cpu, p.peak = min(p.cpu, other.cpu), max(p.peak, other.peak)
 }
 
-// pipeline compares a worker with the bare loop.
+// pipeline compares a worker with the bare loop, and with one that also appends the records of a worker: what is
+// missing to that one is the price of waiting for each acknowledgement, and of lanes and fencing.
 func (b *bench) pipeline(ctx context.Context) ([]row, error) {
-	var worker, loop, slow, slower pace
+	var worker, loop, storing, slow, slower pace
 	for turn := range b.Turns {
 		b.logf("pipeline: turn %d of %d", turn+1, b.Turns)
 		for _, c := range []struct {
@@ -42,6 +43,7 @@ func (b *bench) pipeline(ctx context.Context) ([]row, error) {
 			start func(*bench, context.Context, *sink) ([]*process, error)
 		}{
 			{&loop, 0, consumers("bareloop", 1, workerSlots)},
+			{&storing, 0, consumers("bareloop", 1, workerSlots, "--store")},
 			{&worker, 0, workers(1, workerSlots)},
 			{&slow, 25 * time.Millisecond, workers(1, workerSlots, "--health", address(b.Port+healthPort))},
 			{&slower, 100 * time.Millisecond, workers(1, 128)},
@@ -56,6 +58,8 @@ func (b *bench) pipeline(ctx context.Context) ([]row, error) {
 	return []row{
 		atLeast("pipeline: orders/s, worker and bare loop", "%.0f", worker.rate, loop.rate, 0.85),
 		atMost("pipeline: CPU of an order, worker and bare loop", "%.2f ms", worker.cpu, loop.cpu, 1.2),
+		compared("pipeline: orders/s, worker and bare loop that appends its records", "%.0f", worker.rate, storing.rate),
+		compared("pipeline: CPU of an order, worker and bare loop that appends its records", "%.2f ms", worker.cpu, storing.cpu),
 		atLeast("pipeline: orders/s, mail server that answers after 25 ms and at once", "%.0f", slow.rate, worker.rate, 0.9),
 		atLeast("pipeline: orders/s, after 100 ms with --concurrency 128 and at once", "%.0f", slower.rate, worker.rate, 0.7),
 		below("pipeline: memory of a worker", "%.0f MB", max(worker.peak, slow.peak, slower.peak), 150),
@@ -115,7 +119,7 @@ func (b *bench) pace(ctx context.Context, delay time.Duration, start func(*bench
 		rate: n / passed, cpu: milliseconds(to.cpu-from.cpu) / n, peak: to.peak, mail: s.size(),
 		idle: 100 * (to.idle - from.idle).Seconds() / passed / float64(runtime.NumCPU()),
 	}
-	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu)
+	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU; the CPUs of the machine are %.0f %% idle", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu, p.idle)
 	if steps := stepTimes(ctx, address(b.Port+healthPort)); steps != "" {
 		b.logf("    a slot is used for %.1f ms an order. Means of all orders: %s. The rest is writing states, and waiting for orders", 1000*workerSlots/p.rate, steps)
 	}

@@ -3,15 +3,18 @@
 // It is a floor of scripts/bench: consume, steps, mail, with the libraries, the code of the steps and the
 // concurrency of a worker. It is a member of a plain consumer group, which commits by itself what was
 // polled. It writes no states and no invoices, and has no lanes, retries, dead letters and fencing: an
-// order that was polled when the loop stops is lost. It runs until it is stopped, and ends at the first error.
+// order that was polled when the loop stops is lost. With --store it appends the records that a worker appends,
+// and waits for no acknowledgement. It runs until it is stopped, and ends at the first error.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -35,6 +38,7 @@ type settings struct {
 	Group       string `default:"bareloop" help:"Consumer group."`
 	SMTP        string `name:"smtp" default:"127.0.0.1:1025" help:"Mail server, as HOST:PORT."`
 	Concurrency int    `default:"64" help:"Number of orders that it works on at the same time."`
+	Store       bool   `help:"Append the states and the invoice of each order, too."`
 }
 
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
@@ -49,11 +53,16 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	defer l.mail.Close()
 	defer allocated(stdout)
 	brokers := kafka.Config{Brokers: s.Brokers, Security: kafka.Security(s.Security), Log: slog.New(slog.NewTextHandler(stderr, nil))}
-	cl, err := brokers.Connect(ctx, kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(topic.Names(s.Prefix).Orders))
+	l.topics = topic.Names(s.Prefix)
+	cl, err := brokers.Connect(ctx, kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(l.topics.Orders),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(5*time.Millisecond))
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
+	if s.Store {
+		l.store = cl
+	}
 	return l.run(ctx, s.Concurrency, cl)
 }
 
@@ -71,8 +80,11 @@ type step interface {
 }
 
 type loop struct {
-	steps []step
-	mail  *email.Step
+	steps  []step
+	mail   *email.Step
+	topics topic.Set
+	store  *kgo.Client // or nil: nothing is appended
+	failed kgo.FirstErrPromise
 }
 
 // newLoop makes the steps with the built-in seller and tables.
@@ -94,7 +106,7 @@ func newLoop(s settings) (*loop, error) {
 		return nil, err
 	}
 	mail, err := email.New(email.Config{
-		SMTP: s.SMTP, From: "orders@shop.example.com", Seller: seller.Name, Home: seller.Country, Zone: bill.Zone(), Imprint: bill.Imprint(), Connections: s.Concurrency,
+		SMTP: s.SMTP, From: "orders@shop.example.com", Seller: seller.Name, Home: seller.Country, Zone: bill.Zone(), Imprint: bill.Imprint(),
 	})
 	if err != nil {
 		return nil, err
@@ -116,7 +128,7 @@ func (l *loop) run(ctx context.Context, concurrency int, cl *kgo.Client) error {
 		}
 	}
 	if err := g.Wait(); ctx.Err() == nil {
-		return err
+		return errors.Join(err, l.failed.Err())
 	}
 	return nil
 }
@@ -127,14 +139,36 @@ func (l *loop) work(ctx context.Context, r *kgo.Record) error {
 	if err != nil {
 		return fmt.Errorf("order %s: %w", r.Key, err)
 	}
-	w := &order.Work{Order: o, Origin: order.Origin{Partition: r.Partition, Offset: r.Offset}}
+	w := &order.State{Work: order.Work{Order: o, Origin: order.Origin{Partition: r.Partition, Offset: r.Offset}}}
 	for _, s := range l.steps {
-		if err := s.Plan(ctx, w); err != nil {
+		if err := s.Plan(ctx, &w.Work); err != nil {
 			return fmt.Errorf("order %s: %w", r.Key, err)
 		}
-		if err := s.Do(ctx, w); err != nil {
+		if s, ok := s.(interface{ Intent() order.Status }); ok {
+			l.append(ctx, w, s.Intent())
+		}
+		if err := s.Do(ctx, &w.Work); err != nil {
 			return fmt.Errorf("order %s: %w", r.Key, err)
+		}
+		if _, ok := s.(*invoice.Step); ok && l.store != nil {
+			l.produce(ctx, l.topics.Invoices, r.Partition, wire.Invoice(w, time.Now()))
 		}
 	}
+	l.append(ctx, w, order.Confirmed)
 	return nil
+}
+
+// append appends a state of an order, if it is to be stored.
+func (l *loop) append(ctx context.Context, w *order.State, to order.Status) {
+	if l.store == nil {
+		return
+	}
+	w.Status, w.Rev = to, w.Rev+1
+	w.Timeline = append(w.Timeline, order.Change{Rev: w.Rev, At: time.Now(), Status: to, Worker: "bareloop"})
+	l.produce(ctx, l.topics.Status, w.Origin.Partition, wire.State(*w, 0))
+}
+
+func (l *loop) produce(ctx context.Context, to string, partition int32, r *kgo.Record) {
+	r.Topic, r.Partition = to, partition
+	l.store.Produce(ctx, r, l.failed.Promise())
 }

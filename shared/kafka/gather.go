@@ -14,10 +14,10 @@ const (
 	// busy is how many unanswered appends of a Gather make another one wait for more.
 	busy = 8
 	// gatherFor is how long the first of them waits.
-	gatherFor = 2 * time.Millisecond
+	gatherFor = 4 * time.Millisecond
 )
 
-// Gather appends records that arrive within 2 ms of each other together: a produce request costs broker and
+// Gather appends records that arrive within 4 ms of each other together: a produce request costs broker and
 // client about the same with one record as with ten. It delays no record while fewer than 8 are unanswered,
 // unlike the linger of a client. The zero value is ready for use, and nil delays no record. It is safe for
 // concurrent use.
@@ -27,7 +27,7 @@ type Gather struct {
 	waiting    []func()
 }
 
-// Append is the function Append, with a delay of 2 ms at most while many records are unanswered. Records that
+// Append is the function Append, with a delay of 4 ms at most while many records are unanswered. Records that
 // are appended concurrently may be sent in another order.
 func (g *Gather) Append(ctx context.Context, cl *kgo.Client, topic string, partition int32, r *kgo.Record) (*kgo.Record, error) {
 	ctx, span := tracing.Send(ctx, topic, partition)

@@ -46,7 +46,7 @@ func TestManyConcurrentAppendsAreSentTogether(t *testing.T) {
 		handed(8)
 		begin(20)
 		handed(8)
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(4 * time.Millisecond)
 		synctest.Wait()
 		handed(28)
 		close(silent)

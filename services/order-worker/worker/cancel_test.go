@@ -28,26 +28,26 @@ func TestACancelOvertakesTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		stop := s.work(t, func(c *worker.Config) { c.Concurrency = 1 })
-		slow, queue := sample("zoe@slow.test", 0), orders(kafkatest.Partitions + 1)[1:]
-		s.Produce(t, s.record(0, slow))
-		time.Sleep(time.Second) // of five in which nothing else is begun
+		slow, other, queue := sample("zoe@slow.test", 0), sample("zoe@slow.test", kafkatest.Partitions+1), orders(kafkatest.Partitions + 1)[1:]
+		s.Produce(t, s.record(0, slow), s.record(1, other)) // both slots
+		time.Sleep(time.Second)                             // of five in which nothing else is begun
 		s.place(t, queue...)
 		for i, o := range queue {
 			p := (i + 1) % kafkatest.Partitions
 			offset := int64(0)
-			if p == 0 {
+			if p < 2 {
 				offset = 1
 			}
 			s.callOff(t, o.ID, int32(p), offset)
 		}
 		s.callOff(t, slow.ID, 0, 0)
-		states := s.Await(t, ended(len(queue)+1))
+		states := s.Await(t, ended(len(queue)+2))
 		time.Sleep(5 * time.Second)
 		stop()
-		if diff := cmp.Diff(map[order.Status]int{order.Confirmed: 1, order.Cancelled: len(queue)}, count(states)); diff != "" {
+		if diff := cmp.Diff(map[order.Status]int{order.Confirmed: 2, order.Cancelled: len(queue)}, count(states)); diff != "" {
 			t.Errorf("orders (-want +got):\n%s", diff)
 		}
-		s.mailedOnce(t, 1)
+		s.mailedOnce(t, 2)
 		s.committedAll(t)
 		timeline := s.States(t)[slow.ID].Timeline
 		if last := timeline[len(timeline)-1]; last.Status != order.Confirmed || last.Reason != order.CancelRefused {

@@ -108,7 +108,7 @@ func scrape(t *testing.T) {
 		`partition_state{partition="0",reason="",state="running"}`: "1", `partition_state{partition="1",reason="",state="running"}`: "1",
 		`partition_state{partition="2",reason="",state="running"}`: "1",
 		`breaker_state{dependency="mail server",state="closed"}`:   "0", `breaker_state{dependency="mail server",state="half-open"}`: "0",
-		`breaker_state{dependency="mail server",state="open"}`: "1", "slots": "16",
+		`breaker_state{dependency="mail server",state="open"}`: "1", "slots": "32",
 		`step_seconds_count{outcome="done",step="shipping"}`: "10", `step_seconds_count{outcome="permanent",step="shipping"}`: "2",
 		`step_seconds_count{outcome="done",step="invoice"}`: "10",
 		`step_seconds_count{outcome="done",step="email"}`:   "3", `step_seconds_count{outcome="transient",step="email"}`: "4",

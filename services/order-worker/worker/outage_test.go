@@ -218,6 +218,27 @@ func TestWhatTakesTooLongIsSentAgainByTheNextOwner(t *testing.T) {
 	})
 }
 
+func TestAnOrderThatWaitsForAConnectionIsNotUncertain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.place(t, orders(9)...)
+		s.mails.Behave(inbox.Behaviour{At: ".", Late: 25 * time.Second}) // the server has the mail, and says nothing
+		stop := s.work(t, func(c *worker.Config) { c.SMTPConnections, c.Drain = 2, 0 })
+		time.Sleep(5 * time.Second)
+		stop()
+		s.mails.Behave(inbox.Behaviour{})
+		s.work(t)
+		uncertain := 0
+		for _, state := range s.Await(t, ended(9)) {
+			uncertain += state.Progress.Email.Uncertain
+		}
+		if uncertain != 2 {
+			t.Errorf("got %d uncertain mails, want 2: one for each connection", uncertain)
+		}
+	})
+}
+
 func TestKafkaAwayIsNoOrdersFault(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

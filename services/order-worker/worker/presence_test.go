@@ -42,7 +42,7 @@ func TestWorkerTellsOfItselfUntilItStops(t *testing.T) {
 		time.Sleep(minutes * time.Minute)
 		all, tombstones := s.told(t)
 		last := all[len(all)-1]
-		if len(last.Partitions) != s.layout.Partitions || last.Lease <= 0 || last.Slots != 16 || tombstones != 0 {
+		if len(last.Partitions) != s.layout.Partitions || last.Lease <= 0 || last.Slots != 32 || tombstones != 0 {
 			t.Errorf("got %+v and %d tombstones, want a worker with all partitions and a lease", last, tombstones)
 		}
 		d := last.Dependencies[0]

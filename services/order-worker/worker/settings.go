@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -21,14 +22,14 @@ type Settings struct {
 	SMTPUser         string        `name:"smtp-user" env:"ORDERS_SMTP_USER" placeholder:"NAME" help:"User name for the mail server. The login is sent over TLS only. Default: no login."`
 	SMTPPasswordFile string        `name:"smtp-password-file" env:"ORDERS_SMTP_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File with the password for the mail server, read for every new connection. ORDERS_SMTP_PASSWORD may hold the password itself."`
 	SMTPPassword     string        `name:"smtp-password" env:"ORDERS_SMTP_PASSWORD" secret:"" hidden:"" help:"Password for the mail server."`
-	SMTPConnections  int           `name:"smtp-connections" env:"ORDERS_SMTP_CONNECTIONS" default:"0" help:"Maximum number of connections of this worker to the mail server. 0: as many as --concurrency."`
+	SMTPConnections  int           `name:"smtp-connections" env:"ORDERS_SMTP_CONNECTIONS" default:"0" help:"Maximum number of connections of this worker to the mail server, at most --concurrency. 0: as many."`
 	MailFrom         string        `env:"ORDERS_MAIL_FROM" default:"orders@shop.example.com" help:"Sender address of the confirmation mails."`
 	Templates        string        `name:"mail-templates" env:"ORDERS_MAIL_TEMPLATES" type:"path" placeholder:"DIR" help:"Directory of mail templates. A file in it replaces the built-in template of the same name."`
 	ShopURL          string        `name:"shop-url" env:"ORDERS_SHOP_URL" placeholder:"URL" help:"Base URL of the shop. Mails link to /orders/ID below it; those to guests have a token that gives access to the order. Default: no link."`
 	VATTable         string        `env:"ORDERS_VAT_TABLE" type:"path" placeholder:"FILE" help:"VAT rates by day, and territories (YAML). Default: a built-in table."`
 	RateCard         string        `env:"ORDERS_RATE_CARD" type:"path" placeholder:"FILE" help:"Rate card with the shipping prices (YAML). Default: a built-in example."`
 	Seller           string        `env:"ORDERS_SELLER" type:"path" placeholder:"FILE" help:"Seller that is named on invoices and in mails (YAML). Default: a built-in example."`
-	Concurrency      int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Maximum number of orders that each worker works on at the same time."`
+	Concurrency      int           `env:"ORDERS_CONCURRENCY" default:"64" help:"Maximum number of orders that each worker mails at the same time. It works on up to twice as many: the others wait for Kafka."`
 	Drain            time.Duration `env:"ORDERS_DRAIN" default:"${drain}" help:"Grace period in which orders in flight can end when a partition is revoked or the worker stops. Above 30s, the timeout of a mail, it avoids uncertain mails."`
 	Retries          int           `env:"ORDERS_RETRIES" default:"6" help:"Number of retries 10 seconds apart. After them, retry every 2 minutes until --retry-for. 0: no retries at all."`
 	RetryFor         time.Duration `env:"ORDERS_RETRY_FOR" default:"1h" help:"Retry every 2 minutes until this long after the first failure, then dead-letter the order."`
@@ -39,6 +40,13 @@ type Settings struct {
 // DefaultDrain is the default of Drain. It is longer than the timeout of a mail, so that a worker
 // that stops can finish sending.
 const DefaultDrain = 35 * time.Second
+
+// mails is the maximum number of orders that are being mailed, each on a connection of its own.
+func (s *Settings) mails() int { return min(s.Concurrency, cmp.Or(s.SMTPConnections, s.Concurrency)) }
+
+// slots is the maximum number of orders in flight: those that are being mailed, and as many as --concurrency that
+// wait for Kafka, or for a connection to the mail server.
+func (s *Settings) slots() int { return s.mails() + s.Concurrency }
 
 // Validate refuses settings with which no worker can run. config.Parse calls it.
 func (s *Settings) Validate() error {

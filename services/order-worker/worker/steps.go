@@ -33,12 +33,11 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Step, *email.Step, err
 	if err != nil {
 		return nil, nil, err
 	}
-	// By default a connection for each order in flight: a slow mail must not delay others.
 	mail, err := email.New(email.Config{
 		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL, Home: seller.Country, Zone: bill.Zone(),
 		ReplyTo: seller.ReplyTo, Contact: cmp.Or(seller.ReplyTo, seller.Contact.Email, seller.Email), Phone: seller.Contact.Phone, Imprint: bill.Imprint(),
 		TLS: cfg.SMTPTLS, CA: cfg.SMTPCA, User: cfg.SMTPUser, Password: cfg.SMTPPassword, PasswordFile: cfg.SMTPPasswordFile,
-		Connections: cmp.Or(cfg.SMTPConnections, cfg.Concurrency), Dial: cfg.DialMail,
+		Dial: cfg.DialMail,
 	})
 	if err != nil {
 		return nil, nil, err

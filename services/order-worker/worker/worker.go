@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config) error {
 	self, meter := identify(), metrics.New()
 	name := self.name()
 	cfg.Kafka.Meter = meter.Kafka
-	server := retry.NewBreaker(cfg.Log, mailServer, cfg.Concurrency)
+	server := retry.NewBreaker(cfg.Log, mailServer, cfg.mails())
 	steps, mail, err := steps(cfg, server)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}, steps)
 	var ready atomic.Bool
 	member := group.Config{
-		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Concurrency: cfg.Concurrency, Drain: cfg.Drain,
+		Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: layout.Partitions, Group: cfg.Group, Slots: cfg.slots(), Drain: cfg.Drain,
 		SessionTimeout: cfg.Session, Protocol: cfg.Protocol, AcceptLoss: cfg.AcceptLoss, Meter: meter, Log: cfg.Log,
 		Ledger: ledger.Config{
 			Topics: cfg.Topics, Incarnation: layout.Incarnation, Worker: name, Producer: producer, Gather: new(kafka.Gather), Meter: meter, Log: cfg.Log,
@@ -92,7 +92,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Assigned: assigned(cfg, &ready, meter),
 	}
 	m := group.New(member, traced(cfg, p.Handle))
-	meter.Watch(cfg.Concurrency, m.Gauges, mailServer, server.State)
+	meter.Watch(cfg.slots(), m.Gauges, mailServer, server.State)
 	health, err := health(ctx, cfg, probes(cfg.Access, &ready, m, meter.Handler()))
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func publish(ctx context.Context, cfg Config, look func() wire.Worker) (stop fun
 // look is what the worker tells of itself.
 func look(cfg Config, self identity, ready *atomic.Bool, m *group.Member, server *retry.Breaker) wire.Worker {
 	w := wire.Worker{
-		ID: self.id, Host: self.host, PID: os.Getpid(), Version: self.version, Group: cfg.Group, Started: self.started, At: time.Now(), Slots: cfg.Concurrency,
+		ID: self.id, Host: self.host, PID: os.Getpid(), Version: self.version, Group: cfg.Group, Started: self.started, At: time.Now(), Slots: cfg.slots(),
 	}
 	if ready.Load() {
 		w.Lease = m.Lease()

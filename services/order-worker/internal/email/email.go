@@ -70,15 +70,13 @@ type Config struct {
 	Password     string // or empty: that of PasswordFile
 	PasswordFile string // read for every new connection; or empty
 
-	HELO        string        // name in the greeting; empty: the host name
-	Connections int           // maximum number, each for one mail at a time; zero: 8
-	Timeout     time.Duration // for connecting, and for sending one mail; zero: 30 s
+	HELO    string        // name in the greeting; empty: the host name
+	Timeout time.Duration // for connecting, and for sending one mail; zero: 30 s
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
 }
 
-// Step mails invoices and credit notes. It is safe for concurrent use; Do waits while all
-// connections are in use.
+// Step mails invoices and credit notes. It is safe for concurrent use: each call of Do takes a connection.
 type Step struct {
 	from           netmail.Address
 	contact, phone string

@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	defaultConnections = 8
-	defaultTimeout     = 30 * time.Second
+	defaultTimeout = 30 * time.Second
 
 	// maxIdle is the maximum idle time of a pooled connection. Servers close idle connections after
 	// one to five minutes.
 	maxIdle = 50 * time.Second
 )
 
-// pool sends mails on a few connections, which it reuses: connecting takes longer than a mail.
+// pool sends mails on connections that it reuses: connecting takes longer than a mail. It has as many as mails
+// were in flight at once.
 type pool struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
@@ -32,7 +32,6 @@ type pool struct {
 	secure  *security
 	options []gomail.Option
 	timeout time.Duration // for a mail
-	slots   chan struct{} // one element for each mail in flight
 
 	mu     sync.Mutex
 	closed bool
@@ -59,13 +58,12 @@ func newPool(cfg Config) (*pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail server %q: the port is not a number", cfg.SMTP)
 	}
-	slots := make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))
 	secure, err := newSecurity(cfg, host, number)
 	if err != nil {
 		return nil, err
 	}
 	timeout := cmp.Or(cfg.Timeout, defaultTimeout)
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, timeout: timeout, slots: slots}
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, timeout: timeout}
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
@@ -86,13 +84,7 @@ func newPool(cfg Config) (*pool, error) {
 
 // send returns nil when the server has accepted the mail, else an error with its failure class.
 func (p *pool) send(ctx context.Context, m *mail) error {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if cause := context.Cause(ctx); cause != nil { // select chooses at random if both are ready
+	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	if c := p.take(); c != nil {

@@ -28,7 +28,7 @@ type Config struct {
 	// SessionTimeout of the classic protocol, as far as the brokers allow it: the partitions of a member
 	// that is silent for so long are assigned to others.
 	SessionTimeout time.Duration
-	Concurrency    int           // orders in flight at once
+	Slots          int           // orders in flight at once
 	Drain          time.Duration // grace period for orders in flight when a partition is revoked
 	AcceptLoss     bool          // continue at the oldest record of a log that has lost unfinished records
 	Ledger         ledger.Config

@@ -62,7 +62,7 @@ type work struct {
 func newCore(cfg Config) *core {
 	c := &core{cfg: cfg, stop: func(error) {}}
 	c.scheduler = scheduler.New(scheduler.Config{
-		Slots: cfg.Concurrency, Room: cfg.Room, Fetch: c.fetch, Seek: c.seek,
+		Slots: cfg.Slots, Room: cfg.Room, Fetch: c.fetch, Seek: c.seek,
 		RequestRefill: func() { c.side.interrupt() }, // the next poll is at once
 	})
 	return c

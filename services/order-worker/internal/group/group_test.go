@@ -51,7 +51,7 @@ func gatherOn(t *testing.T, k *kafkatest.Kafka) *team {
 	}
 	log, meter := slog.New(slog.NewTextHandler(t.Output(), nil)), metrics.New()
 	return &team{Kafka: k, cfg: Config{
-		Kafka: k.Config(), Topics: k.Topics, Partitions: layout.Partitions, Group: "team", Concurrency: 8, Drain: drain, SessionTimeout: session, Meter: meter, Log: log,
+		Kafka: k.Config(), Topics: k.Topics, Partitions: layout.Partitions, Group: "team", Slots: 8, Drain: drain, SessionTimeout: session, Meter: meter, Log: log,
 		Ledger: ledger.Config{Topics: k.Topics, Incarnation: layout.Incarnation, Worker: "test", Producer: k.Client, Meter: meter, Log: log},
 	}}
 }

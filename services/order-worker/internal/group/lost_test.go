@@ -99,7 +99,7 @@ func TestNothingIsBegunOfALostPartition(t *testing.T) {
 			case <-ctx.Done():
 			}
 			return nil
-		}, func(c *Config) { c.Concurrency = 1 })
+		}, func(c *Config) { c.Slots = 1 })
 		m.fill(t, m.Topics.Orders, 1, 5)
 		time.Sleep(1500 * time.Millisecond)
 		m.Away()

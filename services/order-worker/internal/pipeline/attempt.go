@@ -30,6 +30,8 @@ type attempt struct {
 	stateAt int64 // of a replay: offset of the state that its operator saw, 0 or ledger.Unseen
 	dry     bool  // a dry run
 	tries   int   // with this record, the current one included
+	// stopping is closed when a wait must end, because the partition is to be released.
+	stopping <-chan struct{}
 	// ofAnother: the replay that continues is that of another request with the same number.
 	ofAnother bool
 	todo      todo

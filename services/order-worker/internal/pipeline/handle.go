@@ -42,6 +42,7 @@ func (p *Pipeline) Handle(ctx context.Context, l *ledger.Ledger, r *kgo.Record, 
 	if a.todo != steps {
 		return p.settle(ctx, l, a, r)
 	}
+	a.stopping = stopping
 	failures, err := p.cfg.Retry.Do(ctx, stopping, func() error { return p.advance(ctx, l, a) })
 	switch {
 	case ctx.Err() != nil:
@@ -77,7 +78,7 @@ func (p *Pipeline) advance(ctx context.Context, l *ledger.Ledger, a *attempt) er
 		inStep, span := tracing.Step(ctx, string(s.Name()), a.pending.Attempts+a.tries)
 		err := p.take(inStep, l, a, s)
 		span.End(err)
-		if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) {
+		if ctx.Err() == nil && !errors.Is(err, retry.ErrOpen) && !errors.Is(err, retry.ErrStopping) {
 			p.cfg.Meter.Step(s.Name(), time.Since(began), err)
 		}
 		if err != nil {
@@ -97,7 +98,7 @@ func (p *Pipeline) take(ctx context.Context, l *ledger.Ledger, a *attempt, s Ste
 	if err := p.orphaned(a, s); err != nil {
 		return err
 	}
-	report, err := allow(s)
+	report, err := allow(ctx, s, a.stopping)
 	if err != nil {
 		return err
 	}

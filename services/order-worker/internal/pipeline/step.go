@@ -43,10 +43,10 @@ type WithCheck interface {
 	Check(ctx context.Context, w *order.Work) error
 }
 
-// WithDependency is a step that needs something which can be down. Allow is asked before the intent is
-// written; see retry.Breaker.
+// WithDependency is a step that needs something which can be down, or busy. Allow is asked before the intent is
+// written, so an order that waits for others is not announced; see retry.Breaker.
 type WithDependency interface {
-	Allow() (report func(error), err error)
+	Allow(ctx context.Context, stopping <-chan struct{}) (report func(error), err error)
 }
 
 // WithUncertainty is a step whose effect cannot be undone, and whose outcome can remain unknown.
@@ -75,10 +75,10 @@ func delivered(s Step, w *order.Work) bool {
 	return ok && receipt.Delivered(w)
 }
 
-// allow asks the circuit breaker of a step. The result of the attempt must be reported, once.
-func allow(s Step) (report func(error), err error) {
+// allow asks whether the dependency of a step may be used. The result of the attempt must be reported, once.
+func allow(ctx context.Context, s Step, stopping <-chan struct{}) (report func(error), err error) {
 	if s, ok := s.(WithDependency); ok {
-		return s.Allow()
+		return s.Allow(ctx, stopping)
 	}
 	return func(error) {}, nil
 }

@@ -23,9 +23,9 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// ErrStopping is returned by Do when the worker must release the partition while the order pauses. The
-// order is not finished, and is left to the next owner.
-var ErrStopping = errors.New("stopping while the order waits for its next attempt")
+// ErrStopping is returned when the worker must release the partition while the order waits: by Do between two
+// attempts, and by Allow of a Breaker. The order is not finished, and is left to the next owner.
+var ErrStopping = errors.New("stopping while the order waits")
 
 // ErrNotRetried marks an error of an attempt that ends Do at once.
 var ErrNotRetried = errors.New("not retried")
@@ -58,13 +58,13 @@ func (p Policy) Next(topics topic.Set, retries int) (name string, ok bool) {
 }
 
 // Do calls attempt until it succeeds, fails permanently, has failed Attempts times, has an unknown outcome,
-// or ends with ErrOpen or ErrNotRetried. It returns the number of failures that count, and the last error.
+// or ends with ErrOpen, ErrStopping or ErrNotRetried. It returns the number of failures that count, and the last error.
 // The end of ctx or the closing of stopping ends a pause between attempts, never an attempt.
 func (p Policy) Do(ctx context.Context, stopping <-chan struct{}, attempt func() error) (failures int, err error) {
 	longest, probe := cmp.Or(p.Pause, 500*time.Millisecond), 250*time.Millisecond
 	for {
 		err := attempt()
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrOpen) || errors.Is(err, ErrNotRetried) {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrOpen) || errors.Is(err, ErrStopping) || errors.Is(err, ErrNotRetried) {
 			return failures, err
 		}
 		var pause time.Duration

@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log), told: map[string]*kafka.Backoff{}, left: map[string]bool{},
 	}
 	v.catchUp.log = cfg.Log
-	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
+	v.freshness = newFreshness(cfg.Log, v.life.outage, func() { v.life.to(ready, nil) })
 	err := v.connect(ctx)
 	if err == nil {
 		err = v.try(ctx, v.open)

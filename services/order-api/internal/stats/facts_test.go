@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/client/system"
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -119,6 +120,23 @@ func TestBrokersTellOnceAMinuteOfTheTopics(t *testing.T) {
 		kafkatest.Pass(time.Minute + 2*time.Second)
 		if topic := orders(one.Now(t.Context())); topic.Bytes != nil || topic.Kept == nil || topic.Records == nil {
 			t.Errorf("got %+v, want an unknown size alone", topic)
+		}
+	})
+}
+
+func TestTheAgeOfTheOldestOrderIsKnownWhileTheReadModelIsUpToDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		one, _ := s.instance(t)
+		kafkatest.Pass(2 * time.Second)
+		if got := one.Now(t.Context()).Promise; got != (system.Promise{LimitSeconds: promise.Seconds(), OldestKnown: true}) {
+			t.Errorf("got %+v, want no order", got)
+		}
+		s.Away()
+		kafkatest.Pass(view.MaxAge + 10*time.Second)
+		if got := one.Now(t.Context()).Promise; got != (system.Promise{LimitSeconds: promise.Seconds()}) {
+			t.Errorf("got %+v while Kafka is away, want an age that is not known", got)
 		}
 	})
 }

@@ -167,8 +167,8 @@ type Health struct {
 	// Progress is how far it has caught up since its store was opened, such as "12 of 50 records, 24 %, 3 s to go"; or
 	// empty: it has caught up once.
 	Progress string
-	// Oldest is the oldest order that no worker has begun. It is zero if there is none, and while
-	// the view is older than MaxAge: states that are not applied yet may say that an order was
+	// Oldest is the oldest order that no worker has begun. It is not known before it was measured, and
+	// while the view is older than MaxAge: states that are not applied yet may say that an order was
 	// begun.
 	Oldest Backlog
 }

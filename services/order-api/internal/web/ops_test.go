@@ -165,7 +165,9 @@ func TestOperationsSayWhatNeedsAPerson(t *testing.T) {
 			"up to date",
 		},
 		"read model away": {
-			func(s *system.Stats) { s.Orders, s.DeadLetters, s.Promise = nil, nil, system.Promise{LimitSeconds: 900} },
+			func(s *system.Stats) {
+				s.Orders, s.DeadLetters, s.Promise = nil, nil, system.Promise{LimitSeconds: 900}
+			},
 			[]string{"It is not known whether the promise is kept.", "The age of the oldest order not started is not known", "The read model cannot be used:", "retrying –", "waiting –", "dead –", "– of 15 min"},
 			"The promise is kept",
 		},

@@ -38,6 +38,7 @@ func healthy(workers, partitions int) system.Stats {
 		Topics:       []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10)), Bytes: new(int64(391_400_000)), Kept: &system.Kept{Seconds: 2_592_000}}, {Name: "orders.dlq", Partitions: partitions}},
 		Changes:      []system.Change{{At: noon.Add(-2 * time.Minute), Kind: "worker-joined", Worker: "wrk_a", Host: "vm-1"}},
 	}
+	s.ReadModel.Fresh = &s.At
 	for n := range workers {
 		s.Workers = append(s.Workers, system.Worker{
 			ID: fmt.Sprintf("wrk_%026d", n), Host: "vm-1", PID: 6527 + n, Version: "1.8.1", State: "live", StartedAt: noon.Add(-time.Hour), SeenAt: noon, LeaseSeconds: 6, Slots: 64,
@@ -162,6 +163,16 @@ func TestOperationsSayWhatNeedsAPerson(t *testing.T) {
 		"read model behind": {
 			func(s *system.Stats) { s.ReadModel.Lag, s.ReadModel.Fresh = 4000, new(noon.Add(-40*time.Second)) },
 			[]string{"Catching up: the read model is 40 s behind Kafka.", "behind by 4,000 records, complete at 11:59:20 UTC"},
+			"up to date",
+		},
+		"read model not compared with Kafka": {
+			func(s *system.Stats) { s.ReadModel.Fresh = new(noon.Add(-40 * time.Second)) },
+			[]string{"Read model not known complete at 11:59:20 UTC"},
+			"up to date",
+		},
+		"read model never complete": {
+			func(s *system.Stats) { s.ReadModel.Fresh = nil },
+			[]string{"Read model not known"},
 			"up to date",
 		},
 		"read model away": {

@@ -102,6 +102,12 @@ func (v opsPage) Behind() string {
 	return ""
 }
 
+// Old says that it is not known whether the read model lacks records: Kafka has not told lately how far the topics go.
+func (v opsPage) Old() bool {
+	m := v.ReadModel
+	return m.Lag == 0 && (m.Fresh == nil || v.At.Sub(*m.Fresh) > behindFor)
+}
+
 // opsStrip is what needs a person, or what the page would not explain otherwise.
 type opsStrip struct {
 	Kind        string

@@ -61,14 +61,16 @@ func (p *printer) stats(s system.Stats) error {
 func statsLines(s system.Stats) []string {
 	lines := []string{
 		"promise     " + promiseText(s.Promise),
-		fmt.Sprintf("rates       %.1f placed, %.1f confirmed a second", s.Rates.Placed, s.Rates.Confirmed),
+		"rates       " + ratesText(s.Rates),
 	}
 	lines = append(append(lines, latencyTexts(s.Latency)...),
-		fmt.Sprintf("orders      %d of %d in flight%s", s.InFlight, s.Slots, ordersText(s)),
-		fmt.Sprintf("partitions  %d, %d without an owner, %d blocked", len(s.Partitions), s.Unowned, s.Blocked),
+		"orders      "+inFlightText(s)+ordersText(s),
+		"partitions  "+ownedText(s),
 	)
 	if k := s.Kafka; k != nil {
 		lines = append(lines, fmt.Sprintf("kafka       %d of %d brokers are up", k.Up, k.Brokers))
+	} else {
+		lines = append(lines, "kafka       not known: it does not answer")
 	}
 	for _, d := range s.Dependencies {
 		lines = append(lines, "dependency  "+dependencyText(d, s.At))
@@ -108,6 +110,13 @@ func promiseText(p system.Promise) string {
 	return text
 }
 
+func ratesText(r *system.Rates) string {
+	if r == nil {
+		return "not known"
+	}
+	return fmt.Sprintf("%.1f placed, %.1f confirmed a second", r.Placed, r.Confirmed)
+}
+
 func seconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond).String()
 }
@@ -128,6 +137,20 @@ func latencyTexts(l *system.Latency) []string {
 		lines = append(lines, within(oneLine(s.Step), s.P50, s.P95, s.P99))
 	}
 	return lines
+}
+
+func inFlightText(s system.Stats) string {
+	if !s.WorkersKnown() {
+		return "in flight not known"
+	}
+	return fmt.Sprintf("%d of %d in flight", s.InFlight, s.Slots)
+}
+
+func ownedText(s system.Stats) string {
+	if !s.WorkersKnown() {
+		return fmt.Sprintf("%d, owners not known", len(s.Partitions))
+	}
+	return fmt.Sprintf("%d, %d without an owner, %d blocked", len(s.Partitions), s.Unowned, s.Blocked)
 }
 
 func ordersText(s system.Stats) string {

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func sampleStats() system.Stats {
 	return system.Stats{
 		At: at, InFlight: 37, Slots: 128, Unowned: 1, Blocked: 1,
 		Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8), OldestKnown: true},
-		Rates:   system.Rates{Placed: 21.4, Confirmed: 24.1}, Latency: &system.Latency{Orders: 9, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{{Step: "email", Orders: 9, P50: 0.006, P95: 0.022, P99: 0.084}}},
+		Rates:   &system.Rates{Placed: 21.4, Confirmed: 24.1}, Latency: &system.Latency{Orders: 9, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{{Step: "email", Orders: 9, P50: 0.006, P95: 0.022, P99: 0.084}}},
 		Kafka:  &system.Kafka{Up: 2, Brokers: 3},
 		Orders: &system.Orders{Accepted: 2, Retrying: 2, Waiting: 5, Dead: 7}, DeadLetters: &system.DeadLetters{Open: 7, Uncertain: 1},
 		Dependencies: []system.Dependency{{Name: "mail server", State: "open", Since: &since, NextProbe: &probe, Reason: "mail-away", Down: 1, Workers: 2}},
@@ -40,6 +41,21 @@ func TestStatsDoNotSayThatNoOrderWaitsWhenThatIsNotKnown(t *testing.T) {
 	for known, want := range map[bool]string{false: "the age of the oldest order that is not begun is not known; the limit is 15m0s", true: "no order waits to be begun; the limit is 15m0s"} {
 		if got := promiseText(system.Promise{LimitSeconds: 900, OldestKnown: known}); got != want {
 			t.Errorf("known %t: got %q, want %q", known, got, want)
+		}
+	}
+}
+
+func TestStatsSayWhatIsNotKnownWhileKafkaDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	s := sampleStats()
+	s.Kafka, s.Rates, s.Workers, s.Orders = nil, nil, nil, nil
+	lines := statsLines(s)
+	for _, want := range []string{
+		"rates       not known", "orders      in flight not known; orders, dead letters and replay jobs are not known: the read model cannot be used now",
+		"partitions  3, owners not known", "kafka       not known: it does not answer",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("got %q, want a line %q", lines, want)
 		}
 	}
 }

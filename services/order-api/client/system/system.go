@@ -10,7 +10,7 @@ type Stats struct {
 	At          time.Time    `json:"at"`
 	Rev         int64        `json:"rev"` // At in Unix milliseconds
 	Promise     Promise      `json:"promise"`
-	Rates       Rates        `json:"rates"`
+	Rates       *Rates       `json:"rates"`   // nil: Kafka does not answer
 	Latency     *Latency     `json:"latency"` // nil: no order was confirmed in the last 5 minutes
 	Orders      *Orders      `json:"orders"`
 	DeadLetters *DeadLetters `json:"dead_letters"`
@@ -32,6 +32,20 @@ type Stats struct {
 	Changes      []Change     `json:"changes"` // the newest first
 	Points       []Point      `json:"points"`  // the oldest first
 }
+
+// Live is how many workers are live.
+func (s Stats) Live() (n int) {
+	for _, w := range s.Workers {
+		if w.State == "live" {
+			n++
+		}
+	}
+	return n
+}
+
+// WorkersKnown is false while it is not known which workers run, and what they own: none is live, and Kafka does not
+// answer.
+func (s Stats) WorkersKnown() bool { return s.Kafka != nil || s.Live() > 0 }
 
 // Promise is whether orders are begun in time.
 type Promise struct {

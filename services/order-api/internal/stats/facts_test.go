@@ -204,13 +204,13 @@ func TestBrokersAreNotKnownWhileKafkaIsAway(t *testing.T) {
 		one, _ := s.instance(t)
 		back := s.Away()
 		kafkatest.Pass(5 * time.Second)
-		if got := one.Now(t.Context()).Kafka; got != nil {
-			t.Errorf("got %+v while Kafka is away, want nothing", got)
+		if got := one.Now(t.Context()); got.Kafka != nil || got.Rates != nil || got.WorkersKnown() {
+			t.Errorf("got %+v, %+v and %d workers while Kafka is away, want nothing that is known", got.Kafka, got.Rates, len(got.Workers))
 		}
 		back()
 		kafkatest.Pass(5 * time.Second)
-		if got := one.Now(t.Context()).Kafka; got == nil || got.Up != 1 {
-			t.Errorf("got %+v, want a broker", got)
+		if got := one.Now(t.Context()); got.Kafka == nil || got.Kafka.Up != 1 || got.Rates == nil || !got.WorkersKnown() {
+			t.Errorf("got %+v and %+v, want a broker and rates", got.Kafka, got.Rates)
 		}
 	})
 }

@@ -196,7 +196,10 @@ func (s *Stats) make(ctx context.Context) system.Stats {
 	made.Changes = append(append([]system.Change{}, s.workers.changes...), began...)
 	newestFirst(made.Changes)
 	made.Changes = made.Changes[:min(len(made.Changes), maxChanges)]
-	made.Rates, made.Latency, made.Points = s.series.rates(now), s.series.latency(now), s.series.points(now)
+	if made.Kafka != nil { // else orders may be placed and confirmed that are not read
+		made.Rates = new(s.series.rates(now))
+	}
+	made.Latency, made.Points = s.series.latency(now), s.series.points(now)
 	return made
 }
 

@@ -117,7 +117,8 @@ func (s *opsStream) changed(v opsPage) (all []byte, err error) {
 
 // opsBlock is a worker, or the partitions without an owner.
 type opsBlock struct {
-	*system.Worker        // nil: the partitions have no owner
+	*system.Worker        // nil: the partitions have no owner, or an unknown one
+	Unknown        bool   // the owner is not known
 	Joined         string // how long ago, if that is less than a minute; or empty
 	Cells          []opsCell
 }
@@ -140,12 +141,16 @@ func (b opsBlock) ID() string {
 
 // Blocks are the partitions without an owner, if there are any, and then the workers, the oldest first.
 func (v opsPage) Blocks() []opsBlock {
-	var unowned opsBlock
+	unowned, cell := opsBlock{Unknown: !v.WorkersKnown()}, opsCell{Class: "held", Kind: "dead", Text: "no owner"}
+	if unowned.Unknown {
+		cell = opsCell{Kind: "todo", Text: "not known"}
+	}
 	owned := map[string][]opsCell{}
 	owners := map[int32]string{}
 	for _, p := range v.Partitions {
 		if p.Owner == nil {
-			unowned.Cells = append(unowned.Cells, opsCell{p.Number, "held", "dead", "no owner", "", ""})
+			cell.Number = p.Number
+			unowned.Cells = append(unowned.Cells, cell)
 			continue
 		}
 		owners[p.Number] = *p.Owner

@@ -28,15 +28,15 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // healthy is a system of which all is known and nothing is wrong: worker n owns every n-th partition.
 func healthy(workers, partitions int) system.Stats {
 	s := system.Stats{
-		At: noon, Rev: noon.UnixMilli(), Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8), OldestKnown: true}, Rates: system.Rates{Placed: 21.4, Confirmed: 24.14},
+		At: noon, Rev: noon.UnixMilli(), Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8), OldestKnown: true}, Rates: &system.Rates{Placed: 21.4, Confirmed: 24.14},
 		Latency: &system.Latency{Orders: 6000, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{
 			{Step: "shipping", Orders: 6000, P50: 0.004, P95: 0.011, P99: 0.03}, {Step: "email", Orders: 6000, P50: 0.006, P95: 0.022, P99: 1.5},
 		}}, Orders: &system.Orders{Retrying: 2}, DeadLetters: &system.DeadLetters{Open: 1072},
 		InFlight: 37, Slots: 64 * workers,
 		Dependencies: []system.Dependency{{Name: "mail server", State: "closed", Workers: workers}},
 		Kafka:        &system.Kafka{Up: 3, Brokers: 3}, Jobs: []system.Job{},
-		Topics:       []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10)), Bytes: new(int64(391_400_000)), Kept: &system.Kept{Seconds: 2_592_000}}, {Name: "orders.dlq", Partitions: partitions}},
-		Changes:      []system.Change{{At: noon.Add(-2 * time.Minute), Kind: "worker-joined", Worker: "wrk_a", Host: "vm-1"}},
+		Topics:  []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10)), Bytes: new(int64(391_400_000)), Kept: &system.Kept{Seconds: 2_592_000}}, {Name: "orders.dlq", Partitions: partitions}},
+		Changes: []system.Change{{At: noon.Add(-2 * time.Minute), Kind: "worker-joined", Worker: "wrk_a", Host: "vm-1"}},
 	}
 	s.ReadModel.Fresh = &s.At
 	for n := range workers {
@@ -104,10 +104,10 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 		},
 		"empty": {
 			func(s *system.Stats) {
-				*s = system.Stats{At: noon, Promise: system.Promise{OldestKnown: true}, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Jobs: []system.Job{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
+				*s = system.Stats{At: noon, Promise: system.Promise{OldestKnown: true}, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Jobs: []system.Job{}, Kafka: &system.Kafka{Up: 1, Brokers: 1}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
 			},
 			[]string{
-				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order Within", "whole way – – – wait, shipping – – – invoice – – – email – – –", "Kafka not known",
+				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order Within", "whole way – – – wait, shipping – – – invoice – – – email – – –", "Kafka 1 of 1 broker",
 				"Mail server not known", "None in the last 15 minutes.", "Replays that have not ended Desk None.", "1 partition, 0 workers, 1 without an owner",
 			},
 			"is kept",
@@ -133,6 +133,17 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 			},
 			[]string{"Kafka 2 of 3 brokers", "orders 412,388 0 B compacted 10", "orders.dlq – 2.2 GB for ever –"},
 			"3 of 3",
+		},
+		"Kafka away": {
+			func(s *system.Stats) {
+				s.Kafka, s.Rates, s.Latency, s.Workers, s.InFlight, s.Slots = nil, nil, nil, nil, 0, 0
+				unown(s, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+			},
+			[]string{
+				"Kafka does not answer: workers, their partitions, and orders a second are not known.", "12 partitions, workers not known", "Placed, a second – Confirmed, a second –", "in flight –", "Kafka not known", "5 min, not known",
+				"owner not known 12 partitions 0 not known 1 not known", "Now not known.",
+			},
+			"an owner",
 		},
 		"mail down": {
 			mailDown,

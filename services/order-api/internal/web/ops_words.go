@@ -78,16 +78,6 @@ func (v opsPage) Down() (all []system.Dependency) {
 	return all
 }
 
-// Live is how many workers are heard of.
-func (v opsPage) Live() (n int) {
-	for _, w := range v.Workers {
-		if w.State == "live" {
-			n++
-		}
-	}
-	return n
-}
-
 // Behind is how long the read model is behind Kafka if a page must say so, or empty.
 func (v opsPage) Behind() string {
 	m := v.ReadModel
@@ -132,7 +122,8 @@ func (v opsPage) allStrips() (all []opsStrip) {
 		}
 	}
 	add(v.Promise.Refusing, opsStrip{Kind: "dead", Words: "New orders are refused:", Text: v.refusal()})
-	add(v.Unowned > 0 && v.Live() == 0, opsStrip{Kind: "dead", Words: "No worker is running:", Text: "orders are accepted, and none is worked on."})
+	add(!v.WorkersKnown(), opsStrip{Kind: "dead", Words: "Kafka does not answer:", Text: "workers, their partitions, and orders a second are not known."})
+	add(v.WorkersKnown() && v.Unowned > 0 && v.Live() == 0, opsStrip{Kind: "dead", Words: "No worker is running:", Text: "orders are accepted, and none is worked on."})
 	add(v.Unowned > 0 && v.Live() > 0, opsStrip{Kind: "dead", Words: count(v.Unowned, "partition") + " without an owner:", Text: "orders in them are not worked on until a worker takes over."})
 	add(v.Stats.Blocked > 0, opsStrip{Kind: "dead", Words: count(v.Stats.Blocked, "blocked partition") + ":", Text: "orders in them are not worked on until the cause is removed. It is listed below, under the owner."})
 	for _, j := range v.Jobs {
@@ -172,7 +163,11 @@ func (v opsPage) waiting() string {
 
 // SayRates is what the chart of rates shows now, in words.
 func (v opsPage) SayRates() string {
-	return fmt.Sprintf("Orders a second in the last 15 minutes. Now %s placed and %s confirmed.", perSecond(v.Rates.Placed), perSecond(v.Rates.Confirmed))
+	const text = "Orders a second in the last 15 minutes. "
+	if v.Rates == nil {
+		return text + "Now not known."
+	}
+	return text + fmt.Sprintf("Now %s placed and %s confirmed.", perSecond(v.Rates.Placed), perSecond(v.Rates.Confirmed))
 }
 
 // SayAge is what the chart of ages shows now, in words.

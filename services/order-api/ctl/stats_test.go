@@ -35,6 +35,15 @@ func sampleStats() system.Stats {
 	}
 }
 
+func TestStatsSayThatKafkaDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	s := sampleStats()
+	s.Kafka = nil
+	if got := strings.Join(statsLines(s), "\n"); !strings.Contains(got, "\nkafka       does not answer: ") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestStatsFitTheTerminal(t *testing.T) {
 	t.Parallel()
 	const want = `promise     the oldest order that is not begun is 800ms old; the limit is 15m0s

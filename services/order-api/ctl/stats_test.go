@@ -35,6 +35,15 @@ func sampleStats() system.Stats {
 	}
 }
 
+func TestStatsSayThatKafkaDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	s := sampleStats()
+	s.Kafka = nil
+	if got := strings.Join(statsLines(s), "\n"); !strings.Contains(got, "\nkafka       does not answer: ") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestStatsDoNotSayThatNoOrderWaitsWhenThatIsNotKnown(t *testing.T) {
 	t.Parallel()
 	for known, want := range map[bool]string{false: "the age of the oldest order that is not begun is not known; the limit is 15m0s", true: "no order waits to be begun; the limit is 15m0s"} {

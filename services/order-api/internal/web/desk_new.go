@@ -117,7 +117,7 @@ func (p *Pages) showNew(c echo.Context, v newPage, refused error) error {
 		err = p.count(c, &v, s)
 	}
 	if err == nil && dry != "" {
-		v.Forecast, err = p.forecast(c, dry)
+		v.Forecast, err = p.forecast(c, dry, v.Total)
 	}
 	if err != nil {
 		return err

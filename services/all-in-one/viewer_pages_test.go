@@ -65,6 +65,8 @@ func TestAnOperatorDoesNotEdit(t *testing.T) {
 	b.open(path)
 	b.disabled([]string{"Preview"})
 	b.accessible(path + " as an operator sees it")
+	b.submit("#forecast button", "#forecast table")
+	b.accessible("a forecast")
 	b.denied("/desk/dead-letters/" + id + "/edit")
 	b.clean()
 }

@@ -92,7 +92,10 @@ func statsLines(s system.Stats) []string {
 const shownChanges = 10
 
 func promiseText(p system.Promise) string {
-	text := "no order waits to be begun"
+	text := "the age of the oldest order that is not begun is not known"
+	if p.OldestKnown {
+		text = "no order waits to be begun"
+	}
 	if p.OldestAgeSeconds != nil {
 		text = fmt.Sprintf("the oldest order that is not begun is %s old", seconds(*p.OldestAgeSeconds))
 	}

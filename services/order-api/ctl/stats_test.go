@@ -17,7 +17,7 @@ func sampleStats() system.Stats {
 	since, probe := at.Add(-34*time.Second), at.Add(2*time.Second)
 	return system.Stats{
 		At: at, InFlight: 37, Slots: 128, Unowned: 1, Blocked: 1,
-		Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8)},
+		Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8), OldestKnown: true},
 		Rates:   system.Rates{Placed: 21.4, Confirmed: 24.1}, Latency: &system.Latency{Orders: 9, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{{Step: "email", Orders: 9, P50: 0.006, P95: 0.022, P99: 0.084}}},
 		Kafka:  &system.Kafka{Up: 2, Brokers: 3},
 		Orders: &system.Orders{Accepted: 2, Retrying: 2, Waiting: 5, Dead: 7}, DeadLetters: &system.DeadLetters{Open: 7, Uncertain: 1},
@@ -32,6 +32,15 @@ func sampleStats() system.Stats {
 		},
 		Jobs:    []system.Job{{ID: "job_7", Kind: "replay", State: "running", Total: 1284, Done: 412}},
 		Changes: []system.Change{{At: at, Kind: "partitions-moved", Worker: "wrk_4kq2mxjzvt5rw3nd6hgyc7bpea", Partitions: []int32{0, 1}}},
+	}
+}
+
+func TestStatsDoNotSayThatNoOrderWaitsWhenThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for known, want := range map[bool]string{false: "the age of the oldest order that is not begun is not known; the limit is 15m0s", true: "no order waits to be begun; the limit is 15m0s"} {
+		if got := promiseText(system.Promise{LimitSeconds: 900, OldestKnown: known}); got != want {
+			t.Errorf("known %t: got %q, want %q", known, got, want)
+		}
 	}
 }
 

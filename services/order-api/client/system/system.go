@@ -37,6 +37,7 @@ type Stats struct {
 type Promise struct {
 	LimitSeconds     float64  `json:"limit_seconds"`      // of the age at which new orders are refused; 0: never
 	OldestAgeSeconds *float64 `json:"oldest_age_seconds"` // of the oldest order that no worker has begun; nil: there is none, or it is not known
+	OldestKnown      bool     `json:"oldest_known"`       // whether nil is that there is none
 	Refusing         bool     `json:"refusing"`           // new orders are refused now
 	Why              string   `json:"why,omitempty"`      // backpressure or blocked
 }

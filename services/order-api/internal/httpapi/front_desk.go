@@ -133,12 +133,11 @@ func (f Front) Dead(c echo.Context) (int, error) {
 	return f.view.Count(c.Request().Context(), order.Dead)
 }
 
-// Behind is how long the read model is behind Kafka, or zero: it is up to date.
-func (f Front) Behind() time.Duration {
-	if h := f.view.Health(); h.Lag > 0 {
-		return time.Since(h.Fresh)
-	}
-	return 0
+// Behind returns how many records the read model lacks, when Kafka was asked last, and the newest time at which it
+// lacked none; zero before the first.
+func (f Front) Behind() (records int64, fresh time.Time) {
+	h := f.view.Health()
+	return h.Lag, h.Fresh
 }
 
 // Needs is nil if the visitor has a permission.

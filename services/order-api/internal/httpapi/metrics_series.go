@@ -63,8 +63,12 @@ func (a *api) orderSeries() []prometheus.Collector {
 			counts(func(orders int, _ time.Time) float64 { return float64(orders) })),
 		gauge("oldest_order_seconds", "Time since the placement of the oldest order that is not finished, by status, in seconds; 0 without one.", []string{"status"},
 			counts(func(_ int, oldest time.Time) float64 { return age(oldest) })),
-		gauge("oldest_not_begun_seconds", "Time since the placement of the oldest order that no worker has begun, in seconds; 0 without one. Blocked partitions do not count.",
-			nil, func(send send) { send(age(a.view.Health().Oldest.Placed)) }),
+		gauge("oldest_not_begun_seconds", "Time since the placement of the oldest order that no worker has begun, in seconds; 0 without one. Absent while it is not known. Blocked partitions do not count.",
+			nil, func(send send) {
+				if oldest := a.view.Health().Oldest; oldest.Known {
+					send(age(oldest.Placed))
+				}
+			}),
 	}
 }
 

@@ -5,6 +5,7 @@ package httpapi_test
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/orders/services/order-api/client"
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafkatest"
 )
 
@@ -72,6 +74,24 @@ func TestMetricsShowTheSystem(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("metrics (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestMetricsLeaveOutWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		s.follow(t)
+		kafkatest.Pass(2 * time.Second)
+		const age = "\norders_api_oldest_not_begun_seconds 0\n"
+		if body := text(t, s.send(t, s.http, "GET", "/metrics", "")); !strings.Contains(body, age) {
+			t.Errorf("got no age of 0 where no order waits:\n%s", body)
+		}
+		s.Away()
+		kafkatest.Pass(view.MaxAge + 10*time.Second)
+		if body := text(t, s.send(t, s.http, "GET", "/metrics", "")); strings.Contains(body, age) {
+			t.Error("without Kafka: got an age of 0, want none")
 		}
 	})
 }

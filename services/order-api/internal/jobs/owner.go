@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -61,7 +62,7 @@ func (o *owner) turn(of string) *turn {
 const transactionTimeout = 10 * time.Second
 
 // run owns the partition until ctx ends. After an error nothing is certain, so it takes the partition
-// over again.
+// over again. It logs no outage of the view's store: the view does, once for all partitions.
 func (o *owner) run(ctx context.Context) {
 	for backoff := (kafka.Backoff{}); ctx.Err() == nil; {
 		err := o.awaitJob(ctx)
@@ -70,7 +71,9 @@ func (o *owner) run(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			backoff.Pause(ctx, fmt.Errorf("partition %d of the desk: %w", o.partition, err), func(err error) {
-				o.warn("replay jobs are interrupted: they continue where the last transaction ended", err)
+				if !errors.Is(err, view.ErrStore) {
+					o.warn("replay jobs are interrupted: they continue where the last transaction ended", err)
+				}
 			})
 		}
 	}

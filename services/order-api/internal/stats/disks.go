@@ -40,11 +40,13 @@ func (s *Stats) describe(ctx context.Context) {
 	}
 }
 
-// show adds what is known of the topics.
+// show adds what is known of the topics. The size of one that was empty when the brokers were asked, as just
+// after its creation, is known only while it still is.
 func (d *disks) show(s *system.Stats) {
 	for i := range s.Topics {
 		t := &s.Topics[i]
-		if size, ok := d.sizes[t.Name]; ok {
+		empty := t.Records != nil && *t.Records == 0
+		if size, ok := d.sizes[t.Name]; ok && (size > 0 || empty) {
 			t.Bytes = &size
 		}
 		if r, ok := d.retentions[t.Name]; ok {

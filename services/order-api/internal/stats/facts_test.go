@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/client/system"
+	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -77,6 +78,37 @@ func TestLatencyOfEachStepIsThatOfItsLastAttempt(t *testing.T) {
 	})
 }
 
+// sized is what is known of the topic orders.
+func (s *shop) sized(seen system.Stats) system.Topic {
+	for _, topic := range seen.Topics {
+		if topic.Name == s.Topics.Orders {
+			return topic
+		}
+	}
+	return system.Topic{}
+}
+
+func TestASizeThatWasMeasuredBeforeTheFirstRecordIsNotShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		one, _ := s.instance(t)
+		kafkatest.Pass(2 * time.Second)
+		if topic := s.sized(one.Now(t.Context())); topic.Bytes == nil || *topic.Bytes != 0 {
+			t.Errorf("got %+v, want 0 bytes of an empty topic", topic)
+		}
+		s.place(t, 6, order.Confirmed, 2*time.Second)
+		kafkatest.Pass(5 * time.Second)
+		if topic := s.sized(one.Now(t.Context())); topic.Bytes != nil || *topic.Records != 6 {
+			t.Errorf("got %+v, want 6 records of an unknown size", topic)
+		}
+		kafkatest.Pass(time.Minute)
+		if topic := s.sized(one.Now(t.Context())); topic.Bytes == nil || *topic.Bytes < 500 {
+			t.Errorf("a minute later: got %+v, want the size of 6 orders", topic)
+		}
+	})
+}
+
 func TestBrokersTellOnceAMinuteOfTheTopics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -96,20 +128,12 @@ func TestBrokersTellOnceAMinuteOfTheTopics(t *testing.T) {
 		_, stop := one.Watch()
 		defer stop()
 		s.place(t, 6, order.Confirmed, 2*time.Second)
-		orders := func(seen system.Stats) system.Topic {
-			for _, topic := range seen.Topics {
-				if topic.Name == s.Topics.Orders {
-					return topic
-				}
-			}
-			return system.Topic{}
-		}
 		kafkatest.Pass(190 * time.Second)
 		seen := one.Now(t.Context())
 		if diff := cmp.Diff(&system.Kafka{Up: 1, Brokers: 1}, seen.Kafka); diff != "" {
 			t.Errorf("brokers (-want +got):\n%s", diff)
 		}
-		if topic := orders(seen); topic.Bytes == nil || *topic.Bytes < 500 || *topic.Kept != (system.Kept{Seconds: 30 * 24 * 3600}) {
+		if topic := s.sized(seen); topic.Bytes == nil || *topic.Bytes < 500 || *topic.Kept != (system.Kept{Seconds: 30 * 24 * 3600}) {
 			t.Errorf("got %+v, want the size of 6 orders, kept for 30 days", topic)
 		}
 		if n := asked.Load(); n != 4 {
@@ -117,8 +141,25 @@ func TestBrokersTellOnceAMinuteOfTheTopics(t *testing.T) {
 		}
 		denied.Store(1)
 		kafkatest.Pass(time.Minute + 2*time.Second)
-		if topic := orders(one.Now(t.Context())); topic.Bytes != nil || topic.Kept == nil || topic.Records == nil {
+		if topic := s.sized(one.Now(t.Context())); topic.Bytes != nil || topic.Kept == nil || topic.Records == nil {
 			t.Errorf("got %+v, want an unknown size alone", topic)
+		}
+	})
+}
+
+func TestTheAgeOfTheOldestOrderIsKnownWhileTheReadModelIsUpToDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		one, _ := s.instance(t)
+		kafkatest.Pass(2 * time.Second)
+		if got := one.Now(t.Context()).Promise; got != (system.Promise{LimitSeconds: promise.Seconds(), OldestKnown: true}) {
+			t.Errorf("got %+v, want no order", got)
+		}
+		s.Away()
+		kafkatest.Pass(view.MaxAge + 10*time.Second)
+		if got := one.Now(t.Context()).Promise; got != (system.Promise{LimitSeconds: promise.Seconds()}) {
+			t.Errorf("got %+v while Kafka is away, want an age that is not known", got)
 		}
 	})
 }

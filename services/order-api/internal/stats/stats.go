@@ -100,7 +100,7 @@ func (s *Stats) Run(ctx context.Context) error {
 // look keeps what only the present tells, and tells those that watch when something has changed.
 func (s *Stats) look(ctx context.Context) {
 	now := time.Now()
-	oldest := s.oldest(now)
+	oldest, _ := s.oldest(now)
 	s.mu.Lock()
 	s.workers.expire(now)
 	s.series.at(number(now), now).oldest = oldest
@@ -183,7 +183,7 @@ func (s *Stats) make(ctx context.Context) system.Stats {
 	began := s.jobs(ctx, &made)
 	now := time.Now()
 	made.At, made.Rev = now.UTC().Truncate(time.Millisecond), now.UnixMilli()
-	made.Promise = s.promise(now)
+	made.Promise = s.promise(now, made.Orders != nil)
 	health := s.cfg.View.Health()
 	if made.ReadModel.Lag = health.Lag; !health.Fresh.IsZero() {
 		made.ReadModel.Fresh = new(health.Fresh.UTC().Truncate(time.Millisecond))
@@ -200,17 +200,20 @@ func (s *Stats) make(ctx context.Context) system.Stats {
 	return made
 }
 
-// oldest is the age in seconds of the oldest order that no worker has begun, or nil.
-func (s *Stats) oldest(now time.Time) *float64 {
+// oldest is the age in seconds of the oldest order that no worker has begun, or nil. If it is known, nil is
+// that there is none.
+func (s *Stats) oldest(now time.Time) (age *float64, known bool) {
 	oldest := s.cfg.View.Health().Oldest
 	if oldest.Placed.IsZero() {
-		return nil
+		return nil, oldest.Known
 	}
-	return new(round(max(0, now.Sub(oldest.Placed).Seconds())))
+	return new(round(max(0, now.Sub(oldest.Placed).Seconds()))), true
 }
 
-func (s *Stats) promise(now time.Time) system.Promise {
-	p := system.Promise{LimitSeconds: s.cfg.Promise.Seconds(), OldestAgeSeconds: s.oldest(now)}
+// promise asks a view that can be used at the moment, or not: then it knows the age of a moment ago only.
+func (s *Stats) promise(now time.Time, usable bool) system.Promise {
+	age, known := s.oldest(now)
+	p := system.Promise{LimitSeconds: s.cfg.Promise.Seconds(), OldestAgeSeconds: age, OldestKnown: known && usable}
 	switch {
 	case s.cfg.Blocked() != nil:
 		p.Refusing, p.Why = true, "blocked"

@@ -18,14 +18,15 @@ import (
 	"example.com/orders/shared/topic"
 )
 
-// Backlog is the oldest order that no worker has begun. Its zero value is none.
+// Backlog is the oldest order that no worker has begun. The zero value is not known.
 type Backlog struct {
+	Known  bool // with a zero Placed there is none
 	Order  order.ID
 	Placed time.Time
 	Origin order.Origin // its partition and offset in orders
 }
 
-// backlog is what was measured last. The zero value has nothing.
+// backlog is what was measured last. The zero value has measured nothing.
 type backlog struct {
 	commits map[int32]kadm.Offset // of the worker group in orders; owned by the goroutine of measure
 
@@ -55,7 +56,7 @@ func (b *backlog) set(oldest Backlog) {
 // older than the topic's retention does not count either.
 func (v *View) measureBacklog(ctx context.Context) error {
 	v.readCommits(ctx)
-	var oldest Backlog
+	oldest := Backlog{Known: true}
 	for partition, from := range v.unbegun() {
 		var row *Row
 		err := v.ask(func() (err error) {
@@ -67,7 +68,7 @@ func (v *View) measureBacklog(ctx context.Context) error {
 		}
 		if row != nil && (oldest.Placed.IsZero() || row.PlacedAt.Before(oldest.Placed)) {
 			at := order.Origin{Incarnation: v.cfg.Incarnation, Partition: partition, Offset: row.Offset}
-			oldest = Backlog{row.ID, row.PlacedAt, at}
+			oldest = Backlog{true, row.ID, row.PlacedAt, at}
 		}
 	}
 	v.backlog.set(oldest)

@@ -70,6 +70,28 @@ func TestAnOutageOfTheStoreIsTroubleAlsoWhileNothingIsWritten(t *testing.T) {
 	})
 }
 
+func TestTheViewAgesWhileItsStoreIsAwayAlsoWhileNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+		cfg := b.config(t)
+		store := &disk{Store: cfg.Store}
+		cfg.Store = store
+		v, _ := b.startWith(t, cfg)
+		store.away.Store(true)
+		kafkatest.Pass(10 * time.Minute)
+		if age := time.Since(v.Health().Fresh); age < 10*time.Minute-2*time.Second {
+			t.Errorf("10 minutes without the store: got an age of %s, want 10m", age)
+		}
+		store.away.Store(false)
+		kafkatest.Pass(2 * time.Second)
+		if age := time.Since(v.Health().Fresh); age > 2*time.Second {
+			t.Errorf("with the store back: got an age of %s, want a fresh view", age)
+		}
+	})
+}
+
 func TestTheViewBlocksOnePartitionUntilItsBatchIsSkipped(t *testing.T) {
 	t.Parallel()
 	for _, topic := range []string{"orders", "orders.status", "orders.dlq", "orders.desk"} {

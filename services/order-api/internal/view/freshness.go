@@ -35,7 +35,8 @@ const leaderlessAfter = 2 * measurePeriod
 // view from being fresh. It is safe for concurrent use.
 type freshness struct {
 	log      *slog.Logger
-	caughtUp func() // is called with mu locked when everything measured is applied
+	outage   func() string // is called with mu locked: why the store cannot be used at the moment, or empty
+	caughtUp func()        // is called with mu locked when everything measured is applied
 
 	mu         sync.Mutex
 	open       bool                          // the store is open: applied says what it has
@@ -49,9 +50,9 @@ type freshness struct {
 	changed    chan struct{}                 // closed and replaced when applied or freshAt may have changed
 }
 
-func newFreshness(log *slog.Logger, caughtUp func()) *freshness {
+func newFreshness(log *slog.Logger, outage func() string, caughtUp func()) *freshness {
 	return &freshness{
-		log: log, caughtUp: caughtUp, applied: map[kafka.Partition]int64{}, starts: map[kafka.Partition]int64{},
+		log: log, outage: outage, caughtUp: caughtUp, applied: map[kafka.Partition]int64{}, starts: map[kafka.Partition]int64{},
 		blocked: map[kafka.Partition]error{}, leaderless: map[kafka.Partition]time.Time{}, changed: make(chan struct{}),
 	}
 }
@@ -105,9 +106,9 @@ func (f *freshness) advance(positions map[kafka.Partition]Position) {
 }
 
 // settle notes that the view is as fresh as the last measurement, if it has reached all ends that
-// are known. The caller holds mu.
+// are known, and its store can be used. The caller holds mu.
 func (f *freshness) settle() {
-	reached := f.open && f.ends != nil
+	reached := f.open && f.ends != nil && f.outage() == ""
 	for p, end := range f.ends {
 		reached = reached && (f.reached(p) >= end || f.blocked[p] != nil)
 	}

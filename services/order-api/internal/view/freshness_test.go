@@ -13,7 +13,7 @@ import (
 func TestABacklogIsReadThatLostItsEnd(t *testing.T) {
 	t.Parallel()
 	p := kafka.Partition{Topic: "orders.status"}
-	f := newFreshness(slog.New(slog.DiscardHandler), func() {})
+	f := newFreshness(slog.New(slog.DiscardHandler), func() string { return "" }, func() {})
 	end := func(at kafka.Offset) { f.measured(time.Now(), nil, map[kafka.Partition]kafka.Offset{p: at}) }
 	end(kafka.Offset{At: 100})
 	until := f.backlogOf(p.Topic, 10)

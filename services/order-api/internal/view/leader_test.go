@@ -68,8 +68,31 @@ func TestOrdersOfAPartitionWithoutALeaderAreNoBacklog(t *testing.T) {
 		}
 		b.Leaderless("", 1)
 		kafkatest.Pass(5 * time.Second)
-		if got := v.Health().Oldest.Placed; !got.IsZero() {
-			t.Errorf("got a backlog since %s, want none: no worker can begin the order", got)
+		if got := v.Health().Oldest; !got.Known || !got.Placed.IsZero() {
+			t.Errorf("got the backlog %+v, want none: no worker can begin the order", got)
+		}
+	})
+}
+
+func TestTheBacklogIsNotKnownBeforeItIsMeasuredAndWhileTheViewIsOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		v, err := view.New(t.Context(), b.config(t))
+		must(t, err)
+		if v.Health().Oldest.Known {
+			t.Error("before Run: got a known backlog, want an unknown one")
+		}
+		must(t, v.Close())
+		v, _ = b.start(t)
+		kafkatest.Pass(time.Second)
+		if got := v.Health().Oldest; got != (view.Backlog{Known: true}) {
+			t.Errorf("measured: got the backlog %+v, want none", got)
+		}
+		b.Away()
+		kafkatest.Pass(view.MaxAge + 5*time.Second)
+		if v.Health().Oldest.Known {
+			t.Error("without Kafka: got a known backlog, want an unknown one")
 		}
 	})
 }

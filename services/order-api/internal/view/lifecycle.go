@@ -93,8 +93,8 @@ func (l *lifecycle) checked(err error) {
 	l.away = err
 }
 
-// trouble is why the store cannot be used, or that it is not complete; or it is empty.
-func (l *lifecycle) trouble() string {
+// outage is why the store cannot be written or read at the moment; or it is empty.
+func (l *lifecycle) outage() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, err := range []error{l.fault, l.away} {
@@ -102,6 +102,16 @@ func (l *lifecycle) trouble() string {
 			return u.Reason
 		}
 	}
+	return ""
+}
+
+// trouble is why the store cannot be used, or that it is not complete; or it is empty.
+func (l *lifecycle) trouble() string {
+	if reason := l.outage(); reason != "" {
+		return reason
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch l.phase {
 	case opening:
 		return "it is being opened"

@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg Config) (*View, error) {
 		loop: measuring{trimmed: map[int32]int64{}}, life: newLifecycle(cfg.Log), told: map[string]*kafka.Backoff{}, left: map[string]bool{},
 	}
 	v.catchUp.log = cfg.Log
-	v.freshness = newFreshness(cfg.Log, func() { v.life.to(ready, nil) })
+	v.freshness = newFreshness(cfg.Log, v.life.outage, func() { v.life.to(ready, nil) })
 	err := v.connect(ctx)
 	if err == nil {
 		err = v.try(ctx, v.open)
@@ -167,8 +167,8 @@ type Health struct {
 	// Progress is how far it has caught up since its store was opened, such as "12 of 50 records, 24 %, 3 s to go"; or
 	// empty: it has caught up once.
 	Progress string
-	// Oldest is the oldest order that no worker has begun. It is zero if there is none, and while
-	// the view is older than MaxAge: states that are not applied yet may say that an order was
+	// Oldest is the oldest order that no worker has begun. It is not known before it was measured, and
+	// while the view is older than MaxAge: states that are not applied yet may say that an order was
 	// begun.
 	Oldest Backlog
 }

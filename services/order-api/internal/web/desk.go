@@ -55,7 +55,7 @@ type deskPage struct {
 	Tab     string // of the local navigation; or empty
 	Jobs    int    // replay jobs that have not ended
 	Audit   bool   // the visitor may read the audit trail
-	Behind  string // how long the read model is behind; or empty
+	Behind  behindWords
 	Crumbs  []crumb
 	Done    string // what the visitor has just done; or empty
 	Content any    // for the template of the page
@@ -77,6 +77,23 @@ var doneActs = map[string]string{
 	"cancel": "The replay was cancelled. What was sent before is still worked on.", "rate": "The rate was changed.", "start": "The replay was started.",
 }
 
+// behindWords say that the read model is behind Kafka. The zero value is that it is not.
+type behindWords struct{ Words, Text string }
+
+// sayBehind is about a read model as in httpapi.Front.Behind.
+func sayBehind(records int64, fresh, now time.Time) behindWords {
+	late := now.Sub(fresh).Round(time.Second)
+	switch {
+	case fresh.IsZero():
+		return behindWords{"Catching up:", "the read model lacks " + count(int(records), "record") + ". Newer dead letters are not shown yet."}
+	case late < behindFor:
+		return behindWords{}
+	case records > 0:
+		return behindWords{"Catching up:", "the read model is " + late.String() + " behind Kafka. Newer dead letters are not shown yet."}
+	}
+	return behindWords{"Not up to date:", "dead letters of the last " + late.String() + " may not be shown."}
+}
+
 // showDesk answers with a page of the desk.
 func (p *Pages) showDesk(c echo.Context, status int, name string, v page, d deskPage) error {
 	var err error
@@ -84,9 +101,8 @@ func (p *Pages) showDesk(c echo.Context, status int, name string, v page, d desk
 		return err
 	}
 	d.Done, d.Audit = doneActs[c.QueryParam("done")], p.may(c, identity.ReadAudit)
-	if behind := p.front.Behind(); behind >= behindFor {
-		d.Behind = behind.Round(time.Second).String()
-	}
+	records, fresh := p.front.Behind()
+	d.Behind = sayBehind(records, fresh, time.Now())
 	v.Place, v.Body = "desk", d
 	return p.show(c, status, name, v)
 }

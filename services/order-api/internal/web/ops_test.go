@@ -28,7 +28,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // healthy is a system of which all is known and nothing is wrong: worker n owns every n-th partition.
 func healthy(workers, partitions int) system.Stats {
 	s := system.Stats{
-		At: noon, Rev: noon.UnixMilli(), Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8)}, Rates: system.Rates{Placed: 21.4, Confirmed: 24.14},
+		At: noon, Rev: noon.UnixMilli(), Promise: system.Promise{LimitSeconds: 900, OldestAgeSeconds: new(0.8), OldestKnown: true}, Rates: system.Rates{Placed: 21.4, Confirmed: 24.14},
 		Latency: &system.Latency{Orders: 6000, P50: 0.016, P95: 0.074, P99: 0.21, Steps: []system.StepLatency{
 			{Step: "shipping", Orders: 6000, P50: 0.004, P95: 0.011, P99: 0.03}, {Step: "email", Orders: 6000, P50: 0.006, P95: 0.022, P99: 1.5},
 		}}, Orders: &system.Orders{Retrying: 2}, DeadLetters: &system.DeadLetters{Open: 1072},
@@ -38,6 +38,7 @@ func healthy(workers, partitions int) system.Stats {
 		Topics:       []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10)), Bytes: new(int64(391_400_000)), Kept: &system.Kept{Seconds: 2_592_000}}, {Name: "orders.dlq", Partitions: partitions}},
 		Changes:      []system.Change{{At: noon.Add(-2 * time.Minute), Kind: "worker-joined", Worker: "wrk_a", Host: "vm-1"}},
 	}
+	s.ReadModel.Fresh = &s.At
 	for n := range workers {
 		s.Workers = append(s.Workers, system.Worker{
 			ID: fmt.Sprintf("wrk_%026d", n), Host: "vm-1", PID: 6527 + n, Version: "1.8.1", State: "live", StartedAt: noon.Add(-time.Hour), SeenAt: noon, LeaseSeconds: 6, Slots: 64,
@@ -103,7 +104,7 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 		},
 		"empty": {
 			func(s *system.Stats) {
-				*s = system.Stats{At: noon, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
+				*s = system.Stats{At: noon, Promise: system.Promise{OldestKnown: true}, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
 			},
 			[]string{
 				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order Within", "whole way – – – wait, shipping – – – invoice – – – email – – –", "Kafka not known",
@@ -118,10 +119,10 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 		},
 		"blocked": {
 			func(s *system.Stats) {
-				s.Blocked = 1
+				s.Blocked, s.Promise.OldestAgeSeconds = 1, nil
 				s.Partitions[5].State, s.Partitions[5].Reason = new("blocked"), "records 4 to 9 were lost"
 			},
-			[]string{"1 blocked partition:", "5 blocked", "Partition 5 is blocked: records 4 to 9 were lost"},
+			[]string{"No order is waiting to be started, apart from those in blocked partitions;", "1 blocked partition:", "5 blocked", "Partition 5 is blocked: records 4 to 9 were lost"},
 			"5 running",
 		},
 		"broker down": {
@@ -164,10 +165,32 @@ func TestOperationsSayWhatNeedsAPerson(t *testing.T) {
 			[]string{"Catching up: the read model is 40 s behind Kafka.", "behind by 4,000 records, complete at 11:59:20 UTC"},
 			"up to date",
 		},
+		"read model not compared with Kafka": {
+			func(s *system.Stats) { s.ReadModel.Fresh = new(noon.Add(-40 * time.Second)) },
+			[]string{"Read model not known complete at 11:59:20 UTC"},
+			"up to date",
+		},
+		"read model never complete": {
+			func(s *system.Stats) { s.ReadModel.Fresh = nil },
+			[]string{"Read model not known"},
+			"up to date",
+		},
 		"read model away": {
-			func(s *system.Stats) { s.Orders, s.DeadLetters, s.Promise.OldestAgeSeconds = nil, nil, nil },
+			func(s *system.Stats) {
+				s.Orders, s.DeadLetters, s.Promise = nil, nil, system.Promise{LimitSeconds: 900}
+			},
 			[]string{"It is not known whether the promise is kept.", "The age of the oldest order not started is not known", "The read model cannot be used:", "retrying –", "waiting –", "dead –", "– of 15 min"},
 			"The promise is kept",
+		},
+		"just started": {
+			func(s *system.Stats) { s.Promise = system.Promise{LimitSeconds: 900} },
+			[]string{"It is not known whether the promise is kept. The age of the oldest order not started is not known", "– of 15 min"},
+			"The promise is kept",
+		},
+		"nothing to start": {
+			func(s *system.Stats) { s.Promise.OldestAgeSeconds, s.Orders.Accepted = nil, 1 },
+			[]string{"The promise is kept. No order is waiting to be started; the limit is 15 min.", "none of 15 min"},
+			"not known",
 		},
 		"rebalance": {
 			func(s *system.Stats) {

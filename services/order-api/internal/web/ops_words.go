@@ -21,10 +21,10 @@ func (v opsPage) Promised() stateWords {
 	switch p := v.Promise; {
 	case p.Refusing:
 		return stateWords{"dead", "New orders are refused."}
-	case v.Orders == nil:
-		return stateWords{"warn", "It is not known whether the promise is kept."}
 	case p.LimitSeconds == 0:
 		return stateWords{"todo", "No promise is set."}
+	case !p.OldestKnown:
+		return stateWords{"warn", "It is not known whether the promise is kept."}
 	case p.OldestAgeSeconds != nil && *p.OldestAgeSeconds > p.LimitSeconds:
 		return stateWords{"dead", "The promise is not kept."}
 	}
@@ -47,7 +47,9 @@ func (v opsPage) Facts() string {
 	switch age := v.Promise.OldestAgeSeconds; {
 	case age != nil:
 		text = "The oldest order not started is " + span(*age) + " old; " + limit + "."
-	case v.Orders != nil && v.Orders.Accepted == 0:
+	case v.Promise.OldestKnown && v.Stats.Blocked > 0:
+		text = "No order is waiting to be started, apart from those in blocked partitions; " + limit + "."
+	case v.Promise.OldestKnown:
 		text = "No order is waiting to be started; " + limit + "."
 	default:
 		text = "The age of the oldest order not started is not known; " + limit + "."
@@ -98,6 +100,12 @@ func (v opsPage) Behind() string {
 		return span(v.At.Sub(*m.Fresh).Truncate(time.Second).Seconds())
 	}
 	return ""
+}
+
+// Old says that it is not known whether the read model lacks records: Kafka has not told lately how far the topics go.
+func (v opsPage) Old() bool {
+	m := v.ReadModel
+	return m.Lag == 0 && (m.Fresh == nil || v.At.Sub(*m.Fresh) > behindFor)
 }
 
 // opsStrip is what needs a person, or what the page would not explain otherwise.
@@ -173,7 +181,7 @@ func (v opsPage) Oldest() string {
 	if age := v.Promise.OldestAgeSeconds; age != nil {
 		return span(*age)
 	}
-	if v.Orders == nil {
+	if !v.Promise.OldestKnown {
 		return "–"
 	}
 	return "none"

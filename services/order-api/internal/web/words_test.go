@@ -36,6 +36,25 @@ func ops(s order.State) (all []string) {
 	return all
 }
 
+func TestTheDeskSaysThatTheReadModelIsBehindOrMayBe(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		records int64
+		fresh   time.Time
+		want    behindWords
+	}{
+		"up to date":     {0, noon.Add(-2 * time.Second), behindWords{}},
+		"a moment late":  {7, noon.Add(-2 * time.Second), behindWords{}},
+		"behind":         {7, noon.Add(-40 * time.Second), behindWords{"Catching up:", "the read model is 40s behind Kafka. Newer dead letters are not shown yet."}},
+		"never complete": {7, time.Time{}, behindWords{"Catching up:", "the read model lacks 7 records. Newer dead letters are not shown yet."}},
+		"not compared":   {0, noon.Add(-40 * time.Second), behindWords{"Not up to date:", "dead letters of the last 40s may not be shown."}},
+	} {
+		if got := sayBehind(row.records, row.fresh, noon); got != row.want {
+			t.Errorf("%s: got %q, want %q", name, got, row.want)
+		}
+	}
+}
+
 func TestOperatorsSeeWhichWorkerDidAStepAndHowLongItTook(t *testing.T) {
 	t.Parallel()
 	s := way()

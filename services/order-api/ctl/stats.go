@@ -134,7 +134,7 @@ func latencyTexts(l *system.Latency) []string {
 
 func ordersText(s system.Stats) string {
 	if s.Orders == nil || s.DeadLetters == nil {
-		return "; the read model cannot be used now"
+		return "; orders, dead letters and replay jobs are not known: the read model cannot be used now"
 	}
 	o := s.Orders
 	return fmt.Sprintf(", %d not begun, %d retrying, %d waiting, %d dead; dead letters %d open, %d uncertain",

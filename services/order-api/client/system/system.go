@@ -28,7 +28,7 @@ type Stats struct {
 	Dependencies []Dependency `json:"dependencies"`
 	Kafka        *Kafka       `json:"kafka"`
 	Topics       []Topic      `json:"topics"`
-	Jobs         []Job        `json:"jobs"`    // that are not done
+	Jobs         []Job        `json:"jobs"`    // that are not done; nil: not known
 	Changes      []Change     `json:"changes"` // the newest first
 	Points       []Point      `json:"points"`  // the oldest first
 }

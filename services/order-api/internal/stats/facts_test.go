@@ -3,17 +3,24 @@
 package stats_test
 
 import (
+	"context"
+	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"example.com/orders/services/order-api/client/system"
+	"example.com/orders/services/order-api/internal/stats"
 	"example.com/orders/services/order-api/internal/view"
+	"example.com/orders/services/order-api/internal/view/sqlite"
+	"example.com/orders/shared/kafka"
 	"example.com/orders/shared/kafkatest"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/wire"
@@ -160,6 +167,32 @@ func TestTheAgeOfTheOldestOrderIsKnownWhileTheReadModelIsUpToDate(t *testing.T) 
 		kafkatest.Pass(view.MaxAge + 10*time.Second)
 		if got := one.Now(t.Context()).Promise; got != (system.Promise{LimitSeconds: promise.Seconds()}) {
 			t.Errorf("got %+v while Kafka is away, want an age that is not known", got)
+		}
+	})
+}
+
+// absent is a store whose database is away.
+type absent struct{ view.Store }
+
+func (absent) Resume(context.Context, map[string]kadm.TopicID) (map[kafka.Partition]view.Position, error) {
+	return nil, &view.UnavailableError{Reason: "its database does not answer"}
+}
+
+func TestWhatTheReadModelCannotTellIsNotKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		log := slog.New(slog.NewTextHandler(t.Output(), nil))
+		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "view.db"))
+		must(t, err)
+		v, err := view.New(t.Context(), view.Config{Kafka: s.Config(), Topics: s.Topics, Incarnation: s.layout.Incarnation, Store: absent{store}, Log: log})
+		must(t, err)
+		defer v.Close()
+		seen := stats.New(stats.Config{
+			Kafka: s.Config(), Client: s.Client, Topics: s.Topics, Partitions: s.layout.Partitions, View: v, Promise: promise, Blocked: func() error { return nil }, Log: log,
+		}).Now(t.Context())
+		if seen.Orders != nil || seen.DeadLetters != nil || seen.Jobs != nil || seen.Promise.OldestKnown || seen.ReadModel.Fresh != nil {
+			t.Errorf("got %+v, %+v, %+v, %+v and %+v, want nothing that is known", seen.Orders, seen.DeadLetters, seen.Jobs, seen.Promise, seen.ReadModel)
 		}
 	})
 }

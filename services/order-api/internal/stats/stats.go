@@ -176,7 +176,7 @@ const askTimeout = 3 * time.Second
 func (s *Stats) make(ctx context.Context) system.Stats {
 	made := system.Stats{
 		Workers: []system.Worker{}, Partitions: []system.Partition{}, Dependencies: []system.Dependency{},
-		Topics: []system.Topic{}, Jobs: []system.Job{},
+		Topics: []system.Topic{},
 	}
 	made.Orders, made.DeadLetters = s.orders(ctx), s.deadLetters(ctx)
 	s.lags.show(ctx, s.cfg, &made)
@@ -254,12 +254,13 @@ func (s *Stats) deadLetters(ctx context.Context) *system.DeadLetters {
 // lookedAtJobs is how many of the newest jobs are looked at.
 const lookedAtJobs = 20
 
-// jobs adds the newest jobs that are not done, and returns when jobs began and halted.
+// jobs adds the newest jobs that are not done, if the view can tell, and returns when jobs began and halted.
 func (s *Stats) jobs(ctx context.Context, made *system.Stats) (changes []system.Change) {
 	all, _, err := s.cfg.View.Jobs(ctx, view.JobFilter{Limit: lookedAtJobs})
 	if err != nil {
 		return nil
 	}
+	made.Jobs = []system.Job{}
 	for _, j := range all {
 		if !j.State.Final() {
 			made.Jobs = append(made.Jobs, system.Job{

@@ -34,7 +34,7 @@ func healthy(workers, partitions int) system.Stats {
 		}}, Orders: &system.Orders{Retrying: 2}, DeadLetters: &system.DeadLetters{Open: 1072},
 		InFlight: 37, Slots: 64 * workers,
 		Dependencies: []system.Dependency{{Name: "mail server", State: "closed", Workers: workers}},
-		Kafka:        &system.Kafka{Up: 3, Brokers: 3},
+		Kafka:        &system.Kafka{Up: 3, Brokers: 3}, Jobs: []system.Job{},
 		Topics:       []system.Topic{{Name: "orders", Partitions: partitions, Records: new(int64(412388)), Lag: new(int64(10)), Bytes: new(int64(391_400_000)), Kept: &system.Kept{Seconds: 2_592_000}}, {Name: "orders.dlq", Partitions: partitions}},
 		Changes:      []system.Change{{At: noon.Add(-2 * time.Minute), Kind: "worker-joined", Worker: "wrk_a", Host: "vm-1"}},
 	}
@@ -104,7 +104,7 @@ func TestOperationsSayWhatTheServerKnows(t *testing.T) {
 		},
 		"empty": {
 			func(s *system.Stats) {
-				*s = system.Stats{At: noon, Promise: system.Promise{OldestKnown: true}, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
+				*s = system.Stats{At: noon, Promise: system.Promise{OldestKnown: true}, Orders: &system.Orders{}, DeadLetters: &system.DeadLetters{}, Jobs: []system.Job{}, Unowned: 1, Partitions: []system.Partition{{Number: 0}}}
 			},
 			[]string{
 				"No promise is set.", "No order is waiting to be started; no limit is set.", "No worker is running: orders are accepted, and none is worked on.", "5 min, no order Within", "whole way – – – wait, shipping – – – invoice – – – email – – –", "Kafka not known",
@@ -177,9 +177,9 @@ func TestOperationsSayWhatNeedsAPerson(t *testing.T) {
 		},
 		"read model away": {
 			func(s *system.Stats) {
-				s.Orders, s.DeadLetters, s.Promise = nil, nil, system.Promise{LimitSeconds: 900}
+				s.Orders, s.DeadLetters, s.Jobs, s.Promise = nil, nil, nil, system.Promise{LimitSeconds: 900}
 			},
-			[]string{"It is not known whether the promise is kept.", "The age of the oldest order not started is not known", "The read model cannot be used:", "retrying –", "waiting –", "dead –", "– of 15 min"},
+			[]string{"It is not known whether the promise is kept.", "The age of the oldest order not started is not known", "The read model cannot be used:", "retrying –", "waiting –", "dead –", "– of 15 min", "Replays that have not ended Desk Not known."},
 			"The promise is kept",
 		},
 		"just started": {

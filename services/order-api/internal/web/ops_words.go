@@ -108,6 +108,14 @@ func (v opsPage) Old() bool {
 	return m.Lag == 0 && (m.Fresh == nil || v.At.Sub(*m.Fresh) > behindFor)
 }
 
+// NoJobs is what the list of jobs says without one.
+func (v opsPage) NoJobs() string {
+	if v.Jobs == nil {
+		return "Not known."
+	}
+	return "None."
+}
+
 // opsStrip is what needs a person, or what the page would not explain otherwise.
 type opsStrip struct {
 	Kind        string

@@ -44,7 +44,7 @@ func shared() []arrow {
 		{mechanism, "pdfa", "", "the worker makes PDF/A, the API reads it: no orders"},
 		{mechanism, "filelock", "", "locks files between processes: no orders"},
 		{mechanism, "broker", "config filelock serve telemetry", "one process uses its directory; applies the access settings, and logs the messages of the broker"},
-		{mechanism, "look", "", "the stylesheet of all pages"},
+		{mechanism, "look", "", "the stylesheet of all pages, and how they write numbers"},
 		{mechanism, "inbox", "config filelock look serve telemetry", "a mail server: no orders; one process uses its directory; its page is served by serve, as the API is"},
 		{mechanism, "cputime", "", "measures CPU time in tests: the clock says little on a busy machine"},
 		{mechanism, "golden", "", "compares with files in tests, and writes them again"},

@@ -265,6 +265,9 @@ func (b *tab) buys() {
 	b.open("/checkout")
 	b.fill(map[string]string{"name": "", "email": "zoe@", "line1": "1 Main Street", "city": "", "postal_code": "1011"})
 	b.submit("main .btn.go", "[aria-invalid=true]")
+	if !js[bool](b, `document.querySelector("[role=alert]").parentElement === document.activeElement`) {
+		b.t.Error("the focus is not on what is wrong")
+	}
 	b.has("main", "Must not be empty.")
 	b.has("main", "Must be a postal code of Germany, such as 26133: DE has five digits, not four")
 	if got := js[map[string]string](b, `Object.fromEntries(new FormData(document.querySelector("main form")))`); got["line1"] != "1 Main Street" || got["email"] != "zoe@" || got["postal_code"] != "1011" {

@@ -30,7 +30,7 @@ func TestAViewerReadsAndDoesNotAct(t *testing.T) {
 	b.signsIn(text)
 	at, cause, replay := "/desk/dead-letters/"+id, "/desk/groups/"+l.Cause, "/desk/replays/"+job.ID
 	for path, acts := range map[string][]string{
-		at: {"Replay", "Edit…", "Discard…"}, cause: {"Assign to me", "Fix by rule…", "Replay all 2…", "Discard the selected…", "Replay the selected…"}, "/desk/dead-letters": {"Discard the selected…", "Replay the selected…"},
+		at: {"Replay", "Edit…", "Discard…"}, cause: {"Assign to me", "Dry run", "Fix by rule…", "Replay all 2…", "Discard the selected…", "Replay the selected…"}, "/desk/dead-letters": {"Discard the selected…", "Replay the selected…"},
 		"/orders/" + l.Order: {"Cancel the order"}, replay: {"Resume", "Change rate…", "Cancel…"},
 	} {
 		b.open(path)
@@ -65,6 +65,8 @@ func TestAnOperatorDoesNotEdit(t *testing.T) {
 	b.open(path)
 	b.disabled([]string{"Preview"})
 	b.accessible(path + " as an operator sees it")
+	b.submit("#forecast button", "#forecast table")
+	b.accessible("a forecast")
 	b.denied("/desk/dead-letters/" + id + "/edit")
 	b.clean()
 }

@@ -66,7 +66,7 @@ func TestInvalidSettingsAreRefusedAtTheStart(t *testing.T) {
 		{"no concurrency, by a variable", nil, "ORDERS_CONCURRENCY=0", "--concurrency must be at least 1"},
 		{"no port", []string{"--brokers=kafka"}, "", `--brokers "kafka"`},
 		{"unreachable broker", []string{"--brokers=127.0.0.1:1"}, "", "reaching Kafka at [127.0.0.1:1]"},
-		{"topics missing", []string{brokers, "--prefix=other"}, "", "other.status: missing (create it with: ordersctl topics create)"},
+		{"topics missing", []string{brokers, "--prefix=other"}, "", "other.status: missing (create it with: ordersctl topics create --prefix other)"},
 		{"rate card wrong", []string{brokers, "--rate-card=" + wrong}, "", wrong + `:3: unknown key "zone"`},
 		{"rate card missing", []string{brokers, "--rate-card=nowhere.yaml"}, "", "nowhere.yaml"},
 		{"seller missing", []string{brokers, "--seller=nowhere.yaml"}, "", "nowhere.yaml"},

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,21 @@ func Create(ctx context.Context, cl *kgo.Client, set topic.Set, partitions, repl
 		created = append(created, spec.Name)
 	}
 	return created, settle(ctx, cl, brokers, namesOf(set))
+}
+
+// Partitions returns how many partitions the topics of a prefix have: that for orders if it exists, else any
+// other. It is zero if none exists.
+func Partitions(ctx context.Context, cl *kgo.Client, set topic.Set) (int, error) {
+	names := namesOf(set)
+	found, err := listTopics(ctx, cl, names)
+	if err != nil {
+		return 0, fmt.Errorf("listing topics: %w", err)
+	}
+	n := len(found[set.Orders].Partitions)
+	for _, name := range names {
+		n = cmp.Or(n, len(found[name].Partitions))
+	}
+	return n, nil
 }
 
 func create(ctx context.Context, cl *kgo.Client, spec topic.Spec, placed kmsg.CreateTopicsRequestTopic, replication int) error {

@@ -96,7 +96,7 @@ func Check(ctx context.Context, cl *kgo.Client, set topic.Set, grants ...Grant) 
 	var faults []string
 	ids := map[string]kadm.TopicID{}
 	for _, spec := range set.Specs() {
-		faults = append(faults, compare(spec, found[spec.Name], orders, configs)...)
+		faults = append(faults, compare(set.Orders, spec, found, configs)...)
 		ids[spec.Name] = found[spec.Name].ID
 	}
 	if len(faults) > 0 {
@@ -134,11 +134,12 @@ func listTopics(ctx context.Context, cl *kgo.Client, names []string) (kadm.Topic
 	return found, nil
 }
 
-// compare returns the faults of one topic.
-func compare(spec topic.Spec, t, orders kadm.TopicDetail, configs kadm.ResourceConfigs) []string {
+// compare returns the faults of one topic of a prefix, which is the name of the topic of orders, too.
+func compare(prefix string, spec topic.Spec, found kadm.TopicDetails, configs kadm.ResourceConfigs) []string {
+	t, orders := found[spec.Name], found[prefix]
 	fault := func(format string, args ...any) string { return spec.Name + ": " + fmt.Sprintf(format, args...) }
 	if len(t.Partitions) == 0 && (t.Err == nil || errors.Is(t.Err, kerr.UnknownTopicOrPartition)) {
-		return []string{fault("missing (create it with: ordersctl topics create)")}
+		return []string{fault("missing (create it with: ordersctl topics create --prefix %s)", prefix)}
 	}
 	described, err := configs.On(spec.Name, nil)
 	if err := cmp.Or(t.Err, err, described.Err); err != nil {

@@ -134,14 +134,14 @@ func TestCheckNamesMissingTopicsAndOtherPartitions(t *testing.T) {
 		partitions int32
 		want       []string
 	}{
-		{k.Topics.DLQ, 0, []string{"  orders.dlq: missing (create it with: ordersctl topics create)"}},
+		{k.Topics.DLQ, 0, []string{"  orders.dlq: missing (create it with: ordersctl topics create --prefix orders)"}},
 		{k.Topics.Replay, 2, []string{
 			"  orders.replay: 2 partitions, but orders has 3",
 			`  orders.replay: max.message.bytes is "1048588", must be at least "1310720"`,
 			`  orders.replay: message.timestamp.type is "CreateTime", must be "LogAppendTime"`,
 			`  orders.replay: retention.ms is "604800000", must be at least "2592000000"`,
 		}},
-		{k.Topics.Orders, 0, []string{"  orders: missing (create it with: ordersctl topics create)"}},
+		{k.Topics.Orders, 0, []string{"  orders: missing (create it with: ordersctl topics create --prefix orders)"}},
 	} {
 		replace(row.name, row.partitions)
 		_, err := kafka.Check(t.Context(), k.Client, k.Topics)

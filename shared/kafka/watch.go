@@ -29,7 +29,7 @@ type Repartitioned struct {
 
 // Error says what happened and what to do.
 func (r *Repartitioned) Error() string {
-	return fmt.Sprintf("topic %s has %d partitions, had %d: the number is fixed for the life of a prefix (grow with a new prefix: deploy/README.md)",
+	return fmt.Sprintf("topic %s has %d partitions, had %d: the number is fixed for the life of a prefix (see Partitions were added in docs/operations.md)",
 		r.Topic, r.Is, r.Was)
 }
 

@@ -1,4 +1,5 @@
-// Package look has what all pages share, those of the API and those of the inbox: stylesheet and logo.
+// Package look has what all pages share, those of the API and those of the inbox: stylesheet, logo, and the form of
+// numbers.
 package look
 
 import _ "embed"
@@ -11,3 +12,11 @@ var stylesheet []byte
 
 // Stylesheet returns the CSS. It must not be changed.
 func Stylesheet() []byte { return stylesheet }
+
+// Thousands separates the digits of a whole number that is not negative: 1,234,567.
+func Thousands(digits string) string {
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

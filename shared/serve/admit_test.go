@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,39 +19,30 @@ import (
 	"example.com/orders/shared/serve"
 )
 
-// admitter serves a handler that answers "admitted", on a real socket, and returns its address.
-func admitter(t *testing.T, access config.Access, readWithin time.Duration) string {
+// admit serves a handler that answers "admitted" on the connections of a listener.
+func admit(t *testing.T, access config.Access, ln net.Listener) {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		fmt.Fprint(w, "admitted ", string(body), err)
 	})
-	ln := listen(t, "127.0.0.1:0")
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- serve.RunWithin(ctx, ln, serve.Guard(access, mux), readWithin) }() // ends with stop
+	go func() { done <- serve.Run(ctx, ln, serve.Guard(access, mux), time.Minute) }() // ends with stop
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return ln.Addr().String()
 }
 
 // say sends text over a connection, and returns the status and everything received until the
 // connection is closed.
-func say(t *testing.T, address, text string) (status int, body string) {
+func say(t *testing.T, conn net.Conn, text string) (status int, body string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +62,9 @@ func say(t *testing.T, address, text string) (status int, body string) {
 	return resp.StatusCode, string(all)
 }
 
-// TestUnfinishedBodyTimesOut tests Run and Guard over sockets.
+// TestUnfinishedBodyTimesOut tests Run and Guard.
 func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
-	address := admitter(t, config.Access{}, 3*time.Second)
 	for head, want := range map[string]int{
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n":                408,
 		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{":               408,
@@ -87,16 +78,22 @@ func TestUnfinishedBodyTimesOut(t *testing.T) {
 	} {
 		t.Run(head, func(t *testing.T) {
 			t.Parallel()
-			if got, _ := say(t, address, head); got != want {
-				t.Errorf("got %d, want %d", got, want)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				ln, began := make(pipeListener), time.Now()
+				admit(t, config.Access{}, ln)
+				got, _ := say(t, ln.dial(), head)
+				if took := time.Since(began); got != want || took > time.Minute {
+					t.Errorf("got %d after %s, want %d", got, took, want)
+				}
+			})
 		})
 	}
 }
 
 func TestAdmitChecksHostAndOrigin(t *testing.T) {
 	t.Parallel()
-	address := admitter(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, time.Minute)
+	ln := listen(t, "127.0.0.1:0")
+	admit(t, config.Access{AllowedHosts: []string{"orders.example.com"}}, ln)
 	for _, row := range []struct {
 		name, head string
 		status     int
@@ -115,7 +112,9 @@ func TestAdmitChecksHostAndOrigin(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			status, body := say(t, address, row.head+"Connection: close\r\n\r\n")
+			conn, err := net.Dial("tcp", ln.Addr().String())
+			fatal(t, err)
+			status, body := say(t, conn, row.head+"Connection: close\r\n\r\n")
 			if status != row.status || row.body != "" && body != row.body {
 				t.Errorf("got %d %s, want %d %s", status, body, row.status, row.body)
 			}

@@ -79,15 +79,11 @@ func Taken(err error, flag, variable string) error {
 // stops, because Run waits for them as for any response. The handler must call Admit first, which
 // removes the read deadline.
 func Run(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration) error {
-	return run(ctx, ln, h, grace, readWithin)
-}
-
-func run(ctx context.Context, ln net.Listener, h http.Handler, grace, readWithin time.Duration) error {
 	s := &http.Server{
 		Handler: h, MaxHeaderBytes: 64 << 10,
 		// Port scans and aborted TLS handshakes would fill the log.
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
-		ReadHeaderTimeout: min(headerWithin, readWithin), ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleFor,
+		ReadHeaderTimeout: headerWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleFor,
 		// The default handler of OPTIONS * would bypass Admit.
 		DisableGeneralOptionsHandler: true,
 	}

@@ -77,8 +77,15 @@ func (l pipeListener) Accept() (net.Conn, error) {
 	}
 	return nil, net.ErrClosed
 }
-func (l pipeListener) Close() error { return nil }
-func (pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+func (l pipeListener) Close() error { close(l); return nil }
+func (pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
+
+// dial returns the client's end of a new connection.
+func (l pipeListener) dial() net.Conn {
+	client, server := net.Pipe()
+	l <- server
+	return client
+}
 
 // serial connects and returns the serial number of the server's certificate.
 func (l pipeListener) serial(t *testing.T, secured net.Listener) int64 {
@@ -157,29 +164,41 @@ func TestHTTPSServesStreamsAndDeadlines(t *testing.T) {
 	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
-			client, url, stop := overHTTPS(t, protocol == "HTTP/2.0")
-			resp, err := client.Get(url)
-			fatal(t, err)
-			defer resp.Body.Close()
-			if resp.Proto != protocol || resp.Header.Get("Strict-Transport-Security") == "" {
-				t.Errorf("got %s with headers %v, want %s with HSTS", resp.Proto, resp.Header, protocol)
-			}
-			first := make([]byte, len("event 1\n"))
-			if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "event 1\n" {
-				t.Errorf("got %q, %v; want the first event at once", first, err)
-			}
-			late := &slow{first: "{", wait: make(chan struct{})} // a body that does not end
-			defer close(late.wait)
-			if resp, err := client.Post(url, "application/json", late); err != nil || resp.StatusCode != http.StatusRequestTimeout {
-				t.Errorf("slow body: got %v, %v; want 408", resp, err)
-			}
-			if err := stop(); err != nil {
-				t.Errorf("stop: got %v, want nil", err)
-			}
-			if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != "end\n" {
-				t.Errorf("got %q, %v; want the end of the stream", rest, err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				ln := make(pipeListener)
+				client, url, stop := overHTTPS(t, ln, protocol == "HTTP/2.0")
+				client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return ln.dial(), nil }
+				servesStreamsAndDeadlines(t, protocol, client, url, stop)
+			})
 		})
+	}
+}
+
+func servesStreamsAndDeadlines(t *testing.T, protocol string, client *http.Client, url string, stop func() error) {
+	t.Helper()
+	resp, err := client.Get(url)
+	fatal(t, err)
+	defer resp.Body.Close()
+	if resp.Proto != protocol || resp.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("got %s with headers %v, want %s with HSTS", resp.Proto, resp.Header, protocol)
+	}
+	first := make([]byte, len("event 1\n"))
+	if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "event 1\n" {
+		t.Errorf("got %q, %v; want the first event at once", first, err)
+	}
+	late := &slow{first: "{", wait: make(chan struct{})} // a body that does not end
+	defer close(late.wait)
+	if resp, err := client.Post(url, "application/json", late); err != nil || resp.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("slow body: got %v, %v; want 408", resp, err)
+	}
+	time.Sleep(5 * time.Minute) // past the write timeout
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }() // ends when the stream is read
+	if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != "end\n" {
+		t.Errorf("got %q, %v; want the end of the stream", rest, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("stop: got %v, want nil", err)
 	}
 }
 
@@ -199,21 +218,20 @@ func (s *slow) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// overHTTPS serves a stream on a real connection.
-func overHTTPS(t *testing.T, http2 bool) (client *http.Client, url string, stop func() error) {
+// overHTTPS serves a stream on the connections of a listener.
+func overHTTPS(t *testing.T, ln net.Listener, http2 bool) (client *http.Client, url string, stop func() error) {
 	t.Helper()
 	files := newPair(t)
 	cert, _ := files.write(t, 1)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(cert)
-	ln := listen(t, "127.0.0.1:0")
 	secured, err := serve.Secure(ln, files.cert, files.key, slog.New(slog.DiscardHandler))
 	fatal(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	h := serve.Guard(config.Access{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		control := http.NewResponseController(w)
-		if err := control.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+		if err := control.SetWriteDeadline(time.Now().Add(time.Hour)); err != nil {
 			t.Errorf("deadline: %v", err)
 		}
 		fmt.Fprintln(w, "event 1")
@@ -221,7 +239,7 @@ func overHTTPS(t *testing.T, http2 bool) (client *http.Client, url string, stop 
 		<-ctx.Done()
 		fmt.Fprintln(w, "end")
 	}))
-	go func() { done <- serve.RunWithin(ctx, secured, serve.Proxies(nil).Handler(h), 5*time.Second) }() // ends with cancel
+	go func() { done <- serve.Run(ctx, secured, serve.Proxies(nil).Handler(h), time.Minute) }() // ends with cancel
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: http2}
 	t.Cleanup(func() {
 		cancel()
@@ -232,7 +250,7 @@ func overHTTPS(t *testing.T, http2 bool) (client *http.Client, url string, stop 
 
 func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
-	_, url, _ := overHTTPS(t, false)
+	_, url, _ := overHTTPS(t, listen(t, "127.0.0.1:0"), false)
 	address := strings.TrimPrefix(url, "https://")
 	_, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	if err == nil || !strings.Contains(err.Error(), "protocol version") {

@@ -29,7 +29,7 @@ const (
 	apiCount    = 2
 	workerCount = 2
 	maxWorkers  = 6
-	concurrency = 64 // in-flight orders of a worker
+	concurrency = 64 // orders that a worker mails at the same time
 )
 
 // system is the system under test: real processes, Apache Kafka, and proxies between them.

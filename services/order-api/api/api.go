@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -116,7 +117,7 @@ func Run(ctx context.Context, cfg Config) error {
 	in := intake.New(k.orders, v, intake.Config{
 		Topic: cfg.Topics.Orders, Incarnation: k.layout.Incarnation, Partitions: k.layout.Partitions,
 		Secret: secret, Promise: cfg.Promise, PerHour: cfg.PerRecipient, VATIDs: shop.vatIDs, Closed: cfg.Closed,
-	}, (*order.Order).NormaliseVATIDs, shop.places.Missing, shop.places.Normalise, shop.products.Price, shop.card.Check)
+	}, (*order.Order).NormaliseVATIDs, shop.complete, shop.card.Check)
 	issuer, err := auth.withIssuer(ctx, &cfg, ln.Addr())
 	if err != nil {
 		return err
@@ -170,9 +171,9 @@ type shop struct {
 	earlier  *url.URL      // of the API that earlier orders were placed at; or nil
 }
 
-// complete checks postal codes and prices of an edited order, as those of a new one.
+// complete checks postal codes and prices of a new order, or of an edited one.
 func (s shop) complete(o *order.Order) []order.Invalid {
-	return append(s.places.Normalise(o), s.products.Price(o)...)
+	return slices.Concat(s.places.Missing(o), s.places.Normalise(o), s.products.Price(o))
 }
 
 func (cfg *Config) shop() (s shop, err error) {

@@ -5,16 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -107,56 +104,6 @@ func TestInstancesWithOneSecretShareKeys(t *testing.T) {
 	}
 	if ids[0] != ids[1] {
 		t.Errorf("got orders %q, want one", ids)
-	}
-}
-
-// TestTwoInstancesAtTheSameMomentPlaceOneOrder delays both until neither can see the other's
-// record.
-func TestTwoInstancesAtTheSameMomentPlaceOneOrder(t *testing.T) {
-	t.Parallel()
-	other := wanted()
-	other.Note = "please ring twice"
-	for name, row := range map[string]struct {
-		second   client.NewOrder
-		statuses [2]int // in any order
-	}{
-		"same body":  {wanted(), [2]int{202, 202}},
-		"other body": {other, [2]int{202, 422}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			k := kafkatest.Start(t)
-			orders := [2]client.NewOrder{wanted(), row.second}
-			var placed [2]client.Order
-			var statuses [2]int
-			var both sync.WaitGroup
-			var clients []*client.Client
-			for range orders {
-				cfg := settings(t, k)
-				cfg.Secret = "a key of at least sixteen"
-				c, _, _ := start(t, cfg)
-				clients = append(clients, c)
-			}
-			k.MeetAtProduce(len(orders))
-			for i, c := range clients {
-				both.Go(func() {
-					var err error
-					placed[i], err = c.Place(t.Context(), orders[i], "k1", 0)
-					statuses[i] = http.StatusAccepted
-					if p, refused := errors.AsType[*client.Problem](err); refused {
-						statuses[i] = p.Status
-					}
-				})
-			}
-			both.Wait()
-			slices.Sort(statuses[:])
-			if statuses != row.statuses || statuses[1] == 202 && placed[0].ID != placed[1].ID {
-				t.Errorf("got %v with orders %q and %q, want %v and one order", statuses, placed[0].ID, placed[1].ID, row.statuses)
-			}
-			if records := k.Records(t, k.Topics.Orders); len(records) != 2 || string(records[0].Key) != string(records[1].Key) {
-				t.Errorf("got %d records, want 2 of one ID, of which workers take the first: the test is for the race", len(records))
-			}
-		})
 	}
 }
 

@@ -43,7 +43,7 @@ func TestAuditFailsOnFaults(t *testing.T) {
 
 func missing(topics ...string) string {
 	for i, name := range topics {
-		topics[i] = "  " + name + ": missing (create it with: ordersctl topics create)"
+		topics[i] = "  " + name + ": missing (create it with: ordersctl topics create --prefix shop)"
 	}
 	return strings.Join(topics, "\n")
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/ctl"
@@ -260,14 +261,22 @@ func TestTopicsAreCreatedOnceAndChecked(t *testing.T) {
 	t.Parallel()
 	s, k := open(t), kafkatest.Start(t)
 	brokers := strings.Join(k.Config().Brokers, ",")
-	for _, row := range []struct{ args, stdout, err string }{
-		{"topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
-		{"topics create --prefix shop --partitions 0", "", "--partitions must be at least 1, and --replication must not be negative"},
-		{"topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq shop.desk shop.workers\n", ""},
-		{"topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
-		{"topics check --prefix shop", "all topics of prefix shop have the required settings: 2 partitions, invoice numbers INV-", ""},
-		{"topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
+	for _, row := range []struct{ deleted, args, stdout, err string }{
+		{"", "topics check --prefix shop", "", "topics are not as they must be:\n  shop: missing"},
+		{"", "topics create --prefix shop --partitions=-1", "", "--partitions and --replication must not be negative"},
+		{"", "topics create --prefix shop --partitions 2", "created shop shop.retry.10s shop.retry.2m shop.waiting shop.replay shop.status shop.invoices shop.dlq shop.desk shop.workers\n", ""},
+		{"", "topics create --prefix shop --json", `{"created":[]}` + "\n", ""},
+		{"", "topics create --prefix shop --partitions 3", "", "the topics of prefix shop have 2 partitions: their number is fixed"},
+		{"", "topics check --prefix shop", "all topics of prefix shop have the required settings: 2 partitions, invoice numbers INV-", ""},
+		{"", "topics check --prefix shop --json", `","partitions":2,"prefix":"shop"}`, ""},
+		{"shop.workers", "topics create --prefix shop", "created shop.workers\n", ""}, // with 2 partitions, as the others have
+		{"", "topics check --prefix shop", "2 partitions", ""},
 	} {
+		if row.deleted != "" {
+			if _, err := kadm.NewClient(k.Client).DeleteTopic(t.Context(), row.deleted); err != nil {
+				t.Fatal(err)
+			}
+		}
 		stdout, _, err := s.run(t, "", append(strings.Fields(row.args), "--brokers", brokers)...)
 		if !strings.Contains(stdout, row.stdout) || !strings.HasPrefix(fmt.Sprint(err), cmp.Or(row.err, "<nil>")) {
 			t.Errorf("%s: got %q, %v; want %q, %s", row.args, stdout, err, row.stdout, row.err)

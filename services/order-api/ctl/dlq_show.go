@@ -22,7 +22,7 @@ func (c *showDeadLetter) Run(ctx context.Context, p *printer, api *client.Client
 	}
 	lines := append([]string{strings.Join(drop(deadLetterCells(l)[:7], ""), " ")}, deadLetterFacts(l)...)
 	lines = append(append(lines, foreignFacts(l.Foreign)...), history(l)...)
-	if n := l.NextReplay; n != nil {
+	if n := l.NextReplay; n != nil && (l.Foreign == nil || n.Step != "") { // the record of another program has no steps
 		lines = append(lines, "  next     "+nextReplay(*n))
 	}
 	if l.State == "lost" {

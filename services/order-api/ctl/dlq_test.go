@@ -254,6 +254,19 @@ func TestDiscardAsksForEachDeadLetter(t *testing.T) {
 	}
 }
 
+func TestAForeignDeadLetterIsShownWithItsTopicAndNoMail(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t)
+	d.answers["GET /v1/dead-letters/payments.dlt:0-1"] = []any{client.DeadLetter{
+		ID: "payments.dlt:0-1", State: "open", Topic: "payments.dlt", NextReplay: &client.NextReplay{Mail: "none", Documents: []string{}},
+		Foreign: &client.Foreign{Dialect: "Spring Kafka", SourceTopic: "payments", ReplayTo: "payments", ReplayToBy: "header"},
+	}}
+	stdout, _, err := d.run(t, "", "dlq", "show", "payments.dlt:0-1")
+	if err != nil || !strings.Contains(stdout, "  replay   to payments, as its headers say\n") || strings.Contains(stdout, "mail") {
+		t.Errorf("got %q, %v; want where a replay goes, and nothing of a mail", stdout, err)
+	}
+}
+
 func TestDecisionsStopWhenTheRoleMayNotDecide(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t)

@@ -70,7 +70,7 @@ func statsLines(s system.Stats) []string {
 	if k := s.Kafka; k != nil {
 		lines = append(lines, fmt.Sprintf("kafka       %d of %d brokers are up", k.Up, k.Brokers))
 	} else {
-		lines = append(lines, "kafka       not known: it does not answer")
+		lines = append(lines, "kafka       does not answer: partitions and workers are those of before")
 	}
 	for _, d := range s.Dependencies {
 		lines = append(lines, "dependency  "+dependencyText(d, s.At))

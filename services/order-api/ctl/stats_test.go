@@ -36,6 +36,15 @@ func sampleStats() system.Stats {
 	}
 }
 
+func TestStatsSayThatKafkaDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	s := sampleStats()
+	s.Kafka = nil
+	if got := strings.Join(statsLines(s), "\n"); !strings.Contains(got, "\nkafka       does not answer: ") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestStatsDoNotSayThatNoOrderWaitsWhenThatIsNotKnown(t *testing.T) {
 	t.Parallel()
 	for known, want := range map[bool]string{false: "the age of the oldest order that is not begun is not known; the limit is 15m0s", true: "no order waits to be begun; the limit is 15m0s"} {
@@ -52,7 +61,7 @@ func TestStatsSayWhatIsNotKnownWhileKafkaDoesNotAnswer(t *testing.T) {
 	lines := statsLines(s)
 	for _, want := range []string{
 		"rates       not known", "orders      in flight not known; orders, dead letters and replay jobs are not known: the read model cannot be used now",
-		"partitions  3, owners not known", "kafka       not known: it does not answer",
+		"partitions  3, owners not known", "kafka       does not answer: partitions and workers are those of before",
 	} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("got %q, want a line %q", lines, want)

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,21 +23,29 @@ type topics struct {
 }
 
 type createTopics struct {
-	Partitions  int `default:"${partitions}" help:"Number of partitions of each topic. It cannot be changed later."`
+	Partitions  int `default:"0" help:"Number of partitions of each topic. It cannot be changed later. 0: as many as the topics of the prefix have that exist, else ${partitions}."`
 	Replication int `help:"Replication factor. Default: 3 if there are at least three brokers, else 1."`
 }
 
 // Run creates the topics and prints their names.
 func (c *createTopics) Run(ctx context.Context, p *printer, t *topics) error {
-	if c.Partitions < 1 || c.Replication < 0 {
-		return config.Usage(errors.New("--partitions must be at least 1, and --replication must not be negative"))
+	if c.Partitions < 0 || c.Replication < 0 {
+		return config.Usage(errors.New("--partitions and --replication must not be negative"))
 	}
 	cl, err := connect(ctx, t.Kafka)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	made, err := kafka.Create(ctx, cl, topic.Names(t.Prefix), c.Partitions, c.Replication)
+	n, err := kafka.Partitions(ctx, cl, topic.Names(t.Prefix))
+	if err != nil {
+		return err
+	}
+	if n > 0 && c.Partitions > 0 && c.Partitions != n {
+		return config.Hint(fmt.Errorf("the topics of prefix %s have %d partitions: their number is fixed", t.Prefix, n),
+			`to have more, move to a new prefix: see "Add partitions" in docs/operations.md`)
+	}
+	made, err := kafka.Create(ctx, cl, topic.Names(t.Prefix), cmp.Or(c.Partitions, n, topic.Partitions), c.Replication)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ func (in *Inbox) routes() http.Handler {
 
 	mux.HandleFunc("GET /{$}", in.showPage)
 	mux.HandleFunc("GET /message/{id}", in.showPage)
+	mux.HandleFunc("GET /{unknown...}", in.showPage)
+	mux.HandleFunc("GET /api/", http.NotFound)
 	mux.HandleFunc("GET /message/{id}/html", in.htmlPart)
 	mux.HandleFunc("GET /events", in.watch)
 	mux.HandleFunc("GET /style.css", stylesheet)

@@ -177,6 +177,37 @@ func TestUnknownIsNotFound(t *testing.T) {
 	}
 }
 
+// TestAnUnknownAddressHasAPage: it looks as the others do, and leads back to the list. Those of the API have none.
+func TestAnUnknownAddressHasAPage(t *testing.T) {
+	t.Parallel()
+	in := full(t)
+	for path, page := range map[string]bool{"/nothing": true, "/message/1/nothing": true, "/api/v1/nothing": false} {
+		w := fetch(in, path)
+		body := w.Body.String()
+		if w.Code != http.StatusNotFound || page != strings.Contains(body, "There is no such page.") || page != strings.Contains(body, `href="/style.css"`) || page != strings.Contains(body, `<a href="/">All mails</a>`) {
+			t.Errorf("GET %s: got %d, want 404 and a page: %t\n%s", path, w.Code, page, body)
+		}
+	}
+}
+
+// TestNumbersHaveSeparators: on all parts of the page, and in the number of deliveries.
+func TestNumbersHaveSeparators(t *testing.T) {
+	t.Parallel()
+	in := start(t, inbox.Config{})
+	c := client(t, in)
+	for range 1_001 {
+		if err := send(c, "zoe@example.com", "Message-ID: <a@example.com>\r\n\r\nText\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := fetch(in, "/message/1001?start=999").Body.String()
+	for _, text := range []string{"<b>1,000 mails.</b>", "the newest 1,000 mails", "Sent twice: 1,000", "1,000 – 1,000 of 1,000", "1,001 deliveries"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page lacks %q:\n%s", text, page)
+		}
+	}
+}
+
 func TestPagesShowMailsWithoutRunningThem(t *testing.T) {
 	t.Parallel()
 	in := full(t)

@@ -22,9 +22,10 @@ var files embed.FS
 
 func pages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"size": size,
-		"logo": func() template.HTML { return look.Logo },
-		"time": func(t time.Time) string { return t.Format("2 Jan 2006, 15:04:05") },
+		"size":   size,
+		"number": number,
+		"logo":   func() template.HTML { return look.Logo },
+		"time":   func(t time.Time) string { return t.Format("2 Jan 2006, 15:04:05") },
 	}).ParseFS(files, "pages/*.html"))
 }
 
@@ -45,6 +46,7 @@ type page struct {
 	Newer, Older       string // URLs or empty
 	ID                 string // of the mail that is shown; or empty
 	Gone               bool   // there is none with the ID
+	NoPage             bool   // the inbox has no page at the address
 	Kept               int    // mails that are kept at most
 	Entry              entry
 	Mail               *content // or nil
@@ -62,6 +64,9 @@ type tab struct {
 
 // Title is the title of the page.
 func (p *page) Title() string {
+	if p.NoPage {
+		return "No such page · Inbox"
+	}
 	if p.Mail != nil {
 		return cmp.Or(p.Mail.Subject, "(no subject)") + " · Inbox"
 	}
@@ -100,9 +105,10 @@ func link(path, only, query string, start int, show string) string {
 }
 
 // showPage shows the list, and the mail of the path if there is one. Its HTML is in a frame, so that its
-// styles do not affect the page.
+// styles do not affect the page. At an unknown path it shows the list.
 func (in *Inbox) showPage(w http.ResponseWriter, r *http.Request) {
 	p := &page{Shop: in.shop, Query: strings.TrimSpace(r.FormValue("q")), Only: r.FormValue("only"), ID: r.PathValue("id"), Kept: in.mails.limit}
+	p.NoPage = r.PathValue("unknown") != ""
 	p.start, p.limit = window(r)
 	err := in.list(p)
 	if err == nil && p.ID != "" {
@@ -113,7 +119,7 @@ func (in *Inbox) showPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := http.StatusOK
-	if p.Gone {
+	if p.Gone || p.NoPage {
 		status = http.StatusNotFound
 	}
 	in.render(w, status, p)
@@ -186,7 +192,7 @@ func (in *Inbox) choose(p *page, show string) error {
 	c := parse(raw)
 	p.Entry, p.Mail, p.Deliveries = e, &c, "1 delivery"
 	if n := in.mails.delivered(e.ID); n > 1 {
-		p.Deliveries = fmt.Sprintf("%d deliveries with this Message-ID", n)
+		p.Deliveries = number(n) + " deliveries with this Message-ID"
 	}
 	views := []view{
 		{"html", "HTML", c.HTML}, {"text", "Text", c.Text}, {"source", "Source", plain(raw)}, {"headers", "Headers", c.Header},
@@ -268,6 +274,9 @@ func (in *Inbox) render(w http.ResponseWriter, status int, p *page) {
 	w.WriteHeader(status)
 	in.write(w, body.Bytes())
 }
+
+// number formats a number of mails.
+func number(n int) string { return look.Thousands(strconv.Itoa(n)) }
 
 // size formats a number of bytes.
 func size(n int) string {

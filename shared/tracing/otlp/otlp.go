@@ -44,6 +44,10 @@ const flushWithin = 2 * time.Second
 // spans, and blocks for two seconds at most. Open refuses settings that it does not understand. It does
 // not connect.
 func Open(ctx context.Context, service string, env Env, log *slog.Logger) (t *tracing.Tracer, stop func(), err error) {
+	return open(ctx, service, env, log, flushWithin)
+}
+
+func open(ctx context.Context, service string, env Env, log *slog.Logger, flushWithin time.Duration) (t *tracing.Tracer, stop func(), err error) {
 	endpoint, err := env.endpoint()
 	if err != nil || endpoint == "" {
 		return nil, func() {}, err

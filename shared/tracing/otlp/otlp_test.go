@@ -75,7 +75,7 @@ func TestSettings(t *testing.T) {
 func TestSpansHaveNoPersonalData(t *testing.T) {
 	t.Parallel()
 	c := tracetest.Start(t)
-	tracer, stop, err := otlp.Open(t.Context(), "order-api", environment(endpoint, c.URL), slog.New(slog.DiscardHandler))
+	tracer, stop, err := otlp.OpenPatient(t.Context(), "order-api", environment(endpoint, c.URL), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestACollectorThatIsAway(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }))
 	defer server.Close()
 	var lines strings.Builder
-	tracer, stop, err := otlp.Open(t.Context(), "order-api", environment(endpoint, server.URL), slog.New(slog.NewTextHandler(&lines, nil)))
+	tracer, stop, err := otlp.OpenPatient(t.Context(), "order-api", environment(endpoint, server.URL), slog.New(slog.NewTextHandler(&lines, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ type Base struct {
 }
 
 // Price completes an order as when one is placed: it sets what the catalogue knows about the lines, writes
-// postal codes in one form, and returns the faults of both.
+// postal codes in one form, and returns the faults of both, also that of a missing code which VAT depends on.
 type Price func(*order.Order) []order.Invalid
 
 // Edited is a new version.
@@ -214,16 +214,13 @@ func overwrite(object, by map[string]any, s fields) map[string]any {
 	return result
 }
 
-// places checks the postal codes that an edit changes, or whose country it changes, and writes them in one
-// form. A code of another program that stays as it is can have any form.
+// places checks the postal codes that an edit changes or removes, or whose country it changes, and writes them in
+// one form. What another program wrote, and stays as it is, can have any form, or be missing.
 func (c *checker) places(composed, before map[string]any, price Price) {
 	o := order.Order{BillTo: &order.BillTo{}}
 	for name, a := range map[string]*order.Address{"ship_to": &o.ShipTo, "bill_to": &o.BillTo.Address} {
-		is, _ := composed[name].(map[string]any)
-		was, _ := before[name].(map[string]any)
-		if is["postal_code"] != was["postal_code"] || is["country"] != was["country"] {
-			a.Country, _ = is["country"].(string)
-			a.PostalCode, _ = is["postal_code"].(string)
+		if is := placeOf(composed[name]); is != placeOf(before[name]) {
+			*a = is
 		}
 	}
 	for _, f := range price(&o) {
@@ -234,6 +231,14 @@ func (c *checker) places(composed, before map[string]any, price Price) {
 			is["postal_code"] = a.PostalCode
 		}
 	}
+}
+
+// placeOf is the postal code and the country of an address in JSON. One that is missing is empty.
+func placeOf(value any) (a order.Address) {
+	object, _ := value.(map[string]any)
+	a.PostalCode, _ = object["postal_code"].(string)
+	a.Country, _ = object["country"].(string)
+	return a
 }
 
 // versions are the lines of the newest version, then those of the original.

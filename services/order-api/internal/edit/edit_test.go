@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,9 @@ func price(t testing.TB) edit.Price {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(o *order.Order) []order.Invalid { return append(places.Normalise(o), shop.Price(o)...) }
+	return func(o *order.Order) []order.Invalid {
+		return slices.Concat(places.Missing(o), places.Normalise(o), shop.Price(o))
+	}
 }
 
 func TestPostalCodesOfAnEditAreThoseOfANewOrder(t *testing.T) {
@@ -67,6 +70,30 @@ func TestPostalCodesOfAnEditAreThoseOfANewOrder(t *testing.T) {
 	}
 	if edited, err := b.Edit(bytes.Replace(text, []byte("Bonn"), []byte("Köln"), 1), price(t)); err != nil || !strings.Contains(string(edited.Value), "D-5") {
 		t.Errorf("got %s, %v, want the code of another program as it was", edited.Value, err)
+	}
+}
+
+// TestAnEditKeepsTheCodeThatVATDependsOn: it is refused as a new order is. What was so before can stay.
+func TestAnEditKeepsTheCodeThatVATDependsOn(t *testing.T) {
+	t.Parallel()
+	for name, replaced := range map[string][]string{
+		"another country": {`"country":"AQ"`, `"country":"GB"`, `"postal_code":"10115",`, ""},
+		"only spaces":     {`"country":"AQ"`, `"country":"ES"`, `"postal_code":"10115"`, `"postal_code":" "`},
+	} {
+		_, err := base().Edit(doc(t, replaced...), price(t))
+		invalid, ok := errors.AsType[*edit.InvalidError](err)
+		if !ok || len(invalid.Faults) != 1 || invalid.Faults[0].Pointer != "/ship_to/postal_code" {
+			t.Errorf("%s: got %v, want a fault of /ship_to/postal_code", name, err)
+		}
+	}
+	b := base()
+	b.Original = bytes.Replace(bytes.Replace(b.Original, []byte(`"AQ"`), []byte(`"GB"`), 1), []byte("10115"), nil, 1)
+	text, err := b.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Edit(bytes.Replace(text, []byte("Hut 7"), []byte("Hut 8"), 1), price(t)); err != nil {
+		t.Errorf("got %v, want the address of another program as it was", err)
 	}
 }
 

@@ -183,6 +183,42 @@ func TestEachStateOfADeadLetterHasItsActs(t *testing.T) {
 	})
 }
 
+// TestACauseOffersItsNextAct: a dry run where that can tell what a replay does, and a rule when replays did not help.
+func TestACauseOffersItsNextAct(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := guarded(t, withPages(t))
+		viewer, operator, editor := s.reader(t, "Bearer viewer"), s.reader(t, "Bearer operator"), s.reader(t, "Bearer editor")
+		state := s.placeAs(t, "vera", wanted())
+		l, err := s.view.DeadLetter(t.Context(), s.failDead(t, &state))
+		must(t, err)
+		cause, begin := "/desk/groups/"+l.CauseID, "/desk/replays/new?cause="+l.CauseID
+		dryRun, fix := `action="`+begin+`"><button class="btn s" name="act" value="try">Dry run<`, `href="`+begin+`#f-patch">Fix by rule…<`
+		viewer.opened("/desk", `href="`+cause+`">Open<`)
+		operator.opened("/desk", dryRun)
+		operator.opened(cause, dryRun)
+		if status, _, to := operator.post(begin, url.Values{"act": {"try"}}); status != http.StatusSeeOther || !strings.Contains(to, "dry_run=job_") {
+			t.Errorf("got %d to %q, want the forecast", status, to)
+		}
+		s.advance(t, &state, order.Change{Status: order.Working, Replay: 1})
+		state.Replays = 1
+		s.failDead(t, &state)
+		operator.opened("/desk", dryRun)
+		editor.opened("/desk", fix)
+		mailed := s.placeAs(t, "vera", wanted())
+		r := wire.Order(mailed.Order)
+		refused := dlq.DeadLetter{
+			Source: wire.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Origin: mailed.Origin}, Topic: s.Topics.Orders, Step: order.StepEmail, Class: failure.Permanent,
+			Reason: failure.MailRejected, Message: "no such mailbox", Attempts: 1, FirstFailed: time.Now(), LastFailed: time.Now(), Rev: mailed.Rev + 1,
+		}
+		s.put(t, s.Topics.DLQ, mailed.Origin.Partition, refused.Record())
+		s.advance(t, &mailed, order.Change{Status: order.Dead, Step: refused.Step, Reason: string(refused.Reason)})
+		l, err = s.view.DeadLetter(t.Context(), refused.ID())
+		must(t, err)
+		editor.opened("/desk", `href="/desk/replays/new?cause=`+l.CauseID+`">Replay…<`)
+	})
+}
+
 // TestWhatIsNoOrderIsOfferedNoEdit: the desk offers no act that is refused, or that fails again for certain.
 func TestWhatIsNoOrderIsOfferedNoEdit(t *testing.T) {
 	t.Parallel()

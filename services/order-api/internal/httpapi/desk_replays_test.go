@@ -5,9 +5,11 @@ package httpapi_test
 import (
 	"bufio"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,13 +126,10 @@ func TestAReplayStartsAsItsButtonSays(t *testing.T) {
 		b := s.reader(t, "")
 		s.dead(t, 30)
 		const at = "/desk/replays/new?all=true"
-		shown := regexp.MustCompile(`name="shown" value="([^"]*)"`).FindStringSubmatch(b.opened(at, `<button class="vh" name="act" value="show"`, "Start with 1 of 30"))
-		if shown == nil {
-			t.Fatal("the form does not name the steps of its button")
-		}
+		shown := b.opened(at, `<button class="vh" name="act" value="show"`, "Start with 1 of 30")
 		for ramp, want := range map[string]string{"": "Start with 30 of 30", "7, 2": "Start with 7 of 30"} {
 			for act, told := range map[string]string{"start": "Nothing was started: the steps have changed.", "show": "Replay 30 dead letters"} {
-				status, body, _ := b.post(at, url.Values{"act": {act}, "ramp": {ramp}, "shown": {shown[1]}})
+				status, body, _ := b.post(at, startOf(shown, url.Values{"act": {act}, "ramp": {ramp}}))
 				if status != http.StatusOK {
 					t.Errorf("%s with the steps %q: got %d, want the page again", act, ramp, status)
 				}
@@ -140,7 +139,67 @@ func TestAReplayStartsAsItsButtonSays(t *testing.T) {
 		if n := len(s.Records(t, s.Topics.Desk)); n != 0 {
 			t.Errorf("got %d records, want that nothing was started", n)
 		}
-		b.acted(at, url.Values{"act": {"start"}, "ramp": {"7,2"}, "shown": {"7, 2"}}, "The replay was started.")
+		_, shown, _ = b.post(at, startOf(shown, url.Values{"act": {"show"}, "ramp": {"7, 2"}}))
+		b.acted(at, startOf(shown, url.Values{"ramp": {"7,2"}}), "The replay was started.")
+	})
+}
+
+// startOf is the form of the start on a page of a new replay, as a browser sends it with some fields changed.
+func startOf(page string, change url.Values) url.Values {
+	_, body, _ := strings.Cut(page, `<form id="start" `)
+	form := url.Values{"act": {"start"}}
+	for _, found := range regexp.MustCompile(`<input [^>]*name="([a-z]+)"[^>]* value="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if !strings.Contains(found[0], "checkbox") || strings.Contains(found[0], " checked") {
+			form.Set(found[1], html.UnescapeString(found[2]))
+		}
+	}
+	maps.Copy(form, change)
+	return form
+}
+
+// parked is the ID of a dead letter that is parked.
+func (s *shop) parked(t *testing.T) (id string) {
+	t.Helper()
+	state := s.place(t, wanted())
+	id = s.failDead(t, &state)
+	for n := range view.ParkAfter {
+		s.advance(t, &state, order.Change{Status: order.Working, Replay: n + 1})
+		state.Replays = n + 1
+		s.failDead(t, &state)
+	}
+	return id
+}
+
+// TestAReplayStartsWithTheNumberOfItsButton: a choice that includes further dead letters, and those that fail meanwhile,
+// start nothing if the button then says another number.
+func TestAReplayStartsWithTheNumberOfItsButton(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, withPages(t))
+		b := s.reader(t, "")
+		s.dead(t, 2)
+		s.parked(t)
+		const at, told = "/desk/replays/new?all=true", "Nothing was started: the number of dead letters has changed."
+		again := func(page string, change url.Values, want string) string {
+			status, body, _ := b.post(at, startOf(page, change))
+			if status != http.StatusOK {
+				t.Errorf("%v: got %d, want the page again", change, status)
+			}
+			b.shows(want, body, told, want)
+			return body
+		}
+		one := b.opened(at, "Start with 1 of 2")
+		parked := again(one, url.Values{"override": {"true"}, "reason": {"Depot is back"}}, "Start with 1 of 3")
+		again(parked, url.Values{"override": nil}, "Start with 1 of 2")
+		_, all, _ := b.post(at, startOf(one, url.Values{"act": {"show"}, "ramp": {""}}))
+		b.shows("all", all, "Start with 2 of 2")
+		s.dead(t, 1)
+		again(all, nil, "Start with 3 of 3")
+		if n := len(s.Records(t, s.Topics.Desk)); n != 0 {
+			t.Errorf("got %d records, want that nothing was started", n)
+		}
+		b.acted(at, startOf(one, nil), "The replay was started.", "Replay of 3 dead letters") // it sends one first, as its button says
+		b.acted(at, startOf(parked, nil), "The replay was started.")
 	})
 }
 
@@ -281,6 +340,23 @@ func TestAReplayPausesAtTheFirstNewCauseIfAsked(t *testing.T) {
 	})
 }
 
+// forecastOf fails the test unless a page forecasts for a step how many would pass, would fail and are not tried.
+func forecastOf(t *testing.T, page string, step order.Step, want ...int) {
+	t.Helper()
+	_, row, _ := strings.Cut(page, `scope="row">`+string(step)+"</th>")
+	row, _, _ = strings.Cut(row, "</tr>")
+	var got []int
+	for _, found := range regexp.MustCompile(`>([0-9]+)</td>`).FindAllStringSubmatch(row, -1) {
+		n, err := strconv.Atoi(found[1])
+		must(t, err)
+		got = append(got, n)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: got %v, want %v that would pass, would fail and are not tried", step, got, want)
+	}
+}
+
+// TestForecastSaysWhatWasNotTried: also while the dry run is not finished, and behind a step that would fail.
 func TestForecastSaysWhatWasNotTried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -295,6 +371,9 @@ func TestForecastSaysWhatWasNotTried(t *testing.T) {
 			t.Fatalf("got %d to %q, want the selection with the dry run", status, to)
 		}
 		waiting := b.opened(to, "0 of 2 tried", "The dry run is not finished")
+		for _, step := range order.Steps() {
+			forecastOf(t, waiting, step, 0, 0, 2)
+		}
 		if again := regexp.MustCompile(`<a href="([^"]+)">show what it has found`).FindStringSubmatch(waiting); again == nil || html.UnescapeString(again[1]) != to+"#forecast" {
 			t.Errorf("got link %q, want %s", again, to)
 		}
@@ -317,10 +396,9 @@ func TestForecastSaysWhatWasNotTried(t *testing.T) {
 		if strings.Contains(body, "not finished") {
 			t.Error("the dry run is not finished")
 		}
-		row := regexp.MustCompile(`(?s)row">shipping</th>(.*?)</tr>`).FindStringSubmatch(body)
-		if got := regexp.MustCompile(`>([0-9]+)</td>`).FindAllStringSubmatch(row[1], -1); len(got) != 3 || got[0][1] != "1" || got[1][1] != "1" || got[2][1] != "0" {
-			t.Errorf("got %v for shipping, want one that would pass and one that would fail", got)
-		}
+		forecastOf(t, body, order.StepShipping, 1, 1, 0)
+		forecastOf(t, body, order.StepInvoice, 1, 0, 1)
+		forecastOf(t, body, order.StepEmail, 0, 0, 2)
 		job := regexp.MustCompile(`dry_run=(job_[a-z0-9]+)`).FindStringSubmatch(to)[1]
 		addsUp(t, b.opened("/desk/replays/"+job, "Dry run of 2 dead letters", "1 would fail"), 2)
 		b.opened("/desk/replays/new?"+query+"&dry_run="+job, "2 of 2 tried")

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,14 +114,17 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	s.stop = sync.OnceFunc(func() { close(stopping) })
 	countries, err := address.Load()
 	must(t, err)
+	complete := func(o *order.Order) []order.Invalid {
+		return slices.Concat(countries.Missing(o), countries.Normalise(o), products.Price(o))
+	}
 	in := intake.New(orders, s.view, intake.Config{
 		Topic: s.Topics.Orders, Incarnation: layout.Incarnation, Partitions: layout.Partitions, Secret: []byte("secret"), Promise: promise,
-	}, (*order.Order).NormaliseVATIDs, countries.Missing, countries.Normalise, products.Price, card.Check)
+	}, (*order.Order).NormaliseVATIDs, complete, card.Check)
 	d, rules := desk.New(s.Client, s.Topics, s.view), sender.Rules{Ours: s.Topics, DeadLetters: s.foreign(t)}
 	s.jobs = jobs.New(s.Client, jobs.Config{
 		Kafka: s.Config(), Topics: s.Topics, Layout: layout, View: s.view, Name: "api-1", Log: quiet,
 		Foreign: jobs.NewForeign(sender.New(s.Client, rules, quiet), s.view),
-		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, layout, products.Price), Topics: s.Topics, Layout: layout},
+		Own:     &jobs.Own{Desk: d, Decisions: desk.NewDecisions(d, layout, complete), Topics: s.Topics, Layout: layout},
 	})
 	s.stats = stats.New(stats.Config{
 		Kafka: s.Config(), Client: s.Client, Topics: s.Topics, Partitions: layout.Partitions, Group: "order-workers", View: s.view, Promise: promise, Blocked: in.Blocked, Log: quiet,
@@ -128,7 +132,7 @@ func setupOn(t *testing.T, k *kafkatest.Kafka, options ...func(*httpapi.Config))
 	cfg := httpapi.Config{
 		Log: quiet, OpenAPI: contract(t), Stopping: stopping, Trail: trail.New(s.Client, s.Topics, layout, quiet),
 		Stats:     s.stats,
-		Decisions: desk.NewDecisions(d, layout, products.Price), Jobs: s.jobs, DeadLetters: s.Topics.DLQ, Foreign: rules,
+		Decisions: desk.NewDecisions(d, layout, complete), Jobs: s.jobs, DeadLetters: s.Topics.DLQ, Foreign: rules,
 	}
 	for _, set := range options {
 		set(&cfg)

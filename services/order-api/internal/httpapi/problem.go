@@ -135,7 +135,7 @@ var sentinels = []struct {
 	{jobs.ErrUnknown, unknownReplay, ""},
 	{jobs.ErrState, replayEnded, "the job has ended: start another one"},
 	{jobs.ErrEmpty, emptySelection, "no dead letter that can be replayed is selected"},
-	{desk.ErrClosed, deadLetterClosed, "its order is being processed again, or is final"},
+	{desk.ErrClosed, deadLetterClosed, "its order is being processed again, or is final; or the record was sent to its topic"},
 	{desk.ErrBegun, orderBegun, "a worker has begun the order: it cannot be cancelled any more"},
 	{desk.ErrRefund, isRefund, "a refund cannot be cancelled"},
 	{desk.ErrRefundPaid, isRefund, "a refund cannot be paid: pay the order that it refunds"},

@@ -137,7 +137,8 @@ func (p *Pages) may(c echo.Context, needed identity.Permission) bool {
 // act is a button of a page. Without the permission it is shown, and disabled.
 type act struct {
 	Words, To string
-	Post      bool // the button posts; else it is a link
+	Name      string // that the button posts as act; or empty
+	Post      bool   // the button posts; else it is a link
 	Class     string
 	Missing   identity.Role // that the visitor needs; or empty
 }

@@ -13,6 +13,7 @@ import (
 	"example.com/orders/services/order-api/internal/identity"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/order"
 )
 
 // maxCauses is how many causes a page shows.
@@ -37,12 +38,11 @@ const maxStrips = 3
 // causeRow is a cause in the list.
 type causeRow struct {
 	client.Group
-	New    bool // it appeared within a day, and no one looks into it
-	Hints  []hint
-	Bars   []bar
-	Note   *client.Note // the newest; or nil
-	Replay string       // URL to replay its dead letters; or empty
-	Words  string       // of the link to the cause, if there is no Replay
+	New   bool // it appeared within a day, and no one looks into it
+	Hints []hint
+	Bars  []bar
+	Note  *client.Note // the newest; or nil
+	Next  act          // what to do next
 }
 
 // hint is a fact about a cause, with the look of a state.
@@ -104,13 +104,29 @@ func (p *Pages) causeRow(c echo.Context, g client.Group) causeRow {
 	if len(g.Notes) > 0 {
 		row.Note = &g.Notes[0]
 	}
-	if row.Words = "Open"; failure.Reason(g.Reason) == failure.Undecodable {
-		row.Words = "See bytes"
-	} else if p.may(c, identity.ReplayDeadLetters) && g.Counts.Open+g.Counts.Lost > 0 {
-		row.Replay = "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
-	}
+	row.Next = p.nextAct(c, g)
 	return row
 }
+
+// nextAct is what a visitor would do next about a cause. A dry run tells whether a replay passes, but it does not try the
+// mail. If replays did not help, the orders have to change first.
+func (p *Pages) nextAct(c echo.Context, g client.Group) act {
+	begin := "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
+	ours := g.Topic == p.front.Config.DeadLetters
+	switch {
+	case failure.Reason(g.Reason) == failure.Undecodable:
+		return act{Words: "See bytes", To: causePath(g.ID), Class: "s"}
+	case !p.may(c, identity.ReplayDeadLetters) || g.Counts.Open+g.Counts.Lost == 0:
+		return act{Words: "Open", To: causePath(g.ID), Class: "s"}
+	case ours && g.Replayed > 0 && g.ReplayedConfirmed == 0 && p.may(c, identity.EditDeadLetters):
+		return act{Words: "Fix by rule…", To: begin + "#f-patch", Class: "s"}
+	case ours && (g.Step == string(order.StepShipping) || g.Step == string(order.StepInvoice)):
+		return act{Words: "Dry run", To: begin, Name: "try", Post: true, Class: "s"}
+	}
+	return act{Words: "Replay…", To: begin, Class: "s"}
+}
+
+func causePath(id string) string { return "/desk/groups/" + url.PathEscape(id) }
 
 // hintsOf are the facts about a cause that decide what to do.
 func hintsOf(g client.Group) (all []hint) {
@@ -200,7 +216,7 @@ func (p *Pages) showCause(c echo.Context, refused error, note string) error {
 	if err != nil {
 		return err
 	}
-	path := "/desk/groups/" + url.PathEscape(g.ID)
+	path := causePath(g.ID)
 	f := view.DeadLetterFilter{Cause: g.ID, States: view.Unsettled(), Limit: perPage, Cursor: c.QueryParam("cursor")}
 	v := causePage{GroupDetails: g, News: news, May: p.may(c, identity.NoteDeadLetters), Note: ask{To: path + "/note"}}
 	if v.Rows, err = p.rows(c, f, path, url.Values{}); err != nil {
@@ -211,6 +227,7 @@ func (p *Pages) showCause(c echo.Context, refused error, note string) error {
 	v.Mine = g.Assigned != nil && g.Assigned.To == me
 	begin := "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
 	if g.Topic == p.front.Config.DeadLetters {
+		v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Dry run", To: begin, Name: "try", Post: true, Class: "s"})
 		v.Select = p.offer(c, v.Select, identity.EditDeadLetters, act{Words: "Fix by rule…", To: begin + "#f-patch", Class: "s"})
 	}
 	v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Replay all " + number(g.Counts.Open+g.Counts.Lost) + "…", To: begin, Class: "s go"})
@@ -228,7 +245,7 @@ func (p *Pages) noteCause(c echo.Context) error {
 	if _, err := p.front.NoteGroup(c, text); err != nil {
 		return p.again(c, err, func() error { return p.showCause(c, err, text) })
 	}
-	return done(c, "/desk/groups/"+url.PathEscape(c.Param("id")), "note")
+	return done(c, causePath(c.Param("id")), "note")
 }
 
 func (p *Pages) assignCause(c echo.Context) error {
@@ -240,5 +257,5 @@ func (p *Pages) assignCause(c echo.Context) error {
 	if release {
 		act = "release"
 	}
-	return done(c, "/desk/groups/"+url.PathEscape(c.Param("id")), act)
+	return done(c, causePath(c.Param("id")), act)
 }

@@ -20,7 +20,7 @@ type forecast struct {
 // stepForecast is what a dry run has found out about a step.
 type stepForecast struct {
 	Step           string
-	Pass, Fail, No int // No: not tried
+	Pass, Fail, No int // No: not tried, or not yet
 	Why            []tally
 }
 
@@ -30,8 +30,8 @@ type tally struct {
 	N      int
 }
 
-// forecast sums up a dry run.
-func (p *Pages) forecast(c echo.Context, id string) (*forecast, error) {
+// forecast sums up a dry run of so many dead letters as are selected.
+func (p *Pages) forecast(c echo.Context, id string, selected int) (*forecast, error) {
 	job, err := p.front.Replay(c, id)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (p *Pages) forecast(c echo.Context, id string) (*forecast, error) {
 	}
 	f := &forecast{Job: job, Tried: len(all.Forecasts)}
 	for _, s := range order.Steps() {
-		f.Steps = append(f.Steps, stepForecast{Step: string(s)})
+		f.Steps = append(f.Steps, stepForecast{Step: string(s), No: max(0, selected-f.Tried)})
 	}
 	for _, one := range all.Forecasts {
 		if one.Answer != "" {
@@ -55,7 +55,8 @@ func (p *Pages) forecast(c echo.Context, id string) (*forecast, error) {
 	return f, nil
 }
 
-// add counts the forecast of a step. One without a name is of a record that is no order.
+// add counts the forecast of a step. One without a name is of a record that is no order. After a step that fails
+// no other one is tried.
 func (f *forecast) add(s client.ForecastStep) {
 	i := slices.IndexFunc(f.Steps, func(have stepForecast) bool { return have.Step == s.Step })
 	if i < 0 {
@@ -69,6 +70,10 @@ func (f *forecast) add(s client.ForecastStep) {
 	case "fails":
 		at.Fail++
 		at.Why = counted(at.Why, s.Reason)
+		later := f.Steps[i+1:]
+		for j := range later {
+			later[j].No++
+		}
 	default:
 		at.No++
 	}

@@ -39,7 +39,7 @@ type newPage struct {
 	Unfit    []string // what is wrong with the patch
 	MayEdit  bool
 	Preview  *client.FixPreview // what the patch would do; or nil
-	Changed  bool               // nothing was started: the button was made for other steps
+	Changed  string             // nothing was started: what has changed since the button was made; or empty
 	Wrong    []string           // what no field has
 	Fault    *fault             // why nothing was started; or nil
 }
@@ -117,7 +117,7 @@ func (p *Pages) showNew(c echo.Context, v newPage, refused error) error {
 		err = p.count(c, &v, s)
 	}
 	if err == nil && dry != "" {
-		v.Forecast, err = p.forecast(c, dry)
+		v.Forecast, err = p.forecast(c, dry, v.Total)
 	}
 	if err != nil {
 		return err
@@ -204,7 +204,10 @@ func (p *Pages) startReplay(c echo.Context) error {
 		return err
 	}
 	n := client.NewReplayJob{Selection: s, DryRun: c.FormValue("act") == "try", Override: v.Override, PauseOnNewCause: v.NewCause, Reason: v.Reason.Value, ReplayTo: v.Topic.Value}
-	if err = v.read(&n); err == nil && (c.FormValue("act") == "show" || v.changed(c)) {
+	if err = v.read(&n); err == nil {
+		v.Changed, err = p.changed(c, v, s)
+	}
+	if err == nil && (c.FormValue("act") == "show" || v.Changed != "") {
 		return p.showNew(c, v, nil)
 	}
 	if err == nil && c.FormValue("act") == "preview" {
@@ -222,17 +225,27 @@ func (p *Pages) startReplay(c echo.Context) error {
 	return p.again(c, err, func() error { return p.showNew(c, v, err) })
 }
 
-// changed reports whether the form would start a replay with other steps than those that its button was made for:
-// a button says what it sends first.
-func (v *newPage) changed(c echo.Context) bool {
-	before, ok := c.Request().Form["shown"]
-	if !ok || c.FormValue("act") != "start" {
-		return false
+// changed says what has changed since the button of the form was made, which says how many dead letters the start sends
+// first; it is empty if that is still so. Dead letters that failed since then may follow later, but parked ones follow
+// only if the button counts them.
+func (p *Pages) changed(c echo.Context, v newPage, s client.Selection) (what string, err error) {
+	form := c.Request().Form
+	if !form.Has("first") || c.FormValue("act") != "start" {
+		return "", nil
 	}
-	shown, _ := rampOf(before[0]) // a wrong one was shown as no steps
+	shown, _ := rampOf(form.Get("shown")) // a wrong one was shown as no steps
 	now, _ := rampOf(v.Ramp.Value)
-	v.Changed = !slices.Equal(shown, now)
-	return v.Changed
+	if !slices.Equal(shown, now) {
+		return "the steps have changed", nil
+	}
+	if err = p.count(c, &v, s); err != nil {
+		return "", err
+	}
+	other := form.Get("total") != strconv.Itoa(v.Total) && form.Get("parked") != strconv.FormatBool(v.Override)
+	if other || form.Get("first") != strconv.Itoa(v.First()) {
+		return "the number of dead letters has changed", nil
+	}
+	return "", nil
 }
 
 // read reads the fields that have numbers. Others are checked by StartReplay.

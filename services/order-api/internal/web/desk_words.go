@@ -10,6 +10,7 @@ import (
 	"example.com/orders/services/order-api/client"
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/failure"
+	"example.com/orders/shared/look"
 	"example.com/orders/shared/order"
 )
 
@@ -151,7 +152,7 @@ func share(of float64) string { return decimal(100*of) + "\u00a0%" }
 func decimal(n float64) string { return strconv.FormatFloat(math.Round(10*n)/10, 'f', -1, 64) }
 
 // number is a number with separators.
-func number(n int) string { return thousands(strconv.Itoa(n)) }
+func number(n int) string { return look.Thousands(strconv.Itoa(n)) }
 
 // about is a duration for people, in its largest unit.
 func about(seconds float64) string {

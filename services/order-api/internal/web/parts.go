@@ -114,15 +114,7 @@ func money(m order.Money) string {
 	if m.Currency == order.EUR {
 		symbol = "€"
 	}
-	return sign + thousands(whole) + "." + cents + "\u00a0" + symbol
-}
-
-// thousands separates the digits of a number.
-func thousands(digits string) string {
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
+	return sign + look.Thousands(whole) + "." + cents + "\u00a0" + symbol
 }
 
 // count is a number with its noun, in the singular or with an s.
@@ -130,5 +122,5 @@ func count(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}
-	return thousands(strconv.Itoa(n)) + " " + noun
+	return look.Thousands(strconv.Itoa(n)) + " " + noun
 }

@@ -13,9 +13,10 @@ function follow() {
   source.onmessage = e => {
     const n = Number(e.data) - shown;
     if (n <= 0) return;
-    byID("new").textContent = `${n} new mail${n === 1 ? "" : "s"} · show`;
+    const words = `${n.toLocaleString("en")} new mail${n === 1 ? "" : "s"}`;
+    byID("new").textContent = `${words} · show`;
     byID("new").hidden = false;
-    byID("status").textContent = `${n} new mail${n === 1 ? "" : "s"}.`;
+    byID("status").textContent = `${words}.`;
   };
 }
 if ("newest" in document.body.dataset) {

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+
+	"example.com/orders/services/order-api/client"
+)
+
+// TestPagesPrintBlackOnWhite looks at an order on paper: browsers print no backgrounds, so the text of a dark page must be dark, too.
+// Nothing on it needs a click.
+func TestPagesPrintBlackOnWhite(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, "--workers", "0")
+	o, err := s.api.Place(t.Context(), client.NewOrder{
+		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: "standard",
+		ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
+		Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 2}},
+	}, "", 0)
+	must(t, err)
+	b := s.browse(t)
+	b.open("/orders/" + o.ID)
+	for _, theme := range []string{"light", "dark"} {
+		js[string](b, `document.documentElement.dataset.theme = "`+theme+`"`)
+		b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}))
+		if got := js[string](b, `["color", "backgroundColor"].map(name => getComputedStyle(document.documentElement)[name]).join(" on ")`); got != "rgb(27, 31, 36) on rgb(255, 255, 255)" {
+			t.Errorf("%s: got text in %s, want dark on white", theme, got)
+		}
+		if got := js[[]string](b, `[...document.querySelectorAll("a.btn, button, input")].filter(e => e.checkVisibility()).map(e => e.outerHTML)`); len(got) > 0 {
+			t.Errorf("%s: the page on paper has %q", theme, got)
+		}
+	}
+	b.clean()
+}

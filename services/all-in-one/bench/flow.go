@@ -15,7 +15,7 @@ import (
 
 const (
 	inFlight    = 128 // orders, when the capacity is measured
-	workerSlots = 64  // orders that a worker works on at the same time
+	workerSlots = 64  // orders that a worker mails at the same time
 )
 
 // flow is an API, a worker and a mail server, through which an order goes the whole way.

@@ -121,7 +121,7 @@ func (b *bench) pace(ctx context.Context, delay time.Duration, start func(*bench
 	}
 	b.logf("  %d %s, answers after %s: %.0f orders/s, %.2f ms CPU; the CPUs of the machine are %.0f %% idle", len(m.programs), m.programs[0].name, delay, p.rate, p.cpu, p.idle)
 	if steps := stepTimes(ctx, address(b.Port+healthPort)); steps != "" {
-		b.logf("    a slot is used for %.1f ms an order. Means of all orders: %s. The rest is writing states, and waiting for orders", 1000*workerSlots/p.rate, steps)
+		b.logf("    each of %d slots is used for %.1f ms an order. Means of all orders: %s. The rest is writing states, and waiting for orders", 2*workerSlots, 2*1000*workerSlots/p.rate, steps)
 	}
 	return p, nil
 }

@@ -37,7 +37,7 @@ func steps(cfg Config, server *retry.Breaker) ([]pipeline.Step, *email.Step, err
 		SMTP: cfg.SMTP, From: cfg.MailFrom, Seller: seller.Name, Templates: cfg.Templates, ShopURL: cfg.ShopURL, Home: seller.Country, Zone: bill.Zone(),
 		ReplyTo: seller.ReplyTo, Contact: cmp.Or(seller.ReplyTo, seller.Contact.Email, seller.Email), Phone: seller.Contact.Phone, Imprint: bill.Imprint(),
 		TLS: cfg.SMTPTLS, CA: cfg.SMTPCA, User: cfg.SMTPUser, Password: cfg.SMTPPassword, PasswordFile: cfg.SMTPPasswordFile,
-		Dial: cfg.DialMail,
+		Connections: cfg.mails(), Dial: cfg.DialMail,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -55,6 +55,7 @@ var (
 	_ pipeline.WithUncertainty = mailing{}
 	_ pipeline.WithReceipt     = mailing{}
 	_ pipeline.WithDependency  = mailing{}
+	_ pipeline.WithLimit       = mailing{}
 	_ pipeline.WithCheck       = mailing{}
 )
 

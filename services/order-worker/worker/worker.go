@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config) error {
 	self, meter := identify(), metrics.New()
 	name := self.name()
 	cfg.Kafka.Meter = meter.Kafka
-	server := retry.NewBreaker(cfg.Log, mailServer, cfg.mails())
+	server := retry.NewBreaker(cfg.Log, mailServer, cfg.slots())
 	steps, mail, err := steps(cfg, server)
 	if err != nil {
 		return err

@@ -8,8 +8,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -84,7 +84,7 @@ type loop struct {
 	mail   *email.Step
 	topics topic.Set
 	store  *kgo.Client // or nil: nothing is appended
-	failed kgo.FirstErrPromise
+	fail   func(error) // ends the loop with an error
 }
 
 // newLoop makes the steps with the built-in seller and tables.
@@ -116,7 +116,10 @@ func newLoop(s settings) (*loop, error) {
 
 // run works on the orders that it polls, until ctx ends.
 func (l *loop) run(ctx context.Context, concurrency int, cl *kgo.Client) error {
-	g, working := errgroup.WithContext(ctx)
+	storing, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	l.fail = fail
+	g, working := errgroup.WithContext(storing)
 	g.SetLimit(concurrency)
 	for working.Err() == nil {
 		polled := cl.PollFetches(working)
@@ -128,7 +131,7 @@ func (l *loop) run(ctx context.Context, concurrency int, cl *kgo.Client) error {
 		}
 	}
 	if err := g.Wait(); ctx.Err() == nil {
-		return errors.Join(err, l.failed.Err())
+		return cmp.Or(context.Cause(storing), err)
 	}
 	return nil
 }
@@ -170,5 +173,9 @@ func (l *loop) append(ctx context.Context, w *order.State, to order.Status) {
 
 func (l *loop) produce(ctx context.Context, to string, partition int32, r *kgo.Record) {
 	r.Topic, r.Partition = to, partition
-	l.store.Produce(ctx, r, l.failed.Promise())
+	l.store.Produce(ctx, r, func(r *kgo.Record, err error) {
+		if err != nil && ctx.Err() == nil {
+			l.fail(fmt.Errorf("appending to %s: %w", r.Topic, err))
+		}
+	})
 }

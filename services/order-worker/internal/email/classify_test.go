@@ -166,6 +166,7 @@ func TestConnectionsAreReused(t *testing.T) {
 		var dialled atomic.Int32
 		s := setup(t, func(c *email.Config) {
 			dial := c.Dial
+			c.Connections = 4
 			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				dialled.Add(1)
 				return dial(ctx, network, address)
@@ -174,7 +175,6 @@ func TestConnectionsAreReused(t *testing.T) {
 		s.inbox.Behave(inbox.Behaviour{At: ".", Late: time.Second})
 		begun := time.Now()
 		var g errgroup.Group
-		g.SetLimit(4)
 		for i := range 16 {
 			g.Go(func() error { return s.mail(t.Context(), invoiced(string(rune('a'+i)), "Zoë", "zoe@example.com")) })
 		}
@@ -257,6 +257,25 @@ func TestCancelledContextSendsNothing(t *testing.T) {
 		}
 		if n := len(s.inbox.Deliveries()); n != 1 {
 			t.Errorf("delivered %d mails, want 1", n)
+		}
+	})
+}
+
+func TestCancelledContextStopsWaitingForAConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, func(c *email.Config) { c.Connections = 1 })
+		first := make(chan error, 1)
+		go func() { first <- s.mail(context.Background(), invoiced("1", "Zoë", "zoe@slow.test")) }()
+		synctest.Wait()
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.mail(ctx, invoiced("2", "Zoë", "zoe@example.com")); err != context.DeadlineExceeded {
+			t.Errorf("second: got %v, want %v", err, context.DeadlineExceeded)
+		}
+		if err := <-first; err != nil {
+			t.Errorf("first: got %v, want nil", err)
 		}
 	})
 }

@@ -70,13 +70,14 @@ type Config struct {
 	Password     string // or empty: that of PasswordFile
 	PasswordFile string // read for every new connection; or empty
 
-	HELO    string        // name in the greeting; empty: the host name
-	Timeout time.Duration // for connecting, and for sending one mail; zero: 30 s
+	HELO        string        // name in the greeting; empty: the host name
+	Connections int           // maximum number of reserved ones, each for one mail at a time; zero: 8
+	Timeout     time.Duration // for connecting, and for sending one mail; zero: 30 s
 
 	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
 }
 
-// Step mails invoices and credit notes. It is safe for concurrent use: each call of Do takes a connection.
+// Step mails invoices and credit notes. It is safe for concurrent use. A call of Do needs a reserved connection.
 type Step struct {
 	from           netmail.Address
 	contact, phone string
@@ -178,6 +179,12 @@ func (s *Step) Plan(_ context.Context, w *order.Work) error {
 		}
 	}
 	return nil
+}
+
+// Reserve reserves a connection for a call of Do, until free is called, once. It blocks while all are reserved. False
+// means that stopping was closed or ctx has ended meanwhile: a mail that can be sent at once is sent in any case.
+func (s *Step) Reserve(ctx context.Context, stopping <-chan struct{}) (free func(), ok bool) {
+	return s.pool.reserve(ctx, stopping)
 }
 
 // Do sends the mail with w.Document attached, and returns nil when the server has accepted it. When

@@ -97,8 +97,13 @@ func invoiced(id, name, address string) *order.Work {
 	return w
 }
 
-// mail plans and sends.
+// mail reserves a connection, plans and sends.
 func (s shop) mail(ctx context.Context, w *order.Work) error {
+	free, ok := s.Reserve(ctx, nil)
+	if !ok {
+		return context.Cause(ctx)
+	}
+	defer free()
 	if err := s.Plan(ctx, w); err != nil {
 		return err
 	}

@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	defaultTimeout = 30 * time.Second
+	defaultConnections = 8
+	defaultTimeout     = 30 * time.Second
 
 	// maxIdle is the maximum idle time of a pooled connection. Servers close idle connections after
 	// one to five minutes.
 	maxIdle = 50 * time.Second
 )
 
-// pool sends mails on connections that it reuses: connecting takes longer than a mail. It has as many as mails
-// were in flight at once.
+// pool sends mails on a few connections, which it reuses: connecting takes longer than a mail.
 type pool struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
@@ -32,6 +32,7 @@ type pool struct {
 	secure  *security
 	options []gomail.Option
 	timeout time.Duration // for a mail
+	slots   chan struct{} // one element for each reserved connection
 
 	mu     sync.Mutex
 	closed bool
@@ -58,12 +59,13 @@ func newPool(cfg Config) (*pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail server %q: the port is not a number", cfg.SMTP)
 	}
+	slots := make(chan struct{}, cmp.Or(cfg.Connections, defaultConnections))
 	secure, err := newSecurity(cfg, host, number)
 	if err != nil {
 		return nil, err
 	}
 	timeout := cmp.Or(cfg.Timeout, defaultTimeout)
-	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, timeout: timeout}
+	p := &pool{dial: cfg.Dial, address: cfg.SMTP, host: host, secure: secure, timeout: timeout, slots: slots}
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
@@ -80,6 +82,23 @@ func newPool(cfg Config) (*pool, error) {
 		return nil, fmt.Errorf("mail server %q: %w", cfg.SMTP, err)
 	}
 	return p, nil
+}
+
+// reserve is Reserve of a step.
+func (p *pool) reserve(ctx context.Context, stopping <-chan struct{}) (free func(), ok bool) {
+	free = func() { <-p.slots }
+	select {
+	case p.slots <- struct{}{}:
+		return free, true
+	default:
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return free, true
+	case <-stopping:
+	case <-ctx.Done():
+	}
+	return nil, false
 }
 
 // send returns nil when the server has accepted the mail, else an error with its failure class.

@@ -98,7 +98,7 @@ func (p *Pipeline) take(ctx context.Context, l *ledger.Ledger, a *attempt, s Ste
 	if err := p.orphaned(a, s); err != nil {
 		return err
 	}
-	report, err := allow(ctx, s, a.stopping)
+	report, err := allow(s)
 	if err != nil {
 		return err
 	}
@@ -107,8 +107,8 @@ func (p *Pipeline) take(ctx context.Context, l *ledger.Ledger, a *attempt, s Ste
 	if finished, err := p.prepare(ctx, l, a, s); err != nil || finished {
 		return err
 	}
-	err = do(ctx, l, w, s)
-	if ctx.Err() == nil {
+	err = do(ctx, l, a, s)
+	if ctx.Err() == nil && !errors.Is(err, retry.ErrStopping) {
 		answer = err
 	}
 	if _, stores := s.(WithDocument); stores && err == nil {
@@ -153,16 +153,23 @@ func (p *Pipeline) prepare(ctx context.Context, l *ledger.Ledger, a *attempt, s 
 // do has the effect of a step while no other worker can own the partition. A lease that lapses meanwhile
 // is no failure: nothing was done, and it is done when the lease is held again. A step without an intent
 // has no effect outside the process, and waits for nothing.
-func do(ctx context.Context, l *ledger.Ledger, w *order.Work, s Step) error {
+func do(ctx context.Context, l *ledger.Ledger, a *attempt, s Step) error {
+	effect := func(ctx context.Context) error { return s.Do(ctx, &a.work.Work) }
 	if intentOf(s) == "" {
-		return safely(ctx, "do", s, func(ctx context.Context) error { return s.Do(ctx, w) })
+		return safely(ctx, "do", s, effect)
 	}
 	for {
 		if err := l.Hold(ctx); err != nil {
 			return err
 		}
-		guarded := l.Guard(ctx)
-		if err := safely(guarded, "do", s, func(ctx context.Context) error { return s.Do(ctx, w) }); !errors.Is(err, lease.ErrLapsed) {
+		// Reserved last: an order that waits for Kafka must not keep others from theirs.
+		free, err := reserve(ctx, s, a.stopping)
+		if err != nil {
+			return err
+		}
+		err = safely(l.Guard(ctx), "do", s, effect)
+		free()
+		if !errors.Is(err, lease.ErrLapsed) {
 			return err
 		}
 	}

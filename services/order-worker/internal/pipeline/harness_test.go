@@ -126,8 +126,6 @@ type mailing struct {
 	line *line
 }
 
-var _ pipeline.WithDependency = mailing{}
-
 func (mailing) Intent() order.Status         { return order.Mailing }
 func (m mailing) Delivered(*order.Work) bool { return m.line.knows }
 

@@ -59,7 +59,7 @@ func (l *line) next(t *testing.T) (*kgo.Record, wire.Parked) {
 // outage opens the breaker with the fate of other orders.
 func (l *line) outage() {
 	for {
-		report, err := l.server.Allow(context.Background(), nil)
+		report, err := l.server.Allow()
 		if err != nil {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"example.com/orders/services/order-worker/internal/retry"
 	"example.com/orders/shared/order"
 	"example.com/orders/shared/tracing"
 )
@@ -43,10 +44,16 @@ type WithCheck interface {
 	Check(ctx context.Context, w *order.Work) error
 }
 
-// WithDependency is a step that needs something which can be down, or busy. Allow is asked before the intent is
-// written, so an order that waits for others is not announced; see retry.Breaker.
+// WithDependency is a step that needs something which can be down. Allow is asked before the intent is
+// written; see retry.Breaker.
 type WithDependency interface {
-	Allow(ctx context.Context, stopping <-chan struct{}) (report func(error), err error)
+	Allow() (report func(error), err error)
+}
+
+// WithLimit is a step of which only so many effects may happen at the same time. Reserve blocks until there is room
+// for one more, and keeps it until free is called. False means that stopping was closed or ctx has ended meanwhile.
+type WithLimit interface {
+	Reserve(ctx context.Context, stopping <-chan struct{}) (free func(), ok bool)
 }
 
 // WithUncertainty is a step whose effect cannot be undone, and whose outcome can remain unknown.
@@ -75,12 +82,27 @@ func delivered(s Step, w *order.Work) bool {
 	return ok && receipt.Delivered(w)
 }
 
-// allow asks whether the dependency of a step may be used. The result of the attempt must be reported, once.
-func allow(ctx context.Context, s Step, stopping <-chan struct{}) (report func(error), err error) {
+// allow asks the circuit breaker of a step. The result of the attempt must be reported, once.
+func allow(s Step) (report func(error), err error) {
 	if s, ok := s.(WithDependency); ok {
-		return s.Allow(ctx, stopping)
+		return s.Allow()
 	}
 	return func(error) {}, nil
+}
+
+// reserve waits for room for the effect of a step.
+func reserve(ctx context.Context, s Step, stopping <-chan struct{}) (free func(), err error) {
+	limited, ok := s.(WithLimit)
+	if !ok {
+		return func() {}, nil
+	}
+	if free, ok = limited.Reserve(ctx, stopping); ok {
+		return free, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, retry.ErrStopping
 }
 
 // safely does a part of a step in a span of its own, and turns its panic into an error: a bug in one step

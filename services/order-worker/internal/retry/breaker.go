@@ -31,15 +31,14 @@ const (
 	maxRest = time.Minute
 )
 
-// Breaker is the circuit breaker of a dependency, and limits how many orders use it at the same time (a
-// bulkhead). Several failures in a row, of any orders, open it: no order is tried. After a while it is half-open
-// and allows one order, the probe. The result of the probe closes it or opens it again. It is safe for
-// concurrent use.
+// Breaker is the circuit breaker of a dependency. Several failures in a row, of any orders, open it: no
+// order is tried. After a while it is half-open and allows one order, the probe. The result of the probe
+// closes it or opens it again. It is safe for concurrent use.
 type Breaker struct {
 	// Immutable after NewBreaker.
 	name    string
+	maxRoom int // waiting orders in flight at once
 	log     *slog.Logger
-	users   chan struct{} // an element for each order that is tried
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	// Guarded by mu. Never hold it while you call circuit, which calls changed under its own lock.
@@ -53,10 +52,10 @@ type Breaker struct {
 	at    time.Time     // when it was
 }
 
-// NewBreaker returns a closed breaker. Limit is how many orders may be tried at the same time, and how many
-// waiting ones may be in flight.
-func NewBreaker(log *slog.Logger, name string, limit int) *Breaker {
-	b := &Breaker{name: name, log: log, users: make(chan struct{}, limit)}
+// NewBreaker returns a closed breaker. Slots is the maximum number of orders in flight: half of them remain
+// for new orders when waiting ones continue.
+func NewBreaker(log *slog.Logger, name string, slots int) *Breaker {
+	b := &Breaker{name: name, maxRoom: max(1, slots/2), log: log}
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, Timeout: openFor, MaxRequests: 1,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
@@ -67,45 +66,9 @@ func NewBreaker(log *slog.Logger, name string, limit int) *Breaker {
 	return b
 }
 
-// Allow blocks while as many orders are being tried as may be. Then it reports whether an order may be tried. If
-// so, report must be called once, with the error of the attempt or ErrNoAnswer. Else the error is ErrOpen with the
-// last failure of the dependency, or if the wait has ended before, ErrStopping or the cause of the end of ctx.
-func (b *Breaker) Allow(ctx context.Context, stopping <-chan struct{}) (report func(error), err error) {
-	if err := b.enter(ctx, stopping); err != nil {
-		return nil, err
-	}
-	tell, err := b.ask()
-	if err != nil {
-		b.leave()
-		return nil, err
-	}
-	return func(err error) {
-		b.leave()
-		tell(err)
-	}, nil
-}
-
-// enter waits only if it must: an order that is in flight when the worker stops is finished.
-func (b *Breaker) enter(ctx context.Context, stopping <-chan struct{}) error {
-	select {
-	case b.users <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case b.users <- struct{}{}:
-		return nil
-	case <-stopping:
-		return ErrStopping
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (b *Breaker) leave() { <-b.users }
-
-// ask asks the circuit.
-func (b *Breaker) ask() (tell func(error), err error) {
+// Allow reports whether an order may be tried. If so, report must be called once, with the error of the
+// attempt or ErrNoAnswer. Else the error is ErrOpen with the last failure of the dependency.
+func (b *Breaker) Allow() (report func(error), err error) {
 	if b.restLeft() > 0 {
 		return nil, b.errOpen()
 	}
@@ -169,10 +132,10 @@ func (b *Breaker) Room() (orders int, again time.Duration) {
 		}
 		return 1, 0
 	}
-	if seconds := int(time.Since(since) / time.Second); !since.IsZero() && seconds < 30 && 1<<seconds < cap(b.users) {
+	if seconds := int(time.Since(since) / time.Second); !since.IsZero() && seconds < 30 && 1<<seconds < b.maxRoom {
 		return 1 << seconds, time.Second - time.Since(since)%time.Second
 	}
-	return cap(b.users), 0
+	return b.maxRoom, 0
 }
 
 // State is closed, half-open or open.

@@ -24,7 +24,7 @@ import (
 )
 
 // ErrStopping is returned when the worker must release the partition while the order waits: by Do between two
-// attempts, and by Allow of a Breaker. The order is not finished, and is left to the next owner.
+// attempts, and by an attempt that waits for others. The order is not finished, and is left to the next owner.
 var ErrStopping = errors.New("stopping while the order waits")
 
 // ErrNotRetried marks an error of an attempt that ends Do at once.

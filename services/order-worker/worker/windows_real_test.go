@@ -71,11 +71,11 @@ func TestCompactionKeepsWhatCounts(t *testing.T) {
 	if _, err := kadm.NewClient(s.Client).DeleteGroup(t.Context(), s.Prefix); err != nil {
 		t.Fatal(err)
 	}
-	s.place(t, orders(10)[9:]...)
+	s.place(t, orders(12)[9:]...) // one in each partition, behind the orders that are read again
 	stop = s.work(t)
-	s.Await(t, ended(10))
+	s.Await(t, ended(12))
 	stop()
-	s.confirmedOnce(t, 10)
+	s.confirmedOnce(t, 12)
 	s.committedAll(t)
 }
 

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"example.com/orders/services/order-api/internal/view"
 	"example.com/orders/shared/dlq"
 	"example.com/orders/shared/failure"
@@ -460,5 +462,23 @@ func TestAFixByRuleIsPreviewedAndStarted(t *testing.T) {
 		if !strings.Contains(string(job.Patch), "Bonn") || job.Total != 3 {
 			t.Errorf("got a job of %d with the patch %s", job.Total, job.Patch)
 		}
+	})
+}
+
+// TestAForeignReplayStartsWhileDeadLettersArrive: it has no steps, so it cannot begin with as many as its button says.
+func TestAForeignReplayStartsWhileDeadLettersArrive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := besidePayments(t, withPages(t))
+		b := s.reader(t, "")
+		arrive := func() {
+			s.put(t, "payments.dlt", 0, &kgo.Record{Value: []byte("10 EUR"), Headers: []kgo.RecordHeader{{Key: "kafka_dlt-original-topic", Value: []byte("payments")}}})
+			kafkatest.Pass(2 * time.Second)
+		}
+		arrive()
+		const at = "/desk/replays/new?topic=payments.dlt"
+		form := startOf(b.opened(at, "Start with 1 of 1"), nil)
+		arrive()
+		b.acted(at, form, "The replay was started.", "2 dead letters")
 	})
 }

@@ -89,7 +89,10 @@ func (a *api) systemSeries() []prometheus.Collector {
 					send(boolean(s.Promise.Why == reason), reason)
 				}
 			})),
-		gauge("workers", "Workers, by state: live, or silent when a report is missing.", []string{"state"}, whole(func(s *system.Stats, send send) {
+		gauge("workers", "Workers, by state: live, or silent when a report is missing. Absent while Kafka does not answer.", []string{"state"}, whole(func(s *system.Stats, send send) {
+			if !s.WorkersKnown() {
+				return
+			}
 			counts := map[string]int{"live": 0, "silent": 0}
 			for _, w := range s.Workers {
 				counts[w.State]++
@@ -98,7 +101,11 @@ func (a *api) systemSeries() []prometheus.Collector {
 				send(float64(n), state)
 			}
 		})),
-		gauge("partitions_without_owner", "Partitions that no worker owns.", nil, whole(func(s *system.Stats, send send) { send(float64(s.Unowned)) })),
+		gauge("partitions_without_owner", "Partitions that no worker owns. Absent while Kafka does not answer.", nil, whole(func(s *system.Stats, send send) {
+			if s.WorkersKnown() {
+				send(float64(s.Unowned))
+			}
+		})),
 		gauge("topic_lag_records", "Records of a topic that the workers have not finished.", []string{"topic"}, whole(func(s *system.Stats, send send) {
 			for _, t := range s.Topics {
 				if t.Lag != nil {

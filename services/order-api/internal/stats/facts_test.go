@@ -214,3 +214,22 @@ func TestBrokersAreNotKnownWhileKafkaIsAway(t *testing.T) {
 		}
 	})
 }
+
+func TestALeaderThatDoesNotAnswerIsNotAnOutageOfKafka(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		one, _ := s.instance(t)
+		silent := make(chan struct{})
+		defer close(silent)
+		s.Cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+			s.Cluster.KeepControl()
+			s.Cluster.SleepControl(func() { <-silent })
+			return nil, nil, false
+		})
+		kafkatest.Pass(5 * time.Second)
+		if got := one.Now(t.Context()); got.Kafka == nil || got.Rates == nil {
+			t.Errorf("got %+v and %+v, want a broker and rates", got.Kafka, got.Rates)
+		}
+	})
+}

@@ -29,6 +29,10 @@ func (l *lags) ask(ctx context.Context, cfg Config) {
 	for _, name := range append(read, others...) {
 		all = append(all, parts(name, cfg.Partitions)...)
 	}
+	// First, because one leader that does not answer can use up the time for the rest.
+	if up, all, err := kafka.Brokers(ctx, cfg.Client, append(read, others...)...); err == nil {
+		l.brokers = &system.Kafka{Up: up, Brokers: all}
+	}
 	l.starts = kafka.Starts(ctx, cfg.Client, all...)
 	if cfg.Group != "" { // before the ends: a lag is never negative
 		commits, err := kafka.Commits(ctx, cfg.Client, cfg.Group, all[:len(read)*cfg.Partitions]...)
@@ -37,9 +41,6 @@ func (l *lags) ask(ctx context.Context, cfg Config) {
 		}
 	}
 	l.ends = kafka.Ends(ctx, cfg.Client, all...)
-	if up, all, err := kafka.Brokers(ctx, cfg.Client, append(read, others...)...); err == nil {
-		l.brokers = &system.Kafka{Up: up, Brokers: all}
-	}
 }
 
 func parts(name string, n int) (all []kafka.Partition) {

@@ -227,10 +227,10 @@ func (p *Pages) startReplay(c echo.Context) error {
 
 // changed says what has changed since the button of the form was made, which says how many dead letters the start sends
 // first; it is empty if that is still so. Dead letters that failed since then may follow later, but parked ones follow
-// only if the button counts them.
+// only if the button counts them. Those of another program have no steps: more may be sent than the button says.
 func (p *Pages) changed(c echo.Context, v newPage, s client.Selection) (what string, err error) {
 	form := c.Request().Form
-	if !form.Has("first") || c.FormValue("act") != "start" {
+	if !form.Has("first") && !form.Has("shown") || c.FormValue("act") != "start" {
 		return "", nil
 	}
 	shown, _ := rampOf(form.Get("shown")) // a wrong one was shown as no steps
@@ -242,7 +242,9 @@ func (p *Pages) changed(c echo.Context, v newPage, s client.Selection) (what str
 		return "", err
 	}
 	other := form.Get("total") != strconv.Itoa(v.Total) && form.Get("parked") != strconv.FormatBool(v.Override)
-	if other || form.Get("first") != strconv.Itoa(v.First()) {
+	first, _ := strconv.Atoi(form.Get("first"))
+	more := v.Foreign != "" && v.First() > first
+	if other || v.First() != first && !more {
 		return "the number of dead letters has changed", nil
 	}
 	return "", nil

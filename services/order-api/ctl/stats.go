@@ -63,15 +63,11 @@ func statsLines(s system.Stats) []string {
 		"promise     " + promiseText(s.Promise),
 		"rates       " + ratesText(s.Rates),
 	}
-	lines = append(append(lines, latencyTexts(s.Latency)...),
+	lines = append(append(lines, latencyTexts(s)...),
 		"orders      "+inFlightText(s)+ordersText(s),
 		"partitions  "+ownedText(s),
 	)
-	if k := s.Kafka; k != nil {
-		lines = append(lines, fmt.Sprintf("kafka       %d of %d brokers are up", k.Up, k.Brokers))
-	} else {
-		lines = append(lines, "kafka       does not answer: partitions and workers are those of before")
-	}
+	lines = append(lines, "kafka       "+kafkaText(s))
 	for _, d := range s.Dependencies {
 		lines = append(lines, "dependency  "+dependencyText(d, s.At))
 	}
@@ -121,8 +117,22 @@ func seconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond).String()
 }
 
-func latencyTexts(l *system.Latency) []string {
-	if l == nil {
+func kafkaText(s system.Stats) string {
+	switch {
+	case s.Kafka != nil:
+		return fmt.Sprintf("%d of %d brokers are up", s.Kafka.Up, s.Kafka.Brokers)
+	case s.WorkersKnown():
+		return "does not answer: partitions and workers are those of before"
+	}
+	return "does not answer"
+}
+
+func latencyTexts(s system.Stats) []string {
+	l := s.Latency
+	switch {
+	case l == nil && s.Kafka == nil:
+		return []string{"latency     not known"}
+	case l == nil:
 		return []string{"latency     no order was mailed in the last 5 minutes"}
 	}
 	within := func(what string, all ...float64) string {

@@ -226,7 +226,7 @@ func (p *Pages) showCause(c echo.Context, refused error, note string) error {
 	me := identity.From(c.Request().Context()).Actor().String()
 	v.Mine = g.Assigned != nil && g.Assigned.To == me
 	begin := "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
-	if g.Topic == p.front.Config.DeadLetters {
+	if g.Topic == p.front.Config.DeadLetters && failure.Reason(g.Reason) != failure.Undecodable && g.Counts.Open+g.Counts.Lost > 0 {
 		v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Dry run", To: begin, Name: "try", Post: true, Class: "s"})
 		v.Select = p.offer(c, v.Select, identity.EditDeadLetters, act{Words: "Fix by rule…", To: begin + "#f-patch", Class: "s"})
 	}

@@ -124,8 +124,7 @@ func (s *Store) look(ctx context.Context, q querier) error {
 	return err
 }
 
-// release gives up the lease, if this instance has it. That may not be known: watch may have been stopped while it
-// took the lease.
+// release gives up the lease, if this instance has it. That may not be known: the answer to the last renewal may be lost.
 func (s *Store) release(ctx context.Context) error {
 	s.state.set(func(st *state) { st.epoch = 0 })
 	return s.db.change(ctx, func(tx *transaction) error {

@@ -108,7 +108,8 @@ func (s *Store) use(do func(tables.Reader) error) error {
 	return faults.Classify(do(s.db))
 }
 
-// Close gives up the lease, so that another instance can write at once.
+// Close gives up the lease, so that another instance can write at once. While the database does not answer, it blocks
+// for the rest of a renewal, and for as long as the lease lasts.
 func (s *Store) Close() error {
 	s.stop()
 	s.watching.Wait()

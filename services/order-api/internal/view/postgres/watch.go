@@ -38,8 +38,9 @@ func (s *Store) listen(ctx context.Context, listening func()) error {
 		return err
 	}
 	for {
-		// What has changed before LISTEN is seen here.
-		if err := s.renew(ctx, conn, 0); err != nil {
+		// What has changed before LISTEN is seen here. It is not cancelled: the database could still extend the lease
+		// when Close has given it up.
+		if err := s.renew(context.WithoutCancel(ctx), conn, 0); err != nil {
 			return err
 		}
 		listening()

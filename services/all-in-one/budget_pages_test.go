@@ -7,8 +7,6 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
-
-	"example.com/orders/services/order-api/client"
 )
 
 // budget is what a page may cost before a reader can act. Times depend on the machine, and are logged; what makes them does not:
@@ -44,12 +42,7 @@ const loaded = `(() => {
 func TestPagesAreSmall(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, "--workers", "0")
-	_, err := s.api.Place(t.Context(), client.NewOrder{
-		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: "standard",
-		ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 2}},
-	}, "", 0)
-	must(t, err)
+	s.placed(t, "DE", "accepted", "")
 	for path, most := range map[string]budget{"/": {36_000, 3, 12_000}, "/ops": {61_000, 6, 70_000}} {
 		b := s.browse(t) // with an empty cache
 		urls, bytes := map[network.RequestID]string{}, map[string]float64{}

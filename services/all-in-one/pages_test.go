@@ -388,7 +388,7 @@ func (s *site) work(t *testing.T) {
 	t.Cleanup(func() { worker.end(os.Kill) })
 }
 
-// ends waits until an order has a final status.
+// ends waits until an order has a status.
 func (s *site) ends(t *testing.T, id, status string) {
 	t.Helper()
 	var last string

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-
-	"example.com/orders/services/order-api/client"
 )
 
 // TestPagesPrintBlackOnWhite looks at an order on paper: browsers print no backgrounds, so the text of a dark page must be dark, too.
@@ -13,14 +11,9 @@ import (
 func TestPagesPrintBlackOnWhite(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, "--workers", "0")
-	o, err := s.api.Place(t.Context(), client.NewOrder{
-		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: "standard",
-		ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 2}},
-	}, "", 0)
-	must(t, err)
+	id := s.placed(t, "DE", "accepted", "")
 	b := s.browse(t)
-	b.open("/orders/" + o.ID)
+	b.open("/orders/" + id)
 	for _, theme := range []string{"light", "dark"} {
 		js[string](b, `document.documentElement.dataset.theme = "`+theme+`"`)
 		b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}))

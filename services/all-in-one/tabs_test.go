@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"example.com/orders/services/order-api/client"
 )
 
 // another opens a further tab of the same browser, in front of the others or in a window of its own.
@@ -29,19 +27,14 @@ func (b *tab) another(newWindow bool) *tab {
 func TestEightTabsDoNotBlockAPost(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, "--workers", "0")
-	o, err := s.api.Place(t.Context(), client.NewOrder{
-		Customer: client.Customer{Name: "Zoë Łukasiewicz", Email: "zoe@example.com"}, Service: "standard",
-		ShipTo: client.Address{Line1: "1 Main Street", City: "Berlin", PostalCode: "10115", Country: "DE"},
-		Items:  []client.Item{{SKU: "BOTTLE-750", Quantity: 2}},
-	}, "", 0)
-	must(t, err)
+	id := s.placed(t, "DE", "accepted", "")
 	for name, windows := range map[string]bool{"windows": true, "tabs of a window": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tabs := []*tab{s.browse(t)}
 			for range 8 {
 				last := tabs[len(tabs)-1]
-				last.open("/orders/" + o.ID)
+				last.open("/orders/" + id)
 				last.await(`document.querySelector("#live").textContent == "Live"`)
 				tabs = append(tabs, tabs[0].another(windows))
 			}

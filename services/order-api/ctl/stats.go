@@ -66,8 +66,8 @@ func statsLines(s system.Stats) []string {
 	lines = append(append(lines, latencyTexts(s)...),
 		"orders      "+inFlightText(s)+ordersText(s),
 		"partitions  "+ownedText(s),
+		"kafka       "+kafkaText(s),
 	)
-	lines = append(lines, "kafka       "+kafkaText(s))
 	for _, d := range s.Dependencies {
 		lines = append(lines, "dependency  "+dependencyText(d, s.At))
 	}

@@ -48,15 +48,22 @@ func TestTheViewAnswersWithoutKafkaAndReportsItsAge(t *testing.T) {
 	})
 }
 
+// onDisk starts a view of an order, whose store can be away.
+func onDisk(t *testing.T) (*view.View, *disk) {
+	t.Helper()
+	b := setup(t)
+	b.put(t, b.Topics.Orders, wire.Order(placed(1)))
+	cfg := b.config(t)
+	store := &disk{Store: cfg.Store}
+	cfg.Store = store
+	v, _ := b.startWith(t, cfg)
+	return v, store
+}
+
 func TestAnOutageOfTheStoreIsTroubleAlsoWhileNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t)
-		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-		cfg := b.config(t)
-		store := &disk{Store: cfg.Store}
-		cfg.Store = store
-		v, _ := b.startWith(t, cfg)
+		v, store := onDisk(t)
 		for _, row := range []struct {
 			away bool
 			want string
@@ -73,12 +80,7 @@ func TestAnOutageOfTheStoreIsTroubleAlsoWhileNothingIsWritten(t *testing.T) {
 func TestTheViewAgesWhileItsStoreIsAwayAlsoWhileNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t)
-		b.put(t, b.Topics.Orders, wire.Order(placed(1)))
-		cfg := b.config(t)
-		store := &disk{Store: cfg.Store}
-		cfg.Store = store
-		v, _ := b.startWith(t, cfg)
+		v, store := onDisk(t)
 		store.away.Store(true)
 		kafkatest.Pass(10 * time.Minute)
 		if age := time.Since(v.Health().Fresh); age < 10*time.Minute-2*time.Second {

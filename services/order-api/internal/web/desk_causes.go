@@ -111,7 +111,7 @@ func (p *Pages) causeRow(c echo.Context, g client.Group) causeRow {
 // nextAct is what a visitor would do next about a cause. A dry run tells whether a replay passes, but it does not try the
 // mail. If replays did not help, the orders have to change first.
 func (p *Pages) nextAct(c echo.Context, g client.Group) act {
-	begin := "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
+	begin := replayPath(g.ID)
 	ours := g.Topic == p.front.Config.DeadLetters
 	switch {
 	case failure.Reason(g.Reason) == failure.Undecodable:
@@ -127,6 +127,11 @@ func (p *Pages) nextAct(c echo.Context, g client.Group) act {
 }
 
 func causePath(id string) string { return "/desk/groups/" + url.PathEscape(id) }
+
+// replayPath is where a new replay of a cause begins.
+func replayPath(cause string) string {
+	return "/desk/replays/new?" + url.Values{"cause": {cause}}.Encode()
+}
 
 // hintsOf are the facts about a cause that decide what to do.
 func hintsOf(g client.Group) (all []hint) {
@@ -225,7 +230,7 @@ func (p *Pages) showCause(c echo.Context, refused error, note string) error {
 	v.Rows.One = true
 	me := identity.From(c.Request().Context()).Actor().String()
 	v.Mine = g.Assigned != nil && g.Assigned.To == me
-	begin := "/desk/replays/new?" + url.Values{"cause": {g.ID}}.Encode()
+	begin := replayPath(g.ID)
 	if g.Topic == p.front.Config.DeadLetters && failure.Reason(g.Reason) != failure.Undecodable && g.Counts.Open+g.Counts.Lost > 0 {
 		v.Select = p.offer(c, v.Select, identity.ReplayDeadLetters, act{Words: "Dry run", To: begin, Name: "try", Post: true, Class: "s"})
 		v.Select = p.offer(c, v.Select, identity.EditDeadLetters, act{Words: "Fix by rule…", To: begin + "#f-patch", Class: "s"})
